@@ -1,0 +1,74 @@
+"""An append-only event log: durable when `append` returns, checked whenever it is read."""
+
+import os
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+from eventlog.api import MAX_PAYLOAD_BYTES, EventLog, Record
+from eventlog.disk import OS_DISK, Disk
+from eventlog.errors import (
+    LogDamaged,
+    LogError,
+    LogLocked,
+    LogMissing,
+    LogUnavailable,
+    RecordTooLarge,
+    SequenceConflict,
+)
+from eventlog.filelog import FileLog
+from eventlog.format import SEGMENT_SIZE_BYTES
+from eventlog.memory import MemoryLog
+from eventlog.reader import LogReader
+from eventlog.recovery import Recovery
+
+__all__ = [
+    "MAX_PAYLOAD_BYTES",
+    "SEGMENT_SIZE_BYTES",
+    "Disk",
+    "EventLog",
+    "FileLog",
+    "LogDamaged",
+    "LogError",
+    "LogLocked",
+    "LogMissing",
+    "LogReader",
+    "LogUnavailable",
+    "MemoryLog",
+    "Record",
+    "RecordTooLarge",
+    "Recovery",
+    "SequenceConflict",
+    "open",
+]
+
+
+def open(  # noqa: A001 - called as `eventlog.open`
+    path: str | os.PathLike[str],
+    *,
+    now_ns: Callable[[], int] = time.time_ns,
+    random_bytes: Callable[[int], bytes] = os.urandom,
+    disk: Disk = OS_DISK,
+    segment_size_bytes: int = SEGMENT_SIZE_BYTES,
+) -> FileLog:
+    """Open the log in a folder for writing, or make one there; see `FileLog` for what is checked.
+
+    Args:
+        path: the folder; the one above it has to exist.
+        now_ns: Unix time in nanoseconds, for the records.
+        random_bytes: gives that many random bytes, for the log's and its segments' ids.
+        disk: where the folder is.
+        segment_size_bytes: of new segments; those that are there keep theirs.
+
+    Raises:
+        LogLocked: another writer has it.
+        LogDamaged: it is not as it was written; nothing was changed.
+        LogUnavailable: the disk or the permissions do not allow it.
+    """
+    return FileLog(
+        Path(path),
+        now_ns=now_ns,
+        random_bytes=random_bytes,
+        disk=disk,
+        segment_size_bytes=segment_size_bytes,
+    )

@@ -1,0 +1,137 @@
+"""The few file operations that a log is made of.
+
+Everything a log does to files goes through a `Disk`, so that a simulated one, which forgets what
+was not synced, can stand in for the real one. `README.md` says what a log relies on.
+"""
+
+import fcntl
+import os
+from pathlib import Path
+from typing import Final, Protocol
+
+__all__ = ["OS_DISK", "Disk", "OsDisk"]
+
+
+class Disk(Protocol):
+    """Files and folders; every method raises OSError when it cannot do what it says.
+
+    Descriptors are ints, as the operating system's are. What is written is lost in a crash, in part
+    or as a whole, until the file is synced; a name that is made, renamed or removed is, until its
+    folder is.
+    """
+
+    def open(self, path: Path, /, *, write: bool = False, create: bool = False) -> int:
+        """Open a file for reading, or for both; `create` makes an empty one if it is not there."""
+
+    def close(self, fd: int, /) -> None:
+        """Let go of a descriptor, and of its lock."""
+
+    def size(self, fd: int, /) -> int:
+        """The file's length in bytes."""
+
+    def pread(self, fd: int, size_bytes: int, offset: int, /) -> bytes:
+        """Up to `size_bytes` bytes from `offset`; fewer at the end of the file."""
+
+    def pwrite(self, fd: int, data: bytes, offset: int, /) -> int:
+        """Write at `offset`; returns how many bytes were written."""
+
+    def fdatasync(self, fd: int, /) -> None:
+        """Make the file's bytes, and what is needed to read them back, durable."""
+
+    def fsync(self, fd: int, /) -> None:
+        """As `fdatasync`, and the rest of the metadata."""
+
+    def fallocate(self, fd: int, size_bytes: int, /) -> None:
+        """Make the file at least that long, with room on the disk; new bytes are zeros."""
+
+    def truncate(self, fd: int, size_bytes: int, /) -> None:
+        """Cut the file to that length."""
+
+    def lock(self, fd: int, /) -> bool:
+        """Take the file's exclusive lock until the descriptor is closed; False if it is taken."""
+
+    def rename(self, old: Path, new: Path, /) -> None:
+        """Give a file another name in its folder, in one step."""
+
+    def unlink(self, path: Path, /) -> None:
+        """Remove a file."""
+
+    def list(self, folder: Path, /) -> list[str]:
+        """The names in a folder."""
+
+    def make_folder(self, folder: Path, /) -> None:
+        """Make a folder, for its owner only, unless it is there; the one above has to exist."""
+
+    def sync_folder(self, folder: Path, /) -> None:
+        """Make the names in a folder durable."""
+
+
+class OsDisk:
+    """The operating system's files. Those made are for their owner only (0600, folders 0700)."""
+
+    close = staticmethod(os.close)
+    pread = staticmethod(os.pread)
+
+    def open(self, path: Path, /, *, write: bool = False, create: bool = False) -> int:
+        """See `Disk.open`."""
+        flags = (os.O_RDWR if write or create else os.O_RDONLY) | (os.O_CREAT if create else 0)
+        return os.open(path, flags | os.O_CLOEXEC, 0o600)
+
+    def size(self, fd: int, /) -> int:
+        """See `Disk.size`."""
+        return os.fstat(fd).st_size
+
+    def pwrite(self, fd: int, data: bytes, offset: int, /) -> int:
+        """See `Disk.pwrite`."""
+        return os.pwrite(fd, data, offset)
+
+    def fdatasync(self, fd: int, /) -> None:
+        """See `Disk.fdatasync`."""
+        os.fdatasync(fd)
+
+    def fsync(self, fd: int, /) -> None:
+        """See `Disk.fsync`."""
+        os.fsync(fd)
+
+    def fallocate(self, fd: int, size_bytes: int, /) -> None:
+        """See `Disk.fallocate`."""
+        os.posix_fallocate(fd, 0, size_bytes)
+
+    def truncate(self, fd: int, size_bytes: int, /) -> None:
+        """See `Disk.truncate`."""
+        os.ftruncate(fd, size_bytes)
+
+    def lock(self, fd: int, /) -> bool:
+        """See `Disk.lock`: flock, which the kernel drops with the process that holds it."""
+        try:
+            fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return False
+        return True
+
+    def rename(self, old: Path, new: Path, /) -> None:
+        """See `Disk.rename`."""
+        old.rename(new)
+
+    def unlink(self, path: Path, /) -> None:
+        """See `Disk.unlink`."""
+        path.unlink()
+
+    def list(self, folder: Path, /) -> list[str]:
+        """See `Disk.list`."""
+        return [path.name for path in folder.iterdir()]
+
+    def make_folder(self, folder: Path, /) -> None:
+        """See `Disk.make_folder`."""
+        folder.mkdir(mode=0o700, exist_ok=True)
+
+    def sync_folder(self, folder: Path, /) -> None:
+        """See `Disk.sync_folder`."""
+        fd = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        try:
+            os.fsync(fd)
+        finally:
+            os.close(fd)
+
+
+OS_DISK: Final[Disk] = OsDisk()

@@ -1,0 +1,134 @@
+"""What can go wrong with a log: one tree, each error with the fields that explain it.
+
+Only a program's edge turns these into codes; here the message says what, where, what was expected
+and what to do.
+"""
+
+from pathlib import Path
+
+__all__ = [
+    "LogDamaged",
+    "LogError",
+    "LogLocked",
+    "LogMissing",
+    "LogUnavailable",
+    "RecordTooLarge",
+    "SequenceConflict",
+]
+
+VERIFY_ON_A_COPY = 'run "network-controller log verify" on a copy'
+UPGRADE = "open it with the version of the program that wrote it, or a newer one"
+
+
+class LogError(Exception):
+    """Everything that this package raises about a log."""
+
+
+class SequenceConflict(LogError):
+    """Something else was appended first; nothing was written."""
+
+    def __init__(self, expected: int, actual: int) -> None:
+        super().__init__(expected, actual)
+        self.expected = expected  # the caller's idea of the last sequence number
+        self.actual = actual  # the last durable sequence number
+
+    def __str__(self) -> str:
+        return (
+            f"the log ends at sequence number {self.actual}, expected {self.expected}; "
+            f"read what was missed and decide again"
+        )
+
+
+class RecordTooLarge(LogError):
+    """A payload is larger than a record may be; nothing was written."""
+
+    def __init__(self, size_bytes: int, limit_bytes: int) -> None:
+        super().__init__(size_bytes, limit_bytes)
+        self.size_bytes = size_bytes
+        self.limit_bytes = limit_bytes
+
+    def __str__(self) -> str:
+        return (
+            f"a payload of {self.size_bytes} bytes, at most {self.limit_bytes} expected; "
+            f"append it in parts"
+        )
+
+
+class LogUnavailable(LogError):
+    """The log cannot be used; the outcome of an append under way is unknown.
+
+    After a failed append the log stays closed for writing: whether its bytes reached the disk is
+    for the next open to find out. Reading goes on.
+    """
+
+    def __init__(self, log: Path | str, reason: str) -> None:
+        super().__init__(log, reason)
+        self.log = log  # the folder, or another name of the log
+        self.reason = reason  # what happened, in one line
+
+    def __str__(self) -> str:
+        return (
+            f"log {self.log}: {self.reason}; "
+            f"expected a usable log: remove the cause, then open it again"
+        )
+
+
+class LogMissing(LogError):
+    """A reader was pointed at a folder without a log."""
+
+    def __init__(self, folder: Path) -> None:
+        super().__init__(folder)
+        self.folder = folder
+
+    def __str__(self) -> str:
+        return (
+            f"folder {self.folder}: no segment found, expected at least one <20 digits>.seg; "
+            f"name the folder that the log's writer uses"
+        )
+
+
+class LogLocked(LogError):
+    """Another writer holds the log."""
+
+    def __init__(self, folder: Path, pid: int | None) -> None:
+        super().__init__(folder, pid)
+        self.folder = folder
+        self.pid = pid  # of the holder; None in the moment before it has written it down
+
+    def __str__(self) -> str:
+        holder = "another process" if self.pid is None else f"process {self.pid}"
+        return (
+            f"log {self.folder}: {holder} holds it, and a log has one writer; "
+            f"stop that process, or only read"
+        )
+
+
+class LogDamaged(LogError):
+    """What is stored is not what was written, and a crash does not explain it.
+
+    Never repaired in passing: nothing is changed on disk when this is raised.
+    """
+
+    def __init__(
+        self,
+        file: Path,
+        offset: int,
+        seq: int,
+        found: str,
+        expected: str,
+        *,
+        advice: str = VERIFY_ON_A_COPY,
+    ) -> None:
+        super().__init__(file, offset, seq, found, expected)
+        self.file = file
+        self.offset = offset  # bytes from the start of the file
+        self.seq = seq  # the first event of the record that should be there
+        self.found = found
+        self.expected = expected
+        self.advice = advice
+
+    def __str__(self) -> str:
+        return (
+            f"segment {self.file}, offset {self.offset}, record {self.seq}: "
+            f"{self.found}, expected {self.expected}; {self.advice}"
+        )

@@ -1,0 +1,104 @@
+"""Following: read what is there, sleep until something is appended, go on.
+
+A follower registers only for the time it sleeps, and looks once more after registering, so nothing
+appended in between is missed and nothing is left behind when its consumer goes away.
+"""
+
+import asyncio
+import threading
+from collections.abc import AsyncIterator, Callable, Sequence
+
+from eventlog.api import Record
+
+__all__ = ["Followers", "follow"]
+
+
+class _Sleeper:
+    """One sleeping follower: its event loop, and what wakes it there."""
+
+    __slots__ = ("_event", "_loop")
+
+    def __init__(self) -> None:
+        self._loop = asyncio.get_running_loop()
+        self._event = asyncio.Event()
+
+    async def sleep(self) -> None:
+        await self._event.wait()
+
+    def wake(self) -> None:
+        """Wake it, from any thread."""
+        try:
+            self._loop.call_soon_threadsafe(self._event.set)
+        except RuntimeError:  # its loop is closed: nobody is left to be woken
+            return
+
+
+class Followers:
+    """The sleeping followers of one log, on whichever event loops they live."""
+
+    __slots__ = ("_lock", "_sleepers", "closed")
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._sleepers: set[_Sleeper] = set()
+        self.closed = False  # once true, followers end when they have read what is there
+
+    def __len__(self) -> int:
+        return len(self._sleepers)
+
+    def wake(self) -> None:
+        """Wake all of them; called from the appending thread, after the new end is visible."""
+        if not self._sleepers:  # who registers right now looks once more after that
+            return
+        with self._lock:
+            woken, self._sleepers = self._sleepers, set()
+        for sleeper in woken:
+            sleeper.wake()
+
+    def close(self) -> None:
+        """Let every follower end."""
+        self.closed = True
+        self.wake()
+
+    def _register(self) -> _Sleeper:
+        sleeper = _Sleeper()
+        with self._lock:
+            self._sleepers.add(sleeper)
+        return sleeper
+
+    def _forget(self, sleeper: _Sleeper) -> None:
+        with self._lock:
+            self._sleepers.discard(sleeper)
+
+    async def sleep_unless(self, something_new: Callable[[], bool]) -> None:
+        """Sleep until the next `wake`, unless there is something new already."""
+        sleeper = self._register()
+        try:
+            if not (something_new() or self.closed):
+                await sleeper.sleep()
+        finally:
+            self._forget(sleeper)
+
+
+async def follow(
+    next_records: Callable[[], Sequence[Record]],
+    something_new: Callable[[], bool],
+    followers: Followers,
+) -> AsyncIterator[Record]:
+    """Yield what `next_records` gives, for ever, or until the log is closed.
+
+    Args:
+        next_records: the next records, a bounded number of them; empty when there are none yet.
+        something_new: whether `next_records` has not reached the end.
+        followers: of the log that is followed.
+    """
+    while True:
+        records = next_records()
+        for record in records:
+            yield record
+        if something_new():
+            await asyncio.sleep(0)  # a long history must not keep the loop from everything else
+        elif followers.closed:
+            return
+        else:
+            await followers.sleep_unless(something_new)

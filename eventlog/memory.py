@@ -1,0 +1,145 @@
+"""A log in memory, for tests and simulation: the same laws as the one on disk, without the disk.
+
+Several replicas can share it: `MemoryLog.peer` gives another handle on the same records, as another
+process would have one. A handle can be told to fail, as a disk or a network would.
+"""
+
+import threading
+from bisect import bisect_right
+from collections.abc import AsyncIterator, Callable, Iterator
+from operator import attrgetter
+
+from eventlog.api import Record, check_appendable
+from eventlog.errors import LogUnavailable, SequenceConflict
+from eventlog.followers import Followers, follow
+from eventlog.format import NO_CHAIN, Meaning, RecordType, chain_record
+
+__all__ = ["MemoryLog"]
+
+_FOLLOW_SLICE = 256  # records handed to a follower before its event loop gets a turn
+
+
+class _Shared:
+    """The records, and who waits for more of them."""
+
+    __slots__ = ("epoch", "followers", "lock", "records")
+
+    def __init__(self) -> None:
+        self.lock = threading.Lock()
+        self.records: list[Record] = []
+        self.followers: list[Followers] = []  # of each open handle
+        self.epoch = 0
+
+
+def _stopped_clock() -> int:
+    return 0
+
+
+class MemoryLog:
+    """An `EventLog` that ends with the process.
+
+    Args:
+        now_ns: Unix time in nanoseconds, for `Record.recorded_at_ns`; stands still at 0 by default.
+    """
+
+    def __init__(
+        self, now_ns: Callable[[], int] = _stopped_clock, _shared: _Shared | None = None
+    ) -> None:
+        self._now_ns = now_ns
+        self._shared = shared = _shared or _Shared()
+        self._followers = Followers()
+        self._failures: float = 0
+        self._failures_are_written = False
+        self._closed = False
+        with shared.lock:
+            shared.epoch += 1
+            shared.followers.append(self._followers)
+            self._epoch = shared.epoch
+
+    def peer(self) -> "MemoryLog":
+        """Another handle on the same records, with its own epoch, faults and end."""
+        return MemoryLog(self._now_ns, self._shared)
+
+    def fail_appends(self, times: int | None = None, *, written: bool = False) -> None:
+        """Make the next appends through this handle raise LogUnavailable.
+
+        Args:
+            times: how many of them; None for all, as a `FileLog` fails after its disk did.
+            written: whether the record is there nevertheless, the other possible unknown outcome.
+        """
+        self._failures = float("inf") if times is None else times
+        self._failures_are_written = written
+
+    @property
+    def last_seq(self) -> int:
+        """The last event's sequence number, 0 when the log is empty."""
+        records = self._shared.records
+        return records[-1].last_seq if records else 0
+
+    @property
+    def head(self) -> bytes:
+        """The last record's chain hash, 32 bytes (zeros when the log is empty)."""
+        records = self._shared.records
+        return records[-1].chain if records else NO_CHAIN
+
+    @property
+    def epoch(self) -> int:
+        """How often the log had been opened when this handle was, itself included."""
+        return self._epoch
+
+    def append(self, payload: bytes, count: int, expected: int) -> int:
+        """Append `count` events as one record; see `EventLog.append`."""
+        check_appendable(payload, count)
+        with self._shared.lock:
+            if self._closed:
+                raise LogUnavailable("in memory", "closed")
+            if self._failures and not self._failures_are_written:
+                self._fail()
+            if expected != self.last_seq:
+                raise SequenceConflict(expected, self.last_seq)
+            first_seq, at_ns = expected + 1, self._now_ns()
+            meaning = Meaning(first_seq, count, RecordType.EVENTS, at_ns, self._epoch)
+            chain = chain_record(self.head, meaning, payload)
+            record = Record(first_seq, count, at_ns, self._epoch, chain, bytes(payload))
+            self._shared.records.append(record)
+            for followers in self._shared.followers:
+                followers.wake()
+            if self._failures:
+                self._fail()
+        return record.last_seq
+
+    def _fail(self) -> None:
+        self._failures -= 1
+        raise LogUnavailable("in memory", "made to fail by fail_appends")
+
+    def read(self, after: int = 0) -> Iterator[Record]:
+        """The records that hold events with sequence numbers above `after`, in order."""
+        records = self._shared.records
+        return (records[index] for index in range(self._index_after(after), len(records)))
+
+    def _index_after(self, after: int) -> int:
+        return bisect_right(self._shared.records, after, key=attrgetter("last_seq"))
+
+    def follow(self, after: int = 0) -> AsyncIterator[Record]:
+        """As `read`, then go on with what is appended, until the handle is closed."""
+        records = self._shared.records
+        position = self._index_after(after)
+
+        def next_records() -> list[Record]:
+            nonlocal position
+            found = records[position : position + _FOLLOW_SLICE]
+            position += len(found)
+            return found
+
+        def something_new() -> bool:
+            return position < len(records)
+
+        return follow(next_records, something_new, self._followers)
+
+    def close(self) -> None:
+        """Close this handle: no more appends through it, and its followers end. Idempotent."""
+        with self._shared.lock:
+            self._closed = True
+            if self._followers in self._shared.followers:
+                self._shared.followers.remove(self._followers)
+        self._followers.close()

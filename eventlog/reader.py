@@ -1,0 +1,123 @@
+"""Reading a log that another process may be writing: no lock, nothing is ever changed.
+
+Where records end, an unfinished append looks like damage at first. The difference: what a later
+record calls durable, or what lies before a newer segment, was complete before these were written.
+So the reader looks for such proof, and then looks once more before it says that the log is damaged.
+"""
+
+import asyncio
+from bisect import bisect_right
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+
+from eventlog.api import Record
+from eventlog.cursor import Cursor
+from eventlog.disk import OS_DISK, Disk
+from eventlog.errors import LogMissing
+from eventlog.format import BadBytes
+from eventlog.proof import proof_of_damage, scan_rest
+from eventlog.segments import list_segments
+
+__all__ = ["LogReader"]
+
+
+class LogReader:
+    """A log's folder, for reading only. Not for use by several threads at once.
+
+    The newest record may be one whose append has not returned yet: after a power failure it may be
+    gone. All others are durable.
+
+    Args:
+        folder: of the log.
+        disk: that it is on.
+
+    Raises:
+        LogMissing: there is no log.
+        LogDamaged: it is not as it was written.
+        LogUnavailable: this process cannot read it.
+    """
+
+    def __init__(self, folder: Path | str, disk: Disk = OS_DISK) -> None:
+        self.folder = Path(folder)
+        self._disk = disk
+        segments = self._segments()
+        self.log_id = Cursor(disk, self.folder, segments[0]).log_id
+        self._end = Cursor(disk, self.folder, segments[-1], self.log_id)
+
+    def _segments(self) -> list[int]:
+        segments = list_segments(self._disk, self.folder)
+        if not segments:
+            raise LogMissing(self.folder)
+        return segments
+
+    @property
+    def last_seq(self) -> int:
+        """The last event's sequence number, 0 when the log is empty."""
+        return self._find_end().next_seq - 1
+
+    @property
+    def head(self) -> bytes:
+        """The last record's chain hash, 32 bytes (zeros when the log is empty)."""
+        return self._find_end().chain
+
+    def _find_end(self) -> Cursor:
+        while self._advance(self._end, thorough=False) is not None:
+            pass
+        return self._end
+
+    def read(self, after: int = 0) -> Iterator[Record]:
+        """The records that hold events above `after`, in order, to the end.
+
+        Reading from 0 verifies the whole log.
+
+        Raises:
+            LogDamaged: while iterating; the records before were as written.
+            LogUnavailable: this process cannot read the files.
+        """
+        cursor = self._cursor(after)
+        while (records := self._advance(cursor, thorough=True)) is not None:
+            for record in records:
+                if record.last_seq > after:
+                    yield record
+
+    async def follow(self, after: int = 0, poll_s: float = 0.2) -> AsyncIterator[Record]:
+        """As `read`, then look for more every `poll_s` seconds, for ever."""
+        cursor = self._cursor(after)
+        thorough = True
+        while True:
+            records = self._advance(cursor, thorough=thorough)
+            for record in records or ():
+                if record.last_seq > after:
+                    yield record
+            # Searching the rest of the segment at every poll would be much work for nothing: a
+            # record that turns to zeros is noticed at the latest when the next segment is there.
+            thorough = thorough and records is not None
+            await asyncio.sleep(0 if records is not None else poll_s)
+
+    def _cursor(self, after: int) -> Cursor:
+        segments = self._segments()
+        index = bisect_right(segments, max(after, 0) + 1) - 1
+        return Cursor(self._disk, self.folder, segments[index], self.log_id)
+
+    def _advance(self, cursor: Cursor, *, thorough: bool) -> list[Record] | None:
+        """Some of the records that come next, maybe none; None at the end of the log for now."""
+        passed = cursor.advance()
+        if not passed:
+            newer = self._segments()[-1] > cursor.segment
+            damage = None if newer else self._damage(cursor, thorough=thorough)
+            if not newer and damage is None:
+                return None
+            passed = cursor.advance()  # what proved damage may have come just after we looked
+            if not passed and damage is not None:
+                raise cursor.damaged(damage)
+            if not passed:
+                cursor.enter_next()
+        return [stored.record for stored in passed if stored.record.count]
+
+    def _damage(self, cursor: Cursor, *, thorough: bool) -> BadBytes | None:
+        if cursor.stop is None and not thorough:
+            return None
+        return proof_of_damage(cursor, scan_rest(self._disk, cursor))
+
+    def close(self) -> None:
+        """Nothing to do: no file is kept open."""

@@ -1,0 +1,166 @@
+"""Segments: the files of a log, their names and headers, how one is made, how they are read."""
+
+import errno
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Final
+
+from eventlog.disk import Disk
+from eventlog.errors import UPGRADE, VERIFY_ON_A_COPY, LogDamaged, LogUnavailable
+from eventlog.format import (
+    SEGMENT_HEADER_BYTES,
+    BadBytes,
+    SegmentHeader,
+    decode_segment_header,
+    encode_segment_header,
+)
+
+__all__ = [
+    "CHUNK_BYTES",
+    "TEMPORARY_SUFFIX",
+    "create_segment",
+    "damaged",
+    "list_segments",
+    "opened",
+    "read_bytes",
+    "read_segment_header",
+    "segment_name",
+    "write_fully",
+]
+
+SEGMENT_SUFFIX: Final = ".seg"
+TEMPORARY_SUFFIX: Final = ".tmp"  # of files that are not finished; a crash may leave them behind
+CHUNK_BYTES: Final = 256 * 1024  # read at once: stays in the cache of a core while it is checked
+
+_SEQ_DIGITS: Final = 20  # of the largest sequence number, 2**64 - 1
+
+
+def segment_name(first_seq: int) -> str:
+    """The name of the segment whose first event has that sequence number."""
+    return f"{first_seq:0{_SEQ_DIGITS}d}{SEGMENT_SUFFIX}"
+
+
+def list_segments(disk: Disk, folder: Path) -> list[int]:
+    """The first sequence numbers of a folder's segments, in order; none if there is no folder.
+
+    Raises:
+        LogDamaged: the first one is missing, or a file is named like a segment, but not quite.
+        LogUnavailable: this process cannot read the folder.
+    """
+    try:
+        names = disk.list(folder)
+    except FileNotFoundError:
+        return []
+    except OSError as error:
+        raise LogUnavailable(folder, f"cannot be read: {error}") from error
+    segments = []
+    for name in names:
+        stem, dot, suffix = name.rpartition(".")
+        if dot + suffix != SEGMENT_SUFFIX:
+            continue
+        if len(stem) != _SEQ_DIGITS or not (stem.isascii() and stem.isdigit()):
+            found, expected = f"a segment named {name}", f"<{_SEQ_DIGITS} digits>{SEGMENT_SUFFIX}"
+            raise LogDamaged(folder / name, 0, 0, found, expected, advice="move it elsewhere")
+        segments.append(int(stem))
+    segments.sort()
+    if segments and segments[0] != 1:
+        found = f"{segment_name(segments[0])} as the first segment"
+        raise LogDamaged(folder / segment_name(1), 0, 1, found, "this file")
+    return segments
+
+
+@contextmanager
+def opened(disk: Disk, path: Path, *, write: bool = False, create: bool = False) -> Iterator[int]:
+    """A file's descriptor, closed in the end."""
+    fd = disk.open(path, write=write, create=create)
+    try:
+        yield fd
+    finally:
+        disk.close(fd)
+
+
+def write_fully(disk: Disk, fd: int, data: bytes, offset: int) -> None:
+    """Write all of `data`, or raise OSError."""
+    written = disk.pwrite(fd, data, offset)
+    if written != len(data):
+        raise OSError(errno.EIO, f"{written} of {len(data)} bytes written at offset {offset}")
+
+
+def create_segment(disk: Disk, folder: Path, header: SegmentHeader, size_bytes: int) -> int:
+    """Make a segment, durable with its name; returns its descriptor, for writing.
+
+    Until the rename it has a temporary name, so a segment's header is whole if its name is there.
+    """
+    path = folder / segment_name(header.first_seq)
+    temporary = path.with_name(path.name + TEMPORARY_SUFFIX)
+    fd = disk.open(temporary, create=True)
+    try:
+        disk.truncate(fd, 0)
+        disk.fallocate(fd, size_bytes)
+        write_fully(disk, fd, encode_segment_header(header), 0)
+        disk.fsync(fd)
+        disk.rename(temporary, path)
+        disk.sync_folder(folder)
+    except BaseException:
+        disk.close(fd)
+        raise
+    return fd
+
+
+def damaged(path: Path, offset: int, seq: int, bad: BadBytes) -> LogDamaged:
+    """The error that names the place of bad bytes, and what to do about them."""
+    advice = UPGRADE if bad.newer else VERIFY_ON_A_COPY
+    return LogDamaged(path, offset, seq, bad.found, bad.expected, advice=advice)
+
+
+def read_bytes(disk: Disk, path: Path, size_bytes: int, offset: int, seq: int) -> bytes:
+    """Up to `size_bytes` of a segment.
+
+    Args:
+        disk: what the segment is on.
+        path: the segment's file.
+        size_bytes: how many bytes; fewer come at the end of the file.
+        offset: where they are.
+        seq: the record that is looked for, for the errors.
+
+    Raises:
+        LogDamaged: the file is gone, or the disk cannot read it.
+        LogUnavailable: this process cannot read it (permissions, too many open files).
+    """
+    try:
+        with opened(disk, path) as fd:
+            return disk.pread(fd, size_bytes, offset)
+    except OSError as error:
+        if error.errno in (errno.ENOENT, errno.EIO):
+            raise damaged(path, offset, seq, BadBytes(str(error), "a readable file")) from error
+        raise LogUnavailable(path.parent, f"cannot be read: {error}") from error
+
+
+def read_segment_header(
+    disk: Disk,
+    folder: Path,
+    first_seq: int,
+    log_id: bytes | None = None,
+    chain: bytes | None = None,
+) -> SegmentHeader:
+    """A segment's header, checked against its name and, where given, the log's id and chain.
+
+    Raises:
+        LogDamaged: it is not that segment of that log.
+        LogUnavailable: as `read_bytes`.
+    """
+    path = folder / segment_name(first_seq)
+    data = read_bytes(disk, path, SEGMENT_HEADER_BYTES, 0, first_seq)
+    try:
+        header = decode_segment_header(data)
+    except BadBytes as bad:
+        raise damaged(path, 0, first_seq, bad) from None
+    for what, found, expected in (
+        ("first seq", f"{header.first_seq}", f"{first_seq}"),
+        ("log id", header.log_id.hex(), (log_id or header.log_id).hex()),
+        ("previous chain", header.chain.hex(), (chain or header.chain).hex()),
+    ):
+        if found != expected:
+            raise damaged(path, 0, first_seq, BadBytes(f"{what} {found}", expected))
+    return header

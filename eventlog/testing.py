@@ -1,0 +1,90 @@
+"""Disks for tests: one that does not wait for the platter, one that fails from some operation on.
+
+A failing disk followed by a good one is what a crash of the process leaves: everything up to the
+operation that failed, of which a part may have happened.
+"""
+
+import errno
+from pathlib import Path
+
+from eventlog.disk import OsDisk
+
+__all__ = ["FailingDisk", "FastDisk"]
+
+
+class FastDisk(OsDisk):
+    """The operating system's files, never synced: for tests that crash nothing."""
+
+    def fdatasync(self, _fd: int, /) -> None:
+        """Nothing."""
+
+    def fsync(self, _fd: int, /) -> None:
+        """Nothing."""
+
+    def sync_folder(self, _folder: Path, /) -> None:
+        """Nothing."""
+
+
+class FailingDisk(FastDisk):
+    """A disk that can do so many operations that change something; from then on each fails.
+
+    Args:
+        operations: how many succeed.
+        partial: whether the first write to fail does half of its work.
+    """
+
+    def __init__(self, operations: int, *, partial: bool = False) -> None:
+        self.left = operations
+        self.failed: str | None = None  # the name of the first operation that failed
+        self._partial = partial
+
+    def _do(self, name: str) -> None:
+        self.left -= 1
+        if self.left < 0:
+            self.failed = self.failed or name
+            raise OSError(errno.EIO, f"{name} fails, as told")
+
+    def open(self, path: Path, /, *, write: bool = False, create: bool = False) -> int:
+        """See `Disk.open`."""
+        if create:
+            self._do("open")
+        return super().open(path, write=write, create=create)
+
+    def pwrite(self, fd: int, data: bytes, offset: int, /) -> int:
+        """See `Disk.pwrite`."""
+        if self.left == 0 and self._partial:
+            super().pwrite(fd, data[: len(data) // 2], offset)
+        self._do("pwrite")
+        return super().pwrite(fd, data, offset)
+
+    def fdatasync(self, _fd: int, /) -> None:
+        """See `Disk.fdatasync`."""
+        self._do("fdatasync")
+
+    def fsync(self, _fd: int, /) -> None:
+        """See `Disk.fsync`."""
+        self._do("fsync")
+
+    def sync_folder(self, _folder: Path, /) -> None:
+        """See `Disk.sync_folder`."""
+        self._do("sync_folder")
+
+    def fallocate(self, fd: int, size_bytes: int, /) -> None:
+        """See `Disk.fallocate`."""
+        self._do("fallocate")
+        super().fallocate(fd, size_bytes)
+
+    def truncate(self, fd: int, size_bytes: int, /) -> None:
+        """See `Disk.truncate`."""
+        self._do("truncate")
+        super().truncate(fd, size_bytes)
+
+    def rename(self, old: Path, new: Path, /) -> None:
+        """See `Disk.rename`."""
+        self._do("rename")
+        super().rename(old, new)
+
+    def unlink(self, path: Path, /) -> None:
+        """See `Disk.unlink`."""
+        self._do("unlink")
+        super().unlink(path)

@@ -1,0 +1,46 @@
+# List the recipes.
+default:
+    @just --list --unsorted
+
+python := ".venv/bin/python"
+
+# Run a server with its data in ./data.
+serve *args:
+    .venv/bin/network-controller serve --data-dir data {{args}}
+
+# Run the whole life of three nodes, and show the log of it.
+demo:
+    .venv/bin/network-controller demo
+
+# Run the tests.
+test *args:
+    .venv/bin/pytest {{args}}
+
+# Run the longer searches too.
+test-long *args:
+    .venv/bin/pytest -m "long or not long" {{args}}
+
+# Lint, check the formatting and the types.
+lint:
+    .venv/bin/ruff check .
+    .venv/bin/ruff format --check .
+    .venv/bin/mypy
+
+# Format, and mend what can be mended by itself.
+fix:
+    .venv/bin/ruff check --fix .
+    .venv/bin/ruff format .
+
+# Generate nc/pb from proto/.
+proto:
+    {{python}} -m grpc_tools.protoc --proto_path=proto --python_out=nc/pb --pyi_out=nc/pb proto/*.proto
+
+# Fail when nc/pb is not what proto/ generates.
+proto-check:
+    tmp=$(mktemp -d) && trap 'rm -rf "$tmp"' EXIT && \
+    {{python}} -m grpc_tools.protoc --proto_path=proto --python_out="$tmp" --pyi_out="$tmp" proto/*.proto && \
+    diff --recursive --exclude=__pycache__ --exclude=__init__.py "$tmp" nc/pb
+
+# Run every benchmark; results are printed and kept in benchmarks/results/.
+bench:
+    {{python}} benchmarks/rpc.py

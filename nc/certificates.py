@@ -1,0 +1,103 @@
+"""The certificates of a running server: both folders opened, shown on the ports, kept in date."""
+
+from nc.clock import Clock, now_utc
+from nc.config import ServerSettings
+from nc.data_folder import DataFolder, DataFolderError
+from nc.pki import AuthorityKind, PkiFolder, open_folder, read_peer, server_names
+from nc.pki.disk import REAL_DISK, replace_file
+from nc.rpc.controller import Authorities
+from nc.rpc.servers import Credentials
+from nc.secrets import Secrets, new_serial
+
+
+class Certificates:
+    """Both folders of certificates, and what the ports show of them.
+
+    Raises:
+        PkiError, InvalidName: something in a folder, or the advertised name, cannot be used.
+    """
+
+    def __init__(
+        self, settings: ServerSettings, folder: DataFolder, clock: Clock, secrets: Secrets
+    ) -> None:
+        self._clock = clock
+        self._secrets = secrets
+        self._names = server_names(settings.advertise, settings.network.server_address)
+        self._grpc_path = settings.grpc_cert_dir or folder.grpc_pki
+        self._network_path = settings.network_cert_dir or folder.network_pki
+        self._tls_dir = settings.tls_dir
+        self.made: list[str] = []  # what was made or renewed, and why
+        self.warnings: list[str] = []
+        self.grpc, self.network = self._open()
+        files = self._server_files()
+        client_ca = self.grpc.authority.certificate_pem
+        self.control = Credentials(*files, client_ca_pem=client_ca)
+        self.bootstrap = Credentials(*files, client_ca_pem=None)
+
+    @property
+    def authorities(self) -> Authorities:
+        """Who signs nodes' certificates."""
+        return Authorities(self.grpc.authority, self.network.authority)
+
+    @property
+    def admin_fingerprint(self) -> str:
+        """Of the certificate that is the admin's whatever its subject says."""
+        return read_peer(self.grpc.paths.client.read_bytes()).fingerprint_sha256
+
+    def renew(self) -> None:
+        """Renew what is near its end, and show it from now on; `made` says what it was.
+
+        Raises:
+            PkiError: a folder cannot be used any more; the old certificates stay.
+        """
+        self.made.clear()
+        self.warnings.clear()
+        self.grpc, self.network = self._open()
+        if self.made:
+            files = self._server_files()
+            self.control.replace(*files)
+            self.bootstrap.replace(*files)
+
+    def _open(self) -> tuple[PkiFolder, PkiFolder]:
+        opened = []
+        for path, kind in (
+            (self._grpc_path, AuthorityKind.GRPC),
+            (self._network_path, AuthorityKind.NETWORK),
+        ):
+            pki = open_folder(
+                path,
+                kind,
+                self._names,
+                now_utc(self._clock),
+                lambda: new_serial(self._secrets),
+            )
+            self.made += (f"{path / made.name} {made.reason}" for made in pki.made)
+            self.warnings += pki.warnings
+            opened.append(pki)
+        grpc, network = opened
+        self._copy_for_admin_client(grpc)
+        return grpc, network
+
+    def _server_files(self) -> tuple[bytes, bytes]:
+        paths = self.grpc.paths
+        return paths.server_key.read_bytes(), paths.server.read_bytes()
+
+    def _copy_for_admin_client(self, grpc: PkiFolder) -> None:
+        """Put the admin's set where an admin client looks (configuration key `tlsDir`)."""
+        if self._tls_dir is None:
+            return
+        folder = self._tls_dir / "grpc"
+        paths = grpc.paths
+        try:
+            folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+            for source, name, mode in (
+                (paths.ca, "ca.crt", 0o644),
+                (paths.client, "client.crt", 0o644),
+                (paths.client_key, "client.key", 0o600),
+            ):
+                replace_file(REAL_DISK, folder / name, source.read_bytes(), mode)
+        except OSError as error:
+            raise DataFolderError(
+                f"tlsDir {self._tls_dir} cannot be written: {error.strerror}; "
+                "make it writable, or choose another"
+            ) from error

@@ -1,0 +1,229 @@
+"""`network-controller demo`: the whole life of three nodes, told to a newcomer."""
+
+import base64
+import tempfile
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import structlog
+from rich.console import Console
+
+from eventlog import LogReader
+from nc.cli.log import displayer
+from nc.cli.printing import Output
+from nc.cli.running import OperationFailed, run_async
+from nc.clock import SystemClock, now_ms
+from nc.config import ServerSettings
+from nc.pb import network_controller_pb2 as pb
+from nc.pb import sensor_pb2
+from nc.rpc.client import CallFailed, Client, ClientTls
+from nc.secrets import SystemSecrets
+from nc.server import Server
+
+LOOPBACK = "127.0.0.1"
+MACHINES = ("alpha", "beta", "gamma")
+STATES = {-1: "IDLE", 1: "INIT", 3: "CONNECTED"}
+
+
+def demo() -> None:
+    """Play the whole life of three nodes over real TLS, then show the log of it.
+
+    Uses free ports on 127.0.0.1 and a temporary folder, and ends by itself.
+
+    Example: network-controller demo
+    """
+    run_async(_play(Console(highlight=False)))
+
+
+async def _play(console: Console) -> None:
+    clock = _DemoClock()
+    with tempfile.TemporaryDirectory(prefix="network-controller-demo-") as folder:
+        settings = ServerSettings(
+            data_dir=Path(folder) / "data",
+            advertise=LOOPBACK,
+            listen=LOOPBACK,
+            grpc_port=0,
+            bootstrap_port=0,
+        )
+        log = structlog.wrap_logger(structlog.ReturnLogger(), processors=[_silence])
+        async with Server(settings, clock=clock, secrets=SystemSecrets(), log=log) as server:
+            await _Story(server, clock, console).tell()
+        console.print("\n[bold]The server has stopped. This is its event log:[/]\n")
+        display = displayer(console, Output.TEXT)
+        for record in LogReader(server.folder.log).read():
+            display(record)
+    console.print(
+        "\nNo token and no key is in there: ids stand for them. "
+        "Read your own with [bold]network-controller log show[/]."
+    )
+
+
+class _DemoClock(SystemClock):
+    """The machine's clock, which can be put forward so that nobody has to wait."""
+
+    def __init__(self) -> None:
+        self._ahead_ns = 0
+
+    def now_ns(self) -> int:
+        return super().now_ns() + self._ahead_ns
+
+    def put_forward(self, minutes: int) -> None:
+        self._ahead_ns += minutes * 60 * 1_000_000_000
+
+
+class _Machine(NamedTuple):
+    """What a machine keeps of GetToken's answer."""
+
+    name: str
+    token: str
+    tls: ClientTls
+
+
+class _Story:
+    """The steps, each real calls to a real server."""
+
+    def __init__(self, server: Server, clock: _DemoClock, console: Console) -> None:
+        paths = server.certificates.grpc.paths
+        self._ca_pem = paths.ca.read_bytes()
+        self._admin = ClientTls(
+            self._ca_pem, paths.client_key.read_bytes(), paths.client.read_bytes()
+        )
+        self._endpoints = server.endpoints
+        self._clock = clock
+        self._console = console
+        self._step = 0
+
+    async def tell(self) -> None:
+        self._title("An operator starts a server")
+        ends = self._endpoints
+        self._say(f"control port {ends.control_port} (mutual TLS): certificates are the keys to it")
+        self._say(f"bootstrap port {ends.bootstrap_port} (TLS): where new machines knock")
+        bootstrap_token = await self._issue()
+        machines = [await self._join(name, bootstrap_token) for name in MACHINES]
+        await self._wrong_token()
+        await self._look(machines)
+        await self._rights(*machines)
+        await self._expiry(machines[1])
+        await self._unregister(machines[2])
+        await self._late(bootstrap_token)
+
+    async def _issue(self) -> str:
+        self._title("The operator asks for a bootstrap token, good for ten minutes")
+        async with self._control(self._admin) as admin:
+            request = pb.GetBootStrapTokenRequest(expireTime=10)
+            answer = _expect("200", await admin.control("GetBootStrapToken", request))
+        self._say(f"answer {answer.code}: a token to use at {answer.cloudIp}:{answer.port}")
+        return str(answer.bootStrapToken)
+
+    async def _join(self, name: str, bootstrap_token: str) -> _Machine:
+        self._title(f"Machine {name} redeems it")
+        answer = _expect("200", await self._redeem(bootstrap_token))
+        self._say("answer 200: a node token, and two sets of TLS certificates of its own")
+        tls = ClientTls(
+            base64.b64decode(answer.GrpcCaCert),
+            base64.b64decode(answer.GrpcClientKey),
+            base64.b64decode(answer.GrpcClientCert),
+        )
+        return _Machine(name, answer.token, tls)
+
+    async def _wrong_token(self) -> None:
+        self._title("A stranger tries tokens")
+        for kind, token in (("no token", ""), ("half a token", "12345678"), ("a guess", "0" * 16)):
+            answer = _expect("400", await self._redeem(token))
+            self._say(f"{kind}: {answer.code}, {answer.message}")
+
+    async def _look(self, machines: list[_Machine]) -> None:
+        self._title("Each machine asks where it stands, with its own certificate")
+        for machine in machines:
+            answer = _expect("200", await self._state(machine))
+            address = answer.bindIp or "none before its first connection"
+            self._say(f"{machine.name}: {STATES[answer.connState]}, address {address}")
+
+    async def _rights(self, alpha: _Machine, beta: _Machine, gamma: _Machine) -> None:
+        del gamma
+        self._title(f"{alpha.name} is curious what else its certificate opens")
+        async with self._control(alpha.tls) as node:
+            for what, method, request in (
+                ("a bootstrap token", "GetBootStrapToken", pb.GetBootStrapTokenRequest()),
+                (f"unregister {beta.name}", "UnRegister", pb.UnRegisterRequest(token=beta.token)),
+            ):
+                await self._denied(what, node.control(method, request))
+
+    async def _expiry(self, machine: _Machine) -> None:
+        self._title(f"The operator lets {machine.name} expire in a minute")
+        await self._set_expiry(machine, now_ms(self._clock) // 1000 + 60)
+        self._clock.put_forward(minutes=2)
+        self._say("... two minutes later (the demo puts its clock forward)")
+        async with self._control(self._admin) as admin:
+            request = pb.CheckConnStateRequest(token=machine.token)
+            answer = _expect("400", await admin.control("CheckConnState", request))
+        self._say(f"{machine.name}: {answer.code}, {answer.message}")
+        await self._denied(f"{machine.name} itself", self._state(machine))
+        await self._set_expiry(machine, 0)
+        answer = _expect("200", await self._state(machine))
+        self._say(f"set to never expire, it is back: {STATES[answer.connState]}")
+
+    async def _unregister(self, machine: _Machine) -> None:
+        self._title(f"{machine.name} leaves for good")
+        async with self._control(machine.tls) as node:
+            request = pb.UnRegisterRequest(token=machine.token)
+            answer = _expect("200", await node.control("UnRegister", request))
+            self._say(f"answer {answer.code}, result {answer.result}")
+            question = pb.CheckConnStateRequest(token=machine.token)
+            await self._denied("the same connection", node.control("CheckConnState", question))
+
+    async def _late(self, bootstrap_token: str) -> None:
+        self._title("A machine comes too late")
+        self._clock.put_forward(minutes=10)
+        self._say("... ten minutes later")
+        answer = _expect("400", await self._redeem(bootstrap_token))
+        self._say(f"answer {answer.code}: {answer.message}")
+
+    async def _redeem(self, bootstrap_token: str) -> Any:
+        port, tls = self._endpoints.bootstrap_port, ClientTls(self._ca_pem)
+        async with Client(LOOPBACK, port, tls) as newcomer:
+            request = pb.GetTokenRequest(bootStrapToken=bootstrap_token)
+            return await newcomer.bootstrap("GetToken", request)
+
+    async def _state(self, machine: _Machine) -> Any:
+        async with self._control(machine.tls) as node:
+            return await node.control(
+                "CheckConnState", pb.CheckConnStateRequest(token=machine.token)
+            )
+
+    async def _set_expiry(self, machine: _Machine, expire_time_s: int) -> None:
+        sensor = sensor_pb2.SensorExpire(
+            deviceToken=machine.token.encode(), expireTime=expire_time_s
+        )
+        async with self._control(self._admin) as admin:
+            request = sensor_pb2.SensorExpireTimeRequest(sensorExpire=[sensor])
+            _expect("200", await admin.internal("UpdateSensorExpireTime", request))
+
+    async def _denied(self, what: str, call: Any) -> None:
+        """Say how a call was refused; that it is let through ends the demo."""
+        try:
+            await call
+        except CallFailed as error:
+            self._say(f"{what}: {error.code.name}, {error.details}")
+        else:
+            raise OperationFailed(f"{what} should have been refused, and was not")
+
+    def _control(self, tls: ClientTls) -> Client:
+        return Client(LOOPBACK, self._endpoints.control_port, tls)
+
+    def _title(self, text: str) -> None:
+        self._step += 1
+        self._console.print(f"\n[bold]{self._step:>2}. {text}[/]")
+
+    def _say(self, text: str) -> None:
+        self._console.print(f"    {text}", markup=False, soft_wrap=True)
+
+
+def _expect(code: str, answer: Any) -> Any:
+    if answer.code != code:
+        raise OperationFailed(f"expected {code}, got {answer.code}: {answer.message}")
+    return answer
+
+
+def _silence(*_: object) -> Any:
+    raise structlog.DropEvent

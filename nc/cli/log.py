@@ -1,0 +1,74 @@
+"""`network-controller log …`: reads a log back. Never changes anything."""
+
+import asyncio
+import contextlib
+from collections.abc import Callable
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+
+from eventlog import LogReader, Record
+from nc.cli.printing import Output, events_of, json_line, text_line
+from nc.cli.running import DATA_DIR_VARIABLE, default_data_dir
+from nc.data_folder import DataFolder
+
+app = typer.Typer(no_args_is_help=True)
+
+
+@app.callback()
+def log() -> None:
+    """Read the event log back."""
+
+
+@app.command()
+def show(
+    data_dir: Annotated[
+        Path | None,
+        typer.Option(
+            envvar=DATA_DIR_VARIABLE, help=f"The data folder. Default: {default_data_dir()}"
+        ),
+    ] = None,
+    after: Annotated[
+        int, typer.Option(metavar="SEQ", min=0, help="Only events after this sequence number.")
+    ] = 0,
+    output: Annotated[
+        Output, typer.Option(help="For people, or one JSON object a line.")
+    ] = Output.TEXT,
+    follow: Annotated[
+        bool, typer.Option("--follow", "-f", help="Go on with what is appended, until Ctrl-C.")
+    ] = False,
+) -> None:
+    """Print the events in order, times in UTC. A server may be running.
+
+    Example: network-controller log show --data-dir ./data --output json
+    """
+    reader = LogReader(DataFolder(data_dir or default_data_dir()).log)
+    display = displayer(Console(highlight=False), output, after)
+    if follow:
+        with contextlib.suppress(KeyboardInterrupt):
+            asyncio.run(_follow(reader, after, display))
+    else:
+        for record in reader.read(after):
+            display(record)
+
+
+def displayer(console: Console, output: Output, after: int = 0) -> Callable[[Record], None]:
+    """What prints a record's events, those after a sequence number."""
+
+    def display(record: Record) -> None:
+        for recorded in events_of(record):
+            if recorded.seq <= after:
+                continue
+            if output is Output.JSON:
+                typer.echo(json_line(recorded))
+            else:
+                console.print(text_line(recorded), soft_wrap=True)
+
+    return display
+
+
+async def _follow(reader: LogReader, after: int, display: Callable[[Record], None]) -> None:
+    async for record in reader.follow(after):
+        display(record)

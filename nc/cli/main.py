@@ -1,0 +1,61 @@
+"""`network-controller`: the service and its log."""
+
+from typing import NoReturn
+
+import typer
+
+from nc.cli import log
+from nc.cli.demo import demo
+from nc.cli.fsm import fsm
+from nc.cli.running import run
+from nc.cli.serve import ConfigOption, serve
+from nc.config import ConfigError
+from nc.server import VERSION
+
+PROGRAM = "network-controller"
+
+app = typer.Typer(
+    no_args_is_help=True,
+    invoke_without_command=True,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+
+def _print_version(value: bool) -> None:
+    if value:
+        typer.echo(f"{PROGRAM} {VERSION}")
+        raise typer.Exit
+
+
+@app.callback()
+def network_controller(
+    context: typer.Context,
+    config_file: ConfigOption = None,
+    version: bool = typer.Option(
+        False, "--version", callback=_print_version, is_eager=True, help="Print the version."
+    ),
+) -> None:
+    """Let machines into an overlay network, know where they are, and tell why.
+
+    Example: network-controller serve --data-dir ./data
+
+    With --config FILE and no command, start what the file describes.
+    """
+    del version
+    if context.invoked_subcommand is None:
+        serve(config_file=config_file)
+    elif config_file is not None:
+        raise ConfigError("--config goes without a command, or after serve")
+
+
+app.command()(serve)
+app.command()(demo)
+app.command()(fsm)
+app.add_typer(log.app, name="log")
+
+
+def main() -> NoReturn:
+    """Run the program."""
+    run(app, PROGRAM)

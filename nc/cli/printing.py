@@ -1,0 +1,131 @@
+"""One event, as people read it and as programs do."""
+
+import json
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from enum import StrEnum
+from typing import Any, NamedTuple
+
+from google.protobuf.message import Message
+from rich.text import Text
+
+from eventlog import Record
+from nc.domain.errors import moment
+from nc.domain.events import Batch, Entry, Event
+
+
+class Output(StrEnum):
+    """How results are printed."""
+
+    TEXT = "text"
+    JSON = "json"
+
+
+class Recorded(NamedTuple):
+    """One event, where it stands in the log, and what it came with."""
+
+    seq: int
+    entry: Entry
+    event: Event
+
+
+_STYLES = {
+    "ReplicaStarted": "blue",
+    "ReplicaStopped": "blue",
+    "TokenIssued": "cyan",
+    "TokenExpired": "cyan",
+    "NodeRegistered": "green",
+    "StateChanged": "yellow",
+    "AddressBound": "magenta",
+    "AddressReleased": "magenta",
+    "ExpiryChanged": "yellow",
+    "Unregistered": "red",
+}
+
+
+def events_of(record: Record) -> Iterator[Recorded]:
+    """The events in a record of the log, each with its sequence number."""
+    seq = record.first_seq
+    for entry in Batch.FromString(record.payload).entries:
+        for event in entry.events:
+            yield Recorded(seq, entry, event)
+            seq += 1
+
+
+def json_line(recorded: Recorded) -> str:
+    """One JSON object; times in ISO 8601, UTC, as well as the numbers that the log holds."""
+    kind, fields = _kind_and_fields(recorded.event)
+    entry = recorded.entry
+    return json.dumps(
+        {
+            "seq": recorded.seq,
+            "time": _time(entry.recorded_at_ns, "T") + "Z",
+            "recorded_at_ns": entry.recorded_at_ns,
+            "type": kind,
+            **fields,
+            "actor": entry.actor,
+            "method": entry.method,
+            "request_id": entry.request_id,
+        },
+        ensure_ascii=False,
+    )
+
+
+def text_line(recorded: Recorded) -> Text:
+    """One line, coloured by type: number, time (UTC), what happened, who did it through what."""
+    kind, fields = _kind_and_fields(recorded.event)
+    entry = recorded.entry
+    details = " ".join(
+        f"{name.removesuffix('_ms')}={_short(name, value)}" for name, value in fields.items()
+    )
+    return Text.assemble(
+        (f"{recorded.seq:>7}  ", "dim"),
+        f"{_time(entry.recorded_at_ns, ' ')}  ",
+        (f"{kind:<15} ", _STYLES.get(kind, "")),
+        _printable(details),
+        (f"  by {_printable(entry.actor)} ({entry.method}, request {entry.request_id})", "dim"),
+    )
+
+
+def _kind_and_fields(event: Event) -> tuple[str, dict[str, Any]]:
+    name = event.WhichOneof("kind")
+    if name is None:
+        return "unknown", {}
+    body = getattr(event, name)
+    return body.DESCRIPTOR.name, _plain(body)
+
+
+def _plain(message: Message) -> dict[str, Any]:
+    """Every field, absent ones with their default: an expiry of 0 means something."""
+    fields: Any = message.DESCRIPTOR.fields
+    return {field.name: _value(field, getattr(message, field.name)) for field in fields}
+
+
+def _value(field: Any, value: Any) -> Any:
+    if field.enum_type is not None:
+        # `CONNECTION_STATE_IDLE` is `idle` where the field says that it is a connection state
+        known = field.enum_type.values_by_number.get(value)
+        prefix = field.enum_type.values_by_number[0].name.removesuffix("UNSPECIFIED")
+        return str(value) if known is None else known.name.removeprefix(prefix).lower()
+    if field.message_type is not None:
+        return [_plain(item) for item in value]
+    return value
+
+
+def _short(name: str, value: Any) -> str:
+    if name.endswith("_at_ms"):
+        return "never" if value == 0 else moment(value)
+    if isinstance(value, list):
+        return ",".join(item["authority"] for item in value)  # their serials are in the JSON
+    return str(value) or '""'
+
+
+def _printable(text: str) -> str:
+    """Without what would steer a terminal: names in certificates are their makers' choice."""
+    return "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in text)
+
+
+def _time(recorded_at_ns: int, separator: str) -> str:
+    seconds, rest_ns = divmod(recorded_at_ns, 1_000_000_000)
+    at = datetime.fromtimestamp(seconds, tz=UTC).replace(microsecond=rest_ns // 1000)
+    return at.replace(tzinfo=None).isoformat(separator, timespec="milliseconds")

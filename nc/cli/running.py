@@ -1,0 +1,92 @@
+"""How both programs run: errors are one line on stderr, and the exit code says what kind.
+
+0  done
+1  the operation failed
+2  wrong usage: arguments, configuration
+3  the log is damaged
+"""
+
+import asyncio
+import logging
+import os
+import sys
+from collections.abc import Coroutine
+from pathlib import Path
+from typing import Any, NoReturn, TypeVar
+
+import typer
+import uvloop
+
+from eventlog import LogDamaged, LogError
+from nc.config import ConfigError
+from nc.data_folder import DataFolderError
+from nc.pki import PkiError
+from nc.projections.state import UnknownEvent
+from nc.rpc.client import CallFailed
+from nc.rpc.servers import PortUnavailable
+
+T = TypeVar("T")
+
+FAILED = 1
+USAGE = 2
+DAMAGED = 3
+
+DATA_DIR_VARIABLE = "NC_DATA_DIR"
+
+
+class OperationFailed(Exception):
+    """What was asked for was refused; the text is for the user."""
+
+
+_EXIT_CODES: tuple[tuple[type[Exception], int], ...] = (
+    (LogDamaged, DAMAGED),
+    (ConfigError, USAGE),
+    (LogError, FAILED),
+    (UnknownEvent, FAILED),
+    (PkiError, FAILED),
+    (DataFolderError, FAILED),
+    (PortUnavailable, FAILED),
+    (CallFailed, FAILED),
+    (OperationFailed, FAILED),
+)
+
+
+def default_data_dir() -> Path:
+    """The data folder when none is named: the system's for root, the user's own otherwise."""
+    if os.geteuid() == 0:
+        return Path("/var/lib/network-controller")
+    return Path.home() / ".local" / "share" / "network-controller"
+
+
+def run_async(coroutine: Coroutine[Any, Any, T]) -> T:
+    """Run it on uvloop."""
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        return runner.run(coroutine)
+
+
+def run(app: typer.Typer, program: str) -> NoReturn:
+    """Run a program to its exit code."""
+    # What grpc itself would say of a failed handshake or bind is said by us, in one line.
+    os.environ.setdefault("GRPC_VERBOSITY", "NONE")
+    logging.getLogger("grpc").setLevel(logging.CRITICAL)
+    try:
+        code = app(prog_name=program, standalone_mode=False)
+    except typer.TyperException as error:
+        _exit(program, error.format_message(), error.exit_code, hint=f"; see {program} --help")
+    except (typer.Abort, KeyboardInterrupt):
+        sys.exit(130)
+    except BrokenPipeError:  # `network-controller log show | head`
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(0)
+    except Exception as error:
+        for kind, exit_code in _EXIT_CODES:
+            if isinstance(error, kind):
+                _exit(program, str(error), exit_code)
+        raise
+    sys.exit(code if isinstance(code, int) else 0)
+
+
+def _exit(program: str, message: str, code: int, hint: str = "") -> NoReturn:
+    text = " ".join(message.split()).rstrip(".")
+    sys.stderr.write(f"{program}: {text}{hint}\n")
+    sys.exit(code)

@@ -1,0 +1,185 @@
+"""`network-controller serve`: settings in, a server that runs until it is told to stop."""
+
+import asyncio
+import shlex
+import signal
+import socket
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from pydantic import ValidationError
+from rich.console import Console
+from rich.markup import escape
+from structlog.typing import FilteringBoundLogger
+
+from nc import config
+from nc.cli import log_lines
+from nc.cli.running import DATA_DIR_VARIABLE, default_data_dir, run_async
+from nc.clock import SystemClock
+from nc.config import ConfigError, ServerSection, ServerSettings
+from nc.domain.addresses import DEFAULT_NETWORK
+from nc.secrets import SystemSecrets
+from nc.server import VERSION, Server
+
+ConfigOption = Annotated[
+    Path | None,
+    typer.Option("--config", help="A configuration file, YAML. What is said here wins over it."),
+]
+
+
+def serve(
+    data_dir: Annotated[
+        Path | None,
+        typer.Option(
+            envvar=DATA_DIR_VARIABLE,
+            help=f"Where the log, the certificates and the key are. Default: {default_data_dir()}",
+        ),
+    ] = None,
+    advertise: Annotated[
+        str | None,
+        typer.Option(
+            metavar="IP",
+            help="The IP address or name that machines are told to reach this server at. "
+            "Default: this machine's address on its default route.",
+        ),
+    ] = None,
+    grpc_port: Annotated[
+        int | None,
+        typer.Option(help=f"The control port. Default: {config.DEFAULT_GRPC_PORT}; 0: any."),
+    ] = None,
+    bootstrap_port: Annotated[
+        int | None,
+        typer.Option(help=f"The bootstrap port. Default: {config.DEFAULT_BOOTSTRAP_PORT}; 0: any."),
+    ] = None,
+    link_port: Annotated[
+        int | None,
+        typer.Option(
+            help=f"The link port that nodes are told. Default: {config.DEFAULT_LINK_PORT}."
+        ),
+    ] = None,
+    network_addr: Annotated[
+        str | None,
+        typer.Option(
+            metavar="IP/LENGTH",
+            help="The overlay network, as the server's own address in it. "
+            f"Default: {DEFAULT_NETWORK}, which has room for 126 nodes.",
+        ),
+    ] = None,
+    plaintext: Annotated[
+        bool,
+        typer.Option("--plaintext", help="No TLS, and no rights checked. For development only."),
+    ] = False,
+    config_file: ConfigOption = None,
+) -> None:
+    """Run the server, until SIGTERM or Ctrl-C.
+
+    Example: network-controller serve --data-dir ./data --advertise 192.0.2.7
+    """
+    section = ServerSection() if config_file is None else load_server_section(config_file)
+    given = {
+        "data_dir": data_dir or section.work_dir or default_data_dir(),
+        "advertise": advertise or section.ip or own_address(),
+        "listen": listen_address(),
+        "grpc_port": _first(grpc_port, section.grpc_port),
+        "bootstrap_port": _first(bootstrap_port, section.bootstrap_port),
+        "link_port": _first(link_port, section.port),
+        "network_addr": network_addr or section.network_addr,
+        "plaintext": plaintext,
+        "grpc_cert_dir": section.grpc_cert_dir,
+        "network_cert_dir": section.network_cert_dir,
+        "tls_dir": section.tls_dir,
+    }
+    try:
+        settings = ServerSettings.model_validate({k: v for k, v in given.items() if v is not None})
+    except ValidationError as error:
+        raise ConfigError(_first_mistake(error)) from error
+    log = log_lines.configure(debug=section.debug, log_dir=section.log_dir)
+    run_async(_serve(settings, log))
+
+
+def load_server_section(path: Path) -> ServerSection:
+    """The server's part of a configuration file.
+
+    Raises:
+        ConfigError: the file is wrong, or describes a node.
+    """
+    file = config.load(path)
+    if file.mode == "client":
+        raise ConfigError(
+            f"{path}: mode: client describes a node, and this version runs servers only; "
+            "use a file with mode: server"
+        )
+    return file.server or ServerSection()
+
+
+def own_address() -> str:
+    """This machine's address on its default route; the loopback address without one."""
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
+        try:
+            probe.connect(("192.0.2.1", 9))  # a datagram socket: nothing is sent
+            return str(probe.getsockname()[0])
+        except OSError:
+            return "127.0.0.1"
+
+
+def listen_address() -> str:
+    """Every address of this machine, IPv6 included where there is any."""
+    return "[::]" if socket.has_dualstack_ipv6() else "0.0.0.0"  # noqa: S104 - a server's purpose
+
+
+async def _serve(settings: ServerSettings, log: FilteringBoundLogger) -> None:
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop.set)
+    async with Server(settings, clock=SystemClock(), secrets=SystemSecrets(), log=log) as server:
+        _greet(server, Console(highlight=False))
+        await stop.wait()
+
+
+def _greet(server: Server, console: Console) -> None:
+    """What a person wants to know who has just started it."""
+    settings, endpoints = server.settings, server.endpoints
+    secured = "plain text" if settings.plaintext else "TLS"
+    mutual = "plain text" if settings.plaintext else "mutual TLS"
+    console.print(f"[bold]network-controller {VERSION}[/] at {escape(endpoints.advertised)}")
+    for label, text in (
+        ("data", settings.data_dir),
+        *(("made", made) for made in server.certificates.made),
+        ("control", f"port {endpoints.control_port}, gRPC, {mutual}"),
+        ("bootstrap", f"port {endpoints.bootstrap_port}, gRPC, {secured}"),
+        ("link", f"port {endpoints.link_port}, told to nodes; this version does not serve it yet"),
+        ("network", f"{settings.network_addr}"),
+    ):
+        console.print(f"  {label:<10}{escape(str(text))}", soft_wrap=True)
+    if settings.plaintext:
+        console.print("[bold red]  NO TLS: everybody who reaches these ports may do everything[/]")
+    console.print("get a bootstrap token with:")
+    console.print(f"  {escape(token_command(server))}", soft_wrap=True)
+
+
+def token_command(server: Server) -> str:
+    """A line to paste that gets a bootstrap token on this machine."""
+    settings, endpoints = server.settings, server.endpoints
+    words = ["ncadm"]
+    if endpoints.control_port != config.DEFAULT_GRPC_PORT:
+        words += ["--port", str(endpoints.control_port)]
+    if settings.plaintext:
+        words.append("--plaintext")
+    elif server.certificates.grpc.paths.ca.parent != default_data_dir() / "pki" / "grpc":
+        paths = server.certificates.grpc.paths
+        words += ["--cacert", str(paths.ca), "--cert", str(paths.client)]
+        words += ["--key", str(paths.client_key)]
+    return shlex.join([*words, "create-bootstrap-token", "--life", "10"])
+
+
+def _first(*values: int | None) -> int | None:
+    return next((value for value in values if value is not None), None)
+
+
+def _first_mistake(error: ValidationError) -> str:
+    mistake = error.errors(include_input=False, include_url=False)[0]
+    option = "--" + str(mistake["loc"][0]).replace("_", "-")
+    text = str(mistake["msg"]).removeprefix("Value error, ")
+    return f"{option}: {text[:1].lower()}{text[1:]}"

@@ -1,0 +1,37 @@
+"""The clock, passed in at the top so that tests and simulations can bring their own."""
+
+import time
+from datetime import UTC, datetime
+from typing import Protocol
+
+
+class Clock(Protocol):
+    """What time it is. Order never depends on it: it may jump."""
+
+    def now_ns(self) -> int:
+        """Unix time in nanoseconds."""
+
+    def monotonic_ns(self) -> int:
+        """Nanoseconds since some moment; never goes back. For durations only."""
+
+
+class SystemClock:
+    """The machine's."""
+
+    def now_ns(self) -> int:
+        """Unix time in nanoseconds."""
+        return time.time_ns()
+
+    def monotonic_ns(self) -> int:
+        """Nanoseconds since some moment; never goes back. For durations only."""
+        return time.monotonic_ns()
+
+
+def now_ms(clock: Clock) -> int:
+    """Unix time in milliseconds."""
+    return clock.now_ns() // 1_000_000
+
+
+def now_utc(clock: Clock) -> datetime:
+    """The moment as certificates want it: aware, in UTC."""
+    return datetime.fromtimestamp(clock.now_ns() / 1_000_000_000, tz=UTC)

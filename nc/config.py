@@ -1,0 +1,188 @@
+"""Settings: what a server needs to be told, and the configuration files that exist in the field.
+
+A file's keys and meanings are fixed (LiteKube configuration reference). Whatever is wrong with one
+is an error that names the file, the line, the key and what is allowed.
+"""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import yaml
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+from pydantic.alias_generators import to_camel
+
+from nc.domain.addresses import DEFAULT_NETWORK, Network
+
+DEFAULT_GRPC_PORT = 6440
+DEFAULT_BOOTSTRAP_PORT = 6439
+DEFAULT_LINK_PORT = 6441
+DEFAULT_MTU = 1400
+
+Port = Annotated[int, Field(ge=0, le=65_535)]
+Mtu = Annotated[int, Field(ge=576, le=65_535)]  # IPv4 hosts must accept 576 (RFC 791)
+
+
+class ConfigError(Exception):
+    """A configuration file, or a setting, is wrong."""
+
+
+def _checked_network(value: object) -> str:
+    return str(Network.parse(str(value)))
+
+
+NetworkAddress = Annotated[str, BeforeValidator(_checked_network)]
+
+
+class ServerSettings(BaseModel):
+    """What a server runs with; a port of 0 takes any that is free."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    data_dir: Path
+    advertise: str = Field(min_length=1)
+    listen: str = "[::]"
+    grpc_port: Port = DEFAULT_GRPC_PORT
+    bootstrap_port: Port = DEFAULT_BOOTSTRAP_PORT
+    link_port: Port = DEFAULT_LINK_PORT
+    network_addr: NetworkAddress = DEFAULT_NETWORK
+    plaintext: bool = False
+    grpc_cert_dir: Path | None = None  # None: below the data folder
+    network_cert_dir: Path | None = None
+    tls_dir: Path | None = None  # gets copies of the admin's files, for an admin client
+
+    @property
+    def network(self) -> Network:
+        """The overlay network."""
+        return Network.parse(self.network_addr)
+
+
+class _Section(BaseModel):
+    """Keys as files have them: camelCase, and nothing beyond."""
+
+    model_config = ConfigDict(
+        frozen=True, extra="forbid", alias_generator=to_camel, populate_by_name=False
+    )
+
+
+class ServerSection(_Section):
+    """`server:` in a file. What is absent is None: the command line or the default decides."""
+
+    ip: str | None = Field(default=None, min_length=1)
+    port: Port | None = None
+    bootstrap_port: Port | None = None
+    grpc_port: Port | None = None
+    network_cert_dir: Path | None = None
+    grpc_cert_dir: Path | None = None
+    network_addr: NetworkAddress | None = None
+    log_dir: Path | None = None
+    work_dir: Path | None = None
+    tls_dir: Path | None = None
+    debug: bool = False
+    mtu: Mtu = DEFAULT_MTU
+    interconnection: bool = True
+
+
+class ClientSection(_Section):
+    """`client:` in a file."""
+
+    network_cert_dir: Path | None = None
+    server_addr: str | None = Field(default=None, min_length=1)
+    port: Port = DEFAULT_LINK_PORT
+    mtu: Mtu = DEFAULT_MTU
+    token: str | None = Field(default=None, min_length=1, repr=False)
+    log_dir: Path | None = None
+    work_dir: Path | None = None
+    debug: bool = False
+    redirect_gateway: bool = False
+
+
+class ConfigFile(BaseModel):
+    """A whole file."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    mode: Literal["server", "client"]
+    server: ServerSection | None = None
+    client: ClientSection | None = None
+
+
+def load(path: Path) -> ConfigFile:
+    """Read a configuration file.
+
+    Raises:
+        ConfigError: it cannot be read, or something in it is wrong; the first mistake is named.
+    """
+    try:
+        text = path.read_text(encoding="utf-8")
+    except OSError as error:
+        raise ConfigError(f"{path}: cannot be read: {error.strerror}; check --config") from error
+    except UnicodeDecodeError as error:
+        raise ConfigError(f"{path}: is not UTF-8 text; check --config") from error
+    try:
+        tree = yaml.compose(text, Loader=yaml.SafeLoader)
+        lines = dict(_lines(tree, path))
+        content = yaml.safe_load(text)
+    except yaml.MarkedYAMLError as error:
+        mark = error.problem_mark
+        line = f", line {mark.line + 1}" if mark else ""
+        raise ConfigError(f"{path}{line}: is not YAML: {error.problem}") from error
+    except (yaml.YAMLError, ValueError) as error:
+        raise ConfigError(f"{path}: is not YAML: {str(error).splitlines()[0]}") from error
+    if not isinstance(content, dict):
+        raise ConfigError(
+            f"{path}, line 1: expected keys and values, beginning with `mode: server`"
+        )
+    try:
+        return ConfigFile.model_validate(content)
+    except ValidationError as error:
+        raise ConfigError(_first_mistake(path, lines, error)) from error
+
+
+Location = tuple[Any, ...]
+
+
+def _lines(
+    node: yaml.Node | None, path: Path, location: Location = ()
+) -> Iterator[tuple[Location, int]]:
+    """Where each key stands; lines from 1."""
+    if not isinstance(node, yaml.MappingNode):
+        return
+    seen = set()
+    for key, value in node.value:
+        here = (*location, key.value)
+        line = key.start_mark.line + 1
+        if key.value in seen:
+            name = ".".join(map(str, here))
+            raise ConfigError(f"{path}, line {line}: {name} is given twice; remove one")
+        seen.add(key.value)
+        yield here, line
+        yield from _lines(value, path, here)
+
+
+def _first_mistake(path: Path, lines: dict[Location, int], error: ValidationError) -> str:
+    mistake = error.errors(include_input=False, include_url=False)[0]
+    location = tuple(map(str, mistake["loc"]))
+    line = next(
+        (lines[location[:n]] for n in range(len(location), 0, -1) if location[:n] in lines), 1
+    )
+    name = ".".join(location)
+    match mistake["type"]:
+        case "extra_forbidden":
+            problem = f"unknown key; allowed: {', '.join(_allowed(location[:-1]))}"
+        case "missing":
+            problem = "is missing"
+        case _:
+            problem = str(mistake["msg"]).removeprefix("Value error, ")
+            problem = problem[:1].lower() + problem[1:]
+    return f"{path}, line {line}: {name}: {problem}"
+
+
+def _allowed(section: Location) -> list[str]:
+    models: dict[Location, type[BaseModel]] = {
+        (): ConfigFile,
+        ("server",): ServerSection,
+        ("client",): ClientSection,
+    }
+    fields = models[section].model_fields
+    return [field.alias or name for name, field in fields.items()]

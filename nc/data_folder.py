@@ -1,0 +1,108 @@
+"""The data folder: where everything that a server must not forget is.
+
+pki/grpc/     the control port's certificates; client*.pem is the admin's set
+pki/network/  the link's certificates
+log/          the event log
+secret.key    the key that token ids are made with; lost, no token is recognised any more
+"""
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+from nc.pki.disk import REAL_DISK, replace_file
+from nc.secrets import SECRET_KEY_BYTES, Secrets
+
+FOLDER_MODE = 0o700
+SECRET_KEY_MODE = 0o600
+
+
+class DataFolderError(Exception):
+    """The data folder cannot be used."""
+
+
+@dataclass(frozen=True, slots=True)
+class DataFolder:
+    """Names within a data folder."""
+
+    path: Path
+
+    @property
+    def grpc_pki(self) -> Path:
+        """The control port's certificates."""
+        return self.path / "pki" / "grpc"
+
+    @property
+    def network_pki(self) -> Path:
+        """The link's certificates."""
+        return self.path / "pki" / "network"
+
+    @property
+    def log(self) -> Path:
+        """The event log's folder."""
+        return self.path / "log"
+
+    @property
+    def secret_key(self) -> Path:
+        """The key of the token ids."""
+        return self.path / "secret.key"
+
+    def prepare(self) -> bool:
+        """Make the folder if it is not there, and see that it can be written.
+
+        Returns:
+            Whether it was made now.
+
+        Raises:
+            DataFolderError: it cannot be made or written.
+        """
+        existed = self.path.is_dir()
+        try:
+            self.path.mkdir(parents=True, exist_ok=True, mode=FOLDER_MODE)
+        except OSError as error:
+            raise DataFolderError(
+                f"data folder {self.path} cannot be made: {error.strerror}; "
+                "choose another with --data-dir, or NC_DATA_DIR"
+            ) from error
+        if not os.access(self.path, os.R_OK | os.W_OK | os.X_OK):
+            raise DataFolderError(
+                f"data folder {self.path} cannot be written by this user; "
+                "give it the right to, or choose another with --data-dir, or NC_DATA_DIR"
+            )
+        return not existed
+
+    def load_secret_key(self, secrets: Secrets, *, log_is_empty: bool) -> bytes:
+        """Read the key of the token ids; make it while there is no event that needs an older one.
+
+        Raises:
+            DataFolderError: it is missing though the log holds events, or is not a key.
+        """
+        path = self.secret_key
+        try:
+            key = path.read_bytes()
+        except FileNotFoundError:
+            if not log_is_empty:
+                raise DataFolderError(
+                    f"{path} is missing, and without it no token in the log is recognised; "
+                    "put it back from a backup"
+                ) from None
+            return self._make_secret_key(secrets)
+        except OSError as error:
+            raise DataFolderError(f"{path} cannot be read: {error.strerror}") from error
+        if len(key) != SECRET_KEY_BYTES:
+            raise DataFolderError(
+                f"{path} has {len(key)} bytes, expected {SECRET_KEY_BYTES}; "
+                "put it back from a backup"
+            )
+        return key
+
+    def _make_secret_key(self, secrets: Secrets) -> bytes:
+        key = secrets.random_bytes(SECRET_KEY_BYTES)
+        try:
+            replace_file(REAL_DISK, self.secret_key, key, SECRET_KEY_MODE)
+        except OSError as error:
+            raise DataFolderError(
+                f"{self.secret_key} cannot be written: {error.strerror}; "
+                "free some space, or choose another folder with --data-dir"
+            ) from error
+        return key

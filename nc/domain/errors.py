@@ -1,0 +1,156 @@
+"""Everything a decision can refuse, with the facts, and what the caller can do about it.
+
+The texts reach clients as they are. None of them ever holds a token, a key or an id.
+"""
+
+from datetime import UTC, datetime
+
+
+def moment(unix_ms: int) -> str:
+    """Unix milliseconds as people write it, in UTC: `2026-11-20T15:00:00Z`."""
+    try:
+        return (
+            datetime.fromtimestamp(unix_ms / 1000, tz=UTC).isoformat(timespec="seconds")[:-6] + "Z"
+        )
+    except (OverflowError, ValueError, OSError):
+        return f"{unix_ms} ms after 1970"
+
+
+class DomainError(Exception):
+    """A command was refused. Nothing changed."""
+
+
+class BootstrapTokenError(DomainError):
+    """A bootstrap token does not open the door."""
+
+    REMEDY = "ask the operator for a new one (ncadm create-bootstrap-token)"
+
+
+class BootstrapTokenEmpty(BootstrapTokenError):
+    """No bootstrap token was given."""
+
+    def __init__(self) -> None:
+        super().__init__(f"the bootstrap token is empty; {self.REMEDY}")
+
+
+class BootstrapTokenMalformed(BootstrapTokenError):
+    """What was given cannot be a bootstrap token."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "the bootstrap token is malformed: it has 16 hexadecimal digits, and nothing else; "
+            "check that it was copied whole"
+        )
+
+
+class BootstrapTokenUnknown(BootstrapTokenError):
+    """No such bootstrap token is remembered."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "the bootstrap token is unknown: it was not issued here, or it expired long ago; "
+            f"{self.REMEDY}"
+        )
+
+
+class BootstrapTokenExpired(BootstrapTokenError):
+    """The bootstrap token's time is over."""
+
+    def __init__(self, expired_at_ms: int) -> None:
+        self.expired_at_ms = expired_at_ms
+        super().__init__(f"the bootstrap token expired at {moment(expired_at_ms)}; {self.REMEDY}")
+
+
+class LifetimeTooLong(DomainError):
+    """A bootstrap token was asked to live longer than is allowed."""
+
+    def __init__(self, minutes: int, longest_minutes: int) -> None:
+        self.minutes = minutes
+        self.longest_minutes = longest_minutes
+        super().__init__(
+            f"a bootstrap token cannot live {minutes} minutes: at most {longest_minutes} "
+            "(ten years), or a negative number for one that never expires"
+        )
+
+
+class NodeTokenEmpty(DomainError):
+    """No node token was given."""
+
+    def __init__(self) -> None:
+        super().__init__("the node token is empty; send the token that GetToken answered")
+
+
+class NodeUnknown(DomainError):
+    """No node has this token: it never had one, or was unregistered."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "the node token is unknown: no node was registered with it, or it was unregistered; "
+            "register the machine again with a bootstrap token"
+        )
+
+
+class NodeExpired(DomainError):
+    """The node's token is refused until it is given a later expiry."""
+
+    def __init__(self, expired_at_ms: int) -> None:
+        self.expired_at_ms = expired_at_ms
+        super().__init__(
+            f"the node token expired at {moment(expired_at_ms)}; "
+            "an operator can set a later expiry (ncadm set-expiry)"
+        )
+
+
+class ListedNodeUnknown(DomainError):
+    """One token of a list belongs to no node; nothing of the list was applied."""
+
+    def __init__(self, position: int) -> None:
+        self.position = position  # from 1, as people count
+        super().__init__(
+            f"the token at position {position} of the list is unknown; nothing was changed: "
+            "correct the list and send all of it again"
+        )
+
+
+class ServerNodeFixed(DomainError):
+    """The server itself cannot be unregistered, nor expire."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "this token stands for the server itself, which is always connected; "
+            "it can neither be unregistered nor expire"
+        )
+
+
+class AddressPoolExhausted(DomainError):
+    """Every address of the network is held by a node that is connected."""
+
+    def __init__(self, network: str) -> None:
+        self.network = network
+        super().__init__(
+            f"no overlay address is free in {network}, and no node that holds one is idle; "
+            "unregister nodes, or give the server a larger --network-addr"
+        )
+
+
+class LinkSuperseded(DomainError):
+    """The link is not the node's current one any more."""
+
+    def __init__(self) -> None:
+        super().__init__("this link is gone: it was dropped, or a newer one of the node took over")
+
+
+class IllegalTransition(DomainError):
+    """The state machine has no such move."""
+
+    def __init__(self, state: str, trigger: str) -> None:
+        self.state = state
+        self.trigger = trigger
+        super().__init__(f"a node that is {state} cannot {trigger}")
+
+
+class IdTaken(DomainError):
+    """A fresh random id is in use already; drawing another one will do."""
+
+    def __init__(self) -> None:
+        super().__init__("the id that was drawn is in use; try again")

@@ -1,0 +1,37 @@
+"""The events, in one import. They are the messages of `proto/events.proto`; there are no others."""
+
+from nc.pb import events_pb2 as pb
+from nc.pb.events_pb2 import (
+    AddressBound,
+    AddressReleased,
+    Batch,
+    Certificate,
+    Entry,
+    Event,
+    ExpiryChanged,
+    NodeRegistered,
+    ReplicaStarted,
+    ReplicaStopped,
+    StateChanged,
+    TokenExpired,
+    TokenIssued,
+    Unregistered,
+)
+
+__all__ = [
+    "AddressBound",
+    "AddressReleased",
+    "Batch",
+    "Certificate",
+    "Entry",
+    "Event",
+    "ExpiryChanged",
+    "NodeRegistered",
+    "ReplicaStarted",
+    "ReplicaStopped",
+    "StateChanged",
+    "TokenExpired",
+    "TokenIssued",
+    "Unregistered",
+    "pb",
+]

@@ -1,0 +1,86 @@
+"""The connection automaton of a node: three states, three triggers, one table.
+
+Theory of operation: a node is IDLE until its link is accepted (`begin`), INIT until its address
+has been handed over (`establish`), and CONNECTED until the link is gone (`drop`). The table below
+is the whole truth; everything that it does not list raises and changes nothing. Deciding asks the
+machine; folding the log sets the state that the event records, since an event is a fact.
+
+              begin            establish
+       IDLE ─────────▶ INIT ─────────────▶ CONNECTED
+        ▲               │                      │
+        └───────────────┴──────── drop ────────┘
+"""
+
+from enum import Enum, StrEnum
+from typing import NamedTuple
+
+from transitions import Machine, MachineError
+
+from nc.domain.errors import IllegalTransition
+from nc.pb import events_pb2 as pb
+
+__all__ = ["TRANSITIONS", "ConnectionState", "Transition", "Trigger", "next_state"]
+
+
+class ConnectionState(Enum):
+    """Where a node's link is; the values are those of the event catalogue."""
+
+    IDLE = pb.CONNECTION_STATE_IDLE
+    INIT = pb.CONNECTION_STATE_INIT
+    CONNECTED = pb.CONNECTION_STATE_CONNECTED
+
+
+class Trigger(StrEnum):
+    """What can move a node."""
+
+    BEGIN = "begin"
+    ESTABLISH = "establish"
+    DROP = "drop"
+
+
+class Transition(NamedTuple):
+    """One move that exists."""
+
+    trigger: Trigger
+    source: ConnectionState
+    destination: ConnectionState
+
+
+TRANSITIONS = (
+    Transition(Trigger.BEGIN, ConnectionState.IDLE, ConnectionState.INIT),
+    Transition(Trigger.ESTABLISH, ConnectionState.INIT, ConnectionState.CONNECTED),
+    Transition(Trigger.DROP, ConnectionState.INIT, ConnectionState.IDLE),
+    Transition(Trigger.DROP, ConnectionState.CONNECTED, ConnectionState.IDLE),
+)
+
+_MACHINE = Machine(
+    model=None,
+    states=ConnectionState,
+    initial=ConnectionState.IDLE,
+    transitions=[
+        {"trigger": move.trigger.value, "source": move.source, "dest": move.destination}
+        for move in TRANSITIONS
+    ],
+    auto_transitions=False,
+)
+
+
+class _Subject:
+    """What the shared machine moves: one node's state, for the length of one question."""
+
+    def __init__(self, state: ConnectionState) -> None:
+        self.state = state
+
+
+def next_state(state: ConnectionState, trigger: Trigger) -> ConnectionState:
+    """Where `trigger` leads from `state`.
+
+    Raises:
+        IllegalTransition: the table has no such move.
+    """
+    subject = _Subject(state)
+    try:
+        _MACHINE.events[trigger.value].trigger(subject)
+    except MachineError:
+        raise IllegalTransition(state.name, trigger.value) from None
+    return subject.state

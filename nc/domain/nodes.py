@@ -1,0 +1,126 @@
+"""The node aggregate: who is in, until when, and how one leaves.
+
+A node comes to be when a bootstrap token is redeemed (`nc.domain.tokens`). It can expire, which a
+later expiry undoes, and it can be unregistered, which nothing undoes.
+"""
+
+from dataclasses import dataclass
+from typing import NamedTuple, TypeAlias
+
+from rpds import HashTrieMap
+
+from nc.domain.addresses import Addresses, release
+from nc.domain.errors import ListedNodeUnknown, NodeExpired, NodeUnknown
+from nc.domain.events import Event, ExpiryChanged, Unregistered, pb
+from nc.domain.expiry import has_passed
+from nc.domain.presence import Presence, drop
+
+
+class Node(NamedTuple):
+    """A machine that redeemed a bootstrap token and was not unregistered."""
+
+    token_id: str  # of the bootstrap token
+    expires_at_ms: int  # 0: never
+
+
+Nodes: TypeAlias = "HashTrieMap[str, Node]"  # by node id
+
+
+@dataclass(frozen=True, slots=True)
+class Unregister:
+    """Remove a node for good."""
+
+    node_id: str
+
+
+class Expiry(NamedTuple):
+    """From when on one node's token is refused."""
+
+    node_id: str
+    expires_at_ms: int  # 0: never
+
+
+@dataclass(frozen=True, slots=True)
+class SetExpiries:
+    """Set when nodes expire: all of them, or none."""
+
+    expiries: tuple[Expiry, ...]
+    now_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class ExpireNodes:
+    """Drop the links of the nodes whose time is over."""
+
+    now_ms: int
+
+
+def require_node(nodes: Nodes, node_id: str) -> Node:
+    """The node, expired or not.
+
+    Raises:
+        NodeUnknown: it was never registered, or was unregistered.
+    """
+    node = nodes.get(node_id)
+    if node is None:
+        raise NodeUnknown
+    return node
+
+
+def require_live(nodes: Nodes, node_id: str, now_ms: int) -> Node:
+    """The node, if its token is good at this moment.
+
+    Raises:
+        NodeUnknown: it was never registered, or was unregistered.
+        NodeExpired: its time is over.
+    """
+    node = require_node(nodes, node_id)
+    if has_passed(node.expires_at_ms, now_ms):
+        raise NodeExpired(node.expires_at_ms)
+    return node
+
+
+def decide_unregister(
+    nodes: Nodes, presence: Presence, addresses: Addresses, command: Unregister
+) -> list[Event]:
+    """Drop the node's link, free its address, and forget it. An expired node can be removed too.
+
+    Raises:
+        NodeUnknown: there is no such node, or not any more.
+    """
+    require_node(nodes, command.node_id)
+    gone = Unregistered(node_id=command.node_id, reason=pb.UNREGISTER_REASON_REQUESTED)
+    return [
+        *drop(presence, command.node_id, pb.STATE_CHANGE_REASON_UNREGISTERED),
+        *release(addresses, command.node_id, pb.ADDRESS_RELEASE_REASON_UNREGISTERED),
+        Event(unregistered=gone),
+    ]
+
+
+def decide_set_expiries(nodes: Nodes, presence: Presence, command: SetExpiries) -> list[Event]:
+    """Change what differs; whoever is thereby expired loses its link at once.
+
+    Raises:
+        ListedNodeUnknown: with the position, from 1, of the first node that is not known.
+    """
+    for position, (node_id, _) in enumerate(command.expiries, start=1):
+        if node_id not in nodes:
+            raise ListedNodeUnknown(position)
+    events: list[Event] = []
+    for node_id, expires_at_ms in dict(command.expiries).items():  # of a repeated node, the last
+        if nodes[node_id].expires_at_ms != expires_at_ms:
+            changed = ExpiryChanged(node_id=node_id, expires_at_ms=expires_at_ms)
+            events.append(Event(expiry_changed=changed))
+        if has_passed(expires_at_ms, command.now_ms):
+            events += drop(presence, node_id, pb.STATE_CHANGE_REASON_EXPIRED)
+    return events
+
+
+def decide_expire(nodes: Nodes, presence: Presence, command: ExpireNodes) -> list[Event]:
+    """Every node whose time is over is idle from now on."""
+    return [
+        event
+        for node_id in presence
+        if (node := nodes.get(node_id)) and has_passed(node.expires_at_ms, command.now_ms)
+        for event in drop(presence, node_id, pb.STATE_CHANGE_REASON_EXPIRED)
+    ]

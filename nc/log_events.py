@@ -1,0 +1,24 @@
+"""The names of everything that is logged, in one place: what to grep for.
+
+Log lines are for operators who watch a process; what happened to the cluster is in the event log.
+"""
+
+from typing import Final
+
+RPC: Final = "rpc"  # one line per call
+RPC_DENIED: Final = "rpc.denied"
+RPC_CRASHED: Final = "rpc.crashed"  # a bug of ours, with its traceback
+
+SERVER_STARTED: Final = "server.started"
+SERVER_STOPPING: Final = "server.stopping"
+SERVER_STOPPED: Final = "server.stopped"
+SERVER_PLAINTEXT: Final = "server.plaintext"
+
+CERTIFICATE_MADE: Final = "certificate.made"
+CERTIFICATE_WARNING: Final = "certificate.warning"
+
+LOG_OPENED: Final = "log.opened"
+LOG_TAIL_CUT: Final = "log.tail_cut"
+LOG_UNAVAILABLE: Final = "log.unavailable"
+
+SWEEP_FAILED: Final = "sweep.failed"

@@ -1,0 +1,213 @@
+from google.protobuf.internal import containers as _containers
+from google.protobuf.internal import enum_type_wrapper as _enum_type_wrapper
+from google.protobuf import descriptor as _descriptor
+from google.protobuf import message as _message
+from collections.abc import Iterable as _Iterable, Mapping as _Mapping
+from typing import ClassVar as _ClassVar, Optional as _Optional, Union as _Union
+
+DESCRIPTOR: _descriptor.FileDescriptor
+
+class CertificateAuthority(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+    __slots__ = ()
+    CERTIFICATE_AUTHORITY_UNSPECIFIED: _ClassVar[CertificateAuthority]
+    CERTIFICATE_AUTHORITY_GRPC: _ClassVar[CertificateAuthority]
+    CERTIFICATE_AUTHORITY_NETWORK: _ClassVar[CertificateAuthority]
+
+class ConnectionState(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+    __slots__ = ()
+    CONNECTION_STATE_UNSPECIFIED: _ClassVar[ConnectionState]
+    CONNECTION_STATE_IDLE: _ClassVar[ConnectionState]
+    CONNECTION_STATE_INIT: _ClassVar[ConnectionState]
+    CONNECTION_STATE_CONNECTED: _ClassVar[ConnectionState]
+
+class StateChangeReason(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+    __slots__ = ()
+    STATE_CHANGE_REASON_UNSPECIFIED: _ClassVar[StateChangeReason]
+    STATE_CHANGE_REASON_LINK_ACCEPTED: _ClassVar[StateChangeReason]
+    STATE_CHANGE_REASON_ADDRESS_HANDED_OVER: _ClassVar[StateChangeReason]
+    STATE_CHANGE_REASON_LINK_CLOSED: _ClassVar[StateChangeReason]
+    STATE_CHANGE_REASON_LINK_SILENT: _ClassVar[StateChangeReason]
+    STATE_CHANGE_REASON_LINK_REFUSED: _ClassVar[StateChangeReason]
+    STATE_CHANGE_REASON_LINK_SUPERSEDED: _ClassVar[StateChangeReason]
+    STATE_CHANGE_REASON_UNREGISTERED: _ClassVar[StateChangeReason]
+    STATE_CHANGE_REASON_EXPIRED: _ClassVar[StateChangeReason]
+    STATE_CHANGE_REASON_REPLICA_RESTARTED: _ClassVar[StateChangeReason]
+    STATE_CHANGE_REASON_REPLICA_STOPPED: _ClassVar[StateChangeReason]
+
+class AddressReleaseReason(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+    __slots__ = ()
+    ADDRESS_RELEASE_REASON_UNSPECIFIED: _ClassVar[AddressReleaseReason]
+    ADDRESS_RELEASE_REASON_UNREGISTERED: _ClassVar[AddressReleaseReason]
+    ADDRESS_RELEASE_REASON_RECLAIMED: _ClassVar[AddressReleaseReason]
+    ADDRESS_RELEASE_REASON_NETWORK_CHANGED: _ClassVar[AddressReleaseReason]
+
+class UnregisterReason(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+    __slots__ = ()
+    UNREGISTER_REASON_UNSPECIFIED: _ClassVar[UnregisterReason]
+    UNREGISTER_REASON_REQUESTED: _ClassVar[UnregisterReason]
+CERTIFICATE_AUTHORITY_UNSPECIFIED: CertificateAuthority
+CERTIFICATE_AUTHORITY_GRPC: CertificateAuthority
+CERTIFICATE_AUTHORITY_NETWORK: CertificateAuthority
+CONNECTION_STATE_UNSPECIFIED: ConnectionState
+CONNECTION_STATE_IDLE: ConnectionState
+CONNECTION_STATE_INIT: ConnectionState
+CONNECTION_STATE_CONNECTED: ConnectionState
+STATE_CHANGE_REASON_UNSPECIFIED: StateChangeReason
+STATE_CHANGE_REASON_LINK_ACCEPTED: StateChangeReason
+STATE_CHANGE_REASON_ADDRESS_HANDED_OVER: StateChangeReason
+STATE_CHANGE_REASON_LINK_CLOSED: StateChangeReason
+STATE_CHANGE_REASON_LINK_SILENT: StateChangeReason
+STATE_CHANGE_REASON_LINK_REFUSED: StateChangeReason
+STATE_CHANGE_REASON_LINK_SUPERSEDED: StateChangeReason
+STATE_CHANGE_REASON_UNREGISTERED: StateChangeReason
+STATE_CHANGE_REASON_EXPIRED: StateChangeReason
+STATE_CHANGE_REASON_REPLICA_RESTARTED: StateChangeReason
+STATE_CHANGE_REASON_REPLICA_STOPPED: StateChangeReason
+ADDRESS_RELEASE_REASON_UNSPECIFIED: AddressReleaseReason
+ADDRESS_RELEASE_REASON_UNREGISTERED: AddressReleaseReason
+ADDRESS_RELEASE_REASON_RECLAIMED: AddressReleaseReason
+ADDRESS_RELEASE_REASON_NETWORK_CHANGED: AddressReleaseReason
+UNREGISTER_REASON_UNSPECIFIED: UnregisterReason
+UNREGISTER_REASON_REQUESTED: UnregisterReason
+
+class Batch(_message.Message):
+    __slots__ = ("entries",)
+    ENTRIES_FIELD_NUMBER: _ClassVar[int]
+    entries: _containers.RepeatedCompositeFieldContainer[Entry]
+    def __init__(self, entries: _Optional[_Iterable[_Union[Entry, _Mapping]]] = ...) -> None: ...
+
+class Entry(_message.Message):
+    __slots__ = ("recorded_at_ns", "actor", "method", "request_id", "events")
+    RECORDED_AT_NS_FIELD_NUMBER: _ClassVar[int]
+    ACTOR_FIELD_NUMBER: _ClassVar[int]
+    METHOD_FIELD_NUMBER: _ClassVar[int]
+    REQUEST_ID_FIELD_NUMBER: _ClassVar[int]
+    EVENTS_FIELD_NUMBER: _ClassVar[int]
+    recorded_at_ns: int
+    actor: str
+    method: str
+    request_id: str
+    events: _containers.RepeatedCompositeFieldContainer[Event]
+    def __init__(self, recorded_at_ns: _Optional[int] = ..., actor: _Optional[str] = ..., method: _Optional[str] = ..., request_id: _Optional[str] = ..., events: _Optional[_Iterable[_Union[Event, _Mapping]]] = ...) -> None: ...
+
+class Event(_message.Message):
+    __slots__ = ("replica_started", "replica_stopped", "token_issued", "token_expired", "node_registered", "state_changed", "address_bound", "address_released", "expiry_changed", "unregistered")
+    REPLICA_STARTED_FIELD_NUMBER: _ClassVar[int]
+    REPLICA_STOPPED_FIELD_NUMBER: _ClassVar[int]
+    TOKEN_ISSUED_FIELD_NUMBER: _ClassVar[int]
+    TOKEN_EXPIRED_FIELD_NUMBER: _ClassVar[int]
+    NODE_REGISTERED_FIELD_NUMBER: _ClassVar[int]
+    STATE_CHANGED_FIELD_NUMBER: _ClassVar[int]
+    ADDRESS_BOUND_FIELD_NUMBER: _ClassVar[int]
+    ADDRESS_RELEASED_FIELD_NUMBER: _ClassVar[int]
+    EXPIRY_CHANGED_FIELD_NUMBER: _ClassVar[int]
+    UNREGISTERED_FIELD_NUMBER: _ClassVar[int]
+    replica_started: ReplicaStarted
+    replica_stopped: ReplicaStopped
+    token_issued: TokenIssued
+    token_expired: TokenExpired
+    node_registered: NodeRegistered
+    state_changed: StateChanged
+    address_bound: AddressBound
+    address_released: AddressReleased
+    expiry_changed: ExpiryChanged
+    unregistered: Unregistered
+    def __init__(self, replica_started: _Optional[_Union[ReplicaStarted, _Mapping]] = ..., replica_stopped: _Optional[_Union[ReplicaStopped, _Mapping]] = ..., token_issued: _Optional[_Union[TokenIssued, _Mapping]] = ..., token_expired: _Optional[_Union[TokenExpired, _Mapping]] = ..., node_registered: _Optional[_Union[NodeRegistered, _Mapping]] = ..., state_changed: _Optional[_Union[StateChanged, _Mapping]] = ..., address_bound: _Optional[_Union[AddressBound, _Mapping]] = ..., address_released: _Optional[_Union[AddressReleased, _Mapping]] = ..., expiry_changed: _Optional[_Union[ExpiryChanged, _Mapping]] = ..., unregistered: _Optional[_Union[Unregistered, _Mapping]] = ...) -> None: ...
+
+class ReplicaStarted(_message.Message):
+    __slots__ = ("replica_id", "version", "network_address")
+    REPLICA_ID_FIELD_NUMBER: _ClassVar[int]
+    VERSION_FIELD_NUMBER: _ClassVar[int]
+    NETWORK_ADDRESS_FIELD_NUMBER: _ClassVar[int]
+    replica_id: str
+    version: str
+    network_address: str
+    def __init__(self, replica_id: _Optional[str] = ..., version: _Optional[str] = ..., network_address: _Optional[str] = ...) -> None: ...
+
+class ReplicaStopped(_message.Message):
+    __slots__ = ("replica_id",)
+    REPLICA_ID_FIELD_NUMBER: _ClassVar[int]
+    replica_id: str
+    def __init__(self, replica_id: _Optional[str] = ...) -> None: ...
+
+class TokenIssued(_message.Message):
+    __slots__ = ("token_id", "expires_at_ms")
+    TOKEN_ID_FIELD_NUMBER: _ClassVar[int]
+    EXPIRES_AT_MS_FIELD_NUMBER: _ClassVar[int]
+    token_id: str
+    expires_at_ms: int
+    def __init__(self, token_id: _Optional[str] = ..., expires_at_ms: _Optional[int] = ...) -> None: ...
+
+class TokenExpired(_message.Message):
+    __slots__ = ("token_id",)
+    TOKEN_ID_FIELD_NUMBER: _ClassVar[int]
+    token_id: str
+    def __init__(self, token_id: _Optional[str] = ...) -> None: ...
+
+class NodeRegistered(_message.Message):
+    __slots__ = ("node_id", "token_id", "certificates")
+    NODE_ID_FIELD_NUMBER: _ClassVar[int]
+    TOKEN_ID_FIELD_NUMBER: _ClassVar[int]
+    CERTIFICATES_FIELD_NUMBER: _ClassVar[int]
+    node_id: str
+    token_id: str
+    certificates: _containers.RepeatedCompositeFieldContainer[Certificate]
+    def __init__(self, node_id: _Optional[str] = ..., token_id: _Optional[str] = ..., certificates: _Optional[_Iterable[_Union[Certificate, _Mapping]]] = ...) -> None: ...
+
+class Certificate(_message.Message):
+    __slots__ = ("authority", "serial", "not_after_ms")
+    AUTHORITY_FIELD_NUMBER: _ClassVar[int]
+    SERIAL_FIELD_NUMBER: _ClassVar[int]
+    NOT_AFTER_MS_FIELD_NUMBER: _ClassVar[int]
+    authority: CertificateAuthority
+    serial: str
+    not_after_ms: int
+    def __init__(self, authority: _Optional[_Union[CertificateAuthority, str]] = ..., serial: _Optional[str] = ..., not_after_ms: _Optional[int] = ...) -> None: ...
+
+class StateChanged(_message.Message):
+    __slots__ = ("node_id", "from_state", "to_state", "link_id", "reason")
+    NODE_ID_FIELD_NUMBER: _ClassVar[int]
+    FROM_STATE_FIELD_NUMBER: _ClassVar[int]
+    TO_STATE_FIELD_NUMBER: _ClassVar[int]
+    LINK_ID_FIELD_NUMBER: _ClassVar[int]
+    REASON_FIELD_NUMBER: _ClassVar[int]
+    node_id: str
+    from_state: ConnectionState
+    to_state: ConnectionState
+    link_id: str
+    reason: StateChangeReason
+    def __init__(self, node_id: _Optional[str] = ..., from_state: _Optional[_Union[ConnectionState, str]] = ..., to_state: _Optional[_Union[ConnectionState, str]] = ..., link_id: _Optional[str] = ..., reason: _Optional[_Union[StateChangeReason, str]] = ...) -> None: ...
+
+class AddressBound(_message.Message):
+    __slots__ = ("node_id", "address")
+    NODE_ID_FIELD_NUMBER: _ClassVar[int]
+    ADDRESS_FIELD_NUMBER: _ClassVar[int]
+    node_id: str
+    address: str
+    def __init__(self, node_id: _Optional[str] = ..., address: _Optional[str] = ...) -> None: ...
+
+class AddressReleased(_message.Message):
+    __slots__ = ("node_id", "address", "reason")
+    NODE_ID_FIELD_NUMBER: _ClassVar[int]
+    ADDRESS_FIELD_NUMBER: _ClassVar[int]
+    REASON_FIELD_NUMBER: _ClassVar[int]
+    node_id: str
+    address: str
+    reason: AddressReleaseReason
+    def __init__(self, node_id: _Optional[str] = ..., address: _Optional[str] = ..., reason: _Optional[_Union[AddressReleaseReason, str]] = ...) -> None: ...
+
+class ExpiryChanged(_message.Message):
+    __slots__ = ("node_id", "expires_at_ms")
+    NODE_ID_FIELD_NUMBER: _ClassVar[int]
+    EXPIRES_AT_MS_FIELD_NUMBER: _ClassVar[int]
+    node_id: str
+    expires_at_ms: int
+    def __init__(self, node_id: _Optional[str] = ..., expires_at_ms: _Optional[int] = ...) -> None: ...
+
+class Unregistered(_message.Message):
+    __slots__ = ("node_id", "reason")
+    NODE_ID_FIELD_NUMBER: _ClassVar[int]
+    REASON_FIELD_NUMBER: _ClassVar[int]
+    node_id: str
+    reason: UnregisterReason
+    def __init__(self, node_id: _Optional[str] = ..., reason: _Optional[_Union[UnregisterReason, str]] = ...) -> None: ...

@@ -1,0 +1,50 @@
+"""Certificates: what they contain, who signs them, and the folder that keeps them.
+
+    errors        what can be wrong, each with what to do about it
+    names         texts → subjectAltName entries                     pure
+    pem           PEM bytes ↔ certificates and keys                  pure
+    certificates  what each kind of certificate contains             pure
+    identity      a peer's certificate → who it is                   pure
+    renewal       when an existing certificate must be signed anew   pure
+    authority     a CA: the only place that signs
+    disk          the few file operations used, as a protocol
+    store         the six files of a folder, read and written whole
+    folder        opening a folder: use, make, renew
+
+No clock and no random numbers of its own: the time and the serial numbers come in. Only key pairs
+are drawn here, by OpenSSL.
+"""
+
+from nc.pki.authority import CertificateAuthority, IssuedCertificate, self_signed
+from nc.pki.certificates import (
+    ADMIN_COMMON_NAME,
+    ADMIN_ORGANIZATION,
+    NODE_ORGANIZATION,
+    AuthorityKind,
+    ca_cert_hash,
+)
+from nc.pki.errors import PkiError
+from nc.pki.folder import PkiFolder, open_folder
+from nc.pki.identity import PeerCertificate, read_peer
+from nc.pki.names import LOCAL_NAMES, server_names
+from nc.pki.store import FolderPaths, Made
+
+__all__ = [
+    "ADMIN_COMMON_NAME",
+    "ADMIN_ORGANIZATION",
+    "LOCAL_NAMES",
+    "NODE_ORGANIZATION",
+    "AuthorityKind",
+    "CertificateAuthority",
+    "FolderPaths",
+    "IssuedCertificate",
+    "Made",
+    "PeerCertificate",
+    "PkiError",
+    "PkiFolder",
+    "ca_cert_hash",
+    "open_folder",
+    "read_peer",
+    "self_signed",
+    "server_names",
+]

@@ -1,0 +1,197 @@
+"""A certificate authority: the one place where something is signed."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import Path
+
+from cryptography import x509
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.hashes import SHA256
+
+from nc.pki.certificates import (
+    AuthorityKind,
+    Issuer,
+    authority_certificate,
+    client_certificate,
+    milliseconds,
+    server_certificate,
+    subject,
+)
+from nc.pki.errors import AuthorityExpired, AuthorityNotYetValid, KeyMismatch, NotAnAuthority
+from nc.pki.names import general_names
+from nc.pki.pem import (
+    PrivateKey,
+    PublicKey,
+    certificate_pem,
+    private_key_pem,
+    public_key_of,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class IssuedCertificate:
+    """A new key pair and the certificate for it.
+
+    Attributes:
+        certificate_pem: the certificate.
+        key_pem: its private key, `EC PRIVATE KEY`; kept out of the repr.
+        serial: the certificate's serial number.
+        not_after_ms: when it ends, milliseconds since the epoch.
+    """
+
+    certificate_pem: bytes
+    key_pem: bytes = field(repr=False)
+    serial: int
+    not_after_ms: int
+
+
+class CertificateAuthority:
+    """A CA's certificate together with its private key (EC or RSA), ready to sign.
+
+    Args:
+        certificate: the CA's certificate.
+        key: its private key.
+        path: the certificate's file, to be named in errors.
+
+    Raises:
+        NotAnAuthority: the certificate may not sign others.
+        KeyMismatch: the key is not the certificate's.
+        CertificateUnreadable: its public key is neither EC nor RSA.
+    """
+
+    def __init__(
+        self, certificate: x509.Certificate, key: PrivateKey, path: Path | None = None
+    ) -> None:
+        public_key = public_key_of(certificate, path)
+        if not _may_sign(certificate):
+            raise NotAnAuthority(
+                path,
+                "this certificate is not a CA's, so clients refuse what it signs",
+                "put a CA certificate there (basicConstraints CA:TRUE, keyUsage keyCertSign)",
+            )
+        if key.public_key() != public_key:
+            raise KeyMismatch(
+                path,
+                "the CA's certificate and its private key do not belong together",
+                "put the matching pair back, both from the same backup",
+            )
+        self.certificate = certificate
+        self.certificate_pem = certificate_pem(certificate)
+        self._key = key
+        self._path = path
+        self._issuer = Issuer.of(certificate, public_key)
+
+    def __repr__(self) -> str:
+        return f"CertificateAuthority({self.certificate.subject.rfc4514_string()!r})"
+
+    @property
+    def not_after(self) -> datetime:
+        """When the CA ends, in UTC; nothing that it signs lasts longer."""
+        return self._issuer.not_after
+
+    def issue_client(
+        self, common_name: str, organization: str, now: datetime, serial: int
+    ) -> IssuedCertificate:
+        """Make a P-256 key pair and a client certificate for it.
+
+        Args:
+            common_name: the node's id, or `ADMIN_COMMON_NAME`.
+            organization: `NODE_ORGANIZATION` or `ADMIN_ORGANIZATION`.
+            now: the current time, aware, in UTC.
+            serial: the serial number, positive, at most 159 bits, never used before.
+
+        Raises:
+            InvalidName: `common_name` or `organization` does not fit a certificate.
+            AuthorityExpired, AuthorityNotYetValid: the CA cannot sign at `now`.
+            ValueError: `serial` is out of range.
+        """
+        key = ec.generate_private_key(ec.SECP256R1())
+        name = subject(common_name, organization)
+        return _issued(self.sign_client(name, key.public_key(), now, serial), key)
+
+    def issue_server(self, sans: Iterable[str], now: datetime, serial: int) -> IssuedCertificate:
+        """Make a P-256 key pair and a server certificate for it.
+
+        Args:
+            sans: the IP addresses and DNS names that the server answers to, at least one.
+            now: the current time, aware, in UTC.
+            serial: as in `issue_client`.
+
+        Raises:
+            InvalidName: a name is neither an IP address nor a DNS name, or there are none.
+            AuthorityExpired, AuthorityNotYetValid: the CA cannot sign at `now`.
+            ValueError: `serial` is out of range.
+        """
+        key = ec.generate_private_key(ec.SECP256R1())
+        names = general_names(sans)
+        return _issued(self.sign_server(names, key.public_key(), now, serial), key)
+
+    def sign_client(
+        self, name: x509.Name, public_key: PublicKey, now: datetime, serial: int
+    ) -> x509.Certificate:
+        """Sign a client certificate for a key that exists already; raises as `issue_client`."""
+        self._require_valid(now)
+        builder = client_certificate(name, public_key, self._issuer, now, serial)
+        return builder.sign(self._key, SHA256())
+
+    def sign_server(
+        self,
+        names: tuple[x509.GeneralName, ...],
+        public_key: PublicKey,
+        now: datetime,
+        serial: int,
+    ) -> x509.Certificate:
+        """Sign a server certificate for a key that exists already; raises as `issue_server`."""
+        self._require_valid(now)
+        builder = server_certificate(names, public_key, self._issuer, now, serial)
+        return builder.sign(self._key, SHA256())
+
+    def _require_valid(self, now: datetime) -> None:
+        if now >= self._issuer.not_after:
+            raise AuthorityExpired(
+                self._path,
+                f"the CA ended at {self._issuer.not_after:%Y-%m-%d %H:%M} UTC "
+                f"and it is {now:%Y-%m-%d %H:%M} UTC",
+                "if the clock is right, move the whole folder away: a new CA is made at the next "
+                "start, and every node must join again",
+            )
+        if now < self._issuer.not_before:
+            raise AuthorityNotYetValid(
+                self._path,
+                f"the CA is valid from {self._issuer.not_before:%Y-%m-%d %H:%M} UTC on "
+                f"and it is {now:%Y-%m-%d %H:%M} UTC",
+                "set this machine's clock",
+            )
+
+
+def self_signed(
+    kind: AuthorityKind,
+    key: PrivateKey,
+    now: datetime,
+    serial: int,
+    path: Path | None = None,
+) -> CertificateAuthority:
+    """Found a CA: sign its certificate with its own key; the arguments as in `issue_client`."""
+    builder = authority_certificate(kind, key.public_key(), now, serial)
+    return CertificateAuthority(builder.sign(key, SHA256()), key, path)
+
+
+def _may_sign(certificate: x509.Certificate) -> bool:
+    extensions = certificate.extensions
+    try:
+        if not extensions.get_extension_for_class(x509.BasicConstraints).value.ca:
+            return False
+        return extensions.get_extension_for_class(x509.KeyUsage).value.key_cert_sign
+    except x509.ExtensionNotFound as missing:
+        # Without a key usage a key may do anything (RFC 5280, 4.2.1.3); a CA must say that it is.
+        return missing.oid == x509.KeyUsage.oid
+
+
+def _issued(certificate: x509.Certificate, key: PrivateKey) -> IssuedCertificate:
+    return IssuedCertificate(
+        certificate_pem=certificate_pem(certificate),
+        key_pem=private_key_pem(key),
+        serial=certificate.serial_number,
+        not_after_ms=milliseconds(certificate.not_valid_after_utc),
+    )

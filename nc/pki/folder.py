@@ -1,0 +1,204 @@
+"""One folder of certificates: what is missing is made, what exists is used as it is.
+
+Three rules make every crash harmless. A file changes only by an atomic rename. A key is written
+before its certificate. And a key file that can be read is never replaced: where a certificate is
+missing, or does not serve (see `renewal`), a new one is signed for the key that is there. So
+whatever a crash leaves, the next opening completes, and a CA certificate that was once there never
+changes.
+"""
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Final
+
+from cryptography import x509
+from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
+
+from nc.pki import renewal
+from nc.pki.authority import CertificateAuthority, self_signed
+from nc.pki.certificates import ADMIN, ADMIN_ORGANIZATION, AuthorityKind
+from nc.pki.disk import REAL_DISK, Disk
+from nc.pki.errors import FolderUnusable, KeyMissing
+from nc.pki.names import general_names
+from nc.pki.pem import PublicKey, public_key_of
+from nc.pki.store import FolderPaths, Made, Store
+
+AUTHORITY_WARNING: Final = timedelta(days=180)
+"""How early a CA's end is announced: after it every node must join again, which takes planning."""
+
+
+@dataclass(frozen=True, slots=True)
+class PkiFolder:
+    """A complete folder.
+
+    Attributes:
+        authority: its CA, ready to sign.
+        paths: its files, all of which exist and fit together.
+        made: what this opening wrote, in order; empty when the folder was complete.
+        warnings: what the operator should know and put right, a sentence each.
+    """
+
+    authority: CertificateAuthority
+    paths: FolderPaths
+    made: tuple[Made, ...]
+    warnings: tuple[str, ...]
+
+
+def open_folder(
+    path: Path,
+    kind: AuthorityKind,
+    server_names: Iterable[str],
+    now: datetime,
+    next_serial: Callable[[], int],
+    *,
+    disk: Disk = REAL_DISK,
+) -> PkiFolder:
+    """Open a folder of certificates, and make or renew what is missing or does not serve.
+
+    Args:
+        path: the folder; made (0700) if it is not there.
+        kind: which CA this is.
+        server_names: the IP addresses and DNS names that the server certificate must carry.
+        now: the current time, aware, in UTC.
+        next_serial: draws a serial number: positive, at most 159 bits, never given before.
+        disk: the file operations.
+
+    Raises:
+        PkiError: one of its kinds, naming the file and what to do about it.
+    """
+    required = general_names(server_names)
+    with Store.opened(path, disk) as store:
+        opening = _Opening(store, kind, now, next_serial)
+        authority = opening.open_authority()
+        opening.open_server(authority, required)
+        opening.open_client(authority)
+        warnings = (*opening.warnings, *store.key_warnings())
+        return PkiFolder(authority, store.paths, tuple(store.made), warnings)
+
+
+@dataclass(frozen=True, slots=True)
+class _Leaf:
+    """What is there of a server's or client's pair, and why it does not serve, if it doesn't."""
+
+    chain: tuple[x509.Certificate, ...]
+    key: PublicKey
+    flaws: list[renewal.Flaw]
+
+
+@dataclass(frozen=True, slots=True)
+class _Opening:
+    """One opening under way."""
+
+    store: Store
+    kind: AuthorityKind
+    now: datetime
+    next_serial: Callable[[], int]
+    warnings: list[str] = field(default_factory=list)
+
+    def open_authority(self) -> CertificateAuthority:
+        """Use the CA that is there, found one, or sign a certificate for a key left alone."""
+        path, key_path = self.store.paths.ca, self.store.paths.ca_key
+        chain, key = self.store.certificates(path), self.store.key(key_path)
+        if chain and key is None:
+            raise KeyMissing(
+                key_path,
+                "the CA's private key is missing, and without it no node can join",
+                "restore it from a backup, or move the whole folder away: a new CA is made at the "
+                "next start, and every node must join again",
+            )
+        key = key or self.store.new_key(key_path)
+        if chain:
+            authority = CertificateAuthority(chain[0], key, path)
+        else:
+            authority = self_signed(self.kind, key, self.now, self.next_serial(), path)
+            self.store.write_certificate(path, authority.certificate, "made: it was missing")
+        self._warn_of_authority(authority, len(chain))
+        return authority
+
+    def open_server(
+        self, authority: CertificateAuthority, required: tuple[x509.GeneralName, ...]
+    ) -> None:
+        """See that the server's certificate serves; its successor loses none of its names."""
+        paths = self.store.paths
+        leaf = self._leaf(
+            paths.server, paths.server_key, authority, ExtendedKeyUsageOID.SERVER_AUTH
+        )
+        present = renewal.names_of(leaf.chain[0]) if leaf.chain else ()
+        missing = renewal.missing_names(present, required)
+        flaws = [*leaf.flaws, *renewal.flaws_of_names(missing)] if leaf.chain else leaf.flaws
+        self._renew(
+            paths.server,
+            flaws,
+            lambda: authority.sign_server(
+                (*present, *missing), leaf.key, self.now, self.next_serial()
+            ),
+        )
+
+    def open_client(self, authority: CertificateAuthority) -> None:
+        """See that the admin's certificate serves; one that this CA signed keeps its subject."""
+        paths = self.store.paths
+        leaf = self._leaf(
+            paths.client, paths.client_key, authority, ExtendedKeyUsageOID.CLIENT_AUTH
+        )
+        ours = leaf.chain and renewal.issued_by(leaf.chain, authority.certificate)
+        name = leaf.chain[0].subject if ours else ADMIN
+        self._renew(
+            paths.client,
+            leaf.flaws,
+            lambda: authority.sign_client(name, leaf.key, self.now, self.next_serial()),
+        )
+        self._warn_of_client(name)
+
+    def _leaf(
+        self,
+        path: Path,
+        key_path: Path,
+        authority: CertificateAuthority,
+        usage: x509.ObjectIdentifier,
+    ) -> _Leaf:
+        chain = self.store.certificates(path)
+        key = (self.store.key(key_path) or self.store.new_key(key_path)).public_key()
+        if not chain:
+            return _Leaf(chain, key, [renewal.MISSING])
+        public_key_of(chain[0], path)  # refuse here what nobody could compare
+        return _Leaf(chain, key, renewal.flaws(chain, key, authority.certificate, usage, self.now))
+
+    def _renew(
+        self, path: Path, flaws: list[renewal.Flaw], sign: Callable[[], x509.Certificate]
+    ) -> None:
+        if not flaws:
+            return
+        verb = "made" if flaws == [renewal.MISSING] else "renewed"
+        reason = f"{verb}: {', '.join(flaw.text for flaw in flaws)}"
+        try:
+            self.store.write_certificate(path, sign(), reason)
+        except FolderUnusable as error:
+            # A folder that cannot be written, such as a mounted secret, must not stop a server
+            # whose certificate is good for some weeks yet.
+            if not all(flaw.works_today for flaw in flaws):
+                raise
+            self.warnings.append(f"{error}; until then the old certificate is used: {reason}")
+
+    def _warn_of_authority(self, authority: CertificateAuthority, certificates: int) -> None:
+        path = self.store.paths.ca
+        if certificates > 1:
+            self.warnings.append(
+                f"{path}: holds {certificates} certificates and only the first is used; "
+                "remove the others"
+            )
+        if authority.not_after - self.now <= AUTHORITY_WARNING:
+            verb = "ends" if self.now < authority.not_after else "ended"
+            self.warnings.append(
+                f"{path}: the CA {verb} on {authority.not_after:%Y-%m-%d}, and so does everything "
+                "it signs; plan for a new one, with which every node must join again"
+            )
+
+    def _warn_of_client(self, name: x509.Name) -> None:
+        organizations = [o.value for o in name.get_attributes_for_oid(NameOID.ORGANIZATION_NAME)]
+        if self.kind is AuthorityKind.GRPC and ADMIN_ORGANIZATION not in organizations:
+            self.warnings.append(
+                f"{self.store.paths.client}: its subject lacks O={ADMIN_ORGANIZATION}, so it may "
+                "do nothing here; move it away to have the admin's made at the next start"
+            )

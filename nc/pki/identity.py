@@ -1,0 +1,68 @@
+"""Who a peer is, read from the certificate that it showed during the TLS handshake.
+
+The handshake has verified the certificate; this only reads it. Whatever is odd in it reads as "no
+such name" and so grants nothing. Pure.
+"""
+
+from dataclasses import dataclass
+
+from cryptography import x509
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.x509.oid import NameOID
+
+from nc.pki.certificates import milliseconds
+from nc.pki.errors import CertificateUnreadable
+
+
+@dataclass(frozen=True, slots=True)
+class PeerCertificate:
+    """What authorisation and the event log need to know of a peer's certificate.
+
+    Attributes:
+        common_name: the subject's CN; "" when it has none, or more than one to choose from.
+        organizations: every O of the subject, in its order; compare whole entries.
+        serial: the serial number, unique within its CA.
+        not_before_ms: when it becomes valid, milliseconds since the epoch.
+        not_after_ms: when it ends, milliseconds since the epoch.
+        fingerprint_sha256: SHA-256 over the DER of the whole certificate, lower-case hex.
+    """
+
+    common_name: str
+    organizations: tuple[str, ...]
+    serial: int
+    not_before_ms: int
+    not_after_ms: int
+    fingerprint_sha256: str
+
+
+def read_peer(certificate_pem: bytes) -> PeerCertificate:
+    """Read a peer's certificate; of several in `certificate_pem`, the first, which is its own.
+
+    Raises:
+        CertificateUnreadable: this is no certificate. Nothing else: an odd one reads as nameless.
+    """
+    try:
+        certificate = x509.load_pem_x509_certificate(certificate_pem)
+        not_before = certificate.not_valid_before_utc
+        not_after = certificate.not_valid_after_utc
+    except ValueError as error:
+        raise CertificateUnreadable(
+            None, "the peer's certificate cannot be read", "send an X.509 certificate in PEM"
+        ) from error
+    common_names = _texts(certificate, NameOID.COMMON_NAME)
+    return PeerCertificate(
+        common_name=common_names[0] if len(common_names) == 1 else "",
+        organizations=_texts(certificate, NameOID.ORGANIZATION_NAME),
+        serial=certificate.serial_number,
+        not_before_ms=milliseconds(not_before),
+        not_after_ms=milliseconds(not_after),
+        fingerprint_sha256=certificate.fingerprint(SHA256()).hex(),
+    )
+
+
+def _texts(certificate: x509.Certificate, oid: x509.ObjectIdentifier) -> tuple[str, ...]:
+    try:
+        attributes = certificate.subject.get_attributes_for_oid(oid)
+    except ValueError:  # a subject whose text is not in the encoding that it claims
+        return ()
+    return tuple(value for a in attributes if isinstance(value := a.value, str))

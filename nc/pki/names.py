@@ -1,0 +1,77 @@
+"""Which names a server certificate carries: texts that people write, as subjectAltName entries.
+
+An IP address and a DNS name are different kinds of entry, and clients compare each with its own
+kind only, so a text must be told apart before it is signed. Pure.
+"""
+
+import ipaddress
+import re
+from collections.abc import Iterable
+
+from cryptography import x509
+
+from nc.pki.errors import InvalidName
+
+LOCAL_NAMES = ("localhost", "127.0.0.1", "::1")
+"""What a server is called on its own machine."""
+
+_DNS_NAME_MAX_CHARACTERS = 253  # RFC 1035, 2.3.4, as text without the final dot
+
+# A label of letters, digits and inner hyphens (RFC 1123, 2.1). Underscores are not legal in host
+# names, yet container networks use them and TLS clients accept them.
+_DNS_LABEL = re.compile(r"[a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9_])?")
+
+
+def server_names(advertised: str, overlay_address: str) -> tuple[str, ...]:
+    """Everything that clients call a server: locally, from outside, and through the overlay.
+
+    Args:
+        advertised: the IP address or DNS name that clients are told.
+        overlay_address: the server's own address in the overlay network, without a prefix length.
+    """
+    return (*LOCAL_NAMES, advertised, overlay_address)
+
+
+def general_names(names: Iterable[str]) -> tuple[x509.GeneralName, ...]:
+    """Classify each name as an IP address or a DNS name, once each, in the order given.
+
+    Raises:
+        InvalidName: one of them is neither.
+    """
+    return tuple(dict.fromkeys(general_name(name) for name in names))
+
+
+def general_name(name: str) -> x509.GeneralName:
+    """Classify one name: an IPv4 or IPv6 address, or a DNS name (kept in lower case).
+
+    Raises:
+        InvalidName: it is neither, or carries a port, a prefix length, brackets or a zone.
+    """
+    try:
+        address = ipaddress.ip_address(name)
+    except ValueError:
+        return x509.DNSName(_dns_name(name))
+    if isinstance(address, ipaddress.IPv6Address) and address.scope_id is not None:
+        raise InvalidName(
+            None,
+            f"server name {name!r} has a zone, which means nothing on another machine",
+            "give the address without the part from the % on",
+        )
+    return x509.IPAddress(address)
+
+
+def _dns_name(name: str) -> str:
+    folded = name.lower()
+    labels = folded.split(".")
+    if (
+        len(folded) > _DNS_NAME_MAX_CHARACTERS
+        or not all(_DNS_LABEL.fullmatch(label) for label in labels)
+        or labels[-1].isdigit()  # a mistyped IPv4 address: no top-level domain is a number
+    ):
+        raise InvalidName(
+            None,
+            f"server name {name!r} is neither an IP address nor a DNS name",
+            "give a plain one, such as 192.0.2.7, 2001:db8::7 or nc.example.com, without port, "
+            "prefix length, brackets, wildcard or final dot (international names as xn--...)",
+        )
+    return folded

@@ -1,0 +1,94 @@
+"""Between PEM bytes and certificates or keys: every way such a file can be bad is one clear error.
+
+Pure: the paths are only there to be named in errors.
+"""
+
+from pathlib import Path
+
+from cryptography import x509
+from cryptography.exceptions import UnsupportedAlgorithm
+from cryptography.hazmat.primitives.asymmetric import ec, rsa
+from cryptography.hazmat.primitives.serialization import (
+    Encoding,
+    NoEncryption,
+    PrivateFormat,
+    load_pem_private_key,
+)
+
+from nc.pki.errors import CertificateUnreadable, KeyUnreadable
+
+PrivateKey = ec.EllipticCurvePrivateKey | rsa.RSAPrivateKey
+PublicKey = ec.EllipticCurvePublicKey | rsa.RSAPublicKey
+
+
+def load_certificates(pem: bytes, path: Path | None = None) -> tuple[x509.Certificate, ...]:
+    """Read every certificate in a PEM file, at least one, in their order; other text is skipped.
+
+    Raises:
+        CertificateUnreadable: there is none, or one of them is damaged.
+    """
+    try:
+        certificates = tuple(x509.load_pem_x509_certificates(pem))
+        for certificate in certificates:
+            # Names and extensions are parsed when first asked for: ask here, where we can explain.
+            _ = (certificate.subject, certificate.issuer, certificate.extensions)
+    except (ValueError, UnsupportedAlgorithm) as error:
+        raise CertificateUnreadable(
+            path,
+            "does not hold a readable PEM certificate",
+            "restore it from a backup, or move it away and see what is made in its place",
+        ) from error
+    return certificates
+
+
+def load_private_key(pem: bytes, path: Path | None = None) -> PrivateKey:
+    """Read an unencrypted EC or RSA key: SEC1 (`EC PRIVATE KEY`), PKCS#1 or PKCS#8.
+
+    Raises:
+        KeyUnreadable: no key, a damaged one, an encrypted one, or one of another kind.
+    """
+    try:
+        key = load_pem_private_key(pem, password=None)
+    except TypeError as error:  # how the library says that a password is needed
+        raise KeyUnreadable(
+            path,
+            "the private key is encrypted",
+            'decrypt it with "openssl pkey -in FILE -out FILE.plain", give it mode 0600, '
+            "and put it in place of the encrypted one",
+        ) from error
+    except (ValueError, UnsupportedAlgorithm) as error:
+        raise KeyUnreadable(
+            path, "does not hold a readable PEM private key", "restore it from a backup"
+        ) from error
+    if not isinstance(key, PrivateKey):
+        raise KeyUnreadable(path, "the private key is neither EC nor RSA", "use one that is")
+    return key
+
+
+def public_key_of(certificate: x509.Certificate, path: Path | None = None) -> PublicKey:
+    """Give the key that a certificate is about.
+
+    Raises:
+        CertificateUnreadable: it is damaged, or neither EC nor RSA.
+    """
+    try:
+        key = certificate.public_key()
+    except (ValueError, UnsupportedAlgorithm) as error:
+        raise CertificateUnreadable(
+            path, "the certificate's public key cannot be read", "use an EC or RSA certificate"
+        ) from error
+    if not isinstance(key, PublicKey):
+        raise CertificateUnreadable(
+            path, "the certificate's key is neither EC nor RSA", "use one that is"
+        )
+    return key
+
+
+def certificate_pem(certificate: x509.Certificate) -> bytes:
+    """Write one certificate as PEM."""
+    return certificate.public_bytes(Encoding.PEM)
+
+
+def private_key_pem(key: PrivateKey) -> bytes:
+    """Write a key unencrypted, as `EC PRIVATE KEY` or `RSA PRIVATE KEY`: what old clients read."""
+    return key.private_bytes(Encoding.PEM, PrivateFormat.TraditionalOpenSSL, NoEncryption())

@@ -1,0 +1,122 @@
+"""When a certificate that exists must be signed anew, and what of the old one is kept. Pure.
+
+    flaw                                           works today
+    its file is missing                            no
+    it was signed by another CA than the folder's  no
+    it does not match the key file beside it       no
+    its extended key usage is for something else   no
+    it has ended                                   no
+    a required server name is missing              no
+    it ends within 30 days                         yes
+
+Only certificates are renewed: a key file that can be read is kept, and its certificate follows it.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from itertools import pairwise
+
+from cryptography import x509
+from cryptography.exceptions import InvalidSignature
+from cryptography.x509.oid import ExtendedKeyUsageOID, ObjectIdentifier
+
+from nc.pki.certificates import leaf_end
+from nc.pki.pem import PublicKey
+
+RENEW_BEFORE = timedelta(days=30)
+"""How early: a server that restarts once a month never serves an expired certificate."""
+
+
+@dataclass(frozen=True, slots=True)
+class Flaw:
+    """One reason to sign a certificate anew.
+
+    Attributes:
+        text: what is wrong, to follow "renewed: ".
+        works_today: clients accept the certificate all the same.
+    """
+
+    text: str
+    works_today: bool = False
+
+
+MISSING = Flaw("it was missing")
+
+
+def flaws(
+    chain: Sequence[x509.Certificate],
+    key: PublicKey,
+    authority: x509.Certificate,
+    usage: ObjectIdentifier,
+    now: datetime,
+) -> list[Flaw]:
+    """Find what is wrong with a leaf, whether a server's or a client's.
+
+    Args:
+        chain: the leaf, then any intermediate certificates from its file.
+        key: the public half of the key file beside it.
+        authority: the CA that peers trust.
+        usage: what the leaf is for, one of `ExtendedKeyUsageOID`.
+        now: the current time, aware, in UTC.
+    """
+    leaf = chain[0]
+    found = []
+    if not issued_by(chain, authority):
+        found.append(Flaw("it was signed by another CA than ca.pem"))
+    if leaf.public_key() != key:
+        found.append(Flaw("it did not match its private key"))
+    if not _is_for(leaf, usage):
+        found.append(Flaw("its extended key usage was for something else"))
+    end = leaf.not_valid_after_utc
+    if end <= now:
+        found.append(Flaw(f"it ended on {end:%Y-%m-%d}"))
+    # Towards the CA's own end a new leaf would end no later, and renewing would never stop.
+    elif end - now <= RENEW_BEFORE and end < leaf_end(authority.not_valid_after_utc, now):
+        found.append(Flaw(f"it was to end on {end:%Y-%m-%d}", works_today=True))
+    return found
+
+
+def names_of(leaf: x509.Certificate) -> tuple[x509.GeneralName, ...]:
+    """Give all names that a server certificate carries, of whatever kind."""
+    try:
+        names = leaf.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
+    except x509.ExtensionNotFound:
+        return ()
+    return tuple(names)
+
+
+def missing_names(
+    present: Sequence[x509.GeneralName], required: Sequence[x509.GeneralName]
+) -> tuple[x509.GeneralName, ...]:
+    """Give the required names that are not present; the case of DNS names does not matter."""
+    known = {_folded(name) for name in present}
+    return tuple(name for name in required if _folded(name) not in known)
+
+
+def flaws_of_names(missing: Sequence[x509.GeneralName]) -> list[Flaw]:
+    """Say that a server certificate lacks names, if it does."""
+    listed = " and ".join(str(name.value) for name in missing)
+    return [Flaw(f"it did not name {listed}")] if missing else []
+
+
+def issued_by(chain: Sequence[x509.Certificate], authority: x509.Certificate) -> bool:
+    """Tell whether each certificate was signed by the next, and the last by the authority."""
+    try:
+        for certificate, issuer in pairwise((*chain, authority)):
+            certificate.verify_directly_issued_by(issuer)
+    except (ValueError, TypeError, InvalidSignature):
+        return False
+    return True
+
+
+def _is_for(leaf: x509.Certificate, usage: ObjectIdentifier) -> bool:
+    try:
+        usages = leaf.extensions.get_extension_for_class(x509.ExtendedKeyUsage).value
+    except x509.ExtensionNotFound:
+        return True  # for anything (RFC 5280, 4.2.1.12)
+    return usage in usages or ExtendedKeyUsageOID.ANY_EXTENDED_KEY_USAGE in usages
+
+
+def _folded(name: x509.GeneralName) -> x509.GeneralName:
+    return x509.DNSName(name.value.lower()) if isinstance(name, x509.DNSName) else name

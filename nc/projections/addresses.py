@@ -1,0 +1,70 @@
+"""Folds who holds which address, and which come next."""
+
+from typing import Any
+
+from rpds import Queue
+
+from nc.domain.addresses import Addresses, Binding, Network
+from nc.domain.events import AddressBound, AddressReleased, ReplicaStarted, StateChanged, pb
+from nc.projections.draft import Draft
+
+
+class AddressesDraft:
+    """The address pool while events are folded into it."""
+
+    __slots__ = ("by_address", "by_node", "network", "next_slot", "released")
+
+    def __init__(self, base: Addresses) -> None:
+        self.network = base.network
+        self.next_slot = base.next_slot
+        self.released = base.released
+        self.by_node: Draft[str, Binding] = Draft(base.by_node)
+        self.by_address: Draft[str, str] = Draft(base.by_address)
+
+    def finish(self) -> Addresses:
+        """The pool with every change made."""
+        return Addresses(
+            self.network,
+            self.next_slot,
+            self.released,
+            self.by_node.finish(),
+            self.by_address.finish(),
+        )
+
+
+def replica_started(addresses: AddressesDraft, event: ReplicaStarted) -> None:
+    """A network that differs from the one before is given out from its first slot on."""
+    network = Network.parse(event.network_address)
+    if network != addresses.network:
+        addresses.network = network
+        addresses.next_slot = 0
+        addresses.released = Queue()
+
+
+def bound(addresses: AddressesDraft, event: AddressBound) -> None:
+    """The node holds the address; whichever way it came to be free, it is not any more."""
+    addresses.by_node[event.node_id] = Binding(event.address, idle_since_seq=None)
+    addresses.by_address[event.address] = event.node_id
+    slot = addresses.network.slot(event.address)
+    if slot is not None and slot >= addresses.next_slot:
+        addresses.next_slot = slot + 1
+    elif len(addresses.released) and addresses.released.peek == event.address:
+        dequeue: Any = addresses.released.dequeue  # its stub wants a value that it does not take
+        addresses.released = dequeue()
+
+
+def released(addresses: AddressesDraft, event: AddressReleased) -> None:
+    """The address is free, and last in the queue if its slot will not come up by itself."""
+    addresses.by_node.discard(event.node_id)
+    addresses.by_address.discard(event.address)
+    slot = addresses.network.slot(event.address)
+    if slot is not None and slot < addresses.next_slot:
+        addresses.released = addresses.released.enqueue(event.address)
+
+
+def state_changed(addresses: AddressesDraft, seq: int, event: StateChanged) -> None:
+    """Remember since which event a node that holds an address is idle."""
+    binding = addresses.by_node.get(event.node_id)
+    if binding is not None:
+        idle = event.to_state == pb.CONNECTION_STATE_IDLE
+        addresses.by_node[event.node_id] = Binding(binding.address, seq if idle else None)

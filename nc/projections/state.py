@@ -1,0 +1,83 @@
+"""The fold that joins the others: state and events in, the next state out.
+
+    state(n) = evolve(state(m), events m+1 … n)      for every m ≤ n
+
+which is why a running server, a replay and a rewind agree.
+"""
+
+from collections.abc import Callable, Iterable
+from typing import Any
+
+from nc.domain.events import Event
+from nc.domain.state import State
+from nc.projections import addresses, nodes, presence, tokens
+from nc.projections.draft import Draft
+
+
+class _StateDraft:
+    """The state while events are folded into it."""
+
+    __slots__ = ("addresses", "nodes", "presence", "tokens")
+
+    def __init__(self, base: State) -> None:
+        self.tokens: tokens.TokensDraft = Draft(base.tokens)
+        self.nodes: nodes.NodesDraft = Draft(base.nodes)
+        self.presence: presence.PresenceDraft = Draft(base.presence)
+        self.addresses = addresses.AddressesDraft(base.addresses)
+
+    def finish(self, seq: int) -> State:
+        return State(
+            seq,
+            self.tokens.finish(),
+            self.nodes.finish(),
+            self.presence.finish(),
+            self.addresses.finish(),
+        )
+
+
+def _state_changed(draft: _StateDraft, seq: int, event: Any) -> None:
+    presence.state_changed(draft.presence, event)
+    addresses.state_changed(draft.addresses, seq, event)
+
+
+# What each kind of event is folded into; the keys are the members of `Event.kind`.
+_FOLDS: dict[str, Callable[[_StateDraft, int, Any], None]] = {
+    "replica_started": lambda draft, _, e: addresses.replica_started(draft.addresses, e),
+    "replica_stopped": lambda _draft, _, _e: None,
+    "token_issued": lambda draft, _, e: tokens.issued(draft.tokens, e),
+    "token_expired": lambda draft, _, e: tokens.expired(draft.tokens, e),
+    "node_registered": lambda draft, _, e: nodes.registered(draft.nodes, e),
+    "state_changed": _state_changed,
+    "address_bound": lambda draft, _, e: addresses.bound(draft.addresses, e),
+    "address_released": lambda draft, _, e: addresses.released(draft.addresses, e),
+    "expiry_changed": lambda draft, _, e: nodes.expiry_changed(draft.nodes, e),
+    "unregistered": lambda draft, _, e: nodes.unregistered(draft.nodes, e),
+}
+
+
+def evolve(state: State, events: Iterable[Event]) -> State:
+    """Fold the events that follow `state.seq` into it.
+
+    Raises:
+        UnknownEvent: an event is of a kind that this version does not know.
+    """
+    draft = _StateDraft(state)
+    seq = state.seq
+    for event in events:
+        seq += 1
+        kind = event.WhichOneof("kind")
+        if kind is None:
+            raise UnknownEvent(seq)
+        _FOLDS[kind](draft, seq, getattr(event, kind))
+    return draft.finish(seq)
+
+
+class UnknownEvent(Exception):
+    """The log holds an event that a newer version wrote; ignoring it would give a wrong state."""
+
+    def __init__(self, seq: int) -> None:
+        self.seq = seq
+        super().__init__(
+            f"event {seq} is of a kind that this version does not know; "
+            "run the version that wrote the log, or a newer one"
+        )

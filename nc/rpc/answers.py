@@ -1,0 +1,60 @@
+"""From an error to what the client is told: the one place where codes and statuses are chosen.
+
+What reached the application is answered inside a gRPC OK, with a `code` that existing clients read;
+what did not is a gRPC status (LiteKube API contract, §2).
+"""
+
+from typing import Final, NamedTuple
+
+import grpc
+from google.protobuf.message import DecodeError
+
+from nc.domain.errors import DomainError, IdTaken
+from nc.replica import Overloaded, Stopping, Unwritable
+from nc.rpc.permissions import PermissionDenied
+
+OK: Final = "200"
+CLIENT_MISTAKE: Final = "400"
+SERVER_FAULT: Final = "500"
+
+
+class Answer(NamedTuple):
+    """A code and a sentence, for inside a response."""
+
+    code: str
+    message: str
+    is_unforeseen: bool = False  # a bug of ours
+
+
+class Status(NamedTuple):
+    """A gRPC status instead of a response."""
+
+    code: grpc.StatusCode
+    message: str
+
+
+def answer_to(error: Exception, request_id: str) -> Answer | Status:  # noqa: PLR0911 - a table
+    """What the client is told about an error; never a secret, never a stack trace."""
+    match error:
+        case IdTaken() | Unwritable():
+            return Answer(SERVER_FAULT, str(error))
+        case DomainError():
+            return Answer(CLIENT_MISTAKE, str(error))
+        case DecodeError():
+            return Answer(
+                CLIENT_MISTAKE,
+                "the request is not a message of this method; "
+                "generate the client from the published .proto files",
+            )
+        case PermissionDenied():
+            return Status(grpc.StatusCode.PERMISSION_DENIED, str(error))
+        case Overloaded():
+            return Status(grpc.StatusCode.RESOURCE_EXHAUSTED, str(error))
+        case Stopping():
+            return Status(grpc.StatusCode.UNAVAILABLE, str(error))
+        case _:
+            return Answer(
+                SERVER_FAULT,
+                f"an internal error; the operator finds it in the server's log by {request_id}",
+                is_unforeseen=True,
+            )

@@ -1,0 +1,100 @@
+"""The calling side, for our own command lines: one channel, every method, errors with advice.
+
+Other programs generate a client from the .proto files in their own language.
+"""
+
+from dataclasses import dataclass
+from typing import Any, Self
+
+import grpc
+from google.protobuf import message_factory
+from google.protobuf.descriptor import ServiceDescriptor
+from google.protobuf.message import Message
+
+from nc.rpc.methods import BOOTSTRAP_SERVICE, CONTROL_SERVICE, INTERNAL_SERVICE
+
+DEFAULT_TIMEOUT_S = 10.0
+
+_REMEDIES = {
+    grpc.StatusCode.UNAVAILABLE: "is the server running there, and are the certificates its own?",
+    grpc.StatusCode.DEADLINE_EXCEEDED: "the server did not answer in time; try again",
+    grpc.StatusCode.PERMISSION_DENIED: "",
+    grpc.StatusCode.RESOURCE_EXHAUSTED: "the server is busy; try again in a moment",
+    grpc.StatusCode.UNIMPLEMENTED: "is this the right port?",
+}
+
+
+class CallFailed(Exception):
+    """A call did not reach the application, or was not let in."""
+
+    def __init__(self, target: str, method: str, code: grpc.StatusCode, details: str) -> None:
+        self.code = code
+        self.details = details
+        remedy = _REMEDIES.get(code, "see the server's log")
+        tail = f"; {remedy}" if remedy else ""
+        super().__init__(f"{method} at {target}: {code.name}: {details}{tail}")
+
+
+@dataclass(frozen=True, slots=True)
+class ClientTls:
+    """What a client trusts, and shows; PEM. Without a key and a certificate it shows nothing."""
+
+    ca_pem: bytes
+    key_pem: bytes | None = None
+    certificate_pem: bytes | None = None
+
+    def __repr__(self) -> str:
+        return "ClientTls(…)"
+
+
+class Client:
+    """A channel to one port; an async context manager.
+
+    Args:
+        host, port: where it is.
+        tls: None for plain text.
+    """
+
+    def __init__(self, host: str, port: int, tls: ClientTls | None) -> None:
+        self.target = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+        if tls is None:
+            self._channel = grpc.aio.insecure_channel(self.target)
+        else:
+            credentials = grpc.ssl_channel_credentials(tls.ca_pem, tls.key_pem, tls.certificate_pem)
+            self._channel = grpc.aio.secure_channel(self.target, credentials)
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.close()
+
+    async def close(self) -> None:
+        """Close the channel."""
+        await self._channel.close()
+
+    async def control(self, method: str, request: Message) -> Any:
+        """Call a method of the control service; the answer is its response message."""
+        return await self._call(CONTROL_SERVICE, method, request)
+
+    async def bootstrap(self, method: str, request: Message) -> Any:
+        """Call a method of the bootstrap service."""
+        return await self._call(BOOTSTRAP_SERVICE, method, request)
+
+    async def internal(self, method: str, request: Message) -> Any:
+        """Call a method of the service `Internal`."""
+        return await self._call(INTERNAL_SERVICE, method, request)
+
+    async def _call(self, service: ServiceDescriptor, name: str, request: Message) -> Any:
+        """Raises CallFailed for whatever is not an answer."""
+        answer = message_factory.GetMessageClass(service.methods_by_name[name].output_type)
+        call: Any = self._channel.unary_unary(
+            f"/{service.full_name}/{name}",
+            request_serializer=lambda message: message.SerializeToString(),
+            response_deserializer=answer.FromString,
+        )
+        try:
+            return await call(request, timeout=DEFAULT_TIMEOUT_S)
+        except grpc.aio.AioRpcError as error:
+            details = error.details() or ""
+            raise CallFailed(self.target, name, error.code(), details) from None

@@ -1,0 +1,300 @@
+"""What each call does: from a request and its caller to an answer, or an error that says why not.
+
+Queries read the state as it is; commands go through the replica and are durable before they answer.
+Codes, status and logging are the edge's business (`nc.rpc.edge`).
+"""
+
+import base64
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import NamedTuple
+
+from nc.clock import Clock, now_ms, now_utc
+from nc.domain import nodes, tokens
+from nc.domain.decide import Command
+from nc.domain.errors import (
+    BootstrapTokenEmpty,
+    BootstrapTokenMalformed,
+    NodeTokenEmpty,
+    ServerNodeFixed,
+)
+from nc.domain.events import Certificate, Event, pb
+from nc.domain.fsm import ConnectionState
+from nc.domain.presence import link_of
+from nc.pb.network_controller_pb2 import (
+    CheckConnResponse,
+    CheckConnStateRequest,
+    GetBootStrapTokenRequest,
+    GetBootStrapTokenResponse,
+    GetRegistedIpRequest,
+    GetRegistedIpResponse,
+    GetTokenRequest,
+    GetTokenResponse,
+    HealthCheckRequest,
+    HealthCheckResponse,
+    HelloWorldRequest,
+    HelloWorldResponse,
+    UnRegisterRequest,
+    UnRegisterResponse,
+)
+from nc.pb.sensor_pb2 import SensorExpireTimeRequest, SensorExpireTimeResponse
+from nc.pki.authority import CertificateAuthority, IssuedCertificate
+from nc.pki.certificates import NODE_ORGANIZATION
+from nc.replica import Origin, Replica
+from nc.rpc.answers import OK, SERVER_FAULT
+from nc.rpc.callers import Caller, CallerKind
+from nc.rpc.permissions import require_self
+from nc.secrets import Secrets, TokenIds, is_well_formed, new_serial, new_token
+
+DONE = "ok"  # the message of every success
+
+# The node token that stands for the server itself, spelled as existing clients spell it.
+SERVER_NODE_TOKEN = "reserverd"  # noqa: S105 - public, and no secret
+
+# LiteKube API reference, CheckConnState.
+WIRE_STATES = {
+    ConnectionState.IDLE: -1,
+    ConnectionState.INIT: 1,
+    ConnectionState.CONNECTED: 3,
+}
+
+# What a greeting gives back of what it was sent.
+_GREETING_CHARACTERS = 256
+
+
+class Call(NamedTuple):
+    """Who calls, what the call is known by, and when it came."""
+
+    caller: Caller
+    method: str
+    request_id: str
+    started_ns: int  # monotonic
+
+
+@dataclass(frozen=True, slots=True)
+class Endpoints:
+    """Where clients find the server; ports as they were bound."""
+
+    advertised: str  # IP address or name
+    overlay_address: str
+    control_port: int
+    bootstrap_port: int
+    link_port: int
+
+
+@dataclass(frozen=True, slots=True)
+class Authorities:
+    """Who signs nodes' certificates."""
+
+    grpc: CertificateAuthority
+    network: CertificateAuthority
+
+
+class Controller:
+    """The operations behind both services.
+
+    Args:
+        replica: decides and remembers.
+        authorities: sign what GetToken hands out.
+        endpoints: asked for with each answer, since ports are known only once they are bound.
+        token_ids, clock, secrets: see there.
+    """
+
+    def __init__(
+        self,
+        replica: Replica,
+        authorities: Authorities,
+        endpoints: Callable[[], Endpoints],
+        token_ids: TokenIds,
+        clock: Clock,
+        secrets: Secrets,
+    ) -> None:
+        self._replica = replica
+        self._authorities = authorities
+        self._endpoints = endpoints
+        self._token_ids = token_ids
+        self._clock = clock
+        self._secrets = secrets
+
+    async def hello_world(self, request: HelloWorldRequest, call: Call) -> HelloWorldResponse:
+        """Greet."""
+        del call
+        return HelloWorldResponse(thanks_text=f"hello {request.hello_text[:_GREETING_CHARACTERS]}")
+
+    async def health_check(self, request: HealthCheckRequest, call: Call) -> HealthCheckResponse:
+        """Say whether the log can be written."""
+        del request, call
+        return HealthCheckResponse(code=SERVER_FAULT if self._replica.failure else OK)
+
+    async def get_bootstrap_token(
+        self, request: GetBootStrapTokenRequest, call: Call
+    ) -> GetBootStrapTokenResponse:
+        """Issue a bootstrap token.
+
+        Raises:
+            LifetimeTooLong: more than ten years.
+        """
+        token = new_token(self._secrets)
+        command = tokens.IssueToken(
+            self._token_ids.id_of(token), request.expireTime, now_ms(self._clock)
+        )
+        await self._submit(command, call)
+        endpoints = self._endpoints()
+        return GetBootStrapTokenResponse(
+            code=OK,
+            message=DONE,
+            bootStrapToken=token,
+            cloudIp=endpoints.advertised,
+            port=str(endpoints.bootstrap_port),
+        )
+
+    async def get_token(self, request: GetTokenRequest, call: Call) -> GetTokenResponse:
+        """Redeem a bootstrap token: register a node, and give it its token and certificates.
+
+        Raises:
+            BootstrapTokenError: empty, malformed, unknown or expired.
+        """
+        token_id = self._live_bootstrap_token(request.bootStrapToken)
+        node_token = new_token(self._secrets)
+        node_id = self._token_ids.id_of(node_token)
+        now = now_utc(self._clock)
+        grpc = self._issue(self._authorities.grpc, node_id, now)
+        network = self._issue(self._authorities.network, node_id, now)
+        certificates = (
+            _certificate(pb.CERTIFICATE_AUTHORITY_GRPC, grpc),
+            _certificate(pb.CERTIFICATE_AUTHORITY_NETWORK, network),
+        )
+        command = tokens.RedeemToken(token_id, node_id, certificates, now_ms(self._clock))
+        if call.caller.kind in {CallerKind.ANONYMOUS, CallerKind.UNRESTRICTED}:
+            actor = f"bootstrap:{token_id}"
+        else:
+            actor = call.caller.actor
+        await self._replica.submit(command, Origin(actor, call.method, call.request_id))
+        endpoints = self._endpoints()
+        return GetTokenResponse(
+            code=OK,
+            message=DONE,
+            token=node_token,
+            networkServerIp=endpoints.advertised,
+            networkServerPort=str(endpoints.link_port),
+            GrpcServerIp=endpoints.overlay_address,
+            GrpcServerPort=str(endpoints.control_port),
+            GrpcCaCert=_base64(self._authorities.grpc.certificate_pem),
+            GrpcClientKey=_base64(grpc.key_pem),
+            GrpcClientCert=_base64(grpc.certificate_pem),
+            NetworkCaCert=_base64(self._authorities.network.certificate_pem),
+            NetworkClientKey=_base64(network.key_pem),
+            NetworkClientCert=_base64(network.certificate_pem),
+        )
+
+    async def check_conn_state(
+        self, request: CheckConnStateRequest, call: Call
+    ) -> CheckConnResponse:
+        """Say where a node is.
+
+        Raises:
+            NodeTokenEmpty, NodeUnknown, NodeExpired: the token is refused.
+        """
+        del call
+        if request.token == SERVER_NODE_TOKEN:
+            state, address = ConnectionState.CONNECTED, self._endpoints().overlay_address
+        else:
+            node_id = self._live_node(request.token)
+            state = link_of(self._replica.state.presence, node_id).state
+            address = self._replica.state.addresses.address_of(node_id)
+        return CheckConnResponse(
+            code=OK, message=DONE, connState=WIRE_STATES[state], bindIp=address
+        )
+
+    async def get_registered_ip(
+        self, request: GetRegistedIpRequest, call: Call
+    ) -> GetRegistedIpResponse:
+        """Say which address a node holds.
+
+        Raises:
+            NodeTokenEmpty, NodeUnknown, NodeExpired: the token is refused.
+        """
+        del call
+        if request.token == SERVER_NODE_TOKEN:
+            address = self._endpoints().overlay_address
+        else:
+            address = self._replica.state.addresses.address_of(self._live_node(request.token))
+        return GetRegistedIpResponse(code=OK, message=DONE, ip=address)
+
+    async def unregister(self, request: UnRegisterRequest, call: Call) -> UnRegisterResponse:
+        """Remove a node for good; an expired one too, since that is how one tidies up.
+
+        Raises:
+            PermissionDenied: a node tries to remove another.
+            NodeTokenEmpty, NodeUnknown, ServerNodeFixed: there is nothing to remove.
+        """
+        if not request.token:
+            raise NodeTokenEmpty
+        if request.token == SERVER_NODE_TOKEN:
+            raise ServerNodeFixed
+        node_id = self._token_ids.id_of(request.token)
+        require_self(call.caller, node_id)
+        await self._submit(nodes.Unregister(node_id), call)
+        return UnRegisterResponse(code=OK, message=DONE, result=True)
+
+    async def update_sensor_expire_time(
+        self, request: SensorExpireTimeRequest, call: Call
+    ) -> SensorExpireTimeResponse:
+        """Set when nodes expire, all of the list or none.
+
+        Raises:
+            ListedNodeUnknown: with the position of the token.
+            ServerNodeFixed: the server is in the list.
+        """
+        expiries = []
+        for sensor in request.sensorExpire:
+            token = sensor.deviceToken.decode("utf-8", "surrogateescape")
+            if token == SERVER_NODE_TOKEN:
+                raise ServerNodeFixed
+            node_id = self._token_ids.id_of(token)
+            expiries.append(nodes.Expiry(node_id, sensor.expireTime * 1000))
+        await self._submit(nodes.SetExpiries(tuple(expiries), now_ms(self._clock)), call)
+        return SensorExpireTimeResponse(code=OK, message=DONE)
+
+    def _live_bootstrap_token(self, token: str) -> str:
+        """The token's id, if it opens the door now.
+
+        A malformed token is hashed and looked up all the same, so that how long the answer takes
+        does not tell it from an unknown one.
+        """
+        if not token:
+            raise BootstrapTokenEmpty
+        known = self._replica.state.tokens
+        token_id = self._token_ids.id_of(token)
+        if token_id not in known and not is_well_formed(token):
+            raise BootstrapTokenMalformed
+        tokens.require_live(known, token_id, now_ms(self._clock))
+        return token_id
+
+    def _live_node(self, token: str) -> str:
+        """The id of the node with this token, if it is good now."""
+        if not token:
+            raise NodeTokenEmpty
+        node_id = self._token_ids.id_of(token)
+        nodes.require_live(self._replica.state.nodes, node_id, now_ms(self._clock))
+        return node_id
+
+    def _issue(
+        self, authority: CertificateAuthority, node_id: str, now: datetime
+    ) -> IssuedCertificate:
+        return authority.issue_client(node_id, NODE_ORGANIZATION, now, new_serial(self._secrets))
+
+    async def _submit(self, command: Command, call: Call) -> list[Event]:
+        origin = Origin(call.caller.actor, call.method, call.request_id)
+        return await self._replica.submit(command, origin)
+
+
+def _certificate(authority: pb.CertificateAuthority, issued: IssuedCertificate) -> Certificate:
+    return Certificate(
+        authority=authority, serial=f"{issued.serial:x}", not_after_ms=issued.not_after_ms
+    )
+
+
+def _base64(data: bytes) -> str:
+    return base64.b64encode(data).decode("ascii")

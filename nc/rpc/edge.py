@@ -1,0 +1,153 @@
+"""The path of every call: identify, authorise, validate, act, log, reply.
+
+Each port has one edge. A unary call of ours gets bytes and gives bytes, so that a request which
+cannot be read is answered like any other mistake; the standard services (health, reflection) keep
+their own behaviour behind the same guard.
+"""
+
+import asyncio
+import re
+from collections import Counter
+from collections.abc import AsyncIterator, Callable
+from typing import Any
+
+import grpc
+from structlog.typing import FilteringBoundLogger
+
+from nc import log_events
+from nc.clock import Clock, now_ms
+from nc.domain.state import State
+from nc.rpc.answers import OK, Answer, Status, answer_to
+from nc.rpc.callers import Callers, Transport, caller_of
+from nc.rpc.controller import Call
+from nc.rpc.methods import Method
+from nc.rpc.permissions import Permission, PermissionDenied, require
+from nc.secrets import Secrets, new_request_id
+
+REQUEST_ID_KEY = "x-request-id"
+
+# What is taken over from a caller into the log: printable, and short enough to be kept for ever.
+_REQUEST_ID_PATTERN = re.compile(r"[\x21-\x7e]{1,128}")
+
+_CANCELLED = "CANCELLED"
+
+
+class Edge:
+    """What stands between one port and the operations.
+
+    Args:
+        transport: how the port is secured.
+        callers: recognises certificates.
+        state: the current state, for the rules.
+        clock, secrets: see there.
+        log: where the line of each call goes.
+    """
+
+    def __init__(
+        self,
+        transport: Transport,
+        callers: Callers,
+        state: Callable[[], State],
+        clock: Clock,
+        secrets: Secrets,
+        log: FilteringBoundLogger,
+    ) -> None:
+        self._transport = transport
+        self._callers = callers
+        self._state = state
+        self._clock = clock
+        self._secrets = secrets
+        self._log = log
+        self.denied: Counter[str] = Counter()  # calls refused with PERMISSION_DENIED, by method
+
+    def unary(self, method: Method) -> "grpc.RpcMethodHandler[bytes, bytes]":
+        """The handler of one of our own methods."""
+
+        async def handle(data: bytes, context: Any) -> bytes:
+            call = self._begin(context, method.name)
+            context.set_trailing_metadata(((REQUEST_ID_KEY, call.request_id),))
+            try:
+                require(method.permission, call.caller, self._state(), now_ms(self._clock))
+                response = await method.operation(method.parse(data), call)
+            except asyncio.CancelledError:
+                self._log_call(call, _CANCELLED)
+                raise
+            except Exception as error:  # noqa: BLE001 - every error has an answer
+                answer = self._refused(call, error)
+                if isinstance(answer, Status):
+                    await context.abort(answer.code, answer.message)  # raises
+                else:
+                    response = method.refuse(answer.code, answer.message)
+            else:
+                self._log_call(call, OK)
+            return response.SerializeToString()
+
+        return grpc.unary_unary_rpc_method_handler(handle)
+
+    def guarded(self, name: str, handler: Any) -> Any:
+        """A standard service's handler, for anyone who may call at all."""
+        if handler.unary_unary:
+            return handler._replace(unary_unary=self._guarded_call(name, handler.unary_unary))
+        if handler.unary_stream:
+            return handler._replace(unary_stream=self._guarded_call(name, handler.unary_stream))
+        return handler._replace(stream_stream=self._guarded_stream(name, handler.stream_stream))
+
+    def _guarded_call(self, name: str, behaviour: Callable[..., Any]) -> Callable[..., Any]:
+        async def handle(request: Any, context: Any) -> Any:
+            await self._admit(name, context)
+            return await behaviour(request, context)
+
+        return handle
+
+    def _guarded_stream(self, name: str, behaviour: Callable[..., Any]) -> Callable[..., Any]:
+        async def handle(requests: Any, context: Any) -> AsyncIterator[Any]:
+            await self._admit(name, context)
+            async for response in behaviour(requests, context):
+                yield response
+
+        return handle
+
+    async def _admit(self, name: str, context: Any) -> None:
+        """Let a caller reach a standard service, or end its call."""
+        call = self._begin(context, name)
+        try:
+            require(Permission.ANYONE, call.caller, self._state(), now_ms(self._clock))
+        except PermissionDenied as error:
+            answer = self._refused(call, error)
+            await context.abort(answer.code, answer.message)
+        self._log_call(call, OK)
+
+    def _begin(self, context: Any, name: str) -> Call:
+        caller = caller_of(context, self._transport, self._callers)
+        return Call(caller, name, self._request_id(context), self._clock.monotonic_ns())
+
+    def _request_id(self, context: Any) -> str:
+        """The caller's own id for its request if it is fit to be kept, or a new one."""
+        for key, value in context.invocation_metadata() or ():
+            if key == REQUEST_ID_KEY and _REQUEST_ID_PATTERN.fullmatch(value):
+                return str(value)
+        return new_request_id(self._secrets)
+
+    def _refused(self, call: Call, error: Exception) -> Answer | Status:
+        """Choose what the caller is told, count and log it."""
+        answer = answer_to(error, call.request_id)
+        if isinstance(answer, Answer):
+            if answer.is_unforeseen:
+                self._log.error(log_events.RPC_CRASHED, request_id=call.request_id, exc_info=error)
+            self._log_call(call, answer.code, message=answer.message)
+        else:
+            if answer.code is grpc.StatusCode.PERMISSION_DENIED:
+                self.denied[call.method] += 1
+            self._log_call(call, answer.code.name, message=answer.message)
+        return answer
+
+    def _log_call(self, call: Call, code: str, **more: str) -> None:
+        self._log.info(
+            log_events.RPC,
+            method=call.method,
+            code=code,
+            duration_ms=round((self._clock.monotonic_ns() - call.started_ns) / 1e6, 3),
+            actor=call.caller.actor,
+            request_id=call.request_id,
+            **more,
+        )

@@ -1,0 +1,84 @@
+"""Who may call what: one table, and the one function that reads it (LiteKube API contract, §4).
+
+admin          everything
+node           what is for members; UnRegister of itself
+anonymous      what is for anyone (the bootstrap port)
+expired, unregistered, unknown certificates: nothing
+"""
+
+from enum import IntEnum
+
+from nc.domain.errors import moment
+from nc.domain.expiry import has_passed
+from nc.domain.state import State
+from nc.rpc.callers import Caller, CallerKind
+
+
+class Permission(IntEnum):
+    """Whom a method is for; each includes the ones below it."""
+
+    ADMIN = 1
+    MEMBER = 2  # nodes that are registered and not expired
+    ANYONE = 3
+
+
+class PermissionDenied(Exception):
+    """The caller may not do this; the text says why."""
+
+
+def require(permission: Permission, caller: Caller, state: State, now_ms: int) -> None:
+    """Let the caller pass, or say why not.
+
+    Raises:
+        PermissionDenied: it may not call this.
+    """
+    kind = caller.kind
+    if kind is CallerKind.UNRESTRICTED:
+        return
+    if kind is CallerKind.ANONYMOUS:
+        if permission is not Permission.ANYONE:
+            raise PermissionDenied(
+                "this call needs a client certificate: make it on the control port"
+            )
+        return
+    _require_valid_certificate(caller, now_ms)
+    if kind is CallerKind.ADMIN:
+        return
+    if kind is not CallerKind.NODE:
+        raise PermissionDenied(
+            "this certificate is neither an administrator's nor a node's; "
+            "use the one that GetToken answered"
+        )
+    _require_live_node(caller, state, now_ms)
+    if permission is Permission.ADMIN:
+        raise PermissionDenied("only an administrator's certificate may call this")
+
+
+def require_self(caller: Caller, node_id: str) -> None:
+    """A node may do this to itself alone.
+
+    Raises:
+        PermissionDenied: it is another node.
+    """
+    if caller.kind is CallerKind.NODE and caller.node_id != node_id:
+        raise PermissionDenied("a node may unregister itself only, not another one")
+
+
+def _require_valid_certificate(caller: Caller, now_ms: int) -> None:
+    """The handshake checked it once, but a connection can outlive a certificate."""
+    if has_passed(caller.not_after_ms, now_ms):
+        raise PermissionDenied(f"this certificate expired at {moment(caller.not_after_ms)}")
+
+
+def _require_live_node(caller: Caller, state: State, now_ms: int) -> None:
+    node = state.nodes.get(caller.node_id)
+    if node is None:
+        raise PermissionDenied(
+            "this certificate's node is not registered, or not any more; "
+            "register the machine again with a bootstrap token"
+        )
+    if has_passed(node.expires_at_ms, now_ms):
+        raise PermissionDenied(
+            f"this certificate's node expired at {moment(node.expires_at_ms)}; "
+            "an operator can set a later expiry (ncadm set-expiry)"
+        )

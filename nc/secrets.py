@@ -1,0 +1,72 @@
+"""Random values, and the ids that stand for tokens.
+
+A token is known to its holder alone. What the log, the console and the log lines show instead is
+its id, HMAC-SHA256 under a key that lies beside the log and never in it: whoever has the log cannot
+tell a token from it, nor try tokens out.
+"""
+
+import hmac
+import os
+import re
+from typing import Protocol
+
+TOKEN_HEX_DIGITS = 16
+_ID_BYTES = 16
+SECRET_KEY_BYTES = 32
+
+_TOKEN_PATTERN = re.compile(f"[0-9a-fA-F]{{{TOKEN_HEX_DIGITS}}}")
+
+
+class Secrets(Protocol):
+    """Where random values come from; passed in at the top, as the clock is."""
+
+    def random_bytes(self, count: int) -> bytes:
+        """`count` bytes that nobody can foresee."""
+
+
+class SystemSecrets:
+    """The kernel's random numbers."""
+
+    def random_bytes(self, count: int) -> bytes:
+        """`count` bytes that nobody can foresee."""
+        return os.urandom(count)
+
+
+def new_token(secrets: Secrets) -> str:
+    """A bootstrap or node token: 16 hex digits, as existing clients expect."""
+    return secrets.random_bytes(TOKEN_HEX_DIGITS // 2).hex()
+
+
+def new_request_id(secrets: Secrets) -> str:
+    """An id for a request that came without one: 20 hex digits, unlike any token."""
+    return secrets.random_bytes(10).hex()
+
+
+def new_serial(secrets: Secrets) -> int:
+    """A certificate's serial number: positive, at most 20 bytes (RFC 5280, 4.1.2.2)."""
+    return int.from_bytes(secrets.random_bytes(20)) >> 1 | 1
+
+
+def is_well_formed(token: str) -> bool:
+    """Whether it could be a token at all."""
+    return _TOKEN_PATTERN.fullmatch(token) is not None
+
+
+class TokenIds:
+    """Turns tokens into the ids that stand for them."""
+
+    def __init__(self, key: bytes) -> None:
+        self._key = key
+
+    def __repr__(self) -> str:
+        """Without the key."""
+        return "TokenIds(…)"
+
+    def id_of(self, token: str) -> str:
+        """The id: HMAC-SHA256(key, token), the first 16 bytes as hex.
+
+        Takes the same time for every text of up to 64 bytes; of a longer one, which cannot be a
+        token, only the beginning is read.
+        """
+        text = token[:64].encode("utf-8", "surrogateescape")
+        return hmac.digest(self._key, text, "sha256")[:_ID_BYTES].hex()

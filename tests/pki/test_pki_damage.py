@@ -1,0 +1,201 @@
+"""Damaged folders: every way a folder can be bad is one sentence that says what to do."""
+
+import errno
+import itertools
+import os
+import shutil
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+from cryptography.hazmat.primitives.asymmetric import ec, ed25519
+from cryptography.hazmat.primitives.serialization import (
+    BestAvailableEncryption,
+    Encoding,
+    NoEncryption,
+    PrivateFormat,
+)
+
+from nc.pki import AuthorityKind, PkiFolder, open_folder, server_names
+from nc.pki.certificates import AUTHORITY_LIFETIME, CLOCK_SKEW
+from nc.pki.disk import RealDisk
+from nc.pki.errors import (
+    AuthorityExpired,
+    AuthorityNotYetValid,
+    CertificateUnreadable,
+    FolderUnusable,
+    InvalidName,
+    KeyMismatch,
+    KeyMissing,
+    KeyUnreadable,
+    NotAnAuthority,
+    PkiError,
+)
+
+NOW = datetime(2026, 5, 17, 12, tzinfo=UTC)
+NAMES = server_names("192.0.2.7", "10.1.1.1")
+KEYS = ["ca-key.pem", "server-key.pem", "client-key.pem"]
+CERTIFICATES = ["ca.pem", "server.pem", "client.pem"]
+FILES = KEYS + CERTIFICATES
+
+
+def opened(path: Path, now: datetime = NOW, disk: RealDisk | None = None) -> PkiFolder:
+    """Open a gRPC folder with the usual names."""
+    return open_folder(
+        path,
+        AuthorityKind.GRPC,
+        NAMES,
+        now,
+        itertools.count(1).__next__,
+        disk=disk or RealDisk(),
+    )
+
+
+def contents(path: Path) -> dict[str, bytes | None]:
+    """Give every entry's bytes, None for a folder."""
+    return {f.name: f.read_bytes() if f.is_file() else None for f in path.iterdir()}
+
+
+def private_lines(path: Path) -> set[str]:
+    """Give every line of every key file."""
+    texts = (file.read_text() for file in path.glob("*-key.pem") if file.is_file())
+    return {line for text in texts for line in text.splitlines() if line}
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    """A complete folder."""
+    opened(tmp_path / "grpc")
+    return tmp_path / "grpc"
+
+
+def _remove(name: str) -> Callable[[Path], object]:
+    return lambda path: (path / name).unlink()
+
+
+def _copy(source: str, target: str) -> Callable[[Path], object]:
+    return lambda path: shutil.copy(path / source, path / target)
+
+
+def _fill(name: str, data: bytes) -> Callable[[Path], object]:
+    return lambda path: (path / name).write_bytes(data)
+
+
+def _folder_instead(name: str) -> Callable[[Path], object]:
+    def damage(path: Path) -> None:
+        (path / name).unlink()
+        (path / name).mkdir()
+
+    return damage
+
+
+PRIVATE = ec.generate_private_key(ec.SECP256R1())
+ENCRYPTED = [
+    PRIVATE.private_bytes(Encoding.PEM, form, BestAvailableEncryption(b"canary"))
+    for form in (PrivateFormat.PKCS8, PrivateFormat.TraditionalOpenSSL)
+]
+ED25519 = ed25519.Ed25519PrivateKey.generate().private_bytes(
+    Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()
+)
+BAD_CERTIFICATES = [
+    b"",
+    b"garbage",
+    b"-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n",
+    b"-----BEGIN EC PRIVATE KEY-----\nAAAA\n-----END EC PRIVATE KEY-----\n",
+]
+
+DAMAGE: list[tuple[Callable[[Path], object], type[PkiError], str, str]] = [
+    (_remove("ca-key.pem"), KeyMissing, "ca-key.pem", "restore it from a backup"),
+    (_copy("client.pem", "ca.pem"), NotAnAuthority, "ca.pem", "CA:TRUE"),
+    (_copy("server-key.pem", "ca-key.pem"), KeyMismatch, "ca.pem", "matching pair"),
+    *(
+        (_fill(name, pem), CertificateUnreadable, name, "restore it")
+        for name in CERTIFICATES
+        for pem in BAD_CERTIFICATES
+    ),
+    *((_copy("ca.pem", name), KeyUnreadable, name, "restore it") for name in KEYS),
+    *((_fill(name, b""), KeyUnreadable, name, "restore it") for name in KEYS),
+    *((_fill(name, pem), KeyUnreadable, name, "decrypt it") for name in KEYS for pem in ENCRYPTED),
+    *((_fill(name, ED25519), KeyUnreadable, name, "EC nor RSA") for name in KEYS),
+    *((_folder_instead(name), FolderUnusable, name, "move away the folder") for name in FILES),
+]
+
+
+@pytest.mark.parametrize(("damage", "kind", "name", "hint"), DAMAGE)
+def test_damage_is_one_clear_sentence_and_changes_nothing(
+    path: Path, damage: Callable[[Path], object], kind: type[PkiError], name: str, hint: str
+) -> None:
+    """The error names the file and what to do, quotes no key, and leaves the folder as it was."""
+    damage(path)
+    before = contents(path)
+    with pytest.raises(kind) as caught:
+        opened(path)
+    error = caught.value
+    assert error.path == path / name
+    assert str(error) == f"{path / name}: {error.problem}; {error.remedy}"
+    assert hint in str(error)
+    assert "\n" not in str(error)
+    said = "".join(show(e) for show in (str, repr) for e in (error, error.__cause__))
+    assert not [line for line in private_lines(path) if line in said]
+    assert contents(path) == before
+
+
+def test_an_expired_ca_is_named_when_something_must_be_signed(path: Path) -> None:
+    """After the CA's end nothing can be renewed: the error names ca.pem and the way out."""
+    with pytest.raises(AuthorityExpired, match="move the whole folder away") as caught:
+        opened(path, NOW + AUTHORITY_LIFETIME + timedelta(days=1))
+    assert caught.value.path == path / "ca.pem"
+
+
+def test_a_clock_before_the_ca_is_named_when_something_must_be_signed(path: Path) -> None:
+    """A complete folder opens on a slow clock; signing on one is an error that names the clock."""
+    early = NOW - CLOCK_SKEW - timedelta(days=1)
+    assert opened(path, early).made == ()
+    (path / "server.pem").unlink()
+    with pytest.raises(AuthorityNotYetValid, match="clock"):
+        opened(path, early)
+
+
+def test_a_bad_server_name_is_refused_before_anything_is_made(tmp_path: Path) -> None:
+    """A mistyped advertised address leaves no folder behind."""
+    with pytest.raises(InvalidName):
+        open_folder(tmp_path / "pki", AuthorityKind.GRPC, ["192.0.2.300"], NOW, lambda: 1)
+    assert not (tmp_path / "pki").exists()
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_a_file_that_may_not_be_read_is_named(path: Path, name: str) -> None:
+    """No permission: the file, the system's words, and whom to give the right."""
+
+    class Forbidding(RealDisk):
+        def read(self, path: Path) -> bytes | None:
+            if path.name == name:
+                raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(path))
+            return super().read(path)
+
+    with pytest.raises(FolderUnusable, match=r"Permission denied; give the user") as caught:
+        opened(path, disk=Forbidding())
+    assert caught.value.path == path / name
+
+
+def test_a_folder_that_cannot_be_made_is_named(tmp_path: Path) -> None:
+    """A file in the way of the folder is said to be in the way."""
+    (tmp_path / "pki").write_text("a file")
+    for path in (tmp_path / "pki", tmp_path / "pki" / "grpc"):
+        with pytest.raises(FolderUnusable, match="move away the file") as caught:
+            opened(path)
+        assert caught.value.path == path
+
+
+def test_a_full_disk_says_so_and_leaves_no_half_file(tmp_path: Path) -> None:
+    """A write that fails is named with its file, and what was begun is removed."""
+
+    class Full(RealDisk):
+        def write(self, path: Path, data: bytes, mode: int) -> None:
+            super().write(path, data[: len(data) // 2], mode)
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    with pytest.raises(FolderUnusable, match=r"No space left.*; free some space"):
+        opened(tmp_path / "pki", disk=Full())
+    assert list((tmp_path / "pki").iterdir()) == []
