@@ -8,6 +8,7 @@ from bisect import bisect_right
 from pathlib import Path
 from typing import Final
 
+from eventlog.api import Record
 from eventlog.disk import Disk
 from eventlog.errors import LogDamaged
 from eventlog.format import (
@@ -27,9 +28,14 @@ from eventlog.segments import (
     segment_name,
 )
 
-__all__ = ["NO_LIMIT", "Cursor"]
+__all__ = ["NO_LIMIT", "Cursor", "events_after"]
 
 NO_LIMIT: Final = 2**64  # larger than every sequence number
+
+
+def events_after(after: int, passed: list[StoredRecord]) -> list[Record]:
+    """Of the records passed those that hold events above `after`; a marker holds none."""
+    return [record for record, _, _ in passed if record.count and record.last_seq > after]
 
 
 class Cursor:

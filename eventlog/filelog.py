@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Final
 
 from eventlog.api import Record, check_appendable
-from eventlog.cursor import Cursor
+from eventlog.cursor import Cursor, events_after
 from eventlog.disk import Disk
 from eventlog.errors import LogLocked, LogUnavailable, SequenceConflict
 from eventlog.followers import Followers, follow
@@ -240,7 +240,7 @@ class FileLog:
         passed = cursor.advance(through)
         if not passed and cursor.next_seq <= through:
             cursor.enter_next()
-        return [stored.record for stored in passed if stored.record.last_seq > after]
+        return events_after(after, passed)
 
     def follow(self, after: int = 0) -> AsyncIterator[Record]:
         """As `read`, then go on with what becomes durable, until the log is closed.

@@ -11,7 +11,7 @@ from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 from eventlog.api import Record
-from eventlog.cursor import Cursor
+from eventlog.cursor import NO_LIMIT, Cursor, events_after
 from eventlog.disk import OS_DISK, Disk
 from eventlog.errors import LogMissing
 from eventlog.format import BadBytes
@@ -61,7 +61,7 @@ class LogReader:
         return self._find_end().chain
 
     def _find_end(self) -> Cursor:
-        while self._advance(self._end, thorough=False) is not None:
+        while self._advance(self._end, NO_LIMIT, thorough=False) is not None:
             pass
         return self._end
 
@@ -75,20 +75,17 @@ class LogReader:
             LogUnavailable: this process cannot read the files.
         """
         cursor = self._cursor(after)
-        while (records := self._advance(cursor, thorough=True)) is not None:
-            for record in records:
-                if record.last_seq > after:
-                    yield record
+        while (records := self._advance(cursor, after, thorough=True)) is not None:
+            yield from records
 
     async def follow(self, after: int = 0, poll_s: float = 0.2) -> AsyncIterator[Record]:
         """As `read`, then look for more every `poll_s` seconds, for ever."""
         cursor = self._cursor(after)
         thorough = True
         while True:
-            records = self._advance(cursor, thorough=thorough)
+            records = self._advance(cursor, after, thorough=thorough)
             for record in records or ():
-                if record.last_seq > after:
-                    yield record
+                yield record
             # Searching the rest of the segment at every poll would be much work for nothing: a
             # record that turns to zeros is noticed at the latest when the next segment is there.
             thorough = thorough and records is not None
@@ -99,8 +96,8 @@ class LogReader:
         index = bisect_right(segments, max(after, 0) + 1) - 1
         return Cursor(self._disk, self.folder, segments[index], self.log_id)
 
-    def _advance(self, cursor: Cursor, *, thorough: bool) -> list[Record] | None:
-        """Some of the records that come next, maybe none; None at the end of the log for now."""
+    def _advance(self, cursor: Cursor, after: int, *, thorough: bool) -> list[Record] | None:
+        """Some of the records above `after`, maybe none; None at the end of the log for now."""
         passed = cursor.advance()
         if not passed:
             newer = self._segments()[-1] > cursor.segment
@@ -112,7 +109,7 @@ class LogReader:
                 raise cursor.damaged(damage)
             if not passed:
                 cursor.enter_next()
-        return [stored.record for stored in passed if stored.record.count]
+        return events_after(after, passed)
 
     def _damage(self, cursor: Cursor, *, thorough: bool) -> BadBytes | None:
         if cursor.stop is None and not thorough:

@@ -1,5 +1,7 @@
 """The certificates of a running server: both folders opened, shown on the ports, kept in date."""
 
+from pathlib import Path
+
 from nc.clock import Clock, now_utc
 from nc.config import ServerSettings
 from nc.data_folder import DataFolder, DataFolderError
@@ -26,7 +28,7 @@ class Certificates:
         self._grpc_path = settings.grpc_cert_dir or folder.grpc_pki
         self._network_path = settings.network_cert_dir or folder.network_pki
         self._tls_dir = settings.tls_dir
-        self.made: list[str] = []  # what was made or renewed, and why
+        self.made: list[tuple[Path, str]] = []  # what was made or renewed, and why
         self.warnings: list[str] = []
         self.grpc, self.network = self._open()
         files = self._server_files()
@@ -71,7 +73,7 @@ class Certificates:
                 now_utc(self._clock),
                 lambda: new_serial(self._secrets),
             )
-            self.made += (f"{path / made.name} {made.reason}" for made in pki.made)
+            self.made += ((path / made.name, made.reason) for made in pki.made)
             self.warnings += pki.warnings
             opened.append(pki)
         grpc, network = opened

@@ -9,18 +9,28 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import yaml
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 from pydantic.alias_generators import to_camel
 
 from nc.domain.addresses import DEFAULT_NETWORK, Network
+from nc.pki.errors import InvalidName
+from nc.pki.names import general_name
 
 DEFAULT_GRPC_PORT = 6440
 DEFAULT_BOOTSTRAP_PORT = 6439
 DEFAULT_LINK_PORT = 6441
 DEFAULT_MTU = 1400
 
-Port = Annotated[int, Field(ge=0, le=65_535)]
-Mtu = Annotated[int, Field(ge=576, le=65_535)]  # IPv4 hosts must accept 576 (RFC 791)
+
+def _no_switch(value: object) -> object:
+    if isinstance(value, bool):  # Python would count with it
+        raise ValueError("input should be a number, not true or false")  # noqa: TRY004 - pydantic's
+    return value
+
+
+Number = Annotated[int, BeforeValidator(_no_switch)]
+Port = Annotated[Number, Field(ge=0, le=65_535)]
+Mtu = Annotated[Number, Field(ge=576, le=65_535)]  # IPv4 hosts must accept 576 (RFC 791)
 
 
 class ConfigError(Exception):
@@ -28,10 +38,26 @@ class ConfigError(Exception):
 
 
 def _checked_network(value: object) -> str:
-    return str(Network.parse(str(value)))
+    try:
+        return str(Network.parse(str(value)))
+    except ValueError as error:
+        raise ValueError(
+            f"{error}; expected the server's IPv4 address and a prefix length, "
+            f"such as {DEFAULT_NETWORK}"
+        ) from error
+
+
+def _checked_name(value: str) -> str:
+    try:
+        general_name(value)
+    except InvalidName as error:
+        raise ValueError(str(error)) from error
+    return value
 
 
 NetworkAddress = Annotated[str, BeforeValidator(_checked_network)]
+# What goes into the server's certificate; refused here, nothing was made yet.
+ServerName = Annotated[str, AfterValidator(_checked_name)]
 
 
 class ServerSettings(BaseModel):
@@ -40,7 +66,7 @@ class ServerSettings(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     data_dir: Path
-    advertise: str = Field(min_length=1)
+    advertise: ServerName
     listen: str = "[::]"
     grpc_port: Port = DEFAULT_GRPC_PORT
     bootstrap_port: Port = DEFAULT_BOOTSTRAP_PORT
@@ -68,7 +94,7 @@ class _Section(BaseModel):
 class ServerSection(_Section):
     """`server:` in a file. What is absent is None: the command line or the default decides."""
 
-    ip: str | None = Field(default=None, min_length=1)
+    ip: ServerName | None = None
     port: Port | None = None
     bootstrap_port: Port | None = None
     grpc_port: Port | None = None
@@ -127,7 +153,7 @@ def load(path: Path) -> ConfigFile:
         mark = error.problem_mark
         line = f", line {mark.line + 1}" if mark else ""
         raise ConfigError(f"{path}{line}: is not YAML: {error.problem}") from error
-    except (yaml.YAMLError, ValueError) as error:
+    except (yaml.YAMLError, ValueError, RecursionError) as error:
         raise ConfigError(f"{path}: is not YAML: {str(error).splitlines()[0]}") from error
     if not isinstance(content, dict):
         raise ConfigError(
@@ -141,15 +167,19 @@ def load(path: Path) -> ConfigFile:
 
 Location = tuple[Any, ...]
 
+_DEEPEST_KEY = 2  # `server.port`
+
 
 def _lines(
     node: yaml.Node | None, path: Path, location: Location = ()
 ) -> Iterator[tuple[Location, int]]:
-    """Where each key stands; lines from 1."""
-    if not isinstance(node, yaml.MappingNode):
+    """Where each key stands, as deep as there are keys of ours; lines from 1."""
+    if not isinstance(node, yaml.MappingNode) or len(location) == _DEEPEST_KEY:
         return
-    seen = set()
+    seen: set[object] = set()
     for key, value in node.value:
+        if not isinstance(key, yaml.ScalarNode):  # `? [a, b]`: refused when it is loaded
+            continue
         here = (*location, key.value)
         line = key.start_mark.line + 1
         if key.value in seen:
@@ -171,7 +201,9 @@ def _first_mistake(path: Path, lines: dict[Location, int], error: ValidationErro
         case "extra_forbidden":
             problem = f"unknown key; allowed: {', '.join(_allowed(location[:-1]))}"
         case "missing":
-            problem = "is missing"
+            problem = "is missing; give `mode: server` or `mode: client`"  # the one that must be
+        case "model_type":
+            problem = f"expected keys and values; allowed: {', '.join(_allowed(location))}"
         case _:
             problem = str(mistake["msg"]).removeprefix("Value error, ")
             problem = problem[:1].lower() + problem[1:]

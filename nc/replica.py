@@ -173,18 +173,12 @@ class Replica:
                 await self._wake.wait()
 
     async def _commit(self) -> None:
-        """Decide, append, apply, answer; all over again whenever another replica was first."""
-        while True:
-            decided = self._decide()
-            try:
-                await self._append(decided)
-            except SequenceConflict:
-                self._catch_up()
-            except Exception as error:  # noqa: BLE001 - whatever it is, nothing was promised
-                self._fail(error)
-                return
-            else:
-                break
+        """Make the longest waiting commands durable, apply them, answer."""
+        try:
+            decided = await self._decide_durably()
+        except Exception as error:  # noqa: BLE001 - whatever it is, nothing was promised
+            self._fail(error)
+            return
         self._state = decided.state
         for outcome in decided.outcomes:
             reply = self._waiting.popleft().reply
@@ -194,6 +188,17 @@ class Replica:
                 reply.set_exception(outcome)
             else:
                 reply.set_result(outcome)
+
+    async def _decide_durably(self) -> _Decided:
+        """Decide and append; all over again whenever another replica was first."""
+        while True:
+            decided = self._decide()
+            try:
+                await self._append(decided)
+            except SequenceConflict:
+                self._catch_up()
+            else:
+                return decided
 
     def _decide(self) -> _Decided:
         """Decide the longest waiting commands, as many as go into one record."""
@@ -205,15 +210,16 @@ class Replica:
         for command, origin, _ in islice(self._waiting, MAX_BATCH_COMMANDS):
             try:
                 events = decide(state, command)
-                if events:
-                    state = evolve(state, events)
-                    entries.append(_entry(recorded_at_ns, origin, events))
+                entry = _entry(recorded_at_ns, origin, events)
+                candidate = evolve(state, events)
             except Exception as error:  # noqa: BLE001 - a refusal, or a bug that is one caller's
                 outcomes.append(error)
                 continue
             outcomes.append(events)
-            if events:
-                size_bytes += entries[-1].ByteSize()
+            if events:  # nothing can fail any more: state and entries move together
+                state = candidate
+                entries.append(entry)
+                size_bytes += entry.ByteSize()
             if size_bytes >= MAX_BATCH_BYTES:
                 break
         return _Decided(state, entries, outcomes)

@@ -198,8 +198,8 @@ class Server:
         await self._servers.set_serving(serving=False)
 
     def _report_certificates(self) -> None:
-        for made in self.certificates.made:
-            self._log.info(log_events.CERTIFICATE_MADE, message=made)
+        for path, reason in self.certificates.made:
+            self._log.info(log_events.CERTIFICATE_MADE, path=str(path), reason=reason)
         for warning in self.certificates.warnings:
             self._log.warning(log_events.CERTIFICATE_WARNING, message=warning)
 
@@ -230,8 +230,9 @@ def try_ports(host: str, ports: Iterable[int]) -> None:
     """
     bare_host = host.strip("[]")
     family = socket.AF_INET6 if ":" in bare_host else socket.AF_INET
-    for port in ports:
-        with socket.socket(family, socket.SOCK_STREAM) as probe:
+    with contextlib.ExitStack() as held:  # all of them at once: no port can be had twice
+        for port in ports:
+            probe = held.enter_context(socket.socket(family, socket.SOCK_STREAM))
             # As gRPC does: a connection of before that lingers is no reason to fail.
             probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             try:

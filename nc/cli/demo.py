@@ -16,7 +16,7 @@ from nc.clock import SystemClock, now_ms
 from nc.config import ServerSettings
 from nc.pb import network_controller_pb2 as pb
 from nc.pb import sensor_pb2
-from nc.rpc.client import CallFailed, Client, ClientTls
+from nc.rpc.client import BOOTSTRAP_PORT, CallFailed, Client, ClientTls
 from nc.secrets import SystemSecrets
 from nc.server import Server
 
@@ -111,7 +111,7 @@ class _Story:
         self._title("The operator asks for a bootstrap token, good for ten minutes")
         async with self._control(self._admin) as admin:
             request = pb.GetBootStrapTokenRequest(expireTime=10)
-            answer = _expect("200", await admin.control("GetBootStrapToken", request))
+            answer = _expect("200", await admin.call("GetBootStrapToken", request))
         self._say(f"answer {answer.code}: a token to use at {answer.cloudIp}:{answer.port}")
         return str(answer.bootStrapToken)
 
@@ -147,7 +147,7 @@ class _Story:
                 ("a bootstrap token", "GetBootStrapToken", pb.GetBootStrapTokenRequest()),
                 (f"unregister {beta.name}", "UnRegister", pb.UnRegisterRequest(token=beta.token)),
             ):
-                await self._denied(what, node.control(method, request))
+                await self._denied(what, node.call(method, request))
 
     async def _expiry(self, machine: _Machine) -> None:
         self._title(f"The operator lets {machine.name} expire in a minute")
@@ -156,7 +156,7 @@ class _Story:
         self._say("... two minutes later (the demo puts its clock forward)")
         async with self._control(self._admin) as admin:
             request = pb.CheckConnStateRequest(token=machine.token)
-            answer = _expect("400", await admin.control("CheckConnState", request))
+            answer = _expect("400", await admin.call("CheckConnState", request))
         self._say(f"{machine.name}: {answer.code}, {answer.message}")
         await self._denied(f"{machine.name} itself", self._state(machine))
         await self._set_expiry(machine, 0)
@@ -167,10 +167,10 @@ class _Story:
         self._title(f"{machine.name} leaves for good")
         async with self._control(machine.tls) as node:
             request = pb.UnRegisterRequest(token=machine.token)
-            answer = _expect("200", await node.control("UnRegister", request))
+            answer = _expect("200", await node.call("UnRegister", request))
             self._say(f"answer {answer.code}, result {answer.result}")
             question = pb.CheckConnStateRequest(token=machine.token)
-            await self._denied("the same connection", node.control("CheckConnState", question))
+            await self._denied("the same connection", node.call("CheckConnState", question))
 
     async def _late(self, bootstrap_token: str) -> None:
         self._title("A machine comes too late")
@@ -181,15 +181,13 @@ class _Story:
 
     async def _redeem(self, bootstrap_token: str) -> Any:
         port, tls = self._endpoints.bootstrap_port, ClientTls(self._ca_pem)
-        async with Client(LOOPBACK, port, tls) as newcomer:
+        async with Client(LOOPBACK, port, tls, BOOTSTRAP_PORT) as newcomer:
             request = pb.GetTokenRequest(bootStrapToken=bootstrap_token)
-            return await newcomer.bootstrap("GetToken", request)
+            return await newcomer.call("GetToken", request)
 
     async def _state(self, machine: _Machine) -> Any:
         async with self._control(machine.tls) as node:
-            return await node.control(
-                "CheckConnState", pb.CheckConnStateRequest(token=machine.token)
-            )
+            return await node.call("CheckConnState", pb.CheckConnStateRequest(token=machine.token))
 
     async def _set_expiry(self, machine: _Machine, expire_time_s: int) -> None:
         sensor = sensor_pb2.SensorExpire(
@@ -197,7 +195,7 @@ class _Story:
         )
         async with self._control(self._admin) as admin:
             request = sensor_pb2.SensorExpireTimeRequest(sensorExpire=[sensor])
-            _expect("200", await admin.internal("UpdateSensorExpireTime", request))
+            _expect("200", await admin.call("UpdateSensorExpireTime", request))
 
     async def _denied(self, what: str, call: Any) -> None:
         """Say how a call was refused; that it is let through ends the demo."""

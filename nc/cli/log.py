@@ -14,7 +14,7 @@ from nc.cli.printing import Output, events_of, json_line, text_line
 from nc.cli.running import DATA_DIR_VARIABLE, default_data_dir
 from nc.data_folder import DataFolder
 
-app = typer.Typer(no_args_is_help=True)
+app = typer.Typer()
 
 
 @app.callback()

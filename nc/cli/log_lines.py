@@ -43,7 +43,8 @@ def configure(*, debug: bool = False, log_dir: Path | None = None) -> FilteringB
         logger_factory=structlog.WriteLoggerFactory(stream),
         cache_logger_on_first_use=True,
     )
-    logger: FilteringBoundLogger = structlog.get_logger()
+    # bound, since the proxy that get_logger gives finds its settings anew with each line
+    logger: FilteringBoundLogger = structlog.get_logger().bind()
     return logger
 
 

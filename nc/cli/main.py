@@ -9,13 +9,11 @@ from nc.cli.demo import demo
 from nc.cli.fsm import fsm
 from nc.cli.running import run
 from nc.cli.serve import ConfigOption, serve
-from nc.config import ConfigError
 from nc.server import VERSION
 
 PROGRAM = "network-controller"
 
 app = typer.Typer(
-    no_args_is_help=True,
     invoke_without_command=True,
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
@@ -44,10 +42,12 @@ def network_controller(
     With --config FILE and no command, start what the file describes.
     """
     del version
-    if context.invoked_subcommand is None:
+    if context.invoked_subcommand is None and config_file is None:
+        context.fail("name a command, or a configuration file with --config")
+    elif context.invoked_subcommand is None:
         serve(config_file=config_file)
     elif config_file is not None:
-        raise ConfigError("--config goes without a command, or after serve")
+        context.fail("--config goes without a command, or after serve")
 
 
 app.command()(serve)

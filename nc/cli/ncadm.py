@@ -1,18 +1,16 @@
-"""`ncadm`: the administrator's client, one command a call."""
+"""`ncadm`: the administrator's client; one command a call."""
 
 import base64
 import json
-from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Annotated, Any, NoReturn
 
 import typer
 from google.protobuf.json_format import MessageToDict
 from google.protobuf.message import Message
-from rich.console import Console
 
+from nc.cli.moments import parse_expiry
 from nc.cli.printing import Output
 from nc.cli.running import (
     DATA_DIR_VARIABLE,
@@ -21,13 +19,318 @@ from nc.cli.running import (
     run,
     run_async,
 )
+from nc.clock import SystemClock, now_ms
 from nc.config import DEFAULT_BOOTSTRAP_PORT, DEFAULT_GRPC_PORT
 from nc.data_folder import DataFolder
+from nc.domain.errors import moment
 from nc.domain.tokens import DEFAULT_LIFETIME_MINUTES
 from nc.pb import network_controller_pb2 as pb
 from nc.pb import sensor_pb2
+from nc.pki import FolderPaths
 from nc.pki.disk import REAL_DISK, replace_file
-from nc.rpc.client import Client, ClientTls
-from nc.server import VERSION
+from nc.rpc.answers import OK
+from nc.rpc.client import BOOTSTRAP_PORT, Client, ClientTls
+from nc.rpc.controller import WIRE_STATES
 
 PROGRAM = "ncadm"
+
+_STATES = {number: state.name for state, number in WIRE_STATES.items()}
+_LARGEST_EXPIRY_S = 2**32 - 1  # the API's uint32
+
+app = typer.Typer(
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+NodeToken = Annotated[
+    str, typer.Option("--node-token", metavar="T", help="The token that the node was given.")
+]
+
+
+@dataclass(frozen=True, slots=True)
+class Connection:
+    """Where the server is, what to trust and to show there, and how to print its answers."""
+
+    ip: str
+    port: int
+    bootstrap_port: int
+    ca: Path
+    certificate: Path
+    key: Path
+    plaintext: bool
+    output: Output
+
+    def control(self, method: str, request: Message) -> Any:
+        """Call the control port with the admin's certificate."""
+        tls = None
+        if not self.plaintext:
+            tls = ClientTls(
+                _read(self.ca, "--cacert"),
+                _read(self.key, "--key"),
+                _read(self.certificate, "--cert"),
+            )
+        return run_async(_call(Client(self.ip, self.port, tls), method, request))
+
+    def bootstrap(self, method: str, request: Message) -> Any:
+        """Call the bootstrap port, which wants no certificate."""
+        tls = None if self.plaintext else ClientTls(_read(self.ca, "--cacert"))
+        client = Client(self.ip, self.bootstrap_port, tls, BOOTSTRAP_PORT)
+        return run_async(_call(client, method, request))
+
+    def show(self, answer: Message, text: str, **more: str) -> None:
+        """Print an answer: the text for people, or its fields with `more` beside them as JSON."""
+        if self.output is Output.JSON:
+            fields = MessageToDict(answer, always_print_fields_with_no_presence=True)
+            typer.echo(json.dumps({**fields, **more}))
+        else:
+            typer.echo(text)
+
+
+@app.callback()
+def ncadm(
+    context: typer.Context,
+    ip: Annotated[str, typer.Option(help="The server's address.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option(min=1, max=65_535, help="Its control port.")] = (
+        DEFAULT_GRPC_PORT
+    ),
+    bootport: Annotated[int, typer.Option(min=1, max=65_535, help="Its bootstrap port.")] = (
+        DEFAULT_BOOTSTRAP_PORT
+    ),
+    cacert: Annotated[Path | None, typer.Option(help="The gRPC CA's certificate, PEM.")] = None,
+    cert: Annotated[Path | None, typer.Option(help="The admin's certificate, PEM.")] = None,
+    key: Annotated[Path | None, typer.Option(help="The key of --cert, PEM.")] = None,
+    data_dir: Annotated[
+        Path | None,
+        typer.Option(
+            envvar=DATA_DIR_VARIABLE,
+            help="The server's data folder, where the three files are looked for. "
+            f"Default: {default_data_dir()}",
+        ),
+    ] = None,
+    plaintext: Annotated[
+        bool, typer.Option("--plaintext", help="For a server that runs with --plaintext.")
+    ] = False,
+    output: Annotated[Output, typer.Option(help="For people, or JSON.")] = Output.TEXT,
+) -> None:
+    """Administer a network controller.
+
+    Example: ncadm --ip 192.0.2.7 create-bootstrap-token --life 10
+    """
+    paths = FolderPaths.within(DataFolder(data_dir or default_data_dir()).grpc_pki)
+    context.obj = Connection(
+        ip,
+        port,
+        bootport,
+        cacert or paths.ca,
+        cert or paths.client,
+        key or paths.client_key,
+        plaintext,
+        output,
+    )
+
+
+@app.command()
+def create_bootstrap_token(
+    context: typer.Context,
+    life: Annotated[
+        int,
+        typer.Option(
+            metavar="MIN", help="Minutes that it can be redeemed for; negative: for ever."
+        ),
+    ] = DEFAULT_LIFETIME_MINUTES,
+) -> None:
+    """Get a token that lets machines join.
+
+    Example: ncadm create-bootstrap-token --life 10
+    """
+    if not -(2**31) <= life < 2**31:
+        raise typer.BadParameter(
+            "a number of minutes, at most ten years of them", param_hint="--life"
+        )
+    connection: Connection = context.obj
+    request = pb.GetBootStrapTokenRequest(expireTime=life)
+    asked_ms = now_ms(SystemClock())
+    answer = _checked(connection.control("GetBootStrapToken", request))
+    expires = "never"
+    if life >= 0:
+        expires = moment(asked_ms + (life or DEFAULT_LIFETIME_MINUTES) * 60_000)
+    host = f"[{answer.cloudIp}]" if ":" in answer.cloudIp else answer.cloudIp
+    token = f"{answer.bootStrapToken}@{host}:{answer.port}"
+    connection.show(answer, f"token: {token}\nexpires: {expires}", joinToken=token, expires=expires)
+
+
+@app.command()
+def get_token(
+    context: typer.Context,
+    bootstrap_token: Annotated[
+        str, typer.Option(metavar="T", help="What create-bootstrap-token printed.")
+    ],
+    network_certs_dir: Annotated[
+        Path, typer.Option(metavar="D", help="The folder for the link's certificates.")
+    ],
+    grpc_certs_dir: Annotated[
+        Path, typer.Option(metavar="D", help="The folder for the control port's certificates.")
+    ],
+) -> None:
+    """Redeem a bootstrap token: register a node, and write its certificates.
+
+    Writes ca.pem, client.pem and client-key.pem into each folder.
+
+    Example: ncadm get-token --bootstrap-token T --network-certs-dir net --grpc-certs-dir grpc
+    """
+    connection: Connection = context.obj
+    for folder in (network_certs_dir, grpc_certs_dir):
+        _make_folder(folder)  # before the node is registered, not after
+    token = bootstrap_token.partition("@")[0]  # T@IP:PORT will do as well
+    request = pb.GetTokenRequest(bootStrapToken=token)
+    answer = _checked(connection.bootstrap("GetToken", request))
+    _write_set(grpc_certs_dir, answer.GrpcCaCert, answer.GrpcClientKey, answer.GrpcClientCert)
+    _write_set(
+        network_certs_dir, answer.NetworkCaCert, answer.NetworkClientKey, answer.NetworkClientCert
+    )
+    for key in ("GrpcClientKey", "NetworkClientKey"):
+        answer.ClearField(key)  # they are in their files; a screen is no place for them
+    connection.show(
+        answer,
+        f"node token: {answer.token}\n"
+        f"network server: {answer.networkServerIp}:{answer.networkServerPort}\n"
+        f"grpc server: {answer.GrpcServerIp}:{answer.GrpcServerPort}\n"
+        f"certificates: {network_certs_dir} {grpc_certs_dir}",
+    )
+
+
+@app.command()
+def check_conn_state(context: typer.Context, node_token: NodeToken) -> None:
+    """Say whether a node is IDLE, INIT or CONNECTED, and at which address.
+
+    Example: ncadm check-conn-state --node-token T
+    """
+    connection: Connection = context.obj
+    request = pb.CheckConnStateRequest(token=node_token)
+    answer = _checked(connection.control("CheckConnState", request))
+    state = _STATES.get(answer.connState, str(answer.connState))
+    connection.show(answer, f"state: {state}\naddress: {answer.bindIp or 'none yet'}")
+
+
+@app.command()
+def get_registed_ip(context: typer.Context, node_token: NodeToken) -> None:
+    """Say which overlay address a node holds.
+
+    Example: ncadm get-registed-ip --node-token T
+    """
+    connection: Connection = context.obj
+    request = pb.GetRegistedIpRequest(token=node_token)
+    answer = _checked(connection.control("GetRegistedIp", request))
+    connection.show(answer, f"address: {answer.ip or 'none yet'}")
+
+
+@app.command()
+def unregister(context: typer.Context, node_token: NodeToken) -> None:
+    """Remove a node for good: its token and its certificates are refused from then on.
+
+    Example: ncadm unregister --node-token T
+    """
+    connection: Connection = context.obj
+    request = pb.UnRegisterRequest(token=node_token)
+    answer = _checked(connection.control("UnRegister", request))
+    connection.show(answer, "unregistered")
+
+
+@app.command()
+def check_health(context: typer.Context) -> None:
+    """Ask whether the server can do its work.
+
+    Example: ncadm check-health
+    """
+    connection: Connection = context.obj
+    answer = connection.control("HealthCheck", pb.HealthCheckRequest())
+    if answer.code != OK:
+        raise OperationFailed(
+            f"the server answers {answer.code}: its event log cannot be written; see its log lines"
+        )
+    connection.show(answer, "healthy")
+
+
+@app.command()
+def set_expiry(
+    context: typer.Context,
+    node_token: Annotated[
+        list[str],
+        typer.Option("--node-token", metavar="T", help="May be given several times: all or none."),
+    ],
+    at: Annotated[
+        str,
+        typer.Option(
+            metavar="TIME", help="never, +90m (s, m, h, d), 2026-11-20T15:00 (UTC), Unix seconds."
+        ),
+    ],
+) -> None:
+    """Set when nodes' tokens expire; a later time revives an expired node.
+
+    Example: ncadm set-expiry --node-token T --at +30d
+    """
+    connection: Connection = context.obj
+    try:
+        expires_at_s = parse_expiry(at, now_ms(SystemClock()) // 1000)
+    except (ValueError, OverflowError) as error:
+        raise typer.BadParameter(str(error), param_hint="--at") from error
+    if not 0 <= expires_at_s <= _LARGEST_EXPIRY_S:
+        raise typer.BadParameter(
+            f"between 1970 and {moment(_LARGEST_EXPIRY_S * 1000)}, or never", param_hint="--at"
+        )
+    sensors = [
+        sensor_pb2.SensorExpire(deviceToken=token.encode(), expireTime=expires_at_s)
+        for token in node_token
+    ]
+    request = sensor_pb2.SensorExpireTimeRequest(sensorExpire=sensors)
+    answer = _checked(connection.control("UpdateSensorExpireTime", request))
+    expires = "never" if expires_at_s == 0 else moment(expires_at_s * 1000)
+    connection.show(answer, f"expires: {expires}", expires=expires)
+
+
+def main() -> NoReturn:
+    """Run the program."""
+    run(app, PROGRAM)
+
+
+async def _call(client: Client, method: str, request: Message) -> Any:
+    async with client:
+        return await client.call(method, request)
+
+
+def _checked(answer: Any) -> Any:
+    """The answer, if it is the one that was hoped for."""
+    if answer.code != OK:
+        raise OperationFailed(f"{answer.message} (code {answer.code})")
+    return answer
+
+
+def _read(path: Path, option: str) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise OperationFailed(
+            f"{path} cannot be read: {error.strerror}; name the right file with {option}, "
+            "or the server's data folder with --data-dir"
+        ) from error
+
+
+def _make_folder(folder: Path) -> None:
+    try:
+        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    except OSError as error:
+        raise OperationFailed(f"{folder} cannot be made: {error.strerror}") from error
+
+
+def _write_set(folder: Path, ca: str, key: str, certificate: str) -> None:
+    """Write one set of certificates as a node keeps it; all of it closed to others."""
+    paths = FolderPaths.within(folder)
+    for path, text in ((paths.ca, ca), (paths.client_key, key), (paths.client, certificate)):
+        try:
+            replace_file(REAL_DISK, path, base64.b64decode(text), 0o600)
+        except OSError as error:
+            raise OperationFailed(
+                f"{path} cannot be written: {error.strerror}; the node is registered: "
+                "unregister it, or free the way and join again"
+            ) from error

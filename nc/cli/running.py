@@ -66,13 +66,13 @@ def run_async(coroutine: Coroutine[Any, Any, T]) -> T:
 
 def run(app: typer.Typer, program: str) -> NoReturn:
     """Run a program to its exit code."""
-    # What grpc itself would say of a failed handshake or bind is said by us, in one line.
-    os.environ.setdefault("GRPC_VERBOSITY", "NONE")
     logging.getLogger("grpc").setLevel(logging.CRITICAL)
     try:
         code = app(prog_name=program, standalone_mode=False)
     except typer.TyperException as error:
-        _exit(program, error.format_message(), error.exit_code, hint=f"; see {program} --help")
+        context: Any = getattr(error, "ctx", None)
+        command = context.command_path if context else program
+        _exit(program, error.format_message(), error.exit_code, hint=f"; see {command} --help")
     except (typer.Abort, KeyboardInterrupt):
         sys.exit(130)
     except BrokenPipeError:  # `network-controller log show | head`

@@ -4,6 +4,7 @@ import asyncio
 import shlex
 import signal
 import socket
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated
 
@@ -146,7 +147,7 @@ def _greet(server: Server, console: Console) -> None:
     console.print(f"[bold]network-controller {VERSION}[/] at {escape(endpoints.advertised)}")
     for label, text in (
         ("data", settings.data_dir),
-        *(("made", made) for made in server.certificates.made),
+        *(("made", text) for text in _made(server)),
         ("control", f"port {endpoints.control_port}, gRPC, {mutual}"),
         ("bootstrap", f"port {endpoints.bootstrap_port}, gRPC, {secured}"),
         ("link", f"port {endpoints.link_port}, told to nodes; this version does not serve it yet"),
@@ -157,6 +158,15 @@ def _greet(server: Server, console: Console) -> None:
         console.print("[bold red]  NO TLS: everybody who reaches these ports may do everything[/]")
     console.print("get a bootstrap token with:")
     console.print(f"  {escape(token_command(server))}", soft_wrap=True)
+
+
+def _made(server: Server) -> Iterator[str]:
+    """What this start had to make, a line a folder."""
+    by_folder: dict[Path, list[str]] = {}
+    for path, _ in server.certificates.made:
+        by_folder.setdefault(path.parent, []).append(path.name)
+    for folder, names in by_folder.items():
+        yield f"{folder}: {', '.join(names)}"
 
 
 def token_command(server: Server) -> str:

@@ -6,6 +6,7 @@ from datetime import datetime
 from pathlib import Path
 
 from cryptography import x509
+from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.hashes import SHA256
 
@@ -18,9 +19,16 @@ from nc.pki.certificates import (
     server_certificate,
     subject,
 )
-from nc.pki.errors import AuthorityExpired, AuthorityNotYetValid, KeyMismatch, NotAnAuthority
+from nc.pki.errors import (
+    AuthorityExpired,
+    AuthorityNotYetValid,
+    CertificateUnreadable,
+    KeyMismatch,
+    NotAnAuthority,
+)
 from nc.pki.names import general_names
 from nc.pki.pem import (
+    UNREADABLE,
     PrivateKey,
     PublicKey,
     certificate_pem,
@@ -57,13 +65,19 @@ class CertificateAuthority:
     Raises:
         NotAnAuthority: the certificate may not sign others.
         KeyMismatch: the key is not the certificate's.
-        CertificateUnreadable: its public key is neither EC nor RSA.
+        CertificateUnreadable: it is damaged, or its public key is neither EC nor RSA.
     """
 
     def __init__(
         self, certificate: x509.Certificate, key: PrivateKey, path: Path | None = None
     ) -> None:
         public_key = public_key_of(certificate, path)
+        if _is_damaged(certificate):
+            raise CertificateUnreadable(
+                path,
+                "the CA's certificate is damaged: its own signature does not fit it",
+                "restore it from a backup; any joined node has a copy",
+            )
         if not _may_sign(certificate):
             raise NotAnAuthority(
                 path,
@@ -175,6 +189,17 @@ def self_signed(
     """Found a CA: sign its certificate with its own key; the arguments as in `issue_client`."""
     builder = authority_certificate(kind, key.public_key(), now, serial)
     return CertificateAuthority(builder.sign(key, SHA256()), key, path)
+
+
+def _is_damaged(certificate: x509.Certificate) -> bool:
+    """Check what a self-signed certificate says of itself; others only their issuer could check."""
+    try:
+        certificate.verify_directly_issued_by(certificate)
+    except InvalidSignature:
+        return True
+    except UNREADABLE:  # another issuer's, or signed in a way too old for this library
+        return False
+    return False
 
 
 def _may_sign(certificate: x509.Certificate) -> bool:

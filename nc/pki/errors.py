@@ -28,7 +28,7 @@ class InvalidName(PkiError):
 
 
 class CertificateUnreadable(PkiError):
-    """A file holds no certificate that can be read."""
+    """A file holds no certificate that can be read, or a damaged one."""
 
 
 class KeyUnreadable(PkiError):

@@ -12,6 +12,7 @@ from cryptography.x509.oid import NameOID
 
 from nc.pki.certificates import milliseconds
 from nc.pki.errors import CertificateUnreadable
+from nc.pki.pem import UNREADABLE
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +46,7 @@ def read_peer(certificate_pem: bytes) -> PeerCertificate:
         certificate = x509.load_pem_x509_certificate(certificate_pem)
         not_before = certificate.not_valid_before_utc
         not_after = certificate.not_valid_after_utc
-    except ValueError as error:
+    except UNREADABLE as error:
         raise CertificateUnreadable(
             None, "the peer's certificate cannot be read", "send an X.509 certificate in PEM"
         ) from error
@@ -63,6 +64,6 @@ def read_peer(certificate_pem: bytes) -> PeerCertificate:
 def _texts(certificate: x509.Certificate, oid: x509.ObjectIdentifier) -> tuple[str, ...]:
     try:
         attributes = certificate.subject.get_attributes_for_oid(oid)
-    except ValueError:  # a subject whose text is not in the encoding that it claims
+    except UNREADABLE:  # a subject whose text is not in the encoding that it claims
         return ()
     return tuple(value for a in attributes if isinstance(value := a.value, str))

@@ -20,6 +20,16 @@ from nc.pki.errors import CertificateUnreadable, KeyUnreadable
 PrivateKey = ec.EllipticCurvePrivateKey | rsa.RSAPrivateKey
 PublicKey = ec.EllipticCurvePublicKey | rsa.RSAPublicKey
 
+UNREADABLE = (
+    ValueError,
+    TypeError,
+    UnsupportedAlgorithm,
+    x509.DuplicateExtension,
+    x509.InvalidVersion,
+    x509.UnsupportedGeneralNameType,
+)
+"""All that the library raises over a certificate that it cannot read, whole or in part."""
+
 
 def load_certificates(pem: bytes, path: Path | None = None) -> tuple[x509.Certificate, ...]:
     """Read every certificate in a PEM file, at least one, in their order; other text is skipped.
@@ -30,9 +40,10 @@ def load_certificates(pem: bytes, path: Path | None = None) -> tuple[x509.Certif
     try:
         certificates = tuple(x509.load_pem_x509_certificates(pem))
         for certificate in certificates:
-            # Names and extensions are parsed when first asked for: ask here, where we can explain.
+            # Most parts are read when first asked for: ask here, where we can explain.
             _ = (certificate.subject, certificate.issuer, certificate.extensions)
-    except (ValueError, UnsupportedAlgorithm) as error:
+            _ = (certificate.not_valid_before_utc, certificate.not_valid_after_utc)
+    except UNREADABLE as error:
         raise CertificateUnreadable(
             path,
             "does not hold a readable PEM certificate",
@@ -73,7 +84,7 @@ def public_key_of(certificate: x509.Certificate, path: Path | None = None) -> Pu
     """
     try:
         key = certificate.public_key()
-    except (ValueError, UnsupportedAlgorithm) as error:
+    except UNREADABLE as error:
         raise CertificateUnreadable(
             path, "the certificate's public key cannot be read", "use an EC or RSA certificate"
         ) from error

@@ -22,7 +22,7 @@ from cryptography.exceptions import InvalidSignature
 from cryptography.x509.oid import ExtendedKeyUsageOID, ObjectIdentifier
 
 from nc.pki.certificates import leaf_end
-from nc.pki.pem import PublicKey
+from nc.pki.pem import UNREADABLE, PublicKey
 
 RENEW_BEFORE = timedelta(days=30)
 """How early: a server that restarts once a month never serves an expired certificate."""
@@ -105,7 +105,7 @@ def issued_by(chain: Sequence[x509.Certificate], authority: x509.Certificate) ->
     try:
         for certificate, issuer in pairwise((*chain, authority)):
             certificate.verify_directly_issued_by(issuer)
-    except (ValueError, TypeError, InvalidSignature):
+    except (*UNREADABLE, InvalidSignature):
         return False
     return True
 

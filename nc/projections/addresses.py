@@ -48,9 +48,10 @@ def bound(addresses: AddressesDraft, event: AddressBound) -> None:
     slot = addresses.network.slot(event.address)
     if slot is not None and slot >= addresses.next_slot:
         addresses.next_slot = slot + 1
-    elif len(addresses.released) and addresses.released.peek == event.address:
-        dequeue: Any = addresses.released.dequeue  # its stub wants a value that it does not take
-        addresses.released = dequeue()
+        return
+    queue: Any = addresses.released  # its stubs have the signatures of peek and dequeue wrong
+    if len(queue) and queue.peek() == event.address:
+        addresses.released = queue.dequeue()
 
 
 def released(addresses: AddressesDraft, event: AddressReleased) -> None:

@@ -15,6 +15,10 @@ from nc.rpc.methods import BOOTSTRAP_SERVICE, CONTROL_SERVICE, INTERNAL_SERVICE
 
 DEFAULT_TIMEOUT_S = 10.0
 
+# Which services a client finds on a port, so that it works with other implementations too.
+CONTROL_PORT = (CONTROL_SERVICE, INTERNAL_SERVICE)
+BOOTSTRAP_PORT = (BOOTSTRAP_SERVICE,)
+
 _REMEDIES = {
     grpc.StatusCode.UNAVAILABLE: "is the server running there, and are the certificates its own?",
     grpc.StatusCode.DEADLINE_EXCEEDED: "the server did not answer in time; try again",
@@ -48,48 +52,51 @@ class ClientTls:
 
 
 class Client:
-    """A channel to one port; an async context manager.
+    """A channel to one port, open within `async with`.
 
     Args:
         host, port: where it is.
         tls: None for plain text.
+        services: what the port has.
     """
 
-    def __init__(self, host: str, port: int, tls: ClientTls | None) -> None:
+    def __init__(
+        self,
+        host: str,
+        port: int,
+        tls: ClientTls | None,
+        services: tuple[ServiceDescriptor, ...] = CONTROL_PORT,
+    ) -> None:
         self.target = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
-        if tls is None:
-            self._channel = grpc.aio.insecure_channel(self.target)
-        else:
-            credentials = grpc.ssl_channel_credentials(tls.ca_pem, tls.key_pem, tls.certificate_pem)
-            self._channel = grpc.aio.secure_channel(self.target, credentials)
+        self._tls = tls
+        self._services = services
+        self._channel: grpc.aio.Channel | None = None
 
     async def __aenter__(self) -> Self:
+        if self._tls is None:
+            self._channel = grpc.aio.insecure_channel(self.target)
+        else:
+            credentials = grpc.ssl_channel_credentials(
+                self._tls.ca_pem, self._tls.key_pem, self._tls.certificate_pem
+            )
+            self._channel = grpc.aio.secure_channel(self.target, credentials)
         return self
 
     async def __aexit__(self, *_: object) -> None:
-        await self.close()
+        if self._channel is not None:
+            await self._channel.close()
 
-    async def close(self) -> None:
-        """Close the channel."""
-        await self._channel.close()
+    async def call(self, method: str, request: Message) -> Any:
+        """Call a method by its name; the answer is its response message.
 
-    async def control(self, method: str, request: Message) -> Any:
-        """Call a method of the control service; the answer is its response message."""
-        return await self._call(CONTROL_SERVICE, method, request)
-
-    async def bootstrap(self, method: str, request: Message) -> Any:
-        """Call a method of the bootstrap service."""
-        return await self._call(BOOTSTRAP_SERVICE, method, request)
-
-    async def internal(self, method: str, request: Message) -> Any:
-        """Call a method of the service `Internal`."""
-        return await self._call(INTERNAL_SERVICE, method, request)
-
-    async def _call(self, service: ServiceDescriptor, name: str, request: Message) -> Any:
-        """Raises CallFailed for whatever is not an answer."""
-        answer = message_factory.GetMessageClass(service.methods_by_name[name].output_type)
-        call: Any = self._channel.unary_unary(
-            f"/{service.full_name}/{name}",
+        Raises:
+            CallFailed: whatever is not an answer.
+        """
+        service = next(s for s in self._services if method in s.methods_by_name)
+        answer = message_factory.GetMessageClass(service.methods_by_name[method].output_type)
+        channel: Any = self._channel
+        call = channel.unary_unary(
+            f"/{service.full_name}/{method}",
             request_serializer=lambda message: message.SerializeToString(),
             response_deserializer=answer.FromString,
         )
@@ -97,4 +104,4 @@ class Client:
             return await call(request, timeout=DEFAULT_TIMEOUT_S)
         except grpc.aio.AioRpcError as error:
             details = error.details() or ""
-            raise CallFailed(self.target, name, error.code(), details) from None
+            raise CallFailed(self.target, method, error.code(), details) from None

@@ -94,6 +94,7 @@ class LogsAgree(RuleBasedStateMachine):
         assert self.file.head == self.memory.head
 
     def teardown(self) -> None:
+        """Leave nothing behind."""
         self.file.close()
         self.home.cleanup()
 
@@ -219,7 +220,7 @@ def test_followers_live_on_any_event_loop(log: MemoryLog | FileLog) -> None:
 async def asleep(log: MemoryLog | FileLog) -> None:
     """Let the followers of this loop run until one sleeps."""
     async with asyncio.timeout(TIMEOUT_S):
-        while not len(log._followers):
+        while not len(log._followers):  # noqa: ASYNC110 - nothing tells when a follower sleeps
             await asyncio.sleep(0)
 
 

@@ -1,5 +1,6 @@
 """Damaged folders: every way a folder can be bad is one sentence that says what to do."""
 
+import base64
 import errno
 import itertools
 import os
@@ -16,6 +17,8 @@ from cryptography.hazmat.primitives.serialization import (
     NoEncryption,
     PrivateFormat,
 )
+from hypothesis import given
+from hypothesis import strategies as st
 
 from nc.pki import AuthorityKind, PkiFolder, open_folder, server_names
 from nc.pki.certificates import AUTHORITY_LIFETIME, CLOCK_SKEW
@@ -32,6 +35,7 @@ from nc.pki.errors import (
     NotAnAuthority,
     PkiError,
 )
+from nc.pki.pem import load_certificates
 
 NOW = datetime(2026, 5, 17, 12, tzinfo=UTC)
 NAMES = server_names("192.0.2.7", "10.1.1.1")
@@ -155,6 +159,29 @@ def test_a_clock_before_the_ca_is_named_when_something_must_be_signed(path: Path
     (path / "server.pem").unlink()
     with pytest.raises(AuthorityNotYetValid, match="clock"):
         opened(path, early)
+
+
+@pytest.mark.filterwarnings("ignore")  # the library's, of serial numbers and lengths that are odd
+@given(st.sampled_from(FILES), st.integers(0, 5000), st.integers(1, 255))
+def test_any_changed_byte_is_harmless_or_one_clear_error(
+    tmp_path_factory: pytest.TempPathFactory, name: str, position: int, change: int
+) -> None:
+    """Whatever byte of whatever file is wrong, PEM or DER, the folder opens or says what is."""
+    path = tmp_path_factory.mktemp("byte") / "grpc"
+    opened(path)
+    begin, *body, end = (path / name).read_text().splitlines()
+    der = bytearray(base64.b64decode("".join(body)))
+    der[position % len(der)] ^= change
+    (path / name).write_text(f"{begin}\n{base64.encodebytes(der).decode()}{end}\n")
+    try:
+        folder = opened(path)
+    except PkiError as error:
+        assert error.path in {path / name, path / "ca.pem"}  # noqa: PT017 - both ends are lawful
+        return
+    assert opened(path).made == ()
+    ca = folder.authority.certificate
+    for file in (folder.paths.server, folder.paths.client):
+        load_certificates(file.read_bytes())[0].verify_directly_issued_by(ca)
 
 
 def test_a_bad_server_name_is_refused_before_anything_is_made(tmp_path: Path) -> None:

@@ -8,10 +8,16 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.x509.oid import NameOID
 
 from nc.pki import AuthorityKind, PkiFolder, open_folder, read_peer, server_names
-from nc.pki.certificates import AUTHORITY_LIFETIME
+from nc.pki.certificates import AUTHORITY_LIFETIME, LEAF_LIFETIME
 from nc.pki.disk import RealDisk
+from nc.pki.names import general_names
+from nc.pki.pem import certificate_pem, load_private_key
 
 NOW = datetime(2026, 5, 17, 12, tzinfo=UTC)
 NAMES = server_names("192.0.2.7", "10.1.1.1")
@@ -161,3 +167,39 @@ def test_a_client_certificate_of_somebody_else_is_kept_and_warned_of(path: Path)
     assert again.made == ()
     [warning] = again.warnings
     assert "O=nc:admin" in warning
+
+
+def test_a_server_file_with_its_intermediate_is_used_as_it_is(path: Path) -> None:
+    """A leaf that leads to ca.pem through the certificates in its own file is verifiable."""
+    folder = opened(path)
+    ca_key = load_private_key(folder.paths.ca_key.read_bytes())
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "intermediate")])
+    intermediate = (
+        x509.CertificateBuilder()
+        .subject_name(name)
+        .issuer_name(folder.authority.certificate.subject)
+        .public_key(key.public_key())
+        .serial_number(90)
+        .not_valid_before(NOW)
+        .not_valid_after(NOW + LEAF_LIFETIME)
+        .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
+        .sign(ca_key, SHA256())
+    )
+    server_key = load_private_key(folder.paths.server_key.read_bytes())
+    server = (
+        x509.CertificateBuilder()
+        .subject_name(x509.Name([]))
+        .issuer_name(name)
+        .public_key(server_key.public_key())
+        .serial_number(90)
+        .not_valid_before(NOW)
+        .not_valid_after(NOW + LEAF_LIFETIME)
+        .add_extension(x509.SubjectAlternativeName(general_names(NAMES)), critical=True)
+        .sign(key, SHA256())
+    )
+    folder.paths.server.write_bytes(certificate_pem(server) + certificate_pem(intermediate))
+    assert opened(path).made == ()
+    folder.paths.server.write_bytes(certificate_pem(server))
+    [made] = opened(path).made
+    assert made.reason == "renewed: it was signed by another CA than ca.pem"

@@ -10,15 +10,12 @@ from pathlib import Path
 
 import pytest
 from cryptography import x509
-from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.x509.oid import NameOID
 
 from nc.pki import AuthorityKind, PkiFolder, open_folder, read_peer
 from nc.pki.certificates import AUTHORITY_LIFETIME, LEAF_LIFETIME, milliseconds
 from nc.pki.disk import RealDisk
 from nc.pki.errors import FolderUnusable
-from nc.pki.names import general_names
 from nc.pki.pem import certificate_pem, load_certificates, load_private_key
 
 NOW = datetime(2026, 5, 17, 12, tzinfo=UTC)
@@ -259,42 +256,6 @@ def test_a_read_only_folder_serves_until_its_certificates_end(path: Path) -> Non
     assert "it was to end on 2027-05-17" in folder.warnings[0]
     assert contents(path) == before
     with pytest.raises(FolderUnusable, match="Read-only"):
-        opened(path, now=NOW + 366 * DAY, disk=ReadOnly())
+        opened(path, now=NOW + LEAF_LIFETIME, disk=ReadOnly())
     with pytest.raises(FolderUnusable, match="Read-only"):
         opened(path, ("new.example",), disk=ReadOnly())
-
-
-def test_a_server_file_with_its_intermediate_is_used_as_it_is(path: Path) -> None:
-    """A leaf that leads to ca.pem through the certificates in its own file is verifiable."""
-    folder = opened(path)
-    ca_key = load_private_key(folder.paths.ca_key.read_bytes())
-    key = ec.generate_private_key(ec.SECP256R1())
-    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "intermediate")])
-    intermediate = (
-        x509.CertificateBuilder()
-        .subject_name(name)
-        .issuer_name(folder.authority.certificate.subject)
-        .public_key(key.public_key())
-        .serial_number(next(SERIALS))
-        .not_valid_before(NOW)
-        .not_valid_after(NOW + LEAF_LIFETIME)
-        .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
-        .sign(ca_key, SHA256())
-    )
-    server_key = load_private_key(folder.paths.server_key.read_bytes())
-    server = (
-        x509.CertificateBuilder()
-        .subject_name(x509.Name([]))
-        .issuer_name(name)
-        .public_key(server_key.public_key())
-        .serial_number(next(SERIALS))
-        .not_valid_before(NOW)
-        .not_valid_after(NOW + LEAF_LIFETIME)
-        .add_extension(x509.SubjectAlternativeName(general_names(NAMES)), critical=True)
-        .sign(key, SHA256())
-    )
-    folder.paths.server.write_bytes(certificate_pem(server) + certificate_pem(intermediate))
-    assert opened(path).made == ()
-    folder.paths.server.write_bytes(certificate_pem(server))
-    [made] = opened(path).made
-    assert made.reason == f"renewed: {OTHER_CA}"

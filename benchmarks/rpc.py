@@ -1,0 +1,266 @@
+"""How much of gRPC's own speed is left: each call beside a bare handler that returns a constant.
+
+Question: with 64 concurrent clients over mutual TLS, how many calls a second do CheckConnState,
+GetBootStrapToken (durable) and GetToken (two key pairs, two certificates, durable) reach, as a
+share of what a `grpc.aio` handler reaches on the same machine, in the same run, through the same
+client?
+
+The baseline (`bare`) is this file in its role `--bare`: same event loop, same TLS; no log, no
+checks, no log lines. Rounds alternate between the two, so that a noisy neighbour hits both; figures
+are medians over rounds. Beside calls a second stands the server's CPU time a call, which does not
+depend on how fast the client is.
+
+    python benchmarks/rpc.py [--rounds 5] [--seconds 2] [--clients 64] [--json FILE]
+"""
+
+import argparse
+import asyncio
+import contextlib
+import json
+import os
+import signal
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import grpc
+import uvloop
+
+from nc.pb import network_controller_pb2 as pb
+
+SERVICE = "/pb.LiteKubeNCService/"
+ANSWER = pb.CheckConnResponse(code="200", message="ok", connState=-1)
+
+
+@dataclass(frozen=True)
+class Running:
+    """A server process, and where it listens."""
+
+    process: "subprocess.Popen[str]"
+    port: int
+
+    def cpu_s(self) -> float:
+        """CPU time that it has used so far, seconds."""
+        fields = Path(f"/proc/{self.process.pid}/stat").read_text().rpartition(")")[2].split()
+        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
+def main() -> None:
+    """Run the comparison, or play one of its roles."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawTextHelpFormatter
+    )
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--seconds", type=float, default=2.0)
+    parser.add_argument("--clients", type=int, default=64)
+    parser.add_argument("--json", type=Path)
+    parser.add_argument("--bare", metavar="PKI", type=Path, help=argparse.SUPPRESS)
+    parser.add_argument("--load", metavar="JSON", help=argparse.SUPPRESS)
+    arguments = parser.parse_args()
+    if arguments.bare:
+        uvloop.run(serve_bare(arguments.bare))
+    elif arguments.load:
+        print(json.dumps(uvloop.run(load(**json.loads(arguments.load)))))
+    else:
+        compare(arguments)
+
+
+def compare(arguments: argparse.Namespace) -> None:
+    """Start both servers, alternate between them, print the table."""
+    with (
+        tempfile.TemporaryDirectory(prefix="nc-benchmark-") as folder,
+        contextlib.ExitStack() as stack,
+    ):
+        data = Path(folder) / "data"
+        ours = stack.enter_context(ours_running(data, Path(folder) / "server.log"))
+        pki = data / "pki" / "grpc"
+        bare = stack.enter_context(bare_running(pki))
+        tokens = prepare(ours, pki)
+        cases = {
+            "CheckConnState": pb.CheckConnStateRequest(token=tokens["node"]),
+            "GetBootStrapToken": pb.GetBootStrapTokenRequest(expireTime=10),
+            "GetToken": pb.GetTokenRequest(bootStrapToken=tokens["bootstrap"]),
+        }
+        results: dict[str, list[dict[str, float]]] = {name: [] for name in ("bare", *cases)}
+        for _ in range(arguments.rounds):
+            for method, request in cases.items():
+                baseline = pb.CheckConnStateRequest(token=tokens["node"])
+                results["bare"].append(measure(bare, pki, "CheckConnState", baseline, arguments))
+                results[method].append(measure(ours, pki, method, request, arguments))
+        report(results, arguments)
+
+
+def report(results: dict[str, list[dict[str, float]]], arguments: argparse.Namespace) -> None:
+    """Print medians and their ratios to the baseline, and keep them if asked to."""
+    median = {
+        name: {key: statistics.median(round_[key] for round_ in rounds) for key in rounds[0]}
+        for name, rounds in results.items()
+    }
+    bare = median["bare"]
+    print(
+        f"{arguments.clients} clients, {arguments.rounds} rounds of {arguments.seconds} s, medians"
+    )
+    print(f"{'':<18}{'calls/s':>9}{'ratio':>7}{'CPU µs/call':>13}{'p50 ms':>8}{'p99 ms':>8}")
+    for name, row in median.items():
+        ratio = row["calls_per_s"] / bare["calls_per_s"]
+        print(
+            f"{name:<18}{row['calls_per_s']:>9.0f}{ratio:>7.2f}{row['cpu_us']:>13.0f}"
+            f"{row['p50_ms']:>8.1f}{row['p99_ms']:>8.1f}"
+        )
+    if arguments.json:
+        arguments.json.write_text(json.dumps({"median": median, "rounds": results}, indent=1))
+
+
+def measure(
+    server: Running, pki: Path, method: str, request: Any, arguments: argparse.Namespace
+) -> dict[str, float]:
+    """Calls a second, latency, the server's CPU time a call; the load is a process of its own."""
+    role = {
+        "port": server.port,
+        "pki": str(pki),
+        "method": method,
+        "request": request.SerializeToString().hex(),
+        "clients": arguments.clients,
+        "seconds": arguments.seconds,
+    }
+    before_s = server.cpu_s()
+    done = subprocess.run(
+        [sys.executable, __file__, "--load", json.dumps(role)],
+        check=True,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    result: dict[str, float] = json.loads(done.stdout)
+    result["cpu_us"] = (server.cpu_s() - before_s) / result.pop("all_calls") * 1e6
+    return result
+
+
+async def load(
+    port: int, pki: str, method: str, request: str, clients: int, seconds: float
+) -> dict[str, float]:
+    """Call as fast as the clients can, each on its own connection, one call at a time."""
+    folder = Path(pki)
+    credentials = grpc.ssl_channel_credentials(
+        *((folder / name).read_bytes() for name in ("ca.pem", "client-key.pem", "client.pem"))
+    )
+    payload = bytes.fromhex(request)
+    latencies_ms: list[float] = []
+    calls = 0
+    warm_at = time.perf_counter() + 0.5
+    end = warm_at + seconds
+
+    async def client(number: int) -> None:
+        nonlocal calls
+        options = [("grpc.client_id", number), ("grpc.use_local_subchannel_pool", 1)]
+        target = f"127.0.0.1:{port}"
+        async with grpc.aio.secure_channel(target, credentials, options=options) as channel:
+            call: Any = channel.unary_unary(SERVICE + method)
+            while (started := time.perf_counter()) < end:
+                answer = await call(payload)
+                calls += 1
+                if started >= warm_at:
+                    latencies_ms.append((time.perf_counter() - started) * 1e3)
+        assert b"200" in answer, answer
+
+    await asyncio.gather(*(client(number) for number in range(clients)))
+    latencies_ms.sort()
+    return {
+        "calls_per_s": len(latencies_ms) / seconds,
+        "p50_ms": latencies_ms[len(latencies_ms) // 2],
+        "p99_ms": latencies_ms[len(latencies_ms) * 99 // 100],
+        "all_calls": calls,
+    }
+
+
+async def serve_bare(pki: Path) -> None:
+    """The baseline: a handler that returns a constant."""
+
+    async def check_conn_state(
+        request: pb.CheckConnStateRequest, context: Any
+    ) -> pb.CheckConnResponse:
+        del request, context
+        return ANSWER
+
+    key, certificate, ca = (
+        (pki / name).read_bytes() for name in ("server-key.pem", "server.pem", "ca.pem")
+    )
+    server = grpc.aio.server(options=[("grpc.so_reuseport", 0)])
+    handler: Any = grpc.unary_unary_rpc_method_handler(
+        check_conn_state,
+        request_deserializer=pb.CheckConnStateRequest.FromString,
+        response_serializer=pb.CheckConnResponse.SerializeToString,
+    )
+    server.add_generic_rpc_handlers(
+        [grpc.method_handlers_generic_handler("pb.LiteKubeNCService", {"CheckConnState": handler})]
+    )
+    credentials = grpc.ssl_server_credentials([(key, certificate)], ca, require_client_auth=True)
+    print(server.add_secure_port("127.0.0.1:0", credentials), flush=True)
+    await server.start()
+    await server.wait_for_termination()
+
+
+@contextlib.contextmanager
+def bare_running(pki: Path) -> Iterator[Running]:
+    """The baseline in a process of its own."""
+    process = subprocess.Popen(
+        [sys.executable, __file__, "--bare", str(pki)], stdout=subprocess.PIPE, text=True
+    )
+    assert process.stdout
+    with stopping(process):
+        yield Running(process, int(process.stdout.readline()))
+
+
+@contextlib.contextmanager
+def ours_running(data: Path, log: Path) -> Iterator[Running]:
+    """Our server as an operator runs it, its log lines in a file."""
+    command = [str(Path(sys.executable).parent / "network-controller"), "serve"]
+    command += ["--data-dir", str(data), "--advertise", "127.0.0.1"]
+    command += ["--grpc-port", "0", "--bootstrap-port", "0"]
+    with log.open("w") as stderr:
+        process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=stderr, text=True)
+    assert process.stdout
+    with stopping(process):
+        for line in process.stdout:
+            if "get a bootstrap token" in line:
+                break
+        started = next(line for line in log.read_text().splitlines() if "server.started" in line)
+        yield Running(process, json.loads(started)["grpc_port"])
+
+
+@contextlib.contextmanager
+def stopping(process: "subprocess.Popen[str]") -> Iterator[None]:
+    """End a process that was started here."""
+    try:
+        yield
+    finally:
+        process.send_signal(signal.SIGTERM)
+        process.wait(timeout=10)
+
+
+def prepare(ours: Running, pki: Path) -> dict[str, str]:
+    """A bootstrap token and a node to ask about."""
+
+    async def enrol() -> dict[str, str]:
+        credentials = grpc.ssl_channel_credentials(
+            *((pki / name).read_bytes() for name in ("ca.pem", "client-key.pem", "client.pem"))
+        )
+        async with grpc.aio.secure_channel(f"127.0.0.1:{ours.port}", credentials) as channel:
+            issue: Any = channel.unary_unary(SERVICE + "GetBootStrapToken")
+            request = pb.GetBootStrapTokenRequest(expireTime=60).SerializeToString()
+            issued = pb.GetBootStrapTokenResponse.FromString(await issue(request))
+            redeem: Any = channel.unary_unary(SERVICE + "GetToken")
+            request = pb.GetTokenRequest(bootStrapToken=issued.bootStrapToken).SerializeToString()
+            node = pb.GetTokenResponse.FromString(await redeem(request))
+        return {"bootstrap": issued.bootStrapToken, "node": node.token}
+
+    return uvloop.run(enrol())
+
+
+if __name__ == "__main__":
+    main()
