@@ -91,12 +91,12 @@ def create_segment(disk: Disk, folder: Path, header: SegmentHeader, size_bytes: 
     """Make a segment, durable with its name; returns its descriptor, for writing.
 
     Until the rename it has a temporary name, so a segment's header is whole if its name is there.
+    What a crash left under that name was removed when the log was opened.
     """
     path = folder / segment_name(header.first_seq)
     temporary = path.with_name(path.name + TEMPORARY_SUFFIX)
     fd = disk.open(temporary, create=True)
     try:
-        disk.truncate(fd, 0)
         disk.fallocate(fd, size_bytes)
         write_fully(disk, fd, encode_segment_header(header), 0)
         disk.fsync(fd)

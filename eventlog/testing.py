@@ -1,4 +1,4 @@
-"""Disks for tests: one that does not wait for the platter, one that fails from some operation on.
+"""Disks for tests: one that does not wait for the platter, one that fails at some operation.
 
 A failing disk followed by a good one is what a crash of the process leaves: everything up to the
 operation that failed, of which a part may have happened.
@@ -26,21 +26,23 @@ class FastDisk(OsDisk):
 
 
 class FailingDisk(FastDisk):
-    """A disk that can do so many operations that change something; from then on each fails.
+    """A disk that can do so many operations that change something; then they fail.
 
     Args:
         operations: how many succeed.
         partial: whether the first write to fail does half of its work.
+        once: whether all is well again after the first failure, as disks pretend.
     """
 
-    def __init__(self, operations: int, *, partial: bool = False) -> None:
+    def __init__(self, operations: int, *, partial: bool = False, once: bool = False) -> None:
         self.left = operations
         self.failed: str | None = None  # the name of the first operation that failed
         self._partial = partial
+        self._once = once
 
     def _do(self, name: str) -> None:
         self.left -= 1
-        if self.left < 0:
+        if self.left < 0 and not (self._once and self.failed):
             self.failed = self.failed or name
             raise OSError(errno.EIO, f"{name} fails, as told")
 

@@ -15,7 +15,7 @@ from collections.abc import Awaitable, Callable
 from itertools import chain, islice
 from typing import NamedTuple, TypeVar
 
-from eventlog.api import EventLog, SequenceConflict
+from eventlog.api import MAX_PAYLOAD_BYTES, EventLog, RecordTooLarge, SequenceConflict
 from nc.clock import Clock
 from nc.domain.decide import Command, decide
 from nc.domain.events import Batch, Entry, Event
@@ -32,9 +32,11 @@ MAX_WAITING_COMMANDS = 4096
 # not held up for more than some ten milliseconds.
 MAX_BATCH_COMMANDS = 512
 
-# A record is closed once it holds this much. One command's events may take it beyond, which is far
-# below what a record can hold.
+# A record is closed once it holds this much; one command's events may take it beyond.
 MAX_BATCH_BYTES = 1024 * 1024
+
+# A command whose events are larger is refused: they would not fit into a record after others.
+MAX_COMMAND_BYTES = MAX_PAYLOAD_BYTES - 2 * MAX_BATCH_BYTES
 
 # Events folded at once when the log is read back: bounds the memory that a replay needs.
 _REPLAY_CHUNK_EVENTS = 20_000
@@ -142,6 +144,7 @@ class Replica:
 
         Raises:
             DomainError: refused; nothing changed.
+            RecordTooLarge: it would lead to more than a record can hold; nothing changed.
             Overloaded: too many commands wait; nothing changed.
             Stopping: the replica is shutting down; nothing changed.
             Unwritable: the log cannot be written; the outcome is unknown.
@@ -256,11 +259,20 @@ class Replica:
 
 
 def _entry(recorded_at_ns: int, origin: Origin, events: list[Event]) -> Entry:
+    """What one command changed.
+
+    Raises:
+        RecordTooLarge: it is more than MAX_COMMAND_BYTES.
+    """
     actor, method, request_id = origin
-    return Entry(
+    entry = Entry(
         recorded_at_ns=recorded_at_ns,
         actor=actor,
         method=method,
         request_id=request_id,
         events=events,
     )
+    size_bytes = entry.ByteSize()
+    if size_bytes > MAX_COMMAND_BYTES:
+        raise RecordTooLarge(size_bytes, MAX_COMMAND_BYTES)
+    return entry

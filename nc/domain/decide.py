@@ -1,7 +1,8 @@
 """The one door to every decision: state and a command in, events out.
 
-Pure. A command that was carried out and is decided once more, on the state that its events led to,
-changes nothing: it is refused, or leads to no events.
+Pure: equal states and equal commands give equal events. A command that was carried out and is
+decided once more, on the state that its events led to, changes nothing: it is refused, or leads to
+no events. Two are recorded each time: that a replica starts, and that it stops.
 """
 
 from nc.domain import links, nodes, replicas, tokens

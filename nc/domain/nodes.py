@@ -118,9 +118,13 @@ def decide_set_expiries(nodes: Nodes, presence: Presence, command: SetExpiries) 
 
 def decide_expire(nodes: Nodes, presence: Presence, command: ExpireNodes) -> list[Event]:
     """Every node whose time is over is idle from now on."""
-    return [
-        event
+    expired = sorted(  # equal maps may differ in their order
+        node_id
         for node_id in presence
         if (node := nodes.get(node_id)) and has_passed(node.expires_at_ms, command.now_ms)
+    )
+    return [
+        event
+        for node_id in expired
         for event in drop(presence, node_id, pb.STATE_CHANGE_REASON_EXPIRED)
     ]

@@ -56,5 +56,5 @@ def drop(presence: Presence, node_id: str, reason: Reason) -> list[Event]:
 
 
 def drop_all(presence: Presence, reason: Reason) -> list[Event]:
-    """Every link is gone."""
-    return [event for node_id in presence for event in drop(presence, node_id, reason)]
+    """Every link is gone; in the order of their ids, since equal maps may differ in theirs."""
+    return [event for node_id in sorted(presence) for event in drop(presence, node_id, reason)]

@@ -5,7 +5,7 @@ sweep records that it has. Ids are HMACs; the token itself never comes this far.
 """
 
 from dataclasses import dataclass
-from itertools import islice
+from heapq import nsmallest
 from typing import NamedTuple, TypeAlias
 
 from rpds import HashTrieMap
@@ -117,11 +117,14 @@ def decide_redeem(tokens: Tokens, nodes: Nodes, command: RedeemToken) -> list[Ev
 
 
 def decide_forget(tokens: Tokens, command: ForgetExpiredTokens) -> list[Event]:
-    """Forget what nobody needs to be told about any more; if it is much, some of it."""
+    """Forget what nobody needs to be told about any more; if it is much, the oldest of it."""
     horizon_ms = command.now_ms - EXPIRED_TOKEN_RETENTION_MS
-    forgotten = (
-        Event(token_expired=TokenExpired(token_id=token_id))
+    forgettable = (
+        (token.expires_at_ms, token_id)
         for token_id, token in tokens.items()
         if has_passed(token.expires_at_ms, horizon_ms)
     )
-    return list(islice(forgotten, _FORGET_AT_ONCE))
+    return [
+        Event(token_expired=TokenExpired(token_id=token_id))
+        for _, token_id in nsmallest(_FORGET_AT_ONCE, forgettable)
+    ]

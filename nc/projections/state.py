@@ -59,7 +59,8 @@ def evolve(state: State, events: Iterable[Event]) -> State:
     """Fold the events that follow `state.seq` into it.
 
     Raises:
-        UnknownEvent: an event is of a kind that this version does not know.
+        UnknownEvent: an event is of a kind, or has a state or an address, that this version does
+            not know.
     """
     draft = _StateDraft(state)
     seq = state.seq
@@ -68,7 +69,10 @@ def evolve(state: State, events: Iterable[Event]) -> State:
         kind = event.WhichOneof("kind")
         if kind is None:
             raise UnknownEvent(seq)
-        _FOLDS[kind](draft, seq, getattr(event, kind))
+        try:
+            _FOLDS[kind](draft, seq, getattr(event, kind))
+        except ValueError as error:
+            raise UnknownEvent(seq) from error
     return draft.finish(seq)
 
 
@@ -78,6 +82,6 @@ class UnknownEvent(Exception):
     def __init__(self, seq: int) -> None:
         self.seq = seq
         super().__init__(
-            f"event {seq} is of a kind that this version does not know; "
+            f"event {seq} is nothing that this version knows how to read; "
             "run the version that wrote the log, or a newer one"
         )

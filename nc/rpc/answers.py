@@ -58,3 +58,14 @@ def answer_to(error: Exception, request_id: str) -> Answer | Status:  # noqa: PL
                 f"an internal error; the operator finds it in the server's log by {request_id}",
                 is_unforeseen=True,
             )
+
+
+def as_status(answer: Answer | Status) -> Status:
+    """The same for a standard service, whose responses have no place for a code of ours."""
+    if isinstance(answer, Status):
+        return answer
+    code = {
+        CLIENT_MISTAKE: grpc.StatusCode.INVALID_ARGUMENT,
+        SERVER_FAULT: grpc.StatusCode.INTERNAL,
+    }[answer.code]
+    return Status(code, answer.message)

@@ -6,6 +6,7 @@ from enum import Enum
 from typing import Any, NamedTuple
 
 from nc.pki.certificates import ADMIN_ORGANIZATION, NODE_ORGANIZATION
+from nc.pki.errors import CertificateUnreadable
 from nc.pki.identity import PeerCertificate, read_peer
 
 # Certificates whose holders are remembered, so that each is parsed once and not once a call. Some
@@ -53,11 +54,17 @@ class Callers:
         """The caller that holds this certificate, which the TLS handshake has verified."""
         caller = self._remembered.get(certificate_pem)
         if caller is None:
-            caller = self._recognise(read_peer(certificate_pem))
+            caller = self._read(certificate_pem)
             self._remembered[certificate_pem] = caller
             if len(self._remembered) > _REMEMBERED_CERTIFICATES:
                 self._remembered.popitem(last=False)
         return caller
+
+    def _read(self, certificate_pem: bytes) -> Caller:
+        try:
+            return self._recognise(read_peer(certificate_pem))
+        except CertificateUnreadable:  # TLS reads what our library does not
+            return Caller(CallerKind.STRANGER, "certificate:unreadable")
 
     def _recognise(self, peer: PeerCertificate) -> Caller:
         kind = CallerKind.STRANGER

@@ -9,15 +9,16 @@ import asyncio
 import re
 from collections import Counter
 from collections.abc import AsyncIterator, Callable
-from typing import Any
+from typing import Any, NoReturn
 
 import grpc
+from google.protobuf.message import DecodeError
 from structlog.typing import FilteringBoundLogger
 
 from nc import log_events
 from nc.clock import Clock, now_ms
 from nc.domain.state import State
-from nc.rpc.answers import OK, Answer, Status, answer_to
+from nc.rpc.answers import OK, Answer, Status, answer_to, as_status
 from nc.rpc.callers import Callers, Transport, caller_of
 from nc.rpc.controller import Call
 from nc.rpc.methods import Method
@@ -85,37 +86,63 @@ class Edge:
         return grpc.unary_unary_rpc_method_handler(handle)
 
     def guarded(self, name: str, handler: Any) -> Any:
-        """A standard service's handler, for anyone who may call at all."""
-        if handler.unary_unary:
-            return handler._replace(unary_unary=self._guarded_call(name, handler.unary_unary))
-        if handler.unary_stream:
-            return handler._replace(unary_stream=self._guarded_call(name, handler.unary_stream))
-        return handler._replace(stream_stream=self._guarded_stream(name, handler.stream_stream))
+        """A standard service's handler, for anyone who may call at all.
 
-    def _guarded_call(self, name: str, behaviour: Callable[..., Any]) -> Callable[..., Any]:
-        async def handle(request: Any, context: Any) -> Any:
-            await self._admit(name, context)
+        It gets bytes, as ours do: gRPC would answer what it cannot read with the parser's own words.
+        """
+        parse = handler.request_deserializer
+        handler = handler._replace(request_deserializer=None)
+        if handler.unary_unary:
+            return handler._replace(
+                unary_unary=self._guarded_call(name, parse, handler.unary_unary)
+            )
+        if handler.unary_stream:
+            return handler._replace(
+                unary_stream=self._guarded_call(name, parse, handler.unary_stream)
+            )
+        return handler._replace(
+            stream_stream=self._guarded_stream(name, parse, handler.stream_stream)
+        )
+
+    def _guarded_call(
+        self, name: str, parse: Callable[[bytes], Any], behaviour: Callable[..., Any]
+    ) -> Callable[..., Any]:
+        async def handle(data: bytes, context: Any) -> Any:
+            call = self._begin(context, name)
+            try:
+                self._admit(call)
+                request = parse(data)
+            except (PermissionDenied, DecodeError) as error:
+                await self._end(call, error, context)
+            self._log_call(call, OK)
             return await behaviour(request, context)
 
         return handle
 
-    def _guarded_stream(self, name: str, behaviour: Callable[..., Any]) -> Callable[..., Any]:
-        async def handle(requests: Any, context: Any) -> AsyncIterator[Any]:
-            await self._admit(name, context)
-            async for response in behaviour(requests, context):
-                yield response
+    def _guarded_stream(
+        self, name: str, parse: Callable[[bytes], Any], behaviour: Callable[..., Any]
+    ) -> Callable[..., Any]:
+        async def handle(stream: Any, context: Any) -> AsyncIterator[Any]:
+            call = self._begin(context, name)
+            try:
+                self._admit(call)
+                self._log_call(call, OK)
+                async for response in behaviour(_parsed(parse, stream), context):
+                    yield response
+            except (PermissionDenied, DecodeError) as error:
+                await self._end(call, error, context)
 
         return handle
 
-    async def _admit(self, name: str, context: Any) -> None:
-        """Let a caller reach a standard service, or end its call."""
-        call = self._begin(context, name)
-        try:
-            require(Permission.ANYONE, call.caller, self._state(), now_ms(self._clock))
-        except PermissionDenied as error:
-            answer = self._refused(call, error)
-            await context.abort(answer.code, answer.message)
-        self._log_call(call, OK)
+    def _admit(self, call: Call) -> None:
+        """Raises PermissionDenied if the caller may not reach the standard services."""
+        require(Permission.ANYONE, call.caller, self._state(), now_ms(self._clock))
+
+    async def _end(self, call: Call, error: Exception, context: Any) -> NoReturn:
+        """End the call of a standard service."""
+        status = as_status(self._refused(call, error))
+        await context.abort(status.code, status.message)
+        raise AssertionError("abort returned")
 
     def _begin(self, context: Any, name: str) -> Call:
         caller = caller_of(context, self._transport, self._callers)
@@ -151,3 +178,10 @@ class Edge:
             request_id=call.request_id,
             **more,
         )
+
+
+async def _parsed(
+    parse: Callable[[bytes], Any], stream: AsyncIterator[bytes]
+) -> AsyncIterator[Any]:
+    async for data in stream:
+        yield parse(data)

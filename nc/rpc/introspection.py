@@ -56,9 +56,8 @@ def reflection_handlers(services: Iterable[ServiceDescriptor]) -> dict[str, dict
 
 def _handlers(service: Any, servicer: object) -> Iterator[tuple[str, Any]]:
     for method in service.methods:
-        behaviour = getattr(servicer, method.name, None)
-        if behaviour is None:
-            continue
+        if method.name not in vars(type(servicer)):
+            continue  # all that the generated class above it can do is raise
         make: Any = {
             (False, False): grpc.unary_unary_rpc_method_handler,
             (False, True): grpc.unary_stream_rpc_method_handler,
@@ -67,7 +66,7 @@ def _handlers(service: Any, servicer: object) -> Iterator[tuple[str, Any]]:
         yield (
             method.name,
             make(
-                behaviour,
+                getattr(servicer, method.name),
                 request_deserializer=message_factory.GetMessageClass(method.input_type).FromString,
                 response_serializer=message_factory.GetMessageClass(
                     method.output_type

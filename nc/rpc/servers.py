@@ -20,11 +20,18 @@ MAX_METADATA_BYTES = 16 * 1024
 # Calls under way at once, a port; beyond it gRPC answers RESOURCE_EXHAUSTED by itself.
 MAX_CONCURRENT_CALLS = 8192
 
+# Calls that have arrived and wait for the event loop to take them up. From 1000 on gRPC would by
+# default end some of them with CANCELLED, which clients do not retry; a fleet that restarts at once
+# is more than that.
+MAX_WAITING_CALLS = 32_768
+
 _OPTIONS = (
     # Two servers on one port would silently share its calls.
     ("grpc.so_reuseport", 0),
     ("grpc.max_receive_message_length", MAX_REQUEST_BYTES),
     ("grpc.max_metadata_size", MAX_METADATA_BYTES),
+    ("grpc.server.max_pending_requests", MAX_WAITING_CALLS),
+    ("grpc.server.max_pending_requests_hard_limit", MAX_WAITING_CALLS),
     # Home routers forget a silent TCP connection after minutes; a ping a minute keeps it known, and
     # finds out within 20 s that the other end is gone.
     ("grpc.keepalive_time_ms", 60_000),

@@ -16,7 +16,7 @@ def assignable(network: Network) -> list[str]:
 
 
 def counted_by_hand(text: str) -> set[str]:
-    """Odd hosts with a peer inside the network and the octet, without the server's neighbourhood."""
+    """Odd hosts with a peer inside network and octet, without the server's neighbourhood."""
     interface = IPv4Interface(text)
     network = interface.network
     server = int(interface.ip) + (interface.ip == network.network_address)

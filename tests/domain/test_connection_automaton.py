@@ -56,7 +56,7 @@ def test_the_machine_reaches_all_states_from_idle() -> None:
 
 @given(st.lists(st.tuples(st.integers(0, 2), st.sampled_from(Trigger)), max_size=30))
 def test_any_sequence_of_triggers(triggers: list[tuple[int, Trigger]]) -> None:
-    """Whatever is tried on three nodes in turn, an illegal move changes nothing, and later ones work.
+    """Whatever is tried on three nodes in turn, an illegal move changes nothing.
 
     The machine is shared, so it must not remember one node when it is asked about the next.
     """

@@ -107,8 +107,11 @@ def append_until_failure(folder: Path, disk: FailingDisk) -> int:
     return acknowledged
 
 
+@pytest.mark.parametrize("once", [False, True], ids=["for ever", "once"])
 @pytest.mark.parametrize("partial", [False, True], ids=["before", "halfway"])
-def test_a_failure_anywhere_loses_nothing_acknowledged(tmp_path: Path, partial: bool) -> None:
+def test_a_failure_anywhere_loses_nothing_acknowledged(
+    tmp_path: Path, partial: bool, once: bool
+) -> None:
     """From whichever operation on the disk fails, the log is closed for writing and loses nothing.
 
     The append under way and every later one raise LogUnavailable, reads go on, and the next open
@@ -117,7 +120,7 @@ def test_a_failure_anywhere_loses_nothing_acknowledged(tmp_path: Path, partial: 
     failures: set[str] = set()
     for operations in range(100):
         folder = tmp_path / str(operations)
-        disk = FailingDisk(operations, partial=partial)
+        disk = FailingDisk(operations, partial=partial, once=once)
         acknowledged = append_until_failure(folder, disk)
         if disk.failed is None:
             assert failures >= {

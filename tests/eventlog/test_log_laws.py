@@ -13,6 +13,7 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, 
 
 import eventlog
 from eventlog import FileLog, LogUnavailable, MemoryLog, Record, RecordTooLarge, SequenceConflict
+from eventlog.followers import Followers
 from eventlog.testing import FastDisk
 
 TIMEOUT_S = 10  # for what happens at once unless it is broken
@@ -263,6 +264,17 @@ def test_followers_end_with_the_log(log: MemoryLog | FileLog) -> None:
             return await task
 
     assert asyncio.run(main()) == [b"a", b"b"]
+
+
+@pytest.mark.parametrize("closed", [False, True])
+def test_nobody_sleeps_through_what_has_happened(closed: bool) -> None:
+    """A follower looks again before it sleeps: what came after its last look keeps it awake."""
+    followers = Followers()
+    if closed:
+        followers.close()
+    awake = followers.sleep_unless(lambda: not closed)
+    asyncio.run(asyncio.wait_for(awake, TIMEOUT_S))
+    assert len(followers) == 0
 
 
 def test_a_long_history_leaves_the_loop_to_others(log: MemoryLog | FileLog) -> None:

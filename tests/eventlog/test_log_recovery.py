@@ -13,13 +13,16 @@ import eventlog
 from eventlog import FileLog, LogDamaged, LogReader, LogUnavailable
 from eventlog.format import (
     NO_CHAIN,
+    RECORD_HEADER_BYTES,
     SEGMENT_HEADER_BYTES,
     Meaning,
     RecordType,
     SegmentHeader,
+    decode_segment_header,
     encode_record,
     encode_segment_header,
 )
+from eventlog.segments import CHUNK_BYTES
 from eventlog.testing import FailingDisk, FastDisk
 
 RECORD = 192  # bytes that a payload of 104 takes
@@ -164,6 +167,17 @@ def with_tenth_record(**changes: int) -> Damage:
     return damage
 
 
+def with_header(first_seq: int, **changes: int | bytes) -> Damage:
+    """A segment with a whole header that says something else."""
+
+    def damage(folder: Path) -> None:
+        header = decode_segment_header(segment(folder, first_seq).read_bytes())
+        changed = encode_segment_header(header._replace(**changes))  # type: ignore[arg-type]  # mixed
+        overwrite(segment(folder, first_seq), 0, changed)
+
+    return damage
+
+
 def all_of(*damages: Damage) -> Damage:
     """One after the other."""
     return lambda folder: [damage(folder) for damage in damages]
@@ -208,6 +222,11 @@ CASES: list[tuple[str, Damage, Opens | Refuses]] = [
     # Files that were not finished.
     ("a segment not finished", left(f"{10:020d}.seg.tmp"), Opens(9)),
     ("a torn tail's copy not finished", left(f"{TORN_NAME}.tmp"), Opens(9)),
+    (
+        "a torn tail after such a copy",
+        all_of(left(f"{7:020d}.seg.torn-{END}.tmp"), written(7, END, b"!")),
+        Opens(9, torn=1),
+    ),
     ("a segment without records", zeroed(7, HEAD, SEGMENT - HEAD), Opens(6)),
     ("a folder with only a lock", lost(1, 4, 7), Opens(0)),
     # What cannot be known without a copy of the head elsewhere.
@@ -246,6 +265,8 @@ CASES: list[tuple[str, Damage, Opens | Refuses]] = [
     ("copied to a number in between", copied(7, 8), Refuses(7, "no more records")),
     ("first two swapped", swapped(1, 4), Refuses(1, "first seq 4")),
     ("last two swapped", swapped(4, 7), Refuses(4, "first seq 7")),
+    ("another past", with_header(7, chain=bytes(32)), Refuses(7, "previous chain")),
+    ("another segment id", with_header(4, segment_id=1), Refuses(4, "header crc")),
     ("another log's last segment", of_another_log(7), Refuses(7, "log id")),
     ("another log's first segment", of_another_log(1), Refuses(4, "log id")),
 ]
@@ -400,6 +421,18 @@ def test_no_overwritten_range_is_ever_believed(
             assert found == [payload(seq) for seq in range(1, len(found) + 1)]
             assert len(found) >= (9 if which != 7 else untouched)
     shutil.rmtree(folder)
+
+
+@pytest.mark.parametrize("before_boundary", [0, 8, 40, 88, 96])
+def test_proof_is_found_wherever_it_lies(tmp_path: Path, before_boundary: int) -> None:
+    """A header that proves damage is found, also where one read ends and the next begins."""
+    writer = Writer(tmp_path)
+    writer.put(bytes(CHUNK_BYTES - before_boundary - RECORD_HEADER_BYTES))
+    writer.put(b"proof")
+    writer.save(len(writer.data))
+    flipped(1, SEGMENT_HEADER_BYTES)(tmp_path)
+    with pytest.raises(LogDamaged, match="1 was durable"):
+        open_log(tmp_path)
 
 
 def test_torn_tails_are_never_overwritten(tmp_path: Path) -> None:
@@ -586,6 +619,7 @@ def test_a_segment_with_markers_only_is_enlarged(tmp_path: Path) -> None:
         f"{2:020d}.seg",
     ]
     assert [len(record.payload) for record in LogReader(tmp_path).read()] == [300, 300]
+    assert writer.path.read_bytes().startswith(writer.data)
 
 
 def test_the_last_marker_is_written_again(tmp_path: Path, writer: Writer) -> None:

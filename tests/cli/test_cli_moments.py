@@ -1,0 +1,43 @@
+from datetime import UTC, datetime
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from nc.cli.moments import parse_expiry
+
+NOW_S = 1_795_000_000
+
+
+@given(st.integers(min_value=0, max_value=2**32 - 1))
+def test_unix_seconds_are_taken_as_they_are(seconds: int) -> None:
+    """A number of seconds means itself."""
+    assert parse_expiry(str(seconds), NOW_S) == seconds
+
+
+@given(st.integers(min_value=1, max_value=10_000), st.sampled_from([("s", 1), ("m", 60)]))
+def test_plus_counts_from_now(count: int, unit: tuple[str, int]) -> None:
+    """`+90m` is ninety minutes from now."""
+    name, seconds = unit
+    assert parse_expiry(f"+{count}{name}", NOW_S) == NOW_S + count * seconds
+
+
+@given(st.datetimes(min_value=datetime(1970, 1, 2), max_value=datetime(2100, 1, 1)))  # noqa: DTZ001 - text has no zone
+def test_iso_times_are_utc_unless_they_say_otherwise(at: datetime) -> None:
+    """A time without an offset is UTC; one with an offset is that moment."""
+    at = at.replace(microsecond=0)
+    seconds = int(at.replace(tzinfo=UTC).timestamp())
+    assert parse_expiry(at.isoformat(), NOW_S) == seconds
+    assert parse_expiry(at.isoformat() + "+01:00", NOW_S) == seconds - 3600
+
+
+def test_never_is_the_apis_zero() -> None:
+    """`never` is what the API calls 0."""
+    assert parse_expiry("never", NOW_S) == 0
+
+
+@pytest.mark.parametrize("text", ["", "tomorrow", "+5", "+5y", "-3m", "1e9", "٣", "15:00"])
+def test_whatever_else_is_refused_with_what_is_allowed(text: str) -> None:
+    """Text that is no time is an error that shows how to write one."""
+    with pytest.raises(ValueError, match=r"use never, \+90m, 2026-11-20T15:00"):
+        parse_expiry(text, NOW_S)

@@ -1,0 +1,183 @@
+import json
+import re
+import ssl
+from pathlib import Path
+from typing import Any
+
+import pytest
+from programs import Run
+from server_process import ServerProcess
+
+from eventlog import LogReader
+
+
+def issue(ncadm: Run) -> str:
+    """A bootstrap token as `create-bootstrap-token` prints it, `T@IP:PORT`."""
+    match = re.search(r"^token: (\S+)$", ncadm("create-bootstrap-token").stdout, re.MULTILINE)
+    assert match
+    return match[1]
+
+
+def join(ncadm: Run, folder: Path) -> str:
+    """Redeem a new bootstrap token; returns the node token."""
+    done = ncadm(
+        *("get-token", "--bootstrap-token", issue(ncadm)),
+        *("--network-certs-dir", str(folder / "net"), "--grpc-certs-dir", str(folder / "grpc")),
+    )
+    match = re.search(r"^node token: ([0-9a-f]{16})$", done.stdout, re.MULTILINE)
+    assert match, done
+    return match[1]
+
+
+def one_line(text: str) -> bool:
+    return text.count("\n") == 1 and text.endswith("\n")
+
+
+def test_a_bootstrap_token_is_printed_with_where_to_use_it_and_until_when(
+    ncadm: Run, server: ServerProcess
+) -> None:
+    """`create-bootstrap-token` prints `token: T@IP:PORT` with its port, and the expiry."""
+    done = ncadm("create-bootstrap-token", "--life", "10")
+    assert done.returncode == 0
+    pattern = rf"token: [0-9a-f]{{16}}@127\.0\.0\.1:{server.bootstrap_port}\nexpires: 20\S+Z\n"
+    assert re.fullmatch(pattern, done.stdout)
+
+
+def test_a_token_for_ever_says_so(ncadm: Run) -> None:
+    """A negative life never expires."""
+    assert "expires: never\n" in ncadm("create-bootstrap-token", "--life", "-1").stdout
+
+
+def test_get_token_writes_two_sets_that_only_their_owner_reads(ncadm: Run, tmp_path: Path) -> None:
+    """Each folder gets ca.pem, client.pem and client-key.pem, 0600, and they fit together."""
+    join(ncadm, tmp_path)
+    for folder in (tmp_path / "net", tmp_path / "grpc"):
+        modes = {path.name: path.stat().st_mode & 0o777 for path in folder.iterdir()}
+        assert modes == {"ca.pem": 0o600, "client.pem": 0o600, "client-key.pem": 0o600}
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+        context.load_verify_locations(folder / "ca.pem")
+        context.load_cert_chain(folder / "client.pem", folder / "client-key.pem")
+
+
+def test_no_private_key_reaches_the_screen(ncadm: Run, tmp_path: Path) -> None:
+    """Neither as text nor as JSON does `get-token` print a key."""
+    done = ncadm(
+        *("--output", "json", "get-token", "--bootstrap-token", issue(ncadm)),
+        *("--network-certs-dir", str(tmp_path / "n"), "--grpc-certs-dir", str(tmp_path / "g")),
+    )
+    answer = json.loads(done.stdout)
+    assert answer["grpcClientKey"] == answer["NetworkClientKey"] == ""
+    assert "PRIVATE KEY" not in done.stdout + done.stderr
+
+
+def test_a_folder_that_cannot_be_made_costs_no_node(
+    ncadm: Run, server: ServerProcess, tmp_path: Path
+) -> None:
+    """`get-token` sees to its folders before it registers anybody."""
+    (tmp_path / "file").write_text("")
+    token = issue(ncadm)
+    before = LogReader(server.log_dir).last_seq
+    folder = str(tmp_path / "file" / "certs")
+    done = ncadm(
+        *("get-token", "--bootstrap-token", token),
+        *("--network-certs-dir", folder, "--grpc-certs-dir", folder),
+    )
+    assert (done.returncode, LogReader(server.log_dir).last_seq) == (1, before)
+    assert one_line(done.stderr)
+    assert folder in done.stderr
+
+
+def test_the_rest_of_a_nodes_life(ncadm: Run, tmp_path: Path) -> None:
+    """State, address, expiry and farewell, each said in words, failures with exit code 1."""
+    token = join(ncadm, tmp_path)
+    node = ("--node-token", token)
+    assert ncadm("check-conn-state", *node).stdout == "state: IDLE\naddress: none yet\n"
+    assert ncadm("get-registed-ip", *node).stdout == "address: none yet\n"
+    assert ncadm("set-expiry", *node, "--at", "1").stdout == "expires: 1970-01-01T00:00:01Z\n"
+    expired = ncadm("check-conn-state", *node)
+    assert (expired.returncode, expired.stdout) == (1, "")
+    assert "expired at 1970-01-01T00:00:01Z" in expired.stderr
+    assert ncadm("set-expiry", *node, "--at", "never").stdout == "expires: never\n"
+    assert ncadm("unregister", *node).stdout == "unregistered\n"
+    again = ncadm("unregister", *node)
+    assert again.returncode == 1
+    assert one_line(again.stderr)
+
+
+def test_json_has_the_apis_own_names(ncadm: Run, tmp_path: Path) -> None:
+    """`--output json` prints the response under its JSON names, empty fields included."""
+    token = join(ncadm, tmp_path)
+    done = ncadm("--output", "json", "check-conn-state", "--node-token", token)
+    answer: Any = json.loads(done.stdout)
+    assert answer == {"code": "200", "message": "ok", "connState": -1, "bindIp": ""}
+
+
+def test_the_server_itself_can_be_asked_about(ncadm: Run) -> None:
+    """The reserved token is the server: connected, at its overlay address."""
+    done = ncadm("check-conn-state", "--node-token", "reserverd")
+    assert done.stdout == "state: CONNECTED\naddress: 10.1.1.1\n"
+
+
+def test_health(ncadm: Run) -> None:
+    """A server that can write its log is healthy."""
+    assert ncadm("check-health").stdout == "healthy\n"
+
+
+def test_several_nodes_expire_together_or_not_at_all(ncadm: Run, tmp_path: Path) -> None:
+    """One unknown token in the list changes nothing for the others, and its position is named."""
+    token = join(ncadm, tmp_path)
+    done = ncadm(
+        *("set-expiry", "--node-token", token, "--node-token", "0" * 16),
+        *("--at", "2020-01-01T00:00"),
+    )
+    assert done.returncode == 1
+    assert "position 2" in done.stderr
+    assert ncadm("check-conn-state", "--node-token", token).returncode == 0
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        ((), "Missing command"),
+        (("frobnicate",), "No such command"),
+        (("check-conn-state",), "--node-token"),
+        (("set-expiry", "--node-token", "t", "--at", "tomorrow"), "use never, +90m"),
+        (("set-expiry", "--node-token", "t", "--at", "3000-01-01"), "between 1970 and 2106"),
+        (("create-bootstrap-token", "--life", "soon"), "--life"),
+        (("create-bootstrap-token", "--life", "99999999999"), "--life"),
+    ],
+)
+def test_wrong_usage_is_one_line_and_exit_code_2(
+    ncadm: Run, arguments: tuple[str, ...], words: str
+) -> None:
+    """Wrong usage says what is wrong and where the help is, in one line, and exits with 2."""
+    done = ncadm(*arguments)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert one_line(done.stderr)
+    assert words in done.stderr
+    assert "--help" in done.stderr
+
+
+def test_a_server_that_is_not_there_is_one_line_and_exit_code_1(ncadm: Run) -> None:
+    """A refused connection says where it was tried and what to look at."""
+    done = ncadm("--port", "1", "check-health")
+    assert done.returncode == 1
+    assert one_line(done.stderr)
+    assert "127.0.0.1:1" in done.stderr
+    assert "is the server running" in done.stderr
+
+
+def test_missing_certificates_name_the_option(run: Run, tmp_path: Path) -> None:
+    """Without the admin's files the error names the file and how to name another."""
+    done = run("ncadm", "--data-dir", str(tmp_path), "check-health")
+    assert done.returncode == 1
+    assert one_line(done.stderr)
+    assert "--cacert" in done.stderr
+
+
+def test_plain_text_needs_no_certificates(run: Run, tmp_path: Path) -> None:
+    """Against a plain-text server `--plaintext` is all that is needed."""
+    with ServerProcess(tmp_path / "data", "--plaintext") as server:
+        port = ("--port", str(server.control_port))
+        done = run("ncadm", *port, "--plaintext", "create-bootstrap-token")
+        assert done.returncode == 0

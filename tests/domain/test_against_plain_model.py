@@ -1,0 +1,225 @@
+"""Any history of commands, against a model in plain dictionaries that shares no code.
+
+Invariants, after each command:
+- the model and the state agree on every token, node, link and address, and on each refusal;
+- a refused command leads to no events; deciding changes nothing, and twice gives the same;
+- equal states that were built differently decide the same;
+- folding all events from nothing, one by one or at once, gives the running state;
+- a command that was carried out and is decided again changes nothing.
+
+At the end: any two halves of the history fold to the same state, and so does the history when it
+has been through the bytes of a log.
+"""
+
+from contextlib import suppress
+from typing import Any
+
+from histories import refusal
+from hypothesis import settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
+from plain_model import PlainModel, Refused
+
+from nc.domain import errors
+from nc.domain.decide import Command, decide
+from nc.domain.errors import DomainError
+from nc.domain.events import Batch, Entry, Event, pb
+from nc.domain.links import AcceptLink, DropLink, HandOverAddress
+from nc.domain.nodes import ExpireNodes, Expiry, SetExpiries, Unregister
+from nc.domain.replicas import StartReplica, StopReplica
+from nc.domain.state import State
+from nc.domain.tokens import ForgetExpiredTokens, IssueToken, RedeemToken
+from nc.projections import evolve
+
+TOKENS = st.sampled_from([f"token-{number}" for number in range(4)])
+NODES = st.sampled_from([f"node-{number}" for number in range(6)])
+LINKS = st.sampled_from([f"link-{number}" for number in range(5)])
+NETWORKS = st.sampled_from(
+    ["10.1.1.1/29", "10.1.1.1/28", "10.1.1.9/28", "10.1.1.4/29", "10.1.1.0/28", "10.9.255.249/29"]
+)
+START_MS = 1_000_000_000
+DAY_MS = 86_400_000
+
+
+class AgainstPlainModel(RuleBasedStateMachine):
+    """Random commands to both; see the module's text for what must hold."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.now_ms = START_MS
+        self.model = PlainModel()
+        self.state = State()
+        self.one_by_one = State()
+        self.history: list[list[Event]] = []
+
+    def carry_out(self, command: Command, method: str, *arguments: Any) -> None:
+        """Give the command to both, and see that they agree on whether it is refused."""
+        try:
+            getattr(self.model, method)(*arguments)
+            expected = None
+        except Refused as refused:
+            expected = getattr(errors, str(refused))
+        before = self.facts()
+        assert refusal(lambda: decide(self.state, command)) is expected
+        assert self.facts() == before
+        if expected is not None:
+            return
+        events = decide(self.state, command)
+        assert decide(self.state, command) == events
+        assert decide(self.one_by_one, command) == events
+        self.history.append(events)
+        self.state = evolve(self.state, events)
+        for event in events:
+            self.one_by_one = evolve(self.one_by_one, [event])
+        self.decide_again(command)
+
+    def decide_again(self, command: Command) -> None:
+        """What was carried out is refused, or leads to nothing."""
+        if isinstance(command, StartReplica | StopReplica):
+            return  # recorded each time
+        with suppress(DomainError):
+            assert decide(self.state, command) == []
+
+    def facts(self) -> dict[str, Any]:
+        """What the state says, in the model's terms."""
+        pool, links = self.state.addresses, self.state.presence
+        idle = [(held.idle_since_seq, n) for n, held in pool.by_node.items() if held.idle_since_seq]
+        return {
+            "network": str(pool.network),
+            "tokens": {key: token.expires_at_ms for key, token in self.state.tokens.items()},
+            "nodes": {key: node.expires_at_ms for key, node in self.state.nodes.items()},
+            "links": {n: (link.state.name, link.link_id) for n, link in links.items()},
+            "held": {node: binding.address for node, binding in pool.by_node.items()},
+            "holders": dict(pool.by_address.items()),
+            "rested": list(pool.released),
+            "idle": [node for _, node in sorted(idle)],
+        }
+
+    @initialize(network=NETWORKS)
+    def first_start(self, network: str) -> None:
+        """A replica starts, and two nodes are in."""
+        self.start(network)
+        self.issue("token-0", -1)
+        for node in ("node-0", "node-1"):
+            self.redeem("token-0", node)
+
+    @rule(token=TOKENS, minutes=st.sampled_from([-1, 0, 1, 5, 5_256_000, 5_256_001]))
+    def issue(self, token: str, minutes: int) -> None:
+        """GetBootStrapToken."""
+        command = IssueToken(token, minutes, self.now_ms)
+        self.carry_out(command, "issue", token, minutes, self.now_ms)
+
+    @rule(token=TOKENS, node=NODES)
+    def redeem(self, token: str, node: str) -> None:
+        """GetToken."""
+        self.carry_out(
+            RedeemToken(token, node, (), self.now_ms), "redeem", token, node, self.now_ms
+        )
+
+    @rule()
+    def forget(self) -> None:
+        """The sweep lets go of tokens."""
+        self.carry_out(ForgetExpiredTokens(self.now_ms), "forget", self.now_ms)
+
+    @rule(node=NODES)
+    def unregister(self, node: str) -> None:
+        """UnRegister."""
+        self.carry_out(Unregister(node), "unregister", node)
+
+    @rule(
+        listed=st.lists(
+            st.tuples(NODES, st.sampled_from([None, 0, -60_000, -1, 0, 1, 60_000])), max_size=4
+        )
+    )
+    def set_expiries(self, listed: list[tuple[str, int | None]]) -> None:
+        """UpdateSensorExpireTime, for moments around now, or never."""
+        expiries = [(n, 0 if delta is None else self.now_ms + delta) for n, delta in listed]
+        command = SetExpiries(tuple(Expiry(*expiry) for expiry in expiries), self.now_ms)
+        self.carry_out(command, "set_expiries", expiries, self.now_ms)
+
+    @rule()
+    def expire(self) -> None:
+        """The sweep drops links."""
+        self.carry_out(ExpireNodes(self.now_ms), "expire", self.now_ms)
+
+    @rule(node=NODES, link=LINKS)
+    def accept(self, node: str, link: str) -> None:
+        """A link comes, new or known."""
+        self.carry_out(AcceptLink(node, link, self.now_ms), "accept", node, link, self.now_ms)
+
+    @rule(node=NODES, link=LINKS)
+    def hand_over(self, node: str, link: str) -> None:
+        """A link asks for its address, whether it is the current one or not."""
+        self.carry_out(
+            HandOverAddress(node, link, self.now_ms), "hand_over", node, link, self.now_ms
+        )
+
+    @rule(node=NODES, link=LINKS)
+    def connect(self, node: str, link: str) -> None:
+        """Both halves, so that more than chance connects nodes."""
+        self.accept(node, link)
+        self.hand_over(node, link)
+
+    @rule(node=NODES, link=LINKS)
+    def drop(self, node: str, link: str) -> None:
+        """A link is gone, perhaps an old one."""
+        reason = pb.STATE_CHANGE_REASON_LINK_CLOSED
+        self.carry_out(DropLink(node, link, reason), "drop", node, link)
+
+    @rule(network=NETWORKS)
+    def start(self, network: str) -> None:
+        """A start; without a stop before it, after a crash."""
+        self.carry_out(StartReplica("r", "1", network), "start", network)
+
+    @rule()
+    def restart(self) -> None:
+        """A start after a crash, on the same network."""
+        self.start(self.model.network)
+
+    @rule()
+    def stop(self) -> None:
+        """A clean stop."""
+        self.carry_out(StopReplica("r"), "stop")
+
+    @rule(by_ms=st.sampled_from([1, 59_999, 60_000, 600_000, DAY_MS, -1, -60_000, -DAY_MS]))
+    def the_clock_moves(self, by_ms: int) -> None:
+        """Forwards or back."""
+        self.now_ms += by_ms
+
+    @invariant()
+    def the_model_agrees(self) -> None:
+        """On everything that there is."""
+        model = self.model
+        assert self.facts() == {
+            "network": model.network,
+            "tokens": model.tokens,
+            "nodes": model.nodes,
+            "links": model.links,
+            "held": model.held,
+            "holders": {address: node for node, address in model.held.items()},
+            "rested": model.rested,
+            "idle": model.idle_order,
+        }
+
+    @invariant()
+    def a_replay_agrees(self) -> None:
+        """From nothing and in one go, or one by one: the state that is running."""
+        everything = [event for events in self.history for event in events]
+        assert evolve(State(), everything) == self.state == self.one_by_one
+        assert self.state.seq == len(everything)
+
+    def teardown(self) -> None:
+        """Split the history anywhere, and send it through bytes."""
+        everything = [event for events in self.history for event in events]
+        for split in range(0, len(everything), 3):
+            half = evolve(State(), everything[:split])
+            assert evolve(half, everything[split:]) == self.state
+        batch = Batch(entries=[Entry(events=events) for events in self.history])
+        read_back = Batch.FromString(batch.SerializeToString())
+        assert read_back == batch
+        folded = evolve(State(), (event for entry in read_back.entries for event in entry.events))
+        assert folded == self.state
+
+
+TestAgainstPlainModel = AgainstPlainModel.TestCase
+TestAgainstPlainModel.settings = settings(max_examples=120, stateful_step_count=50, deadline=None)

@@ -1,0 +1,51 @@
+"""What end-to-end tests share: a client process for all, a server for those who leave it as it is.
+
+The modules beside this file are plain helpers (`server_process` knows nothing of gRPC and can be
+used by any test that puts this folder on its path).
+"""
+
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
+from pathlib import Path
+
+import pytest
+
+sys.path.insert(0, str(Path(__file__).parent))
+
+from contract_peer import ContractClient, generate
+from deployment import Deployment
+from server_process import ServerProcess
+
+Deploy = Callable[..., AbstractContextManager[Deployment]]
+
+
+@pytest.fixture(scope="session")
+def contract_client(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ContractClient]:
+    """The client process; everybody's."""
+    with ContractClient(generate(tmp_path_factory.mktemp("contract"))) as client:
+        yield client
+
+
+@pytest.fixture(scope="session")
+def deployment(
+    tmp_path_factory: pytest.TempPathFactory, contract_client: ContractClient
+) -> Iterator[Deployment]:
+    """A server over TLS for every test that only adds to it."""
+    with ServerProcess(tmp_path_factory.mktemp("server") / "data") as server:
+        yield Deployment(server, contract_client)
+
+
+@pytest.fixture
+def deploy(tmp_path: Path, contract_client: ContractClient) -> Deploy:
+    """Start servers of one's own: `with deploy("--plaintext") as deployment`.
+
+    All of one test share a data folder, so that a second one after the first is a restart.
+    """
+
+    @contextmanager
+    def start(*options: str, data_dir: Path | None = None) -> Iterator[Deployment]:
+        with ServerProcess(data_dir or tmp_path / "data", *options) as server:
+            yield Deployment(server, contract_client, plaintext="--plaintext" in options)
+
+    return start
