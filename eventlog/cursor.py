@@ -71,6 +71,12 @@ class Cursor:
         """The segment's file."""
         return self._folder / segment_name(self.segment)
 
+    def skip_to(self, offset: int, next_seq: int, chain: bytes) -> None:
+        """Stand further on in the segment, at a place that was verified before."""
+        self.offset = offset
+        self.next_seq = next_seq
+        self.chain = chain
+
     def enter_next(self) -> None:
         """Go on in the next segment, which has to begin where this one ended.
 

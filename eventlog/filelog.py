@@ -9,7 +9,7 @@ import threading
 from bisect import bisect_right
 from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
-from typing import Final
+from typing import Final, NamedTuple
 
 from eventlog.api import Record, check_appendable
 from eventlog.cursor import Cursor, events_after
@@ -34,6 +34,15 @@ LOCK_NAME: Final = "lock"
 _PID_BYTES: Final = 20  # more than a process id has digits
 _LOG_ID_BYTES: Final = 16
 _SEGMENT_ID_BYTES: Final = 4
+
+
+class End(NamedTuple):
+    """Where the durable records end. Replaced as a whole: other threads never see half a step."""
+
+    segment: int  # its first sequence number
+    offset: int  # in it, where the next record goes
+    last_seq: int
+    head: bytes
 
 
 class FileLog:
@@ -121,8 +130,7 @@ class FileLog:
         self.log_id = self._random_bytes(_LOG_ID_BYTES)
         self.epoch = 1
         self.recovery: Recovery | None = None
-        self._last_seq = 0
-        self._head = NO_CHAIN
+        self._end = End(0, 0, 0, NO_CHAIN)
         self._segments: list[int] = []  # first sequence numbers; the last one is written to
         self._start_segment(0)
 
@@ -131,23 +139,21 @@ class FileLog:
         self.log_id = end.log_id
         self.epoch = end.epoch + 1
         self.recovery = recovered.recovery
-        self._last_seq = end.next_seq - 1
-        self._head = end.chain
+        self._end = End(end.segment, end.offset, end.next_seq - 1, end.chain)
         self._segments = recovered.segments
         self._segment_id = end.header.segment_id
-        self._offset = end.offset
-        self._size_bytes = recovered.size_bytes  # _offset ≤ _size_bytes
+        self._size_bytes = recovered.size_bytes  # _end.offset ≤ _size_bytes
         self._fd = self._disk.open(end.path, write=True)
 
     @property
     def last_seq(self) -> int:
         """The last durable event's sequence number, 0 when the log is empty."""
-        return self._last_seq
+        return self._end.last_seq
 
     @property
     def head(self) -> bytes:
         """The last durable record's chain hash, 32 bytes (zeros when the log is empty)."""
-        return self._head
+        return self._end.head
 
     def append(self, payload: bytes, count: int, expected: int) -> int:
         """Append `count` events as one record, durable on return; see `EventLog.append`.
@@ -162,8 +168,8 @@ class FileLog:
         with self._append_lock:
             if self._closed is not None:
                 raise LogUnavailable(self.folder, self._closed)
-            if expected != self._last_seq:
-                raise SequenceConflict(expected, self._last_seq)
+            if expected != self._end.last_seq:
+                raise SequenceConflict(expected, self._end.last_seq)
             try:
                 self._write(payload, count)
             except OSError as error:
@@ -173,28 +179,26 @@ class FileLog:
                 self._closed = f"the append after {expected} was interrupted: {error!r}"
                 raise
             self._followers.wake()
-            return self._last_seq
+            return self._end.last_seq
 
     def _write(self, payload: bytes, count: int) -> None:
         """Write and sync one record, then move the end behind it."""
         size_bytes = record_size_bytes(len(payload))
-        if self._offset + size_bytes > self._size_bytes:
+        if self._end.offset + size_bytes > self._size_bytes:
             self._make_room(size_bytes)
-        last_seq = self._last_seq
+        segment, offset, last_seq, head = self._end
         meaning = Meaning(last_seq + 1, count, RecordType.EVENTS, self._now_ns(), self.epoch)
         data, chain = encode_record(
-            self._head, meaning, payload, durable_seq=last_seq, segment_id=self._segment_id
+            head, meaning, payload, durable_seq=last_seq, segment_id=self._segment_id
         )
-        write_fully(self._disk, self._fd, data, self._offset)
+        write_fully(self._disk, self._fd, data, offset)
         self._disk.fdatasync(self._fd)
-        self._offset += size_bytes
-        self._head = chain
-        self._last_seq = last_seq + count
+        self._end = End(segment, offset + size_bytes, last_seq + count, chain)
 
     def _make_room(self, size_bytes: int) -> None:
         """Start a segment for a record that does not fit, or enlarge one that has no events yet."""
-        if self._segments[-1] == self._last_seq + 1:
-            self._size_bytes = self._offset + size_bytes
+        if self._end.segment == self._end.last_seq + 1:
+            self._size_bytes = self._end.offset + size_bytes
             self._disk.fallocate(self._fd, self._size_bytes)
         else:
             full_fd = self._fd
@@ -202,17 +206,16 @@ class FileLog:
             self._disk.close(full_fd)
 
     def _start_segment(self, record_bytes: int) -> None:
-        first_seq = self._last_seq + 1
+        _, _, last_seq, head = self._end
+        first_seq = last_seq + 1
         segment_id = int.from_bytes(self._random_bytes(_SEGMENT_ID_BYTES), "little")
-        header = SegmentHeader(
-            segment_id, self.log_id, first_seq, self.epoch, self._now_ns(), self._head
-        )
+        header = SegmentHeader(segment_id, self.log_id, first_seq, self.epoch, self._now_ns(), head)
         size_bytes = max(self._segment_size_bytes, SEGMENT_HEADER_BYTES + record_bytes)
         self._fd = create_segment(self._disk, self.folder, header, size_bytes)
         self._segments.append(first_seq)
         self._segment_id = segment_id
-        self._offset = SEGMENT_HEADER_BYTES
         self._size_bytes = size_bytes
+        self._end = End(first_seq, SEGMENT_HEADER_BYTES, last_seq, head)
 
     def read(self, after: int = 0) -> Iterator[Record]:
         """The records, durable when this is called, that hold events above `after`, in order.
@@ -221,7 +224,7 @@ class FileLog:
             LogDamaged: while iterating; the records before were as written.
             LogUnavailable: this process cannot read the files.
         """
-        return self._read(after, self._last_seq)
+        return self._read(after, self._end.last_seq)
 
     def _read(self, after: int, through: int) -> Iterator[Record]:
         if after >= through:
@@ -231,9 +234,14 @@ class FileLog:
             yield from self._advance(cursor, after, through)
 
     def _cursor(self, after: int) -> Cursor:
-        """A cursor at the start of the segment that holds the event after `after`."""
-        index = bisect_right(self._segments, max(after, 0) + 1) - 1
-        return Cursor(self._disk, self.folder, self._segments[index], self.log_id)
+        """A cursor before the event that follows `after`: at the end, or where its segment starts."""
+        end = self._end
+        if after < end.last_seq:
+            index = bisect_right(self._segments, max(after, 0) + 1) - 1
+            return Cursor(self._disk, self.folder, self._segments[index], self.log_id)
+        cursor = Cursor(self._disk, self.folder, end.segment, self.log_id)
+        cursor.skip_to(end.offset, end.last_seq + 1, end.head)
+        return cursor
 
     def _advance(self, cursor: Cursor, after: int, through: int) -> list[Record]:
         """Some of the records that come next and hold events above `after`; maybe none at first."""
@@ -247,13 +255,13 @@ class FileLog:
 
         Wakes without polling, on any event loop. History is read on that loop, a chunk at a time.
         """
-        cursor = self._cursor(min(after, self._last_seq))
+        cursor = self._cursor(after)
 
         def next_records() -> list[Record]:
-            return self._advance(cursor, after, self._last_seq)
+            return self._advance(cursor, after, self._end.last_seq)
 
         def something_new() -> bool:
-            return cursor.next_seq <= self._last_seq
+            return cursor.next_seq <= self._end.last_seq
 
         return follow(next_records, something_new, self._followers)
 

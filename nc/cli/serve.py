@@ -177,10 +177,12 @@ def token_command(server: Server) -> str:
         words += ["--port", str(endpoints.control_port)]
     if settings.plaintext:
         words.append("--plaintext")
-    elif server.certificates.grpc.paths.ca.parent != default_data_dir() / "pki" / "grpc":
+    elif settings.grpc_cert_dir is not None:
         paths = server.certificates.grpc.paths
-        words += ["--cacert", str(paths.ca), "--cert", str(paths.client)]
-        words += ["--key", str(paths.client_key)]
+        words += ["--cacert", str(paths.ca.absolute()), "--cert", str(paths.client.absolute())]
+        words += ["--key", str(paths.client_key.absolute())]
+    elif settings.data_dir != default_data_dir():
+        words += ["--data-dir", str(settings.data_dir.absolute())]
     return shlex.join([*words, "create-bootstrap-token", "--life", "10"])
 
 

@@ -9,7 +9,7 @@ import asyncio
 import re
 from collections import Counter
 from collections.abc import AsyncIterator, Callable
-from typing import Any, NoReturn
+from typing import Any
 
 import grpc
 from google.protobuf.message import DecodeError
@@ -88,7 +88,8 @@ class Edge:
     def guarded(self, name: str, handler: Any) -> Any:
         """A standard service's handler, for anyone who may call at all.
 
-        It gets bytes, as ours do: gRPC would answer what it cannot read with the parser's own words.
+        It gets bytes, as ours do, and its errors are answered like ours: gRPC itself would tell the
+        caller the exception's class and text.
         """
         parse = handler.request_deserializer
         handler = handler._replace(request_deserializer=None)
@@ -112,10 +113,12 @@ class Edge:
             try:
                 self._admit(call)
                 request = parse(data)
-            except (PermissionDenied, DecodeError) as error:
+                self._log_call(call, OK)
+                return await behaviour(request, context)
+            except grpc.aio.AbortError:  # its own refusal
+                raise
+            except Exception as error:  # noqa: BLE001 - every error has an answer
                 await self._end(call, error, context)
-            self._log_call(call, OK)
-            return await behaviour(request, context)
 
         return handle
 
@@ -129,7 +132,9 @@ class Edge:
                 self._log_call(call, OK)
                 async for response in behaviour(_parsed(parse, stream), context):
                     yield response
-            except (PermissionDenied, DecodeError) as error:
+            except grpc.aio.AbortError:
+                raise
+            except Exception as error:  # noqa: BLE001 - every error has an answer
                 await self._end(call, error, context)
 
         return handle
@@ -138,11 +143,10 @@ class Edge:
         """Raises PermissionDenied if the caller may not reach the standard services."""
         require(Permission.ANYONE, call.caller, self._state(), now_ms(self._clock))
 
-    async def _end(self, call: Call, error: Exception, context: Any) -> NoReturn:
+    async def _end(self, call: Call, error: Exception, context: Any) -> None:
         """End the call of a standard service."""
         status = as_status(self._refused(call, error))
-        await context.abort(status.code, status.message)
-        raise AssertionError("abort returned")
+        await context.abort(status.code, status.message)  # raises
 
     def _begin(self, context: Any, name: str) -> Call:
         caller = caller_of(context, self._transport, self._callers)

@@ -268,6 +268,30 @@ def test_reading_skips_whole_segments(tmp_path: Path) -> None:
     log.close()
 
 
+def test_following_from_the_end_reads_no_history(tmp_path: Path) -> None:
+    """Who wants only what comes next does not pay for what is there."""
+    read: list[int] = []
+
+    class Spy(FastDisk):
+        def pread(self, fd: int, size_bytes: int, offset: int, /) -> bytes:
+            read.append(offset)
+            return super().pread(fd, size_bytes, offset)
+
+    log = eventlog.open(tmp_path, disk=Spy())
+    for seq in range(9):
+        log.append(bytes(8), 1, seq)
+
+    async def main() -> None:
+        read.clear()
+        follower = log.follow(after=9)
+        log.append(b"next", 1, 9)
+        assert (await asyncio.wait_for(anext(follower), TIMEOUT_S)).payload == b"next"
+
+    asyncio.run(main())
+    assert read == [0, 96 + 9 * 96]
+    log.close()
+
+
 def test_the_folder_above_has_to_exist(tmp_path: Path) -> None:
     """A wrong path is not made true: the log's own folder is made, not the ones above."""
     with pytest.raises(LogUnavailable, match="cannot be opened"):
