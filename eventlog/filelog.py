@@ -234,7 +234,7 @@ class FileLog:
             yield from self._advance(cursor, after, through)
 
     def _cursor(self, after: int) -> Cursor:
-        """A cursor before the event that follows `after`: at the end, or where its segment starts."""
+        """A cursor before the event after `after`: at the end, or where its segment starts."""
         end = self._end
         if after < end.last_seq:
             index = bisect_right(self._segments, max(after, 0) + 1) - 1
@@ -268,8 +268,9 @@ class FileLog:
     def close(self) -> None:
         """Release files and lock; followers end when they have read all. Idempotent."""
         with self._append_lock:
-            if not self._followers.closed:
-                self._closed = self._closed or "closed"
-                self._disk.close(self._fd)
-                self._disk.close(self._lock_fd)
-        self._followers.close()
+            if self._followers.closed:
+                return
+            self._closed = self._closed or "closed"
+            self._disk.close(self._fd)
+            self._disk.close(self._lock_fd)
+            self._followers.close()

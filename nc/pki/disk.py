@@ -114,12 +114,11 @@ def unfinished(path: Path) -> Path:
 def replace_file(disk: Disk, path: Path, data: bytes, mode: int) -> None:
     """Give a file new content, so that a crash leaves the old or the new and nothing between.
 
-    A crash can leave the file that `unfinished` names, which must be removed before another try.
-
     Raises:
         OSError: the old content is still in place, or the new one is but may not be durable.
     """
     beside = unfinished(path)
+    disk.remove(beside)  # what a crash left half written
     try:
         disk.write(beside, data, mode)
         disk.rename(beside, path)

@@ -14,11 +14,11 @@ from pathlib import Path
 from typing import Final
 
 from cryptography import x509
-from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
+from cryptography.x509.oid import ExtendedKeyUsageOID
 
 from nc.pki import renewal
 from nc.pki.authority import CertificateAuthority, self_signed
-from nc.pki.certificates import ADMIN, ADMIN_ORGANIZATION, AuthorityKind
+from nc.pki.certificates import ADMIN, AuthorityKind
 from nc.pki.disk import REAL_DISK, Disk
 from nc.pki.errors import FolderUnusable, KeyMissing
 from nc.pki.names import general_names
@@ -149,7 +149,6 @@ class _Opening:
             leaf.flaws,
             lambda: authority.sign_client(name, leaf.key, self.now, self.next_serial()),
         )
-        self._warn_of_client(name)
 
     def _leaf(
         self,
@@ -193,12 +192,4 @@ class _Opening:
             self.warnings.append(
                 f"{path}: the CA {verb} on {authority.not_after:%Y-%m-%d}, and so does everything "
                 "it signs; plan for a new one, with which every node must join again"
-            )
-
-    def _warn_of_client(self, name: x509.Name) -> None:
-        organizations = [o.value for o in name.get_attributes_for_oid(NameOID.ORGANIZATION_NAME)]
-        if self.kind is AuthorityKind.GRPC and ADMIN_ORGANIZATION not in organizations:
-            self.warnings.append(
-                f"{self.store.paths.client}: its subject lacks O={ADMIN_ORGANIZATION}, so it may "
-                "do nothing here; move it away to have the admin's made at the next start"
             )

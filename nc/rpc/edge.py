@@ -12,7 +12,6 @@ from collections.abc import AsyncIterator, Callable
 from typing import Any
 
 import grpc
-from google.protobuf.message import DecodeError
 from structlog.typing import FilteringBoundLogger
 
 from nc import log_events
@@ -22,7 +21,7 @@ from nc.rpc.answers import OK, Answer, Status, answer_to, as_status
 from nc.rpc.callers import Callers, Transport, caller_of
 from nc.rpc.controller import Call
 from nc.rpc.methods import Method
-from nc.rpc.permissions import Permission, PermissionDenied, require
+from nc.rpc.permissions import Permission, require
 from nc.secrets import Secrets, new_request_id
 
 REQUEST_ID_KEY = "x-request-id"

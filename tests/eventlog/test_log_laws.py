@@ -12,9 +12,19 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
 import eventlog
-from eventlog import FileLog, LogUnavailable, MemoryLog, Record, RecordTooLarge, SequenceConflict
+from eventlog import (
+    EventLog,
+    FileLog,
+    LogUnavailable,
+    MemoryLog,
+    Record,
+    RecordTooLarge,
+    SequenceConflict,
+)
 from eventlog.followers import Followers
 from eventlog.testing import FastDisk
+
+IMPLEMENTATIONS: tuple[type[EventLog], ...] = (MemoryLog, FileLog)  # which mypy checks
 
 TIMEOUT_S = 10  # for what happens at once unless it is broken
 

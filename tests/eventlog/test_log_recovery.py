@@ -12,17 +12,13 @@ from hypothesis import strategies as st
 import eventlog
 from eventlog import FileLog, LogDamaged, LogReader, LogUnavailable
 from eventlog.format import (
-    NO_CHAIN,
-    RECORD_HEADER_BYTES,
     SEGMENT_HEADER_BYTES,
     Meaning,
     RecordType,
-    SegmentHeader,
     decode_segment_header,
     encode_record,
     encode_segment_header,
 )
-from eventlog.segments import CHUNK_BYTES
 from eventlog.testing import FailingDisk, FastDisk
 
 RECORD = 192  # bytes that a payload of 104 takes
@@ -423,18 +419,6 @@ def test_no_overwritten_range_is_ever_believed(
     shutil.rmtree(folder)
 
 
-@pytest.mark.parametrize("before_boundary", [0, 8, 40, 88, 96])
-def test_proof_is_found_wherever_it_lies(tmp_path: Path, before_boundary: int) -> None:
-    """A header that proves damage is found, also where one read ends and the next begins."""
-    writer = Writer(tmp_path)
-    writer.put(bytes(CHUNK_BYTES - before_boundary - RECORD_HEADER_BYTES))
-    writer.put(b"proof")
-    writer.save(len(writer.data))
-    flipped(1, SEGMENT_HEADER_BYTES)(tmp_path)
-    with pytest.raises(LogDamaged, match="1 was durable"):
-        open_log(tmp_path)
-
-
 def test_torn_tails_are_never_overwritten(tmp_path: Path) -> None:
     """Two torn tails at one place are two files; the same bytes, cut again, are one."""
     folder = write_log(tmp_path / "log", 3)
@@ -475,28 +459,6 @@ def test_recovery_may_be_interrupted_anywhere(tmp_path: Path) -> None:
     pytest.fail("recovery never came to an end")
 
 
-class Spy(FastDisk):
-    """A disk that remembers what was written, and where."""
-
-    def __init__(self) -> None:
-        self.writes: list[tuple[bytes, int]] = []
-
-    def pwrite(self, fd: int, data: bytes, offset: int, /) -> int:
-        """See `Disk.pwrite`."""
-        self.writes.append((data, offset))
-        return super().pwrite(fd, data, offset)
-
-
-def test_what_may_not_be_durable_is_written_again(tmp_path: Path) -> None:
-    """The last record, which no later one calls durable, is written again, and only that."""
-    folder = write_log(tmp_path / "log")
-    disk = Spy()
-    open_log(folder, disk).close()
-    assert disk.writes[1:] == [
-        (segment(folder, 7).read_bytes()[LAST:END], LAST)
-    ]  # after the lock's pid
-
-
 def test_a_writer_that_wrote_nothing_leaves_no_epoch(tmp_path: Path) -> None:
     """An epoch is durable with its writer's first record; no two writers' records share one."""
     folder = tmp_path / "log"
@@ -510,123 +472,3 @@ def test_a_writer_that_wrote_nothing_leaves_no_epoch(tmp_path: Path) -> None:
     log = open_log(folder)
     assert [record.epoch for record in log.read()] == epochs == [2, 3, 4, 5]
     log.close()
-
-
-class Writer:
-    """Writes a segment as a later version will: with markers."""
-
-    def __init__(self, folder: Path) -> None:
-        self.segment_id = 5
-        self.chain = NO_CHAIN
-        self.last_seq = 0
-        header = SegmentHeader(self.segment_id, bytes(16), 1, 1, 7, self.chain)
-        self.data = encode_segment_header(header)
-        self.path = segment(folder, 1)
-
-    def put(self, payload: bytes) -> None:
-        """Append an event, or a marker if there is no payload."""
-        count, kind = (1, RecordType.EVENTS) if payload else (0, RecordType.MARKER)
-        record, self.chain = encode_record(
-            self.chain,
-            Meaning(self.last_seq + 1, count, kind, 7, 1),
-            payload,
-            durable_seq=self.last_seq,
-            segment_id=self.segment_id,
-        )
-        self.last_seq += count
-        self.data += record
-
-    def save(self, size: int = SEGMENT) -> None:
-        """Write the file."""
-        self.path.write_bytes(self.data.ljust(size, b"\0"))
-
-
-@pytest.fixture
-def writer(tmp_path: Path) -> Writer:
-    """A log that begins with a marker, and has two between its events."""
-    writer = Writer(tmp_path)
-    for data in (b"", b"one", b"two", b"", b"", b"three"):
-        writer.put(data)
-    return writer
-
-
-def test_markers_are_accepted_and_skipped(tmp_path: Path, writer: Writer) -> None:
-    """A log with markers, also at its end, reads as its events; the chain goes on through them."""
-    writer.put(b"")
-    writer.save(1200)
-    reader = LogReader(tmp_path)
-    assert [record.payload for record in reader.read()] == [b"one", b"two", b"three"]
-    assert (reader.last_seq, reader.head) == (3, writer.chain)
-    log = open_log(tmp_path)
-    assert (log.recovery, log.last_seq, log.head) == (None, 3, writer.chain)
-    log.append(b"four", 1, 3)
-    log.close()
-    log = open_log(tmp_path)
-    assert [r.payload for r in log.read()] == [b"one", b"two", b"three", b"four"]
-    assert [record.first_seq for record in log.read(2)] == [3, 4]
-    assert [record.payload for record in reader.read(3)] == [b"four"]
-    log.close()
-
-
-def test_a_marker_protects_the_last_record(tmp_path: Path, writer: Writer) -> None:
-    """Damage to a last record that a marker calls durable is refused, not cut."""
-    last = len(writer.data) - 4  # three bytes are padding
-    writer.put(b"")
-    writer.save(1200)
-    flipped(1, last)(tmp_path)
-    with pytest.raises(LogDamaged, match="payload crc"):
-        open_log(tmp_path)
-    with pytest.raises(LogDamaged, match="payload crc"):
-        list(LogReader(tmp_path).read())
-
-
-def test_a_torn_marker_is_cut(tmp_path: Path, writer: Writer) -> None:
-    """A marker that was not written whole takes no event with it."""
-    writer.put(b"")
-    writer.save(1200)
-    flipped(1, len(writer.data) - 1)(tmp_path)
-    log = open_log(tmp_path)
-    assert log.recovery is not None
-    assert log.append(b"four", 1, 3) == 4
-    log.close()
-
-
-def test_markers_are_a_part_of_the_chain(tmp_path: Path) -> None:
-    """A log from which a marker was taken is refused."""
-    writer = Writer(tmp_path)
-    writer.put(b"one")
-    kept = writer.data
-    writer.put(b"")
-    start = len(writer.data)
-    writer.put(b"two")
-    writer.data = kept + writer.data[start:]
-    writer.save()
-    with pytest.raises(LogDamaged, match="chain"):
-        open_log(tmp_path)
-
-
-def test_a_segment_with_markers_only_is_enlarged(tmp_path: Path) -> None:
-    """A record that does not fit behind markers stays in their segment: its name is taken."""
-    writer = Writer(tmp_path)
-    writer.put(b"")
-    writer.save(len(writer.data))
-    log = open_log(tmp_path, segment_size_bytes=200)
-    log.append(bytes(300), 1, 0)
-    log.append(bytes(300), 1, 1)
-    log.close()
-    assert [path.name for path in sorted(tmp_path.glob("*.seg"))] == [
-        f"{1:020d}.seg",
-        f"{2:020d}.seg",
-    ]
-    assert [len(record.payload) for record in LogReader(tmp_path).read()] == [300, 300]
-    assert writer.path.read_bytes().startswith(writer.data)
-
-
-def test_the_last_marker_is_written_again(tmp_path: Path, writer: Writer) -> None:
-    """No record says that the last marker is durable, and the chain needs it: it is written too."""
-    start = len(writer.data)
-    writer.put(b"")
-    writer.save(1200)
-    disk = Spy()
-    open_log(tmp_path, disk).close()
-    assert disk.writes[1:] == [(writer.data[start:], start)]

@@ -1,0 +1,81 @@
+"""Any event at all: every kind, with fields that are well-formed and otherwise make no sense."""
+
+from ipaddress import IPv4Address
+
+from hypothesis import strategies as st
+
+from nc.domain.events import (
+    AddressBound,
+    AddressReleased,
+    Certificate,
+    Event,
+    ExpiryChanged,
+    NodeRegistered,
+    ReplicaStarted,
+    ReplicaStopped,
+    StateChanged,
+    TokenExpired,
+    TokenIssued,
+    Unregistered,
+    pb,
+)
+
+ids = st.sampled_from(["", "a", "b", "c"]) | st.text(
+    st.characters(exclude_categories=["Cs"]), max_size=3
+)
+times_ms = st.integers(-(2**63), 2**63 - 1)
+addresses = st.builds(IPv4Address, st.integers(0, 2**32 - 1)).map(str) | st.integers(0, 16).map(
+    lambda host: f"10.1.1.{host}"
+)
+states = st.sampled_from(
+    [pb.CONNECTION_STATE_IDLE, pb.CONNECTION_STATE_INIT, pb.CONNECTION_STATE_CONNECTED]
+)
+networks = st.sampled_from(
+    ["10.1.1.1/24", "10.1.1.0/24", "10.1.1.9/28", "10.0.0.1/8", "1.2.3.4/29"]
+)
+
+events: st.SearchStrategy[Event] = st.one_of(
+    st.builds(
+        Event,
+        replica_started=st.builds(
+            ReplicaStarted, replica_id=ids, version=ids, network_address=networks
+        ),
+    ),
+    st.builds(Event, replica_stopped=st.builds(ReplicaStopped, replica_id=ids)),
+    st.builds(Event, token_issued=st.builds(TokenIssued, token_id=ids, expires_at_ms=times_ms)),
+    st.builds(Event, token_expired=st.builds(TokenExpired, token_id=ids)),
+    st.builds(
+        Event,
+        node_registered=st.builds(
+            NodeRegistered,
+            node_id=ids,
+            token_id=ids,
+            certificates=st.lists(
+                st.builds(Certificate, serial=ids, not_after_ms=times_ms), max_size=2
+            ),
+        ),
+    ),
+    st.builds(
+        Event,
+        state_changed=st.builds(
+            StateChanged,
+            node_id=ids,
+            from_state=states,
+            to_state=states,
+            link_id=ids,
+            reason=st.sampled_from(pb.StateChangeReason.values()),
+        ),
+    ),
+    st.builds(Event, address_bound=st.builds(AddressBound, node_id=ids, address=addresses)),
+    st.builds(
+        Event,
+        address_released=st.builds(
+            AddressReleased,
+            node_id=ids,
+            address=addresses,
+            reason=st.sampled_from(pb.AddressReleaseReason.values()),
+        ),
+    ),
+    st.builds(Event, expiry_changed=st.builds(ExpiryChanged, node_id=ids, expires_at_ms=times_ms)),
+    st.builds(Event, unregistered=st.builds(Unregistered, node_id=ids)),
+)
