@@ -56,6 +56,7 @@ def _checked_name(value: str) -> str:
 
 
 NetworkAddress = Annotated[str, BeforeValidator(_checked_network)]
+
 # What goes into the server's certificate; refused here, nothing was made yet.
 ServerName = Annotated[str, AfterValidator(_checked_name)]
 

@@ -56,8 +56,8 @@ class DataFolder:
         Raises:
             DataFolderError: it cannot be made or written.
         """
-        existed = self.path.is_dir()
         try:
+            existed = self.path.is_dir()
             self.path.mkdir(parents=True, exist_ok=True, mode=FOLDER_MODE)
         except OSError as error:
             raise DataFolderError(

@@ -14,6 +14,9 @@ SERVER_STOPPING: Final = "server.stopping"
 SERVER_STOPPED: Final = "server.stopped"
 SERVER_PLAINTEXT: Final = "server.plaintext"
 
+PORT_REOPENED: Final = "port.reopened"  # gRPC had given it up
+PORT_LOST: Final = "port.lost"  # and it cannot be had again; tried until it can
+
 CERTIFICATE_MADE: Final = "certificate.made"
 CERTIFICATE_WARNING: Final = "certificate.warning"
 

@@ -19,7 +19,7 @@ from nc import log_events
 from nc.certificates import Certificates
 from nc.clock import Clock, now_ms
 from nc.config import ServerSettings
-from nc.data_folder import DataFolder
+from nc.data_folder import DataFolder, DataFolderError
 from nc.domain.decide import Command
 from nc.domain.nodes import ExpireNodes
 from nc.domain.replicas import StartReplica, StopReplica
@@ -132,14 +132,14 @@ class Server:
             self._clock,
             self._secrets,
         )
-        self._servers = GrpcServers(methods_of(controller))
+        self._servers = GrpcServers(methods_of(controller), self._log)
         started.push_async_callback(self._servers.stop, STOP_GRACE_S)
-        callers = Callers({certificates.admin_fingerprint})
+        self._callers = Callers({certificates.admin_fingerprint})
 
         def port(number: int, transport: Transport) -> Port:
             edge = Edge(
                 Transport.PLAINTEXT if settings.plaintext else transport,
-                callers,
+                self._callers,
                 lambda: self._replica.state,
                 self._clock,
                 self._secrets,
@@ -188,14 +188,16 @@ class Server:
             await asyncio.sleep(CERTIFICATE_CHECK_INTERVAL_S)
             try:
                 await asyncio.to_thread(self.certificates.renew)
-            except PkiError as error:
+            except (PkiError, DataFolderError) as error:
                 self._log.error(log_events.CERTIFICATE_WARNING, message=str(error))
+                continue
+            self._callers.trust_admin(self.certificates.admin_fingerprint)
             self._report_certificates()
 
     async def _report_failure(self) -> None:
         await self._replica.failed.wait()
         self._log.critical(log_events.LOG_UNAVAILABLE, message=str(self._replica.failure))
-        await self._servers.set_serving(serving=False)
+        self._servers.set_serving(serving=False)
 
     def _report_certificates(self) -> None:
         for path, reason in self.certificates.made:

@@ -50,6 +50,11 @@ class Callers:
         self._admin_fingerprints = frozenset(admin_fingerprints)
         self._remembered: OrderedDict[bytes, Caller] = OrderedDict()
 
+    def trust_admin(self, fingerprint: str) -> None:
+        """Take this certificate too for an admin's from now on: the old one was renewed."""
+        self._admin_fingerprints |= {fingerprint}
+        self._remembered.clear()
+
     def identify(self, certificate_pem: bytes) -> Caller:
         """The caller that holds this certificate, which the TLS handshake has verified."""
         caller = self._remembered.get(certificate_pem)

@@ -17,6 +17,7 @@ from structlog.typing import FilteringBoundLogger
 from nc import log_events
 from nc.clock import Clock, now_ms
 from nc.domain.state import State
+from nc.replica import Stopping
 from nc.rpc.answers import OK, Answer, Status, answer_to, as_status
 from nc.rpc.callers import Callers, Transport, caller_of
 from nc.rpc.controller import Call
@@ -59,6 +60,12 @@ class Edge:
         self._secrets = secrets
         self._log = log
         self.denied: Counter[str] = Counter()  # calls refused with PERMISSION_DENIED, by method
+        self.calls = 0  # that have come in
+        self._is_closing = False
+
+    def close(self) -> None:
+        """Refuse every call to our own methods from now on; those under way go on."""
+        self._is_closing = True
 
     def unary(self, method: Method) -> "grpc.RpcMethodHandler[bytes, bytes]":
         """The handler of one of our own methods."""
@@ -67,6 +74,8 @@ class Edge:
             call = self._begin(context, method.name)
             context.set_trailing_metadata(((REQUEST_ID_KEY, call.request_id),))
             try:
+                if self._is_closing:
+                    raise Stopping  # noqa: TRY301 - it is answered as any other refusal
                 require(method.permission, call.caller, self._state(), now_ms(self._clock))
                 response = await method.operation(method.parse(data), call)
             except asyncio.CancelledError:
@@ -148,6 +157,7 @@ class Edge:
         await context.abort(status.code, status.message)  # raises
 
     def _begin(self, context: Any, name: str) -> Call:
+        self.calls += 1
         caller = caller_of(context, self._transport, self._callers)
         return Call(caller, name, self._request_id(context), self._clock.monotonic_ns())
 

@@ -1,12 +1,13 @@
 """The standard services beside ours: health, and reflection as old and new clients ask for it."""
 
+import asyncio
 from collections.abc import Iterable, Iterator
 from typing import Any
 
 import grpc
 from google.protobuf import descriptor_pb2, descriptor_pool, message_factory, text_format
 from google.protobuf.descriptor import ServiceDescriptor
-from grpc_health.v1 import health, health_pb2
+from grpc_health.v1 import health_pb2
 from grpc_reflection.v1alpha import reflection, reflection_pb2
 
 HEALTH_SERVICE: Any = health_pb2.DESCRIPTOR.services_by_name["Health"]
@@ -39,7 +40,60 @@ REFLECTION_SERVICES: tuple[Any, ...] = (
 )
 
 
-def health_handlers(servicer: health.aio.HealthServicer) -> dict[str, Any]:
+class Health:
+    """grpc.health.v1: who asks is told, who watches is told of every change.
+
+    gRPC's own servicer holds a lock while it writes, so that one watcher who reads nothing keeps
+    all others from being told, and a stop from ever ending; and it never lets go of a watcher.
+    """
+
+    def __init__(self) -> None:
+        self._statuses: dict[str, int] = {}  # HealthCheckResponse.ServingStatus
+        self._changed = asyncio.Event()  # another one after each change
+        self._is_over = False
+
+    def tell(self, services: Iterable[str], status: int) -> None:
+        """Set the status of these services; once it is over, nothing changes any more."""
+        if self._is_over:
+            return
+        self._statuses.update(dict.fromkeys(services, status))
+        self._changed.set()
+        self._changed = asyncio.Event()
+
+    def end(self) -> None:
+        """NOT_SERVING from now on; whoever watches is told, and let go."""
+        self.tell(self._statuses, health_pb2.HealthCheckResponse.NOT_SERVING)
+        self._is_over = True
+
+    async def Check(  # noqa: N802 - the service's name for it
+        self, request: health_pb2.HealthCheckRequest, context: Any
+    ) -> health_pb2.HealthCheckResponse:
+        """The status of a service."""
+        status = self._statuses.get(request.service)
+        if status is None:
+            await context.abort(grpc.StatusCode.NOT_FOUND, "there is no service of this name here")
+        return health_pb2.HealthCheckResponse(status=status)
+
+    async def Watch(  # noqa: N802 - as above
+        self, request: health_pb2.HealthCheckRequest, context: Any
+    ) -> None:
+        """The status of a service now, and whenever it changes."""
+        told = None
+        while True:
+            changed = self._changed
+            status = self._statuses.get(
+                request.service, health_pb2.HealthCheckResponse.SERVICE_UNKNOWN
+            )
+            if status != told:
+                await context.write(health_pb2.HealthCheckResponse(status=status))
+                told = status
+            elif self._is_over:
+                return
+            else:
+                await changed.wait()
+
+
+def health_handlers(servicer: Health) -> dict[str, Any]:
     """The handlers of grpc.health.v1, by method."""
     return dict(_handlers(HEALTH_SERVICE, servicer))
 

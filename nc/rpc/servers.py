@@ -1,16 +1,18 @@
 """The two gRPC ports: what each serves, how it is secured, how it begins and ends."""
 
 import asyncio
+import contextlib
 from dataclasses import dataclass
 from typing import Any
 
 import grpc
 from google.protobuf.descriptor import ServiceDescriptor
-from grpc_health.v1 import health
 from grpc_health.v1.health_pb2 import HealthCheckResponse
+from structlog.typing import FilteringBoundLogger
 
+from nc import log_events
 from nc.rpc.edge import Edge
-from nc.rpc.introspection import HEALTH_SERVICE, health_handlers, reflection_handlers
+from nc.rpc.introspection import HEALTH_SERVICE, Health, health_handlers, reflection_handlers
 from nc.rpc.methods import BOOTSTRAP_SERVICE, CONTROL_SERVICE, INTERNAL_SERVICE, Method
 
 # The largest request is a list of expiries: 40,000 nodes fit. Everything else is a few bytes.
@@ -24,6 +26,14 @@ MAX_CONCURRENT_CALLS = 8192
 # default end some of them with CANCELLED, which clients do not retry; a fleet that restarts at once
 # is more than that.
 MAX_WAITING_CALLS = 32_768
+
+# How long a port that gRPC has given up may stay closed.
+_LOOK_INTERVAL_S = 0.25
+
+# At a stop: how long no call may have come in for everything to count as answered, and how often
+# that is waited for, so that callers who never pause cannot keep us.
+_QUIET_S = 0.05
+_QUIET_TRIES = 20
 
 _OPTIONS = (
     # Two servers on one port would silently share its calls.
@@ -66,18 +76,29 @@ class Credentials:
     def __init__(self, key_pem: bytes, certificate_pem: bytes, client_ca_pem: bytes | None) -> None:
         self._client_ca_pem = client_ca_pem
         self._configuration = self._configure(key_pem, certificate_pem)
+        self._replacement: Any = None  # not shown yet
 
     def replace(self, key_pem: bytes, certificate_pem: bytes) -> None:
         """Show this certificate from now on."""
-        self._configuration = self._configure(key_pem, certificate_pem)
+        self._configuration = self._replacement = self._configure(key_pem, certificate_pem)
 
     def for_server(self) -> grpc.ServerCredentials:
         """What grpc wants."""
         return grpc.dynamic_ssl_server_credentials(
             self._configuration,
-            lambda: self._configuration,
+            self._take_replacement,
             require_client_authentication=self._client_ca_pem is not None,
         )
+
+    def _take_replacement(self) -> Any:
+        """What handshakes are to use from now on; None as long as nothing changes.
+
+        grpc asks at every handshake, and frees what it had although other threads may be using it
+        (grpc/grpc#36693): were it given the same again each time, a burst of connections would
+        crash the process.
+        """
+        replacement, self._replacement = self._replacement, None
+        return replacement
 
     def _configure(self, key_pem: bytes, certificate_pem: bytes) -> Any:
         return grpc.ssl_server_certificate_configuration(
@@ -108,13 +129,86 @@ CONTROL_SERVICES = (CONTROL_SERVICE, BOOTSTRAP_SERVICE, INTERNAL_SERVICE)
 BOOTSTRAP_SERVICES = (CONTROL_SERVICE, BOOTSTRAP_SERVICE)
 
 
-class GrpcServers:
-    """Both ports, which begin and end together and share one health."""
+class _Listener:
+    """One port that is open, and stays so.
 
-    def __init__(self, methods: dict[str, Method]) -> None:
+    grpc.aio gives a port up for good over a single request whose path is not UTF-8 (grpcio 1.85,
+    `AioServer._server_main_loop`), and anybody can send one. So we look, and open it again.
+
+    Args:
+        port: what is served.
+        handlers: what calls go to.
+        log: where it is said that the port was opened again.
+    """
+
+    def __init__(
+        self, port: Port, handlers: list[grpc.GenericRpcHandler], log: FilteringBoundLogger
+    ) -> None:
+        self._port = port
+        self._handlers = handlers
+        self._log = log
+        self._server, self.number = self._open(port.number)
+        self._keeper: asyncio.Task[None] | None = None
+
+    def _open(self, number: int) -> tuple[grpc.aio.Server, int]:
+        port = self._port
+        server = grpc.aio.server(options=_OPTIONS, maximum_concurrent_rpcs=MAX_CONCURRENT_CALLS)
+        server.add_generic_rpc_handlers(self._handlers)
+        address = f"{port.host}:{number}"
+        try:
+            if port.credentials is None:
+                return server, server.add_insecure_port(address)
+            return server, server.add_secure_port(address, port.credentials.for_server())
+        except RuntimeError as error:
+            raise PortUnavailable(address, "it is in use, or not allowed") from error
+
+    async def start(self) -> None:
+        """Begin to answer."""
+        await self._server.start()
+        self._keeper = asyncio.create_task(self._keep())
+
+    async def stop(self, grace_s: float) -> None:
+        """Refuse new calls, let those under way finish within the grace."""
+        if self._keeper is not None:
+            self._keeper.cancel()
+            await asyncio.wait([self._keeper])
+        await self._server.stop(grace_s)
+
+    async def _keep(self) -> None:
+        while True:
+            try:
+                await self._server.wait_for_termination(_LOOK_INTERVAL_S)
+            except Exception as error:  # noqa: BLE001 - whatever ended it
+                await self._reopen(type(error).__name__)
+
+    async def _reopen(self, reason: str) -> None:
+        for _ in range(2):  # the first may only say once more what ended it
+            with contextlib.suppress(Exception):
+                await self._server.stop(None)
+        try:
+            self._server, _ = self._open(self.number)
+            await self._server.start()
+        except PortUnavailable as error:
+            self._log.critical(log_events.PORT_LOST, message=str(error), reason=reason)
+            await asyncio.sleep(_LOOK_INTERVAL_S)
+        else:
+            self._log.error(log_events.PORT_REOPENED, port=self.number, reason=reason)
+
+
+class GrpcServers:
+    """Both ports, which begin and end together and share one health.
+
+    Args:
+        methods: ours, by their names.
+        log: where what becomes of the ports is said.
+    """
+
+    def __init__(self, methods: dict[str, Method], log: FilteringBoundLogger) -> None:
         self._methods = methods
-        self._health = health.aio.HealthServicer()
-        self._servers: list[grpc.aio.Server] = []
+        self._log = log
+        self._health = Health()
+        self._listeners: list[_Listener] = []
+        self._edges: list[Edge] = []
         self._services = {""}  # whose health is told; "" is the server's as a whole
 
     def listen(self, port: Port) -> int:
@@ -123,36 +217,38 @@ class GrpcServers:
         Raises:
             PortUnavailable: somebody else has it, or it may not be had.
         """
-        server = grpc.aio.server(options=_OPTIONS, maximum_concurrent_rpcs=MAX_CONCURRENT_CALLS)
-        server.add_generic_rpc_handlers(self._handlers(port))
-        address = f"{port.host}:{port.number}"
-        try:
-            if port.credentials is None:
-                number = server.add_insecure_port(address)
-            else:
-                number = server.add_secure_port(address, port.credentials.for_server())
-        except RuntimeError as error:
-            raise PortUnavailable(address, "it is in use, or not allowed") from error
-        self._servers.append(server)
+        listener = _Listener(port, self._handlers(port), self._log)
+        self._listeners.append(listener)
+        self._edges.append(port.edge)
         self._services.update(service.full_name for service in port.services)
-        return number
+        return listener.number
 
     async def start(self) -> None:
         """Begin to answer on every port."""
-        await self.set_serving(serving=True)
-        for server in self._servers:
-            await server.start()
+        self.set_serving(serving=True)
+        for listener in self._listeners:
+            await listener.start()
 
-    async def set_serving(self, *, serving: bool) -> None:
+    def set_serving(self, *, serving: bool) -> None:
         """Tell whoever asks for our health."""
         status = HealthCheckResponse.SERVING if serving else HealthCheckResponse.NOT_SERVING
-        for service in self._services:
-            await self._health.set(service, status)
+        self._health.tell(self._services, status)
 
     async def stop(self, grace_s: float) -> None:
         """Say NOT_SERVING, refuse new calls, let those under way finish within the grace."""
-        await self._health.enter_graceful_shutdown()
-        await asyncio.gather(*(server.stop(grace_s) for server in self._servers))
+        self._health.end()
+        for edge in self._edges:
+            edge.close()
+        await self._quiet()
+        await asyncio.gather(*(listener.stop(grace_s) for listener in self._listeners))
+
+    async def _quiet(self) -> None:
+        """Let what has arrived be answered: gRPC would cancel what it has not yet handed to us."""
+        for _ in range(_QUIET_TRIES):
+            seen = [edge.calls for edge in self._edges]
+            await asyncio.sleep(_QUIET_S)
+            if seen == [edge.calls for edge in self._edges]:
+                return
 
     def _handlers(self, port: Port) -> list[grpc.GenericRpcHandler]:
         by_service: dict[str, dict[str, Any]] = {

@@ -17,7 +17,7 @@ from google.protobuf.message import Message
 
 from nc.pb import network_controller_pb2 as pb
 from nc.pb import sensor_pb2
-from tests.crash.server_process import CHANNEL_OPTIONS, PATIENCE_S, ServerProcess
+from server_process import CHANNEL_OPTIONS, PATIENCE_S, ServerProcess
 
 IN_FLIGHT = 500
 BOOTSTRAP_CHANNELS = 4

@@ -54,7 +54,7 @@ class History:
     starts: list[int] = field(default_factory=list)  # sequence numbers
     stops: list[int] = field(default_factory=list)
     entries: dict[str, list[Entry]] = field(default_factory=lambda: defaultdict(list))
-    by_node_at_start: list[dict[str, str]] = field(default_factory=list)
+    bindings: list[dict[str, str]] = field(default_factory=list)  # by_node after each event
 
     def events_of(self, request_id: str) -> list[Event]:
         """What one request led to: one entry's events, or none."""
@@ -74,12 +74,12 @@ class History:
             kind = event.WhichOneof("kind")
             assert kind is not None, event
             getattr(self, f"_{kind}")(getattr(event, kind))
+            self.bindings.append(dict(self.by_node))
         last = entry.events[-1].WhichOneof("kind")
         assert last == LAST_EVENT.get(entry.method, last), entry
         if entry.method == "start":
             assert entry.events[0].HasField("replica_started"), entry
             assert not self.links, f"not idle after the start at {self.starts[-1]}: {self.links}"
-            self.by_node_at_start.append(dict(self.by_node))
         self.entries[entry.request_id].append(entry)
 
     def _replica_started(self, event: pb.ReplicaStarted) -> None:
@@ -135,7 +135,9 @@ class History:
     def _address_bound(self, event: pb.AddressBound) -> None:
         assert event.node_id in self.nodes, event
         assert event.node_id not in self.by_node, event
-        assert event.address not in self.by_address, f"{event} is {self.by_address[event.address]}'s"
+        assert event.address not in self.by_address, (
+            f"{event} is {self.by_address[event.address]}'s"
+        )
         self.by_node[event.node_id] = event.address
         self.by_address[event.address] = event.node_id
 

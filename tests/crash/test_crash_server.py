@@ -20,7 +20,7 @@ from nc.domain.state import State
 from nc.secrets import TokenIds
 from tests.crash.crash_load import Ledger, Load, states_of
 from tests.crash.history import History, read_history
-from tests.crash.server_process import ServerProcess
+from server_process import ServerProcess
 
 # Each folder sees as many kills as it has numbers: acknowledged answers before the kill.
 KILLS_AFTER = (

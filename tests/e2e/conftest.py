@@ -5,8 +5,8 @@ used by any test that puts this folder on its path).
 """
 
 import sys
-from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -14,10 +14,8 @@ import pytest
 sys.path.insert(0, str(Path(__file__).parent))
 
 from contract_peer import ContractClient, generate
-from deployment import Deployment
+from deployment import Deploy, Deployment
 from server_process import ServerProcess
-
-Deploy = Callable[..., AbstractContextManager[Deployment]]
 
 
 @pytest.fixture(scope="session")
@@ -36,9 +34,20 @@ def deployment(
         yield Deployment(server, contract_client)
 
 
+@pytest.fixture(scope="session")
+def plaintext_deployment(
+    tmp_path_factory: pytest.TempPathFactory, contract_client: ContractClient
+) -> Iterator[Deployment]:
+    """A server without TLS for every test that only adds to it."""
+    data_dir = tmp_path_factory.mktemp("plaintext") / "data"
+    with ServerProcess(data_dir, "--plaintext") as server:
+        pki = data_dir / "pki" / "grpc"
+        yield Deployment(server, contract_client, plaintext=True, grpc_pki=pki)
+
+
 @pytest.fixture
 def deploy(tmp_path: Path, contract_client: ContractClient) -> Deploy:
-    """Start servers of one's own: `with deploy("--plaintext") as deployment`.
+    """Servers of one's own, started by a `with`, with the options given.
 
     All of one test share a data folder, so that a second one after the first is a restart.
     """

@@ -1,7 +1,7 @@
 """A LiteKube client in its own process, made from its own .proto files; it never sees our code.
 
-Usage: contract_client.py FOLDER, where the generated modules are. One JSON object a line comes in on
-stdin, one or more with the same `id` go out on stdout. `op` is one of
+Usage: contract_client.py FOLDER, where the generated modules are. One JSON object a line comes in
+on stdin, one or more with the same `id` go out on stdout. `op` is one of
 
 call     one unary call: target, tls, channel, method, request (or raw, base64), wide, metadata
 watch    grpc.health.v1 Watch: a line for each status, and one when it ends
@@ -37,7 +37,7 @@ class ContractClient:
         contract = importlib.import_module("contract_pb2").DESCRIPTOR
         sensor = importlib.import_module("sensor_pb2").DESCRIPTOR
         self._wide = importlib.import_module("wide_pb2").GetBootStrapTokenRequest
-        self._methods = {
+        self._methods: dict[str, Any] = {
             f"/{service.full_name}/{method.name}": method
             for file in (contract, sensor, health_pb2.DESCRIPTOR)
             for service in file.services_by_name.values()
@@ -48,7 +48,9 @@ class ContractClient:
 
     def run(self) -> None:
         """Until stdin ends."""
-        self._emit({"id": 0, "foreign_modules": [m for m in ("nc", "eventlog") if m in sys.modules]})
+        self._emit(
+            {"id": 0, "foreign_modules": [m for m in ("nc", "eventlog") if m in sys.modules]}
+        )
         for line in sys.stdin:
             order = json.loads(line)
             operation = {"call": self._call, "watch": self._watch, "reflect": self._reflect}

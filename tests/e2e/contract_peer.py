@@ -153,13 +153,14 @@ class Caller:
         """Call and wait for the answer; the options are those of `begin`."""
         return self.client.answer(self.begin(method, request, **options))
 
-    def expire(self, *expiries: tuple[str, int]) -> Answer:
+    def expire(self, *expiries: tuple[str, int], **options: Any) -> Answer:
         """UpdateSensorExpireTime of a list of node tokens and Unix seconds."""
         sensors = [
             {"deviceToken": base64.b64encode(token.encode()).decode(), "expireTime": seconds}
             for token, seconds in expiries
         ]
-        return self.call("UpdateSensorExpireTime", {"sensorExpire": sensors}, service=INTERNAL)
+        request = {"sensorExpire": sensors}
+        return self.call("UpdateSensorExpireTime", request, service=INTERNAL, **options)
 
     def watch_health(self, service: str = "") -> int:
         """Begin grpc.health.v1 Watch."""

@@ -160,7 +160,7 @@ class ServerProcess:
         def is_wanted(line: str) -> bool:
             if not line.startswith("{"):
                 return False
-            found = json.loads(line)
+            found: dict[str, Any] = json.loads(line)
             return found["event"] == event and fields.items() <= found.items()
 
         line: dict[str, Any] = json.loads(self.stderr.wait_for(is_wanted, START_TIMEOUT_S))
@@ -173,9 +173,9 @@ class ServerProcess:
 
 def read_events(data_dir: Path, after: int = 0) -> list[dict[str, Any]]:
     """The event log of a data folder, as `network-controller log show` tells it."""
+    options = ("--data-dir", str(data_dir), "--after", str(after), "--output", "json")
     shown = subprocess.run(
-        [str(PROGRAM), *("log", "show", "--output", "json"), "--after", str(after)]
-        + ["--data-dir", str(data_dir)],
+        [str(PROGRAM), "log", "show", *options],
         capture_output=True,
         text=True,
         check=True,

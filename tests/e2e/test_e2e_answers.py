@@ -152,4 +152,3 @@ def test_answers_do_not_depend_on_the_port(deployment: Deployment) -> None:
         for node in nodes
     ]
     assert alike[1:] == alike[:-1]
-

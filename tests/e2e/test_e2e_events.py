@@ -1,82 +1,137 @@
 """What each call leaves in the event log: exactly the table's events, under the caller's id."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass, field
 from typing import Any
 
 import pytest
-from contract_peer import BOOTSTRAP, INTERNAL, Caller
+from contract_peer import BOOTSTRAP, Answer
 from cryptography import x509
-from deployment import Deployment
+from deployment import Deployment, Node
+
+AT_S = 2_000_000_000
 
 
-@dataclass
 class Story:
-    """Calls that were made under ids of our own, and what the log says of each id."""
+    """The life of two nodes and everything that goes wrong on the way, each call under its id."""
 
-    deployment: Deployment
-    events: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
-    returned: dict[str, str] = field(default_factory=dict)
-    responses: dict[str, dict[str, Any]] = field(default_factory=dict)
-    serials: dict[str, set[str]] = field(default_factory=dict)
+    def __init__(self, deployment: Deployment) -> None:
+        admin, newcomer = deployment.admin, deployment.newcomer
+        after = deployment.server.events()[-1]["seq"]
+        self.returned: dict[str, str] = {}
 
-    def tell(self, caller: Caller, request_id: str, method: str, **rest: Any) -> dict[str, Any]:
-        """Call under an id."""
-        metadata = {"x-request-id": request_id} if not request_id.startswith("made:") else {}
-        answer = caller.call(method, metadata=metadata, **rest)
-        self.responses[request_id] = answer.response
-        self.returned[request_id] = answer.metadata["x-request-id"]
-        return answer.response
+        def call(request_id: str, *args: Any, by: Any = admin, **options: Any) -> Answer:
+            answer: Answer = by.call(*args, metadata={"x-request-id": request_id}, **options)
+            self.returned[request_id] = answer.metadata["x-request-id"]
+            return answer
+
+        issued = call("issue", "GetBootStrapToken", {"expireTime": 5}).response["bootStrapToken"]
+        deployment.secrets.append(issued)
+        token = {"bootStrapToken": issued}
+        joined = call("join", "GetToken", token, by=newcomer, service=BOOTSTRAP)
+        again = call("join-by-admin", "GetToken", token)
+        self.nodes = [deployment.node(issued, answer) for answer in (joined, again)]
+        first, second = (node.token for node in self.nodes)
+        self.unnamed = newcomer.call("GetToken", token).metadata["x-request-id"]
+        call("hello", "HelloWorld", {"hello_text": "x"})
+        call("health", "HealthCheck")
+        for method in ("CheckConnState", "GetRegistedIp"):
+            call(f"ask-{method}", method, {"token": first}, by=self.nodes[0].caller)
+        call("too-long", "GetBootStrapToken", {"expireTime": 5_256_001})
+        call("wrong-token", "GetToken", {"bootStrapToken": "0" * 16}, by=newcomer)
+        expire = {"metadata": {"x-request-id": "expire"}}
+        self.returned["expire"] = admin.expire(
+            (first, AT_S), (second, AT_S + 1), **expire
+        ).metadata["x-request-id"]
+        admin.expire((first, AT_S), metadata={"x-request-id": "expire-alike"})
+        admin.expire((first, 1), ("0" * 16, 1), metadata={"x-request-id": "expire-unknown"})
+        call("denied", "UnRegister", {"token": first}, by=self.nodes[1].caller)
+        call("leave-admin", "UnRegister", {"token": first})
+        call("leave-itself", "UnRegister", {"token": second}, by=self.nodes[1].caller)
+        call("leave-twice", "UnRegister", {"token": first})
+        self.all_events = deployment.server.events()
+        self.events: dict[str, list[dict[str, Any]]] = {}
+        for event in self.all_events:
+            if event["seq"] > after:
+                self.events.setdefault(event["request_id"], []).append(event)
 
 
 @pytest.fixture(scope="module")
 def story(deployment: Deployment) -> Story:
-    """The life of one node, and everything that goes wrong on the way."""
-    told = Story(deployment)
-    admin, newcomer = deployment.admin, deployment.newcomer
-    with _recording(told):
-        issued = told.tell(admin, "issue", "GetBootStrapToken", request={"expireTime": 5})
-        token = {"bootStrapToken": issued["bootStrapToken"]}
-        deployment.secrets.append(issued["bootStrapToken"])
-        joined = told.tell(newcomer, "join", "GetToken", service=BOOTSTRAP, request=token)
-        again = told.tell(admin, "join-by-admin", "GetToken", request=token)
-        told.tell(newcomer, "made:join", "GetToken", request=token)
-        for name, response in (("join", joined), ("join-by-admin", again)):
-            node = deployment.node(token["bootStrapToken"], _answer(response))
-            told.serials[name] = {
-                f"{x509.load_pem_x509_certificate(pem.encode()).serial_number:x}"
-                for pem in (node.grpc_tls.certificate, node.network_tls.certificate)
-                if pem
-            }
-        node_token = {"token": joined["token"]}
-        told.tell(admin, "ask", "CheckConnState", request=node_token)
-        told.tell(admin, "ask-ip", "GetRegistedIp", request=node_token)
-        told.tell(admin, "hello", "HelloWorld", request={"hello_text": "x"})
-        told.tell(admin, "health", "HealthCheck")
-        told.tell(admin, "too-long", "GetBootStrapToken", request={"expireTime": 5_256_001})
-        told.tell(newcomer, "wrong-token", "GetToken", request={"bootStrapToken": "0" * 16})
-        told.tell(admin, "expire", **_expiry(joined["token"], again["token"], at_s=2_000_000_000))
-        told.tell(admin, "expire-again", **_expiry(joined["token"], at_s=2_000_000_000))
-        told.tell(admin, "expire-unknown", **_expiry(joined["token"], "0" * 16, at_s=1))
-        told.tell(admin, "leave", "UnRegister", request=node_token)
-        told.tell(admin, "leave-twice", "UnRegister", request=node_token)
-    return told
+    """Told once for the whole module."""
+    return Story(deployment)
 
 
-@contextmanager
-def _recording(told: Story) -> Iterator[None]:
-    """Sort what the log gained meanwhile by request id."""
-    after = told.deployment.server.events()[-1]["seq"]
-    yield
-    for event in told.deployment.server.events(after):
-        told.events.setdefault(event["request_id"], []).append(event)
-
-
-def _expiry(*tokens: str, at_s: int) -> dict[str, Any]:
-    sensors = [{"deviceToken": _base64(token), "expireTime": at_s} for token in tokens]
-    return {
-        "method": "UpdateSensorExpireTime",
-        "service": INTERNAL,
-        "request": {"sensorExpire": sensors},
+def test_each_call_appends_exactly_its_events(story: Story) -> None:
+    """The table's third column, and nothing for questions, mistakes and what is denied."""
+    types = {request_id: [e["type"] for e in events] for request_id, events in story.events.items()}
+    assert types == {
+        "issue": ["TokenIssued"],
+        "join": ["NodeRegistered"],
+        "join-by-admin": ["NodeRegistered"],
+        story.unnamed: ["NodeRegistered"],
+        "expire": ["ExpiryChanged", "ExpiryChanged"],
+        "leave-admin": ["Unregistered"],
+        "leave-itself": ["Unregistered"],
     }
+
+
+def test_sequence_numbers_have_no_gap(story: Story) -> None:
+    """Every event is numbered, from 1, one by one; the first says that the server started."""
+    assert [e["seq"] for e in story.all_events] == list(range(1, len(story.all_events) + 1))
+    assert story.all_events[0]["type"] == "ReplicaStarted"
+    assert story.all_events[0]["network_address"] == "10.1.1.1/24"
+
+
+def test_a_request_id_comes_back_and_is_kept(story: Story) -> None:
+    """Whoever names its request gets the name back, success or not; others get a made one."""
+    assert len(story.returned) == 14
+    assert all(sent == returned for sent, returned in story.returned.items())
+    assert len(story.unnamed) == 20
+
+
+def test_the_log_names_who_did_it(story: Story) -> None:
+    """The admin's and a node's certificate by CN and serial, a newcomer by its token's id."""
+    token_id = story.events["issue"][0]["token_id"]
+    (admin,) = {story.events[name][0]["actor"] for name in ("issue", "join-by-admin", "expire")}
+    assert admin.startswith("certificate:admin:")
+    assert story.events["join"][0]["actor"] == f"bootstrap:{token_id}"
+    second = story.events["join-by-admin"][0]["node_id"]
+    serial = _serials(story.nodes[1])["grpc"]
+    assert story.events["leave-itself"][0]["actor"] == f"certificate:{second}:{serial}"
+    methods = {name: story.events[name][0]["method"] for name in ("issue", "join", "leave-admin")}
+    assert methods == {
+        "issue": "GetBootStrapToken",
+        "join": "GetToken",
+        "leave-admin": "UnRegister",
+    }
+
+
+def test_a_registration_records_its_certificates(story: Story) -> None:
+    """NodeRegistered: serial and end of both certificates, and the ids that stand for tokens."""
+    for name, node in zip(("join", "join-by-admin"), story.nodes, strict=True):
+        event = story.events[name][0]
+        assert event["token_id"] == story.events["issue"][0]["token_id"]
+        assert {c["authority"]: c["serial"] for c in event["certificates"]} == _serials(node)
+        for certificate, pem in zip(event["certificates"], _certificates(node), strict=True):
+            assert certificate["not_after_ms"] == pem.not_valid_after_utc.timestamp() * 1000
+        assert {pem.subject.rfc4514_string() for pem in _certificates(node)} == {
+            f"CN={event['node_id']},O=lknm:register"
+        }
+
+
+def test_an_expiry_is_recorded_for_each_node(story: Story) -> None:
+    """ExpiryChanged for each of the list, in milliseconds."""
+    ids = [story.events[name][0]["node_id"] for name in ("join", "join-by-admin")]
+    assert [(e["node_id"], e["expires_at_ms"]) for e in story.events["expire"]] == [
+        (ids[0], AT_S * 1000),
+        (ids[1], (AT_S + 1) * 1000),
+    ]
+
+
+def _certificates(node: Node) -> list[x509.Certificate]:
+    pems = (node.grpc_tls.certificate, node.network_tls.certificate)
+    return [x509.load_pem_x509_certificate(pem.encode()) for pem in pems if pem]
+
+
+def _serials(node: Node) -> dict[str, str]:
+    grpc, network = _certificates(node)
+    return {"grpc": f"{grpc.serial_number:x}", "network": f"{network.serial_number:x}"}

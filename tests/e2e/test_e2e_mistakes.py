@@ -1,4 +1,4 @@
-"""Every mistake of the contract's table of calls, through the ports: code, sentence, nothing else."""
+"""Every mistake of the contract's table of calls: its code, one sentence, and nothing else."""
 
 import base64
 
@@ -20,7 +20,7 @@ MALFORMED = (
     "f" * 100_000,
     "reserverd",
 )
-QUESTIONS = {
+QUESTIONS: dict[str, dict[str, object]] = {
     "CheckConnState": {"connState": -1, "bindIp": ""},
     "GetRegistedIp": {"ip": ""},
     "UnRegister": {"result": False},

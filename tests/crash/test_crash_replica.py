@@ -1,0 +1,102 @@
+"""A replica is killed while nodes come and go and take each other's addresses.
+
+Invariants, checked over the log that each kill leaves:
+
+    1. what was acknowledged is there, event for event, once
+    2. what was refused left nothing
+    3. what a query saw is there, and was so
+    4. the laws of `history`, above all: no two nodes hold one address, and after a start nobody
+       has a link
+    5. bindings outlive the kill: the next process starts with those that the log shows
+"""
+
+import json
+import random
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+from server_process import PATIENCE_S
+
+from nc.domain.events import pb
+from tests.crash.history import History, read_history
+
+DRIVER = Path(__file__).with_name("replica_driver.py")
+ADDRESSES = {f"10.1.1.{host}" for host in range(3, 15, 2)}
+KILLS = 8  # a folder
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_addresses_survive_every_kill(seed: int, data_dir: Path) -> None:
+    """Acknowledged bindings outlive kill -9, and no address ever has two holders."""
+    _survive(data_dir, seed, KILLS, 400)
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("seed", range(100, 110))
+def test_addresses_survive_many_kills(seed: int, data_dir: Path) -> None:
+    """As above, over many more kills, later ones among them."""
+    _survive(data_dir, seed, 30, 4000)
+
+
+def _survive(folder: Path, seed: int, kills: int, most_lines: int) -> None:
+    rng = random.Random(seed)  # noqa: S311 - a test's choices
+    said: list[dict[str, Any]] = []
+    for _ in range(kills):
+        # Line 1 answers the start; small numbers are as likely as large ones.
+        said += _drive(folder, seed, int(most_lines ** rng.random()) + 1)
+        history = _check(folder, said)
+    reasons = {line["why"] for line in said if "refused" in line}
+    assert reasons <= {
+        "AddressPoolExhausted",  # all six are in use
+        "LinkSuperseded",  # another caller was first
+        "IllegalTransition",
+        "NodeUnknown",
+    }
+    released = [
+        event.address_released.reason
+        for entries in history.entries.values()
+        for entry in entries
+        for event in entry.events
+        if event.HasField("address_released")
+    ]
+    assert pb.ADDRESS_RELEASE_REASON_RECLAIMED in released, "the pool was never used up"
+
+
+def _drive(folder: Path, seed: int, lines: int) -> list[dict[str, Any]]:
+    """Run the driver until it has said so many lines, kill it, and hear the rest."""
+    with subprocess.Popen(
+        [sys.executable, str(DRIVER), str(folder), str(seed)], stdout=subprocess.PIPE
+    ) as process:
+        assert process.stdout is not None
+        try:
+            said = [process.stdout.readline() for _ in range(lines)]
+        finally:
+            process.kill()
+        said += process.stdout.readlines()
+        process.wait(PATIENCE_S)
+    assert all(line.endswith(b"}\n") for line in said), said[-1]
+    return [json.loads(line) for line in said]
+
+
+def _check(folder: Path, said: list[dict[str, Any]]) -> History:
+    history, _ = read_history(folder)
+    assert history.stops == []
+    assert set(history.by_address) <= ADDRESSES
+    for line in said:
+        match line:
+            case {"done": request_id, "events": events}:
+                found = [e.SerializeToString().hex() for e in history.events_of(request_id)]
+                assert found == events, request_id
+            case {"refused": request_id}:
+                assert history.events_of(request_id) == []
+            case {"ready": seq, "bound": bound, "idle": idle}:
+                assert idle
+                assert bound == history.bindings[seq - 1]
+            case {"saw": seq, "bound": bound}:
+                assert bound == history.bindings[seq - 1]
+    for start in history.starts[1:]:
+        assert history.bindings[start - 1] == history.bindings[start - 2]
+    return history

@@ -1,0 +1,41 @@
+"""Two servers for all of these tests, one with TLS and one in plain text, and a watch over both."""
+
+import shutil
+from collections.abc import Iterator
+
+import pytest
+
+from server_process import ServerProcess
+from tests.fuzz.watch import Watched
+
+
+@pytest.fixture(scope="session")
+def secure_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServerProcess]:
+    """A server as it is meant to run."""
+    folder = tmp_path_factory.mktemp("secure")
+    with ServerProcess(folder / "data") as server:
+        yield server
+    shutil.rmtree(folder)
+
+
+@pytest.fixture(scope="session")
+def plain_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServerProcess]:
+    """A server without TLS, where everybody may do everything."""
+    folder = tmp_path_factory.mktemp("plain")
+    with ServerProcess(folder / "data", "--plaintext") as server:
+        yield server
+    shutil.rmtree(folder)
+
+
+@pytest.fixture
+def secure(secure_server: ServerProcess) -> Iterator[Watched]:
+    """The server with TLS; at the end of the test it is seen to be unharmed."""
+    with Watched(secure_server, plaintext=False) as watched:
+        yield watched
+
+
+@pytest.fixture
+def plain(plain_server: ServerProcess) -> Iterator[Watched]:
+    """The server without TLS; at the end of the test it is seen to be unharmed."""
+    with Watched(plain_server, plaintext=True) as watched:
+        yield watched

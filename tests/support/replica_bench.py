@@ -1,0 +1,130 @@
+"""A replica on a bench: the test decides what time it is, and when an append gets through."""
+
+import asyncio
+from collections import deque
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
+from contextlib import asynccontextmanager
+from functools import wraps
+from typing import Any, ParamSpec
+
+from eventlog import EventLog, MemoryLog
+from nc.domain.decide import Command
+from nc.domain.events import Batch, Entry, Event
+from nc.domain.state import State
+from nc.projections import evolve
+from nc.replica import MAX_WAITING_COMMANDS, Origin, Replica
+
+P = ParamSpec("P")
+
+TIMEOUT_S = 10  # for what happens at once unless it is broken
+TURNS = 30  # of the event loop: more than any task here takes to come to rest
+
+ORIGIN = Origin("system", "test", "request")
+
+
+def on_a_loop(test: Callable[P, Coroutine[Any, Any, None]]) -> Callable[P, None]:
+    """Run an async test on an event loop of its own."""
+
+    @wraps(test)
+    def run(*args: P.args, **kwargs: P.kwargs) -> None:
+        asyncio.run(asyncio.wait_for(test(*args, **kwargs), TIMEOUT_S))
+
+    return run
+
+
+async def settle() -> None:
+    """Let every task go on until it waits for something that the test holds."""
+    for _ in range(TURNS):
+        await asyncio.sleep(0)
+
+
+class HandClock:
+    """Stands still unless it is moved."""
+
+    def __init__(self) -> None:
+        self.ns = 1_800_000_000_000_000_000
+
+    def now_ns(self) -> int:
+        """Unix time in nanoseconds."""
+        return self.ns
+
+    def monotonic_ns(self) -> int:
+        """Nanoseconds; as far as the test is concerned, it never goes back."""
+        return self.ns
+
+
+class Gate:
+    """Where a replica's appends pass; while it is held, each waits until it is let through."""
+
+    def __init__(self, *, held: bool = False) -> None:
+        self.held = held
+        self.waiting: deque[asyncio.Future[None]] = deque()
+        self.passed = 0
+
+    async def __call__(self, append: Callable[[], int]) -> int:
+        """Take the place of the thread in which a replica appends."""
+        if self.held:
+            self.waiting.append(asyncio.get_running_loop().create_future())
+            await self.waiting[-1]
+        self.passed += 1
+        return append()
+
+    async def let_one_through(self) -> None:
+        """The append that waits longest happens."""
+        self.waiting.popleft().set_result(None)
+        await settle()
+
+    async def open(self) -> None:
+        """All appends happen, from now on without waiting."""
+        self.held = False
+        while self.waiting:
+            await self.let_one_through()
+
+
+@asynccontextmanager
+async def running(
+    log: EventLog,
+    gate: Callable[[Callable[[], int]], Awaitable[int]] | None = None,
+    clock: HandClock | None = None,
+    max_waiting_commands: int = MAX_WAITING_COMMANDS,
+) -> AsyncIterator[Replica]:
+    """A replica that has started, and is stopped at the end."""
+    replica = Replica(
+        log,
+        clock or HandClock(),
+        off_loop=gate or Gate(),
+        max_waiting_commands=max_waiting_commands,
+    )
+    replica.start()
+    yield replica
+    await replica.stop()
+
+
+def submit(
+    replica: Replica, *commands: Command, origin: Origin = ORIGIN
+) -> list["asyncio.Task[list[Event]]"]:
+    """Start to submit each of the commands; they wait in this order."""
+    return [asyncio.create_task(replica.submit(command, origin)) for command in commands]
+
+
+async def outcomes(tasks: list["asyncio.Task[list[Event]]"]) -> list[type[BaseException] | int]:
+    """What became of the commands: the kind of the error, or how many events there were."""
+    results = await asyncio.gather(*tasks, return_exceptions=True)
+    return [type(r) if isinstance(r, BaseException) else len(r) for r in results]
+
+
+def batches(log: MemoryLog) -> list[list[Entry]]:
+    """The entries of each of the log's records, whose count of events is as it says."""
+    found = []
+    for record in log.read():
+        entries = list(Batch.FromString(record.payload).entries)
+        assert record.count == sum(len(entry.events) for entry in entries)
+        found.append(entries)
+    return found
+
+
+def replayed(log: MemoryLog) -> State:
+    """What the log amounts to."""
+    return evolve(
+        State(), (event for entries in batches(log) for entry in entries for event in entry.events)
+    )

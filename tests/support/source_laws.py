@@ -1,0 +1,178 @@
+"""Laws about source code, each a function from a file's text to what breaks the law in it.
+
+They read the syntax tree alone: aliases are followed, strings and comments say nothing.
+"""
+
+import ast
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import PurePosixPath
+
+PURE_MODULES = (
+    "collections",
+    "dataclasses",
+    "datetime",
+    "enum",
+    "functools",
+    "heapq",
+    "ipaddress",
+    "itertools",
+    "typing",
+    "google.protobuf",
+    "rpds",
+    "transitions",
+    "nc.pb",
+    "nc.domain",
+)
+IMPURE_BUILTINS = {"__import__", "breakpoint", "eval", "exec", "input", "open", "print"}
+
+# Where it would be read what time it is, or something that nobody can foresee.
+CLOCKS_AND_DICE = (
+    *(f"time.{name}" for name in ("time", "monotonic", "perf_counter", "clock_gettime")),
+    *(f"time.{name}_ns" for name in ("time", "monotonic", "perf_counter", "clock_gettime")),
+    *(f"time.{name}" for name in ("gmtime", "localtime", "ctime", "strftime")),
+    *(f"datetime.datetime.{name}" for name in ("now", "utcnow", "today")),
+    "datetime.date.today",
+    "os.urandom",
+    "os.getrandom",
+    "cryptography.x509.random_serial_number",
+    "random",
+    "secrets",
+    "uuid",
+)
+
+
+@dataclass(frozen=True)
+class Source:
+    """One file: where it lies in the repository, and its text."""
+
+    path: str
+    text: str
+
+    @cached_property
+    def tree(self) -> ast.Module:
+        """Its syntax."""
+        return ast.parse(self.text, self.path)
+
+    def lies_in(self, *places: str) -> bool:
+        """Whether it is one of these files, or in one of these folders."""
+        return any(PurePosixPath(self.path).is_relative_to(place) for place in places)
+
+    def imports(self) -> Iterator[tuple[int, str, str]]:
+        """Each name that is imported, wherever: the line, its own name here, and its full name."""
+        package = PurePosixPath(self.path).parent.parts
+        for node in ast.walk(self.tree):
+            if isinstance(node, ast.Import):
+                for alias in node.names:
+                    yield node.lineno, alias.asname or alias.name, alias.name
+            elif isinstance(node, ast.ImportFrom):
+                above = package[: len(package) - node.level + 1] if node.level else ()
+                module = ".".join([*above, *([node.module] if node.module else [])])
+                for alias in node.names:
+                    yield node.lineno, alias.asname or alias.name, f"{module}.{alias.name}"
+
+    def uses(self) -> Iterator[tuple[ast.expr, str]]:
+        """Each expression that stands for something imported, with its full name."""
+        known = {}
+        for _, here, full in self.imports():
+            bound = here.partition(".")[0]  # `import a.b` binds a
+            known[bound] = full if bound == here else bound
+        for node in ast.walk(self.tree):
+            if isinstance(node, ast.Name | ast.Attribute):
+                first, *rest = _dotted(node).split(".")
+                if first in known:
+                    yield node, ".".join([known[first], *rest])
+
+
+def _dotted(node: ast.expr) -> str:
+    """`a.b.c` as it is written; what is not a chain of names begins with `?`."""
+    if isinstance(node, ast.Name):
+        return node.id
+    if isinstance(node, ast.Attribute):
+        return f"{_dotted(node.value)}.{node.attr}"
+    return "?"
+
+
+def _is_in(name: str, modules: tuple[str, ...]) -> bool:
+    return any(name == module or name.startswith(f"{module}.") for module in modules)
+
+
+def log_knows_no_network_controller(source: Source) -> list[str]:
+    """`eventlog` never imports `nc`: it could be used by another project."""
+    if not source.lies_in("eventlog"):
+        return []
+    return [f"{source.path}:{n} {full}" for n, _, full in source.imports() if _is_in(full, ("nc",))]
+
+
+def decisions_and_folds_are_pure(source: Source) -> list[str]:
+    """`nc/domain` and `nc/projections` neither import nor call anything that could do I/O."""
+    if not source.lies_in("nc/domain", "nc/projections"):
+        return []
+    folds = ("nc.projections",) if source.lies_in("nc/projections") else ()
+    allowed = (*PURE_MODULES, *folds)
+    found = [
+        f"{source.path}:{line} {full}"
+        for line, _, full in source.imports()
+        if not _is_in(full, allowed)
+    ]
+    return found + [
+        f"{source.path}:{node.lineno} {node.id}"
+        for node in ast.walk(source.tree)
+        if isinstance(node, ast.Name) and node.id in IMPURE_BUILTINS
+    ]
+
+
+def only_the_edge_knows_grpc(source: Source) -> list[str]:
+    """Only `nc/rpc` imports gRPC, and so only it knows servers and status codes."""
+    if source.lies_in("nc/rpc"):
+        return []
+    return [
+        f"{source.path}:{line} {full}"
+        for line, _, full in source.imports()
+        if full.partition(".")[0] == "grpc" or full.startswith("grpc_")
+    ]
+
+
+def only_the_replica_appends(source: Source) -> list[str]:
+    """Only `nc/replica.py` calls `EventLog.append`.
+
+    An append is told by what it is called on, which has `log` in its name, or by what it is given:
+    a list's takes one argument, a log's three.
+    """
+    return [] if source.lies_in("nc/replica.py") else appends(source)
+
+
+def appends(source: Source) -> list[str]:
+    """Where something is appended to an event log."""
+    of_three = {
+        node.func
+        for node in ast.walk(source.tree)
+        if isinstance(node, ast.Call) and len(node.args) + len(node.keywords) >= 3
+    }
+    return [
+        f"{source.path}:{node.lineno} {_dotted(node)}"
+        for node in ast.walk(source.tree)
+        if isinstance(node, ast.Attribute)
+        and node.attr == "append"
+        and (node in of_three or "log" in _dotted(node.value).rpartition(".")[2].lower())
+    ]
+
+
+def time_and_chance_come_in_at_the_top(source: Source) -> list[str]:
+    """Only `nc/clock.py` and `nc/secrets.py` ask for the time or for random values.
+
+    `eventlog`, which cannot use those, does so in the default arguments of its door.
+    """
+    if source.lies_in("nc/clock.py", "nc/secrets.py"):
+        return []
+    allowed: set[ast.AST] = set()
+    if source.lies_in("eventlog/__init__.py"):
+        functions = (node for node in ast.walk(source.tree) if isinstance(node, ast.FunctionDef))
+        defaults = (d for f in functions for d in (*f.args.defaults, *f.args.kw_defaults) if d)
+        allowed = {node for default in defaults for node in ast.walk(default)}
+    return [
+        f"{source.path}:{node.lineno} {full}"
+        for node, full in source.uses()
+        if _is_in(full, CLOCKS_AND_DICE) and node not in allowed
+    ]
