@@ -22,15 +22,33 @@ DEFAULT_LINK_PORT = 6441
 DEFAULT_MTU = 1400
 
 
-def _no_switch(value: object) -> object:
-    if isinstance(value, bool):  # Python would count with it
-        raise ValueError("input should be a number, not true or false")  # noqa: TRY004 - pydantic's
-    return value
+def _whole_number(low: int, high: int, what: str) -> BeforeValidator:
+    def check(value: object) -> int:
+        text = "" if isinstance(value, bool) else str(value)  # Python would count with true
+        if text.isascii() and text.isdecimal() and low <= int(text) <= high:
+            return int(text)
+        raise ValueError(f"expected {what}, {low} to {high}")
+
+    return BeforeValidator(check)
 
 
-Number = Annotated[int, BeforeValidator(_no_switch)]
-Port = Annotated[Number, Field(ge=0, le=65_535)]
-Mtu = Annotated[Number, Field(ge=576, le=65_535)]  # IPv4 hosts must accept 576 (RFC 791)
+def _is_switch(value: object) -> bool:
+    if isinstance(value, bool):
+        return value
+    raise ValueError("expected true or false")
+
+
+def _is_path(value: object) -> Path:
+    if isinstance(value, (str, Path)) and str(value):
+        return Path(value)
+    raise ValueError("expected a path")
+
+
+Switch = Annotated[bool, BeforeValidator(_is_switch)]
+Folder = Annotated[Path, BeforeValidator(_is_path)]
+Port = Annotated[int, _whole_number(1, 65_535, "a port number")]
+PortOrAny = Annotated[int, _whole_number(0, 65_535, "a port number, or 0 for any that is free,")]
+Mtu = Annotated[int, _whole_number(576, 65_535, "a number of bytes")]  # RFC 791: never below 576
 
 
 class ConfigError(Exception):
@@ -62,21 +80,21 @@ ServerName = Annotated[str, AfterValidator(_checked_name)]
 
 
 class ServerSettings(BaseModel):
-    """What a server runs with; a port of 0 takes any that is free."""
+    """What a server runs with."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     data_dir: Path
     advertise: ServerName
     listen: str = "[::]"
-    grpc_port: Port = DEFAULT_GRPC_PORT
-    bootstrap_port: Port = DEFAULT_BOOTSTRAP_PORT
+    grpc_port: PortOrAny = DEFAULT_GRPC_PORT
+    bootstrap_port: PortOrAny = DEFAULT_BOOTSTRAP_PORT
     link_port: Port = DEFAULT_LINK_PORT
     network_addr: NetworkAddress = DEFAULT_NETWORK
     plaintext: bool = False
-    grpc_cert_dir: Path | None = None  # None: below the data folder
-    network_cert_dir: Path | None = None
-    tls_dir: Path | None = None  # gets copies of the admin's files, for an admin client
+    grpc_cert_dir: Folder | None = None  # None: below the data folder
+    network_cert_dir: Folder | None = None
+    tls_dir: Folder | None = None  # gets copies of the admin's files, for an admin client
 
     @property
     def network(self) -> Network:
@@ -97,31 +115,31 @@ class ServerSection(_Section):
 
     ip: ServerName | None = None
     port: Port | None = None
-    bootstrap_port: Port | None = None
-    grpc_port: Port | None = None
-    network_cert_dir: Path | None = None
-    grpc_cert_dir: Path | None = None
+    bootstrap_port: PortOrAny | None = None
+    grpc_port: PortOrAny | None = None
+    network_cert_dir: Folder | None = None
+    grpc_cert_dir: Folder | None = None
     network_addr: NetworkAddress | None = None
-    log_dir: Path | None = None
-    work_dir: Path | None = None
-    tls_dir: Path | None = None
-    debug: bool = False
+    log_dir: Folder | None = None
+    work_dir: Folder | None = None
+    tls_dir: Folder | None = None
+    debug: Switch = False
     mtu: Mtu = DEFAULT_MTU
-    interconnection: bool = True
+    interconnection: Switch = True
 
 
 class ClientSection(_Section):
     """`client:` in a file."""
 
-    network_cert_dir: Path | None = None
+    network_cert_dir: Folder | None = None
     server_addr: str | None = Field(default=None, min_length=1)
     port: Port = DEFAULT_LINK_PORT
     mtu: Mtu = DEFAULT_MTU
     token: str | None = Field(default=None, min_length=1, repr=False)
-    log_dir: Path | None = None
-    work_dir: Path | None = None
-    debug: bool = False
-    redirect_gateway: bool = False
+    log_dir: Folder | None = None
+    work_dir: Folder | None = None
+    debug: Switch = False
+    redirect_gateway: Switch = False
 
 
 class ConfigFile(BaseModel):
@@ -206,9 +224,14 @@ def _first_mistake(path: Path, lines: dict[Location, int], error: ValidationErro
         case "model_type":
             problem = f"expected keys and values; allowed: {', '.join(_allowed(location))}"
         case _:
-            problem = str(mistake["msg"]).removeprefix("Value error, ")
-            problem = problem[:1].lower() + problem[1:]
+            problem = explain(mistake["msg"])
     return f"{path}, line {line}: {name}: {problem}"
+
+
+def explain(message: str) -> str:
+    """What pydantic says of a wrong value, as part of a sentence."""
+    text = message.removeprefix("Value error, ")
+    return text[:1].lower() + text[1:]
 
 
 def _allowed(section: Location) -> list[str]:

@@ -6,14 +6,16 @@ log/          the event log
 secret.key    the key that token ids are made with; lost, no token is recognised any more
 """
 
+import contextlib
 import os
+import shutil
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 from nc.pki.disk import REAL_DISK, replace_file
 from nc.secrets import SECRET_KEY_BYTES, Secrets
 
-FOLDER_MODE = 0o700
 SECRET_KEY_MODE = 0o600
 
 
@@ -47,18 +49,14 @@ class DataFolder:
         """The key of the token ids."""
         return self.path / "secret.key"
 
-    def prepare(self) -> bool:
+    def prepare(self) -> None:
         """Make the folder if it is not there, and see that it can be written.
 
-        Returns:
-            Whether it was made now.
-
         Raises:
-            DataFolderError: it cannot be made or written.
+            DataFolderError: it cannot be made or written, or has lost its log.
         """
         try:
-            existed = self.path.is_dir()
-            self.path.mkdir(parents=True, exist_ok=True, mode=FOLDER_MODE)
+            REAL_DISK.make_folder(self.path)
         except OSError as error:
             raise DataFolderError(
                 f"data folder {self.path} cannot be made: {error.strerror}; "
@@ -69,7 +67,11 @@ class DataFolder:
                 f"data folder {self.path} cannot be written by this user; "
                 "give it the right to, or choose another with --data-dir, or NC_DATA_DIR"
             )
-        return not existed
+        if self.secret_key.exists() and not self.log.exists():
+            raise DataFolderError(
+                f"{self.log} is missing though {self.secret_key} is there: every node is in it; "
+                "put it back from a backup, or move the whole folder away to begin anew"
+            )
 
     def load_secret_key(self, secrets: Secrets, *, log_is_empty: bool) -> bytes:
         """Read the key of the token ids; make it while there is no event that needs an older one.
@@ -106,3 +108,15 @@ class DataFolder:
                 "free some space, or choose another folder with --data-dir"
             ) from error
         return key
+
+    @contextlib.contextmanager
+    def forgotten_on_failure(self) -> Iterator[None]:
+        """Take the log and the key away again if what follows fails: they are new and empty."""
+        try:
+            yield
+        except BaseException:
+            self.secret_key.unlink(missing_ok=True)
+            shutil.rmtree(self.log, ignore_errors=True)
+            with contextlib.suppress(OSError):  # somebody else's files are in it
+                self.path.rmdir()
+            raise

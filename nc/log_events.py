@@ -6,22 +6,23 @@ Log lines are for operators who watch a process; what happened to the cluster is
 from typing import Final
 
 RPC: Final = "rpc"  # one line per call
-RPC_DENIED: Final = "rpc.denied"
 RPC_CRASHED: Final = "rpc.crashed"  # a bug of ours, with its traceback
 
 SERVER_STARTED: Final = "server.started"
 SERVER_STOPPING: Final = "server.stopping"
 SERVER_STOPPED: Final = "server.stopped"
 SERVER_PLAINTEXT: Final = "server.plaintext"
+SERVER_FEW_FILES: Final = "server.few_files"
 
 PORT_REOPENED: Final = "port.reopened"  # gRPC had given it up
 PORT_LOST: Final = "port.lost"  # and it cannot be had again; tried until it can
 
 CERTIFICATE_MADE: Final = "certificate.made"
 CERTIFICATE_WARNING: Final = "certificate.warning"
+AUTHORITY_REPLACED: Final = "authority.replaced"
 
 LOG_OPENED: Final = "log.opened"
 LOG_TAIL_CUT: Final = "log.tail_cut"
 LOG_UNAVAILABLE: Final = "log.unavailable"
 
-SWEEP_FAILED: Final = "sweep.failed"
+CHORE_FAILED: Final = "chore.failed"  # it is tried again in its time

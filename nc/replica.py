@@ -136,8 +136,15 @@ class Replica:
         """Why the log cannot be written any more, or None while it can."""
         return self._failure
 
-    async def submit(self, command: Command, origin: Origin) -> list[Event]:
+    async def submit(
+        self, command: Command, origin: Origin, *, is_ours: bool = False
+    ) -> list[Event]:
         """Decide a command and make what it leads to durable.
+
+        Args:
+            command: what is to be done.
+            origin: who wants it.
+            is_ours: the server's own, which no queue may refuse.
 
         Returns:
             The events that it led to; they are durable and part of `state`.
@@ -153,7 +160,7 @@ class Replica:
             raise Unwritable
         if self._stopping:
             raise Stopping
-        if len(self._waiting) >= self._max_waiting_commands:
+        if len(self._waiting) >= self._max_waiting_commands and not is_ours:
             raise Overloaded
         reply: asyncio.Future[list[Event]] = asyncio.get_running_loop().create_future()
         self._waiting.append(_Waiting(command, origin, reply))

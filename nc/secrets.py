@@ -14,7 +14,8 @@ TOKEN_HEX_DIGITS = 16
 _ID_BYTES = 16
 SECRET_KEY_BYTES = 32
 
-_TOKEN_PATTERN = re.compile(f"[0-9a-fA-F]{{{TOKEN_HEX_DIGITS}}}")
+_ID_PATTERN = re.compile(f"[0-9a-f]{{{2 * _ID_BYTES}}}")
+_TOKEN_PATTERN = re.compile(f"[0-9a-f]{{{TOKEN_HEX_DIGITS}}}")
 
 
 class Secrets(Protocol):
@@ -52,6 +53,16 @@ def is_well_formed(token: str) -> bool:
     return _TOKEN_PATTERN.fullmatch(token) is not None
 
 
+def is_id(text: str) -> bool:
+    """Whether it could be the id of a token or node."""
+    return _ID_PATTERN.fullmatch(text) is not None
+
+
+def token_like_parts(text: str) -> list[str]:
+    """The runs of 16 hex digits in a text: what could be a token in it."""
+    return _TOKEN_PATTERN.findall(text)
+
+
 class TokenIds:
     """Turns tokens into the ids that stand for them."""
 
@@ -65,8 +76,8 @@ class TokenIds:
     def id_of(self, token: str) -> str:
         """The id: HMAC-SHA256(key, token), the first 16 bytes as hex.
 
-        Takes the same time for every text of up to 64 bytes; of a longer one, which cannot be a
-        token, only the beginning is read.
+        Of a text that is too long for a token only the beginning counts, so that all take the same
+        time.
         """
-        text = token[:64].encode("utf-8", "surrogateescape")
+        text = token[: 4 * TOKEN_HEX_DIGITS].encode("utf-8", "surrogateescape")
         return hmac.digest(self._key, text, "sha256")[:_ID_BYTES].hex()

@@ -1,15 +1,16 @@
 """A whole server: folder, log, certificates, replica and ports, put together and taken apart.
 
-The order of starting is the order of what can be refused without leaving a trace: ports are tried,
-the folder and the log are opened, certificates are made, and only then does anybody get an answer.
+The log is opened first, since it is what keeps a second server away; then certificates are made,
+and only then does anybody get an answer. What a start that fails had to make, it takes away again.
 """
 
 import asyncio
 import contextlib
 import os
 import socket
-from collections.abc import Iterable
+from collections.abc import Awaitable, Callable, Iterable
 from importlib.metadata import version
+from pathlib import Path
 from typing import Self
 
 from structlog.typing import FilteringBoundLogger
@@ -19,24 +20,17 @@ from nc import log_events
 from nc.certificates import Certificates
 from nc.clock import Clock, now_ms
 from nc.config import ServerSettings
-from nc.data_folder import DataFolder, DataFolderError
+from nc.data_folder import DataFolder
 from nc.domain.decide import Command
 from nc.domain.nodes import ExpireNodes
 from nc.domain.replicas import StartReplica, StopReplica
 from nc.domain.tokens import ForgetExpiredTokens
-from nc.pki import PkiError
-from nc.replica import Origin, Overloaded, Replica, Unwritable
+from nc.replica import Origin, Replica, Unwritable
 from nc.rpc.callers import Callers, Transport
 from nc.rpc.controller import Controller, Endpoints
 from nc.rpc.edge import Edge
 from nc.rpc.methods import methods_of
-from nc.rpc.servers import (
-    BOOTSTRAP_SERVICES,
-    CONTROL_SERVICES,
-    GrpcServers,
-    Port,
-    PortUnavailable,
-)
+from nc.rpc.servers import GrpcServers, PortUnavailable, bootstrap_port, control_port
 from nc.secrets import Secrets, TokenIds, new_request_id
 
 VERSION = version("litekube-network-controller")
@@ -78,6 +72,8 @@ class Server:
         self._secrets = secrets
         self._log = log
         self._replica_id = socket.gethostname()
+        self._edges: list[Edge] = []
+        self.made: list[Path] = []  # what this start had to make, besides certificates
 
     async def __aenter__(self) -> Self:
         async with contextlib.AsyncExitStack() as started:
@@ -88,29 +84,32 @@ class Server:
     async def __aexit__(self, *_: object) -> None:
         self._log.info(log_events.SERVER_STOPPING)
         await self._started.aclose()
-        self._log.info(log_events.SERVER_STOPPED)
-
-    async def failed(self) -> None:
-        """Wait until the log cannot be written any more; queries go on even then."""
-        await self._replica.failed.wait()
+        denied = sum(edge.denied.total() for edge in self._edges)
+        self._log.info(log_events.SERVER_STOPPED, denied=denied)
 
     async def _start(self, started: contextlib.AsyncExitStack) -> None:
         """Start part by part; `started` takes them apart again, the last one first."""
-        settings = self.settings
-        try_ports(settings.listen, (settings.grpc_port, settings.bootstrap_port))
-        self.folder.prepare()
+        settings, folder = self.settings, self.folder
+        folder.prepare()
+        is_first = not folder.log.exists()
         log = started.enter_context(contextlib.closing(self._open_log()))
-        key = self.folder.load_secret_key(self._secrets, log_is_empty=log.last_seq == 0)
-        self.certificates = Certificates(settings, self.folder, self._clock, self._secrets)
-        self._report_certificates()
+        with folder.forgotten_on_failure() if is_first else contextlib.nullcontext():
+            key = folder.load_secret_key(self._secrets, log_is_empty=log.last_seq == 0)
+            self.certificates = Certificates(settings, folder, self._clock, self._secrets)
+        self.made = [folder.log, folder.secret_key] if is_first else []
+        self._report_certificates(is_known=log.last_seq > 0)
         self._replica = Replica(log, self._clock)
         self._replica.start()
         started.push_async_callback(self._replica.stop)
-        await self._submit(StartReplica(self._replica_id, VERSION, settings.network_addr), "start")
+        await self._record_start()
         started.push_async_callback(self._record_stop)
         await self._serve(TokenIds(key), started)
-        for chore in (self._sweep, self._renew_certificates, self._report_failure):
-            started.push_async_callback(_cancel, asyncio.create_task(chore()))
+        for chore in (
+            self._every(SWEEP_INTERVAL_S, self._sweep),
+            self._every(CERTIFICATE_CHECK_INTERVAL_S, self._renew_certificates),
+            self._report_failure(),
+        ):
+            started.push_async_callback(_cancel, asyncio.create_task(chore))
         self._report_start()
 
     def _open_log(self) -> eventlog.FileLog:
@@ -136,33 +135,37 @@ class Server:
         started.push_async_callback(self._servers.stop, STOP_GRACE_S)
         self._callers = Callers({certificates.admin_fingerprint})
 
-        def port(number: int, transport: Transport) -> Port:
-            edge = Edge(
-                Transport.PLAINTEXT if settings.plaintext else transport,
-                self._callers,
-                lambda: self._replica.state,
-                self._clock,
-                self._secrets,
-                self._log,
+        def edge(transport: Transport) -> Edge:
+            self._edges.append(
+                Edge(
+                    Transport.PLAINTEXT if settings.plaintext else transport,
+                    self._callers,
+                    lambda: self._replica.state,
+                    controller.knows_token_in,
+                    self._clock,
+                    self._secrets,
+                    self._log,
+                )
             )
-            mutual = transport is Transport.MUTUAL_TLS
-            services = CONTROL_SERVICES if mutual else BOOTSTRAP_SERVICES
-            credentials = certificates.control if mutual else certificates.bootstrap
-            return Port(
-                settings.listen,
-                number,
-                edge,
-                services,
-                None if settings.plaintext else credentials,
-            )
+            return self._edges[-1]
 
+        control = control_port(
+            settings.listen,
+            settings.grpc_port,
+            edge(Transport.MUTUAL_TLS),
+            None if settings.plaintext else certificates.control,
+        )
+        bootstrap = bootstrap_port(
+            settings.listen,
+            settings.bootstrap_port,
+            edge(Transport.SERVER_TLS),
+            None if settings.plaintext else certificates.bootstrap,
+        )
         self.endpoints = Endpoints(
             advertised=settings.advertise,
             overlay_address=settings.network.server_address,
-            control_port=self._servers.listen(port(settings.grpc_port, Transport.MUTUAL_TLS)),
-            bootstrap_port=self._servers.listen(
-                port(settings.bootstrap_port, Transport.SERVER_TLS)
-            ),
+            control_port=self._servers.listen(control),
+            bootstrap_port=self._servers.listen(bootstrap),
             link_port=settings.link_port,
         )
         await self._servers.start()
@@ -170,38 +173,56 @@ class Server:
     async def _submit(self, command: Command, method: str) -> None:
         """Let the server itself change something."""
         origin = Origin("system", method, new_request_id(self._secrets))
-        await self._replica.submit(command, origin)
+        await self._replica.submit(command, origin, is_ours=True)
+
+    async def _record_start(self) -> None:
+        try:
+            network = self.settings.network_addr
+            await self._submit(StartReplica(self._replica_id, VERSION, network), "start")
+        except Unwritable as error:
+            raise self._replica.failure or error from None
 
     async def _record_stop(self) -> None:
         with contextlib.suppress(Unwritable):  # it was reported when it happened
             await self._submit(StopReplica(self._replica_id), "stop")
 
+    async def _every(self, interval_s: float, chore: Callable[[], Awaitable[None]]) -> None:
+        """Do a chore again and again; one that fails is reported, and has its next time."""
+        while True:
+            await asyncio.sleep(interval_s)
+            try:
+                await chore()
+            except Unwritable:  # it was reported when it happened
+                return
+            except Exception as error:  # noqa: BLE001 - nobody else would hear of it
+                self._log.error(log_events.CHORE_FAILED, message=f"{chore.__name__}: {error}")
+
     async def _sweep(self) -> None:
-        while self._replica.failure is None:
-            await asyncio.sleep(SWEEP_INTERVAL_S)
-            with contextlib.suppress(Overloaded, Unwritable):  # there is a next time, or a report
-                await self._submit(ExpireNodes(now_ms(self._clock)), "sweep")
-                await self._submit(ForgetExpiredTokens(now_ms(self._clock)), "sweep")
+        now = now_ms(self._clock)
+        await self._submit(ExpireNodes(now), "sweep")
+        await self._submit(ForgetExpiredTokens(now), "sweep")
 
     async def _renew_certificates(self) -> None:
-        while True:
-            await asyncio.sleep(CERTIFICATE_CHECK_INTERVAL_S)
-            try:
-                await asyncio.to_thread(self.certificates.renew)
-            except (PkiError, DataFolderError) as error:
-                self._log.error(log_events.CERTIFICATE_WARNING, message=str(error))
-                continue
-            self._callers.trust_admin(self.certificates.admin_fingerprint)
-            self._report_certificates()
+        await asyncio.to_thread(self.certificates.renew)
+        self._callers.trust_admin(self.certificates.admin_fingerprint)
+        self._report_certificates(is_known=True)
 
     async def _report_failure(self) -> None:
         await self._replica.failed.wait()
-        self._log.critical(log_events.LOG_UNAVAILABLE, message=str(self._replica.failure))
         self._servers.set_serving(serving=False)
+        self._log.critical(log_events.LOG_UNAVAILABLE, message=str(self._replica.failure))
 
-    def _report_certificates(self) -> None:
+    def _report_certificates(self, *, is_known: bool) -> None:
+        """Say what was made; a new CA where nodes were enrolled already is an alarm."""
         for path, reason in self.certificates.made:
             self._log.info(log_events.CERTIFICATE_MADE, path=str(path), reason=reason)
+            if is_known and path.name == "ca.pem":
+                self._log.warning(
+                    log_events.AUTHORITY_REPLACED,
+                    message=f"{path} was missing and is new: no certificate that was handed out "
+                    "before is accepted; put the old folder back from a backup, or let every node "
+                    "join again",
+                )
         for warning in self.certificates.warnings:
             self._log.warning(log_events.CERTIFICATE_WARNING, message=warning)
 
@@ -247,5 +268,4 @@ def try_ports(host: str, ports: Iterable[int]) -> None:
 
 async def _cancel(task: "asyncio.Task[None]") -> None:
     task.cancel()
-    with contextlib.suppress(asyncio.CancelledError):
-        await task
+    await asyncio.wait([task])

@@ -10,7 +10,7 @@ from rich.console import Console
 
 from eventlog import LogReader
 from nc.cli.log import displayer
-from nc.cli.printing import Output
+from nc.cli.printing import STATES, Output
 from nc.cli.running import OperationFailed, run_async
 from nc.clock import SystemClock, now_ms
 from nc.config import ServerSettings
@@ -22,7 +22,6 @@ from nc.server import Server
 
 LOOPBACK = "127.0.0.1"
 MACHINES = ("alpha", "beta", "gamma")
-STATES = {-1: "IDLE", 1: "INIT", 3: "CONNECTED"}
 
 
 def demo() -> None:

@@ -19,7 +19,10 @@ app = typer.Typer()
 
 @app.callback()
 def log() -> None:
-    """Read the event log back."""
+    """Read the event log back.
+
+    Example: network-controller log show --data-dir ./data
+    """
 
 
 @app.command()

@@ -1,9 +1,10 @@
 """Sets up the log lines: JSON for machines, colours for a terminal; stderr, or a file."""
 
+import contextlib
 import logging
 import sys
 from pathlib import Path
-from typing import Any, TextIO
+from typing import Any, TextIO, cast
 
 import structlog
 from structlog.typing import FilteringBoundLogger
@@ -11,6 +12,27 @@ from structlog.typing import FilteringBoundLogger
 from nc.data_folder import DataFolderError
 
 FILE_NAME = "network-controller.log"
+
+
+class _Sink:
+    """A stream for log lines that never fails: work goes on when nobody can be told of it.
+
+    A full disk or a closed pipe loses lines; what happened to the cluster is in the event log.
+    """
+
+    def __init__(self, stream: TextIO) -> None:
+        self._stream = stream
+
+    def write(self, text: str) -> int:
+        """Write if it can be done."""
+        with contextlib.suppress(OSError, ValueError):  # ValueError: the stream is closed
+            return self._stream.write(text)
+        return 0
+
+    def flush(self) -> None:
+        """Flush if it can be done."""
+        with contextlib.suppress(OSError, ValueError):
+            self._stream.flush()
 
 
 def configure(*, debug: bool = False, log_dir: Path | None = None) -> FilteringBoundLogger:
@@ -40,7 +62,7 @@ def configure(*, debug: bool = False, log_dir: Path | None = None) -> FilteringB
         wrapper_class=structlog.make_filtering_bound_logger(
             logging.DEBUG if debug else logging.INFO
         ),
-        logger_factory=structlog.WriteLoggerFactory(stream),
+        logger_factory=structlog.WriteLoggerFactory(cast("TextIO", _Sink(stream))),
         cache_logger_on_first_use=True,
     )
     # bound, since the proxy that get_logger gives finds its settings anew with each line

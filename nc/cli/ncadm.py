@@ -2,16 +2,17 @@
 
 import base64
 import json
+import tempfile
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any, NoReturn
+from typing import Annotated, Any, NamedTuple, NoReturn
 
 import typer
 from google.protobuf.json_format import MessageToDict
 from google.protobuf.message import Message
 
 from nc.cli.moments import parse_expiry
-from nc.cli.printing import Output
+from nc.cli.printing import STATES, Output
 from nc.cli.running import (
     DATA_DIR_VARIABLE,
     OperationFailed,
@@ -28,13 +29,12 @@ from nc.pb import network_controller_pb2 as pb
 from nc.pb import sensor_pb2
 from nc.pki import FolderPaths
 from nc.pki.disk import REAL_DISK, replace_file
+from nc.pki.pem import load_certificates, load_private_key
 from nc.rpc.answers import OK
 from nc.rpc.client import BOOTSTRAP_PORT, Client, ClientTls
-from nc.rpc.controller import WIRE_STATES
 
 PROGRAM = "ncadm"
 
-_STATES = {number: state.name for state, number in WIRE_STATES.items()}
 _LARGEST_EXPIRY_S = 2**32 - 1  # the API's uint32
 
 app = typer.Typer(
@@ -42,6 +42,28 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
+
+DEFAULT_IP = "127.0.0.1"
+
+
+class Place(NamedTuple):
+    """Where a bootstrap token is to be used."""
+
+    host: str = DEFAULT_IP
+    port: int = DEFAULT_BOOTSTRAP_PORT
+
+    @classmethod
+    def parse(cls, text: str) -> "Place":
+        """Read the part of `T@IP:PORT` after the @; an empty one is this machine."""
+        host, colon, port = text.rpartition(":")
+        if not text:
+            return cls()
+        if not (colon and host and port.isascii() and port.isdecimal()):
+            raise typer.BadParameter(
+                "expected T, or T@IP:PORT as it was printed", param_hint="--bootstrap-token"
+            )
+        return cls(host.strip("[]"), int(port))
+
 
 NodeToken = Annotated[
     str, typer.Option("--node-token", metavar="T", help="The token that the node was given.")
@@ -52,9 +74,9 @@ NodeToken = Annotated[
 class Connection:
     """Where the server is, what to trust and to show there, and how to print its answers."""
 
-    ip: str
+    ip: str | None
     port: int
-    bootstrap_port: int
+    bootstrap_port: int | None
     ca: Path
     certificate: Path
     key: Path
@@ -70,12 +92,15 @@ class Connection:
                 _read(self.key, "--key"),
                 _read(self.certificate, "--cert"),
             )
-        return run_async(_call(Client(self.ip, self.port, tls), method, request))
+            _check_pair(self.key, tls.key_pem, self.certificate, tls.certificate_pem)
+        client = Client(self.ip or DEFAULT_IP, self.port, tls)
+        return run_async(_call(client, method, request))
 
-    def bootstrap(self, method: str, request: Message) -> Any:
-        """Call the bootstrap port, which wants no certificate."""
+    def bootstrap(self, method: str, request: Message, place: Place) -> Any:
+        """Call the bootstrap port, which wants no certificate; what was not said is at `place`."""
         tls = None if self.plaintext else ClientTls(_read(self.ca, "--cacert"))
-        client = Client(self.ip, self.bootstrap_port, tls, BOOTSTRAP_PORT)
+        host, port = self.ip or place.host, self.bootstrap_port or place.port
+        client = Client(host, port, tls, BOOTSTRAP_PORT)
         return run_async(_call(client, method, request))
 
     def show(self, answer: Message, text: str, **more: str) -> None:
@@ -90,13 +115,18 @@ class Connection:
 @app.callback()
 def ncadm(
     context: typer.Context,
-    ip: Annotated[str, typer.Option(help="The server's address.")] = "127.0.0.1",
+    ip: Annotated[
+        str | None, typer.Option(help=f"The server's address. Default: {DEFAULT_IP}")
+    ] = None,
     port: Annotated[int, typer.Option(min=1, max=65_535, help="Its control port.")] = (
         DEFAULT_GRPC_PORT
     ),
-    bootport: Annotated[int, typer.Option(min=1, max=65_535, help="Its bootstrap port.")] = (
-        DEFAULT_BOOTSTRAP_PORT
-    ),
+    bootport: Annotated[
+        int | None,
+        typer.Option(
+            min=1, max=65_535, help=f"Its bootstrap port. Default: {DEFAULT_BOOTSTRAP_PORT}"
+        ),
+    ] = None,
     cacert: Annotated[Path | None, typer.Option(help="The gRPC CA's certificate, PEM.")] = None,
     cert: Annotated[Path | None, typer.Option(help="The admin's certificate, PEM.")] = None,
     key: Annotated[Path | None, typer.Option(help="The key of --cert, PEM.")] = None,
@@ -155,8 +185,7 @@ def create_bootstrap_token(
     expires = "never"
     if life >= 0:
         expires = moment(asked_ms + (life or DEFAULT_LIFETIME_MINUTES) * 60_000)
-    host = f"[{answer.cloudIp}]" if ":" in answer.cloudIp else answer.cloudIp
-    token = f"{answer.bootStrapToken}@{host}:{answer.port}"
+    token = f"{answer.bootStrapToken}@{_host_and_port(answer.cloudIp, answer.port)}"
     connection.show(answer, f"token: {token}\nexpires: {expires}", joinToken=token, expires=expires)
 
 
@@ -164,7 +193,11 @@ def create_bootstrap_token(
 def get_token(
     context: typer.Context,
     bootstrap_token: Annotated[
-        str, typer.Option(metavar="T", help="What create-bootstrap-token printed.")
+        str,
+        typer.Option(
+            metavar="T[@IP:PORT]",
+            help="What create-bootstrap-token printed. --ip and --bootport win over its place.",
+        ),
     ],
     network_certs_dir: Annotated[
         Path, typer.Option(metavar="D", help="The folder for the link's certificates.")
@@ -180,11 +213,16 @@ def get_token(
     Example: ncadm get-token --bootstrap-token T --network-certs-dir net --grpc-certs-dir grpc
     """
     connection: Connection = context.obj
+    if network_certs_dir.absolute() == grpc_certs_dir.absolute():
+        raise typer.BadParameter(
+            "the two sets of certificates have the same names: give each a folder of its own",
+            param_hint="--grpc-certs-dir",
+        )
     for folder in (network_certs_dir, grpc_certs_dir):
-        _make_folder(folder)  # before the node is registered, not after
-    token = bootstrap_token.partition("@")[0]  # T@IP:PORT will do as well
+        _prepare_folder(folder)  # before the node is registered, not after
+    token, _, place = bootstrap_token.partition("@")
     request = pb.GetTokenRequest(bootStrapToken=token)
-    answer = _checked(connection.bootstrap("GetToken", request))
+    answer = _checked(connection.bootstrap("GetToken", request, Place.parse(place)))
     _write_set(grpc_certs_dir, answer.GrpcCaCert, answer.GrpcClientKey, answer.GrpcClientCert)
     _write_set(
         network_certs_dir, answer.NetworkCaCert, answer.NetworkClientKey, answer.NetworkClientCert
@@ -194,7 +232,7 @@ def get_token(
     connection.show(
         answer,
         f"node token: {answer.token}\n"
-        f"network server: {answer.networkServerIp}:{answer.networkServerPort}\n"
+        f"network server: {_host_and_port(answer.networkServerIp, answer.networkServerPort)}\n"
         f"grpc server: {answer.GrpcServerIp}:{answer.GrpcServerPort}\n"
         f"certificates: {network_certs_dir} {grpc_certs_dir}",
     )
@@ -209,7 +247,7 @@ def check_conn_state(context: typer.Context, node_token: NodeToken) -> None:
     connection: Connection = context.obj
     request = pb.CheckConnStateRequest(token=node_token)
     answer = _checked(connection.control("CheckConnState", request))
-    state = _STATES.get(answer.connState, str(answer.connState))
+    state = STATES.get(answer.connState, str(answer.connState))
     connection.show(answer, f"state: {state}\naddress: {answer.bindIp or 'none yet'}")
 
 
@@ -316,11 +354,37 @@ def _read(path: Path, option: str) -> bytes:
         ) from error
 
 
-def _make_folder(folder: Path) -> None:
+def _check_pair(key: Path, key_pem: bytes | None, certificate: Path, pem: bytes | None) -> None:
+    """Say which file is at fault, where TLS would only say that something is."""
+    public_key = load_private_key(key_pem or b"", key).public_key()
+    if load_certificates(pem or b"", certificate)[0].public_key() != public_key:
+        raise OperationFailed(
+            f"{key} is not the key of {certificate}; name a pair with --key and --cert"
+        )
+
+
+def _host_and_port(host: str, port: str) -> str:
+    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+
+
+def _prepare_folder(folder: Path) -> None:
+    """Make a folder for a node's certificates, and see that they can be written there."""
     try:
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        paths = FolderPaths.within(folder)
+        for path in (paths.ca_key, paths.server_key):
+            if path.exists():
+                raise OperationFailed(
+                    f"{folder} is a server's: {path.name} is in it; choose another folder"
+                )
+        for path in (paths.ca, paths.client_key, paths.client):
+            if path.is_dir():
+                raise OperationFailed(f"{path} is a folder; choose another place")
+        tempfile.TemporaryFile(dir=folder).close()
     except OSError as error:
-        raise OperationFailed(f"{folder} cannot be made: {error.strerror}") from error
+        raise OperationFailed(
+            f"{folder} cannot be written: {error.strerror}; choose another folder"
+        ) from error
 
 
 def _write_set(folder: Path, ca: str, key: str, certificate: str) -> None:
@@ -331,6 +395,6 @@ def _write_set(folder: Path, ca: str, key: str, certificate: str) -> None:
             replace_file(REAL_DISK, path, base64.b64decode(text), 0o600)
         except OSError as error:
             raise OperationFailed(
-                f"{path} cannot be written: {error.strerror}; the node is registered: "
-                "unregister it, or free the way and join again"
+                f"{path} cannot be written: {error.strerror}; the node is registered, but without "
+                "certificates: free some space, and join again"
             ) from error

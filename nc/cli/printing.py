@@ -12,6 +12,7 @@ from rich.text import Text
 from eventlog import Record
 from nc.domain.errors import moment
 from nc.domain.events import Batch, Entry, Event
+from nc.rpc.controller import WIRE_STATES
 
 
 class Output(StrEnum):
@@ -28,6 +29,9 @@ class Recorded(NamedTuple):
     entry: Entry
     event: Event
 
+
+# The states as `connState` has them, by name.
+STATES = {number: state.name for state, number in WIRE_STATES.items()}
 
 _STYLES = {
     "ReplicaStarted": "blue",
@@ -67,8 +71,7 @@ def json_line(recorded: Recorded) -> str:
             "method": entry.method,
             "request_id": entry.request_id,
         },
-        ensure_ascii=False,
-    )
+    )  # in ASCII: what a name in a certificate may hold must not steer a terminal
 
 
 def text_line(recorded: Recorded) -> Text:
@@ -83,7 +86,10 @@ def text_line(recorded: Recorded) -> Text:
         f"{_time(entry.recorded_at_ns, ' ')}  ",
         (f"{kind:<15} ", _STYLES.get(kind, "")),
         _printable(details),
-        (f"  by {_printable(entry.actor)} ({entry.method}, request {entry.request_id})", "dim"),
+        (
+            _printable(f"  by {entry.actor} ({entry.method}, request {entry.request_id})"),
+            "dim",
+        ),
     )
 
 

@@ -58,6 +58,17 @@ def default_data_dir() -> Path:
     return Path.home() / ".local" / "share" / "network-controller"
 
 
+def data_dir_variable() -> Path | None:
+    """The data folder as the environment names it, if it does."""
+    value = os.environ.get(DATA_DIR_VARIABLE)
+    return Path(value) if value else None
+
+
+def silence_stdout() -> None:
+    """Throw away what is still to be printed: its reader has gone."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
 def run_async(coroutine: Coroutine[Any, Any, T]) -> T:
     """Run it on uvloop."""
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
@@ -76,8 +87,10 @@ def run(app: typer.Typer, program: str) -> NoReturn:
     except (typer.Abort, KeyboardInterrupt):
         sys.exit(130)
     except BrokenPipeError:  # `network-controller log show | head`
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        silence_stdout()
         sys.exit(0)
+    except UnicodeEncodeError:
+        _exit(program, "an argument is not UTF-8 text", USAGE, hint=f"; see {program} --help")
     except Exception as error:
         for kind, exit_code in _EXIT_CODES:
             if isinstance(error, kind):

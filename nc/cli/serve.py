@@ -1,6 +1,7 @@
 """`network-controller serve`: settings in, a server that runs until it is told to stop."""
 
 import asyncio
+import resource
 import shlex
 import signal
 import socket
@@ -14,14 +15,25 @@ from rich.console import Console
 from rich.markup import escape
 from structlog.typing import FilteringBoundLogger
 
-from nc import config
+from nc import config, log_events
 from nc.cli import log_lines
-from nc.cli.running import DATA_DIR_VARIABLE, default_data_dir, run_async
+from nc.cli.running import (
+    DATA_DIR_VARIABLE,
+    data_dir_variable,
+    default_data_dir,
+    run_async,
+    silence_stdout,
+)
 from nc.clock import SystemClock
 from nc.config import ConfigError, ServerSection, ServerSettings
 from nc.domain.addresses import DEFAULT_NETWORK
 from nc.secrets import SystemSecrets
-from nc.server import VERSION, Server
+from nc.server import VERSION, Server, try_ports
+
+# Each connection is an open file. So many let 30,000 nodes and their callers in at once; with few,
+# a fleet that is not large keeps everybody else out.
+ENOUGH_FILES = 65_536
+FEW_FILES = 4096
 
 ConfigOption = Annotated[
     Path | None,
@@ -33,8 +45,8 @@ def serve(
     data_dir: Annotated[
         Path | None,
         typer.Option(
-            envvar=DATA_DIR_VARIABLE,
-            help=f"Where the log, the certificates and the key are. Default: {default_data_dir()}",
+            help="Where the log, the certificates and the key are. "
+            f"Default: ${DATA_DIR_VARIABLE}, or {default_data_dir()}",
         ),
     ] = None,
     advertise: Annotated[
@@ -79,7 +91,7 @@ def serve(
     """
     section = ServerSection() if config_file is None else load_server_section(config_file)
     given = {
-        "data_dir": data_dir or section.work_dir or default_data_dir(),
+        "data_dir": data_dir or data_dir_variable() or section.work_dir or default_data_dir(),
         "advertise": advertise or section.ip or own_address(),
         "listen": listen_address(),
         "grpc_port": _first(grpc_port, section.grpc_port),
@@ -95,7 +107,9 @@ def serve(
         settings = ServerSettings.model_validate({k: v for k, v in given.items() if v is not None})
     except ValidationError as error:
         raise ConfigError(_first_mistake(error)) from error
+    try_ports(settings.listen, (settings.grpc_port, settings.bootstrap_port))
     log = log_lines.configure(debug=section.debug, log_dir=section.log_dir)
+    allow_open_files(log)
     run_async(_serve(settings, log))
 
 
@@ -129,13 +143,31 @@ def listen_address() -> str:
     return "[::]" if socket.has_dualstack_ipv6() else "0.0.0.0"  # noqa: S104 - a server's purpose
 
 
+def allow_open_files(log: FilteringBoundLogger) -> None:
+    """Let the process open as many files as it may: each connection is one."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = ENOUGH_FILES if hard == resource.RLIM_INFINITY else min(hard, ENOUGH_FILES)
+    if soft != resource.RLIM_INFINITY and soft < wanted:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
+        soft = wanted
+    if soft != resource.RLIM_INFINITY and soft < FEW_FILES:
+        log.warning(
+            log_events.SERVER_FEW_FILES,
+            message=f"at most {soft} files may be open, and each connection is one; "
+            "raise the limit (ulimit -n, or LimitNOFILE= for systemd)",
+        )
+
+
 async def _serve(settings: ServerSettings, log: FilteringBoundLogger) -> None:
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
     async with Server(settings, clock=SystemClock(), secrets=SystemSecrets(), log=log) as server:
-        _greet(server, Console(highlight=False))
+        try:
+            _greet(server, Console(highlight=False))
+        except OSError:  # nobody reads it
+            silence_stdout()
         await stop.wait()
 
 
@@ -163,7 +195,7 @@ def _greet(server: Server, console: Console) -> None:
 def _made(server: Server) -> Iterator[str]:
     """What this start had to make, a line a folder."""
     by_folder: dict[Path, list[str]] = {}
-    for path, _ in server.certificates.made:
+    for path in (*server.made, *(path for path, _ in server.certificates.made)):
         by_folder.setdefault(path.parent, []).append(path.name)
     for folder, names in by_folder.items():
         yield f"{folder}: {', '.join(names)}"
@@ -193,5 +225,4 @@ def _first(*values: int | None) -> int | None:
 def _first_mistake(error: ValidationError) -> str:
     mistake = error.errors(include_input=False, include_url=False)[0]
     option = "--" + str(mistake["loc"][0]).replace("_", "-")
-    text = str(mistake["msg"]).removeprefix("Value error, ")
-    return f"{option}: {text[:1].lower()}{text[1:]}"
+    return f"{option}: {config.explain(mistake['msg'])}"

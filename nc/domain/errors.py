@@ -38,7 +38,7 @@ class BootstrapTokenMalformed(BootstrapTokenError):
 
     def __init__(self) -> None:
         super().__init__(
-            "the bootstrap token is malformed: it has 16 hexadecimal digits, and nothing else; "
+            "the bootstrap token is malformed: it is 16 digits of 0-9 and a-f, and nothing else; "
             "check that it was copied whole"
         )
 
@@ -115,9 +115,13 @@ class ListedNodeUnknown(DomainError):
 class ServerNodeFixed(DomainError):
     """The server itself cannot be unregistered, nor expire."""
 
-    def __init__(self) -> None:
+    def __init__(self, position: int | None = None) -> None:
+        self.position = position  # in a list, from 1
+        where = (
+            "this token" if position is None else f"the token at position {position} of the list"
+        )
         super().__init__(
-            "this token stands for the server itself, which is always connected; "
+            f"{where} stands for the server itself, which is always connected; "
             "it can neither be unregistered nor expire"
         )
 

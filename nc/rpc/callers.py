@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 from nc.pki.certificates import ADMIN_ORGANIZATION, NODE_ORGANIZATION
 from nc.pki.errors import CertificateUnreadable
 from nc.pki.identity import PeerCertificate, read_peer
+from nc.secrets import is_id
 
 # Certificates whose holders are remembered, so that each is parsed once and not once a call. Some
 # two kilobytes each; one that is not remembered costs some 50 µs.
@@ -30,8 +31,7 @@ class Caller(NamedTuple):
     kind: CallerKind
     actor: str  # as it is recorded
     node_id: str = ""  # of a NODE
-    not_before_ms: int = 0  # of its certificate
-    not_after_ms: int = 0
+    not_after_ms: int = 0  # of its certificate
 
 
 UNRESTRICTED = Caller(CallerKind.UNRESTRICTED, "anonymous")
@@ -74,16 +74,18 @@ class Callers:
     def _recognise(self, peer: PeerCertificate) -> Caller:
         kind = CallerKind.STRANGER
         node_id = ""
-        if (
-            ADMIN_ORGANIZATION in peer.organizations
-            or peer.fingerprint_sha256 in self._admin_fingerprints
+        is_node = NODE_ORGANIZATION in peer.organizations
+        # One that we gave to a node stays a node's, even where it was put in the admin's place.
+        is_ours = is_node and is_id(peer.common_name)
+        if ADMIN_ORGANIZATION in peer.organizations or (
+            peer.fingerprint_sha256 in self._admin_fingerprints and not is_ours
         ):
             kind = CallerKind.ADMIN
-        elif NODE_ORGANIZATION in peer.organizations:
+        elif is_node:
             kind = CallerKind.NODE
             node_id = peer.common_name
         actor = f"certificate:{peer.common_name}:{peer.serial:x}"
-        return Caller(kind, actor, node_id, peer.not_before_ms, peer.not_after_ms)
+        return Caller(kind, actor, node_id, peer.not_after_ms)
 
 
 class Transport(Enum):

@@ -45,14 +45,21 @@ from nc.replica import Origin, Replica
 from nc.rpc.answers import OK, SERVER_FAULT
 from nc.rpc.callers import Caller, CallerKind
 from nc.rpc.permissions import require_self
-from nc.secrets import Secrets, TokenIds, is_well_formed, new_serial, new_token
+from nc.secrets import (
+    Secrets,
+    TokenIds,
+    is_well_formed,
+    new_serial,
+    new_token,
+    token_like_parts,
+)
 
 DONE = "ok"  # the message of every success
 
 # The node token that stands for the server itself, spelled as existing clients spell it.
 SERVER_NODE_TOKEN = "reserverd"  # noqa: S105 - public, and no secret
 
-# LiteKube API reference, CheckConnState.
+# As clients see the states (LiteKube API reference, CheckConnState).
 WIRE_STATES = {
     ConnectionState.IDLE: -1,
     ConnectionState.INIT: 1,
@@ -248,14 +255,20 @@ class Controller:
             ServerNodeFixed: the server is in the list.
         """
         expiries = []
-        for sensor in request.sensorExpire:
+        for position, sensor in enumerate(request.sensorExpire, start=1):
             token = sensor.deviceToken.decode("utf-8", "surrogateescape")
             if token == SERVER_NODE_TOKEN:
-                raise ServerNodeFixed
+                raise ServerNodeFixed(position)
             node_id = self._token_ids.id_of(token)
             expiries.append(nodes.Expiry(node_id, sensor.expireTime * 1000))
         await self._submit(nodes.SetExpiries(tuple(expiries), now_ms(self._clock)), call)
         return SensorExpireTimeResponse(code=OK, message=DONE)
+
+    def knows_token_in(self, text: str) -> bool:
+        """Whether a text holds a bootstrap or node token that is known here."""
+        state = self._replica.state
+        ids = map(self._token_ids.id_of, token_like_parts(text))
+        return any(token_id in state.tokens or token_id in state.nodes for token_id in ids)
 
     def _live_bootstrap_token(self, token: str) -> str:
         """The token's id, if it opens the door now.

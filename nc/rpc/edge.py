@@ -6,6 +6,7 @@ their own behaviour behind the same guard.
 """
 
 import asyncio
+import contextlib
 import re
 from collections import Counter
 from collections.abc import AsyncIterator, Callable
@@ -17,7 +18,7 @@ from structlog.typing import FilteringBoundLogger
 from nc import log_events
 from nc.clock import Clock, now_ms
 from nc.domain.state import State
-from nc.replica import Stopping
+from nc.replica import Overloaded, Stopping
 from nc.rpc.answers import OK, Answer, Status, answer_to, as_status
 from nc.rpc.callers import Callers, Transport, caller_of
 from nc.rpc.controller import Call
@@ -30,6 +31,9 @@ REQUEST_ID_KEY = "x-request-id"
 # What is taken over from a caller into the log: printable, and short enough to be kept for ever.
 _REQUEST_ID_PATTERN = re.compile(r"[\x21-\x7e]{1,128}")
 
+# Calls to the standard services at once, a port. Watches stay open, and a client needs one.
+MAX_STANDARD_CALLS = 1024
+
 _CANCELLED = "CANCELLED"
 
 
@@ -40,6 +44,7 @@ class Edge:
         transport: how the port is secured.
         callers: recognises certificates.
         state: the current state, for the rules.
+        is_secret: whether a text must not be recorded, since a token is in it.
         clock, secrets: see there.
         log: where the line of each call goes.
     """
@@ -49,6 +54,7 @@ class Edge:
         transport: Transport,
         callers: Callers,
         state: Callable[[], State],
+        is_secret: Callable[[str], bool],
         clock: Clock,
         secrets: Secrets,
         log: FilteringBoundLogger,
@@ -56,11 +62,13 @@ class Edge:
         self._transport = transport
         self._callers = callers
         self._state = state
+        self._is_secret = is_secret
         self._clock = clock
         self._secrets = secrets
         self._log = log
         self.denied: Counter[str] = Counter()  # calls refused with PERMISSION_DENIED, by method
         self.calls = 0  # that have come in
+        self._open_calls = 0  # of standard services
         self._is_closing = False
 
     def close(self) -> None:
@@ -117,16 +125,8 @@ class Edge:
         self, name: str, parse: Callable[[bytes], Any], behaviour: Callable[..., Any]
     ) -> Callable[..., Any]:
         async def handle(data: bytes, context: Any) -> Any:
-            call = self._begin(context, name)
-            try:
-                self._admit(call)
-                request = parse(data)
-                self._log_call(call, OK)
-                return await behaviour(request, context)
-            except grpc.aio.AbortError:  # its own refusal
-                raise
-            except Exception as error:  # noqa: BLE001 - every error has an answer
-                await self._end(call, error, context)
+            async with self._standard(name, context) as admit:
+                return await behaviour(parse(data), _AdmittedContext(context, admit))
 
         return handle
 
@@ -134,27 +134,48 @@ class Edge:
         self, name: str, parse: Callable[[bytes], Any], behaviour: Callable[..., Any]
     ) -> Callable[..., Any]:
         async def handle(stream: Any, context: Any) -> AsyncIterator[Any]:
-            call = self._begin(context, name)
-            try:
-                self._admit(call)
-                self._log_call(call, OK)
-                async for response in behaviour(_parsed(parse, stream), context):
+            async def requests() -> AsyncIterator[Any]:
+                async for data in stream:
+                    admit()
+                    yield parse(data)
+
+            async with self._standard(name, context) as admit:
+                async for response in behaviour(requests(), context):
                     yield response
-            except grpc.aio.AbortError:
-                raise
-            except Exception as error:  # noqa: BLE001 - every error has an answer
-                await self._end(call, error, context)
 
         return handle
 
-    def _admit(self, call: Call) -> None:
-        """Raises PermissionDenied if the caller may not reach the standard services."""
-        require(Permission.ANYONE, call.caller, self._state(), now_ms(self._clock))
+    @contextlib.asynccontextmanager
+    async def _standard(self, name: str, context: Any) -> AsyncIterator[Callable[[], None]]:
+        """A call of a standard service: admitted now and at each message, logged at its end.
 
-    async def _end(self, call: Call, error: Exception, context: Any) -> None:
-        """End the call of a standard service."""
-        status = as_status(self._refused(call, error))
-        await context.abort(status.code, status.message)  # raises
+        Gives what admits: it raises PermissionDenied once the caller may not call any more.
+        """
+        call = self._begin(context, name)
+        context.set_trailing_metadata(((REQUEST_ID_KEY, call.request_id),))
+
+        def admit() -> None:
+            require(Permission.ANYONE, call.caller, self._state(), now_ms(self._clock))
+
+        self._open_calls += 1
+        try:
+            if self._open_calls > MAX_STANDARD_CALLS:
+                raise Overloaded  # noqa: TRY301 - it is answered as any other refusal
+            admit()
+            yield admit
+        except grpc.aio.AbortError:  # its own refusal
+            self._log_call(call, context.code().name)
+            raise
+        except (asyncio.CancelledError, GeneratorExit):
+            self._log_call(call, _CANCELLED)
+            raise
+        except Exception as error:  # noqa: BLE001 - every error has an answer
+            status = as_status(self._refused(call, error))
+            await context.abort(status.code, status.message)  # raises
+        else:
+            self._log_call(call, OK)
+        finally:
+            self._open_calls -= 1
 
     def _begin(self, context: Any, name: str) -> Call:
         self.calls += 1
@@ -162,9 +183,13 @@ class Edge:
         return Call(caller, name, self._request_id(context), self._clock.monotonic_ns())
 
     def _request_id(self, context: Any) -> str:
-        """The caller's own id for its request if it is fit to be kept, or a new one."""
+        """The caller's own id for its request if it may be kept, or a new one."""
         for key, value in context.invocation_metadata() or ():
-            if key == REQUEST_ID_KEY and _REQUEST_ID_PATTERN.fullmatch(value):
+            if (
+                key == REQUEST_ID_KEY
+                and _REQUEST_ID_PATTERN.fullmatch(value)
+                and not self._is_secret(value)
+            ):
                 return str(value)
         return new_request_id(self._secrets)
 
@@ -176,12 +201,14 @@ class Edge:
                 self._log.error(log_events.RPC_CRASHED, request_id=call.request_id, exc_info=error)
             self._log_call(call, answer.code, message=answer.message)
         else:
+            more: dict[str, Any] = {"message": answer.message}
             if answer.code is grpc.StatusCode.PERMISSION_DENIED:
                 self.denied[call.method] += 1
-            self._log_call(call, answer.code.name, message=answer.message)
+                more["denied_so_far"] = self.denied.total()
+            self._log_call(call, answer.code.name, **more)
         return answer
 
-    def _log_call(self, call: Call, code: str, **more: str) -> None:
+    def _log_call(self, call: Call, code: str, **more: Any) -> None:
         self._log.info(
             log_events.RPC,
             method=call.method,
@@ -193,8 +220,18 @@ class Edge:
         )
 
 
-async def _parsed(
-    parse: Callable[[bytes], Any], stream: AsyncIterator[bytes]
-) -> AsyncIterator[Any]:
-    async for data in stream:
-        yield parse(data)
+class _AdmittedContext:
+    """A call's context that asks before each message whether its caller is still admitted."""
+
+    def __init__(self, context: Any, admit: Callable[[], None]) -> None:
+        self._context = context
+        self._admit = admit
+
+    async def write(self, message: Any) -> None:
+        """Send a message."""
+        self._admit()
+        await self._context.write(message)
+
+    async def abort(self, code: grpc.StatusCode, details: str) -> None:
+        """End the call."""
+        await self._context.abort(code, details)

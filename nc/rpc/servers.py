@@ -17,6 +17,7 @@ from nc.rpc.methods import BOOTSTRAP_SERVICE, CONTROL_SERVICE, INTERNAL_SERVICE,
 
 # The largest request is a list of expiries: 40,000 nodes fit. Everything else is a few bytes.
 MAX_REQUEST_BYTES = 1024 * 1024
+MAX_BOOTSTRAP_REQUEST_BYTES = 128 * 1024
 MAX_METADATA_BYTES = 16 * 1024
 
 # Calls under way at once, a port; beyond it gRPC answers RESOURCE_EXHAUSTED by itself.
@@ -38,7 +39,9 @@ _QUIET_TRIES = 20
 _OPTIONS = (
     # Two servers on one port would silently share its calls.
     ("grpc.so_reuseport", 0),
-    ("grpc.max_receive_message_length", MAX_REQUEST_BYTES),
+    # What one connection may have under way: nobody needs to take the whole port's share.
+    ("grpc.max_concurrent_streams", 100),
+    ("grpc.server_handshake_timeout_ms", 10_000),
     ("grpc.max_metadata_size", MAX_METADATA_BYTES),
     ("grpc.server.max_pending_requests", MAX_WAITING_CALLS),
     ("grpc.server.max_pending_requests_hard_limit", MAX_WAITING_CALLS),
@@ -51,6 +54,16 @@ _OPTIONS = (
     # Nodes behind such routers ping us; gRPC would by default take that for an attack.
     ("grpc.http2.min_ping_interval_without_data_ms", 10_000),
     ("grpc.http2.max_ping_strikes", 0),
+)
+
+_CONTROL_OPTIONS = (("grpc.max_receive_message_length", MAX_REQUEST_BYTES),)
+
+# The bootstrap port is open to everybody, and a machine is done with it after one call of a few
+# bytes: nobody stays long, and nobody sends much.
+_BOOTSTRAP_OPTIONS = (
+    ("grpc.max_receive_message_length", MAX_BOOTSTRAP_REQUEST_BYTES),
+    ("grpc.max_connection_age_ms", 60_000),
+    ("grpc.max_connection_age_grace_ms", 10_000),
 )
 
 
@@ -115,6 +128,7 @@ class Port:
         number: its number, 0 for any that is free.
         edge: what calls go through.
         services: ours, as this port has them.
+        options: gRPC's, beyond those of every port.
         credentials: its TLS identity, None for plain text.
     """
 
@@ -122,11 +136,20 @@ class Port:
     number: int
     edge: Edge
     services: tuple[ServiceDescriptor, ...]
+    options: tuple[tuple[str, int], ...]
     credentials: Credentials | None
 
 
-CONTROL_SERVICES = (CONTROL_SERVICE, BOOTSTRAP_SERVICE, INTERNAL_SERVICE)
-BOOTSTRAP_SERVICES = (CONTROL_SERVICE, BOOTSTRAP_SERVICE)
+def control_port(host: str, number: int, edge: Edge, credentials: Credentials | None) -> Port:
+    """The port for whoever has a certificate."""
+    services = (CONTROL_SERVICE, BOOTSTRAP_SERVICE, INTERNAL_SERVICE)
+    return Port(host, number, edge, services, _CONTROL_OPTIONS, credentials)
+
+
+def bootstrap_port(host: str, number: int, edge: Edge, credentials: Credentials | None) -> Port:
+    """The port for machines that have none yet."""
+    services = (CONTROL_SERVICE, BOOTSTRAP_SERVICE)
+    return Port(host, number, edge, services, _BOOTSTRAP_OPTIONS, credentials)
 
 
 class _Listener:
@@ -152,7 +175,9 @@ class _Listener:
 
     def _open(self, number: int) -> tuple[grpc.aio.Server, int]:
         port = self._port
-        server = grpc.aio.server(options=_OPTIONS, maximum_concurrent_rpcs=MAX_CONCURRENT_CALLS)
+        server = grpc.aio.server(
+            options=(*_OPTIONS, *port.options), maximum_concurrent_rpcs=MAX_CONCURRENT_CALLS
+        )
         server.add_generic_rpc_handlers(self._handlers)
         address = f"{port.host}:{number}"
         try:

@@ -9,7 +9,7 @@ from nc.cli.moments import parse_expiry
 NOW_S = 1_795_000_000
 
 
-@given(st.integers(min_value=0, max_value=2**32 - 1))
+@given(st.integers(min_value=1, max_value=2**32 - 1))
 def test_unix_seconds_are_taken_as_they_are(seconds: int) -> None:
     """A number of seconds means itself."""
     assert parse_expiry(str(seconds), NOW_S) == seconds
@@ -34,6 +34,13 @@ def test_iso_times_are_utc_unless_they_say_otherwise(at: datetime) -> None:
 def test_never_is_the_apis_zero() -> None:
     """`never` is what the API calls 0."""
     assert parse_expiry("never", NOW_S) == 0
+
+
+@pytest.mark.parametrize("text", ["0", "1970-01-01"])
+def test_no_moment_means_never_by_accident(text: str) -> None:
+    """The first second of 1970, which the API reads as never, is refused."""
+    with pytest.raises(ValueError, match="say never"):
+        parse_expiry(text, NOW_S)
 
 
 @pytest.mark.parametrize("text", ["", "tomorrow", "+5", "+5y", "-3m", "1e9", "٣", "15:00"])

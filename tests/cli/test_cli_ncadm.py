@@ -80,11 +80,46 @@ def test_a_folder_that_cannot_be_made_costs_no_node(
     folder = str(tmp_path / "file" / "certs")
     done = ncadm(
         *("get-token", "--bootstrap-token", token),
-        *("--network-certs-dir", folder, "--grpc-certs-dir", folder),
+        *("--network-certs-dir", folder, "--grpc-certs-dir", str(tmp_path / "grpc")),
     )
     assert (done.returncode, LogReader(server.log_dir).last_seq) == (1, before)
     assert one_line(done.stderr)
     assert folder in done.stderr
+
+
+def test_the_token_says_where_to_redeem_it(
+    ncadm: Run, server: ServerProcess, run: Run, tmp_path: Path
+) -> None:
+    """`T@IP:PORT` is enough: nothing else has to say where the server is."""
+    done = run(
+        *("ncadm", "--data-dir", str(server.data_dir)),
+        *("get-token", "--bootstrap-token", issue(ncadm)),
+        *("--network-certs-dir", str(tmp_path / "n"), "--grpc-certs-dir", str(tmp_path / "g")),
+    )
+    assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.parametrize(
+    ("network", "grpc", "words"),
+    [("certs", "certs", "a folder of its own"), ("certs", "server", "is a server's")],
+)
+def test_certificates_are_never_overwritten_by_others(
+    ncadm: Run, server: ServerProcess, tmp_path: Path, network: str, grpc: str, words: str
+) -> None:
+    """Neither one set by the other, nor a server's own by a node's; and it costs no node."""
+    (tmp_path / "server").symlink_to(server.data_dir / "pki" / "grpc")
+    token = issue(ncadm)
+    before = LogReader(server.log_dir).last_seq
+    admin = (server.data_dir / "pki" / "grpc" / "client.pem").read_bytes()
+    done = ncadm(
+        *("get-token", "--bootstrap-token", token),
+        *("--network-certs-dir", str(tmp_path / network)),
+        *("--grpc-certs-dir", str(tmp_path / grpc)),
+    )
+    assert done.returncode in {1, 2}
+    assert words in done.stderr
+    assert LogReader(server.log_dir).last_seq == before
+    assert (server.data_dir / "pki" / "grpc" / "client.pem").read_bytes() == admin
 
 
 def test_the_rest_of_a_nodes_life(ncadm: Run, tmp_path: Path) -> None:

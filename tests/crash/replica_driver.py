@@ -29,6 +29,7 @@ from nc.replica import Origin, Replica
 NETWORK = "10.1.1.1/28"
 NODES = 12
 CALLERS = 24
+LOOK_INTERVAL_S = 0.001
 TOKEN_ID = "token"  # noqa: S105 - an id
 
 
@@ -60,16 +61,23 @@ class Driver:
         state = self._replica.state
         say(ready=state.seq, bound=_bindings(state), idle=not state.presence)
         async with asyncio.TaskGroup() as callers:
+            callers.create_task(self._look())
             for _ in range(CALLERS):
                 callers.create_task(self._call())
+
+    async def _look(self) -> None:
+        """What a query sees is durable, too, whenever it looks."""
+        seen = 0
+        while True:
+            state = self._replica.state
+            if state.seq != seen:
+                seen = state.seq
+                say(saw=seen, bound=_bindings(state))
+            await asyncio.sleep(LOOK_INTERVAL_S)
 
     async def _call(self) -> None:
         while True:
             await self._act()
-            # What a query sees is durable, too.
-            state = self._replica.state
-            say(saw=state.seq, bound=_bindings(state))
-            await asyncio.sleep(0)
 
     async def _act(self) -> None:
         rng, state = self._rng, self._replica.state

@@ -23,30 +23,32 @@ from server_process import PATIENCE_S
 from nc.domain.events import pb
 from tests.crash.history import History, read_history
 
+ON_ODD_DISK = Path(__file__).with_name("on_odd_disk.py")
 DRIVER = Path(__file__).with_name("replica_driver.py")
 ADDRESSES = {f"10.1.1.{host}" for host in range(3, 15, 2)}
 KILLS = 8  # a folder
 
 
-@pytest.mark.parametrize("seed", range(3))
-def test_addresses_survive_every_kill(seed: int, data_dir: Path) -> None:
+@pytest.mark.parametrize(("seed", "pause_ms"), [(0, 0), (1, 2), (2, 10)])
+def test_addresses_survive_every_kill(seed: int, pause_ms: int, data_dir: Path) -> None:
     """Acknowledged bindings outlive kill -9, and no address ever has two holders."""
-    _survive(data_dir, seed, KILLS, 400)
+    _survive(data_dir, seed, KILLS, most_lines=400, pause_ms=pause_ms)
 
 
 @pytest.mark.long
 @pytest.mark.parametrize("seed", range(100, 110))
 def test_addresses_survive_many_kills(seed: int, data_dir: Path) -> None:
     """As above, over many more kills, later ones among them."""
-    _survive(data_dir, seed, 30, 4000)
+    _survive(data_dir, seed, 30, most_lines=4000, pause_ms=seed % 5)
 
 
-def _survive(folder: Path, seed: int, kills: int, most_lines: int) -> None:
+def _survive(folder: Path, seed: int, kills: int, *, most_lines: int, pause_ms: int) -> None:
     rng = random.Random(seed)  # noqa: S311 - a test's choices
     said: list[dict[str, Any]] = []
     for _ in range(kills):
         # Line 1 answers the start; small numbers are as likely as large ones.
-        said += _drive(folder, seed, int(most_lines ** rng.random()) + 1)
+        lines = int(most_lines ** rng.random()) + 1
+        said += _drive([str(folder), str(seed)], lines, pause_ms)
         history = _check(folder, said)
     reasons = {line["why"] for line in said if "refused" in line}
     assert reasons <= {
@@ -65,11 +67,10 @@ def _survive(folder: Path, seed: int, kills: int, most_lines: int) -> None:
     assert pb.ADDRESS_RELEASE_REASON_RECLAIMED in released, "the pool was never used up"
 
 
-def _drive(folder: Path, seed: int, lines: int) -> list[dict[str, Any]]:
+def _drive(arguments: list[str], lines: int, pause_ms: int) -> list[dict[str, Any]]:
     """Run the driver until it has said so many lines, kill it, and hear the rest."""
-    with subprocess.Popen(
-        [sys.executable, str(DRIVER), str(folder), str(seed)], stdout=subprocess.PIPE
-    ) as process:
+    command = [sys.executable, str(ON_ODD_DISK), f"slow:{pause_ms}", str(DRIVER), *arguments]
+    with subprocess.Popen(command, stdout=subprocess.PIPE) as process:
         assert process.stdout is not None
         try:
             said = [process.stdout.readline() for _ in range(lines)]

@@ -11,16 +11,19 @@ Invariants, checked after every kill by a server that was started on what was le
 
 import asyncio
 import random
+import sys
 import time
 from pathlib import Path
 
 import pytest
+from server_process import SERVE, ServerProcess
 
 from nc.domain.state import State
 from nc.secrets import TokenIds
 from tests.crash.crash_load import Ledger, Load, states_of
 from tests.crash.history import History, read_history
-from server_process import ServerProcess
+
+ON_ODD_DISK = Path(__file__).with_name("on_odd_disk.py")
 
 # Each folder sees as many kills as it has numbers: acknowledged answers before the kill.
 KILLS_AFTER = (
@@ -29,6 +32,11 @@ KILLS_AFTER = (
     (110, 1, 1, 75, 180, 10),
     (60, 140, 20, 5, 95, 50),
 )
+# How long a write takes, half of it before and half after: in some folders so long that answers
+# would be heard before it is over, and that a kill leaves half of it.
+LONG_PAUSE_MS = 20
+PAUSES_MS = (0, 5, LONG_PAUSE_MS, 0)
+
 # Before these kills of a folder the server is also killed while it still starts.
 KILL_AT_START = (2, 4)
 
@@ -36,7 +44,7 @@ KILL_AT_START = (2, 4)
 @pytest.mark.parametrize("seed", range(len(KILLS_AFTER)))
 def test_what_was_acknowledged_survives_every_kill(seed: int, data_dir: Path) -> None:
     """Every acknowledged answer outlives kill -9, and nothing is half there."""
-    _survive(seed, KILLS_AFTER[seed], data_dir)
+    _survive(seed, KILLS_AFTER[seed], PAUSES_MS[seed], data_dir)
 
 
 @pytest.mark.long
@@ -44,17 +52,19 @@ def test_what_was_acknowledged_survives_every_kill(seed: int, data_dir: Path) ->
 def test_what_was_acknowledged_survives_many_kills(seed: int, data_dir: Path) -> None:
     """As above, over many more kills, later ones among them."""
     rng = random.Random(seed)  # noqa: S311 - a test's choices
-    _survive(seed, tuple(int(1 + 1500 * rng.random() ** 3) for _ in range(10)), data_dir)
+    kills_after = tuple(int(1 + 1500 * rng.random() ** 3) for _ in range(10))
+    _survive(seed, kills_after, seed % 4 * 10, data_dir)
 
 
-def _survive(seed: int, kills_after: tuple[int, ...], data_dir: Path) -> None:
+def _survive(seed: int, kills_after: tuple[int, ...], pause_ms: int, data_dir: Path) -> None:
+    command = (sys.executable, str(ON_ODD_DISK), f"slow:{pause_ms}", "serve") if pause_ms else SERVE
     ledger = Ledger()
     rng = random.Random(seed)  # noqa: S311 - a test's choices
     for kill, after in enumerate(kills_after):
         if kill in KILL_AT_START:
-            with ServerProcess(data_dir, ready="log.opened") as server:
+            with ServerProcess(data_dir, command=command, ready="log.opened") as server:
                 server.kill()
-        with ServerProcess(data_dir) as server:
+        with ServerProcess(data_dir, command=command) as server:
             _check(ledger, data_dir, server)
             load = Load(server, ledger, rng, f"s{seed}k{kill}", after, server.kill)
             asyncio.run(load.run())
@@ -64,6 +74,8 @@ def _survive(seed: int, kills_after: tuple[int, ...], data_dir: Path) -> None:
         assert server.stop() == 0
     history, _ = read_history(data_dir / "log")
     assert history.stops == [history.last_seq]
+    # Six kills or more, each of them most likely in the middle of a write that takes so long.
+    assert pause_ms < LONG_PAUSE_MS or list((data_dir / "log").glob("*.torn-*"))
 
 
 def _check(ledger: Ledger, data_dir: Path, server: ServerProcess) -> None:

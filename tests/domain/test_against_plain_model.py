@@ -32,7 +32,8 @@ from nc.domain.tokens import ForgetExpiredTokens, IssueToken, RedeemToken
 from nc.projections import evolve
 
 TOKENS = st.sampled_from([f"token-{number}" for number in range(4)])
-NODES = st.sampled_from([f"node-{number}" for number in range(6)])
+NODE_IDS = [f"node-{number}" for number in range(8)]
+NODES = st.sampled_from(NODE_IDS)
 LINKS = st.sampled_from([f"link-{number}" for number in range(5)])
 NETWORKS = st.sampled_from(
     ["10.1.1.1/29", "10.1.1.1/28", "10.1.1.9/28", "10.1.1.4/29", "10.1.1.0/28", "10.9.255.249/29"]
@@ -97,11 +98,41 @@ class AgainstPlainModel(RuleBasedStateMachine):
 
     @initialize(network=NETWORKS)
     def first_start(self, network: str) -> None:
-        """A replica starts, and two nodes are in."""
-        self.start(network)
+        """A replica starts, and most nodes are in."""
+        self.carry_out(StartReplica("r", "1", network), "start", network)
         self.issue("token-0", -1)
-        for node in ("node-0", "node-1"):
+        for node in NODE_IDS[:-1]:
             self.redeem("token-0", node)
+
+    @rule(nodes=st.lists(NODES, unique=True, max_size=len(NODE_IDS)), link=LINKS)
+    def a_wave_connects(self, nodes: list[str], link: str) -> None:
+        """Nodes connect one after the other, both halves at once."""
+        for node in nodes:
+            self.accept(node, link)
+            self.hand_over(node, link)
+
+    @rule(nodes=st.lists(NODES, unique=True, max_size=len(NODE_IDS)))
+    def a_wave_disconnects(self, nodes: list[str]) -> None:
+        """Nodes lose the links that they have."""
+        for node in nodes:
+            self.drop(node, self.model.links.get(node, ("", "no-link"))[1])
+
+    @rule(nodes=st.lists(NODES, unique=True, max_size=3))
+    def some_leave(self, nodes: list[str]) -> None:
+        """UnRegister."""
+        for node in nodes:
+            self.carry_out(Unregister(node), "unregister", node)
+
+    @rule(token=TOKENS, nodes=st.lists(NODES, unique=True))
+    def some_join(self, token: str, nodes: list[str]) -> None:
+        """GetToken."""
+        for node in nodes:
+            self.redeem(token, node)
+
+    def redeem(self, token: str, node: str) -> None:
+        """One node joins."""
+        now = self.now_ms
+        self.carry_out(RedeemToken(token, node, (), now), "redeem", token, node, now)
 
     @rule(token=TOKENS, minutes=st.sampled_from([-1, 0, 1, 5, 5_256_000, 5_256_001]))
     def issue(self, token: str, minutes: int) -> None:
@@ -109,38 +140,18 @@ class AgainstPlainModel(RuleBasedStateMachine):
         command = IssueToken(token, minutes, self.now_ms)
         self.carry_out(command, "issue", token, minutes, self.now_ms)
 
-    @rule(token=TOKENS, node=NODES)
-    def redeem(self, token: str, node: str) -> None:
-        """GetToken."""
-        self.carry_out(
-            RedeemToken(token, node, (), self.now_ms), "redeem", token, node, self.now_ms
-        )
-
-    @rule()
-    def forget(self) -> None:
-        """The sweep lets go of tokens."""
-        self.carry_out(ForgetExpiredTokens(self.now_ms), "forget", self.now_ms)
-
-    @rule(node=NODES)
-    def unregister(self, node: str) -> None:
-        """UnRegister."""
-        self.carry_out(Unregister(node), "unregister", node)
-
     @rule(
         listed=st.lists(
-            st.tuples(NODES, st.sampled_from([None, 0, -60_000, -1, 0, 1, 60_000])), max_size=4
-        )
+            st.tuples(NODES, st.sampled_from([None, None, -60_000, -1, 0, 1, 60_000])), max_size=4
+        ),
+        stranger=st.sampled_from([False] * 3 + [True]),
     )
-    def set_expiries(self, listed: list[tuple[str, int | None]]) -> None:
+    def set_expiries(self, listed: list[tuple[str, int | None]], stranger: bool) -> None:
         """UpdateSensorExpireTime, for moments around now, or never."""
         expiries = [(n, 0 if delta is None else self.now_ms + delta) for n, delta in listed]
+        expiries += [("stranger", 0)] * stranger
         command = SetExpiries(tuple(Expiry(*expiry) for expiry in expiries), self.now_ms)
         self.carry_out(command, "set_expiries", expiries, self.now_ms)
-
-    @rule()
-    def expire(self) -> None:
-        """The sweep drops links."""
-        self.carry_out(ExpireNodes(self.now_ms), "expire", self.now_ms)
 
     @rule(node=NODES, link=LINKS)
     def accept(self, node: str, link: str) -> None:
@@ -150,15 +161,8 @@ class AgainstPlainModel(RuleBasedStateMachine):
     @rule(node=NODES, link=LINKS)
     def hand_over(self, node: str, link: str) -> None:
         """A link asks for its address, whether it is the current one or not."""
-        self.carry_out(
-            HandOverAddress(node, link, self.now_ms), "hand_over", node, link, self.now_ms
-        )
-
-    @rule(node=NODES, link=LINKS)
-    def connect(self, node: str, link: str) -> None:
-        """Both halves, so that more than chance connects nodes."""
-        self.accept(node, link)
-        self.hand_over(node, link)
+        command = HandOverAddress(node, link, self.now_ms)
+        self.carry_out(command, "hand_over", node, link, self.now_ms)
 
     @rule(node=NODES, link=LINKS)
     def drop(self, node: str, link: str) -> None:
@@ -166,20 +170,19 @@ class AgainstPlainModel(RuleBasedStateMachine):
         reason = pb.STATE_CHANGE_REASON_LINK_CLOSED
         self.carry_out(DropLink(node, link, reason), "drop", node, link)
 
-    @rule(network=NETWORKS)
-    def start(self, network: str) -> None:
-        """A start; without a stop before it, after a crash."""
+    @rule(network=st.none() | NETWORKS, cleanly=st.booleans())
+    def restart(self, network: str | None, cleanly: bool) -> None:
+        """A start, after a stop or after a crash, perhaps on another network."""
+        if cleanly:
+            self.carry_out(StopReplica("r"), "stop")
+        network = network or self.model.network
         self.carry_out(StartReplica("r", "1", network), "start", network)
 
     @rule()
-    def restart(self) -> None:
-        """A start after a crash, on the same network."""
-        self.start(self.model.network)
-
-    @rule()
-    def stop(self) -> None:
-        """A clean stop."""
-        self.carry_out(StopReplica("r"), "stop")
+    def sweep(self) -> None:
+        """The sweep drops links, and lets go of tokens."""
+        self.carry_out(ExpireNodes(self.now_ms), "expire", self.now_ms)
+        self.carry_out(ForgetExpiredTokens(self.now_ms), "forget", self.now_ms)
 
     @rule(by_ms=st.sampled_from([1, 59_999, 60_000, 600_000, DAY_MS, -1, -60_000, -DAY_MS]))
     def the_clock_moves(self, by_ms: int) -> None:
@@ -222,4 +225,4 @@ class AgainstPlainModel(RuleBasedStateMachine):
 
 
 TestAgainstPlainModel = AgainstPlainModel.TestCase
-TestAgainstPlainModel.settings = settings(max_examples=120, stateful_step_count=50, deadline=None)
+TestAgainstPlainModel.settings = settings(max_examples=200, stateful_step_count=50)

@@ -1,6 +1,6 @@
 """What end-to-end tests share: a client process for all, a server for those who leave it as it is.
 
-The modules beside this file are plain helpers (`server_process` knows nothing of gRPC and can be
+The modules beside this file are plain helpers (`e2e_process` knows nothing of gRPC and can be
 used by any test that puts this folder on its path).
 """
 
@@ -15,7 +15,7 @@ sys.path.insert(0, str(Path(__file__).parent))
 
 from contract_peer import ContractClient, generate
 from deployment import Deploy, Deployment
-from server_process import ServerProcess
+from e2e_process import ServerProcess
 
 
 @pytest.fixture(scope="session")

@@ -13,6 +13,7 @@ import importlib
 import json
 import sys
 import threading
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import grpc
@@ -22,6 +23,7 @@ from grpc_health.v1 import health_pb2
 from grpc_reflection.v1alpha import reflection_pb2
 
 TIMEOUT_S = 15.0
+CALLS_AT_ONCE = 64
 
 _OPTIONS = (
     ("grpc.use_local_subchannel_pool", 1),  # channels with different names share no connection
@@ -45,6 +47,7 @@ class ContractClient:
         }
         self._channels: dict[str, grpc.Channel] = {}
         self._output = threading.Lock()
+        self._callers = ThreadPoolExecutor(CALLS_AT_ONCE)
 
     def run(self) -> None:
         """Until stdin ends."""
@@ -76,13 +79,17 @@ class ContractClient:
             request = json_format.ParseDict(order["request"], request_class()).SerializeToString()
         else:
             request = base64.b64decode(order["raw"])
-        future = self._channel(order).unary_unary(
+        send = self._channel(order).unary_unary(
             order["method"],
             request_serializer=bytes,
             response_deserializer=message_factory.GetMessageClass(method.output_type).FromString,
         )
-        call = future.future(request, timeout=TIMEOUT_S, metadata=_pairs(order["metadata"]))
-        call.add_done_callback(lambda done: self._emit({"id": order["id"], **_outcome(done)}))
+        metadata = tuple(order["metadata"].items())
+
+        def wait() -> None:
+            self._emit({"id": order["id"], **_outcome(send, request, metadata)})
+
+        self._callers.submit(wait)
 
     def _watch(self, order: dict[str, Any]) -> None:
         watch = self._channel(order).unary_stream(
@@ -119,16 +126,17 @@ def _open(target: str, tls: dict[str, str | None] | None) -> grpc.Channel:
     return grpc.secure_channel(target, credentials, options=_OPTIONS)
 
 
-def _pairs(metadata: dict[str, str]) -> tuple[tuple[str, str], ...]:
-    return tuple(metadata.items())
-
-
-def _outcome(call: Any) -> dict[str, Any]:
-    ok = call.code() is grpc.StatusCode.OK
+def _outcome(send: Any, request: bytes, metadata: tuple[tuple[str, str], ...]) -> dict[str, Any]:
+    response: dict[str, Any] = {}
+    try:
+        message, call = send.with_call(request, timeout=TIMEOUT_S, metadata=metadata)
+        response = _as_json(message)
+    except grpc.RpcError as error:
+        call = error
     return {
         "status": call.code().name,
         "details": call.details() or "",
-        "response": _as_json(call.result()) if ok else {},
+        "response": response,
         "metadata": {key: str(value) for key, value in call.trailing_metadata() or ()},
     }
 

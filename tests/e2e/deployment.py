@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from contract_peer import BOOTSTRAP, Answer, Caller, ContractClient, Tls
-from server_process import ServerProcess
+from e2e_process import ServerProcess
 
 
 @dataclass(frozen=True)

@@ -17,7 +17,7 @@ MALFORMED = (
     "0x23456789abcdef",
     "١٢٣٤٥٦٧٨٩٠١٢٣٤٥٦",
     "0123456789abcde\0",
-    "f" * 100_000,
+    "f" * 2000,
     "reserverd",
 )
 QUESTIONS: dict[str, dict[str, object]] = {

@@ -2,14 +2,15 @@
 
 import signal
 import time
-from collections import Counter
+from collections import Counter, deque
+from itertools import cycle
 
 import pytest
 from contract_peer import Answer, Caller
 from deployment import Deploy, Deployment, Node, assert_denied, assert_mistake
-from server_process import read_events
+from e2e_process import read_events
 
-CALLS_AT_ONCE = 20
+CALLS_AT_ONCE = 40
 WATCHERS_NOTICE_WITHIN_S = 4.0  # below the grace that calls under way have
 
 
@@ -20,18 +21,14 @@ def test_calls_under_way_are_answered(deploy: Deploy) -> None:
     """
     with deploy() as deployment:
         token = {"bootStrapToken": deployment.issue()}
-        under_way: list[int] = []
+        callers = cycle(deployment.newcomer.on(f"connection {n}") for n in range(4))
+        under_way = deque(next(callers).begin("GetToken", token) for _ in range(CALLS_AT_ONCE))
         answers: list[Answer] = []
-        is_asked_to_stop = False
-        while not any(answer.status != "OK" for answer in answers):
-            under_way += [
-                deployment.newcomer.on(str(n % 4)).begin("GetToken", token)
-                for n in range(CALLS_AT_ONCE)
-            ]
-            if len(answers) > CALLS_AT_ONCE and not is_asked_to_stop:
+        while not answers or answers[-1].status == "OK":
+            answers.append(deployment.client.answer(under_way.popleft()))
+            under_way.append(next(callers).begin("GetToken", token))
+            if len(answers) == 3 * CALLS_AT_ONCE:
                 deployment.server.send(signal.SIGTERM)
-                is_asked_to_stop = True
-            answers.append(deployment.client.answer(under_way.pop(0)))
         answers += [deployment.client.answer(number) for number in under_way]
         assert deployment.server.exit_code() == 0
         statuses = Counter(answer.status for answer in answers)

@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 import pytest
 from deployment import Deployment
-from server_process import ServerProcess
+from e2e_process import ServerProcess
 
 FAILED, USAGE = 1, 2
 STARTS_AT_ONCE = 3

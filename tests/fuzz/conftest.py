@@ -4,8 +4,8 @@ import shutil
 from collections.abc import Iterator
 
 import pytest
-
 from server_process import ServerProcess
+
 from tests.fuzz.watch import Watched
 
 

@@ -3,14 +3,16 @@
 import asyncio
 import random
 from collections import Counter
+from collections.abc import Callable
 from typing import Any
 
 import grpc
 import pytest
+from server_process import CHANNEL_OPTIONS
 
 from nc.pb import network_controller_pb2 as pb
 from nc.rpc.servers import MAX_METADATA_BYTES, MAX_REQUEST_BYTES
-from server_process import CHANNEL_OPTIONS
+from tests.crash.crash_load import greet
 from tests.fuzz.hostile import delimited
 from tests.fuzz.watch import DEADLINE_S, METHODS, Watched, judge, outcome_of
 
@@ -77,7 +79,7 @@ def test_ten_thousand_bad_tokens_at_once_register_nobody(secure: Watched) -> Non
     Nor does gRPC end any of them with CANCELLED, as it would by default from 1000 on.
     """
     rng = random.Random(7)  # noqa: S311 - a test's choices
-    makers = {
+    makers: dict[str, Callable[[], str]] = {
         "empty": lambda: "",
         "unknown": lambda: f"{rng.getrandbits(64):016x}",
         "malformed": lambda: rng.choice(
@@ -117,6 +119,8 @@ async def _redeem_all(watched: Watched, tokens: list[str]) -> list[pb.GetTokenRe
             raise
 
     try:
+        for channel in channels:  # only an answer tells a client the limits of its connection
+            await greet(channel)
         return await asyncio.gather(*(redeem(n, token) for n, token in enumerate(tokens)))
     finally:
         for channel in channels:

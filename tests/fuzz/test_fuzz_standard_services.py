@@ -1,4 +1,4 @@
-"""Health and reflection are programs of others: what they make of nonsense is ours to answer for."""
+"""Health and reflection are others' programs: what they make of nonsense is ours to answer for."""
 
 from typing import Any
 

@@ -1,10 +1,8 @@
 """How long a refusal takes does not tell an unknown bootstrap token from a malformed one."""
 
-import asyncio
 import secrets
 import statistics
 import time
-from collections.abc import Iterator
 from typing import Any, cast
 
 import pytest
@@ -108,5 +106,5 @@ def test_refusals_take_the_same_time(token: str) -> None:
             started = time.perf_counter_ns()
             bench.refuse(request)
             taken.append(time.perf_counter_ns() - started)
-    unknown, malformed = map(statistics.median, times)
+    unknown, malformed = (statistics.median(taken) for taken in times)
     assert 1 / 2 < malformed / unknown < 2, (unknown, malformed)

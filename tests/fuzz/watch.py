@@ -13,11 +13,11 @@ import re
 from typing import Any, NamedTuple, Self
 
 import grpc
+from server_process import CHANNEL_OPTIONS, ServerProcess
 
 from eventlog import LogReader
 from nc.pb import network_controller_pb2 as pb
 from nc.rpc.methods import BOOTSTRAP_SERVICE, CONTROL_SERVICE, INTERNAL_SERVICE
-from server_process import CHANNEL_OPTIONS, ServerProcess
 
 DEADLINE_S = 20.0
 
@@ -46,7 +46,14 @@ class Outcome(NamedTuple):
     metadata: tuple[tuple[str, str | bytes], ...]
 
 
-def call(channel: grpc.Channel, path: str, data: bytes, metadata: Any = ()) -> Outcome:
+def call(
+    channel: grpc.Channel,
+    path: str,
+    data: bytes,
+    metadata: Any = (),
+    *,
+    refused_handshake_is_fine: bool = False,
+) -> Outcome:
     """Send bytes to a unary method, and judge what comes back."""
     rpc: Any = channel.unary_unary(path)
     try:
@@ -54,7 +61,8 @@ def call(channel: grpc.Channel, path: str, data: bytes, metadata: Any = ()) -> O
         outcome = Outcome(grpc.StatusCode.OK, "", body, tuple(done.trailing_metadata()))
     except grpc.RpcError as error:
         outcome = outcome_of(error)
-    judge(outcome, data)
+    if not (refused_handshake_is_fine and outcome.status is grpc.StatusCode.UNAVAILABLE):
+        judge(outcome, data)
     return outcome
 
 

@@ -12,6 +12,7 @@ from nc.domain.events import (
     Batch,
     Entry,
     Event,
+    ExpiryChanged,
     ReplicaStarted,
     ReplicaStopped,
     StateChanged,
@@ -72,6 +73,16 @@ def test_nothing_folded_is_nothing_changed() -> None:
     """No events: the same state."""
     state = after(started(), *register("n"), *connect("n"))
     assert evolve(state, []) == state
+
+
+def test_a_fact_about_somebody_gone_brings_nobody_back() -> None:
+    """An expiry or an address of a node that is not there makes no node of it."""
+    late = [
+        Event(expiry_changed=ExpiryChanged(node_id="n", expires_at_ms=7)),
+        Event(address_bound=AddressBound(node_id="n", address="10.1.1.3")),
+        Event(address_released=AddressReleased(node_id="n", address="10.1.1.3")),
+    ]
+    assert not evolve(State(), late).nodes
 
 
 UNKNOWN = {

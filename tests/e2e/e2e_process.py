@@ -85,7 +85,8 @@ class ServerProcess:
         self._process: subprocess.Popen[str] | None = None
 
     def __enter__(self) -> Self:
-        self.start()
+        if self._process is None:
+            self.start()
         return self
 
     def __exit__(
@@ -104,7 +105,11 @@ class ServerProcess:
     def start(self) -> None:
         """Start it, and wait until it answers on both ports."""
         self.launch()
-        started = self.wait_for("server.started")
+        try:
+            started = self.wait_for("server.started")
+        except BaseException:
+            self.kill()
+            raise
         self.grpc_port = int(started["grpc_port"])
         self.bootstrap_port = int(started["bootstrap_port"])
 

@@ -1,0 +1,132 @@
+"""A whole life over the wire, with all that a careless client does; keeps what it was told."""
+
+import base64
+from typing import Any
+
+import grpc
+from google.protobuf.message import Message
+from server_process import CHANNEL_OPTIONS, PATIENCE_S, ServerProcess
+
+from nc.pb import network_controller_pb2 as pb
+from nc.pb import sensor_pb2
+from tests.canary.canaries import Canaries
+
+CONTROL = "/pb.LiteKubeNCService/"
+BOOTSTRAP = "/pb.LiteKubeNCBootstrapService/"
+EXPIRY = "/Internal/UpdateSensorExpireTime"
+
+# Every text method on the port where it is found; field 1 of each is the text.
+TEXT_METHODS = (
+    CONTROL + "HelloWorld",
+    CONTROL + "GetToken",
+    CONTROL + "CheckConnState",
+    CONTROL + "GetRegistedIp",
+    CONTROL + "UnRegister",
+)
+
+
+class Life:
+    """A client with the admin's certificate, and one without.
+
+    Args:
+        server: whose life it is.
+        canaries: gets every secret that is answered.
+        plaintext: whether it has no TLS.
+    """
+
+    def __init__(
+        self, server: ServerProcess, canaries: Canaries, *, plaintext: bool = False
+    ) -> None:
+        self._plaintext = plaintext
+        self._server = server
+        self._canaries = canaries
+        self.bootstrap_tokens: list[str] = []
+        self.node_tokens: list[str] = []
+
+    def live(self) -> None:
+        """Everything, mistakes included."""
+        server = self._server
+        with (
+            self._channel(server.control_target, admin=True) as self._control,
+            self._channel(server.bootstrap_target, admin=False) as self._bootstrap,
+        ):
+            for minutes in (0, 10, -1):
+                self._issue(minutes)
+            for token in self.bootstrap_tokens:
+                self._join(token)
+                self._join(token)
+            for token in self.node_tokens:
+                self._send(self._control, CONTROL + "CheckConnState", token)
+                self._send(self._control, CONTROL + "GetRegistedIp", token)
+                self._expire(token, 2_000_000_000)
+            self._expire(self.node_tokens[0], 1)
+            for token in (*self.bootstrap_tokens, *self.node_tokens):
+                self._blunder(token)
+            for token in self.node_tokens:
+                self._send(self._control, CONTROL + "UnRegister", token)
+                self._send(self._control, CONTROL + "UnRegister", token)
+
+    def _issue(self, minutes: int) -> None:
+        request = pb.GetBootStrapTokenRequest(expireTime=minutes)
+        data = self._call(self._control, CONTROL + "GetBootStrapToken", request)
+        token = pb.GetBootStrapTokenResponse.FromString(data).bootStrapToken
+        self._canaries.add_token(f"bootstrap token {len(self.bootstrap_tokens)}", token)
+        self.bootstrap_tokens.append(token)
+
+    def _join(self, bootstrap_token: str) -> None:
+        request = pb.GetTokenRequest(bootStrapToken=bootstrap_token)
+        data = self._call(self._bootstrap, BOOTSTRAP + "GetToken", request)
+        answer = pb.GetTokenResponse.FromString(data)
+        assert answer.code == "200"
+        name = f"node {len(self.node_tokens)}"
+        self._canaries.add_token(f"token of {name}", answer.token)
+        for which, key in (("grpc", answer.GrpcClientKey), ("network", answer.NetworkClientKey)):
+            pem = base64.b64decode(key)
+            self._canaries.add_private_key(f"{which} key of {name}", pem)
+            self._canaries.add_bytes(f"{which} key of {name}, as answered", key.encode())
+        self.node_tokens.append(answer.token)
+
+    def _blunder(self, token: str) -> None:
+        """A real token where it does not belong, and almost right."""
+        for text in (token, f"{token} ", f" {token}", f"{token}\n", f"{token}\0", token.upper()):
+            for method in TEXT_METHODS:
+                if not method.endswith("UnRegister") or text != token:
+                    self._send(self._control, method, text)
+            self._send(self._bootstrap, BOOTSTRAP + "GetToken", text)
+            self._expire(f"{text}0", 5)
+        self._call(self._control, EXPIRY, pb.GetTokenRequest(bootStrapToken=token))
+        as_text = pb.GetTokenRequest(bootStrapToken=token).SerializeToString()
+        for method in (*TEXT_METHODS, CONTROL + "GetBootStrapToken", EXPIRY):
+            self._raw(self._control, method, as_text[:-1])  # cut short: no message at all
+            self._raw(self._control, method, b"\xff" + as_text)
+        self._raw(self._control, f"/{token}/{token}", as_text)
+        self._raw(self._control, f"{CONTROL}{token}", as_text)
+        metadata = (("node-token", token), ("authorization", f"Bearer {token}"))
+        self._raw(self._control, CONTROL + "HelloWorld", as_text, metadata)
+        self._raw(self._bootstrap, BOOTSTRAP + "GetToken", b"", metadata)
+        # Without the right to, which is refused before the token is looked at.
+        self._raw(self._bootstrap, CONTROL + "UnRegister", as_text)
+
+    def _expire(self, token: str, at_s: int) -> None:
+        listed = [sensor_pb2.SensorExpire(deviceToken=token.encode(), expireTime=at_s)]
+        self._call(self._control, EXPIRY, sensor_pb2.SensorExpireTimeRequest(sensorExpire=listed))
+
+    def _send(self, channel: grpc.Channel, method: str, text: str) -> None:
+        self._call(channel, method, pb.GetTokenRequest(bootStrapToken=text))
+
+    def _call(self, channel: grpc.Channel, method: str, request: Message) -> bytes:
+        rpc: Any = channel.unary_unary(method)
+        answer: bytes = rpc(request.SerializeToString(), timeout=PATIENCE_S)
+        return answer
+
+    def _raw(self, channel: grpc.Channel, method: str, data: bytes, metadata: Any = ()) -> None:
+        rpc: Any = channel.unary_unary(method)
+        try:
+            rpc(data, timeout=PATIENCE_S, metadata=metadata)
+        except grpc.RpcError as error:
+            assert error.code() is not grpc.StatusCode.DEADLINE_EXCEEDED  # noqa: PT017 - others may
+
+    def _channel(self, target: str, *, admin: bool) -> grpc.Channel:
+        if self._plaintext:
+            return grpc.insecure_channel(target, CHANNEL_OPTIONS)
+        return grpc.secure_channel(target, self._server.credentials(admin=admin), CHANNEL_OPTIONS)

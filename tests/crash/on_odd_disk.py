@@ -1,0 +1,69 @@
+"""A program: runs another one, with the event log on a disk that is slow, or that gives up.
+
+    on_odd_disk.py slow:MILLISECONDS PROGRAM …
+    on_odd_disk.py weary:SYNCS:ERRNO PROGRAM …
+
+PROGRAM is `serve` and its options, or a script and its arguments.
+"""
+
+import functools
+import os
+import runpy
+import sys
+import time
+
+import eventlog
+from eventlog.disk import Disk, OsDisk
+from nc.cli.main import main
+
+
+class SlowDisk(OsDisk):
+    """A disk that writes half, takes its time, and writes the rest: whoever looks may see half.
+
+    On a fast disk a record is written before an answer could be read anywhere else, so that a kill
+    would never show that the answer had come too early.
+    """
+
+    def __init__(self, pause_s: float) -> None:
+        self._pause_s = pause_s
+
+    def pwrite(self, fd: int, data: bytes, offset: int, /) -> int:
+        """As the real one, in two steps."""
+        half = len(data) // 2
+        written = super().pwrite(fd, data[:half], offset)
+        time.sleep(self._pause_s)
+        return written + super().pwrite(fd, data[half:], offset + half)
+
+
+class WearyDisk(OsDisk):
+    """A disk that can be synced so many times; each append is one."""
+
+    def __init__(self, syncs: int, error: int) -> None:
+        self._left = syncs
+        self._error = error
+
+    def fdatasync(self, fd: int, /) -> None:
+        """As the real one, or an error."""
+        if self._left == 0:
+            raise OSError(self._error, os.strerror(self._error))
+        self._left -= 1
+        super().fdatasync(fd)
+
+
+def disk_called(name: str) -> Disk:
+    """The disk that the command line asks for."""
+    kind, *numbers = name.split(":")
+    if kind == "slow":
+        return SlowDisk(int(numbers[0]) / 1000)
+    return WearyDisk(int(numbers[0]), int(numbers[1]))
+
+
+if __name__ == "__main__":
+    disk = disk_called(sys.argv[1])
+    eventlog.open = functools.partial(eventlog.open, disk=disk)
+    del sys.argv[:2]
+    if sys.argv[0].endswith(".py"):
+        runpy.run_path(sys.argv[0], run_name="__main__")
+    else:
+        sys.argv.insert(0, "network-controller")
+        main()

@@ -1,0 +1,111 @@
+"""What is wrong with a configuration file is named: file, line, key, and what is allowed."""
+
+from pathlib import Path
+
+import pytest
+
+from nc import config
+from nc.config import ConfigError
+
+SERVER = "mode: server\nserver:\n  "
+
+
+@pytest.mark.parametrize(
+    ("text", "line", "says"),
+    [
+        ("", 1, "mode: server"),
+        ("- mode", 1, "mode: server"),
+        ("server: {}", 1, "mode: is missing"),
+        ("mode: both", 1, "'server' or 'client'"),
+        ("mode: server\nmode: client", 2, "mode is given twice"),
+        ("mode: server\nlink: {}", 2, "link: unknown key; allowed: mode, server, client"),
+        ("mode: server\nserver: 5", 2, "server: expected keys and values; allowed: ip, port"),
+        ("mode: server\nserver: []", 2, "server: expected keys and values"),
+        (SERVER + "ip: 7", 3, "server.ip: input should be a valid string"),
+        (SERVER + "ip: ''", 3, "server.ip: "),
+        (SERVER + "ip: a b", 3, "neither an IP address nor a DNS name"),
+        (SERVER + "ip: 192.0.2.300", 3, "neither an IP address nor a DNS name"),
+        (SERVER + "debug: true\n  ip: x\n  port: 65536", 5, "expected a port number, 1 to 65535"),
+        (SERVER + "port: -1", 3, "expected a port number, 1 to 65535"),
+        (SERVER + "port: true", 3, "server.port: expected a port number"),
+        (SERVER + "grpcPort: six", 3, "server.grpcPort: expected a port number, or 0"),
+        (SERVER + "grpc_port: 6440", 3, "server.grpc_port: unknown key; allowed: ip, port"),
+        (SERVER + "port: 1\n  port: 1", 4, "server.port is given twice"),
+        (SERVER + "networkAddr: 10.1.1.1/33", 3, "10.1.1.1/24"),
+        (SERVER + "networkAddr: 10.1.1.1/30", 3, "/29 or shorter"),
+        (SERVER + "networkAddr: [10.1.1.1]", 3, "10.1.1.1/24"),
+        (SERVER + "mtu: 100", 3, "576"),
+        (SERVER + "debug: maybe", 3, "server.debug: expected true or false"),
+        (SERVER + "interconnection: 7", 3, "server.interconnection: "),
+        (SERVER + "tlsDir: [a]", 3, "server.tlsDir: "),
+        (SERVER + "\tip: x", 3, "is not YAML"),
+        ("mode: server\nserver: {", 2, "is not YAML"),
+        ("mode: client\nclient:\n  serverAddress: x", 3, "unknown key; allowed: networkCertDir"),
+        ("mode: client\nclient:\n  mtu: 70000", 3, "client.mtu: "),
+        ("? [a, b]\n: 1", 1, "is not YAML: found unhashable key"),
+        ("mode: server\n1: 2", 2, "1: keys should be strings"),
+        (SERVER + "ip: 127.0.0.1\n--- {}", 4, "is not YAML"),
+        (SERVER + "ip: !!python/object:os.system x", 3, "is not YAML"),
+    ],
+)
+def test_a_mistake_is_named(tmp_path: Path, text: str, line: int, says: str) -> None:
+    """One sentence with the file, the line of the key, the key and what it may be."""
+    path = tmp_path / "nc.yaml"
+    path.write_text(text)
+    with pytest.raises(ConfigError) as raised:
+        config.load(path)
+    message = str(raised.value)
+    assert message.startswith(f"{path}, line {line}: ")
+    assert says in message
+    assert "\n" not in message
+
+
+@pytest.mark.parametrize(
+    ("content", "says"),
+    [
+        (b"\xff\xfe", "is not UTF-8 text"),
+        (b"mode: \x01", "is not YAML"),
+        (b"mode: " + b"[" * 5000, "is not YAML"),
+        (b"mode: server\nserver: {ip: 2026-13-45}", "is not YAML"),
+    ],
+    ids=["encoding", "control", "depth", "date"],
+)
+def test_what_is_no_file_of_ours_is_named(tmp_path: Path, content: bytes, says: str) -> None:
+    """Bytes that no line number fits: the file and what it should have been."""
+    path = tmp_path / "nc.yaml"
+    path.write_bytes(content)
+    with pytest.raises(ConfigError) as raised:
+        config.load(path)
+    assert str(raised.value).startswith(f"{path}: {says}")
+    assert "\n" not in str(raised.value)
+
+
+def test_a_file_that_refers_to_itself_is_a_mistake(tmp_path: Path) -> None:
+    """An anchor inside itself, and one used again and again, end as a mistake, not in a loop."""
+    path = tmp_path / "nc.yaml"
+    path.write_text("mode: server\nserver: &a\n  ip: *a\n")
+    with pytest.raises(ConfigError, match=r"line 3: server\.ip: "):
+        config.load(path)
+    doubling = [f"a{n}: &a{n} {{x: *a{n - 1}, y: *a{n - 1}}}" for n in range(1, 60)]
+    path.write_text("\n".join(["mode: server", "a0: &a0 {}", *doubling]))
+    with pytest.raises(ConfigError, match="line 2: a0: unknown key"):
+        config.load(path)
+
+
+def test_a_token_in_a_file_is_not_shown(tmp_path: Path) -> None:
+    """A wrong node file is refused without repeating the token that is in it."""
+    path = tmp_path / "nc.yaml"
+    path.write_text("mode: client\nclient:\n  token: [0123456789abcdef]\n")
+    with pytest.raises(ConfigError) as raised:
+        config.load(path)
+    assert "0123456789abcdef" not in str(raised.value)
+    path.write_text("mode: client\nclient:\n  token: 'fedcba9876543210'\n")
+    assert "fedcba9876543210" not in repr(config.load(path))
+
+
+def test_a_file_with_little_in_it_is_enough(tmp_path: Path) -> None:
+    """Only `mode` must be there; what is absent is left to the command line and the defaults."""
+    path = tmp_path / "nc.yaml"
+    for text in ("mode: server", "mode: server\nserver:\n", "mode: server\nserver: {}"):
+        path.write_text(text)
+        assert (config.load(path).server or config.ServerSection()) == config.ServerSection()

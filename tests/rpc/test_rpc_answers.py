@@ -1,0 +1,86 @@
+"""From an error to what the client is told: one table, and no error without a row in it."""
+
+from collections.abc import Iterator
+
+import grpc
+import pytest
+from google.protobuf.message import DecodeError
+
+from nc.domain import errors
+from nc.replica import Overloaded, Stopping, Unwritable
+from nc.rpc.answers import Answer, Status, answer_to
+from nc.rpc.permissions import PermissionDenied
+
+REQUEST_ID = "0f1e2d3c4b5a69788796"
+
+MISTAKES: tuple[errors.DomainError, ...] = (
+    errors.BootstrapTokenEmpty(),
+    errors.BootstrapTokenMalformed(),
+    errors.BootstrapTokenUnknown(),
+    errors.BootstrapTokenExpired(1),
+    errors.LifetimeTooLong(6_000_000, 5_256_000),
+    errors.NodeTokenEmpty(),
+    errors.NodeUnknown(),
+    errors.NodeExpired(1),
+    errors.ListedNodeUnknown(3),
+    errors.ServerNodeFixed(),
+    errors.AddressPoolExhausted("10.1.1.1/24"),
+    errors.LinkSuperseded(),
+    errors.IllegalTransition("idle", "establish"),
+)
+FAULTS: tuple[Exception, ...] = (errors.IdTaken(), Unwritable())
+STATUSES = {
+    PermissionDenied("no"): grpc.StatusCode.PERMISSION_DENIED,
+    Overloaded(): grpc.StatusCode.RESOURCE_EXHAUSTED,
+    Stopping(): grpc.StatusCode.UNAVAILABLE,
+}
+
+
+def _concrete(kind: type[errors.DomainError]) -> Iterator[type[errors.DomainError]]:
+    children = kind.__subclasses__()
+    for child in children:
+        yield from _concrete(child)
+    if not children:
+        yield kind
+
+
+@pytest.mark.parametrize("error", MISTAKES, ids=lambda e: type(e).__name__)
+def test_a_refusal_is_400_with_its_own_sentence(error: Exception) -> None:
+    """What the caller can put right: 400, in the error's own words."""
+    assert answer_to(error, REQUEST_ID) == Answer("400", str(error), is_unforeseen=False)
+
+
+@pytest.mark.parametrize("error", FAULTS, ids=lambda e: type(e).__name__)
+def test_a_fault_of_ours_is_500(error: Exception) -> None:
+    """What the caller can do nothing about: 500, foreseen."""
+    assert answer_to(error, REQUEST_ID) == Answer("500", str(error), is_unforeseen=False)
+
+
+@pytest.mark.parametrize("error", STATUSES, ids=lambda e: type(e).__name__)
+def test_what_never_reached_the_application_is_a_status(error: Exception) -> None:
+    """Denied, too many, stopping: a gRPC status, with the reason as its details."""
+    assert answer_to(error, REQUEST_ID) == Status(STATUSES[error], str(error))
+
+
+def test_bytes_that_cannot_be_read_are_400() -> None:
+    """The parser's own words stay inside: they may quote the request."""
+    answer = answer_to(DecodeError("secret bytes"), REQUEST_ID)
+    assert isinstance(answer, Answer)
+    assert (answer.code, answer.is_unforeseen) == ("400", False)
+    assert "secret" not in answer.message
+
+
+@pytest.mark.parametrize("error", [ValueError("secret"), KeyError("secret"), OSError(5, "secret")])
+def test_anything_else_is_500_and_says_nothing(error: Exception) -> None:
+    """A bug's text may hold anything: the client gets the id by which the operator finds it."""
+    answer = answer_to(error, REQUEST_ID)
+    assert isinstance(answer, Answer)
+    assert (answer.code, answer.is_unforeseen) == ("500", True)
+    assert REQUEST_ID in answer.message
+    assert "secret" not in answer.message
+
+
+def test_no_refusal_is_forgotten() -> None:
+    """Every error that a decision can raise is in one of the tables above."""
+    known = {type(error) for error in (*MISTAKES, *FAULTS)}
+    assert set(_concrete(errors.DomainError)) <= known

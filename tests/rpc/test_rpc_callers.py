@@ -1,0 +1,104 @@
+"""Who is calling, by certificate, by port, and from memory."""
+
+from datetime import UTC, datetime, timedelta
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from cryptography.hazmat.primitives.asymmetric import ec
+
+from nc.pki import read_peer
+from nc.pki.authority import CertificateAuthority, self_signed
+from nc.pki.certificates import AuthorityKind
+from nc.rpc import callers as module
+from nc.rpc.callers import ANONYMOUS, UNRESTRICTED, CallerKind, Callers, Transport, caller_of
+
+NOW = datetime(2030, 1, 2, 3, 4, 5, tzinfo=UTC)
+NODE_ID = "0123456789abcdef0123456789abcdef"
+
+
+@pytest.fixture(scope="module")
+def authority() -> CertificateAuthority:
+    """The gRPC CA."""
+    return self_signed(AuthorityKind.GRPC, ec.generate_private_key(ec.SECP256R1()), NOW, 1)
+
+
+def _certificate(
+    authority: CertificateAuthority, name: str, organization: str, serial: int = 0xABC
+) -> bytes:
+    return authority.issue_client(name, organization, NOW, serial).certificate_pem
+
+
+def test_an_admin_is_known_by_its_organization(authority: CertificateAuthority) -> None:
+    """O=nc:admin, whatever the name; recorded by name and serial."""
+    caller = Callers().identify(_certificate(authority, "ops", "nc:admin"))
+    assert (caller.kind, caller.actor) == (CallerKind.ADMIN, "certificate:ops:abc")
+    assert caller.node_id == ""
+
+
+def test_a_node_is_known_by_its_name(authority: CertificateAuthority) -> None:
+    """O=lknm:register: the CN is the node's id; the certificate's time comes along."""
+    caller = Callers().identify(_certificate(authority, NODE_ID, "lknm:register"))
+    assert (caller.kind, caller.node_id) == (CallerKind.NODE, NODE_ID)
+    assert caller.actor == f"certificate:{NODE_ID}:abc"
+    end = NOW + timedelta(days=365)
+    assert caller.not_after_ms == end.timestamp() * 1000
+
+
+@pytest.mark.parametrize("organization", ["someone", "NC:ADMIN", "nc:admin2", "lknm:register "])
+def test_anybody_else_is_a_stranger(authority: CertificateAuthority, organization: str) -> None:
+    """An organization that is not exactly ours grants nothing, even under a node's name."""
+    caller = Callers().identify(_certificate(authority, NODE_ID, organization))
+    assert (caller.kind, caller.node_id) == (CallerKind.STRANGER, "")
+
+
+def test_the_old_admin_is_known_by_fingerprint(authority: CertificateAuthority) -> None:
+    """One certificate may be declared the admin's; its twin with another serial is a stranger."""
+    admin = _certificate(authority, "laptop", "someone", serial=5)
+    twin = _certificate(authority, "laptop", "someone", serial=6)
+    callers = Callers({read_peer(admin).fingerprint_sha256})
+    assert callers.identify(admin).kind is CallerKind.ADMIN
+    assert callers.identify(twin).kind is CallerKind.STRANGER
+
+
+def test_a_renewed_admin_is_trusted_from_then_on(authority: CertificateAuthority) -> None:
+    """`trust_admin` holds at once for whom was called a stranger before; the old one stays."""
+    old = _certificate(authority, "laptop", "someone", serial=5)
+    renewed = _certificate(authority, "laptop", "someone", serial=6)
+    callers = Callers({read_peer(old).fingerprint_sha256})
+    assert callers.identify(renewed).kind is CallerKind.STRANGER
+    callers.trust_admin(read_peer(renewed).fingerprint_sha256)
+    assert callers.identify(renewed).kind is CallerKind.ADMIN
+    assert callers.identify(old).kind is CallerKind.ADMIN
+
+
+def test_memory_is_bounded_and_forgets_nobodys_rights(
+    authority: CertificateAuthority, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """More certificates than are remembered: each is still who it is, and the cache stays small."""
+    monkeypatch.setattr(module, "_REMEMBERED_CERTIFICATES", 3)
+    callers = Callers()
+    pems = {f"n{n}": _certificate(authority, f"n{n}", "lknm:register", n + 1) for n in range(8)}
+    for _ in range(2):
+        for name, pem in pems.items():
+            assert callers.identify(pem).node_id == name
+            assert len(callers._remembered) <= 3
+    assert callers.identify(pems["n7"]) is callers.identify(pems["n7"])
+
+
+def _context(*pems: bytes) -> Any:
+    return SimpleNamespace(auth_context=lambda: {"x509_pem_cert": list(pems)} if pems else {})
+
+
+def test_the_port_decides_what_is_known(authority: CertificateAuthority) -> None:
+    """Mutual TLS: the certificate's holder; server TLS: nobody; plain text: whoever it is."""
+    context = _context(_certificate(authority, "ops", "nc:admin"))
+    callers = Callers()
+    assert caller_of(context, Transport.MUTUAL_TLS, callers).kind is CallerKind.ADMIN
+    assert caller_of(context, Transport.SERVER_TLS, callers) is ANONYMOUS
+    assert caller_of(context, Transport.PLAINTEXT, callers) is UNRESTRICTED
+
+
+def test_no_certificate_is_nobody() -> None:
+    """Should a handshake ever let somebody through without one, it is nobody, and not an error."""
+    assert caller_of(_context(), Transport.MUTUAL_TLS, Callers()) is ANONYMOUS

@@ -1,0 +1,260 @@
+"""What each call does, with a clock of the test's own: links, moments, and a log that fails."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+from cryptography.hazmat.primitives.asymmetric import ec
+
+from eventlog import MemoryLog
+from nc.domain import errors
+from nc.domain.events import Batch
+from nc.domain.links import AcceptLink, HandOverAddress
+from nc.pb import network_controller_pb2 as pb
+from nc.pb import sensor_pb2
+from nc.pki.authority import CertificateAuthority, self_signed
+from nc.pki.certificates import AuthorityKind
+from nc.replica import Origin, Overloaded, Replica, Unwritable
+from nc.rpc.callers import UNRESTRICTED
+from nc.rpc.controller import Authorities, Call, Controller, Endpoints
+from nc.secrets import SystemSecrets, TokenIds
+
+START = datetime(2030, 1, 2, 3, 4, 5, tzinfo=UTC)
+MINUTE_MS = 60_000
+CALL = Call(UNRESTRICTED, "Method", "request", 0)
+ENDPOINTS = Endpoints("192.0.2.7", "10.1.1.1", 6440, 6439, 6441)
+
+
+class Clock:
+    """Stands where the test puts it."""
+
+    def __init__(self) -> None:
+        self.now_ms = int(START.timestamp() * 1000)
+
+    def now_ns(self) -> int:
+        """Unix time."""
+        return self.now_ms * 1_000_000
+
+    def monotonic_ns(self) -> int:
+        """The same."""
+        return self.now_ns()
+
+
+class CountingIds(TokenIds):
+    """Knows how many tokens were hashed."""
+
+    hashed = 0
+
+    def id_of(self, token: str) -> str:
+        """The token's id."""
+        self.hashed += 1
+        return super().id_of(token)
+
+
+def _authority(kind: AuthorityKind) -> CertificateAuthority:
+    return self_signed(kind, ec.generate_private_key(ec.SECP256R1()), START, serial=1)
+
+
+AUTHORITIES = Authorities(_authority(AuthorityKind.GRPC), _authority(AuthorityKind.NETWORK))
+
+
+class Bench:
+    """A controller on a log in memory."""
+
+    def __init__(self, max_waiting_commands: int = 100) -> None:
+        self.clock = Clock()
+        self.log = MemoryLog()
+        self.ids = CountingIds(b"k" * 32)
+        self.replica = Replica(self.log, self.clock, max_waiting_commands=max_waiting_commands)
+        self.controller = Controller(
+            self.replica, AUTHORITIES, lambda: ENDPOINTS, self.ids, self.clock, SystemSecrets()
+        )
+
+    async def issue(self, minutes: int = 10) -> str:
+        """A bootstrap token."""
+        request = pb.GetBootStrapTokenRequest(expireTime=minutes)
+        return (await self.controller.get_bootstrap_token(request, CALL)).bootStrapToken
+
+    async def join(self, token: str) -> pb.GetTokenResponse:
+        """A new node."""
+        return await self.controller.get_token(pb.GetTokenRequest(bootStrapToken=token), CALL)
+
+    async def connect(self, token: str) -> None:
+        """Give the node a link and its address, as the link does."""
+        node_id, now_ms = self.ids.id_of(token), self.clock.now_ms
+        origin = Origin("link", "link", "r")
+        await self.replica.submit(AcceptLink(node_id, "l1", now_ms), origin)
+        await self.replica.submit(HandOverAddress(node_id, "l1", now_ms), origin)
+
+    async def ask(self, token: str) -> pb.CheckConnResponse:
+        """CheckConnState."""
+        return await self.controller.check_conn_state(pb.CheckConnStateRequest(token=token), CALL)
+
+    async def expire(self, token: str, at_s: int) -> None:
+        """UpdateSensorExpireTime of one node."""
+        sensor = sensor_pb2.SensorExpire(deviceToken=token.encode(), expireTime=at_s)
+        request = sensor_pb2.SensorExpireTimeRequest(sensorExpire=[sensor])
+        await self.controller.update_sensor_expire_time(request, CALL)
+
+    def events(self, after: int = 0) -> list[str]:
+        """The kinds of the events after a sequence number."""
+        batches = (Batch.FromString(record.payload) for record in self.log.read(after))
+        events = (event for batch in batches for entry in batch.entries for event in entry.events)
+        return [str(event.WhichOneof("kind")) for event in events]
+
+
+def _run(story: Callable[[Bench], Awaitable[None]], **options: Any) -> Bench:
+    async def play() -> Bench:
+        bench = Bench(**options)
+        bench.replica.start()
+        await story(bench)
+        await bench.replica.stop()
+        return bench
+
+    return asyncio.run(play())
+
+
+def test_a_bootstrap_token_ends_at_its_very_millisecond() -> None:
+    """Good until the last one before, refused from it on, with the moment it expired."""
+
+    async def story(bench: Bench) -> None:
+        token = await bench.issue(minutes=3)
+        bench.clock.now_ms += 3 * MINUTE_MS - 1
+        assert (await bench.join(token)).code == "200"
+        bench.clock.now_ms += 1
+        with pytest.raises(errors.BootstrapTokenExpired, match="2030-01-02T03:07:05Z"):
+            await bench.join(token)
+
+    _run(story)
+
+
+def test_a_token_that_never_expires_never_does() -> None:
+    """Negative minutes: good a century later, as far as the CA's own time goes."""
+
+    async def story(bench: Bench) -> None:
+        token = await bench.issue(minutes=-1)
+        bench.clock.now_ms += 9 * 365 * 24 * 60 * MINUTE_MS
+        assert (await bench.join(token)).code == "200"
+
+    _run(story)
+
+
+def test_a_malformed_token_costs_what_an_unknown_one_does() -> None:
+    """Both are hashed once and looked up, so that time does not tell them apart."""
+
+    async def story(bench: Bench) -> None:
+        for token, error in (
+            ("0123456789abcdef", errors.BootstrapTokenUnknown),
+            ("nonsense", errors.BootstrapTokenMalformed),
+            ("x" * 10_000, errors.BootstrapTokenMalformed),
+        ):
+            before = bench.ids.hashed
+            with pytest.raises(error):
+                await bench.join(token)
+            assert bench.ids.hashed == before + 1
+
+    _run(story)
+
+
+def test_the_state_follows_the_link() -> None:
+    """-1, then 1 while it is accepted, then 3 with the first address of the pool."""
+
+    async def story(bench: Bench) -> None:
+        token = (await bench.join(await bench.issue())).token
+        assert ((await bench.ask(token)).connState, (await bench.ask(token)).bindIp) == (-1, "")
+        node_id, origin = bench.ids.id_of(token), Origin("link", "link", "r")
+        await bench.replica.submit(AcceptLink(node_id, "l1", bench.clock.now_ms), origin)
+        assert (await bench.ask(token)).connState == 1
+        await bench.replica.submit(HandOverAddress(node_id, "l1", bench.clock.now_ms), origin)
+        answer = await bench.ask(token)
+        assert (answer.connState, answer.bindIp) == (3, "10.1.1.3")
+        request = pb.GetRegistedIpRequest(token=token)
+        assert (await bench.controller.get_registered_ip(request, CALL)).ip == "10.1.1.3"
+
+    _run(story)
+
+
+def test_unregistering_a_connected_node_drops_frees_and_forgets() -> None:
+    """Unregistered, AddressReleased, and StateChanged since it was not IDLE; no more, no less."""
+
+    async def story(bench: Bench) -> None:
+        token = (await bench.join(await bench.issue())).token
+        await bench.connect(token)
+        after = bench.log.last_seq
+        request = pb.UnRegisterRequest(token=token)
+        assert (await bench.controller.unregister(request, CALL)).result is True
+        kinds = bench.events(after)
+        assert sorted(kinds) == ["address_released", "state_changed", "unregistered"]
+        with pytest.raises(errors.NodeUnknown):
+            await bench.controller.unregister(request, CALL)
+        newcomer = (await bench.join(await bench.issue())).token
+        await bench.connect(newcomer)
+        assert (await bench.ask(newcomer)).connState == 3
+
+    _run(story)
+
+
+def test_expiring_a_connected_node_drops_its_link_and_keeps_its_address() -> None:
+    """ExpiryChanged and StateChanged; revived, it is IDLE with the address that it had."""
+
+    async def story(bench: Bench) -> None:
+        token = (await bench.join(await bench.issue())).token
+        await bench.connect(token)
+        after = bench.log.last_seq
+        await bench.expire(token, 1)
+        assert bench.events(after) == ["expiry_changed", "state_changed"]
+        with pytest.raises(errors.NodeExpired):
+            await bench.ask(token)
+        await bench.expire(token, 0)
+        answer = await bench.ask(token)
+        assert (answer.connState, answer.bindIp) == (-1, "10.1.1.3")
+
+    _run(story)
+
+
+def test_the_addresses_survive_the_log() -> None:
+    """A second replica that reads the log gives the same answers about the same nodes."""
+
+    async def story(bench: Bench) -> None:
+        token = (await bench.join(await bench.issue())).token
+        await bench.connect(token)
+        second = Replica(bench.log.peer(), bench.clock)
+        second.start()
+        assert second.state.addresses.address_of(bench.ids.id_of(token)) == "10.1.1.3"
+        await second.stop()
+
+    _run(story)
+
+
+def test_a_log_that_cannot_be_written_ends_commands_and_not_questions() -> None:
+    """Commands are refused as unwritable, HealthCheck says 500, questions go on as before."""
+
+    async def story(bench: Bench) -> None:
+        token = (await bench.join(await bench.issue())).token
+        assert (await bench.controller.health_check(pb.HealthCheckRequest(), CALL)).code == "200"
+        bench.log.fail_appends()
+        for _ in range(2):
+            with pytest.raises(Unwritable):
+                await bench.issue()
+        with pytest.raises(Unwritable):
+            await bench.controller.unregister(pb.UnRegisterRequest(token=token), CALL)
+        assert (await bench.controller.health_check(pb.HealthCheckRequest(), CALL)).code == "500"
+        assert (await bench.ask(token)).code == "200"
+        with pytest.raises(errors.BootstrapTokenUnknown):
+            await bench.join("0" * 16)
+
+    _run(story)
+
+
+def test_a_full_queue_refuses_at_once() -> None:
+    """Beyond the bound a command is Overloaded, nothing is recorded, and questions go on."""
+
+    async def story(bench: Bench) -> None:
+        with pytest.raises(Overloaded):
+            await bench.issue()
+        with pytest.raises(errors.NodeUnknown):
+            await bench.ask("0" * 16)
+
+    assert _run(story, max_waiting_commands=0).events() == []

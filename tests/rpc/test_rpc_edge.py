@@ -1,0 +1,251 @@
+"""The path of a call in one process: what the edge does around an operation, whatever it does."""
+
+import asyncio
+import json
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any
+
+import grpc
+import pytest
+import structlog
+from cryptography.hazmat.primitives.asymmetric import ec
+
+from nc.clock import SystemClock
+from nc.domain.errors import NodeUnknown
+from nc.domain.state import State
+from nc.pb import network_controller_pb2 as pb
+from nc.pki.authority import self_signed
+from nc.pki.certificates import AuthorityKind
+from nc.replica import Overloaded, Unwritable
+from nc.rpc.callers import Callers, Transport
+from nc.rpc.edge import Edge
+from nc.rpc.methods import Method
+from nc.rpc.permissions import Permission
+from nc.secrets import SystemSecrets
+
+TOKEN = "5ec2e75ec2e75ec2"  # noqa: S105 - a canary
+
+
+@dataclass
+class Context:
+    """A call, as gRPC hands it over."""
+
+    request_ids: tuple[str, ...] = ()
+    certificate: bytes | None = None
+    trailing: dict[str, str] = field(default_factory=dict)
+    status: grpc.StatusCode = grpc.StatusCode.OK
+    details: str = ""
+
+    def invocation_metadata(self) -> tuple[tuple[str, str], ...]:
+        """What the caller sent along."""
+        return tuple(("x-request-id", value) for value in self.request_ids)
+
+    def set_trailing_metadata(self, pairs: tuple[tuple[str, str], ...]) -> None:
+        """What the caller gets along."""
+        self.trailing = dict(pairs)
+
+    def auth_context(self) -> dict[str, list[bytes]]:
+        """What the handshake found."""
+        return {} if self.certificate is None else {"x509_pem_cert": [self.certificate]}
+
+    async def abort(self, code: grpc.StatusCode, details: str) -> None:
+        """End the call with a status."""
+        self.status, self.details = code, details
+        raise grpc.aio.AbortError
+
+
+class Bench:
+    """An edge whose log lines are kept, and one method that does what a test wants."""
+
+    def __init__(self, transport: Transport = Transport.PLAINTEXT) -> None:
+        self.lines: list[dict[str, Any]] = []
+        log = structlog.wrap_logger(
+            structlog.ReturnLogger(),
+            processors=[
+                structlog.processors.format_exc_info,
+                structlog.processors.JSONRenderer(),
+                self._keep,
+            ],
+            wrapper_class=structlog.make_filtering_bound_logger(0),
+        )
+        clock, secrets = SystemClock(), SystemSecrets()
+        self.edge = Edge(transport, Callers(), State, lambda _: False, clock, secrets, log)
+
+    def _keep(self, _logger: Any, _name: str, line: Any) -> str:
+        self.lines.append(json.loads(line))
+        return str(line)
+
+    def call(
+        self,
+        operation: Callable[[Any, Any], Awaitable[Any]] | None = None,
+        data: bytes = b"",
+        context: Context | None = None,
+        permission: Permission = Permission.ANYONE,
+    ) -> pb.CheckConnResponse:
+        """Make one call; raises AbortError when it ends as a status."""
+        method = Method(
+            "CheckConnState",
+            pb.CheckConnStateRequest.FromString,
+            operation or _succeed,
+            lambda code, message: pb.CheckConnResponse(code=code, message=message, connState=-1),
+            permission,
+        )
+        handler: Any = self.edge.unary(method)
+        data = asyncio.run(handler.unary_unary(data, context or Context()))
+        return pb.CheckConnResponse.FromString(data)
+
+
+async def _succeed(_request: Any, _call: Any) -> pb.CheckConnResponse:
+    return pb.CheckConnResponse(code="200", message="ok", connState=3)
+
+
+def _raising(error: Exception) -> Callable[[Any, Any], Awaitable[Any]]:
+    async def operation(_request: Any, _call: Any) -> Any:
+        token = TOKEN  # what a traceback with local variables would show
+        raise error from (ValueError() if token else None)
+
+    return operation
+
+
+@pytest.mark.parametrize("sent", ["a", "x" * 128, "3f2b-77/!~", '"{}"', "0"])
+def test_an_id_that_is_fit_is_taken_over(sent: str) -> None:
+    """Up to 128 printable ASCII characters: returned, logged, and known to the operation."""
+    bench, context, seen = Bench(), Context((sent,)), []
+
+    async def operation(_request: Any, call: Any) -> pb.CheckConnResponse:
+        seen.append(call.request_id)
+        return pb.CheckConnResponse()
+
+    bench.call(operation, context=context)
+    assert seen == [sent] == [context.trailing["x-request-id"]] == [bench.lines[0]["request_id"]]
+
+
+@pytest.mark.parametrize(
+    "sent", ["", " ", "a b", "x" * 129, "a\n", "a\x00", "\x1b[31m", "a\x7f", "é", "a\tb"]
+)
+def test_an_id_that_is_unfit_is_replaced(sent: str) -> None:
+    """Too long, not printable, not ASCII: a made one stands in for it everywhere."""
+    bench, context = Bench(), Context((sent,))
+    bench.call(context=context)
+    made = context.trailing["x-request-id"]
+    assert made == bench.lines[0]["request_id"] != sent
+    assert len(made) == 20
+
+
+def test_of_several_ids_the_first_fit_one_counts() -> None:
+    """A caller that sends the header twice still gets one id back."""
+    context = Context(("not fit", "good", "better"))
+    Bench().call(context=context)
+    assert context.trailing == {"x-request-id": "good"}
+
+
+@pytest.mark.parametrize("data", [b"\x0a\xff", b"\x0a\x02\xc3\x28", b"\xff" * 20, b"\x0b"])
+def test_bytes_that_are_no_request_are_400(data: bytes) -> None:
+    """Not a message, or text that is not UTF-8: 400 in the response, and the operation not run."""
+    answer = Bench().call(_raising(AssertionError("it ran")), data)
+    assert (answer.code, answer.connState) == ("400", -1)
+
+
+def test_rights_come_before_reading() -> None:
+    """Who may not call learns nothing of what is wrong with the request."""
+    bench, context = Bench(Transport.SERVER_TLS), Context()
+    with pytest.raises(grpc.aio.AbortError):
+        bench.call(data=b"\x0a\xff", context=context, permission=Permission.MEMBER)
+    assert context.status is grpc.StatusCode.PERMISSION_DENIED
+
+
+def test_denials_are_counted() -> None:
+    """Each one, by method; nothing else is."""
+    bench = Bench(Transport.SERVER_TLS)
+    for permission in (Permission.ADMIN, Permission.MEMBER):
+        with pytest.raises(grpc.aio.AbortError):
+            bench.call(permission=permission)
+    bench.call()
+    bench.call(_raising(NodeUnknown()))
+    assert bench.edge.denied == {"CheckConnState": 2}
+
+
+def test_too_many_calls_are_resource_exhausted() -> None:
+    """A full queue is a gRPC status, so that clients wait and try again."""
+    bench, context = Bench(), Context()
+    with pytest.raises(grpc.aio.AbortError):
+        bench.call(_raising(Overloaded()), context=context)
+    assert context.status is grpc.StatusCode.RESOURCE_EXHAUSTED
+    assert bench.lines[-1]["code"] == "RESOURCE_EXHAUSTED"
+    assert context.trailing["x-request-id"] == bench.lines[-1]["request_id"]
+
+
+def test_a_closing_edge_is_unavailable() -> None:
+    """New calls while shutting down: UNAVAILABLE, and the operation not run."""
+    bench, context = Bench(), Context()
+    bench.edge.close()
+    with pytest.raises(grpc.aio.AbortError):
+        bench.call(_raising(AssertionError("it ran")), context=context)
+    assert context.status is grpc.StatusCode.UNAVAILABLE
+    assert "shutting down" in context.details
+
+
+def test_a_bug_is_500_for_the_client_and_a_traceback_for_the_operator() -> None:
+    """No text of the error leaves; the log has the traceback, without the values of variables."""
+    bench, context = Bench(), Context(("find-me",))
+    answer = bench.call(_raising(ZeroDivisionError("inner secret")), context=context)
+    assert answer.code == "500"
+    assert "find-me" in answer.message
+    assert "secret" not in answer.message
+    assert "Traceback" not in answer.message
+    crashed, line = bench.lines
+    assert (crashed["event"], crashed["request_id"]) == ("rpc.crashed", "find-me")
+    assert "Traceback (most recent call last)" in crashed["exception"]
+    assert "ZeroDivisionError: inner secret" in crashed["exception"]
+    assert TOKEN not in json.dumps(bench.lines)
+    assert (line["event"], line["code"]) == ("rpc", "500")
+
+
+def test_a_log_that_cannot_be_written_is_500_without_a_traceback() -> None:
+    """It was reported when it happened, and is not a bug."""
+    bench = Bench()
+    answer = bench.call(_raising(Unwritable()))
+    assert answer.code == "500"
+    assert [line["event"] for line in bench.lines] == ["rpc"]
+
+
+def test_a_caller_that_goes_away_leaves_a_line() -> None:
+    """A cancelled call is logged as such, once, and stays cancelled."""
+    bench = Bench()
+
+    async def gone(_request: Any, _call: Any) -> Any:
+        raise asyncio.CancelledError
+
+    with pytest.raises(asyncio.CancelledError):
+        bench.call(gone)
+    assert [line["code"] for line in bench.lines] == ["CANCELLED"]
+
+
+def test_standard_services_are_behind_the_same_guard() -> None:
+    """A denied caller never reaches a guarded call, and is counted under its name."""
+    bench, reached = Bench(Transport.MUTUAL_TLS), []
+
+    async def behaviour(request: Any, _context: Any) -> None:
+        reached.append(request)
+
+    unguarded: Any = grpc.unary_unary_rpc_method_handler(
+        behaviour, request_deserializer=bytes.decode
+    )
+    handler = bench.edge.guarded("health", unguarded)
+    asyncio.run(handler.unary_unary(b"anyone", Context()))
+    denied = Context(certificate=_stranger())
+    with pytest.raises(grpc.aio.AbortError):
+        asyncio.run(handler.unary_unary(b"stranger", denied))
+    assert denied.status is grpc.StatusCode.PERMISSION_DENIED
+    assert reached == ["anyone"]
+    assert bench.edge.denied == {"health": 1}
+
+
+def _stranger() -> bytes:
+    now = datetime.now(UTC)
+    authority = self_signed(
+        AuthorityKind.GRPC, ec.generate_private_key(ec.SECP256R1()), now, serial=1
+    )
+    return authority.issue_client("x", "someone", now, serial=2).certificate_pem

@@ -1,0 +1,94 @@
+"""The table of rights, every method against every kind of caller."""
+
+import pytest
+from rpds import HashTrieMap
+
+from nc.domain.nodes import Node
+from nc.domain.state import State
+from nc.rpc.callers import ANONYMOUS, UNRESTRICTED, Caller, CallerKind
+from nc.rpc.controller import Controller
+from nc.rpc.methods import BOOTSTRAP_SERVICE, CONTROL_SERVICE, INTERNAL_SERVICE, methods_of
+from nc.rpc.permissions import PermissionDenied, require, require_self
+
+NOW_MS = 1_900_000_000_000
+SOON_MS = NOW_MS + 1
+METHODS = methods_of(object.__new__(Controller))
+
+EVERYTHING = frozenset(METHODS)
+ANYONE = frozenset({"HelloWorld", "HealthCheck", "GetToken"})
+MEMBERS = ANYONE | {"CheckConnState", "GetRegistedIp", "UnRegister"}
+NOTHING: frozenset[str] = frozenset()
+
+STATE = State(
+    nodes=HashTrieMap(
+        {
+            "node:live": Node("t", 0),
+            "node:expires-soon": Node("t", SOON_MS),
+            "node:expires-now": Node("t", NOW_MS),
+            "node:expired": Node("t", 1),
+        }
+    )
+)
+
+
+def _node(node_id: str, not_after_ms: int = SOON_MS) -> Caller:
+    return Caller(CallerKind.NODE, "certificate:n:1", node_id, not_after_ms)
+
+
+def _other(kind: CallerKind, not_after_ms: int = SOON_MS) -> Caller:
+    return Caller(kind, "certificate:x:1", "", not_after_ms)
+
+
+# The contract, §4.
+MAY: dict[str, tuple[Caller, frozenset[str]]] = {
+    "plain text": (UNRESTRICTED, EVERYTHING),
+    "no certificate": (ANONYMOUS, ANYONE),
+    "admin": (_other(CallerKind.ADMIN), EVERYTHING),
+    "admin whose certificate ends now": (_other(CallerKind.ADMIN, NOW_MS), NOTHING),
+    "stranger": (_other(CallerKind.STRANGER), NOTHING),
+    "stranger whose certificate ended": (_other(CallerKind.STRANGER, 1), NOTHING),
+    "node": (_node("node:live"), MEMBERS),
+    "node that expires soon": (_node("node:expires-soon"), MEMBERS),
+    "node that expires now": (_node("node:expires-now"), NOTHING),
+    "node that expired": (_node("node:expired"), NOTHING),
+    "node that is gone": (_node("node:gone"), NOTHING),
+    "node without a name": (_node(""), NOTHING),
+    "node whose certificate ends now": (_node("node:live", NOW_MS), NOTHING),
+    "expired node with an old certificate": (_node("node:expired", 1), NOTHING),
+}
+
+
+@pytest.mark.parametrize("name", MAY)
+@pytest.mark.parametrize("method", METHODS)
+def test_the_table_of_rights(method: str, name: str) -> None:
+    """Each caller passes exactly where the contract lets it, and is told why not elsewhere."""
+    caller, may = MAY[name]
+    if method in may:
+        require(METHODS[method].permission, caller, STATE, NOW_MS)
+    else:
+        with pytest.raises(PermissionDenied, match=" ") as denied:
+            require(METHODS[method].permission, caller, STATE, NOW_MS)
+        assert "node:" not in str(denied.value)
+
+
+def test_every_method_of_every_service_is_in_the_table() -> None:
+    """No method is served that nobody decided about."""
+    services = (CONTROL_SERVICE, BOOTSTRAP_SERVICE, INTERNAL_SERVICE)
+    assert {method.name for service in services for method in service.methods} == EVERYTHING
+
+
+def test_every_kind_of_caller_is_in_the_table() -> None:
+    """No kind of caller exists that nobody decided about."""
+    assert {caller.kind for caller, _ in MAY.values()} == set(CallerKind)
+
+
+@pytest.mark.parametrize("kind", CallerKind)
+def test_only_a_node_is_held_to_itself(kind: CallerKind) -> None:
+    """UnRegister: a node itself alone, an admin and plain text whomever."""
+    caller = Caller(kind, "x", "me")
+    require_self(caller, "me")
+    if kind is CallerKind.NODE:
+        with pytest.raises(PermissionDenied, match="itself only"):
+            require_self(caller, "another")
+    else:
+        require_self(caller, "another")
