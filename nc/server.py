@@ -8,8 +8,9 @@ import asyncio
 import contextlib
 import os
 import socket
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable, Iterator
 from importlib.metadata import version
+from itertools import islice
 from pathlib import Path
 from typing import Self
 
@@ -40,6 +41,10 @@ STOP_GRACE_S = 5.0
 
 # How late the link of an expired node may be dropped.
 SWEEP_INTERVAL_S = 1.0
+
+# What one sweep looks at takes some milliseconds; a million tokens have their turn in ten minutes
+# of the day that expired ones are remembered for.
+TOKENS_PER_SWEEP = 2000
 
 # Certificates are renewed weeks before they end, so looking a few times a day will do.
 CERTIFICATE_CHECK_INTERVAL_S = 6 * 60 * 60.0
@@ -73,6 +78,7 @@ class Server:
         self._log = log
         self._replica_id = socket.gethostname()
         self._edges: list[Edge] = []
+        self._tokens_to_sweep: Iterator[str] = iter(())
         self.made: list[Path] = []  # what this start had to make, besides certificates
 
     async def __aenter__(self) -> Self:
@@ -200,7 +206,14 @@ class Server:
     async def _sweep(self) -> None:
         now = now_ms(self._clock)
         await self._submit(ExpireNodes(now), "sweep")
-        await self._submit(ForgetExpiredTokens(now), "sweep")
+        await self._submit(ForgetExpiredTokens(self._next_tokens(), now), "sweep")
+
+    def _next_tokens(self) -> tuple[str, ...]:
+        """Some tokens to look at; over the sweeps, each of them in its turn."""
+        token_ids = tuple(islice(self._tokens_to_sweep, TOKENS_PER_SWEEP))
+        if not token_ids:  # all were looked at: begin again, with what there is now
+            self._tokens_to_sweep = iter(self._replica.state.tokens)
+        return token_ids
 
     async def _renew_certificates(self) -> None:
         await asyncio.to_thread(self.certificates.renew)

@@ -4,7 +4,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from source_laws import (
+
+from tests.support.source_laws import (
     Source,
     appends,
     decisions_and_folds_are_pure,

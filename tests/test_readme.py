@@ -4,9 +4,9 @@ import sys
 from pathlib import Path
 
 import yaml
-from server_process import ServerProcess
 
 from nc import config
+from tests.support.server_process import ServerProcess
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text(encoding="utf-8")

@@ -3,8 +3,16 @@
 import asyncio
 
 import pytest
-from histories import NOW_MS
-from replica_bench import (
+
+from eventlog import MemoryLog
+from nc.domain.decide import Command
+from nc.domain.errors import BootstrapTokenUnknown, IdTaken
+from nc.domain.events import Event
+from nc.domain.nodes import ExpireNodes, Unregister
+from nc.domain.tokens import IssueToken, RedeemToken
+from nc.replica import MAX_BATCH_COMMANDS, Origin, Overloaded, Replica, Stopping, in_thread
+from tests.support.histories import NOW_MS
+from tests.support.replica_bench import (
     ORIGIN,
     Gate,
     HandClock,
@@ -16,14 +24,6 @@ from replica_bench import (
     settle,
     submit,
 )
-
-from eventlog import MemoryLog
-from nc.domain.decide import Command
-from nc.domain.errors import BootstrapTokenUnknown, IdTaken
-from nc.domain.events import Event
-from nc.domain.nodes import ExpireNodes, Unregister
-from nc.domain.tokens import IssueToken, RedeemToken
-from nc.replica import MAX_BATCH_COMMANDS, Origin, Overloaded, Replica, Stopping, in_thread
 
 
 def issue(token_id: str) -> IssueToken:

@@ -4,8 +4,17 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from histories import NOW_MS
-from replica_bench import (
+
+from eventlog import LogDamaged, LogUnavailable, MemoryLog, Record, RecordTooLarge
+from nc.domain.errors import IdTaken
+from nc.domain.events import Batch, Entry, Event
+from nc.domain.replicas import StartReplica
+from nc.domain.state import State
+from nc.domain.tokens import IssueToken
+from nc.projections.state import UnknownEvent
+from nc.replica import Origin, Replica, Unwritable
+from tests.support.histories import NOW_MS
+from tests.support.replica_bench import (
     ORIGIN,
     Gate,
     HandClock,
@@ -17,15 +26,6 @@ from replica_bench import (
     settle,
     submit,
 )
-
-from eventlog import LogDamaged, LogUnavailable, MemoryLog, Record, RecordTooLarge
-from nc.domain.errors import IdTaken
-from nc.domain.events import Batch, Entry, Event
-from nc.domain.replicas import StartReplica
-from nc.domain.state import State
-from nc.domain.tokens import IssueToken
-from nc.projections.state import UnknownEvent
-from nc.replica import Origin, Replica, Unwritable
 
 
 def issue(token_id: str) -> IssueToken:

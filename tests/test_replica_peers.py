@@ -2,20 +2,8 @@
 
 import asyncio
 
-from histories import CLOSED, NOW_MS, address_of, connect, register
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from replica_bench import (
-    ORIGIN,
-    Gate,
-    batches,
-    on_a_loop,
-    outcomes,
-    replayed,
-    running,
-    settle,
-    submit,
-)
 
 from eventlog import MemoryLog
 from nc.domain.decide import Command, decide
@@ -28,6 +16,18 @@ from nc.domain.state import State
 from nc.domain.tokens import IssueToken
 from nc.projections import evolve
 from nc.replica import Origin, Replica
+from tests.support.histories import CLOSED, NOW_MS, address_of, connect, register
+from tests.support.replica_bench import (
+    ORIGIN,
+    Gate,
+    batches,
+    on_a_loop,
+    outcomes,
+    replayed,
+    running,
+    settle,
+    submit,
+)
 
 ISSUE = IssueToken("t", -1, NOW_MS)
 START_SMALL = StartReplica("r", "1", "10.1.1.1/29")  # room for two nodes

@@ -86,8 +86,13 @@ class Client:
         if self._channel is not None:
             await self._channel.close()
 
-    async def call(self, method: str, request: Message) -> Any:
+    async def call(self, method: str, request: Message, *, request_id: str = "") -> Any:
         """Call a method by its name; the answer is its response message.
+
+        Args:
+            method: as in the .proto files.
+            request: of the method's type.
+            request_id: to be recorded with what the call changes; the server makes one without.
 
         Raises:
             CallFailed: whatever is not an answer.
@@ -101,7 +106,8 @@ class Client:
             response_deserializer=answer.FromString,
         )
         try:
-            return await call(request, timeout=DEFAULT_TIMEOUT_S)
+            metadata = [("x-request-id", request_id)] if request_id else None
+            return await call(request, timeout=DEFAULT_TIMEOUT_S, metadata=metadata)
         except grpc.aio.AioRpcError as error:
             details = error.details() or ""
             raise CallFailed(self.target, method, error.code(), details) from None

@@ -41,8 +41,8 @@ _OPTIONS = (
     ("grpc.so_reuseport", 0),
     # What one connection may have under way: nobody needs to take the whole port's share.
     ("grpc.max_concurrent_streams", 100),
-    # Further calls wait in the client. With gRPC's own protection on, which lowers that number while
-    # calls end, some would be refused with UNAVAILABLE instead.
+    # Further calls wait in the client. With gRPC's own protection on, which lowers that number for
+    # a while whenever many calls begin, some would be refused with UNAVAILABLE instead.
     ("grpc.http.overload_protection", 0),
     ("grpc.server_handshake_timeout_ms", 10_000),
     ("grpc.max_metadata_size", MAX_METADATA_BYTES),

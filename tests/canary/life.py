@@ -5,11 +5,11 @@ from typing import Any
 
 import grpc
 from google.protobuf.message import Message
-from server_process import CHANNEL_OPTIONS, PATIENCE_S, ServerProcess
 
 from nc.pb import network_controller_pb2 as pb
 from nc.pb import sensor_pb2
 from tests.canary.canaries import Canaries
+from tests.support.server_process import CHANNEL_OPTIONS, PATIENCE_S, ServerProcess
 
 CONTROL = "/pb.LiteKubeNCService/"
 BOOTSTRAP = "/pb.LiteKubeNCBootstrapService/"

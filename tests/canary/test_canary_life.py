@@ -4,11 +4,11 @@ import time
 from pathlib import Path
 
 import pytest
-from programs import run_program
-from server_process import ServerProcess
 
 from tests.canary.canaries import Canaries, token_like_words
 from tests.canary.life import Life
+from tests.support.programs import run_program
+from tests.support.server_process import ServerProcess
 
 GENEROUS_S = 10.0  # for the demo; it takes about one second
 

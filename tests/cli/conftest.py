@@ -4,8 +4,9 @@ import subprocess
 from collections.abc import Iterator
 
 import pytest
-from programs import Run, run_program
-from server_process import ServerProcess
+
+from tests.support.programs import Run, run_program
+from tests.support.server_process import ServerProcess
 
 
 @pytest.fixture(scope="session")

@@ -5,10 +5,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from programs import Run
-from server_process import ServerProcess
 
 from eventlog import LogReader
+from tests.support.programs import Run
+from tests.support.server_process import ServerProcess
 
 
 def issue(ncadm: Run) -> str:

@@ -5,12 +5,12 @@ import subprocess
 from pathlib import Path
 
 import pytest
-from programs import BIN, Run
-from server_process import ServerProcess
 
 from eventlog import LogReader
 from nc.cli.fsm import diagram
 from nc.domain.fsm import TRANSITIONS
+from tests.support.programs import BIN, Run
+from tests.support.server_process import ServerProcess
 
 COMMANDS = [
     ("network-controller",),

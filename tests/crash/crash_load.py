@@ -14,10 +14,10 @@ from typing import Any
 
 import grpc
 from google.protobuf.message import Message
-from server_process import CHANNEL_OPTIONS, PATIENCE_S, ServerProcess
 
 from nc.pb import network_controller_pb2 as pb
 from nc.pb import sensor_pb2
+from tests.support.server_process import CHANNEL_OPTIONS, PATIENCE_S, ServerProcess
 
 IN_FLIGHT = 500
 BOOTSTRAP_CHANNELS = 8
@@ -89,8 +89,6 @@ class Load:
             for _ in range(BOOTSTRAP_CHANNELS)
         ]
         try:
-            for channel in (self._control, *self._bootstrap):
-                await greet(channel)
             if not self._ledger.bootstrap_tokens:
                 await self._issue()
             async with asyncio.TaskGroup() as callers:
@@ -191,16 +189,6 @@ def _channel(target: str, credentials: grpc.ChannelCredentials) -> Any:
     return grpc.aio.secure_channel(target, credentials, CHANNEL_OPTIONS)
 
 
-async def greet(channel: Any) -> None:
-    """Make the first call on a connection: only with its answer does the client learn its limits.
-
-    Calls beyond the limit wait in the client from then on; before, the server refuses them.
-    """
-    await ask(
-        channel, BOOTSTRAP + "HealthCheck", pb.HealthCheckRequest(), pb.HealthCheckResponse, "hello"
-    )
-
-
 async def ask(
     channel: Any, path: str, request: Message, answer: type[Message], request_id: str
 ) -> Any:
@@ -216,7 +204,6 @@ async def ask(
 async def states_of(server: ServerProcess, tokens: list[str]) -> dict[str, Any]:
     """What the server answers to CheckConnState for each node token."""
     async with _channel(server.control_target, server.credentials(admin=True)) as channel:
-        await greet(channel)
         answers = await asyncio.gather(
             *(
                 ask(

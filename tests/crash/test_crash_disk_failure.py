@@ -10,12 +10,12 @@ from typing import Any
 import grpc
 import pytest
 from grpc_health.v1 import health_pb2
-from server_process import CHANNEL_OPTIONS, ServerProcess
 
 from nc.pb import network_controller_pb2 as pb
 from nc.pb import sensor_pb2
 from tests.crash.crash_load import BOOTSTRAP, CONTROL, INTERNAL, ask
 from tests.crash.history import read_history
+from tests.support.server_process import CHANNEL_OPTIONS, ServerProcess
 
 ON_ODD_DISK = Path(__file__).with_name("on_odd_disk.py")
 

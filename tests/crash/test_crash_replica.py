@@ -18,10 +18,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from server_process import PATIENCE_S
 
 from nc.domain.events import pb
 from tests.crash.history import History, read_history
+from tests.support.server_process import PATIENCE_S
 
 ON_ODD_DISK = Path(__file__).with_name("on_odd_disk.py")
 DRIVER = Path(__file__).with_name("replica_driver.py")

@@ -16,12 +16,12 @@ import time
 from pathlib import Path
 
 import pytest
-from server_process import SERVE, ServerProcess
 
 from nc.domain.state import State
 from nc.secrets import TokenIds
 from tests.crash.crash_load import Ledger, Load, states_of
 from tests.crash.history import History, read_history
+from tests.support.server_process import SERVE, ServerProcess
 
 ON_ODD_DISK = Path(__file__).with_name("on_odd_disk.py")
 

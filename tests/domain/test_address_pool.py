@@ -1,18 +1,6 @@
 """Who is given which address: fresh ones first, then the longest rested, then the longest idle."""
 
 import pytest
-from histories import (
-    NOW_MS,
-    address_of,
-    after,
-    connect,
-    disconnect,
-    kinds,
-    newcomers,
-    register,
-    started,
-    state_of,
-)
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -25,6 +13,18 @@ from nc.domain.links import AcceptLink, HandOverAddress
 from nc.domain.nodes import Unregister
 from nc.domain.state import State
 from nc.projections import evolve
+from tests.support.histories import (
+    NOW_MS,
+    address_of,
+    after,
+    connect,
+    disconnect,
+    kinds,
+    newcomers,
+    register,
+    started,
+    state_of,
+)
 
 SMALL = "10.1.1.1/28"  # room for six: .3 .5 .7 .9 .11 .13
 

@@ -14,11 +14,9 @@ has been through the bytes of a log.
 from contextlib import suppress
 from typing import Any
 
-from histories import refusal
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
-from plain_model import PlainModel, Refused
 
 from nc.domain import errors
 from nc.domain.decide import Command, decide
@@ -30,6 +28,8 @@ from nc.domain.replicas import StartReplica, StopReplica
 from nc.domain.state import State
 from nc.domain.tokens import ForgetExpiredTokens, IssueToken, RedeemToken
 from nc.projections import evolve
+from tests.support.histories import refusal
+from tests.support.plain_model import PlainModel, Refused
 
 TOKENS = st.sampled_from([f"token-{number}" for number in range(4)])
 NODE_IDS = [f"node-{number}" for number in range(8)]
@@ -182,7 +182,11 @@ class AgainstPlainModel(RuleBasedStateMachine):
     def sweep(self) -> None:
         """The sweep drops links, and lets go of tokens."""
         self.carry_out(ExpireNodes(self.now_ms), "expire", self.now_ms)
-        self.carry_out(ForgetExpiredTokens(self.now_ms), "forget", self.now_ms)
+        self.carry_out(
+            ForgetExpiredTokens(tuple(sorted(self.state.tokens)), self.now_ms),
+            "forget",
+            self.now_ms,
+        )
 
     @rule(by_ms=st.sampled_from([1, 59_999, 60_000, 600_000, DAY_MS, -1, -60_000, -DAY_MS]))
     def the_clock_moves(self, by_ms: int) -> None:

@@ -1,7 +1,16 @@
 """Links: the newer wins, and what is said late about an old one touches nothing."""
 
 import pytest
-from histories import (
+
+from nc.domain.decide import decide
+from nc.domain.errors import IllegalTransition, LinkSuperseded
+from nc.domain.events import Event, pb
+from nc.domain.fsm import ConnectionState
+from nc.domain.links import AcceptLink, DropLink, HandOverAddress
+from nc.domain.nodes import Unregister
+from nc.domain.replicas import StartReplica, StopReplica
+from nc.domain.state import State
+from tests.support.histories import (
     CLOSED,
     NOW_MS,
     after,
@@ -12,15 +21,6 @@ from histories import (
     started,
     state_of,
 )
-
-from nc.domain.decide import decide
-from nc.domain.errors import IllegalTransition, LinkSuperseded
-from nc.domain.events import Event, pb
-from nc.domain.fsm import ConnectionState
-from nc.domain.links import AcceptLink, DropLink, HandOverAddress
-from nc.domain.nodes import Unregister
-from nc.domain.replicas import StartReplica, StopReplica
-from nc.domain.state import State
 
 IDLE, INIT, CONNECTED = ConnectionState.IDLE, ConnectionState.INIT, ConnectionState.CONNECTED
 

@@ -1,7 +1,16 @@
 """Nodes: their expiry, one or many at once, and leaving for good."""
 
 import pytest
-from histories import (
+
+from nc.domain.decide import Command, decide
+from nc.domain.errors import ListedNodeUnknown, NodeExpired, NodeUnknown
+from nc.domain.events import pb
+from nc.domain.fsm import ConnectionState
+from nc.domain.links import AcceptLink, HandOverAddress
+from nc.domain.nodes import ExpireNodes, Expiry, SetExpiries, Unregister, require_live
+from nc.domain.replicas import StartReplica, StopReplica
+from nc.domain.state import State
+from tests.support.histories import (
     NOW_MS,
     address_of,
     after,
@@ -13,15 +22,6 @@ from histories import (
     started,
     state_of,
 )
-
-from nc.domain.decide import Command, decide
-from nc.domain.errors import ListedNodeUnknown, NodeExpired, NodeUnknown
-from nc.domain.events import pb
-from nc.domain.fsm import ConnectionState
-from nc.domain.links import AcceptLink, HandOverAddress
-from nc.domain.nodes import ExpireNodes, Expiry, SetExpiries, Unregister, require_live
-from nc.domain.replicas import StartReplica, StopReplica
-from nc.domain.state import State
 
 IDLE, CONNECTED = ConnectionState.IDLE, ConnectionState.CONNECTED
 

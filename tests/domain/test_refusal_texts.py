@@ -3,7 +3,6 @@
 import inspect
 
 import pytest
-from histories import MINUTE_MS, NOW_MS, after, connect, refusal, register, started
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -13,6 +12,7 @@ from nc.domain.errors import DomainError, moment
 from nc.domain.links import AcceptLink, HandOverAddress
 from nc.domain.nodes import Expiry, SetExpiries, Unregister
 from nc.domain.tokens import IssueToken, RedeemToken
+from tests.support.histories import MINUTE_MS, NOW_MS, after, connect, refusal, register, started
 
 CANARY = "c0ffee00c0ffee00"
 

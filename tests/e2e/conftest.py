@@ -1,21 +1,14 @@
-"""What end-to-end tests share: a client process for all, a server for those who leave it as it is.
+"""What end-to-end tests share: one client process, one server for those who leave it as it is."""
 
-The modules beside this file are plain helpers (`e2e_process` knows nothing of gRPC and can be
-used by any test that puts this folder on its path).
-"""
-
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 
-sys.path.insert(0, str(Path(__file__).parent))
-
-from contract_peer import ContractClient, generate
-from deployment import Deploy, Deployment
-from e2e_process import ServerProcess
+from tests.e2e.contract_peer import ContractClient, generate
+from tests.e2e.deployment import Deploy, Deployment
+from tests.e2e.e2e_process import ServerProcess
 
 
 @pytest.fixture(scope="session")

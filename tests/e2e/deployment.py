@@ -8,8 +8,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from contract_peer import BOOTSTRAP, Answer, Caller, ContractClient, Tls
-from e2e_process import ServerProcess
+from tests.e2e.contract_peer import BOOTSTRAP, Answer, Caller, ContractClient, Tls
+from tests.e2e.e2e_process import ServerProcess
 
 
 @dataclass(frozen=True)

@@ -4,8 +4,9 @@ import re
 import time
 
 import pytest
-from contract_peer import BOOTSTRAP, Caller
-from deployment import Deployment
+
+from tests.e2e.contract_peer import BOOTSTRAP, Caller
+from tests.e2e.deployment import Deployment
 
 TOKEN = re.compile(r"[0-9a-f]{16}")
 

@@ -3,9 +3,10 @@
 from datetime import timedelta
 
 import pytest
-from contract_peer import BOOTSTRAP, HEALTH, INTERNAL, Caller, Tls
-from deployment import Deployment, Node, assert_denied
-from forgery import Signer
+
+from tests.e2e.contract_peer import BOOTSTRAP, HEALTH, INTERNAL, Caller, Tls
+from tests.e2e.deployment import Deployment, Node, assert_denied
+from tests.e2e.forgery import Signer
 
 UNKNOWN = {"token": "0123456789abcdef"}
 EVERYTHING = (

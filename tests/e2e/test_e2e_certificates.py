@@ -4,12 +4,13 @@ import base64
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from contract_peer import Tls
 from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import load_pem_private_key
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
-from deployment import Deployment, Node
+
+from tests.e2e.contract_peer import Tls
+from tests.e2e.deployment import Deployment, Node
 
 SETS = ("grpc", "network")
 

@@ -10,10 +10,11 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import pytest
-from contract_peer import ContractClient
 from cryptography import x509
-from deployment import Deployment
-from e2e_process import START_TIMEOUT_S, ServerProcess
+
+from tests.e2e.contract_peer import ContractClient
+from tests.e2e.deployment import Deployment
+from tests.e2e.e2e_process import START_TIMEOUT_S, ServerProcess
 
 NAMES = "DNS:localhost,IP:127.0.0.1,IP:::1,DNS:nc.example.com,IP:10.9.0.1"
 GREETING_END = "  ncadm "  # the last line of what a person is shown at start

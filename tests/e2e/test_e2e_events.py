@@ -3,9 +3,10 @@
 from typing import Any
 
 import pytest
-from contract_peer import BOOTSTRAP, Answer
 from cryptography import x509
-from deployment import Deployment, Node
+
+from tests.e2e.contract_peer import BOOTSTRAP, Answer
+from tests.e2e.deployment import Deployment, Node
 
 AT_S = 2_000_000_000
 

@@ -2,8 +2,8 @@
 
 import time
 
-from contract_peer import Answer
-from deployment import Deployment, Node, assert_denied, assert_mistake
+from tests.e2e.contract_peer import Answer
+from tests.e2e.deployment import Deployment, Node, assert_denied, assert_mistake
 
 HOUR_S = 60 * 60
 

@@ -4,8 +4,9 @@ import base64
 from typing import Any
 
 import pytest
-from contract_peer import BOOTSTRAP, CONTROL, HEALTH, INTERNAL, Caller
-from deployment import Deployment
+
+from tests.e2e.contract_peer import BOOTSTRAP, CONTROL, HEALTH, INTERNAL, Caller
+from tests.e2e.deployment import Deployment
 
 STANDARD = [
     "grpc.health.v1.Health",

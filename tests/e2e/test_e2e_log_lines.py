@@ -4,8 +4,9 @@ import re
 from typing import Any
 
 import pytest
-from contract_peer import BOOTSTRAP, HEALTH, INTERNAL
-from deployment import Deployment
+
+from tests.e2e.contract_peer import BOOTSTRAP, HEALTH, INTERNAL
+from tests.e2e.deployment import Deployment
 
 CALL_FIELDS = {"event", "method", "code", "duration_ms", "actor", "request_id"}
 CALL_FIELDS |= {"level", "timestamp"}

@@ -3,8 +3,9 @@
 import base64
 
 import pytest
-from contract_peer import BOOTSTRAP, CONTROL, INTERNAL
-from deployment import Deployment, assert_mistake
+
+from tests.e2e.contract_peer import BOOTSTRAP, CONTROL, INTERNAL
+from tests.e2e.deployment import Deployment, assert_mistake
 
 UNKNOWN = "0123456789abcdef"
 MALFORMED = (

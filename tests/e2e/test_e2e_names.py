@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 from cryptography import x509
-from deployment import Deploy, Deployment
+
+from tests.e2e.deployment import Deploy, Deployment
 
 NAMES = ("localhost", "127.0.0.1", "::1", "10.1.1.1")
 

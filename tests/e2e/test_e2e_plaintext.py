@@ -1,7 +1,7 @@
 """Plain-text mode: no identity, everything allowed, and nobody can say they were not told."""
 
-from contract_peer import BOOTSTRAP, Tls
-from deployment import Deployment, assert_mistake
+from tests.e2e.contract_peer import BOOTSTRAP, Tls
+from tests.e2e.deployment import Deployment, assert_mistake
 
 
 def test_everything_works_without_certificates(plaintext_deployment: Deployment) -> None:

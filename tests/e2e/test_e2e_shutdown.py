@@ -6,9 +6,10 @@ from collections import Counter, deque
 from itertools import cycle
 
 import pytest
-from contract_peer import Answer, Caller
-from deployment import Deploy, Deployment, Node, assert_denied, assert_mistake
-from e2e_process import read_events
+
+from tests.e2e.contract_peer import Answer, Caller
+from tests.e2e.deployment import Deploy, Deployment, Node, assert_denied, assert_mistake
+from tests.e2e.e2e_process import read_events
 
 CALLS_AT_ONCE = 40
 WATCHERS_NOTICE_WITHIN_S = 4.0  # below the grace that calls under way have

@@ -7,8 +7,9 @@ from pathlib import Path
 from typing import NamedTuple
 
 import pytest
-from deployment import Deployment
-from e2e_process import ServerProcess
+
+from tests.e2e.deployment import Deployment
+from tests.e2e.e2e_process import ServerProcess
 
 FAILED, USAGE = 1, 2
 STARTS_AT_ONCE = 3

@@ -4,9 +4,9 @@ import shutil
 from collections.abc import Iterator
 
 import pytest
-from server_process import ServerProcess
 
 from tests.fuzz.watch import Watched
+from tests.support.server_process import ServerProcess
 
 
 @pytest.fixture(scope="session")

@@ -12,7 +12,7 @@ import struct
 from collections.abc import Iterable
 from contextlib import AbstractContextManager
 
-from server_process import LOOPBACK, PATIENCE_S, ServerProcess
+from tests.support.server_process import LOOPBACK, PATIENCE_S, ServerProcess
 
 PREFACE = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
 DATA, HEADERS, RST_STREAM, SETTINGS, GOAWAY = 0, 1, 3, 4, 7

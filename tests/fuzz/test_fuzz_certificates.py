@@ -18,9 +18,9 @@ from cryptography.hazmat.primitives.serialization import (
 )
 from cryptography.x509.name import _ASN1Type
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
-from server_process import CHANNEL_OPTIONS, ServerProcess
 
 from tests.fuzz.watch import METHODS, Outcome, Watched, call
+from tests.support.server_process import CHANNEL_OPTIONS, ServerProcess
 
 CN, O = NameOID.COMMON_NAME, NameOID.ORGANIZATION_NAME  # noqa: E741 - as subjects write it
 GREETING, ISSUE = METHODS[0], METHODS[2]

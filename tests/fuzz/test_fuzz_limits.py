@@ -8,13 +8,12 @@ from typing import Any
 
 import grpc
 import pytest
-from server_process import CHANNEL_OPTIONS
 
 from nc.pb import network_controller_pb2 as pb
 from nc.rpc.servers import MAX_METADATA_BYTES, MAX_REQUEST_BYTES
-from tests.crash.crash_load import greet
 from tests.fuzz.hostile import delimited
 from tests.fuzz.watch import DEADLINE_S, METHODS, Watched, judge, outcome_of
+from tests.support.server_process import CHANNEL_OPTIONS
 
 TEXT_METHODS = tuple(p for p in METHODS if not p.endswith(("/GetBootStrapToken", "/HealthCheck")))
 BAD_TOKENS = 10_000
@@ -76,7 +75,8 @@ def test_metadata_beyond_the_limit_is_a_status(secure: Watched) -> None:
 def test_ten_thousand_bad_tokens_at_once_register_nobody(secure: Watched) -> None:
     """A storm of guesses is answered to the last one, each with the reason that fits it.
 
-    Nor does gRPC end any of them with CANCELLED, as it would by default from 1000 on.
+    Nor does gRPC end any of them by itself: by default it does so from 1000 waiting calls on, with
+    CANCELLED, and where a connection's calls are limited, with UNAVAILABLE.
     """
     rng = random.Random(7)  # noqa: S311 - a test's choices
     makers: dict[str, Callable[[], str]] = {
@@ -119,8 +119,6 @@ async def _redeem_all(watched: Watched, tokens: list[str]) -> list[pb.GetTokenRe
             raise
 
     try:
-        for channel in channels:  # only an answer tells a client the limits of its connection
-            await greet(channel)
         return await asyncio.gather(*(redeem(n, token) for n, token in enumerate(tokens)))
     finally:
         for channel in channels:

@@ -14,7 +14,6 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric import ec
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
-from server_process import LOOPBACK, PATIENCE_S, ServerProcess
 
 from nc.pb import network_controller_pb2 as pb
 from nc.pki import AuthorityKind, self_signed
@@ -33,6 +32,7 @@ from tests.fuzz.raw_http2 import (
     string,
 )
 from tests.fuzz.watch import DEADLINE_S, Watched
+from tests.support.server_process import LOOPBACK, PATIENCE_S, ServerProcess
 
 GREETING = b"/pb.LiteKubeNCService/HelloWorld"
 HALF_OPEN = 200

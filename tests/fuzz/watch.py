@@ -13,11 +13,11 @@ import re
 from typing import Any, NamedTuple, Self
 
 import grpc
-from server_process import CHANNEL_OPTIONS, ServerProcess
 
 from eventlog import LogReader
 from nc.pb import network_controller_pb2 as pb
 from nc.rpc.methods import BOOTSTRAP_SERVICE, CONTROL_SERVICE, INTERNAL_SERVICE
+from tests.support.server_process import CHANNEL_OPTIONS, ServerProcess
 
 DEADLINE_S = 20.0
 

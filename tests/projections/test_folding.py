@@ -1,8 +1,6 @@
 """Folding events: it never refuses, and it does not matter how the history is cut."""
 
 import pytest
-from event_strategies import events as any_event
-from histories import NOW_MS, after, connect, register, started
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -23,6 +21,8 @@ from nc.domain.state import State
 from nc.domain.tokens import IssueToken
 from nc.projections import evolve
 from nc.projections.state import _FOLDS, UnknownEvent
+from tests.support.event_strategies import events as any_event
+from tests.support.histories import NOW_MS, after, connect, register, started
 
 histories = st.lists(any_event, max_size=25)
 

@@ -61,7 +61,10 @@ STEPS: dict[str, Callable[..., Command | list[Command]]] = {
     ),
     r"(\S+) is unregistered": lambda _, node: Unregister(node),
     r"expiries are set: (.+)": lambda now, listed: SetExpiries(expiries(listed), now),
-    r"the sweep passes": lambda now: [ExpireNodes(now), ForgetExpiredTokens(now)],
+    r"the sweep passes": lambda now: [
+        ExpireNodes(now),
+        ForgetExpiredTokens(("t", "for-ever"), now),
+    ],
 }
 
 

@@ -93,7 +93,11 @@ class ServerProcess:
 
     def logged(self, event: str) -> list[dict[str, Any]]:
         """Every log line of this name so far."""
-        return [f for line in self.stderr.splitlines() if (f := parse(line)).get("event") == event]
+        return [
+            f
+            for line in bytes(self.stderr).splitlines()
+            if (f := parse(line)).get("event") == event
+        ]
 
     @property
     def is_alive(self) -> bool:
