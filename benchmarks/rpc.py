@@ -18,6 +18,7 @@ import asyncio
 import contextlib
 import json
 import os
+import re
 import signal
 import statistics
 import subprocess
@@ -226,11 +227,13 @@ def ours_running(data: Path, log: Path) -> Iterator[Running]:
         process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=stderr, text=True)
     assert process.stdout
     with stopping(process):
+        port = 0
         for line in process.stdout:
-            if "get a bootstrap token" in line:
+            if found := re.search(r"control +port (\d+)", line):
+                port = int(found[1])
+            if "get a bootstrap token" in line:  # the last it says
                 break
-        started = next(line for line in log.read_text().splitlines() if "server.started" in line)
-        yield Running(process, json.loads(started)["grpc_port"])
+        yield Running(process, port)
 
 
 @contextlib.contextmanager

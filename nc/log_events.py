@@ -6,6 +6,7 @@ Log lines are for operators who watch a process; what happened to the cluster is
 from typing import Final
 
 RPC: Final = "rpc"  # one line per call
+LOOP_ERROR: Final = "loop.error"  # an exception that nobody waited for
 RPC_CRASHED: Final = "rpc.crashed"  # a bug of ours, with its traceback
 
 SERVER_STARTED: Final = "server.started"

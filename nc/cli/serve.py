@@ -7,7 +7,7 @@ import signal
 import socket
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 from pydantic import ValidationError
@@ -161,6 +161,7 @@ def allow_open_files(log: FilteringBoundLogger) -> None:
 async def _serve(settings: ServerSettings, log: FilteringBoundLogger) -> None:
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
+    loop.set_exception_handler(lambda _, context: _report_stray(log, context))
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
     async with Server(settings, clock=SystemClock(), secrets=SystemSecrets(), log=log) as server:
@@ -169,6 +170,12 @@ async def _serve(settings: ServerSettings, log: FilteringBoundLogger) -> None:
         except OSError:  # nobody reads it
             silence_stdout()
         await stop.wait()
+
+
+def _report_stray(log: FilteringBoundLogger, context: dict[str, Any]) -> None:
+    """An exception that nobody waits for, by its type alone: its text may be a stranger's bytes."""
+    error = type(context.get("exception")).__name__
+    log.error(log_events.LOOP_ERROR, message=f"{context['message']}: {error}")
 
 
 def _greet(server: Server, console: Console) -> None:
