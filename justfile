@@ -43,4 +43,5 @@ proto-check:
 
 # Run every benchmark; results are printed and kept in benchmarks/results/.
 bench:
-    {{python}} benchmarks/rpc.py
+    mkdir -p benchmarks/results
+    {{python}} benchmarks/rpc.py --json benchmarks/results/rpc.json | tee benchmarks/results/rpc.txt

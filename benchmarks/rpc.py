@@ -6,9 +6,9 @@ share of what a `grpc.aio` handler reaches on the same machine, in the same run,
 client?
 
 The baseline (`bare`) is this file in its role `--bare`: same event loop, same TLS; no log, no
-checks, no log lines. Rounds alternate between the two, so that a noisy neighbour hits both; figures
-are medians over rounds. Beside calls a second stands the server's CPU time a call, which does not
-depend on how fast the client is.
+checks, no log lines. Each round measures both, one right after the other, and ratios are taken
+within rounds, so that a noisy neighbour hits both. Beside calls a second stands the server's CPU
+time a call, which does not depend on how fast the client is.
 
     python benchmarks/rpc.py [--rounds 5] [--seconds 2] [--clients 64] [--json FILE]
 """
@@ -28,7 +28,7 @@ import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import grpc
 import uvloop
@@ -50,6 +50,13 @@ class Running:
         """CPU time that it has used so far, seconds."""
         fields = Path(f"/proc/{self.process.pid}/stat").read_text().rpartition(")")[2].split()
         return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
+class Pair(NamedTuple):
+    """One round: the baseline and ours, one right after the other."""
+
+    bare: dict[str, float]
+    ours: dict[str, float]
 
 
 def main() -> None:
@@ -88,34 +95,44 @@ def compare(arguments: argparse.Namespace) -> None:
             "GetBootStrapToken": pb.GetBootStrapTokenRequest(expireTime=10),
             "GetToken": pb.GetTokenRequest(bootStrapToken=tokens["bootstrap"]),
         }
-        results: dict[str, list[dict[str, float]]] = {name: [] for name in ("bare", *cases)}
+        baseline = pb.CheckConnStateRequest(token=tokens["node"])
+        pairs: dict[str, list[Pair]] = {method: [] for method in cases}
         for _ in range(arguments.rounds):
             for method, request in cases.items():
-                baseline = pb.CheckConnStateRequest(token=tokens["node"])
-                results["bare"].append(measure(bare, pki, "CheckConnState", baseline, arguments))
-                results[method].append(measure(ours, pki, method, request, arguments))
-        report(results, arguments)
+                pair = Pair(
+                    measure(bare, pki, "CheckConnState", baseline, arguments),
+                    measure(ours, pki, method, request, arguments),
+                )
+                pairs[method].append(pair)
+        report(pairs, arguments)
 
 
-def report(results: dict[str, list[dict[str, float]]], arguments: argparse.Namespace) -> None:
-    """Print medians and their ratios to the baseline, and keep them if asked to."""
-    median = {
-        name: {key: statistics.median(round_[key] for round_ in rounds) for key in rounds[0]}
-        for name, rounds in results.items()
-    }
-    bare = median["bare"]
+def report(pairs: dict[str, list[Pair]], arguments: argparse.Namespace) -> None:
+    """Print medians over the rounds, and keep all of it if asked to."""
     print(
-        f"{arguments.clients} clients, {arguments.rounds} rounds of {arguments.seconds} s, medians"
+        f"{arguments.clients} clients, {arguments.rounds} rounds of {arguments.seconds} s; "
+        "medians, ratio: to bare in the same round"
     )
-    print(f"{'':<18}{'calls/s':>9}{'ratio':>7}{'CPU µs/call':>13}{'p50 ms':>8}{'p99 ms':>8}")
-    for name, row in median.items():
-        ratio = row["calls_per_s"] / bare["calls_per_s"]
+    print(
+        f"{'':<18}{'calls/s':>9}{'ratio':>7}{'(low-high)':>13}"
+        f"{'CPU µs/call':>13}{'ratio':>7}{'p50 ms':>8}{'p99 ms':>8}"
+    )
+    bare = [pair.bare for of_method in pairs.values() for pair in of_method]
+    rows = {"bare": [Pair(row, row) for row in bare], **pairs}
+    for name, of_name in rows.items():
+        ratios = [pair.ours["calls_per_s"] / pair.bare["calls_per_s"] for pair in of_name]
+        cpu_ratio = statistics.median(pair.bare["cpu_us"] / pair.ours["cpu_us"] for pair in of_name)
+        row = {
+            key: statistics.median(pair.ours[key] for pair in of_name) for key in of_name[0].ours
+        }
         print(
-            f"{name:<18}{row['calls_per_s']:>9.0f}{ratio:>7.2f}{row['cpu_us']:>13.0f}"
+            f"{name:<18}{row['calls_per_s']:>9.0f}{statistics.median(ratios):>7.2f}"
+            f"{min(ratios):>7.2f}-{max(ratios):.2f}{row['cpu_us']:>13.0f}{cpu_ratio:>7.2f}"
             f"{row['p50_ms']:>8.1f}{row['p99_ms']:>8.1f}"
         )
     if arguments.json:
-        arguments.json.write_text(json.dumps({"median": median, "rounds": results}, indent=1))
+        kept = {method: [pair._asdict() for pair in rounds] for method, rounds in pairs.items()}
+        arguments.json.write_text(json.dumps(kept, indent=1))
 
 
 def measure(
