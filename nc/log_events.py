@@ -23,5 +23,10 @@ CERTIFICATE_WARNING: Final = "certificate.warning"
 LOG_OPENED: Final = "log.opened"
 LOG_TAIL_CUT: Final = "log.tail_cut"
 LOG_UNAVAILABLE: Final = "log.unavailable"
+LOG_FULL: Final = "log.full"  # the disk is; nothing is changed until there is room
+LOG_RESUMED: Final = "log.resumed"  # there is
+
+SNAPSHOT_PASSED_OVER: Final = "snapshot.passed_over"  # it does not check out; nothing is lost
+SNAPSHOT_FAILED: Final = "snapshot.failed"  # one could not be written; nothing is lost
 
 SWEEP_FAILED: Final = "sweep.failed"

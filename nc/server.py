@@ -15,6 +15,7 @@ from typing import Self
 from structlog.typing import FilteringBoundLogger
 
 import eventlog
+from eventlog import SyncFailed, WriterReplaced
 from nc import log_events
 from nc.certificates import Certificates
 from nc.clock import Clock, now_ms
@@ -25,7 +26,7 @@ from nc.domain.nodes import ExpireNodes
 from nc.domain.replicas import StartReplica, StopReplica
 from nc.domain.tokens import ForgetExpiredTokens
 from nc.pki import PkiError
-from nc.replica import Origin, Overloaded, Replica, Unwritable
+from nc.replica import DiskFull, Origin, Overloaded, Replica, Unwritable
 from nc.rpc.callers import Callers, Transport
 from nc.rpc.controller import Controller, Endpoints
 from nc.rpc.edge import Edge
@@ -90,9 +91,16 @@ class Server:
         await self._started.aclose()
         self._log.info(log_events.SERVER_STOPPED)
 
-    async def failed(self) -> None:
-        """Wait until the log cannot be written any more; queries go on even then."""
+    async def must_end(self) -> Exception:
+        """Wait until this process should end, and return why.
+
+        After most failures queries can go on. Not after these: what the kernel holds in memory may
+        never have reached the disk, or another process has the log and knows better.
+        """
         await self._replica.failed.wait()
+        while not isinstance(failure := self._replica.failure, SyncFailed | WriterReplaced):
+            await asyncio.Event().wait()  # for ever
+        return failure
 
     async def _start(self, started: contextlib.AsyncExitStack) -> None:
         """Start part by part; `started` takes them apart again, the last one first."""
@@ -105,11 +113,19 @@ class Server:
         self._report_certificates()
         self._replica = Replica(log, self._clock)
         self._replica.start()
+        for warning in log.snapshots.warnings:
+            self._log.warning(log_events.SNAPSHOT_PASSED_OVER, message=warning)
         started.push_async_callback(self._replica.stop)
         await self._submit(StartReplica(self._replica_id, VERSION, settings.network_addr), "start")
         started.push_async_callback(self._record_stop)
         await self._serve(TokenIds(key), started)
-        for chore in (self._sweep, self._renew_certificates, self._report_failure):
+        for chore in (
+            self._sweep,
+            self._renew_certificates,
+            self._report_failure,
+            self._report_full_disk,
+            self._report_failed_snapshots,
+        ):
             started.push_async_callback(_cancel, asyncio.create_task(chore()))
         self._report_start()
 
@@ -173,13 +189,15 @@ class Server:
         await self._replica.submit(command, origin)
 
     async def _record_stop(self) -> None:
-        with contextlib.suppress(Unwritable):  # it was reported when it happened
+        with contextlib.suppress(Unwritable, DiskFull):  # it was reported when it happened
             await self._submit(StopReplica(self._replica_id), "stop")
 
     async def _sweep(self) -> None:
         while self._replica.failure is None:
             await asyncio.sleep(SWEEP_INTERVAL_S)
-            with contextlib.suppress(Overloaded, Unwritable):  # there is a next time, or a report
+            with contextlib.suppress(
+                Overloaded, Unwritable, DiskFull
+            ):  # there is a next time, or a report
                 await self._submit(ExpireNodes(now_ms(self._clock)), "sweep")
                 await self._submit(ForgetExpiredTokens(now_ms(self._clock)), "sweep")
 
@@ -198,6 +216,22 @@ class Server:
         await self._replica.failed.wait()
         self._log.critical(log_events.LOG_UNAVAILABLE, message=str(self._replica.failure))
         self._servers.set_serving(serving=False)
+
+    async def _report_full_disk(self) -> None:
+        while True:
+            await self._replica.full.wait()
+            self._log.error(log_events.LOG_FULL, message=str(DiskFull()))
+            self._servers.set_serving(serving=False)
+            await self._replica.roomy.wait()
+            self._log.info(log_events.LOG_RESUMED)
+            self._servers.set_serving(serving=True)
+
+    async def _report_failed_snapshots(self) -> None:
+        snapshots = self._replica.snapshots
+        while True:
+            await snapshots.failed.wait()
+            snapshots.failed.clear()
+            self._log.warning(log_events.SNAPSHOT_FAILED, message=str(snapshots.failure))
 
     def _report_certificates(self) -> None:
         for path, reason in self.certificates.made:

@@ -4,9 +4,9 @@ import asyncio
 import shlex
 import signal
 import socket
-from collections.abc import Iterator
+from collections.abc import Coroutine, Iterator
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 from pydantic import ValidationError
@@ -136,7 +136,18 @@ async def _serve(settings: ServerSettings, log: FilteringBoundLogger) -> None:
         loop.add_signal_handler(number, stop.set)
     async with Server(settings, clock=SystemClock(), secrets=SystemSecrets(), log=log) as server:
         _greet(server, Console(highlight=False))
-        await stop.wait()
+        failure = await _first_of(stop.wait(), server.must_end())
+    if isinstance(failure, Exception):
+        raise failure
+
+
+async def _first_of(*waits: Coroutine[Any, Any, object]) -> object:
+    """What the first of them returns; the others are given up."""
+    tasks = [asyncio.create_task(wait) for wait in waits]
+    done, others = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+    for task in others:
+        task.cancel()
+    return done.pop().result()
 
 
 def _greet(server: Server, console: Console) -> None:

@@ -1,0 +1,317 @@
+"""Snapshots: what a log amounts to at one place, as opaque bytes, so that a start reads the rest.
+
+They are a cache: deleting them loses nothing. One that does not check out is passed over with a
+warning. Each also remembers what the log looked like, so that a lost segment is noticed at the next
+start, and that everything before the snapshot needs no second look.
+"""
+
+import struct
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from hashlib import sha256
+from pathlib import Path
+from typing import Final, NamedTuple
+from zlib import crc32
+
+from eventlog.api import Place, Snapshot
+from eventlog.disk import Disk
+from eventlog.errors import LogError, SnapshotFailed
+from eventlog.format import SEGMENT_HEADER_BYTES, BadBytes
+from eventlog.segments import (
+    TEMPORARY_SUFFIX,
+    list_segments,
+    opened,
+    read_bytes,
+    segment_name,
+    synced,
+    write_fully,
+)
+
+__all__ = [
+    "SNAPSHOT_SUFFIX",
+    "FileSnapshots",
+    "SnapshotFile",
+    "SnapshotHeader",
+    "newest_header",
+    "segments_hash",
+]
+
+SNAPSHOT_VERSION: Final = 1
+SNAPSHOT_SUFFIX: Final = ".snapshot"
+KEPT_SNAPSHOTS: Final = 2  # should the newest not check out
+MAX_SNAPSHOT_BYTES: Final = 1024**3  # it is read as a whole, by one call
+
+# Snapshot, `<20 digits of the last event>.snapshot`
+#
+#   offset  size  field
+#   ------  ----  ------------------------------------------------------------
+#        0     8  magic             "EVLOGSNP"
+#        8     4  format version    1
+#       12     4  schema            the application's own, of the payload
+#       16    16  log id            the log's
+#       32     8  segment           the place: first seq of the segment,
+#       40     8  offset            … offset in it, behind a marker or the segment's header
+#       48     8  last seq          the last event that is in the snapshot
+#       56    32  chain             the log's, at the place
+#       88    32  segments          SHA-256 of the headers of all segments to that one, in order
+#      120     8  created_ns        signed, Unix time in ns
+#      128     8  payload length    bytes
+#      136    32  payload hash      SHA-256
+#      168     4  reserved          0
+#      172     4  crc32             of bytes 0 to 171
+#      176     n  payload
+SNAPSHOT_HEADER_BYTES: Final = 176
+_MAGIC: Final = b"EVLOGSNP"
+_VERSION: Final = struct.Struct("<8sI")
+_HEADER: Final = struct.Struct("<8sII16sQQQ32s32sqQ32sI")
+_CRC: Final = struct.Struct("<I")
+
+
+class SnapshotHeader(NamedTuple):
+    """What a snapshot says about itself."""
+
+    schema: int
+    log_id: bytes  # 16 bytes
+    place: Place
+    segments: bytes  # SHA-256, 32 bytes
+    created_ns: int
+    payload_bytes: int
+    payload_hash: bytes  # SHA-256, 32 bytes
+
+
+def encode_header(header: SnapshotHeader) -> bytes:
+    """The bytes that a snapshot starts with."""
+    schema, log_id, place, *rest = header
+    body = _HEADER.pack(_MAGIC, SNAPSHOT_VERSION, schema, log_id, *place, *rest, 0)
+    return body + _CRC.pack(crc32(body))
+
+
+def decode_header(data: bytes) -> SnapshotHeader:
+    """Read what a snapshot starts with.
+
+    Raises:
+        BadBytes: this is no snapshot's header, or one of another version.
+    """
+    if len(data) < SNAPSHOT_HEADER_BYTES:
+        raise BadBytes(f"{len(data)} bytes", f"a snapshot header of {SNAPSHOT_HEADER_BYTES}")
+    magic, version = _VERSION.unpack_from(data)
+    if magic != _MAGIC:
+        raise BadBytes(f"snapshot magic {magic.hex()}", _MAGIC.hex())
+    if version != SNAPSHOT_VERSION:
+        raise BadBytes(f"snapshot version {version}", f"{SNAPSHOT_VERSION}", newer=True)
+    body = data[: _HEADER.size]
+    (stored,) = _CRC.unpack_from(data, _HEADER.size)
+    if stored != crc32(body):
+        raise BadBytes(f"snapshot header crc {stored:#010x}", f"{crc32(body):#010x}")
+    _, _, schema, log_id, segment, offset, last_seq, chain, *rest, _ = _HEADER.unpack(body)
+    return SnapshotHeader(schema, log_id, Place(segment, offset, last_seq, chain), *rest)
+
+
+def snapshot_name(last_seq: int) -> str:
+    """The name of the snapshot that holds everything up to that event."""
+    return f"{last_seq:020d}{SNAPSHOT_SUFFIX}"
+
+
+def segments_hash(disk: Disk, folder: Path, segments: list[int]) -> bytes:
+    """What the headers of these segments amount to.
+
+    Raises:
+        LogDamaged, LogUnavailable: one of them cannot be read.
+    """
+    headers = sha256()
+    for first_seq in segments:
+        path = folder / segment_name(first_seq)
+        headers.update(read_bytes(disk, path, SEGMENT_HEADER_BYTES, 0, first_seq))
+    return headers.digest()
+
+
+def _names(disk: Disk, folder: Path) -> list[str]:
+    """The snapshots in a folder, the newest first."""
+    names = [name for name in disk.list(folder) if name.endswith(SNAPSHOT_SUFFIX)]
+    return sorted(names, reverse=True)
+
+
+def _read_header(disk: Disk, path: Path, log_id: bytes) -> SnapshotHeader:
+    """A snapshot's header, where it fits its file's name and size, and the log.
+
+    Raises:
+        BadBytes: it does not.
+    """
+    try:
+        with opened(disk, path) as fd:
+            header = decode_header(disk.pread(fd, SNAPSHOT_HEADER_BYTES, 0))
+            size_bytes = disk.size(fd)
+    except OSError as error:
+        raise BadBytes(str(error), "a readable file") from error
+    for what, found, expected in (
+        ("name", path.name, snapshot_name(header.place.last_seq)),
+        ("size", f"{size_bytes}", f"{SNAPSHOT_HEADER_BYTES + header.payload_bytes}"),
+        ("log id", header.log_id.hex(), log_id.hex()),
+    ):
+        if found != expected:
+            raise BadBytes(f"{what} {found}", expected)
+    return header
+
+
+def _passed_over(path: Path, bad: BadBytes) -> str:
+    return f"{path}: {bad.found}, expected {bad.expected}; the snapshot is passed over"
+
+
+def newest_header(
+    disk: Disk, folder: Path, log_id: bytes, warnings: list[str]
+) -> tuple[Path, SnapshotHeader] | None:
+    """The newest snapshot of a log whose header checks out; what is passed over is a warning."""
+    for name in _names(disk, folder):
+        path = folder / name
+        try:
+            return path, _read_header(disk, path, log_id)
+        except BadBytes as bad:
+            warnings.append(_passed_over(path, bad))
+    return None
+
+
+class FileSnapshots:
+    """The snapshots in a log's folder: a `SnapshotStore`.
+
+    Args:
+        disk: what the folder is on.
+        folder: the log's.
+        log_id: of the log.
+        now_ns: Unix time in nanoseconds.
+        warnings: gets a line for each snapshot that is passed over.
+    """
+
+    def __init__(
+        self,
+        disk: Disk,
+        folder: Path,
+        log_id: bytes,
+        now_ns: Callable[[], int],
+        warnings: list[str],
+    ) -> None:
+        self._disk = disk
+        self._folder = folder
+        self._log_id = log_id
+        self._now_ns = now_ns
+        self.warnings = warnings
+
+    def newest_first(self, schema: int) -> Iterator[Snapshot]:
+        """The snapshots with that schema that check out, byte by byte."""
+        for name in _names(self._disk, self._folder):
+            path = self._folder / name
+            try:
+                yield self._read(path, schema)
+            except BadBytes as bad:
+                warning = _passed_over(path, bad)
+                if warning not in self.warnings:
+                    self.warnings.append(warning)
+
+    def _read(self, path: Path, schema: int) -> Snapshot:
+        header = _read_header(self._disk, path, self._log_id)
+        if header.schema != schema:
+            raise BadBytes(f"schema {header.schema}", f"{schema}")
+        try:
+            with opened(self._disk, path) as fd:
+                payload = self._disk.pread(fd, header.payload_bytes, SNAPSHOT_HEADER_BYTES)
+        except OSError as error:
+            raise BadBytes(str(error), "a readable file") from error
+        found = sha256(payload).hexdigest()
+        if found != header.payload_hash.hex():
+            raise BadBytes(f"payload hash {found}", header.payload_hash.hex())
+        return Snapshot(header.place, header.schema, payload)
+
+    def begin(self, place: Place, schema: int) -> "SnapshotFile":
+        """Begin a snapshot of what the log amounts to at a place that `mark_durable` returned.
+
+        Raises:
+            SnapshotFailed: the file cannot be made.
+        """
+        path = self._folder / snapshot_name(place.last_seq)
+        with failing(path):
+            segments = [n for n in list_segments(self._disk, self._folder) if n <= place.segment]
+            headers = segments_hash(self._disk, self._folder, segments)
+        header = SnapshotHeader(schema, self._log_id, place, headers, self._now_ns(), 0, bytes(32))
+        return SnapshotFile(self._disk, path, header)
+
+
+@contextmanager
+def failing(path: Path) -> Iterator[None]:
+    """Around what may fail without harm to the log."""
+    try:
+        yield
+    except SnapshotFailed:
+        raise
+    except (OSError, LogError) as error:
+        raise SnapshotFailed(path, str(error)) from error
+
+
+class SnapshotFile:
+    """A snapshot that is being written: a `SnapshotWriter`.
+
+    Until it is finished it has a temporary name, and zeros for a header. Whatever fails, the file
+    is given up, and the snapshots before stay.
+
+    Args:
+        disk: what the file is on.
+        path: what it will be called.
+        header: what it will say about itself, but for the payload's size and hash.
+    """
+
+    def __init__(self, disk: Disk, path: Path, header: SnapshotHeader) -> None:
+        self._disk = disk
+        self._path = path
+        self._temporary = path.with_name(path.name + TEMPORARY_SUFFIX)
+        self._header = header
+        self._payload_bytes = 0
+        self._hash = sha256()
+        with failing(path):
+            self._fd: int | None = disk.open(self._temporary, create=True)
+        with self._given_up_if_failing() as fd:
+            disk.truncate(fd, 0)
+
+    @contextmanager
+    def _given_up_if_failing(self) -> Iterator[int]:
+        try:
+            with failing(self._path):
+                if self._fd is None:
+                    raise SnapshotFailed(self._path, "it was given up")  # noqa: TRY301 - so is this
+                yield self._fd
+        except BaseException:
+            self.give_up()
+            raise
+
+    def write(self, part: bytes) -> None:
+        """Add to the payload."""
+        with self._given_up_if_failing() as fd:
+            offset = SNAPSHOT_HEADER_BYTES + self._payload_bytes
+            if offset + len(part) > MAX_SNAPSHOT_BYTES:
+                raise SnapshotFailed(self._path, f"more than {MAX_SNAPSHOT_BYTES} bytes")
+            write_fully(self._disk, fd, part, offset)
+            self._payload_bytes += len(part)
+            self._hash.update(part)
+
+    def finish(self) -> None:
+        """Make it durable, give it its name, and remove all but the two newest."""
+        disk, path = self._disk, self._path
+        header = self._header._replace(
+            payload_bytes=self._payload_bytes, payload_hash=self._hash.digest()
+        )
+        with self._given_up_if_failing() as fd:
+            write_fully(disk, fd, encode_header(header), 0)
+            with synced(self._temporary):
+                disk.fsync(fd)
+            disk.rename(self._temporary, path)
+            with synced(path):
+                disk.sync_folder(path.parent)
+            for name in _names(disk, path.parent)[KEPT_SNAPSHOTS:]:
+                disk.unlink(path.parent / name)
+            self._fd = None
+            disk.close(fd)
+
+    def give_up(self) -> None:
+        """Remove what there is of it. Idempotent, and nothing after `finish`."""
+        if self._fd is not None:
+            self._disk.close(self._fd)
+            self._fd = None
+            with suppress(OSError):
+                self._disk.unlink(self._temporary)
