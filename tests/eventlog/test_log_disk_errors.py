@@ -186,7 +186,7 @@ def test_an_fsync_is_never_asked_again(tmp_path: Path, operation: str, number: i
     disk.sick = {}
     for action in (lambda: log.append(b"y", 1, 1), log.mark_durable, log.make_room):
         with pytest.raises(SyncFailed):
-            action()  # type: ignore[operator]  # of several types
+            action()
     assert [record.payload for record in log.read()] == [b"one"]
     log.close()
     assert payloads(tmp_path) in ([b"one"], [b"one", b"x" * size])
