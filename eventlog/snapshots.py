@@ -6,6 +6,7 @@ start, and that everything before the snapshot needs no second look.
 """
 
 import struct
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from hashlib import sha256
@@ -264,6 +265,7 @@ class SnapshotFile:
         self._header = header
         self._payload_bytes = 0
         self._hash = sha256()
+        self._lock = threading.RLock()  # given up while another thread writes: after that write
         with failing(path):
             self._fd: int | None = disk.open(self._temporary, create=True)
         with self._given_up_if_failing() as fd:
@@ -271,14 +273,15 @@ class SnapshotFile:
 
     @contextmanager
     def _given_up_if_failing(self) -> Iterator[int]:
-        try:
-            with failing(self._path):
-                if self._fd is None:
-                    raise SnapshotFailed(self._path, "it was given up")  # noqa: TRY301 - so is this
-                yield self._fd
-        except BaseException:
-            self.give_up()
-            raise
+        with self._lock:
+            try:
+                with failing(self._path):
+                    if self._fd is None:
+                        raise SnapshotFailed(self._path, "it was given up")  # noqa: TRY301 - so too
+                    yield self._fd
+            except BaseException:
+                self.give_up()
+                raise
 
     def write(self, part: bytes) -> None:
         """Add to the payload."""
@@ -310,8 +313,9 @@ class SnapshotFile:
 
     def give_up(self) -> None:
         """Remove what there is of it. Idempotent, and nothing after `finish`."""
-        if self._fd is not None:
-            self._disk.close(self._fd)
-            self._fd = None
-            with suppress(OSError):
-                self._disk.unlink(self._temporary)
+        with self._lock:
+            if self._fd is not None:
+                self._disk.close(self._fd)
+                self._fd = None
+                with suppress(OSError):
+                    self._disk.unlink(self._temporary)
