@@ -44,3 +44,6 @@ proto-check:
 # Run every benchmark; results are printed and kept in benchmarks/results/.
 bench:
     {{python}} benchmarks/rpc.py
+    {{python}} benchmarks/appends.py
+    {{python}} benchmarks/opening.py
+    {{python}} benchmarks/snapshot_pause.py

@@ -9,13 +9,12 @@ For tests of anything that uses a `Disk`; nothing in here looks at the time or a
 
 import errno
 import os
-import random
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Final, NamedTuple, Self
+from typing import Final, NamedTuple, Protocol, Self
 
-__all__ = ["Fate", "PowerLoss", "SimulatedDisk"]
+__all__ = ["Chance", "Fate", "PowerLoss", "SimulatedDisk"]
 
 SECTOR_BYTES: Final = 16  # small, so that small records are torn in many ways
 
@@ -24,27 +23,37 @@ class PowerLoss(BaseException):
     """The power is gone: not an error that a program could handle."""
 
 
+class Chance(Protocol):
+    """What `random.Random` is; it comes from the caller, as all chance does."""
+
+    def random(self) -> float:
+        """A number from 0 up to, and without, 1."""
+
+    def randbytes(self, n: int) -> bytes:
+        """So many bytes."""
+
+
 class Fate:
     """What becomes of the things that were not synced.
 
     Args:
         keep: how likely each is to be kept; 0 loses all of them, 1 none.
-        seed: of the choices in between, and of the garbage.
+        chance: decides in between; without it, files that have grown are found with zeros.
     """
 
-    def __init__(self, keep: float, seed: int = 0) -> None:
+    def __init__(self, keep: float, chance: Chance | None = None) -> None:
         self._keep = keep
-        self._random = random.Random(seed)  # noqa: S311 - a simulation's choices
+        self._chance = chance
 
     def keeps(self) -> bool:
         """Whether the next thing is kept."""
-        return self._random.random() < self._keep
+        return self._keep > (0.5 if self._chance is None else self._chance.random())
 
     def filling(self, size_bytes: int) -> bytes:
         """What is found where a file has grown and nothing has been written: zeros, or anything."""
-        if self._random.random() < 1 / 2:
+        if self._chance is None or self._chance.random() < 1 / 2:
             return bytes(size_bytes)
-        return self._random.randbytes(size_bytes)
+        return self._chance.randbytes(size_bytes)
 
 
 class _Write(NamedTuple):

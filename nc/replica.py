@@ -10,8 +10,10 @@ append nothing more is promised, and queries go on.
 """
 
 import asyncio
+import gc
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import NamedTuple, TypeVar
 
 from eventlog.api import EventLog, SequenceConflict
@@ -21,6 +23,7 @@ from nc.clock import Clock
 from nc.domain.decide import Command
 from nc.domain.events import Batch, Event
 from nc.domain.state import State
+from nc.refusals import DiskFull, Overloaded, Stopping, Unwritable
 from nc.replay import replay
 from nc.snapshotting import OffLoop, Snapshots
 
@@ -49,39 +52,6 @@ MARK_AFTER_IDLE_S = 0.05
 ROOM_CHECK_INTERVAL_S = 0.5
 
 
-class Overloaded(Exception):
-    """Too many commands are waiting; the caller should try again later."""
-
-    def __init__(self) -> None:
-        super().__init__("too many requests are waiting to be written; try again in a moment")
-
-
-class Stopping(Exception):
-    """The replica takes no more commands."""
-
-    def __init__(self) -> None:
-        super().__init__("the server is shutting down; try again in a moment")
-
-
-class Unwritable(Exception):
-    """The log cannot be written any more; what became of this command is unknown."""
-
-    def __init__(self) -> None:
-        super().__init__(
-            "the event log cannot be written; the operator finds why in the server's log"
-        )
-
-
-class DiskFull(Exception):
-    """There is no room for another event; nothing was changed."""
-
-    def __init__(self) -> None:
-        super().__init__(
-            "the server's disk is full, and nothing was changed; "
-            "try again once its operator has freed some space"
-        )
-
-
 class _Waiting(NamedTuple):
     command: Command
     origin: Origin
@@ -91,6 +61,21 @@ class _Waiting(NamedTuple):
 async def in_thread(function: Callable[[], T]) -> T:
     """Run a blocking call off the event loop."""
     return await asyncio.get_running_loop().run_in_executor(None, function)
+
+
+@contextmanager
+def _without_collections() -> Iterator[None]:
+    """Leave garbage uncollected: a start makes millions of objects to stay, and hardly any cycle.
+
+    Looking for some again and again takes as long as the start itself.
+    """
+    was_enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_enabled:
+            gc.enable()
 
 
 class Replica:
@@ -136,8 +121,9 @@ class Replica:
 
         Blocks while it reads.
         """
-        self._state = self.snapshots.load()
-        self._catch_up()
+        with _without_collections():
+            self._state = self.snapshots.load()
+            self._catch_up()
         self._writer = asyncio.create_task(self._write(), name="replica-writer")
 
     @property

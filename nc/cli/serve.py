@@ -1,6 +1,7 @@
 """`network-controller serve`: settings in, a server that runs until it is told to stop."""
 
 import asyncio
+import gc
 import shlex
 import signal
 import socket
@@ -136,6 +137,7 @@ async def _serve(settings: ServerSettings, log: FilteringBoundLogger) -> None:
         loop.add_signal_handler(number, stop.set)
     async with Server(settings, clock=SystemClock(), secrets=SystemSecrets(), log=log) as server:
         _greet(server, Console(highlight=False))
+        gc.freeze()  # a large state is no garbage: looking through it would be a pause
         failure = await _first_of(stop.wait(), server.must_end())
     if isinstance(failure, Exception):
         raise failure

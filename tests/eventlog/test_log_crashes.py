@@ -4,13 +4,12 @@
 and see that the search notices.
 """
 
-import random
 from collections.abc import Callable
 from functools import cache
 from pathlib import Path
 
 import pytest
-from crash_search import FOLDER, KEPT, SCHEMA, Ledger, life, open_log, search
+from crash_search import FOLDER, KEPT, SCHEMA, Ledger, chance, life, open_log, search
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
@@ -95,7 +94,7 @@ class CrashingLog(RuleBasedStateMachine):
     @rule(keep=st.sampled_from(KEPT), seed=st.integers(0, 1000))
     def crash(self, keep: float, seed: int) -> None:
         """The power fails now, and comes back."""
-        self.disk = self.disk.crash(Fate(keep, seed))
+        self.disk = self.disk.crash(Fate(keep, chance(seed)))
         self.log = open_log(self.disk)
         self.ledger.settle(self.log)
 
@@ -185,7 +184,7 @@ def test_no_flipped_byte_of_a_closed_log_is_believed_or_loses_anything() -> None
 @pytest.mark.parametrize("seed", range(3))
 def test_a_write_that_lands_elsewhere_is_noticed(seed: int) -> None:
     """A misdirected write leaves a log that gives what was written, or refuses."""
-    rng = random.Random(seed)  # noqa: S311 - a test's choices
+    rng = chance(seed)
     whole, _ = whole_life()
     places = [(path, rng.randrange(len(data) or 1)) for path, data in whole.files()]
     noticed = 0

@@ -11,6 +11,7 @@ The laws:
 """
 
 import itertools
+import random
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -24,6 +25,11 @@ SEGMENT_BYTES = 420  # room for three or four records
 SCHEMA = 1
 
 KEPT = (0, 0.2, 0.5, 0.9, 1)  # shares of what was not synced
+
+
+def chance(seed: int) -> random.Random:
+    """Choices that can be made again."""
+    return random.Random(seed)  # noqa: S311 - a test's
 
 
 def open_log(disk: SimulatedDisk) -> FileLog:
@@ -117,7 +123,7 @@ def crashes(
             life(disk, ledger)
         except PowerLoss:
             for share in kept:
-                left = disk.crash(Fate(share, seed + step))
+                left = disk.crash(Fate(share, chance(seed + step)))
                 name = f"step {step}, kept {share}, seed {seed}"
                 yield name, left, ledger.copy()
         else:
@@ -192,7 +198,7 @@ def recover_everywhere(disk: SimulatedDisk, ledger: Ledger) -> int:
             known.append(log, b"after the crash")
             log.close()
         except PowerLoss:
-            fate = Fate((0, 1, 0.5)[step % 3], seed=step)
+            fate = Fate((0, 1, 0.5)[step % 3], chance(step))
             third = again.crash(fate)
             log = open_log(third)
             known.settle(log)
