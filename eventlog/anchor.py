@@ -14,7 +14,8 @@ from eventlog.disk import Disk
 from eventlog.errors import LogDamaged
 from eventlog.format import StoredRecord
 from eventlog.segments import read_segment_header
-from eventlog.snapshots import SnapshotHeader, newest_header, segments_hash
+from eventlog.snapshot_format import SnapshotHeader
+from eventlog.snapshots import newest_header, segments_hash
 
 __all__ = ["Anchor", "find_anchor"]
 

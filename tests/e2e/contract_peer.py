@@ -6,7 +6,6 @@ import queue
 import subprocess
 import sys
 import threading
-from collections import defaultdict
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
@@ -69,7 +68,8 @@ class ContractClient:
             stdout=subprocess.PIPE,
             text=True,
         )
-        self._answers: defaultdict[int, queue.Queue[dict[str, Any]]] = defaultdict(queue.Queue)
+        # A queue is made before its order is given: two threads that make it would make two.
+        self._answers: dict[int, queue.Queue[dict[str, Any]]] = {0: queue.Queue()}
         self._orders = 0
         threading.Thread(target=self._read, daemon=True).start()
         self.foreign_modules: list[str] = self.wait(0)["foreign_modules"]
@@ -93,6 +93,7 @@ class ContractClient:
         """Begin something; its answers come under the number returned."""
         assert self._process.stdin
         self._orders += 1
+        self._answers[self._orders] = queue.Queue()
         self._process.stdin.write(json.dumps({"id": self._orders, **order}) + "\n")
         self._process.stdin.flush()
         return self._orders
