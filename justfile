@@ -45,3 +45,6 @@ proto-check:
 bench:
     mkdir -p benchmarks/results
     {{python}} benchmarks/rpc.py --json benchmarks/results/rpc.json | tee benchmarks/results/rpc.txt
+    {{python}} benchmarks/appends.py
+    {{python}} benchmarks/opening.py
+    {{python}} benchmarks/snapshot_pause.py

@@ -5,16 +5,28 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from eventlog.api import MAX_PAYLOAD_BYTES, EventLog, Record
+from eventlog.api import (
+    MAX_PAYLOAD_BYTES,
+    EventLog,
+    Place,
+    Record,
+    Snapshot,
+    SnapshotStore,
+    SnapshotWriter,
+)
 from eventlog.disk import OS_DISK, Disk
 from eventlog.errors import (
     LogDamaged,
     LogError,
+    LogFull,
     LogLocked,
     LogMissing,
     LogUnavailable,
     RecordTooLarge,
     SequenceConflict,
+    SnapshotFailed,
+    SyncFailed,
+    WriterReplaced,
 )
 from eventlog.filelog import FileLog
 from eventlog.format import SEGMENT_SIZE_BYTES
@@ -30,15 +42,23 @@ __all__ = [
     "FileLog",
     "LogDamaged",
     "LogError",
+    "LogFull",
     "LogLocked",
     "LogMissing",
     "LogReader",
     "LogUnavailable",
     "MemoryLog",
+    "Place",
     "Record",
     "RecordTooLarge",
     "Recovery",
     "SequenceConflict",
+    "Snapshot",
+    "SnapshotFailed",
+    "SnapshotStore",
+    "SnapshotWriter",
+    "SyncFailed",
+    "WriterReplaced",
     "open",
 ]
 

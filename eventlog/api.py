@@ -5,6 +5,9 @@ whole; events are numbered from 1 without gaps, so a record knows the sequence n
 event and how many it holds. Appending names the sequence number that the caller believes to be the
 last one (optimistic concurrency): whoever is late gets `SequenceConflict` and reads what it missed.
 
+A log can also keep snapshots: what it amounts to at one place, in bytes that are as opaque, so that
+who starts need not read all of it.
+
 Implementations: `eventlog.FileLog` (segments in a folder), `eventlog.MemoryLog` (for tests).
 """
 
@@ -18,9 +21,13 @@ __all__ = [
     "MAX_PAYLOAD_BYTES",
     "EventLog",
     "LogUnavailable",
+    "Place",
     "Record",
     "RecordTooLarge",
     "SequenceConflict",
+    "Snapshot",
+    "SnapshotStore",
+    "SnapshotWriter",
     "check_appendable",
 ]
 
@@ -47,6 +54,52 @@ class Record(NamedTuple):
         return self.first_seq + self.count - 1
 
 
+class Place(NamedTuple):
+    """A place between two records of a log. Replaced as a whole: nobody sees half a step."""
+
+    segment: int  # the first sequence number of the file it is in; 0 in a log without files
+    offset: int  # in that file
+    last_seq: int  # of the events before
+    chain: bytes  # hash of the record before, 32 bytes
+
+
+class Snapshot(NamedTuple):
+    """What a log amounts to at one place."""
+
+    place: Place
+    schema: int  # how the application wrote the payload
+    payload: bytes
+
+
+class SnapshotWriter(Protocol):
+    """A snapshot that is being written. Its methods block, and raise SnapshotFailed."""
+
+    def write(self, part: bytes, /) -> None:
+        """Add to the payload."""
+
+    def finish(self) -> None:
+        """From now on it is the newest snapshot; the one before it is kept, too."""
+
+    def give_up(self) -> None:
+        """It was not to be. Idempotent, and nothing after `finish`."""
+
+
+class SnapshotStore(Protocol):
+    """A log's snapshots: a cache, which may be emptied at any time."""
+
+    warnings: list[str]  # a line for each snapshot that was passed over
+
+    def newest_first(self, schema: int) -> Iterator[Snapshot]:
+        """The snapshots with that schema that check out, byte by byte."""
+
+    def begin(self, place: Place, schema: int) -> SnapshotWriter:
+        """Begin a snapshot of what the log amounts to at a place that `mark_durable` returned.
+
+        Raises:
+            SnapshotFailed: it cannot be.
+        """
+
+
 class EventLog(Protocol):
     """The log as the replica sees it. Safe to call from several threads."""
 
@@ -57,6 +110,10 @@ class EventLog(Protocol):
     @property
     def head(self) -> bytes:
         """The last durable record's chain hash, 32 bytes (zeros when the log is empty)."""
+
+    @property
+    def snapshots(self) -> SnapshotStore:
+        """The log's snapshots."""
 
     def append(self, payload: bytes, count: int, expected: int) -> int:
         """Append `count` events as one record; durable on return. Blocks for the disk.
@@ -71,9 +128,32 @@ class EventLog(Protocol):
 
         Raises:
             SequenceConflict: something else was appended first; nothing was written.
+            LogFull: there is no room now; nothing was written, and later appends may succeed.
             LogUnavailable: the log cannot be written; the outcome of this append is unknown.
             RecordTooLarge: the payload is over the limit; nothing was written.
             ValueError: an empty payload, or a count out of range; nothing was written.
+        """
+
+    def mark_durable(self) -> Place:
+        """Note in the log itself that all of it is durable; to be called when there is a pause.
+
+        From then on damage to the last record can be told from an append that a crash interrupted.
+        Nothing is written if that is noted already. Blocks for the disk.
+
+        Returns:
+            Where the log ends.
+
+        Raises:
+            LogFull: there is no room.
+            LogUnavailable: the log cannot be written.
+        """
+
+    def make_room(self) -> None:
+        """After LogFull, find out whether there is room now. Blocks for the disk.
+
+        Raises:
+            LogFull: there is none.
+            LogUnavailable: the log cannot be written.
         """
 
     def read(self, after: int = 0) -> Iterator[Record]:

@@ -8,7 +8,7 @@ from bisect import bisect_right
 from pathlib import Path
 from typing import Final
 
-from eventlog.api import Record
+from eventlog.api import Place, Record
 from eventlog.disk import Disk
 from eventlog.errors import LogDamaged
 from eventlog.format import (
@@ -64,6 +64,7 @@ class Cursor:
         self.epoch = header.epoch
         self.chain = header.chain
         self.offset = SEGMENT_HEADER_BYTES
+        self.marked = True  # what is before is known durable: it is a marker, or another segment
         self.stop: BadBytes | None = None  # why `advance` passed nothing; None: zeros are here
 
     @property
@@ -71,11 +72,15 @@ class Cursor:
         """The segment's file."""
         return self._folder / segment_name(self.segment)
 
-    def skip_to(self, offset: int, next_seq: int, chain: bytes) -> None:
+    @property
+    def place(self) -> Place:
+        """Where it stands."""
+        return Place(self.segment, self.offset, self.next_seq - 1, self.chain)
+
+    def skip_to(self, place: Place) -> None:
         """Stand further on in the segment, at a place that was verified before."""
-        self.offset = offset
-        self.next_seq = next_seq
-        self.chain = chain
+        _, self.offset, last_seq, self.chain = place
+        self.next_seq = last_seq + 1
 
     def enter_next(self) -> None:
         """Go on in the next segment, which has to begin where this one ended.
@@ -140,6 +145,7 @@ class Cursor:
             self.stop = bad
         if passed:
             self.epoch = passed[-1].record.epoch
+            self.marked = not passed[-1].record.count
         self.offset += at
         self.next_seq, self.chain = next_seq, chain
         return passed, needed_bytes

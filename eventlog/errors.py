@@ -9,11 +9,15 @@ from pathlib import Path
 __all__ = [
     "LogDamaged",
     "LogError",
+    "LogFull",
     "LogLocked",
     "LogMissing",
     "LogUnavailable",
     "RecordTooLarge",
     "SequenceConflict",
+    "SnapshotFailed",
+    "SyncFailed",
+    "WriterReplaced",
 ]
 
 VERIFY_ON_A_COPY = 'run "network-controller log verify" on a copy'
@@ -70,6 +74,67 @@ class LogUnavailable(LogError):
         return (
             f"log {self.log}: {self.reason}; "
             f"expected a usable log: remove the cause, then open it again"
+        )
+
+
+class SyncFailed(LogUnavailable):
+    """The disk would not say that what was written is there; asking it again proves nothing.
+
+    After a failed fsync the kernel may call pages clean that never reached the disk. The process
+    should end: the next one to open the log writes them again.
+    """
+
+    def __str__(self) -> str:
+        return (
+            f"log {self.log}: {self.reason}; expected a disk that keeps what it is given: "
+            f"see what the kernel's log says about it, then start again"
+        )
+
+
+class WriterReplaced(LogUnavailable):
+    """Another writer has the log now, and this one wrote nothing over it.
+
+    It happens where the lock does not hold: its file was removed, or the file system does not have
+    locks. What this process knows may be out of date, so it should end.
+    """
+
+    def __str__(self) -> str:
+        return (
+            f"log {self.log}: {self.reason}; expected to be its only writer: "
+            f"stop one of the two, keep the log on a local disk, and leave its lock file alone"
+        )
+
+
+class LogFull(LogError):
+    """There is no room on the disk; nothing was appended, and nothing is in doubt.
+
+    The log stays open for reading, and takes appends again as soon as there is room.
+    """
+
+    def __init__(self, log: Path | str, reason: str) -> None:
+        super().__init__(log, reason)
+        self.log = log  # the folder, or another name of the log
+        self.reason = reason  # what the disk said
+
+    def __str__(self) -> str:
+        return (
+            f"log {self.log}: {self.reason}; expected room for the next record: "
+            f"free some space, and appending goes on"
+        )
+
+
+class SnapshotFailed(LogError):
+    """A snapshot could not be written. Nothing is lost: the log is whole without it."""
+
+    def __init__(self, snapshot: Path | str, reason: str) -> None:
+        super().__init__(snapshot, reason)
+        self.snapshot = snapshot  # the file that it was to be
+        self.reason = reason
+
+    def __str__(self) -> str:
+        return (
+            f"snapshot {self.snapshot}: {self.reason}; expected a file that can be written: "
+            f"the log is whole without it, and the next start only takes longer"
         )
 
 

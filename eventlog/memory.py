@@ -7,10 +7,11 @@ process would have one. A handle can be told to fail, as a disk or a network wou
 import threading
 from bisect import bisect_right
 from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import suppress
 from operator import attrgetter
 
-from eventlog.api import Record, check_appendable
-from eventlog.errors import LogUnavailable, SequenceConflict
+from eventlog.api import Place, Record, Snapshot, check_appendable
+from eventlog.errors import LogError, LogFull, LogUnavailable, SequenceConflict
 from eventlog.followers import Followers, follow
 from eventlog.format import NO_CHAIN, Meaning, RecordType, chain_record
 
@@ -22,17 +23,62 @@ _FOLLOW_SLICE = 256  # records handed to a follower before its event loop gets a
 class _Shared:
     """The records, and who waits for more of them."""
 
-    __slots__ = ("epoch", "followers", "lock", "records")
+    __slots__ = ("epoch", "followers", "head", "is_marked", "lock", "records", "snapshots")
 
     def __init__(self) -> None:
         self.lock = threading.Lock()
         self.records: list[Record] = []
+        self.head = NO_CHAIN
+        self.is_marked = True
+        self.snapshots: list[Snapshot] = []
         self.followers: list[Followers] = []  # of each open handle
         self.epoch = 0
 
 
 def _stopped_clock() -> int:
     return 0
+
+
+class MemorySnapshots:
+    """The snapshots of a log in memory: a `SnapshotStore`."""
+
+    def __init__(self, shared: _Shared) -> None:
+        self._kept = shared.snapshots
+        self.warnings: list[str] = []
+
+    def newest_first(self, schema: int) -> Iterator[Snapshot]:
+        """The snapshots with that schema."""
+        for snapshot in list(self._kept):
+            if snapshot.schema == schema:
+                yield snapshot
+            else:
+                self.warnings.append(f"snapshot {snapshot.place.last_seq}: another schema")
+
+    def begin(self, place: Place, schema: int) -> "MemorySnapshot":
+        """Begin a snapshot of what the log amounts to at a place."""
+        return MemorySnapshot(self._kept, place, schema)
+
+
+class MemorySnapshot:
+    """A snapshot in memory that is being written: a `SnapshotWriter`."""
+
+    def __init__(self, kept: list[Snapshot], place: Place, schema: int) -> None:
+        self._kept = kept
+        self._place = place
+        self._schema = schema
+        self._parts: list[bytes] = []
+
+    def write(self, part: bytes) -> None:
+        """Add to the payload."""
+        self._parts.append(part)
+
+    def finish(self) -> None:
+        """It is the newest of the two that are kept."""
+        self._kept.insert(0, Snapshot(self._place, self._schema, b"".join(self._parts)))
+        del self._kept[2:]
+
+    def give_up(self) -> None:
+        """Nothing to clear away."""
 
 
 class MemoryLog:
@@ -48,9 +94,12 @@ class MemoryLog:
         self._now_ns = now_ns
         self._shared = shared = _shared or _Shared()
         self._followers = Followers()
+        self.snapshots = MemorySnapshots(shared)
+        self.is_full = False  # made so, appends raise LogFull
         self._failures: float = 0
         self._failures_are_written = False
         self._closed = False
+        self._has_written = False
         with shared.lock:
             shared.epoch += 1
             shared.followers.append(self._followers)
@@ -79,8 +128,7 @@ class MemoryLog:
     @property
     def head(self) -> bytes:
         """The last record's chain hash, 32 bytes (zeros when the log is empty)."""
-        records = self._shared.records
-        return records[-1].chain if records else NO_CHAIN
+        return self._shared.head
 
     @property
     def epoch(self) -> int:
@@ -91,8 +139,7 @@ class MemoryLog:
         """Append `count` events as one record; see `EventLog.append`."""
         check_appendable(payload, count)
         with self._shared.lock:
-            if self._closed:
-                raise LogUnavailable("in memory", "closed")
+            self._check_open()
             if self._failures and not self._failures_are_written:
                 self._fail()
             if expected != self.last_seq:
@@ -102,11 +149,34 @@ class MemoryLog:
             chain = chain_record(self.head, meaning, payload)
             record = Record(first_seq, count, at_ns, self._epoch, chain, bytes(payload))
             self._shared.records.append(record)
+            self._shared.head, self._shared.is_marked = chain, False
+            self._has_written = True
             for followers in self._shared.followers:
                 followers.wake()
             if self._failures:
                 self._fail()
         return record.last_seq
+
+    def mark_durable(self) -> Place:
+        """Chain a marker to the records, as a log on disk does; see `EventLog.mark_durable`."""
+        with self._shared.lock:
+            self._check_open()
+            shared, last_seq = self._shared, self.last_seq
+            if not shared.is_marked:
+                meaning = Meaning(last_seq + 1, 0, RecordType.MARKER, self._now_ns(), self._epoch)
+                shared.head, shared.is_marked = chain_record(shared.head, meaning, b""), True
+            return Place(0, 0, last_seq, shared.head)
+
+    def make_room(self) -> None:
+        """See whether it is still made full; see `EventLog.make_room`."""
+        with self._shared.lock:
+            self._check_open()
+
+    def _check_open(self) -> None:
+        if self._closed:
+            raise LogUnavailable("in memory", "closed")
+        if self.is_full:
+            raise LogFull("in memory", "made full by is_full")
 
     def _fail(self) -> None:
         self._failures -= 1
@@ -137,7 +207,13 @@ class MemoryLog:
         return follow(next_records, something_new, self._followers)
 
     def close(self) -> None:
-        """Close this handle: no more appends through it, and its followers end. Idempotent."""
+        """Close this handle: a marker, no more appends through it, and its followers end.
+
+        Idempotent.
+        """
+        if self._has_written:
+            with suppress(LogError):
+                self.mark_durable()
         with self._shared.lock:
             self._closed = True
             if self._followers in self._shared.followers:

@@ -1,4 +1,6 @@
-"""Opening a log for writing: verify everything, clear away what a crash may leave, nothing else.
+"""Opening a log for writing: verify it, clear away what a crash may leave, and nothing else.
+
+All of it is verified, or what comes from its newest snapshot on, if it has one (`anchor.py`).
 
 A crash interrupts at most one append, whose record nobody was promised. So in the last segment bad
 bytes behind everything known durable are a torn tail: they are kept aside and cut. Everything else
@@ -8,8 +10,10 @@ that is not as it was written is damage, and nothing is touched. `README.md` has
 from collections import deque
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import Final, NamedTuple
 
+from eventlog.anchor import Anchor, find_anchor
+from eventlog.api import Place
 from eventlog.cursor import Cursor
 from eventlog.disk import Disk
 from eventlog.errors import LogDamaged
@@ -22,6 +26,7 @@ from eventlog.segments import (
     segment_name,
     write_fully,
 )
+from eventlog.snapshots import SNAPSHOT_SUFFIX
 
 __all__ = ["Recovered", "Recovery", "recover"]
 
@@ -45,8 +50,10 @@ class Recovered:
 
     end: Cursor  # where the next record goes; its `epoch` is the last one found
     segments: list[int]  # first sequence numbers
+    places: list[Place]  # some that were passed in the last segment, in order
     size_bytes: int  # of the last segment, at least `end.offset`
     recovery: Recovery | None  # None: nothing had to be cut
+    warnings: list[str]  # a line for each snapshot that does not check out
 
 
 def recover(disk: Disk, folder: Path, segment_size_bytes: int) -> Recovered | None:
@@ -65,8 +72,7 @@ def recover(disk: Disk, folder: Path, segment_size_bytes: int) -> Recovered | No
     segments = list_segments(disk, folder)
     recovered = None
     if segments:
-        end = _pass_sealed(disk, folder, segments)
-        recovered = _repair_tail(disk, end, segments, segment_size_bytes)
+        recovered = _recover(disk, folder, segments, segment_size_bytes)
     else:
         _check_empty(disk, folder)
     for name in disk.list(folder):
@@ -79,54 +85,51 @@ def recover(disk: Disk, folder: Path, segment_size_bytes: int) -> Recovered | No
 def _check_empty(disk: Disk, folder: Path) -> None:
     """Refuse to begin a new log where one has been."""
     for name in disk.list(folder):
-        if TORN_SUFFIX in name and not name.endswith(TEMPORARY_SUFFIX):
+        remains = TORN_SUFFIX in name or name.endswith(SNAPSHOT_SUFFIX)
+        if remains and not name.endswith(TEMPORARY_SUFFIX):
             found = f"no segments, but {name} of an earlier log"
             raise LogDamaged(folder / segment_name(1), 0, 1, found, "its segments, or no such file")
 
 
-def _pass_sealed(disk: Disk, folder: Path, segments: list[int]) -> Cursor:
-    """Verify all segments but the last; returns a cursor at the start of that one."""
-    cursor = Cursor(disk, folder, 1)
-    for _ in segments[1:]:
-        while cursor.advance():
-            pass
+def _recover(disk: Disk, folder: Path, segments: list[int], size_bytes: int) -> Recovered:
+    """As `recover`, where there is a log."""
+    warnings: list[str] = []
+    anchor = find_anchor(disk, folder, warnings)
+    cursor = anchor.cursor(disk, folder, segments) if anchor is not None else None
+    cursor = cursor or Cursor(disk, folder, 1)
+    _pass_sealed(disk, cursor, segments[-1], anchor)
+    tail = _pass_tail(disk, cursor, anchor)
+    if anchor is not None:
+        anchor.check(cursor)
+    size_bytes, recovery = _repair_tail(disk, cursor, tail, size_bytes)
+    return Recovered(cursor, segments, tail.places, size_bytes, recovery, warnings)
+
+
+def _pass_sealed(disk: Disk, cursor: Cursor, last_segment: int, anchor: Anchor | None) -> None:
+    """Verify all segments but the last, from the cursor on; leaves it at the start of that one."""
+    while cursor.segment < last_segment:
+        while passed := cursor.advance():
+            if anchor is not None:
+                anchor.look(passed)
         rest = scan_rest(disk, cursor)
         if cursor.stop is None and rest.end:
             found = f"bytes that are not zero, up to offset {rest.end}"
             raise cursor.damaged(BadBytes(found, "a record, or zeros to the end"))
         cursor.enter_next()
-    return cursor
 
 
-def _repair_tail(
-    disk: Disk, cursor: Cursor, segments: list[int], segment_size_bytes: int
-) -> Recovered:
-    """Verify the last segment, cut a torn tail, and make what is left durable."""
-    unsure_offset = _pass_tail(cursor)
-    rest = scan_rest(disk, cursor)
-    damage = proof_of_damage(cursor, rest)
-    if damage is not None:
-        raise cursor.damaged(damage)
-    recovery = _keep_torn(disk, cursor, rest.end) if rest.end else None
-    with opened(disk, cursor.path, write=True) as fd:
-        if recovery is not None:
-            disk.truncate(fd, cursor.offset)
-        size_bytes = disk.size(fd)
-        if size_bytes < max(segment_size_bytes, cursor.offset):
-            size_bytes = max(segment_size_bytes, cursor.offset)
-            disk.fallocate(fd, size_bytes)
-        # After a failed fsync the kernel may hold pages that it calls clean and that never reached
-        # the disk. Records not known to be durable are therefore written again, not just synced.
-        unsure = disk.pread(fd, cursor.offset - unsure_offset, unsure_offset)
-        if unsure:
-            write_fully(disk, fd, unsure, unsure_offset)
-        disk.fsync(fd)
-    return Recovered(cursor, segments, size_bytes, recovery)
+class _Tail(NamedTuple):
+    """What is in the last segment."""
+
+    places: list[Place]  # some, in order
+    unsure_offset: int  # where the records end that are known to be durable
+    torn_end: int  # where the bytes end that are no records; 0: there are none
 
 
-def _pass_tail(cursor: Cursor) -> int:
-    """Pass the last segment's records; returns the offset after those known to be durable."""
+def _pass_tail(disk: Disk, cursor: Cursor, anchor: Anchor | None) -> _Tail:
+    """Verify the last segment's records, and look at what is behind them."""
     offset = cursor.offset
+    places = [cursor.place]
     unsure: deque[tuple[int, int]] = deque()  # (seq whose durability proves it, offset) of records
     while passed := cursor.advance():
         for record, durable_seq, size_bytes in passed:
@@ -134,7 +137,37 @@ def _pass_tail(cursor: Cursor) -> int:
             while unsure and unsure[0][0] <= durable_seq:
                 unsure.popleft()
             offset += size_bytes
-    return unsure[0][1] if unsure else offset
+        places.append(cursor.place)
+        if anchor is not None:
+            anchor.look(passed)
+    rest = scan_rest(disk, cursor)
+    damage = proof_of_damage(cursor, rest)
+    if damage is not None:
+        raise cursor.damaged(damage)
+    return _Tail(places, unsure[0][1] if unsure else offset, rest.end)
+
+
+def _repair_tail(
+    disk: Disk, cursor: Cursor, tail: _Tail, size_bytes: int
+) -> tuple[int, Recovery | None]:
+    """Cut a torn tail, and make what is left durable; returns the segment's size, and what was cut.
+
+    Nothing was changed before this, and nothing is refused from here on.
+    """
+    recovery = _keep_torn(disk, cursor, tail.torn_end) if tail.torn_end else None
+    with opened(disk, cursor.path, write=True) as fd:
+        if recovery is not None:
+            disk.truncate(fd, cursor.offset)
+        size_bytes = max(size_bytes, cursor.offset)
+        if disk.size(fd) < size_bytes:
+            disk.fallocate(fd, size_bytes)
+        # After a failed fsync the kernel may hold pages that it calls clean and that never reached
+        # the disk. Records not known to be durable are therefore written again, not just synced.
+        unsure = disk.pread(fd, cursor.offset - tail.unsure_offset, tail.unsure_offset)
+        if unsure:
+            write_fully(disk, fd, unsure, tail.unsure_offset)
+        disk.fsync(fd)
+        return disk.size(fd), recovery
 
 
 def _keep_torn(disk: Disk, cursor: Cursor, end: int) -> Recovery:

@@ -2,12 +2,12 @@
 
 import errno
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Final
 
 from eventlog.disk import Disk
-from eventlog.errors import UPGRADE, VERIFY_ON_A_COPY, LogDamaged, LogUnavailable
+from eventlog.errors import UPGRADE, VERIFY_ON_A_COPY, LogDamaged, LogUnavailable, SyncFailed
 from eventlog.format import (
     SEGMENT_HEADER_BYTES,
     BadBytes,
@@ -26,6 +26,7 @@ __all__ = [
     "read_bytes",
     "read_segment_header",
     "segment_name",
+    "synced",
     "write_fully",
 ]
 
@@ -81,10 +82,27 @@ def opened(disk: Disk, path: Path, *, write: bool = False, create: bool = False)
 
 
 def write_fully(disk: Disk, fd: int, data: bytes, offset: int) -> None:
-    """Write all of `data`, or raise OSError."""
+    """Write all of `data`, in as many steps as the disk takes, or raise OSError."""
     written = disk.pwrite(fd, data, offset)
-    if written != len(data):
-        raise OSError(errno.EIO, f"{written} of {len(data)} bytes written at offset {offset}")
+    while written < len(data):
+        step = disk.pwrite(fd, data[written:], offset + written)
+        if step <= 0:
+            place = f"{written} of {len(data)} bytes written at offset {offset}, then none"
+            raise OSError(errno.EIO, place)
+        written += step
+
+
+@contextmanager
+def synced(path: Path) -> Iterator[None]:
+    """Around an fsync: its errors, whichever they are, are like no others.
+
+    Raises:
+        SyncFailed: it failed.
+    """
+    try:
+        yield
+    except OSError as error:
+        raise SyncFailed(path.parent, f"an fsync of {path.name} failed: {error}") from error
 
 
 def create_segment(disk: Disk, folder: Path, header: SegmentHeader, size_bytes: int) -> int:
@@ -92,6 +110,10 @@ def create_segment(disk: Disk, folder: Path, header: SegmentHeader, size_bytes: 
 
     Until the rename it has a temporary name, so a segment's header is whole if its name is there.
     What a crash left under that name was removed when the log was opened.
+
+    Raises:
+        SyncFailed: an fsync failed.
+        OSError: anything else did; there is no new segment, and what was made of it is removed.
     """
     path = folder / segment_name(header.first_seq)
     temporary = path.with_name(path.name + TEMPORARY_SUFFIX)
@@ -99,11 +121,16 @@ def create_segment(disk: Disk, folder: Path, header: SegmentHeader, size_bytes: 
     try:
         disk.fallocate(fd, size_bytes)
         write_fully(disk, fd, encode_segment_header(header), 0)
-        disk.fsync(fd)
+        with synced(temporary):
+            disk.fsync(fd)
         disk.rename(temporary, path)
-        disk.sync_folder(folder)
-    except BaseException:
+        with synced(path):
+            disk.sync_folder(folder)
+    except BaseException as error:
         disk.close(fd)
+        if isinstance(error, OSError):
+            with suppress(OSError):
+                disk.unlink(temporary)  # room that somebody else may need
         raise
     return fd
 

@@ -1,4 +1,4 @@
-"""Disks for tests: one that does not wait for the platter, one that fails at some operation.
+"""For tests: a disk that does not wait for the platter, one that fails, a writer that is gone.
 
 A failing disk followed by a good one is what a crash of the process leaves: everything up to the
 operation that failed, of which a part may have happened.
@@ -8,8 +8,16 @@ import errno
 from pathlib import Path
 
 from eventlog.disk import OsDisk
+from eventlog.errors import LogUnavailable
+from eventlog.filelog import FileLog
 
-__all__ = ["FailingDisk", "FastDisk"]
+__all__ = ["FailingDisk", "FastDisk", "abandon"]
+
+
+def abandon(log: FileLog) -> None:
+    """Let go of a log as a killed process does: nothing is written, and the lock is free."""
+    log._closed = LogUnavailable(log.folder, "abandoned")  # noqa: SLF001 - so that it writes nothing
+    log.close()
 
 
 class FastDisk(OsDisk):

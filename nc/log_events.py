@@ -25,5 +25,10 @@ AUTHORITY_REPLACED: Final = "authority.replaced"
 LOG_OPENED: Final = "log.opened"
 LOG_TAIL_CUT: Final = "log.tail_cut"
 LOG_UNAVAILABLE: Final = "log.unavailable"
+LOG_FULL: Final = "log.full"  # the disk is; nothing is changed until there is room
+LOG_RESUMED: Final = "log.resumed"  # there is
+
+SNAPSHOT_PASSED_OVER: Final = "snapshot.passed_over"  # it does not check out; nothing is lost
+SNAPSHOT_FAILED: Final = "snapshot.failed"  # one could not be written; nothing is lost
 
 CHORE_FAILED: Final = "chore.failed"  # it is tried again in its time

@@ -10,17 +10,33 @@ append nothing more is promised, and queries go on.
 """
 
 import asyncio
+import gc
 from collections import deque
-from collections.abc import Awaitable, Callable
-from itertools import chain, islice
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import NamedTuple, TypeVar
 
-from eventlog.api import MAX_PAYLOAD_BYTES, EventLog, RecordTooLarge, SequenceConflict
+from eventlog.api import EventLog, SequenceConflict
+from eventlog.errors import LogError, LogFull
+from nc.batch import Decided, Origin, decide_batch
 from nc.clock import Clock
-from nc.domain.decide import Command, decide
-from nc.domain.events import Batch, Entry, Event
+from nc.domain.decide import Command
+from nc.domain.events import Batch, Event
 from nc.domain.state import State
-from nc.projections import evolve
+from nc.refusals import DiskFull, Overloaded, Stopping, Unwritable
+from nc.replay import replay
+from nc.snapshotting import OffLoop, Snapshots
+
+__all__ = [
+    "MAX_WAITING_COMMANDS",
+    "DiskFull",
+    "Origin",
+    "Overloaded",
+    "Replica",
+    "Stopping",
+    "Unwritable",
+    "in_thread",
+]
 
 T = TypeVar("T")
 
@@ -28,49 +44,12 @@ T = TypeVar("T")
 # one before its own, so this bounds memory, not the wait.
 MAX_WAITING_COMMANDS = 4096
 
-# Commands in one record: enough that the disk is never the bottleneck, few enough that the loop is
-# not held up for more than some ten milliseconds.
-MAX_BATCH_COMMANDS = 512
+# With nothing to write for this long, the log is marked durable. Longer than callers who wait for
+# one answer before they send the next request take, so that under load no marker is written.
+MARK_AFTER_IDLE_S = 0.05
 
-# A record is closed once it holds this much; one command's events may take it beyond.
-MAX_BATCH_BYTES = 1024 * 1024
-
-# A command whose events are larger is refused: they would not fit into a record after others.
-MAX_COMMAND_BYTES = MAX_PAYLOAD_BYTES - 2 * MAX_BATCH_BYTES
-
-# Events folded at once when the log is read back: bounds the memory that a replay needs.
-_REPLAY_CHUNK_EVENTS = 20_000
-
-
-class Overloaded(Exception):
-    """Too many commands are waiting; the caller should try again later."""
-
-    def __init__(self) -> None:
-        super().__init__("too many requests are waiting to be written; try again in a moment")
-
-
-class Stopping(Exception):
-    """The replica takes no more commands."""
-
-    def __init__(self) -> None:
-        super().__init__("the server is shutting down; try again in a moment")
-
-
-class Unwritable(Exception):
-    """The log cannot be written any more; what became of this command is unknown."""
-
-    def __init__(self) -> None:
-        super().__init__(
-            "the event log cannot be written; the operator finds why in the server's log"
-        )
-
-
-class Origin(NamedTuple):
-    """Who asked for a change, and through what; recorded with it."""
-
-    actor: str
-    method: str
-    request_id: str
+# How often a full disk is tried again.
+ROOM_CHECK_INTERVAL_S = 0.5
 
 
 class _Waiting(NamedTuple):
@@ -79,17 +58,24 @@ class _Waiting(NamedTuple):
     reply: asyncio.Future[list[Event]]
 
 
-class _Decided(NamedTuple):
-    """What a batch comes to, should its append succeed."""
-
-    state: State
-    entries: list[Entry]
-    outcomes: list[list[Event] | Exception]  # one a command, in order
-
-
 async def in_thread(function: Callable[[], T]) -> T:
     """Run a blocking call off the event loop."""
     return await asyncio.get_running_loop().run_in_executor(None, function)
+
+
+@contextmanager
+def _without_collections() -> Iterator[None]:
+    """Leave garbage uncollected: a start makes millions of objects to stay, and hardly any cycle.
+
+    Looking for some again and again takes as long as the start itself.
+    """
+    was_enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_enabled:
+            gc.enable()
 
 
 class Replica:
@@ -98,7 +84,12 @@ class Replica:
     Args:
         log: the log; several replicas may share it.
         clock: stamps entries.
-        off_loop: runs the blocking append; a simulation runs it in place.
+        off_loop: runs what blocks for the disk; a simulation runs it in place.
+
+    Attributes:
+        snapshots: those of the log.
+        failed: set once the log cannot be written any more.
+        full: set while the disk is full; `roomy` is the opposite.
     """
 
     def __init__(
@@ -106,7 +97,7 @@ class Replica:
         log: EventLog,
         clock: Clock,
         *,
-        off_loop: Callable[[Callable[[], int]], Awaitable[int]] = in_thread,
+        off_loop: OffLoop = in_thread,
         max_waiting_commands: int = MAX_WAITING_COMMANDS,
     ) -> None:
         self._log = log
@@ -118,12 +109,21 @@ class Replica:
         self._wake = asyncio.Event()
         self._stopping = False
         self._failure: Exception | None = None
-        self.failed = asyncio.Event()  # set once the log cannot be written any more
+        self._is_marked = False  # nothing was appended since the log was marked durable
+        self.snapshots = Snapshots(log.snapshots, off_loop)
+        self.failed = asyncio.Event()
+        self.full = asyncio.Event()
+        self.roomy = asyncio.Event()
         self._writer: asyncio.Task[None] | None = None
 
     def start(self) -> None:
-        """Fold the log into the state, then take commands. Blocks while it reads."""
-        self._catch_up()
+        """Load the newest snapshot, fold in what came after it, then take commands.
+
+        Blocks while it reads.
+        """
+        with _without_collections():
+            self._state = self.snapshots.load()
+            self._catch_up()
         self._writer = asyncio.create_task(self._write(), name="replica-writer")
 
     @property
@@ -135,6 +135,11 @@ class Replica:
     def failure(self) -> Exception | None:
         """Why the log cannot be written any more, or None while it can."""
         return self._failure
+
+    @property
+    def is_writable(self) -> bool:
+        """Whether a command can be made durable now."""
+        return self._failure is None and not self.full.is_set()
 
     async def submit(
         self, command: Command, origin: Origin, *, is_ours: bool = False
@@ -153,6 +158,7 @@ class Replica:
             DomainError: refused; nothing changed.
             RecordTooLarge: it would lead to more than a record can hold; nothing changed.
             Overloaded: too many commands wait; nothing changed.
+            DiskFull: there is no room for it; nothing changed.
             Stopping: the replica is shutting down; nothing changed.
             Unwritable: the log cannot be written; the outcome is unknown.
         """
@@ -160,6 +166,8 @@ class Replica:
             raise Unwritable
         if self._stopping:
             raise Stopping
+        if self.full.is_set():
+            raise DiskFull
         if len(self._waiting) >= self._max_waiting_commands and not is_ours:
             raise Overloaded
         reply: asyncio.Future[list[Event]] = asyncio.get_running_loop().create_future()
@@ -168,7 +176,7 @@ class Replica:
         return await reply
 
     async def stop(self) -> None:
-        """Finish what waits, then take no more. Idempotent."""
+        """Finish what waits, then take no more; leave a snapshot. Idempotent."""
         self._stopping = True
         self._wake.set()
         if self._writer is not None:
@@ -176,16 +184,77 @@ class Replica:
 
     async def _write(self) -> None:
         while self._waiting or not self._stopping:
-            if self._waiting:
+            if self.full.is_set():
+                await self._wait_for_room()
+            elif self._waiting:
                 await self._commit()
+                await self._snapshot_if_due()
             else:
-                self._wake.clear()
-                await self._wake.wait()
+                await self._rest()
+        await self._finish()
+
+    async def _rest(self) -> None:
+        """Sleep until there is something to do; before it gets long, mark the log durable."""
+        self._wake.clear()
+        if self._is_marked:
+            await self._wake.wait()
+            return
+        timer = asyncio.get_running_loop().call_later(MARK_AFTER_IDLE_S, self._wake.set)
+        await self._wake.wait()
+        timer.cancel()
+        if not self._waiting and not self._stopping:
+            await self._mark()
+
+    async def _mark(self) -> None:
+        try:
+            await self._off_loop(self._log.mark_durable)
+            self._is_marked = True
+        except LogFull:
+            self._suspend()
+        except Exception as error:  # noqa: BLE001 - whatever it is, the log is closed now
+            self._fail(error)
+
+    async def _wait_for_room(self) -> None:
+        """Try every now and then whether there is room on the disk again."""
+        self._wake.clear()
+        timer = asyncio.get_running_loop().call_later(ROOM_CHECK_INTERVAL_S, self._wake.set)
+        await self._wake.wait()
+        timer.cancel()
+        try:
+            await self._off_loop(self._log.make_room)
+        except LogFull:
+            return
+        except Exception as error:  # noqa: BLE001 - as above
+            self._fail(error)
+            return
+        self.full.clear()
+        self.roomy.set()
+
+    async def _snapshot_if_due(self) -> None:
+        if self._failure is None and self.snapshots.is_due(self._state):
+            place = await self._off_loop(self._log.mark_durable)
+            if place.last_seq == self._state.seq:  # no other replica was faster
+                self.snapshots.begin(self._state, place)
+
+    async def _finish(self) -> None:
+        """Leave the log marked, and a snapshot, so that the next start is quick."""
+        await self.snapshots.stop()
+        if self._failure is not None:
+            return
+        try:
+            place = await self._off_loop(self._log.mark_durable)
+        except LogError:
+            return  # nobody waits for it; the next open sees what is the matter
+        if place.last_seq == self._state.seq:
+            await self.snapshots.take_last(self._state, place)
 
     async def _commit(self) -> None:
         """Make the longest waiting commands durable, apply them, answer."""
         try:
             decided = await self._decide_durably()
+        except LogFull:
+            self._suspend()
+            return
         except Exception as error:  # noqa: BLE001 - whatever it is, nothing was promised
             self._fail(error)
             return
@@ -199,7 +268,7 @@ class Replica:
             else:
                 reply.set_result(outcome)
 
-    async def _decide_durably(self) -> _Decided:
+    async def _decide_durably(self) -> Decided:
         """Decide and append; all over again whenever another replica was first."""
         while True:
             decided = self._decide()
@@ -210,76 +279,38 @@ class Replica:
             else:
                 return decided
 
-    def _decide(self) -> _Decided:
-        """Decide the longest waiting commands, as many as go into one record."""
-        state = self._state
-        size_bytes = 0
-        recorded_at_ns = self._clock.now_ns()
-        entries: list[Entry] = []
-        outcomes: list[list[Event] | Exception] = []
-        for command, origin, _ in islice(self._waiting, MAX_BATCH_COMMANDS):
-            try:
-                events = decide(state, command)
-                entry = _entry(recorded_at_ns, origin, events)
-                candidate = evolve(state, events)
-            except Exception as error:  # noqa: BLE001 - a refusal, or a bug that is one caller's
-                outcomes.append(error)
-                continue
-            outcomes.append(events)
-            if events:  # nothing can fail any more: state and entries move together
-                state = candidate
-                entries.append(entry)
-                size_bytes += entry.ByteSize()
-            if size_bytes >= MAX_BATCH_BYTES:
-                break
-        return _Decided(state, entries, outcomes)
+    def _decide(self) -> Decided:
+        waiting = ((command, origin) for command, origin, _ in self._waiting)
+        return decide_batch(self._state, waiting, self._clock.now_ns())
 
-    async def _append(self, decided: _Decided) -> None:
+    async def _append(self, decided: Decided) -> None:
         expected = self._state.seq
         count = decided.state.seq - expected
         if count == 0:
             return
         payload = Batch(entries=decided.entries).SerializeToString()
+        self._is_marked = False
         await self._off_loop(lambda: self._log.append(payload, count, expected))
 
     def _catch_up(self) -> None:
         """Fold in what the log holds beyond the state."""
-        chunk: list[Event] = []
-        for record in self._log.read(self._state.seq):
-            chunk.extend(
-                chain.from_iterable(e.events for e in Batch.FromString(record.payload).entries)
-            )
-            if len(chunk) >= _REPLAY_CHUNK_EVENTS:
-                self._state = evolve(self._state, chunk)
-                chunk = []
-        self._state = evolve(self._state, chunk)
+        self._state = replay(self._log, self._state)
+
+    def _suspend(self) -> None:
+        """Nothing was changed: say so to everyone who waits, and look for room from now on."""
+        self.roomy.clear()
+        self.full.set()
+        self._refuse(DiskFull)
 
     def _fail(self, error: Exception) -> None:
         """Nothing was promised: say so to everyone who waits, and to everyone who comes."""
         self._failure = error
         self.failed.set()
         self._stopping = True
+        self._refuse(Unwritable)
+
+    def _refuse(self, error: type[Exception]) -> None:
         for waiting in self._waiting:
             if not waiting.reply.done():
-                waiting.reply.set_exception(Unwritable())
+                waiting.reply.set_exception(error())
         self._waiting.clear()
-
-
-def _entry(recorded_at_ns: int, origin: Origin, events: list[Event]) -> Entry:
-    """What one command changed.
-
-    Raises:
-        RecordTooLarge: it is more than MAX_COMMAND_BYTES.
-    """
-    actor, method, request_id = origin
-    entry = Entry(
-        recorded_at_ns=recorded_at_ns,
-        actor=actor,
-        method=method,
-        request_id=request_id,
-        events=events,
-    )
-    size_bytes = entry.ByteSize()
-    if size_bytes > MAX_COMMAND_BYTES:
-        raise RecordTooLarge(size_bytes, MAX_COMMAND_BYTES)
-    return entry

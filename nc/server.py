@@ -17,6 +17,7 @@ from typing import Self
 from structlog.typing import FilteringBoundLogger
 
 import eventlog
+from eventlog import SyncFailed, WriterReplaced
 from nc import log_events
 from nc.certificates import Certificates
 from nc.clock import Clock, now_ms
@@ -26,7 +27,7 @@ from nc.domain.decide import Command
 from nc.domain.nodes import ExpireNodes
 from nc.domain.replicas import StartReplica, StopReplica
 from nc.domain.tokens import ForgetExpiredTokens
-from nc.replica import Origin, Replica, Unwritable
+from nc.replica import DiskFull, Origin, Replica, Unwritable
 from nc.rpc.callers import Callers, Transport
 from nc.rpc.controller import Controller, Endpoints
 from nc.rpc.edge import Edge
@@ -93,6 +94,17 @@ class Server:
         denied = sum(edge.denied.total() for edge in self._edges)
         self._log.info(log_events.SERVER_STOPPED, denied=denied)
 
+    async def must_end(self) -> Exception:
+        """Wait until this process should end, and return why.
+
+        After most failures queries can go on. Not after these: what the kernel holds in memory may
+        never have reached the disk, or another process has the log and knows better.
+        """
+        await self._replica.failed.wait()
+        while not isinstance(failure := self._replica.failure, SyncFailed | WriterReplaced):
+            await asyncio.Event().wait()  # for ever
+        return failure
+
     async def _start(self, started: contextlib.AsyncExitStack) -> None:
         """Start part by part; `started` takes them apart again, the last one first."""
         settings, folder = self.settings, self.folder
@@ -106,6 +118,8 @@ class Server:
         self._report_certificates(is_known=log.last_seq > 0)
         self._replica = Replica(log, self._clock)
         self._replica.start()
+        for warning in log.snapshots.warnings:
+            self._log.warning(log_events.SNAPSHOT_PASSED_OVER, message=warning)
         started.push_async_callback(self._replica.stop)
         await self._record_start()
         started.push_async_callback(self._record_stop)
@@ -114,6 +128,8 @@ class Server:
             self._every(SWEEP_INTERVAL_S, self._sweep),
             self._every(CERTIFICATE_CHECK_INTERVAL_S, self._renew_certificates),
             self._report_failure(),
+            self._report_full_disk(),
+            self._report_failed_snapshots(),
         ):
             started.push_async_callback(_cancel, asyncio.create_task(chore))
         self._report_start()
@@ -189,7 +205,7 @@ class Server:
             raise self._replica.failure or error from None
 
     async def _record_stop(self) -> None:
-        with contextlib.suppress(Unwritable):  # it was reported when it happened
+        with contextlib.suppress(Unwritable, DiskFull):  # it was reported when it happened
             await self._submit(StopReplica(self._replica_id), "stop")
 
     async def _every(self, interval_s: float, chore: Callable[[], Awaitable[None]]) -> None:
@@ -200,6 +216,8 @@ class Server:
                 await chore()
             except Unwritable:  # it was reported when it happened
                 return
+            except DiskFull:  # as was this, and it will end
+                continue
             except Exception as error:  # noqa: BLE001 - nobody else would hear of it
                 self._log.error(log_events.CHORE_FAILED, message=f"{chore.__name__}: {error}")
 
@@ -224,6 +242,22 @@ class Server:
         await self._replica.failed.wait()
         self._servers.set_serving(serving=False)
         self._log.critical(log_events.LOG_UNAVAILABLE, message=str(self._replica.failure))
+
+    async def _report_full_disk(self) -> None:
+        while True:
+            await self._replica.full.wait()
+            self._log.error(log_events.LOG_FULL, message=str(DiskFull()))
+            self._servers.set_serving(serving=False)
+            await self._replica.roomy.wait()
+            self._log.info(log_events.LOG_RESUMED)
+            self._servers.set_serving(serving=True)
+
+    async def _report_failed_snapshots(self) -> None:
+        snapshots = self._replica.snapshots
+        while True:
+            await snapshots.failed.wait()
+            snapshots.failed.clear()
+            self._log.warning(log_events.SNAPSHOT_FAILED, message=str(snapshots.failure))
 
     def _report_certificates(self, *, is_known: bool) -> None:
         """Say what was made; a new CA where nodes were enrolled already is an alarm."""

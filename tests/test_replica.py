@@ -1,16 +1,19 @@
 """The replica's laws while all goes well: durable first, then visible, then answered."""
 
 import asyncio
+from collections.abc import Callable
+from typing import TypeVar
 
 import pytest
 
 from eventlog import MemoryLog
+from nc.batch import MAX_BATCH_COMMANDS
 from nc.domain.decide import Command
 from nc.domain.errors import BootstrapTokenUnknown, IdTaken
 from nc.domain.events import Event
 from nc.domain.nodes import ExpireNodes, Unregister
 from nc.domain.tokens import IssueToken, RedeemToken
-from nc.replica import MAX_BATCH_COMMANDS, Origin, Overloaded, Replica, Stopping, in_thread
+from nc.replica import Origin, Overloaded, Replica, Stopping, in_thread
 from tests.support.histories import NOW_MS
 from tests.support.replica_bench import (
     ORIGIN,
@@ -24,6 +27,8 @@ from tests.support.replica_bench import (
     settle,
     submit,
 )
+
+T = TypeVar("T")
 
 
 def issue(token_id: str) -> IssueToken:
@@ -59,9 +64,8 @@ async def test_nothing_shows_before_the_append_has_returned() -> None:
     log = MemoryLog()
     returned = asyncio.Event()
 
-    async def slow_to_return(append: object) -> int:
-        assert callable(append)
-        last_seq: int = append()
+    async def slow_to_return(append: Callable[[], T], /) -> T:
+        last_seq = append()
         await returned.wait()
         return last_seq
 
@@ -140,7 +144,7 @@ async def test_what_changes_nothing_is_not_written() -> None:
     async with running(log, gate) as replica:
         tasks = submit(replica, redeem("t", "n"), ExpireNodes(NOW_MS))
         assert await outcomes(tasks) == [BootstrapTokenUnknown, 0]
-    assert (gate.passed, log.last_seq) == (0, 0)
+        assert (gate.passed, log.last_seq) == (0, 0)
 
 
 @on_a_loop
@@ -201,7 +205,7 @@ async def test_a_caller_that_goes_away_is_alone_in_it() -> None:
 @pytest.mark.parametrize("chunk_events", [1, 3, 20_000])
 def test_a_start_replays_the_log(chunk_events: int, monkeypatch: pytest.MonkeyPatch) -> None:
     """Before it takes commands a replica knows all that the log holds, however it is read."""
-    monkeypatch.setattr("nc.replica._REPLAY_CHUNK_EVENTS", chunk_events)
+    monkeypatch.setattr("nc.replay._CHUNK_EVENTS", chunk_events)
 
     @on_a_loop
     async def restart() -> None:

@@ -1,7 +1,8 @@
 """The replica's laws when something fails: nothing is promised, nobody waits for ever."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import TypeVar
 
 import pytest
 
@@ -26,6 +27,8 @@ from tests.support.replica_bench import (
     settle,
     submit,
 )
+
+T = TypeVar("T")
 
 
 def issue(token_id: str) -> IssueToken:
@@ -115,8 +118,7 @@ async def test_callers_that_went_away_do_not_disturb_a_failure() -> None:
 async def test_any_error_of_an_append_is_a_failure(error: Exception) -> None:
     """Whatever an append raises, nobody is left waiting, and the reason is kept."""
 
-    async def broken(append: object) -> int:
-        assert append
+    async def broken(_append: Callable[[], T], /) -> T:
         raise error
 
     async with running(MemoryLog(), broken) as replica:

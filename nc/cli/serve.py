@@ -1,11 +1,12 @@
 """`network-controller serve`: settings in, a server that runs until it is told to stop."""
 
 import asyncio
+import gc
 import resource
 import shlex
 import signal
 import socket
-from collections.abc import Iterator
+from collections.abc import Coroutine, Iterator
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -169,7 +170,19 @@ async def _serve(settings: ServerSettings, log: FilteringBoundLogger) -> None:
             _greet(server, Console(highlight=False))
         except OSError:  # nobody reads it
             silence_stdout()
-        await stop.wait()
+        gc.freeze()  # a large state is no garbage: looking through it would be a pause
+        failure = await _first_of(stop.wait(), server.must_end())
+    if isinstance(failure, Exception):
+        raise failure
+
+
+async def _first_of(*waits: Coroutine[Any, Any, object]) -> object:
+    """What the first of them returns; the others are given up."""
+    tasks = [asyncio.create_task(wait) for wait in waits]
+    done, others = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+    for task in others:
+        task.cancel()
+    return done.pop().result()
 
 
 def _report_stray(log: FilteringBoundLogger, context: dict[str, Any]) -> None:

@@ -10,7 +10,7 @@ import grpc
 from google.protobuf.message import DecodeError
 
 from nc.domain.errors import DomainError, IdTaken
-from nc.replica import Overloaded, Stopping, Unwritable
+from nc.replica import DiskFull, Overloaded, Stopping, Unwritable
 from nc.rpc.permissions import PermissionDenied
 
 OK: Final = "200"
@@ -36,7 +36,7 @@ class Status(NamedTuple):
 def answer_to(error: Exception, request_id: str) -> Answer | Status:  # noqa: PLR0911 - a table
     """What the client is told about an error; never a secret, never a stack trace."""
     match error:
-        case IdTaken() | Unwritable():
+        case IdTaken() | Unwritable() | DiskFull():
             return Answer(SERVER_FAULT, str(error))
         case DomainError():
             return Answer(CLIENT_MISTAKE, str(error))

@@ -132,7 +132,7 @@ class Controller:
     async def health_check(self, request: HealthCheckRequest, call: Call) -> HealthCheckResponse:
         """Say whether the log can be written."""
         del request, call
-        return HealthCheckResponse(code=SERVER_FAULT if self._replica.failure else OK)
+        return HealthCheckResponse(code=OK if self._replica.is_writable else SERVER_FAULT)
 
     async def get_bootstrap_token(
         self, request: GetBootStrapTokenRequest, call: Call

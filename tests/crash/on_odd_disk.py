@@ -1,7 +1,7 @@
-"""A program: runs another one, with the event log on a disk that is slow, or that gives up.
+"""A program: runs another one, with the event log on a disk that is slow, or that fails.
 
     on_odd_disk.py slow:MILLISECONDS PROGRAM …
-    on_odd_disk.py weary:SYNCS:ERRNO PROGRAM …
+    on_odd_disk.py failing:FILE:ERRNO PROGRAM …   while FILE exists, writes fail
 
 PROGRAM is `serve` and its options, or a script and its arguments.
 """
@@ -35,19 +35,18 @@ class SlowDisk(OsDisk):
         return written + super().pwrite(fd, data[half:], offset + half)
 
 
-class WearyDisk(OsDisk):
-    """A disk that can be synced so many times; each append is one."""
+class FailingDisk(OsDisk):
+    """A disk on which no write succeeds while a file exists."""
 
-    def __init__(self, syncs: int, error: int) -> None:
-        self._left = syncs
+    def __init__(self, file: str, error: int) -> None:
+        self._file = file
         self._error = error
 
-    def fdatasync(self, fd: int, /) -> None:
+    def pwrite(self, fd: int, data: bytes, offset: int, /) -> int:
         """As the real one, or an error."""
-        if self._left == 0:
+        if os.path.exists(self._file):  # noqa: PTH110 - looked at before each write
             raise OSError(self._error, os.strerror(self._error))
-        self._left -= 1
-        super().fdatasync(fd)
+        return super().pwrite(fd, data, offset)
 
 
 def disk_called(name: str) -> Disk:
@@ -55,7 +54,7 @@ def disk_called(name: str) -> Disk:
     kind, *numbers = name.split(":")
     if kind == "slow":
         return SlowDisk(int(numbers[0]) / 1000)
-    return WearyDisk(int(numbers[0]), int(numbers[1]))
+    return FailingDisk(numbers[0], int(numbers[1]))
 
 
 if __name__ == "__main__":

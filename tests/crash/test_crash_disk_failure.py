@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any
 
 import grpc
-import pytest
 from grpc_health.v1 import health_pb2
 
 from nc.pb import network_controller_pb2 as pb
@@ -18,9 +17,6 @@ from tests.crash.history import read_history
 from tests.support.server_process import CHANNEL_OPTIONS, ServerProcess
 
 ON_ODD_DISK = Path(__file__).with_name("on_odd_disk.py")
-
-# ReplicaStarted, TokenIssued and NodeRegistered are each a record, and each a sync.
-GOOD_SYNCS = 3
 
 SENTENCE = "the event log cannot be written; the operator finds why in the server's log"
 SERVING = health_pb2.HealthCheckResponse.SERVING
@@ -95,26 +91,30 @@ COMMANDS: dict[str, Callable[[Client, str, str], Any]] = {
 }
 
 
-@pytest.mark.parametrize("error", [errno.EIO, errno.ENOSPC], ids=["EIO", "ENOSPC"])
-def test_a_failing_disk_is_told_and_survived(error: int, data_dir: Path) -> None:
+def refusals(client: Client, bootstrap_token: str, node_token: str) -> set[tuple[str, str]]:
+    """What every command is answered, asked twice."""
+    answers = [call(client, bootstrap_token, node_token) for call in (*COMMANDS.values(),) * 2]
+    return {(answer.code, answer.message) for answer in answers}
+
+
+def test_a_failing_disk_is_told_and_survived(data_dir: Path, tmp_path: Path) -> None:
     """Commands are "500" from then on, queries go on, health says so, and it stops cleanly.
 
     One critical line tells the operator what to do, and a server on a good disk goes on from what
     was acknowledged.
     """
-    command = (sys.executable, str(ON_ODD_DISK), f"weary:{GOOD_SYNCS}:{error}", "serve")
+    broken = tmp_path / "broken"
+    command = (sys.executable, str(ON_ODD_DISK), f"failing:{broken}:{errno.EIO}", "serve")
     with ServerProcess(data_dir, command=command) as server:
         client = Client(server)
         bootstrap_token = client.issue().bootStrapToken
         node_token = client.redeem(bootstrap_token).token
         assert client.health() == ("200", SERVING)
-        for again in range(2):
-            for method, call in COMMANDS.items():
-                answer = call(client, bootstrap_token, node_token)
-                assert (answer.code, answer.message) == ("500", SENTENCE), (method, again)
+        broken.touch()
+        assert refusals(client, bootstrap_token, node_token) == {("500", SENTENCE)}
         (line,) = [server.wait_for("log.unavailable")]
         assert line["level"] == "critical"
-        assert "remove the cause, then open it again" in line["message"]
+        assert "remove the cause" in line["message"]
         assert client.state(node_token).code == "200"
         assert client.state("0" * 16).code == "400"
         assert client.health() == ("500", NOT_SERVING)
@@ -132,3 +132,28 @@ def test_a_failing_disk_is_told_and_survived(error: int, data_dir: Path) -> None
     assert len(history.nodes) == 2
     assert len(history.starts) == 2
     assert history.stops == [history.last_seq]
+
+
+def test_a_full_disk_is_waited_for(data_dir: Path, tmp_path: Path) -> None:
+    """While the disk is full nothing changes and queries go on; with space, so does all else."""
+    full = tmp_path / "full"
+    command = (sys.executable, str(ON_ODD_DISK), f"failing:{full}:{errno.ENOSPC}", "serve")
+    with ServerProcess(data_dir, command=command) as server:
+        client = Client(server)
+        bootstrap_token = client.issue().bootStrapToken
+        node_token = client.redeem(bootstrap_token).token
+        full.touch()
+        ((code, message),) = refusals(client, bootstrap_token, node_token)
+        assert code == "500"
+        assert "disk is full" in message
+        assert server.wait_for("log.full")["level"] == "error"
+        assert client.state(node_token).code == "200"
+        assert client.health() == ("500", NOT_SERVING)
+        full.unlink()
+        server.wait_for("log.resumed")
+        assert client.health() == ("200", SERVING)
+        assert client.unregister(node_token).code == "200"
+        assert server.stop() == 0
+        assert server.logged("log.unavailable") == []
+    history, _ = read_history(data_dir / "log")
+    assert len(history.starts) == len(history.stops) == 1

@@ -17,7 +17,7 @@ from eventlog.format import (
     encode_segment_header,
 )
 from eventlog.segments import CHUNK_BYTES
-from eventlog.testing import FastDisk
+from eventlog.testing import FastDisk, abandon
 
 
 def open_log(folder: Path, disk: FastDisk | None = None, segment_size_bytes: int = 1200) -> FileLog:
@@ -144,7 +144,7 @@ def test_a_segment_with_markers_only_is_enlarged(tmp_path: Path) -> None:
     log = open_log(tmp_path, segment_size_bytes=200)
     log.append(bytes(300), 1, 0)
     log.append(bytes(300), 1, 1)
-    log.close()
+    abandon(log)
     assert [path.name for path in sorted(tmp_path.glob("*.seg"))] == [
         f"{1:020d}.seg",
         f"{2:020d}.seg",

@@ -87,12 +87,22 @@ class LogsAgree(RuleBasedStateMachine):
         assert [(r.first_seq, r.count, r.payload) for r in from_file] == expected
         assert list(self.memory.read(after)) == from_file
 
+    @rule()
+    def mark_durable(self) -> None:
+        """A marker is no event; a second one would say nothing new."""
+        self.now_ns += 1
+        for log in (self.memory, self.file):
+            assert log.mark_durable().last_seq == self.last_seq
+            head = log.head
+            assert log.mark_durable().chain == head == log.head
+
     @precondition(lambda self: self.written_since_open)
     @rule()
     def reopen(self) -> None:
         """A writer's epoch is greater than all before; one that wrote nothing leaves no trace."""
         self.file.close()
         self.file = open_small(self.folder, lambda: self.now_ns)
+        self.memory.close()
         self.memory = self.memory.peer()
         assert self.file.recovery is None
         assert self.file.epoch == self.memory.epoch

@@ -19,7 +19,7 @@ from eventlog.format import (
     encode_record,
     encode_segment_header,
 )
-from eventlog.testing import FailingDisk, FastDisk
+from eventlog.testing import FailingDisk, FastDisk, abandon
 
 RECORD = 192  # bytes that a payload of 104 takes
 SEGMENT = 800  # bytes: a header, three such records, and 128 bytes of room
@@ -41,11 +41,11 @@ def payload(seq: int) -> bytes:
 
 
 def write_log(folder: Path, records: int = 9) -> Path:
-    """A log of that many records of one event, three to a segment."""
+    """The log of a process that was killed: records of one event, three to a segment."""
     log = open_log(folder)
     for seq in range(1, records + 1):
         log.append(payload(seq), 1, seq - 1)
-    log.close()
+    abandon(log)
     return folder
 
 
@@ -292,7 +292,7 @@ def test_recovery(tmp_path: Path, damage: Damage, outcome: Opens | Refuses) -> N
     assert not list(folder.glob("*.tmp"))
     # It is fit for use, and opening again finds nothing to do.
     assert log.append(payload(last_seq + 1), 1, last_seq) == last_seq + 1
-    log.close()
+    abandon(log)
     after = contents(folder)
     log = open_log(folder)
     assert (log.recovery, log.last_seq) == (None, last_seq + 1)
@@ -352,7 +352,7 @@ def small(tmp_path_factory: pytest.TempPathFactory) -> bytes:
     log = open_log(folder, segment_size_bytes=500)
     for seq in (1, 2, 3):
         log.append(b"payload %d" % seq, 1, seq - 1)
-    log.close()
+    abandon(log)
     return segment(folder, 1).read_bytes()
 
 

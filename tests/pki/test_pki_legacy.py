@@ -15,7 +15,6 @@ from nc.pki.pem import load_certificates
 OPENSSL = shutil.which("openssl") or ""
 pytestmark = pytest.mark.skipif(not OPENSSL, reason="needs the openssl program")
 
-NOW = datetime.now(UTC) + timedelta(minutes=2)  # openssl dates its CAs by the real clock
 NAMES = ("localhost", "127.0.0.1", "192.0.2.7", "10.1.1.1")
 
 CONFIGURATION = """
@@ -31,6 +30,11 @@ extendedKeyUsage = serverAuth
 [client]
 extendedKeyUsage = clientAuth
 """
+
+
+def now() -> datetime:
+    """A moment that openssl, which goes by the real clock, takes for past its CAs' beginning."""
+    return datetime.now(UTC) + timedelta(minutes=2)
 
 
 def openssl(folder: Path, *arguments: str) -> str:
@@ -114,7 +118,7 @@ def legacy(request: pytest.FixtureRequest, tmp_path: Path) -> Path:
 
 def opened(path: Path, names: tuple[str, ...] = NAMES) -> PkiFolder:
     """Open a gRPC folder."""
-    return open_folder(path, AuthorityKind.GRPC, names, NOW, lambda: 0xC0FFEE)
+    return open_folder(path, AuthorityKind.GRPC, names, now(), lambda: 0xC0FFEE)
 
 
 def contents(path: Path) -> dict[str, tuple[bytes, int, int]]:
@@ -137,8 +141,8 @@ def test_a_legacy_folder_is_used_as_it_is(legacy: Path) -> None:
 def test_a_legacy_ca_signs_nodes_that_openssl_verifies(legacy: Path) -> None:
     """New nodes get P-256 keys under the old CA, and the chain holds in OpenSSL's eyes."""
     authority = opened(legacy).authority
-    node = authority.issue_client("3c" * 16, "lknm:register", NOW, 99)
-    server = authority.issue_server(NAMES, NOW, 100)
+    node = authority.issue_client("3c" * 16, "lknm:register", now(), 99)
+    server = authority.issue_server(NAMES, now(), 100)
     assert node.key_pem.startswith(b"-----BEGIN EC PRIVATE KEY-----")
     for issued, purpose in ((node, "sslclient"), (server, "sslserver")):
         (legacy / "leaf.pem").write_bytes(issued.certificate_pem)

@@ -2,10 +2,10 @@
 
 import asyncio
 from collections import deque
-from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
+from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import asynccontextmanager
 from functools import wraps
-from typing import Any, ParamSpec
+from typing import Any, ParamSpec, TypeVar
 
 from eventlog import EventLog, MemoryLog
 from nc.domain.decide import Command
@@ -13,8 +13,10 @@ from nc.domain.events import Batch, Entry, Event
 from nc.domain.state import State
 from nc.projections import evolve
 from nc.replica import MAX_WAITING_COMMANDS, Origin, Replica
+from nc.snapshotting import OffLoop
 
 P = ParamSpec("P")
+T = TypeVar("T")
 
 TIMEOUT_S = 10  # for what happens at once unless it is broken
 TURNS = 30  # of the event loop: more than any task here takes to come to rest
@@ -61,7 +63,7 @@ class Gate:
         self.waiting: deque[asyncio.Future[None]] = deque()
         self.passed = 0
 
-    async def __call__(self, append: Callable[[], int]) -> int:
+    async def __call__(self, append: Callable[[], T], /) -> T:
         """Take the place of the thread in which a replica appends."""
         if self.held:
             self.waiting.append(asyncio.get_running_loop().create_future())
@@ -85,7 +87,7 @@ class Gate:
 @asynccontextmanager
 async def running(
     log: EventLog,
-    gate: Callable[[Callable[[], int]], Awaitable[int]] | None = None,
+    gate: OffLoop | None = None,
     clock: HandClock | None = None,
     max_waiting_commands: int = MAX_WAITING_COMMANDS,
 ) -> AsyncIterator[Replica]:
@@ -98,6 +100,8 @@ async def running(
     )
     replica.start()
     yield replica
+    if isinstance(gate, Gate):
+        gate.held = False
     await replica.stop()
 
 

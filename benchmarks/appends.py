@@ -1,0 +1,155 @@
+"""How fast does a change become durable, with one caller and with many?
+
+Question: at 1, 64 and 256 concurrent callers, each waiting for its own change to be durable before
+it makes the next one, how many changes a second does a replica reach, as a share of SQLite (WAL,
+synchronous=FULL, one transaction a change, a connection a thread) and of what the disk gives to a
+loop of pwrite + fdatasync into an allocated file? The bare log with one caller stands beside them,
+without decisions, folds and event loop.
+
+All on the same disk, in turns, in the same run; figures are medians over rounds.
+
+    python benchmarks/appends.py [--rounds 3] [--seconds 1] [--folder .] [--json FILE]
+"""
+
+import argparse
+import asyncio
+import json
+import os
+import sqlite3
+import statistics
+import tempfile
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import uvloop
+
+import eventlog
+from nc.clock import SystemClock
+from nc.domain.tokens import IssueToken
+from nc.replica import Origin, Replica
+
+CALLERS = (1, 64, 256)
+RECORD_BYTES = 200  # about what one token's record takes
+ORIGIN = Origin("system", "benchmark", "0123456789abcdef0123")
+
+
+def main() -> None:
+    """Run the comparison."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawTextHelpFormatter
+    )
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--seconds", type=float, default=1.0)
+    parser.add_argument("--folder", type=Path, default=Path())
+    parser.add_argument("--json", type=Path)
+    arguments = parser.parse_args()
+    rates: dict[str, list[float]] = {}
+    for _ in range(arguments.rounds):
+        for name, measure in _contestants().items():
+            with tempfile.TemporaryDirectory(dir=arguments.folder, prefix="bench-") as folder:
+                rates.setdefault(name, []).append(measure(Path(folder), arguments.seconds))
+    medians = {name: statistics.median(values) for name, values in rates.items()}
+    _print(medians)
+    if arguments.json:
+        arguments.json.write_text(json.dumps(medians, indent=1))
+
+
+def _contestants() -> dict[str, Callable[[Path, float], float]]:
+    """What is measured, in turns."""
+    found: dict[str, Callable[[Path, float], float]] = {"raw 1": _raw, "log 1": _log}
+    for callers in CALLERS:
+        found[f"replica {callers}"] = lambda folder, s, n=callers: _replica(folder, s, n)  # type: ignore[misc]
+        found[f"sqlite {callers}"] = lambda folder, s, n=callers: _sqlite(folder, s, n)  # type: ignore[misc]
+    return found
+
+
+def _raw(folder: Path, seconds: float) -> float:
+    """Writes a second, one after the other."""
+    fd = os.open(folder / "raw", os.O_RDWR | os.O_CREAT)
+    os.posix_fallocate(fd, 0, 64 * 1024 * 1024)
+    os.fsync(fd)
+    data, count, start = bytes(RECORD_BYTES), 0, time.perf_counter()
+    while time.perf_counter() - start < seconds:
+        os.pwrite(fd, data, count * RECORD_BYTES)
+        os.fdatasync(fd)
+        count += 1
+    os.close(fd)
+    return count / (time.perf_counter() - start)
+
+
+def _log(folder: Path, seconds: float) -> float:
+    """Appends a second to the bare log, one after the other."""
+    log = eventlog.open(folder / "log")
+    data, start = bytes(RECORD_BYTES - 88), time.perf_counter()
+    while time.perf_counter() - start < seconds:
+        log.append(data, 1, log.last_seq)
+    rate = log.last_seq / (time.perf_counter() - start)
+    log.close()
+    return rate
+
+
+def _replica(folder: Path, seconds: float, callers: int) -> float:
+    """Tokens issued a second."""
+
+    async def call(replica: Replica, name: int, end: float) -> int:
+        count = 0
+        while time.perf_counter() < end:
+            await replica.submit(IssueToken(f"{name:08x}{count:024x}", -1, 0), ORIGIN)
+            count += 1
+        return count
+
+    async def run() -> float:
+        log = eventlog.open(folder / "log")
+        replica = Replica(log, SystemClock())
+        replica.start()
+        start = time.perf_counter()
+        counts = await asyncio.gather(
+            *(call(replica, name, start + seconds) for name in range(callers))
+        )
+        rate = sum(counts) / (time.perf_counter() - start)
+        assert replica.state.seq == sum(counts)
+        await replica.stop()
+        log.close()
+        return rate
+
+    return uvloop.run(run())
+
+
+def _sqlite(folder: Path, seconds: float, callers: int) -> float:
+    """Rows inserted a second, a transaction each."""
+    path = folder / "db"
+    with sqlite3.connect(path) as first:
+        first.execute("PRAGMA journal_mode=WAL")
+        first.execute("CREATE TABLE events (seq INTEGER PRIMARY KEY, payload BLOB)")
+    counts = [0] * callers
+    start = time.perf_counter()
+
+    def call(name: int) -> None:
+        connection = sqlite3.connect(path, timeout=60, isolation_level=None)
+        connection.execute("PRAGMA synchronous=FULL")
+        while time.perf_counter() - start < seconds:
+            connection.execute("INSERT INTO events (payload) VALUES (?)", (bytes(112),))
+            counts[name] += 1
+        connection.close()
+
+    threads = [threading.Thread(target=call, args=(name,)) for name in range(callers)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    return sum(counts) / (time.perf_counter() - start)
+
+
+def _print(rates: dict[str, float]) -> None:
+    raw = rates["raw 1"]
+    print(f"{'':<14}{'a second':>10}{'/ raw':>8}{'/ SQLite':>10}")
+    for name, rate in rates.items():
+        kind, _, callers = name.partition(" ")
+        sqlite = rates[f"sqlite {callers}"] if kind != "raw" else rates["sqlite 1"]
+        print(f"{name:<14}{rate:>10,.0f}{rate / raw:>8.2f}{rate / sqlite:>10.1f}")
+
+
+if __name__ == "__main__":
+    main()

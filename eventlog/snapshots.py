@@ -1,0 +1,258 @@
+"""Snapshots: what a log amounts to at one place, as opaque bytes, so that a start reads the rest.
+
+They are a cache: deleting them loses nothing. One that does not check out is passed over with a
+warning. Each also remembers what the log looked like, so that a lost segment is noticed at the next
+start, and that everything before the snapshot needs no second look.
+"""
+
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from hashlib import sha256
+from pathlib import Path
+from typing import Final
+
+from eventlog.api import Place, Snapshot
+from eventlog.disk import Disk
+from eventlog.errors import LogError, SnapshotFailed
+from eventlog.format import SEGMENT_HEADER_BYTES, BadBytes
+from eventlog.segments import (
+    TEMPORARY_SUFFIX,
+    list_segments,
+    opened,
+    read_bytes,
+    segment_name,
+    synced,
+    write_fully,
+)
+from eventlog.snapshot_format import (
+    SNAPSHOT_HEADER_BYTES,
+    SnapshotHeader,
+    decode_header,
+    encode_header,
+)
+
+__all__ = [
+    "SNAPSHOT_SUFFIX",
+    "FileSnapshots",
+    "SnapshotFile",
+    "newest_header",
+    "segments_hash",
+]
+
+SNAPSHOT_SUFFIX: Final = ".snapshot"
+KEPT_SNAPSHOTS: Final = 2  # should the newest not check out
+MAX_SNAPSHOT_BYTES: Final = 1024**3  # it is read as a whole, by one call
+
+
+def snapshot_name(last_seq: int) -> str:
+    """The name of the snapshot that holds everything up to that event."""
+    return f"{last_seq:020d}{SNAPSHOT_SUFFIX}"
+
+
+def segments_hash(disk: Disk, folder: Path, segments: list[int]) -> bytes:
+    """What the headers of these segments amount to.
+
+    Raises:
+        LogDamaged, LogUnavailable: one of them cannot be read.
+    """
+    headers = sha256()
+    for first_seq in segments:
+        path = folder / segment_name(first_seq)
+        headers.update(read_bytes(disk, path, SEGMENT_HEADER_BYTES, 0, first_seq))
+    return headers.digest()
+
+
+def _names(disk: Disk, folder: Path) -> list[str]:
+    """The snapshots in a folder, the newest first."""
+    names = [name for name in disk.list(folder) if name.endswith(SNAPSHOT_SUFFIX)]
+    return sorted(names, reverse=True)
+
+
+def _read_header(disk: Disk, path: Path, log_id: bytes) -> SnapshotHeader:
+    """A snapshot's header, where it fits its file's name and size, and the log.
+
+    Raises:
+        BadBytes: it does not.
+    """
+    try:
+        with opened(disk, path) as fd:
+            header = decode_header(disk.pread(fd, SNAPSHOT_HEADER_BYTES, 0))
+            size_bytes = disk.size(fd)
+    except OSError as error:
+        raise BadBytes(str(error), "a readable file") from error
+    for what, found, expected in (
+        ("name", path.name, snapshot_name(header.place.last_seq)),
+        ("size", f"{size_bytes}", f"{SNAPSHOT_HEADER_BYTES + header.payload_bytes}"),
+        ("log id", header.log_id.hex(), log_id.hex()),
+    ):
+        if found != expected:
+            raise BadBytes(f"{what} {found}", expected)
+    return header
+
+
+def _passed_over(path: Path, bad: BadBytes) -> str:
+    return f"{path}: {bad.found}, expected {bad.expected}; the snapshot is passed over"
+
+
+def newest_header(
+    disk: Disk, folder: Path, log_id: bytes, warnings: list[str]
+) -> tuple[Path, SnapshotHeader] | None:
+    """The newest snapshot of a log whose header checks out; what is passed over is a warning."""
+    for name in _names(disk, folder):
+        path = folder / name
+        try:
+            return path, _read_header(disk, path, log_id)
+        except BadBytes as bad:
+            warnings.append(_passed_over(path, bad))
+    return None
+
+
+class FileSnapshots:
+    """The snapshots in a log's folder: a `SnapshotStore`.
+
+    Args:
+        disk: what the folder is on.
+        folder: the log's.
+        log_id: of the log.
+        now_ns: Unix time in nanoseconds.
+        warnings: gets a line for each snapshot that is passed over.
+    """
+
+    def __init__(
+        self,
+        disk: Disk,
+        folder: Path,
+        log_id: bytes,
+        now_ns: Callable[[], int],
+        warnings: list[str],
+    ) -> None:
+        self._disk = disk
+        self._folder = folder
+        self._log_id = log_id
+        self._now_ns = now_ns
+        self.warnings = warnings
+
+    def newest_first(self, schema: int) -> Iterator[Snapshot]:
+        """The snapshots with that schema that check out, byte by byte."""
+        for name in _names(self._disk, self._folder):
+            path = self._folder / name
+            try:
+                yield self._read(path, schema)
+            except BadBytes as bad:
+                warning = _passed_over(path, bad)
+                if warning not in self.warnings:
+                    self.warnings.append(warning)
+
+    def _read(self, path: Path, schema: int) -> Snapshot:
+        header = _read_header(self._disk, path, self._log_id)
+        if header.schema != schema:
+            raise BadBytes(f"schema {header.schema}", f"{schema}")
+        try:
+            with opened(self._disk, path) as fd:
+                payload = self._disk.pread(fd, header.payload_bytes, SNAPSHOT_HEADER_BYTES)
+        except OSError as error:
+            raise BadBytes(str(error), "a readable file") from error
+        found = sha256(payload).hexdigest()
+        if found != header.payload_hash.hex():
+            raise BadBytes(f"payload hash {found}", header.payload_hash.hex())
+        return Snapshot(header.place, header.schema, payload)
+
+    def begin(self, place: Place, schema: int) -> "SnapshotFile":
+        """Begin a snapshot of what the log amounts to at a place that `mark_durable` returned.
+
+        Raises:
+            SnapshotFailed: the file cannot be made.
+        """
+        path = self._folder / snapshot_name(place.last_seq)
+        with failing(path):
+            segments = [n for n in list_segments(self._disk, self._folder) if n <= place.segment]
+            headers = segments_hash(self._disk, self._folder, segments)
+        header = SnapshotHeader(schema, self._log_id, place, headers, self._now_ns(), 0, bytes(32))
+        return SnapshotFile(self._disk, path, header)
+
+
+@contextmanager
+def failing(path: Path) -> Iterator[None]:
+    """Around what may fail without harm to the log."""
+    try:
+        yield
+    except SnapshotFailed:
+        raise
+    except (OSError, LogError) as error:
+        raise SnapshotFailed(path, str(error)) from error
+
+
+class SnapshotFile:
+    """A snapshot that is being written: a `SnapshotWriter`.
+
+    Until it is finished it has a temporary name, and zeros for a header. Whatever fails, the file
+    is given up, and the snapshots before stay.
+
+    Args:
+        disk: what the file is on.
+        path: what it will be called.
+        header: what it will say about itself, but for the payload's size and hash.
+    """
+
+    def __init__(self, disk: Disk, path: Path, header: SnapshotHeader) -> None:
+        self._disk = disk
+        self._path = path
+        self._temporary = path.with_name(path.name + TEMPORARY_SUFFIX)
+        self._header = header
+        self._payload_bytes = 0
+        self._hash = sha256()
+        self._lock = threading.RLock()  # given up while another thread writes: after that write
+        with failing(path):
+            self._fd: int | None = disk.open(self._temporary, create=True)
+        with self._given_up_if_failing() as fd:
+            disk.truncate(fd, 0)
+
+    @contextmanager
+    def _given_up_if_failing(self) -> Iterator[int]:
+        with self._lock:
+            try:
+                with failing(self._path):
+                    if self._fd is None:
+                        raise SnapshotFailed(self._path, "it was given up")  # noqa: TRY301 - so too
+                    yield self._fd
+            except BaseException:
+                self.give_up()
+                raise
+
+    def write(self, part: bytes) -> None:
+        """Add to the payload."""
+        with self._given_up_if_failing() as fd:
+            offset = SNAPSHOT_HEADER_BYTES + self._payload_bytes
+            if offset + len(part) > MAX_SNAPSHOT_BYTES:
+                raise SnapshotFailed(self._path, f"more than {MAX_SNAPSHOT_BYTES} bytes")
+            write_fully(self._disk, fd, part, offset)
+            self._payload_bytes += len(part)
+            self._hash.update(part)
+
+    def finish(self) -> None:
+        """Make it durable, give it its name, and remove all but the two newest."""
+        disk, path = self._disk, self._path
+        header = self._header._replace(
+            payload_bytes=self._payload_bytes, payload_hash=self._hash.digest()
+        )
+        with self._given_up_if_failing() as fd:
+            write_fully(disk, fd, encode_header(header), 0)
+            with synced(self._temporary):
+                disk.fsync(fd)
+            disk.rename(self._temporary, path)
+            with synced(path):
+                disk.sync_folder(path.parent)
+            for name in _names(disk, path.parent)[KEPT_SNAPSHOTS:]:
+                disk.unlink(path.parent / name)
+            self._fd = None
+            disk.close(fd)
+
+    def give_up(self) -> None:
+        """Remove what there is of it. Idempotent, and nothing after `finish`."""
+        with self._lock:
+            if self._fd is not None:
+                self._disk.close(self._fd)
+                self._fd = None
+                with suppress(OSError):
+                    self._disk.unlink(self._temporary)

@@ -1,0 +1,169 @@
+"""The writer's hand: puts records at the end of the last segment, and starts the next segment.
+
+A record is one write and one fdatasync into room that was allocated before. Where the disk has no
+room, what was written of the record is cut off again, and the log is as it was.
+"""
+
+import errno
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Final, NamedTuple
+
+from eventlog.api import Place
+from eventlog.disk import Disk
+from eventlog.errors import LogFull, WriterReplaced
+from eventlog.format import (
+    RECORD_HEADER_BYTES,
+    SEGMENT_HEADER_BYTES,
+    Meaning,
+    RecordType,
+    SegmentHeader,
+    encode_record,
+    record_size_bytes,
+)
+from eventlog.segments import create_segment, list_segments, segment_name, synced, write_fully
+
+__all__ = ["NewSegments", "SegmentWriter"]
+
+_SEGMENT_ID_BYTES: Final = 4
+_NO_ROOM: Final = (errno.ENOSPC, errno.EDQUOT)  # the errors that go away by themselves
+
+
+class NewSegments(NamedTuple):
+    """What a log's new segments are made from."""
+
+    disk: Disk
+    folder: Path
+    now_ns: Callable[[], int]
+    random_bytes: Callable[[int], bytes]
+    size_bytes: int
+
+
+class SegmentWriter:
+    """The end of a log, and the one who moves it. For one thread at a time.
+
+    Any error but LogFull leaves it unknown what is on the disk, and must be the last thing that
+    is done with it.
+
+    Attributes:
+        end: where the next record goes; everything before it is durable.
+        segments: first sequence numbers; the last one is written to.
+    """
+
+    def __init__(self, new: NewSegments, log_id: bytes, epoch: int, end: Place) -> None:
+        self._new = new
+        self._disk = new.disk
+        self._log_id = log_id
+        self._epoch = epoch
+        self.end = end
+        self.segments: list[int] = []
+        self._wanted_bytes = 0  # what had no room
+
+    def begin(self) -> None:
+        """Make a log's first segment."""
+        self._start_segment(0)
+
+    def resume(self, segments: list[int], segment_id: int, size_bytes: int) -> None:
+        """Go on in the last of the segments, which has `size_bytes` allocated."""
+        self.segments = segments
+        self._segment_id = segment_id
+        self._size_bytes = size_bytes  # end.offset ≤ _size_bytes
+        self._allocated_bytes = size_bytes  # ≤ _size_bytes; less after a cut
+        path = self._new.folder / segment_name(segments[-1])
+        self._fd = self._disk.open(path, write=True)
+
+    def write(self, kind: RecordType, payload: bytes, count: int) -> None:
+        """Write and sync one record, then move the end behind it.
+
+        Raises:
+            LogFull: the disk has no room for it; nothing has changed.
+            SyncFailed: the disk does not say that the record is there.
+            WriterReplaced: somebody else's record is where this one should go.
+            OSError: anything else.
+        """
+        size_bytes = record_size_bytes(len(payload))
+        with self._full_disk_cut_back(size_bytes):
+            self._look()
+            self._make_room(size_bytes)
+            segment, offset, last_seq, chain = self.end
+            meaning = Meaning(last_seq + 1, count, kind, self._new.now_ns(), self._epoch)
+            data, chain = encode_record(
+                chain, meaning, payload, durable_seq=last_seq, segment_id=self._segment_id
+            )
+            write_fully(self._disk, self._fd, data, offset)
+        with synced(self._path):
+            self._disk.fdatasync(self._fd)
+        self.end = Place(segment, offset + size_bytes, last_seq + count, chain)
+
+    def make_room(self) -> None:
+        """Have room for the record that had none: zeros can be written where it would go.
+
+        Raises: as `write`.
+        """
+        with self._full_disk_cut_back(self._wanted_bytes):
+            self._look()
+            self._make_room(self._wanted_bytes)
+            write_fully(self._disk, self._fd, bytes(self._wanted_bytes), self.end.offset)
+
+    def close(self) -> None:
+        """Let go of the last segment."""
+        self._disk.close(self._fd)
+
+    @property
+    def _path(self) -> Path:
+        return self._new.folder / segment_name(self.end.segment)
+
+    def _look(self) -> None:
+        """See that nobody else has written where our records end."""
+        offset = self.end.offset
+        if self._disk.pread(self._fd, RECORD_HEADER_BYTES, offset).strip(b"\0"):
+            reason = f"segment {self._path.name}, offset {offset}: a record that we did not write"
+            raise WriterReplaced(self._new.folder, reason)
+
+    @contextmanager
+    def _full_disk_cut_back(self, size_bytes: int) -> Iterator[None]:
+        """Around a write: where there is no room, cut back to where the log ends."""
+        try:
+            yield
+        except OSError as error:
+            if error.errno not in _NO_ROOM:
+                raise
+            self._wanted_bytes = size_bytes
+            self._disk.truncate(self._fd, self.end.offset)
+            self._allocated_bytes = self.end.offset
+            raise LogFull(self._new.folder, f"the disk has no room: {error}") from error
+
+    def _make_room(self, size_bytes: int) -> None:
+        """Start a segment for a record that does not fit, or enlarge one that has no events yet."""
+        if self.end.offset + size_bytes <= self._size_bytes:
+            self._allocate(self._size_bytes)
+        elif self.end.segment == self.end.last_seq + 1:  # the next one would have the same name
+            self._allocate(self.end.offset + size_bytes)
+        else:
+            full_fd = self._fd
+            self._start_segment(size_bytes)
+            self._disk.close(full_fd)
+
+    def _allocate(self, size_bytes: int) -> None:
+        if self._allocated_bytes < size_bytes:
+            self._disk.fallocate(self._fd, size_bytes)
+            self._allocated_bytes = self._size_bytes = size_bytes
+
+    def _start_segment(self, record_bytes: int) -> None:
+        new, (_, _, last_seq, chain) = self._new, self.end
+        first_seq = last_seq + 1
+        newest = list_segments(self._disk, new.folder)[-1:]
+        if newest > self.segments[-1:]:
+            reason = f"{segment_name(newest[0])} is there, and we did not make it"
+            raise WriterReplaced(new.folder, reason)
+        segment_id = int.from_bytes(new.random_bytes(_SEGMENT_ID_BYTES), "little")
+        header = SegmentHeader(
+            segment_id, self._log_id, first_seq, self._epoch, new.now_ns(), chain
+        )
+        size_bytes = max(new.size_bytes, SEGMENT_HEADER_BYTES + record_bytes)
+        self._fd = create_segment(self._disk, new.folder, header, size_bytes)
+        self.segments.append(first_seq)
+        self._segment_id = segment_id
+        self._size_bytes = self._allocated_bytes = size_bytes
+        self.end = Place(first_seq, SEGMENT_HEADER_BYTES, last_seq, chain)

@@ -1,0 +1,85 @@
+from google.protobuf.internal import containers as _containers
+from google.protobuf import descriptor as _descriptor
+from google.protobuf import message as _message
+from collections.abc import Iterable as _Iterable, Mapping as _Mapping
+from typing import ClassVar as _ClassVar, Optional as _Optional, Union as _Union
+
+DESCRIPTOR: _descriptor.FileDescriptor
+
+class StatePart(_message.Message):
+    __slots__ = ("seq", "pool", "tokens", "nodes", "links", "bindings", "holders")
+    SEQ_FIELD_NUMBER: _ClassVar[int]
+    POOL_FIELD_NUMBER: _ClassVar[int]
+    TOKENS_FIELD_NUMBER: _ClassVar[int]
+    NODES_FIELD_NUMBER: _ClassVar[int]
+    LINKS_FIELD_NUMBER: _ClassVar[int]
+    BINDINGS_FIELD_NUMBER: _ClassVar[int]
+    HOLDERS_FIELD_NUMBER: _ClassVar[int]
+    seq: int
+    pool: Pool
+    tokens: Tokens
+    nodes: Nodes
+    links: Links
+    bindings: Bindings
+    holders: Holders
+    def __init__(self, seq: _Optional[int] = ..., pool: _Optional[_Union[Pool, _Mapping]] = ..., tokens: _Optional[_Union[Tokens, _Mapping]] = ..., nodes: _Optional[_Union[Nodes, _Mapping]] = ..., links: _Optional[_Union[Links, _Mapping]] = ..., bindings: _Optional[_Union[Bindings, _Mapping]] = ..., holders: _Optional[_Union[Holders, _Mapping]] = ...) -> None: ...
+
+class Pool(_message.Message):
+    __slots__ = ("network", "next_slot", "released")
+    NETWORK_FIELD_NUMBER: _ClassVar[int]
+    NEXT_SLOT_FIELD_NUMBER: _ClassVar[int]
+    RELEASED_FIELD_NUMBER: _ClassVar[int]
+    network: str
+    next_slot: int
+    released: _containers.RepeatedScalarFieldContainer[str]
+    def __init__(self, network: _Optional[str] = ..., next_slot: _Optional[int] = ..., released: _Optional[_Iterable[str]] = ...) -> None: ...
+
+class Tokens(_message.Message):
+    __slots__ = ("ids", "expires_at_ms")
+    IDS_FIELD_NUMBER: _ClassVar[int]
+    EXPIRES_AT_MS_FIELD_NUMBER: _ClassVar[int]
+    ids: _containers.RepeatedScalarFieldContainer[str]
+    expires_at_ms: _containers.RepeatedScalarFieldContainer[int]
+    def __init__(self, ids: _Optional[_Iterable[str]] = ..., expires_at_ms: _Optional[_Iterable[int]] = ...) -> None: ...
+
+class Nodes(_message.Message):
+    __slots__ = ("ids", "token_ids", "token_numbers", "expires_at_ms")
+    IDS_FIELD_NUMBER: _ClassVar[int]
+    TOKEN_IDS_FIELD_NUMBER: _ClassVar[int]
+    TOKEN_NUMBERS_FIELD_NUMBER: _ClassVar[int]
+    EXPIRES_AT_MS_FIELD_NUMBER: _ClassVar[int]
+    ids: _containers.RepeatedScalarFieldContainer[str]
+    token_ids: _containers.RepeatedScalarFieldContainer[str]
+    token_numbers: _containers.RepeatedScalarFieldContainer[int]
+    expires_at_ms: _containers.RepeatedScalarFieldContainer[int]
+    def __init__(self, ids: _Optional[_Iterable[str]] = ..., token_ids: _Optional[_Iterable[str]] = ..., token_numbers: _Optional[_Iterable[int]] = ..., expires_at_ms: _Optional[_Iterable[int]] = ...) -> None: ...
+
+class Links(_message.Message):
+    __slots__ = ("node_ids", "states", "link_ids")
+    NODE_IDS_FIELD_NUMBER: _ClassVar[int]
+    STATES_FIELD_NUMBER: _ClassVar[int]
+    LINK_IDS_FIELD_NUMBER: _ClassVar[int]
+    node_ids: _containers.RepeatedScalarFieldContainer[str]
+    states: _containers.RepeatedScalarFieldContainer[int]
+    link_ids: _containers.RepeatedScalarFieldContainer[str]
+    def __init__(self, node_ids: _Optional[_Iterable[str]] = ..., states: _Optional[_Iterable[int]] = ..., link_ids: _Optional[_Iterable[str]] = ...) -> None: ...
+
+class Bindings(_message.Message):
+    __slots__ = ("node_ids", "addresses", "idle_since_seqs")
+    NODE_IDS_FIELD_NUMBER: _ClassVar[int]
+    ADDRESSES_FIELD_NUMBER: _ClassVar[int]
+    IDLE_SINCE_SEQS_FIELD_NUMBER: _ClassVar[int]
+    node_ids: _containers.RepeatedScalarFieldContainer[str]
+    addresses: _containers.RepeatedScalarFieldContainer[str]
+    idle_since_seqs: _containers.RepeatedScalarFieldContainer[int]
+    def __init__(self, node_ids: _Optional[_Iterable[str]] = ..., addresses: _Optional[_Iterable[str]] = ..., idle_since_seqs: _Optional[_Iterable[int]] = ...) -> None: ...
+
+class Holders(_message.Message):
+    __slots__ = ("addresses", "node_ids", "free")
+    ADDRESSES_FIELD_NUMBER: _ClassVar[int]
+    NODE_IDS_FIELD_NUMBER: _ClassVar[int]
+    FREE_FIELD_NUMBER: _ClassVar[int]
+    addresses: _containers.RepeatedScalarFieldContainer[str]
+    node_ids: _containers.RepeatedScalarFieldContainer[str]
+    free: _containers.RepeatedScalarFieldContainer[str]
+    def __init__(self, addresses: _Optional[_Iterable[str]] = ..., node_ids: _Optional[_Iterable[str]] = ..., free: _Optional[_Iterable[str]] = ...) -> None: ...

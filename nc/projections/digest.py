@@ -1,0 +1,45 @@
+"""A state's digest: 32 bytes that are equal when states are, however they came about.
+
+Each entry of the state is hashed by itself, and the hashes are added up: maps have no order, so it
+must not matter. The sum of SHA-256 hashes modulo 2^256 is no defence against somebody who makes
+entries up to fit; it is one against mistakes.
+"""
+
+from collections.abc import Iterator
+from hashlib import sha256
+from typing import Final
+
+from nc.domain.state import State
+
+_MODULUS: Final = 1 << 256
+
+
+def digest(state: State) -> bytes:
+    """The digest of a state, 32 bytes."""
+    total = sum(hash_entry(*entry) for entry in entries(state))
+    return (total % _MODULUS).to_bytes(32, "big")
+
+
+def hash_entry(*fields: str | int | None) -> int:
+    """The hash of one entry: SHA-256 over its fields, each as `<characters>:<text>`."""
+    texts = ["-" if field is None else str(field) for field in fields]
+    text = "".join([f"{len(text)}:{text}" for text in texts])
+    return int.from_bytes(sha256(text.encode()).digest(), "big")
+
+
+def entries(state: State) -> Iterator[tuple[str | int | None, ...]]:
+    """All that a state says, one fact at a time; of which kind, then about what, then what."""
+    addresses = state.addresses
+    yield "seq", state.seq
+    yield "pool", str(addresses.network), addresses.next_slot
+    yield "released", *addresses.released
+    for token_id, token in state.tokens.items():
+        yield "token", token_id, token.expires_at_ms
+    for node_id, node in state.nodes.items():
+        yield "node", node_id, node.token_id, node.expires_at_ms
+    for node_id, link in state.presence.items():
+        yield "link", node_id, link.state.value, link.link_id
+    for node_id, binding in addresses.by_node.items():
+        yield "binding", node_id, binding.address, binding.idle_since_seq
+    for address, node_id in addresses.by_address.items():
+        yield "holder", address, node_id

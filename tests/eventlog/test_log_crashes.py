@@ -1,0 +1,303 @@
+"""A log on a disk that forgets, tears, misplaces and flips: nothing is lost, and nothing is wrong.
+
+`crash_search` has the laws. The last tests in here take something out that dependability rests on,
+and see that the search notices.
+"""
+
+from collections.abc import Callable
+from functools import cache
+from pathlib import Path
+
+import pytest
+from hypothesis import settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
+
+from eventlog import FileLog, LogDamaged, LogError, LogFull, LogReader, SnapshotFailed
+from eventlog.simulation import Fate, PowerLoss, SimulatedDisk
+from tests.support.crash_search import FOLDER, KEPT, SCHEMA, Ledger, chance, life, open_log, search
+
+
+def test_every_crash_of_a_life() -> None:
+    """Crashed at every operation, and at every operation of every recovery, the laws hold."""
+    assert search() > 1000
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("seed", range(0, 20_000, 1000))
+def test_every_crash_of_a_life_in_many_ways(seed: int) -> None:
+    """As above, with other choices of what is kept and torn."""
+    assert search(kept=KEPT, seed=seed) > 5000
+
+
+class CrashingLog(RuleBasedStateMachine):
+    """Appends, marks, snapshots, full disks and crashes, in any order and number.
+
+    Invariants: those of `crash_search`, after every crash and every reopening.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.disk = SimulatedDisk()
+        self.ledger = Ledger()
+        self.log: FileLog | None = open_log(self.disk)
+
+    @precondition(lambda self: self.log is not None)
+    @rule(size=st.integers(1, 700))
+    def append(self, size: int) -> None:
+        """One event, of which there may be no room."""
+        assert self.log is not None
+        payload = b"%d." % len(self.ledger.acknowledged) * size
+        try:
+            self.ledger.append(self.log, payload[:size])
+        except LogFull:
+            assert self.disk.is_full
+            self.ledger.under_way = None
+        except PowerLoss:
+            self.log = None
+
+    @precondition(lambda self: self.log is not None)
+    @rule()
+    def mark(self) -> None:
+        """A marker."""
+        assert self.log is not None
+        try:
+            self.log.mark_durable()
+        except LogFull:
+            assert self.disk.is_full
+        except PowerLoss:
+            self.log = None
+
+    @precondition(lambda self: self.log is not None)
+    @rule()
+    def snapshot(self) -> None:
+        """A snapshot of everything so far."""
+        assert self.log is not None
+        try:
+            self.ledger.snapshot(self.log)
+        except (LogFull, SnapshotFailed):
+            assert self.disk.is_full
+        except PowerLoss:
+            self.log = None
+
+    @rule()
+    def fill_or_free(self) -> None:
+        """The disk is full from now on, or is not any more."""
+        self.disk.is_full = not self.disk.is_full
+
+    @precondition(lambda self: self.disk.power_fails_at is None)
+    @rule(steps=st.integers(1, 12))
+    def power_will_fail(self, steps: int) -> None:
+        """Some operations from now."""
+        self.disk.power_fails_at = self.disk.steps + steps
+
+    @rule(keep=st.sampled_from(KEPT), seed=st.integers(0, 1000))
+    def crash(self, keep: float, seed: int) -> None:
+        """The power fails now, and comes back."""
+        self.disk = self.disk.crash(Fate(keep, chance(seed)))
+        self.log = open_log(self.disk)
+        self.ledger.settle(self.log)
+
+    @precondition(lambda self: self.log is not None)
+    @rule()
+    def reopen(self) -> None:
+        """A clean end, and a start."""
+        assert self.log is not None
+        try:
+            self.log.close()
+            if not self.disk.is_full:
+                self.log = open_log(self.disk)
+                self.ledger.settle(self.log)
+            else:
+                self.log = None
+        except PowerLoss:
+            self.log = None
+
+    @invariant()
+    def nothing_wrong_is_read(self) -> None:
+        """Beside the writer a reader finds what was acknowledged, whatever is going on."""
+        if self.log is not None and self.ledger.acknowledged:
+            found = [r.payload for r in LogReader(FOLDER, self.disk).read()]
+            assert found == self.ledger.acknowledged
+
+
+TestCrashingLog = CrashingLog.TestCase
+TestCrashingLog.settings = settings(max_examples=150, stateful_step_count=25, deadline=None)
+
+
+@cache
+def whole_life() -> tuple[SimulatedDisk, Ledger]:
+    """A log with several segments and snapshots, closed."""
+    disk, ledger = SimulatedDisk(), Ledger()
+    life(disk, ledger)
+    return disk.crash(Fate(0)), ledger
+
+
+@cache
+def small_life() -> tuple[SimulatedDisk, Ledger]:
+    """A log with two segments and a snapshot, closed."""
+    disk, ledger = SimulatedDisk(), Ledger()
+    log = open_log(disk)
+    for number in range(4):
+        ledger.append(log, b"%d" % number * 9)
+        if number == 1:
+            ledger.snapshot(log)
+    log.close()
+    return disk.crash(Fate(0)), ledger
+
+
+def look(disk: SimulatedDisk) -> list[bytes] | None:
+    """What a writer finds; None if it refuses, at opening or at reading."""
+    try:
+        log = open_log(disk)
+        for snapshot in log.snapshots.newest_first(SCHEMA):
+            found = [record.payload for record in log.read(snapshot.place.last_seq)]
+            expected = small_life()[1].acknowledged
+            assert snapshot.payload == b"".join(expected[: snapshot.place.last_seq])
+            assert found == expected[snapshot.place.last_seq :]
+        return [record.payload for record in log.read()]
+    except LogError:
+        return None
+
+
+def test_no_flipped_byte_of_a_closed_log_is_believed_or_loses_anything() -> None:
+    """Whatever byte of any file is changed: everything is still read, or it is refused.
+
+    Of the log's own bytes each one matters but for the room behind the records; of a snapshot's
+    none does, since the events are there.
+    """
+    disk, ledger = small_life()
+    refused = 0
+    for path, data in list(disk.files()):
+        for offset in range(len(data)):
+            damaged = disk.crash(Fate(1))
+            dict(damaged.files())[path][offset] ^= 0xFF
+            found = look(damaged)
+            if found is None:
+                refused += 1
+                assert path.suffix == ".seg", (path, offset)
+            else:
+                assert found == ledger.acknowledged, (path, offset)
+    assert refused > 500
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_a_write_that_lands_elsewhere_is_noticed(seed: int) -> None:
+    """A misdirected write leaves a log that gives what was written, or refuses."""
+    rng = chance(seed)
+    whole, _ = whole_life()
+    places = [(path, rng.randrange(len(data) or 1)) for path, data in whole.files()]
+    noticed = 0
+    for step in range(1, 90):
+        disk, ledger = SimulatedDisk(), Ledger()
+        disk.misdirect_at, disk.misdirect_to = step, rng.choice(places)
+        try:
+            life(disk, ledger)
+        except (LogError, AssertionError):
+            noticed += 1
+            continue
+        except FileNotFoundError:
+            continue  # there is no such place yet
+        found = look_at(disk)
+        if found is None:
+            noticed += 1
+        else:
+            assert found == ledger.acknowledged[: len(found)]
+            assert len(found) >= len(ledger.acknowledged) - 1
+    assert noticed > 5
+
+
+def look_at(disk: SimulatedDisk) -> list[bytes] | None:
+    """What a reader finds in whatever is left; None if it refuses."""
+    try:
+        log = open_log(disk.crash(Fate(1)))
+        return [record.payload for record in log.read()]
+    except LogDamaged:
+        return None
+
+
+def lost(names: list[str]) -> Callable[[SimulatedDisk], SimulatedDisk]:
+    """Files that are not there any more."""
+
+    def lose(disk: SimulatedDisk) -> SimulatedDisk:
+        for name in names:
+            disk.unlink(FOLDER / name)
+        return disk
+
+    return lose
+
+
+def test_losing_the_newest_segments_is_noticed() -> None:
+    """A log that ends before its newest snapshot has lost something, and says what to put back."""
+    disk, _ = whole_life()
+    segments = sorted(path.name for path, _ in disk.files() if path.suffix == ".seg")
+    snapshot = max(path.name for path, _ in disk.files() if path.suffix == ".snapshot")
+    newest = [name for name in segments if name[:20] <= snapshot[:20]][-1]
+    for count in range(1, len(segments)):
+        names = segments[-count:]
+        if newest not in names:
+            continue
+        with pytest.raises(LogDamaged, match="put back the segments") as caught:
+            open_log(lost(names)(disk.crash(Fate(1))))
+        assert snapshot in str(caught.value)
+        moved = lost([*names, *(p.name for p, _ in disk.files() if p.suffix == ".snapshot")])
+        open_log(moved(disk.crash(Fate(1)))).close()  # as the advice says
+
+
+class NoDataSync(SimulatedDisk):
+    """Says that records are durable, and does nothing."""
+
+    def fdatasync(self, _fd: int, /) -> None:
+        """Nothing."""
+
+
+class NoFolderSync(SimulatedDisk):
+    """Says that names are durable, and does nothing."""
+
+    def sync_folder(self, _folder: Path, /) -> None:
+        """Nothing."""
+
+
+class NoSyncOfLogFolder(SimulatedDisk):
+    """Names in the folder above are made durable, those in the log's own are not."""
+
+    def sync_folder(self, folder: Path, /) -> None:
+        """Half of it."""
+        if folder != FOLDER:
+            super().sync_folder(folder)
+
+
+def no_fsync_of(what: str) -> type[SimulatedDisk]:
+    """A disk that does not sync files whose names end so."""
+
+    class NoFileSync(SimulatedDisk):
+        def fsync(self, fd: int, /) -> None:
+            """Not for those."""
+            if not self._open[fd][1].name.endswith(what):
+                super().fsync(fd)
+
+    return NoFileSync
+
+
+LIES = {
+    "no fdatasync": NoDataSync,
+    "no fsync of folders": NoFolderSync,
+    "no fsync of the log's folder": NoSyncOfLogFolder,
+    "no fsync of new segments": no_fsync_of(".seg.tmp"),
+    "no fsync of snapshots": no_fsync_of(".snapshot.tmp"),
+    "no fsync of what was recovered": no_fsync_of(".seg"),
+}
+
+
+@pytest.mark.parametrize("lie", LIES.values(), ids=LIES.keys())
+def test_the_search_notices_a_missing_sync(lie: type[SimulatedDisk]) -> None:
+    """With a sync taken out, a law breaks somewhere: the search would find the same in our code."""
+    with pytest.raises((AssertionError, LogError)):
+        search(lie, kept=(0,))
+
+
+def test_the_search_notices_a_missing_check(monkeypatch: pytest.MonkeyPatch) -> None:
+    """With the checksums not looked at, what a crash has torn is taken for damage."""
+    monkeypatch.setattr("eventlog.format._check_crc", lambda *_: None)
+    with pytest.raises((AssertionError, LogError)):
+        search()

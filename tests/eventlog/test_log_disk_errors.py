@@ -1,0 +1,320 @@
+"""What a writer makes of a disk that is full, does not sync, fails, or has another writer."""
+
+import errno
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+import eventlog
+from eventlog import (
+    FileLog,
+    LogDamaged,
+    LogFull,
+    LogReader,
+    LogUnavailable,
+    SyncFailed,
+    WriterReplaced,
+)
+from eventlog.testing import FastDisk, abandon
+
+SEGMENT = 500  # bytes: room for three or four small records
+NO_ROOM = [errno.ENOSPC, errno.EDQUOT]
+
+
+class SickDisk(FastDisk):
+    """A disk on which an operation, told by its name, raises an error until it is told to recover.
+
+    Attributes:
+        sick: names of operations, and the error number that each raises.
+        partial: how many bytes a write that fails has written before.
+    """
+
+    def __init__(self) -> None:
+        self.sick: dict[str, int] = {}
+        self.partial = 0
+
+    def _do(self, name: str) -> None:
+        number = self.sick.get(name)
+        if number is not None:
+            raise OSError(number, os.strerror(number))
+
+    def open(self, path: Path, /, *, write: bool = False, create: bool = False) -> int:
+        """See `Disk.open`."""
+        self._do("create" if create else "open")
+        return super().open(path, write=write, create=create)
+
+    def pread(self, fd: int, size_bytes: int, offset: int, /) -> bytes:
+        """See `Disk.pread`."""
+        self._do("pread")
+        return super().pread(fd, size_bytes, offset)
+
+    def pwrite(self, fd: int, data: bytes, offset: int, /) -> int:
+        """See `Disk.pwrite`."""
+        if "pwrite" in self.sick and self.partial:
+            super().pwrite(fd, data[: self.partial], offset)
+        self._do("pwrite")
+        return super().pwrite(fd, data, offset)
+
+    def fdatasync(self, _fd: int, /) -> None:
+        """See `Disk.fdatasync`."""
+        self._do("fdatasync")
+
+    def fsync(self, _fd: int, /) -> None:
+        """See `Disk.fsync`."""
+        self._do("fsync")
+
+    def sync_folder(self, _folder: Path, /) -> None:
+        """See `Disk.sync_folder`."""
+        self._do("sync_folder")
+
+    def fallocate(self, fd: int, size_bytes: int, /) -> None:
+        """See `Disk.fallocate`."""
+        self._do("fallocate")
+        super().fallocate(fd, size_bytes)
+
+    def truncate(self, fd: int, size_bytes: int, /) -> None:
+        """See `Disk.truncate`."""
+        self._do("truncate")
+        super().truncate(fd, size_bytes)
+
+    def rename(self, old: Path, new: Path, /) -> None:
+        """See `Disk.rename`."""
+        self._do("rename")
+        super().rename(old, new)
+
+
+def open_log(folder: Path, disk: FastDisk | None = None) -> FileLog:
+    """The log in a folder."""
+    return eventlog.open(folder, disk=disk or FastDisk(), segment_size_bytes=SEGMENT)
+
+
+def payloads(folder: Path) -> list[bytes]:
+    """What a reader finds."""
+    return [record.payload for record in LogReader(folder).read()]
+
+
+@pytest.mark.parametrize("number", NO_ROOM)
+@pytest.mark.parametrize("operation", ["pwrite", "fallocate", "create", "rename"])
+@pytest.mark.parametrize("before", range(5))
+def test_a_full_disk_is_waited_for(
+    tmp_path: Path, before: int, operation: str, number: int
+) -> None:
+    """Without room nothing is appended and nothing is in doubt; with room, appending goes on.
+
+    The record that had no room may be followed by one of another size, or by none at all.
+    """
+    disk = SickDisk()
+    log = open_log(tmp_path, disk)
+    written = [b"%d" % seq * 20 for seq in range(before)]
+    for seq, payload in enumerate(written):
+        log.append(payload, 1, seq)
+    disk.sick, disk.partial = {operation: number}, 50
+    for _ in range(2):
+        try:
+            log.append(b"x" * 100, 1, len(written))
+        except LogFull:
+            with pytest.raises(LogFull, match="free some space"):
+                log.make_room()
+        else:
+            written.append(b"x" * 100)  # it needed no such operation
+        assert log.last_seq == len(written)
+        assert [record.payload for record in log.read()] == written == payloads(tmp_path)
+    disk.sick = {}
+    log.make_room()
+    for payload in (b"short", b"x" * 300, b"y" * 600):
+        written.append(payload)
+        assert log.append(payload, 1, len(written) - 1) == len(written)
+    assert payloads(tmp_path) == written
+    abandon(log)
+    log = open_log(tmp_path)
+    assert log.recovery is None
+    assert [record.payload for record in log.read()] == written
+    log.close()
+
+
+@pytest.mark.parametrize("before", range(5))
+def test_a_crash_on_a_full_disk_loses_nothing(tmp_path: Path, before: int) -> None:
+    """What was cut back stays cut back: the next open finds what was acknowledged."""
+    disk = SickDisk()
+    log = open_log(tmp_path, disk)
+    written = [b"%d" % seq * 20 for seq in range(before)]
+    for seq, payload in enumerate(written):
+        log.append(payload, 1, seq)
+    disk.sick, disk.partial = {"pwrite": errno.ENOSPC, "fallocate": errno.ENOSPC}, 50
+    with pytest.raises(LogFull):
+        log.append(b"x" * 600, 1, before)
+    abandon(log)
+    log = open_log(tmp_path)
+    assert (log.recovery, log.last_seq) == (None, before)
+    assert [record.payload for record in log.read()] == written
+    assert not list(tmp_path.glob("*.tmp"))
+    log.close()
+
+
+def test_a_full_disk_that_cannot_be_cut_back_is_a_failure(tmp_path: Path) -> None:
+    """When it is unknown what is behind the last record, nothing more is written."""
+    disk = SickDisk()
+    log = open_log(tmp_path, disk)
+    log.append(b"one", 1, 0)
+    disk.sick = {"pwrite": errno.ENOSPC, "truncate": errno.EIO}
+    with pytest.raises(LogUnavailable):
+        log.append(b"two", 1, 1)
+    disk.sick = {}
+    with pytest.raises(LogUnavailable):
+        log.append(b"two", 1, 1)
+    log.close()
+
+
+@pytest.mark.parametrize("number", [errno.EIO, *NO_ROOM])
+@pytest.mark.parametrize("operation", ["fdatasync", "fsync", "sync_folder"])
+def test_an_fsync_is_never_asked_again(tmp_path: Path, operation: str, number: int) -> None:
+    """A failed fsync, whatever the error, is the end of writing: its success would prove nothing.
+
+    The error says so, now and at every later append; reading goes on; the next open writes again
+    what may not have reached the disk.
+    """
+    disk = SickDisk()
+    log = open_log(tmp_path, disk)
+    log.append(b"one", 1, 0)
+    disk.sick = {operation: number}
+    size = 1 if operation == "fdatasync" else SEGMENT
+    with pytest.raises(SyncFailed, match="the kernel's log") as caught:
+        log.append(b"x" * size, 1, 1)
+    assert "outcome unknown: an fsync of 0000" in caught.value.reason
+    disk.sick = {}
+    for action in (lambda: log.append(b"y", 1, 1), log.mark_durable, log.make_room):
+        with pytest.raises(SyncFailed):
+            action()
+    assert [record.payload for record in log.read()] == [b"one"]
+    log.close()
+    assert payloads(tmp_path) in ([b"one"], [b"one", b"x" * size])
+    log = open_log(tmp_path)
+    assert log.append(b"next", 1, log.last_seq)
+    log.close()
+
+
+@pytest.mark.parametrize("operation", ["open", "create", "pread", "pwrite", "fallocate", "rename"])
+def test_any_other_error_closes_the_log_for_writing(tmp_path: Path, operation: str) -> None:
+    """EIO on whichever call of an append: nothing more is written, nothing acknowledged is lost."""
+    disk = SickDisk()
+    log = open_log(tmp_path, disk)
+    log.append(b"one", 1, 0)
+    disk.sick = {operation: errno.EIO}
+    with pytest.raises(LogUnavailable, match="outcome unknown"):
+        log.append(b"x" * SEGMENT, 1, 1)
+    disk.sick = {}
+    with pytest.raises(LogUnavailable, match="outcome unknown"):
+        log.append(b"two", 1, 1)
+    assert [record.payload for record in log.read()] == [b"one"]
+    log.close()
+    assert payloads(tmp_path) == [b"one"]
+    open_log(tmp_path).close()
+
+
+@pytest.mark.parametrize("operation", ["open", "create", "pread", "pwrite", "fsync", "sync_folder"])
+def test_a_log_that_cannot_be_opened_stays_as_it_is(tmp_path: Path, operation: str) -> None:
+    """EIO on whichever call of an open is no reason to change anything, and is no crash."""
+    log = open_log(tmp_path)
+    for seq in range(6):
+        log.append(b"%d" % seq * 40, 1, seq)
+    log.close()
+    disk = SickDisk()
+    disk.sick = {operation: errno.EIO}
+    with pytest.raises((LogUnavailable, LogDamaged)):
+        open_log(tmp_path, disk)
+    assert payloads(tmp_path) == [b"%d" % seq * 40 for seq in range(6)]
+    log = open_log(tmp_path)
+    assert (log.last_seq, log.recovery) == (6, None)
+    log.close()
+
+
+def take_lock_file(folder: Path) -> None:
+    """Somebody removes the lock file, and another writer opens the log."""
+    (folder / "lock").unlink()
+    other = open_log(folder)
+    other.append(b"theirs", 1, other.last_seq)
+    abandon(other)
+
+
+def lose_lock_file(folder: Path) -> None:
+    """Somebody removes the lock file."""
+    (folder / "lock").unlink()
+
+
+def write_without_lock(folder: Path) -> None:
+    """On a file system whose locks do not hold, another writer came and kept our signature."""
+    signed = (folder / "lock").read_bytes()
+    take_lock_file(folder)
+    (folder / "lock").write_bytes(signed)
+
+
+def start_segment_without_lock(folder: Path) -> None:
+    """The same, with as much to write that it has started the next segment."""
+    signed = (folder / "lock").read_bytes()
+    (folder / "lock").unlink()
+    other = open_log(folder)
+    for seq in range(other.last_seq, 9):
+        other.append(b"theirs" * 20, 1, seq)
+    abandon(other)
+    (folder / "lock").write_bytes(signed)
+
+
+@pytest.mark.parametrize(
+    ("happens", "says"),
+    [
+        (lose_lock_file, "the lock file is gone"),
+        (take_lock_file, f"process {os.getpid()} has signed the lock file"),
+        (write_without_lock, "a record that we did not write"),
+        (start_segment_without_lock, "a record that we did not write"),
+    ],
+)
+@pytest.mark.parametrize("size", [1, SEGMENT])
+def test_a_writer_that_was_replaced_writes_nothing(
+    tmp_path: Path, happens: Callable[[Path], None], says: str, size: int
+) -> None:
+    """A writer with a stale epoch notices before it writes, and the newer one's log is whole."""
+    stale = open_log(tmp_path)
+    stale.append(b"ours", 1, 0)
+    happens(tmp_path)
+    before = payloads(tmp_path)
+    for _ in range(2):
+        with pytest.raises(WriterReplaced, match="stop one of the two") as caught:
+            stale.append(b"late" * size, 1, 1)
+    assert says in str(caught.value) or "we did not make it" in str(caught.value)
+    stale.close()
+    assert payloads(tmp_path) == before
+
+
+def test_a_marker_says_that_the_last_record_is_durable(tmp_path: Path) -> None:
+    """Once marked, damage to the last record is damage, and no torn tail; no marker is doubled."""
+    log = open_log(tmp_path)
+    log.append(b"payload", 1, 0)
+    place = log.mark_durable()
+    assert (place.last_seq, place.chain) == (1, log.head)
+    assert log.mark_durable() == place
+    abandon(log)
+    path = tmp_path / f"{1:020d}.seg"
+    whole = path.read_bytes()
+    for offset in range(96, 96 + 96):
+        damaged = bytearray(whole)
+        damaged[offset] ^= 1
+        path.write_bytes(damaged)
+        with pytest.raises(LogDamaged) as caught:
+            open_log(tmp_path)
+        assert (caught.value.offset, caught.value.seq) == (96, 1)
+
+
+def test_closing_marks_what_was_written(tmp_path: Path) -> None:
+    """A log that was closed notices damage to its last record; opening alone writes nothing."""
+    log = open_log(tmp_path)
+    log.append(b"payload", 1, 0)
+    log.close()
+    path = tmp_path / f"{1:020d}.seg"
+    closed = path.read_bytes()
+    open_log(tmp_path).close()
+    assert path.read_bytes() == closed
+    path.write_bytes(closed.replace(b"payload", b"pAyload"))
+    with pytest.raises(LogDamaged, match="payload crc"):
+        open_log(tmp_path)

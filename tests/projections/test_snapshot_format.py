@@ -1,0 +1,71 @@
+"""A snapshot's payload and a state's digest: the same state, whatever led to it."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from nc.domain.events import Event
+from nc.domain.nodes import Unregister
+from nc.domain.state import State
+from nc.projections import evolve
+from nc.projections.digest import digest
+from nc.projections.snapshot import decode, encode
+from tests.support.event_strategies import events as any_event
+from tests.support.histories import after, connect, disconnect, register, started
+
+histories = st.lists(any_event, max_size=40)
+
+
+def many_nodes(count: int) -> State:
+    """Nodes with and without links and addresses, and addresses that were released."""
+    names = [f"node-{number}" for number in range(count)]
+    state = after(started("10.1.0.1/16"), *register(*names), *connect(*names[: count // 2]))
+    return after(state, *disconnect(*names[: count // 3]), *map(Unregister, names[: count // 4]))
+
+
+@given(histories, histories)
+def test_a_state_survives_its_snapshot(past: list[Event], future: list[Event]) -> None:
+    """Whatever was folded, sense or nonsense: read back it is the same, and goes on as the same."""
+    state = evolve(State(), past)
+    read_back = decode(b"".join(encode(state)))
+    assert read_back == state
+    assert digest(read_back) == digest(state)
+    assert evolve(read_back, future) == evolve(state, future)
+
+
+def test_a_snapshot_of_many_parts() -> None:
+    """More than goes into one part: nothing is lost between parts, and none of them is large."""
+    state = many_nodes(1200)
+    parts = list(encode(state))
+    assert len(parts) > 12
+    assert max(map(len, parts)) < 64 * 1024
+    assert decode(b"".join(parts)) == state
+
+
+@given(histories, histories)
+def test_digests_differ_where_states_do(one: list[Event], two: list[Event]) -> None:
+    """Equal states have one digest, and different ones have two."""
+    states = evolve(State(), one), evolve(State(), two)
+    assert (digest(states[0]) == digest(states[1])) == (states[0] == states[1])
+
+
+def test_a_digest_stays_what_it_is() -> None:
+    """Digests are compared across versions: this one is known by heart."""
+    assert digest(many_nodes(40)).hex() == DIGEST
+
+
+@pytest.mark.parametrize("cut", [1, 2, 3, 5, 40, -1, -7])
+def test_a_payload_that_is_cut_is_refused(cut: int) -> None:
+    """What is no whole payload is a ValueError, whatever is missing."""
+    payload = b"".join(encode(many_nodes(20)))
+    with pytest.raises(ValueError):  # noqa: PT011 - whichever says so first
+        decode(payload[:cut])
+
+
+def test_no_payload_is_refused() -> None:
+    """No bytes at all are no state."""
+    with pytest.raises(ValueError, match="without parts"):
+        decode(b"")
+
+
+DIGEST = "bda13199a352377a80c917dd2eb214da368ca4ca7132e0e0f4e1146f75e22098"
