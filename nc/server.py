@@ -33,7 +33,7 @@ from nc.rpc.controller import Controller, Endpoints
 from nc.rpc.edge import Edge
 from nc.rpc.methods import methods_of
 from nc.rpc.servers import GrpcServers, PortUnavailable, bootstrap_port, control_port
-from nc.secrets import Secrets, TokenIds, new_request_id
+from nc.secrets import RequestIds, Secrets, TokenIds
 
 VERSION = version("litekube-network-controller")
 
@@ -77,6 +77,7 @@ class Server:
         self._clock = clock
         self._secrets = secrets
         self._log = log
+        self._request_ids = RequestIds(secrets)
         self._replica_id = socket.gethostname()
         self._edges: list[Edge] = []
         self._tokens_to_sweep: Iterator[str] = iter(())
@@ -194,7 +195,7 @@ class Server:
 
     async def _submit(self, command: Command, method: str) -> None:
         """Let the server itself change something."""
-        origin = Origin("system", method, new_request_id(self._secrets))
+        origin = Origin("system", method, self._request_ids.new())
         await self._replica.submit(command, origin, is_ours=True)
 
     async def _record_start(self) -> None:

@@ -6,81 +6,98 @@ import contextlib
 import json
 import logging
 import sys
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
-from typing import Any, TextIO, cast
+from typing import TextIO
 
 import structlog
 from structlog.typing import EventDict, FilteringBoundLogger
 
+from nc.cli.printing import iso_time
+from nc.clock import Clock, SystemClock
 from nc.data_folder import DataFolderError
 
 FILE_NAME = "network-controller.log"
 
 
+# How long a line may wait for others: each call is logged, and lines made and written by the dozen
+# cost a busy server less than half of what they cost one by one.
+FLUSH_S = 0.005
+
 # Made once: json.dumps would make one for each line, since it is told what to do with odd values.
 _JSON = json.JSONEncoder(default=repr)
-_STAMP = structlog.processors.TimeStamper(fmt="iso", utc=True)
+
+Render = Callable[[str, EventDict], str]  # level and fields to a line
 
 
-class _Sink:
-    """A stream for log lines that costs little, and never fails.
+class _Lines:
+    """The logger at the end of structlog's chain: cheap to call, and it never fails.
 
-    Lines are written together, once a turn of the event loop: a write a line would cost a busy
-    server an eighth of its calls. And work goes on when nobody can be told of it: a full disk or a
-    closed pipe loses lines; what happened to the cluster is in the event log.
+    Lines are made and written together, a few milliseconds later, at once where no loop runs. And
+    work goes on when nobody can be told of it: a full disk or a closed pipe loses lines; what
+    happened to the cluster is in the event log.
     """
 
-    def __init__(self, stream: TextIO) -> None:
+    def __init__(self, stream: TextIO, render: Render, clock: Clock) -> None:
         self._stream = stream
-        self._waiting: list[str] = []
-        atexit.register(self._write_out)
+        self._render = render
+        self._clock = clock
+        self._waiting: list[tuple[int, str, EventDict]] = []  # Unix ns, level, fields
+        atexit.register(self.write_out)
 
-    def write(self, line: str) -> int:
-        """Write with what else is logged in this turn; at once where no loop runs."""
-        self._waiting.append(line)
+    def msg(self, level: str, fields: EventDict) -> None:
+        """Take a line."""
+        self._waiting.append((self._clock.now_ns(), level, fields))
         if len(self._waiting) == 1:
             try:
-                asyncio.get_running_loop().call_soon(self._write_out)
+                asyncio.get_running_loop().call_later(FLUSH_S, self.write_out)
             except RuntimeError:
-                self._write_out()
-        return len(line)
+                self.write_out()
 
-    def flush(self) -> None:
-        """Nothing: `write` sees to it."""
+    debug = info = warning = error = critical = msg
 
-    def _write_out(self) -> None:
-        lines, self._waiting = self._waiting, []
+    def write_out(self) -> None:
+        """Make and write what waits."""
+        waiting, self._waiting = self._waiting, []
+        lines = []
+        for at_ns, level, fields in waiting:
+            fields["level"] = level
+            fields["timestamp"] = iso_time(at_ns, "T") + "Z"
+            lines.append(self._render(level, fields))
+        lines.append("")
         with contextlib.suppress(OSError, ValueError):  # ValueError: the stream is closed
-            self._stream.write("".join(lines))
+            self._stream.write("\n".join(lines))
             self._stream.flush()
 
 
-def configure(*, debug: bool = False, log_dir: Path | None = None) -> FilteringBoundLogger:
+def configure(
+    *, debug: bool = False, log_dir: Path | None = None, clock: Clock | None = None
+) -> FilteringBoundLogger:
     """The logger that everything writes to.
 
     Args:
         debug: also what only matters to whoever looks for a fault.
         log_dir: write to a file in there instead of stderr.
+        clock: tells when a line was logged; the machine's by default.
 
     Raises:
         DataFolderError: the file cannot be written.
     """
     stream: TextIO = sys.stderr if log_dir is None else _open(log_dir)
-    processors: list[Any] = [_json_line]
+    render: Render = _as_json
     if stream.isatty():
         # Never with the values of local variables: tokens and keys are among them.
         plain = structlog.dev.plain_traceback
-        processors = [
-            structlog.processors.add_log_level,
-            _STAMP,
-            structlog.dev.ConsoleRenderer(exception_formatter=plain),
-        ]
+        colours = structlog.dev.ConsoleRenderer(exception_formatter=plain)
+        render = partial(colours, None)
+    lines = _Lines(stream, render, clock or SystemClock())
     structlog.configure(
-        processors=processors,
+        processors=[structlog.processors.format_exc_info, _hand_over],
         wrapper_class=structlog.make_filtering_bound_logger(
             logging.DEBUG if debug else logging.INFO
         ),
-        logger_factory=structlog.WriteLoggerFactory(cast("TextIO", _Sink(stream))),
+        logger_factory=lambda *_: lines,
         cache_logger_on_first_use=True,
     )
     # bound, since the proxy that get_logger gives finds its settings anew with each line
@@ -88,12 +105,21 @@ def configure(*, debug: bool = False, log_dir: Path | None = None) -> FilteringB
     return logger
 
 
-def _json_line(_logger: object, level: str, fields: EventDict) -> str:
-    """One line for machines. All in one step: each call is logged, and each step would cost it."""
-    fields["level"] = level
-    fields = _STAMP(_logger, level, fields)
-    if "exc_info" in fields:
-        fields = structlog.processors.format_exc_info(_logger, level, fields)
+def flush() -> None:
+    """Write out the lines that wait, so that what is printed next comes after them."""
+    lines = structlog.get_config()["logger_factory"]()
+    if isinstance(lines, _Lines):
+        lines.write_out()
+
+
+def _hand_over(
+    _logger: object, level: str, fields: EventDict
+) -> tuple[tuple[str, EventDict], dict[str, object]]:
+    """What `_Lines` is called with."""
+    return (level, fields), {}
+
+
+def _as_json(_level: str, fields: EventDict) -> str:
     return _JSON.encode(fields)
 
 

@@ -63,7 +63,7 @@ def json_line(recorded: Recorded) -> str:
     return json.dumps(
         {
             "seq": recorded.seq,
-            "time": _time(entry.recorded_at_ns, "T") + "Z",
+            "time": iso_time(entry.recorded_at_ns, "T") + "Z",
             "recorded_at_ns": entry.recorded_at_ns,
             "type": kind,
             **fields,
@@ -83,7 +83,7 @@ def text_line(recorded: Recorded) -> Text:
     )
     return Text.assemble(
         (f"{recorded.seq:>7}  ", "dim"),
-        f"{_time(entry.recorded_at_ns, ' ')}  ",
+        f"{iso_time(entry.recorded_at_ns, ' ')}  ",
         (f"{kind:<15} ", _STYLES.get(kind, "")),
         _printable(details),
         (
@@ -131,7 +131,8 @@ def _printable(text: str) -> str:
     return "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in text)
 
 
-def _time(recorded_at_ns: int, separator: str) -> str:
+def iso_time(recorded_at_ns: int, separator: str) -> str:
+    """Unix nanoseconds in UTC, to the millisecond: `2026-11-20 15:00:00.123`."""
     seconds, rest_ns = divmod(recorded_at_ns, 1_000_000_000)
     at = datetime.fromtimestamp(seconds, tz=UTC).replace(microsecond=rest_ns // 1000)
     return at.replace(tzinfo=None).isoformat(separator, timespec="milliseconds")

@@ -111,7 +111,10 @@ def serve(
     try_ports(settings.listen, (settings.grpc_port, settings.bootstrap_port))
     log = log_lines.configure(debug=section.debug, log_dir=section.log_dir)
     allow_open_files(log)
-    run_async(_serve(settings, log))
+    try:
+        run_async(_serve(settings, log))
+    finally:
+        log_lines.flush()
 
 
 def load_server_section(path: Path) -> ServerSection:

@@ -24,7 +24,7 @@ from nc.rpc.callers import Callers, Transport, caller_of
 from nc.rpc.controller import Call
 from nc.rpc.methods import Method
 from nc.rpc.permissions import Permission, require
-from nc.secrets import Secrets, new_request_id
+from nc.secrets import RequestIds, Secrets
 
 REQUEST_ID_KEY = "x-request-id"
 
@@ -64,7 +64,7 @@ class Edge:
         self._state = state
         self._is_secret = is_secret
         self._clock = clock
-        self._secrets = secrets
+        self._request_ids = RequestIds(secrets)
         self._log = log
         self.denied: Counter[str] = Counter()  # calls refused with PERMISSION_DENIED, by method
         self.calls = 0  # that have come in
@@ -191,7 +191,7 @@ class Edge:
                 and not self._is_secret(value)
             ):
                 return str(value)
-        return new_request_id(self._secrets)
+        return self._request_ids.new()
 
     def _refused(self, call: Call, error: Exception) -> Answer | Status:
         """Choose what the caller is told, count and log it."""

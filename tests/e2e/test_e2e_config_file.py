@@ -4,6 +4,7 @@ import json
 import socket
 import stat
 import subprocess
+import time
 from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
@@ -18,6 +19,8 @@ from tests.e2e.e2e_process import START_TIMEOUT_S, ServerProcess
 
 NAMES = "DNS:localhost,IP:127.0.0.1,IP:::1,DNS:nc.example.com,IP:10.9.0.1"
 GREETING_END = "  ncadm "  # the last line of what a person is shown at start
+
+PATIENCE_S = 10.0
 
 
 class Field(NamedTuple):
@@ -136,6 +139,9 @@ def test_log_lines_go_where_the_file_says(field: Field) -> None:
     """The `logDir` gets every line, and stderr none."""
     field.deployment.newcomer.call("HealthCheck", metadata={"x-request-id": "to-the-file"})
     (path,) = (field.folder / "logs").iterdir()
+    deadline = time.monotonic() + PATIENCE_S  # lines are written together, a little later
+    while "to-the-file" not in path.read_text() and time.monotonic() < deadline:
+        pass
     lines: list[dict[str, Any]] = [json.loads(line) for line in path.read_text().splitlines()]
     assert {"server.started", "rpc"} <= {line["event"] for line in lines}
     assert [line["method"] for line in lines if line.get("request_id") == "to-the-file"] == [
