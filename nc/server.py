@@ -139,8 +139,13 @@ class Server:
         log = eventlog.open(
             self.folder.log, now_ns=self._clock.now_ns, random_bytes=self._secrets.random_bytes
         )
-        if log.recovery is not None:
-            self._log.warning(log_events.LOG_TAIL_CUT, message=str(log.recovery))
+        if (cut := log.recovery) is not None:
+            self._log.warning(
+                log_events.LOG_TAIL_CUT,
+                message=f"{cut.torn_bytes} bytes after event {cut.last_seq} were cut from "
+                f"{cut.segment}: a write that a crash interrupted, and that nobody was promised; "
+                f"they are kept in {cut.kept_in}",
+            )
         self._log.info(log_events.LOG_OPENED, folder=str(self.folder.log), last_seq=log.last_seq)
         return log
 

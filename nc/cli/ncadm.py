@@ -1,16 +1,13 @@
 """`ncadm`: the administrator's client; one command a call."""
 
 import base64
-import json
 import tempfile
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any, NamedTuple, NoReturn
+from typing import Annotated, Any, NoReturn
 
 import typer
-from google.protobuf.json_format import MessageToDict
-from google.protobuf.message import Message
 
+from nc.cli.connection import DEFAULT_IP, Connection, Place, host_and_port
 from nc.cli.moments import parse_expiry
 from nc.cli.printing import STATES, Output
 from nc.cli.running import (
@@ -18,7 +15,6 @@ from nc.cli.running import (
     OperationFailed,
     default_data_dir,
     run,
-    run_async,
 )
 from nc.clock import SystemClock, now_ms
 from nc.config import DEFAULT_BOOTSTRAP_PORT, DEFAULT_GRPC_PORT
@@ -29,9 +25,7 @@ from nc.pb import network_controller_pb2 as pb
 from nc.pb import sensor_pb2
 from nc.pki import FolderPaths
 from nc.pki.disk import REAL_DISK, replace_file
-from nc.pki.pem import load_certificates, load_private_key
 from nc.rpc.answers import OK
-from nc.rpc.client import BOOTSTRAP_PORT, Client, ClientTls
 
 PROGRAM = "ncadm"
 
@@ -43,73 +37,9 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 
-DEFAULT_IP = "127.0.0.1"
-
-
-class Place(NamedTuple):
-    """Where a bootstrap token is to be used."""
-
-    host: str = DEFAULT_IP
-    port: int = DEFAULT_BOOTSTRAP_PORT
-
-    @classmethod
-    def parse(cls, text: str) -> "Place":
-        """Read the part of `T@IP:PORT` after the @; an empty one is this machine."""
-        host, colon, port = text.rpartition(":")
-        if not text:
-            return cls()
-        if not (colon and host and port.isascii() and port.isdecimal()):
-            raise typer.BadParameter(
-                "expected T, or T@IP:PORT as it was printed", param_hint="--bootstrap-token"
-            )
-        return cls(host.strip("[]"), int(port))
-
-
 NodeToken = Annotated[
     str, typer.Option("--node-token", metavar="T", help="The token that the node was given.")
 ]
-
-
-@dataclass(frozen=True, slots=True)
-class Connection:
-    """Where the server is, what to trust and to show there, and how to print its answers."""
-
-    ip: str | None
-    port: int
-    bootstrap_port: int | None
-    ca: Path
-    certificate: Path
-    key: Path
-    plaintext: bool
-    output: Output
-
-    def control(self, method: str, request: Message) -> Any:
-        """Call the control port with the admin's certificate."""
-        tls = None
-        if not self.plaintext:
-            tls = ClientTls(
-                _read(self.ca, "--cacert"),
-                _read(self.key, "--key"),
-                _read(self.certificate, "--cert"),
-            )
-            _check_pair(self.key, tls.key_pem, self.certificate, tls.certificate_pem)
-        client = Client(self.ip or DEFAULT_IP, self.port, tls)
-        return run_async(_call(client, method, request))
-
-    def bootstrap(self, method: str, request: Message, place: Place) -> Any:
-        """Call the bootstrap port, which wants no certificate; what was not said is at `place`."""
-        tls = None if self.plaintext else ClientTls(_read(self.ca, "--cacert"))
-        host, port = self.ip or place.host, self.bootstrap_port or place.port
-        client = Client(host, port, tls, BOOTSTRAP_PORT)
-        return run_async(_call(client, method, request))
-
-    def show(self, answer: Message, text: str, **more: str) -> None:
-        """Print an answer: the text for people, or its fields with `more` beside them as JSON."""
-        if self.output is Output.JSON:
-            fields = MessageToDict(answer, always_print_fields_with_no_presence=True)
-            typer.echo(json.dumps({**fields, **more}))
-        else:
-            typer.echo(text)
 
 
 @app.callback()
@@ -185,7 +115,7 @@ def create_bootstrap_token(
     expires = "never"
     if life >= 0:
         expires = moment(asked_ms + (life or DEFAULT_LIFETIME_MINUTES) * 60_000)
-    token = f"{answer.bootStrapToken}@{_host_and_port(answer.cloudIp, answer.port)}"
+    token = f"{answer.bootStrapToken}@{host_and_port(answer.cloudIp, answer.port)}"
     connection.show(answer, f"token: {token}\nexpires: {expires}", joinToken=token, expires=expires)
 
 
@@ -232,7 +162,7 @@ def get_token(
     connection.show(
         answer,
         f"node token: {answer.token}\n"
-        f"network server: {_host_and_port(answer.networkServerIp, answer.networkServerPort)}\n"
+        f"network server: {host_and_port(answer.networkServerIp, answer.networkServerPort)}\n"
         f"grpc server: {answer.GrpcServerIp}:{answer.GrpcServerPort}\n"
         f"certificates: {network_certs_dir} {grpc_certs_dir}",
     )
@@ -332,39 +262,11 @@ def main() -> NoReturn:
     run(app, PROGRAM)
 
 
-async def _call(client: Client, method: str, request: Message) -> Any:
-    async with client:
-        return await client.call(method, request)
-
-
 def _checked(answer: Any) -> Any:
     """The answer, if it is the one that was hoped for."""
     if answer.code != OK:
         raise OperationFailed(f"{answer.message} (code {answer.code})")
     return answer
-
-
-def _read(path: Path, option: str) -> bytes:
-    try:
-        return path.read_bytes()
-    except OSError as error:
-        raise OperationFailed(
-            f"{path} cannot be read: {error.strerror}; name the right file with {option}, "
-            "or the server's data folder with --data-dir"
-        ) from error
-
-
-def _check_pair(key: Path, key_pem: bytes | None, certificate: Path, pem: bytes | None) -> None:
-    """Say which file is at fault, where TLS would only say that something is."""
-    public_key = load_private_key(key_pem or b"", key).public_key()
-    if load_certificates(pem or b"", certificate)[0].public_key() != public_key:
-        raise OperationFailed(
-            f"{key} is not the key of {certificate}; name a pair with --key and --cert"
-        )
-
-
-def _host_and_port(host: str, port: str) -> str:
-    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
 
 
 def _prepare_folder(folder: Path) -> None:

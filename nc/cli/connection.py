@@ -1,0 +1,108 @@
+"""Where a server is, and how it is called: what all of `ncadm`'s commands share."""
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import typer
+from google.protobuf.json_format import MessageToDict
+from google.protobuf.message import Message
+
+from nc.cli.printing import Output
+from nc.cli.running import OperationFailed, run_async
+from nc.config import DEFAULT_BOOTSTRAP_PORT
+from nc.pki.pem import load_certificates, load_private_key
+from nc.rpc.client import BOOTSTRAP_PORT, Client, ClientTls
+
+DEFAULT_IP = "127.0.0.1"
+
+
+class Place(NamedTuple):
+    """Where a bootstrap token is to be used."""
+
+    host: str = DEFAULT_IP
+    port: int = DEFAULT_BOOTSTRAP_PORT
+
+    @classmethod
+    def parse(cls, text: str) -> "Place":
+        """Read the part of `T@IP:PORT` after the @; an empty one is this machine."""
+        host, colon, port = text.rpartition(":")
+        if not text:
+            return cls()
+        if not (colon and host and port.isascii() and port.isdecimal()):
+            raise typer.BadParameter(
+                "expected T, or T@IP:PORT as it was printed", param_hint="--bootstrap-token"
+            )
+        return cls(host.strip("[]"), int(port))
+
+
+@dataclass(frozen=True, slots=True)
+class Connection:
+    """Where the server is, what to trust and to show there, and how to print its answers."""
+
+    ip: str | None
+    port: int
+    bootstrap_port: int | None
+    ca: Path
+    certificate: Path
+    key: Path
+    plaintext: bool
+    output: Output
+
+    def control(self, method: str, request: Message) -> Any:
+        """Call the control port with the admin's certificate."""
+        tls = None
+        if not self.plaintext:
+            tls = ClientTls(
+                _read(self.ca, "--cacert"),
+                _read(self.key, "--key"),
+                _read(self.certificate, "--cert"),
+            )
+            _check_pair(self.key, tls.key_pem, self.certificate, tls.certificate_pem)
+        client = Client(self.ip or DEFAULT_IP, self.port, tls)
+        return run_async(_call(client, method, request))
+
+    def bootstrap(self, method: str, request: Message, place: Place) -> Any:
+        """Call the bootstrap port, which wants no certificate; what was not said is at `place`."""
+        tls = None if self.plaintext else ClientTls(_read(self.ca, "--cacert"))
+        host, port = self.ip or place.host, self.bootstrap_port or place.port
+        client = Client(host, port, tls, BOOTSTRAP_PORT)
+        return run_async(_call(client, method, request))
+
+    def show(self, answer: Message, text: str, **more: str) -> None:
+        """Print an answer: the text for people, or its fields with `more` beside them as JSON."""
+        if self.output is Output.JSON:
+            fields = MessageToDict(answer, always_print_fields_with_no_presence=True)
+            typer.echo(json.dumps({**fields, **more}))
+        else:
+            typer.echo(text)
+
+
+def host_and_port(host: str, port: str) -> str:
+    """As one word, an IPv6 address in brackets."""
+    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+
+
+async def _call(client: Client, method: str, request: Message) -> Any:
+    async with client:
+        return await client.call(method, request)
+
+
+def _read(path: Path, option: str) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise OperationFailed(
+            f"{path} cannot be read: {error.strerror}; name the right file with {option}, "
+            "or the server's data folder with --data-dir"
+        ) from error
+
+
+def _check_pair(key: Path, key_pem: bytes | None, certificate: Path, pem: bytes | None) -> None:
+    """Say which file is at fault, where TLS would only say that something is."""
+    public_key = load_private_key(key_pem or b"", key).public_key()
+    if load_certificates(pem or b"", certificate)[0].public_key() != public_key:
+        raise OperationFailed(
+            f"{key} is not the key of {certificate}; name a pair with --key and --cert"
+        )
