@@ -3,23 +3,22 @@
 import asyncio
 import contextlib
 from collections.abc import Callable
-from pathlib import Path
 from typing import Annotated
 
 import typer
 from rich.console import Console
 
 from eventlog import LogReader, Record
+from nc.cli.log_source import DataDirOption, LogOption, open_reader
+from nc.cli.log_verify import verify
 from nc.cli.printing import Output, events_of, json_line, text_line
-from nc.cli.running import DATA_DIR_VARIABLE, default_data_dir
-from nc.data_folder import DataFolder
 
 app = typer.Typer()
 
 
 @app.callback()
-def log() -> None:
-    """Read the event log back.
+def read_back() -> None:
+    """Read the event log back, of a running server or from a copy. Nothing is ever changed.
 
     Example: network-controller log show --data-dir ./data
     """
@@ -27,12 +26,8 @@ def log() -> None:
 
 @app.command()
 def show(
-    data_dir: Annotated[
-        Path | None,
-        typer.Option(
-            envvar=DATA_DIR_VARIABLE, help=f"The data folder. Default: {default_data_dir()}"
-        ),
-    ] = None,
+    data_dir: DataDirOption = None,
+    log: LogOption = None,
     after: Annotated[
         int, typer.Option(metavar="SEQ", min=0, help="Only events after this sequence number.")
     ] = 0,
@@ -47,7 +42,7 @@ def show(
 
     Example: network-controller log show --data-dir ./data --output json
     """
-    reader = LogReader(DataFolder(data_dir or default_data_dir()).log)
+    reader = open_reader(data_dir, log)
     display = displayer(Console(highlight=False), output, after)
     if follow:
         with contextlib.suppress(KeyboardInterrupt):
@@ -55,6 +50,9 @@ def show(
     else:
         for record in reader.read(after):
             display(record)
+
+
+app.command()(verify)
 
 
 def displayer(console: Console, output: Output, after: int = 0) -> Callable[[Record], None]:
