@@ -2,14 +2,15 @@
 
 The files' own checks (checksums, hash chain, sequence numbers) are the reader's. Here is what they
 cannot know: that each record holds as many events as it says, that every node moved along the state
-machine's table and from where it was, and that each landmark (a snapshot, or a head that somebody
-kept) is a place that this log has passed, with the state that the events lead to.
+machine's table and from where it was, that an address had one holder, and that each landmark (a
+snapshot, or a head that somebody kept) is a place that this log has passed, with the state that the
+events lead to.
 """
 
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from itertools import product
-from typing import Any, Final, NamedTuple
+from typing import Final, NamedTuple
 
 from google.protobuf.message import DecodeError
 
@@ -21,6 +22,7 @@ from nc.domain.state import State
 from nc.projections import evolve
 from nc.projections.digest import digest
 from nc.projections.snapshot import decode
+from nc.projections.state import UnknownEvent
 
 __all__ = ["Impossible", "Landmark", "Verified", "landmark_of", "verify"]
 
@@ -59,7 +61,6 @@ class Verified(NamedTuple):
     records: int
     head: bytes  # 32 bytes; zeros: the log is empty
     snapshots: int  # that have the state of a replay
-    state: State
 
 
 def landmark_of(snapshot: Snapshot) -> Landmark:
@@ -96,9 +97,11 @@ class _Verification:
 
     def __init__(self, landmarks: Iterable[Landmark]) -> None:
         self._landmarks = sorted(landmarks, key=lambda landmark: -landmark.seq)  # next one last
+        # Folding costs far more than all the rest, so it ends where nothing is left to compare.
+        self._folded_until = max((a.seq for a in self._landmarks if a.snapshot), default=0)
         self._state = State()
         self._chunk: list[Event] = []
-        self._nodes: dict[str, int] = {}  # the state of each that is registered
+        self._course = _Course({}, {})
         self._seq = 0
         self._records = 0
         self._snapshots = 0
@@ -106,7 +109,7 @@ class _Verification:
         self._heads = {self._head}  # hashes that the log has had after `_seq`
 
     def add(self, record: Record) -> bool:
-        """Verify the next record; whether a chunk is complete."""
+        """Verify the next record; whether it is time to say so."""
         self._records += 1
         self._head = record.chain
         if record.count == 0:
@@ -115,23 +118,23 @@ class _Verification:
         self._settle()
         self._heads = {record.chain}
         self._seq = record.last_seq
-        for seq, event in enumerate(_events(record), record.first_seq):
+        events = _events(record)
+        for seq, event in enumerate(events, record.first_seq):
             check = _CHECKS.get(event.WhichOneof("kind"))
             if check is not None:
-                check(self._nodes, seq, event)
-            self._chunk.append(event)
-        if len(self._chunk) < _CHUNK_EVENTS:
-            return False
-        self._fold()
-        return True
+                check(self._course, seq, event)
+        if self._seq <= self._folded_until:
+            self._chunk += events
+        if len(self._chunk) >= _CHUNK_EVENTS:
+            self._fold()
+        return record.first_seq // _CHUNK_EVENTS < (record.last_seq + 1) // _CHUNK_EVENTS
 
     def finish(self) -> Verified:
         """There are no more records."""
         self._settle()
         for seq, *_ in self._landmarks[-1:]:
             raise Impossible(self._seq, "the end of the log", f"it to reach event {seq}")
-        self._fold()
-        return Verified(self._seq, self._records, self._head, self._snapshots, self._state)
+        return Verified(self._seq, self._records, self._head, self._snapshots)
 
     def _fold(self) -> None:
         self._state = evolve(self._state, self._chunk)
@@ -168,14 +171,14 @@ def _events(record: Record) -> list[Event]:
 
 def _compare(snapshot: Snapshot, state: State) -> None:
     """A snapshot has to hold what a replay leads to."""
-    expected = digest(state).hex()
     try:
-        found = f"state {digest(decode(snapshot.payload)).hex()}"
+        kept = decode(snapshot.payload)
     except ValueError as error:
-        found = str(error)
-    if found != f"state {expected}":
-        what = f"a snapshot with {found}"
-        raise Impossible(state.seq, what, f"state {expected}", _DELETE_SNAPSHOT)
+        what = f"a snapshot with {error}"
+        raise Impossible(state.seq, what, "a state", _DELETE_SNAPSHOT) from error
+    if kept != state:
+        what = f"a snapshot of state {digest(kept).hex()}"
+        raise Impossible(state.seq, what, digest(state).hex(), _DELETE_SNAPSHOT)
 
 
 def _moves() -> Iterator[tuple[int, int]]:
@@ -198,36 +201,66 @@ def _name(state: int | None) -> str:
         return f"state {state}"
 
 
-def _registered(nodes: dict[str, int], seq: int, event: Event) -> None:
+class _Course(NamedTuple):
+    """Where the nodes are, as far as the checks have come."""
+
+    states: dict[str, int]  # by the id of each node that is registered
+    holders: dict[str, str]  # node id by address
+
+
+def _unknown(_course: _Course, seq: int, _event: Event) -> None:
+    raise UnknownEvent(seq)
+
+
+def _registered(course: _Course, seq: int, event: Event) -> None:
     node_id = event.node_registered.node_id
-    if node_id in nodes:
+    if node_id in course.states:
         raise Impossible(seq, f"node {node_id} is registered again", "another id")
-    nodes[node_id] = _IDLE
+    course.states[node_id] = _IDLE
 
 
-def _state_changed(nodes: dict[str, int], seq: int, event: Event) -> None:
+def _state_changed(course: _Course, seq: int, event: Event) -> None:
     changed = event.state_changed
     node_id, source, destination = changed.node_id, changed.from_state, changed.to_state
-    was = nodes.get(node_id)
+    was = course.states.get(node_id)
     if was != source:
         found = f"node {node_id} leaves {_name(source)}"
         raise Impossible(seq, found, f"{_name(was)}, where it was")
     if (source, destination) not in _MOVES:
         found = f"node {node_id} goes from {_name(source)} to {_name(destination)}"
         raise Impossible(seq, found, "a move of the state machine")
-    nodes[node_id] = destination
+    course.states[node_id] = destination
 
 
-def _unregistered(nodes: dict[str, int], seq: int, event: Event) -> None:
+def _bound(course: _Course, seq: int, event: Event) -> None:
+    node_id, address = event.address_bound.node_id, event.address_bound.address
+    if node_id not in course.states:
+        raise Impossible(seq, f"{address} is given to {node_id}", "a node that is registered")
+    holder = course.holders.setdefault(address, node_id)
+    if holder != node_id:
+        raise Impossible(seq, f"{address} is given to {node_id}", f"{holder} to hold it")
+
+
+def _released(course: _Course, seq: int, event: Event) -> None:
+    node_id, address = event.address_released.node_id, event.address_released.address
+    holder = course.holders.pop(address, "nobody")
+    if holder != node_id:
+        raise Impossible(seq, f"{node_id} gives {address} up", f"{holder} to hold it")
+
+
+def _unregistered(course: _Course, seq: int, event: Event) -> None:
     node_id = event.unregistered.node_id
-    was = nodes.pop(node_id, None)
+    was = course.states.pop(node_id, None)
     if was != _IDLE:
         found = f"node {node_id} is unregistered while {_name(was)}"
         raise Impossible(seq, found, _name(_IDLE))
 
 
-_CHECKS: Final[dict[Any, Callable[[dict[str, int], int, Event], None]]] = {
+_CHECKS: Final[dict[str | None, Callable[[_Course, int, Event], None]]] = {
+    None: _unknown,
     "node_registered": _registered,
     "state_changed": _state_changed,
+    "address_bound": _bound,
+    "address_released": _released,
     "unregistered": _unregistered,
 }
