@@ -25,6 +25,9 @@ from nc.projections import evolve
 # `-2h` is a moment, not options; it would be read as -2 and -h.
 MOMENTS: Final = {"ignore_unknown_options": True, "help_option_names": ["--help"]}
 
+# Wider than any table: ids are to be copied whole, also from a narrow terminal.
+_WIDTH: Final = 1000
+
 _POINT_HELP = "A sequence number, 2026-11-20T15:00 (UTC), or -2h."
 OutputOption = Annotated[Output, typer.Option(help="For people, or one JSON object.")]
 
@@ -49,7 +52,7 @@ def at(
     if output is Output.JSON:
         typer.echo(json.dumps(described))
         return
-    console = Console(highlight=False)
+    console = Console(highlight=False, width=_WIDTH)
     console.print(f"after event {seq}, at {iso_time(now_ns)}, in {state.addresses.network}")
     nodes = [
         (n["node_id"], n["state"], n["address"], _ending(n), n["token_id"])
@@ -174,7 +177,7 @@ def _ending(described: dict[str, Any]) -> str:
 def _print(
     console: Console, title: str, columns: tuple[str, ...], rows: Sequence[tuple[str, ...]]
 ) -> None:
-    """A table as wide as it has to be: ids are to be copied whole."""
+    """A table, and how long it is."""
     if not rows:
         console.print(f"{title}: none")
         return
@@ -183,5 +186,4 @@ def _print(
         table.add_column(column, no_wrap=True)
     for row in rows:
         table.add_row(*(Text(printable(cell)) for cell in row))
-    width = max(console.width, console.measure(table).maximum)
-    console.print(table, width=width, soft_wrap=True, crop=False)
+    console.print(table)
