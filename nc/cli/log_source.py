@@ -57,7 +57,7 @@ def progress_to(reader: LogReader, doing: str) -> Iterator[Callable[[int], None]
     gc.disable()
     try:
         with bar:
-            task = bar.add_task(doing, total=reader.last_seq)
+            task = bar.add_task(doing, total=reader.last_seq if console.is_terminal else None)
             yield lambda seq: bar.update(task, completed=seq)
     finally:
         gc.enable()

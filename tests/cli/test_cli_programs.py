@@ -60,6 +60,9 @@ def test_the_commands_above_are_all_there_are(run: Run) -> None:
         assert names == {
             command[1] for command in COMMANDS if command[0] == program and command[1:]
         }
+    listed = run("network-controller", "log", "--help").stdout.partition("Commands:")[2]
+    names = set(re.findall(r"^  ([a-z][a-z-]+)", listed, re.MULTILINE))
+    assert names == {command[2] for command in COMMANDS if command[2:]}
 
 
 def test_the_version_is_the_distributions(run: Run) -> None:
