@@ -57,6 +57,13 @@ def log(run: Run, data_dir: Path) -> Log:
     return run_log
 
 
+@pytest.fixture(scope="module")
+def events(run: Run, data_dir: Path) -> list[dict[str, Any]]:
+    """All events as `log show` prints them."""
+    done = run("network-controller", "log", "show", "--data-dir", str(data_dir), "--output=json")
+    return [json.loads(line) for line in done.stdout.splitlines()]
+
+
 def verify(run: Run, folder: Path, *arguments: str) -> tuple[int, str]:
     """The exit code, and what was said: one line if something is wrong."""
     done = run("network-controller", "log", "verify", "--log", str(folder), *arguments)
@@ -190,11 +197,12 @@ FILTERS: list[tuple[list[str], Callable[[dict[str, Any]], bool]]] = [
 
 @pytest.mark.parametrize(("options", "chosen"), FILTERS, ids=lambda each: str(each)[:40])
 def test_a_filter_chooses_what_a_plain_filter_would(
-    log: Log, data_dir: Path, options: list[str], chosen: Callable[[dict[str, Any]], bool]
+    log: Log,
+    events: list[dict[str, Any]],
+    options: list[str],
+    chosen: Callable[[dict[str, Any]], bool],
 ) -> None:
     """`log show` with options prints those of all events that fit, and no other."""
-    del data_dir
-    events = log("show", "--output", "json")
     expected = [event for event in events if chosen(event)]
     assert 0 < len(expected) < len(events)
     assert log("show", "--output", "json", *options) == expected
@@ -274,10 +282,9 @@ def test_why_tells_of_addresses_and_bootstrap_tokens(log: Log) -> None:
     assert "1 node that came with it registered" in text
 
 
-def test_info_counts_what_is_there(log: Log, data_dir: Path) -> None:
+def test_info_counts_what_is_there(log: Log, events: list[dict[str, Any]], data_dir: Path) -> None:
     """Text and JSON agree with the events."""
     (found,) = log("info", "--output", "json")
-    events = log("show", "--output", "json")
     assert (found["events"], found["first_seq"], found["last_seq"]) == (EVENTS, 1, EVENTS)
     assert sum(found["counts"].values()) == len(events)
     assert found["head"] == LogReader(data_dir / "log").head.hex()
