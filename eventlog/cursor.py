@@ -28,7 +28,7 @@ from eventlog.segments import (
     segment_name,
 )
 
-__all__ = ["NO_LIMIT", "Cursor", "events_after"]
+__all__ = ["NO_LIMIT", "Cursor", "events_after", "records_from"]
 
 NO_LIMIT: Final = 2**64  # larger than every sequence number
 
@@ -36,6 +36,11 @@ NO_LIMIT: Final = 2**64  # larger than every sequence number
 def events_after(after: int, passed: list[StoredRecord]) -> list[Record]:
     """Of the records passed those that hold events above `after`; a marker holds none."""
     return [record for record, _, _ in passed if record.count and record.last_seq > after]
+
+
+def records_from(after: int, passed: list[StoredRecord]) -> list[Record]:
+    """As `events_after`, and the markers that stand behind `after` or later."""
+    return [record for record, _, _ in passed if record.last_seq > after - (not record.count)]
 
 
 class Cursor:

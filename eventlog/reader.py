@@ -10,13 +10,14 @@ from bisect import bisect_right
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
-from eventlog.api import Record
-from eventlog.cursor import NO_LIMIT, Cursor, events_after
+from eventlog.api import Record, Snapshot
+from eventlog.cursor import Cursor, events_after, records_from
 from eventlog.disk import OS_DISK, Disk
 from eventlog.errors import LogMissing
-from eventlog.format import BadBytes
+from eventlog.format import BadBytes, StoredRecord
 from eventlog.proof import proof_of_damage, scan_rest
 from eventlog.segments import list_segments
+from eventlog.snapshots import FileSnapshots
 
 __all__ = ["LogReader"]
 
@@ -40,11 +41,12 @@ class LogReader:
     def __init__(self, folder: Path | str, disk: Disk = OS_DISK) -> None:
         self.folder = Path(folder)
         self._disk = disk
-        segments = self._segments()
+        segments = self.segments()
         self.log_id = Cursor(disk, self.folder, segments[0]).log_id
         self._end = Cursor(disk, self.folder, segments[-1], self.log_id)
 
-    def _segments(self) -> list[int]:
+    def segments(self) -> list[int]:
+        """The first sequence numbers of the log's segments, in order: their files' names."""
         segments = list_segments(self._disk, self.folder)
         if not segments:
             raise LogMissing(self.folder)
@@ -61,46 +63,60 @@ class LogReader:
         return self._find_end().chain
 
     def _find_end(self) -> Cursor:
-        while self._advance(self._end, NO_LIMIT, thorough=False) is not None:
+        while self._advance(self._end, thorough=False) is not None:
             pass
         return self._end
 
-    def read(self, after: int = 0) -> Iterator[Record]:
+    def snapshots(self, warnings: list[str]) -> Iterator[Snapshot]:
+        """The snapshots that check out, of any schema, the newest first.
+
+        Args:
+            warnings: gets a line for each other one; beside a writer it may just have been removed.
+        """
+        store = FileSnapshots(self._disk, self.folder, self.log_id, lambda: 0, warnings)
+        return store.newest_first(None)
+
+    def read(self, after: int = 0, *, markers: bool = False) -> Iterator[Record]:
         """The records that hold events above `after`, in order, to the end.
 
         Reading from 0 verifies the whole log.
+
+        Args:
+            after: a sequence number.
+            markers: give the markers, too: records of no events, whose hashes were heads as well.
 
         Raises:
             LogDamaged: while iterating; the records before were as written.
             LogUnavailable: this process cannot read the files.
         """
         cursor = self._cursor(after)
-        while (records := self._advance(cursor, after, thorough=True)) is not None:
-            yield from records
+        chosen = records_from if markers else events_after
+        while (passed := self._advance(cursor, thorough=True)) is not None:
+            yield from chosen(after, passed)
 
     async def follow(self, after: int = 0, poll_s: float = 0.2) -> AsyncIterator[Record]:
         """As `read`, then look for more every `poll_s` seconds, for ever."""
         cursor = self._cursor(after)
         thorough = True
         while True:
-            records = self._advance(cursor, after, thorough=thorough)
-            for record in records or ():
+            passed = self._advance(cursor, thorough=thorough)
+            for record in events_after(after, passed or []):
                 yield record
             # Searching the rest of the segment at every poll would be much work for nothing: a
             # record that turns to zeros is noticed at the latest when the next segment is there.
-            thorough = thorough and records is not None
-            await asyncio.sleep(0 if records is not None else poll_s)
+            thorough = thorough and passed is not None
+            await asyncio.sleep(0 if passed is not None else poll_s)
 
     def _cursor(self, after: int) -> Cursor:
-        segments = self._segments()
+        segments = self.segments()
         index = bisect_right(segments, max(after, 0) + 1) - 1
         return Cursor(self._disk, self.folder, segments[index], self.log_id)
 
-    def _advance(self, cursor: Cursor, after: int, *, thorough: bool) -> list[Record] | None:
-        """Some of the records above `after`, maybe none; None at the end of the log for now."""
+    def _advance(self, cursor: Cursor, *, thorough: bool) -> list[StoredRecord] | None:
+        """Some of the next records, maybe none; None at the end of the log for now."""
         passed = cursor.advance()
         if not passed:
-            newer = self._segments()[-1] > cursor.segment
+            newer = self.segments()[-1] > cursor.segment
             damage = None if newer else self._damage(cursor, thorough=thorough)
             if not newer and damage is None:
                 return None
@@ -109,7 +125,7 @@ class LogReader:
                 raise cursor.damaged(damage)
             if not passed:
                 cursor.enter_next()
-        return events_after(after, passed)
+        return passed
 
     def _damage(self, cursor: Cursor, *, thorough: bool) -> BadBytes | None:
         if cursor.stop is None and not thorough:

@@ -133,8 +133,8 @@ class FileSnapshots:
         self._now_ns = now_ns
         self.warnings = warnings
 
-    def newest_first(self, schema: int) -> Iterator[Snapshot]:
-        """The snapshots with that schema that check out, byte by byte."""
+    def newest_first(self, schema: int | None) -> Iterator[Snapshot]:
+        """The snapshots with that schema, or any, that check out, byte by byte."""
         for name in _names(self._disk, self._folder):
             path = self._folder / name
             try:
@@ -144,9 +144,9 @@ class FileSnapshots:
                 if warning not in self.warnings:
                     self.warnings.append(warning)
 
-    def _read(self, path: Path, schema: int) -> Snapshot:
+    def _read(self, path: Path, schema: int | None) -> Snapshot:
         header = _read_header(self._disk, path, self._log_id)
-        if header.schema != schema:
+        if schema is not None and header.schema != schema:
             raise BadBytes(f"schema {header.schema}", f"{schema}")
         try:
             with opened(self._disk, path) as fd:

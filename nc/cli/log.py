@@ -3,39 +3,64 @@
 import asyncio
 import contextlib
 from collections.abc import Callable
-from pathlib import Path
 from typing import Annotated
 
 import typer
 from rich.console import Console
 
 from eventlog import LogReader, Record
-from nc.cli.printing import Output, events_of, json_line, text_line
-from nc.cli.running import DATA_DIR_VARIABLE, default_data_dir
-from nc.data_folder import DataFolder
+from nc.cli.log_filters import EVERYTHING, Filter, kinds_named
+from nc.cli.log_info import info
+from nc.cli.log_names import names_in, point_named
+from nc.cli.log_source import DataDirOption, LogOption, open_reader
+from nc.cli.log_states import MOMENTS, at, diff
+from nc.cli.log_verify import verify
+from nc.cli.log_why import why
+from nc.cli.printing import Output, json_line, text_line
+from nc.history import Point, events_of
 
 app = typer.Typer()
 
 
 @app.callback()
-def log() -> None:
-    """Read the event log back.
+def read_back() -> None:
+    """Read the event log back, of a running server or from a copy. Nothing is ever changed.
 
     Example: network-controller log show --data-dir ./data
     """
 
 
+app.command()(info)
+
+
 @app.command()
 def show(
-    data_dir: Annotated[
-        Path | None,
-        typer.Option(
-            envvar=DATA_DIR_VARIABLE, help=f"The data folder. Default: {default_data_dir()}"
-        ),
-    ] = None,
+    data_dir: DataDirOption = None,
+    log: LogOption = None,
     after: Annotated[
         int, typer.Option(metavar="SEQ", min=0, help="Only events after this sequence number.")
     ] = 0,
+    node: Annotated[
+        str | None,
+        typer.Option(help="Only about this node: its id, the beginning of it, or its token."),
+    ] = None,
+    address: Annotated[
+        str | None, typer.Option(metavar="IP", help="Only about this overlay address.")
+    ] = None,
+    actor: Annotated[
+        str | None,
+        typer.Option(help="Only by this actor, or one with this part: system, certificate:admin."),
+    ] = None,
+    kinds: Annotated[
+        list[str] | None, typer.Option("--type", help="Only this kind; may be given repeatedly.")
+    ] = None,
+    start: Annotated[
+        str | None,
+        typer.Option("--from", metavar="SEQ|TIME", help="From there: 2026-11-20T15:00, or -2h."),
+    ] = None,
+    end: Annotated[
+        str | None, typer.Option("--to", metavar="SEQ|TIME", help="Up to there, and with it.")
+    ] = None,
     output: Annotated[
         Output, typer.Option(help="For people, or one JSON object a line.")
     ] = Output.TEXT,
@@ -45,10 +70,18 @@ def show(
 ) -> None:
     """Print the events in order, times in UTC. A server may be running.
 
-    Example: network-controller log show --data-dir ./data --output json
+    Example: network-controller log show --data-dir ./data --type StateChanged --from -2h
     """
-    reader = LogReader(DataFolder(data_dir or default_data_dir()).log)
-    display = displayer(Console(highlight=False), output, after)
+    reader = open_reader(data_dir, log)
+    chosen = Filter(
+        node=None if node is None else names_in(reader, data_dir, log).node(node),
+        address=address,
+        actor=actor,
+        kinds=kinds_named(kinds or ()),
+        start=Point() if start is None else point_named(start),
+        end=Point() if end is None else point_named(end),
+    )
+    display = displayer(Console(highlight=False), output, after, chosen)
     if follow:
         with contextlib.suppress(KeyboardInterrupt):
             asyncio.run(_follow(reader, after, display))
@@ -57,12 +90,20 @@ def show(
             display(record)
 
 
-def displayer(console: Console, output: Output, after: int = 0) -> Callable[[Record], None]:
-    """What prints a record's events, those after a sequence number."""
+app.command()(verify)
+app.command(context_settings=MOMENTS)(at)
+app.command(context_settings=MOMENTS)(diff)
+app.command()(why)
+
+
+def displayer(
+    console: Console, output: Output, after: int = 0, chosen: Filter = EVERYTHING
+) -> Callable[[Record], None]:
+    """What prints a record's events: those chosen after a sequence number."""
 
     def display(record: Record) -> None:
         for recorded in events_of(record):
-            if recorded.seq <= after:
+            if recorded.seq <= after or not chosen.chooses(recorded):
                 continue
             if output is Output.JSON:
                 typer.echo(json_line(recorded))

@@ -63,7 +63,7 @@ class _Lines:
         lines = []
         for at_ns, level, fields in waiting:
             fields["level"] = level
-            fields["timestamp"] = iso_time(at_ns, "T") + "Z"
+            fields["timestamp"] = iso_time(at_ns)
             lines.append(self._render(level, fields))
         lines.append("")
         with contextlib.suppress(OSError, ValueError):  # ValueError: the stream is closed

@@ -1,9 +1,13 @@
 """Moments as people write them on a command line."""
 
 import re
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
+
+from nc.history import Point
 
 _RELATIVE = re.compile(r"\+(\d+)([smhd])")
+_AGO = re.compile(r"-(\d{1,9})([smhd])")
+_LARGEST_SEQ = 2**64
 _SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86_400}
 
 
@@ -35,3 +39,28 @@ def parse_expiry(text: str, now_s: int) -> int:
     if seconds == 0:
         raise ValueError(f"{text!r} would mean never to the server: say never, or a later time")
     return seconds
+
+
+def parse_point(text: str, now_s: int) -> Point:
+    """A place in a log's history.
+
+    Args:
+        text: a sequence number, `2026-11-20T15:00` (UTC unless it says otherwise), or `-2h` (s, m,
+            h, d).
+        now_s: what `-` counts from.
+
+    Raises:
+        ValueError: it is none of these.
+    """
+    if match := _AGO.fullmatch(text):
+        return Point(at_ns=(now_s - int(match[1]) * _SECONDS[match[2]]) * 1_000_000_000)
+    if text.isdecimal() and text.isascii() and int(text) < _LARGEST_SEQ:
+        return Point(seq=int(text))
+    try:
+        at = datetime.fromisoformat(text)
+    except ValueError:
+        raise ValueError(
+            f"{text!r} is no moment: use a sequence number, 2026-11-20T15:00 (UTC), or -2h"
+        ) from None
+    since = (at if at.tzinfo else at.replace(tzinfo=UTC)) - datetime(1970, 1, 1, tzinfo=UTC)
+    return Point(at_ns=since // timedelta(microseconds=1) * 1000)

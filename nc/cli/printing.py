@@ -1,17 +1,16 @@
 """One event, as people read it and as programs do."""
 
 import json
-from collections.abc import Iterator
 from datetime import UTC, datetime
 from enum import StrEnum
-from typing import Any, NamedTuple
+from typing import Any
 
 from google.protobuf.message import Message
 from rich.text import Text
 
-from eventlog import Record
 from nc.domain.errors import moment
-from nc.domain.events import Batch, Entry, Event
+from nc.domain.events import Event
+from nc.history import Recorded
 from nc.rpc.controller import WIRE_STATES
 
 
@@ -22,16 +21,13 @@ class Output(StrEnum):
     JSON = "json"
 
 
-class Recorded(NamedTuple):
-    """One event, where it stands in the log, and what it came with."""
-
-    seq: int
-    entry: Entry
-    event: Event
-
-
 # The states as `connState` has them, by name.
 STATES = {number: state.name for state, number in WIRE_STATES.items()}
+
+_KIND_FIELDS: Any = Event.DESCRIPTOR.oneofs_by_name["kind"].fields
+
+# What the catalogue calls the members of `Event.kind`.
+KIND_NAMES: dict[str, str] = {field.name: field.message_type.name for field in _KIND_FIELDS}
 
 _STYLES = {
     "ReplicaStarted": "blue",
@@ -47,31 +43,31 @@ _STYLES = {
 }
 
 
-def events_of(record: Record) -> Iterator[Recorded]:
-    """The events in a record of the log, each with its sequence number."""
-    seq = record.first_seq
-    for entry in Batch.FromString(record.payload).entries:
-        for event in entry.events:
-            yield Recorded(seq, entry, event)
-            seq += 1
-
-
 def json_line(recorded: Recorded) -> str:
     """One JSON object; times in ISO 8601, UTC, as well as the numbers that the log holds."""
+    # in ASCII: what a name in a certificate may hold must not steer a terminal
+    return json.dumps(json_fields(recorded))
+
+
+def json_fields(recorded: Recorded) -> dict[str, Any]:
+    """What an event is in JSON."""
     kind, fields = _kind_and_fields(recorded.event)
     entry = recorded.entry
-    return json.dumps(
-        {
-            "seq": recorded.seq,
-            "time": iso_time(entry.recorded_at_ns, "T") + "Z",
-            "recorded_at_ns": entry.recorded_at_ns,
-            "type": kind,
-            **fields,
-            "actor": entry.actor,
-            "method": entry.method,
-            "request_id": entry.request_id,
-        },
-    )  # in ASCII: what a name in a certificate may hold must not steer a terminal
+    return {
+        "seq": recorded.seq,
+        "time": iso_time(entry.recorded_at_ns),
+        "recorded_at_ns": entry.recorded_at_ns,
+        "type": kind,
+        **fields,
+        "actor": entry.actor,
+        "method": entry.method,
+        "request_id": entry.request_id,
+    }
+
+
+def iso_time(recorded_at_ns: int) -> str:
+    """A time in ISO 8601, UTC, with milliseconds."""
+    return time_text(recorded_at_ns, "T") + "Z"
 
 
 def text_line(recorded: Recorded) -> Text:
@@ -83,14 +79,20 @@ def text_line(recorded: Recorded) -> Text:
     )
     return Text.assemble(
         (f"{recorded.seq:>7}  ", "dim"),
-        f"{iso_time(entry.recorded_at_ns, ' ')}  ",
+        f"{time_text(entry.recorded_at_ns, ' ')}  ",
         (f"{kind:<15} ", _STYLES.get(kind, "")),
-        _printable(details),
+        printable(details),
         (
-            _printable(f"  by {entry.actor} ({entry.method}, request {entry.request_id})"),
+            printable(f"  by {entry.actor} ({entry.method}, request {entry.request_id})"),
             "dim",
         ),
     )
+
+
+def kind_of(event: Event) -> str:
+    """What kind of event it is, as the catalogue calls it."""
+    kind = event.WhichOneof("kind")
+    return "unknown" if kind is None else KIND_NAMES[kind]
 
 
 def _kind_and_fields(event: Event) -> tuple[str, dict[str, Any]]:
@@ -126,13 +128,13 @@ def _short(name: str, value: Any) -> str:
     return str(value) or '""'
 
 
-def _printable(text: str) -> str:
+def printable(text: str) -> str:
     """Without what would steer a terminal: names in certificates are their makers' choice."""
     return "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in text)
 
 
-def iso_time(recorded_at_ns: int, separator: str) -> str:
-    """Unix nanoseconds in UTC, to the millisecond: `2026-11-20 15:00:00.123`."""
+def time_text(recorded_at_ns: int, separator: str = " ") -> str:
+    """A time in UTC, with milliseconds."""
     seconds, rest_ns = divmod(recorded_at_ns, 1_000_000_000)
     at = datetime.fromtimestamp(seconds, tz=UTC).replace(microsecond=rest_ns // 1000)
     return at.replace(tzinfo=None).isoformat(separator, timespec="milliseconds")

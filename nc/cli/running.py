@@ -24,6 +24,7 @@ from nc.pki import PkiError
 from nc.projections.state import UnknownEvent
 from nc.rpc.client import CallFailed
 from nc.rpc.servers import PortUnavailable
+from nc.verification import Impossible
 
 T = TypeVar("T")
 
@@ -40,6 +41,7 @@ class OperationFailed(Exception):
 
 _EXIT_CODES: tuple[tuple[type[Exception], int], ...] = (
     (LogDamaged, DAMAGED),
+    (Impossible, DAMAGED),
     (ConfigError, USAGE),
     (LogError, FAILED),
     (UnknownEvent, FAILED),

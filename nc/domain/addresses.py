@@ -22,6 +22,7 @@ ReleaseReason = pb.AddressReleaseReason
 
 _FIRST_HOST = 3  # host numbers 1 and 2 are the server's and its peer's
 _LAST_OCTET = 255
+_OCTETS = 4
 _LONGEST_PREFIX = 29  # /30 has no room for a node and its peer beside the server
 
 
@@ -78,19 +79,32 @@ class Network:
     def address(self, slot: int) -> str | None:
         """The address in a slot, or None if it must not be given to a node."""
         host = (2 * slot + _FIRST_HOST) % self.size
-        number = self.base + host
-        peer_overflows = number & _LAST_OCTET == _LAST_OCTET or host + 1 == self.size
-        # the server's own pair, whichever half of it the server lives on
-        is_server = abs(number - self.server) <= 1
-        return None if peer_overflows or is_server else str(IPv4Address(number))
+        return str(IPv4Address(self.base + host)) if self._is_assignable(host) else None
 
     def slot(self, address: str) -> int | None:
         """The slot of an address, or None if this network would not give it to a node."""
-        host = int(IPv4Address(address)) - self.base
-        if not 0 < host < self.size or host % 2 == 0:
+        host = _number(address) - self.base
+        if not 0 < host < self.size or host % 2 == 0 or not self._is_assignable(host):
             return None
-        slot = (host - _FIRST_HOST) % self.size // 2
-        return None if self.address(slot) is None else slot
+        return (host - _FIRST_HOST) % self.size // 2
+
+    def _is_assignable(self, host: int) -> bool:
+        """Whether a node may have this odd host number."""
+        number = self.base + host
+        peer_overflows = number & _LAST_OCTET == _LAST_OCTET or host + 1 == self.size
+        # the server's own pair, whichever half of it the server lives on
+        return not peer_overflows and abs(number - self.server) > 1
+
+
+def _number(address: str) -> int:
+    """An address as a number; a replay does this for every address that was ever bound."""
+    try:
+        octets = bytes(map(int, address.split(".")))
+    except ValueError:
+        octets = b""
+    if len(octets) == _OCTETS and ".".join(map(str, octets)) == address:
+        return int.from_bytes(octets, "big")
+    return int(IPv4Address(address))  # which says what is wrong with it
 
 
 class Binding(NamedTuple):

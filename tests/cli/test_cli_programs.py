@@ -17,7 +17,13 @@ COMMANDS = [
     ("network-controller", "serve"),
     ("network-controller", "demo"),
     ("network-controller", "fsm"),
+    ("network-controller", "log"),
+    ("network-controller", "log", "info"),
     ("network-controller", "log", "show"),
+    ("network-controller", "log", "verify"),
+    ("network-controller", "log", "at"),
+    ("network-controller", "log", "diff"),
+    ("network-controller", "log", "why"),
     ("ncadm",),
     ("ncadm", "create-bootstrap-token"),
     ("ncadm", "get-token"),
@@ -54,6 +60,9 @@ def test_the_commands_above_are_all_there_are(run: Run) -> None:
         assert names == {
             command[1] for command in COMMANDS if command[0] == program and command[1:]
         }
+    listed = run("network-controller", "log", "--help").stdout.partition("Commands:")[2]
+    names = set(re.findall(r"^  ([a-z][a-z-]+)", listed, re.MULTILINE))
+    assert names == {command[2] for command in COMMANDS if command[2:]}
 
 
 def test_the_version_is_the_distributions(run: Run) -> None:

@@ -1,0 +1,98 @@
+"""What people name on a command line: nodes, bootstrap tokens, addresses, moments.
+
+A node or a token is named by its id, by a beginning of it that no other has, or by the token
+itself, which is hashed at once under the server's key and shown nowhere.
+"""
+
+from collections.abc import Iterator
+from ipaddress import IPv4Address
+from pathlib import Path
+from typing import NamedTuple
+
+import typer
+
+from eventlog import LogReader
+from nc.cli.moments import parse_point
+from nc.cli.running import OperationFailed
+from nc.clock import SystemClock
+from nc.data_folder import DataFolder
+from nc.history import Ids, Point, Recorded, events_of, ids_in
+from nc.secrets import SECRET_KEY_BYTES, TokenIds, is_id, is_well_formed
+from nc.story import Subject
+
+_NODE, _TOKEN = "node", "bootstrap token"
+
+
+class Names(NamedTuple):
+    """Resolves names against a log."""
+
+    reader: LogReader
+    secret_key: Path
+
+    def node(self, text: str) -> str:
+        """The id of a node."""
+        return self._id(text, _NODE, self.known().nodes) if not is_id(text) else text
+
+    def subject(self, text: str) -> Subject:
+        """What a story can be about."""
+        if "." in text:
+            try:
+                return Subject("address", str(IPv4Address(text)))
+            except ValueError:
+                raise typer.BadParameter(f"{text!r} is no IPv4 address") from None
+        known = self.known()
+        found = self._id(text, f"{_NODE} or {_TOKEN}", known.nodes | known.tokens)
+        return Subject("node" if found in known.nodes else "token", found)
+
+    def known(self) -> Ids:
+        """Every id that the log ever named."""
+        return ids_in(history(self.reader))
+
+    def _id(self, text: str, what: str, known: frozenset[str]) -> str:
+        if is_well_formed(text) and (found := self._hashed(text)) in known:
+            return str(found)
+        matches = sorted(each for each in known if text and each.startswith(text))
+        if len(matches) == 1:
+            return matches[0]
+        if matches:
+            raise OperationFailed(
+                f"{len(matches)} ids begin so: name more digits of one, such as {matches[0]}"
+            )
+        if is_well_formed(text) and not self.secret_key.exists():
+            raise OperationFailed(
+                f"{self.secret_key} is missing, and without it no token is recognised; name the "
+                "data folder that has it with --data-dir, or give the id instead of the token"
+            )
+        raise OperationFailed(
+            f"no {what} in this log has that id or token; `log at` lists those that there are"
+        )
+
+    def _hashed(self, token: str) -> str | None:
+        """The id of a token; None without the key."""
+        try:
+            key = self.secret_key.read_bytes()
+        except OSError:
+            return None
+        return TokenIds(key).id_of(token) if len(key) == SECRET_KEY_BYTES else None
+
+
+def names_in(reader: LogReader, data_dir: Path | None, log: Path | None) -> Names:
+    """What resolves names; the key lies beside the log's folder, or in a data folder named too."""
+    home = data_dir if log is not None and data_dir is not None else reader.folder.absolute().parent
+    return Names(reader, DataFolder(home).secret_key)
+
+
+def history(reader: LogReader, after: int = 0) -> Iterator[Recorded]:
+    """Every event after a sequence number."""
+    for record in reader.read(after):
+        for recorded in events_of(record):
+            if recorded.seq > after:
+                yield recorded
+
+
+def point_named(text: str) -> Point:
+    """A place in the log, as somebody wrote it."""
+    try:
+        return parse_point(text, SystemClock().now_ns() // 1_000_000_000)
+    except ValueError as error:
+        raise typer.BadParameter(str(error)) from None

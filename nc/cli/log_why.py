@@ -1,0 +1,52 @@
+"""`network-controller log why`: the story of one node, address or bootstrap token."""
+
+import json
+from typing import Annotated
+
+import typer
+
+from nc.cli.log_names import history, names_in
+from nc.cli.log_source import DataDirOption, LogOption, open_reader
+from nc.cli.log_states import OutputOption
+from nc.cli.printing import Output, json_fields, printable, time_text
+from nc.cli.running import OperationFailed
+from nc.clock import SystemClock, now_ms
+from nc.history import state_at
+from nc.story import now_line, story
+
+
+def why(
+    thing: Annotated[
+        str,
+        typer.Argument(
+            metavar="NODE|ADDRESS|TOKEN",
+            help="An id or the beginning of one, an overlay address, or a token, which is hashed "
+            "at once.",
+        ),
+    ],
+    data_dir: DataDirOption = None,
+    log: LogOption = None,
+    output: OutputOption = Output.TEXT,
+) -> None:
+    """Tell how a node, an address or a token came to be as it is, and who did it.
+
+    Example: network-controller log why 10.1.1.3 --data-dir ./data
+    """
+    reader = open_reader(data_dir, log)
+    subject = names_in(reader, data_dir, log).subject(thing)
+    lines = list(story(history(reader), subject))
+    if not lines:
+        raise OperationFailed(f"nothing in this log is about {subject.kind} {subject.id}")
+    state = state_at(history(reader), reader.last_seq)
+    now = now_line(state, subject, now_ms(SystemClock()))
+    if output is Output.JSON:
+        events = [{**json_fields(each.recorded), "text": each.text} for each in lines]
+        typer.echo(
+            json.dumps({"kind": subject.kind, "id": subject.id, "events": events, "now": now})
+        )
+        return
+    typer.echo(printable(f"{subject.kind} {subject.id}"))
+    for recorded, text, by in lines:
+        when = time_text(recorded.entry.recorded_at_ns)
+        typer.echo(f"{recorded.seq:>7}  {when}  " + printable(f"{text}; by {by}"))
+    typer.echo(f"    now  {printable(now)}")

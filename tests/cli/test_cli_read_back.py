@@ -1,0 +1,337 @@
+import io
+import json
+import shutil
+import subprocess
+from collections.abc import Callable
+from contextlib import redirect_stderr, redirect_stdout
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import eventlog
+from eventlog import LogReader
+from nc.cli.log_states import _described
+from nc.cli.main import main
+from nc.domain.events import Event, StateChanged, Unregistered, pb
+from nc.domain.state import State
+from nc.history import events_of
+from tests.support.programs import Run
+from tests.support.written_log import (
+    ALPHA,
+    ALPHA_TOKEN,
+    BETA,
+    BOOTSTRAP_TOKEN,
+    EVENTS,
+    TOKEN,
+    append_unchecked,
+    fold,
+    leave_snapshot,
+    write_story,
+)
+
+Log = Callable[..., Any]
+
+
+def run_here(program: str, *arguments: str) -> "subprocess.CompletedProcess[str]":
+    """Run a program in this process: a new one takes far longer than what it is asked."""
+    stdout, stderr = io.StringIO(), io.StringIO()
+    with (
+        pytest.MonkeyPatch.context() as patch,
+        redirect_stdout(stdout),
+        redirect_stderr(stderr),
+    ):
+        patch.setattr("sys.argv", [program, *arguments])
+        with pytest.raises(SystemExit) as ended:
+            main()
+    code = int(str(ended.value.code))
+    return subprocess.CompletedProcess(arguments, code, stdout.getvalue(), stderr.getvalue())
+
+
+@pytest.fixture(scope="module")
+def run() -> Run:
+    """Runs `network-controller`, without a process of its own."""
+    return run_here
+
+
+@pytest.fixture(scope="module")
+def data_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A data folder with a story of 15 events, in several segments, and a snapshot."""
+    path = tmp_path_factory.mktemp("story") / "data"
+    write_story(path)
+    return path
+
+
+@pytest.fixture
+def copy(data_dir: Path, tmp_path: Path) -> Path:
+    """A copy of the log's folder alone."""
+    return Path(shutil.copytree(data_dir / "log", tmp_path / "copy"))
+
+
+@pytest.fixture
+def log(run: Run, data_dir: Path) -> Log:
+    """Runs `log …` on the story; JSON lines become what they say."""
+
+    def run_log(*arguments: str) -> Any:
+        done = run("network-controller", "log", *arguments, "--data-dir", str(data_dir))
+        assert (done.returncode, done.stderr) == (0, "")
+        if "json" in arguments:
+            return [json.loads(line) for line in done.stdout.splitlines()]
+        return done.stdout
+
+    return run_log
+
+
+@pytest.fixture(scope="module")
+def events(run: Run, data_dir: Path) -> list[dict[str, Any]]:
+    """All events as `log show` prints them."""
+    done = run("network-controller", "log", "show", "--data-dir", str(data_dir), "--output=json")
+    return [json.loads(line) for line in done.stdout.splitlines()]
+
+
+def verify(run: Run, folder: Path, *arguments: str) -> tuple[int, str]:
+    """The exit code, and what was said: one line if something is wrong."""
+    done = run("network-controller", "log", "verify", "--log", str(folder), *arguments)
+    if done.returncode:
+        assert done.stderr.count("\n") == 1
+    return done.returncode, done.stdout + done.stderr
+
+
+def test_a_log_as_written_is_verified(run: Run, data_dir: Path) -> None:
+    """The range, the head and the counts are printed, and nothing is changed."""
+    folder = data_dir / "log"
+    before = {path: path.read_bytes() for path in folder.iterdir()}
+    code, said = verify(run, folder)
+    assert code == 0
+    segments = len(list(folder.glob("*.seg")))
+    assert segments > 1
+    assert f"verified {EVENTS} events in {segments} segments\n" in said
+    assert f"head: {LogReader(folder).head.hex()}\n" in said
+    assert "snapshots: 1 with the state of a replay" in said
+    assert {path: path.read_bytes() for path in folder.iterdir()} == before
+
+
+def test_a_flipped_bit_is_exit_code_3(run: Run, copy: Path) -> None:
+    """Damage to a record or to a snapshot is named with its file."""
+    (snapshot,) = copy.glob("*.snapshot")
+    data = snapshot.read_bytes()
+    snapshot.write_bytes(data[:-1] + bytes([data[-1] ^ 1]))
+    code, said = verify(run, copy)
+    assert (code, snapshot.name in said) == (3, True)
+    segment = min(copy.glob("*.seg"))
+    data = segment.read_bytes()
+    segment.write_bytes(data[:190] + bytes([data[190] ^ 1]) + data[191:])
+    code, said = verify(run, copy)
+    assert (code, segment.name in said) == (3, True)
+
+
+def changed(node_id: str, source: pb.ConnectionState, destination: pb.ConnectionState) -> Event:
+    """A change of state."""
+    return Event(
+        state_changed=StateChanged(
+            node_id=node_id, from_state=source, to_state=destination, link_id="x"
+        )
+    )
+
+
+FORGERIES = {
+    "a move that the machine has not": (
+        [changed(BETA, pb.CONNECTION_STATE_IDLE, pb.CONNECTION_STATE_CONNECTED)],
+        None,
+        "from IDLE to CONNECTED",
+    ),
+    "a move from where the node was not": (
+        [changed(BETA, pb.CONNECTION_STATE_INIT, pb.CONNECTION_STATE_CONNECTED)],
+        None,
+        "leaves INIT",
+    ),
+    "a node that is gone": (
+        [changed(ALPHA, pb.CONNECTION_STATE_IDLE, pb.CONNECTION_STATE_INIT)],
+        None,
+        "not registered",
+    ),
+    "unregistered twice": (
+        [Event(unregistered=Unregistered(node_id=ALPHA))],
+        None,
+        "unregistered while not registered",
+    ),
+    "an address of somebody else": (
+        [Event(address_released=pb.AddressReleased(node_id=BETA, address="10.1.1.5"))],
+        None,
+        "nobody to hold it",
+    ),
+    "more events than it says": (
+        [Event(unregistered=Unregistered(node_id=BETA))],
+        2,
+        "1 events in its record",
+    ),
+}
+
+
+@pytest.mark.parametrize("name", FORGERIES)
+def test_a_history_that_cannot_have_happened_is_refused(run: Run, copy: Path, name: str) -> None:
+    """Right checksums do not make an illegal event right: exit code 3, and the event is named."""
+    events, count, words = FORGERIES[name]
+    append_unchecked(copy, events, count)
+    code, said = verify(run, copy)
+    assert code == 3
+    assert f"event {EVENTS + 1}: " in said
+    assert words in said
+
+
+def test_a_snapshot_that_a_replay_does_not_lead_to_is_refused(run: Run, copy: Path) -> None:
+    """A snapshot whose bytes check out and whose state is another one is found."""
+    log = eventlog.open(copy)
+    leave_snapshot(log, State(seq=EVENTS))
+    log.close()
+    code, said = verify(run, copy)
+    assert (code, "a snapshot of state" in said) == (3, True)
+
+
+def test_a_kept_head_proves_that_the_past_is_unchanged(run: Run, copy: Path) -> None:
+    """The head of a log stays provable as it grows; another hash, place or a shorter log is not."""
+    head = LogReader(copy).head.hex()
+    append_unchecked(copy, [Event(unregistered=Unregistered(node_id=BETA))])
+    code, said = verify(run, copy, "--head", head, "--seq", str(EVENTS))
+    assert (code, "unchanged" in said) == (0, True)
+    for other, seq in ((head, EVENTS + 1), ("0" * 64, EVENTS), (head, EVENTS + 9)):
+        assert verify(run, copy, "--head", other, "--seq", str(seq))[0] == 3
+    assert verify(run, copy, "--head", head)[0] == 2
+    assert verify(run, copy, "--head", "abc", "--seq", "1")[0] == 2
+
+
+FILTERS: list[tuple[list[str], Callable[[dict[str, Any]], bool]]] = [
+    (["--node", ALPHA], lambda e: e.get("node_id") == ALPHA),
+    (["--node", ALPHA[:20]], lambda e: e.get("node_id") == ALPHA),
+    (["--node", ALPHA_TOKEN], lambda e: e.get("node_id") == ALPHA),
+    (["--address", "10.1.1.3"], lambda e: e.get("address") == "10.1.1.3"),
+    (["--actor", "system"], lambda e: e["actor"] == "system"),
+    (["--actor", "certificate:admin"], lambda e: e["actor"].startswith("certificate:admin:")),
+    (
+        ["--type", "StateChanged", "--type", "unregistered"],
+        lambda e: e["type"] in ("StateChanged", "Unregistered"),
+    ),
+    (["--from", "5", "--to", "9"], lambda e: 5 <= e["seq"] <= 9),
+    (
+        ["--from", "2027-01-15T08:02", "--to", "2027-01-15T09:04+01:00"],
+        lambda e: "2027-01-15T08:02" <= e["time"] <= "2027-01-15T08:04:00.000Z",
+    ),
+    (["--from", "-2h", "--after", "3"], lambda e: e["seq"] > 3),
+]
+
+
+@pytest.mark.parametrize(("options", "chosen"), FILTERS, ids=lambda each: str(each)[:40])
+def test_a_filter_chooses_what_a_plain_filter_would(
+    log: Log,
+    events: list[dict[str, Any]],
+    options: list[str],
+    chosen: Callable[[dict[str, Any]], bool],
+) -> None:
+    """`log show` with options prints those of all events that fit, and no other."""
+    expected = [event for event in events if chosen(event)]
+    assert 0 < len(expected) < len(events)
+    assert log("show", "--output", "json", *options) == expected
+
+
+def test_the_state_after_an_event_is_the_fold_of_those_before(log: Log, data_dir: Path) -> None:
+    """`log at SEQ` is what the first SEQ events lead to; `log at TIME` what had happened then."""
+    history = [e for record in LogReader(data_dir / "log").read() for e in events_of(record)]
+    for seq in (0, 7, EVENTS):
+        now_ns = history[max(seq - 1, 0)].entry.recorded_at_ns
+        expected = _described(fold([each.event for each in history[:seq]]), now_ns)
+        assert log("at", str(seq), "--output", "json") == [expected]
+    (then,) = log("at", "2027-01-15T08:04:30", "--output", "json")
+    assert then["seq"] == 6
+    assert then["nodes"] == [
+        {
+            "node_id": ALPHA,
+            "state": "CONNECTED",
+            "address": "10.1.1.3",
+            "expires_at_ms": 0,
+            "expired": False,
+            "token_id": TOKEN,
+        }
+    ]
+    text = log("at", "7")
+    for word in (ALPHA, BETA, TOKEN, "10.1.1.3", "CONNECTED"):
+        assert word in text
+    (before,) = log("at", "-9000d", "--output", "json")
+    assert before["seq"] == 0
+
+
+def test_a_difference_says_who_came_went_and_flapped(log: Log) -> None:
+    """Between two moments: nodes, states, addresses and tokens that are not as they were."""
+    (found,) = log("diff", "6", "12", "--output", "json")
+    assert (found["came"], found["went"]) == ([BETA], [])
+    assert found["flapped"] == {ALPHA: 1}
+    (found,) = log("diff", "0", str(EVENTS), "--output", "json")
+    assert (found["came"], found["passed_through"]) == ([BETA], [ALPHA])
+    assert found["tokens_came"] == [TOKEN]
+    text = log("diff", "7", "13")
+    assert f"node {BETA} expires" in text
+    assert log("diff", "4", "4").endswith("nothing changed\n")
+
+
+@pytest.mark.parametrize("name", [ALPHA, ALPHA[:9], ALPHA_TOKEN])
+def test_why_tells_an_unregistered_nodes_whole_story(log: Log, name: str) -> None:
+    """From the issue of its bootstrap token to its end, the crash between, and who did it."""
+    text = log("why", name)
+    told = [
+        f"bootstrap token {TOKEN} was issued, good for ever; by certificate:admin:75b7",
+        "the node was registered with",
+        "the node became INIT",
+        "the node was given 10.1.1.3",
+        "the node became CONNECTED",
+        "its link was lost when the server started again after a crash",
+        "the node became INIT",
+        "the node became CONNECTED",
+        "the node became IDLE: it was unregistered; by certificate:admin:75b7",
+        "the node gave up 10.1.1.3",
+        "the node was unregistered, for good; by certificate:admin:75b7 (UnRegister, request",
+        "the node is not registered",
+    ]
+    place = 0
+    for words in told:
+        place = text.index(words, place) + 1
+    assert ALPHA_TOKEN not in text
+
+
+def test_why_tells_of_addresses_and_bootstrap_tokens(log: Log) -> None:
+    """An address names its holders, a bootstrap token the nodes that came with it."""
+    text = log("why", "10.1.1.3")
+    assert f"node {ALPHA} was given 10.1.1.3" in text
+    assert "10.1.1.3 is free" in text
+    text = log("why", BOOTSTRAP_TOKEN)
+    for node_id in (ALPHA, BETA):
+        assert f"node {node_id} was registered with the bootstrap token" in text
+    assert "1 node that came with it registered" in text
+
+
+def test_info_counts_what_is_there(log: Log, events: list[dict[str, Any]], data_dir: Path) -> None:
+    """Text and JSON agree with the events."""
+    (found,) = log("info", "--output", "json")
+    assert (found["events"], found["first_seq"], found["last_seq"]) == (EVENTS, 1, EVENTS)
+    assert sum(found["counts"].values()) == len(events)
+    assert found["head"] == LogReader(data_dir / "log").head.hex()
+    assert found["snapshots"] == [EVENTS]
+    assert found["last_time"] == events[-1]["time"]
+    assert found["head"] in log("info")
+
+
+def test_mistakes_are_one_line(run: Run, data_dir: Path, copy: Path) -> None:
+    """What is not in the log, or is no moment or kind, is said in one line, without the token."""
+    token = "c" * 16
+    for arguments, code, words in (
+        (["why", token, "--data-dir", str(data_dir)], 1, "no node or bootstrap token"),
+        (["why", ALPHA_TOKEN, "--log", str(copy)], 1, "secret.key is missing"),
+        (["why", "10.1.1.999", "--log", str(copy)], 2, "no IPv4 address"),
+        (["at", "17", "--log", str(copy)], 1, "ends at event 15"),
+        (["at", "yesterday", "--log", str(copy)], 2, "no moment"),
+        (["diff", "9", "3", "--log", str(copy)], 2, "exchange them"),
+        (["show", "--type", "Nonsense", "--log", str(copy)], 2, "use ReplicaStarted"),
+    ):
+        done = run("network-controller", "log", *arguments)
+        assert (done.returncode, done.stdout, done.stderr.count("\n")) == (code, "", 1)
+        assert words in done.stderr
+        assert token not in done.stderr
+        assert ALPHA_TOKEN not in done.stderr
