@@ -41,10 +41,9 @@ proto-check:
     {{python}} -m grpc_tools.protoc --proto_path=proto --python_out="$tmp" --pyi_out="$tmp" proto/*.proto && \
     diff --recursive --exclude=__pycache__ --exclude=__init__.py "$tmp" nc/pb
 
-# Run every benchmark; results are printed and kept in benchmarks/results/.
+# Run every benchmark; what they print goes into benchmarks/results/ too.
 bench:
     mkdir -p benchmarks/results
-    {{python}} benchmarks/rpc.py --json benchmarks/results/rpc.json | tee benchmarks/results/rpc.txt
-    {{python}} benchmarks/appends.py
-    {{python}} benchmarks/opening.py
-    {{python}} benchmarks/snapshot_pause.py
+    for name in rpc appends opening snapshot_pause; do \
+        {{python}} benchmarks/$name.py | tee benchmarks/results/$name.txt || exit 1; \
+    done
