@@ -12,10 +12,14 @@ from google.protobuf.message import Message
 from nc.cli.printing import Output
 from nc.cli.running import OperationFailed, run_async
 from nc.config import DEFAULT_BOOTSTRAP_PORT
+from nc.pki import PkiError
 from nc.pki.pem import load_certificates, load_private_key
 from nc.rpc.client import BOOTSTRAP_PORT, Client, ClientTls
 
 DEFAULT_IP = "127.0.0.1"
+
+_LAST_PORT = 65_535  # gRPC would quietly count on from 0
+_PORT_DIGITS = 5
 
 
 class Place(NamedTuple):
@@ -30,7 +34,8 @@ class Place(NamedTuple):
         host, colon, port = text.rpartition(":")
         if not text:
             return cls()
-        if not (colon and host and port.isascii() and port.isdecimal()):
+        is_number = port.isascii() and port.isdecimal() and len(port) <= _PORT_DIGITS
+        if not (colon and host and is_number and 0 < int(port) <= _LAST_PORT):
             raise typer.BadParameter(
                 "expected T, or T@IP:PORT as it was printed", param_hint="--bootstrap-token"
             )
@@ -55,7 +60,7 @@ class Connection:
         tls = None
         if not self.plaintext:
             tls = ClientTls(
-                _read(self.ca, "--cacert"),
+                _read_ca(self.ca),
                 _read(self.key, "--key"),
                 _read(self.certificate, "--cert"),
             )
@@ -65,7 +70,7 @@ class Connection:
 
     def bootstrap(self, method: str, request: Message, place: Place) -> Any:
         """Call the bootstrap port, which wants no certificate; what was not said is at `place`."""
-        tls = None if self.plaintext else ClientTls(_read(self.ca, "--cacert"))
+        tls = None if self.plaintext else ClientTls(_read_ca(self.ca))
         host, port = self.ip or place.host, self.bootstrap_port or place.port
         client = Client(host, port, tls, BOOTSTRAP_PORT)
         return run_async(_call(client, method, request))
@@ -97,6 +102,17 @@ def _read(path: Path, option: str) -> bytes:
             f"{path} cannot be read: {error.strerror}; name the right file with {option}, "
             "or the server's data folder with --data-dir"
         ) from error
+
+
+def _read_ca(path: Path) -> bytes:
+    pem = _read(path, "--cacert")
+    try:
+        load_certificates(pem, path)
+    except PkiError as error:
+        raise OperationFailed(
+            f"{error.path}: {error.problem}; name the gRPC CA's certificate with --cacert"
+        ) from error
+    return pem
 
 
 def _check_pair(key: Path, key_pem: bytes | None, certificate: Path, pem: bytes | None) -> None:

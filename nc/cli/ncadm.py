@@ -148,11 +148,12 @@ def get_token(
             "the two sets of certificates have the same names: give each a folder of its own",
             param_hint="--grpc-certs-dir",
         )
+    token, _, at = bootstrap_token.partition("@")
+    place = Place.parse(at)
     for folder in (network_certs_dir, grpc_certs_dir):
         _prepare_folder(folder)  # before the node is registered, not after
-    token, _, place = bootstrap_token.partition("@")
     request = pb.GetTokenRequest(bootStrapToken=token)
-    answer = _checked(connection.bootstrap("GetToken", request, Place.parse(place)))
+    answer = _checked(connection.bootstrap("GetToken", request, place))
     _write_set(grpc_certs_dir, answer.GrpcCaCert, answer.GrpcClientKey, answer.GrpcClientCert)
     _write_set(
         network_certs_dir, answer.NetworkCaCert, answer.NetworkClientKey, answer.NetworkClientCert

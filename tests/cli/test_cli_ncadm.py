@@ -202,6 +202,28 @@ def test_a_server_that_is_not_there_is_one_line_and_exit_code_1(ncadm: Run) -> N
     assert "is the server running" in done.stderr
 
 
+@pytest.mark.parametrize("place", ["x@y", "x@127.0.0.1:0", "x@127.0.0.1:99999", "x@:1"])
+def test_a_place_that_is_none_is_wrong_usage(ncadm: Run, tmp_path: Path, place: str) -> None:
+    """What follows the @ is an address and a port; a port too large is no other port."""
+    done = ncadm(
+        *("get-token", "--bootstrap-token", place),
+        *("--network-certs-dir", str(tmp_path / "n"), "--grpc-certs-dir", str(tmp_path / "g")),
+    )
+    assert done.returncode == 2
+    assert one_line(done.stderr)
+    assert "T@IP:PORT" in done.stderr
+
+
+def test_a_ca_that_is_none_is_named(ncadm: Run, tmp_path: Path) -> None:
+    """A file without a certificate is named, before anything is called."""
+    (tmp_path / "ca.pem").write_text("no certificate")
+    done = ncadm("--cacert", str(tmp_path / "ca.pem"), "check-health")
+    assert done.returncode == 1
+    assert one_line(done.stderr)
+    assert str(tmp_path / "ca.pem") in done.stderr
+    assert "--cacert" in done.stderr
+
+
 def test_missing_certificates_name_the_option(run: Run, tmp_path: Path) -> None:
     """Without the admin's files the error names the file and how to name another."""
     done = run("ncadm", "--data-dir", str(tmp_path), "check-health")
