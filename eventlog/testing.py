@@ -11,7 +11,7 @@ from eventlog.disk import OsDisk
 from eventlog.errors import LogUnavailable
 from eventlog.filelog import FileLog
 
-__all__ = ["FailingDisk", "FastDisk", "abandon"]
+__all__ = ["FailingDisk", "FastDisk", "InterceptedDisk", "abandon"]
 
 
 def abandon(log: FileLog) -> None:
@@ -33,37 +33,31 @@ class FastDisk(OsDisk):
         """Nothing."""
 
 
-class FailingDisk(FastDisk):
-    """A disk that can do so many operations that change something; then they fail.
-
-    Args:
-        operations: how many succeed.
-        partial: whether the first write to fail does half of its work.
-        once: whether all is well again after the first failure, as disks pretend.
-    """
-
-    def __init__(self, operations: int, *, partial: bool = False, once: bool = False) -> None:
-        self.left = operations
-        self.failed: str | None = None  # the name of the first operation that failed
-        self._partial = partial
-        self._once = once
+class InterceptedDisk(FastDisk):
+    """A disk whose operations first ask whether they may, by name."""
 
     def _do(self, name: str) -> None:
-        self.left -= 1
-        if self.left < 0 and not (self._once and self.failed):
-            self.failed = self.failed or name
-            raise OSError(errno.EIO, f"{name} fails, as told")
+        """Raise OSError if the operation is to fail; a file that is made is `create`."""
+
+    def _written_all_the_same(self, _size_bytes: int) -> int:
+        """How many bytes the write that comes next, and fails, leaves behind."""
+        return 0
 
     def open(self, path: Path, /, *, write: bool = False, create: bool = False) -> int:
         """See `Disk.open`."""
-        if create:
-            self._do("open")
+        self._do("create" if create else "open")
         return super().open(path, write=write, create=create)
+
+    def pread(self, fd: int, size_bytes: int, offset: int, /) -> bytes:
+        """See `Disk.pread`."""
+        self._do("pread")
+        return super().pread(fd, size_bytes, offset)
 
     def pwrite(self, fd: int, data: bytes, offset: int, /) -> int:
         """See `Disk.pwrite`."""
-        if self.left == 0 and self._partial:
-            super().pwrite(fd, data[: len(data) // 2], offset)
+        written = self._written_all_the_same(len(data))
+        if written:
+            super().pwrite(fd, data[:written], offset)
         self._do("pwrite")
         return super().pwrite(fd, data, offset)
 
@@ -98,3 +92,30 @@ class FailingDisk(FastDisk):
         """See `Disk.unlink`."""
         self._do("unlink")
         super().unlink(path)
+
+
+class FailingDisk(InterceptedDisk):
+    """A disk that can do so many operations that change something; then they fail.
+
+    Args:
+        operations: how many succeed.
+        partial: whether the first write to fail does half of its work.
+        once: whether all is well again after the first failure, as disks pretend.
+    """
+
+    def __init__(self, operations: int, *, partial: bool = False, once: bool = False) -> None:
+        self.left = operations
+        self.failed: str | None = None  # the name of the first operation that failed
+        self._partial = partial
+        self._once = once
+
+    def _do(self, name: str) -> None:
+        if name in {"open", "pread"}:  # they change nothing
+            return
+        self.left -= 1
+        if self.left < 0 and not (self._once and self.failed):
+            self.failed = self.failed or name
+            raise OSError(errno.EIO, f"{name} fails, as told")
+
+    def _written_all_the_same(self, size_bytes: int) -> int:
+        return size_bytes // 2 if self.left == 0 and self._partial else 0

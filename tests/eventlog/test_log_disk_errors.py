@@ -17,13 +17,13 @@ from eventlog import (
     SyncFailed,
     WriterReplaced,
 )
-from eventlog.testing import FastDisk, abandon
+from eventlog.testing import FastDisk, InterceptedDisk, abandon
 
 SEGMENT = 500  # bytes: room for three or four small records
 NO_ROOM = [errno.ENOSPC, errno.EDQUOT]
 
 
-class SickDisk(FastDisk):
+class SickDisk(InterceptedDisk):
     """A disk on which an operation, told by its name, raises an error until it is told to recover.
 
     Attributes:
@@ -40,49 +40,8 @@ class SickDisk(FastDisk):
         if number is not None:
             raise OSError(number, os.strerror(number))
 
-    def open(self, path: Path, /, *, write: bool = False, create: bool = False) -> int:
-        """See `Disk.open`."""
-        self._do("create" if create else "open")
-        return super().open(path, write=write, create=create)
-
-    def pread(self, fd: int, size_bytes: int, offset: int, /) -> bytes:
-        """See `Disk.pread`."""
-        self._do("pread")
-        return super().pread(fd, size_bytes, offset)
-
-    def pwrite(self, fd: int, data: bytes, offset: int, /) -> int:
-        """See `Disk.pwrite`."""
-        if "pwrite" in self.sick and self.partial:
-            super().pwrite(fd, data[: self.partial], offset)
-        self._do("pwrite")
-        return super().pwrite(fd, data, offset)
-
-    def fdatasync(self, _fd: int, /) -> None:
-        """See `Disk.fdatasync`."""
-        self._do("fdatasync")
-
-    def fsync(self, _fd: int, /) -> None:
-        """See `Disk.fsync`."""
-        self._do("fsync")
-
-    def sync_folder(self, _folder: Path, /) -> None:
-        """See `Disk.sync_folder`."""
-        self._do("sync_folder")
-
-    def fallocate(self, fd: int, size_bytes: int, /) -> None:
-        """See `Disk.fallocate`."""
-        self._do("fallocate")
-        super().fallocate(fd, size_bytes)
-
-    def truncate(self, fd: int, size_bytes: int, /) -> None:
-        """See `Disk.truncate`."""
-        self._do("truncate")
-        super().truncate(fd, size_bytes)
-
-    def rename(self, old: Path, new: Path, /) -> None:
-        """See `Disk.rename`."""
-        self._do("rename")
-        super().rename(old, new)
+    def _written_all_the_same(self, _size_bytes: int) -> int:
+        return self.partial if "pwrite" in self.sick else 0
 
 
 def open_log(folder: Path, disk: FastDisk | None = None) -> FileLog:

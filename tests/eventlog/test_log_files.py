@@ -124,7 +124,7 @@ def test_a_failure_anywhere_loses_nothing_acknowledged(
         acknowledged = append_until_failure(folder, disk)
         if disk.failed is None:
             assert failures >= {
-                "open", "truncate", "fallocate", "pwrite", "fsync", "rename", "sync_folder",
+                "create", "truncate", "fallocate", "pwrite", "fsync", "rename", "sync_folder",
                 "fdatasync",
             }  # fmt: skip
             return
