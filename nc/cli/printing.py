@@ -40,6 +40,8 @@ _STYLES = {
     "AddressReleased": "magenta",
     "ExpiryChanged": "yellow",
     "Unregistered": "red",
+    "DigestRecorded": "dim",
+    "LogRepaired": "bold red",
 }
 
 

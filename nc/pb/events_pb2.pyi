@@ -91,7 +91,7 @@ class Entry(_message.Message):
     def __init__(self, recorded_at_ns: _Optional[int] = ..., actor: _Optional[str] = ..., method: _Optional[str] = ..., request_id: _Optional[str] = ..., events: _Optional[_Iterable[_Union[Event, _Mapping]]] = ...) -> None: ...
 
 class Event(_message.Message):
-    __slots__ = ("replica_started", "replica_stopped", "token_issued", "token_expired", "node_registered", "state_changed", "address_bound", "address_released", "expiry_changed", "unregistered")
+    __slots__ = ("replica_started", "replica_stopped", "token_issued", "token_expired", "node_registered", "state_changed", "address_bound", "address_released", "expiry_changed", "unregistered", "digest_recorded", "log_repaired")
     REPLICA_STARTED_FIELD_NUMBER: _ClassVar[int]
     REPLICA_STOPPED_FIELD_NUMBER: _ClassVar[int]
     TOKEN_ISSUED_FIELD_NUMBER: _ClassVar[int]
@@ -102,6 +102,8 @@ class Event(_message.Message):
     ADDRESS_RELEASED_FIELD_NUMBER: _ClassVar[int]
     EXPIRY_CHANGED_FIELD_NUMBER: _ClassVar[int]
     UNREGISTERED_FIELD_NUMBER: _ClassVar[int]
+    DIGEST_RECORDED_FIELD_NUMBER: _ClassVar[int]
+    LOG_REPAIRED_FIELD_NUMBER: _ClassVar[int]
     replica_started: ReplicaStarted
     replica_stopped: ReplicaStopped
     token_issued: TokenIssued
@@ -112,7 +114,9 @@ class Event(_message.Message):
     address_released: AddressReleased
     expiry_changed: ExpiryChanged
     unregistered: Unregistered
-    def __init__(self, replica_started: _Optional[_Union[ReplicaStarted, _Mapping]] = ..., replica_stopped: _Optional[_Union[ReplicaStopped, _Mapping]] = ..., token_issued: _Optional[_Union[TokenIssued, _Mapping]] = ..., token_expired: _Optional[_Union[TokenExpired, _Mapping]] = ..., node_registered: _Optional[_Union[NodeRegistered, _Mapping]] = ..., state_changed: _Optional[_Union[StateChanged, _Mapping]] = ..., address_bound: _Optional[_Union[AddressBound, _Mapping]] = ..., address_released: _Optional[_Union[AddressReleased, _Mapping]] = ..., expiry_changed: _Optional[_Union[ExpiryChanged, _Mapping]] = ..., unregistered: _Optional[_Union[Unregistered, _Mapping]] = ...) -> None: ...
+    digest_recorded: DigestRecorded
+    log_repaired: LogRepaired
+    def __init__(self, replica_started: _Optional[_Union[ReplicaStarted, _Mapping]] = ..., replica_stopped: _Optional[_Union[ReplicaStopped, _Mapping]] = ..., token_issued: _Optional[_Union[TokenIssued, _Mapping]] = ..., token_expired: _Optional[_Union[TokenExpired, _Mapping]] = ..., node_registered: _Optional[_Union[NodeRegistered, _Mapping]] = ..., state_changed: _Optional[_Union[StateChanged, _Mapping]] = ..., address_bound: _Optional[_Union[AddressBound, _Mapping]] = ..., address_released: _Optional[_Union[AddressReleased, _Mapping]] = ..., expiry_changed: _Optional[_Union[ExpiryChanged, _Mapping]] = ..., unregistered: _Optional[_Union[Unregistered, _Mapping]] = ..., digest_recorded: _Optional[_Union[DigestRecorded, _Mapping]] = ..., log_repaired: _Optional[_Union[LogRepaired, _Mapping]] = ...) -> None: ...
 
 class ReplicaStarted(_message.Message):
     __slots__ = ("replica_id", "version", "network_address")
@@ -211,3 +215,21 @@ class Unregistered(_message.Message):
     node_id: str
     reason: UnregisterReason
     def __init__(self, node_id: _Optional[str] = ..., reason: _Optional[_Union[UnregisterReason, str]] = ...) -> None: ...
+
+class DigestRecorded(_message.Message):
+    __slots__ = ("seq", "digest")
+    SEQ_FIELD_NUMBER: _ClassVar[int]
+    DIGEST_FIELD_NUMBER: _ClassVar[int]
+    seq: int
+    digest: str
+    def __init__(self, seq: _Optional[int] = ..., digest: _Optional[str] = ...) -> None: ...
+
+class LogRepaired(_message.Message):
+    __slots__ = ("lost_through_seq", "damage", "kept_in")
+    LOST_THROUGH_SEQ_FIELD_NUMBER: _ClassVar[int]
+    DAMAGE_FIELD_NUMBER: _ClassVar[int]
+    KEPT_IN_FIELD_NUMBER: _ClassVar[int]
+    lost_through_seq: int
+    damage: str
+    kept_in: str
+    def __init__(self, lost_through_seq: _Optional[int] = ..., damage: _Optional[str] = ..., kept_in: _Optional[str] = ...) -> None: ...

@@ -52,6 +52,8 @@ _FOLDS: dict[str, Callable[[_StateDraft, int, Any], None]] = {
     "address_released": lambda draft, _, e: addresses.released(draft.addresses, e),
     "expiry_changed": lambda draft, _, e: nodes.expiry_changed(draft.nodes, e),
     "unregistered": lambda draft, _, e: nodes.unregistered(draft.nodes, e),
+    "digest_recorded": lambda _draft, _, _e: None,
+    "log_repaired": lambda _draft, _, _e: None,
 }
 
 

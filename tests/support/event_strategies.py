@@ -8,8 +8,10 @@ from nc.domain.events import (
     AddressBound,
     AddressReleased,
     Certificate,
+    DigestRecorded,
     Event,
     ExpiryChanged,
+    LogRepaired,
     NodeRegistered,
     ReplicaStarted,
     ReplicaStopped,
@@ -78,4 +80,6 @@ events: st.SearchStrategy[Event] = st.one_of(
     ),
     st.builds(Event, expiry_changed=st.builds(ExpiryChanged, node_id=ids, expires_at_ms=times_ms)),
     st.builds(Event, unregistered=st.builds(Unregistered, node_id=ids)),
+    st.builds(Event, digest_recorded=st.builds(DigestRecorded, seq=times_ms, digest=ids)),
+    st.builds(Event, log_repaired=st.builds(LogRepaired, lost_through_seq=times_ms, damage=ids)),
 )
