@@ -1,0 +1,268 @@
+"""A Hypothesis state machine that drives any target and the model side by side.
+
+    TestMyController = machine_for(target).TestCase
+
+Each example is a trial: what is asked is drawn as it goes, from what is known by then; each round
+of answers has to be explained by the model, and at the end the whole history is held to the laws.
+"""
+
+import sys
+from collections.abc import Callable
+from typing import Any, ClassVar, cast
+
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule
+
+from nc.testing import strategies as some
+from nc.testing.history import Answer
+from nc.testing.judgement import LawBroken
+from nc.testing.model import DAY_MS, MINUTE_MS
+from nc.testing.operations import (
+    CheckHealth,
+    CheckState,
+    CloseLink,
+    Crash,
+    Handshake,
+    IssueToken,
+    OpenLink,
+    Operation,
+    Port,
+    Redeem,
+    SetExpiries,
+    Sweep,
+)
+from nc.testing.tally import Tally
+from nc.testing.targets.target import Ability, Target
+from nc.testing.trial import Trial
+
+_MOST_NODES_AT_FIRST = 4
+_MOST_TOGETHER = 4
+_MOST_TURNS = 6
+
+
+def _needs(ability: Ability) -> Callable[[Any], Any]:
+    return precondition(lambda machine: ability in machine.target.abilities)
+
+
+class ControllerMachine(RuleBasedStateMachine):
+    """Rules, each something that clients, nodes or fate do; see `machine_for`."""
+
+    target: ClassVar[Target]
+    tally: ClassVar[Tally]
+
+    def __init__(self) -> None:
+        super().__init__()
+        abilities = self.target.abilities
+        self.known = some.Known(
+            has_certificates=Ability.CERTIFICATES in abilities,
+            may_last=Ability.ETERNITY in abilities,
+        )
+        self.trial: Trial | None = None
+
+    @initialize(network=some.networks(), minutes=st.sampled_from([10, 1]), data=st.data())
+    def a_first_start(self, network: str, minutes: int, data: Any) -> None:
+        """A server starts, and some nodes join."""
+        self.trial = Trial(self.target, network)
+        token = self.known.fresh("token")
+        self.perform(IssueToken(token, minutes))
+        for _ in range(data.draw(st.integers(0, _MOST_NODES_AT_FIRST))):
+            self.perform(Redeem(token, self.known.fresh("node")))
+
+    def perform(
+        self, *operations: Operation, turns: tuple[int, ...] = (), crash: Crash | None = None
+    ) -> list[Answer | None]:
+        """Have it done, and learn from it."""
+        trial = self._trial
+        if trial.is_over:
+            return []
+        try:
+            answers = trial.perform(*operations, turns=turns, crash=crash)
+        except LawBroken as broken:
+            self.tally.broken(broken)
+            return []
+        self.known.learn(
+            operation
+            for operation, answer in zip(operations, answers, strict=True)
+            if isinstance(operation, OpenLink) or (answer is not None and answer.is_ok)
+        )
+        return answers
+
+    @property
+    def _trial(self) -> Trial:
+        return cast("Trial", self.trial)  # the first rule made it
+
+    @property
+    def _now_ms(self) -> int:
+        return self.target.now().latest_ms
+
+    def _anything(self) -> st.SearchStrategy[Operation]:
+        abilities = self.target.abilities
+        return some.operations(
+            self.known,
+            self._now_ms,
+            with_links=Ability.LINKS in abilities,
+            with_sweep=Ability.SWEEP in abilities,
+        )
+
+    @rule(data=st.data())
+    def somebody_asks(self, data: Any) -> None:
+        """A query."""
+        self.perform(data.draw(some.queries(self.known)))
+
+    @rule(data=st.data())
+    def a_token_is_issued(self, data: Any) -> None:
+        """GetBootStrapToken."""
+        self.perform(data.draw(some.issues(self.known)))
+
+    @rule(data=st.data())
+    def a_node_joins(self, data: Any) -> None:
+        """GetToken."""
+        self.perform(data.draw(some.redemptions(self.known)))
+
+    @rule(data=st.data())
+    def a_node_leaves(self, data: Any) -> None:
+        """UnRegister, and somebody who has not heard of it."""
+        operation = data.draw(some.departures(self.known))
+        self.perform(operation)
+        self.perform(CheckState(operation.node))
+
+    @rule(data=st.data())
+    def expiries_are_set(self, data: Any) -> None:
+        """UpdateSensorExpireTime, and a look at one of the list before and after."""
+        operation: SetExpiries = data.draw(some.expiries(self.known, self._now_ms))
+        listed = dict(operation.expiries)
+        node = data.draw(st.sampled_from(sorted(listed)))
+        self.perform(CheckState(node))
+        self.perform(operation)
+        self.perform(CheckState(node))
+
+    @rule(token=st.sampled_from(some.WRONG_TOKENS))
+    def both_ports_are_asked(self, token: str) -> None:
+        """The same mistake, and how the server is, through either port."""
+        for port in Port:
+            self.perform(Redeem(token, self.known.fresh("node"), port))
+        for port in Port:
+            self.perform(CheckHealth(port))
+
+    @_needs(Ability.LINKS)
+    @rule(data=st.data())
+    def something_about_a_link(self, data: Any) -> None:
+        """A link comes, shakes hands or goes; the newest or an old one."""
+        operation = data.draw(some.links(self.known))
+        self.perform(operation)
+        self.perform(CheckState(operation.node))
+
+    @_needs(Ability.LINKS)
+    @rule(data=st.data())
+    def a_wave_connects(self, data: Any) -> None:
+        """Several nodes, one after the other, both halves at once."""
+        for node in data.draw(self._some_nodes()):
+            link = self.known.fresh("link")
+            self.perform(OpenLink(node, link))
+            self.perform(Handshake(node, link))
+
+    @_needs(Ability.LINKS)
+    @rule(data=st.data())
+    def a_wave_disconnects(self, data: Any) -> None:
+        """Several nodes lose their newest links."""
+        for node in data.draw(self._some_nodes()):
+            for link in self.known.links.get(node, [])[-1:]:
+                self.perform(CloseLink(node, link))
+
+    def _some_nodes(self) -> st.SearchStrategy[list[str]]:
+        if not self.known.nodes:
+            return st.just([])
+        return st.lists(st.sampled_from(self.known.nodes), unique=True, max_size=6)
+
+    @rule(data=st.data())
+    def several_at_once(self, data: Any) -> None:
+        """Anything, at the same time."""
+        size = data.draw(st.integers(2, _MOST_TOGETHER))
+        operations = [data.draw(self._anything()) for _ in range(size)]
+        turns = data.draw(st.tuples(*[st.integers(0, _MOST_TURNS)] * size))
+        self.perform(*operations, turns=turns)
+
+    @_needs(Ability.CRASH)
+    @rule(data=st.data(), crash=some.crashes())
+    def the_process_dies(self, data: Any, crash: Crash) -> None:
+        """In the middle of something, or of nothing."""
+        size = data.draw(st.integers(0, _MOST_TOGETHER - 1))
+        operations = [data.draw(self._anything()) for _ in range(size)]
+        self.perform(*operations, crash=crash)
+        for node in self.known.nodes[-1:]:
+            self.perform(CheckState(node))
+
+    @_needs(Ability.RESTART)
+    @rule(data=st.data())
+    def the_server_restarts(self, data: Any) -> None:
+        """Cleanly; now and then on another network."""
+        networks = st.just("")
+        if Ability.NETWORKS in self.target.abilities:
+            networks = st.one_of(st.just(""), st.just(""), some.networks())
+        if not self._trial.is_over:
+            self._trial.restart(data.draw(networks))
+
+    @_needs(Ability.SWEEP)
+    @rule()
+    def the_server_sweeps(self) -> None:
+        """Looks for what has expired."""
+        self.perform(Sweep())
+
+    @_needs(Ability.CLOCK)
+    @rule(ms=st.sampled_from([1, 1000, MINUTE_MS, 10 * MINUTE_MS, DAY_MS, -1, -1000]))
+    def time_passes(self, ms: int) -> None:
+        """By a jump; backwards too, but not far."""
+        self._wait(ms)
+
+    def _wait(self, ms: int) -> None:
+        if not self._trial.is_over:
+            self._trial.wait(ms)
+
+    @_needs(Ability.CLOCK)
+    @rule(data=st.data(), offset_ms=st.sampled_from([0, -1, 1]))
+    def an_expiry_comes(self, data: Any, offset_ms: int) -> None:
+        """It is the very moment, or just before or after it, and the token is used."""
+        model = self._trial.worlds.any
+        due = [
+            (name, expiry.latest_ms)
+            for expiries in (model.tokens, model.nodes)
+            for name, expiry in sorted(expiries.items())
+            if expiry is not None and expiry.latest_ms > self._now_ms
+        ]
+        if not due:
+            return
+        name, at_ms = data.draw(st.sampled_from(due))
+        self._wait(at_ms + offset_ms - self._now_ms)
+        if name in model.tokens:
+            self.perform(Redeem(name, self.known.fresh("node")))
+        else:
+            self.perform(CheckState(name))
+
+    def teardown(self) -> None:
+        """Hold the history to the laws, unless a law was broken on the way or the draw ended."""
+        if self.trial is None:
+            return
+        try:
+            if sys.exc_info()[0] is None and not self.trial.is_over:
+                self._finish(self.trial)
+        finally:
+            self.target.end()
+
+    def _finish(self, trial: Trial) -> None:
+        try:
+            trial.finish()
+        except LawBroken as broken:
+            self.tally.broken(broken)
+        else:
+            self.tally.add(trial)
+
+
+def machine_for(target: Target, tally: Tally | None = None) -> type[ControllerMachine]:
+    """A state machine that drives this target.
+
+    Args:
+        target: stays its owner's, who closes it in the end.
+        tally: where to count what was exercised.
+    """
+    made: dict[str, Any] = {"target": target, "tally": tally or Tally()}
+    return cast("type[ControllerMachine]", type("ControllerMachine", (ControllerMachine,), made))

@@ -1,0 +1,139 @@
+"""A search for histories that break a law: so many trials, or for so long, from one seed.
+
+What it finds is shrunk to the smallest history that still shows it. Then the search goes on for
+other laws, so that what is wrong with another implementation is told at once.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+from hypothesis import HealthCheck, Phase, Verbosity, seed, settings
+from hypothesis.errors import Flaky
+from hypothesis.stateful import run_state_machine_as_test
+
+from nc.clock import Clock, SystemClock
+from nc.testing.judgement import LawBroken
+from nc.testing.laws import LAWS, Law
+from nc.testing.machine import machine_for
+from nc.testing.tally import Tally
+from nc.testing.targets.target import Target
+
+DEFAULT_STEPS = 40  # rules in a trial; most of them are more than one step
+
+# Trials between two looks at the clock, of a search that goes on for some time.
+_TRIALS_A_ROUND = 50
+
+
+@dataclass(frozen=True)
+class Report:
+    """What a search has found.
+
+    Attributes:
+        seed: the search can be had again with it.
+        trials, steps: how many there were until the end.
+        exercised: how often each law was.
+        broken: the smallest history for each law that is broken, as far as one was found.
+        first_breach: in which trial, from 1, a law was broken for the first time; 0 if none was.
+    """
+
+    seed: int
+    trials: int
+    steps: int
+    exercised: dict[Law, int]
+    broken: list[LawBroken] = field(default_factory=list)
+    first_breach: int = 0
+
+    @property
+    def is_good(self) -> bool:
+        """Whether no law is broken."""
+        return not self.broken
+
+    @property
+    def idle_laws(self) -> list[Law]:
+        """The laws that were never exercised, and so have shown nothing."""
+        return [law for law in LAWS if not self.exercised[law]]
+
+    def require(self) -> None:
+        """Fail as a test does.
+
+        Raises:
+            LawBroken: the first of them.
+        """
+        for broken in self.broken:
+            raise broken
+
+
+def search(
+    target: Target,
+    *,
+    examples: int = 100,
+    minutes: float = 0,
+    seed: int = 0,
+    steps: int = DEFAULT_STEPS,
+    shrink: bool = True,
+    find_all: bool = False,
+    progress: Callable[[Tally], None] = lambda _: None,
+    clock: Clock | None = None,
+) -> Report:
+    """Look for histories that break a law.
+
+    Args:
+        target: what is driven; it stays the caller's, who closes it.
+        examples: how many trials, for a search without `minutes`.
+        minutes: for how long to search instead; it ends with the round that is under way then.
+        seed: equal seeds give equal searches, where the target has no chance and no time of its own.
+        steps: how many rules a trial consists of at most.
+        shrink: whether to look for the smallest history; it takes many more trials.
+        find_all: whether to go on once a law is broken, to see which others are.
+        progress: called as trials end.
+        clock: measures the minutes.
+    """
+    clock = clock or SystemClock()
+    until_ns = clock.monotonic_ns() + int(minutes * 60e9)
+    tally = Tally(progress)
+    broken: list[LawBroken] = []
+    number = 0
+    while True:
+        left = _TRIALS_A_ROUND if minutes else examples - number * _TRIALS_A_ROUND
+        found = _round(target, tally, min(left, _TRIALS_A_ROUND), seed + number, steps, shrink)
+        number += 1
+        if found is not None:
+            broken.append(found)
+            tally.ignored.add(found.breach.law)
+        if found is not None and not find_all:
+            break
+        if clock.monotonic_ns() >= until_ns if minutes else number * _TRIALS_A_ROUND >= examples:
+            break
+    exercised = dict(tally.exercised)
+    return Report(seed, tally.trials, tally.steps, exercised, broken, tally.first_breach)
+
+
+def _round(
+    target: Target, tally: Tally, examples: int, round_seed: int, steps: int, shrink: bool
+) -> LawBroken | None:
+    """Some trials; the smallest history that broke a law, if one did."""
+    first: list[LawBroken] = []
+    machine: Any = seed(round_seed)(machine_for(target, tally))
+    try:
+        run_state_machine_as_test(
+            machine,
+            settings=settings(
+                max_examples=examples,
+                stateful_step_count=steps,
+                phases=[Phase.generate, Phase.shrink] if shrink else [Phase.generate],
+                database=None,
+                deadline=None,
+                verbosity=Verbosity.quiet,
+                report_multiple_bugs=False,
+                print_blob=False,
+                suppress_health_check=list(HealthCheck),
+            ),
+        )
+    except LawBroken as broken:
+        return broken
+    except Flaky:  # it did not happen again: what was seen first is all there is
+        if tally.latest is None:
+            raise
+        return tally.latest
+    return None
