@@ -5,14 +5,15 @@ answered, or the process that should have answered is dead. Laws look at nothing
 """
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
+from enum import Enum
 from itertools import groupby
 from typing import NamedTuple, TypeVar
 
 from nc.pb.events_pb2 import Entry
 from nc.testing.expectations import OK, Facts
 from nc.testing.model import Moment
-from nc.testing.operations import Happening, IssueToken, Operation, Redeem
+from nc.testing.operations import ADMIN, Happening, IssueToken, Operation, Redeem
 
 T = TypeVar("T")
 
@@ -74,6 +75,9 @@ class Step:
         """Whether it was answered, and done."""
         return self.code == OK
 
+    def __str__(self) -> str:
+        return f"step {self.number}, {type(self.operation).__name__}"
+
     @property
     def request_id(self) -> str:
         """What its entry in the log is known by."""
@@ -86,9 +90,6 @@ class Happened:
 
     round: int
     happening: Happening
-
-    def __str__(self) -> str:
-        return str(self.happening)
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,14 +164,35 @@ def _lines(items: Sequence[Step | Happened], start_ms: int) -> Iterator[str]:
         steps = [item for item in group if isinstance(item, Step)]
         for item in group:
             if isinstance(item, Happened):
-                yield f"     -  {item}"
+                yield f"    -  {_worded(item.happening, start_ms)}"
             else:
                 seconds = (item.moment.earliest_ms - start_ms) / 1000
                 together_mark = "∥" if len(steps) > 1 else " "
+                asked = _worded(item.operation, start_ms)
                 yield (
-                    f"{item.number:>5}{together_mark} +{seconds:.3f} s  {item.operation}"
+                    f"{item.number:>5}{together_mark} {seconds:+.3f} s  {asked}"
                     f"  →  {_told(item.answer)}"
                 )
+
+
+def _worded(operation: Operation | Happening, start_ms: int) -> str:
+    """`Redeem token 1, node 2, bootstrap port`; what goes without saying is left out."""
+    parts = []
+    for entry in fields(operation):
+        value = getattr(operation, entry.name)
+        if isinstance(value, tuple):
+            parts += [f"{node or '“”'} at {_when(at_s, start_ms)}" for node, at_s in value]
+        elif entry.name == "caller":
+            parts += [f"by {value}"] * (value != ADMIN)
+        elif isinstance(value, str):
+            parts.append(value or "“”")
+        else:
+            parts.append(value.value if isinstance(value, Enum) else f"{entry.name} {value}")
+    return " ".join([type(operation).__name__, ", ".join(parts)]).strip()
+
+
+def _when(expires_at_s: int, start_ms: int) -> str:
+    return f"{expires_at_s - start_ms / 1000:+.3f} s" if expires_at_s else "never"
 
 
 def _told(answer: Answer | None) -> str:

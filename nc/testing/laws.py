@@ -164,7 +164,7 @@ def a_lifetime_is_at_most_ten_years(seen: Observed) -> Iterator[Finding]:
     """A bootstrap token may be asked for with up to ten years of minutes, not with one more."""
     for step in seen.history.of(IssueToken):
         operation: Any = step.operation
-        if caller_of(step) == ADMIN:
+        if callerstep == ADMIN:
             yield Finding(step.is_ok == (operation.minutes <= model.TEN_YEARS_MINUTES), step)
 
 
@@ -189,7 +189,7 @@ def an_enrolment_s_certificates_are_usable(seen: Observed) -> Iterator[Finding]:
         if step.answer is not None and step.is_ok:
             sets = step.answer.certificates
             flaws = [flaw for certificates in sets for flaw in flaws_of(certificates)]
-            yield Finding(len(sets) == _SETS and not flaws, f"{_of(step)}: {', '.join(flaws)}")
+            yield Finding(len(sets) == _SETS and not flaws, f"{step}: {', '.join(flaws)}")
 
 
 _SETS: Final = 2  # gRPC, network
@@ -206,7 +206,7 @@ def a_list_is_applied_as_a_whole_or_not_at_all(seen: Observed) -> Iterator[Findi
             said = open_lists.pop(node)
             if said.round < step.round and life in {Life.LIVE, Life.EXPIRED}:
                 holds = step.code == DENIED or step.is_ok == (life is Life.LIVE)
-                yield Finding(holds, f"{_of(step)}, after {_of(said)}")
+                yield Finding(holds, f"{step}, after {said}")
 
 
 # Addresses and links
@@ -398,7 +398,7 @@ def who_may_call_what(seen: Observed) -> Iterator[Finding]:
         elif life is Life.LIVE:
             yield Finding(step.code != DENIED, step)
     for step in seen.history.of(IssueToken, CheckState, Unregister, SetExpiries):
-        if caller_of(step) == ADMIN:
+        if callerstep == ADMIN:
             yield Finding(step.code != DENIED, step)
 
 
@@ -426,7 +426,7 @@ def no_message_holds_a_token(seen: Observed) -> Iterator[Finding]:
         if step.answer is not None and step.answer.message:
             message = step.answer.message
             is_clean = "PRIVATE KEY" not in message and not any(s in message for s in secrets)
-            yield Finding(is_clean, f"step {step.number}")
+            yield Finding(is_clean, step)
 
 
 @_law()
@@ -589,11 +589,7 @@ def some_order_of_the_commands_explains_every_answer(seen: Observed) -> Iterator
 
 
 def _round(steps: list[Step]) -> str:
-    return "; ".join(_of(step) for step in steps)
-
-
-def _of(step: Step) -> str:
-    return f"step {step.number}, {type(step.operation).__name__}"
+    return "; ".join(map(str, steps))
 
 
 LAWS: Final = tuple(_LAWS)

@@ -7,13 +7,14 @@ of answers has to be explained by the model, and at the end the whole history is
 """
 
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, ClassVar, cast
 
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule
 
-from nc.testing import strategies as some
+from nc.testing import choices, strategies
+from nc.testing.choices import Known, Pick
 from nc.testing.history import Answer
 from nc.testing.judgement import LawBroken
 from nc.testing.model import DAY_MS, MINUTE_MS
@@ -31,13 +32,14 @@ from nc.testing.operations import (
     SetExpiries,
     Sweep,
 )
+from nc.testing.strategies import chosen
 from nc.testing.tally import Tally
 from nc.testing.targets.target import Ability, Target
 from nc.testing.trial import Trial
 
 _MOST_NODES_AT_FIRST = 4
-_MOST_TOGETHER = 4
-_MOST_TURNS = 6
+_MOST_IN_A_WAVE = 6
+_TURNS = range(7)
 
 
 def _needs(ability: Ability) -> Callable[[Any], Any]:
@@ -53,23 +55,27 @@ class ControllerMachine(RuleBasedStateMachine):
     def __init__(self) -> None:
         super().__init__()
         abilities = self.target.abilities
-        self.known = some.Known(
+        self.known = Known(
             has_certificates=Ability.CERTIFICATES in abilities,
             may_last=Ability.ETERNITY in abilities,
         )
         self.trial: Trial | None = None
 
-    @initialize(network=some.networks(), minutes=st.sampled_from([10, 1]), data=st.data())
-    def a_first_start(self, network: str, minutes: int, data: Any) -> None:
+    @initialize(
+        network=strategies.networks(),
+        minutes=st.sampled_from([10, 1]),
+        nodes=st.integers(1, _MOST_NODES_AT_FIRST),
+    )
+    def a_first_start(self, network: str, minutes: int, nodes: int) -> None:
         """A server starts, and some nodes join."""
         self.trial = Trial(self.target, network)
         token = self.known.fresh("token")
         self.perform(IssueToken(token, minutes))
-        for _ in range(data.draw(st.integers(0, _MOST_NODES_AT_FIRST))):
+        for _ in range(nodes):
             self.perform(Redeem(token, self.known.fresh("node")))
 
     def perform(
-        self, *operations: Operation, turns: tuple[int, ...] = (), crash: Crash | None = None
+        self, *operations: Operation, turns: Sequence[int] = (), crash: Crash | None = None
     ) -> list[Answer | None]:
         """Have it done, and learn from it."""
         trial = self._trial
@@ -95,48 +101,82 @@ class ControllerMachine(RuleBasedStateMachine):
     def _now_ms(self) -> int:
         return self.target.now().latest_ms
 
-    def _anything(self) -> st.SearchStrategy[Operation]:
+    def _anything(self, pick: Pick) -> Operation:
         abilities = self.target.abilities
-        return some.operations(
+        return choices.operation(
+            pick,
             self.known,
             self._now_ms,
             with_links=Ability.LINKS in abilities,
             with_sweep=Ability.SWEEP in abilities,
         )
 
+    def _together(self, pick: Pick, sizes: Sequence[int]) -> tuple[list[Operation], list[int]]:
+        """Operations for one round, and after how many turns each begins."""
+        operations = [self._anything(pick) for _ in range(pick(sizes))]
+        return operations, [pick(_TURNS) for _ in operations]
+
     @rule(data=st.data())
     def somebody_asks(self, data: Any) -> None:
         """A query."""
-        self.perform(data.draw(some.queries(self.known)))
+        self.perform(data.draw(chosen(lambda pick: choices.query(pick, self.known))))
 
     @rule(data=st.data())
     def a_token_is_issued(self, data: Any) -> None:
         """GetBootStrapToken."""
-        self.perform(data.draw(some.issues(self.known)))
+        self.perform(data.draw(chosen(lambda pick: choices.issue(pick, self.known))))
 
     @rule(data=st.data())
     def a_node_joins(self, data: Any) -> None:
         """GetToken."""
-        self.perform(data.draw(some.redemptions(self.known)))
+        self.perform(data.draw(chosen(lambda pick: choices.redemption(pick, self.known))))
+
+    @rule(minutes=st.sampled_from([10, 0]))
+    def somebody_new_comes(self, minutes: int) -> None:
+        """All that it takes: a token of its own, and a link if there are any."""
+        token, node = self.known.fresh("token"), self.known.fresh("node")
+        self.perform(IssueToken(token, minutes))
+        self.perform(Redeem(token, node))
+        if Ability.LINKS in self.target.abilities:
+            link = self.known.fresh("link")
+            self.perform(OpenLink(node, link))
+            self.perform(Handshake(node, link))
+            self.perform(CheckState(node))
 
     @rule(data=st.data())
     def a_node_leaves(self, data: Any) -> None:
         """UnRegister, and somebody who has not heard of it."""
-        operation = data.draw(some.departures(self.known))
+        operation = data.draw(chosen(lambda pick: choices.departure(pick, self.known)))
         self.perform(operation)
         self.perform(CheckState(operation.node))
 
     @rule(data=st.data())
     def expiries_are_set(self, data: Any) -> None:
         """UpdateSensorExpireTime, and a look at one of the list before and after."""
-        operation: SetExpiries = data.draw(some.expiries(self.known, self._now_ms))
-        listed = dict(operation.expiries)
-        node = data.draw(st.sampled_from(sorted(listed)))
+        operation = data.draw(
+            chosen(lambda pick: choices.expiries(pick, self.known, self._now_ms))
+        )
+        node, _ = operation.expiries[0]
         self.perform(CheckState(node))
         self.perform(operation)
         self.perform(CheckState(node))
 
-    @rule(token=st.sampled_from(some.WRONG_TOKENS))
+    @rule(data=st.data(), offset_ms=st.sampled_from([0, 1, -1]))
+    def a_node_expires_and_is_revived(self, data: Any, offset_ms: int) -> None:
+        """Its time comes, exactly if the clock can be moved, and is prolonged."""
+        for node in data.draw(chosen(self._some_nodes))[:1]:
+            expires_at_s = self._now_ms // 1000
+            if Ability.CLOCK in self.target.abilities:
+                expires_at_s += 1
+                self.perform(SetExpiries(((node, expires_at_s),)))
+                self._wait(expires_at_s * 1000 + offset_ms - self._now_ms)
+            else:
+                self.perform(SetExpiries(((node, expires_at_s - 1),)))
+            self.perform(CheckState(node))
+            self.perform(SetExpiries(((node, 0),)))
+            self.perform(CheckState(node))
+
+    @rule(token=st.sampled_from(choices.WRONG_TOKENS))
     def both_ports_are_asked(self, token: str) -> None:
         """The same mistake, and how the server is, through either port."""
         for port in Port:
@@ -148,15 +188,28 @@ class ControllerMachine(RuleBasedStateMachine):
     @rule(data=st.data())
     def something_about_a_link(self, data: Any) -> None:
         """A link comes, shakes hands or goes; the newest or an old one."""
-        operation = data.draw(some.links(self.known))
+        operation = data.draw(chosen(lambda pick: choices.link_operation(pick, self.known)))
         self.perform(operation)
         self.perform(CheckState(operation.node))
 
     @_needs(Ability.LINKS)
     @rule(data=st.data())
+    def a_link_is_taken_over(self, data: Any) -> None:
+        """A node comes back before its old link is missed; then it is, late."""
+        for node in data.draw(chosen(self._some_nodes))[:1]:
+            old = self.known.links.get(node, [])[-1:]
+            link = self.known.fresh("link")
+            self.perform(OpenLink(node, link))
+            self.perform(Handshake(node, link))
+            for older in old:
+                self.perform(CloseLink(node, older))
+            self.perform(CheckState(node))
+
+    @_needs(Ability.LINKS)
+    @rule(data=st.data())
     def a_wave_connects(self, data: Any) -> None:
         """Several nodes, one after the other, both halves at once."""
-        for node in data.draw(self._some_nodes()):
+        for node in data.draw(chosen(self._some_nodes)):
             link = self.known.fresh("link")
             self.perform(OpenLink(node, link))
             self.perform(Handshake(node, link))
@@ -165,30 +218,30 @@ class ControllerMachine(RuleBasedStateMachine):
     @rule(data=st.data())
     def a_wave_disconnects(self, data: Any) -> None:
         """Several nodes lose their newest links."""
-        for node in data.draw(self._some_nodes()):
+        for node in data.draw(chosen(self._some_nodes)):
             for link in self.known.links.get(node, [])[-1:]:
                 self.perform(CloseLink(node, link))
 
-    def _some_nodes(self) -> st.SearchStrategy[list[str]]:
-        if not self.known.nodes:
-            return st.just([])
-        return st.lists(st.sampled_from(self.known.nodes), unique=True, max_size=6)
+    def _some_nodes(self, pick: Pick) -> list[str]:
+        """Some of the nodes, from any of them on."""
+        nodes = self.known.nodes
+        if not nodes:
+            return []
+        first, count = pick(range(len(nodes))), pick(range(len(nodes) + 1))
+        return (nodes + nodes)[first : first + min(count, _MOST_IN_A_WAVE)]
 
     @rule(data=st.data())
     def several_at_once(self, data: Any) -> None:
         """Anything, at the same time."""
-        size = data.draw(st.integers(2, _MOST_TOGETHER))
-        operations = [data.draw(self._anything()) for _ in range(size)]
-        turns = data.draw(st.tuples(*[st.integers(0, _MOST_TURNS)] * size))
+        operations, turns = data.draw(chosen(lambda pick: self._together(pick, (2, 3, 4))))
         self.perform(*operations, turns=turns)
 
     @_needs(Ability.CRASH)
-    @rule(data=st.data(), crash=some.crashes())
+    @rule(data=st.data(), crash=strategies.crashes())
     def the_process_dies(self, data: Any, crash: Crash) -> None:
         """In the middle of something, or of nothing."""
-        size = data.draw(st.integers(0, _MOST_TOGETHER - 1))
-        operations = [data.draw(self._anything()) for _ in range(size)]
-        self.perform(*operations, crash=crash)
+        operations, turns = data.draw(chosen(lambda pick: self._together(pick, (0, 1, 2, 3))))
+        self.perform(*operations, turns=turns, crash=crash)
         for node in self.known.nodes[-1:]:
             self.perform(CheckState(node))
 
@@ -198,7 +251,7 @@ class ControllerMachine(RuleBasedStateMachine):
         """Cleanly; now and then on another network."""
         networks = st.just("")
         if Ability.NETWORKS in self.target.abilities:
-            networks = st.one_of(st.just(""), st.just(""), some.networks())
+            networks = st.one_of(st.just(""), st.just(""), strategies.networks())
         if not self._trial.is_over:
             self._trial.restart(data.draw(networks))
 
