@@ -34,7 +34,7 @@ _IN_NO_LIST = (WRONG_TOKENS[1], SERVER_NODE)  # for these a list is refused
 
 _TEN_YEARS_MINUTES = 5_256_000
 _MOST_LISTED = 4
-_FAR_S = 400 * 24 * 3600
+_FAR_S = 30 * 24 * 3600
 _USUALLY = 6  # of so many choices one is unusual
 
 

@@ -164,7 +164,7 @@ def a_lifetime_is_at_most_ten_years(seen: Observed) -> Iterator[Finding]:
     """A bootstrap token may be asked for with up to ten years of minutes, not with one more."""
     for step in seen.history.of(IssueToken):
         operation: Any = step.operation
-        if callerstep == ADMIN:
+        if caller_of(step) == ADMIN:
             yield Finding(step.is_ok == (operation.minutes <= model.TEN_YEARS_MINUTES), step)
 
 
@@ -398,7 +398,7 @@ def who_may_call_what(seen: Observed) -> Iterator[Finding]:
         elif life is Life.LIVE:
             yield Finding(step.code != DENIED, step)
     for step in seen.history.of(IssueToken, CheckState, Unregister, SetExpiries):
-        if callerstep == ADMIN:
+        if caller_of(step) == ADMIN:
             yield Finding(step.code != DENIED, step)
 
 
