@@ -166,7 +166,7 @@ class LinkState(NamedTuple):
 
     state: int | None  # as clients see it; None: unsure
     link: str = ""
-    superseded: frozenset[str] = frozenset()  # links that newer ones took over from
+    opened: frozenset[str] = frozenset()  # every link that was ever accepted
     closed_late: bool = False  # a superseded link was closed since the current one was opened
 
 
@@ -179,7 +179,7 @@ def link_states(history: History, node: str) -> Iterator[tuple[Step, LinkState]]
     for item in history.items:
         if isinstance(item, Happened):
             if not isinstance(item.happening, Wait):
-                now = LinkState(IDLE)  # no link outlives its process
+                now = LinkState(IDLE, opened=now.opened)  # no link outlives its process
             continue
         if counts[item.round] == 1:
             yield item, now
@@ -202,21 +202,19 @@ def _moved(before: LinkState, step: Step, *, is_alone: bool) -> LinkState:
     if not may_have_happened(step):
         return before
     if step.code != OK or not is_alone:
-        return LinkState(None)
+        return before._replace(state=None)
     match operation:
         case OpenLink(_, link):
             if before.link == link and before.state != IDLE:
                 return before
-            older = {before.link} if before.state not in {IDLE, None} else set()
-            return LinkState(INIT, link, before.superseded | older)
+            is_new = before.state is not None or link not in before.opened
+            return LinkState(INIT if is_new else None, link, before.opened | {link})
         case Handshake(_, link):
             return before._replace(state=CONNECTED, link=link)
         case CloseLink(_, link):
-            if before.state is None:
-                return before
-            if before.link == link:
-                return LinkState(IDLE, "", before.superseded)
-            is_late = before.closed_late or link in before.superseded
+            if before.state not in {IDLE, None} and before.link == link:
+                return before._replace(state=IDLE, link="", closed_late=False)
+            is_late = before.closed_late or link in before.opened
             return before._replace(closed_late=is_late)
         case _:  # it may have lost its link: expiry and the sweep are other laws' business
-            return before if before.state == IDLE else LinkState(None)
+            return before if before.state == IDLE else before._replace(state=None)

@@ -227,21 +227,31 @@ def no_two_nodes_hold_one_address(seen: Observed) -> Iterator[Finding]:
 
 
 def _holdings(history: History) -> Iterator[tuple[str, str, int, int]]:
-    """Nodes, their addresses, and rounds from which to which they surely hold them."""
+    """Nodes, their addresses, and rounds from which to which they surely hold them.
+
+    What is held twice in a row was held in between, but for a handshake: it might have been lost
+    and given again.
+    """
     spans: dict[str, tuple[str, int, int]] = {}
-    for step in history.of(CheckState, GetAddress, Handshake):
+    for step in history.steps:
         operation: Any = step.operation
-        if step.answer is None or not step.is_ok:
+        if not isinstance(operation, CheckState | GetAddress | Handshake):
             continue
-        node, address = operation.node, step.answer.facts.address or ""
-        held = spans.get(node)
-        if held is not None and held[0] == address and not isinstance(operation, Handshake):
-            spans[node] = (address, held[1], step.round)
+        if operation.node == SERVER_NODE:
+            continue  # an idle node may still hold what is the server's in a new network
+        node, held = operation.node, spans.get(operation.node)
+        if held is not None and isinstance(operation, Handshake):
+            yield node, *spans.pop(node)
+            held = None
+        if step.answer is None or not step.is_ok or not (
+            address := step.answer.facts.address
+        ):
             continue
-        if held is not None and held[0]:
+        if held is not None and held[0] != address:
             yield node, *held
-        spans[node] = (address, step.round, step.round)
-    yield from ((node, *held) for node, held in spans.items() if held[0])
+            held = None
+        spans[node] = (address, step.round if held is None else held[1], step.round)
+    yield from ((node, *held) for node, held in spans.items())
 
 
 @_law()
@@ -330,15 +340,17 @@ def no_link_outlives_its_server(seen: Observed) -> Iterator[Finding]:
 @_law()
 def expiry_cuts_a_link_for_good(seen: Observed) -> Iterator[Finding]:
     """A node that expired is IDLE when it is revived, until it connects again."""
-    was_refused: set[str] = set()
+    refused_ms: dict[str, int] = {}  # when a node was last known to have expired
     for step, node, life in seen.nodes:
         if isinstance(step.operation, OpenLink):
-            was_refused.discard(node)
+            refused_ms.pop(node, None)
         elif life is Life.EXPIRED:
-            was_refused.add(node)
-        elif life is Life.LIVE and node in was_refused and step.is_ok:
-            if isinstance(step.operation, CheckState) and step.answer is not None:
-                yield Finding(step.answer.facts.state == model.IDLE, step)
+            refused_ms[node] = step.moment.latest_ms
+        elif life is Life.LIVE and isinstance(step.operation, CheckState) and step.is_ok:
+            # a clock that was set back would have revived it, too
+            if step.moment.earliest_ms >= refused_ms.get(node, step.moment.latest_ms + 1):
+                holds = step.answer is not None and step.answer.facts.state == model.IDLE
+                yield Finding(holds, step)
 
 
 # Answers
@@ -365,6 +377,8 @@ def answers_do_not_differ_by_port(seen: Observed) -> Iterator[Finding]:
     """What both ports offer, both answer alike."""
     before: Step | None = None
     for step in seen.history.of(Redeem, CheckHealth):
+        if caller_of(step) not in {"", ADMIN}:
+            continue
         ports = {_port(step), None if before is None else _port(before)}
         if before is not None and before.round == step.round - 1 and len(ports - {None}) > 1:
             if _without_port(step) == _without_port(before) and before.moment == step.moment:

@@ -69,6 +69,8 @@ class ControllerMachine(RuleBasedStateMachine):
     )
     def a_first_start(self, network: str, minutes: int, nodes: int) -> None:
         """A server starts, and some nodes join."""
+        if self.tally.is_tired:
+            return
         self.trial = Trial(self.target, network)
         token = self.known.fresh("token")
         self.perform(IssueToken(token, minutes))
@@ -79,13 +81,13 @@ class ControllerMachine(RuleBasedStateMachine):
         self, *operations: Operation, turns: Sequence[int] = (), crash: Crash | None = None
     ) -> list[Answer | None]:
         """Have it done, and learn from it."""
-        trial = self._trial
-        if trial.is_over:
+        if self._is_over:
             return []
+        trial = self._trial
         try:
             answers = trial.perform(*operations, turns=turns, crash=crash)
         except LawBroken as broken:
-            self.tally.broken(broken)
+            self.tally.broken(broken, trial)
             return []
         self.known.learn(
             operation
@@ -99,8 +101,13 @@ class ControllerMachine(RuleBasedStateMachine):
         return cast("Trial", self.trial)  # the first rule made it
 
     @property
+    def _is_over(self) -> bool:
+        """Whether nothing more can be learned from this trial."""
+        return self.trial is None or self.trial.is_over
+
+    @property
     def _now_ms(self) -> int:
-        return self.target.now().latest_ms
+        return 0 if self._is_over else self.target.now().latest_ms
 
     def _anything(self, pick: Pick) -> Operation:
         abilities = self.target.abilities
@@ -253,8 +260,9 @@ class ControllerMachine(RuleBasedStateMachine):
         networks = st.just("")
         if Ability.NETWORKS in self.target.abilities:
             networks = st.one_of(st.just(""), st.just(""), strategies.networks())
-        if not self._trial.is_over:
-            self._trial.restart(data.draw(networks))
+        network = data.draw(networks)
+        if not self._is_over:
+            self._trial.restart(network)
 
     @_needs(Ability.SWEEP)
     @rule()
@@ -269,14 +277,18 @@ class ControllerMachine(RuleBasedStateMachine):
         self._wait(ms)
 
     def _wait(self, ms: int) -> None:
+        if self._is_over:
+            return
         begun_ms = self._trial.history.steps[0].moment.earliest_ms
-        if not self._trial.is_over and self._now_ms + ms - begun_ms < _LONGEST_TRIAL_MS:
+        if self._now_ms + ms - begun_ms < _LONGEST_TRIAL_MS:
             self._trial.wait(ms)
 
     @_needs(Ability.CLOCK)
     @rule(data=st.data(), offset_ms=st.sampled_from([0, -1, 1]))
     def an_expiry_comes(self, data: Any, offset_ms: int) -> None:
         """It is the very moment, or just before or after it, and the token is used."""
+        if self._is_over:
+            return
         model = self._trial.worlds.any
         due = [
             (name, expiry.latest_ms)
@@ -307,7 +319,7 @@ class ControllerMachine(RuleBasedStateMachine):
         try:
             trial.finish()
         except LawBroken as broken:
-            self.tally.broken(broken)
+            self.tally.broken(broken, trial)
         else:
             self.tally.add(trial)
 

@@ -5,6 +5,7 @@ other laws, so that what is wrong with another implementation is told at once.
 """
 
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -20,6 +21,8 @@ from nc.testing.tally import Tally
 from nc.testing.targets.target import Target
 
 DEFAULT_STEPS = 40  # rules in a trial; most of them are more than one step
+
+SHRINKS = 500  # in process, some seconds
 
 # Trials between two looks at the clock, of a search that goes on for some time.
 _TRIALS_A_ROUND = 50
@@ -71,7 +74,7 @@ def search(
     minutes: float = 0,
     seed: int = 0,
     steps: int = DEFAULT_STEPS,
-    shrink: bool = True,
+    shrinks: int = SHRINKS,
     find_all: bool = False,
     progress: Callable[[Tally], None] = lambda _: None,
     clock: Clock | None = None,
@@ -84,23 +87,23 @@ def search(
         minutes: for how long to search instead; it ends with the round that is under way then.
         seed: equal seeds give equal searches, where the target has no chance and no time of its own.
         steps: how many rules a trial consists of at most.
-        shrink: whether to look for the smallest history; it takes many more trials.
+        shrinks: how many more trials to spend on a smaller history of a law that is broken.
         find_all: whether to go on once a law is broken, to see which others are.
         progress: called as trials end.
         clock: measures the minutes.
     """
     clock = clock or SystemClock()
     until_ns = clock.monotonic_ns() + int(minutes * 60e9)
-    tally = Tally(progress)
+    tally = Tally(progress, shrinks)
     broken: list[LawBroken] = []
     number = 0
     while True:
         left = _TRIALS_A_ROUND if minutes else examples - number * _TRIALS_A_ROUND
-        found = _round(target, tally, min(left, _TRIALS_A_ROUND), seed + number, steps, shrink)
+        _round(machine_for(target, tally), min(left, _TRIALS_A_ROUND), seed + number, steps)
         number += 1
+        found = tally.settle()
         if found is not None:
             broken.append(found)
-            tally.ignored.add(found.breach.law)
         if found is not None and not find_all:
             break
         if clock.monotonic_ns() >= until_ns if minutes else number * _TRIALS_A_ROUND >= examples:
@@ -109,19 +112,15 @@ def search(
     return Report(seed, tally.trials, tally.steps, exercised, broken, tally.first_breach)
 
 
-def _round(
-    target: Target, tally: Tally, examples: int, round_seed: int, steps: int, shrink: bool
-) -> LawBroken | None:
-    """Some trials; the smallest history that broke a law, if one did."""
-    first: list[LawBroken] = []
-    machine: Any = seed(round_seed)(machine_for(target, tally))
-    try:
+def _round(machine: Any, examples: int, round_seed: int, steps: int) -> None:
+    """Some trials; the tally of the machine keeps what they find."""
+    with suppress(LawBroken, Flaky):  # it is flaky when shrinking has had enough, too
         run_state_machine_as_test(
-            machine,
+            seed(round_seed)(machine),
             settings=settings(
                 max_examples=examples,
                 stateful_step_count=steps,
-                phases=[Phase.generate, Phase.shrink] if shrink else [Phase.generate],
+                phases=[Phase.generate, Phase.shrink],
                 database=None,
                 deadline=None,
                 verbosity=Verbosity.quiet,
@@ -130,10 +129,3 @@ def _round(
                 suppress_health_check=list(HealthCheck),
             ),
         )
-    except LawBroken as broken:
-        return broken
-    except Flaky:  # it did not happen again: what was seen first is all there is
-        if tally.latest is None:
-            raise
-        return tally.latest
-    return None
