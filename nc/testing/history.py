@@ -97,8 +97,8 @@ class LogView:
     """The log behind the answers, where a target lets one look."""
 
     entries: Sequence[Entry]
-    live_digest: bytes  # of the state that is serving
-    replayed_digest: bytes  # of what the log amounts to
+    live_digest: bytes | None  # of the state that is serving; None where it cannot be seen
+    replayed_digest: bytes | None  # of what the log amounts to
 
 
 @dataclass

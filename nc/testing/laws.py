@@ -381,7 +381,7 @@ def answers_do_not_differ_by_port(seen: Observed) -> Iterator[Finding]:
             continue
         ports = {_port(step), None if before is None else _port(before)}
         if before is not None and before.round == step.round - 1 and len(ports - {None}) > 1:
-            if _without_port(step) == _without_port(before) and before.moment == step.moment:
+            if _without_port(step) == _without_port(before) and step.reason == before.reason:
                 yield Finding(step.code == before.code and _says(step) == _says(before), step)
         before = step
 
@@ -576,7 +576,7 @@ def only_dead_tokens_are_forgotten(seen: Observed) -> Iterator[Finding]:
 def replay_equals_live(seen: Observed) -> Iterator[Finding]:
     """Reading the log from its beginning gives the state that is serving."""
     log = seen.history.log
-    if log is not None:
+    if log is not None and log.live_digest is not None:
         yield Finding(log.live_digest == log.replayed_digest, "the end of the history")
 
 

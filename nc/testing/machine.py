@@ -40,6 +40,7 @@ from nc.testing.trial import Trial
 _MOST_NODES_AT_FIRST = 4
 _MOST_IN_A_WAVE = 6
 _TURNS = range(7)
+_TRIALS_A_REAL_WAIT = 5
 _LONGEST_TRIAL_MS = 200 * DAY_MS  # certificates last a year, and are not renewed in a trial
 
 
@@ -61,6 +62,7 @@ class ControllerMachine(RuleBasedStateMachine):
             may_last=Ability.ETERNITY in abilities,
         )
         self.trial: Trial | None = None
+        self._has_waited = False
 
     @initialize(
         network=strategies.networks(),
@@ -108,6 +110,10 @@ class ControllerMachine(RuleBasedStateMachine):
     @property
     def _now_ms(self) -> int:
         return 0 if self._is_over else self.target.now().latest_ms
+
+    @property
+    def _earliest_ms(self) -> int:
+        return 0 if self._is_over else self.target.now().earliest_ms
 
     def _anything(self, pick: Pick) -> Operation:
         abilities = self.target.abilities
@@ -182,6 +188,19 @@ class ControllerMachine(RuleBasedStateMachine):
                 self.perform(SetExpiries(((node, expires_at_s - 1),)))
             self.perform(CheckState(node))
             self.perform(SetExpiries(((node, 0),)))
+            self.perform(CheckState(node))
+
+    @precondition(lambda machine: Ability.CLOCK not in machine.target.abilities)
+    @rule(data=st.data())
+    def a_node_expires_in_real_time(self, data: Any) -> None:
+        """Somebody waits for it, which is why it happens in few trials, and once in each."""
+        if self._has_waited or self.tally.trials % _TRIALS_A_REAL_WAIT:
+            return
+        for node in data.draw(chosen(self._some_nodes))[:1]:
+            self._has_waited = True
+            expires_at_s = self._now_ms // 1000 + 1
+            self.perform(SetExpiries(((node, expires_at_s),)))
+            self._wait(expires_at_s * 1000 - self._earliest_ms)
             self.perform(CheckState(node))
 
     @rule(token=st.sampled_from(choices.WRONG_TOKENS))
