@@ -5,6 +5,7 @@ from typing import NoReturn
 import typer
 
 from nc.cli import log
+from nc.cli.check import check
 from nc.cli.demo import demo
 from nc.cli.fsm import fsm
 from nc.cli.running import run
@@ -53,6 +54,7 @@ def network_controller(
 app.command()(serve)
 app.command()(demo)
 app.command()(fsm)
+app.command()(check)
 app.add_typer(log.app, name="log")
 
 

@@ -86,7 +86,7 @@ def _law(*, needs_log: bool = False) -> Callable[[Check], Check]:
     """A law: its name is the function's, its sentence the docstring."""
 
     def declare(check: Check) -> Check:
-        name = check.__name__.replace("_s_", "'s ").replace("_", " ")
+        name = re.sub(r"_s\b", "'s", check.__name__.replace("_s_", "'s_")).replace("_", " ")
         sentence = " ".join((check.__doc__ or "").split())
         _LAWS.append(Law(name, sentence, check, needs_log))
         return check
