@@ -63,7 +63,8 @@ class Step:
     operation: Operation
     moment: Moment  # between asking and being answered, by the target's clock
     answer: Answer | None  # None: none ever came, and what became of it is unknown
-    reason: str = ""  # why it had to be refused, as far as there is one reason only
+    reason: str = ""  # why it had to be refused, where nothing else ran
+    turns: int = 0  # after how many of the others' turns it began
 
     @property
     def code(self) -> str:
@@ -88,7 +89,7 @@ class Step:
 class Happened:
     """Something that was not asked, but happened."""
 
-    round: int
+    round: int  # a crash has that of the steps that it came into
     happening: Happening
 
 

@@ -71,8 +71,6 @@ class ControllerMachine(RuleBasedStateMachine):
     )
     def a_first_start(self, network: str, minutes: int, nodes: int) -> None:
         """A server starts, and some nodes join."""
-        if self.tally.is_tired:
-            return
         self.trial = Trial(self.target, network)
         token = self.known.fresh("token")
         self.perform(IssueToken(token, minutes))
@@ -220,13 +218,15 @@ class ControllerMachine(RuleBasedStateMachine):
         self.perform(CheckState(operation.node))
 
     @_needs(Ability.LINKS)
-    @rule(data=st.data())
-    def a_link_is_taken_over(self, data: Any) -> None:
-        """A node comes back before its old link is missed; then it is, late."""
+    @rule(data=st.data(), insists=st.booleans())
+    def a_link_is_taken_over(self, data: Any, insists: bool) -> None:
+        """A node comes back before its old link is missed; it says hello, or is gone, late."""
         for node in data.draw(chosen(self._some_nodes))[:1]:
             old = self.known.links.get(node, [])[-1:]
             link = self.known.fresh("link")
             self.perform(OpenLink(node, link))
+            for older in old if insists else ():
+                self.perform(Handshake(node, older))
             self.perform(Handshake(node, link))
             for older in old:
                 self.perform(CloseLink(node, older))

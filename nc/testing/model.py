@@ -55,6 +55,11 @@ def server_address(network: str) -> str:
     return str(interface.ip if interface.ip != first else first + 1)
 
 
+def named(network: str) -> str:
+    """A network as the server's own address in it: `10.1.1.1/24`, also for `10.1.1.0/24`."""
+    return f"{server_address(network)}/{IPv4Interface(network).network.prefixlen}"
+
+
 def assignable(network: str) -> list[str]:
     """The addresses for nodes: the odd hosts from .3 up, then host 1 unless the server is there."""
     interface = IPv4Interface(network)
@@ -79,7 +84,7 @@ class Model:
         self, network: str = "10.1.1.1/24", choose: Choose = lambda options: options[0]
     ) -> None:
         self.choose = choose
-        self.network = network
+        self.network = named(network)
         self.pool = assignable(network)
         self.come_up = 0  # how many of the pool have had their turn since the network was chosen
         self.rested: list[str] = []  # released, longest ago first
@@ -216,9 +221,8 @@ class Model:
 
     def start(self, network: str) -> None:
         """Nobody has a link; another network is given out from its beginning."""
-        network = network.replace(".0/", ".1/")  # the network's own address stands for host 1
-        if network != self.network:
-            self.network = network
+        if named(network) != self.network:
+            self.network = named(network)
             self.pool = assignable(network)
             self.come_up = 0
             self.rested = []

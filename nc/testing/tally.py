@@ -13,38 +13,27 @@ class Tally:
 
     Args:
         progress: called after each trial.
-        most_shrinks: how many trials may be spent on making a history smaller that broke a law.
 
     Attributes:
         exercised: how often each law had something to say.
-        trials, steps: how many there were, without those that only made a history smaller.
+        trials, steps: how many there were, without those that show the same breach again.
         first_breach: the trial, from 1, that broke a law for the first time; 0 while none has.
         ignored: laws that are known to be broken; a trial that breaks one is over, and says no more.
-        smallest: of the law that is being looked into.
+        found: the smallest history that breaks the law that is being looked into.
     """
 
-    def __init__(
-        self, progress: Callable[["Tally"], None] = lambda _: None, most_shrinks: int = 0
-    ) -> None:
+    def __init__(self, progress: Callable[["Tally"], None] = lambda _: None) -> None:
         self._progress = progress
-        self._most_shrinks = most_shrinks
-        self._shrinks = 0
         self.exercised: Counter[Law] = Counter(dict.fromkeys(LAWS, 0))
         self.trials = 0
         self.steps = 0
         self.first_breach = 0
         self.ignored: set[Law] = set()
-        self.smallest: LawBroken | None = None
-
-    @property
-    def is_tired(self) -> bool:
-        """Whether enough was spent on making a history smaller."""
-        return self._shrinks > self._most_shrinks
+        self.found: LawBroken | None = None
 
     def add(self, trial: Trial) -> None:
         """A trial has ended."""
-        if self.smallest is not None:
-            self._shrinks += 1
+        if self.found is not None:
             return
         self.trials += 1
         self.steps += len(trial.history.steps)
@@ -58,18 +47,18 @@ class Tally:
         law = broken.breach.law
         if law in self.ignored:
             return
-        if self.smallest is None:
+        if self.found is None:
             self.first_breach = self.first_breach or self.trials
-            self.smallest = broken
-        elif law != self.smallest.breach.law:
+            self.found = broken
+        elif law != self.found.breach.law:
             return
-        elif len(broken.history.steps) <= len(self.smallest.history.steps):
-            self.smallest = broken
+        elif len(broken.history.steps) <= len(self.found.history.steps):
+            self.found = broken
         raise broken
 
     def settle(self) -> LawBroken | None:
         """What was found; from now on its law is known to be broken."""
-        found, self.smallest, self._shrinks = self.smallest, None, 0
+        found, self.found = self.found, None
         if found is not None:
             self.ignored.add(found.breach.law)
         return found

@@ -79,30 +79,30 @@ class Trial:
             replies = self._target.perform(requests)
         else:
             replies = self._target.perform_and_crash(requests, crash)
-        self._hold_against_model(first, operations, replies)
+        self._hold_against_model(requests, replies)
         if crash is not None and not self._is_over:
             self._happened(crash)
             self.worlds.change(lambda model: model.start(model.network))
         return [reply.answer for reply in replies]
 
-    def _hold_against_model(
-        self, first: int, operations: Sequence[Operation], replies: list[Reply]
-    ) -> None:
+    def _hold_against_model(self, requests: Sequence[Request], replies: list[Reply]) -> None:
         asked = [
-            Asked(operation, moment, None if answer is None else answer.facts)
-            for operation, (moment, answer) in zip(operations, replies, strict=True)
+            Asked(request.operation, moment, None if answer is None else answer.facts)
+            for request, (moment, answer) in zip(requests, replies, strict=True)
         ]
         before = self.worlds.any
         reasons = self.worlds.explain(asked)
-        for n, (operation, (moment, answer)) in enumerate(zip(operations, replies, strict=True)):
-            reason = reasons[n] if reasons is not None else ""
-            self.history.add(Step(first + n, self._round, operation, moment, answer, reason))
+        reason = reasons[0] if reasons is not None and len(reasons) == 1 else ""
+        for request, (moment, answer) in zip(requests, replies, strict=True):
+            number = len(self.history.steps) + 1
+            operation, turns = request.operation, request.turns
+            self.history.add(Step(number, self._round, operation, moment, answer, reason, turns))
         if reasons is None:
             self.history.unexplained = self._round
             if any(Worlds(model).explain(asked) is not None for model in self._past):
                 self.history.stale = self._round
             self._judge()
-        if not all(isinstance(operation, CheckState | GetAddress) for operation in operations):
+        if not all(isinstance(request.operation, CheckState | GetAddress) for request in requests):
             self._past.append(before)
 
     def wait(self, ms: int) -> None:
@@ -117,7 +117,8 @@ class Trial:
         self.worlds.change(lambda model: model.start(network or model.network))
 
     def _happened(self, happening: Crash | Restart | Wait) -> None:
-        self._round += 1
+        if not isinstance(happening, Crash):
+            self._round += 1
         self._past.clear()
         self.history.add(Happened(self._round, happening))
 
