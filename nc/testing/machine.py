@@ -31,6 +31,7 @@ from nc.testing.operations import (
     Redeem,
     SetExpiries,
     Sweep,
+    Unregister,
 )
 from nc.testing.strategies import chosen
 from nc.testing.tally import Tally
@@ -262,6 +263,20 @@ class ControllerMachine(RuleBasedStateMachine):
         """Anything, at the same time."""
         operations, turns = data.draw(chosen(lambda pick: self._together(pick, (2, 3, 4))))
         self.perform(*operations, turns=turns)
+
+    @rule(data=st.data())
+    def several_want_one_node(self, data: Any) -> None:
+        """What is decided about one node at the same time, each as if it were alone."""
+        for node in data.draw(chosen(self._some_nodes))[:1]:
+            self.perform(*data.draw(chosen(lambda pick: self._about(pick, node))))
+            self.perform(CheckState(node))
+
+    def _about(self, pick: Pick, node: str) -> list[Operation]:
+        options: list[Operation] = [Unregister(node), CheckState(node), SetExpiries(((node, 0),))]
+        if Ability.LINKS in self.target.abilities:
+            link = self.known.fresh("link")
+            options += [OpenLink(node, link), Handshake(node, link)]
+        return [pick(options) for _ in range(pick((2, 3)))]
 
     @_needs(Ability.CRASH)
     @rule(data=st.data(), crash=strategies.crashes())

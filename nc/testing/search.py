@@ -99,17 +99,15 @@ def search(
     tally = Tally(progress)
     broken: list[LawBroken] = []
     number = 0
-    while True:
-        left = _TRIALS_A_ROUND if minutes else examples - number * _TRIALS_A_ROUND
-        _round(machine_for(target, tally), min(left, _TRIALS_A_ROUND), seed + number, steps)
+    while clock.monotonic_ns() < until_ns if minutes else tally.trials < examples:
+        count = _TRIALS_A_ROUND if minutes else min(_TRIALS_A_ROUND, examples - tally.trials)
+        _round(machine_for(target, tally), count, seed + number, steps)
         number += 1
         found = tally.settle()
         if found is not None:
             broken.append(shrink(target, found, shrinks))
-        if found is not None and not find_all:
-            break
-        if clock.monotonic_ns() >= until_ns if minutes else number * _TRIALS_A_ROUND >= examples:
-            break
+            if not find_all:
+                break
     exercised = dict(tally.exercised)
     return Report(seed, tally.trials, tally.steps, exercised, broken, tally.first_breach)
 

@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import IO
 
 from eventlog import LogReader
-from nc.domain.events import Batch
+from nc.domain.events import Batch, Event
 from nc.rpc.client import ClientTls
 from nc.testing.history import LogView
 from nc.testing.operations import Crash, Port
@@ -43,6 +43,9 @@ class ServerProcess(Remote):
     Args:
         command: what is run, up to its options.
         data_dir: its data folder; a temporary one that is gone in the end without.
+
+    Attributes:
+        tls: what an administrator trusts and shows.
     """
 
     def __init__(self, command: Sequence[str] = SERVE, data_dir: Path | None = None) -> None:
@@ -57,6 +60,21 @@ class ServerProcess(Remote):
         names = ("ca.pem", "client-key.pem", "client.pem")
         tls = ClientTls(*((pki / name).read_bytes() for name in names))
         super().__init__(_LOOPBACK, ports[0], tls, ports[1], skew_ms=0)
+        self.tls = tls
+
+    @property
+    def control_port(self) -> int:
+        """Where it listens now; another port after each start."""
+        return self._ports[Port.CONTROL] or 0
+
+    def events(self) -> list[Event]:
+        """Every event in its log, of all trials."""
+        return [
+            event
+            for record in self._reader().read()
+            for entry in Batch.FromString(record.payload).entries
+            for event in entry.events
+        ]
 
     @property
     def abilities(self) -> frozenset[Ability]:
