@@ -71,8 +71,9 @@ def _progress(examples: int, minutes: float) -> Iterator[Callable[[Tally], None]
     clock = SystemClock()
     begun_ns = clock.monotonic_ns()
     console = Console(stderr=True)
-    text = TextColumn("{task.description}")
-    bar = Progress(text, BarColumn(), TimeElapsedColumn(), console=console, transient=True)
+    columns = (TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn())
+    quiet = not console.is_terminal
+    bar = Progress(*columns, console=console, transient=True, disable=quiet)
     with bar:
         task = bar.add_task("0 trials", total=minutes * 60 if minutes else examples)
 

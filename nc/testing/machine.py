@@ -282,8 +282,9 @@ class ControllerMachine(RuleBasedStateMachine):
     @rule(data=st.data(), crash=strategies.crashes())
     def the_process_dies(self, data: Any, crash: Crash) -> None:
         """In the middle of something, or of nothing."""
-        operations, turns = data.draw(chosen(lambda pick: self._together(pick, (0, 1, 2, 3))))
-        self.perform(*operations, turns=turns, crash=crash)
+        operations, turns = data.draw(chosen(lambda pick: self._together(pick, (0, 1, 2))))
+        joining = data.draw(chosen(lambda pick: choices.redemption(pick, self.known)))
+        self.perform(joining, *operations, turns=(0, *turns), crash=crash)
         for node in self.known.nodes[-1:]:
             self.perform(CheckState(node))
 

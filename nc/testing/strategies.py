@@ -86,8 +86,8 @@ def packets(
 ) -> bytes:
     """Raw IPv4 packets as links carry them: a header with its checksum, and any payload."""
     anywhere = st.integers(0, 2**32 - 1).map(lambda number: str(IPv4Address(number)))
-    source = IPv4Address(draw(sources or anywhere)).packed
-    destination = IPv4Address(draw(destinations or anywhere)).packed
+    source = IPv4Address(draw(anywhere if sources is None else sources)).packed
+    destination = IPv4Address(draw(anywhere if destinations is None else destinations)).packed
     payload = draw(st.binary(max_size=max_payload_bytes))
     length = _HEADER.size + len(payload)
     protocol = draw(st.sampled_from([1, 6, 17, 47]))

@@ -17,6 +17,7 @@ COMMANDS = [
     ("network-controller", "serve"),
     ("network-controller", "demo"),
     ("network-controller", "fsm"),
+    ("network-controller", "check"),
     ("network-controller", "log"),
     ("network-controller", "log", "info"),
     ("network-controller", "log", "show"),
