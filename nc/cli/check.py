@@ -17,7 +17,7 @@ PROCESS = "process"
 _LAST_PORT = 65_535
 
 
-def check(  # noqa: PLR0917 - its options
+def check(
     target: Annotated[
         str,
         typer.Option(
@@ -44,7 +44,8 @@ def check(  # noqa: PLR0917 - its options
     data_dir: Annotated[
         Path | None,
         typer.Option(
-            envvar=DATA_DIR_VARIABLE, help="The server's data folder, where the three are if it "
+            envvar=DATA_DIR_VARIABLE,
+            help="The server's data folder, where the three are if it "
             f"is on this machine. Default: {default_data_dir()}",
         ),
     ] = None,

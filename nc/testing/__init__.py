@@ -3,8 +3,8 @@
     report = search(Remote("192.0.2.7", 6440, tls), examples=50)
     report.require()
 
-A *target* is driven beside a *model* in plain dictionaries (`Trial`); what was asked and answered is
-a *history*, which the *laws* are checked on (`judge`). `search` draws trials from a seed, and
+A *target* is driven beside a *model* in plain dictionaries (`Trial`); what was asked and answered
+is a *history*, which the *laws* are checked on (`judge`). `search` draws trials from a seed, and
 shrinks what breaks a law; `machine_for` gives the Hypothesis state machine behind it. Another
 target is a class with the methods of `Target`. docs/harness.md has examples.
 """

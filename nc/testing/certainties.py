@@ -82,11 +82,7 @@ def life_of_node(history: History, node: str, step: Step) -> Life:
         if left is step or left.round > step.round:
             continue
         operation = left.operation
-        if (
-            isinstance(operation, Unregister)
-            and operation.node == node
-            and may_have_happened(left)
-        ):
+        if isinstance(operation, Unregister) and operation.node == node and may_have_happened(left):
             is_sure = left.is_ok and left.round < step.round
             return Life.GONE if is_sure else Life.UNSURE
     expiry = last_expiry(history, node, step)
@@ -157,8 +153,9 @@ class Observed:
         elif isinstance(operation, SetExpiries):
             for node in dict(operation.expiries):
                 self.nodes.append(Use(step, node, life_of_node(self.history, node, step)))
-        elif (node := getattr(operation, "node", None)) is not None:
-            self.nodes.append(Use(step, node, life_of_node(self.history, node, step)))
+        elif hasattr(operation, "node"):
+            life = life_of_node(self.history, operation.node, step)
+            self.nodes.append(Use(step, operation.node, life))
 
 
 class LinkState(NamedTuple):
@@ -196,7 +193,7 @@ def _concerns(step: Step, node: str) -> bool:
     return isinstance(operation, Sweep)
 
 
-def _moved(before: LinkState, step: Step, *, is_alone: bool) -> LinkState:
+def _moved(before: LinkState, step: Step, *, is_alone: bool) -> LinkState:  # noqa: PLR0911 - a table
     """Where the link is after a step that may concern it."""
     operation = step.operation
     if not may_have_happened(step):

@@ -120,7 +120,11 @@ def query(pick: Pick, known: Known) -> CheckState | GetAddress:
     """CheckConnState or GetRegistedIp; about a server's or wrong token, the administrator asks."""
     about = node(pick, known)
     who = caller(pick, known)
-    return pick((CheckState(about, who), GetAddress(about, who)))
+    queries: tuple[CheckState | GetAddress, ...] = (
+        CheckState(about, who),
+        GetAddress(about, who),
+    )
+    return pick(queries)
 
 
 def issue(pick: Pick, known: Known) -> IssueToken:
@@ -164,17 +168,18 @@ def link_operation(pick: Pick, known: Known) -> LinkOperation:
     if not old:
         return fresh
     newest, some = old[-1], pick(old)
-    return pick((
+    options: tuple[LinkOperation, ...] = (
         fresh,
         Handshake(owner, newest),
         CloseLink(owner, newest),
         CloseLink(owner, some),
         Handshake(owner, some),
         OpenLink(owner, newest),
-    ))  # fmt: skip
+    )
+    return pick(options)
 
 
-def operation(
+def operation(  # noqa: PLR0911 - a table
     pick: Pick, known: Known, now_ms: int, *, with_links: bool = True, with_sweep: bool = True
 ) -> Operation:
     """Anything that can be asked."""

@@ -21,10 +21,7 @@ from nc.testing.certainties import (
     Life,
     Observed,
     caller_of,
-    life_of_node,
-    life_of_token,
     link_states,
-    may_have_happened,
 )
 from nc.testing.enrolments import flaws_of
 from nc.testing.expectations import DENIED, MISTAKE, OK
@@ -44,7 +41,6 @@ from nc.testing.operations import (
     Redeem,
     Restart,
     SetExpiries,
-    Sweep,
     Unregister,
     Wait,
 )
@@ -153,8 +149,10 @@ def a_bootstrap_token_serves_until_it_expires(seen: Observed) -> Iterator[Findin
 def a_token_that_was_never_issued_is_refused(seen: Observed) -> Iterator[Finding]:
     """What no answer ever gave as a token is none."""
     for step, name, life in (*seen.bootstrap_tokens, *seen.nodes):
-        if life is Life.UNKNOWN and name != SERVER_NODE and not isinstance(
-            step.operation, CloseLink
+        if (
+            life is Life.UNKNOWN
+            and name != SERVER_NODE
+            and not isinstance(step.operation, CloseLink)
         ):
             yield Finding(not step.is_ok, step)
 
@@ -243,9 +241,7 @@ def _holdings(history: History) -> Iterator[tuple[str, str, int, int]]:
         if held is not None and isinstance(operation, Handshake):
             yield node, *spans.pop(node)
             held = None
-        if step.answer is None or not step.is_ok or not (
-            address := step.answer.facts.address
-        ):
+        if step.answer is None or not step.is_ok or not (address := step.answer.facts.address):
             continue
         if held is not None and held[0] != address:
             yield node, *held
@@ -258,8 +254,12 @@ def _holdings(history: History) -> Iterator[tuple[str, str, int, int]]:
 def an_address_stays_with_its_node(seen: Observed) -> Iterator[Finding]:
     """Until it is released, a node has the same address, across reconnects and restarts."""
     history = seen.history
-    handed = {step.operation.node for step in history.steps if isinstance(step.operation, Handshake)}
-    moved = any(isinstance(h.happening, Restart) and h.happening.network for h in history.happenings)
+    handed = {
+        step.operation.node for step in history.steps if isinstance(step.operation, Handshake)
+    }
+    moved = any(
+        isinstance(h.happening, Restart) and h.happening.network for h in history.happenings
+    )
     if moved or len(handed) > len(model.assignable(history.network)):
         return  # addresses may have been taken from idle nodes, or be another network's
     known: dict[str, str] = {}
@@ -291,7 +291,12 @@ def an_address_is_one_for_nodes(seen: Observed) -> Iterator[Finding]:
 def _is_for_nodes(address: IPv4Address, network: str) -> bool:
     number, server = int(address), int(IPv4Address(model.server_address(network)))
     is_within = address in IPv4Interface(network).network
-    return is_within and number % 2 == 1 and number % 256 != 255 and abs(number - server) > 1
+    return (
+        is_within
+        and number % 2 == 1
+        and number % 256 != model.OVERFLOWING_OCTET
+        and abs(number - server) > 1
+    )
 
 
 @_law()
@@ -332,9 +337,13 @@ def no_link_outlives_its_server(seen: Observed) -> Iterator[Finding]:
                 fresh = dict.fromkeys(fresh, True)
         elif isinstance(item.operation, OpenLink):
             fresh[item.operation.node] = False
-        elif isinstance(item.operation, CheckState) and fresh.get(item.operation.node):
-            if item.is_ok and item.answer is not None:
-                yield Finding(item.answer.facts.state == model.IDLE, item)
+        elif (
+            isinstance(item.operation, CheckState)
+            and fresh.get(item.operation.node)
+            and item.answer is not None
+            and item.is_ok
+        ):
+            yield Finding(item.answer.facts.state == model.IDLE, item)
 
 
 @_law()
@@ -346,11 +355,15 @@ def expiry_cuts_a_link_for_good(seen: Observed) -> Iterator[Finding]:
             refused_ms.pop(node, None)
         elif life is Life.EXPIRED:
             refused_ms[node] = step.moment.latest_ms
-        elif life is Life.LIVE and isinstance(step.operation, CheckState) and step.is_ok:
+        elif (
+            life is Life.LIVE
+            and isinstance(step.operation, CheckState)
+            and step.is_ok
             # a clock that was set back would have revived it, too
-            if step.moment.earliest_ms >= refused_ms.get(node, step.moment.latest_ms + 1):
-                holds = step.answer is not None and step.answer.facts.state == model.IDLE
-                yield Finding(holds, step)
+            and refused_ms.get(node, step.moment.latest_ms + 1) <= step.moment.earliest_ms
+        ):
+            holds = step.answer is not None and step.answer.facts.state == model.IDLE
+            yield Finding(holds, step)
 
 
 # Answers
@@ -379,11 +392,19 @@ def answers_do_not_differ_by_port(seen: Observed) -> Iterator[Finding]:
     for step in seen.history.of(Redeem, CheckHealth):
         if caller_of(step) not in {"", ADMIN}:
             continue
-        ports = {_port(step), None if before is None else _port(before)}
-        if before is not None and before.round == step.round - 1 and len(ports - {None}) > 1:
-            if _without_port(step) == _without_port(before) and step.reason == before.reason:
-                yield Finding(step.code == before.code and _says(step) == _says(before), step)
+        if before is not None and _asks_at_other_port(step, before):
+            yield Finding(step.code == before.code and _says(step) == _says(before), step)
         before = step
+
+
+def _asks_at_other_port(step: Step, before: Step) -> bool:
+    """Whether it asks the same as the step right before it, of the other port."""
+    return (
+        step.round == before.round + 1
+        and _port(step) is not _port(before)
+        and _without_port(step) == _without_port(before)
+        and step.reason == before.reason
+    )
 
 
 def _port(step: Step) -> Port:

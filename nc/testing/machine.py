@@ -8,6 +8,7 @@ of answers has to be explained by the model, and at the end the whole history is
 
 import sys
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any, ClassVar, cast
 
 from hypothesis import strategies as st
@@ -166,9 +167,7 @@ class ControllerMachine(RuleBasedStateMachine):
     @rule(data=st.data())
     def expiries_are_set(self, data: Any) -> None:
         """UpdateSensorExpireTime, and a look at one of the list before and after."""
-        operation = data.draw(
-            chosen(lambda pick: choices.expiries(pick, self.known, self._now_ms))
-        )
+        operation = data.draw(chosen(lambda pick: choices.expiries(pick, self.known, self._now_ms)))
         node, _ = operation.expiries[0]
         self.perform(CheckState(node))
         self.perform(operation)
@@ -268,10 +267,10 @@ class ControllerMachine(RuleBasedStateMachine):
     def several_want_one_node(self, data: Any) -> None:
         """What is decided about one node at the same time, each as if it were alone."""
         for node in data.draw(chosen(self._some_nodes))[:1]:
-            self.perform(*data.draw(chosen(lambda pick: self._about(pick, node))))
+            self.perform(*data.draw(chosen(partial(self._about, node))))
             self.perform(CheckState(node))
 
-    def _about(self, pick: Pick, node: str) -> list[Operation]:
+    def _about(self, node: str, pick: Pick) -> list[Operation]:
         options: list[Operation] = [Unregister(node), CheckState(node), SetExpiries(((node, 0),))]
         if Ability.LINKS in self.target.abilities:
             link = self.known.fresh("link")

@@ -22,6 +22,8 @@ MINUTE_MS = 60_000
 DEFAULT_MINUTES = 10
 TEN_YEARS_MINUTES = 5_256_000
 
+OVERFLOWING_OCTET = 255  # the peer of such an address would be in the next block
+
 IDLE, INIT, CONNECTED = -1, 1, 3  # as clients see them
 
 
@@ -68,7 +70,7 @@ def assignable(network: str) -> list[str]:
     return [
         str(IPv4Address(number))
         for number in [*range(int(first) + 3, int(last), 2), int(first) + 1]
-        if number % 256 != 255 and abs(number - int(server)) > 1
+        if number % 256 != OVERFLOWING_OCTET and abs(number - int(server)) > 1
     ]
 
 

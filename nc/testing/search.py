@@ -1,8 +1,8 @@
 """A search for histories that break a law: so many trials, or for so long, from one seed.
 
 What it finds is made as small as it gets (`nc.testing.shrinking`), which takes fewer trials than
-Hypothesis would need, since names stay what they are when parts are left out. Then the search goes on for
-other laws, so that what is wrong with another implementation is told at once.
+Hypothesis would need, since names stay what they are when parts are left out. Then the search goes
+on for other laws, if asked to, so that what is wrong with another implementation is told at once.
 """
 
 from collections.abc import Callable
@@ -87,7 +87,7 @@ def search(
         target: what is driven; it stays the caller's, who closes it.
         examples: how many trials, for a search without `minutes`.
         minutes: for how long to search instead; it ends with the round that is under way then.
-        seed: equal seeds give equal searches, where the target has no chance and no time of its own.
+        seed: equal seeds give equal searches, if the target has no chance or time of its own.
         steps: how many rules a trial consists of at most.
         shrinks: how often to play a history again to make it smaller (`nc.testing.shrinking`).
         find_all: whether to go on once a law is broken, to see which others are.

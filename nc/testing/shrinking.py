@@ -8,6 +8,7 @@ smaller parts, then single operations of a round.
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import groupby
+from typing import Any
 
 from nc.testing.history import Happened, History, Step
 from nc.testing.judgement import LawBroken
@@ -64,9 +65,8 @@ def _play_round(trial: Trial, round_: Round) -> None:
         case Restart(network):
             trial.restart(network)
         case crash:
-            joined = {
-                step.operation.node for step in trial.history.of(Redeem) if step.is_ok
-            }  # who has a certificate to call with
+            enrolments: list[Any] = [s.operation for s in trial.history.of(Redeem) if s.is_ok]
+            joined = {enrolment.node for enrolment in enrolments}  # who has a certificate
             played = [
                 (operation, turns)
                 for operation, turns in zip(round_.operations, round_.turns, strict=True)

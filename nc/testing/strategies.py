@@ -98,7 +98,5 @@ def packets(
 
 def _checksum(header: bytes) -> int:
     """The Internet checksum (RFC 1071) of a header whose own field is zero."""
-    total = sum(struct.unpack(f"!{len(header) // 2}H", header))
-    while total > 0xFFFF:
-        total = (total & 0xFFFF) + (total >> 16)
-    return ~total & 0xFFFF
+    words: tuple[int, ...] = struct.unpack(f"!{len(header) // 2}H", header)
+    return -sum(words) % 0xFFFF  # ones' complement arithmetic is arithmetic modulo 2**16 - 1

@@ -18,7 +18,7 @@ class Tally:
         exercised: how often each law had something to say.
         trials, steps: how many there were, without those that show the same breach again.
         first_breach: the trial, from 1, that broke a law for the first time; 0 while none has.
-        ignored: laws that are known to be broken; a trial that breaks one is over, and says no more.
+        ignored: laws known to be broken; a trial that breaks one is over, and says no more.
         found: the smallest history that breaks the law that is being looked into.
     """
 

@@ -1,13 +1,14 @@
 """A trial: a target and the model side by side, from a first start to the laws' judgement.
 
-    trial = Trial(target, "10.1.1.1/28")
-    trial.perform(IssueToken("token 1", 10))
-    trial.perform(Redeem("token 1", "node 1"), Redeem("token 1", "node 2"))     at the same time
-    trial.finish()                                                              raises LawBroken
+trial = Trial(target, "10.1.1.1/28")
+trial.perform(IssueToken("token 1", 10))
+trial.perform(Redeem("token 1", "node 1"), Redeem("token 1", "node 2"))     at the same time
+trial.finish()                                                              raises LawBroken
 """
 
 from collections import deque
 from collections.abc import Sequence
+from typing import Any
 
 from nc.testing.history import Answer, Happened, History, Step
 from nc.testing.judgement import Judgement, LawBroken, judge
@@ -130,7 +131,8 @@ class Trial:
         """
         if self.judgement is not None:
             return self.judgement
-        nodes = [step.operation.node for step in self.history.of(Redeem) if step.is_ok]  # type: ignore[union-attr]  # a Redeem has one
+        enrolments: list[Any] = [s.operation for s in self.history.of(Redeem) if s.is_ok]
+        nodes = [enrolment.node for enrolment in enrolments]
         for _ in range(2):
             for node in (*nodes, SERVER_NODE):
                 self.perform(CheckState(node))

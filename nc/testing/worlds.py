@@ -46,7 +46,9 @@ class Worlds:
         found: dict[tuple[object, ...], tuple[Model, list[str]]] = {}
         for model in self._models:
             for after, reasons in _orders(model, [*enumerate(asked)]):
-                found.setdefault(after.key(), (after, [reasons.get(n, "") for n in range(len(asked))]))
+                found.setdefault(
+                    after.key(), (after, [reasons.get(n, "") for n in range(len(asked))])
+                )
                 if len(found) >= MAX_WORLDS:
                     break
         if not found:
@@ -61,9 +63,7 @@ class Worlds:
             change(model)
 
 
-def _orders(
-    model: Model, left: list[tuple[int, Asked]]
-) -> Iterator[tuple[Model, dict[int, str]]]:
+def _orders(model: Model, left: list[tuple[int, Asked]]) -> Iterator[tuple[Model, dict[int, str]]]:
     """Every model that some order of what is left leads to, with the refusals on the way."""
     if all(asked.facts is None for _, asked in left):
         yield model, {}

@@ -68,9 +68,7 @@ def test_a_running_server_is_checked_from_outside(run: Run, data_dir: Path) -> N
     """HOST:PORT and the admin's certificates are enough; laws about the log are not passed."""
     with ServerProcess(data_dir) as server:
         options = ("--target", server.control_target, "--data-dir", str(data_dir))
-        done = run(
-            "network-controller", "check", *options, "--examples", "1", "--output", "json"
-        )
+        done = run("network-controller", "check", *options, "--examples", "1", "--output", "json")
     assert done.returncode == 0, done.stderr
     verdicts = {law["name"]: law["verdict"] for law in json.loads(done.stdout)["laws"]}
     assert {verdicts[law.name] for law in LAWS if law.needs_log} == {NO_LOG}

@@ -66,7 +66,7 @@ def _everywhere(patch: pytest.MonkeyPatch, old: Any, new: Any) -> None:
 @_bug()
 def expiry_is_off_by_one(patch: pytest.MonkeyPatch) -> None:
     """A token still works in its last millisecond."""
-    _everywhere(patch, expiry.has_passed, lambda at_ms, now_ms: at_ms not in {0} and now_ms > at_ms)
+    _everywhere(patch, expiry.has_passed, lambda at_ms, now_ms: 0 < at_ms < now_ms)
 
 
 @_bug()
@@ -106,8 +106,14 @@ def reply_before_the_append_is_durable(patch: pytest.MonkeyPatch) -> None:
             if isinstance(outcome, list) and not waiting.reply.done():
                 waiting.reply.set_result(outcome)
         await asyncio.sleep(0)
-        self._state, now = replace(self._state, seq=decided.state.seq - sum(
-            len(o) for o in decided.outcomes if isinstance(o, list))), self._state
+        self._state, now = (
+            replace(
+                self._state,
+                seq=decided.state.seq
+                - sum(len(o) for o in decided.outcomes if isinstance(o, list)),
+            ),
+            self._state,
+        )
         try:
             await original(self, decided)
         finally:
@@ -204,7 +210,7 @@ def reads_are_stale(patch: pytest.MonkeyPatch) -> None:
 @_bug()
 def an_unregistered_token_works_again_after_a_crash(patch: pytest.MonkeyPatch) -> None:
     """The fold of a replay skips that a node left; the running server knew."""
-    replayed = nc.replay.evolve
+    replayed = evolve
 
     def forgetful(state: Any, events: Iterable[Event]) -> Any:
         folded = replayed(state, events)
@@ -222,7 +228,7 @@ def an_unregistered_token_works_again_after_a_crash(patch: pytest.MonkeyPatch) -
 @_bug()
 def an_expired_bootstrap_token_is_accepted(patch: pytest.MonkeyPatch) -> None:
     """Only the sweep ends a token's life."""
-    patch.setattr(tokens, "has_passed", lambda at_ms, now_ms: False)
+    patch.setattr(tokens, "has_passed", lambda *_: False)
 
 
 @_bug()
@@ -272,7 +278,7 @@ def _without_addresses(original: Any) -> Any:
 @_bug()
 def a_replay_differs_from_live(patch: pytest.MonkeyPatch) -> None:
     """The running server folds a release otherwise than a replay does."""
-    live = nc.batch.evolve
+    live = evolve
 
     def otherwise(state: Any, events: list[Event]) -> Any:
         folded = live(state, events)
@@ -320,7 +326,7 @@ def the_server_can_expire(patch: pytest.MonkeyPatch) -> None:
 @_bug()
 def an_address_changes_at_reconnect(patch: pytest.MonkeyPatch) -> None:
     """Every handshake takes the next address."""
-    original = links.bind
+    original = addresses.bind
 
     def restless(pool: addresses.Addresses, node_id: str) -> list[Event]:
         events = addresses.release(pool, node_id, pb.ADDRESS_RELEASE_REASON_NETWORK_CHANGED)
@@ -339,7 +345,7 @@ def the_sweep_forgets_a_live_token(patch: pytest.MonkeyPatch) -> None:
 @_bug()
 def an_expired_node_is_let_in_until_the_sweep(patch: pytest.MonkeyPatch) -> None:
     """A query does not look at the time."""
-    patch.setattr(controller.nodes, "has_passed", lambda at_ms, now_ms: False)
+    patch.setattr(nodes, "has_passed", lambda *_: False)
 
 
 @_bug()
@@ -424,5 +430,3 @@ def a_token_serves_once(patch: pytest.MonkeyPatch) -> None:
         return original(known, there, command)
 
     patch.setattr(tokens, "decide_redeem", once)
-
-

@@ -69,7 +69,10 @@ def test_what_ran_at_the_same_time_may_have_any_order() -> None:
 
 def test_what_was_never_answered_happened_or_not_but_not_both() -> None:
     """After an unanswered UnRegister either is believed, and from then on only that."""
-    for first, second in ((Facts("200", -1, ""), Facts("400", -1, "")), (Facts("400", -1, ""),) * 2):
+    for first, second in (
+        (Facts("200", -1, ""), Facts("400", -1, "")),
+        (Facts("400", -1, ""),) * 2,
+    ):
         worlds = _world_with_a_node()
         assert worlds.explain([Asked(Unregister("n 1"), NOW, None)]) is not None
         assert worlds.explain([Asked(CheckState("n 1"), NOW, first)]) is not None

@@ -62,5 +62,5 @@ def test_every_planted_bug_is_shown_in_a_few_steps(capsys: pytest.CaptureFixture
             f"{min(sizes):>3} steps  {'; '.join(sorted(laws))}"
         )
     with capsys.disabled():
-        print("\n" + "\n".join(lines))
+        print("\n" + "\n".join(lines))  # noqa: T201 - who asks for it wants to see it
     assert too_long == []

@@ -1,4 +1,4 @@
-"""Every target keeps every law; what is driven is left as it was; the same seed is the same search."""
+"""Every target keeps every law, and is left as it was; the same seed is the same search."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -83,7 +83,9 @@ class _Recorded:
     def perform(self, requests: Any) -> Any:
         """As the target does."""
         replies = self._target.perform(requests)
-        self._histories.append(f"{requests} {[(r.moment, r.answer.facts) for r in replies]}")
+        self._histories.append(
+            f"{requests} {[(r.moment, r.answer and r.answer.facts) for r in replies]}"
+        )
         return replies
 
 

@@ -1,9 +1,9 @@
 """The network controller in this process, where time is virtual, the disk simulated, chance seeded.
 
 The same operations give the same history, byte for byte but for the keys in certificates. On the
-simulated disk a crash loses what was not synced; in memory nothing is lost, and with a `rival` every
-round in which several operations run ends with one that another replica of the same log carries
-out, while an append of the first is under way.
+simulated disk a crash loses what was not synced; in memory nothing is lost, and with a `rival` the
+last operation of every round of several is carried out by another replica of the same log, while an
+append of the first is under way.
 """
 
 import asyncio
@@ -192,10 +192,8 @@ class InProcess:
         return await self._perform_together(requests)
 
     async def _perform_together(self, requests: Sequence[Request]) -> list[Reply]:
-        tasks = [
-            asyncio.create_task(self._answer(self._service, request)) for request in requests
-        ]
-        answered = asyncio.gather(*tasks, return_exceptions=True)
+        tasks = [asyncio.create_task(self._answer(self._service, request)) for request in requests]
+        answered = asyncio.create_task(_all(tasks))
         dead = asyncio.create_task(self._power_lost.wait())
         await asyncio.wait([answered, dead], return_when=asyncio.FIRST_COMPLETED)
         dead.cancel()
@@ -229,3 +227,9 @@ class InProcess:
         self._rival_reply = Reply(self.now(), await self._answer(rival, request))
         await rival.replica.stop()
         log.close()
+
+
+async def _all(tasks: Sequence["asyncio.Task[Answer]"]) -> None:
+    """Wait for each of them, however it ends."""
+    if tasks:
+        await asyncio.wait(tasks)
