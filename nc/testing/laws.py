@@ -262,17 +262,15 @@ def an_address_stays_with_its_node(seen: Observed) -> Iterator[Finding]:
     )
     if moved or len(handed) > len(model.assignable(history.network)):
         return  # addresses may have been taken from idle nodes, or be another network's
-    known: dict[str, str] = {}
+    known: dict[str, tuple[str, int]] = {}  # and in which round it was told
     for step, node, life in seen.nodes:
         if step.answer is None or not step.is_ok or life is not Life.LIVE:
             continue
         address = step.answer.facts.address
-        if address is None:
-            continue
-        if node in known:
-            yield Finding(address == known[node], step)
+        if address is not None and node in known and step.round > known[node][1]:
+            yield Finding(address == known[node][0], step)
         if address:
-            known[node] = address
+            known[node] = (address, step.round)
 
 
 @_law()
@@ -330,6 +328,7 @@ def _states(seen: Observed) -> Iterator[tuple[Step, int, bool]]:
 @_law()
 def no_link_outlives_its_server(seen: Observed) -> Iterator[Finding]:
     """After a crash or a restart every node is IDLE until it connects again."""
+    opened = _rounds_with_new_links(seen)
     fresh: dict[str, bool] = {}
     for item in seen.history.items:
         if isinstance(item, Happened):
@@ -340,15 +339,23 @@ def no_link_outlives_its_server(seen: Observed) -> Iterator[Finding]:
         elif (
             isinstance(item.operation, CheckState)
             and fresh.get(item.operation.node)
+            and (item.operation.node, item.round) not in opened
             and item.answer is not None
             and item.is_ok
         ):
             yield Finding(item.answer.facts.state == model.IDLE, item)
 
 
+def _rounds_with_new_links(seen: Observed) -> set[tuple[str, int]]:
+    """Nodes, and the rounds in which they may have got a new link."""
+    operations = ((step.operation, step.round) for step in seen.history.steps)
+    return {(o.node, number) for o, number in operations if isinstance(o, OpenLink)}
+
+
 @_law()
 def expiry_cuts_a_link_for_good(seen: Observed) -> Iterator[Finding]:
     """A node that expired is IDLE when it is revived, until it connects again."""
+    opened = _rounds_with_new_links(seen)
     refused_ms: dict[str, int] = {}  # when a node was last known to have expired
     for step, node, life in seen.nodes:
         if isinstance(step.operation, OpenLink):
@@ -359,6 +366,7 @@ def expiry_cuts_a_link_for_good(seen: Observed) -> Iterator[Finding]:
             life is Life.LIVE
             and isinstance(step.operation, CheckState)
             and step.is_ok
+            and (node, step.round) not in opened
             # a clock that was set back would have revived it, too
             and refused_ms.get(node, step.moment.latest_ms + 1) <= step.moment.earliest_ms
         ):

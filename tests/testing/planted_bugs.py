@@ -408,7 +408,7 @@ def a_node_may_unregister_another(patch: pytest.MonkeyPatch) -> None:
 
 
 @_bug()
-def an_unregistered_node_s_certificate_is_accepted(patch: pytest.MonkeyPatch) -> None:
+def the_certificate_of_who_is_gone_is_accepted(patch: pytest.MonkeyPatch) -> None:
     """Only what is known to have expired is refused."""
     original = permissions._require_live_node
 

@@ -12,7 +12,7 @@ from tests.testing.planted_bugs import BUGS, Bug
 
 # Each is found within some ten trials; a few that need a coincidence take more.
 MOST_TRIALS = 150
-MOST_STEPS_TO_SHOW = 16
+MOST_STEPS_TO_SHOW = 24  # with the two looks at every node that end a trial
 
 BY_NAME = {bug.name: bug for bug in BUGS}
 
