@@ -204,6 +204,25 @@ def test_a_breach_is_told_in_steps_that_can_be_read() -> None:
     target.close()
 
 
+def test_laws_are_unsure_of_what_ran_at_the_same_time() -> None:
+    """A state or an address that was asked for beside a new link may be of before or after it."""
+    target = InProcess()
+    trial = Trial(target, "10.1.1.1/28")
+    trial.perform(IssueToken("token 1", -1))
+    trial.perform(Redeem("token 1", "node 1"))
+    opening = (OpenLink("node 1", "link 1"), Handshake("node 1", "link 1"), CheckState("node 1"))
+    trial.perform(*opening)  # the query is answered first
+    trial.restart()
+    trial.perform(CheckState("node 1"), OpenLink("node 1", "link 2"), turns=(6, 0))
+    trial.perform(SetExpiries((("node 1", START_MS // 1000),)))
+    trial.perform(CheckState("node 1"))
+    trial.perform(SetExpiries((("node 1", 0),)))
+    trial.perform(CheckState("node 1"), OpenLink("node 1", "link 3"), turns=(6, 0))
+    trial.finish()
+    target.end()
+    target.close()
+
+
 @given(packet=packets(st.just("10.1.1.3"), st.just("10.1.1.5"), max_payload_bytes=64))
 def test_packets_are_ipv4(packet: bytes) -> None:
     """Version, length, addresses and checksum are those of the packet."""
