@@ -54,9 +54,23 @@ class _Denied(Refused):
     """The caller may not do this."""
 
 
-def expect(model: Model, operation: Operation, now: Moment) -> Expected:
-    """Carry the operation out on the model; the answer that a client should see."""
+def expect(
+    model: Model, operation: Operation, now: Moment, arrival: Model | None = None
+) -> Expected:
+    """Carry the operation out on the model; the answer that a client should see.
+
+    Args:
+        model: as it is when the operation takes effect; it is changed.
+        operation: what is asked for.
+        now: when.
+        arrival: the model when the operation came, if others ran since: its caller may have been
+            looked at then.
+    """
     try:
+        checked = model if arrival is None else arrival
+        if arrival is not None and getattr(operation, "caller", ADMIN) != ADMIN:
+            checked = model.choose([model, arrival.copy(model.choose)])
+        _check_caller(checked, operation, now)
         return Expected(_carry_out(model, operation, now))
     except _Denied as denied:
         return Expected(Facts(DENIED), str(denied))
@@ -72,7 +86,6 @@ def expect(model: Model, operation: Operation, now: Moment) -> Expected:
 
 
 def _carry_out(model: Model, operation: Operation, now: Moment) -> Facts:
-    _check_caller(model, operation, now)
     match operation:
         case CheckHealth():
             return Facts(OK)

@@ -45,7 +45,8 @@ class Worlds:
         """
         found: dict[tuple[object, ...], tuple[Model, list[str]]] = {}
         for model in self._models:
-            for after, reasons in _orders(model, [*enumerate(asked)]):
+            arrival = model if len(asked) > 1 else None
+            for after, reasons in _orders(model, [*enumerate(asked)], arrival):
                 found.setdefault(
                     after.key(), (after, [reasons.get(n, "") for n in range(len(asked))])
                 )
@@ -63,7 +64,9 @@ class Worlds:
             change(model)
 
 
-def _orders(model: Model, left: list[tuple[int, Asked]]) -> Iterator[tuple[Model, dict[int, str]]]:
+def _orders(
+    model: Model, left: list[tuple[int, Asked]], arrival: Model | None
+) -> Iterator[tuple[Model, dict[int, str]]]:
     """Every model that some order of what is left leads to, with the refusals on the way."""
     if all(asked.facts is None for _, asked in left):
         yield model, {}
@@ -71,18 +74,20 @@ def _orders(model: Model, left: list[tuple[int, Asked]]) -> Iterator[tuple[Model
         if asked.facts is None and isinstance(asked.operation, IssueToken | Redeem):
             continue  # nobody was told the token, so it makes no difference
         others = left[:index] + left[index + 1 :]
-        for after, expected in _possible(model, asked):
-            for end, reasons in _orders(after, others):
+        for after, expected in _possible(model, asked, arrival):
+            for end, reasons in _orders(after, others, arrival):
                 yield end, {number: expected.reason, **reasons}
 
 
-def _possible(model: Model, asked: Asked) -> Iterator[tuple[Model, Expected]]:
+def _possible(
+    model: Model, asked: Asked, arrival: Model | None
+) -> Iterator[tuple[Model, Expected]]:
     """What one operation may lead to from here, given what was answered: choice by choice."""
     untried: list[tuple[int, ...]] = [()]
     while untried:
         path = _Path(untried.pop())
         candidate = model.copy(path.choose)
-        expected = expect(candidate, asked.operation, asked.moment)
+        expected = expect(candidate, asked.operation, asked.moment, arrival)
         untried += path.others()
         if asked.facts is None or asked.facts == expected.facts:
             yield candidate, expected

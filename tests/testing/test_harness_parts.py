@@ -204,6 +204,20 @@ def test_a_breach_is_told_in_steps_that_can_be_read() -> None:
     target.close()
 
 
+def test_a_caller_may_be_looked_at_before_its_command_is_decided() -> None:
+    """A node that leaves while it is being removed is denied, or told that it is gone already."""
+    both = (Unregister("node 1"), Unregister("node 1", "node 1"))
+    target = InProcess()
+    for turns in ((0, 0), (0, 1), (0, 6)):
+        trial = Trial(target)
+        trial.perform(IssueToken("token 1", -1))
+        trial.perform(Redeem("token 1", "node 1"))
+        trial.perform(*both, turns=turns)
+        trial.finish()
+        target.end()
+    target.close()
+
+
 def test_laws_are_unsure_of_what_ran_at_the_same_time() -> None:
     """A state or an address that was asked for beside a new link may be of before or after it."""
     target = InProcess()
