@@ -1,8 +1,10 @@
 """`network-controller log replay`: a log once more, on a terminal or against its own digests."""
 
+import gc
 import json
 import sys
 from collections.abc import Callable, Iterator, Sequence
+from itertools import takewhile
 from typing import Annotated, Final
 
 import typer
@@ -15,7 +17,7 @@ from nc.cli.log_states import OutputOption
 from nc.cli.printing import Output
 from nc.cli.running import OperationFailed
 from nc.clock import SystemClock
-from nc.history import Point, Recorded
+from nc.history import Point, Recorded, state_at
 from nc.playback import AS_FAST_AS_IT_GOES, Past, Player, past_of
 from nc.replaying import Checked, Fault, check, recorded_digests
 
@@ -77,7 +79,11 @@ def replay(
     )
 
     def load(progress: Callable[[int], None]) -> Player:
-        past = past_of(history(reader), progress=progress)
+        gc.disable()  # what is read stays: looking for garbage would take longer than reading
+        try:
+            past = _past(reader, chosen, progress)
+        finally:
+            gc.enable()
         player = Player(past, _stops(past, chosen), speed=speed or AS_FAST_AS_IT_GOES)
         return player if step else player.toggled()
 
@@ -95,6 +101,16 @@ def _play(
     app.run()
     if app.failure is not None:
         raise app.failure
+
+
+def _past(reader: LogReader, chosen: Filter, progress: Callable[[int], None]) -> Past:
+    """The part of the history that is asked for; what was before it is folded and not kept."""
+    if chosen.start == chosen.end == Point():
+        return past_of(history(reader), progress=progress)
+    seqs = [each.seq for each in _followed(reader, progress) if chosen.chooses(each)]
+    first, last = (seqs[0], seqs[-1]) if seqs else (1, 0)
+    events = takewhile(lambda each: each.seq <= last, history(reader, first - 1))
+    return past_of(events, state_at(history(reader), first - 1), progress)
 
 
 def _stops(past: Past, chosen: Filter) -> Sequence[int]:
