@@ -17,7 +17,6 @@ from nc.replica import DiskFull, Replica
 from tests.support.histories import NOW_MS, connect, disconnect, register
 from tests.support.replica_bench import (
     ORIGIN,
-    Gate,
     batches,
     on_a_loop,
     outcomes,
@@ -119,16 +118,32 @@ async def test_who_comes_second_with_a_digest_records_nothing() -> None:
 
 @pytest.mark.usefixtures("few_events")
 @on_a_loop
-async def test_a_stop_or_a_full_disk_gives_a_digest_up() -> None:
-    """Nobody waits for a digest, and what kept one from being recorded harms nothing."""
-    log, gate = MemoryLog(), Gate()
-    async with running(log, gate) as replica:
+async def test_a_full_disk_gives_a_digest_up() -> None:
+    """What keeps a digest from being recorded harms nothing; the next one makes up for it."""
+    log = MemoryLog()
+    async with running(log) as replica:
         await asyncio.gather(*submit(replica, *issue(9)))
         log.is_full = True
         assert await outcomes(submit(replica, IssueToken("x", -1, NOW_MS))) == [DiskFull]
-        await asyncio.sleep(0.02)
+        assert replica._digests._recording is not None
+        await replica._digests._recording  # raises nothing
+        assert not digests_of(log)
         log.is_full = False
         await asyncio.wait_for(replica.roomy.wait(), 5)
-        await asyncio.gather(*submit(replica, *issue(9, "more")))
+        await live_until_recorded(replica, log, 1)
     assert replica.failure is None
     assert replica.state == replayed(log)
+
+
+@pytest.mark.usefixtures("few_events")
+@on_a_loop
+async def test_a_stop_waits_for_no_digest() -> None:
+    """One that is under way is given up; nothing of it is left."""
+    log = MemoryLog()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("nc.digesting._PAUSE_S", 60)
+        async with running(log) as replica:
+            await asyncio.gather(*submit(replica, *issue(9)))
+            assert "digest" in {task.get_name() for task in asyncio.all_tasks()}
+    assert "digest" not in {task.get_name() for task in asyncio.all_tasks()}
+    assert log.last_seq == 9

@@ -187,6 +187,7 @@ async def test_names_neither_steer_the_terminal_nor_are_markup() -> None:
             assert "[b]" in text
             shown = "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in name)
             assert shown[:16] in text
+            assert {tuple(row[-2:]) for row in await table(pilot)} == {("IDLE", "never")}
         assert all(len(line) <= SIZE[0] for line in text.splitlines())
 
 

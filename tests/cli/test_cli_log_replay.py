@@ -8,9 +8,11 @@ from pathlib import Path
 import pytest
 
 from eventlog import LogReader
+from nc.cli.log_filters import Filter
 from nc.cli.log_names import history
+from nc.cli.log_replay import _past
 from nc.domain.events import DigestRecorded, Event, TokenIssued
-from nc.history import state_at
+from nc.history import Point, state_at
 from nc.projections.digest import digest
 from nc.projections.state import _FOLDS
 from tests.support.programs import BIN, run_here
@@ -146,6 +148,17 @@ def test_it_plays_what_is_asked_for(story: Path) -> None:
         terminal.until("2 of 3", "AddressBound")
         terminal.press("\x03")
         assert terminal.ended() == 0
+
+
+def test_of_a_part_of_a_log_the_rest_is_not_kept(story: Path) -> None:
+    """What was before is folded, what comes after is not read: a part costs what a part costs."""
+    reader = LogReader(story)
+    past = _past(reader, Filter(start=Point(seq=4), end=Point(seq=6)), lambda _: None)
+    assert [each.seq for each in past.events] == [4, 5, 6]
+    for position in range(4):
+        assert past.state_at(position) == state_at(history(reader), 3 + position)
+    nothing = _past(reader, Filter(start=Point(seq=99)), lambda _: None)
+    assert nothing.events == []
 
 
 def test_a_damaged_log_ends_the_player_with_3(folder: Path) -> None:

@@ -58,9 +58,11 @@ def test_a_digest_is_made_of_as_many_entries_as_are_counted(history: list[Event]
 
 def test_a_digest_can_be_made_in_parts() -> None:
     """The parts of a large state make its digest, whatever is done between them."""
-    made = list(parts(many_nodes(400)))
+    state = many_nodes(400)
+    made = list(parts(state))
     assert len(made) > 2
     assert joined(made) == digest(many_nodes(400))
+    assert count_entries(state) == len(list(entries(state)))
 
 
 def test_a_digest_stays_what_it_is() -> None:
