@@ -120,7 +120,7 @@ def ours(lab: Lab, home: Path) -> Iterator[Overlay]:
         addresses = {"server": "10.1.1.1"}
         for name in ("a", "b"):
             words = shlex.split(made["joinCommand"])[1:]
-            join: list[str | Path] = [BIN / "network-controller", *words, "--state-dir", home / name]
+            join = [BIN / "network-controller", *words, "--state-dir", home / name]
             up.enter_context(lab.running(name, *join, log=home / f"{name}.log"))
             patiently(lambda name=name: bool(_tun_address(lab, name)), name)  # type: ignore[misc]
             addresses[name] = _tun_address(lab, name)
