@@ -14,7 +14,7 @@ from nc.domain.state import State
 from nc.history import Recorded
 from nc.projections import evolve
 from nc.projections.digest import digest
-from nc.verification import Impossible
+from nc.verification import digested_seq
 
 __all__ = ["Checked", "Digest", "Fault", "check", "recorded_digests"]
 
@@ -57,11 +57,8 @@ def recorded_digests(history: Iterable[Recorded]) -> list[Digest]:
     last = 0
     for seq, _, event in history:
         if event.HasField("digest_recorded"):
-            of = event.digest_recorded.seq
-            if not last < of < seq:
-                raise Impossible(seq, f"a digest of event {of}", f"one after {last}, before {seq}")
-            found.append(Digest(of, event.digest_recorded.digest))
-            last = of
+            last = digested_seq(seq, event, last)
+            found.append(Digest(last, event.digest_recorded.digest))
     return found
 
 

@@ -24,7 +24,7 @@ from nc.projections.digest import digest
 from nc.projections.snapshot import decode
 from nc.projections.state import UnknownEvent
 
-__all__ = ["Impossible", "Landmark", "Verified", "landmark_of", "verify"]
+__all__ = ["Impossible", "Landmark", "Verified", "digested_seq", "landmark_of", "verify"]
 
 # Events folded at once: bounds the memory that it takes.
 _CHUNK_EVENTS: Final = 20_000
@@ -206,7 +206,7 @@ class _Course(NamedTuple):
 
     states: dict[str, int]  # by the id of each node that is registered
     holders: dict[str, str]  # node id by address
-    digests: list[int]  # the events that they were recorded of
+    digests: list[int]  # the events that they are about
 
 
 def _unknown(_course: _Course, seq: int, _event: Event) -> None:
@@ -257,11 +257,26 @@ def _unregistered(course: _Course, seq: int, event: Event) -> None:
         raise Impossible(seq, found, _name(_IDLE))
 
 
+def digested_seq(seq: int, event: Event, last: int) -> int:
+    """The event that a DigestRecorded is about, an earlier one.
+
+    Args:
+        seq: of the DigestRecorded itself.
+        event: it.
+        last: the event that the one before it is about, 0 if there is none.
+
+    Raises:
+        Impossible: that event was still to come, or was not after the last one.
+    """
+    about = event.digest_recorded.seq
+    if not last < about < seq:
+        raise Impossible(seq, f"a digest of event {about}", f"one after {last} and before {seq}")
+    return about
+
+
 def _digested(course: _Course, seq: int, event: Event) -> None:
-    of, last = event.digest_recorded.seq, course.digests[-1] if course.digests else 0
-    if not last < of < seq:
-        raise Impossible(seq, f"a digest of event {of}", f"one after {last} and before {seq}")
-    course.digests.append(of)
+    last = course.digests[-1] if course.digests else 0
+    course.digests.append(digested_seq(seq, event, last))
 
 
 _CHECKS: Final[dict[str | None, Callable[[_Course, int, Event], None]]] = {
