@@ -198,7 +198,7 @@ async def test_thousands_of_nodes_are_a_screenful() -> None:
     )
     events = [Recorded(seq, Entry(), event) for seq, event in enumerate(registered, start=1)]
     async with watching(events) as (pilot, _):
-        for seq in (5000, 1, 4999, 2500):
+        for seq in (5000, 2500):
             await go_to(pilot, str(seq))
             assert ["▶", f"node-{seq - 1:05}", "IDLE", "never"] in await table(pilot)
         top = pilot.app.query_one(NodeTable).scroll_y
