@@ -120,8 +120,10 @@ def ours(lab: Lab, home: Path) -> Iterator[Overlay]:
         addresses = {"server": "10.1.1.1"}
         for name in ("a", "b"):
             words = shlex.split(made["joinCommand"])[1:]
-            join = [BIN / "network-controller", *words, "--state-dir", home / name]
-            up.enter_context(lab.running(name, *join, log=home / f"{name}.log"))
+            command: list[str | Path] = [BIN / "network-controller", *words]
+            up.enter_context(
+                lab.running(name, *command, "--state-dir", home / name, log=home / f"{name}.log")
+            )
             patiently(lambda name=name: bool(_tun_address(lab, name)), name)  # type: ignore[misc]
             addresses[name] = _tun_address(lab, name)
         yield Overlay(addresses, data_dir)
