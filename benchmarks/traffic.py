@@ -120,7 +120,7 @@ def ours(lab: Lab, home: Path) -> Iterator[Overlay]:
         addresses = {"server": "10.1.1.1"}
         for name in ("a", "b"):
             words = shlex.split(made["joinCommand"])[1:]
-            command = [BIN / "network-controller", *words]
+            command: list[str | Path] = [BIN / "network-controller", *words]
             up.enter_context(
                 lab.running(name, *command, "--state-dir", home / name, log=home / f"{name}.log")
             )
