@@ -32,7 +32,12 @@ class LongList {
     this.length = length;
     this.size.style.height = `${length * this.rowHeight}px`;
     this.grid.setAttribute("aria-rowcount", length);
-    this.top = this.box.scrollTop; // which a shorter list moves
+    if (this.top > this.highest) this.scrollTo(this.highest); // the browser would, a frame later
+  }
+
+  // How far down it can be scrolled, px.
+  get highest() {
+    return Math.max(0, this.length * this.rowHeight - this.height);
   }
 
   render() {
@@ -80,9 +85,8 @@ class LongList {
   }
 
   scrollTo(top) {
-    const highest = Math.max(0, this.length * this.rowHeight - this.height);
     const whole = Math.round(top / this.rowHeight) * this.rowHeight; // no row cut in two
-    this.top = Math.min(highest, Math.max(0, whole));
+    this.top = Math.min(this.highest, Math.max(0, whole));
     this.box.scrollTop = this.top;
   }
 

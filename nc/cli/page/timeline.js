@@ -32,8 +32,8 @@ class Timeline {
   resize() {
     this.width = this.picture.clientWidth;
     this.rowHeight = Math.min(HIGHEST_ROW, Math.max(LOWEST_ROW, Math.floor(BARS / nodes.length)));
-    const bars = nodes.length ? Math.min(BARS, nodes.length * this.rowHeight) : HIGHEST_ROW;
-    this.picture.style.height = `${OVERVIEW + AXIS + bars + 10}px`;
+    const bars = Math.min(BARS, Math.max(1, nodes.length) * this.rowHeight + 8);
+    this.picture.style.height = `${OVERVIEW + AXIS + bars + 1}px`;
     element("bars-size").style.height = `${nodes.length * this.rowHeight}px`;
     this.draw();
     this.moveLine(this.fraction ?? 0);
