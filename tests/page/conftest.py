@@ -16,16 +16,16 @@ from tests.support.shown_page import LIBRARY, Shown
 
 
 @pytest.fixture(scope="session")
-def browser() -> Iterator[Chromium]:
-    """One for all tests; where it is missing they are skipped, or fail if it is required."""
+def tab() -> Iterator[Tab]:
+    """One for all tests; where there is no browser they are skipped, or fail if it is required."""
     if not is_installed() and REQUIRED not in os.environ:
         pytest.skip(f"{PROGRAM} is not installed (Debian: apt-get install {PROGRAM})")
-    with Chromium() as running:
-        yield running
+    with Chromium() as browser, Tab(browser) as opened:
+        yield opened
 
 
 @pytest.fixture(scope="session")
-def shown(browser: Chromium, tmp_path_factory: pytest.TempPathFactory) -> Shown:
+def shown(tab: Tab, tmp_path_factory: pytest.TempPathFactory) -> Shown:
     """Shows a history until the end of a `with` block."""
     folder, numbers = tmp_path_factory.mktemp("pages"), count()
 
@@ -36,11 +36,11 @@ def shown(browser: Chromium, tmp_path_factory: pytest.TempPathFactory) -> Shown:
         path = folder / f"{next(numbers)}.html"
         with path.open("w", encoding="utf-8") as out:
             write_page(iter(history), base or State(), out)
-        with Tab(browser, path, fragment) as tab:
-            tab.run(LIBRARY)
-            yield tab
-            assert [address.partition("#")[0] for address in tab.requests()] == [tab.address]
-            assert tab.complaints() == []
+        tab.open(path, fragment)
+        tab.run(LIBRARY)
+        yield tab
+        assert [address.partition("#")[0] for address in tab.requests()] == [tab.address]
+        assert tab.complaints() == []
 
     return show
 

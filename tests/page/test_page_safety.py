@@ -11,7 +11,7 @@ from nc.domain.events import Entry, Event, LogRepaired, NodeRegistered, ReplicaS
 from nc.domain.state import State
 from nc.history import Recorded
 from tests.support.busy_log import busy_history
-from tests.support.chromium import Chromium, Tab
+from tests.support.chromium import Tab
 from tests.support.shown_page import Shown
 
 HOSTILE = [
@@ -97,19 +97,19 @@ def test_the_policy_lets_nothing_else_in() -> None:
     ]
 
 
-def test_the_browser_keeps_the_policy(browser: Chromium, tmp_path: Path) -> None:
+def test_the_browser_keeps_the_policy(tab: Tab, tmp_path: Path) -> None:
     """What would load or run all the same is refused, and these tests would see it."""
     path = tmp_path / "page.html"
     path.write_text(page(busy_history(1, 5)), encoding="utf-8")
-    with Tab(browser, path) as tab:
-        assert tab.complaints() == []
-        tab.run(
-            """(document.body.insertAdjacentHTML("beforeend",
-                 "<img src='http://127.0.0.1:9/x' onerror='globalThis.ran = 1'>"),
-                new Promise((done) => setTimeout(done, 50)))"""
-        )
-        assert tab.run("typeof ran") == "undefined"
-        assert any("Content Security Policy" in each for each in tab.complaints())
+    tab.open(path)
+    assert tab.complaints() == []
+    tab.run(
+        """(document.body.insertAdjacentHTML("beforeend",
+             "<img src='http://127.0.0.1:9/x' onerror='globalThis.ran = 1'>"),
+            new Promise((done) => setTimeout(done, 50)))"""
+    )
+    assert tab.run("typeof ran") == "undefined"
+    assert any("Content Security Policy" in each for each in tab.complaints())
 
 
 @pytest.mark.parametrize("events", [0, 1])

@@ -125,50 +125,36 @@ def _high(pipe: tuple[int, int]) -> tuple[int, int]:
 
 
 class Tab:
-    """A page in the browser, until the end of the `with` block.
+    """A tab of the browser, until the end of the `with` block."""
 
-    Args:
-        browser: where.
-        path: the file that it shows.
-        fragment: what its address has after `#`.
-        size: of the window, px.
-        dark: whether the person prefers dark colours.
-    """
-
-    def __init__(
-        self,
-        browser: Chromium,
-        path: Path,
-        fragment: str = "",
-        *,
-        size: tuple[int, int] = (1280, 800),
-        dark: bool = False,
-    ) -> None:
+    def __init__(self, browser: Chromium) -> None:
         self._browser = browser
-        browser.events.clear()
         self._target: str = browser.call("Target.createTarget", url="about:blank")["targetId"]
         attached = browser.call("Target.attachToTarget", targetId=self._target, flatten=True)
         self._session: str = attached["sessionId"]
+        self.address = "about:blank"
         for domain in ("Page", "Runtime", "Log", "Network"):
             self._call(f"{domain}.enable")
-        self._call(
-            "Emulation.setDeviceMetricsOverride",
-            width=size[0],
-            height=size[1],
-            deviceScaleFactor=1,
-            mobile=False,
-        )
-        scheme = {"name": "prefers-color-scheme", "value": "dark" if dark else "light"}
-        self._call("Emulation.setEmulatedMedia", features=[scheme])
-        self.address = path.resolve().as_uri()
-        self._call("Page.navigate", url=self.address + (f"#{fragment}" if fragment else ""))
-        browser.wait_for("Page.loadEventFired", self._session)
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:
         self._browser.call("Target.closeTarget", targetId=self._target)
+
+    def open(self, path: Path, fragment: str = "") -> None:
+        """Show a file, and forget what happened before.
+
+        Args:
+            path: the file.
+            fragment: what its address has after `#`.
+        """
+        self.run("0")  # whatever happened before is told before this is answered
+        self._browser.events.clear()
+        self.resize(1280, 800)
+        self.address = path.resolve().as_uri()
+        self._call("Page.navigate", url=self.address + (f"#{fragment}" if fragment else ""))
+        self._browser.wait_for("Page.loadEventFired", self._session)
 
     def _call(self, method: str, **parameters: Any) -> dict[str, Any]:
         return self._browser.call(method, self._session, **parameters)
@@ -185,6 +171,16 @@ class Tab:
         if "exceptionDetails" in done:
             raise RuntimeError(json.dumps(done["exceptionDetails"], indent=1))
         return done["result"].get("value")
+
+    def resize(self, width: int, height: int) -> None:
+        """Make the window so large, px."""
+        size = {"width": width, "height": height, "deviceScaleFactor": 1, "mobile": False}
+        self._call("Emulation.setDeviceMetricsOverride", **size)
+
+    def prefer(self, colours: str) -> None:
+        """Be somebody who prefers `light` or `dark` colours."""
+        scheme = {"name": "prefers-color-scheme", "value": colours}
+        self._call("Emulation.setEmulatedMedia", features=[scheme])
 
     def press(self, key: str, code: int, text: str = "") -> None:
         """Press a key, as a keyboard does."""
@@ -225,7 +221,7 @@ class Tab:
         return [json.dumps(each) for each in happened]
 
     def _happened(self, method: str) -> list[dict[str, Any]]:
-        self.run("0")  # whatever happened before is told before this is answered
+        self.run("0")  # as in `open`
         return [
             event["params"]
             for event in self._browser.events

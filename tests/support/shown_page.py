@@ -62,6 +62,12 @@ def table(state: State, now_ms: int) -> list[list[str]]:
     return sorted(rows)
 
 
+def counts(state: State) -> str:
+    """How many nodes are in each state, as it is shown."""
+    names = [link_of(state.presence, node_id).state.name for node_id in state.nodes]
+    return "".join(f"{glyph} {names.count(name)}" for name, glyph in GLYPHS.items())
+
+
 def recorded_at_ms(history: list[Recorded], seq: int) -> int:
     """When an event was recorded."""
     return history[seq - history[0].seq].entry.recorded_at_ns // 1_000_000
