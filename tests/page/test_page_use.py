@@ -158,7 +158,7 @@ def test_columns_sort(shown: Shown, busy: list[Recorded]) -> None:
     """A click on a title sorts by its column, another the other way round; no node is lost."""
     everybody = state_at(busy, len(busy)).nodes
     with shown(busy) as tab:
-        for place, column in ((1, "State"), (2, "Address"), (3, "Expires")):
+        for place, column in ((1, "State"), (2, "Address"), (3, "Expires"), (0, "Node")):
             for is_descending in (False, True):
                 tab.click(*middle(tab, f"#nodes-columns > :nth-child({place + 1}) button"))
                 told = tab.run("everyRow('nodes')")

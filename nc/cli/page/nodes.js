@@ -2,11 +2,12 @@
 
 const GLYPHS = { CONNECTED: "●", INIT: "◐", IDLE: "○" };
 const COLUMNS = [
-  { name: "id", title: "Node", key: ({ node }) => node.id },
+  { name: "id", title: "Node" },
   { name: "state", title: "State", key: ({ standing }) => standing.state },
   { name: "address", title: "Address", key: ({ standing }) => addressNumber(standing.address) },
   { name: "expiry", title: "Expires", key: ({ standing }) => standing.expiresMs || Infinity },
 ];
+const byId = [...nodes].sort((a, b) => (a.id < b.id ? -1 : 1));
 const sorting = { column: COLUMNS[0], descending: false };
 let shownNodes = []; // { node, standing }
 
@@ -44,19 +45,13 @@ function showNodes() {
   const wanted = element("nodes-filter").value.trim().toLowerCase();
   shownNodes = [];
   let all = 0;
-  for (const node of nodes) {
+  for (const node of byId) {
     const standing = standingAt(node, chosen.position);
     if (!standing) continue;
     all++;
     if (!wanted || nodeText(node, standing).includes(wanted)) shownNodes.push({ node, standing });
   }
-  const { key } = sorting.column;
-  const sign = sorting.descending ? -1 : 1;
-  for (const each of shownNodes) each.key = key(each);
-  shownNodes.sort((a, b) => {
-    if (a.key !== b.key) return a.key < b.key ? -sign : sign;
-    return a.node.id < b.node.id ? -1 : 1;
-  });
+  sortNodes();
   const part = shownNodes.length < all ? `${numberText(shownNodes.length)} of ` : "";
   setText(element("nodes-title"), all === 1 ? `${part}1 node` : `${part}${numberText(all)} nodes`);
   data.states.forEach((state, place) => {
@@ -65,6 +60,16 @@ function showNodes() {
   nodeList.setLength(shownNodes.length);
   nodeList.render();
   showAbsence("no-nodes", shownNodes.length, all ? "No node fits the filter." : "No node yet.");
+}
+
+// By id they are already; a sort keeps the order of those that are equal otherwise.
+function sortNodes() {
+  const { key } = sorting.column;
+  const sign = sorting.descending ? -1 : 1;
+  if (key) {
+    for (const each of shownNodes) each.key = key(each);
+    shownNodes.sort((a, b) => sign * ((a.key > b.key) - (a.key < b.key)));
+  } else if (sorting.descending) shownNodes.reverse();
 }
 
 function nodeText(node, { state, address, expires }) {
