@@ -11,7 +11,7 @@ from nc.cli.log_page import write_page
 from nc.domain.state import State
 from nc.history import Recorded
 from tests.support.busy_log import busy_history
-from tests.support.chromium import PROGRAM, REQUIRED, Chromium, Tab, is_installed
+from tests.support.chromium import INSTALL, REQUIRED, Chromium, Tab, is_installed
 from tests.support.shown_page import LIBRARY, Shown
 
 
@@ -19,7 +19,7 @@ from tests.support.shown_page import LIBRARY, Shown
 def tab() -> Iterator[Tab]:
     """One for all tests; where there is no browser they are skipped, or fail if it is required."""
     if not is_installed() and REQUIRED not in os.environ:
-        pytest.skip(f"{PROGRAM} is not installed (Debian: apt-get install {PROGRAM})")
+        pytest.skip(INSTALL)
     with Chromium() as browser, Tab(browser) as opened:
         yield opened
 

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any, Self
 
 PROGRAM = "chromium"
+INSTALL = f"{PROGRAM} is not installed (Debian: apt-get install {PROGRAM})"
 REQUIRED = "NC_TESTS_REQUIRE_CHROMIUM"  # set where its absence is a failure and no reason to skip
 
 OPTIONS = (
@@ -43,9 +44,15 @@ def is_installed() -> bool:
 
 
 class Chromium:
-    """A browser that runs until the end of the `with` block, with a profile of its own."""
+    """A browser that runs until the end of the `with` block, with a profile of its own.
+
+    Raises:
+        FileNotFoundError: it is not installed.
+    """
 
     def __init__(self) -> None:
+        if not is_installed():
+            raise FileNotFoundError(INSTALL)
         self._profile = tempfile.TemporaryDirectory(prefix="chromium-", ignore_cleanup_errors=True)
         to_child, self._write = _high(os.pipe())
         self._read, from_child = _high(os.pipe())

@@ -18,7 +18,11 @@ let shownEvents = []; // positions
 
 function tone(event) {
   if (event.type !== "StateChanged") return TONES[event.type] ?? "other";
-  return `to-${event.fields.find(([name]) => name === "to_state")[1]}`;
+  return `to-${fieldOf(event, "to_state")}`;
+}
+
+function fieldOf(event, wanted) {
+  return event.fields.find(([name]) => name === wanted)[1];
 }
 
 const eventList = new LongList(
@@ -57,7 +61,7 @@ function summary(event) {
 
 function fieldSummary(name, value, event) {
   if (name === "node_id" || name === "token_id") return shortened(value, 11);
-  if (name === "to_state") return `${event.fields.find(([n]) => n === "from_state")[1]} → ${value}`;
+  if (name === "to_state") return `${fieldOf(event, "from_state")} → ${value}`;
   if (name === "expires_at") return `expires ${value}`;
   return name === "reason" ? value.replaceAll("_", " ") : value;
 }

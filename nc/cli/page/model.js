@@ -8,7 +8,9 @@ const data = JSON.parse(document.getElementById("data").textContent);
 const texts = data.texts;
 const count = data.events.length;
 
-const kinds = data.kinds.map(([type, fields]) => ({ type, fields, node: fields.indexOf("node_id") }));
+const kinds = data.kinds.map(([type, fields]) => {
+  return { type, fields, node: fields.indexOf("node_id") };
+});
 const standings = data.standings.map(([state, address, expiresMs, expires]) => ({
   state: data.states.indexOf(state),
   address,

@@ -28,14 +28,13 @@ const nodeList = new LongList(
   (row, index) => {
     const { node, standing } = shownNodes[index];
     const state = data.states[standing.state];
-    const isExpired = standing.expiresMs !== 0 && times[chosen.position] >= standing.expiresMs;
     setText(row.cells.id, node.id);
     row.cells.id.title = node.id;
     setText(row.cells.state, `${GLYPHS[state]} ${state}`);
     setClass(row.cells.state, `state ${state.toLowerCase()}`);
     setText(row.cells.address, standing.address || "–");
-    setText(row.cells.expiry, (isExpired ? "expired " : "") + standing.expires);
-    setClass(row.cells.expiry, isExpired ? "expiry expired" : "expiry");
+    setText(row.cells.expiry, expiryText(standing));
+    setClass(row.cells.expiry, isExpired(standing) ? "expiry expired" : "expiry");
     row.element.setAttribute("aria-selected", node === chosen.node);
   },
   () => shownNodes.findIndex(({ node }) => node === chosen.node),
@@ -72,8 +71,17 @@ function sortNodes() {
   } else if (sorting.descending) shownNodes.reverse();
 }
 
-function nodeText(node, { state, address, expires }) {
-  return `${node.id} ${data.states[state]} ${address} ${expires}`.toLowerCase();
+function nodeText(node, standing) {
+  const { state, address } = standing;
+  return `${node.id} ${data.states[state]} ${address} ${expiryText(standing)}`.toLowerCase();
+}
+
+function isExpired({ expiresMs }) {
+  return expiresMs !== 0 && times[chosen.position] >= expiresMs;
+}
+
+function expiryText(standing) {
+  return (isExpired(standing) ? "expired " : "") + standing.expires;
 }
 
 const counts = data.states.map((state) => {

@@ -36,7 +36,8 @@ function showFacts() {
   parts.push(nodes.length === 1 ? "1 node" : `${numberText(nodes.length)} nodes`);
   if (count) {
     const [start, end] = [times[1], times[count]].map((ms) => timeText(ms).slice(0, 19));
-    parts.push(start.slice(0, 10) === end.slice(0, 10) ? `${start} – ${end.slice(11)} UTC` : `${start} – ${end} UTC`);
+    const isSameDay = start.slice(0, 10) === end.slice(0, 10);
+    parts.push(`${start} – ${isSameDay ? end.slice(11) : end} UTC`);
   }
   setText(element("facts"), parts.join("  ·  "));
   document.title = `Network controller log: ${parts[0]}`;
@@ -113,7 +114,8 @@ function playOn(now) {
   const seconds = Math.max(0, now - playing.before) / 1000;
   const rate = Math.max(1 / WHOLE_S, chosen.byTime ? 0 : SLOWEST / Math.max(1, count));
   playing.before = now;
-  playing.fraction = Math.min(1, playing.fraction + seconds * rate * Number(element("speed").value));
+  const played = seconds * rate * Number(element("speed").value);
+  playing.fraction = Math.min(1, playing.fraction + played);
   const exact = playing.fraction * count;
   const position = chosen.byTime ? positionAt(playing.fraction, true) : Math.floor(exact + 1e-9);
   if (position !== chosen.position) show(position, playing.fraction);
@@ -206,21 +208,24 @@ onArrows(eventList, (step) => {
 function pointed(event) {
   const { left } = timeline.picture.getBoundingClientRect();
   const fraction = timeline.fractionAt(event.clientX - left);
-  const isBar = event.target === timeline.bars;
-  const node = isBar ? timeline.nodeAt(event.clientY - timeline.box.getBoundingClientRect().top) : null;
+  const y = event.clientY - timeline.box.getBoundingClientRect().top;
+  const node = event.target === timeline.bars ? timeline.nodeAt(y) : null;
   const isName = event.clientX - left < GUTTER - 6;
   return { node, isName, position: positionAt(fraction, chosen.byTime) };
 }
 
 timeline.picture.addEventListener("click", (event) => {
   const { node, isName, position } = pointed(event);
-  if (node && (isName || node !== chosen.node)) chooseNode(isName && node === chosen.node ? null : node);
+  const isAgain = node === chosen.node;
+  if (node && isName) chooseNode(isAgain ? null : node);
+  else if (node && !isAgain) chooseNode(node);
   if (!isName) go(position);
 });
 timeline.picture.addEventListener("pointermove", (event) => {
   const { node, isName, position } = pointed(event);
   const tip = element("tip");
-  const lines = position ? [`${timeText(times[position])} UTC, event ${seqs[position]}`] : ["the beginning"];
+  const when = `${timeText(times[position])} UTC, event ${seqs[position]}`;
+  const lines = [position ? when : "the beginning"];
   if (node) {
     const standing = standingAt(node, position);
     const how = standing ? `${data.states[standing.state]} ${standing.address}` : "not registered";

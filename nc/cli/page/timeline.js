@@ -8,7 +8,7 @@ const GUTTER = 236; // px for the nodes' names
 const MARGIN = 22; // px on the right, where the scrollbar is
 const OVERVIEW = 46; // px
 const AXIS = 22; // px
-const BARS = 180; // px, at most
+const BARS = 0.225; // of the window's height, at most
 const LOWEST_ROW = 15; // px
 const HIGHEST_ROW = 28; // px
 
@@ -22,17 +22,20 @@ class Timeline {
     this.byTime = false;
     this.chosen = null;
     this.box.addEventListener("scroll", () => this.drawBars());
-    new ResizeObserver(() => this.resize()).observe(this.picture);
+    new ResizeObserver(() => this.resize()).observe(document.body);
     matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => this.draw());
     this.resize();
-    this.overview.setAttribute("aria-label", `How many of ${nodes.length} nodes were in each state`);
+    const many = `How many of ${nodes.length} nodes were in each state over time`;
+    this.overview.setAttribute("aria-label", many);
     this.bars.setAttribute("aria-label", "The states of each node over time, a bar a node");
   }
 
   resize() {
     this.width = this.picture.clientWidth;
-    this.rowHeight = Math.min(HIGHEST_ROW, Math.max(LOWEST_ROW, Math.floor(BARS / nodes.length)));
-    const bars = Math.min(BARS, Math.max(1, nodes.length) * this.rowHeight + 8);
+    const room = Math.floor(innerHeight * BARS);
+    const even = Math.floor(room / Math.max(1, nodes.length));
+    this.rowHeight = Math.min(HIGHEST_ROW, Math.max(LOWEST_ROW, even));
+    const bars = Math.min(room, Math.max(1, nodes.length) * this.rowHeight + 8);
     this.picture.style.height = `${OVERVIEW + AXIS + bars + 1}px`;
     element("bars-size").style.height = `${nodes.length * this.rowHeight}px`;
     this.draw();
@@ -194,7 +197,8 @@ function shortened(text, length) {
 
 const TIME_STEPS = [
   1, 2, 5, 10, 20, 50, 100, 200, 500, 1e3, 2e3, 5e3, 1e4, 15e3, 3e4, 6e4, 12e4, 3e5, 6e5, 9e5, 18e5,
-  36e5, 72e5, 108e5, 216e5, 432e5, 864e5, 1728e5, 6048e5, 12096e5, 2592e6, 7776e6, 31536e6, 157680e6,
+  36e5, 72e5, 108e5, 216e5, 432e5, 864e5, 1728e5, 6048e5, 12096e5, 2592e6, 7776e6, 31536e6,
+  157680e6,
 ];
 
 // Where the scale has marks, and what they say: about one each 110 px.
