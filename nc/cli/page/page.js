@@ -37,7 +37,8 @@ function showFacts() {
   if (count) {
     const [start, end] = [times[1], times[count]].map((ms) => timeText(ms).slice(0, 19));
     const isSameDay = start.slice(0, 10) === end.slice(0, 10);
-    parts.push(`${start} – ${isSameDay ? end.slice(11) : end} UTC`);
+    const until = start === end ? "" : ` – ${isSameDay ? end.slice(11) : end}`;
+    parts.push(`${start}${until} UTC`);
   }
   setText(element("facts"), parts.join("  ·  "));
   document.title = `Network controller log: ${parts[0]}`;
