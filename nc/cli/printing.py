@@ -53,7 +53,7 @@ def json_line(recorded: Recorded) -> str:
 
 def json_fields(recorded: Recorded) -> dict[str, Any]:
     """What an event is in JSON."""
-    kind, fields = _kind_and_fields(recorded.event)
+    kind, fields = kind_and_fields(recorded.event)
     entry = recorded.entry
     return {
         "seq": recorded.seq,
@@ -91,7 +91,7 @@ def text_line(recorded: Recorded) -> Text:
 
 def field_texts(event: Event) -> dict[str, str]:
     """The fields of an event's body, each as people read it; not yet `printable`."""
-    _, fields = _kind_and_fields(event)
+    _, fields = kind_and_fields(event)
     return {name.removesuffix("_ms"): _short(name, value) for name, value in fields.items()}
 
 
@@ -106,7 +106,8 @@ def kind_of(event: Event) -> str:
     return "unknown" if kind is None else KIND_NAMES[kind]
 
 
-def _kind_and_fields(event: Event) -> tuple[str, dict[str, Any]]:
+def kind_and_fields(event: Event) -> tuple[str, dict[str, Any]]:
+    """What kind of event it is, and every field that its kind has."""
     name = event.WhichOneof("kind")
     if name is None:
         return "unknown", {}
