@@ -6,7 +6,7 @@ loss, in the same entries and records; the log's chain cannot: it is over their 
 """
 
 import json
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Container, Iterable, Iterator
 from itertools import groupby
 from typing import Any, Final, NamedTuple
 
@@ -15,7 +15,7 @@ from eventlog.format import NO_CHAIN
 from nc.archive import ExportDamaged, ExportRefused
 from nc.cli.printing import KIND_NAMES, enum_prefix, json_fields, key_of
 from nc.domain.events import Batch, Entry, Event
-from nc.history import Recorded, events_of
+from nc.history import events_of
 
 __all__ = ["json_lines", "records_in"]
 
@@ -23,18 +23,16 @@ _KINDS: Final = {name: kind for kind, name in KIND_NAMES.items()}
 _EPOCH: Final = 1  # of what is read back: one writer wrote it
 
 
-def json_lines(
-    record: Record, chooses: Callable[[Recorded], bool] = lambda _: True
-) -> Iterator[str]:
-    """The events of a record that are wanted, each as a line."""
+def json_lines(record: Record, wanted: Container[int]) -> Iterator[str]:
+    """Those events of a record whose numbers are wanted, each as a line."""
     entry, entry_seq = None, 0
     for recorded in events_of(record):
         if recorded.entry is not entry:
             entry, entry_seq = recorded.entry, recorded.seq
-        if chooses(recorded):
-            come_in = {"record_seq": record.first_seq, "entry_seq": entry_seq}
+        if recorded.seq in wanted:
+            came_in = {"record_seq": record.first_seq, "entry_seq": entry_seq}
             # in ASCII: what a name in a certificate may hold must not steer a terminal
-            yield json.dumps({**json_fields(recorded), **come_in})
+            yield json.dumps({**json_fields(recorded), **came_in})
 
 
 class _Line(NamedTuple):
