@@ -7,11 +7,14 @@ Whoever unzips it has a folder that is read like any log's. Here it is unpacked 
 not trust it: nothing but those two names, and no more bytes than such a file can have.
 """
 
+import errno
 import re
 import shutil
+import struct
 import zipfile
 import zlib
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO, Final
 
@@ -28,6 +31,10 @@ __all__ = ["ExportDamaged", "ExportRefused", "unpack", "write_archive"]
 _NAME: Final = re.compile(r"[0-9]{20}\.(seg|snapshot)")
 _METHODS: Final = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
 _ENCRYPTED: Final = 0x1  # in a member's flags
+_BAD_ZIP: Final = (
+    *(zipfile.BadZipFile, zlib.error, struct.error, EOFError),
+    *(ValueError, OverflowError, RuntimeError, OSError),
+)
 _MADE_AT: Final = (1980, 1, 1, 0, 0, 0)  # the first moment that zip has: equal slices, equal bytes
 
 # A hundred million events take less. It has to fit on the disk, beside everything else there.
@@ -100,19 +107,27 @@ def unpack(path: Path, folder: Path, progress: Callable[[int, int], None]) -> No
         ExportDamaged: its bytes are not those that were written.
         OSError: the disk cannot read or write it.
     """
+    with _telling_damage(path), zipfile.ZipFile(path) as archive:
+        members = archive.infolist()
+        _check(path, members, shutil.disk_usage(folder).free)
+        total_bytes = sum(member.file_size for member in members)
+        done_bytes = 0
+        for member in members:
+            with archive.open(member) as packed, (folder / member.filename).open("wb") as file:
+                while data := packed.read(_CHUNK_BYTES):
+                    file.write(data)
+                    done_bytes += len(data)
+                    progress(done_bytes, total_bytes)
+
+
+@contextmanager
+def _telling_damage(path: Path) -> Iterator[None]:
+    """Around zipfile, which trusts the numbers that it finds: what it does then has many names."""
     try:
-        with zipfile.ZipFile(path) as archive:
-            members = archive.infolist()
-            _check(path, members, shutil.disk_usage(folder).free)
-            total_bytes = sum(member.file_size for member in members)
-            done_bytes = 0
-            for member in members:
-                with archive.open(member) as packed, (folder / member.filename).open("wb") as file:
-                    while data := packed.read(_CHUNK_BYTES):
-                        file.write(data)
-                        done_bytes += len(data)
-                        progress(done_bytes, total_bytes)
-    except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError) as error:
+        yield
+    except _BAD_ZIP as error:
+        if isinstance(error, OSError) and error.errno != errno.EINVAL:  # a seek to before the start
+            raise
         raise ExportDamaged(
             f"{path} is no whole zip file any more ({error}); copy or export it again"
         ) from error
