@@ -128,7 +128,11 @@ def story() -> list[Entries]:
     """Everything that could give something away, in a history that can have happened."""
     link, node = "a-link-canary", NODE
     change = pb.StateChanged(
-        node_id=node, from_state=1, to_state=2, link_id=link, reason=pb.STATE_CHANGE_REASON_EXPIRED
+        node_id=node,
+        from_state=pb.CONNECTION_STATE_IDLE,
+        to_state=pb.CONNECTION_STATE_INIT,
+        link_id=link,
+        reason=pb.STATE_CHANGE_REASON_EXPIRED,
     )
     # a field that only a newer version knows: number 99, a text
     change.MergeFromString(bytes.fromhex("9a06") + bytes([14]) + b"future-canary.")
