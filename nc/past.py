@@ -5,15 +5,15 @@ older one is taken, or the log's beginning. A slice of a log begins with the sta
 own snapshot holds, without which nobody knows what its events amount to.
 """
 
-from collections.abc import Callable, Iterator, Sequence
-from itertools import takewhile
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import NamedTuple
 
-from eventlog import LogReader, Snapshot
+from eventlog import LogReader, Record, Snapshot
 from nc.domain.state import State
 from nc.history import NOTHING, Fold, Point, Recorded, events_of, state_at
 from nc.projections.snapshot import SNAPSHOT_SCHEMA, decode
 
-__all__ = ["BaseMissing", "base_of", "history", "nearest", "states_at"]
+__all__ = ["BaseMissing", "Then", "base_of", "history", "nearest", "states_at"]
 
 Progress = Callable[[int], None]  # is told the sequence numbers that were reached
 
@@ -37,11 +37,8 @@ class BaseMissing(Exception):
 
 def history(reader: LogReader, after: int = 0, progress: Progress = _untold) -> Iterator[Recorded]:
     """Every event after a sequence number."""
-    for record in reader.read(after):
-        progress(record.last_seq)
-        for recorded in events_of(record):
-            if recorded.seq > after:
-                yield recorded
+    events = _events(reader.read(after), progress)
+    return (recorded for recorded in events if recorded.seq > after)
 
 
 def base_of(reader: LogReader) -> State:
@@ -62,23 +59,42 @@ def base_of(reader: LogReader) -> State:
     raise BaseMissing(start.last_seq)
 
 
+class Then(NamedTuple):
+    """How things were at some place."""
+
+    state: State
+    at_ns: int | None  # when its last event was recorded; None: it is before the log's first one
+
+
+class _Start(NamedTuple):
+    """Where folding begins, and the log from there on, so that nothing is read twice."""
+
+    then: Then
+    records: Iterator[Record]
+
+
 def nearest(reader: LogReader, points: Sequence[Point]) -> State:
     """The newest state that a snapshot, or the log's beginning, has at or before all these places.
 
     Raises:
         BaseMissing: there is none.
     """
+    return _nearest(reader, points).then.state
+
+
+def _nearest(reader: LogReader, points: Sequence[Point]) -> _Start:
     seqs = [point.seq for point in points if point.seq is not None]
     moments = [point.at_ns for point in points if point.at_ns is not None]
     for snapshot in reader.snapshots([]):
         seq = snapshot.place.last_seq
         if seq <= min(seqs, default=seq) and seq > reader.start.last_seq:
-            at_ns = _passed_at_ns(reader, snapshot)
+            behind = reader.read(seq - 1, markers=True)
+            at_ns = _passed_at_ns(behind, snapshot)
             if at_ns is not None and at_ns <= min(moments, default=at_ns):
                 state = _decoded(snapshot)
                 if state is not None:
-                    return state
-    return base_of(reader)
+                    return _Start(Then(state, at_ns), behind)
+    return _Start(Then(base_of(reader), None), reader.read())
 
 
 def _decoded(snapshot: Snapshot) -> State | None:
@@ -92,15 +108,20 @@ def _decoded(snapshot: Snapshot) -> State | None:
     return state if state.seq == snapshot.place.last_seq else None
 
 
-def _passed_at_ns(reader: LogReader, snapshot: Snapshot) -> int | None:
-    """When the last event before a snapshot was recorded; None if it is no place of this log."""
+def _passed_at_ns(records: Iterator[Record], snapshot: Snapshot) -> int | None:
+    """Read on to a snapshot's place; None if the log does not pass it.
+
+    Returns:
+        When the last event before it was recorded.
+    """
     place, at_ns = snapshot.place, None
-    behind = reader.read(place.last_seq - 1, markers=True)
-    for record in takewhile(lambda r: r.first_seq <= place.last_seq + (not r.count), behind):
+    for record in records:
         for recorded in events_of(record):
             if recorded.seq == place.last_seq:
                 at_ns = recorded.entry.recorded_at_ns
-        if record.chain == place.chain and record.last_seq == place.last_seq:
+        if record.last_seq != place.last_seq:
+            return None
+        if record.chain == place.chain:
             return at_ns
     return None
 
@@ -108,28 +129,32 @@ def _passed_at_ns(reader: LogReader, snapshot: Snapshot) -> int | None:
 class _Wanted:
     """A place whose state is wanted, while a history passes it."""
 
-    def __init__(self, point: Point, base: State) -> None:
+    def __init__(self, point: Point, base: Then) -> None:
         self._point = point
-        self.last_seq = base.seq  # the last event that had happened there
+        self.last_seq = base.state.seq  # the last event that had happened there
+        self.at_ns = base.at_ns  # when that was recorded
         self.state: State | None = None  # up to the first event that had not
         self.is_open = True  # a later event may have happened there, too
 
     def look(self, recorded: Recorded, fold: Fold) -> None:
         """See whether the next event had happened there."""
-        seq, at_ns = self._point
-        if recorded.seq <= seq if seq is not None else self._by_then(recorded, at_ns):
+        if self._had_happened(recorded):
             self.last_seq = recorded.seq
+            self.at_ns = recorded.entry.recorded_at_ns
         elif self.state is None:
             self.state = fold.state
-            self.is_open = seq is None
+            self.is_open = self._point.seq is None
 
-    def _by_then(self, recorded: Recorded, at_ns: int | None) -> bool:
+    def _had_happened(self, recorded: Recorded) -> bool:
+        seq, at_ns = self._point
+        if seq is not None:
+            return recorded.seq <= seq
         return at_ns is None or recorded.entry.recorded_at_ns <= at_ns
 
 
 def states_at(
     reader: LogReader, points: Sequence[Point], progress: Progress = _untold
-) -> list[State]:
+) -> list[Then]:
     """The states at some places, in one pass; where the log is shorter, its last one.
 
     At a moment everything had happened up to the last event recorded at or before it, also if a
@@ -140,18 +165,29 @@ def states_at(
         UnknownEvent: a newer version wrote one of the events.
         LogDamaged, LogUnavailable: from the reader.
     """
-    base = nearest(reader, points)
-    fold = Fold(base)
+    base, records = _nearest(reader, points)
+    fold = Fold(base.state)
     wanted = [_Wanted(point, base) for point in points]
-    for recorded in history(reader, base.seq, progress):
+    for recorded in _events(records, progress):
+        is_folded = False
         for each in wanted:
             each.look(recorded, fold)
-        if not any(each.is_open for each in wanted):
-            break
-        if any(each.state is None for each in wanted):
+            is_folded = is_folded or each.state is None
+        if is_folded:
             fold.add(recorded)
-    states = []
-    for each in wanted:
-        state = fold.state if each.state is None else each.state
-        states.append(state_at(history(reader, state.seq), each.last_seq, state))
-    return states
+        elif not any(each.is_open for each in wanted):
+            break
+    return [_finished(reader, each, fold) for each in wanted]
+
+
+def _events(records: Iterable[Record], progress: Progress) -> Iterator[Recorded]:
+    for record in records:
+        progress(record.last_seq)
+        yield from events_of(record)
+
+
+def _finished(reader: LogReader, wanted: _Wanted, fold: Fold) -> Then:
+    """The state up to the last event that counts, even behind some that do not."""
+    state = fold.state if wanted.state is None else wanted.state
+    rest = history(reader, state.seq)
+    return Then(state_at(rest, wanted.last_seq, state), wanted.at_ns)

@@ -1,6 +1,7 @@
 """A zip file is unpacked only if it is one of ours, and whole."""
 
 import io
+import shutil
 import zipfile
 from collections.abc import Callable
 from itertools import pairwise
@@ -114,8 +115,8 @@ def test_what_has_no_room_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyP
     with pytest.raises(ExportRefused, match="at most 100 expected"):
         unpack(path, folder, lambda *_: None)
     monkeypatch.undo()
-    free = archive.shutil.disk_usage(folder)._replace(free=10)
-    monkeypatch.setattr(archive.shutil, "disk_usage", lambda _: free)
+    free = shutil.disk_usage(folder)._replace(free=10)
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: free)
     with pytest.raises(ExportRefused, match="TMPDIR"):
         unpack(path, folder, lambda *_: None)
 

@@ -15,7 +15,7 @@ from eventlog.snapshots import snapshot_name
 from eventlog.testing import FastDisk
 from nc.domain.state import State
 from nc.history import NOTHING, Fold, Point, Recorded, state_at
-from nc.past import BaseMissing, base_of, history, nearest, states_at
+from nc.past import BaseMissing, Then, base_of, history, nearest, states_at
 from nc.projections.snapshot import SNAPSHOT_SCHEMA, encode
 from tests.support.sliced_log import Entries, batches, events_in, write_batches, write_slice
 from tests.support.written_log import EVENTS, leave_snapshot, write_story
@@ -29,6 +29,16 @@ def expected_seq(events: list[Recorded], point: Point, start_seq: int = 0) -> in
         return min(point.seq or 0, start_seq + len(events))
     then = [seq for seq, entry, _ in events if entry.recorded_at_ns <= point.at_ns]
     return max(then, default=start_seq)
+
+
+def at_ns(events: list[Recorded], seq: int) -> int | None:
+    """When an event was recorded."""
+    return events[seq - 1].entry.recorded_at_ns if seq else None
+
+
+def state(reader: eventlog.LogReader, point: Point) -> State:
+    """The state at one place."""
+    return states_at(reader, [point])[0].state
 
 
 def folded(events: list[Recorded], seq: int) -> State:
@@ -47,7 +57,8 @@ def test_states_are_folds_wherever_the_folding_began(
         events = events_in(reader)
         points = [Point(seq=min(place, len(events))) for place in places]
         points += [Point(at_ns=place) for place in places]
-        expected = [folded(events, expected_seq(events, point)) for point in points]
+        seqs = [expected_seq(events, point) for point in points]
+        expected = [Then(folded(events, seq), at_ns(events, seq)) for seq in seqs]
         assert states_at(reader, points) == expected
         assert [states_at(reader, [point])[0] for point in points] == expected
 
@@ -69,10 +80,10 @@ def test_a_slice_tells_the_states_that_its_log_told(
         assert base_of(kept) == base
         assert list(history(kept)) == events[piece.after : piece.last_seq]
         for seq in range(piece.after, piece.last_seq + 1):
-            assert states_at(kept, [Point(seq=seq)]) == [folded(events, seq)]
+            assert state(kept, Point(seq=seq)) == folded(events, seq)
         moment = Point(at_ns=data.draw(st.integers(0, 20)))
         seq = expected_seq(list(history(kept)), moment, piece.after)
-        assert states_at(kept, [moment]) == [folded(events, seq)]
+        assert state(kept, moment) == folded(events, seq)
 
 
 @given(batches, st.integers(0, 12), st.integers(0, 12))
@@ -111,13 +122,13 @@ def snapshot_at(folder: Path, state: State) -> None:
 def test_the_nearest_snapshot_is_where_folding_begins(log: Path) -> None:
     """The log's own newest snapshot is taken, and only for what is not before it."""
     reader = eventlog.LogReader(log)
-    (state,) = states_at(reader, [Point(seq=EVENTS)])
+    last = state(reader, Point(seq=EVENTS))
     assert nearest(reader, [Point(seq=EVENTS)]) == NOTHING
-    snapshot_at(log, state)
+    snapshot_at(log, last)
     for point, expected in (
-        (Point(seq=EVENTS), state),
+        (Point(seq=EVENTS), last),
         (Point(seq=EVENTS - 1), NOTHING),
-        (Point(at_ns=2**63), state),
+        (Point(at_ns=2**63), last),
         (Point(at_ns=0), NOTHING),
     ):
         assert nearest(reader, [point]) == expected
@@ -127,19 +138,19 @@ def test_the_nearest_snapshot_is_where_folding_begins(log: Path) -> None:
 def test_a_snapshot_that_the_log_does_not_pass_is_not_believed(log: Path) -> None:
     """One with another hash, one of another schema, one that is damaged: the events decide."""
     reader = eventlog.LogReader(log)
-    (state,) = states_at(reader, [Point(seq=EVENTS)])
+    last = state(reader, Point(seq=EVENTS))
     lie = State(seq=EVENTS)
     path = log / snapshot_name(EVENTS)
     header = SegmentHeader(1, reader.log_id, EVENTS + 1, 1, 0, bytes(32))
     path.write_bytes(encode_start(header, SNAPSHOT_SCHEMA, b"".join(encode(lie))))
-    assert states_at(reader, [Point(seq=EVENTS)]) == [state]
+    assert state(reader, Point(seq=EVENTS)) == last
     header = header._replace(chain=reader.head)
     path.write_bytes(encode_start(header, SNAPSHOT_SCHEMA + 1, b"".join(encode(lie))))
-    assert states_at(reader, [Point(seq=EVENTS)]) == [state]
+    assert state(reader, Point(seq=EVENTS)) == last
     path.write_bytes(encode_start(header, SNAPSHOT_SCHEMA, b"".join(encode(State(seq=3)))))
-    assert states_at(reader, [Point(seq=EVENTS)]) == [state]
+    assert state(reader, Point(seq=EVENTS)) == last
     path.write_bytes(encode_start(header, SNAPSHOT_SCHEMA, b"".join(encode(lie))))
-    assert states_at(reader, [Point(seq=EVENTS)]) == [lie]  # this one the log cannot tell
+    assert state(reader, Point(seq=EVENTS)) == lie  # this one the log cannot tell
 
 
 def test_a_log_that_begins_later_needs_its_snapshot(log: Path) -> None:

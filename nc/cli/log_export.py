@@ -193,8 +193,8 @@ def _state_before(piece: Slice) -> State:
         BaseMissing: nobody knows.
     """
     with progress_to(piece.reader, "reading") as progress:
-        (state,) = states_at(piece.reader, [Point(seq=piece.after)], progress)
-    return state
+        (then,) = states_at(piece.reader, [Point(seq=piece.after)], progress)
+    return then.state
 
 
 def _write_jsonl(exported: _Chosen, out: TextIO) -> None:

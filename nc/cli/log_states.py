@@ -16,8 +16,8 @@ from nc.domain.errors import moment
 from nc.domain.expiry import has_passed
 from nc.domain.presence import link_of
 from nc.domain.state import State
-from nc.history import Difference, Point, Recorded, differences
-from nc.past import history, states_at
+from nc.history import Difference, Point, differences
+from nc.past import Then, history, states_at
 
 # `-2h` is a moment, not options; it would be read as -2 and -h.
 MOMENTS: Final = {"ignore_unknown_options": True, "help_option_names": ["--help"]}
@@ -38,9 +38,11 @@ def at(
     """
     reader = open_reader(data_dir, log)
     place = point_named(point)
-    (state,) = _states(reader, place)
+    ((state, at_ns),) = _states(reader, place)
     seq = state.seq
-    now_ns = _recorded_at_ns(reader, seq) if place.at_ns is None else place.at_ns
+    if place.at_ns is not None:
+        at_ns = place.at_ns
+    now_ns = _first_at_ns(reader) if at_ns is None else at_ns
     described = _described(state, now_ns)
     if output is Output.JSON:
         typer.echo(json.dumps(described))
@@ -69,7 +71,8 @@ def diff(
     Example: network-controller log diff -2h -1h --data-dir ./data
     """
     reader = open_reader(data_dir, log)
-    before, after = _states(reader, point_named(first), point_named(second))
+    points = point_named(first), point_named(second)
+    before, after = (then.state for then in _states(reader, *points))
     start, end = before.seq, after.seq
     if start > end:
         raise typer.BadParameter(f"A is event {start}, after B, event {end}: exchange them")
@@ -112,33 +115,33 @@ def _at(expires_at_ms: int) -> str:
     return moment(expires_at_ms) if expires_at_ms else "never"
 
 
-def _states(reader: LogReader, *points: Point) -> list[State]:
-    """The states at places that somebody named.
+def _states(reader: LogReader, *points: Point) -> list[Then]:
+    """How things were at places that somebody named.
 
     Raises:
         OperationFailed: the log does not have one of them.
     """
     start_seq = reader.start.last_seq
-    for point in points:
-        if point.seq is not None and point.seq > reader.last_seq:
+    with progress_to(reader, "reading") as progress:
+        found = states_at(reader, points, progress)
+    for point, then in zip(points, found, strict=True):
+        seq, at_ns = point
+        if seq is not None and seq > then.state.seq:
             raise OperationFailed(
-                f"event {point.seq} is not in the log, which ends at event {reader.last_seq}"
+                f"event {seq} is not in the log, which ends at event {then.state.seq}"
             )
-        is_before = point.seq is not None and point.seq < start_seq
-        if point.at_ns is not None and start_seq:
-            is_before = point.at_ns < _recorded_at_ns(reader, start_seq)
-        if is_before:
+        is_early = start_seq > 0 and at_ns is not None and then.at_ns is None
+        if is_early or (seq is not None and seq < start_seq):
             raise OperationFailed(
                 f"that is before this slice of a log, which begins with event {start_seq + 1}"
             )
-    with progress_to(reader, "reading") as progress:
-        return states_at(reader, points, progress)
+    return found
 
 
-def _recorded_at_ns(reader: LogReader, seq: int) -> int:
-    """When an event was recorded; of what is before the first one, when that was."""
-    at_event: Recorded | None = next(history(reader, max(seq - 1, 0)), None)
-    return 0 if at_event is None else at_event.entry.recorded_at_ns
+def _first_at_ns(reader: LogReader) -> int:
+    """When the first event was recorded, which is the time of the state before it; 0: never."""
+    first = next(history(reader), None)
+    return 0 if first is None else first.entry.recorded_at_ns
 
 
 def _described(state: State, now_ns: int) -> dict[str, Any]:
