@@ -88,7 +88,6 @@ def plan_of(base: State, history: Iterable[Recorded]) -> Plan:
     networks = [block_of(base.addresses.network)]
     strays = {_around(address) for address in base.addresses.by_address}
     strays |= {_around(held.address) for held in base.addresses.by_node.values()}
-    strays |= set(map(_around, base.addresses.released))
     digested = set()
     for seq, _, event in history:
         try:

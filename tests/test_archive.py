@@ -82,6 +82,7 @@ EVIL: dict[str, Callable[[], bytes]] = {
     "a folder": lambda: zipped((f"log/{SEGMENT}", b"x")),
     "a drive": lambda: zipped((f"C:{SEGMENT}", b"x")),
     "other digits": lambda: zipped(("\u0661" * 20 + ".seg", b"x")),
+    "a path behind a name": lambda: zipped((f"{SEGMENT}/../../{SEGMENT}", b"x")),
     "a newline": lambda: zipped((f"{SEGMENT}\n", b"x")),
     "a stranger": lambda: zipped((SEGMENT, b"x"), ("setup.py", b"x")),
     "a lock": lambda: zipped((SEGMENT, b"x"), ("lock", b"x")),

@@ -86,6 +86,7 @@ def test_a_slice_tells_the_states_that_its_log_told(
         assert state(kept, moment) == folded(events, seq)
 
 
+@settings(max_examples=40)
 @given(batches, st.integers(0, 12), st.integers(0, 12))
 def test_a_fold_goes_along_and_knows_its_place(
     records: list[Entries], before: int, again: int
@@ -101,6 +102,11 @@ def test_a_fold_goes_along_and_knows_its_place(
     assert list(fold.through(events)) == events
     assert list(fold.through(events[again:])) == events[again:]
     assert fold.state == state_at(events, len(events))
+    gappy = Fold(NOTHING)
+    assert list(gappy.through([*events[:again], *events[again + 1 :]]))[:1] == (
+        events[:1] if again else events[1:2]
+    )
+    assert gappy.state == state_at(events, again)
 
 
 @pytest.fixture
@@ -160,6 +166,9 @@ def test_a_log_that_begins_later_needs_its_snapshot(log: Path) -> None:
     reader = eventlog.LogReader(log)
     start_seq = int(later[0].stem) - 1
     assert [each.seq for each in history(reader)] == list(range(start_seq + 1, EVENTS + 1))
+    header = SegmentHeader(1, reader.log_id, start_seq + 1, 1, 0, bytes(32))
+    lie = encode_start(header, SNAPSHOT_SCHEMA, b"".join(encode(State(seq=start_seq))))
+    (log / snapshot_name(start_seq)).write_bytes(lie)  # of a log with another past
     for ask in (
         base_of,
         lambda r: nearest(r, [Point(seq=9)]),

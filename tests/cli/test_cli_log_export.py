@@ -309,7 +309,7 @@ def test_a_file_that_is_there_is_not_replaced_unless_asked(data_dir: Path, tmp_p
     code, said = refused(*options)
     assert (code, "--force" in said, out.read_bytes()) == (1, True, b"precious")
     damaged = shutil.copytree(data_dir / "log", tmp_path / "damaged")
-    segment = max(damaged.glob("*.seg"))
+    segment = min(damaged.glob("*.seg"))
     data = bytearray(segment.read_bytes())
     data[190] ^= 1
     segment.write_bytes(data)

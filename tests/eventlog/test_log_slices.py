@@ -1,5 +1,6 @@
 """A slice of a log says what the log says, from one record's beginning to another's end."""
 
+import shutil
 from pathlib import Path
 
 import pytest
@@ -63,6 +64,19 @@ def test_reading_from_before_a_slice_is_reading_all_of_it(
     for after in range(EVENTS + 1):
         expected = [r for r in reader.read(after) if r.first_seq > start]
         assert list(kept.read(after)) == expected
+
+
+def test_a_log_without_its_first_segments_is_read_from_where_it_begins(
+    reader: LogReader, tmp_path: Path
+) -> None:
+    """read(n) begins at the first segment that is there, not at the newest, for any earlier n."""
+    folder = Path(shutil.copytree(reader.folder, tmp_path / "later"))
+    (folder / segment_name(1)).unlink()
+    later = LogReader(folder)
+    assert len(later.segments()) > 2
+    start = later.segments()[0] - 1
+    for after in range(EVENTS + 1):
+        assert list(later.read(after)) == [r for r in reader.read(after) if r.first_seq > start]
 
 
 def test_a_slice_of_a_slice_is_a_slice(reader: LogReader, tmp_path: Path) -> None:
