@@ -26,6 +26,7 @@ from nc.cli.log_filters import (
 )
 from nc.cli.log_jsonl import json_lines
 from nc.cli.log_names import names_in, point_named
+from nc.cli.log_page import write_page
 from nc.cli.log_source import DataDirOption, LogOption, open_log, progress_to
 from nc.cli.running import OperationFailed
 from nc.cli.whole_file import whole_file
@@ -44,6 +45,7 @@ class Format(StrEnum):
 
     JSONL = "jsonl"  # one JSON object an event
     BINARY = "binary"  # a log's folder, zipped
+    HTML = "html"  # a page for a browser
 
 
 class _Chosen(NamedTuple):
@@ -54,6 +56,11 @@ class _Chosen(NamedTuple):
     redaction: Redaction | None
     filter: Filter
     progress: Callable[[int], None]
+
+    @property
+    def shown_base(self) -> State:
+        """The base as it is exported."""
+        return self.base if self.redaction is None else self.redaction.base
 
     def pairs(self) -> Iterator[tuple[Record, Record]]:
         """Each record as the log has it, and as it is exported. What is redacted has no markers."""
@@ -67,7 +74,10 @@ class _Chosen(NamedTuple):
 
 def export(
     kind: Annotated[
-        Format, typer.Option("--format", help="One JSON object an event; a log's folder, zipped.")
+        Format,
+        typer.Option(
+            "--format", help="One JSON object an event; a log's folder, zipped; a page to look at."
+        ),
     ],
     out: Annotated[
         Path, typer.Option("--out", metavar="FILE", help="Where to write; - for standard output.")
@@ -88,16 +98,16 @@ def export(
         bool, typer.Option("--force", help="Replace the file if it is there.")
     ] = False,
 ) -> None:
-    """Write the log, or a part of it, into one file that every command reads with --log.
+    """Write the log, or a part of it, into one file: every command reads the first two with --log.
 
-    A server may be running. Only whole records go into a binary export, and no other filter than
-    --from and --to. What was filtered otherwise cannot be read back. A redacted export replays like
-    the original.
+    A server may be running. Only whole records go into a binary export. That and a page take no
+    other filter than --from and --to; JSONL that was filtered otherwise cannot be read back. A
+    redacted export replays like the original.
 
     Example: network-controller log export --format binary --redact --out log.zip --data-dir ./data
     """
-    if kind is Format.BINARY and (node or address or actor or kinds):
-        raise typer.BadParameter("--format binary takes --from and --to, and no other filter")
+    if kind is not Format.JSONL and (node or address or actor or kinds):
+        raise typer.BadParameter(f"--format {kind} takes --from and --to, and no other filter")
     if kind is Format.BINARY and out == _STDOUT:
         raise typer.BadParameter("--format binary needs a file: name one with --out")
     reader, is_original = open_log(data_dir, log)
@@ -113,7 +123,7 @@ def export(
         start=Point() if start is None else point_named(start),
         end=Point() if end is None else point_named(end),
     )
-    piece = _piece(reader, chosen, is_told=kind is Format.BINARY)
+    piece = _piece(reader, chosen, is_told=kind is not Format.JSONL)
     base, redaction = NOTHING, None
     if redact or kind is not Format.JSONL:
         base = _state_before(piece)
@@ -204,8 +214,16 @@ def _write_jsonl(exported: _Chosen, out: TextIO) -> None:
             out.writelines(f"{line}\n" for line in json_lines(shown, wanted))
 
 
+def _write_html(exported: _Chosen, out: TextIO) -> None:
+    history = chain.from_iterable(events_of(shown) for _, shown in exported.pairs())
+    write_page(history, exported.shown_base, out)
+
+
 # What becomes of the formats that are text.
-_TEXTS: Final[dict[Format, Callable[[_Chosen, TextIO], None]]] = {Format.JSONL: _write_jsonl}
+_TEXTS: Final[dict[Format, Callable[[_Chosen, TextIO], None]]] = {
+    Format.JSONL: _write_jsonl,
+    Format.HTML: _write_html,
+}
 
 
 def _write_binary(exported: _Chosen, out: BinaryIO) -> None:
@@ -221,5 +239,5 @@ def _write_binary(exported: _Chosen, out: BinaryIO) -> None:
         created_ns=0 if first is None else first.recorded_at_ns,  # equal slices, equal bytes
         chain=NO_CHAIN if is_new else piece.chain,
     )
-    base = exported.base if exported.redaction is None else exported.redaction.base
-    write_archive(out, header, chain([] if first is None else [first], records), base)
+    everything = chain([] if first is None else [first], records)
+    write_archive(out, header, everything, exported.shown_base)

@@ -53,7 +53,7 @@ def json_line(recorded: Recorded) -> str:
 
 def json_fields(recorded: Recorded) -> dict[str, Any]:
     """What an event is in JSON."""
-    kind, fields = _kind_and_fields(recorded.event)
+    kind, fields = kind_and_fields(recorded.event)
     entry = recorded.entry
     return {
         "seq": recorded.seq,
@@ -74,7 +74,7 @@ def iso_time(recorded_at_ns: int) -> str:
 
 def text_line(recorded: Recorded) -> Text:
     """One line, coloured by type: number, time (UTC), what happened, who did it through what."""
-    kind, fields = _kind_and_fields(recorded.event)
+    kind, fields = kind_and_fields(recorded.event)
     entry = recorded.entry
     details = " ".join(
         f"{name.removesuffix('_ms')}={_short(name, value)}" for name, value in fields.items()
@@ -97,7 +97,8 @@ def kind_of(event: Event) -> str:
     return "unknown" if kind is None else KIND_NAMES[kind]
 
 
-def _kind_and_fields(event: Event) -> tuple[str, dict[str, Any]]:
+def kind_and_fields(event: Event) -> tuple[str, dict[str, Any]]:
+    """What kind of event it is, and every field that its kind has."""
     name = event.WhichOneof("kind")
     if name is None:
         return "unknown", {}

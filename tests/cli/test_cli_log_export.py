@@ -301,6 +301,20 @@ def test_a_redacted_log_tells_the_same_story_of_somebody_else(
     assert b"request-1" in data
 
 
+@pytest.mark.parametrize("options", [[], ["--from", 7], ["--redact"], ["--redact", "--from", 7]])
+def test_a_page_is_of_what_was_chosen(
+    data_dir: Path, tmp_path: Path, options: list[object]
+) -> None:
+    """The page holds the slice's nodes, and of a redacted one nobody's name."""
+    text = export(data_dir, tmp_path / "page.html", "html", *options).read_text()
+    assert text.lstrip().lower().startswith("<!doctype html>")
+    is_redacted = "--redact" in options
+    for original, image in ((ALPHA, f"{1:032x}"), (BETA, f"{2:032x}")):
+        assert (original in text, image in text) == (not is_redacted, is_redacted)
+    for secret in ("admin:75b7", "10.1.1.3", "request-0"):
+        assert not (is_redacted and secret in text)
+
+
 def test_a_file_that_is_there_is_not_replaced_unless_asked(data_dir: Path, tmp_path: Path) -> None:
     """Refused without --force; a failure leaves the old file and nothing beside it."""
     out = tmp_path / "out"
