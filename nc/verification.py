@@ -18,13 +18,22 @@ from eventlog.api import Record, Snapshot
 from nc.domain.errors import IllegalTransition
 from nc.domain.events import Batch, Event
 from nc.domain.fsm import ConnectionState, Trigger, next_state
+from nc.domain.presence import link_of
 from nc.domain.state import State
 from nc.projections import evolve
 from nc.projections.digest import digest
 from nc.projections.snapshot import decode
 from nc.projections.state import UnknownEvent
 
-__all__ = ["Impossible", "Landmark", "Verified", "digested_seq", "landmark_of", "verify"]
+__all__ = [
+    "Base",
+    "Impossible",
+    "Landmark",
+    "Verified",
+    "digested_seq",
+    "landmark_of",
+    "verify",
+]
 
 # Events folded at once: bounds the memory that it takes.
 _CHUNK_EVENTS: Final = 20_000
@@ -54,10 +63,21 @@ class Landmark(NamedTuple):
     snapshot: Snapshot | None = None  # what the state was, if that is what was kept
 
 
+class Base(NamedTuple):
+    """What is taken for granted: what there was before the first event."""
+
+    state: State
+    chain: bytes  # 32 bytes
+
+
+_BEGINNING: Final = Base(State(), bytes(32))
+
+
 class Verified(NamedTuple):
     """What was found to be right."""
 
     events: int
+    last_seq: int  # of the last one
     records: int
     head: bytes  # 32 bytes; zeros: the log is empty
     snapshots: int  # that have the state of a replay
@@ -72,20 +92,22 @@ def verify(
     records: Iterable[Record],
     landmarks: Iterable[Landmark] = (),
     progress: Callable[[int], None] = lambda _: None,
+    base: Base = _BEGINNING,
 ) -> Verified:
-    """Verify a whole log.
+    """Verify a whole log, or a slice of one.
 
     Args:
         records: all of them, markers among them.
         landmarks: what the log has to have passed.
         progress: is told a sequence number every so often.
+        base: what a slice begins with.
 
     Raises:
         Impossible: it cannot have happened.
         UnknownEvent: a newer version wrote it.
         LogDamaged, LogUnavailable: from the reader.
     """
-    verification = _Verification(landmarks)
+    verification = _Verification(landmarks, base)
     for record in records:
         if verification.add(record):
             progress(record.last_seq)
@@ -95,17 +117,17 @@ def verify(
 class _Verification:
     """How far it has come."""
 
-    def __init__(self, landmarks: Iterable[Landmark]) -> None:
+    def __init__(self, landmarks: Iterable[Landmark], base: Base) -> None:
         self._landmarks = sorted(landmarks, key=lambda landmark: -landmark.seq)  # next one last
         # Folding costs far more than all the rest, so it ends where nothing is left to compare.
         self._folded_until = max((a.seq for a in self._landmarks if a.snapshot), default=0)
-        self._state = State()
+        self._base_seq = self._seq = base.state.seq
+        self._state = base.state
         self._chunk: list[Event] = []
-        self._course = _Course({}, {}, [])
-        self._seq = 0
+        self._course = _course_from(base.state)
         self._records = 0
         self._snapshots = 0
-        self._head = bytes(32)
+        self._head = base.chain
         self._heads = {self._head}  # hashes that the log has had after `_seq`
 
     def add(self, record: Record) -> bool:
@@ -134,7 +156,8 @@ class _Verification:
         self._settle()
         for seq, *_ in self._landmarks[-1:]:
             raise Impossible(self._seq, "the end of the log", f"it to reach event {seq}")
-        return Verified(self._seq, self._records, self._head, self._snapshots)
+        events = self._seq - self._base_seq
+        return Verified(events, self._seq, self._records, self._head, self._snapshots)
 
     def _fold(self) -> None:
         self._state = evolve(self._state, self._chunk)
@@ -207,6 +230,13 @@ class _Course(NamedTuple):
     states: dict[str, int]  # by the id of each node that is registered
     holders: dict[str, str]  # node id by address
     digests: list[int]  # the events that they are about
+
+
+def _course_from(state: State) -> _Course:
+    """Where the nodes are in a state."""
+    states = {n: int(link_of(state.presence, n).state.value) for n in state.nodes}
+    digests = [state.digest_seq] if state.digest_seq else []
+    return _Course(states, dict(state.addresses.by_address.items()), digests)
 
 
 def _unknown(_course: _Course, seq: int, _event: Event) -> None:

@@ -11,13 +11,14 @@ import typer
 
 from eventlog import LogReader
 from nc.cli.log_filters import Filter
-from nc.cli.log_names import history, names_in, point_named
+from nc.cli.log_names import names_in, point_named
 from nc.cli.log_source import DataDirOption, LogOption, open_reader, progress_to
 from nc.cli.log_states import OutputOption
 from nc.cli.printing import Output
 from nc.cli.running import OperationFailed
 from nc.clock import SystemClock
 from nc.history import Point, Recorded, state_at
+from nc.past import base_of, history
 from nc.playback import AS_FAST_AS_IT_GOES, Past, Player, past_of
 from nc.replaying import Checked, Fault, check, recorded_digests
 
@@ -106,11 +107,12 @@ def _play(
 def _past(reader: LogReader, chosen: Filter, progress: Callable[[int], None]) -> Past:
     """The part of the history that is asked for; what was before it is folded and not kept."""
     if chosen.start == chosen.end == Point():
-        return past_of(history(reader), progress=progress)
+        return past_of(history(reader), base_of(reader), progress)
     seqs = [each.seq for each in _followed(reader, progress) if chosen.chooses(each)]
-    first, last = (seqs[0], seqs[-1]) if seqs else (1, 0)
+    base = base_of(reader)
+    first, last = (seqs[0], seqs[-1]) if seqs else (base.seq + 1, base.seq)
     events = takewhile(lambda each: each.seq <= last, history(reader, first - 1))
-    return past_of(events, state_at(history(reader), first - 1), progress)
+    return past_of(events, state_at(history(reader), first - 1, base), progress)
 
 
 def _stops(past: Past, chosen: Filter) -> Sequence[int]:
@@ -129,7 +131,7 @@ def _checked(reader: LogReader) -> Checked:
     with progress_to(reader, "collecting digests") as progress:
         digests = recorded_digests(_followed(reader, progress))
     with progress_to(reader, "replaying") as progress:
-        return check(history(reader), digests, progress=progress)
+        return check(history(reader), digests, base_of(reader), progress)
 
 
 def _followed(reader: LogReader, progress: Callable[[int], None]) -> Iterator[Recorded]:

@@ -118,14 +118,24 @@ def kind_and_fields(event: Event) -> tuple[str, dict[str, Any]]:
 def _plain(message: Message) -> dict[str, Any]:
     """Every field, absent ones with their default: an expiry of 0 means something."""
     fields: Any = message.DESCRIPTOR.fields
-    return {field.name: _value(field, getattr(message, field.name)) for field in fields}
+    return {key_of(field): _value(field, getattr(message, field.name)) for field in fields}
+
+
+def key_of(field: Any) -> str:
+    """What a field is called in JSON, where `seq` is the number of the event that has it."""
+    return "of_seq" if field.name == "seq" else str(field.name)
+
+
+def enum_prefix(enum: Any) -> str:
+    """What all the names of an enum begin with."""
+    return str(enum.values_by_number[0].name.removesuffix("UNSPECIFIED"))
 
 
 def _value(field: Any, value: Any) -> Any:
     if field.enum_type is not None:
         # `CONNECTION_STATE_IDLE` is `idle` where the field says that it is a connection state
         known = field.enum_type.values_by_number.get(value)
-        prefix = field.enum_type.values_by_number[0].name.removesuffix("UNSPECIFIED")
+        prefix = enum_prefix(field.enum_type)
         return str(value) if known is None else known.name.removeprefix(prefix).lower()
     if field.message_type is not None:
         return [_plain(item) for item in value]
@@ -142,6 +152,8 @@ def _short(name: str, value: Any) -> str:
 
 def printable(text: str) -> str:
     """Without what would steer a terminal: names in certificates are their makers' choice."""
+    if text.isprintable():
+        return text
     return "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in text)
 
 

@@ -9,11 +9,11 @@ from textual.pilot import Pilot
 from textual.widgets import Input
 
 from eventlog import LogReader
-from nc.cli.log_names import history
 from nc.cli.log_player import Film, LogPlayer
 from nc.cli.log_player_nodes import _STYLES, NodeTable
 from nc.domain.events import Entry, Event, NodeRegistered, pb
 from nc.history import Recorded
+from nc.past import history
 from nc.playback import AS_FAST_AS_IT_GOES, Player, past_of
 from tests.support.replica_bench import HandClock
 from tests.support.written_log import ALPHA, BETA, EVENTS, write_story

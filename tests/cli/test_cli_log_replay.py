@@ -9,10 +9,10 @@ import pytest
 
 from eventlog import LogReader
 from nc.cli.log_filters import Filter
-from nc.cli.log_names import history
 from nc.cli.log_replay import _past
 from nc.domain.events import DigestRecorded, Event, TokenIssued
 from nc.history import Point, state_at
+from nc.past import history
 from nc.projections.digest import digest
 from nc.projections.state import _FOLDS
 from tests.support.programs import BIN, run_here

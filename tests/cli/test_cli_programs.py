@@ -25,6 +25,7 @@ COMMANDS = [
     ("network-controller", "log", "at"),
     ("network-controller", "log", "diff"),
     ("network-controller", "log", "why"),
+    ("network-controller", "log", "export"),
     ("ncadm",),
     ("ncadm", "create-bootstrap-token"),
     ("ncadm", "get-token"),
