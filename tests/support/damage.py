@@ -172,6 +172,11 @@ def with_header(first_seq: int, **changes: int | bytes) -> Damage:
     return damage
 
 
+def with_version(first_seq: int, version: int) -> Damage:
+    """A segment that a later version of the format has made, as far as anybody can tell."""
+    return all_of(written(first_seq, 8, version.to_bytes(4, "little")), flipped(first_seq, 92))
+
+
 def all_of(*damages: Damage) -> Damage:
     """One after the other."""
     return lambda folder: [damage(folder) for damage in damages]
