@@ -30,6 +30,11 @@ class Span(NamedTuple):
     first: int
     through: int  # < first: none that is known
 
+    @property
+    def count(self) -> int:  # type: ignore[override]  # hides tuple.count, of no use here
+        """How many."""
+        return max(0, self.through - self.first + 1)
+
 
 NONE = Span(0, -1)
 

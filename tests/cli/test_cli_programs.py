@@ -24,6 +24,7 @@ COMMANDS = [
     ("network-controller", "log", "at"),
     ("network-controller", "log", "diff"),
     ("network-controller", "log", "why"),
+    ("network-controller", "log", "repair"),
     ("ncadm",),
     ("ncadm", "create-bootstrap-token"),
     ("ncadm", "get-token"),

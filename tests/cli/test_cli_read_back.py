@@ -1,9 +1,6 @@
-import io
 import json
 import shutil
-import subprocess
 from collections.abc import Callable
-from contextlib import redirect_stderr, redirect_stdout
 from pathlib import Path
 from typing import Any
 
@@ -12,11 +9,10 @@ import pytest
 import eventlog
 from eventlog import LogReader
 from nc.cli.log_states import _described
-from nc.cli.main import main
 from nc.domain.events import Event, StateChanged, Unregistered, pb
 from nc.domain.state import State
 from nc.history import events_of
-from tests.support.programs import Run
+from tests.support.programs import Run, run_here
 from tests.support.written_log import (
     ALPHA,
     ALPHA_TOKEN,
@@ -31,21 +27,6 @@ from tests.support.written_log import (
 )
 
 Log = Callable[..., Any]
-
-
-def run_here(program: str, *arguments: str) -> "subprocess.CompletedProcess[str]":
-    """Run a program in this process: a new one takes far longer than what it is asked."""
-    stdout, stderr = io.StringIO(), io.StringIO()
-    with (
-        pytest.MonkeyPatch.context() as patch,
-        redirect_stdout(stdout),
-        redirect_stderr(stderr),
-    ):
-        patch.setattr("sys.argv", [program, *arguments])
-        with pytest.raises(SystemExit) as ended:
-            main()
-    code = int(str(ended.value.code))
-    return subprocess.CompletedProcess(arguments, code, stdout.getvalue(), stderr.getvalue())
 
 
 @pytest.fixture(scope="module")
