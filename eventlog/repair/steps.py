@@ -62,7 +62,9 @@ def _failing(folder: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        raise LogUnavailable(folder, f"cannot be repaired: {error}") from error
+        raise LogUnavailable(
+            folder, f"cannot be repaired, and no original is lost: {error}"
+        ) from error
 
 
 def _keep_originals(disk: Disk, plan: Plan, now_ns: int) -> Path:

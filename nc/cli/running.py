@@ -22,6 +22,7 @@ from nc.config import ConfigError
 from nc.data_folder import DataFolderError
 from nc.pki import PkiError
 from nc.projections.state import UnknownEvent
+from nc.refusals import DiskFull
 from nc.rpc.client import CallFailed
 from nc.rpc.servers import PortUnavailable
 from nc.verification import Impossible
@@ -44,6 +45,7 @@ _EXIT_CODES: tuple[tuple[type[Exception], int], ...] = (
     (Impossible, DAMAGED),
     (ConfigError, USAGE),
     (LogError, FAILED),
+    (DiskFull, FAILED),
     (UnknownEvent, FAILED),
     (PkiError, FAILED),
     (DataFolderError, FAILED),
