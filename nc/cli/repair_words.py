@@ -10,6 +10,11 @@ from nc.lost_events import LostEvents
 
 __all__ = ["described", "fields", "place", "verdict"]
 
+_UNDONE: Final = (
+    "so          who was registered in them has to join again, and who was unregistered in them is "
+    "let in again"
+)
+
 _VERDICTS: Final = {
     Finding.SOUND: "the log is whole: there is nothing to repair",
     Finding.TORN: "the log ends with an unfinished append, which nobody was promised; the next "
@@ -61,6 +66,8 @@ def described(plan: Plan, lost: LostEvents) -> list[str]:
     if plan.finding is Finding.REPAIRABLE:
         lines += [f"lost        {_events(plan.lost)}"]
         lines += [f"{'would' if n == 0 else '':<12}{_step(s)}" for n, s in enumerate(plan.steps)]
+    if plan.lost.count:
+        lines += [_UNDONE]
     if lost.events:
         lines += [f"of these {len(lost.events)} can be read, unverified; they are about"]
         for what, things in (("node", lost.nodes), ("bootstrap token", lost.tokens)):
