@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from eventlog.api import Place
 from eventlog.disk import Disk
-from eventlog.errors import LogDamaged, LogMissing
+from eventlog.errors import LogDamaged, LogMissing, LogUnavailable
 from eventlog.format import (
     FORMAT_VERSION,
     SEGMENT_HEADER_BYTES,
@@ -30,6 +30,7 @@ from eventlog.snapshots import FileSnapshots, read_header, snapshot_names
 
 __all__ = ["Inventory", "take_inventory"]
 
+_LAST_VERSION = 1000  # what is larger is damage: versions are counted one by one
 _VERSION, _LOG_ID = slice(8, 12), slice(16, 32)  # of a segment's header
 
 
@@ -63,6 +64,8 @@ def take_inventory(disk: Disk, folder: Path, schema: int) -> Inventory:
         names = sorted(disk.list(folder))
     except FileNotFoundError:
         raise LogMissing(folder) from None
+    except OSError as error:
+        raise LogUnavailable(folder, f"cannot be read: {error}") from error
     newer: list[LogDamaged] = []
     said = {
         name: _header(disk, folder / name, newer) for name in names if name.endswith(SEGMENT_SUFFIX)
@@ -110,13 +113,13 @@ def _header(disk: Disk, path: Path, newer: list[LogDamaged]) -> SegmentHeader | 
 
 
 def _is_this_version(data: bytes) -> bool:
-    """Whether a segment header is of this version, or none, and only its version was changed."""
+    """Whether a segment header is none, or of this version but for the number that says so."""
     version = int.from_bytes(data[_VERSION], "little")
     as_it_was = data[: _VERSION.start] + FORMAT_VERSION.to_bytes(4, "little") + data[12:]
     try:
         decode_segment_header(as_it_was)
     except BadBytes:
-        return version < FORMAT_VERSION
+        return not FORMAT_VERSION < version <= _LAST_VERSION
     return True
 
 

@@ -38,9 +38,9 @@ def verdict(plan: Plan) -> str:
     """What the finding means, and what to do."""
     if plan.finding is Finding.MISNAMED:
         moves = ", ".join(f"{old} to {new}" for old, new in plan.renames)
-        taken = {old for old, _ in plan.renames} & {new for _, new in plan.renames}
-        how = " (by way of a third name)" if taken else ""
-        return f"rename {moves}{how}, and look again: by what they say these files are those"
+        is_taken = any((plan.folder / new).exists() for _, new in plan.renames)
+        how = ", moving what has these names now elsewhere first" if is_taken else ""
+        return f"rename {moves}{how}; then look again: by what they say these files are those"
     if plan.finding is Finding.SERVES:
         return (
             f"no repair is needed to serve: a server starts from {plan.snapshot}, which holds what "

@@ -204,8 +204,10 @@ def test_what_people_have_to_do_is_said(damaged: Path, story: Path, tmp_path: Pa
     folder = Path(shutil.copytree(story / "log", tmp_path / "renamed"))
     (folder / second.name).rename(folder / f"{13:020d}.seg")
     code, said = log("repair", folder)
-    assert (code, f"rename {13:020d}.seg to {second.name}, and" in said) == (3, True)
+    assert (code, f"rename {13:020d}.seg to {second.name}; then" in said) == (3, True)
     assert log("repair", folder, "--apply")[0] == 1
+    (folder / second.name).write_bytes(b"something else")
+    assert "moving what has these names now elsewhere first" in log("repair", folder)[1]
     (folder / f"{13:020d}.seg").rename(folder / second.name)
     assert log("repair", folder)[0] == 0
 

@@ -66,6 +66,15 @@ def lose(disk: SimulatedDisk, name: str) -> None:
     disk.sync_folder(FOLDER)
 
 
+def double(disk: SimulatedDisk, name: str, other_name: str) -> None:
+    """A file under a second name, too."""
+    fd = disk.open(FOLDER / other_name, create=True)
+    disk.pwrite(fd, files(disk)[name], 0)
+    disk.fsync(fd)
+    disk.close(fd)
+    disk.sync_folder(FOLDER)
+
+
 def look(disk: SimulatedDisk) -> Plan:
     """The plan for the log on a disk."""
     return plan_repair(FOLDER, disk, SCHEMA)
@@ -142,6 +151,10 @@ BREAKS: dict[str, Break] = {
     "cut behind the snapshot": flipped(EIGHTH, BEHIND),
     "a header given back": flipped(THIRD, 30),
     "the first header given back": without_snapshots(flipped(FIRST, 30)),
+    "doubled": lambda disk: double(disk, SECOND, f"{4:020d}.seg"),
+    "doubled, and cut": without_snapshots(
+        all_of(lambda disk: double(disk, SECOND, f"{4:020d}.seg"), flipped(THIRD, RECORD))
+    ),
     "junk cut off": lambda disk: overwrite(disk, SECOND, 412, b"junk"),
     "on from a snapshot: its segment damaged": flipped(EIGHTH, RECORD),
     "on from a snapshot: its segment damaged, and cut": all_of(
