@@ -94,9 +94,10 @@ async def _record(plan: Plan, kept_in: str) -> int:
     with contextlib.closing(eventlog.open(plan.folder)) as log:
         replica = Replica(log, SystemClock())
         replica.start()
+        seq = replica.state.seq + 1
         try:
             await replica.submit(command, origin, is_ours=True)
-            return replica.state.seq
+            return seq
         finally:
             await replica.stop()
 

@@ -23,10 +23,11 @@ Command = (
     | replicas.StartReplica
     | replicas.StopReplica
     | repairs.RecordRepair
+    | replicas.RecordDigest
 )
 
 
-def decide(state: State, command: Command) -> list[Event]:  # noqa: C901, PLR0911 - a table
+def decide(state: State, command: Command) -> list[Event]:  # noqa: C901, PLR0911, PLR0912 - a table
     """The events that the command leads to; none if nothing changes.
 
     Raises:
@@ -57,3 +58,5 @@ def decide(state: State, command: Command) -> list[Event]:  # noqa: C901, PLR091
             return replicas.decide_stop(state.presence, command)
         case repairs.RecordRepair():
             return repairs.decide_record_repair(command)
+        case replicas.RecordDigest():
+            return replicas.decide_digest(state.digest_seq, command)

@@ -44,7 +44,7 @@ def encode(state: State) -> Iterator[bytes]:
 def _parts(state: State) -> Iterator[pb.StatePart]:
     pool = state.addresses
     first = pb.Pool(network=str(pool.network), next_slot=pool.next_slot)
-    yield pb.StatePart(seq=state.seq, pool=first)
+    yield pb.StatePart(seq=state.seq, pool=first, digest_seq=state.digest_seq)
     for released in _slices(pool.released):
         yield pb.StatePart(pool=pb.Pool(released=released))
     for tokens in _slices(state.tokens.items()):
@@ -146,6 +146,7 @@ class _Reader:
     def __init__(self) -> None:
         self._seq = 0
         self._pool: pb.Pool | None = None
+        self._digest_seq = 0
         self._released: list[str] = []
         self._tokens: dict[str, Token] = {}
         self._nodes: dict[str, Node] = {}
@@ -157,6 +158,7 @@ class _Reader:
     def add(self, part: pb.StatePart) -> None:
         if self._pool is None:
             self._seq, self._pool = part.seq, part.pool
+            self._digest_seq = part.digest_seq
         self._released += part.pool.released
         expiries = part.tokens.expires_at_ms
         self._tokens.update(zip(part.tokens.ids, map(Token, expiries), strict=True))
@@ -198,4 +200,5 @@ class _Reader:
             HashTrieMap(self._nodes),
             HashTrieMap(self._links),
             addresses,
+            self._digest_seq,
         )

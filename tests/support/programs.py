@@ -30,7 +30,7 @@ def run_program(program: str, *arguments: str) -> "subprocess.CompletedProcess[s
 
 
 def run_here(program: str, *arguments: str) -> "subprocess.CompletedProcess[str]":
-    """Run `network-controller` here: a process of its own takes far longer than what is asked."""
+    """Run a program in this process: a new one takes far longer than what it is asked."""
     stdout, stderr = io.StringIO(), io.StringIO()
     with (
         pytest.MonkeyPatch.context() as patch,
