@@ -24,6 +24,7 @@ from nc.data_folder import DataFolderError
 from nc.past import BaseMissing
 from nc.pki import PkiError
 from nc.projections.state import UnknownEvent
+from nc.refusals import DiskFull
 from nc.rpc.client import CallFailed
 from nc.rpc.servers import PortUnavailable
 from nc.verification import Impossible
@@ -47,6 +48,7 @@ _EXIT_CODES: tuple[tuple[type[Exception], int], ...] = (
     (ExportDamaged, DAMAGED),
     (ConfigError, USAGE),
     (LogError, FAILED),
+    (DiskFull, FAILED),
     (UnknownEvent, FAILED),
     (BaseMissing, FAILED),
     (ExportRefused, FAILED),
