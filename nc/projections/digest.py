@@ -33,6 +33,8 @@ def entries(state: State) -> Iterator[tuple[str | int | None, ...]]:
     yield "seq", state.seq
     yield "pool", str(addresses.network), addresses.next_slot
     yield "released", *addresses.released
+    for address in addresses.ahead:
+        yield "ahead", address
     for token_id, token in state.tokens.items():
         yield "token", token_id, token.expires_at_ms
     for node_id, node in state.nodes.items():
@@ -41,5 +43,3 @@ def entries(state: State) -> Iterator[tuple[str | int | None, ...]]:
         yield "link", node_id, link.state.value, link.link_id
     for node_id, binding in addresses.by_node.items():
         yield "binding", node_id, binding.address, binding.idle_since_seq
-    for address, node_id in addresses.by_address.items():
-        yield "holder", address, node_id
