@@ -5,7 +5,6 @@ later expiry undoes, and it can be unregistered, which nothing undoes.
 """
 
 from dataclasses import dataclass
-from functools import lru_cache
 from typing import NamedTuple, TypeAlias
 
 from rpds import HashTrieMap
@@ -22,11 +21,6 @@ class Node(NamedTuple):
 
     token_id: str  # of the bootstrap token
     expires_at_ms: int  # 0: never
-
-
-# Makes a Node. Those who came with one token and never expire say the same, so they share one: a
-# million of them weigh less, whether they came one by one or out of a snapshot.
-shared_node = lru_cache(maxsize=4096)(Node)
 
 
 Nodes: TypeAlias = "HashTrieMap[str, Node]"  # by node id

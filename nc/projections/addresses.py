@@ -7,6 +7,7 @@ from rpds import HashTrieSet, Queue
 from nc.domain.addresses import Addresses, Binding, Network
 from nc.domain.events import AddressBound, AddressReleased, ReplicaStarted, StateChanged, pb
 from nc.projections.draft import Draft
+from nc.projections.sharing import shared_id
 
 
 class AddressesDraft:
@@ -48,7 +49,7 @@ def replica_started(addresses: AddressesDraft, event: ReplicaStarted) -> None:
 
 def bound(addresses: AddressesDraft, event: AddressBound) -> None:
     """The node holds the address; whichever way it came to be free, it is not any more."""
-    addresses.by_node[event.node_id] = Binding(event.address, idle_since_seq=None)
+    addresses.by_node[shared_id(event.node_id)] = Binding(event.address, idle_since_seq=None)
     slot = addresses.network.slot(event.address)
     if slot is not None and slot >= addresses.next_slot:
         addresses.next_slot = slot + 1
@@ -69,7 +70,8 @@ def released(addresses: AddressesDraft, event: AddressReleased) -> None:
 
 def state_changed(addresses: AddressesDraft, seq: int, event: StateChanged) -> None:
     """Remember since which event a node that holds an address is idle."""
-    binding = addresses.by_node.get(event.node_id)
+    node_id = shared_id(event.node_id)
+    binding = addresses.by_node.get(node_id)
     if binding is not None:
         idle = event.to_state == pb.CONNECTION_STATE_IDLE
-        addresses.by_node[event.node_id] = Binding(binding.address, seq if idle else None)
+        addresses.by_node[node_id] = Binding(binding.address, seq if idle else None)

@@ -16,11 +16,12 @@ from rpds import HashTrieMap, HashTrieSet, Queue
 
 from nc.domain.addresses import Addresses, Binding, Network
 from nc.domain.fsm import ConnectionState
-from nc.domain.nodes import Node, shared_node
+from nc.domain.nodes import Node
 from nc.domain.presence import Link
 from nc.domain.state import State
 from nc.domain.tokens import Token
 from nc.pb import snapshot_pb2 as pb
+from nc.projections.sharing import shared_node
 
 T = TypeVar("T")
 
