@@ -19,15 +19,14 @@ from nc.domain.errors import IllegalTransition
 from nc.domain.events import Batch, Event
 from nc.domain.fsm import ConnectionState, Trigger, next_state
 from nc.domain.state import State
-from nc.projections import evolve
 from nc.projections.digest import digest
 from nc.projections.snapshot import decode
-from nc.projections.state import UnknownEvent
+from nc.projections.state import Fold, UnknownEvent
 
 __all__ = ["Impossible", "Landmark", "Verified", "landmark_of", "verify"]
 
-# Events folded at once: bounds the memory that it takes.
-_CHUNK_EVENTS: Final = 20_000
+# How often somebody is told how far it has come.
+_PROGRESS_EVENTS: Final = 20_000
 
 _ADVICE = (
     "the log was changed after it was written, or a faulty version wrote it: compare it with a copy"
@@ -99,8 +98,7 @@ class _Verification:
         self._landmarks = sorted(landmarks, key=lambda landmark: -landmark.seq)  # next one last
         # Folding costs far more than all the rest, so it ends where nothing is left to compare.
         self._folded_until = max((a.seq for a in self._landmarks if a.snapshot), default=0)
-        self._state = State()
-        self._chunk: list[Event] = []
+        self._fold = Fold(State())
         self._course = _Course({}, {})
         self._seq = 0
         self._records = 0
@@ -124,10 +122,8 @@ class _Verification:
             if check is not None:
                 check(self._course, seq, event)
         if self._seq <= self._folded_until:
-            self._chunk += events
-        if len(self._chunk) >= _CHUNK_EVENTS:
-            self._fold()
-        return record.first_seq // _CHUNK_EVENTS < (record.last_seq + 1) // _CHUNK_EVENTS
+            self._fold.add(events)
+        return record.first_seq // _PROGRESS_EVENTS < (record.last_seq + 1) // _PROGRESS_EVENTS
 
     def finish(self) -> Verified:
         """There are no more records."""
@@ -135,10 +131,6 @@ class _Verification:
         for seq, *_ in self._landmarks[-1:]:
             raise Impossible(self._seq, "the end of the log", f"it to reach event {seq}")
         return Verified(self._seq, self._records, self._head, self._snapshots)
-
-    def _fold(self) -> None:
-        self._state = evolve(self._state, self._chunk)
-        self._chunk = []
 
     def _settle(self) -> None:
         """Compare with the landmarks up to here, before the log goes on."""
@@ -149,8 +141,7 @@ class _Verification:
             if chain not in self._heads:
                 raise Impossible(seq, f"head {self._head.hex()}", chain.hex())
             if snapshot is not None:
-                self._fold()
-                _compare(snapshot, self._state)
+                _compare(snapshot, self._fold.finish())
                 self._snapshots += 1
 
 

@@ -8,6 +8,7 @@ import typer
 from eventlog import LogReader, Snapshot
 from nc.cli.log_source import DataDirOption, LogOption, open_reader, progress_to
 from nc.cli.running import DAMAGED
+from nc.garbage import without_collections
 from nc.projections.snapshot import SNAPSHOT_SCHEMA
 from nc.verification import Landmark, landmark_of
 from nc.verification import verify as verify_records
@@ -37,7 +38,7 @@ def verify(
     reader = open_reader(data_dir, log)
     snapshots, bad = _snapshots(reader)
     landmarks = [landmark_of(s) for s in snapshots if s.schema == SNAPSHOT_SCHEMA] + kept
-    with progress_to(reader, "verifying") as progress:
+    with without_collections(), progress_to(reader, "verifying") as progress:
         found = verify_records(reader.read(markers=True), landmarks, progress)
     segments = len([first for first in reader.segments() if first <= found.events + 1])
     typer.echo(f"range: {f'1 to {found.events}' if found.events else 'no events'}")

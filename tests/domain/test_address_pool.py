@@ -196,6 +196,6 @@ def test_no_two_nodes_ever_share(moves: list[tuple[int, bool]]) -> None:
         except AddressPoolExhausted:
             assert len(state.presence) == 6
         held = {node: binding.address for node, binding in state.addresses.by_node.items()}
-        assert {node: state.addresses.holder_of(held[node]) for node in held} == {n: n for n in held}
+        assert [state.addresses.holder_of(address) for address in held.values()] == list(held)
         assert len(set(held.values())) == len(held)
         assert not set(state.addresses.released) & set(held.values())

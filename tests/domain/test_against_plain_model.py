@@ -91,7 +91,7 @@ class AgainstPlainModel(RuleBasedStateMachine):
             "nodes": {key: node.expires_at_ms for key, node in self.state.nodes.items()},
             "links": {n: (link.state.name, link.link_id) for n, link in links.items()},
             "held": {node: binding.address for node, binding in pool.by_node.items()},
-            "holders": {held.address: pool.holder_of(held.address) for held in pool.by_node.values()},
+            "holders": {h.address: pool.holder_of(h.address) for h in pool.by_node.values()},
             "rested": list(pool.released),
             "idle": [node for _, node in sorted(idle)],
         }
