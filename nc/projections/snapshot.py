@@ -8,20 +8,20 @@ Lists of columns rather than of entries: a node costs a few list elements instea
 
 import struct
 from collections.abc import Iterable, Iterator
-from itertools import chain, compress, islice
+from itertools import chain, compress, count, islice
 from typing import Final, TypeVar
 
 from google.protobuf.message import DecodeError
 from rpds import HashTrieMap, HashTrieSet, Queue
 
 from nc.domain.addresses import Addresses, Binding, Network
+from nc.domain.expiry import NEVER
 from nc.domain.fsm import ConnectionState
 from nc.domain.nodes import Node
 from nc.domain.presence import Link
 from nc.domain.state import State
 from nc.domain.tokens import Token
 from nc.pb import snapshot_pb2 as pb
-from nc.projections.sharing import shared_node
 
 T = TypeVar("T")
 
@@ -56,8 +56,9 @@ def _parts(state: State) -> Iterator[pb.StatePart]:
         expiries = [token.expires_at_ms for _, token in tokens]
         ids = [token_id for token_id, _ in tokens]
         yield pb.StatePart(tokens=pb.Tokens(ids=ids, expires_at_ms=expiries))
+    numbers: dict[str, int] = {}
     for nodes in _slices(state.nodes.items()):
-        yield pb.StatePart(nodes=_nodes(nodes, pool))
+        yield pb.StatePart(nodes=_nodes(nodes, pool, numbers))
     for links in _slices(state.presence.items()):
         yield pb.StatePart(
             links=pb.Links(
@@ -78,15 +79,22 @@ def _slices(entries: Iterable[T]) -> Iterator[list[T]]:
         yield some
 
 
-def _nodes(nodes: list[tuple[str, Node]], pool: Addresses) -> pb.Nodes:
-    """Nodes with the addresses that they hold, so that each id is written, read and kept once."""
+def _nodes(nodes: list[tuple[str, Node]], pool: Addresses, numbers: dict[str, int]) -> pb.Nodes:
+    """Nodes with the addresses that they hold, so that each id is written, read and kept once.
+
+    Args:
+        nodes: some of them.
+        pool: says what they hold.
+        numbers: of the token ids that were written already; gets those that are written now.
+    """
     held = [pool.by_node.get(node_id, _NO_BINDING) for node_id, _ in nodes]
-    numbers: dict[str, int] = {}
-    chosen = [numbers.setdefault(node.token_id, len(numbers)) for _, node in nodes]
+    token_ids = [node.token_id for _, node in nodes]
+    new = list(dict.fromkeys(token_id for token_id in token_ids if token_id not in numbers))
+    numbers.update(zip(new, count(len(numbers)), strict=False))
     return pb.Nodes(
         ids=[node_id for node_id, _ in nodes],
-        token_ids=numbers,
-        token_numbers=chosen,
+        token_ids=new,
+        token_numbers=[numbers[token_id] for token_id in token_ids],
         expires_at_ms=[node.expires_at_ms for _, node in nodes],
         addresses=[binding.address for binding in held],
         idle_since_seqs=[binding.idle_since_seq or 0 for binding in held],
@@ -117,7 +125,7 @@ def decode(payload: bytes) -> State:
         at += _LENGTH.size
         try:
             reader.add(pb.StatePart.FromString(bytes(view[at : at + size_bytes])))
-        except DecodeError as error:
+        except (DecodeError, IndexError) as error:
             raise ValueError("a part that is no StatePart") from error
         at += size_bytes
     return reader.finish()
@@ -132,6 +140,7 @@ class _Reader:
         self._released: list[str] = []
         self._ahead: list[str] = []
         self._tokens: list[Iterable[tuple[str, Token]]] = []
+        self._newcomers: list[Node] = []  # one a token: what never expires is shared
         self._nodes: list[Iterable[tuple[str, Node]]] = []
         self._links: list[Iterable[tuple[str, Link]]] = []
         self._by_node: list[Iterable[tuple[str, Binding]]] = []
@@ -150,8 +159,14 @@ class _Reader:
 
     def _add_nodes(self, nodes: pb.Nodes) -> None:
         ids = list(nodes.ids)
-        token_ids = map(list(nodes.token_ids).__getitem__, nodes.token_numbers)
-        self._nodes.append(_pairs(ids, map(shared_node, token_ids, nodes.expires_at_ms)))
+        self._newcomers += (Node(token_id, NEVER) for token_id in nodes.token_ids)
+        newcomers = self._newcomers
+        said = zip(nodes.token_numbers, nodes.expires_at_ms, strict=True)
+        made = [
+            newcomers[number] if at == NEVER else Node(newcomers[number].token_id, at)
+            for number, at in said
+        ]
+        self._nodes.append(_pairs(ids, made))
         self._add_bindings(ids, nodes.addresses, nodes.idle_since_seqs)
 
     def _add_bindings(
