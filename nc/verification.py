@@ -2,9 +2,9 @@
 
 The files' own checks (checksums, hash chain, sequence numbers) are the reader's. Here is what they
 cannot know: that each record holds as many events as it says, that every node moved along the state
-machine's table and from where it was, that an address had one holder, and that each landmark (a
-snapshot, or a head that somebody kept) is a place that this log has passed, with the state that the
-events lead to.
+machine's table and from where it was, that an address had one holder, that digests are of earlier
+events, and in their order, and that each landmark (a snapshot, or a head that somebody kept) is a
+place that this log has passed, with the state that the events lead to.
 """
 
 from collections.abc import Callable, Iterable, Iterator
@@ -23,7 +23,7 @@ from nc.projections.digest import digest
 from nc.projections.snapshot import decode
 from nc.projections.state import Fold, UnknownEvent
 
-__all__ = ["Impossible", "Landmark", "Verified", "landmark_of", "verify"]
+__all__ = ["Impossible", "Landmark", "Verified", "digested_seq", "landmark_of", "verify"]
 
 # How often somebody is told how far it has come.
 _PROGRESS_EVENTS: Final = 20_000
@@ -99,7 +99,7 @@ class _Verification:
         # Folding costs far more than all the rest, so it ends where nothing is left to compare.
         self._folded_until = max((a.seq for a in self._landmarks if a.snapshot), default=0)
         self._fold = Fold(State())
-        self._course = _Course({}, {})
+        self._course = _Course({}, {}, [])
         self._seq = 0
         self._records = 0
         self._snapshots = 0
@@ -197,6 +197,7 @@ class _Course(NamedTuple):
 
     states: dict[str, int]  # by the id of each node that is registered
     holders: dict[str, str]  # node id by address
+    digests: list[int]  # the events that they are about
 
 
 def _unknown(_course: _Course, seq: int, _event: Event) -> None:
@@ -247,6 +248,28 @@ def _unregistered(course: _Course, seq: int, event: Event) -> None:
         raise Impossible(seq, found, _name(_IDLE))
 
 
+def digested_seq(seq: int, event: Event, last: int) -> int:
+    """The event that a DigestRecorded is about, an earlier one.
+
+    Args:
+        seq: of the DigestRecorded itself.
+        event: it.
+        last: the event that the one before it is about, 0 if there is none.
+
+    Raises:
+        Impossible: that event was still to come, or was not after the last one.
+    """
+    about = event.digest_recorded.seq
+    if not last < about < seq:
+        raise Impossible(seq, f"a digest of event {about}", f"one after {last} and before {seq}")
+    return about
+
+
+def _digested(course: _Course, seq: int, event: Event) -> None:
+    last = course.digests[-1] if course.digests else 0
+    course.digests.append(digested_seq(seq, event, last))
+
+
 _CHECKS: Final[dict[str | None, Callable[[_Course, int, Event], None]]] = {
     None: _unknown,
     "node_registered": _registered,
@@ -254,4 +277,5 @@ _CHECKS: Final[dict[str | None, Callable[[_Course, int, Event], None]]] = {
     "address_bound": _bound,
     "address_released": _released,
     "unregistered": _unregistered,
+    "digest_recorded": _digested,
 }

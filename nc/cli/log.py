@@ -12,6 +12,7 @@ from eventlog import LogReader, Record
 from nc.cli.log_filters import EVERYTHING, Filter, kinds_named
 from nc.cli.log_info import info
 from nc.cli.log_names import names_in, point_named
+from nc.cli.log_replay import replay
 from nc.cli.log_source import DataDirOption, LogOption, open_reader
 from nc.cli.log_states import MOMENTS, at, diff
 from nc.cli.log_verify import verify
@@ -91,6 +92,7 @@ def show(
 
 
 app.command()(verify)
+app.command()(replay)
 app.command(context_settings=MOMENTS)(at)
 app.command(context_settings=MOMENTS)(diff)
 app.command()(why)

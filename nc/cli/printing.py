@@ -53,7 +53,7 @@ def json_line(recorded: Recorded) -> str:
 
 def json_fields(recorded: Recorded) -> dict[str, Any]:
     """What an event is in JSON."""
-    kind, fields = _kind_and_fields(recorded.event)
+    kind, fields = kind_and_fields(recorded.event)
     entry = recorded.entry
     return {
         "seq": recorded.seq,
@@ -74,15 +74,13 @@ def iso_time(recorded_at_ns: int) -> str:
 
 def text_line(recorded: Recorded) -> Text:
     """One line, coloured by type: number, time (UTC), what happened, who did it through what."""
-    kind, fields = _kind_and_fields(recorded.event)
+    kind = kind_of(recorded.event)
     entry = recorded.entry
-    details = " ".join(
-        f"{name.removesuffix('_ms')}={_short(name, value)}" for name, value in fields.items()
-    )
+    details = " ".join(f"{name}={value}" for name, value in field_texts(recorded.event).items())
     return Text.assemble(
         (f"{recorded.seq:>7}  ", "dim"),
         f"{time_text(entry.recorded_at_ns, ' ')}  ",
-        (f"{kind:<15} ", _STYLES.get(kind, "")),
+        (f"{kind:<15} ", style_of(recorded.event)),
         printable(details),
         (
             printable(f"  by {entry.actor} ({entry.method}, request {entry.request_id})"),
@@ -91,13 +89,25 @@ def text_line(recorded: Recorded) -> Text:
     )
 
 
+def field_texts(event: Event) -> dict[str, str]:
+    """The fields of an event's body, each as people read it; not yet `printable`."""
+    _, fields = kind_and_fields(event)
+    return {name.removesuffix("_ms"): _short(name, value) for name, value in fields.items()}
+
+
+def style_of(event: Event) -> str:
+    """The colour of an event of its kind on a terminal."""
+    return _STYLES.get(kind_of(event), "")
+
+
 def kind_of(event: Event) -> str:
     """What kind of event it is, as the catalogue calls it."""
     kind = event.WhichOneof("kind")
     return "unknown" if kind is None else KIND_NAMES[kind]
 
 
-def _kind_and_fields(event: Event) -> tuple[str, dict[str, Any]]:
+def kind_and_fields(event: Event) -> tuple[str, dict[str, Any]]:
+    """What kind of event it is, and every field that its kind has."""
     name = event.WhichOneof("kind")
     if name is None:
         return "unknown", {}

@@ -47,7 +47,7 @@ def encode(state: State) -> Iterator[bytes]:
 def _parts(state: State) -> Iterator[pb.StatePart]:
     pool = state.addresses
     first = pb.Pool(network=str(pool.network), next_slot=pool.next_slot)
-    yield pb.StatePart(seq=state.seq, pool=first)
+    yield pb.StatePart(seq=state.seq, pool=first, digest_seq=state.digest_seq)
     for released in _slices(pool.released):
         yield pb.StatePart(pool=pb.Pool(released=released))
     for ahead in _slices(pool.ahead):
@@ -137,6 +137,7 @@ class _Reader:
     def __init__(self) -> None:
         self._seq = 0
         self._pool: pb.Pool | None = None
+        self._digest_seq = 0
         self._released: list[str] = []
         self._ahead: list[str] = []
         self._tokens: list[Iterable[tuple[str, Token]]] = []
@@ -148,6 +149,7 @@ class _Reader:
     def add(self, part: pb.StatePart) -> None:
         if self._pool is None:
             self._seq, self._pool = part.seq, part.pool
+            self._digest_seq = part.digest_seq
         self._released += part.pool.released
         self._ahead += part.pool.ahead
         tokens, links, bindings = part.tokens, part.links, part.bindings
@@ -192,6 +194,7 @@ class _Reader:
             HashTrieMap(chain.from_iterable(self._nodes)),
             HashTrieMap(chain.from_iterable(self._links)),
             addresses,
+            self._digest_seq,
         )
 
 

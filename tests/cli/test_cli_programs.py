@@ -21,6 +21,7 @@ COMMANDS = [
     ("network-controller", "log", "info"),
     ("network-controller", "log", "show"),
     ("network-controller", "log", "verify"),
+    ("network-controller", "log", "replay"),
     ("network-controller", "log", "at"),
     ("network-controller", "log", "diff"),
     ("network-controller", "log", "why"),
