@@ -7,6 +7,7 @@ from nc.config import ServerSettings
 from nc.data_folder import DataFolder, DataFolderError
 from nc.pki import AuthorityKind, PkiFolder, open_folder, read_peer, server_names
 from nc.pki.disk import REAL_DISK, replace_file
+from nc.pki.pem import load_certificates
 from nc.rpc.controller import Authorities
 from nc.rpc.servers import Credentials
 from nc.secrets import Secrets, new_serial
@@ -31,10 +32,9 @@ class Certificates:
         self.made: list[tuple[Path, str]] = []  # what was made or renewed, and why
         self.warnings: list[str] = []
         self.grpc, self.network = self._open()
-        files = self._server_files()
         client_ca = self.grpc.authority.certificate_pem
-        self.control = Credentials(*files, client_ca_pem=client_ca)
-        self.bootstrap = Credentials(*files, client_ca_pem=None)
+        self.control = Credentials(*self._server_files(), client_ca_pem=client_ca)
+        self.bootstrap = Credentials(*self._files_with_authority(), client_ca_pem=None)
 
     @property
     def authorities(self) -> Authorities:
@@ -56,9 +56,8 @@ class Certificates:
         self.warnings.clear()
         self.grpc, self.network = self._open()
         if self.made:
-            files = self._server_files()
-            self.control.replace(*files)
-            self.bootstrap.replace(*files)
+            self.control.replace(*self._server_files())
+            self.bootstrap.replace(*self._files_with_authority())
 
     def _open(self) -> tuple[PkiFolder, PkiFolder]:
         opened = []
@@ -83,6 +82,17 @@ class Certificates:
     def _server_files(self) -> tuple[bytes, bytes]:
         paths = self.grpc.paths
         return paths.server_key.read_bytes(), paths.server.read_bytes()
+
+    def _files_with_authority(self) -> tuple[bytes, bytes]:
+        """The same with the CA at the chain's end, for a machine that knows it by its hash alone.
+
+        Clients that have the CA disregard it.
+        """
+        key, chain = self._server_files()
+        authority = self.grpc.authority
+        if authority.certificate in load_certificates(chain, self.grpc.paths.server):
+            return key, chain
+        return key, chain + b"\n" + authority.certificate_pem
 
     def _copy_for_admin_client(self, grpc: PkiFolder) -> None:
         """Put the admin's set where an admin client looks (configuration key `tlsDir`)."""

@@ -131,11 +131,11 @@ class ServerSection(_Section):
 class ClientSection(_Section):
     """`client:` in a file."""
 
-    network_cert_dir: Folder | None = None
-    server_addr: str | None = Field(default=None, min_length=1)
+    network_cert_dir: Folder
+    server_addr: str = Field(min_length=1)
     port: Port = DEFAULT_LINK_PORT
     mtu: Mtu = DEFAULT_MTU
-    token: str | None = Field(default=None, min_length=1, repr=False)
+    token: str = Field(min_length=1, repr=False)
     log_dir: Folder | None = None
     work_dir: Folder | None = None
     debug: Switch = False
@@ -219,8 +219,10 @@ def _first_mistake(path: Path, lines: dict[Location, int], error: ValidationErro
     match mistake["type"]:
         case "extra_forbidden":
             problem = f"unknown key; allowed: {', '.join(_allowed(location[:-1]))}"
+        case "missing" if name == "mode":
+            problem = "is missing; give `mode: server` or `mode: client`"
         case "missing":
-            problem = "is missing; give `mode: server` or `mode: client`"  # the one that must be
+            problem = "is missing; a node cannot connect without it"
         case "model_type":
             problem = f"expected keys and values; allowed: {', '.join(_allowed(location))}"
         case _:

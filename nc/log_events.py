@@ -32,3 +32,10 @@ SNAPSHOT_PASSED_OVER: Final = "snapshot.passed_over"  # it does not check out; n
 SNAPSHOT_FAILED: Final = "snapshot.failed"  # one could not be written; nothing is lost
 
 CHORE_FAILED: Final = "chore.failed"  # it is tried again in its time
+
+AGENT_JOINED: Final = "agent.joined"  # a bootstrap token was redeemed
+AGENT_CONNECTED: Final = "agent.connected"
+AGENT_DISCONNECTED: Final = "agent.disconnected"  # or never connected; it is tried again
+AGENT_INSECURE: Final = "agent.insecure"  # nobody knows whom the token was shown to
+AGENT_DEVICE_LOST: Final = "agent.device_lost"
+AGENT_STOPPED: Final = "agent.stopped"

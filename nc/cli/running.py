@@ -20,9 +20,12 @@ import uvloop
 from eventlog import LogDamaged, LogError
 from nc.config import ConfigError
 from nc.data_folder import DataFolderError
+from nc.link.node_state import StateFolderError
+from nc.link.tun import TunUnavailable
 from nc.pki import PkiError
 from nc.projections.state import UnknownEvent
 from nc.rpc.client import CallFailed
+from nc.rpc.enrolment import NotOurServer, TokenRefused
 from nc.rpc.servers import PortUnavailable
 from nc.verification import Impossible
 
@@ -49,6 +52,10 @@ _EXIT_CODES: tuple[tuple[type[Exception], int], ...] = (
     (DataFolderError, FAILED),
     (PortUnavailable, FAILED),
     (CallFailed, FAILED),
+    (NotOurServer, FAILED),
+    (TokenRefused, FAILED),
+    (StateFolderError, FAILED),
+    (TunUnavailable, FAILED),
     (OperationFailed, FAILED),
 )
 

@@ -126,8 +126,8 @@ def load_server_section(path: Path) -> ServerSection:
     file = config.load(path)
     if file.mode == "client":
         raise ConfigError(
-            f"{path}: mode: client describes a node, and this version runs servers only; "
-            "use a file with mode: server"
+            f"{path}: mode: client describes a node; "
+            f"start it with network-controller --config {path}"
         )
     return file.server or ServerSection()
 
