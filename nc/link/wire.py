@@ -83,7 +83,7 @@ class HttpRefusal(NamedTuple):
 
 
 class HandshakeError(Exception):
-    """The other end's handshake frame is not what it should be; the text fits into a close frame."""
+    """The other end's handshake frame is not what it should be. The text fits a close frame."""
 
 
 def hello() -> bytes:
@@ -114,12 +114,10 @@ def read_answer(frame: bytes) -> IPv4Interface:
     Raises:
         HandshakeError: this is no such answer.
     """
-    payload = _payload(frame)
+    payload = _payload(frame) or ""
     try:
-        if not isinstance(payload, str):
-            raise TypeError
         return IPv4Interface(base64.b64decode(payload, validate=True).decode("ascii"))
-    except (TypeError, ValueError, binascii.Error):
+    except (ValueError, binascii.Error):
         raise HandshakeError("the server's answer holds no address") from None
 
 
