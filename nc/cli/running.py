@@ -21,9 +21,9 @@ from eventlog import LogDamaged, LogError
 from nc.config import ConfigError
 from nc.data_folder import DataFolderError
 from nc.pki import PkiError
+from nc.ports import PortUnavailable
 from nc.projections.state import UnknownEvent
 from nc.rpc.client import CallFailed
-from nc.rpc.servers import PortUnavailable
 from nc.verification import Impossible
 
 T = TypeVar("T")
