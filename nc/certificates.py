@@ -1,5 +1,6 @@
 """The certificates of a running server: both folders opened, shown on the ports, kept in date."""
 
+import ssl
 from pathlib import Path
 
 from nc.clock import Clock, now_utc
@@ -35,6 +36,7 @@ class Certificates:
         client_ca = self.grpc.authority.certificate_pem
         self.control = Credentials(*self._server_files(), client_ca_pem=client_ca)
         self.bootstrap = Credentials(*self._files_with_authority(), client_ca_pem=None)
+        self.link = self._link_context()
 
     @property
     def authorities(self) -> Authorities:
@@ -58,6 +60,7 @@ class Certificates:
         if self.made:
             self.control.replace(*self._server_files())
             self.bootstrap.replace(*self._files_with_authority())
+            self.link = self._link_context()
 
     def _open(self) -> tuple[PkiFolder, PkiFolder]:
         opened = []
@@ -93,6 +96,19 @@ class Certificates:
         if authority.certificate in load_certificates(chain, self.grpc.paths.server):
             return key, chain
         return key, chain + b"\n" + authority.certificate_pem
+
+    def _link_context(self) -> ssl.SSLContext:
+        """What the link port shows from now on, and whose certificates it takes."""
+        paths = self.network.paths
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.minimum_version = ssl.TLSVersion.TLSv1_2
+        context.verify_mode = ssl.CERT_REQUIRED
+        context.load_cert_chain(paths.server, paths.server_key)
+        context.load_verify_locations(cadata=self.network.authority.certificate_pem.decode("ascii"))
+        # A link lasts; a session that is resumed would spare little, and verify nobody anew.
+        context.num_tickets = 0
+        context.options |= ssl.OP_NO_TICKET
+        return context
 
     def _copy_for_admin_client(self, grpc: PkiFolder) -> None:
         """Put the admin's set where an admin client looks (configuration key `tlsDir`)."""

@@ -89,8 +89,10 @@ class ServerSettings(BaseModel):
     listen: str = "[::]"
     grpc_port: PortOrAny = DEFAULT_GRPC_PORT
     bootstrap_port: PortOrAny = DEFAULT_BOOTSTRAP_PORT
-    link_port: Port = DEFAULT_LINK_PORT
+    link_port: PortOrAny = DEFAULT_LINK_PORT
     network_addr: NetworkAddress = DEFAULT_NETWORK
+    mtu: Mtu = DEFAULT_MTU
+    interconnection: Switch = True
     plaintext: bool = False
     grpc_cert_dir: Folder | None = None  # None: below the data folder
     network_cert_dir: Folder | None = None
@@ -114,7 +116,7 @@ class ServerSection(_Section):
     """`server:` in a file. What is absent is None: the command line or the default decides."""
 
     ip: ServerName | None = None
-    port: Port | None = None
+    port: PortOrAny | None = None
     bootstrap_port: PortOrAny | None = None
     grpc_port: PortOrAny | None = None
     network_cert_dir: Folder | None = None

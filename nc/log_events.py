@@ -18,6 +18,11 @@ SERVER_FEW_FILES: Final = "server.few_files"
 PORT_REOPENED: Final = "port.reopened"  # gRPC had given it up
 PORT_LOST: Final = "port.lost"  # and it cannot be had again; tried until it can
 
+LINK_OPENED: Final = "link.opened"  # a node is connected
+LINK_CLOSED: Final = "link.closed"  # or did not get so far; with the reason
+LINK_REFUSED: Final = "link.refused"  # no upgrade
+LINK_CRASHED: Final = "link.crashed"  # a bug of ours, with its traceback
+
 CERTIFICATE_MADE: Final = "certificate.made"
 CERTIFICATE_WARNING: Final = "certificate.warning"
 AUTHORITY_REPLACED: Final = "authority.replaced"

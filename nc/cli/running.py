@@ -23,10 +23,10 @@ from nc.data_folder import DataFolderError
 from nc.link.node_state import StateFolderError
 from nc.link.tun import TunUnavailable
 from nc.pki import PkiError
+from nc.ports import PortUnavailable
 from nc.projections.state import UnknownEvent
 from nc.rpc.client import CallFailed
 from nc.rpc.enrolment import NotOurServer, TokenRefused
-from nc.rpc.servers import PortUnavailable
 from nc.verification import Impossible
 
 T = TypeVar("T")

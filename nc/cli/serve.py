@@ -28,8 +28,9 @@ from nc.cli.running import (
 from nc.clock import SystemClock
 from nc.config import ConfigError, ServerSection, ServerSettings
 from nc.domain.addresses import DEFAULT_NETWORK
+from nc.ports import try_ports
 from nc.secrets import SystemSecrets
-from nc.server import VERSION, Server, try_ports
+from nc.server import VERSION, Server
 
 # Each connection is an open file. So many let 30,000 nodes and their callers in at once; with few,
 # a fleet that is not large keeps everybody else out.
@@ -69,7 +70,7 @@ def serve(
     link_port: Annotated[
         int | None,
         typer.Option(
-            help=f"The link port that nodes are told. Default: {config.DEFAULT_LINK_PORT}."
+            help=f"The port that nodes connect to. Default: {config.DEFAULT_LINK_PORT}; 0: any."
         ),
     ] = None,
     network_addr: Annotated[
@@ -99,6 +100,8 @@ def serve(
         "bootstrap_port": _first(bootstrap_port, section.bootstrap_port),
         "link_port": _first(link_port, section.port),
         "network_addr": network_addr or section.network_addr,
+        "mtu": section.mtu,
+        "interconnection": section.interconnection,
         "plaintext": plaintext,
         "grpc_cert_dir": section.grpc_cert_dir,
         "network_cert_dir": section.network_cert_dir,
@@ -108,7 +111,8 @@ def serve(
         settings = ServerSettings.model_validate({k: v for k, v in given.items() if v is not None})
     except ValidationError as error:
         raise ConfigError(_first_mistake(error)) from error
-    try_ports(settings.listen, (settings.grpc_port, settings.bootstrap_port))
+    ports = (settings.grpc_port, settings.bootstrap_port, settings.link_port)
+    try_ports(settings.listen, ports)
     log = log_lines.configure(debug=section.debug, log_dir=section.log_dir)
     allow_open_files(log)
     try:
@@ -205,7 +209,7 @@ def _greet(server: Server, console: Console) -> None:
         *(("made", text) for text in _made(server)),
         ("control", f"port {endpoints.control_port}, gRPC, {mutual}"),
         ("bootstrap", f"port {endpoints.bootstrap_port}, gRPC, {secured}"),
-        ("link", f"port {endpoints.link_port}, told to nodes; this version does not serve it yet"),
+        ("link", f"port {endpoints.link_port}, WebSocket, {mutual}"),
         ("network", f"{settings.network_addr}"),
     ):
         console.print(f"  {label:<10}{escape(str(text))}", soft_wrap=True)

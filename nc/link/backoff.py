@@ -24,6 +24,6 @@ def delay_s(failures: int, secrets: Secrets) -> float:
         failures: how many tries failed in a row, at least 1.
         secrets: where chance comes from.
     """
-    chance = int.from_bytes(secrets.random_bytes(_CHANCE_BYTES)) / 2 ** (8 * _CHANCE_BYTES)
+    chance = int.from_bytes(secrets.random_bytes(_CHANCE_BYTES)) / (1 << 8 * _CHANCE_BYTES)
     doublings = min(failures - 1, 32)  # long past the longest
     return min(LONGEST_S, FIRST_S * (1 << doublings)) * (1 + chance) / 2

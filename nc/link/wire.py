@@ -2,7 +2,9 @@
 
     client                                             server
       GET /ws, Upgrade: websocket, node-token: T  ───▶
-      ◀───                                             101, or 401/403/503 and one sentence
+      ◀───                                             101, or one sentence and 401 (the token is
+                                                       none), 403 (not this client's, or expired),
+                                                       503 (full; try again later)
       {"connectionState":2,"payload":null}        ───▶
       ◀───       {"connectionState":2,"payload":"<base64 of '10.1.1.3/24'>"}
       one raw IPv4 packet a frame                 ◀──▶
@@ -57,6 +59,7 @@ class CloseCode(IntEnum):
     GOING_AWAY = 1001  # the server stops
     POLICY = 1008  # coming back as one is would be in vain
     TOO_BIG = 1009
+    INTERNAL_ERROR = 1011
     TRY_AGAIN_LATER = 1013
 
 
@@ -71,19 +74,13 @@ STOPPING: Final = Close(CloseCode.GOING_AWAY, "the server is shutting down")
 UNREGISTERED: Final = Close(CloseCode.POLICY, "the node was unregistered")
 EXPIRED: Final = Close(CloseCode.POLICY, "the node token expired")
 SUPERSEDED: Final = Close(CloseCode.POLICY, "a newer link of this node took over")
-TOO_BIG: Final = Close(CloseCode.TOO_BIG, "a frame may hold 65536 bytes at the most")
 NO_HELLO: Final = Close(CloseCode.POLICY, "no handshake came within the time for it")
-
-
-class HttpRefusal(NamedTuple):
-    """The answer to a request that is not upgraded."""
-
-    status: int  # 401: the token is no good; 403: it is not for this client, or not now
-    sentence: str
+BROKEN: Final = Close(CloseCode.INTERNAL_ERROR, "something is wrong with the server")
+SILENT: Final = Close(CloseCode.POLICY, "nothing was heard from the node for too long")
 
 
 class HandshakeError(Exception):
-    """The other end's handshake frame is not what it should be; the text fits into a close frame."""
+    """The other end's handshake frame is not what it should be. The text fits a close frame."""
 
 
 def hello() -> bytes:
@@ -114,12 +111,10 @@ def read_answer(frame: bytes) -> IPv4Interface:
     Raises:
         HandshakeError: this is no such answer.
     """
-    payload = _payload(frame)
+    payload = _payload(frame) or ""
     try:
-        if not isinstance(payload, str):
-            raise TypeError
         return IPv4Interface(base64.b64decode(payload, validate=True).decode("ascii"))
-    except (TypeError, ValueError, binascii.Error):
+    except (ValueError, binascii.Error):
         raise HandshakeError("the server's answer holds no address") from None
 
 
