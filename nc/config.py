@@ -5,6 +5,7 @@ is an error that names the file, the line, the key and what is allowed.
 """
 
 from collections.abc import Iterator
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -79,6 +80,14 @@ NetworkAddress = Annotated[str, BeforeValidator(_checked_network)]
 ServerName = Annotated[str, AfterValidator(_checked_name)]
 
 
+class TunMode(StrEnum):
+    """Whether a server has a TUN device of its own."""
+
+    AUTO = "auto"  # where it is allowed
+    ON = "on"
+    OFF = "off"
+
+
 class ServerSettings(BaseModel):
     """What a server runs with."""
 
@@ -93,6 +102,7 @@ class ServerSettings(BaseModel):
     network_addr: NetworkAddress = DEFAULT_NETWORK
     mtu: Mtu = DEFAULT_MTU
     interconnection: Switch = True
+    tun: TunMode = TunMode.OFF
     plaintext: bool = False
     grpc_cert_dir: Folder | None = None  # None: below the data folder
     network_cert_dir: Folder | None = None

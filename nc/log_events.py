@@ -38,6 +38,10 @@ SNAPSHOT_FAILED: Final = "snapshot.failed"  # one could not be written; nothing 
 
 CHORE_FAILED: Final = "chore.failed"  # it is tried again in its time
 
+TUN_OPENED: Final = "tun.opened"
+TUN_UNAVAILABLE: Final = "tun.unavailable"  # nodes reach each other, but not this server's address
+TUN_LOST: Final = "tun.lost"
+
 AGENT_JOINED: Final = "agent.joined"  # a bootstrap token was redeemed
 AGENT_CONNECTED: Final = "agent.connected"
 AGENT_DISCONNECTED: Final = "agent.disconnected"  # or never connected; it is tried again

@@ -19,12 +19,13 @@ from nc import log_events, ports
 from nc.certificates import Certificates
 from nc.chores import Sweep, every, report_failed_snapshots, report_failure, report_full_disk
 from nc.clock import Clock
-from nc.config import ServerSettings
+from nc.config import ServerSettings, TunMode
 from nc.data_folder import DataFolder
 from nc.domain.decide import Command
 from nc.domain.replicas import StartReplica, StopReplica
 from nc.link.hub import Hub
 from nc.link.report import serve_report
+from nc.link.tun import TunUnavailable
 from nc.replica import DiskFull, Origin, Replica, Unwritable
 from nc.rpc.callers import Callers, Transport
 from nc.rpc.controller import Controller, Endpoints
@@ -120,6 +121,8 @@ class Server:
         self.hub = self._make_hub(TokenIds(key))
         started.push_async_callback(self.hub.stop)
         started.push_async_callback(self._record_stop)  # which closes what links there are
+        if self.settings.tun is not TunMode.OFF:
+            await self._open_uplink(started)
         await self._serve(TokenIds(key), started)
         report = await serve_report(folder.links_socket, self.hub)
         started.push_async_callback(report.stop)
@@ -161,6 +164,21 @@ class Server:
             log=self._log,
             interconnection=settings.interconnection,
         )
+
+    async def _open_uplink(self, started: contextlib.AsyncExitStack) -> None:
+        # Only here is pyroute2 needed, which takes long to import.
+        from nc.link.uplink import Uplink  # noqa: PLC0415 - see above
+
+        settings, uplink = self.settings, Uplink(self.hub.switch, self._log)
+        try:
+            name = await uplink.open(settings.network, settings.mtu)
+        except TunUnavailable as error:
+            if settings.tun is TunMode.ON:
+                raise
+            self._log.info(log_events.TUN_UNAVAILABLE, message=f"{error}; going on without")
+        else:
+            self._log.info(log_events.TUN_OPENED, device=name, address=settings.network_addr)
+            started.push_async_callback(uplink.close)
 
     async def _serve(self, token_ids: TokenIds, started: contextlib.AsyncExitStack) -> None:
         settings, certificates = self.settings, self.certificates

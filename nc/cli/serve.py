@@ -16,7 +16,7 @@ from rich.console import Console
 from rich.markup import escape
 from structlog.typing import FilteringBoundLogger
 
-from nc import config, log_events
+from nc import config, log_events, notify
 from nc.cli import log_lines
 from nc.cli.running import (
     DATA_DIR_VARIABLE,
@@ -26,8 +26,9 @@ from nc.cli.running import (
     silence_stdout,
 )
 from nc.clock import SystemClock
-from nc.config import ConfigError, ServerSection, ServerSettings
+from nc.config import ConfigError, ServerSection, ServerSettings, TunMode
 from nc.domain.addresses import DEFAULT_NETWORK
+from nc.link.tun import require_tun
 from nc.ports import try_ports
 from nc.secrets import SystemSecrets
 from nc.server import VERSION, Server
@@ -81,6 +82,13 @@ def serve(
             f"Default: {DEFAULT_NETWORK}, which has room for 126 nodes.",
         ),
     ] = None,
+    tun: Annotated[
+        TunMode,
+        typer.Option(
+            help="Whether this machine gets its own overlay address, on a TUN device; auto: "
+            "where that is allowed. Nodes reach each other either way."
+        ),
+    ] = TunMode.AUTO,
     plaintext: Annotated[
         bool,
         typer.Option("--plaintext", help="No TLS, and no rights checked. For development only."),
@@ -102,6 +110,7 @@ def serve(
         "network_addr": network_addr or section.network_addr,
         "mtu": section.mtu,
         "interconnection": section.interconnection,
+        "tun": tun,
         "plaintext": plaintext,
         "grpc_cert_dir": section.grpc_cert_dir,
         "network_cert_dir": section.network_cert_dir,
@@ -111,6 +120,8 @@ def serve(
         settings = ServerSettings.model_validate({k: v for k, v in given.items() if v is not None})
     except ValidationError as error:
         raise ConfigError(_first_mistake(error)) from error
+    if settings.tun is TunMode.ON:
+        require_tun()
     ports = (settings.grpc_port, settings.bootstrap_port, settings.link_port)
     try_ports(settings.listen, ports)
     log = log_lines.configure(debug=section.debug, log_dir=section.log_dir)
@@ -178,7 +189,9 @@ async def _serve(settings: ServerSettings, log: FilteringBoundLogger) -> None:
         except OSError:  # nobody reads it
             silence_stdout()
         gc.freeze()  # a large state is no garbage: looking through it would be a pause
+        notify.ready(f"serving at {server.endpoints.advertised}")
         failure = await _first_of(stop.wait(), server.must_end())
+        notify.stopping()
     if isinstance(failure, Exception):
         raise failure
 

@@ -60,7 +60,7 @@ class CertificateSet:
 
     def write(self, folder: Path) -> None:
         """Write it as files of their usual names."""
-        folder.mkdir(parents=True, mode=0o700)
+        REAL_DISK.make_folder(folder)
         paths = FolderPaths.within(folder)
         for path, text in (
             (paths.ca, self.ca),

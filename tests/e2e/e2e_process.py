@@ -17,7 +17,7 @@ STOP_TIMEOUT_S = 15.0
 
 _ANY_FREE_PORTS = (
     *("--grpc-port", "0", "--bootstrap-port", "0", "--link-port", "0"),
-    *("--advertise", "127.0.0.1"),
+    *("--advertise", "127.0.0.1", "--tun", "off"),
 )
 
 

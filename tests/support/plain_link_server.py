@@ -15,6 +15,7 @@ import struct
 import sys
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Self
 
 TEXT, BINARY, CLOSE, PING, PONG = 1, 2, 8, 9, 10
 GUID = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
@@ -104,7 +105,7 @@ class PlainLinkServer:
         self._tls, self._host, self.port = tls, host, port
         self._tasks: set[asyncio.Task[None]] = set()
 
-    async def __aenter__(self) -> "PlainLinkServer":
+    async def __aenter__(self) -> Self:
         self._server = await asyncio.start_server(self._serve, self._host, self.port, ssl=self._tls)
         self.port = self._server.sockets[0].getsockname()[1]
         return self

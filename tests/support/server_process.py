@@ -54,7 +54,8 @@ class ServerProcess:
             [
                 *command,
                 *("--data-dir", str(data_dir), "--advertise", LOOPBACK),
-                *("--grpc-port", "0", "--bootstrap-port", "0", "--link-port", "0", *arguments),
+                *("--grpc-port", "0", "--bootstrap-port", "0", "--link-port", "0"),
+                *("--tun", "off", *arguments),
             ],
             stdin=subprocess.DEVNULL,
             stdout=self._stdout,
