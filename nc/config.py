@@ -222,7 +222,9 @@ def _lines(
 
 
 def _first_mistake(path: Path, lines: dict[Location, int], error: ValidationError) -> str:
-    mistake = error.errors(include_input=False, include_url=False)[0]
+    mistakes = error.errors(include_input=False, include_url=False)
+    # a misspelled key is the reason why one is missing
+    mistake = next((m for m in mistakes if m["type"] != "missing"), mistakes[0])
     location = tuple(map(str, mistake["loc"]))
     line = next(
         (lines[location[:n]] for n in range(len(location), 0, -1) if location[:n] in lines), 1

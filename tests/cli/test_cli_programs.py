@@ -15,6 +15,7 @@ from tests.support.server_process import ServerProcess
 COMMANDS = [
     ("network-controller",),
     ("network-controller", "serve"),
+    ("network-controller", "join"),
     ("network-controller", "demo"),
     ("network-controller", "fsm"),
     ("network-controller", "log"),
