@@ -14,11 +14,11 @@ demo:
 
 # Run the tests.
 test *args:
-    .venv/bin/pytest {{args}}
+    .venv/bin/pytest -n 3 {{args}}
 
 # Run the longer searches too.
 test-long *args:
-    .venv/bin/pytest -m "long or not long" {{args}}
+    .venv/bin/pytest -n 3 -m "long or not long" {{args}}
 
 # Lint, check the formatting and the types.
 lint:

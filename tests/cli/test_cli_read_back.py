@@ -220,7 +220,11 @@ FILTERS: list[tuple[list[str], Callable[[dict[str, Any]], bool]]] = [
 ]
 
 
-@pytest.mark.parametrize(("options", "chosen"), FILTERS, ids=lambda each: str(each)[:40])
+@pytest.mark.parametrize(
+    ("options", "chosen"),
+    FILTERS,
+    ids=lambda each: " ".join(each) if isinstance(each, list) else "",
+)
 def test_a_filter_chooses_what_a_plain_filter_would(
     log: Log,
     events: list[dict[str, Any]],
