@@ -7,6 +7,7 @@ import typer
 from nc.cli import log
 from nc.cli.demo import demo
 from nc.cli.fsm import fsm
+from nc.cli.links import links
 from nc.cli.running import run
 from nc.cli.serve import ConfigOption, serve
 from nc.server import VERSION
@@ -52,6 +53,7 @@ def network_controller(
 
 app.command()(serve)
 app.command()(demo)
+app.command()(links)
 app.command()(fsm)
 app.add_typer(log.app, name="log")
 

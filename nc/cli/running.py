@@ -20,6 +20,7 @@ import uvloop
 from eventlog import LogDamaged, LogError
 from nc.config import ConfigError
 from nc.data_folder import DataFolderError
+from nc.link.report import NoServer
 from nc.pki import PkiError
 from nc.ports import PortUnavailable
 from nc.projections.state import UnknownEvent
@@ -48,6 +49,7 @@ _EXIT_CODES: tuple[tuple[type[Exception], int], ...] = (
     (PkiError, FAILED),
     (DataFolderError, FAILED),
     (PortUnavailable, FAILED),
+    (NoServer, FAILED),
     (CallFailed, FAILED),
     (OperationFailed, FAILED),
 )

@@ -16,6 +16,7 @@ COMMANDS = [
     ("network-controller",),
     ("network-controller", "serve"),
     ("network-controller", "demo"),
+    ("network-controller", "links"),
     ("network-controller", "fsm"),
     ("network-controller", "log"),
     ("network-controller", "log", "info"),
