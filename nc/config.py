@@ -126,7 +126,7 @@ class ServerSection(_Section):
     """`server:` in a file. What is absent is None: the command line or the default decides."""
 
     ip: ServerName | None = None
-    port: PortOrAny | None = None
+    port: Port | None = None
     bootstrap_port: PortOrAny | None = None
     grpc_port: PortOrAny | None = None
     network_cert_dir: Folder | None = None

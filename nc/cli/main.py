@@ -10,6 +10,7 @@ from nc.cli import log
 from nc.cli.demo import demo
 from nc.cli.fsm import fsm
 from nc.cli.join import join, join_as_configured
+from nc.cli.links import links
 from nc.cli.running import run
 from nc.cli.serve import ConfigOption, serve
 from nc.server import VERSION
@@ -65,6 +66,7 @@ def _start_configured(path: Path) -> None:
 app.command()(serve)
 app.command()(join)
 app.command()(demo)
+app.command()(links)
 app.command()(fsm)
 app.add_typer(log.app, name="log")
 

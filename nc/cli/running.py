@@ -22,6 +22,7 @@ from nc.config import ConfigError
 from nc.data_folder import DataFolderError
 from nc.link.node_state import StateFolderError
 from nc.link.tun import TunUnavailable
+from nc.link.report import NoServer
 from nc.pki import PkiError
 from nc.ports import PortUnavailable
 from nc.projections.state import UnknownEvent
@@ -51,6 +52,7 @@ _EXIT_CODES: tuple[tuple[type[Exception], int], ...] = (
     (PkiError, FAILED),
     (DataFolderError, FAILED),
     (PortUnavailable, FAILED),
+    (NoServer, FAILED),
     (CallFailed, FAILED),
     (NotOurServer, FAILED),
     (TokenRefused, FAILED),

@@ -42,6 +42,9 @@ WRITE_BUFFER_BYTES: Final = 256 * 1024
 # How long the other side may take to answer our farewell.
 _FAREWELL_S: Final = 1.0
 
+# X509_V_ERR_HOSTNAME_MISMATCH, X509_V_ERR_IP_ADDRESS_MISMATCH (openssl/x509_vfy.h)
+_NOT_ITS_NAME: Final = {62, 64}
+
 _GIVEN_UP: Final = {HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN}
 
 
@@ -245,7 +248,7 @@ async def connect(
             transport.disconnect(False)
         if isinstance(error, asyncio.CancelledError):
             raise
-        raise _failed(error) from None
+        raise _failed(error, target) from None
     return end
 
 
@@ -262,8 +265,13 @@ def _closed(frame: WSFrame) -> LinkEnded:
     return Unwelcome(sentence) if is_later else LinkEnded(sentence)
 
 
-def _failed(error: Exception) -> LinkEnded:
+def _failed(error: Exception, target: Target) -> LinkEnded:
     """Why a link never came about."""
+    if isinstance(error, ssl.SSLCertVerificationError) and error.verify_code in _NOT_ITS_NAME:
+        return Untrusted(
+            f"the server's certificate is not for {target.host} ({error.verify_message}); the "
+            "server must know what it is called (network-controller serve --advertise)"
+        )
     if isinstance(error, ssl.SSLCertVerificationError):
         return Untrusted(
             f"the server's certificate is not trusted: {error.verify_message}; either its CA was "

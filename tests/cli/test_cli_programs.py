@@ -17,6 +17,7 @@ COMMANDS = [
     ("network-controller", "serve"),
     ("network-controller", "join"),
     ("network-controller", "demo"),
+    ("network-controller", "links"),
     ("network-controller", "fsm"),
     ("network-controller", "log"),
     ("network-controller", "log", "info"),

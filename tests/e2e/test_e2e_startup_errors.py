@@ -30,6 +30,7 @@ CASES: dict[str, Case] = {
     "bootstrap port in use": Case(
         FAILED, ("USED_PORT", "in use"), ("--bootstrap-port", "USED_PORT")
     ),
+    "link port in use": Case(FAILED, ("USED_PORT", "in use"), ("--link-port", "USED_PORT")),
     "one port for both": Case(
         FAILED,
         ("FREE_PORT", "in use"),
