@@ -21,8 +21,8 @@ from eventlog import LogDamaged, LogError
 from nc.config import ConfigError
 from nc.data_folder import DataFolderError
 from nc.link.node_state import StateFolderError
-from nc.link.tun import TunUnavailable
 from nc.link.report import NoServer
+from nc.link.tun import TunUnavailable
 from nc.pki import PkiError
 from nc.ports import PortUnavailable
 from nc.projections.state import UnknownEvent

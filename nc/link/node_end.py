@@ -42,7 +42,7 @@ WRITE_BUFFER_BYTES: Final = 256 * 1024
 # How long the other side may take to answer our farewell.
 _FAREWELL_S: Final = 1.0
 
-# X509_V_ERR_HOSTNAME_MISMATCH, X509_V_ERR_IP_ADDRESS_MISMATCH (openssl/x509_vfy.h)
+# How OpenSSL says that a certificate is for another name, or address (openssl/x509_vfy.h).
 _NOT_ITS_NAME: Final = {62, 64}
 
 _GIVEN_UP: Final = {HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN}

@@ -3,6 +3,7 @@
 import json
 import os
 import random
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -62,7 +63,7 @@ def test_the_kernel_cuts_and_completes_as_we_do() -> None:
         for (header, packet), pieces in zip(known, expected, strict=True)
     )
     done = subprocess.run(
-        ["unshare", "--net", sys.executable, kernel_offload.__file__],
+        [str(shutil.which("unshare")), "--net", sys.executable, kernel_offload.__file__],
         input=asked, capture_output=True, text=True, check=False,
         env=os.environ | {"PYTHONPATH": str(ROOT)},
     )  # fmt: skip

@@ -25,6 +25,10 @@ MACHINES = {
     "elsewhere": "192.168.77.5",
 }
 NODES = ("a", "b", "c")
+
+# What the systemd units leave of a process's rights.
+CAPABILITY = "-all,+net_admin"
+AS_A_SERVICE = ("setpriv", "--no-new-privs", f"--bounding-set={CAPABILITY}")
 SERVER = "10.1.1.1"
 PORTS = ("--grpc-port", "6440", "--bootstrap-port", "6439", "--link-port", "6441")
 
@@ -48,13 +52,14 @@ class Overlay:
 
     def admin(self, *arguments: str) -> dict[str, Any]:
         """What `ncadm` answers on the server's machine."""
-        command = (BIN / "ncadm", "--data-dir", self.home / "data", "--output", "json", *arguments)
-        answer: dict[str, Any] = json.loads(self.lab.run("server", *command))
+        folder = str(self.home / "data")
+        command: list[str | Path] = [BIN / "ncadm", "--data-dir", folder, "--output", "json"]
+        answer: dict[str, Any] = json.loads(self.lab.run("server", *command, *arguments))
         return answer
 
     def join(self, name: str, *arguments: str, state: str | None = None) -> AgentProcess:
         """Start an agent on a machine; without arguments it resumes."""
-        command = self.lab.command(name, *JOIN)
+        command = self.lab.command(name, *AS_A_SERVICE, *JOIN)
         self.agents[name] = AgentProcess(
             *arguments, "--state-dir", self.home / (state or name), command=command
         )
@@ -128,11 +133,8 @@ def test_the_control_port_is_reached_through_the_overlay(overlay: Overlay) -> No
     files = [f"--{option}={certificates / name}" for option, name in (
         ("cacert", "ca.pem"), ("cert", "client.pem"), ("key", "client-key.pem"),
     )]  # fmt: skip
-    said = overlay.lab.run(
-        "a",
-        *(BIN / "ncadm", "--ip", SERVER, *files),
-        *("check-conn-state", "--node-token", overlay.token("a")),
-    )
+    asked = ("check-conn-state", "--node-token", overlay.token("a"))
+    said = overlay.lab.run("a", BIN / "ncadm", "--ip", SERVER, *files, *asked)
     assert said == f"state: CONNECTED\naddress: {overlay.address('a')}\n"
 
 
@@ -151,7 +153,7 @@ def test_an_unregistered_node_is_cut_off_and_nobody_else_notices(overlay: Overla
 
 
 def test_after_a_crash_of_the_server_everybody_is_back(overlay: Overlay) -> None:
-    """kill -9 and a new start: each agent comes back by itself, with the address it had."""
+    """Kill -9 and a new start: each agent comes back by itself, with the address it had."""
     before = {name: overlay.address(name) for name in NODES}
     counts = {name: len(overlay.agents[name].logged("agent.connected")) for name in NODES}
     overlay.server.kill()

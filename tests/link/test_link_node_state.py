@@ -64,7 +64,8 @@ def test_a_new_node_takes_the_place_of_the_old_one_at_once(
     """If the disk fails at any of the steps, the old node is still whole, or the new one is."""
     folder = StateFolder(tmp_path / "state")
     folder.keep(node("old"), certificates("old"), certificates("old"))
-    replace, done = os.replace, []
+    replace = os.replace
+    done: list[str] = []
 
     def failing(source: str, target: str) -> None:
         if len(done) == survivors:
@@ -76,11 +77,11 @@ def test_a_new_node_takes_the_place_of_the_old_one_at_once(
     try:
         folder.keep(node("new"), certificates("new"), certificates("new"))
     except StateFolderError as error:
-        assert "no space left" in str(error)
-        expected = "old"
+        expected, said = "old", str(error)
     else:
-        expected = "new"
+        expected, said = "new", ""
     assert (expected == "new") == (survivors == 7)
+    assert ("no space left" in said) == (expected == "old")
     loaded = folder.load()
     assert loaded is not None
     assert loaded.token == f"token-{expected}"

@@ -18,7 +18,7 @@ TRANSFER = Path(__file__).with_name("tcp_transfer.py")
 
 def require_namespaces() -> None:
     """Skip the test where no namespaces can be had, and say why."""
-    missing = [name for name in ("ip", "ping", "unshare") if shutil.which(name) is None]
+    missing = [name for name in ("ip", "ping", "unshare", "setpriv") if shutil.which(name) is None]
     if os.geteuid() != 0:
         missing.insert(0, "root")
     if not Path("/dev/net/tun").exists():
