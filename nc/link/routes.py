@@ -11,6 +11,7 @@ Every function waits for the kernel: call them off the loop.
 import contextlib
 import errno
 import json
+import os
 from collections.abc import Iterator
 from ipaddress import IPv4Address, IPv4Interface
 from pathlib import Path
@@ -133,8 +134,12 @@ def _kernel(what: str) -> Iterator[Any]:
         with IPRoute() as kernel:
             yield kernel
     except NetlinkError as error:
-        reason = error.args[1] if len(error.args) > 1 else error
-        raise TunUnavailable(f"the kernel refuses {what}: {reason}") from error
+        remedy = ""
+        if error.code == errno.EEXIST:
+            remedy = "; something else on this machine has it already (see ip route)"
+        raise TunUnavailable(
+            f"the kernel refuses {what}: {os.strerror(error.code)}{remedy}"
+        ) from error
 
 
 @contextlib.contextmanager

@@ -21,7 +21,7 @@ from nc.pki.pem import UNREADABLE, certificate_pem
 from nc.rpc.answers import OK
 from nc.rpc.client import BOOTSTRAP_PORT, CallFailed, Client, ClientTls
 
-_TIMEOUT_S: Final = 10.0
+_HANDSHAKE_TIMEOUT_S: Final = 5.0  # a program that is told to stop waits for it
 _DER: Final = 2  # _ssl.ENCODING_DER
 _PIN: Final = re.compile(r"sha256:[0-9a-f]{64}")
 
@@ -112,7 +112,7 @@ def _shown_chain(host: str, port: int) -> list[bytes]:
     context.verify_mode = ssl.CERT_NONE
     context.set_alpn_protocols(["h2"])
     with contextlib.ExitStack() as opened:
-        plain = opened.enter_context(socket.create_connection((host, port), _TIMEOUT_S))
+        plain = opened.enter_context(socket.create_connection((host, port), _HANDSHAKE_TIMEOUT_S))
         connection = opened.enter_context(context.wrap_socket(plain, server_hostname=host))
         if hasattr(connection, "get_unverified_chain"):  # Python 3.13
             return list(connection.get_unverified_chain())

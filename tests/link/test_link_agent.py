@@ -142,6 +142,28 @@ async def test_it_speaks_the_protocol_and_no_more() -> None:
         assert await next_frame(link, CLOSE) == b"\x03\xe8"
 
 
+async def test_a_server_that_takes_no_more_is_not_pressed() -> None:
+    """Once the buffer is full it is told, for the kernel to wait; and again when there is room."""
+    async with plain_text_server() as server:
+        end = await connect(target(server))
+        link = await next_link(server)
+        told: asyncio.Queue[bool] = asyncio.Queue()
+        end.writable = told.put_nowait
+        link.writer.transport.pause_reading()  # type: ignore[attr-defined]  # it can be read from
+        sent = 0
+        while told.empty():
+            end.send(bytes(60_000))
+            sent += 1
+            assert sent < 1000
+            await asyncio.sleep(0)
+        assert told.get_nowait() is False
+        link.writer.transport.resume_reading()  # type: ignore[attr-defined]  # as above
+        assert await asyncio.wait_for(told.get(), PATIENCE_S) is True
+        for _ in range(sent):
+            assert len(await next_frame(link, TEXT)) == 60_000
+        await end.close()
+
+
 async def test_silence_ends_a_link() -> None:
     """Pings go out in their rhythm; when nothing at all comes back for the limit, it is over."""
     async with plain_text_server() as server:
@@ -207,7 +229,10 @@ REFUSALS = [
 async def test_a_refused_upgrade_says_whether_to_come_back(
     status: int, text: str, kind: type
 ) -> None:
-    """401 and 403 are for good, but for a token that merely expired; the sentence is passed on."""
+    """401 and 403 are for good, but for a token that merely expired; the sentence is passed on.
+
+    And a redirection is not followed: the token is for this server alone.
+    """
     async with plain_text_server() as server:
         server.refusal = (status, text)
         with pytest.raises(LinkEnded) as refused:
@@ -215,6 +240,7 @@ async def test_a_refused_upgrade_says_whether_to_come_back(
         assert type(refused.value) is kind
         assert text.partition(":")[0] in str(refused.value)
         assert TOKEN not in str(refused.value)
+        assert server.requests == 1
 
 
 @pytest.mark.parametrize("said", [b"", b"HTTP/1.1 101 Switching"])

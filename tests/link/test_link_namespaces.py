@@ -6,6 +6,7 @@ import shutil
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from ipaddress import IPv4Address
 from pathlib import Path
 from typing import Any
 
@@ -119,6 +120,10 @@ def test_every_pair_reaches_each_other(overlay: Overlay) -> None:
     """Each of the three nodes and the server answers each other's ping, over the TUN devices."""
     assert sorted(overlay.address(name) for name in NODES) == ["10.1.1.3", "10.1.1.5", "10.1.1.7"]
     assert overlay.reach_each_other(NODES) == []
+    for name in ("server", *NODES):
+        local = SERVER if name == "server" else overlay.address(name)
+        device = overlay.lab.run(name, "ip", "-o", "addr", "show", "dev", "nc0")
+        assert f" inet {local} peer {IPv4Address(local) + 1}/32 " in device
 
 
 def test_what_is_sent_arrives_as_it_was_sent(overlay: Overlay) -> None:

@@ -31,8 +31,8 @@ class PlainLink:
     headers: dict[str, str] = field(default_factory=dict)
     frames: "asyncio.Queue[tuple[int, bytes]]" = field(default_factory=asyncio.Queue)
 
-    async def upgrade(self, refusal: tuple[int, str] | None) -> bool:
-        """Read the request and answer it."""
+    async def upgrade(self, refusal: tuple[int, str] | None, location: str) -> bool:
+        """Read the request and answer it; `location` is where a redirection leads."""
         head = await self.reader.readuntil(b"\r\n\r\n")
         request, *lines = head.decode("latin-1").split("\r\n")
         assert request == "GET /ws HTTP/1.1", request
@@ -43,7 +43,8 @@ class PlainLink:
             status, text = refusal
             body = text.encode()
             self.writer.write(
-                b"HTTP/1.1 %d No\r\nContent-Length: %d\r\n\r\n%b" % (status, len(body), body)
+                b"HTTP/1.1 %d No\r\nLocation: %b\r\nContent-Length: %d\r\n\r\n%b"
+                % (status, location.encode(), len(body), body)
             )
             await self.writer.drain()
             return False
@@ -93,12 +94,14 @@ class PlainLinkServer:
     Attributes:
         refusal: answer this status and text instead of upgrading.
         is_mute: neither pong nor answer anything.
+        requests: how many connections asked for an upgrade.
         links: every link that was upgraded and greeted, as they come.
     """
 
     def __init__(self, tls: ssl.SSLContext | None, host: str = "127.0.0.1", port: int = 0) -> None:
         self.refusal: tuple[int, str] | None = None
         self.is_mute = False
+        self.requests = 0
         self.links: asyncio.Queue[PlainLink] = asyncio.Queue()
         self._by_address: dict[bytes, PlainLink] = {}
         self._address_of: dict[str, int] = {}  # last octets, by token
@@ -126,7 +129,8 @@ class PlainLinkServer:
         writer.transport.abort()
 
     async def _converse(self, link: PlainLink) -> None:
-        if not await link.upgrade(self.refusal):
+        self.requests += 1
+        if not await link.upgrade(self.refusal, f"ws://127.0.0.1:{self.port}/ws"):
             return
         opcode, first = await link.read_frame()
         assert opcode == TEXT
