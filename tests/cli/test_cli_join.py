@@ -260,6 +260,7 @@ def test_systemd_is_told_under_an_abstract_name(monkeypatch: pytest.MonkeyPatch)
     notify.ready("nobody hears this")
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as systemd:
         systemd.bind(f"\0{name}")
+        systemd.settimeout(PATIENCE_S)
         notify.status("well")
         assert systemd.recv(4096) == b"STATUS=well"
 

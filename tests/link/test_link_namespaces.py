@@ -59,7 +59,9 @@ class Overlay:
         return answer
 
     def join(self, name: str, *arguments: str, state: str | None = None) -> AgentProcess:
-        """Start an agent on a machine; without arguments it resumes."""
+        """Start an agent on a machine, instead of the one before; without arguments it resumes."""
+        if name in self.agents:
+            self.agents[name].close()
         command = self.lab.command(name, *AS_A_SERVICE, *JOIN)
         self.agents[name] = AgentProcess(
             *arguments, "--state-dir", self.home / (state or name), command=command
@@ -210,7 +212,7 @@ def test_a_node_whose_cable_is_cut_is_idle_after_a_minute(overlay: Overlay) -> N
     """No FIN, no packet: silence alone, for 60 s and not much longer."""
     lab = overlay.lab
     lab.run("c", "ip", "link", "set", "eth0", "down")
-    overlay.agents["c"].kill()
+    overlay.agents["c"].close()  # it cannot say goodbye any more
     assert overlay.state("c")[0] == 3
     end_s = time.monotonic() + 65
     while overlay.state("c")[0] != -1:

@@ -128,7 +128,13 @@ def test_a_udp_checksum_of_zero_is_all_ones() -> None:
     assert complete_checksum(partial, 20, 6)[26:28] == b"\xff\xff"
 
 
+PLAIN_SEGMENT = tcp_packet(TcpFields("10.0.0.1", "10.0.0.2", 1, 1, 0x10, b"", b"", bytes(2000)))
+
+
 @given(headers, st.binary(max_size=200) | packets.map(tcp_packet))
+@example(VnetHeader(NEEDS_CHECKSUM, GSO_TCP4), PLAIN_SEGMENT)
+@example(VnetHeader(NEEDS_CHECKSUM, GSO_TCP4, gso_size=1), PLAIN_SEGMENT)
+@example(VnetHeader(NEEDS_CHECKSUM, GSO_TCP4, gso_size=7), PLAIN_SEGMENT)
 def test_whatever_a_header_says_the_answer_is_packets_or_bad_header(
     header: VnetHeader, packet: bytes
 ) -> None:

@@ -98,7 +98,14 @@ def test_all_traffic_is_led_through_the_overlay_and_back_again(field: Field) -> 
         agent.kill()
     left = set(field.routes("a").splitlines()) - set(before.splitlines())
     assert [line.split()[0] for line in left] == [SERVER]
+    file = field.home / "a.yml"
+    redirecting = file.read_text()
+    file.write_text(redirecting.replace("redirectGateway: true", "redirectGateway: false"))
+    with field.start("a"):
+        assert SERVER not in field.routes("a")
+    file.write_text(redirecting)
     with field.start("a") as agent:
-        assert field.routes("a").count(SERVER) == 1
+        assert SERVER in field.routes("a")
         assert agent.stop() == 0
     assert field.routes("a") == before
+    assert not (field.home / "a-state" / "redirect.json").exists()
