@@ -75,7 +75,10 @@ def drawn(report: dict[str, Any]) -> RenderableType:
     for reason, count in report["drops"].items():
         drops.add_row(reason.replace("_", " "), f"{count:,}")
     turned_away = f"connections without a certificate of ours: {report['turned_away']:,}"
-    return Group(links, "", *([drops, ""] if report["drops"] else []), turned_away)
+    parts: list[RenderableType] = [links, ""]
+    if report["drops"]:
+        parts += [drops, ""]
+    return Group(*parts, turned_away)
 
 
 def _second(since_ns: int) -> str:

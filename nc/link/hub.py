@@ -60,6 +60,7 @@ class Hub:
         token_ids, clock, request_ids: see there.
         log: a line for each link that opens and closes.
         interconnection: whether nodes may reach each other.
+        limits: what links may take of time and room.
 
     Attributes:
         switch: where packets go.
@@ -76,8 +77,8 @@ class Hub:
         clock: Clock,
         request_ids: RequestIds,
         log: FilteringBoundLogger,
-        interconnection: bool = True,
-        limits: Limits | None = None,
+        interconnection: bool,
+        limits: Limits,
     ) -> None:
         self._replica = replica
         self._prefix_length = network.prefix_length
@@ -85,8 +86,8 @@ class Hub:
         self._clock = clock
         self._request_ids = request_ids
         self._log = log
-        self._limits = limits or Limits()
-        self._door = Door(self._greet, tls, log, self._limits)
+        self._limits = limits
+        self._door = Door(self._greet, tls, log, limits)
         self.switch = Switch(network, interconnection=interconnection)
         self.links: dict[str, Link] = {}
         self._handshakes: dict[Link, asyncio.Task[None]] = {}
@@ -182,6 +183,7 @@ class Hub:
             connection.peer,
             offloads=wire.offers_offload(request.headers.get(wire.SUBPROTOCOL_HEADER)),
             since_ns=self._clock.now_ns(),
+            close_timeout_s=self._limits.close_timeout_s,
         )
 
     def on_open(self, link: Link) -> None:
