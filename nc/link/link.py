@@ -114,6 +114,12 @@ class Link(WSListener):
             self._owner.on_gone(self)
         self._owner.on_lost(self)
 
+    def on_violation(self) -> None:
+        """The other end broke the protocol; it has been told."""
+        if not self.is_over:
+            self._owner.on_gone(self)
+            asyncio.get_running_loop().call_later(self._close_timeout_s, self.abort)
+
     def say(self, message: bytes) -> None:
         """Send a frame of the handshake, which is Text whatever follows."""
         self._transport.send(_TEXT, message)

@@ -153,7 +153,7 @@ async def cluster(
     data_dir: Path,
     *,
     clock: SystemClock | None = None,
-    limits: Limits = HASTY,
+    limits: Limits | None = HASTY,
     **settings: Any,
 ) -> AsyncIterator[Cluster]:
     """A server that runs, and its administrator."""
