@@ -236,12 +236,15 @@ async def test_silent_newcomers_do_not_keep_others_out_for_long(data_dir: Path) 
     limits = Limits(max_newcomers=2, upgrade_timeout_s=0.3, close_timeout_s=0.05)
     async with cluster(data_dir, limits=limits) as here:
         machine = await here.enrol()
-        silent = [await asyncio.open_connection("127.0.0.1", here.port) for _ in range(2)]
+        silent = [await asyncio.open_connection("127.0.0.1", here.port) for _ in range(4)]
+        door = here.server.hub._door
+        await until(lambda: bool(door._newcomers))
+        assert len(door._newcomers) <= 2
         half = await LinkClient.reach(
             here.port, machine.tls
         )  # waits for its turn, then for nothing
         client, _ = await here.connect(machine)
-        await until(lambda: here.server.hub.turned_away == 3)
+        await until(lambda: here.server.hub.turned_away == 5)
         assert (await half.end()).code == 1006
         assert here.state(machine) is CONNECTED
         for _, writer in silent:
