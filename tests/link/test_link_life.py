@@ -3,8 +3,10 @@
 import asyncio
 import os
 import ssl
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 from cryptography import x509
@@ -158,6 +160,37 @@ async def test_unregistering_closes_the_link(data_dir: Path) -> None:
         assert here.moves(machine)[-1] == ("IDLE", "unregistered")
 
 
+async def test_a_node_that_is_gone_with_the_record_that_connects_it(
+    data_dir: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """HandOverAddress and Unregister in one batch: the node is told of its end, and no address."""
+    async with cluster(data_dir) as here:
+        machine = await here.enrol()
+        client = await here.open(machine)
+        await here.becomes(machine, INIT)
+        append, gate = here.replica._off_loop, asyncio.Event()
+
+        async def append_later(function: Callable[[], Any]) -> Any:
+            await gate.wait()
+            return await append(function)
+
+        monkeypatch.setattr(here.replica, "_off_loop", append_later)
+        waiting = here.replica._waiting
+        other = asyncio.create_task(here.enrol())
+        await until(lambda: len(waiting) == 1)
+        client.send(HELLO)
+        await until(lambda: len(waiting) == 2)
+        gone = asyncio.create_task(here.unregister(machine))
+        await until(lambda: len(waiting) == 3)
+        gate.set()
+        await asyncio.gather(other, gone)
+        assert await client.receive() == Frame(
+            CLOSE, (1008).to_bytes(2) + b"the node was unregistered"
+        )
+        assert ("CONNECTED", "address_handed_over") in here.moves(machine)
+        assert not here.server.hub.switch._ports
+
+
 async def test_expiry_closes_the_link(data_dir: Path) -> None:
     """Said for a moment that is past, at once; for one that comes, within a sweep."""
     clock = MovableClock()
@@ -204,6 +237,8 @@ async def test_who_does_not_say_goodbye_does_not_hold_the_stop_up(data_dir: Path
     async with cluster(data_dir) as here:
         client, _ = await here.connect(await here.enrol())
     assert here.lines.named("server.stopped")
+    assert not here.server.hub._open
+    assert not here.server.hub._tasks
     await client.vanish()
 
 
