@@ -14,11 +14,11 @@ demo:
 
 # Run the tests.
 test *args:
-    .venv/bin/pytest {{args}}
+    .venv/bin/pytest -n 3 {{args}}
 
 # Run the longer searches too.
 test-long *args:
-    .venv/bin/pytest -m "long or not long" {{args}}
+    .venv/bin/pytest -n 3 -m "long or not long" {{args}}
 
 # Lint, check the formatting and the types.
 lint:
@@ -44,6 +44,6 @@ proto-check:
 # Run every benchmark; what they print goes into benchmarks/results/ too.
 bench:
     mkdir -p benchmarks/results
-    for name in rpc appends opening snapshot_pause; do \
+    for name in rpc appends opening snapshot_pause page; do \
         {{python}} benchmarks/$name.py | tee benchmarks/results/$name.txt || exit 1; \
     done

@@ -43,28 +43,28 @@ def test_every_form_is_found_where_it_is_planted(canaries: Canaries, tmp_path: P
         )
 
 
-@pytest.mark.parametrize(
-    "planted",
-    [
-        f"token: {TOKEN}.".encode(),
-        TOKEN.upper().encode(),
-        bytes.fromhex(TOKEN),
-        f'{{"token": "{TOKEN}"}}'.encode("utf-16"),
-        base64.b64encode(f"x{TOKEN}y".encode()),
-        base64.urlsafe_b64encode(f"xy{TOKEN}".encode()),
-        TOKEN.encode().hex().encode(),
-        PEM,
-        repr(PEM).encode(),
-        base64.b64encode(PEM),
-        base64.b64encode(b"z" + PEM),
-        KEY.private_numbers().private_value.to_bytes(32),
-        f"{KEY.private_numbers().private_value:064x}".encode(),
-        base64.b64encode(KEY.private_bytes(Encoding.DER, PrivateFormat.PKCS8, NoEncryption())),
-        PEM.splitlines()[1],
-        bytes(range(100, 132)),
-        bytes(range(100, 132)).hex().encode(),
-    ],
-)
+PLANTED = [
+    f"token: {TOKEN}.".encode(),
+    TOKEN.upper().encode(),
+    bytes.fromhex(TOKEN),
+    f'{{"token": "{TOKEN}"}}'.encode("utf-16"),
+    base64.b64encode(f"x{TOKEN}y".encode()),
+    base64.urlsafe_b64encode(f"xy{TOKEN}".encode()),
+    TOKEN.encode().hex().encode(),
+    PEM,
+    repr(PEM).encode(),
+    base64.b64encode(PEM),
+    base64.b64encode(b"z" + PEM),
+    KEY.private_numbers().private_value.to_bytes(32),
+    f"{KEY.private_numbers().private_value:064x}".encode(),
+    base64.b64encode(KEY.private_bytes(Encoding.DER, PrivateFormat.PKCS8, NoEncryption())),
+    PEM.splitlines()[1],
+    bytes(range(100, 132)),
+    bytes(range(100, 132)).hex().encode(),
+]
+
+
+@pytest.mark.parametrize("planted", PLANTED, ids=range(len(PLANTED)))  # keys are new each time
 def test_secrets_are_found_as_programs_write_them(canaries: Canaries, planted: bytes) -> None:
     """Written in any of the usual ways, between other text, a secret is found."""
     assert canaries.found_in(b"before" + planted + b"after")
