@@ -119,9 +119,11 @@ def ours(lab: Lab, home: Path) -> Iterator[Overlay]:
         made = json.loads(lab.run("server", *create, "create-bootstrap-token", "--life", "10"))
         addresses = {"server": "10.1.1.1"}
         for name in ("a", "b"):
-            join: list[str | Path] = [BIN / "network-controller", *shlex.split(made["joinCommand"])[1:],
-                    "--state-dir", home / name]  # fmt: skip
-            up.enter_context(lab.running(name, *join, log=home / f"{name}.log"))
+            words = shlex.split(made["joinCommand"])[1:]
+            command: list[str | Path] = [BIN / "network-controller", *words]
+            up.enter_context(
+                lab.running(name, *command, "--state-dir", home / name, log=home / f"{name}.log")
+            )
             patiently(lambda name=name: bool(_tun_address(lab, name)), name)  # type: ignore[misc]
             addresses[name] = _tun_address(lab, name)
         yield Overlay(addresses, data_dir)

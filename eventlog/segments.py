@@ -18,6 +18,7 @@ from eventlog.format import (
 
 __all__ = [
     "CHUNK_BYTES",
+    "SEGMENT_SUFFIX",
     "TEMPORARY_SUFFIX",
     "create_segment",
     "damaged",
@@ -46,7 +47,7 @@ def list_segments(disk: Disk, folder: Path) -> list[int]:
     """The first sequence numbers of a folder's segments, in order; none if there is no folder.
 
     Raises:
-        LogDamaged: the first one is missing, or a file is named like a segment, but not quite.
+        LogDamaged: a file is named like a segment, but not quite.
         LogUnavailable: this process cannot read the folder.
     """
     try:
@@ -64,11 +65,7 @@ def list_segments(disk: Disk, folder: Path) -> list[int]:
             found, expected = f"a segment named {name}", f"<{_SEQ_DIGITS} digits>{SEGMENT_SUFFIX}"
             raise LogDamaged(folder / name, 0, 0, found, expected, advice="move it elsewhere")
         segments.append(int(stem))
-    segments.sort()
-    if segments and segments[0] != 1:
-        found = f"{segment_name(segments[0])} as the first segment"
-        raise LogDamaged(folder / segment_name(1), 0, 1, found, "this file")
-    return segments
+    return sorted(segments)
 
 
 @contextmanager

@@ -38,6 +38,7 @@ __all__ = [
     "SnapshotFile",
     "newest_header",
     "segments_hash",
+    "snapshot_name",
 ]
 
 SNAPSHOT_SUFFIX: Final = ".snapshot"

@@ -6,7 +6,7 @@ A history is all events of a log in order, each as `Recorded`.
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from itertools import islice
-from typing import NamedTuple, TypeVar
+from typing import Final, NamedTuple, TypeVar
 
 from eventlog.api import Record
 from nc.domain.events import Batch, Entry, Event, pb
@@ -15,7 +15,9 @@ from nc.domain.state import State
 from nc.projections import evolve
 
 __all__ = [
+    "NOTHING",
     "Difference",
+    "Fold",
     "Ids",
     "Point",
     "Recorded",
@@ -31,6 +33,8 @@ T = TypeVar("T")
 
 # Events folded at once: bounds the memory that it takes.
 _CHUNK_EVENTS = 20_000
+
+NOTHING: Final = State()  # what there is before the first event
 
 
 class Recorded(NamedTuple):
@@ -109,17 +113,63 @@ def seq_of(history: Iterable[Recorded], point: Point) -> int:
     return min(last, last if point.seq is None else point.seq)
 
 
-def state_at(history: Iterable[Recorded], seq: int) -> State:
-    """What the first `seq` events lead to.
+def state_at(history: Iterable[Recorded], seq: int, base: State = NOTHING) -> State:
+    """What the events up to `seq` lead to.
+
+    Args:
+        history: the events that follow `base`.
+        seq: the last one that counts.
+        base: what there was before.
 
     Raises:
         UnknownEvent: a newer version wrote one of them.
     """
-    state = State()
+    state = base
     events = (recorded.event for recorded in history)
-    while chunk := list(islice(events, min(_CHUNK_EVENTS, seq - state.seq))):
+    while chunk := list(islice(events, max(0, min(_CHUNK_EVENTS, seq - state.seq)))):
         state = evolve(state, chunk)
     return state
+
+
+class Fold:
+    """A state that goes along with a history that somebody reads for another reason.
+
+    Args:
+        base: the state to begin with; events that it holds, and those after a gap, change nothing.
+    """
+
+    def __init__(self, base: State) -> None:
+        self._state = base
+        self._chunk: list[Event] = []
+        self._next_seq = base.seq + 1
+
+    def through(self, history: Iterable[Recorded]) -> Iterator[Recorded]:
+        """The same history; each event is folded in before it is given."""
+        for recorded in history:
+            self.add(recorded)
+            yield recorded
+
+    def add(self, recorded: Recorded) -> None:
+        """Fold an event in if it is the next one.
+
+        Raises:
+            UnknownEvent: a newer version wrote one up to here.
+        """
+        if recorded.seq == self._next_seq:
+            self._chunk.append(recorded.event)
+            self._next_seq += 1
+            if len(self._chunk) == _CHUNK_EVENTS:
+                self._fold()
+
+    @property
+    def state(self) -> State:
+        """What the events up to here lead to."""
+        self._fold()
+        return self._state
+
+    def _fold(self) -> None:
+        self._state = evolve(self._state, self._chunk)
+        self._chunk = []
 
 
 def differences(before: State, after: State, between: Iterable[Recorded]) -> Difference:

@@ -21,6 +21,7 @@ from eventlog.api import EventLog, SequenceConflict
 from eventlog.errors import LogError, LogFull
 from nc.batch import Decided, Origin, decide_batch
 from nc.clock import Clock
+from nc.digesting import Digests
 from nc.domain.decide import Command
 from nc.domain.events import Batch, Event
 from nc.domain.state import State
@@ -119,6 +120,7 @@ class Replica:
         self._last_batch = 1  # how many the last batch held
         self._is_marked = False  # nothing was appended since the log was marked durable
         self.snapshots = Snapshots(log.snapshots, off_loop)
+        self._digests = Digests(self.submit)
         self.failed = asyncio.Event()
         self.full = asyncio.Event()
         self.roomy = asyncio.Event()
@@ -208,6 +210,7 @@ class Replica:
                 await self._gather()
                 await self._commit()
                 await self._snapshot_if_due()
+                self._digest_if_due()
             else:
                 await self._rest()
         await self._finish()
@@ -266,9 +269,14 @@ class Replica:
             if place.last_seq == self._state.seq:  # no other replica was faster
                 self.snapshots.begin(self._state, place)
 
+    def _digest_if_due(self) -> None:
+        if self.is_writable and not self._stopping and self._digests.is_due(self._state):
+            self._digests.begin(self._state)
+
     async def _finish(self) -> None:
         """Leave the log marked, and a snapshot, so that the next start is quick."""
         await self.snapshots.stop()
+        await self._digests.stop()
         if self._failure is not None:
             return
         try:

@@ -24,6 +24,7 @@ from nc.data_folder import DataFolder
 from nc.domain.decide import Command
 from nc.domain.replicas import StartReplica, StopReplica
 from nc.link.hub import Hub
+from nc.link.limits import Limits
 from nc.link.report import serve_report
 from nc.link.tun import TunUnavailable
 from nc.replica import DiskFull, Origin, Replica, Unwritable
@@ -53,6 +54,7 @@ class Server:
         settings: what it runs with.
         clock, secrets: where time and random values come from.
         log: where its log lines go.
+        link_limits: what links may take of time and room.
     """
 
     # All are there once the server has started.
@@ -67,12 +69,14 @@ class Server:
         clock: Clock,
         secrets: Secrets,
         log: FilteringBoundLogger,
+        link_limits: Limits | None = None,
     ) -> None:
         self.settings = settings
         self.folder = DataFolder(settings.data_dir)
         self._clock = clock
         self._secrets = secrets
         self._log = log
+        self._link_limits = link_limits or Limits()
         self._request_ids = RequestIds(secrets)
         self._replica_id = socket.gethostname()
         self._edges: list[Edge] = []
@@ -163,6 +167,7 @@ class Server:
             request_ids=self._request_ids,
             log=self._log,
             interconnection=settings.interconnection,
+            limits=self._link_limits,
         )
 
     async def _open_uplink(self, started: contextlib.AsyncExitStack) -> None:

@@ -35,7 +35,7 @@ class PacketEnd(WSListener):
     def on_ws_frame(self, transport: WSTransport, frame: WSFrame) -> None:
         """The handshake's answer, a packet, or a farewell."""
         if frame.msg_type == WSMsgType.CLOSE:
-            self._farewell.set_result(f"{int(frame.get_close_code())}, {frame.get_close_reason()}")
+            self._farewell.set_result(f"{frame.get_close_code().value}, {frame.get_close_reason()}")
             transport.disconnect()
         else:
             self._frames.put_nowait(frame.get_payload_as_bytes())

@@ -19,6 +19,11 @@ from nc.link.report import ask
 
 _WATCH_INTERVAL_S = 1.0
 
+_NODE_ID_DIGITS = 12  # enough to tell nodes apart, and for `log why`
+
+# What the table needs; a narrower terminal folds its lines, where rich would cut columns short.
+_WIDTH = 132
+
 
 def links(
     data_dir: DataDirOption = None,
@@ -33,6 +38,7 @@ def links(
     """
     folder = DataFolder(data_dir or default_data_dir())
     console = Console(highlight=False)
+    console.width = max(console.width, _WIDTH)
     if output is Output.JSON:
         show_json(folder, watch=watch)
     elif watch:
@@ -62,7 +68,7 @@ def drawn(report: dict[str, Any]) -> RenderableType:
         links.add_column(name, justify="right", no_wrap=True)
     for link in sorted(report["links"], key=lambda link: int(link["since_ns"])):
         links.add_row(
-            link["node_id"],
+            link["node_id"][:_NODE_ID_DIGITS],
             link["address"] or "not yet",
             link["peer"],
             _second(link["since_ns"]),
@@ -75,7 +81,10 @@ def drawn(report: dict[str, Any]) -> RenderableType:
     for reason, count in report["drops"].items():
         drops.add_row(reason.replace("_", " "), f"{count:,}")
     turned_away = f"connections without a certificate of ours: {report['turned_away']:,}"
-    return Group(links, "", *([drops, ""] if report["drops"] else []), turned_away)
+    parts: list[RenderableType] = [links, ""]
+    if report["drops"]:
+        parts += [drops, ""]
+    return Group(*parts, turned_away)
 
 
 def _second(since_ns: int) -> str:

@@ -18,11 +18,13 @@ import typer
 import uvloop
 
 from eventlog import LogDamaged, LogError
+from nc.archive import ExportDamaged, ExportRefused
 from nc.config import ConfigError
 from nc.data_folder import DataFolderError
 from nc.link.node_state import StateFolderError
 from nc.link.report import NoServer
 from nc.link.tun import TunUnavailable
+from nc.past import BaseMissing
 from nc.pki import PkiError
 from nc.ports import PortUnavailable
 from nc.projections.state import UnknownEvent
@@ -46,9 +48,12 @@ class OperationFailed(Exception):
 _EXIT_CODES: tuple[tuple[type[Exception], int], ...] = (
     (LogDamaged, DAMAGED),
     (Impossible, DAMAGED),
+    (ExportDamaged, DAMAGED),
     (ConfigError, USAGE),
     (LogError, FAILED),
     (UnknownEvent, FAILED),
+    (BaseMissing, FAILED),
+    (ExportRefused, FAILED),
     (PkiError, FAILED),
     (DataFolderError, FAILED),
     (PortUnavailable, FAILED),

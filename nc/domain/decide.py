@@ -21,6 +21,7 @@ Command = (
     | links.DropLink
     | replicas.StartReplica
     | replicas.StopReplica
+    | replicas.RecordDigest
 )
 
 
@@ -53,3 +54,5 @@ def decide(state: State, command: Command) -> list[Event]:  # noqa: C901, PLR091
             return replicas.decide_start(state.presence, command)
         case replicas.StopReplica():
             return replicas.decide_stop(state.presence, command)
+        case replicas.RecordDigest():
+            return replicas.decide_digest(state.digest_seq, command)

@@ -15,7 +15,6 @@ import asyncio
 import socket
 import ssl
 from collections.abc import Callable, Coroutine, Iterable
-from contextlib import suppress
 from functools import partial
 from http import HTTPStatus
 from ipaddress import IPv4Address
@@ -27,19 +26,18 @@ from structlog.typing import FilteringBoundLogger
 from nc import log_events
 from nc.clock import Clock, now_ms
 from nc.domain.addresses import Network
-from nc.domain.decide import Command
 from nc.domain.errors import AddressPoolExhausted, DomainError
 from nc.domain.events import Event, pb
-from nc.domain.links import AcceptLink, DropLink, HandOverAddress
 from nc.domain.presence import Reason
 from nc.link import wire
 from nc.link.admission import Refused, admit
+from nc.link.journal import Journal
 from nc.link.limits import LOOKS, LOOKS_BEFORE_PING, Limits
 from nc.link.link import Link
 from nc.link.switch import Drop, Frame, Switch
 from nc.link.websocket import Connection, Door
 from nc.link.wire import Close, CloseCode, HandshakeError
-from nc.replica import DiskFull, Origin, Overloaded, Replica, Stopping, Unwritable
+from nc.replica import DiskFull, Overloaded, Replica, Stopping, Unwritable
 from nc.secrets import RequestIds, TokenIds
 
 # How the end that an event tells of is told to the node.
@@ -60,6 +58,7 @@ class Hub:
         token_ids, clock, request_ids: see there.
         log: a line for each link that opens and closes.
         interconnection: whether nodes may reach each other.
+        limits: what links may take of time and room.
 
     Attributes:
         switch: where packets go.
@@ -76,17 +75,18 @@ class Hub:
         clock: Clock,
         request_ids: RequestIds,
         log: FilteringBoundLogger,
-        interconnection: bool = True,
-        limits: Limits | None = None,
+        interconnection: bool,
+        limits: Limits,
     ) -> None:
         self._replica = replica
+        self._journal = Journal(replica, clock)
         self._prefix_length = network.prefix_length
         self._token_ids = token_ids
         self._clock = clock
         self._request_ids = request_ids
         self._log = log
-        self._limits = limits or Limits()
-        self._door = Door(self._greet, tls, log, self._limits)
+        self._limits = limits
+        self._door = Door(self._greet, tls, log, limits)
         self.switch = Switch(network, interconnection=interconnection)
         self.links: dict[str, Link] = {}
         self._handshakes: dict[Link, asyncio.Task[None]] = {}
@@ -155,8 +155,9 @@ class Hub:
     def _admit(self, connection: Connection, request: WSUpgradeRequest) -> Link:
         if request.path.partition(b"?")[0] != wire.PATH.encode():
             raise Refused(HTTPStatus.NOT_FOUND, f"links are at {wire.PATH}, and nothing else is")
+        busy = partial(Refused, HTTPStatus.SERVICE_UNAVAILABLE)
         if self._is_stopping:
-            raise Refused(HTTPStatus.SERVICE_UNAVAILABLE, str(Stopping()))
+            raise busy(str(Stopping()))
         node_id = admit(
             request.headers.get(wire.TOKEN_HEADER, ""),
             connection.certificate_pem,
@@ -165,16 +166,10 @@ class Hub:
             now_ms(self._clock),
         )
         if len(self._open) >= self._limits.max_links:
-            raise Refused(
-                HTTPStatus.SERVICE_UNAVAILABLE,
-                f"this server has {self._limits.max_links} links and takes no more; "
-                "try again later",
-            )
+            most = self._limits.max_links
+            raise busy(f"this server has {most} links and takes no more; try again later")
         if len(self._handshakes) >= self._limits.max_handshakes:
-            raise Refused(
-                HTTPStatus.SERVICE_UNAVAILABLE,
-                "too many nodes are connecting at once; try again in a moment",
-            )
+            raise busy("too many nodes are connecting at once; try again in a moment")
         return Link(
             self,
             node_id,
@@ -182,6 +177,7 @@ class Hub:
             connection.peer,
             offloads=wire.offers_offload(request.headers.get(wire.SUBPROTOCOL_HEADER)),
             since_ns=self._clock.now_ns(),
+            close_timeout_s=self._limits.close_timeout_s,
         )
 
     def on_open(self, link: Link) -> None:
@@ -220,9 +216,9 @@ class Hub:
         refused = pb.STATE_CHANGE_REASON_LINK_REFUSED
         try:
             async with asyncio.timeout(self._limits.hello_timeout_s):
-                await self._submit(link, AcceptLink(link.node_id, link.link_id, self._now_ms()))
+                await self._journal.accept(link)
                 wire.read_hello(await hello)
-            await self._submit(link, HandOverAddress(link.node_id, link.link_id, self._now_ms()))
+            await self._journal.hand_over(link)
         except TimeoutError:
             self._drop(link, wire.NO_HELLO, refused)
         except (AddressPoolExhausted, Overloaded, DiskFull, Unwritable, Stopping) as error:
@@ -236,9 +232,10 @@ class Hub:
             self._hand_over(link)
 
     def _hand_over(self, link: Link) -> None:
-        """The address is the node's, durably: tell it, and let packets flow."""
-        if link.is_over:  # dropped by whatever was decided right after it
-            return
+        """The address is the node's, durably: tell it, and let packets flow.
+
+        Not reached by a link that was dropped meanwhile: its end cancels the handshake.
+        """
         address = self._replica.state.addresses.address_of(link.node_id)
         link.port.address = int(IPv4Address(address))
         self.switch.attach(link.port)
@@ -257,7 +254,7 @@ class Hub:
         """End a link, once, and have that recorded; `close` is for the node, if it can hear."""
         if not link.is_over:
             self._end(link, close, reason)
-            self._spawn(self._record_end(link, reason))
+            self._spawn(self._journal.end(link, reason))
 
     def _end(self, link: Link, close: Close | None, reason: Reason) -> None:
         """Let nothing more in or out."""
@@ -278,18 +275,6 @@ class Hub:
             message="" if close is None else close.reason,
         )
 
-    async def _record_end(self, link: Link, reason: Reason) -> None:
-        """See that the node is IDLE; while the disk is full, as soon as there is room."""
-        command = DropLink(link.node_id, link.link_id, reason)
-        with suppress(Stopping, Unwritable):  # then the next start records it
-            while True:
-                try:
-                    await self._submit(link, command, is_ours=True)
-                except DiskFull:
-                    await self._replica.roomy.wait()
-                else:
-                    return
-
     async def _watch(self) -> None:
         """Ask silent links for a sign of life, and end those that give none.
 
@@ -306,13 +291,6 @@ class Hub:
                     self._drop(link, wire.SILENT, pb.STATE_CHANGE_REASON_LINK_SILENT)
                 elif link.silent_ticks % LOOKS_BEFORE_PING == 0:
                     link.ping()
-
-    async def _submit(self, link: Link, command: Command, *, is_ours: bool = False) -> None:
-        origin = Origin(f"link:{link.node_id}", "link", link.link_id)
-        await self._replica.submit(command, origin, is_ours=is_ours)
-
-    def _now_ms(self) -> int:
-        return now_ms(self._clock)
 
     def _spawn(self, work: Coroutine[Any, Any, None]) -> "asyncio.Task[None]":
         task = asyncio.create_task(work)

@@ -19,6 +19,9 @@ MAX_HANDSHAKES: Final = 2048
 HELLO_TIMEOUT_S: Final = 10.0  # LiteKube link reference
 SILENCE_TIMEOUT_S: Final = 60.0  # as above
 
+# How long the other end may take to answer a close frame, and to read what was sent before it.
+CLOSE_TIMEOUT_S: Final = 2.0
+
 # How often a link is looked at within the time that it may be silent: so exactly that is kept.
 LOOKS: Final = 30
 
@@ -36,3 +39,4 @@ class Limits:
     max_handshakes: int = MAX_HANDSHAKES
     hello_timeout_s: float = HELLO_TIMEOUT_S
     silence_timeout_s: float = SILENCE_TIMEOUT_S
+    close_timeout_s: float = CLOSE_TIMEOUT_S

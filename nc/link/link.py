@@ -7,16 +7,13 @@ from then on. A link ends once: whatever happens later to its socket is of no co
 import asyncio
 from collections.abc import Callable
 from functools import partial
-from typing import Final, Protocol
+from typing import Protocol
 
 from picows import WSCloseCode, WSFrame, WSListener, WSMsgType, WSTransport
 
 from nc.link import wire
 from nc.link.switch import Frame, Port
 from nc.link.wire import Close
-
-# How long the other end may take to answer a close frame, and to read what was sent before it.
-CLOSE_TIMEOUT_S: Final = 2.0
 
 # Looked up once: enums are slow, and each frame needs them.
 _TEXT = WSMsgType.TEXT
@@ -50,6 +47,7 @@ class Link(WSListener):
         peer: where it comes from, for people to read.
         offloads: whether both ends speak the offload subprotocol.
         since_ns: Unix time of the request.
+        close_timeout_s: see `nc.link.limits`.
 
     Attributes:
         port: its end of the switch, once it is open.
@@ -64,7 +62,15 @@ class Link(WSListener):
     _transport: WSTransport
 
     def __init__(
-        self, owner: Owner, node_id: str, link_id: str, peer: str, *, offloads: bool, since_ns: int
+        self,
+        owner: Owner,
+        node_id: str,
+        link_id: str,
+        peer: str,
+        *,
+        offloads: bool,
+        since_ns: int,
+        close_timeout_s: float,
     ) -> None:
         self._owner = owner
         self.node_id = node_id
@@ -72,6 +78,7 @@ class Link(WSListener):
         self.peer = peer
         self.offloads = offloads
         self.since_ns = since_ns
+        self._close_timeout_s = close_timeout_s
         self.heard = True
         self.silent_ticks = 0
         self.is_over = False
@@ -107,6 +114,12 @@ class Link(WSListener):
             self._owner.on_gone(self)
         self._owner.on_lost(self)
 
+    def on_violation(self) -> None:
+        """The other end broke the protocol; it has been told."""
+        if not self.is_over:
+            self._owner.on_gone(self)
+            asyncio.get_running_loop().call_later(self._close_timeout_s, self.abort)
+
     def say(self, message: bytes) -> None:
         """Send a frame of the handshake, which is Text whatever follows."""
         self._transport.send(_TEXT, message)
@@ -119,7 +132,7 @@ class Link(WSListener):
         """Take leave, and see to it that the connection ends soon."""
         reason = wire.close_reason(close.reason)
         self._transport.send_close(WSCloseCode(int(close.code)), reason.encode())
-        asyncio.get_running_loop().call_later(CLOSE_TIMEOUT_S, self.abort)
+        asyncio.get_running_loop().call_later(self._close_timeout_s, self.abort)
 
     def abort(self) -> None:
         """End the connection now."""
@@ -132,5 +145,5 @@ class Link(WSListener):
             code = frame.get_close_code()
             self._owner.on_gone(self)
             transport.send_close(WSCloseCode.OK if code == WSCloseCode.NO_INFO else code)
-            asyncio.get_running_loop().call_later(CLOSE_TIMEOUT_S, self.abort)
+            asyncio.get_running_loop().call_later(self._close_timeout_s, self.abort)
         transport.disconnect()

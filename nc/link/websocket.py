@@ -16,7 +16,6 @@ from typing import Any, Final
 import aiofastnet
 from picows import (
     WSAutoPingStrategy,
-    WSListener,
     WSUpgradeRequest,
     WSUpgradeResponse,
     WSUpgradeResponseWithListener,
@@ -28,6 +27,7 @@ from nc import log_events
 from nc.link import wire
 from nc.link.admission import Refused
 from nc.link.limits import Limits
+from nc.link.link import Link
 
 # How long TLS may take to say goodbye.
 _TLS_GOODBYE_S: Final = 1.0
@@ -43,16 +43,17 @@ class Connection(WSProtocol):  # type: ignore[misc]  # it has no stubs
 
     Args:
         greet: told of the request for an upgrade; answers with the link, or raises Refused.
+        peer: where it comes from, for people to read.
         log: where a bug of ours is said.
     """
 
-    def __init__(self, greet: "Greet", log: FilteringBoundLogger) -> None:
+    def __init__(self, greet: "Greet", peer: str, log: FilteringBoundLogger) -> None:
         super().__init__(
             host_port=None,
             ws_path=None,
             is_client_side=False,
             ws_listener_factory=partial(_answer, self, greet),
-            logger=_Reporter(log),
+            logger=_Reporter(log, self._end_link),
             disconnect_on_exception=True,
             websocket_handshake_timeout=None,  # `Door` sees to it
             enable_auto_ping=False,  # and the hub to this
@@ -64,9 +65,10 @@ class Connection(WSProtocol):  # type: ignore[misc]  # it has no stubs
             extra_headers=None,
             read_buffer_init_size=_READ_BUFFER_BYTES,
         )
+        self.peer = peer
         self._log = log
 
-    def greet(self, greet: "Greet", request: WSUpgradeRequest) -> WSListener:
+    def greet(self, greet: "Greet", request: WSUpgradeRequest) -> Link:
         """The link that the request leads to.
 
         Raises:
@@ -81,6 +83,11 @@ class Connection(WSProtocol):  # type: ignore[misc]  # it has no stubs
             status = HTTPStatus.INTERNAL_SERVER_ERROR
             raise Refused(status, "something is wrong with the server; try again") from None
 
+    def _end_link(self) -> None:
+        """Let the link, if it has come to that, know that it is over."""
+        if isinstance(self.listener, Link):
+            self.listener.on_violation()
+
     @property
     def certificate_pem(self) -> bytes | None:
         """The client's certificate, which TLS has verified; None without TLS."""
@@ -88,15 +95,8 @@ class Connection(WSProtocol):  # type: ignore[misc]  # it has no stubs
         der = None if tls is None else tls.getpeercert(True)
         return None if der is None else ssl.DER_cert_to_PEM_cert(der).encode()
 
-    @property
-    def peer(self) -> str:
-        """Where it comes from, `192.0.2.9:51234`."""
-        host, port, *_ = self.transport.underlying_transport.get_extra_info("peername")
-        bare_host = host.removeprefix("::ffff:")  # IPv4 on a socket that takes both
-        return f"[{bare_host}]:{port}" if ":" in bare_host else f"{bare_host}:{port}"
 
-
-Greet = Callable[[Connection, WSUpgradeRequest], WSListener]
+Greet = Callable[[Connection, WSUpgradeRequest], Link]
 
 
 def _answer(connection: Connection, greet: Greet, request: WSUpgradeRequest) -> Any:
@@ -151,12 +151,12 @@ class Door:
             while True:
                 await self._room.acquire()
                 try:
-                    accepted, _ = await loop.sock_accept(listener)
+                    accepted, address = await loop.sock_accept(listener)
                 except OSError:  # no file descriptor is left, or the client has gone
                     self._room.release()
                     await asyncio.sleep(_OUT_OF_FILES_PAUSE_S)
                     continue
-                newcomer = loop.create_task(self._receive(accepted))
+                newcomer = loop.create_task(self._receive(accepted, address))
                 self._newcomers.add(newcomer)
                 newcomer.add_done_callback(self._leave)
         finally:
@@ -170,18 +170,16 @@ class Door:
         self._newcomers.discard(newcomer)
         self._room.release()
 
-    async def _receive(self, accepted: socket.socket) -> None:
+    async def _receive(self, accepted: socket.socket, address: tuple[str, int]) -> None:
         """See a connection through to its upgrade, or its end."""
         transport: asyncio.Transport | None = None
         is_through = False
         try:
             async with asyncio.timeout(self._upgrade_timeout_s):
-                transport, connection = await self._connect(accepted)
+                transport, connection = await self._connect(accepted, address)
                 await connection.wait_until_handshake_complete()
             is_through = True
-        except (
-            OSError
-        ):  # no certificate of ours, no patience; SSLError and TimeoutError are among it
+        except OSError:  # SSLError, no certificate of ours, and TimeoutError are among them
             self.turned_away += 1
         finally:
             if not is_through and transport is not None:
@@ -189,11 +187,13 @@ class Door:
             elif not is_through:
                 accepted.close()
 
-    async def _connect(self, accepted: socket.socket) -> tuple[asyncio.Transport, Connection]:
+    async def _connect(
+        self, accepted: socket.socket, address: tuple[str, int]
+    ) -> tuple[asyncio.Transport, Connection]:
         tls = self._tls()
         transport, protocol = await aiofastnet.connect_accepted_socket(
             asyncio.get_running_loop(),
-            partial(Connection, self._greet, self._log),
+            partial(Connection, self._greet, _as_text(*address[:2]), self._log),
             accepted,
             ssl=tls,
             ssl_shutdown_timeout=None if tls is None else _TLS_GOODBYE_S,
@@ -201,11 +201,24 @@ class Door:
         return transport, protocol
 
 
-class _Reporter:
-    """What picows takes for a logger. All it tells us that we do not know is our own exceptions."""
+def _as_text(host: str, port: int) -> str:
+    """`192.0.2.9:51234`."""
+    bare_host = host.removeprefix("::ffff:")  # IPv4 on a socket that takes both
+    return f"[{bare_host}]:{port}" if ":" in bare_host else f"{bare_host}:{port}"
 
-    def __init__(self, log: FilteringBoundLogger) -> None:
+
+class _Reporter:
+    """What picows takes for a logger: the only way in which it says why it ends a connection.
+
+    Args:
+        log: where our own exceptions go, with their tracebacks.
+        on_violation: told that the other end broke the protocol. picows says goodbye to it, but
+            goes on reading for a moment, and would hand over what it refused.
+    """
+
+    def __init__(self, log: FilteringBoundLogger, on_violation: Callable[[], None]) -> None:
         self._log = log
+        self._on_violation = on_violation
 
     def isEnabledFor(self, _level: int) -> bool:  # noqa: N802 - logging.Logger's name
         return False
@@ -213,7 +226,11 @@ class _Reporter:
     def ignore(self, *_: object) -> None:
         """Not for anybody's eyes: it may be a stranger's bytes."""
 
-    log = debug = info = warning = error = ignore
+    log = debug = info = warning = ignore
+
+    def error(self, *_: object) -> None:
+        self._on_violation()
 
     def exception(self, message: str, *_: object) -> None:
         self._log.exception(log_events.LINK_CRASHED, message=message)
+        self._on_violation()

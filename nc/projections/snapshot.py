@@ -7,9 +7,9 @@ Lists of columns rather than of entries: a node costs a few list elements instea
 """
 
 import struct
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from itertools import islice
-from typing import Final, TypeVar
+from typing import Any, Final, TypeVar
 
 from google.protobuf.message import DecodeError
 from rpds import HashTrieMap, Queue
@@ -34,26 +34,31 @@ _PART_ENTRIES: Final = 256
 _LENGTH: Final = struct.Struct("<I")
 
 
-def encode(state: State) -> Iterator[bytes]:
-    """The snapshot of a state, part by part."""
-    for part in _parts(state):
+def encode(state: State, *, ordered: bool = False) -> Iterator[bytes]:
+    """The snapshot of a state, part by part.
+
+    Args:
+        state: what it is to hold.
+        ordered: by id, which takes a moment and makes the bytes of equal states equal.
+    """
+    for part in _parts(state, sorted if ordered else iter):
         data = part.SerializeToString()
         yield _LENGTH.pack(len(data)) + data
 
 
-def _parts(state: State) -> Iterator[pb.StatePart]:
+def _parts(state: State, order: Callable[[Iterable[Any]], Iterable[Any]]) -> Iterator[pb.StatePart]:
     pool = state.addresses
     first = pb.Pool(network=str(pool.network), next_slot=pool.next_slot)
-    yield pb.StatePart(seq=state.seq, pool=first)
+    yield pb.StatePart(seq=state.seq, pool=first, digest_seq=state.digest_seq)
     for released in _slices(pool.released):
         yield pb.StatePart(pool=pb.Pool(released=released))
-    for tokens in _slices(state.tokens.items()):
+    for tokens in _slices(order(state.tokens.items())):
         expiries = [token.expires_at_ms for _, token in tokens]
         ids = [token_id for token_id, _ in tokens]
         yield pb.StatePart(tokens=pb.Tokens(ids=ids, expires_at_ms=expiries))
-    for nodes in _slices(state.nodes.items()):
+    for nodes in _slices(order(state.nodes.items())):
         yield pb.StatePart(nodes=_nodes(nodes))
-    for links in _slices(state.presence.items()):
+    for links in _slices(order(state.presence.items())):
         yield pb.StatePart(
             links=pb.Links(
                 node_ids=[node_id for node_id, _ in links],
@@ -61,9 +66,9 @@ def _parts(state: State) -> Iterator[pb.StatePart]:
                 link_ids=[link.link_id for _, link in links],
             )
         )
-    for bindings in _slices(pool.by_node.items()):
+    for bindings in _slices(order(pool.by_node.items())):
         yield pb.StatePart(bindings=_bindings(bindings), holders=_surprising(pool, bindings))
-    for held in _slices(pool.by_address.items()):
+    for held in _slices(order(pool.by_address.items())):
         yield pb.StatePart(holders=_strays(pool, held))
 
 
@@ -146,6 +151,7 @@ class _Reader:
     def __init__(self) -> None:
         self._seq = 0
         self._pool: pb.Pool | None = None
+        self._digest_seq = 0
         self._released: list[str] = []
         self._tokens: dict[str, Token] = {}
         self._nodes: dict[str, Node] = {}
@@ -157,6 +163,7 @@ class _Reader:
     def add(self, part: pb.StatePart) -> None:
         if self._pool is None:
             self._seq, self._pool = part.seq, part.pool
+            self._digest_seq = part.digest_seq
         self._released += part.pool.released
         expiries = part.tokens.expires_at_ms
         self._tokens.update(zip(part.tokens.ids, map(Token, expiries), strict=True))
@@ -198,4 +205,5 @@ class _Reader:
             HashTrieMap(self._nodes),
             HashTrieMap(self._links),
             addresses,
+            self._digest_seq,
         )

@@ -24,7 +24,7 @@ from nc.domain.errors import DomainError
 from nc.domain.events import Batch, Entry, Event, pb
 from nc.domain.links import AcceptLink, DropLink, HandOverAddress
 from nc.domain.nodes import ExpireNodes, Expiry, SetExpiries, Unregister
-from nc.domain.replicas import StartReplica, StopReplica
+from nc.domain.replicas import RecordDigest, StartReplica, StopReplica
 from nc.domain.state import State
 from nc.domain.tokens import ForgetExpiredTokens, IssueToken, RedeemToken
 from nc.projections import evolve
@@ -94,6 +94,7 @@ class AgainstPlainModel(RuleBasedStateMachine):
             "holders": dict(pool.by_address.items()),
             "rested": list(pool.released),
             "idle": [node for _, node in sorted(idle)],
+            "digested": self.state.digest_seq,
         }
 
     @initialize(network=NETWORKS)
@@ -188,6 +189,12 @@ class AgainstPlainModel(RuleBasedStateMachine):
             self.now_ms,
         )
 
+    @rule(ago=st.integers(0, 20))
+    def record_digest(self, ago: int) -> None:
+        """A digest of an event, perhaps one before that of an earlier digest."""
+        seq = max(self.state.seq - ago, 0)
+        self.carry_out(RecordDigest(seq, "any"), "record_digest", seq)
+
     @rule(by_ms=st.sampled_from([1, 59_999, 60_000, 600_000, DAY_MS, -1, -60_000, -DAY_MS]))
     def the_clock_moves(self, by_ms: int) -> None:
         """Forwards or back."""
@@ -206,6 +213,7 @@ class AgainstPlainModel(RuleBasedStateMachine):
             "holders": {address: node for node, address in model.held.items()},
             "rested": model.rested,
             "idle": model.idle_order,
+            "digested": model.digested,
         }
 
     @invariant()

@@ -8,7 +8,7 @@ from nc.domain.events import Event
 from nc.domain.nodes import Unregister
 from nc.domain.state import State
 from nc.projections import evolve
-from nc.projections.digest import digest
+from nc.projections.digest import count_entries, digest, entries, joined, parts
 from nc.projections.snapshot import decode, encode
 from tests.support.event_strategies import events as any_event
 from tests.support.histories import after, connect, disconnect, register, started
@@ -49,6 +49,22 @@ def test_digests_differ_where_states_do(one: list[Event], two: list[Event]) -> N
     assert (digest(states[0]) == digest(states[1])) == (states[0] == states[1])
 
 
+@given(histories)
+def test_a_digest_is_made_of_as_many_entries_as_are_counted(history: list[Event]) -> None:
+    """The count that digests are spaced by is that of what they are made of."""
+    state = evolve(State(), history)
+    assert count_entries(state) == len(list(entries(state)))
+
+
+def test_a_digest_can_be_made_in_parts() -> None:
+    """The parts of a large state make its digest, whatever is done between them."""
+    state = many_nodes(400)
+    made = list(parts(state))
+    assert len(made) > 2
+    assert joined(made) == digest(many_nodes(400))
+    assert count_entries(state) == len(list(entries(state)))
+
+
 def test_a_digest_stays_what_it_is() -> None:
     """Digests are compared across versions: this one is known by heart."""
     assert digest(many_nodes(40)).hex() == DIGEST
@@ -68,4 +84,4 @@ def test_no_payload_is_refused() -> None:
         decode(b"")
 
 
-DIGEST = "bda13199a352377a80c917dd2eb214da368ca4ca7132e0e0f4e1146f75e22098"
+DIGEST = "e18d2ccc0be288ecbfca942cceae9cc8dfbef90e0b244a32d99f718fc8f59629"

@@ -38,6 +38,7 @@ class PlainModel:
         self.nodes: dict[str, int] = {}  # expiry, 0 never
         self.links: dict[str, tuple[str, str]] = {}  # state and link id of whoever is not idle
         self.held: dict[str, str] = {}  # address by node
+        self.digested = 0  # the event that the last recorded digest is of
         self.idle_order: list[str] = []  # holders of addresses that are idle, longest first
 
     # Tokens
@@ -147,6 +148,10 @@ class PlainModel:
         """Nobody has a link."""
         for node in sorted(self.links):
             self._cut(node)
+
+    def record_digest(self, seq: int) -> None:
+        """Of an event later than the last time, or not at all."""
+        self.digested = max(self.digested, seq)
 
     # What the commands are made of
 

@@ -10,6 +10,7 @@ import structlog
 
 from nc.clock import SystemClock
 from nc.config import ServerSettings
+from nc.link.limits import Limits
 from nc.rpc.client import Client, ClientTls
 from nc.secrets import SystemSecrets
 from nc.server import Server
@@ -56,21 +57,32 @@ class Lines(list[dict[str, Any]]):
 
 @asynccontextmanager
 async def running(
-    data_dir: Path, clock: SystemClock | None = None, lines: Lines | None = None, **more: Any
+    data_dir: Path,
+    clock: SystemClock | None = None,
+    lines: Lines | None = None,
+    *,
+    link_limits: Limits | None = None,
+    **more: Any,
 ) -> AsyncIterator[Server]:
     """A server, from start to stop."""
     log = structlog.wrap_logger(
         structlog.ReturnLogger(), processors=[Lines() if lines is None else lines]
     )
     server = Server(
-        settings(data_dir, **more), clock=clock or SystemClock(), secrets=SystemSecrets(), log=log
+        settings(data_dir, **more),
+        clock=clock or SystemClock(),
+        secrets=SystemSecrets(),
+        log=log,
+        link_limits=link_limits,
     )
     async with server:
         yield server
 
 
 def admin(server: Server) -> Client:
-    """A client with the administrator's certificate."""
+    """A client with the administrator's certificate, or in plain text if that is what is spoken."""
+    if server.settings.plaintext:
+        return Client(LOOPBACK, server.endpoints.control_port, None)
     paths = server.certificates.grpc.paths
     tls = ClientTls(*(p.read_bytes() for p in (paths.ca, paths.client_key, paths.client)))
     return Client(LOOPBACK, server.endpoints.control_port, tls)
