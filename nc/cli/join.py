@@ -77,19 +77,18 @@ def join(
     log = log_lines.configure()
     folder = StateFolder(state_dir or default_state_dir())
     with folder.locked():
-        node = _kept(folder, invitation)
-        if node is None and invited is None:
+        known = _kept(folder, invited) or invited
+        if known is None:
             raise typer.BadParameter(
                 f"{folder.path} remembers no node: give TOKEN@IP:PORT, as "
                 "ncadm create-bootstrap-token prints it"
             )
-        is_known = plaintext or ca_cert_hash is not None
-        if node is None and not is_known and not insecure_bootstrap:
+        if isinstance(known, Invitation) and not (known.is_safe or insecure_bootstrap):
             raise typer.BadParameter(
                 "give --ca-cert-hash, as ncadm create-bootstrap-token prints it; or say "
                 "--insecure-bootstrap, and whoever answers there gets the token"
             )
-        _run(_join(folder, node or invited, log, tun=not no_tun, mtu=mtu))
+        _run(_join(folder, known, log, tun=not no_tun, mtu=mtu))
 
 
 def join_as_configured(path: Path, file: ConfigFile) -> None:
@@ -101,7 +100,7 @@ def join_as_configured(path: Path, file: ConfigFile) -> None:
     section = file.client
     if section is None:
         raise ConfigError(f"{path}: client: is missing; with mode: client it says where to connect")
-    _require_tun()
+    require_tun()
     log = log_lines.configure(debug=section.debug, log_dir=section.log_dir)
     folder = StateFolder(section.work_dir or default_state_dir())
     with folder.locked():
@@ -166,31 +165,27 @@ def _invited(text: str | None, ca_cert_hash: str | None, *, plaintext: bool) -> 
     return Invitation(token, place.host, place.port, ca_cert_hash, plaintext)
 
 
-def _kept(folder: StateFolder, invitation: str | None) -> Node | None:
+def _kept(folder: StateFolder, invited: Invitation | None) -> Node | None:
     """The node to be again; with an invitation, only if it is the one that was used before.
 
     So one command line both joins and resumes, and a new token makes a new node.
     """
     node = folder.load()
-    if node is not None and invitation in {None, ""}:
-        return node
-    if node is not None and node.joined_with == digest_of(invitation or ""):
+    if node is None or invited is None or node.joined_with == digest_of(invited.text):
         return node
     return None
 
 
 async def _join(
     folder: StateFolder,
-    known: Node | Invitation | None,
+    known: Node | Invitation,
     log: FilteringBoundLogger,
     *,
     tun: bool,
     mtu: int,
 ) -> None:
-    if isinstance(known, Invitation):
-        known = await _enrol(folder, known, log)
-    if known is not None:
-        await _hold(folder, known, log, tun=tun, mtu=mtu)
+    node = await _enrol(folder, known, log) if isinstance(known, Invitation) else known
+    await _hold(folder, node, log, tun=tun, mtu=mtu)
 
 
 async def _hold(
@@ -241,9 +236,12 @@ async def _enrol(folder: StateFolder, invited: Invitation, log: FilteringBoundLo
 
 
 def _remember(folder: StateFolder, invited: Invitation, answer: GetTokenResponse) -> Node:
-    text = f"{invited.token}@{invited.host}:{invited.port}"
     node = Node(
-        answer.token, answer.networkServerIp, int(answer.networkServerPort), None, digest_of(text)
+        answer.token,
+        answer.networkServerIp,
+        int(answer.networkServerPort),
+        certificates=None,  # said by what keeps it
+        joined_with=digest_of(invited.text),
     )
     if invited.plaintext:
         return folder.keep(node, None, None)

@@ -83,6 +83,7 @@ class Agent:
         self._end: NodeEnd | None = None
         self._tun: Tun | None = None
         self._interface: IPv4Interface | None = None
+        self._connected_s = 0.0  # how long the last link lasted; 0: there was none
         self.packets_in = self.packets_out = self.dropped = 0
 
     async def run(self) -> None:
@@ -97,14 +98,13 @@ class Agent:
         try:
             await asyncio.to_thread(self._redirect.end)  # what a crash has left
             while True:
-                started_s = asyncio.get_running_loop().time()
+                self._connected_s = 0.0
                 try:
                     await self._hold_a_link()
                 except Dismissed as error:
                     raise AgentStopped(f"{error}; join again with a new bootstrap token") from None
                 except LinkEnded as error:
-                    lasted_s = asyncio.get_running_loop().time() - started_s
-                    failures = 1 if lasted_s >= _LASTED_S else failures + 1
+                    failures = 1 if self._connected_s >= _LASTED_S else failures + 1
                     is_later = isinstance(error, Unwelcome)
                     wait_s = LONGEST_S if is_later else delay_s(failures, self._secrets)
                     self._report(error, wait_s)
@@ -116,6 +116,7 @@ class Agent:
         """One link, from the first try to its end, which is always raised."""
         target = await asyncio.to_thread(self._target)
         end = await connect(target)
+        since_s = asyncio.get_running_loop().time()
         try:
             await self._attach(end)
             self._log.info(
@@ -128,6 +129,7 @@ class Agent:
             notify.ready(f"connected to {target} as {end.interface.ip}")
             ended = await end.ended
         finally:
+            self._connected_s = asyncio.get_running_loop().time() - since_s
             await end.close()
             self._detach()
             await asyncio.to_thread(self._redirect.end)
@@ -216,6 +218,7 @@ class Agent:
             log_events.AGENT_STOPPED,
             packets_in=self.packets_in,
             packets_out=self.packets_out,
+            dropped=self.dropped,
         )
 
     def _target(self) -> Target:

@@ -50,6 +50,16 @@ class Invitation(NamedTuple):
     def __repr__(self) -> str:
         return f"Invitation({self.host}:{self.port})"
 
+    @property
+    def text(self) -> str:
+        """What a joining machine was given; a secret."""
+        return f"{self.token}@{self.host}:{self.port}"
+
+    @property
+    def is_safe(self) -> bool:
+        """Whether the server is known by more than its address; in plain text it cannot be."""
+        return self.plaintext or self.ca_cert_hash is not None
+
 
 def is_ca_cert_hash(text: str) -> bool:
     """Whether it could be what `ca_cert_hash` gives."""

@@ -265,11 +265,19 @@ def test_systemd_is_told_under_an_abstract_name(monkeypatch: pytest.MonkeyPatch)
         assert systemd.recv(4096) == b"STATUS=well"
 
 
-def test_plain_text_is_joined_too(tmp_path: Path) -> None:
-    """The printed line says --plaintext where the server does."""
-    with ServerProcess(tmp_path / "data", "--plaintext") as server:
-        where = ("--port", str(server.control_port), "--plaintext", "--output", "json")
-        made = json.loads(run_program("ncadm", *where, *CREATE).stdout)
-        assert made["joinCommand"].endswith(" --plaintext")
-        with agent(tmp_path / "state", *made["joinCommand"].split()[2:]) as node:
-            assert node.wait_for("agent.connected")["address"] == "10.1.1.3/24"
+def test_plain_text_is_joined_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The printed line says --plaintext where the server does; which tells systemd how it is."""
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as systemd:
+        systemd.bind(str(tmp_path / "notify"))
+        systemd.settimeout(PATIENCE_S)
+        monkeypatch.setenv("NOTIFY_SOCKET", str(tmp_path / "notify"))
+        with ServerProcess(tmp_path / "data", "--plaintext") as server:
+            monkeypatch.delenv("NOTIFY_SOCKET")
+            assert systemd.recv(4096) == b"READY=1\nSTATUS=serving at 127.0.0.1"
+            where = ("--port", str(server.control_port), "--plaintext", "--output", "json")
+            made = json.loads(run_program("ncadm", *where, *CREATE).stdout)
+            assert made["joinCommand"].endswith(" --plaintext")
+            with agent(tmp_path / "state", *made["joinCommand"].split()[2:]) as node:
+                assert node.wait_for("agent.connected")["address"] == "10.1.1.3/24"
+            assert server.stop() == 0
+        assert systemd.recv(4096) == b"STOPPING=1"

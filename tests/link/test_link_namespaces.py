@@ -211,14 +211,16 @@ def test_a_device_that_somebody_deletes_is_made_anew(overlay: Overlay) -> None:
 def test_a_node_whose_cable_is_cut_is_idle_after_a_minute(overlay: Overlay) -> None:
     """No FIN, no packet: silence alone, for 60 s and not much longer."""
     lab = overlay.lab
+    overlay.server.stderr.clear()
     lab.run("c", "ip", "link", "set", "eth0", "down")
     overlay.agents["c"].close()  # it cannot say goodbye any more
     assert overlay.state("c")[0] == 3
     end_s = time.monotonic() + 65
-    while overlay.state("c")[0] != -1:
+    while not (closed := overlay.server.logged("link.closed")):
         assert time.monotonic() < end_s
         time.sleep(0.2)
-    assert overlay.server.logged("link.closed")[-1]["reason"] == "link_silent"
+    assert [line["reason"] for line in closed] == ["link_silent"]
+    assert overlay.state("c")[0] == -1
     lab.run("c", "ip", "link", "set", "eth0", "up")
     overlay.join("c").wait_for("agent.connected")
     patiently(lambda: overlay.reach_each_other(NODES) == [], "everybody is back")
