@@ -95,7 +95,6 @@ class Hub:
         self._all_gone.set()
         self._tasks: set[asyncio.Task[Any]] = set()
         self._door_task: asyncio.Task[None] | None = None
-        self._is_stopping = False
 
     @property
     def turned_away(self) -> int:
@@ -109,8 +108,7 @@ class Hub:
         self._spawn(self._watch())
 
     async def shut_door(self) -> None:
-        """Take no more links; those that are there stay."""
-        self._is_stopping = True
+        """Take no more links, and see newcomers off; links that are there stay."""
         if self._door_task is not None:
             self._door_task.cancel()
             await asyncio.wait([self._door_task])
@@ -156,8 +154,6 @@ class Hub:
         if request.path.partition(b"?")[0] != wire.PATH.encode():
             raise Refused(HTTPStatus.NOT_FOUND, f"links are at {wire.PATH}, and nothing else is")
         busy = partial(Refused, HTTPStatus.SERVICE_UNAVAILABLE)
-        if self._is_stopping:
-            raise busy(str(Stopping()))
         node_id = admit(
             request.headers.get(wire.TOKEN_HEADER, ""),
             connection.certificate_pem,
@@ -276,21 +272,24 @@ class Hub:
         )
 
     async def _watch(self) -> None:
+        while True:
+            await asyncio.sleep(self._limits.silence_timeout_s / LOOKS)
+            self._look()
+
+    def _look(self) -> None:
         """Ask silent links for a sign of life, and end those that give none.
 
         Looks are counted, not seconds: while this process is held up, nobody is silent.
         """
-        while True:
-            await asyncio.sleep(self._limits.silence_timeout_s / LOOKS)
-            for link in list(self.links.values()):
-                if link.heard:
-                    link.heard, link.silent_ticks = False, 0
-                    continue
-                link.silent_ticks += 1
-                if link.silent_ticks >= LOOKS:
-                    self._drop(link, wire.SILENT, pb.STATE_CHANGE_REASON_LINK_SILENT)
-                elif link.silent_ticks % LOOKS_BEFORE_PING == 0:
-                    link.ping()
+        for link in list(self.links.values()):
+            if link.heard:
+                link.heard, link.silent_ticks = False, 0
+                continue
+            link.silent_ticks += 1
+            if link.silent_ticks >= LOOKS:
+                self._drop(link, wire.SILENT, pb.STATE_CHANGE_REASON_LINK_SILENT)
+            elif link.silent_ticks % LOOKS_BEFORE_PING == 0:
+                link.ping()
 
     def _spawn(self, work: Coroutine[Any, Any, None]) -> "asyncio.Task[None]":
         task = asyncio.create_task(work)
