@@ -43,11 +43,11 @@ class Overlay:
         self.agents: dict[str, AgentProcess] = {}
         self.server = self.start_server()
 
-    def start_server(self) -> ServerProcess:
+    def start_server(self, *arguments: str) -> ServerProcess:
         """Start it with the data that is there."""
         return ServerProcess(
             self.home / "data",
-            *("--advertise", MACHINES["server"], "--tun", "on", *PORTS),
+            *("--advertise", MACHINES["server"], "--tun", "on", *PORTS, *arguments),
             command=self.lab.command("server", *SERVE),
         )
 
@@ -205,6 +205,22 @@ def test_a_device_that_somebody_deletes_is_made_anew(overlay: Overlay) -> None:
     agent.wait_for("agent.connected", len(agent.logged("agent.connected")) + 1)
     assert agent.logged("agent.device_lost")
     assert pings(overlay.lab, "a", overlay.address("b")) == 1
+
+
+@pytest.mark.long
+def test_another_network_gives_other_addresses(overlay: Overlay) -> None:
+    """The server comes back with another network, and again with the old one: devices follow."""
+    for network, server in (("10.2.0.0/16", "10.2.0.1"), ("10.1.1.1/24", SERVER)):
+        counts = {name: len(overlay.agents[name].logged("agent.connected")) for name in NODES}
+        assert overlay.server.stop() == 0
+        overlay.server = overlay.start_server("--network-addr", network)
+        for name in NODES:
+            overlay.agents[name].wait_for("agent.connected", counts[name] + 1)
+            prefix = server.rpartition(".")[0]
+            assert overlay.address(name).startswith(f"{prefix}.")
+            addresses = overlay.lab.run(name, "ip", "-o", "-4", "addr", "show", "scope", "global")
+            assert addresses.count("\n") == 2  # eth0 and one device
+            assert pings(overlay.lab, name, server) == 1
 
 
 @pytest.mark.long
