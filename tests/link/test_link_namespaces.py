@@ -152,7 +152,7 @@ def test_an_unregistered_node_is_cut_off_and_nobody_else_notices(overlay: Overla
         others = pool.submit(pings, lab, "a", overlay.address("b"), 150, 0.01)
         overlay.admin("unregister", "--node-token", overlay.token("c"))
         assert overlay.agents["c"].wait() == 1
-        assert pings(lab, "a", gone) == 0
+        assert pings(lab, "a", gone, wait_s=1) == 0
         assert others.result() == 150
     assert "the node was unregistered" in overlay.agents["c"].said
     assert lab.run("c", "ip", "-o", "link").count("\n") == 2  # lo and eth0

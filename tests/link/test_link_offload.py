@@ -42,7 +42,7 @@ packets = st.builds(
     st.integers(0, 0xFF),
     options,
     options,
-    st.binary(max_size=3000) | st.just(bytes(range(256)) * 200),
+    st.binary(max_size=3000) | st.just(bytes(range(256)) * 20),
 )
 # Well-formed or not; large packets and small segments are the costly ones.
 headers = st.builds(

@@ -30,11 +30,12 @@ def require_namespaces() -> None:
         pytest.skip(reason)
 
 
-def pings(lab: Lab, where: str, address: str, count: int = 1, interval_s: float = 0.2) -> int:
-    """How many echoes come back."""
-    command = lab.command(
-        where, "ping", "-n", "-q", "-c", str(count), "-i", str(interval_s), "-W", "2", address
-    )
+def pings(
+    lab: Lab, where: str, address: str, count: int = 1, interval_s: float = 0.2, wait_s: int = 5
+) -> int:
+    """How many echoes come back; the last is waited for so long."""
+    options = ("-c", str(count), "-i", str(interval_s), "-W", str(wait_s))
+    command = lab.command(where, "ping", "-n", "-q", *options, address)
     done = subprocess.run(command, check=False, capture_output=True, text=True)
     (summary,) = (line for line in done.stdout.splitlines() if "packets transmitted" in line)
     return int(summary.split(", ")[1].split()[0])
