@@ -12,7 +12,7 @@ from typing import Protocol
 from picows import WSCloseCode, WSFrame, WSListener, WSMsgType, WSTransport
 
 from nc.link import wire
-from nc.link.switch import Frame, Port
+from nc.link.switch import MAX_QUEUED_BYTES, Frame, Port
 from nc.link.wire import Close
 
 # Looked up once: enums are slow, and each frame needs them.
@@ -101,7 +101,8 @@ class Link(WSListener):
             if not self.is_over:
                 self.take(frame.get_payload_as_memoryview())
         elif kind is _PING:
-            transport.send_pong(frame.get_payload_as_bytes())
+            if self.port.queued_bytes() < MAX_QUEUED_BYTES:  # whoever reads nothing needs no pong
+                transport.send_pong(frame.get_payload_as_bytes())
         elif kind is _CLOSE:
             self._hear_close(transport, frame)
         elif kind is not WSMsgType.PONG and not self.is_over:
