@@ -53,6 +53,7 @@ class Link(WSListener):
         port: its end of the switch, once it is open.
         take: where packets go.
         is_over: it has ended, or is about to.
+        may_be_recorded: the log knows of it, as far as can be known here.
         heard: whether anything came since somebody set this to False; `silent_ticks` counts how
             often nothing had.
     """
@@ -82,6 +83,7 @@ class Link(WSListener):
         self.heard = True
         self.silent_ticks = 0
         self.is_over = False
+        self.may_be_recorded = False
 
     def on_ws_connected(self, transport: WSTransport) -> None:
         """The upgrade is done."""

@@ -298,6 +298,8 @@ async def test_a_full_disk_refuses_links_and_forgets_none(data_dir: Path) -> Non
         with pytest.raises(Closed, match="the server's disk is full") as refusal:
             await here.connect(other)
         assert refusal.value.code == 1013
+        await until(lambda: len(here.server.hub._tasks) == 1)  # nothing waits for the disk
+        assert here.replica.full.is_set()
         await client.vanish()
         await until(lambda: not here.server.hub.links)
         assert here.state(machine) is CONNECTED  # so the log says, for now
