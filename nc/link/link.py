@@ -117,6 +117,12 @@ class Link(WSListener):
             self._owner.on_gone(self)
         self._owner.on_lost(self)
 
+    def pause_writing(self) -> None:
+        """Nothing is to be done: the switch looks at the queue itself."""
+
+    def resume_writing(self) -> None:
+        """As above; picows would make an exception of it each time."""
+
     def on_violation(self) -> None:
         """The other end broke the protocol; it has been told."""
         if not self.is_over:
