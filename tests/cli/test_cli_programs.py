@@ -27,6 +27,7 @@ COMMANDS = [
     ("network-controller", "log", "diff"),
     ("network-controller", "log", "why"),
     ("network-controller", "log", "export"),
+    ("network-controller", "log", "repair"),
     ("ncadm",),
     ("ncadm", "create-bootstrap-token"),
     ("ncadm", "get-token"),
