@@ -2,6 +2,7 @@
 
 import asyncio
 import errno
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -12,6 +13,7 @@ from eventlog.testing import FastDisk, abandon
 from nc.domain.state import State
 from nc.domain.tokens import IssueToken
 from nc.projections.digest import digest
+from nc.projections.snapshot import SNAPSHOT_SCHEMA, encode
 from nc.replay import replay
 from nc.replica import DiskFull, Replica, Unwritable
 from tests.support.histories import NOW_MS
@@ -120,6 +122,26 @@ def test_a_snapshot_of_the_future_is_passed_over(tmp_path: Path, offset: int, wh
     log = open_log(folder)
     assert Replica(log, HandClock()).snapshots.load() == State()
     assert any(what in warning for warning in log.snapshots.warnings)
+    log.close()
+    assert asyncio.run(live(folder, [])) == state
+
+
+@pytest.mark.parametrize("seq", [0, 2, 4, 99])
+def test_a_snapshot_of_another_place_is_passed_over(tmp_path: Path, seq: int) -> None:
+    """A state that is not of the event that its snapshot stands behind is never started from."""
+    folder = tmp_path / "log"
+    state = asyncio.run(live(folder, ["a", "b", "c"]))
+    assert state.seq == 3
+    log = open_log(folder)
+    writer = log.snapshots.begin(log.mark_durable(), SNAPSHOT_SCHEMA)
+    for part in encode(replace(state, seq=seq)):
+        writer.write(part)
+    writer.finish()
+    abandon(log)
+    log = open_log(folder)
+    assert Replica(log, HandClock()).snapshots.load() == State()
+    (warning,) = log.snapshots.warnings
+    assert warning == f"snapshot 3: a state as of event {seq}; it is passed over"
     log.close()
     assert asyncio.run(live(folder, [])) == state
 

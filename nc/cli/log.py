@@ -1,4 +1,4 @@
-"""`network-controller log …`: reads a log back. Never changes anything."""
+"""`network-controller log …`: reads a log back. Only `log repair --apply` changes anything."""
 
 import asyncio
 import contextlib
@@ -23,6 +23,7 @@ from nc.cli.log_filters import (
 )
 from nc.cli.log_info import info
 from nc.cli.log_names import names_in, point_named
+from nc.cli.log_repair import repair
 from nc.cli.log_replay import replay
 from nc.cli.log_source import DataDirOption, LogOption, open_reader
 from nc.cli.log_states import MOMENTS, at, diff
@@ -36,7 +37,7 @@ app = typer.Typer()
 
 @app.callback()
 def read_back() -> None:
-    """Read the event log back, of a running server or from a copy. Nothing is ever changed.
+    """Read the event log back, of a running server or from a copy; repair one that is damaged.
 
     Example: network-controller log show --data-dir ./data
     """
@@ -78,6 +79,7 @@ def show(
         start=Point() if start is None else point_named(start),
         end=Point() if end is None else point_named(end),
     )
+    after = max(after, (chosen.start.seq or 1) - 1)  # what comes before need not be readable
     display = displayer(Console(highlight=False), output, after, chosen)
     if follow:
         with contextlib.suppress(KeyboardInterrupt):
@@ -93,6 +95,7 @@ app.command(context_settings=MOMENTS)(at)
 app.command(context_settings=MOMENTS)(diff)
 app.command()(why)
 app.command()(export)
+app.command()(repair)
 
 
 def displayer(

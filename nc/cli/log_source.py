@@ -54,6 +54,14 @@ class OpenLog(NamedTuple):
     is_original: bool  # its bytes and its chain are the log's; else it was made from JSONL
 
 
+def log_path(data_dir: Path | None, log: Path | None) -> Path:
+    """The folder or the file that the options name; of a data folder, the log in it."""
+    path = log or DataFolder(data_dir or default_data_dir()).log
+    inside = DataFolder(path).log
+    is_data_folder = inside.is_dir() and not any(path.glob(f"*{SEGMENT_SUFFIX}"))
+    return inside if is_data_folder else path
+
+
 def open_log(data_dir: Path | None, log: Path | None) -> OpenLog:
     """The log that the options name.
 
@@ -62,11 +70,9 @@ def open_log(data_dir: Path | None, log: Path | None) -> OpenLog:
         ExportRefused, ExportDamaged: it is no export, or not any more.
         LogMissing, LogDamaged, LogUnavailable: from the reader.
     """
-    path = log or DataFolder(data_dir or default_data_dir()).log
+    path = log_path(data_dir, log)
     if not path.is_file():
-        inside = DataFolder(path).log
-        is_data_folder = not any(path.glob(f"*{SEGMENT_SUFFIX}")) and inside.is_dir()
-        return OpenLog(LogReader(inside if is_data_folder else path), is_original=True)
+        return OpenLog(LogReader(path), is_original=True)
     temporary = tempfile.TemporaryDirectory(prefix="network-controller-")
     try:
         with path.open("rb") as file:

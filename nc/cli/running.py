@@ -28,6 +28,7 @@ from nc.past import BaseMissing
 from nc.pki import PkiError
 from nc.ports import PortUnavailable
 from nc.projections.state import UnknownEvent
+from nc.refusals import DiskFull
 from nc.rpc.client import CallFailed
 from nc.rpc.enrolment import NotOurServer, TokenRefused
 from nc.verification import Impossible
@@ -51,6 +52,7 @@ _EXIT_CODES: tuple[tuple[type[Exception], int], ...] = (
     (ExportDamaged, DAMAGED),
     (ConfigError, USAGE),
     (LogError, FAILED),
+    (DiskFull, FAILED),
     (UnknownEvent, FAILED),
     (BaseMissing, FAILED),
     (ExportRefused, FAILED),

@@ -38,6 +38,10 @@ from nc.server import VERSION, Server
 ENOUGH_FILES = 65_536
 FEW_FILES = 4096
 
+# What aiofastnet calls it when a client leaves during TLS's handshake, as whoever scans ports does;
+# the link port counts it.
+_TLS_FAILED = "SSL handshake failed"
+
 ConfigOption = Annotated[
     Path | None,
     typer.Option("--config", help="A configuration file, YAML. What is said here wins over it."),
@@ -207,6 +211,8 @@ async def _first_of(*waits: Coroutine[Any, Any, object]) -> object:
 
 def _report_stray(log: FilteringBoundLogger, context: dict[str, Any]) -> None:
     """An exception that nobody waits for, by its type alone: its text may be a stranger's bytes."""
+    if context["message"] == _TLS_FAILED:
+        return
     error = type(context.get("exception")).__name__
     log.error(log_events.LOOP_ERROR, message=f"{context['message']}: {error}")
 

@@ -4,10 +4,11 @@ from contextlib import suppress
 
 from nc.clock import Clock, now_ms
 from nc.domain.decide import Command
+from nc.domain.errors import DomainError
 from nc.domain.links import AcceptLink, DropLink, HandOverAddress
 from nc.domain.presence import Reason
 from nc.link.link import Link
-from nc.replica import DiskFull, Origin, Replica, Stopping, Unwritable
+from nc.replica import DiskFull, Origin, Overloaded, Replica, Stopping, Unwritable
 
 
 class Journal:
@@ -24,7 +25,12 @@ class Journal:
 
     async def accept(self, link: Link) -> None:
         """The node is INIT on this link; raises what `Replica.submit` does."""
-        await self._submit(link, AcceptLink(link.node_id, link.link_id, now_ms(self._clock)))
+        link.may_be_recorded = True  # also when nobody waits for the answer any more
+        try:
+            await self._submit(link, AcceptLink(link.node_id, link.link_id, now_ms(self._clock)))
+        except (DomainError, Overloaded, DiskFull, Stopping):  # nothing was changed
+            link.may_be_recorded = False
+            raise
 
     async def hand_over(self, link: Link) -> None:
         """The node has an address and is CONNECTED; raises what `Replica.submit` does."""
@@ -36,6 +42,8 @@ class Journal:
         While the disk is full, as soon as there is room. Not if the log cannot be written any more:
         then the next start records it.
         """
+        if not link.may_be_recorded:
+            return
         command = DropLink(link.node_id, link.link_id, reason)
         with suppress(Stopping, Unwritable):
             while True:

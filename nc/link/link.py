@@ -12,7 +12,7 @@ from typing import Protocol
 from picows import WSCloseCode, WSFrame, WSListener, WSMsgType, WSTransport
 
 from nc.link import wire
-from nc.link.switch import Frame, Port
+from nc.link.switch import MAX_QUEUED_BYTES, Frame, Port
 from nc.link.wire import Close
 
 # Looked up once: enums are slow, and each frame needs them.
@@ -53,6 +53,7 @@ class Link(WSListener):
         port: its end of the switch, once it is open.
         take: where packets go.
         is_over: it has ended, or is about to.
+        may_be_recorded: the log knows of it, as far as can be known here.
         heard: whether anything came since somebody set this to False; `silent_ticks` counts how
             often nothing had.
     """
@@ -82,6 +83,7 @@ class Link(WSListener):
         self.heard = True
         self.silent_ticks = 0
         self.is_over = False
+        self.may_be_recorded = False
 
     def on_ws_connected(self, transport: WSTransport) -> None:
         """The upgrade is done."""
@@ -101,7 +103,8 @@ class Link(WSListener):
             if not self.is_over:
                 self.take(frame.get_payload_as_memoryview())
         elif kind is _PING:
-            transport.send_pong(frame.get_payload_as_bytes())
+            if self.port.queued_bytes() < MAX_QUEUED_BYTES:  # whoever reads nothing needs no pong
+                transport.send_pong(frame.get_payload_as_bytes())
         elif kind is _CLOSE:
             self._hear_close(transport, frame)
         elif kind is not WSMsgType.PONG and not self.is_over:
@@ -113,6 +116,12 @@ class Link(WSListener):
         if not self.is_over:
             self._owner.on_gone(self)
         self._owner.on_lost(self)
+
+    def pause_writing(self) -> None:
+        """Nothing is to be done: the switch looks at the queue itself."""
+
+    def resume_writing(self) -> None:
+        """As above; picows would make an exception of it each time."""
 
     def on_violation(self) -> None:
         """The other end broke the protocol; it has been told."""

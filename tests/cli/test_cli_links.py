@@ -4,7 +4,9 @@ import asyncio
 import base64
 import json
 import os
+import signal
 import stat
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -13,7 +15,7 @@ from nc.link.report import NoServer, ask
 from nc.pb import network_controller_pb2 as pb
 from nc.rpc.client import Client, ClientTls
 from tests.support.link_client import Identity, LinkClient, packet
-from tests.support.programs import Run
+from tests.support.programs import BIN, Run
 from tests.support.server_process import LOOPBACK, ServerProcess
 
 
@@ -53,6 +55,23 @@ async def test_the_table_and_the_json_say_the_same(server: ServerProcess, run: R
         assert text in table.stdout
     assert token not in as_json.stdout + table.stdout
     await client.vanish()
+
+
+def test_watch_tells_it_again_and_ends_quietly(server: ServerProcess) -> None:
+    """With `--watch` a line a second, and Ctrl-C ends it without a complaint."""
+    command = [BIN / "network-controller", "links", "--data-dir", server.data_dir]
+    with subprocess.Popen(
+        [*map(str, command), "--watch", "--output", "json"],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    ) as watcher:
+        assert watcher.stdout
+        reports = [json.loads(watcher.stdout.readline()) for _ in range(2)]
+        assert [set(report) for report in reports] == [{"links", "drops", "turned_away"}] * 2
+        watcher.send_signal(signal.SIGINT)
+        _, stderr = watcher.communicate(timeout=30)
+    assert (watcher.returncode, stderr) == (0, "")
 
 
 def test_the_socket_is_its_owners_alone(server: ServerProcess) -> None:

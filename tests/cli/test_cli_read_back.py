@@ -12,6 +12,7 @@ from nc.cli.log_states import _described
 from nc.domain.events import Event, StateChanged, Unregistered, pb
 from nc.domain.state import State
 from nc.history import events_of
+from nc.projections.snapshot import SNAPSHOT_SCHEMA
 from tests.support.programs import Run, run_here
 from tests.support.written_log import (
     ALPHA,
@@ -178,6 +179,18 @@ def test_a_snapshot_that_a_replay_does_not_lead_to_is_refused(run: Run, copy: Pa
     log.close()
     code, said = verify(run, copy)
     assert (code, "a snapshot of state" in said) == (3, True)
+
+
+def test_a_snapshot_of_another_schema_is_not_compared(run: Run, copy: Path) -> None:
+    """One that another version of this program wrote says nothing against the log, and is named."""
+    log = eventlog.open(copy)
+    writer = log.snapshots.begin(log.mark_durable(), SNAPSHOT_SCHEMA + 1)
+    writer.write(b"the future")
+    writer.finish()
+    log.close()
+    code, said = verify(run, copy)
+    assert (code, f"verified {EVENTS} events" in said) == (0, True)
+    assert "snapshots: 0 with the state of a replay, 1 of another version not compared" in said
 
 
 def test_a_kept_head_proves_that_the_past_is_unchanged(run: Run, copy: Path) -> None:

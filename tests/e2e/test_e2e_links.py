@@ -1,13 +1,17 @@
 """Links to the real program: what they mean for its gRPC answers, and what a crash leaves."""
 
 import asyncio
+import socket
 import ssl
+import time
 
+from nc.link.report import ask
 from tests.e2e.deployment import Deploy, Deployment, Node
 from tests.e2e.e2e_process import read_events
 from tests.support.link_client import Closed, Identity, LinkClient, packet
 
 CONNECTED, INIT, IDLE = 3, 1, -1
+PATIENCE_S = 20.0
 
 
 def context(node: Node) -> ssl.SSLContext:
@@ -100,3 +104,20 @@ def test_links_are_in_order_in_the_log(deploy: Deploy) -> None:
     link_ids = {event["link_id"] for event in events if "link_id" in event}
     assert {event["request_id"] for event in events} == link_ids
     assert len(link_ids) == 1
+
+
+def test_whoever_scans_the_link_port_is_counted_and_no_error(deploy: Deploy) -> None:
+    """Noise, silence and leaving instead of TLS: no line says `error`, the count says how many."""
+    with deploy() as deployment:
+        where = ("127.0.0.1", deployment.server.link_port)
+        noises = (b"", b"\x16\x03\x01", b"GET / HTTP/1.1\r\n\r\n", bytes(500))
+        for noise in 2 * noises:
+            with socket.create_connection(where) as stranger:
+                stranger.sendall(noise)
+        told = deployment.server.data_dir / "links.sock"
+        deadline = time.monotonic() + PATIENCE_S
+        while ask(told)["turned_away"] < 2 * len(noises) and time.monotonic() < deadline:
+            time.sleep(0.01)
+        assert ask(told)["turned_away"] == 2 * len(noises)
+        lines = deployment.server.log_lines()
+    assert [line for line in lines if line["level"] not in {"info", "warning"}] == []

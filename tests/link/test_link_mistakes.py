@@ -13,6 +13,7 @@ from tests.support.link_client import (
     BINARY,
     CONTINUATION,
     HELLO,
+    PING,
     TEXT,
     Closed,
     LinkClient,
@@ -231,6 +232,20 @@ async def test_a_slow_reader_loses_its_own_packets_alone(data_dir: Path) -> None
         assert await slow.packet() == large
 
 
+async def test_pings_of_a_client_that_reads_nothing_cost_no_memory(data_dir: Path) -> None:
+    """Beyond a bounded queue they are not answered any more; the link lives on."""
+    async with cluster(data_dir, plaintext=True) as here:
+        client, address = await here.connect(await here.enrol())
+        pings = frame(PING, bytes(125)) * 1000
+        for _ in range(200):
+            client.send_raw(pings)
+            await client.drain()
+        client.send(packet(address, address))
+        (link,) = here.server.hub.links.values()
+        await until(lambda: link.port.packets_in == 1)
+        assert link.port.queued_bytes() < MAX_QUEUED_BYTES + 1000
+
+
 async def test_silent_newcomers_do_not_keep_others_out_for_long(data_dir: Path) -> None:
     """So many may begin at once, and only for so long; who comes then has its turn."""
     limits = Limits(max_newcomers=2, upgrade_timeout_s=0.3, close_timeout_s=0.05)
@@ -283,6 +298,8 @@ async def test_a_full_disk_refuses_links_and_forgets_none(data_dir: Path) -> Non
         with pytest.raises(Closed, match="the server's disk is full") as refusal:
             await here.connect(other)
         assert refusal.value.code == 1013
+        await until(lambda: len(here.server.hub._tasks) == 1)  # nothing waits for the disk
+        assert here.replica.full.is_set()
         await client.vanish()
         await until(lambda: not here.server.hub.links)
         assert here.state(machine) is CONNECTED  # so the log says, for now
