@@ -58,7 +58,7 @@ async def serve(data_dir: Path) -> None:
     """Serve; SIGUSR1 begins to write snapshots, and ends it."""
     settings = ServerSettings(
         data_dir=data_dir, advertise="127.0.0.1", listen="127.0.0.1", grpc_port=0,
-        bootstrap_port=0, network_addr=NETWORK, plaintext=True,
+        bootstrap_port=0, link_port=0, network_addr=NETWORK, plaintext=True,
     )  # fmt: skip
     silent = structlog.wrap_logger(
         structlog.PrintLogger(sys.stderr),

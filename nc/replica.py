@@ -12,7 +12,7 @@ append nothing more is promised, and queries go on.
 
 import asyncio
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import NamedTuple, TypeVar
 
 from eventlog.api import EventLog, SequenceConflict
@@ -109,6 +109,15 @@ class Replica:
         self.full = asyncio.Event()
         self.roomy = asyncio.Event()
         self._writer: asyncio.Task[None] | None = None
+        self._observers: list[Callable[[Sequence[Event]], None]] = []
+
+    def observe(self, observer: Callable[[Sequence[Event]], None]) -> None:
+        """Tell somebody of the events that this replica commits.
+
+        They are durable and part of `state` then, and those who asked for them have not been
+        answered yet.
+        """
+        self._observers.append(observer)
 
     def start(self) -> None:
         """Load the newest snapshot, fold in what came after it, then take commands.
@@ -273,6 +282,7 @@ class Replica:
             return
         self._state = decided.state
         self._last_batch = len(decided.outcomes)
+        self._tell([event for entry in decided.entries for event in entry.events])
         for outcome in decided.outcomes:
             reply = self._waiting.popleft().reply
             if reply.done():  # its caller has gone away
@@ -281,6 +291,10 @@ class Replica:
                 reply.set_exception(outcome)
             else:
                 reply.set_result(outcome)
+
+    def _tell(self, events: Sequence[Event]) -> None:
+        for observer in self._observers:  # one that fails does so outside of the writer
+            asyncio.get_running_loop().call_soon(observer, events)
 
     async def _decide_durably(self) -> Decided:
         """Decide and append; all over again whenever another replica was first."""
