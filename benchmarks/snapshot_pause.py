@@ -26,7 +26,7 @@ import structlog
 import uvloop
 
 sys.path.insert(0, str(Path(__file__).parent.parent))
-from benchmarks.opening import NETWORK, write_log
+from benchmarks.histories import NETWORK, newcomers, write_log
 from nc.clock import SystemClock
 from nc.config import ServerSettings
 from nc.pb import network_controller_pb2 as pb
@@ -91,7 +91,7 @@ def compare(arguments: argparse.Namespace) -> None:
     found: dict[str, list[list[float]]] = {"without": [], "with": []}
     with tempfile.TemporaryDirectory(prefix="bench-") as home:
         data_dir = Path(home)
-        write_log(data_dir / "log", arguments.nodes)
+        write_log(data_dir / "log", newcomers(arguments.nodes))
         (data_dir / "secret.key").write_bytes(bytes(32))
         command = [sys.executable, __file__, "--serve", str(data_dir)]
         with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:

@@ -11,10 +11,8 @@ append nothing more is promised, and queries go on.
 """
 
 import asyncio
-import gc
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from typing import NamedTuple, TypeVar
 
 from eventlog.api import EventLog, SequenceConflict
@@ -25,6 +23,7 @@ from nc.digesting import Digests
 from nc.domain.decide import Command
 from nc.domain.events import Batch, Event
 from nc.domain.state import State
+from nc.garbage import without_collections
 from nc.refusals import DiskFull, Overloaded, Stopping, Unwritable
 from nc.replay import replay
 from nc.snapshotting import OffLoop, Snapshots
@@ -68,21 +67,6 @@ class _Waiting(NamedTuple):
 async def in_thread(function: Callable[[], T]) -> T:
     """Run a blocking call off the event loop."""
     return await asyncio.get_running_loop().run_in_executor(None, function)
-
-
-@contextmanager
-def _without_collections() -> Iterator[None]:
-    """Leave garbage uncollected: a start makes millions of objects to stay, and hardly any cycle.
-
-    Looking for some again and again takes as long as the start itself.
-    """
-    was_enabled = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if was_enabled:
-            gc.enable()
 
 
 class Replica:
@@ -140,7 +124,7 @@ class Replica:
 
         Blocks while it reads.
         """
-        with _without_collections():
+        with without_collections():
             self._state = self.snapshots.load()
             self._catch_up()
         self._writer = asyncio.create_task(self._write(), name="replica-writer")

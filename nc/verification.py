@@ -20,10 +20,9 @@ from nc.domain.events import Batch, Event
 from nc.domain.fsm import ConnectionState, Trigger, next_state
 from nc.domain.presence import link_of
 from nc.domain.state import State
-from nc.projections import evolve
 from nc.projections.digest import digest
 from nc.projections.snapshot import decode
-from nc.projections.state import UnknownEvent
+from nc.projections.state import Fold, UnknownEvent
 
 __all__ = [
     "Base",
@@ -35,8 +34,8 @@ __all__ = [
     "verify",
 ]
 
-# Events folded at once: bounds the memory that it takes.
-_CHUNK_EVENTS: Final = 20_000
+# How often somebody is told how far it has come.
+_PROGRESS_EVENTS: Final = 20_000
 
 _ADVICE = (
     "the log was changed after it was written, or a faulty version wrote it: compare it with a copy"
@@ -122,8 +121,7 @@ class _Verification:
         # Folding costs far more than all the rest, so it ends where nothing is left to compare.
         self._folded_until = max((a.seq for a in self._landmarks if a.snapshot), default=0)
         self._base_seq = self._seq = base.state.seq
-        self._state = base.state
-        self._chunk: list[Event] = []
+        self._fold = Fold(base.state)
         self._course = _course_from(base.state)
         self._records = 0
         self._snapshots = 0
@@ -146,10 +144,8 @@ class _Verification:
             if check is not None:
                 check(self._course, seq, event)
         if self._seq <= self._folded_until:
-            self._chunk += events
-        if len(self._chunk) >= _CHUNK_EVENTS:
-            self._fold()
-        return record.first_seq // _CHUNK_EVENTS < (record.last_seq + 1) // _CHUNK_EVENTS
+            self._fold.add(events)
+        return record.first_seq // _PROGRESS_EVENTS < (record.last_seq + 1) // _PROGRESS_EVENTS
 
     def finish(self) -> Verified:
         """There are no more records."""
@@ -158,10 +154,6 @@ class _Verification:
             raise Impossible(self._seq, "the end of the log", f"it to reach event {seq}")
         events = self._seq - self._base_seq
         return Verified(events, self._seq, self._records, self._head, self._snapshots)
-
-    def _fold(self) -> None:
-        self._state = evolve(self._state, self._chunk)
-        self._chunk = []
 
     def _settle(self) -> None:
         """Compare with the landmarks up to here, before the log goes on."""
@@ -172,8 +164,7 @@ class _Verification:
             if chain not in self._heads:
                 raise Impossible(seq, f"head {self._head.hex()}", chain.hex())
             if snapshot is not None:
-                self._fold()
-                _compare(snapshot, self._state)
+                _compare(snapshot, self._fold.finish())
                 self._snapshots += 1
 
 
@@ -236,7 +227,8 @@ def _course_from(state: State) -> _Course:
     """Where the nodes are in a state."""
     states = {n: int(link_of(state.presence, n).state.value) for n in state.nodes}
     digests = [state.digest_seq] if state.digest_seq else []
-    return _Course(states, dict(state.addresses.by_address.items()), digests)
+    holders = {held.address: n for n, held in state.addresses.by_node.items() if held.address}
+    return _Course(states, holders, digests)
 
 
 def _unknown(_course: _Course, seq: int, _event: Event) -> None:

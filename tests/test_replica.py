@@ -238,23 +238,17 @@ async def test_a_caller_that_goes_away_is_alone_in_it() -> None:
         assert replica.state == replayed(log)
 
 
-@pytest.mark.parametrize("chunk_events", [1, 3, 20_000])
-def test_a_start_replays_the_log(chunk_events: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Before it takes commands a replica knows all that the log holds, however it is read."""
-    monkeypatch.setattr("nc.replay._CHUNK_EVENTS", chunk_events)
-
-    @on_a_loop
-    async def restart() -> None:
-        log = MemoryLog()
-        async with running(log) as first:
-            await asyncio.gather(*submit(first, issue("t"), *(redeem("t", n) for n in "abcd")))
-            await first.submit(Unregister("b"), ORIGIN)
-        async with running(log.peer()) as second:
-            assert second.state == first.state == replayed(log)
-            assert await second.submit(redeem("t", "e"), ORIGIN)
-            assert second.state.seq == log.last_seq == 7
-
-    restart()
+@on_a_loop
+async def test_a_start_replays_the_log() -> None:
+    """Before it takes commands a replica knows all that the log holds."""
+    log = MemoryLog()
+    async with running(log) as first:
+        await asyncio.gather(*submit(first, issue("t"), *(redeem("t", n) for n in "abcd")))
+        await first.submit(Unregister("b"), ORIGIN)
+    async with running(log.peer()) as second:
+        assert second.state == first.state == replayed(log)
+        assert await second.submit(redeem("t", "e"), ORIGIN)
+        assert second.state.seq == log.last_seq == 7
 
 
 @on_a_loop

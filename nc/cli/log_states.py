@@ -171,7 +171,9 @@ def _described(state: State, now_ns: int) -> dict[str, Any]:
         ],
         "addresses": [
             {"address": address, "node_id": node_id}
-            for address, node_id in sorted(state.addresses.by_address.items())
+            for address, node_id in sorted(
+                (binding.address, node_id) for node_id, binding in state.addresses.by_node.items()
+            )
         ],
     }
 

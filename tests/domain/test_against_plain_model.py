@@ -91,7 +91,7 @@ class AgainstPlainModel(RuleBasedStateMachine):
             "nodes": {key: node.expires_at_ms for key, node in self.state.nodes.items()},
             "links": {n: (link.state.name, link.link_id) for n, link in links.items()},
             "held": {node: binding.address for node, binding in pool.by_node.items()},
-            "holders": dict(pool.by_address.items()),
+            "holders": {h.address: pool.holder_of(h.address) for h in pool.by_node.values()},
             "rested": list(pool.released),
             "idle": [node for _, node in sorted(idle)],
             "digested": self.state.digest_seq,
@@ -215,6 +215,14 @@ class AgainstPlainModel(RuleBasedStateMachine):
             "idle": model.idle_order,
             "digested": model.digested,
         }
+
+    @invariant()
+    def no_held_address_comes_up(self) -> None:
+        """Whatever is held of the network is in a slot that was given out, or known to be ahead."""
+        pool = self.state.addresses
+        for held in pool.by_node.values():
+            slot = pool.network.slot(held.address)
+            assert slot is None or slot < pool.next_slot or held.address in pool.ahead
 
     @invariant()
     def a_replay_agrees(self) -> None:
