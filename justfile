@@ -48,6 +48,6 @@ proto-check:
 # Run every benchmark; what they print goes into benchmarks/results/ too.
 bench:
     mkdir -p benchmarks/results
-    for name in rpc appends opening snapshot_pause; do \
+    for name in rpc appends opening replay verify snapshot_pause page; do \
         {{python}} benchmarks/$name.py | tee benchmarks/results/$name.txt || exit 1; \
     done

@@ -15,6 +15,7 @@ import argparse
 import contextlib
 import json
 import re
+import shlex
 import statistics
 import subprocess
 import sys
@@ -118,9 +119,11 @@ def ours(lab: Lab, home: Path) -> Iterator[Overlay]:
         made = json.loads(lab.run("server", *create, "create-bootstrap-token", "--life", "10"))
         addresses = {"server": "10.1.1.1"}
         for name in ("a", "b"):
-            join: list[str | Path] = [BIN / "network-controller", *made["join"].split()[1:],
-                    "--state-dir", home / name]  # fmt: skip
-            up.enter_context(lab.running(name, *join, log=home / f"{name}.log"))
+            words = shlex.split(made["joinCommand"])[1:]
+            command: list[str | Path] = [BIN / "network-controller", *words]
+            up.enter_context(
+                lab.running(name, *command, "--state-dir", home / name, log=home / f"{name}.log")
+            )
             patiently(lambda name=name: bool(_tun_address(lab, name)), name)  # type: ignore[misc]
             addresses[name] = _tun_address(lab, name)
         yield Overlay(addresses, data_dir)
@@ -227,13 +230,13 @@ def _listens(lab: Lab, where: str) -> bool:
 def report(results: dict[str, dict[str, float]]) -> None:
     """Print the table; each figure, and its ratio to OpenVPN's."""
     base = results.get("openvpn", {})
-    print(f"{'':<34}" + "".join(f"{name:>20}" for name in results))
+    print(f"{'':<46}" + "".join(f"{name:>20}" for name in results))
     for what in next(iter(results.values())):
         cells = []
         for figures in results.values():
             ratio = f" ({figures[what] / base[what]:.2f})" if base.get(what) else ""
             cells.append(f"{figures[what]:>12,.2f}{ratio:<8}")
-        print(f"{what:<34}" + "".join(cells))
+        print(f"{what:<46}" + "".join(cells))
 
 
 if __name__ == "__main__":

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from eventlog.cursor import Cursor
 from eventlog.disk import Disk
-from eventlog.errors import LogDamaged
+from eventlog.errors import REPAIR, LogDamaged
 from eventlog.format import StoredRecord
 from eventlog.segments import read_segment_header
 from eventlog.snapshot_format import SnapshotHeader
@@ -19,9 +19,7 @@ from eventlog.snapshots import newest_header, segments_hash
 
 __all__ = ["Anchor", "find_anchor"]
 
-_RESTORE = (
-    "put back the segments that are missing; if they are lost for good, move the snapshot elsewhere"
-)
+_RESTORE = f"put back the segments that are missing; if they are lost for good, {REPAIR}"
 
 
 class Anchor:

@@ -50,8 +50,15 @@ class Cursor:
     number of the file), `offset` in it, `next_seq`, and `chain`, the hash that comes before.
     """
 
-    def __init__(self, disk: Disk, folder: Path, segment: int, log_id: bytes | None = None) -> None:
-        """Stand before the first record of a segment.
+    def __init__(
+        self,
+        disk: Disk,
+        folder: Path,
+        segment: int,
+        log_id: bytes | None = None,
+        header: SegmentHeader | None = None,
+    ) -> None:
+        """Stand before the first record of a segment, whose header may be known already.
 
         Raises:
             LogDamaged: its header is not what its name and `log_id` promise.
@@ -60,10 +67,11 @@ class Cursor:
         self._disk = disk
         self._folder = folder
         self.next_seq = segment
-        self._enter(segment, read_segment_header(disk, folder, segment, log_id))
+        self.enter(segment, header or read_segment_header(disk, folder, segment, log_id))
         self.log_id = self.header.log_id
 
-    def _enter(self, segment: int, header: SegmentHeader) -> None:
+    def enter(self, segment: int, header: SegmentHeader) -> None:
+        """Stand before the first record of a segment that has this header."""
         self.segment = segment
         self.header = header
         self.epoch = header.epoch
@@ -87,8 +95,11 @@ class Cursor:
         _, self.offset, last_seq, self.chain = place
         self.next_seq = last_seq + 1
 
-    def enter_next(self) -> None:
+    def enter_next(self, segments: list[int] | None = None) -> None:
         """Go on in the next segment, which has to begin where this one ended.
+
+        Args:
+            segments: first sequence numbers of those that count; all in the folder by default.
 
         Raises:
             LogDamaged: something else than the end is here, or the next segment does not fit.
@@ -96,7 +107,8 @@ class Cursor:
         """
         if self.stop is not None:
             raise self.damaged(self.stop)
-        segments = list_segments(self._disk, self._folder)
+        if segments is None:
+            segments = list_segments(self._disk, self._folder)
         following = segments[bisect_right(segments, self.segment) :]
         if following[:1] != [self.next_seq]:
             found = f"no more records, and {segment_name(following[0])}" if following else "zeros"
@@ -104,7 +116,7 @@ class Cursor:
         header = read_segment_header(
             self._disk, self._folder, self.next_seq, self.log_id, self.chain
         )
-        self._enter(self.next_seq, header)
+        self.enter(self.next_seq, header)
 
     def advance(self, through: int = NO_LIMIT) -> list[StoredRecord]:
         """Verify and pass some of the records that are next, as many as one read brings.

@@ -20,7 +20,7 @@ __all__ = [
     "WriterReplaced",
 ]
 
-VERIFY_ON_A_COPY = 'run "network-controller log verify" on a copy'
+REPAIR = 'run "network-controller log repair", which says what can be saved and changes nothing yet'
 UPGRADE = "open it with the version of the program that wrote it, or a newer one"
 
 
@@ -182,7 +182,7 @@ class LogDamaged(LogError):
         found: str,
         expected: str,
         *,
-        advice: str = VERIFY_ON_A_COPY,
+        advice: str = REPAIR,
     ) -> None:
         super().__init__(file, offset, seq, found, expected)
         self.file = file

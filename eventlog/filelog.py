@@ -21,7 +21,7 @@ from eventlog.lockfile import WriterLock
 from eventlog.milestones import Milestones
 from eventlog.recovery import Recovered, Recovery, recover
 from eventlog.snapshots import FileSnapshots
-from eventlog.writer import NewSegments, SegmentWriter
+from eventlog.writer import NO_ROOM, NewSegments, SegmentWriter
 
 __all__ = ["FileLog"]
 
@@ -80,7 +80,7 @@ class FileLog:
                 self._lock.release()
                 raise
         except OSError as error:
-            raise LogUnavailable(folder, f"cannot be opened: {error}") from error
+            raise LogUnavailable(folder, _not_opened(error)) from error
 
     def _open(self) -> None:
         recovered = recover(self._disk, self.folder, self._new.size_bytes)
@@ -255,3 +255,10 @@ class FileLog:
             self._writer.close()
             self._lock.release()
             self._followers.close()
+
+
+def _not_opened(error: OSError) -> str:
+    """Why a log cannot be opened. A full disk is no exception: nobody would know that it waits."""
+    if error.errno in NO_ROOM:
+        return f"the disk has no room to open it: {error}; free some space"
+    return f"cannot be opened: {error}"

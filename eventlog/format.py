@@ -20,17 +20,18 @@ __all__ = [
     "SEGMENT_HEADER_BYTES",
     "SEGMENT_SIZE_BYTES",
     "BadBytes",
+    "Claim",
     "Incomplete",
     "Meaning",
     "RecordType",
     "SegmentHeader",
     "StoredRecord",
     "chain_record",
-    "claimed_durable_seq",
     "decode_record",
     "decode_segment_header",
     "encode_record",
     "encode_segment_header",
+    "read_claim",
     "record_size_bytes",
 ]
 
@@ -161,7 +162,6 @@ _pack_meaning = struct.Struct("<QIHxxqQ").pack
 _pack_durable_seq = struct.Struct("<Q").pack
 _unpack_header = struct.Struct("<4sIIIQIHHqQQ32s").unpack_from
 _EVENTS: Final = int(RecordType.EVENTS)
-_NO_HEADER: Final = bytes(RECORD_HEADER_BYTES)
 _PADDING: Final = tuple(bytes(size) for size in range(8))
 
 
@@ -181,6 +181,16 @@ class StoredRecord(NamedTuple):
     record: Record  # count 0 and an empty payload: a marker
     durable_seq: int
     size_bytes: int  # with header and padding
+
+
+class Claim(NamedTuple):
+    """What a valid record header says by itself, whatever is around it."""
+
+    payload_bytes: int
+    payload_crc: int
+    first_seq: int
+    count: int  # type: ignore[assignment]  # as in Meaning
+    durable_seq: int
 
 
 def record_size_bytes(payload_bytes: int) -> int:
@@ -240,7 +250,7 @@ def decode_record(
         first_seq, count, kind, reserved, recorded_at_ns, epoch, durable_seq, chain,
     ) = _unpack_header(data, at)  # fmt: skip
     if magic != RECORD_MAGIC:
-        if data[at:start] == _NO_HEADER:
+        if not data[at:start].strip(b"\0"):
             return None
         raise BadBytes(f"record magic {magic.hex()}", RECORD_MAGIC.hex(), torn=True)
     _check_crc("header", data[at + _CHECKED : start], segment_id, header_crc)
@@ -280,11 +290,11 @@ def _check_unusual(kind: int, count: int, length: int, reserved: int) -> None:
         raise BadBytes(found, "a marker with neither, or events with both")
 
 
-def claimed_durable_seq(data: bytes, at: int, segment_id: int) -> int | None:
-    """The durable_seq of the record header at `data[at:]`; None if there is no whole, valid one."""
+def read_claim(data: bytes, at: int, segment_id: int) -> Claim | None:
+    """What the record header at `data[at:]` says; None if there is no whole, valid one."""
     start = at + RECORD_HEADER_BYTES
     if len(data) < start:
         return None
-    magic, header_crc, *_, durable_seq, _ = _unpack_header(data, at)
+    magic, header_crc, *claim, _, _, _, _, durable_seq, _ = _unpack_header(data, at)
     valid = magic == RECORD_MAGIC and header_crc == crc32(data[at + _CHECKED : start], segment_id)
-    return int(durable_seq) if valid else None
+    return Claim._make((*claim, durable_seq)) if valid else None

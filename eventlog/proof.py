@@ -8,7 +8,7 @@ from typing import Final, NamedTuple
 
 from eventlog.cursor import Cursor
 from eventlog.disk import Disk
-from eventlog.format import RECORD_HEADER_BYTES, RECORD_MAGIC, BadBytes, claimed_durable_seq
+from eventlog.format import RECORD_HEADER_BYTES, RECORD_MAGIC, BadBytes, read_claim
 from eventlog.segments import CHUNK_BYTES, read_bytes
 
 __all__ = ["Rest", "proof_of_damage", "scan_rest"]
@@ -38,9 +38,9 @@ def scan_rest(disk: Disk, cursor: Cursor) -> Rest:
             end = offset + len(data.rstrip(b"\0"))
             at = data.find(RECORD_MAGIC)
             while at >= 0:
-                claimed = claimed_durable_seq(data, at, cursor.header.segment_id)
-                if claimed is not None and claimed > durable_seq and (offset + at) % 8 == 0:
-                    durable_seq, claimed_at = claimed, offset + at
+                claim = read_claim(data, at, cursor.header.segment_id)
+                if claim and claim.durable_seq > durable_seq and (offset + at) % 8 == 0:
+                    durable_seq, claimed_at = claim.durable_seq, offset + at
                 at = data.find(RECORD_MAGIC, at + 1)
         offset += CHUNK_BYTES
     return Rest(end, durable_seq, claimed_at)

@@ -10,7 +10,7 @@ from bisect import bisect_right
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
-from eventlog.api import Record, Snapshot
+from eventlog.api import Place, Record, Snapshot
 from eventlog.cursor import Cursor, events_after, records_from
 from eventlog.disk import OS_DISK, Disk
 from eventlog.errors import LogMissing
@@ -42,7 +42,9 @@ class LogReader:
         self.folder = Path(folder)
         self._disk = disk
         segments = self.segments()
-        self.log_id = Cursor(disk, self.folder, segments[0]).log_id
+        first = Cursor(disk, self.folder, segments[0])
+        self.log_id = first.log_id
+        self.start: Place = first.place  # before event 1, unless it is a slice of a longer log
         self._end = Cursor(disk, self.folder, segments[-1], self.log_id)
 
     def segments(self) -> list[int]:
@@ -82,7 +84,7 @@ class LogReader:
         Reading from 0 verifies the whole log.
 
         Args:
-            after: a sequence number.
+            after: a sequence number; one before the start of a slice is as good as the start.
             markers: give the markers, too: records of no events, whose hashes were heads as well.
 
         Raises:
@@ -109,7 +111,7 @@ class LogReader:
 
     def _cursor(self, after: int) -> Cursor:
         segments = self.segments()
-        index = bisect_right(segments, max(after, 0) + 1) - 1
+        index = bisect_right(segments, max(after, self.start.last_seq) + 1) - 1
         return Cursor(self._disk, self.folder, segments[index], self.log_id)
 
     def _advance(self, cursor: Cursor, *, thorough: bool) -> list[StoredRecord] | None:

@@ -32,6 +32,10 @@ __all__ = ["Recovered", "Recovery", "recover"]
 
 TORN_SUFFIX: Final = ".torn-"  # and the offset that the bytes were cut at
 
+_BEGINS_LATER: Final = (
+    "put back the segments that are missing; a slice that was exported can only be read"
+)
+
 
 @dataclass(frozen=True, slots=True)
 class Recovery:
@@ -71,6 +75,9 @@ def recover(disk: Disk, folder: Path, segment_size_bytes: int) -> Recovered | No
     """
     segments = list_segments(disk, folder)
     recovered = None
+    if segments and segments[0] != 1:
+        found = f"{segment_name(segments[0])} as the first segment"
+        raise LogDamaged(folder / segment_name(1), 0, 1, found, "this file", advice=_BEGINS_LATER)
     if segments:
         recovered = _recover(disk, folder, segments, segment_size_bytes)
     else:

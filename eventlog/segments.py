@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Final
 
 from eventlog.disk import Disk
-from eventlog.errors import UPGRADE, VERIFY_ON_A_COPY, LogDamaged, LogUnavailable, SyncFailed
+from eventlog.errors import REPAIR, UPGRADE, LogDamaged, LogUnavailable, SyncFailed
 from eventlog.format import (
     SEGMENT_HEADER_BYTES,
     BadBytes,
@@ -18,10 +18,12 @@ from eventlog.format import (
 
 __all__ = [
     "CHUNK_BYTES",
+    "SEGMENT_SUFFIX",
     "TEMPORARY_SUFFIX",
     "create_segment",
     "damaged",
     "list_segments",
+    "number_of",
     "opened",
     "read_bytes",
     "read_segment_header",
@@ -42,11 +44,18 @@ def segment_name(first_seq: int) -> str:
     return f"{first_seq:0{_SEQ_DIGITS}d}{SEGMENT_SUFFIX}"
 
 
+def number_of(name: str) -> int | None:
+    """The sequence number in a segment's name; None if it is not quite such a name."""
+    stem = name.removesuffix(SEGMENT_SUFFIX)
+    is_number = len(stem) == _SEQ_DIGITS and stem.isascii() and stem.isdigit()
+    return int(stem) if is_number and stem != name else None
+
+
 def list_segments(disk: Disk, folder: Path) -> list[int]:
     """The first sequence numbers of a folder's segments, in order; none if there is no folder.
 
     Raises:
-        LogDamaged: the first one is missing, or a file is named like a segment, but not quite.
+        LogDamaged: a file is named like a segment, but not quite.
         LogUnavailable: this process cannot read the folder.
     """
     try:
@@ -57,18 +66,14 @@ def list_segments(disk: Disk, folder: Path) -> list[int]:
         raise LogUnavailable(folder, f"cannot be read: {error}") from error
     segments = []
     for name in names:
-        stem, dot, suffix = name.rpartition(".")
-        if dot + suffix != SEGMENT_SUFFIX:
+        if not name.endswith(SEGMENT_SUFFIX):
             continue
-        if len(stem) != _SEQ_DIGITS or not (stem.isascii() and stem.isdigit()):
+        number = number_of(name)
+        if number is None:
             found, expected = f"a segment named {name}", f"<{_SEQ_DIGITS} digits>{SEGMENT_SUFFIX}"
             raise LogDamaged(folder / name, 0, 0, found, expected, advice="move it elsewhere")
-        segments.append(int(stem))
-    segments.sort()
-    if segments and segments[0] != 1:
-        found = f"{segment_name(segments[0])} as the first segment"
-        raise LogDamaged(folder / segment_name(1), 0, 1, found, "this file")
-    return segments
+        segments.append(number)
+    return sorted(segments)
 
 
 @contextmanager
@@ -137,7 +142,7 @@ def create_segment(disk: Disk, folder: Path, header: SegmentHeader, size_bytes: 
 
 def damaged(path: Path, offset: int, seq: int, bad: BadBytes) -> LogDamaged:
     """The error that names the place of bad bytes, and what to do about them."""
-    advice = UPGRADE if bad.newer else VERIFY_ON_A_COPY
+    advice = UPGRADE if bad.newer else REPAIR
     return LogDamaged(path, offset, seq, bad.found, bad.expected, advice=advice)
 
 

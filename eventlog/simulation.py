@@ -1,8 +1,7 @@
 """A simulated disk: files in memory, a power that fails, and what is left of them then.
 
 What a program reads is what it wrote. What a crash leaves is what was synced, and of everything
-else any part: each sector of each write, each change of a size, each new, changed or removed name
-is kept or dropped by itself. A file is synced by its descriptor, a name by its folder.
+else any part (`unsynced.py`). A file is synced by its descriptor, a name by its folder.
 
 For tests of anything that uses a `Disk`; nothing in here looks at the time or at real files.
 """
@@ -10,135 +9,30 @@ For tests of anything that uses a `Disk`; nothing in here looks at the time or a
 import errno
 import os
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Final, NamedTuple, Protocol, Self
+from typing import Self
+
+from eventlog.unsynced import (
+    Chance,
+    Fate,
+    File,
+    FileChange,
+    Link,
+    NameChange,
+    Names,
+    Rename,
+    Resize,
+    Unlink,
+    Write,
+    apply,
+    change_data,
+)
 
 __all__ = ["Chance", "Fate", "PowerLoss", "SimulatedDisk"]
-
-SECTOR_BYTES: Final = 16  # small, so that small records are torn in many ways
 
 
 class PowerLoss(BaseException):
     """The power is gone: not an error that a program could handle."""
-
-
-class Chance(Protocol):
-    """What `random.Random` is; it comes from the caller, as all chance does."""
-
-    def random(self) -> float:
-        """A number from 0 up to, and without, 1."""
-
-    def randbytes(self, n: int) -> bytes:
-        """So many bytes."""
-
-
-class Fate:
-    """What becomes of the things that were not synced.
-
-    Args:
-        keep: how likely each is to be kept; 0 loses all of them, 1 none.
-        chance: decides in between; without it, files that have grown are found with zeros.
-    """
-
-    def __init__(self, keep: float, chance: Chance | None = None) -> None:
-        self._keep = keep
-        self._chance = chance
-
-    def keeps(self) -> bool:
-        """Whether the next thing is kept."""
-        return self._keep > (0.5 if self._chance is None else self._chance.random())
-
-    def filling(self, size_bytes: int) -> bytes:
-        """What is found where a file has grown and nothing has been written: zeros, or anything."""
-        if self._chance is None or self._chance.random() < 1 / 2:
-            return bytes(size_bytes)
-        return self._chance.randbytes(size_bytes)
-
-
-class _Write(NamedTuple):
-    offset: int
-    data: bytes
-
-
-class _Resize(NamedTuple):
-    size_bytes: int
-    allocates: bool  # room that reads as zeros, whatever happens
-
-
-@dataclass
-class _File:
-    """A file: what reads give, what is on the platter, and what has been done since."""
-
-    data: bytearray = field(default_factory=bytearray)
-    durable: bytes = b""
-    unsynced: list[_Write | _Resize] = field(default_factory=list)
-
-    def sync(self) -> None:
-        durable = bytearray(self.durable)
-        for change in self.unsynced:
-            _change(durable, change)
-        self.durable = bytes(durable)
-        self.unsynced = []
-
-    def after_crash(self, fate: Fate) -> "_File":
-        data = bytearray(self.durable)
-        for change in self.unsynced:
-            if isinstance(change, _Resize):
-                if fate.keeps():
-                    _resize(data, change.size_bytes, None if change.allocates else fate)
-                continue
-            for at in range(0, len(change.data), SECTOR_BYTES):
-                if fate.keeps():
-                    sector = change.data[at : at + SECTOR_BYTES]
-                    start = change.offset + at
-                    _resize(data, max(len(data), start), fate)
-                    data[start : start + len(sector)] = sector
-        return _File(data, bytes(data))
-
-
-def _resize(data: bytearray, size_bytes: int, fate: Fate | None = None) -> None:
-    grown = size_bytes - len(data)
-    if grown > 0:
-        data += fate.filling(grown) if fate is not None else bytes(grown)
-    else:
-        del data[size_bytes:]
-
-
-def _change(data: bytearray, change: _Write | _Resize) -> None:
-    if isinstance(change, _Resize):
-        _resize(data, change.size_bytes)
-    else:
-        _resize(data, max(len(data), change.offset))
-        data[change.offset : change.offset + len(change.data)] = change.data
-
-
-class _Link(NamedTuple):
-    path: Path
-    file: _File | None  # None: a folder
-
-
-class _Unlink(NamedTuple):
-    path: Path
-
-
-class _Rename(NamedTuple):
-    old: Path
-    new: Path
-    file: _File | None
-
-
-_Names = dict[Path, _File | None]
-
-
-def _apply(names: _Names, change: _Link | _Unlink | _Rename) -> None:
-    if isinstance(change, _Unlink):
-        names.pop(change.path, None)
-    elif isinstance(change, _Link):
-        names[change.path] = change.file
-    else:
-        names.pop(change.old, None)
-        names[change.new] = change.file
 
 
 class SimulatedDisk:
@@ -153,7 +47,7 @@ class SimulatedDisk:
         misdirect_at: which write goes to another place, told by `misdirect_to`.
     """
 
-    def __init__(self, names: _Names | None = None) -> None:
+    def __init__(self, names: Names | None = None) -> None:
         self.steps = 0
         self.power_fails_at: int | None = None
         self.sync_fails_at: int | None = None
@@ -161,11 +55,11 @@ class SimulatedDisk:
         self.misdirect_at: int | None = None
         self.misdirect_to: tuple[Path, int] = (Path("/"), 0)
         self._has_power = True
-        self._names: _Names = names or {Path("/"): None}
-        self._durable_names: _Names = dict(self._names)
-        self._unsynced: list[_Link | _Unlink | _Rename] = []
-        self._open: dict[int, tuple[_File, Path]] = {}
-        self._locks: dict[int, _File] = {}
+        self._names: Names = names or {Path("/"): None}
+        self._durable_names: Names = dict(self._names)
+        self._unsynced: list[NameChange] = []
+        self._open: dict[int, tuple[File, Path]] = {}
+        self._locks: dict[int, File] = {}
         self._next_fd = 3
 
     def crash(self, fate: Fate) -> Self:
@@ -173,9 +67,9 @@ class SimulatedDisk:
         names = dict(self._durable_names)
         for change in self._unsynced:
             if fate.keeps():
-                _apply(names, change)
-        files: dict[int, _File] = {}
-        found: _Names = {}
+                apply(names, change)
+        files: dict[int, File] = {}
+        found: Names = {}
         for path, file in names.items():
             if all(folder in names for folder in path.parents):  # or it is lost with its folder
                 if file is not None and id(file) not in files:
@@ -204,21 +98,21 @@ class SimulatedDisk:
         self._has_power = self.steps != self.power_fails_at
         return self._has_power
 
-    def _change_names(self, change: _Link | _Unlink | _Rename) -> None:
+    def _change_names(self, change: NameChange) -> None:
         holds = self._step()
-        _apply(self._names, change)
+        apply(self._names, change)
         self._unsynced.append(change)
         if not holds:
             raise PowerLoss
 
-    def _change_file(self, file: _File, change: _Write | _Resize) -> None:
+    def _change_file(self, file: File, change: FileChange) -> None:
         holds = self._step()
         file.unsynced.append(change)
-        _change(file.data, change)
+        change_data(file.data, change)
         if not holds:
             raise PowerLoss
 
-    def _file(self, path: Path) -> _File:
+    def _file(self, path: Path) -> File:
         if path not in self._names:
             raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), str(path))
         file = self._names[path]
@@ -235,7 +129,7 @@ class SimulatedDisk:
         del write
         if create and path not in self._names:
             self._need_room()
-            self._change_names(_Link(path, _File()))
+            self._change_names(Link(path, File()))
         self._next_fd += 1
         self._open[self._next_fd] = (self._file(path), path)
         return self._next_fd
@@ -258,12 +152,12 @@ class SimulatedDisk:
         file, _ = self._open[fd]
         if self.is_full:
             if len(data) > 1:
-                self._change_file(file, _Write(offset, data[: len(data) // 2]))
+                self._change_file(file, Write(offset, data[: len(data) // 2]))
             self._need_room()
         if self.steps + 1 == self.misdirect_at:
             path, offset = self.misdirect_to
             file = self._file(path)
-        self._change_file(file, _Write(offset, bytes(data)))
+        self._change_file(file, Write(offset, bytes(data)))
         return len(data)
 
     def fdatasync(self, fd: int, /) -> None:
@@ -285,11 +179,11 @@ class SimulatedDisk:
         file, _ = self._open[fd]
         if size_bytes > len(file.data):
             self._need_room()
-            self._change_file(file, _Resize(size_bytes, allocates=True))
+            self._change_file(file, Resize(size_bytes, allocates=True))
 
     def truncate(self, fd: int, size_bytes: int, /) -> None:
         """See `Disk.truncate`."""
-        self._change_file(self._open[fd][0], _Resize(size_bytes, allocates=False))
+        self._change_file(self._open[fd][0], Resize(size_bytes, allocates=False))
 
     def lock(self, fd: int, /) -> bool:
         """See `Disk.lock`."""
@@ -301,12 +195,12 @@ class SimulatedDisk:
 
     def rename(self, old: Path, new: Path, /) -> None:
         """See `Disk.rename`."""
-        self._change_names(_Rename(old, new, self._file(old)))
+        self._change_names(Rename(old, new, self._file(old)))
 
     def unlink(self, path: Path, /) -> None:
         """See `Disk.unlink`."""
         self._file(path)
-        self._change_names(_Unlink(path))
+        self._change_names(Unlink(path))
 
     def list(self, folder: Path, /) -> list[str]:
         """See `Disk.list`."""
@@ -317,7 +211,7 @@ class SimulatedDisk:
     def make_folder(self, folder: Path, /) -> None:
         """See `Disk.make_folder`."""
         if folder not in self._names:
-            self._change_names(_Link(folder, None))
+            self._change_names(Link(folder, None))
 
     def sync_folder(self, folder: Path, /) -> None:
         """See `Disk.sync_folder`."""
@@ -325,9 +219,9 @@ class SimulatedDisk:
             raise PowerLoss
         others = []
         for change in self._unsynced:
-            path = change.new if isinstance(change, _Rename) else change.path
+            path = change.new if isinstance(change, Rename) else change.path
             if path.parent == folder:
-                _apply(self._durable_names, change)
+                apply(self._durable_names, change)
             else:
                 others.append(change)
         self._unsynced = others

@@ -37,7 +37,10 @@ __all__ = [
     "FileSnapshots",
     "SnapshotFile",
     "newest_header",
+    "read_header",
     "segments_hash",
+    "snapshot_name",
+    "snapshot_names",
 ]
 
 SNAPSHOT_SUFFIX: Final = ".snapshot"
@@ -63,13 +66,13 @@ def segments_hash(disk: Disk, folder: Path, segments: list[int]) -> bytes:
     return headers.digest()
 
 
-def _names(disk: Disk, folder: Path) -> list[str]:
+def snapshot_names(disk: Disk, folder: Path) -> list[str]:
     """The snapshots in a folder, the newest first."""
     names = [name for name in disk.list(folder) if name.endswith(SNAPSHOT_SUFFIX)]
     return sorted(names, reverse=True)
 
 
-def _read_header(disk: Disk, path: Path, log_id: bytes) -> SnapshotHeader:
+def read_header(disk: Disk, path: Path, log_id: bytes) -> SnapshotHeader:
     """A snapshot's header, where it fits its file's name and size, and the log.
 
     Raises:
@@ -99,10 +102,10 @@ def newest_header(
     disk: Disk, folder: Path, log_id: bytes, warnings: list[str]
 ) -> tuple[Path, SnapshotHeader] | None:
     """The newest snapshot of a log whose header checks out; what is passed over is a warning."""
-    for name in _names(disk, folder):
+    for name in snapshot_names(disk, folder):
         path = folder / name
         try:
-            return path, _read_header(disk, path, log_id)
+            return path, read_header(disk, path, log_id)
         except BadBytes as bad:
             warnings.append(_passed_over(path, bad))
     return None
@@ -135,7 +138,7 @@ class FileSnapshots:
 
     def newest_first(self, schema: int | None) -> Iterator[Snapshot]:
         """The snapshots with that schema, or any, that check out, byte by byte."""
-        for name in _names(self._disk, self._folder):
+        for name in snapshot_names(self._disk, self._folder):
             path = self._folder / name
             try:
                 yield self._read(path, schema)
@@ -145,7 +148,7 @@ class FileSnapshots:
                     self.warnings.append(warning)
 
     def _read(self, path: Path, schema: int | None) -> Snapshot:
-        header = _read_header(self._disk, path, self._log_id)
+        header = read_header(self._disk, path, self._log_id)
         if schema is not None and header.schema != schema:
             raise BadBytes(f"schema {header.schema}", f"{schema}")
         try:
@@ -243,7 +246,7 @@ class SnapshotFile:
             disk.rename(self._temporary, path)
             with synced(path):
                 disk.sync_folder(path.parent)
-            for name in _names(disk, path.parent)[KEPT_SNAPSHOTS:]:
+            for name in snapshot_names(disk, path.parent)[KEPT_SNAPSHOTS:]:
                 disk.unlink(path.parent / name)
             self._fd = None
             disk.close(fd)

@@ -24,10 +24,10 @@ from eventlog.format import (
 )
 from eventlog.segments import create_segment, list_segments, segment_name, synced, write_fully
 
-__all__ = ["NewSegments", "SegmentWriter"]
+__all__ = ["NO_ROOM", "NewSegments", "SegmentWriter"]
 
 _SEGMENT_ID_BYTES: Final = 4
-_NO_ROOM: Final = (errno.ENOSPC, errno.EDQUOT)  # the errors that go away by themselves
+NO_ROOM: Final = (errno.ENOSPC, errno.EDQUOT)  # the errors that go away by themselves
 
 
 class NewSegments(NamedTuple):
@@ -127,7 +127,7 @@ class SegmentWriter:
         try:
             yield
         except OSError as error:
-            if error.errno not in _NO_ROOM:
+            if error.errno not in NO_ROOM:
                 raise
             self._wanted_bytes = size_bytes
             self._disk.truncate(self._fd, self.end.offset)

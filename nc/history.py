@@ -6,19 +6,21 @@ A history is all events of a log in order, each as `Recorded`.
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from itertools import islice
-from typing import NamedTuple, TypeVar
+from typing import Final, NamedTuple, TypeVar
 
 from eventlog.api import Record
 from nc.domain.events import Batch, Entry, Event, pb
 from nc.domain.presence import link_of
 from nc.domain.state import State
-from nc.projections import evolve
+from nc.projections.state import Fold
 
 __all__ = [
+    "NOTHING",
     "Difference",
     "Ids",
     "Point",
     "Recorded",
+    "StateAlong",
     "differences",
     "events_of",
     "field_of",
@@ -29,8 +31,7 @@ __all__ = [
 
 T = TypeVar("T")
 
-# Events folded at once: bounds the memory that it takes.
-_CHUNK_EVENTS = 20_000
+NOTHING: Final = State()  # what there is before the first event
 
 
 class Recorded(NamedTuple):
@@ -109,17 +110,53 @@ def seq_of(history: Iterable[Recorded], point: Point) -> int:
     return min(last, last if point.seq is None else point.seq)
 
 
-def state_at(history: Iterable[Recorded], seq: int) -> State:
-    """What the first `seq` events lead to.
+def state_at(history: Iterable[Recorded], seq: int, base: State = NOTHING) -> State:
+    """What the events up to `seq` lead to.
+
+    Args:
+        history: the events that follow `base`.
+        seq: the last one that counts.
+        base: what there was before.
 
     Raises:
         UnknownEvent: a newer version wrote one of them.
     """
-    state = State()
-    events = (recorded.event for recorded in history)
-    while chunk := list(islice(events, min(_CHUNK_EVENTS, seq - state.seq))):
-        state = evolve(state, chunk)
-    return state
+    fold = Fold(base)
+    fold.add(recorded.event for recorded in islice(history, max(0, seq - base.seq)))
+    return fold.finish()
+
+
+class StateAlong:
+    """The state that goes along with a history that somebody reads for another reason.
+
+    Args:
+        base: the state to begin with; events that it holds, and those after a gap, change nothing.
+    """
+
+    def __init__(self, base: State) -> None:
+        self._fold = Fold(base)
+        self._next_seq = base.seq + 1
+
+    def through(self, history: Iterable[Recorded]) -> Iterator[Recorded]:
+        """The same history; each event is folded in before it is given."""
+        for recorded in history:
+            self.add(recorded)
+            yield recorded
+
+    def add(self, recorded: Recorded) -> None:
+        """Fold an event in if it is the next one.
+
+        Raises:
+            UnknownEvent: a newer version wrote it.
+        """
+        if recorded.seq == self._next_seq:
+            self._fold.add((recorded.event,))
+            self._next_seq += 1
+
+    @property
+    def state(self) -> State:
+        """What the events up to here lead to."""
+        return self._fold.finish()
 
 
 def differences(before: State, after: State, between: Iterable[Recorded]) -> Difference:

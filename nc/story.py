@@ -55,7 +55,7 @@ def story(history: Iterable[Recorded], subject: Subject) -> Iterator[Line]:
 def now_line(state: State, subject: Subject, now_ms: int) -> str:
     """How the subject is in the end, as a sentence."""
     if subject.kind == "address":
-        holder = state.addresses.by_address.get(subject.id)
+        holder = state.addresses.holder_of(subject.id)
         return f"{subject.id} is held by node {holder}" if holder else f"{subject.id} is free"
     if subject.kind == "token":
         token = state.tokens.get(subject.id)
@@ -110,6 +110,8 @@ class _Teller:
         self._is_running = False
         self._restart = "the server started again"
         self._reclaimed: dict[str, str] = {}  # from whom an address was last taken
+        self._repair = "the log was repaired"
+        self._is_under_way = False  # the subject's life, as far as it was told
 
     def follow(self, recorded: Recorded) -> None:
         """Remember what later sentences need."""
@@ -120,6 +122,8 @@ class _Teller:
             self._is_running = True
         elif event.HasField("replica_stopped"):
             self._is_running = False
+        elif event.HasField("log_repaired"):
+            self._repair = _repair(recorded)
         elif event.HasField("address_released"):
             released = event.address_released
             if released.reason == pb.ADDRESS_RELEASE_REASON_RECLAIMED:
@@ -130,6 +134,8 @@ class _Teller:
     def concerns(self, event: Event) -> bool:
         """Whether the story has this event."""
         kind, subject_id = self._subject
+        if event.HasField("log_repaired"):
+            return self._is_under_way
         if kind != "token":
             return field_of(event, _TIED[kind]) == subject_id
         if field_of(event, "token_id") == subject_id:
@@ -141,6 +147,7 @@ class _Teller:
         """The event as a clause, and who did it."""
         entry, event = recorded.entry, recorded.event
         kind = event.WhichOneof("kind")
+        self._is_under_way = kind != _ENDS.get(self._subject.kind)
         words = _WORDS.get(kind or "")
         text = "something unknown happened" if words is None else words(self, _body(event))
         by = f"{entry.actor} ({entry.method}, request {entry.request_id})"
@@ -192,9 +199,23 @@ class _Teller:
         until = moment(event.expires_at_ms) if event.expires_at_ms else "never"
         return f"the expiry of {self.name(event.node_id)} was set to {until}"
 
+    def repaired(self, _event: Any) -> str:
+        """A LogRepaired in words."""
+        return self._repair
+
     def unregistered(self, event: Any) -> str:
         """An Unregistered in words."""
         return f"{self.name(event.node_id)} was unregistered, for good"
+
+
+def _repair(recorded: Recorded) -> str:
+    """What a repair means for a story that it comes in."""
+    first, through = recorded.seq, recorded.event.log_repaired.lost_through_seq
+    if through < first:
+        return "the log was repaired, and no event is known to be lost"
+    if through == first:
+        return f"event {first} was lost in a repair: it may be missing here"
+    return f"events {first} to {through} were lost in a repair: some may be missing here"
 
 
 def _body(event: Event) -> Any:
@@ -212,4 +233,8 @@ _WORDS: Final[dict[str, Callable[[_Teller, Any], str]]] = {
     "address_released": _Teller.released,
     "expiry_changed": _Teller.expiry_changed,
     "unregistered": _Teller.unregistered,
+    "log_repaired": _Teller.repaired,
 }
+
+# What ends the life of a subject; addresses have no end.
+_ENDS: Final = {"node": "unregistered", "token": "token_expired"}

@@ -2,9 +2,9 @@
 
 The files' own checks (checksums, hash chain, sequence numbers) are the reader's. Here is what they
 cannot know: that each record holds as many events as it says, that every node moved along the state
-machine's table and from where it was, that an address had one holder, and that each landmark (a
-snapshot, or a head that somebody kept) is a place that this log has passed, with the state that the
-events lead to.
+machine's table and from where it was, that an address had one holder, that digests are of earlier
+events, and in their order, and that each landmark (a snapshot, or a head that somebody kept) is a
+place that this log has passed, with the state that the events lead to.
 """
 
 from collections.abc import Callable, Iterable, Iterator
@@ -18,16 +18,24 @@ from eventlog.api import Record, Snapshot
 from nc.domain.errors import IllegalTransition
 from nc.domain.events import Batch, Event
 from nc.domain.fsm import ConnectionState, Trigger, next_state
+from nc.domain.presence import link_of
 from nc.domain.state import State
-from nc.projections import evolve
 from nc.projections.digest import digest
 from nc.projections.snapshot import decode
-from nc.projections.state import UnknownEvent
+from nc.projections.state import Fold, UnknownEvent
 
-__all__ = ["Impossible", "Landmark", "Verified", "landmark_of", "verify"]
+__all__ = [
+    "Base",
+    "Impossible",
+    "Landmark",
+    "Verified",
+    "digested_seq",
+    "landmark_of",
+    "verify",
+]
 
-# Events folded at once: bounds the memory that it takes.
-_CHUNK_EVENTS: Final = 20_000
+# How often somebody is told how far it has come.
+_PROGRESS_EVENTS: Final = 20_000
 
 _ADVICE = (
     "the log was changed after it was written, or a faulty version wrote it: compare it with a copy"
@@ -54,10 +62,21 @@ class Landmark(NamedTuple):
     snapshot: Snapshot | None = None  # what the state was, if that is what was kept
 
 
+class Base(NamedTuple):
+    """What is taken for granted: what there was before the first event."""
+
+    state: State
+    chain: bytes  # 32 bytes
+
+
+_BEGINNING: Final = Base(State(), bytes(32))
+
+
 class Verified(NamedTuple):
     """What was found to be right."""
 
     events: int
+    last_seq: int  # of the last one
     records: int
     head: bytes  # 32 bytes; zeros: the log is empty
     snapshots: int  # that have the state of a replay
@@ -72,20 +91,22 @@ def verify(
     records: Iterable[Record],
     landmarks: Iterable[Landmark] = (),
     progress: Callable[[int], None] = lambda _: None,
+    base: Base = _BEGINNING,
 ) -> Verified:
-    """Verify a whole log.
+    """Verify a whole log, or a slice of one.
 
     Args:
         records: all of them, markers among them.
         landmarks: what the log has to have passed.
         progress: is told a sequence number every so often.
+        base: what a slice begins with.
 
     Raises:
         Impossible: it cannot have happened.
         UnknownEvent: a newer version wrote it.
         LogDamaged, LogUnavailable: from the reader.
     """
-    verification = _Verification(landmarks)
+    verification = _Verification(landmarks, base)
     for record in records:
         if verification.add(record):
             progress(record.last_seq)
@@ -95,17 +116,16 @@ def verify(
 class _Verification:
     """How far it has come."""
 
-    def __init__(self, landmarks: Iterable[Landmark]) -> None:
+    def __init__(self, landmarks: Iterable[Landmark], base: Base) -> None:
         self._landmarks = sorted(landmarks, key=lambda landmark: -landmark.seq)  # next one last
         # Folding costs far more than all the rest, so it ends where nothing is left to compare.
         self._folded_until = max((a.seq for a in self._landmarks if a.snapshot), default=0)
-        self._state = State()
-        self._chunk: list[Event] = []
-        self._course = _Course({}, {})
-        self._seq = 0
+        self._base_seq = self._seq = base.state.seq
+        self._fold = Fold(base.state)
+        self._course = _course_from(base.state)
         self._records = 0
         self._snapshots = 0
-        self._head = bytes(32)
+        self._head = base.chain
         self._heads = {self._head}  # hashes that the log has had after `_seq`
 
     def add(self, record: Record) -> bool:
@@ -124,21 +144,16 @@ class _Verification:
             if check is not None:
                 check(self._course, seq, event)
         if self._seq <= self._folded_until:
-            self._chunk += events
-        if len(self._chunk) >= _CHUNK_EVENTS:
-            self._fold()
-        return record.first_seq // _CHUNK_EVENTS < (record.last_seq + 1) // _CHUNK_EVENTS
+            self._fold.add(events)
+        return record.first_seq // _PROGRESS_EVENTS < (record.last_seq + 1) // _PROGRESS_EVENTS
 
     def finish(self) -> Verified:
         """There are no more records."""
         self._settle()
         for seq, *_ in self._landmarks[-1:]:
             raise Impossible(self._seq, "the end of the log", f"it to reach event {seq}")
-        return Verified(self._seq, self._records, self._head, self._snapshots)
-
-    def _fold(self) -> None:
-        self._state = evolve(self._state, self._chunk)
-        self._chunk = []
+        events = self._seq - self._base_seq
+        return Verified(events, self._seq, self._records, self._head, self._snapshots)
 
     def _settle(self) -> None:
         """Compare with the landmarks up to here, before the log goes on."""
@@ -149,8 +164,7 @@ class _Verification:
             if chain not in self._heads:
                 raise Impossible(seq, f"head {self._head.hex()}", chain.hex())
             if snapshot is not None:
-                self._fold()
-                _compare(snapshot, self._state)
+                _compare(snapshot, self._fold.finish())
                 self._snapshots += 1
 
 
@@ -206,6 +220,15 @@ class _Course(NamedTuple):
 
     states: dict[str, int]  # by the id of each node that is registered
     holders: dict[str, str]  # node id by address
+    digests: list[int]  # the events that they are about
+
+
+def _course_from(state: State) -> _Course:
+    """Where the nodes are in a state."""
+    states = {n: int(link_of(state.presence, n).state.value) for n in state.nodes}
+    digests = [state.digest_seq] if state.digest_seq else []
+    holders = {held.address: n for n, held in state.addresses.by_node.items() if held.address}
+    return _Course(states, holders, digests)
 
 
 def _unknown(_course: _Course, seq: int, _event: Event) -> None:
@@ -256,6 +279,28 @@ def _unregistered(course: _Course, seq: int, event: Event) -> None:
         raise Impossible(seq, found, _name(_IDLE))
 
 
+def digested_seq(seq: int, event: Event, last: int) -> int:
+    """The event that a DigestRecorded is about, an earlier one.
+
+    Args:
+        seq: of the DigestRecorded itself.
+        event: it.
+        last: the event that the one before it is about, 0 if there is none.
+
+    Raises:
+        Impossible: that event was still to come, or was not after the last one.
+    """
+    about = event.digest_recorded.seq
+    if not last < about < seq:
+        raise Impossible(seq, f"a digest of event {about}", f"one after {last} and before {seq}")
+    return about
+
+
+def _digested(course: _Course, seq: int, event: Event) -> None:
+    last = course.digests[-1] if course.digests else 0
+    course.digests.append(digested_seq(seq, event, last))
+
+
 _CHECKS: Final[dict[str | None, Callable[[_Course, int, Event], None]]] = {
     None: _unknown,
     "node_registered": _registered,
@@ -263,4 +308,5 @@ _CHECKS: Final[dict[str | None, Callable[[_Course, int, Event], None]]] = {
     "address_bound": _bound,
     "address_released": _released,
     "unregistered": _unregistered,
+    "digest_recorded": _digested,
 }

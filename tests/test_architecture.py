@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from tests.support.source_laws import (
+    JUDGES,
     Source,
     appends,
     decisions_and_folds_are_pure,
@@ -13,6 +14,7 @@ from tests.support.source_laws import (
     only_its_command_knows_the_harness,
     only_the_edge_knows_grpc,
     only_the_replica_appends,
+    packets_are_judged_without_io,
     time_and_chance_come_in_at_the_top,
 )
 
@@ -31,6 +33,7 @@ LAWS = [
     only_its_command_knows_the_harness,
     only_the_edge_knows_grpc,
     only_the_replica_appends,
+    packets_are_judged_without_io,
     time_and_chance_come_in_at_the_top,
 ]
 
@@ -51,6 +54,7 @@ def test_every_folder_is_looked_at() -> None:
         "nc/replica.py",
         "nc/domain/decide.py",
         "nc/projections/state.py",
+        *(f"nc/link/{name}.py" for name in JUDGES),
     } <= paths
     assert any(source.lies_in("nc/rpc") for source in SOURCES)
 
@@ -78,6 +82,9 @@ PLANTED = [
     (decisions_and_folds_are_pure, "nc/projections/a.py", "import structlog"),
     (decisions_and_folds_are_pure, "nc/projections/a.py", "def f():\n    open('x')"),
     (decisions_and_folds_are_pure, "nc/domain/a.py", "__import__('os')"),
+    (packets_are_judged_without_io, "nc/link/switch.py", "import asyncio"),
+    (packets_are_judged_without_io, "nc/link/wire.py", "from picows import WSFrame"),
+    (packets_are_judged_without_io, "nc/link/admission.py", "from nc.replica import Replica"),
     (only_the_edge_knows_grpc, "nc/server.py", "import grpc"),
     (only_the_edge_knows_grpc, "nc/cli/a.py", "from grpc.aio import server"),
     (only_the_edge_knows_grpc, "nc/server.py", "from grpc_health.v1 import health"),
@@ -127,6 +134,8 @@ def test_a_planted_breach_is_found(
 
 
 INNOCENT = [
+    ("nc/link/switch.py", "import struct\nfrom nc.domain.addresses import Network"),
+    ("nc/link/hub.py", "import asyncio, socket"),
     ("nc/domain/a.py", "from nc.domain.state import State\nfrom nc.pb import events_pb2 as pb"),
     ("nc/domain/a.py", "from .state import State\nfrom datetime import UTC, datetime"),
     ("nc/projections/a.py", "from nc.projections.draft import Draft\nfrom rpds import Queue"),

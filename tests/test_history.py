@@ -7,9 +7,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from nc.cli.moments import parse_point
-from nc.domain.events import Entry, Event
+from nc.domain.events import Entry, Event, LogRepaired, NodeRegistered
 from nc.domain.state import State
-from nc.history import Point, Recorded, differences, ids_in, seq_of, state_at
+from nc.history import Point, Recorded, differences, field_of, ids_in, seq_of, state_at
 from nc.projections import evolve
 from nc.story import Subject, story
 from tests.support.event_strategies import events as any_event
@@ -75,6 +75,40 @@ def test_a_story_tells_any_history_without_a_fault(
     """Every event is in words, however little sense the history makes."""
     assert all(line.text for line in story(recorded(history), Subject(kind, subject_id)))
     assert "" not in ids_in(recorded(history)).nodes
+
+
+@given(timed, st.sampled_from(["a", "b"]))
+def test_a_repair_is_told_to_those_who_lived_then(
+    history: list[tuple[int, Event]], node_id: str
+) -> None:
+    """A repair is in a node's story if something of it was told before, and it has not ended."""
+    lines = list(story(recorded(history), Subject("node", node_id)))
+    told = {line.recorded.seq for line in lines}
+    is_alive = False
+    for seq, (_, event) in enumerate(history, start=1):
+        if event.HasField("log_repaired"):
+            assert (seq in told) == is_alive
+        elif seq in told and field_of(event, "node_id") == node_id:
+            is_alive = not event.HasField("unregistered")
+
+
+@pytest.mark.parametrize(
+    ("lost_through_seq", "words"),
+    [
+        (0, "no event is known to be lost"),
+        (1, "no event is known to be lost"),
+        (2, "event 2 was lost in a repair"),
+        (9, "events 2 to 9 were lost in a repair"),
+    ],
+)
+def test_a_repair_says_what_was_lost(lost_through_seq: int, words: str) -> None:
+    """The numbers from its own on, up to the highest that is known."""
+    history = [
+        (0, Event(node_registered=NodeRegistered(node_id="a"))),
+        (0, Event(log_repaired=LogRepaired(lost_through_seq=lost_through_seq))),
+    ]
+    *_, line = story(recorded(history), Subject("node", "a"))
+    assert words in line.text
 
 
 def test_moments_are_read_in_every_form() -> None:

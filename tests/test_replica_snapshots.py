@@ -2,6 +2,7 @@
 
 import asyncio
 import errno
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -12,6 +13,7 @@ from eventlog.testing import FastDisk, abandon
 from nc.domain.state import State
 from nc.domain.tokens import IssueToken
 from nc.projections.digest import digest
+from nc.projections.snapshot import SNAPSHOT_SCHEMA, encode
 from nc.replay import replay
 from nc.replica import DiskFull, Replica, Unwritable
 from tests.support.histories import NOW_MS
@@ -124,6 +126,26 @@ def test_a_snapshot_of_the_future_is_passed_over(tmp_path: Path, offset: int, wh
     assert asyncio.run(live(folder, [])) == state
 
 
+@pytest.mark.parametrize("seq", [0, 2, 4, 99])
+def test_a_snapshot_of_another_place_is_passed_over(tmp_path: Path, seq: int) -> None:
+    """A state that is not of the event that its snapshot stands behind is never started from."""
+    folder = tmp_path / "log"
+    state = asyncio.run(live(folder, ["a", "b", "c"]))
+    assert state.seq == 3
+    log = open_log(folder)
+    writer = log.snapshots.begin(log.mark_durable(), SNAPSHOT_SCHEMA)
+    for part in encode(replace(state, seq=seq)):
+        writer.write(part)
+    writer.finish()
+    abandon(log)
+    log = open_log(folder)
+    assert Replica(log, HandClock()).snapshots.load() == State()
+    (warning,) = log.snapshots.warnings
+    assert warning == f"snapshot 3: a state as of event {seq}; it is passed over"
+    log.close()
+    assert asyncio.run(live(folder, [])) == state
+
+
 @pytest.mark.usefixtures("few_events")
 @on_a_loop
 async def test_commands_go_on_while_a_snapshot_is_taken() -> None:
@@ -134,11 +156,11 @@ async def test_commands_go_on_while_a_snapshot_is_taken() -> None:
             await replica.submit(issue(f"token-{number}"), ORIGIN)
         for number in range(4):
             await replica.submit(issue(f"later-{number}"), ORIGIN)
-        while not list(log.snapshots.newest_first(1)):  # noqa: ASYNC110 - nothing tells
+        while not list(log.snapshots.newest_first(SNAPSHOT_SCHEMA)):  # noqa: ASYNC110 - nothing tells
             await asyncio.sleep(0.001)
-        (snapshot,) = log.snapshots.newest_first(1)
+        (snapshot,) = log.snapshots.newest_first(SNAPSHOT_SCHEMA)
         assert snapshot.place.last_seq == 5
-    newest, _ = log.snapshots.newest_first(1)
+    newest, _ = log.snapshots.newest_first(SNAPSHOT_SCHEMA)
     assert newest.place.last_seq == 9
 
 

@@ -12,7 +12,7 @@ from google.protobuf.message import Message
 from nc.cli.printing import Output
 from nc.cli.running import OperationFailed, run_async
 from nc.config import DEFAULT_BOOTSTRAP_PORT
-from nc.pki import PkiError
+from nc.pki import PkiError, ca_cert_hash
 from nc.pki.pem import load_certificates, load_private_key
 from nc.rpc.client import BOOTSTRAP_PORT, Client, ClientTls
 
@@ -78,6 +78,10 @@ class Connection:
         host, port = self.ip or place.host, self.bootstrap_port or place.port
         client = Client(host, port, tls, BOOTSTRAP_PORT)
         return run_async(_call(client, method, request))
+
+    def ca_cert_hash(self) -> str | None:
+        """What a joining machine knows the server's CA by; None in plain text."""
+        return None if self.plaintext else ca_cert_hash(_read_ca(self.ca))
 
     def show(self, answer: Message, text: str, **more: str) -> None:
         """Print an answer: the text for people, or its fields with `more` beside them as JSON."""

@@ -1,4 +1,4 @@
-"""`network-controller log …`: reads a log back. Never changes anything."""
+"""`network-controller log …`: reads a log back. Only `log repair --apply` changes anything."""
 
 import asyncio
 import contextlib
@@ -9,9 +9,22 @@ import typer
 from rich.console import Console
 
 from eventlog import LogReader, Record
-from nc.cli.log_filters import EVERYTHING, Filter, kinds_named
+from nc.cli.log_export import export
+from nc.cli.log_filters import (
+    EVERYTHING,
+    ActorOption,
+    AddressOption,
+    Filter,
+    FromOption,
+    KindsOption,
+    NodeOption,
+    ToOption,
+    kinds_named,
+)
 from nc.cli.log_info import info
 from nc.cli.log_names import names_in, point_named
+from nc.cli.log_repair import repair
+from nc.cli.log_replay import replay
 from nc.cli.log_source import DataDirOption, LogOption, open_reader
 from nc.cli.log_states import MOMENTS, at, diff
 from nc.cli.log_verify import verify
@@ -24,7 +37,7 @@ app = typer.Typer()
 
 @app.callback()
 def read_back() -> None:
-    """Read the event log back, of a running server or from a copy. Nothing is ever changed.
+    """Read the event log back, of a running server or from a copy; repair one that is damaged.
 
     Example: network-controller log show --data-dir ./data
     """
@@ -40,27 +53,12 @@ def show(
     after: Annotated[
         int, typer.Option(metavar="SEQ", min=0, help="Only events after this sequence number.")
     ] = 0,
-    node: Annotated[
-        str | None,
-        typer.Option(help="Only about this node: its id, the beginning of it, or its token."),
-    ] = None,
-    address: Annotated[
-        str | None, typer.Option(metavar="IP", help="Only about this overlay address.")
-    ] = None,
-    actor: Annotated[
-        str | None,
-        typer.Option(help="Only by this actor, or one with this part: system, certificate:admin."),
-    ] = None,
-    kinds: Annotated[
-        list[str] | None, typer.Option("--type", help="Only this kind; may be given repeatedly.")
-    ] = None,
-    start: Annotated[
-        str | None,
-        typer.Option("--from", metavar="SEQ|TIME", help="From there: 2026-11-20T15:00, or -2h."),
-    ] = None,
-    end: Annotated[
-        str | None, typer.Option("--to", metavar="SEQ|TIME", help="Up to there, and with it.")
-    ] = None,
+    node: NodeOption = None,
+    address: AddressOption = None,
+    actor: ActorOption = None,
+    kinds: KindsOption = None,
+    start: FromOption = None,
+    end: ToOption = None,
     output: Annotated[
         Output, typer.Option(help="For people, or one JSON object a line.")
     ] = Output.TEXT,
@@ -81,6 +79,7 @@ def show(
         start=Point() if start is None else point_named(start),
         end=Point() if end is None else point_named(end),
     )
+    after = max(after, (chosen.start.seq or 1) - 1)  # what comes before need not be readable
     display = displayer(Console(highlight=False), output, after, chosen)
     if follow:
         with contextlib.suppress(KeyboardInterrupt):
@@ -91,9 +90,12 @@ def show(
 
 
 app.command()(verify)
+app.command()(replay)
 app.command(context_settings=MOMENTS)(at)
 app.command(context_settings=MOMENTS)(diff)
 app.command()(why)
+app.command()(export)
+app.command()(repair)
 
 
 def displayer(

@@ -1,12 +1,34 @@
-"""Which events `log show` prints."""
+"""Which events are wanted: the options that choose, and what they choose."""
 
 from collections.abc import Iterable
-from typing import Final, NamedTuple
+from typing import Annotated, Final, NamedTuple
 
 import typer
 
 from nc.cli.printing import KIND_NAMES
 from nc.history import Point, Recorded, field_of
+
+NodeOption = Annotated[
+    str | None,
+    typer.Option(help="Only about this node: its id, the beginning of it, or its token."),
+]
+AddressOption = Annotated[
+    str | None, typer.Option(metavar="IP", help="Only about this overlay address.")
+]
+ActorOption = Annotated[
+    str | None,
+    typer.Option(help="Only by this actor, or one with this part: system, certificate:admin."),
+]
+KindsOption = Annotated[
+    list[str] | None, typer.Option("--type", help="Only this kind; may be given repeatedly.")
+]
+FromOption = Annotated[
+    str | None,
+    typer.Option("--from", metavar="SEQ|TIME", help="From there: 2026-11-20T15:00, or -2h."),
+]
+ToOption = Annotated[
+    str | None, typer.Option("--to", metavar="SEQ|TIME", help="Up to there, and with it.")
+]
 
 _KINDS: Final = {name.lower(): kind for kind, name in KIND_NAMES.items()}
 

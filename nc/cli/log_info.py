@@ -2,14 +2,16 @@
 
 import json
 from collections import Counter
-from typing import Annotated, Any
+from typing import Annotated, Any, Final
 
 import typer
 
 from eventlog import LogReader
-from nc.cli.log_source import DataDirOption, LogOption, open_reader, progress_to
+from nc.cli.log_source import DataDirOption, LogOption, open_log, progress_to
 from nc.cli.printing import Output, iso_time, kind_of
 from nc.history import events_of
+
+_UNKNOWN: Final = "not in a JSONL export"
 
 
 def info(
@@ -21,12 +23,12 @@ def info(
 
     Example: network-controller log info --data-dir ./data
     """
-    found = _gather(open_reader(data_dir, log))
+    found = _gather(*open_log(data_dir, log))
     if output is Output.JSON:
         typer.echo(json.dumps(found))
         return
     first, last = found["first_time"], found["last_time"]
-    typer.echo(f"log        {found['log_id']}")
+    typer.echo(f"log        {found['log_id'] or _UNKNOWN}")
     typer.echo(f"events     {found['events']}")
     if found["events"]:
         typer.echo(f"range      {found['first_seq']} to {found['last_seq']}")
@@ -35,14 +37,14 @@ def info(
     typer.echo(f"segments   {len(found['segments'])}")
     snapshots = ", ".join(f"at event {seq}" for seq in found["snapshots"])
     typer.echo(f"snapshots  {snapshots or 'none'}")
-    typer.echo(f"head       {found['head']}")
+    typer.echo(f"head       {found['head'] or _UNKNOWN}")
     for kind, count in found["counts"].items():
         typer.echo(f"{count:>9}  {kind}")
 
 
-def _gather(reader: LogReader) -> dict[str, Any]:
+def _gather(reader: LogReader, is_original: bool) -> dict[str, Any]:
     counts: Counter[str] = Counter()
-    head, first_seq, last_seq = bytes(32), 0, 0
+    head, first_seq, last_seq = reader.start.chain, 0, 0
     times_ns: list[int] = []
     with progress_to(reader, "reading") as progress:
         for record in reader.read(markers=True):
@@ -55,7 +57,7 @@ def _gather(reader: LogReader) -> dict[str, Any]:
     warnings: list[str] = []
     files = [*reader.folder.glob("*.seg"), *reader.folder.glob("*.snapshot")]
     return {
-        "log_id": reader.log_id.hex(),
+        "log_id": reader.log_id.hex() if is_original else None,
         "events": counts.total(),
         "first_seq": first_seq or None,
         "last_seq": last_seq or None,
@@ -65,5 +67,5 @@ def _gather(reader: LogReader) -> dict[str, Any]:
         "size_bytes": sum(path.stat().st_blocks * 512 for path in files if path.exists()),
         "segments": [seq for seq in reader.segments() if seq <= last_seq + 1],
         "snapshots": sorted(each.place.last_seq for each in reader.snapshots(warnings)),
-        "head": head.hex(),
+        "head": head.hex() if is_original else None,
     }

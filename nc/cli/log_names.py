@@ -4,7 +4,6 @@ A node or a token is named by its id, by a beginning of it that no other has, or
 itself, which is hashed at once under the server's key and shown nowhere.
 """
 
-from collections.abc import Iterator
 from ipaddress import IPv4Address
 from pathlib import Path
 from typing import NamedTuple
@@ -12,11 +11,13 @@ from typing import NamedTuple
 import typer
 
 from eventlog import LogReader
+from nc.cli.log_source import progress_to
 from nc.cli.moments import parse_point
 from nc.cli.running import OperationFailed
 from nc.clock import SystemClock
 from nc.data_folder import DataFolder
-from nc.history import Ids, Point, Recorded, events_of, ids_in
+from nc.history import Ids, Point, ids_in
+from nc.past import history
 from nc.secrets import SECRET_KEY_BYTES, TokenIds, is_id, is_well_formed
 from nc.story import Subject
 
@@ -46,7 +47,8 @@ class Names(NamedTuple):
 
     def known(self) -> Ids:
         """Every id that the log ever named."""
-        return ids_in(history(self.reader))
+        with progress_to(self.reader, "looking for names") as progress:
+            return ids_in(history(self.reader, progress=progress))
 
     def _id(self, text: str, what: str, known: frozenset[str]) -> str:
         if is_well_formed(text) and (found := self._hashed(text)) in known:
@@ -77,17 +79,13 @@ class Names(NamedTuple):
 
 
 def names_in(reader: LogReader, data_dir: Path | None, log: Path | None) -> Names:
-    """What resolves names; the key lies beside the log's folder, or in a data folder named too."""
-    home = data_dir if log is not None and data_dir is not None else reader.folder.absolute().parent
+    """What resolves names; the key lies beside the log, or in a data folder named too."""
+    if log is not None and data_dir is not None:
+        home = data_dir
+    else:
+        is_file = log is not None and log.is_file()
+        home = (log if log is not None and is_file else reader.folder).absolute().parent
     return Names(reader, DataFolder(home).secret_key)
-
-
-def history(reader: LogReader, after: int = 0) -> Iterator[Recorded]:
-    """Every event after a sequence number."""
-    for record in reader.read(after):
-        for recorded in events_of(record):
-            if recorded.seq > after:
-                yield recorded
 
 
 def point_named(text: str) -> Point:

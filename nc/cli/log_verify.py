@@ -5,11 +5,13 @@ from typing import Annotated
 
 import typer
 
-from eventlog import LogReader, Snapshot
-from nc.cli.log_source import DataDirOption, LogOption, open_reader, progress_to
-from nc.cli.running import DAMAGED
+from eventlog import LogDamaged, LogReader, Snapshot
+from eventlog.snapshots import snapshot_name
+from nc.cli.log_source import DataDirOption, LogOption, open_log, progress_to
+from nc.cli.running import DAMAGED, OperationFailed
+from nc.past import BaseMissing, base_of
 from nc.projections.snapshot import SNAPSHOT_SCHEMA
-from nc.verification import Landmark, landmark_of
+from nc.verification import Base, Landmark, landmark_of
 from nc.verification import verify as verify_records
 
 _HEAD = re.compile("[0-9a-f]{64}")
@@ -34,13 +36,28 @@ def verify(
     Example: network-controller log verify --data-dir ./data
     """
     kept = _kept(head, seq)
-    reader = open_reader(data_dir, log)
+    reader, is_original = open_log(data_dir, log)
+    start = reader.start
+    if kept and not is_original:
+        raise OperationFailed("a JSONL export has no chain: it proves no head")
+    if seq is not None and seq < start.last_seq:
+        raise OperationFailed(
+            f"event {seq} is before this slice, which begins with event {start.last_seq + 1}"
+        )
+    base = _base(reader, is_original)
     snapshots, bad = _snapshots(reader)
     landmarks = [landmark_of(s) for s in snapshots if s.schema == SNAPSHOT_SCHEMA] + kept
     with progress_to(reader, "verifying") as progress:
-        found = verify_records(reader.read(markers=True), landmarks, progress)
-    segments = len([first for first in reader.segments() if first <= found.events + 1])
-    typer.echo(f"range: {f'1 to {found.events}' if found.events else 'no events'}")
+        found = verify_records(reader.read(markers=True), landmarks, progress, base)
+    segments = len([first for first in reader.segments() if first <= found.last_seq + 1])
+    first_seq, last_seq = start.last_seq + 1, found.last_seq
+    typer.echo(f"range: {f'{first_seq} to {last_seq}' if found.events else 'no events'}")
+    if base.state.seq:
+        typer.echo(f"begins: with the state after event {base.state.seq}, as its snapshot has it")
+    if not is_original:
+        typer.echo("head: none; of a JSONL export only what it says is verified, not the bytes")
+        typer.echo(f"verified the states in {found.events} events")
+        return
     typer.echo(f"head: {found.head.hex()}")
     if kept:
         typer.echo(f"contains: the log that ended with event {seq}, unchanged")
@@ -54,6 +71,25 @@ def verify(
     typer.echo(f"verified {found.events} events in {segments} segment{'s' * (segments != 1)}")
 
 
+def _base(reader: LogReader, is_original: bool) -> Base:
+    """What a slice begins with.
+
+    Raises:
+        LogDamaged: it is missing.
+        BaseMissing: it is, and a JSONL export has none.
+    """
+    start = reader.start
+    try:
+        return Base(base_of(reader), start.chain)
+    except BaseMissing as error:
+        if not is_original:
+            raise
+        path = reader.folder / snapshot_name(start.last_seq)
+        found = f"a log that begins with event {start.last_seq + 1}, and no snapshot to begin with"
+        advice = "put it back, or the segments before"
+        raise LogDamaged(path, 0, start.last_seq + 1, found, "it", advice=advice) from error
+
+
 def _kept(head: str | None, seq: int | None) -> list[Landmark]:
     if head is None and seq is None:
         return []
@@ -65,11 +101,11 @@ def _kept(head: str | None, seq: int | None) -> list[Landmark]:
 
 
 def _snapshots(reader: LogReader) -> tuple[list[Snapshot], list[str]]:
-    """Those that check out; a line for each other one that is still there at a second look."""
+    """Those after the start that check out; a line for each that twice did not."""
     first: list[str] = []
-    snapshots = list(reader.snapshots(first))
-    if not first:
-        return snapshots, []
     second: list[str] = []
-    snapshots = list(reader.snapshots(second))
-    return snapshots, [warning for warning in second if warning in first]
+    snapshots = list(reader.snapshots(first))
+    if first:
+        snapshots = list(reader.snapshots(second))
+    later = [each for each in snapshots if each.place.last_seq > reader.start.last_seq]
+    return later, [warning for warning in second if warning in first]

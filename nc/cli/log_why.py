@@ -5,13 +5,14 @@ from typing import Annotated
 
 import typer
 
-from nc.cli.log_names import history, names_in
-from nc.cli.log_source import DataDirOption, LogOption, open_reader
+from nc.cli.log_names import names_in
+from nc.cli.log_source import DataDirOption, LogOption, open_reader, progress_to
 from nc.cli.log_states import OutputOption
 from nc.cli.printing import Output, json_fields, printable, time_text
 from nc.cli.running import OperationFailed
 from nc.clock import SystemClock, now_ms
-from nc.history import state_at
+from nc.history import Point, StateAlong
+from nc.past import history, nearest
 from nc.story import now_line, story
 
 
@@ -34,11 +35,12 @@ def why(
     """
     reader = open_reader(data_dir, log)
     subject = names_in(reader, data_dir, log).subject(thing)
-    lines = list(story(history(reader), subject))
+    fold = StateAlong(nearest(reader, [Point(seq=reader.last_seq)]))
+    with progress_to(reader, "reading") as progress:
+        lines = list(story(fold.through(history(reader, progress=progress)), subject))
     if not lines:
         raise OperationFailed(f"nothing in this log is about {subject.kind} {subject.id}")
-    state = state_at(history(reader), reader.last_seq)
-    now = now_line(state, subject, now_ms(SystemClock()))
+    now = now_line(fold.state, subject, now_ms(SystemClock()))
     if output is Output.JSON:
         events = [{**json_fields(each.recorded), "text": each.text} for each in lines]
         typer.echo(

@@ -18,12 +18,19 @@ import typer
 import uvloop
 
 from eventlog import LogDamaged, LogError
+from nc.archive import ExportDamaged, ExportRefused
 from nc.config import ConfigError
 from nc.data_folder import DataFolderError
+from nc.link.node_state import StateFolderError
+from nc.link.report import NoServer
+from nc.link.tun import TunUnavailable
+from nc.past import BaseMissing
 from nc.pki import PkiError
+from nc.ports import PortUnavailable
 from nc.projections.state import UnknownEvent
+from nc.refusals import DiskFull
 from nc.rpc.client import CallFailed
-from nc.rpc.servers import PortUnavailable
+from nc.rpc.enrolment import NotOurServer, TokenRefused
 from nc.verification import Impossible
 
 T = TypeVar("T")
@@ -42,13 +49,22 @@ class OperationFailed(Exception):
 _EXIT_CODES: tuple[tuple[type[Exception], int], ...] = (
     (LogDamaged, DAMAGED),
     (Impossible, DAMAGED),
+    (ExportDamaged, DAMAGED),
     (ConfigError, USAGE),
     (LogError, FAILED),
+    (DiskFull, FAILED),
     (UnknownEvent, FAILED),
+    (BaseMissing, FAILED),
+    (ExportRefused, FAILED),
     (PkiError, FAILED),
     (DataFolderError, FAILED),
     (PortUnavailable, FAILED),
+    (NoServer, FAILED),
     (CallFailed, FAILED),
+    (NotOurServer, FAILED),
+    (TokenRefused, FAILED),
+    (StateFolderError, FAILED),
+    (TunUnavailable, FAILED),
     (OperationFailed, FAILED),
 )
 

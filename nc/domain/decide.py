@@ -2,10 +2,11 @@
 
 Pure: equal states and equal commands give equal events. A command that was carried out and is
 decided once more, on the state that its events led to, changes nothing: it is refused, or leads to
-no events. Two are recorded each time: that a replica starts, and that it stops.
+no events. Three are recorded each time: that a replica starts, that it stops, and that the log was
+repaired.
 """
 
-from nc.domain import links, nodes, replicas, tokens
+from nc.domain import links, nodes, repairs, replicas, tokens
 from nc.domain.events import Event
 from nc.domain.state import State
 
@@ -21,10 +22,12 @@ Command = (
     | links.DropLink
     | replicas.StartReplica
     | replicas.StopReplica
+    | repairs.RecordRepair
+    | replicas.RecordDigest
 )
 
 
-def decide(state: State, command: Command) -> list[Event]:  # noqa: C901, PLR0911 - a table
+def decide(state: State, command: Command) -> list[Event]:  # noqa: C901, PLR0911, PLR0912 - a table
     """The events that the command leads to; none if nothing changes.
 
     Raises:
@@ -53,3 +56,7 @@ def decide(state: State, command: Command) -> list[Event]:  # noqa: C901, PLR091
             return replicas.decide_start(state.presence, command)
         case replicas.StopReplica():
             return replicas.decide_stop(state.presence, command)
+        case repairs.RecordRepair():
+            return repairs.decide_record_repair(command)
+        case replicas.RecordDigest():
+            return replicas.decide_digest(state.digest_seq, command)

@@ -1,4 +1,4 @@
-"""A replica's own life: it starts, and it stops.
+"""A replica's own life: it starts, it records now and then what its state amounts to, it stops.
 
 A start without a stop before it follows a crash. Both leave every node idle: no link outlives the
 process that held it.
@@ -6,7 +6,7 @@ process that held it.
 
 from dataclasses import dataclass
 
-from nc.domain.events import Event, ReplicaStarted, ReplicaStopped, pb
+from nc.domain.events import DigestRecorded, Event, ReplicaStarted, ReplicaStopped, pb
 from nc.domain.presence import Presence, drop_all
 
 
@@ -24,6 +24,14 @@ class StopReplica:
     """This replica stops cleanly."""
 
     replica_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class RecordDigest:
+    """Record what the log amounted to after one of its events, for later versions to be held to."""
+
+    seq: int
+    digest: str  # hex
 
 
 def decide_start(presence: Presence, command: StartReplica) -> list[Event]:
@@ -46,3 +54,11 @@ def decide_stop(presence: Presence, command: StopReplica) -> list[Event]:
         *drop_all(presence, pb.STATE_CHANGE_REASON_REPLICA_STOPPED),
         Event(replica_stopped=stopped),
     ]
+
+
+def decide_digest(digest_seq: int, command: RecordDigest) -> list[Event]:
+    """Record it, unless that was done for this event or a later one, by whichever replica."""
+    if command.seq <= digest_seq:
+        return []
+    recorded = DigestRecorded(seq=command.seq, digest=command.digest)
+    return [Event(digest_recorded=recorded)]

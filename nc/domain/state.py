@@ -24,3 +24,4 @@ class State:
     nodes: Nodes = field(default_factory=HashTrieMap)
     presence: Presence = field(default_factory=HashTrieMap)
     addresses: Addresses = field(default_factory=Addresses)
+    digest_seq: int = 0  # the event that the last recorded digest is of

@@ -17,13 +17,14 @@ from nc.projections.draft import Draft
 class _StateDraft:
     """The state while events are folded into it."""
 
-    __slots__ = ("addresses", "nodes", "presence", "tokens")
+    __slots__ = ("addresses", "digest_seq", "nodes", "presence", "tokens")
 
     def __init__(self, base: State) -> None:
         self.tokens: tokens.TokensDraft = Draft(base.tokens)
         self.nodes: nodes.NodesDraft = Draft(base.nodes)
         self.presence: presence.PresenceDraft = Draft(base.presence)
         self.addresses = addresses.AddressesDraft(base.addresses)
+        self.digest_seq = base.digest_seq
 
     def finish(self, seq: int) -> State:
         return State(
@@ -32,12 +33,17 @@ class _StateDraft:
             self.nodes.finish(),
             self.presence.finish(),
             self.addresses.finish(),
+            self.digest_seq,
         )
 
 
 def _state_changed(draft: _StateDraft, seq: int, event: Any) -> None:
     presence.state_changed(draft.presence, event)
     addresses.state_changed(draft.addresses, seq, event)
+
+
+def _digest_recorded(draft: _StateDraft, _seq: int, event: Any) -> None:
+    draft.digest_seq = event.seq
 
 
 # What each kind of event is folded into; the keys are the members of `Event.kind`.
@@ -52,30 +58,54 @@ _FOLDS: dict[str, Callable[[_StateDraft, int, Any], None]] = {
     "address_released": lambda draft, _, e: addresses.released(draft.addresses, e),
     "expiry_changed": lambda draft, _, e: nodes.expiry_changed(draft.nodes, e),
     "unregistered": lambda draft, _, e: nodes.unregistered(draft.nodes, e),
-    "digest_recorded": lambda _draft, _, _e: None,
+    "digest_recorded": _digest_recorded,
     "log_repaired": lambda _draft, _, _e: None,
 }
+
+
+class Fold:
+    """A fold under way, for events that come in pieces: as fast as if they came at once.
+
+    Args:
+        state: what the events follow.
+    """
+
+    def __init__(self, state: State) -> None:
+        self._draft = _StateDraft(state)
+        self._seq = state.seq
+
+    def add(self, events: Iterable[Event]) -> None:
+        """Fold in the events that come next.
+
+        Raises:
+            UnknownEvent: an event is of a kind, or has a state or an address, that this version
+                does not know.
+        """
+        draft = self._draft
+        for seq, event in enumerate(events, self._seq + 1):
+            kind = event.WhichOneof("kind")
+            if kind is None:
+                raise UnknownEvent(seq)
+            try:
+                _FOLDS[kind](draft, seq, getattr(event, kind))
+            except ValueError as error:
+                raise UnknownEvent(seq) from error
+            self._seq = seq
+
+    def finish(self) -> State:
+        """The state now. More may be folded in after it."""
+        return self._draft.finish(self._seq)
 
 
 def evolve(state: State, events: Iterable[Event]) -> State:
     """Fold the events that follow `state.seq` into it.
 
     Raises:
-        UnknownEvent: an event is of a kind, or has a state or an address, that this version does
-            not know.
+        UnknownEvent: as `Fold.add`.
     """
-    draft = _StateDraft(state)
-    seq = state.seq
-    for event in events:
-        seq += 1
-        kind = event.WhichOneof("kind")
-        if kind is None:
-            raise UnknownEvent(seq)
-        try:
-            _FOLDS[kind](draft, seq, getattr(event, kind))
-        except ValueError as error:
-            raise UnknownEvent(seq) from error
-    return draft.finish(seq)
+    fold = Fold(state)
+    fold.add(events)
+    return fold.finish()
 
 
 class UnknownEvent(Exception):

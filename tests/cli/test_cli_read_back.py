@@ -1,9 +1,6 @@
-import io
 import json
 import shutil
-import subprocess
 from collections.abc import Callable
-from contextlib import redirect_stderr, redirect_stdout
 from pathlib import Path
 from typing import Any
 
@@ -12,11 +9,11 @@ import pytest
 import eventlog
 from eventlog import LogReader
 from nc.cli.log_states import _described
-from nc.cli.main import main
 from nc.domain.events import Event, StateChanged, Unregistered, pb
 from nc.domain.state import State
 from nc.history import events_of
-from tests.support.programs import Run
+from nc.projections.snapshot import SNAPSHOT_SCHEMA
+from tests.support.programs import Run, run_here
 from tests.support.written_log import (
     ALPHA,
     ALPHA_TOKEN,
@@ -31,21 +28,6 @@ from tests.support.written_log import (
 )
 
 Log = Callable[..., Any]
-
-
-def run_here(program: str, *arguments: str) -> "subprocess.CompletedProcess[str]":
-    """Run a program in this process: a new one takes far longer than what it is asked."""
-    stdout, stderr = io.StringIO(), io.StringIO()
-    with (
-        pytest.MonkeyPatch.context() as patch,
-        redirect_stdout(stdout),
-        redirect_stderr(stderr),
-    ):
-        patch.setattr("sys.argv", [program, *arguments])
-        with pytest.raises(SystemExit) as ended:
-            main()
-    code = int(str(ended.value.code))
-    return subprocess.CompletedProcess(arguments, code, stdout.getvalue(), stderr.getvalue())
 
 
 @pytest.fixture(scope="module")
@@ -134,6 +116,11 @@ def changed(node_id: str, source: pb.ConnectionState, destination: pb.Connection
     )
 
 
+def digested(seq: int) -> Event:
+    """A digest of what an event led to."""
+    return Event(digest_recorded=pb.DigestRecorded(seq=seq, digest="00"))
+
+
 FORGERIES = {
     "a move that the machine has not": (
         [changed(BETA, pb.CONNECTION_STATE_IDLE, pb.CONNECTION_STATE_CONNECTED)],
@@ -160,6 +147,12 @@ FORGERIES = {
         None,
         "nobody to hold it",
     ),
+    "a digest of an event to come": ([digested(EVENTS + 1)], None, "a digest of event 16"),
+    "a digest of a time before the last": (
+        [digested(9), digested(9)],
+        None,
+        "after 9 and before 17",
+    ),
     "more events than it says": (
         [Event(unregistered=Unregistered(node_id=BETA))],
         2,
@@ -175,7 +168,7 @@ def test_a_history_that_cannot_have_happened_is_refused(run: Run, copy: Path, na
     append_unchecked(copy, events, count)
     code, said = verify(run, copy)
     assert code == 3
-    assert f"event {EVENTS + 1}: " in said
+    assert f"event {EVENTS + len(events)}: " in said
     assert words in said
 
 
@@ -186,6 +179,18 @@ def test_a_snapshot_that_a_replay_does_not_lead_to_is_refused(run: Run, copy: Pa
     log.close()
     code, said = verify(run, copy)
     assert (code, "a snapshot of state" in said) == (3, True)
+
+
+def test_a_snapshot_of_another_schema_is_not_compared(run: Run, copy: Path) -> None:
+    """One that another version of this program wrote says nothing against the log, and is named."""
+    log = eventlog.open(copy)
+    writer = log.snapshots.begin(log.mark_durable(), SNAPSHOT_SCHEMA + 1)
+    writer.write(b"the future")
+    writer.finish()
+    log.close()
+    code, said = verify(run, copy)
+    assert (code, f"verified {EVENTS} events" in said) == (0, True)
+    assert "snapshots: 0 with the state of a replay, 1 of another version not compared" in said
 
 
 def test_a_kept_head_proves_that_the_past_is_unchanged(run: Run, copy: Path) -> None:

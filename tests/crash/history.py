@@ -10,6 +10,7 @@ Invariants, checked at every event from the first one on:
     5. states move by the table alone, each from where the one before left it
     6. a replica starts into a world where every node is idle
     7. folding the log with `nc.projections` from nothing comes to the same
+    8. digests are of earlier events, in order, and what that fold comes to
 """
 
 from collections import defaultdict
@@ -20,7 +21,9 @@ from typing import Any
 from eventlog import LogReader
 from nc.domain.events import Batch, Entry, Event, pb
 from nc.domain.state import State
+from nc.history import events_of
 from nc.projections import evolve
+from nc.replaying import check, recorded_digests
 
 IDLE, INIT, CONNECTED = (
     pb.CONNECTION_STATE_IDLE,
@@ -54,6 +57,8 @@ class History:
     starts: list[int] = field(default_factory=list)  # sequence numbers
     stops: list[int] = field(default_factory=list)
     entries: dict[str, list[Entry]] = field(default_factory=lambda: defaultdict(list))
+    digests: list[int] = field(default_factory=list)
+    digested: int = 0  # the event that the last of them is of
     bindings: list[dict[str, str]] = field(default_factory=list)  # by_node after each event
 
     def events_of(self, request_id: str) -> list[Event]:
@@ -89,6 +94,11 @@ class History:
     def _replica_stopped(self, event: pb.ReplicaStopped) -> None:
         assert event.replica_id, event
         self.stops.append(self.last_seq)
+
+    def _digest_recorded(self, event: pb.DigestRecorded) -> None:
+        assert self.digested < event.seq < self.last_seq, event
+        self.digested = event.seq
+        self.digests.append(self.last_seq)
 
     def _token_issued(self, event: pb.TokenIssued) -> None:
         assert event.token_id not in self.tokens, event
@@ -159,11 +169,13 @@ def read_history(folder: Path) -> tuple[History, State]:
             history.apply(entry)
         state = evolve(state, events)
     _assert_same(history, state)
+    everything = [each for record in LogReader(folder).read() for each in events_of(record)]
+    assert check(everything, recorded_digests(everything)).fault is None
     return history, state
 
 
 def _assert_same(history: History, state: State) -> None:
-    """The program's fold comes to what the plain one does, and its two address maps mirror."""
+    """The program's fold comes to what the plain one does, and no address has two holders."""
     assert state.seq == history.last_seq
     assert {i: t.expires_at_ms for i, t in state.tokens.items()} == history.tokens
     assert {i: n.expires_at_ms for i, n in state.nodes.items()} == history.nodes
@@ -171,7 +183,6 @@ def _assert_same(history: History, state: State) -> None:
         i: (link.state.value, link.link_id) for i, link in state.presence.items()
     } == history.links
     assert {i: b.address for i, b in state.addresses.by_node.items()} == history.by_node
-    assert dict(state.addresses.by_address.items()) == history.by_address
     assert {address: i for i, address in history.by_node.items()} == history.by_address
     for node_id, binding in state.addresses.by_node.items():
         assert (binding.idle_since_seq is None) == (node_id in history.links)

@@ -24,7 +24,7 @@ from nc.domain.errors import DomainError
 from nc.domain.events import Batch, Entry, Event, pb
 from nc.domain.links import AcceptLink, DropLink, HandOverAddress
 from nc.domain.nodes import ExpireNodes, Expiry, SetExpiries, Unregister
-from nc.domain.replicas import StartReplica, StopReplica
+from nc.domain.replicas import RecordDigest, StartReplica, StopReplica
 from nc.domain.state import State
 from nc.domain.tokens import ForgetExpiredTokens, IssueToken, RedeemToken
 from nc.projections import evolve
@@ -99,9 +99,10 @@ class AgainstPlainModel(RuleBasedStateMachine):
             "nodes": {key: node.expires_at_ms for key, node in self.state.nodes.items()},
             "links": {n: (WIRE_STATES[link.state], link.link_id) for n, link in links.items()},
             "held": {node: binding.address for node, binding in pool.by_node.items()},
-            "holders": dict(pool.by_address.items()),
+            "holders": {h.address: pool.holder_of(h.address) for h in pool.by_node.values()},
             "rested": list(pool.released),
             "idle": [node for _, node in sorted(idle)],
+            "digested": self.state.digest_seq,
         }
 
     @initialize(network=NETWORKS)
@@ -197,6 +198,12 @@ class AgainstPlainModel(RuleBasedStateMachine):
             at(self.now_ms),
         )
 
+    @rule(ago=st.integers(0, 20))
+    def record_digest(self, ago: int) -> None:
+        """A digest of an event, perhaps one before that of an earlier digest."""
+        seq = max(self.state.seq - ago, 0)
+        self.carry_out(RecordDigest(seq, "any"), "record_digest", seq)
+
     @rule(by_ms=st.sampled_from([1, 59_999, 60_000, 600_000, DAY_MS, -1, -60_000, -DAY_MS]))
     def the_clock_moves(self, by_ms: int) -> None:
         """Forwards or back."""
@@ -215,7 +222,16 @@ class AgainstPlainModel(RuleBasedStateMachine):
             "holders": {address: node for node, address in model.held.items()},
             "rested": model.rested,
             "idle": model.idle_order,
+            "digested": model.digested,
         }
+
+    @invariant()
+    def no_held_address_comes_up(self) -> None:
+        """Whatever is held of the network is in a slot that was given out, or known to be ahead."""
+        pool = self.state.addresses
+        for held in pool.by_node.values():
+            slot = pool.network.slot(held.address)
+            assert slot is None or slot < pool.next_slot or held.address in pool.ahead
 
     @invariant()
     def a_replay_agrees(self) -> None:

@@ -189,6 +189,32 @@ def test_a_log_that_cannot_be_opened_stays_as_it_is(tmp_path: Path, operation: s
     log.close()
 
 
+@pytest.mark.parametrize("number", NO_ROOM)
+@pytest.mark.parametrize("operation", ["create", "fallocate", "pwrite"])
+@pytest.mark.parametrize("is_new", [True, False])
+def test_a_log_is_not_opened_on_a_full_disk(
+    tmp_path: Path, operation: str, number: int, is_new: bool
+) -> None:
+    """Opening does not wait for room: it fails, says what to do, and works once that is done."""
+    folder = tmp_path / "log"
+    if not is_new:
+        log = open_log(folder)
+        log.append(b"one", 1, 0)
+        abandon(log)
+        (segment,) = folder.glob("*.seg")
+        segment.write_bytes(segment.read_bytes()[: SEGMENT - 9])  # so that there is to allocate
+    disk = SickDisk()
+    disk.sick = {operation: number}
+    for _ in range(2):
+        with pytest.raises(LogUnavailable, match=r"no room to open it: .*; free some space"):
+            open_log(folder, disk)
+    disk.sick = {}
+    log = open_log(folder, disk)
+    assert [record.payload for record in log.read()] == ([] if is_new else [b"one"])
+    log.append(b"next", 1, log.last_seq)
+    log.close()
+
+
 def take_lock_file(folder: Path) -> None:
     """Somebody removes the lock file, and another writer opens the log."""
     (folder / "lock").unlink()

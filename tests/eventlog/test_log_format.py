@@ -18,11 +18,11 @@ from eventlog.format import (
     RecordType,
     SegmentHeader,
     chain_record,
-    claimed_durable_seq,
     decode_record,
     decode_segment_header,
     encode_record,
     encode_segment_header,
+    read_claim,
     record_size_bytes,
 )
 
@@ -118,7 +118,9 @@ def test_a_record_comes_back(
     assert stored.durable_seq == first_seq - 1
     assert stored.size_bytes == len(data) == record_size_bytes(len(payload))
     assert len(data) % 8 == 0
-    assert claimed_durable_seq(data, 0, segment_id) == first_seq - 1
+    claim = read_claim(data, 0, segment_id)
+    assert claim is not None
+    assert claim.durable_seq == first_seq - 1
 
 
 @given(
@@ -174,7 +176,7 @@ def test_bytes_of_another_segment_never_pass(ours: int, theirs: int) -> None:
     if ours == theirs:
         assert decode_record(data, 0, ours, 1, NO_CHAIN) is not None
     else:
-        assert claimed_durable_seq(data, 0, ours) is None
+        assert read_claim(data, 0, ours) is None
         with pytest.raises(BadBytes) as caught:
             decode_record(data, 0, ours, 1, NO_CHAIN)
         assert caught.value.torn

@@ -1,14 +1,17 @@
 """A snapshot's payload and a state's digest: the same state, whatever led to it."""
 
+from dataclasses import replace
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from rpds import HashTrieSet
 
-from nc.domain.events import Event
+from nc.domain.events import AddressBound, Event
 from nc.domain.nodes import Unregister
 from nc.domain.state import State
 from nc.projections import evolve
-from nc.projections.digest import digest
+from nc.projections.digest import count_entries, digest, entries, joined, parts
 from nc.projections.snapshot import decode, encode
 from tests.support.event_strategies import events as any_event
 from tests.support.histories import after, connect, disconnect, register, started
@@ -37,9 +40,24 @@ def test_a_snapshot_of_many_parts() -> None:
     """More than goes into one part: nothing is lost between parts, and none of them is large."""
     state = many_nodes(1200)
     parts = list(encode(state))
-    assert len(parts) > 12
+    assert len(parts) > 9
     assert max(map(len, parts)) < 64 * 1024
     assert decode(b"".join(parts)) == state
+
+
+def test_what_is_unusual_is_in_both() -> None:
+    """An address held ahead of its turn, and one of somebody who is no node, are not lost."""
+    older = after(started("10.1.1.1/29"), *register("a", "b"), *connect("a", "b"))
+    state = started("10.1.1.1/24", older)
+    assert sorted(state.addresses.ahead) == ["10.1.1.3", "10.1.1.5"]
+    stray = Event(address_bound=AddressBound(node_id="nobody", address="9.9.9.9"))
+    state = evolve(state, [stray])
+    assert decode(b"".join(encode(state))) == state
+    for changed in (
+        replace(state.addresses, ahead=HashTrieSet(["10.1.1.3"])),
+        replace(state.addresses, by_node=state.addresses.by_node.remove("nobody")),
+    ):
+        assert digest(replace(state, addresses=changed)) != digest(state)
 
 
 @given(histories, histories)
@@ -47,6 +65,22 @@ def test_digests_differ_where_states_do(one: list[Event], two: list[Event]) -> N
     """Equal states have one digest, and different ones have two."""
     states = evolve(State(), one), evolve(State(), two)
     assert (digest(states[0]) == digest(states[1])) == (states[0] == states[1])
+
+
+@given(histories)
+def test_a_digest_is_made_of_as_many_entries_as_are_counted(history: list[Event]) -> None:
+    """The count that digests are spaced by is that of what they are made of."""
+    state = evolve(State(), history)
+    assert count_entries(state) == len(list(entries(state)))
+
+
+def test_a_digest_can_be_made_in_parts() -> None:
+    """The parts of a large state make its digest, whatever is done between them."""
+    state = many_nodes(400)
+    made = list(parts(state))
+    assert len(made) > 2
+    assert joined(made) == digest(many_nodes(400))
+    assert count_entries(state) == len(list(entries(state)))
 
 
 def test_a_digest_stays_what_it_is() -> None:
@@ -68,4 +102,4 @@ def test_no_payload_is_refused() -> None:
         decode(b"")
 
 
-DIGEST = "bda13199a352377a80c917dd2eb214da368ca4ca7132e0e0f4e1146f75e22098"
+DIGEST = "ba5f38347086becef2f8d2c62734e2ffa2c241b2b30536632b673bcbf4b43863"

@@ -32,7 +32,7 @@ def chance(seed: int) -> random.Random:
     return random.Random(seed)  # noqa: S311 - a test's
 
 
-def open_log(disk: SimulatedDisk) -> FileLog:
+def open_log(disk: SimulatedDisk, segment_size_bytes: int = SEGMENT_BYTES) -> FileLog:
     """The log on a simulated disk."""
     counter = itertools.count(disk.steps + 1)
     return eventlog.open(
@@ -40,7 +40,7 @@ def open_log(disk: SimulatedDisk) -> FileLog:
         now_ns=lambda: 7,
         random_bytes=lambda size: next(counter).to_bytes(size, "big"),
         disk=disk,
-        segment_size_bytes=SEGMENT_BYTES,
+        segment_size_bytes=segment_size_bytes,
     )
 
 

@@ -83,3 +83,18 @@ events: st.SearchStrategy[Event] = st.one_of(
     st.builds(Event, digest_recorded=st.builds(DigestRecorded, seq=times_ms, digest=ids)),
     st.builds(Event, log_repaired=st.builds(LogRepaired, lost_through_seq=times_ms, damage=ids)),
 )
+
+_PEOPLED = [
+    event
+    for node_id, host in (("a", 3), ("b", 5), ("c", 7))
+    for event in (
+        Event(node_registered=NodeRegistered(node_id=node_id)),
+        Event(address_bound=AddressBound(node_id=node_id, address=f"10.1.1.{host}")),
+        Event(state_changed=StateChanged(node_id=node_id, to_state=pb.CONNECTION_STATE_CONNECTED)),
+    )
+]
+
+# Any events, half of the times after a few nodes have come, so that something becomes of them.
+histories = st.builds(
+    list[Event].__add__, st.sampled_from([[], _PEOPLED]), st.lists(events, max_size=20)
+)

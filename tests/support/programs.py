@@ -1,9 +1,15 @@
 """Our programs as a shell finds them."""
 
+import io
 import subprocess
 import sys
 from collections.abc import Callable
+from contextlib import redirect_stderr, redirect_stdout
 from pathlib import Path
+
+import pytest
+
+from nc.cli.main import main
 
 # Runs a program with arguments to its end: `run("ncadm", "check-health")`.
 Run = Callable[..., "subprocess.CompletedProcess[str]"]
@@ -21,3 +27,18 @@ def run_program(program: str, *arguments: str) -> "subprocess.CompletedProcess[s
         timeout=60,
         env={"PATH": "/usr/bin:/bin", "HOME": "/nonexistent", "COLUMNS": "80"},
     )
+
+
+def run_here(program: str, *arguments: str) -> "subprocess.CompletedProcess[str]":
+    """Run a program in this process: a new one takes far longer than what it is asked."""
+    stdout, stderr = io.StringIO(), io.StringIO()
+    with (
+        pytest.MonkeyPatch.context() as patch,
+        redirect_stdout(stdout),
+        redirect_stderr(stderr),
+    ):
+        patch.setattr("sys.argv", [program, *arguments])
+        with pytest.raises(SystemExit) as ended:
+            main()
+    code = int(str(ended.value.code))
+    return subprocess.CompletedProcess(arguments, code, stdout.getvalue(), stderr.getvalue())

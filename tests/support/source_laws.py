@@ -29,6 +29,14 @@ PURE_MODULES = (
 )
 IMPURE_BUILTINS = {"__import__", "breakpoint", "eval", "exec", "input", "open", "print"}
 
+# In nc/link: what decides, and what only the shells around it may know.
+JUDGES = ("wire", "switch", "offload", "admission")
+IO_MODULES = (
+    *("asyncio", "socket", "ssl", "os", "pathlib", "selectors", "subprocess", "threading"),
+    *("uvloop", "picows", "aiofastnet", "pyroute2", "fcntl"),
+    *("nc.replica", "nc.link.hub", "nc.link.link", "nc.link.websocket"),
+)
+
 # Where it would be read what time it is, or something that nobody can foresee.
 CLOCKS_AND_DICE = (
     *(f"time.{name}" for name in ("time", "monotonic", "perf_counter", "clock_gettime")),
@@ -122,6 +130,17 @@ def decisions_and_folds_are_pure(source: Source) -> list[str]:
         f"{source.path}:{node.lineno} {node.id}"
         for node in ast.walk(source.tree)
         if isinstance(node, ast.Name) and node.id in IMPURE_BUILTINS
+    ]
+
+
+def packets_are_judged_without_io(source: Source) -> list[str]:
+    """What decides about links and packets knows no socket, no loop and no library for them."""
+    if not source.lies_in(*(f"nc/link/{name}.py" for name in JUDGES)):
+        return []
+    return [
+        f"{source.path}:{line} {full}"
+        for line, _, full in source.imports()
+        if _is_in(full, IO_MODULES)
     ]
 
 

@@ -1,0 +1,127 @@
+"""Carrying a plan out: keep the originals, then take its steps.
+
+First the originals of everything that is touched are copied into a folder beside the segments, and
+are durable there; only then the plan's steps are taken, in an order in which the log opens after
+the last one and not before. Whatever interrupts this, no original is lost, and a second repair ends
+what the first one began.
+"""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+
+from eventlog.disk import Disk
+from eventlog.errors import LogUnavailable
+from eventlog.lockfile import WriterLock
+from eventlog.repair.plan import Finding, Plan, Remove, Renew, Step
+from eventlog.repair.planning import plan_repair
+from eventlog.segments import CHUNK_BYTES, TEMPORARY_SUFFIX, list_segments, opened, write_fully
+from eventlog.snapshot_format import SNAPSHOT_HEADER_BYTES, encode_header
+from eventlog.snapshots import read_header, segments_hash
+
+__all__ = ["repair"]
+
+
+def repair(
+    plan: Plan, disk: Disk, *, now_ns: Callable[[], int], random_bytes: Callable[[int], bytes]
+) -> Path:
+    """Carry a plan out, if it still is what is to be done.
+
+    Args:
+        plan: a repairable log's, from `plan_repair`.
+        disk: what the log is on.
+        now_ns: Unix time in nanoseconds.
+        random_bytes: gives that many random bytes, for the lock.
+
+    Returns:
+        The folder in the log's that the originals are kept in.
+
+    Raises:
+        LogLocked: a writer has the log.
+        LogUnavailable: the log is not as it was when the plan was made, or the disk fails; no
+            original is lost.
+    """
+    folder = plan.folder
+    with _failing(folder):
+        lock = WriterLock(disk, folder, random_bytes)
+        try:
+            again = plan_repair(folder, disk, plan.schema)
+            if (again.finding, again.steps) != (Finding.REPAIRABLE, plan.steps):
+                raise LogUnavailable(folder, "it is not as it was when the plan was made")
+            kept_in = _keep_originals(disk, again, now_ns())
+            for step in plan.steps:
+                _take(disk, folder, again, step)
+        finally:
+            lock.release()
+    return kept_in
+
+
+@contextmanager
+def _failing(folder: Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise LogUnavailable(
+            folder, f"cannot be repaired, and no original is lost: {error}"
+        ) from error
+
+
+def _keep_originals(disk: Disk, plan: Plan, now_ns: int) -> Path:
+    """Copy every file that a step touches; the copies are durable, and whole under their names."""
+    names = disk.list(plan.folder)
+    at = datetime.fromtimestamp(now_ns // 1_000_000_000, tz=UTC)
+    name = first_name = f"damaged-{at:%Y%m%dT%H%M%SZ}"
+    number = 1
+    while name in names:
+        number += 1
+        name = f"{first_name}-{number}"
+    kept_in = plan.folder / name
+    disk.make_folder(kept_in)
+    disk.sync_folder(plan.folder)
+    for original in dict.fromkeys(step.name for step in plan.steps):
+        if original in names:
+            with opened(disk, plan.folder / original) as source:
+                _write(disk, kept_in / original, b"", source, 0, disk.size(source))
+    return kept_in
+
+
+def _take(disk: Disk, folder: Path, plan: Plan, step: Step) -> None:
+    """Take a step; durable on return."""
+    path = folder / step.name
+    if isinstance(step, Remove):
+        disk.unlink(path)
+        disk.sync_folder(folder)
+    elif isinstance(step, Renew):
+        segments = [n for n in list_segments(disk, folder) if n <= step.place.segment]
+        header = read_header(disk, path, plan.log_id)._replace(
+            place=step.place, segments=segments_hash(disk, folder, segments)
+        )
+        with opened(disk, path) as source:
+            end = disk.size(source)
+            _write(disk, path, encode_header(header), source, SNAPSHOT_HEADER_BYTES, end)
+    elif step.source:
+        with opened(disk, folder / step.source) as source:
+            _write(disk, path, step.head, source, step.start, step.end)
+    else:
+        _write(disk, path, step.head, None, 0, 0)
+
+
+def _write(disk: Disk, path: Path, head: bytes, source: int | None, start: int, end: int) -> None:
+    """Make a file of a head and a part of another one; durable, and never seen in part."""
+    temporary = path.with_name(path.name + TEMPORARY_SUFFIX)
+    with opened(disk, temporary, create=True) as fd:
+        disk.truncate(fd, 0)
+        write_fully(disk, fd, head, 0)
+        offset = start
+        while source is not None and offset < end:
+            data = disk.pread(source, min(CHUNK_BYTES, end - offset), offset)
+            if not data:
+                break
+            if data.strip(b"\0"):  # zeros need not be written, nor take room
+                write_fully(disk, fd, data, len(head) + offset - start)
+            offset += len(data)
+        disk.truncate(fd, len(head) + offset - start)
+        disk.fsync(fd)
+    disk.rename(temporary, path)
+    disk.sync_folder(path.parent)

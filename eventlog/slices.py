@@ -1,0 +1,102 @@
+"""Slices: some of a log's records as the files of a log of its own, to be kept or given away.
+
+A slice says what the log says: sequence numbers, times, epochs and chain hashes are the same, so a
+head of the log is one of the slice. New is only where it is stored: one segment, with an id of its
+own, that ends with its last record. Nobody can write to a slice that begins later than its log did.
+"""
+
+from collections.abc import Iterable, Iterator
+from hashlib import sha256
+from typing import NamedTuple
+
+from eventlog.api import Place, Record
+from eventlog.format import (
+    SEGMENT_HEADER_BYTES,
+    Meaning,
+    RecordType,
+    SegmentHeader,
+    encode_record,
+    encode_segment_header,
+)
+from eventlog.reader import LogReader
+from eventlog.snapshot_format import SnapshotHeader, encode_header
+
+__all__ = ["Slice", "encode_segment", "encode_start", "slice_of"]
+
+
+class Slice(NamedTuple):
+    """Whole records of a log, with all the markers around them."""
+
+    reader: LogReader
+    after: int  # the last event before
+    chain: bytes  # the hash of the record that it is in, 32 bytes
+    last_seq: int  # the last event in it; `after`: it holds none
+
+    def records(self) -> Iterator[Record]:
+        """The records and markers, in order.
+
+        Raises:
+            LogDamaged, LogUnavailable: from the reader.
+        """
+        # From one event further back: markers behind it may stand in the segment before.
+        for record in self.reader.read(max(self.after - 1, 0), markers=True):
+            if record.first_seq > self.last_seq + (not record.count):
+                return
+            if record.first_seq > self.after:
+                yield record
+
+
+def slice_of(reader: LogReader, first_seq: int, last_seq: int) -> Slice:
+    """The records that hold these events, and so maybe some events more at either end.
+
+    Args:
+        reader: of the log.
+        first_seq: where to begin; the log's own start if that is later.
+        last_seq: where to end, not before `first_seq` - 1; the log's end if that is earlier.
+
+    Raises:
+        LogDamaged, LogUnavailable: from the reader.
+    """
+    start = reader.start
+    after, chain = start.last_seq, start.chain
+    if first_seq - 1 > after:
+        first = next(reader.read(first_seq - 1), None)
+        after = reader.last_seq if first is None else first.first_seq - 1
+    if after > start.last_seq:
+        chain = next(reader.read(after - 1)).chain
+    last = next(reader.read(last_seq - 1), None) if last_seq > after else None
+    return Slice(reader, after, chain, reader.last_seq if last is None else last.last_seq)
+
+
+def encode_segment(header: SegmentHeader, records: Iterable[Record]) -> Iterator[bytes]:
+    """The bytes of a segment that holds these records and nothing else, part by part.
+
+    The chain is computed from the header's on: of a log's own records it comes up as it was.
+    """
+    yield encode_segment_header(header)
+    chain = header.chain
+    for record in records:
+        kind = RecordType.EVENTS if record.count else RecordType.MARKER
+        first_seq, count, recorded_at_ns, epoch, _, payload = record
+        meaning = Meaning(first_seq, count, kind, recorded_at_ns, epoch)
+        data, chain = encode_record(
+            chain, meaning, payload, durable_seq=first_seq - 1, segment_id=header.segment_id
+        )
+        yield data
+
+
+def encode_start(header: SegmentHeader, schema: int, payload: bytes) -> bytes:
+    """The snapshot of what there was before the first record of a slice.
+
+    Args:
+        header: of the slice's segment.
+        schema: how the application wrote the payload.
+        payload: what the log amounted to there.
+    """
+    place = Place(header.first_seq, SEGMENT_HEADER_BYTES, header.first_seq - 1, header.chain)
+    segments = sha256(encode_segment_header(header)).digest()
+    hashed = sha256(payload).digest()
+    about = SnapshotHeader(
+        schema, header.log_id, place, segments, header.created_ns, len(payload), hashed
+    )
+    return encode_header(about) + payload

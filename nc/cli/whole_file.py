@@ -1,0 +1,44 @@
+"""A file that is there as a whole or not at all: written beside its place, synced, then renamed."""
+
+import os
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import BinaryIO, cast
+
+from nc.cli.running import OperationFailed
+from nc.pki.disk import REAL_DISK
+
+
+@contextmanager
+def whole_file(path: Path, *, replace: bool) -> Iterator[BinaryIO]:
+    """A new file for its owner only, which gets its name when everything is in it.
+
+    Args:
+        path: where it goes.
+        replace: also if there is a file.
+
+    Raises:
+        OperationFailed: there is one, or it cannot be written; nothing is left behind.
+    """
+    if not replace and os.path.lexists(path):
+        raise OperationFailed(f"{path} is there already: name another file, or give --force")
+    try:
+        fd, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name[:99]}.", suffix=".tmp")
+    except OSError as error:
+        raise OperationFailed(f"{path} cannot be written: {error.strerror}") from error
+    beside = Path(name)
+    try:
+        with os.fdopen(fd, "wb") as file:
+            yield cast("BinaryIO", file)
+            file.flush()
+            os.fsync(fd)
+        beside.replace(path)
+        REAL_DISK.sync_folder(path.parent)
+    except BaseException as error:
+        with suppress(OSError):
+            beside.unlink(missing_ok=True)
+        if isinstance(error, OSError):
+            raise OperationFailed(f"{path} cannot be written: {error.strerror}") from error
+        raise

@@ -1,0 +1,27 @@
+"""A log that was repaired: what an operator had cut, for the log to tell from then on."""
+
+from dataclasses import dataclass
+
+from nc.domain.events import Event, LogRepaired
+
+
+@dataclass(frozen=True, slots=True)
+class RecordRepair:
+    """The log was repaired just now, and this is the first event after what stayed."""
+
+    lost_through_seq: int  # the highest sequence number known to be lost; 0: none is
+    damage: str  # what was found, and where
+    kept_in: str  # the folder beside the segments that has the originals
+
+
+def decide_record_repair(command: RecordRepair) -> list[Event]:
+    """Say so."""
+    return [
+        Event(
+            log_repaired=LogRepaired(
+                lost_through_seq=command.lost_through_seq,
+                damage=command.damage,
+                kept_in=command.kept_in,
+            )
+        )
+    ]

@@ -1,0 +1,108 @@
+"""Where redacted addresses go: overlay networks move, and what lies where in them stays. Pure.
+
+A network that no larger one holds moves as a whole, with all that is in it, to the first free place
+from 10.0.0.0 on, the largest first. So prefix lengths, host numbers, and which network holds which
+address or which other network are as they were, and the place tells nothing. (A network larger than
+10.0.0.0/8 has fewer places to go; the whole of IPv4 has none.) An address that is in no network is
+taken for one of a network as small as they come.
+"""
+
+from bisect import bisect_right
+from collections.abc import Iterable
+from ipaddress import IPv4Address, IPv4Interface
+from typing import Final, NamedTuple
+
+from nc.domain.addresses import Network
+
+__all__ = ["SMALLEST", "Block", "Relocation", "block_of"]
+
+_PLACE: Final = int(IPv4Address("10.0.0.0"))
+_ALL: Final = 1 << 32
+SMALLEST: Final = 8  # addresses in the smallest network: a /29
+
+
+class Block(NamedTuple):
+    """Some addresses in a row, as a prefix has them."""
+
+    base: int
+    size: int  # a power of two that divides `base`
+
+    @property
+    def end(self) -> int:
+        """The address after the last one."""
+        return self.base + self.size
+
+
+def block_of(network: Network) -> Block:
+    """The addresses of a network."""
+    return Block(network.base, network.size)
+
+
+class Relocation:
+    """Where each address goes.
+
+    Args:
+        blocks: networks, and what stands for addresses in none; the order decides who goes where.
+    """
+
+    def __init__(self, blocks: Iterable[Block]) -> None:
+        outermost = _outermost(blocks)
+        targets = _placed(outermost)
+        self._blocks = sorted(targets)
+        self._bases = [block.base for block in self._blocks]
+        self._targets = targets
+
+    def moved(self, address: int) -> int:
+        """Where an address goes.
+
+        Raises:
+            KeyError: it is in none of the blocks.
+        """
+        block = self._blocks[bisect_right(self._bases, address) - 1]
+        if not block.base <= address < block.end:
+            raise KeyError(address)
+        return self._targets[block] + address - block.base
+
+    def address(self, text: str) -> str:
+        """As `moved`, for `10.1.1.3`; raises ValueError for what is no address."""
+        return str(IPv4Address(self.moved(int(IPv4Address(text)))))
+
+    def interface(self, text: str) -> str:
+        """As `address`, for `10.1.1.1/24`."""
+        interface = IPv4Interface(text)
+        return f"{self.address(str(interface.ip))}/{interface.network.prefixlen}"
+
+    def network(self, network: Network) -> Network:
+        """Where a network goes, with its server."""
+        return Network(self.moved(network.base), network.prefix_length, self.moved(network.server))
+
+
+def _outermost(blocks: Iterable[Block]) -> list[Block]:
+    """Those that no other one holds, the largest first, otherwise as they came."""
+    largest_first = sorted(dict.fromkeys(blocks), key=lambda block: -block.size)
+    sizes = sorted({block.size for block in largest_first}, reverse=True)
+    chosen: dict[Block, None] = {}
+    for block in largest_first:
+        around = (Block(block.base & -size, size) for size in sizes if size > block.size)
+        if not any(each in chosen for each in around):
+            chosen[block] = None
+    return list(chosen)
+
+
+def _placed(blocks: list[Block]) -> dict[Block, int]:
+    """Where each of these goes; the largest come first, so there is room for all."""
+    targets: dict[Block, int] = {}
+    taken: list[Block] = []  # by base
+    for block in blocks:
+        at = _PLACE & -block.size
+        while (other := _overlapping(taken, at)) is not None:
+            at = other.end % _ALL
+        targets[block] = at
+        taken.insert(bisect_right(taken, Block(at, 0)), Block(at, block.size))
+    return targets
+
+
+def _overlapping(taken: list[Block], at: int) -> Block | None:
+    """The block that an address is in; what is asked for is no larger than any of them."""
+    index = bisect_right(taken, Block(at, _ALL)) - 1
+    return taken[index] if index >= 0 and at < taken[index].end else None

@@ -1,0 +1,356 @@
+"""The plan for a damaged log, and what is left when it is carried out."""
+
+from contextlib import suppress
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from eventlog import LogDamaged, LogLocked, LogMissing, LogReader, LogUnavailable
+from eventlog.repair import Build, Finding, Plan, Remove, plan_repair, repair, salvage
+from eventlog.simulation import SimulatedDisk
+from eventlog.testing import FailingDisk, FastDisk
+from tests.support import damage as small
+from tests.support.broken_life import (
+    BREAKS,
+    EIGHTH,
+    FIFTH,
+    FIRST,
+    HEAD,
+    NEWEST,
+    NO_REPAIR,
+    RECORD,
+    SEGMENTS,
+    SEVENTH,
+    SNAPSHOTS,
+    all_of,
+    carry_out,
+    files,
+    flip,
+    flipped,
+    lived,
+    look,
+    lose,
+    lost,
+    open_and_see,
+    overwrite,
+    shorten,
+    without_snapshots,
+)
+from tests.support.crash_search import FOLDER, SCHEMA
+from tests.support.damage import Damage, contents, open_log, payload, write_log
+
+SOUND, TORN, SERVES, REPAIRABLE, MISNAMED, NEWER, HOPELESS = Finding
+
+
+Said = tuple[Finding, int, int, list[str]]
+
+
+def said(plan: Plan) -> Said:
+    """A plan in short: what it found, the events that stay and those lost, and its steps.
+
+    A segment's first sequence number stands for it: `cut 4 at 96`, `remove 7`, `make 4`.
+    """
+    steps = []
+    for step in plan.steps:
+        name = step.name.removesuffix(".seg").lstrip("0")
+        if isinstance(step, Build):
+            steps.append(f"cut {name} at {step.end}" if step.is_cut else f"make {name}")
+        else:
+            steps.append(f"{'remove' if isinstance(step, Remove) else 'renew'} {name}")
+    return plan.finding, plan.last_seq, max(plan.lost.through - plan.last_seq, 0), steps
+
+
+# A log of nine events, three to a segment, without snapshots: see `test_log_recovery`.
+END, LAST, SIZE = small.END, small.LAST, small.RECORD
+PLANS: list[tuple[str, Damage, Said]] = [
+    ("nothing happened", small.NOTHING, (SOUND, 9, 0, [])),
+    ("a torn tail", small.flipped(7, END - 1), (TORN, 8, 0, [])),
+    ("a tail never written", small.zeroed(7, LAST, SIZE), (SOUND, 8, 0, [])),
+    ("a segment not finished", small.left(f"{10:020d}.seg.tmp"), (SOUND, 9, 0, [])),
+    # Damage with events behind it.
+    ("a payload", small.flipped(7, LAST - 1), (REPAIRABLE, 7, 2, ["cut 7 at 288"])),
+    ("zeros in the middle", small.zeroed(7, HEAD, 2 * SIZE), (REPAIRABLE, 6, 3, ["cut 7 at 96"])),
+    ("sealed: payload", small.flipped(4, 196), (REPAIRABLE, 3, 6, ["cut 4 at 96", "remove 7"])),
+    ("sealed: zeros at the end", small.zeroed(4, LAST, SIZE), (REPAIRABLE, 5, 4, ["remove 7"])),
+    (
+        "sealed: cut in a record",
+        small.cut(4, END - 1),
+        (REPAIRABLE, 5, 4, ["cut 4 at 480", "remove 7"]),
+    ),
+    ("sealed: cut in its header", small.cut(4, 95), (REPAIRABLE, 3, 6, ["remove 4", "remove 7"])),
+    ("a middle segment lost", small.lost(4), (REPAIRABLE, 3, 6, ["remove 7"])),
+    (
+        "two damaged",
+        small.all_of(small.flipped(4, LAST), small.flipped(7, 5)),
+        (REPAIRABLE, 5, 4, ["cut 4 at 480", "remove 7"]),
+    ),
+    # Damage that takes nothing away.
+    ("a header", small.flipped(4, 50), (REPAIRABLE, 9, 0, ["make 4"])),
+    ("the first header", small.flipped(1, 33), (REPAIRABLE, 9, 0, ["make 1"])),
+    (
+        "a header in zeros but for its id",
+        small.all_of(small.zeroed(7, 0, 12), small.zeroed(7, 16, 80)),
+        (REPAIRABLE, 9, 0, ["make 7"]),
+    ),
+    ("a version that never was", small.written(7, 8, b"\2"), (REPAIRABLE, 9, 0, ["make 7"])),
+    (
+        "junk behind sealed records",
+        small.written(4, END, b"j"),
+        (REPAIRABLE, 9, 0, ["cut 4 at 672"]),
+    ),
+    (
+        "the last record twice",
+        small.repeated((7, LAST), SIZE, (7, END)),
+        (REPAIRABLE, 9, 0, ["cut 7 at 672"]),
+    ),
+    ("doubled under the next number", small.copied(7, 10), (REPAIRABLE, 9, 0, ["remove 10"])),
+    ("doubled in between", small.copied(4, 5), (REPAIRABLE, 9, 0, ["remove 5"])),
+    # What people have to do.
+    ("renamed", small.renamed(7, 8), (MISNAMED, 0, 0, [])),
+    ("swapped", small.swapped(1, 4), (MISNAMED, 0, 0, [])),
+    ("a later record type", small.with_tenth_record(type=3), (NEWER, 9, 0, [])),
+    ("a later version", small.with_version(7, 2), (NEWER, 0, 0, [])),
+    ("the first segment lost", small.lost(1), (HOPELESS, 0, 0, [])),
+    ("the first header lost", small.zeroed(1, 0, HEAD), (HOPELESS, 0, 0, [])),
+]
+
+
+@pytest.mark.parametrize(("damage", "expected"), [pytest.param(*p[1:], id=p[0]) for p in PLANS])
+def test_the_plan(tmp_path: Path, damage: Damage, expected: Said) -> None:
+    """What is found, what stays, what is lost and what would be done; and that is what is done."""
+    folder = write_log(tmp_path / "log")
+    damage(folder)
+    before = contents(folder)
+    plan = plan_repair(folder, FastDisk(), SCHEMA)
+    assert said(plan) == expected
+    assert contents(folder) == before
+    if plan.finding is not REPAIRABLE:
+        with pytest.raises(LogUnavailable, match="not as it was"):
+            repair(plan, FastDisk(), now_ns=lambda: 0, random_bytes=bytes)
+        assert contents(folder) == before
+        return
+    kept = repair(plan, FastDisk(), now_ns=lambda: 0, random_bytes=bytes)
+    touched = {step.name for step in plan.steps}
+    assert {p.name: p.read_bytes() for p in kept.iterdir()} == {n: before[n] for n in touched}
+    assert kept.name == "damaged-19700101T000000Z"
+    log = open_log(folder)
+    assert [r.payload for r in log.read()] == [payload(n) for n in range(1, plan.last_seq + 1)]
+    log.close()
+    assert said(plan_repair(folder, FastDisk(), SCHEMA)) == (SOUND, plan.last_seq, 0, [])
+
+
+# A log of sixteen events with snapshots after 9 and 14: what stays, what is lost, the steps, and
+# which events cannot all be read any more although the snapshot holds what they led to.
+STEPS_OF: dict[str, tuple[int, int, list[str], tuple[int, int]]] = {
+    "cut behind a segment": (5, 11, [f"remove {n}" for n in (8, 9, 10, 11, 17)], (0, -1)),
+    "cut behind the snapshot": (14, 2, ["cut 11 at 880", "remove 17"], (0, -1)),
+    "junk cut off": (16, 0, ["cut 3 at 352"], (0, -1)),
+    "on from a snapshot: its segment damaged": (16, 0, ["make 15", "renew 14"], (11, 14)),
+    "on from a snapshot: its segment damaged, and cut": (
+        14,
+        2,
+        ["make 15", "remove 17", "renew 14"],
+        (11, 14),
+    ),
+    "on from a snapshot: its segment lost": (14, 2, ["make 15", "remove 17", "renew 14"], (11, 14)),
+    "on from a snapshot: an early segment lost": (16, 0, ["renew 14"], (3, 4)),
+    "on from a snapshot: the first segment lost": (16, 0, ["make 1", "renew 14"], (1, 2)),
+    "on from a snapshot: it and what follows lost": (14, 0, ["make 15", "renew 14"], (11, 14)),
+    "on from a snapshot: nothing but it": (14, 0, ["make 15", "make 1", "renew 14"], (1, 14)),
+    "on from the older one": (16, 0, ["renew 9"], (9, 9)),
+    "on from the older one: the newer damaged": (16, 0, ["remove 14", "renew 9"], (9, 9)),
+}
+
+
+@pytest.mark.parametrize("name", STEPS_OF)
+def test_the_plan_for_a_log_with_snapshots(name: str) -> None:
+    """A good snapshot behind the damage is what the log goes on from; what it holds is not cut."""
+    disk, _ = lived()
+    BREAKS[name](disk)
+    plan = look(disk)
+    finding, last_seq, lost_events, steps = said(plan)
+    steps = [step.removesuffix(".snapshot") for step in steps]
+    assert finding is REPAIRABLE
+    assert (last_seq, lost_events, steps, tuple(plan.unreadable)) == STEPS_OF[name]
+
+
+def test_damage_before_the_snapshots_segment_needs_no_repair() -> None:
+    """The log opens and nothing of the state is lost; readers stop there, and read on behind."""
+    disk, events = lived()
+    flip(disk, FIRST, RECORD)
+    plan = look(disk)
+    assert said(plan) == (SERVES, 16, 0, [])
+    assert plan.unreadable == (1, 2)
+    assert open_and_see(disk) == (16, b"".join(events))
+    reader = LogReader(FOLDER, disk)
+    with pytest.raises(LogDamaged, match="log repair"):
+        list(reader.read())
+    assert [r.payload for r in reader.read(plan.unreadable.through)] == events[2:]
+
+
+def check_repair(disk: SimulatedDisk, events: list[bytes], good: list[int]) -> None:
+    """The laws of this file, for a log to which anything has happened.
+
+    Args:
+        disk: what the log is on.
+        events: what was appended to it.
+        good: the last events of the snapshots that nothing has happened to.
+    """
+    before = files(disk)
+    plan = look(disk)
+    assert files(disk) == before
+    if plan.finding is HOPELESS:
+        assert not good
+        return
+    if plan.finding is NEWER:  # two damages that look like a version
+        assert any(data[9:12] == bytes(3) and data[8] > 1 for data in before.values())
+        return
+    if plan.finding is REPAIRABLE:
+        kept = files(disk, carry_out(disk, plan))
+        after = files(disk)
+        for name, data in before.items():
+            assert data in (after.get(name), kept.get(name))
+        assert look(disk).finding in NO_REPAIR
+    else:
+        assert plan.finding in NO_REPAIR
+    last_seq, found = open_and_see(disk)
+    assert last_seq == plan.last_seq >= max(good, default=0)
+    assert found == b"".join(events[:last_seq])
+    assert plan.lost.through <= len(events)
+    if plan.lost.through <= last_seq and plan.finding is REPAIRABLE and not good:
+        assert plan.unreadable.through < plan.unreadable.first
+
+
+DAMAGE = st.one_of(
+    st.tuples(st.just("flip"), st.integers(0, 1345), st.just(1)),
+    st.tuples(st.just("zero"), st.integers(0, 1345), st.integers(1, 400)),
+    st.tuples(st.just("junk"), st.integers(0, 1345), st.integers(1, 90)),
+    st.tuples(st.just("shorten"), st.integers(0, 1345), st.just(0)),
+    st.tuples(st.just("lose"), st.just(0), st.just(0)),
+)
+
+
+@settings(max_examples=150, deadline=None)
+@given(
+    damages=st.lists(st.tuples(st.sampled_from([*SEGMENTS, *SNAPSHOTS]), DAMAGE), max_size=3),
+    has_snapshots=st.booleans(),
+)
+def test_whatever_happens_a_repair_leaves_a_log_that_opens(
+    damages: list[tuple[str, tuple[str, int, int]]], has_snapshots: bool
+) -> None:
+    """Bytes flipped, zeroed or overwritten, files cut or lost: what is repaired opens.
+
+    It then holds exactly the events that the plan said would stay, and never fewer than a snapshot
+    that is whole holds; the originals are all there, byte by byte; and nothing is left to repair.
+    """
+    disk, events = lived()
+    if not has_snapshots:
+        for name in SNAPSHOTS:
+            lose(disk, name)
+    whole = files(disk)
+    for name, (kind, offset, size) in damages:
+        if name not in files(disk):
+            continue
+        place = offset % (len(files(disk)[name]) or 1)
+        if kind == "lose":
+            lose(disk, name)
+        elif kind == "shorten":
+            shorten(disk, name, place)
+        elif kind == "flip" and files(disk)[name]:
+            flip(disk, name, place)
+        elif files(disk)[name]:
+            overwrite(disk, name, place, bytes(size) if kind == "zero" else b"j" * size)
+    left = files(disk)
+    if any(name.endswith((".seg", ".snapshot")) for name in left):
+        good = [n for n in SNAPSHOTS if n in whole and left.get(n) == whole[n]]
+        check_repair(disk, events, [int(name[:20]) for name in good])
+
+
+@pytest.mark.parametrize("name", [FIRST, EIGHTH, NEWEST])
+def test_any_byte_may_be_flipped(name: str) -> None:
+    """As above, for a byte here and there of three files: nothing is lost that a snapshot holds."""
+    for offset in range(0, len(files(lived()[0])[name]), 29):
+        disk, events = lived()
+        flip(disk, name, offset)
+        check_repair(disk, events, [9] if name == NEWEST else [9, 14])
+
+
+@pytest.mark.long
+def test_every_byte_may_be_flipped() -> None:
+    """As above, for every byte of every file, and with every snapshot lost."""
+    for has_snapshots in (True, False):
+        for name in SEGMENTS:
+            for offset in range(len(files(lived()[0])[name])):
+                disk, events = lived()
+                if not has_snapshots:
+                    lost(*SNAPSHOTS)(disk)
+                flip(disk, name, offset)
+                check_repair(disk, events, [9, 14] if has_snapshots else [])
+
+
+def test_what_is_lost_can_be_told_as_far_as_it_can_be_read() -> None:
+    """Records behind a cut are found again, in order, with their payloads where these are whole."""
+    disk, events = lived()
+    all_of(without_snapshots(flipped(FIFTH, RECORD)), flipped(SEVENTH, RECORD))(disk)
+    plan = look(disk)
+    found = [r for part in plan.remains for r in salvage(disk, FOLDER, plan.log_id, part)]
+    assert plan.lost == (8, 16)
+    payloads = {r.first_seq: r.payload for r in found if r.count}
+    assert payloads == {n: events[n - 1] for n in range(9, 17)} | {10: None}  # 8 has no header
+
+
+def test_a_log_that_is_in_use_is_not_repaired(tmp_path: Path) -> None:
+    """While a writer has the log, the plan can be made and not carried out; nothing changes."""
+    folder = write_log(tmp_path / "log")
+    log = open_log(folder)
+    small.flipped(4, RECORD)(folder)
+    before = contents(folder)
+    plan = plan_repair(folder, FastDisk(), SCHEMA)
+    with pytest.raises(LogLocked):
+        repair(plan, FastDisk(), now_ns=lambda: 0, random_bytes=bytes)
+    assert contents(folder) == before
+    log.close()
+
+
+def test_a_log_that_changed_since_the_plan_is_not_repaired(tmp_path: Path) -> None:
+    """What is carried out is what was shown."""
+    folder = write_log(tmp_path / "log")
+    small.flipped(4, RECORD)(folder)
+    plan = plan_repair(folder, FastDisk(), SCHEMA)
+    small.flipped(1, RECORD)(folder)
+    before = contents(folder)
+    with pytest.raises(LogUnavailable, match="not as it was when the plan was made"):
+        repair(plan, FastDisk(), now_ns=lambda: 0, random_bytes=bytes)
+    assert contents(folder) == before
+
+
+def test_a_disk_that_fails_loses_no_original(tmp_path: Path) -> None:
+    """Whichever operation fails, the error says so, and the originals are there or kept."""
+    for operations in range(100):
+        folder = write_log(tmp_path / f"log-{operations}")
+        small.flipped(4, RECORD)(folder)
+        before = contents(folder)
+        plan = plan_repair(folder, FastDisk(), SCHEMA)
+        disk = FailingDisk(operations)
+        with suppress(LogUnavailable):
+            repair(plan, disk, now_ns=lambda: 0, random_bytes=bytes)
+            assert operations > 15
+            assert disk.failed is None
+            return
+        for name, data in before.items():
+            copies = [path.read_bytes() for path in folder.glob(f"**/{name}")]
+            assert data in copies
+    pytest.fail("the disk never stopped failing")
+
+
+def test_no_log_is_no_plan(tmp_path: Path) -> None:
+    """A folder without a segment and without a snapshot is no damaged log."""
+    with pytest.raises(LogMissing):
+        plan_repair(tmp_path, FastDisk(), SCHEMA)
+    with pytest.raises(LogMissing):
+        plan_repair(tmp_path / "nowhere", FastDisk(), SCHEMA)
+    (tmp_path / "file").touch()
+    with pytest.raises(LogUnavailable, match="cannot be read"):
+        plan_repair(tmp_path / "file", FastDisk(), SCHEMA)

@@ -1,0 +1,89 @@
+"""A history's page in Chromium: what is asked of it, and what it has to show."""
+
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from typing import Any
+
+from nc.domain.errors import moment
+from nc.domain.expiry import has_passed
+from nc.domain.presence import link_of
+from nc.domain.state import State
+from nc.history import Recorded
+from tests.support.chromium import Tab
+
+# Opens the page of a history: `with shown(history, base, fragment="seq=1") as tab:`
+Shown = Callable[..., AbstractContextManager[Tab]]
+
+GLYPHS = {"CONNECTED": "●", "INIT": "◐", "IDLE": "○"}
+
+NO_ADDRESS = "\N{EN DASH}"
+
+GUTTER, MARGIN = 236, 22  # px beside the picture; `nc/cli/page/timeline.js`
+
+# What tests call in the page.
+LIBRARY = """
+globalThis.rows = (id) => [...document.querySelectorAll(`#${id} .rows .row:not([hidden])`)]
+  .sort((a, b) => a.ariaRowIndex - b.ariaRowIndex);
+globalThis.selected = (id) => rows(id).filter((row) => row.ariaSelected === "true").map(cells);
+globalThis.cells = (row) => [...row.children].map((cell) => cell.textContent);
+globalThis.text = (id) => document.getElementById(id).textContent;
+globalThis.frame = () => new Promise((done) => requestAnimationFrame(() => setTimeout(done)));
+globalThis.slideTo = (fraction) => set("slider", fraction);
+globalThis.set = (id, value) => {
+  const field = document.getElementById(id);
+  if (field.type === "checkbox") field.checked = value; else field.value = value;
+  field.dispatchEvent(new Event("input"));
+};
+globalThis.everyRow = async (id) => {
+  const box = document.querySelector(`#${id} .rows`);
+  const found = new Map();
+  box.scrollTop = 0;
+  for (;;) {
+    await frame();
+    for (const row of rows(id)) found.set(row.ariaRowIndex, cells(row));
+    const before = box.scrollTop;
+    box.scrollTop += box.clientHeight;
+    if (box.scrollTop === before) return [...found.values()];
+  }
+};
+0
+"""
+
+
+def table(state: State, now_ms: int) -> list[list[str]]:
+    """What the table of nodes has to show, by node id."""
+    rows = []
+    for node_id, node in state.nodes.items():
+        name = link_of(state.presence, node_id).state.name
+        until = moment(node.expires_at_ms) if node.expires_at_ms else "never"
+        expired = "expired " if has_passed(node.expires_at_ms, now_ms) else ""
+        address = state.addresses.address_of(node_id) or NO_ADDRESS
+        rows.append([node_id, f"{GLYPHS[name]} {name}", address, expired + until])
+    return sorted(rows)
+
+
+def counts(state: State) -> str:
+    """How many nodes are in each state, as it is shown."""
+    names = [link_of(state.presence, node_id).state.name for node_id in state.nodes]
+    return "".join(f"{glyph} {names.count(name)}" for name, glyph in GLYPHS.items())
+
+
+def recorded_at_ms(history: list[Recorded], seq: int) -> int:
+    """When an event was recorded."""
+    return history[seq - history[0].seq].entry.recorded_at_ns // 1_000_000
+
+
+def box(tab: Tab, selector: str) -> tuple[float, float, float, float]:
+    """Where an element is on the screen: left, top, width, height."""
+    found: Any = tab.run(
+        "(({x, y, width, height}) => [x, y, width, height])"
+        f"(document.querySelector({selector!r}).getBoundingClientRect())"
+    )
+    left, top, width, height = found
+    return left, top, width, height
+
+
+def middle(tab: Tab, selector: str) -> tuple[float, float]:
+    """The middle of an element on the screen."""
+    left, top, width, height = box(tab, selector)
+    return left + width / 2, top + height / 2
