@@ -42,11 +42,15 @@ class Snapshots:
     Args:
         store: where they are kept.
         off_loop: runs what blocks for the disk.
+
+    Attributes:
+        tail_events: how many events a start may have to replay; a simulation wants fewer.
     """
 
     def __init__(self, store: SnapshotStore, off_loop: OffLoop) -> None:
         self._store = store
         self._off_loop = off_loop
+        self.tail_events = SNAPSHOT_TAIL_EVENTS
         self._last_seq = 0  # up to which the newest one goes
         self._taking: asyncio.Task[None] | None = None
         self.failed = asyncio.Event()  # set when one could not be written
@@ -78,7 +82,7 @@ class Snapshots:
         if self._taking is not None and not self._taking.done():
             return False
         size = len(state.nodes) + len(state.tokens) + len(state.presence)
-        tail_events = max(SNAPSHOT_TAIL_EVENTS, size // _SNAPSHOT_TAIL_SHARE)
+        tail_events = max(self.tail_events, size // _SNAPSHOT_TAIL_SHARE)
         return state.seq - self._last_seq >= tail_events
 
     def begin(self, state: State, place: Place) -> None:

@@ -22,10 +22,11 @@ from nc import log_events, notify
 from nc.clock import Clock, now_utc
 from nc.config import DEFAULT_MTU
 from nc.link.backoff import LONGEST_S, delay_s
+from nc.link.device import Device, OpenDevice, open_tun
 from nc.link.node_end import Dismissed, LinkEnded, NodeEnd, Target, Unwelcome, connect
 from nc.link.node_state import Node
-from nc.link.routes import Redirect, configure
-from nc.link.tun import Tun, TunUnavailable
+from nc.link.routes import Redirect
+from nc.link.tun import TunUnavailable
 from nc.link.wire import PLAIN_VNET_HEADER, VNET_HEADER_BYTES
 from nc.pki import FolderPaths, PkiError
 from nc.pki.pem import load_certificates
@@ -58,6 +59,7 @@ class Agent:
         settings: see there.
         redirect: the routes outside the device, now or of a crash before.
         clock, secrets, log: see there.
+        open_device: makes the device; a simulation has others.
 
     Attributes:
         packets_in, packets_out: what came from the server, and what went there.
@@ -73,15 +75,17 @@ class Agent:
         clock: Clock,
         secrets: Secrets,
         log: FilteringBoundLogger,
+        open_device: OpenDevice = open_tun,
     ) -> None:
         self._node = node
+        self._open_device = open_device
         self._settings = settings
         self._redirect = redirect
         self._clock = clock
         self._secrets = secrets
         self._log = log
         self._end: NodeEnd | None = None
-        self._tun: Tun | None = None
+        self._tun: Device | None = None
         self._interface: IPv4Interface | None = None
         self._connected_s = 0.0  # how long the last link lasted; 0: there was none
         self.packets_in = self.packets_out = self.dropped = 0
@@ -148,7 +152,7 @@ class Agent:
         if self._settings.redirect_gateway:
             await self._redirect_into(self._tun, end.server_address)
 
-    async def _redirect_into(self, tun: Tun, server: str) -> None:
+    async def _redirect_into(self, tun: Device, server: str) -> None:
         outside = None if ":" in server else IPv4Address(server)  # IPv6 is not redirected
         try:
             await asyncio.to_thread(self._redirect.begin, tun.name, outside)
@@ -168,13 +172,8 @@ class Agent:
             if self._interface == interface and self._tun.offload == offload:
                 return
             self._close_device()
-        tun = Tun(offload=offload)
-        try:
-            await asyncio.to_thread(configure, tun.name, interface, self._settings.mtu)
-        except BaseException:
-            tun.close()
-            raise
-        self._tun, self._interface = tun, interface
+        self._tun = await self._open_device(interface, offload, self._settings.mtu)
+        self._interface = interface
 
     def _from_server(self, frame: memoryview, has_header: bool) -> None:
         self.packets_in += 1

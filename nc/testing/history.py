@@ -165,18 +165,18 @@ def _lines(items: Sequence[Step | Happened], start_ms: int) -> Iterator[str]:
         steps = [item for item in group if isinstance(item, Step)]
         for item in group:
             if isinstance(item, Happened):
-                yield f"    -  {_worded(item.happening, start_ms)}"
+                yield f"    -  {worded(item.happening, start_ms)}"
             else:
                 seconds = (item.moment.earliest_ms - start_ms) / 1000
                 together_mark = "∥" if len(steps) > 1 else " "
-                asked = _worded(item.operation, start_ms)
+                asked = worded(item.operation, start_ms)
                 yield (
                     f"{item.number:>5}{together_mark} {seconds:+.3f} s  {asked}"
-                    f"  →  {_told(item.answer)}"
+                    f"  →  {told(item.answer)}"
                 )
 
 
-def _worded(operation: Operation | Happening, start_ms: int) -> str:
+def worded(operation: Operation | Happening, start_ms: int) -> str:
     """`Redeem token 1, node 2, bootstrap port`; what goes without saying is left out."""
     parts = []
     for entry in fields(operation):
@@ -196,7 +196,7 @@ def _when(expires_at_s: int, start_ms: int) -> str:
     return f"{expires_at_s - start_ms / 1000:+.3f} s" if expires_at_s else "never"
 
 
-def _told(answer: Answer | None) -> str:
+def told(answer: Answer | None) -> str:
     if answer is None:
         return "no answer"
     code, state, address, result = answer.facts

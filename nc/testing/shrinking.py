@@ -5,16 +5,19 @@ rest still means something: what depended on it is refused. Halves are left out 
 smaller parts, then single operations of a round.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import groupby
-from typing import Any
+from typing import Any, TypeVar
 
 from nc.testing.history import Happened, History, Step
 from nc.testing.judgement import LawBroken
 from nc.testing.operations import ADMIN, Happening, Operation, Redeem, Restart, Wait
 from nc.testing.targets.target import Target
 from nc.testing.trial import Trial
+
+
+P = TypeVar("P")
 
 
 @dataclass(frozen=True)
@@ -85,15 +88,33 @@ def shrink(target: Target, broken: LawBroken, most_plays: int) -> LawBroken:
         broken: what was found.
         most_plays: how often to play at most.
     """
-    smallest, rounds = broken, rounds_of(broken.history)
+
+    def play_again(rounds: list[Round]) -> LawBroken | None:
+        found = play(target, broken.history.network, rounds)
+        return found if found is not None and found.breach.law == broken.breach.law else None
+
+    return smallest(rounds_of(broken.history), play_again, most_plays) or broken
+
+
+def smallest(
+    parts: list[P], play_again: Callable[[list[P]], LawBroken | None], most_plays: int
+) -> LawBroken | None:
+    """What the fewest parts still show; None if nothing can be left out.
+
+    Args:
+        parts: of what was played.
+        play_again: plays some of them; what that breaks, if it is the same law.
+        most_plays: how often to play at most.
+    """
+    found: LawBroken | None = None
     plays = 0
-    size = max(len(rounds) // 2, 1)
+    size = max(len(parts) // 2, 1)
     while plays < most_plays:
-        for candidate in _without_parts(rounds, size):
+        for candidate in _without_parts(parts, size):
             plays += 1
-            found = play(target, broken.history.network, candidate)
-            if found is not None and found.breach.law == broken.breach.law:
-                smallest, rounds = found, candidate
+            smaller = play_again(candidate)
+            if smaller is not None:
+                found, parts = smaller, candidate
                 break
             if plays >= most_plays:
                 break
@@ -101,22 +122,23 @@ def shrink(target: Target, broken: LawBroken, most_plays: int) -> LawBroken:
             if size == 0:
                 break
             size //= 2
-    return smallest
+    return found
 
 
-def _without_parts(rounds: Sequence[Round], size: int) -> Iterator[list[Round]]:
-    """All that is a little smaller: a part of so many rounds left out, or one operation (0).
+def _without_parts(parts: Sequence[P], size: int) -> Iterator[list[P]]:
+    """All that is a little smaller: so many parts left out, or one operation of a round (0).
 
     From the end on, since what comes last depends on what comes first.
     """
-    for end in range(len(rounds), 0, -max(size, 1)):
-        before, after = list(rounds[: max(end - size, 0)]), list(rounds[end:])
+    for end in range(len(parts), 0, -max(size, 1)):
+        before, after = list(parts[: max(end - size, 0)]), list(parts[end:])
         if size:
             yield [*before, *after]
             continue
-        round_ = rounds[end - 1]
-        for number in range(len(round_.operations) if len(round_.operations) > 1 else 0):
-            yield [*rounds[: end - 1], _without(round_, number), *after]
+        round_ = parts[end - 1]
+        if isinstance(round_, Round):
+            for number in range(len(round_.operations) if len(round_.operations) > 1 else 0):
+                yield [*parts[: end - 1], _without(round_, number), *after]
 
 
 def _without(round_: Round, number: int) -> Round:

@@ -7,7 +7,12 @@ inputs is the same run.
 import asyncio
 import selectors
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Final
+
+
+# What a turn of the loop takes. As with a real clock, it is later after each: whoever waits for less
+# than a number of seconds can hold would wait for ever.
+_TURN_S: Final = 1e-6
 
 
 class _TimeSkipper(selectors.BaseSelector):
@@ -29,7 +34,7 @@ class _TimeSkipper(selectors.BaseSelector):
     def select(self, timeout: float | None = None) -> list[tuple[selectors.SelectorKey, int]]:
         if timeout is None:
             raise RuntimeError("a deadlock: every task waits, and no timer is set")
-        self.now_s += max(timeout, 0)
+        self.now_s += max(timeout, _TURN_S)
         return []
 
     def close(self) -> None:

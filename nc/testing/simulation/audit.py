@@ -1,0 +1,185 @@
+"""An audit: what should be so whatever happens, looked at from above, again and again.
+
+What takes a moment by right (a link that is just being closed) is wrong only if the next look, some
+seconds later, still finds it. While the server's disk is full, nothing can be put right, and the
+audit waits.
+"""
+
+import asyncio
+from collections import Counter
+from itertools import permutations
+from typing import Final
+
+from nc.clock import now_ms
+from nc.domain.errors import DomainError
+from nc.domain.fsm import ConnectionState
+from nc.domain.nodes import require_live
+from nc.link.limits import LOOKS, SILENCE_TIMEOUT_S
+from nc.link.link import Link
+from nc.testing.model import assignable
+from nc.testing.simulation.cluster import Cluster
+from nc.testing.simulation.laws import (
+    COMES_BACK,
+    NO_RIGHT,
+    ONE_LINK,
+    PACKETS_COUNT,
+    SAME_LINKS,
+    SILENCE,
+)
+from nc.testing.simulation.machines import Machine
+from nc.testing.simulation.servers import SimulatedServer
+
+LOOK_S: Final = 5.0
+
+# A link is looked at so often within the time that it may be silent, and then closed.
+_SILENT_S: Final = SILENCE_TIMEOUT_S + 3 * SILENCE_TIMEOUT_S / LOOKS
+
+_MOST_MACHINES: Final = 6  # try packets among
+_PACKET_S: Final = 3.0
+_PACKET_BYTES: Final = 100
+
+
+class Audit:
+    """Looks.
+
+    Args:
+        cluster: at what.
+    """
+
+    def __init__(self, cluster: Cluster) -> None:
+        self._cluster = cluster
+        self._before: set[object] = set()  # what the look before found to be wrong
+        self._server: SimulatedServer | None = None
+
+    async def look_again_and_again(self) -> None:
+        """For ever."""
+        while True:
+            await asyncio.sleep(LOOK_S)
+            self.look()
+
+    def look(self) -> None:
+        """At links, now."""
+        cluster, server = self._cluster, self._cluster.server
+        if server is None or cluster.in_trouble:
+            self._before = set()
+            return
+        if server is not self._server:
+            self._server, self._before = server, set()
+        found: set[object] = set()
+        links = list(server.hub.links.values())
+        for node_id, count in Counter(link.node_id for link in links).items():
+            ids = tuple(link.link_id for link in links if link.node_id == node_id)
+            key = ("several", ids)
+            if count > 1:
+                found.add(key)
+            what = f"node {node_id} has the links {', '.join(ids)}"
+            cluster.saw(ONE_LINK, what, holds=key not in self._before or count == 1)
+        for link in links:
+            found |= self._look_at_right(server, link)
+        self._look_for_silence(server)
+        found |= self.compare_links(self._before)
+        self._before = found
+
+    def _look_at_right(self, server: SimulatedServer, link: Link) -> set[object]:
+        state, key = server.replica.state, ("right", link.link_id)
+        try:
+            require_live(state.nodes, link.node_id, now_ms(self._cluster.clock))
+        except DomainError as error:
+            what = f"link {link.link_id} of node {link.node_id}: {error}"
+            self._cluster.saw(NO_RIGHT, what, holds=key not in self._before)
+            return {key}
+        self._cluster.saw(NO_RIGHT, "", holds=True)
+        return set()
+
+    def _look_for_silence(self, server: SimulatedServer) -> None:
+        for end in self._cluster.network.connections:
+            link = getattr(end.protocol, "listener", None)
+            if isinstance(link, Link) and server.hub.links.get(link.link_id) is link:
+                silent_s = self._cluster.now_s - end.heard_at_s
+                what = f"nothing came over link {link.link_id} for {silent_s:.0f} s"
+                self._cluster.saw(SILENCE, what, holds=silent_s <= _SILENT_S)
+
+    def compare_links(self, before: set[object] | None) -> set[object]:
+        """See whether the log and the hub have the same links; what differs.
+
+        Args:
+            before: what differed some seconds ago, and still may not; None: nothing may.
+        """
+        cluster, server = self._cluster, self._cluster.server
+        if server is None:
+            return set()
+        in_log = {link.link_id: link.state for link in server.replica.state.presence.values()}
+        differ = in_log.keys() ^ server.hub.links.keys()
+        if before is None:
+            differ |= {i for i, s in in_log.items() if s is not ConnectionState.CONNECTED}
+        wrong = differ if before is None else {i for i in differ if ("differs", i) in before}
+        for link_id in sorted(wrong):
+            where = "the log" if link_id in in_log else "the hub"
+            cluster.saw(SAME_LINKS, f"only {where} has link {link_id}", holds=False)
+        if not wrong:
+            cluster.saw(SAME_LINKS, "", holds=True)
+        return {("differs", link_id) for link_id in differ}
+
+    def _may_connect(self) -> list[Machine]:
+        """Machines whose agents should be connected."""
+        cluster, server = self._cluster, self._cluster.server
+        found = []
+        for machine in cluster.machines.values() if server is not None else ():
+            if machine.is_on and server is not None:
+                try:
+                    nodes, node_id = server.replica.state.nodes, cluster.node_id(machine)
+                    require_live(nodes, node_id, now_ms(cluster.clock))
+                except DomainError:
+                    continue
+                found.append(machine)
+        return found
+
+    def missing(self) -> list[Machine]:
+        """Machines that should be connected, and are not, on either side."""
+        server = self._cluster.server
+        expected = self._may_connect()
+        if server is None:
+            return expected
+        missing = []
+        for machine in expected:
+            link = server.replica.state.presence.get(self._cluster.node_id(machine))
+            is_there = link is not None and link.state is ConnectionState.CONNECTED
+            if not (is_there and machine.is_connected):
+                missing.append(machine)
+        room = len(assignable(self._cluster.plan.network))
+        return missing if len(expected) - len(missing) < min(room, len(expected)) else []
+
+    def look_for_missing(self) -> None:
+        """Everybody has had the time that it may take."""
+        missing = self.missing()
+        for machine in missing:
+            why = machine.has_given_up or "not in time"
+            self._cluster.saw(COMES_BACK, f"{machine.name}: {why}", holds=False)
+        for _ in range(len(self._may_connect()) - len(missing)):
+            self._cluster.saw(COMES_BACK, "", holds=True)
+
+    async def try_packets(self) -> None:
+        """Each machine sends one packet to each other, and one to nobody."""
+        cluster, server = self._cluster, self._cluster.server
+        if server is None:
+            return
+        cluster.packets.clear()
+        machines = [m for m in self._may_connect() if m.is_connected][:_MOST_MACHINES]
+        arrived, dropped = cluster.arrived, server.hub.switch.drops.total()
+        numbers = {}
+        for sender, receiver in permutations(machines, 2):
+            number = cluster.send_packet(sender, receiver.address, _PACKET_BYTES)
+            numbers[number] = (sender, receiver)
+        nowhere = cluster.plan.network.partition("/")[0]
+        for sender in machines:
+            cluster.send_packet(sender, nowhere, _PACKET_BYTES)
+        sent = len(cluster.packets)
+        await asyncio.sleep(_PACKET_S)
+        for number, (sender, receiver) in numbers.items():
+            is_there = number != 0 and number not in cluster.packets
+            what = f"a packet from {sender.name} to {receiver.name} was lost"
+            cluster.saw(PACKETS_COUNT, what, holds=is_there)
+        arrived = cluster.arrived - arrived
+        dropped = server.hub.switch.drops.total() - dropped
+        what = f"of {sent} packets {arrived} arrived, and {dropped} were counted as dropped"
+        cluster.saw(PACKETS_COUNT, what, holds=sent == arrived + dropped)

@@ -1,0 +1,200 @@
+"""A simulated machine: a real agent, with a network card that counts what comes."""
+
+import struct
+from collections.abc import Callable
+from ipaddress import IPv4Address, IPv4Interface
+from typing import Any, Final
+
+import structlog
+
+from nc import log_events
+from nc.clock import Clock
+from nc.link.agent import Agent, AgentSettings, AgentStopped
+from nc.link.node_state import Node
+from nc.link.routes import Redirect
+from nc.link.wire import PLAIN_VNET_HEADER, VNET_HEADER_BYTES
+from nc.testing.chance import SeededChance
+from nc.testing.simulation.loop import Life
+from nc.testing.simulation.network import SERVER_PORT, Network
+
+_PACKET: Final = struct.Struct("!BBHHHBBHIIQ")  # RFC 791's header, and a number
+_UDP: Final = 17
+
+
+def packet(number: int, source: str, destination: str, size_bytes: int) -> bytes:
+    """An IPv4 packet that carries a number."""
+    size_bytes = max(size_bytes, _PACKET.size)
+    addresses = int(IPv4Address(source)), int(IPv4Address(destination))
+    head = _PACKET.pack(0x45, 0, size_bytes, 0, 0, 64, _UDP, 0, *addresses, number)
+    return head + bytes(size_bytes - len(head))
+
+
+Arrived = Callable[["Machine", int, str], None]  # where, a packet's number, and whom it was for
+Happens = Callable[["Machine", str], None]
+
+
+class _Card:
+    """A network card: a `Device` without a kernel."""
+
+    def __init__(self, machine: "Machine", offload: bool) -> None:  # noqa: FBT001 - as the agent says it
+        self.name = f"card of {machine.name}"
+        self.offload = offload
+        self._machine = machine
+        self._receive: Callable[[bytes], None] | None = None
+        self._is_reading = False
+
+    def start(self, receive: Callable[[bytes], None], lost: Callable[[], None]) -> None:
+        """See `Device`; it is never lost."""
+        del lost
+        self._receive, self._is_reading = receive, True
+
+    def pause(self) -> None:
+        """See `Device`; what is sent meanwhile is lost, as beyond a kernel's queue."""
+        self._is_reading = False
+
+    def resume(self) -> None:
+        """See `Device`."""
+        self._is_reading = True
+
+    def write(self, frame: bytes | memoryview) -> None:
+        """A packet has come."""
+        data = bytes(frame[VNET_HEADER_BYTES:] if self.offload else frame)
+        fields = _PACKET.unpack_from(data)
+        self._machine.arrived(self._machine, fields[-1], str(IPv4Address(fields[-2])))
+
+    def close(self) -> None:
+        """See `Device`."""
+        self._is_reading = False
+
+    def send(self, data: bytes) -> bool:
+        """A program on the machine sends; whether the agent took it."""
+        if self._receive is None or not self._is_reading:
+            return False
+        self._receive(PLAIN_VNET_HEADER + data if self.offload else data)
+        return True
+
+
+class _NoRoutes(Redirect):
+    """Routes outside the device: a simulated machine has none."""
+
+    def __init__(self) -> None:
+        """Nothing to remember."""
+
+    def end(self) -> None:
+        """Nothing to take back."""
+
+
+class Machine:
+    """A machine with an agent.
+
+    Args:
+        name: of the machine; its uplink has the same.
+        token: the node's.
+        certificate: the node's for the link, DER.
+        clock, network, seed: see there.
+        happens: told when its agent has connected, lost its link, or given up.
+        arrived: told of packets.
+
+    Attributes:
+        address: what the agent was last told.
+        is_connected: as far as the agent knows.
+        has_given_up: why, if it has; "".
+    """
+
+    def __init__(
+        self,
+        name: str,
+        token: str,
+        certificate: bytes,
+        *,
+        clock: Clock,
+        network: Network,
+        seed: object,
+        happens: Happens,
+        arrived: Arrived,
+    ) -> None:
+        self.name = name
+        self.token = token
+        self.arrived = arrived
+        self._clock = clock
+        self._network = network
+        self._chance = SeededChance(("machine", name, seed))
+        self._happens = happens
+        self._card: _Card | None = None
+        self._life: Life | None = None
+        self.address = ""
+        self.is_connected = False
+        self.has_given_up = ""
+        network.certificates[name] = certificate
+
+    @property
+    def is_on(self) -> bool:
+        """Whether it runs."""
+        return self._life is not None
+
+    def switch_on(self) -> None:
+        """Start the agent. Idempotent."""
+        if self._life is not None:
+            return
+        self._life = Life()
+        self.has_given_up = ""
+        node = Node(self.token, self.name, SERVER_PORT, None)
+        agent = Agent(
+            node,
+            AgentSettings(),
+            _NoRoutes(),
+            clock=self._clock,
+            secrets=self._chance,
+            log=listening_log(self._hear),
+            open_device=self._open_card,
+        )
+        self._life.run(self._run(agent))
+
+    def switch_off(self, *, silently: bool) -> None:
+        """End everything here; silently: nobody is told. Idempotent."""
+        life, self._life = self._life, None
+        self.is_connected, self._card = False, None
+        if life is not None:
+            self._network.end_life(life, silently=silently)
+            life.end()
+
+    def send(self, number: int, destination: str, size_bytes: int) -> bool:
+        """Send a packet; whether it left."""
+        if not self.is_connected or self._card is None:
+            return False
+        return self._card.send(packet(number, self.address, destination, size_bytes))
+
+    async def _run(self, agent: Agent) -> None:
+        try:
+            await agent.run()
+        except AgentStopped as stopped:
+            self.has_given_up = str(stopped)
+            self._happens(self, f"gives up: {stopped}")
+
+    async def _open_card(self, interface: IPv4Interface, offload: bool, mtu: int) -> _Card:  # noqa: FBT001 - see `OpenDevice`
+        del interface, mtu
+        self._card = _Card(self, offload)
+        return self._card
+
+    def _hear(self, event: str, fields: dict[str, Any]) -> None:
+        if self._life is None:
+            return
+        if event == log_events.AGENT_CONNECTED:
+            self.is_connected = True
+            self.address = str(fields["address"]).partition("/")[0]
+            self._happens(self, f"is connected as {self.address}")
+        elif event == log_events.AGENT_DISCONNECTED:
+            was_connected, self.is_connected = self.is_connected, False
+            if was_connected:
+                self._happens(self, f"is not connected: {fields['message']}")
+
+
+def listening_log(hear: Callable[[str, dict[str, Any]], None]) -> Any:
+    """A log that somebody listens to, and that writes nothing."""
+
+    def tell(_logger: object, _method: str, fields: Any) -> Any:
+        event = fields.pop("event")
+        hear(event, fields)
+        raise structlog.DropEvent
+
+    return structlog.wrap_logger(structlog.ReturnLogger(), processors=[tell])

@@ -1,0 +1,137 @@
+"""What clients and agents were told, kept until the end, when it is a history."""
+
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from eventlog import EventLog
+from nc.domain.events import Batch
+from nc.domain.state import State
+from nc.pb import events_pb2 as pb
+from nc.projections.digest import digest
+from nc.replay import replay
+from nc.testing.history import Answer, LogView, Step, told, worded
+from nc.testing.model import Moment
+from nc.testing.operations import Operation
+from nc.testing.simulation.chronicle import Chronicle, Sight
+from nc.testing.targets.in_process import START_MS
+
+
+@dataclass
+class Asked:
+    """A call under way."""
+
+    number: int
+    operation: Operation
+    begun_ms: int
+    begun: int  # when, in the order of all beginnings and ends
+    ended: int = 0
+
+    @property
+    def request_id(self) -> str:
+        """What its entry in the log is known by."""
+        return f"step-{self.number}"
+
+    @property
+    def worded(self) -> str:
+        """For people."""
+        return worded(self.operation, START_MS)
+
+
+@dataclass(frozen=True)
+class _Told:
+    """An agent was told its address."""
+
+    node: str
+    node_id: str
+    address: str
+    seq: int
+    at_s: float
+
+
+class Records:
+    """Fills a chronicle."""
+
+    def __init__(self, chronicle: Chronicle) -> None:
+        self._chronicle = chronicle
+        self._ticks = 0
+        self._asked: list[tuple[Asked, Moment, Answer | None]] = []
+        self._under_way: list[Asked] = []
+        self._count = 0
+        self._addresses: list[_Told] = []
+
+    def _tick(self) -> int:
+        self._ticks += 1
+        return self._ticks
+
+    def ask(self, operation: Operation, now_ms: int) -> Asked:
+        """A call begins."""
+        self._count += 1
+        asked = Asked(self._count, operation, now_ms, self._tick())
+        self._under_way.append(asked)
+        return asked
+
+    def answered(self, asked: Asked, answer: Answer | None, now_ms: int, seq: int) -> None:
+        """It has ended."""
+        self._under_way.remove(asked)
+        asked.ended = self._tick()
+        moment = Moment(min(asked.begun_ms, now_ms), max(asked.begun_ms, now_ms))
+        self._asked.append((asked, moment, answer))
+        self._chronicle.seqs[asked.number] = seq
+
+    @staticmethod
+    def told(answer: Answer | None) -> str:
+        """For people."""
+        return told(answer)
+
+    def was_told(self, node: str, node_id: str, address: str, seq: int, at_s: float) -> None:
+        """An agent knows its address."""
+        self._addresses.append(_Told(node, node_id, address, seq, at_s))
+
+    def read_log(self, log: EventLog, states: Sequence[State]) -> None:
+        """Make it a history: calls that overlapped are a round; and what the log has."""
+        round_, ends = 0, 0
+        for asked, moment, answer in sorted(self._asked, key=lambda item: item[0].number):
+            if asked.begun > ends:
+                round_ += 1
+            ends = max(ends, asked.ended)
+            self._chronicle.add(Step(asked.number, round_, asked.operation, moment, answer))
+        entries: list[pb.Entry] = []
+        for record in log.read():
+            entries += Batch.FromString(record.payload).entries
+            found = (record.payload, record.count, record.recorded_at_ns)
+            self._chronicle.payloads.append(found)
+        replayed = digest(replay(log, State()))
+        others = [found for state in states if (found := digest(state)) != replayed]
+        self._chronicle.log = LogView(entries, others[0] if others else replayed, replayed)
+
+    def told_addresses(self, which: str) -> Iterator[tuple[Sight, bool]]:
+        """What agents were told, and whether that is as it should be."""
+        handed_over: Counter[str] = Counter()
+        bound: set[tuple[str, str]] = set()
+        released: set[str] = set()
+        log = self._chronicle.log
+        for entry in log.entries if log is not None else ():
+            for event in entry.events:
+                change = event.state_changed
+                if change.to_state == pb.CONNECTION_STATE_CONNECTED:
+                    handed_over[change.node_id] += 1
+                if event.HasField("address_bound"):
+                    bound.add((event.address_bound.node_id, event.address_bound.address))
+                if event.HasField("address_released"):
+                    released.add(event.address_released.node_id)
+        known: dict[str, str] = {}
+        times: Counter[str] = Counter()
+        for node, node_id, address, seq, at_s in map(_fields, self._addresses if log else ()):
+            if which == "durable":
+                times[node_id] += 1
+                is_known = (node_id, address) in bound and times[node_id] <= handed_over[node_id]
+                yield Sight(f"{node} was told {address}", at_s, seq), is_known
+            elif node_id in known and node_id not in released:
+                what = f"{node} had {known[node_id]} and was told {address}"
+                yield Sight(what, at_s, seq), address == known[node_id]
+            known[node_id] = address
+
+
+def _fields(told_: _Told) -> tuple[str, str, str, int, float]:
+    return told_.node, told_.node_id, told_.address, told_.seq, told_.at_s

@@ -1,0 +1,151 @@
+"""A simulated server: one life of the whole service, put together as `nc.server` does it."""
+
+import asyncio
+import contextlib
+import sys
+from collections.abc import Callable
+from typing import Any, Final, TypeVar
+
+from eventlog import EventLog
+from eventlog.simulation import PowerLoss
+from nc import log_events
+from nc.chores import Sweep, every
+from nc.clock import Clock
+from nc.domain.addresses import Network as Overlay
+from nc.domain.decide import Command
+from nc.domain.replicas import StopReplica
+from nc.link.hub import Hub
+from nc.link.limits import Limits
+from nc.replica import DiskFull, Origin, Replica, Unwritable
+from nc.secrets import RequestIds, TokenIds
+from nc.server import SWEEP_INTERVAL_S
+from nc.testing.chance import SeededChance
+from nc.testing.simulation.loop import Life
+from nc.testing.simulation.machines import listening_log
+from nc.testing.simulation.network import Network
+from nc.testing.targets.service import Service
+
+T = TypeVar("T")
+
+# A trial has some hundred events, and should have some snapshots.
+_SNAPSHOT_EVENTS: Final = 25
+
+_DISK_S: Final = (0.0001, 0.0005, 0.004)  # a disk's times; the last is seldom
+
+_OUR_FAULTS: Final = {log_events.LINK_CRASHED, log_events.CHORE_FAILED, log_events.RPC_CRASHED}
+
+
+class SimulatedServer:
+    """A replica with its ports, for as long as its process lives.
+
+    Args:
+        log: closed by a clean stop.
+        network: the overlay's, as text.
+        clock, token_ids: see there.
+        chance: for secrets, and for how long the disk takes.
+        is_broken: told of what a bug of ours left in the log.
+
+    Attributes:
+        life: its process.
+        power_is_lost: set once the disk's power is.
+        is_stopping: calls may be turned away.
+        links_are_served: it has a hub, which is where agents go.
+    """
+
+    hub: Hub
+
+    def __init__(
+        self,
+        log: EventLog,
+        network: str,
+        clock: Clock,
+        token_ids: TokenIds,
+        chance: SeededChance,
+        is_broken: Callable[[str], None],
+    ) -> None:
+        self.life = Life()
+        self.power_is_lost = asyncio.Event()
+        self.is_stopping = False
+        self._log = log
+        self._network = network
+        self._clock = clock
+        self._token_ids = token_ids
+        self._chance = chance
+        self._is_broken = is_broken
+        self._request_ids = RequestIds(chance)
+        self.service = Service(log, network, self._off_loop, clock, chance, token_ids)
+        self.replica.snapshots.tail_events = _SNAPSHOT_EVENTS
+
+    @property
+    def replica(self) -> Replica:
+        """Where the truth is."""
+        return self.service.replica
+
+    @property
+    def log(self) -> EventLog:
+        """What it writes to."""
+        return self._log
+
+    async def start(self, network: Network) -> None:
+        """Read the log, and serve."""
+        await self.service.start()
+        self.hub = Hub(
+            self.replica,
+            Overlay.parse(self._network),
+            lambda: None,
+            token_ids=self._token_ids,
+            clock=self._clock,
+            request_ids=self._request_ids,
+            log=listening_log(self._hear),
+            interconnection=True,
+            limits=Limits(),
+        )
+        listener: Any = network.listen(self.life)
+        self.hub.start(listener)
+        sweep = Sweep(self.replica, self._submit, self._clock).sweep
+        self._sweeps = asyncio.create_task(
+            every(SWEEP_INTERVAL_S, sweep, listening_log(self._hear))
+        )
+
+    async def stop(self) -> None:
+        """Stop cleanly."""
+        self.is_stopping = True
+        self._sweeps.cancel()
+        await asyncio.wait([self._sweeps])
+        await self.hub.shut_door()
+        with contextlib.suppress(Unwritable, DiskFull):
+            await self._submit(StopReplica("harness"), "stop")
+        await self.hub.stop()
+        await self.replica.stop()
+        try:
+            self._log.close()
+        except PowerLoss:
+            self.power_is_lost.set()
+
+    async def _submit(self, command: Command, method: str) -> None:
+        origin = Origin("system", method, self._request_ids.new())
+        await self.replica.submit(command, origin, is_ours=True)
+
+    async def _off_loop(self, function: Callable[[], T], /) -> T:
+        """Run what blocks for the disk, as if another thread did while this one goes on."""
+        await self._disk_works()
+        if self.life.is_over:
+            await asyncio.Event().wait()
+        try:
+            done = function()
+        except PowerLoss:
+            self.power_is_lost.set()
+            await asyncio.Event().wait()  # for ever
+            raise
+        await self._disk_works()
+        return done
+
+    async def _disk_works(self) -> None:
+        draw = self._chance.random()
+        longest = _DISK_S[0] if draw < 0.5 else _DISK_S[1] if draw < 0.95 else _DISK_S[2]  # noqa: PLR2004 - shares
+        await asyncio.sleep(longest * self._chance.random())
+
+    def _hear(self, event: str, fields: dict[str, Any]) -> None:
+        if event in _OUR_FAULTS and not self.life.is_over:
+            error = sys.exc_info()[1]
+            self._is_broken(f"{event}: {fields.get('message') or repr(error)}")
