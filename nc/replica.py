@@ -112,7 +112,7 @@ class Replica:
         self._observers: list[Callable[[Sequence[Event]], None]] = []
 
     def observe(self, observer: Callable[[Sequence[Event]], None]) -> None:
-        """Tell somebody of the events that this replica commits.
+        """Tell somebody of the events that come to be, this replica's own and others'.
 
         They are durable and part of `state` then, and those who asked for them have not been
         answered yet.
@@ -321,8 +321,12 @@ class Replica:
         await self._off_loop(lambda: self._log.append(payload, count, expected))
 
     def _catch_up(self) -> None:
-        """Fold in what the log holds beyond the state."""
+        """Fold in what the log holds beyond the state, and tell of it: others wrote it."""
+        known = self._state.seq
         self._state = replay(self._log, self._state)
+        if self._observers:
+            batches = (Batch.FromString(record.payload) for record in self._log.read(known))
+            self._tell([e for batch in batches for entry in batch.entries for e in entry.events])
 
     def _suspend(self) -> None:
         """Nothing was changed: say so to everyone who waits, and look for room from now on."""

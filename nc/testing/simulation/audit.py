@@ -136,17 +136,18 @@ class Audit:
 
     def missing(self) -> list[Machine]:
         """Machines that should be connected, and are not, on either side."""
-        server = self._cluster.server
+        cluster, server = self._cluster, self._cluster.server
         expected = self._may_connect()
         if server is None:
             return expected
         missing = []
         for machine in expected:
-            link = server.replica.state.presence.get(self._cluster.node_id(machine))
+            link = server.replica.state.presence.get(cluster.node_id(machine))
             is_there = link is not None and link.state is ConnectionState.CONNECTED
-            if not (is_there and machine.is_connected):
+            is_sound = cluster.network.is_sound(machine.name)
+            if not (is_there and is_sound and machine.is_connected):
                 missing.append(machine)
-        room = len(assignable(self._cluster.plan.network))
+        room = len(assignable(cluster.plan.network))
         return missing if len(expected) - len(missing) < min(room, len(expected)) else []
 
     def look_for_missing(self) -> None:

@@ -322,6 +322,10 @@ class Network:
             end.is_severed = end.peer.is_severed = True
         return len(ends)
 
+    def is_sound(self, uplink: str) -> bool:
+        """Whether what is connected there hears each other."""
+        return not any(end.is_severed for end in self.connections if end.uplink == uplink)
+
     def reset(self, uplink: str, *, at_server: bool) -> None:
         """Break what is connected there; one side learns it at once, the other when it can."""
         for end in [end for end in self.connections if end.uplink == uplink]:

@@ -8,8 +8,8 @@ from eventlog import EventLog
 from nc.domain.events import Batch
 from nc.domain.state import State
 from nc.pb import events_pb2 as pb
+from nc.projections import evolve
 from nc.projections.digest import digest
-from nc.replay import replay
 from nc.testing.history import Answer, LogView, Step, told, worded
 from nc.testing.model import Moment
 from nc.testing.operations import Operation
@@ -59,6 +59,12 @@ class Records:
         self._under_way: list[Asked] = []
         self._count = 0
         self._addresses: list[_Told] = []
+        self._has_new_names = False  # since there was last nobody under way
+
+    @property
+    def must_wait(self) -> bool:
+        """Whether a name was given out in this round, so that the next call belongs to another."""
+        return bool(self._under_way) and self._has_new_names
 
     def _tick(self) -> int:
         self._ticks += 1
@@ -67,6 +73,7 @@ class Records:
     def ask(self, operation: Operation, now_ms: int) -> Asked:
         """A call begins."""
         self._count += 1
+        self._has_new_names = self._has_new_names and bool(self._under_way)
         asked = Asked(self._count, operation, now_ms, self._tick())
         self._under_way.append(asked)
         return asked
@@ -75,6 +82,7 @@ class Records:
         """It has ended."""
         self._under_way.remove(asked)
         asked.ended = self._tick()
+        self._has_new_names |= answer is not None and bool(answer.token)
         moment = Moment(min(asked.begun_ms, now_ms), max(asked.begun_ms, now_ms))
         self._asked.append((asked, moment, answer))
         self._chronicle.seqs[asked.number] = seq
@@ -97,13 +105,18 @@ class Records:
             ends = max(ends, asked.ended)
             self._chronicle.add(Step(asked.number, round_, asked.operation, moment, answer))
         entries: list[pb.Entry] = []
+        folded, lives = State(), {state.seq: digest(state) for state in states}
+        digests = [(b"", b"")]
         for record in log.read():
-            entries += Batch.FromString(record.payload).entries
+            batch = Batch.FromString(record.payload).entries
+            entries += batch
             found = (record.payload, record.count, record.recorded_at_ns)
             self._chronicle.payloads.append(found)
-        replayed = digest(replay(log, State()))
-        others = [found for state in states if (found := digest(state)) != replayed]
-        self._chronicle.log = LogView(entries, others[0] if others else replayed, replayed)
+            folded = evolve(folded, (event for entry in batch for event in entry.events))
+            if folded.seq in lives:
+                digests.append((lives[folded.seq], digest(folded)))
+        live, replayed = next((pair for pair in digests if pair[0] != pair[1]), digests[-1])
+        self._chronicle.log = LogView(entries, live, replayed)
 
     def told_addresses(self, which: str) -> Iterator[tuple[Sight, bool]]:
         """What agents were told, and whether that is as it should be."""
