@@ -120,8 +120,9 @@ def decide_redeem(tokens: Tokens, nodes: Nodes, command: RedeemToken) -> list[Ev
 def decide_forget(tokens: Tokens, command: ForgetExpiredTokens) -> list[Event]:
     """Forget what nobody needs to be told about any more."""
     horizon_ms = command.now_ms - EXPIRED_TOKEN_RETENTION_MS
-    return [
-        Event(token_expired=TokenExpired(token_id=token_id))
-        for token_id in dict.fromkeys(command.token_ids)
+    expired = sorted(  # who sweeps walks a map, and equal maps may differ in their order
+        token_id
+        for token_id in set(command.token_ids)
         if (token := tokens.get(token_id)) and has_passed(token.expires_at_ms, horizon_ms)
-    ]
+    )
+    return [Event(token_expired=TokenExpired(token_id=token_id)) for token_id in expired]

@@ -294,10 +294,13 @@ class Cluster:
         caller = getattr(operation, "caller", ADMIN)
         if server is None or caller not in {ADMIN, *self.names.nodes()}:
             return None
-        while self._records.must_wait:  # or what was just given out would be used in its own round
-            await asyncio.sleep(_WAIT_S)
-        if server.life.is_over or (self.plan.is_shared and not await self._catch_up(server)):
-            return None
+        while True:  # what was just given out must not be used in its own round
+            while self._records.must_wait:
+                await asyncio.sleep(_WAIT_S)
+            if server.life.is_over or (self.plan.is_shared and not await self._catch_up(server)):
+                return None
+            if not self._records.must_wait:
+                break
         was_in_trouble = self.in_trouble
         asked = self._records.ask(operation, self.clock.now_ns() // 1_000_000)
         answer = await self._answer(server, operation, asked.request_id)

@@ -1,7 +1,8 @@
 """The laws of a whole cluster: what is seen of links, agents and packets from above.
 
-The laws of `nc.testing.laws` hold too, but for those whose answers only a client that opens links by
-itself can judge: agents open theirs when they like, and these take their place.
+The laws of `nc.testing.laws` hold too, but for those that need the model's word on why something was
+refused, or a client that opens links when it is told to: agents open theirs when they like, and the
+laws here take their place.
 """
 
 from collections.abc import Iterator
@@ -12,13 +13,14 @@ from nc.testing.certainties import Observed
 from nc.testing.laws import LAWS, Finding, Law
 from nc.testing.simulation.chronicle import Chronicle
 
-_ABOUT_LINKS_BY_HAND: Final = {
+_NEED_A_MODEL: Final = {
     "connected means one live link",
     "an old link's end does not touch a newer one",
     "no link outlives its server",
     "expiry cuts a link for good",
     "an address stays with its node",
     "an address is one for nodes",
+    "answers do not differ by port",
     "answers are never stale",
     "some order of the commands explains every answer",
 }
@@ -91,5 +93,5 @@ SIMULATION_LAWS: Final = (
     SAME_LINKS,
     COMES_BACK,
     PACKETS_COUNT,
-    *(law for law in LAWS if law.name not in _ABOUT_LINKS_BY_HAND),
+    *(law for law in LAWS if law.name not in _NEED_A_MODEL),
 )

@@ -176,6 +176,11 @@ class Endpoint(asyncio.Transport):
         if self._is_closing and not self.get_write_buffer_size():
             self.lose(None)
 
+    @property
+    def lives(self) -> bool:
+        """Whether this side takes it for a connection."""
+        return not (self.is_lost or self.life.is_over)
+
     def reads(self) -> bool:
         """Whether somebody is here to read."""
         return self.protocol is not None and not self.is_stalled
@@ -277,8 +282,8 @@ class Network:
     @property
     def connections(self) -> list[Endpoint]:
         """The server's ends of what is not known there to be lost."""
-        self._ends = [end for end in self._ends if not (end.is_lost or end.life.is_over)]
-        return self._ends
+        self._ends = [end for end in self._ends if end.lives or end.peer.lives]
+        return [end for end in self._ends if end.lives]
 
     def listen(self, life: Life) -> Listener:
         """The server has a port."""
@@ -324,7 +329,8 @@ class Network:
 
     def is_sound(self, uplink: str) -> bool:
         """Whether what is connected there hears each other."""
-        return not any(end.is_severed for end in self.connections if end.uplink == uplink)
+        ours = [end for end in self._ends if end.uplink == uplink]
+        return not any(end.is_severed and (end.lives or end.peer.lives) for end in ours)
 
     def reset(self, uplink: str, *, at_server: bool) -> None:
         """Break what is connected there; one side learns it at once, the other when it can."""
