@@ -13,6 +13,7 @@ from nc.pki import FolderPaths
 
 IN_PROCESS = "in-process"
 PROCESS = "process"
+SIM = "sim"
 
 _LAST_PORT = 65_535
 
@@ -22,19 +23,27 @@ def check(
         str,
         typer.Option(
             metavar="TARGET",
-            help=f"{IN_PROCESS}; {PROCESS}, a server that is started and killed; or the HOST:PORT "
-            "of a running server's control port, which is left as it was.",
+            help=f"{IN_PROCESS}; {SIM}, a simulated cluster with agents and a network; "
+            f"{PROCESS}, a server that is started and killed; or the HOST:PORT of a running "
+            "server's control port, which is left as it was.",
         ),
     ] = IN_PROCESS,
     examples: Annotated[
         int | None,
-        typer.Option(min=1, metavar="N", help="How many trials. Default: 200, or 20 by network."),
+        typer.Option(
+            min=1,
+            metavar="N",
+            help="How many trials. Default: 200, or 20 by network, or 100 of a simulation.",
+        ),
     ] = None,
     minutes: Annotated[
         float | None, typer.Option(min=0, metavar="M", help="Search for so long instead.")
     ] = None,
     seed: Annotated[
-        int, typer.Option(metavar="S", help="The same seed in process gives the same search.")
+        int,
+        typer.Option(
+            metavar="S", help="The same seed gives the same search, in process and simulated."
+        ),
     ] = 0,
     cacert: Annotated[
         Path | None, typer.Option(help="The gRPC CA's certificate, PEM, for HOST:PORT.")
@@ -58,6 +67,14 @@ def check(
     junit: Annotated[
         Path | None, typer.Option(metavar="FILE", help="Write a JUnit report, a case for each law.")
     ] = None,
+    keep: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="DIR",
+            help=f"With {SIM}, where to leave the log of what breaks a law. Default: a new "
+            "temporary folder.",
+        ),
+    ] = None,
     output: Annotated[Output, typer.Option(help="For people, or JSON.")] = Output.TEXT,
 ) -> None:
     """Hold a network controller to its laws; exit with 1 if one is broken.
@@ -69,6 +86,11 @@ def check(
     # Hypothesis takes a third of a second to import, which no other command should wait for.
     from nc.cli import check_search  # noqa: PLC0415
 
+    if target == SIM:
+        check_search.run_simulation(examples, minutes or 0, seed, junit, keep, output)
+        return
+    if keep is not None:
+        raise typer.BadParameter(f"it goes with --target {SIM}", param_hint="--keep")
     paths = FolderPaths.within(DataFolder(data_dir or default_data_dir()).grpc_pki)
     host, port = _place(target)
     connection = Connection(
@@ -91,6 +113,6 @@ def _place(target: str) -> tuple[str, int]:
     host, _, port = target.rpartition(":")
     if not (host and port.isascii() and port.isdecimal() and 0 < int(port) <= _LAST_PORT):
         raise typer.BadParameter(
-            f"expected {IN_PROCESS}, {PROCESS} or HOST:PORT", param_hint="--target"
+            f"expected {IN_PROCESS}, {SIM}, {PROCESS} or HOST:PORT", param_hint="--target"
         )
     return host.strip("[]"), int(port)

@@ -1,5 +1,7 @@
 """The search behind `network-controller check`: the target, the progress, the exit code."""
 
+import shlex
+import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
@@ -8,16 +10,27 @@ import typer
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
-from nc.cli.check import IN_PROCESS, PROCESS
+from nc.cli.check import IN_PROCESS, PROCESS, SIM
 from nc.cli.check_report import as_json, as_junit, print_report
 from nc.cli.connection import Connection
 from nc.cli.printing import Output
 from nc.cli.running import OperationFailed
 from nc.clock import SystemClock
-from nc.testing import InProcess, Remote, Report, ServerProcess, Tally, Target, search
+from nc.testing import (
+    InProcess,
+    LawBroken,
+    Remote,
+    Report,
+    ServerProcess,
+    Target,
+    search,
+)
+from nc.testing.simulation import keep_log, seq_of, simulate
+from nc.testing.simulation.chronicle import Chronicle
 
 _EXAMPLES_IN_PROCESS = 200
 _EXAMPLES_BY_NETWORK = 20
+_EXAMPLES_SIMULATED = 100
 
 # By network a trial takes seconds, so it is shorter, and little is spent on making one smaller.
 _STEPS_BY_NETWORK = 15
@@ -50,9 +63,52 @@ def run(
             steps=_STEPS_IN_PROCESS if is_here else _STEPS_BY_NETWORK,
             shrinks=_SHRINKS_IN_PROCESS if is_here else _SHRINKS_BY_NETWORK,
             find_all=True,
-            progress=show,
+            progress=lambda tally: show(tally.trials),
         )
     _tell(report, target, connection.output, junit)
+
+
+def run_simulation(
+    examples: int | None,
+    minutes: float,
+    seed: int,
+    junit: Path | None,
+    keep: Path | None,
+    output: Output,
+) -> None:
+    """Search among simulated clusters, say what was found, and leave the logs that show it.
+
+    Raises:
+        OperationFailed: a law is broken, or the report or a log cannot be written.
+    """
+    count = examples or _EXAMPLES_SIMULATED
+    with _progress(count, minutes) as show:
+        report = simulate(examples=count, minutes=minutes, seed=seed, find_all=True, progress=show)
+    for broken in report.broken:
+        _keep(broken, keep)
+    _tell(report, SIM, output, junit)
+
+
+def _keep(broken: LawBroken, keep: Path | None) -> None:
+    """Leave the log of a history that breaks a law, and say how to look at it."""
+    chronicle = broken.history
+    if not isinstance(chronicle, Chronicle):
+        return
+    name = broken.breach.law.name.replace(" ", "-").replace("'", "")
+    try:
+        folder = Path(tempfile.mkdtemp(prefix="nc-check-")) if keep is None else keep
+        keep_log(chronicle, folder / name)
+    except OSError as error:
+        raise OperationFailed(
+            f"{error.filename} cannot be written: {error.strerror}; name another folder with --keep"
+        ) from error
+    seq = seq_of(chronicle, broken.breach)
+    path = shlex.quote(str(folder / name))
+    typer.echo(
+        f"{broken.breach.law.name} (seed {chronicle.plan.seed}): "
+        f"network-controller log replay --log {path} --from {seq}",
+        err=True,
+    )
 
 
 def _make(target: str, connection: Connection) -> Target:
@@ -66,7 +122,7 @@ def _make(target: str, connection: Connection) -> Target:
 
 
 @contextmanager
-def _progress(examples: int, minutes: float) -> Iterator[Callable[[Tally], None]]:
+def _progress(examples: int, minutes: float) -> Iterator[Callable[[int], None]]:
     """A bar on a terminal, by trials or by the time."""
     clock = SystemClock()
     begun_ns = clock.monotonic_ns()
@@ -77,9 +133,9 @@ def _progress(examples: int, minutes: float) -> Iterator[Callable[[Tally], None]
     with bar:
         task = bar.add_task("0 trials", total=minutes * 60 if minutes else examples)
 
-        def show(tally: Tally) -> None:
-            done = (clock.monotonic_ns() - begun_ns) / 1e9 if minutes else tally.trials
-            bar.update(task, completed=done, description=f"{tally.trials} trials")
+        def show(trials: int) -> None:
+            done = (clock.monotonic_ns() - begun_ns) / 1e9 if minutes else trials
+            bar.update(task, completed=done, description=f"{trials} trials")
 
         yield show
 

@@ -39,7 +39,7 @@ class Device(Protocol):
 OpenDevice = Callable[[IPv4Interface, bool, int], Awaitable[Device]]  # address, offload, MTU
 
 
-async def open_tun(interface: IPv4Interface, offload: bool, mtu: int) -> Tun:  # noqa: FBT001 - see above
+async def open_tun(interface: IPv4Interface, offload: bool, mtu: int) -> Tun:
     """A TUN device with an address.
 
     Raises:

@@ -197,6 +197,7 @@ def _when(expires_at_s: int, start_ms: int) -> str:
 
 
 def told(answer: Answer | None) -> str:
+    """What an answer says, in a line; no token is in it."""
     if answer is None:
         return "no answer"
     code, state, address, result = answer.facts

@@ -16,7 +16,6 @@ from nc.testing.operations import ADMIN, Happening, Operation, Redeem, Restart, 
 from nc.testing.targets.target import Target
 from nc.testing.trial import Trial
 
-
 P = TypeVar("P")
 
 
@@ -138,7 +137,8 @@ def _without_parts(parts: Sequence[P], size: int) -> Iterator[list[P]]:
         round_ = parts[end - 1]
         if isinstance(round_, Round):
             for number in range(len(round_.operations) if len(round_.operations) > 1 else 0):
-                yield [*parts[: end - 1], _without(round_, number), *after]
+                rest: Any = _without(round_, number)
+                yield [*parts[: end - 1], rest, *after]
 
 
 def _without(round_: Round, number: int) -> Round:

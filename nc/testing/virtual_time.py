@@ -9,9 +9,8 @@ import selectors
 from collections.abc import Mapping
 from typing import Any, Final
 
-
-# What a turn of the loop takes. As with a real clock, it is later after each: whoever waits for less
-# than a number of seconds can hold would wait for ever.
+# What a turn of the loop takes. As with a real clock, it is later after each: whoever waits for
+# less than can be added to a time in seconds would wait for ever.
 _TURN_S: Final = 1e-6
 
 

@@ -10,7 +10,7 @@ picows, the agents. The same seed gives the same history, byte for byte. docs/ha
 from nc.testing.simulation.acts import Plan
 from nc.testing.simulation.cluster import play
 from nc.testing.simulation.laws import SIMULATION_LAWS
-from nc.testing.simulation.search import keep_log, simulate
+from nc.testing.simulation.search import keep_log, seq_of, simulate
 from nc.testing.simulation.workload import draw
 
-__all__ = ["SIMULATION_LAWS", "Plan", "draw", "keep_log", "play", "simulate"]
+__all__ = ["SIMULATION_LAWS", "Plan", "draw", "keep_log", "play", "seq_of", "simulate"]

@@ -123,9 +123,11 @@ class Audit:
     def _may_connect(self) -> list[Machine]:
         """Machines whose agents should be connected."""
         cluster, server = self._cluster, self._cluster.server
-        found = []
-        for machine in cluster.machines.values() if server is not None else ():
-            if machine.is_on and server is not None:
+        found: list[Machine] = []
+        if server is None:
+            return found
+        for machine in cluster.machines.values():
+            if machine.is_on:
                 try:
                     nodes, node_id = server.replica.state.nodes, cluster.node_id(machine)
                     require_live(nodes, node_id, now_ms(cluster.clock))
@@ -134,20 +136,20 @@ class Audit:
                 found.append(machine)
         return found
 
-    def missing(self) -> list[Machine]:
-        """Machines that should be connected, and are not, on either side."""
+    def _is_connected(self, machine: Machine) -> bool:
+        """Whether it is, for both sides, over a connection that carries something."""
         cluster, server = self._cluster, self._cluster.server
+        if server is None or not cluster.network.is_sound(machine.name):
+            return False
+        link = server.replica.state.presence.get(cluster.node_id(machine))
+        is_there = link is not None and link.state is ConnectionState.CONNECTED
+        return is_there and machine.is_connected
+
+    def missing(self) -> list[Machine]:
+        """Machines that should be connected, and are not; none if there is no room for more."""
         expected = self._may_connect()
-        if server is None:
-            return expected
-        missing = []
-        for machine in expected:
-            link = server.replica.state.presence.get(cluster.node_id(machine))
-            is_there = link is not None and link.state is ConnectionState.CONNECTED
-            is_sound = cluster.network.is_sound(machine.name)
-            if not (is_there and is_sound and machine.is_connected):
-                missing.append(machine)
-        room = len(assignable(cluster.plan.network))
+        missing = [machine for machine in expected if not self._is_connected(machine)]
+        room = len(assignable(self._cluster.plan.network))
         return missing if len(expected) - len(missing) < min(room, len(expected)) else []
 
     def look_for_missing(self) -> None:
@@ -165,7 +167,7 @@ class Audit:
         if server is None:
             return
         cluster.packets.clear()
-        machines = [m for m in self._may_connect() if m.is_connected][:_MOST_MACHINES]
+        machines = [m for m in self._may_connect() if self._is_connected(m)][:_MOST_MACHINES]
         arrived, dropped = cluster.arrived, server.hub.switch.drops.total()
         numbers = {}
         for sender, receiver in permutations(machines, 2):

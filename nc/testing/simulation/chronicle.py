@@ -37,7 +37,7 @@ class Chronicle(History):
         payloads: the log's records: the payload, how many events, and when it was recorded, ns.
     """
 
-    plan: Plan = Plan(0, "", False, ())
+    plan: Plan = field(default_factory=lambda: Plan(0, "", False, ()))
     lines: list[str] = field(default_factory=list)
     held: Counter[str] = field(default_factory=Counter)
     broken: dict[str, list[Sight]] = field(default_factory=dict)

@@ -19,8 +19,9 @@ from nc.secrets import SECRET_KEY_BYTES, TokenIds
 from nc.testing.chance import SeededChance
 from nc.testing.expectations import DENIED, MISTAKE, OK
 from nc.testing.history import Answer
+from nc.testing.laws import Law
 from nc.testing.operations import ADMIN, IssueToken, Operation
-from nc.testing.simulation.acts import Act, Plan
+from nc.testing.simulation.acts import Plan
 from nc.testing.simulation.chronicle import Chronicle, Sight
 from nc.testing.simulation.laws import (
     DURABLE_ADDRESS,
@@ -28,7 +29,6 @@ from nc.testing.simulation.laws import (
     NOTHING_CRASHES,
     RIGHT_ONE,
     STARTS,
-    Law,
 )
 from nc.testing.simulation.loop import SimulatedLoop
 from nc.testing.simulation.machines import Machine
@@ -167,8 +167,7 @@ class Cluster:
             server = self._make_server(self._open_log())
             starting = server.life.run(server.start(self.network))
             await self._first_of(starting, server.life.over.wait(), server.power_is_lost.wait())
-            if server.power_is_lost.is_set():
-                raise PowerLoss
+            server.require_power()
             await starting
         except PowerLoss:
             self.tell("the power fails while the server starts")
@@ -295,8 +294,7 @@ class Cluster:
         if server is None or caller not in {ADMIN, *self.names.nodes()}:
             return None
         while True:  # what was just given out must not be used in its own round
-            while self._records.must_wait:
-                await asyncio.sleep(_WAIT_S)
+            await self._records.nothing_new()
             if server.life.is_over or (self.plan.is_shared and not await self._catch_up(server)):
                 return None
             if not self._records.must_wait:
@@ -310,7 +308,9 @@ class Cluster:
         if answer is not None:
             self.names.remember(operation, answer)
         if self.plan.is_shared:  # or an agent would be told that it is unknown
-            while self.server is not None and not await self._catch_up(self.server):
+            while self.server is not None and not await self._catch_up(  # noqa: ASYNC110 - it tries
+                self.server
+            ):
                 await asyncio.sleep(_WAIT_S)
         self._records.answered(asked, answer, self.clock.now_ns() // 1_000_000, self.last_seq)
         self._tell_call(asked, answer)
@@ -378,6 +378,7 @@ class Cluster:
 
     def finish(self) -> None:
         """Look at the log as a whole."""
+        self.chronicle.held[NOTHING_CRASHES.name] += 1
         server = self.server
         if server is not None:
             replicas = [server.replica] + ([self.rival.replica] if self.rival else [])
@@ -440,4 +441,3 @@ async def _play(plan: Plan, loop: SimulatedLoop, live: Live) -> Chronicle:
 
 
 _LAST_TURNS: Final = 5  # seconds in which what was ended lets go
-__all__ = ["Act", "Cluster", "play"]

@@ -1,8 +1,8 @@
 """The laws of a whole cluster: what is seen of links, agents and packets from above.
 
-The laws of `nc.testing.laws` hold too, but for those that need the model's word on why something was
-refused, or a client that opens links when it is told to: agents open theirs when they like, and the
-laws here take their place.
+The laws of `nc.testing.laws` hold too, but for those that need the model's word on why something
+was refused, or a client that opens links when it is told to: agents open theirs when they like, and
+the laws here take their place.
 """
 
 from collections.abc import Iterator

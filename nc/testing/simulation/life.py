@@ -141,7 +141,7 @@ class Acts:
     def _do(self, work: Awaitable[Any]) -> None:
         task = asyncio.ensure_future(work)
         self._under_way[task] = None
-        task.add_done_callback(lambda done: self._under_way.pop(done))
+        task.add_done_callback(self._under_way.pop)
 
     def _for(self, seconds: float, end: Callable[[], None]) -> None:
         """Do the opposite later, or when all is made well."""
@@ -178,7 +178,7 @@ class Acts:
 
         self._for(for_s, mend)
 
-    def _to_machine(self, act: Any, machine: Machine) -> None:
+    def _to_machine(self, act: Any, machine: Machine) -> None:  # noqa: C901 - a table
         cluster = self._cluster
         match act:
             case SwitchOff(_, _, silently):

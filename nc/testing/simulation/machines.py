@@ -36,7 +36,7 @@ Happens = Callable[["Machine", str], None]
 class _Card:
     """A network card: a `Device` without a kernel."""
 
-    def __init__(self, machine: "Machine", offload: bool) -> None:  # noqa: FBT001 - as the agent says it
+    def __init__(self, machine: "Machine", offload: bool) -> None:
         self.name = f"card of {machine.name}"
         self.offload = offload
         self._machine = machine
@@ -171,7 +171,7 @@ class Machine:
             self.has_given_up = str(stopped)
             self._happens(self, f"gives up: {stopped}")
 
-    async def _open_card(self, interface: IPv4Interface, offload: bool, mtu: int) -> _Card:  # noqa: FBT001 - see `OpenDevice`
+    async def _open_card(self, interface: IPv4Interface, offload: bool, mtu: int) -> _Card:
         del interface, mtu
         self._card = _Card(self, offload)
         return self._card

@@ -317,12 +317,12 @@ class Network:
         for uplink in self._cut_off:
             self._cut_off[uplink] = 0
             self.mend(uplink)
-        for end in list(self.connections):
+        for end in list(self._ends):
             self.stall(end.uplink, is_stalled=False)
 
     def sever(self, uplink: str) -> int:
         """Let nothing arrive any more on what is connected there; how many connections."""
-        ends = [end for end in self.connections if end.uplink == uplink]
+        ends = [end for end in self._ends if end.uplink == uplink]
         for end in ends:
             end.is_severed = end.peer.is_severed = True
         return len(ends)
@@ -341,14 +341,14 @@ class Network:
 
     def stall(self, uplink: str, *, is_stalled: bool) -> None:
         """A machine does not read, or does again."""
-        for end in list(self.connections):
+        for end in list(self._ends):
             if end.uplink == uplink:
                 end.peer.is_stalled = is_stalled
                 end.pump()
 
     def pump(self, uplink: str) -> None:
         """Let through what waits there."""
-        for end in list(self.connections):
+        for end in list(self._ends):
             if end.uplink == uplink:
                 end.pump()
                 end.peer.pump()

@@ -1,5 +1,6 @@
 """What clients and agents were told, kept until the end, when it is a history."""
 
+import asyncio
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -60,11 +61,17 @@ class Records:
         self._count = 0
         self._addresses: list[_Told] = []
         self._has_new_names = False  # since there was last nobody under way
+        self._all_answered = asyncio.Event()
 
     @property
     def must_wait(self) -> bool:
         """Whether a name was given out in this round, so that the next call belongs to another."""
         return bool(self._under_way) and self._has_new_names
+
+    async def nothing_new(self) -> None:
+        """Wait until the next call may begin."""
+        while self.must_wait:
+            await self._all_answered.wait()
 
     def _tick(self) -> int:
         self._ticks += 1
@@ -76,11 +83,14 @@ class Records:
         self._has_new_names = self._has_new_names and bool(self._under_way)
         asked = Asked(self._count, operation, now_ms, self._tick())
         self._under_way.append(asked)
+        self._all_answered.clear()
         return asked
 
     def answered(self, asked: Asked, answer: Answer | None, now_ms: int, seq: int) -> None:
         """It has ended."""
         self._under_way.remove(asked)
+        if not self._under_way:
+            self._all_answered.set()
         asked.ended = self._tick()
         self._has_new_names |= answer is not None and bool(answer.token)
         moment = Moment(min(asked.begun_ms, now_ms), max(asked.begun_ms, now_ms))

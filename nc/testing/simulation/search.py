@@ -10,7 +10,6 @@ from nc.testing.certainties import Observed
 from nc.testing.history import Step
 from nc.testing.judgement import Breach, Judgement, LawBroken, judge
 from nc.testing.laws import Law
-from nc.testing.log_walk import Place
 from nc.testing.search import Report
 from nc.testing.shrinking import smallest
 from nc.testing.simulation.acts import Act, Plan
@@ -123,6 +122,3 @@ def keep_log(chronicle: Chronicle, folder: Path) -> None:
     for payload, count, at_ns in chronicle.payloads:  # noqa: B007 - `now_ns` reads it
         seq = log.append(payload, count, seq)
     log.close()
-
-
-__all__ = ["Place", "keep_log", "seq_of", "simulate"]

@@ -107,6 +107,15 @@ class SimulatedServer:
             every(SWEEP_INTERVAL_S, sweep, listening_log(self._hear))
         )
 
+    def require_power(self) -> None:
+        """See that the power has not failed.
+
+        Raises:
+            PowerLoss: it has.
+        """
+        if self.power_is_lost.is_set():
+            raise PowerLoss
+
     async def stop(self) -> None:
         """Stop cleanly."""
         self.is_stopping = True
