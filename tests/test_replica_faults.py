@@ -1,5 +1,6 @@
 """The replica's laws when something fails: nothing is promised, nobody waits for ever."""
 
+import asyncio
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TypeVar
@@ -13,7 +14,7 @@ from nc.domain.replicas import StartReplica
 from nc.domain.state import State
 from nc.domain.tokens import IssueToken
 from nc.projections.state import UnknownEvent
-from nc.replica import Origin, Replica, Unwritable
+from nc.replica import DiskFull, Origin, Replica, Unwritable
 from tests.support.histories import NOW_MS
 from tests.support.replica_bench import (
     ORIGIN,
@@ -215,3 +216,25 @@ async def test_the_largest_command_fits_beside_others() -> None:
         await gate.open()
         assert await outcomes(tasks) == [1, 1, 1]
     assert [len(entries) for entries in batches(log)] == [2, 1]
+
+
+@on_a_loop
+async def test_a_disk_that_fills_up_when_a_snapshot_is_due_is_waited_for() -> None:
+    """The writer goes on: commands are refused while there is no room, and done afterwards."""
+    log, gate = MemoryLog(), Gate(held=True)
+    async with running(log, gate) as replica:
+        replica.snapshots.tail_events = 1
+        tasks = submit(replica, issue("a"))
+        await settle()
+        await gate.let_one_through()  # the append; marking the log, for the snapshot, comes next
+        log.is_full = True
+        await gate.open()
+        assert await outcomes(tasks) == [1]
+        await settle()
+        assert replica.full.is_set()
+        with pytest.raises(DiskFull):
+            await replica.submit(issue("b"), ORIGIN)
+        log.is_full = False
+        async with asyncio.timeout(10):
+            await replica.roomy.wait()
+            await replica.submit(issue("b"), ORIGIN)

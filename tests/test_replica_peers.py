@@ -59,6 +59,19 @@ async def test_both_register_the_same_node() -> None:
 
 
 @on_a_loop
+async def test_observers_hear_of_what_another_replica_wrote() -> None:
+    """When it is read, once, and before this replica's own: or a link would outlive its node."""
+    log = MemoryLog()
+    async with running(log) as first, running(log.peer()) as second:
+        heard: list[str] = []
+        second.observe(lambda events: heard.extend(e.WhichOneof("kind") or "" for e in events))
+        await carry_out(first, ISSUE, *register("n"), Unregister("n"))
+        await carry_out(second, IssueToken("own", -1, NOW_MS))
+        await settle()
+    assert heard == ["token_issued", "node_registered", "unregistered", "token_issued"]
+
+
+@on_a_loop
 async def test_both_hand_over_the_last_address() -> None:
     """Of two replicas that give the last address away one does; the other finds that it is gone."""
     log, gates = MemoryLog(), (Gate(held=True), Gate(held=True))

@@ -305,13 +305,13 @@ class Cluster:
         is_lame = answer is not None and answer.facts.code not in {OK, MISTAKE, DENIED}
         if is_lame and (was_in_trouble or self.in_trouble):
             answer = None
-        if answer is not None:
-            self.names.remember(operation, answer)
         if self.plan.is_shared:  # or an agent would be told that it is unknown
             while self.server is not None and not await self._catch_up(  # noqa: ASYNC110 - it tries
                 self.server
             ):
                 await asyncio.sleep(_WAIT_S)
+        if answer is not None:
+            self.names.remember(operation, answer)
         self._records.answered(asked, answer, self.clock.now_ns() // 1_000_000, self.last_seq)
         self._tell_call(asked, answer)
         return answer

@@ -50,7 +50,7 @@ class Endpoint(asyncio.Transport):
     Attributes:
         heard_at_s: when something last arrived here.
         is_stalled: nothing is read here for now.
-        is_severed: nothing arrives any more, and nobody is told.
+        is_severed: nothing that is sent here arrives any more, and nobody is told.
     """
 
     def __init__(
@@ -330,7 +330,8 @@ class Network:
     def is_sound(self, uplink: str) -> bool:
         """Whether what is connected there hears each other."""
         ours = [end for end in self._ends if end.uplink == uplink]
-        return not any(end.is_severed and (end.lives or end.peer.lives) for end in ours)
+        severed = [end for end in ours if end.is_severed or end.peer.is_severed]
+        return not any(end.lives or end.peer.lives for end in severed)
 
     def reset(self, uplink: str, *, at_server: bool) -> None:
         """Break what is connected there; one side learns it at once, the other when it can."""
@@ -360,7 +361,7 @@ class Network:
             if ours is None or ours.is_lost:
                 continue
             if silently:
-                end.is_severed = end.peer.is_severed = True
+                ours.peer.is_severed = True  # what it had sent is on its way, and arrives
             else:
                 ours.reset_peer()
         if self.listener is not None and self.listener.life is life:

@@ -28,7 +28,7 @@ from nc.testing.targets.service import Service
 T = TypeVar("T")
 
 # A trial has some hundred events, and should have some snapshots.
-_SNAPSHOT_EVENTS: Final = 25
+_SNAPSHOT_EVENTS: Final = 8
 
 _DISK_S: Final = (0.0001, 0.0005, 0.004)  # a disk's times; the last is seldom
 

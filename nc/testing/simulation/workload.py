@@ -153,6 +153,10 @@ class _Drawing:
         """A connection breaks."""
         self.add(BreakLink, self.node(), self.pick(tuple(Break)))
 
+    def reconnect(self) -> None:
+        """A machine comes back at once."""
+        self.add(BreakLink, self.node(), Break.AT_NODE)
+
     def traffic(self) -> None:
         """Packets, perhaps to one who reads nothing."""
         sender, receiver = self.node(), self.node()
@@ -175,11 +179,14 @@ class _Drawing:
                     self.pick(range(1000)),
                     self.pick(_DOWN_S),
                 )
-                self.call()
+                self.pick((_Drawing.call, _Drawing.reconnect))(self)
 
     def disk(self) -> None:
         """Something happens to the disk, and to a link meanwhile."""
         if self.pick((True, True, False)):
+            if self.pick((True, False)):
+                self.call()
+                self.now_ms += 1  # while the disk works for it
             self.add(FillDisk, self.pick(_SECONDS))
             self.rest()
             self.switch()

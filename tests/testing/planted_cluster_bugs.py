@@ -1,0 +1,209 @@
+"""Realistic bugs of links, agents and replicas that share a log: only a cluster shows them."""
+
+import asyncio
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, replace
+from typing import Any
+
+import pytest
+
+from eventlog import SequenceConflict
+from nc.batch import Decided
+from nc.domain.events import Event, pb
+from nc.link import node_end
+from nc.link.hub import Hub
+from nc.link.journal import Journal
+from nc.link.node_end import Dismissed, NodeEnd
+from nc.link.switch import Switch
+from nc.link.wire import CloseCode
+from nc.projections import evolve
+from nc.replay import replay
+from nc.replica import Replica
+
+Patch = Callable[[pytest.MonkeyPatch], None]
+
+
+@dataclass(frozen=True)
+class ClusterBug:
+    """Something that somebody might get wrong.
+
+    Attributes:
+        name: what is wrong.
+        plant: makes it so.
+        is_shared: whether it takes two replicas.
+    """
+
+    name: str
+    plant: Patch
+    is_shared: bool
+
+
+CLUSTER_BUGS: list[ClusterBug] = []
+
+
+def _bug(*, is_shared: bool = False) -> Callable[[Patch], Patch]:
+    """A bug: its name is the function's."""
+
+    def declare(plant: Patch) -> Patch:
+        CLUSTER_BUGS.append(ClusterBug(plant.__name__.replace("_", " "), plant, is_shared))
+        return plant
+
+    return declare
+
+
+def _deaf_to(patch: pytest.MonkeyPatch, reason: int) -> None:
+    """The hub does not end links that events end for this reason."""
+    follow = Hub.follow
+
+    def partly(self: Hub, events: Iterable[Event]) -> None:
+        follow(self, [event for event in events if event.state_changed.reason != reason])
+
+    patch.setattr(Hub, "follow", partly)
+
+
+@_bug()
+def the_older_link_is_not_cut_at_takeover(patch: pytest.MonkeyPatch) -> None:
+    """Both links of a node go on."""
+    _deaf_to(patch, pb.STATE_CHANGE_REASON_LINK_SUPERSEDED)
+
+
+@_bug()
+def expiry_does_not_cut_the_link(patch: pytest.MonkeyPatch) -> None:
+    """The log says so, and the link goes on."""
+    _deaf_to(patch, pb.STATE_CHANGE_REASON_EXPIRED)
+
+
+@_bug()
+def a_late_close_detaches_the_newer_port(patch: pytest.MonkeyPatch) -> None:
+    """Whoever has the address loses it."""
+
+    def careless(self: Switch, port: Any) -> None:
+        self._ports.pop(port.address, None)
+
+    follow, deferred = Hub.follow, asyncio.sleep
+
+    def late(self: Hub, events: Iterable[Event]) -> None:
+        async def wait() -> None:
+            await deferred(0.5)
+            follow(self, events)
+
+        self._spawn(wait())
+
+    patch.setattr(Switch, "detach", careless)
+    patch.setattr(Hub, "follow", late)
+
+
+@_bug()
+def silence_is_never_noticed(patch: pytest.MonkeyPatch) -> None:
+    """The hub does not look at its links."""
+    patch.setattr(Hub, "_look", lambda _: None)
+
+
+@_bug()
+def an_agent_waits_for_a_silent_server_for_ever(patch: pytest.MonkeyPatch) -> None:
+    """It pings, and never minds."""
+
+    def patient(self: NodeEnd) -> None:
+        self._transport.send_ping()
+        self._timer = self._loop.call_later(self._ping_interval_s, self._ping)
+
+    patch.setattr(NodeEnd, "_ping", patient)
+
+
+@_bug()
+def an_address_is_told_before_it_is_durable(patch: pytest.MonkeyPatch) -> None:
+    """A node that has one already is told so while the disk still works."""
+    hand_over = Journal.hand_over
+
+    async def hasty(self: Journal, link: Any) -> None:
+        task = asyncio.create_task(hand_over(self, link))
+        if link.node_id in self._replica.state.addresses.by_node:
+            task.add_done_callback(lambda done: done.cancelled() or done.exception())
+        else:
+            await task
+
+    patch.setattr(Journal, "hand_over", hasty)
+
+
+@_bug()
+def an_agent_gives_up_when_it_should_try_later(patch: pytest.MonkeyPatch) -> None:
+    """Code 1013 is taken for a refusal."""
+    closed = node_end._closed
+
+    def touchy(frame: Any) -> Any:
+        is_later = int(frame.get_close_code().value) == CloseCode.TRY_AGAIN_LATER
+        return Dismissed("try again later") if is_later else closed(frame)
+
+    patch.setattr(node_end, "_closed", touchy)
+
+
+@_bug()
+def a_full_disk_loses_the_record_of_a_link_s_end(patch: pytest.MonkeyPatch) -> None:
+    """It is tried once."""
+    end = Journal.end
+
+    async def once(self: Journal, link: Any, reason: Any) -> None:
+        if not self._replica.full.is_set():
+            await end(self, link, reason)
+
+    patch.setattr(Journal, "end", once)
+
+
+@_bug()
+def a_snapshot_races_an_append(patch: pytest.MonkeyPatch) -> None:
+    """It holds the state from before, under the number of the state now."""
+    commit, before = Replica._commit, {}
+
+    async def remembering(self: Replica) -> None:
+        before[self] = self.state
+        await commit(self)
+
+    async def racing(self: Replica) -> None:
+        if self.is_writable and self.snapshots.is_due(self.state):
+            place = await self._mark()
+            if place is not None:
+                self.snapshots.begin(replace(before[self], seq=place.last_seq), place)
+
+    patch.setattr(Replica, "_commit", remembering)
+    patch.setattr(Replica, "_snapshot_if_due", racing)
+
+
+@_bug()
+def a_full_disk_at_a_snapshot_ends_the_writer(patch: pytest.MonkeyPatch) -> None:
+    """Nobody catches what marking the log raises there, and nobody is answered any more."""
+
+    async def unguarded(self: Replica) -> None:
+        if self.is_writable and self.snapshots.is_due(self.state):
+            place = await self._off_loop(self._log.mark_durable)
+            self.snapshots.begin(self.state, place)
+
+    patch.setattr(Replica, "_snapshot_if_due", unguarded)
+
+
+@_bug(is_shared=True)
+def what_another_replica_ends_lives_on_here(patch: pytest.MonkeyPatch) -> None:
+    """Its events are folded in, and the hub is not told."""
+
+    def silent(self: Replica) -> None:
+        self._state = replay(self._log, self._state)
+
+    patch.setattr(Replica, "_catch_up", silent)
+
+
+@_bug(is_shared=True)
+def a_conflict_is_not_decided_again(patch: pytest.MonkeyPatch) -> None:
+    """What was decided before is written after what the other replica wrote."""
+
+    async def stubborn(self: Replica) -> Decided:
+        decided = self._decide()
+        while True:
+            try:
+                await self._append(decided)
+            except SequenceConflict:
+                self._catch_up()
+                events = [event for entry in decided.entries for event in entry.events]
+                decided = decided._replace(state=evolve(self._state, events))
+            else:
+                return decided
+
+    patch.setattr(Replica, "_decide_durably", stubborn)

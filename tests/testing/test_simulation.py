@@ -1,0 +1,251 @@
+"""A cluster from a seed: it keeps the laws, it can be had again, and it shows what is wrong.
+
+`pytest -m long -s tests/testing/test_simulation.py` prints in which trial each planted bug is
+found, how long it takes, by which law, and with how many acts.
+"""
+
+import asyncio
+import contextlib
+import hashlib
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+from typer.testing import CliRunner
+
+from eventlog import LogReader
+from nc.cli.main import app
+from nc.clock import SystemClock
+from nc.domain.events import Batch
+from nc.testing import Report
+from nc.testing.simulation import Plan, draw, keep_log, play, simulate
+from nc.testing.simulation.chronicle import Chronicle
+from nc.testing.simulation.loop import Life, SimulatedLoop
+from nc.testing.simulation.network import Network
+from tests.testing.planted_cluster_bugs import CLUSTER_BUGS, ClusterBug
+
+# Each is found within some ten trials. Those that need a coincidence take up to a hundred, and are
+# looked for from where it is near, so that the suite is quick; the long search begins anywhere.
+MOST_TRIALS = 60
+NEAR = {
+    "an address is told before it is durable": 97,
+    "a conflict is not decided again": 21,
+    "a full disk loses the record of a link s end": 4,
+}
+
+BY_NAME = {bug.name: bug for bug in CLUSTER_BUGS}
+
+
+def fingerprint(chronicle: Chronicle) -> str:
+    """Of the log's bytes, and of what was seen; without caches (snapshots) and process ids."""
+    found = hashlib.sha256(str(chronicle).encode())
+    for name, data in sorted(chronicle.log_bytes.items()):
+        if name.endswith(".seg"):
+            found.update(name.encode() + data)
+    for payload, count, at_ns in chronicle.payloads:
+        found.update(b"%d %d %b" % (count, at_ns, payload))
+    return found.hexdigest()
+
+
+def look_for(
+    bug: ClusterBug, seed: int, *, examples: int = MOST_TRIALS, shrinks: int = 0
+) -> Report:
+    """What a search finds while the bug is planted."""
+    with pytest.MonkeyPatch.context() as patch:
+        bug.plant(patch)
+        return simulate(examples=examples, seed=seed, shrinks=shrinks, is_shared=bug.is_shared)
+
+
+def test_a_cluster_keeps_the_laws() -> None:
+    """Some lives, with crashes, partitions and full disks, and every agent is back in the end."""
+    report = simulate(examples=6, seed=100)
+    report.require()
+    assert report.trials == 6
+
+
+@pytest.mark.parametrize("is_shared", [False, True])
+def test_the_same_seed_is_the_same_history(is_shared: bool) -> None:
+    """Byte for byte: the log, and all that was seen, twice in this process."""
+    once, again = (fingerprint(play(draw(3, is_shared=is_shared))) for _ in range(2))
+    assert once == again
+
+
+def test_it_does_not_depend_on_the_process() -> None:
+    """Nor on how that one orders its sets and maps."""
+    code = (
+        "from tests.testing.test_simulation import *\n"
+        "print(*(fingerprint(play(draw(seed))) for seed in (1, 2)))"
+    )
+    seen = {
+        subprocess.run(
+            [sys.executable, "-c", code],
+            env={"PYTHONHASHSEED": hash_seed},
+            check=True,
+            capture_output=True,
+            cwd=Path(__file__).parents[2],
+        ).stdout
+        for hash_seed in ("1", "2")
+    }
+    assert len(seen) == 1
+
+
+def test_another_seed_is_another_history() -> None:
+    """Chance comes from the seed, for what is not in the plan too."""
+    plan = draw(3)
+    assert fingerprint(play(plan)) != fingerprint(play(plan._replace(seed=4)))
+
+
+@pytest.mark.parametrize("name", BY_NAME)
+def test_a_planted_bug_of_a_cluster_is_found(name: str) -> None:
+    """A search of some trials breaks a law."""
+    report = look_for(BY_NAME[name], seed=NEAR.get(name, 0))
+    assert not report.is_good, f"it survived {report.trials} trials"
+
+
+@pytest.mark.long
+def test_every_planted_bug_of_a_cluster_is_shown_in_a_few_acts(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """From any seed each is found, and shrunk."""
+    clock = SystemClock()
+    for bug in CLUSTER_BUGS:
+        for seed in (1000, 2000, 3000):
+            begun_ns = clock.monotonic_ns()
+            report = look_for(bug, seed, examples=1000, shrinks=150)
+            seconds = (clock.monotonic_ns() - begun_ns) / 1e9
+            assert not report.is_good, f"{bug.name} survived {report.trials} trials of seed {seed}"
+            (broken,) = report.broken
+            chronicle = broken.history
+            assert isinstance(chronicle, Chronicle)
+            with capsys.disabled():
+                print(  # noqa: T201 - who asks for it wants to see it
+                    f"{bug.name:<48} trial {report.first_breach:>3} {seconds:5.1f} s "
+                    f"{len(chronicle.plan.acts):>3} acts  {broken.breach.law.name}"
+                )
+
+
+def test_a_life_without_acts_is_quiet() -> None:
+    """A server starts, and nothing else happens."""
+    chronicle = play(Plan(0, "10.1.1.1/24", False, ()))
+    assert chronicle.steps
+    assert chronicle.broken == {}
+
+
+@pytest.mark.parametrize("is_shared", [False, True])
+def test_a_kept_log_is_the_log(tmp_path: Path, is_shared: bool) -> None:
+    """It is read like any other, with the same events in it, and its digests hold."""
+    chronicle = play(draw(3, is_shared=is_shared))
+    keep_log(chronicle, tmp_path / "log")
+    kept = LogReader(tmp_path / "log").read()
+    entries = [entry for record in kept for entry in Batch.FromString(record.payload).entries]
+    assert chronicle.log is not None
+    assert entries == list(chronicle.log.entries)
+    shown = CliRunner().invoke(app, ["log", "verify", "--log", str(tmp_path / "log")])
+    assert shown.exit_code == 0, shown.output
+
+
+def test_the_command_line_shows_where_a_law_broke(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Exit code 1, the steps, and the command that opens the log at that event, which it has."""
+    BY_NAME["silence is never noticed"].plant(monkeypatch)
+    monkeypatch.setattr("nc.testing.simulation.search.SHRINKS", 0)
+    arguments = ["check", "--target", "sim", "--examples", "3", "--keep", str(tmp_path)]
+    done = CliRunner().invoke(app, arguments)
+    assert done.exit_code == 1
+    folder = tmp_path / "a-silent-link-is-ended"
+    (line,) = [line for line in done.output.splitlines() if "log replay" in line]
+    assert f"network-controller log replay --log {folder} --from " in line
+    seq = line.rpartition(" ")[2]
+    shown = CliRunner().invoke(app, ["log", "show", "--log", str(folder), "--from", seq])
+    assert shown.exit_code == 0, shown.output
+    assert shown.output.split()[0].lstrip("#") == seq
+
+
+class Recorder(asyncio.BufferedProtocol):
+    """Writes down what a transport does to it."""
+
+    def __init__(self, talk: bytes = b"") -> None:
+        self.seen: list[object] = []
+        self.transport: Any = None
+        self._talk = talk
+        self._buffer = bytearray(1024)
+        self.made, self.lost = asyncio.Event(), asyncio.Event()
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Say something at once."""
+        self.transport = transport
+        self.made.set()
+        if self._talk:
+            self.transport.write(self._talk)
+
+    def get_buffer(self, sizehint: int) -> bytearray:
+        """The same again and again."""
+        del sizehint
+        return self._buffer
+
+    def buffer_updated(self, nbytes: int) -> None:
+        """Keep what came as one piece, however it was cut."""
+        piece = bytes(self._buffer[:nbytes])
+        if self.seen and isinstance(self.seen[-1], bytes):
+            self.seen[-1] += piece
+        else:
+            self.seen.append(piece)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """The end."""
+        del exc
+        self.seen.append("lost")
+        self.lost.set()
+
+
+async def talk(client: Recorder, server: Recorder, ending: str) -> list[list[object]]:
+    """Something both ways, then one of the ends that a connection can come to."""
+    for number in range(3):
+        server.transport.write(b"%d" % number * 700)
+    client.transport.write(b"last words")
+    await asyncio.sleep(0.2)
+    getattr(client.transport, ending)()
+    client.transport.write(b"too late")
+    await asyncio.wait_for(client.lost.wait(), 5)
+    await asyncio.wait_for(server.lost.wait(), 5)
+    return [client.seen, server.seen]
+
+
+async def over_sockets(ending: str) -> list[list[object]]:
+    """The same over the kernel's."""
+    server, client = Recorder(), Recorder(b"hello, ")
+    loop = asyncio.get_running_loop()
+    listening = await loop.create_server(lambda: server, "127.0.0.1", 0)
+    host, port = listening.sockets[0].getsockname()
+    await loop.create_connection(lambda: client, host, port)
+    await server.made.wait()
+    try:
+        return await talk(client, server, ending)
+    finally:
+        listening.close()
+
+
+async def over_simulation(ending: str) -> list[list[object]]:
+    """And over the simulated network."""
+    network, life = Network(1), Life()
+    server, client = Recorder(), Recorder(b"hello, ")
+    listener = network.listen(life)
+    await life.run(network.dial(lambda: client, "machine"))
+    accepted, _ = await listener.accept()
+    await life.run(network.receive(lambda: server, accepted))
+    with contextlib.closing(listener):
+        return await talk(client, server, ending)
+
+
+@pytest.mark.parametrize("ending", ["close", "abort"])
+def test_a_simulated_connection_is_like_a_real_one(ending: str) -> None:
+    """The same bytes in the same order, and both ends learn of the end, once."""
+    loop = SimulatedLoop()
+    try:
+        simulated = loop.run_until_complete(over_simulation(ending))
+    finally:
+        loop.close()
+    assert simulated == asyncio.run(over_sockets(ending))
