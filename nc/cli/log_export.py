@@ -134,6 +134,8 @@ def export(
     with progress_to(reader, "exporting") as progress:
         exported = _Chosen(piece, base, redaction, chosen, progress)
         if out == _STDOUT:
+            if isinstance(sys.stdout, io.TextIOWrapper):
+                sys.stdout.reconfigure(encoding="utf-8")  # as in a file, whatever a terminal likes
             _TEXTS[kind](exported, sys.stdout)
             return
         with whole_file(out, replace=force) as file:
