@@ -17,7 +17,7 @@ from nc.cli.running import OperationFailed
 from nc.clock import SystemClock
 from nc.data_folder import DataFolder
 from nc.history import Ids, Point, ids_in
-from nc.past import history
+from nc.past import BaseMissing, base_of, history
 from nc.secrets import SECRET_KEY_BYTES, TokenIds, is_id, is_well_formed
 from nc.story import Subject
 
@@ -46,9 +46,14 @@ class Names(NamedTuple):
         return Subject("node" if found in known.nodes else "token", found)
 
     def known(self) -> Ids:
-        """Every id that the log ever named."""
+        """Every id that the log ever named, or that it begins with."""
         with progress_to(self.reader, "looking for names") as progress:
-            return ids_in(history(self.reader, progress=progress))
+            named = ids_in(history(self.reader, progress=progress))
+        try:
+            base = base_of(self.reader)
+        except BaseMissing:
+            return named
+        return Ids(named.nodes | set(base.nodes), named.tokens | set(base.tokens))
 
     def _id(self, text: str, what: str, known: frozenset[str]) -> str:
         if is_well_formed(text) and (found := self._hashed(text)) in known:
@@ -60,17 +65,18 @@ class Names(NamedTuple):
             raise OperationFailed(
                 f"{len(matches)} ids begin so: name more digits of one, such as {matches[0]}"
             )
-        if is_well_formed(text) and not self.secret_key.exists():
+        if is_well_formed(text) and self._hashed(text) is None:
             raise OperationFailed(
-                f"{self.secret_key} is missing, and without it no token is recognised; name the "
-                "data folder that has it with --data-dir, or give the id instead of the token"
+                f"{self.secret_key} is missing or cannot be read, and without it no token is "
+                "recognised; name the data folder that has it with --data-dir, or give the id "
+                "instead of the token"
             )
         raise OperationFailed(
             f"no {what} in this log has that id or token; `log at` lists those that there are"
         )
 
     def _hashed(self, token: str) -> str | None:
-        """The id of a token; None without the key."""
+        """The id of a token; None without the key, whole and readable."""
         try:
             key = self.secret_key.read_bytes()
         except OSError:

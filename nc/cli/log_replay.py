@@ -64,7 +64,7 @@ def replay(
     if compare:
         if step or (speed, node, start, end) != (None,) * 4:
             raise typer.BadParameter("--check is about the whole log: it goes with --output alone")
-        _print_check(_checked(reader), output)
+        _print_check(_checked(reader), reader.start.last_seq, output)
         return
     if output is Output.JSON:
         raise typer.BadParameter("--output json goes with --check; `log show` has events in JSON")
@@ -142,24 +142,27 @@ def _followed(reader: LogReader, progress: Callable[[int], None]) -> Iterator[Re
         yield recorded
 
 
-def _print_check(found: Checked, output: Output) -> None:
+def _print_check(found: Checked, base_seq: int, output: Output) -> None:
     """Say what agrees.
+
+    Args:
+        found: what a replay came to.
+        base_seq: the event before the log's first one.
+        output: for whom.
 
     Raises:
         OperationFailed: a digest differs; says what that means.
     """
-    fault = found.fault
+    fault, events = found.fault, found.last_seq - base_seq
     if output is Output.JSON:
         described = found._replace(fault=None)._asdict()
         typer.echo(json.dumps({**described, "fault": fault and fault._asdict()}))
     elif found.digests or fault:
         plural = "" if found.digests == 1 else "s"
         agreed = f", up to event {found.agreed_seq}" if found.digests else ""
-        typer.echo(
-            f"replayed {found.last_seq} events: {found.digests} digest{plural} agree{agreed}"
-        )
+        typer.echo(f"replayed {events} events: {found.digests} digest{plural} agree{agreed}")
     else:
-        typer.echo(f"replayed {found.last_seq} events: no digest is recorded among them yet")
+        typer.echo(f"replayed {events} events: no digest is recorded among them yet")
     if fault is not None:
         raise OperationFailed(_meaning(fault))
 

@@ -98,7 +98,7 @@ def _sentences(found: Difference) -> Iterable[str]:
         ),
         *(f"node {node_id} was {old}, is {new}" for node_id, (old, new) in found.changed.items()),
         *(
-            f"node {node_id} flapped: it lost its link and was CONNECTED again, {times} times"
+            f"node {node_id} flapped: it lost its link and was CONNECTED again, {_times(times)}"
             for node_id, times in found.flapped.items()
         ),
         *(
@@ -109,6 +109,10 @@ def _sentences(found: Difference) -> Iterable[str]:
         *(f"bootstrap token {token_id} was forgotten" for token_id in found.tokens_went),
     ]
     return changes or ["nothing changed"]
+
+
+def _times(count: int) -> str:
+    return "once" if count == 1 else f"{count} times"
 
 
 def _at(expires_at_ms: int) -> str:

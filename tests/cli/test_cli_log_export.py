@@ -23,6 +23,7 @@ from tests.support.written_log import (
     ALPHA,
     ALPHA_TOKEN,
     BETA,
+    BETA_TOKEN,
     EVENTS,
     KEY,
     TOKEN,
@@ -221,6 +222,22 @@ def test_a_slice_begins_and_ends_with_whole_records(
             code, said = refused("at", *outside, "--log", out)
             assert (code, "before this slice" in said) == (1, True)
         assert refused("verify", "--log", out, "--head", "0" * 64, "--seq", 0)[0] == 1
+
+
+def test_a_slice_knows_whom_it_begins_with(data_dir: Path, tmp_path: Path) -> None:
+    """Who was there before its first event is found by name, and what is not told is said."""
+    out = export(data_dir, tmp_path / "slice.zip", "binary", "--from", 11, "--to", 12)
+    began = "what was before event 11 is not in this slice"
+    for name, now in ((BETA, "the node is IDLE"), (TOKEN, "2 nodes"), ("10.1.1.3", "held")):
+        told = log("why", name, "--log", out)
+        assert began in told
+        assert now in told.splitlines()[-1]
+    beta = log("why", BETA_TOKEN, "--log", out, "--data-dir", data_dir, "--output", "json")
+    assert (json.loads(beta)["id"], json.loads(beta)["first_seq"]) == (BETA, 11)
+    assert "..." not in log("why", BETA, "--data-dir", data_dir)
+    assert log("show", "--node", BETA_TOKEN, "--log", out, "--data-dir", data_dir) == ""
+    assert log("replay", "--check", "--log", out).startswith("replayed 2 events:")
+    assert "10.1.1.5" in refused("why", "10.1.1.5", "--log", out)[1]
 
 
 def test_a_slice_without_its_snapshot_can_be_shown(data_dir: Path, tmp_path: Path) -> None:
