@@ -10,8 +10,8 @@ from typing import Annotated, Final
 import typer
 
 from eventlog import LogReader
-from nc.cli.log_filters import Filter
-from nc.cli.log_names import names_in, point_named
+from nc.cli.log_filters import Filter, FromOption, NodeOption, ToOption
+from nc.cli.log_names import filter_named, names_in
 from nc.cli.log_source import DataDirOption, LogOption, open_reader, progress_to
 from nc.cli.log_states import OutputOption
 from nc.cli.printing import Output
@@ -40,17 +40,9 @@ def replay(
         ),
     ] = None,
     step: Annotated[bool, typer.Option("--step", help="Begin paused, for single steps.")] = False,
-    node: Annotated[
-        str | None,
-        typer.Option(help="Only this node: its id, the beginning of it, or its token."),
-    ] = None,
-    start: Annotated[
-        str | None,
-        typer.Option("--from", metavar="SEQ|TIME", help="From there: 2026-11-20T15:00, or -2h."),
-    ] = None,
-    end: Annotated[
-        str | None, typer.Option("--to", metavar="SEQ|TIME", help="Up to there, and with it.")
-    ] = None,
+    node: NodeOption = None,
+    start: FromOption = None,
+    end: ToOption = None,
     output: OutputOption = Output.TEXT,
 ) -> None:
     """Play the history on a terminal: nodes as they change, forwards and back.
@@ -72,12 +64,8 @@ def replay(
         raise typer.BadParameter(
             "playing needs a terminal: use `log show` to print the events, or --check"
         )
-    node_id = None if node is None else names_in(reader, data_dir, log).node(node)
-    chosen = Filter(
-        node=node_id,
-        start=Point() if start is None else point_named(start),
-        end=Point() if end is None else point_named(end),
-    )
+    names = names_in(reader, data_dir, log)
+    chosen = filter_named(names, node=node, start=start, end=end)
 
     def load(progress: Callable[[int], None]) -> Player:
         gc.disable()  # what is read stays: looking for garbage would take longer than reading
@@ -88,7 +76,7 @@ def replay(
         player = Player(past, _stops(past, chosen), speed=speed or AS_FAST_AS_IT_GOES)
         return player if step else player.toggled()
 
-    _play(reader, load, node_id)
+    _play(reader, load, chosen.node)
 
 
 def _play(

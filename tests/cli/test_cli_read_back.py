@@ -90,6 +90,10 @@ def test_a_log_as_written_is_verified(run: Run, data_dir: Path) -> None:
     assert f"verified {EVENTS} events in {segments} segments\n" in said
     assert f"head: {LogReader(folder).head.hex()}\n" in said
     assert "snapshots: 1 with the state of a replay" in said
+    code, said = verify(run, folder, "--output", "json", "--seq", "0", "--head", "0" * 64)
+    found = json.loads(said)
+    assert (code, found["events"], found["head"]) == (0, EVENTS, LogReader(folder).head.hex())
+    assert (found["segments"], found["snapshots"], found["contains_seq"]) == (segments, 1, 0)
     assert {path: path.read_bytes() for path in folder.iterdir()} == before
 
 
@@ -338,6 +342,9 @@ def test_mistakes_are_one_line(run: Run, data_dir: Path, copy: Path) -> None:
         (["at", "17", "--log", str(copy)], 1, "ends at event 15"),
         (["at", "yesterday", "--log", str(copy)], 2, "no moment"),
         (["diff", "9", "3", "--log", str(copy)], 2, "exchange them"),
+        (["show", "--from", "9", "--to", "3", "--log", str(copy)], 2, "exchange them"),
+        (["show", "--from", "-1h", "--to", "-2h", "--log", str(copy)], 2, "exchange them"),
+        (["show", "--address", "10.1.1", "--log", str(copy)], 2, "no IPv4 address"),
         (["show", "--type", "Nonsense", "--log", str(copy)], 2, "use ReplicaStarted"),
     ):
         done = run("network-controller", "log", *arguments)
