@@ -29,7 +29,7 @@ from nc.projections.state import UnknownEvent
 from nc.refusals import DiskFull
 from nc.rpc.client import CallFailed
 from nc.rpc.servers import PortUnavailable
-from nc.verification import Impossible
+from nc.succession import Impossible
 
 T = TypeVar("T")
 
