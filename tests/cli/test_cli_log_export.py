@@ -230,8 +230,11 @@ def test_what_was_written_is_said_in_json_too(data_dir: Path, tmp_path: Path) ->
     options = ("--from", 7, "--to", 9, "--out", out, "--data-dir", data_dir, "--output", "json")
     wrote = json.loads(log("export", "--format", "binary", *options))
     assert wrote == {
-        "file": str(out), "format": "binary", "size_bytes": out.stat().st_size,
-        "first_seq": 7, "last_seq": 9,
+        "file": str(out),
+        "format": "binary",
+        "size_bytes": out.stat().st_size,
+        "first_seq": 7,
+        "last_seq": 9,
     }
     found = json.loads(log("verify", "--output", "json", "--log", out))
     assert (found["first_seq"], found["last_seq"], found["base_seq"]) == (7, 9, 6)
