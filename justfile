@@ -20,6 +20,10 @@ test *args:
 test-long *args:
     .venv/bin/pytest -n 3 -m "long or not long" {{args}}
 
+# Hold the server to its laws.
+check *args:
+    .venv/bin/network-controller check {{args}}
+
 # Lint, check the formatting and the types.
 lint:
     .venv/bin/ruff check .
@@ -44,6 +48,6 @@ proto-check:
 # Run every benchmark; what they print goes into benchmarks/results/ too.
 bench:
     mkdir -p benchmarks/results
-    for name in rpc appends opening snapshot_pause page; do \
+    for name in rpc appends opening replay verify snapshot_pause page; do \
         {{python}} benchmarks/$name.py | tee benchmarks/results/$name.txt || exit 1; \
     done

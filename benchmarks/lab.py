@@ -12,7 +12,7 @@ import os
 import signal
 import subprocess
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Self
 
@@ -25,9 +25,14 @@ PATIENCE_S = 30.0
 
 
 class Lab:
-    """The namespaces, and what runs in them; `with` makes and removes it all."""
+    """The namespaces, and what runs in them; `with` makes and removes it all.
 
-    def __init__(self) -> None:
+    Args:
+        addresses: of each machine, by its name.
+    """
+
+    def __init__(self, addresses: Mapping[str, str] = ADDRESSES) -> None:
+        self.addresses = addresses
         self._prefix = f"nc{os.getpid()}"
         self._stack = contextlib.ExitStack()
 
@@ -36,7 +41,7 @@ class Lab:
             bridge = self._namespace(made, "bridge")
             _ip(bridge, "link", "add", "br0", "type", "bridge")
             _ip(bridge, "link", "set", "br0", "up")
-            for name, address in ADDRESSES.items():
+            for name, address in self.addresses.items():
                 inside = self._namespace(made, name)
                 _ip(
                     inside,

@@ -239,7 +239,7 @@ def ours_running(data: Path, log: Path) -> Iterator[Running]:
     """Our server as an operator runs it, its log lines in a file."""
     command = [str(Path(sys.executable).parent / "network-controller"), "serve"]
     command += ["--data-dir", str(data), "--advertise", "127.0.0.1"]
-    command += ["--grpc-port", "0", "--bootstrap-port", "0"]
+    command += ["--grpc-port", "0", "--bootstrap-port", "0", "--link-port", "0"]
     with log.open("w") as stderr:
         process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=stderr, text=True)
     assert process.stdout

@@ -26,7 +26,7 @@ import structlog
 import uvloop
 
 sys.path.insert(0, str(Path(__file__).parent.parent))
-from benchmarks.opening import NETWORK, write_log
+from benchmarks.histories import NETWORK, newcomers, write_log
 from nc.clock import SystemClock
 from nc.config import ServerSettings
 from nc.pb import network_controller_pb2 as pb
@@ -58,7 +58,7 @@ async def serve(data_dir: Path) -> None:
     """Serve; SIGUSR1 begins to write snapshots, and ends it."""
     settings = ServerSettings(
         data_dir=data_dir, advertise="127.0.0.1", listen="127.0.0.1", grpc_port=0,
-        bootstrap_port=0, network_addr=NETWORK, plaintext=True,
+        bootstrap_port=0, link_port=0, network_addr=NETWORK, plaintext=True,
     )  # fmt: skip
     silent = structlog.wrap_logger(
         structlog.PrintLogger(sys.stderr),
@@ -91,7 +91,7 @@ def compare(arguments: argparse.Namespace) -> None:
     found: dict[str, list[list[float]]] = {"without": [], "with": []}
     with tempfile.TemporaryDirectory(prefix="bench-") as home:
         data_dir = Path(home)
-        write_log(data_dir / "log", arguments.nodes)
+        write_log(data_dir / "log", newcomers(arguments.nodes))
         (data_dir / "secret.key").write_bytes(bytes(32))
         command = [sys.executable, __file__, "--serve", str(data_dir)]
         with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:

@@ -1,5 +1,6 @@
 """The certificates of a running server: both folders opened, shown on the ports, kept in date."""
 
+import ssl
 from pathlib import Path
 
 from nc.clock import Clock, now_utc
@@ -7,6 +8,7 @@ from nc.config import ServerSettings
 from nc.data_folder import DataFolder, DataFolderError
 from nc.pki import AuthorityKind, PkiFolder, open_folder, read_peer, server_names
 from nc.pki.disk import REAL_DISK, replace_file
+from nc.pki.pem import load_certificates
 from nc.rpc.controller import Authorities
 from nc.rpc.servers import Credentials
 from nc.secrets import Secrets, new_serial
@@ -31,10 +33,10 @@ class Certificates:
         self.made: list[tuple[Path, str]] = []  # what was made or renewed, and why
         self.warnings: list[str] = []
         self.grpc, self.network = self._open()
-        files = self._server_files()
         client_ca = self.grpc.authority.certificate_pem
-        self.control = Credentials(*files, client_ca_pem=client_ca)
-        self.bootstrap = Credentials(*files, client_ca_pem=None)
+        self.control = Credentials(*self._server_files(), client_ca_pem=client_ca)
+        self.bootstrap = Credentials(*self._files_with_authority(), client_ca_pem=None)
+        self.link = self._link_context()
 
     @property
     def authorities(self) -> Authorities:
@@ -56,9 +58,9 @@ class Certificates:
         self.warnings.clear()
         self.grpc, self.network = self._open()
         if self.made:
-            files = self._server_files()
-            self.control.replace(*files)
-            self.bootstrap.replace(*files)
+            self.control.replace(*self._server_files())
+            self.bootstrap.replace(*self._files_with_authority())
+            self.link = self._link_context()
 
     def _open(self) -> tuple[PkiFolder, PkiFolder]:
         opened = []
@@ -83,6 +85,30 @@ class Certificates:
     def _server_files(self) -> tuple[bytes, bytes]:
         paths = self.grpc.paths
         return paths.server_key.read_bytes(), paths.server.read_bytes()
+
+    def _files_with_authority(self) -> tuple[bytes, bytes]:
+        """The same with the CA at the chain's end, for a machine that knows it by its hash alone.
+
+        Clients that have the CA disregard it.
+        """
+        key, chain = self._server_files()
+        authority = self.grpc.authority
+        if authority.certificate in load_certificates(chain, self.grpc.paths.server):
+            return key, chain
+        return key, chain + b"\n" + authority.certificate_pem
+
+    def _link_context(self) -> ssl.SSLContext:
+        """What the link port shows from now on, and whose certificates it takes."""
+        paths = self.network.paths
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.minimum_version = ssl.TLSVersion.TLSv1_2
+        context.verify_mode = ssl.CERT_REQUIRED
+        context.load_cert_chain(paths.server, paths.server_key)
+        context.load_verify_locations(cadata=self.network.authority.certificate_pem.decode("ascii"))
+        # A link lasts; a session that is resumed would spare little, and verify nobody anew.
+        context.num_tickets = 0
+        context.options |= ssl.OP_NO_TICKET
+        return context
 
     def _copy_for_admin_client(self, grpc: PkiFolder) -> None:
         """Put the admin's set where an admin client looks (configuration key `tlsDir`)."""

@@ -5,6 +5,7 @@ is an error that names the file, the line, the key and what is allowed.
 """
 
 from collections.abc import Iterator
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -79,6 +80,14 @@ NetworkAddress = Annotated[str, BeforeValidator(_checked_network)]
 ServerName = Annotated[str, AfterValidator(_checked_name)]
 
 
+class TunMode(StrEnum):
+    """Whether a server has a TUN device of its own."""
+
+    AUTO = "auto"  # where it is allowed
+    ON = "on"
+    OFF = "off"
+
+
 class ServerSettings(BaseModel):
     """What a server runs with."""
 
@@ -89,8 +98,11 @@ class ServerSettings(BaseModel):
     listen: str = "[::]"
     grpc_port: PortOrAny = DEFAULT_GRPC_PORT
     bootstrap_port: PortOrAny = DEFAULT_BOOTSTRAP_PORT
-    link_port: Port = DEFAULT_LINK_PORT
+    link_port: PortOrAny = DEFAULT_LINK_PORT
     network_addr: NetworkAddress = DEFAULT_NETWORK
+    mtu: Mtu = DEFAULT_MTU
+    interconnection: Switch = True
+    tun: TunMode = TunMode.OFF
     plaintext: bool = False
     grpc_cert_dir: Folder | None = None  # None: below the data folder
     network_cert_dir: Folder | None = None
@@ -131,11 +143,11 @@ class ServerSection(_Section):
 class ClientSection(_Section):
     """`client:` in a file."""
 
-    network_cert_dir: Folder | None = None
-    server_addr: str | None = Field(default=None, min_length=1)
+    network_cert_dir: Folder
+    server_addr: str = Field(min_length=1)
     port: Port = DEFAULT_LINK_PORT
     mtu: Mtu = DEFAULT_MTU
-    token: str | None = Field(default=None, min_length=1, repr=False)
+    token: str = Field(min_length=1, repr=False)
     log_dir: Folder | None = None
     work_dir: Folder | None = None
     debug: Switch = False
@@ -210,7 +222,9 @@ def _lines(
 
 
 def _first_mistake(path: Path, lines: dict[Location, int], error: ValidationError) -> str:
-    mistake = error.errors(include_input=False, include_url=False)[0]
+    mistakes = error.errors(include_input=False, include_url=False)
+    # a misspelled key is the reason why one is missing
+    mistake = next((m for m in mistakes if m["type"] != "missing"), mistakes[0])
     location = tuple(map(str, mistake["loc"]))
     line = next(
         (lines[location[:n]] for n in range(len(location), 0, -1) if location[:n] in lines), 1
@@ -219,8 +233,10 @@ def _first_mistake(path: Path, lines: dict[Location, int], error: ValidationErro
     match mistake["type"]:
         case "extra_forbidden":
             problem = f"unknown key; allowed: {', '.join(_allowed(location[:-1]))}"
+        case "missing" if name == "mode":
+            problem = "is missing; give `mode: server` or `mode: client`"
         case "missing":
-            problem = "is missing; give `mode: server` or `mode: client`"  # the one that must be
+            problem = "is missing; a node cannot connect without it"
         case "model_type":
             problem = f"expected keys and values; allowed: {', '.join(_allowed(location))}"
         case _:

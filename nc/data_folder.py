@@ -4,6 +4,7 @@ pki/grpc/     the control port's certificates; client*.pem is the admin's set
 pki/network/  the link's certificates
 log/          the event log
 secret.key    the key that token ids are made with; lost, no token is recognised any more
+links.sock    while a server runs: where it tells its owner of its links
 """
 
 import contextlib
@@ -48,6 +49,11 @@ class DataFolder:
     def secret_key(self) -> Path:
         """The key of the token ids."""
         return self.path / "secret.key"
+
+    @property
+    def links_socket(self) -> Path:
+        """Where a running server tells of its links."""
+        return self.path / "links.sock"
 
     def prepare(self) -> None:
         """Make the folder if it is not there, and see that it can be written.

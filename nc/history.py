@@ -12,15 +12,15 @@ from eventlog.api import Record
 from nc.domain.events import Batch, Entry, Event, pb
 from nc.domain.presence import link_of
 from nc.domain.state import State
-from nc.projections import evolve
+from nc.projections.state import Fold
 
 __all__ = [
     "NOTHING",
     "Difference",
-    "Fold",
     "Ids",
     "Point",
     "Recorded",
+    "StateAlong",
     "differences",
     "events_of",
     "field_of",
@@ -30,9 +30,6 @@ __all__ = [
 ]
 
 T = TypeVar("T")
-
-# Events folded at once: bounds the memory that it takes.
-_CHUNK_EVENTS = 20_000
 
 NOTHING: Final = State()  # what there is before the first event
 
@@ -124,23 +121,20 @@ def state_at(history: Iterable[Recorded], seq: int, base: State = NOTHING) -> St
     Raises:
         UnknownEvent: a newer version wrote one of them.
     """
-    state = base
-    events = (recorded.event for recorded in history)
-    while chunk := list(islice(events, max(0, min(_CHUNK_EVENTS, seq - state.seq)))):
-        state = evolve(state, chunk)
-    return state
+    fold = Fold(base)
+    fold.add(recorded.event for recorded in islice(history, max(0, seq - base.seq)))
+    return fold.finish()
 
 
-class Fold:
-    """A state that goes along with a history that somebody reads for another reason.
+class StateAlong:
+    """The state that goes along with a history that somebody reads for another reason.
 
     Args:
         base: the state to begin with; events that it holds, and those after a gap, change nothing.
     """
 
     def __init__(self, base: State) -> None:
-        self._state = base
-        self._chunk: list[Event] = []
+        self._fold = Fold(base)
         self._next_seq = base.seq + 1
 
     def through(self, history: Iterable[Recorded]) -> Iterator[Recorded]:
@@ -153,23 +147,16 @@ class Fold:
         """Fold an event in if it is the next one.
 
         Raises:
-            UnknownEvent: a newer version wrote one up to here.
+            UnknownEvent: a newer version wrote it.
         """
         if recorded.seq == self._next_seq:
-            self._chunk.append(recorded.event)
+            self._fold.add((recorded.event,))
             self._next_seq += 1
-            if len(self._chunk) == _CHUNK_EVENTS:
-                self._fold()
 
     @property
     def state(self) -> State:
         """What the events up to here lead to."""
-        self._fold()
-        return self._state
-
-    def _fold(self) -> None:
-        self._state = evolve(self._state, self._chunk)
-        self._chunk = []
+        return self._fold.finish()
 
 
 def differences(before: State, after: State, between: Iterable[Recorded]) -> Difference:

@@ -18,6 +18,11 @@ SERVER_FEW_FILES: Final = "server.few_files"
 PORT_REOPENED: Final = "port.reopened"  # gRPC had given it up
 PORT_LOST: Final = "port.lost"  # and it cannot be had again; tried until it can
 
+LINK_OPENED: Final = "link.opened"  # a node is connected
+LINK_CLOSED: Final = "link.closed"  # or did not get so far; with the reason
+LINK_REFUSED: Final = "link.refused"  # no upgrade
+LINK_CRASHED: Final = "link.crashed"  # a bug of ours, with its traceback
+
 CERTIFICATE_MADE: Final = "certificate.made"
 CERTIFICATE_WARNING: Final = "certificate.warning"
 AUTHORITY_REPLACED: Final = "authority.replaced"
@@ -32,3 +37,14 @@ SNAPSHOT_PASSED_OVER: Final = "snapshot.passed_over"  # it does not check out; n
 SNAPSHOT_FAILED: Final = "snapshot.failed"  # one could not be written; nothing is lost
 
 CHORE_FAILED: Final = "chore.failed"  # it is tried again in its time
+
+TUN_OPENED: Final = "tun.opened"
+TUN_UNAVAILABLE: Final = "tun.unavailable"  # nodes reach each other, but not this server's address
+TUN_LOST: Final = "tun.lost"
+
+AGENT_JOINED: Final = "agent.joined"  # a bootstrap token was redeemed
+AGENT_CONNECTED: Final = "agent.connected"
+AGENT_DISCONNECTED: Final = "agent.disconnected"  # or never connected; it is tried again
+AGENT_INSECURE: Final = "agent.insecure"  # nobody knows whom the token was shown to
+AGENT_DEVICE_LOST: Final = "agent.device_lost"
+AGENT_STOPPED: Final = "agent.stopped"

@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 from eventlog import LogReader, Record, Snapshot
 from nc.domain.state import State
-from nc.history import NOTHING, Fold, Point, Recorded, events_of, state_at
+from nc.history import NOTHING, Point, Recorded, StateAlong, events_of, state_at
 from nc.projections.snapshot import SNAPSHOT_SCHEMA, decode
 
 __all__ = ["BaseMissing", "Then", "base_of", "history", "nearest", "states_at"]
@@ -136,7 +136,7 @@ class _Wanted:
         self.state: State | None = None  # up to the first event that had not
         self.is_open = True  # a later event may have happened there, too
 
-    def look(self, recorded: Recorded, fold: Fold) -> None:
+    def look(self, recorded: Recorded, fold: StateAlong) -> None:
         """See whether the next event had happened there."""
         if self._had_happened(recorded):
             self.last_seq = recorded.seq
@@ -166,7 +166,7 @@ def states_at(
         LogDamaged, LogUnavailable: from the reader.
     """
     base, records = _nearest(reader, points)
-    fold = Fold(base.state)
+    fold = StateAlong(base.state)
     wanted = [_Wanted(point, base) for point in points]
     for recorded in _events(records, progress):
         is_folded = False
@@ -186,7 +186,7 @@ def _events(records: Iterable[Record], progress: Progress) -> Iterator[Recorded]
         yield from events_of(record)
 
 
-def _finished(reader: LogReader, wanted: _Wanted, fold: Fold) -> Then:
+def _finished(reader: LogReader, wanted: _Wanted, fold: StateAlong) -> Then:
     """The state up to the last event that counts, even behind some that do not."""
     state = fold.state if wanted.state is None else wanted.state
     rest = history(reader, state.seq)

@@ -16,7 +16,7 @@ from dataclasses import replace
 from ipaddress import IPv4Address
 from typing import Any, Final, NamedTuple
 
-from rpds import HashTrieMap, Queue
+from rpds import HashTrieMap, HashTrieSet, Queue
 
 from eventlog.api import Record
 from eventlog.format import NO_CHAIN
@@ -40,7 +40,7 @@ from nc.domain.events import (
     Unregistered,
 )
 from nc.domain.state import State
-from nc.history import Fold, Recorded, field_of
+from nc.history import Recorded, StateAlong, field_of
 from nc.pb import network_controller_pb2, sensor_pb2
 from nc.projections.digest import digest
 from nc.projections.state import UnknownEvent
@@ -86,8 +86,7 @@ def plan_of(base: State, history: Iterable[Recorded]) -> Plan:
         UnknownEvent: a newer version wrote an event.
     """
     networks = [block_of(base.addresses.network)]
-    strays = {_around(address) for address in base.addresses.by_address}
-    strays |= {_around(held.address) for held in base.addresses.by_node.values()}
+    strays = {_around(held.address) for held in base.addresses.by_node.values()}
     digested = set()
     for seq, _, event in history:
         try:
@@ -156,7 +155,7 @@ class Redaction:
             digests={},
         )
         self.base = self.state(base)
-        self._fold = Fold(self.base)
+        self._fold = StateAlong(self.base)
         self._folded_until = max(plan.digested, default=0)
         self._keep_digest(base.seq)
 
@@ -178,15 +177,12 @@ class Redaction:
             node(key): held._replace(address=place.address(held.address))
             for key, held in sorted(pool.by_node.items())
         }
-        holders = {
-            place.address(address): node(key) for address, key in sorted(pool.by_address.items())
-        }
         addresses = Addresses(
             place.network(pool.network),
             pool.next_slot,
             Queue(map(place.address, pool.released)),
             HashTrieMap(by_node),
-            HashTrieMap(holders),
+            HashTrieSet(map(place.address, pool.ahead)),
         )
         return replace(
             state,

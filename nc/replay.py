@@ -3,12 +3,9 @@
 from itertools import chain
 
 from eventlog.api import EventLog
-from nc.domain.events import Batch, Event
+from nc.domain.events import Batch
 from nc.domain.state import State
 from nc.projections import evolve
-
-# Events folded at once: bounds the memory that a replay needs.
-_CHUNK_EVENTS = 20_000
 
 
 def replay(log: EventLog, state: State) -> State:
@@ -18,12 +15,6 @@ def replay(log: EventLog, state: State) -> State:
         LogDamaged, LogUnavailable: the log cannot be read.
         UnknownEvent: a newer version wrote it.
     """
-    chunk: list[Event] = []
-    for record in log.read(state.seq):
-        chunk.extend(
-            chain.from_iterable(e.events for e in Batch.FromString(record.payload).entries)
-        )
-        if len(chunk) >= _CHUNK_EVENTS:
-            state = evolve(state, chunk)
-            chunk = []
-    return evolve(state, chunk)
+    batches = (Batch.FromString(record.payload) for record in log.read(state.seq))
+    entries = chain.from_iterable(batch.entries for batch in batches)
+    return evolve(state, chain.from_iterable(entry.events for entry in entries))

@@ -12,8 +12,8 @@ from typing import Final, NamedTuple
 from nc.domain.events import Event
 from nc.domain.state import State
 from nc.history import Recorded
-from nc.projections import evolve
 from nc.projections.digest import digest
+from nc.projections.state import Fold
 from nc.succession import digested_seq
 
 __all__ = ["Checked", "Digest", "Fault", "check", "recorded_digests"]
@@ -79,31 +79,37 @@ def check(
     Raises:
         UnknownEvent: a newer version wrote one of the events.
     """
-    state = start or State()
+    seq = 0 if start is None else start.seq
+    fold = Fold(start or State())
     events = (recorded.event for recorded in history)
-    agreed = Checked(state.seq, 0, 0, None)
-    expected_from = state.seq + 1
+    agreed = Checked(seq, 0, 0, None)
+    expected_from = seq + 1
     for wanted in digests:
         if wanted.seq < expected_from:
             continue
-        state = _fold(state, events, wanted.seq, progress)
-        computed = digest(state).hex()
+        seq = _fold_through(fold, events, seq, wanted.seq, progress)
+        computed = digest(fold.finish()).hex()
         if computed != wanted.digest:
             fault = Fault(expected_from, wanted.seq, wanted.digest, computed)
-            return agreed._replace(last_seq=state.seq, fault=fault)
-        agreed = Checked(state.seq, agreed.digests + 1, wanted.seq, None)
+            return agreed._replace(last_seq=seq, fault=fault)
+        agreed = Checked(seq, agreed.digests + 1, wanted.seq, None)
         expected_from = wanted.seq + 1
-    return agreed._replace(last_seq=_fold(state, events, None, progress).seq)
+    return agreed._replace(last_seq=_fold_through(fold, events, seq, None, progress))
 
 
-def _fold(
-    state: State, events: Iterator[Event], until_seq: int | None, progress: Callable[[int], None]
-) -> State:
-    """The state after an event, or at the end."""
+def _fold_through(
+    fold: Fold,
+    events: Iterator[Event],
+    seq: int,
+    until_seq: int | None,
+    progress: Callable[[int], None],
+) -> int:
+    """Fold up to an event, or to the end; the last event that is folded in then."""
     while True:
-        left = _CHUNK_EVENTS if until_seq is None else until_seq - state.seq
+        left = _CHUNK_EVENTS if until_seq is None else until_seq - seq
         chunk = list(islice(events, min(_CHUNK_EVENTS, left)))
         if not chunk:
-            return state
-        state = evolve(state, chunk)
-        progress(state.seq)
+            return seq
+        fold.add(chunk)
+        seq += len(chunk)
+        progress(seq)

@@ -11,10 +11,8 @@ append nothing more is promised, and queries go on.
 """
 
 import asyncio
-import gc
 from collections import deque
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from typing import NamedTuple, TypeVar
 
 from eventlog.api import EventLog, Place, SequenceConflict
@@ -25,6 +23,7 @@ from nc.digesting import Digests
 from nc.domain.decide import Command
 from nc.domain.events import Batch, Event
 from nc.domain.state import State
+from nc.garbage import without_collections
 from nc.refusals import DiskFull, Overloaded, Stopping, Unwritable
 from nc.replay import replay
 from nc.snapshotting import OffLoop, Snapshots
@@ -70,21 +69,6 @@ async def in_thread(function: Callable[[], T]) -> T:
     return await asyncio.get_running_loop().run_in_executor(None, function)
 
 
-@contextmanager
-def _without_collections() -> Iterator[None]:
-    """Leave garbage uncollected: a start makes millions of objects to stay, and hardly any cycle.
-
-    Looking for some again and again takes as long as the start itself.
-    """
-    was_enabled = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if was_enabled:
-            gc.enable()
-
-
 class Replica:
     """State that follows a log, and the only writer to it.
 
@@ -125,13 +109,22 @@ class Replica:
         self.full = asyncio.Event()
         self.roomy = asyncio.Event()
         self._writer: asyncio.Task[None] | None = None
+        self._observers: list[Callable[[Sequence[Event]], None]] = []
+
+    def observe(self, observer: Callable[[Sequence[Event]], None]) -> None:
+        """Tell somebody of the events that this replica commits.
+
+        They are durable and part of `state` then, and those who asked for them have not been
+        answered yet.
+        """
+        self._observers.append(observer)
 
     def start(self) -> None:
         """Load the newest snapshot, fold in what came after it, then take commands.
 
         Blocks while it reads.
         """
-        with _without_collections():
+        with without_collections():
             self._state = self.snapshots.load()
             self._catch_up()
         self._writer = asyncio.create_task(self._write(), name="replica-writer")
@@ -294,6 +287,7 @@ class Replica:
             return
         self._state = decided.state
         self._last_batch = len(decided.outcomes)
+        self._tell([event for entry in decided.entries for event in entry.events])
         for outcome in decided.outcomes:
             reply = self._waiting.popleft().reply
             if reply.done():  # its caller has gone away
@@ -302,6 +296,10 @@ class Replica:
                 reply.set_exception(outcome)
             else:
                 reply.set_result(outcome)
+
+    def _tell(self, events: Sequence[Event]) -> None:
+        for observer in self._observers:  # one that fails does so outside of the writer
+            asyncio.get_running_loop().call_soon(observer, events)
 
     async def _decide_durably(self) -> Decided:
         """Decide and append; all over again whenever another replica was first."""

@@ -6,11 +6,8 @@ and only then does anybody get an answer. What a start that fails had to make, i
 
 import asyncio
 import contextlib
-import os
 import socket
-from collections.abc import Awaitable, Callable, Iterable, Iterator
 from importlib.metadata import version
-from itertools import islice
 from pathlib import Path
 from typing import Self
 
@@ -18,21 +15,24 @@ from structlog.typing import FilteringBoundLogger
 
 import eventlog
 from eventlog import SyncFailed, WriterReplaced
-from nc import log_events
+from nc import log_events, ports
 from nc.certificates import Certificates
-from nc.clock import Clock, now_ms
-from nc.config import ServerSettings
+from nc.chores import Sweep, every, report_failed_snapshots, report_failure, report_full_disk
+from nc.clock import Clock
+from nc.config import ServerSettings, TunMode
 from nc.data_folder import DataFolder
 from nc.domain.decide import Command
-from nc.domain.nodes import ExpireNodes
 from nc.domain.replicas import StartReplica, StopReplica
-from nc.domain.tokens import ForgetExpiredTokens
+from nc.link.hub import Hub
+from nc.link.limits import Limits
+from nc.link.report import serve_report
+from nc.link.tun import TunUnavailable
 from nc.replica import DiskFull, Origin, Replica, Unwritable
 from nc.rpc.callers import Callers, Transport
 from nc.rpc.controller import Controller, Endpoints
 from nc.rpc.edge import Edge
 from nc.rpc.methods import methods_of
-from nc.rpc.servers import GrpcServers, PortUnavailable, bootstrap_port, control_port
+from nc.rpc.servers import GrpcServers, bootstrap_port, control_port
 from nc.secrets import RequestIds, Secrets, TokenIds
 
 VERSION = version("litekube-network-controller")
@@ -42,10 +42,6 @@ STOP_GRACE_S = 5.0
 
 # How late the link of an expired node may be dropped.
 SWEEP_INTERVAL_S = 1.0
-
-# What one sweep looks at takes some milliseconds; a million tokens have their turn in ten minutes
-# of the day that expired ones are remembered for.
-TOKENS_PER_SWEEP = 2000
 
 # Certificates are renewed weeks before they end, so looking a few times a day will do.
 CERTIFICATE_CHECK_INTERVAL_S = 6 * 60 * 60.0
@@ -58,11 +54,13 @@ class Server:
         settings: what it runs with.
         clock, secrets: where time and random values come from.
         log: where its log lines go.
+        link_limits: what links may take of time and room.
     """
 
-    # Both are there once the server has started.
+    # All are there once the server has started.
     certificates: Certificates
     endpoints: Endpoints
+    hub: Hub
 
     def __init__(
         self,
@@ -71,16 +69,17 @@ class Server:
         clock: Clock,
         secrets: Secrets,
         log: FilteringBoundLogger,
+        link_limits: Limits | None = None,
     ) -> None:
         self.settings = settings
         self.folder = DataFolder(settings.data_dir)
         self._clock = clock
         self._secrets = secrets
         self._log = log
+        self._link_limits = link_limits or Limits()
         self._request_ids = RequestIds(secrets)
         self._replica_id = socket.gethostname()
         self._edges: list[Edge] = []
-        self._tokens_to_sweep: Iterator[str] = iter(())
         self.made: list[Path] = []  # what this start had to make, besides certificates
 
     async def __aenter__(self) -> Self:
@@ -123,14 +122,22 @@ class Server:
             self._log.warning(log_events.SNAPSHOT_PASSED_OVER, message=warning)
         started.push_async_callback(self._replica.stop)
         await self._record_start()
-        started.push_async_callback(self._record_stop)
+        self.hub = self._make_hub(TokenIds(key))
+        started.push_async_callback(self.hub.stop)
+        started.push_async_callback(self._record_stop)  # which closes what links there are
+        if self.settings.tun is not TunMode.OFF:
+            await self._open_uplink(started)
         await self._serve(TokenIds(key), started)
+        report = await serve_report(folder.links_socket, self.hub)
+        started.push_async_callback(report.stop)
+        sweep = Sweep(self._replica, self._submit, self._clock).sweep
+        set_serving = self._servers.set_serving
         for chore in (
-            self._every(SWEEP_INTERVAL_S, self._sweep),
-            self._every(CERTIFICATE_CHECK_INTERVAL_S, self._renew_certificates),
-            self._report_failure(),
-            self._report_full_disk(),
-            self._report_failed_snapshots(),
+            every(SWEEP_INTERVAL_S, sweep, self._log),
+            every(CERTIFICATE_CHECK_INTERVAL_S, self._renew_certificates, self._log),
+            report_failure(self._replica, set_serving, self._log),
+            report_full_disk(self._replica, set_serving, self._log),
+            report_failed_snapshots(self._replica, self._log),
         ):
             started.push_async_callback(_cancel, asyncio.create_task(chore))
         self._report_start()
@@ -148,6 +155,35 @@ class Server:
             )
         self._log.info(log_events.LOG_OPENED, folder=str(self.folder.log), last_seq=log.last_seq)
         return log
+
+    def _make_hub(self, token_ids: TokenIds) -> Hub:
+        settings = self.settings
+        return Hub(
+            self._replica,
+            settings.network,
+            lambda: None if settings.plaintext else self.certificates.link,
+            token_ids=token_ids,
+            clock=self._clock,
+            request_ids=self._request_ids,
+            log=self._log,
+            interconnection=settings.interconnection,
+            limits=self._link_limits,
+        )
+
+    async def _open_uplink(self, started: contextlib.AsyncExitStack) -> None:
+        # Only here is pyroute2 needed, which takes long to import.
+        from nc.link.uplink import Uplink  # noqa: PLC0415 - see above
+
+        settings, uplink = self.settings, Uplink(self.hub.switch, self._log)
+        try:
+            name = await uplink.open(settings.network, settings.mtu)
+        except TunUnavailable as error:
+            if settings.tun is TunMode.ON:
+                raise
+            self._log.info(log_events.TUN_UNAVAILABLE, message=f"{error}; going on without")
+        else:
+            self._log.info(log_events.TUN_OPENED, device=name, address=settings.network_addr)
+            started.push_async_callback(uplink.close)
 
     async def _serve(self, token_ids: TokenIds, started: contextlib.AsyncExitStack) -> None:
         settings, certificates = self.settings, self.certificates
@@ -189,14 +225,17 @@ class Server:
             edge(Transport.SERVER_TLS),
             None if settings.plaintext else certificates.bootstrap,
         )
+        link = ports.listen(settings.listen, settings.link_port)
         self.endpoints = Endpoints(
             advertised=settings.advertise,
             overlay_address=settings.network.server_address,
             control_port=self._servers.listen(control),
             bootstrap_port=self._servers.listen(bootstrap),
-            link_port=settings.link_port,
+            link_port=link.getsockname()[1],
         )
         await self._servers.start()
+        self.hub.start(link)
+        started.push_async_callback(self.hub.shut_door)
 
     async def _submit(self, command: Command, method: str) -> None:
         """Let the server itself change something."""
@@ -214,56 +253,10 @@ class Server:
         with contextlib.suppress(Unwritable, DiskFull):  # it was reported when it happened
             await self._submit(StopReplica(self._replica_id), "stop")
 
-    async def _every(self, interval_s: float, chore: Callable[[], Awaitable[None]]) -> None:
-        """Do a chore again and again; one that fails is reported, and has its next time."""
-        while True:
-            await asyncio.sleep(interval_s)
-            try:
-                await chore()
-            except Unwritable:  # it was reported when it happened
-                return
-            except DiskFull:  # as was this, and it will end
-                continue
-            except Exception as error:  # noqa: BLE001 - nobody else would hear of it
-                self._log.error(log_events.CHORE_FAILED, message=f"{chore.__name__}: {error}")
-
-    async def _sweep(self) -> None:
-        now = now_ms(self._clock)
-        await self._submit(ExpireNodes(now), "sweep")
-        await self._submit(ForgetExpiredTokens(self._next_tokens(), now), "sweep")
-
-    def _next_tokens(self) -> tuple[str, ...]:
-        """Some tokens to look at; over the sweeps, each of them in its turn."""
-        token_ids = tuple(islice(self._tokens_to_sweep, TOKENS_PER_SWEEP))
-        if not token_ids:  # all were looked at: begin again, with what there is now
-            self._tokens_to_sweep = iter(self._replica.state.tokens)
-        return token_ids
-
     async def _renew_certificates(self) -> None:
         await asyncio.to_thread(self.certificates.renew)
         self._callers.trust_admin(self.certificates.admin_fingerprint)
         self._report_certificates(is_known=True)
-
-    async def _report_failure(self) -> None:
-        await self._replica.failed.wait()
-        self._servers.set_serving(serving=False)
-        self._log.critical(log_events.LOG_UNAVAILABLE, message=str(self._replica.failure))
-
-    async def _report_full_disk(self) -> None:
-        while True:
-            await self._replica.full.wait()
-            self._log.error(log_events.LOG_FULL, message=str(DiskFull()))
-            self._servers.set_serving(serving=False)
-            await self._replica.roomy.wait()
-            self._log.info(log_events.LOG_RESUMED)
-            self._servers.set_serving(serving=True)
-
-    async def _report_failed_snapshots(self) -> None:
-        snapshots = self._replica.snapshots
-        while True:
-            await snapshots.failed.wait()
-            snapshots.failed.clear()
-            self._log.warning(log_events.SNAPSHOT_FAILED, message=str(snapshots.failure))
 
     def _report_certificates(self, *, is_known: bool) -> None:
         """Say what was made; a new CA where nodes were enrolled already is an alarm."""
@@ -296,27 +289,6 @@ class Server:
                 message="no TLS: everybody who reaches the ports may do everything, and read the "
                 "keys that are handed out; for development only",
             )
-
-
-def try_ports(host: str, ports: Iterable[int]) -> None:
-    """See that each port can be had, before anything is made.
-
-    Raises:
-        PortUnavailable: the first that cannot, and why.
-    """
-    bare_host = host.strip("[]")
-    family = socket.AF_INET6 if ":" in bare_host else socket.AF_INET
-    with contextlib.ExitStack() as held:  # all of them at once: no port can be had twice
-        for port in ports:
-            probe = held.enter_context(socket.socket(family, socket.SOCK_STREAM))
-            # As gRPC does: a connection of before that lingers is no reason to fail.
-            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            try:
-                probe.bind((bare_host, port))
-                probe.listen()
-            except OSError as error:
-                reason = os.strerror(error.errno) if error.errno else str(error)
-                raise PortUnavailable(f"{host}:{port}", reason.lower()) from error
 
 
 async def _cancel(task: "asyncio.Task[None]") -> None:

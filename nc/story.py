@@ -55,7 +55,7 @@ def story(history: Iterable[Recorded], subject: Subject) -> Iterator[Line]:
 def now_line(state: State, subject: Subject, now_ms: int) -> str:
     """How the subject is in the end, as a sentence."""
     if subject.kind == "address":
-        holder = state.addresses.by_address.get(subject.id)
+        holder = state.addresses.holder_of(subject.id)
         return f"{subject.id} is held by node {holder}" if holder else f"{subject.id} is free"
     if subject.kind == "token":
         token = state.tokens.get(subject.id)

@@ -64,7 +64,8 @@ class Succession:
     def __init__(self, base: State) -> None:
         presence = base.presence
         self.states = {n: int(link_of(presence, n).state.value) for n in base.nodes}  # by node id
-        self.holders = dict(base.addresses.by_address.items())  # node id by address
+        by_node = base.addresses.by_node.items()
+        self.holders = {held.address: n for n, held in by_node if held.address}  # node ids
         self.digest_seq = base.digest_seq  # the event that the last digest is of, 0 if none is
 
     def follow(self, seq: int, event: Event) -> None:

@@ -14,15 +14,15 @@ from google.protobuf.message import DecodeError
 from eventlog.api import Record, Snapshot
 from nc.domain.events import Batch, Event
 from nc.domain.state import State
-from nc.projections import evolve
 from nc.projections.digest import digest
 from nc.projections.snapshot import decode
+from nc.projections.state import Fold
 from nc.succession import Impossible, Succession
 
 __all__ = ["Base", "Landmark", "Verified", "landmark_of", "verify"]
 
-# Events folded at once: bounds the memory that it takes.
-_CHUNK_EVENTS: Final = 20_000
+# How often somebody is told how far it has come.
+_PROGRESS_EVENTS: Final = 20_000
 
 _DELETE_SNAPSHOT = "delete the snapshot: the log is whole without it"
 
@@ -94,8 +94,7 @@ class _Verification:
         # Folding costs far more than all the rest, so it ends where nothing is left to compare.
         self._folded_until = max((a.seq for a in self._landmarks if a.snapshot), default=0)
         self._base_seq = self._seq = base.state.seq
-        self._state = base.state
-        self._chunk: list[Event] = []
+        self._fold = Fold(base.state)
         self._succession = Succession(base.state)
         self._records = 0
         self._snapshots = 0
@@ -116,10 +115,8 @@ class _Verification:
         for seq, event in enumerate(events, record.first_seq):
             self._succession.follow(seq, event)
         if self._seq <= self._folded_until:
-            self._chunk += events
-        if len(self._chunk) >= _CHUNK_EVENTS:
-            self._fold()
-        return record.first_seq // _CHUNK_EVENTS < (record.last_seq + 1) // _CHUNK_EVENTS
+            self._fold.add(events)
+        return record.first_seq // _PROGRESS_EVENTS < (record.last_seq + 1) // _PROGRESS_EVENTS
 
     def finish(self) -> Verified:
         """There are no more records."""
@@ -128,10 +125,6 @@ class _Verification:
             raise Impossible(self._seq, "the end of the log", f"it to reach event {seq}")
         events = self._seq - self._base_seq
         return Verified(events, self._seq, self._records, self._head, self._snapshots)
-
-    def _fold(self) -> None:
-        self._state = evolve(self._state, self._chunk)
-        self._chunk = []
 
     def _settle(self) -> None:
         """Compare with the landmarks up to here, before the log goes on."""
@@ -142,8 +135,7 @@ class _Verification:
             if chain not in self._heads:
                 raise Impossible(seq, f"head {self._head.hex()}", chain.hex())
             if snapshot is not None:
-                self._fold()
-                _compare(snapshot, self._state)
+                _compare(snapshot, self._fold.finish())
                 self._snapshots += 1
 
 

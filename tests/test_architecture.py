@@ -6,12 +6,15 @@ from pathlib import Path
 import pytest
 
 from tests.support.source_laws import (
+    JUDGES,
     Source,
     appends,
     decisions_and_folds_are_pure,
     log_knows_no_network_controller,
+    only_its_command_knows_the_harness,
     only_the_edge_knows_grpc,
     only_the_replica_appends,
+    packets_are_judged_without_io,
     time_and_chance_come_in_at_the_top,
 )
 
@@ -27,8 +30,10 @@ SOURCES = [
 LAWS = [
     log_knows_no_network_controller,
     decisions_and_folds_are_pure,
+    only_its_command_knows_the_harness,
     only_the_edge_knows_grpc,
     only_the_replica_appends,
+    packets_are_judged_without_io,
     time_and_chance_come_in_at_the_top,
 ]
 
@@ -49,6 +54,7 @@ def test_every_folder_is_looked_at() -> None:
         "nc/replica.py",
         "nc/domain/decide.py",
         "nc/projections/state.py",
+        *(f"nc/link/{name}.py" for name in JUDGES),
     } <= paths
     assert any(source.lies_in("nc/rpc") for source in SOURCES)
 
@@ -76,10 +82,16 @@ PLANTED = [
     (decisions_and_folds_are_pure, "nc/projections/a.py", "import structlog"),
     (decisions_and_folds_are_pure, "nc/projections/a.py", "def f():\n    open('x')"),
     (decisions_and_folds_are_pure, "nc/domain/a.py", "__import__('os')"),
+    (packets_are_judged_without_io, "nc/link/switch.py", "import asyncio"),
+    (packets_are_judged_without_io, "nc/link/wire.py", "from picows import WSFrame"),
+    (packets_are_judged_without_io, "nc/link/admission.py", "from nc.replica import Replica"),
     (only_the_edge_knows_grpc, "nc/server.py", "import grpc"),
     (only_the_edge_knows_grpc, "nc/cli/a.py", "from grpc.aio import server"),
     (only_the_edge_knows_grpc, "nc/server.py", "from grpc_health.v1 import health"),
     (only_the_edge_knows_grpc, "eventlog/a.py", "import grpc_reflection.v1alpha as r"),
+    (only_its_command_knows_the_harness, "nc/replica.py", "from nc.testing import search"),
+    (only_its_command_knows_the_harness, "nc/cli/serve.py", "import nc.testing.laws"),
+    (only_its_command_knows_the_harness, "nc/domain/a.py", "def f():\n    import hypothesis"),
     (only_the_replica_appends, "nc/server.py", "self._log.append(payload, 1, 0)"),
     (only_the_replica_appends, "nc/cli/a.py", "eventlog.open(p).append(b, count=1, expected=0)"),
     (only_the_replica_appends, "nc/cli/a.py", "write = folder.log.append"),
@@ -122,12 +134,16 @@ def test_a_planted_breach_is_found(
 
 
 INNOCENT = [
+    ("nc/link/switch.py", "import struct\nfrom nc.domain.addresses import Network"),
+    ("nc/link/hub.py", "import asyncio, socket"),
     ("nc/domain/a.py", "from nc.domain.state import State\nfrom nc.pb import events_pb2 as pb"),
     ("nc/domain/a.py", "from .state import State\nfrom datetime import UTC, datetime"),
     ("nc/projections/a.py", "from nc.projections.draft import Draft\nfrom rpds import Queue"),
     ("nc/rpc/a.py", "import grpc\nfrom grpc_health.v1 import health"),
     ("nc/replica.py", "self._log.append(payload, count, expected)"),
     ("nc/server.py", "warnings.append('a log is there')\nimport asyncio\nasyncio.sleep(1)"),
+    ("nc/cli/check_search.py", "from nc.testing import search"),
+    ("nc/testing/a.py", "from hypothesis import strategies as st"),
     ("nc/clock.py", "import time\ntime.time_ns()"),
     ("nc/secrets.py", "import os\nos.urandom(8)"),
     ("nc/server.py", "from nc.secrets import new_token\nfrom nc import secrets\nsecrets.TokenIds"),

@@ -14,7 +14,7 @@ from eventlog.slices import encode_start, slice_of
 from eventlog.snapshots import snapshot_name
 from eventlog.testing import FastDisk
 from nc.domain.state import State
-from nc.history import NOTHING, Fold, Point, Recorded, state_at
+from nc.history import NOTHING, Point, Recorded, StateAlong, state_at
 from nc.past import BaseMissing, Then, base_of, history, nearest, states_at
 from nc.projections.snapshot import SNAPSHOT_SCHEMA, encode
 from tests.support.sliced_log import Entries, batches, events_in, write_batches, write_slice
@@ -98,11 +98,11 @@ def test_a_fold_goes_along_and_knows_its_place(
             ((entry, event) for batch in records for entry in batch for event in entry.events), 1
         )
     ]
-    fold = Fold(state_at(events, before))
+    fold = StateAlong(state_at(events, before))
     assert list(fold.through(events)) == events
     assert list(fold.through(events[again:])) == events[again:]
     assert fold.state == state_at(events, len(events))
-    gappy = Fold(NOTHING)
+    gappy = StateAlong(NOTHING)
     assert list(gappy.through([*events[:again], *events[again + 1 :]]))[:1] == (
         events[:1] if again else events[1:2]
     )

@@ -48,6 +48,16 @@ def test_the_configuration_example_is_a_configuration(tmp_path: Path) -> None:
     assert set(yaml.safe_load(text)["server"]) == keys
 
 
+def test_the_nodes_configuration_example_is_one(tmp_path: Path) -> None:
+    """The same of a node's file."""
+    text = block("yaml", "mode: client")
+    path = tmp_path / "client.yml"
+    path.write_text(text, encoding="utf-8")
+    assert config.load(path).mode == "client"
+    keys = {field.alias for field in config.ClientSection.model_fields.values()}
+    assert set(yaml.safe_load(text)["client"]) == keys
+
+
 def test_the_two_commands_install_what_pyproject_names() -> None:
     """Both commands make their own virtual environment and pin what they install."""
     demo, test = (block("sh", end) for end in ("network-controller demo", "bin/pytest"))

@@ -64,7 +64,7 @@ def test_redacting_commutes_with_folding(history: list[Entries], data: st.DataOb
         assert Counter(link_of(image.presence, n).state for n in image.nodes) == Counter(
             link_of(original.presence, n).state for n in original.nodes
         )
-        assert len(image.addresses.by_address) == len(original.addresses.by_address)
+        assert len(image.addresses.by_node) == len(original.addresses.by_node)
 
 
 KEPT = ("version", "expires_at_ms", "from_state", "to_state", "reason", "lost_through_seq", "seq")

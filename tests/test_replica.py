@@ -1,7 +1,7 @@
 """The replica's laws while all goes well: durable first, then visible, then answered."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TypeVar
 
 import pytest
@@ -56,6 +56,42 @@ async def test_durable_then_visible_then_answered() -> None:
         assert task.done()
         assert set(replica.state.tokens) == {"t"}
         assert replica.state.seq == log.last_seq == 1
+
+
+@on_a_loop
+async def test_observers_are_told_of_what_is_durable_before_it_is_answered() -> None:
+    """Every committed event, once and in order, with the state in place; one that fails harms none.
+
+    Of what was refused, or has not been appended, nobody hears.
+    """
+    log, gate = MemoryLog(), Gate(held=True)
+    failures: list[object] = []
+    loop = asyncio.get_running_loop()
+    loop.set_exception_handler(lambda _, context: failures.append(context["exception"]))
+    async with running(log, gate) as replica:
+        told: list[tuple[str, int]] = []
+        tasks: list[asyncio.Task[list[Event]]] = []
+
+        def fail(events: Sequence[Event]) -> None:
+            raise ValueError(len(events))
+
+        def note(events: Sequence[Event]) -> None:
+            assert not any(task.done() for task in tasks[-2:])
+            told.extend((event.token_issued.token_id, replica.state.seq) for event in events)
+
+        replica.observe(fail)
+        replica.observe(note)
+        tasks += submit(replica, issue("a"))
+        await settle()
+        assert told == []
+        await gate.let_one_through()
+        assert told == [("a", 1)]
+        tasks += submit(replica, issue("b"), issue("a"))
+        await settle()
+        await gate.let_one_through()
+        assert told == [("a", 1), ("b", 2)]
+        assert await outcomes(tasks) == [1, 1, IdTaken]
+    assert [str(failure) for failure in failures] == ["1", "1"]
 
 
 @on_a_loop
@@ -202,23 +238,17 @@ async def test_a_caller_that_goes_away_is_alone_in_it() -> None:
         assert replica.state == replayed(log)
 
 
-@pytest.mark.parametrize("chunk_events", [1, 3, 20_000])
-def test_a_start_replays_the_log(chunk_events: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Before it takes commands a replica knows all that the log holds, however it is read."""
-    monkeypatch.setattr("nc.replay._CHUNK_EVENTS", chunk_events)
-
-    @on_a_loop
-    async def restart() -> None:
-        log = MemoryLog()
-        async with running(log) as first:
-            await asyncio.gather(*submit(first, issue("t"), *(redeem("t", n) for n in "abcd")))
-            await first.submit(Unregister("b"), ORIGIN)
-        async with running(log.peer()) as second:
-            assert second.state == first.state == replayed(log)
-            assert await second.submit(redeem("t", "e"), ORIGIN)
-            assert second.state.seq == log.last_seq == 7
-
-    restart()
+@on_a_loop
+async def test_a_start_replays_the_log() -> None:
+    """Before it takes commands a replica knows all that the log holds."""
+    log = MemoryLog()
+    async with running(log) as first:
+        await asyncio.gather(*submit(first, issue("t"), *(redeem("t", n) for n in "abcd")))
+        await first.submit(Unregister("b"), ORIGIN)
+    async with running(log.peer()) as second:
+        assert second.state == first.state == replayed(log)
+        assert await second.submit(redeem("t", "e"), ORIGIN)
+        assert second.state.seq == log.last_seq == 7
 
 
 @on_a_loop

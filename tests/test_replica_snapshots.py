@@ -156,11 +156,11 @@ async def test_commands_go_on_while_a_snapshot_is_taken() -> None:
             await replica.submit(issue(f"token-{number}"), ORIGIN)
         for number in range(4):
             await replica.submit(issue(f"later-{number}"), ORIGIN)
-        while not list(log.snapshots.newest_first(1)):  # noqa: ASYNC110 - nothing tells
+        while not list(log.snapshots.newest_first(SNAPSHOT_SCHEMA)):  # noqa: ASYNC110 - nothing tells
             await asyncio.sleep(0.001)
-        (snapshot,) = log.snapshots.newest_first(1)
+        (snapshot,) = log.snapshots.newest_first(SNAPSHOT_SCHEMA)
         assert snapshot.place.last_seq == 5
-    newest, _ = log.snapshots.newest_first(1)
+    newest, _ = log.snapshots.newest_first(SNAPSHOT_SCHEMA)
     assert newest.place.last_seq == 9
 
 

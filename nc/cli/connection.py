@@ -12,7 +12,7 @@ from google.protobuf.message import Message
 from nc.cli.printing import Output
 from nc.cli.running import OperationFailed, run_async
 from nc.config import DEFAULT_BOOTSTRAP_PORT
-from nc.pki import PkiError
+from nc.pki import PkiError, ca_cert_hash
 from nc.pki.pem import load_certificates, load_private_key
 from nc.rpc.client import BOOTSTRAP_PORT, Client, ClientTls
 
@@ -57,16 +57,20 @@ class Connection:
 
     def control(self, method: str, request: Message) -> Any:
         """Call the control port with the admin's certificate."""
-        tls = None
-        if not self.plaintext:
-            tls = ClientTls(
-                _read_ca(self.ca),
-                _read(self.key, "--key"),
-                _read(self.certificate, "--cert"),
-            )
-            _check_pair(self.key, tls.key_pem, self.certificate, tls.certificate_pem)
-        client = Client(self.ip or DEFAULT_IP, self.port, tls)
+        client = Client(self.ip or DEFAULT_IP, self.port, self.admin_tls())
         return run_async(_call(client, method, request))
+
+    def admin_tls(self) -> ClientTls | None:
+        """What to trust and to show at the control port; None in plain text."""
+        if self.plaintext:
+            return None
+        tls = ClientTls(
+            _read_ca(self.ca),
+            _read(self.key, "--key"),
+            _read(self.certificate, "--cert"),
+        )
+        _check_pair(self.key, tls.key_pem, self.certificate, tls.certificate_pem)
+        return tls
 
     def bootstrap(self, method: str, request: Message, place: Place) -> Any:
         """Call the bootstrap port, which wants no certificate; what was not said is at `place`."""
@@ -74,6 +78,10 @@ class Connection:
         host, port = self.ip or place.host, self.bootstrap_port or place.port
         client = Client(host, port, tls, BOOTSTRAP_PORT)
         return run_async(_call(client, method, request))
+
+    def ca_cert_hash(self) -> str | None:
+        """What a joining machine knows the server's CA by; None in plain text."""
+        return None if self.plaintext else ca_cert_hash(_read_ca(self.ca))
 
     def show(self, answer: Message, text: str, **more: str) -> None:
         """Print an answer: the text for people, or its fields with `more` beside them as JSON."""

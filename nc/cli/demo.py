@@ -1,5 +1,6 @@
 """`network-controller demo`: the whole life of three nodes, told to a newcomer."""
 
+import asyncio
 import base64
 import tempfile
 from pathlib import Path
@@ -9,19 +10,27 @@ import structlog
 from rich.console import Console
 
 from eventlog import LogReader
+from nc.cli.demo_link import PacketEnd, plug_in
 from nc.cli.log import displayer
-from nc.cli.printing import STATES, Output
+from nc.cli.printing import STATES, Output, text_line
 from nc.cli.running import OperationFailed, run_async
 from nc.clock import SystemClock, now_ms
 from nc.config import ServerSettings
+from nc.history import events_of
+from nc.link import wire
 from nc.pb import network_controller_pb2 as pb
 from nc.pb import sensor_pb2
+from nc.pki import read_peer
 from nc.rpc.client import BOOTSTRAP_PORT, CallFailed, Client, ClientTls
 from nc.secrets import SystemSecrets
 from nc.server import Server
 
 LOOPBACK = "127.0.0.1"
 MACHINES = ("alpha", "beta", "gamma")
+
+# Far beyond what any step takes; and how often it is looked whether it is done.
+_PATIENCE_S = 10.0
+_ASK_AGAIN_S = 0.02
 
 
 def demo() -> None:
@@ -43,10 +52,11 @@ async def _play(console: Console) -> None:
             listen=LOOPBACK,
             grpc_port=0,
             bootstrap_port=0,
+            link_port=0,
         )
         log = structlog.wrap_logger(structlog.ReturnLogger(), processors=[_silence])
         async with Server(settings, clock=clock, secrets=SystemSecrets(), log=log) as server:
-            await _Story(server, clock, console).tell()
+            await _Story(server, clock, console, Path(folder)).tell()
         console.print("\n[bold]The server has stopped. This is its event log:[/]\n")
         display = displayer(console, Output.TEXT)
         for record in LogReader(server.folder.log).read():
@@ -75,13 +85,16 @@ class _Machine(NamedTuple):
 
     name: str
     token: str
-    tls: ClientTls
+    tls: ClientTls  # for the control port
+    network_tls: ClientTls  # for the link
 
 
 class _Story:
     """The steps, each real calls to a real server."""
 
-    def __init__(self, server: Server, clock: _DemoClock, console: Console) -> None:
+    def __init__(self, server: Server, clock: _DemoClock, console: Console, folder: Path) -> None:
+        self._server = server
+        self._folder = folder
         paths = server.certificates.grpc.paths
         self._ca_pem = paths.ca.read_bytes()
         self._admin = ClientTls(
@@ -97,12 +110,16 @@ class _Story:
         ends = self._endpoints
         self._say(f"control port {ends.control_port} (mutual TLS): certificates are the keys to it")
         self._say(f"bootstrap port {ends.bootstrap_port} (TLS): where new machines knock")
+        self._say(f"link port {ends.link_port} (mutual TLS): where nodes connect")
         bootstrap_token = await self._issue()
         machines = [await self._join(name, bootstrap_token) for name in MACHINES]
         await self._wrong_token()
         await self._look(machines)
+        links = [await self._connect(machine) for machine in machines]
+        await self._packets(*links)
+        await self._unplug(machines[2], links[2])
         await self._rights(*machines)
-        await self._expiry(machines[1])
+        await self._expiry(machines[1], links[1])
         await self._unregister(machines[2])
         await self._late(bootstrap_token)
 
@@ -118,12 +135,12 @@ class _Story:
         self._title(f"Machine {name} redeems it")
         answer = _expect("200", await self._redeem(bootstrap_token))
         self._say("answer 200: a node token, and two sets of TLS certificates of its own")
-        tls = ClientTls(
-            base64.b64decode(answer.GrpcCaCert),
-            base64.b64decode(answer.GrpcClientKey),
-            base64.b64decode(answer.GrpcClientCert),
+        pems = (
+            (answer.GrpcCaCert, answer.GrpcClientKey, answer.GrpcClientCert),
+            (answer.NetworkCaCert, answer.NetworkClientKey, answer.NetworkClientCert),
         )
-        return _Machine(name, answer.token, tls)
+        tls, network_tls = (ClientTls(*map(base64.b64decode, three)) for three in pems)
+        return _Machine(name, answer.token, tls, network_tls)
 
     async def _wrong_token(self) -> None:
         self._title("A stranger tries tokens")
@@ -138,6 +155,52 @@ class _Story:
             address = answer.bindIp or "none before its first connection"
             self._say(f"{machine.name}: {STATES[answer.connState]}, address {address}")
 
+    async def _connect(self, machine: _Machine) -> PacketEnd:
+        self._title(f"{machine.name} connects")
+        url = f"wss://{LOOPBACK}:{self._endpoints.link_port}{wire.PATH}"
+        end = await plug_in(url, machine.token, machine.network_tls, self._folder)
+        answer = await self._state_becomes("INIT", machine)
+        self._say(f"the link is accepted: {STATES[answer.connState]}")
+        interface = await end.say_hello()
+        answer = await self._state_becomes("CONNECTED", machine)
+        self._say(f"it was told its address, {interface}: {STATES[answer.connState]}")
+        return end
+
+    async def _packets(self, alpha: PacketEnd, beta: PacketEnd, gamma: PacketEnd) -> None:
+        self._title("Packets flow")
+        for source, target in ((alpha, beta), (beta, gamma), (gamma, alpha)):
+            source.send("are you there?", target.interface.ip)
+            text, sender = await target.receive()
+            self._say(f"{sender} to {target.interface.ip}: {text!r}")
+        alpha.send("I am gamma", beta.interface.ip, source=gamma.interface.ip)
+        alpha.send("and this is me", beta.interface.ip)  # what comes after it, came
+        text, sender = await beta.receive()
+        drops = ", ".join(
+            f"{count} {reason}" for reason, count in self._server.hub.switch.drops.items()
+        )
+        self._say(f"alpha lies about its address; {beta.interface.ip} hears only {text!r}")
+        self._say(f"dropped, and counted: {drops.replace('_', ' ')}")
+
+    async def _unplug(self, machine: _Machine, end: PacketEnd) -> None:
+        self._title(f"Somebody unplugs {machine.name}")
+        end.pull_the_plug()
+        answer = await self._state_becomes("IDLE", machine)
+        self._say(f"{STATES[answer.connState]}, and {answer.bindIp} stays its own. The log says:")
+        node_id = read_peer(machine.tls.certificate_pem or b"").common_name
+        for record in LogReader(self._server.folder.log).read():
+            for recorded in events_of(record):
+                if recorded.event.state_changed.node_id == node_id:
+                    self._console.print(text_line(recorded), soft_wrap=True)
+
+    async def _state_becomes(self, state: str, machine: _Machine) -> Any:
+        """Ask until it is so: what happens to a link is known a moment later."""
+        async with asyncio.timeout(_PATIENCE_S):
+            while True:
+                answer = _expect("200", await self._state(machine))
+                if STATES[answer.connState] == state:
+                    return answer
+                await asyncio.sleep(_ASK_AGAIN_S)
+
     async def _rights(self, alpha: _Machine, beta: _Machine, gamma: _Machine) -> None:
         del gamma
         self._title(f"{alpha.name} is curious what else its certificate opens")
@@ -148,11 +211,12 @@ class _Story:
             ):
                 await self._denied(what, node.call(method, request))
 
-    async def _expiry(self, machine: _Machine) -> None:
+    async def _expiry(self, machine: _Machine, end: PacketEnd) -> None:
         self._title(f"The operator lets {machine.name} expire in a minute")
         await self._set_expiry(machine, now_ms(self._clock) // 1000 + 60)
         self._clock.put_forward(minutes=2)
         self._say("... two minutes later (the demo puts its clock forward)")
+        self._say(f"its link was closed: {await end.farewell()}")
         async with self._control(self._admin) as admin:
             request = pb.CheckConnStateRequest(token=machine.token)
             answer = _expect("400", await admin.call("CheckConnState", request))

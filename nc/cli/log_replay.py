@@ -1,6 +1,5 @@
 """`network-controller log replay`: a log once more, on a terminal or against its own digests."""
 
-import gc
 import json
 import sys
 from collections.abc import Callable, Iterator, Sequence
@@ -17,6 +16,7 @@ from nc.cli.log_states import OutputOption
 from nc.cli.printing import Output
 from nc.cli.running import OperationFailed
 from nc.clock import SystemClock
+from nc.garbage import without_collections
 from nc.history import Point, Recorded, state_at
 from nc.past import base_of, history
 from nc.playback import AS_FAST_AS_IT_GOES, Past, Player, past_of
@@ -68,11 +68,8 @@ def replay(
     chosen = filter_named(names, node=node, start=start, end=end)
 
     def load(progress: Callable[[int], None]) -> Player:
-        gc.disable()  # what is read stays: looking for garbage would take longer than reading
-        try:
+        with without_collections():
             past = _past(reader, chosen, progress)
-        finally:
-            gc.enable()
         player = Player(past, _stops(past, chosen), speed=speed or AS_FAST_AS_IT_GOES)
         return player if step else player.toggled()
 

@@ -4,7 +4,6 @@ A log is a folder of segments: a running server's, or a copy. A file that was ex
 into a temporary folder, which is gone when the command ends; then it is read as any other.
 """
 
-import gc
 import os
 import tempfile
 import weakref
@@ -26,6 +25,7 @@ from nc.archive import ExportRefused, unpack
 from nc.cli.log_jsonl import records_in
 from nc.cli.running import DATA_DIR_VARIABLE, OperationFailed, default_data_dir
 from nc.data_folder import DataFolder
+from nc.garbage import without_collections
 
 DataDirOption = Annotated[
     Path | None,
@@ -136,13 +136,9 @@ def progress_to(reader: LogReader, doing: str) -> Iterator[Callable[[int], None]
     Garbage is not looked for meanwhile: what is read stays, or is freed without a search.
     """
     start = reader.start.last_seq
-    gc.disable()
-    try:
-        with bar(doing) as progress:
-            total = reader.last_seq - start if Console(stderr=True).is_terminal else 0
-            yield lambda seq: progress(seq - start, total)
-    finally:
-        gc.enable()
+    with without_collections(), bar(doing) as progress:
+        total = reader.last_seq - start if Console(stderr=True).is_terminal else 0
+        yield lambda seq: progress(seq - start, total)
 
 
 @contextmanager

@@ -98,7 +98,8 @@ def _sentences(found: Difference) -> Iterable[str]:
         ),
         *(f"node {node_id} was {old}, is {new}" for node_id, (old, new) in found.changed.items()),
         *(
-            f"node {node_id} flapped: it lost its link and was CONNECTED again, {_times(times)}"
+            f"node {node_id} flapped: it lost its link and was CONNECTED again, "
+            + ("once" if times == 1 else f"{times} times")
             for node_id, times in found.flapped.items()
         ),
         *(
@@ -109,10 +110,6 @@ def _sentences(found: Difference) -> Iterable[str]:
         *(f"bootstrap token {token_id} was forgotten" for token_id in found.tokens_went),
     ]
     return changes or ["nothing changed"]
-
-
-def _times(count: int) -> str:
-    return "once" if count == 1 else f"{count} times"
 
 
 def _at(expires_at_ms: int) -> str:
@@ -175,7 +172,9 @@ def _described(state: State, now_ns: int) -> dict[str, Any]:
         ],
         "addresses": [
             {"address": address, "node_id": node_id}
-            for address, node_id in sorted(state.addresses.by_address.items())
+            for address, node_id in sorted(
+                (binding.address, node_id) for node_id, binding in state.addresses.by_node.items()
+            )
         ],
     }
 

@@ -11,7 +11,7 @@ from nc.cli.log_states import OutputOption
 from nc.cli.printing import Output, json_fields, printable, time_text
 from nc.cli.running import OperationFailed
 from nc.clock import SystemClock, now_ms
-from nc.history import Fold, Point
+from nc.history import Point, StateAlong
 from nc.past import history, nearest
 from nc.story import now_line, story
 
@@ -35,14 +35,10 @@ def why(
     """
     reader = open_reader(data_dir, log)
     subject = names_in(reader, data_dir, log).subject(thing)
-    fold = Fold(nearest(reader, [Point(seq=reader.last_seq)]))
+    fold = StateAlong(nearest(reader, [Point(seq=reader.last_seq)]))
     with progress_to(reader, "reading") as progress:
         lines = list(story(fold.through(history(reader, progress=progress)), subject))
-    if (
-        not lines
-        and subject.kind == "address"
-        and subject.id not in fold.state.addresses.by_address
-    ):
+    if not lines and subject.kind == "address" and not fold.state.addresses.holder_of(subject.id):
         raise OperationFailed(f"nothing in this log is about {subject.kind} {subject.id}")
     first_seq = reader.start.last_seq + 1
     now = now_line(fold.state, subject, now_ms(SystemClock()))

@@ -1,12 +1,17 @@
 """`network-controller`: the service and its log."""
 
+from pathlib import Path
 from typing import NoReturn
 
 import typer
 
+from nc import config
 from nc.cli import log
+from nc.cli.check import check
 from nc.cli.demo import demo
 from nc.cli.fsm import fsm
+from nc.cli.join import join, join_as_configured
+from nc.cli.links import links
 from nc.cli.running import run
 from nc.cli.serve import ConfigOption, serve
 from nc.server import VERSION
@@ -44,15 +49,27 @@ def network_controller(
     del version
     if context.invoked_subcommand is None and config_file is None:
         context.fail("name a command, or a configuration file with --config")
-    elif context.invoked_subcommand is None:
-        serve(config_file=config_file)
+    elif context.invoked_subcommand is None and config_file is not None:
+        _start_configured(config_file)
     elif config_file is not None:
         context.fail("--config goes without a command, or after serve")
 
 
+def _start_configured(path: Path) -> None:
+    """Start the server or the node that a file describes."""
+    file = config.load(path)
+    if file.mode == "client":
+        join_as_configured(path, file)
+    else:
+        serve(config_file=path)
+
+
 app.command()(serve)
+app.command()(join)
 app.command()(demo)
+app.command()(links)
 app.command()(fsm)
+app.command()(check)
 app.add_typer(log.app, name="log")
 
 

@@ -1,6 +1,7 @@
 """`ncadm`: the administrator's client; one command a call."""
 
 import base64
+import shlex
 import tempfile
 from pathlib import Path
 from typing import Annotated, Any, NoReturn
@@ -100,7 +101,7 @@ def create_bootstrap_token(
         ),
     ] = DEFAULT_LIFETIME_MINUTES,
 ) -> None:
-    """Get a token that lets machines join.
+    """Get a token that lets machines join, and the line that a machine joins with.
 
     Example: ncadm create-bootstrap-token --life 10
     """
@@ -116,7 +117,17 @@ def create_bootstrap_token(
     if life >= 0:
         expires = moment(asked_ms + (life or DEFAULT_LIFETIME_MINUTES) * 60_000)
     token = f"{answer.bootStrapToken}@{host_and_port(answer.cloudIp, answer.port)}"
-    connection.show(answer, f"token: {token}\nexpires: {expires}", joinToken=token, expires=expires)
+    known_by = connection.ca_cert_hash()
+    trust = ("--plaintext",) if known_by is None else ("--ca-cert-hash", known_by)
+    join = shlex.join(["network-controller", "join", token, *trust])
+    connection.show(
+        answer,
+        f"token: {token}\nexpires: {expires}\njoin: {join}",
+        joinToken=token,
+        expires=expires,
+        caCertHash=known_by or "",
+        joinCommand=join,
+    )
 
 
 @app.command()

@@ -23,12 +23,16 @@ from eventlog import LogDamaged, LogError
 from nc.archive import ExportDamaged, ExportRefused
 from nc.config import ConfigError
 from nc.data_folder import DataFolderError
+from nc.link.node_state import StateFolderError
+from nc.link.report import NoServer
+from nc.link.tun import TunUnavailable
 from nc.past import BaseMissing
 from nc.pki import PkiError
+from nc.ports import PortUnavailable
 from nc.projections.state import UnknownEvent
 from nc.refusals import DiskFull
 from nc.rpc.client import CallFailed
-from nc.rpc.servers import PortUnavailable
+from nc.rpc.enrolment import NotOurServer, TokenRefused
 from nc.succession import Impossible
 
 T = TypeVar("T")
@@ -57,7 +61,12 @@ _EXIT_CODES: tuple[tuple[type[Exception], int], ...] = (
     (PkiError, FAILED),
     (DataFolderError, FAILED),
     (PortUnavailable, FAILED),
+    (NoServer, FAILED),
     (CallFailed, FAILED),
+    (NotOurServer, FAILED),
+    (TokenRefused, FAILED),
+    (StateFolderError, FAILED),
+    (TunUnavailable, FAILED),
     (OperationFailed, FAILED),
 )
 

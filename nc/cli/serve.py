@@ -16,7 +16,7 @@ from rich.console import Console
 from rich.markup import escape
 from structlog.typing import FilteringBoundLogger
 
-from nc import config, log_events
+from nc import config, log_events, notify
 from nc.cli import log_lines
 from nc.cli.running import (
     DATA_DIR_VARIABLE,
@@ -26,15 +26,21 @@ from nc.cli.running import (
     silence_stdout,
 )
 from nc.clock import SystemClock
-from nc.config import ConfigError, ServerSection, ServerSettings
+from nc.config import ConfigError, ServerSection, ServerSettings, TunMode
 from nc.domain.addresses import DEFAULT_NETWORK
+from nc.link.tun import require_tun
+from nc.ports import try_ports
 from nc.secrets import SystemSecrets
-from nc.server import VERSION, Server, try_ports
+from nc.server import VERSION, Server
 
 # Each connection is an open file. So many let 30,000 nodes and their callers in at once; with few,
 # a fleet that is not large keeps everybody else out.
 ENOUGH_FILES = 65_536
 FEW_FILES = 4096
+
+# What aiofastnet calls it when a client leaves during TLS's handshake, as whoever scans ports does;
+# the link port counts it.
+_TLS_FAILED = "SSL handshake failed"
 
 ConfigOption = Annotated[
     Path | None,
@@ -69,7 +75,7 @@ def serve(
     link_port: Annotated[
         int | None,
         typer.Option(
-            help=f"The link port that nodes are told. Default: {config.DEFAULT_LINK_PORT}."
+            help=f"The port that nodes connect to. Default: {config.DEFAULT_LINK_PORT}; 0: any."
         ),
     ] = None,
     network_addr: Annotated[
@@ -80,6 +86,13 @@ def serve(
             f"Default: {DEFAULT_NETWORK}, which has room for 126 nodes.",
         ),
     ] = None,
+    tun: Annotated[
+        TunMode,
+        typer.Option(
+            help="Whether this machine gets its own overlay address, on a TUN device; auto: "
+            "where that is allowed. Nodes reach each other either way."
+        ),
+    ] = TunMode.AUTO,
     plaintext: Annotated[
         bool,
         typer.Option("--plaintext", help="No TLS, and no rights checked. For development only."),
@@ -99,6 +112,9 @@ def serve(
         "bootstrap_port": _first(bootstrap_port, section.bootstrap_port),
         "link_port": _first(link_port, section.port),
         "network_addr": network_addr or section.network_addr,
+        "mtu": section.mtu,
+        "interconnection": section.interconnection,
+        "tun": tun,
         "plaintext": plaintext,
         "grpc_cert_dir": section.grpc_cert_dir,
         "network_cert_dir": section.network_cert_dir,
@@ -108,7 +124,10 @@ def serve(
         settings = ServerSettings.model_validate({k: v for k, v in given.items() if v is not None})
     except ValidationError as error:
         raise ConfigError(_first_mistake(error)) from error
-    try_ports(settings.listen, (settings.grpc_port, settings.bootstrap_port))
+    if settings.tun is TunMode.ON:
+        require_tun()
+    ports = (settings.grpc_port, settings.bootstrap_port, settings.link_port)
+    try_ports(settings.listen, ports)
     log = log_lines.configure(debug=section.debug, log_dir=section.log_dir)
     allow_open_files(log)
     try:
@@ -126,8 +145,8 @@ def load_server_section(path: Path) -> ServerSection:
     file = config.load(path)
     if file.mode == "client":
         raise ConfigError(
-            f"{path}: mode: client describes a node, and this version runs servers only; "
-            "use a file with mode: server"
+            f"{path}: mode: client describes a node; "
+            f"start it with network-controller --config {path}"
         )
     return file.server or ServerSection()
 
@@ -174,7 +193,9 @@ async def _serve(settings: ServerSettings, log: FilteringBoundLogger) -> None:
         except OSError:  # nobody reads it
             silence_stdout()
         gc.freeze()  # a large state is no garbage: looking through it would be a pause
+        notify.ready(f"serving at {server.endpoints.advertised}")
         failure = await _first_of(stop.wait(), server.must_end())
+        notify.stopping()
     if isinstance(failure, Exception):
         raise failure
 
@@ -190,6 +211,8 @@ async def _first_of(*waits: Coroutine[Any, Any, object]) -> object:
 
 def _report_stray(log: FilteringBoundLogger, context: dict[str, Any]) -> None:
     """An exception that nobody waits for, by its type alone: its text may be a stranger's bytes."""
+    if context["message"] == _TLS_FAILED:
+        return
     error = type(context.get("exception")).__name__
     log.error(log_events.LOOP_ERROR, message=f"{context['message']}: {error}")
 
@@ -205,7 +228,7 @@ def _greet(server: Server, console: Console) -> None:
         *(("made", text) for text in _made(server)),
         ("control", f"port {endpoints.control_port}, gRPC, {mutual}"),
         ("bootstrap", f"port {endpoints.bootstrap_port}, gRPC, {secured}"),
-        ("link", f"port {endpoints.link_port}, told to nodes; this version does not serve it yet"),
+        ("link", f"port {endpoints.link_port}, WebSocket, {mutual}"),
         ("network", f"{settings.network_addr}"),
     ):
         console.print(f"  {label:<10}{escape(str(text))}", soft_wrap=True)

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from ipaddress import IPv4Address, IPv4Interface
 from typing import NamedTuple
 
-from rpds import HashTrieMap, Queue
+from rpds import HashTrieMap, HashTrieSet, Queue
 
 from nc.domain.errors import AddressPoolExhausted
 from nc.domain.events import AddressBound, AddressReleased, Event, pb
@@ -22,7 +22,7 @@ ReleaseReason = pb.AddressReleaseReason
 
 _FIRST_HOST = 3  # host numbers 1 and 2 are the server's and its peer's
 _LAST_OCTET = 255
-_OCTETS = 4
+_OCTETS = {str(octet): octet for octet in range(256)}  # as they are written, and in no other way
 _LONGEST_PREFIX = 29  # /30 has no room for a node and its peer beside the server
 
 
@@ -99,12 +99,10 @@ class Network:
 def _number(address: str) -> int:
     """An address as a number; a replay does this for every address that was ever bound."""
     try:
-        octets = bytes(map(int, address.split(".")))
-    except ValueError:
-        octets = b""
-    if len(octets) == _OCTETS and ".".join(map(str, octets)) == address:
-        return int.from_bytes(octets, "big")
-    return int(IPv4Address(address))  # which says what is wrong with it
+        first, second, third, fourth = map(_OCTETS.__getitem__, address.split("."))
+    except (KeyError, ValueError):
+        return int(IPv4Address(address))  # which says what is wrong with it
+    return first << 24 | second << 16 | third << 8 | fourth
 
 
 class Binding(NamedTuple):
@@ -116,18 +114,26 @@ class Binding(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Addresses:
-    """Who holds which address. The two maps mirror each other."""
+    """Who holds which address.
+
+    Every address of the network that is held is in a slot below `next_slot`, or in `ahead`.
+    """
 
     network: Network = field(default_factory=lambda: Network.parse(DEFAULT_NETWORK))
     next_slot: int = 0  # every slot below it was given out, or belongs to the server
     released: "Queue[str]" = field(default_factory=Queue)  # longest ago first
     by_node: "HashTrieMap[str, Binding]" = field(default_factory=HashTrieMap)
-    by_address: "HashTrieMap[str, str]" = field(default_factory=HashTrieMap)  # to node id
+    ahead: "HashTrieSet[str]" = field(default_factory=HashTrieSet)  # bound in an earlier network
 
     def address_of(self, node_id: str) -> str:
         """The node's address, "" if it holds none."""
         binding = self.by_node.get(node_id)
         return "" if binding is None else binding.address
+
+    def holder_of(self, address: str) -> str:
+        """The id of the node that holds the address, "" if none does. A walk over all of them."""
+        holders = (node_id for node_id, held in self.by_node.items() if held.address == address)
+        return next(holders, "")
 
 
 def release(addresses: Addresses, node_id: str, reason: ReleaseReason) -> list[Event]:
@@ -162,7 +168,7 @@ def _free(addresses: Addresses) -> Iterator[str]:
     network = addresses.network
     for slot in range(addresses.next_slot, network.slots):
         address = network.address(slot)
-        if address is not None and address not in addresses.by_address:
+        if address is not None and address not in addresses.ahead:
             yield address
     yield from addresses.released
 

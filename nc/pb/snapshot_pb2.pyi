@@ -7,14 +7,13 @@ from typing import ClassVar as _ClassVar, Optional as _Optional, Union as _Union
 DESCRIPTOR: _descriptor.FileDescriptor
 
 class StatePart(_message.Message):
-    __slots__ = ("seq", "pool", "tokens", "nodes", "links", "bindings", "holders", "digest_seq")
+    __slots__ = ("seq", "pool", "tokens", "nodes", "links", "bindings", "digest_seq")
     SEQ_FIELD_NUMBER: _ClassVar[int]
     POOL_FIELD_NUMBER: _ClassVar[int]
     TOKENS_FIELD_NUMBER: _ClassVar[int]
     NODES_FIELD_NUMBER: _ClassVar[int]
     LINKS_FIELD_NUMBER: _ClassVar[int]
     BINDINGS_FIELD_NUMBER: _ClassVar[int]
-    HOLDERS_FIELD_NUMBER: _ClassVar[int]
     DIGEST_SEQ_FIELD_NUMBER: _ClassVar[int]
     seq: int
     pool: Pool
@@ -22,19 +21,20 @@ class StatePart(_message.Message):
     nodes: Nodes
     links: Links
     bindings: Bindings
-    holders: Holders
     digest_seq: int
-    def __init__(self, seq: _Optional[int] = ..., pool: _Optional[_Union[Pool, _Mapping]] = ..., tokens: _Optional[_Union[Tokens, _Mapping]] = ..., nodes: _Optional[_Union[Nodes, _Mapping]] = ..., links: _Optional[_Union[Links, _Mapping]] = ..., bindings: _Optional[_Union[Bindings, _Mapping]] = ..., holders: _Optional[_Union[Holders, _Mapping]] = ..., digest_seq: _Optional[int] = ...) -> None: ...
+    def __init__(self, seq: _Optional[int] = ..., pool: _Optional[_Union[Pool, _Mapping]] = ..., tokens: _Optional[_Union[Tokens, _Mapping]] = ..., nodes: _Optional[_Union[Nodes, _Mapping]] = ..., links: _Optional[_Union[Links, _Mapping]] = ..., bindings: _Optional[_Union[Bindings, _Mapping]] = ..., digest_seq: _Optional[int] = ...) -> None: ...
 
 class Pool(_message.Message):
-    __slots__ = ("network", "next_slot", "released")
+    __slots__ = ("network", "next_slot", "released", "ahead")
     NETWORK_FIELD_NUMBER: _ClassVar[int]
     NEXT_SLOT_FIELD_NUMBER: _ClassVar[int]
     RELEASED_FIELD_NUMBER: _ClassVar[int]
+    AHEAD_FIELD_NUMBER: _ClassVar[int]
     network: str
     next_slot: int
     released: _containers.RepeatedScalarFieldContainer[str]
-    def __init__(self, network: _Optional[str] = ..., next_slot: _Optional[int] = ..., released: _Optional[_Iterable[str]] = ...) -> None: ...
+    ahead: _containers.RepeatedScalarFieldContainer[str]
+    def __init__(self, network: _Optional[str] = ..., next_slot: _Optional[int] = ..., released: _Optional[_Iterable[str]] = ..., ahead: _Optional[_Iterable[str]] = ...) -> None: ...
 
 class Tokens(_message.Message):
     __slots__ = ("ids", "expires_at_ms")
@@ -45,16 +45,20 @@ class Tokens(_message.Message):
     def __init__(self, ids: _Optional[_Iterable[str]] = ..., expires_at_ms: _Optional[_Iterable[int]] = ...) -> None: ...
 
 class Nodes(_message.Message):
-    __slots__ = ("ids", "token_ids", "token_numbers", "expires_at_ms")
+    __slots__ = ("ids", "token_ids", "token_numbers", "expires_at_ms", "addresses", "idle_since_seqs")
     IDS_FIELD_NUMBER: _ClassVar[int]
     TOKEN_IDS_FIELD_NUMBER: _ClassVar[int]
     TOKEN_NUMBERS_FIELD_NUMBER: _ClassVar[int]
     EXPIRES_AT_MS_FIELD_NUMBER: _ClassVar[int]
+    ADDRESSES_FIELD_NUMBER: _ClassVar[int]
+    IDLE_SINCE_SEQS_FIELD_NUMBER: _ClassVar[int]
     ids: _containers.RepeatedScalarFieldContainer[str]
     token_ids: _containers.RepeatedScalarFieldContainer[str]
     token_numbers: _containers.RepeatedScalarFieldContainer[int]
     expires_at_ms: _containers.RepeatedScalarFieldContainer[int]
-    def __init__(self, ids: _Optional[_Iterable[str]] = ..., token_ids: _Optional[_Iterable[str]] = ..., token_numbers: _Optional[_Iterable[int]] = ..., expires_at_ms: _Optional[_Iterable[int]] = ...) -> None: ...
+    addresses: _containers.RepeatedScalarFieldContainer[str]
+    idle_since_seqs: _containers.RepeatedScalarFieldContainer[int]
+    def __init__(self, ids: _Optional[_Iterable[str]] = ..., token_ids: _Optional[_Iterable[str]] = ..., token_numbers: _Optional[_Iterable[int]] = ..., expires_at_ms: _Optional[_Iterable[int]] = ..., addresses: _Optional[_Iterable[str]] = ..., idle_since_seqs: _Optional[_Iterable[int]] = ...) -> None: ...
 
 class Links(_message.Message):
     __slots__ = ("node_ids", "states", "link_ids")
@@ -75,13 +79,3 @@ class Bindings(_message.Message):
     addresses: _containers.RepeatedScalarFieldContainer[str]
     idle_since_seqs: _containers.RepeatedScalarFieldContainer[int]
     def __init__(self, node_ids: _Optional[_Iterable[str]] = ..., addresses: _Optional[_Iterable[str]] = ..., idle_since_seqs: _Optional[_Iterable[int]] = ...) -> None: ...
-
-class Holders(_message.Message):
-    __slots__ = ("addresses", "node_ids", "free")
-    ADDRESSES_FIELD_NUMBER: _ClassVar[int]
-    NODE_IDS_FIELD_NUMBER: _ClassVar[int]
-    FREE_FIELD_NUMBER: _ClassVar[int]
-    addresses: _containers.RepeatedScalarFieldContainer[str]
-    node_ids: _containers.RepeatedScalarFieldContainer[str]
-    free: _containers.RepeatedScalarFieldContainer[str]
-    def __init__(self, addresses: _Optional[_Iterable[str]] = ..., node_ids: _Optional[_Iterable[str]] = ..., free: _Optional[_Iterable[str]] = ...) -> None: ...

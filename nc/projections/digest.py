@@ -51,6 +51,8 @@ def entries(state: State) -> Iterator[tuple[str | int | None, ...]]:
     yield "pool", str(addresses.network), addresses.next_slot
     for position, address in enumerate(addresses.released):
         yield "released", position, address
+    for address in addresses.ahead:
+        yield "ahead", address
     for token_id, token in state.tokens.items():
         yield "token", token_id, token.expires_at_ms
     for node_id, node in state.nodes.items():
@@ -59,8 +61,6 @@ def entries(state: State) -> Iterator[tuple[str | int | None, ...]]:
         yield "link", node_id, link.state.value, link.link_id
     for node_id, binding in addresses.by_node.items():
         yield "binding", node_id, binding.address, binding.idle_since_seq
-    for address, node_id in addresses.by_address.items():
-        yield "holder", address, node_id
 
 
 def count_entries(state: State) -> int:
@@ -68,5 +68,5 @@ def count_entries(state: State) -> int:
     pool = state.addresses
     there_is_one_of = 3  # `seq`, `digest`, `pool`
     of_the_state = len(state.tokens) + len(state.nodes) + len(state.presence)
-    of_the_pool = len(pool.released) + len(pool.by_node) + len(pool.by_address)
+    of_the_pool = len(pool.released) + len(pool.ahead) + len(pool.by_node)
     return there_is_one_of + of_the_state + of_the_pool

@@ -4,20 +4,21 @@ from nc.domain.events import ExpiryChanged, NodeRegistered, Unregistered
 from nc.domain.expiry import NEVER
 from nc.domain.nodes import Node
 from nc.projections.draft import Draft
+from nc.projections.sharing import shared_id, shared_node
 
 NodesDraft = Draft[str, Node]
 
 
 def registered(nodes: NodesDraft, event: NodeRegistered) -> None:
     """There is a new node."""
-    nodes[event.node_id] = Node(event.token_id, NEVER)
+    nodes[shared_id(event.node_id)] = shared_node(event.token_id, NEVER)
 
 
 def expiry_changed(nodes: NodesDraft, event: ExpiryChanged) -> None:
     """The node's token is good until another moment."""
     node = nodes.get(event.node_id)
     if node is not None:
-        nodes[event.node_id] = Node(node.token_id, event.expires_at_ms)
+        nodes[shared_id(event.node_id)] = shared_node(node.token_id, event.expires_at_ms)
 
 
 def unregistered(nodes: NodesDraft, event: Unregistered) -> None:

@@ -4,6 +4,7 @@ from nc.domain.events import StateChanged
 from nc.domain.fsm import ConnectionState
 from nc.domain.presence import Link
 from nc.projections.draft import Draft
+from nc.projections.sharing import shared_id
 
 PresenceDraft = Draft[str, Link]
 
@@ -14,4 +15,4 @@ def state_changed(presence: PresenceDraft, event: StateChanged) -> None:
     if state is ConnectionState.IDLE:
         presence.discard(event.node_id)
     else:
-        presence[event.node_id] = Link(state, event.link_id)
+        presence[shared_id(event.node_id)] = Link(state, event.link_id)

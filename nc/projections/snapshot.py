@@ -8,13 +8,14 @@ Lists of columns rather than of entries: a node costs a few list elements instea
 
 import struct
 from collections.abc import Callable, Iterable, Iterator
-from itertools import islice
+from itertools import chain, compress, count, islice
 from typing import Any, Final, TypeVar
 
 from google.protobuf.message import DecodeError
-from rpds import HashTrieMap, Queue
+from rpds import HashTrieMap, HashTrieSet, Queue
 
 from nc.domain.addresses import Addresses, Binding, Network
+from nc.domain.expiry import NEVER
 from nc.domain.fsm import ConnectionState
 from nc.domain.nodes import Node
 from nc.domain.presence import Link
@@ -26,10 +27,12 @@ T = TypeVar("T")
 
 # Another number for every change of the format or of what the folds make of events: a snapshot of
 # another schema is passed over, and the events are read instead.
-SNAPSHOT_SCHEMA: Final = 1
+SNAPSHOT_SCHEMA: Final = 2
 
 # Entries in a part: making one takes half a millisecond, so an event loop can do it between calls.
 _PART_ENTRIES: Final = 256
+
+_NO_BINDING: Final = Binding("", None)
 
 _LENGTH: Final = struct.Struct("<I")
 
@@ -52,12 +55,15 @@ def _parts(state: State, order: Callable[[Iterable[Any]], Iterable[Any]]) -> Ite
     yield pb.StatePart(seq=state.seq, pool=first, digest_seq=state.digest_seq)
     for released in _slices(pool.released):
         yield pb.StatePart(pool=pb.Pool(released=released))
+    for ahead in _slices(order(pool.ahead)):
+        yield pb.StatePart(pool=pb.Pool(ahead=ahead))
     for tokens in _slices(order(state.tokens.items())):
         expiries = [token.expires_at_ms for _, token in tokens]
         ids = [token_id for token_id, _ in tokens]
         yield pb.StatePart(tokens=pb.Tokens(ids=ids, expires_at_ms=expiries))
+    numbers: dict[str, int] = {}
     for nodes in _slices(order(state.nodes.items())):
-        yield pb.StatePart(nodes=_nodes(nodes))
+        yield pb.StatePart(nodes=_nodes(nodes, pool, numbers))
     for links in _slices(order(state.presence.items())):
         yield pb.StatePart(
             links=pb.Links(
@@ -67,9 +73,8 @@ def _parts(state: State, order: Callable[[Iterable[Any]], Iterable[Any]]) -> Ite
             )
         )
     for bindings in _slices(order(pool.by_node.items())):
-        yield pb.StatePart(bindings=_bindings(bindings), holders=_surprising(pool, bindings))
-    for held in _slices(order(pool.by_address.items())):
-        yield pb.StatePart(holders=_strays(pool, held))
+        strays = [(node_id, held) for node_id, held in bindings if node_id not in state.nodes]
+        yield pb.StatePart(bindings=_bindings(strays) if strays else None)
 
 
 def _slices(entries: Iterable[T]) -> Iterator[list[T]]:
@@ -79,14 +84,25 @@ def _slices(entries: Iterable[T]) -> Iterator[list[T]]:
         yield some
 
 
-def _nodes(nodes: list[tuple[str, Node]]) -> pb.Nodes:
-    numbers: dict[str, int] = {}
-    chosen = [numbers.setdefault(node.token_id, len(numbers)) for _, node in nodes]
+def _nodes(nodes: list[tuple[str, Node]], pool: Addresses, numbers: dict[str, int]) -> pb.Nodes:
+    """Nodes with the addresses that they hold, so that each id is written, read and kept once.
+
+    Args:
+        nodes: some of them.
+        pool: says what they hold.
+        numbers: of the token ids that were written already; gets those that are written now.
+    """
+    held = [pool.by_node.get(node_id, _NO_BINDING) for node_id, _ in nodes]
+    token_ids = [node.token_id for _, node in nodes]
+    new = list(dict.fromkeys(token_id for token_id in token_ids if token_id not in numbers))
+    numbers.update(zip(new, count(len(numbers)), strict=False))
     return pb.Nodes(
         ids=[node_id for node_id, _ in nodes],
-        token_ids=numbers,
-        token_numbers=chosen,
+        token_ids=new,
+        token_numbers=[numbers[token_id] for token_id in token_ids],
         expires_at_ms=[node.expires_at_ms for _, node in nodes],
+        addresses=[binding.address for binding in held],
+        idle_since_seqs=[binding.idle_since_seq or 0 for binding in held],
     )
 
 
@@ -95,31 +111,6 @@ def _bindings(bindings: list[tuple[str, Binding]]) -> pb.Bindings:
         node_ids=[node_id for node_id, _ in bindings],
         addresses=[binding.address for _, binding in bindings],
         idle_since_seqs=[binding.idle_since_seq or 0 for _, binding in bindings],
-    )
-
-
-def _surprising(pool: Addresses, bindings: list[tuple[str, Binding]]) -> pb.Holders | None:
-    """The addresses that these nodes say they hold, and that somebody else or nobody does."""
-    holders = pb.Holders()
-    for node_id, binding in bindings:
-        holder = pool.by_address.get(binding.address)
-        if holder is None:
-            holders.free.append(binding.address)
-        elif holder != node_id:
-            holders.addresses.append(binding.address)
-            holders.node_ids.append(holder)
-    return holders if holders.free or holders.addresses else None
-
-
-def _strays(pool: Addresses, held: list[tuple[str, str]]) -> pb.Holders | None:
-    """The addresses whose holders don't say that they hold them."""
-    strays = [
-        (address, node_id) for address, node_id in held if pool.address_of(node_id) != address
-    ]
-    if not strays:
-        return None
-    return pb.Holders(
-        addresses=[address for address, _ in strays], node_ids=[node_id for _, node_id in strays]
     )
 
 
@@ -139,71 +130,79 @@ def decode(payload: bytes) -> State:
         at += _LENGTH.size
         try:
             reader.add(pb.StatePart.FromString(bytes(view[at : at + size_bytes])))
-        except DecodeError as error:
+        except (DecodeError, IndexError) as error:
             raise ValueError("a part that is no StatePart") from error
         at += size_bytes
     return reader.finish()
 
 
 class _Reader:
-    """Gathers what the parts list."""
+    """Gathers what the parts list; the maps are made at once in the end, from pairs."""
 
     def __init__(self) -> None:
         self._seq = 0
         self._pool: pb.Pool | None = None
         self._digest_seq = 0
         self._released: list[str] = []
-        self._tokens: dict[str, Token] = {}
-        self._nodes: dict[str, Node] = {}
-        self._links: dict[str, Link] = {}
-        self._by_node: dict[str, Binding] = {}
-        self._by_address: dict[str, str] = {}
-        self._holders: list[pb.Holders] = []
+        self._ahead: list[str] = []
+        self._tokens: list[Iterable[tuple[str, Token]]] = []
+        self._newcomers: list[Node] = []  # one a token: what never expires is shared
+        self._nodes: list[Iterable[tuple[str, Node]]] = []
+        self._links: list[Iterable[tuple[str, Link]]] = []
+        self._by_node: list[Iterable[tuple[str, Binding]]] = []
 
     def add(self, part: pb.StatePart) -> None:
         if self._pool is None:
             self._seq, self._pool = part.seq, part.pool
             self._digest_seq = part.digest_seq
         self._released += part.pool.released
-        expiries = part.tokens.expires_at_ms
-        self._tokens.update(zip(part.tokens.ids, map(Token, expiries), strict=True))
+        self._ahead += part.pool.ahead
+        tokens, links, bindings = part.tokens, part.links, part.bindings
+        self._tokens.append(_pairs(tokens.ids, map(Token, tokens.expires_at_ms)))
         self._add_nodes(part.nodes)
-        links = part.links
         states = map(ConnectionState, links.states)
-        self._links.update(zip(links.node_ids, map(Link, states, links.link_ids), strict=True))
-        self._add_bindings(part.bindings)
-        if part.HasField("holders"):
-            self._holders.append(part.holders)
+        self._links.append(_pairs(links.node_ids, map(Link, states, links.link_ids)))
+        self._add_bindings(bindings.node_ids, bindings.addresses, bindings.idle_since_seqs)
 
     def _add_nodes(self, nodes: pb.Nodes) -> None:
-        token_ids = map(list(nodes.token_ids).__getitem__, nodes.token_numbers)
-        self._nodes.update(zip(nodes.ids, map(Node, token_ids, nodes.expires_at_ms), strict=True))
+        ids = list(nodes.ids)
+        self._newcomers += (Node(token_id, NEVER) for token_id in nodes.token_ids)
+        newcomers = self._newcomers
+        said = zip(nodes.token_numbers, nodes.expires_at_ms, strict=True)
+        made = [
+            newcomers[number] if at == NEVER else Node(newcomers[number].token_id, at)
+            for number, at in said
+        ]
+        self._nodes.append(_pairs(ids, made))
+        self._add_bindings(ids, nodes.addresses, nodes.idle_since_seqs)
 
-    def _add_bindings(self, bindings: pb.Bindings) -> None:
-        node_ids, addresses = list(bindings.node_ids), list(bindings.addresses)
-        idle_since_seqs = (seq or None for seq in bindings.idle_since_seqs)
-        self._by_node.update(zip(node_ids, map(Binding, addresses, idle_since_seqs), strict=True))
-        self._by_address.update(zip(addresses, node_ids, strict=True))
+    def _add_bindings(
+        self, ids: Iterable[str], addresses: Iterable[str], idle_since_seqs: Iterable[int]
+    ) -> None:
+        texts = list(addresses)
+        held = map(Binding, texts, [seq or None for seq in idle_since_seqs])
+        self._by_node.append(compress(_pairs(ids, held), texts))
 
     def finish(self) -> State:
         if self._pool is None:
             raise ValueError("a snapshot without parts")
-        for holders in self._holders:
-            self._by_address.update(zip(holders.addresses, holders.node_ids, strict=True))
-            for address in holders.free:
-                self._by_address.pop(address, None)
         addresses = Addresses(
             Network.parse(self._pool.network),
             self._pool.next_slot,
             Queue(self._released),
-            HashTrieMap(self._by_node),
-            HashTrieMap(self._by_address),
+            HashTrieMap(chain.from_iterable(self._by_node)),
+            HashTrieSet(self._ahead),
         )
         return State(
             self._seq,
-            HashTrieMap(self._tokens),
-            HashTrieMap(self._nodes),
-            HashTrieMap(self._links),
+            HashTrieMap(chain.from_iterable(self._tokens)),
+            HashTrieMap(chain.from_iterable(self._nodes)),
+            HashTrieMap(chain.from_iterable(self._links)),
             addresses,
             self._digest_seq,
         )
+
+
+def _pairs(keys: Iterable[str], values: Iterable[T]) -> Iterator[tuple[str, T]]:
+    """Columns as entries; read now, since reading later would keep the whole message."""
+    return zip(list(keys), list(values), strict=True)

@@ -63,25 +63,49 @@ _FOLDS: dict[str, Callable[[_StateDraft, int, Any], None]] = {
 }
 
 
+class Fold:
+    """A fold under way, for events that come in pieces: as fast as if they came at once.
+
+    Args:
+        state: what the events follow.
+    """
+
+    def __init__(self, state: State) -> None:
+        self._draft = _StateDraft(state)
+        self._seq = state.seq
+
+    def add(self, events: Iterable[Event]) -> None:
+        """Fold in the events that come next.
+
+        Raises:
+            UnknownEvent: an event is of a kind, or has a state or an address, that this version
+                does not know.
+        """
+        draft = self._draft
+        for seq, event in enumerate(events, self._seq + 1):
+            kind = event.WhichOneof("kind")
+            if kind is None:
+                raise UnknownEvent(seq)
+            try:
+                _FOLDS[kind](draft, seq, getattr(event, kind))
+            except ValueError as error:
+                raise UnknownEvent(seq) from error
+            self._seq = seq
+
+    def finish(self) -> State:
+        """The state now. More may be folded in after it."""
+        return self._draft.finish(self._seq)
+
+
 def evolve(state: State, events: Iterable[Event]) -> State:
     """Fold the events that follow `state.seq` into it.
 
     Raises:
-        UnknownEvent: an event is of a kind, or has a state or an address, that this version does
-            not know.
+        UnknownEvent: as `Fold.add`.
     """
-    draft = _StateDraft(state)
-    seq = state.seq
-    for event in events:
-        seq += 1
-        kind = event.WhichOneof("kind")
-        if kind is None:
-            raise UnknownEvent(seq)
-        try:
-            _FOLDS[kind](draft, seq, getattr(event, kind))
-        except ValueError as error:
-            raise UnknownEvent(seq) from error
-    return draft.finish(seq)
+    fold = Fold(state)
+    fold.add(events)
+    return fold.finish()
 
 
 class UnknownEvent(Exception):

@@ -11,6 +11,7 @@ from grpc_health.v1.health_pb2 import HealthCheckResponse
 from structlog.typing import FilteringBoundLogger
 
 from nc import log_events
+from nc.ports import PortUnavailable
 from nc.rpc.edge import Edge
 from nc.rpc.introspection import HEALTH_SERVICE, Health, health_handlers, reflection_handlers
 from nc.rpc.methods import BOOTSTRAP_SERVICE, CONTROL_SERVICE, INTERNAL_SERVICE, Method
@@ -68,17 +69,6 @@ _BOOTSTRAP_OPTIONS = (
     ("grpc.max_connection_age_ms", 60_000),
     ("grpc.max_connection_age_grace_ms", 10_000),
 )
-
-
-class PortUnavailable(Exception):
-    """A port cannot be listened on."""
-
-    def __init__(self, address: str, reason: str) -> None:
-        self.address = address
-        super().__init__(
-            f"cannot listen on {address}: {reason}; "
-            "stop what uses it, or choose another port (see network-controller serve --help)"
-        )
 
 
 class Credentials:

@@ -1,6 +1,9 @@
 """A whole life over the wire, with all that a careless client does; keeps what it was told."""
 
+import asyncio
 import base64
+import contextlib
+import ssl
 from typing import Any
 
 import grpc
@@ -9,6 +12,7 @@ from google.protobuf.message import Message
 from nc.pb import network_controller_pb2 as pb
 from nc.pb import sensor_pb2
 from tests.canary.canaries import Canaries
+from tests.support.link_client import CLOSE, Closed, Identity, LinkClient, NoUpgrade
 from tests.support.server_process import CHANNEL_OPTIONS, PATIENCE_S, ServerProcess
 
 CONTROL = "/pb.LiteKubeNCService/"
@@ -42,6 +46,7 @@ class Life:
         self._canaries = canaries
         self.bootstrap_tokens: list[str] = []
         self.node_tokens: list[str] = []
+        self._identities: list[Identity] = []  # of the nodes, on the link port
 
     def live(self) -> None:
         """Everything, mistakes included."""
@@ -60,6 +65,7 @@ class Life:
                 self._send(self._control, CONTROL + "GetRegistedIp", token)
                 self._expire(token, 2_000_000_000)
             self._expire(self.node_tokens[0], 1)
+            asyncio.run(self._link_all())
             for token in (*self.bootstrap_tokens, *self.node_tokens):
                 self._blunder(token)
             for token in self.node_tokens:
@@ -85,6 +91,32 @@ class Life:
             self._canaries.add_private_key(f"{which} key of {name}", pem)
             self._canaries.add_bytes(f"{which} key of {name}, as answered", key.encode())
         self.node_tokens.append(answer.token)
+        pems = (answer.NetworkCaCert, answer.NetworkClientKey, answer.NetworkClientCert)
+        self._identities.append(Identity(*(base64.b64decode(pem).decode() for pem in pems)))
+
+    async def _link_all(self) -> None:
+        """Every node connects, as it should and as it should not."""
+        for token, identity in zip(self.node_tokens, self._identities, strict=True):
+            tls = None if self._plaintext else identity.context()
+            for shown in (token, f" {token}", f"{token}0", token.upper(), self.node_tokens[-1]):
+                await self._link(tls, shown, token)
+            await self._link(tls, token, token, path=f"/{token}")
+            await self._link(tls, None, token, path=f"/ws?token={token}", Authorization=token)
+            await self._link(tls, token, token, Sec_WebSocket_Protocol=token)
+
+    async def _link(
+        self, tls: ssl.SSLContext | None, shown: str | None, token: str, **request: str
+    ) -> None:
+        """One link, whose client then puts the token wherever it can."""
+        client = await LinkClient.reach(self._server.link_port, tls)
+        with contextlib.suppress(Closed, NoUpgrade):
+            await client.upgrade(shown, **request)
+            if shown == token:
+                await client.hand_shake()
+            client.send(token.encode())
+            client.send(b"\x03\xe8" + token.encode(), CLOSE)
+            await client.end()
+        await client.vanish()
 
     def _blunder(self, token: str) -> None:
         """A real token where it does not belong, and almost right."""

@@ -39,7 +39,9 @@ def test_a_bootstrap_token_is_printed_with_where_to_use_it_and_until_when(
     """`create-bootstrap-token` prints `token: T@IP:PORT` with its port, and the expiry."""
     done = ncadm("create-bootstrap-token", "--life", "10")
     assert done.returncode == 0
-    pattern = rf"token: [0-9a-f]{{16}}@127\.0\.0\.1:{server.bootstrap_port}\nexpires: 20\S+Z\n"
+    token = rf"[0-9a-f]{{16}}@127\.0\.0\.1:{server.bootstrap_port}"
+    join = rf"network-controller join {token} --ca-cert-hash sha256:[0-9a-f]{{64}}"
+    pattern = rf"token: {token}\nexpires: 20\S+Z\njoin: {join}\n"
     assert re.fullmatch(pattern, done.stdout)
 
 

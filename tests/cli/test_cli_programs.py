@@ -15,8 +15,11 @@ from tests.support.server_process import ServerProcess
 COMMANDS = [
     ("network-controller",),
     ("network-controller", "serve"),
+    ("network-controller", "join"),
     ("network-controller", "demo"),
+    ("network-controller", "links"),
     ("network-controller", "fsm"),
+    ("network-controller", "check"),
     ("network-controller", "log"),
     ("network-controller", "log", "info"),
     ("network-controller", "log", "show"),
@@ -97,6 +100,10 @@ def test_the_demo_ends_by_itself_and_shows_its_log(run: Run) -> None:
         assert words in done.stdout
     for event in ("ReplicaStarted", "TokenIssued", "NodeRegistered", "ExpiryChanged"):
         assert event in done.stdout
+    for words in ("is accepted: INIT", "10.1.1.3/24: CONNECTED", "10.1.1.3 to 10.1.1.5", "IDLE"):
+        assert words in done.stdout
+    for words in ("1 wrong source", "reason=link_closed", "closed: 1008, the node token expired"):
+        assert words in done.stdout
     assert done.stdout.count("NodeRegistered") == 3
     assert "ReplicaStopped" in done.stdout
 

@@ -15,7 +15,10 @@ PROGRAM = Path(sys.executable).parent / "network-controller"
 START_TIMEOUT_S = 20.0
 STOP_TIMEOUT_S = 15.0
 
-_ANY_FREE_PORTS = ("--grpc-port", "0", "--bootstrap-port", "0", "--advertise", "127.0.0.1")
+_ANY_FREE_PORTS = (
+    *("--grpc-port", "0", "--bootstrap-port", "0", "--link-port", "0"),
+    *("--advertise", "127.0.0.1", "--tun", "off"),
+)
 
 
 class Lines:
@@ -74,6 +77,7 @@ class ServerProcess:
 
     grpc_port: int
     bootstrap_port: int
+    link_port: int
 
     def __init__(
         self, data_dir: Path, *options_after: str, options: tuple[str, ...] | None = None
@@ -112,6 +116,7 @@ class ServerProcess:
             raise
         self.grpc_port = int(started["grpc_port"])
         self.bootstrap_port = int(started["bootstrap_port"])
+        self.link_port = int(started["link_port"])
 
     def launch(self) -> None:
         """Start it, and wait for nothing."""

@@ -88,7 +88,7 @@ def test_get_token_says_where_everything_is(deployment: Deployment) -> None:
         "message": "ok",
         "token": response["token"],
         "networkServerIp": "127.0.0.1",
-        "networkServerPort": "6441",
+        "networkServerPort": str(deployment.server.link_port),
         "grpcServerIp": "10.1.1.1",
         "grpcServerPort": str(deployment.server.grpc_port),
         "grpcCaCert": response["grpcCaCert"],

@@ -42,6 +42,7 @@ SERVER = "mode: server\nserver:\n  "
         ("mode: server\nserver: {", 2, "is not YAML"),
         ("mode: client\nclient:\n  serverAddress: x", 3, "unknown key; allowed: networkCertDir"),
         ("mode: client\nclient:\n  mtu: 70000", 3, "client.mtu: "),
+        ("mode: client\nclient: {serverAddr: x, networkCertDir: y}", 2, "client.token: is missing"),
         ("? [a, b]\n: 1", 1, "is not YAML: found unhashable key"),
         ("mode: server\n1: 2", 2, "1: keys should be strings"),
         (SERVER + "ip: 127.0.0.1\n--- {}", 4, "is not YAML"),
@@ -99,7 +100,9 @@ def test_a_token_in_a_file_is_not_shown(tmp_path: Path) -> None:
     with pytest.raises(ConfigError) as raised:
         config.load(path)
     assert "0123456789abcdef" not in str(raised.value)
-    path.write_text("mode: client\nclient:\n  token: 'fedcba9876543210'\n")
+    path.write_text(
+        "mode: client\nclient: {token: 'fedcba9876543210', serverAddr: x, networkCertDir: y}\n"
+    )
     assert "fedcba9876543210" not in repr(config.load(path))
 
 

@@ -28,7 +28,7 @@ class Field(NamedTuple):
 
     deployment: Deployment
     folder: Path
-    ports: tuple[int, int]
+    ports: tuple[int, ...]
     certificates: dict[Path, bytes]  # as they were before the server saw them
 
 
@@ -56,15 +56,15 @@ def field(
     folder = tmp_path_factory.mktemp("field")
     certificates = _make_certificates(folder / "grpc") | _make_certificates(folder / "network")
     with ExitStack() as stack:
-        sockets = [stack.enter_context(socket.create_server(("127.0.0.1", 0))) for _ in range(2)]
-        ports = sockets[0].getsockname()[1], sockets[1].getsockname()[1]
+        sockets = [stack.enter_context(socket.create_server(("127.0.0.1", 0))) for _ in range(3)]
+        ports = tuple(listener.getsockname()[1] for listener in sockets)
     config = folder / "nc.yaml"
     config.write_text(
         f"""
 mode: server
 server:
   ip: nc.example.com
-  port: 7441
+  port: {ports[2]}
   grpcPort: {ports[0]}
   bootstrapPort: {ports[1]}
   grpcCertDir: {folder}/grpc
@@ -82,7 +82,7 @@ server:
     server.launch()
     with server:
         server.stdout.wait_for(lambda line: line.startswith(GREETING_END), START_TIMEOUT_S)
-        server.grpc_port, server.bootstrap_port = ports
+        server.grpc_port, server.bootstrap_port, server.link_port = ports
         deployment = Deployment(server, contract_client, grpc_pki=folder / "grpc")
         yield Field(deployment, folder, ports, certificates)
 
@@ -92,7 +92,10 @@ def test_addresses_and_ports_are_the_files(field: Field) -> None:
     issued = field.deployment.admin.call("GetBootStrapToken").response
     assert (issued["cloudIp"], issued["port"]) == ("nc.example.com", str(field.ports[1]))
     told = field.deployment.register().response
-    assert (told["networkServerIp"], told["networkServerPort"]) == ("nc.example.com", "7441")
+    assert (told["networkServerIp"], told["networkServerPort"]) == (
+        "nc.example.com",
+        str(field.ports[2]),
+    )
     assert (told["grpcServerIp"], told["grpcServerPort"]) == ("10.9.0.1", str(field.ports[0]))
     started = field.deployment.server.events()[0]
     assert started["network_address"] == "10.9.0.1/16"
@@ -151,22 +154,26 @@ def test_log_lines_go_where_the_file_says(field: Field) -> None:
 
 
 def test_the_work_folder_is_the_data_folder(field: Field) -> None:
-    """The `workDir` holds the event log and the key, and no certificates of its own."""
-    assert {path.name for path in (field.folder / "work").iterdir()} == {"log", "secret.key"}
+    """The `workDir` holds what is the server's own, and no certificates."""
+    made = {path.name for path in (field.folder / "work").iterdir()}
+    assert made == {"log", "secret.key", "links.sock"}
 
 
 def test_what_the_command_line_says_wins(tmp_path: Path, contract_client: ContractClient) -> None:
     """`serve --config FILE` with options: the options count, the rest is the file's."""
     config = tmp_path / "nc.yaml"
     config.write_text(
-        f"mode: server\nserver:\n  ip: nc.example.com\n  port: 7441\n  workDir: {tmp_path}/file\n"
+        f"mode: server\nserver:\n  ip: nc.example.com\n  port: 1\n  workDir: {tmp_path}/file\n"
         "  grpcPort: 1\n  bootstrapPort: 1\n  networkAddr: 10.9.0.1/16\n"
+        f"  tlsDir: {tmp_path}/tls\n"
     )
     options = ("--config", str(config), "--network-addr", "10.8.0.1/24", "--plaintext")
     with ServerProcess(tmp_path / "option", *options) as server:
         deployment = Deployment(server, contract_client, plaintext=True)
         told = deployment.register().response
-        assert (told["networkServerIp"], told["networkServerPort"]) == ("127.0.0.1", "7441")
+        told_link = told["networkServerIp"], told["networkServerPort"]
+        assert told_link == ("127.0.0.1", str(server.link_port))
         assert told["grpcServerIp"] == "10.8.0.1"
+    assert (tmp_path / "tls" / "grpc" / "client.crt").exists()
     assert (tmp_path / "option" / "secret.key").exists()
     assert not (tmp_path / "file").exists()

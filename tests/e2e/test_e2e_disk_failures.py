@@ -18,7 +18,7 @@ pytestmark = pytest.mark.skipif(STRACE is None, reason="there is no strace here"
 def serve_under(data_dir: Path, injection: str) -> subprocess.CompletedProcess[str]:
     """A server whose system calls go wrong; it is told to stop if it has not ended by itself."""
     serve = ["serve", "--data-dir", str(data_dir), "--advertise", "127.0.0.1"]
-    ports = ["--grpc-port", "0", "--bootstrap-port", "0"]
+    ports = ["--grpc-port", "0", "--bootstrap-port", "0", "--link-port", "0", "--tun", "off"]
     return subprocess.run(
         [str(STRACE), "-f", "-qq", "-o", "/dev/null", "-e", f"inject={injection}",
          "timeout", "--signal=TERM", "4", str(PROGRAM), *serve, *ports],

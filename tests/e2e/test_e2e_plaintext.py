@@ -43,7 +43,7 @@ def test_the_server_says_so_loudly(plaintext_deployment: Deployment) -> None:
     assert "everybody who reaches the ports may do everything" in warning["message"]
     greeting = "\n".join(plaintext_deployment.server.stdout.so_far)
     assert "NO TLS" in greeting
-    assert greeting.count("plain text") == 2
+    assert greeting.count("plain text") == 3
 
 
 def test_a_server_with_tls_does_not(deployment: Deployment) -> None:

@@ -30,6 +30,7 @@ CASES: dict[str, Case] = {
     "bootstrap port in use": Case(
         FAILED, ("USED_PORT", "in use"), ("--bootstrap-port", "USED_PORT")
     ),
+    "link port in use": Case(FAILED, ("USED_PORT", "in use"), ("--link-port", "USED_PORT")),
     "one port for both": Case(
         FAILED,
         ("FREE_PORT", "in use"),
@@ -103,7 +104,7 @@ def _words(shared: Path, deployment: Deployment) -> dict[str, str]:
     (a_folder / "log").touch()
     configs = {
         "typo": "mode: server\nserver:\n  prot: 1\n",
-        "node": "mode: client\nclient: {}\n",
+        "node": "mode: client\nclient: {token: t, serverAddr: x, networkCertDir: y}\n",
         "nc": "mode: server\nserver: {ip: ''}\n",
         "log": f"mode: server\nserver: {{logDir: {a_file}/x}}\n",
     }

@@ -54,7 +54,8 @@ class ServerProcess:
             [
                 *command,
                 *("--data-dir", str(data_dir), "--advertise", LOOPBACK),
-                *("--grpc-port", "0", "--bootstrap-port", "0", *arguments),
+                *("--grpc-port", "0", "--bootstrap-port", "0", "--link-port", "0"),
+                *("--tun", "off", *arguments),
             ],
             stdin=subprocess.DEVNULL,
             stdout=self._stdout,
@@ -69,6 +70,7 @@ class ServerProcess:
             raise
         self.control_port = int(started.get("grpc_port", 0))
         self.bootstrap_port = int(started.get("bootstrap_port", 0))
+        self.link_port = int(started.get("link_port", 0))
 
     def __enter__(self) -> Self:
         return self

@@ -29,6 +29,14 @@ PURE_MODULES = (
 )
 IMPURE_BUILTINS = {"__import__", "breakpoint", "eval", "exec", "input", "open", "print"}
 
+# In nc/link: what decides, and what only the shells around it may know.
+JUDGES = ("wire", "switch", "offload", "admission")
+IO_MODULES = (
+    *("asyncio", "socket", "ssl", "os", "pathlib", "selectors", "subprocess", "threading"),
+    *("uvloop", "picows", "aiofastnet", "pyroute2", "fcntl"),
+    *("nc.replica", "nc.link.hub", "nc.link.link", "nc.link.websocket"),
+)
+
 # Where it would be read what time it is, or something that nobody can foresee.
 CLOCKS_AND_DICE = (
     *(f"time.{name}" for name in ("time", "monotonic", "perf_counter", "clock_gettime")),
@@ -125,6 +133,17 @@ def decisions_and_folds_are_pure(source: Source) -> list[str]:
     ]
 
 
+def packets_are_judged_without_io(source: Source) -> list[str]:
+    """What decides about links and packets knows no socket, no loop and no library for them."""
+    if not source.lies_in(*(f"nc/link/{name}.py" for name in JUDGES)):
+        return []
+    return [
+        f"{source.path}:{line} {full}"
+        for line, _, full in source.imports()
+        if _is_in(full, IO_MODULES)
+    ]
+
+
 def only_the_edge_knows_grpc(source: Source) -> list[str]:
     """Only `nc/rpc` imports gRPC, and so only it knows servers and status codes."""
     if source.lies_in("nc/rpc"):
@@ -133,6 +152,17 @@ def only_the_edge_knows_grpc(source: Source) -> list[str]:
         f"{source.path}:{line} {full}"
         for line, _, full in source.imports()
         if full.partition(".")[0] == "grpc" or full.startswith("grpc_")
+    ]
+
+
+def only_its_command_knows_the_harness(source: Source) -> list[str]:
+    """Nothing but `network-controller check` imports `nc.testing`: no server carries it along."""
+    if source.lies_in("nc/testing") or source.path.startswith("nc/cli/check"):
+        return []
+    return [
+        f"{source.path}:{line} {full}"
+        for line, _, full in source.imports()
+        if _is_in(full, ("nc.testing", "hypothesis"))
     ]
 
 

@@ -1,0 +1,110 @@
+"""`network-controller links`: what goes over a running server's links, and what was dropped."""
+
+import contextlib
+import json
+import time
+from datetime import UTC, datetime
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console, Group, RenderableType
+from rich.live import Live
+from rich.table import Table
+
+from nc.cli.log_source import DataDirOption
+from nc.cli.printing import Output, iso_time
+from nc.cli.running import OperationFailed, default_data_dir
+from nc.data_folder import DataFolder
+from nc.link.report import ask
+
+_WATCH_INTERVAL_S = 1.0
+
+_NODE_ID_DIGITS = 12  # enough to tell nodes apart, and for `log why`
+
+# What the table needs; a narrower terminal folds its lines, where rich would cut columns short.
+_WIDTH = 132
+
+
+def links(
+    data_dir: DataDirOption = None,
+    output: Annotated[Output, typer.Option(help="For people, or one JSON object.")] = Output.TEXT,
+    watch: Annotated[
+        bool, typer.Option("--watch", "-w", help="Again every second, until Ctrl-C.")
+    ] = False,
+) -> None:
+    """Show the links of the server that runs on a data folder; only the folder's owner may.
+
+    Example: network-controller links --data-dir ./data --watch
+    """
+    folder = DataFolder(data_dir or default_data_dir())
+    console = Console(highlight=False)
+    console.width = max(console.width, _WIDTH)
+    if output is Output.JSON:
+        show_json(folder, watch=watch)
+    elif watch:
+        with contextlib.suppress(KeyboardInterrupt), Live(console=console, screen=False) as live:
+            while True:
+                live.update(drawn(_told(folder)))
+                time.sleep(_WATCH_INTERVAL_S)
+    else:
+        console.print(drawn(_told(folder)))
+
+
+def show_json(folder: DataFolder, *, watch: bool) -> None:
+    """One line, or one every second."""
+    with contextlib.suppress(KeyboardInterrupt):
+        typer.echo(json.dumps(_told(folder)))
+        while watch:
+            time.sleep(_WATCH_INTERVAL_S)
+            typer.echo(json.dumps(_told(folder)))
+
+
+def drawn(report: dict[str, Any]) -> RenderableType:
+    """The tables that people see."""
+    links = Table(box=None, pad_edge=False)
+    for name in ("node", "address", "peer", "since (UTC)"):
+        links.add_column(name, no_wrap=True)
+    for name in ("packets in", "bytes in", "packets out", "bytes out", "dropped"):
+        links.add_column(name, justify="right", no_wrap=True)
+    for link in sorted(report["links"], key=lambda link: int(link["since_ns"])):
+        links.add_row(
+            link["node_id"][:_NODE_ID_DIGITS],
+            link["address"] or "not yet",
+            link["peer"],
+            _second(link["since_ns"]),
+            *(f"{link[n]:,}" for n in ("packets_in", "bytes_in", "packets_out", "bytes_out")),
+            f"{sum(link['drops'].values()):,}",
+        )
+    drops = Table(box=None, pad_edge=False)
+    drops.add_column("dropped because")
+    drops.add_column("packets", justify="right")
+    for reason, count in report["drops"].items():
+        drops.add_row(reason.replace("_", " "), f"{count:,}")
+    turned_away = f"connections without a certificate of ours: {report['turned_away']:,}"
+    parts: list[RenderableType] = [links, ""]
+    if report["drops"]:
+        parts += [drops, ""]
+    return Group(*parts, turned_away)
+
+
+def _second(since_ns: int) -> str:
+    moment = datetime.fromtimestamp(since_ns // 1_000_000_000, tz=UTC)
+    return f"{moment:%Y-%m-%d %H:%M:%S}"
+
+
+def _told(folder: DataFolder) -> dict[str, Any]:
+    """What the server tells, with times as people and programs read them.
+
+    Raises:
+        OperationFailed: it belongs to somebody else.
+        NoServer: none runs.
+    """
+    try:
+        report = ask(folder.links_socket)
+    except PermissionError:
+        raise OperationFailed(
+            f"{folder.links_socket} is not yours; ask as the user that runs the server"
+        ) from None
+    for link in report["links"]:
+        link["since"] = iso_time(link["since_ns"])
+    return report

@@ -1,0 +1,1 @@
+"""Links: how nodes connect, get their address and exchange packets."""

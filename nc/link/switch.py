@@ -1,0 +1,222 @@
+"""The switch: which frame goes to whom, by IPv4 addresses alone.
+
+    a node's link ──┐                        ┌──▶ another node's link, by its overlay address
+                    ├──▶ source is its own ──┤
+    the uplink ─────┘    (a link's only)     └──▶ the uplink: the server's own address, and
+                                                  whatever lies beyond the network
+
+The uplink is the server's TUN device when there is one. A frame is looked at once, where it lies in
+the receive buffer, and forwarded from there; only between an end that speaks the offload
+subprotocol and one that does not is it made anew.
+
+Laws: a frame is either handed to exactly one port or counted under exactly one reason; nobody
+speaks with another's address; a port that does not drain loses its own frames, and delays nobody's.
+
+No sockets in here: a port is two functions.
+"""
+
+import struct
+from collections import Counter
+from collections.abc import Callable
+from enum import StrEnum
+from typing import Final, TypeAlias
+
+from nc.domain.addresses import Network
+from nc.link.offload import BadHeader, whole_packets
+from nc.link.wire import PLAIN_VNET_HEADER, VNET_HEADER_BYTES
+
+Frame: TypeAlias = "bytes | memoryview"
+
+# What may wait for one slow reader: some 180 packets of 1,400 bytes, or 3 ms of 600 Mbit/s. More
+# would only make its packets old. A frame is taken as long as less than this waits.
+MAX_QUEUED_BYTES: Final = 256 * 1024
+
+# Version and header length, total length, source and destination (RFC 791, 3.1).
+_PLAIN: Final = struct.Struct("!BxH8xII").unpack_from
+_BEHIND_VNET_HEADER: Final = struct.Struct(f"!{VNET_HEADER_BYTES}xBxH8xII").unpack_from
+
+_VERSION: Final = 4
+_SMALLEST_HEADER_WORDS: Final = 5
+_NO_OPTIONS: Final = _VERSION << 4 | _SMALLEST_HEADER_WORDS  # how nearly every packet begins
+_SMALLEST_PACKET_BYTES: Final = 20
+
+
+class Drop(StrEnum):
+    """Why a frame went nowhere."""
+
+    NOT_IPV4 = "not_ipv4"
+    TRUNCATED = "truncated"  # shorter than its header says, or than a header
+    WRONG_SOURCE = "wrong_source"  # not the node's own address
+    BAD_OFFLOAD = "bad_offload"  # the offload header does not fit its packet
+    FRAGMENTED = "fragmented"  # one message over several frames: a packet is one frame
+    TOO_EARLY = "too_early"  # before the node was handed its address
+    NOT_INTERCONNECTED = "not_interconnected"  # nodes are kept apart
+    NOBODY_THERE = "nobody_there"  # an address of the network that no connected node holds
+    NO_UPLINK = "no_uplink"  # for the server itself or beyond, and there is no TUN device
+    SLOW_READER = "slow_reader"  # too much waits for the receiver already
+
+
+class Port:
+    """One end of the switch, and what went through it.
+
+    Args:
+        send: hands a frame to the other side, at once or into its queue; the frame is only good
+            until it returns.
+        queued_bytes: how much waits to be sent.
+        offloads: whether frames begin with a virtio_net_hdr (`nc.link.wire.OFFLOAD`).
+        address: the node's overlay address as a number; None: whatever comes may speak for anybody.
+
+    Attributes:
+        packets_in, bytes_in: what came from the other side, dropped or not; IP bytes.
+        packets_out, bytes_out: what was handed to it.
+        drops: what came from it and was dropped, and what was for it and it was too slow for.
+    """
+
+    __slots__ = (
+        "address",
+        "bytes_in",
+        "bytes_out",
+        "drops",
+        "fields",
+        "header_bytes",
+        "packets_in",
+        "packets_out",
+        "queued_bytes",
+        "send",
+    )
+
+    def __init__(
+        self,
+        send: Callable[[Frame], None],
+        queued_bytes: Callable[[], int],
+        *,
+        offloads: bool = False,
+        address: int | None = None,
+    ) -> None:
+        self.send = send
+        self.queued_bytes = queued_bytes
+        self.address = address
+        self.header_bytes = VNET_HEADER_BYTES if offloads else 0
+        self.fields = _BEHIND_VNET_HEADER if offloads else _PLAIN
+        self.packets_in = self.bytes_in = 0
+        self.packets_out = self.bytes_out = 0
+        self.drops: Counter[Drop] = Counter()
+
+
+class Switch:
+    """The table of ports.
+
+    Args:
+        network: the overlay network; the server's own address is in it.
+        interconnection: whether nodes may reach each other, and not the server alone.
+
+    Attributes:
+        drops: what was dropped since the start, by reason.
+    """
+
+    def __init__(self, network: Network, *, interconnection: bool = True) -> None:
+        self._server = network.server
+        self._base = network.base
+        self._end = network.base + network.size
+        self._interconnection = interconnection
+        self._ports: dict[int, Port] = {}  # by overlay address
+        self._uplink: Port | None = None
+        self.drops: Counter[Drop] = Counter()
+
+    def attach(self, port: Port) -> None:
+        """Let frames for the port's address go to it, and no longer to an older port's."""
+        if port.address is None:
+            raise ValueError("a node's port has an address; the uplink has a method of its own")
+        self._ports[port.address] = port
+
+    def detach(self, port: Port) -> None:
+        """Nothing goes to this port any more; nothing happens if a newer one took its place."""
+        if port.address is not None and self._ports.get(port.address) is port:
+            del self._ports[port.address]
+
+    def attach_uplink(self, port: Port) -> None:
+        """Let what is for the server, or beyond the network, go there."""
+        self._uplink = port
+
+    def detach_uplink(self) -> None:
+        """There is no uplink any more."""
+        self._uplink = None
+
+    def receive(self, sender: Port, frame: Frame) -> None:
+        """Forward a frame that came from a port, or count why not."""
+        size = len(frame) - sender.header_bytes
+        sender.packets_in += 1
+        sender.bytes_in += max(size, 0)
+        if size < _SMALLEST_PACKET_BYTES:
+            self.drop(sender, Drop.TRUNCATED)
+            return
+        first, total, source, destination = sender.fields(frame)
+        if first != _NO_OPTIONS or not _SMALLEST_PACKET_BYTES <= total <= size:
+            fault = _fault(first, total, size)
+            if fault is not None:
+                self.drop(sender, fault)
+                return
+        if sender.address is not None and source != sender.address:
+            self.drop(sender, Drop.WRONG_SOURCE)
+            return
+        receiver = self._ports.get(destination)
+        if receiver is None:
+            receiver = self._elsewhere(sender, destination)
+            if receiver is None:
+                return
+        elif not self._interconnection and sender.address is not None:
+            self.drop(sender, Drop.NOT_INTERCONNECTED)
+            return
+        if receiver.queued_bytes() >= MAX_QUEUED_BYTES:
+            self.drop(receiver, Drop.SLOW_READER)
+        elif receiver.header_bytes == sender.header_bytes:
+            receiver.packets_out += 1
+            receiver.bytes_out += size
+            receiver.send(frame)
+        else:
+            self._translate(sender, receiver, frame)
+
+    def drop(self, port: Port, reason: Drop) -> None:
+        """Count a frame that goes nowhere, for the port whose doing it is."""
+        port.drops[reason] += 1
+        self.drops[reason] += 1
+
+    def _elsewhere(self, sender: Port, destination: int) -> Port | None:
+        """Where a frame goes whose destination is no connected node's."""
+        if destination != self._server and self._base <= destination < self._end:
+            kept_apart = not self._interconnection and sender.address is not None
+            self.drop(sender, Drop.NOT_INTERCONNECTED if kept_apart else Drop.NOBODY_THERE)
+            return None
+        if self._uplink is None or self._uplink is sender:  # never back where it came from
+            self.drop(sender, Drop.NO_UPLINK)
+            return None
+        return self._uplink
+
+    def _translate(self, sender: Port, receiver: Port, frame: Frame) -> None:
+        """Forward between an end with offloads and one without."""
+        if receiver.header_bytes:
+            _hand_over(receiver, PLAIN_VNET_HEADER + bytes(frame))
+        elif frame[:VNET_HEADER_BYTES] == PLAIN_VNET_HEADER:
+            _hand_over(receiver, frame[VNET_HEADER_BYTES:])
+        else:
+            try:
+                packets = whole_packets(frame)
+            except BadHeader:
+                self.drop(sender, Drop.BAD_OFFLOAD)
+                return
+            for packet in packets:
+                _hand_over(receiver, packet)
+
+
+def _hand_over(receiver: Port, frame: Frame) -> None:
+    receiver.packets_out += 1
+    receiver.bytes_out += len(frame) - receiver.header_bytes
+    receiver.send(frame)
+
+
+def _fault(first: int, total: int, size: int) -> Drop | None:
+    """What is wrong with a packet that begins like this; None: nothing."""
+    header_bytes = 4 * (first & 0x0F)
+    if first >> 4 != _VERSION or header_bytes < _SMALLEST_PACKET_BYTES or total < header_bytes:
+        return Drop.NOT_IPV4
+    return Drop.TRUNCATED if total > size else None

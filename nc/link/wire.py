@@ -1,0 +1,153 @@
+"""What the link's two ends say to each other before packets flow, and the limits of what they send.
+
+    client                                             server
+      GET /ws, Upgrade: websocket, node-token: T  ───▶
+      ◀───                                             101, or one sentence and 401 (the token is
+                                                       none), 403 (not this client's, or expired),
+                                                       503 (full; try again later)
+      {"connectionState":2,"payload":null}        ───▶
+      ◀───       {"connectionState":2,"payload":"<base64 of '10.1.1.3/24'>"}
+      one raw IPv4 packet a frame                 ◀──▶
+
+Text and Binary frames mean the same; Text is what existing clients read (LiteKube link reference).
+A client that offers the subprotocol `OFFLOAD` in `Sec-WebSocket-Protocol`, and is told that it is
+spoken, gets and sends Binary frames after the same handshake, each a packet as Linux's TUN gives
+and takes it with IFF_VNET_HDR:
+
+    0        1          2           4           6             8              10
+    ┌────────┬──────────┬───────────┬───────────┬─────────────┬──────────────┬─────────────────┐
+    │ flags  │ gso_type │ hdr_len   │ gso_size  │ csum_start  │ csum_offset  │ one IPv4 packet │
+    └────────┴──────────┴───────────┴───────────┴─────────────┴──────────────┴─────────────────┘
+
+The header is Linux's `struct virtio_net_hdr`, its numbers little-endian. The packet may be larger
+than the MTU (segmentation was left to the receiver) and its checksum may be partial.
+
+Pure: bytes in, values out, and the other way round.
+"""
+
+import base64
+import binascii
+import json
+from enum import IntEnum
+from ipaddress import IPv4Interface
+from typing import Any, Final, NamedTuple
+
+PATH: Final = "/ws"
+TOKEN_HEADER: Final = "node-token"  # noqa: S105 - where the token is, not a token
+SUBPROTOCOL_HEADER: Final = "Sec-WebSocket-Protocol"
+
+OFFLOAD: Final = "nc.offload.1"
+VNET_HEADER_BYTES: Final = 10
+PLAIN_VNET_HEADER: Final = bytes(VNET_HEADER_BYTES)  # a whole packet, its checksums complete
+
+# The longest frame (LiteKube link reference); with the offload subprotocol its header included.
+MAX_FRAME_BYTES: Final = 64 * 1024
+
+# What the handshake's frames may hold: theirs are a few dozen bytes.
+MAX_HANDSHAKE_BYTES: Final = 1024
+
+# A close frame's payload is 125 bytes at the most, two of them the code (RFC 6455, 5.5).
+MAX_REASON_BYTES: Final = 123
+
+_ADDRESS_STATE: Final = 2  # the only `connectionState` that the handshake knows
+
+
+class CloseCode(IntEnum):
+    """Why a link is closed (RFC 6455, 7.4.1)."""
+
+    NORMAL = 1000
+    GOING_AWAY = 1001  # the server stops
+    POLICY = 1008  # coming back as one is would be in vain
+    TOO_BIG = 1009
+    INTERNAL_ERROR = 1011
+    TRY_AGAIN_LATER = 1013
+
+
+class Close(NamedTuple):
+    """How a link ends: what the close frame says."""
+
+    code: CloseCode
+    reason: str  # one sentence, never a secret
+
+
+STOPPING: Final = Close(CloseCode.GOING_AWAY, "the server is shutting down")
+UNREGISTERED: Final = Close(CloseCode.POLICY, "the node was unregistered")
+EXPIRED: Final = Close(CloseCode.POLICY, "the node token expired")
+SUPERSEDED: Final = Close(CloseCode.POLICY, "a newer link of this node took over")
+NO_HELLO: Final = Close(CloseCode.POLICY, "no handshake came within the time for it")
+BROKEN: Final = Close(CloseCode.INTERNAL_ERROR, "something is wrong with the server")
+SILENT: Final = Close(CloseCode.POLICY, "nothing was heard from the node for too long")
+
+
+class HandshakeError(Exception):
+    """The other end's handshake frame is not what it should be. The text fits a close frame."""
+
+
+def hello() -> bytes:
+    """The client's first frame."""
+    return _message(None)
+
+
+def read_hello(frame: bytes) -> None:
+    """See that this is a client's first frame.
+
+    Spaces, the order of keys, further keys and an absent or empty payload are no matter.
+
+    Raises:
+        HandshakeError: it is something else.
+    """
+    if _payload(frame) not in {None, ""}:
+        raise HandshakeError("the first frame must have the payload null")
+
+
+def answer(address: str, prefix_length: int) -> bytes:
+    """The server's first frame: the node's overlay address in its network."""
+    return _message(base64.b64encode(f"{address}/{prefix_length}".encode()).decode("ascii"))
+
+
+def read_answer(frame: bytes) -> IPv4Interface:
+    """The address and network that a server handed over.
+
+    Raises:
+        HandshakeError: this is no such answer.
+    """
+    payload = _payload(frame) or ""
+    try:
+        return IPv4Interface(base64.b64decode(payload, validate=True).decode("ascii"))
+    except (ValueError, binascii.Error):
+        raise HandshakeError("the server's answer holds no address") from None
+
+
+def close_reason(text: str) -> str:
+    """As much of a sentence as a close frame has room for, what is wrong before what to do."""
+    if len(text.encode()) > MAX_REASON_BYTES:
+        text = text.partition(";")[0]
+    return text.encode()[:MAX_REASON_BYTES].decode("utf-8", "ignore")
+
+
+def offers_offload(header: str | None) -> bool:
+    """Whether a `Sec-WebSocket-Protocol` header names the offload subprotocol."""
+    return header is not None and OFFLOAD in (name.strip() for name in header.split(","))
+
+
+def _message(payload: str | None) -> bytes:
+    """Byte for byte as existing ends write it."""
+    message = {"connectionState": _ADDRESS_STATE, "payload": payload}
+    return json.dumps(message, separators=(",", ":")).encode()
+
+
+def _payload(frame: bytes) -> Any:
+    """The payload of a handshake frame, whose `connectionState` is seen to."""
+    if len(frame) > MAX_HANDSHAKE_BYTES:
+        raise HandshakeError(f"a handshake frame holds {MAX_HANDSHAKE_BYTES} bytes at the most")
+    try:
+        message = json.loads(frame.decode("utf-8"))
+    except (ValueError, RecursionError):
+        raise HandshakeError("the first frame must be JSON") from None
+    if not isinstance(message, dict):
+        raise HandshakeError("the first frame must be a JSON object")
+    state = message.get("connectionState")
+    if isinstance(state, bool) or state != _ADDRESS_STATE:
+        raise HandshakeError("the first frame must have connectionState 2")
+    payload = message.get("payload")
+    return payload if payload is None or isinstance(payload, str) else False

@@ -1,0 +1,283 @@
+"""`network-controller join` as a person uses it, against the real server, without TUN."""
+
+import asyncio
+import json
+import os
+import socket
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from google.protobuf.message import Message
+
+from nc import notify
+from nc.cli.main import main
+from nc.pb import network_controller_pb2 as pb
+from nc.pb import sensor_pb2
+from nc.pki import FolderPaths
+from nc.rpc.client import Client, ClientTls
+from tests.support.agent_process import AgentProcess
+from tests.support.programs import run_program
+from tests.support.server_process import PATIENCE_S, PROGRAM, ServerProcess
+
+WRONG_HASH = "sha256:" + "0" * 64
+CREATE = ("create-bootstrap-token",)
+WITHOUT_NET_ADMIN = ("setpriv", "--bounding-set=-net_admin")
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServerProcess]:
+    """One server for all."""
+    with ServerProcess(tmp_path_factory.mktemp("join") / "data") as server:
+        yield server
+
+
+@pytest.fixture(scope="module")
+def known_by(server: ServerProcess) -> list[str]:
+    """What the printed line says of the server's CA."""
+    where = ("--data-dir", str(server.data_dir), "--port", str(server.control_port))
+    made = json.loads(run_program("ncadm", *where, "--output", "json", *CREATE).stdout)
+    program, verb, token, *rest = made["joinCommand"].split()
+    assert [program, verb, token] == ["network-controller", "join", made["joinToken"]]
+    assert rest == ["--ca-cert-hash", made["caCertHash"]]
+    return list(rest)
+
+
+def admin(server: ServerProcess, method: str, request: Message) -> Any:
+    """Call the control port as the administrator."""
+
+    async def call() -> Any:
+        pki = FolderPaths.within(server.data_dir / "pki" / "grpc")
+        files = (path.read_bytes() for path in (pki.ca, pki.client_key, pki.client))
+        async with Client("127.0.0.1", server.control_port, ClientTls(*files)) as client:
+            return await client.call(method, request)
+
+    answer = asyncio.run(call())
+    assert answer.code == "200", answer
+    return answer
+
+
+def invite(server: ServerProcess) -> str:
+    """A new TOKEN@IP:PORT."""
+    answer = admin(server, "GetBootStrapToken", pb.GetBootStrapTokenRequest())
+    return f"{answer.bootStrapToken}@{answer.cloudIp}:{answer.port}"
+
+
+def agent(state: Path, *arguments: str, **environment: str) -> AgentProcess:
+    """An agent without TUN."""
+    everything = os.environ | environment
+    return AgentProcess("--no-tun", "--state-dir", state, *arguments, environment=everything)
+
+
+def token_in(state: Path) -> str:
+    """The node token that is kept."""
+    return str(json.loads((state / "node.json").read_bytes())["token"])
+
+
+def state_of(server: ServerProcess, state: Path) -> int:
+    """The node's connection state, as the API numbers it."""
+    request = pb.CheckConnStateRequest(token=token_in(state))
+    return int(admin(server, "CheckConnState", request).connState)
+
+
+def set_expiry(server: ServerProcess, state: Path, at_s: int) -> None:
+    """Let the node's token expire at a moment, 0 for never."""
+    sensor = sensor_pb2.SensorExpire(deviceToken=token_in(state).encode(), expireTime=at_s)
+    request = sensor_pb2.SensorExpireTimeRequest(sensorExpire=[sensor])
+    admin(server, "UpdateSensorExpireTime", request)
+
+
+def redeemed(server: ServerProcess) -> int:
+    """How often GetToken was called."""
+    return len([line for line in server.logged("rpc") if line["method"] == "GetToken"])
+
+
+def test_the_printed_line_joins_and_joins_no_second_time(
+    server: ServerProcess, known_by: list[str], tmp_path: Path
+) -> None:
+    """It connects; stopped, the node is IDLE; the same line again resumes as the same node."""
+    token, state = invite(server), tmp_path / "state"
+    before = redeemed(server)
+    tokens = set()
+    for _ in range(2):
+        with agent(state, token, *known_by) as node:
+            assert node.wait_for("agent.connected")["server"] == f"127.0.0.1:{server.link_port}"
+            assert state_of(server, state) == 3
+            assert node.stop() == 0
+        assert state_of(server, state) == -1
+        tokens.add(token_in(state))
+        for secret in (token.partition("@")[0], *tokens):
+            assert secret not in node.said
+    assert len(tokens) == 1
+    assert redeemed(server) == before + 1
+
+
+def test_a_node_that_was_unregistered_joins_with_a_new_token(
+    server: ServerProcess, known_by: list[str], tmp_path: Path
+) -> None:
+    """It stops and says so; another token makes it another node, once at a time."""
+    state = tmp_path / "state"
+    with agent(state, invite(server), *known_by) as node:
+        node.wait_for("agent.connected")
+        first = token_in(state)
+        admin(server, "UnRegister", pb.UnRegisterRequest(token=first))
+        assert node.wait() == 1
+    assert node.said.endswith(
+        "the node was unregistered (code 1008); join again with a new bootstrap token\n"
+    )
+    with agent(state, invite(server), *known_by) as node:
+        node.wait_for("agent.connected")
+        assert token_in(state) != first
+        with agent(state) as second:
+            assert second.wait() == 1
+        assert "another agent runs with" in second.said
+        assert len(node.logged("agent.disconnected")) == 0
+
+
+def test_an_expired_node_is_revived(
+    server: ServerProcess, known_by: list[str], tmp_path: Path
+) -> None:
+    """It keeps its state and goes on trying, since an operator can give it more time."""
+    state = tmp_path / "state"
+    with agent(state, invite(server), *known_by) as node:
+        node.wait_for("agent.connected")
+        set_expiry(server, state, 1)
+        assert node.wait_for("agent.disconnected")["reason"] == "Unwelcome"
+        assert node.stop() == 0
+    set_expiry(server, state, 0)
+    with agent(state) as node:
+        node.wait_for("agent.connected")
+
+
+def test_a_wrong_hash_keeps_the_token_at_home(
+    server: ServerProcess, known_by: list[str], tmp_path: Path
+) -> None:
+    """Exit code 1 before anything was sent, with what was found there instead."""
+    before = redeemed(server)
+    with agent(tmp_path / "state", invite(server), "--ca-cert-hash", WRONG_HASH) as node:
+        assert node.wait() == 1
+    assert f"no certificate from the CA {WRONG_HASH}" in node.said
+    assert known_by[1] in node.said
+    assert redeemed(server) == before
+    assert not (tmp_path / "state" / "node.json").exists()
+
+
+def test_a_refused_token_is_said_to_be(
+    server: ServerProcess, known_by: list[str], tmp_path: Path
+) -> None:
+    """Exit code 1, with the server's reason, and nothing is kept."""
+    unknown = f"0123456789abcdef@127.0.0.1:{server.bootstrap_port}"
+    with agent(tmp_path / "state", unknown, *known_by) as node:
+        assert node.wait() == 1
+    assert "network-controller: the bootstrap token is unknown" in node.said
+    assert "0123456789abcdef" not in node.said
+    assert not (tmp_path / "state" / "node.json").exists()
+
+
+def test_a_server_that_is_not_there_is_waited_for(tmp_path: Path) -> None:
+    """It tries again and again, says so, and ends in good order when told to."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        port = listener.getsockname()[1]
+    place = f"0123456789abcdef@127.0.0.1:{port}"
+    with agent(tmp_path / "state", place, "--ca-cert-hash", WRONG_HASH) as node:
+        said = node.wait_for("agent.disconnected", 2)["message"]
+        assert said.startswith(f"no TLS handshake with 127.0.0.1:{port}: Connection refused")
+        assert node.stop() == 0
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        ((), "remembers no node: give TOKEN@IP:PORT"),
+        (("0123456789abcdef",), "expected TOKEN@IP:PORT"),
+        (("x@127.0.0.1:0", "--insecure-bootstrap"), "expected TOKEN@IP:PORT"),
+        (("x@127.0.0.1:1", "--ca-cert-hash", "sha256:0"), "expected sha256: and 64 hex digits"),
+        (("x@127.0.0.1:1",), "give --ca-cert-hash, as ncadm create-bootstrap-token prints it"),
+        (("x@127.0.0.1:1",), "or say --insecure-bootstrap"),
+        (("--mtu", "10"), "--mtu"),
+    ],
+)
+def test_wrong_usage_is_named(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    arguments: tuple[str, ...],
+    says: str,
+) -> None:
+    """Exit code 2 and one line."""
+    state = ("--no-tun", "--state-dir", str(tmp_path / "state"))
+    monkeypatch.setattr(sys, "argv", ["network-controller", "join", *state, *arguments])
+    with pytest.raises(SystemExit) as ended:
+        main()
+    said = capsys.readouterr().err
+    assert (ended.value.code, said.count("\n")) == (2, 1)
+    assert says in said
+
+
+@pytest.mark.parametrize(
+    "command",
+    [("join", "0123456789abcdef@127.0.0.1:1", "--insecure-bootstrap"), ("serve", "--tun", "on")],
+)
+def test_without_the_right_to_a_device_it_says_so(tmp_path: Path, command: tuple[str, ...]) -> None:
+    """Exit code 1 before anything else is done, naming what it takes."""
+    limited = WITHOUT_NET_ADMIN if os.geteuid() == 0 else ()
+    done = subprocess.run(
+        [*limited, PROGRAM, *command], cwd=tmp_path, env=os.environ | {"HOME": str(tmp_path)},
+        capture_output=True, text=True, check=False, timeout=PATIENCE_S,
+    )  # fmt: skip
+    assert done.returncode == 1
+    assert "no TUN device can be made" in done.stderr
+    assert "CAP_NET_ADMIN" in done.stderr
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_whoever_says_insecure_needs_no_hash_and_systemd_is_told(
+    server: ServerProcess, tmp_path: Path
+) -> None:
+    """It works, with a warning. READY once connected, not before; STOPPING at the end."""
+    address, state = tmp_path / "notify", tmp_path / "state"
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as systemd:
+        systemd.bind(str(address))
+        systemd.settimeout(PATIENCE_S)
+        told = {"NOTIFY_SOCKET": str(address)}
+        with agent(state, invite(server), "--insecure-bootstrap", **told) as node:
+            ready = systemd.recv(4096).decode().splitlines()
+            assert ready[0] == "READY=1"
+            assert ready[1].startswith("STATUS=connected to 127.0.0.1:")
+            assert state_of(server, state) == 3
+            assert node.logged("agent.insecure")
+            assert node.stop() == 0
+        assert systemd.recv(4096) == b"STOPPING=1"
+
+
+def test_systemd_is_told_under_an_abstract_name(monkeypatch: pytest.MonkeyPatch) -> None:
+    """`@` stands for the zero byte; and nobody listening is no matter."""
+    name = f"nc-test-{os.getpid()}"
+    monkeypatch.setenv("NOTIFY_SOCKET", f"@{name}")
+    notify.ready("nobody hears this")
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as systemd:
+        systemd.bind(f"\0{name}")
+        systemd.settimeout(PATIENCE_S)
+        notify.status("well")
+        assert systemd.recv(4096) == b"STATUS=well"
+
+
+def test_plain_text_is_joined_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The printed line says --plaintext where the server does; which tells systemd how it is."""
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as systemd:
+        systemd.bind(str(tmp_path / "notify"))
+        systemd.settimeout(PATIENCE_S)
+        monkeypatch.setenv("NOTIFY_SOCKET", str(tmp_path / "notify"))
+        with ServerProcess(tmp_path / "data", "--plaintext") as server:
+            monkeypatch.delenv("NOTIFY_SOCKET")
+            assert systemd.recv(4096) == b"READY=1\nSTATUS=serving at 127.0.0.1"
+            where = ("--port", str(server.control_port), "--plaintext", "--output", "json")
+            made = json.loads(run_program("ncadm", *where, *CREATE).stdout)
+            assert made["joinCommand"].endswith(" --plaintext")
+            with agent(tmp_path / "state", *made["joinCommand"].split()[2:]) as node:
+                assert node.wait_for("agent.connected")["address"] == "10.1.1.3/24"
+            assert server.stop() == 0
+        assert systemd.recv(4096) == b"STOPPING=1"

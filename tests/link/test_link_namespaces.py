@@ -1,0 +1,242 @@
+"""A server and three nodes with TUN devices, each machine a network namespace: packets flow."""
+
+import contextlib
+import json
+import shutil
+import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from ipaddress import IPv4Address
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from benchmarks.lab import Lab, patiently
+from tests.support.agent_process import JOIN, AgentProcess
+from tests.support.namespaces import pings, require_namespaces, transfer
+from tests.support.programs import BIN
+from tests.support.server_process import SERVE, ServerProcess
+
+MACHINES = {
+    "server": "192.168.77.1",
+    "a": "192.168.77.2",
+    "b": "192.168.77.3",
+    "c": "192.168.77.4",
+    "elsewhere": "192.168.77.5",
+}
+NODES = ("a", "b", "c")
+
+# What the systemd units leave of a process's rights.
+CAPABILITY = "-all,+net_admin"
+AS_A_SERVICE = ("setpriv", "--no-new-privs", f"--bounding-set={CAPABILITY}")
+SERVER = "10.1.1.1"
+PORTS = ("--grpc-port", "6440", "--bootstrap-port", "6439", "--link-port", "6441")
+
+
+class Overlay:
+    """The lab with a server in it, whose agents come and go."""
+
+    def __init__(self, lab: Lab, home: Path) -> None:
+        self.lab = lab
+        self.home = home
+        self.agents: dict[str, AgentProcess] = {}
+        self.server = self.start_server()
+
+    def start_server(self, *arguments: str) -> ServerProcess:
+        """Start it with the data that is there."""
+        return ServerProcess(
+            self.home / "data",
+            *("--advertise", MACHINES["server"], "--tun", "on", *PORTS, *arguments),
+            command=self.lab.command("server", *SERVE),
+        )
+
+    def admin(self, *arguments: str) -> dict[str, Any]:
+        """What `ncadm` answers on the server's machine."""
+        folder = str(self.home / "data")
+        command: list[str | Path] = [BIN / "ncadm", "--data-dir", folder, "--output", "json"]
+        answer: dict[str, Any] = json.loads(self.lab.run("server", *command, *arguments))
+        return answer
+
+    def join(self, name: str, *arguments: str, state: str | None = None) -> AgentProcess:
+        """Start an agent on a machine, instead of the one before; without arguments it resumes."""
+        if name in self.agents:
+            self.agents[name].close()
+        command = self.lab.command(name, *AS_A_SERVICE, *JOIN)
+        self.agents[name] = AgentProcess(
+            *arguments, "--state-dir", self.home / (state or name), command=command
+        )
+        return self.agents[name]
+
+    def invite(self) -> list[str]:
+        """The arguments of the join line that `ncadm` prints."""
+        words = self.admin("create-bootstrap-token")["joinCommand"].split()
+        return list(words[2:])
+
+    def token(self, name: str) -> str:
+        """A node's token, from its state folder."""
+        return str(json.loads((self.home / name / "node.json").read_bytes())["token"])
+
+    def state(self, name: str) -> tuple[int, str]:
+        """Where the server says that a node is: the state's number, and the address."""
+        answer = self.admin("check-conn-state", "--node-token", self.token(name))
+        return answer["connState"], answer["bindIp"]
+
+    def address(self, name: str) -> str:
+        """The address that a node was last connected with."""
+        connected = self.agents[name].logged("agent.connected")[-1]
+        return str(connected["address"].partition("/")[0])
+
+    def reach_each_other(self, names: tuple[str, ...]) -> list[tuple[str, str]]:
+        """The pairs of these, and the server, in which a ping is not answered."""
+        addresses = {"server": SERVER} | {name: self.address(name) for name in names}
+        pairs = [(x, y) for x in addresses for y in addresses if x != y]
+        with ThreadPoolExecutor(len(pairs)) as pool:
+            answered = list(pool.map(lambda p: pings(self.lab, p[0], addresses[p[1]]), pairs))
+        return [pair for pair, count in zip(pairs, answered, strict=True) if count != 1]
+
+    def close(self) -> None:
+        """End every process."""
+        for agent in self.agents.values():
+            agent.close()
+        self.server.close()
+
+
+@pytest.fixture(scope="module")
+def overlay(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Overlay]:
+    """Everybody connected; each test leaves it so."""
+    require_namespaces()
+    with Lab(MACHINES) as lab:
+        overlay = Overlay(lab, tmp_path_factory.mktemp("overlay"))
+        with contextlib.closing(overlay):
+            arguments = overlay.invite()
+            for name in NODES:
+                overlay.join(name, *arguments)
+            for name in NODES:
+                overlay.agents[name].wait_for("agent.connected")
+            yield overlay
+    shutil.rmtree(overlay.home)
+
+
+def test_every_pair_reaches_each_other(overlay: Overlay) -> None:
+    """Each of the three nodes and the server answers each other's ping, over the TUN devices."""
+    assert sorted(overlay.address(name) for name in NODES) == ["10.1.1.3", "10.1.1.5", "10.1.1.7"]
+    assert overlay.reach_each_other(NODES) == []
+    for name in ("server", *NODES):
+        local = SERVER if name == "server" else overlay.address(name)
+        device = overlay.lab.run(name, "ip", "-o", "addr", "show", "dev", "nc0")
+        assert f" inet {local} peer {IPv4Address(local) + 1}/32 " in device
+
+
+def test_what_is_sent_arrives_as_it_was_sent(overlay: Overlay) -> None:
+    """100 MiB over TCP from node to node, and to the server, hash for hash."""
+    assert transfer(overlay.lab, "a", "b", overlay.address("b"), 100)
+    assert transfer(overlay.lab, "b", "server", SERVER, 10)
+
+
+def test_the_control_port_is_reached_through_the_overlay(overlay: Overlay) -> None:
+    """A node asks after itself at the address that GetToken told it, with its own certificate."""
+    (certificates,) = (overlay.home / "a").glob("certificates-*/grpc")
+    files = [f"--{option}={certificates / name}" for option, name in (
+        ("cacert", "ca.pem"), ("cert", "client.pem"), ("key", "client-key.pem"),
+    )]  # fmt: skip
+    asked = ("check-conn-state", "--node-token", overlay.token("a"))
+    said = overlay.lab.run("a", BIN / "ncadm", "--ip", SERVER, *files, *asked)
+    assert said == f"state: CONNECTED\naddress: {overlay.address('a')}\n"
+
+
+def test_an_unregistered_node_is_cut_off_and_nobody_else_notices(overlay: Overlay) -> None:
+    """Its agent stops with exit code 1, its address is silent; the others lose no packet."""
+    lab, gone = overlay.lab, overlay.address("c")
+    with ThreadPoolExecutor(1) as pool:
+        others = pool.submit(pings, lab, "a", overlay.address("b"), 150, 0.01)
+        overlay.admin("unregister", "--node-token", overlay.token("c"))
+        assert overlay.agents["c"].wait() == 1
+        assert pings(lab, "a", gone, wait_s=1) == 0
+        assert others.result() == 150
+    assert "the node was unregistered" in overlay.agents["c"].said
+    assert lab.run("c", "ip", "-o", "link").count("\n") == 2  # lo and eth0
+    overlay.join("c", *overlay.invite()).wait_for("agent.connected")
+
+
+def test_after_a_crash_of_the_server_everybody_is_back(overlay: Overlay) -> None:
+    """Kill -9 and a new start: each agent comes back by itself, with the address it had."""
+    before = {name: overlay.address(name) for name in NODES}
+    counts = {name: len(overlay.agents[name].logged("agent.connected")) for name in NODES}
+    overlay.server.kill()
+    overlay.server.close()
+    overlay.server = overlay.start_server()
+    for name in NODES:
+        overlay.agents[name].wait_for("agent.connected", counts[name] + 1)
+    assert {name: overlay.address(name) for name in NODES} == before
+    assert overlay.reach_each_other(NODES) == []
+
+
+def test_a_node_whose_cable_is_cut_comes_back_from_elsewhere_at_once(overlay: Overlay) -> None:
+    """Nobody has noticed that the link is dead: the new one takes its place, and its address."""
+    lab, address = overlay.lab, overlay.address("c")
+    lab.run("c", "ip", "link", "set", "eth0", "down")
+    shutil.copytree(overlay.home / "c", overlay.home / "moved")
+    moved = overlay.join("elsewhere", state="moved")
+    assert moved.wait_for("agent.connected")["address"] == f"{address}/24"
+    assert pings(lab, "a", address) == 1
+    assert overlay.state("c") == (3, address)
+    assert moved.stop() == 0
+    assert overlay.agents["c"].stop() == 0  # there is nobody to say goodbye to
+    lab.run("c", "ip", "link", "set", "eth0", "up")
+    overlay.join("c").wait_for("agent.connected")
+
+
+def test_a_stopped_agent_leaves_nothing_behind(overlay: Overlay) -> None:
+    """SIGTERM: exit code 0, the node is IDLE, device, address and routes are gone."""
+    lab = overlay.lab
+    assert "10.1.1.0/24" in lab.run("b", "ip", "route")
+    assert overlay.agents["b"].stop() == 0
+    assert lab.run("b", "ip", "-o", "link").count("\n") == 2
+    assert "10.1." not in lab.run("b", "ip", "route")
+    assert overlay.state("b")[0] == -1
+    overlay.join("b").wait_for("agent.connected")
+
+
+def test_a_device_that_somebody_deletes_is_made_anew(overlay: Overlay) -> None:
+    """The agent says so, and connects again with a new one."""
+    agent = overlay.agents["b"]
+    overlay.lab.run("b", "ip", "link", "del", agent.logged("agent.connected")[-1]["device"])
+    agent.wait_for("agent.connected", len(agent.logged("agent.connected")) + 1)
+    assert agent.logged("agent.device_lost")
+    assert pings(overlay.lab, "a", overlay.address("b")) == 1
+
+
+@pytest.mark.long
+def test_another_network_gives_other_addresses(overlay: Overlay) -> None:
+    """The server comes back with another network, and again with the old one: devices follow."""
+    for network, server in (("10.2.0.0/16", "10.2.0.1"), ("10.1.1.1/24", SERVER)):
+        counts = {name: len(overlay.agents[name].logged("agent.connected")) for name in NODES}
+        assert overlay.server.stop() == 0
+        overlay.server = overlay.start_server("--network-addr", network)
+        for name in NODES:
+            overlay.agents[name].wait_for("agent.connected", counts[name] + 1)
+            prefix = server.rpartition(".")[0]
+            assert overlay.address(name).startswith(f"{prefix}.")
+            addresses = overlay.lab.run(name, "ip", "-o", "-4", "addr", "show", "scope", "global")
+            assert addresses.count("\n") == 2  # eth0 and one device
+            assert pings(overlay.lab, name, server) == 1
+
+
+@pytest.mark.long
+def test_a_node_whose_cable_is_cut_is_idle_after_a_minute(overlay: Overlay) -> None:
+    """No FIN, no packet: silence alone, for 60 s and not much longer."""
+    lab = overlay.lab
+    overlay.server.stderr.clear()
+    lab.run("c", "ip", "link", "set", "eth0", "down")
+    overlay.agents["c"].close()  # it cannot say goodbye any more
+    assert overlay.state("c")[0] == 3
+    end_s = time.monotonic() + 65
+    while not (closed := overlay.server.logged("link.closed")):
+        assert time.monotonic() < end_s
+        time.sleep(0.2)
+    assert [line["reason"] for line in closed] == ["link_silent"]
+    assert overlay.state("c")[0] == -1
+    lab.run("c", "ip", "link", "set", "eth0", "up")
+    overlay.join("c").wait_for("agent.connected")
+    patiently(lambda: overlay.reach_each_other(NODES) == [], "everybody is back")

@@ -1,0 +1,95 @@
+"""A whole server in this process: any free ports, real TLS, a clock that moves when told to."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import structlog
+
+from nc.clock import SystemClock
+from nc.config import ServerSettings
+from nc.link.limits import Limits
+from nc.rpc.client import Client, ClientTls
+from nc.secrets import SystemSecrets
+from nc.server import Server
+
+LOOPBACK = "127.0.0.1"
+PATIENCE_S = 20
+
+
+class MovableClock(SystemClock):
+    """The machine's clock, put forward."""
+
+    ahead_ms = 0
+
+    def now_ns(self) -> int:
+        """Unix time in nanoseconds, and so much more."""
+        return super().now_ns() + self.ahead_ms * 1_000_000
+
+
+def settings(data_dir: Path, **more: Any) -> ServerSettings:
+    """Any free ports, on loopback."""
+    return ServerSettings(
+        data_dir=data_dir,
+        advertise=LOOPBACK,
+        listen=LOOPBACK,
+        grpc_port=0,
+        bootstrap_port=0,
+        link_port=0,
+        **more,
+    )
+
+
+class Lines(list[dict[str, Any]]):
+    """Log lines, kept."""
+
+    def __call__(self, _logger: object, _method: str, line: Any) -> str:
+        """Keep a line."""
+        self.append(dict(line))
+        return ""
+
+    def named(self, event: str) -> list[dict[str, Any]]:
+        """Those of one event."""
+        return [line for line in self if line["event"] == event]
+
+
+@asynccontextmanager
+async def running(
+    data_dir: Path,
+    clock: SystemClock | None = None,
+    lines: Lines | None = None,
+    *,
+    link_limits: Limits | None = None,
+    **more: Any,
+) -> AsyncIterator[Server]:
+    """A server, from start to stop."""
+    log = structlog.wrap_logger(
+        structlog.ReturnLogger(), processors=[Lines() if lines is None else lines]
+    )
+    server = Server(
+        settings(data_dir, **more),
+        clock=clock or SystemClock(),
+        secrets=SystemSecrets(),
+        log=log,
+        link_limits=link_limits,
+    )
+    async with server:
+        yield server
+
+
+def admin(server: Server) -> Client:
+    """A client with the administrator's certificate, or in plain text if that is what is spoken."""
+    if server.settings.plaintext:
+        return Client(LOOPBACK, server.endpoints.control_port, None)
+    paths = server.certificates.grpc.paths
+    tls = ClientTls(*(p.read_bytes() for p in (paths.ca, paths.client_key, paths.client)))
+    return Client(LOOPBACK, server.endpoints.control_port, tls)
+
+
+async def until(condition: Callable[[], bool]) -> None:
+    """Wait for what a background task is to bring about."""
+    async with asyncio.timeout(PATIENCE_S):
+        while not condition():  # noqa: ASYNC110 - it has no event to wait for
+            await asyncio.sleep(0.005)

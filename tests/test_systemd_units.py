@@ -1,0 +1,77 @@
+"""The systemd units: systemd reads them without complaint, and our programs take their options."""
+
+import configparser
+import os
+import shlex
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+import typer
+
+from nc.cli.main import app
+from tests.support.namespaces import REQUIRED
+from tests.support.programs import BIN
+
+UNITS = sorted((Path(__file__).parent.parent / "packaging" / "systemd").glob("*.service"))
+INSTALLED = "/usr/local/bin/network-controller"
+
+
+def parsed(unit: Path) -> configparser.RawConfigParser:
+    """A unit's sections."""
+    parser = configparser.RawConfigParser(strict=False, interpolation=None)
+    parser.optionxform = str  # type: ignore[assignment,method-assign]  # as configparser has it
+    parser.read(unit)
+    return parser
+
+
+def test_there_is_one_for_the_server_and_one_for_nodes() -> None:
+    """None is passed over by what follows."""
+    assert [unit.stem for unit in UNITS] == ["network-controller-node", "network-controller"]
+
+
+@pytest.mark.parametrize("unit", UNITS, ids=lambda unit: unit.stem)
+def test_systemd_finds_nothing_wrong(unit: Path, tmp_path: Path) -> None:
+    """`systemd-analyze verify` says nothing."""
+    analyze = shutil.which("systemd-analyze")
+    if analyze is None:
+        if REQUIRED in os.environ:
+            pytest.fail(f"there is no systemd-analyze here, and {REQUIRED} is set")
+        pytest.skip("there is no systemd-analyze here")
+    text = unit.read_text(encoding="utf-8")
+    assert INSTALLED in text
+    here = tmp_path / unit.name
+    here.write_text(text.replace(INSTALLED, str(BIN / "network-controller")), encoding="utf-8")
+    done = subprocess.run(
+        [analyze, "verify", "--man=no", str(here)], check=False, capture_output=True, text=True
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+@pytest.mark.parametrize("unit", UNITS, ids=lambda unit: unit.stem)
+def test_the_command_line_is_one_of_ours(unit: Path) -> None:
+    """Every option that a unit gives is one of the command's, and it waits to be told READY."""
+    service = parsed(unit)["Service"]
+    assert service["Type"] == "notify"
+    program, command, *words = shlex.split(service["ExecStart"])
+    assert program == INSTALLED
+    known = {
+        option
+        for parameter in typer.main.get_group(app).commands[command].params
+        for option in parameter.opts
+    }
+    options = {word for word in words if word.startswith("--")}
+    assert options
+    assert options <= known
+
+
+@pytest.mark.parametrize("unit", UNITS, ids=lambda unit: unit.stem)
+def test_a_tun_device_can_be_had(unit: Path) -> None:
+    """What hardening takes away is not what a device, its address and its routes need."""
+    service = parsed(unit)["Service"]
+    assert service["AmbientCapabilities"] == service["CapabilityBoundingSet"] == "CAP_NET_ADMIN"
+    assert service["DeviceAllow"] == "/dev/net/tun rw"
+    assert "AF_NETLINK" in service["RestrictAddressFamilies"]
+    assert "PrivateNetwork" not in service
+    assert "PrivateDevices" not in service
