@@ -15,7 +15,7 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from typing import NamedTuple, TypeVar
 
-from eventlog.api import EventLog, SequenceConflict
+from eventlog.api import EventLog, Place, SequenceConflict
 from eventlog.errors import LogError, LogFull
 from nc.batch import Decided, Origin, decide_batch
 from nc.clock import Clock
@@ -222,14 +222,18 @@ class Replica:
         if not self._waiting and not self._stopping:
             await self._mark()
 
-    async def _mark(self) -> None:
+    async def _mark(self) -> Place | None:
+        """Mark the log durable; None if that failed, which is then known."""
         try:
-            await self._off_loop(self._log.mark_durable)
-            self._is_marked = True
+            place = await self._off_loop(self._log.mark_durable)
         except LogFull:
             self._suspend()
         except Exception as error:  # noqa: BLE001 - whatever it is, the log is closed now
             self._fail(error)
+        else:
+            self._is_marked = True
+            return place
+        return None
 
     async def _wait_for_room(self) -> None:
         """Try every now and then whether there is room on the disk again."""
@@ -248,9 +252,10 @@ class Replica:
         self.roomy.set()
 
     async def _snapshot_if_due(self) -> None:
-        if self._failure is None and self.snapshots.is_due(self._state):
-            place = await self._off_loop(self._log.mark_durable)
-            if place.last_seq == self._state.seq:  # no other replica was faster
+        if self.is_writable and self.snapshots.is_due(self._state):
+            place = await self._mark()
+            # unless another replica was faster
+            if place is not None and place.last_seq == self._state.seq:
                 self.snapshots.begin(self._state, place)
 
     def _digest_if_due(self) -> None:

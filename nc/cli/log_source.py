@@ -4,6 +4,7 @@ A log is a folder of segments: a running server's, or a copy. A file that was ex
 into a temporary folder, which is gone when the command ends; then it is read as any other.
 """
 
+import os
 import tempfile
 import weakref
 from collections.abc import Callable, Iterator
@@ -55,10 +56,18 @@ class OpenLog(NamedTuple):
 
 
 def log_path(data_dir: Path | None, log: Path | None) -> Path:
-    """The folder or the file that the options name; of a data folder, the log in it."""
+    """The folder or the file that the options name; of a data folder, the log in it.
+
+    Raises:
+        OperationFailed: --log names nothing that is there.
+    """
     path = log or DataFolder(data_dir or default_data_dir()).log
+    if log is not None and not os.path.lexists(log):
+        raise OperationFailed(f"{log} is not there: name a log's folder, or an exported file")
     inside = DataFolder(path).log
-    is_data_folder = inside.is_dir() and not any(path.glob(f"*{SEGMENT_SUFFIX}"))
+    # by os, which is silent where one may not look: the reader says so, and why
+    is_inside = os.path.isdir(inside)  # noqa: PTH112 - as above
+    is_data_folder = is_inside and not any(path.glob(f"*{SEGMENT_SUFFIX}"))
     return inside if is_data_folder else path
 
 

@@ -23,6 +23,7 @@ from tests.support.written_log import (
     ALPHA,
     ALPHA_TOKEN,
     BETA,
+    BETA_TOKEN,
     EVENTS,
     KEY,
     TOKEN,
@@ -223,6 +224,39 @@ def test_a_slice_begins_and_ends_with_whole_records(
         assert refused("verify", "--log", out, "--head", "0" * 64, "--seq", 0)[0] == 1
 
 
+def test_what_was_written_is_said_in_json_too(data_dir: Path, tmp_path: Path) -> None:
+    """A program that exports learns which events are in the file."""
+    out = tmp_path / "log.zip"
+    options = ("--from", 7, "--to", 9, "--out", out, "--data-dir", data_dir, "--output", "json")
+    wrote = json.loads(log("export", "--format", "binary", *options))
+    assert wrote == {
+        "file": str(out),
+        "format": "binary",
+        "size_bytes": out.stat().st_size,
+        "first_seq": 7,
+        "last_seq": 9,
+    }
+    found = json.loads(log("verify", "--output", "json", "--log", out))
+    assert (found["first_seq"], found["last_seq"], found["base_seq"]) == (7, 9, 6)
+
+
+def test_a_slice_knows_whom_it_begins_with(data_dir: Path, tmp_path: Path) -> None:
+    """Who was there before its first event is found by name, and what is not told is said."""
+    out = export(data_dir, tmp_path / "slice.zip", "binary", "--from", 11, "--to", 12)
+    began = "what was before event 11 is not in this slice"
+    for name, now in ((BETA, "the node is IDLE"), (TOKEN, "2 nodes"), ("10.1.1.3", "held")):
+        told = log("why", name, "--log", out)
+        assert began in told
+        assert now in told.splitlines()[-1]
+    beta = log("why", BETA_TOKEN, "--log", out, "--data-dir", data_dir, "--output", "json")
+    assert (json.loads(beta)["id"], json.loads(beta)["first_seq"]) == (BETA, 11)
+    assert "..." not in log("why", BETA, "--data-dir", data_dir)
+    shown = log("show", "--node", BETA_TOKEN, "--log", out, "--data-dir", data_dir)
+    assert shown.startswith("     12 ")
+    assert log("replay", "--check", "--log", out).startswith("replayed 2 events:")
+    assert "10.1.1.5" in refused("why", "10.1.1.5", "--log", out)[1]
+
+
 def test_a_slice_without_its_snapshot_can_be_shown(data_dir: Path, tmp_path: Path) -> None:
     """`show` and `info` work; what needs a state names the file, and `verify` exits with 3."""
     folder = tmp_path / "slice"
@@ -244,7 +278,7 @@ def test_moments_bound_an_export(data_dir: Path, tmp_path: Path) -> None:
     minutes = ["--from", "2027-01-15T08:03", "--to", "2027-01-15T08:05"]
     out = export(data_dir, tmp_path / "a.zip", "binary", *minutes)
     assert "range: 4 to 7\n" in log("verify", "--log", out)
-    for options in (["--from", 16], ["--from", 9, "--to", 8], ["--to", "2026-01-01"]):
+    for options in (["--from", 16], ["--from", 16, "--to", 20], ["--to", "2026-01-01"]):
         code, said = refused(
             *("export", "--format", "binary", "--data-dir", data_dir),
             *("--out", tmp_path / "b.zip", *options),
