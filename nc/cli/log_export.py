@@ -4,6 +4,7 @@ import io
 import json
 import sys
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from enum import StrEnum
 from itertools import chain
 from pathlib import Path
@@ -24,7 +25,7 @@ from nc.cli.log_filters import (
     NodeOption,
     ToOption,
 )
-from nc.cli.log_jsonl import json_lines
+from nc.cli.log_jsonl import before_line, json_lines
 from nc.cli.log_names import filter_named, names_in
 from nc.cli.log_page import write_page
 from nc.cli.log_source import DataDirOption, LogOption, open_log, progress_to
@@ -33,7 +34,7 @@ from nc.cli.running import OperationFailed
 from nc.cli.whole_file import whole_file
 from nc.domain.state import State
 from nc.history import NOTHING, Point, events_of
-from nc.past import history, states_at
+from nc.past import BaseMissing, history, states_at
 from nc.redaction import Redaction, plan_of
 from nc.secrets import SystemSecrets
 
@@ -231,10 +232,23 @@ def _state_before(piece: Slice) -> State:
 
 
 def _write_jsonl(exported: _Chosen, out: TextIO) -> None:
+    is_first = exported.filter.is_of_places_alone
     for record, shown in exported.pairs():
         wanted = {each.seq for each in events_of(record) if exported.filter.chooses(each)}
         if wanted:
+            if is_first and min(wanted) > 1:
+                _write_before(exported, min(wanted), out)
+            is_first = False
             out.writelines(f"{line}\n" for line in json_lines(shown, wanted))
+
+
+def _write_before(exported: _Chosen, first_seq: int, out: TextIO) -> None:
+    """What there was before the first event, so that states can be told of the rest."""
+    with suppress(BaseMissing):  # then the events alone are read back
+        (then,) = states_at(exported.piece.reader, [Point(seq=first_seq - 1)])
+        redaction = exported.redaction
+        state = then.state if redaction is None else redaction.state(then.state)
+        out.write(f"{before_line(state)}\n")
 
 
 def _write_html(exported: _Chosen, out: TextIO) -> None:

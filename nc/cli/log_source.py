@@ -20,9 +20,10 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from eventlog import LogReader, Record
 from eventlog.format import NO_CHAIN, SegmentHeader
 from eventlog.segments import SEGMENT_SUFFIX, segment_name
-from eventlog.slices import encode_segment
+from eventlog.slices import encode_segment, encode_start
+from eventlog.snapshots import snapshot_name
 from nc.archive import ExportRefused, unpack
-from nc.cli.log_jsonl import records_in
+from nc.cli.log_jsonl import before_in, records_in
 from nc.cli.running import DATA_DIR_VARIABLE, OperationFailed, default_data_dir
 from nc.data_folder import DataFolder
 from nc.garbage import without_collections
@@ -111,14 +112,22 @@ def _rebuild(path: Path, folder: Path) -> None:
     """Make a log's folder of a JSONL export."""
     size_bytes = path.stat().st_size
     with path.open("rb") as file, bar("reading") as progress:
-        texts = (line.decode("utf-8", "replace") for line in file)
-        records = records_in(texts, str(path))
-        first = next(records, None)
+        texts: Iterator[str] = (line.decode("utf-8", "replace") for line in file)
+        first_line = next(texts, "")
+        before = before_in(first_line)
+        if before is None:
+            texts = chain([first_line], texts)
+        records = records_in(texts, str(path), 1 if before is None else 2)
+        first = next(records, None) if first_line else None
         if first is None:
             raise ExportRefused(f"{path} is empty: no event was exported to it")
         header = SegmentHeader(
             0, _NO_LOG_ID, first.first_seq, first.epoch, first.recorded_at_ns, NO_CHAIN
         )
+
+        if before is not None and before.seq == first.first_seq - 1:
+            start = encode_start(header, before.schema, before.payload)
+            (folder / snapshot_name(before.seq)).write_bytes(start)
 
         def told() -> Iterator[Record]:
             for record in chain([first], records):
