@@ -275,6 +275,13 @@ def client_tls(folder: PkiFolder, path: Path) -> ssl.SSLContext:
     return agent_module.client_tls(node_folder(folder, path), datetime.now(UTC))
 
 
+@pytest.mark.parametrize("host", ["no..name", "a" * 64, "192.0.2.1:6441"])
+async def test_a_name_that_is_none_is_said_to_be_no_connection(host: str) -> None:
+    """Whatever a server or a state folder says of where to connect, it is one kind of error."""
+    with pytest.raises(LinkEnded, match="no connection: "):
+        await connect(Target(host, 1, TOKEN, None))
+
+
 async def test_only_our_own_server_is_trusted(tmp_path: Path) -> None:
     """With our CA and its name: a link. Another CA or another name: Untrusted, and no token."""
     ours = network_folder(tmp_path / "ours", "127.0.0.1")
