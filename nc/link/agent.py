@@ -150,10 +150,15 @@ class Agent:
 
     async def _redirect_into(self, tun: Tun, server: str) -> None:
         outside = None if ":" in server else IPv4Address(server)  # IPv6 is not redirected
+        beginning = asyncio.ensure_future(
+            asyncio.to_thread(self._redirect.begin, tun.name, outside)
+        )
         try:
-            await asyncio.to_thread(self._redirect.begin, tun.name, outside)
+            await asyncio.shield(beginning)
         except (TunUnavailable, OSError) as error:  # there is no way to the server just now
             raise LinkEnded(str(error)) from error
+        finally:
+            await asyncio.wait([beginning])  # only what has been made can be taken back
 
     def _detach(self) -> None:
         if self._end is not None:
