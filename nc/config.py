@@ -80,9 +80,8 @@ NetworkAddress = Annotated[str, BeforeValidator(_checked_network)]
 ServerName = Annotated[str, AfterValidator(_checked_name)]
 
 
-
 def _checked_server(value: str) -> str:
-    """An address or a name without a port, which has a key of its own; IPv6 with brackets or not."""
+    """An address, IPv6 with brackets or without, or a name; the port has a key of its own."""
     return _checked_name(value.removeprefix("[").removesuffix("]"))
 
 

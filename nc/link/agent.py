@@ -259,7 +259,9 @@ def client_tls(paths: FolderPaths, now: datetime) -> ssl.SSLContext:
             "token"
         )
     try:
-        context = ssl.create_default_context(ssl.Purpose.SERVER_AUTH, cafile=paths.ca)
+        # Not the default context: from Python 3.13 on it refuses CAs that exist in the field.
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+        context.load_verify_locations(paths.ca)
         context.load_cert_chain(paths.client, paths.client_key)
     except (OSError, ssl.SSLError) as error:
         raise _unreadable(paths, error) from error

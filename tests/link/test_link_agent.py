@@ -302,6 +302,15 @@ async def test_only_our_own_server_is_trusted(tmp_path: Path) -> None:
         assert server.links.empty()
 
 
+def test_a_network_in_the_field_need_not_be_strict(tmp_path: Path) -> None:
+    """Certificates without key identifiers, as older servers make them, do on every Python."""
+    paths = node_folder(network_folder(tmp_path / "server", "127.0.0.1"), tmp_path / "node")
+    context = agent_module.client_tls(paths, datetime.now(UTC))
+    assert context.verify_mode is ssl.CERT_REQUIRED
+    assert context.check_hostname
+    assert not context.verify_flags & ssl.VERIFY_X509_STRICT
+
+
 async def test_an_expired_certificate_stops_the_agent(tmp_path: Path) -> None:
     """It says so, with the date; and a missing file is a PkiError that names the folder."""
     folder = network_folder(tmp_path / "server", "127.0.0.1")
