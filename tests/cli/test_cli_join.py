@@ -183,7 +183,11 @@ def test_without_room_for_a_node_no_token_is_redeemed(
     """Exit code 1 with the reason, and the server has no node that nobody is."""
     before = redeemed(server)
     with AgentProcess(
-        *("--no-tun", "--state-dir", tmp_path / "state", invite(server), *known_by),
+        "--no-tun",
+        "--state-dir",
+        tmp_path / "state",
+        invite(server),
+        *known_by,
         command=("prlimit", "--fsize=20000", *JOIN),
     ) as node:
         assert node.wait() == 1
