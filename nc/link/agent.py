@@ -150,10 +150,15 @@ class Agent:
 
     async def _redirect_into(self, tun: Tun, server: str) -> None:
         outside = None if ":" in server else IPv4Address(server)  # IPv6 is not redirected
+        beginning = asyncio.ensure_future(
+            asyncio.to_thread(self._redirect.begin, tun.name, outside)
+        )
         try:
-            await asyncio.to_thread(self._redirect.begin, tun.name, outside)
+            await asyncio.shield(beginning)
         except (TunUnavailable, OSError) as error:  # there is no way to the server just now
             raise LinkEnded(str(error)) from error
+        finally:
+            await asyncio.wait([beginning])  # only what has been made can be taken back
 
     def _detach(self) -> None:
         if self._end is not None:
@@ -254,7 +259,9 @@ def client_tls(paths: FolderPaths, now: datetime) -> ssl.SSLContext:
             "token"
         )
     try:
-        context = ssl.create_default_context(ssl.Purpose.SERVER_AUTH, cafile=paths.ca)
+        # Not the default context: from Python 3.13 on it refuses CAs that exist in the field.
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+        context.load_verify_locations(paths.ca)
         context.load_cert_chain(paths.client, paths.client_key)
     except (OSError, ssl.SSLError) as error:
         raise _unreadable(paths, error) from error

@@ -181,17 +181,17 @@ def test_whatever_comes_is_forwarded_or_counted_once(frame: bytes, offloads: boo
 
 def test_a_super_packet_is_cut_for_who_cannot_take_it_and_untouched_for_who_can() -> None:
     """Between two ends with offloads not a byte changes; a plain one gets whole packets."""
-    tcp = packet(*NODES[:2], bytes(12) + b"\x50\x18" + bytes(6) + b"x" * 100)
+    tcp = packet(*NODES[:2], bytes(12) + b"\x50\x18" + bytes(6) + b"x" * 1000)
     tcp = tcp[:9] + b"\x06" + tcp[10:]
-    super_packet = b"\x01\x01\x28\x00\x28\x00\x14\x00\x10\x00" + tcp  # TCPv4, segments of 40 bytes
+    super_packet = b"\x01\x01\x28\x00\x90\x01\x14\x00\x10\x00" + tcp  # TCPv4, segments of 400 bytes
     both = bench(offloads=NODES[:2])
     both.send(NODES[0], super_packet)
     assert both.ends[NODES[1]].got == [super_packet]
     one = bench(offloads=NODES[:1])
     one.send(NODES[0], super_packet)
     got = one.ends[NODES[1]].got
-    assert [len(content) for content in got] == [80, 80, 60]
-    assert b"".join(content[40:] for content in got) == b"x" * 100
+    assert [len(content) for content in got] == [440, 440, 240]
+    assert b"".join(content[40:] for content in got) == b"x" * 1000
 
 
 def test_an_offload_header_that_does_not_fit_is_counted() -> None:
