@@ -231,11 +231,13 @@ def report(results: dict[str, dict[str, float]]) -> None:
     """Print the table; each figure, and its ratio to OpenVPN's."""
     base = results.get("openvpn", {})
     print(f"{'':<46}" + "".join(f"{name:>20}" for name in results))
-    for what in next(iter(results.values())):
+    for what in max(results.values(), key=len):  # ours is called meanwhile, the others are not
         cells = []
         for figures in results.values():
-            ratio = f" ({figures[what] / base[what]:.2f})" if base.get(what) else ""
-            cells.append(f"{figures[what]:>12,.2f}{ratio:<8}")
+            ratio = (
+                f" ({figures[what] / base[what]:.2f})" if what in figures and what in base else ""
+            )
+            cells.append(f"{figures[what]:>12,.2f}{ratio:<8}" if what in figures else f"{'':<20}")
         print(f"{what:<46}" + "".join(cells))
 
 

@@ -34,9 +34,9 @@ from nc.link.admission import Refused, admit
 from nc.link.journal import Journal
 from nc.link.limits import LOOKS, LOOKS_BEFORE_PING, Limits
 from nc.link.link import Link
-from nc.link.switch import Drop, Frame, Switch
+from nc.link.switch import Drop, Switch
 from nc.link.websocket import Connection, Door
-from nc.link.wire import Close, CloseCode, HandshakeError
+from nc.link.wire import Close, CloseCode, Frame, HandshakeError
 from nc.replica import DiskFull, Overloaded, Replica, Stopping, Unwritable
 from nc.secrets import RequestIds, TokenIds
 
