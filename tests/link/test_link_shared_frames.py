@@ -6,12 +6,15 @@ import os
 import shutil
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
+
+import pytest
 
 from nc.link import wire
 from tests.support import shared_frames
 from tests.support.link_client import BINARY, packet
-from tests.support.link_cluster import cluster
+from tests.support.link_cluster import HASTY, cluster
 from tests.support.namespaces import require_namespaces
 from tests.support.shared_frames import AFTER, BEFORE
 from tests.support.whole_server import until
@@ -71,3 +74,22 @@ async def test_a_link_that_floods_leaves_others_their_turn(data_dir: Path) -> No
         look()
         await until(lambda: link.port.packets_in == 200 * 500)
         assert max(taken_bytes) <= MOST_IN_A_TURN_BYTES
+
+
+async def test_many_silent_links_leave_others_their_turn(
+    data_dir: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Between two turns so many of them are looked at and no more, and yet each in every round."""
+    monkeypatch.setattr("nc.link.hub.LOOKS_IN_A_TURN", 1)
+    limits = replace(HASTY, silence_timeout_s=3.0)
+    async with cluster(data_dir, plaintext=True, limits=limits) as here:
+        for _ in range(4):
+            await here.connect(await here.enrol())
+        links = list(here.server.hub.links.values())
+        before, most = [link.silent_ticks for link in links], 0
+        while min(before) < 3:
+            await asyncio.sleep(0)
+            now = [link.silent_ticks for link in links]
+            most = max(most, sum(a != b for a, b in zip(before, now, strict=True)))
+            before = now
+        assert (most, max(before) - min(before) <= 1) == (1, True)
