@@ -46,7 +46,7 @@ _TLS_WRITE_BYTES: Final = 5 * _TLS_RECORD_BYTES
 # than two hundred, a millisecond's work. There is no other way to say it.
 aiofastnet.constants.MAX_READ_BYTES_PER_CYCLE_HINT = _TLS_READ_BYTES
 
-_READ_BUFFER_BYTES: Final = 4096  # to begin with; it grows to what a link needs
+_READ_BUFFER_BYTES: Final = 1024  # to begin with; it doubles up to what a link needs
 
 
 class Connection(WSProtocol):  # type: ignore[misc]  # it has no stubs
@@ -211,6 +211,8 @@ class Door:
             ssl_incoming_bio_size=None if tls is None else _TLS_READ_BYTES,
             ssl_outgoing_bio_size=None if tls is None else _TLS_WRITE_BYTES,
         )
+        # What Python makes of the certificate stays with the transport; nobody asks for it.
+        (transport.get_extra_info("peercert") or {}).clear()
         return transport, protocol
 
 
