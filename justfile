@@ -20,6 +20,10 @@ test *args:
 test-long *args:
     .venv/bin/pytest -n 3 -m "long or not long" {{args}}
 
+# Hold the server to its laws.
+check *args:
+    .venv/bin/network-controller check {{args}}
+
 # Lint, check the formatting and the types.
 lint:
     .venv/bin/ruff check .

@@ -6,14 +6,23 @@ from typing import TypeVar
 
 import pytest
 
-from eventlog import LogDamaged, LogUnavailable, MemoryLog, Record, RecordTooLarge
+from eventlog import (
+    LogDamaged,
+    LogError,
+    LogFull,
+    LogUnavailable,
+    MemoryLog,
+    Place,
+    Record,
+    RecordTooLarge,
+)
 from nc.domain.errors import IdTaken
 from nc.domain.events import Batch, Entry, Event
 from nc.domain.replicas import StartReplica
 from nc.domain.state import State
 from nc.domain.tokens import IssueToken
 from nc.projections.state import UnknownEvent
-from nc.replica import Origin, Replica, Unwritable
+from nc.replica import DiskFull, Origin, Replica, Unwritable
 from tests.support.histories import NOW_MS
 from tests.support.replica_bench import (
     ORIGIN,
@@ -215,3 +224,34 @@ async def test_the_largest_command_fits_beside_others() -> None:
         await gate.open()
         assert await outcomes(tasks) == [1, 1, 1]
     assert [len(entries) for entries in batches(log)] == [2, 1]
+
+
+class UnmarkableLog(MemoryLog):
+    """A log on a disk that has room for every record, and then for no marker."""
+
+    marker_error: LogError | None = None
+
+    def mark_durable(self) -> Place:
+        """As `MemoryLog.mark_durable`, unless there is an error to raise."""
+        if self.marker_error is not None:
+            raise self.marker_error
+        return super().mark_durable()
+
+
+@pytest.mark.parametrize(
+    ("error", "refusal"),
+    [(LogFull(Path("x"), "no room"), DiskFull), (LogUnavailable(Path("x"), "EIO"), Unwritable)],
+)
+@on_a_loop
+async def test_a_marker_that_fails_before_a_snapshot_is_heard_of(
+    monkeypatch: pytest.MonkeyPatch, error: LogError, refusal: type[Exception]
+) -> None:
+    """The writer lives on: whoever asks next is told what is the matter, and nobody waits."""
+    log = UnmarkableLog()
+    monkeypatch.setattr("nc.snapshotting.SNAPSHOT_TAIL_EVENTS", 1)
+    async with running(log) as replica:
+        log.marker_error = error
+        await replica.submit(issue("a"), ORIGIN)
+        await settle()
+        assert await outcomes(submit(replica, issue("b"))) == [refusal]
+        log.marker_error = None

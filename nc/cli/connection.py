@@ -57,16 +57,20 @@ class Connection:
 
     def control(self, method: str, request: Message) -> Any:
         """Call the control port with the admin's certificate."""
-        tls = None
-        if not self.plaintext:
-            tls = ClientTls(
-                _read_ca(self.ca),
-                _read(self.key, "--key"),
-                _read(self.certificate, "--cert"),
-            )
-            _check_pair(self.key, tls.key_pem, self.certificate, tls.certificate_pem)
-        client = Client(self.ip or DEFAULT_IP, self.port, tls)
+        client = Client(self.ip or DEFAULT_IP, self.port, self.admin_tls())
         return run_async(_call(client, method, request))
+
+    def admin_tls(self) -> ClientTls | None:
+        """What to trust and to show at the control port; None in plain text."""
+        if self.plaintext:
+            return None
+        tls = ClientTls(
+            _read_ca(self.ca),
+            _read(self.key, "--key"),
+            _read(self.certificate, "--cert"),
+        )
+        _check_pair(self.key, tls.key_pem, self.certificate, tls.certificate_pem)
+        return tls
 
     def bootstrap(self, method: str, request: Message, place: Place) -> Any:
         """Call the bootstrap port, which wants no certificate; what was not said is at `place`."""

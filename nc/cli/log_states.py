@@ -98,7 +98,8 @@ def _sentences(found: Difference) -> Iterable[str]:
         ),
         *(f"node {node_id} was {old}, is {new}" for node_id, (old, new) in found.changed.items()),
         *(
-            f"node {node_id} flapped: it lost its link and was CONNECTED again, {times} times"
+            f"node {node_id} flapped: it lost its link and was CONNECTED again, "
+            + ("once" if times == 1 else f"{times} times")
             for node_id, times in found.flapped.items()
         ),
         *(

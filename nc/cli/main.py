@@ -7,6 +7,7 @@ import typer
 
 from nc import config
 from nc.cli import log
+from nc.cli.check import check
 from nc.cli.demo import demo
 from nc.cli.fsm import fsm
 from nc.cli.join import join, join_as_configured
@@ -68,6 +69,7 @@ app.command()(join)
 app.command()(demo)
 app.command()(links)
 app.command()(fsm)
+app.command()(check)
 app.add_typer(log.app, name="log")
 
 

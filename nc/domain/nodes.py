@@ -98,7 +98,7 @@ def decide_unregister(
 
 
 def decide_set_expiries(nodes: Nodes, presence: Presence, command: SetExpiries) -> list[Event]:
-    """Change what differs; whoever is thereby expired loses its link at once.
+    """Change what differs; whoever is thereby expired, or was until now, loses its link at once.
 
     Raises:
         ListedNodeUnknown: with the position, from 1, of the first node that is not known.
@@ -108,10 +108,12 @@ def decide_set_expiries(nodes: Nodes, presence: Presence, command: SetExpiries) 
             raise ListedNodeUnknown(position)
     events: list[Event] = []
     for node_id, expires_at_ms in dict(command.expiries).items():  # of a repeated node, the last
-        if nodes[node_id].expires_at_ms != expires_at_ms:
+        before_ms = nodes[node_id].expires_at_ms
+        if before_ms != expires_at_ms:
             changed = ExpiryChanged(node_id=node_id, expires_at_ms=expires_at_ms)
             events.append(Event(expiry_changed=changed))
-        if has_passed(expires_at_ms, command.now_ms):
+        # one that is revived before the sweep has noticed was idle all the same
+        if has_passed(before_ms, command.now_ms) or has_passed(expires_at_ms, command.now_ms):
             events += drop(presence, node_id, pb.STATE_CHANGE_REASON_EXPIRED)
     return events
 

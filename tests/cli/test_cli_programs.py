@@ -19,6 +19,7 @@ COMMANDS = [
     ("network-controller", "demo"),
     ("network-controller", "links"),
     ("network-controller", "fsm"),
+    ("network-controller", "check"),
     ("network-controller", "log"),
     ("network-controller", "log", "info"),
     ("network-controller", "log", "show"),

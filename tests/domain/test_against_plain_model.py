@@ -1,4 +1,4 @@
-"""Any history of commands, against a model in plain dictionaries that shares no code.
+"""Any history of commands, against the harness's model, which shares no code with the domain.
 
 Invariants, after each command:
 - the model and the state agree on every token, node, link and address, and on each refusal;
@@ -28,8 +28,11 @@ from nc.domain.replicas import RecordDigest, StartReplica, StopReplica
 from nc.domain.state import State
 from nc.domain.tokens import ForgetExpiredTokens, IssueToken, RedeemToken
 from nc.projections import evolve
+from nc.rpc.controller import WIRE_STATES
+from nc.testing import Model, Refused
+from nc.testing.model import Expiry as ModelExpiry
+from nc.testing.model import at
 from tests.support.histories import refusal
-from tests.support.plain_model import PlainModel, Refused
 
 TOKENS = st.sampled_from([f"token-{number}" for number in range(4)])
 NODE_IDS = [f"node-{number}" for number in range(8)]
@@ -42,13 +45,19 @@ START_MS = 1_000_000_000
 DAY_MS = 86_400_000
 
 
+def exactly(expiries: dict[str, ModelExpiry]) -> dict[str, int]:
+    """The model's expiries, which are exact here, as the state has them."""
+    return {name: 0 if expiry is None else expiry.latest_ms for name, expiry in expiries.items()}
+
+
 class AgainstPlainModel(RuleBasedStateMachine):
     """Random commands to both; see the module's text for what must hold."""
 
     def __init__(self) -> None:
         super().__init__()
         self.now_ms = START_MS
-        self.model = PlainModel()
+        self.model = Model()
+        self.digested = 0  # the event that the last recorded digest is of
         self.state = State()
         self.one_by_one = State()
         self.history: list[list[Event]] = []
@@ -60,6 +69,10 @@ class AgainstPlainModel(RuleBasedStateMachine):
             expected = None
         except Refused as refused:
             expected = getattr(errors, str(refused))
+        self.decide_and_fold(command, expected)
+
+    def decide_and_fold(self, command: Command, expected: type[DomainError] | None) -> None:
+        """Decide it, and fold what it leads to; see that it is refused as expected."""
         before = self.facts()
         assert refusal(lambda: decide(self.state, command)) is expected
         assert self.facts() == before
@@ -89,7 +102,7 @@ class AgainstPlainModel(RuleBasedStateMachine):
             "network": str(pool.network),
             "tokens": {key: token.expires_at_ms for key, token in self.state.tokens.items()},
             "nodes": {key: node.expires_at_ms for key, node in self.state.nodes.items()},
-            "links": {n: (link.state.name, link.link_id) for n, link in links.items()},
+            "links": {n: (WIRE_STATES[link.state], link.link_id) for n, link in links.items()},
             "held": {node: binding.address for node, binding in pool.by_node.items()},
             "holders": {h.address: pool.holder_of(h.address) for h in pool.by_node.values()},
             "rested": list(pool.released),
@@ -133,13 +146,13 @@ class AgainstPlainModel(RuleBasedStateMachine):
     def redeem(self, token: str, node: str) -> None:
         """One node joins."""
         now = self.now_ms
-        self.carry_out(RedeemToken(token, node, (), now), "redeem", token, node, now)
+        self.carry_out(RedeemToken(token, node, (), now), "redeem", token, node, at(now))
 
     @rule(token=TOKENS, minutes=st.sampled_from([-1, 0, 1, 5, 5_256_000, 5_256_001]))
     def issue(self, token: str, minutes: int) -> None:
         """GetBootStrapToken."""
         command = IssueToken(token, minutes, self.now_ms)
-        self.carry_out(command, "issue", token, minutes, self.now_ms)
+        self.carry_out(command, "issue", token, minutes, at(self.now_ms))
 
     @rule(
         listed=st.lists(
@@ -152,18 +165,19 @@ class AgainstPlainModel(RuleBasedStateMachine):
         expiries = [(n, 0 if delta is None else self.now_ms + delta) for n, delta in listed]
         expiries += [("stranger", 0)] * stranger
         command = SetExpiries(tuple(Expiry(*expiry) for expiry in expiries), self.now_ms)
-        self.carry_out(command, "set_expiries", expiries, self.now_ms)
+        self.carry_out(command, "set_expiries", expiries, at(self.now_ms))
 
     @rule(node=NODES, link=LINKS)
     def accept(self, node: str, link: str) -> None:
         """A link comes, new or known."""
-        self.carry_out(AcceptLink(node, link, self.now_ms), "accept", node, link, self.now_ms)
+        command = AcceptLink(node, link, self.now_ms)
+        self.carry_out(command, "accept", node, link, at(self.now_ms))
 
     @rule(node=NODES, link=LINKS)
     def hand_over(self, node: str, link: str) -> None:
         """A link asks for its address, whether it is the current one or not."""
         command = HandOverAddress(node, link, self.now_ms)
-        self.carry_out(command, "hand_over", node, link, self.now_ms)
+        self.carry_out(command, "hand_over", node, link, at(self.now_ms))
 
     @rule(node=NODES, link=LINKS)
     def drop(self, node: str, link: str) -> None:
@@ -182,18 +196,19 @@ class AgainstPlainModel(RuleBasedStateMachine):
     @rule()
     def sweep(self) -> None:
         """The sweep drops links, and lets go of tokens."""
-        self.carry_out(ExpireNodes(self.now_ms), "expire", self.now_ms)
+        self.carry_out(ExpireNodes(self.now_ms), "expire", at(self.now_ms))
         self.carry_out(
             ForgetExpiredTokens(tuple(sorted(self.state.tokens)), self.now_ms),
             "forget",
-            self.now_ms,
+            at(self.now_ms),
         )
 
     @rule(ago=st.integers(0, 20))
     def record_digest(self, ago: int) -> None:
         """A digest of an event, perhaps one before that of an earlier digest."""
         seq = max(self.state.seq - ago, 0)
-        self.carry_out(RecordDigest(seq, "any"), "record_digest", seq)
+        self.digested = max(self.digested, seq)
+        self.decide_and_fold(RecordDigest(seq, "any"), None)
 
     @rule(by_ms=st.sampled_from([1, 59_999, 60_000, 600_000, DAY_MS, -1, -60_000, -DAY_MS]))
     def the_clock_moves(self, by_ms: int) -> None:
@@ -206,14 +221,14 @@ class AgainstPlainModel(RuleBasedStateMachine):
         model = self.model
         assert self.facts() == {
             "network": model.network,
-            "tokens": model.tokens,
-            "nodes": model.nodes,
+            "tokens": exactly(model.tokens),
+            "nodes": exactly(model.nodes),
             "links": model.links,
             "held": model.held,
             "holders": {address: node for node, address in model.held.items()},
             "rested": model.rested,
             "idle": model.idle_order,
-            "digested": model.digested,
+            "digested": self.digested,
         }
 
     @invariant()

@@ -155,6 +155,17 @@ def only_the_edge_knows_grpc(source: Source) -> list[str]:
     ]
 
 
+def only_its_command_knows_the_harness(source: Source) -> list[str]:
+    """Nothing but `network-controller check` imports `nc.testing`: no server carries it along."""
+    if source.lies_in("nc/testing") or source.path.startswith("nc/cli/check"):
+        return []
+    return [
+        f"{source.path}:{line} {full}"
+        for line, _, full in source.imports()
+        if _is_in(full, ("nc.testing", "hypothesis"))
+    ]
+
+
 def only_the_replica_appends(source: Source) -> list[str]:
     """Only `nc/replica.py` calls `EventLog.append`.
 

@@ -1,0 +1,217 @@
+"""What an observer of a history can be sure of, by its answers alone: laws are about nothing else.
+
+An operation that was never answered may have happened or not, and of two in one round either may
+have been first: where that matters, these functions say `UNSURE`, and a law looks elsewhere.
+"""
+
+from collections.abc import Iterator
+from enum import Enum, auto
+from typing import Any, NamedTuple
+
+from nc.testing.expectations import DENIED, OK
+from nc.testing.history import Happened, History, Step
+from nc.testing.model import (
+    CONNECTED,
+    DEFAULT_MINUTES,
+    IDLE,
+    INIT,
+    MINUTE_MS,
+    Moment,
+)
+from nc.testing.operations import (
+    ADMIN,
+    CloseLink,
+    Handshake,
+    IssueToken,
+    OpenLink,
+    Port,
+    Redeem,
+    SetExpiries,
+    Sweep,
+    Unregister,
+    Wait,
+)
+
+
+class Life(Enum):
+    """Where a token or a node is in its life."""
+
+    UNKNOWN = auto()  # nobody was ever told of it
+    LIVE = auto()
+    EXPIRED = auto()
+    GONE = auto()  # unregistered
+    UNSURE = auto()
+
+
+def _at(expiry: Moment, now: Moment) -> Life:
+    if now.latest_ms < expiry.earliest_ms:
+        return Life.LIVE
+    return Life.EXPIRED if now.earliest_ms >= expiry.latest_ms else Life.UNSURE
+
+
+def may_have_happened(step: Step) -> bool:
+    """Whether it was done, or nobody knows."""
+    return step.answer is None or step.is_ok
+
+
+def caller_of(step: Step) -> str:
+    """Whose certificate it came with; "" with none."""
+    operation: Any = step.operation
+    if getattr(operation, "port", Port.CONTROL) is Port.BOOTSTRAP:
+        return ""
+    return str(getattr(operation, "caller", ADMIN))
+
+
+def life_of_token(history: History, token: str, step: Step) -> Life:
+    """Where a bootstrap token is in its life when a step is under way."""
+    for issued in history.of(IssueToken):
+        operation: Any = issued.operation
+        if issued.round < step.round and issued.is_ok and operation.token == token:
+            if operation.minutes < 0:
+                return Life.LIVE
+            lifetime_ms = (operation.minutes or DEFAULT_MINUTES) * MINUTE_MS
+            return _at(issued.moment.plus(lifetime_ms), step.moment)
+    return Life.UNKNOWN
+
+
+def life_of_node(history: History, node: str, step: Step) -> Life:
+    """Where a node is in its life when a step is under way."""
+    if not any(joined.round < step.round for joined in _enrolments(history, node)):
+        return Life.UNKNOWN
+    for left in history.steps:
+        if left is step or left.round > step.round:
+            continue
+        operation = left.operation
+        if isinstance(operation, Unregister) and operation.node == node and may_have_happened(left):
+            is_sure = left.is_ok and left.round < step.round
+            return Life.GONE if is_sure else Life.UNSURE
+    expiry = last_expiry(history, node, step)
+    if expiry is None:
+        return Life.UNSURE
+    return Life.LIVE if expiry == 0 else _at(Moment(expiry, expiry), step.moment)
+
+
+def _enrolments(history: History, node: str) -> Iterator[Step]:
+    for step in history.of(Redeem):
+        operation: Any = step.operation
+        if step.is_ok and operation.node == node:
+            yield step
+
+
+def last_expiry(history: History, node: str, step: Step) -> int | None:
+    """When the node expires by what was said before a step, ms, 0 never; None if unsure."""
+    expiry: int | None = 0
+    said_in = 0
+    for said in history.steps:
+        operation = said.operation
+        if said is step or said.round > step.round or not isinstance(operation, SetExpiries):
+            continue
+        listed = dict(operation.expiries)  # of a repeated node, the last
+        if node in listed and may_have_happened(said):
+            is_sure = said.answer is not None and said.round not in {said_in, step.round}
+            expiry, said_in = (listed[node] * 1000 if is_sure else None), said.round
+    return expiry
+
+
+class Use(NamedTuple):
+    """A token that was used in a step, and where it was in its life then."""
+
+    step: Step
+    name: str
+    life: Life
+
+
+class Observed:
+    """A history, and what is sure about each use of a token in it.
+
+    Attributes:
+        history: what was observed.
+        bootstrap_tokens: the answered uses of bootstrap tokens.
+        nodes: the answered uses of node tokens.
+        callers: the answered calls with nodes' certificates.
+    """
+
+    def __init__(self, history: History) -> None:
+        self.history = history
+        self.bootstrap_tokens: list[Use] = []
+        self.nodes: list[Use] = []
+        self.callers: list[Use] = []
+        for step in history.steps:
+            if step.answer is not None:
+                self._look_at(step)
+
+    def _look_at(self, step: Step) -> None:
+        operation: Any = step.operation
+        if (caller := caller_of(step)) not in {"", ADMIN}:
+            life = life_of_node(self.history, caller, step)
+            self.callers.append(Use(step, caller, life))
+            if step.code == DENIED:
+                return  # it did not come as far as its token
+        if isinstance(operation, Redeem):
+            life = life_of_token(self.history, operation.token, step)
+            self.bootstrap_tokens.append(Use(step, operation.token, life))
+        elif isinstance(operation, SetExpiries):
+            for node in dict(operation.expiries):
+                self.nodes.append(Use(step, node, life_of_node(self.history, node, step)))
+        elif hasattr(operation, "node"):
+            life = life_of_node(self.history, operation.node, step)
+            self.nodes.append(Use(step, operation.node, life))
+
+
+class LinkState(NamedTuple):
+    """Where a node's link must be."""
+
+    state: int | None  # as clients see it; None: unsure
+    link: str = ""
+    opened: frozenset[str] = frozenset()  # every link that was ever accepted
+    closed_late: bool = False  # a superseded link was closed since the current one was opened
+
+
+def link_states(history: History, node: str) -> Iterator[tuple[Step, LinkState]]:
+    """Each step, in a round of its own, with where the node's link is before it."""
+    now = LinkState(IDLE)
+    counts: dict[int, int] = {}
+    for step in history.steps:
+        counts[step.round] = counts.get(step.round, 0) + 1
+    for item in history.items:
+        if isinstance(item, Happened):
+            if not isinstance(item.happening, Wait):
+                now = LinkState(IDLE, opened=now.opened)  # no link outlives its process
+            continue
+        if counts[item.round] == 1:
+            yield item, now
+        if _concerns(item, node):
+            now = _moved(now, item, is_alone=counts[item.round] == 1)
+
+
+def _concerns(step: Step, node: str) -> bool:
+    operation = step.operation
+    if isinstance(operation, SetExpiries):
+        return node in dict(operation.expiries)
+    if isinstance(operation, OpenLink | Handshake | CloseLink | Unregister):
+        return operation.node == node
+    return isinstance(operation, Sweep)
+
+
+def _moved(before: LinkState, step: Step, *, is_alone: bool) -> LinkState:  # noqa: PLR0911 - a table
+    """Where the link is after a step that may concern it."""
+    operation = step.operation
+    if not may_have_happened(step):
+        return before
+    if step.code != OK or not is_alone:
+        return before._replace(state=None)
+    match operation:
+        case OpenLink(_, link):
+            if before.link == link and before.state != IDLE:
+                return before
+            is_new = before.state is not None or link not in before.opened
+            return LinkState(INIT if is_new else None, link, before.opened | {link})
+        case Handshake(_, link):
+            return before._replace(state=CONNECTED, link=link)
+        case CloseLink(_, link):
+            if before.state not in {IDLE, None} and before.link == link:
+                return before._replace(state=IDLE, link="", closed_late=False)
+            is_late = before.closed_late or link in before.opened
+            return before._replace(closed_late=is_late)
+        case _:  # it may have lost its link: expiry and the sweep are other laws' business
+            return before if before.state == IDLE else before._replace(state=None)

@@ -1,0 +1,31 @@
+"""Chance that can be had again: bytes that follow from a seed."""
+
+from hashlib import sha256
+
+
+class SeededChance:
+    """Numbers and bytes from SHA-256 over a seed and a counter; also a server's `Secrets`.
+
+    Args:
+        seed: equal seeds give equal draws.
+    """
+
+    def __init__(self, seed: object) -> None:
+        self._seed = repr(seed).encode()
+        self._drawn = 0
+
+    def randbytes(self, n: int) -> bytes:
+        """So many bytes."""
+        data = b""
+        while len(data) < n:
+            self._drawn += 1
+            data += sha256(b"%d:%b" % (self._drawn, self._seed)).digest()
+        return data[:n]
+
+    def random(self) -> float:
+        """A number from 0 up to, and without, 1."""
+        return int.from_bytes(self.randbytes(6), "big") / 2**48
+
+    def random_bytes(self, count: int) -> bytes:
+        """As `Secrets` calls it."""
+        return self.randbytes(count)

@@ -1,0 +1,212 @@
+"""A history: what was asked of a network controller, what it answered, and what happened to it.
+
+Steps of one round ran at the same time; a round begins when all of the one before has been
+answered, or the process that should have answered is dead. Laws look at nothing else.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field, fields
+from enum import Enum
+from itertools import groupby
+from typing import NamedTuple, TypeVar
+
+from nc.pb.events_pb2 import Entry
+from nc.testing.expectations import OK, Facts
+from nc.testing.model import Moment
+from nc.testing.operations import ADMIN, Happening, IssueToken, Operation, Redeem
+
+T = TypeVar("T")
+
+_STATES = {-1: "IDLE", 1: "INIT", 3: "CONNECTED"}
+
+
+class Secret(str):
+    """A text that is not shown: a node's or bootstrap token as it is sent."""
+
+    __slots__ = ()
+
+    def __repr__(self) -> str:
+        return "Secret(…)"
+
+
+class CertificateSet(NamedTuple):
+    """One of the two sets of certificates that an enrolment answers; PEM."""
+
+    ca: bytes
+    certificate: bytes
+    key: bytes
+
+    def __repr__(self) -> str:
+        return "CertificateSet(…)"
+
+
+class Answer(NamedTuple):
+    """What a client was told."""
+
+    facts: Facts
+    message: str = ""
+    token: Secret = Secret()
+    certificates: tuple[CertificateSet, ...] = ()  # gRPC, network
+
+    @property
+    def is_ok(self) -> bool:
+        """Whether it was done."""
+        return self.facts.code == OK
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One operation and its answer."""
+
+    number: int  # from 1, over the whole history
+    round: int
+    operation: Operation
+    moment: Moment  # between asking and being answered, by the target's clock
+    answer: Answer | None  # None: none ever came, and what became of it is unknown
+    reason: str = ""  # why it had to be refused, where nothing else ran
+    turns: int = 0  # after how many of the others' turns it began
+
+    @property
+    def code(self) -> str:
+        """The answer's code; "" without an answer."""
+        return "" if self.answer is None else self.answer.facts.code
+
+    @property
+    def is_ok(self) -> bool:
+        """Whether it was answered, and done."""
+        return self.code == OK
+
+    def __str__(self) -> str:
+        return f"step {self.number}, {type(self.operation).__name__}"
+
+    @property
+    def request_id(self) -> str:
+        """What its entry in the log is known by."""
+        return f"step-{self.number}"
+
+
+@dataclass(frozen=True, slots=True)
+class Happened:
+    """Something that was not asked, but happened."""
+
+    round: int  # a crash has that of the steps that it came into
+    happening: Happening
+
+
+@dataclass(frozen=True, slots=True)
+class LogView:
+    """The log behind the answers, where a target lets one look."""
+
+    entries: Sequence[Entry]
+    live_digest: bytes | None  # of the state that is serving; None where it cannot be seen
+    replayed_digest: bytes | None  # of what the log amounts to
+
+
+@dataclass
+class History:
+    """All of it, in order.
+
+    Attributes:
+        network: the overlay network at the beginning, as the server's own address in it.
+        items: steps, and what happened between them; grows by `add`.
+        steps: the steps alone.
+        log: None where the target shows none.
+        unexplained: the round whose answers no order of its commands explains, 0 if there is none.
+        stale: that round, if how things were some rounds ago would explain it.
+    """
+
+    network: str = ""
+    items: list[Step | Happened] = field(default_factory=list)
+    steps: list[Step] = field(default_factory=list)
+    log: LogView | None = None
+    unexplained: int = 0
+    stale: int = 0
+
+    def add(self, item: Step | Happened) -> None:
+        """What comes next."""
+        self.items.append(item)
+        if isinstance(item, Step):
+            self.steps.append(item)
+
+    @property
+    def happenings(self) -> list[Happened]:
+        """What happened, alone."""
+        return [item for item in self.items if isinstance(item, Happened)]
+
+    def of(self, *kinds: type[Operation]) -> Iterator[Step]:
+        """The steps of these kinds that were answered."""
+        for step in self.steps:
+            if isinstance(step.operation, kinds) and step.answer is not None:
+                yield step
+
+    def rounds(self) -> Iterator[tuple[int, list[Step]]]:
+        """The steps of each round."""
+        for number, steps in groupby(self.steps, key=lambda step: step.round):
+            yield number, list(steps)
+
+    def secrets(self) -> set[str]:
+        """Every token that was handed out."""
+        return {
+            str(step.answer.token)
+            for step in self.of(IssueToken, Redeem)
+            if step.answer is not None and step.answer.token
+        }
+
+    def __str__(self) -> str:
+        """Numbered steps, to be read by people; no token and no key is in it."""
+        start = next((step.moment.earliest_ms for step in self.steps), 0)
+        beginning = [f"    the server starts on {self.network}"] if self.network else []
+        return "\n".join([*beginning, *_lines(self.items, start)])
+
+
+def _lines(items: Sequence[Step | Happened], start_ms: int) -> Iterator[str]:
+    for _, together in groupby(items, key=lambda item: item.round):
+        group = list(together)
+        steps = [item for item in group if isinstance(item, Step)]
+        for item in group:
+            if isinstance(item, Happened):
+                yield f"    -  {_worded(item.happening, start_ms)}"
+            else:
+                seconds = (item.moment.earliest_ms - start_ms) / 1000
+                together_mark = "∥" if len(steps) > 1 else " "
+                asked = _worded(item.operation, start_ms)
+                yield (
+                    f"{item.number:>5}{together_mark} {seconds:+.3f} s  {asked}"
+                    f"  →  {_told(item.answer)}"
+                )
+
+
+def _worded(operation: Operation | Happening, start_ms: int) -> str:
+    """`Redeem token 1, node 2, bootstrap port`; what goes without saying is left out."""
+    parts = []
+    for entry in fields(operation):
+        value = getattr(operation, entry.name)
+        if isinstance(value, tuple):
+            parts += [f"{node or '“”'} at {_when(at_s, start_ms)}" for node, at_s in value]
+        elif entry.name == "caller":
+            parts += [f"by {value}"] * (value != ADMIN)
+        elif isinstance(value, str):
+            parts.append(value or "“”")
+        else:
+            parts.append(value.value if isinstance(value, Enum) else f"{entry.name} {value}")
+    return " ".join([type(operation).__name__, ", ".join(parts)]).strip()
+
+
+def _when(expires_at_s: int, start_ms: int) -> str:
+    return f"{expires_at_s - start_ms / 1000:+.3f} s" if expires_at_s else "never"
+
+
+def _told(answer: Answer | None) -> str:
+    if answer is None:
+        return "no answer"
+    code, state, address, result = answer.facts
+    parts = [code]
+    if state is not None:
+        parts.append(_STATES.get(state, str(state)))
+    if address is not None:
+        parts.append(address or "no address")
+    if result is not None:
+        parts.append(f"result {str(result).lower()}")
+    if code != OK:
+        parts.append(f"“{answer.message}”")
+    return ", ".join(parts)

@@ -1,0 +1,172 @@
+"""Any running server as a black box, given where it is and an administrator's certificate.
+
+Nothing is assumed of it but the contract, so it may be another implementation. It is left as it was
+found: every node that a trial registered is unregistered at the trial's end, and bootstrap tokens
+are asked for that expire by themselves within minutes.
+"""
+
+import asyncio
+from collections.abc import Coroutine, Sequence
+from contextlib import suppress
+from typing import Any, TypeVar
+
+from nc.clock import Clock, SystemClock, now_ms
+from nc.pb import network_controller_pb2 as pb
+from nc.rpc.client import BOOTSTRAP_PORT, CONTROL_PORT, CallFailed, Client, ClientTls
+from nc.testing.expectations import OK
+from nc.testing.history import Answer, LogView
+from nc.testing.model import Moment
+from nc.testing.operations import ADMIN, SERVER_NODE, Crash, Operation, Port, Unregister
+from nc.testing.targets.calls import Names, answer_of, denied, rpc_of
+from nc.testing.targets.target import Ability, Reply, Request
+from nc.testing.trial import DEFAULT_NETWORK
+
+T = TypeVar("T")
+
+# How far the server's clock may be from ours. Expiry is tested no more finely than that.
+CLOCK_SKEW_MS = 2000
+
+# Where the server's bootstrap tokens are used is asked with one that lives no longer than it must.
+_SHORTEST_MINUTES = 1
+
+# A call that ends like this may have been carried out or not.
+_UNKNOWN_OUTCOMES = {"UNAVAILABLE", "DEADLINE_EXCEEDED", "CANCELLED"}
+
+
+class Remote:
+    """A target: a server that somebody else runs.
+
+    Args:
+        host, port: its control port.
+        tls: the gRPC CA, and an administrator's key and certificate; None for plain text.
+        bootstrap_port: by default the one that GetBootStrapToken answers, on the same host.
+        skew_ms: how far its clock may be from this machine's.
+        clock: this machine's.
+    """
+
+    def __init__(
+        self,
+        host: str,
+        port: int,
+        tls: ClientTls | None,
+        bootstrap_port: int | None = None,
+        skew_ms: int = CLOCK_SKEW_MS,
+        clock: Clock | None = None,
+    ) -> None:
+        self._host = host
+        self._ports = {Port.CONTROL: port, Port.BOOTSTRAP: bootstrap_port}
+        self._tls = tls
+        self._skew_ms = skew_ms
+        self._clock = clock or SystemClock()
+        self._runner = asyncio.Runner()
+        self._clients: dict[tuple[Port, str], Client] = {}
+        self._names = Names()
+
+    @property
+    def abilities(self) -> frozenset[Ability]:
+        """Calls alone; with certificates unless it is all in plain text."""
+        return frozenset({Ability.CERTIFICATES} if self._tls is not None else ())
+
+    def begin(self, network: str) -> str:
+        """Ask for the server's own address; a prefix length is nowhere told."""
+        del network
+        if self._ports[Port.BOOTSTRAP] is None:
+            self._ports[Port.BOOTSTRAP] = self._run(self._find_bootstrap_port())
+        request = pb.GetRegistedIpRequest(token=SERVER_NODE)
+        answer = self._run(self._call(Port.CONTROL, ADMIN, "GetRegistedIp", request))
+        return f"{answer.ip}/24" if answer.code == OK and answer.ip else DEFAULT_NETWORK
+
+    def perform(self, requests: Sequence[Request]) -> list[Reply]:
+        """Make the calls at the same time."""
+        return self._run(self._perform(requests))
+
+    def perform_and_crash(self, requests: Sequence[Request], crash: Crash) -> list[Reply]:
+        """It is not ours to end."""
+        raise NotImplementedError(f"{crash} of a server that somebody else runs")
+
+    def restart(self, network: str) -> None:
+        """It is not ours to restart."""
+        raise NotImplementedError(f"restart on {network!r} of a server that somebody else runs")
+
+    def wait(self, ms: int) -> None:
+        """Really."""
+        self._run(asyncio.sleep(max(ms, 0) / 1000))
+
+    def now(self) -> Moment:
+        """What time it is there, as far as can be known from here."""
+        ms = now_ms(self._clock)
+        return Moment(ms - self._skew_ms, ms + self._skew_ms)
+
+    def log(self) -> LogView | None:
+        """It cannot be seen."""
+        return None
+
+    def end(self) -> None:
+        """Unregister what was registered."""
+        self._run(self._tidy_up())
+
+    def close(self) -> None:
+        """Close every connection."""
+        if self._clients:
+            self._run(self._hang_up())
+        self._runner.close()
+
+    def _run(self, coroutine: Coroutine[Any, Any, T]) -> T:
+        return self._runner.run(coroutine)
+
+    async def _find_bootstrap_port(self) -> int:
+        request = pb.GetBootStrapTokenRequest(expireTime=_SHORTEST_MINUTES)
+        answer = await self._call(Port.CONTROL, ADMIN, "GetBootStrapToken", request)
+        return int(answer.port)
+
+    async def _perform(self, requests: Sequence[Request]) -> list[Reply]:
+        return await asyncio.gather(*map(self._reply, requests))
+
+    async def _reply(self, request: Request) -> Reply:
+        await asyncio.sleep(request.turns / 1000)
+        begun = self.now()
+        answer = await self._answer(request.operation, request.request_id)
+        if answer is not None:
+            self._names.remember(request.operation, answer)
+        return Reply(Moment(begun.earliest_ms, self.now().latest_ms), answer)
+
+    async def _answer(self, operation: Operation, request_id: str) -> Answer | None:
+        port, method, request, caller = rpc_of(operation, self._names)
+        who = caller if port is Port.CONTROL else ""
+        try:
+            return answer_of(await self._call(port, who, method, request, request_id))
+        except CallFailed as failed:
+            status = failed.code.name
+            return None if status in _UNKNOWN_OUTCOMES else denied(status, failed.details)
+
+    async def _call(
+        self, port: Port, caller: str, method: str, request: Any, request_id: str = ""
+    ) -> Any:
+        if (port, caller) not in self._clients:
+            self._clients[port, caller] = await self._connect(port, caller)
+        return await self._clients[port, caller].call(method, request, request_id=request_id)
+
+    async def _connect(self, port: Port, caller: str) -> Client:
+        services = CONTROL_PORT if port is Port.CONTROL else BOOTSTRAP_PORT
+        client = Client(self._host, self._ports[port] or 0, self._tls_of(port, caller), services)
+        return await client.__aenter__()
+
+    def _tls_of(self, port: Port, caller: str) -> ClientTls | None:
+        if self._tls is None or caller == ADMIN:
+            return self._tls
+        if port is Port.BOOTSTRAP:
+            return ClientTls(self._tls.ca_pem)
+        ca, certificate, key = self._names.certificates(caller)
+        return ClientTls(ca, key, certificate)
+
+    async def _tidy_up(self) -> None:
+        for node in self._names.nodes():
+            with suppress(CallFailed):  # it is gone already, or the server is
+                rpc = rpc_of(Unregister(node), self._names)
+                await self._call(rpc.port, ADMIN, rpc.method, rpc.request)
+        await self._hang_up({(port, who) for port, who in self._clients if who not in {"", ADMIN}})
+        self._names = Names()
+
+    async def _hang_up(self, which: set[tuple[Port, str]] | None = None) -> None:
+        for key in list(self._clients) if which is None else which:
+            await self._clients.pop(key).__aexit__()

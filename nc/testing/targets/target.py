@@ -1,0 +1,84 @@
+"""What the harness needs of a network controller to hold it to its laws.
+
+A target turns the names of operations into the tokens that it was given, carries operations out,
+several at the same time if asked, and says when. What it can do besides is its `abilities`; the
+machine asks for nothing else. Everything blocks.
+"""
+
+from collections.abc import Sequence
+from enum import Enum, auto
+from typing import NamedTuple, Protocol
+
+from nc.testing.history import Answer, LogView
+from nc.testing.model import Moment
+from nc.testing.operations import Crash, Operation
+
+
+class Ability(Enum):
+    """What a target can do besides answering calls."""
+
+    LINKS = auto()  # open links, shake hands on them, close them
+    CERTIFICATES = auto()  # call with nodes' certificates; not in plain text
+    CRASH = auto()  # end in the middle of something, and start again
+    RESTART = auto()  # stop cleanly, and start again
+    NETWORKS = auto()  # start on whatever overlay network it is told to
+    SWEEP = auto()  # sweep when it is told to, and never by itself
+    CLOCK = auto()  # move its clock: waiting costs nothing, and goes backwards too
+    ETERNITY = auto()  # tokens that never expire may be left behind
+
+
+class Request(NamedTuple):
+    """One of the operations that begin together."""
+
+    operation: Operation
+    request_id: str  # goes along, and is recorded with what it changes
+    turns: int = 0  # it begins after the others have had so many; what one is is the target's
+
+
+class Reply(NamedTuple):
+    """What came of it."""
+
+    moment: Moment  # between asking and being answered
+    answer: Answer | None  # None: none will ever come
+
+
+class Target(Protocol):
+    """A network controller that can be driven."""
+
+    @property
+    def abilities(self) -> frozenset[Ability]:
+        """What it can do; the same for as long as it lives."""
+
+    def begin(self, network: str) -> str:
+        """Be ready for a trial, with nothing of the ones before in the way.
+
+        Args:
+            network: the overlay network to start on, for a target that has the choice.
+
+        Returns:
+            The one that it is on: the server's own address in it, `10.1.1.1/24`.
+        """
+
+    def perform(self, requests: Sequence[Request]) -> list[Reply]:
+        """Carry operations out at the same time; returns when all have been answered."""
+
+    def perform_and_crash(self, requests: Sequence[Request], crash: Crash) -> list[Reply]:
+        """As `perform`, but the process ends meanwhile or after it, and has started again then."""
+
+    def restart(self, network: str) -> None:
+        """Stop cleanly, and start again; on another network unless it is ""."""
+
+    def wait(self, ms: int) -> None:
+        """Let time pass."""
+
+    def now(self) -> Moment:
+        """What time it is for the server."""
+
+    def log(self) -> LogView | None:
+        """The log behind it, if it can be seen."""
+
+    def end(self) -> None:
+        """The trial is over: tidy up what it left."""
+
+    def close(self) -> None:
+        """It is not needed any more. Idempotent."""

@@ -1,0 +1,147 @@
+"""A trial: a target and the model side by side, from a first start to the laws' judgement.
+
+trial = Trial(target, "10.1.1.1/28")
+trial.perform(IssueToken("token 1", 10))
+trial.perform(Redeem("token 1", "node 1"), Redeem("token 1", "node 2"))     at the same time
+trial.finish()                                                              raises LawBroken
+"""
+
+from collections import deque
+from collections.abc import Sequence
+from typing import Any
+
+from nc.testing.history import Answer, Happened, History, Step
+from nc.testing.judgement import Judgement, LawBroken, judge
+from nc.testing.model import Model
+from nc.testing.operations import (
+    SERVER_NODE,
+    CheckState,
+    Crash,
+    GetAddress,
+    Operation,
+    Redeem,
+    Restart,
+    Wait,
+)
+from nc.testing.targets.target import Reply, Request, Target
+from nc.testing.worlds import Asked, Worlds
+
+DEFAULT_NETWORK = "10.1.1.1/24"
+
+_REMEMBERED_ROUNDS = 4  # how old a stale answer may be and still be called stale
+
+
+class Trial:
+    """One history in the making.
+
+    Attributes:
+        history: so far.
+        worlds: the models that explain it.
+        judgement: what the laws say; there once it is finished.
+    """
+
+    def __init__(self, target: Target, network: str = DEFAULT_NETWORK) -> None:
+        self._target = target
+        self.history = History(target.begin(network))
+        self.worlds = Worlds(Model(self.history.network))
+        self.judgement: Judgement | None = None
+        self._past: deque[Model] = deque(maxlen=_REMEMBERED_ROUNDS)
+        self._round = 0
+        self._is_over = False
+
+    @property
+    def is_over(self) -> bool:
+        """Whether nothing more can be learned from it."""
+        return self._is_over
+
+    def perform(
+        self, *operations: Operation, turns: Sequence[int] = (), crash: Crash | None = None
+    ) -> list[Answer | None]:
+        """Carry operations out at the same time, and hold the answers against the model.
+
+        Args:
+            operations: what is asked for.
+            turns: when each of them begins (`Request.turns`); all at once without.
+            crash: how the process ends meanwhile; it has started again on return.
+
+        Returns:
+            The answers; None for an operation that was never answered.
+
+        Raises:
+            LawBroken: nothing explains the answers.
+        """
+        self._round += 1
+        first = len(self.history.steps) + 1
+        requests = [
+            Request(operation, f"step-{first + n}", turns[n] if turns else 0)
+            for n, operation in enumerate(operations)
+        ]
+        if crash is None:
+            replies = self._target.perform(requests)
+        else:
+            replies = self._target.perform_and_crash(requests, crash)
+        self._hold_against_model(requests, replies)
+        if crash is not None and not self._is_over:
+            self._happened(crash)
+            self.worlds.change(lambda model: model.start(model.network))
+        return [reply.answer for reply in replies]
+
+    def _hold_against_model(self, requests: Sequence[Request], replies: list[Reply]) -> None:
+        asked = [
+            Asked(request.operation, moment, None if answer is None else answer.facts)
+            for request, (moment, answer) in zip(requests, replies, strict=True)
+        ]
+        before = self.worlds.any
+        reasons = self.worlds.explain(asked)
+        reason = reasons[0] if reasons is not None and len(reasons) == 1 else ""
+        for request, (moment, answer) in zip(requests, replies, strict=True):
+            number = len(self.history.steps) + 1
+            operation, turns = request.operation, request.turns
+            self.history.add(Step(number, self._round, operation, moment, answer, reason, turns))
+        if reasons is None:
+            self.history.unexplained = self._round
+            if any(Worlds(model).explain(asked) is not None for model in self._past):
+                self.history.stale = self._round
+            self._judge()
+        if not all(isinstance(request.operation, CheckState | GetAddress) for request in requests):
+            self._past.append(before)
+
+    def wait(self, ms: int) -> None:
+        """Let time pass."""
+        self._target.wait(ms)
+        self._happened(Wait(ms))
+
+    def restart(self, network: str = "") -> None:
+        """Stop the process cleanly, and start it again, perhaps on another network."""
+        self._target.restart(network)
+        self._happened(Restart(network))
+        self.worlds.change(lambda model: model.start(network or model.network))
+
+    def _happened(self, happening: Crash | Restart | Wait) -> None:
+        if not isinstance(happening, Crash):
+            self._round += 1
+        self._past.clear()
+        self.history.add(Happened(self._round, happening))
+
+    def finish(self) -> Judgement:
+        """Look at every node twice more, and hold the whole history to the laws.
+
+        Raises:
+            LawBroken: one does not hold.
+        """
+        if self.judgement is not None:
+            return self.judgement
+        enrolments: list[Any] = [s.operation for s in self.history.of(Redeem) if s.is_ok]
+        nodes = [enrolment.node for enrolment in enrolments]
+        for _ in range(2):
+            for node in (*nodes, SERVER_NODE):
+                self.perform(CheckState(node))
+        return self._judge()
+
+    def _judge(self) -> Judgement:
+        self._is_over = True
+        self.history.log = self._target.log()
+        self.judgement = judge(self.history)
+        if self.judgement.breaches:
+            raise LawBroken(self.judgement.breaches[0], self.history)
+        return self.judgement

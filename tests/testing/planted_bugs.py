@@ -1,0 +1,432 @@
+"""Realistic bugs, each planted by replacing a function of the network controller for a while."""
+
+import asyncio
+import sys
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, replace
+from typing import Any
+
+import pytest
+from rpds import HashTrieMap, Queue
+
+import nc.batch
+import nc.replay
+from eventlog import SequenceConflict
+from eventlog.simulation import SimulatedDisk
+from nc.domain import addresses, decide, expiry, links, nodes, presence, tokens
+from nc.domain.errors import ListedNodeUnknown
+from nc.domain.events import Event, ExpiryChanged, pb
+from nc.projections import addresses as address_folds
+from nc.projections import evolve, snapshot
+from nc.projections import nodes as node_folds
+from nc.replica import Replica
+from nc.rpc import controller, permissions
+from nc.rpc.controller import Controller
+from nc.testing import InProcess
+
+Patch = Callable[[pytest.MonkeyPatch], None]
+
+
+@dataclass(frozen=True)
+class Bug:
+    """Something that somebody might get wrong.
+
+    Attributes:
+        name: what is wrong.
+        plant: makes it so.
+        target: where it is looked for.
+    """
+
+    name: str
+    plant: Patch
+    target: Callable[[], InProcess] = InProcess
+
+
+BUGS: list[Bug] = []
+
+
+def _bug(**target: bool) -> Callable[[Patch], Patch]:
+    """A bug: its name is the function's."""
+
+    def declare(plant: Patch) -> Patch:
+        BUGS.append(Bug(plant.__name__.replace("_", " "), plant, lambda: InProcess(**target)))
+        return plant
+
+    return declare
+
+
+def _everywhere(patch: pytest.MonkeyPatch, old: Any, new: Any) -> None:
+    """Replace a function under every name that a module of ours knows it by."""
+    for module in [m for name, m in sys.modules.items() if name.startswith("nc.")]:
+        for name, value in list(vars(module).items()):
+            if value is old:
+                patch.setattr(module, name, new)
+
+
+@_bug()
+def expiry_is_off_by_one(patch: pytest.MonkeyPatch) -> None:
+    """A token still works in its last millisecond."""
+    _everywhere(patch, expiry.has_passed, lambda at_ms, now_ms: 0 < at_ms < now_ms)
+
+
+@_bug()
+def address_is_reused_too_early(patch: pytest.MonkeyPatch) -> None:
+    """What was released last is given out first, before fresh addresses."""
+    free = addresses._free
+
+    def eager(pool: addresses.Addresses) -> Iterable[str]:
+        yield from reversed(list(pool.released))
+        yield from free(pool)
+
+    patch.setattr(addresses, "_free", eager)
+
+
+@_bug()
+def two_nodes_get_one_address(patch: pytest.MonkeyPatch) -> None:
+    """The pool forgets that the last address was taken."""
+    bound = address_folds.bound
+
+    def forgetful(draft: Any, event: Any) -> None:
+        before = draft.next_slot
+        bound(draft, event)
+        draft.next_slot = before
+
+    patch.setattr(address_folds, "bound", forgetful)
+
+
+@_bug()
+def reply_before_the_append_is_durable(patch: pytest.MonkeyPatch) -> None:
+    """Callers are answered while the disk still works."""
+    original = Replica._append
+
+    async def hasty(self: Replica, decided: Any) -> None:
+        self._state = decided.state
+        for waiting, outcome in zip(list(self._waiting), decided.outcomes, strict=False):
+            if isinstance(outcome, list) and not waiting.reply.done():
+                waiting.reply.set_result(outcome)
+        await asyncio.sleep(0)
+        self._state, now = (
+            replace(
+                self._state,
+                seq=decided.state.seq
+                - sum(len(o) for o in decided.outcomes if isinstance(o, list)),
+            ),
+            self._state,
+        )
+        try:
+            await original(self, decided)
+        finally:
+            self._state = now
+
+    patch.setattr(Replica, "_append", hasty)
+
+
+@_bug()
+def appends_are_never_synced(patch: pytest.MonkeyPatch) -> None:
+    """The disk is told, and not waited for."""
+    patch.setattr(SimulatedDisk, "fdatasync", lambda _self, _fd: None)
+
+
+@_bug()
+def a_state_change_is_lost_at_unregister(patch: pytest.MonkeyPatch) -> None:
+    """UnRegister does not say that the link is gone."""
+    patch.setattr(nodes, "drop", lambda *_: [])
+
+
+@_bug()
+def a_state_change_is_lost_at_takeover(patch: pytest.MonkeyPatch) -> None:
+    """A newer link begins without an end of the older one."""
+    patch.setattr(links, "drop", lambda *_: [])
+
+
+@_bug()
+def a_late_drop_hurts_the_newer_link(patch: pytest.MonkeyPatch) -> None:
+    """Whatever link is closed, the node becomes idle."""
+
+    def careless(now: Any, command: links.DropLink) -> list[Event]:
+        return presence.drop(now, command.node_id, command.reason)
+
+    patch.setattr(links, "decide_drop", careless)
+
+
+@_bug()
+def an_old_link_can_still_shake_hands(patch: pytest.MonkeyPatch) -> None:
+    """The takeover is forgotten while the older link is being greeted."""
+    original = links.decide_hand_over
+
+    def careless(known: Any, now: Any, pool: Any, command: links.HandOverAddress) -> list[Event]:
+        current = presence.link_of(now, command.node_id).link_id or command.link_id
+        return original(known, now, pool, replace(command, link_id=current))
+
+    patch.setattr(links, "decide_hand_over", careless)
+
+
+@_bug(on_disk=False, rival=True)
+def a_conflict_is_not_decided_again(patch: pytest.MonkeyPatch) -> None:
+    """What was decided before another replica wrote is appended after it, as it was."""
+
+    async def stubborn(self: Replica) -> Any:
+        decided = self._decide()
+        count = decided.state.seq - self._state.seq
+        try:
+            await self._append(decided)
+        except SequenceConflict:
+            self._catch_up()
+            events = [event for entry in decided.entries for event in entry.events]
+            state = evolve(self._state, events)
+            again = decided._replace(state=state)
+            assert count == len(events)
+            await self._append(again)
+            return again
+        return decided
+
+    patch.setattr(Replica, "_decide_durably", stubborn)
+
+
+@_bug()
+def reads_are_stale(patch: pytest.MonkeyPatch) -> None:
+    """Queries are answered from the state before the newest."""
+    commit = Replica._commit
+
+    async def remember(self: Any) -> None:
+        self.before = self._state
+        await commit(self)
+
+    patch.setattr(Replica, "_commit", remember)
+    old = property(lambda self: getattr(self, "before", self._state))
+    original = Controller.check_conn_state
+
+    async def stale(self: Any, request: Any, call: Any) -> Any:
+        patch.setattr(Replica, "state", old)
+        try:
+            return await original(self, request, call)
+        finally:
+            patch.setattr(Replica, "state", property(lambda self: self._state))
+
+    patch.setattr(Controller, "check_conn_state", stale)
+
+
+@_bug()
+def an_unregistered_token_works_again_after_a_crash(patch: pytest.MonkeyPatch) -> None:
+    """The fold of a replay skips that a node left; the running server knew."""
+    replayed = evolve
+
+    def forgetful(state: Any, events: Iterable[Event]) -> Any:
+        all_of_them = list(events)
+        folded = replayed(state, all_of_them)
+        for event in all_of_them:
+            if event.HasField("unregistered"):
+                back = nodes.Node("", 0)
+                folded = replace(
+                    folded, nodes=folded.nodes.insert(event.unregistered.node_id, back)
+                )
+        return folded
+
+    patch.setattr(nc.replay, "evolve", forgetful)
+
+
+@_bug()
+def an_expired_bootstrap_token_is_accepted(patch: pytest.MonkeyPatch) -> None:
+    """Only the sweep ends a token's life."""
+    patch.setattr(tokens, "has_passed", lambda *_: False)
+
+
+@_bug()
+def a_list_is_applied_up_to_the_stranger(patch: pytest.MonkeyPatch) -> None:
+    """UpdateSensorExpireTime changes what comes before the unknown token."""
+    original = Replica.submit
+
+    async def by_halves(self: Any, command: Any, origin: Any, **more: Any) -> Any:
+        if isinstance(command, nodes.SetExpiries):
+            known = self._state.nodes
+            for position, (node_id, _) in enumerate(command.expiries, start=1):
+                if node_id not in known:
+                    some = replace(command, expiries=command.expiries[: position - 1])
+                    await original(self, some, origin)
+                    raise ListedNodeUnknown(position)
+        return await original(self, command, origin, **more)
+
+    patch.setattr(Replica, "submit", by_halves)
+
+
+@_bug()
+def a_snapshot_forgets_expiries(patch: pytest.MonkeyPatch) -> None:
+    """A node's expiry is not written."""
+    original = snapshot._nodes
+
+    def forgetful(*arguments: Any) -> Any:
+        part = original(*arguments)
+        part.expires_at_ms[:] = [0] * len(part.expires_at_ms)
+        return part
+
+    patch.setattr(snapshot, "_nodes", forgetful)
+
+
+@_bug()
+def a_snapshot_forgets_who_holds_what(patch: pytest.MonkeyPatch) -> None:
+    """The addresses that rest are not written."""
+    patch.setattr(snapshot, "_slices", _without_addresses(snapshot._slices))
+
+
+def _without_addresses(original: Any) -> Any:
+    def slices(entries: Any) -> Any:
+        return iter(()) if isinstance(entries, Queue) else original(entries)
+
+    return slices
+
+
+@_bug()
+def a_replay_differs_from_live(patch: pytest.MonkeyPatch) -> None:
+    """The running server folds a release otherwise than a replay does."""
+    live = evolve
+
+    def otherwise(state: Any, events: list[Event]) -> Any:
+        folded = live(state, events)
+        if any(event.HasField("address_released") for event in events):
+            folded = replace(folded, addresses=replace(folded.addresses, released=Queue()))
+        return folded
+
+    patch.setattr(nc.batch, "evolve", otherwise)
+
+
+@_bug()
+def a_refused_command_appends_an_event(patch: pytest.MonkeyPatch) -> None:
+    """UnRegister of nobody is recorded all the same."""
+    original = decide.decide
+
+    def talkative(state: Any, command: Any) -> list[Event]:
+        if isinstance(command, nodes.SetExpiries):
+            for node_id, at_ms in command.expiries:
+                if node_id not in state.nodes:
+                    changed = ExpiryChanged(node_id=node_id, expires_at_ms=at_ms)
+                    return [Event(expiry_changed=changed)]
+        return original(state, command)
+
+    patch.setattr(nc.batch, "decide", talkative)
+    submit = Replica.submit
+
+    async def and_refuses(self: Any, command: Any, origin: Any, **more: Any) -> Any:
+        unknown = isinstance(command, nodes.SetExpiries) and any(
+            node_id not in self._state.nodes for node_id, _ in command.expiries
+        )
+        events = await submit(self, command, origin, **more)
+        if unknown:
+            raise ListedNodeUnknown(1)
+        return events
+
+    patch.setattr(Replica, "submit", and_refuses)
+
+
+@_bug()
+def the_server_can_expire(patch: pytest.MonkeyPatch) -> None:
+    """`reserverd` is a node like any other."""
+    patch.setattr(controller, "SERVER_NODE_TOKEN", "reserved")  # as one would spell it
+
+
+@_bug()
+def an_address_changes_at_reconnect(patch: pytest.MonkeyPatch) -> None:
+    """Every handshake takes the next address."""
+    original = addresses.bind
+
+    def restless(pool: addresses.Addresses, node_id: str) -> list[Event]:
+        events = addresses.release(pool, node_id, pb.ADDRESS_RELEASE_REASON_NETWORK_CHANGED)
+        bare = replace(pool, by_node=pool.by_node.discard(node_id))
+        return [*events, *original(bare, node_id)] if events else original(pool, node_id)
+
+    patch.setattr(links, "bind", restless)
+
+
+@_bug()
+def the_sweep_forgets_a_live_token(patch: pytest.MonkeyPatch) -> None:
+    """The retention is added where it should be taken away."""
+    patch.setattr(tokens, "EXPIRED_TOKEN_RETENTION_MS", -tokens.EXPIRED_TOKEN_RETENTION_MS)
+
+
+@_bug()
+def an_expired_node_is_let_in_until_the_sweep(patch: pytest.MonkeyPatch) -> None:
+    """A query does not look at the time."""
+    patch.setattr(nodes, "has_passed", lambda *_: False)
+
+
+@_bug()
+def a_revived_node_stays_refused(patch: pytest.MonkeyPatch) -> None:
+    """An expiry can be brought forward only."""
+    original = node_folds.expiry_changed
+
+    def only_sooner(draft: Any, event: Any) -> None:
+        node = draft.get(event.node_id)
+        if node is None or node.expires_at_ms == 0 or 0 < event.expires_at_ms < node.expires_at_ms:
+            original(draft, event)
+
+    patch.setattr(node_folds, "expiry_changed", only_sooner)
+
+
+@_bug()
+def a_revived_node_is_still_connected(patch: pytest.MonkeyPatch) -> None:
+    """Its link was not dropped when it expired, since the sweep had not come by."""
+    original = nodes.decide_set_expiries
+
+    def lenient(known: Any, now: Any, command: nodes.SetExpiries) -> list[Event]:
+        later = [expiry for expiry in command.expiries if not expiry.expires_at_ms]
+        events = original(known, now, command)
+        if len(later) == len(command.expiries):
+            events = [event for event in events if not event.HasField("state_changed")]
+        return events
+
+    patch.setattr(nodes, "decide_set_expiries", lenient)
+
+
+@_bug()
+def links_survive_a_crash(patch: pytest.MonkeyPatch) -> None:
+    """The next start believes the log about links that are gone."""
+    from nc.domain import replicas  # noqa: PLC0415 - beside what is done with it
+
+    patch.setattr(replicas, "drop_all", lambda *_: [])
+
+
+@_bug()
+def the_wrong_node_loses_its_address(patch: pytest.MonkeyPatch) -> None:
+    """The node that has been idle for the shortest time gives its address up."""
+    original = addresses._longest_idle
+
+    def shortest(pool: addresses.Addresses) -> str:
+        original(pool)  # which refuses if nobody is idle
+        idle = [
+            (binding.idle_since_seq, node_id)
+            for node_id, binding in pool.by_node.items()
+            if binding.idle_since_seq is not None and pool.network.slot(binding.address) is not None
+        ]
+        return max(idle)[1]
+
+    patch.setattr(addresses, "_longest_idle", shortest)
+
+
+@_bug()
+def a_node_may_unregister_another(patch: pytest.MonkeyPatch) -> None:
+    """Who is a member may do what members may, to anybody."""
+    patch.setattr(controller, "require_self", lambda *_: None)
+
+
+@_bug()
+def the_certificate_of_who_is_gone_is_accepted(patch: pytest.MonkeyPatch) -> None:
+    """Only what is known to have expired is refused."""
+    original = permissions._require_live_node
+
+    def lenient(caller: Any, state: Any, now_ms: int) -> None:
+        if caller.node_id in state.nodes:
+            original(caller, state, now_ms)
+
+    patch.setattr(permissions, "_require_live_node", lenient)
+
+
+@_bug()
+def a_token_serves_once(patch: pytest.MonkeyPatch) -> None:
+    """A bootstrap token is used up by its first node."""
+    original = tokens.decide_redeem
+
+    def once(known: Any, there: Any, command: tokens.RedeemToken) -> list[Event]:
+        if any(node.token_id == command.token_id for node in there.values()):
+            known = HashTrieMap()
+        return original(known, there, command)
+
+    patch.setattr(tokens, "decide_redeem", once)

@@ -1,0 +1,31 @@
+"""What docs/harness.md shows is what works."""
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).parents[2]
+TEXT = (ROOT / "docs" / "harness.md").read_text(encoding="utf-8")
+
+
+def test_the_example_runs_as_printed(tmp_path: Path) -> None:
+    """The tests that the page shows pass, in a file of their own."""
+    (program,) = re.findall(r"^```python\n(.*?)^```$", TEXT, re.MULTILINE | re.DOTALL)
+    (tmp_path / "test_mine.py").write_text(program, encoding="utf-8")
+    done = subprocess.run(
+        [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "test_mine.py"],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout
+    assert "3 passed" in done.stdout
+
+
+def test_the_files_named_are_there() -> None:
+    """Every file of the package that the page names exists."""
+    named = re.findall(r"`([a-z_]+\.py)`", TEXT)
+    assert named
+    assert all((ROOT / "nc" / "testing" / name).exists() for name in named)

@@ -1,0 +1,247 @@
+"""The harness's own parts: the model's worlds, the laws' honesty, the strategies."""
+
+import struct
+from dataclasses import replace
+from ipaddress import IPv4Address
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from nc.testing import (
+    LAWS,
+    Answer,
+    CheckState,
+    Facts,
+    GetAddress,
+    Handshake,
+    History,
+    InProcess,
+    IssueToken,
+    LawBroken,
+    Model,
+    Moment,
+    OpenLink,
+    Operation,
+    Redeem,
+    SetExpiries,
+    Step,
+    Trial,
+    Unregister,
+    judge,
+)
+from nc.testing.model import at
+from nc.testing.shrinking import play, rounds_of
+from nc.testing.strategies import histories, networks, packets
+from nc.testing.targets.in_process import START_MS
+from nc.testing.worlds import Asked, Worlds
+
+NOW = at(START_MS)
+
+
+def test_a_history_without_steps_exercises_no_law() -> None:
+    """A law that had nothing to say says so; none is passed by default."""
+    judgement = judge(History("10.1.1.1/24"))
+    assert set(judgement.exercised.values()) == {0}
+    assert judgement.breaches == []
+
+
+def test_every_law_has_a_name_and_a_sentence() -> None:
+    """They can be read by people, and told apart."""
+    assert len({law.name for law in LAWS}) == len(LAWS)
+    assert all(law.sentence.endswith(".") and "_" not in law.name for law in LAWS)
+
+
+def test_what_ran_at_the_same_time_may_have_any_order() -> None:
+    """A query beside UnRegister may see the node or not; after it, it may not."""
+    gone, there, unknown = (
+        Facts("200", result=True),
+        Facts("200", -1, ""),
+        Facts("400", -1, ""),
+    )
+    for seen in (there, unknown):
+        worlds = _world_with_a_node()
+        both = [Asked(Unregister("n 1"), NOW, gone), Asked(CheckState("n 1"), NOW, seen)]
+        assert worlds.explain(both) is not None
+        assert worlds.explain([Asked(CheckState("n 1"), NOW, there)]) is None
+        assert worlds.explain([Asked(CheckState("n 1"), NOW, unknown)]) is not None
+
+
+def test_what_was_never_answered_happened_or_not_but_not_both() -> None:
+    """After an unanswered UnRegister either is believed, and from then on only that."""
+    for first, second in (
+        (Facts("200", -1, ""), Facts("400", -1, "")),
+        (Facts("400", -1, ""),) * 2,
+    ):
+        worlds = _world_with_a_node()
+        assert worlds.explain([Asked(Unregister("n 1"), NOW, None)]) is not None
+        assert worlds.explain([Asked(CheckState("n 1"), NOW, first)]) is not None
+        explained = worlds.explain([Asked(CheckState("n 1"), NOW, second)])
+        assert (explained is not None) == (first == second)
+
+
+@pytest.mark.parametrize(
+    ("first", "then", "second"),
+    [
+        ((Moment(60_000, 60_050), "400"), Moment(60_050, 60_060), "400"),
+        ((Moment(60_050, 60_100), "200"), Moment(60_000, 60_050), "200"),
+    ],
+)
+def test_a_doubtful_expiry_is_decided_once(
+    first: tuple[Moment, str], then: Moment, second: str
+) -> None:
+    """Where nobody knows which came first, either answer will do; what follows from it holds."""
+    for is_known in (False, True):
+        for code in ("200", "400"):
+            worlds = _world_with_a_node(Moment(0, 100))  # it expires from 60,000 to 60,100
+            moment, answered = first
+            if is_known:
+                assert worlds.explain([Asked(Redeem("t 1", "n 2"), moment, Facts(answered))])
+            again = worlds.explain([Asked(Redeem("t 1", "n 3"), then, Facts(code))])
+            assert (again is not None) == (not is_known or code == second)
+
+
+def _world_with_a_node(issued: Moment = NOW) -> Worlds:
+    worlds = Worlds(Model())
+    assert worlds.explain([Asked(IssueToken("t 1", 1), issued, Facts("200"))]) is not None
+    assert worlds.explain([Asked(Redeem("t 1", "n 1"), issued, Facts("200"))]) is not None
+    return worlds
+
+
+FORGERIES = [
+    ("an acknowledged enrolment is never forgotten", CheckState, Facts("400", -1, "")),
+    ("connected means one live link", CheckState, Facts("200", -1, "10.1.1.3")),
+    ("an address stays with its node", GetAddress, Facts("200", None, "10.1.1.5")),
+    ("an address is one for nodes", Handshake, Facts("200", None, "10.1.1.4")),
+    ("codes are the contract's", GetAddress, Facts("500", None, "")),
+    ("a lifetime is at most ten years", IssueToken, Facts("400")),
+    ("who may call what", CheckState, Facts("PERMISSION_DENIED")),
+]
+
+
+@pytest.mark.parametrize(("law", "kind", "facts"), FORGERIES, ids=[name for name, *_ in FORGERIES])
+def test_a_forged_answer_breaks_its_law(law: str, kind: type[Operation], facts: Facts) -> None:
+    """A good history breaks nothing; with one answer that was altered, just the law about it."""
+    history = _good_history()
+    assert judge(history).breaches == []
+    forged = History(history.network)
+    last = max(step.number for step in history.of(kind))
+    for step in history.steps:
+        is_forged = step.number == last
+        forged.add(_with(step, facts) if is_forged else step)
+    assert law in {breach.law.name for breach in judge(forged).breaches}
+
+
+def _with(step: Step, facts: Facts) -> Step:
+    answer = step.answer or Answer(facts)
+    return replace(step, answer=answer._replace(facts=facts, message="no" * (facts.code != "200")))
+
+
+def _good_history() -> History:
+    target = InProcess()
+    trial = Trial(target)
+    for operation in (
+        IssueToken("token 1", 10),
+        Redeem("token 1", "node 1"),
+        OpenLink("node 1", "link 1"),
+        Handshake("node 1", "link 1"),
+        GetAddress("node 1"),
+        CheckState("node 1"),
+        GetAddress("node 1"),
+    ):
+        trial.perform(operation)
+    target.end()
+    target.close()
+    return trial.history
+
+
+def test_a_history_can_be_played_again() -> None:
+    """What is played is what was, for a target without chance: answers, expiries and all."""
+    target = InProcess()
+    trial = Trial(target, "10.1.1.1/29")
+    trial.perform(IssueToken("token 1", 1))
+    trial.perform(Redeem("token 1", "node 1"), Redeem("token 1", "node 2"), turns=(2, 0))
+    trial.perform(SetExpiries((("node 1", START_MS // 1000 + 1),)))
+    trial.wait(1000)
+    trial.restart("10.1.1.1/28")
+    trial.perform(CheckState("node 1"))
+    played = Trial(target, "10.1.1.1/29")
+    target.end()
+    assert play(target, "10.1.1.1/29", rounds_of(trial.history)) is None
+    assert str(played.history) == "    the server starts on 10.1.1.1/29"
+    target.close()
+
+
+@settings(max_examples=25)
+@given(network=networks(), rounds=histories(START_MS))
+def test_any_history_can_be_played(network: str, rounds: list[list[Operation]]) -> None:
+    """Whole histories, drawn without knowing their answers, break no law of this server."""
+    target = InProcess()
+    trial = Trial(target, network)
+    joined = {"admin"}
+    try:
+        for operations in rounds:
+            asked = [o for o in operations if getattr(o, "caller", "admin") in joined]
+            if asked:
+                trial.perform(*asked)
+            joined |= {s.operation.node for s in trial.history.of(Redeem) if s.is_ok}  # type: ignore[union-attr]  # a Redeem has one
+        trial.finish()
+    finally:
+        target.end()
+        target.close()
+
+
+def test_a_breach_is_told_in_steps_that_can_be_read() -> None:
+    """The text names the law, says it, and numbers the steps."""
+    target = InProcess()
+    trial = Trial(target)
+    trial.perform(IssueToken("token 1", 10))
+    trial.worlds.change(lambda model: model.tokens.clear())  # so that the model is wrong
+    with pytest.raises(LawBroken, match="some order of the commands") as broken:
+        trial.perform(Redeem("token 1", "node 1"))
+    assert "    2  +0.000 s  Redeem token 1, node 1, bootstrap port  →  200" in str(broken.value)
+    target.end()
+    target.close()
+
+
+def test_a_caller_may_be_looked_at_before_its_command_is_decided() -> None:
+    """A node that leaves while it is being removed is denied, or told that it is gone already."""
+    both = (Unregister("node 1"), Unregister("node 1", "node 1"))
+    target = InProcess()
+    for turns in ((0, 0), (0, 1), (0, 6)):
+        trial = Trial(target)
+        trial.perform(IssueToken("token 1", -1))
+        trial.perform(Redeem("token 1", "node 1"))
+        trial.perform(*both, turns=turns)
+        trial.finish()
+        target.end()
+    target.close()
+
+
+def test_laws_are_unsure_of_what_ran_at_the_same_time() -> None:
+    """A state or an address that was asked for beside a new link may be of before or after it."""
+    target = InProcess()
+    trial = Trial(target, "10.1.1.1/28")
+    trial.perform(IssueToken("token 1", -1))
+    trial.perform(Redeem("token 1", "node 1"))
+    opening = (OpenLink("node 1", "link 1"), Handshake("node 1", "link 1"), CheckState("node 1"))
+    trial.perform(*opening)  # the query is answered first
+    trial.restart()
+    trial.perform(CheckState("node 1"), OpenLink("node 1", "link 2"), turns=(6, 0))
+    trial.perform(SetExpiries((("node 1", START_MS // 1000),)))
+    trial.perform(CheckState("node 1"))
+    trial.perform(SetExpiries((("node 1", 0),)))
+    trial.perform(CheckState("node 1"), OpenLink("node 1", "link 3"), turns=(6, 0))
+    trial.finish()
+    target.end()
+    target.close()
+
+
+@given(packet=packets(st.just("10.1.1.3"), st.just("10.1.1.5"), max_payload_bytes=64))
+def test_packets_are_ipv4(packet: bytes) -> None:
+    """Version, length, addresses and checksum are those of the packet."""
+    version, _, length = struct.unpack("!BBH", packet[:4])
+    assert (version, length) == (0x45, len(packet))
+    assert [str(IPv4Address(packet[at : at + 4])) for at in (12, 16)] == ["10.1.1.3", "10.1.1.5"]
+    total = sum(struct.unpack("!10H", packet[:20]))
+    assert (total & 0xFFFF) + (total >> 16) == 0xFFFF

@@ -1,0 +1,156 @@
+"""Every target keeps every law, and is left as it was; the same seed is the same search."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from nc.testing import (
+    LAWS,
+    Ability,
+    CheckState,
+    Crash,
+    InProcess,
+    IssueToken,
+    Redeem,
+    Remote,
+    ServerProcess,
+    Target,
+    Trial,
+    Unregister,
+    search,
+)
+
+
+@pytest.fixture(scope="module")
+def process() -> Iterator[ServerProcess]:
+    """A real server that is killed now and then."""
+    target = ServerProcess()
+    yield target
+    target.close()
+
+
+IN_PROCESS = {
+    "on a disk": {},
+    "in memory": {"on_disk": False},
+    "with a rival": {"on_disk": False, "rival": True},
+}
+
+
+@pytest.mark.parametrize("kind", IN_PROCESS)
+def test_this_server_keeps_every_law(kind: str) -> None:
+    """A short search on each kind of log breaks nothing, and exercises every law."""
+    target = InProcess(**IN_PROCESS[kind])
+    report = search(target, examples=30, seed=1)
+    target.close()
+    report.require()
+    assert [law.name for law in report.idle_laws] == []
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("kind", IN_PROCESS)
+def test_this_server_keeps_every_law_for_long(kind: str) -> None:
+    """Ten minutes on each kind of log."""
+    target = InProcess(**IN_PROCESS[kind])
+    search(target, minutes=10, seed=1000).require()
+    target.close()
+
+
+def test_the_same_seed_is_the_same_search() -> None:
+    """Two searches from one seed see the same, step for step; another one does not."""
+
+    def seen(seed: int) -> list[str]:
+        histories: list[str] = []
+        target = InProcess()
+        recorded: Any = _Recorded(target, histories)
+        search(recorded, examples=3, seed=seed)
+        target.close()
+        return histories
+
+    assert seen(5) == seen(5) != seen(6)
+
+
+class _Recorded:
+    """A target that notes what it is asked and answers."""
+
+    def __init__(self, target: Target, histories: list[str]) -> None:
+        self._target = target
+        self._histories = histories
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._target, name)
+
+    def perform(self, requests: Any) -> Any:
+        """As the target does."""
+        replies = self._target.perform(requests)
+        self._histories.append(
+            f"{requests} {[(r.moment, r.answer and r.answer.facts) for r in replies]}"
+        )
+        return replies
+
+
+def test_a_server_process_keeps_every_law(process: ServerProcess) -> None:
+    """Over gRPC, killed and restarted on the way."""
+    search(process, examples=2, seed=1, steps=12).require()
+
+
+@pytest.mark.long
+def test_a_server_process_keeps_every_law_for_long(process: ServerProcess) -> None:
+    """Ten minutes of it."""
+    search(process, minutes=10, seed=1000, steps=15).require()
+
+
+def test_what_was_acknowledged_outlives_a_kill(process: ServerProcess) -> None:
+    """A node that was told its token is known to the next process; the laws agree."""
+    trial = Trial(process)
+    trial.perform(IssueToken("token 1", -1))
+    trial.perform(Redeem("token 1", "node 1"))
+    trial.perform(Redeem("token 1", "node 2"), IssueToken("token 2", 10), crash=Crash(at_step=2))
+    (answer,) = trial.perform(CheckState("node 1"))
+    assert answer is not None
+    assert answer.is_ok
+    trial.finish()
+    process.end()
+
+
+def test_a_black_box_is_left_as_it_was(process: ServerProcess) -> None:
+    """Every node that a search registered is gone again, and no token stays for ever."""
+    before = len(process.events())
+    remote = Remote("127.0.0.1", process.control_port, process.tls)
+    assert remote.abilities == {Ability.CERTIFICATES}
+    report = search(remote, examples=3, seed=2, steps=10)
+    remote.close()
+    report.require()
+    joined, left, forever = 0, 0, 0
+    for event in process.events()[before:]:
+        joined += event.HasField("node_registered")
+        left += event.HasField("unregistered")
+        forever += event.HasField("token_issued") and not event.token_issued.expires_at_ms
+    assert joined == left > 0
+    assert forever == 0
+    assert not any(report.exercised[law] for law in LAWS if law.needs_log)
+
+
+def test_what_another_implementation_breaks_is_reported(process: ServerProcess) -> None:
+    """Of a server that answers otherwise, every law that it breaks is told, and none else."""
+
+    class Forgetful(Remote):
+        """Says that every node is idle and unknown once somebody has unregistered any."""
+
+        async def _call(self, *call: Any, **more: Any) -> Any:
+            answer = await super()._call(*call, **more)
+            if call[2] == "UnRegister":
+                answer.code, answer.message = "500", "it fell over"
+            return answer
+
+    remote = Forgetful("127.0.0.1", process.control_port, process.tls)
+    report = search(remote, examples=30, seed=3, steps=10, shrinks=10, find_all=True)
+    remote.close()
+    assert "codes are the contract's" in {broken.breach.law.name for broken in report.broken}
+    unregisters = [
+        step
+        for broken in report.broken
+        for step in broken.history.steps
+        if isinstance(step.operation, Unregister)
+    ]
+    assert unregisters
