@@ -14,6 +14,7 @@ processes of their own, on loopback.
 
 import argparse
 import asyncio
+import base64
 import contextlib
 import json
 import re
@@ -37,7 +38,6 @@ import uvloop
 sys.path.insert(0, str(Path(__file__).parent.parent))
 from nc.link.agent import client_tls
 from nc.link.node_end import Target, connect
-from nc.link.node_state import CertificateSet
 from nc.pb import network_controller_pb2 as pb
 from nc.pki import FolderPaths
 
@@ -212,11 +212,19 @@ async def enrol(server: Running, home: Path, links: int) -> None:
         async def one(folder: Path) -> None:
             async with room:
                 node = pb.GetTokenResponse.FromString(await redeem(request))
-            pems = (node.NetworkCaCert, node.NetworkClientKey, node.NetworkClientCert)
-            CertificateSet(*pems).write(folder)
-            (folder / "token").write_text(node.token)
+            keep(node, folder)
 
         await asyncio.gather(*(one(home / "nodes" / str(number)) for number in range(links)))
+
+
+def keep(node: pb.GetTokenResponse, folder: Path) -> None:
+    """Write what a node needs."""
+    folder.mkdir()
+    paths = FolderPaths.within(folder)
+    paths.ca.write_bytes(base64.b64decode(node.NetworkCaCert))
+    paths.client_key.write_bytes(base64.b64decode(node.NetworkClientKey))
+    paths.client.write_bytes(base64.b64decode(node.NetworkClientCert))
+    (folder / "token").write_text(node.token)
 
 
 async def serve_bare(pki: Path) -> None:
