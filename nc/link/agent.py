@@ -26,7 +26,7 @@ from nc.link.node_end import Dismissed, LinkEnded, NodeEnd, Target, Unwelcome, c
 from nc.link.node_state import Node
 from nc.link.routes import Redirect, configure
 from nc.link.tun import Tun, TunUnavailable
-from nc.link.wire import PLAIN_VNET_HEADER, VNET_HEADER_BYTES
+from nc.link.wire import PLAIN_VNET_HEADER, VNET_HEADER_BYTES, Frame, packets
 from nc.pki import FolderPaths, PkiError
 from nc.pki.pem import load_certificates
 from nc.secrets import Secrets
@@ -181,21 +181,20 @@ class Agent:
             raise
         self._tun, self._interface = tun, interface
 
-    def _from_server(self, frame: memoryview, has_header: bool) -> None:
-        self.packets_in += 1
+    def _from_server(self, frame: Frame, has_header: bool) -> None:
         if self._tun is None:
+            self.packets_in += sum(1 for _ in packets(frame)) if has_header else 1
             return
         if self._tun.offload and not has_header:
-            self._tun.write(PLAIN_VNET_HEADER + bytes(frame))
-        else:
-            self._tun.write(frame)
+            frame = PLAIN_VNET_HEADER + bytes(frame)
+        self.packets_in += self._tun.write(frame)
 
-    def _from_kernel(self, frame: bytes) -> None:
+    def _from_kernel(self, frame: bytes, count: int) -> None:
         at = VNET_HEADER_BYTES if self._tun is not None and self._tun.offload else 0
         if self._end is None or len(frame) <= at or frame[at] >> 4 != _IPV4:
-            self.dropped += 1
+            self.dropped += count
             return
-        self.packets_out += 1
+        self.packets_out += count
         self._end.send(frame)
 
     def _let_kernel_send(self, is_writable: bool) -> None:
