@@ -24,7 +24,7 @@ from enum import StrEnum
 from typing import Final
 
 from nc.domain.addresses import Network
-from nc.link.offload import BadHeader, whole_packets
+from nc.link.offload import BadHeader, VnetHeader, require_harmless, whole_packets
 from nc.link.wire import PLAIN_VNET_HEADER, VNET_HEADER_BYTES, Frame, packets
 
 # What may wait for one slow reader: some 180 packets of 1,400 bytes, or 3 ms of 600 Mbit/s. More
@@ -176,9 +176,13 @@ class Switch:
                 self.drop(sender, fault)
                 return None, len(frame)
         end = at + sender.header_bytes + total if sender.header_bytes else len(frame)
-        if sender.address is not None and source != sender.address:
-            self.drop(sender, Drop.WRONG_SOURCE)
-            return None, end
+        if sender.address is not None:  # what comes from our own kernel is believed
+            if source != sender.address:
+                self.drop(sender, Drop.WRONG_SOURCE)
+                return None, end
+            if sender.header_bytes and not _is_harmless(frame, at, total):
+                self.drop(sender, Drop.BAD_OFFLOAD)
+                return None, end
         receiver = self._ports.get(destination)
         if receiver is None:
             receiver = self._elsewhere(sender, destination)
@@ -234,6 +238,18 @@ def _hand_over(receiver: Port, frame: Frame, count: int = 1) -> None:
     receiver.packets_out += count
     receiver.bytes_out += len(frame) - count * receiver.header_bytes
     receiver.send(frame)
+
+
+def _is_harmless(frame: Frame, at: int, packet_bytes: int) -> bool:
+    """Whether the offload header that begins there may be passed on with its packet."""
+    header = frame[at : at + VNET_HEADER_BYTES]
+    if header == PLAIN_VNET_HEADER:
+        return True
+    try:
+        require_harmless(VnetHeader.unpack(header), packet_bytes)
+    except BadHeader:
+        return False
+    return True
 
 
 def _fault(first: int, total: int, size: int) -> Drop | None:

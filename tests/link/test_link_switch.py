@@ -228,12 +228,29 @@ def test_a_super_packet_is_cut_for_who_cannot_take_it_and_untouched_for_who_can(
     assert b"".join(content[40:] for content in got) == b"x" * 1000
 
 
-def test_an_offload_header_that_does_not_fit_is_counted() -> None:
-    """Segments of no bytes are no segments; the packet is the sender's fault."""
-    here = bench(offloads=NODES[:1])
-    here.send(NODES[0], b"\x01\x01" + bytes(8) + packet(*NODES[:2], bytes(60)))
+@pytest.mark.parametrize("receiver_offloads", [False, True])
+@pytest.mark.parametrize(
+    "header",
+    [
+        b"\x01\x01" + bytes(8),  # segments of no bytes
+        b"\x01\x01\x28\x00\x08\x00\x14\x00\x10\x00",  # of 8: thousands of them
+        b"\x01\x03\x28\x00\x90\x01\x14\x00\x10\x00",  # of UDP
+        b"\x01\x00\x00\x00\x00\x00\x0c\x00\x00\x00",  # a checksum over the source address
+        b"\x01\x00\x00\x00\x00\x00\x14\x00\x3b\x00",  # and one half behind the packet
+    ],
+)
+def test_an_offload_header_that_does_harm_is_counted(
+    header: bytes, receiver_offloads: bool
+) -> None:
+    """It reaches nobody's kernel; it is the sender's fault, and its neighbours' packets arrive."""
+    here = bench(offloads=NODES[: 1 + receiver_offloads])
+    good = packet(*NODES[:2], b"good")
+    bad = header + packet(*NODES[:2], bytes(60))
+    here.send(NODES[0], PLAIN_VNET_HEADER + good + bad + PLAIN_VNET_HEADER + good)
     assert here.switch.drops == {Drop.BAD_OFFLOAD: 1}
     assert here.ends[NODES[0]].port.drops == {Drop.BAD_OFFLOAD: 1}
+    arrived = b"".join(here.ends[NODES[1]].got)
+    assert arrived == 2 * ((PLAIN_VNET_HEADER if receiver_offloads else b"") + good)
 
 
 def test_a_late_detach_of_an_old_port_leaves_the_new_one() -> None:
