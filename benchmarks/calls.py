@@ -1,6 +1,6 @@
-"""Calls CheckConnState a hundred times a second, as an administrator; `traffic.py` runs it.
+"""Calls CheckConnState a hundred times a second, as an administrator, for other benchmarks.
 
-python benchmarks/calls.py DATA_DIR SECONDS    prints how long the calls took, in ms, one a line
+python benchmarks/calls.py DATA_DIR SECONDS [PORT]   prints how long the calls took, ms, one a line
 """
 
 import sys
@@ -16,7 +16,7 @@ METHOD = "/pb.LiteKubeNCService/CheckConnState"
 INTERVAL_S = 0.01
 
 
-def main(data_dir: Path, seconds: float) -> None:
+def main(data_dir: Path, seconds: float, port: int = 6440) -> None:
     """Call, one after the other, at fixed times; a late answer delays the next call."""
     certificates = data_dir / "pki" / "grpc"
     credentials = grpc.ssl_channel_credentials(
@@ -25,7 +25,7 @@ def main(data_dir: Path, seconds: float) -> None:
         (certificates / "client.pem").read_bytes(),
     )
     request = pb.CheckConnStateRequest(token="0" * 16).SerializeToString()
-    with grpc.secure_channel("127.0.0.1:6440", credentials) as channel:
+    with grpc.secure_channel(f"127.0.0.1:{port}", credentials) as channel:
         check: grpc.UnaryUnaryMultiCallable[bytes, bytes] = channel.unary_unary(METHOD)
         check(request)  # connects
         end = time.perf_counter() + seconds
@@ -37,4 +37,4 @@ def main(data_dir: Path, seconds: float) -> None:
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]), float(sys.argv[2]))
+    main(Path(sys.argv[1]), float(sys.argv[2]), *map(int, sys.argv[3:]))

@@ -10,13 +10,18 @@ from structlog.typing import FilteringBoundLogger
 from nc import log_events
 from nc.clock import Clock, now_ms
 from nc.domain.decide import Command
-from nc.domain.nodes import ExpireNodes
+from nc.domain.expiry import NEVER, has_passed
+from nc.domain.nodes import ExpireNodes, Nodes
+from nc.domain.presence import Presence
 from nc.domain.tokens import ForgetExpiredTokens
 from nc.replica import DiskFull, Replica, Unwritable
 
 # What one sweep looks at takes some milliseconds; a million tokens have their turn in ten minutes
 # of the day that expired ones are remembered for.
 TOKENS_PER_SWEEP: Final = 2000
+
+# How many links are looked at before others have their turn: a microsecond each.
+LINKS_IN_A_TURN: Final = 200
 
 
 async def every(
@@ -51,12 +56,34 @@ class Sweep:
         self._submit = submit
         self._clock = clock
         self._tokens: Iterator[str] = iter(())
+        self._presence: Presence | None = None  # when `_soonest_ms` was found
+        self._nodes: Nodes | None = None
+        self._soonest_ms = NEVER
 
     async def sweep(self) -> None:
         """Do it once."""
         now = now_ms(self._clock)
-        await self._submit(ExpireNodes(now), "sweep")
+        if has_passed(await self._soonest_expiry_ms(), now):
+            await self._submit(ExpireNodes(now), "sweep")
         await self._submit(ForgetExpiredTokens(self._next_tokens(), now), "sweep")
+
+    async def _soonest_expiry_ms(self) -> int:
+        """When the first node that has a link expires; `NEVER` if none does.
+
+        As long as nobody came, left or changed, it is what it was.
+        """
+        state = self._replica.state
+        if self._presence is not state.presence or self._nodes is not state.nodes:
+            soonest_ms = NEVER
+            for count, node_id in enumerate(state.presence, 1):
+                node = state.nodes.get(node_id)
+                if node is not None and node.expires_at_ms != NEVER:
+                    soonest_ms = min(soonest_ms or node.expires_at_ms, node.expires_at_ms)
+                if count % LINKS_IN_A_TURN == 0:
+                    await asyncio.sleep(0)
+            self._presence, self._nodes = state.presence, state.nodes
+            self._soonest_ms = soonest_ms
+        return self._soonest_ms
 
     def _next_tokens(self) -> tuple[str, ...]:
         """Some tokens to look at; over the sweeps, each of them in its turn."""

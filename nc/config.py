@@ -80,6 +80,15 @@ NetworkAddress = Annotated[str, BeforeValidator(_checked_network)]
 ServerName = Annotated[str, AfterValidator(_checked_name)]
 
 
+def _checked_server(value: str) -> str:
+    """An address, IPv6 with brackets or without, or a name; the port has a key of its own."""
+    return _checked_name(value.removeprefix("[").removesuffix("]"))
+
+
+# Whom a node connects to.
+ServerAddress = Annotated[str, AfterValidator(_checked_server)]
+
+
 class TunMode(StrEnum):
     """Whether a server has a TUN device of its own."""
 
@@ -144,7 +153,7 @@ class ClientSection(_Section):
     """`client:` in a file."""
 
     network_cert_dir: Folder
-    server_addr: str = Field(min_length=1)
+    server_addr: ServerAddress
     port: Port = DEFAULT_LINK_PORT
     mtu: Mtu = DEFAULT_MTU
     token: str = Field(min_length=1, repr=False)
@@ -164,6 +173,18 @@ class ConfigFile(BaseModel):
     client: ClientSection | None = None
 
 
+_NUMBERS = {"tag:yaml.org,2002:int", "tag:yaml.org,2002:float"}
+
+
+class _Loader(yaml.SafeLoader):
+    """Reads numbers as the text that they are written as: a token may be of digits alone."""
+
+    yaml_implicit_resolvers = {  # noqa: RUF012 - as its base has it
+        first: [(tag, pattern) for tag, pattern in resolvers if tag not in _NUMBERS]
+        for first, resolvers in yaml.SafeLoader.yaml_implicit_resolvers.items()
+    }
+
+
 def load(path: Path) -> ConfigFile:
     """Read a configuration file.
 
@@ -179,7 +200,7 @@ def load(path: Path) -> ConfigFile:
     try:
         tree = yaml.compose(text, Loader=yaml.SafeLoader)
         lines = dict(_lines(tree, path))
-        content = yaml.safe_load(text)
+        content = yaml.load(text, Loader=_Loader)  # noqa: S506 - it is a SafeLoader
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark
         line = f", line {mark.line + 1}" if mark else ""

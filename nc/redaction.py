@@ -53,7 +53,7 @@ __all__ = ["Plan", "Redaction", "plan_of"]
 ACTORS: Final = frozenset(("certificate", "bootstrap", "link", "system", "anonymous"))
 METHODS: Final = frozenset(
     (
-        *("start", "stop", "sweep", "link", "digest", "repair"),
+        *("start", "stop", "sweep", "link", "digest", "log repair"),
         *(
             method.name
             for file in (network_controller_pb2, sensor_pb2)

@@ -14,7 +14,7 @@ from nc.domain.state import State
 from nc.history import Recorded
 from nc.projections.digest import digest
 from nc.projections.state import Fold
-from nc.verification import digested_seq
+from nc.succession import digested_seq
 
 __all__ = ["Checked", "Digest", "Fault", "check", "recorded_digests"]
 

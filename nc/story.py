@@ -62,9 +62,11 @@ def now_line(state: State, subject: Subject, now_ms: int) -> str:
         if token is None:
             return "the bootstrap token is not remembered any more"
         users = sum(node.token_id == subject.id for node in state.nodes.values())
-        plural = "" if users == 1 else "s"
+        nodes = (
+            "1 node that came with it is" if users == 1 else f"{users} nodes that came with it are"
+        )
         ending = _expiry(token.expires_at_ms, now_ms)
-        return f"the bootstrap token {ending}; {users} node{plural} that came with it registered"
+        return f"the bootstrap token {ending}; {nodes} registered"
     node = state.nodes.get(subject.id)
     if node is None:
         return "the node is not registered: its token and its certificates are refused"

@@ -1,57 +1,30 @@
 """Is this log a history that can have happened?
 
 The files' own checks (checksums, hash chain, sequence numbers) are the reader's. Here is what they
-cannot know: that each record holds as many events as it says, that every node moved along the state
-machine's table and from where it was, that an address had one holder, that digests are of earlier
-events, and in their order, and that each landmark (a snapshot, or a head that somebody kept) is a
-place that this log has passed, with the state that the events lead to.
+cannot know: that each record holds as many events as it says, that each event can have followed
+those before it (`nc.succession`), and that each landmark (a snapshot, or a head that somebody kept)
+is a place that this log has passed, with the state that the events lead to.
 """
 
-from collections.abc import Callable, Iterable, Iterator
-from contextlib import suppress
-from itertools import product
+from collections.abc import Callable, Iterable
 from typing import Final, NamedTuple
 
 from google.protobuf.message import DecodeError
 
 from eventlog.api import Record, Snapshot
-from nc.domain.errors import IllegalTransition
 from nc.domain.events import Batch, Event
-from nc.domain.fsm import ConnectionState, Trigger, next_state
-from nc.domain.presence import link_of
 from nc.domain.state import State
 from nc.projections.digest import digest
 from nc.projections.snapshot import decode
-from nc.projections.state import Fold, UnknownEvent
+from nc.projections.state import Fold
+from nc.succession import Impossible, Succession
 
-__all__ = [
-    "Base",
-    "Impossible",
-    "Landmark",
-    "Verified",
-    "digested_seq",
-    "landmark_of",
-    "verify",
-]
+__all__ = ["Base", "Landmark", "Verified", "landmark_of", "verify"]
 
 # How often somebody is told how far it has come.
 _PROGRESS_EVENTS: Final = 20_000
 
-_ADVICE = (
-    "the log was changed after it was written, or a faulty version wrote it: compare it with a copy"
-)
 _DELETE_SNAPSHOT = "delete the snapshot: the log is whole without it"
-
-
-class Impossible(Exception):
-    """The log's bytes are as they were written, and what they say cannot have happened."""
-
-    def __init__(self, seq: int, found: str, expected: str, advice: str = _ADVICE) -> None:
-        self.seq = seq
-        self.found = found
-        self.expected = expected
-        self.advice = advice
-        super().__init__(f"event {seq}: {found}, expected {expected}; {advice}")
 
 
 class Landmark(NamedTuple):
@@ -122,7 +95,7 @@ class _Verification:
         self._folded_until = max((a.seq for a in self._landmarks if a.snapshot), default=0)
         self._base_seq = self._seq = base.state.seq
         self._fold = Fold(base.state)
-        self._course = _course_from(base.state)
+        self._succession = Succession(base.state)
         self._records = 0
         self._snapshots = 0
         self._head = base.chain
@@ -140,9 +113,7 @@ class _Verification:
         self._seq = record.last_seq
         events = _events(record)
         for seq, event in enumerate(events, record.first_seq):
-            check = _CHECKS.get(event.WhichOneof("kind"))
-            if check is not None:
-                check(self._course, seq, event)
+            self._succession.follow(seq, event)
         if self._seq <= self._folded_until:
             self._fold.add(events)
         return record.first_seq // _PROGRESS_EVENTS < (record.last_seq + 1) // _PROGRESS_EVENTS
@@ -193,120 +164,3 @@ def _compare(snapshot: Snapshot, state: State) -> None:
     if kept != state:
         what = f"a snapshot of state {digest(kept).hex()}"
         raise Impossible(state.seq, what, digest(state).hex(), _DELETE_SNAPSHOT)
-
-
-def _moves() -> Iterator[tuple[int, int]]:
-    """Every move that the state machine has."""
-    for state, trigger in product(ConnectionState, Trigger):
-        with suppress(IllegalTransition):
-            yield state.value, next_state(state, trigger).value
-
-
-_MOVES: Final = frozenset(_moves())
-_IDLE: Final = ConnectionState.IDLE.value
-
-
-def _name(state: int | None) -> str:
-    if state is None:
-        return "not registered"
-    try:
-        return ConnectionState(state).name
-    except ValueError:
-        return f"state {state}"
-
-
-class _Course(NamedTuple):
-    """Where the nodes are, as far as the checks have come."""
-
-    states: dict[str, int]  # by the id of each node that is registered
-    holders: dict[str, str]  # node id by address
-    digests: list[int]  # the events that they are about
-
-
-def _course_from(state: State) -> _Course:
-    """Where the nodes are in a state."""
-    states = {n: int(link_of(state.presence, n).state.value) for n in state.nodes}
-    digests = [state.digest_seq] if state.digest_seq else []
-    holders = {held.address: n for n, held in state.addresses.by_node.items() if held.address}
-    return _Course(states, holders, digests)
-
-
-def _unknown(_course: _Course, seq: int, _event: Event) -> None:
-    raise UnknownEvent(seq)
-
-
-def _registered(course: _Course, seq: int, event: Event) -> None:
-    node_id = event.node_registered.node_id
-    if node_id in course.states:
-        raise Impossible(seq, f"node {node_id} is registered again", "another id")
-    course.states[node_id] = _IDLE
-
-
-def _state_changed(course: _Course, seq: int, event: Event) -> None:
-    changed = event.state_changed
-    node_id, source, destination = changed.node_id, changed.from_state, changed.to_state
-    was = course.states.get(node_id)
-    if was != source:
-        found = f"node {node_id} leaves {_name(source)}"
-        raise Impossible(seq, found, f"{_name(was)}, where it was")
-    if (source, destination) not in _MOVES:
-        found = f"node {node_id} goes from {_name(source)} to {_name(destination)}"
-        raise Impossible(seq, found, "a move of the state machine")
-    course.states[node_id] = destination
-
-
-def _bound(course: _Course, seq: int, event: Event) -> None:
-    node_id, address = event.address_bound.node_id, event.address_bound.address
-    if node_id not in course.states:
-        raise Impossible(seq, f"{address} is given to {node_id}", "a node that is registered")
-    holder = course.holders.setdefault(address, node_id)
-    if holder != node_id:
-        raise Impossible(seq, f"{address} is given to {node_id}", f"{holder} to hold it")
-
-
-def _released(course: _Course, seq: int, event: Event) -> None:
-    node_id, address = event.address_released.node_id, event.address_released.address
-    holder = course.holders.pop(address, "nobody")
-    if holder != node_id:
-        raise Impossible(seq, f"{node_id} gives {address} up", f"{holder} to hold it")
-
-
-def _unregistered(course: _Course, seq: int, event: Event) -> None:
-    node_id = event.unregistered.node_id
-    was = course.states.pop(node_id, None)
-    if was != _IDLE:
-        found = f"node {node_id} is unregistered while {_name(was)}"
-        raise Impossible(seq, found, _name(_IDLE))
-
-
-def digested_seq(seq: int, event: Event, last: int) -> int:
-    """The event that a DigestRecorded is about, an earlier one.
-
-    Args:
-        seq: of the DigestRecorded itself.
-        event: it.
-        last: the event that the one before it is about, 0 if there is none.
-
-    Raises:
-        Impossible: that event was still to come, or was not after the last one.
-    """
-    about = event.digest_recorded.seq
-    if not last < about < seq:
-        raise Impossible(seq, f"a digest of event {about}", f"one after {last} and before {seq}")
-    return about
-
-
-def _digested(course: _Course, seq: int, event: Event) -> None:
-    last = course.digests[-1] if course.digests else 0
-    course.digests.append(digested_seq(seq, event, last))
-
-
-_CHECKS: Final[dict[str | None, Callable[[_Course, int, Event], None]]] = {
-    None: _unknown,
-    "node_registered": _registered,
-    "state_changed": _state_changed,
-    "address_bound": _bound,
-    "address_released": _released,
-    "unregistered": _unregistered,
-    "digest_recorded": _digested,
-}

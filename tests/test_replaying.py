@@ -10,7 +10,7 @@ from nc.history import Recorded
 from nc.projections import evolve
 from nc.projections.digest import digest
 from nc.replaying import check, recorded_digests
-from nc.verification import Impossible
+from nc.succession import Impossible
 from tests.support.event_strategies import events as any_event
 
 # A digest every so many events is what a replica would record, so the histories have no other.

@@ -1,13 +1,21 @@
 """The replica's laws when something fails: nothing is promised, nobody waits for ever."""
 
-import asyncio
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TypeVar
 
 import pytest
 
-from eventlog import LogDamaged, LogUnavailable, MemoryLog, Record, RecordTooLarge
+from eventlog import (
+    LogDamaged,
+    LogError,
+    LogFull,
+    LogUnavailable,
+    MemoryLog,
+    Place,
+    Record,
+    RecordTooLarge,
+)
 from nc.domain.errors import IdTaken
 from nc.domain.events import Batch, Entry, Event
 from nc.domain.replicas import StartReplica
@@ -218,23 +226,32 @@ async def test_the_largest_command_fits_beside_others() -> None:
     assert [len(entries) for entries in batches(log)] == [2, 1]
 
 
+class UnmarkableLog(MemoryLog):
+    """A log on a disk that has room for every record, and then for no marker."""
+
+    marker_error: LogError | None = None
+
+    def mark_durable(self) -> Place:
+        """As `MemoryLog.mark_durable`, unless there is an error to raise."""
+        if self.marker_error is not None:
+            raise self.marker_error
+        return super().mark_durable()
+
+
+@pytest.mark.parametrize(
+    ("error", "refusal"),
+    [(LogFull(Path("x"), "no room"), DiskFull), (LogUnavailable(Path("x"), "EIO"), Unwritable)],
+)
 @on_a_loop
-async def test_a_disk_that_fills_up_when_a_snapshot_is_due_is_waited_for() -> None:
-    """The writer goes on: commands are refused while there is no room, and done afterwards."""
-    log, gate = MemoryLog(), Gate(held=True)
-    async with running(log, gate) as replica:
-        replica.snapshots.tail_events = 1
-        tasks = submit(replica, issue("a"))
+async def test_a_marker_that_fails_before_a_snapshot_is_heard_of(
+    monkeypatch: pytest.MonkeyPatch, error: LogError, refusal: type[Exception]
+) -> None:
+    """The writer lives on: whoever asks next is told what is the matter, and nobody waits."""
+    log = UnmarkableLog()
+    monkeypatch.setattr("nc.snapshotting.SNAPSHOT_TAIL_EVENTS", 1)
+    async with running(log) as replica:
+        log.marker_error = error
+        await replica.submit(issue("a"), ORIGIN)
         await settle()
-        await gate.let_one_through()  # the append; marking the log, for the snapshot, comes next
-        log.is_full = True
-        await gate.open()
-        assert await outcomes(tasks) == [1]
-        await settle()
-        assert replica.full.is_set()
-        with pytest.raises(DiskFull):
-            await replica.submit(issue("b"), ORIGIN)
-        log.is_full = False
-        async with asyncio.timeout(10):
-            await replica.roomy.wait()
-            await replica.submit(issue("b"), ORIGIN)
+        assert await outcomes(submit(replica, issue("b"))) == [refusal]
+        log.marker_error = None

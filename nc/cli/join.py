@@ -12,7 +12,7 @@ from structlog.typing import FilteringBoundLogger
 
 from nc import log_events, notify
 from nc.cli import log_lines
-from nc.cli.connection import Place
+from nc.cli.connection import Place, host_and_port
 from nc.cli.running import OperationFailed, default_data_dir, run_async
 from nc.clock import SystemClock
 from nc.config import DEFAULT_MTU, ClientSection, ConfigError, ConfigFile
@@ -116,8 +116,7 @@ def join_as_configured(path: Path, file: ConfigFile) -> None:
 
 
 def _configured(section: ClientSection) -> Node:
-    host = section.server_addr.strip("[]")
-    return Node(section.token, host, section.port, section.network_cert_dir)
+    return Node(section.token, section.server_addr, section.port, section.network_cert_dir)
 
 
 def _require_tun() -> None:
@@ -219,6 +218,7 @@ async def _enrol(folder: StateFolder, invited: Invitation, log: FilteringBoundLo
         )
     failures = 0
     while True:
+        folder.require_room()  # the server would have a node that nobody is
         try:
             answer = await redeem(invited)
         except ServerUnreachable as error:
@@ -231,7 +231,8 @@ async def _enrol(folder: StateFolder, invited: Invitation, log: FilteringBoundLo
         else:
             break
     node = _remember(folder, invited, answer)
-    log.info(log_events.AGENT_JOINED, server=f"{node.host}:{node.port}", state=str(folder.path))
+    server = host_and_port(node.host, str(node.port))
+    log.info(log_events.AGENT_JOINED, server=server, state=str(folder.path))
     return node
 
 

@@ -9,6 +9,7 @@ from typing import Annotated, Any
 import typer
 from rich.console import Console, Group, RenderableType
 from rich.live import Live
+from rich.markup import escape
 from rich.table import Table
 
 from nc.cli.log_source import DataDirOption
@@ -70,7 +71,7 @@ def drawn(report: dict[str, Any]) -> RenderableType:
         links.add_row(
             link["node_id"][:_NODE_ID_DIGITS],
             link["address"] or "not yet",
-            link["peer"],
+            escape(link["peer"]),  # an IPv6 address has brackets
             _second(link["since_ns"]),
             *(f"{link[n]:,}" for n in ("packets_in", "bytes_in", "packets_out", "bytes_out")),
             f"{sum(link['drops'].values()):,}",

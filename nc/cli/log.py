@@ -19,10 +19,9 @@ from nc.cli.log_filters import (
     KindsOption,
     NodeOption,
     ToOption,
-    kinds_named,
 )
 from nc.cli.log_info import info
-from nc.cli.log_names import names_in, point_named
+from nc.cli.log_names import filter_named, names_in
 from nc.cli.log_repair import repair
 from nc.cli.log_replay import replay
 from nc.cli.log_source import DataDirOption, LogOption, open_reader
@@ -30,7 +29,7 @@ from nc.cli.log_states import MOMENTS, at, diff
 from nc.cli.log_verify import verify
 from nc.cli.log_why import why
 from nc.cli.printing import Output, json_line, text_line
-from nc.history import Point, events_of
+from nc.history import events_of
 
 app = typer.Typer()
 
@@ -71,13 +70,14 @@ def show(
     Example: network-controller log show --data-dir ./data --type StateChanged --from -2h
     """
     reader = open_reader(data_dir, log)
-    chosen = Filter(
-        node=None if node is None else names_in(reader, data_dir, log).node(node),
+    chosen = filter_named(
+        names_in(reader, data_dir, log),
+        node=node,
         address=address,
         actor=actor,
-        kinds=kinds_named(kinds or ()),
-        start=Point() if start is None else point_named(start),
-        end=Point() if end is None else point_named(end),
+        kinds=kinds,
+        start=start,
+        end=end,
     )
     after = max(after, (chosen.start.seq or 1) - 1)  # what comes before need not be readable
     display = displayer(Console(highlight=False), output, after, chosen)

@@ -1,8 +1,10 @@
 """`network-controller log export`: a log, or a slice of one, in a file to keep or to give away."""
 
 import io
+import json
 import sys
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from enum import StrEnum
 from itertools import chain
 from pathlib import Path
@@ -22,17 +24,17 @@ from nc.cli.log_filters import (
     KindsOption,
     NodeOption,
     ToOption,
-    kinds_named,
 )
-from nc.cli.log_jsonl import json_lines
-from nc.cli.log_names import names_in, point_named
+from nc.cli.log_jsonl import before_line, json_lines
+from nc.cli.log_names import filter_named, names_in
 from nc.cli.log_page import write_page
 from nc.cli.log_source import DataDirOption, LogOption, open_log, progress_to
+from nc.cli.printing import Output
 from nc.cli.running import OperationFailed
 from nc.cli.whole_file import whole_file
 from nc.domain.state import State
 from nc.history import NOTHING, Point, events_of
-from nc.past import history, states_at
+from nc.past import BaseMissing, history, states_at
 from nc.redaction import Redaction, plan_of
 from nc.secrets import SystemSecrets
 
@@ -97,6 +99,9 @@ def export(
     force: Annotated[
         bool, typer.Option("--force", help="Replace the file if it is there.")
     ] = False,
+    output: Annotated[
+        Output, typer.Option(help="How to say what was written: for people, or a JSON object.")
+    ] = Output.TEXT,
 ) -> None:
     """Write the log, or a part of it, into one file: every command reads the first two with --log.
 
@@ -115,13 +120,14 @@ def export(
         raise OperationFailed(
             "a JSONL export has lost the log's chain: make the binary export of the log itself"
         )
-    chosen = Filter(
-        node=None if node is None else names_in(reader, data_dir, log).node(node),
+    chosen = filter_named(
+        names_in(reader, data_dir, log),
+        node=node,
         address=address,
         actor=actor,
-        kinds=kinds_named(kinds or ()),
-        start=Point() if start is None else point_named(start),
-        end=Point() if end is None else point_named(end),
+        kinds=kinds,
+        start=start,
+        end=end,
     )
     piece = _piece(reader, chosen, is_told=kind is not Format.JSONL)
     base, redaction = NOTHING, None
@@ -134,6 +140,8 @@ def export(
     with progress_to(reader, "exporting") as progress:
         exported = _Chosen(piece, base, redaction, chosen, progress)
         if out == _STDOUT:
+            if isinstance(sys.stdout, io.TextIOWrapper):
+                sys.stdout.reconfigure(encoding="utf-8")  # as in a file, whatever a terminal likes
             _TEXTS[kind](exported, sys.stdout)
             return
         with whole_file(out, replace=force) as file:
@@ -143,7 +151,23 @@ def export(
                 text = io.TextIOWrapper(file, encoding="utf-8", newline="\n")
                 _TEXTS[kind](exported, text)
                 text.detach()  # flushes, and leaves the file open
-    typer.echo(f"wrote {out}: {out.stat().st_size:,} bytes, {_range(piece)}")
+    typer.echo(_written(out, kind, piece, output))
+
+
+def _written(out: Path, kind: Format, piece: Slice, output: Output) -> str:
+    """What to say of a file that was written."""
+    size_bytes = out.stat().st_size
+    if output is Output.TEXT:
+        return f"wrote {out}: {size_bytes:,} bytes, {_range(piece)}"
+    is_empty = piece.last_seq == piece.after
+    wrote = {
+        "file": str(out),
+        "format": kind,
+        "size_bytes": size_bytes,
+        "first_seq": None if is_empty else piece.after + 1,
+        "last_seq": None if is_empty else piece.last_seq,
+    }
+    return json.dumps(wrote)
 
 
 def _range(piece: Slice) -> str:
@@ -208,10 +232,23 @@ def _state_before(piece: Slice) -> State:
 
 
 def _write_jsonl(exported: _Chosen, out: TextIO) -> None:
+    is_first = exported.filter.is_of_places_alone
     for record, shown in exported.pairs():
         wanted = {each.seq for each in events_of(record) if exported.filter.chooses(each)}
         if wanted:
+            if is_first and min(wanted) > 1:
+                _write_before(exported, min(wanted), out)
+            is_first = False
             out.writelines(f"{line}\n" for line in json_lines(shown, wanted))
+
+
+def _write_before(exported: _Chosen, first_seq: int, out: TextIO) -> None:
+    """What there was before the first event, so that states can be told of the rest."""
+    with suppress(BaseMissing):  # then the events alone are read back
+        (then,) = states_at(exported.piece.reader, [Point(seq=first_seq - 1)])
+        redaction = exported.redaction
+        state = then.state if redaction is None else redaction.state(then.state)
+        out.write(f"{before_line(state)}\n")
 
 
 def _write_html(exported: _Chosen, out: TextIO) -> None:

@@ -43,6 +43,11 @@ class Filter(NamedTuple):
     start: Point = Point()
     end: Point = Point()
 
+    @property
+    def is_of_places_alone(self) -> bool:
+        """Whether everything between the two places is asked for."""
+        return self._replace(start=Point(), end=Point()) == EVERYTHING
+
     def chooses(self, recorded: Recorded) -> bool:
         """Whether the event is among what is asked for."""
         event = recorded.event

@@ -3,8 +3,12 @@
 An object is what `log show --output json` prints, with `record_seq` and `entry_seq`: the first
 event of the record and of the entry that the event came in. So the events can be read back without
 loss, in the same entries and records; the log's chain cannot: it is over their bytes there.
+
+What does not begin with event 1 has one more object before them, of the type `Before`: the state as
+a snapshot has it, base64, its schema, and the last event in it.
 """
 
+import base64
 import json
 from collections.abc import Container, Iterable, Iterator
 from itertools import groupby
@@ -15,12 +19,44 @@ from eventlog.format import NO_CHAIN
 from nc.archive import ExportDamaged, ExportRefused
 from nc.cli.printing import KIND_NAMES, enum_prefix, json_fields, key_of
 from nc.domain.events import Batch, Entry, Event
+from nc.domain.state import State
 from nc.history import events_of
+from nc.projections.snapshot import SNAPSHOT_SCHEMA, encode
 
-__all__ = ["json_lines", "records_in"]
+__all__ = ["Before", "before_in", "before_line", "json_lines", "records_in"]
 
 _KINDS: Final = {name: kind for kind, name in KIND_NAMES.items()}
 _EPOCH: Final = 1  # of what is read back: one writer wrote it
+_BEFORE: Final = "Before"
+
+
+class Before(NamedTuple):
+    """The state before the first event, as it is exported."""
+
+    seq: int  # the last event in it
+    schema: int
+    payload: bytes  # of a snapshot
+
+
+def before_line(state: State) -> str:
+    """The object before the first event."""
+    payload = b"".join(encode(state, ordered=True))
+    data = base64.b64encode(payload).decode("ascii")
+    return json.dumps({"type": _BEFORE, "seq": state.seq, "schema": SNAPSHOT_SCHEMA, "state": data})
+
+
+def before_in(line: str) -> Before | None:
+    """What such an object holds; None: this line is none."""
+    try:
+        found = json.loads(line)
+        if found["type"] != _BEFORE:
+            return None
+        before = Before(
+            found["seq"], found["schema"], base64.b64decode(found["state"], validate=True)
+        )
+    except (ValueError, TypeError, KeyError):
+        return None
+    return before if all(isinstance(number, int) for number in before[:2]) else None
 
 
 def json_lines(record: Record, wanted: Container[int]) -> Iterator[str]:
@@ -48,18 +84,19 @@ class _Line(NamedTuple):
     event: Event
 
 
-def records_in(lines: Iterable[str], name: str) -> Iterator[Record]:
+def records_in(lines: Iterable[str], name: str, first_number: int = 1) -> Iterator[Record]:
     """The records that were exported; their chain is not known.
 
     Args:
         lines: of the file.
         name: what to call it in errors.
+        first_number: of the first line in the file.
 
     Raises:
         ExportRefused: it was filtered, or never was an export.
         ExportDamaged: a line is not as it was written.
     """
-    for _, group in groupby(_in_order(lines, name), lambda line: line.record_seq):
+    for _, group in groupby(_in_order(lines, name, first_number), lambda line: line.record_seq):
         events = list(group)
         entries = [_entry(list(each)) for _, each in groupby(events, lambda line: line.entry_seq)]
         payload = Batch(entries=entries).SerializeToString()
@@ -67,10 +104,10 @@ def records_in(lines: Iterable[str], name: str) -> Iterator[Record]:
         yield Record(events[0].seq, len(events), at_ns, _EPOCH, NO_CHAIN, payload)
 
 
-def _in_order(lines: Iterable[str], name: str) -> Iterator[_Line]:
+def _in_order(lines: Iterable[str], name: str, first_number: int) -> Iterator[_Line]:
     """The lines, which have to be all of a run of events."""
     expected: int | None = None
-    for number, text in enumerate(lines, start=1):
+    for number, text in enumerate(lines, first_number):
         try:
             line = _parsed(json.loads(text))
         except (ValueError, TypeError, KeyError, AttributeError) as error:

@@ -9,8 +9,8 @@ from typing import Annotated, Final
 import typer
 
 from eventlog import LogReader
-from nc.cli.log_filters import Filter
-from nc.cli.log_names import names_in, point_named
+from nc.cli.log_filters import Filter, FromOption, NodeOption, ToOption
+from nc.cli.log_names import filter_named, names_in
 from nc.cli.log_source import DataDirOption, LogOption, open_reader, progress_to
 from nc.cli.log_states import OutputOption
 from nc.cli.printing import Output
@@ -40,17 +40,9 @@ def replay(
         ),
     ] = None,
     step: Annotated[bool, typer.Option("--step", help="Begin paused, for single steps.")] = False,
-    node: Annotated[
-        str | None,
-        typer.Option(help="Only this node: its id, the beginning of it, or its token."),
-    ] = None,
-    start: Annotated[
-        str | None,
-        typer.Option("--from", metavar="SEQ|TIME", help="From there: 2026-11-20T15:00, or -2h."),
-    ] = None,
-    end: Annotated[
-        str | None, typer.Option("--to", metavar="SEQ|TIME", help="Up to there, and with it.")
-    ] = None,
+    node: NodeOption = None,
+    start: FromOption = None,
+    end: ToOption = None,
     output: OutputOption = Output.TEXT,
 ) -> None:
     """Play the history on a terminal: nodes as they change, forwards and back.
@@ -64,7 +56,7 @@ def replay(
     if compare:
         if step or (speed, node, start, end) != (None,) * 4:
             raise typer.BadParameter("--check is about the whole log: it goes with --output alone")
-        _print_check(_checked(reader), output)
+        _print_check(_checked(reader), reader.start.last_seq, output)
         return
     if output is Output.JSON:
         raise typer.BadParameter("--output json goes with --check; `log show` has events in JSON")
@@ -72,12 +64,8 @@ def replay(
         raise typer.BadParameter(
             "playing needs a terminal: use `log show` to print the events, or --check"
         )
-    node_id = None if node is None else names_in(reader, data_dir, log).node(node)
-    chosen = Filter(
-        node=node_id,
-        start=Point() if start is None else point_named(start),
-        end=Point() if end is None else point_named(end),
-    )
+    names = names_in(reader, data_dir, log)
+    chosen = filter_named(names, node=node, start=start, end=end)
 
     def load(progress: Callable[[int], None]) -> Player:
         with without_collections():
@@ -85,7 +73,7 @@ def replay(
         player = Player(past, _stops(past, chosen), speed=speed or AS_FAST_AS_IT_GOES)
         return player if step else player.toggled()
 
-    _play(reader, load, node_id)
+    _play(reader, load, chosen.node)
 
 
 def _play(
@@ -139,24 +127,27 @@ def _followed(reader: LogReader, progress: Callable[[int], None]) -> Iterator[Re
         yield recorded
 
 
-def _print_check(found: Checked, output: Output) -> None:
+def _print_check(found: Checked, base_seq: int, output: Output) -> None:
     """Say what agrees.
+
+    Args:
+        found: what a replay came to.
+        base_seq: the event before the log's first one.
+        output: for whom.
 
     Raises:
         OperationFailed: a digest differs; says what that means.
     """
-    fault = found.fault
+    fault, events = found.fault, found.last_seq - base_seq
     if output is Output.JSON:
         described = found._replace(fault=None)._asdict()
         typer.echo(json.dumps({**described, "fault": fault and fault._asdict()}))
     elif found.digests or fault:
         plural = "" if found.digests == 1 else "s"
         agreed = f", up to event {found.agreed_seq}" if found.digests else ""
-        typer.echo(
-            f"replayed {found.last_seq} events: {found.digests} digest{plural} agree{agreed}"
-        )
+        typer.echo(f"replayed {events} events: {found.digests} digest{plural} agree{agreed}")
     else:
-        typer.echo(f"replayed {found.last_seq} events: no digest is recorded among them yet")
+        typer.echo(f"replayed {events} events: no digest is recorded among them yet")
     if fault is not None:
         raise OperationFailed(_meaning(fault))
 

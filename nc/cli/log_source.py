@@ -4,6 +4,7 @@ A log is a folder of segments: a running server's, or a copy. A file that was ex
 into a temporary folder, which is gone when the command ends; then it is read as any other.
 """
 
+import os
 import tempfile
 import weakref
 from collections.abc import Callable, Iterator
@@ -19,9 +20,10 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from eventlog import LogReader, Record
 from eventlog.format import NO_CHAIN, SegmentHeader
 from eventlog.segments import SEGMENT_SUFFIX, segment_name
-from eventlog.slices import encode_segment
+from eventlog.slices import encode_segment, encode_start
+from eventlog.snapshots import snapshot_name
 from nc.archive import ExportRefused, unpack
-from nc.cli.log_jsonl import records_in
+from nc.cli.log_jsonl import before_in, records_in
 from nc.cli.running import DATA_DIR_VARIABLE, OperationFailed, default_data_dir
 from nc.data_folder import DataFolder
 from nc.garbage import without_collections
@@ -55,10 +57,18 @@ class OpenLog(NamedTuple):
 
 
 def log_path(data_dir: Path | None, log: Path | None) -> Path:
-    """The folder or the file that the options name; of a data folder, the log in it."""
+    """The folder or the file that the options name; of a data folder, the log in it.
+
+    Raises:
+        OperationFailed: --log names nothing that is there.
+    """
     path = log or DataFolder(data_dir or default_data_dir()).log
+    if log is not None and not os.path.lexists(log):
+        raise OperationFailed(f"{log} is not there: name a log's folder, or an exported file")
     inside = DataFolder(path).log
-    is_data_folder = inside.is_dir() and not any(path.glob(f"*{SEGMENT_SUFFIX}"))
+    # by os, which is silent where one may not look: the reader says so, and why
+    is_inside = os.path.isdir(inside)  # noqa: PTH112 - as above
+    is_data_folder = is_inside and not any(path.glob(f"*{SEGMENT_SUFFIX}"))
     return inside if is_data_folder else path
 
 
@@ -102,14 +112,22 @@ def _rebuild(path: Path, folder: Path) -> None:
     """Make a log's folder of a JSONL export."""
     size_bytes = path.stat().st_size
     with path.open("rb") as file, bar("reading") as progress:
-        texts = (line.decode("utf-8", "replace") for line in file)
-        records = records_in(texts, str(path))
-        first = next(records, None)
+        texts: Iterator[str] = (line.decode("utf-8", "replace") for line in file)
+        first_line = next(texts, "")
+        before = before_in(first_line)
+        if before is None:
+            texts = chain([first_line], texts)
+        records = records_in(texts, str(path), 1 if before is None else 2)
+        first = next(records, None) if first_line else None
         if first is None:
             raise ExportRefused(f"{path} is empty: no event was exported to it")
         header = SegmentHeader(
             0, _NO_LOG_ID, first.first_seq, first.epoch, first.recorded_at_ns, NO_CHAIN
         )
+
+        if before is not None and before.seq == first.first_seq - 1:
+            start = encode_start(header, before.schema, before.payload)
+            (folder / snapshot_name(before.seq)).write_bytes(start)
 
         def told() -> Iterator[Record]:
             for record in chain([first], records):

@@ -1,17 +1,21 @@
 """`network-controller log verify`: is the log what was written, and can it have happened?"""
 
+import json
 import re
-from typing import Annotated
+from collections.abc import Iterator
+from typing import Annotated, Any, NamedTuple
 
 import typer
 
 from eventlog import LogDamaged, LogReader, Snapshot
 from eventlog.snapshots import snapshot_name
 from nc.cli.log_source import DataDirOption, LogOption, open_log, progress_to
+from nc.cli.log_states import OutputOption
+from nc.cli.printing import Output
 from nc.cli.running import DAMAGED, OperationFailed
 from nc.past import BaseMissing, base_of
 from nc.projections.snapshot import SNAPSHOT_SCHEMA
-from nc.verification import Base, Landmark, landmark_of
+from nc.verification import Base, Landmark, Verified, landmark_of
 from nc.verification import verify as verify_records
 
 _HEAD = re.compile("[0-9a-f]{64}")
@@ -27,6 +31,7 @@ def verify(
     seq: Annotated[
         int | None, typer.Option(metavar="N", min=0, help="The event that it was the head after.")
     ] = None,
+    output: OutputOption = Output.TEXT,
 ) -> None:
     """Verify every byte, every state and every snapshot; exit with 3 if something is wrong.
 
@@ -49,26 +54,74 @@ def verify(
     landmarks = [landmark_of(s) for s in snapshots if s.schema == SNAPSHOT_SCHEMA] + kept
     with progress_to(reader, "verifying") as progress:
         found = verify_records(reader.read(markers=True), landmarks, progress, base)
-    segments = len([first for first in reader.segments() if first <= found.last_seq + 1])
-    first_seq, last_seq = start.last_seq + 1, found.last_seq
-    typer.echo(f"range: {f'{first_seq} to {last_seq}' if found.events else 'no events'}")
-    if base.state.seq:
-        typer.echo(f"begins: with the state after event {base.state.seq}, as its snapshot has it")
-    if not is_original:
-        typer.echo("head: none; of a JSONL export only what it says is verified, not the bytes")
-        typer.echo(f"verified the states in {found.events} events")
-        return
-    typer.echo(f"head: {found.head.hex()}")
-    if kept:
-        typer.echo(f"contains: the log that ended with event {seq}, unchanged")
-    if snapshots:
-        others = len(snapshots) - found.snapshots
-        other = f", {others} of another version not compared" if others else ""
-        typer.echo(f"snapshots: {found.snapshots} with the state of a replay{other}")
+    result = _Result(
+        first_seq=start.last_seq + 1,
+        base_seq=base.state.seq,
+        found=found,
+        segments=len([first for first in reader.segments() if first <= found.last_seq + 1]),
+        snapshots=len(snapshots),
+        bad=bad,
+        contains_seq=seq,
+        is_original=is_original,
+    )
+    if output is Output.JSON:
+        typer.echo(json.dumps(result.fields()))
+    else:
+        typer.echo("\n".join(result.lines()))
     if bad:
         typer.echo(f"network-controller: {'; '.join(bad)}: delete it, the log is whole", err=True)
         raise typer.Exit(DAMAGED)
-    typer.echo(f"verified {found.events} events in {segments} segment{'s' * (segments != 1)}")
+
+
+class _Result(NamedTuple):
+    """What was verified, and how it is printed."""
+
+    first_seq: int
+    base_seq: int  # the event before a slice; 0: all of the log is there
+    found: Verified
+    segments: int
+    snapshots: int  # that check out, of any version
+    bad: list[str]  # a sentence for each that does not
+    contains_seq: int | None  # the event that a head was given of
+    is_original: bool  # else it was made from JSONL
+
+    def lines(self) -> Iterator[str]:
+        """For people."""
+        found = self.found
+        events = f"{self.first_seq} to {found.last_seq}" if found.events else "no events"
+        yield f"range: {events}"
+        if self.base_seq:
+            yield f"begins: with the state after event {self.base_seq}, as its snapshot has it"
+        if not self.is_original:
+            yield "head: none; of a JSONL export only what it says is verified, not the bytes"
+            yield f"verified the states in {found.events} events"
+            return
+        yield f"head: {found.head.hex()}"
+        if self.contains_seq is not None:
+            yield f"contains: the log that ended with event {self.contains_seq}, unchanged"
+        if self.snapshots:
+            others = self.snapshots - found.snapshots
+            other = f", {others} of another version not compared" if others else ""
+            yield f"snapshots: {found.snapshots} with the state of a replay{other}"
+        if not self.bad:
+            plural = "s" * (self.segments != 1)
+            yield f"verified {found.events} events in {self.segments} segment{plural}"
+
+    def fields(self) -> dict[str, Any]:
+        """For programs."""
+        found, is_original = self.found, self.is_original
+        return {
+            "events": found.events,
+            "first_seq": self.first_seq if found.events else None,
+            "last_seq": found.last_seq if found.events else None,
+            "base_seq": self.base_seq,
+            "head": found.head.hex() if is_original else None,
+            "contains_seq": self.contains_seq,
+            "segments": self.segments if is_original else None,
+            "snapshots": found.snapshots,
+            "snapshots_not_compared": self.snapshots - found.snapshots,
+            "bad_snapshots": self.bad,
+        }
 
 
 def _base(reader: LogReader, is_original: bool) -> Base:

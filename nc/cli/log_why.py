@@ -38,16 +38,19 @@ def why(
     fold = StateAlong(nearest(reader, [Point(seq=reader.last_seq)]))
     with progress_to(reader, "reading") as progress:
         lines = list(story(fold.through(history(reader, progress=progress)), subject))
-    if not lines:
+    if not lines and subject.kind == "address" and not fold.state.addresses.holder_of(subject.id):
         raise OperationFailed(f"nothing in this log is about {subject.kind} {subject.id}")
+    first_seq = reader.start.last_seq + 1
     now = now_line(fold.state, subject, now_ms(SystemClock()))
     if output is Output.JSON:
         events = [{**json_fields(each.recorded), "text": each.text} for each in lines]
         typer.echo(
-            json.dumps({"kind": subject.kind, "id": subject.id, "events": events, "now": now})
+            json.dumps({**subject._asdict(), "first_seq": first_seq, "events": events, "now": now})
         )
         return
     typer.echo(printable(f"{subject.kind} {subject.id}"))
+    if first_seq > 1:
+        typer.echo(f"    ...  what was before event {first_seq} is not in this slice of a log")
     for recorded, text, by in lines:
         when = time_text(recorded.entry.recorded_at_ns)
         typer.echo(f"{recorded.seq:>7}  {when}  " + printable(f"{text}; by {by}"))

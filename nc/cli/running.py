@@ -7,6 +7,8 @@
 """
 
 import asyncio
+import errno
+import io
 import logging
 import os
 import sys
@@ -31,7 +33,7 @@ from nc.projections.state import UnknownEvent
 from nc.refusals import DiskFull
 from nc.rpc.client import CallFailed
 from nc.rpc.enrolment import NotOurServer, TokenRefused
-from nc.verification import Impossible
+from nc.succession import Impossible
 
 T = TypeVar("T")
 
@@ -69,6 +71,10 @@ _EXIT_CODES: tuple[tuple[type[Exception], int], ...] = (
 )
 
 
+# Of a write to the standard output, which is the one file that has no name in its errors.
+_NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO)
+
+
 def default_data_dir() -> Path:
     """The data folder when none is named: the system's for root, the user's own otherwise."""
     if os.geteuid() == 0:
@@ -96,8 +102,10 @@ def run_async(coroutine: Coroutine[Any, Any, T]) -> T:
 def run(app: typer.Typer, program: str) -> NoReturn:
     """Run a program to its exit code."""
     logging.getLogger("grpc").setLevel(logging.CRITICAL)
+    _make_stdout_patient()
     try:
         code = app(prog_name=program, standalone_mode=False)
+        sys.stdout.flush()  # while an error can still be told
     except typer.TyperException as error:
         context: Any = getattr(error, "ctx", None)
         command = context.command_path if context else program
@@ -107,14 +115,35 @@ def run(app: typer.Typer, program: str) -> NoReturn:
     except BrokenPipeError:  # `network-controller log show | head`
         silence_stdout()
         sys.exit(0)
+    except SystemExit as exit_:  # what typer and rich make of the same
+        if not isinstance(exit_.__context__, BrokenPipeError):
+            raise
+        silence_stdout()
+        sys.exit(0)
     except UnicodeEncodeError:
         _exit(program, "an argument is not UTF-8 text", USAGE, hint=f"; see {program} --help")
     except Exception as error:
-        for kind, exit_code in _EXIT_CODES:
-            if isinstance(error, kind):
-                _exit(program, str(error), exit_code)
+        _exit_if_known(program, error)
         raise
     sys.exit(code if isinstance(code, int) else 0)
+
+
+def _exit_if_known(program: str, error: Exception) -> None:
+    """End with one line, if it is an error that says what to do."""
+    for kind, exit_code in _EXIT_CODES:
+        if isinstance(error, kind):
+            _exit(program, str(error), exit_code)
+    if isinstance(error, OSError) and not error.filename and error.errno in _NO_ROOM:
+        silence_stdout()
+        _exit(program, f"the output cannot be written: {error.strerror}", FAILED)
+
+
+def _make_stdout_patient() -> None:
+    """A closed standard output takes everything, and one that lacks a character prints another."""
+    if sys.stdout is None:
+        sys.stdout = open(os.devnull, "w", encoding="utf-8")  # noqa: PTH123, SIM115 - stays open
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="replace")
 
 
 def _exit(program: str, message: str, code: int, hint: str = "") -> NoReturn:

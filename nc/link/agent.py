@@ -27,7 +27,7 @@ from nc.link.node_end import Dismissed, LinkEnded, NodeEnd, Target, Unwelcome, c
 from nc.link.node_state import Node
 from nc.link.routes import Redirect
 from nc.link.tun import TunUnavailable
-from nc.link.wire import PLAIN_VNET_HEADER, VNET_HEADER_BYTES
+from nc.link.wire import PLAIN_VNET_HEADER, VNET_HEADER_BYTES, Frame, packets
 from nc.pki import FolderPaths, PkiError
 from nc.pki.pem import load_certificates
 from nc.secrets import Secrets
@@ -154,10 +154,15 @@ class Agent:
 
     async def _redirect_into(self, tun: Device, server: str) -> None:
         outside = None if ":" in server else IPv4Address(server)  # IPv6 is not redirected
+        beginning = asyncio.ensure_future(
+            asyncio.to_thread(self._redirect.begin, tun.name, outside)
+        )
         try:
-            await asyncio.to_thread(self._redirect.begin, tun.name, outside)
+            await asyncio.shield(beginning)
         except (TunUnavailable, OSError) as error:  # there is no way to the server just now
             raise LinkEnded(str(error)) from error
+        finally:
+            await asyncio.wait([beginning])  # only what has been made can be taken back
 
     def _detach(self) -> None:
         if self._end is not None:
@@ -175,21 +180,20 @@ class Agent:
         self._tun = await self._open_device(interface, offload, self._settings.mtu)
         self._interface = interface
 
-    def _from_server(self, frame: memoryview, has_header: bool) -> None:
-        self.packets_in += 1
+    def _from_server(self, frame: Frame, has_header: bool) -> None:
         if self._tun is None:
+            self.packets_in += sum(1 for _ in packets(frame)) if has_header else 1
             return
         if self._tun.offload and not has_header:
-            self._tun.write(PLAIN_VNET_HEADER + bytes(frame))
-        else:
-            self._tun.write(frame)
+            frame = PLAIN_VNET_HEADER + bytes(frame)
+        self.packets_in += self._tun.write(frame)
 
-    def _from_kernel(self, frame: bytes) -> None:
+    def _from_kernel(self, frame: bytes, count: int) -> None:
         at = VNET_HEADER_BYTES if self._tun is not None and self._tun.offload else 0
         if self._end is None or len(frame) <= at or frame[at] >> 4 != _IPV4:
-            self.dropped += 1
+            self.dropped += count
             return
-        self.packets_out += 1
+        self.packets_out += count
         self._end.send(frame)
 
     def _let_kernel_send(self, is_writable: bool) -> None:
@@ -253,7 +257,9 @@ def client_tls(paths: FolderPaths, now: datetime) -> ssl.SSLContext:
             "token"
         )
     try:
-        context = ssl.create_default_context(ssl.Purpose.SERVER_AUTH, cafile=paths.ca)
+        # Not the default context: from Python 3.13 on it refuses CAs that exist in the field.
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+        context.load_verify_locations(paths.ca)
         context.load_cert_chain(paths.client, paths.client_key)
     except (OSError, ssl.SSLError) as error:
         raise _unreadable(paths, error) from error

@@ -6,7 +6,8 @@ from ipaddress import IPv4Interface
 from typing import Protocol
 
 from nc.link.routes import configure
-from nc.link.tun import Tun
+from nc.link.tun import Receive, Tun
+from nc.link.wire import Frame
 
 
 class Device(Protocol):
@@ -20,7 +21,7 @@ class Device(Protocol):
     def offload(self) -> bool:
         """Whether checksums and segmentation are left to whoever gets the frames."""
 
-    def start(self, receive: Callable[[bytes], None], lost: Callable[[], None], /) -> None:
+    def start(self, receive: Receive, lost: Callable[[], None], /) -> None:
         """Hand over every frame, until `pause`."""
 
     def pause(self) -> None:
@@ -29,8 +30,8 @@ class Device(Protocol):
     def resume(self) -> None:
         """Go on."""
 
-    def write(self, frame: bytes | memoryview, /) -> None:
-        """Take a frame."""
+    def write(self, frame: Frame, /) -> int:
+        """Take a frame; returns how many packets it held."""
 
     def close(self) -> None:
         """Be gone."""

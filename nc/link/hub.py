@@ -32,11 +32,11 @@ from nc.domain.presence import Reason
 from nc.link import wire
 from nc.link.admission import Refused, admit
 from nc.link.journal import Journal
-from nc.link.limits import LOOKS, LOOKS_BEFORE_PING, Limits
+from nc.link.limits import LOOKS, LOOKS_BEFORE_PING, LOOKS_IN_A_TURN, Limits
 from nc.link.link import Link
-from nc.link.switch import Drop, Frame, Switch
+from nc.link.switch import Drop, Switch
 from nc.link.websocket import Connection, Door
-from nc.link.wire import Close, CloseCode, HandshakeError
+from nc.link.wire import Close, CloseCode, Frame, HandshakeError
 from nc.replica import DiskFull, Overloaded, Replica, Stopping, Unwritable
 from nc.secrets import RequestIds, TokenIds
 
@@ -274,22 +274,23 @@ class Hub:
     async def _watch(self) -> None:
         while True:
             await asyncio.sleep(self._limits.silence_timeout_s / LOOKS)
-            self._look()
+            for count, link_id in enumerate(list(self.links), 1):
+                self._look(link_id)
+                if count % LOOKS_IN_A_TURN == 0:
+                    await asyncio.sleep(0)
 
-    def _look(self) -> None:
-        """Ask silent links for a sign of life, and end those that give none.
+    def _look(self, link_id: str) -> None:
+        """Ask a silent link for a sign of life, and end one that gives none.
 
         Looks are counted, not seconds: while this process is held up, nobody is silent.
         """
-        for link in list(self.links.values()):
-            if link.heard:
-                link.heard, link.silent_ticks = False, 0
-                continue
-            link.silent_ticks += 1
-            if link.silent_ticks >= LOOKS:
-                self._drop(link, wire.SILENT, pb.STATE_CHANGE_REASON_LINK_SILENT)
-            elif link.silent_ticks % LOOKS_BEFORE_PING == 0:
-                link.ping()
+        if (link := self.links.get(link_id)) is None:
+            return
+        link.heard, link.silent_ticks = False, 0 if link.heard else link.silent_ticks + 1
+        if link.silent_ticks >= LOOKS:
+            self._drop(link, wire.SILENT, pb.STATE_CHANGE_REASON_LINK_SILENT)
+        elif link.silent_ticks and link.silent_ticks % LOOKS_BEFORE_PING == 0:
+            link.ping()
 
     def _spawn(self, work: Coroutine[Any, Any, None]) -> "asyncio.Task[None]":
         task = asyncio.create_task(work)

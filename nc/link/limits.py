@@ -28,6 +28,10 @@ LOOKS: Final = 30
 # After how many looks without a sign of life we ask for one: every third of that time.
 LOOKS_BEFORE_PING: Final = 10
 
+# How many links are looked at before it is others' turn: a ping takes some ten microseconds, and
+# after a restart all links are silent at the same time.
+LOOKS_IN_A_TURN: Final = 50
+
 
 @dataclass(frozen=True, slots=True)
 class Limits:

@@ -12,8 +12,8 @@ from typing import Protocol
 from picows import WSCloseCode, WSFrame, WSListener, WSMsgType, WSTransport
 
 from nc.link import wire
-from nc.link.switch import MAX_QUEUED_BYTES, Frame, Port
-from nc.link.wire import Close
+from nc.link.switch import MAX_QUEUED_BYTES, Port
+from nc.link.wire import Close, Frame
 
 # Looked up once: enums are slow, and each frame needs them.
 _TEXT = WSMsgType.TEXT

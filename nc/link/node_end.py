@@ -29,6 +29,7 @@ from picows import (
 
 from nc.link import wire
 from nc.link.wire import CloseCode, HandshakeError
+from nc.pki.names import NOT_ITS_NAME
 
 # From the first TCP packet to the node's address.
 CONNECT_TIMEOUT_S: Final = 15.0
@@ -41,9 +42,6 @@ WRITE_BUFFER_BYTES: Final = 256 * 1024
 
 # How long the other side may take to answer our farewell.
 _FAREWELL_S: Final = 1.0
-
-# How OpenSSL says that a certificate is for another name, or address (openssl/x509_vfy.h).
-_NOT_ITS_NAME: Final = {62, 64}
 
 _GIVEN_UP: Final = {HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN}
 
@@ -243,7 +241,7 @@ async def connect(
             await end.greeted
     except LinkEnded:
         raise
-    except (OSError, WSError, asyncio.CancelledError) as error:
+    except (OSError, WSError, ValueError, asyncio.CancelledError) as error:  # a name that is none
         if transport is not None:
             transport.disconnect(False)
         if isinstance(error, asyncio.CancelledError):
@@ -267,7 +265,7 @@ def _closed(frame: WSFrame) -> LinkEnded:
 
 def _failed(error: Exception, target: Target) -> LinkEnded:
     """Why a link never came about."""
-    if isinstance(error, ssl.SSLCertVerificationError) and error.verify_code in _NOT_ITS_NAME:
+    if isinstance(error, ssl.SSLCertVerificationError) and error.verify_code in NOT_ITS_NAME:
         return Untrusted(
             f"the server's certificate is not for {target.host} ({error.verify_message}); the "
             "server must know what it is called (network-controller serve --advertise)"

@@ -25,6 +25,9 @@ from nc.pki import FolderPaths
 from nc.pki.disk import REAL_DISK, replace_file
 
 _MODE: Final = 0o600
+
+# More than a node and its certificates take, each file in blocks of its own.
+_NODE_BYTES: Final = 64 * 1024
 _CERTIFICATES: Final = "certificates-"
 
 
@@ -131,6 +134,19 @@ class StateFolder:
             raise StateFolderError(
                 f"{self._node} is damaged; move {self.path} away, and join again"
             ) from None
+
+    def require_room(self) -> None:
+        """See that a node could be kept here, before there is one.
+
+        Raises:
+            StateFolderError: there is no room.
+        """
+        probe = self.path / "probe"
+        try:
+            with self._explained():
+                replace_file(REAL_DISK, probe, bytes(_NODE_BYTES), _MODE)
+        finally:
+            probe.unlink(missing_ok=True)
 
     def keep(self, node: Node, grpc: CertificateSet | None, network: CertificateSet | None) -> Node:
         """Remember a node, instead of the one before; its certificates are set by this.

@@ -5,12 +5,14 @@
     the uplink ─────┘    (a link's only)     └──▶ the uplink: the server's own address, and
                                                   whatever lies beyond the network
 
-The uplink is the server's TUN device when there is one. A frame is looked at once, where it lies in
-the receive buffer, and forwarded from there; only between an end that speaks the offload
-subprotocol and one that does not is it made anew.
+The uplink is the server's TUN device when there is one. A packet is looked at once, where it lies
+in the receive buffer, and forwarded from there, together with those around it that go the same way
+if both ends speak the offload subprotocol; only between an end that does and one that does not is
+it made anew.
 
-Laws: a frame is either handed to exactly one port or counted under exactly one reason; nobody
-speaks with another's address; a port that does not drain loses its own frames, and delays nobody's.
+Laws: a packet is either handed to exactly one port or counted under exactly one reason; nobody
+speaks with another's address; a port that does not drain loses its own packets, and delays
+nobody's; what one end sends another stays in its order.
 
 No sockets in here: a port is two functions.
 """
@@ -19,13 +21,11 @@ import struct
 from collections import Counter
 from collections.abc import Callable
 from enum import StrEnum
-from typing import Final, TypeAlias
+from typing import Final
 
 from nc.domain.addresses import Network
-from nc.link.offload import BadHeader, whole_packets
-from nc.link.wire import PLAIN_VNET_HEADER, VNET_HEADER_BYTES
-
-Frame: TypeAlias = "bytes | memoryview"
+from nc.link.offload import BadHeader, VnetHeader, require_harmless, whole_packets
+from nc.link.wire import PLAIN_VNET_HEADER, VNET_HEADER_BYTES, Frame, packets
 
 # What may wait for one slow reader: some 180 packets of 1,400 bytes, or 3 ms of 600 Mbit/s. More
 # would only make its packets old. A frame is taken as long as less than this waits.
@@ -35,6 +35,8 @@ MAX_QUEUED_BYTES: Final = 256 * 1024
 _PLAIN: Final = struct.Struct("!BxH8xII").unpack_from
 _BEHIND_VNET_HEADER: Final = struct.Struct(f"!{VNET_HEADER_BYTES}xBxH8xII").unpack_from
 
+_TOTAL_LENGTH: Final = struct.Struct("!2xH").unpack_from
+
 _VERSION: Final = 4
 _SMALLEST_HEADER_WORDS: Final = 5
 _NO_OPTIONS: Final = _VERSION << 4 | _SMALLEST_HEADER_WORDS  # how nearly every packet begins
@@ -42,7 +44,7 @@ _SMALLEST_PACKET_BYTES: Final = 20
 
 
 class Drop(StrEnum):
-    """Why a frame went nowhere."""
+    """Why a packet went nowhere; what is no packet at all counts as one, to the frame's end."""
 
     NOT_IPV4 = "not_ipv4"
     TRUNCATED = "truncated"  # shorter than its header says, or than a header
@@ -61,7 +63,7 @@ class Port:
 
     Args:
         send: hands a frame to the other side, at once or into its queue; the frame is only good
-            until it returns.
+            until it returns, and holds several packets only if the port offloads.
         queued_bytes: how much waits to be sent.
         offloads: whether frames begin with a virtio_net_hdr (`nc.link.wire.OFFLOAD`).
         address: the node's overlay address as a number; None: whatever comes may speak for anybody.
@@ -87,7 +89,7 @@ class Port:
 
     def __init__(
         self,
-        send: Callable[[Frame], None],
+        send: Callable[[Frame], object],
         queued_bytes: Callable[[], int],
         *,
         offloads: bool = False,
@@ -143,43 +145,69 @@ class Switch:
         self._uplink = None
 
     def receive(self, sender: Port, frame: Frame) -> None:
-        """Forward a frame that came from a port, or count why not."""
-        size = len(frame) - sender.header_bytes
-        sender.packets_in += 1
-        sender.bytes_in += max(size, 0)
+        """Forward what came from a port, packet by packet, or count why not."""
+        receiver: Port | None = None  # of the packets from `begin` to `at`
+        size, begin, at, count = len(frame), 0, 0, 0
+        while True:
+            found, end = self._look(sender, frame, at)
+            if found is not receiver:
+                if receiver is not None:
+                    self._forward(sender, receiver, frame[begin:at], count)
+                receiver, begin, count = found, at, 0
+            count += 1
+            sender.packets_in += 1
+            sender.bytes_in += max(end - at - sender.header_bytes, 0)
+            at = end
+            if at >= size:
+                break
+        if receiver is not None:
+            self._forward(sender, receiver, frame[begin:], count)
+
+    def _look(self, sender: Port, frame: Frame, at: int) -> tuple[Port | None, int]:
+        """Whose the packet is that begins there, None if it was dropped, and where it ends."""
+        size = len(frame) - at - sender.header_bytes
         if size < _SMALLEST_PACKET_BYTES:
             self.drop(sender, Drop.TRUNCATED)
-            return
-        first, total, source, destination = sender.fields(frame)
+            return None, len(frame)
+        first, total, source, destination = sender.fields(frame, at)
         if first != _NO_OPTIONS or not _SMALLEST_PACKET_BYTES <= total <= size:
             fault = _fault(first, total, size)
             if fault is not None:
                 self.drop(sender, fault)
-                return
-        if sender.address is not None and source != sender.address:
-            self.drop(sender, Drop.WRONG_SOURCE)
-            return
+                return None, len(frame)
+        end = at + sender.header_bytes + total if sender.header_bytes else len(frame)
+        if sender.address is not None:  # what comes from our own kernel is believed
+            if source != sender.address:
+                self.drop(sender, Drop.WRONG_SOURCE)
+                return None, end
+            if sender.header_bytes and not _is_harmless(frame, at, total):
+                self.drop(sender, Drop.BAD_OFFLOAD)
+                return None, end
         receiver = self._ports.get(destination)
         if receiver is None:
             receiver = self._elsewhere(sender, destination)
-            if receiver is None:
-                return
         elif not self._interconnection and sender.address is not None:
             self.drop(sender, Drop.NOT_INTERCONNECTED)
-            return
-        if receiver.queued_bytes() >= MAX_QUEUED_BYTES:
-            self.drop(receiver, Drop.SLOW_READER)
-        elif receiver.header_bytes == sender.header_bytes:
-            receiver.packets_out += 1
-            receiver.bytes_out += size
-            receiver.send(frame)
-        else:
-            self._translate(sender, receiver, frame)
+            receiver = None
+        return receiver, end
 
-    def drop(self, port: Port, reason: Drop) -> None:
-        """Count a frame that goes nowhere, for the port whose doing it is."""
-        port.drops[reason] += 1
-        self.drops[reason] += 1
+    def _forward(self, sender: Port, receiver: Port, frame: Frame, count: int) -> None:
+        """Let so many packets go where they are for."""
+        if receiver.queued_bytes() >= MAX_QUEUED_BYTES:
+            self.drop(receiver, Drop.SLOW_READER, count)
+        elif receiver.header_bytes == sender.header_bytes:
+            _hand_over(receiver, frame, count)
+        elif receiver.header_bytes:
+            (total,) = _TOTAL_LENGTH(frame)  # the next packet would begin right behind this one
+            _hand_over(receiver, PLAIN_VNET_HEADER + bytes(frame[:total]))
+        else:
+            for packet in packets(frame):
+                self._make_whole(sender, receiver, packet)
+
+    def drop(self, port: Port, reason: Drop, count: int = 1) -> None:
+        """Count packets that go nowhere, for the port whose doing it is."""
+        port.drops[reason] += count
+        self.drops[reason] += count
 
     def _elsewhere(self, sender: Port, destination: int) -> Port | None:
         """Where a frame goes whose destination is no connected node's."""
@@ -192,26 +220,36 @@ class Switch:
             return None
         return self._uplink
 
-    def _translate(self, sender: Port, receiver: Port, frame: Frame) -> None:
-        """Forward between an end with offloads and one without."""
-        if receiver.header_bytes:
-            _hand_over(receiver, PLAIN_VNET_HEADER + bytes(frame))
-        elif frame[:VNET_HEADER_BYTES] == PLAIN_VNET_HEADER:
-            _hand_over(receiver, frame[VNET_HEADER_BYTES:])
-        else:
-            try:
-                packets = whole_packets(frame)
-            except BadHeader:
-                self.drop(sender, Drop.BAD_OFFLOAD)
-                return
-            for packet in packets:
-                _hand_over(receiver, packet)
+    def _make_whole(self, sender: Port, receiver: Port, packet: Frame) -> None:
+        """Forward to an end without offloads what came from one that has them."""
+        if packet[:VNET_HEADER_BYTES] == PLAIN_VNET_HEADER:
+            _hand_over(receiver, packet[VNET_HEADER_BYTES:])
+            return
+        try:
+            whole = whole_packets(packet)
+        except BadHeader:
+            self.drop(sender, Drop.BAD_OFFLOAD)
+            return
+        for one in whole:
+            _hand_over(receiver, one)
 
 
-def _hand_over(receiver: Port, frame: Frame) -> None:
-    receiver.packets_out += 1
-    receiver.bytes_out += len(frame) - receiver.header_bytes
+def _hand_over(receiver: Port, frame: Frame, count: int = 1) -> None:
+    receiver.packets_out += count
+    receiver.bytes_out += len(frame) - count * receiver.header_bytes
     receiver.send(frame)
+
+
+def _is_harmless(frame: Frame, at: int, packet_bytes: int) -> bool:
+    """Whether the offload header that begins there may be passed on with its packet."""
+    header = frame[at : at + VNET_HEADER_BYTES]
+    if header == PLAIN_VNET_HEADER:
+        return True
+    try:
+        require_harmless(VnetHeader.unpack(header), packet_bytes)
+    except BadHeader:
+        return False
+    return True
 
 
 def _fault(first: int, total: int, size: int) -> Drop | None:

@@ -2,7 +2,8 @@
 
 The device lives as long as its file is open: when the process dies it is gone, and with it its
 address and every route over it. With offload, each frame is a packet behind its `virtio_net_hdr`
-(`nc.link.wire`), up to 64 KiB large, its checksum possibly partial; without, one whole packet.
+(`nc.link.wire`), up to 64 KiB large, its checksum possibly partial, and packets that wait together
+come in one frame; without, each frame is one whole packet.
 """
 
 import asyncio
@@ -12,7 +13,7 @@ import struct
 from collections.abc import Callable
 from typing import Final
 
-from nc.link.wire import MAX_FRAME_BYTES
+from nc.link.wire import MAX_FRAME_BYTES, VNET_HEADER_BYTES, Frame, packets
 
 _DEVICE: Final = "/dev/net/tun"
 
@@ -33,8 +34,13 @@ _IFREQ: Final = struct.Struct("16sH22x")
 READ_BATCH: Final = 64
 READ_BATCH_BYTES: Final = 256 * 1024
 
+_IPV4: Final = 4
+
 # The kernel picks the number.
 NAME_PATTERN: Final = "nc%d"
+
+
+Receive = Callable[[bytes, int], None]  # a frame, and how many packets it holds
 
 
 class TunUnavailable(Exception):
@@ -69,7 +75,7 @@ class Tun:
         self.offload = offload
         self.dropped = 0
         self._reading: asyncio.AbstractEventLoop | None = None
-        self._receive: Callable[[bytes], None]
+        self._receive: Receive
         self._lost: Callable[[], None]
         try:
             self._file = os.open(_DEVICE, os.O_RDWR | os.O_NONBLOCK | os.O_CLOEXEC)
@@ -90,7 +96,7 @@ class Tun:
         given: bytes = _IFREQ.unpack(answer)[0]
         return given.rstrip(b"\0").decode()
 
-    def start(self, receive: Callable[[bytes], None], lost: Callable[[], None]) -> None:
+    def start(self, receive: Receive, lost: Callable[[], None]) -> None:
         """Hand every frame from the kernel to `receive`, on the running loop, until `pause`.
 
         `lost` is called once if somebody deletes the device; there is nothing left but to close it.
@@ -110,12 +116,19 @@ class Tun:
             self._reading = asyncio.get_running_loop()
             self._reading.add_reader(self._file, self._read)
 
-    def write(self, frame: bytes | memoryview) -> None:
-        """Give the kernel a frame; one that it does not take is dropped and counted."""
-        try:
-            os.write(self._file, frame)
-        except OSError:  # its queue is full, the device is down, or this is no packet
-            self.dropped += 1
+    def write(self, frame: Frame) -> int:
+        """Give the kernel a frame; returns how many packets it held.
+
+        A packet that the kernel does not take is dropped and counted.
+        """
+        count = 0
+        for packet in packets(frame) if self.offload else (frame,):
+            count += 1
+            try:
+                os.write(self._file, packet)
+            except OSError:  # its queue is full, the device is down, or this is no packet
+                self.dropped += 1
+        return count
 
     def close(self) -> None:
         """Take the device away, its address and routes with it. Idempotent."""
@@ -125,20 +138,34 @@ class Tun:
             self._file = -1
 
     def _read(self) -> None:
-        read_bytes = 0
-        for _ in range(READ_BATCH):
-            if self._reading is None or read_bytes >= READ_BATCH_BYTES:  # enough for now
-                return
-            try:
+        """Hand over what waits, or as much of it as one turn takes."""
+        batch: list[bytes] = []
+        room_bytes, read_bytes = MAX_FRAME_BYTES, 0
+        try:
+            for _ in range(READ_BATCH):
                 frame = os.read(self._file, MAX_FRAME_BYTES)
-            except BlockingIOError:
-                return
-            except OSError:  # the device is gone
-                self.pause()
-                self._lost()
-                return
-            read_bytes += len(frame)
-            self._receive(frame)
+                size = len(frame)
+                is_alone = not self.offload or frame[VNET_HEADER_BYTES] >> 4 != _IPV4
+                if batch and (is_alone or size > room_bytes):
+                    self._hand_over(batch)
+                    room_bytes = MAX_FRAME_BYTES
+                batch.append(frame)
+                room_bytes = 0 if is_alone else room_bytes - size
+                read_bytes += size
+                if self._reading is None or read_bytes >= READ_BATCH_BYTES:  # enough for now
+                    break
+        except BlockingIOError:  # this was all
+            pass
+        except OSError:  # the device is gone
+            self.pause()
+            self._lost()
+            return
+        if batch:
+            self._hand_over(batch)
+
+    def _hand_over(self, batch: list[bytes]) -> None:
+        self._receive(b"".join(batch), len(batch))  # of one alone, this makes no copy
+        batch.clear()
 
 
 def _unavailable(error: OSError) -> TunUnavailable:

@@ -5,7 +5,6 @@ beyond the network, as far as the kernel forwards it (that is the operator's to 
 """
 
 import asyncio
-from functools import partial
 from ipaddress import IPv4Interface
 
 from structlog.typing import FilteringBoundLogger
@@ -45,7 +44,7 @@ class Uplink:
         self._tun = tun
         port = Port(tun.write, _nothing_waits, offloads=True)
         self._switch.attach_uplink(port)
-        tun.start(partial(self._switch.receive, port), self._lost)
+        tun.start(lambda frame, _: self._switch.receive(port, frame), self._lost)
         return tun.name
 
     async def close(self) -> None:

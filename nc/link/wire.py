@@ -11,8 +11,8 @@
 
 Text and Binary frames mean the same; Text is what existing clients read (LiteKube link reference).
 A client that offers the subprotocol `OFFLOAD` in `Sec-WebSocket-Protocol`, and is told that it is
-spoken, gets and sends Binary frames after the same handshake, each a packet as Linux's TUN gives
-and takes it with IFF_VNET_HDR:
+spoken, gets and sends Binary frames after the same handshake. Each holds one packet or more, one
+behind the other, as Linux's TUN gives and takes them with IFF_VNET_HDR:
 
     0        1          2           4           6             8              10
     ┌────────┬──────────┬───────────┬───────────┬─────────────┬──────────────┬─────────────────┐
@@ -20,7 +20,9 @@ and takes it with IFF_VNET_HDR:
     └────────┴──────────┴───────────┴───────────┴─────────────┴──────────────┴─────────────────┘
 
 The header is Linux's `struct virtio_net_hdr`, its numbers little-endian. The packet may be larger
-than the MTU (segmentation was left to the receiver) and its checksum may be partial.
+than the MTU (segmentation was left to the receiver) and its checksum may be partial. It is as long
+as its IPv4 header says, and the next one begins behind it. So packets that are there at the same
+time share a frame, and with it what TLS, TCP and two event loops take for one.
 
 Pure: bytes in, values out, and the other way round.
 """
@@ -28,9 +30,13 @@ Pure: bytes in, values out, and the other way round.
 import base64
 import binascii
 import json
+import struct
+from collections.abc import Iterator
 from enum import IntEnum
 from ipaddress import IPv4Interface
-from typing import Any, Final, NamedTuple
+from typing import Any, Final, NamedTuple, TypeAlias
+
+Frame: TypeAlias = "bytes | memoryview"
 
 PATH: Final = "/ws"
 TOKEN_HEADER: Final = "node-token"  # noqa: S105 - where the token is, not a token
@@ -39,6 +45,10 @@ SUBPROTOCOL_HEADER: Final = "Sec-WebSocket-Protocol"
 OFFLOAD: Final = "nc.offload.1"
 VNET_HEADER_BYTES: Final = 10
 PLAIN_VNET_HEADER: Final = bytes(VNET_HEADER_BYTES)  # a whole packet, its checksums complete
+
+# Where IPv4 says how long a packet is (RFC 791, 3.1), behind a virtio_net_hdr.
+_IP_LENGTH: Final = struct.Struct(f"!{VNET_HEADER_BYTES}x2xH")
+_SMALLEST_PACKET_BYTES: Final = 20
 
 # The longest frame (LiteKube link reference); with the offload subprotocol its header included.
 MAX_FRAME_BYTES: Final = 64 * 1024
@@ -128,6 +138,22 @@ def close_reason(text: str) -> str:
 def offers_offload(header: str | None) -> bool:
     """Whether a `Sec-WebSocket-Protocol` header names the offload subprotocol."""
     return header is not None and OFFLOAD in (name.strip() for name in header.split(","))
+
+
+def packets(frame: Frame) -> Iterator[Frame]:
+    """The packets of a frame of the offload subprotocol, each behind its header.
+
+    Where no packet begins, or not all of one is there, the rest comes as it is.
+    """
+    at, size = 0, len(frame)
+    while size - at >= _IP_LENGTH.size:
+        (packet_bytes,) = _IP_LENGTH.unpack_from(frame, at)
+        end = at + VNET_HEADER_BYTES + packet_bytes
+        if packet_bytes < _SMALLEST_PACKET_BYTES or end >= size:
+            break
+        yield frame[at:end]
+        at = end
+    yield frame[at:]
 
 
 def _message(payload: str | None) -> bytes:

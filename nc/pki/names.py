@@ -7,6 +7,7 @@ kind only, so a text must be told apart before it is signed. Pure.
 import ipaddress
 import re
 from collections.abc import Iterable
+from typing import Final
 
 from cryptography import x509
 
@@ -14,6 +15,9 @@ from nc.pki.errors import InvalidName
 
 LOCAL_NAMES = ("localhost", "127.0.0.1", "::1")
 """What a server is called on its own machine."""
+
+NOT_ITS_NAME: Final = {62, 64}
+"""How OpenSSL says that a certificate is for another name, or address (openssl/x509_vfy.h)."""
 
 _DNS_NAME_MAX_CHARACTERS = 253  # RFC 1035, 2.3.4, as text without the final dot
 

@@ -17,6 +17,7 @@ from cryptography import x509
 
 from nc.pb.network_controller_pb2 import GetTokenRequest, GetTokenResponse
 from nc.pki import ca_cert_hash
+from nc.pki.names import NOT_ITS_NAME
 from nc.pki.pem import UNREADABLE, certificate_pem
 from nc.rpc.answers import OK
 from nc.rpc.client import BOOTSTRAP_PORT, CallFailed, Client, ClientTls
@@ -80,6 +81,8 @@ async def redeem(invitation: Invitation) -> GetTokenResponse:
         async with client:
             answer = await client.call("GetToken", GetTokenRequest(bootStrapToken=invitation.token))
     except CallFailed as error:
+        if tls is not None:
+            await asyncio.to_thread(_say_what_tls_objects_to, invitation, tls.ca_pem)
         raise ServerUnreachable(str(error)) from None
     if answer.code != OK:
         raise TokenRefused(f"{answer.message} (code {answer.code})")
@@ -99,6 +102,8 @@ async def find_authority(invitation: Invitation) -> x509.Certificate:
         shown = await asyncio.to_thread(_shown_chain, host, port)
         chain = [x509.load_der_x509_certificate(der) for der in shown]
         hashes = [ca_cert_hash(certificate_pem(certificate)) for certificate in chain]
+    except UnicodeError as error:  # no name that could be looked up
+        raise NotOurServer(f"{host!r} is neither a host name nor an address") from error
     except OSError as error:  # SSLError is one
         raise ServerUnreachable(
             f"no TLS handshake with {host}:{port}: {error.strerror or error}"
@@ -113,6 +118,37 @@ async def find_authority(invitation: Invitation) -> x509.Certificate:
             "address and the hash (ncadm create-bootstrap-token prints both); nothing was sent"
         )
     return chain[hashes.index(pin)]
+
+
+def _say_what_tls_objects_to(invitation: Invitation, ca_pem: bytes) -> None:
+    """Why a server with a certificate from this CA is not trusted all the same; gRPC hides it.
+
+    Raises:
+        NotOurServer: it is known by other names than the one that it was called by.
+        ServerUnreachable: something else, which may pass, such as a clock that is wrong.
+    """
+    host, port = invitation.host, invitation.port
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.load_verify_locations(cadata=ca_pem.decode("ascii"))
+    try:
+        with (
+            socket.create_connection((host, port), _HANDSHAKE_TIMEOUT_S) as plain,
+            context.wrap_socket(plain, server_hostname=host),
+        ):
+            return
+    except ssl.SSLCertVerificationError as error:
+        if error.verify_code in NOT_ITS_NAME:
+            raise NotOurServer(
+                f"the certificate at {host}:{port} is not for {host}; join at the address that "
+                "ncadm create-bootstrap-token prints, or let the server know that it is called so "
+                "(network-controller serve --advertise); the token was not sent"
+            ) from None
+        raise ServerUnreachable(
+            f"the certificate at {host}:{port} is not trusted: {error.verify_message}; "
+            "is this machine's clock right?"
+        ) from None
+    except OSError:
+        return  # it was something else
 
 
 def _shown_chain(host: str, port: int) -> list[bytes]:

@@ -19,7 +19,7 @@ from nc.pb import network_controller_pb2 as pb
 from nc.pb import sensor_pb2
 from nc.pki import FolderPaths
 from nc.rpc.client import Client, ClientTls
-from tests.support.agent_process import AgentProcess
+from tests.support.agent_process import JOIN, AgentProcess
 from tests.support.programs import run_program
 from tests.support.server_process import PATIENCE_S, PROGRAM, ServerProcess
 
@@ -175,6 +175,44 @@ def test_a_refused_token_is_said_to_be(
     assert "network-controller: the bootstrap token is unknown" in node.said
     assert "0123456789abcdef" not in node.said
     assert not (tmp_path / "state" / "node.json").exists()
+
+
+def test_without_room_for_a_node_no_token_is_redeemed(
+    server: ServerProcess, known_by: list[str], tmp_path: Path
+) -> None:
+    """Exit code 1 with the reason, and the server has no node that nobody is."""
+    before = redeemed(server)
+    with AgentProcess(
+        "--no-tun",
+        "--state-dir",
+        tmp_path / "state",
+        invite(server),
+        *known_by,
+        command=("prlimit", "--fsize=20000", *JOIN),
+    ) as node:
+        assert node.wait() == 1
+    assert "cannot be written: file too large" in node.said
+    assert [path.name for path in (tmp_path / "state").iterdir()] == ["lock"]
+    assert redeemed(server) == before
+
+
+@pytest.mark.parametrize(
+    ("host", "says"),
+    [
+        ("127.0.0.2", "is not for 127.0.0.2; join at the address that ncadm"),
+        ("no..name", "'no..name' is neither a host name nor an address"),
+    ],
+)
+def test_a_server_that_is_called_otherwise(
+    server: ServerProcess, known_by: list[str], tmp_path: Path, host: str, says: str
+) -> None:
+    """Exit code 1 with what is wrong, where waiting would not mend it; the token stays at home."""
+    before = redeemed(server)
+    place = f"0123456789abcdef@{host}:{server.bootstrap_port}"
+    with agent(tmp_path / "state", place, *known_by) as node:
+        assert node.wait() == 1
+    assert says in node.said
+    assert redeemed(server) == before
 
 
 def test_a_server_that_is_not_there_is_waited_for(tmp_path: Path) -> None:

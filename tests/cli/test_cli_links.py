@@ -10,7 +10,9 @@ import subprocess
 from pathlib import Path
 
 import pytest
+from rich.console import Console
 
+from nc.cli.links import drawn
 from nc.link.report import NoServer, ask
 from nc.pb import network_controller_pb2 as pb
 from nc.rpc.client import Client, ClientTls
@@ -55,6 +57,16 @@ async def test_the_table_and_the_json_say_the_same(server: ServerProcess, run: R
         assert text in table.stdout
     assert token not in as_json.stdout + table.stdout
     await client.vanish()
+
+
+def test_a_peer_is_named_however_it_comes() -> None:
+    """An IPv6 address stands in brackets, and rich takes them for nothing else."""
+    counters = dict.fromkeys(("packets_in", "bytes_in", "packets_out", "bytes_out"), 0)
+    known = {"node_id": "", "address": "", "peer": "[fd00::9]:4711", "since_ns": 0, "drops": {}}
+    console = Console(width=132)
+    with console.capture() as shown:
+        console.print(drawn({"links": [known | counters], "drops": {}, "turned_away": 0}))
+    assert "[fd00::9]:4711" in shown.get()
 
 
 def test_watch_tells_it_again_and_ends_quietly(server: ServerProcess) -> None:

@@ -6,6 +6,7 @@ import shutil
 import stat
 import subprocess
 import zipfile
+from base64 import b64decode
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +24,7 @@ from tests.support.written_log import (
     ALPHA,
     ALPHA_TOKEN,
     BETA,
+    BETA_TOKEN,
     EVENTS,
     KEY,
     TOKEN,
@@ -223,6 +225,76 @@ def test_a_slice_begins_and_ends_with_whole_records(
         assert refused("verify", "--log", out, "--head", "0" * 64, "--seq", 0)[0] == 1
 
 
+@pytest.mark.parametrize("first", [1, 2, 6, 9, 15])
+@pytest.mark.parametrize("redacted", [False, True])
+def test_lines_bring_the_state_before_them_along(
+    data_dir: Path, tmp_path: Path, first: int, redacted: bool
+) -> None:
+    """A slice in JSONL begins with any event, and answers for each moment from there on."""
+    options = ["--redact"] if redacted else []
+    out = export(data_dir, tmp_path / "slice.jsonl", "jsonl", "--from", first, *options)
+    assert f"range: {first} to 15\n" in log("verify", "--log", out)
+    log("replay", "--check", "--log", out)
+    for seq in range(first, 16):
+        image, original = (
+            json.loads(log("at", seq, "--output", "json", *place))
+            for place in (["--log", out], ["--data-dir", data_dir])
+        )
+        assert len(image["nodes"]) == len(original["nodes"])
+        assert redacted or image == original
+    before = json.loads(out.read_text().splitlines()[0])
+    if redacted and first > 1:
+        assert not [
+            name for name in (ALPHA, BETA, TOKEN) if name in str(b64decode(before["state"]))
+        ]
+
+
+def test_lines_without_what_was_before_them_can_be_shown(data_dir: Path, tmp_path: Path) -> None:
+    """Whoever takes the first line away, or breaks it, loses the states and no event."""
+    out = export(data_dir, tmp_path / "slice.jsonl", "jsonl", "--from", 7)
+    before, *events = out.read_text().splitlines(keepends=True)
+    out.write_text("".join(events))
+    assert log("show", "--log", out).count("\n") == 9
+    assert "is missing" in refused("at", 9, "--log", out)[1]
+    out.write_text("".join([before.replace('"schema": ', '"schema": 9'), *events]))
+    assert "is missing, or is not usable" in refused("at", 9, "--log", out)[1]
+    out.write_text("".join([before.replace("Before", "After"), *events]))
+    assert "is no export of a log" in refused("show", "--log", out)[1]
+
+
+def test_what_was_written_is_said_in_json_too(data_dir: Path, tmp_path: Path) -> None:
+    """A program that exports learns which events are in the file."""
+    out = tmp_path / "log.zip"
+    options = ("--from", 7, "--to", 9, "--out", out, "--data-dir", data_dir, "--output", "json")
+    wrote = json.loads(log("export", "--format", "binary", *options))
+    assert wrote == {
+        "file": str(out),
+        "format": "binary",
+        "size_bytes": out.stat().st_size,
+        "first_seq": 7,
+        "last_seq": 9,
+    }
+    found = json.loads(log("verify", "--output", "json", "--log", out))
+    assert (found["first_seq"], found["last_seq"], found["base_seq"]) == (7, 9, 6)
+
+
+def test_a_slice_knows_whom_it_begins_with(data_dir: Path, tmp_path: Path) -> None:
+    """Who was there before its first event is found by name, and what is not told is said."""
+    out = export(data_dir, tmp_path / "slice.zip", "binary", "--from", 11, "--to", 12)
+    began = "what was before event 11 is not in this slice"
+    for name, now in ((BETA, "the node is IDLE"), (TOKEN, "2 nodes"), ("10.1.1.3", "held")):
+        told = log("why", name, "--log", out)
+        assert began in told
+        assert now in told.splitlines()[-1]
+    beta = log("why", BETA_TOKEN, "--log", out, "--data-dir", data_dir, "--output", "json")
+    assert (json.loads(beta)["id"], json.loads(beta)["first_seq"]) == (BETA, 11)
+    assert "..." not in log("why", BETA, "--data-dir", data_dir)
+    shown = log("show", "--node", BETA_TOKEN, "--log", out, "--data-dir", data_dir)
+    assert shown.startswith("     12 ")
+    assert log("replay", "--check", "--log", out).startswith("replayed 2 events:")
+    assert "10.1.1.5" in refused("why", "10.1.1.5", "--log", out)[1]
+
+
 def test_a_slice_without_its_snapshot_can_be_shown(data_dir: Path, tmp_path: Path) -> None:
     """`show` and `info` work; what needs a state names the file, and `verify` exits with 3."""
     folder = tmp_path / "slice"
@@ -244,7 +316,7 @@ def test_moments_bound_an_export(data_dir: Path, tmp_path: Path) -> None:
     minutes = ["--from", "2027-01-15T08:03", "--to", "2027-01-15T08:05"]
     out = export(data_dir, tmp_path / "a.zip", "binary", *minutes)
     assert "range: 4 to 7\n" in log("verify", "--log", out)
-    for options in (["--from", 16], ["--from", 9, "--to", 8], ["--to", "2026-01-01"]):
+    for options in (["--from", 16], ["--from", 16, "--to", 20], ["--to", "2026-01-01"]):
         code, said = refused(
             *("export", "--format", "binary", "--data-dir", data_dir),
             *("--out", tmp_path / "b.zip", *options),
@@ -262,19 +334,17 @@ def test_jsonl_is_what_show_prints_and_where_it_came_in(data_dir: Path) -> None:
     ):
         lines = log("export", "--format", "jsonl", "--data-dir", data_dir, *filters).splitlines()
         found = [json.loads(line) for line in lines]
+        if "--from" in filters:
+            assert (found[0]["type"], found[0]["seq"]) == ("Before", 5)
+            del found[0]
         for event in found:
             assert (event.pop("record_seq"), event["seq"]) >= (event.pop("entry_seq"), 1)
         shown = log("show", "--data-dir", data_dir, "--output", "json", *filters).splitlines()
         assert found == [json.loads(line) for line in shown]
 
 
-def test_jsonl_of_later_events_is_shown_and_no_more(data_dir: Path, tmp_path: Path) -> None:
-    """It has no snapshot to begin with, and says so; a filtered one cannot be read at all."""
-    later = export(data_dir, tmp_path / "later.jsonl", "jsonl", "--from", 6)
-    assert log("show", "--log", later).count("\n") == 10
-    for question in (["at", 9], ["verify"]):
-        code, said = refused(*question, "--log", later)
-        assert (code, "binary" in said) == (1, True)
+def test_filtered_lines_cannot_be_read_back(data_dir: Path, tmp_path: Path) -> None:
+    """What was left out would be missing from every answer."""
     filtered = export(data_dir, tmp_path / "filtered.jsonl", "jsonl", "--node", ALPHA)
     code, said = refused("show", "--log", filtered)
     assert (code, "filtered" in said) == (1, True)

@@ -90,6 +90,10 @@ def test_a_log_as_written_is_verified(run: Run, data_dir: Path) -> None:
     assert f"verified {EVENTS} events in {segments} segments\n" in said
     assert f"head: {LogReader(folder).head.hex()}\n" in said
     assert "snapshots: 1 with the state of a replay" in said
+    code, said = verify(run, folder, "--output", "json", "--seq", "0", "--head", "0" * 64)
+    found = json.loads(said)
+    assert (code, found["events"], found["head"]) == (0, EVENTS, LogReader(folder).head.hex())
+    assert (found["segments"], found["snapshots"], found["contains_seq"]) == (segments, 1, 0)
     assert {path: path.read_bytes() for path in folder.iterdir()} == before
 
 
@@ -313,7 +317,7 @@ def test_why_tells_of_addresses_and_bootstrap_tokens(log: Log) -> None:
     text = log("why", BOOTSTRAP_TOKEN)
     for node_id in (ALPHA, BETA):
         assert f"node {node_id} was registered with the bootstrap token" in text
-    assert "1 node that came with it registered" in text
+    assert "1 node that came with it is registered" in text
 
 
 def test_info_counts_what_is_there(log: Log, events: list[dict[str, Any]], data_dir: Path) -> None:
@@ -334,9 +338,13 @@ def test_mistakes_are_one_line(run: Run, data_dir: Path, copy: Path) -> None:
         (["why", token, "--data-dir", str(data_dir)], 1, "no node or bootstrap token"),
         (["why", ALPHA_TOKEN, "--log", str(copy)], 1, "secret.key is missing"),
         (["why", "10.1.1.999", "--log", str(copy)], 2, "no IPv4 address"),
+        (["show", "--log", str(copy / "lost.zip")], 1, "lost.zip is not there"),
         (["at", "17", "--log", str(copy)], 1, "ends at event 15"),
         (["at", "yesterday", "--log", str(copy)], 2, "no moment"),
         (["diff", "9", "3", "--log", str(copy)], 2, "exchange them"),
+        (["show", "--from", "9", "--to", "3", "--log", str(copy)], 2, "exchange them"),
+        (["show", "--from", "-1h", "--to", "-2h", "--log", str(copy)], 2, "exchange them"),
+        (["show", "--address", "10.1.1", "--log", str(copy)], 2, "no IPv4 address"),
         (["show", "--type", "Nonsense", "--log", str(copy)], 2, "use ReplicaStarted"),
     ):
         done = run("network-controller", "log", *arguments)
@@ -344,3 +352,15 @@ def test_mistakes_are_one_line(run: Run, data_dir: Path, copy: Path) -> None:
         assert words in done.stderr
         assert token not in done.stderr
         assert ALPHA_TOKEN not in done.stderr
+
+
+def test_a_key_that_is_not_whole_is_not_taken_for_an_unknown_token(
+    run: Run, data_dir: Path, tmp_path: Path
+) -> None:
+    """Without a key that can be used, a token is unrecognised, not unknown."""
+    damaged = shutil.copytree(data_dir, tmp_path / "damaged")
+    (damaged / "secret.key").write_bytes(b"short")
+    done = run("network-controller", "log", "why", ALPHA_TOKEN, "--data-dir", str(damaged))
+    assert (done.returncode, done.stdout) == (1, "")
+    assert "secret.key is missing or cannot be read" in done.stderr
+    assert ALPHA_TOKEN not in done.stderr

@@ -8,6 +8,7 @@ from nc import config
 from nc.config import ConfigError
 
 SERVER = "mode: server\nserver:\n  "
+CLIENT = "mode: client\nclient:\n  "
 
 
 @pytest.mark.parametrize(
@@ -21,7 +22,7 @@ SERVER = "mode: server\nserver:\n  "
         ("mode: server\nlink: {}", 2, "link: unknown key; allowed: mode, server, client"),
         ("mode: server\nserver: 5", 2, "server: expected keys and values; allowed: ip, port"),
         ("mode: server\nserver: []", 2, "server: expected keys and values"),
-        (SERVER + "ip: 7", 3, "server.ip: input should be a valid string"),
+        (SERVER + "ip: true", 3, "server.ip: input should be a valid string"),
         (SERVER + "ip: ''", 3, "server.ip: "),
         (SERVER + "ip: a b", 3, "neither an IP address nor a DNS name"),
         (SERVER + "ip: 192.0.2.300", 3, "neither an IP address nor a DNS name"),
@@ -43,8 +44,12 @@ SERVER = "mode: server\nserver:\n  "
         ("mode: client\nclient:\n  serverAddress: x", 3, "unknown key; allowed: networkCertDir"),
         ("mode: client\nclient:\n  mtu: 70000", 3, "client.mtu: "),
         ("mode: client\nclient: {serverAddr: x, networkCertDir: y}", 2, "client.token: is missing"),
+        (CLIENT + "serverAddr: ''", 3, "client.serverAddr: "),
+        (CLIENT + "serverAddr: 192.0.2.1:6441", 3, "neither an IP address nor a DNS name"),
+        (CLIENT + "serverAddr: 192.0.2.1/x", 3, "neither an IP address nor a DNS name"),
+        (CLIENT + "serverAddr: no..name", 3, "neither an IP address nor a DNS name"),
         ("? [a, b]\n: 1", 1, "is not YAML: found unhashable key"),
-        ("mode: server\n1: 2", 2, "1: keys should be strings"),
+        ("mode: server\n1: 2", 2, "1: unknown key; allowed: mode, server, client"),
         (SERVER + "ip: 127.0.0.1\n--- {}", 4, "is not YAML"),
         (SERVER + "ip: !!python/object:os.system x", 3, "is not YAML"),
     ],
@@ -112,3 +117,15 @@ def test_a_file_with_little_in_it_is_enough(tmp_path: Path) -> None:
     for text in ("mode: server", "mode: server\nserver:\n", "mode: server\nserver: {}"):
         path.write_text(text)
         assert (config.load(path).server or config.ServerSection()) == config.ServerSection()
+
+
+@pytest.mark.parametrize("token", ["0123456701234567", "1234567890123456", "12345678901234e5"])
+def test_a_token_that_looks_like_a_number_is_text(tmp_path: Path, token: str) -> None:
+    """One node in 1,850 has a token of digits alone; YAML would make another number of it."""
+    path = tmp_path / "nc.yaml"
+    path.write_text(
+        f"{CLIENT}token: {token}\n  port: 06441\n  serverAddr: '[::1]'\n  networkCertDir: x"
+    )
+    client = config.load(path).client
+    assert client is not None
+    assert (client.token, client.port, client.server_addr) == (token, 6441, "::1")

@@ -3,12 +3,14 @@
 import asyncio
 import contextlib
 import ssl
+import threading
 from collections.abc import AsyncIterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
-from ipaddress import IPv4Interface
+from ipaddress import IPv4Address, IPv4Interface
 from pathlib import Path
-from typing import Any
+from types import SimpleNamespace
+from typing import Any, cast
 
 import pytest
 import structlog
@@ -18,9 +20,10 @@ from nc.domain.errors import NodeExpired, NodeUnknown
 from nc.link import agent as agent_module
 from nc.link import wire
 from nc.link.agent import Agent, AgentSettings, AgentStopped
-from nc.link.node_end import Dismissed, LinkEnded, Target, Untrusted, Unwelcome, connect
+from nc.link.node_end import Dismissed, LinkEnded, NodeEnd, Target, Untrusted, Unwelcome, connect
 from nc.link.node_state import Node
 from nc.link.routes import Redirect
+from nc.link.tun import Tun
 from nc.pki import PkiError, PkiFolder
 from tests.support.node_certificates import network_folder, node_folder
 from tests.support.plain_link_server import (
@@ -275,6 +278,13 @@ def client_tls(folder: PkiFolder, path: Path) -> ssl.SSLContext:
     return agent_module.client_tls(node_folder(folder, path), datetime.now(UTC))
 
 
+@pytest.mark.parametrize("host", ["no..name", "a" * 64, "192.0.2.1:6441"])
+async def test_a_name_that_is_none_is_said_to_be_no_connection(host: str) -> None:
+    """Whatever a server or a state folder says of where to connect, it is one kind of error."""
+    with pytest.raises(LinkEnded, match="no connection: "):
+        await connect(Target(host, 1, TOKEN, None))
+
+
 async def test_only_our_own_server_is_trusted(tmp_path: Path) -> None:
     """With our CA and its name: a link. Another CA or another name: Untrusted, and no token."""
     ours = network_folder(tmp_path / "ours", "127.0.0.1")
@@ -290,6 +300,15 @@ async def test_only_our_own_server_is_trusted(tmp_path: Path) -> None:
             await connect(replace(target(server, tls), host="127.0.0.2"))
         await asyncio.sleep(0.1)  # let the server see it too
         assert server.links.empty()
+
+
+def test_a_network_in_the_field_need_not_be_strict(tmp_path: Path) -> None:
+    """Certificates without key identifiers, as older servers make them, do on every Python."""
+    paths = node_folder(network_folder(tmp_path / "server", "127.0.0.1"), tmp_path / "node")
+    context = agent_module.client_tls(paths, datetime.now(UTC))
+    assert context.verify_mode is ssl.CERT_REQUIRED
+    assert context.check_hostname
+    assert not context.verify_flags & ssl.VERIFY_X509_STRICT
 
 
 async def test_an_expired_certificate_stops_the_agent(tmp_path: Path) -> None:
@@ -351,6 +370,50 @@ async def test_without_a_device_packets_are_counted(tmp_path: Path) -> None:
         link.send(PING, b"")
         await next_frame(link, PONG)
         assert node.agent.packets_in == 7
+
+
+class SlowRedirect(Redirect):
+    """A kernel that takes its time to make routes, and takes back those that there are."""
+
+    def __init__(self, record: Path) -> None:
+        super().__init__(record)
+        self.is_begun, self.may_go_on = threading.Event(), threading.Event()
+        self.routes: list[str] = []
+
+    def begin(self, device: str, server: IPv4Address | None) -> None:
+        """When the test says so."""
+        self.is_begun.set()
+        assert self.may_go_on.wait(PATIENCE_S)
+        self.routes.append(f"{server} by another way than {device}")
+
+    def end(self) -> None:
+        """At once."""
+        self.routes.clear()
+
+
+async def test_a_stop_while_routes_are_made_takes_them_back(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What a thread is making is waited for: nothing stays behind that is made later."""
+    redirect = SlowRedirect(tmp_path / "redirect.json")
+
+    async def attach(agent: Agent, _: NodeEnd) -> None:
+        await agent._redirect_into(cast(Tun, SimpleNamespace(name="nc9")), "192.0.2.1")
+
+    monkeypatch.setattr(Agent, "_attach", attach)  # a device takes privileges
+    async with plain_text_server() as server:
+        node = Node(TOKEN, "127.0.0.1", server.port, None)
+        agent = Agent(
+            node, AgentSettings(tun=False), redirect,
+            clock=SystemClock(), secrets=NoLuck(), log=structlog.get_logger(),
+        )  # fmt: skip
+        task = asyncio.create_task(agent.run())
+        assert await asyncio.to_thread(redirect.is_begun.wait, PATIENCE_S)
+        task.cancel()
+        asyncio.get_running_loop().call_later(0.1, redirect.may_go_on.set)
+        await asyncio.wait([task])
+    await asyncio.get_running_loop().shutdown_default_executor()
+    assert redirect.routes == []
 
 
 async def test_nothing_secret_is_logged(tmp_path: Path) -> None:

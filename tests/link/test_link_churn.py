@@ -32,6 +32,7 @@ class Walk:
         self.machines = machines
         self.random = random.Random(seed)  # noqa: S311 - to be repeated, not to be secret
         self.live: list[LinkClient] = []
+        self.expiring: list[Machine] = []  # an operator is at it, and finishes first
 
     async def step(self) -> None:
         """One machine does one thing, however it ends."""
@@ -45,6 +46,7 @@ class Walk:
             self.leave,
             self.talk,
             self.expire,
+            self.replace,
             self.break_the_rules,
         ]
         with contextlib.suppress(Closed, NoUpgrade):
@@ -81,8 +83,18 @@ class Walk:
 
     async def expire(self, machine: Machine) -> None:
         """An operator lets a node expire, and brings it back."""
-        await self.here.expire(machine, 1)
-        await self.here.expire(machine, 0)
+        self.expiring.append(machine)
+        if machine in self.machines:
+            await self.here.expire(machine, 1)
+            await self.here.expire(machine, 0)
+        self.expiring.remove(machine)
+
+    async def replace(self, machine: Machine) -> None:
+        """An operator unregisters a node, whatever it is about; another one joins."""
+        if machine in self.machines and machine not in self.expiring:
+            self.machines.remove(machine)
+            await self.here.unregister(machine)
+            self.machines.append(await self.here.enrol())
 
     async def break_the_rules(self, _: Machine) -> None:
         """Some client sends what no client may."""

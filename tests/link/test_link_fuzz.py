@@ -9,11 +9,11 @@ After each test, of the process that all the noise went to:
 
 import asyncio
 import contextlib
-import os
 import shutil
 import socket
 import struct
 import time
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -71,9 +71,13 @@ class Target:
                 heard += part
         return heard
 
-    def open_files(self) -> int:
-        """How many files the server has open."""
-        return len(os.listdir(f"/proc/{self.server._process.pid}/fd"))  # noqa: PTH208 - to count
+    def open_files(self) -> list[str]:
+        """What the server has open."""
+        opened = []
+        for path in Path(f"/proc/{self.server._process.pid}/fd").iterdir():
+            with contextlib.suppress(FileNotFoundError):  # closed meanwhile
+                opened.append(str(path.readlink()))
+        return sorted(opened)
 
     async def be_served(self) -> str:
         """What a proper client is told."""
@@ -108,9 +112,10 @@ def target(known: Target) -> Iterator[Target]:
     yield known
     assert asyncio.run(known.be_served()) == "10.1.1.3/24"
     deadline = time.monotonic() + PATIENCE_S
-    while known.open_files() > files and time.monotonic() < deadline:
+    while len(known.open_files()) > len(files) and time.monotonic() < deadline:
         time.sleep(0.01)
-    assert known.open_files() <= files
+    now = known.open_files()
+    assert len(now) <= len(files), Counter(now) - Counter(files)
     assert known.server.is_alive
     assert not [event for event in ("link.crashed", "loop.error") if known.server.logged(event)]
     assert b"Traceback" not in known.server.stderr

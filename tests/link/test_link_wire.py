@@ -11,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from nc.link import wire
+from tests.support.link_client import packet
 
 HELLO = b'{"connectionState":2,"payload":null}'
 ANSWER = b'{"connectionState":2,"payload":"MTAuMS4xLjMvMjQ="}'
@@ -123,3 +124,16 @@ def test_every_reason_of_ours_fits_as_it_is() -> None:
 def test_the_subprotocol_is_offered_by_its_whole_name(header: str | None, offers: bool) -> None:
     """One of a list, and not a part of another's name."""
     assert wire.offers_offload(header) is offers
+
+
+@given(st.lists(st.binary(max_size=60), min_size=1), st.binary(min_size=10, max_size=10))
+def test_packets_that_share_a_frame_are_told_apart(payloads: list[bytes], header: bytes) -> None:
+    """Each as it was put in, its header before it, whatever that says."""
+    frames = [header + packet("10.1.1.3", "10.1.1.5", payload) for payload in payloads]
+    assert [bytes(one) for one in wire.packets(memoryview(b"".join(frames)))] == frames
+
+
+@given(st.binary(max_size=200))
+def test_no_byte_of_a_frame_is_lost_whatever_it_is(frame: bytes) -> None:
+    """What is no packet is the rest, and the kernel's to refuse."""
+    assert b"".join(wire.packets(frame)) == frame

@@ -96,7 +96,7 @@ def a_late_close_detaches_the_newer_port(patch: pytest.MonkeyPatch) -> None:
 @_bug()
 def silence_is_never_noticed(patch: pytest.MonkeyPatch) -> None:
     """The hub does not look at its links."""
-    patch.setattr(Hub, "_look", lambda _: None)
+    patch.setattr(Hub, "_look", lambda *_: None)
 
 
 @_bug()

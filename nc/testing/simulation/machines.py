@@ -12,7 +12,8 @@ from nc.clock import Clock
 from nc.link.agent import Agent, AgentSettings, AgentStopped
 from nc.link.node_state import Node
 from nc.link.routes import Redirect
-from nc.link.wire import PLAIN_VNET_HEADER, VNET_HEADER_BYTES
+from nc.link.tun import Receive
+from nc.link.wire import PLAIN_VNET_HEADER, VNET_HEADER_BYTES, Frame, packets
 from nc.testing.chance import SeededChance
 from nc.testing.simulation.loop import Life
 from nc.testing.simulation.network import SERVER_PORT, Network
@@ -40,10 +41,10 @@ class _Card:
         self.name = f"card of {machine.name}"
         self.offload = offload
         self._machine = machine
-        self._receive: Callable[[bytes], None] | None = None
+        self._receive: Receive | None = None
         self._is_reading = False
 
-    def start(self, receive: Callable[[bytes], None], lost: Callable[[], None]) -> None:
+    def start(self, receive: Receive, lost: Callable[[], None]) -> None:
         """See `Device`; it is never lost."""
         del lost
         self._receive, self._is_reading = receive, True
@@ -56,11 +57,13 @@ class _Card:
         """See `Device`."""
         self._is_reading = True
 
-    def write(self, frame: bytes | memoryview) -> None:
-        """A packet has come."""
-        data = bytes(frame[VNET_HEADER_BYTES:] if self.offload else frame)
-        fields = _PACKET.unpack_from(data)
-        self._machine.arrived(self._machine, fields[-1], str(IPv4Address(fields[-2])))
+    def write(self, frame: Frame) -> int:
+        """Packets have come."""
+        count = 0
+        for count, one in enumerate(packets(frame) if self.offload else (frame,), 1):
+            fields = _PACKET.unpack_from(one, VNET_HEADER_BYTES if self.offload else 0)
+            self._machine.arrived(self._machine, fields[-1], str(IPv4Address(fields[-2])))
+        return count
 
     def close(self) -> None:
         """See `Device`."""
@@ -70,7 +73,7 @@ class _Card:
         """A program on the machine sends; whether the agent took it."""
         if self._receive is None or not self._is_reading:
             return False
-        self._receive(PLAIN_VNET_HEADER + data if self.offload else data)
+        self._receive(PLAIN_VNET_HEADER + data if self.offload else data, 1)
         return True
 
 

@@ -2,7 +2,8 @@
 
 import base64
 import binascii
-from typing import Any, NamedTuple
+from hashlib import sha256
+from typing import Any, Final, NamedTuple
 
 from google.protobuf.message import Message
 
@@ -23,6 +24,8 @@ from nc.testing.operations import (
     Unregister,
 )
 
+_TOKEN_DIGITS: Final = 16
+
 
 class Rpc(NamedTuple):
     """One unary call."""
@@ -41,7 +44,12 @@ class Names:
         self._certificates: dict[str, CertificateSet] = {}
 
     def token(self, name: str) -> str:
-        """The token with this name; a text that is no name is a token as it stands."""
+        """The token with this name; a text that is no name (no space in it) is one as it stands.
+
+        A name that nothing was given out for stands for a token that nobody has.
+        """
+        if " " in name and name not in self._tokens:
+            return sha256(name.encode()).hexdigest()[:_TOKEN_DIGITS]
         return self._tokens.get(name, name)
 
     def certificates(self, node: str) -> CertificateSet:

@@ -1,0 +1,72 @@
+"""Where the output goes may be closed, full, or of another alphabet: nobody sees a traceback."""
+
+import os
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from tests.support.programs import BIN
+from tests.support.written_log import ALPHA, write_story
+
+COMMANDS = ("show", "show --output json", "info", "at 3", f"why {ALPHA}", "export --format jsonl")
+
+
+@pytest.fixture(scope="module")
+def data_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A data folder with a story of 15 events."""
+    path = tmp_path_factory.mktemp("story") / "data"
+    write_story(path)
+    return path
+
+
+def log_into(stdout: int | None, data_dir: Path, command: str, **env: str) -> tuple[int, str]:
+    """Run `log …` with this as its standard output, None for closed: exit code, and stderr."""
+    words = [str(BIN / "network-controller"), "log", *command.split(), "--data-dir", str(data_dir)]
+    shell = ["sh", "-c", 'exec "$@" >&-', "sh"] if stdout is None else []
+    done = subprocess.run(
+        [*shell, *words],
+        check=False,
+        stdout=stdout,
+        stderr=subprocess.PIPE,
+        timeout=60,
+        env={"PATH": "/usr/bin:/bin", "HOME": "/nonexistent", **env},
+    )
+    return done.returncode, done.stderr.decode()
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_a_reader_that_has_gone_is_no_failure(data_dir: Path, command: str) -> None:
+    """`log … | head` exits with 0 and says nothing, however the command prints."""
+    reader, writer = os.pipe()
+    os.close(reader)
+    try:
+        assert log_into(writer, data_dir, command) == (0, "")
+    finally:
+        os.close(writer)
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_a_full_disk_behind_the_output_is_one_line(data_dir: Path, command: str) -> None:
+    """What cannot be printed is a failure that says why, in one line."""
+    full = os.open("/dev/full", os.O_WRONLY)
+    try:
+        code, said = log_into(full, data_dir, command)
+    finally:
+        os.close(full)
+    expected = "network-controller: the output cannot be written: No space left on device\n"
+    assert (1, expected) == (code, said)
+
+
+def test_a_closed_output_is_no_failure(data_dir: Path) -> None:
+    """Without a standard output there is nothing to fail at."""
+    assert log_into(None, data_dir, "export --format jsonl") == (0, "")
+
+
+def test_an_output_without_a_character_gets_another(data_dir: Path, tmp_path: Path) -> None:
+    """Names of any alphabet are printed on any terminal; a page is UTF-8 wherever it goes."""
+    ascii_only = {"PYTHONIOENCODING": "ascii"}
+    with (tmp_path / "out").open("w+b") as out:
+        assert log_into(out.fileno(), data_dir, "export --format html", **ascii_only) == (0, "")
+        out.seek(0)
+        assert "→" in out.read().decode("utf-8")
