@@ -131,6 +131,15 @@ def test_an_expired_token_is_remembered_for_a_day() -> None:
         decide(state, redeem(forgotten_at))
 
 
+def test_tokens_are_forgotten_in_the_order_of_their_ids() -> None:
+    """Whoever sweeps walks a map, and equal maps may differ in their order: equal logs do not."""
+    names = ("b", "a", "c")
+    state = after(State(), *(IssueToken(name, 1, NOW_MS) for name in names))
+    forgotten_at = NOW_MS + MINUTE_MS + EXPIRED_TOKEN_RETENTION_MS
+    events = decide(state, ForgetExpiredTokens(names, forgotten_at))
+    assert [event.token_expired.token_id for event in events] == ["a", "b", "c"]
+
+
 def test_a_forgotten_token_leaves_its_nodes() -> None:
     """Nodes that joined with a token stay when it expires and when it is forgotten."""
     state = after(State(), IssueToken("t", 1, NOW_MS), redeem(NOW_MS))

@@ -59,11 +59,11 @@ class _Card:
 
     def write(self, frame: Frame) -> int:
         """Packets have come."""
-        count = 0
-        for count, one in enumerate(packets(frame) if self.offload else (frame,), 1):
+        held = list(packets(frame)) if self.offload else [frame]
+        for one in held:
             fields = _PACKET.unpack_from(one, VNET_HEADER_BYTES if self.offload else 0)
             self._machine.arrived(self._machine, fields[-1], str(IPv4Address(fields[-2])))
-        return count
+        return len(held)
 
     def close(self) -> None:
         """See `Device`."""
