@@ -60,7 +60,7 @@ class Audit:
     def look(self) -> None:
         """At links, now."""
         cluster, server = self._cluster, self._cluster.server
-        if server is None or cluster.in_trouble:
+        if server is None or cluster.site.in_trouble:
             self._before = set()
             return
         if server is not self._server:

@@ -5,16 +5,9 @@ import gc
 import itertools
 import ssl
 from collections.abc import Callable, Coroutine
-from pathlib import Path
 from typing import Any, Final
 
-import eventlog
-from eventlog import EventLog, LogDamaged, LogError, MemoryLog
-from eventlog.simulation import Fate, PowerLoss, SimulatedDisk
-from nc.domain.state import State
-from nc.projections.digest import digest
-from nc.refusals import DiskFull, Stopping, Unwritable
-from nc.replay import replay
+from eventlog.simulation import PowerLoss
 from nc.secrets import SECRET_KEY_BYTES, TokenIds
 from nc.testing.chance import SeededChance
 from nc.testing.expectations import DENIED, MISTAKE, OK
@@ -28,24 +21,18 @@ from nc.testing.simulation.laws import (
     KEEPS_ADDRESS,
     NOTHING_CRASHES,
     RIGHT_ONE,
-    STARTS,
 )
 from nc.testing.simulation.loop import SimulatedLoop
 from nc.testing.simulation.machines import Machine
 from nc.testing.simulation.network import Network, in_place_of_sockets
 from nc.testing.simulation.records import Asked, Records
 from nc.testing.simulation.servers import SimulatedServer
+from nc.testing.simulation.site import Site, first_of
 from nc.testing.targets.calls import Names
 from nc.testing.targets.in_process import START_MS
 
-FOLDER: Final = Path("/log")
-_SEGMENT_BYTES: Final = 8192  # so that a life fills several
-
 # How often somebody who waits looks.
 _WAIT_S: Final = 0.02
-
-# How long systemd waits before it starts a server again that has failed.
-_RESTART_S: Final = 2.0
 
 
 class ClusterClock:
@@ -74,8 +61,7 @@ class Cluster:
     Attributes:
         chronicle: what came of it so far.
         clock, network, names: see there.
-        server: the one that serves, while one does.
-        rival: the other replica, where the log is shared.
+        site: where the server runs.
         machines: those that joined, by name; `twins` are copies of them.
         enrolments: what each was answered.
         packets: those that are under way, by number: from whose address to which.
@@ -87,25 +73,23 @@ class Cluster:
         self.clock = ClusterClock(loop)
         self.network = Network(plan.seed)
         self.names = Names()
-        self.server: SimulatedServer | None = None
-        self.rival: SimulatedServer | None = None
         self.machines: dict[str, Machine] = {}
         self.enrolments: dict[str, Answer] = {}
         self.twins: list[Machine] = []
         self.packets: dict[int, tuple[str, str]] = {}
         self.arrived = 0
-        self.cannot_start = False
-        self.disk = SimulatedDisk()
-        self._memory = MemoryLog(self.clock.now_ns)
-        self._full_disks = 0
         self._loop = loop
         self._chance = SeededChance(("cluster", plan.seed))
         self._token_ids = TokenIds(self._chance.random_bytes(SECRET_KEY_BYTES))
+        self.site = Site(self, plan, self.network, self.clock, self._token_ids, self._chance)
         self._records = Records(self.chronicle)
         self._numbers = itertools.count(1)
-        self._down_s = _RESTART_S
         self._tasks: dict[asyncio.Task[Any], None] = {}
-        self.up = asyncio.Event()
+
+    @property
+    def server(self) -> SimulatedServer | None:
+        """The one that serves, while one does."""
+        return self.site.server
 
     # What is written down.
 
@@ -140,156 +124,11 @@ class Cluster:
         if not task.cancelled() and (error := task.exception()) is not None:
             raise error
 
-    # The server
-
-    def begin(self) -> None:
-        """Let there be a server, whatever happens to it."""
-        self.spawn(self._supervise())
-
-    async def _supervise(self) -> None:
-        while not self.cannot_start:
-            server = await self._started()
-            if server is not None:
-                self.server = server
-                self.up.set()
-                self._check_start(server)
-                self.tell(f"the server serves, after event {self.last_seq}")
-                self.spawn(self._watch_failure(server))
-                self.spawn(self._watch_power(server))
-                await server.life.over.wait()
-            await asyncio.sleep(self._down_s)
-            self._down_s = _RESTART_S
-
-    async def _started(self) -> SimulatedServer | None:
-        """A server that has come so far as to serve; None: it did not."""
-        server: SimulatedServer | None = None
-        try:
-            server = self._make_server(self._open_log())
-            starting = server.life.run(server.start(self.network))
-            await self._first_of(starting, server.life.over.wait(), server.power_is_lost.wait())
-            server.require_power()
-            await starting
-        except PowerLoss:
-            self.tell("the power fails while the server starts")
-            self._lose(server, silently=True)
-            self.disk = self.disk.crash(Fate(0.5, self._chance))
-        except LogDamaged as damaged:
-            self.saw(STARTS, f"{damaged}", holds=False)
-            self.cannot_start = True
-        except (LogError, Unwritable, DiskFull, Stopping) as error:
-            self.tell(f"the server does not start: {error}")
-            self._lose(server, silently=False)
-        else:
-            return server
-        return None
-
-    def _open_log(self) -> EventLog:
-        self.disk.is_full = self._full_disks > 0
-        if self.plan.is_shared:
-            log = self._memory.peer()
-            log.is_full = self._full_disks > 0
-            return log
-        return eventlog.open(
-            FOLDER,
-            now_ns=self.clock.now_ns,
-            random_bytes=self._chance.random_bytes,
-            disk=self.disk,
-            segment_size_bytes=_SEGMENT_BYTES,
-        )
-
-    def _make_server(self, log: EventLog) -> SimulatedServer:
-        def is_broken(what: str) -> None:
-            self.saw(NOTHING_CRASHES, what, holds=False)
-
-        network, chance = self.plan.network, self._chance
-        return SimulatedServer(log, network, self.clock, self._token_ids, chance, is_broken)
-
-    def start_rival(self) -> None:
-        """Another replica begins to follow the shared log, and to write to it."""
-        rival = self._make_server(self._memory.peer())
-        rival.life.do(rival.replica.start)
-        self.rival = rival
-
-    def _check_start(self, server: SimulatedServer) -> None:
-        state = server.replica.state
-        if server.log.last_seq == state.seq:
-            is_same = digest(state) == digest(replay(server.log, State()))
-            self.saw(STARTS, "its state is not what the log amounts to", holds=is_same)
-
-    async def _watch_failure(self, server: SimulatedServer) -> None:
-        await self._first_of(server.replica.failed.wait(), server.life.over.wait())
-        if server.replica.failed.is_set() and not server.life.is_over:
-            self.tell(f"the server ends: {server.replica.failure}")
-            self.end_server(silently=False, down_s=_RESTART_S)
-
-    async def _watch_power(self, server: SimulatedServer) -> None:
-        await self._first_of(server.power_is_lost.wait(), server.life.over.wait())
-        if server.power_is_lost.is_set() and not server.life.is_over:
-            self.lose_power(0.5, 0, _RESTART_S)
-
-    async def _first_of(self, *work: "asyncio.Task[Any] | Coroutine[Any, Any, Any]") -> None:
-        """Wait for the first; the others' waiting is given up, but for tasks."""
-        tasks = [w if isinstance(w, asyncio.Task) else asyncio.create_task(w) for w in work]
-        try:
-            await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
-        finally:
-            for task, given in zip(tasks, work, strict=True):
-                if task is not given:
-                    task.cancel()
-
-    def lose_power(self, keep: float, seed: int, down_s: float) -> None:
-        """The server's machine is off at once."""
-        self.end_server(silently=True, down_s=down_s)
-        if not self.plan.is_shared:
-            self.disk = self.disk.crash(Fate(keep, SeededChance(("fate", seed, self.plan.seed))))
-
-    def end_server(self, *, silently: bool, down_s: float) -> None:
-        """The server's process ends at once; nothing if there is none."""
-        server, self.server = self.server, None
-        self.up.clear()
-        if server is not None:
-            self._down_s = down_s
-            self._lose(server, silently=silently)
-
-    def _lose(self, server: SimulatedServer | None, *, silently: bool) -> None:
-        if server is not None:
-            self.network.end_life(server.life, silently=silently)
-            server.life.end()
-            if self.plan.is_shared:
-                server.log.close()
-        self.disk.kill()
-
-    async def stop_server(self, down_s: float) -> None:
-        """The server stops cleanly, and is started again later."""
-        server = self.server
-        if server is None or server.is_stopping:
-            return
-        stopping = server.life.run(server.stop())
-        await self._first_of(stopping, server.life.over.wait(), server.power_is_lost.wait())
-        if self.server is server and not server.power_is_lost.is_set():
-            self.tell("the server has stopped")
-            self.end_server(silently=False, down_s=down_s)
-
-    def fill_disk(self, by: int) -> None:
-        """There is no room any more (1), or there is again (-1)."""
-        self._full_disks = max(0, self._full_disks + by)
-        self.disk.is_full = self._full_disks > 0
-        if self.server is not None and isinstance(self.server.log, MemoryLog):
-            self.server.log.is_full = self.disk.is_full
-
-    @property
-    def in_trouble(self) -> bool:
-        """Whether the server may turn commands away, as things are."""
-        server = self.server
-        if server is None or server.is_stopping or server.replica.failure is not None:
-            return True
-        return self.disk.is_full or server.replica.full.is_set()
-
     # Calls
 
     async def call(self, operation: Operation, replica: int = 0) -> Answer | None:
         """What a client is told; None: nobody answers, or only that it does not work now."""
-        server = self.rival if replica and self.rival is not None else self.server
+        server = self.site.rival if replica and self.site.rival is not None else self.server
         caller = getattr(operation, "caller", ADMIN)
         if server is None or caller not in {ADMIN, *self.names.nodes()}:
             return None
@@ -299,11 +138,11 @@ class Cluster:
                 return None
             if not self._records.must_wait:
                 break
-        was_in_trouble = self.in_trouble
+        was_in_trouble = self.site.in_trouble
         asked = self._records.ask(operation, self.clock.now_ns() // 1_000_000)
         answer = await self._answer(server, operation, asked.request_id)
         is_lame = answer is not None and answer.facts.code not in {OK, MISTAKE, DENIED}
-        if is_lame and (was_in_trouble or self.in_trouble):
+        if is_lame and (was_in_trouble or self.site.in_trouble):
             answer = None
         if self.plan.is_shared:  # or an agent would be told that it is unknown
             while self.server is not None and not await self._catch_up(  # noqa: ASYNC110 - it tries
@@ -321,7 +160,7 @@ class Cluster:
     ) -> Answer | None:
         names = self.names if operation != _CATCH_UP else Names()
         task = server.life.run(server.service.carry_out(operation, names, request_id))
-        await self._first_of(task, server.life.over.wait())
+        await first_of(task, server.life.over.wait())
         return task.result() if task.done() and not task.cancelled() else None
 
     async def _catch_up(self, server: SimulatedServer) -> bool:
@@ -381,10 +220,10 @@ class Cluster:
         self.chronicle.held[NOTHING_CRASHES.name] += 1
         server = self.server
         if server is not None:
-            replicas = [server.replica] + ([self.rival.replica] if self.rival else [])
+            replicas = [server.replica] + ([self.site.rival.replica] if self.site.rival else [])
             self._records.read_log(server.log, [each.state for each in replicas])
         if not self.plan.is_shared:
-            files = {str(path): bytes(data) for path, data in self.disk.files()}
+            files = {str(path): bytes(data) for path, data in self.site.disk.files()}
             self.chronicle.log_bytes = files
         for law, name in ((KEEPS_ADDRESS, "keeps"), (DURABLE_ADDRESS, "durable")):
             for sight, holds in self._records.told_addresses(name):
@@ -396,7 +235,7 @@ class Cluster:
             task.cancel()
         for machine in (*self.machines.values(), *self.twins):
             machine.switch_off(silently=True)
-        for server in (self.server, self.rival):
+        for server in (self.server, self.site.rival):
             if server is not None:
                 server.life.end()
 

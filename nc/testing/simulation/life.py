@@ -43,15 +43,15 @@ async def live(cluster: Cluster) -> None:
     """Play the cluster's plan."""
     acts = Acts(cluster)
     audit = Audit(cluster)
-    cluster.begin()
+    cluster.site.begin()
     await _served(cluster)
     if cluster.plan.is_shared:
-        cluster.start_rival()
+        cluster.site.start_rival()
     cluster.spawn(audit.look_again_and_again())
     for act in cluster.plan.acts:
         if (wait_s := act.at_ms / 1000 - cluster.now_s) > 0:
             await asyncio.sleep(wait_s)
-        if cluster.cannot_start:
+        if cluster.site.cannot_start:
             return
         acts.begin(act)
     await acts.make_well()
@@ -65,7 +65,7 @@ async def _served(cluster: Cluster) -> bool:
     """Wait until there is a server, for some time."""
     try:
         async with asyncio.timeout(_LONGEST_START_S):
-            await cluster.up.wait()
+            await cluster.site.up.wait()
     except TimeoutError:
         return False
     return True
@@ -132,9 +132,9 @@ class Acts:
         cluster = self._cluster
         cluster.tell("all is made well")
         cluster.network.mend_all()
-        while cluster.disk.is_full:
-            cluster.fill_disk(-1)
-        cluster.disk.sync_fails_at = cluster.disk.power_fails_at = None
+        while cluster.site.disk.is_full:
+            cluster.site.fill_disk(-1)
+        cluster.site.disk.sync_fails_at = cluster.site.disk.power_fails_at = None
         if self._under_way:
             await asyncio.wait(list(self._under_way), timeout=_LONGEST_START_S)
 
@@ -221,19 +221,19 @@ class Acts:
         cluster = self._cluster
         match act:
             case PowerCut():
-                cluster.disk.power_fails_at = cluster.disk.steps + act.at_step
+                cluster.site.disk.power_fails_at = cluster.site.disk.steps + act.at_step
                 self._do(self._cut_power(act))
             case Kill(_, down_s) if cluster.server is not None:
                 cluster.tell("the server's process is killed")
-                cluster.end_server(silently=False, down_s=down_s)
+                cluster.site.end_server(silently=False, down_s=down_s)
             case Restart(_, down_s):
-                self._do(cluster.stop_server(down_s))
+                self._do(cluster.site.stop_server(down_s))
             case FillDisk(_, for_s):
                 cluster.tell(f"the server's disk is full for {for_s} s")
-                cluster.fill_disk(1)
-                self._for(for_s, lambda: cluster.fill_disk(-1))
-            case FailSync(_, in_steps) if cluster.disk.power_fails_at is None:
-                cluster.disk.sync_fails_at = cluster.disk.steps + in_steps
+                cluster.site.fill_disk(1)
+                self._for(for_s, lambda: cluster.site.fill_disk(-1))
+            case FailSync(_, in_steps) if cluster.site.disk.power_fails_at is None:
+                cluster.site.disk.sync_fails_at = cluster.site.disk.steps + in_steps
 
     async def _cut_power(self, act: PowerCut) -> None:
         cluster, server = self._cluster, self._cluster.server
@@ -246,4 +246,4 @@ class Acts:
             pass
         if cluster.server is server:
             cluster.tell("the server's power fails")
-            cluster.lose_power(act.keep, act.seed, act.down_s)
+            cluster.site.lose_power(act.keep, act.seed, act.down_s)

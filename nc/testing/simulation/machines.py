@@ -15,8 +15,9 @@ from nc.link.routes import Redirect
 from nc.link.tun import Receive
 from nc.link.wire import PLAIN_VNET_HEADER, VNET_HEADER_BYTES, Frame, packets
 from nc.testing.chance import SeededChance
+from nc.testing.simulation.connection import SERVER_PORT
 from nc.testing.simulation.loop import Life
-from nc.testing.simulation.network import SERVER_PORT, Network
+from nc.testing.simulation.network import Network
 
 _PACKET: Final = struct.Struct("!BBHHHBBHIIQ")  # RFC 791's header, and a number
 _UDP: Final = 17

@@ -12,7 +12,6 @@ nobody but who sends to it.
 
 import asyncio
 import contextlib
-from collections import deque
 from collections.abc import Callable, Iterator
 from typing import Any, Final
 from unittest import mock
@@ -20,216 +19,11 @@ from unittest import mock
 import aiofastnet
 
 from nc.testing.chance import SeededChance
+from nc.testing.simulation.connection import SERVER_PORT, Endpoint, Socket
 from nc.testing.simulation.loop import Life, SimulatedLoop, life_here
-
-SERVER_PORT: Final = 6441
-
-# What the kernels on both sides take before a sender's own buffer grows.
-_WINDOW_BYTES: Final = 64 * 1024
 
 _LATENCIES_S: Final = (0.0005, 0.01, 0.04, 0.15)
 _JITTER: Final = 0.5
-
-
-class _End:
-    """Marks the end of what is sent, in its order."""
-
-
-_END: Final = _End()
-
-
-class Endpoint(asyncio.Transport):
-    """One end of a connection.
-
-    Args:
-        network: decides what arrives when.
-        life: whose it is.
-        uplink: over which machine's uplink it goes.
-        certificate: what the other end's TLS showed, DER; None for a client's end.
-
-    Attributes:
-        heard_at_s: when something last arrived here.
-        is_stalled: nothing is read here for now.
-        is_severed: nothing that is sent here arrives any more, and nobody is told.
-    """
-
-    def __init__(
-        self, network: "Network", life: Life, uplink: str, certificate: bytes | None
-    ) -> None:
-        self._loop = asyncio.get_running_loop()
-        self._network = network
-        self.life = life
-        self.uplink = uplink
-        self._extra = {
-            "socket": _Socket(self),
-            "peername": (uplink, SERVER_PORT),
-            "sockname": (uplink, SERVER_PORT),
-            "ssl_object": _Tls(certificate),
-        }
-        super().__init__(self._extra)
-        self.peer: Endpoint
-        self.protocol: Any = None
-        self.heard_at_s = self._loop.time()
-        self.is_stalled = self.is_severed = False
-        self.is_lost = False  # its protocol was told that it is no more
-        self._is_closing = False
-        self._sent: deque[tuple[float, bytes | _End]] = deque()  # with when it arrives
-        self._sent_bytes = 0
-        self._arrives_s = self._loop.time()
-        self._high_bytes = _WINDOW_BYTES
-        self._is_paused = False
-
-    # What a protocol calls.
-
-    def get_protocol(self) -> Any:
-        """Who reads here."""
-        return self.protocol
-
-    def set_protocol(self, protocol: Any) -> None:
-        """Somebody else reads here."""
-        self.protocol = protocol
-
-    def is_closing(self) -> bool:
-        """Whether nothing can be sent any more."""
-        return self._is_closing
-
-    def get_write_buffer_size(self) -> int:
-        """What waits here, beyond what kernels hold."""
-        return max(0, self._sent_bytes - _WINDOW_BYTES)
-
-    def set_write_buffer_limits(self, high: int | None = None, low: int | None = None) -> None:
-        """From when on whoever sends is asked to pause."""
-        del low
-        self._high_bytes = _WINDOW_BYTES if high is None else high
-
-    def write(self, data: Any) -> None:
-        """Send; the bytes are copied."""
-        if self._is_closing or self.life.is_over or not data:
-            return
-        copied = bytes(data)
-        self._sent_bytes += len(copied)
-        self._post(copied)
-        if not self._is_paused and self.get_write_buffer_size() > self._high_bytes:
-            self._is_paused = True
-            self.protocol.pause_writing()
-
-    def writelines(self, list_of_data: Any) -> None:
-        """Send in one piece."""
-        self.write(b"".join(list_of_data))
-
-    def close(self) -> None:
-        """Send what waits, then say goodbye."""
-        if not self._is_closing and not self.life.is_over:
-            self._is_closing = True
-            self._post(_END)
-            self._lose_when_sent()
-
-    def abort(self) -> None:
-        """Be gone; the other side is told, if it can be."""
-        self._sent.clear()
-        self._sent_bytes = 0
-        if not self.is_lost and not self.life.is_over:
-            self._is_closing = True
-            self.lose(None)
-            self.reset_peer()
-
-    # What the network calls.
-
-    def reset_peer(self) -> None:
-        """Let the other side know, when the way is open, that nobody is here any more."""
-        self._sent.clear()
-        self._post(_END)
-
-    def lose(self, error: Exception | None) -> None:
-        """The connection is no more."""
-        if not self.is_lost:
-            self.is_lost = self._is_closing = True
-            if self.protocol is not None:
-                self.life.soon(self.protocol.connection_lost, error)
-
-    def _post(self, what: bytes | _End) -> None:
-        """On its way; what is sent later arrives later."""
-        self._arrives_s = max(self._arrives_s, self._loop.time() + self._network.latency_s(self))
-        self._sent.append((self._arrives_s, what))
-        self._loop.call_at(self._arrives_s, self.pump)
-
-    def pump(self) -> None:
-        """Hand over, in order, what has arrived and can be read."""
-        while self._sent and self._sent[0][0] <= self._loop.time():
-            if self.is_severed or self.peer.life.is_over:
-                self._sent.clear()
-                return
-            if self._network.is_cut_off(self.uplink) or not self.peer.reads():
-                return
-            _, what = self._sent.popleft()
-            if isinstance(what, _End):
-                self.peer.life.do(self.peer.hear_end)
-                return
-            self.peer.life.do(self.peer.hear, what)
-            self._sent_bytes -= len(what)
-            if self._is_paused and self.get_write_buffer_size() <= self._high_bytes // 4:
-                self._is_paused = False
-                self.life.soon(self.protocol.resume_writing)
-            self._lose_when_sent()
-
-    def _lose_when_sent(self) -> None:
-        if self._is_closing and not self.get_write_buffer_size():
-            self.lose(None)
-
-    @property
-    def lives(self) -> bool:
-        """Whether this side takes it for a connection."""
-        return not (self.is_lost or self.life.is_over)
-
-    def reads(self) -> bool:
-        """Whether somebody is here to read."""
-        return self.protocol is not None and not self.is_stalled
-
-    def hear(self, data: bytes) -> None:
-        """Bytes have come."""
-        self.heard_at_s = self._loop.time()
-        rest = memoryview(data)
-        while rest and not self._is_closing:
-            room = self.protocol.get_buffer(-1)
-            size = min(len(room), len(rest))
-            room[:size] = rest[:size]
-            self.protocol.buffer_updated(size)
-            rest = rest[size:]
-
-    def hear_end(self) -> None:
-        """The other side sends no more."""
-        if not self.is_lost:
-            self._is_closing = True
-            self.lose(None)
-
-
-class _Socket:
-    """What picows wants of a socket, and the door of one that was accepted."""
-
-    def __init__(self, endpoint: Endpoint) -> None:
-        self.endpoint = endpoint
-
-    def fileno(self) -> int:
-        return -1
-
-    def setsockopt(self, *_: object) -> None:
-        """Nothing to set."""
-
-    def getsockopt(self, *_: object) -> int:
-        return 0
-
-    def close(self) -> None:
-        self.endpoint.abort()
-
-
-class _Tls:
-    """What TLS has verified of the other end."""
-
-    def __init__(self, certificate: bytes | None) -> None:
-        self._certificate = certificate
-
-    def getpeercert(self, _binary_form: bool) -> bytes | None:
-        return self._certificate
 
 
 class Listener:
@@ -243,10 +37,10 @@ class Listener:
     def setblocking(self, _is_blocking: bool) -> None:
         """It never blocks."""
 
-    async def accept(self) -> tuple[_Socket, tuple[str, int]]:
+    async def accept(self) -> tuple[Socket, tuple[str, int]]:
         """Who has come."""
         endpoint = await self._came.get()
-        return _Socket(endpoint), (endpoint.uplink, SERVER_PORT)
+        return Socket(endpoint), (endpoint.uplink, SERVER_PORT)
 
     def knock(self, endpoint: Endpoint) -> None:
         """Somebody has come."""
@@ -385,7 +179,7 @@ class Network:
         return ours, ours.protocol
 
     async def receive(
-        self, protocol_factory: Callable[[], Any], accepted: _Socket
+        self, protocol_factory: Callable[[], Any], accepted: Socket
     ) -> tuple[Endpoint, Any]:
         """The server takes up a connection that it accepted."""
         end = accepted.endpoint
