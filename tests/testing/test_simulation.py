@@ -26,13 +26,15 @@ from nc.testing.simulation.loop import Life, SimulatedLoop
 from nc.testing.simulation.network import Network
 from tests.testing.planted_cluster_bugs import CLUSTER_BUGS, ClusterBug
 
-# Each is found within some ten trials. Those that need a coincidence take up to a hundred, and are
-# looked for from where it is near, so that the suite is quick; the long search begins anywhere.
+# Most are found within some ten trials. A few need a coincidence (a crash or a full disk between
+# two steps, two replicas at one node): some hundred, and the long search looks for those.
 MOST_TRIALS = 60
-NEAR = {
-    "an address is told before it is durable": 97,
-    "a conflict is not decided again": 21,
-    "a full disk loses the record of a link s end": 4,
+MOST_TRIALS_WITH_LUCK = 1000
+RARE = {
+    "an address is told before it is durable",
+    "a conflict is not decided again",
+    "a full disk at a snapshot ends the writer",
+    "a full disk loses the record of a link s end",
 }
 
 BY_NAME = {bug.name: bug for bug in CLUSTER_BUGS}
@@ -44,8 +46,8 @@ def fingerprint(chronicle: Chronicle) -> str:
     for name, data in sorted(chronicle.log_bytes.items()):
         if name.endswith(".seg"):
             found.update(name.encode() + data)
-    for payload, count, at_ns in chronicle.payloads:
-        found.update(b"%d %d %b" % (count, at_ns, payload))
+    for record in chronicle.records:
+        found.update(b"%d %b" % (record.recorded_at_ns, record.chain))
     return found.hexdigest()
 
 
@@ -97,10 +99,10 @@ def test_another_seed_is_another_history() -> None:
     assert fingerprint(play(plan)) != fingerprint(play(plan._replace(seed=4)))
 
 
-@pytest.mark.parametrize("name", BY_NAME)
+@pytest.mark.parametrize("name", sorted(BY_NAME.keys() - RARE))
 def test_a_planted_bug_of_a_cluster_is_found(name: str) -> None:
     """A search of some trials breaks a law."""
-    report = look_for(BY_NAME[name], seed=NEAR.get(name, 0))
+    report = look_for(BY_NAME[name], seed=0)
     assert not report.is_good, f"it survived {report.trials} trials"
 
 
@@ -113,7 +115,7 @@ def test_every_planted_bug_of_a_cluster_is_shown_in_a_few_acts(
     for bug in CLUSTER_BUGS:
         for seed in (1000, 2000, 3000):
             begun_ns = clock.monotonic_ns()
-            report = look_for(bug, seed, examples=1000, shrinks=150)
+            report = look_for(bug, seed, examples=MOST_TRIALS_WITH_LUCK, shrinks=150)
             seconds = (clock.monotonic_ns() - begun_ns) / 1e9
             assert not report.is_good, f"{bug.name} survived {report.trials} trials of seed {seed}"
             (broken,) = report.broken

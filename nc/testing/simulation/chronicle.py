@@ -8,6 +8,7 @@ from collections import Counter
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
+from eventlog import Record
 from nc.testing.history import History
 from nc.testing.simulation.acts import Plan
 
@@ -34,7 +35,7 @@ class Chronicle(History):
         broken: where it was not.
         seqs: by a step's number, the last event in the log when it ended.
         log_bytes: the log as it lay on the disk, by file name; "" where it was in memory.
-        payloads: the log's records: the payload, how many events, and when it was recorded, ns.
+        records: the log's.
     """
 
     plan: Plan = field(default_factory=lambda: Plan(0, "", False, ()))
@@ -43,7 +44,7 @@ class Chronicle(History):
     broken: dict[str, list[Sight]] = field(default_factory=dict)
     seqs: dict[int, int] = field(default_factory=dict)
     log_bytes: dict[str, bytes] = field(default_factory=dict)
-    payloads: list[tuple[bytes, int, int]] = field(default_factory=list)
+    records: list[Record] = field(default_factory=list)
 
     def saw(self, law: str, sight: Sight, *, holds: bool) -> None:
         """A law had something to say."""

@@ -120,8 +120,7 @@ class Records:
         for record in log.read():
             batch = Batch.FromString(record.payload).entries
             entries += batch
-            found = (record.payload, record.count, record.recorded_at_ns)
-            self._chronicle.payloads.append(found)
+            self._chronicle.records.append(record)
             folded = evolve(folded, (event for entry in batch for event in entry.events))
             if folded.seq in lives:
                 digests.append((lives[folded.seq], digest(folded)))

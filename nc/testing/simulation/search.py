@@ -4,7 +4,9 @@ from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 
-import eventlog
+from eventlog.format import NO_CHAIN, SegmentHeader
+from eventlog.segments import segment_name
+from eventlog.slices import encode_segment
 from nc.clock import Clock, SystemClock
 from nc.testing.certainties import Observed
 from nc.testing.history import Step
@@ -20,6 +22,8 @@ from nc.testing.simulation.site import FOLDER
 from nc.testing.simulation.workload import DEFAULT_ACTS, draw
 
 SHRINKS = 150  # a trial takes a good part of a second
+
+_NO_LOG_ID = bytes(16)  # a log in memory has none
 
 Progress = Callable[[int], None]
 
@@ -100,7 +104,7 @@ def seq_of(chronicle: Chronicle, breach: Breach) -> int:
             break
     if (number := breach.place.removeprefix("event ").partition(",")[0]).isdecimal():
         return int(number)
-    return max(sum(count for _, count, _ in chronicle.payloads), 1)
+    return max(sum(record.count for record in chronicle.records), 1)
 
 
 def keep_log(chronicle: Chronicle, folder: Path) -> None:
@@ -113,13 +117,7 @@ def keep_log(chronicle: Chronicle, folder: Path) -> None:
         for name, data in chronicle.log_bytes.items():
             (folder / Path(name).relative_to(FOLDER)).write_bytes(data)
         return
-    at_ns = 0
-
-    def now_ns() -> int:
-        return at_ns
-
-    log = eventlog.open(folder, now_ns=now_ns, random_bytes=bytes)
-    seq = 0
-    for payload, count, at_ns in chronicle.payloads:  # noqa: B007 - `now_ns` reads it
-        seq = log.append(payload, count, seq)
-    log.close()
+    first = chronicle.records[0]
+    header = SegmentHeader(0, _NO_LOG_ID, 1, first.epoch, first.recorded_at_ns, NO_CHAIN)
+    with (folder / segment_name(1)).open("wb") as segment:
+        segment.writelines(encode_segment(header, chronicle.records))
