@@ -44,17 +44,21 @@ class Digests:
 
     Args:
         submit: through which they become events.
+
+    Attributes:
+        interval_events: how many events lie between two at least; a simulation wants fewer.
     """
 
     def __init__(self, submit: Submit) -> None:
         self._submit = submit
+        self.interval_events = DIGEST_EVENTS
         self._recording: asyncio.Task[None] | None = None
 
     def is_due(self, state: State) -> bool:
         """Whether it is time for one, and none is under way."""
         if self._recording is not None and not self._recording.done():
             return False
-        events = max(DIGEST_EVENTS, count_entries(state) // _ENTRIES_PER_EVENT)
+        events = max(self.interval_events, count_entries(state) // _ENTRIES_PER_EVENT)
         return state.seq - state.digest_seq >= events
 
     def begin(self, state: State) -> None:

@@ -63,6 +63,7 @@ class Replica:
 
     Attributes:
         snapshots: those of the log.
+        digests: those that it records.
         failed: set once the log cannot be written any more.
         full: set while the disk is full; `roomy` is the opposite.
     """
@@ -84,7 +85,7 @@ class Replica:
         self._failure: Exception | None = None
         self._is_marked = False  # nothing was appended since the log was marked durable
         self.snapshots = Snapshots(log.snapshots, off_loop)
-        self._digests = Digests(self.submit)
+        self.digests = Digests(self.submit)
         self.failed = asyncio.Event()
         self.full = asyncio.Event()
         self.roomy = asyncio.Event()
@@ -214,13 +215,13 @@ class Replica:
                 self.snapshots.begin(self._state, place)
 
     def _digest_if_due(self) -> None:
-        if self.is_writable and not self._stopping and self._digests.is_due(self._state):
-            self._digests.begin(self._state)
+        if self.is_writable and not self._stopping and self.digests.is_due(self._state):
+            self.digests.begin(self._state)
 
     async def _finish(self) -> None:
         """Leave the log marked, and a snapshot, so that the next start is quick."""
         await self.snapshots.stop()
-        await self._digests.stop()
+        await self.digests.stop()
         if self._failure is not None:
             return
         try:

@@ -46,6 +46,10 @@ STARTS = _law(
 NOTHING_CRASHES = _law(
     "nothing crashes", "Whatever happens, no bug of ours ends a link, a chore or a task."
 )
+DIGESTS = _law(
+    "a recorded digest is that of its event",
+    "What the log says that it amounted to after an event is what it amounts to there.",
+)
 ONE_LINK = _law(
     "a node has one link at the most", "A newer link of a node ends the older one, for good."
 )
@@ -84,6 +88,7 @@ PACKETS_COUNT = _law(
 SIMULATION_LAWS: Final = (
     STARTS,
     NOTHING_CRASHES,
+    DIGESTS,
     ONE_LINK,
     SILENCE,
     NO_RIGHT,

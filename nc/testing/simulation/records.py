@@ -15,6 +15,7 @@ from nc.testing.history import Answer, LogView, Step, told, worded
 from nc.testing.model import Moment
 from nc.testing.operations import Operation
 from nc.testing.simulation.chronicle import Chronicle, Sight
+from nc.testing.simulation.laws import DIGESTS
 from nc.testing.targets.in_process import START_MS
 
 
@@ -117,11 +118,18 @@ class Records:
         entries: list[pb.Entry] = []
         folded, lives = State(), {state.seq: digest(state) for state in states}
         digests = [(b"", b"")]
+        at_seqs: dict[int, str] = {}  # at the ends of records, which is what digests are of
         for record in log.read():
             batch = Batch.FromString(record.payload).entries
             entries += batch
             self._chronicle.records.append(record)
             folded = evolve(folded, (event for entry in batch for event in entry.events))
+            at_seqs[folded.seq] = digest(folded).hex()
+            for recorded in (event.digest_recorded for entry in batch for event in entry.events):
+                if recorded.digest:
+                    sight = Sight(f"the digest of event {recorded.seq}", 0, recorded.seq)
+                    holds = recorded.digest == at_seqs.get(recorded.seq)
+                    self._chronicle.saw(DIGESTS.name, sight, holds=holds)
             if folded.seq in lives:
                 digests.append((lives[folded.seq], digest(folded)))
         live, replayed = next((pair for pair in digests if pair[0] != pair[1]), digests[-1])

@@ -27,8 +27,9 @@ from nc.testing.targets.service import Service
 
 T = TypeVar("T")
 
-# A trial has some hundred events, and should have some snapshots.
+# A trial has some hundred events, and should have some snapshots and digests.
 _SNAPSHOT_EVENTS: Final = 8
+_DIGEST_EVENTS: Final = 20
 
 _DISK_S: Final = (0.0001, 0.0005, 0.004)  # a disk's times; the last is seldom
 
@@ -75,6 +76,7 @@ class SimulatedServer:
         self._request_ids = RequestIds(chance)
         self.service = Service(log, network, self._off_loop, clock, chance, token_ids)
         self.replica.snapshots.tail_events = _SNAPSHOT_EVENTS
+        self.replica.digests.interval_events = _DIGEST_EVENTS
 
     @property
     def replica(self) -> Replica:
