@@ -198,14 +198,17 @@ def _moved(before: LinkState, step: Step, *, is_alone: bool) -> LinkState:  # no
     operation = step.operation
     if not may_have_happened(step):
         return before
+    opened = before.opened
+    if isinstance(operation, OpenLink):
+        opened |= {operation.link}
     if step.code != OK or not is_alone:
-        return before._replace(state=None)
+        return before._replace(state=None, opened=opened)
     match operation:
         case OpenLink(_, link):
             if before.link == link and before.state != IDLE:
                 return before
             is_new = before.state is not None or link not in before.opened
-            return LinkState(INIT if is_new else None, link, before.opened | {link})
+            return LinkState(INIT if is_new else None, link, opened)
         case Handshake(_, link):
             return before._replace(state=CONNECTED, link=link)
         case CloseLink(_, link):

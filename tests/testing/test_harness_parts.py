@@ -232,6 +232,8 @@ def test_laws_are_unsure_of_what_ran_at_the_same_time() -> None:
     trial.perform(CheckState("node 1"))
     trial.perform(SetExpiries((("node 1", 0),)))
     trial.perform(CheckState("node 1"), OpenLink("node 1", "link 3"), turns=(6, 0))
+    trial.perform(OpenLink("node 1", "link 4"), Handshake("node 1", "link 4"))
+    trial.perform(OpenLink("node 1", "link 4"))  # it was opened, which changes nothing
     trial.finish()
     target.end()
     target.close()
