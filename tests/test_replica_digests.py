@@ -122,7 +122,7 @@ async def test_a_full_disk_gives_a_digest_up() -> None:
     """What keeps a digest from being recorded harms nothing; the next one makes up for it."""
     log = MemoryLog()
     async with running(log) as replica:
-        await asyncio.gather(*submit(replica, *issue(9)))
+        await asyncio.gather(*submit(replica, *issue(20)))
         log.is_full = True
         assert await outcomes(submit(replica, IssueToken("x", -1, NOW_MS))) == [DiskFull]
         assert replica.digests._recording is not None
@@ -143,7 +143,7 @@ async def test_a_stop_waits_for_no_digest() -> None:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("nc.digesting._PAUSE_S", 60)
         async with running(log) as replica:
-            await asyncio.gather(*submit(replica, *issue(9)))
+            await asyncio.gather(*submit(replica, *issue(20)))
             assert "digest" in {task.get_name() for task in asyncio.all_tasks()}
     assert "digest" not in {task.get_name() for task in asyncio.all_tasks()}
-    assert log.last_seq == 9
+    assert log.last_seq == 20

@@ -43,8 +43,13 @@ class Draft(Generic[K, V]):
 
     def finish(self) -> "HashTrieMap[K, V]":
         """The map with every change made."""
+        if not self._changes:
+            return self._base
         if not len(self._base):
             return HashTrieMap(self._changes)  # a third of the time that an update takes
+        if len(self._changes) == 1:  # as with most commands
+            ((key, value),) = self._changes.items()
+            return self._base.remove(key) if value is _REMOVED else self._base.insert(key, value)
         result = self._base
         removed = [key for key, value in self._changes.items() if value is _REMOVED]
         for key in removed:
