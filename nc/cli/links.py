@@ -81,7 +81,7 @@ def drawn(report: dict[str, Any]) -> RenderableType:
     drops.add_column("packets", justify="right")
     for reason, count in report["drops"].items():
         drops.add_row(reason.replace("_", " "), f"{count:,}")
-    turned_away = f"connections without a certificate of ours: {report['turned_away']:,}"
+    turned_away = f"connections that ended before they asked for a link: {report['turned_away']:,}"
     parts: list[RenderableType] = [links, ""]
     if report["drops"]:
         parts += [drops, ""]

@@ -60,6 +60,14 @@ def look_for(
         return simulate(examples=examples, seed=seed, shrinks=shrinks, is_shared=bug.is_shared)
 
 
+def test_a_call_knows_only_what_was_given_out_before_it() -> None:
+    """A node's token that is answered while a call begins is not yet a token for that call.
+
+    In this life the call was once taken to know it, and the law about unknown tokens was broken.
+    """
+    simulate(examples=1, seed=777_378).require()
+
+
 def test_a_cluster_keeps_the_laws() -> None:
     """Some lives, with crashes, partitions and full disks, and every agent is back in the end."""
     report = simulate(examples=6, seed=100)

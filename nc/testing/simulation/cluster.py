@@ -158,7 +158,8 @@ class Cluster:
     async def _answer(
         self, server: SimulatedServer, operation: Operation, request_id: str
     ) -> Answer | None:
-        names = self.names if operation != _CATCH_UP else Names()
+        # the call is begun a turn later, and must not know what is given out meanwhile
+        names = self.names.copy() if operation != _CATCH_UP else Names()
         task = server.life.run(server.service.carry_out(operation, names, request_id))
         await first_of(task, server.life.over.wait())
         return task.result() if task.done() and not task.cancelled() else None

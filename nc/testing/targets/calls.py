@@ -65,6 +65,12 @@ class Names:
             if answer.certificates:
                 self._certificates[operation.node] = answer.certificates[0]
 
+    def copy(self) -> "Names":
+        """What is known now, whatever is learned later."""
+        names = Names()
+        names._tokens, names._certificates = self._tokens.copy(), self._certificates.copy()
+        return names
+
     def nodes(self) -> list[str]:
         """The names of all nodes that certificates were given to."""
         return list(self._certificates)
