@@ -26,10 +26,9 @@ import json
 import sqlite3
 import sys
 import tempfile
-import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 sys.path.insert(0, str(Path(__file__).parent.parent))
 try:
@@ -38,6 +37,7 @@ except ModuleNotFoundError as error:
     sys.exit(f"{error}: run pip install -c constraints.txt -e '.[bench]' for this benchmark")
 import eventlog
 from benchmarks.histories import cluster, kinds, newcomers, write_log
+from benchmarks.timing import Taken, best, timed
 from nc.domain.events import Batch, Entry, Event
 from nc.domain.presence import link_of
 from nc.domain.state import State
@@ -45,13 +45,6 @@ from nc.projections import evolve
 from nc.replay import replay
 
 BASELINE = "sqlite"
-
-
-class Taken(NamedTuple):
-    """What one way took, seconds."""
-
-    wall: float
-    cpu: float
 
 
 def main() -> None:
@@ -111,19 +104,6 @@ def compare(name: str, entries: list[Entry], home: Path, rounds: int) -> dict[st
     for each in (log, rows, objects, stored):
         each.close()
     return report(name, mix, {way: best(those) for way, those in taken.items()})
-
-
-def timed(read: Callable[[], Any]) -> tuple[Any, Taken]:
-    """What it finds, and what that took."""
-    gc.collect()
-    wall, cpu = time.perf_counter(), time.process_time()
-    found = read()
-    return found, Taken(time.perf_counter() - wall, time.process_time() - cpu)
-
-
-def best(taken: list[Taken]) -> Taken:
-    """The least that it took."""
-    return Taken(min(each.wall for each in taken), min(each.cpu for each in taken))
 
 
 def report(name: str, mix: dict[str, int], taken: dict[str, Taken]) -> dict[str, object]:

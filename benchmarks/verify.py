@@ -21,15 +21,14 @@ import gc
 import json
 import sys
 import tempfile
-import time
 from collections.abc import Callable, Iterable, Iterator
 from hashlib import sha256
 from pathlib import Path
-from typing import NamedTuple
 
 sys.path.insert(0, str(Path(__file__).parent.parent))
 import eventlog
 from benchmarks.histories import cluster, newcomers, write_log
+from benchmarks.timing import Taken, best, timed
 from eventlog.reader import LogReader
 from nc.domain.events import Entry
 from nc.domain.state import State
@@ -39,13 +38,6 @@ from nc.verification import landmark_of, verify
 
 BASELINE = "sha256"
 CHUNK_BYTES = 256 * 1024
-
-
-class Taken(NamedTuple):
-    """What one way took, seconds."""
-
-    wall: float
-    cpu: float
 
 
 def main() -> None:
@@ -93,10 +85,8 @@ def compare(
     taken: dict[str, list[Taken]] = {way: [] for way in ways}
     for _ in range(rounds):
         for way, run in ways.items():
-            gc.collect()
-            wall, cpu = time.perf_counter(), time.process_time()
-            found = run()
-            taken[way].append(Taken(time.perf_counter() - wall, time.process_time() - cpu))
+            found, took = timed(run)
+            taken[way].append(took)
             assert found in {events, size_bytes}
     return report(name, events, size_bytes, taken)
 
@@ -107,7 +97,7 @@ def report(
     """Print a table, and return what is in it."""
     print(f"{name}: {events:,} events, {size_bytes / 1e6:.0f} MB")
     print(f"{'':<18}{'events/s':>12}{'by CPU time':>14}{'MB/s':>8}{'time / ' + BASELINE:>16}")
-    least = {way: Taken(*map(min, zip(*those, strict=True))) for way, those in taken.items()}
+    least = {way: best(those) for way, those in taken.items()}
     for way, took in least.items():
         ratio = took.cpu / least[BASELINE].cpu
         rates = f"{events / took.wall:>12,.0f}{events / took.cpu:>14,.0f}"
