@@ -2,8 +2,8 @@
 
 Nodes, bootstrap tokens, links, requests and replicas are numbered in the order in which they
 appear; overlay networks move (`nc.relocation`); of who did something the kind is left; certificates
-lose their serials, a repair the paths it speaks of, and what an unknown version added is dropped.
-Times, versions, reasons, states and expiries stay. So
+lose their serials, a start what the key is known by, a repair the paths it speaks of, and what an
+unknown version added is dropped. Times, versions, reasons, states and expiries stay. So
 
     fold(redacted(events)) = redacted(fold(events))
 
@@ -190,6 +190,7 @@ class Redaction:
             nodes=HashTrieMap(nodes),
             presence=HashTrieMap(presence),
             addresses=addresses,
+            key_check="",
         )
 
     def record(self, record: Record) -> Record:

@@ -20,8 +20,9 @@ from nc.certificates import Certificates
 from nc.chores import Sweep, every, report_failed_snapshots, report_failure, report_full_disk
 from nc.clock import Clock
 from nc.config import ServerSettings, TunMode
-from nc.data_folder import DataFolder
+from nc.data_folder import DataFolder, DataFolderError
 from nc.domain.decide import Command
+from nc.domain.errors import KeyOfAnotherLog
 from nc.domain.replicas import StartReplica, StopReplica
 from nc.link.hub import Hub
 from nc.link.limits import Limits
@@ -121,7 +122,7 @@ class Server:
         for warning in log.snapshots.warnings:
             self._log.warning(log_events.SNAPSHOT_PASSED_OVER, message=warning)
         started.push_async_callback(self._replica.stop)
-        await self._record_start()
+        await self._record_start(TokenIds(key).key_check)
         self.hub = self._make_hub(TokenIds(key))
         started.push_async_callback(self.hub.stop)
         started.push_async_callback(self._record_stop)  # which closes what links there are
@@ -242,10 +243,16 @@ class Server:
         origin = Origin("system", method, self._request_ids.new())
         await self._replica.submit(command, origin, is_ours=True)
 
-    async def _record_start(self) -> None:
+    async def _record_start(self, key_check: str) -> None:
+        network = self.settings.network_addr
+        command = StartReplica(self._replica_id, VERSION, network, key_check)
         try:
-            network = self.settings.network_addr
-            await self._submit(StartReplica(self._replica_id, VERSION, network), "start")
+            await self._submit(command, "start")
+        except KeyOfAnotherLog:
+            raise DataFolderError(
+                f"{self.folder.secret_key} is not the key that the log was written with, and "
+                "with another no token in it is recognised; put the right one back from a backup"
+            ) from None
         except Unwritable as error:
             raise self._replica.failure or error from None
 

@@ -143,7 +143,10 @@ def story() -> list[Entries]:
     happened = [
         Event(
             replica_started=pb.ReplicaStarted(
-                replica_id="host-canary", version="1.2.3", network_address=NETWORK
+                replica_id="host-canary",
+                version="1.2.3",
+                network_address=NETWORK,
+                key_check="key-canary",
             )
         ),
         Event(token_issued=pb.TokenIssued(token_id=TOKEN)),

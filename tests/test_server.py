@@ -118,6 +118,27 @@ async def test_a_lost_key_is_not_made_anew(tmp_path: Path) -> None:
         await start(tmp_path / "data")
 
 
+async def test_another_key_is_refused(tmp_path: Path) -> None:
+    """With the key of another log every token would be unknown: the server refuses.
+
+    Whether it is told by a snapshot or by the events, and as often as it is tried; with the right
+    key back it serves.
+    """
+    async with running(tmp_path / "data") as server:
+        path = server.folder.secret_key
+    key = path.read_bytes()
+    for read_from in ("a snapshot", "the events"):
+        if read_from == "the events":
+            for snapshot in server.folder.log.glob("*.snapshot"):
+                snapshot.unlink()
+        path.write_bytes(bytes(len(key)))
+        for _ in range(2):
+            with pytest.raises(DataFolderError, match=r"secret\.key is not the key.*put the right"):
+                await start(tmp_path / "data")
+        path.write_bytes(key)
+        await start(tmp_path / "data")
+
+
 async def test_a_lost_ca_is_an_alarm(tmp_path: Path) -> None:
     """A CA that had to be made anew where nodes are known is said loudly."""
     async with running(tmp_path / "data") as server:

@@ -53,7 +53,7 @@ def decide(state: State, command: Command) -> list[Event]:  # noqa: C901, PLR091
         case links.DropLink():
             return links.decide_drop(state.presence, command)
         case replicas.StartReplica():
-            return replicas.decide_start(state.presence, command)
+            return replicas.decide_start(state.presence, state.key_check, command)
         case replicas.StopReplica():
             return replicas.decide_stop(state.presence, command)
         case repairs.RecordRepair():

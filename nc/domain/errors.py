@@ -158,3 +158,13 @@ class IdTaken(DomainError):
 
     def __init__(self) -> None:
         super().__init__("the id that was drawn is in use; try again")
+
+
+class KeyOfAnotherLog(DomainError):
+    """A replica would make token ids with another key than those in the log were made with."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "the key of the token ids is not the one that this log was written with; "
+            "put the right one back"
+        )

@@ -6,6 +6,7 @@ process that held it.
 
 from dataclasses import dataclass
 
+from nc.domain.errors import KeyOfAnotherLog
 from nc.domain.events import DigestRecorded, Event, ReplicaStarted, ReplicaStopped, pb
 from nc.domain.presence import Presence, drop_all
 
@@ -17,6 +18,7 @@ class StartReplica:
     replica_id: str
     version: str
     network_address: str  # `10.1.1.1/24`
+    key_check: str = ""  # of the key that this replica makes token ids with; "": it makes none
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,12 +36,19 @@ class RecordDigest:
     digest: str  # hex
 
 
-def decide_start(presence: Presence, command: StartReplica) -> list[Event]:
-    """Say so, and that the links which the log shows are gone."""
+def decide_start(presence: Presence, key_check: str, command: StartReplica) -> list[Event]:
+    """Say so, and that the links which the log shows are gone.
+
+    Raises:
+        KeyOfAnotherLog: the log's token ids were made with another key.
+    """
+    if key_check and command.key_check not in ("", key_check):
+        raise KeyOfAnotherLog
     started = ReplicaStarted(
         replica_id=command.replica_id,
         version=command.version,
         network_address=command.network_address,
+        key_check=command.key_check,
     )
     return [
         Event(replica_started=started),

@@ -25,3 +25,4 @@ class State:
     presence: Presence = field(default_factory=HashTrieMap)
     addresses: Addresses = field(default_factory=Addresses)
     digest_seq: int = 0  # the event that the last recorded digest is of
+    key_check: str = ""  # by which the key of the token ids is known again; "" before a start says

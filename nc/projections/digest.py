@@ -50,6 +50,8 @@ def entries(state: State) -> Iterator[tuple[str | int | None, ...]]:
     addresses = state.addresses
     yield "seq", state.seq
     yield "digest", state.digest_seq
+    if state.key_check:  # states of before it was known keep their digests
+        yield "key", state.key_check
     yield "pool", str(addresses.network), addresses.next_slot
     for position, address in enumerate(addresses.released):
         yield "released", position, address
@@ -68,7 +70,7 @@ def entries(state: State) -> Iterator[tuple[str | int | None, ...]]:
 def count_entries(state: State) -> int:
     """How many `entries` there are, in no time: what a digest costs is in proportion to them."""
     pool = state.addresses
-    there_is_one_of = 3  # `seq`, `digest`, `pool`
+    there_is_one_of = 3 + bool(state.key_check)  # `seq`, `digest`, `pool`, and `key` if known
     of_the_state = len(state.tokens) + len(state.nodes) + len(state.presence)
     of_the_pool = len(pool.released) + len(pool.ahead) + len(pool.by_node)
     return there_is_one_of + of_the_state + of_the_pool

@@ -52,7 +52,9 @@ def encode(state: State, *, ordered: bool = False) -> Iterator[bytes]:
 def _parts(state: State, order: Callable[[Iterable[Any]], Iterable[Any]]) -> Iterator[pb.StatePart]:
     pool = state.addresses
     first = pb.Pool(network=str(pool.network), next_slot=pool.next_slot)
-    yield pb.StatePart(seq=state.seq, pool=first, digest_seq=state.digest_seq)
+    yield pb.StatePart(
+        seq=state.seq, pool=first, digest_seq=state.digest_seq, key_check=state.key_check
+    )
     for released in _slices(pool.released):
         yield pb.StatePart(pool=pb.Pool(released=released))
     for ahead in _slices(order(pool.ahead)):
@@ -143,6 +145,7 @@ class _Reader:
         self._seq = 0
         self._pool: pb.Pool | None = None
         self._digest_seq = 0
+        self._key_check = ""
         self._released: list[str] = []
         self._ahead: list[str] = []
         self._tokens: list[Iterable[tuple[str, Token]]] = []
@@ -154,7 +157,7 @@ class _Reader:
     def add(self, part: pb.StatePart) -> None:
         if self._pool is None:
             self._seq, self._pool = part.seq, part.pool
-            self._digest_seq = part.digest_seq
+            self._digest_seq, self._key_check = part.digest_seq, part.key_check
         self._released += part.pool.released
         self._ahead += part.pool.ahead
         tokens, links, bindings = part.tokens, part.links, part.bindings
@@ -200,6 +203,7 @@ class _Reader:
             HashTrieMap(chain.from_iterable(self._links)),
             addresses,
             self._digest_seq,
+            self._key_check,
         )
 
 

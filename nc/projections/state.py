@@ -17,7 +17,7 @@ from nc.projections.draft import Draft
 class _StateDraft:
     """The state while events are folded into it."""
 
-    __slots__ = ("addresses", "digest_seq", "nodes", "presence", "tokens")
+    __slots__ = ("addresses", "digest_seq", "key_check", "nodes", "presence", "tokens")
 
     def __init__(self, base: State) -> None:
         self.tokens: tokens.TokensDraft = Draft(base.tokens)
@@ -25,6 +25,7 @@ class _StateDraft:
         self.presence: presence.PresenceDraft = Draft(base.presence)
         self.addresses = addresses.AddressesDraft(base.addresses)
         self.digest_seq = base.digest_seq
+        self.key_check = base.key_check
 
     def finish(self, seq: int) -> State:
         return State(
@@ -34,7 +35,13 @@ class _StateDraft:
             self.presence.finish(),
             self.addresses.finish(),
             self.digest_seq,
+            self.key_check,
         )
+
+
+def _replica_started(draft: _StateDraft, _seq: int, event: Any) -> None:
+    addresses.replica_started(draft.addresses, event)
+    draft.key_check = event.key_check or draft.key_check
 
 
 def _state_changed(draft: _StateDraft, seq: int, event: Any) -> None:
@@ -48,7 +55,7 @@ def _digest_recorded(draft: _StateDraft, _seq: int, event: Any) -> None:
 
 # What each kind of event is folded into; the keys are the members of `Event.kind`.
 _FOLDS: dict[str, Callable[[_StateDraft, int, Any], None]] = {
-    "replica_started": lambda draft, _, e: addresses.replica_started(draft.addresses, e),
+    "replica_started": _replica_started,
     "replica_stopped": lambda _draft, _, _e: None,
     "token_issued": lambda draft, _, e: tokens.issued(draft.tokens, e),
     "token_expired": lambda draft, _, e: tokens.expired(draft.tokens, e),

@@ -3,7 +3,7 @@
 import pytest
 
 from nc.domain.decide import decide
-from nc.domain.errors import IllegalTransition, LinkSuperseded
+from nc.domain.errors import IllegalTransition, KeyOfAnotherLog, LinkSuperseded
 from nc.domain.events import Event, pb
 from nc.domain.fsm import ConnectionState
 from nc.domain.links import AcceptLink, DropLink, HandOverAddress
@@ -125,3 +125,18 @@ def test_no_link_outlives_the_replica() -> None:
     assert stopped[0].state_changed.reason == pb.STATE_CHANGE_REASON_REPLICA_STOPPED
     assert not after(state, start).presence
     assert kinds(decide(after(state, stop), start)) == ["replica_started"]
+
+
+def test_one_key_makes_the_ids_of_a_log() -> None:
+    """After a start that said by which key, none with another; one that makes no ids may start.
+
+    A log of before this was said takes the first key that is.
+    """
+    unsaid, right, wrong = (
+        StartReplica("r", "1", "10.1.1.1/24", key_check) for key_check in ("", "one", "two")
+    )
+    state = after(started(), unsaid)
+    assert state.key_check == ""
+    state = after(state, right, right, unsaid)
+    assert state.key_check == "one"
+    assert refusal(lambda: decide(state, wrong)) is KeyOfAnotherLog

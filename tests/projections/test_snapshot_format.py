@@ -10,6 +10,7 @@ from rpds import HashTrieSet
 from nc.domain.events import AddressBound, Event
 from nc.domain.nodes import Unregister
 from nc.domain.state import State
+from nc.pb.snapshot_pb2 import StatePart
 from nc.projections import evolve
 from nc.projections.digest import count_entries, digest, entries, joined, parts
 from nc.projections.snapshot import decode, encode
@@ -81,6 +82,18 @@ def test_a_digest_can_be_made_in_parts() -> None:
     assert len(made) > 2
     assert joined(made) == digest(many_nodes(400))
     assert count_entries(state) == len(list(entries(state)))
+
+
+def test_a_snapshot_of_before_the_key_was_known_is_read() -> None:
+    """It lacks a field, which is as good as an empty one."""
+    known = replace(many_nodes(20), key_check="0123")
+    first, *others = encode(known)
+    part = StatePart.FromString(first[4:])  # its length stands before it
+    assert part.key_check == "0123"
+    part.ClearField("key_check")
+    data = part.SerializeToString()
+    payload = b"".join([len(data).to_bytes(4, "little"), data, *others])
+    assert decode(payload) == many_nodes(20)
 
 
 def test_a_digest_stays_what_it_is() -> None:

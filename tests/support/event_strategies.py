@@ -40,7 +40,11 @@ events: st.SearchStrategy[Event] = st.one_of(
     st.builds(
         Event,
         replica_started=st.builds(
-            ReplicaStarted, replica_id=ids, version=ids, network_address=networks
+            ReplicaStarted,
+            replica_id=ids,
+            version=ids,
+            network_address=networks,
+            key_check=ids,
         ),
     ),
     st.builds(Event, replica_stopped=st.builds(ReplicaStopped, replica_id=ids)),
