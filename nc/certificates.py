@@ -6,7 +6,7 @@ from pathlib import Path
 from nc.clock import Clock, now_utc
 from nc.config import ServerSettings
 from nc.data_folder import DataFolder, DataFolderError
-from nc.pki import AuthorityKind, PkiFolder, open_folder, read_peer, server_names
+from nc.pki import AuthorityKind, FolderPaths, PkiFolder, open_folder, read_peer, server_names
 from nc.pki.disk import REAL_DISK, replace_file
 from nc.pki.pem import load_certificates
 from nc.rpc.controller import Authorities
@@ -37,6 +37,11 @@ class Certificates:
         self.control = Credentials(*self._server_files(), client_ca_pem=client_ca)
         self.bootstrap = Credentials(*self._files_with_authority(), client_ca_pem=None)
         self.link = self._link_context()
+
+    @property
+    def authorities_made(self) -> list[Path]:
+        """The keys of CAs that were made: nothing that was signed before is accepted."""
+        return [path for path, _ in self.made if path.name == FolderPaths.within(path).ca_key.name]
 
     @property
     def authorities(self) -> Authorities:

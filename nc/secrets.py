@@ -13,7 +13,7 @@ from typing import Protocol
 
 TOKEN_HEX_DIGITS = 16
 _ID_BYTES = 16
-_NO_TOKEN = "which key this is"  # what no token is
+_CHECK_TEXT = "which key this is"  # what no token is
 SECRET_KEY_BYTES = 32
 
 _ID_PATTERN = re.compile(f"[0-9a-f]{{{2 * _ID_BYTES}}}")
@@ -89,7 +89,7 @@ class TokenIds:
     @property
     def key_check(self) -> str:
         """By which the key is known again: an id that stands for no token, and tells nothing."""
-        return self.id_of(_NO_TOKEN)
+        return self.id_of(_CHECK_TEXT)
 
     def id_of(self, token: str) -> str:
         """The id: HMAC-SHA256(key, token), the first 16 bytes as hex.

@@ -82,6 +82,7 @@ class Server:
         self._replica_id = socket.gethostname()
         self._edges: list[Edge] = []
         self.made: list[Path] = []  # what this start had to make, besides certificates
+        self.replaced: list[Path] = []  # the keys of new CAs where nodes knew old ones
 
     async def __aenter__(self) -> Self:
         async with contextlib.AsyncExitStack() as started:
@@ -269,13 +270,14 @@ class Server:
         """Say what was made; a new CA where nodes were enrolled already is an alarm."""
         for path, reason in self.certificates.made:
             self._log.info(log_events.CERTIFICATE_MADE, path=str(path), reason=reason)
-            if is_known and path.name == "ca.pem":
-                self._log.warning(
-                    log_events.AUTHORITY_REPLACED,
-                    message=f"{path} was missing and is new: no certificate that was handed out "
-                    "before is accepted; put the old folder back from a backup, or let every node "
-                    "join again",
-                )
+        self.replaced = self.certificates.authorities_made if is_known else []
+        for path in self.replaced:
+            self._log.warning(
+                log_events.AUTHORITY_REPLACED,
+                message=f"{path} was missing and is new: no certificate that was handed out "
+                "before is accepted; put the old folder back from a backup, or let every node "
+                "join again",
+            )
         for warning in self.certificates.warnings:
             self._log.warning(log_events.CERTIFICATE_WARNING, message=warning)
 

@@ -150,6 +150,22 @@ async def test_a_lost_ca_is_an_alarm(tmp_path: Path) -> None:
         assert "put the old folder back" in line["message"]
 
 
+async def test_a_ca_that_is_signed_anew_is_no_alarm(tmp_path: Path) -> None:
+    """With its key still there, what it signed before is accepted: the administrator gets in."""
+    async with running(tmp_path / "data") as server:
+        for pki in (server.certificates.grpc, server.certificates.network):
+            pki.paths.ca.unlink()
+        server_pem = server.certificates.grpc.paths.server.read_bytes()
+    lines = Lines()
+    async with running(tmp_path / "data", lines=lines) as server, admin(server) as client:
+        assert (await client.call("HealthCheck", pb.HealthCheckRequest())).code == "200"
+        assert server.certificates.grpc.paths.server.read_bytes() == server_pem
+        assert server.replaced == lines.named("authority.replaced") == []
+        made = lines.named("certificate.made")
+        assert [Path(line["path"]).name for line in made] == ["ca.pem", "ca.pem"]
+        assert all("signed anew with the same key" in line["reason"] for line in made)
+
+
 async def test_a_first_start_that_fails_leaves_no_log_and_no_key(tmp_path: Path) -> None:
     """A certificate folder that cannot be used costs nothing: what was made is taken away."""
     (tmp_path / "file").write_text("")

@@ -28,6 +28,10 @@ from nc.pki.store import FolderPaths, Made, Store
 AUTHORITY_WARNING: Final = timedelta(days=180)
 """How early a CA's end is announced: after it every node must join again, which takes planning."""
 
+SIGNED_ANEW: Final = (
+    "signed anew with the same key: it was missing; what a CA made here has signed stays valid"
+)
+
 
 @dataclass(frozen=True, slots=True)
 class PkiFolder:
@@ -108,12 +112,13 @@ class _Opening:
                 "restore it from a backup, or move the whole folder away: a new CA is made at the "
                 "next start, and every node must join again",
             )
+        reason = "made: it was missing" if key is None else SIGNED_ANEW
         key = key or self.store.new_key(key_path)
         if chain:
             authority = CertificateAuthority(chain[0], key, path)
         else:
             authority = self_signed(self.kind, key, self.now, self.next_serial(), path)
-            self.store.write_certificate(path, authority.certificate, "made: it was missing")
+            self.store.write_certificate(path, authority.certificate, reason)
         self._warn_of_authority(authority, len(chain))
         return authority
 
