@@ -48,7 +48,7 @@ def _is_path(value: object) -> Path:
 Switch = Annotated[bool, BeforeValidator(_is_switch)]
 Folder = Annotated[Path, BeforeValidator(_is_path)]
 Port = Annotated[int, _whole_number(1, 65_535, "a port number")]
-PortOrAny = Annotated[int, _whole_number(0, 65_535, "a port number, or 0 for any that is free,")]
+PortOrAny = Annotated[int, _whole_number(0, 65_535, "a port number, or 0 for any that is free")]
 Mtu = Annotated[int, _whole_number(576, 65_535, "a number of bytes")]  # RFC 791: never below 576
 
 
@@ -211,6 +211,15 @@ def load(path: Path) -> ConfigFile:
         raise ConfigError(
             f"{path}, line 1: expected keys and values, beginning with `mode: server`"
         )
+    mode = content.get("mode")
+    other = {"server": "client", "client": "server"}.get(str(mode))
+    if other in content:
+        if mode not in content:
+            raise ConfigError(
+                f"{path}, line {lines.get((other,), 1)}: {mode}: is missing, and {other}: is not "
+                f"read with mode: {mode}; is it the other mode, or the other section?"
+            )
+        content = {key: value for key, value in content.items() if key != other}
     try:
         return ConfigFile.model_validate(content)
     except ValidationError as error:

@@ -40,6 +40,8 @@ CLIENT = "mode: client\nclient:\n  "
         (SERVER + "interconnection: 7", 3, "server.interconnection: "),
         (SERVER + "tlsDir: [a]", 3, "server.tlsDir: "),
         (SERVER + "\tip: x", 3, "is not YAML"),
+        ("mode: server\nclient: {token: t}", 2, "server: is missing, and client: is not read"),
+        ("server: {ip: x}\nmode: client", 1, "client: is missing, and server: is not read"),
         ("mode: server\nserver: {", 2, "is not YAML"),
         ("mode: client\nclient:\n  serverAddress: x", 3, "unknown key; allowed: networkCertDir"),
         ("mode: client\nclient:\n  mtu: 70000", 3, "client.mtu: "),
@@ -109,6 +111,26 @@ def test_a_token_in_a_file_is_not_shown(tmp_path: Path) -> None:
         "mode: client\nclient: {token: 'fedcba9876543210', serverAddr: x, networkCertDir: y}\n"
     )
     assert "fedcba9876543210" not in repr(config.load(path))
+
+
+@pytest.mark.parametrize(
+    ("text", "mode"),
+    [
+        ("mode: server\nserver: {ip: 192.0.2.7}\nclient:\n", "server"),
+        ("mode: server\nserver:\nclient: {mtu: 1}\n", "server"),
+        (
+            f"{CLIENT}{{token: t, serverAddr: x, networkCertDir: y}}\nserver: {{port: six}}",
+            "client",
+        ),
+    ],
+)
+def test_only_the_section_of_the_mode_counts(tmp_path: Path, text: str, mode: str) -> None:
+    """A file with both, as LiteKube's has them, may leave the other one empty, or wrong."""
+    path = tmp_path / "nc.yaml"
+    path.write_text(text)
+    file = config.load(path)
+    assert file.mode == mode
+    assert (file.client if mode == "server" else file.server) is None
 
 
 def test_a_file_with_little_in_it_is_enough(tmp_path: Path) -> None:
