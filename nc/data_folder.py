@@ -69,9 +69,12 @@ class DataFolder:
                 "choose another with --data-dir, or NC_DATA_DIR"
             ) from error
         if not os.access(self.path, os.R_OK | os.W_OK | os.X_OK):
+            reason = "cannot be written by this user; give it the right to"
+            if os.statvfs(self.path).f_flag & os.ST_RDONLY:
+                reason = "is on a read-only file system; make that writable"
             raise DataFolderError(
-                f"data folder {self.path} cannot be written by this user; "
-                "give it the right to, or choose another with --data-dir, or NC_DATA_DIR"
+                f"data folder {self.path} {reason}, or choose another with --data-dir, or "
+                "NC_DATA_DIR"
             )
         if self.secret_key.exists() and not self.log.exists():
             raise DataFolderError(

@@ -1,6 +1,7 @@
 """Ports: having them, and saying in a sentence why one cannot be had."""
 
 import contextlib
+import errno
 import os
 import socket
 from collections.abc import Iterable
@@ -9,15 +10,20 @@ from typing import Final
 # Connections that the kernel holds for us until we accept them; it may allow fewer.
 _BACKLOG: Final = 4096
 
+_REMEDIES: Final = {
+    errno.EADDRINUSE: "stop what uses it, or choose another port",
+    errno.EACCES: "ports below 1024 need root or CAP_NET_BIND_SERVICE; or choose another port",
+}
+
 
 class PortUnavailable(Exception):
     """A port cannot be listened on."""
 
-    def __init__(self, address: str, reason: str) -> None:
+    def __init__(self, address: str, reason: str, number: int | None = None) -> None:
         self.address = address
+        remedy = _REMEDIES.get(number or 0, "choose another port")
         super().__init__(
-            f"cannot listen on {address}: {reason}; "
-            "stop what uses it, or choose another port (see network-controller serve --help)"
+            f"cannot listen on {address}: {reason}; {remedy} (see network-controller serve --help)"
         )
 
 
@@ -44,7 +50,7 @@ def listen(host: str, port: int) -> socket.socket:
     except OSError as error:
         listener.close()
         reason = os.strerror(error.errno) if error.errno else str(error)
-        raise PortUnavailable(f"{host}:{port}", reason.lower()) from error
+        raise PortUnavailable(f"{host}:{port}", reason.lower(), error.errno) from error
     return listener
 
 

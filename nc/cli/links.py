@@ -42,6 +42,11 @@ def links(
     console.width = max(console.width, _WIDTH)
     if output is Output.JSON:
         show_json(folder, watch=watch)
+    elif watch and not console.is_terminal:
+        with contextlib.suppress(KeyboardInterrupt):
+            while True:
+                console.print(drawn(_told(folder)))
+                time.sleep(_WATCH_INTERVAL_S)
     elif watch:
         with contextlib.suppress(KeyboardInterrupt), Live(console=console, screen=False) as live:
             while True:

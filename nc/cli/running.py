@@ -13,6 +13,7 @@ import logging
 import os
 import sys
 from collections.abc import Coroutine
+from itertools import pairwise
 from pathlib import Path
 from typing import Any, NoReturn, TypeVar
 
@@ -103,6 +104,8 @@ def run(app: typer.Typer, program: str) -> NoReturn:
     """Run a program to its exit code."""
     logging.getLogger("grpc").setLevel(logging.CRITICAL)
     _make_stdout_patient()
+    if (option := _empty_option(sys.argv[1:])) is not None:
+        _exit(program, f"{option}: is empty", USAGE, hint=f"; see {program} --help")
     try:
         code = app(prog_name=program, standalone_mode=False)
         sys.stdout.flush()  # while an error can still be told
@@ -126,6 +129,20 @@ def run(app: typer.Typer, program: str) -> NoReturn:
         _exit_if_known(program, error)
         raise
     sys.exit(code if isinstance(code, int) else 0)
+
+
+def _empty_option(words: list[str]) -> str | None:
+    """The first option whose value is empty, as an unset variable makes it in a script.
+
+    It would be a default, or the current folder, where somebody has named another.
+    """
+    for before, word in pairwise(("", *words)):
+        name, equals, value = word.partition("=")
+        if word.startswith("--") and equals and not value:
+            return name
+        if before.startswith("-") and not word:
+            return before
+    return None
 
 
 def _exit_if_known(program: str, error: Exception) -> None:

@@ -1,6 +1,7 @@
 """`network-controller serve`: settings in, a server that runs until it is told to stop."""
 
 import asyncio
+import contextlib
 import gc
 import resource
 import shlex
@@ -27,9 +28,11 @@ from nc.cli.running import (
 )
 from nc.clock import SystemClock
 from nc.config import ConfigError, ServerSection, ServerSettings, TunMode
+from nc.data_folder import DataFolder, DataFolderError
 from nc.domain.addresses import DEFAULT_NETWORK
+from nc.link.report import NoServer, ask
 from nc.link.tun import require_tun
-from nc.ports import try_ports
+from nc.ports import PortUnavailable, try_ports
 from nc.secrets import SystemSecrets
 from nc.server import VERSION, Server
 
@@ -126,14 +129,39 @@ def serve(
         raise ConfigError(_first_mistake(error)) from error
     if settings.tun is TunMode.ON:
         require_tun()
-    ports = (settings.grpc_port, settings.bootstrap_port, settings.link_port)
-    try_ports(settings.listen, ports)
+    _try_ports(settings)
     log = log_lines.configure(debug=section.debug, log_dir=section.log_dir)
     allow_open_files(log)
     try:
         run_async(_serve(settings, log))
     finally:
         log_lines.flush()
+
+
+def _try_ports(settings: ServerSettings) -> None:
+    """See that each port can be had, before anything is made.
+
+    Raises:
+        ConfigError: two are the same.
+        DataFolderError: a server runs on the folder already, so it may well have the ports too.
+        PortUnavailable: another reason.
+    """
+    ports = (settings.grpc_port, settings.bootstrap_port, settings.link_port)
+    if twice := [port for port in ports if port and ports.count(port) > 1]:
+        raise ConfigError(
+            f"port {twice[0]} is given twice; "
+            "--grpc-port, --bootstrap-port and --link-port need one each"
+        )
+    try:
+        try_ports(settings.listen, ports)
+    except PortUnavailable:
+        with contextlib.suppress(NoServer, OSError):
+            ask(DataFolder(settings.data_dir).links_socket)
+            raise DataFolderError(
+                f"a server runs on {settings.data_dir} already; "
+                "stop it, or choose another folder with --data-dir, and other ports"
+            ) from None
+        raise
 
 
 def load_server_section(path: Path) -> ServerSection:
@@ -232,6 +260,10 @@ def _greet(server: Server, console: Console) -> None:
         ("network", f"{settings.network_addr}"),
     ):
         console.print(f"  {label:<10}{escape(str(text))}", soft_wrap=True)
+    if server.replaced:
+        console.print(
+            "[bold red]  A CA IS NEW: no certificate of before is accepted; see the log[/]"
+        )
     if settings.plaintext:
         console.print("[bold red]  NO TLS: everybody who reaches these ports may do everything[/]")
     console.print("get a bootstrap token with:")

@@ -86,6 +86,21 @@ def test_watch_tells_it_again_and_ends_quietly(server: ServerProcess) -> None:
     assert (watcher.returncode, stderr) == (0, "")
 
 
+def test_watch_fills_a_file_too(server: ServerProcess) -> None:
+    """Where there is no terminal to draw on, each second's table stands below the one before."""
+    command = [BIN / "network-controller", "links", "--watch", "--data-dir", server.data_dir]
+    with subprocess.Popen(map(str, command), stdout=subprocess.PIPE, text=True) as watcher:
+        assert watcher.stdout
+        headers = 0
+        while headers < 2:
+            line = watcher.stdout.readline()
+            assert line, "it has ended"
+            headers += line.startswith("node ")
+        watcher.send_signal(signal.SIGINT)
+        watcher.communicate(timeout=60)
+    assert watcher.returncode == 0
+
+
 def test_the_socket_is_its_owners_alone(server: ServerProcess) -> None:
     """Mode 0600: nobody else may connect."""
     mode = os.stat(server.data_dir / "links.sock").st_mode  # noqa: PTH116 - one that follows nothing

@@ -32,8 +32,8 @@ CASES: dict[str, Case] = {
     ),
     "link port in use": Case(FAILED, ("USED_PORT", "in use"), ("--link-port", "USED_PORT")),
     "one port for both": Case(
-        FAILED,
-        ("FREE_PORT", "in use"),
+        USAGE,
+        ("FREE_PORT is given twice",),
         ("--grpc-port", "FREE_PORT", "--bootstrap-port", "FREE_PORT"),
     ),
     "network address": Case(USAGE, ("--network-addr", "10.1.1.1/24"), ("--network-addr", "10/x")),
@@ -42,6 +42,9 @@ CASES: dict[str, Case] = {
     "advertised port": Case(USAGE, ("--advertise: ",), ("--advertise", "127.0.0.1:6440")),
     "no advertised name": Case(USAGE, ("nc.yaml, line 2: server.ip",), ("--config", "EMPTY_IP")),
     "port out of range": Case(USAGE, ("--grpc-port", "65535"), ("--grpc-port", "65536")),
+    "port below 0": Case(
+        USAGE, ("--grpc-port", "0 for any that is free, 0 to 65535"), ("--grpc-port", "-1")
+    ),
     "port in words": Case(USAGE, ("--bootstrap-port", "integer"), ("--bootstrap-port", "x")),
     "unknown option": Case(USAGE, ("--grpcport", "serve --help"), ("--grpcport", "1")),
     "config with a typo": Case(
@@ -56,6 +59,11 @@ CASES: dict[str, Case] = {
     "nothing can be made there": Case(FAILED, ("/proc",), (), "/proc"),
     "log is a file": Case(FAILED, ("a folder/log",), (), "A_FOLDER"),
     "data folder of another server": Case(FAILED, ("HOLDER",), (), "RUNNING"),
+    "folder and port of another server": Case(
+        FAILED, ("a server runs on RUNNING",), ("--grpc-port", "ITS_PORT"), "RUNNING"
+    ),
+    "no data folder": Case(USAGE, ("--data-dir: is empty", "--help"), ("--data-dir", "")),
+    "no advertised address": Case(USAGE, ("--advertise: is empty",), ("--advertise=",)),
 }
 
 
@@ -115,6 +123,7 @@ def _words(shared: Path, deployment: Deployment) -> dict[str, str]:
         "A_FILE": str(a_file),
         "A_FOLDER": str(a_folder),
         "RUNNING": str(deployment.server.data_dir),
+        "ITS_PORT": str(deployment.server.grpc_port),
         "HOLDER": str(deployment.server.process.pid),
         "TYPO": str(shared / "typo.yaml"),
         "NODE": str(shared / "node.yaml"),
