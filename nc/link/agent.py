@@ -37,6 +37,9 @@ _LASTED_S: Final = 10.0
 
 _IPV4: Final = 4
 
+# For files of which there is no copy here.
+_REMEDY: Final = "restore the files from a backup, or join again with a new bootstrap token"
+
 
 class AgentStopped(Exception):
     """The agent gave up: trying again would be in vain until somebody does something."""
@@ -244,11 +247,16 @@ def client_tls(paths: FolderPaths, now: datetime) -> ssl.SSLContext:
         AgentStopped: the node's certificate has expired.
         PkiError: a file cannot be read.
     """
+    for path in (paths.ca, paths.client, paths.client_key):
+        try:
+            path.open("rb").close()
+        except OSError as error:
+            reason = f"cannot be read: {error.strerror}"
+            raise PkiError(path, reason, _REMEDY) from error
     try:
-        pem = paths.client.read_bytes()
-    except OSError as error:
-        raise _unreadable(paths, error) from error
-    (certificate, *_) = load_certificates(pem, paths.client)
+        (certificate, *_) = load_certificates(paths.client.read_bytes(), paths.client)
+    except PkiError as error:
+        raise PkiError(error.path, error.problem, _REMEDY) from error
     if certificate.not_valid_after_utc <= now:
         raise AgentStopped(
             f"{paths.client}: this node's certificate expired at "
@@ -262,13 +270,9 @@ def client_tls(paths: FolderPaths, now: datetime) -> ssl.SSLContext:
         context.load_verify_locations(paths.ca)
         context.load_cert_chain(paths.client, paths.client_key)
     except (OSError, ssl.SSLError) as error:
-        raise _unreadable(paths, error) from error
+        raise PkiError(
+            paths.client.parent,
+            f"ca.pem, client.pem and client-key.pem are not usable: {error.strerror or error}",
+            _REMEDY,
+        ) from error
     return context
-
-
-def _unreadable(paths: FolderPaths, error: OSError) -> PkiError:
-    return PkiError(
-        paths.client.parent,
-        f"ca.pem, client.pem and client-key.pem are not usable: {error.strerror or error}",
-        "restore them from a backup, or join again with a new bootstrap token",
-    )

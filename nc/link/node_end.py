@@ -30,6 +30,7 @@ from picows import (
 from nc.link import wire
 from nc.link.wire import CloseCode, HandshakeError
 from nc.pki.names import NOT_ITS_NAME
+from nc.unreachable import in_words
 
 # From the first TCP packet to the node's address.
 CONNECT_TIMEOUT_S: Final = 15.0
@@ -241,7 +242,7 @@ async def connect(
         async with asyncio.timeout(timeout_s):
             transport, _ = await opening
             if transport.is_disconnected and not end.greeted.done():
-                raise LinkEnded("the connection was cut during the handshake")  # noqa: TRY301
+                raise ConnectionResetError
             await end.greeted
     except LinkEnded:
         raise
@@ -279,14 +280,14 @@ def _failed(error: Exception, target: Target) -> LinkEnded:
             f"the server's certificate is not trusted: {error.verify_message}; either its CA was "
             "replaced, and this machine must join again, or this is not our server"
         )
-    if isinstance(error, ssl.SSLError):
-        reason = (error.reason or str(error)).lower().replace("_", " ")
-        return LinkEnded(f"TLS failed: {reason}")
+    if isinstance(error, ConnectionResetError):  # most often over TLS, which one side has not
+        wanted = "want" if target.tls is None else "speak"
+        return LinkEnded(f"the handshake was cut short (does the server {wanted} TLS?)")
     if isinstance(error, TimeoutError):
         return LinkEnded("the server did not answer in time")
     if isinstance(error, WSHandshakeError) and error.response is not None:
         return _refused(error)
-    return LinkEnded(f"no connection: {str(error) or type(error).__name__}")
+    return LinkEnded(f"no connection: {in_words(error)}")
 
 
 def _refused(error: Any) -> LinkEnded:

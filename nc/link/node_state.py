@@ -2,6 +2,7 @@
 
 node.json         where the server is, the node's token, which folder its certificates are in
 certificates-N/   grpc/ and network/, each `ca.pem client.pem client-key.pem`
+node-before.json  the node that another token replaced: its token, to unregister it with
 redirect.json     the route to take back at the end (`nc.link.routes`)
 lock              held while an agent runs
 
@@ -21,7 +22,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
-from nc.pki import FolderPaths
+from nc.pki import FolderPaths, PkiError, read_peer
 from nc.pki.disk import REAL_DISK, replace_file
 
 _MODE: Final = 0o600
@@ -52,6 +53,16 @@ class Node:
     certificates: Path | None
     joined_with: str = ""
 
+    def node_id(self) -> str | None:
+        """The id that its certificate names; None without one that can be read."""
+        if self.certificates is None:
+            return None
+        try:
+            pem = FolderPaths.within(self.certificates).client.read_bytes()
+            return read_peer(pem).common_name
+        except (OSError, PkiError):
+            return None
+
 
 @dataclass(frozen=True, slots=True)
 class CertificateSet:
@@ -79,29 +90,28 @@ def digest_of(invitation: str) -> str:
 
 
 class StateFolder:
-    """A state folder, made where it is missing.
-
-    Raises:
-        StateFolderError: it cannot be made or written.
-    """
+    """A state folder, made where it is missing once it is locked or something is to be kept."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
         self.redirect = path / "redirect.json"
         self._node = path / "node.json"
-        with self._explained():
-            REAL_DISK.make_folder(path)
-            if not os.access(path, os.W_OK | os.X_OK):
-                raise PermissionError(13, "permission denied")
+        self.node_before = path / "node-before.json"
+
+    def _make(self) -> None:
+        REAL_DISK.make_folder(self.path)
+        if not os.access(self.path, os.W_OK | os.X_OK):
+            raise PermissionError(13, "permission denied")
 
     @contextlib.contextmanager
     def locked(self) -> Iterator[None]:
         """Keep a second agent from being the same node: each would take the link from the other.
 
         Raises:
-            StateFolderError: another agent runs with this folder.
+            StateFolderError: another agent runs with this folder, or it cannot be made or written.
         """
         with self._explained():
+            self._make()
             lock = os.open(self.path / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, _MODE)
         try:
             try:
@@ -154,6 +164,8 @@ class StateFolder:
         Raises:
             StateFolderError: it cannot be written; the node of before is still remembered.
         """
+        with self._explained():
+            self._make()
         before = sorted(self.path.glob(f"{_CERTIFICATES}*"))
         folder = self._next_folder(before) if grpc and network else None
         kept = asdict(node) | {"certificates": folder}
@@ -162,6 +174,8 @@ class StateFolder:
                 grpc.write(self.path / folder / "grpc")
                 network.write(self.path / folder / "network")
                 REAL_DISK.sync_folder(self.path)
+            if self._node.exists():
+                replace_file(REAL_DISK, self.node_before, self._node.read_bytes(), _MODE)
             replace_file(REAL_DISK, self._node, json.dumps(kept).encode(), _MODE)
         for old in before:
             shutil.rmtree(old, ignore_errors=True)

@@ -12,6 +12,7 @@ from google.protobuf.descriptor import ServiceDescriptor
 from google.protobuf.message import Message
 
 from nc.rpc.methods import BOOTSTRAP_SERVICE, CONTROL_SERVICE, INTERNAL_SERVICE
+from nc.unreachable import grpc_in_words
 
 DEFAULT_TIMEOUT_S = 10.0
 
@@ -110,4 +111,6 @@ class Client:
             return await call(request, timeout=DEFAULT_TIMEOUT_S, metadata=metadata)
         except grpc.aio.AioRpcError as error:
             details = error.details() or ""
+            if error.code() is grpc.StatusCode.UNAVAILABLE:
+                details = grpc_in_words(details, tls=self._tls is not None)
             raise CallFailed(self.target, method, error.code(), details) from None

@@ -21,6 +21,7 @@ from nc.pki.names import NOT_ITS_NAME
 from nc.pki.pem import UNREADABLE, certificate_pem
 from nc.rpc.answers import OK
 from nc.rpc.client import BOOTSTRAP_PORT, CallFailed, Client, ClientTls
+from nc.unreachable import in_words
 
 _HANDSHAKE_TIMEOUT_S: Final = 5.0  # a program that is told to stop waits for it
 _DER: Final = 2  # _ssl.ENCODING_DER
@@ -106,7 +107,7 @@ async def find_authority(invitation: Invitation) -> x509.Certificate:
         raise NotOurServer(f"{host!r} is neither a host name nor an address") from error
     except OSError as error:  # SSLError is one
         raise ServerUnreachable(
-            f"no TLS handshake with {host}:{port}: {error.strerror or error}"
+            f"no TLS handshake with {host}:{port}: {in_words(error)}"
         ) from error
     except UNREADABLE as error:
         raise NotOurServer(f"{host}:{port} shows a certificate that cannot be read") from error

@@ -312,15 +312,36 @@ def test_a_network_in_the_field_need_not_be_strict(tmp_path: Path) -> None:
 
 
 async def test_an_expired_certificate_stops_the_agent(tmp_path: Path) -> None:
-    """It says so, with the date; and a missing file is a PkiError that names the folder."""
+    """It says so, with the date."""
     folder = network_folder(tmp_path / "server", "127.0.0.1")
     paths = node_folder(folder, tmp_path / "node")
     in_two_years = datetime.now(UTC) + timedelta(days=730)
     with pytest.raises(AgentStopped, match=r"expired at .* join again"):
         agent_module.client_tls(paths, in_two_years)
-    paths.client_key.unlink()
-    with pytest.raises(PkiError, match=r"client-key\.pem are not usable"):
+
+
+@pytest.mark.parametrize("name", ["ca.pem", "client.pem", "client-key.pem"])
+@pytest.mark.parametrize(
+    ("content", "says"),
+    [
+        (None, r"/{name}: cannot be read: No such file or directory; "),
+        ("none", r"({name}: does not hold|/node: ca\.pem, client\.pem and .* are not usable: )"),
+    ],
+)
+def test_a_file_that_cannot_be_used_is_named(
+    tmp_path: Path, name: str, content: str | None, says: str
+) -> None:
+    """With what a node can do about it: nothing is ever made in its place."""
+    folder = network_folder(tmp_path / "server", "127.0.0.1")
+    paths = node_folder(folder, tmp_path / "node")
+    path = paths.client.with_name(name)
+    path.unlink()
+    if content is not None:
+        path.write_text(content)
+    remedy = "restore the files from a backup, or join again with a new bootstrap token"
+    with pytest.raises(PkiError, match=says.format(name=name)) as raised:
         agent_module.client_tls(paths, datetime.now(UTC))
+    assert raised.value.remedy == remedy
 
 
 async def test_it_comes_back_again_and_again(tmp_path: Path) -> None:
