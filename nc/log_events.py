@@ -46,5 +46,6 @@ AGENT_JOINED: Final = "agent.joined"  # a bootstrap token was redeemed
 AGENT_CONNECTED: Final = "agent.connected"
 AGENT_DISCONNECTED: Final = "agent.disconnected"  # or never connected; it is tried again
 AGENT_INSECURE: Final = "agent.insecure"  # nobody knows whom the token was shown to
+AGENT_REPLACED: Final = "agent.replaced"  # another token has made it another node
 AGENT_DEVICE_LOST: Final = "agent.device_lost"
 AGENT_STOPPED: Final = "agent.stopped"

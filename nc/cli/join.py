@@ -72,22 +72,13 @@ def join(
     Example: network-controller join c604…4954@192.0.2.7:6439 --ca-cert-hash sha256:1588…f680
     """
     invited = _invited(invitation, ca_cert_hash, plaintext=plaintext)
+    folder = StateFolder(state_dir or default_state_dir())
+    _known(folder, invited, insecure=insecure_bootstrap)  # before anything is made
     if not no_tun:
         _require_tun()
     log = log_lines.configure()
-    folder = StateFolder(state_dir or default_state_dir())
     with folder.locked():
-        known = _kept(folder, invited) or invited
-        if known is None:
-            raise typer.BadParameter(
-                f"{folder.path} remembers no node: give TOKEN@IP:PORT, as "
-                "ncadm create-bootstrap-token prints it"
-            )
-        if isinstance(known, Invitation) and not (known.is_safe or insecure_bootstrap):
-            raise typer.BadParameter(
-                "give --ca-cert-hash, as ncadm create-bootstrap-token prints it; or say "
-                "--insecure-bootstrap, and whoever answers there gets the token"
-            )
+        known = _known(folder, invited, insecure=insecure_bootstrap)
         _run(_join(folder, known, log, tun=not no_tun, mtu=mtu))
 
 
@@ -152,6 +143,10 @@ def _invited(text: str | None, ca_cert_hash: str | None, *, plaintext: bool) -> 
             "expected sha256: and 64 hex digits, as ncadm create-bootstrap-token prints it",
             param_hint="--ca-cert-hash",
         )
+    if ca_cert_hash is not None and plaintext:
+        raise typer.BadParameter(
+            "--ca-cert-hash cannot be checked without TLS (--plaintext): drop one of the two"
+        )
     if text is None:
         return None
     token, _, at = text.partition("@")
@@ -162,6 +157,26 @@ def _invited(text: str | None, ca_cert_hash: str | None, *, plaintext: bool) -> 
     if place is None:
         raise typer.BadParameter("expected TOKEN@IP:PORT, as it was printed")
     return Invitation(token, place.host, place.port, ca_cert_hash, plaintext)
+
+
+def _known(folder: StateFolder, invited: Invitation | None, *, insecure: bool) -> Node | Invitation:
+    """The node to be again, or the invitation to become one with.
+
+    Raises:
+        typer.BadParameter: neither is there, or the invitation says not enough.
+    """
+    known = _kept(folder, invited) or invited
+    if known is None:
+        raise typer.BadParameter(
+            f"{folder.path} remembers no node: give TOKEN@IP:PORT, as "
+            "ncadm create-bootstrap-token prints it"
+        )
+    if isinstance(known, Invitation) and not (known.is_safe or insecure):
+        raise typer.BadParameter(
+            "give --ca-cert-hash, as ncadm create-bootstrap-token prints it; or say "
+            "--insecure-bootstrap, and whoever answers there gets the token"
+        )
+    return known
 
 
 def _kept(folder: StateFolder, invited: Invitation | None) -> Node | None:
@@ -212,10 +227,10 @@ async def _hold(
 async def _enrol(folder: StateFolder, invited: Invitation, log: FilteringBoundLogger) -> Node:
     """Redeem the token, however long the server takes to be there, and keep what it answers."""
     if invited.ca_cert_hash is None:
-        log.warning(
-            log_events.AGENT_INSECURE,
-            message="the server is not known by a hash: whoever answers there gets the token",
-        )
+        problem = "no TLS: whoever is on the way can read the token, and what it is answered"
+        if not invited.plaintext:
+            problem = "the server is not known by a hash: whoever answers there gets the token"
+        log.warning(log_events.AGENT_INSECURE, message=problem)
     failures = 0
     while True:
         folder.require_room()  # the server would have a node that nobody is
@@ -230,7 +245,16 @@ async def _enrol(folder: StateFolder, invited: Invitation, log: FilteringBoundLo
             await asyncio.sleep(wait_s)
         else:
             break
+    before = folder.load()
+    name = None if before is None else before.node_id()  # its certificate does not stay
     node = _remember(folder, invited, answer)
+    if before is not None:
+        log.warning(
+            log_events.AGENT_REPLACED,
+            message=f"this machine was {name or 'another node'}, which stays registered until it "
+            "is unregistered or expires, if it has not yet; its token is kept in "
+            f"{folder.node_before}, for ncadm unregister --node-token",
+        )
     server = host_and_port(node.host, str(node.port))
     log.info(log_events.AGENT_JOINED, server=server, state=str(folder.path))
     return node

@@ -3,6 +3,7 @@
 import asyncio
 import json
 import os
+import re
 import socket
 import subprocess
 import sys
@@ -129,8 +130,14 @@ def test_a_node_that_was_unregistered_joins_with_a_new_token(
         "the node was unregistered (code 1008); join again with a new bootstrap token\n"
     )
     with agent(state, invite(server), *known_by) as node:
+        line = node.wait_for("agent.replaced")
         node.wait_for("agent.connected")
         assert token_in(state) != first
+        before = json.loads((state / "node-before.json").read_bytes())
+        assert before["token"] == first
+        assert str(state / "node-before.json") in line["message"]
+        assert re.search(r"this machine was [0-9a-f]{32}, which stays registered", line["message"])
+        assert first not in node.said
         with agent(state) as second:
             assert second.wait() == 1
         assert "another agent runs with" in second.said
@@ -235,6 +242,11 @@ def test_a_server_that_is_not_there_is_waited_for(tmp_path: Path) -> None:
         (("x@127.0.0.1:1", "--ca-cert-hash", "sha256:0"), "expected sha256: and 64 hex digits"),
         (("x@127.0.0.1:1",), "give --ca-cert-hash, as ncadm create-bootstrap-token prints it"),
         (("x@127.0.0.1:1",), "or say --insecure-bootstrap"),
+        (
+            ("x@127.0.0.1:1", "--plaintext", "--ca-cert-hash", WRONG_HASH),
+            "--ca-cert-hash cannot be checked without TLS (--plaintext): drop one of the two",
+        ),
+        (("x@127.0.0.1:1", "--ca-cert-hash="), "--ca-cert-hash: is empty"),
         (("--mtu", "10"), "--mtu"),
     ],
 )
@@ -245,7 +257,7 @@ def test_wrong_usage_is_named(
     arguments: tuple[str, ...],
     says: str,
 ) -> None:
-    """Exit code 2 and one line."""
+    """Exit code 2 and one line, and nothing is made."""
     state = ("--no-tun", "--state-dir", str(tmp_path / "state"))
     monkeypatch.setattr(sys, "argv", ["network-controller", "join", *state, *arguments])
     with pytest.raises(SystemExit) as ended:
@@ -253,6 +265,15 @@ def test_wrong_usage_is_named(
     said = capsys.readouterr().err
     assert (ended.value.code, said.count("\n")) == (2, 1)
     assert says in said
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_plain_text_is_warned_of(tmp_path: Path) -> None:
+    """A token that everybody on the way can read is not sent without a word."""
+    with socket.create_server(("127.0.0.1", 0)) as nobody:
+        port = nobody.getsockname()[1]
+        with agent(tmp_path / "state", f"{'0' * 16}@127.0.0.1:{port}", "--plaintext") as node:
+            assert "no TLS" in node.wait_for("agent.insecure")["message"]
 
 
 @pytest.mark.parametrize(

@@ -37,10 +37,12 @@ def test_what_is_kept_is_loaded(tmp_path: Path) -> None:
 
 
 def test_an_empty_folder_remembers_nobody(tmp_path: Path) -> None:
-    """And is made, with those above it."""
+    """And is not made for that: only once there is an agent, with those above it."""
     folder = StateFolder(tmp_path / "a" / "b")
     assert folder.load() is None
-    assert folder.path.is_dir()
+    assert not (tmp_path / "a").exists()
+    with folder.locked():
+        assert folder.path.is_dir()
 
 
 def test_everything_is_closed_to_others(tmp_path: Path) -> None:
@@ -57,7 +59,7 @@ def test_everything_is_closed_to_others(tmp_path: Path) -> None:
     assert {oct(stat.S_IMODE(path.stat().st_mode) & 0o077) for path in made} == {"0o0"}
 
 
-@pytest.mark.parametrize("survivors", range(8))
+@pytest.mark.parametrize("survivors", range(9))
 def test_a_new_node_takes_the_place_of_the_old_one_at_once(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, survivors: int
 ) -> None:
@@ -80,7 +82,7 @@ def test_a_new_node_takes_the_place_of_the_old_one_at_once(
         expected, said = "old", str(error)
     else:
         expected, said = "new", ""
-    assert (expected == "new") == (survivors == 7)
+    assert (expected == "new") == (survivors == 8)
     assert ("no space left" in said) == (expected == "old")
     loaded = folder.load()
     assert loaded is not None
@@ -115,8 +117,8 @@ def test_one_agent_a_folder(tmp_path: Path) -> None:
 @pytest.mark.parametrize("content", ["", "{", "[]", "{}", '{"certificates": null, "x": 1}', "5"])
 def test_a_damaged_file_is_said_to_be(tmp_path: Path, content: str) -> None:
     """Whatever is in it, the error names it and says what to do."""
-    folder = StateFolder(tmp_path / "state")
-    (folder.path / "node.json").write_text(content)
+    folder = StateFolder(tmp_path)
+    (tmp_path / "node.json").write_text(content)
     with pytest.raises(StateFolderError, match=r"node\.json is damaged; move .* join again"):
         folder.load()
 
@@ -124,8 +126,9 @@ def test_a_damaged_file_is_said_to_be(tmp_path: Path, content: str) -> None:
 def test_a_file_in_its_place_is_named(tmp_path: Path) -> None:
     """So that another folder can be chosen."""
     (tmp_path / "state").write_text("")
-    with pytest.raises(StateFolderError, match="--state-dir"):
-        StateFolder(tmp_path / "state")
+    folder = StateFolder(tmp_path / "state")
+    with pytest.raises(StateFolderError, match="--state-dir"), folder.locked():
+        pass
 
 
 def test_nothing_secret_is_shown() -> None:
