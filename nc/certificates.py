@@ -3,10 +3,13 @@
 import ssl
 from pathlib import Path
 
+from structlog.typing import FilteringBoundLogger
+
+from nc import log_events
 from nc.clock import Clock, now_utc
 from nc.config import ServerSettings
 from nc.data_folder import DataFolder, DataFolderError
-from nc.pki import AuthorityKind, FolderPaths, PkiFolder, open_folder, read_peer, server_names
+from nc.pki import AuthorityKind, PkiFolder, open_folder, read_peer, server_names
 from nc.pki.disk import REAL_DISK, replace_file
 from nc.pki.pem import load_certificates
 from nc.rpc.controller import Authorities
@@ -31,17 +34,13 @@ class Certificates:
         self._network_path = settings.network_cert_dir or folder.network_pki
         self._tls_dir = settings.tls_dir
         self.made: list[tuple[Path, str]] = []  # what was made or renewed, and why
+        self.replaced: list[Path] = []  # of it, the keys of CAs in the place of lost ones
         self.warnings: list[str] = []
         self.grpc, self.network = self._open()
         client_ca = self.grpc.authority.certificate_pem
         self.control = Credentials(*self._server_files(), client_ca_pem=client_ca)
         self.bootstrap = Credentials(*self._files_with_authority(), client_ca_pem=None)
         self.link = self._link_context()
-
-    @property
-    def authorities_made(self) -> list[Path]:
-        """The keys of CAs that were made: nothing that was signed before is accepted."""
-        return [path for path, _ in self.made if path.name == FolderPaths.within(path).ca_key.name]
 
     @property
     def authorities(self) -> Authorities:
@@ -66,6 +65,22 @@ class Certificates:
             self.control.replace(*self._server_files())
             self.bootstrap.replace(*self._files_with_authority())
             self.link = self._link_context()
+
+    def report(self, log: FilteringBoundLogger, *, is_known: bool) -> None:
+        """Say what was made; a CA with a new key, where nodes knew another one, is an alarm."""
+        keys = [pki.paths.ca_key for pki in (self.grpc, self.network)]
+        self.replaced = [path for path, _ in self.made if is_known and path in keys]
+        for path, reason in self.made:
+            log.info(log_events.CERTIFICATE_MADE, path=str(path), reason=reason)
+        for path in self.replaced:
+            log.warning(
+                log_events.AUTHORITY_REPLACED,
+                message=f"{path} was missing and is new: no certificate that was handed out "
+                "before is accepted; put the old folder back from a backup, or let every node "
+                "join again",
+            )
+        for warning in self.warnings:
+            log.warning(log_events.CERTIFICATE_WARNING, message=warning)
 
     def _open(self) -> tuple[PkiFolder, PkiFolder]:
         opened = []

@@ -82,7 +82,6 @@ class Server:
         self._replica_id = socket.gethostname()
         self._edges: list[Edge] = []
         self.made: list[Path] = []  # what this start had to make, besides certificates
-        self.replaced: list[Path] = []  # the keys of new CAs where nodes knew old ones
 
     async def __aenter__(self) -> Self:
         async with contextlib.AsyncExitStack() as started:
@@ -117,7 +116,7 @@ class Server:
             key = folder.load_secret_key(self._secrets, log_is_empty=log.last_seq == 0)
             self.certificates = Certificates(settings, folder, self._clock, self._secrets)
         self.made = [folder.log, folder.secret_key] if is_first else []
-        self._report_certificates(is_known=log.last_seq > 0)
+        self.certificates.report(self._log, is_known=log.last_seq > 0)
         self._replica = Replica(log, self._clock)
         self._replica.start()
         for warning in log.snapshots.warnings:
@@ -264,22 +263,7 @@ class Server:
     async def _renew_certificates(self) -> None:
         await asyncio.to_thread(self.certificates.renew)
         self._callers.trust_admin(self.certificates.admin_fingerprint)
-        self._report_certificates(is_known=True)
-
-    def _report_certificates(self, *, is_known: bool) -> None:
-        """Say what was made; a new CA where nodes were enrolled already is an alarm."""
-        for path, reason in self.certificates.made:
-            self._log.info(log_events.CERTIFICATE_MADE, path=str(path), reason=reason)
-        self.replaced = self.certificates.authorities_made if is_known else []
-        for path in self.replaced:
-            self._log.warning(
-                log_events.AUTHORITY_REPLACED,
-                message=f"{path} was missing and is new: no certificate that was handed out "
-                "before is accepted; put the old folder back from a backup, or let every node "
-                "join again",
-            )
-        for warning in self.certificates.warnings:
-            self._log.warning(log_events.CERTIFICATE_WARNING, message=warning)
+        self.certificates.report(self._log, is_known=True)
 
     def _report_start(self) -> None:
         self._log.info(

@@ -125,8 +125,14 @@ def _read_ca(path: Path) -> bytes:
 
 def _check_pair(key: Path, key_pem: bytes | None, certificate: Path, pem: bytes | None) -> None:
     """Say which file is at fault, where TLS would only say that something is."""
-    public_key = load_private_key(key_pem or b"", key).public_key()
-    if load_certificates(pem or b"", certificate)[0].public_key() != public_key:
+    try:
+        public_key = load_private_key(key_pem or b"", key).public_key()
+        shown = load_certificates(pem or b"", certificate)[0].public_key()
+    except PkiError as error:
+        raise OperationFailed(
+            f"{error.path}: {error.problem}; name a pair with --key and --cert"
+        ) from error
+    if shown != public_key:
         raise OperationFailed(
             f"{key} is not the key of {certificate}; name a pair with --key and --cert"
         )

@@ -12,9 +12,8 @@ from nc.cli.demo import demo
 from nc.cli.fsm import fsm
 from nc.cli.join import join, join_as_configured
 from nc.cli.links import links
-from nc.cli.running import run
+from nc.cli.running import run, version_option
 from nc.cli.serve import ConfigOption, serve
-from nc.server import VERSION
 
 PROGRAM = "network-controller"
 
@@ -26,19 +25,11 @@ app = typer.Typer(
 )
 
 
-def _print_version(value: bool) -> None:
-    if value:
-        typer.echo(f"{PROGRAM} {VERSION}")
-        raise typer.Exit
-
-
 @app.callback()
 def network_controller(
     context: typer.Context,
     config_file: ConfigOption = None,
-    version: bool = typer.Option(
-        False, "--version", callback=_print_version, is_eager=True, help="Print the version."
-    ),
+    version: bool = version_option(PROGRAM),
 ) -> None:
     """Let machines into an overlay network, know where they are, and tell why.
 

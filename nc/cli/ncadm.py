@@ -1,8 +1,6 @@
 """`ncadm`: the administrator's client; one command a call."""
 
-import base64
 import shlex
-import tempfile
 from pathlib import Path
 from typing import Annotated, Any, NoReturn
 
@@ -10,12 +8,14 @@ import typer
 
 from nc.cli.connection import DEFAULT_IP, Connection, Place, host_and_port
 from nc.cli.moments import parse_expiry
+from nc.cli.ncadm_folders import prepared, write_set
 from nc.cli.printing import STATES, Output
 from nc.cli.running import (
     DATA_DIR_VARIABLE,
     OperationFailed,
     default_data_dir,
     run,
+    version_option,
 )
 from nc.clock import SystemClock, now_ms
 from nc.config import DEFAULT_BOOTSTRAP_PORT, DEFAULT_GRPC_PORT
@@ -25,7 +25,6 @@ from nc.domain.tokens import DEFAULT_LIFETIME_MINUTES
 from nc.pb import network_controller_pb2 as pb
 from nc.pb import sensor_pb2
 from nc.pki import FolderPaths
-from nc.pki.disk import REAL_DISK, replace_file
 from nc.rpc.answers import OK
 
 PROGRAM = "ncadm"
@@ -73,14 +72,16 @@ def ncadm(
         bool, typer.Option("--plaintext", help="For a server that runs with --plaintext.")
     ] = False,
     output: Annotated[Output, typer.Option(help="For people, or JSON.")] = Output.TEXT,
+    version: bool = version_option(PROGRAM),
 ) -> None:
     """Administer a network controller.
 
     Example: ncadm --ip 192.0.2.7 create-bootstrap-token --life 10
     """
+    del version
     paths = FolderPaths.within(DataFolder(data_dir or default_data_dir()).grpc_pki)
     context.obj = Connection(
-        ip,
+        ip and ip.removeprefix("[").removesuffix("]"),  # as in T@[::1]:6439
         port,
         bootport,
         cacert or paths.ca,
@@ -97,7 +98,9 @@ def create_bootstrap_token(
     life: Annotated[
         int,
         typer.Option(
-            metavar="MIN", help="Minutes that it can be redeemed for; negative: for ever."
+            metavar="MIN",
+            help="Minutes that it can be redeemed for. "
+            f"0: {DEFAULT_LIFETIME_MINUTES} of them; negative: it never expires.",
         ),
     ] = DEFAULT_LIFETIME_MINUTES,
 ) -> None:
@@ -149,7 +152,8 @@ def get_token(
 ) -> None:
     """Redeem a bootstrap token: register a node, and write its certificates.
 
-    Writes ca.pem, client.pem and client-key.pem into each folder.
+    Writes ca.pem, client.pem and client-key.pem into each folder; the keys are nowhere else, so in
+    JSON their fields are empty.
 
     Example: ncadm get-token --bootstrap-token T --network-certs-dir net --grpc-certs-dir grpc
     """
@@ -161,12 +165,11 @@ def get_token(
         )
     token, _, at = bootstrap_token.partition("@")
     place = Place.parse(at)
-    for folder in (network_certs_dir, grpc_certs_dir):
-        _prepare_folder(folder)  # before the node is registered, not after
-    request = pb.GetTokenRequest(bootStrapToken=token)
-    answer = _checked(connection.bootstrap("GetToken", request, place))
-    _write_set(grpc_certs_dir, answer.GrpcCaCert, answer.GrpcClientKey, answer.GrpcClientCert)
-    _write_set(
+    with prepared(network_certs_dir, grpc_certs_dir):  # before the node is registered, not after
+        request = pb.GetTokenRequest(bootStrapToken=token)
+        answer = _checked(connection.bootstrap("GetToken", request, place))
+    write_set(grpc_certs_dir, answer.GrpcCaCert, answer.GrpcClientKey, answer.GrpcClientCert)
+    write_set(
         network_certs_dir, answer.NetworkCaCert, answer.NetworkClientKey, answer.NetworkClientCert
     )
     for key in ("GrpcClientKey", "NetworkClientKey"):
@@ -177,6 +180,8 @@ def get_token(
         f"network server: {host_and_port(answer.networkServerIp, answer.networkServerPort)}\n"
         f"grpc server: {answer.GrpcServerIp}:{answer.GrpcServerPort}\n"
         f"certificates: {network_certs_dir} {grpc_certs_dir}",
+        networkCertsDir=str(network_certs_dir),
+        grpcCertsDir=str(grpc_certs_dir),
     )
 
 
@@ -279,36 +284,3 @@ def _checked(answer: Any) -> Any:
     if answer.code != OK:
         raise OperationFailed(f"{answer.message} (code {answer.code})")
     return answer
-
-
-def _prepare_folder(folder: Path) -> None:
-    """Make a folder for a node's certificates, and see that they can be written there."""
-    try:
-        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-        paths = FolderPaths.within(folder)
-        for path in (paths.ca_key, paths.server_key):
-            if path.exists():
-                raise OperationFailed(
-                    f"{folder} is a server's: {path.name} is in it; choose another folder"
-                )
-        for path in (paths.ca, paths.client_key, paths.client):
-            if path.is_dir():
-                raise OperationFailed(f"{path} is a folder; choose another place")
-        tempfile.TemporaryFile(dir=folder).close()
-    except OSError as error:
-        raise OperationFailed(
-            f"{folder} cannot be written: {error.strerror}; choose another folder"
-        ) from error
-
-
-def _write_set(folder: Path, ca: str, key: str, certificate: str) -> None:
-    """Write one set of certificates as a node keeps it; all of it closed to others."""
-    paths = FolderPaths.within(folder)
-    for path, text in ((paths.ca, ca), (paths.client_key, key), (paths.client, certificate)):
-        try:
-            replace_file(REAL_DISK, path, base64.b64decode(text), 0o600)
-        except OSError as error:
-            raise OperationFailed(
-                f"{path} cannot be written: {error.strerror}; the node is registered, but without "
-                "certificates: free some space, and join again"
-            ) from error

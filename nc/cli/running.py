@@ -13,6 +13,7 @@ import logging
 import os
 import sys
 from collections.abc import Coroutine
+from importlib.metadata import version
 from itertools import pairwise
 from pathlib import Path
 from typing import Any, NoReturn, TypeVar
@@ -87,6 +88,17 @@ def data_dir_variable() -> Path | None:
     """The data folder as the environment names it, if it does."""
     value = os.environ.get(DATA_DIR_VARIABLE)
     return Path(value) if value else None
+
+
+def version_option(program: str) -> Any:
+    """`--version`, for a program's own callback."""
+
+    def show(value: bool) -> None:
+        if value:
+            typer.echo(f"{program} {version('litekube-network-controller')}")
+            raise typer.Exit
+
+    return typer.Option(False, "--version", callback=show, is_eager=True, help="Print the version.")
 
 
 def silence_stdout() -> None:

@@ -260,7 +260,7 @@ def _greet(server: Server, console: Console) -> None:
         ("network", f"{settings.network_addr}"),
     ):
         console.print(f"  {label:<10}{escape(str(text))}", soft_wrap=True)
-    if server.replaced:
+    if server.certificates.replaced:
         console.print(
             "[bold red]  A CA IS NEW: no certificate of before is accepted; see the log[/]"
         )

@@ -89,7 +89,7 @@ def test_watch_tells_it_again_and_ends_quietly(server: ServerProcess) -> None:
 def test_watch_fills_a_file_too(server: ServerProcess) -> None:
     """Where there is no terminal to draw on, each second's table stands below the one before."""
     command = [BIN / "network-controller", "links", "--watch", "--data-dir", server.data_dir]
-    with subprocess.Popen(map(str, command), stdout=subprocess.PIPE, text=True) as watcher:
+    with subprocess.Popen([*map(str, command)], stdout=subprocess.PIPE, text=True) as watcher:
         assert watcher.stdout
         headers = 0
         while headers < 2:

@@ -72,6 +72,30 @@ def test_no_private_key_reaches_the_screen(ncadm: Run, tmp_path: Path) -> None:
     assert "PRIVATE KEY" not in done.stdout + done.stderr
 
 
+def test_the_json_says_where_the_certificates_are(ncadm: Run, tmp_path: Path) -> None:
+    """As the text does."""
+    folders = {"networkCertsDir": str(tmp_path / "n"), "grpcCertsDir": str(tmp_path / "g")}
+    done = ncadm(
+        *("--output", "json", "get-token", "--bootstrap-token", issue(ncadm)),
+        *("--network-certs-dir", folders["networkCertsDir"]),
+        *("--grpc-certs-dir", folders["grpcCertsDir"]),
+    )
+    assert json.loads(done.stdout).items() >= folders.items()
+
+
+@pytest.mark.parametrize("token", ["0" * 16, "no token"])
+def test_a_token_that_is_refused_leaves_no_folder(ncadm: Run, tmp_path: Path, token: str) -> None:
+    """What was made for the certificates is taken away again; what was there before stays."""
+    (tmp_path / "mine").mkdir()
+    done = ncadm(
+        *("get-token", "--bootstrap-token", token),
+        *("--network-certs-dir", str(tmp_path / "a" / "b" / "net")),
+        *("--grpc-certs-dir", str(tmp_path / "mine")),
+    )
+    assert done.returncode == 1
+    assert [path.name for path in tmp_path.iterdir()] == ["mine"]
+
+
 def test_a_folder_that_cannot_be_made_costs_no_node(
     ncadm: Run, server: ServerProcess, tmp_path: Path
 ) -> None:
@@ -87,6 +111,7 @@ def test_a_folder_that_cannot_be_made_costs_no_node(
     assert (done.returncode, LogReader(server.log_dir).last_seq) == (1, before)
     assert one_line(done.stderr)
     assert folder in done.stderr
+    assert not (tmp_path / "grpc").exists()
 
 
 def test_the_token_says_where_to_redeem_it(
@@ -103,12 +128,19 @@ def test_the_token_says_where_to_redeem_it(
 
 @pytest.mark.parametrize(
     ("network", "grpc", "words"),
-    [("certs", "certs", "a folder of its own"), ("certs", "server", "is a server's")],
+    [
+        ("certs", "certs", "a folder of its own"),
+        ("certs", "server", "is a server's"),
+        ("certs", "node", "node has a node's certificates already"),
+        ("node", "certs", "choose another folder, or move them away"),
+    ],
 )
 def test_certificates_are_never_overwritten_by_others(
     ncadm: Run, server: ServerProcess, tmp_path: Path, network: str, grpc: str, words: str
 ) -> None:
-    """Neither one set by the other, nor a server's own by a node's; and it costs no node."""
+    """Neither one set by the other, nor a server's own, nor another node's; it costs no node."""
+    (tmp_path / "node").mkdir()
+    (tmp_path / "node" / "client-key.pem").write_text("a key")
     (tmp_path / "server").symlink_to(server.data_dir / "pki" / "grpc")
     token = issue(ncadm)
     before = LogReader(server.log_dir).last_seq
@@ -181,6 +213,8 @@ def test_several_nodes_expire_together_or_not_at_all(ncadm: Run, tmp_path: Path)
         (("set-expiry", "--node-token", "t", "--at", "tomorrow"), "use never, +90m"),
         (("set-expiry", "--node-token", "t", "--at", "3000-01-01"), "between 1970 and 2106"),
         (("create-bootstrap-token", "--life", "soon"), "--life"),
+        (("--ip", "", "check-health"), "--ip: is empty"),
+        (("check-conn-state", "--node-token="), "--node-token: is empty"),
         (("create-bootstrap-token", "--life", "99999999999"), "--life"),
     ],
 )
@@ -214,6 +248,30 @@ def test_a_place_that_is_none_is_wrong_usage(ncadm: Run, tmp_path: Path, place: 
     assert done.returncode == 2
     assert one_line(done.stderr)
     assert "T@IP:PORT" in done.stderr
+
+
+@pytest.mark.parametrize("ip", ["::1", "[::1]"])
+def test_an_ipv6_address_may_have_its_brackets(ncadm: Run, ip: str) -> None:
+    """As in the printed `T@IP:PORT`."""
+    assert ncadm("--ip", ip, "check-health").stdout == "healthy\n"
+
+
+def test_both_programs_say_their_version(run: Run) -> None:
+    """In one line, and the same."""
+    said = [run(program, "--version").stdout for program in ("ncadm", "network-controller")]
+    assert [line.split()[0] for line in said] == ["ncadm", "network-controller"]
+    assert len({line.split()[1] for line in said}) == 1
+
+
+@pytest.mark.parametrize("option", ["--cert", "--key"])
+def test_a_pair_that_is_none_is_named(ncadm: Run, tmp_path: Path, option: str) -> None:
+    """With the options that name another: nothing is made in a wrong file's place."""
+    (tmp_path / "x.pem").write_text("neither")
+    done = ncadm(option, str(tmp_path / "x.pem"), "check-health")
+    assert done.returncode == 1
+    assert one_line(done.stderr)
+    assert "x.pem: does not hold a readable PEM" in done.stderr
+    assert done.stderr.endswith("; name a pair with --key and --cert\n")
 
 
 def test_a_ca_that_is_none_is_named(ncadm: Run, tmp_path: Path) -> None:

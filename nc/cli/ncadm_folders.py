@@ -1,0 +1,72 @@
+"""The folders that `ncadm get-token` writes a node's certificates to.
+
+They are looked at before the node is registered: the server hands its keys out once.
+"""
+
+import base64
+import contextlib
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+from nc.cli.running import OperationFailed
+from nc.pki import FolderPaths
+from nc.pki.disk import REAL_DISK, replace_file
+
+
+@contextlib.contextmanager
+def prepared(*folders: Path) -> Iterator[None]:
+    """Folders for a node's certificates, made where they are missing; none of it if that fails."""
+    above = {path for folder in folders for path in (folder, *folder.parents)}
+    missing = [path for path in above if not path.exists()]
+    try:
+        for folder in folders:
+            _prepare_folder(folder)
+        yield
+    except BaseException:
+        for path in sorted(missing, reverse=True):  # what is within before what it is in
+            with contextlib.suppress(OSError):
+                path.rmdir()
+        raise
+
+
+def _prepare_folder(folder: Path) -> None:
+    """Make a folder for a node's certificates, and see that they can be written there.
+
+    Raises:
+        OperationFailed: they cannot, or others would be overwritten.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        paths = FolderPaths.within(folder)
+        for path in (paths.ca_key, paths.server_key):
+            if path.exists():
+                raise OperationFailed(
+                    f"{folder} is a server's: {path.name} is in it; choose another folder"
+                )
+        if paths.client_key.exists():
+            raise OperationFailed(
+                f"{folder} has a node's certificates already, with the only copy of their key: "
+                "choose another folder, or move them away"
+            )
+        for path in (paths.ca, paths.client):
+            if path.is_dir():
+                raise OperationFailed(f"{path} is a folder; choose another place")
+        tempfile.TemporaryFile(dir=folder).close()
+    except OSError as error:
+        raise OperationFailed(
+            f"{folder} cannot be written: {error.strerror}; choose another folder"
+        ) from error
+
+
+def write_set(folder: Path, ca: str, key: str, certificate: str) -> None:
+    """Write one set of certificates as a node keeps it; all of it closed to others."""
+    paths = FolderPaths.within(folder)
+    for path, text in ((paths.ca, ca), (paths.client_key, key), (paths.client, certificate)):
+        try:
+            replace_file(REAL_DISK, path, base64.b64decode(text), 0o600)
+        except OSError as error:
+            raise OperationFailed(
+                f"{path} cannot be written: {error.strerror}; the node is registered, but without "
+                "certificates: free some space, and join again"
+            ) from error
