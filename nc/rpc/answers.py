@@ -9,7 +9,7 @@ from typing import Final, NamedTuple
 import grpc
 from google.protobuf.message import DecodeError
 
-from nc.domain.errors import DomainError, IdTaken
+from nc.domain.errors import DomainError, IdTaken, KeyOfAnotherLog
 from nc.replica import DiskFull, Overloaded, Stopping, Unwritable
 from nc.rpc.permissions import PermissionDenied
 
@@ -36,7 +36,7 @@ class Status(NamedTuple):
 def answer_to(error: Exception, request_id: str) -> Answer | Status:  # noqa: PLR0911 - a table
     """What the client is told about an error; never a secret, never a stack trace."""
     match error:
-        case IdTaken() | Unwritable() | DiskFull():
+        case IdTaken() | KeyOfAnotherLog() | Unwritable() | DiskFull():
             return Answer(SERVER_FAULT, str(error))
         case DomainError():
             return Answer(CLIENT_MISTAKE, str(error))

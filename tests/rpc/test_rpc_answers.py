@@ -28,7 +28,7 @@ MISTAKES: tuple[errors.DomainError, ...] = (
     errors.LinkSuperseded(),
     errors.IllegalTransition("idle", "establish"),
 )
-FAULTS: tuple[Exception, ...] = (errors.IdTaken(), Unwritable())
+FAULTS: tuple[Exception, ...] = (errors.IdTaken(), errors.KeyOfAnotherLog(), Unwritable())
 STATUSES = {
     PermissionDenied("no"): grpc.StatusCode.PERMISSION_DENIED,
     Overloaded(): grpc.StatusCode.RESOURCE_EXHAUSTED,
