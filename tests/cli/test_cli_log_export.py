@@ -2,6 +2,7 @@
 
 import gc
 import json
+import os
 import shutil
 import stat
 import subprocess
@@ -422,6 +423,26 @@ def test_a_file_that_is_there_is_not_replaced_unless_asked(data_dir: Path, tmp_p
     assert sorted(path.name for path in tmp_path.iterdir()) == ["damaged", "out"]
     log(*options, "--force")
     assert out.read_bytes().count(b"\n") == EVENTS
+
+
+@pytest.mark.parametrize("force", [[], ["--force"]])
+def test_only_a_regular_file_is_ever_replaced(
+    data_dir: Path, tmp_path: Path, force: list[str]
+) -> None:
+    """A pipe, a folder, a link to a device or to a file stays what it is, also with --force."""
+    places = {name: tmp_path / name for name in ("pipe", "folder", "device", "link", "nowhere")}
+    os.mkfifo(places["pipe"])
+    places["folder"].mkdir()
+    (tmp_path / "file").write_bytes(b"precious")
+    for name, target in (("device", "/dev/null"), ("link", "file"), ("nowhere", "gone")):
+        places[name].symlink_to(target)
+    before = {path: path.lstat() for path in tmp_path.iterdir()}
+    for out in places.values():
+        options = ["--format", "jsonl", "--data-dir", data_dir, "--out", out, *force]
+        code, said = refused("export", *options)
+        assert (code, "no regular file" in said, "--out -" in said) == (1, True, True)
+    assert {path: path.lstat() for path in tmp_path.iterdir()} == before
+    assert (tmp_path / "file").read_bytes() == b"precious"
 
 
 def test_what_is_no_export_is_said_in_one_line(
