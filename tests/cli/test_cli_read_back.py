@@ -1,5 +1,6 @@
 import json
 import shutil
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -9,6 +10,7 @@ import pytest
 import eventlog
 from eventlog import LogReader
 from nc.cli.log_states import _described
+from nc.cli.printing import iso_time
 from nc.domain.events import Event, StateChanged, Unregistered, pb
 from nc.domain.state import State
 from nc.history import events_of
@@ -272,6 +274,25 @@ def test_the_state_after_an_event_is_the_fold_of_those_before(log: Log, data_dir
     assert before["seq"] == 0
 
 
+def test_now_is_the_end_of_the_log(log: Log, events: list[dict[str, Any]]) -> None:
+    """`log at` alone is the state as it is, expired by now or not; `now` is a moment everywhere."""
+    last_time = max(events[-1]["time"], iso_time(time.time_ns()))  # a clock may be put back
+    (found,) = log("at", "--output", "json")
+    assert (found["seq"], found["time"] >= last_time) == (EVENTS, True)
+    assert {node["node_id"]: node["expired"] for node in found["nodes"]} == {BETA: True}
+    (same,) = log("at", "now", "--output", "json")
+    assert {**same, "time": None} == {**found, "time": None}
+    assert log("diff", "3", "now") == log("diff", "3", str(EVENTS))
+    assert log("show", "--from", "9", "--to", "now") == log("show", "--from", "9")
+    assert log("show", "--from", "now") == ""
+
+
+@pytest.mark.parametrize("command", ["at", "diff", "why", "show"])
+def test_help_has_a_short_name_in_every_command(log: Log, command: str) -> None:
+    """`-h` is help, also where `-2h` is a moment."""
+    assert log(command, "-h") == log(command, "--help")
+
+
 def test_a_difference_says_who_came_went_and_flapped(log: Log) -> None:
     """Between two moments: nodes, states, addresses and tokens that are not as they were."""
     (found,) = log("diff", "6", "12", "--output", "json")
@@ -341,6 +362,9 @@ def test_mistakes_are_one_line(run: Run, data_dir: Path, copy: Path) -> None:
         (["show", "--log", str(copy / "lost.zip")], 1, "lost.zip is not there"),
         (["at", "17", "--log", str(copy)], 1, "ends at event 15"),
         (["at", "yesterday", "--log", str(copy)], 2, "no moment"),
+        (["at", "9999-12-31T23:59:59-23:00", "--log", str(copy)], 2, "no moment"),
+        (["show", "--from", "abc", "--log", str(copy)], 2, "--from 'abc' is no moment"),
+        (["show", "--to", "abc", "--log", str(copy)], 2, "--to 'abc' is no moment"),
         (["diff", "9", "3", "--log", str(copy)], 2, "exchange them"),
         (["show", "--from", "9", "--to", "3", "--log", str(copy)], 2, "exchange them"),
         (["show", "--from", "-1h", "--to", "-2h", "--log", str(copy)], 2, "exchange them"),
