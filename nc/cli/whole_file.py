@@ -18,7 +18,7 @@ def whole_file(path: Path, *, replace: bool) -> Iterator[BinaryIO]:
 
     Args:
         path: where it goes.
-        replace: also if there is a file; nothing else, such as a device or a link, is ever replaced.
+        replace: also if there is a file; a device or a link is never replaced.
 
     Raises:
         OperationFailed: there is one, or it cannot be written; nothing is left behind.
