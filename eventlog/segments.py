@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Final
 
 from eventlog.disk import Disk
-from eventlog.errors import REPAIR, UPGRADE, LogDamaged, LogUnavailable, SyncFailed
+from eventlog.errors import UPGRADE, LogDamaged, LogUnavailable, SyncFailed
 from eventlog.format import (
     SEGMENT_HEADER_BYTES,
     BadBytes,
@@ -142,7 +142,7 @@ def create_segment(disk: Disk, folder: Path, header: SegmentHeader, size_bytes: 
 
 def damaged(path: Path, offset: int, seq: int, bad: BadBytes) -> LogDamaged:
     """The error that names the place of bad bytes, and what to do about them."""
-    advice = UPGRADE if bad.newer else REPAIR
+    advice = UPGRADE if bad.newer else None
     return LogDamaged(path, offset, seq, bad.found, bad.expected, advice=advice)
 
 

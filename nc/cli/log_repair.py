@@ -2,6 +2,7 @@
 
 import contextlib
 import json
+import shlex
 import sys
 from typing import Annotated, Final
 
@@ -61,7 +62,8 @@ def repair(
         if output is Output.JSON:
             typer.echo(json.dumps(fields(plan, lost)))
         elif plan.finding is Finding.REPAIRABLE:
-            typer.echo("nothing was changed; to do this: log repair --apply")
+            command = f"log repair --apply --log {shlex.quote(str(plan.folder))}"
+            typer.echo(f"nothing was changed; to do this: network-controller {command}")
         raise typer.Exit(0 if plan.damage is None else DAMAGED)
     done = {} if plan.finding in _NOTHING_TO_DO else _apply(plan, ask=not yes)
     if output is Output.JSON:

@@ -4,6 +4,7 @@ import fcntl
 import json
 import os
 import pty
+import shlex
 import shutil
 import subprocess
 from contextlib import closing
@@ -107,6 +108,18 @@ def test_the_dry_run_says_everything_and_changes_nothing(damaged: Path) -> None:
     assert (found["finding"], found["lost"], found["last_seq"]) == ("repairable", [5, EVENTS], 4)
     assert found["unverified"]["nodes"][BETA] == "1 NodeRegistered, 1 ExpiryChanged"
     assert contents(damaged) == before
+
+
+def test_what_to_do_is_a_line_to_paste(damaged: Path, tmp_path: Path) -> None:
+    """The commands in messages name the log that they are about, wherever a shell finds them."""
+    folder = damaged.rename(tmp_path / "the log")
+    _, said = log("show", folder)
+    look = shlex.split(said.partition('run "')[2].partition('", which')[0])
+    looked = run_here(*look)
+    assert (looked.returncode, f"log         {folder}\n" in looked.stdout) == (3, True)
+    apply = shlex.split(looked.stdout.partition("to do this: ")[2])
+    assert run_here(*apply).returncode == 0
+    assert run_here(*look).returncode == 0
 
 
 def test_a_repair_is_an_event_of_the_log_itself(damaged: Path) -> None:
