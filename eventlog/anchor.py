@@ -69,9 +69,7 @@ class Anchor:
             found = "another past"
         expected = f"event {last_seq} as {self._path.name} says it was durable"
         repair = repair_advice(end.path.parent)
-        advice = (
-            f"put back the segments that are missing, or rename them; which those are: {repair}"
-        )
+        advice = f"put back the segments that are missing; if they are lost, or renamed, {repair}"
         raise LogDamaged(end.path, end.offset, end.next_seq, found, expected, advice=advice)
 
 
