@@ -272,11 +272,35 @@ def test_what_was_written_is_said_in_json_too(data_dir: Path, tmp_path: Path) ->
         "file": str(out),
         "format": "binary",
         "size_bytes": out.stat().st_size,
+        "events": 3,
         "first_seq": 7,
         "last_seq": 9,
     }
     found = json.loads(log("verify", "--output", "json", "--log", out))
     assert (found["first_seq"], found["last_seq"], found["base_seq"]) == (7, 9, 6)
+
+
+@pytest.mark.parametrize(
+    ("filters", "words"),
+    [
+        ([], "events 1 to 15"),
+        (["--from", "8"], "events 8 to 15"),  # inside a record
+        (["--type", "NodeRegistered"], "2 of events 3 to 7"),
+        (["--type", "LogRepaired"], "no events"),
+    ],
+)
+def test_what_is_said_of_an_export_is_what_is_in_it(
+    data_dir: Path, tmp_path: Path, filters: list[str], words: str
+) -> None:
+    """The count and the ends are those of the events in the file, for people and for programs."""
+    out = tmp_path / "log.jsonl"
+    options = ["--format", "jsonl", "--out", out, "--data-dir", data_dir, "--force", *filters]
+    assert log("export", *options).endswith(f"bytes, {words}\n")
+    wrote = json.loads(log("export", *options, "--output", "json"))
+    lines = map(json.loads, out.read_text().splitlines())
+    seqs = [line["seq"] for line in lines if line["type"] != "Before"]
+    expected = (len(seqs), min(seqs, default=None), max(seqs, default=None))
+    assert expected == (wrote["events"], wrote["first_seq"], wrote["last_seq"])
 
 
 def test_a_slice_knows_whom_it_begins_with(data_dir: Path, tmp_path: Path) -> None:
