@@ -9,6 +9,7 @@ import typer
 from rich.console import Console
 
 from eventlog import LogReader, Record
+from nc.cli.log_damage import ReadingCommands
 from nc.cli.log_export import export
 from nc.cli.log_filters import (
     EVERYTHING,
@@ -31,7 +32,7 @@ from nc.cli.log_why import why
 from nc.cli.printing import Output, json_line, text_line
 from nc.history import events_of
 
-app = typer.Typer()
+app = typer.Typer(cls=ReadingCommands)
 
 
 @app.callback()

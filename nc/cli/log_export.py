@@ -11,7 +11,7 @@ from typing import Annotated, BinaryIO, Final, NamedTuple, TextIO
 
 import typer
 
-from eventlog import LogReader, Record
+from eventlog import LogDamaged, LogReader, Record
 from eventlog.format import NO_CHAIN, SegmentHeader
 from eventlog.slices import Slice, slice_of
 from nc.archive import write_archive
@@ -226,7 +226,7 @@ def _write_jsonl(exported: _Chosen, out: TextIO) -> Exported:
 
 def _write_before(exported: _Chosen, first_seq: int, out: TextIO) -> None:
     """What there was before the first event, so that states can be told of the rest."""
-    with suppress(BaseMissing):  # then the events alone are read back
+    with suppress(BaseMissing, LogDamaged):  # then the events alone are read back
         (then,) = states_at(exported.piece.reader, [Point(seq=first_seq - 1)])
         redaction = exported.redaction
         state = then.state if redaction is None else redaction.state(then.state)

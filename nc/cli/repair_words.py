@@ -8,7 +8,7 @@ from nc.cli.printing import kind_of
 from nc.history import Recorded
 from nc.lost_events import LostEvents
 
-__all__ = ["described", "fields", "place", "verdict"]
+__all__ = ["described", "fields", "place", "unreadable", "verdict"]
 
 _UNDONE: Final = (
     "so          who was registered in them has to join again, and who was unregistered in them is "
@@ -47,6 +47,11 @@ def verdict(plan: Plan) -> str:
             "the events before it led to; what cannot be read can only be put back from a copy"
         )
     return _VERDICTS[plan.finding]
+
+
+def unreadable(plan: Plan) -> str:
+    """The events that cannot be read any more."""
+    return _events(plan.unreadable)
 
 
 def described(plan: Plan, lost: LostEvents) -> list[str]:

@@ -7,6 +7,7 @@ import pty
 import shlex
 import shutil
 import subprocess
+from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
 from typing import Any
@@ -173,10 +174,55 @@ def test_what_a_snapshot_holds_needs_no_repair(served: Path) -> None:
         assert "events 5 to 11, at least in part; `log show --from 12` reads on behind" in said
     assert contents(served) == before
     assert log("show", served, "--output", "json")[0] == 3
-    assert "log repair" in log("show", served)[1]
+    for command in (
+        *("show", "show --from -9000d", "info", "verify", "replay --check", "diff 3 now"),
+        *("at 7", f"why {ALPHA}", "export --format jsonl", "export --format html"),
+    ):
+        name, *arguments = command.split()
+        code, said = log(name, served, *arguments)
+        assert (code, "events 5 to 11 cannot be read, at least in part, and a" in said) == (3, True)
+        assert "`log show --from 12` reads on behind" in said
+    assert "after event 15" in log("at", served)[1]
+    code, said = log("export", served, "--format", "jsonl", "--from", "13")
+    assert (code, said.count("\n")) == (0, 3)
     code, said = log("show", served, "--from", "12", "--output", "json")
     assert code == 0
     assert [json.loads(line)["seq"] for line in said.splitlines()] == [*range(12, EVENTS + 1)]
+
+
+def _without(pattern: str) -> Callable[[Path], object]:
+    return lambda folder: [path.unlink() for path in folder.glob(pattern)]
+
+
+DAMAGES: dict[str, tuple[Callable[[Path], object], str]] = {
+    "no segment": (_without("*.seg"), 'run "network-controller log repair'),
+    "no newest segment": (_without("*12.seg"), "00015.snapshot says it was durable; run"),
+    "a newest segment cut": (
+        lambda folder: os.truncate(folder / f"{12:020d}.seg", 300),
+        "00015.snapshot says it was durable; run",
+    ),
+    "a segment renamed": (
+        lambda folder: (folder / f"{12:020d}.seg").rename(folder / f"{13:020d}.seg"),
+        f"rename {13:020d}.seg to {12:020d}.seg",
+    ),
+    "no first segment": (_without("*01.seg"), "begins with event 12, and no snapshot"),
+}
+
+
+@pytest.mark.parametrize("name", DAMAGES)
+def test_verify_says_of_a_damage_what_a_repair_finds(
+    story: Path, tmp_path: Path, name: str
+) -> None:
+    """The same exit code, the same file, and what to do about it."""
+    folder = Path(shutil.copytree(story / "log", tmp_path / "log"))
+    damage, words = DAMAGES[name]
+    damage(folder)
+    code, found = log_json(folder)
+    assert (code, log("verify", folder)[0]) == (3, 3)
+    said = log("verify", folder)[1]
+    assert words in said
+    if name != "no first segment":  # which leaves what a slice is
+        assert f"{folder / found['damage']['file']}, offset {found['damage']['offset']}" in said
 
 
 def test_going_on_from_a_snapshot_loses_no_state(served: Path) -> None:
