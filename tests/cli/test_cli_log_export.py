@@ -501,6 +501,13 @@ def test_what_is_no_export_is_said_in_one_line(
         assert (found, words in said) == (code, True)
 
 
+def test_an_export_is_not_followed(places: dict[str, Path]) -> None:
+    """It does not grow: `--follow` would never end."""
+    for place in ("a binary export", "JSONL"):
+        code, said = refused("show", "--follow", "--log", places[place])
+        assert (code, "does not grow" in said) == (2, True)
+
+
 def test_events_survive_jsonl_with_their_entries_and_records(
     data_dir: Path, places: dict[str, Path]
 ) -> None:

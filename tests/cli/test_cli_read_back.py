@@ -293,6 +293,20 @@ def test_help_has_a_short_name_in_every_command(log: Log, command: str) -> None:
     assert log(command, "-h") == log(command, "--help")
 
 
+@pytest.mark.parametrize("end", ["9", "now", "-9000d", "2026-01-01"])
+def test_following_ends_where_it_is_told_to(log: Log, end: str) -> None:
+    """With `--to` a place that the log has reached, `--follow` prints what is there, and ends."""
+    assert log("show", "--follow", "--to", end) == log("show", "--to", end)
+
+
+def test_following_to_a_moment_waits_for_it(log: Log) -> None:
+    """A moment to come ends it when it has come."""
+    soon_ns = time.time_ns() + 300_000_000
+    said = log("show", "--follow", "--from", "14", "--to", iso_time(soon_ns))
+    assert time.time_ns() > soon_ns
+    assert said == log("show", "--from", "14", "--to", iso_time(soon_ns))
+
+
 def test_a_difference_says_who_came_went_and_flapped(log: Log) -> None:
     """Between two moments: nodes, states, addresses and tokens that are not as they were."""
     (found,) = log("diff", "6", "12", "--output", "json")

@@ -16,14 +16,14 @@ import pytest
 
 import eventlog
 from eventlog import LogReader
-from nc.domain.events import LogRepaired
+from nc.domain.events import Event, LogRepaired, TokenExpired
 from nc.domain.state import State
 from nc.history import Recorded, events_of
 from nc.replay import replay
 from nc.replica import in_thread
 from nc.snapshotting import Snapshots
 from tests.support.programs import BIN, run_here
-from tests.support.written_log import ALPHA, BETA, EVENTS, TOKEN, write_story
+from tests.support.written_log import ALPHA, BETA, EVENTS, TOKEN, append_unchecked, write_story
 
 DAMAGED_AT = 900  # in event 5, the first segment's fifth
 
@@ -185,13 +185,19 @@ def test_what_a_snapshot_holds_needs_no_repair(served: Path) -> None:
     assert "after event 15" in log("at", served)[1]
     code, said = log("export", served, "--format", "jsonl", "--from", "13")
     assert (code, said.count("\n")) == (0, 3)
+    code, said = log("show", served, "--to", "4")
+    assert (code, said.count("\n")) == (0, 4)
     code, said = log("show", served, "--from", "12", "--output", "json")
     assert code == 0
     assert [json.loads(line)["seq"] for line in said.splitlines()] == [*range(12, EVENTS + 1)]
 
 
 def _without(pattern: str) -> Callable[[Path], object]:
-    return lambda folder: [path.unlink() for path in folder.glob(pattern)]
+    def remove(folder: Path) -> None:
+        for path in folder.glob(pattern):
+            path.unlink()
+
+    return remove
 
 
 DAMAGES: dict[str, tuple[Callable[[Path], object], str]] = {
@@ -241,6 +247,28 @@ def test_going_on_from_a_snapshot_loses_no_state(served: Path) -> None:
     )
     code, said = log("show", served, "--from", str(done["unreadable"][1] + 1))
     assert (code, "LogRepaired" in said) == (0, True)
+
+
+def test_what_is_behind_a_gap_is_a_log_of_its_own(served: Path, tmp_path: Path) -> None:
+    """From the event after the snapshot on it can be exported, and every command reads that."""
+    max(served.glob("*.seg")).unlink()
+    log("repair", served, "--apply")
+    append_unchecked(served, [Event(token_expired=TokenExpired(token_id=TOKEN))])
+    seq = int(max(served.glob("*.snapshot")).stem)
+    out = tmp_path / "rest.zip"
+    options = ("--format", "binary", "--from", str(seq + 1), "--out", str(out))
+    assert log("export", served, *options)[0] == 0
+    for command in (
+        "verify",
+        "info",
+        "show",
+        "replay --check",
+        f"why {TOKEN}",
+        "at",
+        "diff 16 now",
+    ):
+        name, *arguments = command.split()
+        assert log(name, out, *arguments)[0] == 0
 
 
 def test_a_running_server_is_left_alone(damaged: Path) -> None:
