@@ -15,6 +15,7 @@ __all__ = [
     "LogMissing",
     "LogUnavailable",
     "RecordTooLarge",
+    "RepairFailed",
     "SequenceConflict",
     "SnapshotFailed",
     "SyncFailed",
@@ -108,6 +109,16 @@ class WriterReplaced(LogUnavailable):
         return (
             f"log {self.log}: {self.reason}; expected to be its only writer: "
             f"stop one of the two, keep the log on a local disk, and leave its lock file alone"
+        )
+
+
+class RepairFailed(LogUnavailable):
+    """A repair was not carried out, or not to its end; no original is lost."""
+
+    def __str__(self) -> str:
+        return (
+            f"log {self.log} was not repaired: {self.reason}; no original is lost: "
+            f"remove the cause, then look at it again"
         )
 
 

@@ -107,7 +107,8 @@ def test_the_dry_run_says_everything_and_changes_nothing(damaged: Path) -> None:
     code, found = log_json(damaged)
     assert code == 3
     assert (found["finding"], found["lost"], found["last_seq"]) == ("repairable", [5, EVENTS], 4)
-    assert found["unverified"]["nodes"][BETA] == "1 NodeRegistered, 1 ExpiryChanged"
+    assert found["unverified"]["nodes"][BETA] == {"NodeRegistered": 1, "ExpiryChanged": 1}
+    assert found["unverified"]["tokens"] == {TOKEN: {"NodeRegistered": 1}}
     assert contents(damaged) == before
 
 
@@ -281,6 +282,17 @@ def test_a_running_server_is_left_alone(damaged: Path) -> None:
     assert contents(damaged) == before
 
 
+def test_a_repair_that_fails_says_why_in_words(damaged: Path) -> None:
+    """What the disk does not let happen is named as people name it; every file stays."""
+    (damaged / "lock").unlink(missing_ok=True)
+    (damaged / "lock").mkdir()
+    before = contents(damaged)
+    code, said = log("repair", damaged, "--apply")
+    why = f"log {damaged} was not repaired: Is a directory; no original is lost"
+    assert (code, why in said, "Errno" in said) == (1, True, False)
+    assert contents(damaged) == before
+
+
 def test_what_people_have_to_do_is_said(damaged: Path, story: Path, tmp_path: Path) -> None:
     """A renamed file, or a log of which nothing is left, is not touched: exit code 1."""
     first, second = sorted(damaged.glob("*.seg"))
@@ -299,9 +311,9 @@ def test_what_people_have_to_do_is_said(damaged: Path, story: Path, tmp_path: Pa
     assert log("repair", folder)[0] == 0
 
 
-@pytest.mark.parametrize(("answer", "code"), [(b"n\n", 130), (b"y\n", 0)])
+@pytest.mark.parametrize(("answer", "code"), [(b"n\n", 3), (b"\n", 3), (b"y\n", 0)])
 def test_a_terminal_is_asked_first(damaged: Path, answer: bytes, code: int) -> None:
-    """Only a yes lets it happen."""
+    """Only a yes lets it happen; without one there is still damage, and nothing was changed."""
     before = contents(damaged)
     ours, theirs = pty.openpty()
     os.write(ours, answer)
@@ -313,3 +325,4 @@ def test_a_terminal_is_asked_first(damaged: Path, answer: bytes, code: int) -> N
         os.close(end)
     assert (done.returncode, b"do this?" in done.stderr) == (code, True)
     assert (contents(damaged) == before) is (code != 0)
+    assert (b"nothing was changed; to do this: " in done.stdout) is (code != 0)
