@@ -30,7 +30,11 @@ from nc.garbage import without_collections
 
 DataDirOption = Annotated[
     Path | None,
-    typer.Option(envvar=DATA_DIR_VARIABLE, help=f"The data folder. Default: {default_data_dir()}"),
+    typer.Option(
+        envvar=DATA_DIR_VARIABLE,
+        help=f"The data folder. Default: {default_data_dir()}",
+        readable=False,  # whether it is, is not a question of usage
+    ),
 ]
 LogOption = Annotated[
     Path | None,
@@ -39,6 +43,7 @@ LogOption = Annotated[
         metavar="PATH",
         help="A log's own folder, such as a copy, or a file that was exported, instead of the "
         "data folder's.",
+        readable=False,
     ),
 ]
 
@@ -60,16 +65,30 @@ def log_path(data_dir: Path | None, log: Path | None) -> Path:
     """The folder or the file that the options name; of a data folder, the log in it.
 
     Raises:
-        OperationFailed: --log names nothing that is there.
+        OperationFailed: they name nothing that is there, or that may be looked into.
     """
-    path = log or DataFolder(data_dir or default_data_dir()).log
-    if log is not None and not os.path.lexists(log):
-        raise OperationFailed(f"{log} is not there: name a log's folder, or an exported file")
+    path = log
+    if path is None:
+        home = data_dir or default_data_dir()
+        path = DataFolder(home).log
+        for each in (home, path):
+            _require(each, f"name the data folder with --data-dir or {DATA_DIR_VARIABLE}")
+    _require(path, "name a log's folder, or an exported file")
     inside = DataFolder(path).log
     # by os, which is silent where one may not look: the reader says so, and why
     is_inside = os.path.isdir(inside)  # noqa: PTH112 - as above
     is_data_folder = is_inside and not any(path.glob(f"*{SEGMENT_SUFFIX}"))
     return inside if is_data_folder else path
+
+
+def _require(path: Path, what_to_do: str) -> None:
+    """Raise OperationFailed for what is not there, or where one may not look."""
+    try:
+        path.stat()
+    except FileNotFoundError:
+        raise OperationFailed(f"{path} is not there: {what_to_do}") from None
+    except OSError as error:
+        raise OperationFailed(f"{path} cannot be read: {error.strerror}") from error
 
 
 def open_log(data_dir: Path | None, log: Path | None) -> OpenLog:

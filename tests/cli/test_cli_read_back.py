@@ -1,7 +1,9 @@
 import json
+import os
 import shutil
+import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -30,6 +32,8 @@ from tests.support.written_log import (
 )
 
 Log = Callable[..., Any]
+
+NOBODY = 65534  # a user without rights
 
 
 @pytest.fixture(scope="module")
@@ -390,6 +394,44 @@ def test_mistakes_are_one_line(run: Run, data_dir: Path, copy: Path) -> None:
         assert words in done.stderr
         assert token not in done.stderr
         assert ALPHA_TOKEN not in done.stderr
+
+
+@pytest.fixture
+def closed(data_dir: Path) -> Iterator[Path]:
+    """A data folder that this process sees, and may not look into; root is somebody else then."""
+    with tempfile.TemporaryDirectory() as home:
+        Path(home).chmod(0o711)  # pytest's own folders are hidden from others
+        folder = Path(shutil.copytree(data_dir, Path(home) / "closed"))
+        folder.chmod(0)
+        user_id = os.geteuid()
+        os.seteuid(user_id or NOBODY)
+        yield folder
+        os.seteuid(user_id)
+        folder.chmod(0o700)
+
+
+def test_a_folder_that_one_may_not_look_into_is_not_missing(run: Run, closed: Path) -> None:
+    """However it is named, and whatever is asked: it cannot be read, and exit code 1 says so."""
+    for place in (["--data-dir", str(closed)], ["--log", str(closed / "log")]):
+        for command in ("info", "show", "verify", "repair", "at"):
+            done = run("network-controller", "log", command, *place)
+            assert (done.returncode, done.stdout, done.stderr.count("\n")) == (1, "", 1)
+            assert "cannot be read: Permission denied" in done.stderr
+
+
+def test_a_folder_that_is_not_there_is_said_to_be(
+    run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Named by an option or by the environment: what is not there, and how another is named."""
+    gone = tmp_path / "gone"
+    monkeypatch.setenv("NC_DATA_DIR", str(gone))
+    for command in ("info", "verify", "repair", "at"):
+        for place in ([], ["--data-dir", str(gone)]):
+            done = run("network-controller", "log", command, *place)
+            assert (done.returncode, done.stdout) == (1, "")
+            assert f"{gone} is not there: name the data folder with --data-dir or NC_DATA_DIR" in (
+                done.stderr
+            )
 
 
 def test_a_key_that_is_not_whole_is_not_taken_for_an_unknown_token(
