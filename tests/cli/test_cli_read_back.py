@@ -403,10 +403,10 @@ def closed(data_dir: Path) -> Iterator[Path]:
         Path(home).chmod(0o711)  # pytest's own folders are hidden from others
         folder = Path(shutil.copytree(data_dir, Path(home) / "closed"))
         folder.chmod(0)
-        user_id = os.geteuid()
-        os.seteuid(user_id or NOBODY)
+        users = os.getresuid()
+        os.setresuid(users[0] or NOBODY, users[1] or NOBODY, users[2])
         yield folder
-        os.seteuid(user_id)
+        os.setresuid(*users)
         folder.chmod(0o700)
 
 
