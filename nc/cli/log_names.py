@@ -19,6 +19,7 @@ from nc.clock import SystemClock
 from nc.data_folder import DataFolder
 from nc.history import Ids, Point, ids_in
 from nc.past import BaseMissing, base_of, history
+from nc.rpc.controller import SERVER_NODE_TOKEN
 from nc.secrets import SECRET_KEY_BYTES, TokenIds, is_id, is_well_formed
 from nc.story import Subject
 
@@ -39,6 +40,8 @@ class Names(NamedTuple):
         """What a story can be about."""
         if "." in text:
             return Subject("address", address_named(text))
+        if text == SERVER_NODE_TOKEN:
+            return Subject("node", text)
         known = self.known()
         found = self._id(text, f"{_NODE} or {_TOKEN}", known.nodes | known.tokens)
         return Subject("node" if found in known.nodes else "token", found)

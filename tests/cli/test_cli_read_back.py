@@ -359,6 +359,15 @@ def test_why_tells_of_addresses_and_bootstrap_tokens(log: Log) -> None:
     assert "1 node that came with it is registered" in text
 
 
+@pytest.mark.parametrize("name", ["reserverd", "10.1.1.1"])
+def test_why_knows_the_servers_own_node(log: Log, name: str) -> None:
+    """By its token, which is no secret, or by its address: it is there without any event."""
+    now = "reserverd is the server's own node: always CONNECTED, with 10.1.1.1"
+    assert log("why", name).endswith(f"    now  {now}\n")
+    (found,) = log("why", name, "--output", "json")
+    assert (found["id"], found["events"], found["now"]) == (name, [], now)
+
+
 def test_info_counts_what_is_there(log: Log, events: list[dict[str, Any]], data_dir: Path) -> None:
     """Text and JSON agree with the events."""
     (found,) = log("info", "--output", "json")
