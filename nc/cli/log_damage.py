@@ -57,13 +57,22 @@ def damage_in(folder: Path) -> LogDamaged | None:
     return LogDamaged(*place, advice=_advice(plan) or damage.advice)
 
 
+def _rest(plan: Plan) -> str:
+    """How every command reads what is behind the snapshot, if anything is."""
+    number = (plan.snapshot or "").partition(".")[0]
+    if not number or int(number) >= plan.last_seq:
+        return ""
+    export = f"log export --format binary --from {int(number) + 1} --out FILE"
+    return f", and `{export}` makes a file of the rest that every command reads"
+
+
 def _advice(plan: Plan) -> str | None:
     """What to do; None: what the error says by itself."""
     if plan.finding is Finding.SERVES:
         behind = plan.unreadable.through + 1
         return (
             f"{unreadable(plan)} cannot be read, at least in part, and a server does not need "
-            f"them; `log show --from {behind}` reads on behind"
+            f"them; `log show --from {behind}` reads on behind{_rest(plan)}"
         )
     if plan.finding in (Finding.MISNAMED, Finding.HOPELESS):
         return verdict(plan)

@@ -74,7 +74,10 @@ def at(
 
 def diff(
     first: Annotated[str, typer.Argument(metavar="A", help=_POINT_HELP, callback=_unless_help)],
-    second: Annotated[str, typer.Argument(metavar="B", help="As A, and not before it.")],
+    second: Annotated[
+        str,
+        typer.Argument(metavar="B", help="As A, and not before it.", callback=_unless_help),
+    ],
     data_dir: DataDirOption = None,
     log: LogOption = None,
     output: OutputOption = Output.TEXT,

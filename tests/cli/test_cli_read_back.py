@@ -291,10 +291,11 @@ def test_now_is_the_end_of_the_log(log: Log, events: list[dict[str, Any]]) -> No
     assert log("show", "--from", "now") == ""
 
 
-@pytest.mark.parametrize("command", ["at", "diff", "why", "show"])
+@pytest.mark.parametrize("command", ["at", "diff", "diff 3", "why", "show"])
 def test_help_has_a_short_name_in_every_command(log: Log, command: str) -> None:
     """`-h` is help, also where `-2h` is a moment."""
-    assert log(command, "-h") == log(command, "--help")
+    words = command.split()
+    assert log(*words, "-h") == log(words[0], "--help")
 
 
 @pytest.mark.parametrize("end", ["9", "now", "-9000d", "2026-01-01"])
