@@ -14,6 +14,8 @@ from eventlog import LogDamaged, LogError, LogMissing
 from eventlog.disk import OS_DISK
 from eventlog.repair import Finding, Plan, plan_repair
 from eventlog.segments import SEGMENT_SUFFIX, segment_name
+from nc.archive import ExportDamaged
+from nc.cli.log_source import is_unpacked
 from nc.cli.repair_words import unreadable, verdict
 from nc.projections.snapshot import SNAPSHOT_SCHEMA
 
@@ -28,13 +30,24 @@ class ReadingCommands(TyperGroup):
 
         Raises:
             LogDamaged: it met damage, or found no segment where there was one.
+        ExportDamaged: it met damage in a file that was exported.
         """
         try:
             return super().invoke(ctx)
         except LogDamaged as error:
-            raise (damage_in(error.file.parent) or error) from error
+            raise _told(error) from error
         except LogMissing as error:
             raise (damage_in(error.folder) or error) from error
+
+
+def _told(error: LogDamaged) -> Exception:
+    if not is_unpacked(error.file.parent):
+        return damage_in(error.file.parent) or error
+    place = f"{error.file.name} in it, offset {error.offset}"
+    return ExportDamaged(
+        f"the file was made of a log that was damaged, or damaged since: {place}: {error.found}, "
+        f"expected {error.expected}; copy or export it again"
+    )
 
 
 def damage_in(folder: Path) -> LogDamaged | None:

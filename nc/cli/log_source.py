@@ -47,6 +47,7 @@ LogOption = Annotated[
     ),
 ]
 
+_UNPACKED: Final = "network-controller-"  # what a folder's name begins with that a file becomes
 _ZIP_MAGIC: Final = b"PK\x03\x04"
 _STEPS: Final = 500  # of a bar: more cannot be seen, and each takes a while
 
@@ -102,7 +103,7 @@ def open_log(data_dir: Path | None, log: Path | None) -> OpenLog:
     path = log_path(data_dir, log)
     if not path.is_file():
         return OpenLog(LogReader(path), is_original=True)
-    temporary = tempfile.TemporaryDirectory(prefix="network-controller-")
+    temporary = tempfile.TemporaryDirectory(prefix=_UNPACKED)
     try:
         with path.open("rb") as file:
             magic = file.read(len(_ZIP_MAGIC))
@@ -120,6 +121,12 @@ def open_log(data_dir: Path | None, log: Path | None) -> OpenLog:
         raise
     weakref.finalize(reader, temporary.cleanup)  # also when the program ends
     return OpenLog(reader, is_original=magic == _ZIP_MAGIC)
+
+
+def is_unpacked(folder: Path) -> bool:
+    """Whether it is what a file became, and so gone when the command has ended."""
+    home = Path(tempfile.gettempdir())
+    return folder.parent == home and folder.name.startswith(_UNPACKED)
 
 
 def open_reader(data_dir: Path | None, log: Path | None) -> LogReader:

@@ -8,6 +8,7 @@ import re
 import shlex
 import shutil
 import subprocess
+import zipfile
 from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
@@ -123,6 +124,16 @@ def test_what_to_do_is_a_line_to_paste(damaged: Path, tmp_path: Path) -> None:
     apply = shlex.split(looked.stdout.partition("to do this: ")[2])
     assert run_here(*apply).returncode == 0
     assert run_here(*look).returncode == 0
+
+
+def test_a_file_is_not_repaired_and_nobody_is_told_to(damaged: Path, tmp_path: Path) -> None:
+    """Damage inside of an export: what it was unpacked into is gone when one reads the advice."""
+    out = tmp_path / "log.zip"
+    with zipfile.ZipFile(out, "w") as archive:
+        archive.write(min(damaged.glob("*.seg")), f"{1:020d}.seg")
+    code, said = log("show", out)
+    assert (code, "offset 888: header crc" in said, "export it again" in said) == (3, True, True)
+    assert "log repair" not in said
 
 
 def test_a_repair_is_an_event_of_the_log_itself(damaged: Path) -> None:
