@@ -20,6 +20,8 @@ class Exported(NamedTuple):
     def __str__(self) -> str:
         if not self.events:
             return "no events"
+        if self.first_seq == self.last_seq:
+            return f"event {self.first_seq}"
         span = f"events {self.first_seq} to {self.last_seq}"
         is_all = self.events == self.last_seq - self.first_seq + 1
         return span if is_all else f"{self.events} of {span}"

@@ -286,6 +286,7 @@ def test_what_was_written_is_said_in_json_too(data_dir: Path, tmp_path: Path) ->
         ([], "events 1 to 15"),
         (["--from", "8"], "events 8 to 15"),  # inside a record
         (["--type", "NodeRegistered"], "2 of events 3 to 7"),
+        (["--type", "TokenIssued"], "event 2"),
         (["--type", "LogRepaired"], "no events"),
     ],
 )
