@@ -13,7 +13,7 @@ from nc.chores import Sweep, every
 from nc.clock import Clock
 from nc.domain.addresses import Network as Overlay
 from nc.domain.decide import Command
-from nc.domain.replicas import StopReplica
+from nc.domain.replicas import StartReplica, StopReplica
 from nc.link.hub import Hub
 from nc.link.limits import Limits
 from nc.replica import DiskFull, Origin, Replica, Unwritable
@@ -40,6 +40,7 @@ class SimulatedServer:
     """A replica with its ports, for as long as its process lives.
 
     Args:
+        name: of the replica in the log.
         log: closed by a clean stop.
         network: the overlay's, as text.
         clock, token_ids: see there.
@@ -50,13 +51,13 @@ class SimulatedServer:
         life: its process.
         power_is_lost: set once the disk's power is.
         is_stopping: calls may be turned away.
-        links_are_served: it has a hub, which is where agents go.
     """
 
     hub: Hub
 
     def __init__(
         self,
+        name: str,
         log: EventLog,
         network: str,
         clock: Clock,
@@ -67,6 +68,7 @@ class SimulatedServer:
         self.life = Life()
         self.power_is_lost = asyncio.Event()
         self.is_stopping = False
+        self._name = name
         self._log = log
         self._network = network
         self._clock = clock
@@ -88,9 +90,11 @@ class SimulatedServer:
         """What it writes to."""
         return self._log
 
-    async def start(self, network: Network) -> None:
-        """Read the log, and serve."""
-        await self.service.start()
+    async def start(self, network: Network, number: int) -> None:
+        """Read the log, and serve at this server's port of a network."""
+        self.replica.start()
+        start = StartReplica(self._name, "0", self._network)
+        await self.replica.submit(start, Origin("system", "start", "start"), is_ours=True)
         self.hub = Hub(
             self.replica,
             Overlay.parse(self._network),
@@ -102,7 +106,7 @@ class SimulatedServer:
             interconnection=True,
             limits=Limits(),
         )
-        listener: Any = network.listen(self.life)
+        listener: Any = network.listen(self.life, number)
         self.hub.start(listener)
         sweep = Sweep(self.replica, self._submit, self._clock).sweep
         self._sweeps = asyncio.create_task(
@@ -125,7 +129,7 @@ class SimulatedServer:
         await asyncio.wait([self._sweeps])
         await self.hub.shut_door()
         with contextlib.suppress(Unwritable, DiskFull):
-            await self._submit(StopReplica("harness"), "stop")
+            await self._submit(StopReplica(self._name), "stop")
         await self.hub.stop()
         await self.replica.stop()
         try:
