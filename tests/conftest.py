@@ -1,6 +1,7 @@
 """What all tests share: no clock in their verdicts, and folders that leave nothing behind."""
 
 import shutil
+import signal
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -9,6 +10,10 @@ from hypothesis import settings
 
 settings.register_profile("no-deadline", deadline=None)  # a busy machine is not a failure
 settings.load_profile("no-deadline")
+
+# Where tests are run in the background, shells have Ctrl-C ignored, and programs inherit that.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture

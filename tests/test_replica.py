@@ -257,6 +257,7 @@ async def test_a_record_holds_so_many_commands() -> None:
     log, gate = MemoryLog(), Gate(held=True)
     count = 2 * MAX_BATCH_COMMANDS + 1
     async with running(log, gate) as replica:
+        replica.digests.interval_events = 2 * count  # so that none comes among the records
         tasks = submit(replica, *(issue(f"{number:05}") for number in range(count)))
         await settle()
         await gate.open()

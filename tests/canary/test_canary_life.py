@@ -1,6 +1,5 @@
 """No secret is ever written down: not in the log, not in the log lines, not on the screen."""
 
-import time
 from pathlib import Path
 
 import pytest
@@ -9,8 +8,6 @@ from tests.canary.canaries import Canaries, token_like_words
 from tests.canary.life import Life
 from tests.support.programs import run_program
 from tests.support.server_process import ServerProcess
-
-GENEROUS_S = 10.0  # for the demo; it takes about one second
 
 
 def _add_folder(canaries: Canaries, data_dir: Path) -> None:
@@ -79,9 +76,7 @@ def test_what_is_answered_is_kept_nowhere_in_the_data_folder(data_dir: Path) -> 
 
 def test_the_demo_shows_no_token_and_no_key() -> None:
     """The demo ends by itself, and shows nothing that opens a door."""
-    started = time.monotonic()
     shown = run_program("network-controller", "demo")
-    assert time.monotonic() - started < GENEROUS_S
     assert shown.returncode == 0, shown.stderr
     assert shown.stderr == ""
     assert "NodeRegistered" in shown.stdout

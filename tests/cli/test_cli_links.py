@@ -82,7 +82,7 @@ def test_watch_tells_it_again_and_ends_quietly(server: ServerProcess) -> None:
         reports = [json.loads(watcher.stdout.readline()) for _ in range(2)]
         assert [set(report) for report in reports] == [{"links", "drops", "turned_away"}] * 2
         watcher.send_signal(signal.SIGINT)
-        _, stderr = watcher.communicate(timeout=30)
+        _, stderr = watcher.communicate(timeout=60)
     assert (watcher.returncode, stderr) == (0, "")
 
 

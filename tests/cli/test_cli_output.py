@@ -29,7 +29,7 @@ def log_into(stdout: int | None, data_dir: Path, command: str, **env: str) -> tu
         check=False,
         stdout=stdout,
         stderr=subprocess.PIPE,
-        timeout=60,
+        timeout=120,
         env={"PATH": "/usr/bin:/bin", "HOME": "/nonexistent", **env},
     )
     return done.returncode, done.stderr.decode()

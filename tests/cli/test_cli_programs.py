@@ -146,7 +146,7 @@ def test_log_show_follows_a_live_server(server: ServerProcess, ncadm: Run) -> No
         assert follower.stdout
         assert json.loads(follower.stdout.readline())["type"] == "TokenIssued"
         follower.send_signal(signal.SIGINT)
-        _, stderr = follower.communicate(timeout=30)
+        _, stderr = follower.communicate(timeout=60)
     assert (follower.returncode, stderr) == (0, "")
 
 

@@ -220,7 +220,7 @@ def test_a_terminal_is_asked_first(damaged: Path, answer: bytes, code: int) -> N
     os.write(ours, answer)
     command = [BIN / "network-controller", "log", "repair", "--apply", "--log", damaged]
     done = subprocess.run(
-        [*map(str, command)], check=False, stdin=theirs, capture_output=True, timeout=60
+        [*map(str, command)], check=False, stdin=theirs, capture_output=True, timeout=120
     )
     for end in (ours, theirs):
         os.close(end)

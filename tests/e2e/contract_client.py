@@ -22,7 +22,7 @@ from google.protobuf.descriptor_pb2 import FileDescriptorProto
 from grpc_health.v1 import health_pb2
 from grpc_reflection.v1alpha import reflection_pb2
 
-TIMEOUT_S = 15.0
+TIMEOUT_S = 60.0
 CALLS_AT_ONCE = 64
 
 _OPTIONS = (

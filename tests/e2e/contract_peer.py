@@ -12,7 +12,7 @@ from types import TracebackType
 from typing import Any, NamedTuple, Self
 
 HERE = Path(__file__).parent
-ANSWER_TIMEOUT_S = 20.0
+ANSWER_TIMEOUT_S = 60.0
 
 CONTROL = "pb.LiteKubeNCService"
 BOOTSTRAP = "pb.LiteKubeNCBootstrapService"

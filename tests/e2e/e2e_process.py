@@ -12,8 +12,8 @@ from types import TracebackType
 from typing import IO, Any, Self
 
 PROGRAM = Path(sys.executable).parent / "network-controller"
-START_TIMEOUT_S = 20.0
-STOP_TIMEOUT_S = 15.0
+START_TIMEOUT_S = 60.0
+STOP_TIMEOUT_S = 60.0
 
 _ANY_FREE_PORTS = (
     *("--grpc-port", "0", "--bootstrap-port", "0", "--link-port", "0"),

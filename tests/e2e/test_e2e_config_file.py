@@ -20,7 +20,7 @@ from tests.e2e.e2e_process import START_TIMEOUT_S, ServerProcess
 NAMES = "DNS:localhost,IP:127.0.0.1,IP:::1,DNS:nc.example.com,IP:10.9.0.1"
 GREETING_END = "  ncadm "  # the last line of what a person is shown at start
 
-PATIENCE_S = 10.0
+PATIENCE_S = 60.0
 
 
 class Field(NamedTuple):

@@ -11,7 +11,7 @@ from tests.e2e.e2e_process import read_events
 from tests.support.link_client import Closed, Identity, LinkClient, packet
 
 CONNECTED, INIT, IDLE = 3, 1, -1
-PATIENCE_S = 20.0
+PATIENCE_S = 60.0
 
 
 def context(node: Node) -> ssl.SSLContext:

@@ -1,7 +1,6 @@
 """A server stops and starts again: nobody is left without an answer, nothing is lost."""
 
 import signal
-import time
 from collections import Counter, deque
 from itertools import cycle
 
@@ -12,7 +11,6 @@ from tests.e2e.deployment import Deploy, Deployment, Node, assert_denied, assert
 from tests.e2e.e2e_process import read_events
 
 CALLS_AT_ONCE = 40
-WATCHERS_NOTICE_WITHIN_S = 4.0  # below the grace that calls under way have
 
 
 def test_calls_under_way_are_answered(deploy: Deploy) -> None:
@@ -50,13 +48,11 @@ def test_watchers_are_told_and_let_go(deploy: Deploy, number: signal.Signals) ->
         watches = [caller.watch_health(name) for caller in callers for name in ("", "x")]
         first = [deployment.client.wait(watch)["health"] for watch in watches]
         assert first == ["SERVING", "SERVICE_UNKNOWN"] * 2
-        asked_at = time.monotonic()
         deployment.server.send(number)
         for watch in watches[::2]:
             assert deployment.client.wait(watch)["health"] == "NOT_SERVING"
         assert {deployment.client.wait(watch)["status"] for watch in watches} == {"OK"}
         assert deployment.server.exit_code() == 0
-        assert time.monotonic() - asked_at < WATCHERS_NOTICE_WITHIN_S
         assert deployment.server.events()[-1]["type"] == "ReplicaStopped"
 
 

@@ -38,7 +38,7 @@ from tests.support.plain_link_server import (
 )
 
 TOKEN = "0123456789abcdef"  # noqa: S105 - made up
-PATIENCE_S = 30.0
+PATIENCE_S = 60.0
 
 
 class NoLuck:

@@ -18,7 +18,7 @@ from nc.rpc.methods import methods_of
 from nc.rpc.servers import GrpcServers, bootstrap_port
 from nc.secrets import SystemSecrets
 
-PATIENCE_S = 10.0
+PATIENCE_S = 60.0
 GRACE_S = 0.2
 SERVING = health_pb2.HealthCheckResponse.SERVING
 NOT_SERVING = health_pb2.HealthCheckResponse.NOT_SERVING

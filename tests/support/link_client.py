@@ -17,7 +17,7 @@ from typing import NamedTuple, Self
 
 CONTINUATION, TEXT, BINARY, CLOSE, PING, PONG = 0, 1, 2, 8, 9, 10
 HELLO = b'{"connectionState":2,"payload":null}'
-PATIENCE_S = 20.0
+PATIENCE_S = 60.0
 _MAGIC = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
 
 

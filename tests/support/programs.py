@@ -24,7 +24,7 @@ def run_program(program: str, *arguments: str) -> "subprocess.CompletedProcess[s
         check=False,
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=120,
         env={"PATH": "/usr/bin:/bin", "HOME": "/nonexistent", "COLUMNS": "80"},
     )
 

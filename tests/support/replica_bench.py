@@ -18,7 +18,7 @@ from nc.snapshotting import OffLoop
 P = ParamSpec("P")
 T = TypeVar("T")
 
-TIMEOUT_S = 10  # for what happens at once unless it is broken
+TIMEOUT_S = 60  # for what happens at once unless it is broken; the machine may be busy
 TURNS = 30  # of the event loop: more than any task here takes to come to rest
 
 ORIGIN = Origin("system", "test", "request")

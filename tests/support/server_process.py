@@ -21,7 +21,7 @@ PROGRAM = str(Path(sys.executable).with_name("network-controller"))
 SERVE = (PROGRAM, "serve")
 
 # Far beyond what any step takes: it only turns a hang into a failure.
-PATIENCE_S = 30.0
+PATIENCE_S = 60.0
 
 # One connection a channel: gRPC would otherwise let channels to one port share theirs.
 CHANNEL_OPTIONS = (("grpc.use_local_subchannel_pool", 1),)

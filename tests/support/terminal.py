@@ -16,7 +16,7 @@ import time
 from pathlib import Path
 from typing import Self
 
-PATIENCE_S = 30
+PATIENCE_S = 60.0
 
 _TOKEN = re.compile(
     r"\x1b\[(?P<arguments>[0-9;?<>=]*)[ -/]*(?P<command>[@-~])"

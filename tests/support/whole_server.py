@@ -16,7 +16,7 @@ from nc.secrets import SystemSecrets
 from nc.server import Server
 
 LOOPBACK = "127.0.0.1"
-PATIENCE_S = 20
+PATIENCE_S = 60.0
 
 
 class MovableClock(SystemClock):
