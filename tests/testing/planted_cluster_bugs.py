@@ -2,23 +2,37 @@
 
 import asyncio
 from collections.abc import Callable, Iterable
+from copy import copy
 from dataclasses import dataclass, replace
+from ipaddress import IPv4Address
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
 from eventlog import SequenceConflict
 from nc.batch import Decided
-from nc.domain.events import Event, pb
+from nc.domain import links, nodes, replicas
+from nc.domain.addresses import Network
+from nc.domain.errors import BootstrapTokenMalformed, BootstrapTokenUnknown
+from nc.domain.events import Batch, Event, pb
+from nc.domain.expiry import has_passed
+from nc.domain.links import DropLink
+from nc.domain.nodes import Nodes, SetExpiries
+from nc.domain.presence import Presence, drop
+from nc.domain.state import State
 from nc.link import node_end
 from nc.link.hub import Hub
 from nc.link.journal import Journal
 from nc.link.node_end import Dismissed, NodeEnd
 from nc.link.switch import Switch
 from nc.link.wire import CloseCode
+from nc.projections import addresses as address_folds
 from nc.projections import evolve
 from nc.replay import replay
 from nc.replica import Replica
+from nc.rpc.callers import CallerKind
+from nc.rpc.controller import Controller
 
 Patch = Callable[[pytest.MonkeyPatch], None]
 
@@ -207,3 +221,130 @@ def a_conflict_is_not_decided_again(patch: pytest.MonkeyPatch) -> None:
                 return decided
 
     patch.setattr(Replica, "_decide_durably", stubborn)
+
+
+@_bug(is_shared=True)
+def an_entry_of_another_is_folded_twice(patch: pytest.MonkeyPatch) -> None:
+    """The last one that was missed; the sequence number is right all the same."""
+    catch_up = Replica._catch_up
+
+    def twice(self: Replica) -> None:
+        known = self._state.seq
+        catch_up(self)
+        for record in list(self._log.read(known))[-1:]:
+            last = Batch.FromString(record.payload).entries[-1]
+            self._state = replace(evolve(self._state, last.events), seq=self._state.seq)
+
+    patch.setattr(Replica, "_catch_up", twice)
+
+
+@_bug(is_shared=True)
+def a_conflict_ends_the_writer(patch: pytest.MonkeyPatch) -> None:
+    """It is taken for a failure of the log."""
+
+    async def anxious(self: Replica) -> Decided:
+        decided = self._decide()
+        await self._append(decided)
+        return decided
+
+    patch.setattr(Replica, "_decide_durably", anxious)
+
+
+@_bug(is_shared=True)
+def a_late_close_drops_the_link_at_another_server(patch: pytest.MonkeyPatch) -> None:
+    """Whatever link the node has is dropped, not the one that is gone."""
+
+    def careless(presence: Presence, command: DropLink) -> list[Event]:
+        return drop(presence, command.node_id, command.reason)
+
+    patch.setattr(links, "decide_drop", careless)
+
+
+@_bug(is_shared=True)
+def what_was_read_at_a_conflict_is_told_too_late(patch: pytest.MonkeyPatch) -> None:
+    """It is decided on at once, but queries see it only with the next write."""
+    catch_up, commit, check = Replica._catch_up, Replica._commit, Controller.check_conn_state
+    before: dict[Replica, State] = {}
+
+    def remembering(self: Replica) -> None:
+        before.setdefault(self, self.state)
+        catch_up(self)
+
+    async def forgetting(self: Replica) -> None:
+        before.pop(self, None)
+        await commit(self)
+
+    async def late(self: Controller, request: Any, call: Any) -> Any:
+        view, replica = copy(self), self._replica
+        known = SimpleNamespace(state=before.get(replica, replica.state))
+        patch.setattr(view, "_replica", known)
+        return await check(view, request, call)
+
+    patch.setattr(Replica, "_catch_up", remembering)
+    patch.setattr(Replica, "_commit", forgetting)
+    patch.setattr(Controller, "check_conn_state", late)
+
+
+@_bug()
+def a_start_forgets_links_of_before(patch: pytest.MonkeyPatch) -> None:
+    """What a crash left CONNECTED stays so."""
+    patch.setattr(replicas, "drop_all", lambda *_: [])
+
+
+@_bug(is_shared=True)
+def a_node_that_is_revived_in_time_keeps_its_link(patch: pytest.MonkeyPatch) -> None:
+    """Before the sweep has noticed that it expired."""
+    decide = nodes.decide_set_expiries
+
+    def lenient(known: Nodes, presence: Presence, command: SetExpiries) -> list[Event]:
+        events = decide(known, presence, command)
+        revived = {
+            event.expiry_changed.node_id
+            for event in events
+            if event.HasField("expiry_changed")
+            and not has_passed(event.expiry_changed.expires_at_ms, command.now_ms)
+        }
+        return [event for event in events if event.state_changed.node_id not in revived]
+
+    patch.setattr(nodes, "decide_set_expiries", lenient)
+
+
+@_bug()
+def who_is_idle_holds_no_address(patch: pytest.MonkeyPatch) -> None:
+    """It is folded so, though nothing says it."""
+    state_changed = address_folds.state_changed
+
+    def greedy(draft: Any, seq: int, event: Any) -> None:
+        state_changed(draft, seq, event)
+        if event.to_state == pb.CONNECTION_STATE_IDLE:
+            draft.by_node.discard(event.node_id)
+
+    patch.setattr(address_folds, "state_changed", greedy)
+
+
+@_bug()
+def a_node_gets_another_s_peer_address(patch: pytest.MonkeyPatch) -> None:
+    """The even one above each."""
+    address = Network.address
+
+    def even(self: Network, slot: int) -> str | None:
+        odd = address(self, slot)
+        return odd and str(IPv4Address(odd) + 1)
+
+    patch.setattr(Network, "address", even)
+
+
+@_bug()
+def the_bootstrap_port_has_words_of_its_own(patch: pytest.MonkeyPatch) -> None:
+    """For a token that is unknown."""
+    get_token = Controller.get_token
+
+    async def curt(self: Controller, request: Any, call: Any) -> Any:
+        try:
+            return await get_token(self, request, call)
+        except BootstrapTokenUnknown as error:
+            if call.caller.kind is CallerKind.ANONYMOUS:
+                raise BootstrapTokenMalformed from error
+            raise
+
+    patch.setattr(Controller, "get_token", curt)

@@ -50,11 +50,14 @@ _SERVERS_OF_A_SHARED_LOG: Final = 2
 
 
 class ClusterClock:
-    """The clock of every machine: it goes on with the loop, and jumps when it is told to."""
+    """The clock of every machine: it goes on with the loop, and jumps when it is told to.
 
-    def __init__(self, loop: SimulatedLoop) -> None:
+    It begins somewhere within a second, since expiries are whole seconds, and sweeps are not.
+    """
+
+    def __init__(self, loop: SimulatedLoop, seed: object) -> None:
         self._loop = loop
-        self.jumped_ms = 0
+        self.jumped_ms = int(SeededChance(("clock", seed)).random() * 1000)
 
     def now_ns(self) -> int:
         """Unix time in nanoseconds."""
@@ -84,7 +87,7 @@ class Cluster:
     def __init__(self, plan: Plan, loop: SimulatedLoop) -> None:
         self.plan = plan
         self.chronicle = Chronicle(plan.network, plan=plan)
-        self.clock = ClusterClock(loop)
+        self.clock = ClusterClock(loop, plan.seed)
         servers = _SERVERS_OF_A_SHARED_LOG if plan.is_shared else 1
         self.network = Network(plan.seed, servers)
         self.names = Names()
@@ -249,10 +252,18 @@ class Cluster:
         )
 
     def _happens(self, node: str, machine: Machine, what: str) -> None:
-        self.tell(f"{machine.name} {what}")
+        is_one_of_two = self.plan.is_shared and what.startswith("is connected")
+        where = f" at {self._reached_by(machine)}" if is_one_of_two else ""
+        self.tell(f"{machine.name} {what}{where}")
         if what.startswith("is connected"):
             node_id = self._token_ids.id_of(machine.token)
             self._records.was_told(node, node_id, machine.address, self.last_seq, self.now_s)
+
+    def _reached_by(self, machine: Machine) -> str:
+        """The server to which a machine's newest connection leads."""
+        ends = (end for end in self.network.connections if end.uplink == machine.name)
+        lives = {site.process.life: site.name for site in self.sites if site.process is not None}
+        return [lives.get(end.life, "a server that is no more") for end in ends][-1]
 
     def node_id(self, machine: Machine) -> str:
         """The node's id in the log."""

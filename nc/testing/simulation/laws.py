@@ -46,7 +46,7 @@ STARTS = _law(
     "After a stop, a crash or a failed disk the server starts, and its state is the log's.",
 )
 NOTHING_CRASHES = _law(
-    "nothing crashes", "Whatever happens, no bug of ours ends a link, a chore or a task."
+    "nothing crashes", "Whatever happens, no bug of ours ends a link, a chore, a task or a server."
 )
 DIGESTS = _law(
     "a recorded digest is that of its event",

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, Final, Protocol
 
 import eventlog
-from eventlog import EventLog, LogDamaged, LogError, MemoryLog
+from eventlog import EventLog, LogDamaged, LogError, LogUnavailable, MemoryLog
 from eventlog.simulation import Fate, PowerLoss, SimulatedDisk
 from nc.clock import Clock
 from nc.domain.state import State
@@ -171,7 +171,10 @@ class Site:
     async def _watch_failure(self, server: SimulatedServer) -> None:
         await first_of(server.replica.failed.wait(), server.life.over.wait())
         if server.replica.failed.is_set() and not server.life.is_over:
-            self._owner.tell(f"{self.name} ends: {server.replica.failure}")
+            failure = server.replica.failure
+            self._owner.tell(f"{self.name} ends: {failure}")
+            holds = isinstance(failure, LogUnavailable)  # which we made so
+            self._owner.saw(NOTHING_CRASHES, f"{self.name} ends: {failure!r}", holds=holds)
             self.end_server(silently=False, down_s=_RESTART_S)
 
     async def _watch_power(self, server: SimulatedServer) -> None:

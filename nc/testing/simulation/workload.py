@@ -130,6 +130,13 @@ class _Drawing:
                 self.add(Call, asked(node), replica)
             self.now_ms += self.pick((0, 0, 1, 5))
 
+    def revive(self) -> None:
+        """A node's time is over for a moment."""
+        node = self.node()
+        self.add(Expire, node, 1, self.replica())
+        self.now_ms += self.pick((900, 1100, 1300, 1900))
+        self.add(Expire, node, 0, self.replica())
+
     def call(self) -> None:
         """Somebody asks for anything."""
         now_ms = START_MS + self.now_ms
@@ -242,4 +249,4 @@ _WHAT: Final = (
     _Drawing.clock,
 )
 
-_WHAT_TO_TWO: Final = (*_WHAT, _Drawing.race, _Drawing.race, _Drawing.twin)
+_WHAT_TO_TWO: Final = (*_WHAT, _Drawing.race, _Drawing.race, _Drawing.revive, _Drawing.twin)
