@@ -130,6 +130,13 @@ class _Drawing:
                 self.add(Call, asked(node), replica)
             self.now_ms += self.pick((0, 0, 1, 5))
 
+    def overtake(self) -> None:
+        """A node is there once more, and its older link breaks before its server may know of it."""
+        node = self.node()
+        self.add(Twin, node, self.pick(_SECONDS))
+        self.now_ms += self.pick((200, 500, 1000, 1500))
+        self.add(BreakLink, node, self.pick((Break.AT_SERVER, Break.AT_NODE)))
+
     def revive(self) -> None:
         """A node's time is over for a moment."""
         node = self.node()
@@ -249,4 +256,4 @@ _WHAT: Final = (
     _Drawing.clock,
 )
 
-_WHAT_TO_TWO: Final = (*_WHAT, _Drawing.race, _Drawing.race, _Drawing.revive, _Drawing.twin)
+_WHAT_TO_TWO: Final = (*_WHAT, _Drawing.race, _Drawing.revive, _Drawing.overtake)
