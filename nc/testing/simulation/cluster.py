@@ -1,4 +1,4 @@
-"""A simulated cluster: plays a plan, and writes the chronicle of what came of it.
+"""A simulated cluster: what there is, what it is asked, and the chronicle of what comes of it.
 
 Servers that share a log learn what the others wrote when they next write themselves: no replica
 follows the log by itself. So here each writes something now and then if there is news for it, and
@@ -7,22 +7,19 @@ affair, and has to be put right soon after.
 """
 
 import asyncio
-import gc
 import itertools
 import ssl
-from collections.abc import Callable, Coroutine
+from collections.abc import Coroutine
 from typing import Any, Final
 
 from eventlog import MemoryLog
-from eventlog.simulation import PowerLoss
-from nc.domain.events import Batch
 from nc.domain.state import State
 from nc.secrets import SECRET_KEY_BYTES, TokenIds
 from nc.testing.chance import SeededChance
 from nc.testing.expectations import DENIED, MISTAKE, OK
 from nc.testing.history import Answer
 from nc.testing.laws import Law
-from nc.testing.operations import ADMIN, IssueToken, Operation
+from nc.testing.operations import ADMIN, Operation
 from nc.testing.simulation.acts import Plan
 from nc.testing.simulation.chronicle import Chronicle, Sight
 from nc.testing.simulation.laws import (
@@ -33,10 +30,10 @@ from nc.testing.simulation.laws import (
 )
 from nc.testing.simulation.loop import SimulatedLoop
 from nc.testing.simulation.machines import Machine
-from nc.testing.simulation.network import Network, in_place_of_sockets
+from nc.testing.simulation.network import Network
 from nc.testing.simulation.records import Asked, Records
 from nc.testing.simulation.servers import SimulatedServer
-from nc.testing.simulation.site import Site, first_of
+from nc.testing.simulation.site import Site
 from nc.testing.targets.calls import Names
 from nc.testing.targets.in_process import START_MS
 
@@ -186,20 +183,21 @@ class Cluster:
         while True:  # what was just given out must not be used in its own round
             await self._records.nothing_new()
             known_seq = self.last_seq
-            if server.life.is_over or not await self._catch_up(server):
+            if server.life.is_over or not await self._knows_all(server):
                 return None
             if not self._records.must_wait:
                 break
         was_in_trouble = site.in_trouble
         now_ms = self.clock.now_ns() // 1_000_000
         asked = self._records.ask(operation, now_ms, self.now_s, known_seq)
-        answer = await self._answer(server, operation, asked.request_id)
+        # the call is begun a turn later, and must not know what is given out meanwhile
+        answer = await server.answer(operation, self.names.copy(), asked.request_id)
         asked.answered_seq = server.replica.state.seq
         is_lame = answer is not None and answer.facts.code not in {OK, MISTAKE, DENIED}
         if is_lame and (was_in_trouble or site.in_trouble):
             answer = None
         for each in self.sites:  # or an agent would be told that it is unknown
-            while each.process is not None and not await self._catch_up(  # noqa: ASYNC110 - it tries
+            while each.process is not None and not await self._knows_all(  # noqa: ASYNC110 - it tries
                 each.process
             ):
                 await asyncio.sleep(_WAIT_S)
@@ -209,28 +207,15 @@ class Cluster:
         self._tell_call(asked, answer)
         return answer
 
-    async def _answer(
-        self, server: SimulatedServer, operation: Operation, request_id: str
-    ) -> Answer | None:
-        # the call is begun a turn later, and must not know what is given out meanwhile
-        names = self.names.copy() if operation != _NEWS else Names()
-        task = server.life.run(server.service.carry_out(operation, names, request_id))
-        await first_of(task, server.life.over.wait())
-        return task.result() if task.done() and not task.cancelled() else None
-
     async def spread_news(self) -> None:
         """Let servers know what others wrote, for ever."""
         while True:
             await asyncio.sleep(_NEWS_S)
             for server in self.servers:
-                await self._catch_up(server)
+                await server.catch_up()
 
-    async def _catch_up(self, server: SimulatedServer) -> bool:
-        """A write of its own lets a server know what another one wrote; whether it knows it now."""
-        if not self.plan.is_shared or not _has_news(server):
-            return True
-        answer = await self._answer(server, _NEWS, _NEWS_ID)
-        return answer is not None and answer.is_ok
+    async def _knows_all(self, server: SimulatedServer) -> bool:
+        return not self.plan.is_shared or await server.catch_up()
 
     def _tell_call(self, asked: Asked, answer: Answer | None) -> None:
         self.tell(f"{asked.worded}  →  {self._records.told(answer)}")
@@ -312,52 +297,3 @@ class Cluster:
         for site in self.sites:
             if site.process is not None:
                 site.process.life.end()
-
-
-def _has_news(server: SimulatedServer) -> bool:
-    """Whether others have written what matters, since this server last read the log."""
-    batches = (Batch.FromString(r.payload) for r in server.log.read(server.replica.state.seq))
-    return any(entry.request_id != _NEWS_ID for batch in batches for entry in batch.entries)
-
-
-_NEWS: Final = IssueToken("", 1)
-_NEWS_ID: Final = "news"
-
-Live = Callable[[Cluster], Coroutine[Any, Any, None]]
-
-
-def play(plan: Plan) -> Chronicle:
-    """Play a plan from its beginning to the end, when all is well again; its chronicle."""
-    from nc.testing.simulation.life import live  # noqa: PLC0415 - it needs this module
-
-    loop = SimulatedLoop()
-    was_collecting = gc.isenabled()
-    gc.disable()  # what it collects must not depend on what was there before
-    try:
-        return loop.run_until_complete(_play(plan, loop, live))
-    finally:
-        loop.close()
-        if was_collecting:
-            gc.enable()
-
-
-async def _play(plan: Plan, loop: SimulatedLoop, live: Live) -> Chronicle:
-    cluster = Cluster(plan, loop)
-
-    def failed(_loop: object, context: dict[str, Any]) -> None:
-        error = context.get("exception")
-        # The second: picows keeps an exception to itself when a dial is given up at the same time.
-        if not isinstance(error, PowerLoss | TimeoutError):
-            cluster.saw(NOTHING_CRASHES, f"{context['message']}: {error!r}", holds=False)
-
-    loop.set_exception_handler(failed)
-    with in_place_of_sockets(cluster.network):
-        await live(cluster)
-        cluster.finish()
-        cluster.end()
-        for _ in range(_LAST_TURNS):
-            await asyncio.sleep(1)
-    return cluster.chronicle
-
-
-_LAST_TURNS: Final = 5  # seconds in which what was ended lets go

@@ -13,6 +13,7 @@ from nc.chores import Sweep, every
 from nc.clock import Clock
 from nc.domain.addresses import Network as Overlay
 from nc.domain.decide import Command
+from nc.domain.events import Batch
 from nc.domain.replicas import StartReplica, StopReplica
 from nc.link.hub import Hub
 from nc.link.limits import Limits
@@ -20,9 +21,12 @@ from nc.replica import DiskFull, Origin, Replica, Unwritable
 from nc.secrets import RequestIds, TokenIds
 from nc.server import SWEEP_INTERVAL_S
 from nc.testing.chance import SeededChance
-from nc.testing.simulation.loop import Life
+from nc.testing.history import Answer
+from nc.testing.operations import IssueToken, Operation
+from nc.testing.simulation.loop import Life, first_of
 from nc.testing.simulation.machines import listening_log
 from nc.testing.simulation.network import Network
+from nc.testing.targets.calls import Names
 from nc.testing.targets.service import Service
 
 T = TypeVar("T")
@@ -32,6 +36,9 @@ _SNAPSHOT_EVENTS: Final = 8
 _DIGEST_EVENTS: Final = 20
 
 _DISK_S: Final = (0.0001, 0.0005, 0.004)  # a disk's times; the last is seldom
+
+_NEWS: Final = IssueToken("", 1)
+_NEWS_ID: Final = "news"
 
 _OUR_FAULTS: Final = {log_events.LINK_CRASHED, log_events.CHORE_FAILED, log_events.RPC_CRASHED}
 
@@ -112,6 +119,26 @@ class SimulatedServer:
         self._sweeps = asyncio.create_task(
             every(SWEEP_INTERVAL_S, sweep, listening_log(self._hear))
         )
+
+    async def answer(self, operation: Operation, names: Names, request_id: str) -> Answer | None:
+        """What a client is told; None if this life ends before."""
+        task = self.life.run(self.service.carry_out(operation, names, request_id))
+        await first_of(task, self.life.over.wait())
+        return task.result() if task.done() and not task.cancelled() else None
+
+    @property
+    def has_news(self) -> bool:
+        """Whether the log holds what matters, beyond what this server knows."""
+        unread = self._log.read(self.replica.state.seq)
+        batches = (Batch.FromString(record.payload) for record in unread)
+        return any(entry.request_id != _NEWS_ID for batch in batches for entry in batch.entries)
+
+    async def catch_up(self) -> bool:
+        """Write something, if there is news, and so learn of it; whether all is known now."""
+        if not self.has_news:
+            return True
+        answer = await self.answer(_NEWS, Names(), _NEWS_ID)
+        return answer is not None and answer.is_ok
 
     def require_power(self) -> None:
         """See that the power has not failed.

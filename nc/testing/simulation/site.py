@@ -21,6 +21,7 @@ from nc.testing.chance import SeededChance
 from nc.testing.laws import Law
 from nc.testing.simulation.acts import Plan
 from nc.testing.simulation.laws import NOTHING_CRASHES, STARTS
+from nc.testing.simulation.loop import first_of
 from nc.testing.simulation.network import Network
 from nc.testing.simulation.servers import SimulatedServer
 
@@ -244,14 +245,3 @@ class Site:
         if server is None or server.is_stopping or server.replica.failure is not None:
             return True
         return self.disk.is_full or server.replica.full.is_set()
-
-
-async def first_of(*work: "asyncio.Task[Any] | Coroutine[Any, Any, Any]") -> None:
-    """Wait for the first; the others' waiting is given up, but for tasks."""
-    tasks = [w if isinstance(w, asyncio.Task) else asyncio.create_task(w) for w in work]
-    try:
-        await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
-    finally:
-        for task, given in zip(tasks, work, strict=True):
-            if task is not given:
-                task.cancel()
