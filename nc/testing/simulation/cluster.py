@@ -237,18 +237,12 @@ class Cluster:
         )
 
     def _happens(self, node: str, machine: Machine, what: str) -> None:
-        is_one_of_two = self.plan.is_shared and what.startswith("is connected")
-        where = f" at {self._reached_by(machine)}" if is_one_of_two else ""
-        self.tell(f"{machine.name} {what}{where}")
         if what.startswith("is connected"):
             node_id = self._token_ids.id_of(machine.token)
             self._records.was_told(node, node_id, machine.address, self.last_seq, self.now_s)
-
-    def _reached_by(self, machine: Machine) -> str:
-        """The server to which a machine's newest connection leads."""
-        ends = (end for end in self.network.connections if end.uplink == machine.name)
-        lives = {site.process.life: site.name for site in self.sites if site.process is not None}
-        return [lives.get(end.life, "a server that is no more") for end in ends][-1]
+            if self.plan.is_shared:
+                what += f" at {self.sites[self.network.reached[machine.name]].name}"
+        self.tell(f"{machine.name} {what}")
 
     def node_id(self, machine: Machine) -> str:
         """The node's id in the log."""

@@ -63,6 +63,7 @@ class Network:
 
     Attributes:
         certificates: by uplink, what the machine there shows.
+        reached: by uplink, the server that its last dial came to.
         connections: the servers' ends of those that live.
     """
 
@@ -74,6 +75,7 @@ class Network:
         self._opened = asyncio.Event()
         self._listeners: list[Listener | None] = [None] * servers  # each server's last
         self.certificates: dict[str, bytes] = {}
+        self.reached: dict[str, int] = {}
         self._ends: list[Endpoint] = []  # the servers'
 
     @property
@@ -168,7 +170,8 @@ class Network:
         await asyncio.sleep(_LATENCIES_S[1])
         while self.is_cut_off(uplink):
             await self._opened.wait()
-        listener = self._listeners[int(self._dials.random() * len(self._listeners))]
+        self.reached[uplink] = number = int(self._dials.random() * len(self._listeners))
+        listener = self._listeners[number]
         if listener is None or not listener.is_open or listener.life.is_over:
             raise ConnectionRefusedError("connection refused")
         ours = Endpoint(self, life_here(), uplink, None)
