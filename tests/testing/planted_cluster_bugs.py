@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from eventlog import SequenceConflict
+from eventlog.writer import SegmentWriter
 from nc.batch import Decided
 from nc.domain import links, nodes, replicas
 from nc.domain.addresses import Network
@@ -390,3 +391,16 @@ def the_bootstrap_port_has_words_of_its_own(patch: pytest.MonkeyPatch) -> None:
             raise
 
     patch.setattr(Controller, "get_token", curt)
+
+
+@_bug("a start finds what was left")
+def a_segment_is_sealed_with_remains_in_it(patch: pytest.MonkeyPatch) -> None:
+    """Behind its last record, of one that had no room."""
+    start = SegmentWriter._start_segment
+
+    def careless(self: SegmentWriter, record_bytes: int) -> None:
+        if self.segments:
+            self._disk.pwrite(self._fd, b"remains", self.end.offset)
+        start(self, record_bytes)
+
+    patch.setattr(SegmentWriter, "_start_segment", careless)

@@ -12,7 +12,7 @@ import ssl
 from collections.abc import Coroutine
 from typing import Any, Final
 
-from eventlog import MemoryLog
+from eventlog import LogDamaged, MemoryLog
 from nc.domain.state import State
 from nc.secrets import SECRET_KEY_BYTES, TokenIds
 from nc.testing.chance import SeededChance
@@ -27,6 +27,7 @@ from nc.testing.simulation.laws import (
     KEEPS_ADDRESS,
     NOTHING_CRASHES,
     RIGHT_ONE,
+    STARTS,
 )
 from nc.testing.simulation.loop import SimulatedLoop
 from nc.testing.simulation.machines import Machine
@@ -271,7 +272,10 @@ class Cluster:
         self.chronicle.held[NOTHING_CRASHES.name] += 1
         if self.servers:
             states = [server.replica.state for server in self.servers]
-            self._records.read_log(self.servers[0].log, states, self._id_of)
+            try:
+                self._records.read_log(self.servers[0].log, states, self._id_of)
+            except LogDamaged as damaged:
+                self.saw(STARTS, f"{damaged}", holds=False)
         if not self.plan.is_shared:
             files = {str(path): bytes(data) for path, data in self.sites[0].disk.files()}
             self.chronicle.log_bytes = files
