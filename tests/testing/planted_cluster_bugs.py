@@ -89,7 +89,11 @@ def the_older_link_is_not_cut_at_takeover(patch: pytest.MonkeyPatch) -> None:
     _deaf_to(patch, pb.STATE_CHANGE_REASON_LINK_SUPERSEDED)
 
 
-@_bug("who may not be here has no link", "the hub's links are the log's")
+@_bug(
+    "a node has one link at the most",
+    "who may not be here has no link",
+    "the hub's links are the log's",
+)
 def expiry_does_not_cut_the_link(patch: pytest.MonkeyPatch) -> None:
     """The log says so, and the link goes on."""
     _deaf_to(patch, pb.STATE_CHANGE_REASON_EXPIRED)
@@ -195,7 +199,11 @@ def a_snapshot_races_an_append(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(Replica, "_snapshot_if_due", racing)
 
 
-@_bug("the hub's links are the log's", "every live agent is connected again")
+@_bug(
+    "a node has one link at the most",
+    "the hub's links are the log's",
+    "every live agent is connected again",
+)
 def a_full_disk_at_a_snapshot_ends_the_writer(patch: pytest.MonkeyPatch) -> None:
     """Nobody catches what marking the log raises there, and nobody is answered any more."""
 
