@@ -34,22 +34,25 @@ class Bug:
     Attributes:
         name: what is wrong.
         plant: makes it so.
+        laws: those that it breaks; which one shows first is chance.
         target: where it is looked for.
     """
 
     name: str
     plant: Patch
+    laws: frozenset[str]
     target: Callable[[], InProcess] = InProcess
 
 
 BUGS: list[Bug] = []
 
 
-def _bug(**target: bool) -> Callable[[Patch], Patch]:
+def _bug(*laws: str, **target: bool) -> Callable[[Patch], Patch]:
     """A bug: its name is the function's."""
 
     def declare(plant: Patch) -> Patch:
-        BUGS.append(Bug(plant.__name__.replace("_", " "), plant, lambda: InProcess(**target)))
+        name = plant.__name__.replace("_", " ")
+        BUGS.append(Bug(name, plant, frozenset(laws), lambda: InProcess(**target)))
         return plant
 
     return declare
@@ -63,13 +66,13 @@ def _everywhere(patch: pytest.MonkeyPatch, old: Any, new: Any) -> None:
                 patch.setattr(module, name, new)
 
 
-@_bug()
+@_bug("an expired bootstrap token is refused", "an expired node token is refused")
 def expiry_is_off_by_one(patch: pytest.MonkeyPatch) -> None:
     """A token still works in its last millisecond."""
     _everywhere(patch, expiry.has_passed, lambda at_ms, now_ms: 0 < at_ms < now_ms)
 
 
-@_bug()
+@_bug("some order of the commands explains every answer")
 def address_is_reused_too_early(patch: pytest.MonkeyPatch) -> None:
     """What was released last is given out first, before fresh addresses."""
     free = addresses._free
@@ -81,7 +84,7 @@ def address_is_reused_too_early(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(addresses, "_free", eager)
 
 
-@_bug()
+@_bug("no two nodes hold one address", "some order of the commands explains every answer")
 def two_nodes_get_one_address(patch: pytest.MonkeyPatch) -> None:
     """The pool forgets that the last address was taken."""
     bound = address_folds.bound
@@ -94,7 +97,11 @@ def two_nodes_get_one_address(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(address_folds, "bound", forgetful)
 
 
-@_bug()
+@_bug(
+    "an acknowledged change is in the log once",
+    "an acknowledged enrolment is never forgotten",
+    "unregister is final",
+)
 def reply_before_the_append_is_durable(patch: pytest.MonkeyPatch) -> None:
     """Callers are answered while the disk still works."""
     original = Replica._append
@@ -121,25 +128,29 @@ def reply_before_the_append_is_durable(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(Replica, "_append", hasty)
 
 
-@_bug()
+@_bug("an acknowledged enrolment is never forgotten")
 def appends_are_never_synced(patch: pytest.MonkeyPatch) -> None:
     """The disk is told, and not waited for."""
     patch.setattr(SimulatedDisk, "fdatasync", lambda _self, _fd: None)
 
 
-@_bug()
+@_bug(
+    "expiry cuts a link for good",
+    "some order of the commands explains every answer",
+    "who is gone holds nothing",
+)
 def a_state_change_is_lost_at_unregister(patch: pytest.MonkeyPatch) -> None:
     """UnRegister does not say that the link is gone."""
     patch.setattr(nodes, "drop", lambda *_: [])
 
 
-@_bug()
+@_bug("connected means one live link", "states move along the machine")
 def a_state_change_is_lost_at_takeover(patch: pytest.MonkeyPatch) -> None:
     """A newer link begins without an end of the older one."""
     patch.setattr(links, "drop", lambda *_: [])
 
 
-@_bug()
+@_bug("an old link's end does not touch a newer one", "connected means one live link")
 def a_late_drop_hurts_the_newer_link(patch: pytest.MonkeyPatch) -> None:
     """Whatever link is closed, the node becomes idle."""
 
@@ -149,7 +160,7 @@ def a_late_drop_hurts_the_newer_link(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(links, "decide_drop", careless)
 
 
-@_bug()
+@_bug("some order of the commands explains every answer")
 def an_old_link_can_still_shake_hands(patch: pytest.MonkeyPatch) -> None:
     """The takeover is forgotten while the older link is being greeted."""
     original = links.decide_hand_over
@@ -161,7 +172,7 @@ def an_old_link_can_still_shake_hands(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(links, "decide_hand_over", careless)
 
 
-@_bug(on_disk=False, rival=True)
+@_bug("states move along the machine", "who is gone holds nothing", on_disk=False, rival=True)
 def a_conflict_is_not_decided_again(patch: pytest.MonkeyPatch) -> None:
     """What was decided before another replica wrote is appended after it, as it was."""
 
@@ -183,7 +194,12 @@ def a_conflict_is_not_decided_again(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(Replica, "_decide_durably", stubborn)
 
 
-@_bug()
+@_bug(
+    "an acknowledged enrolment is never forgotten",
+    "an expired node token is refused",
+    "connected means one live link",
+    "answers are never stale",
+)
 def reads_are_stale(patch: pytest.MonkeyPatch) -> None:
     """Queries are answered from the state before the newest."""
     commit = Replica._commit
@@ -206,7 +222,7 @@ def reads_are_stale(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(Controller, "check_conn_state", stale)
 
 
-@_bug()
+@_bug("replay equals live", "unregister is final")
 def an_unregistered_token_works_again_after_a_crash(patch: pytest.MonkeyPatch) -> None:
     """The fold of a replay skips that a node left; the running server knew."""
     replayed = evolve
@@ -225,13 +241,17 @@ def an_unregistered_token_works_again_after_a_crash(patch: pytest.MonkeyPatch) -
     patch.setattr(nc.replay, "evolve", forgetful)
 
 
-@_bug()
+@_bug("an expired bootstrap token is refused")
 def an_expired_bootstrap_token_is_accepted(patch: pytest.MonkeyPatch) -> None:
     """Only the sweep ends a token's life."""
     patch.setattr(tokens, "has_passed", lambda *_: False)
 
 
-@_bug()
+@_bug(
+    "a refused command changes nothing",
+    "who may call what",
+    "an acknowledged enrolment is never forgotten",
+)
 def a_list_is_applied_up_to_the_stranger(patch: pytest.MonkeyPatch) -> None:
     """UpdateSensorExpireTime changes what comes before the unknown token."""
     original = Replica.submit
@@ -249,7 +269,7 @@ def a_list_is_applied_up_to_the_stranger(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(Replica, "submit", by_halves)
 
 
-@_bug()
+@_bug("an expired node token is refused", "replay equals live")
 def a_snapshot_forgets_expiries(patch: pytest.MonkeyPatch) -> None:
     """A node's expiry is not written."""
     original = snapshot._nodes
@@ -262,7 +282,7 @@ def a_snapshot_forgets_expiries(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(snapshot, "_nodes", forgetful)
 
 
-@_bug()
+@_bug("replay equals live", "an address stays with its node")
 def a_snapshot_forgets_who_holds_what(patch: pytest.MonkeyPatch) -> None:
     """The addresses that rest are not written."""
     patch.setattr(snapshot, "_slices", _without_addresses(snapshot._slices))
@@ -275,7 +295,7 @@ def _without_addresses(original: Any) -> Any:
     return slices
 
 
-@_bug()
+@_bug("replay equals live")
 def a_replay_differs_from_live(patch: pytest.MonkeyPatch) -> None:
     """The running server folds a release otherwise than a replay does."""
     live = evolve
@@ -289,7 +309,7 @@ def a_replay_differs_from_live(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(nc.batch, "evolve", otherwise)
 
 
-@_bug()
+@_bug("a refused command changes nothing", "who is gone holds nothing")
 def a_refused_command_appends_an_event(patch: pytest.MonkeyPatch) -> None:
     """UnRegister of nobody is recorded all the same."""
     original = decide.decide
@@ -317,13 +337,13 @@ def a_refused_command_appends_an_event(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(Replica, "submit", and_refuses)
 
 
-@_bug()
+@_bug("the server's own node is fixed")
 def the_server_can_expire(patch: pytest.MonkeyPatch) -> None:
     """`reserverd` is a node like any other."""
     patch.setattr(controller, "SERVER_NODE_TOKEN", "reserved")  # as one would spell it
 
 
-@_bug()
+@_bug("an address stays with its node", "some order of the commands explains every answer")
 def an_address_changes_at_reconnect(patch: pytest.MonkeyPatch) -> None:
     """Every handshake takes the next address."""
     original = addresses.bind
@@ -336,19 +356,19 @@ def an_address_changes_at_reconnect(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(links, "bind", restless)
 
 
-@_bug()
+@_bug("only dead tokens are forgotten")
 def the_sweep_forgets_a_live_token(patch: pytest.MonkeyPatch) -> None:
     """The retention is added where it should be taken away."""
     patch.setattr(tokens, "EXPIRED_TOKEN_RETENTION_MS", -tokens.EXPIRED_TOKEN_RETENTION_MS)
 
 
-@_bug()
+@_bug("an expired node token is refused", "some order of the commands explains every answer")
 def an_expired_node_is_let_in_until_the_sweep(patch: pytest.MonkeyPatch) -> None:
     """A query does not look at the time."""
     patch.setattr(nodes, "has_passed", lambda *_: False)
 
 
-@_bug()
+@_bug("an acknowledged enrolment is never forgotten")
 def a_revived_node_stays_refused(patch: pytest.MonkeyPatch) -> None:
     """An expiry can be brought forward only."""
     original = node_folds.expiry_changed
@@ -361,7 +381,7 @@ def a_revived_node_stays_refused(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(node_folds, "expiry_changed", only_sooner)
 
 
-@_bug()
+@_bug("expiry cuts a link for good")
 def a_revived_node_is_still_connected(patch: pytest.MonkeyPatch) -> None:
     """Its link was not dropped when it expired, since the sweep had not come by."""
     original = nodes.decide_set_expiries
@@ -376,7 +396,11 @@ def a_revived_node_is_still_connected(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(nodes, "decide_set_expiries", lenient)
 
 
-@_bug()
+@_bug(
+    "connected means one live link",
+    "no link outlives its server",
+    "some order of the commands explains every answer",
+)
 def links_survive_a_crash(patch: pytest.MonkeyPatch) -> None:
     """The next start believes the log about links that are gone."""
     from nc.domain import replicas  # noqa: PLC0415 - beside what is done with it
@@ -384,7 +408,7 @@ def links_survive_a_crash(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(replicas, "drop_all", lambda *_: [])
 
 
-@_bug()
+@_bug("the longest idle gives its address up")
 def the_wrong_node_loses_its_address(patch: pytest.MonkeyPatch) -> None:
     """The node that has been idle for the shortest time gives its address up."""
     original = addresses._longest_idle
@@ -401,13 +425,13 @@ def the_wrong_node_loses_its_address(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(addresses, "_longest_idle", shortest)
 
 
-@_bug()
+@_bug("who may call what")
 def a_node_may_unregister_another(patch: pytest.MonkeyPatch) -> None:
     """Who is a member may do what members may, to anybody."""
     patch.setattr(controller, "require_self", lambda *_: None)
 
 
-@_bug()
+@_bug("who may call what")
 def the_certificate_of_who_is_gone_is_accepted(patch: pytest.MonkeyPatch) -> None:
     """Only what is known to have expired is refused."""
     original = permissions._require_live_node
@@ -419,7 +443,7 @@ def the_certificate_of_who_is_gone_is_accepted(patch: pytest.MonkeyPatch) -> Non
     patch.setattr(permissions, "_require_live_node", lenient)
 
 
-@_bug()
+@_bug("a bootstrap token serves until it expires")
 def a_token_serves_once(patch: pytest.MonkeyPatch) -> None:
     """A bootstrap token is used up by its first node."""
     original = tokens.decide_redeem

@@ -7,7 +7,7 @@ found, how long that takes, by which law, and with how many steps.
 import pytest
 
 from nc.clock import SystemClock
-from nc.testing import Report, search
+from nc.testing import LAWS, Report, search
 from tests.testing.planted_bugs import BUGS, Bug
 
 # Each is found within some ten trials; a few that need a coincidence take more.
@@ -30,14 +30,16 @@ def look_for(bug: Bug, seed: int, shrinks: int) -> Report:
 
 @pytest.mark.parametrize("name", BY_NAME)
 def test_a_planted_bug_is_found(name: str) -> None:
-    """A search of some trials breaks a law."""
+    """A search of some trials breaks a law, and it is one that speaks of it."""
     report = look_for(BY_NAME[name], seed=0, shrinks=0)
     assert not report.is_good, f"it survived {report.trials} trials"
+    assert report.broken[0].breach.law.name in BY_NAME[name].laws
 
 
 def test_there_are_enough_of_them() -> None:
-    """At least fifteen, each by itself."""
+    """At least fifteen, each by itself, and the laws that they break are laws."""
     assert len(BY_NAME) == len(BUGS) >= 15
+    assert {law for bug in BUGS for law in bug.laws} <= {law.name for law in LAWS}
 
 
 @pytest.mark.long
@@ -55,6 +57,7 @@ def test_every_planted_bug_is_shown_in_a_few_steps(capsys: pytest.CaptureFixture
             trials.append(report.first_breach)
             sizes.append(len(report.broken[0].history.steps))
             laws.add(report.broken[0].breach.law.name)
+        assert laws <= bug.laws, bug.name
         if min(sizes) > MOST_STEPS_TO_SHOW:
             too_long.append(bug.name)
         lines.append(

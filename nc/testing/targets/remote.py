@@ -76,6 +76,15 @@ class Remote:
         answer = self._run(self._call(Port.CONTROL, ADMIN, "GetRegistedIp", request))
         return f"{answer.ip}/24" if answer.code == OK and answer.ip else DEFAULT_NETWORK
 
+    def require_answers(self) -> None:
+        """See that both ports answer: a search would take silence for an outcome unknown.
+
+        Raises:
+            CallFailed: one does not.
+        """
+        self.begin("")
+        self._run(self._require_answer(Port.BOOTSTRAP))
+
     def perform(self, requests: Sequence[Request]) -> list[Reply]:
         """Make the calls at the same time."""
         return self._run(self._perform(requests))
@@ -118,6 +127,13 @@ class Remote:
         request = pb.GetBootStrapTokenRequest(expireTime=_SHORTEST_MINUTES)
         answer = await self._call(Port.CONTROL, ADMIN, "GetBootStrapToken", request)
         return int(answer.port)
+
+    async def _require_answer(self, port: Port) -> None:
+        try:
+            await self._call(port, "", "HealthCheck", pb.HealthCheckRequest())
+        except CallFailed as failed:  # any other status is an answer, and the laws' affair
+            if failed.code.name in _UNKNOWN_OUTCOMES:
+                raise
 
     async def _perform(self, requests: Sequence[Request]) -> list[Reply]:
         return await asyncio.gather(*map(self._reply, requests))
