@@ -66,6 +66,7 @@ def expect(
         arrival: the model when the operation came, if others ran since: its caller may have been
             looked at then.
     """
+    model.act_alone(now)
     try:
         checked = model if arrival is None else arrival
         if arrival is not None and getattr(operation, "caller", ADMIN) != ADMIN:

@@ -196,10 +196,16 @@ class ControllerMachine(RuleBasedStateMachine):
             return
         for node in data.draw(chosen(self._some_nodes))[:1]:
             self._has_waited = True
+            if Ability.LINKS in self.target.abilities:
+                link = self.known.fresh("link")
+                self.perform(OpenLink(node, link))
+                self.perform(Handshake(node, link))
             expires_at_s = self._now_ms // 1000 + 1
             self.perform(SetExpiries(((node, expires_at_s),)))
             self._wait(expires_at_s * 1000 - self._earliest_ms)
             self.perform(CheckState(node))
+            if Ability.SWEEP in self.target.abilities:
+                self.perform(Sweep())
 
     @rule(token=st.sampled_from(choices.WRONG_TOKENS))
     def both_ports_are_asked(self, token: str) -> None:
@@ -230,6 +236,17 @@ class ControllerMachine(RuleBasedStateMachine):
             self.perform(Handshake(node, link))
             for older in old:
                 self.perform(CloseLink(node, older))
+            self.perform(CheckState(node))
+
+    @_needs(Ability.LINKS)
+    @rule(data=st.data())
+    def a_link_is_taken_over_as_it_ends(self, data: Any) -> None:
+        """A node comes back at the moment at which its old link is missed."""
+        for node in data.draw(chosen(self._some_nodes))[:1]:
+            link = self.known.fresh("link")
+            closing = [CloseLink(node, older) for older in self.known.links.get(node, [])[-1:]]
+            turns = data.draw(chosen(lambda pick: (pick(_TURNS), pick(_TURNS))))
+            self.perform(OpenLink(node, link), *closing, turns=turns[: 1 + len(closing)])
             self.perform(CheckState(node))
 
     @_needs(Ability.LINKS)

@@ -22,6 +22,8 @@ MINUTE_MS = 60_000
 DEFAULT_MINUTES = 10
 TEN_YEARS_MINUTES = 5_256_000
 
+HELLO_LIMIT_MS = 10_000  # how long a link may go without a handshake
+
 OVERFLOWING_OCTET = 255  # the peer of such an address would be in the next block
 
 IDLE, INIT, CONNECTED = -1, 1, 3  # as clients see them
@@ -80,12 +82,18 @@ class Model:
     Args:
         network: the server's own address in the overlay, and the prefix length.
         choose: picks one of several things that the contract allows; by default the first.
+        acts_alone: whether the server ends links by itself when their time has come.
     """
 
     def __init__(
-        self, network: str = "10.1.1.1/24", choose: Choose = lambda options: options[0]
+        self,
+        network: str = "10.1.1.1/24",
+        choose: Choose = lambda options: options[0],
+        *,
+        acts_alone: bool = False,
     ) -> None:
         self.choose = choose
+        self.acts_alone = acts_alone
         self.network = named(network)
         self.pool = assignable(network)
         self.come_up = 0  # how many of the pool have had their turn since the network was chosen
@@ -93,6 +101,7 @@ class Model:
         self.tokens: dict[str, Expiry] = {}
         self.nodes: dict[str, Expiry] = {}
         self.links: dict[str, tuple[int, str]] = {}  # state and link of whoever is not idle
+        self.hello_due_ms: dict[str, int] = {}  # by node, for its newest link
         self.held: dict[str, str] = {}  # address by node
         self.idle_since: dict[str, int] = {}  # tick; the nodes that hold an address and are idle
         self.tick = 0  # a command's turn: what one command makes idle at once has the same
@@ -102,7 +111,7 @@ class Model:
         other = Model.__new__(Model)
         other.__dict__.update(self.__dict__)
         other.choose = choose
-        for name in ("rested", "tokens", "nodes", "links", "held", "idle_since"):
+        for name in ("rested", "tokens", "nodes", "links", "hello_due_ms", "held", "idle_since"):
             setattr(other, name, getattr(self, name).copy())
         return other
 
@@ -193,16 +202,25 @@ class Model:
             raise Refused("AddressPoolExhausted")
         self._cut([node])
         self.links[node] = (INIT, link)
+        self.hello_due_ms[node] = now.earliest_ms + HELLO_LIMIT_MS
         self.idle_since.pop(node, None)
 
     def hand_over(self, node: str, link: str, now: Moment) -> None:
-        """The current link gets the node's address, and is connected."""
-        self.check_live(node, now)
+        """The current link gets the node's address, and is connected; if refused, it ends."""
         state, current = self.links.get(node, (IDLE, ""))
         if current != link:
             raise Refused("LinkSuperseded")
         if state != INIT:
             raise Refused("IllegalTransition")
+        try:
+            self.check_live(node, now)
+            self._have_address(node)
+        except Refused:
+            self._cut([node])
+            raise
+        self.links[node] = (CONNECTED, link)
+
+    def _have_address(self, node: str) -> None:
         if not self._has_good_address(node):
             possible = self._next_addresses()
             if not possible:
@@ -212,12 +230,28 @@ class Model:
             if loser:
                 self._free(loser)
             self._take(node, address)
-        self.links[node] = (CONNECTED, link)
 
     def drop(self, node: str, link: str) -> None:
         """Only the current link can be dropped."""
         if self.links.get(node, (IDLE, ""))[1] == link:
             self._cut([node])
+
+    def act_alone(self, now: Moment) -> None:
+        """What the server does by itself: it has ended each link whose time is over, or not yet.
+
+        Its sweep comes round to expired nodes; who says no hello is waited for so long.
+        """
+        if self.acts_alone:
+            ended = [
+                node
+                for node, (state, _) in self.links.items()
+                if (
+                    self._has_passed(self.nodes, node, now)
+                    or (state == INIT and now.latest_ms >= self.hello_due_ms[node])
+                )
+                and self.choose([True, False])
+            ]
+            self._cut(ended)
 
     # The server's life
 
