@@ -12,8 +12,9 @@ from nc.link import wire
 from nc.link.node_end import PING_INTERVAL_S, SILENCE_LIMIT_S, NodeEnd, Target
 from nc.testing.history import CertificateSet
 
-# Far beyond what anything here takes: it only turns a hang into a breach of a law.
-PATIENCE_S: Final = 10.0
+# Far beyond what anything here takes, and less than the server gives a link to say hello: it only
+# turns what never comes into a breach of a law.
+PATIENCE_S: Final = 4.0
 
 CUT: Final = "no connection"  # the code of an answer that the end of the connection is
 
