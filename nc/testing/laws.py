@@ -45,6 +45,7 @@ from nc.testing.operations import (
     Unregister,
     Wait,
 )
+from nc.testing.overlay import OVERFLOWING_OCTET, assignable, server_address
 
 
 class Finding(NamedTuple):
@@ -261,7 +262,7 @@ def an_address_stays_with_its_node(seen: Observed) -> Iterator[Finding]:
     moved = any(
         isinstance(h.happening, Restart) and h.happening.network for h in history.happenings
     )
-    if moved or len(handed) > len(model.assignable(history.network)):
+    if moved or len(handed) > len(assignable(history.network)):
         return  # addresses may have been taken from idle nodes, or be another network's
     known: dict[str, tuple[str, int]] = {}  # and in which round it was told
     for step, node, life in seen.nodes:
@@ -288,12 +289,12 @@ def an_address_is_one_for_nodes(seen: Observed) -> Iterator[Finding]:
 
 
 def _is_for_nodes(address: IPv4Address, network: str) -> bool:
-    number, server = int(address), int(IPv4Address(model.server_address(network)))
+    number, server = int(address), int(IPv4Address(server_address(network)))
     is_within = address in IPv4Interface(network).network
     return (
         is_within
         and number % 2 == 1
-        and number % 256 != model.OVERFLOWING_OCTET
+        and number % 256 != OVERFLOWING_OCTET
         and abs(number - server) > 1
     )
 
@@ -605,7 +606,7 @@ def _network_in_force(entry: pb.Entry, seen: Observed) -> list[str]:
         for event in earlier.events:
             if event.HasField("replica_started"):
                 network = event.replica_started.network_address
-    return model.assignable(network)
+    return assignable(network)
 
 
 @_law(needs_log=True)

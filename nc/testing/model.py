@@ -11,8 +11,9 @@ who asks a real server knows only between which two times it was answered.
 """
 
 from collections.abc import Callable, Iterable
-from ipaddress import IPv4Address, IPv4Interface
 from typing import Any, NamedTuple, TypeVar
+
+from nc.testing.overlay import assignable, named
 
 T = TypeVar("T")
 Choose = Callable[[list[Any]], Any]
@@ -23,8 +24,6 @@ DEFAULT_MINUTES = 10
 TEN_YEARS_MINUTES = 5_256_000
 
 HELLO_LIMIT_MS = 10_000  # how long a link may go without a handshake
-
-OVERFLOWING_OCTET = 255  # the peer of such an address would be in the next block
 
 IDLE, INIT, CONNECTED = -1, 1, 3  # as clients see them
 
@@ -50,30 +49,6 @@ def at(ms: int) -> Moment:
 
 class Refused(Exception):
     """The command changes nothing; the argument says why, in one word."""
-
-
-def server_address(network: str) -> str:
-    """The server's own address in a network; `10.1.1.0/24` stands for host 1."""
-    interface = IPv4Interface(network)
-    first = interface.network.network_address
-    return str(interface.ip if interface.ip != first else first + 1)
-
-
-def named(network: str) -> str:
-    """A network as the server's own address in it: `10.1.1.1/24`, also for `10.1.1.0/24`."""
-    return f"{server_address(network)}/{IPv4Interface(network).network.prefixlen}"
-
-
-def assignable(network: str) -> list[str]:
-    """The addresses for nodes: the odd hosts from .3 up, then host 1 unless the server is there."""
-    interface = IPv4Interface(network)
-    first, last = interface.network.network_address, interface.network.broadcast_address
-    server = IPv4Address(server_address(network))
-    return [
-        str(IPv4Address(number))
-        for number in [*range(int(first) + 3, int(last), 2), int(first) + 1]
-        if number % 256 != OVERFLOWING_OCTET and abs(number - int(server)) > 1
-    ]
 
 
 class Model:

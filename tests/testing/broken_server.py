@@ -15,6 +15,7 @@ from nc.domain import links, nodes, presence
 from nc.domain.events import Event, pb
 from nc.domain.nodes import ExpireNodes
 from nc.link import hub, wire
+from nc.link.admission import admit
 from nc.link.hub import Hub
 from nc.link.journal import Journal
 from nc.server import Server
@@ -25,6 +26,11 @@ BUGS: dict[str, Callable[[], None]] = {}
 def _bug(plant: Callable[[], None]) -> Callable[[], None]:
     BUGS[plant.__name__.replace("_", " ")] = plant
     return plant
+
+
+def _replace(owner: Any, name: str, value: Any) -> None:
+    """Plant it, for as long as this process lives."""
+    setattr(owner, name, value)
 
 
 def _deaf_to(reason: int) -> Callable[[Any, Iterable[Event]], None]:
@@ -50,8 +56,8 @@ def a_late_drop_hurts_the_newer_link() -> None:
             if link is not None and event.state_changed.to_state == pb.CONNECTION_STATE_IDLE:
                 self._drop(link, wire.SUPERSEDED, pb.STATE_CHANGE_REASON_LINK_CLOSED)
 
-    links.decide_drop = careless
-    Hub.follow = once_more  # type: ignore[method-assign]  # a bug is planted
+    _replace(links, "decide_drop", careless)
+    _replace(Hub, "follow", once_more)
 
 
 @_bug
@@ -61,7 +67,7 @@ def a_closed_link_is_never_dropped() -> None:
     async def silent(_self: Any, _link: Any, _reason: Any) -> None:
         pass
 
-    Journal.end = silent  # type: ignore[method-assign]  # a bug is planted
+    _replace(Journal, "end", silent)
 
 
 @_bug
@@ -73,19 +79,19 @@ def another_address_is_handed_over() -> None:
         payload = base64.b64encode(interface.encode()).decode()
         return json.dumps({"connectionState": 2, "payload": payload}).encode()
 
-    wire.answer = beside
+    _replace(wire, "answer", beside)
 
 
 @_bug
 def a_takeover_does_not_end_the_older_link() -> None:
     """It is superseded in the log, and lives on."""
-    Hub.follow = _deaf_to(pb.STATE_CHANGE_REASON_LINK_SUPERSEDED)  # type: ignore[method-assign]  # a bug is planted
+    _replace(Hub, "follow", _deaf_to(pb.STATE_CHANGE_REASON_LINK_SUPERSEDED))
 
 
 @_bug
 def whoever_is_unregistered_keeps_its_link() -> None:
     """The node is gone, and its link lives on."""
-    Hub.follow = _deaf_to(pb.STATE_CHANGE_REASON_UNREGISTERED)  # type: ignore[method-assign]  # a bug is planted
+    _replace(Hub, "follow", _deaf_to(pb.STATE_CHANGE_REASON_UNREGISTERED))
 
 
 @_bug
@@ -97,7 +103,7 @@ def whoever_expires_keeps_its_link() -> None:
         if not isinstance(command, ExpireNodes):
             await submit(self, command, method)
 
-    Server._submit = lazy  # type: ignore[method-assign]  # a bug is planted
+    _replace(Server, "_submit", lazy)
 
 
 @_bug
@@ -110,20 +116,18 @@ def the_handshake_is_not_recorded() -> None:
             await hand_over(self, link)
 
     hand_over = Journal.hand_over
-    Journal.hand_over = forgetful  # type: ignore[method-assign]  # a bug is planted
+    _replace(Journal, "hand_over", forgetful)
 
 
 @_bug
 def an_expired_node_is_let_in_until_the_sweep() -> None:
     """Neither the door nor the decision looks whether the node's time is over."""
-    admit = hub.admit
 
-    def lenient(*arguments: Any) -> str:
-        *others, _ = arguments
-        return admit(*others, 1)
+    def lenient(token: Any, certificate: Any, token_ids: Any, known: Any, _: int) -> str:
+        return admit(token, certificate, token_ids, known, 1)
 
-    hub.admit = lenient
-    links.require_live = lambda known, node_id, _: nodes.require_node(known, node_id)
+    _replace(hub, "admit", lenient)
+    _replace(links, "require_live", lambda known, node_id, _: nodes.require_node(known, node_id))
 
 
 if __name__ == "__main__":

@@ -85,8 +85,8 @@ class _Recorded(InProcess):
 
 
 def test_a_server_process_keeps_every_law(process: ServerProcess) -> None:
-    """Over gRPC, killed and restarted on the way."""
-    search(process, examples=2, seed=1, steps=12).require()
+    """Over gRPC and links, killed and restarted on the way."""
+    search(process, examples=3, seed=5, steps=10).require()
 
 
 @pytest.mark.long
