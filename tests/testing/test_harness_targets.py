@@ -114,6 +114,8 @@ def test_a_black_box_is_left_as_it_was(process: ServerProcess) -> None:
     before = len(process.events())
     remote = Remote("127.0.0.1", process.control_port, process.tls)
     assert remote.abilities == {Ability.CERTIFICATES}
+    with pytest.raises(TypeError, match="somebody else's"):
+        Trial(remote).restart()
     report = search(remote, examples=3, seed=2, steps=10)
     remote.close()
     report.require()

@@ -23,7 +23,7 @@ class Ability(Enum):
     RESTART = auto()  # stop cleanly, and start again
     NETWORKS = auto()  # start on whatever overlay network it is told to
     SWEEP = auto()  # sweep when it is told to, or say when it has done so by itself
-    CLOCK = auto()  # move its clock: waiting costs nothing, goes backwards too, and is all there is
+    CLOCK = auto()  # move its clock, backwards too; nothing else makes its time pass
     ETERNITY = auto()  # tokens that never expire may be left behind
 
 
