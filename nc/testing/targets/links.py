@@ -100,12 +100,12 @@ class Links:
 
     async def until_swept(self) -> int:
         """Wait until the server has ended the links of all whom it refuses; how many are left."""
-
-        async def is_swept() -> bool:
-            return not await self._refused()
-
-        await _until(is_swept)
-        return len(await self._refused())
+        nodes = [node for node in self._ends if self.of(node)]
+        refused = [node for node in nodes if await self._state_of(node) is None]
+        ends = [end for node in refused for end in self.of(node)]
+        if ends:
+            await asyncio.wait([end.ended for end in ends], timeout=PATIENCE_S)
+        return sum(end.is_open for end in ends)
 
     async def hang_up(self) -> None:
         """See all of them ended; the server is gone."""
@@ -114,11 +114,6 @@ class Links:
             end.hang_up("the server has ended")
         if ends:
             await asyncio.wait([end.ended for end in ends])
-
-    async def _refused(self) -> list[LinkEnd]:
-        """The open links of nodes that the server refuses."""
-        nodes = [node for node in self._ends if self.of(node)]
-        return [end for n in nodes if await self._state_of(n) is None for end in self.of(n)]
 
     async def _open(
         self, node: str, link: str, request_id: str, *, is_alone: bool
