@@ -51,8 +51,9 @@ ABOUT_LINKS = {
 SHOWN_AT_ONCE = {
     "another address is handed over": {"an address is one for nodes"},
     "the handshake is not recorded": {"an old link's end does not touch a newer one"},
-    "a late drop hurts the newer link": {  # before the answer, or after it
+    "a late drop hurts the newer link": {  # at any moment from its acceptance on
         "a refused command changes nothing",
+        "some order of the commands explains every answer",
         "an old link's end does not touch a newer one",
         "connected means one live link",
     },
