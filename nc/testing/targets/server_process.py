@@ -12,6 +12,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 from eventlog import LogReader
 from nc.data_folder import DataFolder
@@ -65,6 +66,7 @@ class ServerProcess(Remote):
 
     def __init__(self, command: Sequence[str] = SERVE) -> None:
         super().__init__(LOOPBACK, 0, None, skew_ms=0)
+        self._runner.get_loop().set_exception_handler(_tell_unless_cut)
         self._command = tuple(command)
         self._folder: DataFolder | None = None  # of the trial
         self._process: Process | None = None
@@ -236,6 +238,12 @@ class ServerProcess(Remote):
         elif pb.CONNECTION_STATE_CONNECTED in states:
             known.request_id = end.greeted_by
         return known
+
+
+def _tell_unless_cut(loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
+    """Nobody else has to hear of what a kill cuts off: whoever opens the link is told."""
+    if not str(context.get("message")).startswith("SSL handshake failed"):
+        loop.default_exception_handler(context)
 
 
 def _client_set(folder: Path) -> CertificateSet:
