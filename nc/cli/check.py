@@ -25,8 +25,8 @@ def check(
         typer.Option(
             metavar="TARGET",
             help=f"{IN_PROCESS}; {SIM}, a simulated cluster with agents and a network; "
-            f"{PROCESS}, a server that is started and killed; or the HOST:PORT of a running "
-            "server's control port, which is left as it was.",
+            f"{PROCESS}, a server that is started and killed, with nodes' links to it; or the "
+            "HOST:PORT of a running server's control port, by calls alone; it is left as it was.",
         ),
     ] = IN_PROCESS,
     examples: Annotated[

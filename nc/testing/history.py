@@ -47,6 +47,7 @@ class Answer(NamedTuple):
     message: str = ""
     token: Secret = Secret()
     certificates: tuple[CertificateSet, ...] = ()  # gRPC, network
+    links: int | None = None  # of that node, open at its own end; None where nobody looked
 
     @property
     def is_ok(self) -> bool:
@@ -208,6 +209,8 @@ def told(answer: Answer | None) -> str:
         parts.append(address or "no address")
     if result is not None:
         parts.append(f"result {str(result).lower()}")
+    if answer.links is not None:
+        parts.append(f"{answer.links} links open" if answer.links != 1 else "1 link open")
     if code != OK:
         parts.append(f"“{answer.message}”")
     return ", ".join(parts)

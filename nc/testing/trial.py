@@ -23,7 +23,7 @@ from nc.testing.operations import (
     Restart,
     Wait,
 )
-from nc.testing.targets.target import Reply, Request, Target
+from nc.testing.targets.target import Ability, Mortal, Reply, Request, Target
 from nc.testing.worlds import Asked, Worlds
 
 DEFAULT_NETWORK = "10.1.1.1/24"
@@ -43,7 +43,8 @@ class Trial:
     def __init__(self, target: Target, network: str = DEFAULT_NETWORK) -> None:
         self._target = target
         self.history = History(target.begin(network))
-        self.worlds = Worlds(Model(self.history.network))
+        acts_alone = Ability.CLOCK not in target.abilities
+        self.worlds = Worlds(Model(self.history.network, acts_alone=acts_alone))
         self.judgement: Judgement | None = None
         self._past: deque[Model] = deque(maxlen=_REMEMBERED_ROUNDS)
         self._round = 0
@@ -53,6 +54,12 @@ class Trial:
     def is_over(self) -> bool:
         """Whether nothing more can be learned from it."""
         return self._is_over
+
+    @property
+    def _mortal(self) -> Mortal:
+        if not isinstance(self._target, Mortal):
+            raise TypeError(f"{self._target} cannot be ended: it is somebody else's")
+        return self._target
 
     def perform(
         self, *operations: Operation, turns: Sequence[int] = (), crash: Crash | None = None
@@ -69,6 +76,7 @@ class Trial:
 
         Raises:
             LawBroken: nothing explains the answers.
+            TypeError: a crash of a target that is not `Mortal`.
         """
         self._round += 1
         first = len(self.history.steps) + 1
@@ -79,7 +87,7 @@ class Trial:
         if crash is None:
             replies = self._target.perform(requests)
         else:
-            replies = self._target.perform_and_crash(requests, crash)
+            replies = self._mortal.perform_and_crash(requests, crash)
         self._hold_against_model(requests, replies)
         if crash is not None and not self._is_over:
             self._happened(crash)
@@ -113,7 +121,7 @@ class Trial:
 
     def restart(self, network: str = "") -> None:
         """Stop the process cleanly, and start it again, perhaps on another network."""
-        self._target.restart(network)
+        self._mortal.restart(network)
         self._happened(Restart(network))
         self.worlds.change(lambda model: model.start(network or model.network))
 

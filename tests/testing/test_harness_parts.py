@@ -108,6 +108,71 @@ def _world_with_a_node(issued: Moment = NOW) -> Worlds:
     return worlds
 
 
+@pytest.mark.parametrize("acts_alone", [True, False])
+def test_a_server_may_have_swept_or_not_yet(acts_alone: bool) -> None:
+    """An expired node's address may be taken from it, and as yet not, if the server sweeps."""
+    for code, is_possible in (("200", acts_alone), ("400", True)):
+        worlds = _linked_world(acts_alone=acts_alone)
+        expired = (("n 1", START_MS // 1000 + 60),)
+        assert worlds.explain([Asked(SetExpiries(expired), NOW, Facts("200"))]) is not None
+        later = at(START_MS + 60_000)
+        asked = [Asked(OpenLink("n 3", "l 3"), later, Facts(code))]
+        assert (worlds.explain(asked) is not None) == is_possible
+
+
+@pytest.mark.parametrize("acts_alone", [True, False])
+def test_a_link_without_a_hello_may_be_closed_after_ten_seconds(acts_alone: bool) -> None:
+    """Not before; and one that has its address stays."""
+    for ms, node, state, is_possible in (
+        (9_999, "n 2", -1, False),
+        (10_000, "n 2", -1, acts_alone),
+        (10_000, "n 2", 1, True),
+        (10_000, "n 1", -1, False),
+        (10_000, "n 1", 3, True),
+    ):
+        worlds = _linked_world(acts_alone=acts_alone, greeted=("n 1",))
+        held = "10.1.1.3" if node == "n 1" else ""
+        seen = [Asked(CheckState(node), at(START_MS + ms), Facts("200", state, held))]
+        assert (worlds.explain(seen) is not None) == is_possible
+
+
+def _linked_world(*, acts_alone: bool, greeted: tuple[str, ...] = ("n 1", "n 2")) -> Worlds:
+    """Three nodes, two of them with links, in a network with two addresses."""
+    worlds = Worlds(Model("10.1.1.1/29", acts_alone=acts_alone))
+    assert worlds.explain([Asked(IssueToken("t 1", 60), NOW, Facts("200"))]) is not None
+    for number in (1, 2, 3):
+        joined = Asked(Redeem("t 1", f"n {number}"), NOW, Facts("200"))
+        assert worlds.explain([joined]) is not None
+    for number, address in ((1, "10.1.1.3"), (2, "10.1.1.5")):
+        node, link = f"n {number}", f"l {number}"
+        assert worlds.explain([Asked(OpenLink(node, link), NOW, Facts("200"))]) is not None
+        if node in greeted:
+            told = Asked(Handshake(node, link), NOW, Facts("200", address=address))
+            assert worlds.explain([told]) is not None
+    return worlds
+
+
+def test_a_link_that_is_refused_its_address_ends() -> None:
+    """Whoever says hello when all addresses are in use is IDLE from then on."""
+    target = InProcess()
+    trial = Trial(target, "10.1.1.1/29")
+    trial.perform(IssueToken("token 1", 10))
+    for number in (1, 2, 3):
+        trial.perform(Redeem("token 1", f"node {number}"))
+        trial.perform(OpenLink(f"node {number}", f"link {number}"))
+    for number in (1, 2):
+        trial.perform(Handshake(f"node {number}", f"link {number}"))
+    (refused,) = trial.perform(Handshake("node 3", "link 3"))
+    (seen,) = trial.perform(CheckState("node 3"))
+    assert refused is not None
+    assert not refused.is_ok
+    assert seen is not None
+    assert seen.facts.state == -1
+    trial.finish()
+    target.end()
+    target.close()
+
+
 FORGERIES = [
     ("an acknowledged enrolment is never forgotten", CheckState, Facts("400", -1, "")),
     ("connected means one live link", CheckState, Facts("200", -1, "10.1.1.3")),

@@ -16,7 +16,7 @@ from nc.domain.fsm import ConnectionState
 from nc.domain.nodes import require_live
 from nc.link.limits import LOOKS, SILENCE_TIMEOUT_S
 from nc.link.link import Link
-from nc.testing.model import assignable
+from nc.testing.overlay import assignable
 from nc.testing.simulation.cluster import Cluster
 from nc.testing.simulation.laws import (
     COMES_BACK,

@@ -12,8 +12,8 @@ from nc.pb import events_pb2 as pb
 from nc.testing.certainties import Life, Observed, caller_of
 from nc.testing.history import Step
 from nc.testing.laws import LAWS, Check, Finding
-from nc.testing.model import assignable
 from nc.testing.operations import ADMIN, CheckHealth, Redeem
+from nc.testing.overlay import assignable
 
 
 class _Written(NamedTuple):

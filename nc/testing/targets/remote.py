@@ -16,7 +16,7 @@ from nc.rpc.client import BOOTSTRAP_PORT, CONTROL_PORT, CallFailed, Client, Clie
 from nc.testing.expectations import OK
 from nc.testing.history import Answer, LogView
 from nc.testing.model import Moment
-from nc.testing.operations import ADMIN, SERVER_NODE, Crash, Operation, Port, Unregister
+from nc.testing.operations import ADMIN, SERVER_NODE, Operation, Port, Unregister
 from nc.testing.targets.calls import Names, answer_of, denied, rpc_of
 from nc.testing.targets.target import Ability, Reply, Request
 from nc.testing.trial import DEFAULT_NETWORK
@@ -88,14 +88,6 @@ class Remote:
     def perform(self, requests: Sequence[Request]) -> list[Reply]:
         """Make the calls at the same time."""
         return self._run(self._perform(requests))
-
-    def perform_and_crash(self, requests: Sequence[Request], crash: Crash) -> list[Reply]:
-        """It is not ours to end."""
-        raise NotImplementedError(f"{crash} of a server that somebody else runs")
-
-    def restart(self, network: str) -> None:
-        """It is not ours to restart."""
-        raise NotImplementedError(f"restart on {network!r} of a server that somebody else runs")
 
     def wait(self, ms: int) -> None:
         """Really."""
