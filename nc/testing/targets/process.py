@@ -45,7 +45,12 @@ class Process:
             stdout=subprocess.DEVNULL,
             stderr=self._lines,
         )
-        self.ports = self._wait_until_ready()
+        try:
+            self.ports = self._wait_until_ready()
+        except BaseException:  # nobody else knows of it yet, and it must not be left behind
+            self.kill()
+            self.wait()
+            raise
 
     def terminate(self) -> None:
         """Tell it to stop."""
@@ -76,6 +81,4 @@ class Process:
             threading.Event().wait(_LOOK_S)
         self._lines.seek(0)
         said = self._lines.read().decode(errors="replace")
-        self.kill()
-        self.wait()
         raise RuntimeError(f"the server did not start: {said}")
