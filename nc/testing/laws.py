@@ -33,6 +33,7 @@ from nc.testing.operations import (
     CheckHealth,
     CheckState,
     CloseLink,
+    Crash,
     GetAddress,
     Handshake,
     IssueToken,
@@ -498,6 +499,18 @@ def codes_are_the_contract_s(seen: Observed) -> Iterator[Finding]:
     for step in seen.history.steps:
         if step.answer is not None:
             yield Finding(step.code in {OK, MISTAKE, DENIED}, step)
+
+
+# Lives
+
+
+@_law()
+def the_server_starts_again(seen: Observed) -> Iterator[Finding]:
+    """After a crash or a stop the server starts, whatever it finds of what it wrote."""
+    lives = [h for h in seen.history.happenings if isinstance(h.happening, Crash | Restart)]
+    for happened in lives:
+        is_end = happened is lives[-1] and bool(seen.history.end)
+        yield Finding(not is_end, f"its start: {seen.history.end}" if is_end else happened)
 
 
 # The log

@@ -328,7 +328,10 @@ class ControllerMachine(RuleBasedStateMachine):
             networks = st.one_of(st.just(""), st.just(""), strategies.networks())
         network = data.draw(networks)
         if not self._is_over:
-            self._trial.restart(network)
+            try:
+                self._trial.restart(network)
+            except LawBroken as broken:
+                self.tally.broken(broken, self._trial)
 
     @_needs(Ability.SWEEP)
     @rule(is_late=st.sampled_from([False, False, True]))

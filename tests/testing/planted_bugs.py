@@ -128,7 +128,7 @@ def reply_before_the_append_is_durable(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(Replica, "_append", hasty)
 
 
-@_bug("an acknowledged enrolment is never forgotten")
+@_bug("an acknowledged enrolment is never forgotten", "the server starts again")
 def appends_are_never_synced(patch: pytest.MonkeyPatch) -> None:
     """The disk is told, and not waited for."""
     patch.setattr(SimulatedDisk, "fdatasync", lambda _self, _fd: None)

@@ -1,17 +1,21 @@
 """The harness's own parts: the model's worlds, the laws' honesty, the strategies."""
 
 import struct
+from collections.abc import Callable
 from dataclasses import replace
 from ipaddress import IPv4Address
+from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from eventlog import EventLog, LogDamaged
 from nc.testing import (
     LAWS,
     Answer,
     CheckState,
+    Crash,
     Facts,
     GetAddress,
     Handshake,
@@ -312,3 +316,32 @@ def test_packets_are_ipv4(packet: bytes) -> None:
     assert [str(IPv4Address(packet[at : at + 4])) for at in (12, 16)] == ["10.1.1.3", "10.1.1.5"]
     total = sum(struct.unpack("!10H", packet[:20]))
     assert (total & 0xFFFF) + (total >> 16) == 0xFFFF
+
+
+class _DeadAfterAll(InProcess):
+    """Whatever it left is more than it can read."""
+
+    def _open_log(self) -> EventLog:
+        if hasattr(self, "_log"):
+            raise LogDamaged(Path("/log/1.seg"), 96, 1, "a bit is wrong", "what was written")
+        return super()._open_log()
+
+
+@pytest.mark.parametrize(
+    "end",
+    [
+        lambda trial: trial.restart(),
+        lambda trial: trial.perform(CheckState("node 1"), crash=Crash(at_step=3)),
+    ],
+    ids=["restart", "crash"],
+)
+def test_a_server_that_does_not_start_again_broke_a_law(end: Callable[[Trial], object]) -> None:
+    """It is told as any other, with the steps that led there and what the server said."""
+    target = _DeadAfterAll()
+    trial = Trial(target)
+    trial.perform(IssueToken("token 1", 10))
+    with pytest.raises(LawBroken, match=r"the server starts again, at its start: .*bit is wrong"):
+        end(trial)
+    assert trial.is_over
+    target.end()
+    target.close()

@@ -14,6 +14,7 @@ from nc.testing.simulation import by_log
 from nc.testing.simulation.chronicle import Chronicle
 
 NOT_HERE: Final = {
+    "the server starts again": "STARTS says more",
     "connected means one live link": "who has a link when, only the audit can see; "
     "ONE_LINK, SAME_LINKS and NEVER_STALE say it together",
     "some order of the commands explains every answer": "a model would have to guess at every "

@@ -24,6 +24,7 @@ def play(plan: Plan) -> Chronicle:
     try:
         return loop.run_until_complete(_play(plan, loop))
     finally:
+        _let_go(loop)
         loop.close()
         if was_collecting:
             gc.enable()
@@ -46,3 +47,12 @@ async def _play(plan: Plan, loop: SimulatedLoop) -> Chronicle:
         for _ in range(_LAST_TURNS):
             await asyncio.sleep(1)
     return cluster.chronicle
+
+
+def _let_go(loop: SimulatedLoop) -> None:
+    """End what is left: much, if somebody has interrupted the play."""
+    tasks = asyncio.all_tasks(loop)
+    for task in tasks:
+        task.cancel()
+    if tasks:
+        loop.run_until_complete(asyncio.wait(tasks, timeout=_LAST_TURNS))

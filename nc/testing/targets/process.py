@@ -8,6 +8,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Final
 
+from nc.testing.targets.target import CannotStart
+
 LOOPBACK: Final = "127.0.0.1"
 
 # Far beyond what a start or an end takes: it only turns a hang into a failure.
@@ -28,7 +30,7 @@ class Process:
         ports: by the names that it gives them when it has started.
 
     Raises:
-        RuntimeError: it does not start; with what it said.
+        CannotStart: with what it said.
     """
 
     def __init__(self, command: Sequence[str], data_dir: Path, network: str) -> None:
@@ -81,4 +83,4 @@ class Process:
             threading.Event().wait(_LOOK_S)
         self._lines.seek(0)
         said = self._lines.read().decode(errors="replace")
-        raise RuntimeError(f"the server did not start: {said}")
+        raise CannotStart(f"the server did not start: {said}")

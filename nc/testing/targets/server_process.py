@@ -42,7 +42,7 @@ from nc.testing.targets.link_end import CUT, LinkEnd
 from nc.testing.targets.links import LINKED, Links
 from nc.testing.targets.process import LOOPBACK, Process
 from nc.testing.targets.remote import Remote
-from nc.testing.targets.target import Ability, Reply, Request
+from nc.testing.targets.target import Ability, CannotStart, Reply, Request
 
 SERVE = (str(Path(sys.executable).with_name("network-controller")), "serve")
 
@@ -96,7 +96,10 @@ class ServerProcess(Remote):
         """Kill the process (SIGKILL) while it is at it, or after it."""
         replies = self._run(self._perform_and_kill(requests, crash.at_step * _MS_A_STEP / 1000))
         self._run(self._see_it_end())
-        self._start()
+        try:
+            self._start()
+        except CannotStart as error:
+            raise CannotStart(str(error), replies) from error
         return replies
 
     def restart(self, network: str) -> None:

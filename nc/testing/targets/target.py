@@ -42,6 +42,18 @@ class Reply(NamedTuple):
     answer: Answer | None  # None: none will ever come
 
 
+class CannotStart(Exception):
+    """A server that ended does not come back; the text says why.
+
+    Attributes:
+        replies: what came of the operations that were under way when it ended.
+    """
+
+    def __init__(self, reason: str, replies: Sequence[Reply] = ()) -> None:
+        self.replies = list(replies)
+        super().__init__(reason)
+
+
 class Target(Protocol):
     """A network controller that can be driven."""
 
@@ -83,7 +95,15 @@ class Mortal(Target, Protocol):
     """One whose process can be ended, and begins another life then."""
 
     def perform_and_crash(self, requests: Sequence[Request], crash: Crash) -> list[Reply]:
-        """As `perform`, but the process ends meanwhile or after it, and has started again then."""
+        """As `perform`, but the process ends meanwhile or after it, and has started again then.
+
+        Raises:
+            CannotStart: it has not.
+        """
 
     def restart(self, network: str) -> None:
-        """Stop cleanly, and start again; on another network unless it is ""."""
+        """Stop cleanly, and start again; on another network unless it is "".
+
+        Raises:
+            CannotStart: it does not.
+        """
