@@ -114,6 +114,7 @@ class History:
         log: None where the target shows none.
         unexplained: the round whose answers no order of its commands explains, 0 if there is none.
         stale: that round, if how things were some rounds ago would explain it.
+        never_started: the round of what the server did not start again after, 0 if there is none.
     """
 
     network: str = ""
@@ -122,6 +123,7 @@ class History:
     log: LogView | None = None
     unexplained: int = 0
     stale: int = 0
+    never_started: int = 0
 
     def add(self, item: Step | Happened) -> None:
         """What comes next."""

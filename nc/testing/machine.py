@@ -327,8 +327,12 @@ class ControllerMachine(RuleBasedStateMachine):
         if Ability.NETWORKS in self.target.abilities:
             networks = st.one_of(st.just(""), st.just(""), strategies.networks())
         network = data.draw(networks)
-        if not self._is_over:
+        if self._is_over:
+            return
+        try:
             self._trial.restart(network)
+        except LawBroken as broken:
+            self.tally.broken(broken, self._trial)
 
     @_needs(Ability.SWEEP)
     @rule(is_late=st.sampled_from([False, False, True]))

@@ -23,7 +23,7 @@ from nc.testing.operations import (
     Restart,
     Wait,
 )
-from nc.testing.targets.target import Ability, Mortal, Reply, Request, Target
+from nc.testing.targets.target import Ability, CannotStart, Mortal, Reply, Request, Target
 from nc.testing.worlds import Asked, Worlds
 
 DEFAULT_NETWORK = "10.1.1.1/24"
@@ -75,7 +75,7 @@ class Trial:
             The answers; None for an operation that was never answered.
 
         Raises:
-            LawBroken: nothing explains the answers.
+            LawBroken: nothing explains the answers, or the server does not start again.
             TypeError: a crash of a target that is not `Mortal`.
         """
         self._round += 1
@@ -87,7 +87,12 @@ class Trial:
         if crash is None:
             replies = self._target.perform(requests)
         else:
-            replies = self._mortal.perform_and_crash(requests, crash)
+            try:
+                replies = self._mortal.perform_and_crash(requests, crash)
+            except CannotStart:
+                replies = [Reply(self._target.now(), None)] * len(requests)
+                self._hold_against_model(requests, replies)
+                self._never_started(crash)
         self._hold_against_model(requests, replies)
         if crash is not None and not self._is_over:
             self._happened(crash)
@@ -120,10 +125,22 @@ class Trial:
         self._happened(Wait(ms))
 
     def restart(self, network: str = "") -> None:
-        """Stop the process cleanly, and start it again, perhaps on another network."""
-        self._mortal.restart(network)
+        """Stop the process cleanly, and start it again, perhaps on another network.
+
+        Raises:
+            LawBroken: it does not start.
+        """
+        try:
+            self._mortal.restart(network)
+        except CannotStart:
+            self._never_started(Restart(network))
         self._happened(Restart(network))
         self.worlds.change(lambda model: model.start(network or model.network))
+
+    def _never_started(self, happening: Crash | Restart) -> None:
+        self._happened(happening)
+        self.history.never_started = self._round
+        self._judge()
 
     def _happened(self, happening: Crash | Restart | Wait) -> None:
         if not isinstance(happening, Crash):
@@ -148,7 +165,8 @@ class Trial:
 
     def _judge(self) -> Judgement:
         self._is_over = True
-        self.history.log = self._target.log()
+        if not self.history.never_started:
+            self.history.log = self._target.log()
         self.judgement = judge(self.history)
         if self.judgement.breaches:
             raise LawBroken(self.judgement.breaches[0], self.history)

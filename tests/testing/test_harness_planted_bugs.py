@@ -31,7 +31,7 @@ def look_for(bug: Bug, seed: int, shrinks: int) -> Report:
 @pytest.mark.parametrize("name", BY_NAME)
 def test_a_planted_bug_is_found(name: str) -> None:
     """A search of some trials breaks a law."""
-    report = look_for(BY_NAME[name], seed=0, shrinks=0)
+    report = look_for(BY_NAME[name], seed=2, shrinks=0)
     assert not report.is_good, f"it survived {report.trials} trials"
 
 

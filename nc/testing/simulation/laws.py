@@ -17,6 +17,7 @@ _NEED_A_MODEL: Final = {
     "connected means one live link",
     "an old link's end does not touch a newer one",
     "no link outlives its server",
+    "the server starts again",
     "expiry cuts a link for good",
     "an address stays with its node",
     "an address is one for nodes",

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import eventlog
-from eventlog import EventLog, MemoryLog
+from eventlog import EventLog, LogError, MemoryLog
 from eventlog.simulation import Fate, PowerLoss, SimulatedDisk
 from nc.domain.events import Batch
 from nc.domain.state import State
@@ -25,7 +25,7 @@ from nc.testing.model import Moment, at
 from nc.testing.operations import Crash, IssueToken
 from nc.testing.targets.calls import Names
 from nc.testing.targets.service import Service
-from nc.testing.targets.target import Ability, Reply, Request
+from nc.testing.targets.target import Ability, CannotStart, Reply, Request
 from nc.testing.virtual_time import VirtualLoop
 
 T = TypeVar("T")
@@ -142,8 +142,10 @@ class InProcess:
         return self._loop.run_until_complete(coroutine)
 
     def _start(self) -> None:
-        self._has_power = True
-        self._log = self._open_log()
+        try:
+            self._log = self._open_log()
+        except LogError as error:
+            raise CannotStart(str(error)) from error
         self._service = self._serve(self._log)
         self._power_lost = asyncio.Event()
         self._run(self._service.start())

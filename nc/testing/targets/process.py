@@ -8,6 +8,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Final
 
+from nc.testing.targets.target import CannotStart
+
 LOOPBACK: Final = "127.0.0.1"
 
 # Far beyond what a start or an end takes: it only turns a hang into a failure.
@@ -28,7 +30,7 @@ class Process:
         ports: by the names that it gives them when it has started.
 
     Raises:
-        RuntimeError: it does not start; with what it said.
+        CannotStart: it does not start; with what it said.
     """
 
     def __init__(self, command: Sequence[str], data_dir: Path, network: str) -> None:
@@ -78,4 +80,4 @@ class Process:
         said = self._lines.read().decode(errors="replace")
         self.kill()
         self.wait()
-        raise RuntimeError(f"the server did not start: {said}")
+        raise CannotStart(f"the server did not start: {said}")

@@ -42,6 +42,10 @@ class Reply(NamedTuple):
     answer: Answer | None  # None: none will ever come
 
 
+class CannotStart(Exception):
+    """The server does not serve again; the text says why, for people to read."""
+
+
 class Target(Protocol):
     """A network controller that can be driven."""
 
@@ -80,7 +84,7 @@ class Target(Protocol):
 
 @runtime_checkable
 class Mortal(Target, Protocol):
-    """One whose process can be ended, and begins another life then."""
+    """One whose process can be ended, and begins another life then; or raises CannotStart."""
 
     def perform_and_crash(self, requests: Sequence[Request], crash: Crash) -> list[Reply]:
         """As `perform`, but the process ends meanwhile or after it, and has started again then."""
