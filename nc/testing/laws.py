@@ -93,6 +93,18 @@ def _law(*, needs_log: bool = False) -> Callable[[Check], Check]:
     return declare
 
 
+# The process
+
+
+@_law()
+def the_server_starts_again(seen: Observed) -> Iterator[Finding]:
+    """After a crash or a restart the server serves again, on what the one before has left."""
+    for happened in seen.history.happenings:
+        if not isinstance(happened.happening, Wait):
+            holds = happened.round != seen.history.never_started
+            yield Finding(holds, f"the start after round {happened.round}")
+
+
 # Tokens
 
 

@@ -14,6 +14,7 @@ from eventlog import EventLog, LogDamaged
 from nc.testing import (
     LAWS,
     Answer,
+    CannotStart,
     CheckState,
     Crash,
     Facts,
@@ -28,11 +29,14 @@ from nc.testing import (
     OpenLink,
     Operation,
     Redeem,
+    Reply,
+    Request,
     SetExpiries,
     Step,
     Trial,
     Unregister,
     judge,
+    search,
 )
 from nc.testing.model import at
 from nc.testing.shrinking import play, rounds_of
@@ -173,6 +177,31 @@ def test_a_link_that_is_refused_its_address_ends() -> None:
     assert seen is not None
     assert seen.facts.state == -1
     trial.finish()
+    target.end()
+    target.close()
+
+
+class Damaged(InProcess):
+    """It finds its log damaged at every start but the first."""
+
+    def restart(self, network: str) -> None:
+        """In vain."""
+        raise CannotStart(f"segment 1 is damaged, on {network!r} too")
+
+    def perform_and_crash(self, requests: Sequence[Request], crash: Crash) -> list[Reply]:
+        """As `restart`."""
+        raise CannotStart(f"{crash} was too much for {requests}")
+
+
+def test_a_server_that_does_not_start_again_breaks_a_law() -> None:
+    """A search tells it as any other breach, instead of ending with an error of its own."""
+    target = Damaged()
+    with pytest.raises(LawBroken, match="the server starts again, at the start after round 1"):
+        Trial(target).restart()
+    with pytest.raises(LawBroken, match="the server starts again, at the start after round 1"):
+        Trial(target).perform(IssueToken("token 1", 10), crash=Crash())
+    report = search(target, examples=10, steps=10, shrinks=20)
+    assert [b.breach.law.name for b in report.broken] == ["the server starts again"]
     target.end()
     target.close()
 

@@ -142,8 +142,10 @@ class InProcess:
         return self._loop.run_until_complete(coroutine)
 
     def _start(self) -> None:
-        self._has_power = True
-        self._log = self._open_log()
+        try:
+            self._log = self._open_log()
+        except LogError as error:
+            raise CannotStart(str(error)) from error
         self._service = self._serve(self._log)
         self._power_lost = asyncio.Event()
         self._run(self._service.start())
