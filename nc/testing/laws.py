@@ -98,11 +98,11 @@ def _law(*, needs_log: bool = False) -> Callable[[Check], Check]:
 
 @_law()
 def the_server_starts_again(seen: Observed) -> Iterator[Finding]:
-    """After a crash or a restart the server serves again, on what the one before has left."""
-    for happened in seen.history.happenings:
-        if not isinstance(happened.happening, Wait):
-            holds = happened.round != seen.history.never_started
-            yield Finding(holds, f"the start after round {happened.round}")
+    """After a crash or a stop the server starts, whatever it finds of what it wrote."""
+    lives = [h for h in seen.history.happenings if isinstance(h.happening, Crash | Restart)]
+    for happened in lives:
+        is_end = happened is lives[-1] and bool(seen.history.end)
+        yield Finding(not is_end, f"its start: {seen.history.end}" if is_end else happened)
 
 
 # Tokens
@@ -511,18 +511,6 @@ def codes_are_the_contract_s(seen: Observed) -> Iterator[Finding]:
     for step in seen.history.steps:
         if step.answer is not None:
             yield Finding(step.code in {OK, MISTAKE, DENIED}, step)
-
-
-# Lives
-
-
-@_law()
-def the_server_starts_again(seen: Observed) -> Iterator[Finding]:
-    """After a crash or a stop the server starts, whatever it finds of what it wrote."""
-    lives = [h for h in seen.history.happenings if isinstance(h.happening, Crash | Restart)]
-    for happened in lives:
-        is_end = happened is lives[-1] and bool(seen.history.end)
-        yield Finding(not is_end, f"its start: {seen.history.end}" if is_end else happened)
 
 
 # The log

@@ -141,11 +141,6 @@ class Trial:
             self._judge()
         self.worlds.change(lambda model: model.start(network or model.network))
 
-    def _never_started(self, happening: Crash | Restart) -> None:
-        self._happened(happening)
-        self.history.never_started = self._round
-        self._judge()
-
     def _happened(self, happening: Crash | Restart | Wait) -> None:
         if not isinstance(happening, Crash):
             self._round += 1

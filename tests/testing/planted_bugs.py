@@ -360,7 +360,11 @@ def an_address_changes_at_reconnect(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(links, "bind", restless)
 
 
-@_bug("only dead tokens are forgotten", "every mistake has its own message")
+@_bug(
+    "only dead tokens are forgotten",
+    "every mistake has its own message",
+    "a bootstrap token serves until it expires",
+)
 def the_sweep_forgets_a_live_token(patch: pytest.MonkeyPatch) -> None:
     """The retention is added where it should be taken away."""
     patch.setattr(tokens, "EXPIRED_TOKEN_RETENTION_MS", -tokens.EXPIRED_TOKEN_RETENTION_MS)

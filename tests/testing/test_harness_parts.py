@@ -14,7 +14,6 @@ from eventlog import EventLog, LogDamaged
 from nc.testing import (
     LAWS,
     Answer,
-    CannotStart,
     CheckState,
     Crash,
     Facts,
@@ -29,8 +28,6 @@ from nc.testing import (
     OpenLink,
     Operation,
     Redeem,
-    Reply,
-    Request,
     SetExpiries,
     Step,
     Trial,
@@ -181,31 +178,6 @@ def test_a_link_that_is_refused_its_address_ends() -> None:
     target.close()
 
 
-class Damaged(InProcess):
-    """It finds its log damaged at every start but the first."""
-
-    def restart(self, network: str) -> None:
-        """In vain."""
-        raise CannotStart(f"segment 1 is damaged, on {network!r} too")
-
-    def perform_and_crash(self, requests: Sequence[Request], crash: Crash) -> list[Reply]:
-        """As `restart`."""
-        raise CannotStart(f"{crash} was too much for {requests}")
-
-
-def test_a_server_that_does_not_start_again_breaks_a_law() -> None:
-    """A search tells it as any other breach, instead of ending with an error of its own."""
-    target = Damaged()
-    with pytest.raises(LawBroken, match="the server starts again, at the start after round 1"):
-        Trial(target).restart()
-    with pytest.raises(LawBroken, match="the server starts again, at the start after round 1"):
-        Trial(target).perform(IssueToken("token 1", 10), crash=Crash())
-    report = search(target, examples=10, steps=10, shrinks=20)
-    assert [b.breach.law.name for b in report.broken] == ["the server starts again"]
-    target.end()
-    target.close()
-
-
 FORGERIES = [
     ("an acknowledged enrolment is never forgotten", CheckState, Facts("400", -1, "")),
     ("connected means one live link", CheckState, Facts("200", -1, "10.1.1.3")),
@@ -350,9 +322,15 @@ def test_packets_are_ipv4(packet: bytes) -> None:
 class _DeadAfterAll(InProcess):
     """Whatever it left is more than it can read."""
 
+    def begin(self, network: str) -> str:
+        """Once."""
+        self._has_begun = False
+        return super().begin(network)
+
     def _open_log(self) -> EventLog:
-        if hasattr(self, "_log"):
+        if self._has_begun:
             raise LogDamaged(Path("/log/1.seg"), 96, 1, "a bit is wrong", "what was written")
+        self._has_begun = True
         return super()._open_log()
 
 
@@ -372,5 +350,8 @@ def test_a_server_that_does_not_start_again_broke_a_law(end: Callable[[Trial], o
     with pytest.raises(LawBroken, match=r"the server starts again, at its start: .*bit is wrong"):
         end(trial)
     assert trial.is_over
+    target.end()
+    report = search(target, examples=10, steps=10, shrinks=20)
+    assert [broken.breach.law.name for broken in report.broken] == ["the server starts again"]
     target.end()
     target.close()

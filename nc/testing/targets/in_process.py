@@ -142,10 +142,7 @@ class InProcess:
         return self._loop.run_until_complete(coroutine)
 
     def _start(self) -> None:
-        try:
-            self._log = self._open_log()
-        except LogError as error:
-            raise CannotStart(str(error)) from error
+        self._log = self._open_log()
         self._service = self._serve(self._log)
         self._power_lost = asyncio.Event()
         self._run(self._service.start())

@@ -92,7 +92,7 @@ class Target(Protocol):
 
 @runtime_checkable
 class Mortal(Target, Protocol):
-    """One whose process can be ended, and begins another life then; or raises CannotStart."""
+    """One whose process can be ended, and begins another life then."""
 
     def perform_and_crash(self, requests: Sequence[Request], crash: Crash) -> list[Reply]:
         """As `perform`, but the process ends meanwhile or after it, and has started again then.
