@@ -43,7 +43,7 @@ class Links:
         host, port: the link port.
         names: the nodes' tokens and certificates.
         stranger: what who has no certificates of its own shows.
-        state_of: asks the server for a node's state; None if that is refused.
+        state_of: asks the server for a node's state; None if that is refused, 0 without an answer.
         on_upgrade: told of each link that the server has taken.
     """
 

@@ -203,11 +203,12 @@ class ServerProcess(Remote):
         return answer._replace(links=min(before, max(most, len(self._links.of(node)))))
 
     async def _state_of(self, node: str) -> int | None:
+        """The node's state; None if the server refuses to say, 0 if it does not answer."""
         request = network_controller_pb2.CheckConnStateRequest(token=self._names.token(node))
         try:
             answer = await self._call(Port.CONTROL, ADMIN, "CheckConnState", request)
         except CallFailed:
-            return None
+            return 0
         return int(answer.connState) if answer.code == OK else None
 
     async def _write_something(self) -> None:
