@@ -11,15 +11,13 @@ from pathlib import Path
 
 from eventlog.cursor import Cursor
 from eventlog.disk import Disk
-from eventlog.errors import REPAIR, LogDamaged
+from eventlog.errors import LogDamaged, repair_advice
 from eventlog.format import StoredRecord
 from eventlog.segments import read_segment_header
 from eventlog.snapshot_format import SnapshotHeader
 from eventlog.snapshots import newest_header, segments_hash
 
 __all__ = ["Anchor", "find_anchor"]
-
-_RESTORE = f"put back the segments that are missing; if they are lost for good, {REPAIR}"
 
 
 class Anchor:
@@ -70,7 +68,9 @@ class Anchor:
         if end.next_seq > last_seq:
             found = "another past"
         expected = f"event {last_seq} as {self._path.name} says it was durable"
-        raise LogDamaged(end.path, end.offset, end.next_seq, found, expected, advice=_RESTORE)
+        repair = repair_advice(end.path.parent)
+        advice = f"put back the segments that are missing; if they are lost, or renamed, {repair}"
+        raise LogDamaged(end.path, end.offset, end.next_seq, found, expected, advice=advice)
 
 
 def find_anchor(disk: Disk, folder: Path, warnings: list[str]) -> Anchor | None:

@@ -4,6 +4,7 @@ Only a program's edge turns these into codes; here the message says what, where,
 and what to do.
 """
 
+import shlex
 from pathlib import Path
 
 __all__ = [
@@ -14,14 +15,20 @@ __all__ = [
     "LogMissing",
     "LogUnavailable",
     "RecordTooLarge",
+    "RepairFailed",
     "SequenceConflict",
     "SnapshotFailed",
     "SyncFailed",
     "WriterReplaced",
 ]
 
-REPAIR = 'run "network-controller log repair", which says what can be saved and changes nothing yet'
 UPGRADE = "open it with the version of the program that wrote it, or a newer one"
+
+
+def repair_advice(folder: Path) -> str:
+    """What to do about a log that is damaged, as a line to paste: which log it is, is in it."""
+    command = f"network-controller log repair --log {shlex.quote(str(folder))}"
+    return f'run "{command}", which says what can be saved and changes nothing yet'
 
 
 class LogError(Exception):
@@ -105,6 +112,16 @@ class WriterReplaced(LogUnavailable):
         )
 
 
+class RepairFailed(LogUnavailable):
+    """A repair was not carried out, or not to its end; no original is lost."""
+
+    def __str__(self) -> str:
+        return (
+            f"log {self.log} was not repaired: {self.reason}; no original is lost: "
+            f"remove the cause, then look at it again"
+        )
+
+
 class LogFull(LogError):
     """There is no room on the disk; nothing was appended, and nothing is in doubt.
 
@@ -182,7 +199,7 @@ class LogDamaged(LogError):
         found: str,
         expected: str,
         *,
-        advice: str = REPAIR,
+        advice: str | None = None,
     ) -> None:
         super().__init__(file, offset, seq, found, expected)
         self.file = file
@@ -190,7 +207,7 @@ class LogDamaged(LogError):
         self.seq = seq  # the first event of the record that should be there
         self.found = found
         self.expected = expected
-        self.advice = advice
+        self.advice = advice or repair_advice(file.parent)
 
     def __str__(self) -> str:
         return (

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Final
 
 from eventlog.disk import Disk
-from eventlog.errors import REPAIR, UPGRADE, LogDamaged, LogUnavailable, SyncFailed
+from eventlog.errors import UPGRADE, LogDamaged, LogUnavailable, SyncFailed
 from eventlog.format import (
     SEGMENT_HEADER_BYTES,
     BadBytes,
@@ -63,7 +63,7 @@ def list_segments(disk: Disk, folder: Path) -> list[int]:
     except FileNotFoundError:
         return []
     except OSError as error:
-        raise LogUnavailable(folder, f"cannot be read: {error}") from error
+        raise LogUnavailable(folder, f"cannot be read: {error.strerror}") from error
     segments = []
     for name in names:
         if not name.endswith(SEGMENT_SUFFIX):
@@ -142,7 +142,7 @@ def create_segment(disk: Disk, folder: Path, header: SegmentHeader, size_bytes: 
 
 def damaged(path: Path, offset: int, seq: int, bad: BadBytes) -> LogDamaged:
     """The error that names the place of bad bytes, and what to do about them."""
-    advice = UPGRADE if bad.newer else REPAIR
+    advice = UPGRADE if bad.newer else None
     return LogDamaged(path, offset, seq, bad.found, bad.expected, advice=advice)
 
 
@@ -165,8 +165,11 @@ def read_bytes(disk: Disk, path: Path, size_bytes: int, offset: int, seq: int) -
             return disk.pread(fd, size_bytes, offset)
     except OSError as error:
         if error.errno in (errno.ENOENT, errno.EIO):
-            raise damaged(path, offset, seq, BadBytes(str(error), "a readable file")) from error
-        raise LogUnavailable(path.parent, f"cannot be read: {error}") from error
+            is_gone = error.errno == errno.ENOENT
+            found = "no such file" if is_gone else f"the disk says {error.strerror}"
+            raise damaged(path, offset, seq, BadBytes(found, "a readable file")) from error
+        reason = f"{path.name} cannot be read: {error.strerror}"
+        raise LogUnavailable(path.parent, reason) from error
 
 
 def read_segment_header(

@@ -83,7 +83,7 @@ def read_header(disk: Disk, path: Path, log_id: bytes) -> SnapshotHeader:
             header = decode_header(disk.pread(fd, SNAPSHOT_HEADER_BYTES, 0))
             size_bytes = disk.size(fd)
     except OSError as error:
-        raise BadBytes(str(error), "a readable file") from error
+        raise BadBytes(str(error.strerror), "a readable file") from error
     for what, found, expected in (
         ("name", path.name, snapshot_name(header.place.last_seq)),
         ("size", f"{size_bytes}", f"{SNAPSHOT_HEADER_BYTES + header.payload_bytes}"),
@@ -155,7 +155,7 @@ class FileSnapshots:
             with opened(self._disk, path) as fd:
                 payload = self._disk.pread(fd, header.payload_bytes, SNAPSHOT_HEADER_BYTES)
         except OSError as error:
-            raise BadBytes(str(error), "a readable file") from error
+            raise BadBytes(str(error.strerror), "a readable file") from error
         found = sha256(payload).hexdigest()
         if found != header.payload_hash.hex():
             raise BadBytes(f"payload hash {found}", header.payload_hash.hex())

@@ -59,6 +59,7 @@ class SegmentWriter:
         self.end = end
         self.segments: list[int] = []
         self._wanted_bytes = 0  # what had no room
+        self._is_cut = False  # cut back since the last sync
 
     def begin(self) -> None:
         """Make a log's first segment."""
@@ -94,6 +95,7 @@ class SegmentWriter:
             write_fully(self._disk, self._fd, data, offset)
         with synced(self._path):
             self._disk.fdatasync(self._fd)
+        self._is_cut = False
         self.end = Place(segment, offset + size_bytes, last_seq + count, chain)
 
     def make_room(self) -> None:
@@ -130,6 +132,7 @@ class SegmentWriter:
             if error.errno not in NO_ROOM:
                 raise
             self._wanted_bytes = size_bytes
+            self._is_cut = True
             self._disk.truncate(self._fd, self.end.offset)
             self._allocated_bytes = self.end.offset
             raise LogFull(self._new.folder, f"the disk has no room: {error}") from error
@@ -142,6 +145,10 @@ class SegmentWriter:
             self._allocate(self.end.offset + size_bytes)
         else:
             full_fd = self._fd
+            if self._is_cut:  # or a crash may bring back what was cut, where nothing is torn
+                with synced(self._path):
+                    self._disk.fsync(full_fd)
+                self._is_cut = False
             self._start_segment(size_bytes)
             self._disk.close(full_fd)
 

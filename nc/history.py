@@ -43,7 +43,7 @@ class Recorded(NamedTuple):
 
 
 class Point(NamedTuple):
-    """A place in a history: after an event, or at a moment. One of the two is None."""
+    """A place in a history: after an event, at a moment, or, if both are None, its end."""
 
     seq: int | None = None
     at_ns: int | None = None  # Unix time in ns

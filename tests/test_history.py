@@ -112,12 +112,13 @@ def test_a_repair_says_what_was_lost(lost_through_seq: int, words: str) -> None:
 
 
 def test_moments_are_read_in_every_form() -> None:
-    """A number, a time in UTC or another zone, and so long ago."""
+    """A number, a time in UTC or another zone, so long ago, and the end of the log."""
     at_ns = int(datetime(2026, 11, 20, 15, tzinfo=UTC).timestamp()) * 1_000_000_000
     assert parse_point("17", 0) == Point(seq=17)
     for text in ("2026-11-20T15:00", "2026-11-20T16:00+01:00", "2026-11-20 15:00:00"):
         assert parse_point(text, 0) == Point(at_ns=at_ns)
     assert parse_point("-2h", 10_000) == Point(at_ns=2_800 * 1_000_000_000)
-    for text in ("", "-2", "2h", "soon", "-h", str(2**64), "٣"):
+    assert parse_point("now", 10_000) == Point()
+    for text in ("", "-2", "2h", "soon", "-h", str(2**64), "٣", "-٣h", "-999999999d"):
         with pytest.raises(ValueError, match="no moment"):
             parse_point(text, 0)

@@ -65,7 +65,7 @@ def take_inventory(disk: Disk, folder: Path, schema: int) -> Inventory:
     except FileNotFoundError:
         raise LogMissing(folder) from None
     except OSError as error:
-        raise LogUnavailable(folder, f"cannot be read: {error}") from error
+        raise LogUnavailable(folder, f"cannot be read: {error.strerror}") from error
     newer: list[LogDamaged] = []
     said = {
         name: _header(disk, folder / name, newer) for name in names if name.endswith(SEGMENT_SUFFIX)

@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from eventlog.disk import Disk
-from eventlog.errors import LogUnavailable
+from eventlog.errors import RepairFailed
 from eventlog.lockfile import WriterLock
 from eventlog.repair.plan import Finding, Plan, Remove, Renew, Step
 from eventlog.repair.planning import plan_repair
@@ -39,8 +39,8 @@ def repair(
 
     Raises:
         LogLocked: a writer has the log.
-        LogUnavailable: the log is not as it was when the plan was made, or the disk fails; no
-            original is lost.
+        RepairFailed: the log is not as it was when the plan was made, or the disk fails.
+        LogUnavailable: this process cannot read it.
     """
     folder = plan.folder
     with _failing(folder):
@@ -48,7 +48,7 @@ def repair(
         try:
             again = plan_repair(folder, disk, plan.schema)
             if (again.finding, again.steps) != (Finding.REPAIRABLE, plan.steps):
-                raise LogUnavailable(folder, "it is not as it was when the plan was made")
+                raise RepairFailed(folder, "it is not as it was when the plan was made")
             kept_in = _keep_originals(disk, again, now_ns())
             for step in plan.steps:
                 _take(disk, folder, again, step)
@@ -62,9 +62,7 @@ def _failing(folder: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        raise LogUnavailable(
-            folder, f"cannot be repaired, and no original is lost: {error}"
-        ) from error
+        raise RepairFailed(folder, str(error.strerror)) from error
 
 
 def _keep_originals(disk: Disk, plan: Plan, now_ns: int) -> Path:

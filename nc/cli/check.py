@@ -1,5 +1,6 @@
 """`network-controller check`: is this a network controller, as far as a search can tell?"""
 
+import math
 from pathlib import Path
 from typing import Annotated
 
@@ -24,8 +25,8 @@ def check(
         typer.Option(
             metavar="TARGET",
             help=f"{IN_PROCESS}; {SIM}, a simulated cluster with agents and a network; "
-            f"{PROCESS}, a server that is started and killed; or the HOST:PORT of a running "
-            "server's control port, which is left as it was.",
+            f"{PROCESS}, a server that is started and killed, with nodes' links to it; or the "
+            "HOST:PORT of a running server's control port, by calls alone; it is left as it was.",
         ),
     ] = IN_PROCESS,
     examples: Annotated[
@@ -37,7 +38,7 @@ def check(
         ),
     ] = None,
     minutes: Annotated[
-        float | None, typer.Option(min=0, metavar="M", help="Search for so long instead.")
+        float | None, typer.Option(metavar="M", help="Search for so long instead.")
     ] = None,
     seed: Annotated[
         int,
@@ -83,6 +84,16 @@ def check(
 
     Example: network-controller check --target in-process --examples 500 --seed 7
     """
+    if minutes is not None and not (examples is None and 0 < minutes < math.inf):
+        raise typer.BadParameter(
+            "expected more than 0, and no --examples beside it", param_hint="--minutes"
+        )
+    if target in {IN_PROCESS, SIM, PROCESS} and (cacert or cert or key or bootport or plaintext):
+        raise typer.BadParameter(
+            f"{target} makes its own; --cacert, --cert, --key, --bootport and --plaintext go with "
+            "HOST:PORT",
+            param_hint="--target",
+        )
     # Hypothesis takes a third of a second to import, which no other command should wait for.
     from nc.cli import check_search  # noqa: PLC0415
 

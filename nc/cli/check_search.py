@@ -1,6 +1,7 @@
 """The search behind `network-controller check`: the target, the progress, the exit code."""
 
 import shlex
+import signal
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
@@ -50,11 +51,18 @@ def run(
     """Search, and say what was found.
 
     Raises:
+        CallFailed: a port does not answer.
         OperationFailed: a law is broken, or the report cannot be written.
     """
     is_here = target == IN_PROCESS
     count = examples or (_EXAMPLES_IN_PROCESS if is_here else _EXAMPLES_BY_NETWORK)
-    with closing(_make(target, connection)) as made, _progress(count, minutes) as show:
+    with (
+        _ended_in_order(),
+        closing(_make(target, connection)) as made,
+        _progress(count, minutes) as show,
+    ):
+        if isinstance(made, Remote):
+            made.require_answers()
         report = search(
             made,
             examples=count,
@@ -82,7 +90,10 @@ def run_simulation(
         OperationFailed: a law is broken, or the report or a log cannot be written.
     """
     count = examples or _EXAMPLES_SIMULATED
-    with _progress(count, minutes) as show:
+    if keep is not None:
+        with _writable("another folder with --keep"):
+            keep.mkdir(parents=True, exist_ok=True)
+    with _ended_in_order(), _progress(count, minutes) as show:
         report = simulate(examples=count, minutes=minutes, seed=seed, find_all=True, progress=show)
     for broken in report.broken:
         _keep(broken, keep)
@@ -95,13 +106,9 @@ def _keep(broken: LawBroken, keep: Path | None) -> None:
     if not isinstance(chronicle, Chronicle):
         return
     name = broken.breach.law.name.replace(" ", "-").replace("'", "")
-    try:
+    with _writable("another folder with --keep"):
         folder = Path(tempfile.mkdtemp(prefix="nc-check-")) if keep is None else keep
         keep_log(chronicle, folder / name)
-    except OSError as error:
-        raise OperationFailed(
-            f"{error.filename} cannot be written: {error.strerror}; name another folder with --keep"
-        ) from error
     seq = seq_of(chronicle, broken.breach)
     path = shlex.quote(str(folder / name))
     typer.echo(
@@ -109,6 +116,42 @@ def _keep(broken: LawBroken, keep: Path | None) -> None:
         f"network-controller log replay --log {path} --from {seq}",
         err=True,
     )
+
+
+@contextmanager
+def _writable(instead: str) -> Iterator[None]:
+    """What cannot be written is said, and what to name instead.
+
+    Raises:
+        OperationFailed: something cannot.
+    """
+    try:
+        yield
+    except OSError as error:
+        raise OperationFailed(
+            f"{error.filename} cannot be written: {error.strerror}; name {instead}"
+        ) from error
+
+
+class _Terminated(KeyboardInterrupt):
+    """SIGTERM came."""
+
+
+@contextmanager
+def _ended_in_order() -> Iterator[None]:
+    """SIGTERM ends a search as Ctrl-C does, and leaves no server behind; then it has its way."""
+
+    def interrupt(*_: object) -> None:
+        raise _Terminated
+
+    before = signal.signal(signal.SIGTERM, interrupt)
+    try:
+        yield
+    except _Terminated:
+        signal.signal(signal.SIGTERM, signal.SIG_DFL)
+        signal.raise_signal(signal.SIGTERM)
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 def _make(target: str, connection: Connection) -> Target:
@@ -142,12 +185,8 @@ def _progress(examples: int, minutes: float) -> Iterator[Callable[[int], None]]:
 
 def _tell(report: Report, target: str, output: Output, junit: Path | None) -> None:
     if junit is not None:
-        try:
+        with _writable("another file with --junit"):
             junit.write_text(as_junit(report, target), encoding="utf-8")
-        except OSError as error:
-            raise OperationFailed(
-                f"{junit} cannot be written: {error.strerror}; name another file with --junit"
-            ) from error
     if output is Output.JSON:
         typer.echo(as_json(report, target))
     else:

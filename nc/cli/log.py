@@ -3,12 +3,13 @@
 import asyncio
 import contextlib
 from collections.abc import Callable
-from typing import Annotated
+from typing import Annotated, Final
 
 import typer
 from rich.console import Console
 
 from eventlog import LogReader, Record
+from nc.cli.log_damage import ReadingCommands
 from nc.cli.log_export import export
 from nc.cli.log_filters import (
     EVERYTHING,
@@ -24,14 +25,19 @@ from nc.cli.log_info import info
 from nc.cli.log_names import filter_named, names_in
 from nc.cli.log_repair import repair
 from nc.cli.log_replay import replay
-from nc.cli.log_source import DataDirOption, LogOption, open_reader
+from nc.cli.log_source import DataDirOption, LogOption, log_path, open_reader
 from nc.cli.log_states import MOMENTS, at, diff
 from nc.cli.log_verify import verify
 from nc.cli.log_why import why
 from nc.cli.printing import Output, json_line, text_line
-from nc.history import events_of
+from nc.clock import SystemClock
+from nc.history import Point, events_of
 
-app = typer.Typer()
+Display = Callable[[Record], None]
+
+_LATE_S: Final = 1  # an event is in the log a moment after the time that it was recorded at
+
+app = typer.Typer(cls=ReadingCommands)
 
 
 @app.callback()
@@ -62,13 +68,16 @@ def show(
         Output, typer.Option(help="For people, or one JSON object a line.")
     ] = Output.TEXT,
     follow: Annotated[
-        bool, typer.Option("--follow", "-f", help="Go on with what is appended, until Ctrl-C.")
+        bool,
+        typer.Option("--follow", "-f", help="Go on with what is appended, to --to or Ctrl-C."),
     ] = False,
 ) -> None:
     """Print the events in order, times in UTC. A server may be running.
 
     Example: network-controller log show --data-dir ./data --type StateChanged --from -2h
     """
+    if follow and log_path(data_dir, log).is_file():
+        raise typer.BadParameter("--follow: a file that was exported does not grow")
     reader = open_reader(data_dir, log)
     chosen = filter_named(
         names_in(reader, data_dir, log),
@@ -82,11 +91,11 @@ def show(
     after = max(after, (chosen.start.seq or 1) - 1)  # what comes before need not be readable
     display = displayer(Console(highlight=False), output, after, chosen)
     if follow:
+        wait_s = None if end is None else _seconds_to(chosen.end)
         with contextlib.suppress(KeyboardInterrupt):
-            asyncio.run(_follow(reader, after, display))
+            asyncio.run(_follow(reader, after, display, chosen.end, wait_s))
     else:
-        for record in reader.read(after):
-            display(record)
+        _show(reader, after, display, chosen.end)
 
 
 app.command()(verify)
@@ -100,7 +109,7 @@ app.command()(repair)
 
 def displayer(
     console: Console, output: Output, after: int = 0, chosen: Filter = EVERYTHING
-) -> Callable[[Record], None]:
+) -> Display:
     """What prints a record's events: those chosen after a sequence number."""
 
     def display(record: Record) -> None:
@@ -115,6 +124,36 @@ def displayer(
     return display
 
 
-async def _follow(reader: LogReader, after: int, display: Callable[[Record], None]) -> None:
-    async for record in reader.follow(after):
+def _show(reader: LogReader, after: int, display: Display, end: Point) -> None:
+    for record in reader.read(after):
         display(record)
+        if _is_last(record, end):
+            return
+
+
+async def _follow(
+    reader: LogReader, after: int, display: Display, end: Point, wait_s: float | None
+) -> None:
+    try:
+        async with asyncio.timeout(wait_s):
+            async for record in reader.follow(after):
+                display(record)
+                after = record.last_seq
+                if _is_last(record, end):
+                    return
+    except TimeoutError:  # what is there by now is all that there will be
+        _show(reader, after, display, end)
+
+
+def _is_last(record: Record, end: Point) -> bool:
+    """Whether nothing behind it is asked for, and so need not be readable."""
+    return end.seq is not None and record.last_seq >= end.seq
+
+
+def _seconds_to(end: Point) -> float | None:
+    """How long to wait for events up to there; None: until they come."""
+    if end.seq is not None:
+        return None
+    if end.at_ns is None:
+        return 0
+    return (end.at_ns - SystemClock().now_ns()) / 1_000_000_000 + _LATE_S

@@ -1,7 +1,6 @@
 """`network-controller log export`: a log, or a slice of one, in a file to keep or to give away."""
 
 import io
-import json
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import suppress
@@ -12,10 +11,11 @@ from typing import Annotated, BinaryIO, Final, NamedTuple, TextIO
 
 import typer
 
-from eventlog import LogReader, Record
+from eventlog import LogDamaged, LogReader, Record
 from eventlog.format import NO_CHAIN, SegmentHeader
 from eventlog.slices import Slice, slice_of
 from nc.archive import write_archive
+from nc.cli.log_exported import Exported, all_of, said_of
 from nc.cli.log_filters import (
     ActorOption,
     AddressOption,
@@ -146,34 +146,12 @@ def export(
             return
         with whole_file(out, replace=force) as file:
             if kind is Format.BINARY:
-                _write_binary(exported, file)
+                written = _write_binary(exported, file)
             else:
                 text = io.TextIOWrapper(file, encoding="utf-8", newline="\n")
-                _TEXTS[kind](exported, text)
+                written = _TEXTS[kind](exported, text)
                 text.detach()  # flushes, and leaves the file open
-    typer.echo(_written(out, kind, piece, output))
-
-
-def _written(out: Path, kind: Format, piece: Slice, output: Output) -> str:
-    """What to say of a file that was written."""
-    size_bytes = out.stat().st_size
-    if output is Output.TEXT:
-        return f"wrote {out}: {size_bytes:,} bytes, {_range(piece)}"
-    is_empty = piece.last_seq == piece.after
-    wrote = {
-        "file": str(out),
-        "format": kind,
-        "size_bytes": size_bytes,
-        "first_seq": None if is_empty else piece.after + 1,
-        "last_seq": None if is_empty else piece.last_seq,
-    }
-    return json.dumps(wrote)
-
-
-def _range(piece: Slice) -> str:
-    if piece.last_seq == piece.after:
-        return "no events"
-    return f"events {piece.after + 1} to {piece.last_seq}"
+    typer.echo(said_of(out, kind, written, output))
 
 
 def _piece(reader: LogReader, chosen: Filter, *, is_told: bool) -> Slice:
@@ -197,7 +175,7 @@ def _piece(reader: LogReader, chosen: Filter, *, is_told: bool) -> Slice:
     piece = slice_of(reader, first_seq, last_seq)
     if is_told and (piece.after + 1 < first_seq or piece.last_seq > last_seq):
         typer.echo(
-            f"network-controller: {_range(piece)} are exported: a record is whole or not there",
+            f"network-controller: {all_of(piece)} are exported: a record is whole or not there",
             err=True,
         )
     return piece
@@ -231,7 +209,8 @@ def _state_before(piece: Slice) -> State:
     return then.state
 
 
-def _write_jsonl(exported: _Chosen, out: TextIO) -> None:
+def _write_jsonl(exported: _Chosen, out: TextIO) -> Exported:
+    written = Exported()
     is_first = exported.filter.is_of_places_alone
     for record, shown in exported.pairs():
         wanted = {each.seq for each in events_of(record) if exported.filter.chooses(each)}
@@ -240,30 +219,34 @@ def _write_jsonl(exported: _Chosen, out: TextIO) -> None:
                 _write_before(exported, min(wanted), out)
             is_first = False
             out.writelines(f"{line}\n" for line in json_lines(shown, wanted))
+            first_seq = written.first_seq or min(wanted)
+            written = Exported(written.events + len(wanted), first_seq, max(wanted))
+    return written
 
 
 def _write_before(exported: _Chosen, first_seq: int, out: TextIO) -> None:
     """What there was before the first event, so that states can be told of the rest."""
-    with suppress(BaseMissing):  # then the events alone are read back
+    with suppress(BaseMissing, LogDamaged):  # then the events alone are read back
         (then,) = states_at(exported.piece.reader, [Point(seq=first_seq - 1)])
         redaction = exported.redaction
         state = then.state if redaction is None else redaction.state(then.state)
         out.write(f"{before_line(state)}\n")
 
 
-def _write_html(exported: _Chosen, out: TextIO) -> None:
+def _write_html(exported: _Chosen, out: TextIO) -> Exported:
     history = chain.from_iterable(events_of(shown) for _, shown in exported.pairs())
     write_page(history, exported.shown_base, out)
+    return all_of(exported.piece)
 
 
 # What becomes of the formats that are text.
-_TEXTS: Final[dict[Format, Callable[[_Chosen, TextIO], None]]] = {
+_TEXTS: Final[dict[Format, Callable[[_Chosen, TextIO], Exported]]] = {
     Format.JSONL: _write_jsonl,
     Format.HTML: _write_html,
 }
 
 
-def _write_binary(exported: _Chosen, out: BinaryIO) -> None:
+def _write_binary(exported: _Chosen, out: BinaryIO) -> Exported:
     secrets, piece = SystemSecrets(), exported.piece
     records = (shown for _, shown in exported.pairs())
     first = next(records, None)
@@ -278,3 +261,4 @@ def _write_binary(exported: _Chosen, out: BinaryIO) -> None:
     )
     everything = chain([] if first is None else [first], records)
     write_archive(out, header, everything, exported.shown_base)
+    return all_of(piece)

@@ -24,7 +24,7 @@ KindsOption = Annotated[
 ]
 FromOption = Annotated[
     str | None,
-    typer.Option("--from", metavar="SEQ|TIME", help="From there: 2026-11-20T15:00, or -2h."),
+    typer.Option("--from", metavar="SEQ|TIME", help="From there: 2026-11-20T15:00, -2h, or now."),
 ]
 ToOption = Annotated[
     str | None, typer.Option("--to", metavar="SEQ|TIME", help="Up to there, and with it.")

@@ -19,6 +19,7 @@ from nc.clock import SystemClock
 from nc.data_folder import DataFolder
 from nc.history import Ids, Point, ids_in
 from nc.past import BaseMissing, base_of, history
+from nc.rpc.controller import SERVER_NODE_TOKEN
 from nc.secrets import SECRET_KEY_BYTES, TokenIds, is_id, is_well_formed
 from nc.story import Subject
 
@@ -39,6 +40,8 @@ class Names(NamedTuple):
         """What a story can be about."""
         if "." in text:
             return Subject("address", address_named(text))
+        if text == SERVER_NODE_TOKEN:
+            return Subject("node", text)
         known = self.known()
         found = self._id(text, f"{_NODE} or {_TOKEN}", known.nodes | known.tokens)
         return Subject("node" if found in known.nodes else "token", found)
@@ -103,8 +106,10 @@ def filter_named(
     end: str | None = None,
 ) -> Filter:
     """Which events are asked for, as the options of a command say it."""
-    first = Point() if start is None else point_named(start)
-    last = Point() if end is None else point_named(end)
+    first = Point() if start is None else point_named(start, "--from ")
+    last = Point() if end is None else point_named(end, "--to ")
+    if start is not None and first == Point():
+        first = Point(seq=names.reader.last_seq + 1)
     for one, other in zip(first, last, strict=True):
         if one is not None and other is not None and one > other:
             raise typer.BadParameter(f"--from {start} is after --to {end}: exchange them")
@@ -126,9 +131,9 @@ def address_named(text: str) -> str:
         raise typer.BadParameter(f"{text!r} is no IPv4 address") from None
 
 
-def point_named(text: str) -> Point:
-    """A place in the log, as somebody wrote it."""
+def point_named(text: str, option: str = "") -> Point:
+    """A place in the log, as somebody wrote it; mistakes begin with the option's name."""
     try:
         return parse_point(text, SystemClock().now_ns() // 1_000_000_000)
     except ValueError as error:
-        raise typer.BadParameter(str(error)) from None
+        raise typer.BadParameter(f"{option}{error}") from None

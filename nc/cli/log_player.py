@@ -66,7 +66,9 @@ class _GoTo(ModalScreen[Point | None]):
     def compose(self) -> ComposeResult:
         """A line to write it in, and what was wrong with it."""
         with Vertical(id="ask"):
-            yield Static("go to: a sequence number, 2026-11-20T15:00 (UTC), or -2h", markup=False)
+            yield Static(
+                "go to: now, a sequence number, 2026-11-20T15:00 (UTC), or -2h", markup=False
+            )
             yield Input()
             yield Static("", id="wrong", markup=False)
 

@@ -2,6 +2,7 @@
 
 import contextlib
 import json
+import shlex
 import sys
 from typing import Annotated, Final
 
@@ -57,13 +58,16 @@ def repair(
     if output is Output.TEXT:
         for line in described(plan, lost):
             typer.echo(printable(line))
+    if apply and plan.finding is Finding.REPAIRABLE:
+        apply = yes or _is_agreed()
     if not apply:
         if output is Output.JSON:
             typer.echo(json.dumps(fields(plan, lost)))
         elif plan.finding is Finding.REPAIRABLE:
-            typer.echo("nothing was changed; to do this: log repair --apply")
+            command = f"log repair --apply --log {shlex.quote(str(plan.folder))}"
+            typer.echo(f"nothing was changed; to do this: network-controller {command}")
         raise typer.Exit(0 if plan.damage is None else DAMAGED)
-    done = {} if plan.finding in _NOTHING_TO_DO else _apply(plan, ask=not yes)
+    done = {} if plan.finding in _NOTHING_TO_DO else _apply(plan)
     if output is Output.JSON:
         typer.echo(json.dumps(fields(plan, lost) | done))
     elif done:
@@ -71,12 +75,15 @@ def repair(
         typer.echo(f"repaired: event {done['seq']} says so; the originals are in {kept}")
 
 
-def _apply(plan: Plan, *, ask: bool) -> dict[str, object]:
+def _is_agreed() -> bool:
+    """Ask on a terminal; elsewhere --apply is answer enough."""
+    return not sys.stdin.isatty() or typer.confirm("do this?", err=True)
+
+
+def _apply(plan: Plan) -> dict[str, object]:
     """Carry the plan out, and write it into the log."""
     if plan.finding is not Finding.REPAIRABLE:
         raise OperationFailed(verdict(plan))
-    if ask and sys.stdin.isatty():
-        typer.confirm("do this?", abort=True, err=True)
     clock, secrets = SystemClock(), SystemSecrets()
     kept_in = carry_out(plan, OS_DISK, now_ns=clock.now_ns, random_bytes=secrets.random_bytes).name
     try:

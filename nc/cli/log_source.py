@@ -30,7 +30,11 @@ from nc.garbage import without_collections
 
 DataDirOption = Annotated[
     Path | None,
-    typer.Option(envvar=DATA_DIR_VARIABLE, help=f"The data folder. Default: {default_data_dir()}"),
+    typer.Option(
+        envvar=DATA_DIR_VARIABLE,
+        help=f"The data folder. Default: {default_data_dir()}",
+        readable=False,  # whether it is, is not a question of usage
+    ),
 ]
 LogOption = Annotated[
     Path | None,
@@ -39,9 +43,11 @@ LogOption = Annotated[
         metavar="PATH",
         help="A log's own folder, such as a copy, or a file that was exported, instead of the "
         "data folder's.",
+        readable=False,
     ),
 ]
 
+_UNPACKED: Final = "network-controller-"  # what a folder's name begins with that a file becomes
 _ZIP_MAGIC: Final = b"PK\x03\x04"
 _STEPS: Final = 500  # of a bar: more cannot be seen, and each takes a while
 
@@ -60,16 +66,30 @@ def log_path(data_dir: Path | None, log: Path | None) -> Path:
     """The folder or the file that the options name; of a data folder, the log in it.
 
     Raises:
-        OperationFailed: --log names nothing that is there.
+        OperationFailed: they name nothing that is there, or that may be looked into.
     """
-    path = log or DataFolder(data_dir or default_data_dir()).log
-    if log is not None and not os.path.lexists(log):
-        raise OperationFailed(f"{log} is not there: name a log's folder, or an exported file")
+    path = log
+    if path is None:
+        home = data_dir or default_data_dir()
+        path = DataFolder(home).log
+        for each in (home, path):
+            _require(each, f"name the data folder with --data-dir or {DATA_DIR_VARIABLE}")
+    _require(path, "name a log's folder, or an exported file")
     inside = DataFolder(path).log
     # by os, which is silent where one may not look: the reader says so, and why
     is_inside = os.path.isdir(inside)  # noqa: PTH112 - as above
     is_data_folder = is_inside and not any(path.glob(f"*{SEGMENT_SUFFIX}"))
     return inside if is_data_folder else path
+
+
+def _require(path: Path, what_to_do: str) -> None:
+    """Raise OperationFailed for what is not there, or where one may not look."""
+    try:
+        path.stat()
+    except FileNotFoundError:
+        raise OperationFailed(f"{path} is not there: {what_to_do}") from None
+    except OSError as error:
+        raise OperationFailed(f"{path} cannot be read: {error.strerror}") from error
 
 
 def open_log(data_dir: Path | None, log: Path | None) -> OpenLog:
@@ -83,7 +103,7 @@ def open_log(data_dir: Path | None, log: Path | None) -> OpenLog:
     path = log_path(data_dir, log)
     if not path.is_file():
         return OpenLog(LogReader(path), is_original=True)
-    temporary = tempfile.TemporaryDirectory(prefix="network-controller-")
+    temporary = tempfile.TemporaryDirectory(prefix=_UNPACKED)
     try:
         with path.open("rb") as file:
             magic = file.read(len(_ZIP_MAGIC))
@@ -101,6 +121,12 @@ def open_log(data_dir: Path | None, log: Path | None) -> OpenLog:
         raise
     weakref.finalize(reader, temporary.cleanup)  # also when the program ends
     return OpenLog(reader, is_original=magic == _ZIP_MAGIC)
+
+
+def is_unpacked(folder: Path) -> bool:
+    """Whether it is what a file became, and so gone when the command has ended."""
+    home = Path(tempfile.gettempdir())
+    return folder.parent == home and folder.name.startswith(_UNPACKED)
 
 
 def open_reader(data_dir: Path | None, log: Path | None) -> LogReader:

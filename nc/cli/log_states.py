@@ -12,6 +12,7 @@ from nc.cli.log_names import point_named
 from nc.cli.log_source import DataDirOption, LogOption, open_reader, progress_to
 from nc.cli.printing import Output, iso_time, printable
 from nc.cli.running import OperationFailed
+from nc.clock import SystemClock
 from nc.domain.errors import moment
 from nc.domain.expiry import has_passed
 from nc.domain.presence import link_of
@@ -19,20 +20,30 @@ from nc.domain.state import State
 from nc.history import Difference, Point, differences
 from nc.past import Then, history, states_at
 
-# `-2h` is a moment, not options; it would be read as -2 and -h.
+# `-2h` is a moment, not options; it would be read as -2 and -h. So -h alone is looked for here.
 MOMENTS: Final = {"ignore_unknown_options": True, "help_option_names": ["--help"]}
 
-_POINT_HELP = "A sequence number, 2026-11-20T15:00 (UTC), or -2h."
+_POINT_HELP = "A sequence number, 2026-11-20T15:00 (UTC), -2h, or now."
 OutputOption = Annotated[Output, typer.Option(help="For people, or one JSON object.")]
 
 
+def _unless_help(context: typer.Context, text: str) -> str:
+    """What an argument says, if that is a moment; help, if it is what asks for that elsewhere."""
+    if text == "-h":
+        typer.echo(context.get_help())
+        raise typer.Exit
+    return text
+
+
 def at(
-    point: Annotated[str, typer.Argument(metavar="SEQ|TIME", help=_POINT_HELP)],
+    point: Annotated[
+        str, typer.Argument(metavar="SEQ|TIME", help=_POINT_HELP, callback=_unless_help)
+    ] = "now",
     data_dir: DataDirOption = None,
     log: LogOption = None,
     output: OutputOption = Output.TEXT,
 ) -> None:
-    """Print the state as it was after an event, or at a moment: nodes, tokens, addresses.
+    """Print the state as it is, or was after an event or at a moment: nodes, tokens, addresses.
 
     Example: network-controller log at 2026-11-20T15:00 --data-dir ./data
     """
@@ -42,6 +53,8 @@ def at(
     seq = state.seq
     if place.at_ns is not None:
         at_ns = place.at_ns
+    elif place == Point():
+        at_ns = max(SystemClock().now_ns(), at_ns or 0)  # a clock may have been put back
     now_ns = _first_at_ns(reader) if at_ns is None else at_ns
     described = _described(state, now_ns)
     if output is Output.JSON:
@@ -60,8 +73,11 @@ def at(
 
 
 def diff(
-    first: Annotated[str, typer.Argument(metavar="A", help=_POINT_HELP)],
-    second: Annotated[str, typer.Argument(metavar="B", help="As A, and not before it.")],
+    first: Annotated[str, typer.Argument(metavar="A", help=_POINT_HELP, callback=_unless_help)],
+    second: Annotated[
+        str,
+        typer.Argument(metavar="B", help="As A, and not before it.", callback=_unless_help),
+    ],
     data_dir: DataDirOption = None,
     log: LogOption = None,
     output: OutputOption = Output.TEXT,

@@ -9,12 +9,14 @@ import typer
 
 from eventlog import LogDamaged, LogReader, Snapshot
 from eventlog.snapshots import snapshot_name
+from nc.cli.log_damage import damage_in
 from nc.cli.log_source import DataDirOption, LogOption, open_log, progress_to
 from nc.cli.log_states import OutputOption
 from nc.cli.printing import Output
 from nc.cli.running import DAMAGED, OperationFailed
 from nc.past import BaseMissing, base_of
 from nc.projections.snapshot import SNAPSHOT_SCHEMA
+from nc.succession import Impossible
 from nc.verification import Base, Landmark, Verified, landmark_of
 from nc.verification import verify as verify_records
 
@@ -52,8 +54,11 @@ def verify(
     base = _base(reader, is_original)
     snapshots, bad = _snapshots(reader)
     landmarks = [landmark_of(s) for s in snapshots if s.schema == SNAPSHOT_SCHEMA] + kept
-    with progress_to(reader, "verifying") as progress:
-        found = verify_records(reader.read(markers=True), landmarks, progress, base)
+    try:
+        with progress_to(reader, "verifying") as progress:
+            found = verify_records(reader.read(markers=True), landmarks, progress, base)
+    except Impossible as error:  # also where a snapshot remembers more than there is now
+        raise (damage_in(reader.folder) or error) from error
     result = _Result(
         first_seq=start.last_seq + 1,
         base_seq=base.state.seq,

@@ -11,9 +11,11 @@ from nc.cli.log_states import OutputOption
 from nc.cli.printing import Output, json_fields, printable, time_text
 from nc.cli.running import OperationFailed
 from nc.clock import SystemClock, now_ms
+from nc.domain.state import State
 from nc.history import Point, StateAlong
 from nc.past import history, nearest
-from nc.story import now_line, story
+from nc.rpc.controller import SERVER_NODE_TOKEN
+from nc.story import Subject, now_line, story
 
 
 def why(
@@ -38,10 +40,12 @@ def why(
     fold = StateAlong(nearest(reader, [Point(seq=reader.last_seq)]))
     with progress_to(reader, "reading") as progress:
         lines = list(story(fold.through(history(reader, progress=progress)), subject))
-    if not lines and subject.kind == "address" and not fold.state.addresses.holder_of(subject.id):
+    server = _server_line(fold.state, subject)
+    is_known = lines or subject.kind != "address" or fold.state.addresses.holder_of(subject.id)
+    if not (is_known or server):
         raise OperationFailed(f"nothing in this log is about {subject.kind} {subject.id}")
+    now = server or now_line(fold.state, subject, now_ms(SystemClock()))
     first_seq = reader.start.last_seq + 1
-    now = now_line(fold.state, subject, now_ms(SystemClock()))
     if output is Output.JSON:
         events = [{**json_fields(each.recorded), "text": each.text} for each in lines]
         typer.echo(
@@ -55,3 +59,11 @@ def why(
         when = time_text(recorded.entry.recorded_at_ns)
         typer.echo(f"{recorded.seq:>7}  {when}  " + printable(f"{text}; by {by}"))
     typer.echo(f"    now  {printable(now)}")
+
+
+def _server_line(state: State, subject: Subject) -> str | None:
+    """How the server's own node is; None: the subject is neither that nor its address."""
+    address = state.addresses.network.server_address
+    if subject in (Subject("node", SERVER_NODE_TOKEN), Subject("address", address)):
+        return f"{SERVER_NODE_TOKEN} is the server's own node: always CONNECTED, with {address}"
+    return None

@@ -8,7 +8,7 @@ from nc.cli.printing import kind_of
 from nc.history import Recorded
 from nc.lost_events import LostEvents
 
-__all__ = ["described", "fields", "place", "verdict"]
+__all__ = ["described", "fields", "place", "unreadable", "verdict"]
 
 _UNDONE: Final = (
     "so          who was registered in them has to join again, and who was unregistered in them is "
@@ -49,6 +49,11 @@ def verdict(plan: Plan) -> str:
     return _VERDICTS[plan.finding]
 
 
+def unreadable(plan: Plan) -> str:
+    """The events that cannot be read any more."""
+    return _events(plan.unreadable)
+
+
 def described(plan: Plan, lost: LostEvents) -> list[str]:
     """The plan for people."""
     lines = [f"log         {plan.folder}"]
@@ -71,7 +76,7 @@ def described(plan: Plan, lost: LostEvents) -> list[str]:
     if lost.events:
         lines += [f"of these {len(lost.events)} can be read, unverified; they are about"]
         for what, things in (("node", lost.nodes), ("bootstrap token", lost.tokens)):
-            lines += [f"  {what} {thing}: {_kinds(about)}" for thing, about in things.items()]
+            lines += [f"  {what} {thing}: {_counted(about)}" for thing, about in things.items()]
     return lines
 
 
@@ -82,10 +87,14 @@ def _events(span: Span) -> str:
     return f"event {span.first}" if span.count == 1 else f"events {span.first} to {span.through}"
 
 
-def _kinds(events: list[Recorded]) -> str:
+def _kinds(events: list[Recorded]) -> dict[str, int]:
     """What kinds of events they are, and how many of each."""
-    counts = Counter(kind_of(recorded.event) for recorded in events)
-    return ", ".join(f"{count} {kind}" for kind, count in counts.items())
+    return dict(Counter(kind_of(recorded.event) for recorded in events))
+
+
+def _counted(events: list[Recorded]) -> str:
+    """The same in words."""
+    return ", ".join(f"{count} {kind}" for kind, count in _kinds(events).items())
 
 
 def _step(step: Step) -> str:
@@ -129,7 +138,7 @@ def fields(plan: Plan, lost: LostEvents) -> dict[str, Any]:
         "unverified": {
             "events": len(lost.events),
             "nodes": {each: _kinds(about) for each, about in lost.nodes.items()},
-            "bootstrap_tokens": {each: _kinds(about) for each, about in lost.tokens.items()},
+            "tokens": {each: _kinds(about) for each, about in lost.tokens.items()},
         },
         "kept_in": None,
         "seq": None,

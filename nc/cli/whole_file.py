@@ -1,6 +1,7 @@
 """A file that is there as a whole or not at all: written beside its place, synced, then renamed."""
 
 import os
+import stat
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -17,13 +18,19 @@ def whole_file(path: Path, *, replace: bool) -> Iterator[BinaryIO]:
 
     Args:
         path: where it goes.
-        replace: also if there is a file.
+        replace: also if there is a file; a device or a link is never replaced.
 
     Raises:
         OperationFailed: there is one, or it cannot be written; nothing is left behind.
     """
-    if not replace and os.path.lexists(path):
-        raise OperationFailed(f"{path} is there already: name another file, or give --force")
+    if os.path.lexists(path):
+        if not stat.S_ISREG(path.lstat().st_mode):
+            raise OperationFailed(
+                f"{path} is there, and is no regular file: name another, or --out - for the "
+                "standard output"
+            )
+        if not replace:
+            raise OperationFailed(f"{path} is there already: name another file, or give --force")
     try:
         fd, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name[:99]}.", suffix=".tmp")
     except OSError as error:

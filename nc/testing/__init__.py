@@ -42,7 +42,7 @@ from nc.testing.tally import Tally
 from nc.testing.targets.in_process import InProcess
 from nc.testing.targets.remote import Remote
 from nc.testing.targets.server_process import ServerProcess
-from nc.testing.targets.target import Ability, Reply, Request, Target
+from nc.testing.targets.target import Ability, CannotStart, Mortal, Reply, Request, Target
 from nc.testing.trial import Trial
 
 __all__ = [
@@ -52,6 +52,7 @@ __all__ = [
     "Ability",
     "Answer",
     "Breach",
+    "CannotStart",
     "CertificateSet",
     "CheckHealth",
     "CheckState",
@@ -72,6 +73,7 @@ __all__ = [
     "LogView",
     "Model",
     "Moment",
+    "Mortal",
     "Observed",
     "OpenLink",
     "Operation",

@@ -197,7 +197,8 @@ def _moved(before: LinkState, step: Step, *, is_alone: bool) -> LinkState:  # no
     """Where the link is after a step that may concern it."""
     operation = step.operation
     if not may_have_happened(step):
-        return before
+        is_refused_address = isinstance(operation, Handshake) and before.state == INIT
+        return before._replace(state=None) if is_refused_address else before
     opened = before.opened
     if isinstance(operation, OpenLink):
         opened |= {operation.link}

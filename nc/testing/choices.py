@@ -174,7 +174,6 @@ def link_operation(pick: Pick, known: Known) -> LinkOperation:
         CloseLink(owner, newest),
         CloseLink(owner, some),
         Handshake(owner, some),
-        OpenLink(owner, newest),
     )
     return pick(options)
 

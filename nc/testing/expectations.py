@@ -8,7 +8,7 @@ one word, so that a law can ask that different mistakes read differently.
 import re
 from typing import Any, NamedTuple
 
-from nc.testing.model import CONNECTED, IDLE, Model, Moment, Refused, server_address
+from nc.testing.model import CONNECTED, IDLE, Model, Moment, Refused
 from nc.testing.operations import (
     ADMIN,
     SERVER_NODE,
@@ -26,6 +26,7 @@ from nc.testing.operations import (
     Sweep,
     Unregister,
 )
+from nc.testing.overlay import server_address
 
 OK = "200"
 MISTAKE = "400"
@@ -66,6 +67,7 @@ def expect(
         arrival: the model when the operation came, if others ran since: its caller may have been
             looked at then.
     """
+    model.act_alone(now)
     try:
         checked = model if arrival is None else arrival
         if arrival is not None and getattr(operation, "caller", ADMIN) != ADMIN:

@@ -47,6 +47,7 @@ class Answer(NamedTuple):
     message: str = ""
     token: Secret = Secret()
     certificates: tuple[CertificateSet, ...] = ()  # gRPC, network
+    links: int | None = None  # of that node, open at its own end; None where nobody looked
 
     @property
     def is_ok(self) -> bool:
@@ -113,6 +114,7 @@ class History:
         log: None where the target shows none.
         unexplained: the round whose answers no order of its commands explains, 0 if there is none.
         stale: that round, if how things were some rounds ago would explain it.
+        end: why the server did not start again, "" if it always did.
     """
 
     network: str = ""
@@ -121,6 +123,7 @@ class History:
     log: LogView | None = None
     unexplained: int = 0
     stale: int = 0
+    end: str = ""
 
     def add(self, item: Step | Happened) -> None:
         """What comes next."""
@@ -208,6 +211,8 @@ def told(answer: Answer | None) -> str:
         parts.append(address or "no address")
     if result is not None:
         parts.append(f"result {str(result).lower()}")
+    if answer.links is not None:
+        parts.append(f"{answer.links} links open" if answer.links != 1 else "1 link open")
     if code != OK:
         parts.append(f"“{answer.message}”")
     return ", ".join(parts)

@@ -33,6 +33,7 @@ from nc.testing.operations import (
     CheckHealth,
     CheckState,
     CloseLink,
+    Crash,
     GetAddress,
     Handshake,
     IssueToken,
@@ -41,9 +42,11 @@ from nc.testing.operations import (
     Redeem,
     Restart,
     SetExpiries,
+    Sweep,
     Unregister,
     Wait,
 )
+from nc.testing.overlay import OVERFLOWING_OCTET, assignable, server_address
 
 
 class Finding(NamedTuple):
@@ -88,6 +91,18 @@ def _law(*, needs_log: bool = False) -> Callable[[Check], Check]:
         return check
 
     return declare
+
+
+# The process
+
+
+@_law()
+def the_server_starts_again(seen: Observed) -> Iterator[Finding]:
+    """After a crash or a stop the server starts, whatever it finds of what it wrote."""
+    lives = [h for h in seen.history.happenings if isinstance(h.happening, Crash | Restart)]
+    for happened in lives:
+        is_end = happened is lives[-1] and bool(seen.history.end)
+        yield Finding(not is_end, f"its start: {seen.history.end}" if is_end else happened)
 
 
 # Tokens
@@ -260,7 +275,7 @@ def an_address_stays_with_its_node(seen: Observed) -> Iterator[Finding]:
     moved = any(
         isinstance(h.happening, Restart) and h.happening.network for h in history.happenings
     )
-    if moved or len(handed) > len(model.assignable(history.network)):
+    if moved or len(handed) > len(assignable(history.network)):
         return  # addresses may have been taken from idle nodes, or be another network's
     known: dict[str, tuple[str, int]] = {}  # and in which round it was told
     for step, node, life in seen.nodes:
@@ -287,22 +302,34 @@ def an_address_is_one_for_nodes(seen: Observed) -> Iterator[Finding]:
 
 
 def _is_for_nodes(address: IPv4Address, network: str) -> bool:
-    number, server = int(address), int(IPv4Address(model.server_address(network)))
+    number, server = int(address), int(IPv4Address(server_address(network)))
     is_within = address in IPv4Interface(network).network
     return (
         is_within
         and number % 2 == 1
-        and number % 256 != model.OVERFLOWING_OCTET
+        and number % 256 != OVERFLOWING_OCTET
         and abs(number - server) > 1
     )
 
 
 @_law()
 def connected_means_one_live_link(seen: Observed) -> Iterator[Finding]:
-    """A node is CONNECTED or INIT just as long as its newest link lives, and IDLE without."""
+    """A node is CONNECTED or INIT just as long as its newest link lives, and IDLE without.
+
+    Its own end sees the same: every other link of it has been closed.
+    """
     for step, state, was_closed_late in _states(seen):
         if not was_closed_late:
             yield Finding(step.answer is not None and step.answer.facts.state == state, step)
+    for step, _, life in seen.nodes:
+        is_known = life is Life.GONE or (life is Life.LIVE and step.is_ok)
+        if isinstance(step.operation, CheckState) and step.answer is not None and is_known:
+            links, told = step.answer.links, step.answer.facts.state
+            if links is not None and told is not None:
+                yield Finding(links in _LINKS_AT_ITS_END.get(told, {0}), step)
+
+
+_LINKS_AT_ITS_END: Final = {model.CONNECTED: {1}, model.INIT: {0, 1}}  # INIT outlives a refusal
 
 
 @_law()
@@ -354,7 +381,13 @@ def _rounds_with_new_links(seen: Observed) -> set[tuple[str, int]]:
 
 @_law()
 def expiry_cuts_a_link_for_good(seen: Observed) -> Iterator[Finding]:
-    """A node that expired is IDLE when it is revived, until it connects again."""
+    """A node that expired is IDLE when it is revived, until it connects again.
+
+    The sweep has closed its link.
+    """
+    for swept in seen.history.of(Sweep):
+        if swept.answer is not None and swept.answer.links is not None:
+            yield Finding(swept.answer.links == 0, swept)
     opened = _rounds_with_new_links(seen)
     refused_ms: dict[str, int] = {}  # when a node was last known to have expired
     for step, node, life in seen.nodes:
@@ -586,7 +619,7 @@ def _network_in_force(entry: pb.Entry, seen: Observed) -> list[str]:
         for event in earlier.events:
             if event.HasField("replica_started"):
                 network = event.replica_started.network_address
-    return model.assignable(network)
+    return assignable(network)
 
 
 @_law(needs_log=True)

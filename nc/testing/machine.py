@@ -18,7 +18,7 @@ from nc.testing import choices, strategies
 from nc.testing.choices import Known, Pick
 from nc.testing.history import Answer
 from nc.testing.judgement import LawBroken
-from nc.testing.model import DAY_MS, MINUTE_MS
+from nc.testing.model import DAY_MS, DEFAULT_MINUTES, IDLE, MINUTE_MS
 from nc.testing.operations import (
     CheckHealth,
     CheckState,
@@ -196,10 +196,14 @@ class ControllerMachine(RuleBasedStateMachine):
             return
         for node in data.draw(chosen(self._some_nodes))[:1]:
             self._has_waited = True
+            if Ability.LINKS in self.target.abilities:
+                self._have_link(node)
             expires_at_s = self._now_ms // 1000 + 1
             self.perform(SetExpiries(((node, expires_at_s),)))
             self._wait(expires_at_s * 1000 - self._earliest_ms)
             self.perform(CheckState(node))
+            if Ability.SWEEP in self.target.abilities:
+                self.perform(Sweep())
 
     @rule(token=st.sampled_from(choices.WRONG_TOKENS))
     def both_ports_are_asked(self, token: str) -> None:
@@ -218,19 +222,47 @@ class ControllerMachine(RuleBasedStateMachine):
         self.perform(CheckState(operation.node))
 
     @_needs(Ability.LINKS)
+    @rule(data=st.data())
+    def a_node_comes_and_goes(self, data: Any) -> None:
+        """It has a link, is asked about, and has none."""
+        for node in data.draw(chosen(self._some_nodes))[:1]:
+            link = self._have_link(node)
+            self.perform(CheckState(node))
+            self.perform(CloseLink(node, link))
+            self.perform(CheckState(node))
+
+    @_needs(Ability.LINKS)
     @rule(data=st.data(), insists=st.booleans())
     def a_link_is_taken_over(self, data: Any, insists: bool) -> None:
         """A node comes back before its old link is missed; it says hello, or is gone, late."""
         for node in data.draw(chosen(self._some_nodes))[:1]:
-            old = self.known.links.get(node, [])[-1:]
+            old, link = self._have_link(node), self.known.fresh("link")
+            self.perform(OpenLink(node, link))
+            if insists:
+                self.perform(Handshake(node, old))
+            self.perform(Handshake(node, link))
+            self.perform(CloseLink(node, old))
+            self.perform(CheckState(node))
+
+    @_needs(Ability.LINKS)
+    @rule(data=st.data())
+    def a_link_is_taken_over_as_it_ends(self, data: Any) -> None:
+        """A node comes back at the moment at which its old link is missed."""
+        for node in data.draw(chosen(self._some_nodes))[:1]:
+            closing = CloseLink(node, self._have_link(node))
+            opening = OpenLink(node, self.known.fresh("link"))
+            turns = data.draw(chosen(lambda pick: (pick(_TURNS), pick(_TURNS))))
+            self.perform(closing, opening, turns=turns)
+            self.perform(CheckState(node))
+
+    def _have_link(self, node: str) -> str:
+        """The node's link; a new one if it has none."""
+        _, link = self._trial.worlds.any.links.get(node, (IDLE, ""))
+        if not link:
             link = self.known.fresh("link")
             self.perform(OpenLink(node, link))
-            for older in old if insists else ():
-                self.perform(Handshake(node, older))
             self.perform(Handshake(node, link))
-            for older in old:
-                self.perform(CloseLink(node, older))
-            self.perform(CheckState(node))
+        return link
 
     @_needs(Ability.LINKS)
     @rule(data=st.data())
@@ -254,7 +286,7 @@ class ControllerMachine(RuleBasedStateMachine):
         nodes = self.known.nodes
         if not nodes:
             return []
-        first, count = pick(range(len(nodes))), pick(range(len(nodes) + 1))
+        first, count = pick(range(len(nodes))), pick(range(1, len(nodes) + 1))
         return (nodes + nodes)[first : first + min(count, _MOST_IN_A_WAVE)]
 
     @rule(data=st.data())
@@ -296,12 +328,17 @@ class ControllerMachine(RuleBasedStateMachine):
             networks = st.one_of(st.just(""), st.just(""), strategies.networks())
         network = data.draw(networks)
         if not self._is_over:
-            self._trial.restart(network)
+            try:
+                self._trial.restart(network)
+            except LawBroken as broken:
+                self.tally.broken(broken, self._trial)
 
     @_needs(Ability.SWEEP)
-    @rule()
-    def the_server_sweeps(self) -> None:
-        """Looks for what has expired."""
+    @rule(is_late=st.sampled_from([False, False, True]))
+    def the_server_sweeps(self, is_late: bool) -> None:
+        """Looks for what has expired; if it can be, when tokens that had are to be forgotten."""
+        if is_late and Ability.CLOCK in self.target.abilities:
+            self._wait(DAY_MS + DEFAULT_MINUTES * MINUTE_MS)
         self.perform(Sweep())
 
     @_needs(Ability.CLOCK)

@@ -11,8 +11,9 @@ who asks a real server knows only between which two times it was answered.
 """
 
 from collections.abc import Callable, Iterable
-from ipaddress import IPv4Address, IPv4Interface
 from typing import Any, NamedTuple, TypeVar
+
+from nc.testing.overlay import assignable, named
 
 T = TypeVar("T")
 Choose = Callable[[list[Any]], Any]
@@ -22,7 +23,7 @@ MINUTE_MS = 60_000
 DEFAULT_MINUTES = 10
 TEN_YEARS_MINUTES = 5_256_000
 
-OVERFLOWING_OCTET = 255  # the peer of such an address would be in the next block
+HELLO_LIMIT_MS = 10_000  # how long a link may go without a handshake
 
 IDLE, INIT, CONNECTED = -1, 1, 3  # as clients see them
 
@@ -50,42 +51,24 @@ class Refused(Exception):
     """The command changes nothing; the argument says why, in one word."""
 
 
-def server_address(network: str) -> str:
-    """The server's own address in a network; `10.1.1.0/24` stands for host 1."""
-    interface = IPv4Interface(network)
-    first = interface.network.network_address
-    return str(interface.ip if interface.ip != first else first + 1)
-
-
-def named(network: str) -> str:
-    """A network as the server's own address in it: `10.1.1.1/24`, also for `10.1.1.0/24`."""
-    return f"{server_address(network)}/{IPv4Interface(network).network.prefixlen}"
-
-
-def assignable(network: str) -> list[str]:
-    """The addresses for nodes: the odd hosts from .3 up, then host 1 unless the server is there."""
-    interface = IPv4Interface(network)
-    first, last = interface.network.network_address, interface.network.broadcast_address
-    server = IPv4Address(server_address(network))
-    return [
-        str(IPv4Address(number))
-        for number in [*range(int(first) + 3, int(last), 2), int(first) + 1]
-        if number % 256 != OVERFLOWING_OCTET and abs(number - int(server)) > 1
-    ]
-
-
 class Model:
     """Tokens, nodes, links and addresses, each command a method that changes them or refuses.
 
     Args:
         network: the server's own address in the overlay, and the prefix length.
         choose: picks one of several things that the contract allows; by default the first.
+        acts_alone: whether the server ends links by itself when their time has come.
     """
 
     def __init__(
-        self, network: str = "10.1.1.1/24", choose: Choose = lambda options: options[0]
+        self,
+        network: str = "10.1.1.1/24",
+        choose: Choose = lambda options: options[0],
+        *,
+        acts_alone: bool = False,
     ) -> None:
         self.choose = choose
+        self.acts_alone = acts_alone
         self.network = named(network)
         self.pool = assignable(network)
         self.come_up = 0  # how many of the pool have had their turn since the network was chosen
@@ -93,6 +76,7 @@ class Model:
         self.tokens: dict[str, Expiry] = {}
         self.nodes: dict[str, Expiry] = {}
         self.links: dict[str, tuple[int, str]] = {}  # state and link of whoever is not idle
+        self.hello_due_ms: dict[str, int] = {}  # by node, for its newest link
         self.held: dict[str, str] = {}  # address by node
         self.idle_since: dict[str, int] = {}  # tick; the nodes that hold an address and are idle
         self.tick = 0  # a command's turn: what one command makes idle at once has the same
@@ -102,7 +86,7 @@ class Model:
         other = Model.__new__(Model)
         other.__dict__.update(self.__dict__)
         other.choose = choose
-        for name in ("rested", "tokens", "nodes", "links", "held", "idle_since"):
+        for name in ("rested", "tokens", "nodes", "links", "hello_due_ms", "held", "idle_since"):
             setattr(other, name, getattr(self, name).copy())
         return other
 
@@ -193,16 +177,25 @@ class Model:
             raise Refused("AddressPoolExhausted")
         self._cut([node])
         self.links[node] = (INIT, link)
+        self.hello_due_ms[node] = now.earliest_ms + HELLO_LIMIT_MS
         self.idle_since.pop(node, None)
 
     def hand_over(self, node: str, link: str, now: Moment) -> None:
-        """The current link gets the node's address, and is connected."""
-        self.check_live(node, now)
+        """The current link gets the node's address, and is connected; if refused, it ends."""
         state, current = self.links.get(node, (IDLE, ""))
         if current != link:
             raise Refused("LinkSuperseded")
         if state != INIT:
             raise Refused("IllegalTransition")
+        try:
+            self.check_live(node, now)
+            self._have_address(node)
+        except Refused:
+            self._cut([node])
+            raise
+        self.links[node] = (CONNECTED, link)
+
+    def _have_address(self, node: str) -> None:
         if not self._has_good_address(node):
             possible = self._next_addresses()
             if not possible:
@@ -212,12 +205,28 @@ class Model:
             if loser:
                 self._free(loser)
             self._take(node, address)
-        self.links[node] = (CONNECTED, link)
 
     def drop(self, node: str, link: str) -> None:
         """Only the current link can be dropped."""
         if self.links.get(node, (IDLE, ""))[1] == link:
             self._cut([node])
+
+    def act_alone(self, now: Moment) -> None:
+        """What the server does by itself: it has ended each link whose time is over, or not yet.
+
+        Its sweep comes round to expired nodes; who says no hello is waited for so long.
+        """
+        if self.acts_alone:
+            ended = [
+                node
+                for node, (state, _) in self.links.items()
+                if (
+                    self._has_passed(self.nodes, node, now)
+                    or (state == INIT and now.latest_ms >= self.hello_due_ms[node])
+                )
+                and self.choose([True, False])
+            ]
+            self._cut(ended)
 
     # The server's life
 

@@ -23,7 +23,7 @@ from nc.testing.operations import (
     Restart,
     Wait,
 )
-from nc.testing.targets.target import Reply, Request, Target
+from nc.testing.targets.target import Ability, CannotStart, Mortal, Reply, Request, Target
 from nc.testing.worlds import Asked, Worlds
 
 DEFAULT_NETWORK = "10.1.1.1/24"
@@ -43,7 +43,8 @@ class Trial:
     def __init__(self, target: Target, network: str = DEFAULT_NETWORK) -> None:
         self._target = target
         self.history = History(target.begin(network))
-        self.worlds = Worlds(Model(self.history.network))
+        acts_alone = Ability.CLOCK not in target.abilities
+        self.worlds = Worlds(Model(self.history.network, acts_alone=acts_alone))
         self.judgement: Judgement | None = None
         self._past: deque[Model] = deque(maxlen=_REMEMBERED_ROUNDS)
         self._round = 0
@@ -53,6 +54,12 @@ class Trial:
     def is_over(self) -> bool:
         """Whether nothing more can be learned from it."""
         return self._is_over
+
+    @property
+    def _mortal(self) -> Mortal:
+        if not isinstance(self._target, Mortal):
+            raise TypeError(f"{self._target} cannot be ended: it is somebody else's")
+        return self._target
 
     def perform(
         self, *operations: Operation, turns: Sequence[int] = (), crash: Crash | None = None
@@ -68,7 +75,8 @@ class Trial:
             The answers; None for an operation that was never answered.
 
         Raises:
-            LawBroken: nothing explains the answers.
+            LawBroken: nothing explains the answers, or the server does not start again.
+            TypeError: a crash of a target that is not `Mortal`.
         """
         self._round += 1
         first = len(self.history.steps) + 1
@@ -79,11 +87,13 @@ class Trial:
         if crash is None:
             replies = self._target.perform(requests)
         else:
-            replies = self._target.perform_and_crash(requests, crash)
+            try:
+                replies = self._mortal.perform_and_crash(requests, crash)
+            except CannotStart as error:
+                self.history.end, replies = str(error), error.replies
         self._hold_against_model(requests, replies)
         if crash is not None and not self._is_over:
-            self._happened(crash)
-            self.worlds.change(lambda model: model.start(model.network))
+            self._has_started(crash, "")
         return [reply.answer for reply in replies]
 
     def _hold_against_model(self, requests: Sequence[Request], replies: list[Reply]) -> None:
@@ -112,9 +122,23 @@ class Trial:
         self._happened(Wait(ms))
 
     def restart(self, network: str = "") -> None:
-        """Stop the process cleanly, and start it again, perhaps on another network."""
-        self._target.restart(network)
-        self._happened(Restart(network))
+        """Stop the process cleanly, and start it again, perhaps on another network.
+
+        Raises:
+            LawBroken: it does not start.
+            TypeError: the target is not `Mortal`.
+        """
+        try:
+            self._mortal.restart(network)
+        except CannotStart as error:
+            self.history.end = str(error)
+        self._has_started(Restart(network), network)
+
+    def _has_started(self, after: Crash | Restart, network: str) -> None:
+        """The server is there again, or never will be."""
+        self._happened(after)
+        if self.history.end:
+            self._judge()
         self.worlds.change(lambda model: model.start(network or model.network))
 
     def _happened(self, happening: Crash | Restart | Wait) -> None:
@@ -140,7 +164,7 @@ class Trial:
 
     def _judge(self) -> Judgement:
         self._is_over = True
-        self.history.log = self._target.log()
+        self.history.log = self._target.log() if not self.history.end else None
         self.judgement = judge(self.history)
         if self.judgement.breaches:
             raise LawBroken(self.judgement.breaches[0], self.history)

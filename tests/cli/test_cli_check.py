@@ -1,6 +1,11 @@
 """`network-controller check`: what it prints, what it writes, and how it ends."""
 
 import json
+import os
+import signal
+import socket
+import subprocess
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from xml.etree import ElementTree as ET
@@ -9,7 +14,7 @@ import pytest
 
 from nc.cli.check_report import BROKEN, HOLDS, IDLE, NO_LOG, as_json, as_junit, verdict
 from nc.testing import LAWS, InProcess, Report, search
-from tests.support.programs import Run
+from tests.support.programs import BIN, Run
 from tests.support.server_process import ServerProcess
 from tests.testing.planted_bugs import BUGS
 
@@ -74,6 +79,32 @@ def test_a_running_server_is_checked_from_outside(run: Run, data_dir: Path) -> N
     assert {verdicts[law.name] for law in LAWS if law.needs_log} == {NO_LOG}
 
 
+def test_a_port_that_is_silent_is_no_pass(run: Run, data_dir: Path) -> None:
+    """A server of which one port does not answer has not been checked."""
+    with ServerProcess(data_dir) as server, socket.create_server(("127.0.0.1", 0)) as silent:
+        port = str(silent.getsockname()[1])
+        silent.close()
+        where = ("--target", server.control_target, "--data-dir", str(data_dir))
+        done = run("network-controller", "check", *where, "--bootport", port, "--examples", "1")
+    assert done.returncode == 1
+    assert f"HealthCheck at 127.0.0.1:{port}" in done.stderr
+
+
+def test_a_search_that_is_told_to_end_leaves_no_server(tmp_path: Path) -> None:
+    """SIGTERM, as a CI's timeout sends it: no process and no folder of its own is left."""
+    command = [str(BIN / "network-controller"), "check", "--target", "process", "--minutes", "5"]
+    environment = {**os.environ, "TMPDIR": str(tmp_path)}
+    with subprocess.Popen(command, env=environment, start_new_session=True) as search:
+        while not list(tmp_path.glob("nc-check-*/**/server.pem")):
+            assert search.poll() is None
+            time.sleep(0.05)
+        search.terminate()
+        assert search.wait(60) == -signal.SIGTERM
+        with pytest.raises(ProcessLookupError):
+            os.killpg(search.pid, 0)
+    assert list(tmp_path.iterdir()) == []
+
+
 @pytest.mark.parametrize(
     ("arguments", "code", "said"),
     [
@@ -82,6 +113,10 @@ def test_a_running_server_is_checked_from_outside(run: Run, data_dir: Path) -> N
         (("--target", "127.0.0.1:1", "--plaintext"), 1, "is the server running there"),
         (("--target", "127.0.0.1:1", "--cacert", "/nowhere"), 1, "--cacert"),
         (("--examples", "0"), 2, "--examples"),
+        (("--minutes", "0"), 2, "--minutes"),
+        (("--minutes", "1", "--examples", "1"), 2, "no --examples beside it"),
+        (("--cacert", "/nowhere"), 2, "go with HOST:PORT"),
+        (("--target", "sim", "--examples", "1", "--keep", "/proc/x"), 1, "--keep"),
         (("--examples", "1", "--junit", "/nowhere/report.xml"), 1, "--junit"),
     ],
 )

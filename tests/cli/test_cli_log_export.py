@@ -2,6 +2,7 @@
 
 import gc
 import json
+import os
 import shutil
 import stat
 import subprocess
@@ -271,11 +272,36 @@ def test_what_was_written_is_said_in_json_too(data_dir: Path, tmp_path: Path) ->
         "file": str(out),
         "format": "binary",
         "size_bytes": out.stat().st_size,
+        "events": 3,
         "first_seq": 7,
         "last_seq": 9,
     }
     found = json.loads(log("verify", "--output", "json", "--log", out))
     assert (found["first_seq"], found["last_seq"], found["base_seq"]) == (7, 9, 6)
+
+
+@pytest.mark.parametrize(
+    ("filters", "words"),
+    [
+        ([], "events 1 to 15"),
+        (["--from", "8"], "events 8 to 15"),  # inside a record
+        (["--type", "NodeRegistered"], "2 of events 3 to 7"),
+        (["--type", "TokenIssued"], "event 2"),
+        (["--type", "LogRepaired"], "no events"),
+    ],
+)
+def test_what_is_said_of_an_export_is_what_is_in_it(
+    data_dir: Path, tmp_path: Path, filters: list[str], words: str
+) -> None:
+    """The count and the ends are those of the events in the file, for people and for programs."""
+    out = tmp_path / "log.jsonl"
+    options = ["--format", "jsonl", "--out", out, "--data-dir", data_dir, "--force", *filters]
+    assert log("export", *options).endswith(f"bytes, {words}\n")
+    wrote = json.loads(log("export", *options, "--output", "json"))
+    lines = map(json.loads, out.read_text().splitlines())
+    seqs = [line["seq"] for line in lines if line["type"] != "Before"]
+    expected = (len(seqs), min(seqs, default=None), max(seqs, default=None))
+    assert expected == (wrote["events"], wrote["first_seq"], wrote["last_seq"])
 
 
 def test_a_slice_knows_whom_it_begins_with(data_dir: Path, tmp_path: Path) -> None:
@@ -424,6 +450,26 @@ def test_a_file_that_is_there_is_not_replaced_unless_asked(data_dir: Path, tmp_p
     assert out.read_bytes().count(b"\n") == EVENTS
 
 
+@pytest.mark.parametrize("force", [[], ["--force"]])
+def test_only_a_regular_file_is_ever_replaced(
+    data_dir: Path, tmp_path: Path, force: list[str]
+) -> None:
+    """A pipe, a folder, a link to a device or to a file stays what it is, also with --force."""
+    places = {name: tmp_path / name for name in ("pipe", "folder", "device", "link", "nowhere")}
+    os.mkfifo(places["pipe"])
+    places["folder"].mkdir()
+    (tmp_path / "file").write_bytes(b"precious")
+    for name, target in (("device", "/dev/null"), ("link", "file"), ("nowhere", "gone")):
+        places[name].symlink_to(target)
+    before = {path: path.lstat() for path in tmp_path.iterdir()}
+    for out in places.values():
+        options = ["--format", "jsonl", "--data-dir", data_dir, "--out", out, *force]
+        code, said = refused("export", *options)
+        assert (code, "no regular file" in said, "--out -" in said) == (1, True, True)
+    assert {path: path.lstat() for path in tmp_path.iterdir()} == before
+    assert (tmp_path / "file").read_bytes() == b"precious"
+
+
 def test_what_is_no_export_is_said_in_one_line(
     data_dir: Path, places: dict[str, Path], tmp_path: Path
 ) -> None:
@@ -454,6 +500,13 @@ def test_what_is_no_export_is_said_in_one_line(
     ):
         found, said = refused("export", "--data-dir", data_dir, *options)
         assert (found, words in said) == (code, True)
+
+
+def test_an_export_is_not_followed(places: dict[str, Path]) -> None:
+    """It does not grow: `--follow` would never end."""
+    for place in ("a binary export", "JSONL"):
+        code, said = refused("show", "--follow", "--log", places[place])
+        assert (code, "does not grow" in said) == (2, True)
 
 
 def test_events_survive_jsonl_with_their_entries_and_records(

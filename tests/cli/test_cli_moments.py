@@ -1,10 +1,11 @@
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
-from nc.cli.moments import parse_expiry
+from nc.cli.moments import parse_expiry, parse_point
+from nc.cli.printing import iso_time
 
 NOW_S = 1_795_000_000
 
@@ -43,8 +44,28 @@ def test_no_moment_means_never_by_accident(text: str) -> None:
         parse_expiry(text, NOW_S)
 
 
-@pytest.mark.parametrize("text", ["", "tomorrow", "+5", "+5y", "-3m", "1e9", "٣", "15:00"])
+@pytest.mark.parametrize("text", ["", "tomorrow", "+5", "+5y", "-3m", "1e9", "٣", "+٣h", "15:00"])
 def test_whatever_else_is_refused_with_what_is_allowed(text: str) -> None:
     """Text that is no time is an error that shows how to write one."""
     with pytest.raises(ValueError, match=r"use never, \+90m, 2026-11-20T15:00"):
         parse_expiry(text, NOW_S)
+
+
+@given(st.datetimes(), st.integers(min_value=-1439, max_value=1439))
+@example(datetime(9999, 12, 31, 23, 59, 59), -1380)  # noqa: DTZ001 - the zone comes beside it
+@example(datetime(1, 1, 1), 1380)  # noqa: DTZ001 - as above
+def test_every_moment_that_is_read_can_be_printed(at: datetime, offset_minutes: int) -> None:
+    """In any zone: it is printed as what it is in UTC, or refused where that has no such year."""
+    offset = timedelta(minutes=offset_minutes)
+    text = at.replace(tzinfo=timezone(offset)).isoformat()
+    try:
+        in_utc = (at - offset).replace(tzinfo=UTC)
+    except OverflowError:
+        with pytest.raises(ValueError, match="is no moment"):
+            parse_point(text, NOW_S)
+        return
+    at_ns = parse_point(text, NOW_S).at_ns
+    assert at_ns is not None
+    milliseconds = in_utc.microsecond // 1000
+    printed = in_utc.replace(microsecond=milliseconds * 1000)
+    assert datetime.fromisoformat(iso_time(at_ns)) == printed

@@ -1,6 +1,9 @@
 import json
+import os
 import shutil
-from collections.abc import Callable
+import tempfile
+import time
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +12,7 @@ import pytest
 import eventlog
 from eventlog import LogReader
 from nc.cli.log_states import _described
+from nc.cli.printing import iso_time
 from nc.domain.events import Event, StateChanged, Unregistered, pb
 from nc.domain.state import State
 from nc.history import events_of
@@ -28,6 +32,8 @@ from tests.support.written_log import (
 )
 
 Log = Callable[..., Any]
+
+NOBODY = 65534  # a user without rights
 
 
 @pytest.fixture(scope="module")
@@ -272,6 +278,40 @@ def test_the_state_after_an_event_is_the_fold_of_those_before(log: Log, data_dir
     assert before["seq"] == 0
 
 
+def test_now_is_the_end_of_the_log(log: Log, events: list[dict[str, Any]]) -> None:
+    """`log at` alone is the state as it is, expired by now or not; `now` is a moment everywhere."""
+    last_time = max(events[-1]["time"], iso_time(time.time_ns()))  # a clock may be put back
+    (found,) = log("at", "--output", "json")
+    assert (found["seq"], found["time"] >= last_time) == (EVENTS, True)
+    assert {node["node_id"]: node["expired"] for node in found["nodes"]} == {BETA: True}
+    (same,) = log("at", "now", "--output", "json")
+    assert {**same, "time": None} == {**found, "time": None}
+    assert log("diff", "3", "now") == log("diff", "3", str(EVENTS))
+    assert log("show", "--from", "9", "--to", "now") == log("show", "--from", "9")
+    assert log("show", "--from", "now") == ""
+
+
+@pytest.mark.parametrize("command", ["at", "diff", "diff 3", "why", "show"])
+def test_help_has_a_short_name_in_every_command(log: Log, command: str) -> None:
+    """`-h` is help, also where `-2h` is a moment."""
+    words = command.split()
+    assert log(*words, "-h") == log(words[0], "--help")
+
+
+@pytest.mark.parametrize("end", ["9", "now", "-9000d", "2026-01-01"])
+def test_following_ends_where_it_is_told_to(log: Log, end: str) -> None:
+    """With `--to` a place that the log has reached, `--follow` prints what is there, and ends."""
+    assert log("show", "--follow", "--to", end) == log("show", "--to", end)
+
+
+def test_following_to_a_moment_waits_for_it(log: Log) -> None:
+    """A moment to come ends it when it has come."""
+    soon_ns = time.time_ns() + 300_000_000
+    said = log("show", "--follow", "--from", "14", "--to", iso_time(soon_ns))
+    assert time.time_ns() > soon_ns
+    assert said == log("show", "--from", "14", "--to", iso_time(soon_ns))
+
+
 def test_a_difference_says_who_came_went_and_flapped(log: Log) -> None:
     """Between two moments: nodes, states, addresses and tokens that are not as they were."""
     (found,) = log("diff", "6", "12", "--output", "json")
@@ -320,6 +360,15 @@ def test_why_tells_of_addresses_and_bootstrap_tokens(log: Log) -> None:
     assert "1 node that came with it is registered" in text
 
 
+@pytest.mark.parametrize("name", ["reserverd", "10.1.1.1"])
+def test_why_knows_the_servers_own_node(log: Log, name: str) -> None:
+    """By its token, which is no secret, or by its address: it is there without any event."""
+    now = "reserverd is the server's own node: always CONNECTED, with 10.1.1.1"
+    assert log("why", name).endswith(f"    now  {now}\n")
+    (found,) = log("why", name, "--output", "json")
+    assert (found["id"], found["events"], found["now"]) == (name, [], now)
+
+
 def test_info_counts_what_is_there(log: Log, events: list[dict[str, Any]], data_dir: Path) -> None:
     """Text and JSON agree with the events."""
     (found,) = log("info", "--output", "json")
@@ -341,6 +390,9 @@ def test_mistakes_are_one_line(run: Run, data_dir: Path, copy: Path) -> None:
         (["show", "--log", str(copy / "lost.zip")], 1, "lost.zip is not there"),
         (["at", "17", "--log", str(copy)], 1, "ends at event 15"),
         (["at", "yesterday", "--log", str(copy)], 2, "no moment"),
+        (["at", "9999-12-31T23:59:59-23:00", "--log", str(copy)], 2, "no moment"),
+        (["show", "--from", "abc", "--log", str(copy)], 2, "--from 'abc' is no moment"),
+        (["show", "--to", "abc", "--log", str(copy)], 2, "--to 'abc' is no moment"),
         (["diff", "9", "3", "--log", str(copy)], 2, "exchange them"),
         (["show", "--from", "9", "--to", "3", "--log", str(copy)], 2, "exchange them"),
         (["show", "--from", "-1h", "--to", "-2h", "--log", str(copy)], 2, "exchange them"),
@@ -352,6 +404,44 @@ def test_mistakes_are_one_line(run: Run, data_dir: Path, copy: Path) -> None:
         assert words in done.stderr
         assert token not in done.stderr
         assert ALPHA_TOKEN not in done.stderr
+
+
+@pytest.fixture
+def closed(data_dir: Path) -> Iterator[Path]:
+    """A data folder that this process sees, and may not look into; root is somebody else then."""
+    with tempfile.TemporaryDirectory() as home:
+        Path(home).chmod(0o711)  # pytest's own folders are hidden from others
+        folder = Path(shutil.copytree(data_dir, Path(home) / "closed"))
+        folder.chmod(0)
+        users = os.getresuid()
+        os.setresuid(users[0] or NOBODY, users[1] or NOBODY, users[2])
+        yield folder
+        os.setresuid(*users)
+        folder.chmod(0o700)
+
+
+def test_a_folder_that_one_may_not_look_into_is_not_missing(run: Run, closed: Path) -> None:
+    """However it is named, and whatever is asked: it cannot be read, and exit code 1 says so."""
+    for place in (["--data-dir", str(closed)], ["--log", str(closed / "log")]):
+        for command in ("info", "show", "verify", "repair", "at"):
+            done = run("network-controller", "log", command, *place)
+            assert (done.returncode, done.stdout, done.stderr.count("\n")) == (1, "", 1)
+            assert "cannot be read: Permission denied" in done.stderr
+
+
+def test_a_folder_that_is_not_there_is_said_to_be(
+    run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Named by an option or by the environment: what is not there, and how another is named."""
+    gone = tmp_path / "gone"
+    monkeypatch.setenv("NC_DATA_DIR", str(gone))
+    for command in ("info", "verify", "repair", "at"):
+        for place in ([], ["--data-dir", str(gone)]):
+            done = run("network-controller", "log", command, *place)
+            assert (done.returncode, done.stdout) == (1, "")
+            assert f"{gone} is not there: name the data folder with --data-dir or NC_DATA_DIR" in (
+                done.stderr
+            )
 
 
 def test_a_key_that_is_not_whole_is_not_taken_for_an_unknown_token(

@@ -4,8 +4,12 @@ import fcntl
 import json
 import os
 import pty
+import re
+import shlex
 import shutil
 import subprocess
+import zipfile
+from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
 from typing import Any
@@ -14,14 +18,14 @@ import pytest
 
 import eventlog
 from eventlog import LogReader
-from nc.domain.events import LogRepaired
+from nc.domain.events import Event, LogRepaired, TokenExpired
 from nc.domain.state import State
 from nc.history import Recorded, events_of
 from nc.replay import replay
 from nc.replica import in_thread
 from nc.snapshotting import Snapshots
 from tests.support.programs import BIN, run_here
-from tests.support.written_log import ALPHA, BETA, EVENTS, TOKEN, write_story
+from tests.support.written_log import ALPHA, BETA, EVENTS, TOKEN, append_unchecked, write_story
 
 DAMAGED_AT = 900  # in event 5, the first segment's fifth
 
@@ -105,8 +109,31 @@ def test_the_dry_run_says_everything_and_changes_nothing(damaged: Path) -> None:
     code, found = log_json(damaged)
     assert code == 3
     assert (found["finding"], found["lost"], found["last_seq"]) == ("repairable", [5, EVENTS], 4)
-    assert found["unverified"]["nodes"][BETA] == "1 NodeRegistered, 1 ExpiryChanged"
+    assert found["unverified"]["nodes"][BETA] == {"NodeRegistered": 1, "ExpiryChanged": 1}
+    assert found["unverified"]["tokens"] == {TOKEN: {"NodeRegistered": 1}}
     assert contents(damaged) == before
+
+
+def test_what_to_do_is_a_line_to_paste(damaged: Path, tmp_path: Path) -> None:
+    """The commands in messages name the log that they are about, wherever a shell finds them."""
+    folder = damaged.rename(tmp_path / "the log")
+    _, said = log("show", folder)
+    look = shlex.split(said.partition('run "')[2].partition('", which')[0])
+    looked = run_here(*look)
+    assert (looked.returncode, f"log         {folder}\n" in looked.stdout) == (3, True)
+    apply = shlex.split(looked.stdout.partition("to do this: ")[2])
+    assert run_here(*apply).returncode == 0
+    assert run_here(*look).returncode == 0
+
+
+def test_a_file_is_not_repaired_and_nobody_is_told_to(damaged: Path, tmp_path: Path) -> None:
+    """Damage inside of an export: what it was unpacked into is gone when one reads the advice."""
+    out = tmp_path / "log.zip"
+    with zipfile.ZipFile(out, "w") as archive:
+        archive.write(min(damaged.glob("*.seg")), f"{1:020d}.seg")
+    code, said = log("show", out)
+    assert (code, "offset 888: header crc" in said, "export it again" in said) == (3, True, True)
+    assert "log repair" not in said
 
 
 def test_a_repair_is_an_event_of_the_log_itself(damaged: Path) -> None:
@@ -160,10 +187,61 @@ def test_what_a_snapshot_holds_needs_no_repair(served: Path) -> None:
         assert "events 5 to 11, at least in part; `log show --from 12` reads on behind" in said
     assert contents(served) == before
     assert log("show", served, "--output", "json")[0] == 3
-    assert "log repair" in log("show", served)[1]
+    for command in (
+        *("show", "show --from -9000d", "info", "verify", "replay --check", "diff 3 now"),
+        *("at 7", f"why {ALPHA}", "export --format jsonl", "export --format html"),
+    ):
+        name, *arguments = command.split()
+        code, said = log(name, served, *arguments)
+        assert (code, "events 5 to 11 cannot be read, at least in part, and a" in said) == (3, True)
+        assert "`log show --from 12` reads on behind" in said
+    assert "after event 15" in log("at", served)[1]
+    code, said = log("export", served, "--format", "jsonl", "--from", "13")
+    assert (code, said.count("\n")) == (0, 3)
+    code, said = log("show", served, "--to", "4")
+    assert (code, said.count("\n")) == (0, 4)
     code, said = log("show", served, "--from", "12", "--output", "json")
     assert code == 0
     assert [json.loads(line)["seq"] for line in said.splitlines()] == [*range(12, EVENTS + 1)]
+
+
+def _without(pattern: str) -> Callable[[Path], object]:
+    def remove(folder: Path) -> None:
+        for path in folder.glob(pattern):
+            path.unlink()
+
+    return remove
+
+
+DAMAGES: dict[str, tuple[Callable[[Path], object], str]] = {
+    "no segment": (_without("*.seg"), 'run "network-controller log repair'),
+    "no newest segment": (_without("*12.seg"), "00015.snapshot says it was durable; run"),
+    "a newest segment cut": (
+        lambda folder: os.truncate(folder / f"{12:020d}.seg", 300),
+        "00015.snapshot says it was durable; run",
+    ),
+    "a segment renamed": (
+        lambda folder: (folder / f"{12:020d}.seg").rename(folder / f"{13:020d}.seg"),
+        f"rename {13:020d}.seg to {12:020d}.seg",
+    ),
+    "no first segment": (_without("*01.seg"), "begins with event 12, and no snapshot"),
+}
+
+
+@pytest.mark.parametrize("name", DAMAGES)
+def test_verify_says_of_a_damage_what_a_repair_finds(
+    story: Path, tmp_path: Path, name: str
+) -> None:
+    """The same exit code, the same file, and what to do about it."""
+    folder = Path(shutil.copytree(story / "log", tmp_path / "log"))
+    damage, words = DAMAGES[name]
+    damage(folder)
+    code, found = log_json(folder)
+    assert (code, log("verify", folder)[0]) == (3, 3)
+    said = log("verify", folder)[1]
+    assert words in said
+    if name != "no first segment":  # which leaves what a slice is
+        assert f"{folder / found['damage']['file']}, offset {found['damage']['offset']}" in said
 
 
 def test_going_on_from_a_snapshot_loses_no_state(served: Path) -> None:
@@ -184,6 +262,28 @@ def test_going_on_from_a_snapshot_loses_no_state(served: Path) -> None:
     assert (code, "LogRepaired" in said) == (0, True)
 
 
+def test_what_is_behind_a_gap_is_a_log_of_its_own(served: Path, tmp_path: Path) -> None:
+    """From the event after the snapshot on it can be exported, and every command reads that."""
+    max(served.glob("*.seg")).unlink()
+    log("repair", served, "--apply")
+    append_unchecked(served, [Event(token_expired=TokenExpired(token_id=TOKEN))])
+    code, said = log("info", served)
+    (words,) = re.findall("`log export (.*) --out FILE` makes a file of the rest", said)
+    out = tmp_path / "rest.zip"
+    assert (code, log("export", served, *words.split(), "--out", str(out))[0]) == (3, 0)
+    for command in (
+        "verify",
+        "info",
+        "show",
+        "replay --check",
+        f"why {TOKEN}",
+        "at",
+        "diff 16 now",
+    ):
+        name, *arguments = command.split()
+        assert log(name, out, *arguments)[0] == 0
+
+
 def test_a_running_server_is_left_alone(damaged: Path) -> None:
     """While another process holds the log, --apply fails and names it."""
     before = contents(damaged)
@@ -191,6 +291,17 @@ def test_a_running_server_is_left_alone(damaged: Path) -> None:
         fcntl.flock(lock, fcntl.LOCK_EX)
         code, said = log("repair", damaged, "--apply")
     assert (code, "stop that process" in said) == (1, True)
+    assert contents(damaged) == before
+
+
+def test_a_repair_that_fails_says_why_in_words(damaged: Path) -> None:
+    """What the disk does not let happen is named as people name it; every file stays."""
+    (damaged / "lock").unlink(missing_ok=True)
+    (damaged / "lock").mkdir()
+    before = contents(damaged)
+    code, said = log("repair", damaged, "--apply")
+    why = f"log {damaged} was not repaired: Is a directory; no original is lost"
+    assert (code, why in said, "Errno" in said) == (1, True, False)
     assert contents(damaged) == before
 
 
@@ -212,9 +323,9 @@ def test_what_people_have_to_do_is_said(damaged: Path, story: Path, tmp_path: Pa
     assert log("repair", folder)[0] == 0
 
 
-@pytest.mark.parametrize(("answer", "code"), [(b"n\n", 130), (b"y\n", 0)])
+@pytest.mark.parametrize(("answer", "code"), [(b"n\n", 3), (b"\n", 3), (b"y\n", 0)])
 def test_a_terminal_is_asked_first(damaged: Path, answer: bytes, code: int) -> None:
-    """Only a yes lets it happen."""
+    """Only a yes lets it happen; without one there is still damage, and nothing was changed."""
     before = contents(damaged)
     ours, theirs = pty.openpty()
     os.write(ours, answer)
@@ -226,3 +337,4 @@ def test_a_terminal_is_asked_first(damaged: Path, answer: bytes, code: int) -> N
         os.close(end)
     assert (done.returncode, b"do this?" in done.stderr) == (code, True)
     assert (contents(damaged) == before) is (code != 0)
+    assert (b"nothing was changed; to do this: " in done.stdout) is (code != 0)

@@ -125,6 +125,27 @@ TestCrashingLog = CrashingLog.TestCase
 TestCrashingLog.settings = settings(max_examples=150, stateful_step_count=25, deadline=None)
 
 
+@pytest.mark.parametrize("keep", KEPT[1:-1])
+def test_what_a_full_disk_cut_does_not_come_back_in_a_sealed_segment(keep: float) -> None:
+    """A record has no room, the next one opens a new segment, and then the power fails.
+
+    The cut was not synced, so half of the record could be found at the end of the older segment,
+    where no crash explains it: the log was refused.
+    """
+    for seed in range(30):
+        disk, ledger = SimulatedDisk(), Ledger()
+        log = open_log(disk)
+        ledger.append(log, b"first" * 20)
+        disk.is_full = True
+        with pytest.raises(LogFull):
+            ledger.append(log, b"small")
+        disk.is_full = False
+        log.make_room()
+        ledger.append(log, b"too large for what is left" * 5)
+        assert len([path for path, _ in disk.files() if path.suffix == ".seg"]) == 2
+        ledger.settle(open_log(disk.crash(Fate(keep, chance(seed)))))
+
+
 @cache
 def whole_life() -> tuple[SimulatedDisk, Ledger]:
     """A log with several segments and snapshots, closed."""

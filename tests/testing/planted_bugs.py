@@ -128,7 +128,7 @@ def reply_before_the_append_is_durable(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(Replica, "_append", hasty)
 
 
-@_bug("an acknowledged enrolment is never forgotten")
+@_bug("an acknowledged enrolment is never forgotten", "the server starts again")
 def appends_are_never_synced(patch: pytest.MonkeyPatch) -> None:
     """The disk is told, and not waited for."""
     patch.setattr(SimulatedDisk, "fdatasync", lambda _self, _fd: None)
@@ -150,7 +150,11 @@ def a_state_change_is_lost_at_takeover(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(links, "drop", lambda *_: [])
 
 
-@_bug("an old link's end does not touch a newer one", "connected means one live link")
+@_bug(
+    "an old link's end does not touch a newer one",
+    "connected means one live link",
+    "some order of the commands explains every answer",
+)
 def a_late_drop_hurts_the_newer_link(patch: pytest.MonkeyPatch) -> None:
     """Whatever link is closed, the node becomes idle."""
 
@@ -356,7 +360,11 @@ def an_address_changes_at_reconnect(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(links, "bind", restless)
 
 
-@_bug("only dead tokens are forgotten")
+@_bug(
+    "only dead tokens are forgotten",
+    "every mistake has its own message",
+    "a bootstrap token serves until it expires",
+)
 def the_sweep_forgets_a_live_token(patch: pytest.MonkeyPatch) -> None:
     """The retention is added where it should be taken away."""
     patch.setattr(tokens, "EXPIRED_TOKEN_RETENTION_MS", -tokens.EXPIRED_TOKEN_RETENTION_MS)

@@ -2,23 +2,38 @@
 
 import asyncio
 from collections.abc import Callable, Iterable
+from copy import copy
 from dataclasses import dataclass, replace
+from ipaddress import IPv4Address
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
 from eventlog import SequenceConflict
+from eventlog.writer import SegmentWriter
 from nc.batch import Decided
-from nc.domain.events import Event, pb
+from nc.domain import links, nodes, replicas
+from nc.domain.addresses import Network
+from nc.domain.errors import BootstrapTokenMalformed, BootstrapTokenUnknown
+from nc.domain.events import Batch, Event, pb
+from nc.domain.expiry import has_passed
+from nc.domain.links import DropLink
+from nc.domain.nodes import Nodes, SetExpiries
+from nc.domain.presence import Presence, drop
+from nc.domain.state import State
 from nc.link import node_end
 from nc.link.hub import Hub
 from nc.link.journal import Journal
 from nc.link.node_end import Dismissed, NodeEnd
 from nc.link.switch import Switch
 from nc.link.wire import CloseCode
+from nc.projections import addresses as address_folds
 from nc.projections import evolve
 from nc.replay import replay
 from nc.replica import Replica
+from nc.rpc.callers import CallerKind
+from nc.rpc.controller import Controller
 
 Patch = Callable[[pytest.MonkeyPatch], None]
 
@@ -30,22 +45,25 @@ class ClusterBug:
     Attributes:
         name: what is wrong.
         plant: makes it so.
-        is_shared: whether it takes two replicas.
+        is_shared: whether it takes two servers.
+        laws: those by which it may be found; no other may be blamed.
     """
 
     name: str
     plant: Patch
     is_shared: bool
+    laws: frozenset[str]
 
 
 CLUSTER_BUGS: list[ClusterBug] = []
 
 
-def _bug(*, is_shared: bool = False) -> Callable[[Patch], Patch]:
-    """A bug: its name is the function's."""
+def _bug(*laws: str, is_shared: bool = False) -> Callable[[Patch], Patch]:
+    """A bug, and the laws by which it may be found: its name is the function's."""
 
     def declare(plant: Patch) -> Patch:
-        CLUSTER_BUGS.append(ClusterBug(plant.__name__.replace("_", " "), plant, is_shared))
+        name = plant.__name__.replace("_", " ")
+        CLUSTER_BUGS.append(ClusterBug(name, plant, is_shared, frozenset(laws)))
         return plant
 
     return declare
@@ -61,19 +79,27 @@ def _deaf_to(patch: pytest.MonkeyPatch, reason: int) -> None:
     patch.setattr(Hub, "follow", partly)
 
 
-@_bug()
+@_bug(
+    "a node has one link at the most",
+    "who may not be here has no link",
+    "the hub's links are the log's",
+)
 def the_older_link_is_not_cut_at_takeover(patch: pytest.MonkeyPatch) -> None:
     """Both links of a node go on."""
     _deaf_to(patch, pb.STATE_CHANGE_REASON_LINK_SUPERSEDED)
 
 
-@_bug()
+@_bug(
+    "a node has one link at the most",
+    "who may not be here has no link",
+    "the hub's links are the log's",
+)
 def expiry_does_not_cut_the_link(patch: pytest.MonkeyPatch) -> None:
     """The log says so, and the link goes on."""
     _deaf_to(patch, pb.STATE_CHANGE_REASON_EXPIRED)
 
 
-@_bug()
+@_bug("a packet arrives at the one it is for", "a packet arrives or is counted as dropped")
 def a_late_close_detaches_the_newer_port(patch: pytest.MonkeyPatch) -> None:
     """Whoever has the address loses it."""
 
@@ -93,13 +119,13 @@ def a_late_close_detaches_the_newer_port(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(Hub, "follow", late)
 
 
-@_bug()
+@_bug("a silent link is ended")
 def silence_is_never_noticed(patch: pytest.MonkeyPatch) -> None:
     """The hub does not look at its links."""
     patch.setattr(Hub, "_look", lambda *_: None)
 
 
-@_bug()
+@_bug("every live agent is connected again")
 def an_agent_waits_for_a_silent_server_for_ever(patch: pytest.MonkeyPatch) -> None:
     """It pings, and never minds."""
 
@@ -110,7 +136,7 @@ def an_agent_waits_for_a_silent_server_for_ever(patch: pytest.MonkeyPatch) -> No
     patch.setattr(NodeEnd, "_ping", patient)
 
 
-@_bug()
+@_bug("an address is told only once it is durable")
 def an_address_is_told_before_it_is_durable(patch: pytest.MonkeyPatch) -> None:
     """A node that has one already is told so while the disk still works."""
     hand_over = Journal.hand_over
@@ -125,7 +151,7 @@ def an_address_is_told_before_it_is_durable(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(Journal, "hand_over", hasty)
 
 
-@_bug()
+@_bug("every live agent is connected again")
 def an_agent_gives_up_when_it_should_try_later(patch: pytest.MonkeyPatch) -> None:
     """Code 1013 is taken for a refusal."""
     closed = node_end._closed
@@ -137,7 +163,7 @@ def an_agent_gives_up_when_it_should_try_later(patch: pytest.MonkeyPatch) -> Non
     patch.setattr(node_end, "_closed", touchy)
 
 
-@_bug()
+@_bug("the hub's links are the log's")
 def a_full_disk_loses_the_record_of_a_link_s_end(patch: pytest.MonkeyPatch) -> None:
     """It is tried once."""
     end = Journal.end
@@ -149,7 +175,12 @@ def a_full_disk_loses_the_record_of_a_link_s_end(patch: pytest.MonkeyPatch) -> N
     patch.setattr(Journal, "end", once)
 
 
-@_bug()
+@_bug(
+    "a start finds what was left",
+    "a recorded digest is that of its event",
+    "states move along the machine",
+    "replay equals live",
+)
 def a_snapshot_races_an_append(patch: pytest.MonkeyPatch) -> None:
     """It holds the state from before, under the number of the state now."""
     commit, before = Replica._commit, {}
@@ -168,7 +199,11 @@ def a_snapshot_races_an_append(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(Replica, "_snapshot_if_due", racing)
 
 
-@_bug()
+@_bug(
+    "a node has one link at the most",
+    "the hub's links are the log's",
+    "every live agent is connected again",
+)
 def a_full_disk_at_a_snapshot_ends_the_writer(patch: pytest.MonkeyPatch) -> None:
     """Nobody catches what marking the log raises there, and nobody is answered any more."""
 
@@ -180,7 +215,12 @@ def a_full_disk_at_a_snapshot_ends_the_writer(patch: pytest.MonkeyPatch) -> None
     patch.setattr(Replica, "_snapshot_if_due", unguarded)
 
 
-@_bug(is_shared=True)
+@_bug(
+    "a node has one link at the most",
+    "who may not be here has no link",
+    "the hub's links are the log's",
+    is_shared=True,
+)
 def what_another_replica_ends_lives_on_here(patch: pytest.MonkeyPatch) -> None:
     """Its events are folded in, and the hub is not told."""
 
@@ -190,7 +230,18 @@ def what_another_replica_ends_lives_on_here(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(Replica, "_catch_up", silent)
 
 
-@_bug(is_shared=True)
+@_bug(
+    "a node has one link at the most",
+    "who may not be here has no link",
+    "the hub's links are the log's",
+    "no two nodes hold one address",
+    "states move along the machine",
+    "an old link's end does not touch a newer one",
+    "who is gone holds nothing",
+    "no link outlives its server",
+    "only dead tokens are forgotten",
+    is_shared=True,
+)
 def a_conflict_is_not_decided_again(patch: pytest.MonkeyPatch) -> None:
     """What was decided before is written after what the other replica wrote."""
 
@@ -207,3 +258,157 @@ def a_conflict_is_not_decided_again(patch: pytest.MonkeyPatch) -> None:
                 return decided
 
     patch.setattr(Replica, "_decide_durably", stubborn)
+
+
+@_bug(
+    "a start finds what was left",
+    "a recorded digest is that of its event",
+    "no two nodes hold one address",
+    "replay equals live",
+    is_shared=True,
+)
+def an_entry_of_another_is_folded_twice(patch: pytest.MonkeyPatch) -> None:
+    """The last one that was missed; the sequence number is right all the same."""
+    catch_up = Replica._catch_up
+
+    def twice(self: Replica) -> None:
+        known = self._state.seq
+        catch_up(self)
+        for record in list(self._log.read(known))[-1:]:
+            last = Batch.FromString(record.payload).entries[-1]
+            self._state = replace(evolve(self._state, last.events), seq=self._state.seq)
+
+    patch.setattr(Replica, "_catch_up", twice)
+
+
+@_bug("nothing crashes", is_shared=True)
+def a_conflict_ends_the_writer(patch: pytest.MonkeyPatch) -> None:
+    """It is taken for a failure of the log."""
+
+    async def anxious(self: Replica) -> Decided:
+        decided = self._decide()
+        await self._append(decided)
+        return decided
+
+    patch.setattr(Replica, "_decide_durably", anxious)
+
+
+@_bug("an old link's end does not touch a newer one", is_shared=True)
+def a_late_close_drops_the_link_at_another_server(patch: pytest.MonkeyPatch) -> None:
+    """Whatever link the node has is dropped, not the one that is gone."""
+
+    def careless(presence: Presence, command: DropLink) -> list[Event]:
+        return drop(presence, command.node_id, command.reason)
+
+    patch.setattr(links, "decide_drop", careless)
+
+
+@_bug(
+    "answers are never stale",
+    "an acknowledged enrolment is never forgotten",
+    "unregister is final",
+    "an expired node token is refused",
+    "a later expiry revives a node",
+    "a list is applied as a whole or not at all",
+    is_shared=True,
+)
+def what_was_read_at_a_conflict_is_told_too_late(patch: pytest.MonkeyPatch) -> None:
+    """It is decided on at once, but queries see it only with the next write."""
+    catch_up, commit, check = Replica._catch_up, Replica._commit, Controller.check_conn_state
+    before: dict[Replica, State] = {}
+
+    def remembering(self: Replica) -> None:
+        before.setdefault(self, self.state)
+        catch_up(self)
+
+    async def forgetting(self: Replica) -> None:
+        before.pop(self, None)
+        await commit(self)
+
+    async def late(self: Controller, request: Any, call: Any) -> Any:
+        view, replica = copy(self), self._replica
+        known = SimpleNamespace(state=before.get(replica, replica.state))
+        patch.setattr(view, "_replica", known)
+        return await check(view, request, call)
+
+    patch.setattr(Replica, "_catch_up", remembering)
+    patch.setattr(Replica, "_commit", forgetting)
+    patch.setattr(Controller, "check_conn_state", late)
+
+
+@_bug("the hub's links are the log's", "no link outlives its server")
+def a_start_forgets_links_of_before(patch: pytest.MonkeyPatch) -> None:
+    """What a crash left CONNECTED stays so."""
+    patch.setattr(replicas, "drop_all", lambda *_: [])
+
+
+@_bug("expiry cuts a link for good", is_shared=True)
+def a_node_that_is_revived_in_time_keeps_its_link(patch: pytest.MonkeyPatch) -> None:
+    """Before the sweep has noticed that it expired."""
+    decide = nodes.decide_set_expiries
+
+    def lenient(known: Nodes, presence: Presence, command: SetExpiries) -> list[Event]:
+        events = decide(known, presence, command)
+        revived = {
+            event.expiry_changed.node_id
+            for event in events
+            if event.HasField("expiry_changed")
+            and not has_passed(event.expiry_changed.expires_at_ms, command.now_ms)
+        }
+        return [event for event in events if event.state_changed.node_id not in revived]
+
+    patch.setattr(nodes, "decide_set_expiries", lenient)
+
+
+@_bug("a node comes back with its address")
+def who_is_idle_holds_no_address(patch: pytest.MonkeyPatch) -> None:
+    """It is folded so, though nothing says it."""
+    state_changed = address_folds.state_changed
+
+    def greedy(draft: Any, seq: int, event: Any) -> None:
+        state_changed(draft, seq, event)
+        if event.to_state == pb.CONNECTION_STATE_IDLE:
+            draft.by_node.discard(event.node_id)
+
+    patch.setattr(address_folds, "state_changed", greedy)
+
+
+@_bug("no two nodes hold one address", "an address is one for nodes")
+def a_node_gets_another_s_peer_address(patch: pytest.MonkeyPatch) -> None:
+    """The even one above each."""
+    address = Network.address
+
+    def even(self: Network, slot: int) -> str | None:
+        odd = address(self, slot)
+        return odd and str(IPv4Address(odd) + 1)
+
+    patch.setattr(Network, "address", even)
+
+
+@_bug("answers do not differ by port")
+def the_bootstrap_port_has_words_of_its_own(patch: pytest.MonkeyPatch) -> None:
+    """For a token that is unknown."""
+    get_token = Controller.get_token
+
+    async def curt(self: Controller, request: Any, call: Any) -> Any:
+        try:
+            return await get_token(self, request, call)
+        except BootstrapTokenUnknown as error:
+            if call.caller.kind is CallerKind.ANONYMOUS:
+                raise BootstrapTokenMalformed from error
+            raise
+
+    patch.setattr(Controller, "get_token", curt)
+
+
+@_bug("a start finds what was left")
+def a_segment_is_sealed_with_remains_in_it(patch: pytest.MonkeyPatch) -> None:
+    """Behind its last record, of one that had no room."""
+    start = SegmentWriter._start_segment
+
+    def careless(self: SegmentWriter, record_bytes: int) -> None:
+        if self.segments:
+            self._disk.pwrite(self._fd, b"remains", self.end.offset)
+        start(self, record_bytes)
+
+    patch.setattr(SegmentWriter, "_start_segment", careless)

@@ -1,17 +1,21 @@
 """The harness's own parts: the model's worlds, the laws' honesty, the strategies."""
 
 import struct
+from collections.abc import Callable
 from dataclasses import replace
 from ipaddress import IPv4Address
+from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from eventlog import EventLog, LogDamaged
 from nc.testing import (
     LAWS,
     Answer,
     CheckState,
+    Crash,
     Facts,
     GetAddress,
     Handshake,
@@ -29,6 +33,7 @@ from nc.testing import (
     Trial,
     Unregister,
     judge,
+    search,
 )
 from nc.testing.model import at
 from nc.testing.shrinking import play, rounds_of
@@ -106,6 +111,71 @@ def _world_with_a_node(issued: Moment = NOW) -> Worlds:
     assert worlds.explain([Asked(IssueToken("t 1", 1), issued, Facts("200"))]) is not None
     assert worlds.explain([Asked(Redeem("t 1", "n 1"), issued, Facts("200"))]) is not None
     return worlds
+
+
+@pytest.mark.parametrize("acts_alone", [True, False])
+def test_a_server_may_have_swept_or_not_yet(acts_alone: bool) -> None:
+    """An expired node's address may be taken from it, and as yet not, if the server sweeps."""
+    for code, is_possible in (("200", acts_alone), ("400", True)):
+        worlds = _linked_world(acts_alone=acts_alone)
+        expired = (("n 1", START_MS // 1000 + 60),)
+        assert worlds.explain([Asked(SetExpiries(expired), NOW, Facts("200"))]) is not None
+        later = at(START_MS + 60_000)
+        asked = [Asked(OpenLink("n 3", "l 3"), later, Facts(code))]
+        assert (worlds.explain(asked) is not None) == is_possible
+
+
+@pytest.mark.parametrize("acts_alone", [True, False])
+def test_a_link_without_a_hello_may_be_closed_after_ten_seconds(acts_alone: bool) -> None:
+    """Not before; and one that has its address stays."""
+    for ms, node, state, is_possible in (
+        (9_999, "n 2", -1, False),
+        (10_000, "n 2", -1, acts_alone),
+        (10_000, "n 2", 1, True),
+        (10_000, "n 1", -1, False),
+        (10_000, "n 1", 3, True),
+    ):
+        worlds = _linked_world(acts_alone=acts_alone, greeted=("n 1",))
+        held = "10.1.1.3" if node == "n 1" else ""
+        seen = [Asked(CheckState(node), at(START_MS + ms), Facts("200", state, held))]
+        assert (worlds.explain(seen) is not None) == is_possible
+
+
+def _linked_world(*, acts_alone: bool, greeted: tuple[str, ...] = ("n 1", "n 2")) -> Worlds:
+    """Three nodes, two of them with links, in a network with two addresses."""
+    worlds = Worlds(Model("10.1.1.1/29", acts_alone=acts_alone))
+    assert worlds.explain([Asked(IssueToken("t 1", 60), NOW, Facts("200"))]) is not None
+    for number in (1, 2, 3):
+        joined = Asked(Redeem("t 1", f"n {number}"), NOW, Facts("200"))
+        assert worlds.explain([joined]) is not None
+    for number, address in ((1, "10.1.1.3"), (2, "10.1.1.5")):
+        node, link = f"n {number}", f"l {number}"
+        assert worlds.explain([Asked(OpenLink(node, link), NOW, Facts("200"))]) is not None
+        if node in greeted:
+            told = Asked(Handshake(node, link), NOW, Facts("200", address=address))
+            assert worlds.explain([told]) is not None
+    return worlds
+
+
+def test_a_link_that_is_refused_its_address_ends() -> None:
+    """Whoever says hello when all addresses are in use is IDLE from then on."""
+    target = InProcess()
+    trial = Trial(target, "10.1.1.1/29")
+    trial.perform(IssueToken("token 1", 10))
+    for number in (1, 2, 3):
+        trial.perform(Redeem("token 1", f"node {number}"))
+        trial.perform(OpenLink(f"node {number}", f"link {number}"))
+    for number in (1, 2):
+        trial.perform(Handshake(f"node {number}", f"link {number}"))
+    (refused,) = trial.perform(Handshake("node 3", "link 3"))
+    (seen,) = trial.perform(CheckState("node 3"))
+    assert refused is not None
+    assert not refused.is_ok
+    assert seen is not None
+    assert seen.facts.state == -1
+    trial.finish()
+    target.end()
+    target.close()
 
 
 FORGERIES = [
@@ -247,3 +317,41 @@ def test_packets_are_ipv4(packet: bytes) -> None:
     assert [str(IPv4Address(packet[at : at + 4])) for at in (12, 16)] == ["10.1.1.3", "10.1.1.5"]
     total = sum(struct.unpack("!10H", packet[:20]))
     assert (total & 0xFFFF) + (total >> 16) == 0xFFFF
+
+
+class _DeadAfterAll(InProcess):
+    """Whatever it left is more than it can read."""
+
+    def begin(self, network: str) -> str:
+        """Once."""
+        self._has_begun = False
+        return super().begin(network)
+
+    def _open_log(self) -> EventLog:
+        if self._has_begun:
+            raise LogDamaged(Path("/log/1.seg"), 96, 1, "a bit is wrong", "what was written")
+        self._has_begun = True
+        return super()._open_log()
+
+
+@pytest.mark.parametrize(
+    "end",
+    [
+        lambda trial: trial.restart(),
+        lambda trial: trial.perform(CheckState("node 1"), crash=Crash(at_step=3)),
+    ],
+    ids=["restart", "crash"],
+)
+def test_a_server_that_does_not_start_again_broke_a_law(end: Callable[[Trial], object]) -> None:
+    """It is told as any other, with the steps that led there and what the server said."""
+    target = _DeadAfterAll()
+    trial = Trial(target)
+    trial.perform(IssueToken("token 1", 10))
+    with pytest.raises(LawBroken, match=r"the server starts again, at its start: .*bit is wrong"):
+        end(trial)
+    assert trial.is_over
+    target.end()
+    report = search(target, examples=10, steps=10, shrinks=20)
+    assert [broken.breach.law.name for broken in report.broken] == ["the server starts again"]
+    target.end()
+    target.close()

@@ -19,20 +19,22 @@ from eventlog import LogReader
 from nc.cli.main import app
 from nc.clock import SystemClock
 from nc.domain.events import Batch
-from nc.testing import Report
-from nc.testing.simulation import Plan, draw, keep_log, play, simulate
+from nc.testing import LAWS, Report
+from nc.testing.simulation import SIMULATION_LAWS, Plan, by_log, draw, keep_log, play, simulate
+from nc.testing.simulation.acts import Expire, Join
 from nc.testing.simulation.chronicle import Chronicle
+from nc.testing.simulation.laws import NOT_HERE
 from nc.testing.simulation.loop import Life, SimulatedLoop
 from nc.testing.simulation.network import Network
+from nc.testing.simulation.search import judged
 from tests.testing.planted_cluster_bugs import CLUSTER_BUGS, ClusterBug
 
 # Most are found within some ten trials. A few need a coincidence (a crash or a full disk between
-# two steps, two replicas at one node): some hundred, and the long search looks for those.
+# two steps): some hundred, and the long search looks for those.
 MOST_TRIALS = 60
 MOST_TRIALS_WITH_LUCK = 1000
 RARE = {
     "an address is told before it is durable",
-    "a conflict is not decided again",
     "a full disk at a snapshot ends the writer",
     "a full disk loses the record of a link s end",
 }
@@ -65,7 +67,9 @@ def test_a_call_knows_only_what_was_given_out_before_it() -> None:
 
     In this life the call was once taken to know it, and the law about unknown tokens was broken.
     """
-    simulate(examples=1, seed=777_378).require()
+    acts = (Join(1000, "node 1", replica=0), Expire(1000, "node 1", in_s=1, replica=1))
+    chronicle = play(Plan(780_714, "10.1.1.1/24", is_shared=True, acts=acts))
+    assert judged(chronicle).breaches == []
 
 
 def test_a_cluster_keeps_the_laws() -> None:
@@ -112,6 +116,33 @@ def test_a_planted_bug_of_a_cluster_is_found(name: str) -> None:
     """A search of some trials breaks a law."""
     report = look_for(BY_NAME[name], seed=0)
     assert not report.is_good, f"it survived {report.trials} trials"
+    assert report.broken[0].breach.law.name in BY_NAME[name].laws
+
+
+def test_planted_bugs_name_laws_that_there_are() -> None:
+    """Each bug of a cluster names one at least."""
+    named = {law for bug in CLUSTER_BUGS for law in bug.laws}
+    assert named <= {law.name for law in SIMULATION_LAWS}
+    assert all(bug.laws for bug in CLUSTER_BUGS)
+
+
+def test_a_law_is_left_out_for_a_reason_only() -> None:
+    """A cluster is held to every law, by its own check or another, but to those with a reason."""
+    all_of_them = {law.name for law in LAWS}
+    here = {law.name for law in SIMULATION_LAWS}
+    assert all_of_them - here == NOT_HERE.keys()
+    assert by_log.CHECKS.keys() <= all_of_them & here
+
+
+def test_agents_come_to_either_server() -> None:
+    """Where two share a log, both have links, and a node's next one is at either."""
+    lines = play(draw(3, is_shared=True)).lines
+    reached = [line.partition(" s  ")[2] for line in lines if "is connected as" in line]
+    nodes_at = {
+        at: {line.partition(" is ")[0] for line in reached if line.endswith(at)}
+        for at in ("at server 1", "at server 2")
+    }
+    assert nodes_at["at server 1"] & nodes_at["at server 2"]
 
 
 @pytest.mark.long
@@ -127,6 +158,7 @@ def test_every_planted_bug_of_a_cluster_is_shown_in_a_few_acts(
             seconds = (clock.monotonic_ns() - begun_ns) / 1e9
             assert not report.is_good, f"{bug.name} survived {report.trials} trials of seed {seed}"
             (broken,) = report.broken
+            assert broken.breach.law.name in bug.laws, bug.name
             chronicle = broken.history
             assert isinstance(chronicle, Chronicle)
             with capsys.disabled():

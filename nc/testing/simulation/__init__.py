@@ -8,8 +8,8 @@ picows, the agents. The same seed gives the same history, byte for byte. docs/ha
 """
 
 from nc.testing.simulation.acts import Plan
-from nc.testing.simulation.cluster import play
 from nc.testing.simulation.laws import SIMULATION_LAWS
+from nc.testing.simulation.playing import play
 from nc.testing.simulation.search import keep_log, seq_of, simulate
 from nc.testing.simulation.workload import draw
 

@@ -34,7 +34,7 @@ class Call:
 
     at_ms: int
     operation: Operation
-    replica: int = 0  # which of them is asked, where several share a log
+    replica: int = 0  # which server is asked, where several share a log
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +75,7 @@ class Twin:
 
 @dataclass(frozen=True, slots=True)
 class Partition:
-    """Nothing comes through between these machines and the server for a while."""
+    """Nothing comes through between these machines and any server for a while."""
 
     at_ms: int
     nodes: tuple[str, ...]
@@ -113,29 +113,32 @@ class SendPackets:
 
 @dataclass(frozen=True, slots=True)
 class PowerCut:
-    """The server's power fails at so many steps of its disk from then on, or a second later."""
+    """A server's power fails at so many steps of its disk from then on, or a second later."""
 
     at_ms: int
     at_step: int
     keep: float  # the share of what was not synced that is kept
     seed: int  # of the chance in it
     down_s: int
+    replica: int = 0
 
 
 @dataclass(frozen=True, slots=True)
 class Kill:
-    """The server's process ends at once; its kernel tells the nodes."""
+    """A server's process ends at once; its kernel tells the nodes."""
 
     at_ms: int
     down_s: int
+    replica: int = 0
 
 
 @dataclass(frozen=True, slots=True)
 class Restart:
-    """The server stops cleanly, and starts again."""
+    """A server stops cleanly, and starts again."""
 
     at_ms: int
     down_s: int
+    replica: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,18 +151,20 @@ class SetClock:
 
 @dataclass(frozen=True, slots=True)
 class FillDisk:
-    """There is no room on the server's disk for a while."""
+    """There is no room on a server's disk for a while."""
 
     at_ms: int
     for_s: int
+    replica: int = 0
 
 
 @dataclass(frozen=True, slots=True)
 class FailSync:
-    """One of the next syncs of the server's disk fails."""
+    """One of the next syncs of a server's disk fails; of a log in memory, its next append."""
 
     at_ms: int
-    in_steps: int
+    in_steps: int  # of a log in memory: odd, what it was to write is there all the same
+    replica: int = 0
 
 
 Act: TypeAlias = (
@@ -188,7 +193,7 @@ class Plan(NamedTuple):
     Attributes:
         seed: of all chance that is not in the acts.
         network: the overlay network.
-        is_shared: whether a second replica writes to the same log; it is in memory then.
+        is_shared: whether there is a second server on the same log; it is in memory then.
         acts: in their order.
     """
 

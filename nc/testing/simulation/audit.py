@@ -1,8 +1,8 @@
 """An audit: what should be so whatever happens, looked at from above, again and again.
 
-What takes a moment by right (a link that is just being closed) is wrong only if the next look, some
-seconds later, still finds it. While the server's disk is full, nothing can be put right, and the
-audit waits.
+What takes a moment by right (a link that is just being closed, or whose end its server has yet to
+read in the log) is wrong only if the next look, some seconds later, still finds it. While a server
+is down, or its disk full, not everything can be put right, and the audit waits.
 """
 
 import asyncio
@@ -16,7 +16,7 @@ from nc.domain.fsm import ConnectionState
 from nc.domain.nodes import require_live
 from nc.link.limits import LOOKS, SILENCE_TIMEOUT_S
 from nc.link.link import Link
-from nc.testing.model import assignable
+from nc.testing.overlay import assignable
 from nc.testing.simulation.cluster import Cluster
 from nc.testing.simulation.laws import (
     COMES_BACK,
@@ -49,7 +49,7 @@ class Audit:
     def __init__(self, cluster: Cluster) -> None:
         self._cluster = cluster
         self._before: set[object] = set()  # what the look before found to be wrong
-        self._server: SimulatedServer | None = None
+        self._servers: list[SimulatedServer] = []
 
     async def look_again_and_again(self) -> None:
         """For ever."""
@@ -59,14 +59,14 @@ class Audit:
 
     def look(self) -> None:
         """At links, now."""
-        cluster, server = self._cluster, self._cluster.server
-        if server is None or cluster.site.in_trouble:
+        cluster, servers = self._cluster, self._cluster.servers
+        if cluster.in_trouble:
             self._before = set()
             return
-        if server is not self._server:
-            self._server, self._before = server, set()
+        if servers != self._servers:
+            self._servers, self._before = servers, set()
         found: set[object] = set()
-        links = list(server.hub.links.values())
+        links = list(self._links().values())
         for node_id, count in Counter(link.node_id for link in links).items():
             ids = tuple(link.link_id for link in links if link.node_id == node_id)
             key = ("several", ids)
@@ -75,13 +75,18 @@ class Audit:
             what = f"node {node_id} has the links {', '.join(ids)}"
             cluster.saw(ONE_LINK, what, holds=key not in self._before or count == 1)
         for link in links:
-            found |= self._look_at_right(server, link)
-        self._look_for_silence(server)
+            found |= self._look_at_right(link)
+        self._look_for_silence()
         found |= self.compare_links(self._before)
         self._before = found
 
-    def _look_at_right(self, server: SimulatedServer, link: Link) -> set[object]:
-        state, key = server.replica.state, ("right", link.link_id)
+    def _links(self) -> dict[str, Link]:
+        """Those of all hubs, by their ids."""
+        hubs = (server.hub for server in self._cluster.servers)
+        return {link_id: link for hub in hubs for link_id, link in hub.links.items()}
+
+    def _look_at_right(self, link: Link) -> set[object]:
+        state, key = self._cluster.state, ("right", link.link_id)
         try:
             require_live(state.nodes, link.node_id, now_ms(self._cluster.clock))
         except DomainError as error:
@@ -91,30 +96,29 @@ class Audit:
         self._cluster.saw(NO_RIGHT, "", holds=True)
         return set()
 
-    def _look_for_silence(self, server: SimulatedServer) -> None:
+    def _look_for_silence(self) -> None:
+        links = self._links()
         for end in self._cluster.network.connections:
             link = getattr(end.protocol, "listener", None)
-            if isinstance(link, Link) and server.hub.links.get(link.link_id) is link:
+            if isinstance(link, Link) and links.get(link.link_id) is link:
                 silent_s = self._cluster.now_s - end.heard_at_s
                 what = f"nothing came over link {link.link_id} for {silent_s:.0f} s"
                 self._cluster.saw(SILENCE, what, holds=silent_s <= _SILENT_S)
 
     def compare_links(self, before: set[object] | None) -> set[object]:
-        """See whether the log and the hub have the same links; what differs.
+        """See whether the log and the hubs have the same links; what differs.
 
         Args:
             before: what differed some seconds ago, and still may not; None: nothing may.
         """
-        cluster, server = self._cluster, self._cluster.server
-        if server is None:
-            return set()
-        in_log = {link.link_id: link.state for link in server.replica.state.presence.values()}
-        differ = in_log.keys() ^ server.hub.links.keys()
+        cluster = self._cluster
+        in_log = {link.link_id: link.state for link in cluster.state.presence.values()}
+        differ = in_log.keys() ^ self._links().keys()
         if before is None:
             differ |= {i for i, s in in_log.items() if s is not ConnectionState.CONNECTED}
         wrong = differ if before is None else {i for i in differ if ("differs", i) in before}
         for link_id in sorted(wrong):
-            where = "the log" if link_id in in_log else "the hub"
+            where = "the log" if link_id in in_log else "a hub"
             cluster.saw(SAME_LINKS, f"only {where} has link {link_id}", holds=False)
         if not wrong:
             cluster.saw(SAME_LINKS, "", holds=True)
@@ -122,14 +126,12 @@ class Audit:
 
     def _may_connect(self) -> list[Machine]:
         """Machines whose agents should be connected."""
-        cluster, server = self._cluster, self._cluster.server
+        cluster = self._cluster
         found: list[Machine] = []
-        if server is None:
-            return found
         for machine in cluster.machines.values():
             if machine.is_on:
                 try:
-                    nodes, node_id = server.replica.state.nodes, cluster.node_id(machine)
+                    nodes, node_id = cluster.state.nodes, cluster.node_id(machine)
                     require_live(nodes, node_id, now_ms(cluster.clock))
                 except DomainError:
                     continue
@@ -138,10 +140,10 @@ class Audit:
 
     def _is_connected(self, machine: Machine) -> bool:
         """Whether it is, for both sides, over a connection that carries something."""
-        cluster, server = self._cluster, self._cluster.server
-        if server is None or not cluster.network.is_sound(machine.name):
+        cluster = self._cluster
+        if not cluster.network.is_sound(machine.name):
             return False
-        link = server.replica.state.presence.get(cluster.node_id(machine))
+        link = cluster.state.presence.get(cluster.node_id(machine))
         is_there = link is not None and link.state is ConnectionState.CONNECTED
         return is_there and machine.is_connected
 
@@ -162,17 +164,19 @@ class Audit:
             self._cluster.saw(COMES_BACK, "", holds=True)
 
     async def try_packets(self) -> None:
-        """Each machine sends one packet to each other, and one to nobody."""
-        cluster, server = self._cluster, self._cluster.server
-        if server is None:
-            return
+        """Each machine sends one packet to each other, and one to nobody.
+
+        Each server has a switch of its own: machines at different ones do not reach each other.
+        """
+        cluster = self._cluster
         cluster.packets.clear()
         machines = [m for m in self._may_connect() if self._is_connected(m)][:_MOST_MACHINES]
-        arrived, dropped = cluster.arrived, server.hub.switch.drops.total()
+        arrived, dropped = cluster.arrived, self._dropped()
         numbers = {}
         for sender, receiver in permutations(machines, 2):
             number = cluster.send_packet(sender, receiver.address, _PACKET_BYTES)
-            numbers[number] = (sender, receiver)
+            if self._server_of(sender) is self._server_of(receiver):
+                numbers[number] = (sender, receiver)
         nowhere = cluster.plan.network.partition("/")[0]
         for sender in machines:
             cluster.send_packet(sender, nowhere, _PACKET_BYTES)
@@ -183,6 +187,17 @@ class Audit:
             what = f"a packet from {sender.name} to {receiver.name} was lost"
             cluster.saw(PACKETS_COUNT, what, holds=is_there)
         arrived = cluster.arrived - arrived
-        dropped = server.hub.switch.drops.total() - dropped
+        dropped = self._dropped() - dropped
         what = f"of {sent} packets {arrived} arrived, and {dropped} were counted as dropped"
         cluster.saw(PACKETS_COUNT, what, holds=sent == arrived + dropped)
+
+    def _dropped(self) -> int:
+        return sum(server.hub.switch.drops.total() for server in self._cluster.servers)
+
+    def _server_of(self, machine: Machine) -> SimulatedServer | None:
+        """The one that has the link of a machine's node."""
+        node_id = self._cluster.node_id(machine)
+        for server in self._cluster.servers:
+            if any(link.node_id == node_id for link in server.hub.links.values()):
+                return server
+        return None

@@ -55,5 +55,5 @@ class Chronicle(History):
 
     def __str__(self) -> str:
         """What happened, line by line; no token and no key is in it."""
-        kind = "two replicas share a log in memory" if self.plan.is_shared else "a log on a disk"
-        return "\n".join([f"    the server starts on {self.network}; {kind}", *self.lines])
+        kind = "two servers share a log in memory" if self.plan.is_shared else "a log on a disk"
+        return "\n".join([f"    the network is {self.network}; {kind}", *self.lines])

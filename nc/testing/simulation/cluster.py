@@ -1,19 +1,25 @@
-"""A simulated cluster: plays a plan, and writes the chronicle of what came of it."""
+"""A simulated cluster: what there is, what it is asked, and the chronicle of what comes of it.
+
+Servers that share a log learn what the others wrote when they next write themselves: no replica
+follows the log by itself. So here each writes something now and then if there is news for it, and
+whoever asks one lets it write first. What a server that knows no better does meanwhile is its own
+affair, and has to be put right soon after.
+"""
 
 import asyncio
-import gc
 import itertools
 import ssl
-from collections.abc import Callable, Coroutine
+from collections.abc import Coroutine
 from typing import Any, Final
 
-from eventlog.simulation import PowerLoss
+from eventlog import LogDamaged, MemoryLog
+from nc.domain.state import State
 from nc.secrets import SECRET_KEY_BYTES, TokenIds
 from nc.testing.chance import SeededChance
 from nc.testing.expectations import DENIED, MISTAKE, OK
 from nc.testing.history import Answer
 from nc.testing.laws import Law
-from nc.testing.operations import ADMIN, IssueToken, Operation
+from nc.testing.operations import ADMIN, Operation
 from nc.testing.simulation.acts import Plan
 from nc.testing.simulation.chronicle import Chronicle, Sight
 from nc.testing.simulation.laws import (
@@ -21,26 +27,35 @@ from nc.testing.simulation.laws import (
     KEEPS_ADDRESS,
     NOTHING_CRASHES,
     RIGHT_ONE,
+    STARTS,
 )
 from nc.testing.simulation.loop import SimulatedLoop
 from nc.testing.simulation.machines import Machine
-from nc.testing.simulation.network import Network, in_place_of_sockets
+from nc.testing.simulation.network import Network
 from nc.testing.simulation.records import Asked, Records
 from nc.testing.simulation.servers import SimulatedServer
-from nc.testing.simulation.site import Site, first_of
+from nc.testing.simulation.site import Site
 from nc.testing.targets.calls import Names
 from nc.testing.targets.in_process import START_MS
 
 # How often somebody who waits looks.
 _WAIT_S: Final = 0.02
 
+# How often a server that shares its log writes, if others have: between two looks of the audit.
+_NEWS_S: Final = 2.0
+
+_SERVERS_OF_A_SHARED_LOG: Final = 2
+
 
 class ClusterClock:
-    """The clock of every machine: it goes on with the loop, and jumps when it is told to."""
+    """The clock of every machine: it goes on with the loop, and jumps when it is told to.
 
-    def __init__(self, loop: SimulatedLoop) -> None:
+    It begins somewhere within a second, since expiries are whole seconds, and sweeps are not.
+    """
+
+    def __init__(self, loop: SimulatedLoop, seed: object) -> None:
         self._loop = loop
-        self.jumped_ms = 0
+        self.jumped_ms = int(SeededChance(("clock", seed)).random() * 1000)
 
     def now_ns(self) -> int:
         """Unix time in nanoseconds."""
@@ -61,7 +76,7 @@ class Cluster:
     Attributes:
         chronicle: what came of it so far.
         clock, network, names: see there.
-        site: where the server runs.
+        sites: where the servers run.
         machines: those that joined, by name; `twins` are copies of them.
         enrolments: what each was answered.
         packets: those that are under way, by number: from whose address to which.
@@ -70,8 +85,9 @@ class Cluster:
     def __init__(self, plan: Plan, loop: SimulatedLoop) -> None:
         self.plan = plan
         self.chronicle = Chronicle(plan.network, plan=plan)
-        self.clock = ClusterClock(loop)
-        self.network = Network(plan.seed)
+        self.clock = ClusterClock(loop, plan.seed)
+        servers = _SERVERS_OF_A_SHARED_LOG if plan.is_shared else 1
+        self.network = Network(plan.seed, servers)
         self.names = Names()
         self.machines: dict[str, Machine] = {}
         self.enrolments: dict[str, Answer] = {}
@@ -81,15 +97,48 @@ class Cluster:
         self._loop = loop
         self._chance = SeededChance(("cluster", plan.seed))
         self._token_ids = TokenIds(self._chance.random_bytes(SECRET_KEY_BYTES))
-        self.site = Site(self, plan, self.network, self.clock, self._token_ids, self._chance)
+        shared = MemoryLog(self.clock.now_ns) if plan.is_shared else None
+        self.sites = [
+            Site(
+                number,
+                shared,
+                self,
+                plan,
+                self.network,
+                self.clock,
+                self._token_ids,
+                self._chance,
+            )
+            for number in range(servers)
+        ]
         self._records = Records(self.chronicle)
         self._numbers = itertools.count(1)
         self._tasks: dict[asyncio.Task[Any], None] = {}
 
     @property
-    def server(self) -> SimulatedServer | None:
-        """The one that serves, while one does."""
-        return self.site.server
+    def servers(self) -> list[SimulatedServer]:
+        """Those that serve."""
+        return [site.server for site in self.sites if site.server is not None]
+
+    @property
+    def state(self) -> State:
+        """The newest that a server which serves knows."""
+        states = (server.replica.state for server in self.servers)
+        return max(states, key=lambda state: state.seq, default=State())
+
+    @property
+    def in_trouble(self) -> bool:
+        """Whether a server may turn commands away, as things are."""
+        return any(site.in_trouble for site in self.sites)
+
+    @property
+    def cannot_start(self) -> bool:
+        """Whether a server finds its log damaged."""
+        return any(site.cannot_start for site in self.sites)
+
+    def site_of(self, replica: int) -> Site:
+        """The server that an act means; where there is one, that one."""
+        return self.sites[replica % len(self.sites)]
 
     # What is written down.
 
@@ -101,7 +150,7 @@ class Cluster:
     @property
     def last_seq(self) -> int:
         """The last event in the log, as far as it can be seen."""
-        return self.server.replica.state.seq if self.server is not None else 0
+        return self.state.seq
 
     def tell(self, text: str) -> None:
         """A line of the chronicle."""
@@ -128,25 +177,29 @@ class Cluster:
 
     async def call(self, operation: Operation, replica: int = 0) -> Answer | None:
         """What a client is told; None: nobody answers, or only that it does not work now."""
-        server = self.site.rival if replica and self.site.rival is not None else self.server
-        caller = getattr(operation, "caller", ADMIN)
+        site = self.site_of(replica)
+        server, caller = site.server, getattr(operation, "caller", ADMIN)
         if server is None or caller not in {ADMIN, *self.names.nodes()}:
             return None
         while True:  # what was just given out must not be used in its own round
             await self._records.nothing_new()
-            if server.life.is_over or (self.plan.is_shared and not await self._catch_up(server)):
+            known_seq = self.last_seq
+            if server.life.is_over or not await self._knows_all(server):
                 return None
             if not self._records.must_wait:
                 break
-        was_in_trouble = self.site.in_trouble
-        asked = self._records.ask(operation, self.clock.now_ns() // 1_000_000)
-        answer = await self._answer(server, operation, asked.request_id)
+        was_in_trouble = site.in_trouble
+        now_ms = self.clock.now_ns() // 1_000_000
+        asked = self._records.ask(operation, now_ms, self.now_s, known_seq)
+        # the call is begun a turn later, and must not know what is given out meanwhile
+        answer = await server.answer(operation, self.names.copy(), asked.request_id)
+        asked.answered_seq = server.replica.state.seq
         is_lame = answer is not None and answer.facts.code not in {OK, MISTAKE, DENIED}
-        if is_lame and (was_in_trouble or self.site.in_trouble):
+        if is_lame and (was_in_trouble or site.in_trouble):
             answer = None
-        if self.plan.is_shared:  # or an agent would be told that it is unknown
-            while self.server is not None and not await self._catch_up(  # noqa: ASYNC110 - it tries
-                self.server
+        for each in self.sites:  # or an agent would be told that it is unknown
+            while each.process is not None and not await self._knows_all(  # noqa: ASYNC110 - it tries
+                each.process
             ):
                 await asyncio.sleep(_WAIT_S)
         if answer is not None:
@@ -155,19 +208,15 @@ class Cluster:
         self._tell_call(asked, answer)
         return answer
 
-    async def _answer(
-        self, server: SimulatedServer, operation: Operation, request_id: str
-    ) -> Answer | None:
-        # the call is begun a turn later, and must not know what is given out meanwhile
-        names = self.names.copy() if operation != _CATCH_UP else Names()
-        task = server.life.run(server.service.carry_out(operation, names, request_id))
-        await first_of(task, server.life.over.wait())
-        return task.result() if task.done() and not task.cancelled() else None
+    async def spread_news(self) -> None:
+        """Let servers know what others wrote, for ever."""
+        while True:
+            await asyncio.sleep(_NEWS_S)
+            for server in self.servers:
+                await server.catch_up()
 
-    async def _catch_up(self, server: SimulatedServer) -> bool:
-        """A write of its own lets a replica know what the other one wrote."""
-        answer = await self._answer(server, _CATCH_UP, "catch-up")
-        return answer is not None and answer.is_ok
+    async def _knows_all(self, server: SimulatedServer) -> bool:
+        return not self.plan.is_shared or await server.catch_up()
 
     def _tell_call(self, asked: Asked, answer: Answer | None) -> None:
         self.tell(f"{asked.worded}  →  {self._records.told(answer)}")
@@ -189,10 +238,12 @@ class Cluster:
         )
 
     def _happens(self, node: str, machine: Machine, what: str) -> None:
-        self.tell(f"{machine.name} {what}")
         if what.startswith("is connected"):
             node_id = self._token_ids.id_of(machine.token)
             self._records.was_told(node, node_id, machine.address, self.last_seq, self.now_s)
+            if self.plan.is_shared:
+                what += f" at {self.sites[self.network.reached[machine.name]].name}"
+        self.tell(f"{machine.name} {what}")
 
     def node_id(self, machine: Machine) -> str:
         """The node's id in the log."""
@@ -219,16 +270,21 @@ class Cluster:
     def finish(self) -> None:
         """Look at the log as a whole."""
         self.chronicle.held[NOTHING_CRASHES.name] += 1
-        server = self.server
-        if server is not None:
-            replicas = [server.replica] + ([self.site.rival.replica] if self.site.rival else [])
-            self._records.read_log(server.log, [each.state for each in replicas])
+        if self.servers:
+            states = [server.replica.state for server in self.servers]
+            try:
+                self._records.read_log(self.servers[0].log, states, self._id_of)
+            except LogDamaged as damaged:
+                self.saw(STARTS, f"{damaged}", holds=False)
         if not self.plan.is_shared:
-            files = {str(path): bytes(data) for path, data in self.site.disk.files()}
+            files = {str(path): bytes(data) for path, data in self.sites[0].disk.files()}
             self.chronicle.log_bytes = files
         for law, name in ((KEEPS_ADDRESS, "keeps"), (DURABLE_ADDRESS, "durable")):
             for sight, holds in self._records.told_addresses(name):
                 self.chronicle.saw(law.name, sight, holds=holds)
+
+    def _id_of(self, node: str) -> str:
+        return self._token_ids.id_of(self.names.token(node))
 
     def end(self) -> None:
         """Nothing goes on."""
@@ -236,48 +292,6 @@ class Cluster:
             task.cancel()
         for machine in (*self.machines.values(), *self.twins):
             machine.switch_off(silently=True)
-        for server in (self.server, self.site.rival):
-            if server is not None:
-                server.life.end()
-
-
-_CATCH_UP: Final = IssueToken("", 1)
-
-Live = Callable[[Cluster], Coroutine[Any, Any, None]]
-
-
-def play(plan: Plan) -> Chronicle:
-    """Play a plan from its beginning to the end, when all is well again; its chronicle."""
-    from nc.testing.simulation.life import live  # noqa: PLC0415 - it needs this module
-
-    loop = SimulatedLoop()
-    was_collecting = gc.isenabled()
-    gc.disable()  # what it collects must not depend on what was there before
-    try:
-        return loop.run_until_complete(_play(plan, loop, live))
-    finally:
-        loop.close()
-        if was_collecting:
-            gc.enable()
-
-
-async def _play(plan: Plan, loop: SimulatedLoop, live: Live) -> Chronicle:
-    cluster = Cluster(plan, loop)
-
-    def failed(_loop: object, context: dict[str, Any]) -> None:
-        error = context.get("exception")
-        # The second: picows keeps an exception to itself when a dial is given up at the same time.
-        if not isinstance(error, PowerLoss | TimeoutError):
-            cluster.saw(NOTHING_CRASHES, f"{context['message']}: {error!r}", holds=False)
-
-    loop.set_exception_handler(failed)
-    with in_place_of_sockets(cluster.network):
-        await live(cluster)
-        cluster.finish()
-        cluster.end()
-        for _ in range(_LAST_TURNS):
-            await asyncio.sleep(1)
-    return cluster.chronicle
-
-
-_LAST_TURNS: Final = 5  # seconds in which what was ended lets go
+        for site in self.sites:
+            if site.process is not None:
+                site.process.life.end()

@@ -2,9 +2,11 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from functools import partial
 from typing import Any, Final
 
-from nc.testing.operations import CheckHealth, CheckState, IssueToken, Redeem, SetExpiries
+from nc.testing.choices import WRONG_TOKENS
+from nc.testing.operations import CheckHealth, CheckState, IssueToken, Port, Redeem, SetExpiries
 from nc.testing.simulation.acts import (
     Act,
     Break,
@@ -29,6 +31,7 @@ from nc.testing.simulation.audit import Audit
 from nc.testing.simulation.cluster import Cluster
 from nc.testing.simulation.laws import STARTS
 from nc.testing.simulation.machines import Machine
+from nc.testing.simulation.site import Site
 
 # A silent link is noticed in 60 s, an agent that was turned away waits 20 s, and a dial may take
 # 15 s; twice that, and a server that has to be started first.
@@ -43,29 +46,31 @@ async def live(cluster: Cluster) -> None:
     """Play the cluster's plan."""
     acts = Acts(cluster)
     audit = Audit(cluster)
-    cluster.site.begin()
+    for site in cluster.sites:
+        site.begin()
     await _served(cluster)
     if cluster.plan.is_shared:
-        cluster.site.start_rival()
+        cluster.spawn(cluster.spread_news())
     cluster.spawn(audit.look_again_and_again())
     for act in cluster.plan.acts:
         if (wait_s := act.at_ms / 1000 - cluster.now_s) > 0:
             await asyncio.sleep(wait_s)
-        if cluster.site.cannot_start:
+        if cluster.cannot_start:
             return
         acts.begin(act)
     await acts.make_well()
     if not await _served(cluster):
-        cluster.saw(STARTS, "it does not serve again", holds=False)
+        cluster.saw(STARTS, "not every server serves again", holds=False)
         return
     await _settle(cluster, audit)
 
 
 async def _served(cluster: Cluster) -> bool:
-    """Wait until there is a server, for some time."""
+    """Wait until every server serves, for some time."""
     try:
         async with asyncio.timeout(_LONGEST_START_S):
-            await cluster.site.up.wait()
+            for site in cluster.sites:
+                await site.up.wait()
     except TimeoutError:
         return False
     return True
@@ -81,9 +86,9 @@ async def _settle(cluster: Cluster, audit: Audit) -> None:
     await asyncio.sleep(_QUIET_S)
     for name in [*cluster.machines]:
         await cluster.call(CheckState(name))
-    await cluster.call(CheckHealth())
-    for replica in (1, 0) if cluster.plan.is_shared else ():
-        await cluster.call(IssueToken(f"last {replica}", 1), replica)
+    for operation in (CheckHealth, partial(Redeem, WRONG_TOKENS[1], "nobody")):
+        for replica, port in enumerate(Port):  # one right after the other, to be compared
+            await cluster.call(operation(port=port), replica)
     await audit.try_packets()
     audit.compare_links(None)
 
@@ -132,9 +137,8 @@ class Acts:
         cluster = self._cluster
         cluster.tell("all is made well")
         cluster.network.mend_all()
-        while cluster.site.disk.is_full:
-            cluster.site.fill_disk(-1)
-        cluster.site.disk.sync_fails_at = cluster.site.disk.power_fails_at = None
+        for site in cluster.sites:
+            site.mend_disk()
         if self._under_way:
             await asyncio.wait(list(self._under_way), timeout=_LONGEST_START_S)
 
@@ -218,25 +222,25 @@ class Acts:
         self._for(for_s, lambda: twin.switch_off(silently=False))
 
     def _to_server(self, act: Any) -> None:
-        cluster = self._cluster
+        cluster, site = self._cluster, self._cluster.site_of(act.replica)
         match act:
             case PowerCut():
-                cluster.site.disk.power_fails_at = cluster.site.disk.steps + act.at_step
-                self._do(self._cut_power(act))
-            case Kill(_, down_s) if cluster.server is not None:
-                cluster.tell("the server's process is killed")
-                cluster.site.end_server(silently=False, down_s=down_s)
+                site.disk.power_fails_at = site.disk.steps + act.at_step
+                self._do(self._cut_power(act, site))
+            case Kill(_, down_s) if site.server is not None:
+                cluster.tell(f"{site.name}'s process is killed")
+                site.end_server(silently=False, down_s=down_s)
             case Restart(_, down_s):
-                self._do(cluster.site.stop_server(down_s))
+                self._do(site.stop_server(down_s))
             case FillDisk(_, for_s):
-                cluster.tell(f"the server's disk is full for {for_s} s")
-                cluster.site.fill_disk(1)
-                self._for(for_s, lambda: cluster.site.fill_disk(-1))
-            case FailSync(_, in_steps) if cluster.site.disk.power_fails_at is None:
-                cluster.site.disk.sync_fails_at = cluster.site.disk.steps + in_steps
+                cluster.tell(f"{site.name}'s disk is full for {for_s} s")
+                site.fill_disk(1)
+                self._for(for_s, lambda: site.fill_disk(-1))
+            case FailSync(_, in_steps):
+                site.fail_sync(in_steps)
 
-    async def _cut_power(self, act: PowerCut) -> None:
-        cluster, server = self._cluster, self._cluster.server
+    async def _cut_power(self, act: PowerCut, site: Site) -> None:
+        cluster, server = self._cluster, site.server
         if server is None:
             return
         try:
@@ -244,6 +248,6 @@ class Acts:
                 await server.power_is_lost.wait()
         except TimeoutError:
             pass
-        if cluster.server is server:
-            cluster.tell("the server's power fails")
-            cluster.site.lose_power(act.keep, act.seed, act.down_s)
+        if site.server is server:
+            cluster.tell(f"{site.name}'s power fails")
+            site.lose_power(act.keep, act.seed, act.down_s)

@@ -125,3 +125,14 @@ def _make_task(
         if life.is_over:
             task.cancel()
     return task
+
+
+async def first_of(*work: "asyncio.Task[Any] | Coroutine[Any, Any, Any]") -> None:
+    """Wait for the first; the others' waiting is given up, but for tasks."""
+    tasks = [w if isinstance(w, asyncio.Task) else asyncio.create_task(w) for w in work]
+    try:
+        await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        for task, given in zip(tasks, work, strict=True):
+            if task is not given:
+                task.cancel()

@@ -1,6 +1,9 @@
 """A network in memory: connections that are slow, silent, cut off, or cut off on one side only.
 
-    a machine ── its uplink, by its name ──▶ the server's port
+    a machine ── its uplink, by its name ──▶ a server's port
+
+Where there are several servers, a dial comes to any of them, whether it is up or not, as by a name
+that stands for all.
 
 What crosses it are bytes, between asyncio transports, so everything above a socket is the real
 code, picows among it. Within a connection bytes stay in order; between connections nothing does.
@@ -27,11 +30,11 @@ _JITTER: Final = 0.5
 
 
 class Listener:
-    """The server's port; stands for a socket that listens."""
+    """A server's port; stands for a socket that listens."""
 
-    def __init__(self, network: "Network", life: Life) -> None:
-        self._network = network
+    def __init__(self, life: Life) -> None:
         self.life = life
+        self.is_open = True
         self._came: asyncio.Queue[Endpoint] = asyncio.Queue()
 
     def setblocking(self, _is_blocking: bool) -> None:
@@ -48,41 +51,44 @@ class Listener:
 
     def close(self) -> None:
         """Nobody is let in any more."""
-        if self._network.listener is self:
-            self._network.listener = None
+        self.is_open = False
 
 
 class Network:
-    """Every connection between machines and the server.
+    """Every connection between machines and servers.
 
     Args:
-        seed: of how long things take.
+        seed: of how long things take, and of who comes to which server.
+        servers: how many there are.
 
     Attributes:
-        listener: the server's port, while one listens.
         certificates: by uplink, what the machine there shows.
-        connections: the server's ends of those that live.
+        reached: by uplink, the server that its last dial came to.
+        connections: the servers' ends of those that live.
     """
 
-    def __init__(self, seed: object) -> None:
+    def __init__(self, seed: object, servers: int = 1) -> None:
         self._chance = SeededChance(("network", seed))
+        self._dials = SeededChance(("dials", seed))
         self._latencies_s: dict[str, float] = {}
         self._cut_off: dict[str, int] = {}  # how often each uplink was, and was not mended since
         self._opened = asyncio.Event()
-        self.listener: Listener | None = None
+        self._listeners: list[Listener | None] = [None] * servers  # each server's last
         self.certificates: dict[str, bytes] = {}
-        self._ends: list[Endpoint] = []  # the server's
+        self.reached: dict[str, int] = {}
+        self._ends: list[Endpoint] = []  # the servers'
 
     @property
     def connections(self) -> list[Endpoint]:
-        """The server's ends of what is not known there to be lost."""
+        """The servers' ends of what is not known there to be lost."""
         self._ends = [end for end in self._ends if end.lives or end.peer.lives]
         return [end for end in self._ends if end.lives]
 
-    def listen(self, life: Life) -> Listener:
-        """The server has a port."""
-        self.listener = Listener(self, life)
-        return self.listener
+    def listen(self, life: Life, server: int = 0) -> Listener:
+        """This server has a port."""
+        listener = Listener(life)
+        self._listeners[server] = listener
+        return listener
 
     def latency_s(self, end: Endpoint) -> float:
         """How long the next bytes take."""
@@ -158,16 +164,15 @@ class Network:
                 ours.peer.is_severed = True  # what it had sent is on its way, and arrives
             else:
                 ours.reset_peer()
-        if self.listener is not None and self.listener.life is life:
-            self.listener = None
 
     async def dial(self, protocol_factory: Callable[[], Any], uplink: str) -> tuple[Endpoint, Any]:
         """A machine connects."""
         await asyncio.sleep(_LATENCIES_S[1])
         while self.is_cut_off(uplink):
             await self._opened.wait()
-        listener = self.listener
-        if listener is None or listener.life.is_over:
+        self.reached[uplink] = number = int(self._dials.random() * len(self._listeners))
+        listener = self._listeners[number]
+        if listener is None or not listener.is_open or listener.life.is_over:
             raise ConnectionRefusedError("connection refused")
         ours = Endpoint(self, life_here(), uplink, None)
         theirs = Endpoint(self, listener.life, uplink, self.certificates.get(uplink))

@@ -1,21 +1,25 @@
 """What clients and agents were told, kept until the end, when it is a history."""
 
 import asyncio
+from bisect import bisect_right
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from typing import Final
 
 from eventlog import EventLog
 from nc.domain.events import Batch
+from nc.domain.fsm import ConnectionState
+from nc.domain.presence import link_of
 from nc.domain.state import State
 from nc.pb import events_pb2 as pb
 from nc.projections import evolve
 from nc.projections.digest import digest
 from nc.testing.history import Answer, LogView, Step, told, worded
-from nc.testing.model import Moment
-from nc.testing.operations import Operation
+from nc.testing.model import CONNECTED, IDLE, INIT, Moment
+from nc.testing.operations import SERVER_NODE, CheckState, GetAddress, Operation
 from nc.testing.simulation.chronicle import Chronicle, Sight
-from nc.testing.simulation.laws import DIGESTS
+from nc.testing.simulation.laws import DIGESTS, NEVER_STALE
 from nc.testing.targets.in_process import START_MS
 
 
@@ -27,7 +31,10 @@ class Asked:
     operation: Operation
     begun_ms: int
     begun: int  # when, in the order of all beginnings and ends
+    begun_s: float
+    known_seq: int  # the last event that whoever asks may have heard of
     ended: int = 0
+    answered_seq: int = 0  # the last event that whoever answers knows of
 
     @property
     def request_id(self) -> str:
@@ -78,11 +85,11 @@ class Records:
         self._ticks += 1
         return self._ticks
 
-    def ask(self, operation: Operation, now_ms: int) -> Asked:
+    def ask(self, operation: Operation, now_ms: int, at_s: float, known_seq: int) -> Asked:
         """A call begins."""
         self._count += 1
         self._has_new_names = self._has_new_names and bool(self._under_way)
-        asked = Asked(self._count, operation, now_ms, self._tick())
+        asked = Asked(self._count, operation, now_ms, self._tick(), at_s, known_seq)
         self._under_way.append(asked)
         self._all_answered.clear()
         return asked
@@ -107,8 +114,14 @@ class Records:
         """An agent knows its address."""
         self._addresses.append(_Told(node, node_id, address, seq, at_s))
 
-    def read_log(self, log: EventLog, states: Sequence[State]) -> None:
-        """Make it a history: calls that overlapped are a round; and what the log has."""
+    def read_log(self, log: EventLog, states: Sequence[State], id_of: Callable[[str], str]) -> None:
+        """Make it a history: calls that overlapped are a round; and what the log has.
+
+        Args:
+            log: all of it.
+            states: those that serve at the end.
+            id_of: a node's id by its name.
+        """
         round_, ends = 0, 0
         for asked, moment, answer in sorted(self._asked, key=lambda item: item[0].number):
             if asked.begun > ends:
@@ -119,11 +132,13 @@ class Records:
         folded, lives = State(), {state.seq: digest(state) for state in states}
         digests = [(b"", b"")]
         at_seqs: dict[int, str] = {}  # at the ends of records, which is what digests are of
+        past = [folded]
         for record in log.read():
             batch = Batch.FromString(record.payload).entries
             entries += batch
             self._chronicle.records.append(record)
             folded = evolve(folded, (event for entry in batch for event in entry.events))
+            past.append(folded)
             at_seqs[folded.seq] = digest(folded).hex()
             for recorded in (event.digest_recorded for entry in batch for event in entry.events):
                 if recorded.digest:
@@ -134,6 +149,23 @@ class Records:
                 digests.append((lives[folded.seq], digest(folded)))
         live, replayed = next((pair for pair in digests if pair[0] != pair[1]), digests[-1])
         self._chronicle.log = LogView(entries, live, replayed)
+        self._look_for_stale_answers(past, id_of)
+
+    def _look_for_stale_answers(self, past: list[State], id_of: Callable[[str], str]) -> None:
+        """See whether each query's answer was so at some time while it was asked."""
+        seqs = [state.seq for state in past]
+        for asked, _, answer in self._asked:
+            query = asked.operation
+            if not isinstance(query, CheckState | GetAddress) or query.node == SERVER_NODE:
+                continue
+            if answer is None or not answer.is_ok:
+                continue
+            last = max(asked.known_seq, asked.answered_seq)  # what is between is mere news
+            first, end = bisect_right(seqs, asked.known_seq) - 1, bisect_right(seqs, last)
+            said = answer.facts.state, answer.facts.address
+            true = [_facts(state, id_of(query.node), said[0]) for state in past[first:end]]
+            sight = Sight(f"step {asked.number}, {asked.worded}", asked.begun_s, last)
+            self._chronicle.saw(NEVER_STALE.name, sight, holds=said in true)
 
     def told_addresses(self, which: str) -> Iterator[tuple[Sight, bool]]:
         """What agents were told, and whether that is as it should be."""
@@ -161,6 +193,19 @@ class Records:
                 what = f"{node} had {known[node_id]} and was told {address}"
                 yield Sight(what, at_s, seq), address == known[node_id]
             known[node_id] = address
+
+
+def _facts(state: State, node_id: str, asked: int | None) -> tuple[int | None, str | None]:
+    """A node's state as clients see it, if that was asked for, and its address."""
+    connection = _STATES[link_of(state.presence, node_id).state]
+    return None if asked is None else connection, state.addresses.address_of(node_id)
+
+
+_STATES: Final = {
+    ConnectionState.IDLE: IDLE,
+    ConnectionState.INIT: INIT,
+    ConnectionState.CONNECTED: CONNECTED,
+}
 
 
 def _fields(told_: _Told) -> tuple[str, str, str, int, float]:

@@ -16,8 +16,8 @@ from nc.testing.search import Report
 from nc.testing.shrinking import smallest
 from nc.testing.simulation.acts import Act, Plan
 from nc.testing.simulation.chronicle import Chronicle, Sight
-from nc.testing.simulation.cluster import play
 from nc.testing.simulation.laws import SIMULATION_LAWS
+from nc.testing.simulation.playing import play
 from nc.testing.simulation.site import FOLDER
 from nc.testing.simulation.workload import DEFAULT_ACTS, draw
 

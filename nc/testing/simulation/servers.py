@@ -13,16 +13,20 @@ from nc.chores import Sweep, every
 from nc.clock import Clock
 from nc.domain.addresses import Network as Overlay
 from nc.domain.decide import Command
-from nc.domain.replicas import StopReplica
+from nc.domain.events import Batch
+from nc.domain.replicas import StartReplica, StopReplica
 from nc.link.hub import Hub
 from nc.link.limits import Limits
 from nc.replica import DiskFull, Origin, Replica, Unwritable
 from nc.secrets import RequestIds, TokenIds
 from nc.server import SWEEP_INTERVAL_S
 from nc.testing.chance import SeededChance
-from nc.testing.simulation.loop import Life
+from nc.testing.history import Answer
+from nc.testing.operations import IssueToken, Operation
+from nc.testing.simulation.loop import Life, first_of
 from nc.testing.simulation.machines import listening_log
 from nc.testing.simulation.network import Network
+from nc.testing.targets.calls import Names
 from nc.testing.targets.service import Service
 
 T = TypeVar("T")
@@ -33,6 +37,9 @@ _DIGEST_EVENTS: Final = 20
 
 _DISK_S: Final = (0.0001, 0.0005, 0.004)  # a disk's times; the last is seldom
 
+_NEWS: Final = IssueToken("", 1)
+_NEWS_ID: Final = "news"
+
 _OUR_FAULTS: Final = {log_events.LINK_CRASHED, log_events.CHORE_FAILED, log_events.RPC_CRASHED}
 
 
@@ -40,6 +47,7 @@ class SimulatedServer:
     """A replica with its ports, for as long as its process lives.
 
     Args:
+        name: of the replica in the log.
         log: closed by a clean stop.
         network: the overlay's, as text.
         clock, token_ids: see there.
@@ -50,13 +58,13 @@ class SimulatedServer:
         life: its process.
         power_is_lost: set once the disk's power is.
         is_stopping: calls may be turned away.
-        links_are_served: it has a hub, which is where agents go.
     """
 
     hub: Hub
 
     def __init__(
         self,
+        name: str,
         log: EventLog,
         network: str,
         clock: Clock,
@@ -67,6 +75,7 @@ class SimulatedServer:
         self.life = Life()
         self.power_is_lost = asyncio.Event()
         self.is_stopping = False
+        self._name = name
         self._log = log
         self._network = network
         self._clock = clock
@@ -88,9 +97,11 @@ class SimulatedServer:
         """What it writes to."""
         return self._log
 
-    async def start(self, network: Network) -> None:
-        """Read the log, and serve."""
-        await self.service.start()
+    async def start(self, network: Network, number: int) -> None:
+        """Read the log, and serve at this server's port of a network."""
+        self.replica.start()
+        start = StartReplica(self._name, "0", self._network)
+        await self.replica.submit(start, Origin("system", "start", "start"), is_ours=True)
         self.hub = Hub(
             self.replica,
             Overlay.parse(self._network),
@@ -102,12 +113,32 @@ class SimulatedServer:
             interconnection=True,
             limits=Limits(),
         )
-        listener: Any = network.listen(self.life)
+        listener: Any = network.listen(self.life, number)
         self.hub.start(listener)
         sweep = Sweep(self.replica, self._submit, self._clock).sweep
         self._sweeps = asyncio.create_task(
             every(SWEEP_INTERVAL_S, sweep, listening_log(self._hear))
         )
+
+    async def answer(self, operation: Operation, names: Names, request_id: str) -> Answer | None:
+        """What a client is told; None if this life ends before."""
+        task = self.life.run(self.service.carry_out(operation, names, request_id))
+        await first_of(task, self.life.over.wait())
+        return task.result() if task.done() and not task.cancelled() else None
+
+    @property
+    def has_news(self) -> bool:
+        """Whether the log holds what matters, beyond what this server knows."""
+        unread = self._log.read(self.replica.state.seq)
+        batches = (Batch.FromString(record.payload) for record in unread)
+        return any(entry.request_id != _NEWS_ID for batch in batches for entry in batch.entries)
+
+    async def catch_up(self) -> bool:
+        """Write something, if there is news, and so learn of it; whether all is known now."""
+        if not self.has_news:
+            return True
+        answer = await self.answer(_NEWS, Names(), _NEWS_ID)
+        return answer is not None and answer.is_ok
 
     def require_power(self) -> None:
         """See that the power has not failed.
@@ -125,7 +156,7 @@ class SimulatedServer:
         await asyncio.wait([self._sweeps])
         await self.hub.shut_door()
         with contextlib.suppress(Unwritable, DiskFull):
-            await self._submit(StopReplica("harness"), "stop")
+            await self._submit(StopReplica(self._name), "stop")
         await self.hub.stop()
         await self.replica.stop()
         try:

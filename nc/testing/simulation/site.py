@@ -1,4 +1,7 @@
-"""Where the simulated server runs: its disk, its power, and systemd, which starts it again."""
+"""Where a simulated server runs: its disk, its power, and systemd, which starts it again.
+
+Of several servers each has a site of its own; what they share is the log, which is in memory then.
+"""
 
 import asyncio
 from collections.abc import Coroutine
@@ -6,7 +9,7 @@ from pathlib import Path
 from typing import Any, Final, Protocol
 
 import eventlog
-from eventlog import EventLog, LogDamaged, LogError, MemoryLog
+from eventlog import EventLog, LogDamaged, LogError, LogUnavailable, MemoryLog
 from eventlog.simulation import Fate, PowerLoss, SimulatedDisk
 from nc.clock import Clock
 from nc.domain.state import State
@@ -18,6 +21,7 @@ from nc.testing.chance import SeededChance
 from nc.testing.laws import Law
 from nc.testing.simulation.acts import Plan
 from nc.testing.simulation.laws import NOTHING_CRASHES, STARTS
+from nc.testing.simulation.loop import first_of
 from nc.testing.simulation.network import Network
 from nc.testing.simulation.servers import SimulatedServer
 
@@ -46,21 +50,26 @@ class Owner(Protocol):
 
 
 class Site:
-    """Where the server runs.
+    """Where a server runs.
 
     Args:
+        number: of the server, from 0.
+        shared: the log that it shares with others; None: it has its own, on its disk.
         owner: told of what happens.
         plan, network, clock, token_ids, chance: see there.
 
     Attributes:
-        server: the one that serves, while one does; `up` is set then.
-        rival: the other replica, where the log is shared.
+        name: of the server, for people.
+        process: the server, from its start to its end, while there is one.
+        server: the same, while it serves; `up` is set then.
         disk: under the log, unless it is in memory.
         cannot_start: the server finds its log damaged.
     """
 
     def __init__(
         self,
+        number: int,
+        shared: MemoryLog | None,
         owner: Owner,
         plan: Plan,
         network: Network,
@@ -68,18 +77,20 @@ class Site:
         token_ids: TokenIds,
         chance: SeededChance,
     ) -> None:
+        self.name = "the server" if shared is None else f"server {number + 1}"
+        self._number = number
+        self._shared = shared
         self._owner = owner
         self._plan = plan
         self._network = network
         self._clock = clock
         self._token_ids = token_ids
         self._chance = chance
+        self.process: SimulatedServer | None = None
         self.server: SimulatedServer | None = None
-        self.rival: SimulatedServer | None = None
         self.up = asyncio.Event()
         self.cannot_start = False
         self.disk = SimulatedDisk()
-        self._memory = MemoryLog(clock.now_ns)
         self._full_disks = 0
         self._down_s = _RESTART_S
 
@@ -94,7 +105,7 @@ class Site:
                 self.server = server
                 self.up.set()
                 self._check_start(server)
-                self._owner.tell(f"the server serves, after event {self._owner.last_seq}")
+                self._owner.tell(f"{self.name} serves, after event {self._owner.last_seq}")
                 self._owner.spawn(self._watch_failure(server))
                 self._owner.spawn(self._watch_power(server))
                 await server.life.over.wait()
@@ -105,20 +116,20 @@ class Site:
         """A server that has come so far as to serve; None: it did not."""
         server: SimulatedServer | None = None
         try:
-            server = self._make_server(self._open_log())
-            starting = server.life.run(server.start(self._network))
+            self.process = server = self._make_server(self._open_log())
+            starting = server.life.run(server.start(self._network, self._number))
             await first_of(starting, server.life.over.wait(), server.power_is_lost.wait())
             server.require_power()
             await starting
         except PowerLoss:
-            self._owner.tell("the power fails while the server starts")
+            self._owner.tell(f"the power fails while {self.name} starts")
             self._lose(server, silently=True)
             self.disk = self.disk.crash(Fate(0.5, self._chance))
         except LogDamaged as damaged:
             self._owner.saw(STARTS, f"{damaged}", holds=False)
             self.cannot_start = True
         except (LogError, Unwritable, DiskFull, Stopping) as error:
-            self._owner.tell(f"the server does not start: {error}")
+            self._owner.tell(f"{self.name} does not start: {error}")
             self._lose(server, silently=False)
         else:
             return server
@@ -126,8 +137,8 @@ class Site:
 
     def _open_log(self) -> EventLog:
         self.disk.is_full = self._full_disks > 0
-        if self._plan.is_shared:
-            log = self._memory.peer()
+        if self._shared is not None:
+            log = self._shared.peer()
             log.is_full = self._full_disks > 0
             return log
         return eventlog.open(
@@ -142,25 +153,33 @@ class Site:
         def is_broken(what: str) -> None:
             self._owner.saw(NOTHING_CRASHES, what, holds=False)
 
-        network, chance = self._plan.network, self._chance
-        return SimulatedServer(log, network, self._clock, self._token_ids, chance, is_broken)
-
-    def start_rival(self) -> None:
-        """Another replica begins to follow the shared log, and to write to it."""
-        rival = self._make_server(self._memory.peer())
-        rival.life.do(rival.replica.start)
-        self.rival = rival
+        return SimulatedServer(
+            self.name,
+            log,
+            self._plan.network,
+            self._clock,
+            self._token_ids,
+            self._chance,
+            is_broken,
+        )
 
     def _check_start(self, server: SimulatedServer) -> None:
         state = server.replica.state
         if server.log.last_seq == state.seq:
-            is_same = digest(state) == digest(replay(server.log, State()))
-            self._owner.saw(STARTS, "its state is not what the log amounts to", holds=is_same)
+            try:
+                is_same = digest(state) == digest(replay(server.log, State()))
+            except LogDamaged as damaged:  # before what its newest snapshot holds
+                self._owner.saw(STARTS, f"{damaged}", holds=False)
+            else:
+                self._owner.saw(STARTS, "its state is not what the log amounts to", holds=is_same)
 
     async def _watch_failure(self, server: SimulatedServer) -> None:
         await first_of(server.replica.failed.wait(), server.life.over.wait())
         if server.replica.failed.is_set() and not server.life.is_over:
-            self._owner.tell(f"the server ends: {server.replica.failure}")
+            failure = server.replica.failure
+            self._owner.tell(f"{self.name} ends: {failure}")
+            holds = isinstance(failure, LogUnavailable)  # which we made so
+            self._owner.saw(NOTHING_CRASHES, f"{self.name} ends: {failure!r}", holds=holds)
             self.end_server(silently=False, down_s=_RESTART_S)
 
     async def _watch_power(self, server: SimulatedServer) -> None:
@@ -171,7 +190,7 @@ class Site:
     def lose_power(self, keep: float, seed: int, down_s: float) -> None:
         """The server's machine is off at once."""
         self.end_server(silently=True, down_s=down_s)
-        if not self._plan.is_shared:
+        if self._shared is None:
             self.disk = self.disk.crash(Fate(keep, SeededChance(("fate", seed, self._plan.seed))))
 
     def end_server(self, *, silently: bool, down_s: float) -> None:
@@ -183,10 +202,11 @@ class Site:
             self._lose(server, silently=silently)
 
     def _lose(self, server: SimulatedServer | None, *, silently: bool) -> None:
+        self.process = None
         if server is not None:
             self._network.end_life(server.life, silently=silently)
             server.life.end()
-            if self._plan.is_shared:
+            if self._shared is not None:
                 server.log.close()
         self.disk.kill()
 
@@ -198,15 +218,29 @@ class Site:
         stopping = server.life.run(server.stop())
         await first_of(stopping, server.life.over.wait(), server.power_is_lost.wait())
         if self.server is server and not server.power_is_lost.is_set():
-            self._owner.tell("the server has stopped")
+            self._owner.tell(f"{self.name} has stopped")
             self.end_server(silently=False, down_s=down_s)
 
     def fill_disk(self, by: int) -> None:
         """There is no room any more (1), or there is again (-1)."""
         self._full_disks = max(0, self._full_disks + by)
         self.disk.is_full = self._full_disks > 0
-        if self.server is not None and isinstance(self.server.log, MemoryLog):
-            self.server.log.is_full = self.disk.is_full
+        if self.process is not None and isinstance(self.process.log, MemoryLog):
+            self.process.log.is_full = self.disk.is_full
+
+    def fail_sync(self, in_steps: int) -> None:
+        """One of the next syncs fails, or the next append to a log in memory; see `FailSync`."""
+        if self.process is not None and isinstance(self.process.log, MemoryLog):
+            self.process.log.fail_appends(1, written=in_steps % 2 == 1)
+        elif self.disk.power_fails_at is None:
+            self.disk.sync_fails_at = in_steps + self.disk.steps
+
+    def mend_disk(self) -> None:
+        """From now on there is room, and nothing fails."""
+        self.fill_disk(-self._full_disks)
+        self.disk.sync_fails_at = self.disk.power_fails_at = None
+        if self.process is not None and isinstance(self.process.log, MemoryLog):
+            self.process.log.fail_appends(0)
 
     @property
     def in_trouble(self) -> bool:
@@ -215,14 +249,3 @@ class Site:
         if server is None or server.is_stopping or server.replica.failure is not None:
             return True
         return self.disk.is_full or server.replica.full.is_set()
-
-
-async def first_of(*work: "asyncio.Task[Any] | Coroutine[Any, Any, Any]") -> None:
-    """Wait for the first; the others' waiting is given up, but for tasks."""
-    tasks = [w if isinstance(w, asyncio.Task) else asyncio.create_task(w) for w in work]
-    try:
-        await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
-    finally:
-        for task, given in zip(tasks, work, strict=True):
-            if task is not given:
-                task.cancel()

@@ -11,7 +11,7 @@ from typing import Any, Final, TypeVar
 from nc.testing import choices
 from nc.testing.chance import SeededChance
 from nc.testing.choices import Known
-from nc.testing.operations import CheckState, Unregister
+from nc.testing.operations import CheckState, GetAddress, Unregister
 from nc.testing.simulation.acts import (
     Act,
     Break,
@@ -60,17 +60,18 @@ def draw(seed: int, acts: int = DEFAULT_ACTS, *, is_shared: bool | None = None) 
     Args:
         seed: equal seeds give equal lives.
         acts: how many, after the first machines have joined.
-        is_shared: whether two replicas share a log; drawn without.
+        is_shared: whether two servers share a log; drawn without.
     """
     drawing = _Drawing(seed)
-    shared = drawing.pick(_SHARED) if is_shared is None else is_shared
+    drawing.is_shared = drawing.pick(_SHARED) if is_shared is None else is_shared
     network = drawing.pick(_NETWORKS)
+    happens = _WHAT_TO_TWO if drawing.is_shared else _WHAT
     for _ in range(drawing.pick(_AT_FIRST)):
         drawing.join()
     for _ in range(acts):
         drawing.rest()
-        drawing.pick(_WHAT)(drawing)
-    return Plan(seed, network, shared, tuple(drawing.acts))
+        drawing.pick(happens)(drawing)
+    return Plan(seed, network, drawing.is_shared, tuple(drawing.acts))
 
 
 class _Drawing:
@@ -78,6 +79,7 @@ class _Drawing:
 
     def __init__(self, seed: int) -> None:
         self._chance = SeededChance(("workload", seed))
+        self.is_shared = False
         self._known = Known()
         self.now_ms = 1000
         self.acts: list[Act] = []
@@ -107,8 +109,40 @@ class _Drawing:
             self.add(Join, node, self.replica())
 
     def replica(self) -> int:
-        """Which of two is asked."""
+        """Which of two is meant."""
         return self.pick((0, 1))
+
+    def one(self) -> int:
+        """Which server something happens to."""
+        return self.replica() if self.is_shared else 0
+
+    def race(self) -> None:
+        """Both servers are asked to change a node, while it may be on its way to either."""
+        node = self.node()
+        if self.pick((True, False)):
+            self.add(BreakLink, node, self.pick(tuple(Break)))
+            self.now_ms += self.pick((0, 5, 30, 200))
+        for replica in (0, 1):
+            if self.pick((True, True, False)):
+                self.add(Expire, node, self.pick(_EXPIRIES_S), replica)
+            else:
+                asked = self.pick((CheckState, GetAddress, Unregister))
+                self.add(Call, asked(node), replica)
+            self.now_ms += self.pick((0, 0, 1, 5))
+
+    def overtake(self) -> None:
+        """A node is there once more, and its older link breaks before its server may know of it."""
+        node = self.node()
+        self.add(Twin, node, self.pick(_SECONDS))
+        self.now_ms += self.pick((200, 500, 1000, 1500))
+        self.add(BreakLink, node, self.pick((Break.AT_SERVER, Break.AT_NODE)))
+
+    def revive(self) -> None:
+        """A node's time is over for a moment."""
+        node = self.node()
+        self.add(Expire, node, 1, self.replica())
+        self.now_ms += self.pick((900, 1100, 1300, 1900))
+        self.add(Expire, node, 0, self.replica())
 
     def call(self) -> None:
         """Somebody asks for anything."""
@@ -168,9 +202,9 @@ class _Drawing:
         """Something happens to the server."""
         match self.pick(range(4)):
             case 0:
-                self.add(Kill, self.pick(_DOWN_S))
+                self.add(Kill, self.pick(_DOWN_S), self.one())
             case 1:
-                self.add(Restart, self.pick(_DOWN_S))
+                self.add(Restart, self.pick(_DOWN_S), self.one())
             case _:
                 self.add(
                     PowerCut,
@@ -178,6 +212,7 @@ class _Drawing:
                     self.pick(_KEPT),
                     self.pick(range(1000)),
                     self.pick(_DOWN_S),
+                    self.one(),
                 )
                 self.pick((_Drawing.call, _Drawing.reconnect))(self)
 
@@ -187,11 +222,11 @@ class _Drawing:
             if self.pick((True, False)):
                 self.call()
                 self.now_ms += 1  # while the disk works for it
-            self.add(FillDisk, self.pick(_SECONDS))
+            self.add(FillDisk, self.pick(_SECONDS), self.one())
             self.rest()
             self.switch()
         else:
-            self.add(FailSync, self.pick(_STEPS))
+            self.add(FailSync, self.pick(_STEPS), self.one())
             self.call()
 
     def clock(self) -> None:
@@ -220,3 +255,5 @@ _WHAT: Final = (
     _Drawing.disk,
     _Drawing.clock,
 )
+
+_WHAT_TO_TWO: Final = (*_WHAT, _Drawing.race, _Drawing.revive, _Drawing.overtake)

@@ -41,7 +41,7 @@ class Names:
 
     def __init__(self) -> None:
         self._tokens: dict[str, str] = {}
-        self._certificates: dict[str, CertificateSet] = {}
+        self._certificates: dict[str, tuple[CertificateSet, ...]] = {}
 
     def token(self, name: str) -> str:
         """The token with this name; a text that is no name (no space in it) is one as it stands.
@@ -54,7 +54,11 @@ class Names:
 
     def certificates(self, node: str) -> CertificateSet:
         """A node's certificates for the control port."""
-        return self._certificates[node]
+        return self._certificates[node][0]
+
+    def network_certificates(self, node: str) -> CertificateSet | None:
+        """A node's certificates for the link port; None if it was given none."""
+        return self._certificates[node][1] if node in self._certificates else None
 
     def remember(self, operation: Operation, answer: Answer) -> None:
         """Keep what an answer gave out."""
@@ -63,7 +67,7 @@ class Names:
         elif isinstance(operation, Redeem) and answer.is_ok:
             self._tokens[operation.node] = answer.token
             if answer.certificates:
-                self._certificates[operation.node] = answer.certificates[0]
+                self._certificates[operation.node] = answer.certificates
 
     def copy(self) -> "Names":
         """What is known now, whatever is learned later."""

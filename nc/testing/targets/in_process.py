@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import eventlog
-from eventlog import EventLog, MemoryLog
+from eventlog import EventLog, LogError, MemoryLog
 from eventlog.simulation import Fate, PowerLoss, SimulatedDisk
 from nc.domain.events import Batch
 from nc.domain.state import State
@@ -25,7 +25,7 @@ from nc.testing.model import Moment, at
 from nc.testing.operations import Crash, IssueToken
 from nc.testing.targets.calls import Names
 from nc.testing.targets.service import Service
-from nc.testing.targets.target import Ability, Reply, Request
+from nc.testing.targets.target import Ability, CannotStart, Reply, Request
 from nc.testing.virtual_time import VirtualLoop
 
 T = TypeVar("T")
@@ -98,7 +98,7 @@ class InProcess:
         replies = self._run(self._perform(requests))
         self._abandon()
         self._disk = self._disk.crash(Fate(crash.keep, SeededChance(crash.seed)))
-        self._start()
+        self._come_back(replies)
         return replies
 
     def restart(self, network: str) -> None:
@@ -107,7 +107,7 @@ class InProcess:
         self._log.close()
         self._abandon()
         self._network = network or self._network
-        self._start()
+        self._come_back()
 
     def wait(self, ms: int) -> None:
         """Move the clock, and let the replica come to rest."""
@@ -142,11 +142,16 @@ class InProcess:
         return self._loop.run_until_complete(coroutine)
 
     def _start(self) -> None:
-        self._has_power = True
         self._log = self._open_log()
         self._service = self._serve(self._log)
         self._power_lost = asyncio.Event()
         self._run(self._service.start())
+
+    def _come_back(self, replies: Sequence[Reply] = ()) -> None:
+        try:
+            self._start()
+        except LogError as error:
+            raise CannotStart(str(error), replies) from error
 
     def _open_log(self) -> EventLog:
         if not self._on_disk:

@@ -16,7 +16,7 @@ from nc.rpc.client import BOOTSTRAP_PORT, CONTROL_PORT, CallFailed, Client, Clie
 from nc.testing.expectations import OK
 from nc.testing.history import Answer, LogView
 from nc.testing.model import Moment
-from nc.testing.operations import ADMIN, SERVER_NODE, Crash, Operation, Port, Unregister
+from nc.testing.operations import ADMIN, SERVER_NODE, Operation, Port, Unregister
 from nc.testing.targets.calls import Names, answer_of, denied, rpc_of
 from nc.testing.targets.target import Ability, Reply, Request
 from nc.testing.trial import DEFAULT_NETWORK
@@ -76,17 +76,18 @@ class Remote:
         answer = self._run(self._call(Port.CONTROL, ADMIN, "GetRegistedIp", request))
         return f"{answer.ip}/24" if answer.code == OK and answer.ip else DEFAULT_NETWORK
 
+    def require_answers(self) -> None:
+        """See that both ports answer: a search would take silence for an outcome unknown.
+
+        Raises:
+            CallFailed: one does not.
+        """
+        self.begin("")
+        self._run(self._require_answer(Port.BOOTSTRAP))
+
     def perform(self, requests: Sequence[Request]) -> list[Reply]:
         """Make the calls at the same time."""
         return self._run(self._perform(requests))
-
-    def perform_and_crash(self, requests: Sequence[Request], crash: Crash) -> list[Reply]:
-        """It is not ours to end."""
-        raise NotImplementedError(f"{crash} of a server that somebody else runs")
-
-    def restart(self, network: str) -> None:
-        """It is not ours to restart."""
-        raise NotImplementedError(f"restart on {network!r} of a server that somebody else runs")
 
     def wait(self, ms: int) -> None:
         """Really."""
@@ -118,6 +119,13 @@ class Remote:
         request = pb.GetBootStrapTokenRequest(expireTime=_SHORTEST_MINUTES)
         answer = await self._call(Port.CONTROL, ADMIN, "GetBootStrapToken", request)
         return int(answer.port)
+
+    async def _require_answer(self, port: Port) -> None:
+        try:
+            await self._call(port, "", "HealthCheck", pb.HealthCheckRequest())
+        except CallFailed as failed:  # any other status is an answer, and the laws' affair
+            if failed.code.name in _UNKNOWN_OUTCOMES:
+                raise
 
     async def _perform(self, requests: Sequence[Request]) -> list[Reply]:
         return await asyncio.gather(*map(self._reply, requests))

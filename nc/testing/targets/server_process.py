@@ -1,38 +1,52 @@
 """A real server in a process of its own: started, killed in the middle of things, started again.
 
-Over gRPC with TLS, on real files and free ports of the loopback. All trials share its data folder,
-so that starts read what earlier trials left.
+Over gRPC with mutual TLS, and over links that are WebSockets over mutual TLS, on real files and
+free ports of the loopback. Each trial has a server of its own, on nothing.
 """
 
 import asyncio
-import json
 import shutil
-import signal
-import socket
-import subprocess
 import sys
 import tempfile
-import threading
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
+from functools import partial
 from pathlib import Path
-from typing import IO
+from typing import Any
 
 from eventlog import LogReader
+from nc.data_folder import DataFolder
 from nc.domain.events import Batch, Event
-from nc.rpc.client import ClientTls
-from nc.testing.history import LogView
-from nc.testing.operations import Crash, Port
+from nc.link.report import NoServer, ask
+from nc.pb import events_pb2 as pb
+from nc.pb import network_controller_pb2
+from nc.pb.events_pb2 import Entry
+from nc.pki import FolderPaths
+from nc.rpc.client import CallFailed, ClientTls
+from nc.testing.expectations import OK, Facts
+from nc.testing.history import Answer, CertificateSet, LogView
+from nc.testing.operations import (
+    ADMIN,
+    CheckState,
+    CloseLink,
+    Crash,
+    Handshake,
+    OpenLink,
+    Operation,
+    Port,
+    Sweep,
+    Unregister,
+)
+from nc.testing.targets.calls import Names
+from nc.testing.targets.link_end import CUT, LinkEnd
+from nc.testing.targets.links import LINKED, Links
+from nc.testing.targets.process import LOOPBACK, Process
 from nc.testing.targets.remote import Remote
-from nc.testing.targets.target import Ability, Reply, Request
+from nc.testing.targets.target import Ability, CannotStart, Reply, Request
 
 SERVE = (str(Path(sys.executable).with_name("network-controller")), "serve")
 
-_LOOPBACK = "127.0.0.1"
-
-# Far beyond what a start or an end takes: it only turns a hang into a failure.
-_PATIENCE_S = 30.0
-
-_LOOK_S = 0.02
+_ABOUT_LINKS = (OpenLink, Handshake, CloseLink)
 
 _MS_A_STEP = 2  # of a crash: how much of what is under way happens before the process is killed
 
@@ -42,142 +56,208 @@ class ServerProcess(Remote):
 
     Args:
         command: what is run, up to its options.
-        data_dir: its data folder; a temporary one that is gone in the end without.
 
     Attributes:
-        tls: what an administrator trusts and shows.
+        tls: what an administrator trusts and shows, while a trial is under way.
     """
 
-    def __init__(self, command: Sequence[str] = SERVE, data_dir: Path | None = None) -> None:
+    tls: ClientTls
+    _links: Links  # of the server's present life
+
+    def __init__(self, command: Sequence[str] = SERVE) -> None:
+        super().__init__(LOOPBACK, 0, None, skew_ms=0)
+        self._runner.get_loop().set_exception_handler(_tell_unless_cut)
         self._command = tuple(command)
-        self._temporary = Path(tempfile.mkdtemp(prefix="nc-check-")) if data_dir is None else None
-        self._data_dir = data_dir or Path(self._temporary or "") / "data"
-        self._seen_seq = 0
-        self._lines: list[IO[bytes]] = []
-        self._process: subprocess.Popen[bytes] | None = None
-        ports = self._start()
-        pki = self._data_dir / "pki" / "grpc"
-        names = ("ca.pem", "client-key.pem", "client.pem")
-        tls = ClientTls(*((pki / name).read_bytes() for name in names))
-        super().__init__(_LOOPBACK, ports[0], tls, ports[1], skew_ms=0)
-        self.tls = tls
+        self._folder: DataFolder | None = None  # of the trial
+        self._process: Process | None = None
+        self._network = ""
+        self._is_alone = False  # one operation is under way, and no other
 
     @property
     def control_port(self) -> int:
         """Where it listens now; another port after each start."""
         return self._ports[Port.CONTROL] or 0
 
-    def events(self) -> list[Event]:
-        """Every event in its log, of all trials."""
-        return [
-            event
-            for record in self._reader().read()
-            for entry in Batch.FromString(record.payload).entries
-            for event in entry.events
-        ]
-
     @property
     def abilities(self) -> frozenset[Ability]:
-        """Everything but links, and a clock of its own."""
-        own = {Ability.CRASH, Ability.RESTART, Ability.ETERNITY}
-        return super().abilities | own
+        """Everything but a clock of its own."""
+        return frozenset(Ability) - {Ability.CLOCK}
 
     def begin(self, network: str) -> str:
-        """The same server as before, once it has nothing more of the last trial to do."""
-        self._seen_seq = sum(record.count for record in self._reader().read())
-        return super().begin(network)
+        """A new server, on nothing."""
+        self._folder = DataFolder(Path(tempfile.mkdtemp(prefix="nc-check-")) / "data")
+        self._network = network
+        self._names = Names()
+        self._link_ids: dict[str, LinkEnd] = {}
+        self._start()
+        return network
 
     def perform_and_crash(self, requests: Sequence[Request], crash: Crash) -> list[Reply]:
         """Kill the process (SIGKILL) while it is at it, or after it."""
         replies = self._run(self._perform_and_kill(requests, crash.at_step * _MS_A_STEP / 1000))
-        self._come_back()
+        self._run(self._see_it_end())
+        try:
+            self._start()
+        except CannotStart as error:
+            raise CannotStart(str(error), replies) from error
         return replies
 
     def restart(self, network: str) -> None:
         """SIGTERM, and a new start."""
-        if network:
-            raise ValueError("its network is chosen by its command")
+        self._network = network or self._network
         if self._process is not None:
-            self._process.send_signal(signal.SIGTERM)
-        self._come_back()
+            self._process.terminate()
+        self._run(self._see_it_end())
+        self._start()
 
     def log(self) -> LogView:
-        """What this trial's operations left in the log."""
-        entries = [
-            entry
-            for record in self._reader().read(self._seen_seq)
-            for entry in Batch.FromString(record.payload).entries
-        ]
-        return LogView(entries, None, None)
+        """What is in the log; entries about links are known by the steps that led to them."""
+        return LogView([self._known_by_step(entry) for entry in self._entries()], None, None)
+
+    def events(self) -> list[Event]:
+        """Every event in the log."""
+        return [event for entry in self._entries() for event in entry.events]
+
+    def end(self) -> None:
+        """End the process, and remove its folder."""
+        if self._process is not None:
+            self._process.kill()
+            self._run(self._see_it_end())
+        if self._folder is not None:
+            shutil.rmtree(self._folder.path.parent, ignore_errors=True)
+            self._folder = None
 
     def close(self) -> None:
-        """End the process, and remove its temporary folder. Idempotent."""
+        """As `end`. Idempotent."""
+        self.end()
         super().close()
-        self._end_process()
-        if self._temporary is not None:
-            shutil.rmtree(self._temporary, ignore_errors=True)
 
-    def _reader(self) -> LogReader:
-        return LogReader(self._data_dir / "log")
+    def _start(self) -> None:
+        folder = self._folder
+        if folder is None:
+            raise RuntimeError("no trial has begun")
+        self._process = Process(self._command, folder.path, self._network)
+        ports = self._process.ports
+        self._ports = {
+            Port.CONTROL: ports["grpc_port"],
+            Port.BOOTSTRAP: ports["bootstrap_port"],
+        }
+        admin = _client_set(folder.grpc_pki)
+        self._tls = self.tls = ClientTls(admin.ca, admin.key, admin.certificate)
+        self._links = Links(
+            LOOPBACK,
+            ports["link_port"],
+            self._names,
+            _client_set(folder.network_pki),
+            self._state_of,
+            partial(self._learn_id, folder.links_socket),
+        )
+
+    async def _see_it_end(self) -> None:
+        """Wait for the process, and let go of what led to it."""
+        process, self._process = self._process, None
+        if process is not None:
+            await asyncio.to_thread(process.wait)  # links say goodbye meanwhile
+            await self._links.hang_up()
+            await self._hang_up()
+
+    async def _perform(self, requests: Sequence[Request]) -> list[Reply]:
+        """As `Remote` does; after links that raced, the server has time to hear of all."""
+        self._is_alone = len(requests) == 1
+        replies = await super()._perform(requests)
+        if not self._is_alone and any(isinstance(r.operation, _ABOUT_LINKS) for r in requests):
+            await self._write_something()
+        return replies
 
     async def _perform_and_kill(self, requests: Sequence[Request], after_s: float) -> list[Reply]:
+        self._is_alone = False
+
         async def kill() -> None:
             await asyncio.sleep(after_s)
             if self._process is not None:
                 self._process.kill()
 
         _, *replies = await asyncio.gather(kill(), *map(self._reply, requests))
-        return [reply for reply in replies if reply is not None]
+        return [_unless_cut(reply) for reply in replies if reply is not None]
 
-    def _come_back(self) -> None:
-        self._run(self._hang_up())
-        if self._process is not None:
-            self._process.wait(_PATIENCE_S)
-        self._end_process()
-        control, bootstrap = self._start()
-        self._ports = {Port.CONTROL: control, Port.BOOTSTRAP: bootstrap}
+    async def _answer(self, operation: Operation, request_id: str) -> Answer | None:
+        match operation:
+            case OpenLink() | Handshake() | CloseLink():
+                return await self._links.carry_out(operation, request_id, is_alone=self._is_alone)
+            case Sweep():
+                return Answer(Facts(OK), links=await self._links.until_swept())
+            case CheckState(node) if self._is_alone:
+                before = len(self._links.of(node))
+                answer = await super()._answer(operation, request_id)
+                return None if answer is None else await self._with_links(answer, node, before)
+        answer = await super()._answer(operation, request_id)
+        if isinstance(operation, Unregister) and answer is not None and answer.is_ok:
+            await self._links.until_at_most(0, operation.node)
+        return answer
 
-    def _start(self) -> tuple[int, int]:
-        """Start the process; the control and the bootstrap port, once it is ready."""
-        self._data_dir.parent.mkdir(parents=True, exist_ok=True)
-        lines = (self._data_dir.parent / "server.log").open("w+b")  # without a pipe nobody waits
-        self._lines.append(lines)
-        self._process = subprocess.Popen(  # noqa: S603 - the caller's own command
-            [
-                *self._command,
-                *("--data-dir", str(self._data_dir), "--advertise", _LOOPBACK),
-                *("--grpc-port", "0", "--bootstrap-port", "0", "--link-port", _free_port()),
-            ],
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.DEVNULL,
-            stderr=lines,
-        )
-        return self._wait_until_ready(lines)
+    async def _with_links(self, answer: Answer, node: str, before: int) -> Answer:
+        """The answer, and how many links the node itself has; one too many has time to end."""
+        most = int(answer.facts.state in LINKED)
+        if before > most and answer.is_ok:
+            await self._links.until_at_most(most, node)
+        return answer._replace(links=min(before, max(most, len(self._links.of(node)))))
 
-    def _wait_until_ready(self, lines: IO[bytes]) -> tuple[int, int]:
-        for _ in range(int(_PATIENCE_S / _LOOK_S)):
-            lines.seek(0)
-            for line in lines:
-                if b"server.started" in line and line.endswith(b"\n"):
-                    fields = json.loads(line)
-                    return int(fields["grpc_port"]), int(fields["bootstrap_port"])
-            if self._process is None or self._process.poll() is not None:
-                break
-            threading.Event().wait(_LOOK_S)
-        lines.seek(0)
-        self._end_process()
-        raise RuntimeError(f"the server did not start: {lines.read().decode(errors='replace')}")
+    async def _state_of(self, node: str) -> int | None:
+        """The node's state; None if the server refuses to say, 0 if it does not answer."""
+        request = network_controller_pb2.CheckConnStateRequest(token=self._names.token(node))
+        try:
+            answer = await self._call(Port.CONTROL, ADMIN, "CheckConnState", request)
+        except CallFailed:
+            return 0
+        return int(answer.connState) if answer.code == OK else None
 
-    def _end_process(self) -> None:
-        if self._process is not None:
-            self._process.kill()
-            self._process.wait(_PATIENCE_S)
-            self._process = None
-        while self._lines:
-            self._lines.pop().close()
+    async def _write_something(self) -> None:
+        """Have the server write: it does that in the order in which it hears of things."""
+        request = network_controller_pb2.GetBootStrapTokenRequest(expireTime=1)
+        with suppress(CallFailed):
+            await self._call(Port.CONTROL, ADMIN, "GetBootStrapToken", request)
+
+    async def _learn_id(self, told_at: Path, end: LinkEnd) -> None:
+        """Ask the server under which id it knows a link."""
+        with suppress(NoServer):
+            report = await asyncio.to_thread(ask, told_at)
+            ids = {link["peer"]: link["link_id"] for link in report["links"]}
+            if end.own_address in ids:
+                self._link_ids[ids[end.own_address]] = end
+
+    def _entries(self) -> Iterator[Entry]:
+        if self._folder is not None:
+            for record in LogReader(self._folder.log).read():
+                yield from Batch.FromString(record.payload).entries
+
+    def _known_by_step(self, entry: Entry) -> Entry:
+        end = self._link_ids.get(entry.request_id)
+        if end is None:
+            return entry
+        known = Entry()
+        known.CopyFrom(entry)
+        states = {event.state_changed.to_state for event in entry.events}
+        if pb.CONNECTION_STATE_INIT in states:
+            known.request_id = end.opened_by
+        elif pb.CONNECTION_STATE_CONNECTED in states:
+            known.request_id = end.greeted_by
+        return known
 
 
-def _free_port() -> str:
-    with socket.socket() as probe:
-        probe.bind((_LOOPBACK, 0))
-        return str(probe.getsockname()[1])
+def _tell_unless_cut(loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
+    """Nobody else has to hear of what a kill cuts off: whoever opens the link is told."""
+    if not str(context.get("message")).startswith("SSL handshake failed"):
+        loop.default_exception_handler(context)
+
+
+def _client_set(folder: Path) -> CertificateSet:
+    """The administrator's certificates in a folder of the server's."""
+    paths = FolderPaths.within(folder)
+    files = (paths.ca, paths.client, paths.client_key)
+    return CertificateSet(*(path.read_bytes() for path in files))
+
+
+def _unless_cut(reply: Reply) -> Reply:
+    """What the kill cut off is unknown."""
+    is_cut = reply.answer is not None and reply.answer.facts.code == CUT
+    return reply._replace(answer=None) if is_cut else reply

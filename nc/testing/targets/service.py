@@ -18,8 +18,10 @@ from nc.domain.addresses import Network
 from nc.domain.decide import Command
 from nc.domain.errors import DomainError
 from nc.domain.events import pb
+from nc.domain.fsm import ConnectionState
 from nc.domain.links import AcceptLink, DropLink, HandOverAddress
 from nc.domain.nodes import ExpireNodes
+from nc.domain.presence import link_of
 from nc.domain.replicas import StartReplica, StopReplica
 from nc.domain.tokens import ForgetExpiredTokens
 from nc.pki.authority import CertificateAuthority, self_signed
@@ -166,13 +168,28 @@ class Service:
                 command = HandOverAddress(node_id, link_id, now)
             case CloseLink():
                 command = DropLink(node_id, link_id, pb.STATE_CHANGE_REASON_LINK_CLOSED)
-        events = await self._submit(command, f"link:{node_id}", "link", request_id)
+        has_no_address = self._is_init(node_id, link_id)
+        try:
+            events = await self._submit(command, f"link:{node_id}", "link", request_id)
+        except DomainError:
+            if has_no_address and isinstance(operation, Handshake):
+                await self._end_refused(node_id, link_id, request_id)
+            raise
         if not isinstance(operation, Handshake):
             return Answer(Facts(OK))
         for event in events:
             if event.HasField("address_bound"):
                 address = event.address_bound.address
         return Answer(Facts(OK, address=address))
+
+    def _is_init(self, node_id: str, link_id: str) -> bool:
+        return link_of(self.replica.state.presence, node_id) == (ConnectionState.INIT, link_id)
+
+    async def _end_refused(self, node_id: str, link_id: str, request_id: str) -> None:
+        """A link that waits for its address ends when that is refused, as the hub sees to."""
+        if self._is_init(node_id, link_id):
+            refused = DropLink(node_id, link_id, pb.STATE_CHANGE_REASON_LINK_REFUSED)
+            await self._submit(refused, f"link:{node_id}", "link", f"{request_id}, refused")
 
     async def _sweep(self, request_id: str) -> Answer:
         now = now_ms(self._clock)

@@ -7,7 +7,7 @@ machine asks for nothing else. Everything blocks.
 
 from collections.abc import Sequence
 from enum import Enum, auto
-from typing import NamedTuple, Protocol
+from typing import NamedTuple, Protocol, runtime_checkable
 
 from nc.testing.history import Answer, LogView
 from nc.testing.model import Moment
@@ -22,8 +22,8 @@ class Ability(Enum):
     CRASH = auto()  # end in the middle of something, and start again
     RESTART = auto()  # stop cleanly, and start again
     NETWORKS = auto()  # start on whatever overlay network it is told to
-    SWEEP = auto()  # sweep when it is told to, and never by itself
-    CLOCK = auto()  # move its clock: waiting costs nothing, and goes backwards too
+    SWEEP = auto()  # sweep when it is told to, or say when it has done so by itself
+    CLOCK = auto()  # move its clock, backwards too; nothing else makes its time pass
     ETERNITY = auto()  # tokens that never expire may be left behind
 
 
@@ -40,6 +40,18 @@ class Reply(NamedTuple):
 
     moment: Moment  # between asking and being answered
     answer: Answer | None  # None: none will ever come
+
+
+class CannotStart(Exception):
+    """A server that ended does not come back; the text says why.
+
+    Attributes:
+        replies: what came of the operations that were under way when it ended.
+    """
+
+    def __init__(self, reason: str, replies: Sequence[Reply] = ()) -> None:
+        self.replies = list(replies)
+        super().__init__(reason)
 
 
 class Target(Protocol):
@@ -62,12 +74,6 @@ class Target(Protocol):
     def perform(self, requests: Sequence[Request]) -> list[Reply]:
         """Carry operations out at the same time; returns when all have been answered."""
 
-    def perform_and_crash(self, requests: Sequence[Request], crash: Crash) -> list[Reply]:
-        """As `perform`, but the process ends meanwhile or after it, and has started again then."""
-
-    def restart(self, network: str) -> None:
-        """Stop cleanly, and start again; on another network unless it is ""."""
-
     def wait(self, ms: int) -> None:
         """Let time pass."""
 
@@ -82,3 +88,22 @@ class Target(Protocol):
 
     def close(self) -> None:
         """It is not needed any more. Idempotent."""
+
+
+@runtime_checkable
+class Mortal(Target, Protocol):
+    """One whose process can be ended, and begins another life then."""
+
+    def perform_and_crash(self, requests: Sequence[Request], crash: Crash) -> list[Reply]:
+        """As `perform`, but the process ends meanwhile or after it, and has started again then.
+
+        Raises:
+            CannotStart: it has not.
+        """
+
+    def restart(self, network: str) -> None:
+        """Stop cleanly, and start again; on another network unless it is "".
+
+        Raises:
+            CannotStart: it does not.
+        """

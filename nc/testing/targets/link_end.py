@@ -1,0 +1,144 @@
+"""A node's end of one link, over mutual TLS, that says hello when it is told to."""
+
+import asyncio
+import ssl
+import tempfile
+from pathlib import Path
+from typing import Any, Final
+
+from picows import WSError, WSFrame, WSHandshakeError, WSMsgType, WSTransport, ws_connect
+
+from nc.link import wire
+from nc.link.node_end import PING_INTERVAL_S, SILENCE_LIMIT_S, NodeEnd, Target
+from nc.testing.history import CertificateSet
+
+# Far beyond what anything here takes, and less than the server gives a link to say hello: it only
+# turns what never comes into a breach of a law.
+PATIENCE_S: Final = 4.0
+
+CUT: Final = "no connection"  # the code of an answer that the end of the connection is
+
+
+class NotUpgraded(Exception):
+    """There is no link; the text is what the server said.
+
+    Attributes:
+        code: the HTTP status, or `CUT`.
+    """
+
+    def __init__(self, code: str, sentence: str) -> None:
+        self.code = code
+        super().__init__(sentence)
+
+
+class LinkEnd(NodeEnd):
+    """One link; made by `open_link`.
+
+    Args:
+        opened_by: the request id of the operation that asked for it.
+
+    Attributes:
+        greeted_by: that of the operation that said hello; "" before.
+        close_code: of the close frame that came; 0 if none did.
+        has_left: it was closed by the node.
+        extra: how many frames came where none should.
+    """
+
+    def __init__(self, opened_by: str) -> None:
+        super().__init__(PING_INTERVAL_S, SILENCE_LIMIT_S)
+        self.opened_by = opened_by
+        self.greeted_by = ""
+        self.close_code = 0
+        self.has_left = False
+        self.extra = 0
+        self.deliver = self._count
+        self._pong = asyncio.Event()
+
+    @property
+    def is_open(self) -> bool:
+        """Whether it has not ended, as far as the node knows."""
+        return not self.ended.done()
+
+    @property
+    def own_address(self) -> str:
+        """Where it comes from, as the server names it."""
+        host, port, *_ = self._transport.underlying_transport.get_extra_info("sockname")
+        return f"{host}:{port}"
+
+    def on_ws_connected(self, transport: WSTransport) -> None:
+        """The upgrade is done; hello is said later."""
+        self._transport = transport
+
+    def on_ws_frame(self, transport: WSTransport, frame: WSFrame) -> None:
+        """A frame has come."""
+        if frame.msg_type is WSMsgType.CLOSE:
+            self.close_code = int(frame.get_close_code().value)
+        elif frame.msg_type is WSMsgType.PONG:
+            self._pong.set()
+        super().on_ws_frame(transport, frame)
+
+    async def say_hello(self, request_id: str) -> None:
+        """Say it, and wait for the answer or the end."""
+        self.greeted_by = request_id
+        self._transport.send(WSMsgType.TEXT, wire.hello())
+        await asyncio.wait([self.greeted], timeout=PATIENCE_S)
+
+    async def say_hello_again(self) -> None:
+        """Say what should be no hello any more, and wait until the server has read it."""
+        self._pong.clear()
+        self._transport.send(WSMsgType.TEXT, wire.hello())
+        self._transport.send_ping()
+        heard = asyncio.create_task(self._pong.wait())
+        waiting: list[asyncio.Future[Any]] = [heard, self.ended]
+        await asyncio.wait(waiting, timeout=PATIENCE_S, return_when=asyncio.FIRST_COMPLETED)
+        heard.cancel()
+
+    async def leave(self) -> None:
+        """Close it, as a node does that goes."""
+        self.has_left = True
+        await self.close()
+        await asyncio.wait([self.ended], timeout=PATIENCE_S)
+
+    def _count(self, _frame: memoryview, _has_header: bool) -> None:
+        self.extra += 1
+
+
+async def open_link(target: Target, opened_by: str) -> LinkEnd:
+    """Connect, up to the upgrade.
+
+    Raises:
+        NotUpgraded: there is no link.
+    """
+    end = LinkEnd(opened_by)
+    try:
+        await ws_connect(
+            lambda: end,
+            f"wss://{target}{wire.PATH}",
+            ssl_context=target.tls,
+            websocket_handshake_timeout=PATIENCE_S,
+            enable_auto_pong=False,
+            max_frame_size=wire.MAX_FRAME_BYTES,
+            max_redirects=0,
+            logger_name="nowhere",
+            extra_headers={wire.TOKEN_HEADER: target.token},
+        )
+    except WSHandshakeError as error:
+        if error.response is None:
+            raise NotUpgraded(CUT, str(error)) from None
+        said = (error.raw_body or b"").decode("utf-8", "replace").strip()
+        raise NotUpgraded(f"HTTP {int(error.response.status)}", said) from None
+    except (OSError, WSError) as error:
+        raise NotUpgraded(CUT, str(error) or type(error).__name__) from None
+    return end
+
+
+def link_tls(certificates: CertificateSet) -> ssl.SSLContext:
+    """What a node shows and trusts on its link."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.load_verify_locations(cadata=certificates.ca.decode())
+    with tempfile.TemporaryDirectory() as folder:  # the library reads files only
+        both = Path(folder, "client.pem")
+        both.touch(0o600)
+        both.write_bytes(certificates.certificate + certificates.key)
+        context.load_cert_chain(both)
+    return context

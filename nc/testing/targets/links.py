@@ -1,0 +1,219 @@
+"""Nodes' links to a running server: what is done with them, and what comes of it.
+
+A server hears of a link later than the node is done with it. So each operation is answered once
+what it leads to can be seen from outside, or has been waited for so long that it never will: then
+the answers that follow say what is wrong.
+"""
+
+import asyncio
+import contextlib
+import ssl
+from collections.abc import Awaitable, Callable
+from typing import Final
+
+from nc.link.node_end import Target
+from nc.link.wire import CloseCode
+from nc.testing.expectations import MISTAKE, OK, Facts
+from nc.testing.history import Answer, CertificateSet
+from nc.testing.model import CONNECTED, INIT
+from nc.testing.operations import CloseLink, Handshake, LinkOperation, OpenLink
+from nc.testing.targets.calls import Names
+from nc.testing.targets.link_end import (
+    CUT,
+    PATIENCE_S,
+    LinkEnd,
+    NotUpgraded,
+    link_tls,
+    open_link,
+)
+
+LINKED: Final = (INIT, CONNECTED)
+
+_LOOK_S: Final = 0.005
+
+_REFUSALS: Final = {"HTTP 401", "HTTP 403"}
+
+_NO_LINK: Final = Answer(Facts(MISTAKE), "there is no such link")
+
+
+class Links:
+    """The links of a trial's nodes, until the server that they lead to has ended.
+
+    Args:
+        host, port: the link port.
+        names: the nodes' tokens and certificates.
+        stranger: what who has no certificates of its own shows.
+        state_of: asks the server for a node's state; None if that is refused, 0 without an answer.
+        on_upgrade: told of each link that the server has taken.
+    """
+
+    def __init__(
+        self,
+        host: str,
+        port: int,
+        names: Names,
+        stranger: CertificateSet,
+        state_of: Callable[[str], Awaitable[int | None]],
+        on_upgrade: Callable[[LinkEnd], Awaitable[None]],
+    ) -> None:
+        self._host = host
+        self._port = port
+        self._names = names
+        self._stranger = stranger
+        self._state_of = state_of
+        self._on_upgrade = on_upgrade
+        self._tls: dict[str, ssl.SSLContext] = {}
+        self._upgrades: dict[str, asyncio.Task[LinkEnd]] = {}  # by link
+        self._openings: dict[str, asyncio.Task[Answer | None]] = {}  # by link
+        self._ends: dict[str, list[LinkEnd]] = {}  # by node
+
+    def of(self, node: str) -> list[LinkEnd]:
+        """Those of a node that are open at its own end."""
+        return [end for end in self._ends.get(node, []) if end.is_open]
+
+    async def carry_out(
+        self, operation: LinkOperation, request_id: str, *, is_alone: bool
+    ) -> Answer | None:
+        """Do it, and see what comes of it.
+
+        Args:
+            operation: what is asked for.
+            request_id: what it is known by.
+            is_alone: nothing else happens at the same time, so that whatever ends the link refuses
+                what was asked; otherwise nobody knows whether that was done before.
+        """
+        match operation:
+            case OpenLink(node, link):
+                return await self._open(node, link, request_id, is_alone=is_alone)
+            case Handshake(node, link):
+                return await self._shake_hands(node, link, request_id, is_alone=is_alone)
+            case CloseLink(node, link):
+                return await self._close(node, link, is_alone=is_alone)
+
+    async def until_at_most(self, count: int, node: str) -> None:
+        """Wait until a node has no more links than that."""
+
+        async def are_few() -> bool:
+            return len(self.of(node)) <= count
+
+        await _until(are_few)
+
+    async def until_swept(self) -> int:
+        """Wait until the server has ended the links of all whom it refuses; how many are left."""
+        nodes = [node for node in self._ends if self.of(node)]
+        refused = [node for node in nodes if await self._state_of(node) is None]
+        ends = [end for node in refused for end in self.of(node)]
+        if ends:
+            await asyncio.wait([end.ended for end in ends], timeout=PATIENCE_S)
+        return sum(end.is_open for end in ends)
+
+    async def hang_up(self) -> None:
+        """See all of them ended; the server is gone."""
+        ends = [end for ends in self._ends.values() for end in ends if end.is_open]
+        for end in ends:
+            end.hang_up("the server has ended")
+        if ends:
+            await asyncio.wait([end.ended for end in ends])
+
+    async def _open(
+        self, node: str, link: str, request_id: str, *, is_alone: bool
+    ) -> Answer | None:
+        """Who asks again for a link that is there, or is about to be, is told the same."""
+        opening = self._openings.get(link)
+        if opening is None or (opening.done() and self._end_of(link) is None):
+            self._upgrades[link] = asyncio.create_task(self._upgrade(node, request_id))
+            opening = asyncio.create_task(self._see_accepted(node, link, is_alone=is_alone))
+            self._openings[link] = opening
+        return await opening
+
+    async def _upgrade(self, node: str, request_id: str) -> LinkEnd:
+        token = self._names.token(node)
+        if node not in self._tls:
+            shown = self._names.network_certificates(node) or self._stranger
+            self._tls[node] = link_tls(shown)
+        end = await open_link(Target(self._host, self._port, token, self._tls[node]), request_id)
+        self._ends.setdefault(node, []).append(end)
+        await self._on_upgrade(end)
+        return end
+
+    async def _see_accepted(self, node: str, link: str, *, is_alone: bool) -> Answer | None:
+        """The node is INIT by this link, which is so if it has no other any more."""
+        try:
+            end = await self._upgrades[link]
+        except NotUpgraded as refused:
+            code = MISTAKE if refused.code in _REFUSALS else refused.code
+            return Answer(Facts(code), str(refused))
+
+        async def is_decided() -> bool:
+            if not end.is_open:
+                return True
+            return await self._state_of(node) in LINKED and self.of(node) == [end]
+
+        await _until(is_decided)
+        return Answer(Facts(OK)) if end.is_open else _ended(end, is_alone=is_alone)
+
+    async def _shake_hands(
+        self, node: str, link: str, request_id: str, *, is_alone: bool
+    ) -> Answer | None:
+        if link in self._upgrades:
+            await asyncio.wait([self._upgrades[link]])
+        end = self._end_of(link)
+        if end is None or end.has_left:
+            return _NO_LINK
+        if end.greeted_by:
+            await end.say_hello_again()
+            code = "a second answer" if end.extra else MISTAKE
+            return Answer(Facts(code), "the link has an address")
+        await end.say_hello(request_id)
+        if not end.greeted.done():
+            return Answer(Facts("no answer"))
+        if end.greeted.exception() is None:
+            return Answer(Facts(OK, address=str(end.interface.ip)))
+        if is_alone:
+            await self._until_missed(node)
+        return _ended(end, is_alone=is_alone)
+
+    async def _close(self, node: str, link: str, *, is_alone: bool) -> Answer:
+        if link in self._openings:
+            await asyncio.wait([self._openings[link]])
+        end = self._end_of(link)
+        if end is not None:
+            await end.leave()
+            if is_alone:
+                await self._until_missed(node)
+        return Answer(Facts(OK))
+
+    async def _until_missed(self, node: str) -> None:
+        """Wait until the server knows that the node's link has ended, if it has no other."""
+
+        async def is_missed() -> bool:
+            return bool(self.of(node)) or await self._state_of(node) not in LINKED
+
+        await _until(is_missed)
+
+    def _end_of(self, link: str) -> LinkEnd | None:
+        """The open link with this name."""
+        upgrade = self._upgrades.get(link)
+        if upgrade is None or not upgrade.done() or upgrade.exception() is not None:
+            return None
+        end = upgrade.result()
+        return end if end.is_open else None
+
+
+def _ended(end: LinkEnd, *, is_alone: bool) -> Answer | None:
+    """What a link's end says of what was asked on it."""
+    sentence = str(end.ended.result()) if end.ended.done() else ""
+    if end.close_code == CloseCode.TRY_AGAIN_LATER:
+        return Answer(Facts(MISTAKE), sentence)
+    if end.has_left or (end.close_code == CloseCode.POLICY and not is_alone):
+        return None
+    code = MISTAKE if end.close_code == CloseCode.POLICY else str(end.close_code or CUT)
+    return Answer(Facts(code), sentence)
+
+
+async def _until(is_so: Callable[[], Awaitable[bool]]) -> None:
+    """Wait until it is so, or for very long."""
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(PATIENCE_S):
+            while not await is_so():  # noqa: ASYNC110 - it is another process's state
+                await asyncio.sleep(_LOOK_S)

@@ -1,0 +1,86 @@
+"""A server's process: started on free ports of the loopback, until it is told to stop or killed."""
+
+import json
+import signal
+import subprocess
+import threading
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, Final
+
+from nc.testing.targets.target import CannotStart
+
+LOOPBACK: Final = "127.0.0.1"
+
+# Far beyond what a start or an end takes: it only turns a hang into a failure.
+_PATIENCE_S: Final = 30.0
+
+_LOOK_S: Final = 0.02
+
+
+class Process:
+    """One life of a server; returns once it serves.
+
+    Args:
+        command: what is run, up to its options.
+        data_dir: its data folder; its log lines go to a file beside it.
+        network: the overlay network, as the server's own address in it.
+
+    Attributes:
+        ports: by the names that it gives them when it has started.
+
+    Raises:
+        CannotStart: with what it said.
+    """
+
+    def __init__(self, command: Sequence[str], data_dir: Path, network: str) -> None:
+        # Without a pipe nobody waits for whoever reads it.
+        self._lines = (data_dir.parent / "server.log").open("w+b")
+        self._process = subprocess.Popen(  # noqa: S603 - the caller's own command
+            [
+                *command,
+                *("--data-dir", str(data_dir), "--advertise", LOOPBACK),
+                *("--grpc-port", "0", "--bootstrap-port", "0", "--link-port", "0"),
+                *("--network-addr", network, "--tun", "off"),
+            ],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=self._lines,
+        )
+        try:
+            self.ports = self._wait_until_ready()
+        except BaseException:  # nobody else knows of it yet, and it must not be left behind
+            self.kill()
+            self.wait()
+            raise
+
+    def terminate(self) -> None:
+        """Tell it to stop."""
+        self._process.send_signal(signal.SIGTERM)
+
+    def kill(self) -> None:
+        """SIGKILL."""
+        self._process.kill()
+
+    def wait(self) -> None:
+        """Wait for its end, and see to it that it comes."""
+        try:
+            self._process.wait(_PATIENCE_S)
+        finally:
+            self._process.kill()
+            self._process.wait(_PATIENCE_S)
+            self._lines.close()
+
+    def _wait_until_ready(self) -> dict[str, int]:
+        for _ in range(int(_PATIENCE_S / _LOOK_S)):
+            self._lines.seek(0)
+            for line in self._lines:
+                if b"server.started" in line and line.endswith(b"\n"):
+                    fields: dict[str, Any] = json.loads(line)
+                    return {k: int(v) for k, v in fields.items() if k.endswith("_port")}
+            if self._process.poll() is not None:
+                break
+            threading.Event().wait(_LOOK_S)
+        self._lines.seek(0)
+        said = self._lines.read().decode(errors="replace")
+        raise CannotStart(f"the server did not start: {said}")

@@ -1,0 +1,135 @@
+"""`network-controller` with a bug about links planted: `python broken_server.py BUG serve …`.
+
+Each bug is a function that replaces something of the server's; its name says what is wrong.
+"""
+
+import base64
+import json
+import sys
+from collections.abc import Callable, Iterable
+from ipaddress import IPv4Address
+from typing import Any
+
+from nc.cli.main import main
+from nc.domain import links, nodes, presence
+from nc.domain.events import Event, pb
+from nc.domain.nodes import ExpireNodes
+from nc.link import hub, wire
+from nc.link.admission import admit
+from nc.link.hub import Hub
+from nc.link.journal import Journal
+from nc.server import Server
+
+BUGS: dict[str, Callable[[], None]] = {}
+
+
+def _bug(plant: Callable[[], None]) -> Callable[[], None]:
+    BUGS[plant.__name__.replace("_", " ")] = plant
+    return plant
+
+
+def _replace(owner: Any, name: str, value: Any) -> None:
+    """Plant it, for as long as this process lives."""
+    setattr(owner, name, value)
+
+
+def _deaf_to(reason: int) -> Callable[[Any, Iterable[Event]], None]:
+    """A hub that does not end the links that were dropped for a reason."""
+    follow = Hub.follow
+
+    def deaf(self: Any, events: Iterable[Event]) -> None:
+        follow(self, [event for event in events if event.state_changed.reason != reason])
+
+    return deaf
+
+
+@_bug
+def a_late_drop_hurts_the_newer_link() -> None:
+    """The end of a link that was taken over is recorded once more, and of whichever there is."""
+
+    def careless(now: Any, command: links.DropLink) -> list[Event]:
+        return presence.drop(now, command.node_id, command.reason)
+
+    def once_more(self: Any, events: Iterable[Event]) -> None:
+        for event in events:
+            link = self.links.get(event.state_changed.link_id)
+            if link is not None and event.state_changed.to_state == pb.CONNECTION_STATE_IDLE:
+                self._drop(link, wire.SUPERSEDED, pb.STATE_CHANGE_REASON_LINK_CLOSED)
+
+    _replace(links, "decide_drop", careless)
+    _replace(Hub, "follow", once_more)
+
+
+@_bug
+def a_closed_link_is_never_dropped() -> None:
+    """Nobody is told of it."""
+
+    async def silent(_self: Any, _link: Any, _reason: Any) -> None:
+        pass
+
+    _replace(Journal, "end", silent)
+
+
+@_bug
+def another_address_is_handed_over() -> None:
+    """The node is told the even address beside its own."""
+
+    def beside(address: str, prefix_length: int) -> bytes:
+        interface = f"{IPv4Address(address) + 1}/{prefix_length}"
+        payload = base64.b64encode(interface.encode()).decode()
+        return json.dumps({"connectionState": 2, "payload": payload}).encode()
+
+    _replace(wire, "answer", beside)
+
+
+@_bug
+def a_takeover_does_not_end_the_older_link() -> None:
+    """It is superseded in the log, and lives on."""
+    _replace(Hub, "follow", _deaf_to(pb.STATE_CHANGE_REASON_LINK_SUPERSEDED))
+
+
+@_bug
+def whoever_is_unregistered_keeps_its_link() -> None:
+    """The node is gone, and its link lives on."""
+    _replace(Hub, "follow", _deaf_to(pb.STATE_CHANGE_REASON_UNREGISTERED))
+
+
+@_bug
+def whoever_expires_keeps_its_link() -> None:
+    """The sweep looks at tokens only."""
+    submit = Server._submit
+
+    async def lazy(self: Any, command: Any, method: str) -> None:
+        if not isinstance(command, ExpireNodes):
+            await submit(self, command, method)
+
+    _replace(Server, "_submit", lazy)
+
+
+@_bug
+def the_handshake_is_not_recorded() -> None:
+    """The node is told its address, and stays INIT."""
+
+    async def forgetful(self: Any, link: Any) -> None:
+        state = self._replica.state
+        if not state.addresses.address_of(link.node_id):
+            await hand_over(self, link)
+
+    hand_over = Journal.hand_over
+    _replace(Journal, "hand_over", forgetful)
+
+
+@_bug
+def an_expired_node_is_let_in_until_the_sweep() -> None:
+    """Neither the door nor the decision looks whether the node's time is over."""
+
+    def lenient(token: Any, certificate: Any, token_ids: Any, known: Any, _: int) -> str:
+        return admit(token, certificate, token_ids, known, 1)
+
+    _replace(hub, "admit", lenient)
+    _replace(links, "require_live", lambda known, node_id, _: nodes.require_node(known, node_id))
+
+
+if __name__ == "__main__":
+    BUGS[sys.argv.pop(1)]()
+    main()
