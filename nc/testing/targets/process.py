@@ -24,7 +24,7 @@ class Process:
     Args:
         command: what is run, up to its options.
         data_dir: its data folder; its log lines go to a file beside it.
-        network: the overlay network, as the server's own address in it.
+        network: the overlay network, as the server's own address in it; "": the default.
 
     Attributes:
         ports: by the names that it gives them when it has started.
@@ -41,7 +41,8 @@ class Process:
                 *command,
                 *("--data-dir", str(data_dir), "--advertise", LOOPBACK),
                 *("--grpc-port", "0", "--bootstrap-port", "0", "--link-port", "0"),
-                *("--network-addr", network, "--tun", "off"),
+                *(("--network-addr", network) if network else ()),
+                *("--tun", "off"),
             ],
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
