@@ -232,10 +232,11 @@ def no_two_nodes_hold_one_address(seen: Observed) -> Iterator[Finding]:
     for (node, address, first, last), (other, its_address, begin, end) in combinations(spans, 2):
         if node != other and address == its_address and (begin < last and first < end):
             yield Finding(False, f"{node} and {other} both hold {address} in round {begin}")
-    yield from (Finding(True, node) for node, *_ in spans)
+    if len({node for node, *_ in spans}) > 1:
+        yield from (Finding(True, node) for node, *_ in spans)
     if seen.history.log is not None:
         for place in walk(seen.history.log.entries):
-            if place.kind == "address_bound":
+            if place.kind == "address_bound" and place.before.held:
                 yield Finding(place.event.address not in place.before.held.values(), place)
 
 

@@ -113,14 +113,15 @@ class Audit:
         """
         cluster = self._cluster
         in_log = {link.link_id: link.state for link in cluster.state.presence.values()}
-        differ = in_log.keys() ^ self._links().keys()
+        at_hubs = self._links()
+        differ = in_log.keys() ^ at_hubs.keys()
         if before is None:
             differ |= {i for i, s in in_log.items() if s is not ConnectionState.CONNECTED}
         wrong = differ if before is None else {i for i in differ if ("differs", i) in before}
         for link_id in sorted(wrong):
             where = "the log" if link_id in in_log else "a hub"
             cluster.saw(SAME_LINKS, f"only {where} has link {link_id}", holds=False)
-        if not wrong:
+        if not wrong and (in_log or at_hubs):
             cluster.saw(SAME_LINKS, "", holds=True)
         return {("differs", link_id) for link_id in differ}
 
@@ -171,6 +172,8 @@ class Audit:
         cluster = self._cluster
         cluster.packets.clear()
         machines = [m for m in self._may_connect() if self._is_connected(m)][:_MOST_MACHINES]
+        if not machines:
+            return  # nobody could send any
         arrived, dropped = cluster.arrived, self._dropped()
         numbers = {}
         for sender, receiver in permutations(machines, 2):

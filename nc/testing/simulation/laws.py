@@ -1,7 +1,8 @@
 """The laws of a whole cluster: what is seen of links, agents and packets from above.
 
 The laws of `nc.testing.laws` hold too. Those whose own checks need a client that opens links when
-it is told to are checked otherwise (`by_log.py`): agents open theirs when they like. Two cannot be.
+it is told to are checked otherwise (`by_log.py`): agents open theirs when they like. `NOT_HERE` has
+those that cannot be, each with the reason.
 """
 
 from collections.abc import Iterator

@@ -129,8 +129,8 @@ class Records:
             ends = max(ends, asked.ended)
             self._chronicle.add(Step(asked.number, round_, asked.operation, moment, answer))
         entries: list[pb.Entry] = []
-        folded, lives = State(), {state.seq: digest(state) for state in states}
-        digests = [(b"", b"")]
+        folded = State()
+        digests: list[tuple[bytes | None, bytes | None]] = [(None, None)]  # nothing to compare yet
         at_seqs: dict[int, str] = {}  # at the ends of records, which is what digests are of
         past = [folded]
         for record in log.read():
@@ -139,14 +139,15 @@ class Records:
             self._chronicle.records.append(record)
             folded = evolve(folded, (event for entry in batch for event in entry.events))
             past.append(folded)
-            at_seqs[folded.seq] = digest(folded).hex()
+            replayed_here = digest(folded)
+            at_seqs[folded.seq] = replayed_here.hex()
             for recorded in (event.digest_recorded for entry in batch for event in entry.events):
                 if recorded.digest:
                     sight = Sight(f"the digest of event {recorded.seq}", 0, recorded.seq)
                     holds = recorded.digest == at_seqs.get(recorded.seq)
                     self._chronicle.saw(DIGESTS.name, sight, holds=holds)
-            if folded.seq in lives:
-                digests.append((lives[folded.seq], digest(folded)))
+            here = [state for state in states if state.seq == folded.seq]
+            digests += [(digest(state), replayed_here) for state in here]
         live, replayed = next((pair for pair in digests if pair[0] != pair[1]), digests[-1])
         self._chronicle.log = LogView(entries, live, replayed)
         self._look_for_stale_answers(past, id_of)
