@@ -19,6 +19,7 @@ from nc.link.admission import admit
 from nc.link.hub import Hub
 from nc.link.journal import Journal
 from nc.server import Server
+from tests.testing.deaf_hub import deaf_to
 
 BUGS: dict[str, Callable[[], None]] = {}
 
@@ -31,16 +32,6 @@ def _bug(plant: Callable[[], None]) -> Callable[[], None]:
 def _replace(owner: Any, name: str, value: Any) -> None:
     """Plant it, for as long as this process lives."""
     setattr(owner, name, value)
-
-
-def _deaf_to(reason: int) -> Callable[[Any, Iterable[Event]], None]:
-    """A hub that does not end the links that were dropped for a reason."""
-    follow = Hub.follow
-
-    def deaf(self: Any, events: Iterable[Event]) -> None:
-        follow(self, [event for event in events if event.state_changed.reason != reason])
-
-    return deaf
 
 
 @_bug
@@ -85,13 +76,13 @@ def another_address_is_handed_over() -> None:
 @_bug
 def a_takeover_does_not_end_the_older_link() -> None:
     """It is superseded in the log, and lives on."""
-    _replace(Hub, "follow", _deaf_to(pb.STATE_CHANGE_REASON_LINK_SUPERSEDED))
+    _replace(Hub, "follow", deaf_to(pb.STATE_CHANGE_REASON_LINK_SUPERSEDED))
 
 
 @_bug
 def whoever_is_unregistered_keeps_its_link() -> None:
     """The node is gone, and its link lives on."""
-    _replace(Hub, "follow", _deaf_to(pb.STATE_CHANGE_REASON_UNREGISTERED))
+    _replace(Hub, "follow", deaf_to(pb.STATE_CHANGE_REASON_UNREGISTERED))
 
 
 @_bug

@@ -34,6 +34,7 @@ from nc.replay import replay
 from nc.replica import Replica
 from nc.rpc.callers import CallerKind
 from nc.rpc.controller import Controller
+from tests.testing.deaf_hub import deaf_to
 
 Patch = Callable[[pytest.MonkeyPatch], None]
 
@@ -69,34 +70,24 @@ def _bug(*laws: str, is_shared: bool = False) -> Callable[[Patch], Patch]:
     return declare
 
 
-def _deaf_to(patch: pytest.MonkeyPatch, reason: int) -> None:
-    """The hub does not end links that events end for this reason."""
-    follow = Hub.follow
-
-    def partly(self: Hub, events: Iterable[Event]) -> None:
-        follow(self, [event for event in events if event.state_changed.reason != reason])
-
-    patch.setattr(Hub, "follow", partly)
-
-
-@_bug(
+# What shows a link that lives on once it has ended in the log.
+_A_LINK_TOO_MANY = (
     "a node has one link at the most",
     "who may not be here has no link",
     "the hub's links are the log's",
 )
+
+
+@_bug(*_A_LINK_TOO_MANY)
 def the_older_link_is_not_cut_at_takeover(patch: pytest.MonkeyPatch) -> None:
     """Both links of a node go on."""
-    _deaf_to(patch, pb.STATE_CHANGE_REASON_LINK_SUPERSEDED)
+    patch.setattr(Hub, "follow", deaf_to(pb.STATE_CHANGE_REASON_LINK_SUPERSEDED))
 
 
-@_bug(
-    "a node has one link at the most",
-    "who may not be here has no link",
-    "the hub's links are the log's",
-)
+@_bug(*_A_LINK_TOO_MANY)
 def expiry_does_not_cut_the_link(patch: pytest.MonkeyPatch) -> None:
     """The log says so, and the link goes on."""
-    _deaf_to(patch, pb.STATE_CHANGE_REASON_EXPIRED)
+    patch.setattr(Hub, "follow", deaf_to(pb.STATE_CHANGE_REASON_EXPIRED))
 
 
 @_bug("a packet arrives at the one it is for", "a packet arrives or is counted as dropped")
@@ -215,12 +206,7 @@ def a_full_disk_at_a_snapshot_ends_the_writer(patch: pytest.MonkeyPatch) -> None
     patch.setattr(Replica, "_snapshot_if_due", unguarded)
 
 
-@_bug(
-    "a node has one link at the most",
-    "who may not be here has no link",
-    "the hub's links are the log's",
-    is_shared=True,
-)
+@_bug(*_A_LINK_TOO_MANY, is_shared=True)
 def what_another_replica_ends_lives_on_here(patch: pytest.MonkeyPatch) -> None:
     """Its events are folded in, and the hub is not told."""
 
@@ -231,9 +217,7 @@ def what_another_replica_ends_lives_on_here(patch: pytest.MonkeyPatch) -> None:
 
 
 @_bug(
-    "a node has one link at the most",
-    "who may not be here has no link",
-    "the hub's links are the log's",
+    *_A_LINK_TOO_MANY,
     "no two nodes hold one address",
     "states move along the machine",
     "an old link's end does not touch a newer one",
