@@ -30,7 +30,7 @@ class ReadingCommands(TyperGroup):
 
         Raises:
             LogDamaged: it met damage, or found no segment where there was one.
-        ExportDamaged: it met damage in a file that was exported.
+            ExportDamaged: it met damage in a file that was exported.
         """
         try:
             return super().invoke(ctx)

@@ -23,7 +23,7 @@ def whole_file(path: Path, *, replace: bool) -> Iterator[BinaryIO]:
     Raises:
         OperationFailed: there is one, or it cannot be written; nothing is left behind.
     """
-    if os.path.lexists(path):
+    with suppress(OSError):  # nothing there, or nothing that can be written: seen below
         if not stat.S_ISREG(path.lstat().st_mode):
             raise OperationFailed(
                 f"{path} is there, and is no regular file: name another, or --out - for the "
