@@ -128,7 +128,11 @@ def reply_before_the_append_is_durable(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(Replica, "_append", hasty)
 
 
-@_bug("an acknowledged enrolment is never forgotten", "the server starts again")
+@_bug(
+    "an acknowledged enrolment is never forgotten",
+    "the server starts again",
+    "unregister is final",
+)
 def appends_are_never_synced(patch: pytest.MonkeyPatch) -> None:
     """The disk is told, and not waited for."""
     patch.setattr(SimulatedDisk, "fdatasync", lambda _self, _fd: None)
@@ -376,7 +380,10 @@ def an_expired_node_is_let_in_until_the_sweep(patch: pytest.MonkeyPatch) -> None
     patch.setattr(nodes, "has_passed", lambda *_: False)
 
 
-@_bug("an acknowledged enrolment is never forgotten")
+@_bug(
+    "an acknowledged enrolment is never forgotten",
+    "some order of the commands explains every answer",
+)
 def a_revived_node_stays_refused(patch: pytest.MonkeyPatch) -> None:
     """An expiry can be brought forward only."""
     original = node_folds.expiry_changed

@@ -131,10 +131,10 @@ def test_a_black_box_is_left_as_it_was(process: ServerProcess) -> None:
 
 
 def test_what_another_implementation_breaks_is_reported(process: ServerProcess) -> None:
-    """Of a server that answers otherwise, every law that it breaks is told, and none else."""
+    """A server that answers otherwise is told of by the law about that; nothing else is blamed."""
 
-    class Forgetful(Remote):
-        """Says that every node is idle and unknown once somebody has unregistered any."""
+    class Liar(Remote):
+        """Does what UnRegister asks for, and says that it fell over."""
 
         async def _call(self, *call: Any, **more: Any) -> Any:
             answer = await super()._call(*call, **more)
@@ -143,15 +143,10 @@ def test_what_another_implementation_breaks_is_reported(process: ServerProcess) 
             return answer
 
     process.begin("10.1.1.1/24")
-    remote = Forgetful("127.0.0.1", process.control_port, process.tls)
+    remote = Liar("127.0.0.1", process.control_port, process.tls)
     report = search(remote, examples=30, seed=3, steps=10, shrinks=10, find_all=True)
     remote.close()
     assert "codes are the contract's" in {broken.breach.law.name for broken in report.broken}
-    unregisters = [
-        step
-        for broken in report.broken
-        for step in broken.history.steps
-        if isinstance(step.operation, Unregister)
-    ]
-    assert unregisters
+    for broken in report.broken:  # the laws about who is gone, too: it is, without a "200"
+        assert any(isinstance(step.operation, Unregister) for step in broken.history.steps)
     process.end()

@@ -1,0 +1,217 @@
+"""Every law can be broken: a good history breaks none, and with one lie in it just those named.
+
+A search shows that a law is exercised, and a planted bug that something notices. A check that has
+become true whatever it looks at would pass both; here it does not.
+"""
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from nc.pb import events_pb2 as pb
+from nc.testing import (
+    LAWS,
+    SERVER_NODE,
+    Answer,
+    CheckState,
+    GetAddress,
+    Handshake,
+    History,
+    IssueToken,
+    Redeem,
+    Secret,
+    Trial,
+    Unregister,
+    judge,
+)
+from nc.testing.targets.in_process import START_MS
+from tests.testing.forged_histories import (
+    NOBODY,
+    Lie,
+    a_crowd,
+    a_life,
+    answering,
+    saying,
+    told,
+    writing,
+)
+
+
+def token_of_node_1(history: History) -> Secret:
+    """It was given out first."""
+    return next(step.answer.token for step in history.of(Redeem) if step.answer is not None)
+
+
+def with_the_token_of_node_1(answer: Answer, history: History) -> Answer:
+    """It was given out before."""
+    return answer._replace(token=token_of_node_1(history))
+
+
+def naming_a_token(answer: Answer, history: History) -> Answer:
+    """Its message has a token in it."""
+    return answer._replace(message=f"{token_of_node_1(history)} is well known, yours is not")
+
+
+def with_a_bit_less_pem(answer: Answer, _: History) -> Answer:
+    """One certificate has lost its first letters."""
+    grpc, network = answer.certificates
+    return answer._replace(certificates=(grpc, network._replace(ca=network.ca[11:])))
+
+
+def like_an_unknown_one(answer: Answer, history: History) -> Answer:
+    """It reads as if another mistake had been made."""
+    (other,) = {
+        str(step.answer.message)
+        for step in history.of(Redeem)
+        if step.answer and step.reason == UNKNOWN
+    }
+    return answer._replace(message=other)
+
+
+def idle_the_other_way_round(history: History) -> History:
+    """The two nodes that went idle first did so in the other order."""
+    assert history.log is not None
+    entries = [pb.Entry.FromString(entry.SerializeToString()) for entry in history.log.entries]
+    first, second, *_ = (
+        entry
+        for entry in entries
+        for event in entry.events
+        if event.state_changed.to_state == pb.CONNECTION_STATE_IDLE
+    )
+    events = list(first.events)
+    first.ClearField("events")
+    first.events.extend(second.events)
+    second.ClearField("events")
+    second.events.extend(events)
+    return replace(history, log=replace(history.log, entries=entries))
+
+
+def without_a_release(entry: pb.Entry, _: Any) -> None:
+    """The address is not given back."""
+    kept = [event for event in entry.events if not event.HasField("address_released")]
+    entry.ClearField("events")
+    entry.events.extend(kept)
+
+
+def with_another_replay(history: History) -> History:
+    """The log amounts to something else."""
+    assert history.log is not None
+    return replace(history, log=replace(history.log, replayed_digest=b"something else"))
+
+
+def in_other_words(answer: Answer, _: History) -> Answer:
+    """It says something else."""
+    return answer._replace(message="who is that?")
+
+
+def of_another_link(_: pb.Entry, event: Any) -> None:
+    """It is told of a link that there was not."""
+    event.link_id = "another"
+
+
+def before_it_expires(entry: pb.Entry, _: Any) -> None:
+    """It is recorded at the very beginning."""
+    entry.recorded_at_ns = START_MS * 10**6
+
+
+def _last_query(history: History) -> int:
+    """The round of it."""
+    return max(step.round for step in history.of(CheckState))
+
+
+def as_step(number: int) -> Callable[[pb.Entry, Any], None]:
+    """It was another one's doing."""
+    return lambda entry, _: setattr(entry, "request_id", f"step-{number}")
+
+
+UNKNOWN = "BootstrapTokenUnknown"  # as the model says
+ADDRESS_1, ADDRESS_2 = "10.1.1.3", "10.1.1.5"
+
+FORGOTTEN = "an acknowledged enrolment is never forgotten"
+LOGGED_ONCE = "an acknowledged change is in the log once"
+LISTED = "a list is applied as a whole or not at all"
+NEW = "every token is new"
+USABLE = "an enrolment's certificates are usable"
+REFUSED = "a refused command changes nothing"
+NEVER_ISSUED = "a token that was never issued is refused"
+STAYS = "an address stays with its node"
+ONE_LINK = "connected means one live link"
+EXPLAINED = "some order of the commands explains every answer"
+LONGEST_IDLE = "the longest idle gives its address up"
+
+JOIN_2, JOIN_3 = Redeem("token 1", "node 2"), Redeem("token 1", "node 3")
+ASK_1, ASK_2 = CheckState("node 1"), CheckState("node 2")
+WHERE_1, WHERE_2 = GetAddress("node 1"), GetAddress("node 2")
+GREET_1 = Handshake("node 1", "link 1")
+TOO_LATE, TOO_LONG = Redeem("token 2", "nobody"), IssueToken("token 3", 5_256_001)
+STEAL = Unregister("node 1", "node 2")
+
+# By a law: a lie that breaks it, and whatever other law the same lie breaks.
+FORGERIES: dict[str, tuple[Lie, set[str]]] = {
+    "the server starts again": (lambda h: replace(h, end="a bit is wrong"), set()),
+    FORGOTTEN: (saying(WHERE_1, "400", None, "", at=0), set()),
+    "unregister is final": (saying(WHERE_2, "200", None, ADDRESS_2), set()),
+    "an expired node token is refused": (saying(WHERE_2, "200", None, ADDRESS_2, at=1), set()),
+    "a later expiry revives a node": (
+        saying(ASK_2, "400", -1, "", at=1),
+        {FORGOTTEN, LISTED},
+    ),
+    "an expired bootstrap token is refused": (saying(TOO_LATE, "200"), {USABLE, LOGGED_ONCE, NEW}),
+    "a bootstrap token serves until it expires": (saying(JOIN_3, "400"), {NEVER_ISSUED, REFUSED}),
+    NEVER_ISSUED: (saying(CheckState(NOBODY), "200", -1, ""), set()),
+    "a lifetime is at most ten years": (saying(TOO_LONG, "200"), {LOGGED_ONCE, NEW}),
+    NEW: (answering(JOIN_3, with_the_token_of_node_1), set()),
+    USABLE: (answering(JOIN_2, with_a_bit_less_pem), set()),
+    LISTED: (saying(ASK_1, "400", -1, "", at=2), {FORGOTTEN}),
+    "no two nodes hold one address": (saying(WHERE_2, "200", None, ADDRESS_1, at=0), {STAYS}),
+    STAYS: (saying(WHERE_1, "200", None, "10.1.1.9"), set()),
+    "an address is one for nodes": (saying(GREET_1, "200", None, "10.1.1.4"), {STAYS}),
+    ONE_LINK: (saying(ASK_2, "200", 1, ADDRESS_2, at=0), set()),
+    "an old link's end does not touch a newer one": (
+        saying(ASK_1, "200", -1, ADDRESS_1, at=0),
+        set(),
+    ),
+    "no link outlives its server": (saying(ASK_1, "200", 3, ADDRESS_1, at=3), {ONE_LINK}),
+    "expiry cuts a link for good": (saying(ASK_2, "200", 3, ADDRESS_2, at=1), set()),
+    "the server's own node is fixed": (saying(CheckState(SERVER_NODE), "200", -1, ""), set()),
+    "answers do not differ by port": (answering(Redeem(NOBODY, "nobody"), in_other_words), set()),
+    "who may call what": (saying(STEAL, "400", None, None, False), set()),
+    "every mistake has its own message": (
+        answering(Redeem("", "nobody"), like_an_unknown_one),
+        set(),
+    ),
+    "no message holds a token": (answering(CheckState(NOBODY), naming_a_token), set()),
+    "codes are the contract's": (saying(CheckState(NOBODY), "500", -1, ""), set()),
+    REFUSED: (writing("token_expired", as_step(3)), set()),
+    LOGGED_ONCE: (writing("unregistered", as_step(0)), set()),
+    "states move along the machine": (writing("state_changed", of_another_link), set()),
+    "who is gone holds nothing": (writing("unregistered", without_a_release), set()),
+    LONGEST_IDLE: (idle_the_other_way_round, set()),
+    "only dead tokens are forgotten": (writing("token_expired", before_it_expires), set()),
+    "replay equals live": (with_another_replay, set()),
+    "answers are never stale": (lambda h: replace(h, stale=_last_query(h)), set()),
+    EXPLAINED: (lambda h: replace(h, unexplained=_last_query(h)), set()),
+}
+
+
+def story_of(law: str) -> Callable[[Trial], None]:
+    """One that exercises it."""
+    return a_crowd if law == LONGEST_IDLE else a_life
+
+
+@pytest.mark.parametrize("law", FORGERIES)
+def test_a_forgery_breaks_its_law(law: str) -> None:
+    """A good history exercises it and breaks none; a lie breaks it, and none but those named."""
+    history = told(story_of(law))
+    judgement = judge(history)
+    assert judgement.breaches == []
+    assert [each.name for each, count in judgement.exercised.items() if count and each.name == law]
+    lie, others = FORGERIES[law]
+    assert {breach.law.name for breach in judge(lie(history)).breaches} == {law, *others}
+
+
+def test_every_law_can_be_broken() -> None:
+    """There is a forgery for each."""
+    assert FORGERIES.keys() == {law.name for law in LAWS}
