@@ -9,23 +9,27 @@ import contextlib
 import hashlib
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 from typer.testing import CliRunner
 
-from eventlog import LogReader
+from eventlog import LogReader, MemoryLog
 from nc.cli.main import app
 from nc.clock import SystemClock
-from nc.domain.events import Batch
-from nc.testing import LAWS, Report
+from nc.domain.events import Batch, Entry, Event, ReplicaStopped
+from nc.domain.state import State
+from nc.projections import evolve
+from nc.testing import LAWS, Observed, Report
 from nc.testing.simulation import SIMULATION_LAWS, Plan, by_log, draw, keep_log, play, simulate
 from nc.testing.simulation.acts import Expire, Join
 from nc.testing.simulation.chronicle import Chronicle
-from nc.testing.simulation.laws import NOT_HERE
+from nc.testing.simulation.laws import NOT_HERE, PACKETS_COUNT, SAME_LINKS
 from nc.testing.simulation.loop import Life, SimulatedLoop
 from nc.testing.simulation.network import Network
+from nc.testing.simulation.records import Records
 from nc.testing.simulation.search import judged
 from tests.testing.planted_cluster_bugs import CLUSTER_BUGS, ClusterBug
 
@@ -39,7 +43,12 @@ RARE = {
     "a full disk loses the record of a link s end",
 }
 
+A_DAY_OF_ACTS = 8000  # one comes some 11 s after the other
+
 BY_NAME = {bug.name: bug for bug in CLUSTER_BUGS}
+
+
+REPLAY = next(law for law in LAWS if law.name == "replay equals live")
 
 
 def fingerprint(chronicle: Chronicle) -> str:
@@ -173,6 +182,43 @@ def test_a_life_without_acts_is_quiet() -> None:
     chronicle = play(Plan(0, "10.1.1.1/24", False, ()))
     assert chronicle.steps
     assert chronicle.broken == {}
+    assert [chronicle.held[law.name] for law in (SAME_LINKS, PACKETS_COUNT)] == [0, 0]
+
+
+@pytest.mark.long
+@pytest.mark.parametrize(("seed", "is_shared"), [(1, True), (2, False)])
+def test_a_day_of_a_cluster_s_life(seed: int, is_shared: bool) -> None:
+    """In 24 hours and more, full of what may happen, no law is broken."""
+    chronicle = play(draw(seed, A_DAY_OF_ACTS, is_shared=is_shared))
+    assert judged(chronicle).breaches == []
+    assert moment_s(chronicle.lines[-1]) >= 24 * 3600
+
+
+def moment_s(line: str) -> float:
+    """When a line of a chronicle was told, since the beginning."""
+    return float(line.partition(" s  ")[0])
+
+
+def test_every_server_s_state_is_held_against_the_log() -> None:
+    """Of two that know the same events, either; of one that knows what no record ends with, none."""
+    log = MemoryLog()
+    events = [Event(replica_stopped=ReplicaStopped())] * 2
+    log.append(Batch(entries=[Entry(events=events)]).SerializeToString(), 2, 0)
+    right = evolve(State(), events)
+    wrong = replace(right, key_check="another")
+    for states, holds in (
+        ([right], True),
+        ([right, right], True),
+        ([right, wrong], False),
+        ([wrong, right], False),
+        ([replace(right, seq=1)], None),
+        ([], None),
+    ):
+        chronicle = Chronicle()
+        Records(chronicle).read_log(log, states, str)
+        assert [each for each, _ in REPLAY.check(Observed(chronicle))] == [holds] * (
+            holds is not None
+        )
 
 
 @pytest.mark.parametrize("is_shared", [False, True])
