@@ -47,7 +47,6 @@ A_DAY_OF_ACTS = 8000  # one comes some 11 s after the other
 
 BY_NAME = {bug.name: bug for bug in CLUSTER_BUGS}
 
-
 REPLAY = next(law for law in LAWS if law.name == "replay equals live")
 
 
@@ -200,25 +199,23 @@ def moment_s(line: str) -> float:
 
 
 def test_every_server_s_state_is_held_against_the_log() -> None:
-    """Of two that know the same events, either; of one that knows what no record ends with, none."""
+    """Each of two that know the same events; none that stands where no record ends."""
     log = MemoryLog()
     events = [Event(replica_stopped=ReplicaStopped())] * 2
     log.append(Batch(entries=[Entry(events=events)]).SerializeToString(), 2, 0)
     right = evolve(State(), events)
     wrong = replace(right, key_check="another")
-    for states, holds in (
-        ([right], True),
-        ([right, right], True),
-        ([right, wrong], False),
-        ([wrong, right], False),
-        ([replace(right, seq=1)], None),
-        ([], None),
+    for states, findings in (
+        ([right], [True]),
+        ([right, right], [True]),
+        ([right, wrong], [False]),
+        ([wrong, right], [False]),
+        ([replace(right, seq=1)], []),
+        ([], []),
     ):
         chronicle = Chronicle()
         Records(chronicle).read_log(log, states, str)
-        assert [each for each, _ in REPLAY.check(Observed(chronicle))] == [holds] * (
-            holds is not None
-        )
+        assert [holds for holds, _ in REPLAY.check(Observed(chronicle))] == findings
 
 
 @pytest.mark.parametrize("is_shared", [False, True])
