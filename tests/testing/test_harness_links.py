@@ -34,7 +34,8 @@ from tests.testing.broken_server import BUGS
 
 BROKEN_SERVER = Path(__file__).with_name("broken_server.py")
 
-MOST_TRIALS = 60
+# By chance the rarest is found by the same seed in trial 44, or not within 60.
+MOST_TRIALS = 200
 
 ABOUT_LINKS = {
     "no two nodes hold one address",
