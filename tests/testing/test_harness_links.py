@@ -6,7 +6,7 @@ which law.
 
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 
 import pytest
@@ -29,6 +29,7 @@ from nc.testing import (
     Unregister,
     search,
 )
+from nc.testing.targets import link_end, links
 from tests.testing.broken_server import BUGS
 
 BROKEN_SERVER = Path(__file__).with_name("broken_server.py")
@@ -65,10 +66,10 @@ def server(bug: str = "") -> Iterator[ServerProcess]:
     """A server process, as it is or with a bug."""
     broken = (sys.executable, str(BROKEN_SERVER), bug, "serve")
     target = ServerProcess(broken) if bug else ServerProcess()
-    try:
+    with pytest.MonkeyPatch.context() as patch, closing(target):
+        for module in (link_end, links) if bug else ():
+            patch.setattr(module, "PATIENCE_S", 3.0)  # for what will never come
         yield target
-    finally:
-        target.close()
 
 
 def a_link_s_life(target: ServerProcess) -> Trial:
