@@ -26,6 +26,7 @@ from nc.testing import (
     Target,
     search,
 )
+from nc.testing.search import TRIALS_A_ROUND
 from nc.testing.simulation import keep_log, seq_of, simulate
 from nc.testing.simulation.chronicle import Chronicle
 
@@ -36,6 +37,7 @@ _EXAMPLES_SIMULATED = 100
 # By network a trial takes seconds, so it is shorter, and little is spent on making one smaller.
 _STEPS_BY_NETWORK = 15
 _SHRINKS_BY_NETWORK = 20
+_TRIALS_A_ROUND_BY_NETWORK = 10
 _STEPS_IN_PROCESS = 40
 _SHRINKS_IN_PROCESS = 500
 
@@ -61,7 +63,7 @@ def run(
         closing(_make(target, connection)) as made,
         _progress(count, minutes) as show,
     ):
-        if isinstance(made, Remote):
+        if isinstance(made, Remote) and not isinstance(made, ServerProcess):
             made.require_answers()
         report = search(
             made,
@@ -70,6 +72,7 @@ def run(
             seed=seed,
             steps=_STEPS_IN_PROCESS if is_here else _STEPS_BY_NETWORK,
             shrinks=_SHRINKS_IN_PROCESS if is_here else _SHRINKS_BY_NETWORK,
+            trials_a_round=TRIALS_A_ROUND if is_here else _TRIALS_A_ROUND_BY_NETWORK,
             find_all=True,
             progress=lambda tally: show(tally.trials),
         )

@@ -42,7 +42,7 @@ from nc.testing.tally import Tally
 from nc.testing.targets.in_process import InProcess
 from nc.testing.targets.remote import Remote
 from nc.testing.targets.server_process import ServerProcess
-from nc.testing.targets.target import Ability, CannotStart, Mortal, Reply, Request, Target
+from nc.testing.targets.target import Ability, Mortal, Reply, Request, ServerGone, Target
 from nc.testing.trial import Trial
 
 __all__ = [
@@ -52,7 +52,6 @@ __all__ = [
     "Ability",
     "Answer",
     "Breach",
-    "CannotStart",
     "CertificateSet",
     "CheckHealth",
     "CheckState",
@@ -86,6 +85,7 @@ __all__ = [
     "Request",
     "Restart",
     "Secret",
+    "ServerGone",
     "ServerProcess",
     "SetExpiries",
     "Step",

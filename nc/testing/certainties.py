@@ -13,6 +13,7 @@ from nc.testing.history import Happened, History, Step
 from nc.testing.model import (
     CONNECTED,
     DEFAULT_MINUTES,
+    HELLO_LIMIT_MS,
     IDLE,
     INIT,
     MINUTE_MS,
@@ -165,6 +166,7 @@ class LinkState(NamedTuple):
     link: str = ""
     opened: frozenset[str] = frozenset()  # every link that was ever accepted
     closed_late: bool = False  # a superseded link was closed since the current one was opened
+    opened_ms: int = 0  # when the current one was opened, at the earliest
 
 
 def link_states(history: History, node: str) -> Iterator[tuple[Step, LinkState]]:
@@ -179,7 +181,9 @@ def link_states(history: History, node: str) -> Iterator[tuple[Step, LinkState]]
                 now = LinkState(IDLE, opened=now.opened)  # no link outlives its process
             continue
         if counts[item.round] == 1:
-            yield item, now
+            waited_ms = item.moment.latest_ms - now.opened_ms
+            is_late = now.state == INIT and waited_ms >= HELLO_LIMIT_MS
+            yield item, now._replace(state=None) if is_late else now
         if _concerns(item, node):
             now = _moved(now, item, is_alone=counts[item.round] == 1)
 
@@ -209,7 +213,8 @@ def _moved(before: LinkState, step: Step, *, is_alone: bool) -> LinkState:  # no
             if before.link == link and before.state != IDLE:
                 return before
             is_new = before.state is not None or link not in before.opened
-            return LinkState(INIT if is_new else None, link, opened)
+            opened_ms = step.moment.earliest_ms
+            return LinkState(INIT if is_new else None, link, opened, opened_ms=opened_ms)
         case Handshake(_, link):
             return before._replace(state=CONNECTED, link=link)
         case CloseLink(_, link):

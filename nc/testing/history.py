@@ -114,7 +114,7 @@ class History:
         log: None where the target shows none.
         unexplained: the round whose answers no order of its commands explains, 0 if there is none.
         stale: that round, if how things were some rounds ago would explain it.
-        end: why the server did not start again, "" if it always did.
+        end: why the server is not there any more, "" if it is.
     """
 
     network: str = ""

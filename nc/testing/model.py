@@ -182,17 +182,21 @@ class Model:
 
     def hand_over(self, node: str, link: str, now: Moment) -> None:
         """The current link gets the node's address, and is connected; if refused, it ends."""
+        try:
+            self._establish(node, link, now)
+        except Refused:
+            if self.links.get(node) == (INIT, link):
+                self._cut([node])
+            raise
+
+    def _establish(self, node: str, link: str, now: Moment) -> None:
+        self.check_live(node, now)
         state, current = self.links.get(node, (IDLE, ""))
         if current != link:
             raise Refused("LinkSuperseded")
         if state != INIT:
             raise Refused("IllegalTransition")
-        try:
-            self.check_live(node, now)
-            self._have_address(node)
-        except Refused:
-            self._cut([node])
-            raise
+        self._have_address(node)
         self.links[node] = (CONNECTED, link)
 
     def _have_address(self, node: str) -> None:

@@ -27,7 +27,7 @@ DEFAULT_STEPS = 40  # rules in a trial; most of them are more than one step
 SHRINKS = 500  # in process, some seconds
 
 # Trials between two looks at the clock, of a search that goes on for some time.
-_TRIALS_A_ROUND = 50
+TRIALS_A_ROUND = 50
 
 
 @dataclass(frozen=True)
@@ -78,6 +78,7 @@ def search(
     steps: int = DEFAULT_STEPS,
     shrinks: int = SHRINKS,
     find_all: bool = False,
+    trials_a_round: int = TRIALS_A_ROUND,
     progress: Callable[[Tally], None] = lambda _: None,
     clock: Clock | None = None,
 ) -> Report:
@@ -91,6 +92,7 @@ def search(
         steps: how many rules a trial consists of at most.
         shrinks: how often to play a history again to make it smaller (`nc.testing.shrinking`).
         find_all: whether to go on once a law is broken, to see which others are.
+        trials_a_round: after how many it is seen whether a law was broken, and the time is up.
         progress: called as trials end.
         clock: measures the minutes.
     """
@@ -100,7 +102,7 @@ def search(
     broken: list[LawBroken] = []
     number = 0
     while clock.monotonic_ns() < until_ns if minutes else tally.trials < examples:
-        count = _TRIALS_A_ROUND if minutes else min(_TRIALS_A_ROUND, examples - tally.trials)
+        count = trials_a_round if minutes else min(trials_a_round, examples - tally.trials)
         _round(machine_for(target, tally), count, seed + number, steps)
         number += 1
         found = tally.settle()

@@ -23,7 +23,7 @@ from nc.testing.operations import (
     Restart,
     Wait,
 )
-from nc.testing.targets.target import Ability, CannotStart, Mortal, Reply, Request, Target
+from nc.testing.targets.target import Ability, Mortal, Reply, Request, ServerGone, Target
 from nc.testing.worlds import Asked, Worlds
 
 DEFAULT_NETWORK = "10.1.1.1/24"
@@ -84,17 +84,33 @@ class Trial:
             Request(operation, f"step-{first + n}", turns[n] if turns else 0)
             for n, operation in enumerate(operations)
         ]
-        if crash is None:
-            replies = self._target.perform(requests)
-        else:
-            try:
+        try:
+            if crash is None:
+                replies = self._target.perform(requests)
+            else:
                 replies = self._mortal.perform_and_crash(requests, crash)
-            except CannotStart as error:
-                self.history.end, replies = str(error), error.replies
+        except ServerGone as error:
+            self._is_gone(requests, error, crash)
+            return []
         self._hold_against_model(requests, replies)
         if crash is not None and not self._is_over:
             self._has_started(crash, "")
         return [reply.answer for reply in replies]
+
+    def _is_gone(self, requests: Sequence[Request], error: ServerGone, crash: Crash | None) -> None:
+        """Write down what there is, and judge."""
+        self.history.end = str(error)
+        replies = error.replies or [Reply(self._target.now(), None)] * len(requests)
+        for request, reply in zip(requests, replies, strict=True):
+            self._write_down(request, reply, "")
+        if crash is not None:
+            self._happened(crash)
+        self._judge()
+
+    def _write_down(self, request: Request, reply: Reply, reason: str) -> None:
+        (operation, _, turns), (moment, answer) = request, reply
+        number = len(self.history.steps) + 1
+        self.history.add(Step(number, self._round, operation, moment, answer, reason, turns))
 
     def _hold_against_model(self, requests: Sequence[Request], replies: list[Reply]) -> None:
         asked = [
@@ -104,10 +120,8 @@ class Trial:
         before = self.worlds.any
         reasons = self.worlds.explain(asked)
         reason = reasons[0] if reasons is not None and len(reasons) == 1 else ""
-        for request, (moment, answer) in zip(requests, replies, strict=True):
-            number = len(self.history.steps) + 1
-            operation, turns = request.operation, request.turns
-            self.history.add(Step(number, self._round, operation, moment, answer, reason, turns))
+        for request, reply in zip(requests, replies, strict=True):
+            self._write_down(request, reply, reason)
         if reasons is None:
             self.history.unexplained = self._round
             if any(Worlds(model).explain(asked) is not None for model in self._past):
@@ -130,7 +144,7 @@ class Trial:
         """
         try:
             self._mortal.restart(network)
-        except CannotStart as error:
+        except ServerGone as error:
             self.history.end = str(error)
         self._has_started(Restart(network), network)
 

@@ -7,6 +7,7 @@ import socket
 import subprocess
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from xml.etree import ElementTree as ET
 
@@ -15,7 +16,7 @@ import pytest
 from nc.cli.check_report import BROKEN, HOLDS, IDLE, NO_LOG, as_json, as_junit, verdict
 from nc.testing import LAWS, InProcess, Report, search
 from tests.support.programs import BIN, Run
-from tests.support.server_process import ServerProcess
+from tests.support.server_process import PATIENCE_S, ServerProcess
 from tests.testing.planted_bugs import BUGS
 
 
@@ -95,13 +96,31 @@ def test_a_search_that_is_told_to_end_leaves_no_server(tmp_path: Path) -> None:
     command = [str(BIN / "network-controller"), "check", "--target", "process", "--minutes", "5"]
     environment = {**os.environ, "TMPDIR": str(tmp_path)}
     with subprocess.Popen(command, env=environment, start_new_session=True) as search:
-        while not list(tmp_path.glob("nc-check-*/**/server.pem")):
-            assert search.poll() is None
-            time.sleep(0.05)
-        search.terminate()
-        assert search.wait(60) == -signal.SIGTERM
-        with pytest.raises(ProcessLookupError):
-            os.killpg(search.pid, 0)
+        try:
+            end_s = time.monotonic() + PATIENCE_S
+            while not list(tmp_path.glob("nc-check-*/**/server.pem")):
+                assert search.poll() is None
+                assert time.monotonic() < end_s
+                time.sleep(0.05)
+            search.terminate()
+            assert search.wait(PATIENCE_S) == -signal.SIGTERM
+            with pytest.raises(ProcessLookupError):
+                os.killpg(search.pid, 0)
+        finally:
+            with suppress(ProcessLookupError):
+                os.killpg(search.pid, signal.SIGKILL)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_server_process_is_searched_and_cleaned_up(tmp_path: Path) -> None:
+    """It passes, with links of its nodes, and leaves nothing."""
+    command = [str(BIN / "network-controller"), "check", "--target", "process", "--examples", "2"]
+    environment = {**os.environ, "TMPDIR": str(tmp_path)}
+    done = subprocess.run(
+        command, env=environment, check=False, capture_output=True, text=True, timeout=120
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "2 trials" in done.stdout
     assert list(tmp_path.iterdir()) == []
 
 

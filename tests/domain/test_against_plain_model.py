@@ -177,7 +177,11 @@ class AgainstPlainModel(RuleBasedStateMachine):
     def hand_over(self, node: str, link: str) -> None:
         """A link asks for its address, whether it is the current one or not."""
         command = HandOverAddress(node, link, self.now_ms)
+        before = self.model.links.get(node)
         self.carry_out(command, "hand_over", node, link, at(self.now_ms))
+        if before is not None and node not in self.model.links:  # who asked ends what was refused
+            reason = pb.STATE_CHANGE_REASON_LINK_REFUSED
+            self.decide_and_fold(DropLink(node, link, reason), None)
 
     @rule(node=NODES, link=LINKS)
     def drop(self, node: str, link: str) -> None:

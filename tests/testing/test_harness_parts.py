@@ -2,16 +2,22 @@
 
 import struct
 from collections.abc import Callable
+from concurrent.futures import Future
+from dataclasses import replace
 from ipaddress import IPv4Address
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any, cast
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from eventlog import EventLog, LogDamaged
+from nc.link import wire
 from nc.testing import (
     LAWS,
+    Answer,
     CheckState,
     Crash,
     Facts,
@@ -26,6 +32,7 @@ from nc.testing import (
     Operation,
     Redeem,
     SetExpiries,
+    Step,
     Trial,
     Unregister,
     judge,
@@ -34,6 +41,7 @@ from nc.testing import (
 from nc.testing.model import at
 from nc.testing.shrinking import play, rounds_of
 from nc.testing.strategies import histories, networks, packets
+from nc.testing.targets import links
 from nc.testing.targets.in_process import START_MS
 from nc.testing.worlds import Asked, Worlds
 
@@ -268,6 +276,37 @@ def test_packets_are_ipv4(packet: bytes) -> None:
     assert (total & 0xFFFF) + (total >> 16) == 0xFFFF
 
 
+def test_a_link_without_a_hello_may_have_ended() -> None:
+    """Who says no hello for ten seconds is INIT or, the link having been ended, IDLE."""
+    target = InProcess()
+    trial = Trial(target)
+    trial.perform(IssueToken("token 1", -1))
+    trial.perform(Redeem("token 1", "node 1"))
+    trial.perform(OpenLink("node 1", "link 1"))
+    for waited_ms, is_broken in ((9_999, True), (1, False)):
+        trial.wait(waited_ms)
+        trial.perform(CheckState("node 1"))
+        idle = replace(trial.history.steps[-1], answer=Answer(Facts("200", -1, "")))
+        history = replace(trial.history, items=[*trial.history.items[:-1], idle], steps=[])
+        history.steps += [item for item in history.items if isinstance(item, Step)]
+        broken = {breach.law.name for breach in judge(history).breaches}
+        assert ("connected means one live link" in broken) is is_broken
+    target.end()
+    target.close()
+
+
+def test_an_end_by_the_sweep_refuses_nothing() -> None:
+    """What was asked on a link that the sweep ended was done before, or not: nobody knows."""
+    ended: Future[object] = Future()
+    ended.set_result("code 1008")
+    end = SimpleNamespace(ended=ended, close_code=1008, has_left=False, close_reason="")
+    answer = links._ended(cast("Any", end), is_alone=True)
+    assert answer is not None
+    assert answer.facts.code == "400"
+    end.close_reason = wire.EXPIRED.reason
+    assert links._ended(cast("Any", end), is_alone=True) is None
+
+
 class _DeadAfterAll(InProcess):
     """Whatever it left is more than it can read."""
 
@@ -296,7 +335,7 @@ def test_a_server_that_does_not_start_again_broke_a_law(end: Callable[[Trial], o
     target = _DeadAfterAll()
     trial = Trial(target)
     trial.perform(IssueToken("token 1", 10))
-    with pytest.raises(LawBroken, match=r"the server starts again, at its start: .*bit is wrong"):
+    with pytest.raises(LawBroken, match=r"the server starts again, at the end: .*bit is wrong"):
         end(trial)
     assert trial.is_over
     target.end()

@@ -12,6 +12,7 @@ from nc.testing import (
     Crash,
     InProcess,
     IssueToken,
+    LawBroken,
     Redeem,
     Remote,
     ServerProcess,
@@ -105,6 +106,22 @@ def test_what_was_acknowledged_outlives_a_kill(process: ServerProcess) -> None:
     assert answer is not None
     assert answer.is_ok
     trial.finish()
+    process.end()
+
+
+def test_a_server_that_ends_by_itself_broke_a_law(process: ServerProcess) -> None:
+    """It is noticed at once, and what a trial that was not ended had is gone with the next one."""
+    Trial(process)
+    given_up = process._process
+    trial = Trial(process)
+    trial.perform(IssueToken("token 1", 10))
+    assert given_up is not None
+    assert given_up._process.poll() is not None
+    assert process._process is not None
+    process._process.kill()
+    process._process._process.wait()
+    with pytest.raises(LawBroken, match=r"the server starts again, at the end: .* by itself"):
+        trial.perform(CheckState("node 1"))
     process.end()
 
 

@@ -25,7 +25,7 @@ from nc.testing.model import Moment, at
 from nc.testing.operations import Crash, IssueToken
 from nc.testing.targets.calls import Names
 from nc.testing.targets.service import Service
-from nc.testing.targets.target import Ability, CannotStart, Reply, Request
+from nc.testing.targets.target import Ability, Reply, Request, ServerGone
 from nc.testing.virtual_time import VirtualLoop
 
 T = TypeVar("T")
@@ -151,7 +151,7 @@ class InProcess:
         try:
             self._start()
         except LogError as error:
-            raise CannotStart(str(error), replies) from error
+            raise ServerGone(str(error), replies) from error
 
     def _open_log(self) -> EventLog:
         if not self._on_disk:

@@ -12,9 +12,8 @@ from nc.link import wire
 from nc.link.node_end import PING_INTERVAL_S, SILENCE_LIMIT_S, NodeEnd, Target
 from nc.testing.history import CertificateSet
 
-# Far beyond what anything here takes, and less than the server gives a link to say hello: it only
-# turns what never comes into a breach of a law.
-PATIENCE_S: Final = 4.0
+# Far beyond what anything here takes: it only turns what never comes into a breach of a law.
+PATIENCE_S: Final = 20.0
 
 CUT: Final = "no connection"  # the code of an answer that the end of the connection is
 
@@ -39,7 +38,7 @@ class LinkEnd(NodeEnd):
 
     Attributes:
         greeted_by: that of the operation that said hello; "" before.
-        close_code: of the close frame that came; 0 if none did.
+        close_code, close_reason: of the close frame that came; 0 if none did.
         has_left: it was closed by the node.
         extra: how many frames came where none should.
     """
@@ -49,6 +48,7 @@ class LinkEnd(NodeEnd):
         self.opened_by = opened_by
         self.greeted_by = ""
         self.close_code = 0
+        self.close_reason = ""
         self.has_left = False
         self.extra = 0
         self.deliver = self._count
@@ -73,6 +73,7 @@ class LinkEnd(NodeEnd):
         """A frame has come."""
         if frame.msg_type is WSMsgType.CLOSE:
             self.close_code = int(frame.get_close_code().value)
+            self.close_reason = (frame.get_close_message() or b"").decode("utf-8", "replace")
         elif frame.msg_type is WSMsgType.PONG:
             self._pong.set()
         super().on_ws_frame(transport, frame)

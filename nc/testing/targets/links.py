@@ -12,7 +12,7 @@ from collections.abc import Awaitable, Callable
 from typing import Final
 
 from nc.link.node_end import Target
-from nc.link.wire import CloseCode
+from nc.link.wire import EXPIRED, CloseCode
 from nc.testing.expectations import MISTAKE, OK, Facts
 from nc.testing.history import Answer, CertificateSet
 from nc.testing.model import CONNECTED, INIT
@@ -29,7 +29,7 @@ from nc.testing.targets.link_end import (
 
 LINKED: Final = (INIT, CONNECTED)
 
-_LOOK_S: Final = 0.005
+_LOOK_S: Final = 0.02
 
 _REFUSALS: Final = {"HTTP 401", "HTTP 403"}
 
@@ -207,6 +207,8 @@ def _ended(end: LinkEnd, *, is_alone: bool) -> Answer | None:
         return Answer(Facts(MISTAKE), sentence)
     if end.has_left or (end.close_code == CloseCode.POLICY and not is_alone):
         return None
+    if end.close_reason == EXPIRED.reason:
+        return None  # the sweep came by, perhaps after what was asked was done
     code = MISTAKE if end.close_code == CloseCode.POLICY else str(end.close_code or CUT)
     return Answer(Facts(code), sentence)
 

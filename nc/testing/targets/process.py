@@ -1,19 +1,28 @@
 """A server's process: started on free ports of the loopback, until it is told to stop or killed."""
 
 import json
+import os
 import signal
 import subprocess
+import tempfile
 import threading
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Final
 
-from nc.testing.targets.target import CannotStart
+from nc import log_events
+from nc.testing.targets.target import ServerGone
 
 LOOPBACK: Final = "127.0.0.1"
 
+# What a server says when something in it went wrong that nobody should be able to cause.
+_CRASHES: Final = tuple(
+    event.encode()
+    for event in (log_events.RPC_CRASHED, log_events.LINK_CRASHED, log_events.CHORE_FAILED)
+)
+
 # Far beyond what a start or an end takes: it only turns a hang into a failure.
-_PATIENCE_S: Final = 30.0
+_PATIENCE_S: Final = 120.0
 
 _LOOK_S: Final = 0.02
 
@@ -24,36 +33,50 @@ class Process:
     Args:
         command: what is run, up to its options.
         data_dir: its data folder; its log lines go to a file beside it.
-        network: the overlay network, as the server's own address in it; "": the default.
+        network: the overlay network, as the server's own address in it.
 
     Attributes:
         ports: by the names that it gives them when it has started.
 
     Raises:
-        CannotStart: with what it said.
+        ServerGone: with what it said.
     """
 
     def __init__(self, command: Sequence[str], data_dir: Path, network: str) -> None:
-        # Without a pipe nobody waits for whoever reads it.
-        self._lines = (data_dir.parent / "server.log").open("w+b")
+        # Without a pipe nobody waits for whoever reads it; opened twice, since a place in a file
+        # that is inherited would be shared.
+        descriptor, path = tempfile.mkstemp(prefix="server-", suffix=".log", dir=data_dir.parent)
+        self._lines = Path(path).open("rb")  # noqa: SIM115 - closed in `wait`
         self._process = subprocess.Popen(  # noqa: S603 - the caller's own command
             [
                 *command,
                 *("--data-dir", str(data_dir), "--advertise", LOOPBACK),
                 *("--grpc-port", "0", "--bootstrap-port", "0", "--link-port", "0"),
-                *(("--network-addr", network) if network else ()),
-                *("--tun", "off"),
+                *("--network-addr", network, "--tun", "off"),
             ],
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
-            stderr=self._lines,
+            stderr=descriptor,
         )
+        os.close(descriptor)
         try:
             self.ports = self._wait_until_ready()
         except BaseException:  # nobody else knows of it yet, and it must not be left behind
             self.kill()
             self.wait()
             raise
+
+    def require_health(self) -> None:
+        """See that it lives, and that nothing in it crashed.
+
+        Raises:
+            ServerGone: with the line of its log that says so.
+        """
+        if self._process.poll() is not None:
+            raise ServerGone(f"the server ended by itself, with exit code {self._process.poll()}")
+        for line in self._lines:
+            if any(event in line for event in _CRASHES):
+                raise ServerGone(line.decode(errors="replace").strip())
 
     def terminate(self) -> None:
         """Tell it to stop."""
@@ -63,10 +86,12 @@ class Process:
         """SIGKILL."""
         self._process.kill()
 
-    def wait(self) -> None:
-        """Wait for its end, and see to it that it comes."""
+    def wait(self) -> int:
+        """Wait for its end, and see to it that it comes; its exit code."""
         try:
-            self._process.wait(_PATIENCE_S)
+            return self._process.wait(_PATIENCE_S)
+        except subprocess.TimeoutExpired:
+            raise ServerGone(f"the server did not end within {_PATIENCE_S:g} s") from None
         finally:
             self._process.kill()
             self._process.wait(_PATIENCE_S)
@@ -84,4 +109,4 @@ class Process:
             threading.Event().wait(_LOOK_S)
         self._lines.seek(0)
         said = self._lines.read().decode(errors="replace")
-        raise CannotStart(f"the server did not start: {said}")
+        raise ServerGone(f"the server did not start: {said}")

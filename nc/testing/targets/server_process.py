@@ -22,8 +22,9 @@ from nc.pb import events_pb2 as pb
 from nc.pb import network_controller_pb2
 from nc.pb.events_pb2 import Entry
 from nc.pki import FolderPaths
+from nc.rpc.answers import SERVER_FAULT
 from nc.rpc.client import CallFailed, ClientTls
-from nc.testing.expectations import OK, Facts
+from nc.testing.expectations import DENIED, MISTAKE, OK, Facts
 from nc.testing.history import Answer, CertificateSet, LogView
 from nc.testing.operations import (
     ADMIN,
@@ -38,15 +39,20 @@ from nc.testing.operations import (
     Unregister,
 )
 from nc.testing.targets.calls import Names
-from nc.testing.targets.link_end import CUT, LinkEnd
+from nc.testing.targets.link_end import LinkEnd
 from nc.testing.targets.links import LINKED, Links
 from nc.testing.targets.process import LOOPBACK, Process
 from nc.testing.targets.remote import Remote
-from nc.testing.targets.target import Ability, CannotStart, Reply, Request
+from nc.testing.targets.target import Ability, Reply, Request, ServerGone
 
 SERVE = (str(Path(sys.executable).with_name("network-controller")), "serve")
 
 _ABOUT_LINKS = (OpenLink, Handshake, CloseLink)
+
+# While a server is killed, any other code is what the connection came to.
+_WHOLE_ANSWERS = {OK, MISTAKE, DENIED, SERVER_FAULT}
+
+_QUESTIONS = 4  # each is waited for, so many that a slow machine answers one
 
 _MS_A_STEP = 2  # of a crash: how much of what is under way happens before the process is killed
 
@@ -85,12 +91,26 @@ class ServerProcess(Remote):
 
     def begin(self, network: str) -> str:
         """A new server, on nothing."""
+        self.end()
         self._folder = DataFolder(Path(tempfile.mkdtemp(prefix="nc-check-")) / "data")
         self._network = network
         self._names = Names()
         self._link_ids: dict[str, LinkEnd] = {}
-        self._start()
+        try:
+            self._start()
+        except BaseException:
+            self.end()
+            raise
         return network
+
+    def perform(self, requests: Sequence[Request]) -> list[Reply]:
+        """As `Remote` does; then the server has to be well."""
+        replies = super().perform(requests)
+        try:
+            self._require_health()
+        except ServerGone as error:
+            raise ServerGone(str(error), replies) from error
+        return replies
 
     def perform_and_crash(self, requests: Sequence[Request], crash: Crash) -> list[Reply]:
         """Kill the process (SIGKILL) while it is at it, or after it."""
@@ -98,16 +118,18 @@ class ServerProcess(Remote):
         self._run(self._see_it_end())
         try:
             self._start()
-        except CannotStart as error:
-            raise CannotStart(str(error), replies) from error
+        except ServerGone as error:
+            raise ServerGone(str(error), replies) from error
         return replies
 
     def restart(self, network: str) -> None:
         """SIGTERM, and a new start."""
         self._network = network or self._network
+        self._require_health()
         if self._process is not None:
             self._process.terminate()
-        self._run(self._see_it_end())
+        if code := self._run(self._see_it_end()):
+            raise ServerGone(f"the server was told to stop, and ended with exit code {code}")
         self._start()
 
     def log(self) -> LogView:
@@ -153,13 +175,19 @@ class ServerProcess(Remote):
             partial(self._learn_id, folder.links_socket),
         )
 
-    async def _see_it_end(self) -> None:
-        """Wait for the process, and let go of what led to it."""
-        process, self._process = self._process, None
-        if process is not None:
-            await asyncio.to_thread(process.wait)  # links say goodbye meanwhile
+    def _require_health(self) -> None:
+        if self._process is not None:
+            self._process.require_health()
+
+    async def _see_it_end(self) -> int:
+        """Wait for the process, and let go of what led to it; its exit code."""
+        code = 0
+        if self._process is not None:
+            code = await asyncio.to_thread(self._process.wait)  # links say goodbye meanwhile
+            self._process = None
             await self._links.hang_up()
             await self._hang_up()
+        return code
 
     async def _perform(self, requests: Sequence[Request]) -> list[Reply]:
         """As `Remote` does; after links that raced, the server has time to hear of all."""
@@ -219,11 +247,16 @@ class ServerProcess(Remote):
 
     async def _learn_id(self, told_at: Path, end: LinkEnd) -> None:
         """Ask the server under which id it knows a link."""
-        with suppress(NoServer):
-            report = await asyncio.to_thread(ask, told_at)
-            ids = {link["peer"]: link["link_id"] for link in report["links"]}
-            if end.own_address in ids:
-                self._link_ids[ids[end.own_address]] = end
+        address = end.own_address
+        for _ in range(_QUESTIONS):
+            with suppress(NoServer):  # it is slow, or has ended
+                report = await asyncio.to_thread(ask, told_at)
+                ids = {link["peer"]: link["link_id"] for link in report["links"]}
+                if address in ids:
+                    self._link_ids[ids[address]] = end
+                return
+            if not end.is_open:
+                return
 
     def _entries(self) -> Iterator[Entry]:
         if self._folder is not None:
@@ -259,5 +292,5 @@ def _client_set(folder: Path) -> CertificateSet:
 
 def _unless_cut(reply: Reply) -> Reply:
     """What the kill cut off is unknown."""
-    is_cut = reply.answer is not None and reply.answer.facts.code == CUT
-    return reply._replace(answer=None) if is_cut else reply
+    is_whole = reply.answer is not None and reply.answer.facts.code in _WHOLE_ANSWERS
+    return reply if is_whole else reply._replace(answer=None)

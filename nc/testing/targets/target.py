@@ -42,11 +42,13 @@ class Reply(NamedTuple):
     answer: Answer | None  # None: none will ever come
 
 
-class CannotStart(Exception):
-    """A server that ended does not come back; the text says why.
+class ServerGone(Exception):
+    """The server is not there when it should be; the text says why.
+
+    It ended by itself, something in it crashed, or it does not start again.
 
     Attributes:
-        replies: what came of the operations that were under way when it ended.
+        replies: what came of the operations that were under way.
     """
 
     def __init__(self, reason: str, replies: Sequence[Reply] = ()) -> None:
@@ -72,7 +74,11 @@ class Target(Protocol):
         """
 
     def perform(self, requests: Sequence[Request]) -> list[Reply]:
-        """Carry operations out at the same time; returns when all have been answered."""
+        """Carry operations out at the same time; returns when all have been answered.
+
+        Raises:
+            ServerGone: nobody ended it.
+        """
 
     def wait(self, ms: int) -> None:
         """Let time pass."""
@@ -98,12 +104,12 @@ class Mortal(Target, Protocol):
         """As `perform`, but the process ends meanwhile or after it, and has started again then.
 
         Raises:
-            CannotStart: it has not.
+            ServerGone: it has not.
         """
 
     def restart(self, network: str) -> None:
         """Stop cleanly, and start again; on another network unless it is "".
 
         Raises:
-            CannotStart: it does not.
+            ServerGone: it does not.
         """
