@@ -5,7 +5,7 @@ which law.
 """
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
 
@@ -141,12 +141,23 @@ def the_end_of_links(trial: Trial) -> Judgement:
     return trial.finish()
 
 
-# Each shows by itself, without a search, in a link's life.
-SHOWN_AT_ONCE = (
-    "another address is handed over",
-    "the handshake is not recorded",
-    "a late drop hurts the newer link",
-)
+def an_expired_node_s_try(target: ServerProcess) -> Trial:
+    """It opens a link before the sweep can have come by."""
+    trial = Trial(target)
+    trial.perform(IssueToken("token 1", 10))
+    trial.perform(Redeem("token 1", "node 1"))
+    trial.perform(SetExpiries((("node 1", 1),)))
+    trial.perform(OpenLink("node 1", "link 1"))
+    return trial
+
+
+# What shows a bug by itself, without a search.
+SHOWN_BY: dict[str, Callable[[ServerProcess], Trial]] = {
+    "another address is handed over": a_link_s_life,
+    "the handshake is not recorded": a_link_s_life,
+    "a late drop hurts the newer link": a_link_s_life,
+    "an expired node is let in until the sweep": an_expired_node_s_try,
+}
 
 
 def test_every_law_about_links_is_exercised_on_real_ones() -> None:
@@ -156,11 +167,11 @@ def test_every_law_about_links_is_exercised_on_real_ones() -> None:
     assert {law.name for law, count in exercised.items() if count} >= ABOUT_LINKS
 
 
-@pytest.mark.parametrize("bug", SHOWN_AT_ONCE)
+@pytest.mark.parametrize("bug", SHOWN_BY)
 def test_a_planted_bug_breaks_the_law_about_it(bug: str) -> None:
-    """A link's life is enough to see it."""
+    """A link's life, or its beginning, is enough to see it."""
     with server(bug) as target, pytest.raises(LawBroken) as broken:
-        a_link_s_life(target).finish()
+        SHOWN_BY[bug](target).finish()
     assert broken.value.breach.law.name in FOUND_BY[bug]
 
 

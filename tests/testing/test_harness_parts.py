@@ -305,6 +305,7 @@ def test_an_end_by_the_sweep_refuses_nothing() -> None:
     assert answer.facts.code == "400"
     end.close_reason = wire.EXPIRED.reason
     assert links._ended(cast("Any", end), is_alone=True) is None
+    assert links._ended(cast("Any", end), is_alone=True, is_refused=True) == answer
 
 
 class _DeadAfterAll(InProcess):

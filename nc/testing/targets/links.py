@@ -121,8 +121,10 @@ class Links:
         """Who asks again for a link that is there, or is about to be, is told the same."""
         opening = self._openings.get(link)
         if opening is None or (opening.done() and self._end_of(link) is None):
+            is_refused = is_alone and await self._state_of(node) is None  # before it asks
             self._upgrades[link] = asyncio.create_task(self._upgrade(node, request_id))
-            opening = asyncio.create_task(self._see_accepted(node, link, is_alone=is_alone))
+            seen = self._see_accepted(node, link, is_alone=is_alone, is_refused=is_refused)
+            opening = asyncio.create_task(seen)
             self._openings[link] = opening
         return await opening
 
@@ -136,7 +138,9 @@ class Links:
         await self._on_upgrade(end)
         return end
 
-    async def _see_accepted(self, node: str, link: str, *, is_alone: bool) -> Answer | None:
+    async def _see_accepted(
+        self, node: str, link: str, *, is_alone: bool, is_refused: bool
+    ) -> Answer | None:
         """The node is INIT by this link, which is so if it has no other any more."""
         try:
             end = await self._upgrades[link]
@@ -150,7 +154,9 @@ class Links:
             return await self._state_of(node) in LINKED and self.of(node) == [end]
 
         await _until(is_decided)
-        return Answer(Facts(OK)) if end.is_open else _ended(end, is_alone=is_alone)
+        if end.is_open:
+            return Answer(Facts(OK))
+        return _ended(end, is_alone=is_alone, is_refused=is_refused)
 
     async def _shake_hands(
         self, node: str, link: str, request_id: str, *, is_alone: bool
@@ -200,14 +206,20 @@ class Links:
         return end if end.is_open else None
 
 
-def _ended(end: LinkEnd, *, is_alone: bool) -> Answer | None:
-    """What a link's end says of what was asked on it."""
+def _ended(end: LinkEnd, *, is_alone: bool, is_refused: bool = False) -> Answer | None:
+    """What a link's end says of what was asked on it.
+
+    Args:
+        end: it has ended.
+        is_alone: nothing else happened at the same time.
+        is_refused: the node had no right to anything before it asked.
+    """
     sentence = str(end.ended.result()) if end.ended.done() else ""
     if end.close_code == CloseCode.TRY_AGAIN_LATER:
         return Answer(Facts(MISTAKE), sentence)
     if end.has_left or (end.close_code == CloseCode.POLICY and not is_alone):
         return None
-    if end.close_reason == EXPIRED.reason:
+    if end.close_reason == EXPIRED.reason and not is_refused:
         return None  # the sweep came by, perhaps after what was asked was done
     code = MISTAKE if end.close_code == CloseCode.POLICY else str(end.close_code or CUT)
     return Answer(Facts(code), sentence)
