@@ -178,7 +178,11 @@ class Trial:
 
     def _judge(self) -> Judgement:
         self._is_over = True
-        self.history.log = self._target.log() if not self.history.end else None
+        if not self.history.end:
+            try:
+                self.history.log = self._target.log()
+            except ServerGone as error:
+                self.history.end = str(error)
         self.judgement = judge(self.history)
         if self.judgement.breaches:
             raise LawBroken(self.judgement.breaches[0], self.history)

@@ -101,6 +101,11 @@ def two_nodes_get_one_address(patch: pytest.MonkeyPatch) -> None:
     "an acknowledged change is in the log once",
     "an acknowledged enrolment is never forgotten",
     "unregister is final",
+    "a bootstrap token serves until it expires",
+    "an expired node token is refused",
+    "a later expiry revives a node",
+    "an expired bootstrap token is refused",
+    "the server starts again",
 )
 def reply_before_the_append_is_durable(patch: pytest.MonkeyPatch) -> None:
     """Callers are answered while the disk still works."""
@@ -132,6 +137,11 @@ def reply_before_the_append_is_durable(patch: pytest.MonkeyPatch) -> None:
     "an acknowledged enrolment is never forgotten",
     "the server starts again",
     "unregister is final",
+    "a bootstrap token serves until it expires",
+    "an expired node token is refused",
+    "an acknowledged change is in the log once",
+    "a later expiry revives a node",
+    "an expired bootstrap token is refused",
 )
 def appends_are_never_synced(patch: pytest.MonkeyPatch) -> None:
     """The disk is told, and not waited for."""
@@ -259,6 +269,7 @@ def an_expired_bootstrap_token_is_accepted(patch: pytest.MonkeyPatch) -> None:
     "a refused command changes nothing",
     "who may call what",
     "an acknowledged enrolment is never forgotten",
+    "an expired node token is refused",
 )
 def a_list_is_applied_up_to_the_stranger(patch: pytest.MonkeyPatch) -> None:
     """UpdateSensorExpireTime changes what comes before the unknown token."""
@@ -383,6 +394,7 @@ def an_expired_node_is_let_in_until_the_sweep(patch: pytest.MonkeyPatch) -> None
 @_bug(
     "an acknowledged enrolment is never forgotten",
     "some order of the commands explains every answer",
+    "a later expiry revives a node",
 )
 def a_revived_node_stays_refused(patch: pytest.MonkeyPatch) -> None:
     """An expiry can be brought forward only."""

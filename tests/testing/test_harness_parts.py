@@ -26,11 +26,13 @@ from nc.testing import (
     InProcess,
     IssueToken,
     LawBroken,
+    LogView,
     Model,
     Moment,
     OpenLink,
     Operation,
     Redeem,
+    ServerGone,
     SetExpiries,
     Step,
     Trial,
@@ -342,5 +344,22 @@ def test_a_server_that_does_not_start_again_broke_a_law(end: Callable[[Trial], o
     target.end()
     report = search(target, examples=10, steps=10, shrinks=20)
     assert [broken.breach.law.name for broken in report.broken] == ["the server starts again"]
+    target.end()
+    target.close()
+
+
+class _Unreadable(InProcess):
+    """It serves, on a log that cannot be read."""
+
+    def log(self) -> LogView:
+        """None."""
+        raise ServerGone("a segment is missing")
+
+
+def test_a_log_that_cannot_be_read_broke_a_law() -> None:
+    """No server would start on it."""
+    target = _Unreadable()
+    with pytest.raises(LawBroken, match="the server starts again, at the end: a segment is"):
+        Trial(target).finish()
     target.end()
     target.close()

@@ -11,8 +11,15 @@ from nc.testing import LAWS, Report, search
 from tests.testing.planted_bugs import BUGS, Bug
 
 # Each is found within some ten trials; a few that need a coincidence take more.
-MOST_TRIALS = 150
+MOST_TRIALS = 400
 MOST_STEPS_TO_SHOW = 24  # with the two looks at every node that end a trial
+
+# These speak of every answer, so that any bug may break them first: what is drawn is not the same
+# wherever the tests run, since Hypothesis looks at which modules there are.
+OF_ALL_ANSWERS = {
+    "some order of the commands explains every answer",
+    "answers are never stale",
+}
 
 BY_NAME = {bug.name: bug for bug in BUGS}
 
@@ -33,7 +40,7 @@ def test_a_planted_bug_is_found(name: str) -> None:
     """A search of some trials breaks a law, and it is one that speaks of it."""
     report = look_for(BY_NAME[name], seed=0, shrinks=0)
     assert not report.is_good, f"it survived {report.trials} trials"
-    assert report.broken[0].breach.law.name in BY_NAME[name].laws
+    assert report.broken[0].breach.law.name in BY_NAME[name].laws | OF_ALL_ANSWERS
 
 
 def test_there_are_enough_of_them() -> None:
@@ -57,7 +64,7 @@ def test_every_planted_bug_is_shown_in_a_few_steps(capsys: pytest.CaptureFixture
             trials.append(report.first_breach)
             sizes.append(len(report.broken[0].history.steps))
             laws.add(report.broken[0].breach.law.name)
-        assert laws <= bug.laws, bug.name
+        assert laws <= bug.laws | OF_ALL_ANSWERS, bug.name
         if min(sizes) > MOST_STEPS_TO_SHOW:
             too_long.append(bug.name)
         lines.append(

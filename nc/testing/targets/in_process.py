@@ -119,13 +119,19 @@ class InProcess:
         return at(self._clock.now_ms)
 
     def log(self) -> LogView:
-        """Everything in the log, and what it amounts to."""
+        """Everything in the log, and what it amounts to.
+
+        Raises:
+            ServerGone: it cannot be read, so that no server would start on it.
+        """
+        try:
+            records = list(self._log.read())
+            replayed = replay(self._log, State())
+        except LogError as error:
+            raise ServerGone(str(error)) from error
         entries = [
-            entry
-            for record in self._log.read()
-            for entry in Batch.FromString(record.payload).entries
+            entry for record in records for entry in Batch.FromString(record.payload).entries
         ]
-        replayed = replay(self._log, State())
         return LogView(entries, digest(self._service.replica.state), digest(replayed))
 
     def end(self) -> None:

@@ -87,7 +87,11 @@ class Target(Protocol):
         """What time it is for the server."""
 
     def log(self) -> LogView | None:
-        """The log behind it, if it can be seen."""
+        """The log behind it, if it can be seen.
+
+        Raises:
+            ServerGone: it should be, and is not.
+        """
 
     def end(self) -> None:
         """The trial is over: tidy up what it left."""
