@@ -63,7 +63,10 @@ def check(
         bool, typer.Option("--plaintext", help="For a server that runs with --plaintext.")
     ] = False,
     bootport: Annotated[
-        int | None, typer.Option(help="Its bootstrap port. Default: the one that it answers.")
+        int | None,
+        typer.Option(
+            min=1, max=_LAST_PORT, help="Its bootstrap port. Default: the one that it answers."
+        ),
     ] = None,
     junit: Annotated[
         Path | None, typer.Option(metavar="FILE", help="Write a JUnit report, a case for each law.")

@@ -132,6 +132,7 @@ def test_a_server_process_is_searched_and_cleaned_up(tmp_path: Path) -> None:
         (("--target", "127.0.0.1:1", "--plaintext"), 1, "is the server running there"),
         (("--target", "127.0.0.1:1", "--cacert", "/nowhere"), 1, "--cacert"),
         (("--examples", "0"), 2, "--examples"),
+        (("--target", "127.0.0.1:1", "--bootport", "0"), 2, "--bootport"),
         (("--minutes", "0"), 2, "--minutes"),
         (("--minutes", "1", "--examples", "1"), 2, "no --examples beside it"),
         (("--cacert", "/nowhere"), 2, "go with HOST:PORT"),

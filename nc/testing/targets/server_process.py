@@ -32,6 +32,7 @@ from nc.testing.operations import (
     CloseLink,
     Crash,
     Handshake,
+    LinkOperation,
     OpenLink,
     Operation,
     Port,
@@ -46,8 +47,6 @@ from nc.testing.targets.remote import Remote
 from nc.testing.targets.target import Ability, Reply, Request, ServerGone
 
 SERVE = (str(Path(sys.executable).with_name("network-controller")), "serve")
-
-_ABOUT_LINKS = (OpenLink, Handshake, CloseLink)
 
 # While a server is killed, any other code is what the connection came to.
 _WHOLE_ANSWERS = {OK, MISTAKE, DENIED, SERVER_FAULT}
@@ -193,7 +192,7 @@ class ServerProcess(Remote):
         """As `Remote` does; after links that raced, the server has time to hear of all."""
         self._is_alone = len(requests) == 1
         replies = await super()._perform(requests)
-        if not self._is_alone and any(isinstance(r.operation, _ABOUT_LINKS) for r in requests):
+        if not self._is_alone and any(isinstance(r.operation, LinkOperation) for r in requests):
             await self._write_something()
         return replies
 
