@@ -28,7 +28,7 @@ import uvloop
 import eventlog
 from nc.clock import SystemClock
 from nc.domain.tokens import IssueToken
-from nc.replica import Origin, Replica
+from nc.replica.replica import Origin, Replica
 
 CALLERS = (1, 64, 256)
 RECORD_BYTES = 200  # about what one token's record takes

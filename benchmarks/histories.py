@@ -15,7 +15,6 @@ from itertools import islice
 from pathlib import Path
 
 import eventlog
-from nc.batch import Origin, decide_batch
 from nc.domain.addresses import Network
 from nc.domain.decide import Command
 from nc.domain.events import (
@@ -40,6 +39,7 @@ from nc.domain.tokens import (
     IssueToken,
     RedeemToken,
 )
+from nc.replica.batch import Origin, decide_batch
 
 NETWORK = "10.0.0.1/8"
 ENTRIES = 256  # in a record, as under load

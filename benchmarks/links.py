@@ -36,8 +36,8 @@ import grpc
 import uvloop
 
 sys.path.insert(0, str(Path(__file__).parent.parent))
-from nc.link.agent import client_tls
-from nc.link.node_end import Target, connect
+from nc.agent.agent import client_tls
+from nc.agent.connection import Target, connect
 from nc.pb import network_controller_pb2 as pb
 from nc.pki import FolderPaths
 

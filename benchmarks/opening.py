@@ -24,8 +24,8 @@ sys.path.insert(0, str(Path(__file__).parent.parent))
 import eventlog
 from benchmarks.histories import newcomers, write_log
 from nc.clock import SystemClock
-from nc.projections.digest import digest
-from nc.replica import Replica
+from nc.domain.codec.digest import digest
+from nc.replica.replica import Replica
 
 # What was aimed at, at a million nodes.
 AIMS = {"with_snapshot_s": 3.0, "bytes_a_node_from_snapshot": 600, "bytes_a_node_replayed": 600}

@@ -15,9 +15,9 @@ import tempfile
 import time
 from pathlib import Path
 
-from nc.cli.log_page import write_page
 from nc.domain.state import State
-from nc.history import Recorded
+from nc.history.events import Recorded
+from nc.history.export.html import write_page
 
 sys.path.insert(0, str(Path(__file__).parent.parent))
 

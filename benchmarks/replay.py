@@ -39,10 +39,10 @@ import eventlog
 from benchmarks.histories import cluster, kinds, newcomers, write_log
 from benchmarks.timing import Taken, best, timed
 from nc.domain.events import Batch, Entry, Event
+from nc.domain.evolve import evolve
 from nc.domain.presence import link_of
 from nc.domain.state import State
-from nc.projections import evolve
-from nc.replay import replay
+from nc.replica.replay import replay
 
 BASELINE = "sqlite"
 

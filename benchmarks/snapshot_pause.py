@@ -28,10 +28,10 @@ import uvloop
 sys.path.insert(0, str(Path(__file__).parent.parent))
 from benchmarks.histories import NETWORK, newcomers, write_log
 from nc.clock import SystemClock
-from nc.config import ServerSettings
 from nc.pb import network_controller_pb2 as pb
 from nc.secrets import SystemSecrets
-from nc.server import Server
+from nc.server.server import Server
+from nc.server.settings import ServerSettings
 
 METHOD = "/pb.LiteKubeNCService/CheckConnState"
 UNDER_WAY = 8

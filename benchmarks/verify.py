@@ -30,11 +30,11 @@ import eventlog
 from benchmarks.histories import cluster, newcomers, write_log
 from benchmarks.timing import Taken, best, timed
 from eventlog.reader import LogReader
+from nc.domain.codec.snapshot import SNAPSHOT_SCHEMA, encode
 from nc.domain.events import Entry
 from nc.domain.state import State
-from nc.projections.snapshot import SNAPSHOT_SCHEMA, encode
-from nc.replay import replay
-from nc.verification import landmark_of, verify
+from nc.history.verify import landmark_of, verify
+from nc.replica.replay import replay
 
 BASELINE = "sha256"
 CHUNK_BYTES = 256 * 1024

@@ -18,9 +18,9 @@ from eventlog.errors import LogError, LogFull, LogUnavailable, SequenceConflict
 from eventlog.followers import Followers, follow
 from eventlog.format import NO_CHAIN, SEGMENT_HEADER_BYTES, RecordType
 from eventlog.lockfile import WriterLock
-from eventlog.milestones import Milestones
 from eventlog.recovery import Recovered, Recovery, recover
 from eventlog.snapshots import FileSnapshots
+from eventlog.sparse_index import Milestones
 from eventlog.writer import NO_ROOM, NewSegments, SegmentWriter
 
 __all__ = ["FileLog"]

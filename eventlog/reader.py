@@ -15,9 +15,9 @@ from eventlog.cursor import Cursor, events_after, records_from
 from eventlog.disk import OS_DISK, Disk
 from eventlog.errors import LogMissing
 from eventlog.format import BadBytes, StoredRecord
-from eventlog.proof import proof_of_damage, scan_rest
 from eventlog.segments import list_segments
 from eventlog.snapshots import FileSnapshots
+from eventlog.tail_scan import proof_of_damage, scan_rest
 
 __all__ = ["LogReader"]
 

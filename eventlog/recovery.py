@@ -12,13 +12,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, NamedTuple
 
-from eventlog.anchor import Anchor, find_anchor
 from eventlog.api import Place
 from eventlog.cursor import Cursor
 from eventlog.disk import Disk
 from eventlog.errors import LogDamaged
 from eventlog.format import BadBytes
-from eventlog.proof import proof_of_damage, scan_rest
 from eventlog.segments import (
     TEMPORARY_SUFFIX,
     list_segments,
@@ -26,7 +24,9 @@ from eventlog.segments import (
     segment_name,
     write_fully,
 )
+from eventlog.snapshot_anchor import Anchor, find_anchor
 from eventlog.snapshots import SNAPSHOT_SUFFIX
+from eventlog.tail_scan import proof_of_damage, scan_rest
 
 __all__ = ["Recovered", "Recovery", "recover"]
 

@@ -51,17 +51,17 @@ def test_every_folder_is_looked_at() -> None:
         "eventlog/__init__.py",
         "nc/clock.py",
         "nc/secrets.py",
-        "nc/replica.py",
+        "nc/replica/replica.py",
         "nc/domain/decide.py",
-        "nc/projections/state.py",
-        *(f"nc/link/{name}.py" for name in JUDGES),
+        "nc/domain/evolve.py",
+        *JUDGES,
     } <= paths
     assert any(source.lies_in("nc/rpc") for source in SOURCES)
 
 
 def test_the_replica_appends_in_one_place() -> None:
     """There is one append, and the law that looks for appends sees it."""
-    (replica,) = (source for source in SOURCES if source.path == "nc/replica.py")
+    (replica,) = (source for source in SOURCES if source.path == "nc/replica/replica.py")
     assert len(appends(replica)) == 1
 
 
@@ -73,33 +73,37 @@ PLANTED = [
     (decisions_and_folds_are_pure, "nc/domain/a.py", "from pathlib import Path"),
     (decisions_and_folds_are_pure, "nc/domain/a.py", "import asyncio, time"),
     (decisions_and_folds_are_pure, "nc/domain/a.py", "if x:\n    from random import choice"),
-    (decisions_and_folds_are_pure, "nc/domain/a.py", "from nc.projections import evolve"),
+    (decisions_and_folds_are_pure, "nc/domain/a.py", "from nc.history import events"),
     (decisions_and_folds_are_pure, "nc/domain/a.py", "from nc.replica import Replica"),
     (decisions_and_folds_are_pure, "nc/domain/a.py", "from nc import clock"),
     (decisions_and_folds_are_pure, "nc/domain/a.py", "from .. import clock"),
     (decisions_and_folds_are_pure, "nc/domain/a.py", "import typing_extensions"),
-    (decisions_and_folds_are_pure, "nc/projections/a.py", "import eventlog"),
-    (decisions_and_folds_are_pure, "nc/projections/a.py", "import structlog"),
-    (decisions_and_folds_are_pure, "nc/projections/a.py", "def f():\n    open('x')"),
+    (decisions_and_folds_are_pure, "nc/domain/codec/a.py", "import eventlog"),
+    (decisions_and_folds_are_pure, "nc/domain/a.py", "import structlog"),
+    (decisions_and_folds_are_pure, "nc/domain/a.py", "def f():\n    open('x')"),
     (decisions_and_folds_are_pure, "nc/domain/a.py", "__import__('os')"),
-    (packets_are_judged_without_io, "nc/link/switch.py", "import asyncio"),
-    (packets_are_judged_without_io, "nc/link/wire.py", "from picows import WSFrame"),
-    (packets_are_judged_without_io, "nc/link/admission.py", "from nc.replica import Replica"),
-    (only_the_edge_knows_grpc, "nc/server.py", "import grpc"),
+    (packets_are_judged_without_io, "nc/hub/switch.py", "import asyncio"),
+    (packets_are_judged_without_io, "nc/net/wire.py", "from picows import WSFrame"),
+    (packets_are_judged_without_io, "nc/hub/admission.py", "from nc.replica import Replica"),
+    (only_the_edge_knows_grpc, "nc/server/server.py", "import grpc"),
     (only_the_edge_knows_grpc, "nc/cli/a.py", "from grpc.aio import server"),
-    (only_the_edge_knows_grpc, "nc/server.py", "from grpc_health.v1 import health"),
+    (only_the_edge_knows_grpc, "nc/server/server.py", "from grpc_health.v1 import health"),
     (only_the_edge_knows_grpc, "eventlog/a.py", "import grpc_reflection.v1alpha as r"),
-    (only_its_command_knows_the_harness, "nc/replica.py", "from nc.testing import search"),
+    (only_its_command_knows_the_harness, "nc/replica/replica.py", "from nc.testing import search"),
     (only_its_command_knows_the_harness, "nc/cli/serve.py", "import nc.testing.laws"),
     (only_its_command_knows_the_harness, "nc/domain/a.py", "def f():\n    import hypothesis"),
-    (only_the_replica_appends, "nc/server.py", "self._log.append(payload, 1, 0)"),
+    (only_the_replica_appends, "nc/server/server.py", "self._log.append(payload, 1, 0)"),
     (only_the_replica_appends, "nc/cli/a.py", "eventlog.open(p).append(b, count=1, expected=0)"),
     (only_the_replica_appends, "nc/cli/a.py", "write = folder.log.append"),
     (only_the_replica_appends, "nc/rpc/a.py", "log.append(*everything)"),
     (only_the_replica_appends, "nc/rpc/a.py", "EventLog.append(x, b'', 1, 0)"),
-    (time_and_chance_come_in_at_the_top, "nc/server.py", "import time\ntime.time()"),
-    (time_and_chance_come_in_at_the_top, "nc/server.py", "import time as t\nf(t.monotonic_ns)"),
-    (time_and_chance_come_in_at_the_top, "nc/server.py", "from time import time\ntime()"),
+    (time_and_chance_come_in_at_the_top, "nc/server/server.py", "import time\ntime.time()"),
+    (
+        time_and_chance_come_in_at_the_top,
+        "nc/server/server.py",
+        "import time as t\nf(t.monotonic_ns)",
+    ),
+    (time_and_chance_come_in_at_the_top, "nc/server/server.py", "from time import time\ntime()"),
     (
         time_and_chance_come_in_at_the_top,
         "nc/a.py",
@@ -134,19 +138,22 @@ def test_a_planted_breach_is_found(
 
 
 INNOCENT = [
-    ("nc/link/switch.py", "import struct\nfrom nc.domain.addresses import Network"),
-    ("nc/link/hub.py", "import asyncio, socket"),
+    ("nc/hub/switch.py", "import struct\nfrom nc.domain.addresses import Network"),
+    ("nc/hub/hub.py", "import asyncio, socket"),
     ("nc/domain/a.py", "from nc.domain.state import State\nfrom nc.pb import events_pb2 as pb"),
     ("nc/domain/a.py", "from .state import State\nfrom datetime import UTC, datetime"),
-    ("nc/projections/a.py", "from nc.projections.draft import Draft\nfrom rpds import Queue"),
+    ("nc/domain/a.py", "from nc.domain.transient_map import Draft\nfrom rpds import Queue"),
     ("nc/rpc/a.py", "import grpc\nfrom grpc_health.v1 import health"),
-    ("nc/replica.py", "self._log.append(payload, count, expected)"),
-    ("nc/server.py", "warnings.append('a log is there')\nimport asyncio\nasyncio.sleep(1)"),
-    ("nc/cli/check_search.py", "from nc.testing import search"),
+    ("nc/replica/replica.py", "self._log.append(payload, count, expected)"),
+    ("nc/server/server.py", "warnings.append('a log is there')\nimport asyncio\nasyncio.sleep(1)"),
+    ("nc/cli/check/search.py", "from nc.testing import search"),
     ("nc/testing/a.py", "from hypothesis import strategies as st"),
     ("nc/clock.py", "import time\ntime.time_ns()"),
     ("nc/secrets.py", "import os\nos.urandom(8)"),
-    ("nc/server.py", "from nc.secrets import new_token\nfrom nc import secrets\nsecrets.TokenIds"),
+    (
+        "nc/server/server.py",
+        "from nc.secrets import new_token\nfrom nc import secrets\nsecrets.TokenIds",
+    ),
     ("nc/cli/a.py", "from datetime import UTC, datetime\ndatetime.fromtimestamp(0, tz=UTC)"),
     ("eventlog/__init__.py", "import time\ndef f(*, now=time.time_ns): ..."),
     ("eventlog/a.py", "segments.append(1)\n# import nc, time.time()\nx = 'os.urandom'"),

@@ -10,10 +10,10 @@ from eventlog.cursor import Cursor
 from eventlog.disk import Disk
 from eventlog.errors import LogDamaged
 from eventlog.format import SEGMENT_HEADER_BYTES, BadBytes, SegmentHeader, encode_segment_header
-from eventlog.proof import Rest, proof_of_damage, scan_rest
 from eventlog.repair.mending import has_successor, rebuilt_header
 from eventlog.repair.plan import TO_THE_END, Build
 from eventlog.segments import segment_name
+from eventlog.tail_scan import Rest, proof_of_damage, scan_rest
 
 __all__ = ["Mend", "Walk", "mend_of_header", "walk"]
 

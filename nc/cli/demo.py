@@ -11,19 +11,19 @@ from rich.console import Console
 
 from eventlog import LogReader
 from nc.cli.demo_link import PacketEnd, plug_in
-from nc.cli.log import displayer
-from nc.cli.printing import STATES, Output, text_line
-from nc.cli.running import OperationFailed, run_async
+from nc.cli.entrypoint import OperationFailed, run_async
+from nc.cli.log.app import displayer
+from nc.cli.render import STATES, Output, text_line
+from nc.client.channel import BOOTSTRAP_PORT, CallFailed, Client, ClientTls
 from nc.clock import SystemClock, now_ms
-from nc.config import ServerSettings
-from nc.history import events_of
-from nc.link import wire
+from nc.history.events import events_of
+from nc.net import wire
 from nc.pb import network_controller_pb2 as pb
 from nc.pb import sensor_pb2
 from nc.pki import read_peer
-from nc.rpc.client import BOOTSTRAP_PORT, CallFailed, Client, ClientTls
 from nc.secrets import SystemSecrets
-from nc.server import Server
+from nc.server.server import Server
+from nc.server.settings import ServerSettings
 
 LOOPBACK = "127.0.0.1"
 MACHINES = ("alpha", "beta", "gamma")

@@ -8,9 +8,9 @@ from pathlib import Path
 
 from picows import WSFrame, WSListener, WSMsgType, WSTransport, ws_connect
 
-from nc.cli.running import OperationFailed
-from nc.link import wire
-from nc.rpc.client import ClientTls
+from nc.cli.entrypoint import OperationFailed
+from nc.client.channel import ClientTls
+from nc.net import wire
 
 # Far beyond what any step takes.
 _PATIENCE_S = 10.0

@@ -10,18 +10,18 @@ from typing import Annotated, Any
 import typer
 from structlog.typing import FilteringBoundLogger
 
-from nc import log_events, notify
-from nc.cli import log_lines
+from nc import log_events, sd_notify
+from nc.agent.backoff import delay_s
+from nc.agent.enrolment import Invitation, ServerUnreachable, is_ca_cert_hash, redeem
+from nc.agent.state import CertificateSet, Node, StateFolder, digest_of
+from nc.cli import structured_logs
 from nc.cli.connection import Place, host_and_port
-from nc.cli.running import OperationFailed, default_data_dir, run_async
+from nc.cli.entrypoint import OperationFailed, default_data_dir, run_async
 from nc.clock import SystemClock
-from nc.config import DEFAULT_MTU, ClientSection, ConfigError, ConfigFile
-from nc.link.backoff import delay_s
-from nc.link.node_state import CertificateSet, Node, StateFolder, digest_of
-from nc.link.tun import TunUnavailable, require_tun
+from nc.net.tun import TunUnavailable, require_tun
 from nc.pb.network_controller_pb2 import GetTokenResponse
-from nc.rpc.enrolment import Invitation, ServerUnreachable, is_ca_cert_hash, redeem
 from nc.secrets import SystemSecrets
+from nc.server.settings import DEFAULT_MTU, ClientSection, ConfigError, ConfigFile
 
 
 def default_state_dir() -> Path:
@@ -76,7 +76,7 @@ def join(
     _known(folder, invited, insecure=insecure_bootstrap)  # before anything is made
     if not no_tun:
         _require_tun()
-    log = log_lines.configure()
+    log = structured_logs.configure()
     with folder.locked():
         known = _known(folder, invited, insecure=insecure_bootstrap)
         _run(_join(folder, known, log, tun=not no_tun, mtu=mtu))
@@ -92,7 +92,7 @@ def join_as_configured(path: Path, file: ConfigFile) -> None:
     if section is None:
         raise ConfigError(f"{path}: client: is missing; with mode: client it says where to connect")
     require_tun()
-    log = log_lines.configure(debug=section.debug, log_dir=section.log_dir)
+    log = structured_logs.configure(debug=section.debug, log_dir=section.log_dir)
     folder = StateFolder(section.work_dir or default_state_dir())
     with folder.locked():
         _run(
@@ -122,7 +122,7 @@ def _run(work: Coroutine[Any, Any, None]) -> None:
     try:
         run_async(_until_told(work))
     finally:
-        log_lines.flush()
+        structured_logs.flush()
 
 
 async def _until_told(work: Coroutine[Any, Any, None]) -> None:
@@ -212,8 +212,8 @@ async def _hold(
     redirect_gateway: bool = False,
 ) -> None:
     # Nothing else needs pyroute2, which takes a fifth of every command's time to import.
-    from nc.link.agent import Agent, AgentSettings, AgentStopped  # noqa: PLC0415 - see above
-    from nc.link.routes import Redirect  # noqa: PLC0415 - see above
+    from nc.agent.agent import Agent, AgentSettings, AgentStopped  # noqa: PLC0415 - see above
+    from nc.net.routes import Redirect  # noqa: PLC0415 - see above
 
     settings = AgentSettings(tun, mtu, redirect_gateway)
     redirect = Redirect(folder.redirect)
@@ -241,7 +241,7 @@ async def _enrol(folder: StateFolder, invited: Invitation, log: FilteringBoundLo
             wait_s = delay_s(failures, SystemSecrets())
             text = f"{error}; trying again in {wait_s:.1f} s"
             log.warning(log_events.AGENT_DISCONNECTED, reason="NotJoined", message=text)
-            notify.status(f"not joined: {text}")
+            sd_notify.status(f"not joined: {text}")
             await asyncio.sleep(wait_s)
         else:
             break

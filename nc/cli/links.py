@@ -12,11 +12,11 @@ from rich.live import Live
 from rich.markup import escape
 from rich.table import Table
 
-from nc.cli.log_source import DataDirOption
-from nc.cli.printing import Output, iso_time
-from nc.cli.running import OperationFailed, default_data_dir
-from nc.data_folder import DataFolder
-from nc.link.report import ask
+from nc.cli.entrypoint import OperationFailed, default_data_dir
+from nc.cli.log.source import DataDirOption
+from nc.cli.render import Output, iso_time
+from nc.hub.report import ask
+from nc.server.data_folder import DataFolder
 
 _WATCH_INTERVAL_S = 1.0
 

@@ -5,15 +5,15 @@ from typing import NoReturn
 
 import typer
 
-from nc import config
-from nc.cli import log
-from nc.cli.check import check
+from nc.cli.check.app import check
 from nc.cli.demo import demo
+from nc.cli.entrypoint import run, version_option
 from nc.cli.fsm import fsm
 from nc.cli.join import join, join_as_configured
 from nc.cli.links import links
-from nc.cli.running import run, version_option
+from nc.cli.log import app as log
 from nc.cli.serve import ConfigOption, serve
+from nc.server import settings as config
 
 PROGRAM = "network-controller"
 

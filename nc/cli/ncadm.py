@@ -7,25 +7,25 @@ from typing import Annotated, Any, NoReturn
 import typer
 
 from nc.cli.connection import DEFAULT_IP, Connection, Place, host_and_port
-from nc.cli.moments import parse_expiry
-from nc.cli.ncadm_folders import prepared, write_set
-from nc.cli.printing import STATES, Output
-from nc.cli.running import (
+from nc.cli.entrypoint import (
     DATA_DIR_VARIABLE,
     OperationFailed,
     default_data_dir,
     run,
     version_option,
 )
+from nc.cli.ncadm_folders import prepared, write_set
+from nc.cli.render import STATES, Output
+from nc.cli.time_args import parse_expiry
 from nc.clock import SystemClock, now_ms
-from nc.config import DEFAULT_BOOTSTRAP_PORT, DEFAULT_GRPC_PORT
-from nc.data_folder import DataFolder
 from nc.domain.errors import moment
 from nc.domain.tokens import DEFAULT_LIFETIME_MINUTES
 from nc.pb import network_controller_pb2 as pb
 from nc.pb import sensor_pb2
 from nc.pki import FolderPaths
 from nc.rpc.answers import OK
+from nc.server.data_folder import DataFolder
+from nc.server.settings import DEFAULT_BOOTSTRAP_PORT, DEFAULT_GRPC_PORT
 
 PROGRAM = "ncadm"
 

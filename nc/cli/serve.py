@@ -17,9 +17,9 @@ from rich.console import Console
 from rich.markup import escape
 from structlog.typing import FilteringBoundLogger
 
-from nc import config, log_events, notify
-from nc.cli import log_lines
-from nc.cli.running import (
+from nc import log_events, sd_notify
+from nc.cli import structured_logs
+from nc.cli.entrypoint import (
     DATA_DIR_VARIABLE,
     data_dir_variable,
     default_data_dir,
@@ -27,14 +27,15 @@ from nc.cli.running import (
     silence_stdout,
 )
 from nc.clock import SystemClock
-from nc.config import ConfigError, ServerSection, ServerSettings, TunMode
-from nc.data_folder import DataFolder, DataFolderError
 from nc.domain.addresses import DEFAULT_NETWORK
-from nc.link.report import NoServer, ask
-from nc.link.tun import require_tun
-from nc.ports import PortUnavailable, try_ports
+from nc.hub.report import NoServer, ask
+from nc.net.sockets import PortUnavailable, try_ports
+from nc.net.tun import require_tun
 from nc.secrets import SystemSecrets
-from nc.server import VERSION, Server
+from nc.server import settings as config
+from nc.server.data_folder import DataFolder, DataFolderError
+from nc.server.server import VERSION, Server
+from nc.server.settings import ConfigError, ServerSection, ServerSettings, TunMode
 
 # Each connection is an open file. So many let 30,000 nodes and their callers in at once; with few,
 # a fleet that is not large keeps everybody else out.
@@ -130,12 +131,12 @@ def serve(
     if settings.tun is TunMode.ON:
         require_tun()
     _try_ports(settings)
-    log = log_lines.configure(debug=section.debug, log_dir=section.log_dir)
+    log = structured_logs.configure(debug=section.debug, log_dir=section.log_dir)
     allow_open_files(log)
     try:
         run_async(_serve(settings, log))
     finally:
-        log_lines.flush()
+        structured_logs.flush()
 
 
 def _try_ports(settings: ServerSettings) -> None:
@@ -221,9 +222,9 @@ async def _serve(settings: ServerSettings, log: FilteringBoundLogger) -> None:
         except OSError:  # nobody reads it
             silence_stdout()
         gc.freeze()  # a large state is no garbage: looking through it would be a pause
-        notify.ready(f"serving at {server.endpoints.advertised}")
+        sd_notify.ready(f"serving at {server.endpoints.advertised}")
         failure = await _first_of(stop.wait(), server.must_end())
-        notify.stopping()
+        sd_notify.stopping()
     if isinstance(failure, Exception):
         raise failure
 

@@ -16,10 +16,10 @@ from typing import Final
 from cryptography import x509
 from cryptography.x509.oid import ExtendedKeyUsageOID
 
+from nc.files import REAL_DISK, Disk
 from nc.pki import renewal
 from nc.pki.authority import CertificateAuthority, self_signed
 from nc.pki.certificates import ADMIN, AuthorityKind
-from nc.pki.disk import REAL_DISK, Disk
 from nc.pki.errors import FolderUnusable, KeyMissing
 from nc.pki.names import general_names
 from nc.pki.pem import PublicKey, public_key_of

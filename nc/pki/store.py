@@ -18,7 +18,7 @@ from typing import Final
 from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import ec
 
-from nc.pki.disk import Disk, replace_file, unfinished
+from nc.files import Disk, replace_file, unfinished
 from nc.pki.errors import FolderUnusable
 from nc.pki.pem import (
     PrivateKey,

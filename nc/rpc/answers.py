@@ -10,7 +10,7 @@ import grpc
 from google.protobuf.message import DecodeError
 
 from nc.domain.errors import DomainError, IdTaken, KeyOfAnotherLog
-from nc.replica import DiskFull, Overloaded, Stopping, Unwritable
+from nc.replica.replica import DiskFull, Overloaded, Stopping, Unwritable
 from nc.rpc.permissions import PermissionDenied
 
 OK: Final = "200"

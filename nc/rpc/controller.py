@@ -41,7 +41,7 @@ from nc.pb.network_controller_pb2 import (
 from nc.pb.sensor_pb2 import SensorExpireTimeRequest, SensorExpireTimeResponse
 from nc.pki.authority import CertificateAuthority, IssuedCertificate
 from nc.pki.certificates import NODE_ORGANIZATION
-from nc.replica import Origin, Replica
+from nc.replica.replica import Origin, Replica
 from nc.rpc.answers import OK, SERVER_FAULT
 from nc.rpc.callers import Caller, CallerKind
 from nc.rpc.permissions import require_self

@@ -18,7 +18,7 @@ from structlog.typing import FilteringBoundLogger
 from nc import log_events
 from nc.clock import Clock, now_ms
 from nc.domain.state import State
-from nc.replica import Overloaded, Stopping
+from nc.replica.replica import Overloaded, Stopping
 from nc.rpc.answers import OK, Answer, Status, answer_to, as_status
 from nc.rpc.callers import Callers, Transport, caller_of
 from nc.rpc.controller import Call

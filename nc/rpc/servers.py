@@ -11,7 +11,7 @@ from grpc_health.v1.health_pb2 import HealthCheckResponse
 from structlog.typing import FilteringBoundLogger
 
 from nc import log_events
-from nc.ports import PortUnavailable
+from nc.net.sockets import PortUnavailable
 from nc.rpc.edge import Edge
 from nc.rpc.introspection import HEALTH_SERVICE, Health, health_handlers, reflection_handlers
 from nc.rpc.methods import BOOTSTRAP_SERVICE, CONTROL_SERVICE, INTERNAL_SERVICE, Method

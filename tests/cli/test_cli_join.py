@@ -14,12 +14,12 @@ from typing import Any
 import pytest
 from google.protobuf.message import Message
 
-from nc import notify
+from nc import sd_notify
 from nc.cli.main import main
+from nc.client.channel import Client, ClientTls
 from nc.pb import network_controller_pb2 as pb
 from nc.pb import sensor_pb2
 from nc.pki import FolderPaths
-from nc.rpc.client import Client, ClientTls
 from tests.support.agent_process import JOIN, AgentProcess
 from tests.support.programs import run_program
 from tests.support.server_process import PATIENCE_S, PROGRAM, ServerProcess
@@ -316,11 +316,11 @@ def test_systemd_is_told_under_an_abstract_name(monkeypatch: pytest.MonkeyPatch)
     """`@` stands for the zero byte; and nobody listening is no matter."""
     name = f"nc-test-{os.getpid()}"
     monkeypatch.setenv("NOTIFY_SOCKET", f"@{name}")
-    notify.ready("nobody hears this")
+    sd_notify.ready("nobody hears this")
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as systemd:
         systemd.bind(f"\0{name}")
         systemd.settimeout(PATIENCE_S)
-        notify.status("well")
+        sd_notify.status("well")
         assert systemd.recv(4096) == b"STATUS=well"
 
 

@@ -13,9 +13,9 @@ import pytest
 from rich.console import Console
 
 from nc.cli.links import drawn
-from nc.link.report import NoServer, ask
+from nc.client.channel import Client, ClientTls
+from nc.hub.report import NoServer, ask
 from nc.pb import network_controller_pb2 as pb
-from nc.rpc.client import Client, ClientTls
 from tests.support.link_client import Identity, LinkClient, packet
 from tests.support.programs import BIN, Run
 from tests.support.server_process import LOOPBACK, ServerProcess

@@ -20,10 +20,10 @@ from typing import Any
 
 from eventlog import LogReader
 from nc.domain.events import Batch, Entry, Event, pb
+from nc.domain.evolve import evolve
 from nc.domain.state import State
-from nc.history import events_of
-from nc.projections import evolve
-from nc.replaying import check, recorded_digests
+from nc.history.events import events_of
+from nc.history.replay_check import check, recorded_digests
 
 IDLE, INIT, CONNECTED = (
     pb.CONNECTION_STATE_IDLE,

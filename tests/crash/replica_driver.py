@@ -24,7 +24,7 @@ from nc.domain.nodes import Unregister
 from nc.domain.replicas import StartReplica
 from nc.domain.state import State
 from nc.domain.tokens import IssueToken, RedeemToken
-from nc.replica import Origin, Replica
+from nc.replica.replica import Origin, Replica
 
 NETWORK = "10.1.1.1/28"
 NODES = 12

@@ -8,11 +8,11 @@ from nc.domain.addresses import Network
 from nc.domain.decide import decide
 from nc.domain.errors import AddressPoolExhausted
 from nc.domain.events import pb
+from nc.domain.evolve import evolve
 from nc.domain.fsm import ConnectionState
 from nc.domain.links import AcceptLink, HandOverAddress
 from nc.domain.nodes import Unregister
 from nc.domain.state import State
-from nc.projections import evolve
 from tests.support.histories import (
     NOW_MS,
     address_of,

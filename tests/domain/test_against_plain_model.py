@@ -22,12 +22,12 @@ from nc.domain import errors
 from nc.domain.decide import Command, decide
 from nc.domain.errors import DomainError
 from nc.domain.events import Batch, Entry, Event, pb
+from nc.domain.evolve import evolve
 from nc.domain.links import AcceptLink, DropLink, HandOverAddress
 from nc.domain.nodes import ExpireNodes, Expiry, SetExpiries, Unregister
 from nc.domain.replicas import RecordDigest, StartReplica, StopReplica
 from nc.domain.state import State
 from nc.domain.tokens import ForgetExpiredTokens, IssueToken, RedeemToken
-from nc.projections import evolve
 from nc.rpc.controller import WIRE_STATES
 from nc.testing import Model, Refused
 from nc.testing.model import Expiry as ModelExpiry

@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from nc import config
-from nc.config import ConfigError
+from nc.server import settings as config
+from nc.server.settings import ConfigError
 
 SERVER = "mode: server\nserver:\n  "
 CLIENT = "mode: client\nclient:\n  "

@@ -5,7 +5,7 @@ import socket
 import ssl
 import time
 
-from nc.link.report import ask
+from nc.hub.report import ask
 from tests.e2e.deployment import Deploy, Deployment, Node
 from tests.e2e.e2e_process import read_events
 from tests.support.link_client import Closed, Identity, LinkClient, packet

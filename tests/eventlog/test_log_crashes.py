@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
 from eventlog import FileLog, LogDamaged, LogError, LogFull, LogReader, SnapshotFailed
-from eventlog.simulation import Fate, PowerLoss, SimulatedDisk
+from eventlog.testing.simulated import Fate, PowerLoss, SimulatedDisk
 from tests.support.crash_search import FOLDER, KEPT, SCHEMA, Ledger, chance, life, open_log, search
 
 

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from eventlog import LogDamaged, LogReader
-from eventlog.testing import FastDisk, abandon
+from eventlog.testing.disks import FastDisk, abandon
 from tests.support.damage import (
     RECORD,
     SEGMENT,

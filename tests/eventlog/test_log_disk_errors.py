@@ -17,7 +17,7 @@ from eventlog import (
     SyncFailed,
     WriterReplaced,
 )
-from eventlog.testing import FastDisk, InterceptedDisk, abandon
+from eventlog.testing.disks import FastDisk, InterceptedDisk, abandon
 
 SEGMENT = 500  # bytes: room for three or four small records
 NO_ROOM = [errno.ENOSPC, errno.EDQUOT]

@@ -13,7 +13,7 @@ import pytest
 
 import eventlog
 from eventlog import FileLog, LogLocked, LogUnavailable
-from eventlog.testing import FailingDisk, FastDisk, abandon
+from eventlog.testing.disks import FailingDisk, FastDisk, abandon
 
 TIMEOUT_S = 60  # for what happens at once unless it is broken; the machine may be busy
 

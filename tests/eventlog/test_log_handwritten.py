@@ -17,7 +17,7 @@ from eventlog.format import (
     encode_segment_header,
 )
 from eventlog.segments import CHUNK_BYTES
-from eventlog.testing import FastDisk, abandon
+from eventlog.testing.disks import FastDisk, abandon
 
 
 def open_log(folder: Path, disk: FastDisk | None = None, segment_size_bytes: int = 1200) -> FileLog:

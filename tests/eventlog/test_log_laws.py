@@ -22,7 +22,7 @@ from eventlog import (
     SequenceConflict,
 )
 from eventlog.followers import Followers
-from eventlog.testing import FastDisk
+from eventlog.testing.disks import FastDisk
 
 IMPLEMENTATIONS: tuple[type[EventLog], ...] = (MemoryLog, FileLog)  # which mypy checks
 

@@ -9,7 +9,7 @@ import pytest
 
 import eventlog
 from eventlog import FileLog, LogDamaged, LogMissing, LogReader
-from eventlog.testing import FastDisk
+from eventlog.testing.disks import FastDisk
 
 TIMEOUT_S = 60  # for what happens at once unless it is broken; the machine may be busy
 

@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 
 from eventlog import LogDamaged, LogLocked, LogMissing, LogReader, LogUnavailable
 from eventlog.repair import Build, Finding, Plan, Remove, plan_repair, repair, salvage
-from eventlog.simulation import SimulatedDisk
-from eventlog.testing import FailingDisk, FastDisk
+from eventlog.testing.disks import FailingDisk, FastDisk
+from eventlog.testing.simulated import SimulatedDisk
 from tests.support import damage as small
 from tests.support.broken_life import (
     BREAKS,

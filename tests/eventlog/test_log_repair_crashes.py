@@ -6,7 +6,7 @@ import pytest
 
 from eventlog import LogError
 from eventlog.repair import Finding, Plan
-from eventlog.simulation import Fate, PowerLoss, SimulatedDisk
+from eventlog.testing.simulated import Fate, PowerLoss, SimulatedDisk
 from tests.support.broken_life import (
     BREAKS,
     Break,

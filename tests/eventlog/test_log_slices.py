@@ -10,7 +10,7 @@ from eventlog import FileLog, LogDamaged, LogReader
 from eventlog.format import SegmentHeader
 from eventlog.segments import segment_name
 from eventlog.slices import Slice, encode_segment, slice_of
-from eventlog.testing import FastDisk
+from eventlog.testing.disks import FastDisk
 
 COUNTS = [1, 2, 1, 3, 1, 1, 4, 1, 2, 1]  # events in the records
 EVENTS = sum(COUNTS)

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from eventlog import LogUnavailable
-from eventlog.testing import FailingDisk
+from eventlog.testing.disks import FailingDisk
 from tests.support.damage import (
     END,
     all_of,

@@ -13,7 +13,7 @@ from nc.domain.errors import BootstrapTokenMalformed, BootstrapTokenUnknown
 from nc.domain.events import Batch, Entry, Event, TokenIssued
 from nc.domain.tokens import Token
 from nc.pb.network_controller_pb2 import GetTokenRequest
-from nc.replica import Replica
+from nc.replica.replica import Replica
 from nc.rpc.callers import ANONYMOUS
 from nc.rpc.controller import Call, Controller
 from nc.secrets import SystemSecrets, TokenIds

@@ -22,8 +22,8 @@ from pathlib import Path
 import pytest
 from cryptography.hazmat.primitives.asymmetric import ec
 
+from nc.files import RealDisk
 from nc.pki import AuthorityKind, PkiFolder, open_folder
-from nc.pki.disk import RealDisk
 from nc.pki.errors import FolderUnusable
 from nc.pki.names import general_names
 from nc.pki.pem import load_certificates, load_private_key, private_key_pem

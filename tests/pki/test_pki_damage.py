@@ -20,9 +20,9 @@ from cryptography.hazmat.primitives.serialization import (
 from hypothesis import given
 from hypothesis import strategies as st
 
+from nc.files import RealDisk
 from nc.pki import AuthorityKind, PkiFolder, open_folder, server_names
 from nc.pki.certificates import AUTHORITY_LIFETIME, CLOCK_SKEW
-from nc.pki.disk import RealDisk
 from nc.pki.errors import (
     AuthorityExpired,
     AuthorityNotYetValid,

@@ -13,9 +13,9 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.x509.oid import NameOID
 
+from nc.files import REAL_DISK, RealDisk, replace_file, unfinished
 from nc.pki import AuthorityKind, PkiFolder, open_folder, read_peer, server_names
 from nc.pki.certificates import AUTHORITY_LIFETIME, LEAF_LIFETIME
-from nc.pki.disk import REAL_DISK, RealDisk, replace_file, unfinished
 from nc.pki.names import general_names
 from nc.pki.pem import certificate_pem, load_private_key
 

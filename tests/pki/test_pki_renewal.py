@@ -12,9 +12,9 @@ import pytest
 from cryptography import x509
 from cryptography.x509.oid import NameOID
 
+from nc.files import RealDisk
 from nc.pki import AuthorityKind, PkiFolder, open_folder, read_peer
 from nc.pki.certificates import AUTHORITY_LIFETIME, LEAF_LIFETIME, milliseconds
-from nc.pki.disk import RealDisk
 from nc.pki.errors import FolderUnusable
 from nc.pki.pem import certificate_pem, load_certificates, load_private_key
 

@@ -7,7 +7,7 @@ import pytest
 from google.protobuf.message import DecodeError
 
 from nc.domain import errors
-from nc.replica import Overloaded, Stopping, Unwritable
+from nc.replica.replica import Overloaded, Stopping, Unwritable
 from nc.rpc.answers import Answer, Status, answer_to
 from nc.rpc.permissions import PermissionDenied
 

@@ -16,7 +16,7 @@ from nc.pb import network_controller_pb2 as pb
 from nc.pb import sensor_pb2
 from nc.pki.authority import CertificateAuthority, self_signed
 from nc.pki.certificates import AuthorityKind
-from nc.replica import Origin, Overloaded, Replica, Unwritable
+from nc.replica.replica import Origin, Overloaded, Replica, Unwritable
 from nc.rpc.callers import UNRESTRICTED
 from nc.rpc.controller import Authorities, Call, Controller, Endpoints
 from nc.secrets import SystemSecrets, TokenIds

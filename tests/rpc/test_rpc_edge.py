@@ -18,7 +18,7 @@ from nc.domain.state import State
 from nc.pb import network_controller_pb2 as pb
 from nc.pki.authority import self_signed
 from nc.pki.certificates import AuthorityKind
-from nc.replica import Overloaded, Unwritable
+from nc.replica.replica import Overloaded, Unwritable
 from nc.rpc.callers import Callers, Transport
 from nc.rpc.edge import Edge
 from nc.rpc.methods import Method

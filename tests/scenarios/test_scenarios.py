@@ -16,13 +16,13 @@ import yaml
 from nc.domain.decide import Command, decide
 from nc.domain.errors import DomainError
 from nc.domain.events import Event, pb
+from nc.domain.evolve import evolve
 from nc.domain.links import AcceptLink, DropLink, HandOverAddress
 from nc.domain.nodes import ExpireNodes, Expiry, SetExpiries, Unregister
 from nc.domain.presence import link_of
 from nc.domain.replicas import StartReplica, StopReplica
 from nc.domain.state import State
 from nc.domain.tokens import ForgetExpiredTokens, IssueToken, RedeemToken
-from nc.projections import evolve
 
 MINUTE_MS = 60_000
 UNITS_MS = {"ms": 1, "min": MINUTE_MS, "h": 60 * MINUTE_MS}

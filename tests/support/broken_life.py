@@ -6,7 +6,7 @@ from pathlib import Path
 
 from eventlog import FileLog
 from eventlog.repair import Finding, Plan, plan_repair, repair
-from eventlog.simulation import Fate, SimulatedDisk
+from eventlog.testing.simulated import Fate, SimulatedDisk
 from tests.support.crash_search import FOLDER, SCHEMA, Ledger, life, open_log
 
 NO_REPAIR = (Finding.SOUND, Finding.TORN, Finding.SERVES)  # it opens as it is

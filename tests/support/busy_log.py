@@ -4,7 +4,6 @@ from collections.abc import Iterator
 from hashlib import sha256
 from random import Random
 
-from nc.batch import Origin, decide_batch
 from nc.domain.decide import Command
 from nc.domain.events import Certificate, pb
 from nc.domain.fsm import ConnectionState
@@ -14,7 +13,8 @@ from nc.domain.presence import link_of
 from nc.domain.replicas import StartReplica
 from nc.domain.state import State
 from nc.domain.tokens import IssueToken, RedeemToken
-from nc.history import Recorded
+from nc.history.events import Recorded
+from nc.replica.batch import Origin, decide_batch
 from tests.support.histories import MINUTE_MS, NOW_MS
 
 ADMIN = "certificate:admin:75b753c15e86ca23"

@@ -18,7 +18,7 @@ from pathlib import Path
 
 import eventlog
 from eventlog import FileLog, LogError
-from eventlog.simulation import Fate, PowerLoss, SimulatedDisk
+from eventlog.testing.simulated import Fate, PowerLoss, SimulatedDisk
 
 FOLDER = Path("/log")
 SEGMENT_BYTES = 420  # room for three or four records

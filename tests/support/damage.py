@@ -14,7 +14,7 @@ from eventlog.format import (
     encode_record,
     encode_segment_header,
 )
-from eventlog.testing import FastDisk, abandon
+from eventlog.testing.disks import FastDisk, abandon
 
 RECORD = 192  # bytes that a payload of 104 takes
 SEGMENT = 800  # bytes: a header, three such records, and 128 bytes of room

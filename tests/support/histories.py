@@ -5,13 +5,13 @@ from itertools import count
 
 from nc.domain.decide import Command, decide
 from nc.domain.events import Event, pb
+from nc.domain.evolve import evolve
 from nc.domain.fsm import ConnectionState
 from nc.domain.links import AcceptLink, DropLink, HandOverAddress
 from nc.domain.presence import link_of
 from nc.domain.replicas import StartReplica
 from nc.domain.state import State
 from nc.domain.tokens import IssueToken, RedeemToken
-from nc.projections import evolve
 
 NOW_MS = 1_800_000_000_000
 MINUTE_MS = 60_000

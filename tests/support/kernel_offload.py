@@ -12,8 +12,8 @@ import sys
 from ipaddress import IPv4Interface
 from pathlib import Path
 
-from nc.link.routes import configure
-from nc.link.tun import Tun
+from nc.net.routes import configure
+from nc.net.tun import Tun
 
 PATIENCE_MS = 5000
 

@@ -9,16 +9,16 @@ from pathlib import Path
 from typing import Any
 
 from eventlog import LogReader
+from nc.client.channel import Client
 from nc.clock import SystemClock
 from nc.domain.events import Batch, Event, pb
 from nc.domain.fsm import ConnectionState
 from nc.domain.presence import link_of
-from nc.link.limits import Limits
+from nc.hub.limits import Limits
 from nc.pb import network_controller_pb2, sensor_pb2
-from nc.replica import Replica
-from nc.rpc.client import Client
+from nc.replica.replica import Replica
 from nc.secrets import TokenIds
-from nc.server import Server
+from nc.server.server import Server
 from tests.support.link_client import Identity, LinkClient
 from tests.support.whole_server import Lines, admin, running, until
 

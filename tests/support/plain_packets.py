@@ -1,6 +1,6 @@
 """IPv4 packets and their checksums, word by word as RFC 791, 768, 793 and 1071 say it: the model.
 
-Slow, and written without looking at `nc.link.offload`, which is compared with it.
+Slow, and written without looking at `nc.net.offload`, which is compared with it.
 """
 
 import struct

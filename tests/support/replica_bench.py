@@ -10,10 +10,10 @@ from typing import Any, ParamSpec, TypeVar
 from eventlog import EventLog, MemoryLog
 from nc.domain.decide import Command
 from nc.domain.events import Batch, Entry, Event
+from nc.domain.evolve import evolve
 from nc.domain.state import State
-from nc.projections import evolve
-from nc.replica import MAX_WAITING_COMMANDS, Origin, Replica
-from nc.snapshotting import OffLoop
+from nc.replica.replica import MAX_WAITING_COMMANDS, Origin, Replica
+from nc.replica.snapshots import OffLoop
 
 P = ParamSpec("P")
 T = TypeVar("T")

@@ -9,8 +9,8 @@ import json
 import socket
 from ipaddress import IPv4Interface
 
-from nc.link.routes import configure
-from nc.link.tun import Tun
+from nc.net.routes import configure
+from nc.net.tun import Tun
 
 BEFORE, AFTER = 40, 20
 PORT = 5300

@@ -8,7 +8,7 @@ from nc.domain.errors import moment
 from nc.domain.expiry import has_passed
 from nc.domain.presence import link_of
 from nc.domain.state import State
-from nc.history import Recorded
+from nc.history.events import Recorded
 from tests.support.chromium import Tab
 
 # Opens the page of a history: `with shown(history, base, fragment="seq=1") as tab:`
@@ -18,7 +18,7 @@ GLYPHS = {"CONNECTED": "●", "INIT": "◐", "IDLE": "○"}
 
 NO_ADDRESS = "\N{EN DASH}"
 
-GUTTER, MARGIN = 236, 22  # px beside the picture; `nc/cli/page/timeline.js`
+GUTTER, MARGIN = 236, 22  # px beside the picture; `nc/history/export/page/timeline.js`
 
 # What tests call in the page.
 LIBRARY = """

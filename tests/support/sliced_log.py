@@ -13,13 +13,13 @@ from eventlog.format import SegmentHeader
 from eventlog.segments import segment_name
 from eventlog.slices import Slice, encode_segment, encode_start
 from eventlog.snapshots import snapshot_name
-from eventlog.testing import FastDisk
+from eventlog.testing.disks import FastDisk
+from nc.domain.codec.snapshot import SNAPSHOT_SCHEMA, encode
 from nc.domain.events import Batch, Entry, Event, ReplicaStarted
+from nc.domain.evolve import evolve
 from nc.domain.state import State
-from nc.history import Recorded
-from nc.past import history
-from nc.projections import evolve
-from nc.projections.snapshot import SNAPSHOT_SCHEMA, encode
+from nc.history.as_of import history
+from nc.history.events import Recorded
 from tests.support.event_strategies import events as any_event
 from tests.support.event_strategies import ids, networks
 from tests.support.written_log import leave_snapshot

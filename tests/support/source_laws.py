@@ -11,6 +11,7 @@ from pathlib import PurePosixPath
 
 PURE_MODULES = (
     "collections",
+    "contextlib",
     "dataclasses",
     "datetime",
     "enum",
@@ -29,12 +30,15 @@ PURE_MODULES = (
 )
 IMPURE_BUILTINS = {"__import__", "breakpoint", "eval", "exec", "input", "open", "print"}
 
-# In nc/link: what decides, and what only the shells around it may know.
-JUDGES = ("wire", "switch", "offload", "admission")
+# What decides about links and packets, and what only the shells around it may know.
+JUDGES = (
+    *("nc/net/wire.py", "nc/net/offload.py"),
+    *("nc/hub/switch.py", "nc/hub/admission.py"),
+)
 IO_MODULES = (
     *("asyncio", "socket", "ssl", "os", "pathlib", "selectors", "subprocess", "threading"),
     *("uvloop", "picows", "aiofastnet", "pyroute2", "fcntl"),
-    *("nc.replica", "nc.link.hub", "nc.link.link", "nc.link.websocket"),
+    *("nc.replica", "nc.hub.hub", "nc.hub.session", "nc.hub.acceptor"),
 )
 
 # Where it would be read what time it is, or something that nobody can foresee.
@@ -116,15 +120,13 @@ def log_knows_no_network_controller(source: Source) -> list[str]:
 
 
 def decisions_and_folds_are_pure(source: Source) -> list[str]:
-    """`nc/domain` and `nc/projections` neither import nor call anything that could do I/O."""
-    if not source.lies_in("nc/domain", "nc/projections"):
+    """`nc/domain` neither imports nor calls anything that could do I/O."""
+    if not source.lies_in("nc/domain"):
         return []
-    folds = ("nc.projections",) if source.lies_in("nc/projections") else ()
-    allowed = (*PURE_MODULES, *folds)
     found = [
         f"{source.path}:{line} {full}"
         for line, _, full in source.imports()
-        if not _is_in(full, allowed)
+        if not _is_in(full, PURE_MODULES)
     ]
     return found + [
         f"{source.path}:{node.lineno} {node.id}"
@@ -135,7 +137,7 @@ def decisions_and_folds_are_pure(source: Source) -> list[str]:
 
 def packets_are_judged_without_io(source: Source) -> list[str]:
     """What decides about links and packets knows no socket, no loop and no library for them."""
-    if not source.lies_in(*(f"nc/link/{name}.py" for name in JUDGES)):
+    if not source.lies_in(*JUDGES):
         return []
     return [
         f"{source.path}:{line} {full}"
@@ -145,8 +147,8 @@ def packets_are_judged_without_io(source: Source) -> list[str]:
 
 
 def only_the_edge_knows_grpc(source: Source) -> list[str]:
-    """Only `nc/rpc` imports gRPC, and so only it knows servers and status codes."""
-    if source.lies_in("nc/rpc"):
+    """Only `nc/rpc` and `nc/client` import gRPC, and so only they know status codes."""
+    if source.lies_in("nc/rpc", "nc/client"):
         return []
     return [
         f"{source.path}:{line} {full}"
@@ -157,7 +159,7 @@ def only_the_edge_knows_grpc(source: Source) -> list[str]:
 
 def only_its_command_knows_the_harness(source: Source) -> list[str]:
     """Nothing but `network-controller check` imports `nc.testing`: no server carries it along."""
-    if source.lies_in("nc/testing") or source.path.startswith("nc/cli/check"):
+    if source.lies_in("nc/testing") or source.lies_in("nc/cli/check"):
         return []
     return [
         f"{source.path}:{line} {full}"
@@ -167,12 +169,12 @@ def only_its_command_knows_the_harness(source: Source) -> list[str]:
 
 
 def only_the_replica_appends(source: Source) -> list[str]:
-    """Only `nc/replica.py` calls `EventLog.append`.
+    """Only `nc/replica/replica.py` calls `EventLog.append`.
 
     An append is told by what it is called on, which has `log` in its name, or by what it is given:
     a list's takes one argument, a log's three.
     """
-    return [] if source.lies_in("nc/replica.py") else appends(source)
+    return [] if source.lies_in("nc/replica/replica.py") else appends(source)
 
 
 def appends(source: Source) -> list[str]:

@@ -8,12 +8,12 @@ from typing import Any
 
 import structlog
 
+from nc.client.channel import Client, ClientTls
 from nc.clock import SystemClock
-from nc.config import ServerSettings
-from nc.link.limits import Limits
-from nc.rpc.client import Client, ClientTls
+from nc.hub.limits import Limits
 from nc.secrets import SystemSecrets
-from nc.server import Server
+from nc.server.server import Server
+from nc.server.settings import ServerSettings
 
 LOOPBACK = "127.0.0.1"
 PATIENCE_S = 60.0

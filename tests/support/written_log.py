@@ -3,16 +3,16 @@
 from pathlib import Path
 
 import eventlog
-from nc.batch import Origin, decide_batch
+from nc.domain.codec.snapshot import SNAPSHOT_SCHEMA, encode
 from nc.domain.decide import Command
 from nc.domain.events import Batch, Event, pb
+from nc.domain.evolve import evolve
 from nc.domain.links import AcceptLink, HandOverAddress
 from nc.domain.nodes import Expiry, SetExpiries, Unregister
 from nc.domain.replicas import StartReplica
 from nc.domain.state import State
 from nc.domain.tokens import IssueToken, RedeemToken
-from nc.projections import evolve
-from nc.projections.snapshot import SNAPSHOT_SCHEMA, encode
+from nc.replica.batch import Origin, decide_batch
 from nc.secrets import TokenIds
 from tests.support.histories import NOW_MS
 

@@ -14,11 +14,12 @@ from nc.cli.main import main
 from nc.domain import links, nodes, presence
 from nc.domain.events import Event, pb
 from nc.domain.nodes import ExpireNodes
-from nc.link import hub, wire
-from nc.link.admission import admit
-from nc.link.hub import Hub
-from nc.link.journal import Journal
-from nc.server import Server
+from nc.hub import hub
+from nc.hub.admission import admit
+from nc.hub.hub import Hub
+from nc.hub.recorder import Journal
+from nc.net import wire
+from nc.server.server import Server
 from tests.testing.deaf_hub import deaf_to
 
 BUGS: dict[str, Callable[[], None]] = {}

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterable
 
 from nc.domain.events import Event
-from nc.link.hub import Hub
+from nc.hub.hub import Hub
 
 
 def deaf_to(reason: int) -> Callable[[Hub, Iterable[Event]], None]:

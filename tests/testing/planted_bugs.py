@@ -9,17 +9,26 @@ from typing import Any
 import pytest
 from rpds import HashTrieMap, Queue
 
-import nc.batch
-import nc.replay
+import nc.replica.batch
+import nc.replica.replay
 from eventlog import SequenceConflict
-from eventlog.simulation import SimulatedDisk
-from nc.domain import addresses, decide, expiry, links, nodes, presence, tokens
+from eventlog.testing.simulated import SimulatedDisk
+from nc.domain import (
+    address_folds,
+    addresses,
+    decide,
+    expiry,
+    links,
+    node_folds,
+    nodes,
+    presence,
+    tokens,
+)
+from nc.domain.codec import snapshot
 from nc.domain.errors import ListedNodeUnknown
 from nc.domain.events import Event, ExpiryChanged, pb
-from nc.projections import addresses as address_folds
-from nc.projections import evolve, snapshot
-from nc.projections import nodes as node_folds
-from nc.replica import Replica
+from nc.domain.evolve import evolve
+from nc.replica.replica import Replica
 from nc.rpc import controller, permissions
 from nc.rpc.controller import Controller
 from nc.testing import InProcess
@@ -256,7 +265,7 @@ def an_unregistered_token_works_again_after_a_crash(patch: pytest.MonkeyPatch) -
                 )
         return folded
 
-    patch.setattr(nc.replay, "evolve", forgetful)
+    patch.setattr(nc.replica.replay, "evolve", forgetful)
 
 
 @_bug("an expired bootstrap token is refused")
@@ -325,7 +334,7 @@ def a_replay_differs_from_live(patch: pytest.MonkeyPatch) -> None:
             folded = replace(folded, addresses=replace(folded.addresses, released=Queue()))
         return folded
 
-    patch.setattr(nc.batch, "evolve", otherwise)
+    patch.setattr(nc.replica.batch, "evolve", otherwise)
 
 
 @_bug("a refused command changes nothing", "who is gone holds nothing")
@@ -341,7 +350,7 @@ def a_refused_command_appends_an_event(patch: pytest.MonkeyPatch) -> None:
                     return [Event(expiry_changed=changed)]
         return original(state, command)
 
-    patch.setattr(nc.batch, "decide", talkative)
+    patch.setattr(nc.replica.batch, "decide", talkative)
     submit = Replica.submit
 
     async def and_refuses(self: Any, command: Any, origin: Any, **more: Any) -> Any:

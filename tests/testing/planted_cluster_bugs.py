@@ -12,26 +12,25 @@ import pytest
 
 from eventlog import SequenceConflict
 from eventlog.writer import SegmentWriter
-from nc.batch import Decided
-from nc.domain import links, nodes, replicas
+from nc.agent import connection
+from nc.agent.connection import Dismissed, NodeEnd
+from nc.domain import address_folds, links, nodes, replicas
 from nc.domain.addresses import Network
 from nc.domain.errors import BootstrapTokenMalformed, BootstrapTokenUnknown
 from nc.domain.events import Batch, Event, pb
+from nc.domain.evolve import evolve
 from nc.domain.expiry import has_passed
 from nc.domain.links import DropLink
 from nc.domain.nodes import Nodes, SetExpiries
 from nc.domain.presence import Presence, drop
 from nc.domain.state import State
-from nc.link import node_end
-from nc.link.hub import Hub
-from nc.link.journal import Journal
-from nc.link.node_end import Dismissed, NodeEnd
-from nc.link.switch import Switch
-from nc.link.wire import CloseCode
-from nc.projections import addresses as address_folds
-from nc.projections import evolve
-from nc.replay import replay
-from nc.replica import Replica
+from nc.hub.hub import Hub
+from nc.hub.recorder import Journal
+from nc.hub.switch import Switch
+from nc.net.wire import CloseCode
+from nc.replica.batch import Decided
+from nc.replica.replay import replay
+from nc.replica.replica import Replica
 from nc.rpc.callers import CallerKind
 from nc.rpc.controller import Controller
 from tests.testing.deaf_hub import deaf_to
@@ -145,13 +144,13 @@ def an_address_is_told_before_it_is_durable(patch: pytest.MonkeyPatch) -> None:
 @_bug("every live agent is connected again")
 def an_agent_gives_up_when_it_should_try_later(patch: pytest.MonkeyPatch) -> None:
     """Code 1013 is taken for a refusal."""
-    closed = node_end._closed
+    closed = connection._closed
 
     def touchy(frame: Any) -> Any:
         is_later = int(frame.get_close_code().value) == CloseCode.TRY_AGAIN_LATER
         return Dismissed("try again later") if is_later else closed(frame)
 
-    patch.setattr(node_end, "_closed", touchy)
+    patch.setattr(connection, "_closed", touchy)
 
 
 @_bug("the hub's links are the log's")

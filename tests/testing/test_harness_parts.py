@@ -14,7 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from eventlog import EventLog, LogDamaged
-from nc.link import wire
+from nc.net import wire
 from nc.testing import (
     LAWS,
     Answer,

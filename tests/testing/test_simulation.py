@@ -20,8 +20,8 @@ from eventlog import LogReader, MemoryLog
 from nc.cli.main import app
 from nc.clock import SystemClock
 from nc.domain.events import Batch, Entry, Event, ReplicaStopped
+from nc.domain.evolve import evolve
 from nc.domain.state import State
-from nc.projections import evolve
 from nc.testing import LAWS, Observed, Report
 from nc.testing.simulation import SIMULATION_LAWS, Plan, by_log, draw, keep_log, play, simulate
 from nc.testing.simulation.acts import Expire, Join

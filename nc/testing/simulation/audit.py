@@ -14,8 +14,8 @@ from nc.clock import now_ms
 from nc.domain.errors import DomainError
 from nc.domain.fsm import ConnectionState
 from nc.domain.nodes import require_live
-from nc.link.limits import LOOKS, SILENCE_TIMEOUT_S
-from nc.link.link import Link
+from nc.hub.limits import LOOKS, SILENCE_TIMEOUT_S
+from nc.hub.session import Link
 from nc.testing.overlay import assignable
 from nc.testing.simulation.cluster import Cluster
 from nc.testing.simulation.laws import (

@@ -8,12 +8,12 @@ from typing import Any, Final
 import structlog
 
 from nc import log_events
+from nc.agent.agent import Agent, AgentSettings, AgentStopped
+from nc.agent.state import Node
 from nc.clock import Clock
-from nc.link.agent import Agent, AgentSettings, AgentStopped
-from nc.link.node_state import Node
-from nc.link.routes import Redirect
-from nc.link.tun import Receive
-from nc.link.wire import PLAIN_VNET_HEADER, VNET_HEADER_BYTES, Frame, packets
+from nc.net.routes import Redirect
+from nc.net.tun import Receive
+from nc.net.wire import PLAIN_VNET_HEADER, VNET_HEADER_BYTES, Frame, packets
 from nc.testing.chance import SeededChance
 from nc.testing.simulation.connection import SERVER_PORT
 from nc.testing.simulation.loop import Life

@@ -8,13 +8,13 @@ from dataclasses import dataclass
 from typing import Final
 
 from eventlog import EventLog
+from nc.domain.codec.digest import digest
 from nc.domain.events import Batch
+from nc.domain.evolve import evolve
 from nc.domain.fsm import ConnectionState
 from nc.domain.presence import link_of
 from nc.domain.state import State
 from nc.pb import events_pb2 as pb
-from nc.projections import evolve
-from nc.projections.digest import digest
 from nc.testing.history import Answer, LogView, Step, told, worded
 from nc.testing.model import CONNECTED, IDLE, INIT, Moment
 from nc.testing.operations import SERVER_NODE, CheckState, GetAddress, Operation

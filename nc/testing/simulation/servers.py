@@ -7,19 +7,19 @@ from collections.abc import Callable
 from typing import Any, Final, TypeVar
 
 from eventlog import EventLog
-from eventlog.simulation import PowerLoss
+from eventlog.testing.simulated import PowerLoss
 from nc import log_events
-from nc.chores import Sweep, every
 from nc.clock import Clock
 from nc.domain.addresses import Network as Overlay
 from nc.domain.decide import Command
 from nc.domain.events import Batch
 from nc.domain.replicas import StartReplica, StopReplica
-from nc.link.hub import Hub
-from nc.link.limits import Limits
-from nc.replica import DiskFull, Origin, Replica, Unwritable
+from nc.hub.hub import Hub
+from nc.hub.limits import Limits
+from nc.replica.replica import DiskFull, Origin, Replica, Unwritable
 from nc.secrets import RequestIds, TokenIds
-from nc.server import SWEEP_INTERVAL_S
+from nc.server.server import SWEEP_INTERVAL_S
+from nc.server.tasks import Sweep, every
 from nc.testing.chance import SeededChance
 from nc.testing.history import Answer
 from nc.testing.operations import IssueToken, Operation

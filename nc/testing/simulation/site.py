@@ -10,12 +10,12 @@ from typing import Any, Final, Protocol
 
 import eventlog
 from eventlog import EventLog, LogDamaged, LogError, LogUnavailable, MemoryLog
-from eventlog.simulation import Fate, PowerLoss, SimulatedDisk
+from eventlog.testing.simulated import Fate, PowerLoss, SimulatedDisk
 from nc.clock import Clock
+from nc.domain.codec.digest import digest
 from nc.domain.state import State
-from nc.projections.digest import digest
-from nc.refusals import DiskFull, Stopping, Unwritable
-from nc.replay import replay
+from nc.replica.errors import DiskFull, Stopping, Unwritable
+from nc.replica.replay import replay
 from nc.secrets import TokenIds
 from nc.testing.chance import SeededChance
 from nc.testing.laws import Law

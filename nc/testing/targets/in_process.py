@@ -13,11 +13,11 @@ from typing import Any, TypeVar
 
 import eventlog
 from eventlog import EventLog, LogError, MemoryLog
-from eventlog.simulation import Fate, PowerLoss, SimulatedDisk
+from eventlog.testing.simulated import Fate, PowerLoss, SimulatedDisk
+from nc.domain.codec.digest import digest
 from nc.domain.events import Batch
 from nc.domain.state import State
-from nc.projections.digest import digest
-from nc.replay import replay
+from nc.replica.replay import replay
 from nc.secrets import SECRET_KEY_BYTES, TokenIds
 from nc.testing.chance import SeededChance
 from nc.testing.history import Answer, LogView

@@ -8,8 +8,8 @@ from typing import Any, Final
 
 from picows import WSError, WSFrame, WSHandshakeError, WSMsgType, WSTransport, ws_connect
 
-from nc.link import wire
-from nc.link.node_end import PING_INTERVAL_S, SILENCE_LIMIT_S, NodeEnd, Target
+from nc.agent.connection import PING_INTERVAL_S, SILENCE_LIMIT_S, NodeEnd, Target
+from nc.net import wire
 from nc.testing.history import CertificateSet
 
 # Far beyond what anything here takes: it only turns what never comes into a breach of a law.

@@ -11,8 +11,8 @@ import ssl
 from collections.abc import Awaitable, Callable
 from typing import Final
 
-from nc.link.node_end import Target
-from nc.link.wire import EXPIRED, CloseCode
+from nc.agent.connection import Target
+from nc.net.wire import EXPIRED, CloseCode
 from nc.testing.expectations import MISTAKE, OK, Facts
 from nc.testing.history import Answer, CertificateSet
 from nc.testing.model import CONNECTED, INIT

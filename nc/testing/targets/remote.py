@@ -10,9 +10,9 @@ from collections.abc import Coroutine, Sequence
 from contextlib import suppress
 from typing import Any, TypeVar
 
+from nc.client.channel import BOOTSTRAP_PORT, CONTROL_PORT, CallFailed, Client, ClientTls
 from nc.clock import Clock, SystemClock, now_ms
 from nc.pb import network_controller_pb2 as pb
-from nc.rpc.client import BOOTSTRAP_PORT, CONTROL_PORT, CallFailed, Client, ClientTls
 from nc.testing.expectations import OK
 from nc.testing.history import Answer, LogView
 from nc.testing.model import Moment

@@ -26,7 +26,8 @@ from nc.domain.replicas import StartReplica, StopReplica
 from nc.domain.tokens import ForgetExpiredTokens
 from nc.pki.authority import CertificateAuthority, self_signed
 from nc.pki.certificates import ADMIN_ORGANIZATION, AuthorityKind
-from nc.replica import Origin, Replica
+from nc.replica.replica import Origin, Replica
+from nc.replica.snapshots import OffLoop
 from nc.rpc.answers import SERVER_FAULT
 from nc.rpc.callers import Callers, Transport
 from nc.rpc.controller import Authorities, Controller, Endpoints
@@ -38,7 +39,6 @@ from nc.rpc.methods import (
     methods_of,
 )
 from nc.secrets import Secrets, TokenIds
-from nc.snapshotting import OffLoop
 from nc.testing.expectations import MISTAKE, OK, Facts
 from nc.testing.history import Answer
 from nc.testing.operations import (

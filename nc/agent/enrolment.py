@@ -1,0 +1,168 @@
+"""Joining: find out whom a bootstrap token may be shown to, then show it.
+
+A machine that joins knows the server's CA by a hash at most. So it first shakes hands with whoever
+is there and says nothing, looks for the CA in the chain that was shown, and calls GetToken over a
+second connection that trusts this CA alone. Only a server with a certificate from the pinned key
+ever sees the token.
+"""
+
+import asyncio
+import contextlib
+import re
+import socket
+import ssl
+from typing import Any, Final, NamedTuple
+
+from cryptography import x509
+
+from nc.client.channel import BOOTSTRAP_PORT, CallFailed, Client, ClientTls
+from nc.client.connection_errors import in_words
+from nc.pb.network_controller_pb2 import GetTokenRequest, GetTokenResponse
+from nc.pki import ca_cert_hash
+from nc.pki.names import NOT_ITS_NAME
+from nc.pki.pem import UNREADABLE, certificate_pem
+from nc.rpc.answers import OK
+
+_HANDSHAKE_TIMEOUT_S: Final = 5.0  # a program that is told to stop waits for it
+_DER: Final = 2  # _ssl.ENCODING_DER
+_PIN: Final = re.compile(r"sha256:[0-9a-f]{64}")
+
+
+class ServerUnreachable(Exception):
+    """Nobody answers there, or not in time; it may be different soon."""
+
+
+class NotOurServer(Exception):
+    """Whoever answers is not the server that the hash is of. The token was not sent."""
+
+
+class TokenRefused(Exception):
+    """The server does not take the bootstrap token; the text is the server's."""
+
+
+class Invitation(NamedTuple):
+    """Where a bootstrap token is redeemed, and by which hash the CA there is known."""
+
+    token: str
+    host: str
+    port: int
+    ca_cert_hash: str | None  # None: whoever is there is believed
+    plaintext: bool = False
+
+    def __repr__(self) -> str:
+        return f"Invitation({self.host}:{self.port})"
+
+    @property
+    def text(self) -> str:
+        """What a joining machine was given; a secret."""
+        return f"{self.token}@{self.host}:{self.port}"
+
+    @property
+    def is_safe(self) -> bool:
+        """Whether the server is known by more than its address; in plain text it cannot be."""
+        return self.plaintext or self.ca_cert_hash is not None
+
+
+def is_ca_cert_hash(text: str) -> bool:
+    """Whether it could be what `ca_cert_hash` gives."""
+    return _PIN.fullmatch(text) is not None
+
+
+async def redeem(invitation: Invitation) -> GetTokenResponse:
+    """Become a node.
+
+    Raises:
+        ServerUnreachable, NotOurServer, TokenRefused: see there.
+    """
+    tls = None
+    if not invitation.plaintext:
+        tls = ClientTls(certificate_pem(await find_authority(invitation)))
+    client = Client(invitation.host, invitation.port, tls, BOOTSTRAP_PORT)
+    try:
+        async with client:
+            answer = await client.call("GetToken", GetTokenRequest(bootStrapToken=invitation.token))
+    except CallFailed as error:
+        if tls is not None:
+            await asyncio.to_thread(_say_what_tls_objects_to, invitation, tls.ca_pem)
+        raise ServerUnreachable(str(error)) from None
+    if answer.code != OK:
+        raise TokenRefused(f"{answer.message} (code {answer.code})")
+    response: GetTokenResponse = answer
+    return response
+
+
+async def find_authority(invitation: Invitation) -> x509.Certificate:
+    """The CA to trust there; nothing but a TLS handshake is sent.
+
+    Raises:
+        ServerUnreachable: there is no handshake to be had.
+        NotOurServer: the CA that is pinned is not in the chain, or no CA at all.
+    """
+    host, port, pin = invitation.host, invitation.port, invitation.ca_cert_hash
+    try:
+        shown = await asyncio.to_thread(_shown_chain, host, port)
+        chain = [x509.load_der_x509_certificate(der) for der in shown]
+        hashes = [ca_cert_hash(certificate_pem(certificate)) for certificate in chain]
+    except UnicodeError as error:  # no name that could be looked up
+        raise NotOurServer(f"{host!r} is neither a host name nor an address") from error
+    except OSError as error:  # SSLError is one
+        raise ServerUnreachable(
+            f"no TLS handshake with {host}:{port}: {in_words(error)}"
+        ) from error
+    except UNREADABLE as error:
+        raise NotOurServer(f"{host}:{port} shows a certificate that cannot be read") from error
+    if pin is None:
+        return chain[-1]
+    if pin not in hashes:
+        raise NotOurServer(
+            f"{host}:{port} has no certificate from the CA {pin}; it shows {hashes[-1]}: check the "
+            "address and the hash (ncadm create-bootstrap-token prints both); nothing was sent"
+        )
+    return chain[hashes.index(pin)]
+
+
+def _say_what_tls_objects_to(invitation: Invitation, ca_pem: bytes) -> None:
+    """Why a server with a certificate from this CA is not trusted all the same; gRPC hides it.
+
+    Raises:
+        NotOurServer: it is known by other names than the one that it was called by.
+        ServerUnreachable: something else, which may pass, such as a clock that is wrong.
+    """
+    host, port = invitation.host, invitation.port
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.load_verify_locations(cadata=ca_pem.decode("ascii"))
+    try:
+        with (
+            socket.create_connection((host, port), _HANDSHAKE_TIMEOUT_S) as plain,
+            context.wrap_socket(plain, server_hostname=host),
+        ):
+            return
+    except ssl.SSLCertVerificationError as error:
+        if error.verify_code in NOT_ITS_NAME:
+            raise NotOurServer(
+                f"the certificate at {host}:{port} is not for {host}; join at the address that "
+                "ncadm create-bootstrap-token prints, or let the server know that it is called so "
+                "(network-controller serve --advertise); the token was not sent"
+            ) from None
+        raise ServerUnreachable(
+            f"the certificate at {host}:{port} is not trusted: {error.verify_message}; "
+            "is this machine's clock right?"
+        ) from None
+    except OSError:
+        return  # it was something else
+
+
+def _shown_chain(host: str, port: int) -> list[bytes]:
+    """The certificates that a server shows, DER, its own first. Nothing of it is verified."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.check_hostname = False
+    context.verify_mode = ssl.CERT_NONE
+    context.set_alpn_protocols(["h2"])
+    with contextlib.ExitStack() as opened:
+        plain = opened.enter_context(socket.create_connection((host, port), _HANDSHAKE_TIMEOUT_S))
+        connection = opened.enter_context(context.wrap_socket(plain, server_hostname=host))
+        if hasattr(connection, "get_unverified_chain"):  # Python 3.13
+            return list(connection.get_unverified_chain())
+        # Until 3.12 it has this name, and no public one; those versions change no more.
+        inner: Any = connection._sslobj  # type: ignore[attr-defined]  # noqa: SLF001 - see above
+        return [certificate.public_bytes(_DER) for certificate in inner.get_unverified_chain()]

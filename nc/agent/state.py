@@ -1,0 +1,197 @@
+"""The state folder: what a node must not forget, so that it comes back as itself.
+
+node.json         where the server is, the node's token, which folder its certificates are in
+certificates-N/   grpc/ and network/, each `ca.pem client.pem client-key.pem`
+node-before.json  the node that another token replaced: its token, to unregister it with
+redirect.json     the route to take back at the end (`nc.net.routes`)
+lock              held while an agent runs
+
+All of it is closed to others (0600). `node.json` is replaced at once, after the certificates that
+it names were written to a new folder: a crash leaves the old node or the new one.
+"""
+
+import base64
+import contextlib
+import fcntl
+import hashlib
+import json
+import os
+import shutil
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any, Final
+
+from nc.files import REAL_DISK, replace_file
+from nc.pki import FolderPaths, PkiError, read_peer
+
+_MODE: Final = 0o600
+
+# More than a node and its certificates take, each file in blocks of its own.
+_NODE_BYTES: Final = 64 * 1024
+_CERTIFICATES: Final = "certificates-"
+
+
+class StateFolderError(Exception):
+    """The state folder cannot be used; one sentence says why and what to do."""
+
+
+@dataclass(frozen=True, slots=True)
+class Node:
+    """Who this machine is, and where its server is.
+
+    Attributes:
+        token: the node token.
+        host, port: the link port.
+        certificates: the network set, `ca.pem client.pem client-key.pem`; None for plain text.
+        joined_with: the digest of what it joined with, "" if it came from a configuration file.
+    """
+
+    token: str = field(repr=False)
+    host: str
+    port: int
+    certificates: Path | None
+    joined_with: str = ""
+
+    def node_id(self) -> str | None:
+        """The id that its certificate names; None without one that can be read."""
+        if self.certificates is None:
+            return None
+        try:
+            pem = FolderPaths.within(self.certificates).client.read_bytes()
+            return read_peer(pem).common_name
+        except (OSError, PkiError):
+            return None
+
+
+@dataclass(frozen=True, slots=True)
+class CertificateSet:
+    """One set as GetToken answers it: base64 of PEM."""
+
+    ca: str
+    key: str = field(repr=False)
+    certificate: str
+
+    def write(self, folder: Path) -> None:
+        """Write it as files of their usual names."""
+        REAL_DISK.make_folder(folder)
+        paths = FolderPaths.within(folder)
+        for path, text in (
+            (paths.ca, self.ca),
+            (paths.client_key, self.key),
+            (paths.client, self.certificate),
+        ):
+            replace_file(REAL_DISK, path, base64.b64decode(text), _MODE)
+
+
+def digest_of(invitation: str) -> str:
+    """What stands for `TOKEN@IP:PORT` in the state folder, to know it again."""
+    return hashlib.sha256(invitation.encode()).hexdigest()
+
+
+class StateFolder:
+    """A state folder, made where it is missing once it is locked or something is to be kept."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.redirect = path / "redirect.json"
+        self._node = path / "node.json"
+        self.node_before = path / "node-before.json"
+
+    def _make(self) -> None:
+        REAL_DISK.make_folder(self.path)
+        if not os.access(self.path, os.W_OK | os.X_OK):
+            raise PermissionError(13, "permission denied")
+
+    @contextlib.contextmanager
+    def locked(self) -> Iterator[None]:
+        """Keep a second agent from being the same node: each would take the link from the other.
+
+        Raises:
+            StateFolderError: another agent runs with this folder, or it cannot be made or written.
+        """
+        with self._explained():
+            self._make()
+            lock = os.open(self.path / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, _MODE)
+        try:
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                raise StateFolderError(
+                    f"another agent runs with {self.path}; stop it, or choose another folder with "
+                    "--state-dir"
+                ) from None
+            yield
+        finally:
+            os.close(lock)
+
+    def load(self) -> Node | None:
+        """The node that this folder remembers, if there is one.
+
+        Raises:
+            StateFolderError: it cannot be read.
+        """
+        try:
+            kept: dict[str, Any] = json.loads(self._node.read_bytes())
+            folder = kept.pop("certificates")
+            kept["certificates"] = None if folder is None else self.path / folder / "network"
+            return Node(**kept)
+        except FileNotFoundError:
+            return None
+        except OSError as error:
+            raise StateFolderError(f"{self._node} cannot be read: {error.strerror}") from error
+        except (ValueError, TypeError, KeyError, AttributeError):
+            raise StateFolderError(
+                f"{self._node} is damaged; move {self.path} away, and join again"
+            ) from None
+
+    def require_room(self) -> None:
+        """See that a node could be kept here, before there is one.
+
+        Raises:
+            StateFolderError: there is no room.
+        """
+        probe = self.path / "probe"
+        try:
+            with self._explained():
+                replace_file(REAL_DISK, probe, bytes(_NODE_BYTES), _MODE)
+        finally:
+            probe.unlink(missing_ok=True)
+
+    def keep(self, node: Node, grpc: CertificateSet | None, network: CertificateSet | None) -> Node:
+        """Remember a node, instead of the one before; its certificates are set by this.
+
+        Raises:
+            StateFolderError: it cannot be written; the node of before is still remembered.
+        """
+        with self._explained():
+            self._make()
+        before = sorted(self.path.glob(f"{_CERTIFICATES}*"))
+        folder = self._next_folder(before) if grpc and network else None
+        kept = asdict(node) | {"certificates": folder}
+        with self._explained():
+            if grpc and network and folder:
+                grpc.write(self.path / folder / "grpc")
+                network.write(self.path / folder / "network")
+                REAL_DISK.sync_folder(self.path)
+            if self._node.exists():
+                replace_file(REAL_DISK, self.node_before, self._node.read_bytes(), _MODE)
+            replace_file(REAL_DISK, self._node, json.dumps(kept).encode(), _MODE)
+        for old in before:
+            shutil.rmtree(old, ignore_errors=True)
+        certificates = None if folder is None else self.path / folder / "network"
+        return Node(node.token, node.host, node.port, certificates, node.joined_with)
+
+    def _next_folder(self, before: list[Path]) -> str:
+        numbers = [int(tail) for p in before if (tail := p.name.rpartition("-")[2]).isdecimal()]
+        return f"{_CERTIFICATES}{max(numbers, default=0) + 1}"
+
+    @contextlib.contextmanager
+    def _explained(self) -> Iterator[None]:
+        try:
+            yield
+        except OSError as error:
+            raise StateFolderError(
+                f"state folder {self.path} cannot be written: {(error.strerror or '').lower()}; "
+                "choose another with --state-dir"
+            ) from error

@@ -1,0 +1,1 @@
+"""`network-controller check`: the command, its search and its report."""

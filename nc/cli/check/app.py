@@ -1,0 +1,132 @@
+"""`network-controller check`: is this a network controller, as far as a search can tell?"""
+
+import math
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from nc.cli.connection import Connection
+from nc.cli.entrypoint import DATA_DIR_VARIABLE, default_data_dir
+from nc.cli.render import Output
+from nc.pki import FolderPaths
+from nc.server.data_folder import DataFolder
+
+IN_PROCESS = "in-process"
+PROCESS = "process"
+SIM = "sim"
+
+_LAST_PORT = 65_535
+
+
+def check(
+    target: Annotated[
+        str,
+        typer.Option(
+            metavar="TARGET",
+            help=f"{IN_PROCESS}; {SIM}, a simulated cluster with agents and a network; "
+            f"{PROCESS}, a server that is started and killed, with nodes' links to it; or the "
+            "HOST:PORT of a running server's control port, by calls alone; it is left as it was.",
+        ),
+    ] = IN_PROCESS,
+    examples: Annotated[
+        int | None,
+        typer.Option(
+            min=1,
+            metavar="N",
+            help="How many trials. Default: 200, or 20 by network, or 100 of a simulation.",
+        ),
+    ] = None,
+    minutes: Annotated[
+        float | None, typer.Option(metavar="M", help="Search for so long instead.")
+    ] = None,
+    seed: Annotated[
+        int,
+        typer.Option(
+            metavar="S", help="The same seed gives the same search, in process and simulated."
+        ),
+    ] = 0,
+    cacert: Annotated[
+        Path | None, typer.Option(help="The gRPC CA's certificate, PEM, for HOST:PORT.")
+    ] = None,
+    cert: Annotated[Path | None, typer.Option(help="The admin's certificate, PEM.")] = None,
+    key: Annotated[Path | None, typer.Option(help="The key of --cert, PEM.")] = None,
+    data_dir: Annotated[
+        Path | None,
+        typer.Option(
+            envvar=DATA_DIR_VARIABLE,
+            help="The server's data folder, where the three are if it "
+            f"is on this machine. Default: {default_data_dir()}",
+        ),
+    ] = None,
+    plaintext: Annotated[
+        bool, typer.Option("--plaintext", help="For a server that runs with --plaintext.")
+    ] = False,
+    bootport: Annotated[
+        int | None,
+        typer.Option(
+            min=1, max=_LAST_PORT, help="Its bootstrap port. Default: the one that it answers."
+        ),
+    ] = None,
+    junit: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Write a JUnit report, a case for each law.")
+    ] = None,
+    keep: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="DIR",
+            help=f"With {SIM}, where to leave the log of what breaks a law. Default: a new "
+            "temporary folder.",
+        ),
+    ] = None,
+    output: Annotated[Output, typer.Option(help="For people, or JSON.")] = Output.TEXT,
+) -> None:
+    """Hold a network controller to its laws; exit with 1 if one is broken.
+
+    Says how often each law was exercised, and shows the smallest history that breaks one.
+
+    Example: network-controller check --target in-process --examples 500 --seed 7
+    """
+    if minutes is not None and not (examples is None and 0 < minutes < math.inf):
+        raise typer.BadParameter(
+            "expected more than 0, and no --examples beside it", param_hint="--minutes"
+        )
+    if target in {IN_PROCESS, SIM, PROCESS} and (cacert or cert or key or bootport or plaintext):
+        raise typer.BadParameter(
+            f"{target} makes its own; --cacert, --cert, --key, --bootport and --plaintext go with "
+            "HOST:PORT",
+            param_hint="--target",
+        )
+    # Hypothesis takes a third of a second to import, which no other command should wait for.
+    from nc.cli.check import search as check_search  # noqa: PLC0415
+
+    if target == SIM:
+        check_search.run_simulation(examples, minutes or 0, seed, junit, keep, output)
+        return
+    if keep is not None:
+        raise typer.BadParameter(f"it goes with --target {SIM}", param_hint="--keep")
+    paths = FolderPaths.within(DataFolder(data_dir or default_data_dir()).grpc_pki)
+    host, port = _place(target)
+    connection = Connection(
+        host,
+        port,
+        bootport,
+        cacert or paths.ca,
+        cert or paths.client,
+        key or paths.client_key,
+        plaintext,
+        output,
+    )
+    check_search.run(target, connection, examples, minutes or 0, seed, junit)
+
+
+def _place(target: str) -> tuple[str, int]:
+    """The host and port of a target that is a running server."""
+    if target in {IN_PROCESS, PROCESS}:
+        return "", 0
+    host, _, port = target.rpartition(":")
+    if not (host and port.isascii() and port.isdecimal() and 0 < int(port) <= _LAST_PORT):
+        raise typer.BadParameter(
+            f"expected {IN_PROCESS}, {SIM}, {PROCESS} or HOST:PORT", param_hint="--target"
+        )
+    return host.strip("[]"), int(port)

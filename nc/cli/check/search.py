@@ -1,0 +1,200 @@
+"""The search behind `network-controller check`: the target, the progress, the exit code."""
+
+import shlex
+import signal
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
+from pathlib import Path
+
+import typer
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
+
+from nc.cli.check.app import IN_PROCESS, PROCESS, SIM
+from nc.cli.check.report import as_json, as_junit, print_report
+from nc.cli.connection import Connection
+from nc.cli.entrypoint import OperationFailed
+from nc.cli.render import Output
+from nc.clock import SystemClock
+from nc.testing import (
+    InProcess,
+    LawBroken,
+    Remote,
+    Report,
+    ServerProcess,
+    Target,
+    search,
+)
+from nc.testing.search import TRIALS_A_ROUND
+from nc.testing.simulation import keep_log, seq_of, simulate
+from nc.testing.simulation.chronicle import Chronicle
+
+_EXAMPLES_IN_PROCESS = 200
+_EXAMPLES_BY_NETWORK = 20
+_EXAMPLES_SIMULATED = 100
+
+# By network a trial takes seconds, so it is shorter, and little is spent on making one smaller.
+_STEPS_BY_NETWORK = 15
+_SHRINKS_BY_NETWORK = 20
+_TRIALS_A_ROUND_BY_NETWORK = 10
+_STEPS_IN_PROCESS = 40
+_SHRINKS_IN_PROCESS = 500
+
+
+def run(
+    target: str,
+    connection: Connection,
+    examples: int | None,
+    minutes: float,
+    seed: int,
+    junit: Path | None,
+) -> None:
+    """Search, and say what was found.
+
+    Raises:
+        CallFailed: a port does not answer.
+        OperationFailed: a law is broken, or the report cannot be written.
+    """
+    is_here = target == IN_PROCESS
+    count = examples or (_EXAMPLES_IN_PROCESS if is_here else _EXAMPLES_BY_NETWORK)
+    with (
+        _ended_in_order(),
+        closing(_make(target, connection)) as made,
+        _progress(count, minutes) as show,
+    ):
+        if isinstance(made, Remote) and not isinstance(made, ServerProcess):
+            made.require_answers()
+        report = search(
+            made,
+            examples=count,
+            minutes=minutes,
+            seed=seed,
+            steps=_STEPS_IN_PROCESS if is_here else _STEPS_BY_NETWORK,
+            shrinks=_SHRINKS_IN_PROCESS if is_here else _SHRINKS_BY_NETWORK,
+            trials_a_round=TRIALS_A_ROUND if is_here else _TRIALS_A_ROUND_BY_NETWORK,
+            find_all=True,
+            progress=lambda tally: show(tally.trials),
+        )
+    _tell(report, target, connection.output, junit)
+
+
+def run_simulation(
+    examples: int | None,
+    minutes: float,
+    seed: int,
+    junit: Path | None,
+    keep: Path | None,
+    output: Output,
+) -> None:
+    """Search among simulated clusters, say what was found, and leave the logs that show it.
+
+    Raises:
+        OperationFailed: a law is broken, or the report or a log cannot be written.
+    """
+    count = examples or _EXAMPLES_SIMULATED
+    if keep is not None:
+        with _writable("another folder with --keep"):
+            keep.mkdir(parents=True, exist_ok=True)
+    with _ended_in_order(), _progress(count, minutes) as show:
+        report = simulate(examples=count, minutes=minutes, seed=seed, find_all=True, progress=show)
+    for broken in report.broken:
+        _keep(broken, keep)
+    _tell(report, SIM, output, junit)
+
+
+def _keep(broken: LawBroken, keep: Path | None) -> None:
+    """Leave the log of a history that breaks a law, and say how to look at it."""
+    chronicle = broken.history
+    if not isinstance(chronicle, Chronicle):
+        return
+    name = broken.breach.law.name.replace(" ", "-").replace("'", "")
+    with _writable("another folder with --keep"):
+        folder = Path(tempfile.mkdtemp(prefix="nc-check-")) if keep is None else keep
+        keep_log(chronicle, folder / name)
+    seq = seq_of(chronicle, broken.breach)
+    path = shlex.quote(str(folder / name))
+    typer.echo(
+        f"{broken.breach.law.name} (seed {chronicle.plan.seed}): "
+        f"network-controller log replay --log {path} --from {seq}",
+        err=True,
+    )
+
+
+@contextmanager
+def _writable(instead: str) -> Iterator[None]:
+    """What cannot be written is said, and what to name instead.
+
+    Raises:
+        OperationFailed: something cannot.
+    """
+    try:
+        yield
+    except OSError as error:
+        raise OperationFailed(
+            f"{error.filename} cannot be written: {error.strerror}; name {instead}"
+        ) from error
+
+
+class _Terminated(KeyboardInterrupt):
+    """SIGTERM came."""
+
+
+@contextmanager
+def _ended_in_order() -> Iterator[None]:
+    """SIGTERM ends a search as Ctrl-C does, and leaves no server behind; then it has its way."""
+
+    def interrupt(*_: object) -> None:
+        raise _Terminated
+
+    before = signal.signal(signal.SIGTERM, interrupt)
+    try:
+        yield
+    except _Terminated:
+        signal.signal(signal.SIGTERM, signal.SIG_DFL)
+        signal.raise_signal(signal.SIGTERM)
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
+def _make(target: str, connection: Connection) -> Target:
+    if target == IN_PROCESS:
+        return InProcess()
+    if target == PROCESS:
+        return ServerProcess()
+    return Remote(
+        connection.ip or "", connection.port, connection.admin_tls(), connection.bootstrap_port
+    )
+
+
+@contextmanager
+def _progress(examples: int, minutes: float) -> Iterator[Callable[[int], None]]:
+    """A bar on a terminal, by trials or by the time."""
+    clock = SystemClock()
+    begun_ns = clock.monotonic_ns()
+    console = Console(stderr=True)
+    columns = (TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn())
+    quiet = not console.is_terminal
+    bar = Progress(*columns, console=console, transient=True, disable=quiet)
+    with bar:
+        task = bar.add_task("0 trials", total=minutes * 60 if minutes else examples)
+
+        def show(trials: int) -> None:
+            done = (clock.monotonic_ns() - begun_ns) / 1e9 if minutes else trials
+            bar.update(task, completed=done, description=f"{trials} trials")
+
+        yield show
+
+
+def _tell(report: Report, target: str, output: Output, junit: Path | None) -> None:
+    if junit is not None:
+        with _writable("another file with --junit"):
+            junit.write_text(as_junit(report, target), encoding="utf-8")
+    if output is Output.JSON:
+        typer.echo(as_json(report, target))
+    else:
+        print_report(Console(highlight=False, soft_wrap=True), report)
+    if not report.is_good:
+        count = len(report.broken)
+        laws = "a law is broken" if count == 1 else f"{count} laws are broken"
+        raise OperationFailed(f"{laws}; search again with --seed {report.seed}")

@@ -1,0 +1,1 @@
+"""`network-controller log …`: one file a subcommand."""

@@ -1,0 +1,264 @@
+"""`network-controller log export`: a log, or a slice of one, in a file to keep or to give away."""
+
+import io
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from enum import StrEnum
+from itertools import chain
+from pathlib import Path
+from typing import Annotated, BinaryIO, Final, NamedTuple, TextIO
+
+import typer
+
+from eventlog import LogDamaged, LogReader, Record
+from eventlog.format import NO_CHAIN, SegmentHeader
+from eventlog.slices import Slice, slice_of
+from nc.cli.atomic_write import whole_file
+from nc.cli.entrypoint import OperationFailed
+from nc.cli.log.export_summary import Exported, all_of, said_of
+from nc.cli.log.filters import (
+    ActorOption,
+    AddressOption,
+    Filter,
+    FromOption,
+    KindsOption,
+    NodeOption,
+    ToOption,
+)
+from nc.cli.log.names import filter_named, names_in
+from nc.cli.log.source import DataDirOption, LogOption, open_log, progress_to
+from nc.cli.render import Output
+from nc.domain.state import State
+from nc.history.as_of import BaseMissing, history, states_at
+from nc.history.events import NOTHING, Point, events_of
+from nc.history.export.binary import write_archive
+from nc.history.export.html import write_page
+from nc.history.export.jsonl import before_line, json_lines
+from nc.history.redact.redaction import Redaction, plan_of
+from nc.secrets import SystemSecrets
+
+_STDOUT: Final = Path("-")
+_NEW_EPOCH: Final = 1
+
+
+class Format(StrEnum):
+    """What an export can be."""
+
+    JSONL = "jsonl"  # one JSON object an event
+    BINARY = "binary"  # a log's folder, zipped
+    HTML = "html"  # a page for a browser
+
+
+class _Chosen(NamedTuple):
+    """What is exported, whatever the format."""
+
+    piece: Slice
+    base: State  # before its first event
+    redaction: Redaction | None
+    filter: Filter
+    progress: Callable[[int], None]
+
+    @property
+    def shown_base(self) -> State:
+        """The base as it is exported."""
+        return self.base if self.redaction is None else self.redaction.base
+
+    def pairs(self) -> Iterator[tuple[Record, Record]]:
+        """Each record as the log has it, and as it is exported. What is redacted has no markers."""
+        for record in self.piece.records():
+            self.progress(record.last_seq)
+            if self.redaction is None:
+                yield record, record
+            elif record.count:
+                yield record, self.redaction.record(record)
+
+
+def export(
+    kind: Annotated[
+        Format,
+        typer.Option(
+            "--format", help="One JSON object an event; a log's folder, zipped; a page to look at."
+        ),
+    ],
+    out: Annotated[
+        Path, typer.Option("--out", metavar="FILE", help="Where to write; - for standard output.")
+    ] = _STDOUT,
+    data_dir: DataDirOption = None,
+    log: LogOption = None,
+    start: FromOption = None,
+    end: ToOption = None,
+    node: NodeOption = None,
+    address: AddressOption = None,
+    actor: ActorOption = None,
+    kinds: KindsOption = None,
+    redact: Annotated[
+        bool,
+        typer.Option("--redact", help="Without ids, the networks' places, and who did it."),
+    ] = False,
+    force: Annotated[
+        bool, typer.Option("--force", help="Replace the file if it is there.")
+    ] = False,
+    output: Annotated[
+        Output, typer.Option(help="How to say what was written: for people, or a JSON object.")
+    ] = Output.TEXT,
+) -> None:
+    """Write the log, or a part of it, into one file: every command reads the first two with --log.
+
+    A server may be running. Only whole records go into a binary export. That and a page take no
+    other filter than --from and --to; JSONL that was filtered otherwise cannot be read back. A
+    redacted export replays like the original.
+
+    Example: network-controller log export --format binary --redact --out log.zip --data-dir ./data
+    """
+    if kind is not Format.JSONL and (node or address or actor or kinds):
+        raise typer.BadParameter(f"--format {kind} takes --from and --to, and no other filter")
+    if kind is Format.BINARY and out == _STDOUT:
+        raise typer.BadParameter("--format binary needs a file: name one with --out")
+    reader, is_original = open_log(data_dir, log)
+    if kind is Format.BINARY and not (is_original or redact):
+        raise OperationFailed(
+            "a JSONL export has lost the log's chain: make the binary export of the log itself"
+        )
+    chosen = filter_named(
+        names_in(reader, data_dir, log),
+        node=node,
+        address=address,
+        actor=actor,
+        kinds=kinds,
+        start=start,
+        end=end,
+    )
+    piece = _piece(reader, chosen, is_told=kind is not Format.JSONL)
+    base, redaction = NOTHING, None
+    if redact or kind is not Format.JSONL:
+        base = _state_before(piece)
+    if redact:
+        with progress_to(reader, "looking ahead") as progress:
+            before = history(reader, progress=progress)
+            redaction = Redaction(base, plan_of(base, before))
+    with progress_to(reader, "exporting") as progress:
+        exported = _Chosen(piece, base, redaction, chosen, progress)
+        if out == _STDOUT:
+            if isinstance(sys.stdout, io.TextIOWrapper):
+                sys.stdout.reconfigure(encoding="utf-8")  # as in a file, whatever a terminal likes
+            _TEXTS[kind](exported, sys.stdout)
+            return
+        with whole_file(out, replace=force) as file:
+            if kind is Format.BINARY:
+                written = _write_binary(exported, file)
+            else:
+                text = io.TextIOWrapper(file, encoding="utf-8", newline="\n")
+                written = _TEXTS[kind](exported, text)
+                text.detach()  # flushes, and leaves the file open
+    typer.echo(said_of(out, kind, written, output))
+
+
+def _piece(reader: LogReader, chosen: Filter, *, is_told: bool) -> Slice:
+    """The records that hold what is between the two places.
+
+    Args:
+        reader: of the log.
+        chosen: names the places.
+        is_told: say if it is more than that.
+
+    Raises:
+        OperationFailed: nothing of the log is there.
+    """
+    first_seq, last_seq = _bounds(reader, chosen)
+    whole = chosen.start == chosen.end == Point()
+    if first_seq > last_seq and not whole:
+        begins, ends = reader.start.last_seq + 1, reader.last_seq
+        raise OperationFailed(
+            f"no event of this log, which has {begins} to {ends}, is in that range"
+        )
+    piece = slice_of(reader, first_seq, last_seq)
+    if is_told and (piece.after + 1 < first_seq or piece.last_seq > last_seq):
+        typer.echo(
+            f"network-controller: {all_of(piece)} are exported: a record is whole or not there",
+            err=True,
+        )
+    return piece
+
+
+def _bounds(reader: LogReader, chosen: Filter) -> tuple[int, int]:
+    """The first and the last event between the two places; the first is larger: there is none."""
+    first_seq, last_seq = reader.start.last_seq + 1, reader.last_seq
+    if chosen.start.seq is not None:
+        first_seq = max(first_seq, chosen.start.seq)
+    if chosen.end.seq is not None:
+        last_seq = min(last_seq, chosen.end.seq)
+    if chosen.start.at_ns is None and chosen.end.at_ns is None:
+        return first_seq, last_seq
+    with progress_to(reader, "looking for the times") as progress:
+        seqs = (
+            each.seq for each in history(reader, first_seq - 1, progress) if chosen.chooses(each)
+        )
+        found = [seq for seq in seqs if seq <= last_seq]
+    return (found[0], found[-1]) if found else (last_seq + 1, last_seq)
+
+
+def _state_before(piece: Slice) -> State:
+    """What there was before a slice.
+
+    Raises:
+        BaseMissing: nobody knows.
+    """
+    with progress_to(piece.reader, "reading") as progress:
+        (then,) = states_at(piece.reader, [Point(seq=piece.after)], progress)
+    return then.state
+
+
+def _write_jsonl(exported: _Chosen, out: TextIO) -> Exported:
+    written = Exported()
+    is_first = exported.filter.is_of_places_alone
+    for record, shown in exported.pairs():
+        wanted = {each.seq for each in events_of(record) if exported.filter.chooses(each)}
+        if wanted:
+            if is_first and min(wanted) > 1:
+                _write_before(exported, min(wanted), out)
+            is_first = False
+            out.writelines(f"{line}\n" for line in json_lines(shown, wanted))
+            first_seq = written.first_seq or min(wanted)
+            written = Exported(written.events + len(wanted), first_seq, max(wanted))
+    return written
+
+
+def _write_before(exported: _Chosen, first_seq: int, out: TextIO) -> None:
+    """What there was before the first event, so that states can be told of the rest."""
+    with suppress(BaseMissing, LogDamaged):  # then the events alone are read back
+        (then,) = states_at(exported.piece.reader, [Point(seq=first_seq - 1)])
+        redaction = exported.redaction
+        state = then.state if redaction is None else redaction.state(then.state)
+        out.write(f"{before_line(state)}\n")
+
+
+def _write_html(exported: _Chosen, out: TextIO) -> Exported:
+    history = chain.from_iterable(events_of(shown) for _, shown in exported.pairs())
+    write_page(history, exported.shown_base, out)
+    return all_of(exported.piece)
+
+
+# What becomes of the formats that are text.
+_TEXTS: Final[dict[Format, Callable[[_Chosen, TextIO], Exported]]] = {
+    Format.JSONL: _write_jsonl,
+    Format.HTML: _write_html,
+}
+
+
+def _write_binary(exported: _Chosen, out: BinaryIO) -> Exported:
+    secrets, piece = SystemSecrets(), exported.piece
+    records = (shown for _, shown in exported.pairs())
+    first = next(records, None)
+    is_new = exported.redaction is not None
+    header = SegmentHeader(
+        segment_id=int.from_bytes(secrets.random_bytes(4), "little"),
+        log_id=secrets.random_bytes(16) if is_new else piece.reader.log_id,
+        first_seq=piece.after + 1,
+        epoch=_NEW_EPOCH if first is None else first.epoch,
+        created_ns=0 if first is None else first.recorded_at_ns,  # equal slices, equal bytes
+        chain=NO_CHAIN if is_new else piece.chain,
+    )
+    everything = chain([] if first is None else [first], records)
+    write_archive(out, header, everything, exported.shown_base)
+    return all_of(piece)

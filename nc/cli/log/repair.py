@@ -1,0 +1,121 @@
+"""`network-controller log repair`: what can be saved of a damaged log, and saving it."""
+
+import contextlib
+import json
+import shlex
+import sys
+from typing import Annotated, Final
+
+import typer
+from rich.console import Console
+
+import eventlog
+from eventlog import LogError
+from eventlog.disk import OS_DISK
+from eventlog.repair import Finding, Plan, plan_repair, salvage
+from eventlog.repair import repair as carry_out
+from nc.cli.entrypoint import DAMAGED, OperationFailed, run_async
+from nc.cli.log.repair_text import described, fields, place, verdict
+from nc.cli.log.source import DataDirOption, LogOption, log_path
+from nc.cli.log.states import OutputOption
+from nc.cli.render import Output, printable
+from nc.clock import SystemClock
+from nc.domain.codec.snapshot import SNAPSHOT_SCHEMA
+from nc.domain.evolve import UnknownEvent
+from nc.domain.repairs import RecordRepair
+from nc.history.salvage import LostEvents, lost_events
+from nc.replica.replica import DiskFull, Origin, Replica, Unwritable
+from nc.secrets import RequestIds, SystemSecrets
+
+_METHOD: Final = "log repair"
+
+_NOTHING_TO_DO: Final = (Finding.SOUND, Finding.TORN, Finding.SERVES)
+
+
+def repair(
+    data_dir: DataDirOption = None,
+    log: LogOption = None,
+    apply: Annotated[
+        bool, typer.Option("--apply/--dry-run", help="Do it. Without this nothing is changed.")
+    ] = False,
+    yes: Annotated[
+        bool, typer.Option("--yes", "-y", help="Do not ask before --apply on a terminal.")
+    ] = False,
+    output: OutputOption = Output.TEXT,
+) -> None:
+    """Say what can be saved of a damaged log, and what is lost; with --apply, do it.
+
+    The originals of everything that is changed are kept beside it. Exit code 3: there is damage.
+
+    Example: network-controller log repair --data-dir ./data
+    """
+    folder = log_path(data_dir, log)
+    if folder.is_file():
+        raise OperationFailed(f"{folder} is a file; a log's own folder can be repaired, no export")
+    with Console(stderr=True).status("looking at the log"):
+        plan = plan_repair(folder, OS_DISK, SNAPSHOT_SCHEMA)
+        lost = _lost(plan)
+    if output is Output.TEXT:
+        for line in described(plan, lost):
+            typer.echo(printable(line))
+    if apply and plan.finding is Finding.REPAIRABLE:
+        apply = yes or _is_agreed()
+    if not apply:
+        if output is Output.JSON:
+            typer.echo(json.dumps(fields(plan, lost)))
+        elif plan.finding is Finding.REPAIRABLE:
+            command = f"log repair --apply --log {shlex.quote(str(plan.folder))}"
+            typer.echo(f"nothing was changed; to do this: network-controller {command}")
+        raise typer.Exit(0 if plan.damage is None else DAMAGED)
+    done = {} if plan.finding in _NOTHING_TO_DO else _apply(plan)
+    if output is Output.JSON:
+        typer.echo(json.dumps(fields(plan, lost) | done))
+    elif done:
+        kept = plan.folder / str(done["kept_in"])
+        typer.echo(f"repaired: event {done['seq']} says so; the originals are in {kept}")
+
+
+def _is_agreed() -> bool:
+    """Ask on a terminal; elsewhere --apply is answer enough."""
+    return not sys.stdin.isatty() or typer.confirm("do this?", err=True)
+
+
+def _apply(plan: Plan) -> dict[str, object]:
+    """Carry the plan out, and write it into the log."""
+    if plan.finding is not Finding.REPAIRABLE:
+        raise OperationFailed(verdict(plan))
+    clock, secrets = SystemClock(), SystemSecrets()
+    kept_in = carry_out(plan, OS_DISK, now_ns=clock.now_ns, random_bytes=secrets.random_bytes).name
+    try:
+        seq = run_async(_record(plan, kept_in))
+    except (LogError, UnknownEvent, Unwritable, DiskFull) as error:
+        raise OperationFailed(
+            f"the log was repaired, the originals are in {plan.folder / kept_in}, and only the log "
+            f"itself does not say so: {error}"
+        ) from error
+    return {"kept_in": kept_in, "seq": seq}
+
+
+async def _record(plan: Plan, kept_in: str) -> int:
+    """Let the log say what happened to it; returns the event's sequence number."""
+    lost_through_seq = plan.lost.through if plan.lost.count else 0
+    command = RecordRepair(lost_through_seq, place(plan), kept_in)
+    origin = Origin("system", _METHOD, RequestIds(SystemSecrets()).new())
+    with contextlib.closing(eventlog.open(plan.folder)) as log:
+        replica = Replica(log, SystemClock())
+        replica.start()
+        seq = replica.state.seq + 1
+        try:
+            await replica.submit(command, origin, is_ours=True)
+            return seq
+        finally:
+            await replica.stop()
+
+
+def _lost(plan: Plan) -> LostEvents:
+    remnants = (
+        remnant
+        for part in plan.remains
+        for remnant in salvage(OS_DISK, plan.folder, plan.log_id, part)
+    )
+    return lost_events(remnants, plan.last_seq)

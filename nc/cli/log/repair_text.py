@@ -1,0 +1,145 @@
+"""What can be done about a damaged log, as people read it and as programs do."""
+
+from collections import Counter
+from typing import Any, Final
+
+from eventlog.repair import Build, Finding, Plan, Remove, Span, Step
+from nc.cli.render import kind_of
+from nc.history.events import Recorded
+from nc.history.salvage import LostEvents
+
+__all__ = ["described", "fields", "place", "unreadable", "verdict"]
+
+_UNDONE: Final = (
+    "so          who was registered in them has to join again, and who was unregistered in them is "
+    "let in again"
+)
+
+_VERDICTS: Final = {
+    Finding.SOUND: "the log is whole: there is nothing to repair",
+    Finding.TORN: "the log ends with an unfinished append, which nobody was promised; the next "
+    "start clears it away: there is nothing to repair",
+    Finding.REPAIRABLE: "it can be repaired; the originals of what is changed are kept",
+    Finding.NEWER: "a newer version of this program wrote it: use that, or put a copy back",
+    Finding.HOPELESS: "nothing can be saved from these files: put the first segment back from a "
+    "copy",
+}
+
+
+def place(plan: Plan) -> str:
+    """Where the first damage is, and what."""
+    damage = plan.damage
+    if damage is None:
+        return "none"
+    return f"{damage.file.name}, offset {damage.offset}: {damage.found}, expected {damage.expected}"
+
+
+def verdict(plan: Plan) -> str:
+    """What the finding means, and what to do."""
+    if plan.finding is Finding.MISNAMED:
+        moves = ", ".join(f"{old} to {new}" for old, new in plan.renames)
+        is_taken = any((plan.folder / new).exists() for _, new in plan.renames)
+        how = ", moving what has these names now elsewhere first" if is_taken else ""
+        return f"rename {moves}{how}; then look again: by what they say these files are those"
+    if plan.finding is Finding.SERVES:
+        return (
+            f"no repair is needed to serve: a server starts from {plan.snapshot}, which holds what "
+            "the events before it led to; what cannot be read can only be put back from a copy"
+        )
+    return _VERDICTS[plan.finding]
+
+
+def unreadable(plan: Plan) -> str:
+    """The events that cannot be read any more."""
+    return _events(plan.unreadable)
+
+
+def described(plan: Plan, lost: LostEvents) -> list[str]:
+    """The plan for people."""
+    lines = [f"log         {plan.folder}"]
+    if plan.damage is not None:
+        lines += [f"damage      {place(plan)}"]
+    lines += [f"verdict     {verdict(plan)}"]
+    if plan.last_seq:
+        lines += [f"stays       events up to {plan.last_seq}"]
+    if plan.snapshot is not None:
+        lines += [f"snapshot    {plan.snapshot} holds what the events before it led to"]
+    if plan.unreadable.count:
+        behind = plan.unreadable.through + 1
+        on = f"`log show --from {behind}` reads on behind"
+        lines += [f"unreadable  {_events(plan.unreadable)}, at least in part; {on}"]
+    if plan.finding is Finding.REPAIRABLE:
+        lines += [f"lost        {_events(plan.lost)}"]
+        lines += [f"{'would' if n == 0 else '':<12}{_step(s)}" for n, s in enumerate(plan.steps)]
+    if plan.lost.count:
+        lines += [_UNDONE]
+    if lost.events:
+        lines += [f"of these {len(lost.events)} can be read, unverified; they are about"]
+        for what, things in (("node", lost.nodes), ("bootstrap token", lost.tokens)):
+            lines += [f"  {what} {thing}: {_counted(about)}" for thing, about in things.items()]
+    return lines
+
+
+def _events(span: Span) -> str:
+    """Some events in words."""
+    if not span.count:
+        return "no event that is known of"
+    return f"event {span.first}" if span.count == 1 else f"events {span.first} to {span.through}"
+
+
+def _kinds(events: list[Recorded]) -> dict[str, int]:
+    """What kinds of events they are, and how many of each."""
+    return dict(Counter(kind_of(recorded.event) for recorded in events))
+
+
+def _counted(events: list[Recorded]) -> str:
+    """The same in words."""
+    return ", ".join(f"{count} {kind}" for kind, count in _kinds(events).items())
+
+
+def _step(step: Step) -> str:
+    """A step in words."""
+    if isinstance(step, Remove):
+        return f"remove {step.name}"
+    if not isinstance(step, Build):
+        return f"let {step.name} stand in the segments that there are"
+    if step.is_cut:
+        return f"cut {step.name} at offset {step.end}"
+    if step.source == step.name:
+        return f"give {step.name} its header back"
+    if step.source:
+        return f"begin {step.name} with what follows the snapshot in {step.source}"
+    return f"begin {step.name}, empty"
+
+
+def fields(plan: Plan, lost: LostEvents) -> dict[str, Any]:
+    """The plan in JSON."""
+    damage = plan.damage
+    return {
+        "log": str(plan.folder),
+        "finding": plan.finding.value,
+        "verdict": verdict(plan),
+        "damage": None
+        if damage is None
+        else {
+            "file": damage.file.name,
+            "offset": damage.offset,
+            "seq": damage.seq,
+            "found": damage.found,
+            "expected": damage.expected,
+        },
+        "last_seq": plan.last_seq,
+        "lost": [*plan.lost] if plan.lost.count else None,
+        "unreadable": [*plan.unreadable] if plan.unreadable.count else None,
+        "snapshot": plan.snapshot,
+        "steps": [_step(step) for step in plan.steps],
+        "files": [*dict.fromkeys(step.name for step in plan.steps)],
+        "renames": [{"from": old, "to": new} for old, new in plan.renames],
+        "unverified": {
+            "events": len(lost.events),
+            "nodes": {each: _kinds(about) for each, about in lost.nodes.items()},
+            "tokens": {each: _kinds(about) for each, about in lost.tokens.items()},
+        },
+        "kept_in": None,
+        "seq": None,
+    }

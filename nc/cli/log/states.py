@@ -1,0 +1,211 @@
+"""`network-controller log at` and `log diff`: the state as it was, and what became of it."""
+
+import json
+from collections.abc import Iterable, Sequence
+from itertools import takewhile
+from typing import Annotated, Any, Final
+
+import typer
+
+from eventlog import LogReader
+from nc.cli.entrypoint import OperationFailed
+from nc.cli.log.names import point_named
+from nc.cli.log.source import DataDirOption, LogOption, open_reader, progress_to
+from nc.cli.render import Output, iso_time, printable
+from nc.clock import SystemClock
+from nc.domain.errors import moment
+from nc.domain.expiry import has_passed
+from nc.domain.presence import link_of
+from nc.domain.state import State
+from nc.history.as_of import Then, history, states_at
+from nc.history.events import Difference, Point, differences
+
+# `-2h` is a moment, not options; it would be read as -2 and -h. So -h alone is looked for here.
+MOMENTS: Final = {"ignore_unknown_options": True, "help_option_names": ["--help"]}
+
+_POINT_HELP = "A sequence number, 2026-11-20T15:00 (UTC), -2h, or now."
+OutputOption = Annotated[Output, typer.Option(help="For people, or one JSON object.")]
+
+
+def _unless_help(context: typer.Context, text: str) -> str:
+    """What an argument says, if that is a moment; help, if it is what asks for that elsewhere."""
+    if text == "-h":
+        typer.echo(context.get_help())
+        raise typer.Exit
+    return text
+
+
+def at(
+    point: Annotated[
+        str, typer.Argument(metavar="SEQ|TIME", help=_POINT_HELP, callback=_unless_help)
+    ] = "now",
+    data_dir: DataDirOption = None,
+    log: LogOption = None,
+    output: OutputOption = Output.TEXT,
+) -> None:
+    """Print the state as it is, or was after an event or at a moment: nodes, tokens, addresses.
+
+    Example: network-controller log at 2026-11-20T15:00 --data-dir ./data
+    """
+    reader = open_reader(data_dir, log)
+    place = point_named(point)
+    ((state, at_ns),) = _states(reader, place)
+    seq = state.seq
+    if place.at_ns is not None:
+        at_ns = place.at_ns
+    elif place == Point():
+        at_ns = max(SystemClock().now_ns(), at_ns or 0)  # a clock may have been put back
+    now_ns = _first_at_ns(reader) if at_ns is None else at_ns
+    described = _described(state, now_ns)
+    if output is Output.JSON:
+        typer.echo(json.dumps(described))
+        return
+    typer.echo(f"after event {seq}, at {iso_time(now_ns)}, in {state.addresses.network}")
+    nodes = [
+        (n["node_id"], n["state"], n["address"], _ending(n), n["token_id"])
+        for n in described["nodes"]
+    ]
+    _print("nodes", ("node", "state", "address", "expires", "bootstrap token"), nodes)
+    tokens = [(token["token_id"], _ending(token)) for token in described["tokens"]]
+    _print("bootstrap tokens", ("token", "expires"), tokens)
+    held = [(each["address"], each["node_id"]) for each in described["addresses"]]
+    _print("addresses", ("address", "node"), held)
+
+
+def diff(
+    first: Annotated[str, typer.Argument(metavar="A", help=_POINT_HELP, callback=_unless_help)],
+    second: Annotated[
+        str,
+        typer.Argument(metavar="B", help="As A, and not before it.", callback=_unless_help),
+    ],
+    data_dir: DataDirOption = None,
+    log: LogOption = None,
+    output: OutputOption = Output.TEXT,
+) -> None:
+    """Print what changed between two moments: who came, went, moved, flapped.
+
+    Example: network-controller log diff -2h -1h --data-dir ./data
+    """
+    reader = open_reader(data_dir, log)
+    points = point_named(first), point_named(second)
+    before, after = (then.state for then in _states(reader, *points))
+    start, end = before.seq, after.seq
+    if start > end:
+        raise typer.BadParameter(f"A is event {start}, after B, event {end}: exchange them")
+    with progress_to(reader, "comparing") as progress:
+        between = takewhile(lambda each: each.seq <= end, history(reader, start, progress))
+        found = differences(before, after, between)
+    if output is Output.JSON:
+        typer.echo(json.dumps({"from_seq": start, "to_seq": end, **found._asdict()}))
+        return
+    typer.echo(f"from event {start} to event {end}")
+    for line in _sentences(found):
+        typer.echo(f"  {printable(line)}")
+
+
+def _sentences(found: Difference) -> Iterable[str]:
+    changes = [
+        *(f"node {node_id} came" for node_id in found.came),
+        *(f"node {node_id} went" for node_id in found.went),
+        *(f"node {node_id} came and went" for node_id in found.passed_through),
+        *(
+            f"node {node_id} moved from {old or 'no address'} to {new or 'no address'}"
+            for node_id, (old, new) in found.moved.items()
+        ),
+        *(f"node {node_id} was {old}, is {new}" for node_id, (old, new) in found.changed.items()),
+        *(
+            f"node {node_id} flapped: it lost its link and was CONNECTED again, "
+            + ("once" if times == 1 else f"{times} times")
+            for node_id, times in found.flapped.items()
+        ),
+        *(
+            f"node {node_id} expires {_at(new)} instead of {_at(old)}"
+            for node_id, (old, new) in found.expiries.items()
+        ),
+        *(f"bootstrap token {token_id} was issued" for token_id in found.tokens_came),
+        *(f"bootstrap token {token_id} was forgotten" for token_id in found.tokens_went),
+    ]
+    return changes or ["nothing changed"]
+
+
+def _at(expires_at_ms: int) -> str:
+    return moment(expires_at_ms) if expires_at_ms else "never"
+
+
+def _states(reader: LogReader, *points: Point) -> list[Then]:
+    """How things were at places that somebody named.
+
+    Raises:
+        OperationFailed: the log does not have one of them.
+    """
+    start_seq = reader.start.last_seq
+    with progress_to(reader, "reading") as progress:
+        found = states_at(reader, points, progress)
+    for point, then in zip(points, found, strict=True):
+        seq, at_ns = point
+        if seq is not None and seq > then.state.seq:
+            raise OperationFailed(
+                f"event {seq} is not in the log, which ends at event {then.state.seq}"
+            )
+        is_early = start_seq > 0 and at_ns is not None and then.at_ns is None
+        if is_early or (seq is not None and seq < start_seq):
+            raise OperationFailed(
+                f"that is before this slice of a log, which begins with event {start_seq + 1}"
+            )
+    return found
+
+
+def _first_at_ns(reader: LogReader) -> int:
+    """When the first event was recorded, which is the time of the state before it; 0: never."""
+    first = next(history(reader), None)
+    return 0 if first is None else first.entry.recorded_at_ns
+
+
+def _described(state: State, now_ns: int) -> dict[str, Any]:
+    now_ms = now_ns // 1_000_000
+    return {
+        "seq": state.seq,
+        "time": iso_time(now_ns),
+        "network": str(state.addresses.network),
+        "nodes": [
+            {
+                "node_id": node_id,
+                "state": link_of(state.presence, node_id).state.name,
+                "address": state.addresses.address_of(node_id),
+                "expires_at_ms": node.expires_at_ms,
+                "expired": has_passed(node.expires_at_ms, now_ms),
+                "token_id": node.token_id,
+            }
+            for node_id, node in sorted(state.nodes.items())
+        ],
+        "tokens": [
+            {
+                "token_id": token_id,
+                "expires_at_ms": token.expires_at_ms,
+                "expired": has_passed(token.expires_at_ms, now_ms),
+            }
+            for token_id, token in sorted(state.tokens.items())
+        ],
+        "addresses": [
+            {"address": address, "node_id": node_id}
+            for address, node_id in sorted(
+                (binding.address, node_id) for node_id, binding in state.addresses.by_node.items()
+            )
+        ],
+    }
+
+
+def _ending(described: dict[str, Any]) -> str:
+    expired = ", expired" if described["expired"] else ""
+    return _at(described["expires_at_ms"]) + expired
+
+
+def _print(title: str, columns: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> None:
+    """A table, and how long it is. By hand, since rich takes a minute for 100,000 rows."""
+    if not rows:
+        typer.echo(f"{title}: none")
+        return
+    cells = [columns, *(tuple(map(printable, row)) for row in rows)]
+    widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
+    lines = ("  ".join(map(str.ljust, row, widths)).rstrip() for row in cells)
+    typer.echo("\n".join([f"{title}: {len(rows)}", *lines]))

@@ -1,0 +1,169 @@
+"""`network-controller log verify`: is the log what was written, and can it have happened?"""
+
+import json
+import re
+from collections.abc import Iterator
+from typing import Annotated, Any, NamedTuple
+
+import typer
+
+from eventlog import LogDamaged, LogReader, Snapshot
+from eventlog.snapshots import snapshot_name
+from nc.cli.entrypoint import DAMAGED, OperationFailed
+from nc.cli.log.damage import damage_in
+from nc.cli.log.source import DataDirOption, LogOption, open_log, progress_to
+from nc.cli.log.states import OutputOption
+from nc.cli.render import Output
+from nc.domain.codec.snapshot import SNAPSHOT_SCHEMA
+from nc.domain.invariants import Impossible
+from nc.history.as_of import BaseMissing, base_of
+from nc.history.verify import Base, Landmark, Verified, landmark_of
+from nc.history.verify import verify as verify_records
+
+_HEAD = re.compile("[0-9a-f]{64}")
+
+
+def verify(
+    data_dir: DataDirOption = None,
+    log: LogOption = None,
+    head: Annotated[
+        str | None,
+        typer.Option(metavar="HASH", help="A head that was printed earlier, with --seq."),
+    ] = None,
+    seq: Annotated[
+        int | None, typer.Option(metavar="N", min=0, help="The event that it was the head after.")
+    ] = None,
+    output: OutputOption = Output.TEXT,
+) -> None:
+    """Verify every byte, every state and every snapshot; exit with 3 if something is wrong.
+
+    Keep the head that it prints somewhere else: with --head and --seq it proves later that the log
+    still begins with what it was then.
+
+    Example: network-controller log verify --data-dir ./data
+    """
+    kept = _kept(head, seq)
+    reader, is_original = open_log(data_dir, log)
+    start = reader.start
+    if kept and not is_original:
+        raise OperationFailed("a JSONL export has no chain: it proves no head")
+    if seq is not None and seq < start.last_seq:
+        raise OperationFailed(
+            f"event {seq} is before this slice, which begins with event {start.last_seq + 1}"
+        )
+    base = _base(reader, is_original)
+    snapshots, bad = _snapshots(reader)
+    landmarks = [landmark_of(s) for s in snapshots if s.schema == SNAPSHOT_SCHEMA] + kept
+    try:
+        with progress_to(reader, "verifying") as progress:
+            found = verify_records(reader.read(markers=True), landmarks, progress, base)
+    except Impossible as error:  # also where a snapshot remembers more than there is now
+        raise (damage_in(reader.folder) or error) from error
+    result = _Result(
+        first_seq=start.last_seq + 1,
+        base_seq=base.state.seq,
+        found=found,
+        segments=len([first for first in reader.segments() if first <= found.last_seq + 1]),
+        snapshots=len(snapshots),
+        bad=bad,
+        contains_seq=seq,
+        is_original=is_original,
+    )
+    if output is Output.JSON:
+        typer.echo(json.dumps(result.fields()))
+    else:
+        typer.echo("\n".join(result.lines()))
+    if bad:
+        typer.echo(f"network-controller: {'; '.join(bad)}: delete it, the log is whole", err=True)
+        raise typer.Exit(DAMAGED)
+
+
+class _Result(NamedTuple):
+    """What was verified, and how it is printed."""
+
+    first_seq: int
+    base_seq: int  # the event before a slice; 0: all of the log is there
+    found: Verified
+    segments: int
+    snapshots: int  # that check out, of any version
+    bad: list[str]  # a sentence for each that does not
+    contains_seq: int | None  # the event that a head was given of
+    is_original: bool  # else it was made from JSONL
+
+    def lines(self) -> Iterator[str]:
+        """For people."""
+        found = self.found
+        events = f"{self.first_seq} to {found.last_seq}" if found.events else "no events"
+        yield f"range: {events}"
+        if self.base_seq:
+            yield f"begins: with the state after event {self.base_seq}, as its snapshot has it"
+        if not self.is_original:
+            yield "head: none; of a JSONL export only what it says is verified, not the bytes"
+            yield f"verified the states in {found.events} events"
+            return
+        yield f"head: {found.head.hex()}"
+        if self.contains_seq is not None:
+            yield f"contains: the log that ended with event {self.contains_seq}, unchanged"
+        if self.snapshots:
+            others = self.snapshots - found.snapshots
+            other = f", {others} of another version not compared" if others else ""
+            yield f"snapshots: {found.snapshots} with the state of a replay{other}"
+        if not self.bad:
+            plural = "s" * (self.segments != 1)
+            yield f"verified {found.events} events in {self.segments} segment{plural}"
+
+    def fields(self) -> dict[str, Any]:
+        """For programs."""
+        found, is_original = self.found, self.is_original
+        return {
+            "events": found.events,
+            "first_seq": self.first_seq if found.events else None,
+            "last_seq": found.last_seq if found.events else None,
+            "base_seq": self.base_seq,
+            "head": found.head.hex() if is_original else None,
+            "contains_seq": self.contains_seq,
+            "segments": self.segments if is_original else None,
+            "snapshots": found.snapshots,
+            "snapshots_not_compared": self.snapshots - found.snapshots,
+            "bad_snapshots": self.bad,
+        }
+
+
+def _base(reader: LogReader, is_original: bool) -> Base:
+    """What a slice begins with.
+
+    Raises:
+        LogDamaged: it is missing.
+        BaseMissing: it is, and a JSONL export has none.
+    """
+    start = reader.start
+    try:
+        return Base(base_of(reader), start.chain)
+    except BaseMissing as error:
+        if not is_original:
+            raise
+        path = reader.folder / snapshot_name(start.last_seq)
+        found = f"a log that begins with event {start.last_seq + 1}, and no snapshot to begin with"
+        advice = "put it back, or the segments before"
+        raise LogDamaged(path, 0, start.last_seq + 1, found, "it", advice=advice) from error
+
+
+def _kept(head: str | None, seq: int | None) -> list[Landmark]:
+    if head is None and seq is None:
+        return []
+    if head is None or seq is None:
+        raise typer.BadParameter("--head and --seq go together: a hash, and the event it is after")
+    if not _HEAD.fullmatch(head.lower()):
+        raise typer.BadParameter("--head is 64 hex digits, as `log verify` and `log info` print it")
+    return [Landmark(seq, bytes.fromhex(head))]
+
+
+def _snapshots(reader: LogReader) -> tuple[list[Snapshot], list[str]]:
+    """Those after the start that check out; a line for each that twice did not."""
+    first: list[str] = []
+    second: list[str] = []
+    snapshots = list(reader.snapshots(first))
+    if first:
+        snapshots = list(reader.snapshots(second))
+    later = [each for each in snapshots if each.place.last_seq > reader.start.last_seq]
+    return later, [warning for warning in second if warning in first]

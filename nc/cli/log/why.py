@@ -1,0 +1,69 @@
+"""`network-controller log why`: the story of one node, address or bootstrap token."""
+
+import json
+from typing import Annotated
+
+import typer
+
+from nc.cli.entrypoint import OperationFailed
+from nc.cli.log.names import names_in
+from nc.cli.log.source import DataDirOption, LogOption, open_reader, progress_to
+from nc.cli.log.states import OutputOption
+from nc.cli.render import Output, json_fields, printable, time_text
+from nc.clock import SystemClock, now_ms
+from nc.domain.state import State
+from nc.history.as_of import history, nearest
+from nc.history.events import Point, StateAlong
+from nc.history.explain import Subject, now_line, story
+from nc.rpc.controller import SERVER_NODE_TOKEN
+
+
+def why(
+    thing: Annotated[
+        str,
+        typer.Argument(
+            metavar="NODE|ADDRESS|TOKEN",
+            help="An id or the beginning of one, an overlay address, or a token, which is hashed "
+            "at once.",
+        ),
+    ],
+    data_dir: DataDirOption = None,
+    log: LogOption = None,
+    output: OutputOption = Output.TEXT,
+) -> None:
+    """Tell how a node, an address or a token came to be as it is, and who did it.
+
+    Example: network-controller log why 10.1.1.3 --data-dir ./data
+    """
+    reader = open_reader(data_dir, log)
+    subject = names_in(reader, data_dir, log).subject(thing)
+    fold = StateAlong(nearest(reader, [Point(seq=reader.last_seq)]))
+    with progress_to(reader, "reading") as progress:
+        lines = list(story(fold.through(history(reader, progress=progress)), subject))
+    server = _server_line(fold.state, subject)
+    is_known = lines or subject.kind != "address" or fold.state.addresses.holder_of(subject.id)
+    if not (is_known or server):
+        raise OperationFailed(f"nothing in this log is about {subject.kind} {subject.id}")
+    now = server or now_line(fold.state, subject, now_ms(SystemClock()))
+    first_seq = reader.start.last_seq + 1
+    if output is Output.JSON:
+        events = [{**json_fields(each.recorded), "text": each.text} for each in lines]
+        typer.echo(
+            json.dumps({**subject._asdict(), "first_seq": first_seq, "events": events, "now": now})
+        )
+        return
+    typer.echo(printable(f"{subject.kind} {subject.id}"))
+    if first_seq > 1:
+        typer.echo(f"    ...  what was before event {first_seq} is not in this slice of a log")
+    for recorded, text, by in lines:
+        when = time_text(recorded.entry.recorded_at_ns)
+        typer.echo(f"{recorded.seq:>7}  {when}  " + printable(f"{text}; by {by}"))
+    typer.echo(f"    now  {printable(now)}")
+
+
+def _server_line(state: State, subject: Subject) -> str | None:
+    """How the server's own node is; None: the subject is neither that nor its address."""
+    address = state.addresses.network.server_address
+    if subject in (Subject("node", SERVER_NODE_TOKEN), Subject("address", address)):
+        return f"{SERVER_NODE_TOKEN} is the server's own node: always CONNECTED, with {address}"
+    return None

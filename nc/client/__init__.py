@@ -1,0 +1,1 @@
+"""Calling a server's gRPC API."""

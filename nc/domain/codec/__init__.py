@@ -1,0 +1,1 @@
+"""Bytes and domain values: records, snapshots and digests."""

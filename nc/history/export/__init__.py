@@ -1,0 +1,1 @@
+"""Exports: a log, or a slice of it, as one file."""

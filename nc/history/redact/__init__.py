@@ -1,0 +1,1 @@
+"""Redaction: a history without names, addresses and certificates that replays as before."""

@@ -1,0 +1,115 @@
+"""Does this version make of a log's events what the version that recorded them did?
+
+A log holds digests of what it led to, one every so many events (`nc/replica/digests.py`). They are
+collected first; then everything is folded once more, with a stop at each event that one is of. Old
+logs are tests for new code. Pure.
+"""
+
+from collections.abc import Callable, Iterable, Iterator
+from itertools import islice
+from typing import Final, NamedTuple
+
+from nc.domain.codec.digest import digest
+from nc.domain.events import Event
+from nc.domain.evolve import Fold
+from nc.domain.invariants import digested_seq
+from nc.domain.state import State
+from nc.history.events import Recorded
+
+__all__ = ["Checked", "Digest", "Fault", "check", "recorded_digests"]
+
+# Events folded at once: bounds the memory that it takes.
+_CHUNK_EVENTS: Final = 20_000
+
+
+class Digest(NamedTuple):
+    """A digest that the log holds."""
+
+    seq: int  # of the event that it is of
+    digest: str  # hex
+
+
+class Fault(NamedTuple):
+    """The first digest that differs; the events between are folded differently, one at least."""
+
+    first_seq: int  # from this event
+    last_seq: int  # to this one, which the digest is of
+    recorded: str  # hex
+    computed: str  # hex
+
+
+class Checked(NamedTuple):
+    """What a replay came to."""
+
+    last_seq: int  # the last event that was folded
+    digests: int  # that agree
+    agreed_seq: int  # the last event that one of them is of; 0 if there is none
+    fault: Fault | None
+
+
+def recorded_digests(history: Iterable[Recorded]) -> list[Digest]:
+    """The digests in a history, in order.
+
+    Raises:
+        Impossible: one is of an event that was still to come, or of one before the last one's.
+    """
+    found: list[Digest] = []
+    last = 0
+    for seq, _, event in history:
+        if event.HasField("digest_recorded"):
+            last = digested_seq(seq, event, last)
+            found.append(Digest(last, event.digest_recorded.digest))
+    return found
+
+
+def check(
+    history: Iterable[Recorded],
+    digests: Iterable[Digest],
+    start: State | None = None,
+    progress: Callable[[int], None] = lambda _: None,
+) -> Checked:
+    """Fold a history, and compare, up to the first digest that differs.
+
+    Args:
+        history: every event after `start`.
+        digests: those recorded in it; what is of an earlier event is passed over.
+        start: the state that the history begins with; the one before everything by default.
+        progress: is told a sequence number every so often.
+
+    Raises:
+        UnknownEvent: a newer version wrote one of the events.
+    """
+    seq = 0 if start is None else start.seq
+    fold = Fold(start or State())
+    events = (recorded.event for recorded in history)
+    agreed = Checked(seq, 0, 0, None)
+    expected_from = seq + 1
+    for wanted in digests:
+        if wanted.seq < expected_from:
+            continue
+        seq = _fold_through(fold, events, seq, wanted.seq, progress)
+        computed = digest(fold.finish()).hex()
+        if computed != wanted.digest:
+            fault = Fault(expected_from, wanted.seq, wanted.digest, computed)
+            return agreed._replace(last_seq=seq, fault=fault)
+        agreed = Checked(seq, agreed.digests + 1, wanted.seq, None)
+        expected_from = wanted.seq + 1
+    return agreed._replace(last_seq=_fold_through(fold, events, seq, None, progress))
+
+
+def _fold_through(
+    fold: Fold,
+    events: Iterator[Event],
+    seq: int,
+    until_seq: int | None,
+    progress: Callable[[int], None],
+) -> int:
+    """Fold up to an event, or to the end; the last event that is folded in then."""
+    while True:
+        left = _CHUNK_EVENTS if until_seq is None else until_seq - seq
+        chunk = list(islice(events, min(_CHUNK_EVENTS, left)))
+        if not chunk:
+            return seq
+        fold.add(chunk)
+        seq += len(chunk)
+        progress(seq)

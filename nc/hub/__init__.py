@@ -1,0 +1,1 @@
+"""The server's side of links: accepts them, gives them addresses, switches their packets."""

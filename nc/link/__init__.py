@@ -1,1 +1,0 @@
-"""Links: how nodes connect, get their address and exchange packets."""

@@ -1,0 +1,1 @@
+"""What hub and agent share: the link's wire format, offload, TUN devices, routes, sockets."""

@@ -1,0 +1,1 @@
+"""Where decide, append, evolve and reply meet. No other package appends to the log."""

@@ -1,0 +1,86 @@
+"""A batch: commands that wait are decided one after the other, and what they lead to is one record.
+
+Pure. Each command is decided against the state as the ones before it leave it; a refusal is its
+caller's alone.
+"""
+
+from collections.abc import Iterable
+from itertools import islice
+from typing import NamedTuple
+
+from eventlog.api import MAX_PAYLOAD_BYTES, RecordTooLarge
+from nc.domain.decide import Command, decide
+from nc.domain.events import Entry, Event
+from nc.domain.evolve import evolve
+from nc.domain.state import State
+
+# Commands in one record: enough that the disk is never the bottleneck, few enough that the loop is
+# not held up for more than some ten milliseconds.
+MAX_BATCH_COMMANDS = 512
+
+# A record is closed once it holds this much; one command's events may take it beyond.
+MAX_BATCH_BYTES = 1024 * 1024
+
+# A command whose events are larger is refused: they would not fit into a record after others.
+MAX_COMMAND_BYTES = MAX_PAYLOAD_BYTES - 2 * MAX_BATCH_BYTES
+
+
+class Origin(NamedTuple):
+    """Who asked for a change, and through what; recorded with it."""
+
+    actor: str
+    method: str
+    request_id: str
+
+
+class Decided(NamedTuple):
+    """What a batch comes to, should its append succeed."""
+
+    state: State
+    entries: list[Entry]
+    outcomes: list[list[Event] | Exception]  # one a command, in order
+
+
+def decide_batch(
+    state: State, waiting: Iterable[tuple[Command, Origin]], recorded_at_ns: int
+) -> Decided:
+    """Decide the commands that have waited longest, as many as go into one record."""
+    size_bytes = 0
+    entries: list[Entry] = []
+    outcomes: list[list[Event] | Exception] = []
+    for command, origin in islice(waiting, MAX_BATCH_COMMANDS):
+        try:
+            events = decide(state, command)
+            entry = _entry(recorded_at_ns, origin, events)
+            candidate = evolve(state, events)
+        except Exception as error:  # noqa: BLE001 - a refusal, or a bug that is one caller's
+            outcomes.append(error)
+            continue
+        outcomes.append(events)
+        if events:  # nothing can fail any more: state and entries move together
+            state = candidate
+            entries.append(entry)
+            size_bytes += entry.ByteSize()
+        if size_bytes >= MAX_BATCH_BYTES:
+            break
+    return Decided(state, entries, outcomes)
+
+
+def _entry(recorded_at_ns: int, origin: Origin, events: list[Event]) -> Entry:
+    """What one command changed.
+
+    Raises:
+        RecordTooLarge: it is more than MAX_COMMAND_BYTES.
+    """
+    actor, method, request_id = origin
+    entry = Entry(
+        recorded_at_ns=recorded_at_ns,
+        actor=actor,
+        method=method,
+        request_id=request_id,
+        events=events,
+    )
+    size_bytes = entry.ByteSize()
+    if size_bytes > MAX_COMMAND_BYTES:
+        raise RecordTooLarge(size_bytes, MAX_COMMAND_BYTES)
+    return entry

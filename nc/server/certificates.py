@@ -1,0 +1,151 @@
+"""The certificates of a running server: both folders opened, shown on the ports, kept in date."""
+
+import ssl
+from pathlib import Path
+
+from structlog.typing import FilteringBoundLogger
+
+from nc import log_events
+from nc.clock import Clock, now_utc
+from nc.files import REAL_DISK, replace_file
+from nc.pki import AuthorityKind, PkiFolder, open_folder, read_peer, server_names
+from nc.pki.pem import load_certificates
+from nc.rpc.controller import Authorities
+from nc.rpc.servers import Credentials
+from nc.secrets import Secrets, new_serial
+from nc.server.data_folder import DataFolder, DataFolderError
+from nc.server.settings import ServerSettings
+
+
+class Certificates:
+    """Both folders of certificates, and what the ports show of them.
+
+    Raises:
+        PkiError, InvalidName: something in a folder, or the advertised name, cannot be used.
+    """
+
+    def __init__(
+        self, settings: ServerSettings, folder: DataFolder, clock: Clock, secrets: Secrets
+    ) -> None:
+        self._clock = clock
+        self._secrets = secrets
+        self._names = server_names(settings.advertise, settings.network.server_address)
+        self._grpc_path = settings.grpc_cert_dir or folder.grpc_pki
+        self._network_path = settings.network_cert_dir or folder.network_pki
+        self._tls_dir = settings.tls_dir
+        self.made: list[tuple[Path, str]] = []  # what was made or renewed, and why
+        self.replaced: list[Path] = []  # of it, the keys of CAs in the place of lost ones
+        self.warnings: list[str] = []
+        self.grpc, self.network = self._open()
+        client_ca = self.grpc.authority.certificate_pem
+        self.control = Credentials(*self._server_files(), client_ca_pem=client_ca)
+        self.bootstrap = Credentials(*self._files_with_authority(), client_ca_pem=None)
+        self.link = self._link_context()
+
+    @property
+    def authorities(self) -> Authorities:
+        """Who signs nodes' certificates."""
+        return Authorities(self.grpc.authority, self.network.authority)
+
+    @property
+    def admin_fingerprint(self) -> str:
+        """Of the certificate that is the admin's whatever its subject says."""
+        return read_peer(self.grpc.paths.client.read_bytes()).fingerprint_sha256
+
+    def renew(self) -> None:
+        """Renew what is near its end, and show it from now on; `made` says what it was.
+
+        Raises:
+            PkiError: a folder cannot be used any more; the old certificates stay.
+        """
+        self.made.clear()
+        self.warnings.clear()
+        self.grpc, self.network = self._open()
+        if self.made:
+            self.control.replace(*self._server_files())
+            self.bootstrap.replace(*self._files_with_authority())
+            self.link = self._link_context()
+
+    def report(self, log: FilteringBoundLogger, *, is_known: bool) -> None:
+        """Say what was made; a CA with a new key, where nodes knew another one, is an alarm."""
+        keys = [pki.paths.ca_key for pki in (self.grpc, self.network)]
+        self.replaced = [path for path, _ in self.made if is_known and path in keys]
+        for path, reason in self.made:
+            log.info(log_events.CERTIFICATE_MADE, path=str(path), reason=reason)
+        for path in self.replaced:
+            log.warning(
+                log_events.AUTHORITY_REPLACED,
+                message=f"{path} was missing and is new: no certificate that was handed out "
+                "before is accepted; put the old folder back from a backup, or let every node "
+                "join again",
+            )
+        for warning in self.warnings:
+            log.warning(log_events.CERTIFICATE_WARNING, message=warning)
+
+    def _open(self) -> tuple[PkiFolder, PkiFolder]:
+        opened = []
+        for path, kind in (
+            (self._grpc_path, AuthorityKind.GRPC),
+            (self._network_path, AuthorityKind.NETWORK),
+        ):
+            pki = open_folder(
+                path,
+                kind,
+                self._names,
+                now_utc(self._clock),
+                lambda: new_serial(self._secrets),
+            )
+            self.made += ((path / made.name, made.reason) for made in pki.made)
+            self.warnings += pki.warnings
+            opened.append(pki)
+        grpc, network = opened
+        self._copy_for_admin_client(grpc)
+        return grpc, network
+
+    def _server_files(self) -> tuple[bytes, bytes]:
+        paths = self.grpc.paths
+        return paths.server_key.read_bytes(), paths.server.read_bytes()
+
+    def _files_with_authority(self) -> tuple[bytes, bytes]:
+        """The same with the CA at the chain's end, for a machine that knows it by its hash alone.
+
+        Clients that have the CA disregard it.
+        """
+        key, chain = self._server_files()
+        authority = self.grpc.authority
+        if authority.certificate in load_certificates(chain, self.grpc.paths.server):
+            return key, chain
+        return key, chain + b"\n" + authority.certificate_pem
+
+    def _link_context(self) -> ssl.SSLContext:
+        """What the link port shows from now on, and whose certificates it takes."""
+        paths = self.network.paths
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.minimum_version = ssl.TLSVersion.TLSv1_2
+        context.verify_mode = ssl.CERT_REQUIRED
+        context.load_cert_chain(paths.server, paths.server_key)
+        context.load_verify_locations(cadata=self.network.authority.certificate_pem.decode("ascii"))
+        # A link lasts; a session that is resumed would spare little, and verify nobody anew.
+        context.num_tickets = 0
+        context.options |= ssl.OP_NO_TICKET
+        return context
+
+    def _copy_for_admin_client(self, grpc: PkiFolder) -> None:
+        """Put the admin's set where an admin client looks (configuration key `tlsDir`)."""
+        if self._tls_dir is None:
+            return
+        folder = self._tls_dir / "grpc"
+        paths = grpc.paths
+        try:
+            folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+            for source, name, mode in (
+                (paths.ca, "ca.crt", 0o644),
+                (paths.client, "client.crt", 0o644),
+                (paths.client_key, "client.key", 0o600),
+            ):
+                replace_file(REAL_DISK, folder / name, source.read_bytes(), mode)
+        except OSError as error:
+            raise DataFolderError(
+                f"tlsDir {self._tls_dir} cannot be written: {error.strerror}; "
+                "make it writable, or choose another"
+            ) from error

@@ -1,0 +1,258 @@
+"""The player as an operator has it: keys in, and what is on the screen."""
+
+import time
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+
+import pytest
+from textual.pilot import Pilot
+from textual.widgets import Input
+
+from eventlog import LogReader
+from nc.cli.log.player import Film, LogPlayer
+from nc.cli.log.player_nodes import _STYLES, NodeTable
+from nc.domain.events import Entry, Event, NodeRegistered, pb
+from nc.history.as_of import history
+from nc.history.events import Recorded
+from nc.history.player import AS_FAST_AS_IT_GOES, Player, past_of
+from tests.support.replica_bench import HandClock
+from tests.support.written_log import ALPHA, BETA, EVENTS, write_story
+
+SECOND_NS = 1_000_000_000
+SIZE = (130, 40)
+
+Progress = Callable[[int], None]
+
+
+@pytest.fixture(scope="module")
+def story(tmp_path_factory: pytest.TempPathFactory) -> list[Recorded]:
+    """A story of 15 events, of which each command took a minute."""
+    folder = write_story(tmp_path_factory.mktemp("story") / "data")
+    return list(history(LogReader(folder)))
+
+
+@asynccontextmanager
+async def watching(
+    events: list[Recorded],
+    *,
+    speed: float = AS_FAST_AS_IT_GOES,
+    playing: bool = False,
+    node_id: str | None = None,
+) -> AsyncIterator[tuple[Pilot[None], HandClock]]:
+    """The player, once it has read the events."""
+
+    def load(progress: Progress) -> Player:
+        past = past_of(events, progress=progress)
+        player = Player(past, range(len(events) + 1), speed=speed)
+        return player.toggled() if playing else player
+
+    clock = HandClock()
+    app = LogPlayer(Film("a log", len(events), load, node_id), clock)
+    async with app.run_test(size=SIZE) as pilot:
+        await app.workers.wait_for_complete()
+        await pilot.pause()
+        yield pilot, clock
+
+
+def player_of(pilot: Pilot[None]) -> Player:
+    """Where it is."""
+    app = pilot.app
+    assert isinstance(app, LogPlayer)
+    assert app.player is not None
+    return app.player
+
+
+async def screen(pilot: Pilot[None]) -> str:
+    """What is to be read on it."""
+    await pilot.pause()
+    strips = pilot.app.screen._compositor.render_strips()
+    return "\n".join(strip.text.rstrip() for strip in strips)
+
+
+async def table(pilot: Pilot[None]) -> list[list[str]]:
+    """What is in sight of the table of nodes, words by line."""
+    region = pilot.app.query_one(NodeTable).region
+    lines = (await screen(pilot)).splitlines()[region.y : region.bottom]
+    return [line[: region.width].split() for line in lines if line.strip()]
+
+
+async def go_to(pilot: Pilot[None], text: str) -> None:
+    """Ask to go there."""
+    await pilot.press("g")
+    pilot.app.screen.query_one(Input).value = text
+    await pilot.press("enter")
+
+
+def tick(pilot: Pilot[None], clock: HandClock, ns: int) -> None:
+    """Let time pass."""
+    clock.ns += ns
+    assert isinstance(pilot.app, LogPlayer)
+    pilot.app._tick()
+
+
+async def test_every_key_moves_as_the_footer_says(story: list[Recorded]) -> None:
+    """Each key, from where the ones before it led, and the event it leads to is on the screen."""
+    async with watching(story) as (pilot, _):
+        for keys, position in (
+            (["n"], 1),
+            (["right", "n"], 3),
+            (["p"], 2),
+            (["left", "left", "left"], 0),
+            (["end"], EVENTS),
+            (["n"], EVENTS),
+            (["pageup"], 0),
+            (["pagedown"], EVENTS),
+            (["home"], 0),
+            (["g", "7", "enter"], 7),
+            (["g", "3", "escape", "n"], 8),
+        ):
+            await pilot.press(*keys)
+            assert player_of(pilot).position == position, keys
+            text = await screen(pilot)
+            assert f"{position} of {EVENTS}  paused" in text
+            if position:
+                assert f"event {position}  " in text
+                assert f"▶       {position}  " in text or f"▶      {position}  " in text
+        await go_to(pilot, "2027-01-15T08:04:30")
+        assert player_of(pilot).position == 6
+        await pilot.press("q")
+    assert pilot.app.return_code == 0
+
+
+async def test_the_table_is_the_state_at_the_event(story: list[Recorded]) -> None:
+    """Nodes with state, address and expiry, as of the present event; gone when unregistered."""
+    async with watching(story) as (pilot, _):
+        await go_to(pilot, "6")
+        assert await table(pilot) == [["▶", ALPHA, "CONNECTED", "10.1.1.3", "never"]]
+        await pilot.press("n", "n", "n")
+        assert await table(pilot) == [
+            [BETA, "IDLE", "never"],
+            ["▶", ALPHA, "IDLE", "10.1.1.3", "never"],
+        ]
+        text = await screen(pilot)
+        for words in ("StateChanged", "replica_restarted", "system", "start", "request-6"):
+            assert words in text
+        await pilot.press("end")
+        assert await table(pilot) == [[BETA, "IDLE", "2027-01-15T08:00:00Z"]]
+
+
+async def test_it_plays_in_real_time_and_cuts_what_is_long(story: list[Recorded]) -> None:
+    """At speed 60 a minute is a second; at speed 1 it is cut, and the screen says so."""
+    async with watching(story, speed=60, playing=True) as (pilot, clock):
+        tick(pilot, clock, 0)  # before the first event there is nothing to wait for
+        assert player_of(pilot).position == 1
+        tick(pilot, clock, SECOND_NS - 1)
+        assert player_of(pilot).position == 1
+        tick(pilot, clock, 1)
+        assert player_of(pilot).position == 2
+        assert "playing at 60 times real time  next event after 1 min\n" in await screen(pilot)
+        await pilot.press("minus", "minus", "minus", "minus")
+        said = "playing at 1 times real time  next event after 1 min, cut to 3 s"
+        assert said in await screen(pilot)
+        for _ in range(3):
+            assert player_of(pilot).position == 2
+            tick(pilot, clock, SECOND_NS)
+        assert player_of(pilot).position == 3
+        await pilot.press("space")
+        tick(pilot, clock, 60 * SECOND_NS)
+        assert player_of(pilot).position == 3
+
+
+async def test_full_speed_ends_at_the_end(story: list[Recorded]) -> None:
+    """Without a speed it plays to the end, event after event, and pauses there."""
+    async with watching(story, playing=True) as (pilot, clock):
+        tick(pilot, clock, SECOND_NS)
+        assert 0 < player_of(pilot).position < EVENTS
+        tick(pilot, clock, SECOND_NS)
+        assert player_of(pilot).position == EVENTS
+        assert f"{EVENTS} of {EVENTS}  paused at full speed" in await screen(pilot)
+
+
+HOSTILE = ["\x1b[2J\x1b[31mred", "[bold red]markup[/]", "\u202etxet", "[/nothing]", "漢字" * 30]
+
+
+async def test_names_neither_steer_the_terminal_nor_are_markup() -> None:
+    """Control characters are replaced, brackets stay what they are, long names are cut."""
+    entry = Entry(recorded_at_ns=1, actor="[blink]\x07actor", method="[b]", request_id="[/b]\x9b")
+    events = [
+        Recorded(seq, entry, Event(node_registered=NodeRegistered(node_id=name, token_id=name)))
+        for seq, name in enumerate(HOSTILE, start=1)
+    ]
+    async with watching(events) as (pilot, _):
+        for name in HOSTILE:
+            await pilot.press("n")
+            text = await screen(pilot)
+            assert all(c.isprintable() for line in text.splitlines() for c in line)
+            assert "[blink]\N{REPLACEMENT CHARACTER}actor" in text
+            assert "[b]" in text
+            shown = "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in name)
+            assert shown[:16] in text
+            assert {tuple(row[-2:]) for row in await table(pilot)} == {("IDLE", "never")}
+        assert all(len(line) <= SIZE[0] for line in text.splitlines())
+
+
+async def test_thousands_of_nodes_are_a_screenful() -> None:
+    """However many nodes there are, the one that the event is about is in sight."""
+    registered = (
+        Event(node_registered=NodeRegistered(node_id=f"node-{number:05}")) for number in range(5000)
+    )
+    events = [Recorded(seq, Entry(), event) for seq, event in enumerate(registered, start=1)]
+    async with watching(events) as (pilot, _):
+        for seq in (5000, 2500):
+            await go_to(pilot, str(seq))
+            assert ["▶", f"node-{seq - 1:05}", "IDLE", "never"] in await table(pilot)
+        top = pilot.app.query_one(NodeTable).scroll_y
+        await pilot.press("up", "up", "down")
+        assert pilot.app.query_one(NodeTable).scroll_y == top - 1
+
+
+async def test_one_node_alone(story: list[Recorded]) -> None:
+    """With one node chosen, the table has no other; before it came there is none."""
+    async with watching(story, node_id=BETA) as (pilot, _):
+        assert await table(pilot) == [[BETA, "none"]]
+        await go_to(pilot, "14")
+        assert await table(pilot) == [[BETA, "IDLE", "2027-01-15T08:00:00Z"]]
+
+
+async def test_where_it_cannot_go_is_said(story: list[Recorded]) -> None:
+    """What is no moment is said where it was asked for, also while it plays; escape goes back."""
+    async with watching(story, playing=True, speed=1) as (pilot, clock):
+        await go_to(pilot, "[b]soon")
+        tick(pilot, clock, SECOND_NS)
+        assert "'[b]soon' is no moment" in await screen(pilot)
+        await pilot.press("escape", "end")
+        assert player_of(pilot).position == EVENTS
+
+
+@pytest.mark.parametrize("error", [ValueError("no such log"), OSError("no disk")])
+async def test_a_log_that_cannot_be_read_ends_it(error: Exception) -> None:
+    """Why is left for the command to say, and the terminal is given back."""
+
+    def load(_progress: Progress) -> Player:
+        raise error
+
+    app = LogPlayer(Film("a log", 1, load, None), HandClock())
+    async with app.run_test():
+        await app.workers.wait_for_complete()
+    assert app.failure is error
+
+
+async def test_quitting_ends_the_reading() -> None:
+    """Whoever quits while the log is read does not wait for the end of it."""
+
+    def load(progress: Progress) -> Player:
+        while True:
+            progress(1)
+            time.sleep(0.001)
+
+    app = LogPlayer(Film("a log", 1, load, None), HandClock())
+    async with app.run_test() as pilot:
+        await pilot.press("q")
+    await app.workers.wait_for_complete()
+    assert app.failure is None
+
+
+def test_state_names_all_have_a_style() -> None:
+    """Each state of the machine has a colour in the table."""
+    names = {name.removeprefix("CONNECTION_STATE_") for name in pb.ConnectionState.keys()}  # noqa: SIM118 - no dict
+    assert set(_STYLES) == names - {"UNSPECIFIED"}

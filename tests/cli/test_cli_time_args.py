@@ -1,0 +1,71 @@
+from datetime import UTC, datetime, timedelta, timezone
+
+import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
+
+from nc.cli.render import iso_time
+from nc.cli.time_args import parse_expiry, parse_point
+
+NOW_S = 1_795_000_000
+
+
+@given(st.integers(min_value=1, max_value=2**32 - 1))
+def test_unix_seconds_are_taken_as_they_are(seconds: int) -> None:
+    """A number of seconds means itself."""
+    assert parse_expiry(str(seconds), NOW_S) == seconds
+
+
+@given(st.integers(min_value=1, max_value=10_000), st.sampled_from([("s", 1), ("m", 60)]))
+def test_plus_counts_from_now(count: int, unit: tuple[str, int]) -> None:
+    """`+90m` is ninety minutes from now."""
+    name, seconds = unit
+    assert parse_expiry(f"+{count}{name}", NOW_S) == NOW_S + count * seconds
+
+
+@given(st.datetimes(min_value=datetime(1970, 1, 2), max_value=datetime(2100, 1, 1)))  # noqa: DTZ001 - text has no zone
+def test_iso_times_are_utc_unless_they_say_otherwise(at: datetime) -> None:
+    """A time without an offset is UTC; one with an offset is that moment."""
+    at = at.replace(microsecond=0)
+    seconds = int(at.replace(tzinfo=UTC).timestamp())
+    assert parse_expiry(at.isoformat(), NOW_S) == seconds
+    assert parse_expiry(at.isoformat() + "+01:00", NOW_S) == seconds - 3600
+
+
+def test_never_is_the_apis_zero() -> None:
+    """`never` is what the API calls 0."""
+    assert parse_expiry("never", NOW_S) == 0
+
+
+@pytest.mark.parametrize("text", ["0", "1970-01-01"])
+def test_no_moment_means_never_by_accident(text: str) -> None:
+    """The first second of 1970, which the API reads as never, is refused."""
+    with pytest.raises(ValueError, match="say never"):
+        parse_expiry(text, NOW_S)
+
+
+@pytest.mark.parametrize("text", ["", "tomorrow", "+5", "+5y", "-3m", "1e9", "٣", "+٣h", "15:00"])
+def test_whatever_else_is_refused_with_what_is_allowed(text: str) -> None:
+    """Text that is no time is an error that shows how to write one."""
+    with pytest.raises(ValueError, match=r"use never, \+90m, 2026-11-20T15:00"):
+        parse_expiry(text, NOW_S)
+
+
+@given(st.datetimes(), st.integers(min_value=-1439, max_value=1439))
+@example(datetime(9999, 12, 31, 23, 59, 59), -1380)  # noqa: DTZ001 - the zone comes beside it
+@example(datetime(1, 1, 1), 1380)  # noqa: DTZ001 - as above
+def test_every_moment_that_is_read_can_be_printed(at: datetime, offset_minutes: int) -> None:
+    """In any zone: it is printed as what it is in UTC, or refused where that has no such year."""
+    offset = timedelta(minutes=offset_minutes)
+    text = at.replace(tzinfo=timezone(offset)).isoformat()
+    try:
+        in_utc = (at - offset).replace(tzinfo=UTC)
+    except OverflowError:
+        with pytest.raises(ValueError, match="is no moment"):
+            parse_point(text, NOW_S)
+        return
+    at_ns = parse_point(text, NOW_S).at_ns
+    assert at_ns is not None
+    milliseconds = in_utc.microsecond // 1000
+    printed = in_utc.replace(microsecond=milliseconds * 1000)
+    assert datetime.fromisoformat(iso_time(at_ns)) == printed

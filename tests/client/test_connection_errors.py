@@ -1,0 +1,83 @@
+"""Why there is no connection: real ones that fail, in plain words."""
+
+import asyncio
+import ssl
+from pathlib import Path
+
+import pytest
+
+from nc.agent.connection import LinkEnded, Target, connect
+from nc.agent.enrolment import Invitation, ServerUnreachable, redeem
+from nc.client.channel import CallFailed, Client, ClientTls
+from nc.pb import network_controller_pb2 as pb
+from nc.server.server import Server
+from tests.support.whole_server import LOOPBACK, running
+
+_NOBODY = 1  # a port that nobody listens on
+_RAW = ("Errno", "SSL_", "OPENSSL", "TSI", "_NUMBER", "ipv4:", "last error")
+
+
+def shown(server: Server, *names: str) -> ClientTls:
+    """The control port's CA, and with `names` a key and a certificate to show."""
+    folder = server.certificates.grpc.paths.ca.parent
+    return ClientTls(*((folder / f"{name}.pem").read_bytes() for name in ("ca", *names)))
+
+
+async def called(port: int, tls: ClientTls | None) -> str:
+    """What is said of a call that never arrives."""
+    async with Client(LOOPBACK, port, tls) as client:
+        with pytest.raises(CallFailed) as failed:
+            await client.call("HealthCheck", pb.HealthCheckRequest())
+    return str(failed.value)
+
+
+async def linked(port: int, tls: ssl.SSLContext | None) -> str:
+    """What is said of a link that never comes about."""
+    with pytest.raises(LinkEnded) as failed:
+        await connect(Target(LOOPBACK, port, "0123456789abcdef", tls))
+    return str(failed.value)
+
+
+async def joined(port: int) -> str:
+    """What is said of a server that a machine cannot join."""
+    with pytest.raises(ServerUnreachable) as failed:
+        await redeem(Invitation("0123456789abcdef", LOOPBACK, port, None))
+    return str(failed.value)
+
+
+async def test_who_cannot_be_reached_is_said_in_plain_words(tmp_path: Path) -> None:
+    """Nobody there, TLS against plain text and the reverse, strangers' certificates: each by name.
+
+    And none of it with what the libraries call it.
+    """
+    asyncio.get_running_loop().set_exception_handler(lambda *_: None)  # aiofastnet tells it, too
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+    async with (
+        running(tmp_path / "tls") as tls,
+        running(tmp_path / "other") as other,
+        running(tmp_path / "plain", plaintext=True) as plain,
+    ):
+        control, link = tls.endpoints.control_port, tls.endpoints.link_port
+        ours = shown(tls, "client-key", "client")
+        theirs = shown(other, "client-key", "client")
+        said = {
+            "Connection refused": [
+                await called(_NOBODY, ours),
+                await linked(_NOBODY, None),
+                await joined(_NOBODY),
+            ],
+            "it does not speak TLS (does it run with --plaintext?)": [
+                await called(plain.endpoints.control_port, ours),
+                await joined(plain.endpoints.bootstrap_port),
+            ],
+            "does it want TLS": [await called(control, None)],
+            "does the server want TLS?": [await linked(link, None)],
+            "does the server speak TLS?": [await linked(plain.endpoints.link_port, context)],
+            "is not from the CA that is trusted here": [await called(control, theirs)],
+            "does it accept this certificate?": [await called(control, shown(tls))],
+        }
+    for words, texts in said.items():
+        for text in texts:
+            assert words in text
+            assert not [raw for raw in _RAW if raw in text]

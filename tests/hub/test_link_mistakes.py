@@ -1,0 +1,351 @@
+"""Every mistake that the link's contract lists, made over a real connection."""
+
+import asyncio
+import ssl
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from nc.hub.limits import Limits
+from nc.hub.switch import MAX_QUEUED_BYTES
+from tests.support.link_client import (
+    BINARY,
+    CONTINUATION,
+    HELLO,
+    PING,
+    TEXT,
+    Closed,
+    LinkClient,
+    NoUpgrade,
+    frame,
+    packet,
+)
+from tests.support.link_cluster import CONNECTED, HASTY, IDLE, cluster
+from tests.support.whole_server import MovableClock, until
+
+SAID_NOTHING = (ssl.SSLError, ConnectionError, asyncio.IncompleteReadError)
+
+
+async def test_without_a_certificate_of_ours_there_is_no_tls(
+    data_dir: Path, tmp_path: Path
+) -> None:
+    """No certificate, and one of another network, do not get as far as to ask; both are counted."""
+    async with (
+        cluster(data_dir) as here,
+        cluster(tmp_path / "elsewhere") as elsewhere,
+    ):
+        machine, foreign = await here.enrol(), await elsewhere.enrol()
+        assert foreign.tls is not None
+        for context in (ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT), foreign.tls):
+            context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+            with pytest.raises(SAID_NOTHING):
+                await LinkClient.connect(here.port, machine.token, context)
+        await until(lambda: here.server.hub.turned_away == 2)
+        assert not here.server.hub.links
+        assert here.moves(machine) == []
+
+
+async def test_a_token_that_is_no_good_opens_nothing(data_dir: Path) -> None:
+    """401 and 403 with one sentence, without a token in it, and no upgrade."""
+    clock = MovableClock()
+    async with cluster(data_dir, clock=clock) as here:
+        machine, other, expired, gone = [await here.enrol() for _ in range(4)]
+        await here.expire(expired, 1)
+        await here.unregister(gone)
+        for token, tls, status, words in (
+            (None, machine.tls, 401, "the node token is empty"),
+            ("", machine.tls, 401, "the node token is empty"),
+            ("0" * 16, machine.tls, 401, "unknown"),
+            (gone.token, gone.tls, 401, "unregistered"),
+            (here.bootstrap_token, machine.tls, 401, "unknown"),
+            ("reserverd", machine.tls, 401, "unknown"),
+            ("\xff" * 4000, machine.tls, 401, "unknown"),
+            (expired.token, expired.tls, 403, "expired at"),
+            (other.token, machine.tls, 403, "not that of this certificate's node"),
+            (expired.token, machine.tls, 403, "not that of this certificate's node"),
+        ):
+            with pytest.raises(NoUpgrade) as refusal:
+                await LinkClient.connect(here.port, token, tls)
+            assert refusal.value.status == status, refusal.value
+            assert words in refusal.value.body
+            assert refusal.value.body.count("\n") == 1
+            assert not token or token not in refusal.value.body
+        assert not here.replica.state.presence
+        assert not here.lines.named("link.crashed")
+
+
+async def test_what_is_no_request_for_a_link_is_none(data_dir: Path) -> None:
+    """Another path, another method, no upgrade: an HTTP answer, and the connection ends."""
+    async with cluster(data_dir) as here:
+        machine = await here.enrol()
+        client = await LinkClient.reach(here.port, machine.tls)
+        here.links.append(client)
+        with pytest.raises(NoUpgrade, match="404: links are at /ws"):
+            await client.upgrade(machine.token, path="/")
+        start = f"/ws HTTP/1.1\r\nnode-token: {machine.token}\r\n"
+        for request in (f"POST {start}\r\n", f"GET {start}\r\n", "nonsense\r\n\r\n"):
+            client = await LinkClient.reach(here.port, machine.tls)
+            here.links.append(client)
+            client.send_raw(request.encode())
+            assert (await client.http_answer())[0] == 400
+            assert (await client.end()).code == 1006
+        client = await LinkClient.reach(here.port, machine.tls)
+        here.links.append(client)
+        await client.upgrade(machine.token, path="/ws?version=1")
+        assert await client.hand_shake() == "10.1.1.3/24"
+
+
+async def test_a_connection_header_may_be_a_list(data_dir: Path) -> None:
+    """`Connection: keep-alive, Upgrade` asks for an upgrade (RFC 6455, 4.2.1)."""
+    async with cluster(data_dir, plaintext=True) as here:
+        machine = await here.enrol()
+        client = await LinkClient.reach(here.port)
+        here.links.append(client)
+        client.send_raw(
+            b"GET /ws HTTP/1.1\r\nUpgrade: WebSocket\r\nConnection: keep-alive, Upgrade\r\n"
+            b"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n"
+            b"Node-Token: " + machine.token.encode() + b"\r\n\r\n"
+        )
+        assert (await client.http_answer())[0] == 101
+        assert await client.hand_shake() == "10.1.1.3/24"
+
+
+@pytest.mark.parametrize("in_time", [True, False])
+async def test_a_first_frame_that_is_no_hello(data_dir: Path, in_time: bool) -> None:
+    """Something else, or nothing in time: 1008 with the reason, and back to IDLE."""
+    limits = HASTY if in_time else replace(HASTY, hello_timeout_s=0.3)
+    no_hellos = {
+        packet("10.1.1.3", "10.1.1.5"): "the first frame must be JSON",
+        b'{"connectionState":1,"payload":null}': "the first frame must have connectionState 2",
+        b" " * 60_000 + HELLO: "a handshake frame holds 1024 bytes at the most",
+    }
+    async with cluster(data_dir, limits=limits) as here:
+        machine = await here.enrol()
+        says_nothing = {None: "no handshake came within the time for it"}
+        for hello, reason in no_hellos.items() if in_time else says_nothing.items():
+            client = await here.open(machine)
+            if hello is not None:
+                client.send(hello)
+            closed = await client.end()
+            assert (closed.code, closed.reason) == (1008, reason)
+            await here.becomes(machine, IDLE)
+            moves = here.moves(machine)[-2:]
+            assert moves == [("INIT", "link_accepted"), ("IDLE", "link_refused")]
+        assert here.replica.state.addresses.address_of(machine.node_id) == ""
+        assert not here.server.hub._handshakes
+
+
+async def test_a_frame_that_is_too_large_ends_the_link(data_dir: Path) -> None:
+    """65,536 bytes are taken; one more, or a length beyond all reason, is 1009."""
+    async with cluster(data_dir) as here:
+        machine = await here.enrol()
+        drops = here.server.hub.switch.drops
+        for head in (frame(BINARY, bytes(65_537)), b"\x82\xff" + b"\x7f" + b"\xff" * 7 + b"mask"):
+            client, _ = await here.connect(machine)
+            client.send(bytes(65_536))
+            seen = drops.total()
+            await until(lambda seen=seen: drops.total() > seen)  # type: ignore[misc]  # bound here
+            client.send_raw(head)
+            assert (await client.end()).code == 1009
+            await here.becomes(machine, IDLE)
+        assert drops == {"not_ipv4": 2}  # what is refused is not looked at
+
+
+async def test_what_is_no_packet_of_the_node_is_dropped_and_the_link_lives_on(
+    data_dir: Path,
+) -> None:
+    """Each reason is counted, for the sender; what is right before and after it arrives."""
+    async with cluster(data_dir) as here:
+        machine, other = [await here.enrol() for _ in range(2)]
+        (one, _), (two, _) = [await here.connect(m) for m in (machine, other)]
+        good = packet("10.1.1.3", "10.1.1.5", b"good")
+        one.send(good)
+        for bad in (
+            b"",
+            good[:19],
+            good[:-1],
+            b"\x60" + good[1:],
+            packet("10.1.1.5", "10.1.1.5"),
+            packet("10.1.1.3", "10.1.1.99"),
+            packet("10.1.1.3", "10.1.1.1"),
+            packet("10.1.1.3", "192.0.2.1"),
+        ):
+            one.send(bad)
+        one.send_raw(frame(TEXT, good, first=0))
+        one.send_raw(frame(CONTINUATION, good))
+        one.send(good)
+        assert [await two.packet(), await two.packet()] == [good, good]
+        (link,) = (n for n in here.server.hub.links.values() if n.node_id == machine.node_id)
+        expected = {
+            "truncated": 3,
+            "not_ipv4": 1,
+            "wrong_source": 1,
+            "nobody_there": 1,
+            "no_uplink": 2,
+            "fragmented": 2,
+        }
+        assert link.port.drops == here.server.hub.switch.drops == expected
+        assert here.state(machine) is CONNECTED
+
+
+async def test_packets_before_the_address_go_nowhere(data_dir: Path) -> None:
+    """What is sent along with the hello is dropped and counted, whatever source it claims."""
+    async with cluster(data_dir) as here:
+        other, _ = await here.connect(await here.enrol())
+        client = await here.open(await here.enrol())
+        early = packet("10.1.1.5", "10.1.1.3", b"early")
+        client.send_raw(frame(TEXT, HELLO) + frame(TEXT, early) + frame(TEXT, early))
+        opcode, answer = await client.receive()
+        assert (opcode, answer[:20]) == (TEXT, b'{"connectionState":2')
+        assert here.server.hub.switch.drops == {"too_early": 2}
+        client.send(packet("10.1.1.5", "10.1.1.3", b"in time"))
+        assert (await other.packet())[20:] == b"in time"
+
+
+async def test_a_slow_reader_loses_its_own_packets_alone(data_dir: Path) -> None:
+    """Beyond a bounded queue its packets are dropped and counted; nobody else waits or loses."""
+    async with cluster(data_dir) as here:
+        (one, _), (slow, _), (quick, _) = [await here.connect(await here.enrol()) for _ in range(3)]
+        drops = here.server.hub.switch.drops
+        large = packet("10.1.1.3", "10.1.1.5", bytes(60_000))
+        rounds = 0
+        while not drops and rounds < 1000:
+            for _ in range(10):
+                one.send(large)
+            await one.drain()
+            rounds += 1
+            one.send(packet("10.1.1.3", "10.1.1.7", rounds.to_bytes(2)))
+            assert (await quick.packet())[20:] == rounds.to_bytes(2)
+        (port,) = (n.port for n in here.server.hub.links.values() if n.port.drops)
+        assert set(drops) == {"slow_reader"}
+        assert port.drops == drops
+        assert port.queued_bytes() < MAX_QUEUED_BYTES + 2 * 65_536
+        got = 0
+        async with asyncio.timeout(20):
+            while got < port.packets_out:
+                assert await slow.packet() == large
+                got += 1
+        one.send(large)  # and it can go on
+        assert await slow.packet() == large
+
+
+async def test_pings_of_a_client_that_reads_nothing_cost_no_memory(data_dir: Path) -> None:
+    """Beyond a bounded queue they are not answered any more; the link lives on."""
+    async with cluster(data_dir, plaintext=True) as here:
+        client, address = await here.connect(await here.enrol())
+        pings = frame(PING, bytes(125)) * 1000
+        for _ in range(200):
+            client.send_raw(pings)
+            await client.drain()
+        client.send(packet(address, address))
+        (link,) = here.server.hub.links.values()
+        await until(lambda: link.port.packets_in == 1)
+        assert link.port.queued_bytes() < MAX_QUEUED_BYTES + 1000
+
+
+async def test_silent_newcomers_do_not_keep_others_out_for_long(data_dir: Path) -> None:
+    """So many may begin at once, and only for so long; who comes then has its turn."""
+    limits = Limits(max_newcomers=2, upgrade_timeout_s=0.3, close_timeout_s=0.05)
+    async with cluster(data_dir, limits=limits) as here:
+        machine = await here.enrol()
+        silent = [await asyncio.open_connection("127.0.0.1", here.port) for _ in range(4)]
+        door = here.server.hub._door
+        await until(lambda: bool(door._newcomers))
+        assert len(door._newcomers) <= 2
+        half = await LinkClient.reach(
+            here.port, machine.tls
+        )  # waits for its turn, then for nothing
+        client, _ = await here.connect(machine)
+        await until(lambda: here.server.hub.turned_away == 5)
+        assert (await half.end()).code == 1006
+        assert here.state(machine) is CONNECTED
+        for _, writer in silent:
+            writer.transport.abort()
+        for link in (half, client):
+            await link.vanish()
+
+
+@pytest.mark.parametrize(
+    ("limits", "words"),
+    [
+        (replace(HASTY, max_links=1), "has 1 links and takes no more"),
+        (replace(HASTY, max_handshakes=1), "too many nodes are connecting"),
+    ],
+)
+async def test_beyond_a_limit_is_a_503(data_dir: Path, limits: Limits, words: str) -> None:
+    """A link too many, or a handshake, is told to try again; once there is room it gets in."""
+    async with cluster(data_dir, limits=limits) as here:
+        machine, other = [await here.enrol() for _ in range(2)]
+        first = await here.open(machine)
+        with pytest.raises(NoUpgrade, match=words) as refusal:
+            await here.open(other)
+        assert refusal.value.status == 503
+        await first.vanish()
+        await until(lambda: not here.server.hub._open)
+        await here.connect(other)
+
+
+async def test_a_full_disk_refuses_links_and_forgets_none(data_dir: Path) -> None:
+    """Who comes is told 1013 and why; who goes meanwhile is IDLE as soon as there is room."""
+    async with cluster(data_dir) as here:
+        machine, other = [await here.enrol() for _ in range(2)]
+        client, _ = await here.connect(machine)
+        here.replica._suspend()  # as an append that found no room does
+        here.replica._waiting.wake()
+        with pytest.raises(Closed, match="the server's disk is full") as refusal:
+            await here.connect(other)
+        assert refusal.value.code == 1013
+        await until(lambda: len(here.server.hub._tasks) == 1)  # nothing waits for the disk
+        assert here.replica.full.is_set()
+        await client.vanish()
+        await until(lambda: not here.server.hub.links)
+        assert here.state(machine) is CONNECTED  # so the log says, for now
+        await here.becomes(machine, IDLE)
+        await here.connect(other)
+        assert here.moves(machine)[-1] == ("IDLE", "link_closed")
+
+
+async def test_a_log_that_cannot_be_written_refuses_links_and_keeps_those_there(
+    data_dir: Path,
+) -> None:
+    """1013 with the reason for who comes; packets flow on between those who are connected."""
+    async with cluster(data_dir) as here:
+        (one, _), (two, _) = [await here.connect(await here.enrol()) for _ in range(2)]
+        other = await here.enrol()
+        here.replica._fail(OSError("the disk is gone"))
+        with pytest.raises(Closed, match="the event log cannot be written") as refusal:
+            await here.connect(other)
+        assert refusal.value.code == 1013
+        content = packet("10.1.1.3", "10.1.1.5", b"still here")
+        one.send(content)
+        assert await two.packet() == content
+
+
+async def test_an_overloaded_replica_refuses_links(
+    data_dir: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With too many commands waiting: 1013, and the node stays IDLE."""
+    async with cluster(data_dir) as here:
+        machine = await here.enrol()
+        monkeypatch.setattr(here.replica._waiting, "max_commands", 0)
+        with pytest.raises(Closed, match="too many requests") as refusal:
+            await here.connect(machine)
+        assert refusal.value.code == 1013
+        monkeypatch.undo()
+        assert here.moves(machine) == []
+        await here.connect(machine)
+
+
+async def test_a_link_that_is_gone_before_its_address_is_written(data_dir: Path) -> None:
+    """What was on its way when the client vanished leaves nothing behind: no link, no port."""
+    async with cluster(data_dir) as here:
+        machine = await here.enrol()
+        for _ in range(10):
+            client = await here.open(machine)
+            client.send(HELLO)
+            await client.vanish()
+        await until(lambda: not here.server.hub._open)
+        await here.quiet()
+        assert not here.server.hub.switch._ports
+        assert not here.server.hub._handshakes

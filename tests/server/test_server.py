@@ -1,0 +1,209 @@
+"""A whole server in this process, with a clock that moves when told to; real TLS on loopback."""
+
+import asyncio
+import errno
+import ssl
+from pathlib import Path
+from typing import Any
+
+import pytest
+from cryptography import x509
+
+import nc.server.server
+from eventlog import LogReader
+from nc.domain.events import Batch
+from nc.domain.tokens import EXPIRED_TOKEN_RETENTION_MS
+from nc.pb import network_controller_pb2 as pb
+from nc.pki import PkiError
+from nc.server.data_folder import DataFolderError
+from nc.server.server import Server
+from tests.support.whole_server import (
+    LOOPBACK,
+    PATIENCE_S,
+    Lines,
+    MovableClock,
+    admin,
+    running,
+    until,
+)
+
+DAY_MS = 24 * 60 * 60 * 1000
+
+
+def kinds(server: Server) -> list[str | None]:
+    """The kinds of all events in the log."""
+    return [
+        event.WhichOneof("kind")
+        for record in LogReader(server.folder.log).read()
+        for entry in Batch.FromString(record.payload).entries
+        for event in entry.events
+    ]
+
+
+async def test_the_sweep_forgets_dead_tokens(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A token that expired a day ago leaves the state, with an event that says so."""
+    monkeypatch.setattr(nc.server.server, "SWEEP_INTERVAL_S", 0.01)
+    clock = MovableClock()
+    async with running(tmp_path / "data", clock) as server, admin(server) as client:
+        request = pb.GetBootStrapTokenRequest(expireTime=1)
+        for _ in range(3):
+            assert (await client.call("GetBootStrapToken", request)).code == "200"
+        clock.ahead_ms = EXPIRED_TOKEN_RETENTION_MS + 60_000
+        await until(lambda: kinds(server).count("token_expired") == 3)
+
+
+async def test_certificates_are_renewed_while_the_server_runs(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Weeks before it ends, the server's certificate gives way to a new one from the same CA.
+
+    New connections are shown it, and the administrator's renewed certificate opens the port.
+    """
+    monkeypatch.setattr(nc.server.server, "CERTIFICATE_CHECK_INTERVAL_S", 0.01)
+    clock = MovableClock()
+    async with running(tmp_path / "data", clock) as server:
+        ca = server.certificates.grpc.paths.ca.read_bytes()
+        before = await shown(server)
+        clock.ahead_ms = 340 * DAY_MS
+        async with asyncio.timeout(PATIENCE_S):
+            while (after := await shown(server)).serial_number == before.serial_number:
+                pass
+        assert after.issuer == before.issuer
+        assert server.certificates.grpc.paths.ca.read_bytes() == ca
+
+
+async def shown(server: Server) -> x509.Certificate:
+    """The certificate that the bootstrap port shows to a new connection."""
+    port = server.endpoints.bootstrap_port
+    pem = await asyncio.to_thread(ssl.get_server_certificate, (LOOPBACK, port))
+    return x509.load_pem_x509_certificate(pem.encode())
+
+
+async def test_a_chore_that_fails_has_its_next_time(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A failure is reported, and the chore is tried again; the stop is clean."""
+    monkeypatch.setattr(nc.server.server, "CERTIFICATE_CHECK_INTERVAL_S", 0.01)
+    lines = Lines()
+    async with running(tmp_path / "data", lines=lines) as server:
+
+        def fail() -> None:
+            raise OSError(errno.EMFILE, "too many open files")
+
+        monkeypatch.setattr(server.certificates, "renew", fail)
+        await until(lambda: len(lines.named("chore.failed")) > 2)
+    assert lines.named("server.stopped")
+
+
+async def test_a_lost_log_is_not_begun_anew(tmp_path: Path) -> None:
+    """Where the key of the token ids is, there was a log: without it the server refuses."""
+    async with running(tmp_path / "data") as server:
+        log, key = server.folder.log, server.folder.secret_key.read_bytes()
+    log.rename(tmp_path / "elsewhere")
+    with pytest.raises(DataFolderError, match=r"log is missing.*put it back from a backup"):
+        await start(tmp_path / "data")
+    assert not log.exists()
+    (tmp_path / "elsewhere").rename(log)
+    async with running(tmp_path / "data") as server:
+        assert server.folder.secret_key.read_bytes() == key
+
+
+async def test_a_lost_key_is_not_made_anew(tmp_path: Path) -> None:
+    """Without the key no token in the log is recognised: the server refuses."""
+    async with running(tmp_path / "data") as server:
+        server.folder.secret_key.unlink()
+    with pytest.raises(DataFolderError, match=r"secret\.key is missing.*backup"):
+        await start(tmp_path / "data")
+
+
+async def test_another_key_is_refused(tmp_path: Path) -> None:
+    """With the key of another log every token would be unknown: the server refuses.
+
+    Whether it is told by a snapshot or by the events, and as often as it is tried; with the right
+    key back it serves.
+    """
+    async with running(tmp_path / "data") as server:
+        path = server.folder.secret_key
+    key = path.read_bytes()
+    for read_from in ("a snapshot", "the events"):
+        if read_from == "the events":
+            for snapshot in server.folder.log.glob("*.snapshot"):
+                snapshot.unlink()
+        path.write_bytes(bytes(len(key)))
+        for _ in range(2):
+            with pytest.raises(DataFolderError, match=r"secret\.key is not the key.*put the right"):
+                await start(tmp_path / "data")
+        path.write_bytes(key)
+        await start(tmp_path / "data")
+
+
+async def test_a_lost_ca_is_an_alarm(tmp_path: Path) -> None:
+    """A CA that had to be made anew where nodes are known is said loudly."""
+    async with running(tmp_path / "data") as server:
+        server.certificates.network.paths.ca.unlink()
+        server.certificates.network.paths.ca_key.unlink()
+    lines = Lines()
+    async with running(tmp_path / "data", lines=lines):
+        (line,) = lines.named("authority.replaced")
+        assert "put the old folder back" in line["message"]
+
+
+async def test_a_ca_that_is_signed_anew_is_no_alarm(tmp_path: Path) -> None:
+    """With its key still there, what it signed before is accepted: the administrator gets in."""
+    async with running(tmp_path / "data") as server:
+        for pki in (server.certificates.grpc, server.certificates.network):
+            pki.paths.ca.unlink()
+        server_pem = server.certificates.grpc.paths.server.read_bytes()
+    lines = Lines()
+    async with running(tmp_path / "data", lines=lines) as server, admin(server) as client:
+        assert (await client.call("HealthCheck", pb.HealthCheckRequest())).code == "200"
+        assert server.certificates.grpc.paths.server.read_bytes() == server_pem
+        assert lines.named("authority.replaced") == []
+        assert server.certificates.replaced == []
+        made = lines.named("certificate.made")
+        assert [Path(line["path"]).name for line in made] == ["ca.pem", "ca.pem"]
+        assert all("signed anew with the same key" in line["reason"] for line in made)
+
+
+async def test_a_first_start_that_fails_leaves_no_log_and_no_key(tmp_path: Path) -> None:
+    """A certificate folder that cannot be used costs nothing: what was made is taken away."""
+    (tmp_path / "file").write_text("")
+    with pytest.raises(PkiError):
+        await start(tmp_path / "data", grpc_cert_dir=tmp_path / "file")
+    assert not (tmp_path / "data").exists()
+
+
+async def test_a_later_start_that_fails_takes_nothing_away(tmp_path: Path) -> None:
+    """Only what the failing start itself made is taken away: never a log with events."""
+    async with running(tmp_path / "data") as server:
+        pass
+    before = LogReader(server.folder.log).head
+    (tmp_path / "file").write_text("")
+    with pytest.raises(PkiError):
+        await start(tmp_path / "data", grpc_cert_dir=tmp_path / "file")
+    assert LogReader(server.folder.log).head == before
+    assert server.folder.secret_key.exists()
+
+
+async def start(data_dir: Path, **more: Any) -> None:
+    """Start and stop."""
+    async with running(data_dir, **more):
+        pass
+
+
+async def test_a_token_as_request_id_is_not_recorded(tmp_path: Path) -> None:
+    """A known token in `x-request-id` reaches neither the log nor a log line; other ids do."""
+    lines = Lines()
+    async with running(tmp_path / "data", lines=lines) as server:
+        async with admin(server) as client:
+            request = pb.GetBootStrapTokenRequest(expireTime=10)
+            token = (await client.call("GetBootStrapToken", request)).bootStrapToken
+            for request_id in (token, f"retry-{token}-1", "0123456789abcdef"):
+                await client.call("GetBootStrapToken", request, request_id=request_id)
+        log = b"".join(path.read_bytes() for path in server.folder.log.iterdir())
+    assert token.encode() not in log
+    assert token not in repr(lines)
+    assert b"0123456789abcdef" in log
+    assert "0123456789abcdef" in {line.get("request_id") for line in lines}

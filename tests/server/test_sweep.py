@@ -1,0 +1,40 @@
+"""The sweep: whose time has come loses its link, whatever was known of it before."""
+
+from pathlib import Path
+
+import pytest
+
+from nc.clock import now_ms
+from nc.server.tasks import Sweep
+from tests.support.link_cluster import CONNECTED, IDLE, cluster
+from tests.support.whole_server import MovableClock
+
+
+async def test_whoever_expires_is_dropped_by_the_next_sweep_and_nobody_else(
+    data_dir: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Also if the expiry came after the link, or the link after it, or an earlier one follows.
+
+    Between two sweeps in which nothing changed but the time, too.
+    """
+    monkeypatch.setattr("nc.server.server.SWEEP_INTERVAL_S", 3600.0)  # only ours
+    clock = MovableClock()
+    async with cluster(data_dir, clock=clock, plaintext=True) as here:
+        sweep = Sweep(here.replica, here.server._submit, clock).sweep
+        early, late, never = [await here.enrol() for _ in range(3)]
+        await here.connect(never)
+        await sweep()
+        await here.connect(late)
+        now_s = now_ms(clock) // 1000
+        await here.expire(late, now_s + 1000)
+        await sweep()
+        await here.expire(early, now_s + 500)
+        await here.connect(early)
+        for ahead_s, expected in (
+            (0, (CONNECTED, CONNECTED, CONNECTED)),
+            (502, (IDLE, CONNECTED, CONNECTED)),
+            (1002, (IDLE, IDLE, CONNECTED)),
+        ):
+            clock.ahead_ms = ahead_s * 1000
+            await sweep()
+            assert tuple(map(here.state, (early, late, never))) == expected
