@@ -75,7 +75,7 @@ async def serve(data_dir: Path) -> None:
         replica = server._replica  # noqa: SLF001 - to have snapshots when they are wanted
         while True:
             await writing.wait()
-            place = replica._log.mark_durable()  # noqa: SLF001
+            place = replica._log.write_sync_marker()  # noqa: SLF001
             began = time.perf_counter()
             replica.snapshots.begin(replica.state, place)
             taking = replica.snapshots._taking  # noqa: SLF001

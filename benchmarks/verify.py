@@ -126,7 +126,7 @@ def hash_files(folder: Path) -> int:
 def leave_snapshot(folder: Path) -> None:
     """A snapshot of the state, as a server leaves one when it stops."""
     log = eventlog.open(folder)
-    writer = log.snapshots.begin(log.mark_durable(), SNAPSHOT_SCHEMA)
+    writer = log.snapshots.begin(log.write_sync_marker(), SNAPSHOT_SCHEMA)
     writer.write(b"".join(encode(replay(log, State()))))
     writer.finish()
     log.close()

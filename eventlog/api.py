@@ -20,8 +20,8 @@ __all__ = [
     "MAX_COUNT",
     "MAX_PAYLOAD_BYTES",
     "EventLog",
+    "LogPosition",
     "LogUnavailable",
-    "Place",
     "Record",
     "RecordTooLarge",
     "SequenceConflict",
@@ -54,7 +54,7 @@ class Record(NamedTuple):
         return self.first_seq + self.count - 1
 
 
-class Place(NamedTuple):
+class LogPosition(NamedTuple):
     """A place between two records of a log. Replaced as a whole: nobody sees half a step."""
 
     segment: int  # the first sequence number of the file it is in; 0 in a log without files
@@ -66,7 +66,7 @@ class Place(NamedTuple):
 class Snapshot(NamedTuple):
     """What a log amounts to at one place."""
 
-    place: Place
+    place: LogPosition
     schema: int  # how the application wrote the payload
     payload: bytes
 
@@ -92,8 +92,8 @@ class SnapshotStore(Protocol):
     def newest_first(self, schema: int) -> Iterator[Snapshot]:
         """The snapshots with that schema that check out, byte by byte."""
 
-    def begin(self, place: Place, schema: int) -> SnapshotWriter:
-        """Begin a snapshot of what the log amounts to at a place that `mark_durable` returned.
+    def begin(self, place: LogPosition, schema: int) -> SnapshotWriter:
+        """Begin a snapshot of what the log amounts to at a place that `write_sync_marker` returned.
 
         Raises:
             SnapshotFailed: it cannot be.
@@ -134,7 +134,7 @@ class EventLog(Protocol):
             ValueError: an empty payload, or a count out of range; nothing was written.
         """
 
-    def mark_durable(self) -> Place:
+    def write_sync_marker(self) -> LogPosition:
         """Note in the log itself that all of it is durable; to be called when there is a pause.
 
         From then on damage to the last record can be told from an append that a crash interrupted.
@@ -148,7 +148,7 @@ class EventLog(Protocol):
             LogUnavailable: the log cannot be written.
         """
 
-    def make_room(self) -> None:
+    def probe_space(self) -> None:
         """After LogFull, find out whether there is room now. Blocks for the disk.
 
         Raises:

@@ -8,7 +8,7 @@ from bisect import bisect_right
 from pathlib import Path
 from typing import Final
 
-from eventlog.api import Place, Record
+from eventlog.api import LogPosition, Record
 from eventlog.disk import Disk
 from eventlog.errors import LogDamaged
 from eventlog.format import (
@@ -86,11 +86,11 @@ class Cursor:
         return self._folder / segment_name(self.segment)
 
     @property
-    def place(self) -> Place:
+    def place(self) -> LogPosition:
         """Where it stands."""
-        return Place(self.segment, self.offset, self.next_seq - 1, self.chain)
+        return LogPosition(self.segment, self.offset, self.next_seq - 1, self.chain)
 
-    def skip_to(self, place: Place) -> None:
+    def skip_to(self, place: LogPosition) -> None:
         """Stand further on in the segment, at a place that was verified before."""
         _, self.offset, last_seq, self.chain = place
         self.next_seq = last_seq + 1

@@ -11,7 +11,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Final
 
-from eventlog.api import Place, Record, check_appendable
+from eventlog.api import LogPosition, Record, check_appendable
 from eventlog.cursor import Cursor, events_after
 from eventlog.disk import Disk
 from eventlog.errors import LogError, LogFull, LogUnavailable, SequenceConflict
@@ -20,7 +20,7 @@ from eventlog.format import NO_CHAIN, SEGMENT_HEADER_BYTES, RecordType
 from eventlog.lockfile import WriterLock
 from eventlog.recovery import Recovered, Recovery, recover
 from eventlog.snapshots import FileSnapshots
-from eventlog.sparse_index import Milestones
+from eventlog.sparse_index import SparseIndex
 from eventlog.writer import NO_ROOM, NewSegments, SegmentWriter
 
 __all__ = ["FileLog"]
@@ -98,9 +98,9 @@ class FileLog:
         self.log_id = self._new.random_bytes(_LOG_ID_BYTES)
         self.epoch = 1
         self.recovery: Recovery | None = None
-        self._writer = SegmentWriter(self._new, self.log_id, 1, Place(0, 0, 0, NO_CHAIN))
+        self._writer = SegmentWriter(self._new, self.log_id, 1, LogPosition(0, 0, 0, NO_CHAIN))
         self._writer.begin()
-        self._milestones = Milestones([self._writer.end])
+        self._milestones = SparseIndex([self._writer.end])
         self._is_marked = True
 
     def _resume(self, recovered: Recovered) -> None:
@@ -110,11 +110,11 @@ class FileLog:
         self.recovery = recovered.recovery
         self._writer = SegmentWriter(self._new, self.log_id, self.epoch, end.place)
         self._writer.resume(recovered.segments, end.header.segment_id, recovered.size_bytes)
-        self._milestones = Milestones(recovered.places)
+        self._milestones = SparseIndex(recovered.places)
         self._is_marked = end.marked
 
     @property
-    def _end(self) -> Place:
+    def _end(self) -> LogPosition:
         """Where the durable records end."""
         return self._writer.end
 
@@ -149,8 +149,8 @@ class FileLog:
             self._followers.wake()
             return self._end.last_seq
 
-    def mark_durable(self) -> Place:
-        """Note in the log that all of it is durable, with a marker; see `EventLog.mark_durable`.
+    def write_sync_marker(self) -> LogPosition:
+        """Note in the log that all of it is durable (`EventLog.write_sync_marker`).
 
         Raises: as `append`.
         """
@@ -161,10 +161,10 @@ class FileLog:
                 self._has_written = True
             return self._end
 
-    def make_room(self) -> None:
-        """After LogFull, find out whether there is room now; see `EventLog.make_room`."""
+    def probe_space(self) -> None:
+        """After LogFull, find out whether there is room now; see `EventLog.probe_space`."""
         with self._writing("making room"):
-            self._writer.make_room()
+            self._writer.probe_space()
 
     @contextmanager
     def _writing(self, what: str) -> Iterator[None]:
@@ -247,7 +247,7 @@ class FileLog:
         """
         if self._has_written and not self._is_marked:
             with suppress(LogError):
-                self.mark_durable()
+                self.write_sync_marker()
         with self._append_lock:
             if self._followers.closed:
                 return

@@ -20,9 +20,9 @@ __all__ = [
     "SEGMENT_HEADER_BYTES",
     "SEGMENT_SIZE_BYTES",
     "BadBytes",
-    "Claim",
+    "DurableHead",
     "Incomplete",
-    "Meaning",
+    "RecordHeader",
     "RecordType",
     "SegmentHeader",
     "StoredRecord",
@@ -165,7 +165,7 @@ _EVENTS: Final = int(RecordType.EVENTS)
 _PADDING: Final = tuple(bytes(size) for size in range(8))
 
 
-class Meaning(NamedTuple):
+class RecordHeader(NamedTuple):
     """What a record says, wherever it is stored: the part of its header that the chain covers."""
 
     first_seq: int
@@ -183,7 +183,7 @@ class StoredRecord(NamedTuple):
     size_bytes: int  # with header and padding
 
 
-class Claim(NamedTuple):
+class DurableHead(NamedTuple):
     """What a valid record header says by itself, whatever is around it."""
 
     payload_bytes: int
@@ -198,13 +198,13 @@ def record_size_bytes(payload_bytes: int) -> int:
     return (RECORD_HEADER_BYTES + payload_bytes + 7) & ~7
 
 
-def chain_record(before: bytes, meaning: Meaning, payload: bytes) -> bytes:
+def chain_record(before: bytes, meaning: RecordHeader, payload: bytes) -> bytes:
     """The chain hash (32 bytes) of a record that follows one with the hash `before`."""
     return sha256(before + _pack_meaning(*meaning) + sha256(payload).digest()).digest()
 
 
 def encode_record(
-    before: bytes, meaning: Meaning, payload: bytes, *, durable_seq: int, segment_id: int
+    before: bytes, meaning: RecordHeader, payload: bytes, *, durable_seq: int, segment_id: int
 ) -> tuple[bytes, bytes]:
     """The bytes of a record, with header and padding, and its chain hash.
 
@@ -290,11 +290,11 @@ def _check_unusual(kind: int, count: int, length: int, reserved: int) -> None:
         raise BadBytes(found, "a marker with neither, or events with both")
 
 
-def read_claim(data: bytes, at: int, segment_id: int) -> Claim | None:
+def read_claim(data: bytes, at: int, segment_id: int) -> DurableHead | None:
     """What the record header at `data[at:]` says; None if there is no whole, valid one."""
     start = at + RECORD_HEADER_BYTES
     if len(data) < start:
         return None
     magic, header_crc, *claim, _, _, _, _, durable_seq, _ = _unpack_header(data, at)
     valid = magic == RECORD_MAGIC and header_crc == crc32(data[at + _CHECKED : start], segment_id)
-    return Claim._make((*claim, durable_seq)) if valid else None
+    return DurableHead._make((*claim, durable_seq)) if valid else None

@@ -10,10 +10,10 @@ from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import suppress
 from operator import attrgetter
 
-from eventlog.api import Place, Record, Snapshot, check_appendable
+from eventlog.api import LogPosition, Record, Snapshot, check_appendable
 from eventlog.errors import LogError, LogFull, LogUnavailable, SequenceConflict
 from eventlog.followers import Followers, follow
-from eventlog.format import NO_CHAIN, Meaning, RecordType, chain_record
+from eventlog.format import NO_CHAIN, RecordHeader, RecordType, chain_record
 
 __all__ = ["MemoryLog"]
 
@@ -54,7 +54,7 @@ class MemorySnapshots:
             else:
                 self.warnings.append(f"snapshot {snapshot.place.last_seq}: another schema")
 
-    def begin(self, place: Place, schema: int) -> "MemorySnapshot":
+    def begin(self, place: LogPosition, schema: int) -> "MemorySnapshot":
         """Begin a snapshot of what the log amounts to at a place."""
         return MemorySnapshot(self._kept, place, schema)
 
@@ -62,7 +62,7 @@ class MemorySnapshots:
 class MemorySnapshot:
     """A snapshot in memory that is being written: a `SnapshotWriter`."""
 
-    def __init__(self, kept: list[Snapshot], place: Place, schema: int) -> None:
+    def __init__(self, kept: list[Snapshot], place: LogPosition, schema: int) -> None:
         self._kept = kept
         self._place = place
         self._schema = schema
@@ -145,7 +145,7 @@ class MemoryLog:
             if expected != self.last_seq:
                 raise SequenceConflict(expected, self.last_seq)
             first_seq, at_ns = expected + 1, self._now_ns()
-            meaning = Meaning(first_seq, count, RecordType.EVENTS, at_ns, self._epoch)
+            meaning = RecordHeader(first_seq, count, RecordType.EVENTS, at_ns, self._epoch)
             chain = chain_record(self.head, meaning, payload)
             record = Record(first_seq, count, at_ns, self._epoch, chain, bytes(payload))
             self._shared.records.append(record)
@@ -157,18 +157,20 @@ class MemoryLog:
                 self._fail()
         return record.last_seq
 
-    def mark_durable(self) -> Place:
-        """Chain a marker to the records, as a log on disk does; see `EventLog.mark_durable`."""
+    def write_sync_marker(self) -> LogPosition:
+        """Chain a marker to the records, as a log on disk does."""
         with self._shared.lock:
             self._check_open()
             shared, last_seq = self._shared, self.last_seq
             if not shared.is_marked:
-                meaning = Meaning(last_seq + 1, 0, RecordType.MARKER, self._now_ns(), self._epoch)
+                meaning = RecordHeader(
+                    last_seq + 1, 0, RecordType.MARKER, self._now_ns(), self._epoch
+                )
                 shared.head, shared.is_marked = chain_record(shared.head, meaning, b""), True
-            return Place(0, 0, last_seq, shared.head)
+            return LogPosition(0, 0, last_seq, shared.head)
 
-    def make_room(self) -> None:
-        """See whether it is still made full; see `EventLog.make_room`."""
+    def probe_space(self) -> None:
+        """See whether it is still made full; see `EventLog.probe_space`."""
         with self._shared.lock:
             self._check_open()
 
@@ -213,7 +215,7 @@ class MemoryLog:
         """
         if self._has_written:
             with suppress(LogError):
-                self.mark_durable()
+                self.write_sync_marker()
         with self._shared.lock:
             self._closed = True
             if self._followers in self._shared.followers:

@@ -10,7 +10,7 @@ from bisect import bisect_right
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
-from eventlog.api import Place, Record, Snapshot
+from eventlog.api import LogPosition, Record, Snapshot
 from eventlog.cursor import Cursor, events_after, records_from
 from eventlog.disk import OS_DISK, Disk
 from eventlog.errors import LogMissing
@@ -44,7 +44,9 @@ class LogReader:
         segments = self.segments()
         first = Cursor(disk, self.folder, segments[0])
         self.log_id = first.log_id
-        self.start: Place = first.place  # before event 1, unless it is a slice of a longer log
+        self.start: LogPosition = (
+            first.place
+        )  # before event 1, unless it is a slice of a longer log
         self._end = Cursor(disk, self.folder, segments[-1], self.log_id)
 
     def segments(self) -> list[int]:

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, NamedTuple
 
-from eventlog.api import Place
+from eventlog.api import LogPosition
 from eventlog.cursor import Cursor
 from eventlog.disk import Disk
 from eventlog.errors import LogDamaged
@@ -24,7 +24,7 @@ from eventlog.segments import (
     segment_name,
     write_fully,
 )
-from eventlog.snapshot_anchor import Anchor, find_anchor
+from eventlog.snapshot_anchor import SnapshotAnchor, find_anchor
 from eventlog.snapshots import SNAPSHOT_SUFFIX
 from eventlog.tail_scan import proof_of_damage, scan_rest
 
@@ -54,7 +54,7 @@ class Recovered:
 
     end: Cursor  # where the next record goes; its `epoch` is the last one found
     segments: list[int]  # first sequence numbers
-    places: list[Place]  # some that were passed in the last segment, in order
+    places: list[LogPosition]  # some that were passed in the last segment, in order
     size_bytes: int  # of the last segment, at least `end.offset`
     recovery: Recovery | None  # None: nothing had to be cut
     warnings: list[str]  # a line for each snapshot that does not check out
@@ -112,7 +112,9 @@ def _recover(disk: Disk, folder: Path, segments: list[int], size_bytes: int) -> 
     return Recovered(cursor, segments, tail.places, size_bytes, recovery, warnings)
 
 
-def _pass_sealed(disk: Disk, cursor: Cursor, last_segment: int, anchor: Anchor | None) -> None:
+def _pass_sealed(
+    disk: Disk, cursor: Cursor, last_segment: int, anchor: SnapshotAnchor | None
+) -> None:
     """Verify all segments but the last, from the cursor on; leaves it at the start of that one."""
     while cursor.segment < last_segment:
         while passed := cursor.advance():
@@ -128,12 +130,12 @@ def _pass_sealed(disk: Disk, cursor: Cursor, last_segment: int, anchor: Anchor |
 class _Tail(NamedTuple):
     """What is in the last segment."""
 
-    places: list[Place]  # some, in order
+    places: list[LogPosition]  # some, in order
     unsure_offset: int  # where the records end that are known to be durable
     torn_end: int  # where the bytes end that are no records; 0: there are none
 
 
-def _pass_tail(disk: Disk, cursor: Cursor, anchor: Anchor | None) -> _Tail:
+def _pass_tail(disk: Disk, cursor: Cursor, anchor: SnapshotAnchor | None) -> _Tail:
     """Verify the last segment's records, and look at what is behind them."""
     offset = cursor.offset
     places = [cursor.place]

@@ -9,10 +9,10 @@ from collections.abc import Iterable, Iterator
 from hashlib import sha256
 from typing import NamedTuple
 
-from eventlog.api import Place, Record
+from eventlog.api import LogPosition, Record
 from eventlog.format import (
     SEGMENT_HEADER_BYTES,
-    Meaning,
+    RecordHeader,
     RecordType,
     SegmentHeader,
     encode_record,
@@ -78,7 +78,7 @@ def encode_segment(header: SegmentHeader, records: Iterable[Record]) -> Iterator
     for record in records:
         kind = RecordType.EVENTS if record.count else RecordType.MARKER
         first_seq, count, recorded_at_ns, epoch, _, payload = record
-        meaning = Meaning(first_seq, count, kind, recorded_at_ns, epoch)
+        meaning = RecordHeader(first_seq, count, kind, recorded_at_ns, epoch)
         data, chain = encode_record(
             chain, meaning, payload, durable_seq=first_seq - 1, segment_id=header.segment_id
         )
@@ -93,7 +93,7 @@ def encode_start(header: SegmentHeader, schema: int, payload: bytes) -> bytes:
         schema: how the application wrote the payload.
         payload: what the log amounted to there.
     """
-    place = Place(header.first_seq, SEGMENT_HEADER_BYTES, header.first_seq - 1, header.chain)
+    place = LogPosition(header.first_seq, SEGMENT_HEADER_BYTES, header.first_seq - 1, header.chain)
     segments = sha256(encode_segment_header(header)).digest()
     hashed = sha256(payload).digest()
     about = SnapshotHeader(

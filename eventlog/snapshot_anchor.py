@@ -17,10 +17,10 @@ from eventlog.segments import read_segment_header
 from eventlog.snapshot_format import SnapshotHeader
 from eventlog.snapshots import newest_header, segments_hash
 
-__all__ = ["Anchor", "find_anchor"]
+__all__ = ["SnapshotAnchor", "find_anchor"]
 
 
-class Anchor:
+class SnapshotAnchor:
     """The newest snapshot of a log, as far as opening the log needs it.
 
     Args:
@@ -73,7 +73,7 @@ class Anchor:
         raise LogDamaged(end.path, end.offset, end.next_seq, found, expected, advice=advice)
 
 
-def find_anchor(disk: Disk, folder: Path, warnings: list[str]) -> Anchor | None:
+def find_anchor(disk: Disk, folder: Path, warnings: list[str]) -> SnapshotAnchor | None:
     """The newest snapshot whose header checks out; each that does not is a warning.
 
     Raises:
@@ -81,4 +81,4 @@ def find_anchor(disk: Disk, folder: Path, warnings: list[str]) -> Anchor | None:
     """
     log_id = read_segment_header(disk, folder, 1).log_id
     found = newest_header(disk, folder, log_id, warnings)
-    return None if found is None else Anchor(*found)
+    return None if found is None else SnapshotAnchor(*found)

@@ -4,7 +4,7 @@ import struct
 from typing import Final, NamedTuple
 from zlib import crc32
 
-from eventlog.api import Place
+from eventlog.api import LogPosition
 from eventlog.format import BadBytes
 
 __all__ = ["SNAPSHOT_HEADER_BYTES", "SnapshotHeader", "decode_header", "encode_header"]
@@ -42,7 +42,7 @@ class SnapshotHeader(NamedTuple):
 
     schema: int
     log_id: bytes  # 16 bytes
-    place: Place
+    place: LogPosition
     segments: bytes  # SHA-256, 32 bytes
     created_ns: int
     payload_bytes: int
@@ -74,4 +74,4 @@ def decode_header(data: bytes) -> SnapshotHeader:
     if stored != crc32(body):
         raise BadBytes(f"snapshot header crc {stored:#010x}", f"{crc32(body):#010x}")
     _, _, schema, log_id, segment, offset, last_seq, chain, *rest, _ = _HEADER.unpack(body)
-    return SnapshotHeader(schema, log_id, Place(segment, offset, last_seq, chain), *rest)
+    return SnapshotHeader(schema, log_id, LogPosition(segment, offset, last_seq, chain), *rest)

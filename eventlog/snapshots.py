@@ -12,7 +12,7 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Final
 
-from eventlog.api import Place, Snapshot
+from eventlog.api import LogPosition, Snapshot
 from eventlog.disk import Disk
 from eventlog.errors import LogError, SnapshotFailed
 from eventlog.format import SEGMENT_HEADER_BYTES, BadBytes
@@ -161,8 +161,8 @@ class FileSnapshots:
             raise BadBytes(f"payload hash {found}", header.payload_hash.hex())
         return Snapshot(header.place, header.schema, payload)
 
-    def begin(self, place: Place, schema: int) -> "SnapshotFile":
-        """Begin a snapshot of what the log amounts to at a place that `mark_durable` returned.
+    def begin(self, place: LogPosition, schema: int) -> "SnapshotFile":
+        """Begin a snapshot of what the log amounts to at a place that `write_sync_marker` returned.
 
         Raises:
             SnapshotFailed: the file cannot be made.

@@ -11,12 +11,12 @@ from eventlog.disk import Disk
 from eventlog.format import RECORD_HEADER_BYTES, RECORD_MAGIC, BadBytes, read_claim
 from eventlog.segments import CHUNK_BYTES, read_bytes
 
-__all__ = ["Rest", "proof_of_damage", "scan_rest"]
+__all__ = ["TailScan", "proof_of_damage", "scan_rest"]
 
 _NO_BYTES: Final = bytes(CHUNK_BYTES)
 
 
-class Rest(NamedTuple):
+class TailScan(NamedTuple):
     """What lies behind the place where a cursor stopped."""
 
     end: int  # offset after the last byte that is not zero; 0: only zeros
@@ -24,7 +24,7 @@ class Rest(NamedTuple):
     claimed_at: int  # offset of that header
 
 
-def scan_rest(disk: Disk, cursor: Cursor) -> Rest:
+def scan_rest(disk: Disk, cursor: Cursor) -> TailScan:
     """Look through the rest of a cursor's segment for proof of what is durable.
 
     Raises:
@@ -43,10 +43,10 @@ def scan_rest(disk: Disk, cursor: Cursor) -> Rest:
                     durable_seq, claimed_at = claim.durable_seq, offset + at
                 at = data.find(RECORD_MAGIC, at + 1)
         offset += CHUNK_BYTES
-    return Rest(end, durable_seq, claimed_at)
+    return TailScan(end, durable_seq, claimed_at)
 
 
-def proof_of_damage(cursor: Cursor, rest: Rest) -> BadBytes | None:
+def proof_of_damage(cursor: Cursor, rest: TailScan) -> BadBytes | None:
     """What a crash cannot explain where a cursor stopped in the last segment; None: it can."""
     stop = cursor.stop
     if stop is not None and not stop.torn:

@@ -10,13 +10,13 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Final, NamedTuple
 
-from eventlog.api import Place
+from eventlog.api import LogPosition
 from eventlog.disk import Disk
 from eventlog.errors import LogFull, WriterReplaced
 from eventlog.format import (
     RECORD_HEADER_BYTES,
     SEGMENT_HEADER_BYTES,
-    Meaning,
+    RecordHeader,
     RecordType,
     SegmentHeader,
     encode_record,
@@ -51,7 +51,7 @@ class SegmentWriter:
         segments: first sequence numbers; the last one is written to.
     """
 
-    def __init__(self, new: NewSegments, log_id: bytes, epoch: int, end: Place) -> None:
+    def __init__(self, new: NewSegments, log_id: bytes, epoch: int, end: LogPosition) -> None:
         self._new = new
         self._disk = new.disk
         self._log_id = log_id
@@ -88,7 +88,7 @@ class SegmentWriter:
             self._look()
             self._make_room(size_bytes)
             segment, offset, last_seq, chain = self.end
-            meaning = Meaning(last_seq + 1, count, kind, self._new.now_ns(), self._epoch)
+            meaning = RecordHeader(last_seq + 1, count, kind, self._new.now_ns(), self._epoch)
             data, chain = encode_record(
                 chain, meaning, payload, durable_seq=last_seq, segment_id=self._segment_id
             )
@@ -96,9 +96,9 @@ class SegmentWriter:
         with synced(self._path):
             self._disk.fdatasync(self._fd)
         self._is_cut = False
-        self.end = Place(segment, offset + size_bytes, last_seq + count, chain)
+        self.end = LogPosition(segment, offset + size_bytes, last_seq + count, chain)
 
-    def make_room(self) -> None:
+    def probe_space(self) -> None:
         """Have room for the record that had none: zeros can be written where it would go.
 
         Raises: as `write`.
@@ -173,4 +173,4 @@ class SegmentWriter:
         self.segments.append(first_seq)
         self._segment_id = segment_id
         self._size_bytes = self._allocated_bytes = size_bytes
-        self.end = Place(first_seq, SEGMENT_HEADER_BYTES, last_seq, chain)
+        self.end = LogPosition(first_seq, SEGMENT_HEADER_BYTES, last_seq, chain)

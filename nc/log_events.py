@@ -13,7 +13,7 @@ SERVER_STARTED: Final = "server.started"
 SERVER_STOPPING: Final = "server.stopping"
 SERVER_STOPPED: Final = "server.stopped"
 SERVER_PLAINTEXT: Final = "server.plaintext"
-SERVER_FEW_FILES: Final = "server.few_files"
+SERVER_FD_LIMIT_LOW: Final = "server.fd_limit_low"
 
 PORT_REOPENED: Final = "port.reopened"  # gRPC had given it up
 PORT_LOST: Final = "port.lost"  # and it cannot be had again; tried until it can
@@ -31,12 +31,12 @@ LOG_OPENED: Final = "log.opened"
 LOG_TAIL_CUT: Final = "log.tail_cut"
 LOG_UNAVAILABLE: Final = "log.unavailable"
 LOG_FULL: Final = "log.full"  # the disk is; nothing is changed until there is room
-LOG_RESUMED: Final = "log.resumed"  # there is
+LOG_WRITABLE: Final = "log.writable"  # there is
 
-SNAPSHOT_PASSED_OVER: Final = "snapshot.passed_over"  # it does not check out; nothing is lost
+SNAPSHOT_SKIPPED: Final = "snapshot.skipped"  # it does not check out; nothing is lost
 SNAPSHOT_FAILED: Final = "snapshot.failed"  # one could not be written; nothing is lost
 
-CHORE_FAILED: Final = "chore.failed"  # it is tried again in its time
+TASK_FAILED: Final = "task.failed"  # it is tried again in its time
 
 TUN_OPENED: Final = "tun.opened"
 TUN_UNAVAILABLE: Final = "tun.unavailable"  # nodes reach each other, but not this server's address

@@ -9,7 +9,7 @@ from eventlog.format import SEGMENT_HEADER_BYTES
 from eventlog.repair.inventory import Inventory
 from eventlog.repair.plan import NONE, Build, Finding, Plan, Remove, Span, Step
 from eventlog.repair.salvage import Part, proven_seq
-from eventlog.repair.walk import Mend, Walk
+from eventlog.repair.walk import SegmentFix, Walk
 from eventlog.segments import segment_name
 
 __all__ = ["PlanDraft"]
@@ -42,8 +42,8 @@ class PlanDraft:
         self.steps.append(Remove(name))
         self._proven_seq = max(self._proven_seq, last_seq)
 
-    def mend(self, mends: Iterable[Mend]) -> None:
-        """Mend what can be, and from now on take the headers for those that they will be."""
+    def mend(self, mends: Iterable[SegmentFix]) -> None:
+        """SegmentFix what can be, and from now on take the headers for those that they will be."""
         for mend in mends:
             self.steps.append(mend.step)
             if mend.header is not None:

@@ -7,7 +7,7 @@ from collections import Counter
 from pathlib import Path
 from typing import NamedTuple
 
-from eventlog.api import Place
+from eventlog.api import LogPosition
 from eventlog.disk import Disk
 from eventlog.errors import LogDamaged, LogMissing, LogUnavailable
 from eventlog.format import (
@@ -48,7 +48,7 @@ class Inventory(NamedTuple):
     newer: LogDamaged | None  # a segment of a later version
 
     @property
-    def places(self) -> dict[str, Place]:
+    def places(self) -> dict[str, LogPosition]:
         """Where the snapshots stand whose headers check out, the newest first."""
         return {name: header.place for name, header in self.snapshots.items() if header}
 

@@ -5,7 +5,7 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Final, NamedTuple
 
-from eventlog.api import Place
+from eventlog.api import LogPosition
 from eventlog.errors import LogDamaged
 from eventlog.repair.salvage import Part
 
@@ -66,7 +66,7 @@ class Renew(NamedTuple):
     """A snapshot is told which segments there are now, and where it stands in them."""
 
     name: str
-    place: Place
+    place: LogPosition
 
 
 Step = Build | Remove | Renew

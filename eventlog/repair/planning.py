@@ -16,8 +16,8 @@ from eventlog.repair.draft import PlanDraft
 from eventlog.repair.inventory import Inventory, take_inventory
 from eventlog.repair.mending import rebuilt_header
 from eventlog.repair.plan import Finding, Plan
-from eventlog.repair.standing import go_on_from
-from eventlog.repair.walk import Mend, Walk, mend_of_header, walk
+from eventlog.repair.standing import continue_from
+from eventlog.repair.walk import SegmentFix, Walk, mend_of_header, walk
 from eventlog.segments import segment_name
 
 __all__ = ["plan_repair"]
@@ -53,7 +53,7 @@ def _look(folder: Path, disk: Disk, schema: int) -> Plan:
         return draft.finish(Finding.MISNAMED, damage)
     for name in found.strays:
         draft.remove(name)
-    mends: tuple[Mend, ...] = ()
+    mends: tuple[SegmentFix, ...] = ()
     try:
         start = Cursor(disk, folder, 1, found.log_id)
     except LogDamaged as damage:
@@ -62,7 +62,7 @@ def _look(folder: Path, disk: Disk, schema: int) -> Plan:
             base = _base(found, 1)
             if base is None:
                 return draft.finish(Finding.HOPELESS, damage)
-            return go_on_from(draft, base, damage, 0)
+            return continue_from(draft, base, damage, 0)
         mends = (mend_of_header(damage, header),)
         start = Cursor(disk, folder, 1, found.log_id, header)
     chains = [place.chain for place in found.places.values()]
@@ -83,7 +83,7 @@ def _planned(draft: PlanDraft, way: Walk) -> Plan:
         return draft.finish(finding, None, way.last_seq)
     if base is not None:
         draft.mend(mend for mend in way.mends if mend.header is not None)
-        return go_on_from(draft, base, damage, way.end.segment)
+        return continue_from(draft, base, damage, way.end.segment)
     draft.keep_way(way)
     for name in draft.found.snapshots:
         place = draft.found.places.get(name)

@@ -9,7 +9,7 @@ are stored, so they go there as they are.
 from hashlib import sha256
 from typing import NamedTuple
 
-from eventlog.api import Place
+from eventlog.api import LogPosition
 from eventlog.cursor import Cursor
 from eventlog.errors import LogDamaged
 from eventlog.format import NO_CHAIN, SEGMENT_HEADER_BYTES, SegmentHeader, encode_segment_header
@@ -19,17 +19,17 @@ from eventlog.repair.walk import Walk, walk
 from eventlog.segments import segment_name
 from eventlog.snapshots import segments_hash
 
-__all__ = ["go_on_from"]
+__all__ = ["continue_from"]
 
 
 class _Stand(NamedTuple):
     """A place that the snapshot can have, and the way on from there."""
 
-    place: Place
+    place: LogPosition
     way: Walk | None  # None: nothing follows
 
 
-def go_on_from(draft: PlanDraft, name: str, damage: LogDamaged, damaged_segment: int) -> Plan:
+def continue_from(draft: PlanDraft, name: str, damage: LogDamaged, damaged_segment: int) -> Plan:
     """Plan to keep what a snapshot holds, and what can be read behind it.
 
     Args:
@@ -46,7 +46,7 @@ def go_on_from(draft: PlanDraft, name: str, damage: LogDamaged, damaged_segment:
         return draft.finish(Finding.NEWER, way.damage, last_seq)
     is_new = new_place != place or not _knows_the_segments(draft, name)
     if found.segments.get(1) is None:
-        stub = _header(draft, Place(1, SEGMENT_HEADER_BYTES, 0, NO_CHAIN))
+        stub = _header(draft, LogPosition(1, SEGMENT_HEADER_BYTES, 0, NO_CHAIN))
         draft.steps.append(Build(segment_name(1), stub, "", 0, 0))
         is_new = True
     passed = frozenset[bytes]() if is_new or way is None else way.passed
@@ -65,10 +65,10 @@ def go_on_from(draft: PlanDraft, name: str, damage: LogDamaged, damaged_segment:
     return draft.finish(finding, damage, last_seq, unreadable, name)
 
 
-def _stand(draft: PlanDraft, place: Place) -> _Stand:
+def _stand(draft: PlanDraft, place: LogPosition) -> _Stand:
     """Find a place for the snapshot of that one; what has to be done for it goes into the plan."""
     segments, following = draft.found.segments, place.last_seq + 1
-    new_place = Place(following, SEGMENT_HEADER_BYTES, place.last_seq, place.chain)
+    new_place = LogPosition(following, SEGMENT_HEADER_BYTES, place.last_seq, place.chain)
     header, next_header = segments.get(place.segment), segments.get(following)
     if header is not None and _reaches(draft, place):
         return _Stand(place, _cut_where_it_ends(draft, place))
@@ -87,7 +87,7 @@ def _stand(draft: PlanDraft, place: Place) -> _Stand:
     return _Stand(new_place, way)
 
 
-def _reaches(draft: PlanDraft, place: Place) -> bool:
+def _reaches(draft: PlanDraft, place: LogPosition) -> bool:
     """Whether the segment of a place can be read from its start up to there."""
     cursor = _start_of(draft, place.segment)
     while cursor.offset < place.offset:
@@ -105,7 +105,7 @@ def _start_of(draft: PlanDraft, segment: int) -> Cursor:
     return Cursor(draft.disk, draft.folder, segment, found.log_id, found.segments[segment])
 
 
-def _way_from(draft: PlanDraft, place: Place, without: int | None = None) -> Walk:
+def _way_from(draft: PlanDraft, place: LogPosition, without: int | None = None) -> Walk:
     """The way on from a place; one segment may be left out."""
     cursor = _start_of(draft, place.segment)
     cursor.skip_to(place)
@@ -113,13 +113,13 @@ def _way_from(draft: PlanDraft, place: Place, without: int | None = None) -> Wal
     return walk(draft.disk, cursor, (n for n in draft.found.segments if n != without), chains)
 
 
-def _cut_where_it_ends(draft: PlanDraft, place: Place) -> Walk:
+def _cut_where_it_ends(draft: PlanDraft, place: LogPosition) -> Walk:
     way = _way_from(draft, place)
     draft.keep_way(way)
     return way
 
 
-def _header(draft: PlanDraft, place: Place) -> bytes:
+def _header(draft: PlanDraft, place: LogPosition) -> bytes:
     """The header of a segment that begins there and was made by nobody."""
     known = [header.epoch for header in draft.found.segments.values() if header]
     segment_id = int.from_bytes(sha256(place.chain).digest()[:4], "little")

@@ -13,12 +13,12 @@ from eventlog.format import SEGMENT_HEADER_BYTES, BadBytes, SegmentHeader, encod
 from eventlog.repair.mending import has_successor, rebuilt_header
 from eventlog.repair.plan import TO_THE_END, Build
 from eventlog.segments import segment_name
-from eventlog.tail_scan import Rest, proof_of_damage, scan_rest
+from eventlog.tail_scan import TailScan, proof_of_damage, scan_rest
 
-__all__ = ["Mend", "Walk", "mend_of_header", "walk"]
+__all__ = ["SegmentFix", "Walk", "mend_of_header", "walk"]
 
 
-class Mend(NamedTuple):
+class SegmentFix(NamedTuple):
     """Damage that can be mended, and how."""
 
     damage: LogDamaged
@@ -30,7 +30,7 @@ class Walk(NamedTuple):
     """How far a cursor came."""
 
     end: Cursor
-    mends: tuple[Mend, ...]  # what would be mended on the way
+    mends: tuple[SegmentFix, ...]  # what would be mended on the way
     damage: LogDamaged | None  # why it stopped there; None: the log ends
     is_newer: bool  # what stopped it is no damage, but a later version's
     rest_end: int  # the offset behind the bytes that follow the end and are no zeros; 0: none do
@@ -64,7 +64,7 @@ def walk(disk: Disk, cursor: Cursor, segments: Iterable[int], chains: Iterable[b
     wanted = set(chains)
     passed = wanted & {cursor.chain}
     ended: dict[int, int] = {}
-    mends: list[Mend] = []
+    mends: list[SegmentFix] = []
     damage, rest_end = None, 0
     try:
         while True:
@@ -85,14 +85,14 @@ def walk(disk: Disk, cursor: Cursor, segments: Iterable[int], chains: Iterable[b
     return Walk(cursor, tuple(mends), damage, is_newer, rest_end, frozenset(passed), ended)
 
 
-def _check_last(cursor: Cursor, rest: Rest) -> None:
+def _check_last(cursor: Cursor, rest: TailScan) -> None:
     """Raise LogDamaged for what may not lie behind the records of the last segment."""
     bad = proof_of_damage(cursor, rest)
     if bad is not None:
         raise cursor.damaged(bad)
 
 
-def _check_sealed(disk: Disk, cursor: Cursor, rest: Rest, mends: list[Mend]) -> None:
+def _check_sealed(disk: Disk, cursor: Cursor, rest: TailScan, mends: list[SegmentFix]) -> None:
     """Raise LogDamaged for what may not lie behind the records of another one, or mend it."""
     bad = cursor.stop
     if bad is None and rest.end:
@@ -104,11 +104,11 @@ def _check_sealed(disk: Disk, cursor: Cursor, rest: Rest, mends: list[Mend]) -> 
     if bad.newer or not has_successor(disk, cursor):
         raise damage
     name = segment_name(cursor.segment)
-    mends.append(Mend(damage, Build(name, b"", name, 0, cursor.offset)))
+    mends.append(SegmentFix(damage, Build(name, b"", name, 0, cursor.offset)))
     cursor.stop = None
 
 
-def _enter_next(disk: Disk, cursor: Cursor, segments: list[int], mends: list[Mend]) -> None:
+def _enter_next(disk: Disk, cursor: Cursor, segments: list[int], mends: list[SegmentFix]) -> None:
     """Go on in the next segment, also if its header has to be mended."""
     try:
         cursor.enter_next(segments)
@@ -123,7 +123,7 @@ def _enter_next(disk: Disk, cursor: Cursor, segments: list[int], mends: list[Men
         cursor.enter(first_seq, header)
 
 
-def mend_of_header(damage: LogDamaged, header: SegmentHeader) -> Mend:
+def mend_of_header(damage: LogDamaged, header: SegmentHeader) -> SegmentFix:
     """Give a segment its header back."""
     name, head = segment_name(header.first_seq), encode_segment_header(header)
-    return Mend(damage, Build(name, head, name, SEGMENT_HEADER_BYTES, TO_THE_END), header)
+    return SegmentFix(damage, Build(name, head, name, SEGMENT_HEADER_BYTES, TO_THE_END), header)

@@ -14,10 +14,10 @@ from typing import Self
 
 from eventlog.testing.unsynced import (
     Chance,
-    Fate,
+    CrashOutcome,
     File,
     FileChange,
-    Link,
+    HardLink,
     NameChange,
     Names,
     Rename,
@@ -28,7 +28,7 @@ from eventlog.testing.unsynced import (
     change_data,
 )
 
-__all__ = ["Chance", "Fate", "PowerLoss", "SimulatedDisk"]
+__all__ = ["Chance", "CrashOutcome", "PowerLoss", "SimulatedDisk"]
 
 
 class PowerLoss(BaseException):
@@ -62,7 +62,7 @@ class SimulatedDisk:
         self._locks: dict[int, File] = {}
         self._next_fd = 3
 
-    def crash(self, fate: Fate) -> Self:
+    def crash(self, fate: CrashOutcome) -> Self:
         """The disk as it is found when the power is back."""
         names = dict(self._durable_names)
         for change in self._unsynced:
@@ -129,7 +129,7 @@ class SimulatedDisk:
         del write
         if create and path not in self._names:
             self._need_room()
-            self._change_names(Link(path, File()))
+            self._change_names(HardLink(path, File()))
         self._next_fd += 1
         self._open[self._next_fd] = (self._file(path), path)
         return self._next_fd
@@ -211,7 +211,7 @@ class SimulatedDisk:
     def make_folder(self, folder: Path, /) -> None:
         """See `Disk.make_folder`."""
         if folder not in self._names:
-            self._change_names(Link(folder, None))
+            self._change_names(HardLink(folder, None))
 
     def sync_folder(self, folder: Path, /) -> None:
         """See `Disk.sync_folder`."""

@@ -10,10 +10,10 @@ from typing import Final, NamedTuple, Protocol
 
 __all__ = [
     "Chance",
-    "Fate",
+    "CrashOutcome",
     "File",
     "FileChange",
-    "Link",
+    "HardLink",
     "NameChange",
     "Names",
     "Rename",
@@ -37,7 +37,7 @@ class Chance(Protocol):
         """So many bytes."""
 
 
-class Fate:
+class CrashOutcome:
     """What becomes of the things that were not synced.
 
     Args:
@@ -93,7 +93,7 @@ class File:
         self.durable = bytes(durable)
         self.unsynced = []
 
-    def after_crash(self, fate: Fate) -> "File":
+    def after_crash(self, fate: CrashOutcome) -> "File":
         """The file as it is found when the power is back."""
         data = bytearray(self.durable)
         for change in self.unsynced:
@@ -110,7 +110,7 @@ class File:
         return File(data, bytes(data))
 
 
-def _resize(data: bytearray, size_bytes: int, fate: Fate | None = None) -> None:
+def _resize(data: bytearray, size_bytes: int, fate: CrashOutcome | None = None) -> None:
     grown = size_bytes - len(data)
     if grown > 0:
         data += fate.filling(grown) if fate is not None else bytes(grown)
@@ -127,7 +127,7 @@ def change_data(data: bytearray, change: FileChange) -> None:
         data[change.offset : change.offset + len(change.data)] = change.data
 
 
-class Link(NamedTuple):
+class HardLink(NamedTuple):
     """Something new has a name."""
 
     path: Path
@@ -148,7 +148,7 @@ class Rename(NamedTuple):
     file: File | None
 
 
-NameChange = Link | Unlink | Rename
+NameChange = HardLink | Unlink | Rename
 
 Names = dict[Path, File | None]
 
@@ -157,7 +157,7 @@ def apply(names: Names, change: NameChange) -> None:
     """Do it."""
     if isinstance(change, Unlink):
         names.pop(change.path, None)
-    elif isinstance(change, Link):
+    elif isinstance(change, HardLink):
         names[change.path] = change.file
     else:
         names.pop(change.old, None)

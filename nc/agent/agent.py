@@ -20,7 +20,7 @@ from structlog.typing import FilteringBoundLogger
 
 from nc import log_events, sd_notify
 from nc.agent.backoff import LONGEST_S, delay_s
-from nc.agent.connection import Dismissed, LinkEnded, NodeEnd, Target, Unwelcome, connect
+from nc.agent.connection import HubConnection, LinkEnded, NodeRejected, RetryLater, Target, connect
 from nc.agent.device import Device, OpenDevice, open_tun
 from nc.agent.state import Node
 from nc.clock import Clock, now_utc
@@ -87,7 +87,7 @@ class Agent:
         self._clock = clock
         self._secrets = secrets
         self._log = log
-        self._end: NodeEnd | None = None
+        self._end: HubConnection | None = None
         self._tun: Device | None = None
         self._interface: IPv4Interface | None = None
         self._connected_s = 0.0  # how long the last link lasted; 0: there was none
@@ -108,11 +108,11 @@ class Agent:
                 self._connected_s = 0.0
                 try:
                     await self._hold_a_link()
-                except Dismissed as error:
+                except NodeRejected as error:
                     raise AgentStopped(f"{error}; join again with a new bootstrap token") from None
                 except LinkEnded as error:
                     failures = 1 if self._connected_s >= _LASTED_S else failures + 1
-                    is_later = isinstance(error, Unwelcome)
+                    is_later = isinstance(error, RetryLater)
                     wait_s = LONGEST_S if is_later else delay_s(failures, self._secrets)
                     self._report(error, wait_s)
                     await asyncio.sleep(wait_s)
@@ -142,7 +142,7 @@ class Agent:
             await asyncio.to_thread(self._redirect.end)
         raise ended
 
-    async def _attach(self, end: NodeEnd) -> None:
+    async def _attach(self, end: HubConnection) -> None:
         """Let packets flow between the kernel and the link."""
         if self._settings.tun:
             await self._have_device(end.interface, offload=end.offload)

@@ -55,15 +55,15 @@ class LinkEnded(Exception):
     """There is no link, or none any more; the text says why. Trying again may well succeed."""
 
 
-class Unwelcome(LinkEnded):
+class RetryLater(LinkEnded):
     """The server knows us and wants no link now: expired, or taken over by another machine."""
 
 
-class Untrusted(LinkEnded):
+class UntrustedServer(LinkEnded):
     """Whoever answers has no certificate from our network's CA."""
 
 
-class Dismissed(LinkEnded):
+class NodeRejected(LinkEnded):
     """The server does not know this node any more; trying again is in vain."""
 
 
@@ -86,7 +86,7 @@ class Target:
 Deliver = Callable[[memoryview, bool], None]  # a frame, and whether it begins with a vnet header
 
 
-class NodeEnd(WSListener):
+class HubConnection(WSListener):
     """One link, as picows' listener; made by `connect`.
 
     Attributes:
@@ -216,13 +216,13 @@ async def connect(
     timeout_s: float = CONNECT_TIMEOUT_S,
     ping_interval_s: float = PING_INTERVAL_S,
     silence_limit_s: float = SILENCE_LIMIT_S,
-) -> NodeEnd:
+) -> HubConnection:
     """Open a link, up to the address that the server hands over.
 
     Raises:
         LinkEnded: one of its kinds.
     """
-    end = NodeEnd(ping_interval_s, silence_limit_s)
+    end = HubConnection(ping_interval_s, silence_limit_s)
     opening = ws_connect(
         lambda: end,
         f"{'ws' if target.tls is None else 'wss'}://{target}{wire.PATH}",
@@ -263,20 +263,20 @@ def _closed(frame: WSFrame) -> LinkEnded:
     if code != CloseCode.POLICY:
         return LinkEnded(sentence)
     if reason == wire.UNREGISTERED.reason:
-        return Dismissed(sentence)
+        return NodeRejected(sentence)
     is_later = reason in {wire.EXPIRED.reason, wire.SUPERSEDED.reason}
-    return Unwelcome(sentence) if is_later else LinkEnded(sentence)
+    return RetryLater(sentence) if is_later else LinkEnded(sentence)
 
 
 def _failed(error: Exception, target: Target) -> LinkEnded:
     """Why a link never came about."""
     if isinstance(error, ssl.SSLCertVerificationError) and error.verify_code in NOT_ITS_NAME:
-        return Untrusted(
+        return UntrustedServer(
             f"the server's certificate is not for {target.host} ({error.verify_message}); the "
             "server must know what it is called (network-controller serve --advertise)"
         )
     if isinstance(error, ssl.SSLCertVerificationError):
-        return Untrusted(
+        return UntrustedServer(
             f"the server's certificate is not trusted: {error.verify_message}; either its CA was "
             "replaced, and this machine must join again, or this is not our server"
         )
@@ -297,5 +297,5 @@ def _refused(error: Any) -> LinkEnded:
     said = json.dumps(lines[0])[1:-1][:300] if lines else "no reason given"
     sentence = f"the server refuses this node: {said} (HTTP {status})"
     if said.startswith(wire.EXPIRED.reason):
-        return Unwelcome(sentence)
-    return Dismissed(sentence) if status in _GIVEN_UP else LinkEnded(sentence)
+        return RetryLater(sentence)
+    return NodeRejected(sentence) if status in _GIVEN_UP else LinkEnded(sentence)

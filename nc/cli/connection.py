@@ -22,14 +22,14 @@ _LAST_PORT = 65_535  # gRPC would quietly count on from 0
 _PORT_DIGITS = 5
 
 
-class Place(NamedTuple):
+class ServerAddress(NamedTuple):
     """Where a bootstrap token is to be used."""
 
     host: str = DEFAULT_IP
     port: int = DEFAULT_BOOTSTRAP_PORT
 
     @classmethod
-    def parse(cls, text: str) -> "Place":
+    def parse(cls, text: str) -> "ServerAddress":
         """Read the part of `T@IP:PORT` after the @; an empty one is this machine."""
         host, colon, port = text.rpartition(":")
         if not text:
@@ -72,7 +72,7 @@ class Connection:
         _check_pair(self.key, tls.key_pem, self.certificate, tls.certificate_pem)
         return tls
 
-    def bootstrap(self, method: str, request: Message, place: Place) -> Any:
+    def bootstrap(self, method: str, request: Message, place: ServerAddress) -> Any:
         """Call the bootstrap port, which wants no certificate; what was not said is at `place`."""
         tls = None if self.plaintext else ClientTls(_read_ca(self.ca))
         host, port = self.ip or place.host, self.bootstrap_port or place.port

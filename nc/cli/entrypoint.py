@@ -26,7 +26,7 @@ from nc.agent.enrolment import NotOurServer, TokenRefused
 from nc.agent.state import StateFolderError
 from nc.client.channel import CallFailed
 from nc.domain.evolve import UnknownEvent
-from nc.domain.invariants import Impossible
+from nc.domain.invariants import InconsistentHistory
 from nc.history.as_of import BaseMissing
 from nc.history.export.binary import ExportDamaged, ExportRefused
 from nc.hub.report import NoServer
@@ -52,7 +52,7 @@ class OperationFailed(Exception):
 
 _EXIT_CODES: tuple[tuple[type[Exception], int], ...] = (
     (LogDamaged, DAMAGED),
-    (Impossible, DAMAGED),
+    (InconsistentHistory, DAMAGED),
     (ExportDamaged, DAMAGED),
     (ConfigError, USAGE),
     (LogError, FAILED),

@@ -15,7 +15,7 @@ from nc.agent.backoff import delay_s
 from nc.agent.enrolment import Invitation, ServerUnreachable, is_ca_cert_hash, redeem
 from nc.agent.state import CertificateSet, Node, StateFolder, digest_of
 from nc.cli import structured_logs
-from nc.cli.connection import Place, host_and_port
+from nc.cli.connection import ServerAddress, host_and_port
 from nc.cli.entrypoint import OperationFailed, default_data_dir, run_async
 from nc.clock import SystemClock
 from nc.net.tun import TunUnavailable, require_tun
@@ -151,7 +151,7 @@ def _invited(text: str | None, ca_cert_hash: str | None, *, plaintext: bool) -> 
         return None
     token, _, at = text.partition("@")
     try:
-        place = Place.parse(at) if at else None
+        place = ServerAddress.parse(at) if at else None
     except typer.BadParameter:
         place = None
     if place is None:

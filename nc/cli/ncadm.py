@@ -6,7 +6,7 @@ from typing import Annotated, Any, NoReturn
 
 import typer
 
-from nc.cli.connection import DEFAULT_IP, Connection, Place, host_and_port
+from nc.cli.connection import DEFAULT_IP, Connection, ServerAddress, host_and_port
 from nc.cli.entrypoint import (
     DATA_DIR_VARIABLE,
     OperationFailed,
@@ -164,7 +164,7 @@ def get_token(
             param_hint="--grpc-certs-dir",
         )
     token, _, at = bootstrap_token.partition("@")
-    place = Place.parse(at)
+    place = ServerAddress.parse(at)
     with prepared(network_certs_dir, grpc_certs_dir):  # before the node is registered, not after
         request = pb.GetTokenRequest(bootStrapToken=token)
         answer = _checked(connection.bootstrap("GetToken", request, place))

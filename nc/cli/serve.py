@@ -204,7 +204,7 @@ def allow_open_files(log: FilteringBoundLogger) -> None:
         soft = wanted
     if soft != resource.RLIM_INFINITY and soft < FEW_FILES:
         log.warning(
-            log_events.SERVER_FEW_FILES,
+            log_events.SERVER_FD_LIMIT_LOW,
             message=f"at most {soft} files may be open, and each connection is one; "
             "raise the limit (ulimit -n, or LimitNOFILE= for systemd)",
         )

@@ -7,7 +7,7 @@ from rpds import HashTrieSet, Queue
 from nc.domain.addresses import Addresses, Binding, Network
 from nc.domain.events import AddressBound, AddressReleased, ReplicaStarted, StateChanged, pb
 from nc.domain.interning import shared_id
-from nc.domain.transient_map import Draft
+from nc.domain.transient_map import TransientMap
 
 
 class AddressesDraft:
@@ -19,7 +19,7 @@ class AddressesDraft:
         self.network = base.network
         self.next_slot = base.next_slot
         self.released = base.released
-        self.by_node: Draft[str, Binding] = Draft(base.by_node)
+        self.by_node: TransientMap[str, Binding] = TransientMap(base.by_node)
         self.ahead = base.ahead
 
     def finish(self) -> Addresses:

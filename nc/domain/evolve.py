@@ -22,7 +22,7 @@ from nc.domain import (
 )
 from nc.domain.events import Event
 from nc.domain.state import State
-from nc.domain.transient_map import Draft
+from nc.domain.transient_map import TransientMap
 
 
 class _StateDraft:
@@ -31,9 +31,9 @@ class _StateDraft:
     __slots__ = ("addresses", "digest_seq", "key_check", "nodes", "presence", "tokens")
 
     def __init__(self, base: State) -> None:
-        self.tokens: tokens.TokensDraft = Draft(base.tokens)
-        self.nodes: nodes.NodesDraft = Draft(base.nodes)
-        self.presence: presence.PresenceDraft = Draft(base.presence)
+        self.tokens: tokens.TokensDraft = TransientMap(base.tokens)
+        self.nodes: nodes.NodesDraft = TransientMap(base.nodes)
+        self.presence: presence.PresenceDraft = TransientMap(base.presence)
         self.addresses = addresses.AddressesDraft(base.addresses)
         self.digest_seq = base.digest_seq
         self.key_check = base.key_check

@@ -16,14 +16,14 @@ from nc.domain.fsm import ConnectionState, Trigger, next_state
 from nc.domain.presence import link_of
 from nc.domain.state import State
 
-__all__ = ["Impossible", "Succession", "digested_seq"]
+__all__ = ["InconsistentHistory", "InvariantChecker", "digested_seq"]
 
 _ADVICE = (
     "the log was changed after it was written, or a faulty version wrote it: compare it with a copy"
 )
 
 
-class Impossible(Exception):
+class InconsistentHistory(Exception):
     """The log's bytes are as they were written, and what they say cannot have happened."""
 
     def __init__(self, seq: int, found: str, expected: str, advice: str = _ADVICE) -> None:
@@ -54,7 +54,7 @@ def _name(state: int | None) -> str:
         return f"state {state}"
 
 
-class Succession:
+class InvariantChecker:
     """Where nodes, addresses and digests are, as far as a history was followed.
 
     Args:
@@ -80,52 +80,54 @@ class Succession:
             check(self, seq, event)
 
 
-def _unknown(_before: Succession, seq: int, _event: Event) -> None:
+def _unknown(_before: InvariantChecker, seq: int, _event: Event) -> None:
     raise UnknownEvent(seq)
 
 
-def _registered(before: Succession, seq: int, event: Event) -> None:
+def _registered(before: InvariantChecker, seq: int, event: Event) -> None:
     node_id = event.node_registered.node_id
     if node_id in before.states:
-        raise Impossible(seq, f"node {node_id} is registered again", "another id")
+        raise InconsistentHistory(seq, f"node {node_id} is registered again", "another id")
     before.states[node_id] = _IDLE
 
 
-def _state_changed(before: Succession, seq: int, event: Event) -> None:
+def _state_changed(before: InvariantChecker, seq: int, event: Event) -> None:
     changed = event.state_changed
     node_id, source, destination = changed.node_id, changed.from_state, changed.to_state
     was = before.states.get(node_id)
     if was != source:
         found = f"node {node_id} leaves {_name(source)}"
-        raise Impossible(seq, found, f"{_name(was)}, where it was")
+        raise InconsistentHistory(seq, found, f"{_name(was)}, where it was")
     if (source, destination) not in _MOVES:
         found = f"node {node_id} goes from {_name(source)} to {_name(destination)}"
-        raise Impossible(seq, found, "a move of the state machine")
+        raise InconsistentHistory(seq, found, "a move of the state machine")
     before.states[node_id] = destination
 
 
-def _bound(before: Succession, seq: int, event: Event) -> None:
+def _bound(before: InvariantChecker, seq: int, event: Event) -> None:
     node_id, address = event.address_bound.node_id, event.address_bound.address
     if node_id not in before.states:
-        raise Impossible(seq, f"{address} is given to {node_id}", "a node that is registered")
+        raise InconsistentHistory(
+            seq, f"{address} is given to {node_id}", "a node that is registered"
+        )
     holder = before.holders.setdefault(address, node_id)
     if holder != node_id:
-        raise Impossible(seq, f"{address} is given to {node_id}", f"{holder} to hold it")
+        raise InconsistentHistory(seq, f"{address} is given to {node_id}", f"{holder} to hold it")
 
 
-def _released(before: Succession, seq: int, event: Event) -> None:
+def _released(before: InvariantChecker, seq: int, event: Event) -> None:
     node_id, address = event.address_released.node_id, event.address_released.address
     holder = before.holders.pop(address, "nobody")
     if holder != node_id:
-        raise Impossible(seq, f"{node_id} gives {address} up", f"{holder} to hold it")
+        raise InconsistentHistory(seq, f"{node_id} gives {address} up", f"{holder} to hold it")
 
 
-def _unregistered(before: Succession, seq: int, event: Event) -> None:
+def _unregistered(before: InvariantChecker, seq: int, event: Event) -> None:
     node_id = event.unregistered.node_id
     was = before.states.pop(node_id, None)
     if was != _IDLE:
         found = f"node {node_id} is unregistered while {_name(was)}"
-        raise Impossible(seq, found, _name(_IDLE))
+        raise InconsistentHistory(seq, found, _name(_IDLE))
 
 
 def digested_seq(seq: int, event: Event, last: int) -> int:
@@ -141,15 +143,17 @@ def digested_seq(seq: int, event: Event, last: int) -> int:
     """
     about = event.digest_recorded.seq
     if not last < about < seq:
-        raise Impossible(seq, f"a digest of event {about}", f"one after {last} and before {seq}")
+        raise InconsistentHistory(
+            seq, f"a digest of event {about}", f"one after {last} and before {seq}"
+        )
     return about
 
 
-def _digested(before: Succession, seq: int, event: Event) -> None:
+def _digested(before: InvariantChecker, seq: int, event: Event) -> None:
     before.digest_seq = digested_seq(seq, event, before.digest_seq)
 
 
-_CHECKS: Final[dict[str | None, Callable[[Succession, int, Event], None]]] = {
+_CHECKS: Final[dict[str | None, Callable[[InvariantChecker, int, Event], None]]] = {
     None: _unknown,
     "node_registered": _registered,
     "state_changed": _state_changed,

@@ -4,9 +4,9 @@ from nc.domain.events import ExpiryChanged, NodeRegistered, Unregistered
 from nc.domain.expiry import NEVER
 from nc.domain.interning import shared_id, shared_node
 from nc.domain.nodes import Node
-from nc.domain.transient_map import Draft
+from nc.domain.transient_map import TransientMap
 
-NodesDraft = Draft[str, Node]
+NodesDraft = TransientMap[str, Node]
 
 
 def registered(nodes: NodesDraft, event: NodeRegistered) -> None:

@@ -4,9 +4,9 @@ from nc.domain.events import StateChanged
 from nc.domain.fsm import ConnectionState
 from nc.domain.interning import shared_id
 from nc.domain.presence import Link
-from nc.domain.transient_map import Draft
+from nc.domain.transient_map import TransientMap
 
-PresenceDraft = Draft[str, Link]
+PresenceDraft = TransientMap[str, Link]
 
 
 def state_changed(presence: PresenceDraft, event: StateChanged) -> None:

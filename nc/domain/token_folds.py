@@ -2,9 +2,9 @@
 
 from nc.domain.events import TokenExpired, TokenIssued
 from nc.domain.tokens import Token
-from nc.domain.transient_map import Draft
+from nc.domain.transient_map import TransientMap
 
-TokensDraft = Draft[str, Token]
+TokensDraft = TransientMap[str, Token]
 
 
 def issued(tokens: TokensDraft, event: TokenIssued) -> None:

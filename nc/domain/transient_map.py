@@ -14,7 +14,7 @@ V = TypeVar("V")
 _REMOVED: Final[Any] = object()
 
 
-class Draft(Generic[K, V]):
+class TransientMap(Generic[K, V]):
     """A persistent map, and the changes that are on their way into it."""
 
     __slots__ = ("_base", "_changes")

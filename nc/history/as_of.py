@@ -11,9 +11,9 @@ from typing import NamedTuple
 from eventlog import LogReader, Record, Snapshot
 from nc.domain.codec.snapshot import SNAPSHOT_SCHEMA, decode
 from nc.domain.state import State
-from nc.history.events import NOTHING, Point, Recorded, StateAlong, events_of, state_at
+from nc.history.events import EMPTY_STATE, Point, Recorded, RunningState, events_of, state_at
 
-__all__ = ["BaseMissing", "Then", "base_of", "history", "nearest", "states_at"]
+__all__ = ["BaseMissing", "StateAt", "base_of", "history", "nearest", "states_at"]
 
 Progress = Callable[[int], None]  # is told the sequence numbers that were reached
 
@@ -48,7 +48,7 @@ def base_of(reader: LogReader) -> State:
     """
     start = reader.start
     if start.last_seq == 0:
-        return NOTHING
+        return EMPTY_STATE
     for snapshot in reader.snapshots([]):
         place = snapshot.place
         if (place.last_seq, place.chain) == (start.last_seq, start.chain):
@@ -58,7 +58,7 @@ def base_of(reader: LogReader) -> State:
     raise BaseMissing(start.last_seq)
 
 
-class Then(NamedTuple):
+class StateAt(NamedTuple):
     """How things were at some place."""
 
     state: State
@@ -68,7 +68,7 @@ class Then(NamedTuple):
 class _Start(NamedTuple):
     """Where folding begins, and the log from there on, so that nothing is read twice."""
 
-    then: Then
+    then: StateAt
     records: Iterator[Record]
 
 
@@ -92,8 +92,8 @@ def _nearest(reader: LogReader, points: Sequence[Point]) -> _Start:
             if at_ns is not None and at_ns <= min(moments, default=at_ns):
                 state = _decoded(snapshot)
                 if state is not None:
-                    return _Start(Then(state, at_ns), behind)
-    return _Start(Then(base_of(reader), None), reader.read())
+                    return _Start(StateAt(state, at_ns), behind)
+    return _Start(StateAt(base_of(reader), None), reader.read())
 
 
 def _decoded(snapshot: Snapshot) -> State | None:
@@ -128,14 +128,14 @@ def _passed_at_ns(records: Iterator[Record], snapshot: Snapshot) -> int | None:
 class _Wanted:
     """A place whose state is wanted, while a history passes it."""
 
-    def __init__(self, point: Point, base: Then) -> None:
+    def __init__(self, point: Point, base: StateAt) -> None:
         self._point = point
         self.last_seq = base.state.seq  # the last event that had happened there
         self.at_ns = base.at_ns  # when that was recorded
         self.state: State | None = None  # up to the first event that had not
         self.is_open = True  # a later event may have happened there, too
 
-    def look(self, recorded: Recorded, fold: StateAlong) -> None:
+    def look(self, recorded: Recorded, fold: RunningState) -> None:
         """See whether the next event had happened there."""
         if self._had_happened(recorded):
             self.last_seq = recorded.seq
@@ -153,7 +153,7 @@ class _Wanted:
 
 def states_at(
     reader: LogReader, points: Sequence[Point], progress: Progress = _untold
-) -> list[Then]:
+) -> list[StateAt]:
     """The states at some places, in one pass; where the log is shorter, its last one.
 
     At a moment everything had happened up to the last event recorded at or before it, also if a
@@ -165,7 +165,7 @@ def states_at(
         LogDamaged, LogUnavailable: from the reader.
     """
     base, records = _nearest(reader, points)
-    fold = StateAlong(base.state)
+    fold = RunningState(base.state)
     wanted = [_Wanted(point, base) for point in points]
     for recorded in _events(records, progress):
         is_folded = False
@@ -185,8 +185,8 @@ def _events(records: Iterable[Record], progress: Progress) -> Iterator[Recorded]
         yield from events_of(record)
 
 
-def _finished(reader: LogReader, wanted: _Wanted, fold: StateAlong) -> Then:
+def _finished(reader: LogReader, wanted: _Wanted, fold: RunningState) -> StateAt:
     """The state up to the last event that counts, even behind some that do not."""
     state = fold.state if wanted.state is None else wanted.state
     rest = history(reader, state.seq)
-    return Then(state_at(rest, wanted.last_seq, state), wanted.at_ns)
+    return StateAt(state_at(rest, wanted.last_seq, state), wanted.at_ns)

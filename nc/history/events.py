@@ -15,12 +15,12 @@ from nc.domain.presence import link_of
 from nc.domain.state import State
 
 __all__ = [
-    "NOTHING",
+    "EMPTY_STATE",
     "Difference",
     "Ids",
     "Point",
     "Recorded",
-    "StateAlong",
+    "RunningState",
     "differences",
     "events_of",
     "field_of",
@@ -31,7 +31,7 @@ __all__ = [
 
 T = TypeVar("T")
 
-NOTHING: Final = State()  # what there is before the first event
+EMPTY_STATE: Final = State()  # what there is before the first event
 
 
 class Recorded(NamedTuple):
@@ -110,7 +110,7 @@ def seq_of(history: Iterable[Recorded], point: Point) -> int:
     return min(last, last if point.seq is None else point.seq)
 
 
-def state_at(history: Iterable[Recorded], seq: int, base: State = NOTHING) -> State:
+def state_at(history: Iterable[Recorded], seq: int, base: State = EMPTY_STATE) -> State:
     """What the events up to `seq` lead to.
 
     Args:
@@ -126,7 +126,7 @@ def state_at(history: Iterable[Recorded], seq: int, base: State = NOTHING) -> St
     return fold.finish()
 
 
-class StateAlong:
+class RunningState:
     """The state that goes along with a history that somebody reads for another reason.
 
     Args:

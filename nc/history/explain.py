@@ -14,12 +14,12 @@ from nc.domain.presence import link_of
 from nc.domain.state import State
 from nc.history.events import Recorded, field_of
 
-__all__ = ["Kind", "Line", "Subject", "now_line", "story"]
+__all__ = ["Kind", "Line", "Target", "now_line", "story"]
 
 Kind = str  # `node`, `address` or `token`
 
 
-class Subject(NamedTuple):
+class Target(NamedTuple):
     """What a story is about."""
 
     kind: Kind
@@ -34,9 +34,9 @@ class Line(NamedTuple):
     by: str  # who did it, through what
 
 
-def story(history: Iterable[Recorded], subject: Subject) -> Iterator[Line]:
+def story(history: Iterable[Recorded], subject: Target) -> Iterator[Line]:
     """The events that made the subject what it is, in order."""
-    teller = _Teller(subject)
+    teller = Explainer(subject)
     issued: dict[str, Recorded] = {}
     for recorded in history:
         event = recorded.event
@@ -52,7 +52,7 @@ def story(history: Iterable[Recorded], subject: Subject) -> Iterator[Line]:
         yield teller.line(recorded)
 
 
-def now_line(state: State, subject: Subject, now_ms: int) -> str:
+def now_line(state: State, subject: Target, now_ms: int) -> str:
     """How the subject is in the end, as a sentence."""
     if subject.kind == "address":
         holder = state.addresses.holder_of(subject.id)
@@ -103,10 +103,10 @@ _RELEASED: Final = {
 }
 
 
-class _Teller:
+class Explainer:
     """Puts events into words; knows what a sentence refers to."""
 
-    def __init__(self, subject: Subject) -> None:
+    def __init__(self, subject: Target) -> None:
         self._subject = subject
         self._nodes: set[str] = set()  # that came with the token, if it is about one
         self._is_running = False
@@ -157,11 +157,11 @@ class _Teller:
 
     def name(self, node_id: str) -> str:
         """A node as the story calls it."""
-        return "the node" if Subject("node", node_id) == self._subject else f"node {node_id}"
+        return "the node" if Target("node", node_id) == self._subject else f"node {node_id}"
 
     def token_name(self, token_id: str) -> str:
         """A bootstrap token as the story calls it."""
-        is_subject = Subject("token", token_id) == self._subject
+        is_subject = Target("token", token_id) == self._subject
         return "the bootstrap token" if is_subject else f"bootstrap token {token_id}"
 
     def issued(self, event: Any) -> str:
@@ -224,18 +224,18 @@ def _body(event: Event) -> Any:
     return getattr(event, event.WhichOneof("kind") or "")
 
 
-_WORDS: Final[dict[str, Callable[[_Teller, Any], str]]] = {
-    "token_issued": _Teller.issued,
+_WORDS: Final[dict[str, Callable[[Explainer, Any], str]]] = {
+    "token_issued": Explainer.issued,
     "token_expired": lambda teller, e: (
         f"{teller.token_name(e.token_id)} was forgotten: it had expired a day before"
     ),
-    "node_registered": _Teller.registered,
-    "state_changed": _Teller.state_changed,
-    "address_bound": _Teller.bound,
-    "address_released": _Teller.released,
-    "expiry_changed": _Teller.expiry_changed,
-    "unregistered": _Teller.unregistered,
-    "log_repaired": _Teller.repaired,
+    "node_registered": Explainer.registered,
+    "state_changed": Explainer.state_changed,
+    "address_bound": Explainer.bound,
+    "address_released": Explainer.released,
+    "expiry_changed": Explainer.expiry_changed,
+    "unregistered": Explainer.unregistered,
+    "log_repaired": Explainer.repaired,
 }
 
 # What ends the life of a subject; addresses have no end.

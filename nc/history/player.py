@@ -18,7 +18,7 @@ from nc.domain.presence import link_of
 from nc.domain.state import State
 from nc.history.events import Point, Recorded, seq_of
 
-__all__ = ["AS_FAST_AS_IT_GOES", "Past", "Player", "Row", "past_of", "row_of"]
+__all__ = ["AS_FAST_AS_IT_GOES", "NodeStatus", "Player", "Recording", "past_of", "row_of"]
 
 # A state is kept every so many events: folding as many takes a few milliseconds.
 CHECKPOINT_EVENTS: Final = 500
@@ -36,7 +36,7 @@ _SPEEDS: Final = (0.1, 0.3, 1, 3, 10, 30, 100, 300, 1000, 3000, 10_000, 100_000,
 LONGEST_WAIT_NS: Final = 3_000_000_000
 
 
-class Past(NamedTuple):
+class Recording(NamedTuple):
     """Events, and the states that they lead to, without gaps."""
 
     events: Sequence[Recorded]
@@ -53,7 +53,7 @@ def past_of(
     history: Iterable[Recorded],
     start: State | None = None,
     progress: Callable[[int], None] = lambda _: None,
-) -> Past:
+) -> Recording:
     """Make a history ready to be played.
 
     Args:
@@ -71,10 +71,10 @@ def past_of(
         events += chunk
         checkpoints.append(evolve(checkpoints[-1], (recorded.event for recorded in chunk)))
         progress(chunk[-1].seq)
-    return Past(events, checkpoints)
+    return Recording(events, checkpoints)
 
 
-class Row(NamedTuple):
+class NodeStatus(NamedTuple):
     """What is shown of a node."""
 
     state: str  # its name
@@ -82,13 +82,13 @@ class Row(NamedTuple):
     expires_at_ms: int  # 0: never
 
 
-def row_of(state: State, node_id: str) -> Row | None:
+def row_of(state: State, node_id: str) -> NodeStatus | None:
     """A node as a state has it; None if it is not registered."""
     node = state.nodes.get(node_id)
     if node is None:
         return None
     name = link_of(state.presence, node_id).state.name
-    return Row(name, state.addresses.address_of(node_id), node.expires_at_ms)
+    return NodeStatus(name, state.addresses.address_of(node_id), node.expires_at_ms)
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,7 +99,7 @@ class Player:
     some are stops when only some of the events are asked for.
     """
 
-    past: Past
+    past: Recording
     stops: Sequence[int]  # ascending, one at least; 0 is before everything
     at: int = 0  # the stop; 0 ≤ at < len(stops)
     playing: bool = False

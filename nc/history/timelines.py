@@ -17,10 +17,10 @@ from nc.domain.presence import link_of
 from nc.domain.state import State
 from nc.history.events import Recorded, field_of
 
-__all__ = ["Change", "Course", "Standing", "course_at", "courses", "standing_of"]
+__all__ = ["Change", "Course", "NodeStatus", "course_at", "courses", "standing_of"]
 
 
-class Standing(NamedTuple):
+class NodeStatus(NamedTuple):
     """How a registered node is."""
 
     state: ConnectionState
@@ -32,19 +32,19 @@ class Change(NamedTuple):
     """From this event on, until the next change."""
 
     seq: int
-    standing: Standing | None  # None: the node is not registered
+    standing: NodeStatus | None  # None: the node is not registered
 
 
 Course = list[Change]  # in order
 
 
-def standing_of(state: State, node_id: str) -> Standing | None:
+def standing_of(state: State, node_id: str) -> NodeStatus | None:
     """How a node is in a state; None if it is not registered."""
     node = state.nodes.get(node_id)
     if node is None:
         return None
     link = link_of(state.presence, node_id)
-    return Standing(link.state, state.addresses.address_of(node_id), node.expires_at_ms)
+    return NodeStatus(link.state, state.addresses.address_of(node_id), node.expires_at_ms)
 
 
 def courses(base: State, history: Iterable[Recorded]) -> dict[str, Course]:
@@ -71,7 +71,7 @@ def courses(base: State, history: Iterable[Recorded]) -> dict[str, Course]:
     return found
 
 
-def course_at(course: Course, seq: int) -> Standing | None:
+def course_at(course: Course, seq: int) -> NodeStatus | None:
     """How the node was after an event: what the last change at or before it says."""
     index = bisect_right(course, seq, key=attrgetter("seq"))
     return course[index - 1].standing if index else None

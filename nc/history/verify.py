@@ -17,10 +17,10 @@ from nc.domain.codec.digest import digest
 from nc.domain.codec.snapshot import decode
 from nc.domain.events import Batch, Event
 from nc.domain.evolve import Fold
-from nc.domain.invariants import Impossible, Succession
+from nc.domain.invariants import InconsistentHistory, InvariantChecker
 from nc.domain.state import State
 
-__all__ = ["Base", "Landmark", "Verified", "landmark_of", "verify"]
+__all__ = ["Base", "KnownHead", "Verified", "landmark_of", "verify"]
 
 # How often somebody is told how far it has come.
 _PROGRESS_EVENTS: Final = 20_000
@@ -28,7 +28,7 @@ _PROGRESS_EVENTS: Final = 20_000
 _DELETE_SNAPSHOT = "delete the snapshot: the log is whole without it"
 
 
-class Landmark(NamedTuple):
+class KnownHead(NamedTuple):
     """What somebody kept about a log: after this event its hash was this."""
 
     seq: int
@@ -56,14 +56,14 @@ class Verified(NamedTuple):
     snapshots: int  # that have the state of a replay
 
 
-def landmark_of(snapshot: Snapshot) -> Landmark:
+def landmark_of(snapshot: Snapshot) -> KnownHead:
     """The place and the state that a snapshot remembers."""
-    return Landmark(snapshot.place.last_seq, snapshot.place.chain, snapshot)
+    return KnownHead(snapshot.place.last_seq, snapshot.place.chain, snapshot)
 
 
 def verify(
     records: Iterable[Record],
-    landmarks: Iterable[Landmark] = (),
+    landmarks: Iterable[KnownHead] = (),
     progress: Callable[[int], None] = lambda _: None,
     base: Base = _BEGINNING,
 ) -> Verified:
@@ -90,13 +90,13 @@ def verify(
 class _Verification:
     """How far it has come."""
 
-    def __init__(self, landmarks: Iterable[Landmark], base: Base) -> None:
+    def __init__(self, landmarks: Iterable[KnownHead], base: Base) -> None:
         self._landmarks = sorted(landmarks, key=lambda landmark: -landmark.seq)  # next one last
         # Folding costs far more than all the rest, so it ends where nothing is left to compare.
         self._folded_until = max((a.seq for a in self._landmarks if a.snapshot), default=0)
         self._base_seq = self._seq = base.state.seq
         self._fold = Fold(base.state)
-        self._succession = Succession(base.state)
+        self._succession = InvariantChecker(base.state)
         self._records = 0
         self._snapshots = 0
         self._head = base.chain
@@ -123,7 +123,7 @@ class _Verification:
         """There are no more records."""
         self._settle()
         for seq, *_ in self._landmarks[-1:]:
-            raise Impossible(self._seq, "the end of the log", f"it to reach event {seq}")
+            raise InconsistentHistory(self._seq, "the end of the log", f"it to reach event {seq}")
         events = self._seq - self._base_seq
         return Verified(events, self._seq, self._records, self._head, self._snapshots)
 
@@ -132,9 +132,11 @@ class _Verification:
         while self._landmarks and self._landmarks[-1].seq <= self._seq:
             seq, chain, snapshot = self._landmarks.pop()
             if seq < self._seq:
-                raise Impossible(seq, f"a record that goes on to {self._seq}", "a record's end")
+                raise InconsistentHistory(
+                    seq, f"a record that goes on to {self._seq}", "a record's end"
+                )
             if chain not in self._heads:
-                raise Impossible(seq, f"head {self._head.hex()}", chain.hex())
+                raise InconsistentHistory(seq, f"head {self._head.hex()}", chain.hex())
             if snapshot is not None:
                 _compare(snapshot, self._fold.finish())
                 self._snapshots += 1
@@ -145,13 +147,13 @@ def _events(record: Record) -> list[Event]:
     try:
         entries = Batch.FromString(record.payload).entries
     except DecodeError:
-        raise Impossible(record.first_seq, "a payload that is no Batch", "one") from None
+        raise InconsistentHistory(record.first_seq, "a payload that is no Batch", "one") from None
     events = [event for entry in entries for event in entry.events]
     if len(events) != record.count:
         found = f"{len(events)} events in its record"
-        raise Impossible(record.first_seq, found, f"{record.count}")
+        raise InconsistentHistory(record.first_seq, found, f"{record.count}")
     if not all(entry.events for entry in entries):
-        raise Impossible(record.first_seq, "an entry without events", "at least one")
+        raise InconsistentHistory(record.first_seq, "an entry without events", "at least one")
     return events
 
 
@@ -161,7 +163,7 @@ def _compare(snapshot: Snapshot, state: State) -> None:
         kept = decode(snapshot.payload)
     except ValueError as error:
         what = f"a snapshot with {error}"
-        raise Impossible(state.seq, what, "a state", _DELETE_SNAPSHOT) from error
+        raise InconsistentHistory(state.seq, what, "a state", _DELETE_SNAPSHOT) from error
     if kept != state:
         what = f"a snapshot of state {digest(kept).hex()}"
-        raise Impossible(state.seq, what, digest(state).hex(), _DELETE_SNAPSHOT)
+        raise InconsistentHistory(state.seq, what, digest(state).hex(), _DELETE_SNAPSHOT)

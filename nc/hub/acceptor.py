@@ -66,7 +66,7 @@ class Connection(WSProtocol):  # type: ignore[misc]  # it has no stubs
             ws_listener_factory=partial(_answer, self, greet),
             logger=_Reporter(log, self._end_link),
             disconnect_on_exception=True,
-            websocket_handshake_timeout=None,  # `Door` sees to it
+            websocket_handshake_timeout=None,  # `Acceptor` sees to it
             enable_auto_ping=False,  # and the hub to this
             auto_ping_idle_timeout=0,
             auto_ping_reply_timeout=0,
@@ -129,7 +129,7 @@ def _answer(connection: Connection, greet: Greet, request: WSUpgradeRequest) -> 
     return WSUpgradeResponseWithListener(WSUpgradeResponse.create_101_response(headers), link)
 
 
-class Door:
+class Acceptor:
     """The link port.
 
     Args:
@@ -154,7 +154,7 @@ class Door:
         self._newcomers: set[asyncio.Task[None]] = set()
         self.turned_away = 0  # connections that never got to ask for an upgrade
 
-    async def stand_open(self, listener: socket.socket) -> None:
+    async def serve(self, listener: socket.socket) -> None:
         """Accept whoever comes, until cancelled; then the listener and newcomers are closed."""
         loop = asyncio.get_running_loop()
         listener.setblocking(False)

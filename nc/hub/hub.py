@@ -29,10 +29,10 @@ from nc.domain.addresses import Network
 from nc.domain.errors import AddressPoolExhausted, DomainError
 from nc.domain.events import Event, pb
 from nc.domain.presence import Reason
-from nc.hub.acceptor import Connection, Door
+from nc.hub.acceptor import Acceptor, Connection
 from nc.hub.admission import Refused, admit
-from nc.hub.limits import LOOKS, LOOKS_BEFORE_PING, LOOKS_IN_A_TURN, Limits
-from nc.hub.recorder import Journal
+from nc.hub.limits import CHECKS_BEFORE_PING, CHECKS_PER_TIMEOUT, LINKS_PER_TURN, Limits
+from nc.hub.recorder import LinkRecorder
 from nc.hub.session import Link
 from nc.hub.switch import Drop, Switch
 from nc.net import wire
@@ -79,14 +79,14 @@ class Hub:
         limits: Limits,
     ) -> None:
         self._replica = replica
-        self._journal = Journal(replica, clock)
+        self._journal = LinkRecorder(replica, clock)
         self._prefix_length = network.prefix_length
         self._token_ids = token_ids
         self._clock = clock
         self._request_ids = request_ids
         self._log = log
         self._limits = limits
-        self._door = Door(self._greet, tls, log, limits)
+        self._door = Acceptor(self._greet, tls, log, limits)
         self.switch = Switch(network, interconnection=interconnection)
         self.links: dict[str, Link] = {}
         self._handshakes: dict[Link, asyncio.Task[None]] = {}
@@ -104,10 +104,10 @@ class Hub:
     def start(self, listener: socket.socket) -> None:
         """Serve on a port that listens."""
         self._replica.observe(self.follow)
-        self._door_task = asyncio.create_task(self._door.stand_open(listener), name="link-door")
+        self._door_task = asyncio.create_task(self._door.serve(listener), name="link-door")
         self._spawn(self._watch())
 
-    async def shut_door(self) -> None:
+    async def stop_accepting(self) -> None:
         """Take no more links, and see newcomers off; links that are there stay."""
         if self._door_task is not None:
             self._door_task.cancel()
@@ -273,10 +273,10 @@ class Hub:
 
     async def _watch(self) -> None:
         while True:
-            await asyncio.sleep(self._limits.silence_timeout_s / LOOKS)
+            await asyncio.sleep(self._limits.silence_timeout_s / CHECKS_PER_TIMEOUT)
             for count, link_id in enumerate(list(self.links), 1):
                 self._look(link_id)
-                if count % LOOKS_IN_A_TURN == 0:
+                if count % LINKS_PER_TURN == 0:
                     await asyncio.sleep(0)
 
     def _look(self, link_id: str) -> None:
@@ -286,10 +286,10 @@ class Hub:
         """
         if (link := self.links.get(link_id)) is None:
             return
-        link.heard, link.silent_ticks = False, 0 if link.heard else link.silent_ticks + 1
-        if link.silent_ticks >= LOOKS:
+        link.heard, link.idle_ticks = False, 0 if link.heard else link.idle_ticks + 1
+        if link.idle_ticks >= CHECKS_PER_TIMEOUT:
             self._drop(link, wire.SILENT, pb.STATE_CHANGE_REASON_LINK_SILENT)
-        elif link.silent_ticks and link.silent_ticks % LOOKS_BEFORE_PING == 0:
+        elif link.idle_ticks and link.idle_ticks % CHECKS_BEFORE_PING == 0:
             link.ping()
 
     def _spawn(self, work: Coroutine[Any, Any, None]) -> "asyncio.Task[None]":

@@ -23,14 +23,14 @@ SILENCE_TIMEOUT_S: Final = 60.0  # as above
 CLOSE_TIMEOUT_S: Final = 2.0
 
 # How often a link is looked at within the time that it may be silent: so exactly that is kept.
-LOOKS: Final = 30
+CHECKS_PER_TIMEOUT: Final = 30
 
 # After how many looks without a sign of life we ask for one: every third of that time.
-LOOKS_BEFORE_PING: Final = 10
+CHECKS_BEFORE_PING: Final = 10
 
 # How many links are looked at before it is others' turn: a ping takes some ten microseconds, and
 # after a restart all links are silent at the same time.
-LOOKS_IN_A_TURN: Final = 50
+LINKS_PER_TURN: Final = 50
 
 
 @dataclass(frozen=True, slots=True)

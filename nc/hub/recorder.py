@@ -11,7 +11,7 @@ from nc.hub.session import Link
 from nc.replica.replica import DiskFull, Origin, Overloaded, Replica, Stopping, Unwritable
 
 
-class Journal:
+class LinkRecorder:
     """Records links. The link's id is the request id, so that one search finds its whole life.
 
     Args:
@@ -25,11 +25,11 @@ class Journal:
 
     async def accept(self, link: Link) -> None:
         """The node is INIT on this link; raises what `Replica.submit` does."""
-        link.may_be_recorded = True  # also when nobody waits for the answer any more
+        link.is_accepted = True  # also when nobody waits for the answer any more
         try:
             await self._submit(link, AcceptLink(link.node_id, link.link_id, now_ms(self._clock)))
         except (DomainError, Overloaded, DiskFull, Stopping):  # nothing was changed
-            link.may_be_recorded = False
+            link.is_accepted = False
             raise
 
     async def hand_over(self, link: Link) -> None:
@@ -42,7 +42,7 @@ class Journal:
         While the disk is full, as soon as there is room. Not if the log cannot be written any more:
         then the next start records it.
         """
-        if not link.may_be_recorded:
+        if not link.is_accepted:
             return
         command = DropLink(link.node_id, link.link_id, reason)
         with suppress(Stopping, Unwritable):
@@ -50,7 +50,7 @@ class Journal:
                 try:
                     await self._submit(link, command, is_ours=True)
                 except DiskFull:
-                    await self._replica.roomy.wait()
+                    await self._replica.writable.wait()
                 else:
                     return
 

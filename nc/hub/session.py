@@ -54,7 +54,7 @@ class Link(WSListener):
         take: where packets go.
         is_over: it has ended, or is about to.
         may_be_recorded: the log knows of it, as far as can be known here.
-        heard: whether anything came since somebody set this to False; `silent_ticks` counts how
+        heard: whether anything came since somebody set this to False; `idle_ticks` counts how
             often nothing had.
     """
 
@@ -81,9 +81,9 @@ class Link(WSListener):
         self.since_ns = since_ns
         self._close_timeout_s = close_timeout_s
         self.heard = True
-        self.silent_ticks = 0
+        self.idle_ticks = 0
         self.is_over = False
-        self.may_be_recorded = False
+        self.is_accepted = False
 
     def on_ws_connected(self, transport: WSTransport) -> None:
         """The upgrade is done."""

@@ -4,11 +4,11 @@ import gc
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-__all__ = ["without_collections"]
+__all__ = ["gc_disabled"]
 
 
 @contextmanager
-def without_collections() -> Iterator[None]:
+def gc_disabled() -> Iterator[None]:
     """Leave garbage uncollected: a log read makes millions of objects to stay, and hardly a cycle.
 
     Looking for some again and again takes as long as the reading itself.

@@ -15,7 +15,7 @@ from nc.domain.events import Event
 from nc.replica.batch import Origin
 from nc.replica.errors import Overloaded
 
-__all__ = ["MAX_WAITING_COMMANDS", "Waiting", "WaitingCommands"]
+__all__ = ["MAX_WAITING_COMMANDS", "CommandQueue", "Waiting"]
 
 # Waiting commands beyond this are refused at once. A command waits for the batch under way and the
 # one before its own, so this bounds memory, not the wait.
@@ -35,7 +35,7 @@ class Waiting(NamedTuple):
     reply: "asyncio.Future[list[Event]]"
 
 
-class WaitingCommands:
+class CommandQueue:
     """The queue of one writer, in the order in which they came.
 
     Args:

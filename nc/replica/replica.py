@@ -13,7 +13,7 @@ import asyncio
 from collections.abc import Callable, Sequence
 from typing import TypeVar
 
-from eventlog.api import EventLog, Place, SequenceConflict
+from eventlog.api import EventLog, LogPosition, SequenceConflict
 from eventlog.errors import LogError, LogFull
 from nc.clock import Clock
 from nc.domain.decide import Command
@@ -22,10 +22,10 @@ from nc.domain.state import State
 from nc.replica.batch import Decided, Origin, decide_batch
 from nc.replica.digests import Digests
 from nc.replica.errors import DiskFull, Overloaded, Stopping, Unwritable
-from nc.replica.gc import without_collections
-from nc.replica.queue import MAX_WAITING_COMMANDS, WaitingCommands
+from nc.replica.gc import gc_disabled
+from nc.replica.queue import MAX_WAITING_COMMANDS, CommandQueue
 from nc.replica.replay import replay
-from nc.replica.snapshots import OffLoop, Snapshots
+from nc.replica.snapshots import RunBlocking, Snapshots
 
 __all__ = [
     "MAX_WAITING_COMMANDS",
@@ -65,7 +65,7 @@ class Replica:
         snapshots: those of the log.
         digests: those that it records.
         failed: set once the log cannot be written any more.
-        full: set while the disk is full; `roomy` is the opposite.
+        full: set while the disk is full; `writable` is the opposite.
     """
 
     def __init__(
@@ -73,22 +73,22 @@ class Replica:
         log: EventLog,
         clock: Clock,
         *,
-        off_loop: OffLoop = in_thread,
+        run_blocking: RunBlocking = in_thread,
         max_waiting_commands: int = MAX_WAITING_COMMANDS,
     ) -> None:
         self._log = log
         self._clock = clock
-        self._off_loop = off_loop
+        self._off_loop = run_blocking
         self._state = State()
-        self._waiting = WaitingCommands(max_waiting_commands)
+        self._waiting = CommandQueue(max_waiting_commands)
         self._stopping = False
         self._failure: Exception | None = None
         self._is_marked = False  # nothing was appended since the log was marked durable
-        self.snapshots = Snapshots(log.snapshots, off_loop)
+        self.snapshots = Snapshots(log.snapshots, run_blocking)
         self.digests = Digests(self.submit)
         self.failed = asyncio.Event()
         self.full = asyncio.Event()
-        self.roomy = asyncio.Event()
+        self.writable = asyncio.Event()
         self._writer: asyncio.Task[None] | None = None
         self._observers: list[Callable[[Sequence[Event]], None]] = []
 
@@ -105,7 +105,7 @@ class Replica:
 
         Blocks while it reads.
         """
-        with without_collections():
+        with gc_disabled():
             self._state = self.snapshots.load()
             self._catch_up()
         self._writer = asyncio.create_task(self._write(), name="replica-writer")
@@ -181,10 +181,10 @@ class Replica:
         if not self._is_marked and not self._waiting and not self._stopping:
             await self._mark()
 
-    async def _mark(self) -> Place | None:
+    async def _mark(self) -> LogPosition | None:
         """Mark the log durable; None if that failed, which is then known."""
         try:
-            place = await self._off_loop(self._log.mark_durable)
+            place = await self._off_loop(self._log.write_sync_marker)
         except LogFull:
             self._suspend()
         except Exception as error:  # noqa: BLE001 - whatever it is, the log is closed now
@@ -198,14 +198,14 @@ class Replica:
         """Try every now and then whether there is room on the disk again."""
         await self._waiting.sleep(ROOM_CHECK_INTERVAL_S)
         try:
-            await self._off_loop(self._log.make_room)
+            await self._off_loop(self._log.probe_space)
         except LogFull:
             return
         except Exception as error:  # noqa: BLE001 - as above
             self._fail(error)
             return
         self.full.clear()
-        self.roomy.set()
+        self.writable.set()
 
     async def _snapshot_if_due(self) -> None:
         if self.is_writable and self.snapshots.is_due(self._state):
@@ -225,7 +225,7 @@ class Replica:
         if self._failure is not None:
             return
         try:
-            place = await self._off_loop(self._log.mark_durable)
+            place = await self._off_loop(self._log.write_sync_marker)
         except LogError:
             return  # nobody waits for it; the next open sees what is the matter
         if place.last_seq == self._state.seq:
@@ -283,7 +283,7 @@ class Replica:
 
     def _suspend(self) -> None:
         """Nothing was changed: say so to everyone who waits, and look for room from now on."""
-        self.roomy.clear()
+        self.writable.clear()
         self.full.set()
         self._waiting.refuse(DiskFull)
 

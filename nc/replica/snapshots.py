@@ -9,7 +9,7 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from typing import Final, Protocol, TypeVar
 
-from eventlog.api import Place, SnapshotStore, SnapshotWriter
+from eventlog.api import LogPosition, SnapshotStore, SnapshotWriter
 from eventlog.errors import SnapshotFailed
 from nc.domain.codec.snapshot import SNAPSHOT_SCHEMA, decode, encode
 from nc.domain.state import State
@@ -29,7 +29,7 @@ _PAUSE_S: Final = 0.002
 _WRITE_BYTES: Final = 256 * 1024
 
 
-class OffLoop(Protocol):
+class RunBlocking(Protocol):
     """Runs a blocking call while the event loop goes on; a simulation runs it in place."""
 
     def __call__(self, function: Callable[[], T], /) -> Awaitable[T]:
@@ -47,9 +47,9 @@ class Snapshots:
         tail_events: how many events a start may have to replay; a simulation wants fewer.
     """
 
-    def __init__(self, store: SnapshotStore, off_loop: OffLoop) -> None:
+    def __init__(self, store: SnapshotStore, run_blocking: RunBlocking) -> None:
         self._store = store
-        self._off_loop = off_loop
+        self._off_loop = run_blocking
         self.tail_events = SNAPSHOT_TAIL_EVENTS
         self._last_seq = 0  # up to which the newest one goes
         self._taking: asyncio.Task[None] | None = None
@@ -74,7 +74,7 @@ class Snapshots:
             return state
         return State()
 
-    def _warn(self, place: Place, found: str) -> None:
+    def _warn(self, place: LogPosition, found: str) -> None:
         self._store.warnings.append(f"snapshot {place.last_seq}: {found}; it is passed over")
 
     def is_due(self, state: State) -> bool:
@@ -85,7 +85,7 @@ class Snapshots:
         tail_events = max(self.tail_events, size // _SNAPSHOT_TAIL_SHARE)
         return state.seq - self._last_seq >= tail_events
 
-    def begin(self, state: State, place: Place) -> None:
+    def begin(self, state: State, place: LogPosition) -> None:
         """Take one in the background, of the state at that place in the log."""
         self._last_seq = state.seq  # should it fail, the next one is due as long after it
         self._taking = asyncio.create_task(self._take(state, place, _PAUSE_S), name="snapshot")
@@ -96,13 +96,13 @@ class Snapshots:
             self._taking.cancel()
             await asyncio.gather(self._taking, return_exceptions=True)
 
-    async def take_last(self, state: State, place: Place) -> None:
+    async def take_last(self, state: State, place: LogPosition) -> None:
         """Take one without pauses, unless nothing has happened since the last one."""
         await self.stop()
         if state.seq > self._last_seq:
             await self._take(state, place, 0)
 
-    async def _take(self, state: State, place: Place, pause_s: float) -> None:
+    async def _take(self, state: State, place: LogPosition, pause_s: float) -> None:
         try:
             writer = await self._off_loop(lambda: self._store.begin(place, SNAPSHOT_SCHEMA))
             try:

@@ -121,7 +121,7 @@ class Server:
         self._replica = Replica(log, self._clock)
         self._replica.start()
         for warning in log.snapshots.warnings:
-            self._log.warning(log_events.SNAPSHOT_PASSED_OVER, message=warning)
+            self._log.warning(log_events.SNAPSHOT_SKIPPED, message=warning)
         started.push_async_callback(self._replica.stop)
         await self._record_start(TokenIds(key).key_check)
         self.hub = self._make_hub(TokenIds(key))
@@ -237,7 +237,7 @@ class Server:
         )
         await self._servers.start()
         self.hub.start(link)
-        started.push_async_callback(self.hub.shut_door)
+        started.push_async_callback(self.hub.stop_accepting)
 
     async def _submit(self, command: Command, method: str) -> None:
         """Let the server itself change something."""

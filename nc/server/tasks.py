@@ -38,7 +38,7 @@ async def every(
             continue
         except Exception as error:  # noqa: BLE001 - nobody else would hear of it
             message = f"{chore.__name__}: {error}"
-            log.error(log_events.CHORE_FAILED, message=message)  # noqa: TRY400 - in a line
+            log.error(log_events.TASK_FAILED, message=message)  # noqa: TRY400 - in a line
 
 
 class Submit(Protocol):
@@ -117,8 +117,8 @@ async def report_full_disk(
         await replica.full.wait()
         log.error(log_events.LOG_FULL, message=str(DiskFull()))
         set_serving(serving=False)
-        await replica.roomy.wait()
-        log.info(log_events.LOG_RESUMED)
+        await replica.writable.wait()
+        log.info(log_events.LOG_WRITABLE)
         set_serving(serving=True)
 
 

@@ -12,7 +12,7 @@ target is a class with the methods of `Target`. docs/harness.md has examples.
 from nc.testing.certainties import Observed
 from nc.testing.choices import Known
 from nc.testing.expectations import Facts
-from nc.testing.history import Answer, CertificateSet, Happened, History, LogView, Secret, Step
+from nc.testing.history import Answer, CertificateSet, History, LogView, Observation, Secret, Step
 from nc.testing.judgement import Breach, Judgement, LawBroken, judge
 from nc.testing.laws import LAWS, Finding, Law
 from nc.testing.machine import machine_for
@@ -61,7 +61,6 @@ __all__ = [
     "Finding",
     "GetAddress",
     "Handshake",
-    "Happened",
     "History",
     "InProcess",
     "IssueToken",
@@ -73,6 +72,7 @@ __all__ = [
     "Model",
     "Moment",
     "Mortal",
+    "Observation",
     "Observed",
     "OpenLink",
     "Operation",

@@ -9,7 +9,7 @@ from enum import Enum, auto
 from typing import Any, NamedTuple
 
 from nc.testing.expectations import DENIED, OK
-from nc.testing.history import Happened, History, Step
+from nc.testing.history import History, Observation, Step
 from nc.testing.model import (
     CONNECTED,
     DEFAULT_MINUTES,
@@ -176,7 +176,7 @@ def link_states(history: History, node: str) -> Iterator[tuple[Step, LinkState]]
     for step in history.steps:
         counts[step.round] = counts.get(step.round, 0) + 1
     for item in history.items:
-        if isinstance(item, Happened):
+        if isinstance(item, Observation):
             if not isinstance(item.happening, Wait):
                 now = LinkState(IDLE, opened=now.opened)  # no link outlives its process
             continue

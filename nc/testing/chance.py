@@ -3,7 +3,7 @@
 from hashlib import sha256
 
 
-class SeededChance:
+class SeededRandom:
     """Numbers and bytes from SHA-256 over a seed and a counter; also a server's `Secrets`.
 
     Args:

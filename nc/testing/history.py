@@ -87,7 +87,7 @@ class Step:
 
 
 @dataclass(frozen=True, slots=True)
-class Happened:
+class Observation:
     """Something that was not asked, but happened."""
 
     round: int  # a crash has that of the steps that it came into
@@ -118,23 +118,23 @@ class History:
     """
 
     network: str = ""
-    items: list[Step | Happened] = field(default_factory=list)
+    items: list[Step | Observation] = field(default_factory=list)
     steps: list[Step] = field(default_factory=list)
     log: LogView | None = None
     unexplained: int = 0
     stale: int = 0
     end: str = ""
 
-    def add(self, item: Step | Happened) -> None:
+    def add(self, item: Step | Observation) -> None:
         """What comes next."""
         self.items.append(item)
         if isinstance(item, Step):
             self.steps.append(item)
 
     @property
-    def happenings(self) -> list[Happened]:
+    def happenings(self) -> list[Observation]:
         """What happened, alone."""
-        return [item for item in self.items if isinstance(item, Happened)]
+        return [item for item in self.items if isinstance(item, Observation)]
 
     def of(self, *kinds: type[Operation]) -> Iterator[Step]:
         """The steps of these kinds that were answered."""
@@ -162,12 +162,12 @@ class History:
         return "\n".join([*beginning, *_lines(self.items, start)])
 
 
-def _lines(items: Sequence[Step | Happened], start_ms: int) -> Iterator[str]:
+def _lines(items: Sequence[Step | Observation], start_ms: int) -> Iterator[str]:
     for _, together in groupby(items, key=lambda item: item.round):
         group = list(together)
         steps = [item for item in group if isinstance(item, Step)]
         for item in group:
-            if isinstance(item, Happened):
+            if isinstance(item, Observation):
                 yield f"    -  {worded(item.happening, start_ms)}"
             else:
                 seconds = (item.moment.earliest_ms - start_ms) / 1000

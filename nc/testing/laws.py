@@ -25,7 +25,7 @@ from nc.testing.certainties import (
 )
 from nc.testing.enrolments import flaws_of
 from nc.testing.expectations import DENIED, MISTAKE, OK
-from nc.testing.history import Happened, History, Step
+from nc.testing.history import History, Observation, Step
 from nc.testing.log_walk import walk
 from nc.testing.operations import (
     ADMIN,
@@ -295,7 +295,7 @@ def an_address_is_one_for_nodes(seen: Observed) -> Iterator[Finding]:
     """A node's address is odd, within the network, never .255, and not of the server's pair."""
     network = seen.history.network
     for item in seen.history.items:
-        if isinstance(item, Happened):
+        if isinstance(item, Observation):
             happening = item.happening
             network = (isinstance(happening, Restart) and happening.network) or network
         elif isinstance(item.operation, Handshake) and item.is_ok and item.answer is not None:
@@ -360,7 +360,7 @@ def no_link_outlives_its_server(seen: Observed) -> Iterator[Finding]:
     opened = _rounds_with_new_links(seen)
     fresh: dict[str, bool] = {}
     for item in seen.history.items:
-        if isinstance(item, Happened):
+        if isinstance(item, Observation):
             if not isinstance(item.happening, Wait):
                 fresh = dict.fromkeys(fresh, True)
         elif isinstance(item.operation, OpenLink):

@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from itertools import groupby
 from typing import Any, TypeVar
 
-from nc.testing.history import Happened, History, Step
+from nc.testing.history import History, Observation, Step
 from nc.testing.judgement import LawBroken
 from nc.testing.operations import ADMIN, Happening, Operation, Redeem, Restart, Wait
 from nc.testing.targets.target import Target
@@ -34,11 +34,11 @@ def rounds_of(history: History) -> list[Round]:
         _round([item for item in together if isinstance(item, Step)], happened)
         for _, group in groupby(history.items, key=lambda item: item.round)
         for together in [list(group)]
-        for happened in [[item for item in together if isinstance(item, Happened)]]
+        for happened in [[item for item in together if isinstance(item, Observation)]]
     ]
 
 
-def _round(steps: Sequence[Step], happened: Sequence[Happened]) -> Round:
+def _round(steps: Sequence[Step], happened: Sequence[Observation]) -> Round:
     return Round(
         tuple(step.operation for step in steps),
         tuple(step.turns for step in steps),

@@ -10,7 +10,7 @@ from collections import deque
 from collections.abc import Sequence
 from typing import Any
 
-from nc.testing.history import Answer, Happened, History, Step
+from nc.testing.history import Answer, History, Observation, Step
 from nc.testing.judgement import Judgement, LawBroken, judge
 from nc.testing.model import Model
 from nc.testing.operations import (
@@ -24,7 +24,7 @@ from nc.testing.operations import (
     Wait,
 )
 from nc.testing.targets.target import Ability, Mortal, Reply, Request, ServerGone, Target
-from nc.testing.worlds import Asked, Worlds
+from nc.testing.worlds import Asked, PossibleStates
 
 DEFAULT_NETWORK = "10.1.1.1/24"
 
@@ -44,7 +44,7 @@ class Trial:
         self._target = target
         self.history = History(target.begin(network))
         acts_alone = Ability.CLOCK not in target.abilities
-        self.worlds = Worlds(Model(self.history.network, acts_alone=acts_alone))
+        self.worlds = PossibleStates(Model(self.history.network, acts_alone=acts_alone))
         self.judgement: Judgement | None = None
         self._past: deque[Model] = deque(maxlen=_REMEMBERED_ROUNDS)
         self._round = 0
@@ -124,7 +124,7 @@ class Trial:
             self._write_down(request, reply, reason)
         if reasons is None:
             self.history.unexplained = self._round
-            if any(Worlds(model).explain(asked) is not None for model in self._past):
+            if any(PossibleStates(model).explain(asked) is not None for model in self._past):
                 self.history.stale = self._round
             self._judge()
         if not all(isinstance(request.operation, CheckState | GetAddress) for request in requests):
@@ -159,7 +159,7 @@ class Trial:
         if not isinstance(happening, Crash):
             self._round += 1
         self._past.clear()
-        self.history.add(Happened(self._round, happening))
+        self.history.add(Observation(self._round, happening))
 
     def finish(self) -> Judgement:
         """Look at every node twice more, and hold the whole history to the laws.

@@ -25,7 +25,7 @@ class Asked(NamedTuple):
     facts: Facts | None  # None: no answer came
 
 
-class Worlds:
+class PossibleStates:
     """The models that explain everything so far."""
 
     def __init__(self, model: Model) -> None:

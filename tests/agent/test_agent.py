@@ -18,12 +18,12 @@ import structlog
 from nc.agent import agent as agent_module
 from nc.agent.agent import Agent, AgentSettings, AgentStopped
 from nc.agent.connection import (
-    Dismissed,
+    HubConnection,
     LinkEnded,
-    NodeEnd,
+    NodeRejected,
+    RetryLater,
     Target,
-    Untrusted,
-    Unwelcome,
+    UntrustedServer,
     connect,
 )
 from nc.agent.state import Node
@@ -202,9 +202,9 @@ async def test_anything_heard_is_a_sign_of_life() -> None:
 
 
 CLOSES = [
-    (wire.UNREGISTERED, Dismissed),
-    (wire.EXPIRED, Unwelcome),
-    (wire.SUPERSEDED, Unwelcome),
+    (wire.UNREGISTERED, NodeRejected),
+    (wire.EXPIRED, RetryLater),
+    (wire.SUPERSEDED, RetryLater),
     (wire.STOPPING, LinkEnded),
     (wire.SILENT, LinkEnded),
     (wire.Close(wire.CloseCode.POLICY, "who knows"), LinkEnded),
@@ -225,10 +225,10 @@ async def test_a_close_frame_says_whether_to_come_back(close: wire.Close, kind: 
 
 
 REFUSALS = [
-    (401, str(NodeUnknown()), Dismissed),
-    (403, str(NodeExpired(0)), Unwelcome),
-    (401, str(NodeExpired(0)), Unwelcome),
-    (403, "", Dismissed),
+    (401, str(NodeUnknown()), NodeRejected),
+    (403, str(NodeExpired(0)), RetryLater),
+    (401, str(NodeExpired(0)), RetryLater),
+    (403, "", NodeRejected),
     (404, "no", LinkEnded),
     (503, "full", LinkEnded),
     (302, "elsewhere", LinkEnded),
@@ -299,12 +299,12 @@ async def test_only_our_own_server_is_trusted(tmp_path: Path) -> None:
     theirs = network_folder(tmp_path / "theirs", "127.0.0.1")
     tls = client_tls(ours, tmp_path / "node")
     async with PlainLinkServer(server_tls(tmp_path / "ours")) as server:
-        with pytest.raises(Untrusted, match="CA was replaced"):
+        with pytest.raises(UntrustedServer, match="CA was replaced"):
             await connect(target(server, client_tls(theirs, tmp_path / "their-node")))
         await (await connect(target(server, tls))).close()
         assert server.links.qsize() == 1
     async with PlainLinkServer(server_tls(tmp_path / "ours"), "127.0.0.2") as server:
-        with pytest.raises(Untrusted, match=r"not for 127\.0\.0\.2 .* --advertise"):
+        with pytest.raises(UntrustedServer, match=r"not for 127\.0\.0\.2 .* --advertise"):
             await connect(replace(target(server, tls), host="127.0.0.2"))
         await asyncio.sleep(0.1)  # let the server see it too
         assert server.links.empty()
@@ -383,7 +383,7 @@ async def test_an_expired_node_waits_long(tmp_path: Path) -> None:
     async with plain_text_server() as server, running(server, tmp_path) as node:
         (await next_link(server)).close(wire.CloseCode.POLICY, wire.EXPIRED.reason)
         said = await node.logged("agent.disconnected")
-        assert said["reason"] == "Unwelcome"
+        assert said["reason"] == "RetryLater"
         assert said["message"].endswith(
             "the node token expired (code 1008); trying again in 20.0 s"
         )
@@ -426,7 +426,7 @@ async def test_a_stop_while_routes_are_made_takes_them_back(
     """What a thread is making is waited for: nothing stays behind that is made later."""
     redirect = SlowRedirect(tmp_path / "redirect.json")
 
-    async def attach(agent: Agent, _: NodeEnd) -> None:
+    async def attach(agent: Agent, _: HubConnection) -> None:
         await agent._redirect_into(cast(Tun, SimpleNamespace(name="nc9")), "192.0.2.1")
 
     monkeypatch.setattr(Agent, "_attach", attach)  # a device takes privileges

@@ -152,7 +152,7 @@ def test_an_expired_node_is_revived(
     with agent(state, invite(server), *known_by) as node:
         node.wait_for("agent.connected")
         set_expiry(server, state, 1)
-        assert node.wait_for("agent.disconnected")["reason"] == "Unwelcome"
+        assert node.wait_for("agent.disconnected")["reason"] == "RetryLater"
         assert node.stop() == 0
     set_expiry(server, state, 0)
     with agent(state) as node:

@@ -150,7 +150,7 @@ def test_a_full_disk_is_waited_for(data_dir: Path, tmp_path: Path) -> None:
         assert client.state(node_token).code == "200"
         assert client.health() == ("500", NOT_SERVING)
         full.unlink()
-        server.wait_for("log.resumed")
+        server.wait_for("log.writable")
         assert client.health() == ("200", SERVING)
         assert client.unregister(node_token).code == "200"
         assert server.stop() == 0

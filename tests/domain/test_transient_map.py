@@ -4,7 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from rpds import HashTrieMap
 
-from nc.domain.transient_map import Draft
+from nc.domain.transient_map import TransientMap
 
 keys = st.integers(0, 5)
 changes = st.lists(st.tuples(keys, st.none() | st.integers()), max_size=30)
@@ -17,7 +17,7 @@ def test_a_draft_is_a_dictionary(base: dict[int, int], made: list[tuple[int, int
     None stands for removing; a key that is not there can be removed, too.
     """
     below = HashTrieMap(base)
-    draft = Draft(below)
+    draft = TransientMap(below)
     expected = dict(base)
     for key, value in made:
         if value is None:

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
 from eventlog import FileLog, LogDamaged, LogError, LogFull, LogReader, SnapshotFailed
-from eventlog.testing.simulated import Fate, PowerLoss, SimulatedDisk
+from eventlog.testing.simulated import CrashOutcome, PowerLoss, SimulatedDisk
 from tests.support.crash_search import FOLDER, KEPT, SCHEMA, Ledger, chance, life, open_log, search
 
 
@@ -62,7 +62,7 @@ class CrashingLog(RuleBasedStateMachine):
         """A marker."""
         assert self.log is not None
         try:
-            self.log.mark_durable()
+            self.log.write_sync_marker()
         except LogFull:
             assert self.disk.is_full
         except PowerLoss:
@@ -94,7 +94,7 @@ class CrashingLog(RuleBasedStateMachine):
     @rule(keep=st.sampled_from(KEPT), seed=st.integers(0, 1000))
     def crash(self, keep: float, seed: int) -> None:
         """The power fails now, and comes back."""
-        self.disk = self.disk.crash(Fate(keep, chance(seed)))
+        self.disk = self.disk.crash(CrashOutcome(keep, chance(seed)))
         self.log = open_log(self.disk)
         self.ledger.settle(self.log)
 
@@ -140,10 +140,10 @@ def test_what_a_full_disk_cut_does_not_come_back_in_a_sealed_segment(keep: float
         with pytest.raises(LogFull):
             ledger.append(log, b"small")
         disk.is_full = False
-        log.make_room()
+        log.probe_space()
         ledger.append(log, b"too large for what is left" * 5)
         assert len([path for path, _ in disk.files() if path.suffix == ".seg"]) == 2
-        ledger.settle(open_log(disk.crash(Fate(keep, chance(seed)))))
+        ledger.settle(open_log(disk.crash(CrashOutcome(keep, chance(seed)))))
 
 
 @cache
@@ -151,7 +151,7 @@ def whole_life() -> tuple[SimulatedDisk, Ledger]:
     """A log with several segments and snapshots, closed."""
     disk, ledger = SimulatedDisk(), Ledger()
     life(disk, ledger)
-    return disk.crash(Fate(0)), ledger
+    return disk.crash(CrashOutcome(0)), ledger
 
 
 @cache
@@ -164,7 +164,7 @@ def small_life() -> tuple[SimulatedDisk, Ledger]:
         if number == 1:
             ledger.snapshot(log)
     log.close()
-    return disk.crash(Fate(0)), ledger
+    return disk.crash(CrashOutcome(0)), ledger
 
 
 def look(disk: SimulatedDisk) -> list[bytes] | None:
@@ -191,7 +191,7 @@ def test_no_flipped_byte_of_a_closed_log_is_believed_or_loses_anything() -> None
     refused = 0
     for path, data in list(disk.files()):
         for offset in range(len(data)):
-            damaged = disk.crash(Fate(1))
+            damaged = disk.crash(CrashOutcome(1))
             dict(damaged.files())[path][offset] ^= 0xFF
             found = look(damaged)
             if found is None:
@@ -231,7 +231,7 @@ def test_a_write_that_lands_elsewhere_is_noticed(seed: int) -> None:
 def look_at(disk: SimulatedDisk) -> list[bytes] | None:
     """What a reader finds in whatever is left; None if it refuses."""
     try:
-        log = open_log(disk.crash(Fate(1)))
+        log = open_log(disk.crash(CrashOutcome(1)))
         return [record.payload for record in log.read()]
     except LogDamaged:
         return None
@@ -259,10 +259,10 @@ def test_losing_the_newest_segments_is_noticed() -> None:
         if newest not in names:
             continue
         with pytest.raises(LogDamaged, match="put back the segments") as caught:
-            open_log(lost(names)(disk.crash(Fate(1))))
+            open_log(lost(names)(disk.crash(CrashOutcome(1))))
         assert snapshot in str(caught.value)
         moved = lost([*names, *(p.name for p, _ in disk.files() if p.suffix == ".snapshot")])
-        open_log(moved(disk.crash(Fate(1)))).close()  # as the advice says
+        open_log(moved(disk.crash(CrashOutcome(1)))).close()  # as the advice says
 
 
 class NoDataSync(SimulatedDisk):

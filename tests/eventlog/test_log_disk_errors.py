@@ -75,13 +75,13 @@ def test_a_full_disk_is_waited_for(
             log.append(b"x" * 100, 1, len(written))
         except LogFull:
             with pytest.raises(LogFull, match="free some space"):
-                log.make_room()
+                log.probe_space()
         else:
             written.append(b"x" * 100)  # it needed no such operation
         assert log.last_seq == len(written)
         assert [record.payload for record in log.read()] == written == payloads(tmp_path)
     disk.sick = {}
-    log.make_room()
+    log.probe_space()
     for payload in (b"short", b"x" * 300, b"y" * 600):
         written.append(payload)
         assert log.append(payload, 1, len(written) - 1) == len(written)
@@ -143,7 +143,7 @@ def test_an_fsync_is_never_asked_again(tmp_path: Path, operation: str, number: i
         log.append(b"x" * size, 1, 1)
     assert "outcome unknown: an fsync of 0000" in caught.value.reason
     disk.sick = {}
-    for action in (lambda: log.append(b"y", 1, 1), log.mark_durable, log.make_room):
+    for action in (lambda: log.append(b"y", 1, 1), log.write_sync_marker, log.probe_space):
         with pytest.raises(SyncFailed):
             action()
     assert [record.payload for record in log.read()] == [b"one"]
@@ -277,9 +277,9 @@ def test_a_marker_says_that_the_last_record_is_durable(tmp_path: Path) -> None:
     """Once marked, damage to the last record is damage, and no torn tail; no marker is doubled."""
     log = open_log(tmp_path)
     log.append(b"payload", 1, 0)
-    place = log.mark_durable()
+    place = log.write_sync_marker()
     assert (place.last_seq, place.chain) == (1, log.head)
-    assert log.mark_durable() == place
+    assert log.write_sync_marker() == place
     abandon(log)
     path = tmp_path / f"{1:020d}.seg"
     whole = path.read_bytes()

@@ -14,7 +14,7 @@ from eventlog.format import (
     SEGMENT_HEADER_BYTES,
     BadBytes,
     Incomplete,
-    Meaning,
+    RecordHeader,
     RecordType,
     SegmentHeader,
     chain_record,
@@ -32,9 +32,9 @@ CHAINS = st.binary(min_size=32, max_size=32)
 SEGMENT_IDS = st.integers(0, 2**32 - 1)
 
 HEADER = SegmentHeader(0x89ABCDEF, bytes(range(16)), 1, 3, 1_700_000_000_000_000_000, NO_CHAIN)
-FIRST = Meaning(1, 2, RecordType.EVENTS, 1_700_000_000_000_000_001, 3)
-MARKER = Meaning(3, 0, RecordType.MARKER, 1_700_000_000_000_000_002, 3)
-SECOND = Meaning(3, 1, RecordType.EVENTS, 1_700_000_000_000_000_003, 4)
+FIRST = RecordHeader(1, 2, RecordType.EVENTS, 1_700_000_000_000_000_001, 3)
+MARKER = RecordHeader(3, 0, RecordType.MARKER, 1_700_000_000_000_000_002, 3)
+SECOND = RecordHeader(3, 1, RecordType.EVENTS, 1_700_000_000_000_000_003, 4)
 
 # A segment with the three above: payload "hello", nothing, "worlds!!".
 GOLDEN = """
@@ -108,7 +108,7 @@ def test_a_record_comes_back(
     lead: bytes,
 ) -> None:
     """Decoding what was encoded gives it back, wherever in the buffer it lies."""
-    meaning = Meaning(first_seq, count, RecordType.EVENTS, at_ns, epoch)
+    meaning = RecordHeader(first_seq, count, RecordType.EVENTS, at_ns, epoch)
     data, chain = encode_record(
         before, meaning, payload, durable_seq=first_seq - 1, segment_id=segment_id
     )
@@ -195,7 +195,12 @@ def test_bytes_of_another_segment_never_pass(ours: int, theirs: int) -> None:
     ],
 )
 def test_whole_but_wrong_records_are_no_torn_tail(
-    meaning: Meaning, payload: bytes, durable_seq: int, next_seq: int, before: bytes, newer: bool
+    meaning: RecordHeader,
+    payload: bytes,
+    durable_seq: int,
+    next_seq: int,
+    before: bytes,
+    newer: bool,
 ) -> None:
     """A record whose checksums are right but which does not belong here is not a crash's doing."""
     data, _ = encode_record(NO_CHAIN, meaning, payload, durable_seq=durable_seq, segment_id=9)

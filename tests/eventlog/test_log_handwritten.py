@@ -10,7 +10,7 @@ from eventlog.format import (
     NO_CHAIN,
     RECORD_HEADER_BYTES,
     SEGMENT_HEADER_BYTES,
-    Meaning,
+    RecordHeader,
     RecordType,
     SegmentHeader,
     encode_record,
@@ -41,7 +41,7 @@ class Writer:
         count, kind = (1, RecordType.EVENTS) if payload else (0, RecordType.MARKER)
         record, self.chain = encode_record(
             self.chain,
-            Meaning(self.last_seq + 1, count, kind, 7, 1),
+            RecordHeader(self.last_seq + 1, count, kind, 7, 1),
             payload,
             durable_seq=self.last_seq,
             segment_id=self.segment_id,

@@ -88,13 +88,13 @@ class LogsAgree(RuleBasedStateMachine):
         assert list(self.memory.read(after)) == from_file
 
     @rule()
-    def mark_durable(self) -> None:
+    def write_sync_marker(self) -> None:
         """A marker is no event; a second one would say nothing new."""
         self.now_ns += 1
         for log in (self.memory, self.file):
-            assert log.mark_durable().last_seq == self.last_seq
+            assert log.write_sync_marker().last_seq == self.last_seq
             head = log.head
-            assert log.mark_durable().chain == head == log.head
+            assert log.write_sync_marker().chain == head == log.head
 
     @precondition(lambda self: self.written_since_open)
     @rule()

@@ -6,7 +6,7 @@ import pytest
 
 from eventlog import LogError
 from eventlog.repair import Finding, Plan
-from eventlog.testing.simulated import Fate, PowerLoss, SimulatedDisk
+from eventlog.testing.simulated import CrashOutcome, PowerLoss, SimulatedDisk
 from tests.support.broken_life import (
     BREAKS,
     Break,
@@ -50,23 +50,23 @@ def crash_everywhere(damage: Break, kept_shares: tuple[float, ...], seed: int) -
     assert plan.finding is Finding.REPAIRABLE
     expected = b"".join(events[: plan.last_seq])
     for step in itertools.count(1):
-        disk = damaged.crash(Fate(1))
+        disk = damaged.crash(CrashOutcome(1))
         disk.power_fails_at = step
         try:
             carry_out(disk, look(disk))
         except PowerLoss:
             share = kept_shares[step % len(kept_shares)]
-            left = disk.crash(Fate(share, chance(seed + step)))
+            left = disk.crash(CrashOutcome(share, chance(seed + step)))
         else:
-            assert open_and_see(disk.crash(Fate(0))) == (plan.last_seq, expected)
+            assert open_and_see(disk.crash(CrashOutcome(0))) == (plan.last_seq, expected)
             return step - 1
         check_originals(left, originals)
-        check_unchanged_or_refused(left.crash(Fate(1)), plan, expected)
+        check_unchanged_or_refused(left.crash(CrashOutcome(1)), plan, expected)
         again = look(left)
         if again.finding is Finding.REPAIRABLE:
             carry_out(left, again)
         check_originals(left, originals)
-        assert open_and_see(left.crash(Fate(0))) == (plan.last_seq, expected)
+        assert open_and_see(left.crash(CrashOutcome(0))) == (plan.last_seq, expected)
     raise AssertionError
 
 

@@ -24,7 +24,7 @@ def reader(tmp_path_factory: pytest.TempPathFactory) -> LogReader:
     for number, count in enumerate(COUNTS):
         log.append(b"%d" % number, count, log.last_seq)
         if number % 3:
-            log.mark_durable()
+            log.write_sync_marker()
     log.close()
     return LogReader(folder)
 

@@ -15,8 +15,8 @@ from eventlog.snapshots import snapshot_name
 from eventlog.testing.disks import FastDisk
 from nc.domain.codec.snapshot import SNAPSHOT_SCHEMA, encode
 from nc.domain.state import State
-from nc.history.as_of import BaseMissing, Then, base_of, history, nearest, states_at
-from nc.history.events import NOTHING, Point, Recorded, StateAlong, state_at
+from nc.history.as_of import BaseMissing, StateAt, base_of, history, nearest, states_at
+from nc.history.events import EMPTY_STATE, Point, Recorded, RunningState, state_at
 from tests.support.sliced_log import Entries, batches, events_in, write_batches, write_slice
 from tests.support.written_log import EVENTS, leave_snapshot, write_story
 
@@ -58,7 +58,7 @@ def test_states_are_folds_wherever_the_folding_began(
         points = [Point(seq=min(place, len(events))) for place in places]
         points += [Point(at_ns=place) for place in places]
         seqs = [expected_seq(events, point) for point in points]
-        expected = [Then(folded(events, seq), at_ns(events, seq)) for seq in seqs]
+        expected = [StateAt(folded(events, seq), at_ns(events, seq)) for seq in seqs]
         assert states_at(reader, points) == expected
         assert [states_at(reader, [point])[0] for point in points] == expected
 
@@ -98,11 +98,11 @@ def test_a_fold_goes_along_and_knows_its_place(
             ((entry, event) for batch in records for entry in batch for event in entry.events), 1
         )
     ]
-    fold = StateAlong(state_at(events, before))
+    fold = RunningState(state_at(events, before))
     assert list(fold.through(events)) == events
     assert list(fold.through(events[again:])) == events[again:]
     assert fold.state == state_at(events, len(events))
-    gappy = StateAlong(NOTHING)
+    gappy = RunningState(EMPTY_STATE)
     assert list(gappy.through([*events[:again], *events[again + 1 :]]))[:1] == (
         events[:1] if again else events[1:2]
     )
@@ -129,16 +129,16 @@ def test_the_nearest_snapshot_is_where_folding_begins(log: Path) -> None:
     """The log's own newest snapshot is taken, and only for what is not before it."""
     reader = eventlog.LogReader(log)
     last = state(reader, Point(seq=EVENTS))
-    assert nearest(reader, [Point(seq=EVENTS)]) == NOTHING
+    assert nearest(reader, [Point(seq=EVENTS)]) == EMPTY_STATE
     snapshot_at(log, last)
     for point, expected in (
         (Point(seq=EVENTS), last),
-        (Point(seq=EVENTS - 1), NOTHING),
+        (Point(seq=EVENTS - 1), EMPTY_STATE),
         (Point(at_ns=2**63), last),
-        (Point(at_ns=0), NOTHING),
+        (Point(at_ns=0), EMPTY_STATE),
     ):
         assert nearest(reader, [point]) == expected
-    assert nearest(reader, [Point(seq=EVENTS), Point(seq=3)]) == NOTHING
+    assert nearest(reader, [Point(seq=EVENTS), Point(seq=3)]) == EMPTY_STATE
 
 
 def test_a_snapshot_that_the_log_does_not_pass_is_not_believed(log: Path) -> None:

@@ -11,7 +11,14 @@ from nc.domain.events import Entry, Event
 from nc.domain.evolve import evolve
 from nc.domain.state import State
 from nc.history.events import Point, Recorded, seq_of
-from nc.history.player import AS_FAST_AS_IT_GOES, LONGEST_WAIT_NS, Player, Row, past_of, row_of
+from nc.history.player import (
+    AS_FAST_AS_IT_GOES,
+    LONGEST_WAIT_NS,
+    NodeStatus,
+    Player,
+    past_of,
+    row_of,
+)
 from tests.support.event_strategies import events as any_event
 from tests.support.histories import after, connect, register, started
 
@@ -152,6 +159,6 @@ def test_a_past_may_begin_with_a_state(history: list[tuple[int, Event]]) -> None
 def test_a_row_is_a_node_as_a_state_has_it() -> None:
     """State, address and expiry; nothing for whoever is not registered."""
     state = after(started(), *register("a", "b"), *connect("a"))
-    assert row_of(state, "a") == Row("CONNECTED", "10.1.1.3", 0)
-    assert row_of(state, "b") == Row("IDLE", "", 0)
+    assert row_of(state, "a") == NodeStatus("CONNECTED", "10.1.1.3", 0)
+    assert row_of(state, "b") == NodeStatus("IDLE", "", 0)
     assert row_of(state, "c") is None

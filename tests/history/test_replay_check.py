@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from nc.domain.codec.digest import digest
 from nc.domain.events import DigestRecorded, Entry, Event
 from nc.domain.evolve import evolve
-from nc.domain.invariants import Impossible
+from nc.domain.invariants import InconsistentHistory
 from nc.domain.state import State
 from nc.history.events import Recorded
 from nc.history.replay_check import check, recorded_digests
@@ -85,5 +85,5 @@ def test_a_digest_out_of_place_is_no_digest(of: list[int]) -> None:
     other = Event(unregistered={"node_id": "n"})
     said = [Event(digest_recorded=DigestRecorded(seq=seq)) for seq in of]
     history = [Recorded(seq, Entry(), event) for seq, event in enumerate([other, *said], 1)]
-    with pytest.raises(Impossible, match="a digest of event"):
+    with pytest.raises(InconsistentHistory, match="a digest of event"):
         recorded_digests(history)

@@ -80,16 +80,16 @@ async def test_many_silent_links_leave_others_their_turn(
     data_dir: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Between two turns so many of them are looked at and no more, and yet each in every round."""
-    monkeypatch.setattr("nc.hub.hub.LOOKS_IN_A_TURN", 1)
+    monkeypatch.setattr("nc.hub.hub.LINKS_PER_TURN", 1)
     limits = replace(HASTY, silence_timeout_s=3.0)
     async with cluster(data_dir, plaintext=True, limits=limits) as here:
         for _ in range(4):
             await here.connect(await here.enrol())
         links = list(here.server.hub.links.values())
-        before, most = [link.silent_ticks for link in links], 0
+        before, most = [link.idle_ticks for link in links], 0
         while min(before) < 3:
             await asyncio.sleep(0)
-            now = [link.silent_ticks for link in links]
+            now = [link.idle_ticks for link in links]
             most = max(most, sum(a != b for a, b in zip(before, now, strict=True)))
             before = now
         assert (most, max(before) - min(before) <= 1) == (1, True)

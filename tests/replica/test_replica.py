@@ -18,7 +18,7 @@ from tests.support.histories import NOW_MS
 from tests.support.replica_bench import (
     ORIGIN,
     Gate,
-    HandClock,
+    ManualClock,
     batches,
     on_a_loop,
     outcomes,
@@ -282,7 +282,7 @@ async def test_a_record_holds_so_many_bytes() -> None:
 @on_a_loop
 async def test_an_entry_says_who_asked_and_when() -> None:
     """Each entry carries its caller's origin, and the time of the replica that decided."""
-    log, clock = MemoryLog(), HandClock()
+    log, clock = MemoryLog(), ManualClock()
     async with running(log, clock=clock) as replica:
         await replica.submit(issue("a"), Origin("certificate:admin:1f", "GetBootStrapToken", "x"))
         clock.ns -= 5_000_000_000

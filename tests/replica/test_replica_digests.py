@@ -129,7 +129,7 @@ async def test_a_full_disk_gives_a_digest_up() -> None:
         await replica.digests._recording  # raises nothing
         assert not digests_of(log)
         log.is_full = False
-        await asyncio.wait_for(replica.roomy.wait(), 5)
+        await asyncio.wait_for(replica.writable.wait(), 5)
         await live_until_recorded(replica, log, 1)
     assert replica.failure is None
     assert replica.state == replayed(log)

@@ -10,9 +10,9 @@ from eventlog import (
     LogDamaged,
     LogError,
     LogFull,
+    LogPosition,
     LogUnavailable,
     MemoryLog,
-    Place,
     Record,
     RecordTooLarge,
 )
@@ -27,7 +27,7 @@ from tests.support.histories import NOW_MS
 from tests.support.replica_bench import (
     ORIGIN,
     Gate,
-    HandClock,
+    ManualClock,
     batches,
     on_a_loop,
     outcomes,
@@ -170,7 +170,7 @@ async def test_a_start_refuses_what_it_does_not_understand() -> None:
     log = MemoryLog()
     log.append(Batch(entries=[Entry(events=[Event()])]).SerializeToString(), 1, 0)
     with pytest.raises(UnknownEvent):
-        Replica(log, HandClock()).start()
+        Replica(log, ManualClock()).start()
 
 
 @on_a_loop
@@ -231,11 +231,11 @@ class UnmarkableLog(MemoryLog):
 
     marker_error: LogError | None = None
 
-    def mark_durable(self) -> Place:
-        """As `MemoryLog.mark_durable`, unless there is an error to raise."""
+    def write_sync_marker(self) -> LogPosition:
+        """As `MemoryLog.write_sync_marker`, unless there is an error to raise."""
         if self.marker_error is not None:
             raise self.marker_error
-        return super().mark_durable()
+        return super().write_sync_marker()
 
 
 @pytest.mark.parametrize(

@@ -20,7 +20,7 @@ from tests.support.histories import NOW_MS
 from tests.support.replica_bench import (
     ORIGIN,
     Gate,
-    HandClock,
+    ManualClock,
     on_a_loop,
     outcomes,
     running,
@@ -42,7 +42,7 @@ def open_log(folder: Path, disk: FastDisk | None = None) -> FileLog:
 async def live(folder: Path, names: list[str], *, dies: bool = False) -> State:
     """A replica starts, issues tokens one by one, and stops or dies; returns its last state."""
     log = open_log(folder)
-    replica = Replica(log, HandClock())
+    replica = Replica(log, ManualClock())
     replica.start()
     for name in names:
         await replica.submit(issue(name), ORIGIN)
@@ -89,7 +89,7 @@ def test_any_snapshots_may_be_damaged_or_missing(tmp_path: Path) -> None:
         for path, data in kept.items():
             path.write_bytes(data[:-3] + b"\xff" + data[-2:])
         log = open_log(folder)
-        replica = Replica(log, HandClock())
+        replica = Replica(log, ManualClock())
         assert replica.snapshots.load().seq < state.seq
         assert len(log.snapshots.warnings) == warnings
         assert "passed over" in log.snapshots.warnings[0]
@@ -115,12 +115,12 @@ def test_a_snapshot_of_the_future_is_passed_over(tmp_path: Path, offset: int, wh
         path.write_bytes(data)
     else:
         path.unlink()
-        writer = log.snapshots.begin(log.mark_durable(), 99)
+        writer = log.snapshots.begin(log.write_sync_marker(), 99)
         writer.write(b"the future")
         writer.finish()
     abandon(log)
     log = open_log(folder)
-    assert Replica(log, HandClock()).snapshots.load() == State()
+    assert Replica(log, ManualClock()).snapshots.load() == State()
     assert any(what in warning for warning in log.snapshots.warnings)
     log.close()
     assert asyncio.run(live(folder, [])) == state
@@ -133,13 +133,13 @@ def test_a_snapshot_of_another_place_is_passed_over(tmp_path: Path, seq: int) ->
     state = asyncio.run(live(folder, ["a", "b", "c"]))
     assert state.seq == 3
     log = open_log(folder)
-    writer = log.snapshots.begin(log.mark_durable(), SNAPSHOT_SCHEMA)
+    writer = log.snapshots.begin(log.write_sync_marker(), SNAPSHOT_SCHEMA)
     for part in encode(replace(state, seq=seq)):
         writer.write(part)
     writer.finish()
     abandon(log)
     log = open_log(folder)
-    assert Replica(log, HandClock()).snapshots.load() == State()
+    assert Replica(log, ManualClock()).snapshots.load() == State()
     (warning,) = log.snapshots.warnings
     assert warning == f"snapshot 3: a state as of event {seq}; it is passed over"
     log.close()
@@ -196,7 +196,7 @@ async def test_a_full_disk_refuses_and_resumes() -> None:
             await replica.submit(issue("d"), ORIGIN)
         assert (replica.state, log.last_seq) == (State(), 0)
         log.is_full = False
-        await asyncio.wait_for(replica.roomy.wait(), 5)
+        await asyncio.wait_for(replica.writable.wait(), 5)
         assert not replica.full.is_set()
         assert await outcomes(submit(replica, issue("a"))) == [1]
 
@@ -205,7 +205,7 @@ async def test_a_full_disk_refuses_and_resumes() -> None:
 async def test_a_disk_that_stays_full_does_not_hold_up_the_end() -> None:
     """A replica that waits for room can be stopped."""
     log = MemoryLog()
-    replica = Replica(log, HandClock(), off_loop=Gate())
+    replica = Replica(log, ManualClock(), run_blocking=Gate())
     replica.start()
     log.is_full = True
     assert await outcomes(submit(replica, issue("a"))) == [DiskFull]

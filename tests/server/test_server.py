@@ -93,7 +93,7 @@ async def test_a_chore_that_fails_has_its_next_time(
             raise OSError(errno.EMFILE, "too many open files")
 
         monkeypatch.setattr(server.certificates, "renew", fail)
-        await until(lambda: len(lines.named("chore.failed")) > 2)
+        await until(lambda: len(lines.named("task.failed")) > 2)
     assert lines.named("server.stopped")
 
 

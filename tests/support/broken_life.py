@@ -6,7 +6,7 @@ from pathlib import Path
 
 from eventlog import FileLog
 from eventlog.repair import Finding, Plan, plan_repair, repair
-from eventlog.testing.simulated import Fate, SimulatedDisk
+from eventlog.testing.simulated import CrashOutcome, SimulatedDisk
 from tests.support.crash_search import FOLDER, SCHEMA, Ledger, life, open_log
 
 NO_REPAIR = (Finding.SOUND, Finding.TORN, Finding.SERVES)  # it opens as it is
@@ -25,13 +25,13 @@ def _life() -> tuple[SimulatedDisk, Ledger]:
         if number == 3:
             ledger.snapshot(log)
     log.close()
-    return disk.crash(Fate(0)), ledger
+    return disk.crash(CrashOutcome(0)), ledger
 
 
 def lived() -> tuple[SimulatedDisk, list[bytes]]:
     """A log with several segments and two snapshots, closed, and what was appended to it."""
     disk, ledger = _life()
-    return disk.crash(Fate(1)), ledger.acknowledged
+    return disk.crash(CrashOutcome(1)), ledger.acknowledged
 
 
 def files(disk: SimulatedDisk, folder: Path = FOLDER) -> Files:

@@ -18,7 +18,7 @@ from pathlib import Path
 
 import eventlog
 from eventlog import FileLog, LogError
-from eventlog.testing.simulated import Fate, PowerLoss, SimulatedDisk
+from eventlog.testing.simulated import CrashOutcome, PowerLoss, SimulatedDisk
 
 FOLDER = Path("/log")
 SEGMENT_BYTES = 420  # room for three or four records
@@ -65,7 +65,7 @@ class Ledger:
 
     def snapshot(self, log: FileLog) -> None:
         """Take a snapshot of everything so far."""
-        place = log.mark_durable()
+        place = log.write_sync_marker()
         assert place.last_seq == len(self.acknowledged)
         writer = log.snapshots.begin(place, SCHEMA)
         for payload in self.acknowledged:
@@ -123,7 +123,7 @@ def crashes(
             life(disk, ledger)
         except PowerLoss:
             for share in kept:
-                left = disk.crash(Fate(share, chance(seed + step)))
+                left = disk.crash(CrashOutcome(share, chance(seed + step)))
                 name = f"step {step}, kept {share}, seed {seed}"
                 yield name, left, ledger.copy()
         else:
@@ -151,9 +151,9 @@ def search(
             known = ledger.copy()
             log = open_log(disk)
             known.settle(log)  # what is found now has to be durable
-            known.settle(open_log(disk.crash(Fate(0))))
+            known.settle(open_log(disk.crash(CrashOutcome(0))))
             known.append(log, b"after the end")
-            known.settle(open_log(disk.crash(Fate(0))))
+            known.settle(open_log(disk.crash(CrashOutcome(0))))
             count += 1
         except AssertionError as error:
             raise AssertionError(f"{name}: {error}") from error
@@ -189,7 +189,7 @@ def failed_syncs(kind: type[SimulatedDisk]) -> Iterator[tuple[str, SimulatedDisk
 def recover_everywhere(disk: SimulatedDisk, ledger: Ledger) -> int:
     """Open what a crash left; again and again, crashed at each operation of opening and closing."""
     for step in itertools.count(1):
-        again = disk.crash(Fate(1))
+        again = disk.crash(CrashOutcome(1))
         known = ledger.copy()
         again.power_fails_at = step
         try:
@@ -198,13 +198,13 @@ def recover_everywhere(disk: SimulatedDisk, ledger: Ledger) -> int:
             known.append(log, b"after the crash")
             log.close()
         except PowerLoss:
-            fate = Fate((0, 1, 0.5)[step % 3], chance(step))
+            fate = CrashOutcome((0, 1, 0.5)[step % 3], chance(step))
             third = again.crash(fate)
             log = open_log(third)
             known.settle(log)
             log.close()
-            known.settle(open_log(third.crash(Fate(0))))
+            known.settle(open_log(third.crash(CrashOutcome(0))))
         else:
-            known.settle(open_log(again.crash(Fate(0))))
+            known.settle(open_log(again.crash(CrashOutcome(0))))
             return step
     raise AssertionError

@@ -8,7 +8,7 @@ import eventlog
 from eventlog import FileLog
 from eventlog.format import (
     SEGMENT_HEADER_BYTES,
-    Meaning,
+    RecordHeader,
     RecordType,
     decode_segment_header,
     encode_record,
@@ -153,7 +153,7 @@ def with_tenth_record(**changes: int) -> Damage:
     def damage(folder: Path) -> None:
         data = segment(folder, 7).read_bytes()
         chain = data[LAST + 56 : LAST + 88]
-        meaning = Meaning(10, 1, RecordType.EVENTS, 7, 1)._replace(**changes)
+        meaning = RecordHeader(10, 1, RecordType.EVENTS, 7, 1)._replace(**changes)
         segment_id = int.from_bytes(data[12:16], "little")
         record, _ = encode_record(chain, meaning, b"x", durable_seq=9, segment_id=segment_id)
         overwrite(segment(folder, 7), END, record)

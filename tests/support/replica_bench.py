@@ -13,7 +13,7 @@ from nc.domain.events import Batch, Entry, Event
 from nc.domain.evolve import evolve
 from nc.domain.state import State
 from nc.replica.replica import MAX_WAITING_COMMANDS, Origin, Replica
-from nc.replica.snapshots import OffLoop
+from nc.replica.snapshots import RunBlocking
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -40,7 +40,7 @@ async def settle() -> None:
         await asyncio.sleep(0)
 
 
-class HandClock:
+class ManualClock:
     """Stands still unless it is moved."""
 
     def __init__(self) -> None:
@@ -87,15 +87,15 @@ class Gate:
 @asynccontextmanager
 async def running(
     log: EventLog,
-    gate: OffLoop | None = None,
-    clock: HandClock | None = None,
+    gate: RunBlocking | None = None,
+    clock: ManualClock | None = None,
     max_waiting_commands: int = MAX_WAITING_COMMANDS,
 ) -> AsyncIterator[Replica]:
     """A replica that has started, and is stopped at the end."""
     replica = Replica(
         log,
-        clock or HandClock(),
-        off_loop=gate or Gate(),
+        clock or ManualClock(),
+        run_blocking=gate or Gate(),
         max_waiting_commands=max_waiting_commands,
     )
     replica.start()

@@ -74,7 +74,7 @@ def _rest(log: FileLog, state: State, *, is_kept: bool) -> None:
     if is_kept:
         leave_snapshot(log, state)
     else:
-        log.mark_durable()
+        log.write_sync_marker()
 
 
 def events_in(reader: LogReader) -> list[Recorded]:

@@ -62,7 +62,7 @@ def write_story(data_dir: Path) -> Path:
 
 def leave_snapshot(log: eventlog.FileLog, state: State) -> None:
     """A snapshot that says that this is what the log amounts to."""
-    writer = log.snapshots.begin(log.mark_durable(), SNAPSHOT_SCHEMA)
+    writer = log.snapshots.begin(log.write_sync_marker(), SNAPSHOT_SCHEMA)
     for part in encode(state):
         writer.write(part)
     writer.finish()

@@ -17,7 +17,7 @@ from nc.domain.nodes import ExpireNodes
 from nc.hub import hub
 from nc.hub.admission import admit
 from nc.hub.hub import Hub
-from nc.hub.recorder import Journal
+from nc.hub.recorder import LinkRecorder
 from nc.net import wire
 from nc.server.server import Server
 from tests.testing.deaf_hub import deaf_to
@@ -59,7 +59,7 @@ def a_closed_link_is_never_dropped() -> None:
     async def silent(_self: Any, _link: Any, _reason: Any) -> None:
         pass
 
-    _replace(Journal, "end", silent)
+    _replace(LinkRecorder, "end", silent)
 
 
 @_bug
@@ -107,8 +107,8 @@ def the_handshake_is_not_recorded() -> None:
         if not state.addresses.address_of(link.node_id):
             await hand_over(self, link)
 
-    hand_over = Journal.hand_over
-    _replace(Journal, "hand_over", forgetful)
+    hand_over = LinkRecorder.hand_over
+    _replace(LinkRecorder, "hand_over", forgetful)
 
 
 @_bug

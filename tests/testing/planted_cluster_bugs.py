@@ -13,7 +13,7 @@ import pytest
 from eventlog import SequenceConflict
 from eventlog.writer import SegmentWriter
 from nc.agent import connection
-from nc.agent.connection import Dismissed, NodeEnd
+from nc.agent.connection import HubConnection, NodeRejected
 from nc.domain import address_folds, links, nodes, replicas
 from nc.domain.addresses import Network
 from nc.domain.errors import BootstrapTokenMalformed, BootstrapTokenUnknown
@@ -25,7 +25,7 @@ from nc.domain.nodes import Nodes, SetExpiries
 from nc.domain.presence import Presence, drop
 from nc.domain.state import State
 from nc.hub.hub import Hub
-from nc.hub.recorder import Journal
+from nc.hub.recorder import LinkRecorder
 from nc.hub.switch import Switch
 from nc.net.wire import CloseCode
 from nc.replica.batch import Decided
@@ -119,26 +119,26 @@ def silence_is_never_noticed(patch: pytest.MonkeyPatch) -> None:
 def an_agent_waits_for_a_silent_server_for_ever(patch: pytest.MonkeyPatch) -> None:
     """It pings, and never minds."""
 
-    def patient(self: NodeEnd) -> None:
+    def patient(self: HubConnection) -> None:
         self._transport.send_ping()
         self._timer = self._loop.call_later(self._ping_interval_s, self._ping)
 
-    patch.setattr(NodeEnd, "_ping", patient)
+    patch.setattr(HubConnection, "_ping", patient)
 
 
 @_bug("an address is told only once it is durable")
 def an_address_is_told_before_it_is_durable(patch: pytest.MonkeyPatch) -> None:
     """A node that has one already is told so while the disk still works."""
-    hand_over = Journal.hand_over
+    hand_over = LinkRecorder.hand_over
 
-    async def hasty(self: Journal, link: Any) -> None:
+    async def hasty(self: LinkRecorder, link: Any) -> None:
         task = asyncio.create_task(hand_over(self, link))
         if link.node_id in self._replica.state.addresses.by_node:
             task.add_done_callback(lambda done: done.cancelled() or done.exception())
         else:
             await task
 
-    patch.setattr(Journal, "hand_over", hasty)
+    patch.setattr(LinkRecorder, "hand_over", hasty)
 
 
 @_bug("every live agent is connected again")
@@ -148,7 +148,7 @@ def an_agent_gives_up_when_it_should_try_later(patch: pytest.MonkeyPatch) -> Non
 
     def touchy(frame: Any) -> Any:
         is_later = int(frame.get_close_code().value) == CloseCode.TRY_AGAIN_LATER
-        return Dismissed("try again later") if is_later else closed(frame)
+        return NodeRejected("try again later") if is_later else closed(frame)
 
     patch.setattr(connection, "_closed", touchy)
 
@@ -156,13 +156,13 @@ def an_agent_gives_up_when_it_should_try_later(patch: pytest.MonkeyPatch) -> Non
 @_bug("the hub's links are the log's")
 def a_full_disk_loses_the_record_of_a_link_s_end(patch: pytest.MonkeyPatch) -> None:
     """It is tried once."""
-    end = Journal.end
+    end = LinkRecorder.end
 
-    async def once(self: Journal, link: Any, reason: Any) -> None:
+    async def once(self: LinkRecorder, link: Any, reason: Any) -> None:
         if not self._replica.full.is_set():
             await end(self, link, reason)
 
-    patch.setattr(Journal, "end", once)
+    patch.setattr(LinkRecorder, "end", once)
 
 
 @_bug(
@@ -199,7 +199,7 @@ def a_full_disk_at_a_snapshot_ends_the_writer(patch: pytest.MonkeyPatch) -> None
 
     async def unguarded(self: Replica) -> None:
         if self.is_writable and self.snapshots.is_due(self.state):
-            place = await self._off_loop(self._log.mark_durable)
+            place = await self._off_loop(self._log.write_sync_marker)
             self.snapshots.begin(self.state, place)
 
     patch.setattr(Replica, "_snapshot_if_due", unguarded)

@@ -45,7 +45,7 @@ from nc.testing.shrinking import play, rounds_of
 from nc.testing.strategies import histories, networks, packets
 from nc.testing.targets import links
 from nc.testing.targets.in_process import START_MS
-from nc.testing.worlds import Asked, Worlds
+from nc.testing.worlds import Asked, PossibleStates
 
 NOW = at(START_MS)
 
@@ -112,8 +112,8 @@ def test_a_doubtful_expiry_is_decided_once(
             assert (again is not None) == (not is_known or code == second)
 
 
-def _world_with_a_node(issued: Moment = NOW) -> Worlds:
-    worlds = Worlds(Model())
+def _world_with_a_node(issued: Moment = NOW) -> PossibleStates:
+    worlds = PossibleStates(Model())
     assert worlds.explain([Asked(IssueToken("t 1", 1), issued, Facts("200"))]) is not None
     assert worlds.explain([Asked(Redeem("t 1", "n 1"), issued, Facts("200"))]) is not None
     return worlds
@@ -147,9 +147,9 @@ def test_a_link_without_a_hello_may_be_closed_after_ten_seconds(acts_alone: bool
         assert (worlds.explain(seen) is not None) == is_possible
 
 
-def _linked_world(*, acts_alone: bool, greeted: tuple[str, ...] = ("n 1", "n 2")) -> Worlds:
+def _linked_world(*, acts_alone: bool, greeted: tuple[str, ...] = ("n 1", "n 2")) -> PossibleStates:
     """Three nodes, two of them with links, in a network with two addresses."""
-    worlds = Worlds(Model("10.1.1.1/29", acts_alone=acts_alone))
+    worlds = PossibleStates(Model("10.1.1.1/29", acts_alone=acts_alone))
     assert worlds.explain([Asked(IssueToken("t 1", 60), NOW, Facts("200"))]) is not None
     for number in (1, 2, 3):
         joined = Asked(Redeem("t 1", f"n {number}"), NOW, Facts("200"))

@@ -31,7 +31,7 @@ from nc.cli.log.source import DataDirOption, LogOption, open_log, progress_to
 from nc.cli.render import Output
 from nc.domain.state import State
 from nc.history.as_of import BaseMissing, history, states_at
-from nc.history.events import NOTHING, Point, events_of
+from nc.history.events import EMPTY_STATE, Point, events_of
 from nc.history.export.binary import write_archive
 from nc.history.export.html import write_page
 from nc.history.export.jsonl import before_line, json_lines
@@ -130,7 +130,7 @@ def export(
         end=end,
     )
     piece = _piece(reader, chosen, is_told=kind is not Format.JSONL)
-    base, redaction = NOTHING, None
+    base, redaction = EMPTY_STATE, None
     if redact or kind is not Format.JSONL:
         base = _state_before(piece)
     if redact:

@@ -18,7 +18,7 @@ from nc.cli.time_args import parse_point
 from nc.clock import SystemClock
 from nc.history.as_of import BaseMissing, base_of, history
 from nc.history.events import Ids, Point, ids_in
-from nc.history.explain import Subject
+from nc.history.explain import Target
 from nc.rpc.controller import SERVER_NODE_TOKEN
 from nc.secrets import SECRET_KEY_BYTES, TokenIds, is_id, is_well_formed
 from nc.server.data_folder import DataFolder
@@ -36,15 +36,15 @@ class Names(NamedTuple):
         """The id of a node."""
         return self._id(text, _NODE, self.known().nodes) if not is_id(text) else text
 
-    def subject(self, text: str) -> Subject:
+    def subject(self, text: str) -> Target:
         """What a story can be about."""
         if "." in text:
-            return Subject("address", address_named(text))
+            return Target("address", address_named(text))
         if text == SERVER_NODE_TOKEN:
-            return Subject("node", text)
+            return Target("node", text)
         known = self.known()
         found = self._id(text, f"{_NODE} or {_TOKEN}", known.nodes | known.tokens)
-        return Subject("node" if found in known.nodes else "token", found)
+        return Target("node" if found in known.nodes else "token", found)
 
     def known(self) -> Ids:
         """Every id that the log ever named, or that it begins with."""

@@ -23,7 +23,7 @@ from nc.clock import Clock
 from nc.history.events import Point, field_of
 from nc.history.player import Player
 
-__all__ = ["Film", "LogPlayer"]
+__all__ = ["LogPlayer", "PlayerSource"]
 
 # How often the screen is brought up to date while it plays.
 _TICK_S: Final = 0.05
@@ -37,7 +37,7 @@ _PAGE: Final = 100
 _EVENT_LINES: Final = 7
 
 
-class Film(NamedTuple):
+class PlayerSource(NamedTuple):
     """What is to be played, and how."""
 
     title: str
@@ -122,7 +122,7 @@ class LogPlayer(App[None]):
         Binding("ctrl+c", "quit", show=False, priority=True),
     ]
 
-    def __init__(self, film: Film, clock: Clock) -> None:
+    def __init__(self, film: PlayerSource, clock: Clock) -> None:
         super().__init__()
         self.failure: Exception | None = None
         self.player: Player | None = None  # once the log has been read

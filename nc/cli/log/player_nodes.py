@@ -17,7 +17,7 @@ from textual.strip import Strip
 from nc.cli.render import printable
 from nc.domain.errors import moment
 from nc.domain.state import State
-from nc.history.player import Row, row_of
+from nc.history.player import NodeStatus, row_of
 
 _STYLES: Final = {
     "CONNECTED": Style.parse("green"),
@@ -84,7 +84,7 @@ class NodeTable(ScrollView, can_focus=False):
         id_style = _CONCERNED if is_concerned else _PLAIN
         if row is None:
             return [_cell(mark, 0, _PLAIN), _cell(node_id, 1, id_style), _cell("none", 2, _PLAIN)]
-        old = was or Row("", "", 0)
+        old = was or NodeStatus("", "", 0)
         expires = moment(row.expires_at_ms) if row.expires_at_ms else "never"
         return [
             _cell(mark, 0, _PLAIN),

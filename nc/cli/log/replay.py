@@ -18,9 +18,9 @@ from nc.cli.render import Output
 from nc.clock import SystemClock
 from nc.history.as_of import base_of, history
 from nc.history.events import Point, Recorded, state_at
-from nc.history.player import AS_FAST_AS_IT_GOES, Past, Player, past_of
+from nc.history.player import AS_FAST_AS_IT_GOES, Player, Recording, past_of
 from nc.history.replay_check import Checked, Fault, check, recorded_digests
-from nc.replica.gc import without_collections
+from nc.replica.gc import gc_disabled
 
 # How often the reading of a log is said to have come further.
 _PROGRESS_EVENTS: Final = 5000
@@ -68,7 +68,7 @@ def replay(
     chosen = filter_named(names, node=node, start=start, end=end)
 
     def load(progress: Callable[[int], None]) -> Player:
-        with without_collections():
+        with gc_disabled():
             past = _past(reader, chosen, progress)
         player = Player(past, _stops(past, chosen), speed=speed or AS_FAST_AS_IT_GOES)
         return player if step else player.toggled()
@@ -80,16 +80,16 @@ def _play(
     reader: LogReader, load: Callable[[Callable[[int], None]], Player], node_id: str | None
 ) -> None:
     # what the player is built with takes a quarter of a second to import, for each command
-    from nc.cli.log.player import Film, LogPlayer  # noqa: PLC0415
+    from nc.cli.log.player import LogPlayer, PlayerSource  # noqa: PLC0415
 
     title = f"network-controller log replay  {reader.folder}"
-    app = LogPlayer(Film(title, reader.last_seq, load, node_id), SystemClock())
+    app = LogPlayer(PlayerSource(title, reader.last_seq, load, node_id), SystemClock())
     app.run()
     if app.failure is not None:
         raise app.failure
 
 
-def _past(reader: LogReader, chosen: Filter, progress: Callable[[int], None]) -> Past:
+def _past(reader: LogReader, chosen: Filter, progress: Callable[[int], None]) -> Recording:
     """The part of the history that is asked for; what was before it is folded and not kept."""
     if chosen.start == chosen.end == Point():
         return past_of(history(reader), base_of(reader), progress)
@@ -100,7 +100,7 @@ def _past(reader: LogReader, chosen: Filter, progress: Callable[[int], None]) ->
     return past_of(events, state_at(history(reader), first - 1, base), progress)
 
 
-def _stops(past: Past, chosen: Filter) -> Sequence[int]:
+def _stops(past: Recording, chosen: Filter) -> Sequence[int]:
     """After each event that is asked for, and the place before the first of them."""
     if chosen == Filter():
         return range(len(past.events) + 1)

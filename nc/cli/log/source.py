@@ -25,7 +25,7 @@ from eventlog.snapshots import snapshot_name
 from nc.cli.entrypoint import DATA_DIR_VARIABLE, OperationFailed, default_data_dir
 from nc.history.export.binary import ExportRefused, unpack
 from nc.history.export.jsonl import before_in, records_in
-from nc.replica.gc import without_collections
+from nc.replica.gc import gc_disabled
 from nc.server.data_folder import DataFolder
 
 DataDirOption = Annotated[
@@ -171,7 +171,7 @@ def progress_to(reader: LogReader, doing: str) -> Iterator[Callable[[int], None]
     Garbage is not looked for meanwhile: what is read stays, or is freed without a search.
     """
     start = reader.start.last_seq
-    with without_collections(), bar(doing) as progress:
+    with gc_disabled(), bar(doing) as progress:
         total = reader.last_seq - start if Console(stderr=True).is_terminal else 0
         yield lambda seq: progress(seq - start, total)
 

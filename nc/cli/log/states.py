@@ -17,7 +17,7 @@ from nc.domain.errors import moment
 from nc.domain.expiry import has_passed
 from nc.domain.presence import link_of
 from nc.domain.state import State
-from nc.history.as_of import Then, history, states_at
+from nc.history.as_of import StateAt, history, states_at
 from nc.history.events import Difference, Point, differences
 
 # `-2h` is a moment, not options; it would be read as -2 and -h. So -h alone is looked for here.
@@ -132,7 +132,7 @@ def _at(expires_at_ms: int) -> str:
     return moment(expires_at_ms) if expires_at_ms else "never"
 
 
-def _states(reader: LogReader, *points: Point) -> list[Then]:
+def _states(reader: LogReader, *points: Point) -> list[StateAt]:
     """How things were at places that somebody named.
 
     Raises:

@@ -15,9 +15,9 @@ from nc.cli.log.source import DataDirOption, LogOption, open_log, progress_to
 from nc.cli.log.states import OutputOption
 from nc.cli.render import Output
 from nc.domain.codec.snapshot import SNAPSHOT_SCHEMA
-from nc.domain.invariants import Impossible
+from nc.domain.invariants import InconsistentHistory
 from nc.history.as_of import BaseMissing, base_of
-from nc.history.verify import Base, Landmark, Verified, landmark_of
+from nc.history.verify import Base, KnownHead, Verified, landmark_of
 from nc.history.verify import verify as verify_records
 
 _HEAD = re.compile("[0-9a-f]{64}")
@@ -57,7 +57,7 @@ def verify(
     try:
         with progress_to(reader, "verifying") as progress:
             found = verify_records(reader.read(markers=True), landmarks, progress, base)
-    except Impossible as error:  # also where a snapshot remembers more than there is now
+    except InconsistentHistory as error:  # also where a snapshot remembers more than there is now
         raise (damage_in(reader.folder) or error) from error
     result = _Result(
         first_seq=start.last_seq + 1,
@@ -148,14 +148,14 @@ def _base(reader: LogReader, is_original: bool) -> Base:
         raise LogDamaged(path, 0, start.last_seq + 1, found, "it", advice=advice) from error
 
 
-def _kept(head: str | None, seq: int | None) -> list[Landmark]:
+def _kept(head: str | None, seq: int | None) -> list[KnownHead]:
     if head is None and seq is None:
         return []
     if head is None or seq is None:
         raise typer.BadParameter("--head and --seq go together: a hash, and the event it is after")
     if not _HEAD.fullmatch(head.lower()):
         raise typer.BadParameter("--head is 64 hex digits, as `log verify` and `log info` print it")
-    return [Landmark(seq, bytes.fromhex(head))]
+    return [KnownHead(seq, bytes.fromhex(head))]
 
 
 def _snapshots(reader: LogReader) -> tuple[list[Snapshot], list[str]]:

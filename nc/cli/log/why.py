@@ -13,8 +13,8 @@ from nc.cli.render import Output, json_fields, printable, time_text
 from nc.clock import SystemClock, now_ms
 from nc.domain.state import State
 from nc.history.as_of import history, nearest
-from nc.history.events import Point, StateAlong
-from nc.history.explain import Subject, now_line, story
+from nc.history.events import Point, RunningState
+from nc.history.explain import Target, now_line, story
 from nc.rpc.controller import SERVER_NODE_TOKEN
 
 
@@ -37,7 +37,7 @@ def why(
     """
     reader = open_reader(data_dir, log)
     subject = names_in(reader, data_dir, log).subject(thing)
-    fold = StateAlong(nearest(reader, [Point(seq=reader.last_seq)]))
+    fold = RunningState(nearest(reader, [Point(seq=reader.last_seq)]))
     with progress_to(reader, "reading") as progress:
         lines = list(story(fold.through(history(reader, progress=progress)), subject))
     server = _server_line(fold.state, subject)
@@ -61,9 +61,9 @@ def why(
     typer.echo(f"    now  {printable(now)}")
 
 
-def _server_line(state: State, subject: Subject) -> str | None:
+def _server_line(state: State, subject: Target) -> str | None:
     """How the server's own node is; None: the subject is neither that nor its address."""
     address = state.addresses.network.server_address
-    if subject in (Subject("node", SERVER_NODE_TOKEN), Subject("address", address)):
+    if subject in (Target("node", SERVER_NODE_TOKEN), Target("address", address)):
         return f"{SERVER_NODE_TOKEN} is the server's own node: always CONNECTED, with {address}"
     return None

@@ -43,7 +43,7 @@ from nc.domain.events import (
 )
 from nc.domain.evolve import UnknownEvent
 from nc.domain.state import State
-from nc.history.events import Recorded, StateAlong, field_of
+from nc.history.events import Recorded, RunningState, field_of
 from nc.history.redact.addresses import SMALLEST, Block, Relocation, block_of
 from nc.pb import network_controller_pb2, sensor_pb2
 
@@ -156,7 +156,7 @@ class Redaction:
             digests={},
         )
         self.base = self.state(base)
-        self._fold = StateAlong(self.base)
+        self._fold = RunningState(self.base)
         self._folded_until = max(plan.digested, default=0)
         self._keep_digest(base.seq)
 

@@ -65,7 +65,7 @@ class SwitchOn:
 
 
 @dataclass(frozen=True, slots=True)
-class Twin:
+class DuplicateNode:
     """Another machine is the same node for a while, as after a copy of its disk."""
 
     at_ms: int
@@ -173,7 +173,7 @@ Act: TypeAlias = (
     | Expire
     | SwitchOff
     | SwitchOn
-    | Twin
+    | DuplicateNode
     | Partition
     | BreakLink
     | StopReading

@@ -14,7 +14,7 @@ from nc.clock import now_ms
 from nc.domain.errors import DomainError
 from nc.domain.fsm import ConnectionState
 from nc.domain.nodes import require_live
-from nc.hub.limits import LOOKS, SILENCE_TIMEOUT_S
+from nc.hub.limits import CHECKS_PER_TIMEOUT, SILENCE_TIMEOUT_S
 from nc.hub.session import Link
 from nc.testing.overlay import assignable
 from nc.testing.simulation.cluster import Cluster
@@ -32,7 +32,7 @@ from nc.testing.simulation.servers import SimulatedServer
 LOOK_S: Final = 5.0
 
 # A link is looked at so often within the time that it may be silent, and then closed.
-_SILENT_S: Final = SILENCE_TIMEOUT_S + 3 * SILENCE_TIMEOUT_S / LOOKS
+_SILENT_S: Final = SILENCE_TIMEOUT_S + 3 * SILENCE_TIMEOUT_S / CHECKS_PER_TIMEOUT
 
 _MOST_MACHINES: Final = 6  # try packets among
 _PACKET_S: Final = 3.0

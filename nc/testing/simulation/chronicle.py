@@ -13,7 +13,7 @@ from nc.testing.history import History
 from nc.testing.simulation.acts import Plan
 
 
-class Sight(NamedTuple):
+class Sighting(NamedTuple):
     """Something that should not be."""
 
     what: str
@@ -41,12 +41,12 @@ class Chronicle(History):
     plan: Plan = field(default_factory=lambda: Plan(0, "", False, ()))
     lines: list[str] = field(default_factory=list)
     held: Counter[str] = field(default_factory=Counter)
-    broken: dict[str, list[Sight]] = field(default_factory=dict)
+    broken: dict[str, list[Sighting]] = field(default_factory=dict)
     seqs: dict[int, int] = field(default_factory=dict)
     log_bytes: dict[str, bytes] = field(default_factory=dict)
     records: list[Record] = field(default_factory=list)
 
-    def saw(self, law: str, sight: Sight, *, holds: bool) -> None:
+    def saw(self, law: str, sight: Sighting, *, holds: bool) -> None:
         """A law had something to say."""
         if holds:
             self.held[law] += 1

@@ -15,13 +15,13 @@ from typing import Any, Final
 from eventlog import LogDamaged, MemoryLog
 from nc.domain.state import State
 from nc.secrets import SECRET_KEY_BYTES, TokenIds
-from nc.testing.chance import SeededChance
+from nc.testing.chance import SeededRandom
 from nc.testing.expectations import DENIED, MISTAKE, OK
 from nc.testing.history import Answer
 from nc.testing.laws import Law
 from nc.testing.operations import ADMIN, Operation
 from nc.testing.simulation.acts import Plan
-from nc.testing.simulation.chronicle import Chronicle, Sight
+from nc.testing.simulation.chronicle import Chronicle, Sighting
 from nc.testing.simulation.laws import (
     DURABLE_ADDRESS,
     KEEPS_ADDRESS,
@@ -55,7 +55,7 @@ class ClusterClock:
 
     def __init__(self, loop: SimulatedLoop, seed: object) -> None:
         self._loop = loop
-        self.jumped_ms = int(SeededChance(("clock", seed)).random() * 1000)
+        self.jumped_ms = int(SeededRandom(("clock", seed)).random() * 1000)
 
     def now_ns(self) -> int:
         """Unix time in nanoseconds."""
@@ -95,7 +95,7 @@ class Cluster:
         self.packets: dict[int, tuple[str, str]] = {}
         self.arrived = 0
         self._loop = loop
-        self._chance = SeededChance(("cluster", plan.seed))
+        self._chance = SeededRandom(("cluster", plan.seed))
         self._token_ids = TokenIds(self._chance.random_bytes(SECRET_KEY_BYTES))
         shared = MemoryLog(self.clock.now_ns) if plan.is_shared else None
         self.sites = [
@@ -158,7 +158,7 @@ class Cluster:
 
     def saw(self, law: Law, what: str, *, holds: bool) -> None:
         """A law had something to say."""
-        self.chronicle.saw(law.name, Sight(what, self.now_s, self.last_seq), holds=holds)
+        self.chronicle.saw(law.name, Sighting(what, self.now_s, self.last_seq), holds=holds)
         if not holds:
             self.tell(f"BROKEN: {law.name}: {what}")
 

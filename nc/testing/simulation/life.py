@@ -12,6 +12,7 @@ from nc.testing.simulation.acts import (
     Break,
     BreakLink,
     Call,
+    DuplicateNode,
     Expire,
     FailSync,
     FillDisk,
@@ -25,7 +26,6 @@ from nc.testing.simulation.acts import (
     StopReading,
     SwitchOff,
     SwitchOn,
-    Twin,
 )
 from nc.testing.simulation.audit import Audit
 from nc.testing.simulation.cluster import Cluster
@@ -194,7 +194,7 @@ class Acts:
                 if not machine.is_on:
                     cluster.tell(f"{machine.name} is switched on")
                     machine.switch_on()
-            case Twin(_, node, for_s):
+            case DuplicateNode(_, node, for_s):
                 self._twin(node, for_s)
             case BreakLink(_, _, how):
                 cluster.tell(f"the connection of {machine.name} breaks: {how.value}")

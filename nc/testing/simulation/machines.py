@@ -14,7 +14,7 @@ from nc.clock import Clock
 from nc.net.routes import Redirect
 from nc.net.tun import Receive
 from nc.net.wire import PLAIN_VNET_HEADER, VNET_HEADER_BYTES, Frame, packets
-from nc.testing.chance import SeededChance
+from nc.testing.chance import SeededRandom
 from nc.testing.simulation.connection import SERVER_PORT
 from nc.testing.simulation.loop import Life
 from nc.testing.simulation.network import Network
@@ -122,7 +122,7 @@ class Machine:
         self.arrived = arrived
         self._clock = clock
         self._network = network
-        self._chance = SeededChance(("machine", name, seed))
+        self._chance = SeededRandom(("machine", name, seed))
         self._happens = happens
         self._card: _Card | None = None
         self._life: Life | None = None

@@ -21,7 +21,7 @@ from unittest import mock
 
 import aiofastnet
 
-from nc.testing.chance import SeededChance
+from nc.testing.chance import SeededRandom
 from nc.testing.simulation.connection import SERVER_PORT, Endpoint, Socket
 from nc.testing.simulation.loop import Life, SimulatedLoop, life_here
 
@@ -68,8 +68,8 @@ class Network:
     """
 
     def __init__(self, seed: object, servers: int = 1) -> None:
-        self._chance = SeededChance(("network", seed))
-        self._dials = SeededChance(("dials", seed))
+        self._chance = SeededRandom(("network", seed))
+        self._dials = SeededRandom(("dials", seed))
         self._latencies_s: dict[str, float] = {}
         self._cut_off: dict[str, int] = {}  # how often each uplink was, and was not mended since
         self._opened = asyncio.Event()

@@ -18,7 +18,7 @@ from nc.pb import events_pb2 as pb
 from nc.testing.history import Answer, LogView, Step, told, worded
 from nc.testing.model import CONNECTED, IDLE, INIT, Moment
 from nc.testing.operations import SERVER_NODE, CheckState, GetAddress, Operation
-from nc.testing.simulation.chronicle import Chronicle, Sight
+from nc.testing.simulation.chronicle import Chronicle, Sighting
 from nc.testing.simulation.laws import DIGESTS, NEVER_STALE
 from nc.testing.targets.in_process import START_MS
 
@@ -143,7 +143,7 @@ class Records:
             at_seqs[folded.seq] = replayed_here.hex()
             for recorded in (event.digest_recorded for entry in batch for event in entry.events):
                 if recorded.digest:
-                    sight = Sight(f"the digest of event {recorded.seq}", 0, recorded.seq)
+                    sight = Sighting(f"the digest of event {recorded.seq}", 0, recorded.seq)
                     holds = recorded.digest == at_seqs.get(recorded.seq)
                     self._chronicle.saw(DIGESTS.name, sight, holds=holds)
             here = [state for state in states if state.seq == folded.seq]
@@ -165,10 +165,10 @@ class Records:
             first, end = bisect_right(seqs, asked.known_seq) - 1, bisect_right(seqs, last)
             said = answer.facts.state, answer.facts.address
             true = [_facts(state, id_of(query.node), said[0]) for state in past[first:end]]
-            sight = Sight(f"step {asked.number}, {asked.worded}", asked.begun_s, last)
+            sight = Sighting(f"step {asked.number}, {asked.worded}", asked.begun_s, last)
             self._chronicle.saw(NEVER_STALE.name, sight, holds=said in true)
 
-    def told_addresses(self, which: str) -> Iterator[tuple[Sight, bool]]:
+    def told_addresses(self, which: str) -> Iterator[tuple[Sighting, bool]]:
         """What agents were told, and whether that is as it should be."""
         handed_over: Counter[str] = Counter()
         bound: set[tuple[str, str]] = set()
@@ -189,10 +189,10 @@ class Records:
             if which == "durable":
                 times[node_id] += 1
                 is_known = (node_id, address) in bound and times[node_id] <= handed_over[node_id]
-                yield Sight(f"{node} was told {address}", at_s, seq), is_known
+                yield Sighting(f"{node} was told {address}", at_s, seq), is_known
             elif node_id in known and node_id not in released:
                 what = f"{node} had {known[node_id]} and was told {address}"
-                yield Sight(what, at_s, seq), address == known[node_id]
+                yield Sighting(what, at_s, seq), address == known[node_id]
             known[node_id] = address
 
 

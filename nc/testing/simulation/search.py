@@ -15,7 +15,7 @@ from nc.testing.laws import Law
 from nc.testing.search import Report
 from nc.testing.shrinking import smallest
 from nc.testing.simulation.acts import Act, Plan
-from nc.testing.simulation.chronicle import Chronicle, Sight
+from nc.testing.simulation.chronicle import Chronicle, Sighting
 from nc.testing.simulation.laws import SIMULATION_LAWS
 from nc.testing.simulation.playing import play
 from nc.testing.simulation.site import FOLDER
@@ -97,7 +97,7 @@ def seq_of(chronicle: Chronicle, breach: Breach) -> int:
     """The event in the log at which, or soon after which, a law broke."""
     for holds, place in breach.law.check(Observed(chronicle)):
         if not holds:
-            if isinstance(place, Sight):
+            if isinstance(place, Sighting):
                 return max(place.seq, 1)
             if isinstance(place, Step):
                 return max(chronicle.seqs.get(place.number, 1), 1)

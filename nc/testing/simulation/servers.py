@@ -20,7 +20,7 @@ from nc.replica.replica import DiskFull, Origin, Replica, Unwritable
 from nc.secrets import RequestIds, TokenIds
 from nc.server.server import SWEEP_INTERVAL_S
 from nc.server.tasks import Sweep, every
-from nc.testing.chance import SeededChance
+from nc.testing.chance import SeededRandom
 from nc.testing.history import Answer
 from nc.testing.operations import IssueToken, Operation
 from nc.testing.simulation.loop import Life, first_of
@@ -40,7 +40,7 @@ _DISK_S: Final = (0.0001, 0.0005, 0.004)  # a disk's times; the last is seldom
 _NEWS: Final = IssueToken("", 1)
 _NEWS_ID: Final = "news"
 
-_OUR_FAULTS: Final = {log_events.LINK_CRASHED, log_events.CHORE_FAILED, log_events.RPC_CRASHED}
+_OUR_FAULTS: Final = {log_events.LINK_CRASHED, log_events.TASK_FAILED, log_events.RPC_CRASHED}
 
 
 class SimulatedServer:
@@ -69,7 +69,7 @@ class SimulatedServer:
         network: str,
         clock: Clock,
         token_ids: TokenIds,
-        chance: SeededChance,
+        chance: SeededRandom,
         is_broken: Callable[[str], None],
     ) -> None:
         self.life = Life()
@@ -154,7 +154,7 @@ class SimulatedServer:
         self.is_stopping = True
         self._sweeps.cancel()
         await asyncio.wait([self._sweeps])
-        await self.hub.shut_door()
+        await self.hub.stop_accepting()
         with contextlib.suppress(Unwritable, DiskFull):
             await self._submit(StopReplica(self._name), "stop")
         await self.hub.stop()

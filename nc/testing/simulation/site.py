@@ -10,14 +10,14 @@ from typing import Any, Final, Protocol
 
 import eventlog
 from eventlog import EventLog, LogDamaged, LogError, LogUnavailable, MemoryLog
-from eventlog.testing.simulated import Fate, PowerLoss, SimulatedDisk
+from eventlog.testing.simulated import CrashOutcome, PowerLoss, SimulatedDisk
 from nc.clock import Clock
 from nc.domain.codec.digest import digest
 from nc.domain.state import State
 from nc.replica.errors import DiskFull, Stopping, Unwritable
 from nc.replica.replay import replay
 from nc.secrets import TokenIds
-from nc.testing.chance import SeededChance
+from nc.testing.chance import SeededRandom
 from nc.testing.laws import Law
 from nc.testing.simulation.acts import Plan
 from nc.testing.simulation.laws import NOTHING_CRASHES, STARTS
@@ -75,7 +75,7 @@ class Site:
         network: Network,
         clock: Clock,
         token_ids: TokenIds,
-        chance: SeededChance,
+        chance: SeededRandom,
     ) -> None:
         self.name = "the server" if shared is None else f"server {number + 1}"
         self._number = number
@@ -124,7 +124,7 @@ class Site:
         except PowerLoss:
             self._owner.tell(f"the power fails while {self.name} starts")
             self._lose(server, silently=True)
-            self.disk = self.disk.crash(Fate(0.5, self._chance))
+            self.disk = self.disk.crash(CrashOutcome(0.5, self._chance))
         except LogDamaged as damaged:
             self._owner.saw(STARTS, f"{damaged}", holds=False)
             self.cannot_start = True
@@ -191,7 +191,9 @@ class Site:
         """The server's machine is off at once."""
         self.end_server(silently=True, down_s=down_s)
         if self._shared is None:
-            self.disk = self.disk.crash(Fate(keep, SeededChance(("fate", seed, self._plan.seed))))
+            self.disk = self.disk.crash(
+                CrashOutcome(keep, SeededRandom(("fate", seed, self._plan.seed)))
+            )
 
     def end_server(self, *, silently: bool, down_s: float) -> None:
         """The server's process ends at once; nothing if there is none."""

@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from typing import Any, Final, TypeVar
 
 from nc.testing import choices
-from nc.testing.chance import SeededChance
+from nc.testing.chance import SeededRandom
 from nc.testing.choices import Known
 from nc.testing.operations import CheckState, GetAddress, Unregister
 from nc.testing.simulation.acts import (
@@ -17,6 +17,7 @@ from nc.testing.simulation.acts import (
     Break,
     BreakLink,
     Call,
+    DuplicateNode,
     Expire,
     FailSync,
     FillDisk,
@@ -31,7 +32,6 @@ from nc.testing.simulation.acts import (
     StopReading,
     SwitchOff,
     SwitchOn,
-    Twin,
 )
 from nc.testing.targets.in_process import START_MS
 
@@ -78,7 +78,7 @@ class _Drawing:
     """What was drawn so far."""
 
     def __init__(self, seed: int) -> None:
-        self._chance = SeededChance(("workload", seed))
+        self._chance = SeededRandom(("workload", seed))
         self.is_shared = False
         self._known = Known()
         self.now_ms = 1000
@@ -133,7 +133,7 @@ class _Drawing:
     def overtake(self) -> None:
         """A node is there once more, and its older link breaks before its server may know of it."""
         node = self.node()
-        self.add(Twin, node, self.pick(_SECONDS))
+        self.add(DuplicateNode, node, self.pick(_SECONDS))
         self.now_ms += self.pick((200, 500, 1000, 1500))
         self.add(BreakLink, node, self.pick((Break.AT_SERVER, Break.AT_NODE)))
 
@@ -176,7 +176,7 @@ class _Drawing:
 
     def twin(self) -> None:
         """A node is there twice."""
-        self.add(Twin, self.node(), self.pick(_SECONDS))
+        self.add(DuplicateNode, self.node(), self.pick(_SECONDS))
 
     def partition(self) -> None:
         """Some machines are cut off, or all of them."""

@@ -13,13 +13,13 @@ from typing import Any, TypeVar
 
 import eventlog
 from eventlog import EventLog, LogError, MemoryLog
-from eventlog.testing.simulated import Fate, PowerLoss, SimulatedDisk
+from eventlog.testing.simulated import CrashOutcome, PowerLoss, SimulatedDisk
 from nc.domain.codec.digest import digest
 from nc.domain.events import Batch
 from nc.domain.state import State
 from nc.replica.replay import replay
 from nc.secrets import SECRET_KEY_BYTES, TokenIds
-from nc.testing.chance import SeededChance
+from nc.testing.chance import SeededRandom
 from nc.testing.history import Answer, LogView
 from nc.testing.model import Moment, at
 from nc.testing.operations import Crash, IssueToken
@@ -39,7 +39,7 @@ _SEGMENT_BYTES = 8192  # so that a history fills several
 _REST_S = 0.1
 
 
-class HandClock:
+class ManualClock:
     """Stands still unless it is moved."""
 
     def __init__(self) -> None:
@@ -79,8 +79,8 @@ class InProcess:
         """A new server, on nothing."""
         self._disk = SimulatedDisk()
         self._memory = MemoryLog()
-        self._clock = HandClock()
-        self._chance = SeededChance("server")
+        self._clock = ManualClock()
+        self._chance = SeededRandom("server")
         self._token_ids = TokenIds(self._chance.random_bytes(SECRET_KEY_BYTES))
         self._names = Names()
         self._network = network
@@ -97,7 +97,7 @@ class InProcess:
         self._disk.power_fails_at = self._disk.steps + crash.at_step
         replies = self._run(self._perform(requests))
         self._abandon()
-        self._disk = self._disk.crash(Fate(crash.keep, SeededChance(crash.seed)))
+        self._disk = self._disk.crash(CrashOutcome(crash.keep, SeededRandom(crash.seed)))
         self._come_back(replies)
         return replies
 

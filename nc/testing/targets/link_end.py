@@ -8,7 +8,7 @@ from typing import Any, Final
 
 from picows import WSError, WSFrame, WSHandshakeError, WSMsgType, WSTransport, ws_connect
 
-from nc.agent.connection import PING_INTERVAL_S, SILENCE_LIMIT_S, NodeEnd, Target
+from nc.agent.connection import PING_INTERVAL_S, SILENCE_LIMIT_S, HubConnection, Target
 from nc.net import wire
 from nc.testing.history import CertificateSet
 
@@ -30,7 +30,7 @@ class NotUpgraded(Exception):
         super().__init__(sentence)
 
 
-class LinkEnd(NodeEnd):
+class LinkEnd(HubConnection):
     """One link; made by `open_link`.
 
     Args:

@@ -18,7 +18,7 @@ LOOPBACK: Final = "127.0.0.1"
 # What a server says when something in it went wrong that nobody should be able to cause.
 _CRASHES: Final = tuple(
     event.encode()
-    for event in (log_events.RPC_CRASHED, log_events.LINK_CRASHED, log_events.CHORE_FAILED)
+    for event in (log_events.RPC_CRASHED, log_events.LINK_CRASHED, log_events.TASK_FAILED)
 )
 
 # Far beyond what a start or an end takes: it only turns a hang into a failure.

@@ -27,7 +27,7 @@ from nc.domain.tokens import ForgetExpiredTokens
 from nc.pki.authority import CertificateAuthority, self_signed
 from nc.pki.certificates import ADMIN_ORGANIZATION, AuthorityKind
 from nc.replica.replica import Origin, Replica
-from nc.replica.snapshots import OffLoop
+from nc.replica.snapshots import RunBlocking
 from nc.rpc.answers import SERVER_FAULT
 from nc.rpc.callers import Callers, Transport
 from nc.rpc.controller import Authorities, Controller, Endpoints
@@ -90,7 +90,7 @@ class Service:
         self,
         log: EventLog,
         network: str,
-        off_loop: OffLoop,
+        run_blocking: RunBlocking,
         clock: Clock,
         secrets: Secrets,
         token_ids: TokenIds,
@@ -98,7 +98,7 @@ class Service:
         self._network = network
         self._clock = clock
         self._token_ids = token_ids
-        self.replica = Replica(log, clock, off_loop=off_loop)
+        self.replica = Replica(log, clock, run_blocking=run_blocking)
         overlay_address = Network.parse(network).server_address
         endpoints = Endpoints(_ADVERTISED, overlay_address, 6440, 6439, 6441)
         controller = Controller(

@@ -9,13 +9,13 @@ from textual.pilot import Pilot
 from textual.widgets import Input
 
 from eventlog import LogReader
-from nc.cli.log.player import Film, LogPlayer
+from nc.cli.log.player import LogPlayer, PlayerSource
 from nc.cli.log.player_nodes import _STYLES, NodeTable
 from nc.domain.events import Entry, Event, NodeRegistered, pb
 from nc.history.as_of import history
 from nc.history.events import Recorded
 from nc.history.player import AS_FAST_AS_IT_GOES, Player, past_of
-from tests.support.replica_bench import HandClock
+from tests.support.replica_bench import ManualClock
 from tests.support.written_log import ALPHA, BETA, EVENTS, write_story
 
 SECOND_NS = 1_000_000_000
@@ -38,7 +38,7 @@ async def watching(
     speed: float = AS_FAST_AS_IT_GOES,
     playing: bool = False,
     node_id: str | None = None,
-) -> AsyncIterator[tuple[Pilot[None], HandClock]]:
+) -> AsyncIterator[tuple[Pilot[None], ManualClock]]:
     """The player, once it has read the events."""
 
     def load(progress: Progress) -> Player:
@@ -46,8 +46,8 @@ async def watching(
         player = Player(past, range(len(events) + 1), speed=speed)
         return player.toggled() if playing else player
 
-    clock = HandClock()
-    app = LogPlayer(Film("a log", len(events), load, node_id), clock)
+    clock = ManualClock()
+    app = LogPlayer(PlayerSource("a log", len(events), load, node_id), clock)
     async with app.run_test(size=SIZE) as pilot:
         await app.workers.wait_for_complete()
         await pilot.pause()
@@ -83,7 +83,7 @@ async def go_to(pilot: Pilot[None], text: str) -> None:
     await pilot.press("enter")
 
 
-def tick(pilot: Pilot[None], clock: HandClock, ns: int) -> None:
+def tick(pilot: Pilot[None], clock: ManualClock, ns: int) -> None:
     """Let time pass."""
     clock.ns += ns
     assert isinstance(pilot.app, LogPlayer)
@@ -231,7 +231,7 @@ async def test_a_log_that_cannot_be_read_ends_it(error: Exception) -> None:
     def load(_progress: Progress) -> Player:
         raise error
 
-    app = LogPlayer(Film("a log", 1, load, None), HandClock())
+    app = LogPlayer(PlayerSource("a log", 1, load, None), ManualClock())
     async with app.run_test():
         await app.workers.wait_for_complete()
     assert app.failure is error
@@ -245,7 +245,7 @@ async def test_quitting_ends_the_reading() -> None:
             progress(1)
             time.sleep(0.001)
 
-    app = LogPlayer(Film("a log", 1, load, None), HandClock())
+    app = LogPlayer(PlayerSource("a log", 1, load, None), ManualClock())
     async with app.run_test() as pilot:
         await pilot.press("q")
     await app.workers.wait_for_complete()

@@ -194,7 +194,7 @@ def test_a_snapshot_that_a_replay_does_not_lead_to_is_refused(run: Run, copy: Pa
 def test_a_snapshot_of_another_schema_is_not_compared(run: Run, copy: Path) -> None:
     """One that another version of this program wrote says nothing against the log, and is named."""
     log = eventlog.open(copy)
-    writer = log.snapshots.begin(log.mark_durable(), SNAPSHOT_SCHEMA + 1)
+    writer = log.snapshots.begin(log.write_sync_marker(), SNAPSHOT_SCHEMA + 1)
     writer.write(b"the future")
     writer.finish()
     log.close()
