@@ -23,7 +23,7 @@ for seq in range(log.last_seq, int(sys.argv[2])):
     try:
         log.append(b"%d;" % (seq + 1) * 30, 1, seq)
     except eventlog.LogFull:
-        log.make_room()
+        log.probe_space()
         log.append(b"%d;" % (seq + 1) * 30, 1, seq)
     print(seq + 1, flush=True)
 log.close()
@@ -52,12 +52,12 @@ for seq in range(1, 3000):
     except eventlog.LogFull:
         full += 1
         try:
-            log.make_room()
+            log.probe_space()
         except eventlog.LogFull:
             full += 1
         assert [r.last_seq for r in log.read()] == list(range(1, log.last_seq + 1))
         filler.unlink()
-        log.make_room()
+        log.probe_space()
         log.append(b"%d;" % seq * 20, 1, seq)
 log.close()
 log = eventlog.open(home / "log", segment_size_bytes=64 * 1024)
