@@ -59,7 +59,7 @@ class Replica:
     Args:
         log: the log; several replicas may share it.
         clock: stamps entries.
-        off_loop: runs what blocks for the disk; a simulation runs it in place.
+        run_blocking: runs what blocks for the disk; a simulation runs it in place.
 
     Attributes:
         snapshots: those of the log.

@@ -41,7 +41,7 @@ class Snapshots:
 
     Args:
         store: where they are kept.
-        off_loop: runs what blocks for the disk.
+        run_blocking: runs what blocks for the disk.
 
     Attributes:
         tail_events: how many events a start may have to replay; a simulation wants fewer.

@@ -81,7 +81,7 @@ class Service:
     Args:
         log: opened by the caller, and closed by it.
         network: the server's own address in the overlay, and the prefix length.
-        off_loop: runs what blocks for the disk.
+        run_blocking: runs what blocks for the disk.
         clock, secrets: see there.
         token_ids: the same in every life of one server.
     """
