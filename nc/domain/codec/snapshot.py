@@ -3,7 +3,7 @@
     decode(join(encode(state))) == state         for every state that events can lead to
 
 Lists of columns rather than of entries: a node costs a few list elements instead of a message.
-`proto/snapshot.proto` is the format.
+`proto/nc/pb/snapshot.proto` is the format.
 """
 
 import struct
