@@ -40,7 +40,7 @@ from benchmarks.histories import cluster, kinds, newcomers, write_log
 from benchmarks.timing import Taken, best, timed
 from nc.domain.events import Batch, Entry, Event
 from nc.domain.evolve import evolve
-from nc.domain.presence import link_of
+from nc.domain.links import link_of
 from nc.domain.state import State
 from nc.replica.replay import replay
 
@@ -128,7 +128,7 @@ def facts_of_state(state: State) -> dict[str, Fact]:
         node_id: Fact(
             node.token_id,
             node.expires_at_ms,
-            (link := link_of(state.presence, node_id)).state.value,
+            (link := link_of(state.links, node_id)).state.value,
             link.link_id,
             state.addresses.address_of(node_id),
         )

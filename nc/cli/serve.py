@@ -27,7 +27,7 @@ from nc.cli.entrypoint import (
     silence_stdout,
 )
 from nc.clock import SystemClock
-from nc.domain.addresses import DEFAULT_NETWORK
+from nc.domain.network import DEFAULT_NETWORK
 from nc.hub.report import NoServer, ask
 from nc.net.sockets import PortUnavailable, try_ports
 from nc.net.tun import require_tun

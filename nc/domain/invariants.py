@@ -13,7 +13,7 @@ from nc.domain.errors import IllegalTransition
 from nc.domain.events import Event
 from nc.domain.evolve import UnknownEvent
 from nc.domain.fsm import ConnectionState, Trigger, next_state
-from nc.domain.presence import link_of
+from nc.domain.links import link_of
 from nc.domain.state import State
 
 __all__ = ["InconsistentHistory", "InvariantChecker", "digested_seq"]
@@ -62,8 +62,7 @@ class InvariantChecker:
     """
 
     def __init__(self, base: State) -> None:
-        presence = base.presence
-        self.states = {n: int(link_of(presence, n).state.value) for n in base.nodes}  # by node id
+        self.states = {n: int(link_of(base.links, n).state.value) for n in base.nodes}  # by node id
         by_node = base.addresses.by_node.items()
         self.holders = {held.address: n for n, held in by_node if held.address}  # node ids
         self.digest_seq = base.digest_seq  # the event that the last digest is of, 0 if none is

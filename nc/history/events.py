@@ -11,7 +11,7 @@ from typing import Final, NamedTuple, TypeVar
 from eventlog.api import Record
 from nc.domain.events import Batch, Entry, Event, pb
 from nc.domain.evolve import Fold
-from nc.domain.presence import link_of
+from nc.domain.links import link_of
 from nc.domain.state import State
 
 __all__ = [
@@ -176,8 +176,8 @@ def differences(before: State, after: State, between: Iterable[Recorded]) -> Dif
         moved=_changes(stayed, before.addresses.address_of, after.addresses.address_of),
         changed=_changes(
             stayed,
-            lambda node_id: link_of(before.presence, node_id).state.name,
-            lambda node_id: link_of(after.presence, node_id).state.name,
+            lambda node_id: link_of(before.links, node_id).state.name,
+            lambda node_id: link_of(after.links, node_id).state.name,
         ),
         flapped=dict(sorted(flapped.items())),
         expiries=_changes(

@@ -25,10 +25,10 @@ from structlog.typing import FilteringBoundLogger
 
 from nc import log_events
 from nc.clock import Clock, now_ms
-from nc.domain.addresses import Network
 from nc.domain.errors import AddressPoolExhausted, DomainError
 from nc.domain.events import Event, pb
-from nc.domain.presence import Reason
+from nc.domain.links import Reason
+from nc.domain.network import Network
 from nc.hub.acceptor import Acceptor, Connection
 from nc.hub.admission import Refused, admit
 from nc.hub.limits import CHECKS_BEFORE_PING, CHECKS_PER_TIMEOUT, LINKS_PER_TURN, Limits

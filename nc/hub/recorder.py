@@ -5,8 +5,7 @@ from contextlib import suppress
 from nc.clock import Clock, now_ms
 from nc.domain.decide import Command
 from nc.domain.errors import DomainError
-from nc.domain.links import AcceptLink, DropLink, HandOverAddress
-from nc.domain.presence import Reason
+from nc.domain.links import AcceptLink, DropLink, HandOverAddress, Reason
 from nc.hub.session import Link
 from nc.replica.replica import DiskFull, Origin, Overloaded, Replica, Stopping, Unwritable
 

@@ -10,7 +10,7 @@ from ipaddress import IPv4Interface
 from structlog.typing import FilteringBoundLogger
 
 from nc import log_events
-from nc.domain.addresses import Network
+from nc.domain.network import Network
 from nc.hub.switch import Port, Switch
 from nc.net.routes import configure
 from nc.net.tun import Tun

@@ -81,7 +81,7 @@ class Snapshots:
         """Whether it is time for one, and none is being taken."""
         if self._taking is not None and not self._taking.done():
             return False
-        size = len(state.nodes) + len(state.tokens) + len(state.presence)
+        size = len(state.nodes) + len(state.tokens) + len(state.links)
         tail_events = max(self.tail_events, size // _SNAPSHOT_TAIL_SHARE)
         return state.seq - self._last_seq >= tail_events
 

@@ -13,7 +13,7 @@ import yaml
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 from pydantic.alias_generators import to_camel
 
-from nc.domain.addresses import DEFAULT_NETWORK, Network
+from nc.domain.network import DEFAULT_NETWORK, Network
 from nc.pki.errors import InvalidName
 from nc.pki.names import general_name
 

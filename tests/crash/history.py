@@ -179,9 +179,7 @@ def _assert_same(history: History, state: State) -> None:
     assert state.seq == history.last_seq
     assert {i: t.expires_at_ms for i, t in state.tokens.items()} == history.tokens
     assert {i: n.expires_at_ms for i, n in state.nodes.items()} == history.nodes
-    assert {
-        i: (link.state.value, link.link_id) for i, link in state.presence.items()
-    } == history.links
+    assert {i: (link.state.value, link.link_id) for i, link in state.links.items()} == history.links
     assert {i: b.address for i, b in state.addresses.by_node.items()} == history.by_node
     assert {address: i for i, address in history.by_node.items()} == history.by_address
     for node_id, binding in state.addresses.by_node.items():

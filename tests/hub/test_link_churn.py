@@ -113,11 +113,11 @@ def agree(here: Cluster) -> bool:
     """Whether hub, switch and projections say the same."""
     hub, state = here.server.hub, here.replica.state
     live = {(link.node_id, link.link_id) for link in hub.links.values()}
-    if live != {(node_id, link.link_id) for node_id, link in state.presence.items()}:
+    if live != {(node_id, link.link_id) for node_id, link in state.links.items()}:
         return False
     connected = {
         int(IPv4Address(state.addresses.address_of(node_id))): link.link_id
-        for node_id, link in state.presence.items()
+        for node_id, link in state.links.items()
         if link.state is CONNECTED
     }
     ports = {hub.links[link_id].port: address for address, link_id in connected.items()}
@@ -151,7 +151,7 @@ async def walk(here: Cluster, machines: int, steps: int, at_once: int, seed: int
     for _ in range(steps // at_once):
         await asyncio.gather(*(party.step() for _ in range(at_once)))
         await until(lambda: not here.server.hub._handshakes and agree(here))
-        assert replayed(here).presence == here.replica.state.presence
+        assert replayed(here).links == here.replica.state.links
     assert any(event.HasField("address_bound") for event in events_in(here.server.folder.log))
     await party.go_home()
     await here.quiet()

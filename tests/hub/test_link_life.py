@@ -12,7 +12,7 @@ import pytest
 from cryptography import x509
 
 import nc.server.server
-from nc.domain.presence import link_of
+from nc.domain.links import link_of
 from nc.server.settings import ServerSettings
 from tests.support.link_client import (
     BINARY,
@@ -123,7 +123,7 @@ async def test_the_newer_link_wins(data_dir: Path) -> None:
         assert (await peer.receive()).payload == PACKET
         peer.send(packet("10.1.1.5", "10.1.1.3"))
         assert (await new.receive()).payload == packet("10.1.1.5", "10.1.1.3")
-        link_id = link_of(here.replica.state.presence, machine.node_id).link_id
+        link_id = link_of(here.replica.state.links, machine.node_id).link_id
         assert [link.link_id for link in here.server.hub.links.values()].count(link_id) == 1
         assert ("IDLE", "link_superseded") in here.moves(machine)
 

@@ -71,7 +71,7 @@ async def test_a_token_that_is_no_good_opens_nothing(data_dir: Path) -> None:
             assert words in refusal.value.body
             assert refusal.value.body.count("\n") == 1
             assert not token or token not in refusal.value.body
-        assert not here.replica.state.presence
+        assert not here.replica.state.links
         assert not here.lines.named("link.crashed")
 
 

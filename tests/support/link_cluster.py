@@ -13,7 +13,7 @@ from nc.client.channel import Client
 from nc.clock import SystemClock
 from nc.domain.events import Batch, Event, pb
 from nc.domain.fsm import ConnectionState
-from nc.domain.presence import link_of
+from nc.domain.links import link_of
 from nc.hub.limits import Limits
 from nc.pb import network_controller_pb2, sensor_pb2
 from nc.replica.replica import Replica
@@ -107,7 +107,7 @@ class Cluster:
 
     def state(self, machine: Machine) -> ConnectionState:
         """Where the replica says that a node is."""
-        return link_of(self.replica.state.presence, machine.node_id).state
+        return link_of(self.replica.state.links, machine.node_id).state
 
     async def becomes(self, machine: Machine, state: ConnectionState) -> None:
         """Wait until a node is there."""
@@ -115,7 +115,7 @@ class Cluster:
 
     async def quiet(self) -> None:
         """Wait until the server has no link and no connection to close any more."""
-        await until(lambda: not self.server.hub.links and not self.replica.state.presence)
+        await until(lambda: not self.server.hub.links and not self.replica.state.links)
 
     def moves(self, machine: Machine) -> list[tuple[str, str]]:
         """What the log says of a node's links: the new state, and the reason."""

@@ -11,7 +11,7 @@ from ipaddress import IPv4Address
 from typing import Any
 
 from nc.cli.main import main
-from nc.domain import links, nodes, presence
+from nc.domain import links, nodes
 from nc.domain.events import Event, pb
 from nc.domain.nodes import ExpireNodes
 from nc.hub import hub
@@ -40,7 +40,7 @@ def a_late_drop_hurts_the_newer_link() -> None:
     """The end of a link that was taken over is recorded once more, and of whichever there is."""
 
     def careless(now: Any, command: links.DropLink) -> list[Event]:
-        return presence.drop(now, command.node_id, command.reason)
+        return links.drop(now, command.node_id, command.reason)
 
     def once_more(self: Any, events: Iterable[Event]) -> None:
         for event in events:

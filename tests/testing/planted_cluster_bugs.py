@@ -14,15 +14,14 @@ from eventlog import SequenceConflict
 from eventlog.writer import SegmentWriter
 from nc.agent import connection
 from nc.agent.connection import HubConnection, NodeRejected
-from nc.domain import address_folds, links, nodes, replicas
-from nc.domain.addresses import Network
+from nc.domain import addresses, links, nodes, replicas
 from nc.domain.errors import BootstrapTokenMalformed, BootstrapTokenUnknown
 from nc.domain.events import Batch, Event, pb
 from nc.domain.evolve import evolve
 from nc.domain.expiry import has_passed
-from nc.domain.links import DropLink
+from nc.domain.links import DropLink, Links, drop
+from nc.domain.network import Network
 from nc.domain.nodes import Nodes, SetExpiries
-from nc.domain.presence import Presence, drop
 from nc.domain.state import State
 from nc.hub.hub import Hub
 from nc.hub.recorder import LinkRecorder
@@ -280,8 +279,8 @@ def a_conflict_ends_the_writer(patch: pytest.MonkeyPatch) -> None:
 def a_late_close_drops_the_link_at_another_server(patch: pytest.MonkeyPatch) -> None:
     """Whatever link the node has is dropped, not the one that is gone."""
 
-    def careless(presence: Presence, command: DropLink) -> list[Event]:
-        return drop(presence, command.node_id, command.reason)
+    def careless(links: Links, command: DropLink) -> list[Event]:
+        return drop(links, command.node_id, command.reason)
 
     patch.setattr(links, "decide_drop", careless)
 
@@ -330,8 +329,8 @@ def a_node_that_is_revived_in_time_keeps_its_link(patch: pytest.MonkeyPatch) -> 
     """Before the sweep has noticed that it expired."""
     decide = nodes.decide_set_expiries
 
-    def lenient(known: Nodes, presence: Presence, command: SetExpiries) -> list[Event]:
-        events = decide(known, presence, command)
+    def lenient(known: Nodes, links: Links, command: SetExpiries) -> list[Event]:
+        events = decide(known, links, command)
         revived = {
             event.expiry_changed.node_id
             for event in events
@@ -346,14 +345,14 @@ def a_node_that_is_revived_in_time_keeps_its_link(patch: pytest.MonkeyPatch) -> 
 @_bug("a node comes back with its address")
 def who_is_idle_holds_no_address(patch: pytest.MonkeyPatch) -> None:
     """It is folded so, though nothing says it."""
-    state_changed = address_folds.state_changed
+    state_changed = addresses.evolve_state_changed
 
     def greedy(draft: Any, seq: int, event: Any) -> None:
         state_changed(draft, seq, event)
         if event.to_state == pb.CONNECTION_STATE_IDLE:
             draft.by_node.discard(event.node_id)
 
-    patch.setattr(address_folds, "state_changed", greedy)
+    patch.setattr(addresses, "evolve_state_changed", greedy)
 
 
 @_bug("no two nodes hold one address", "an address is one for nodes")

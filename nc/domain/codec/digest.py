@@ -61,7 +61,7 @@ def entries(state: State) -> Iterator[tuple[str | int | None, ...]]:
         yield "token", token_id, token.expires_at_ms
     for node_id, node in state.nodes.items():
         yield "node", node_id, node.token_id, node.expires_at_ms
-    for node_id, link in state.presence.items():
+    for node_id, link in state.links.items():
         yield "link", node_id, link.state.value, link.link_id
     for node_id, binding in addresses.by_node.items():
         yield "binding", node_id, binding.address, binding.idle_since_seq
@@ -71,6 +71,6 @@ def count_entries(state: State) -> int:
     """How many `entries` there are, in no time: what a digest costs is in proportion to them."""
     pool = state.addresses
     there_is_one_of = 3 + bool(state.key_check)  # `seq`, `digest`, `pool`, and `key` if known
-    of_the_state = len(state.tokens) + len(state.nodes) + len(state.presence)
+    of_the_state = len(state.tokens) + len(state.nodes) + len(state.links)
     of_the_pool = len(pool.released) + len(pool.ahead) + len(pool.by_node)
     return there_is_one_of + of_the_state + of_the_pool

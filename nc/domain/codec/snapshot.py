@@ -14,11 +14,12 @@ from typing import Any, Final, TypeVar
 from google.protobuf.message import DecodeError
 from rpds import HashTrieMap, HashTrieSet, Queue
 
-from nc.domain.addresses import Addresses, Binding, Network
+from nc.domain.addresses import Addresses, Binding
 from nc.domain.expiry import NEVER
 from nc.domain.fsm import ConnectionState
+from nc.domain.links import NodeLink
+from nc.domain.network import Network
 from nc.domain.nodes import Node
-from nc.domain.presence import Link
 from nc.domain.state import State
 from nc.domain.tokens import Token
 from nc.pb import snapshot_pb2 as pb
@@ -66,7 +67,7 @@ def _parts(state: State, order: Callable[[Iterable[Any]], Iterable[Any]]) -> Ite
     numbers: dict[str, int] = {}
     for nodes in _slices(order(state.nodes.items())):
         yield pb.StatePart(nodes=_nodes(nodes, pool, numbers))
-    for links in _slices(order(state.presence.items())):
+    for links in _slices(order(state.links.items())):
         yield pb.StatePart(
             links=pb.Links(
                 node_ids=[node_id for node_id, _ in links],
@@ -151,7 +152,7 @@ class _Reader:
         self._tokens: list[Iterable[tuple[str, Token]]] = []
         self._newcomers: list[Node] = []  # one a token: what never expires is shared
         self._nodes: list[Iterable[tuple[str, Node]]] = []
-        self._links: list[Iterable[tuple[str, Link]]] = []
+        self._links: list[Iterable[tuple[str, NodeLink]]] = []
         self._by_node: list[Iterable[tuple[str, Binding]]] = []
 
     def add(self, part: pb.StatePart) -> None:
@@ -164,7 +165,7 @@ class _Reader:
         self._tokens.append(_pairs(tokens.ids, map(Token, tokens.expires_at_ms)))
         self._add_nodes(part.nodes)
         states = map(ConnectionState, links.states)
-        self._links.append(_pairs(links.node_ids, map(Link, states, links.link_ids)))
+        self._links.append(_pairs(links.node_ids, map(NodeLink, states, links.link_ids)))
         self._add_bindings(bindings.node_ids, bindings.addresses, bindings.idle_since_seqs)
 
     def _add_nodes(self, nodes: pb.Nodes) -> None:

@@ -10,9 +10,9 @@ from eventlog import EventLog
 from eventlog.testing.simulated import PowerLoss
 from nc import log_events
 from nc.clock import Clock
-from nc.domain.addresses import Network as Overlay
 from nc.domain.decide import Command
 from nc.domain.events import Batch
+from nc.domain.network import Network as Overlay
 from nc.domain.replicas import StartReplica, StopReplica
 from nc.hub.hub import Hub
 from nc.hub.limits import Limits
