@@ -38,7 +38,8 @@ except ModuleNotFoundError as error:
 import eventlog
 from benchmarks.histories import cluster, kinds, newcomers, write_log
 from benchmarks.timing import Taken, best, timed
-from nc.domain.events import Batch, Entry, Event
+from nc.domain.codec.records import entries_in
+from nc.domain.events import Entry, Event
 from nc.domain.evolve import evolve
 from nc.domain.links import link_of
 from nc.domain.state import State
@@ -138,8 +139,7 @@ def facts_of_state(state: State) -> dict[str, Fact]:
 
 def parse(log: eventlog.FileLog) -> int:
     """Read, verify and parse everything; returns how many events there are."""
-    batches = (Batch.FromString(record.payload) for record in log.read())
-    return sum(len(entry.events) for batch in batches for entry in batch.entries)
+    return sum(len(entry.events) for entry in entries_in(log.read()))
 
 
 def write_rows(path: Path, entries: list[Entry]) -> sqlite3.Connection:

@@ -1,22 +1,23 @@
-"""Can this event have followed those before it?
+"""The invariants of a history: can this event have followed those before it?
 
-Every node moves along the state machine's table and from where it was, an address has one holder,
-digests are of earlier events, and in their order. Pure.
+A node moves along the state machine's table and from where it was, an address has one holder, and
+digests are of earlier events, in their order. Pure, and independent of the folds: the situation
+before each event is kept in plain dictionaries.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from itertools import product
-from typing import Final
+from typing import Any, Final, NamedTuple
 
 from nc.domain.errors import IllegalTransition
-from nc.domain.events import Event
+from nc.domain.events import DigestRecorded, Entry, Event
 from nc.domain.evolve import UnknownEvent
 from nc.domain.fsm import ConnectionState, Trigger, next_state
 from nc.domain.links import link_of
 from nc.domain.state import State
 
-__all__ = ["InconsistentHistory", "InvariantChecker", "digested_seq"]
+__all__ = ["InconsistentHistory", "InvariantChecker", "Place", "Situation", "digested_seq", "walk"]
 
 _ADVICE = (
     "the log was changed after it was written, or a faulty version wrote it: compare it with a copy"
@@ -35,7 +36,6 @@ class InconsistentHistory(Exception):
 
 
 def _moves() -> Iterator[tuple[int, int]]:
-    """Every move that the state machine has."""
     for state, trigger in product(ConnectionState, Trigger):
         with suppress(IllegalTransition):
             yield state.value, next_state(state, trigger).value
@@ -43,6 +43,175 @@ def _moves() -> Iterator[tuple[int, int]]:
 
 _MOVES: Final = frozenset(_moves())
 _IDLE: Final = ConnectionState.IDLE.value
+
+
+class Situation:
+    """Nodes, links, addresses and digests as of one event. No event is refused.
+
+    Args:
+        base: the state to begin with.
+
+    Attributes:
+        seq: the last event that was applied.
+        states: each registered node's connection state, as the events' number.
+        link_ids: the current link of each node that is not IDLE.
+        holders: the node that holds each bound address.
+        digest_seq: the event that the last recorded digest is of, 0 if none was.
+    """
+
+    __slots__ = ("digest_seq", "holders", "link_ids", "seq", "states")
+
+    def __init__(self, base: State | None = None) -> None:
+        base = base or State()
+        self.seq = base.seq
+        self.states = {n: int(link_of(base.links, n).state.value) for n in base.nodes}
+        self.link_ids = {node_id: link.link_id for node_id, link in base.links.items()}
+        by_node = base.addresses.by_node.items()
+        self.holders = {held.address: node_id for node_id, held in by_node if held.address}
+        self.digest_seq = base.digest_seq
+
+    def apply(self, event: Event) -> None:
+        """Go on to the next event."""
+        self.seq += 1
+        kind = event.WhichOneof("kind")
+        if kind in _RULES:
+            _RULES[kind].apply(self, getattr(event, kind))
+
+
+class Place(NamedTuple):
+    """An event, the entry that it was recorded with, and the situation before it."""
+
+    seq: int
+    entry: Entry
+    event: Event
+    before: Situation
+
+
+def walk(entries: Iterable[Entry], base: State | None = None) -> Iterator[Place]:
+    """Each event in its place. `before` changes when the next place is asked for."""
+    situation = Situation(base)
+    for entry in entries:
+        for event in entry.events:
+            yield Place(situation.seq + 1, entry, event, situation)
+            situation.apply(event)
+
+
+class InvariantChecker:
+    """Follows a history, and refuses the first event that cannot have happened.
+
+    Args:
+        base: the state to begin with.
+    """
+
+    def __init__(self, base: State) -> None:
+        self.situation = Situation(base)
+
+    def follow(self, event: Event) -> None:
+        """Check the next event, and go on to it.
+
+        Raises:
+            InconsistentHistory: it cannot have followed.
+            UnknownEvent: a newer version wrote it.
+        """
+        situation = self.situation
+        kind = event.WhichOneof("kind")
+        if kind is None:
+            raise UnknownEvent(situation.seq + 1)
+        if kind in _RULES:
+            rule, body = _RULES[kind], getattr(event, kind)
+            rule.check(situation, body)
+            rule.apply(situation, body)
+        situation.seq += 1
+
+
+def _check_registered(before: Situation, event: Any) -> None:
+    if event.node_id in before.states:
+        _refuse(before, f"node {event.node_id} is registered again", "another id")
+
+
+def _apply_registered(now: Situation, event: Any) -> None:
+    now.states[event.node_id] = _IDLE
+
+
+def _check_state_changed(before: Situation, event: Any) -> None:
+    node_id, source, destination = event.node_id, event.from_state, event.to_state
+    was = before.states.get(node_id)
+    if was != source:
+        _refuse(before, f"node {node_id} leaves {_name(source)}", f"{_name(was)}, where it was")
+    if (source, destination) not in _MOVES:
+        found = f"node {node_id} goes from {_name(source)} to {_name(destination)}"
+        _refuse(before, found, "a move of the state machine")
+
+
+def _apply_state_changed(now: Situation, event: Any) -> None:
+    now.states[event.node_id] = event.to_state
+    if event.to_state == _IDLE:
+        now.link_ids.pop(event.node_id, None)
+    else:
+        now.link_ids[event.node_id] = event.link_id
+
+
+def _check_bound(before: Situation, event: Any) -> None:
+    node_id, address = event.node_id, event.address
+    if node_id not in before.states:
+        _refuse(before, f"{address} is given to {node_id}", "a node that is registered")
+    holder = before.holders.get(address, node_id)
+    if holder != node_id:
+        _refuse(before, f"{address} is given to {node_id}", f"{holder} to hold it")
+
+
+def _apply_bound(now: Situation, event: Any) -> None:
+    now.holders[event.address] = event.node_id
+
+
+def _check_released(before: Situation, event: Any) -> None:
+    holder = before.holders.get(event.address, "nobody")
+    if holder != event.node_id:
+        _refuse(before, f"{event.node_id} gives {event.address} up", f"{holder} to hold it")
+
+
+def _apply_released(now: Situation, event: Any) -> None:
+    now.holders.pop(event.address, None)
+
+
+def _check_unregistered(before: Situation, event: Any) -> None:
+    was = before.states.get(event.node_id)
+    if was != _IDLE:
+        found = f"node {event.node_id} is unregistered while {_name(was)}"
+        _refuse(before, found, _name(_IDLE))
+
+
+def _apply_unregistered(now: Situation, event: Any) -> None:
+    now.states.pop(event.node_id, None)
+
+
+def _check_digest(before: Situation, event: Any) -> None:
+    digested_seq(before.seq + 1, event, before.digest_seq)
+
+
+def _apply_digest(now: Situation, event: Any) -> None:
+    now.digest_seq = event.seq
+
+
+def digested_seq(seq: int, event: DigestRecorded, last: int) -> int:
+    """The event that a DigestRecorded is about, an earlier one.
+
+    Args:
+        seq: of the DigestRecorded itself.
+        event: the DigestRecorded.
+        last: the event that the one before it is about, 0 if there is none.
+
+    Raises:
+        InconsistentHistory: that event is not between the last one and this.
+    """
+    if not last < event.seq < seq:
+        found = f"a digest of event {event.seq}"
+        raise InconsistentHistory(seq, found, f"one after {last} and before {seq}")
+    return event.seq
+
+
+def _refuse(before: Situation, found: str, expected: str) -> None:
+    raise InconsistentHistory(before.seq + 1, found, expected)
 
 
 def _name(state: int | None) -> str:
@@ -54,110 +223,16 @@ def _name(state: int | None) -> str:
         return f"state {state}"
 
 
-class InvariantChecker:
-    """Where nodes, addresses and digests are, as far as a history was followed.
-
-    Args:
-        base: the state that it begins with.
-    """
-
-    def __init__(self, base: State) -> None:
-        self.states = {n: int(link_of(base.links, n).state.value) for n in base.nodes}  # by node id
-        by_node = base.addresses.by_node.items()
-        self.holders = {held.address: n for n, held in by_node if held.address}  # node ids
-        self.digest_seq = base.digest_seq  # the event that the last digest is of, 0 if none is
-
-    def follow(self, seq: int, event: Event) -> None:
-        """Go on to the next event.
-
-        Raises:
-            Impossible: it cannot have followed.
-            UnknownEvent: a newer version wrote it.
-        """
-        check = _CHECKS.get(event.WhichOneof("kind"))
-        if check is not None:
-            check(self, seq, event)
+class _Rule(NamedTuple):
+    check: Callable[[Situation, Any], None]  # raises InconsistentHistory
+    apply: Callable[[Situation, Any], None]
 
 
-def _unknown(_before: InvariantChecker, seq: int, _event: Event) -> None:
-    raise UnknownEvent(seq)
-
-
-def _registered(before: InvariantChecker, seq: int, event: Event) -> None:
-    node_id = event.node_registered.node_id
-    if node_id in before.states:
-        raise InconsistentHistory(seq, f"node {node_id} is registered again", "another id")
-    before.states[node_id] = _IDLE
-
-
-def _state_changed(before: InvariantChecker, seq: int, event: Event) -> None:
-    changed = event.state_changed
-    node_id, source, destination = changed.node_id, changed.from_state, changed.to_state
-    was = before.states.get(node_id)
-    if was != source:
-        found = f"node {node_id} leaves {_name(source)}"
-        raise InconsistentHistory(seq, found, f"{_name(was)}, where it was")
-    if (source, destination) not in _MOVES:
-        found = f"node {node_id} goes from {_name(source)} to {_name(destination)}"
-        raise InconsistentHistory(seq, found, "a move of the state machine")
-    before.states[node_id] = destination
-
-
-def _bound(before: InvariantChecker, seq: int, event: Event) -> None:
-    node_id, address = event.address_bound.node_id, event.address_bound.address
-    if node_id not in before.states:
-        raise InconsistentHistory(
-            seq, f"{address} is given to {node_id}", "a node that is registered"
-        )
-    holder = before.holders.setdefault(address, node_id)
-    if holder != node_id:
-        raise InconsistentHistory(seq, f"{address} is given to {node_id}", f"{holder} to hold it")
-
-
-def _released(before: InvariantChecker, seq: int, event: Event) -> None:
-    node_id, address = event.address_released.node_id, event.address_released.address
-    holder = before.holders.pop(address, "nobody")
-    if holder != node_id:
-        raise InconsistentHistory(seq, f"{node_id} gives {address} up", f"{holder} to hold it")
-
-
-def _unregistered(before: InvariantChecker, seq: int, event: Event) -> None:
-    node_id = event.unregistered.node_id
-    was = before.states.pop(node_id, None)
-    if was != _IDLE:
-        found = f"node {node_id} is unregistered while {_name(was)}"
-        raise InconsistentHistory(seq, found, _name(_IDLE))
-
-
-def digested_seq(seq: int, event: Event, last: int) -> int:
-    """The event that a DigestRecorded is about, an earlier one.
-
-    Args:
-        seq: of the DigestRecorded itself.
-        event: it.
-        last: the event that the one before it is about, 0 if there is none.
-
-    Raises:
-        Impossible: that event was still to come, or was not after the last one.
-    """
-    about = event.digest_recorded.seq
-    if not last < about < seq:
-        raise InconsistentHistory(
-            seq, f"a digest of event {about}", f"one after {last} and before {seq}"
-        )
-    return about
-
-
-def _digested(before: InvariantChecker, seq: int, event: Event) -> None:
-    before.digest_seq = digested_seq(seq, event, before.digest_seq)
-
-
-_CHECKS: Final[dict[str | None, Callable[[InvariantChecker, int, Event], None]]] = {
-    None: _unknown,
-    "node_registered": _registered,
-    "state_changed": _state_changed,
-    "address_bound": _bound,
-    "address_released": _released,
-    "unregistered": _unregistered,
-    "digest_recorded": _digested,
+_RULES: Final[dict[str | None, _Rule]] = {
+    "node_registered": _Rule(_check_registered, _apply_registered),
+    "state_changed": _Rule(_check_state_changed, _apply_state_changed),
+    "address_bound": _Rule(_check_bound, _apply_bound),
+    "address_released": _Rule(_check_released, _apply_released),
+    "unregistered": _Rule(_check_unregistered, _apply_unregistered),
+    "digest_recorded": _Rule(_check_digest, _apply_digest),
 }

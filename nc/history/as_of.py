@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import NamedTuple
 
 from eventlog import LogReader, Record, Snapshot
-from nc.domain.codec.snapshot import SNAPSHOT_SCHEMA, decode
+from nc.domain.codec.snapshot import SNAPSHOT_SCHEMA, decode_at
 from nc.domain.state import State
 from nc.history.events import EMPTY_STATE, Point, Recorded, RunningState, events_of, state_at
 
@@ -101,10 +101,9 @@ def _decoded(snapshot: Snapshot) -> State | None:
     if snapshot.schema != SNAPSHOT_SCHEMA:
         return None
     try:
-        state = decode(snapshot.payload)
+        return decode_at(snapshot.place.last_seq, snapshot.payload)
     except ValueError:
         return None
-    return state if state.seq == snapshot.place.last_seq else None
 
 
 def _passed_at_ns(records: Iterator[Record], snapshot: Snapshot) -> int | None:

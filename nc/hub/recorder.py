@@ -47,12 +47,12 @@ class LinkRecorder:
         with suppress(Stopping, Unwritable):
             while True:
                 try:
-                    await self._submit(link, command, is_ours=True)
+                    await self._submit(link, command, internal=True)
                 except DiskFull:
                     await self._replica.writable.wait()
                 else:
                     return
 
-    async def _submit(self, link: Link, command: Command, *, is_ours: bool = False) -> None:
+    async def _submit(self, link: Link, command: Command, *, internal: bool = False) -> None:
         origin = Origin(f"link:{link.node_id}", "link", link.link_id)
-        await self._replica.submit(command, origin, is_ours=is_ours)
+        await self._replica.submit(command, origin, internal=internal)

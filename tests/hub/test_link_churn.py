@@ -20,7 +20,7 @@ from nc.domain.state import State
 from nc.hub.acceptor import Connection
 from nc.hub.session import Link
 from tests.support.link_client import BINARY, CLOSE, HELLO, Closed, LinkClient, NoUpgrade, packet
-from tests.support.link_cluster import CONNECTED, Cluster, Machine, cluster, events_in
+from tests.support.link_cluster import CONNECTED, Cluster, Machine, cluster, logged_events
 from tests.support.whole_server import until
 
 
@@ -126,7 +126,7 @@ def agree(here: Cluster) -> bool:
 
 def replayed(here: Cluster) -> State:
     """What the log amounts to."""
-    return evolve(State(), events_in(here.server.folder.log))
+    return evolve(State(), logged_events(here.server.folder.log))
 
 
 def open_files() -> int:
@@ -152,7 +152,7 @@ async def walk(here: Cluster, machines: int, steps: int, at_once: int, seed: int
         await asyncio.gather(*(party.step() for _ in range(at_once)))
         await until(lambda: not here.server.hub._handshakes and agree(here))
         assert replayed(here).links == here.replica.state.links
-    assert any(event.HasField("address_bound") for event in events_in(here.server.folder.log))
+    assert any(event.HasField("address_bound") for event in logged_events(here.server.folder.log))
     await party.go_home()
     await here.quiet()
     await until(lambda: not here.server.hub._open)

@@ -11,7 +11,8 @@ from typing import Any
 from eventlog import LogReader
 from nc.client.channel import Client
 from nc.clock import SystemClock
-from nc.domain.events import Batch, Event, pb
+from nc.domain.codec.records import events_in
+from nc.domain.events import Event, pb
 from nc.domain.fsm import ConnectionState
 from nc.domain.links import link_of
 from nc.hub.limits import Limits
@@ -121,7 +122,7 @@ class Cluster:
         """What the log says of a node's links: the new state, and the reason."""
         return [
             (ConnectionState(change.to_state).name, reason_name(change.reason))
-            for event in events_in(self.server.folder.log)
+            for event in logged_events(self.server.folder.log)
             if (change := event.state_changed).node_id == machine.node_id
         ]
 
@@ -132,14 +133,9 @@ def reason_name(reason: int) -> str:
     return name.removeprefix("STATE_CHANGE_REASON_").lower()
 
 
-def events_in(folder: Path) -> list[Event]:
+def logged_events(folder: Path) -> list[Event]:
     """Every event in a log."""
-    return [
-        event
-        for record in LogReader(folder).read()
-        for entry in Batch.FromString(record.payload).entries
-        for event in entry.events
-    ]
+    return list(events_in(LogReader(folder).read()))
 
 
 def machine_pems(answer: Any) -> Identity:

@@ -11,7 +11,6 @@ from rpds import HashTrieMap, Queue
 
 import nc.replica.batch
 import nc.replica.replay
-from eventlog import SequenceConflict
 from eventlog.testing.simulated import SimulatedDisk
 from nc.domain import (
     addresses,
@@ -29,6 +28,7 @@ from nc.replica.replica import Replica
 from nc.rpc import controller, permissions
 from nc.rpc.controller import Controller
 from nc.testing import InProcess
+from tests.testing import replica_seams
 
 Patch = Callable[[pytest.MonkeyPatch], None]
 
@@ -119,7 +119,7 @@ def reply_before_the_append_is_durable(patch: pytest.MonkeyPatch) -> None:
 
     async def hasty(self: Replica, decided: Any) -> None:
         self._state = decided.state
-        for waiting, outcome in zip(list(self._waiting), decided.outcomes, strict=False):
+        for waiting, outcome in zip(list(self.queue), decided.outcomes, strict=False):
             if isinstance(outcome, list) and not waiting.reply.done():
                 waiting.reply.set_result(outcome)
         await asyncio.sleep(0)
@@ -204,23 +204,7 @@ def an_old_link_can_still_shake_hands(patch: pytest.MonkeyPatch) -> None:
 @_bug("states move along the machine", "who is gone holds nothing", on_disk=False, rival=True)
 def a_conflict_is_not_decided_again(patch: pytest.MonkeyPatch) -> None:
     """What was decided before another replica wrote is appended after it, as it was."""
-
-    async def stubborn(self: Replica) -> Any:
-        decided = self._decide()
-        count = decided.state.seq - self._state.seq
-        try:
-            await self._append(decided)
-        except SequenceConflict:
-            self._catch_up()
-            events = [event for entry in decided.entries for event in entry.events]
-            state = evolve(self._state, events)
-            again = decided._replace(state=state)
-            assert count == len(events)
-            await self._append(again)
-            return again
-        return decided
-
-    patch.setattr(Replica, "_decide_durably", stubborn)
+    replica_seams.plant(patch, decide=replica_seams.AtRetry(replica_seams.same_entries))
 
 
 @_bug(

@@ -1,8 +1,8 @@
-"""State ⇄ bytes: a snapshot's payload, made and read in parts so that neither holds anybody up.
+"""State ⇄ bytes: a snapshot's payload, encoded part by part so that the event loop runs between.
 
     decode(join(encode(state))) == state         for every state that events can lead to
 
-Lists of columns rather than of entries: a node costs a few list elements instead of a message.
+Columns rather than entries: a node costs a few list elements instead of a message.
 `proto/nc/pb/snapshot.proto` is the format.
 """
 
@@ -26,8 +26,8 @@ from nc.pb import snapshot_pb2 as pb
 
 T = TypeVar("T")
 
-# Another number for every change of the format or of what the folds make of events: a snapshot of
-# another schema is passed over, and the events are read instead.
+# A new number for every change of the format or of a fold: a snapshot of another schema is skipped,
+# and the events are read instead.
 SNAPSHOT_SCHEMA: Final = 2
 
 # Entries in a part: making one takes half a millisecond, so an event loop can do it between calls.
@@ -42,8 +42,8 @@ def encode(state: State, *, ordered: bool = False) -> Iterator[bytes]:
     """The snapshot of a state, part by part.
 
     Args:
-        state: what it is to hold.
-        ordered: by id, which takes a moment and makes the bytes of equal states equal.
+        state: what to encode.
+        ordered: sort by id, which costs time and makes the bytes of equal states equal.
     """
     for part in _parts(state, sorted if ordered else iter):
         data = part.SerializeToString()
@@ -81,7 +81,6 @@ def _parts(state: State, order: Callable[[Iterable[Any]], Iterable[Any]]) -> Ite
 
 
 def _slices(entries: Iterable[T]) -> Iterator[list[T]]:
-    """The entries, so many at a time; the map is walked as it goes."""
     iterator = iter(entries)
     while some := list(islice(iterator, _PART_ENTRIES)):
         yield some
@@ -91,9 +90,9 @@ def _nodes(nodes: list[tuple[str, Node]], pool: Addresses, numbers: dict[str, in
     """Nodes with the addresses that they hold, so that each id is written, read and kept once.
 
     Args:
-        nodes: some of them.
-        pool: says what they hold.
-        numbers: of the token ids that were written already; gets those that are written now.
+        nodes: the nodes of this part.
+        pool: has their addresses.
+        numbers: of the token ids that earlier parts have; those of this part are added.
     """
     held = [pool.by_node.get(node_id, _NO_BINDING) for node_id, _ in nodes]
     token_ids = [node.token_id for _, node in nodes]
@@ -115,6 +114,18 @@ def _bindings(bindings: list[tuple[str, Binding]]) -> pb.Bindings:
         addresses=[binding.address for _, binding in bindings],
         idle_since_seqs=[binding.idle_since_seq or 0 for _, binding in bindings],
     )
+
+
+def decode_at(seq: int, payload: bytes) -> State:
+    """The state after an event, from the payload of the snapshot that was taken there.
+
+    Raises:
+        ValueError: this is no snapshot's payload, or it has the state after another event.
+    """
+    state = decode(payload)
+    if state.seq != seq:
+        raise ValueError(f"a state as of event {state.seq}")
+    return state
 
 
 def decode(payload: bytes) -> State:
@@ -140,7 +151,7 @@ def decode(payload: bytes) -> State:
 
 
 class _Reader:
-    """Gathers what the parts list; the maps are made at once in the end, from pairs."""
+    """Collects what the parts list; `finish` makes each map at once, from pairs."""
 
     def __init__(self) -> None:
         self._seq = 0
@@ -150,7 +161,7 @@ class _Reader:
         self._released: list[str] = []
         self._ahead: list[str] = []
         self._tokens: list[Iterable[tuple[str, Token]]] = []
-        self._newcomers: list[Node] = []  # one a token: what never expires is shared
+        self._newcomers: list[Node] = []  # one a token: nodes that never expire share it
         self._nodes: list[Iterable[tuple[str, Node]]] = []
         self._links: list[Iterable[tuple[str, NodeLink]]] = []
         self._by_node: list[Iterable[tuple[str, Binding]]] = []
@@ -172,10 +183,10 @@ class _Reader:
         ids = list(nodes.ids)
         self._newcomers += (Node(token_id, NEVER) for token_id in nodes.token_ids)
         newcomers = self._newcomers
-        said = zip(nodes.token_numbers, nodes.expires_at_ms, strict=True)
+        columns = zip(nodes.token_numbers, nodes.expires_at_ms, strict=True)
         made = [
             newcomers[number] if at == NEVER else Node(newcomers[number].token_id, at)
-            for number, at in said
+            for number, at in columns
         ]
         self._nodes.append(_pairs(ids, made))
         self._add_bindings(ids, nodes.addresses, nodes.idle_since_seqs)
@@ -209,5 +220,5 @@ class _Reader:
 
 
 def _pairs(keys: Iterable[str], values: Iterable[T]) -> Iterator[tuple[str, T]]:
-    """Columns as entries; read now, since reading later would keep the whole message."""
+    """Columns as entries; copied now, since a lazy read would keep the whole message alive."""
     return zip(list(keys), list(values), strict=True)

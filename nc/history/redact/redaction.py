@@ -23,6 +23,7 @@ from eventlog.api import Record
 from eventlog.format import NO_CHAIN
 from nc.domain.addresses import Addresses
 from nc.domain.codec.digest import digest
+from nc.domain.codec.records import entries_of
 from nc.domain.events import (
     AddressBound,
     AddressReleased,
@@ -203,7 +204,7 @@ class Redaction:
         """
         seq = record.first_seq
         entries = []
-        for entry in Batch.FromString(record.payload).entries:
+        for entry in entries_of(record):
             redacted = self._entry(entry)
             for event in entry.events:
                 added = redacted.events.add()

@@ -9,7 +9,7 @@ from typing import Final
 
 from eventlog import EventLog
 from nc.domain.codec.digest import digest
-from nc.domain.events import Batch
+from nc.domain.codec.records import entries_of
 from nc.domain.evolve import evolve
 from nc.domain.fsm import ConnectionState
 from nc.domain.links import link_of
@@ -134,7 +134,7 @@ class Records:
         at_seqs: dict[int, str] = {}  # at the ends of records, which is what digests are of
         past = [folded]
         for record in log.read():
-            batch = Batch.FromString(record.payload).entries
+            batch = entries_of(record)
             entries += batch
             self._chronicle.records.append(record)
             folded = evolve(folded, (event for entry in batch for event in entry.events))

@@ -16,7 +16,8 @@ from typing import Any
 
 from eventlog import LogReader
 from nc.client.channel import CallFailed, ClientTls
-from nc.domain.events import Batch, Event
+from nc.domain.codec.records import entries_in
+from nc.domain.events import Event
 from nc.hub.report import NoServer, ask
 from nc.pb import events_pb2 as pb
 from nc.pb import network_controller_pb2
@@ -259,8 +260,7 @@ class ServerProcess(Remote):
 
     def _entries(self) -> Iterator[Entry]:
         if self._folder is not None:
-            for record in LogReader(self._folder.log).read():
-                yield from Batch.FromString(record.payload).entries
+            yield from entries_in(LogReader(self._folder.log).read())
 
     def _known_by_step(self, entry: Entry) -> Entry:
         end = self._link_ids.get(entry.request_id)
