@@ -70,12 +70,26 @@ class Situation:
         self.holders = {held.address: node_id for node_id, held in by_node if held.address}
         self.digest_seq = base.digest_seq
 
-    def apply(self, event: Event) -> None:
-        """Go on to the next event."""
+    def apply(self, kind: str, event: Any) -> None:
+        """Go on to the next event, of this kind."""
         self.seq += 1
-        kind = event.WhichOneof("kind")
-        if kind in _RULES:
-            _RULES[kind].apply(self, getattr(event, kind))
+        match kind:
+            case "state_changed":
+                self.states[event.node_id] = event.to_state
+                if event.to_state == _IDLE:
+                    self.link_ids.pop(event.node_id, None)
+                else:
+                    self.link_ids[event.node_id] = event.link_id
+            case "node_registered":
+                self.states[event.node_id] = _IDLE
+            case "address_bound":
+                self.holders[event.address] = event.node_id
+            case "address_released":
+                self.holders.pop(event.address, None)
+            case "unregistered":
+                self.states.pop(event.node_id, None)
+            case "digest_recorded":
+                self.digest_seq = event.seq
 
 
 class Place(NamedTuple):
@@ -83,8 +97,12 @@ class Place(NamedTuple):
 
     seq: int
     entry: Entry
-    event: Event
+    kind: str  # "" for one that a newer version wrote
+    event: Any  # its body; of an unknown kind, the Event
     before: Situation
+
+    def __str__(self) -> str:
+        return f"event {self.seq}, {self.kind}"
 
 
 def walk(entries: Iterable[Entry], base: State | None = None) -> Iterator[Place]:
@@ -92,8 +110,10 @@ def walk(entries: Iterable[Entry], base: State | None = None) -> Iterator[Place]
     situation = Situation(base)
     for entry in entries:
         for event in entry.events:
-            yield Place(situation.seq + 1, entry, event, situation)
-            situation.apply(event)
+            kind = event.WhichOneof("kind") or ""
+            body = getattr(event, kind, event)
+            yield Place(situation.seq + 1, entry, kind, body, situation)
+            situation.apply(kind, body)
 
 
 class InvariantChecker:
@@ -113,24 +133,18 @@ class InvariantChecker:
             InconsistentHistory: it cannot have followed.
             UnknownEvent: a newer version wrote it.
         """
-        situation = self.situation
         kind = event.WhichOneof("kind")
         if kind is None:
-            raise UnknownEvent(situation.seq + 1)
-        if kind in _RULES:
-            rule, body = _RULES[kind], getattr(event, kind)
-            rule.check(situation, body)
-            rule.apply(situation, body)
-        situation.seq += 1
+            raise UnknownEvent(self.situation.seq + 1)
+        body = getattr(event, kind)
+        if kind in _CHECKS:
+            _CHECKS[kind](self.situation, body)
+        self.situation.apply(kind, body)
 
 
 def _check_registered(before: Situation, event: Any) -> None:
     if event.node_id in before.states:
         _refuse(before, f"node {event.node_id} is registered again", "another id")
-
-
-def _apply_registered(now: Situation, event: Any) -> None:
-    now.states[event.node_id] = _IDLE
 
 
 def _check_state_changed(before: Situation, event: Any) -> None:
@@ -143,14 +157,6 @@ def _check_state_changed(before: Situation, event: Any) -> None:
         _refuse(before, found, "a move of the state machine")
 
 
-def _apply_state_changed(now: Situation, event: Any) -> None:
-    now.states[event.node_id] = event.to_state
-    if event.to_state == _IDLE:
-        now.link_ids.pop(event.node_id, None)
-    else:
-        now.link_ids[event.node_id] = event.link_id
-
-
 def _check_bound(before: Situation, event: Any) -> None:
     node_id, address = event.node_id, event.address
     if node_id not in before.states:
@@ -160,18 +166,10 @@ def _check_bound(before: Situation, event: Any) -> None:
         _refuse(before, f"{address} is given to {node_id}", f"{holder} to hold it")
 
 
-def _apply_bound(now: Situation, event: Any) -> None:
-    now.holders[event.address] = event.node_id
-
-
 def _check_released(before: Situation, event: Any) -> None:
     holder = before.holders.get(event.address, "nobody")
     if holder != event.node_id:
         _refuse(before, f"{event.node_id} gives {event.address} up", f"{holder} to hold it")
-
-
-def _apply_released(now: Situation, event: Any) -> None:
-    now.holders.pop(event.address, None)
 
 
 def _check_unregistered(before: Situation, event: Any) -> None:
@@ -181,16 +179,8 @@ def _check_unregistered(before: Situation, event: Any) -> None:
         _refuse(before, found, _name(_IDLE))
 
 
-def _apply_unregistered(now: Situation, event: Any) -> None:
-    now.states.pop(event.node_id, None)
-
-
 def _check_digest(before: Situation, event: Any) -> None:
     digested_seq(before.seq + 1, event, before.digest_seq)
-
-
-def _apply_digest(now: Situation, event: Any) -> None:
-    now.digest_seq = event.seq
 
 
 def digested_seq(seq: int, event: DigestRecorded, last: int) -> int:
@@ -223,16 +213,11 @@ def _name(state: int | None) -> str:
         return f"state {state}"
 
 
-class _Rule(NamedTuple):
-    check: Callable[[Situation, Any], None]  # raises InconsistentHistory
-    apply: Callable[[Situation, Any], None]
-
-
-_RULES: Final[dict[str | None, _Rule]] = {
-    "node_registered": _Rule(_check_registered, _apply_registered),
-    "state_changed": _Rule(_check_state_changed, _apply_state_changed),
-    "address_bound": _Rule(_check_bound, _apply_bound),
-    "address_released": _Rule(_check_released, _apply_released),
-    "unregistered": _Rule(_check_unregistered, _apply_unregistered),
-    "digest_recorded": _Rule(_check_digest, _apply_digest),
+_CHECKS: Final[dict[str, Callable[[Situation, Any], None]]] = {
+    "node_registered": _check_registered,
+    "state_changed": _check_state_changed,
+    "address_bound": _check_bound,
+    "address_released": _check_released,
+    "unregistered": _check_unregistered,
+    "digest_recorded": _check_digest,
 }

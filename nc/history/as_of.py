@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import NamedTuple
 
 from eventlog import LogReader, Record, Snapshot
-from nc.domain.codec.snapshot import SNAPSHOT_SCHEMA, decode_at
+from nc.domain.codec.snapshot import SNAPSHOT_SCHEMA, decode
 from nc.domain.state import State
 from nc.history.events import EMPTY_STATE, Point, Recorded, RunningState, events_of, state_at
 
@@ -101,7 +101,7 @@ def _decoded(snapshot: Snapshot) -> State | None:
     if snapshot.schema != SNAPSHOT_SCHEMA:
         return None
     try:
-        return decode_at(snapshot.place.last_seq, snapshot.payload)
+        return decode(snapshot.payload, snapshot.place.last_seq)
     except ValueError:
         return None
 

@@ -13,7 +13,7 @@ from typing import Final, NamedTuple
 from eventlog.api import Record, Snapshot
 from nc.domain.codec.digest import digest
 from nc.domain.codec.records import events_in
-from nc.domain.codec.snapshot import decode_at
+from nc.domain.codec.snapshot import decode
 from nc.domain.evolve import Fold
 from nc.domain.invariants import InconsistentHistory, InvariantChecker
 from nc.domain.state import State
@@ -143,7 +143,7 @@ class _Verification:
 def _compare(snapshot: Snapshot, state: State) -> None:
     """A snapshot has to hold what a replay leads to."""
     try:
-        kept = decode_at(snapshot.place.last_seq, snapshot.payload)
+        kept = decode(snapshot.payload, snapshot.place.last_seq)
     except ValueError as error:
         what = f"a snapshot with {error}"
         raise InconsistentHistory(state.seq, what, "a state", _DELETE_SNAPSHOT) from error

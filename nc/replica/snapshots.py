@@ -11,7 +11,7 @@ from typing import Final, Protocol, TypeVar
 
 from eventlog.api import LogPosition, SnapshotStore, SnapshotWriter
 from eventlog.errors import SnapshotFailed
-from nc.domain.codec.snapshot import SNAPSHOT_SCHEMA, decode_at, encode
+from nc.domain.codec.snapshot import SNAPSHOT_SCHEMA, decode, encode
 from nc.domain.state import State
 
 T = TypeVar("T")
@@ -65,7 +65,7 @@ class Snapshots:
         for snapshot in self._store.newest_first(SNAPSHOT_SCHEMA):
             seq = snapshot.place.last_seq
             try:
-                state = decode_at(seq, snapshot.payload)
+                state = decode(snapshot.payload, seq)
             except ValueError as error:
                 self._store.warnings.append(f"snapshot {seq}: {error}; it is passed over")
                 continue

@@ -160,7 +160,7 @@ class Controller:
         """Redeem a bootstrap token: register a node, and give it its token and certificates.
 
         Raises:
-            BootstrapTokenError: empty, malformed, unknown or expired.
+            BootstrapTokenEmpty, …Malformed, …Unknown, …Expired: it cannot be redeemed.
         """
         token_id = self._live_bootstrap_token(request.bootStrapToken)
         node_token = new_token(self._secrets)

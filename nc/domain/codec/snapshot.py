@@ -1,6 +1,6 @@
 """State ⇄ bytes: a snapshot's payload, encoded part by part so that the event loop runs between.
 
-    decode(join(encode(state))) == state         for every state that events can lead to
+    decode(join(encode(state)), state.seq) == state     for every state that events can lead to
 
 Columns rather than entries: a node costs a few list elements instead of a message.
 `proto/nc/pb/snapshot.proto` is the format.
@@ -116,23 +116,11 @@ def _bindings(bindings: list[tuple[str, Binding]]) -> pb.Bindings:
     )
 
 
-def decode_at(seq: int, payload: bytes) -> State:
-    """The state after an event, from the payload of the snapshot that was taken there.
+def decode(payload: bytes, seq: int) -> State:
+    """The state after event `seq`, from the snapshot that was taken there.
 
     Raises:
         ValueError: this is no snapshot's payload, or it has the state after another event.
-    """
-    state = decode(payload)
-    if state.seq != seq:
-        raise ValueError(f"a state as of event {state.seq}")
-    return state
-
-
-def decode(payload: bytes) -> State:
-    """The state that a snapshot holds.
-
-    Raises:
-        ValueError: this is no snapshot's payload.
     """
     reader = _Reader()
     view = memoryview(payload)
@@ -147,7 +135,10 @@ def decode(payload: bytes) -> State:
         except (DecodeError, IndexError) as error:
             raise ValueError("a part that is no StatePart") from error
         at += size_bytes
-    return reader.finish()
+    state = reader.finish()
+    if state.seq != seq:
+        raise ValueError(f"a state as of event {state.seq}")
+    return state
 
 
 class _Reader:
