@@ -75,11 +75,12 @@ class Situation:
         self.seq += 1
         match kind:
             case "state_changed":
-                self.states[event.node_id] = event.to_state
-                if event.to_state == _IDLE:
-                    self.link_ids.pop(event.node_id, None)
+                node_id = event.node_id  # each look at a field makes a string
+                state = self.states[node_id] = event.to_state
+                if state == _IDLE:
+                    self.link_ids.pop(node_id, None)
                 else:
-                    self.link_ids[event.node_id] = event.link_id
+                    self.link_ids[node_id] = event.link_id
             case "node_registered":
                 self.states[event.node_id] = _IDLE
             case "address_bound":
