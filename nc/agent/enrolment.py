@@ -17,6 +17,7 @@ from cryptography import x509
 
 from nc.client.channel import BOOTSTRAP_PORT, CallFailed, Client, ClientTls
 from nc.client.connection_errors import in_words
+from nc.errors import OperatorError
 from nc.pb.network_controller_pb2 import GetTokenRequest, GetTokenResponse
 from nc.pki import ca_cert_hash
 from nc.pki.names import NOT_ITS_NAME
@@ -32,11 +33,11 @@ class ServerUnreachable(Exception):
     """Nobody answers there, or not in time; it may be different soon."""
 
 
-class NotOurServer(Exception):
+class NotOurServer(OperatorError):
     """Whoever answers is not the server that the hash is of. The token was not sent."""
 
 
-class TokenRefused(Exception):
+class TokenRefused(OperatorError):
     """The server does not take the bootstrap token; the text is the server's."""
 
 

@@ -12,6 +12,7 @@ from google.protobuf.descriptor import ServiceDescriptor
 from google.protobuf.message import Message
 
 from nc.client.connection_errors import grpc_in_words
+from nc.errors import OperatorError
 from nc.rpc.methods import BOOTSTRAP_SERVICE, CONTROL_SERVICE, INTERNAL_SERVICE
 
 DEFAULT_TIMEOUT_S = 10.0
@@ -29,7 +30,7 @@ _REMEDIES = {
 }
 
 
-class CallFailed(Exception):
+class CallFailed(OperatorError):
     """A call did not reach the application, or was not let in."""
 
     def __init__(self, target: str, method: str, code: grpc.StatusCode, details: str) -> None:

@@ -14,6 +14,7 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Fie
 from pydantic.alias_generators import to_camel
 
 from nc.domain.addresses import DEFAULT_NETWORK, Network
+from nc.errors import USAGE, OperatorError
 from nc.pki.errors import InvalidName
 from nc.pki.names import general_name
 
@@ -52,8 +53,11 @@ PortOrAny = Annotated[int, _whole_number(0, 65_535, "a port number, or 0 for any
 Mtu = Annotated[int, _whole_number(576, 65_535, "a number of bytes")]  # RFC 791: never below 576
 
 
-class ConfigError(Exception):
+class ConfigError(OperatorError):
     """A configuration file, or a setting, is wrong."""
+
+    exit_code = USAGE
+    kind = "usage"
 
 
 def _checked_network(value: object) -> str:
