@@ -13,7 +13,7 @@ from google.protobuf.message import Message
 
 from nc.client.connection_errors import grpc_in_words
 from nc.errors import OperatorError
-from nc.rpc.methods import BOOTSTRAP_SERVICE, CONTROL_SERVICE, INTERNAL_SERVICE
+from nc.rpc.services import BOOTSTRAP_SERVICE, CONTROL_SERVICE, INTERNAL_SERVICE
 
 DEFAULT_TIMEOUT_S = 10.0
 

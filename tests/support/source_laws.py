@@ -26,6 +26,7 @@ PURE_MODULES = (
     "rpds",
     "transitions",
     "nc.pb",
+    "nc.errors",
     "nc.domain",
 )
 IMPURE_BUILTINS = {"__import__", "breakpoint", "eval", "exec", "input", "open", "print"}
