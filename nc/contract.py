@@ -9,6 +9,9 @@ DEFAULT_LINK_PORT: Final = 6441
 
 DEFAULT_MTU: Final = 1400
 
+# How long a bootstrap token can be redeemed when no time is named.
+DEFAULT_LIFETIME_MINUTES: Final = 10
+
 # `code` of a response.
 OK: Final = "200"
 CLIENT_MISTAKE: Final = "400"

@@ -9,9 +9,9 @@ from google.protobuf.message import Message
 from rich.text import Text
 
 from nc.contract import WIRE_STATES
-from nc.domain.errors import moment
 from nc.domain.events import Event
 from nc.history.events import Recorded
+from nc.text import moment
 
 
 class Output(StrEnum):
