@@ -21,6 +21,7 @@ from tests.support.server_process import CHANNEL_OPTIONS, PATIENCE_S, ServerProc
 
 IN_FLIGHT = 500
 BOOTSTRAP_CHANNELS = 8
+CALLS_A_CONNECTION = 100  # well below what a server refuses
 YEAR_S = 365 * 24 * 60 * 60
 LISTED_NODES = 3  # in one UpdateSensorExpireTime, so that half of it could be seen
 
@@ -203,17 +204,17 @@ async def ask(
 
 async def states_of(server: ServerProcess, tokens: list[str]) -> dict[str, Any]:
     """What the server answers to CheckConnState for each node token."""
+    free = asyncio.Semaphore(CALLS_A_CONNECTION)
+
+    async def look(channel: Any, number: int, token: str) -> Any:
+        request = pb.CheckConnStateRequest(token=token)
+        async with free:
+            return await ask(
+                channel, CONTROL + "CheckConnState", request, pb.CheckConnResponse, f"look-{number}"
+            )
+
     async with _channel(server.control_target, server.credentials(admin=True)) as channel:
         answers = await asyncio.gather(
-            *(
-                ask(
-                    channel,
-                    CONTROL + "CheckConnState",
-                    pb.CheckConnStateRequest(token=token),
-                    pb.CheckConnResponse,
-                    f"look-{number}",
-                )
-                for number, token in enumerate(tokens)
-            )
+            *(look(channel, number, token) for number, token in enumerate(tokens))
         )
     return dict(zip(tokens, answers, strict=True))
