@@ -17,6 +17,7 @@ from google.protobuf.message import Message
 
 from nc.pb import network_controller_pb2 as pb
 from nc.pb import sensor_pb2
+from tests.support.request_ids import request_id_of
 from tests.support.server_process import CHANNEL_OPTIONS, PATIENCE_S, ServerProcess
 
 IN_FLIGHT = 500
@@ -171,7 +172,7 @@ class Load:
     async def _ask(
         self, channel: Any, path: str, request: Message, answer: type[Message], events: int = 1
     ) -> Any:
-        request_id = f"{self._name}-{next(self._numbers)}"
+        request_id = request_id_of(f"{self._name}-{next(self._numbers)}")
         self._ledger.asked[request_id] = events
         response = await ask(channel, path, request, answer, request_id)
         assert response.code == "200", f"{path}: {response.code}, {response.message}"
@@ -210,7 +211,11 @@ async def states_of(server: ServerProcess, tokens: list[str]) -> dict[str, Any]:
         request = pb.CheckConnStateRequest(token=token)
         async with free:
             return await ask(
-                channel, CONTROL + "CheckConnState", request, pb.CheckConnResponse, f"look-{number}"
+                channel,
+                CONTROL + "CheckConnState",
+                request,
+                pb.CheckConnResponse,
+                request_id_of(f"look-{number}"),
             )
 
     async with _channel(server.control_target, server.credentials(admin=True)) as channel:
