@@ -313,12 +313,12 @@ def test_a_lock_that_cannot_be_looked_at_for_now_is_waited_for(tmp_path: Path, n
     log = open_log(tmp_path, disk)
     log.append(b"one", 1, 0)
     disk.sick = {"stat": number}
-    for action in (lambda: log.append(b"two", 1, 1), log.mark_durable, log.make_room):
+    for action in (lambda: log.append(b"two", 1, 1), log.write_sync_marker, log.probe_space):
         with pytest.raises(LogFull, match="the lock file cannot be looked at"):
             action()
     assert payloads(tmp_path) == [b"one"]
     disk.sick = {}
-    log.make_room()
+    log.probe_space()
     assert log.append(b"two", 1, 1) == 2
     assert payloads(tmp_path) == [b"one", b"two"]
     log.close()
@@ -331,7 +331,7 @@ def test_an_append_opens_no_file(tmp_path: Path, number: int) -> None:
     log = open_log(tmp_path, disk)
     disk.sick = {"open": number, "create": number}
     assert log.append(b"one", 1, 0) == 1
-    log.mark_durable()
+    log.write_sync_marker()
     assert log.append(b"two", 1, 1) == 2
     disk.sick = {}
     assert payloads(tmp_path) == [b"one", b"two"]
@@ -352,7 +352,7 @@ def test_a_process_without_a_free_descriptor_appends(tmp_path: Path) -> None:
             os.open(tmp_path, os.O_RDONLY)
         for seq in range(3):
             assert log.append(b"%d" % seq, 1, seq) == seq + 1
-            log.mark_durable()
+            log.write_sync_marker()
     finally:
         for fd in taken:
             os.close(fd)
