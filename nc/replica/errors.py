@@ -1,5 +1,7 @@
 """What a replica refuses whatever the command is. The texts reach clients."""
 
+from nc.errors import OperatorError
+
 
 class Overloaded(Exception):
     """The queue is full; nothing was changed."""
@@ -24,7 +26,7 @@ class Unwritable(Exception):
         )
 
 
-class DiskFull(Exception):
+class DiskFull(OperatorError):
     """The disk has no room for another event; nothing was changed."""
 
     def __init__(self) -> None:
