@@ -43,7 +43,7 @@ class AcceptLink:
 
 @dataclass(frozen=True, slots=True)
 class HandOverAddress:
-    """The node on this link is to get its address, and is connected with it."""
+    """Give the node on this link its address; it is CONNECTED then."""
 
     node_id: str
     link_id: str
@@ -52,8 +52,6 @@ class HandOverAddress:
 
 @dataclass(frozen=True, slots=True)
 class DropLink:
-    """This link is gone."""
-
     node_id: str
     link_id: str
     reason: Reason

@@ -35,8 +35,6 @@ _shared_node = lru_cache(REMEMBERED)(Node)
 
 @dataclass(frozen=True, slots=True)
 class Unregister:
-    """Remove a node for good."""
-
     node_id: str
 
 

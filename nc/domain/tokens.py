@@ -28,8 +28,6 @@ EXPIRED_TOKEN_RETENTION_MS = 24 * 60 * 60 * 1000
 
 
 class Token(NamedTuple):
-    """A bootstrap token that was issued and is remembered."""
-
     expires_at_ms: int  # 0: never
 
 
@@ -39,8 +37,6 @@ TransientTokens: TypeAlias = TransientMap[str, Token]
 
 @dataclass(frozen=True, slots=True)
 class IssueToken:
-    """Hand out a new bootstrap token."""
-
     token_id: str
     lifetime_minutes: int  # 0: the default; negative: it never expires
     now_ms: int
@@ -48,8 +44,6 @@ class IssueToken:
 
 @dataclass(frozen=True, slots=True)
 class RedeemToken:
-    """Register one node under a live bootstrap token."""
-
     token_id: str
     node_id: str
     certificates: tuple[Certificate, ...]
