@@ -1,10 +1,9 @@
 """What can go wrong with a log: one tree, each error with the fields that explain it.
 
-Only a program's edge turns these into codes; here the message says what, where, what was expected
-and what to do.
+A message says what, where, what was expected and what to do. An application that has a command for
+repairs names it with `LogDamaged.describe`.
 """
 
-import shlex
 from pathlib import Path
 
 __all__ = [
@@ -23,12 +22,6 @@ __all__ = [
 ]
 
 UPGRADE = "open it with the version of the program that wrote it, or a newer one"
-
-
-def repair_advice(folder: Path) -> str:
-    """What to do about a log that is damaged, as a line to paste: which log it is, is in it."""
-    command = f"network-controller log repair --log {shlex.quote(str(folder))}"
-    return f'run "{command}", which says what can be saved and changes nothing yet'
 
 
 class LogError(Exception):
@@ -188,7 +181,7 @@ class LogLocked(LogError):
 class LogDamaged(LogError):
     """What is stored is not what was written, and a crash does not explain it.
 
-    Never repaired in passing: nothing is changed on disk when this is raised.
+    Nothing was changed on disk: only `eventlog.repair` changes a damaged log.
     """
 
     def __init__(
@@ -200,6 +193,7 @@ class LogDamaged(LogError):
         expected: str,
         *,
         advice: str | None = None,
+        repairable: bool = False,
     ) -> None:
         super().__init__(file, offset, seq, found, expected)
         self.file = file
@@ -207,10 +201,15 @@ class LogDamaged(LogError):
         self.seq = seq  # the first event of the record that should be there
         self.found = found
         self.expected = expected
-        self.advice = advice or repair_advice(file.parent)
+        self.advice = advice  # what to do first, if that is not a repair
+        self.repairable = repairable or advice is None  # whether a repair may help
+
+    def describe(self, repair_hint: str) -> str:
+        """The message, with `repair_hint` at its end if a repair may help."""
+        place = f"segment {self.file}, offset {self.offset}, record {self.seq}"
+        problem = f"{place}: {self.found}, expected {self.expected}"
+        hint = repair_hint if self.repairable else None
+        return "; ".join(part for part in (problem, self.advice, hint) if part)
 
     def __str__(self) -> str:
-        return (
-            f"segment {self.file}, offset {self.offset}, record {self.seq}: "
-            f"{self.found}, expected {self.expected}; {self.advice}"
-        )
+        return self.describe("plan_repair of eventlog.repair says what can be saved")

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from eventlog.cursor import Cursor
 from eventlog.disk import Disk
-from eventlog.errors import LogDamaged, repair_advice
+from eventlog.errors import LogDamaged
 from eventlog.format import StoredRecord
 from eventlog.segments import read_segment_header
 from eventlog.snapshot_format import SnapshotHeader
@@ -68,9 +68,11 @@ class SnapshotAnchor:
         if end.next_seq > last_seq:
             found = "another past"
         expected = f"event {last_seq} as {self._path.name} says it was durable"
-        repair = repair_advice(end.path.parent)
-        advice = f"put back the segments that are missing; if they are lost, or renamed, {repair}"
-        raise LogDamaged(end.path, end.offset, end.next_seq, found, expected, advice=advice)
+        place, advice = (
+            (end.path, end.offset, end.next_seq),
+            "put back the segments that are missing",
+        )
+        raise LogDamaged(*place, found, expected, advice=advice, repairable=True)
 
 
 def find_anchor(disk: Disk, folder: Path, warnings: list[str]) -> SnapshotAnchor | None:

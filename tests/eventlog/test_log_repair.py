@@ -185,7 +185,7 @@ def test_damage_before_the_snapshots_segment_needs_no_repair() -> None:
     assert plan.unreadable == (1, 2)
     assert open_and_see(disk) == (16, b"".join(events))
     reader = LogReader(FOLDER, disk)
-    with pytest.raises(LogDamaged, match="log repair"):
+    with pytest.raises(LogDamaged, match="plan_repair"):
         list(reader.read())
     assert [r.payload for r in reader.read(plan.unreadable.through)] == events[2:]
 
