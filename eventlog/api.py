@@ -64,9 +64,9 @@ class LogPosition(NamedTuple):
 
 
 class Snapshot(NamedTuple):
-    """What a log amounts to at one place."""
+    """What a log amounts to at one position."""
 
-    place: LogPosition
+    position: LogPosition
     schema: int  # how the application wrote the payload
     payload: bytes
 
@@ -92,7 +92,7 @@ class SnapshotStore(Protocol):
     def newest_first(self, schema: int) -> Iterator[Snapshot]:
         """The snapshots with that schema that check out, byte by byte."""
 
-    def begin(self, place: LogPosition, schema: int) -> SnapshotWriter:
+    def begin(self, position: LogPosition, schema: int) -> SnapshotWriter:
         """Begin a snapshot of what the log amounts to at a place that `write_sync_marker` returned.
 
         Raises:

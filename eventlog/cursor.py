@@ -86,13 +86,13 @@ class Cursor:
         return self._folder / segment_name(self.segment)
 
     @property
-    def place(self) -> LogPosition:
+    def position(self) -> LogPosition:
         """Where it stands."""
         return LogPosition(self.segment, self.offset, self.next_seq - 1, self.chain)
 
-    def skip_to(self, place: LogPosition) -> None:
-        """Stand further on in the segment, at a place that was verified before."""
-        _, self.offset, last_seq, self.chain = place
+    def skip_to(self, position: LogPosition) -> None:
+        """Stand further on in the segment, at a position that was verified before."""
+        _, self.offset, last_seq, self.chain = position
         self.next_seq = last_seq + 1
 
     def enter_next(self, segments: list[int] | None = None) -> None:
@@ -168,5 +168,5 @@ class Cursor:
         return passed, needed_bytes
 
     def damaged(self, bad: BadBytes) -> LogDamaged:
-        """The error that names this place."""
+        """The error that names this position."""
         return damaged(self.path, self.offset, self.next_seq, bad)

@@ -206,8 +206,8 @@ class LogDamaged(LogError):
 
     def describe(self, repair_hint: str) -> str:
         """The message, with `repair_hint` at its end if a repair may help."""
-        place = f"segment {self.file}, offset {self.offset}, record {self.seq}"
-        problem = f"{place}: {self.found}, expected {self.expected}"
+        where = f"segment {self.file}, offset {self.offset}, record {self.seq}"
+        problem = f"{where}: {self.found}, expected {self.expected}"
         hint = repair_hint if self.repairable else None
         return "; ".join(part for part in (problem, self.advice, hint) if part)
 

@@ -100,7 +100,7 @@ class FileLog:
         self.recovery: Recovery | None = None
         self._writer = SegmentWriter(self._new, self.log_id, 1, LogPosition(0, 0, 0, NO_CHAIN))
         self._writer.begin()
-        self._milestones = SparseIndex([self._writer.end])
+        self._index = SparseIndex([self._writer.end])
         self._is_marked = True
 
     def _resume(self, recovered: Recovered) -> None:
@@ -108,9 +108,9 @@ class FileLog:
         self.log_id = end.log_id
         self.epoch = end.epoch + 1
         self.recovery = recovered.recovery
-        self._writer = SegmentWriter(self._new, self.log_id, self.epoch, end.place)
+        self._writer = SegmentWriter(self._new, self.log_id, self.epoch, end.position)
         self._writer.resume(recovered.segments, end.header.segment_id, recovered.size_bytes)
-        self._milestones = SparseIndex(recovered.places)
+        self._index = SparseIndex(recovered.positions)
         self._is_marked = end.marked
 
     @property
@@ -145,7 +145,7 @@ class FileLog:
             self._writer.write(RecordType.EVENTS, payload, count)
             self._is_marked = False
             self._has_written = True
-            self._milestones.add(self._end)
+            self._index.add(self._end)
             self._followers.wake()
             return self._end.last_seq
 
@@ -209,10 +209,10 @@ class FileLog:
     def _cursor(self, after: int) -> Cursor:
         """A cursor before the event after `after`, at a place that is known."""
         end = self._end
-        place = end if after >= end.last_seq else self._milestones.before(after + 1)
-        if place is not None:
-            cursor = Cursor(self._disk, self.folder, place.segment, self.log_id)
-            cursor.skip_to(place)
+        position = end if after >= end.last_seq else self._index.before(after + 1)
+        if position is not None:
+            cursor = Cursor(self._disk, self.folder, position.segment, self.log_id)
+            cursor.skip_to(position)
             return cursor
         segments = self._writer.segments
         index = bisect_right(segments, max(after, 0) + 1) - 1

@@ -27,11 +27,11 @@ __all__ = [
     "SegmentHeader",
     "StoredRecord",
     "chain_record",
+    "decode_durable_head",
     "decode_record",
     "decode_segment_header",
     "encode_record",
     "encode_segment_header",
-    "read_claim",
     "record_size_bytes",
 ]
 
@@ -155,10 +155,10 @@ def decode_segment_header(data: bytes) -> SegmentHeader:
 RECORD_HEADER_BYTES: Final = 88
 RECORD_MAGIC: Final = b"\xc5REC"
 _CHECKED: Final = 8  # where the bytes start that the header's crc covers
-_MEANING: Final = slice(16, 48)
+_CHAINED: Final = slice(16, 48)
 _pack_prefix = struct.Struct("<4sI").pack
 _pack_payload_check = struct.Struct("<II").pack
-_pack_meaning = struct.Struct("<QIHxxqQ").pack
+_pack_chained = struct.Struct("<QIHxxqQ").pack
 _pack_durable_seq = struct.Struct("<Q").pack
 _unpack_header = struct.Struct("<4sIIIQIHHqQQ32s").unpack_from
 _EVENTS: Final = int(RecordType.EVENTS)
@@ -176,7 +176,7 @@ class RecordHeader(NamedTuple):
 
 
 class StoredRecord(NamedTuple):
-    """A record, with what only its place in a file is about."""
+    """A record, with what only its position in a file is about."""
 
     record: Record  # count 0 and an empty payload: a marker
     durable_seq: int
@@ -198,24 +198,24 @@ def record_size_bytes(payload_bytes: int) -> int:
     return (RECORD_HEADER_BYTES + payload_bytes + 7) & ~7
 
 
-def chain_record(before: bytes, meaning: RecordHeader, payload: bytes) -> bytes:
+def chain_record(before: bytes, header: RecordHeader, payload: bytes) -> bytes:
     """The chain hash (32 bytes) of a record that follows one with the hash `before`."""
-    return sha256(before + _pack_meaning(*meaning) + sha256(payload).digest()).digest()
+    return sha256(before + _pack_chained(*header) + sha256(payload).digest()).digest()
 
 
 def encode_record(
-    before: bytes, meaning: RecordHeader, payload: bytes, *, durable_seq: int, segment_id: int
+    before: bytes, header: RecordHeader, payload: bytes, *, durable_seq: int, segment_id: int
 ) -> tuple[bytes, bytes]:
     """The bytes of a record, with header and padding, and its chain hash.
 
     Args:
         before: the chain hash of the record before it.
-        meaning: what it says.
+        header: the part that the chain covers.
         payload: empty in a marker.
         durable_seq: the highest sequence number known to be durable now.
         segment_id: of the segment that it is written to.
     """
-    packed = _pack_meaning(*meaning)
+    packed = _pack_chained(*header)
     chain = sha256(before + packed + sha256(payload).digest()).digest()
     check = _pack_payload_check(len(payload), crc32(payload, segment_id))
     checked = check + packed + _pack_durable_seq(durable_seq) + chain
@@ -265,8 +265,8 @@ def decode_record(
         raise Incomplete(size_bytes)
     payload = data[start:end]
     _check_crc("payload", payload, segment_id, payload_crc)
-    meaning = data[at + _MEANING.start : at + _MEANING.stop]
-    expected = sha256(before + meaning + sha256(payload).digest()).digest()
+    chained = data[at + _CHAINED.start : at + _CHAINED.stop]
+    expected = sha256(before + chained + sha256(payload).digest()).digest()
     if chain != expected:
         raise BadBytes(f"chain {chain.hex()}", expected.hex())
     if data[end : at + size_bytes] != _PADDING[-length % 8]:
@@ -290,11 +290,11 @@ def _check_unusual(kind: int, count: int, length: int, reserved: int) -> None:
         raise BadBytes(found, "a marker with neither, or events with both")
 
 
-def read_claim(data: bytes, at: int, segment_id: int) -> DurableHead | None:
+def decode_durable_head(data: bytes, at: int, segment_id: int) -> DurableHead | None:
     """What the record header at `data[at:]` says; None if there is no whole, valid one."""
     start = at + RECORD_HEADER_BYTES
     if len(data) < start:
         return None
-    magic, header_crc, *claim, _, _, _, _, durable_seq, _ = _unpack_header(data, at)
+    magic, header_crc, *head, _, _, _, _, durable_seq, _ = _unpack_header(data, at)
     valid = magic == RECORD_MAGIC and header_crc == crc32(data[at + _CHECKED : start], segment_id)
-    return DurableHead._make((*claim, durable_seq)) if valid else None
+    return DurableHead._make((*head, durable_seq)) if valid else None

@@ -52,19 +52,19 @@ class MemorySnapshots:
             if snapshot.schema == schema:
                 yield snapshot
             else:
-                self.warnings.append(f"snapshot {snapshot.place.last_seq}: another schema")
+                self.warnings.append(f"snapshot {snapshot.position.last_seq}: another schema")
 
-    def begin(self, place: LogPosition, schema: int) -> "MemorySnapshot":
-        """Begin a snapshot of what the log amounts to at a place."""
-        return MemorySnapshot(self._kept, place, schema)
+    def begin(self, position: LogPosition, schema: int) -> "MemorySnapshot":
+        """Begin a snapshot of what the log amounts to at a position."""
+        return MemorySnapshot(self._kept, position, schema)
 
 
 class MemorySnapshot:
     """A snapshot in memory that is being written: a `SnapshotWriter`."""
 
-    def __init__(self, kept: list[Snapshot], place: LogPosition, schema: int) -> None:
+    def __init__(self, kept: list[Snapshot], position: LogPosition, schema: int) -> None:
         self._kept = kept
-        self._place = place
+        self._position = position
         self._schema = schema
         self._parts: list[bytes] = []
 
@@ -74,7 +74,7 @@ class MemorySnapshot:
 
     def finish(self) -> None:
         """It is the newest of the two that are kept."""
-        self._kept.insert(0, Snapshot(self._place, self._schema, b"".join(self._parts)))
+        self._kept.insert(0, Snapshot(self._position, self._schema, b"".join(self._parts)))
         del self._kept[2:]
 
     def give_up(self) -> None:
@@ -145,8 +145,8 @@ class MemoryLog:
             if expected != self.last_seq:
                 raise SequenceConflict(expected, self.last_seq)
             first_seq, at_ns = expected + 1, self._now_ns()
-            meaning = RecordHeader(first_seq, count, RecordType.EVENTS, at_ns, self._epoch)
-            chain = chain_record(self.head, meaning, payload)
+            header = RecordHeader(first_seq, count, RecordType.EVENTS, at_ns, self._epoch)
+            chain = chain_record(self.head, header, payload)
             record = Record(first_seq, count, at_ns, self._epoch, chain, bytes(payload))
             self._shared.records.append(record)
             self._shared.head, self._shared.is_marked = chain, False
@@ -163,10 +163,10 @@ class MemoryLog:
             self._check_open()
             shared, last_seq = self._shared, self.last_seq
             if not shared.is_marked:
-                meaning = RecordHeader(
+                header = RecordHeader(
                     last_seq + 1, 0, RecordType.MARKER, self._now_ns(), self._epoch
                 )
-                shared.head, shared.is_marked = chain_record(shared.head, meaning, b""), True
+                shared.head, shared.is_marked = chain_record(shared.head, header, b""), True
             return LogPosition(0, 0, last_seq, shared.head)
 
     def probe_space(self) -> None:
@@ -195,16 +195,16 @@ class MemoryLog:
     def follow(self, after: int = 0) -> AsyncIterator[Record]:
         """As `read`, then go on with what is appended, until the handle is closed."""
         records = self._shared.records
-        position = self._index_after(after)
+        index = self._index_after(after)
 
         def next_records() -> list[Record]:
-            nonlocal position
-            found = records[position : position + _FOLLOW_SLICE]
-            position += len(found)
+            nonlocal index
+            found = records[index : index + _FOLLOW_SLICE]
+            index += len(found)
             return found
 
         def something_new() -> bool:
-            return position < len(records)
+            return index < len(records)
 
         return follow(next_records, something_new, self._followers)
 

@@ -45,7 +45,7 @@ class LogReader:
         first = Cursor(disk, self.folder, segments[0])
         self.log_id = first.log_id
         self.start: LogPosition = (
-            first.place
+            first.position
         )  # before event 1, unless it is a slice of a longer log
         self._end = Cursor(disk, self.folder, segments[-1], self.log_id)
 

@@ -16,7 +16,6 @@ from eventlog.api import LogPosition
 from eventlog.cursor import Cursor
 from eventlog.disk import Disk
 from eventlog.errors import LogDamaged
-from eventlog.format import BadBytes
 from eventlog.segments import (
     TEMPORARY_SUFFIX,
     list_segments,
@@ -26,7 +25,7 @@ from eventlog.segments import (
 )
 from eventlog.snapshot_anchor import SnapshotAnchor, find_anchor
 from eventlog.snapshots import SNAPSHOT_SUFFIX
-from eventlog.tail_scan import proof_of_damage, scan_rest
+from eventlog.tail_scan import bad_end_of_sealed, proof_of_damage, scan_rest
 
 __all__ = ["Recovered", "Recovery", "recover"]
 
@@ -54,7 +53,7 @@ class Recovered:
 
     end: Cursor  # where the next record goes; its `epoch` is the last one found
     segments: list[int]  # first sequence numbers
-    places: list[LogPosition]  # some that were passed in the last segment, in order
+    positions: list[LogPosition]  # some that were passed in the last segment, in order
     size_bytes: int  # of the last segment, at least `end.offset`
     recovery: Recovery | None  # None: nothing had to be cut
     warnings: list[str]  # a line for each snapshot that does not check out
@@ -109,7 +108,7 @@ def _recover(disk: Disk, folder: Path, segments: list[int], size_bytes: int) -> 
     if anchor is not None:
         anchor.check(cursor)
     size_bytes, recovery = _repair_tail(disk, cursor, tail, size_bytes)
-    return Recovered(cursor, segments, tail.places, size_bytes, recovery, warnings)
+    return Recovered(cursor, segments, tail.positions, size_bytes, recovery, warnings)
 
 
 def _pass_sealed(
@@ -120,17 +119,16 @@ def _pass_sealed(
         while passed := cursor.advance():
             if anchor is not None:
                 anchor.look(passed)
-        rest = scan_rest(disk, cursor)
-        if cursor.stop is None and rest.end:
-            found = f"bytes that are not zero, up to offset {rest.end}"
-            raise cursor.damaged(BadBytes(found, "a record, or zeros to the end"))
+        bad = bad_end_of_sealed(cursor, scan_rest(disk, cursor))
+        if bad is not None:
+            raise cursor.damaged(bad)
         cursor.enter_next()
 
 
 class _Tail(NamedTuple):
     """What is in the last segment."""
 
-    places: list[LogPosition]  # some, in order
+    positions: list[LogPosition]  # some, in order
     unsure_offset: int  # where the records end that are known to be durable
     torn_end: int  # where the bytes end that are no records; 0: there are none
 
@@ -138,7 +136,7 @@ class _Tail(NamedTuple):
 def _pass_tail(disk: Disk, cursor: Cursor, anchor: SnapshotAnchor | None) -> _Tail:
     """Verify the last segment's records, and look at what is behind them."""
     offset = cursor.offset
-    places = [cursor.place]
+    positions = [cursor.position]
     unsure: deque[tuple[int, int]] = deque()  # (seq whose durability proves it, offset) of records
     while passed := cursor.advance():
         for record, durable_seq, size_bytes in passed:
@@ -146,14 +144,14 @@ def _pass_tail(disk: Disk, cursor: Cursor, anchor: SnapshotAnchor | None) -> _Ta
             while unsure and unsure[0][0] <= durable_seq:
                 unsure.popleft()
             offset += size_bytes
-        places.append(cursor.place)
+        positions.append(cursor.position)
         if anchor is not None:
             anchor.look(passed)
     rest = scan_rest(disk, cursor)
     damage = proof_of_damage(cursor, rest)
     if damage is not None:
         raise cursor.damaged(damage)
-    return _Tail(places, unsure[0][1] if unsure else offset, rest.end)
+    return _Tail(positions, unsure[0][1] if unsure else offset, rest.end)
 
 
 def _repair_tail(

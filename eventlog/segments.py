@@ -92,8 +92,8 @@ def write_fully(disk: Disk, fd: int, data: bytes, offset: int) -> None:
     while written < len(data):
         step = disk.pwrite(fd, data[written:], offset + written)
         if step <= 0:
-            place = f"{written} of {len(data)} bytes written at offset {offset}, then none"
-            raise OSError(errno.EIO, place)
+            progress = f"{written} of {len(data)} bytes written at offset {offset}, then none"
+            raise OSError(errno.EIO, progress)
         written += step
 
 
@@ -141,7 +141,7 @@ def create_segment(disk: Disk, folder: Path, header: SegmentHeader, size_bytes: 
 
 
 def damaged(path: Path, offset: int, seq: int, bad: BadBytes) -> LogDamaged:
-    """The error that names the place of bad bytes, and what to do about them."""
+    """The error that names the position of bad bytes, and what to do about them."""
     advice = UPGRADE if bad.newer else None
     return LogDamaged(path, offset, seq, bad.found, bad.expected, advice=advice)
 

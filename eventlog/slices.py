@@ -78,9 +78,9 @@ def encode_segment(header: SegmentHeader, records: Iterable[Record]) -> Iterator
     for record in records:
         kind = RecordType.EVENTS if record.count else RecordType.MARKER
         first_seq, count, recorded_at_ns, epoch, _, payload = record
-        meaning = RecordHeader(first_seq, count, kind, recorded_at_ns, epoch)
+        about = RecordHeader(first_seq, count, kind, recorded_at_ns, epoch)
         data, chain = encode_record(
-            chain, meaning, payload, durable_seq=first_seq - 1, segment_id=header.segment_id
+            chain, about, payload, durable_seq=first_seq - 1, segment_id=header.segment_id
         )
         yield data
 
@@ -93,10 +93,12 @@ def encode_start(header: SegmentHeader, schema: int, payload: bytes) -> bytes:
         schema: how the application wrote the payload.
         payload: what the log amounted to there.
     """
-    place = LogPosition(header.first_seq, SEGMENT_HEADER_BYTES, header.first_seq - 1, header.chain)
+    position = LogPosition(
+        header.first_seq, SEGMENT_HEADER_BYTES, header.first_seq - 1, header.chain
+    )
     segments = sha256(encode_segment_header(header)).digest()
     hashed = sha256(payload).digest()
     about = SnapshotHeader(
-        schema, header.log_id, place, segments, header.created_ns, len(payload), hashed
+        schema, header.log_id, position, segments, header.created_ns, len(payload), hashed
     )
     return encode_header(about) + payload

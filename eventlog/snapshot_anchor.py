@@ -39,20 +39,20 @@ class SnapshotAnchor:
         Raises:
             LogUnavailable: this process cannot read the log.
         """
-        place = self._header.place
-        before = [first_seq for first_seq in segments if first_seq <= place.segment]
+        position = self._header.position
+        before = [first_seq for first_seq in segments if first_seq <= position.segment]
         try:
             if segments_hash(disk, folder, before) != self._header.segments:
                 return None
-            cursor = Cursor(disk, folder, place.segment, self._header.log_id)
+            cursor = Cursor(disk, folder, position.segment, self._header.log_id)
         except LogDamaged:
             return None  # verifying everything will name what is wrong
-        self._is_seen = cursor.place == place
+        self._is_seen = cursor.position == position
         return cursor
 
     def look(self, passed: list[StoredRecord]) -> None:
         """See whether the snapshot's place is behind one of these records."""
-        chain = self._header.place.chain
+        chain = self._header.position.chain
         self._is_seen = self._is_seen or any(record.chain == chain for record, _, _ in passed)
 
     def check(self, end: Cursor) -> None:
@@ -63,16 +63,16 @@ class SnapshotAnchor:
         """
         if self._is_seen:
             return
-        last_seq = self._header.place.last_seq
+        last_seq = self._header.position.last_seq
         found = f"the log ends with event {end.next_seq - 1}"
         if end.next_seq > last_seq:
             found = "another past"
         expected = f"event {last_seq} as {self._path.name} says it was durable"
-        place, advice = (
+        position, advice = (
             (end.path, end.offset, end.next_seq),
             "put back the segments that are missing",
         )
-        raise LogDamaged(*place, found, expected, advice=advice, repairable=True)
+        raise LogDamaged(*position, found, expected, advice=advice, repairable=True)
 
 
 def find_anchor(disk: Disk, folder: Path, warnings: list[str]) -> SnapshotAnchor | None:

@@ -42,7 +42,7 @@ class SnapshotHeader(NamedTuple):
 
     schema: int
     log_id: bytes  # 16 bytes
-    place: LogPosition
+    position: LogPosition
     segments: bytes  # SHA-256, 32 bytes
     created_ns: int
     payload_bytes: int
@@ -51,8 +51,8 @@ class SnapshotHeader(NamedTuple):
 
 def encode_header(header: SnapshotHeader) -> bytes:
     """The bytes that a snapshot starts with."""
-    schema, log_id, place, *rest = header
-    body = _HEADER.pack(_MAGIC, SNAPSHOT_VERSION, schema, log_id, *place, *rest, 0)
+    schema, log_id, position, *rest = header
+    body = _HEADER.pack(_MAGIC, SNAPSHOT_VERSION, schema, log_id, *position, *rest, 0)
     return body + _CRC.pack(crc32(body))
 
 

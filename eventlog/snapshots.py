@@ -85,7 +85,7 @@ def read_header(disk: Disk, path: Path, log_id: bytes) -> SnapshotHeader:
     except OSError as error:
         raise BadBytes(str(error.strerror), "a readable file") from error
     for what, found, expected in (
-        ("name", path.name, snapshot_name(header.place.last_seq)),
+        ("name", path.name, snapshot_name(header.position.last_seq)),
         ("size", f"{size_bytes}", f"{SNAPSHOT_HEADER_BYTES + header.payload_bytes}"),
         ("log id", header.log_id.hex(), log_id.hex()),
     ):
@@ -159,19 +159,21 @@ class FileSnapshots:
         found = sha256(payload).hexdigest()
         if found != header.payload_hash.hex():
             raise BadBytes(f"payload hash {found}", header.payload_hash.hex())
-        return Snapshot(header.place, header.schema, payload)
+        return Snapshot(header.position, header.schema, payload)
 
-    def begin(self, place: LogPosition, schema: int) -> "SnapshotFile":
+    def begin(self, position: LogPosition, schema: int) -> "SnapshotFile":
         """Begin a snapshot of what the log amounts to at a place that `write_sync_marker` returned.
 
         Raises:
             SnapshotFailed: the file cannot be made.
         """
-        path = self._folder / snapshot_name(place.last_seq)
+        path = self._folder / snapshot_name(position.last_seq)
         with failing(path):
-            segments = [n for n in list_segments(self._disk, self._folder) if n <= place.segment]
+            segments = [n for n in list_segments(self._disk, self._folder) if n <= position.segment]
             headers = segments_hash(self._disk, self._folder, segments)
-        header = SnapshotHeader(schema, self._log_id, place, headers, self._now_ns(), 0, bytes(32))
+        header = SnapshotHeader(
+            schema, self._log_id, position, headers, self._now_ns(), 0, bytes(32)
+        )
         return SnapshotFile(self._disk, path, header)
 
 

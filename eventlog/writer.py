@@ -88,9 +88,9 @@ class SegmentWriter:
             self._look()
             self._make_room(size_bytes)
             segment, offset, last_seq, chain = self.end
-            meaning = RecordHeader(last_seq + 1, count, kind, self._new.now_ns(), self._epoch)
+            header = RecordHeader(last_seq + 1, count, kind, self._new.now_ns(), self._epoch)
             data, chain = encode_record(
-                chain, meaning, payload, durable_seq=last_seq, segment_id=self._segment_id
+                chain, header, payload, durable_seq=last_seq, segment_id=self._segment_id
             )
             write_fully(self._disk, self._fd, data, offset)
         with synced(self._path):

@@ -172,10 +172,10 @@ def look(disk: SimulatedDisk) -> list[bytes] | None:
     try:
         log = open_log(disk)
         for snapshot in log.snapshots.newest_first(SCHEMA):
-            found = [record.payload for record in log.read(snapshot.place.last_seq)]
+            found = [record.payload for record in log.read(snapshot.position.last_seq)]
             expected = small_life()[1].acknowledged
-            assert snapshot.payload == b"".join(expected[: snapshot.place.last_seq])
-            assert found == expected[snapshot.place.last_seq :]
+            assert snapshot.payload == b"".join(expected[: snapshot.position.last_seq])
+            assert found == expected[snapshot.position.last_seq :]
         return [record.payload for record in log.read()]
     except LogError:
         return None

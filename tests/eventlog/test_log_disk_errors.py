@@ -277,9 +277,9 @@ def test_a_marker_says_that_the_last_record_is_durable(tmp_path: Path) -> None:
     """Once marked, damage to the last record is damage, and no torn tail; no marker is doubled."""
     log = open_log(tmp_path)
     log.append(b"payload", 1, 0)
-    place = log.write_sync_marker()
-    assert (place.last_seq, place.chain) == (1, log.head)
-    assert log.write_sync_marker() == place
+    position = log.write_sync_marker()
+    assert (position.last_seq, position.chain) == (1, log.head)
+    assert log.write_sync_marker() == position
     abandon(log)
     path = tmp_path / f"{1:020d}.seg"
     whole = path.read_bytes()

@@ -8,7 +8,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from eventlog import LogDamaged, LogLocked, LogMissing, LogReader, LogUnavailable
-from eventlog.repair import Build, Finding, Plan, Remove, plan_repair, repair, salvage
+from eventlog.repair import (
+    Diagnosis,
+    RemoveFile,
+    RepairPlan,
+    WriteSegment,
+    plan_repair,
+    repair,
+    salvage,
+)
 from eventlog.testing.disks import FailingDisk, FastDisk
 from eventlog.testing.simulated import SimulatedDisk
 from tests.support import damage as small
@@ -41,13 +49,13 @@ from tests.support.broken_life import (
 from tests.support.crash_search import FOLDER, SCHEMA
 from tests.support.damage import Damage, contents, open_log, payload, write_log
 
-SOUND, TORN, SERVES, REPAIRABLE, MISNAMED, NEWER, HOPELESS = Finding
+SOUND, TORN, SERVES, REPAIRABLE, MISNAMED, NEWER, HOPELESS = Diagnosis
 
 
-Said = tuple[Finding, int, int, list[str]]
+Said = tuple[Diagnosis, int, int, list[str]]
 
 
-def said(plan: Plan) -> Said:
+def said(plan: RepairPlan) -> Said:
     """A plan in short: what it found, the events that stay and those lost, and its steps.
 
     A segment's first sequence number stands for it: `cut 4 at 96`, `remove 7`, `make 4`.
@@ -55,11 +63,11 @@ def said(plan: Plan) -> Said:
     steps = []
     for step in plan.steps:
         name = step.name.removesuffix(".seg").lstrip("0")
-        if isinstance(step, Build):
+        if isinstance(step, WriteSegment):
             steps.append(f"cut {name} at {step.end}" if step.is_cut else f"make {name}")
         else:
-            steps.append(f"{'remove' if isinstance(step, Remove) else 'renew'} {name}")
-    return plan.finding, plan.last_seq, max(plan.lost.through - plan.last_seq, 0), steps
+            steps.append(f"{'remove' if isinstance(step, RemoveFile) else 'renew'} {name}")
+    return plan.diagnosis, plan.last_seq, max(plan.lost.through - plan.last_seq, 0), steps
 
 
 # A log of nine events, three to a segment, without snapshots: see `test_log_recovery`.
@@ -126,7 +134,7 @@ def test_the_plan(tmp_path: Path, damage: Damage, expected: Said) -> None:
     plan = plan_repair(folder, FastDisk(), SCHEMA)
     assert said(plan) == expected
     assert contents(folder) == before
-    if plan.finding is not REPAIRABLE:
+    if plan.diagnosis is not REPAIRABLE:
         with pytest.raises(LogUnavailable, match="not as it was"):
             repair(plan, FastDisk(), now_ns=lambda: 0, random_bytes=bytes)
         assert contents(folder) == before
@@ -170,9 +178,9 @@ def test_the_plan_for_a_log_with_snapshots(name: str) -> None:
     disk, _ = lived()
     BREAKS[name](disk)
     plan = look(disk)
-    finding, last_seq, lost_events, steps = said(plan)
+    diagnosis, last_seq, lost_events, steps = said(plan)
     steps = [step.removesuffix(".snapshot") for step in steps]
-    assert finding is REPAIRABLE
+    assert diagnosis is REPAIRABLE
     assert (last_seq, lost_events, steps, tuple(plan.unreadable)) == STEPS_OF[name]
 
 
@@ -201,25 +209,25 @@ def check_repair(disk: SimulatedDisk, events: list[bytes], good: list[int]) -> N
     before = files(disk)
     plan = look(disk)
     assert files(disk) == before
-    if plan.finding is HOPELESS:
+    if plan.diagnosis is HOPELESS:
         assert not good
         return
-    if plan.finding is NEWER:  # two damages that look like a version
+    if plan.diagnosis is NEWER:  # two damages that look like a version
         assert any(data[9:12] == bytes(3) and data[8] > 1 for data in before.values())
         return
-    if plan.finding is REPAIRABLE:
+    if plan.diagnosis is REPAIRABLE:
         kept = files(disk, carry_out(disk, plan))
         after = files(disk)
         for name, data in before.items():
             assert data in (after.get(name), kept.get(name))
-        assert look(disk).finding in NO_REPAIR
+        assert look(disk).diagnosis in NO_REPAIR
     else:
-        assert plan.finding in NO_REPAIR
+        assert plan.diagnosis in NO_REPAIR
     last_seq, found = open_and_see(disk)
     assert last_seq == plan.last_seq >= max(good, default=0)
     assert found == b"".join(events[:last_seq])
     assert plan.lost.through <= len(events)
-    if plan.lost.through <= last_seq and plan.finding is REPAIRABLE and not good:
+    if plan.lost.through <= last_seq and plan.diagnosis is REPAIRABLE and not good:
         assert plan.unreadable.through < plan.unreadable.first
 
 

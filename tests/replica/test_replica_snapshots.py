@@ -159,9 +159,9 @@ async def test_commands_go_on_while_a_snapshot_is_taken() -> None:
         while not list(log.snapshots.newest_first(SNAPSHOT_SCHEMA)):  # noqa: ASYNC110 - nothing tells
             await asyncio.sleep(0.001)
         (snapshot,) = log.snapshots.newest_first(SNAPSHOT_SCHEMA)
-        assert snapshot.place.last_seq == 5
+        assert snapshot.position.last_seq == 5
     newest, _ = log.snapshots.newest_first(SNAPSHOT_SCHEMA)
-    assert newest.place.last_seq == 9
+    assert newest.position.last_seq == 9
 
 
 @on_a_loop

@@ -65,13 +65,13 @@ class Ledger:
 
     def snapshot(self, log: FileLog) -> None:
         """Take a snapshot of everything so far."""
-        place = log.write_sync_marker()
-        assert place.last_seq == len(self.acknowledged)
-        writer = log.snapshots.begin(place, SCHEMA)
+        position = log.write_sync_marker()
+        assert position.last_seq == len(self.acknowledged)
+        writer = log.snapshots.begin(position, SCHEMA)
         for payload in self.acknowledged:
             writer.write(payload)
         writer.finish()
-        self.snapshot_seq = place.last_seq
+        self.snapshot_seq = position.last_seq
 
     def settle(self, log: FileLog) -> None:
         """Check the laws on an opened log; what turned out to be there is known from now on."""
@@ -83,9 +83,9 @@ class Ledger:
         assert log.last_seq == len(found)
         assert log.snapshots.warnings == []
         snapshots = list(log.snapshots.newest_first(SCHEMA))
-        assert max((s.place.last_seq for s in snapshots), default=0) >= self.snapshot_seq
+        assert max((s.position.last_seq for s in snapshots), default=0) >= self.snapshot_seq
         for snapshot in snapshots:
-            assert snapshot.payload == b"".join(found[: snapshot.place.last_seq])
+            assert snapshot.payload == b"".join(found[: snapshot.position.last_seq])
         assert log.snapshots.warnings == []
 
 

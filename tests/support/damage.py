@@ -148,14 +148,14 @@ def of_another_log(first_seq: int) -> Damage:
 
 
 def with_tenth_record(**changes: int) -> Damage:
-    """A tenth record, whole and with a valid chain, whose meaning is changed."""
+    """A tenth record, whole and with a valid chain, whose header is changed."""
 
     def damage(folder: Path) -> None:
         data = segment(folder, 7).read_bytes()
         chain = data[LAST + 56 : LAST + 88]
-        meaning = RecordHeader(10, 1, RecordType.EVENTS, 7, 1)._replace(**changes)
+        header = RecordHeader(10, 1, RecordType.EVENTS, 7, 1)._replace(**changes)
         segment_id = int.from_bytes(data[12:16], "little")
-        record, _ = encode_record(chain, meaning, b"x", durable_seq=9, segment_id=segment_id)
+        record, _ = encode_record(chain, header, b"x", durable_seq=9, segment_id=segment_id)
         overwrite(segment(folder, 7), END, record)
 
     return damage
