@@ -9,6 +9,7 @@ import pytest
 
 import eventlog
 from eventlog import (
+    Disk,
     FileLog,
     LogDamaged,
     LogFull,
@@ -17,36 +18,15 @@ from eventlog import (
     SyncFailed,
     WriterReplaced,
 )
-from eventlog.testing.disks import FastDisk, InterceptedDisk, abandon
+from eventlog.testing import FaultyDisk, NoSyncDisk, abandon
 
 SEGMENT = 500  # bytes: room for three or four small records
 NO_ROOM = [errno.ENOSPC, errno.EDQUOT]
 
 
-class SickDisk(InterceptedDisk):
-    """A disk on which an operation, told by its name, raises an error until it is told to recover.
-
-    Attributes:
-        sick: names of operations, and the error number that each raises.
-        partial: how many bytes a write that fails has written before.
-    """
-
-    def __init__(self) -> None:
-        self.sick: dict[str, int] = {}
-        self.partial = 0
-
-    def _do(self, name: str) -> None:
-        number = self.sick.get(name)
-        if number is not None:
-            raise OSError(number, os.strerror(number))
-
-    def _written_all_the_same(self, _size_bytes: int) -> int:
-        return self.partial if "pwrite" in self.sick else 0
-
-
-def open_log(folder: Path, disk: FastDisk | None = None) -> FileLog:
+def open_log(folder: Path, disk: Disk | None = None) -> FileLog:
     """The log in a folder."""
-    return eventlog.open(folder, disk=disk or FastDisk(), segment_size_bytes=SEGMENT)
+    return eventlog.open(folder, disk=disk or NoSyncDisk(), segment_size_bytes=SEGMENT)
 
 
 def payloads(folder: Path) -> list[bytes]:
@@ -64,12 +44,12 @@ def test_a_full_disk_is_waited_for(
 
     The record that had no room may be followed by one of another size, or by none at all.
     """
-    disk = SickDisk()
+    disk = FaultyDisk()
     log = open_log(tmp_path, disk)
     written = [b"%d" % seq * 20 for seq in range(before)]
     for seq, payload in enumerate(written):
         log.append(payload, 1, seq)
-    disk.sick, disk.partial = {operation: number}, 50
+    disk.errors, disk.partial = {operation: number}, 0.5
     for _ in range(2):
         try:
             log.append(b"x" * 100, 1, len(written))
@@ -80,7 +60,7 @@ def test_a_full_disk_is_waited_for(
             written.append(b"x" * 100)  # it needed no such operation
         assert log.last_seq == len(written)
         assert [record.payload for record in log.read()] == written == payloads(tmp_path)
-    disk.sick = {}
+    disk.errors = {}
     log.probe_space()
     for payload in (b"short", b"x" * 300, b"y" * 600):
         written.append(payload)
@@ -96,12 +76,12 @@ def test_a_full_disk_is_waited_for(
 @pytest.mark.parametrize("before", range(5))
 def test_a_crash_on_a_full_disk_loses_nothing(tmp_path: Path, before: int) -> None:
     """What was cut back stays cut back: the next open finds what was acknowledged."""
-    disk = SickDisk()
+    disk = FaultyDisk()
     log = open_log(tmp_path, disk)
     written = [b"%d" % seq * 20 for seq in range(before)]
     for seq, payload in enumerate(written):
         log.append(payload, 1, seq)
-    disk.sick, disk.partial = {"pwrite": errno.ENOSPC, "fallocate": errno.ENOSPC}, 50
+    disk.errors, disk.partial = {"pwrite": errno.ENOSPC, "fallocate": errno.ENOSPC}, 0.5
     with pytest.raises(LogFull):
         log.append(b"x" * 600, 1, before)
     abandon(log)
@@ -114,13 +94,13 @@ def test_a_crash_on_a_full_disk_loses_nothing(tmp_path: Path, before: int) -> No
 
 def test_a_full_disk_that_cannot_be_cut_back_is_a_failure(tmp_path: Path) -> None:
     """When it is unknown what is behind the last record, nothing more is written."""
-    disk = SickDisk()
+    disk = FaultyDisk()
     log = open_log(tmp_path, disk)
     log.append(b"one", 1, 0)
-    disk.sick = {"pwrite": errno.ENOSPC, "truncate": errno.EIO}
+    disk.errors = {"pwrite": errno.ENOSPC, "truncate": errno.EIO}
     with pytest.raises(LogUnavailable):
         log.append(b"two", 1, 1)
-    disk.sick = {}
+    disk.errors = {}
     with pytest.raises(LogUnavailable):
         log.append(b"two", 1, 1)
     log.close()
@@ -134,15 +114,15 @@ def test_an_fsync_is_never_asked_again(tmp_path: Path, operation: str, number: i
     The error says so, now and at every later append; reading goes on; the next open writes again
     what may not have reached the disk.
     """
-    disk = SickDisk()
+    disk = FaultyDisk()
     log = open_log(tmp_path, disk)
     log.append(b"one", 1, 0)
-    disk.sick = {operation: number}
+    disk.errors = {operation: number}
     size = 1 if operation == "fdatasync" else SEGMENT
     with pytest.raises(SyncFailed, match="the kernel's log") as caught:
         log.append(b"x" * size, 1, 1)
     assert "outcome unknown: an fsync of 0000" in caught.value.reason
-    disk.sick = {}
+    disk.errors = {}
     for action in (lambda: log.append(b"y", 1, 1), log.write_sync_marker, log.probe_space):
         with pytest.raises(SyncFailed):
             action()
@@ -157,13 +137,13 @@ def test_an_fsync_is_never_asked_again(tmp_path: Path, operation: str, number: i
 @pytest.mark.parametrize("operation", ["open", "create", "pread", "pwrite", "fallocate", "rename"])
 def test_any_other_error_closes_the_log_for_writing(tmp_path: Path, operation: str) -> None:
     """EIO on whichever call of an append: nothing more is written, nothing acknowledged is lost."""
-    disk = SickDisk()
+    disk = FaultyDisk()
     log = open_log(tmp_path, disk)
     log.append(b"one", 1, 0)
-    disk.sick = {operation: errno.EIO}
+    disk.errors = {operation: errno.EIO}
     with pytest.raises(LogUnavailable, match="outcome unknown"):
         log.append(b"x" * SEGMENT, 1, 1)
-    disk.sick = {}
+    disk.errors = {}
     with pytest.raises(LogUnavailable, match="outcome unknown"):
         log.append(b"two", 1, 1)
     assert [record.payload for record in log.read()] == [b"one"]
@@ -179,8 +159,8 @@ def test_a_log_that_cannot_be_opened_stays_as_it_is(tmp_path: Path, operation: s
     for seq in range(6):
         log.append(b"%d" % seq * 40, 1, seq)
     log.close()
-    disk = SickDisk()
-    disk.sick = {operation: errno.EIO}
+    disk = FaultyDisk()
+    disk.errors = {operation: errno.EIO}
     with pytest.raises((LogUnavailable, LogDamaged)):
         open_log(tmp_path, disk)
     assert payloads(tmp_path) == [b"%d" % seq * 40 for seq in range(6)]
@@ -203,12 +183,12 @@ def test_a_log_is_not_opened_on_a_full_disk(
         abandon(log)
         (segment,) = folder.glob("*.seg")
         segment.write_bytes(segment.read_bytes()[: SEGMENT - 9])  # so that there is to allocate
-    disk = SickDisk()
-    disk.sick = {operation: number}
+    disk = FaultyDisk()
+    disk.errors = {operation: number}
     for _ in range(2):
         with pytest.raises(LogUnavailable, match=r"no room to open it: .*; free some space"):
             open_log(folder, disk)
-    disk.sick = {}
+    disk.errors = {}
     log = open_log(folder, disk)
     assert [record.payload for record in log.read()] == ([] if is_new else [b"one"])
     log.append(b"next", 1, log.last_seq)

@@ -22,7 +22,7 @@ from eventlog import (
     SequenceConflict,
 )
 from eventlog.followers import Followers
-from eventlog.testing.disks import FastDisk
+from eventlog.testing import NoSyncDisk
 
 IMPLEMENTATIONS: tuple[type[EventLog], ...] = (MemoryLog, FileLog)  # which mypy checks
 
@@ -31,7 +31,7 @@ TIMEOUT_S = 60  # for what happens at once unless it is broken; the machine may 
 
 def open_small(folder: Path, now_ns: Callable[[], int] = lambda: 0) -> FileLog:
     """A log on disk whose segments hold a few records."""
-    return eventlog.open(folder, now_ns=now_ns, disk=FastDisk(), segment_size_bytes=700)
+    return eventlog.open(folder, now_ns=now_ns, disk=NoSyncDisk(), segment_size_bytes=700)
 
 
 @pytest.fixture(params=["memory", "file"])

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from eventlog import LogDamaged
-from eventlog.testing.disks import abandon
+from eventlog.testing import abandon
 from tests.support.damage import (
     END,
     HEAD,

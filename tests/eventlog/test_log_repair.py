@@ -17,8 +17,7 @@ from eventlog.repair import (
     repair,
     salvage,
 )
-from eventlog.testing.disks import FailingDisk, FastDisk
-from eventlog.testing.simulated import SimulatedDisk
+from eventlog.testing import FaultyDisk, NoSyncDisk, SimulatedDisk
 from tests.support import damage as small
 from tests.support.broken_life import (
     BREAKS,
@@ -131,22 +130,22 @@ def test_the_plan(tmp_path: Path, damage: Damage, expected: Said) -> None:
     folder = write_log(tmp_path / "log")
     damage(folder)
     before = contents(folder)
-    plan = plan_repair(folder, FastDisk(), SCHEMA)
+    plan = plan_repair(folder, NoSyncDisk(), SCHEMA)
     assert said(plan) == expected
     assert contents(folder) == before
     if plan.diagnosis is not REPAIRABLE:
         with pytest.raises(LogUnavailable, match="not as it was"):
-            repair(plan, FastDisk(), now_ns=lambda: 0, random_bytes=bytes)
+            repair(plan, NoSyncDisk(), now_ns=lambda: 0, random_bytes=bytes)
         assert contents(folder) == before
         return
-    kept = repair(plan, FastDisk(), now_ns=lambda: 0, random_bytes=bytes)
+    kept = repair(plan, NoSyncDisk(), now_ns=lambda: 0, random_bytes=bytes)
     touched = {step.name for step in plan.steps}
     assert {p.name: p.read_bytes() for p in kept.iterdir()} == {n: before[n] for n in touched}
     assert kept.name == "damaged-19700101T000000Z"
     log = open_log(folder)
     assert [r.payload for r in log.read()] == [payload(n) for n in range(1, plan.last_seq + 1)]
     log.close()
-    assert said(plan_repair(folder, FastDisk(), SCHEMA)) == (SOUND, plan.last_seq, 0, [])
+    assert said(plan_repair(folder, NoSyncDisk(), SCHEMA)) == (SOUND, plan.last_seq, 0, [])
 
 
 # A log of sixteen events with snapshots after 9 and 14: what stays, what is lost, the steps, and
@@ -315,9 +314,9 @@ def test_a_log_that_is_in_use_is_not_repaired(tmp_path: Path) -> None:
     log = open_log(folder)
     small.flipped(4, RECORD)(folder)
     before = contents(folder)
-    plan = plan_repair(folder, FastDisk(), SCHEMA)
+    plan = plan_repair(folder, NoSyncDisk(), SCHEMA)
     with pytest.raises(LogLocked):
-        repair(plan, FastDisk(), now_ns=lambda: 0, random_bytes=bytes)
+        repair(plan, NoSyncDisk(), now_ns=lambda: 0, random_bytes=bytes)
     assert contents(folder) == before
     log.close()
 
@@ -326,11 +325,11 @@ def test_a_log_that_changed_since_the_plan_is_not_repaired(tmp_path: Path) -> No
     """What is carried out is what was shown."""
     folder = write_log(tmp_path / "log")
     small.flipped(4, RECORD)(folder)
-    plan = plan_repair(folder, FastDisk(), SCHEMA)
+    plan = plan_repair(folder, NoSyncDisk(), SCHEMA)
     small.flipped(1, RECORD)(folder)
     before = contents(folder)
     with pytest.raises(LogUnavailable, match="not as it was when the plan was made"):
-        repair(plan, FastDisk(), now_ns=lambda: 0, random_bytes=bytes)
+        repair(plan, NoSyncDisk(), now_ns=lambda: 0, random_bytes=bytes)
     assert contents(folder) == before
 
 
@@ -340,8 +339,8 @@ def test_a_disk_that_fails_loses_no_original(tmp_path: Path) -> None:
         folder = write_log(tmp_path / f"log-{operations}")
         small.flipped(4, RECORD)(folder)
         before = contents(folder)
-        plan = plan_repair(folder, FastDisk(), SCHEMA)
-        disk = FailingDisk(operations)
+        plan = plan_repair(folder, NoSyncDisk(), SCHEMA)
+        disk = FaultyDisk(operations)
         with suppress(LogUnavailable):
             repair(plan, disk, now_ns=lambda: 0, random_bytes=bytes)
             assert operations > 15
@@ -356,9 +355,9 @@ def test_a_disk_that_fails_loses_no_original(tmp_path: Path) -> None:
 def test_no_log_is_no_plan(tmp_path: Path) -> None:
     """A folder without a segment and without a snapshot is no damaged log."""
     with pytest.raises(LogMissing):
-        plan_repair(tmp_path, FastDisk(), SCHEMA)
+        plan_repair(tmp_path, NoSyncDisk(), SCHEMA)
     with pytest.raises(LogMissing):
-        plan_repair(tmp_path / "nowhere", FastDisk(), SCHEMA)
+        plan_repair(tmp_path / "nowhere", NoSyncDisk(), SCHEMA)
     (tmp_path / "file").touch()
     with pytest.raises(LogUnavailable, match="cannot be read"):
-        plan_repair(tmp_path / "file", FastDisk(), SCHEMA)
+        plan_repair(tmp_path / "file", NoSyncDisk(), SCHEMA)

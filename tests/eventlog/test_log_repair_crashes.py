@@ -6,7 +6,7 @@ import pytest
 
 from eventlog import LogError
 from eventlog.repair import Diagnosis, RepairPlan
-from eventlog.testing.simulated import CrashOutcome, PowerLoss, SimulatedDisk
+from eventlog.testing import CrashOutcome, PowerLoss, SimulatedDisk
 from tests.support.broken_life import (
     BREAKS,
     Break,

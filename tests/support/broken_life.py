@@ -6,7 +6,7 @@ from pathlib import Path
 
 from eventlog import FileLog
 from eventlog.repair import Diagnosis, RepairPlan, plan_repair, repair
-from eventlog.testing.simulated import CrashOutcome, SimulatedDisk
+from eventlog.testing import CrashOutcome, SimulatedDisk
 from tests.support.crash_search import FOLDER, SCHEMA, Ledger, life, open_log
 
 NO_REPAIR = (Diagnosis.SOUND, Diagnosis.TORN, Diagnosis.SERVES)  # it opens as it is

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import eventlog
-from eventlog import FileLog
+from eventlog import Disk, FileLog
 from eventlog.format import (
     SEGMENT_HEADER_BYTES,
     RecordHeader,
@@ -14,7 +14,7 @@ from eventlog.format import (
     encode_record,
     encode_segment_header,
 )
-from eventlog.testing.disks import FastDisk, abandon
+from eventlog.testing import NoSyncDisk, abandon
 
 RECORD = 192  # bytes that a payload of 104 takes
 SEGMENT = 800  # bytes: a header, three such records, and 128 bytes of room
@@ -25,11 +25,9 @@ LAST = END - RECORD  # where the last record of a segment is
 HEAD = SEGMENT_HEADER_BYTES
 
 
-def open_log(
-    folder: Path, disk: FastDisk | None = None, segment_size_bytes: int = SEGMENT
-) -> FileLog:
+def open_log(folder: Path, disk: Disk | None = None, segment_size_bytes: int = SEGMENT) -> FileLog:
     """The log in a folder, opened for writing."""
-    disk = disk or FastDisk()
+    disk = disk or NoSyncDisk()
     return eventlog.open(folder, now_ns=lambda: 7, disk=disk, segment_size_bytes=segment_size_bytes)
 
 
