@@ -25,7 +25,7 @@ UPGRADE = "open it with the version of the program that wrote it, or a newer one
 
 
 class LogError(Exception):
-    """Everything that this package raises about a log."""
+    """Every error of this package."""
 
 
 class SequenceConflict(LogError):
@@ -58,17 +58,21 @@ class RecordTooLarge(LogError):
         )
 
 
-class LogUnavailable(LogError):
-    """The log cannot be used; the outcome of an append under way is unknown.
-
-    After a failed append the log stays closed for writing: whether its bytes reached the disk is
-    for the next open to find out. Reading goes on.
-    """
+class _WithReason(LogError):
+    """An error of which the reason is known in words."""
 
     def __init__(self, log: Path | str, reason: str) -> None:
         super().__init__(log, reason)
         self.log = log  # the folder, or another name of the log
-        self.reason = reason  # what happened, in one line
+        self.reason = reason  # in one line
+
+
+class LogUnavailable(_WithReason):
+    """The log cannot be used; the outcome of an append under way is unknown.
+
+    After a failed append the log stays closed for writing: the next open finds out whether its
+    bytes reached the disk. Reading continues.
+    """
 
     def __str__(self) -> str:
         return (
@@ -78,7 +82,7 @@ class LogUnavailable(LogError):
 
 
 class SyncFailed(LogUnavailable):
-    """The disk would not say that what was written is there; asking it again proves nothing.
+    """An fsync failed, and repeating it would prove nothing.
 
     After a failed fsync the kernel may call pages clean that never reached the disk. The process
     should end: the next one to open the log writes them again.
@@ -92,10 +96,10 @@ class SyncFailed(LogUnavailable):
 
 
 class WriterReplaced(LogUnavailable):
-    """Another writer has the log now, and this one wrote nothing over it.
+    """Another writer has the log now; this one wrote nothing over it.
 
-    It happens where the lock does not hold: its file was removed, or the file system does not have
-    locks. What this process knows may be out of date, so it should end.
+    It happens where the lock does not hold: its file was removed, or the file system has no locks.
+    The state of this process may be out of date, so it should end.
     """
 
     def __str__(self) -> str:
@@ -106,7 +110,7 @@ class WriterReplaced(LogUnavailable):
 
 
 class RepairFailed(LogUnavailable):
-    """A repair was not carried out, or not to its end; no original is lost."""
+    """A repair did not begin, or did not complete; no original is lost."""
 
     def __str__(self) -> str:
         return (
@@ -115,16 +119,11 @@ class RepairFailed(LogUnavailable):
         )
 
 
-class LogFull(LogError):
-    """There is no room on the disk; nothing was appended, and nothing is in doubt.
+class LogFull(_WithReason):
+    """The disk has no room: nothing was appended.
 
     The log stays open for reading, and takes appends again as soon as there is room.
     """
-
-    def __init__(self, log: Path | str, reason: str) -> None:
-        super().__init__(log, reason)
-        self.log = log  # the folder, or another name of the log
-        self.reason = reason  # what the disk said
 
     def __str__(self) -> str:
         return (
@@ -134,11 +133,11 @@ class LogFull(LogError):
 
 
 class SnapshotFailed(LogError):
-    """A snapshot could not be written. Nothing is lost: the log is whole without it."""
+    """A snapshot could not be written. The log is whole without it."""
 
     def __init__(self, snapshot: Path | str, reason: str) -> None:
         super().__init__(snapshot, reason)
-        self.snapshot = snapshot  # the file that it was to be
+        self.snapshot = snapshot  # its file
         self.reason = reason
 
     def __str__(self) -> str:
@@ -149,7 +148,7 @@ class SnapshotFailed(LogError):
 
 
 class LogMissing(LogError):
-    """A reader was pointed at a folder without a log."""
+    """There is no log in a folder that is to be read."""
 
     def __init__(self, folder: Path) -> None:
         super().__init__(folder)

@@ -1,4 +1,4 @@
-"""Bytes ↔ segment headers and records: pure, no file is touched here.
+"""Bytes ↔ segment headers and records, without any I/O.
 
 `README.md` in this folder is the specification; the tables above the codecs repeat its layout. All
 numbers are little-endian; crc32 is the one of zlib, PNG and Ethernet (polynomial 0xEDB88320).
@@ -45,14 +45,14 @@ NO_CHAIN: Final = bytes(32)  # what the first record of a log is chained to
 
 
 class RecordType(IntEnum):
-    """What a record is. A new type comes with a new format version."""
+    """A new type needs a new format version."""
 
     EVENTS = 1  # count ≥ 1, 1 byte to MAX_PAYLOAD_BYTES of payload
-    MARKER = 2  # count 0, no payload: says that what lies before it is durable
+    MARKER = 2  # count 0, no payload: the records before it are durable
 
 
 class BadBytes(Exception):
-    """Bytes that are not what they should be; callers know the place, and raise LogDamaged."""
+    """Bytes that are not as expected; callers know the position, and raise LogDamaged."""
 
     def __init__(
         self, found: str, expected: str, *, torn: bool = False, newer: bool = False
@@ -94,8 +94,6 @@ _CRC: Final = struct.Struct("<I")
 
 
 class SegmentHeader(NamedTuple):
-    """What a segment says about itself."""
-
     segment_id: int  # 32 random bits
     log_id: bytes  # 16 random bytes
     first_seq: int
@@ -105,16 +103,16 @@ class SegmentHeader(NamedTuple):
 
 
 def encode_segment_header(header: SegmentHeader) -> bytes:
-    """The 96 bytes that a segment starts with."""
+    """The first 96 bytes of a segment."""
     body = _SEGMENT_HEADER.pack(_SEGMENT_MAGIC, FORMAT_VERSION, *header, 0)
     return body + _CRC.pack(crc32(body))
 
 
 def decode_segment_header(data: bytes) -> SegmentHeader:
-    """Read what a segment starts with.
+    """Decode the first bytes of a segment.
 
-    The magic and the version stay where they are in every version of the format, so the version is
-    looked at before the checksum.
+    Magic and version have the same place in every version of the format, so the version is checked
+    before the checksum.
 
     Raises:
         BadBytes: this is no segment header, or one of another version.
@@ -143,9 +141,9 @@ def decode_segment_header(data: bytes) -> SegmentHeader:
 #        8     4  payload length    bytes
 #       12     4  payload crc32     of the payload, starting from the segment id
 #       16     8  first seq         of its first event                          ┐
-#       24     4  count             events in it                                │ the header's
-#       28     2  type              1 EVENTS, 2 MARKER                          │ meaning: what
-#       30     2  reserved          0                                           │ the chain
+#       24     4  count             events in it                                │ the part
+#       28     2  type              1 EVENTS, 2 MARKER                          │ of the header
+#       30     2  reserved          0                                           │ that the chain
 #       32     8  recorded_at_ns    signed, Unix time in ns                     │ covers
 #       40     8  epoch             of the writer that appended it              ┘
 #       48     8  durable_seq       highest sequence number known durable when this was written
@@ -166,7 +164,7 @@ _PADDING: Final = tuple(bytes(size) for size in range(8))
 
 
 class RecordHeader(NamedTuple):
-    """What a record says, wherever it is stored: the part of its header that the chain covers."""
+    """The part of a record's header that the chain covers; it does not depend on the position."""
 
     first_seq: int
     count: int  # type: ignore[assignment]  # 0 in a marker; hides tuple.count, of no use here
@@ -176,7 +174,7 @@ class RecordHeader(NamedTuple):
 
 
 class StoredRecord(NamedTuple):
-    """A record, with what only its position in a file is about."""
+    """A record as it is stored in a segment."""
 
     record: Record  # count 0 and an empty payload: a marker
     durable_seq: int
@@ -184,17 +182,17 @@ class StoredRecord(NamedTuple):
 
 
 class DurableHead(NamedTuple):
-    """What a valid record header says by itself, whatever is around it."""
+    """What a valid record header says, whatever the bytes around it are."""
 
     payload_bytes: int
     payload_crc: int
     first_seq: int
-    count: int  # type: ignore[assignment]  # as in Meaning
+    count: int  # type: ignore[assignment]  # as in RecordHeader
     durable_seq: int
 
 
 def record_size_bytes(payload_bytes: int) -> int:
-    """What a payload of that size takes in a segment, with header and padding."""
+    """The size in a segment of a record with that payload, with header and padding."""
     return (RECORD_HEADER_BYTES + payload_bytes + 7) & ~7
 
 
@@ -212,8 +210,8 @@ def encode_record(
         before: the chain hash of the record before it.
         header: the part that the chain covers.
         payload: empty in a marker.
-        durable_seq: the highest sequence number known to be durable now.
-        segment_id: of the segment that it is written to.
+        durable_seq: the highest sequence number that is known to be durable.
+        segment_id: of its segment.
     """
     packed = _pack_chained(*header)
     chain = sha256(before + packed + sha256(payload).digest()).digest()
@@ -226,7 +224,7 @@ def encode_record(
 def decode_record(
     data: bytes, at: int, segment_id: int, next_seq: int, before: bytes
 ) -> StoredRecord | None:
-    """Read and verify the record at `data[at:]`.
+    """Decode and verify the record at `data[at:]`.
 
     Args:
         data: a part of a segment.
@@ -236,11 +234,11 @@ def decode_record(
         before: the chain hash of the record before it.
 
     Returns:
-        The record, or None where nothing has been written yet (zeros).
+        The record; None where there are zeros.
 
     Raises:
         Incomplete: the record goes on after the end of `data`.
-        BadBytes: this is not the record that belongs here.
+        BadBytes: these bytes are not the next record.
     """
     start = at + RECORD_HEADER_BYTES
     if len(data) < start:
@@ -282,7 +280,7 @@ def _check_crc(what: str, data: bytes, segment_id: int, stored: int) -> None:
 
 
 def _check_unusual(kind: int, count: int, length: int, reserved: int) -> None:
-    """Let markers pass, and nothing else that is no usual EVENTS record."""
+    """Check a record that is not an EVENTS record of a valid size: only a marker is valid."""
     if kind not in {RecordType.EVENTS, RecordType.MARKER} or reserved:
         raise BadBytes(f"record type {kind}, reserved {reserved}", "1 or 2, and 0", newer=True)
     if kind == RecordType.EVENTS or count or length:
@@ -291,7 +289,7 @@ def _check_unusual(kind: int, count: int, length: int, reserved: int) -> None:
 
 
 def decode_durable_head(data: bytes, at: int, segment_id: int) -> DurableHead | None:
-    """What the record header at `data[at:]` says; None if there is no whole, valid one."""
+    """Decode the record header at `data[at:]`; None if it is not whole and valid."""
     start = at + RECORD_HEADER_BYTES
     if len(data) < start:
         return None

@@ -1,7 +1,7 @@
-"""A log in memory, for tests and simulation: the same laws as the one on disk, without the disk.
+"""A log in memory, for tests and simulation: it obeys the same laws as the one on disk.
 
-Several replicas can share it: `MemoryLog.peer` gives another handle on the same records, as another
-process would have one. A handle can be told to fail, as a disk or a network would.
+`MemoryLog.peer` gives another handle on the same records, as another process would have. Each
+handle can be made to fail.
 """
 
 import threading
@@ -17,11 +17,11 @@ from eventlog.format import NO_CHAIN, RecordHeader, RecordType, chain_record
 
 __all__ = ["MemoryLog"]
 
-_FOLLOW_SLICE = 256  # records handed to a follower before its event loop gets a turn
+_FOLLOW_SLICE = 256  # records that a follower yields before its event loop runs something else
 
 
 class _Shared:
-    """The records, and who waits for more of them."""
+    """What the handles of one log share."""
 
     __slots__ = ("epoch", "followers", "head", "is_marked", "lock", "records", "snapshots")
 
@@ -47,7 +47,7 @@ class MemorySnapshots:
         self.warnings: list[str] = []
 
     def newest_first(self, schema: int) -> Iterator[Snapshot]:
-        """The snapshots with that schema."""
+        """See `SnapshotStore.newest_first`."""
         for snapshot in list(self._kept):
             if snapshot.schema == schema:
                 yield snapshot
@@ -55,7 +55,6 @@ class MemorySnapshots:
                 self.warnings.append(f"snapshot {snapshot.position.last_seq}: another schema")
 
     def begin(self, position: LogPosition, schema: int) -> "MemorySnapshot":
-        """Begin a snapshot of what the log amounts to at a position."""
         return MemorySnapshot(self._kept, position, schema)
 
 
@@ -69,23 +68,20 @@ class MemorySnapshot:
         self._parts: list[bytes] = []
 
     def write(self, part: bytes) -> None:
-        """Add to the payload."""
         self._parts.append(part)
 
     def finish(self) -> None:
-        """It is the newest of the two that are kept."""
         self._kept.insert(0, Snapshot(self._position, self._schema, b"".join(self._parts)))
         del self._kept[2:]
 
-    def give_up(self) -> None:
-        """Nothing to clear away."""
+    def give_up(self) -> None: ...
 
 
 class MemoryLog:
-    """An `EventLog` that ends with the process.
+    """An `EventLog` in memory.
 
     Args:
-        now_ns: Unix time in nanoseconds, for `Record.recorded_at_ns`; stands still at 0 by default.
+        now_ns: Unix time in nanoseconds, for `Record.recorded_at_ns`; always 0 by default.
     """
 
     def __init__(
@@ -113,30 +109,27 @@ class MemoryLog:
         """Make the next appends through this handle raise LogUnavailable.
 
         Args:
-            times: how many of them; None for all, as a `FileLog` fails after its disk did.
-            written: whether the record is there nevertheless, the other possible unknown outcome.
+            times: how many of them; None: all, as of a `FileLog` whose disk has failed.
+            written: whether the record is appended nevertheless: the outcome is unknown.
         """
         self._failures = float("inf") if times is None else times
         self._failures_are_written = written
 
     @property
     def last_seq(self) -> int:
-        """The last event's sequence number, 0 when the log is empty."""
         records = self._shared.records
         return records[-1].last_seq if records else 0
 
     @property
     def head(self) -> bytes:
-        """The last record's chain hash, 32 bytes (zeros when the log is empty)."""
         return self._shared.head
 
     @property
     def epoch(self) -> int:
-        """How often the log had been opened when this handle was, itself included."""
+        """The number of handles that had been opened when this one was, with itself."""
         return self._epoch
 
     def append(self, payload: bytes, count: int, expected: int) -> int:
-        """Append `count` events as one record; see `EventLog.append`."""
         check_appendable(payload, count)
         with self._shared.lock:
             self._check_open()
@@ -158,7 +151,7 @@ class MemoryLog:
         return record.last_seq
 
     def write_sync_marker(self) -> LogPosition:
-        """Chain a marker to the records, as a log on disk does."""
+        """See `EventLog.write_sync_marker`: the marker is only in the chain hash."""
         with self._shared.lock:
             self._check_open()
             shared, last_seq = self._shared, self.last_seq
@@ -170,7 +163,6 @@ class MemoryLog:
             return LogPosition(0, 0, last_seq, shared.head)
 
     def probe_space(self) -> None:
-        """See whether it is still made full; see `EventLog.probe_space`."""
         with self._shared.lock:
             self._check_open()
 
@@ -185,7 +177,6 @@ class MemoryLog:
         raise LogUnavailable("in memory", "made to fail by fail_appends")
 
     def read(self, after: int = 0) -> Iterator[Record]:
-        """The records that hold events with sequence numbers above `after`, in order."""
         records = self._shared.records
         return (records[index] for index in range(self._index_after(after), len(records)))
 
@@ -193,7 +184,6 @@ class MemoryLog:
         return bisect_right(self._shared.records, after, key=attrgetter("last_seq"))
 
     def follow(self, after: int = 0) -> AsyncIterator[Record]:
-        """As `read`, then go on with what is appended, until the handle is closed."""
         records = self._shared.records
         index = self._index_after(after)
 
@@ -209,10 +199,7 @@ class MemoryLog:
         return follow(next_records, something_new, self._followers)
 
     def close(self) -> None:
-        """Close this handle: a marker, no more appends through it, and its followers end.
-
-        Idempotent.
-        """
+        """Write a marker, take no more appends through this handle, and end its followers."""
         if self._has_written:
             with suppress(LogError):
                 self.write_sync_marker()

@@ -1,10 +1,9 @@
-"""Where opening begins to verify: in the segment of the newest snapshot, if the log is still its.
+"""The newest snapshot as the anchor of opening: records are verified from its segment on.
 
-What a snapshot holds was durable before the snapshot was. If the headers of all segments up to it
-are as they were, nothing was lost, doubled or swapped before it, and those segments' records are
-verified when they are read. From its own segment on everything is verified at once, and there the
-chain hash that the snapshot remembers has to come up: a log that does not reach its snapshot has
-lost something.
+What a snapshot holds was durable before the snapshot was. If the headers of all segments up to its
+own have the hash that it says, no segment before it was lost, doubled or swapped; their records are
+verified when they are read. From its own segment on all records are verified, and one of them must
+have the chain hash of the snapshot: a log that does not reach its snapshot has lost events.
 """
 
 from pathlib import Path
@@ -21,11 +20,11 @@ __all__ = ["SnapshotAnchor", "find_anchor"]
 
 
 class SnapshotAnchor:
-    """The newest snapshot of a log, as far as opening the log needs it.
+    """The newest snapshot of a log.
 
     Args:
-        path: the snapshot's file.
-        header: what it says.
+        path: its file.
+        header: its header.
     """
 
     def __init__(self, path: Path, header: SnapshotHeader) -> None:
@@ -34,7 +33,7 @@ class SnapshotAnchor:
         self._is_seen = False
 
     def cursor(self, disk: Disk, folder: Path, segments: list[int]) -> Cursor | None:
-        """A cursor at the start of the snapshot's segment; None: all has to be verified.
+        """A cursor at the start of the snapshot's segment; None: the whole log has to be verified.
 
         Raises:
             LogUnavailable: this process cannot read the log.
@@ -46,20 +45,20 @@ class SnapshotAnchor:
                 return None
             cursor = Cursor(disk, folder, position.segment, self._header.log_id)
         except LogDamaged:
-            return None  # verifying everything will name what is wrong
+            return None  # verifying the whole log finds the damage
         self._is_seen = cursor.position == position
         return cursor
 
     def look(self, passed: list[StoredRecord]) -> None:
-        """See whether the snapshot's place is behind one of these records."""
+        """Note whether the snapshot's position is behind one of these records."""
         chain = self._header.position.chain
         self._is_seen = self._is_seen or any(record.chain == chain for record, _, _ in passed)
 
     def check(self, end: Cursor) -> None:
-        """See that the log, which is in order and ends there, holds what the snapshot holds.
+        """Check that the log has reached the snapshot's position.
 
         Raises:
-            LogDamaged: it does not.
+            LogDamaged: it ends before, or its chain is another one.
         """
         if self._is_seen:
             return
@@ -76,7 +75,7 @@ class SnapshotAnchor:
 
 
 def find_anchor(disk: Disk, folder: Path, warnings: list[str]) -> SnapshotAnchor | None:
-    """The newest snapshot whose header checks out; each that does not is a warning.
+    """The newest snapshot with a good header; each newer one is a warning.
 
     Raises:
         LogDamaged, LogUnavailable: the first segment cannot be read.

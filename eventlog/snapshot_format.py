@@ -1,4 +1,4 @@
-"""Bytes ↔ a snapshot's header: pure. `README.md` is the specification."""
+"""Bytes ↔ a snapshot's header, without any I/O. `README.md` is the specification."""
 
 import struct
 from typing import Final, NamedTuple
@@ -19,10 +19,10 @@ SNAPSHOT_VERSION: Final = 1
 #        8     4  format version    1
 #       12     4  schema            the application's own, of the payload
 #       16    16  log id            the log's
-#       32     8  segment           the place: first seq of the segment,
+#       32     8  segment           the position: first seq of the segment,
 #       40     8  offset            … offset in it, behind a marker or the segment's header
 #       48     8  last seq          the last event that is in the snapshot
-#       56    32  chain             the log's, at the place
+#       56    32  chain             the log's, at the position
 #       88    32  segments          SHA-256 of the headers of all segments to that one, in order
 #      120     8  created_ns        signed, Unix time in ns
 #      128     8  payload length    bytes
@@ -38,8 +38,6 @@ _CRC: Final = struct.Struct("<I")
 
 
 class SnapshotHeader(NamedTuple):
-    """What a snapshot says about itself."""
-
     schema: int
     log_id: bytes  # 16 bytes
     position: LogPosition
@@ -50,14 +48,14 @@ class SnapshotHeader(NamedTuple):
 
 
 def encode_header(header: SnapshotHeader) -> bytes:
-    """The bytes that a snapshot starts with."""
+    """The first 176 bytes of a snapshot."""
     schema, log_id, position, *rest = header
     body = _HEADER.pack(_MAGIC, SNAPSHOT_VERSION, schema, log_id, *position, *rest, 0)
     return body + _CRC.pack(crc32(body))
 
 
 def decode_header(data: bytes) -> SnapshotHeader:
-    """Read what a snapshot starts with.
+    """Decode the first bytes of a snapshot.
 
     Raises:
         BadBytes: this is no snapshot's header, or one of another version.

@@ -1,8 +1,8 @@
-"""Snapshots: what a log amounts to at one place, as opaque bytes, so that a start reads the rest.
+"""Snapshots: the application's state at one position, so that a start reads only what follows.
 
-They are a cache: deleting them loses nothing. One that does not check out is passed over with a
-warning. Each also remembers what the log looked like, so that a lost segment is noticed at the next
-start, and that everything before the snapshot needs no second look.
+They are a cache: deleting them loses nothing, and a damaged one is skipped with a warning. Each has
+a hash of the segments' headers up to its position, so that the next start notices a lost segment,
+and need not verify the records before the snapshot.
 """
 
 import threading
@@ -44,7 +44,7 @@ __all__ = [
 ]
 
 SNAPSHOT_SUFFIX: Final = ".snapshot"
-KEPT_SNAPSHOTS: Final = 2  # should the newest not check out
+KEPT_SNAPSHOTS: Final = 2  # the newest may be damaged
 MAX_SNAPSHOT_BYTES: Final = 1024**3  # it is read as a whole, by one call
 
 
@@ -54,7 +54,7 @@ def snapshot_name(last_seq: int) -> str:
 
 
 def segments_hash(disk: Disk, folder: Path, segments: list[int]) -> bytes:
-    """What the headers of these segments amount to.
+    """The hash of these segments' headers.
 
     Raises:
         LogDamaged, LogUnavailable: one of them cannot be read.
@@ -73,10 +73,10 @@ def snapshot_names(disk: Disk, folder: Path) -> list[str]:
 
 
 def read_header(disk: Disk, path: Path, log_id: bytes) -> SnapshotHeader:
-    """A snapshot's header, where it fits its file's name and size, and the log.
+    """A snapshot's header.
 
     Raises:
-        BadBytes: it does not.
+        BadBytes: it is damaged, or does not fit the file's name and size, or the log.
     """
     try:
         with opened(disk, path) as fd:
@@ -101,7 +101,7 @@ def _passed_over(path: Path, bad: BadBytes) -> str:
 def newest_header(
     disk: Disk, folder: Path, log_id: bytes, warnings: list[str]
 ) -> tuple[Path, SnapshotHeader] | None:
-    """The newest snapshot of a log whose header checks out; what is passed over is a warning."""
+    """The newest snapshot with a good header; each newer one is a warning."""
     for name in snapshot_names(disk, folder):
         path = folder / name
         try:
@@ -115,11 +115,11 @@ class FileSnapshots:
     """The snapshots in a log's folder: a `SnapshotStore`.
 
     Args:
-        disk: what the folder is on.
+        disk: has the folder.
         folder: the log's.
-        log_id: of the log.
+        log_id: the log's.
         now_ns: Unix time in nanoseconds.
-        warnings: gets a line for each snapshot that is passed over.
+        warnings: gets a line for each snapshot that is skipped.
     """
 
     def __init__(
@@ -137,7 +137,7 @@ class FileSnapshots:
         self.warnings = warnings
 
     def newest_first(self, schema: int | None) -> Iterator[Snapshot]:
-        """The snapshots with that schema, or any, that check out, byte by byte."""
+        """The snapshots with that schema, or any, each verified in full."""
         for name in snapshot_names(self._disk, self._folder):
             path = self._folder / name
             try:
@@ -162,11 +162,6 @@ class FileSnapshots:
         return Snapshot(header.position, header.schema, payload)
 
     def begin(self, position: LogPosition, schema: int) -> "SnapshotFile":
-        """Begin a snapshot of what the log amounts to at a place that `write_sync_marker` returned.
-
-        Raises:
-            SnapshotFailed: the file cannot be made.
-        """
         path = self._folder / snapshot_name(position.last_seq)
         with failing(path):
             segments = [n for n in list_segments(self._disk, self._folder) if n <= position.segment]
@@ -179,7 +174,7 @@ class FileSnapshots:
 
 @contextmanager
 def failing(path: Path) -> Iterator[None]:
-    """Around what may fail without harm to the log."""
+    """Around writing a snapshot: any error becomes SnapshotFailed."""
     try:
         yield
     except SnapshotFailed:
@@ -191,13 +186,13 @@ def failing(path: Path) -> Iterator[None]:
 class SnapshotFile:
     """A snapshot that is being written: a `SnapshotWriter`.
 
-    Until it is finished it has a temporary name, and zeros for a header. Whatever fails, the file
-    is given up, and the snapshots before stay.
+    Until it is finished it has a temporary name, and zeros for a header. Any failure removes it;
+    the snapshots before are kept.
 
     Args:
-        disk: what the file is on.
-        path: what it will be called.
-        header: what it will say about itself, but for the payload's size and hash.
+        disk: has the file.
+        path: of the finished snapshot.
+        header: the snapshot's, but for the payload's size and hash.
     """
 
     def __init__(self, disk: Disk, path: Path, header: SnapshotHeader) -> None:
@@ -207,7 +202,7 @@ class SnapshotFile:
         self._header = header
         self._payload_bytes = 0
         self._hash = sha256()
-        self._lock = threading.RLock()  # given up while another thread writes: after that write
+        self._lock = threading.RLock()  # `give_up` may come while another thread writes
         with failing(path):
             self._fd: int | None = disk.open(self._temporary, create=True)
         with self._given_up_if_failing() as fd:
@@ -226,7 +221,6 @@ class SnapshotFile:
                 raise
 
     def write(self, part: bytes) -> None:
-        """Add to the payload."""
         with self._given_up_if_failing() as fd:
             offset = SNAPSHOT_HEADER_BYTES + self._payload_bytes
             if offset + len(part) > MAX_SNAPSHOT_BYTES:
@@ -236,7 +230,7 @@ class SnapshotFile:
             self._hash.update(part)
 
     def finish(self) -> None:
-        """Make it durable, give it its name, and remove all but the two newest."""
+        """Make it durable under its name, and remove all but the two newest."""
         disk, path = self._disk, self._path
         header = self._header._replace(
             payload_bytes=self._payload_bytes, payload_hash=self._hash.digest()
@@ -254,7 +248,6 @@ class SnapshotFile:
             disk.close(fd)
 
     def give_up(self) -> None:
-        """Remove what there is of it. Idempotent, and nothing after `finish`."""
         with self._lock:
             if self._fd is not None:
                 self._disk.close(self._fd)

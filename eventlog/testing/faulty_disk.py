@@ -17,10 +17,10 @@ from eventlog.filelog import FileLog
 __all__ = ["FaultyDisk", "InterceptedDisk", "NoSyncDisk", "abandon"]
 
 # The operations that change a file or a folder, or make a change durable.
-_CHANGES = frozenset(
-    ["create", "pwrite", "fdatasync", "fsync", "sync_folder", "fallocate", "truncate", "rename"]
-    + ["unlink"]
-)
+_CHANGES = {
+    *("create", "rename", "unlink", "sync_folder"),
+    *("pwrite", "fallocate", "truncate", "fdatasync", "fsync"),
+}
 
 
 def abandon(log: FileLog) -> None:
