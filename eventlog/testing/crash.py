@@ -5,7 +5,6 @@ each sector of each write, each change of a size and each name is kept or lost b
 """
 
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Final, NamedTuple, Protocol
 
 __all__ = [
@@ -121,23 +120,23 @@ def change_data(data: bytearray, change: FileChange) -> None:
 class HardLink(NamedTuple):
     """A name for a file, or for a new folder."""
 
-    path: Path
+    path: str
     file: File | None  # None: a folder
 
 
 class Unlink(NamedTuple):
-    path: Path
+    path: str
 
 
 class Rename(NamedTuple):
-    old: Path
-    new: Path
+    old: str
+    new: str
     file: File | None
 
 
 NameChange = HardLink | Unlink | Rename
 
-Names = dict[Path, File | None]  # None: a folder
+Names = dict[str, File | None]  # by path, as text since that is fast; None: a folder
 
 
 def apply(names: Names, change: NameChange) -> None:

@@ -32,6 +32,15 @@ class PowerLoss(BaseException):
     """The power has failed. Not an Exception, since no program can handle it."""
 
 
+def _is_reachable(path: str, names: Names) -> bool:
+    """Whether all folders above a path are there."""
+    while path != "/":
+        path = path.rpartition("/")[0] or "/"
+        if path not in names:
+            return False
+    return True
+
+
 class SimulatedDisk:
     """A `Disk` in memory, with the folder `/`.
 
@@ -62,10 +71,10 @@ class SimulatedDisk:
         self.misdirect_to: tuple[Path, int] = (Path("/"), 0)
         self._ignores_sync = ignores_sync
         self._has_power = True
-        self._names: Names = names or {Path("/"): None}
+        self._names: Names = names or {"/": None}
         self._durable_names: Names = dict(self._names)
         self._unsynced: list[NameChange] = []
-        self._open: dict[int, tuple[File, Path]] = {}
+        self._open: dict[int, tuple[File, str]] = {}
         self._locks: dict[int, File] = {}
         self._next_fd = 3
 
@@ -78,7 +87,7 @@ class SimulatedDisk:
         files: dict[int, File] = {}
         found: Names = {}
         for path, file in names.items():
-            if all(folder in names for folder in path.parents):  # or it is lost with its folder
+            if _is_reachable(path, names):  # or it is lost with its folder
                 if file is not None and id(file) not in files:
                     files[id(file)] = file.after_crash(outcome)
                 found[path] = None if file is None else files[id(file)]
@@ -95,7 +104,7 @@ class SimulatedDisk:
         """Every file and its bytes, which may be changed: damage that no crash explains."""
         for path, file in sorted(self._names.items()):
             if file is not None:
-                yield path, file.data
+                yield Path(path), file.data
 
     def _step(self) -> bool:
         """Count an operation; whether the power holds until its end."""
@@ -119,12 +128,12 @@ class SimulatedDisk:
         if not holds:
             raise PowerLoss
 
-    def _file(self, path: Path) -> File:
+    def _file(self, path: str) -> File:
         if path not in self._names:
-            raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), str(path))
+            raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), path)
         file = self._names[path]
         if file is None:
-            raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), str(path))
+            raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), path)
         return file
 
     def _need_room(self) -> None:
@@ -133,11 +142,12 @@ class SimulatedDisk:
 
     def open(self, path: Path, /, *, write: bool = False, create: bool = False) -> int:
         del write
-        if create and path not in self._names:
+        name = str(path)
+        if create and name not in self._names:
             self._need_room()
-            self._change_names(HardLink(path, File()))
+            self._change_names(HardLink(name, File()))
         self._next_fd += 1
-        self._open[self._next_fd] = (self._file(path), path)
+        self._open[self._next_fd] = (self._file(name), name)
         return self._next_fd
 
     def close(self, fd: int, /) -> None:
@@ -158,7 +168,7 @@ class SimulatedDisk:
             self._need_room()
         if self.steps + 1 == self.misdirect_at:
             path, offset = self.misdirect_to
-            file = self._file(path)
+            file = self._file(str(path))
         self._change_file(file, Write(offset, bytes(data)))
         return len(data)
 
@@ -170,7 +180,7 @@ class SimulatedDisk:
 
     def _sync(self, operation: str, fd: int) -> None:
         file, path = self._open[fd]
-        if self._ignores_sync(operation, path):
+        if self._ignores_sync(operation, Path(path)):
             return
         if not self._step():
             raise PowerLoss
@@ -196,20 +206,22 @@ class SimulatedDisk:
         return True
 
     def rename(self, old: Path, new: Path, /) -> None:
-        self._change_names(Rename(old, new, self._file(old)))
+        self._change_names(Rename(str(old), str(new), self._file(str(old))))
 
     def unlink(self, path: Path, /) -> None:
-        self._file(path)
-        self._change_names(Unlink(path))
+        self._file(str(path))
+        self._change_names(Unlink(str(path)))
 
     def list(self, folder: Path, /) -> list[str]:
-        if folder not in self._names:
-            raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), str(folder))
-        return [path.name for path in self._names if path.parent == folder and path != folder]
+        above = str(folder)
+        if above not in self._names:
+            raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), above)
+        parts = (path.rpartition("/") for path in self._names)
+        return [name for parent, _, name in parts if name and (parent or "/") == above]
 
     def make_folder(self, folder: Path, /) -> None:
-        if folder not in self._names:
-            self._change_names(HardLink(folder, None))
+        if str(folder) not in self._names:
+            self._change_names(HardLink(str(folder), None))
 
     def sync_folder(self, folder: Path, /) -> None:
         if self._ignores_sync("sync_folder", folder):
@@ -219,7 +231,7 @@ class SimulatedDisk:
         others = []
         for change in self._unsynced:
             path = change.new if isinstance(change, Rename) else change.path
-            if path.parent == folder:
+            if os.path.dirname(path) == str(folder):  # noqa: PTH120 - names are text here
                 apply(self._durable_names, change)
             else:
                 others.append(change)
