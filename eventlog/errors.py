@@ -5,6 +5,7 @@ repairs names it with `LogDamaged.describe`.
 """
 
 from pathlib import Path
+from typing import ClassVar
 
 __all__ = [
     "LogDamaged",
@@ -27,35 +28,35 @@ UPGRADE = "open it with the version of the program that wrote it, or a newer one
 class LogError(Exception):
     """Every error of this package."""
 
+    text: ClassVar[str]  # a message with the names of the error's fields
+
+    def __str__(self) -> str:
+        return self.text.format_map(vars(self))
+
 
 class SequenceConflict(LogError):
     """Something else was appended first; nothing was written."""
+
+    text = (
+        "the log ends at sequence number {actual}, expected {expected}; "
+        "read what was missed and decide again"
+    )
 
     def __init__(self, expected: int, actual: int) -> None:
         super().__init__(expected, actual)
         self.expected = expected  # the caller's idea of the last sequence number
         self.actual = actual  # the last durable sequence number
 
-    def __str__(self) -> str:
-        return (
-            f"the log ends at sequence number {self.actual}, expected {self.expected}; "
-            f"read what was missed and decide again"
-        )
-
 
 class RecordTooLarge(LogError):
     """A payload is larger than a record may be; nothing was written."""
+
+    text = "a payload of {size_bytes} bytes, at most {limit_bytes} expected; append it in parts"
 
     def __init__(self, size_bytes: int, limit_bytes: int) -> None:
         super().__init__(size_bytes, limit_bytes)
         self.size_bytes = size_bytes
         self.limit_bytes = limit_bytes
-
-    def __str__(self) -> str:
-        return (
-            f"a payload of {self.size_bytes} bytes, at most {self.limit_bytes} expected; "
-            f"append it in parts"
-        )
 
 
 class _WithReason(LogError):
@@ -74,11 +75,7 @@ class LogUnavailable(_WithReason):
     bytes reached the disk. Reading continues.
     """
 
-    def __str__(self) -> str:
-        return (
-            f"log {self.log}: {self.reason}; "
-            f"expected a usable log: remove the cause, then open it again"
-        )
+    text = "log {log}: {reason}; expected a usable log: remove the cause, then open it again"
 
 
 class SyncFailed(LogUnavailable):
@@ -88,11 +85,10 @@ class SyncFailed(LogUnavailable):
     should end: the next one to open the log writes them again.
     """
 
-    def __str__(self) -> str:
-        return (
-            f"log {self.log}: {self.reason}; expected a disk that keeps what it is given: "
-            f"see what the kernel's log says about it, then start again"
-        )
+    text = (
+        "log {log}: {reason}; expected a disk that keeps what it is given: "
+        "see what the kernel's log says about it, then start again"
+    )
 
 
 class WriterReplaced(LogUnavailable):
@@ -102,21 +98,19 @@ class WriterReplaced(LogUnavailable):
     The state of this process may be out of date, so it should end.
     """
 
-    def __str__(self) -> str:
-        return (
-            f"log {self.log}: {self.reason}; expected to be its only writer: "
-            f"stop one of the two, keep the log on a local disk, and leave its lock file alone"
-        )
+    text = (
+        "log {log}: {reason}; expected to be its only writer: "
+        "stop one of the two, keep the log on a local disk, and leave its lock file alone"
+    )
 
 
 class RepairFailed(LogUnavailable):
     """A repair did not begin, or did not complete; no original is lost."""
 
-    def __str__(self) -> str:
-        return (
-            f"log {self.log} was not repaired: {self.reason}; no original is lost: "
-            f"remove the cause, then look at it again"
-        )
+    text = (
+        "log {log} was not repaired: {reason}; no original is lost: "
+        "remove the cause, then look at it again"
+    )
 
 
 class LogFull(_WithReason):
@@ -125,40 +119,37 @@ class LogFull(_WithReason):
     The log stays open for reading, and takes appends again as soon as there is room.
     """
 
-    def __str__(self) -> str:
-        return (
-            f"log {self.log}: {self.reason}; expected room for the next record: "
-            f"free some space, and appending goes on"
-        )
+    text = (
+        "log {log}: {reason}; expected room for the next record: "
+        "free some space, and appending goes on"
+    )
 
 
 class SnapshotFailed(LogError):
     """A snapshot could not be written. The log is whole without it."""
+
+    text = (
+        "snapshot {snapshot}: {reason}; expected a file that can be written: "
+        "the log is whole without it, and the next start only takes longer"
+    )
 
     def __init__(self, snapshot: Path | str, reason: str) -> None:
         super().__init__(snapshot, reason)
         self.snapshot = snapshot  # its file
         self.reason = reason
 
-    def __str__(self) -> str:
-        return (
-            f"snapshot {self.snapshot}: {self.reason}; expected a file that can be written: "
-            f"the log is whole without it, and the next start only takes longer"
-        )
-
 
 class LogMissing(LogError):
     """There is no log in a folder that is to be read."""
 
+    text = (
+        "folder {folder}: no segment found, expected at least one <20 digits>.seg; "
+        "name the folder that the log's writer uses"
+    )
+
     def __init__(self, folder: Path) -> None:
         super().__init__(folder)
         self.folder = folder
-
-    def __str__(self) -> str:
-        return (
-            f"folder {self.folder}: no segment found, expected at least one <20 digits>.seg; "
-            f"name the folder that the log's writer uses"
-        )
 
 
 class LogLocked(LogError):

@@ -99,7 +99,7 @@ class MemoryLog:
         with shared.lock:
             shared.epoch += 1
             shared.followers.append(self._followers)
-            self._epoch = shared.epoch
+            self.epoch = shared.epoch  # the number of handles opened so far
 
     def peer(self) -> "MemoryLog":
         """Another handle on the same records, with its own epoch, faults and end."""
@@ -124,11 +124,6 @@ class MemoryLog:
     def head(self) -> bytes:
         return self._shared.head
 
-    @property
-    def epoch(self) -> int:
-        """The number of handles that had been opened when this one was, with itself."""
-        return self._epoch
-
     def append(self, payload: bytes, count: int, expected: int) -> int:
         check_appendable(payload, count)
         with self._shared.lock:
@@ -138,9 +133,9 @@ class MemoryLog:
             if expected != self.last_seq:
                 raise SequenceConflict(expected, self.last_seq)
             first_seq, at_ns = expected + 1, self._now_ns()
-            header = RecordHeader(first_seq, count, RecordType.EVENTS, at_ns, self._epoch)
+            header = RecordHeader(first_seq, count, RecordType.EVENTS, at_ns, self.epoch)
             chain = chain_record(self.head, header, payload)
-            record = Record(first_seq, count, at_ns, self._epoch, chain, bytes(payload))
+            record = Record(first_seq, count, at_ns, self.epoch, chain, bytes(payload))
             self._shared.records.append(record)
             self._shared.head, self._shared.is_marked = chain, False
             self._has_written = True
@@ -157,7 +152,7 @@ class MemoryLog:
             shared, last_seq = self._shared, self.last_seq
             if not shared.is_marked:
                 header = RecordHeader(
-                    last_seq + 1, 0, RecordType.MARKER, self._now_ns(), self._epoch
+                    last_seq + 1, 0, RecordType.MARKER, self._now_ns(), self.epoch
                 )
                 shared.head, shared.is_marked = chain_record(shared.head, header, b""), True
             return LogPosition(0, 0, last_seq, shared.head)

@@ -142,14 +142,7 @@ def damaged(path: Path, offset: int, seq: int, bad: BadBytes) -> LogDamaged:
 
 
 def read_bytes(disk: Disk, path: Path, size_bytes: int, offset: int, seq: int) -> bytes:
-    """Up to `size_bytes` of a segment.
-
-    Args:
-        disk: has the segment.
-        path: the segment's file.
-        size_bytes: the number of bytes; fewer at the end of the file.
-        offset: of the first byte.
-        seq: of the record that is expected there, for errors.
+    """Up to `size_bytes` of a segment, fewer at its end; errors name the record `seq`.
 
     Raises:
         LogDamaged: the file is gone, or the disk cannot read it.

@@ -20,12 +20,7 @@ __all__ = ["SnapshotAnchor", "find_anchor"]
 
 
 class SnapshotAnchor:
-    """The newest snapshot of a log.
-
-    Args:
-        path: its file.
-        header: its header.
-    """
+    """The newest snapshot of a log, by its file's path and header."""
 
     def __init__(self, path: Path, header: SnapshotHeader) -> None:
         self._path = path

@@ -112,15 +112,7 @@ def newest_header(
 
 
 class FileSnapshots:
-    """The snapshots in a log's folder: a `SnapshotStore`.
-
-    Args:
-        disk: has the folder.
-        folder: the log's.
-        log_id: the log's.
-        now_ns: Unix time in nanoseconds.
-        warnings: gets a line for each snapshot that is skipped.
-    """
+    """The snapshots in a log's folder: a `SnapshotStore`."""
 
     def __init__(
         self,
@@ -188,18 +180,13 @@ class SnapshotFile:
 
     Until it is finished it has a temporary name, and zeros for a header. Any failure removes it;
     the snapshots before are kept.
-
-    Args:
-        disk: has the file.
-        path: of the finished snapshot.
-        header: the snapshot's, but for the payload's size and hash.
     """
 
     def __init__(self, disk: Disk, path: Path, header: SnapshotHeader) -> None:
         self._disk = disk
         self._path = path
         self._temporary = path.with_name(path.name + TEMPORARY_SUFFIX)
-        self._header = header
+        self._header = header  # but for the payload's size and hash
         self._payload_bytes = 0
         self._hash = sha256()
         self._lock = threading.RLock()  # `give_up` may come while another thread writes

@@ -25,17 +25,7 @@ __all__ = ["PlanBuilder"]
 
 
 class PlanBuilder:
-    """A plan that is not finished.
-
-    Args:
-        disk: has the log.
-        folder: the log's.
-        schema: of the snapshots that can be used.
-        found: the files in the folder.
-
-    Attributes:
-        steps: in the order in which they will be done.
-    """
+    """A plan that is not finished; `steps` are in the order in which they will be done."""
 
     def __init__(self, disk: Disk, folder: Path, schema: int, found: Inventory) -> None:
         self.disk = disk

@@ -46,13 +46,7 @@ class LogScan(NamedTuple):
 def scan_log(
     disk: Disk, cursor: Cursor, segments: Iterable[int], chains: Iterable[bytes] = ()
 ) -> LogScan:
-    """Move a cursor to the end of the log, or to what cannot be read.
-
-    Args:
-        disk: has the log.
-        cursor: where to begin.
-        segments: first sequence numbers of the segments to read.
-        chains: hashes to search for.
+    """Move a cursor through these segments, to the end or to what cannot be read.
 
     Raises:
         LogUnavailable: this process cannot read it.

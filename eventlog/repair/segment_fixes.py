@@ -68,13 +68,6 @@ def rebuild_header(
     """The header of a segment whose first record follows on `chain`; None if it does not.
 
     The record's checksums hold under no other segment id, and its chain hash after no other record.
-
-    Args:
-        disk: has the folder.
-        folder: the log's.
-        first_seq: of the segment's first event.
-        log_id: the log's.
-        chain: of the record before the segment.
     """
     path = folder / segment_name(first_seq)
     try:
