@@ -1,9 +1,9 @@
 """What an event log is: an append-only sequence of records, durable when `append` returns.
 
 Payloads are opaque bytes. A record holds one or more events and is appended, read and lost as a
-whole; events are numbered from 1 without gaps, so a record knows the sequence number of its first
-event and how many it holds. Appending names the sequence number that the caller believes to be the
-last one (optimistic concurrency): a late caller gets `SequenceConflict` and reads what it missed.
+whole; events are numbered from 1 without gaps, so a record has the sequence number of its first
+event and the number of its events. An append names the sequence number that the caller takes for
+the last one (optimistic concurrency): a late caller gets `SequenceConflict` and reads on.
 
 A log also keeps snapshots: the application's state at one position, as opaque bytes, so that a
 start reads only the records behind it.

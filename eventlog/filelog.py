@@ -170,7 +170,7 @@ class FileLog:
             yield from self._advance(cursor, after, through)
 
     def _cursor(self, after: int) -> Cursor:
-        """A cursor before the event after `after`, at a place that is known."""
+        """A cursor at a known position before event `after` + 1."""
         end = self._end
         position = end if after >= end.last_seq else self._index.before(after + 1)
         if position is not None:

@@ -237,7 +237,7 @@ def decode_record(
         The record; None where there are zeros.
 
     Raises:
-        Incomplete: the record goes on after the end of `data`.
+        Incomplete: `data` ends before the record does.
         BadBytes: these bytes are not the next record.
     """
     start = at + RECORD_HEADER_BYTES

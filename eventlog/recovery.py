@@ -118,7 +118,7 @@ def _pass_sealed(
     while cursor.segment < last_segment:
         while passed := cursor.advance():
             if anchor is not None:
-                anchor.look(passed)
+                anchor.note(passed)
         bad = bad_end_of_sealed(cursor, scan_rest(disk, cursor))
         if bad is not None:
             raise cursor.damaged(bad)
@@ -146,7 +146,7 @@ def _pass_tail(disk: Disk, cursor: Cursor, anchor: SnapshotAnchor | None) -> _Ta
             offset += size_bytes
         positions.append(cursor.position)
         if anchor is not None:
-            anchor.look(passed)
+            anchor.note(passed)
     rest = scan_rest(disk, cursor)
     damage = proof_of_damage(cursor, rest)
     if damage is not None:

@@ -145,7 +145,7 @@ def read_bytes(disk: Disk, path: Path, size_bytes: int, offset: int, seq: int) -
     """Up to `size_bytes` of a segment, fewer at its end; errors name the record `seq`.
 
     Raises:
-        LogDamaged: the file is gone, or the disk cannot read it.
+        LogDamaged: there is no such file, or the disk cannot read it.
         LogUnavailable: this process cannot read it (permissions, too many open files).
     """
     try:

@@ -25,7 +25,7 @@ class SnapshotAnchor:
     def __init__(self, path: Path, header: SnapshotHeader) -> None:
         self._path = path
         self._header = header
-        self._is_seen = False
+        self._is_reached = False
 
     def cursor(self, disk: Disk, folder: Path, segments: list[int]) -> Cursor | None:
         """A cursor at the start of the snapshot's segment; None: the whole log has to be verified.
@@ -41,13 +41,13 @@ class SnapshotAnchor:
             cursor = Cursor(disk, folder, position.segment, self._header.log_id)
         except LogDamaged:
             return None  # verifying the whole log finds the damage
-        self._is_seen = cursor.position == position
+        self._is_reached = cursor.position == position
         return cursor
 
-    def look(self, passed: list[StoredRecord]) -> None:
+    def note(self, passed: list[StoredRecord]) -> None:
         """Note whether the snapshot's position is behind one of these records."""
         chain = self._header.position.chain
-        self._is_seen = self._is_seen or any(record.chain == chain for record, _, _ in passed)
+        self._is_reached = self._is_reached or any(record.chain == chain for record, _, _ in passed)
 
     def check(self, end: Cursor) -> None:
         """Check that the log has reached the snapshot's position.
@@ -55,7 +55,7 @@ class SnapshotAnchor:
         Raises:
             LogDamaged: it ends before, or its chain is another one.
         """
-        if self._is_seen:
+        if self._is_reached:
             return
         last_seq = self._header.position.last_seq
         found = f"the log ends with event {end.next_seq - 1}"

@@ -37,7 +37,7 @@ def plan_repair(folder: Path, disk: Disk, schema: int) -> RepairPlan:
         LogDamaged: the disk cannot read what every plan needs.
     """
     plan = _examine(folder, disk, schema)
-    if plan.damage is not None:  # an append under way may look like damage: look again, as readers
+    if plan.damage is not None:  # an append under way may look like damage
         plan = _examine(folder, disk, schema)
     return plan
 

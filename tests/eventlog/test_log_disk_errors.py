@@ -196,7 +196,7 @@ def test_a_log_is_not_opened_on_a_full_disk(
 
 
 def take_lock_file(folder: Path) -> None:
-    """Somebody removes the lock file, and another writer opens the log."""
+    """The lock file is removed, and another writer opens the log."""
     (folder / "lock").unlink()
     other = open_log(folder)
     other.append(b"theirs", 1, other.last_seq)
@@ -204,7 +204,7 @@ def take_lock_file(folder: Path) -> None:
 
 
 def lose_lock_file(folder: Path) -> None:
-    """Somebody removes the lock file."""
+    """The lock file is removed."""
     (folder / "lock").unlink()
 
 

@@ -321,7 +321,7 @@ def test_the_lock_is_released_when_opening_fails(tmp_path: Path) -> None:
 
 
 def test_files_are_for_their_owner_only(tmp_path: Path) -> None:
-    """Nobody else can read the log."""
+    """Other users cannot read the log."""
     folder = tmp_path / "log"
     open_log(folder).close()
     modes = {path.stat().st_mode & 0o777 for path in folder.iterdir()}

@@ -83,7 +83,7 @@ def events_in(reader: LogReader) -> list[Recorded]:
 
 
 def write_slice(folder: Path, piece: Slice, base: State | None) -> LogReader:
-    """The files of a slice, as somebody finds them who unzips an export."""
+    """The files of a slice, as in an export that was unzipped."""
     folder.mkdir()
     header = SegmentHeader(7, piece.reader.log_id, piece.after + 1, 1, 0, piece.chain)
     with (folder / segment_name(piece.after + 1)).open("wb") as file:
