@@ -70,6 +70,7 @@ class InterceptedDisk:
     open = _operation("open")
     close = _operation("close")
     size = _operation("size")
+    is_at = _operation("is_at")
     pread = _operation("pread")
     pwrite = _operation("pwrite")
     fdatasync = _operation("fdatasync")

@@ -157,6 +157,9 @@ class SimulatedDisk:
     def size(self, fd: int, /) -> int:
         return len(self._open[fd][0].data)
 
+    def is_at(self, fd: int, path: Path, /) -> bool:
+        return self._file(str(path)) is self._open[fd][0]
+
     def pread(self, fd: int, size_bytes: int, offset: int, /) -> bytes:
         return bytes(self._open[fd][0].data[offset : offset + size_bytes])
 

@@ -12,9 +12,9 @@ from google.protobuf.message import Message
 from nc.cli.entrypoint import OperationFailed, run_async
 from nc.cli.render import Output
 from nc.client.channel import BOOTSTRAP_PORT, Client, ClientTls
+from nc.contract import DEFAULT_BOOTSTRAP_PORT
 from nc.pki import PkiError, ca_cert_hash
 from nc.pki.pem import load_certificates, load_private_key
-from nc.server.settings import DEFAULT_BOOTSTRAP_PORT
 
 DEFAULT_IP = "127.0.0.1"
 

@@ -18,10 +18,11 @@ from nc.cli import structured_logs
 from nc.cli.connection import ServerAddress, host_and_port
 from nc.cli.entrypoint import OperationFailed, default_data_dir, run_async
 from nc.clock import SystemClock
+from nc.contract import DEFAULT_MTU
 from nc.net.tun import TunUnavailable, require_tun
 from nc.pb.network_controller_pb2 import GetTokenResponse
 from nc.secrets import SystemSecrets
-from nc.server.settings import DEFAULT_MTU, ClientSection, ConfigError, ConfigFile
+from nc.server.settings import ClientSection, ConfigError, ConfigFile
 
 
 def default_state_dir() -> Path:

@@ -18,14 +18,12 @@ from nc.cli.ncadm_folders import prepared, write_set
 from nc.cli.render import STATES, Output
 from nc.cli.time_args import parse_expiry
 from nc.clock import SystemClock, now_ms
-from nc.domain.errors import moment
-from nc.domain.tokens import DEFAULT_LIFETIME_MINUTES
+from nc.contract import DEFAULT_BOOTSTRAP_PORT, DEFAULT_GRPC_PORT, DEFAULT_LIFETIME_MINUTES, OK
 from nc.pb import network_controller_pb2 as pb
 from nc.pb import sensor_pb2
 from nc.pki import FolderPaths
-from nc.rpc.answers import OK
 from nc.server.data_folder import DataFolder
-from nc.server.settings import DEFAULT_BOOTSTRAP_PORT, DEFAULT_GRPC_PORT
+from nc.text import moment
 
 PROGRAM = "ncadm"
 

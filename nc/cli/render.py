@@ -8,10 +8,10 @@ from typing import Any
 from google.protobuf.message import Message
 from rich.text import Text
 
-from nc.domain.errors import moment
+from nc.contract import WIRE_STATES
 from nc.domain.events import Event
 from nc.history.events import Recorded
-from nc.rpc.controller import WIRE_STATES
+from nc.text import moment
 
 
 class Output(StrEnum):
@@ -22,7 +22,7 @@ class Output(StrEnum):
 
 
 # The states as `connState` has them, by name.
-STATES = {number: state.name for state, number in WIRE_STATES.items()}
+STATES = {number: name for name, number in WIRE_STATES.items()}
 
 _KIND_FIELDS: Any = Event.DESCRIPTOR.oneofs_by_name["kind"].fields
 

@@ -27,6 +27,7 @@ from nc.cli.entrypoint import (
     silence_stdout,
 )
 from nc.clock import SystemClock
+from nc.contract import DEFAULT_BOOTSTRAP_PORT, DEFAULT_GRPC_PORT, DEFAULT_LINK_PORT
 from nc.domain.addresses import DEFAULT_NETWORK
 from nc.hub.report import NoServer, ask
 from nc.net.sockets import PortUnavailable, try_ports
@@ -70,17 +71,15 @@ def serve(
     ] = None,
     grpc_port: Annotated[
         int | None,
-        typer.Option(help=f"The control port. Default: {config.DEFAULT_GRPC_PORT}; 0: any."),
+        typer.Option(help=f"The control port. Default: {DEFAULT_GRPC_PORT}; 0: any."),
     ] = None,
     bootstrap_port: Annotated[
         int | None,
-        typer.Option(help=f"The bootstrap port. Default: {config.DEFAULT_BOOTSTRAP_PORT}; 0: any."),
+        typer.Option(help=f"The bootstrap port. Default: {DEFAULT_BOOTSTRAP_PORT}; 0: any."),
     ] = None,
     link_port: Annotated[
         int | None,
-        typer.Option(
-            help=f"The port that nodes connect to. Default: {config.DEFAULT_LINK_PORT}; 0: any."
-        ),
+        typer.Option(help=f"The port that nodes connect to. Default: {DEFAULT_LINK_PORT}; 0: any."),
     ] = None,
     network_addr: Annotated[
         str | None,
@@ -284,7 +283,7 @@ def token_command(server: Server) -> str:
     """A line to paste that gets a bootstrap token on this machine."""
     settings, endpoints = server.settings, server.endpoints
     words = ["ncadm"]
-    if endpoints.control_port != config.DEFAULT_GRPC_PORT:
+    if endpoints.control_port != DEFAULT_GRPC_PORT:
         words += ["--port", str(endpoints.control_port)]
     if settings.plaintext:
         words.append("--plaintext")

@@ -11,11 +11,11 @@ from nc.cli.log.source import DataDirOption, LogOption, open_reader, progress_to
 from nc.cli.log.states import OutputOption
 from nc.cli.render import Output, json_fields, printable, time_text
 from nc.clock import SystemClock, now_ms
+from nc.contract import SERVER_NODE_TOKEN
 from nc.domain.state import State
 from nc.history.as_of import history, nearest
 from nc.history.events import Point, RunningState
 from nc.history.explain import Target, now_line, story
-from nc.rpc.controller import SERVER_NODE_TOKEN
 
 
 def why(

@@ -5,10 +5,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from nc.cli.render import json_fields, kind_of, time_text
-from nc.domain.errors import moment
 from nc.domain.events import Entry, Event, ExpiryChanged, NodeRegistered, ReplicaStopped
 from nc.history.events import Recorded, field_of, state_at
 from nc.history.timelines import standing_of
+from nc.text import moment
 from tests.support.busy_log import busy_history
 from tests.support.event_strategies import histories
 from tests.support.histories import NOW_MS
