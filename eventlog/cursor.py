@@ -13,12 +13,12 @@ from eventlog.disk import Disk
 from eventlog.errors import LogDamaged
 from eventlog.format import (
     SEGMENT_HEADER_BYTES,
-    BadBytes,
     Incomplete,
     SegmentHeader,
     StoredRecord,
     decode_record,
 )
+from eventlog.header_format import BadBytes
 from eventlog.segments import (
     CHUNK_BYTES,
     damaged,

@@ -11,6 +11,7 @@ from typing import Final, NamedTuple
 from zlib import crc32
 
 from eventlog.api import MAX_PAYLOAD_BYTES, Record
+from eventlog.header_format import BadBytes, decode_header, with_crc
 
 __all__ = [
     "FORMAT_VERSION",
@@ -19,7 +20,6 @@ __all__ = [
     "RECORD_MAGIC",
     "SEGMENT_HEADER_BYTES",
     "SEGMENT_SIZE_BYTES",
-    "BadBytes",
     "DurableHead",
     "Incomplete",
     "RecordHeader",
@@ -51,19 +51,6 @@ class RecordType(IntEnum):
     MARKER = 2  # count 0, no payload: the records before it are durable
 
 
-class BadBytes(Exception):
-    """Bytes that are not as expected; callers know the position, and raise LogDamaged."""
-
-    def __init__(
-        self, found: str, expected: str, *, torn: bool = False, newer: bool = False
-    ) -> None:
-        super().__init__(found, expected)
-        self.found = found
-        self.expected = expected
-        self.torn = torn  # a write that was interrupted can look like this
-        self.newer = newer  # a newer version of the format can look like this
-
-
 class Incomplete(Exception):
     """The buffer ends before the record does."""
 
@@ -88,9 +75,7 @@ class Incomplete(Exception):
 #       92     4  crc32             of bytes 0 to 91
 SEGMENT_HEADER_BYTES: Final = 96
 _SEGMENT_MAGIC: Final = b"EVLOGSEG"
-_SEGMENT_VERSION: Final = struct.Struct("<8sI")
 _SEGMENT_HEADER: Final = struct.Struct("<8sII16sQQq32sI")
-_CRC: Final = struct.Struct("<I")
 
 
 class SegmentHeader(NamedTuple):
@@ -104,31 +89,16 @@ class SegmentHeader(NamedTuple):
 
 def encode_segment_header(header: SegmentHeader) -> bytes:
     """The first 96 bytes of a segment."""
-    body = _SEGMENT_HEADER.pack(_SEGMENT_MAGIC, FORMAT_VERSION, *header, 0)
-    return body + _CRC.pack(crc32(body))
+    return with_crc(_SEGMENT_HEADER.pack(_SEGMENT_MAGIC, FORMAT_VERSION, *header, 0))
 
 
 def decode_segment_header(data: bytes) -> SegmentHeader:
     """Decode the first bytes of a segment.
 
-    Magic and version have the same place in every version of the format, so the version is checked
-    before the checksum.
-
     Raises:
         BadBytes: this is no segment header, or one of another version.
     """
-    if len(data) < SEGMENT_HEADER_BYTES:
-        raise BadBytes(f"{len(data)} bytes", f"a segment header of {SEGMENT_HEADER_BYTES}")
-    magic, version = _SEGMENT_VERSION.unpack_from(data)
-    if magic != _SEGMENT_MAGIC:
-        raise BadBytes(f"segment magic {magic.hex()}", _SEGMENT_MAGIC.hex())
-    if version != FORMAT_VERSION:
-        raise BadBytes(f"format version {version}", f"{FORMAT_VERSION}", newer=True)
-    body = data[: _SEGMENT_HEADER.size]
-    (stored,) = _CRC.unpack_from(data, _SEGMENT_HEADER.size)
-    if stored != crc32(body):
-        raise BadBytes(f"segment header crc {stored:#010x}", f"{crc32(body):#010x}")
-    _, _, *fields, _ = _SEGMENT_HEADER.unpack(body)
+    fields = decode_header(data, _SEGMENT_HEADER, _SEGMENT_MAGIC, FORMAT_VERSION, "segment")
     return SegmentHeader(*fields)
 
 

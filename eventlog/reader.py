@@ -14,7 +14,8 @@ from eventlog.api import LogPosition, Record, Snapshot
 from eventlog.cursor import Cursor, events_after, records_from
 from eventlog.disk import OS_DISK, Disk
 from eventlog.errors import LogMissing
-from eventlog.format import BadBytes, StoredRecord
+from eventlog.format import StoredRecord
+from eventlog.header_format import BadBytes
 from eventlog.segments import list_segments
 from eventlog.snapshots import FileSnapshots
 from eventlog.tail_scan import proof_of_damage, scan_rest

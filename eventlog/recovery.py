@@ -19,6 +19,7 @@ from eventlog.errors import LogDamaged
 from eventlog.segments import (
     TEMPORARY_SUFFIX,
     list_segments,
+    new_file,
     opened,
     segment_name,
     write_fully,
@@ -192,11 +193,6 @@ def _keep_torn(disk: Disk, cursor: Cursor, end: int) -> Recovery:
         copies += 1
         name = f"{first_name}-{copies}"
     else:
-        temporary = folder / (name + TEMPORARY_SUFFIX)
-        with opened(disk, temporary, create=True) as fd:
-            disk.truncate(fd, 0)
+        with new_file(disk, folder / name) as fd:
             write_fully(disk, fd, torn, 0)
-            disk.fsync(fd)
-        disk.rename(temporary, folder / name)
-        disk.sync_folder(folder)
     return Recovery(cursor.path, cursor.offset, cursor.next_seq - 1, len(torn), folder / name)

@@ -10,11 +10,11 @@ from eventlog.disk import Disk
 from eventlog.errors import UPGRADE, LogDamaged, LogUnavailable, SyncFailed
 from eventlog.format import (
     SEGMENT_HEADER_BYTES,
-    BadBytes,
     SegmentHeader,
     decode_segment_header,
     encode_segment_header,
 )
+from eventlog.header_format import BadBytes
 
 __all__ = [
     "CHUNK_BYTES",
@@ -23,6 +23,7 @@ __all__ = [
     "create_segment",
     "damaged",
     "list_segments",
+    "new_file",
     "number_of",
     "opened",
     "read_bytes",
@@ -95,6 +96,21 @@ def write_fully(disk: Disk, fd: int, data: bytes, offset: int) -> None:
             progress = f"{written} of {len(data)} bytes written at offset {offset}, then none"
             raise OSError(errno.EIO, progress)
         written += step
+
+
+@contextmanager
+def new_file(disk: Disk, path: Path) -> Iterator[int]:
+    """Make or replace a file in one step: it has its name when all of it is durable.
+
+    Yields the descriptor of an empty file with a temporary name.
+    """
+    temporary = path.with_name(path.name + TEMPORARY_SUFFIX)
+    with opened(disk, temporary, create=True) as fd:
+        disk.truncate(fd, 0)
+        yield fd
+        disk.fsync(fd)
+    disk.rename(temporary, path)
+    disk.sync_folder(path.parent)
 
 
 @contextmanager

@@ -19,7 +19,7 @@ from eventlog.format import (
     encode_segment_header,
 )
 from eventlog.reader import LogReader
-from eventlog.snapshot_format import SnapshotHeader, encode_header
+from eventlog.snapshot_format import SnapshotHeader, encode_snapshot_header
 
 __all__ = ["Slice", "encode_segment", "encode_start", "slice_of"]
 
@@ -101,4 +101,4 @@ def encode_start(header: SegmentHeader, schema: int, payload: bytes) -> bytes:
     about = SnapshotHeader(
         schema, header.log_id, position, segments, header.created_ns, len(payload), hashed
     )
-    return encode_header(about) + payload
+    return encode_snapshot_header(about) + payload

@@ -15,7 +15,8 @@ from typing import Final
 from eventlog.api import LogPosition, Snapshot
 from eventlog.disk import Disk
 from eventlog.errors import LogError, SnapshotFailed
-from eventlog.format import SEGMENT_HEADER_BYTES, BadBytes
+from eventlog.format import SEGMENT_HEADER_BYTES
+from eventlog.header_format import BadBytes
 from eventlog.segments import (
     TEMPORARY_SUFFIX,
     list_segments,
@@ -28,8 +29,8 @@ from eventlog.segments import (
 from eventlog.snapshot_format import (
     SNAPSHOT_HEADER_BYTES,
     SnapshotHeader,
-    decode_header,
-    encode_header,
+    decode_snapshot_header,
+    encode_snapshot_header,
 )
 
 __all__ = [
@@ -80,7 +81,7 @@ def read_header(disk: Disk, path: Path, log_id: bytes) -> SnapshotHeader:
     """
     try:
         with opened(disk, path) as fd:
-            header = decode_header(disk.pread(fd, SNAPSHOT_HEADER_BYTES, 0))
+            header = decode_snapshot_header(disk.pread(fd, SNAPSHOT_HEADER_BYTES, 0))
             size_bytes = disk.size(fd)
     except OSError as error:
         raise BadBytes(str(error.strerror), "a readable file") from error
@@ -223,7 +224,7 @@ class SnapshotFile:
             payload_bytes=self._payload_bytes, payload_hash=self._hash.digest()
         )
         with self._given_up_if_failing() as fd:
-            write_fully(disk, fd, encode_header(header), 0)
+            write_fully(disk, fd, encode_snapshot_header(header), 0)
             with synced(self._temporary):
                 disk.fsync(fd)
             disk.rename(self._temporary, path)

@@ -8,7 +8,8 @@ from typing import Final, NamedTuple
 
 from eventlog.cursor import Cursor
 from eventlog.disk import Disk
-from eventlog.format import RECORD_HEADER_BYTES, RECORD_MAGIC, BadBytes, decode_durable_head
+from eventlog.format import RECORD_HEADER_BYTES, RECORD_MAGIC, decode_durable_head
+from eventlog.header_format import BadBytes
 from eventlog.segments import CHUNK_BYTES, read_bytes
 
 __all__ = ["TailScan", "bad_end_of_sealed", "proof_of_damage", "scan_rest"]

@@ -15,8 +15,8 @@ from eventlog.errors import RepairFailed
 from eventlog.lockfile import WriterLock
 from eventlog.repair.plan import Diagnosis, RemoveFile, RepairPlan, RewriteSnapshot, Step
 from eventlog.repair.planner import plan_repair
-from eventlog.segments import CHUNK_BYTES, TEMPORARY_SUFFIX, list_segments, opened, write_fully
-from eventlog.snapshot_format import SNAPSHOT_HEADER_BYTES, encode_header
+from eventlog.segments import CHUNK_BYTES, list_segments, new_file, opened, write_fully
+from eventlog.snapshot_format import SNAPSHOT_HEADER_BYTES, encode_snapshot_header
 from eventlog.snapshots import read_header, segments_hash
 
 __all__ = ["repair"]
@@ -96,7 +96,7 @@ def _apply(disk: Disk, folder: Path, plan: RepairPlan, step: Step) -> None:
         )
         with opened(disk, path) as source:
             end = disk.size(source)
-            _write(disk, path, encode_header(header), source, SNAPSHOT_HEADER_BYTES, end)
+            _write(disk, path, encode_snapshot_header(header), source, SNAPSHOT_HEADER_BYTES, end)
     elif step.source:
         with opened(disk, folder / step.source) as source:
             _write(disk, path, step.head, source, step.start, step.end)
@@ -106,9 +106,7 @@ def _apply(disk: Disk, folder: Path, plan: RepairPlan, step: Step) -> None:
 
 def _write(disk: Disk, path: Path, head: bytes, source: int | None, start: int, end: int) -> None:
     """Write a file that is a head and a part of another file, durably and in one step."""
-    temporary = path.with_name(path.name + TEMPORARY_SUFFIX)
-    with opened(disk, temporary, create=True) as fd:
-        disk.truncate(fd, 0)
+    with new_file(disk, path) as fd:
         write_fully(disk, fd, head, 0)
         offset = start
         while source is not None and offset < end:
@@ -119,6 +117,3 @@ def _write(disk: Disk, path: Path, head: bytes, source: int | None, start: int, 
                 write_fully(disk, fd, data, len(head) + offset - start)
             offset += len(data)
         disk.truncate(fd, len(head) + offset - start)
-        disk.fsync(fd)
-    disk.rename(temporary, path)
-    disk.sync_folder(path.parent)

@@ -13,10 +13,10 @@ from eventlog.errors import LogDamaged, LogMissing, LogUnavailable
 from eventlog.format import (
     FORMAT_VERSION,
     SEGMENT_HEADER_BYTES,
-    BadBytes,
     SegmentHeader,
     decode_segment_header,
 )
+from eventlog.header_format import BadBytes
 from eventlog.segments import (
     SEGMENT_SUFFIX,
     damaged,
@@ -25,7 +25,7 @@ from eventlog.segments import (
     read_bytes,
     segment_name,
 )
-from eventlog.snapshot_format import SNAPSHOT_HEADER_BYTES, SnapshotHeader, decode_header
+from eventlog.snapshot_format import SNAPSHOT_HEADER_BYTES, SnapshotHeader, decode_snapshot_header
 from eventlog.snapshots import FileSnapshots, read_header, snapshot_names
 
 __all__ = ["Inventory", "take_inventory"]
@@ -135,7 +135,7 @@ def _log_id(disk: Disk, folder: Path, headers: Headers) -> bytes:
     for name in snapshot_names(disk, folder):
         try:
             with opened(disk, folder / name) as fd:
-                votes[decode_header(disk.pread(fd, SNAPSHOT_HEADER_BYTES, 0)).log_id] += 1
+                votes[decode_snapshot_header(disk.pread(fd, SNAPSHOT_HEADER_BYTES, 0)).log_id] += 1
         except (BadBytes, OSError):
             continue
     if votes:

@@ -15,10 +15,10 @@ from eventlog.format import (
     RECORD_HEADER_BYTES,
     RECORD_MAGIC,
     SEGMENT_HEADER_BYTES,
-    BadBytes,
     decode_durable_head,
     decode_segment_header,
 )
+from eventlog.header_format import BadBytes
 from eventlog.segments import CHUNK_BYTES, read_bytes
 
 __all__ = ["Part", "Remnant", "proven_seq", "salvage"]

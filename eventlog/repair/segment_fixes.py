@@ -12,13 +12,13 @@ from eventlog.disk import Disk
 from eventlog.errors import LogDamaged
 from eventlog.format import (
     SEGMENT_HEADER_BYTES,
-    BadBytes,
     Incomplete,
     SegmentHeader,
     StoredRecord,
     decode_record,
     encode_segment_header,
 )
+from eventlog.header_format import BadBytes
 from eventlog.repair.plan import TO_THE_END, WriteSegment
 from eventlog.segments import CHUNK_BYTES, read_bytes, read_segment_header, segment_name
 

@@ -12,7 +12,6 @@ from eventlog.format import (
     NO_CHAIN,
     RECORD_HEADER_BYTES,
     SEGMENT_HEADER_BYTES,
-    BadBytes,
     Incomplete,
     RecordHeader,
     RecordType,
@@ -25,6 +24,7 @@ from eventlog.format import (
     encode_segment_header,
     record_size_bytes,
 )
+from eventlog.header_format import BadBytes
 
 SEQS = st.integers(1, 2**63)
 TIMES = st.integers(-(2**63), 2**63 - 1)
