@@ -11,6 +11,7 @@ import errno
 import io
 import logging
 import os
+import shlex
 import sys
 from collections.abc import Coroutine
 from importlib.metadata import version
@@ -161,10 +162,18 @@ def _exit_if_known(program: str, error: Exception) -> None:
     """End with one line, if it is an error that says what to do."""
     for kind, exit_code in _EXIT_CODES:
         if isinstance(error, kind):
-            _exit(program, str(error), exit_code)
+            _exit(program, _described(error), exit_code)
     if isinstance(error, OSError) and not error.filename and error.errno in _NO_ROOM:
         silence_stdout()
         _exit(program, f"the output cannot be written: {error.strerror}", FAILED)
+
+
+def _described(error: Exception) -> str:
+    """The error's message; of a damaged log with the command that plans a repair of it."""
+    if not isinstance(error, LogDamaged):
+        return str(error)
+    command = f"network-controller log repair --log {shlex.quote(str(error.file.parent))}"
+    return error.describe(f'run "{command}", which says what can be saved and changes nothing yet')
 
 
 def _make_stdout_patient() -> None:

@@ -56,7 +56,7 @@ class Verified(NamedTuple):
 
 def landmark_of(snapshot: Snapshot) -> KnownHead:
     """The place and the state that a snapshot remembers."""
-    return KnownHead(snapshot.place.last_seq, snapshot.place.chain, snapshot)
+    return KnownHead(snapshot.position.last_seq, snapshot.position.chain, snapshot)
 
 
 def verify(
@@ -143,7 +143,7 @@ class _Verification:
 def _compare(snapshot: Snapshot, state: State) -> None:
     """A snapshot has to hold what a replay leads to."""
     try:
-        kept = decode(snapshot.payload, snapshot.place.last_seq)
+        kept = decode(snapshot.payload, snapshot.position.last_seq)
     except ValueError as error:
         what = f"a snapshot with {error}"
         raise InconsistentHistory(state.seq, what, "a state", _DELETE_SNAPSHOT) from error

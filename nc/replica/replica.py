@@ -62,7 +62,7 @@ class Replica:
     Args:
         log: the log; several replicas may share it.
         clock: stamps entries.
-        run_blocking: runs what blocks for the disk; a simulation runs it in place.
+        run_blocking: runs what blocks for the disk; a simulation runs it in position.
         max_waiting_commands: a longer queue refuses commands.
         decide: decides a batch; tests plant bugs here.
         replay: folds what others wrote, and gives it to observers; tests plant bugs here.
@@ -192,14 +192,14 @@ class Replica:
     async def _mark(self) -> LogPosition | None:
         """Mark the log durable; None if that failed, which is handled."""
         try:
-            place = await self.run_blocking(self._log.write_sync_marker)
+            position = await self.run_blocking(self._log.write_sync_marker)
         except LogFull:
             self._suspend()
         except Exception as error:  # noqa: BLE001 - whatever it is, the log is closed now
             self._fail(error)
         else:
             self._is_marked = True
-            return place
+            return position
         return None
 
     async def _wait_for_room(self) -> None:
@@ -217,10 +217,10 @@ class Replica:
 
     async def _snapshot_if_due(self) -> None:
         if self.is_writable and self.snapshots.is_due(self._state):
-            place = await self._mark()
+            position = await self._mark()
             # unless another replica has appended meanwhile
-            if place is not None and place.last_seq == self._state.seq:
-                self.snapshots.begin(self._state, place)
+            if position is not None and position.last_seq == self._state.seq:
+                self.snapshots.begin(self._state, position)
 
     def _digest_if_due(self) -> None:
         if self.is_writable and not self._stopping and self.digests.is_due(self._state):
@@ -233,11 +233,11 @@ class Replica:
         if self.failure is not None:
             return
         try:
-            place = await self.run_blocking(self._log.write_sync_marker)
+            position = await self.run_blocking(self._log.write_sync_marker)
         except LogError:
             return  # no command waits for it; the next open reports what is wrong
-        if place.last_seq == self._state.seq:
-            await self.snapshots.take_last(self._state, place)
+        if position.last_seq == self._state.seq:
+            await self.snapshots.take_last(self._state, position)
 
     async def _commit(self) -> None:
         """Make the first queued commands durable, apply them, answer."""

@@ -29,7 +29,7 @@ _WRITE_BYTES: Final = 256 * 1024
 
 
 class RunBlocking(Protocol):
-    """Runs a blocking call while the event loop goes on; a simulation runs it in place."""
+    """Runs a blocking call while the event loop goes on; a simulation runs it in position."""
 
     def __call__(self, function: Callable[[], T], /) -> Awaitable[T]:
         """What the function returns."""
@@ -63,7 +63,7 @@ class Snapshots:
         Blocks. The store's warnings name those that were skipped.
         """
         for snapshot in self._store.newest_first(SNAPSHOT_SCHEMA):
-            seq = snapshot.place.last_seq
+            seq = snapshot.position.last_seq
             try:
                 state = decode(snapshot.payload, seq)
             except ValueError as error:
@@ -81,10 +81,10 @@ class Snapshots:
         tail_events = max(self.tail_events, size // _SNAPSHOT_TAIL_SHARE)
         return state.seq - self._last_seq >= tail_events
 
-    def begin(self, state: State, place: LogPosition) -> None:
+    def begin(self, state: State, position: LogPosition) -> None:
         """Take a snapshot in the background, of the state at that place in the log."""
         self._last_seq = state.seq  # if this one fails, the next is due as many events later
-        self._taking = asyncio.create_task(self._take(state, place, _PAUSE_S), name="snapshot")
+        self._taking = asyncio.create_task(self._take(state, position, _PAUSE_S), name="snapshot")
 
     async def stop(self) -> None:
         """Abandon the snapshot that is being taken."""
@@ -92,15 +92,15 @@ class Snapshots:
             self._taking.cancel()
             await asyncio.gather(self._taking, return_exceptions=True)
 
-    async def take_last(self, state: State, place: LogPosition) -> None:
+    async def take_last(self, state: State, position: LogPosition) -> None:
         """Take a snapshot without pauses, unless the newest one has this state."""
         await self.stop()
         if state.seq > self._last_seq:
-            await self._take(state, place, 0)
+            await self._take(state, position, 0)
 
-    async def _take(self, state: State, place: LogPosition, pause_s: float) -> None:
+    async def _take(self, state: State, position: LogPosition, pause_s: float) -> None:
         try:
-            writer = await self._run_blocking(lambda: self._store.begin(place, SNAPSHOT_SCHEMA))
+            writer = await self._run_blocking(lambda: self._store.begin(position, SNAPSHOT_SCHEMA))
             try:
                 await self._write(writer, state, pause_s)
             finally:
