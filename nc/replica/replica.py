@@ -62,7 +62,7 @@ class Replica:
     Args:
         log: the log; several replicas may share it.
         clock: stamps entries.
-        run_blocking: runs what blocks for the disk; a simulation runs it in position.
+        run_blocking: runs what blocks for the disk; a simulation runs it in place.
         max_waiting_commands: a longer queue refuses commands.
         decide: decides a batch; tests plant bugs here.
         replay: folds what others wrote, and gives it to observers; tests plant bugs here.
