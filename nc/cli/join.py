@@ -5,7 +5,7 @@ import contextlib
 import signal
 from collections.abc import Coroutine
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from structlog.typing import FilteringBoundLogger
@@ -21,10 +21,12 @@ from nc.cli.server_address import ServerAddress
 from nc.clock import SystemClock
 from nc.contract import DEFAULT_MTU
 from nc.net.tun import TunUnavailable, require_tun
-from nc.pb.network_controller_pb2 import GetTokenResponse
 from nc.secrets import SystemSecrets
-from nc.server.settings import ClientSection, ConfigError, ConfigFile
 from nc.text import host_port
+
+if TYPE_CHECKING:  # an agent that has joined, and has no configuration file, needs neither
+    from nc.pb.network_controller_pb2 import GetTokenResponse
+    from nc.server.settings import ClientSection, ConfigFile
 
 
 def default_state_dir() -> Path:
@@ -85,12 +87,14 @@ def join(
         _run(_join(folder, known, log, tun=not no_tun, mtu=mtu))
 
 
-def join_as_configured(path: Path, file: ConfigFile) -> None:
+def join_as_configured(path: Path, file: "ConfigFile") -> None:
     """Be the node that a configuration file describes: it has joined before.
 
     Raises:
         ConfigError: the file says nothing of a node.
     """
+    from nc.server.settings import ConfigError
+
     section = file.client
     if section is None:
         raise ConfigError(f"{path}: client: is missing; with mode: client it says where to connect")
@@ -109,7 +113,7 @@ def join_as_configured(path: Path, file: ConfigFile) -> None:
         )
 
 
-def _configured(section: ClientSection) -> Node:
+def _configured(section: "ClientSection") -> Node:
     return Node(section.token, section.server_addr, section.port, section.network_cert_dir)
 
 
@@ -261,7 +265,7 @@ async def _enrol(folder: StateFolder, invited: Invitation, log: FilteringBoundLo
     return node
 
 
-def _remember(folder: StateFolder, invited: Invitation, answer: GetTokenResponse) -> Node:
+def _remember(folder: StateFolder, invited: Invitation, answer: "GetTokenResponse") -> Node:
     node = Node(
         answer.token,
         answer.networkServerIp,
