@@ -2,10 +2,12 @@
 
 import asyncio
 import contextlib
+import os
 import signal
+import sys
 from collections.abc import Coroutine
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
 import typer
 from structlog.typing import FilteringBoundLogger
@@ -84,7 +86,12 @@ def join(
     log = structured_logs.configure()
     with folder.locked():
         known = _known(folder, invited, insecure=insecure_bootstrap)
-        _run(_join(folder, known, log, tun=not no_tun, mtu=mtu))
+        if isinstance(known, Invitation):
+            _run(_enrol(folder, known, log))
+            if _kept(folder, invited) is not None:  # None: told to stop before it had joined
+                _start_again()
+        else:
+            _run(_hold(folder, known, log, tun=not no_tun, mtu=mtu))
 
 
 def join_as_configured(path: Path, file: "ConfigFile") -> None:
@@ -117,6 +124,11 @@ def _configured(section: "ClientSection") -> Node:
     return Node(section.token, section.server_addr, section.port, section.network_cert_dir)
 
 
+def _start_again() -> NoReturn:
+    """Replace this process by one that resumes: gRPC, needed to enrol only, takes 17 MB."""
+    os.execv(sys.executable, [sys.executable, *sys.orig_argv[1:]])  # noqa: S606 - this program itself
+
+
 def _require_tun() -> None:
     try:
         require_tun()
@@ -124,7 +136,7 @@ def _require_tun() -> None:
         raise OperationFailed(f"{error}; or hold the link without packets (--no-tun)") from error
 
 
-def _run(work: Coroutine[Any, Any, None]) -> None:
+def _run(work: Coroutine[Any, Any, object]) -> None:
     """Do it until it fails, or SIGTERM or Ctrl-C ends it in good order."""
     try:
         run_async(_until_told(work))
@@ -132,7 +144,7 @@ def _run(work: Coroutine[Any, Any, None]) -> None:
         structured_logs.flush()
 
 
-async def _until_told(work: Coroutine[Any, Any, None]) -> None:
+async def _until_told(work: Coroutine[Any, Any, object]) -> None:
     stop = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
@@ -193,18 +205,6 @@ def _kept(folder: StateFolder, invited: Invitation | None) -> Node | None:
     if node is None or invited is None or node.joined_with == digest_of(invited.text):
         return node
     return None
-
-
-async def _join(
-    folder: StateFolder,
-    known: Node | Invitation,
-    log: FilteringBoundLogger,
-    *,
-    tun: bool,
-    mtu: int,
-) -> None:
-    node = await _enrol(folder, known, log) if isinstance(known, Invitation) else known
-    await _hold(folder, node, log, tun=tun, mtu=mtu)
 
 
 async def _hold(

@@ -17,8 +17,6 @@ from ipaddress import IPv4Address, IPv4Interface
 from pathlib import Path
 from typing import Any, Final
 
-from pyroute2 import IPRoute, NetlinkError  # type: ignore[import-untyped]  # it has no stubs
-
 from nc.files import REAL_DISK, replace_file
 from nc.net.tun import TunUnavailable
 from nc.net.wire import MAX_FRAME_BYTES, VNET_HEADER_BYTES
@@ -130,6 +128,9 @@ def _index(kernel: Any, device: str) -> int:
 
 @contextlib.contextmanager
 def _kernel(what: str) -> Iterator[Any]:
+    # An agent without a TUN device needs no routes, and the library takes 12 MB.
+    from pyroute2 import IPRoute, NetlinkError  # type: ignore[import-untyped] # noqa: PLC0415
+
     try:
         with IPRoute() as kernel:
             yield kernel
@@ -144,6 +145,8 @@ def _kernel(what: str) -> Iterator[Any]:
 
 @contextlib.contextmanager
 def _ignoring(*codes: int) -> Iterator[None]:
+    from pyroute2 import NetlinkError  # noqa: PLC0415 - as above
+
     try:
         yield
     except NetlinkError as error:
