@@ -11,7 +11,8 @@ from google.protobuf.message import Message
 
 from nc.cli.entrypoint import OperationFailed, run_async
 from nc.cli.render import Output
-from nc.client.channel import BOOTSTRAP_PORT, Client, ClientTls
+from nc.client.channel import BOOTSTRAP_PORT, Client
+from nc.client.tls import ClientTls
 from nc.contract import DEFAULT_BOOTSTRAP_PORT
 from nc.pki import PkiError, ca_cert_hash
 from nc.pki.pem import load_certificates, load_private_key

@@ -14,7 +14,8 @@ from nc.cli.demo_link import PacketEnd, plug_in
 from nc.cli.entrypoint import OperationFailed, run_async
 from nc.cli.log.app import displayer
 from nc.cli.render import STATES, Output, text_line
-from nc.client.channel import BOOTSTRAP_PORT, CallFailed, Client, ClientTls
+from nc.client.channel import BOOTSTRAP_PORT, CallFailed, Client
+from nc.client.tls import ClientTls
 from nc.clock import SystemClock, now_ms
 from nc.history.events import events_of
 from nc.net import wire
@@ -158,7 +159,7 @@ class _Story:
     async def _connect(self, machine: _Machine) -> PacketEnd:
         self._title(f"{machine.name} connects")
         url = f"wss://{LOOPBACK}:{self._endpoints.link_port}{wire.PATH}"
-        end = await plug_in(url, machine.token, machine.network_tls, self._folder)
+        end = await plug_in(url, machine.token, machine.network_tls)
         answer = await self._state_becomes("INIT", machine)
         self._say(f"the link is accepted: {STATES[answer.connState]}")
         interface = await end.say_hello()

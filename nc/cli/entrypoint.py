@@ -25,11 +25,11 @@ from eventlog import LogDamaged, LogError
 from nc.agent.enrolment import NotOurServer, TokenRefused
 from nc.agent.state import StateFolderError
 from nc.client.channel import CallFailed
+from nc.client.link_report import NoServer
 from nc.domain.evolve import UnknownEvent
 from nc.domain.invariants import InconsistentHistory
 from nc.history.as_of import BaseMissing
 from nc.history.export.binary import ExportDamaged, ExportRefused
-from nc.hub.report import NoServer
 from nc.net.sockets import PortUnavailable
 from nc.net.tun import TunUnavailable
 from nc.pki import PkiError
