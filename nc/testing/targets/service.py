@@ -108,7 +108,7 @@ class Service:
                 transport,
                 Callers(),
                 lambda: self.replica.state,
-                controller.knows_token_in,
+                token_ids.id_of,
                 clock,
                 secrets,
                 silent,
