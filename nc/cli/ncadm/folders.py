@@ -9,9 +9,9 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
+from nc.certificate_files import FolderPaths
 from nc.cli.entrypoint import OperationFailed
 from nc.files import OS_FILES, replace_file
-from nc.pki import FolderPaths
 
 
 @contextlib.contextmanager
