@@ -16,7 +16,8 @@ from nc.cli.event_loop import run_async
 from nc.cli.log.app import displayer
 from nc.cli.options import Output
 from nc.cli.render import text_line
-from nc.client.channel import BOOTSTRAP_PORT, CallFailed, Client, ClientTls
+from nc.client.channel import BOOTSTRAP_PORT, CallFailed, Client
+from nc.client.tls import ClientTls
 from nc.clock import SystemClock, now_ms
 from nc.contract import STATE_NAMES
 from nc.history.events import events_of
@@ -161,7 +162,7 @@ class _Story:
     async def _connect(self, machine: _Machine) -> PacketEnd:
         self._title(f"{machine.name} connects")
         url = f"wss://{LOOPBACK}:{self._endpoints.link_port}{wire.PATH}"
-        end = await plug_in(url, machine.token, machine.network_tls, self._folder)
+        end = await plug_in(url, machine.token, machine.network_tls)
         answer = await self._state_becomes("INIT", machine)
         self._say(f"the link is accepted: {STATE_NAMES[answer.connState]}")
         interface = await end.say_hello()

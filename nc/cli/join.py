@@ -15,7 +15,7 @@ from structlog.typing import FilteringBoundLogger
 from nc import log_events, sd_notify
 from nc.agent.backoff import delay_s
 from nc.agent.enrolment import Invitation, ServerUnreachable, is_ca_cert_hash, redeem
-from nc.agent.state import CertificateSet, Node, StateFolder, digest_of
+from nc.agent.state import CertificateSet, NodeIdentity, StateFolder, digest_of
 from nc.cli import structured_logs
 from nc.cli.entrypoint import OperationFailed, default_data_dir
 from nc.cli.event_loop import run_async
@@ -120,8 +120,8 @@ def join_as_configured(path: Path, file: "ConfigFile") -> None:
         )
 
 
-def _configured(section: "ClientSection") -> Node:
-    return Node(section.token, section.server_addr, section.port, section.network_cert_dir)
+def _configured(section: "ClientSection") -> NodeIdentity:
+    return NodeIdentity(section.token, section.server_addr, section.port, section.network_cert_dir)
 
 
 def _start_again() -> NoReturn:
@@ -176,7 +176,9 @@ def _invited(text: str | None, ca_cert_hash: str | None, *, plaintext: bool) -> 
     return Invitation(token, place.host, place.port, ca_cert_hash, plaintext)
 
 
-def _known(folder: StateFolder, invited: Invitation | None, *, insecure: bool) -> Node | Invitation:
+def _known(
+    folder: StateFolder, invited: Invitation | None, *, insecure: bool
+) -> NodeIdentity | Invitation:
     """The node to be again, or the invitation to become one with.
 
     Raises:
@@ -196,7 +198,7 @@ def _known(folder: StateFolder, invited: Invitation | None, *, insecure: bool) -
     return known
 
 
-def _kept(folder: StateFolder, invited: Invitation | None) -> Node | None:
+def _kept(folder: StateFolder, invited: Invitation | None) -> NodeIdentity | None:
     """The node to be again; with an invitation, only if it is the one that was used before.
 
     So one command line both joins and resumes, and a new token makes a new node.
@@ -209,7 +211,7 @@ def _kept(folder: StateFolder, invited: Invitation | None) -> Node | None:
 
 async def _hold(
     folder: StateFolder,
-    node: Node,
+    node: NodeIdentity,
     log: FilteringBoundLogger,
     *,
     tun: bool = True,
@@ -229,7 +231,9 @@ async def _hold(
         raise OperationFailed(str(error)) from error
 
 
-async def _enrol(folder: StateFolder, invited: Invitation, log: FilteringBoundLogger) -> Node:
+async def _enrol(
+    folder: StateFolder, invited: Invitation, log: FilteringBoundLogger
+) -> NodeIdentity:
     """Redeem the token, however long the server takes to be there, and keep what it answers."""
     if invited.ca_cert_hash is None:
         problem = "no TLS: whoever is on the way can read the token, and what it is answered"
@@ -265,8 +269,8 @@ async def _enrol(folder: StateFolder, invited: Invitation, log: FilteringBoundLo
     return node
 
 
-def _remember(folder: StateFolder, invited: Invitation, answer: "GetTokenResponse") -> Node:
-    node = Node(
+def _remember(folder: StateFolder, invited: Invitation, answer: "GetTokenResponse") -> NodeIdentity:
+    node = NodeIdentity(
         answer.token,
         answer.networkServerIp,
         int(answer.networkServerPort),

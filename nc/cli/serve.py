@@ -27,10 +27,10 @@ from nc.cli.entrypoint import (
 from nc.cli.event_loop import run_async
 from nc.cli.options import ConfigOption
 from nc.cli.streams import silence_stdout
+from nc.client.link_report import NoServer, read_link_report
 from nc.clock import SystemClock
 from nc.contract import DEFAULT_BOOTSTRAP_PORT, DEFAULT_GRPC_PORT, DEFAULT_LINK_PORT
 from nc.domain.addresses import DEFAULT_NETWORK
-from nc.hub.report import NoServer, ask
 from nc.net.sockets import PortUnavailable, try_ports
 from nc.net.tun import require_tun
 from nc.secrets import SystemSecrets
@@ -152,7 +152,7 @@ def _try_ports(settings: ServerSettings) -> None:
         try_ports(settings.listen, ports)
     except PortUnavailable:
         with contextlib.suppress(NoServer, OSError):
-            ask(DataFolder(settings.data_dir).links_socket)
+            read_link_report(DataFolder(settings.data_dir).links_socket)
             raise DataFolderError(
                 f"a server runs on {settings.data_dir} already; "
                 "stop it, or choose another folder with --data-dir, and other ports"

@@ -17,7 +17,7 @@ from cryptography import x509
 from cryptography.x509.oid import ExtendedKeyUsageOID
 
 from nc.certificate_files import FolderPaths
-from nc.files import REAL_DISK, Disk
+from nc.files import OS_FILES, Files
 from nc.pki import renewal
 from nc.pki.authority import CertificateAuthority, self_signed
 from nc.pki.certificates import ADMIN, AuthorityKind
@@ -58,7 +58,7 @@ def open_folder(
     now: datetime,
     next_serial: Callable[[], int],
     *,
-    disk: Disk = REAL_DISK,
+    disk: Files = OS_FILES,
 ) -> PkiFolder:
     """Open a folder of certificates, and make or renew what is missing or does not serve.
 

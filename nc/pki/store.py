@@ -19,7 +19,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import ec
 
 from nc.certificate_files import FolderPaths
-from nc.files import Disk, replace_file, unfinished
+from nc.files import Files, replace_file, unfinished
 from nc.pki.errors import FolderUnusable
 from nc.pki.pem import (
     PrivateKey,
@@ -65,13 +65,13 @@ class Store:
         made: what was written so far, in order.
     """
 
-    disk: Disk
+    disk: Files
     paths: FolderPaths
     made: list[Made] = field(default_factory=list)
 
     @classmethod
     @contextlib.contextmanager
-    def opened(cls, folder: Path, disk: Disk) -> Iterator["Store"]:
+    def opened(cls, folder: Path, disk: Files) -> Iterator["Store"]:
         """Make the folder if need be, keep other processes out, and clear up after a crash.
 
         Raises:

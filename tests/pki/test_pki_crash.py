@@ -22,7 +22,7 @@ from pathlib import Path
 import pytest
 from cryptography.hazmat.primitives.asymmetric import ec
 
-from nc.files import RealDisk
+from nc.files import OsFiles
 from nc.pki import AuthorityKind, PkiFolder, open_folder
 from nc.pki.errors import FolderUnusable
 from nc.pki.names import general_names
@@ -40,7 +40,7 @@ class Crash(BaseException):
     """The power went: no handler runs."""
 
 
-class CrashingDisk(RealDisk):
+class CrashingDisk(OsFiles):
     """A disk that stops at one of its operations, and forgets what was not made durable.
 
     Args:
@@ -103,7 +103,7 @@ class CrashingDisk(RealDisk):
         self._operation(sync, lambda: None)
 
 
-def opened(path: Path, now: datetime, disk: RealDisk) -> PkiFolder:
+def opened(path: Path, now: datetime, disk: OsFiles) -> PkiFolder:
     """Open the folder with more names than before."""
     return open_folder(path, AuthorityKind.GRPC, MORE_NAMES, now, SERIALS.__next__, disk=disk)
 
@@ -116,7 +116,7 @@ def contents(path: Path) -> dict[str, bytes]:
 def assert_recovers(path: Path, now: datetime, before: dict[str, bytes]) -> None:
     """Check the invariants; `before` is the folder before the opening that crashed."""
     crashed = contents(path)
-    folder = opened(path, now, RealDisk())
+    folder = opened(path, now, OsFiles())
     after = contents(path)
     for name in ("ca.pem", *KEYS):
         for earlier in (before, crashed):
@@ -132,7 +132,7 @@ def assert_recovers(path: Path, now: datetime, before: dict[str, bytes]) -> None
     names = names_of(load_certificates(after["server.pem"])[0])
     assert {*had, *general_names(MORE_NAMES)} == set(names)
     assert not [name for name in after if name.startswith(".")]
-    assert opened(path, now, RealDisk()).made == ()
+    assert opened(path, now, OsFiles()).made == ()
 
 
 def _start_empty(path: Path) -> None:

@@ -12,7 +12,7 @@ import pytest
 from cryptography import x509
 from cryptography.x509.oid import NameOID
 
-from nc.files import RealDisk
+from nc.files import OsFiles
 from nc.pki import AuthorityKind, PkiFolder, open_folder, read_peer
 from nc.pki.certificates import AUTHORITY_LIFETIME, LEAF_LIFETIME, milliseconds
 from nc.pki.errors import FolderUnusable
@@ -28,11 +28,11 @@ def opened(
     path: Path,
     names: tuple[str, ...] = NAMES,
     now: datetime = NOW,
-    disk: RealDisk | None = None,
+    disk: OsFiles | None = None,
 ) -> PkiFolder:
     """Open a gRPC folder; serial numbers are never given twice."""
     return open_folder(
-        path, AuthorityKind.GRPC, names, now, SERIALS.__next__, disk=disk or RealDisk()
+        path, AuthorityKind.GRPC, names, now, SERIALS.__next__, disk=disk or OsFiles()
     )
 
 
@@ -238,7 +238,7 @@ def test_towards_the_end_of_the_ca_nothing_is_renewed_in_vain(path: Path) -> Non
     assert opened(path, now=now + DAY).made == ()
 
 
-class ReadOnly(RealDisk):
+class ReadOnly(OsFiles):
     """A folder mounted read-only."""
 
     def write(self, path: Path, data: bytes, mode: int) -> None:  # noqa: ARG002 - Disk's signature

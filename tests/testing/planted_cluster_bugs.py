@@ -24,6 +24,7 @@ from nc.domain.links import DropLink
 from nc.domain.nodes import Nodes, SetExpiries
 from nc.domain.presence import Presence, drop
 from nc.domain.state import State
+from nc.hub.heartbeat import Heartbeat
 from nc.hub.hub import Hub
 from nc.hub.recorder import LinkRecorder
 from nc.hub.switch import Switch
@@ -94,7 +95,7 @@ def a_late_close_detaches_the_newer_port(patch: pytest.MonkeyPatch) -> None:
     """Whoever has the address loses it."""
 
     def careless(self: Switch, port: Any) -> None:
-        self._ports.pop(port.address, None)
+        self.ports.pop(port.address, None)
 
     follow, deferred = Hub.follow, asyncio.sleep
 
@@ -112,7 +113,7 @@ def a_late_close_detaches_the_newer_port(patch: pytest.MonkeyPatch) -> None:
 @_bug("a silent link is ended")
 def silence_is_never_noticed(patch: pytest.MonkeyPatch) -> None:
     """The hub does not look at its links."""
-    patch.setattr(Hub, "_look", lambda *_: None)
+    patch.setattr(Heartbeat, "check", lambda *_: None)
 
 
 @_bug("every live agent is connected again")

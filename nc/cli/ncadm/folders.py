@@ -11,7 +11,7 @@ from pathlib import Path
 
 from nc.certificate_files import FolderPaths
 from nc.cli.entrypoint import OperationFailed
-from nc.files import REAL_DISK, replace_file
+from nc.files import OS_FILES, replace_file
 
 
 @contextlib.contextmanager
@@ -64,7 +64,7 @@ def write_set(folder: Path, ca: str, key: str, certificate: str) -> None:
     paths = FolderPaths.within(folder)
     for path, text in ((paths.ca, ca), (paths.client_key, key), (paths.client, certificate)):
         try:
-            replace_file(REAL_DISK, path, base64.b64decode(text), 0o600)
+            replace_file(OS_FILES, path, base64.b64decode(text), 0o600)
         except OSError as error:
             raise OperationFailed(
                 f"{path} cannot be written: {error.strerror}; the node is registered, but without "
