@@ -17,7 +17,7 @@ class Commands(LazyGroup):
         "join": ("Join a network, and be connected until SIGTERM or Ctrl-C.", "nc.cli.join:join"),
         "demo": (
             "Play the whole life of three nodes over real TLS, then show the log of it.",
-            "nc.cli.demo:demo",
+            "nc.cli.demo.app:demo",
         ),
         "links": (
             "Show the links of the server that runs on a data folder; only the folder's owner may.",
