@@ -4,17 +4,15 @@ import asyncio
 import contextlib
 import gc
 import resource
-import shlex
 import signal
 import socket
-from collections.abc import Coroutine, Iterator
+from collections.abc import Coroutine
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 from pydantic import ValidationError
 from rich.console import Console
-from rich.markup import escape
 from structlog.typing import FilteringBoundLogger
 
 from nc import log_events, sd_notify
@@ -26,6 +24,7 @@ from nc.cli.entrypoint import (
 )
 from nc.cli.event_loop import run_async
 from nc.cli.options import ConfigOption
+from nc.cli.serve_greeting import greet
 from nc.cli.streams import silence_stdout
 from nc.client.link_report import NoServer, read_link_report
 from nc.clock import SystemClock
@@ -36,7 +35,7 @@ from nc.net.tun import require_tun
 from nc.secrets import SystemSecrets
 from nc.server import settings as config
 from nc.server.data_folder import DataFolder, DataFolderError
-from nc.server.server import VERSION, Server
+from nc.server.server import Server
 from nc.server.settings import ConfigError, ServerSection, ServerSettings, TunMode
 
 # Each connection is an open file. So many let 30,000 nodes and their callers in at once; with few,
@@ -213,10 +212,10 @@ async def _serve(settings: ServerSettings, log: FilteringBoundLogger) -> None:
         loop.add_signal_handler(number, stop.set)
     async with Server(settings, clock=SystemClock(), secrets=SystemSecrets(), log=log) as server:
         try:
-            _greet(server, Console(highlight=False))
-        except OSError:  # nobody reads it
+            greet(server, Console(highlight=False))
+        except OSError:  # stdout is closed, or its reader has gone
             silence_stdout()
-        gc.freeze()  # a large state is no garbage: looking through it would be a pause
+        gc.freeze()  # the state is no garbage, and scanning a large one would be a pause
         sd_notify.ready(f"serving at {server.endpoints.advertised}")
         failure = await _first_of(stop.wait(), server.must_end())
         sd_notify.stopping()
@@ -239,57 +238,6 @@ def _report_stray(log: FilteringBoundLogger, context: dict[str, Any]) -> None:
         return
     error = type(context.get("exception")).__name__
     log.error(log_events.LOOP_ERROR, message=f"{context['message']}: {error}")
-
-
-def _greet(server: Server, console: Console) -> None:
-    """What a person wants to know who has just started it."""
-    settings, endpoints = server.settings, server.endpoints
-    secured = "plain text" if settings.plaintext else "TLS"
-    mutual = "plain text" if settings.plaintext else "mutual TLS"
-    console.print(f"[bold]network-controller {VERSION}[/] at {escape(endpoints.advertised)}")
-    for label, text in (
-        ("data", settings.data_dir),
-        *(("made", text) for text in _made(server)),
-        ("control", f"port {endpoints.control_port}, gRPC, {mutual}"),
-        ("bootstrap", f"port {endpoints.bootstrap_port}, gRPC, {secured}"),
-        ("link", f"port {endpoints.link_port}, WebSocket, {mutual}"),
-        ("network", f"{settings.network_addr}"),
-    ):
-        console.print(f"  {label:<10}{escape(str(text))}", soft_wrap=True)
-    if server.certificates.replaced:
-        console.print(
-            "[bold red]  A CA IS NEW: no certificate of before is accepted; see the log[/]"
-        )
-    if settings.plaintext:
-        console.print("[bold red]  NO TLS: everybody who reaches these ports may do everything[/]")
-    console.print("get a bootstrap token with:")
-    console.print(f"  {escape(token_command(server))}", soft_wrap=True)
-
-
-def _made(server: Server) -> Iterator[str]:
-    """What this start had to make, a line a folder."""
-    by_folder: dict[Path, list[str]] = {}
-    for path in (*server.made, *(path for path, _ in server.certificates.made)):
-        by_folder.setdefault(path.parent, []).append(path.name)
-    for folder, names in by_folder.items():
-        yield f"{folder}: {', '.join(names)}"
-
-
-def token_command(server: Server) -> str:
-    """A line to paste that gets a bootstrap token on this machine."""
-    settings, endpoints = server.settings, server.endpoints
-    words = ["ncadm"]
-    if endpoints.control_port != DEFAULT_GRPC_PORT:
-        words += ["--port", str(endpoints.control_port)]
-    if settings.plaintext:
-        words.append("--plaintext")
-    elif settings.grpc_cert_dir is not None:
-        paths = server.certificates.grpc.paths
-        words += ["--cacert", str(paths.ca.absolute()), "--cert", str(paths.client.absolute())]
-        words += ["--key", str(paths.client_key.absolute())]
-    elif settings.data_dir != default_data_dir():
-        words += ["--data-dir", str(settings.data_dir.absolute())]
-    return shlex.join([*words, "create-bootstrap-token", "--life", "10"])
 
 
 def _first(*values: int | None) -> int | None:
