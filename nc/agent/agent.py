@@ -21,8 +21,9 @@ from structlog.typing import FilteringBoundLogger
 
 from nc import log_events, sd_notify
 from nc.agent.backoff import LONGEST_S, delay_s
-from nc.agent.connection import HubConnection, LinkEnded, NodeRejected, RetryLater, Target, connect
+from nc.agent.connection import HubConnection, Target, connect
 from nc.agent.device import Device, OpenDevice
+from nc.agent.link_errors import LinkEnded, NodeRejected, RetryLater
 from nc.agent.state import NodeIdentity
 from nc.client.tls import ClientTls
 from nc.clock import Clock, now_utc

@@ -44,13 +44,14 @@ class Heartbeat:
         while True:
             await asyncio.sleep(self._interval_s)
             for count, link_id in enumerate(list(self._sessions), 1):
-                if (link := self._sessions.get(link_id)) is not None:
-                    self.check(link)
+                self.check(link_id)  # no session in a variable here: it would live on in memory
                 if count % SESSIONS_PER_TURN == 0:
                     await asyncio.sleep(0)
 
-    def check(self, link: Session) -> None:
+    def check(self, link_id: str) -> None:
         """Note whether a frame came; ping a session without one, or end it."""
+        if (link := self._sessions.get(link_id)) is None:
+            return
         link.heard, link.idle_ticks = False, 0 if link.heard else link.idle_ticks + 1
         if link.idle_ticks >= CHECKS_PER_TIMEOUT:
             self._on_silent(link)

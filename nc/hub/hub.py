@@ -106,11 +106,12 @@ class Hub:
         """Connections that ended before the upgrade: mostly clients without our certificate."""
         return self.acceptor.rejected
 
-    def start(self, listener: socket.socket) -> None:
-        """Serve on a socket that listens."""
+    def start(self, listener: socket.socket) -> "dict[str, asyncio.Task[None]]":
+        """Serve on a socket that listens; gives the tasks that must not end before `stop`."""
         self._replica.observe(self.follow)
-        self._acceptor_task = asyncio.create_task(self.acceptor.serve(listener), name="acceptor")
-        self._heartbeat_task = asyncio.create_task(self._heartbeat.run(), name="heartbeat")
+        self._acceptor_task = asyncio.create_task(self.acceptor.serve(listener))
+        self._heartbeat_task = asyncio.create_task(self._heartbeat.run())
+        return {"link_acceptor": self._acceptor_task, "link_heartbeat": self._heartbeat_task}
 
     async def stop_accepting(self) -> None:
         """Close the listener and all connections that are not upgraded; links stay."""

@@ -16,15 +16,9 @@ import structlog
 
 from nc.agent import agent as agent_module
 from nc.agent.agent import Agent, AgentSettings, AgentStopped
-from nc.agent.connection import (
-    LinkEnded,
-    NodeRejected,
-    RetryLater,
-    Target,
-    UntrustedServer,
-    connect,
-)
+from nc.agent.connection import Target, connect
 from nc.agent.device import Device
+from nc.agent.link_errors import LinkEnded, NodeRejected, RetryLater, UntrustedServer
 from nc.agent.state import NodeIdentity
 from nc.clock import SystemClock
 from nc.domain.errors import NodeExpired, NodeUnknown

@@ -44,7 +44,7 @@ CERTIFICATES = ["ca.pem", "server.pem", "client.pem"]
 FILES = KEYS + CERTIFICATES
 
 
-def opened(path: Path, now: datetime = NOW, disk: OsFiles | None = None) -> PkiFolder:
+def opened(path: Path, now: datetime = NOW, files: OsFiles | None = None) -> PkiFolder:
     """Open a gRPC folder with the usual names."""
     return open_folder(
         path,
@@ -52,7 +52,7 @@ def opened(path: Path, now: datetime = NOW, disk: OsFiles | None = None) -> PkiF
         NAMES,
         now,
         itertools.count(1).__next__,
-        disk=disk or OsFiles(),
+        files=files or OsFiles(),
     )
 
 
@@ -202,7 +202,7 @@ def test_a_file_that_may_not_be_read_is_named(path: Path, name: str) -> None:
             return super().read(path)
 
     with pytest.raises(FolderUnusable, match=r"Permission denied; give the user") as caught:
-        opened(path, disk=Forbidding())
+        opened(path, files=Forbidding())
     assert caught.value.path == path / name
 
 
@@ -224,5 +224,5 @@ def test_a_full_disk_says_so_and_leaves_no_half_file(tmp_path: Path) -> None:
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
     with pytest.raises(FolderUnusable, match=r"No space left.*; free some space"):
-        opened(tmp_path / "pki", disk=Full())
+        opened(tmp_path / "pki", files=Full())
     assert list((tmp_path / "pki").iterdir()) == []

@@ -24,7 +24,7 @@ NAMES = server_names("192.0.2.7", "10.1.1.1")
 FILES = ["ca-key.pem", "ca.pem", "server-key.pem", "server.pem", "client-key.pem", "client.pem"]
 
 
-def opened(path: Path, now: datetime = NOW, disk: OsFiles | None = None) -> PkiFolder:
+def opened(path: Path, now: datetime = NOW, files: OsFiles | None = None) -> PkiFolder:
     """Open a gRPC folder with the usual names."""
     return open_folder(
         path,
@@ -32,7 +32,7 @@ def opened(path: Path, now: datetime = NOW, disk: OsFiles | None = None) -> PkiF
         NAMES,
         now,
         itertools.count(1).__next__,
-        disk=disk or OsFiles(),
+        files=files or OsFiles(),
     )
 
 
@@ -76,7 +76,7 @@ def test_keys_are_closed_to_others_under_any_umask(tmp_path: Path) -> None:
 
     before = os.umask(0)
     try:
-        opened(tmp_path / "grpc", disk=Watching())
+        opened(tmp_path / "grpc", files=Watching())
     finally:
         os.umask(before)
     assert modes == [(name, 0o600 if "-key" in name else 0o644) for name in FILES]

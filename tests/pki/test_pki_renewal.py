@@ -28,11 +28,11 @@ def opened(
     path: Path,
     names: tuple[str, ...] = NAMES,
     now: datetime = NOW,
-    disk: OsFiles | None = None,
+    files: OsFiles | None = None,
 ) -> PkiFolder:
     """Open a gRPC folder; serial numbers are never given twice."""
     return open_folder(
-        path, AuthorityKind.GRPC, names, now, SERIALS.__next__, disk=disk or OsFiles()
+        path, AuthorityKind.GRPC, names, now, SERIALS.__next__, files=files or OsFiles()
     )
 
 
@@ -249,13 +249,13 @@ class ReadOnly(OsFiles):
 def test_a_read_only_folder_serves_until_its_certificates_end(path: Path) -> None:
     """What still works is used with a warning; what has ended is an error."""
     before = contents(path)
-    folder = opened(path, now=NOW + 340 * DAY, disk=ReadOnly())
+    folder = opened(path, now=NOW + 340 * DAY, files=ReadOnly())
     assert folder.made == ()
     assert len(folder.warnings) == 2
     assert "server.pem: cannot be used: Read-only file system" in folder.warnings[0]
     assert "it was to end on 2027-05-17" in folder.warnings[0]
     assert contents(path) == before
     with pytest.raises(FolderUnusable, match="Read-only"):
-        opened(path, now=NOW + LEAF_LIFETIME, disk=ReadOnly())
+        opened(path, now=NOW + LEAF_LIFETIME, files=ReadOnly())
     with pytest.raises(FolderUnusable, match="Read-only"):
-        opened(path, ("new.example",), disk=ReadOnly())
+        opened(path, ("new.example",), files=ReadOnly())

@@ -12,8 +12,8 @@ import pytest
 
 from eventlog import SequenceConflict
 from eventlog.writer import SegmentWriter
-from nc.agent import connection
-from nc.agent.connection import HubConnection, NodeRejected
+from nc.agent.connection import HubConnection
+from nc.agent.link_errors import NodeRejected, closed_by
 from nc.domain import address_folds, links, nodes, replicas
 from nc.domain.addresses import Network
 from nc.domain.errors import BootstrapTokenMalformed, BootstrapTokenUnknown
@@ -145,13 +145,12 @@ def an_address_is_told_before_it_is_durable(patch: pytest.MonkeyPatch) -> None:
 @_bug("every live agent is connected again")
 def an_agent_gives_up_when_it_should_try_later(patch: pytest.MonkeyPatch) -> None:
     """Code 1013 is taken for a refusal."""
-    closed = connection._closed
 
     def touchy(frame: Any) -> Any:
         is_later = int(frame.get_close_code().value) == CloseCode.TRY_AGAIN_LATER
-        return NodeRejected("try again later") if is_later else closed(frame)
+        return NodeRejected("try again later") if is_later else closed_by(frame)
 
-    patch.setattr(connection, "_closed", touchy)
+    patch.setattr("nc.agent.connection.closed_by", touchy)
 
 
 @_bug("the hub's links are the log's")
