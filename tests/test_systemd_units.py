@@ -58,6 +58,7 @@ def test_the_command_line_is_one_of_ours(unit: Path) -> None:
     assert program == INSTALLED
     group = typer.main.get_group(app)
     _, loaded, _ = group.resolve_command(typer.Context(group), [command])
+    assert loaded
     known = {option for parameter in loaded.params for option in parameter.opts}
     options = {word for word in words if word.startswith("--")}
     assert options

@@ -1,4 +1,4 @@
-"""`network-controller serve`: settings in, a server that runs until it is told to stop."""
+"""`network-controller serve`: merges options and configuration, and runs the server."""
 
 import asyncio
 import contextlib
@@ -38,13 +38,13 @@ from nc.server.data_folder import DataFolder, DataFolderError
 from nc.server.server import Server
 from nc.server.settings import ConfigError, ServerSection, ServerSettings, TunMode
 
-# Each connection is an open file. So many let 30,000 nodes and their callers in at once; with few,
-# a fleet that is not large keeps everybody else out.
+# Each connection is an open file: 65,536 are enough for 30,000 nodes and their callers. Below 4096 a
+# fleet of moderate size uses them up.
 ENOUGH_FILES = 65_536
 FEW_FILES = 4096
 
-# What aiofastnet calls it when a client leaves during TLS's handshake, as whoever scans ports does;
-# the link port counts it.
+# aiofastnet's message when a client leaves during the TLS handshake, as port scanners do. The link
+# port counts those.
 _TLS_FAILED = "SSL handshake failed"
 
 
@@ -134,11 +134,11 @@ def serve(
 
 
 def _try_ports(settings: ServerSettings) -> None:
-    """See that each port can be had, before anything is made.
+    """Check that each port is free, before any file is made.
 
     Raises:
         ConfigError: two are the same.
-        DataFolderError: a server runs on the folder already, so it may well have the ports too.
+        DataFolderError: a server runs on the folder already, probably with these ports.
         PortUnavailable: another reason.
     """
     ports = (settings.grpc_port, settings.bootstrap_port, settings.link_port)
@@ -190,7 +190,7 @@ def listen_address() -> str:
 
 
 def allow_open_files(log: FilteringBoundLogger) -> None:
-    """Let the process open as many files as it may: each connection is one."""
+    """Raise the limit of open files, since each connection is one."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     wanted = ENOUGH_FILES if hard == resource.RLIM_INFINITY else min(hard, ENOUGH_FILES)
     if soft != resource.RLIM_INFINITY and soft < wanted:
@@ -224,7 +224,7 @@ async def _serve(settings: ServerSettings, log: FilteringBoundLogger) -> None:
 
 
 async def _first_of(*waits: Coroutine[Any, Any, object]) -> object:
-    """What the first of them returns; the others are given up."""
+    """The result of the first that ends; the others are cancelled."""
     tasks = [asyncio.create_task(wait) for wait in waits]
     done, others = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
     for task in others:
@@ -233,7 +233,7 @@ async def _first_of(*waits: Coroutine[Any, Any, object]) -> object:
 
 
 def _report_stray(log: FilteringBoundLogger, context: dict[str, Any]) -> None:
-    """An exception that nobody waits for, by its type alone: its text may be a stranger's bytes."""
+    """Log an exception that no task awaits, by its type only: its text may hold a peer's bytes."""
     if context["message"] == _TLS_FAILED:
         return
     error = type(context.get("exception")).__name__

@@ -1,4 +1,4 @@
-"""`network-controller check`: is this a network controller, as far as a search can tell?"""
+"""`network-controller check`: the options of a search for broken laws."""
 
 import math
 from pathlib import Path
@@ -23,7 +23,8 @@ def check(
             metavar="TARGET",
             help=f"{IN_PROCESS}; {SIM}, a simulated cluster with agents and a network; "
             f"{PROCESS}, a server that is started and killed, with nodes' links to it; or the "
-            "HOST:PORT of a running server's control port, by calls alone; it is left as it was.",
+            "HOST:PORT of a running server's control port, "
+            "by calls only; the search leaves it as it was.",
         ),
     ] = IN_PROCESS,
     examples: Annotated[
