@@ -76,7 +76,7 @@ def join(
         bool, typer.Option("--plaintext", help="For a server that runs with --plaintext.")
     ] = False,
 ) -> None:
-    """Join a network, and be connected until SIGTERM or Ctrl-C.
+    """Join a network, and stay connected until SIGTERM or Ctrl-C.
 
     Example: network-controller join c604…4954@192.0.2.7:6439 --ca-cert-hash sha256:1588…f680
     """

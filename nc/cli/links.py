@@ -34,7 +34,7 @@ def links(
         bool, typer.Option("--watch", "-w", help="Print it again every second, until Ctrl-C.")
     ] = False,
 ) -> None:
-    """Show the links of the server that runs on a data folder; only the folder's owner may.
+    """Show the links of a running server. Only the owner of its data folder may.
 
     Example: network-controller links --data-dir ./data --watch
     """

@@ -38,8 +38,8 @@ from nc.server.data_folder import DataFolder, DataFolderError
 from nc.server.server import Server
 from nc.server.settings import ConfigError, ServerSection, ServerSettings, TunMode
 
-# Each connection is an open file: 65,536 are enough for 30,000 nodes and their callers. Below 4096 a
-# fleet of moderate size uses them up.
+# Each connection is an open file: 65,536 are enough for 30,000 nodes and their callers. A fleet of
+# moderate size uses up fewer than 4096.
 ENOUGH_FILES = 65_536
 FEW_FILES = 4096
 

@@ -129,10 +129,10 @@ def test_the_server_needs_no_extra() -> None:
 def test_the_list_of_commands_says_what_their_help_says(
     group: type[Commands] | type[NcadmCommands],
 ) -> None:
-    """The sentence in the table is the first of the command's own help."""
+    """The sentence in the table begins the command's own help."""
     for name, (summary, place) in group.table.items():
         text = LazyCommand(name, summary, place).load().help
-        assert " ".join(text.split()).startswith(summary), name
+        assert " ".join(text.split()).startswith(summary.rstrip(".")), name
 
 
 @pytest.mark.parametrize("program", MAIN)

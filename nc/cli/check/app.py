@@ -79,9 +79,9 @@ def check(
     ] = None,
     output: OutputOption = Output.TEXT,
 ) -> None:
-    """Hold a network controller to its laws; exit with 1 if one is broken.
+    """Search for a broken law; exit with 1 if one is found.
 
-    Says how often each law was exercised, and shows the smallest history that breaks one.
+    Prints how often each law was exercised, and the smallest history that breaks one.
 
     Example: network-controller check --target in-process --examples 500 --seed 7
     """

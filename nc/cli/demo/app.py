@@ -18,9 +18,10 @@ from nc.server.settings import ServerSettings
 
 
 def demo() -> None:
-    """Play the whole life of three nodes over real TLS, then show the log of it.
+    """Run three nodes through their life, then print the event log.
 
-    Uses free ports on 127.0.0.1 and a temporary folder, and ends by itself.
+    Starts a real server with TLS on free ports of 127.0.0.1, in a temporary folder, and ends by
+    itself.
 
     Example: network-controller demo
     """
