@@ -90,8 +90,8 @@ def get_token(
 ) -> None:
     """Register a node, and write its certificates.
 
-    Redeems a bootstrap token. Writes ca.pem, client.pem and client-key.pem into each folder. The server keeps no copy of the
-    keys; in JSON their fields are empty.
+    Redeems a bootstrap token. Writes ca.pem, client.pem and client-key.pem into each folder. The
+    server keeps no copy of the keys; in JSON their fields are empty.
 
     Example: ncadm get-token --bootstrap-token T --network-certs-dir net --grpc-certs-dir grpc
     """
