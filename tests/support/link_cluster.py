@@ -116,7 +116,7 @@ class Cluster:
 
     async def quiet(self) -> None:
         """Wait until the server has no link and no connection to close any more."""
-        await until(lambda: not self.server.hub.links and not self.replica.state.links)
+        await until(lambda: not self.server.hub.sessions and not self.replica.state.links)
 
     def moves(self, machine: Machine) -> list[tuple[str, str]]:
         """What the log says of a node's links: the new state, and the reason."""

@@ -33,8 +33,8 @@ from nc.rpc.callers import Callers, Transport
 from nc.rpc.controller import Controller
 from nc.rpc.edge import REQUEST_ID_KEY, Edge
 from nc.rpc.methods import methods_of
-from nc.rpc.services import BOOTSTRAP_SERVICE, CONTROL_SERVICE, INTERNAL_SERVICE
 from nc.secrets import Secrets, TokenIds
+from nc.services import BOOTSTRAP_SERVICE, CONTROL_SERVICE, INTERNAL_SERVICE
 from nc.testing.expectations import MISTAKE, OK, Facts
 from nc.testing.history import Answer
 from nc.testing.operations import (
