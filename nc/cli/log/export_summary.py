@@ -1,13 +1,13 @@
-"""What is said of an export: which events are in the file."""
+"""What an export reports: which events are in the file."""
 
 import json
 from pathlib import Path
 from typing import NamedTuple
 
 from eventlog.slices import Slice
-from nc.cli.render import Output
+from nc.cli.options import Output
 
-__all__ = ["Exported", "all_of", "said_of"]
+__all__ = ["Exported", "all_of", "export_summary"]
 
 
 class Exported(NamedTuple):
@@ -33,8 +33,8 @@ def all_of(piece: Slice) -> Exported:
     return Exported(events, piece.after + 1, piece.last_seq) if events else Exported()
 
 
-def said_of(out: Path, kind: str, exported: Exported, output: Output) -> str:
-    """What to say of a file that was written, in such a format."""
+def export_summary(out: Path, kind: str, exported: Exported, output: Output) -> str:
+    """The report on a file that was written, for people or as JSON."""
     size_bytes = out.stat().st_size
     if output is Output.TEXT:
         return f"wrote {out}: {size_bytes:,} bytes, {exported}"

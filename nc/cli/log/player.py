@@ -17,10 +17,10 @@ from textual.widgets import Footer, Input, ProgressBar, Static
 
 from nc.cli.log.player_nodes import HEADING, NodeTable
 from nc.cli.log.player_texts import NEIGHBOURS, event_text, neighbours_text, position_text
-from nc.cli.render import printable
 from nc.cli.time_args import parse_point
 from nc.clock import Clock
 from nc.history.events import Point, field_of
+from nc.history.fields import printable
 from nc.history.player import Player
 
 __all__ = ["LogPlayer", "PlayerSource"]
@@ -84,7 +84,7 @@ class LogPlayer(App[None]):
     """Plays a history.
 
     Args:
-        film: what, and how.
+        source: what, and how.
         clock: real time.
 
     Attributes:
@@ -122,16 +122,16 @@ class LogPlayer(App[None]):
         Binding("ctrl+c", "quit", show=False, priority=True),
     ]
 
-    def __init__(self, film: PlayerSource, clock: Clock) -> None:
+    def __init__(self, source: PlayerSource, clock: Clock) -> None:
         super().__init__()
         self.failure: Exception | None = None
         self.player: Player | None = None  # once the log has been read
-        self._film = film
+        self._source = source
         self._clock = clock
         # held, since a query would look on the screen that is on top
         self._position = Static(Text("reading the log"), id="position")
-        self._reading = ProgressBar(total=film.last_seq or None)
-        self._nodes_table = NodeTable(film.node_id)
+        self._reading = ProgressBar(total=source.last_seq or None)
+        self._nodes_table = NodeTable(source.node_id)
         self._present = Static()
         self._neighbours = Static(id="neighbours")
         self._read_seq = 0
@@ -140,7 +140,7 @@ class LogPlayer(App[None]):
 
     def compose(self) -> ComposeResult:
         """From top to bottom."""
-        yield Static(Text(printable(self._film.title)), id="title")
+        yield Static(Text(printable(self._source.title)), id="title")
         yield self._position
         yield self._reading
         yield Static(Text(HEADING), id="heading")
@@ -161,7 +161,7 @@ class LogPlayer(App[None]):
 
     async def _load(self) -> None:
         try:
-            player = await asyncio.to_thread(self._film.load, self._follow)
+            player = await asyncio.to_thread(self._source.load, self._follow)
         except _Closed:
             return
         except Exception as error:  # noqa: BLE001 - the command says what it is

@@ -14,16 +14,20 @@ from textual.geometry import Size
 from textual.scroll_view import ScrollView
 from textual.strip import Strip
 
-from nc.cli.render import printable
-from nc.domain.errors import moment
+from nc.domain.fsm import ConnectionState
 from nc.domain.state import State
-from nc.history.player import NodeStatus, row_of
+from nc.history.fields import printable
+from nc.history.timelines import status_of
+from nc.text import moment
 
 _STYLES: Final = {
-    "CONNECTED": Style.parse("green"),
-    "INIT": Style.parse("yellow"),
-    "IDLE": Style.parse("dim"),
+    ConnectionState.CONNECTED: Style.parse("green"),
+    ConnectionState.INIT: Style.parse("yellow"),
+    ConnectionState.IDLE: Style.parse("dim"),
 }
+# What a node that was not registered had.
+_NOTHING: Final = {"state": None, "address": "", "expires_at_ms": 0}
+
 _PLAIN: Final = Style()
 _CHANGED: Final = Style(bold=True, underline=True)
 _CONCERNED: Final = Style(reverse=True)
@@ -78,25 +82,25 @@ class NodeTable(ScrollView, can_focus=False):
         return Strip(self._segments(node_id)).adjust_cell_length(width).apply_style(self.rich_style)
 
     def _segments(self, node_id: str) -> list[Segment]:
-        row, was = row_of(self._state, node_id), row_of(self._before, node_id)
+        status, was = status_of(self._state, node_id), status_of(self._before, node_id)
         is_concerned = node_id == self._concerned
         mark = "▶ " if is_concerned else "  "
         id_style = _CONCERNED if is_concerned else _PLAIN
-        if row is None:
+        if status is None:
             return [_cell(mark, 0, _PLAIN), _cell(node_id, 1, id_style), _cell("none", 2, _PLAIN)]
-        old = was or NodeStatus("", "", 0)
-        expires = moment(row.expires_at_ms) if row.expires_at_ms else "never"
+        expires = moment(status.expires_at_ms) if status.expires_at_ms else "never"
+
+        def changed(field: str) -> Style:
+            is_same = getattr(was, field, _NOTHING.get(field)) == getattr(status, field)
+            return _PLAIN if is_same else _CHANGED
+
         return [
             _cell(mark, 0, _PLAIN),
             _cell(node_id, 1, id_style),
-            _cell(row.state, 2, _STYLES[row.state] + _changed(row.state != old.state)),
-            _cell(row.address, 3, _changed(row.address != old.address)),
-            _cell(expires, 4, _changed(row.expires_at_ms != old.expires_at_ms)),
+            _cell(status.state.name, 2, _STYLES[status.state] + changed("state")),
+            _cell(status.address, 3, changed("address")),
+            _cell(expires, 4, changed("expires_at_ms")),
         ]
-
-
-def _changed(has_changed: bool) -> Style:
-    return _CHANGED if has_changed else _PLAIN
 
 
 def _cell(text: str, column: int, style: Style) -> Segment:

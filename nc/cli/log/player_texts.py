@@ -8,8 +8,11 @@ from typing import Final
 
 from rich.text import Text
 
-from nc.cli.render import field_texts, kind_of, printable, style_of, text_line, time_text
+from nc.cli.log.render import KIND_STYLES, line_parts
+from nc.history.events import Recorded
+from nc.history.fields import field_texts, kind_of, printable
 from nc.history.player import AS_FAST_AS_IT_GOES, LONGEST_WAIT_NS, Player
+from nc.text import time_text
 
 _SECOND_NS: Final = 1_000_000_000
 _BAR_CELLS: Final = 40
@@ -22,7 +25,7 @@ def position_text(player: Player) -> Text:
     """A bar, how far it has come, and how it goes on."""
     done = _BAR_CELLS if not player.last else player.at * _BAR_CELLS // player.last
     present = player.present
-    where = f"  event {present.seq if present else player.past.checkpoints[0].seq}"
+    where = f"  event {present.seq if present else player.recording.checkpoints[0].seq}"
     return Text.assemble(
         ("━" * done, "green"),
         ("━" * (_BAR_CELLS - done), "dim"),
@@ -66,7 +69,7 @@ def event_text(player: Player) -> Text:
     heading = Text.assemble(
         ("event ", "dim"),
         f"{present.seq}  {time_text(entry.recorded_at_ns)}  ",
-        (kind_of(present.event), f"bold {style_of(present.event)}"),
+        (kind_of(present.event), f"bold {KIND_STYLES.get(kind_of(present.event), '')}"),
     )
     fields = {
         **field_texts(present.event),
@@ -82,11 +85,15 @@ def neighbours_text(player: Player) -> Text:
     """The events around the present one, a line each; a line for each that there is none of."""
     before, after = player.around(NEIGHBOURS)
     lines = [Text("") for _ in range(NEIGHBOURS - len(before))]
-    lines += [Text.assemble("  ", text_line(each)) for each in before]
+    lines += [Text.assemble("  ", _line(each)) for each in before]
     here = player.present
-    lines.append(Text("▶ before the first event") if here is None else _here(text_line(here)))
-    lines += [Text.assemble("  ", text_line(each)) for each in after]
+    lines.append(Text("▶ before the first event") if here is None else _here(_line(here)))
+    lines += [Text.assemble("  ", _line(each)) for each in after]
     return Text("\n").join(lines)
+
+
+def _line(recorded: Recorded) -> Text:
+    return Text.assemble(*line_parts(recorded))
 
 
 def _here(line: Text) -> Text:

@@ -4,8 +4,8 @@ from collections import Counter
 from typing import Any, Final
 
 from eventlog.repair import Build, Finding, Plan, Remove, Span, Step
-from nc.cli.render import kind_of
 from nc.history.events import Recorded
+from nc.history.fields import kind_of
 from nc.history.salvage import LostEvents
 
 __all__ = ["described", "fields", "place", "unreadable", "verdict"]

@@ -43,7 +43,8 @@ from nc.domain.events import (
 )
 from nc.domain.evolve import UnknownEvent
 from nc.domain.state import State
-from nc.history.events import Recorded, RunningState, field_of
+from nc.history.events import Recorded, field_of
+from nc.history.fold import RunningState
 from nc.history.redact.addresses import SMALLEST, Block, Relocation, block_of
 from nc.pb import network_controller_pb2, sensor_pb2
 
