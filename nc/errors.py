@@ -4,8 +4,6 @@ This module imports nothing of the project, so that a command line can know ever
 without loading the package that raises it.
 """
 
-from typing import ClassVar
-
 DONE = 0
 FAILED = 1  # the operation failed, or was refused
 USAGE = 2  # wrong arguments or configuration
@@ -19,8 +17,8 @@ class OperatorError(Exception):
     A subclass sets `exit_code` and `kind`; `remedy`, when given, is appended to the message.
     """
 
-    exit_code: ClassVar[int] = FAILED
-    kind: ClassVar[str] = "failed"  # "kind" of the JSON object that ncadm prints for an error
+    exit_code: int = FAILED
+    kind: str = "failed"  # "kind" of the JSON object that ncadm prints for an error
 
     def __init__(self, message: str = "", *, remedy: str = "") -> None:
         super().__init__(f"{message}; {remedy}" if remedy else message)

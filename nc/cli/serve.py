@@ -23,10 +23,12 @@ from nc.cli.entrypoint import (
     DATA_DIR_VARIABLE,
     data_dir_variable,
     default_data_dir,
-    run_async,
-    silence_stdout,
 )
+from nc.cli.event_loop import run_async
+from nc.cli.options import ConfigOption
+from nc.cli.streams import silence_stdout
 from nc.clock import SystemClock
+from nc.contract import DEFAULT_BOOTSTRAP_PORT, DEFAULT_GRPC_PORT, DEFAULT_LINK_PORT
 from nc.domain.addresses import DEFAULT_NETWORK
 from nc.hub.report import NoServer, ask
 from nc.net.sockets import PortUnavailable, try_ports
@@ -45,11 +47,6 @@ FEW_FILES = 4096
 # What aiofastnet calls it when a client leaves during TLS's handshake, as whoever scans ports does;
 # the link port counts it.
 _TLS_FAILED = "SSL handshake failed"
-
-ConfigOption = Annotated[
-    Path | None,
-    typer.Option("--config", help="A configuration file, YAML. What is said here wins over it."),
-]
 
 
 def serve(
@@ -70,17 +67,15 @@ def serve(
     ] = None,
     grpc_port: Annotated[
         int | None,
-        typer.Option(help=f"The control port. Default: {config.DEFAULT_GRPC_PORT}; 0: any."),
+        typer.Option(help=f"The control port. Default: {DEFAULT_GRPC_PORT}; 0: any."),
     ] = None,
     bootstrap_port: Annotated[
         int | None,
-        typer.Option(help=f"The bootstrap port. Default: {config.DEFAULT_BOOTSTRAP_PORT}; 0: any."),
+        typer.Option(help=f"The bootstrap port. Default: {DEFAULT_BOOTSTRAP_PORT}; 0: any."),
     ] = None,
     link_port: Annotated[
         int | None,
-        typer.Option(
-            help=f"The port that nodes connect to. Default: {config.DEFAULT_LINK_PORT}; 0: any."
-        ),
+        typer.Option(help=f"The port that nodes connect to. Default: {DEFAULT_LINK_PORT}; 0: any."),
     ] = None,
     network_addr: Annotated[
         str | None,
@@ -284,7 +279,7 @@ def token_command(server: Server) -> str:
     """A line to paste that gets a bootstrap token on this machine."""
     settings, endpoints = server.settings, server.endpoints
     words = ["ncadm"]
-    if endpoints.control_port != config.DEFAULT_GRPC_PORT:
+    if endpoints.control_port != DEFAULT_GRPC_PORT:
         words += ["--port", str(endpoints.control_port)]
     if settings.plaintext:
         words.append("--plaintext")

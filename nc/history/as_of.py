@@ -126,7 +126,7 @@ class _StateSearch:
         self.state: State | None = None  # up to the first event behind the place
         self.is_open = True  # a later event may have an earlier time
 
-    def look(self, recorded: Recorded, fold: RunningState) -> None:
+    def add(self, recorded: Recorded, fold: RunningState) -> None:
         """Take the next event of the history."""
         if self._is_at_or_before(recorded):
             self.last_seq = recorded.seq

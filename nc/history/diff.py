@@ -29,7 +29,7 @@ class Difference(NamedTuple):
 
 
 def differences(before: State, after: State, between: Iterable[Recorded]) -> Difference:
-    """Compare a state with a later one; `between` are the events that lead from one to the other."""
+    """Compare two states; `between` are the events that lead from one to the other."""
     stayed = sorted(set(before.nodes) & set(after.nodes))
     registered, flapped = _registered_and_flapped(between)
     return Difference(

@@ -7,12 +7,12 @@ what no client asked for, too: an address that was reclaimed, a link that was lo
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any, Final, NamedTuple
 
-from nc.text import moment
 from nc.domain.events import Event, pb
 from nc.domain.expiry import has_passed
 from nc.domain.presence import link_of
 from nc.domain.state import State
 from nc.history.events import Recorded, field_of
+from nc.text import moment
 
 __all__ = ["Kind", "Line", "Target", "explain", "now_line"]
 

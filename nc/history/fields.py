@@ -19,10 +19,10 @@ __all__ = [
     "printable",
 ]
 
+_KINDS: Any = Event.DESCRIPTOR.oneofs_by_name["kind"]
+
 # The names of the members of `Event.kind`, as the catalogue has them.
-KIND_NAMES: Final[dict[str, str]] = {
-    field.name: field.message_type.name for field in Event.DESCRIPTOR.oneofs_by_name["kind"].fields
-}
+KIND_NAMES: Final[dict[str, str]] = {field.name: field.message_type.name for field in _KINDS.fields}
 
 
 class _Field(NamedTuple):

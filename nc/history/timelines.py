@@ -1,6 +1,6 @@
 """Per-node timelines: the status after event n is that of the last change at or before n. Pure.
 
-    status_at(timelines(base, history).get(node), n)  ==  status_of(the state after event n, node)
+status_at(timelines(base, history).get(node), n)  ==  status_of(the state after event n, node)
 """
 
 from bisect import bisect_right

@@ -26,8 +26,9 @@ from nc.hub.report import serve_report
 from nc.net import sockets
 from nc.net.tun import TunUnavailable
 from nc.replica.replica import DiskFull, Origin, Replica, Unwritable
+from nc.rpc.api import Endpoints
 from nc.rpc.callers import Callers, Transport
-from nc.rpc.controller import Controller, Endpoints
+from nc.rpc.controller import Controller
 from nc.rpc.edge import Edge
 from nc.rpc.methods import methods_of
 from nc.rpc.servers import GrpcServers, bootstrap_port, control_port

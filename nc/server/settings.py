@@ -13,14 +13,11 @@ import yaml
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 from pydantic.alias_generators import to_camel
 
+from nc.contract import DEFAULT_BOOTSTRAP_PORT, DEFAULT_GRPC_PORT, DEFAULT_LINK_PORT, DEFAULT_MTU
 from nc.domain.addresses import DEFAULT_NETWORK, Network
+from nc.errors import USAGE, OperatorError
 from nc.pki.errors import InvalidName
 from nc.pki.names import general_name
-
-DEFAULT_GRPC_PORT = 6440
-DEFAULT_BOOTSTRAP_PORT = 6439
-DEFAULT_LINK_PORT = 6441
-DEFAULT_MTU = 1400
 
 
 def _whole_number(low: int, high: int, what: str) -> BeforeValidator:
@@ -52,8 +49,11 @@ PortOrAny = Annotated[int, _whole_number(0, 65_535, "a port number, or 0 for any
 Mtu = Annotated[int, _whole_number(576, 65_535, "a number of bytes")]  # RFC 791: never below 576
 
 
-class ConfigError(Exception):
+class ConfigError(OperatorError):
     """A configuration file, or a setting, is wrong."""
+
+    exit_code = USAGE
+    kind = "usage"
 
 
 def _checked_network(value: object) -> str:

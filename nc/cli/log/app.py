@@ -10,7 +10,6 @@ import typer
 from nc.cli.lazy import LazyGroup
 from nc.cli.options import Output, OutputOption
 
-
 # `-2h` is a moment here; click would read it as the options -2 and -h.
 _MOMENTS: Final = {"ignore_unknown_options": True, "help_option_names": ["--help"]}
 

@@ -6,6 +6,7 @@ taken before the error is reported, so that every command says the same of the s
 """
 
 from pathlib import Path
+
 from eventlog import LogDamaged, LogError, LogMissing
 from eventlog.disk import OS_DISK
 from eventlog.repair import Finding, Plan, plan_repair

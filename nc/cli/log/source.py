@@ -1,6 +1,7 @@
-"""Which log a command reads, wherever it is, and how far it has come.
+"""The log that a command reads, and the progress of reading.
 
-A log is a folder of segments: a running server's, or a copy. A binary export is unpacked into a temporary folder, which is gone when the command ends; then it is read as any other.
+A log is a folder of segments: a running server's, or a copy. A binary export is unpacked into a
+temporary folder, which is deleted when the command ends, and read as any other log.
 """
 
 import os
@@ -39,15 +40,15 @@ LogOption = Annotated[
     ),
 ]
 
-_UNPACKED: Final = "network-controller-"  # what a folder's name begins with that a file becomes
-_ZIP_MAGIC: Final = b"PK\x03\x04"
-_STEPS: Final = 500  # of a bar: more cannot be seen, and each takes a while
+_UNPACKED: Final = "network-controller-"  # the beginning of the temporary folder's name
+_STEPS: Final = 500  # of a bar: more are not visible, and each takes a while
+
 
 def log_path(data_dir: Path | None, log: Path | None) -> Path:
     """The folder or the file that the options name; of a data folder, the log in it.
 
     Raises:
-        OperationFailed: they name nothing that is there, or that may be looked into.
+        OperationFailed: they name nothing that exists and can be read.
     """
     path = log
     if path is None:
@@ -64,7 +65,7 @@ def log_path(data_dir: Path | None, log: Path | None) -> Path:
 
 
 def _require(path: Path, what_to_do: str) -> None:
-    """Raise OperationFailed for what is not there, or where one may not look."""
+    """Raise OperationFailed for a path that does not exist or cannot be read."""
     try:
         path.stat()
     except FileNotFoundError:
@@ -86,22 +87,14 @@ def open_reader(data_dir: Path | None, log: Path | None) -> LogReader:
 
 
 def _unpacked(path: Path) -> LogReader:
-    """The log in an exported file, in a temporary folder that goes with the reader."""
-    from nc.history.export.binary import ExportRefused, unpack
+    """The log in an exported file, in a temporary folder that is deleted with the reader."""
+    from nc.history.export.binary import unpack
 
     temporary = tempfile.TemporaryDirectory(prefix=_UNPACKED)
     try:
-        with path.open("rb") as file:
-            magic = file.read(len(_ZIP_MAGIC))
-        if magic != _ZIP_MAGIC:
-            raise ExportRefused(
-                f"{path} is no export of a log that can be read back: make one with "
-                "`log export --format binary`"
-            )
-        folder = Path(temporary.name)
         with bar("unpacking") as progress:
-            unpack(path, folder, progress)
-        reader = LogReader(folder)
+            unpack(path, Path(temporary.name), progress)
+        reader = LogReader(temporary.name)
     except BaseException as error:
         temporary.cleanup()
         if isinstance(error, OSError):

@@ -14,6 +14,7 @@ from google.protobuf import message_factory
 
 from eventlog import EventLog
 from nc.clock import Clock, now_ms
+from nc.contract import SERVER_FAULT
 from nc.domain.addresses import Network
 from nc.domain.decide import Command
 from nc.domain.errors import DomainError
@@ -28,16 +29,12 @@ from nc.pki.authority import CertificateAuthority, self_signed
 from nc.pki.certificates import ADMIN_ORGANIZATION, AuthorityKind
 from nc.replica.replica import Origin, Replica
 from nc.replica.snapshots import RunBlocking
-from nc.rpc.answers import SERVER_FAULT
+from nc.rpc.api import Authorities, Endpoints
 from nc.rpc.callers import Callers, Transport
-from nc.rpc.controller import Authorities, Controller, Endpoints
+from nc.rpc.controller import Controller
 from nc.rpc.edge import REQUEST_ID_KEY, Edge
-from nc.rpc.methods import (
-    BOOTSTRAP_SERVICE,
-    CONTROL_SERVICE,
-    INTERNAL_SERVICE,
-    methods_of,
-)
+from nc.rpc.methods import methods_of
+from nc.rpc.services import BOOTSTRAP_SERVICE, CONTROL_SERVICE, INTERNAL_SERVICE
 from nc.secrets import Secrets, TokenIds
 from nc.testing.expectations import MISTAKE, OK, Facts
 from nc.testing.history import Answer

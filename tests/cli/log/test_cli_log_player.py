@@ -11,10 +11,10 @@ from textual.widgets import Input
 from eventlog import LogReader
 from nc.cli.log.player import LogPlayer, PlayerSource
 from nc.cli.log.player_nodes import _STYLES, NodeTable
-from nc.domain.events import Entry, Event, NodeRegistered, pb
-from nc.history.as_of import history
-from nc.history.events import Recorded
-from nc.history.player import AS_FAST_AS_IT_GOES, Player, past_of
+from nc.domain.events import Entry, Event, NodeRegistered
+from nc.domain.fsm import ConnectionState
+from nc.history.events import Recorded, history
+from nc.history.player import AS_FAST_AS_IT_GOES, Player, recording_of
 from tests.support.replica_bench import ManualClock
 from tests.support.written_log import ALPHA, BETA, EVENTS, write_story
 
@@ -42,7 +42,7 @@ async def watching(
     """The player, once it has read the events."""
 
     def load(progress: Progress) -> Player:
-        past = past_of(events, progress=progress)
+        past = recording_of(events, progress=progress)
         player = Player(past, range(len(events) + 1), speed=speed)
         return player.toggled() if playing else player
 
@@ -254,5 +254,4 @@ async def test_quitting_ends_the_reading() -> None:
 
 def test_state_names_all_have_a_style() -> None:
     """Each state of the machine has a colour in the table."""
-    names = {name.removeprefix("CONNECTION_STATE_") for name in pb.ConnectionState.keys()}  # noqa: SIM118 - no dict
-    assert set(_STYLES) == names - {"UNSPECIFIED"}
+    assert set(_STYLES) == set(ConnectionState)
