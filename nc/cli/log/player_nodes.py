@@ -1,13 +1,13 @@
-"""The player's table of nodes: a window on a state.
+"""The player's table of nodes.
 
-Only the lines that are in sight are made, each from the state when it is drawn, so it does not
-matter how many nodes there are, or how far the player has jumped.
+Only the visible lines are made, each from the state when it is drawn, so that the cost does not
+depend on how many nodes there are, or on how far the player has jumped.
 """
 
 from bisect import bisect_left
 from typing import Final
 
-from rich.cells import set_cell_size
+from rich.cells import cell_len, set_cell_size
 from rich.segment import Segment
 from rich.style import Style
 from textual.geometry import Size
@@ -32,12 +32,29 @@ _PLAIN: Final = Style()
 _CHANGED: Final = Style(bold=True, underline=True)
 _CONCERNED: Final = Style(reverse=True)
 
-# Mark, node id, state, address, expiry; in cells.
-_WIDTHS: Final = (2, 34, 11, 17, 22)
-HEADING: Final = "".join(
-    f"{title:<{width}}"
-    for title, width in zip(("", "node", "state", "address", "expires"), _WIDTHS, strict=True)
-)
+SCROLLBAR_CELLS: Final = 1
+
+# Mark, node id, state, address, expiry; in cells, each with a space behind it at least.
+_WIDE: Final = (2, 34, 11, 17, 22)
+_NARROW: Final = (2, 33, 10, 16, 21)
+_ID: Final = 1  # the column that is cut on a narrow terminal: the beginning of an id names a node
+_SHORTEST_ID: Final = 9
+
+
+def _widths(total: int) -> list[int]:
+    """The width of each column in so many cells."""
+    if total >= sum(_WIDE):
+        return [*_WIDE]
+    widths = [*_NARROW]
+    lacking = max(sum(widths) - 1 - total, 0)  # the last space need not fit
+    widths[_ID] = max(widths[_ID] - lacking, _SHORTEST_ID)
+    return widths
+
+
+def heading(total: int) -> str:
+    """The heading of a table that is so many cells wide, with its scroll bar."""
+    titles = ("", "node", "state", "address", "expires")
+    return "".join(map(str.ljust, titles, _widths(total - SCROLLBAR_CELLS)))
 
 
 class NodeTable(ScrollView, can_focus=False):
@@ -46,6 +63,8 @@ class NodeTable(ScrollView, can_focus=False):
     Args:
         node_id: show this one only; all by default.
     """
+
+    DEFAULT_CSS = f"NodeTable {{ scrollbar-size: 0 {SCROLLBAR_CELLS}; scrollbar-gutter: stable; }}"
 
     def __init__(self, node_id: str | None) -> None:
         super().__init__()
@@ -59,7 +78,7 @@ class NodeTable(ScrollView, can_focus=False):
         """Show a state, and mark the node that the event before it is about."""
         if state.nodes is not self._state.nodes:
             self._ids = sorted(state.nodes) if self._only is None else [self._only]
-            self.virtual_size = Size(sum(_WIDTHS), len(self._ids))
+            self.virtual_size = Size(0, len(self._ids))
         self._before, self._state, self._concerned = self._state, state, concerned
         self._reveal(concerned)
         self.refresh()
@@ -79,31 +98,37 @@ class NodeTable(ScrollView, can_focus=False):
         if index >= len(self._ids):
             return Strip.blank(width, self.rich_style)
         node_id = self._ids[index]
-        return Strip(self._segments(node_id)).adjust_cell_length(width).apply_style(self.rich_style)
+        return (
+            Strip(self._segments(node_id, _widths(width)))
+            .adjust_cell_length(width)
+            .apply_style(self.rich_style)
+        )
 
-    def _segments(self, node_id: str) -> list[Segment]:
+    def _segments(self, node_id: str, widths: list[int]) -> list[Segment]:
         status, was = status_of(self._state, node_id), status_of(self._before, node_id)
         is_concerned = node_id == self._concerned
-        mark = "▶ " if is_concerned else "  "
+        mark = "▶" if is_concerned else ""
         id_style = _CONCERNED if is_concerned else _PLAIN
+        cells = [(mark, _PLAIN), (node_id, id_style)]
         if status is None:
-            return [_cell(mark, 0, _PLAIN), _cell(node_id, 1, id_style), _cell("none", 2, _PLAIN)]
+            return list(map(_cell, [*cells, ("none", _PLAIN)], widths))
         expires = moment(status.expires_at_ms) if status.expires_at_ms else "never"
 
         def changed(field: str) -> Style:
             is_same = getattr(was, field, _NOTHING.get(field)) == getattr(status, field)
             return _PLAIN if is_same else _CHANGED
 
-        return [
-            _cell(mark, 0, _PLAIN),
-            _cell(node_id, 1, id_style),
-            _cell(status.state.name, 2, _STYLES[status.state] + changed("state")),
-            _cell(status.address, 3, changed("address")),
-            _cell(expires, 4, changed("expires_at_ms")),
+        cells += [
+            (status.state.name, _STYLES[status.state] + changed("state")),
+            (status.address, changed("address")),
+            (expires, changed("expires_at_ms")),
         ]
+        return list(map(_cell, cells, widths))
 
 
-def _cell(text: str, column: int, style: Style) -> Segment:
-    """A cell of the table: printable, and as wide as its column, whatever is in it."""
-    width = _WIDTHS[column]
-    return Segment(set_cell_size(printable(text), width - 1) + " ", style)
+def _cell(cell: tuple[str, Style], width: int) -> Segment:
+    """A text, printable, and as wide as its column: cut with an ellipsis, or filled up."""
+    text, style = printable(cell[0]), cell[1]
+    if cell_len(text) >= width:
+        text = set_cell_size(text, width - 2) + "…"
+    return Segment(set_cell_size(text, width - 1) + " ", style)
