@@ -26,7 +26,7 @@ class BaseMissing(OperatorError):
         super().__init__(
             f"the log begins with event {last_seq + 1}, and {last_seq:020d}.snapshot with the "
             "state before it is missing, or is not usable: without it events can be shown, and no "
-            "state be told; put it or the segments before back, or export the slice again"
+            "state be computed; put it or the segments before back, or export the slice again"
         )
 
 

@@ -22,10 +22,10 @@ __all__ = ["AS_FAST_AS_IT_GOES", "Player", "Recording", "recording_of"]
 # A state is kept every so many events: folding as many takes a few milliseconds.
 CHECKPOINT_EVENTS: Final = 500
 
-# Faster than any real time: an event after the other, slowly enough to be seen; more of them at
+# Faster than any real time: an event after the other, slowly enough to watch; more of them at
 # once if it would take longer than this in all.
 AS_FAST_AS_IT_GOES: Final = math.inf
-_SEEN_NS: Final = 100_000_000
+_SHOWN_NS: Final = 100_000_000
 _ALL_NS: Final = 60_000_000_000
 
 # The speeds that keys choose, in multiples of real time.
@@ -152,7 +152,7 @@ class Player:
     def wait_ns(self, at: int) -> int:
         """How long the player waits there at this speed."""
         if self.speed == AS_FAST_AS_IT_GOES:
-            return min(_SEEN_NS, _ALL_NS // len(self.stops))
+            return min(_SHOWN_NS, _ALL_NS // len(self.stops))
         return int(min(self.gap_ns(at) / self.speed, LONGEST_WAIT_NS))
 
     @property

@@ -51,7 +51,7 @@ def recorded_digests(history: Iterable[Recorded]) -> list[Digest]:
     """The digests in a history, in order.
 
     Raises:
-        Impossible: one is of an event that was still to come, or of one before the last one's.
+        InconsistentHistory: one is of an event to come, or of one before the last one's.
     """
     found: list[Digest] = []
     last = 0
@@ -74,7 +74,7 @@ def check(
         history: every event after `start`.
         digests: those recorded in it; what is of an earlier event is passed over.
         start: the state that the history begins with; the one before everything by default.
-        progress: is told a sequence number every so often.
+        progress: called with a sequence number now and then.
 
     Raises:
         UnknownEvent: a newer version wrote one of the events.

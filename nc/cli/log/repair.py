@@ -77,12 +77,12 @@ def repair(
 
 
 def _is_agreed() -> bool:
-    """Ask on a terminal; elsewhere --apply is answer enough."""
+    """Ask on a terminal; elsewhere --apply suffices."""
     return not sys.stdin.isatty() or typer.confirm("do this?", err=True)
 
 
 def _apply(plan: Plan) -> dict[str, object]:
-    """Carry the plan out, and write it into the log."""
+    """Carry the plan out, and record it in the log."""
     if plan.finding is not Finding.REPAIRABLE:
         raise OperationFailed(verdict(plan))
     clock, secrets = SystemClock(), SystemSecrets()
@@ -98,7 +98,7 @@ def _apply(plan: Plan) -> dict[str, object]:
 
 
 async def _record(plan: Plan, kept_in: str) -> int:
-    """Let the log say what happened to it; returns the event's sequence number."""
+    """Record the repair in the log; returns the event's sequence number."""
     lost_through_seq = plan.lost.through if plan.lost.count else 0
     command = RecordRepair(lost_through_seq, place(plan), kept_in)
     origin = Origin("system", _METHOD, RequestIds(SystemSecrets()).new())

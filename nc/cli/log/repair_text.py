@@ -17,7 +17,7 @@ _UNDONE: Final = (
 
 _VERDICTS: Final = {
     Finding.SOUND: "the log is whole: there is nothing to repair",
-    Finding.TORN: "the log ends with an unfinished append, which nobody was promised; the next "
+    Finding.TORN: "the log ends with an unfinished append, which was not confirmed; the next "
     "start clears it away: there is nothing to repair",
     Finding.REPAIRABLE: "it can be repaired; the originals of what is changed are kept",
     Finding.NEWER: "a newer version of this program wrote it: use that, or put a copy back",
@@ -55,7 +55,6 @@ def unreadable(plan: Plan) -> str:
 
 
 def described(plan: Plan, lost: LostEvents) -> list[str]:
-    """The plan for people."""
     lines = [f"log         {plan.folder}"]
     if plan.damage is not None:
         lines += [f"damage      {place(plan)}"]
@@ -81,24 +80,20 @@ def described(plan: Plan, lost: LostEvents) -> list[str]:
 
 
 def _events(span: Span) -> str:
-    """Some events in words."""
     if not span.count:
         return "no event that is known of"
     return f"event {span.first}" if span.count == 1 else f"events {span.first} to {span.through}"
 
 
 def _kinds(events: list[Recorded]) -> dict[str, int]:
-    """What kinds of events they are, and how many of each."""
     return dict(Counter(kind_of(recorded.event) for recorded in events))
 
 
 def _counted(events: list[Recorded]) -> str:
-    """The same in words."""
     return ", ".join(f"{count} {kind}" for kind, count in _kinds(events).items())
 
 
 def _step(step: Step) -> str:
-    """A step in words."""
     if isinstance(step, Remove):
         return f"remove {step.name}"
     if not isinstance(step, Build):
@@ -113,7 +108,6 @@ def _step(step: Step) -> str:
 
 
 def fields(plan: Plan, lost: LostEvents) -> dict[str, Any]:
-    """The plan in JSON."""
     damage = plan.damage
     return {
         "log": str(plan.folder),

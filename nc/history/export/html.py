@@ -4,7 +4,7 @@ The page is written by hand (`nc/history/export/page/`), and filled in here: its
 its script, and what it shows, as JSON. It knows none of the controller's rules; a node at a moment
 is what its timeline says (`nc.history.timelines`).
 
-Names in certificates are their makers' choice, so nothing in the history may steer the page: the
+A certificate may hold any name, so nothing in the history may steer the page: the
 JSON holds no `<`, the script shows texts as text, and the page's own policy lets the browser run
 this script, use this style, and load nothing at all.
 """
@@ -73,7 +73,7 @@ def _json_inside(data: Any) -> str:
 
 
 class _Table:
-    """Values, each once; whoever means one names its place."""
+    """Values, each once; elsewhere its place stands for it."""
 
     def __init__(self) -> None:
         self._places: dict[Any, int] = {}

@@ -1,15 +1,14 @@
-"""Redaction: a history that can be given away, and that replays like the one it was made of. Pure.
+"""Redaction: makes a history that names nothing, and that replays like the original. Pure.
 
-Nodes, bootstrap tokens, links, requests and replicas are numbered in the order in which they
-appear; overlay networks move (`nc.history.redact.addresses`); of who did something the
-kind is left; certificates lose their serials, a start what the key is known by, a repair the paths
-it speaks of, and what an unknown version added is dropped. Times, versions, reasons, states
-and expiries stay. So
+Nodes, bootstrap tokens, links, requests and replicas are numbered in the order in which they appear;
+overlay networks move (`nc.history.redact.addresses`). Of an actor the kind is left. Certificates
+lose their serials, a start its key check, a repair its paths; fields of an unknown version are
+dropped. Times, versions, reasons, states and expiries stay. So
 
     fold(redacted(events)) = redacted(fold(events))
 
-and everything that can be asked of the one history can be asked of the other. Digests of the state
-are made anew. Two looks are needed: the first finds the networks, and what digests are of.
+and every question to the one history can be put to the other. Digests of the state are computed
+anew. Two passes are needed: the first finds the networks, and the events that have digests.
 """
 
 from collections.abc import Callable, Iterable
@@ -71,18 +70,18 @@ _EPOCH: Final = 1  # the redacted log has had one writer
 
 
 class Plan(NamedTuple):
-    """What has to be known of a history before its first event can be redacted."""
+    """What the first pass over a history finds."""
 
     relocation: Relocation
     digested: frozenset[int]  # the events after which a digest of the state was taken
 
 
 def plan_of(base: State, history: Iterable[Recorded]) -> Plan:
-    """Look through a history that is to be redacted.
+    """The first pass over a history that is to be redacted.
 
     Args:
         base: the state before its first event.
-        history: all of it; more of the same log before or behind does no harm.
+        history: all of it; it may hold more of the same log before or behind.
 
     Raises:
         UnknownEvent: a newer version wrote an event.
@@ -123,7 +122,7 @@ class _Numbers:
 
 
 class _Names(NamedTuple):
-    """What things are called in a redacted history."""
+    """The names in a redacted history."""
 
     node: _Numbers
     token: _Numbers
@@ -139,7 +138,7 @@ class Redaction:
 
     Args:
         base: the state before its first event.
-        plan: what a first look at it has found.
+        plan: what the first pass found.
 
     Attributes:
         base: the same, redacted.
@@ -243,7 +242,7 @@ class Redaction:
 
 
 # What becomes of each kind of event: made of what this version knows, field by field, since a newer
-# one may have added what nobody looked at.
+# one may have added fields.
 _REDACTED: Final[dict[str, Callable[[_Names, Any], Any]]] = {
     "replica_started": lambda names, e: ReplicaStarted(
         replica_id=names.replica(e.replica_id),
