@@ -1,6 +1,6 @@
 """Redaction: makes a history that names nothing, and that replays like the original. Pure.
 
-Nodes, bootstrap tokens, links, requests and replicas are numbered in the order in which they appear;
+Nodes, bootstrap tokens, links, requests and replicas are numbered in order of appearance;
 overlay networks move (`nc.history.redact.addresses`). Of an actor the kind is left. Certificates
 lose their serials, a start its key check, a repair its paths; fields of an unknown version are
 dropped. Times, versions, reasons, states and expiries stay. So
