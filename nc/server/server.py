@@ -208,7 +208,7 @@ class Server:
                     Transport.PLAINTEXT if settings.plaintext else transport,
                     self._callers,
                     lambda: self._replica.state,
-                    controller.knows_token_in,
+                    token_ids.id_of,
                     self._clock,
                     self._secrets,
                     self._log,

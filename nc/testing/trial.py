@@ -10,7 +10,7 @@ from collections import deque
 from collections.abc import Sequence
 from typing import Any
 
-from nc.testing.history import Answer, History, Observation, Step
+from nc.testing.history import Answer, History, Observation, Step, step_id
 from nc.testing.judgement import Judgement, LawBroken, judge
 from nc.testing.model import Model
 from nc.testing.operations import (
@@ -81,7 +81,7 @@ class Trial:
         self._round += 1
         first = len(self.history.steps) + 1
         requests = [
-            Request(operation, f"step-{first + n}", turns[n] if turns else 0)
+            Request(operation, step_id(first + n), turns[n] if turns else 0)
             for n, operation in enumerate(operations)
         ]
         try:

@@ -29,7 +29,7 @@ async def _ports() -> AsyncIterator[tuple[GrpcServers, int]]:
     """A bootstrap port in plain text, started."""
     log = structlog.wrap_logger(structlog.ReturnLogger(), processors=[_silence])
     clock, secrets = SystemClock(), SystemSecrets()
-    edge = Edge(Transport.PLAINTEXT, Callers(), State, lambda _: False, clock, secrets, log)
+    edge = Edge(Transport.PLAINTEXT, Callers(), State, str, clock, secrets, log)
     servers = GrpcServers(methods_of(object.__new__(Controller)), log)
     number = servers.listen(bootstrap_port("127.0.0.1", 0, edge, None))
     await servers.start()

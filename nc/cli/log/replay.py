@@ -10,6 +10,7 @@ import typer
 
 from eventlog import LogReader
 from nc.cli.entrypoint import OperationFailed
+from nc.cli.extras import require_extra
 from nc.cli.log.query import FromOption, NodeOption, ToOption, filter_named, names_in
 from nc.cli.log.source import DataDirOption, LogOption, open_reader, progress_to
 from nc.cli.options import Output, OutputOption
@@ -60,6 +61,7 @@ def replay(
         return
     if output is Output.JSON:
         raise typer.BadParameter("--output json goes with --check; `log show` has events in JSON")
+    require_extra("player", "textual")
     if not (sys.stdin.isatty() and sys.stdout.isatty()):
         raise typer.BadParameter(
             "playing needs a terminal: use `log show` to print the events, or --check"

@@ -15,7 +15,7 @@ from nc.domain.fsm import ConnectionState
 from nc.domain.presence import link_of
 from nc.domain.state import State
 from nc.pb import events_pb2 as pb
-from nc.testing.history import Answer, LogView, Step, told, worded
+from nc.testing.history import Answer, LogView, Step, step_id, told, worded
 from nc.testing.model import CONNECTED, IDLE, INIT, Moment
 from nc.testing.operations import SERVER_NODE, CheckState, GetAddress, Operation
 from nc.testing.simulation.chronicle import Chronicle, Sighting
@@ -39,7 +39,7 @@ class Asked:
     @property
     def request_id(self) -> str:
         """What its entry in the log is known by."""
-        return f"step-{self.number}"
+        return step_id(self.number)
 
     @property
     def worded(self) -> str:

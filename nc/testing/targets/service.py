@@ -34,8 +34,8 @@ from nc.rpc.callers import Callers, Transport
 from nc.rpc.controller import Controller
 from nc.rpc.edge import REQUEST_ID_KEY, Edge
 from nc.rpc.methods import methods_of
-from nc.rpc.services import BOOTSTRAP_SERVICE, CONTROL_SERVICE, INTERNAL_SERVICE
 from nc.secrets import Secrets, TokenIds
+from nc.services import BOOTSTRAP_SERVICE, CONTROL_SERVICE, INTERNAL_SERVICE
 from nc.testing.expectations import MISTAKE, OK, Facts
 from nc.testing.history import Answer
 from nc.testing.operations import (
@@ -108,7 +108,7 @@ class Service:
                 transport,
                 Callers(),
                 lambda: self.replica.state,
-                controller.knows_token_in,
+                token_ids.id_of,
                 clock,
                 secrets,
                 silent,
