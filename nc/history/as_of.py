@@ -49,8 +49,6 @@ def base_of(reader: LogReader) -> State:
 
 
 class StateAt(NamedTuple):
-    """A state, and its time."""
-
     state: State
     at_ns: int | None  # when its last event was recorded; None: it is before the log's first one
 
@@ -127,7 +125,6 @@ class _StateSearch:
         self.is_open = True  # a later event may have an earlier time
 
     def add(self, recorded: Recorded, fold: RunningState) -> None:
-        """Take the next event of the history."""
         if self._is_at_or_before(recorded):
             self.last_seq = recorded.seq
             self.at_ns = recorded.entry.recorded_at_ns

@@ -42,14 +42,11 @@ class Point(NamedTuple):
 
 
 class Ids(NamedTuple):
-    """Every node and bootstrap token that a history names."""
-
     nodes: frozenset[str]
     tokens: frozenset[str]
 
 
 def events_of(record: Record) -> Iterator[Recorded]:
-    """The events in a record of the log."""
     seq = record.first_seq
     for entry in Batch.FromString(record.payload).entries:
         for event in entry.events:

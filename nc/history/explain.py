@@ -20,15 +20,11 @@ Kind = str  # `node`, `address` or `token`
 
 
 class Target(NamedTuple):
-    """What is explained."""
-
     kind: Kind
     id: str  # of the node or the token; the address
 
 
 class Line(NamedTuple):
-    """One event of an explanation."""
-
     recorded: Recorded
     text: str  # what happened, as a clause
     by: str  # who did it, through what
@@ -116,7 +112,6 @@ class Explainer:
         self._is_alive = False  # the target exists, as of the events so far
 
     def follow(self, recorded: Recorded) -> None:
-        """Remember what later sentences refer to."""
         event = recorded.event
         if event.HasField("replica_started"):
             how = "after a crash" if self._is_running else "after a stop"
@@ -134,7 +129,6 @@ class Explainer:
                 self._reclaimed.pop(released.address, None)
 
     def concerns(self, event: Event) -> bool:
-        """Whether an event belongs to the explanation."""
         kind, target_id = self._target
         if event.HasField("log_repaired"):
             return self._is_alive
@@ -201,7 +195,6 @@ class Explainer:
 
 
 def _repair(recorded: Recorded) -> str:
-    """What a repair means for an explanation."""
     first, through = recorded.seq, recorded.event.log_repaired.lost_through_seq
     if through < first:
         return "the log was repaired, and no event is known to be lost"

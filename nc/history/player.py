@@ -98,7 +98,6 @@ class Player:
 
     @property
     def present(self) -> Recorded | None:
-        """The event that was just played."""
         return self.recording.events[self.position - 1] if self.position else None
 
     @property
@@ -106,7 +105,6 @@ class Player:
         return len(self.stops) - 1
 
     def around(self, count: int) -> tuple[list[Recorded], list[Recorded]]:
-        """Up to `count` events before the present one, and as many after it."""
         before = self.stops[max(self.at - count, 0) : self.at]
         after = self.stops[self.at + 1 : self.at + 1 + count]
         return self._at(before), self._at(after)
@@ -115,7 +113,6 @@ class Player:
         return [self.recording.events[position - 1] for position in positions if position]
 
     def toggled(self) -> Self:
-        """Play if it pauses and there is something left, pause if it plays."""
         return replace(self, playing=not self.playing and self.at < self.last)
 
     def stepped(self, by: int) -> Self:

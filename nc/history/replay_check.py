@@ -23,8 +23,6 @@ _CHUNK_EVENTS: Final = 20_000
 
 
 class Digest(NamedTuple):
-    """A digest that the log holds."""
-
     seq: int  # of the event that it is of
     digest: str  # hex
 
@@ -39,8 +37,6 @@ class Fault(NamedTuple):
 
 
 class Checked(NamedTuple):
-    """What a replay came to."""
-
     last_seq: int  # the last event that was folded
     digests: int  # that agree
     agreed_seq: int  # the last event that one of them is of; 0 if there is none

@@ -18,8 +18,6 @@ __all__ = ["Change", "NodeStatus", "Timeline", "status_at", "status_of", "timeli
 
 
 class NodeStatus(NamedTuple):
-    """A registered node at some moment."""
-
     state: ConnectionState
     address: str  # "" if it holds none
     expires_at_ms: int  # 0: never
@@ -69,6 +67,5 @@ def timelines(base: State, history: Iterable[Recorded]) -> dict[str, Timeline]:
 
 
 def status_at(timeline: Timeline, seq: int) -> NodeStatus | None:
-    """The node's status after an event."""
     index = bisect_right(timeline, seq, key=attrgetter("seq"))
     return timeline[index - 1].status if index else None

@@ -46,8 +46,6 @@ _BEGINNING: Final = Base(State(), bytes(32))
 
 
 class Verified(NamedTuple):
-    """What was verified."""
-
     events: int
     last_seq: int  # of the last one
     records: int

@@ -44,16 +44,12 @@ _NEW_EPOCH: Final = 1
 
 
 class Format(StrEnum):
-    """What an export can be."""
-
     JSONL = "jsonl"  # one JSON object an event
     BINARY = "binary"  # a log's folder, zipped
     HTML = "html"  # a page for a browser
 
 
 class _Chosen(NamedTuple):
-    """What is exported, in any format."""
-
     piece: Slice
     base: State  # before its first event
     redaction: Redaction | None
@@ -62,7 +58,6 @@ class _Chosen(NamedTuple):
 
     @property
     def shown_base(self) -> State:
-        """The base as it is exported."""
         return self.base if self.redaction is None else self.redaction.base
 
     def pairs(self) -> Iterator[tuple[Record, Record]]:

@@ -28,13 +28,11 @@ class Exported(NamedTuple):
 
 
 def all_of(piece: Slice) -> Exported:
-    """All events of a slice."""
     events = piece.last_seq - piece.after
     return Exported(events, piece.after + 1, piece.last_seq) if events else Exported()
 
 
 def export_summary(out: Path, kind: str, exported: Exported, output: Output) -> str:
-    """The report on a file that was written, for people or as JSON."""
     size_bytes = out.stat().st_size
     if output is Output.TEXT:
         return f"wrote {out}: {size_bytes:,} bytes, {exported}"

@@ -38,8 +38,6 @@ _EVENT_LINES: Final = 8
 
 
 class PlayerSource(NamedTuple):
-    """The recording to play, and how to load it."""
-
     title: str
     last_seq: int  # of the log, for the progress of reading it
     load: Callable[[Progress], Player]
@@ -51,8 +49,6 @@ class _Closed(Exception):
 
 
 class _GoTo(ModalScreen[Point | None]):
-    """Asks for a place in the history."""
-
     CSS = """
     _GoTo { align: center middle; }
     #ask { width: 60; height: auto; border: round $accent; padding: 0 1; }
@@ -187,7 +183,6 @@ class LogPlayer(App[None]):
         self._show(self.player.advanced(min(elapsed_ns, _LONGEST_TICK_NS)))
 
     def _show(self, player: Player) -> None:
-        """Draw what differs from what is there."""
         shown, self.player = self.player, player
         if shown is None or (shown.at, shown.playing, shown.speed) != (
             player.at,

@@ -42,7 +42,6 @@ _SHORTEST_ID: Final = 9
 
 
 def _widths(total: int) -> list[int]:
-    """The width of each column in so many cells."""
     if total >= sum(_WIDE):
         return [*_WIDE]
     widths = [*_NARROW]
@@ -84,7 +83,6 @@ class NodeTable(ScrollView, can_focus=False):
         self.refresh()
 
     def _reveal(self, node_id: str) -> None:
-        """Scroll to a node that is out of sight."""
         index = bisect_left(self._ids, node_id)
         top, height = round(self.scroll_y), self.size.height
         if self._ids[index : index + 1] == [node_id] and not top <= index < top + height:
@@ -92,7 +90,6 @@ class NodeTable(ScrollView, can_focus=False):
             self.scroll_to(y=index - height // 2, animate=False, force=True)
 
     def render_line(self, y: int) -> Strip:
-        """One line of those in sight."""
         width = self.size.width
         index = y + round(self.scroll_y)
         if index >= len(self._ids):

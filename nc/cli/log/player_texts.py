@@ -63,7 +63,6 @@ def _duration(seconds: int) -> str:
 
 
 def event_text(player: Player) -> Text:
-    """Every field of the present event."""
     present = player.present
     if present is None:
         return Text("before the first event")

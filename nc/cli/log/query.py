@@ -48,8 +48,6 @@ _KINDS: Final = {name.lower(): kind for kind, name in KIND_NAMES.items()}
 
 
 class Names(NamedTuple):
-    """Resolves names against a log."""
-
     reader: LogReader
     secret_key: Path
 
@@ -127,7 +125,6 @@ def filter_named(
     start: str | None = None,
     end: str | None = None,
 ) -> Filter:
-    """The filter that a command's options describe."""
     first = Point() if start is None else point_named(start, "--from ")
     last = Point() if end is None else point_named(end, "--to ")
     if start is not None and first == Point():
@@ -146,7 +143,6 @@ def filter_named(
 
 
 def address_named(text: str) -> str:
-    """An overlay address, as the log has it."""
     try:
         return str(IPv4Address(text))
     except ValueError:

@@ -98,7 +98,6 @@ def _apply(plan: Plan) -> dict[str, object]:
 
 
 async def _record(plan: Plan, kept_in: str) -> int:
-    """Record the repair in the log; returns the event's sequence number."""
     lost_through_seq = plan.lost.through if plan.lost.count else 0
     command = RecordRepair(lost_through_seq, place(plan), kept_in)
     origin = Origin("system", _METHOD, RequestIds(SystemSecrets()).new())

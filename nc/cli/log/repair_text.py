@@ -27,7 +27,6 @@ _VERDICTS: Final = {
 
 
 def place(plan: Plan) -> str:
-    """Where the first damage is, and what."""
     damage = plan.damage
     if damage is None:
         return "none"
@@ -35,7 +34,6 @@ def place(plan: Plan) -> str:
 
 
 def verdict(plan: Plan) -> str:
-    """What the finding means, and what to do."""
     if plan.finding is Finding.MISNAMED:
         moves = ", ".join(f"{old} to {new}" for old, new in plan.renames)
         is_taken = any((plan.folder / new).exists() for _, new in plan.renames)
@@ -50,7 +48,6 @@ def verdict(plan: Plan) -> str:
 
 
 def unreadable(plan: Plan) -> str:
-    """The events that cannot be read any more."""
     return _events(plan.unreadable)
 
 

@@ -85,7 +85,6 @@ class _Result(NamedTuple):
     contains_seq: int | None  # the event that a head was given of
 
     def lines(self) -> Iterator[str]:
-        """For people."""
         found = self.found
         events = f"{self.first_seq} to {found.last_seq}" if found.events else "no events"
         yield f"range: {events}"
@@ -103,7 +102,6 @@ class _Result(NamedTuple):
             yield f"verified {found.events} events in {self.segments} segment{plural}"
 
     def fields(self) -> dict[str, Any]:
-        """For programs."""
         found = self.found
         return {
             "events": found.events,

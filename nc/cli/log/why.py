@@ -64,7 +64,6 @@ def why(
 
 
 def _target(names: Names, text: str) -> Target:
-    """The node, address or token that a text names."""
     if "." in text:
         return Target("address", address_named(text))
     if text == SERVER_NODE_TOKEN:

@@ -108,7 +108,6 @@ class _Shown:
         self._positions = {base.seq: 0}  # by sequence number
 
     def noting(self, history: Iterable[Recorded]) -> Iterator[Recorded]:
-        """Pass the events on, and note each."""
         entry: Entry | None = None
         seq, recorded_at_ms = self._base.seq, 0
         for recorded in history:
@@ -145,7 +144,6 @@ class _Shown:
         }
 
     def _steps(self, timeline: Timeline) -> Iterator[int]:
-        """A timeline in numbers."""
         before = 0
         for change in timeline:
             position = self._positions[change.seq]
@@ -162,7 +160,6 @@ class _Shown:
 
 
 def _text(name: str, value: Any) -> str:
-    """A field's value as people read it."""
     if name.endswith("_at_ms"):
         return "never" if value == 0 else moment(value)
     if isinstance(value, list):

@@ -70,8 +70,6 @@ _EPOCH: Final = 1  # the redacted log has had one writer
 
 
 class Plan(NamedTuple):
-    """What the first pass over a history finds."""
-
     relocation: Relocation
     digested: frozenset[int]  # the events after which a digest of the state was taken
 
@@ -122,8 +120,6 @@ class _Numbers:
 
 
 class _Names(NamedTuple):
-    """The names in a redacted history."""
-
     node: _Numbers
     token: _Numbers
     link: _Numbers
