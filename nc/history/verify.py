@@ -54,7 +54,7 @@ class Verified(NamedTuple):
 
 
 def known_head_of(snapshot: Snapshot) -> KnownHead:
-    return KnownHead(snapshot.place.last_seq, snapshot.place.chain, snapshot)
+    return KnownHead(snapshot.position.last_seq, snapshot.position.chain, snapshot)
 
 
 def verify(

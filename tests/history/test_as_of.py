@@ -12,7 +12,7 @@ import eventlog
 from eventlog.format import SegmentHeader
 from eventlog.slices import encode_start, slice_of
 from eventlog.snapshots import snapshot_name
-from eventlog.testing.disks import FastDisk
+from eventlog.testing import NoSyncDisk
 from nc.domain.codec.snapshot import SNAPSHOT_SCHEMA, encode
 from nc.domain.events import Batch, Entry, Event, Unregistered
 from nc.domain.state import State
@@ -122,7 +122,7 @@ def log(tmp_path: Path) -> Path:
 
 def snapshot_at(folder: Path, state: State) -> None:
     """Leave a snapshot at the log's end that says that this is the state."""
-    log = eventlog.open(folder, disk=FastDisk())
+    log = eventlog.open(folder, disk=NoSyncDisk())
     leave_snapshot(log, state)
     log.close()
 
@@ -146,7 +146,7 @@ def test_the_nearest_snapshot_is_where_folding_begins(log: Path) -> None:
 def test_a_marker_before_a_snapshots_last_event_does_not_hide_the_snapshot(log: Path) -> None:
     """Not even where the events before it cannot be read: the states from it on are computed."""
     before = state(eventlog.LogReader(log), Point(seq=EVENTS))
-    writer = eventlog.open(log, disk=FastDisk())
+    writer = eventlog.open(log, disk=NoSyncDisk())
     writer.write_sync_marker()
     batch = Batch(entries=[Entry(events=[Event(unregistered=Unregistered(node_id=BETA))])])
     writer.append(batch.SerializeToString(), 1, EVENTS)

@@ -4,7 +4,7 @@ import asyncio
 import gc
 from typing import Any, Final
 
-from eventlog.testing.simulated import PowerLoss
+from eventlog.testing import PowerLoss
 from nc.testing.simulation.acts import Plan
 from nc.testing.simulation.chronicle import Chronicle
 from nc.testing.simulation.cluster import Cluster

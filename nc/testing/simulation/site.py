@@ -10,7 +10,7 @@ from typing import Any, Final, Protocol
 
 import eventlog
 from eventlog import EventLog, LogDamaged, LogError, LogUnavailable, MemoryLog
-from eventlog.testing.simulated import CrashOutcome, PowerLoss, SimulatedDisk
+from eventlog.testing import CrashOutcome, PowerLoss, SimulatedDisk
 from nc.clock import Clock
 from nc.domain.codec.digest import digest
 from nc.domain.state import State
