@@ -29,7 +29,7 @@ from nc.cli.streams import silence_stdout
 from nc.client.link_report import NoServer, read_link_report
 from nc.clock import SystemClock
 from nc.contract import DEFAULT_BOOTSTRAP_PORT, DEFAULT_GRPC_PORT, DEFAULT_LINK_PORT
-from nc.domain.addresses import DEFAULT_NETWORK
+from nc.domain.network import DEFAULT_NETWORK
 from nc.net.sockets import PortUnavailable, try_ports
 from nc.net.tun import require_tun
 from nc.secrets import SystemSecrets

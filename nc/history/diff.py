@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterable
 from typing import NamedTuple, TypeVar
 
 from nc.domain.events import pb
-from nc.domain.presence import link_of
+from nc.domain.links import link_of
 from nc.domain.state import State
 from nc.history.events import Recorded
 
@@ -39,8 +39,8 @@ def differences(before: State, after: State, between: Iterable[Recorded]) -> Dif
         moved=_changes(stayed, before.addresses.address_of, after.addresses.address_of),
         changed=_changes(
             stayed,
-            lambda node_id: link_of(before.presence, node_id).state.name,
-            lambda node_id: link_of(after.presence, node_id).state.name,
+            lambda node_id: link_of(before.links, node_id).state.name,
+            lambda node_id: link_of(after.links, node_id).state.name,
         ),
         flapped=dict(sorted(flapped.items())),
         expiries=_changes(

@@ -3,8 +3,9 @@
 from collections.abc import Callable, Iterable, Iterator
 from typing import NamedTuple
 
-from eventlog import LogReader, Record
-from nc.domain.events import Batch, Entry, Event
+from eventlog import LogReader
+from nc.domain.codec.records import Recorded, events_of
+from nc.domain.events import Event
 
 __all__ = [
     "Ids",
@@ -26,14 +27,6 @@ def no_progress(_seq: int) -> None:
     """Default progress callback: does nothing."""
 
 
-class Recorded(NamedTuple):
-    """One event, its place in the log, and the entry that it came in."""
-
-    seq: int
-    entry: Entry
-    event: Event
-
-
 class Point(NamedTuple):
     """A place in a history: after an event, at a moment, or, if both are None, its end."""
 
@@ -44,14 +37,6 @@ class Point(NamedTuple):
 class Ids(NamedTuple):
     nodes: frozenset[str]
     tokens: frozenset[str]
-
-
-def events_of(record: Record) -> Iterator[Recorded]:
-    seq = record.first_seq
-    for entry in Batch.FromString(record.payload).entries:
-        for event in entry.events:
-            yield Recorded(seq, entry, event)
-            seq += 1
 
 
 def history(

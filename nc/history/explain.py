@@ -9,7 +9,7 @@ from typing import Any, Final, NamedTuple
 
 from nc.domain.events import Event, pb
 from nc.domain.expiry import has_passed
-from nc.domain.presence import link_of
+from nc.domain.links import link_of
 from nc.domain.state import State
 from nc.history.events import Recorded, field_of
 from nc.text import moment
@@ -66,7 +66,7 @@ def now_line(state: State, target: Target, now_ms: int) -> str:
     node = state.nodes.get(target.id)
     if node is None:
         return "the node is not registered: its token and its certificates are refused"
-    name = link_of(state.presence, target.id).state.name
+    name = link_of(state.links, target.id).state.name
     address = state.addresses.address_of(target.id) or "no address"
     return f"the node is {name} with {address}, and its token {_expiry(node.expires_at_ms, now_ms)}"
 

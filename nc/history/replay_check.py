@@ -53,7 +53,7 @@ def recorded_digests(history: Iterable[Recorded]) -> list[Digest]:
     last = 0
     for seq, _, event in history:
         if event.HasField("digest_recorded"):
-            last = digested_seq(seq, event, last)
+            last = digested_seq(seq, event.digest_recorded, last)
             found.append(Digest(last, event.digest_recorded.digest))
     return found
 

@@ -4,7 +4,7 @@ from ipaddress import IPv4Address
 from typing import Any
 
 from nc.domain.expiry import has_passed
-from nc.domain.presence import link_of
+from nc.domain.links import link_of
 from nc.domain.state import State
 from nc.text import iso_time
 
@@ -21,7 +21,7 @@ def state_fields(state: State, now_ns: int) -> dict[str, Any]:
         "nodes": [
             {
                 "node_id": node_id,
-                "state": link_of(state.presence, node_id).state.name,
+                "state": link_of(state.links, node_id).state.name,
                 "address": state.addresses.address_of(node_id),
                 "expires_at_ms": node.expires_at_ms,
                 "expired": has_passed(node.expires_at_ms, now_ms),

@@ -9,12 +9,10 @@ the state that its events lead to.
 from collections.abc import Callable, Iterable
 from typing import Final, NamedTuple
 
-from google.protobuf.message import DecodeError
-
 from eventlog.api import Record, Snapshot
 from nc.domain.codec.digest import digest
+from nc.domain.codec.records import events_in
 from nc.domain.codec.snapshot import decode
-from nc.domain.events import Batch, Event
 from nc.domain.evolve import Fold
 from nc.domain.invariants import InconsistentHistory, InvariantChecker
 from nc.domain.state import State
@@ -106,9 +104,9 @@ class _Verification:
         self._settle()
         self._heads = {record.chain}
         self._seq = record.last_seq
-        events = _events(record)
-        for seq, event in enumerate(events, record.first_seq):
-            self._invariants.follow(seq, event)
+        events = list(events_in((record,)))
+        for event in events:
+            self._invariants.follow(event)
         if self._seq <= self._folded_until:
             self._fold.add(events)
         return record.first_seq // _PROGRESS_EVENTS < (record.last_seq + 1) // _PROGRESS_EVENTS
@@ -135,25 +133,10 @@ class _Verification:
                 self._snapshots += 1
 
 
-def _events(record: Record) -> list[Event]:
-    """The events of a record, which have to be as many as it says."""
-    try:
-        entries = Batch.FromString(record.payload).entries
-    except DecodeError:
-        raise InconsistentHistory(record.first_seq, "a payload that is no Batch", "one") from None
-    events = [event for entry in entries for event in entry.events]
-    if len(events) != record.count:
-        found = f"{len(events)} events in its record"
-        raise InconsistentHistory(record.first_seq, found, f"{record.count}")
-    if not all(entry.events for entry in entries):
-        raise InconsistentHistory(record.first_seq, "an entry without events", "at least one")
-    return events
-
-
 def _compare(snapshot: Snapshot, state: State) -> None:
     """A snapshot has to hold what a replay leads to."""
     try:
-        kept = decode(snapshot.payload)
+        kept = decode(snapshot.payload, snapshot.position.last_seq)
     except ValueError as error:
         what = f"a snapshot with {error}"
         raise InconsistentHistory(state.seq, what, "a state", _DELETE_SNAPSHOT) from error
