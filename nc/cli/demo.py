@@ -22,6 +22,7 @@ from nc.pb import network_controller_pb2 as pb
 from nc.pb import sensor_pb2
 from nc.pki import read_peer
 from nc.secrets import SystemSecrets
+from nc.server.installation import Installation, serve_installation
 from nc.server.server import Server
 from nc.server.settings import ServerSettings
 
@@ -55,11 +56,12 @@ async def _play(console: Console) -> None:
             link_port=0,
         )
         log = structlog.wrap_logger(structlog.ReturnLogger(), processors=[_silence])
-        async with Server(settings, clock=clock, secrets=SystemSecrets(), log=log) as server:
-            await _Story(server, clock, console, Path(folder)).tell()
+        serving = serve_installation(settings, clock=clock, secrets=SystemSecrets(), logger=log)
+        async with serving as (installation, server):
+            await _Story(installation, server, clock, console, Path(folder)).tell()
         console.print("\n[bold]The server has stopped. This is its event log:[/]\n")
         display = displayer(console, Output.TEXT)
-        for record in LogReader(server.folder.log).read():
+        for record in LogReader(installation.folder.log).read():
             display(record)
     console.print(
         "\nNo token and no key is in there: ids stand for them. "
@@ -92,10 +94,18 @@ class _Machine(NamedTuple):
 class _Story:
     """The steps, each real calls to a real server."""
 
-    def __init__(self, server: Server, clock: _DemoClock, console: Console, folder: Path) -> None:
+    def __init__(
+        self,
+        installation: Installation,
+        server: Server,
+        clock: _DemoClock,
+        console: Console,
+        folder: Path,
+    ) -> None:
         self._server = server
+        self._log_folder = installation.folder.log
         self._folder = folder
-        paths = server.certificates.grpc.paths
+        paths = installation.certificates.grpc.paths
         self._ca_pem = paths.ca.read_bytes()
         self._admin = ClientTls(
             self._ca_pem, paths.client_key.read_bytes(), paths.client.read_bytes()
@@ -187,7 +197,7 @@ class _Story:
         answer = await self._state_becomes("IDLE", machine)
         self._say(f"{STATES[answer.connState]}, and {answer.bindIp} stays its own. The log says:")
         node_id = read_peer(machine.tls.certificate_pem or b"").common_name
-        for record in LogReader(self._server.folder.log).read():
+        for record in LogReader(self._log_folder).read():
             for recorded in events_of(record):
                 if recorded.event.state_changed.node_id == node_id:
                     self._console.print(text_line(recorded), soft_wrap=True)

@@ -18,8 +18,8 @@ from nc.hub.hub import Hub
 from nc.hub.limits import Limits
 from nc.replica.replica import DiskFull, Origin, Replica, Unwritable
 from nc.secrets import RequestIds, TokenIds
-from nc.server.server import SWEEP_INTERVAL_S
-from nc.server.tasks import Sweep, every
+from nc.server.parts import SWEEP_INTERVAL_S, Job
+from nc.server.tasks import Sweep, repeat
 from nc.testing.chance import SeededRandom
 from nc.testing.history import Answer
 from nc.testing.operations import IssueToken, Operation
@@ -117,7 +117,7 @@ class SimulatedServer:
         self.hub.start(listener)
         sweep = Sweep(self.replica, self._submit, self._clock).sweep
         self._sweeps = asyncio.create_task(
-            every(SWEEP_INTERVAL_S, sweep, listening_log(self._hear))
+            repeat(Job("sweep", SWEEP_INTERVAL_S, sweep), listening_log(self._hear))
         )
 
     async def answer(self, operation: Operation, names: Names, request_id: str) -> Answer | None:
