@@ -65,6 +65,7 @@ class Server:
     Attributes:
         replica: the state, and the only way to change it.
         hub: the nodes' links.
+        methods: what can be called, by name.
         endpoints: where clients find the server; there once it has started.
     """
 
@@ -75,6 +76,15 @@ class Server:
         self.hub = hub
         self._parts = parts
         self._request_ids = request_ids
+        self._controller = Controller(
+            replica,
+            parts.authorities,
+            lambda: self.endpoints,
+            parts.token_ids,
+            parts.clock,
+            parts.secrets,
+        )
+        self.methods = methods_of(self._controller)
         self._edges: list[Edge] = []
         self._essential: dict[str, asyncio.Task[None]] = {}  # of replica and hub, by their names
 
@@ -98,6 +108,21 @@ class Server:
         finally:
             denied = sum(edge.denied.total() for edge in self._edges)
             self._parts.logger.info(log_events.SERVER_STOPPED, denied=denied)
+
+    def edge_of(self, transport: Transport) -> Edge:
+        """Make the edge of a port that is secured in this way."""
+        parts = self._parts
+        edge = Edge(
+            transport,
+            parts.callers,
+            lambda: self.replica.state,
+            self._controller.knows_token_in,
+            parts.clock,
+            parts.secrets,
+            parts.logger,
+        )
+        self._edges.append(edge)
+        return edge
 
     async def submit(self, command: Command, method: str) -> None:
         """Make a change that the server itself wants."""
@@ -127,30 +152,8 @@ class Server:
 
     async def _open_ports(self, started: contextlib.AsyncExitStack) -> None:
         parts, ports = self._parts, self._parts.rpc_ports
-        controller = Controller(
-            self.replica,
-            parts.authorities,
-            lambda: self.endpoints,
-            parts.token_ids,
-            parts.clock,
-            parts.secrets,
-        )
-
-        def edge_of(transport: Transport) -> Edge:
-            edge = Edge(
-                transport,
-                parts.callers,
-                lambda: self.replica.state,
-                controller.knows_token_in,
-                parts.clock,
-                parts.secrets,
-                parts.logger,
-            )
-            self._edges.append(edge)
-            return edge
-
         started.push_async_callback(ports.stop, STOP_GRACE_S)
-        control, bootstrap = ports.open(methods_of(controller), edge_of)
+        control, bootstrap = ports.open(self.methods, self.edge_of)
         listener = parts.listen_for_links()
         self.endpoints = Endpoints(
             advertised=parts.advertised,
