@@ -11,11 +11,14 @@ from rich.console import Console
 
 from eventlog import LogReader
 from nc.cli.demo_link import PacketEnd, plug_in
-from nc.cli.entrypoint import OperationFailed, run_async
+from nc.cli.entrypoint import OperationFailed
+from nc.cli.event_loop import run_async
 from nc.cli.log.app import displayer
-from nc.cli.render import STATES, Output, text_line
+from nc.cli.options import Output
+from nc.cli.render import text_line
 from nc.client.channel import BOOTSTRAP_PORT, CallFailed, Client, ClientTls
 from nc.clock import SystemClock, now_ms
+from nc.contract import STATE_NAMES
 from nc.history.events import events_of
 from nc.net import wire
 from nc.pb import network_controller_pb2 as pb
@@ -163,17 +166,17 @@ class _Story:
         for machine in machines:
             answer = _expect("200", await self._state(machine))
             address = answer.bindIp or "none before its first connection"
-            self._say(f"{machine.name}: {STATES[answer.connState]}, address {address}")
+            self._say(f"{machine.name}: {STATE_NAMES[answer.connState]}, address {address}")
 
     async def _connect(self, machine: _Machine) -> PacketEnd:
         self._title(f"{machine.name} connects")
         url = f"wss://{LOOPBACK}:{self._endpoints.link_port}{wire.PATH}"
         end = await plug_in(url, machine.token, machine.network_tls, self._folder)
         answer = await self._state_becomes("INIT", machine)
-        self._say(f"the link is accepted: {STATES[answer.connState]}")
+        self._say(f"the link is accepted: {STATE_NAMES[answer.connState]}")
         interface = await end.say_hello()
         answer = await self._state_becomes("CONNECTED", machine)
-        self._say(f"it was told its address, {interface}: {STATES[answer.connState]}")
+        self._say(f"it was told its address, {interface}: {STATE_NAMES[answer.connState]}")
         return end
 
     async def _packets(self, alpha: PacketEnd, beta: PacketEnd, gamma: PacketEnd) -> None:
@@ -195,7 +198,9 @@ class _Story:
         self._title(f"Somebody unplugs {machine.name}")
         end.pull_the_plug()
         answer = await self._state_becomes("IDLE", machine)
-        self._say(f"{STATES[answer.connState]}, and {answer.bindIp} stays its own. The log says:")
+        self._say(
+            f"{STATE_NAMES[answer.connState]}, and {answer.bindIp} stays its own. The log says:"
+        )
         node_id = read_peer(machine.tls.certificate_pem or b"").common_name
         for record in LogReader(self._log_folder).read():
             for recorded in events_of(record):
@@ -207,7 +212,7 @@ class _Story:
         async with asyncio.timeout(_PATIENCE_S):
             while True:
                 answer = _expect("200", await self._state(machine))
-                if STATES[answer.connState] == state:
+                if STATE_NAMES[answer.connState] == state:
                     return answer
                 await asyncio.sleep(_ASK_AGAIN_S)
 
@@ -234,7 +239,7 @@ class _Story:
         await self._denied(f"{machine.name} itself", self._state(machine))
         await self._set_expiry(machine, 0)
         answer = _expect("200", await self._state(machine))
-        self._say(f"set to never expire, it is back: {STATES[answer.connState]}")
+        self._say(f"set to never expire, it is back: {STATE_NAMES[answer.connState]}")
 
     async def _unregister(self, machine: _Machine) -> None:
         self._title(f"{machine.name} leaves for good")

@@ -23,9 +23,10 @@ from nc.cli.entrypoint import (
     DATA_DIR_VARIABLE,
     data_dir_variable,
     default_data_dir,
-    run_async,
-    silence_stdout,
 )
+from nc.cli.event_loop import run_async
+from nc.cli.options import ConfigOption
+from nc.cli.streams import silence_stdout
 from nc.clock import SystemClock
 from nc.contract import DEFAULT_BOOTSTRAP_PORT, DEFAULT_GRPC_PORT, DEFAULT_LINK_PORT
 from nc.domain.addresses import DEFAULT_NETWORK
@@ -47,11 +48,6 @@ FEW_FILES = 4096
 # What aiofastnet calls it when a client leaves during TLS's handshake, as whoever scans ports does;
 # the link port counts it.
 _TLS_FAILED = "SSL handshake failed"
-
-ConfigOption = Annotated[
-    Path | None,
-    typer.Option("--config", help="A configuration file, YAML. What is said here wins over it."),
-]
 
 
 def serve(
