@@ -5,7 +5,7 @@ import contextlib
 import signal
 from collections.abc import Coroutine
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from structlog.typing import FilteringBoundLogger
@@ -20,11 +20,14 @@ from nc.cli.event_loop import run_async
 from nc.cli.server_address import ServerAddress
 from nc.clock import SystemClock
 from nc.contract import DEFAULT_MTU
+from nc.errors import ConfigError
 from nc.net.tun import TunUnavailable, require_tun
 from nc.pb.network_controller_pb2 import GetTokenResponse
 from nc.secrets import SystemSecrets
-from nc.server.settings import ClientSection, ConfigError, ConfigFile
 from nc.text import host_port
+
+if TYPE_CHECKING:  # with pydantic, which only a configuration file needs
+    from nc.cli.config_file import ClientSection, ConfigFile
 
 
 def default_state_dir() -> Path:
@@ -85,7 +88,7 @@ def join(
         _run(_join(folder, known, log, tun=not no_tun, mtu=mtu))
 
 
-def join_as_configured(path: Path, file: ConfigFile) -> None:
+def join_as_configured(path: Path, file: "ConfigFile") -> None:
     """Be the node that a configuration file describes: it has joined before.
 
     Raises:
@@ -109,7 +112,7 @@ def join_as_configured(path: Path, file: ConfigFile) -> None:
         )
 
 
-def _configured(section: ClientSection) -> Node:
+def _configured(section: "ClientSection") -> Node:
     return Node(section.token, section.server_addr, section.port, section.network_cert_dir)
 
 

@@ -19,6 +19,7 @@ from structlog.typing import FilteringBoundLogger
 
 from nc import log_events, sd_notify
 from nc.cli import structured_logs
+from nc.cli.config_file import ServerSection, load
 from nc.cli.entrypoint import (
     DATA_DIR_VARIABLE,
     data_dir_variable,
@@ -30,15 +31,16 @@ from nc.cli.streams import silence_stdout
 from nc.clock import SystemClock
 from nc.contract import DEFAULT_BOOTSTRAP_PORT, DEFAULT_GRPC_PORT, DEFAULT_LINK_PORT
 from nc.domain.addresses import DEFAULT_NETWORK
+from nc.errors import ConfigError
 from nc.hub.report import NoServer, ask
 from nc.net.sockets import PortUnavailable, try_ports
 from nc.net.tun import require_tun
 from nc.secrets import SystemSecrets
-from nc.server import settings as config
 from nc.server.data_folder import DataFolder, DataFolderError
 from nc.server.installation import Installation, serve_installation
 from nc.server.server import VERSION, Server
-from nc.server.settings import ConfigError, ServerSection, ServerSettings, TunMode
+from nc.server.settings import ServerSettings, TunMode
+from nc.setting_types import explain
 
 # Each connection is an open file. So many let 30,000 nodes and their callers in at once; with few,
 # a fleet that is not large keeps everybody else out.
@@ -167,7 +169,7 @@ def load_server_section(path: Path) -> ServerSection:
     Raises:
         ConfigError: the file is wrong, or describes a node.
     """
-    file = config.load(path)
+    file = load(path)
     if file.mode == "client":
         raise ConfigError(
             f"{path}: mode: client describes a node; "
@@ -292,4 +294,4 @@ def _first(*values: int | None) -> int | None:
 def _first_mistake(error: ValidationError) -> str:
     mistake = error.errors(include_input=False, include_url=False)[0]
     option = "--" + str(mistake["loc"][0]).replace("_", "-")
-    return f"{option}: {config.explain(mistake['msg'])}"
+    return f"{option}: {explain(mistake['msg'])}"
