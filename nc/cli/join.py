@@ -22,12 +22,12 @@ from nc.clock import SystemClock
 from nc.contract import DEFAULT_MTU
 from nc.errors import ConfigError
 from nc.net.tun import TunUnavailable, require_tun
-from nc.pb.network_controller_pb2 import GetTokenResponse
 from nc.secrets import SystemSecrets
 from nc.text import host_port
 
-if TYPE_CHECKING:  # with pydantic, which only a configuration file needs
+if TYPE_CHECKING:  # an agent that has joined, and has no configuration file, needs neither
     from nc.cli.config_file import ClientSection, ConfigFile
+    from nc.pb.network_controller_pb2 import GetTokenResponse
 
 
 def default_state_dir() -> Path:
@@ -94,6 +94,7 @@ def join_as_configured(path: Path, file: "ConfigFile") -> None:
     Raises:
         ConfigError: the file says nothing of a node.
     """
+
     section = file.client
     if section is None:
         raise ConfigError(f"{path}: client: is missing; with mode: client it says where to connect")
@@ -264,7 +265,7 @@ async def _enrol(folder: StateFolder, invited: Invitation, log: FilteringBoundLo
     return node
 
 
-def _remember(folder: StateFolder, invited: Invitation, answer: GetTokenResponse) -> Node:
+def _remember(folder: StateFolder, invited: Invitation, answer: "GetTokenResponse") -> Node:
     node = Node(
         answer.token,
         answer.networkServerIp,

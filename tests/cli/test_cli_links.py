@@ -110,7 +110,7 @@ def test_the_socket_is_its_owners_alone(server: ServerProcess) -> None:
 
 
 def test_without_a_server_one_line_says_so(run: Run, tmp_path: Path) -> None:
-    """The exit code of no connection, and what to do; the same where a crash left the socket behind."""
+    """The exit code of no connection, and what to do; also where a crash left the socket."""
     with ServerProcess(tmp_path / "data") as server:
         assert json.loads(json.dumps(ask(server.data_dir / "links.sock")))["links"] == []
         server.kill()
