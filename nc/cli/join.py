@@ -94,7 +94,6 @@ def join_as_configured(path: Path, file: "ConfigFile") -> None:
     Raises:
         ConfigError: the file says nothing of a node.
     """
-
     section = file.client
     if section is None:
         raise ConfigError(f"{path}: client: is missing; with mode: client it says where to connect")

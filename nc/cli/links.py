@@ -15,8 +15,8 @@ from rich.table import Table
 from nc.cli.entrypoint import OperationFailed, default_data_dir
 from nc.cli.log.source import DataDirOption
 from nc.cli.options import Output, OutputOption
+from nc.data_folder import DataFolder
 from nc.hub.report import ask
-from nc.server.data_folder import DataFolder
 from nc.text import iso_time
 
 _WATCH_INTERVAL_S = 1.0

@@ -30,13 +30,13 @@ from nc.cli.options import ConfigOption
 from nc.cli.streams import silence_stdout
 from nc.clock import SystemClock
 from nc.contract import DEFAULT_BOOTSTRAP_PORT, DEFAULT_GRPC_PORT, DEFAULT_LINK_PORT
+from nc.data_folder import DataFolder, DataFolderError
 from nc.domain.addresses import DEFAULT_NETWORK
 from nc.errors import ConfigError
 from nc.hub.report import NoServer, ask
 from nc.net.sockets import PortUnavailable, try_ports
 from nc.net.tun import require_tun
 from nc.secrets import SystemSecrets
-from nc.server.data_folder import DataFolder, DataFolderError
 from nc.server.installation import Installation, serve_installation
 from nc.server.server import VERSION, Server
 from nc.server.settings import ServerSettings, TunMode

@@ -14,10 +14,10 @@ from ipaddress import IPv4Address
 from pathlib import Path
 from typing import Any, Final
 
+from nc.data_folder import DataFolderError
 from nc.errors import UNREACHABLE, OperatorError
 from nc.hub.hub import Hub
 from nc.hub.session import Link
-from nc.server.data_folder import DataFolderError
 
 SOCKET_MODE: Final = 0o600
 

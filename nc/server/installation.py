@@ -17,6 +17,7 @@ from structlog.typing import FilteringBoundLogger
 import eventlog
 from nc import log_events
 from nc.clock import Clock
+from nc.data_folder import DataFolder, DataFolderError
 from nc.domain.errors import KeyOfAnotherLog
 from nc.hub.limits import Limits
 from nc.hub.switch import Switch
@@ -26,7 +27,6 @@ from nc.rpc.callers import Callers
 from nc.rpc.servers import GrpcServers, bootstrap_port, control_port
 from nc.secrets import Secrets, TokenIds
 from nc.server.certificates import Certificates
-from nc.server.data_folder import DataFolder, DataFolderError
 from nc.server.parts import SWEEP_INTERVAL_S, Job, Parts
 from nc.server.server import VERSION, Server, serve
 from nc.server.settings import ServerSettings, TunMode

@@ -10,11 +10,11 @@ import pytest
 from cryptography import x509
 
 from eventlog import LogReader
+from nc.data_folder import DataFolderError
 from nc.domain.events import Batch
 from nc.domain.tokens import EXPIRED_TOKEN_RETENTION_MS
 from nc.pb import network_controller_pb2 as pb
 from nc.pki import PkiError
-from nc.server.data_folder import DataFolderError
 from nc.server.installation import Intervals
 from tests.support.whole_server import (
     LOOPBACK,

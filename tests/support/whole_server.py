@@ -11,13 +11,13 @@ import structlog
 
 from nc.client.channel import Client, ClientTls
 from nc.clock import SystemClock
+from nc.data_folder import DataFolder
 from nc.hub.hub import Hub
 from nc.hub.limits import Limits
 from nc.replica.replica import Replica
 from nc.rpc.api import Endpoints
 from nc.secrets import SystemSecrets
 from nc.server.certificates import Certificates
-from nc.server.data_folder import DataFolder
 from nc.server.installation import Intervals, serve_installation
 from nc.server.server import Server
 from nc.server.settings import ServerSettings
