@@ -185,10 +185,11 @@ class _Listener:
         except RuntimeError as error:
             raise PortUnavailable(address, "it is in use, or not allowed") from error
 
-    async def start(self) -> None:
-        """Begin to answer."""
+    async def start(self) -> "asyncio.Task[None]":
+        """Begin to answer; returns the task that keeps the port open."""
         await self._server.start()
         self._keeper = asyncio.create_task(self._keep())
+        return self._keeper
 
     async def stop(self, grace_s: float) -> None:
         """Refuse new calls, let those under way finish within the grace."""
@@ -251,11 +252,11 @@ class GrpcServers:
         control, bootstrap = self._listeners
         return control.number, bootstrap.number
 
-    async def start(self) -> None:
-        """Begin to answer on every port."""
+    async def start(self) -> "dict[str, asyncio.Task[None]]":
+        """Begin to answer on both ports; returns the tasks that keep them open."""
         self.set_serving(serving=True)
-        for listener in self._listeners:
-            await listener.start()
+        control, bootstrap = self._listeners
+        return {"control_port": await control.start(), "bootstrap_port": await bootstrap.start()}
 
     def set_serving(self, *, serving: bool) -> None:
         """Set what health checks answer."""
