@@ -39,9 +39,9 @@ from nc.rpc.methods import (
     methods_of,
 )
 from nc.secrets import Secrets, TokenIds
-from nc.testing.expectations import MISTAKE, OK, Facts
-from nc.testing.history import Answer
-from nc.testing.operations import (
+from nc.testing.contract.expectations import MISTAKE, OK, Facts
+from nc.testing.contract.history import Answer
+from nc.testing.contract.operations import (
     ADMIN,
     CloseLink,
     Handshake,
