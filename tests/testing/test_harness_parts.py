@@ -3,6 +3,7 @@
 import struct
 from collections.abc import Callable
 from concurrent.futures import Future
+from contextlib import closing
 from dataclasses import replace
 from ipaddress import IPv4Address
 from pathlib import Path
@@ -35,17 +36,16 @@ from nc.testing import (
     ServerGone,
     SetExpiries,
     Step,
-    Trial,
     Unregister,
     judge,
-    search,
 )
-from nc.testing.model import at
-from nc.testing.shrinking import play, rounds_of
-from nc.testing.strategies import histories, networks, packets
+from nc.testing.contract.model import at
+from nc.testing.contract.possible_states import Asked, PossibleStates
+from nc.testing.search import Trial, Trials, draw_trial, play, rounds_of, search
+from nc.testing.search.strategies import histories, packets, pick_with
+from nc.testing.search.workload import NETWORKS
 from nc.testing.targets import links
 from nc.testing.targets.in_process import START_MS
-from nc.testing.worlds import Asked, PossibleStates
 
 NOW = at(START_MS)
 
@@ -196,13 +196,13 @@ def test_a_history_can_be_played_again() -> None:
     trial.perform(CheckState("node 1"))
     played = Trial(target, "10.1.1.1/29")
     target.end()
-    assert play(target, "10.1.1.1/29", rounds_of(trial.history)) is None
+    assert play(target, "10.1.1.1/29", rounds_of(trial.history)).breaches == []
     assert str(played.history) == "    the server starts on 10.1.1.1/29"
     target.close()
 
 
 @settings(max_examples=25)
-@given(network=networks(), rounds=histories(START_MS))
+@given(network=st.sampled_from(NETWORKS), rounds=histories(START_MS))
 def test_any_history_can_be_played(network: str, rounds: list[list[Operation]]) -> None:
     """Whole histories, drawn without knowing their answers, break no law of this server."""
     target = InProcess()
@@ -266,6 +266,14 @@ def test_laws_are_unsure_of_what_ran_at_the_same_time() -> None:
     trial.finish()
     target.end()
     target.close()
+
+
+@settings(max_examples=5, deadline=None)
+@given(data=st.data())
+def test_hypothesis_can_draw_trials(data: st.DataObject) -> None:
+    """Its own choices drive the same workload."""
+    with closing(InProcess()) as target:
+        draw_trial(target, pick_with(data.draw), rules=10).require()
 
 
 @given(packet=packets(st.just("10.1.1.3"), st.just("10.1.1.5"), max_payload_bytes=64))
@@ -342,7 +350,7 @@ def test_a_server_that_does_not_start_again_broke_a_law(end: Callable[[Trial], o
         end(trial)
     assert trial.is_over
     target.end()
-    report = search(target, examples=10, steps=10, shrinks=20)
+    report = search(Trials(target, rules=10), examples=10, shrinks=20)
     assert [broken.breach.law.name for broken in report.broken] == ["the server starts again"]
     target.end()
     target.close()

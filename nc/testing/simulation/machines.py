@@ -14,7 +14,7 @@ from nc.clock import Clock
 from nc.net.routes import Redirect
 from nc.net.tun import Receive
 from nc.net.wire import PLAIN_VNET_HEADER, VNET_HEADER_BYTES, Frame, packets
-from nc.testing.chance import SeededRandom
+from nc.testing.seeded_random import SeededRandom
 from nc.testing.simulation.connection import SERVER_PORT
 from nc.testing.simulation.loop import Life
 from nc.testing.simulation.network import Network

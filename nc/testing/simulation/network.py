@@ -21,7 +21,7 @@ from unittest import mock
 
 import aiofastnet
 
-from nc.testing.chance import SeededRandom
+from nc.testing.seeded_random import SeededRandom
 from nc.testing.simulation.connection import SERVER_PORT, Endpoint, Socket
 from nc.testing.simulation.loop import Life, SimulatedLoop, life_here
 

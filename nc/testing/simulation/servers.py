@@ -20,14 +20,14 @@ from nc.replica.replica import DiskFull, Origin, Replica, Unwritable
 from nc.secrets import RequestIds, TokenIds
 from nc.server.parts import SWEEP_INTERVAL_S, Job
 from nc.server.tasks import Sweep, repeat
-from nc.testing.chance import SeededRandom
-from nc.testing.history import Answer
-from nc.testing.operations import IssueToken, Operation
+from nc.testing.contract.history import Answer
+from nc.testing.contract.operations import IssueToken, Operation
+from nc.testing.seeded_random import SeededRandom
 from nc.testing.simulation.loop import Life, first_of
 from nc.testing.simulation.machines import listening_log
 from nc.testing.simulation.network import Network
 from nc.testing.targets.calls import Names
-from nc.testing.targets.service import Service
+from nc.testing.targets.server import Service
 
 T = TypeVar("T")
 

@@ -9,9 +9,9 @@ from google.protobuf.message import Message
 
 from nc.pb import network_controller_pb2 as pb
 from nc.pb import sensor_pb2
-from nc.testing.expectations import OK, Facts
-from nc.testing.history import Answer, CertificateSet, Secret
-from nc.testing.operations import (
+from nc.testing.contract.expectations import OK, Facts
+from nc.testing.contract.history import Answer, CertificateSet, Secret
+from nc.testing.contract.operations import (
     ADMIN,
     CheckHealth,
     CheckState,

@@ -19,12 +19,12 @@ from nc.domain.events import Batch
 from nc.domain.state import State
 from nc.replica.replay import replay
 from nc.secrets import SECRET_KEY_BYTES, TokenIds
-from nc.testing.chance import SeededRandom
-from nc.testing.history import Answer, LogView
-from nc.testing.model import Moment, at
-from nc.testing.operations import Crash, IssueToken
+from nc.testing.contract.history import Answer, LogView
+from nc.testing.contract.model import Moment, at
+from nc.testing.contract.operations import Crash, IssueToken
+from nc.testing.seeded_random import SeededRandom
 from nc.testing.targets.calls import Names
-from nc.testing.targets.service import Service
+from nc.testing.targets.server import Service
 from nc.testing.targets.target import Ability, Reply, Request, ServerGone
 from nc.testing.virtual_time import VirtualLoop
 

@@ -10,7 +10,7 @@ from picows import WSError, WSFrame, WSHandshakeError, WSMsgType, WSTransport, w
 
 from nc.agent.connection import PING_INTERVAL_S, SILENCE_LIMIT_S, HubConnection, Target
 from nc.net import wire
-from nc.testing.history import CertificateSet
+from nc.testing.contract.history import CertificateSet
 
 # Far beyond what anything here takes: it only turns what never comes into a breach of a law.
 PATIENCE_S: Final = 20.0

@@ -13,10 +13,10 @@ from typing import Final
 
 from nc.agent.connection import Target
 from nc.net.wire import EXPIRED, CloseCode
-from nc.testing.expectations import MISTAKE, OK, Facts
-from nc.testing.history import Answer, CertificateSet
-from nc.testing.model import CONNECTED, INIT
-from nc.testing.operations import CloseLink, Handshake, LinkOperation, OpenLink
+from nc.testing.contract.expectations import MISTAKE, OK, Facts
+from nc.testing.contract.history import Answer, CertificateSet
+from nc.testing.contract.model import CONNECTED, INIT
+from nc.testing.contract.operations import CloseLink, Handshake, LinkOperation, OpenLink
 from nc.testing.targets.calls import Names
 from nc.testing.targets.link_end import (
     CUT,

@@ -13,13 +13,12 @@ from typing import Any, TypeVar
 from nc.client.channel import BOOTSTRAP_PORT, CONTROL_PORT, CallFailed, Client, ClientTls
 from nc.clock import Clock, SystemClock, now_ms
 from nc.pb import network_controller_pb2 as pb
-from nc.testing.expectations import OK
-from nc.testing.history import Answer, LogView
-from nc.testing.model import Moment
-from nc.testing.operations import ADMIN, SERVER_NODE, Operation, Port, Unregister
+from nc.testing.contract.expectations import OK
+from nc.testing.contract.history import Answer, LogView
+from nc.testing.contract.model import Moment
+from nc.testing.contract.operations import ADMIN, SERVER_NODE, Operation, Port, Unregister
 from nc.testing.targets.calls import Names, answer_of, denied, rpc_of
-from nc.testing.targets.target import Ability, Reply, Request
-from nc.testing.trial import DEFAULT_NETWORK
+from nc.testing.targets.target import DEFAULT_NETWORK, Ability, Reply, Request
 
 T = TypeVar("T")
 

@@ -24,9 +24,9 @@ from nc.pb import events_pb2 as pb
 from nc.pb import network_controller_pb2
 from nc.pb.events_pb2 import Entry
 from nc.pki import FolderPaths
-from nc.testing.expectations import DENIED, MISTAKE, OK, Facts
-from nc.testing.history import Answer, CertificateSet, LogView
-from nc.testing.operations import (
+from nc.testing.contract.expectations import DENIED, MISTAKE, OK, Facts
+from nc.testing.contract.history import Answer, CertificateSet, LogView
+from nc.testing.contract.operations import (
     ADMIN,
     CheckState,
     CloseLink,

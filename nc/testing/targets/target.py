@@ -9,9 +9,11 @@ from collections.abc import Sequence
 from enum import Enum, auto
 from typing import NamedTuple, Protocol, runtime_checkable
 
-from nc.testing.history import Answer, LogView
-from nc.testing.model import Moment
-from nc.testing.operations import Crash, Operation
+from nc.testing.contract.history import Answer, LogView
+from nc.testing.contract.model import Moment
+from nc.testing.contract.operations import Crash, Operation
+
+DEFAULT_NETWORK = "10.1.1.1/24"
 
 
 class Ability(Enum):
@@ -56,6 +58,7 @@ class ServerGone(Exception):
         super().__init__(reason)
 
 
+@runtime_checkable
 class Target(Protocol):
     """A network controller that can be driven."""
 

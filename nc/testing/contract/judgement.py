@@ -3,9 +3,9 @@
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from nc.testing.certainties import Observed
-from nc.testing.history import History
-from nc.testing.laws import LAWS, Law
+from nc.testing.contract.history import History
+from nc.testing.contract.knowledge import Observed
+from nc.testing.contract.laws import LAWS, Law
 
 
 class Breach(NamedTuple):
@@ -13,13 +13,6 @@ class Breach(NamedTuple):
 
     law: Law
     place: str  # where it was noticed
-
-
-class Judgement(NamedTuple):
-    """What the laws say of one history."""
-
-    exercised: dict[Law, int]
-    breaches: list[Breach]  # in the order of the laws; the first is to blame
 
 
 class LawBroken(AssertionError):
@@ -35,16 +28,29 @@ class LawBroken(AssertionError):
         )
 
 
+class Judgement(NamedTuple):
+    """What the laws say of one history."""
+
+    history: History
+    exercised: dict[Law, int]
+    breaches: list[Breach]  # in the order of the laws; the first is to blame
+
+    def require(self) -> None:
+        """Raise LawBroken if a law is broken."""
+        for breach in self.breaches:
+            raise LawBroken(breach, self.history)
+
+
 def judge(history: History, laws: Sequence[Law] = LAWS) -> Judgement:
     """Hold a history to the laws."""
-    seen = Observed(history)
+    observed = Observed(history)
     exercised = dict.fromkeys(laws, 0)
     breaches = []
     for law in laws:
         is_broken = False
-        for holds, place in law.check(seen):
+        for holds, place in law.check(observed):
             exercised[law] += 1
             if not holds and not is_broken:
                 is_broken = True
                 breaches.append(Breach(law, str(place)))
-    return Judgement(exercised, breaches)
+    return Judgement(history, exercised, breaches)

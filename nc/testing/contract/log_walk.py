@@ -1,16 +1,18 @@
-"""A walk through a log's events, in plain dictionaries: how things were before each of them."""
+"""A walk through a log's events, in plain dictionaries: the situation before each of them."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 from nc.pb import events_pb2 as pb
+from nc.testing.contract.history import History
 
 
 @dataclass
 class Situation:
-    """How things are; it changes as the walk goes on."""
+    """What the events so far amount to; the walk changes it."""
 
+    network: str
     seq: int = 0
     links: dict[str, tuple[int, str]] = field(default_factory=dict)  # state and link, unless idle
     held: dict[str, str] = field(default_factory=dict)  # address by node
@@ -21,7 +23,7 @@ class Situation:
 
 
 class Place(NamedTuple):
-    """An event, what was recorded with it, and the situation before it."""
+    """An event, its entry, and the situation before it."""
 
     entry: pb.Entry
     kind: str
@@ -32,16 +34,41 @@ class Place(NamedTuple):
         return f"event {self.before.seq + 1}, {self.kind}"
 
 
-def walk(entries: Sequence[pb.Entry]) -> Iterator[Place]:
-    """Each event in its place; the situation is valid until the next is asked for."""
-    situation = Situation()
-    for entry in entries:
-        for event in entry.events:
-            kind = event.WhichOneof("kind") or ""
-            body = getattr(event, kind)
-            yield Place(entry, kind, body, situation)
-            situation.seq += 1
-            _apply(situation, kind, body)
+class Written(NamedTuple):
+    """An entry of the log, and the nodes that have links before and after it."""
+
+    seq: int  # of its first event
+    entry: pb.Entry
+    before: set[str]
+    after: set[str]
+
+    def __str__(self) -> str:
+        return f"event {self.seq}, {self.entry.method}"
+
+
+def walk(history: History) -> Iterator[Place]:
+    """Each event in its place; the situation is valid until the next one is asked for."""
+    situation = Situation(history.network)
+    for entry in history.entries:
+        yield from _walk_entry(situation, entry)
+
+
+def written(history: History) -> Iterator[Written]:
+    situation = Situation(history.network)
+    for entry in history.entries:
+        seq, before = situation.seq + 1, set(situation.links)
+        for _ in _walk_entry(situation, entry):
+            pass
+        yield Written(seq, entry, before, set(situation.links))
+
+
+def _walk_entry(situation: Situation, entry: pb.Entry) -> Iterator[Place]:
+    for event in entry.events:
+        kind = event.WhichOneof("kind") or ""
+        body = getattr(event, kind)
+        yield Place(entry, kind, body, situation)
+        situation.seq += 1
+        _apply(situation, kind, body)
 
 
 def _apply(now: Situation, kind: str, event: Any) -> None:
@@ -65,3 +92,5 @@ def _apply(now: Situation, kind: str, event: Any) -> None:
             now.tokens[event.token_id] = event.expires_at_ms
         case "token_expired":
             now.tokens.pop(event.token_id, None)
+        case "replica_started":
+            now.network = event.network_address

@@ -1,6 +1,10 @@
-"""Chance that can be had again: bytes that follow from a seed."""
+"""Random bytes and numbers that follow from a seed."""
 
+from collections.abc import Sequence
 from hashlib import sha256
+from typing import TypeVar
+
+T = TypeVar("T")
 
 
 class SeededRandom:
@@ -15,7 +19,6 @@ class SeededRandom:
         self._drawn = 0
 
     def randbytes(self, n: int) -> bytes:
-        """So many bytes."""
         data = b""
         while len(data) < n:
             self._drawn += 1
@@ -25,6 +28,9 @@ class SeededRandom:
     def random(self) -> float:
         """A number from 0 up to, and without, 1."""
         return int.from_bytes(self.randbytes(6), "big") / 2**48
+
+    def pick(self, options: Sequence[T], /) -> T:
+        return options[int(self.random() * len(options))]
 
     def random_bytes(self, count: int) -> bytes:
         """As `Secrets` calls it."""

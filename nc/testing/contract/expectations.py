@@ -8,8 +8,8 @@ one word, so that a law can ask that different mistakes read differently.
 import re
 from typing import Any, NamedTuple
 
-from nc.testing.model import CONNECTED, IDLE, Model, Moment, Refused
-from nc.testing.operations import (
+from nc.testing.contract.model import CONNECTED, IDLE, Model, Moment, Refused
+from nc.testing.contract.operations import (
     ADMIN,
     SERVER_NODE,
     CheckHealth,
@@ -26,7 +26,7 @@ from nc.testing.operations import (
     Sweep,
     Unregister,
 )
-from nc.testing.overlay import server_address
+from nc.testing.contract.overlay import server_address
 
 OK = "200"
 MISTAKE = "400"

@@ -1,9 +1,12 @@
-"""A history: what was asked of a network controller, what it answered, and what happened to it.
+"""A history: the one stream of observations that the laws are checked on.
 
-Steps of one round ran at the same time; a round begins when all of the one before has been
-answered, or the process that should have answered is dead. Laws look at nothing else.
+It has what was asked of a network controller and answered (steps), what happened to it, its log
+where that can be read, and sightings: what a simulation saw of a law that holds at every moment.
+Steps of one round ran at the same time; a round begins when every step of the one before has been
+answered, or the process that should have answered has ended.
 """
 
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, fields
 from enum import Enum
@@ -11,9 +14,9 @@ from itertools import groupby
 from typing import NamedTuple, TypeVar
 
 from nc.pb.events_pb2 import Entry
-from nc.testing.expectations import OK, Facts
-from nc.testing.model import Moment
-from nc.testing.operations import ADMIN, Happening, IssueToken, Operation, Redeem
+from nc.testing.contract.expectations import OK, Facts
+from nc.testing.contract.model import Moment
+from nc.testing.contract.operations import ADMIN, Happening, IssueToken, Operation, Redeem
 
 T = TypeVar("T")
 
@@ -41,7 +44,7 @@ class CertificateSet(NamedTuple):
 
 
 class Answer(NamedTuple):
-    """What a client was told."""
+    """What a client was answered."""
 
     facts: Facts
     message: str = ""
@@ -51,7 +54,6 @@ class Answer(NamedTuple):
 
     @property
     def is_ok(self) -> bool:
-        """Whether it was done."""
         return self.facts.code == OK
 
 
@@ -74,7 +76,6 @@ class Step:
 
     @property
     def is_ok(self) -> bool:
-        """Whether it was answered, and done."""
         return self.code == OK
 
     def __str__(self) -> str:
@@ -94,6 +95,17 @@ class Observation:
     happening: Happening
 
 
+class Sighting(NamedTuple):
+    """A moment at which a law of a cluster did not hold."""
+
+    what: str
+    at_s: float  # since the beginning
+    seq: int  # the last event in the log by then
+
+    def __str__(self) -> str:
+        return f"{self.what}, {self.at_s:+.3f} s, after event {self.seq}"
+
+
 @dataclass(frozen=True, slots=True)
 class LogView:
     """The log behind the answers, where a target lets one look."""
@@ -105,35 +117,50 @@ class LogView:
 
 @dataclass
 class History:
-    """All of it, in order.
+    """Everything that was observed, in order.
 
     Attributes:
         network: the overlay network at the beginning, as the server's own address in it.
         items: steps, and what happened between them; grows by `add`.
         steps: the steps alone.
+        is_cluster: agents open links by themselves, and no model runs beside it.
         log: None where the target shows none.
         unexplained: the round whose answers no order of its commands explains, 0 if there is none.
-        stale: that round, if how things were some rounds ago would explain it.
-        end: why the server is not there any more, "" if it is.
+        stale: that round, if an older state of the model explains it.
+        end: why the server is gone, "" if it is not.
+        held: by a law's name, how often a simulation saw it hold.
+        sightings: by a law's name, where a simulation saw that it did not.
     """
 
     network: str = ""
     items: list[Step | Observation] = field(default_factory=list)
     steps: list[Step] = field(default_factory=list)
+    is_cluster: bool = False
     log: LogView | None = None
     unexplained: int = 0
     stale: int = 0
     end: str = ""
+    held: Counter[str] = field(default_factory=Counter)
+    sightings: dict[str, list[Sighting]] = field(default_factory=dict)
 
     def add(self, item: Step | Observation) -> None:
-        """What comes next."""
         self.items.append(item)
         if isinstance(item, Step):
             self.steps.append(item)
 
+    def saw(self, law: str, sighting: Sighting, *, holds: bool) -> None:
+        if holds:
+            self.held[law] += 1
+        else:
+            self.sightings.setdefault(law, []).append(sighting)
+
+    @property
+    def entries(self) -> Sequence[Entry]:
+        """The log's, none where it is not shown."""
+        return () if self.log is None else self.log.entries
+
     @property
     def happenings(self) -> list[Observation]:
-        """What happened, alone."""
         return [item for item in self.items if isinstance(item, Observation)]
 
     def of(self, *kinds: type[Operation]) -> Iterator[Step]:
@@ -143,7 +170,6 @@ class History:
                 yield step
 
     def rounds(self) -> Iterator[tuple[int, list[Step]]]:
-        """The steps of each round."""
         for number, steps in groupby(self.steps, key=lambda step: step.round):
             yield number, list(steps)
 
@@ -156,7 +182,7 @@ class History:
         }
 
     def __str__(self) -> str:
-        """Numbered steps, to be read by people; no token and no key is in it."""
+        """Numbered steps for people; without tokens and keys."""
         start = next((step.moment.earliest_ms for step in self.steps), 0)
         beginning = [f"    the server starts on {self.network}"] if self.network else []
         return "\n".join([*beginning, *_lines(self.items, start)])
@@ -168,19 +194,19 @@ def _lines(items: Sequence[Step | Observation], start_ms: int) -> Iterator[str]:
         steps = [item for item in group if isinstance(item, Step)]
         for item in group:
             if isinstance(item, Observation):
-                yield f"    -  {worded(item.happening, start_ms)}"
+                yield f"    -  {operation_text(item.happening, start_ms)}"
             else:
                 seconds = (item.moment.earliest_ms - start_ms) / 1000
                 together_mark = "∥" if len(steps) > 1 else " "
-                asked = worded(item.operation, start_ms)
+                asked = operation_text(item.operation, start_ms)
                 yield (
                     f"{item.number:>5}{together_mark} {seconds:+.3f} s  {asked}"
-                    f"  →  {told(item.answer)}"
+                    f"  →  {answer_text(item.answer)}"
                 )
 
 
-def worded(operation: Operation | Happening, start_ms: int) -> str:
-    """`Redeem token 1, node 2, bootstrap port`; what goes without saying is left out."""
+def operation_text(operation: Operation | Happening, start_ms: int) -> str:
+    """`Redeem token 1, node 2, bootstrap port`; the administrator as caller is left out."""
     parts = []
     for entry in fields(operation):
         value = getattr(operation, entry.name)
@@ -199,8 +225,8 @@ def _when(expires_at_s: int, start_ms: int) -> str:
     return f"{expires_at_s - start_ms / 1000:+.3f} s" if expires_at_s else "never"
 
 
-def told(answer: Answer | None) -> str:
-    """What an answer says, in a line; no token is in it."""
+def answer_text(answer: Answer | None) -> str:
+    """An answer in a line, without its token."""
     if answer is None:
         return "no answer"
     code, state, address, result = answer.facts

@@ -8,9 +8,9 @@ from collections.abc import Iterator
 from enum import Enum, auto
 from typing import Any, NamedTuple
 
-from nc.testing.expectations import DENIED, OK
-from nc.testing.history import History, Observation, Step
-from nc.testing.model import (
+from nc.testing.contract.expectations import DENIED, OK
+from nc.testing.contract.history import History, Observation, Step
+from nc.testing.contract.model import (
     CONNECTED,
     DEFAULT_MINUTES,
     HELLO_LIMIT_MS,
@@ -19,7 +19,7 @@ from nc.testing.model import (
     MINUTE_MS,
     Moment,
 )
-from nc.testing.operations import (
+from nc.testing.contract.operations import (
     ADMIN,
     CloseLink,
     Handshake,

@@ -9,7 +9,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import load_pem_private_key
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
-from nc.testing.history import CertificateSet
+from nc.testing.contract.history import CertificateSet
 
 _ORGANIZATION = "lknm:register"
 _KEY_HEADER = b"-----BEGIN EC PRIVATE KEY-----"

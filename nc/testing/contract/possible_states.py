@@ -9,9 +9,9 @@ the answers: the server is not linearisable, or does not do what the contract sa
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any, NamedTuple
 
-from nc.testing.expectations import Expected, Facts, expect
-from nc.testing.model import Model, Moment
-from nc.testing.operations import IssueToken, Operation, Redeem
+from nc.testing.contract.expectations import Expected, Facts, expect
+from nc.testing.contract.model import Model, Moment
+from nc.testing.contract.operations import IssueToken, Operation, Redeem
 
 # More are hardly ever possible; beyond, those that were found first are kept.
 MAX_WORLDS = 64

@@ -10,10 +10,10 @@ from collections import deque
 from collections.abc import Sequence
 from typing import Any
 
-from nc.testing.history import Answer, History, Observation, Step
-from nc.testing.judgement import Judgement, LawBroken, judge
-from nc.testing.model import Model
-from nc.testing.operations import (
+from nc.testing.contract.history import Answer, History, Observation, Step
+from nc.testing.contract.judgement import Judgement, judge
+from nc.testing.contract.model import Model
+from nc.testing.contract.operations import (
     SERVER_NODE,
     CheckState,
     Crash,
@@ -23,10 +23,16 @@ from nc.testing.operations import (
     Restart,
     Wait,
 )
-from nc.testing.targets.target import Ability, Mortal, Reply, Request, ServerGone, Target
-from nc.testing.worlds import Asked, PossibleStates
-
-DEFAULT_NETWORK = "10.1.1.1/24"
+from nc.testing.contract.possible_states import Asked, PossibleStates
+from nc.testing.targets.target import (
+    DEFAULT_NETWORK,
+    Ability,
+    Mortal,
+    Reply,
+    Request,
+    ServerGone,
+    Target,
+)
 
 _REMEMBERED_ROUNDS = 4  # how old a stale answer may be and still be called stale
 
@@ -37,7 +43,6 @@ class Trial:
     Attributes:
         history: so far.
         worlds: the models that explain it.
-        judgement: what the laws say; there once it is finished.
     """
 
     def __init__(self, target: Target, network: str = DEFAULT_NETWORK) -> None:
@@ -45,15 +50,14 @@ class Trial:
         self.history = History(target.begin(network))
         acts_alone = Ability.CLOCK not in target.abilities
         self.worlds = PossibleStates(Model(self.history.network, acts_alone=acts_alone))
-        self.judgement: Judgement | None = None
+        self._judgement: Judgement | None = None
         self._past: deque[Model] = deque(maxlen=_REMEMBERED_ROUNDS)
         self._round = 0
-        self._is_over = False
 
     @property
     def is_over(self) -> bool:
-        """Whether nothing more can be learned from it."""
-        return self._is_over
+        """Whether it has been judged."""
+        return self._judgement is not None
 
     @property
     def _mortal(self) -> Mortal:
@@ -93,7 +97,7 @@ class Trial:
             self._is_gone(requests, error, crash)
             return []
         self._hold_against_model(requests, replies)
-        if crash is not None and not self._is_over:
+        if crash is not None:
             self._has_started(crash, "")
         return [reply.answer for reply in replies]
 
@@ -105,7 +109,7 @@ class Trial:
             self._write_down(request, reply, "")
         if crash is not None:
             self._happened(crash)
-        self._judge()
+        self.judge().require()
 
     def _write_down(self, request: Request, reply: Reply, reason: str) -> None:
         (operation, _, turns), (moment, answer) = request, reply
@@ -126,7 +130,7 @@ class Trial:
             self.history.unexplained = self._round
             if any(PossibleStates(model).explain(asked) is not None for model in self._past):
                 self.history.stale = self._round
-            self._judge()
+            self.judge().require()
         if not all(isinstance(request.operation, CheckState | GetAddress) for request in requests):
             self._past.append(before)
 
@@ -152,7 +156,7 @@ class Trial:
         """The server is there again, or never will be."""
         self._happened(after)
         if self.history.end:
-            self._judge()
+            self.judge().require()
         self.worlds.change(lambda model: model.start(network or model.network))
 
     def _happened(self, happening: Crash | Restart | Wait) -> None:
@@ -167,23 +171,22 @@ class Trial:
         Raises:
             LawBroken: one does not hold.
         """
-        if self.judgement is not None:
-            return self.judgement
         enrolments: list[Any] = [s.operation for s in self.history.of(Redeem) if s.is_ok]
         nodes = [enrolment.node for enrolment in enrolments]
         for _ in range(2):
             for node in (*nodes, SERVER_NODE):
                 self.perform(CheckState(node))
-        return self._judge()
+        judgement = self.judge()
+        judgement.require()
+        return judgement
 
-    def _judge(self) -> Judgement:
-        self._is_over = True
-        if not self.history.end:
-            try:
-                self.history.log = self._target.log()
-            except ServerGone as error:
-                self.history.end = str(error)
-        self.judgement = judge(self.history)
-        if self.judgement.breaches:
-            raise LawBroken(self.judgement.breaches[0], self.history)
-        return self.judgement
+    def judge(self) -> Judgement:
+        """Hold the history so far to the laws, once; the trial is over then."""
+        if self._judgement is None:
+            if not self.history.end:
+                try:
+                    self.history.log = self._target.log()
+                except ServerGone as error:
+                    self.history.end = str(error)
+            self._judgement = judge(self.history)
+        return self._judgement

@@ -13,7 +13,7 @@ who asks a real server knows only between which two times it was answered.
 from collections.abc import Callable, Iterable
 from typing import Any, NamedTuple, TypeVar
 
-from nc.testing.overlay import assignable, named
+from nc.testing.contract.overlay import assignable, named
 
 T = TypeVar("T")
 Choose = Callable[[list[Any]], Any]

@@ -36,9 +36,9 @@ from nc.rpc.edge import REQUEST_ID_KEY, Edge
 from nc.rpc.methods import methods_of
 from nc.rpc.services import BOOTSTRAP_SERVICE, CONTROL_SERVICE, INTERNAL_SERVICE
 from nc.secrets import Secrets, TokenIds
-from nc.testing.expectations import MISTAKE, OK, Facts
-from nc.testing.history import Answer
-from nc.testing.operations import (
+from nc.testing.contract.expectations import MISTAKE, OK, Facts
+from nc.testing.contract.history import Answer
+from nc.testing.contract.operations import (
     ADMIN,
     CloseLink,
     Handshake,
