@@ -7,7 +7,7 @@ inputs is the same run.
 import asyncio
 import selectors
 from collections.abc import Mapping
-from typing import Any, Final
+from typing import Any, Final, Protocol
 
 # What a turn of the loop takes. As with a real clock, it is later after each: whoever waits for
 # less than can be added to a time in seconds would wait for ever.
@@ -40,6 +40,13 @@ class _TimeSkipper(selectors.BaseSelector):
         self._selector.close()
 
 
+class Listening(Protocol):
+    """What stands for a socket that listens."""
+
+    async def accept(self) -> tuple[Any, tuple[str, int]]:
+        """Who has come, and from where."""
+
+
 class VirtualLoop(asyncio.SelectorEventLoop):
     """An event loop with a time of its own, from 0; no sockets, no threads."""
 
@@ -50,3 +57,8 @@ class VirtualLoop(asyncio.SelectorEventLoop):
     def time(self) -> float:
         """Seconds; moves only when there is nothing else to do."""
         return self._skipper.now_s
+
+    async def sock_accept(self, sock: Any) -> tuple[Any, tuple[str, int]]:
+        """Wait for whoever comes to a simulated port."""
+        listening: Listening = sock
+        return await listening.accept()

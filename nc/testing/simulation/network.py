@@ -45,6 +45,9 @@ class Listener:
         endpoint = await self._came.get()
         return Socket(endpoint), (endpoint.uplink, SERVER_PORT)
 
+    def getsockname(self) -> tuple[str, int]:
+        return "", SERVER_PORT
+
     def knock(self, endpoint: Endpoint) -> None:
         """Somebody has come."""
         self._came.put_nowait(endpoint)

@@ -1,25 +1,21 @@
 """A simulated server: one life of the whole service, put together as `nc.server` does it."""
 
 import asyncio
-import contextlib
 import sys
 from collections.abc import Callable
+from dataclasses import replace
+from functools import partial
 from typing import Any, Final, TypeVar
 
 from eventlog import EventLog
 from eventlog.testing.simulated import PowerLoss
 from nc import log_events
 from nc.clock import Clock
-from nc.domain.addresses import Network as Overlay
-from nc.domain.decide import Command
 from nc.domain.events import Batch
-from nc.domain.replicas import StartReplica, StopReplica
 from nc.hub.hub import Hub
-from nc.hub.limits import Limits
-from nc.replica.replica import DiskFull, Origin, Replica, Unwritable
-from nc.secrets import RequestIds, TokenIds
-from nc.server.parts import SWEEP_INTERVAL_S, Job
-from nc.server.tasks import Sweep, repeat
+from nc.replica.replica import Replica
+from nc.secrets import TokenIds
+from nc.server.parts import SWEEP_INTERVAL_S
 from nc.testing.contract.history import Answer
 from nc.testing.contract.operations import IssueToken, Operation
 from nc.testing.seeded_random import SeededRandom
@@ -27,7 +23,7 @@ from nc.testing.simulation.loop import Life, first_of
 from nc.testing.simulation.machines import listening_log
 from nc.testing.simulation.network import Network
 from nc.testing.targets.calls import Names
-from nc.testing.targets.server import Service
+from nc.testing.targets.server import Service, parts_of
 
 T = TypeVar("T")
 
@@ -40,7 +36,10 @@ _DISK_S: Final = (0.0001, 0.0005, 0.004)  # a disk's times; the last is seldom
 _NEWS: Final = IssueToken("", 1)
 _NEWS_ID: Final = "news"
 
-_OUR_FAULTS: Final = {log_events.LINK_CRASHED, log_events.TASK_FAILED, log_events.RPC_CRASHED}
+_OUR_FAULTS: Final = {
+    *(log_events.LINK_CRASHED, log_events.RPC_CRASHED),
+    *(log_events.TASK_FAILED, log_events.TASK_CRASHED),
+}
 
 
 class SimulatedServer:
@@ -60,8 +59,6 @@ class SimulatedServer:
         is_stopping: calls may be turned away.
     """
 
-    hub: Hub
-
     def __init__(
         self,
         name: str,
@@ -75,17 +72,17 @@ class SimulatedServer:
         self.life = Life()
         self.power_is_lost = asyncio.Event()
         self.is_stopping = False
-        self._name = name
         self._log = log
-        self._network = network
-        self._clock = clock
-        self._token_ids = token_ids
         self._chance = chance
         self._is_broken = is_broken
-        self._request_ids = RequestIds(chance)
-        self.service = Service(log, network, self._off_loop, clock, chance, token_ids)
-        self.replica.snapshots.tail_events = _SNAPSHOT_EVENTS
-        self.replica.digests.interval_events = _DIGEST_EVENTS
+        self._parts = replace(
+            parts_of(log, network, self._off_loop, clock, chance, token_ids),
+            name=name,
+            logger=listening_log(self._hear),
+            sweep_interval_s=SWEEP_INTERVAL_S,
+            snapshot_tail_events=_SNAPSHOT_EVENTS,
+            digest_interval_events=_DIGEST_EVENTS,
+        )
 
     @property
     def replica(self) -> Replica:
@@ -97,28 +94,15 @@ class SimulatedServer:
         """What it writes to."""
         return self._log
 
+    @property
+    def hub(self) -> Hub:
+        return self.service.server.hub
+
     async def start(self, network: Network, number: int) -> None:
         """Read the log, and serve at this server's port of a network."""
-        self.replica.start()
-        start = StartReplica(self._name, "0", self._network)
-        await self.replica.submit(start, Origin("system", "start", "start"), is_ours=True)
-        self.hub = Hub(
-            self.replica,
-            Overlay.parse(self._network),
-            lambda: None,
-            token_ids=self._token_ids,
-            clock=self._clock,
-            request_ids=self._request_ids,
-            log=listening_log(self._hear),
-            interconnection=True,
-            limits=Limits(),
-        )
-        listener: Any = network.listen(self.life, number)
-        self.hub.start(listener)
-        sweep = Sweep(self.replica, self._submit, self._clock).sweep
-        self._sweeps = asyncio.create_task(
-            repeat(Job("sweep", SWEEP_INTERVAL_S, sweep), listening_log(self._hear))
-        )
+        listen: Any = partial(network.listen, self.life, number)
+        self.service = Service(replace(self._parts, listen_for_links=listen))
+        await self.service.start()
 
     async def answer(self, operation: Operation, names: Names, request_id: str) -> Answer | None:
         """What a client is told; None if this life ends before."""
@@ -152,21 +136,11 @@ class SimulatedServer:
     async def stop(self) -> None:
         """Stop cleanly."""
         self.is_stopping = True
-        self._sweeps.cancel()
-        await asyncio.wait([self._sweeps])
-        await self.hub.stop_accepting()
-        with contextlib.suppress(Unwritable, DiskFull):
-            await self._submit(StopReplica(self._name), "stop")
-        await self.hub.stop()
-        await self.replica.stop()
+        await self.service.stop()
         try:
             self._log.close()
         except PowerLoss:
             self.power_is_lost.set()
-
-    async def _submit(self, command: Command, method: str) -> None:
-        origin = Origin("system", method, self._request_ids.new())
-        await self.replica.submit(command, origin, is_ours=True)
 
     async def _off_loop(self, function: Callable[[], T], /) -> T:
         """Run what blocks for the disk, as if another thread did while this one goes on."""

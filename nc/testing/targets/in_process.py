@@ -24,7 +24,7 @@ from nc.testing.contract.model import Moment, at
 from nc.testing.contract.operations import Crash, IssueToken
 from nc.testing.seeded_random import SeededRandom
 from nc.testing.targets.calls import Names
-from nc.testing.targets.server import Service
+from nc.testing.targets.server import Service, parts_of
 from nc.testing.targets.target import Ability, Reply, Request, ServerGone
 from nc.testing.virtual_time import VirtualLoop
 
@@ -34,6 +34,9 @@ START_MS = 1_800_000_000_000  # 2027-01-15T08:00:00Z
 
 _FOLDER = Path("/log")
 _SEGMENT_BYTES = 8192  # so that a history fills several
+
+# Nothing takes so long, of virtual time: a task waits for what never comes.
+_DEADLOCK_S = 3600.0
 
 # With a pause this long the replica has marked its log durable.
 _REST_S = 0.1
@@ -145,7 +148,11 @@ class InProcess:
             self._loop.close()
 
     def _run(self, coroutine: Coroutine[Any, Any, T]) -> T:
-        return self._loop.run_until_complete(coroutine)
+        async def bounded() -> T:
+            async with asyncio.timeout(_DEADLOCK_S):
+                return await coroutine
+
+        return self._loop.run_until_complete(bounded())
 
     def _start(self) -> None:
         self._log = self._open_log()
@@ -172,7 +179,7 @@ class InProcess:
 
     def _serve(self, log: EventLog) -> Service:
         return Service(
-            log, self._network, self._off_loop, self._clock, self._chance, self._token_ids
+            parts_of(log, self._network, self._off_loop, self._clock, self._chance, self._token_ids)
         )
 
     def _abandon(self) -> None:
@@ -234,6 +241,7 @@ class InProcess:
             return
         log = self._memory.peer()
         rival = self._serve(log)
+        rival.server.endpoints = self._service.server.endpoints
         rival.replica.start()
         self._rival_reply = Reply(self.now(), await self._answer(rival, request))
         await rival.replica.stop()

@@ -4,6 +4,7 @@ A call goes through the real edge, permissions, controller, replica and log, as 
 directions; only gRPC itself is left out.
 """
 
+import asyncio
 from datetime import UTC, datetime
 from functools import cache
 from typing import Any
@@ -14,28 +15,32 @@ from google.protobuf import message_factory
 
 from eventlog import EventLog
 from nc.clock import Clock, now_ms
-from nc.contract import SERVER_FAULT
+from nc.contract import (
+    DEFAULT_BOOTSTRAP_PORT,
+    DEFAULT_GRPC_PORT,
+    DEFAULT_LINK_PORT,
+    SERVER_FAULT,
+)
 from nc.domain.addresses import Network
 from nc.domain.decide import Command
 from nc.domain.errors import DomainError
 from nc.domain.events import pb
 from nc.domain.fsm import ConnectionState
 from nc.domain.links import AcceptLink, DropLink, HandOverAddress
-from nc.domain.nodes import ExpireNodes
 from nc.domain.presence import link_of
-from nc.domain.replicas import StartReplica, StopReplica
-from nc.domain.tokens import ForgetExpiredTokens
 from nc.pki.authority import CertificateAuthority, self_signed
 from nc.pki.certificates import ADMIN_ORGANIZATION, AuthorityKind
 from nc.replica.replica import Origin, Replica
 from nc.replica.snapshots import RunBlocking
-from nc.rpc.api import Authorities, Endpoints
-from nc.rpc.callers import Callers, Transport
-from nc.rpc.controller import Controller
-from nc.rpc.edge import REQUEST_ID_KEY, Edge
-from nc.rpc.methods import methods_of
+from nc.rpc.api import Authorities
+from nc.rpc.callers import Transport
+from nc.rpc.edge import REQUEST_ID_KEY
 from nc.rpc.services import BOOTSTRAP_SERVICE, CONTROL_SERVICE, INTERNAL_SERVICE
 from nc.secrets import Secrets, TokenIds
+from nc.server.parts import Parts
+from nc.server.server import serve
+from nc.server.tasks import Sweep as ServerSweep
+from nc.server.tasks import watch
 from nc.testing.contract.expectations import MISTAKE, OK, Facts
 from nc.testing.contract.history import Answer
 from nc.testing.contract.operations import (
@@ -72,66 +77,131 @@ def _admin_certificate() -> bytes:
     return authority.issue_client(ADMIN, ADMIN_ORGANIZATION, _FOUNDED, 2).certificate_pem
 
 
-class Service:
-    """A replica, and the two ports before it.
+_NEVER_S = 1e9
+
+
+def _silence(*_: object) -> Any:
+    raise structlog.DropEvent
+
+
+_SILENT = structlog.wrap_logger(structlog.ReturnLogger(), processors=[_silence])
+
+
+class _NoPorts:
+    """No gRPC: calls are made at the edges."""
+
+    def open(self, _methods: object, _edge_of: object) -> tuple[int, int]:
+        return DEFAULT_GRPC_PORT, DEFAULT_BOOTSTRAP_PORT
+
+    async def start(self) -> dict[str, asyncio.Task[None]]:
+        return {}
+
+    def set_serving(self, *, serving: bool) -> None:
+        """No health check can ask."""
+
+    async def stop(self, _grace_s: float) -> None:
+        """No call is left."""
+
+
+class _NoLinks:
+    """A link port that no node connects to, for a `VirtualLoop`."""
+
+    def setblocking(self, _is_blocking: bool) -> None:
+        """It never blocks."""
+
+    def getsockname(self) -> tuple[str, int]:
+        return "", DEFAULT_LINK_PORT
+
+    async def accept(self) -> Any:
+        await asyncio.Event().wait()
+
+    def close(self) -> None:
+        """Nothing was open."""
+
+
+def parts_of(
+    log: EventLog,
+    network: str,
+    run_blocking: RunBlocking,
+    clock: Clock,
+    secrets: Secrets,
+    token_ids: TokenIds,
+) -> Parts:
+    """The parts of a server without ports, which sweeps when it is told to.
 
     Args:
         log: opened by the caller, and closed by it.
         network: the server's own address in the overlay, and the prefix length.
         run_blocking: runs what blocks for the disk.
-        clock, secrets: see there.
+        clock, secrets: see `nc.clock.Clock`, `nc.secrets.Secrets`.
+        clock, secrets: see `nc.clock.Clock`, `nc.secrets.Secrets`.
         token_ids: the same in every life of one server.
     """
+    no_links: Any = _NoLinks
+    return Parts(
+        name="harness",
+        log=log,
+        network=Network.parse(network),
+        token_ids=token_ids,
+        authorities=_authorities(),
+        clock=clock,
+        secrets=secrets,
+        logger=_SILENT,
+        rpc_ports=_NoPorts(),
+        listen_for_links=no_links,
+        link_tls=lambda: None,
+        advertised=_ADVERTISED,
+        run_blocking=run_blocking,
+        sweep_interval_s=_NEVER_S,
+    )
 
-    def __init__(
-        self,
-        log: EventLog,
-        network: str,
-        run_blocking: RunBlocking,
-        clock: Clock,
-        secrets: Secrets,
-        token_ids: TokenIds,
-    ) -> None:
-        self._network = network
-        self._clock = clock
-        self._token_ids = token_ids
-        self.replica = Replica(log, clock, run_blocking=run_blocking)
-        overlay_address = Network.parse(network).server_address
-        endpoints = Endpoints(_ADVERTISED, overlay_address, 6440, 6439, 6441)
-        controller = Controller(
-            self.replica, _authorities(), lambda: endpoints, token_ids, clock, secrets
-        )
-        silent = structlog.wrap_logger(structlog.ReturnLogger(), processors=[_silence])
-        self._methods = methods_of(controller)
+
+class Service:
+    """A server, and clients that call it without gRPC."""
+
+    def __init__(self, parts: Parts) -> None:
+        self.server = serve(parts)
+        self._clock = parts.clock
+        self._token_ids = parts.token_ids
         self._edges = {
-            port: Edge(
-                transport,
-                Callers(),
-                lambda: self.replica.state,
-                controller.knows_token_in,
-                clock,
-                secrets,
-                silent,
-            )
-            for port, transport in (
-                (Port.CONTROL, Transport.MUTUAL_TLS),
-                (Port.BOOTSTRAP, Transport.SERVER_TLS),
-            )
+            Port.CONTROL: self.server.edge_of(Transport.MUTUAL_TLS),
+            Port.BOOTSTRAP: self.server.edge_of(Transport.SERVER_TLS),
         }
+        self._has_started = asyncio.Event()
+        self._must_stop = asyncio.Event()
+        self._life: asyncio.Task[None] | None = None
+
+    @property
+    def replica(self) -> Replica:
+        return self.server.replica
 
     async def start(self) -> None:
-        """Read the log, and record that this life begins."""
-        self.replica.start()
-        await self._submit(StartReplica("harness", "0", self._network), "system", "start", "start")
+        """Serve, in a task of its own."""
+        self._life = asyncio.create_task(self._live())
+        starting = asyncio.create_task(self._has_started.wait())
+        await asyncio.wait([self._life, starting], return_when=asyncio.FIRST_COMPLETED)
+        starting.cancel()
+        if self._life.done():
+            self._life.result()
 
     async def stop(self) -> None:
-        """Record that this life ends, and leave a snapshot."""
-        await self._submit(StopReplica("harness"), "system", "stop", "stop")
-        await self.replica.stop()
+        """Stop cleanly."""
+        self._must_stop.set()
+        if self._life is not None:
+            await watch(self._life)
+
+    async def _live(self) -> None:
+        """Serve until told to stop; if it is cancelled, the process has ended and stops nothing."""
+        await self.server.__aenter__()
+        self._has_started.set()
+        await self._must_stop.wait()
+        await self.server.__aexit__(None, None, None)
 
     async def carry_out(self, operation: Operation, names: Names, request_id: str) -> Answer:
         """One operation, as a client or a node asks for it."""
         try:
+            if self._life is not None and self._life.done():
+                raise RuntimeError("the server has ended by itself")  # noqa: TRY301 - as below
             if isinstance(operation, OpenLink | Handshake | CloseLink):
                 return await self._on_link(operation, names, request_id)
             if isinstance(operation, Sweep):
@@ -145,7 +215,7 @@ class Service:
     async def _call(self, rpc: Rpc, names: Names, request_id: str) -> Answer:
         is_admin = rpc.caller == ADMIN
         pem = _admin_certificate() if is_admin else names.certificates(rpc.caller).certificate
-        handler: Any = self._edges[rpc.port].unary(self._methods[rpc.method])
+        handler: Any = self._edges[rpc.port].unary(self.server.methods[rpc.method])
         context = _Context(request_id, pem)
         try:
             data = await handler.unary_unary(rpc.request.SerializeToString(), context)
@@ -189,10 +259,10 @@ class Service:
             await self._submit(refused, f"link:{node_id}", "link", f"{request_id}, refused")
 
     async def _sweep(self, request_id: str) -> Answer:
-        now = now_ms(self._clock)
-        await self._submit(ExpireNodes(now), "system", "sweep", request_id)
-        tokens = tuple(self.replica.state.tokens)
-        await self._submit(ForgetExpiredTokens(tokens, now), "system", "sweep", request_id)
+        async def submit(command: Command, method: str) -> None:
+            await self._submit(command, "system", method, request_id)
+
+        await ServerSweep(self.replica, submit, self._clock).sweep()
         return Answer(Facts(OK))
 
     async def _submit(self, command: Command, actor: str, method: str, request_id: str) -> Any:
@@ -234,7 +304,3 @@ class _Context:
     async def abort(self, code: Any, details: str) -> None:
         """End the call."""
         raise _Aborted(code.name, details)
-
-
-def _silence(*_: object) -> Any:
-    raise structlog.DropEvent
