@@ -133,8 +133,10 @@ def parts_of(
         log: opened by the caller, and closed by it.
         network: the server's own address in the overlay, and the prefix length.
         run_blocking: runs what blocks for the disk.
-        clock, secrets: see `nc.clock.Clock`, `nc.secrets.Secrets`.
-        clock, secrets: see `nc.clock.Clock`, `nc.secrets.Secrets`.
+        clock: see `nc.clock.Clock`.
+        secrets: see `nc.secrets.Secrets`.
+        clock: see `nc.clock.Clock`.
+        secrets: see `nc.secrets.Secrets`.
         token_ids: the same in every life of one server.
     """
     no_links: Any = _NoLinks
