@@ -32,11 +32,11 @@ MAX_CONCURRENT_CALLS = 8192
 # is more than that.
 MAX_WAITING_CALLS = 32_768
 
-# How long a port that gRPC has given up may stay closed.
-_LOOK_INTERVAL_S = 0.25
+# How long a port that gRPC has closed may stay closed.
+_CHECK_INTERVAL_S = 0.25
 
-# At a stop: how long no call may have come in for everything to count as answered, and how often
-# that is waited for, so that callers who never pause cannot keep us.
+# At a stop, all calls count as answered when none came in for so long; and how often that is waited
+# for, so that callers who never pause do not prevent the stop.
 _QUIET_S = 0.05
 _QUIET_TRIES = 20
 
@@ -65,8 +65,8 @@ _OPTIONS = (
 
 _CONTROL_OPTIONS = (("grpc.max_receive_message_length", MAX_REQUEST_BYTES),)
 
-# The bootstrap port is open to everybody, and a machine is done with it after one call of a few
-# bytes: nobody stays long, and nobody sends much.
+# The bootstrap port is open to every machine, and needed for one call of a few bytes: connections
+# are short, and requests small.
 _BOOTSTRAP_OPTIONS = (
     ("grpc.max_receive_message_length", MAX_BOOTSTRAP_REQUEST_BYTES),
     ("grpc.max_connection_age_ms", 60_000),
@@ -75,7 +75,7 @@ _BOOTSTRAP_OPTIONS = (
 
 
 class Credentials:
-    """A port's TLS identity; replacing it holds for every handshake from then on.
+    """A port's TLS identity; a replacement holds for every later handshake.
 
     Args:
         key_pem, certificate_pem: the server's own.
@@ -85,14 +85,13 @@ class Credentials:
     def __init__(self, key_pem: bytes, certificate_pem: bytes, client_ca_pem: bytes | None) -> None:
         self._client_ca_pem = client_ca_pem
         self._configuration = self._configure(key_pem, certificate_pem)
-        self._replacement: Any = None  # not shown yet
+        self._replacement: Any = None  # that grpc has not been given yet
 
     def replace(self, key_pem: bytes, certificate_pem: bytes) -> None:
-        """Show this certificate from now on."""
+        """Show this certificate in every later handshake."""
         self._configuration = self._replacement = self._configure(key_pem, certificate_pem)
 
     def for_server(self) -> grpc.ServerCredentials:
-        """What grpc wants."""
         return grpc.dynamic_ssl_server_credentials(
             self._configuration,
             self._take_replacement,
@@ -100,11 +99,11 @@ class Credentials:
         )
 
     def _take_replacement(self) -> Any:
-        """What handshakes are to use from now on; None as long as nothing changes.
+        """The configuration that later handshakes use; None if it has not changed.
 
-        grpc asks at every handshake, and frees what it had although other threads may be using it
-        (grpc/grpc#36693): were it given the same again each time, a burst of connections would
-        crash the process.
+        grpc asks at every handshake, and frees the old one although other threads may be using it
+        (grpc/grpc#36693): were it given one each time, a burst of connections would crash the
+        process.
         """
         replacement, self._replacement = self._replacement, None
         return replacement
@@ -151,15 +150,10 @@ def bootstrap_port(host: str, number: int, credentials: Credentials | None) -> G
 
 
 class _Listener:
-    """One port that is open, and stays so.
+    """One open port, which is opened again when gRPC closes it.
 
-    grpc.aio gives a port up for good over a single request whose path is not UTF-8 (grpcio 1.85,
-    `AioServer._server_main_loop`), and anybody can send one. So we look, and open it again.
-
-    Args:
-        port: what is served.
-        handlers: what calls go to.
-        log: where it is said that the port was opened again.
+    grpc.aio closes a port for good after a single request whose path is not UTF-8 (grpcio 1.85,
+    `AioServer._server_main_loop`), and every client can send one.
     """
 
     def __init__(
@@ -201,7 +195,7 @@ class _Listener:
     async def _keep(self) -> None:
         while True:
             try:
-                await self._server.wait_for_termination(_LOOK_INTERVAL_S)
+                await self._server.wait_for_termination(_CHECK_INTERVAL_S)
             except Exception as error:  # noqa: BLE001 - whatever ended it
                 await self._reopen(type(error).__name__)
 
@@ -214,18 +208,13 @@ class _Listener:
             await self._server.start()
         except PortUnavailable as error:
             self._log.critical(log_events.PORT_LOST, message=str(error), reason=reason)
-            await asyncio.sleep(_LOOK_INTERVAL_S)
+            await asyncio.sleep(_CHECK_INTERVAL_S)
         else:
             self._log.error(log_events.PORT_REOPENED, port=self.number, reason=reason)
 
 
 class GrpcServers:
-    """Both ports, which begin and end together and share one health.
-
-    Args:
-        control, bootstrap: what is served.
-        log: where a port that was lost or opened again is reported.
-    """
+    """Both ports, which begin and end together and share one health."""
 
     def __init__(self, control: GrpcPort, bootstrap: GrpcPort, log: FilteringBoundLogger) -> None:
         self._ports = (control, bootstrap)
@@ -268,10 +257,10 @@ class GrpcServers:
         self._health.end()
         for edge in self._edges:
             edge.close()
-        await self._quiet()
+        await self._until_quiet()
         await asyncio.gather(*(listener.stop(grace_s) for listener in self._listeners))
 
-    async def _quiet(self) -> None:
+    async def _until_quiet(self) -> None:
         """Let what has arrived be answered: gRPC would cancel what it has not yet handed to us."""
         for _ in range(_QUIET_TRIES):
             before = [edge.calls for edge in self._edges]
