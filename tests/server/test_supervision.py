@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from nc.server.certificates import Certificates
-from nc.server.installation import Intervals
+from nc.server.installation import Tuning
 from tests.support.whole_server import PATIENCE_S, Lines, running, until
 
 TASKS = (
@@ -86,8 +86,8 @@ async def test_a_bug_in_a_job_is_no_passing_failure(
         raise Bug
 
     async def serve_on() -> None:
-        often = Intervals(certificate_check_s=0.01)
-        async with asyncio.timeout(PATIENCE_S), running(tmp_path / "data", intervals=often):
+        often = Tuning(certificate_check_interval_s=0.01)
+        async with asyncio.timeout(PATIENCE_S), running(tmp_path / "data", tuning=often):
             await asyncio.Event().wait()
 
     monkeypatch.setattr(Certificates, "renew", fail)
