@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 import typer
 
-from nc.cli.main import app
+from nc.cli.network_controller import app
 from tests.support.namespaces import REQUIRED
 from tests.support.programs import BIN
 

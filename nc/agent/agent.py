@@ -24,13 +24,13 @@ from nc.agent.connection import HubConnection, LinkEnded, NodeRejected, RetryLat
 from nc.agent.device import Device, OpenDevice, open_tun
 from nc.agent.state import Node
 from nc.clock import Clock, now_utc
+from nc.contract import DEFAULT_MTU
 from nc.net.routes import Redirect
 from nc.net.tun import TunUnavailable
 from nc.net.wire import PLAIN_VNET_HEADER, VNET_HEADER_BYTES, Frame, packets
 from nc.pki import FolderPaths, PkiError
 from nc.pki.pem import load_certificates
 from nc.secrets import Secrets
-from nc.server.settings import DEFAULT_MTU
 
 # A link that lasted so long is no failure, whatever ended it.
 _LASTED_S: Final = 10.0

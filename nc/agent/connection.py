@@ -31,6 +31,7 @@ from nc.client.connection_errors import in_words
 from nc.net import wire
 from nc.net.wire import CloseCode, HandshakeError
 from nc.pki.names import NOT_ITS_NAME
+from nc.text import host_port
 
 # From the first TCP packet to the node's address.
 CONNECT_TIMEOUT_S: Final = 15.0
@@ -80,7 +81,7 @@ class Target:
         return f"Target({self})"
 
     def __str__(self) -> str:
-        return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
+        return host_port(self.host, self.port)
 
 
 Deliver = Callable[[memoryview, bool], None]  # a frame, and whether it begins with a vnet header

@@ -17,11 +17,12 @@ from cryptography import x509
 
 from nc.client.channel import BOOTSTRAP_PORT, CallFailed, Client, ClientTls
 from nc.client.connection_errors import in_words
+from nc.contract import OK
+from nc.errors import OperatorError
 from nc.pb.network_controller_pb2 import GetTokenRequest, GetTokenResponse
 from nc.pki import ca_cert_hash
 from nc.pki.names import NOT_ITS_NAME
 from nc.pki.pem import UNREADABLE, certificate_pem
-from nc.rpc.answers import OK
 
 _HANDSHAKE_TIMEOUT_S: Final = 5.0  # a program that is told to stop waits for it
 _DER: Final = 2  # _ssl.ENCODING_DER
@@ -32,11 +33,11 @@ class ServerUnreachable(Exception):
     """Nobody answers there, or not in time; it may be different soon."""
 
 
-class NotOurServer(Exception):
+class NotOurServer(OperatorError):
     """Whoever answers is not the server that the hash is of. The token was not sent."""
 
 
-class TokenRefused(Exception):
+class TokenRefused(OperatorError):
     """The server does not take the bootstrap token; the text is the server's."""
 
 

@@ -22,6 +22,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
+from nc.errors import OperatorError
 from nc.files import REAL_DISK, replace_file
 from nc.pki import FolderPaths, PkiError, read_peer
 
@@ -32,7 +33,7 @@ _NODE_BYTES: Final = 64 * 1024
 _CERTIFICATES: Final = "certificates-"
 
 
-class StateFolderError(Exception):
+class StateFolderError(OperatorError):
     """The state folder cannot be used; one sentence says why and what to do."""
 
 

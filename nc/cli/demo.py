@@ -11,17 +11,21 @@ from rich.console import Console
 
 from eventlog import LogReader
 from nc.cli.demo_link import PacketEnd, plug_in
-from nc.cli.entrypoint import OperationFailed, run_async
+from nc.cli.entrypoint import OperationFailed
+from nc.cli.event_loop import run_async
 from nc.cli.log.app import displayer
-from nc.cli.render import STATES, Output, text_line
+from nc.cli.options import Output
+from nc.cli.render import text_line
 from nc.client.channel import BOOTSTRAP_PORT, CallFailed, Client, ClientTls
 from nc.clock import SystemClock, now_ms
+from nc.contract import STATE_NAMES
 from nc.history.events import events_of
 from nc.net import wire
 from nc.pb import network_controller_pb2 as pb
 from nc.pb import sensor_pb2
 from nc.pki import read_peer
 from nc.secrets import SystemSecrets
+from nc.server.installation import Installation, serve_installation
 from nc.server.server import Server
 from nc.server.settings import ServerSettings
 
@@ -55,11 +59,12 @@ async def _play(console: Console) -> None:
             link_port=0,
         )
         log = structlog.wrap_logger(structlog.ReturnLogger(), processors=[_silence])
-        async with Server(settings, clock=clock, secrets=SystemSecrets(), log=log) as server:
-            await _Story(server, clock, console, Path(folder)).tell()
+        serving = serve_installation(settings, clock=clock, secrets=SystemSecrets(), logger=log)
+        async with serving as (installation, server):
+            await _Story(installation, server, clock, console, Path(folder)).tell()
         console.print("\n[bold]The server has stopped. This is its event log:[/]\n")
         display = displayer(console, Output.TEXT)
-        for record in LogReader(server.folder.log).read():
+        for record in LogReader(installation.folder.log).read():
             display(record)
     console.print(
         "\nNo token and no key is in there: ids stand for them. "
@@ -92,10 +97,18 @@ class _Machine(NamedTuple):
 class _Story:
     """The steps, each real calls to a real server."""
 
-    def __init__(self, server: Server, clock: _DemoClock, console: Console, folder: Path) -> None:
+    def __init__(
+        self,
+        installation: Installation,
+        server: Server,
+        clock: _DemoClock,
+        console: Console,
+        folder: Path,
+    ) -> None:
         self._server = server
+        self._log_folder = installation.folder.log
         self._folder = folder
-        paths = server.certificates.grpc.paths
+        paths = installation.certificates.grpc.paths
         self._ca_pem = paths.ca.read_bytes()
         self._admin = ClientTls(
             self._ca_pem, paths.client_key.read_bytes(), paths.client.read_bytes()
@@ -153,17 +166,17 @@ class _Story:
         for machine in machines:
             answer = _expect("200", await self._state(machine))
             address = answer.bindIp or "none before its first connection"
-            self._say(f"{machine.name}: {STATES[answer.connState]}, address {address}")
+            self._say(f"{machine.name}: {STATE_NAMES[answer.connState]}, address {address}")
 
     async def _connect(self, machine: _Machine) -> PacketEnd:
         self._title(f"{machine.name} connects")
         url = f"wss://{LOOPBACK}:{self._endpoints.link_port}{wire.PATH}"
         end = await plug_in(url, machine.token, machine.network_tls, self._folder)
         answer = await self._state_becomes("INIT", machine)
-        self._say(f"the link is accepted: {STATES[answer.connState]}")
+        self._say(f"the link is accepted: {STATE_NAMES[answer.connState]}")
         interface = await end.say_hello()
         answer = await self._state_becomes("CONNECTED", machine)
-        self._say(f"it was told its address, {interface}: {STATES[answer.connState]}")
+        self._say(f"it was told its address, {interface}: {STATE_NAMES[answer.connState]}")
         return end
 
     async def _packets(self, alpha: PacketEnd, beta: PacketEnd, gamma: PacketEnd) -> None:
@@ -185,9 +198,11 @@ class _Story:
         self._title(f"Somebody unplugs {machine.name}")
         end.pull_the_plug()
         answer = await self._state_becomes("IDLE", machine)
-        self._say(f"{STATES[answer.connState]}, and {answer.bindIp} stays its own. The log says:")
+        self._say(
+            f"{STATE_NAMES[answer.connState]}, and {answer.bindIp} stays its own. The log says:"
+        )
         node_id = read_peer(machine.tls.certificate_pem or b"").common_name
-        for record in LogReader(self._server.folder.log).read():
+        for record in LogReader(self._log_folder).read():
             for recorded in events_of(record):
                 if recorded.event.state_changed.node_id == node_id:
                     self._console.print(text_line(recorded), soft_wrap=True)
@@ -197,7 +212,7 @@ class _Story:
         async with asyncio.timeout(_PATIENCE_S):
             while True:
                 answer = _expect("200", await self._state(machine))
-                if STATES[answer.connState] == state:
+                if STATE_NAMES[answer.connState] == state:
                     return answer
                 await asyncio.sleep(_ASK_AGAIN_S)
 
@@ -224,7 +239,7 @@ class _Story:
         await self._denied(f"{machine.name} itself", self._state(machine))
         await self._set_expiry(machine, 0)
         answer = _expect("200", await self._state(machine))
-        self._say(f"set to never expire, it is back: {STATES[answer.connState]}")
+        self._say(f"set to never expire, it is back: {STATE_NAMES[answer.connState]}")
 
     async def _unregister(self, machine: _Machine) -> None:
         self._title(f"{machine.name} leaves for good")

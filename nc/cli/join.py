@@ -5,7 +5,7 @@ import contextlib
 import signal
 from collections.abc import Coroutine
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from structlog.typing import FilteringBoundLogger
@@ -15,13 +15,19 @@ from nc.agent.backoff import delay_s
 from nc.agent.enrolment import Invitation, ServerUnreachable, is_ca_cert_hash, redeem
 from nc.agent.state import CertificateSet, Node, StateFolder, digest_of
 from nc.cli import structured_logs
-from nc.cli.connection import ServerAddress, host_and_port
-from nc.cli.entrypoint import OperationFailed, default_data_dir, run_async
+from nc.cli.entrypoint import OperationFailed, default_data_dir
+from nc.cli.event_loop import run_async
+from nc.cli.server_address import ServerAddress
 from nc.clock import SystemClock
+from nc.contract import DEFAULT_MTU
+from nc.errors import ConfigError
 from nc.net.tun import TunUnavailable, require_tun
-from nc.pb.network_controller_pb2 import GetTokenResponse
 from nc.secrets import SystemSecrets
-from nc.server.settings import DEFAULT_MTU, ClientSection, ConfigError, ConfigFile
+from nc.text import host_port
+
+if TYPE_CHECKING:  # an agent that has joined, and has no configuration file, needs neither
+    from nc.cli.config_file import ClientSection, ConfigFile
+    from nc.pb.network_controller_pb2 import GetTokenResponse
 
 
 def default_state_dir() -> Path:
@@ -82,7 +88,7 @@ def join(
         _run(_join(folder, known, log, tun=not no_tun, mtu=mtu))
 
 
-def join_as_configured(path: Path, file: ConfigFile) -> None:
+def join_as_configured(path: Path, file: "ConfigFile") -> None:
     """Be the node that a configuration file describes: it has joined before.
 
     Raises:
@@ -106,7 +112,7 @@ def join_as_configured(path: Path, file: ConfigFile) -> None:
         )
 
 
-def _configured(section: ClientSection) -> Node:
+def _configured(section: "ClientSection") -> Node:
     return Node(section.token, section.server_addr, section.port, section.network_cert_dir)
 
 
@@ -151,11 +157,9 @@ def _invited(text: str | None, ca_cert_hash: str | None, *, plaintext: bool) -> 
         return None
     token, _, at = text.partition("@")
     try:
-        place = ServerAddress.parse(at) if at else None
-    except typer.BadParameter:
-        place = None
-    if place is None:
-        raise typer.BadParameter("expected TOKEN@IP:PORT, as it was printed")
+        place = ServerAddress.parse(at or "none")
+    except ValueError as error:
+        raise typer.BadParameter("expected TOKEN@IP:PORT, as it was printed") from error
     return Invitation(token, place.host, place.port, ca_cert_hash, plaintext)
 
 
@@ -212,8 +216,8 @@ async def _hold(
     redirect_gateway: bool = False,
 ) -> None:
     # Nothing else needs pyroute2, which takes a fifth of every command's time to import.
-    from nc.agent.agent import Agent, AgentSettings, AgentStopped  # noqa: PLC0415 - see above
-    from nc.net.routes import Redirect  # noqa: PLC0415 - see above
+    from nc.agent.agent import Agent, AgentSettings, AgentStopped
+    from nc.net.routes import Redirect
 
     settings = AgentSettings(tun, mtu, redirect_gateway)
     redirect = Redirect(folder.redirect)
@@ -255,12 +259,12 @@ async def _enrol(folder: StateFolder, invited: Invitation, log: FilteringBoundLo
             "is unregistered or expires, if it has not yet; its token is kept in "
             f"{folder.node_before}, for ncadm unregister --node-token",
         )
-    server = host_and_port(node.host, str(node.port))
+    server = host_port(node.host, node.port)
     log.info(log_events.AGENT_JOINED, server=server, state=str(folder.path))
     return node
 
 
-def _remember(folder: StateFolder, invited: Invitation, answer: GetTokenResponse) -> Node:
+def _remember(folder: StateFolder, invited: Invitation, answer: "GetTokenResponse") -> Node:
     node = Node(
         answer.token,
         answer.networkServerIp,

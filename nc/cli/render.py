@@ -1,28 +1,14 @@
 """One event, as people read it and as programs do."""
 
 import json
-from datetime import UTC, datetime
-from enum import StrEnum
 from typing import Any
 
 from google.protobuf.message import Message
 from rich.text import Text
 
-from nc.domain.errors import moment
 from nc.domain.events import Event
 from nc.history.events import Recorded
-from nc.rpc.controller import WIRE_STATES
-
-
-class Output(StrEnum):
-    """How results are printed."""
-
-    TEXT = "text"
-    JSON = "json"
-
-
-# The states as `connState` has them, by name.
-STATES = {number: state.name for state, number in WIRE_STATES.items()}
+from nc.text import iso_time, moment, time_text
 
 _KIND_FIELDS: Any = Event.DESCRIPTOR.oneofs_by_name["kind"].fields
 
@@ -65,11 +51,6 @@ def json_fields(recorded: Recorded) -> dict[str, Any]:
         "method": entry.method,
         "request_id": entry.request_id,
     }
-
-
-def iso_time(recorded_at_ns: int) -> str:
-    """A time in ISO 8601, UTC, with milliseconds."""
-    return time_text(recorded_at_ns, "T") + "Z"
 
 
 def text_line(recorded: Recorded) -> Text:
@@ -155,10 +136,3 @@ def printable(text: str) -> str:
     if text.isprintable():
         return text
     return "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in text)
-
-
-def time_text(recorded_at_ns: int, separator: str = " ") -> str:
-    """A time in UTC, with milliseconds."""
-    seconds, rest_ns = divmod(recorded_at_ns, 1_000_000_000)
-    at = datetime.fromtimestamp(seconds, tz=UTC).replace(microsecond=rest_ns // 1000)
-    return at.replace(tzinfo=None).isoformat(separator, timespec="milliseconds")

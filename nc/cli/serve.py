@@ -7,7 +7,7 @@ import resource
 import shlex
 import signal
 import socket
-from collections.abc import Coroutine, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -19,23 +19,28 @@ from structlog.typing import FilteringBoundLogger
 
 from nc import log_events, sd_notify
 from nc.cli import structured_logs
+from nc.cli.config_file import ServerSection, load
 from nc.cli.entrypoint import (
     DATA_DIR_VARIABLE,
     data_dir_variable,
     default_data_dir,
-    run_async,
-    silence_stdout,
 )
+from nc.cli.event_loop import run_async
+from nc.cli.options import ConfigOption
+from nc.cli.streams import silence_stdout
 from nc.clock import SystemClock
+from nc.contract import DEFAULT_BOOTSTRAP_PORT, DEFAULT_GRPC_PORT, DEFAULT_LINK_PORT
+from nc.data_folder import DataFolder, DataFolderError
 from nc.domain.addresses import DEFAULT_NETWORK
+from nc.errors import ConfigError
 from nc.hub.report import NoServer, ask
 from nc.net.sockets import PortUnavailable, try_ports
 from nc.net.tun import require_tun
 from nc.secrets import SystemSecrets
-from nc.server import settings as config
-from nc.server.data_folder import DataFolder, DataFolderError
+from nc.server.installation import Installation, serve_installation
 from nc.server.server import VERSION, Server
-from nc.server.settings import ConfigError, ServerSection, ServerSettings, TunMode
+from nc.server.settings import ServerSettings, TunMode
+from nc.setting_types import explain
 
 # Each connection is an open file. So many let 30,000 nodes and their callers in at once; with few,
 # a fleet that is not large keeps everybody else out.
@@ -45,11 +50,6 @@ FEW_FILES = 4096
 # What aiofastnet calls it when a client leaves during TLS's handshake, as whoever scans ports does;
 # the link port counts it.
 _TLS_FAILED = "SSL handshake failed"
-
-ConfigOption = Annotated[
-    Path | None,
-    typer.Option("--config", help="A configuration file, YAML. What is said here wins over it."),
-]
 
 
 def serve(
@@ -70,17 +70,15 @@ def serve(
     ] = None,
     grpc_port: Annotated[
         int | None,
-        typer.Option(help=f"The control port. Default: {config.DEFAULT_GRPC_PORT}; 0: any."),
+        typer.Option(help=f"The control port. Default: {DEFAULT_GRPC_PORT}; 0: any."),
     ] = None,
     bootstrap_port: Annotated[
         int | None,
-        typer.Option(help=f"The bootstrap port. Default: {config.DEFAULT_BOOTSTRAP_PORT}; 0: any."),
+        typer.Option(help=f"The bootstrap port. Default: {DEFAULT_BOOTSTRAP_PORT}; 0: any."),
     ] = None,
     link_port: Annotated[
         int | None,
-        typer.Option(
-            help=f"The port that nodes connect to. Default: {config.DEFAULT_LINK_PORT}; 0: any."
-        ),
+        typer.Option(help=f"The port that nodes connect to. Default: {DEFAULT_LINK_PORT}; 0: any."),
     ] = None,
     network_addr: Annotated[
         str | None,
@@ -171,7 +169,7 @@ def load_server_section(path: Path) -> ServerSection:
     Raises:
         ConfigError: the file is wrong, or describes a node.
     """
-    file = config.load(path)
+    file = load(path)
     if file.mode == "client":
         raise ConfigError(
             f"{path}: mode: client describes a node; "
@@ -216,26 +214,18 @@ async def _serve(settings: ServerSettings, log: FilteringBoundLogger) -> None:
     loop.set_exception_handler(lambda _, context: _report_stray(log, context))
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
-    async with Server(settings, clock=SystemClock(), secrets=SystemSecrets(), log=log) as server:
+    serving = serve_installation(settings, clock=SystemClock(), secrets=SystemSecrets(), logger=log)
+    async with serving as (installation, server):
         try:
-            _greet(server, Console(highlight=False))
+            _greet(installation, server, Console(highlight=False))
         except OSError:  # nobody reads it
             silence_stdout()
         gc.freeze()  # a large state is no garbage: looking through it would be a pause
         sd_notify.ready(f"serving at {server.endpoints.advertised}")
-        failure = await _first_of(stop.wait(), server.must_end())
-        sd_notify.stopping()
-    if isinstance(failure, Exception):
-        raise failure
-
-
-async def _first_of(*waits: Coroutine[Any, Any, object]) -> object:
-    """What the first of them returns; the others are given up."""
-    tasks = [asyncio.create_task(wait) for wait in waits]
-    done, others = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
-    for task in others:
-        task.cancel()
-    return done.pop().result()
+        try:
+            await stop.wait()
+        finally:
+            sd_notify.stopping()
 
 
 def _report_stray(log: FilteringBoundLogger, context: dict[str, Any]) -> None:
@@ -246,50 +236,50 @@ def _report_stray(log: FilteringBoundLogger, context: dict[str, Any]) -> None:
     log.error(log_events.LOOP_ERROR, message=f"{context['message']}: {error}")
 
 
-def _greet(server: Server, console: Console) -> None:
+def _greet(installation: Installation, server: Server, console: Console) -> None:
     """What a person wants to know who has just started it."""
-    settings, endpoints = server.settings, server.endpoints
+    settings, endpoints = installation.settings, server.endpoints
     secured = "plain text" if settings.plaintext else "TLS"
     mutual = "plain text" if settings.plaintext else "mutual TLS"
     console.print(f"[bold]network-controller {VERSION}[/] at {escape(endpoints.advertised)}")
     for label, text in (
         ("data", settings.data_dir),
-        *(("made", text) for text in _made(server)),
+        *(("made", text) for text in _made(installation)),
         ("control", f"port {endpoints.control_port}, gRPC, {mutual}"),
         ("bootstrap", f"port {endpoints.bootstrap_port}, gRPC, {secured}"),
         ("link", f"port {endpoints.link_port}, WebSocket, {mutual}"),
         ("network", f"{settings.network_addr}"),
     ):
         console.print(f"  {label:<10}{escape(str(text))}", soft_wrap=True)
-    if server.certificates.replaced:
+    if installation.certificates.replaced:
         console.print(
             "[bold red]  A CA IS NEW: no certificate of before is accepted; see the log[/]"
         )
     if settings.plaintext:
         console.print("[bold red]  NO TLS: everybody who reaches these ports may do everything[/]")
     console.print("get a bootstrap token with:")
-    console.print(f"  {escape(token_command(server))}", soft_wrap=True)
+    console.print(f"  {escape(token_command(installation, server))}", soft_wrap=True)
 
 
-def _made(server: Server) -> Iterator[str]:
+def _made(installation: Installation) -> Iterator[str]:
     """What this start had to make, a line a folder."""
     by_folder: dict[Path, list[str]] = {}
-    for path in (*server.made, *(path for path, _ in server.certificates.made)):
+    for path in (*installation.made, *(path for path, _ in installation.certificates.made)):
         by_folder.setdefault(path.parent, []).append(path.name)
     for folder, names in by_folder.items():
         yield f"{folder}: {', '.join(names)}"
 
 
-def token_command(server: Server) -> str:
+def token_command(installation: Installation, server: Server) -> str:
     """A line to paste that gets a bootstrap token on this machine."""
-    settings, endpoints = server.settings, server.endpoints
+    settings, endpoints = installation.settings, server.endpoints
     words = ["ncadm"]
-    if endpoints.control_port != config.DEFAULT_GRPC_PORT:
+    if endpoints.control_port != DEFAULT_GRPC_PORT:
         words += ["--port", str(endpoints.control_port)]
     if settings.plaintext:
         words.append("--plaintext")
     elif settings.grpc_cert_dir is not None:
-        paths = server.certificates.grpc.paths
+        paths = installation.certificates.grpc.paths
         words += ["--cacert", str(paths.ca.absolute()), "--cert", str(paths.client.absolute())]
         words += ["--key", str(paths.client_key.absolute())]
     elif settings.data_dir != default_data_dir():
@@ -304,4 +294,4 @@ def _first(*values: int | None) -> int | None:
 def _first_mistake(error: ValidationError) -> str:
     mistake = error.errors(include_input=False, include_url=False)[0]
     option = "--" + str(mistake["loc"][0]).replace("_", "-")
-    return f"{option}: {config.explain(mistake['msg'])}"
+    return f"{option}: {explain(mistake['msg'])}"

@@ -12,7 +12,9 @@ from google.protobuf.descriptor import ServiceDescriptor
 from google.protobuf.message import Message
 
 from nc.client.connection_errors import grpc_in_words
-from nc.rpc.methods import BOOTSTRAP_SERVICE, CONTROL_SERVICE, INTERNAL_SERVICE
+from nc.errors import UNREACHABLE, OperatorError
+from nc.rpc.services import BOOTSTRAP_SERVICE, CONTROL_SERVICE, INTERNAL_SERVICE
+from nc.text import host_port
 
 DEFAULT_TIMEOUT_S = 10.0
 
@@ -28,16 +30,21 @@ _REMEDIES = {
     grpc.StatusCode.UNIMPLEMENTED: "is this the right port?",
 }
 
+_UNREACHABLE = (grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.DEADLINE_EXCEEDED)
 
-class CallFailed(Exception):
+
+class CallFailed(OperatorError):
     """A call did not reach the application, or was not let in."""
 
     def __init__(self, target: str, method: str, code: grpc.StatusCode, details: str) -> None:
         self.code = code
         self.details = details
+        if code in _UNREACHABLE:
+            self.exit_code, self.kind = UNREACHABLE, "unreachable"
+        elif code is grpc.StatusCode.PERMISSION_DENIED:
+            self.kind = "refused"
         remedy = _REMEDIES.get(code, "see the server's log")
-        tail = f"; {remedy}" if remedy else ""
-        super().__init__(f"{method} at {target}: {code.name}: {details}{tail}")
+        super().__init__(f"{method} at {target}: {code.name}: {details}", remedy=remedy)
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +75,7 @@ class Client:
         tls: ClientTls | None,
         services: tuple[ServiceDescriptor, ...] = CONTROL_PORT,
     ) -> None:
-        self.target = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+        self.target = host_port(host, port)
         self._tls = tls
         self._services = services
         self._channel: grpc.aio.Channel | None = None

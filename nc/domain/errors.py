@@ -3,17 +3,7 @@
 The texts reach clients as they are. None of them ever holds a token, a key or an id.
 """
 
-from datetime import UTC, datetime
-
-
-def moment(unix_ms: int) -> str:
-    """Unix milliseconds as people write it, in UTC: `2026-11-20T15:00:00Z`."""
-    try:
-        return (
-            datetime.fromtimestamp(unix_ms / 1000, tz=UTC).isoformat(timespec="seconds")[:-6] + "Z"
-        )
-    except (OverflowError, ValueError, OSError):
-        return f"{unix_ms} ms after 1970"
+from nc.text import moment
 
 
 class DomainError(Exception):

@@ -23,6 +23,7 @@ from nc.domain import (
 from nc.domain.events import Event
 from nc.domain.state import State
 from nc.domain.transient_map import TransientMap
+from nc.errors import OperatorError
 
 
 class _StateDraft:
@@ -126,7 +127,7 @@ def evolve(state: State, events: Iterable[Event]) -> State:
     return fold.finish()
 
 
-class UnknownEvent(Exception):
+class UnknownEvent(OperatorError):
     """The log holds an event that a newer version wrote; ignoring it would give a wrong state."""
 
     def __init__(self, seq: int) -> None:

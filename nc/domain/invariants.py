@@ -15,6 +15,7 @@ from nc.domain.evolve import UnknownEvent
 from nc.domain.fsm import ConnectionState, Trigger, next_state
 from nc.domain.presence import link_of
 from nc.domain.state import State
+from nc.errors import DAMAGED, OperatorError
 
 __all__ = ["InconsistentHistory", "InvariantChecker", "digested_seq"]
 
@@ -23,8 +24,11 @@ _ADVICE = (
 )
 
 
-class InconsistentHistory(Exception):
+class InconsistentHistory(OperatorError):
     """The log's bytes are as they were written, and what they say cannot have happened."""
+
+    exit_code = DAMAGED
+    kind = "damaged"
 
     def __init__(self, seq: int, found: str, expected: str, advice: str = _ADVICE) -> None:
         self.seq = seq

@@ -9,6 +9,7 @@ from typing import NamedTuple, TypeAlias
 
 from rpds import HashTrieMap
 
+from nc.contract import DEFAULT_LIFETIME_MINUTES
 from nc.domain.errors import (
     BootstrapTokenExpired,
     BootstrapTokenUnknown,
@@ -19,7 +20,6 @@ from nc.domain.events import Certificate, Event, NodeRegistered, TokenExpired, T
 from nc.domain.expiry import NEVER, has_passed
 from nc.domain.nodes import Nodes
 
-DEFAULT_LIFETIME_MINUTES = 10  # LiteKube API reference, GetBootStrapToken
 LONGEST_LIFETIME_MINUTES = 10 * 365 * 24 * 60  # ten years: more is a mistake in the unit
 
 # An expired token is remembered this long, so that its user is told "expired" and not "unknown".

@@ -11,6 +11,7 @@ from typing import NamedTuple
 from eventlog import LogReader, Record, Snapshot
 from nc.domain.codec.snapshot import SNAPSHOT_SCHEMA, decode
 from nc.domain.state import State
+from nc.errors import OperatorError
 from nc.history.events import EMPTY_STATE, Point, Recorded, RunningState, events_of, state_at
 
 __all__ = ["BaseMissing", "StateAt", "base_of", "history", "nearest", "states_at"]
@@ -22,7 +23,7 @@ def _untold(_seq: int) -> None:
     """Nobody wants to know."""
 
 
-class BaseMissing(Exception):
+class BaseMissing(OperatorError):
     """A log begins later than with event 1, and nothing says what there was before."""
 
     def __init__(self, last_seq: int) -> None:

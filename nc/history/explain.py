@@ -7,12 +7,12 @@ happened by itself, too: an address that was reclaimed, a link that a crash took
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any, Final, NamedTuple
 
-from nc.domain.errors import moment
 from nc.domain.events import Event, pb
 from nc.domain.expiry import has_passed
 from nc.domain.presence import link_of
 from nc.domain.state import State
 from nc.history.events import Recorded, field_of
+from nc.text import moment
 
 __all__ = ["Kind", "Line", "Target", "now_line", "story"]
 

@@ -29,6 +29,7 @@ from nc.hub.admission import Refused
 from nc.hub.limits import Limits
 from nc.hub.session import Link
 from nc.net import wire
+from nc.text import host_port
 
 # How long TLS may take to say goodbye.
 _TLS_GOODBYE_S: Final = 1.0
@@ -219,7 +220,7 @@ class Acceptor:
 def _as_text(host: str, port: int) -> str:
     """`192.0.2.9:51234`."""
     bare_host = host.removeprefix("::ffff:")  # IPv4 on a socket that takes both
-    return f"[{bare_host}]:{port}" if ":" in bare_host else f"{bare_host}:{port}"
+    return host_port(bare_host, port)
 
 
 class _Reporter:

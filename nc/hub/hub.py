@@ -101,11 +101,11 @@ class Hub:
         """Connections that ended before they asked for a link: no certificate of ours, mostly."""
         return self._door.turned_away
 
-    def start(self, listener: socket.socket) -> None:
-        """Serve on a port that listens."""
+    def start(self, listener: socket.socket) -> "dict[str, asyncio.Task[None]]":
+        """Serve on a port that listens; returns the tasks that no link can do without."""
         self._replica.observe(self.follow)
         self._door_task = asyncio.create_task(self._door.serve(listener), name="link-door")
-        self._spawn(self._watch())
+        return {"link_acceptor": self._door_task, "link_watch": self._spawn(self._watch())}
 
     async def stop_accepting(self) -> None:
         """Take no more links, and see newcomers off; links that are there stay."""

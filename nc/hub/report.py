@@ -14,9 +14,10 @@ from ipaddress import IPv4Address
 from pathlib import Path
 from typing import Any, Final
 
+from nc.data_folder import DataFolderError
+from nc.errors import UNREACHABLE, OperatorError
 from nc.hub.hub import Hub
 from nc.hub.session import Link
-from nc.server.data_folder import DataFolderError
 
 SOCKET_MODE: Final = 0o600
 
@@ -24,8 +25,11 @@ SOCKET_MODE: Final = 0o600
 _PATIENCE_S: Final = 5.0
 
 
-class NoServer(Exception):
+class NoServer(OperatorError):
     """Nobody tells of links in this data folder."""
+
+    exit_code = UNREACHABLE
+    kind = "unreachable"
 
     def __init__(self, path: Path) -> None:
         super().__init__(

@@ -7,6 +7,8 @@ import socket
 from collections.abc import Iterable
 from typing import Final
 
+from nc.errors import OperatorError
+
 # Connections that the kernel holds for us until we accept them; it may allow fewer.
 _BACKLOG: Final = 4096
 
@@ -16,7 +18,7 @@ _REMEDIES: Final = {
 }
 
 
-class PortUnavailable(Exception):
+class PortUnavailable(OperatorError):
     """A port cannot be listened on."""
 
     def __init__(self, address: str, reason: str, number: int | None = None) -> None:

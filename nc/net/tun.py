@@ -13,6 +13,7 @@ import struct
 from collections.abc import Callable
 from typing import Final
 
+from nc.errors import OperatorError
 from nc.net.wire import MAX_FRAME_BYTES, VNET_HEADER_BYTES, Frame, packets
 
 _DEVICE: Final = "/dev/net/tun"
@@ -43,7 +44,7 @@ NAME_PATTERN: Final = "nc%d"
 Receive = Callable[[bytes, int], None]  # a frame, and how many packets it holds
 
 
-class TunUnavailable(Exception):
+class TunUnavailable(OperatorError):
     """No TUN device here, or no address or route on it; one sentence says why."""
 
 

@@ -15,6 +15,7 @@ No clock and no random numbers of its own: the time and the serial numbers come 
 are drawn here, by OpenSSL.
 """
 
+from nc.certificate_files import FolderPaths
 from nc.pki.authority import CertificateAuthority, IssuedCertificate, self_signed
 from nc.pki.certificates import (
     ADMIN_COMMON_NAME,
@@ -27,7 +28,7 @@ from nc.pki.errors import PkiError
 from nc.pki.folder import PkiFolder, open_folder
 from nc.pki.identity import PeerCertificate, read_peer
 from nc.pki.names import LOCAL_NAMES, server_names
-from nc.pki.store import FolderPaths, Made
+from nc.pki.store import Made
 
 __all__ = [
     "ADMIN_COMMON_NAME",

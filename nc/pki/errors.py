@@ -5,8 +5,10 @@ An error names a file, never its content: no text here can carry a key.
 
 from pathlib import Path
 
+from nc.errors import OperatorError
 
-class PkiError(Exception):
+
+class PkiError(OperatorError):
     """A certificate, a key or their folder cannot be used; one sentence says why and what to do.
 
     Attributes:
@@ -17,10 +19,9 @@ class PkiError(Exception):
 
     def __init__(self, path: Path | None, problem: str, remedy: str) -> None:
         where = "" if path is None else f"{path}: "
-        super().__init__(f"{where}{problem}; {remedy}")
+        super().__init__(f"{where}{problem}", remedy=remedy)
         self.path = path
         self.problem = problem
-        self.remedy = remedy
 
 
 class InvalidName(PkiError):

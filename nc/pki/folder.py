@@ -16,6 +16,7 @@ from typing import Final
 from cryptography import x509
 from cryptography.x509.oid import ExtendedKeyUsageOID
 
+from nc.certificate_files import FolderPaths
 from nc.files import REAL_DISK, Disk
 from nc.pki import renewal
 from nc.pki.authority import CertificateAuthority, self_signed
@@ -23,7 +24,7 @@ from nc.pki.certificates import ADMIN, AuthorityKind
 from nc.pki.errors import FolderUnusable, KeyMissing
 from nc.pki.names import general_names
 from nc.pki.pem import PublicKey, public_key_of
-from nc.pki.store import FolderPaths, Made, Store
+from nc.pki.store import Made, Store
 
 AUTHORITY_WARNING: Final = timedelta(days=180)
 """How early a CA's end is announced: after it every node must join again, which takes planning."""

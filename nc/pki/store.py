@@ -18,6 +18,7 @@ from typing import Final
 from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import ec
 
+from nc.certificate_files import FolderPaths
 from nc.files import Disk, replace_file, unfinished
 from nc.pki.errors import FolderUnusable
 from nc.pki.pem import (
@@ -41,38 +42,6 @@ _REMEDIES: Final = {
     errno.ENOTDIR: "move away the file that stands where a folder should be",
     errno.EISDIR: "move away the folder that stands where a file should be",
 }
-
-
-@dataclass(frozen=True, slots=True)
-class FolderPaths:
-    """Where the six files of a folder are."""
-
-    ca: Path
-    ca_key: Path
-    server: Path
-    server_key: Path
-    client: Path
-    client_key: Path
-
-    @classmethod
-    def within(cls, folder: Path) -> "FolderPaths":
-        """Name them as existing LiteKube folders do."""
-        return cls(
-            ca=folder / "ca.pem",
-            ca_key=folder / "ca-key.pem",
-            server=folder / "server.pem",
-            server_key=folder / "server-key.pem",
-            client=folder / "client.pem",
-            client_key=folder / "client-key.pem",
-        )
-
-    def secrets(self) -> tuple[Path, ...]:
-        """Give the three files that hold a secret."""
-        return (self.ca_key, self.server_key, self.client_key)
-
-    def everything(self) -> tuple[Path, ...]:
-        """Give all six."""
-        return (*self.secrets(), self.ca, self.server, self.client)
 
 
 @dataclass(frozen=True, slots=True)

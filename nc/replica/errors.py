@@ -1,5 +1,7 @@
 """What a replica refuses whatever the command is, and in which words."""
 
+from nc.errors import OperatorError
+
 
 class Overloaded(Exception):
     """Too many commands are waiting; the caller should try again later."""
@@ -24,7 +26,7 @@ class Unwritable(Exception):
         )
 
 
-class DiskFull(Exception):
+class DiskFull(OperatorError):
     """There is no room for another event; nothing was changed."""
 
     def __init__(self) -> None:

@@ -4,18 +4,15 @@ What reached the application is answered inside a gRPC OK, with a `code` that ex
 what did not is a gRPC status (LiteKube API contract, §2).
 """
 
-from typing import Final, NamedTuple
+from typing import NamedTuple
 
 import grpc
 from google.protobuf.message import DecodeError
 
+from nc.contract import CLIENT_MISTAKE, SERVER_FAULT
 from nc.domain.errors import DomainError, IdTaken, KeyOfAnotherLog
-from nc.replica.replica import DiskFull, Overloaded, Stopping, Unwritable
+from nc.replica.errors import DiskFull, Overloaded, Stopping, Unwritable
 from nc.rpc.permissions import PermissionDenied
-
-OK: Final = "200"
-CLIENT_MISTAKE: Final = "400"
-SERVER_FAULT: Final = "500"
 
 
 class Answer(NamedTuple):

@@ -6,11 +6,10 @@ Codes, status and logging are the edge's business (`nc.rpc.edge`).
 
 import base64
 from collections.abc import Callable
-from dataclasses import dataclass
 from datetime import datetime
-from typing import NamedTuple
 
 from nc.clock import Clock, now_ms, now_utc
+from nc.contract import OK, SERVER_FAULT, SERVER_NODE_TOKEN, SUCCESS_MESSAGE, WIRE_STATES
 from nc.domain import nodes, tokens
 from nc.domain.decide import Command
 from nc.domain.errors import (
@@ -42,8 +41,8 @@ from nc.pb.sensor_pb2 import SensorExpireTimeRequest, SensorExpireTimeResponse
 from nc.pki.authority import CertificateAuthority, IssuedCertificate
 from nc.pki.certificates import NODE_ORGANIZATION
 from nc.replica.replica import Origin, Replica
-from nc.rpc.answers import OK, SERVER_FAULT
-from nc.rpc.callers import Caller, CallerKind
+from nc.rpc.api import Authorities, Call, Endpoints
+from nc.rpc.callers import CallerKind
 from nc.rpc.permissions import require_self
 from nc.secrets import (
     Secrets,
@@ -54,48 +53,8 @@ from nc.secrets import (
     token_like_parts,
 )
 
-DONE = "ok"  # the message of every success
-
-# The node token that stands for the server itself, spelled as existing clients spell it.
-SERVER_NODE_TOKEN = "reserverd"  # noqa: S105 - public, and no secret
-
-# As clients see the states (LiteKube API reference, CheckConnState).
-WIRE_STATES = {
-    ConnectionState.IDLE: -1,
-    ConnectionState.INIT: 1,
-    ConnectionState.CONNECTED: 3,
-}
-
 # What a greeting gives back of what it was sent.
 _GREETING_CHARACTERS = 256
-
-
-class Call(NamedTuple):
-    """Who calls, what the call is known by, and when it came."""
-
-    caller: Caller
-    method: str
-    request_id: str
-    started_ns: int  # monotonic
-
-
-@dataclass(frozen=True, slots=True)
-class Endpoints:
-    """Where clients find the server; ports as they were bound."""
-
-    advertised: str  # IP address or name
-    overlay_address: str
-    control_port: int
-    bootstrap_port: int
-    link_port: int
-
-
-@dataclass(frozen=True, slots=True)
-class Authorities:
-    """Who signs nodes' certificates."""
-
-    grpc: CertificateAuthority
-    network: CertificateAuthority
 
 
 class Controller:
@@ -150,7 +109,7 @@ class Controller:
         endpoints = self._endpoints()
         return GetBootStrapTokenResponse(
             code=OK,
-            message=DONE,
+            message=SUCCESS_MESSAGE,
             bootStrapToken=token,
             cloudIp=endpoints.advertised,
             port=str(endpoints.bootstrap_port),
@@ -181,7 +140,7 @@ class Controller:
         endpoints = self._endpoints()
         return GetTokenResponse(
             code=OK,
-            message=DONE,
+            message=SUCCESS_MESSAGE,
             token=node_token,
             networkServerIp=endpoints.advertised,
             networkServerPort=str(endpoints.link_port),
@@ -211,7 +170,7 @@ class Controller:
             state = link_of(self._replica.state.presence, node_id).state
             address = self._replica.state.addresses.address_of(node_id)
         return CheckConnResponse(
-            code=OK, message=DONE, connState=WIRE_STATES[state], bindIp=address
+            code=OK, message=SUCCESS_MESSAGE, connState=WIRE_STATES[state.name], bindIp=address
         )
 
     async def get_registered_ip(
@@ -227,7 +186,7 @@ class Controller:
             address = self._endpoints().overlay_address
         else:
             address = self._replica.state.addresses.address_of(self._live_node(request.token))
-        return GetRegistedIpResponse(code=OK, message=DONE, ip=address)
+        return GetRegistedIpResponse(code=OK, message=SUCCESS_MESSAGE, ip=address)
 
     async def unregister(self, request: UnRegisterRequest, call: Call) -> UnRegisterResponse:
         """Remove a node for good; an expired one too, since that is how one tidies up.
@@ -243,7 +202,7 @@ class Controller:
         node_id = self._token_ids.id_of(request.token)
         require_self(call.caller, node_id)
         await self._submit(nodes.Unregister(node_id), call)
-        return UnRegisterResponse(code=OK, message=DONE, result=True)
+        return UnRegisterResponse(code=OK, message=SUCCESS_MESSAGE, result=True)
 
     async def update_sensor_expire_time(
         self, request: SensorExpireTimeRequest, call: Call
@@ -262,7 +221,7 @@ class Controller:
             node_id = self._token_ids.id_of(token)
             expiries.append(nodes.Expiry(node_id, sensor.expireTime * 1000))
         await self._submit(nodes.SetExpiries(tuple(expiries), now_ms(self._clock)), call)
-        return SensorExpireTimeResponse(code=OK, message=DONE)
+        return SensorExpireTimeResponse(code=OK, message=SUCCESS_MESSAGE)
 
     def knows_token_in(self, text: str) -> bool:
         """Whether a text holds a bootstrap or node token that is known here."""

@@ -17,11 +17,12 @@ from structlog.typing import FilteringBoundLogger
 
 from nc import log_events
 from nc.clock import Clock, now_ms
+from nc.contract import OK
 from nc.domain.state import State
-from nc.replica.replica import Overloaded, Stopping
-from nc.rpc.answers import OK, Answer, Status, answer_to, as_status
+from nc.replica.errors import Overloaded, Stopping
+from nc.rpc.answers import Answer, Status, answer_to, as_status
+from nc.rpc.api import Call
 from nc.rpc.callers import Callers, Transport, caller_of
-from nc.rpc.controller import Call
 from nc.rpc.methods import Method
 from nc.rpc.permissions import Permission, require
 from nc.secrets import RequestIds, Secrets

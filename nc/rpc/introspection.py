@@ -52,7 +52,7 @@ class Health:
         self._changed = asyncio.Event()  # another one after each change
         self._is_over = False
 
-    def tell(self, services: Iterable[str], status: int) -> None:
+    def set(self, services: Iterable[str], status: int) -> None:
         """Set the status of these services; once it is over, nothing changes any more."""
         if self._is_over:
             return
@@ -62,7 +62,7 @@ class Health:
 
     def end(self) -> None:
         """NOT_SERVING from now on; whoever watches is told, and let go."""
-        self.tell(self._statuses, health_pb2.HealthCheckResponse.NOT_SERVING)
+        self.set(self._statuses, health_pb2.HealthCheckResponse.NOT_SERVING)
         self._is_over = True
 
     async def Check(  # noqa: N802 - the service's name for it

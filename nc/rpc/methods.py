@@ -5,18 +5,14 @@ from dataclasses import dataclass
 from typing import Any
 
 from google.protobuf import descriptor_pb2, descriptor_pool, message_factory
-from google.protobuf.descriptor import ServiceDescriptor
 from google.protobuf.message import Message
 
-from nc.domain.fsm import ConnectionState
+from nc.contract import WIRE_STATES
 from nc.pb import network_controller_pb2 as pb
 from nc.pb import sensor_pb2
-from nc.rpc.controller import WIRE_STATES, Call, Controller
+from nc.rpc.api import Call
+from nc.rpc.controller import Controller
 from nc.rpc.permissions import Permission
-
-CONTROL_SERVICE: ServiceDescriptor = pb.DESCRIPTOR.services_by_name["LiteKubeNCService"]
-BOOTSTRAP_SERVICE: ServiceDescriptor = pb.DESCRIPTOR.services_by_name["LiteKubeNCBootstrapService"]
-INTERNAL_SERVICE: ServiceDescriptor = sensor_pb2.DESCRIPTOR.services_by_name["Internal"]
 
 Operation = Callable[[Any, Call], Awaitable[Message]]
 
@@ -51,9 +47,7 @@ def _wide_bootstrap_token_request() -> type[Message]:
 
 
 def _check_conn_state_refused(code: str, message: str) -> pb.CheckConnResponse:
-    return pb.CheckConnResponse(
-        code=code, message=message, connState=WIRE_STATES[ConnectionState.IDLE]
-    )
+    return pb.CheckConnResponse(code=code, message=message, connState=WIRE_STATES["IDLE"])
 
 
 def _hello_world_refused(code: str, message: str) -> pb.HelloWorldResponse:

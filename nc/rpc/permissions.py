@@ -8,10 +8,10 @@ expired, unregistered, unknown certificates: nothing
 
 from enum import IntEnum
 
-from nc.domain.errors import moment
 from nc.domain.expiry import has_passed
 from nc.domain.state import State
 from nc.rpc.callers import Caller, CallerKind
+from nc.text import moment
 
 
 class Permission(IntEnum):

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,9 +13,11 @@ from structlog.typing import FilteringBoundLogger
 
 from nc import log_events
 from nc.net.sockets import PortUnavailable
+from nc.rpc.callers import Transport
 from nc.rpc.edge import Edge
 from nc.rpc.introspection import HEALTH_SERVICE, Health, health_handlers, reflection_handlers
-from nc.rpc.methods import BOOTSTRAP_SERVICE, CONTROL_SERVICE, INTERNAL_SERVICE, Method
+from nc.rpc.methods import Method
+from nc.rpc.services import BOOTSTRAP_SERVICE, CONTROL_SERVICE, INTERNAL_SERVICE
 
 # The largest request is a list of expiries: 40,000 nodes fit. Everything else is a few bytes.
 MAX_REQUEST_BYTES = 1024 * 1024
@@ -113,13 +116,13 @@ class Credentials:
 
 
 @dataclass(frozen=True, slots=True)
-class Port:
+class GrpcPort:
     """One port to be served.
 
     Attributes:
         host: the address to listen on.
         number: its number, 0 for any that is free.
-        edge: what calls go through.
+        transport: how it is secured.
         services: ours, as this port has them.
         options: gRPC's, beyond those of every port.
         credentials: its TLS identity, None for plain text.
@@ -127,22 +130,24 @@ class Port:
 
     host: str
     number: int
-    edge: Edge
+    transport: Transport
     services: tuple[ServiceDescriptor, ...]
     options: tuple[tuple[str, int], ...]
     credentials: Credentials | None
 
 
-def control_port(host: str, number: int, edge: Edge, credentials: Credentials | None) -> Port:
-    """The port for whoever has a certificate."""
+def control_port(host: str, number: int, credentials: Credentials | None) -> GrpcPort:
+    """The port for clients that have a certificate."""
+    transport = Transport.PLAINTEXT if credentials is None else Transport.MUTUAL_TLS
     services = (CONTROL_SERVICE, BOOTSTRAP_SERVICE, INTERNAL_SERVICE)
-    return Port(host, number, edge, services, _CONTROL_OPTIONS, credentials)
+    return GrpcPort(host, number, transport, services, _CONTROL_OPTIONS, credentials)
 
 
-def bootstrap_port(host: str, number: int, edge: Edge, credentials: Credentials | None) -> Port:
+def bootstrap_port(host: str, number: int, credentials: Credentials | None) -> GrpcPort:
     """The port for machines that have none yet."""
+    transport = Transport.PLAINTEXT if credentials is None else Transport.SERVER_TLS
     services = (CONTROL_SERVICE, BOOTSTRAP_SERVICE)
-    return Port(host, number, edge, services, _BOOTSTRAP_OPTIONS, credentials)
+    return GrpcPort(host, number, transport, services, _BOOTSTRAP_OPTIONS, credentials)
 
 
 class _Listener:
@@ -158,7 +163,7 @@ class _Listener:
     """
 
     def __init__(
-        self, port: Port, handlers: list[grpc.GenericRpcHandler], log: FilteringBoundLogger
+        self, port: GrpcPort, handlers: list[grpc.GenericRpcHandler], log: FilteringBoundLogger
     ) -> None:
         self._port = port
         self._handlers = handlers
@@ -217,29 +222,34 @@ class GrpcServers:
     """Both ports, which begin and end together and share one health.
 
     Args:
-        methods: ours, by their names.
-        log: where what becomes of the ports is said.
+        control, bootstrap: what is served.
+        log: where a port that was lost or opened again is reported.
     """
 
-    def __init__(self, methods: dict[str, Method], log: FilteringBoundLogger) -> None:
-        self._methods = methods
+    def __init__(self, control: GrpcPort, bootstrap: GrpcPort, log: FilteringBoundLogger) -> None:
+        self._ports = (control, bootstrap)
         self._log = log
         self._health = Health()
         self._listeners: list[_Listener] = []
         self._edges: list[Edge] = []
-        self._services = {""}  # whose health is told; "" is the server's as a whole
+        # The services that health is known of; "" is the server as a whole.
+        self._services = {"", *(s.full_name for port in self._ports for s in port.services)}
 
-    def listen(self, port: Port) -> int:
-        """Take a port, to be served from `start` on; returns its number.
+    def open(
+        self, methods: Mapping[str, Method], edge_of: Callable[[Transport], Edge]
+    ) -> tuple[int, int]:
+        """Take both ports, to be served from `start` on; returns their numbers.
 
         Raises:
-            PortUnavailable: somebody else has it, or it may not be had.
+            PortUnavailable: another program has one, or it may not be had.
         """
-        listener = _Listener(port, self._handlers(port), self._log)
-        self._listeners.append(listener)
-        self._edges.append(port.edge)
-        self._services.update(service.full_name for service in port.services)
-        return listener.number
+        for port in self._ports:
+            edge = edge_of(port.transport)
+            self._edges.append(edge)
+            handlers = self._handlers(port, edge, methods)
+            self._listeners.append(_Listener(port, handlers, self._log))
+        control, bootstrap = self._listeners
+        return control.number, bootstrap.number
 
     async def start(self) -> None:
         """Begin to answer on every port."""
@@ -248,12 +258,12 @@ class GrpcServers:
             await listener.start()
 
     def set_serving(self, *, serving: bool) -> None:
-        """Tell whoever asks for our health."""
+        """Set what health checks answer."""
         status = HealthCheckResponse.SERVING if serving else HealthCheckResponse.NOT_SERVING
-        self._health.tell(self._services, status)
+        self._health.set(self._services, status)
 
     async def stop(self, grace_s: float) -> None:
-        """Say NOT_SERVING, refuse new calls, let those under way finish within the grace."""
+        """Answer NOT_SERVING, refuse new calls, let those under way finish within the grace."""
         self._health.end()
         for edge in self._edges:
             edge.close()
@@ -263,16 +273,17 @@ class GrpcServers:
     async def _quiet(self) -> None:
         """Let what has arrived be answered: gRPC would cancel what it has not yet handed to us."""
         for _ in range(_QUIET_TRIES):
-            seen = [edge.calls for edge in self._edges]
+            before = [edge.calls for edge in self._edges]
             await asyncio.sleep(_QUIET_S)
-            if seen == [edge.calls for edge in self._edges]:
+            if before == [edge.calls for edge in self._edges]:
                 return
 
-    def _handlers(self, port: Port) -> list[grpc.GenericRpcHandler]:
+    def _handlers(
+        self, port: GrpcPort, edge: Edge, methods: Mapping[str, Method]
+    ) -> list[grpc.GenericRpcHandler]:
         by_service: dict[str, dict[str, Any]] = {
             service.full_name: {
-                method.name: port.edge.unary(self._methods[method.name])
-                for method in service.methods
+                method.name: edge.unary(methods[method.name]) for method in service.methods
             }
             for service in port.services
         }
@@ -282,7 +293,7 @@ class GrpcServers:
         }
         for service, handlers in standard.items():
             by_service[service] = {
-                name: port.edge.guarded(f"{service}/{name}", handler)
+                name: edge.guarded(f"{service}/{name}", handler)
                 for name, handler in handlers.items()
             }
         return [

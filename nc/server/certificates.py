@@ -7,13 +7,13 @@ from structlog.typing import FilteringBoundLogger
 
 from nc import log_events
 from nc.clock import Clock, now_utc
+from nc.data_folder import DataFolder, DataFolderError
 from nc.files import REAL_DISK, replace_file
 from nc.pki import AuthorityKind, PkiFolder, open_folder, read_peer, server_names
 from nc.pki.pem import load_certificates
-from nc.rpc.controller import Authorities
+from nc.rpc.api import Authorities
 from nc.rpc.servers import Credentials
 from nc.secrets import Secrets, new_serial
-from nc.server.data_folder import DataFolder, DataFolderError
 from nc.server.settings import ServerSettings
 
 

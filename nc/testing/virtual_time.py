@@ -7,11 +7,18 @@ inputs is the same run.
 import asyncio
 import selectors
 from collections.abc import Mapping
-from typing import Any, Final
+from typing import Any, Final, Protocol
 
 # What a turn of the loop takes. As with a real clock, it is later after each: whoever waits for
 # less than can be added to a time in seconds would wait for ever.
 _TURN_S: Final = 1e-6
+
+
+class Listening(Protocol):
+    """Stands for a socket that listens."""
+
+    async def accept(self) -> tuple[Any, tuple[str, int]]:
+        """The next connection, and its address."""
 
 
 class _TimeSkipper(selectors.BaseSelector):
@@ -46,6 +53,11 @@ class VirtualLoop(asyncio.SelectorEventLoop):
     def __init__(self) -> None:
         self._skipper = _TimeSkipper()
         super().__init__(self._skipper)
+
+    async def sock_accept(self, sock: Any) -> tuple[Any, tuple[str, int]]:
+        """Wait for a connection to a simulated port."""
+        listening: Listening = sock
+        return await listening.accept()
 
     def time(self) -> float:
         """Seconds; moves only when there is nothing else to do."""

@@ -18,6 +18,7 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
+from nc.contract import WIRE_STATES
 from nc.domain import errors
 from nc.domain.decide import Command, decide
 from nc.domain.errors import DomainError
@@ -28,7 +29,6 @@ from nc.domain.nodes import ExpireNodes, Expiry, SetExpiries, Unregister
 from nc.domain.replicas import RecordDigest, StartReplica, StopReplica
 from nc.domain.state import State
 from nc.domain.tokens import ForgetExpiredTokens, IssueToken, RedeemToken
-from nc.rpc.controller import WIRE_STATES
 from nc.testing import Model, Refused
 from nc.testing.contract.model import Expiry as ModelExpiry
 from nc.testing.contract.model import at
@@ -102,7 +102,7 @@ class AgainstPlainModel(RuleBasedStateMachine):
             "network": str(pool.network),
             "tokens": {key: token.expires_at_ms for key, token in self.state.tokens.items()},
             "nodes": {key: node.expires_at_ms for key, node in self.state.nodes.items()},
-            "links": {n: (WIRE_STATES[link.state], link.link_id) for n, link in links.items()},
+            "links": {n: (WIRE_STATES[link.state.name], link.link_id) for n, link in links.items()},
             "held": {node: binding.address for node, binding in pool.by_node.items()},
             "holders": {h.address: pool.holder_of(h.address) for h in pool.by_node.values()},
             "rested": list(pool.released),

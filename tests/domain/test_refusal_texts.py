@@ -8,10 +8,11 @@ from hypothesis import strategies as st
 
 from nc.domain import errors
 from nc.domain.decide import Command, decide
-from nc.domain.errors import DomainError, moment
+from nc.domain.errors import DomainError
 from nc.domain.links import AcceptLink, HandOverAddress
 from nc.domain.nodes import Expiry, SetExpiries, Unregister
 from nc.domain.tokens import IssueToken, RedeemToken
+from nc.text import moment
 from tests.support.histories import MINUTE_MS, NOW_MS, after, connect, refusal, register, started
 
 CANARY = "c0ffee00c0ffee00"

@@ -14,8 +14,9 @@ from nc.domain.events import Batch, Entry, Event, TokenIssued
 from nc.domain.tokens import Token
 from nc.pb.network_controller_pb2 import GetTokenRequest
 from nc.replica.replica import Replica
+from nc.rpc.api import Call
 from nc.rpc.callers import ANONYMOUS
-from nc.rpc.controller import Call, Controller
+from nc.rpc.controller import Controller
 from nc.secrets import SystemSecrets, TokenIds
 
 ISSUED = 2000

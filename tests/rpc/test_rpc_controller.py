@@ -17,8 +17,9 @@ from nc.pb import sensor_pb2
 from nc.pki.authority import CertificateAuthority, self_signed
 from nc.pki.certificates import AuthorityKind
 from nc.replica.replica import Origin, Overloaded, Replica, Unwritable
+from nc.rpc.api import Authorities, Call, Endpoints
 from nc.rpc.callers import UNRESTRICTED
-from nc.rpc.controller import Authorities, Call, Controller, Endpoints
+from nc.rpc.controller import Controller
 from nc.secrets import SystemSecrets, TokenIds
 
 START = datetime(2030, 1, 2, 3, 4, 5, tzinfo=UTC)

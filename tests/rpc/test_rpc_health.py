@@ -15,7 +15,7 @@ from nc.rpc.callers import Callers, Transport
 from nc.rpc.controller import Controller
 from nc.rpc.edge import Edge
 from nc.rpc.methods import methods_of
-from nc.rpc.servers import GrpcServers, bootstrap_port
+from nc.rpc.servers import GrpcServers, bootstrap_port, control_port
 from nc.secrets import SystemSecrets
 
 PATIENCE_S = 60.0
@@ -29,9 +29,14 @@ async def _ports() -> AsyncIterator[tuple[GrpcServers, int]]:
     """A bootstrap port in plain text, started."""
     log = structlog.wrap_logger(structlog.ReturnLogger(), processors=[_silence])
     clock, secrets = SystemClock(), SystemSecrets()
-    edge = Edge(Transport.PLAINTEXT, Callers(), State, lambda _: False, clock, secrets, log)
-    servers = GrpcServers(methods_of(object.__new__(Controller)), log)
-    number = servers.listen(bootstrap_port("127.0.0.1", 0, edge, None))
+    servers = GrpcServers(
+        control_port("127.0.0.1", 0, None), bootstrap_port("127.0.0.1", 0, None), log
+    )
+
+    def edge_of(transport: Transport) -> Edge:
+        return Edge(transport, Callers(), State, lambda _: False, clock, secrets, log)
+
+    _, number = servers.open(methods_of(object.__new__(Controller)), edge_of)
     await servers.start()
     try:
         yield servers, number

@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from nc.cli.main import main
+from nc.cli import main as network_controller
+from nc.cli import ncadm
 
 # Runs a program with arguments to its end: `run("ncadm", "check-health")`.
 Run = Callable[..., "subprocess.CompletedProcess[str]"]
@@ -39,6 +40,6 @@ def run_here(program: str, *arguments: str) -> "subprocess.CompletedProcess[str]
     ):
         patch.setattr("sys.argv", [program, *arguments])
         with pytest.raises(SystemExit) as ended:
-            main()
+            (ncadm if program == "ncadm" else network_controller).main()
     code = int(str(ended.value.code))
     return subprocess.CompletedProcess(arguments, code, stdout.getvalue(), stderr.getvalue())

@@ -4,11 +4,11 @@ from collections.abc import Callable
 from contextlib import AbstractContextManager
 from typing import Any
 
-from nc.domain.errors import moment
 from nc.domain.expiry import has_passed
 from nc.domain.presence import link_of
 from nc.domain.state import State
 from nc.history.events import Recorded
+from nc.text import moment
 from tests.support.chromium import Tab
 
 # Opens the page of a history: `with shown(history, base, fragment="seq=1") as tab:`

@@ -26,6 +26,9 @@ PURE_MODULES = (
     "rpds",
     "transitions",
     "nc.pb",
+    "nc.contract",
+    "nc.errors",
+    "nc.text",
     "nc.domain",
 )
 IMPURE_BUILTINS = {"__import__", "breakpoint", "eval", "exec", "input", "open", "print"}

@@ -17,7 +17,7 @@ import pytest
 from typer.testing import CliRunner
 
 from eventlog import LogReader, MemoryLog
-from nc.cli.main import app
+from nc.cli.network_controller import app
 from nc.clock import SystemClock
 from nc.domain.events import Batch, Entry, Event, ReplicaStopped
 from nc.domain.evolve import evolve

@@ -6,17 +6,14 @@ from typing import Annotated
 
 import typer
 
-from nc.cli.connection import Connection
+from nc.certificate_files import FolderPaths
+from nc.cli.check.targets import IN_PROCESS, PROCESS, SIM
 from nc.cli.entrypoint import DATA_DIR_VARIABLE, default_data_dir
-from nc.cli.render import Output
-from nc.pki import FolderPaths
-from nc.server.data_folder import DataFolder
-
-IN_PROCESS = "in-process"
-PROCESS = "process"
-SIM = "sim"
-
-_LAST_PORT = 65_535
+from nc.cli.extras import require_extra
+from nc.cli.ncadm.connection import Connection
+from nc.cli.options import Output, OutputOption
+from nc.cli.server_address import ServerAddress
+from nc.data_folder import DataFolder
 
 
 def check(
@@ -65,7 +62,7 @@ def check(
     bootport: Annotated[
         int | None,
         typer.Option(
-            min=1, max=_LAST_PORT, help="Its bootstrap port. Default: the one that it answers."
+            min=1, max=65_535, help="Its bootstrap port. Default: the one that it answers."
         ),
     ] = None,
     junit: Annotated[
@@ -79,7 +76,7 @@ def check(
             "temporary folder.",
         ),
     ] = None,
-    output: Annotated[Output, typer.Option(help="For people, or JSON.")] = Output.TEXT,
+    output: OutputOption = Output.TEXT,
 ) -> None:
     """Hold a network controller to its laws; exit with 1 if one is broken.
 
@@ -97,11 +94,11 @@ def check(
             "HOST:PORT",
             param_hint="--target",
         )
-    # Hypothesis takes a third of a second to import, which no other command should wait for.
-    from nc.cli.check import search as check_search  # noqa: PLC0415
+    require_extra("check", "hypothesis")
+    from nc.cli.check import search
 
     if target == SIM:
-        check_search.run_simulation(examples, minutes or 0, seed, junit, keep, output)
+        search.run_simulation(examples, minutes or 0, seed, junit, keep, output)
         return
     if keep is not None:
         raise typer.BadParameter(f"it goes with --target {SIM}", param_hint="--keep")
@@ -117,16 +114,17 @@ def check(
         plaintext,
         output,
     )
-    check_search.run(target, connection, examples, minutes or 0, seed, junit)
+    search.run(target, connection, examples, minutes or 0, seed, junit)
 
 
 def _place(target: str) -> tuple[str, int]:
     """The host and port of a target that is a running server."""
     if target in {IN_PROCESS, PROCESS}:
         return "", 0
-    host, _, port = target.rpartition(":")
-    if not (host and port.isascii() and port.isdecimal() and 0 < int(port) <= _LAST_PORT):
+    try:
+        address = ServerAddress.parse(target or "none")
+    except ValueError as error:
         raise typer.BadParameter(
             f"expected {IN_PROCESS}, {SIM}, {PROCESS} or HOST:PORT", param_hint="--target"
-        )
-    return host.strip("[]"), int(port)
+        ) from error
+    return address.host, address.port

@@ -11,11 +11,11 @@ import typer
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
-from nc.cli.check.app import IN_PROCESS, PROCESS, SIM
 from nc.cli.check.report import as_json, as_junit, print_report
-from nc.cli.connection import Connection
+from nc.cli.check.targets import IN_PROCESS, PROCESS, SIM
 from nc.cli.entrypoint import OperationFailed
-from nc.cli.render import Output
+from nc.cli.ncadm.connection import Connection
+from nc.cli.options import Output
 from nc.clock import SystemClock
 from nc.testing import (
     InProcess,

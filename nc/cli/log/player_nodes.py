@@ -15,9 +15,9 @@ from textual.scroll_view import ScrollView
 from textual.strip import Strip
 
 from nc.cli.render import printable
-from nc.domain.errors import moment
 from nc.domain.state import State
 from nc.history.player import NodeStatus, row_of
+from nc.text import moment
 
 _STYLES: Final = {
     "CONNECTED": Style.parse("green"),

@@ -25,6 +25,7 @@ from eventlog.slices import encode_segment, encode_start
 from eventlog.snapshots import snapshot_name
 from nc.domain.codec.snapshot import SNAPSHOT_SCHEMA, encode
 from nc.domain.state import State
+from nc.errors import DAMAGED, OperatorError
 
 __all__ = ["ExportDamaged", "ExportRefused", "unpack", "write_archive"]
 
@@ -48,12 +49,15 @@ _SMALL_BYTES: Final = 1024**2
 _CHUNK_BYTES: Final = 1024**2
 
 
-class ExportRefused(Exception):
+class ExportRefused(OperatorError):
     """A file is not something that this program exported."""
 
 
-class ExportDamaged(Exception):
+class ExportDamaged(OperatorError):
     """A file was exported, and is not any more what it was."""
+
+    exit_code = DAMAGED
+    kind = "damaged"
 
 
 def write_archive(

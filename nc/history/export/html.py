@@ -18,12 +18,12 @@ from string import Template
 from typing import Any, Final, TextIO
 
 from nc.cli.render import KIND_NAMES, kind_and_fields
-from nc.domain.errors import moment
 from nc.domain.events import Entry
 from nc.domain.fsm import ConnectionState
 from nc.domain.state import State
 from nc.history.events import Recorded
 from nc.history.timelines import Change, Course, courses
+from nc.text import moment
 
 # One script for the browser, in this order: what is shown, then how, then what starts it.
 _SCRIPTS: Final = (

@@ -8,7 +8,7 @@ whatever a task begins.
 import asyncio
 from collections.abc import Callable, Coroutine
 from contextvars import Context, ContextVar, copy_context
-from typing import Any, Protocol, TypeVar
+from typing import Any, TypeVar
 
 from nc.testing.virtual_time import VirtualLoop
 
@@ -81,13 +81,6 @@ def life_here() -> Life:
     return life
 
 
-class Listening(Protocol):
-    """What stands for a socket that listens."""
-
-    async def accept(self) -> tuple[Any, tuple[str, int]]:
-        """Who has come, and from where."""
-
-
 class SimulatedLoop(VirtualLoop):
     """A loop without threads and sockets; tasks belong to the life that begins them."""
 
@@ -104,11 +97,6 @@ class SimulatedLoop(VirtualLoop):
         except Exception as error:  # noqa: BLE001 - it is the caller's, as from a thread
             done.set_exception(error)
         return done
-
-    async def sock_accept(self, sock: Any) -> tuple[Any, tuple[str, int]]:
-        """Wait for whoever comes to a simulated port."""
-        listening: Listening = sock
-        return await listening.accept()
 
 
 def _make_task(

@@ -38,7 +38,10 @@ class Listener:
         self._came: asyncio.Queue[Endpoint] = asyncio.Queue()
 
     def setblocking(self, _is_blocking: bool) -> None:
-        """It never blocks."""
+        pass
+
+    def getsockname(self) -> tuple[str, int]:
+        return "", SERVER_PORT
 
     async def accept(self) -> tuple[Socket, tuple[str, int]]:
         """Who has come."""

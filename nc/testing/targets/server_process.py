@@ -16,14 +16,14 @@ from typing import Any
 
 from eventlog import LogReader
 from nc.client.channel import CallFailed, ClientTls
+from nc.contract import SERVER_FAULT
+from nc.data_folder import DataFolder
 from nc.domain.events import Batch, Event
 from nc.hub.report import NoServer, ask
 from nc.pb import events_pb2 as pb
 from nc.pb import network_controller_pb2
 from nc.pb.events_pb2 import Entry
 from nc.pki import FolderPaths
-from nc.rpc.answers import SERVER_FAULT
-from nc.server.data_folder import DataFolder
 from nc.testing.contract.expectations import DENIED, MISTAKE, OK, Facts
 from nc.testing.contract.history import Answer, CertificateSet, LogView
 from nc.testing.contract.operations import (

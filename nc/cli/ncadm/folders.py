@@ -9,9 +9,9 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
+from nc.certificate_files import FolderPaths
 from nc.cli.entrypoint import OperationFailed
 from nc.files import REAL_DISK, replace_file
-from nc.pki import FolderPaths
 
 
 @contextlib.contextmanager

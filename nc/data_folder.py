@@ -14,13 +14,14 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from nc.errors import OperatorError
 from nc.files import REAL_DISK, replace_file
 from nc.secrets import SECRET_KEY_BYTES, Secrets
 
 SECRET_KEY_MODE = 0o600
 
 
-class DataFolderError(Exception):
+class DataFolderError(OperatorError):
     """The data folder cannot be used."""
 
 

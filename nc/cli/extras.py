@@ -1,0 +1,18 @@
+"""Packages that only some commands need: extras of the distribution."""
+
+from importlib.util import find_spec
+
+from nc.cli.entrypoint import OperationFailed
+
+
+def require_extra(extra: str, package: str) -> None:
+    """Check that an extra is installed.
+
+    Raises:
+        OperationFailed: it is not; the message has the command that installs it.
+    """
+    if find_spec(package) is None:
+        raise OperationFailed(
+            f"this command needs {package}, which is not installed",
+            remedy=f"pip install 'litekube-network-controller[{extra}]'",
+        )

@@ -1,0 +1,35 @@
+"""What the operations get besides the request: the call, the server's addresses, its CAs."""
+
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from nc.pki.authority import CertificateAuthority
+from nc.rpc.callers import Caller
+
+
+class Call(NamedTuple):
+    """One call: by whom, of what, and since when."""
+
+    caller: Caller
+    method: str
+    request_id: str
+    started_ns: int  # monotonic
+
+
+@dataclass(frozen=True, slots=True)
+class Endpoints:
+    """Where clients find the server; ports as they were bound."""
+
+    advertised: str  # IP address or name
+    overlay_address: str
+    control_port: int
+    bootstrap_port: int
+    link_port: int
+
+
+@dataclass(frozen=True, slots=True)
+class Authorities:
+    """The CAs that sign nodes' certificates."""
+
+    grpc: CertificateAuthority
+    network: CertificateAuthority

@@ -1,0 +1,12 @@
+"""The services of LiteKube's API, as their .proto files describe them."""
+
+from typing import Final
+
+from google.protobuf.descriptor import ServiceDescriptor
+
+from nc.pb import network_controller_pb2, sensor_pb2
+
+_control_services = network_controller_pb2.DESCRIPTOR.services_by_name
+CONTROL_SERVICE: Final[ServiceDescriptor] = _control_services["LiteKubeNCService"]
+BOOTSTRAP_SERVICE: Final[ServiceDescriptor] = _control_services["LiteKubeNCBootstrapService"]
+INTERNAL_SERVICE: Final[ServiceDescriptor] = sensor_pb2.DESCRIPTOR.services_by_name["Internal"]
