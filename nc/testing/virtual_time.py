@@ -14,6 +14,13 @@ from typing import Any, Final, Protocol
 _TURN_S: Final = 1e-6
 
 
+class Listening(Protocol):
+    """Stands for a socket that listens."""
+
+    async def accept(self) -> tuple[Any, tuple[str, int]]:
+        """The next connection, and its address."""
+
+
 class _TimeSkipper(selectors.BaseSelector):
     """Waits for nothing: moves the loop's time instead."""
 
@@ -40,13 +47,6 @@ class _TimeSkipper(selectors.BaseSelector):
         self._selector.close()
 
 
-class Listening(Protocol):
-    """What stands for a socket that listens."""
-
-    async def accept(self) -> tuple[Any, tuple[str, int]]:
-        """Who has come, and from where."""
-
-
 class VirtualLoop(asyncio.SelectorEventLoop):
     """An event loop with a time of its own, from 0; no sockets, no threads."""
 
@@ -54,11 +54,11 @@ class VirtualLoop(asyncio.SelectorEventLoop):
         self._skipper = _TimeSkipper()
         super().__init__(self._skipper)
 
+    async def sock_accept(self, sock: Any) -> tuple[Any, tuple[str, int]]:
+        """Wait for a connection to a simulated port."""
+        listening: Listening = sock
+        return await listening.accept()
+
     def time(self) -> float:
         """Seconds; moves only when there is nothing else to do."""
         return self._skipper.now_s
-
-    async def sock_accept(self, sock: Any) -> tuple[Any, tuple[str, int]]:
-        """Wait for whoever comes to a simulated port."""
-        listening: Listening = sock
-        return await listening.accept()

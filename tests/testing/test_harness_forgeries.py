@@ -25,6 +25,7 @@ from nc.testing import (
     Unregister,
     judge,
 )
+from nc.testing.contract.history import step_id
 from nc.testing.search import Trial
 from nc.testing.targets.in_process import START_MS
 from tests.testing.forged_histories import (
@@ -123,7 +124,7 @@ def _last_query(history: History) -> int:
 
 def as_step(number: int) -> Callable[[pb.Entry, Any], None]:
     """It was another one's doing."""
-    return lambda entry, _: setattr(entry, "request_id", f"step-{number}")
+    return lambda entry, _: setattr(entry, "request_id", step_id(number))
 
 
 UNKNOWN = "BootstrapTokenUnknown"  # as the model says

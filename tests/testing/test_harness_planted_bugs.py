@@ -56,7 +56,7 @@ def test_every_planted_bug_is_shown_in_a_few_steps(capsys: pytest.CaptureFixture
     lines, too_long = [], []
     for bug in BUGS:
         trials, seconds, sizes, laws = [], [], [], set()
-        for seed in range(1, 4):
+        for seed in (1000, 2000, 3000):
             begun_ns = clock.monotonic_ns()
             report = look_for(bug, seed, shrinks=500)
             seconds.append((clock.monotonic_ns() - begun_ns) / 1e9)

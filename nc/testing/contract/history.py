@@ -57,6 +57,11 @@ class Answer(NamedTuple):
         return self.facts.code == OK
 
 
+def step_id(number: int) -> str:
+    """A step's request id: a UUID, which a server records as it is."""
+    return f"00000000-0000-8000-8000-{number:012}"
+
+
 @dataclass(frozen=True, slots=True)
 class Step:
     """One operation and its answer."""
@@ -84,7 +89,7 @@ class Step:
     @property
     def request_id(self) -> str:
         """What its entry in the log is known by."""
-        return f"step-{self.number}"
+        return step_id(self.number)
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,7 @@ from collections import deque
 from collections.abc import Sequence
 from typing import Any
 
-from nc.testing.contract.history import Answer, History, Observation, Step
+from nc.testing.contract.history import Answer, History, Observation, Step, step_id
 from nc.testing.contract.judgement import Judgement, judge
 from nc.testing.contract.model import Model
 from nc.testing.contract.operations import (
@@ -85,7 +85,7 @@ class Trial:
         self._round += 1
         first = len(self.history.steps) + 1
         requests = [
-            Request(operation, f"step-{first + n}", turns[n] if turns else 0)
+            Request(operation, step_id(first + n), turns[n] if turns else 0)
             for n, operation in enumerate(operations)
         ]
         try:

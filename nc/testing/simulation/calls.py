@@ -7,7 +7,7 @@ call waits where it would be.
 import asyncio
 from dataclasses import dataclass
 
-from nc.testing.contract.history import Answer, Step, operation_text
+from nc.testing.contract.history import Answer, Step, operation_text, step_id
 from nc.testing.contract.model import Moment
 from nc.testing.contract.operations import Operation
 from nc.testing.targets.in_process import START_MS
@@ -30,7 +30,7 @@ class CallRecord:
 
     @property
     def request_id(self) -> str:
-        return f"step-{self.number}"
+        return step_id(self.number)
 
     def __str__(self) -> str:
         return operation_text(self.operation, START_MS)

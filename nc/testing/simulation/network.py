@@ -38,15 +38,15 @@ class Listener:
         self._came: asyncio.Queue[Endpoint] = asyncio.Queue()
 
     def setblocking(self, _is_blocking: bool) -> None:
-        """It never blocks."""
+        pass
+
+    def getsockname(self) -> tuple[str, int]:
+        return "", SERVER_PORT
 
     async def accept(self) -> tuple[Socket, tuple[str, int]]:
         """Who has come."""
         endpoint = await self._came.get()
         return Socket(endpoint), (endpoint.uplink, SERVER_PORT)
-
-    def getsockname(self) -> tuple[str, int]:
-        return "", SERVER_PORT
 
     def knock(self, endpoint: Endpoint) -> None:
         """Somebody has come."""

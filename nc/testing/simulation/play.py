@@ -5,6 +5,7 @@ import gc
 from functools import partial
 from typing import Any, Final
 
+from eventlog import SyncFailed, WriterReplaced
 from eventlog.testing.simulated import PowerLoss
 from nc.testing.contract.laws.cluster import NOTHING_CRASHES, STARTS
 from nc.testing.contract.operations import CheckHealth, CheckState, Port, Redeem
@@ -49,7 +50,9 @@ async def _play(plan: Plan, loop: SimulatedLoop) -> Chronicle:
     def failed(_loop: object, context: dict[str, Any]) -> None:
         error = context.get("exception")
         is_given_up = isinstance(error, TimeoutError) and str(error) == _DIAL_GIVEN_UP
-        if not (is_given_up or isinstance(error, PowerLoss)):
+        # for these `Site` ends the server
+        is_simulated = isinstance(error, PowerLoss | SyncFailed | WriterReplaced)
+        if not (is_given_up or is_simulated):
             cluster.saw(NOTHING_CRASHES, f"{context['message']}: {error!r}", holds=False)
 
     loop.set_exception_handler(failed)

@@ -81,7 +81,7 @@ class Site:
         server: SimulatedServer | None = None
         try:
             self.process = server = self._make_server(self._open_log())
-            starting = server.life.run(server.start(self._cluster.network, self._number))
+            starting = server.life.run(server.start())
             await first_of(starting, server.life.over.wait(), server.power_is_lost.wait())
             server.require_power()
             await starting
@@ -117,14 +117,17 @@ class Site:
         def is_broken(what: str) -> None:
             self._cluster.saw(NOTHING_CRASHES, what, holds=False)
 
+        cluster = self._cluster
         return SimulatedServer(
             self.name,
             log,
-            self._cluster.plan.network,
-            self._cluster.clock,
-            self._cluster.token_ids,
-            self._cluster.chance,
-            is_broken,
+            overlay=cluster.plan.network,
+            network=cluster.network,
+            number=self._number,
+            clock=cluster.clock,
+            token_ids=cluster.token_ids,
+            chance=cluster.chance,
+            is_broken=is_broken,
         )
 
     def _check_start(self, server: SimulatedServer) -> None:
