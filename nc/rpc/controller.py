@@ -36,7 +36,6 @@ from nc.secrets import (
     is_well_formed,
     new_serial,
     new_token,
-    token_like_parts,
 )
 
 # How much of its request a greeting repeats.
@@ -208,12 +207,6 @@ class Controller:
             expiries.append(nodes.Expiry(node_id, sensor.expireTime * 1000))
         await self._submit(nodes.SetExpiries(tuple(expiries), now_ms(self._clock)), call)
         return sensor_pb2.SensorExpireTimeResponse(code=OK, message=SUCCESS_MESSAGE)
-
-    def knows_token_in(self, text: str) -> bool:
-        """Whether a text holds a bootstrap or node token that is known here."""
-        state = self._replica.state
-        ids = map(self._token_ids.id_of, token_like_parts(text))
-        return any(token_id in state.tokens or token_id in state.nodes for token_id in ids)
 
     def _live_bootstrap_token(self, token: str) -> str:
         """The token's id, if it can be redeemed now.

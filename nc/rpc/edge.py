@@ -7,7 +7,6 @@ their own behaviour behind the same guard.
 
 import asyncio
 import contextlib
-import re
 from collections import Counter
 from collections.abc import AsyncIterator, Callable
 from typing import Any
@@ -25,12 +24,10 @@ from nc.rpc.api import Call
 from nc.rpc.callers import Callers, Transport, caller_of
 from nc.rpc.methods import Method
 from nc.rpc.permissions import Permission, require
+from nc.rpc.request_ids import recorded_id
 from nc.secrets import RequestIds, Secrets
 
 REQUEST_ID_KEY = "x-request-id"
-
-# Which ids of callers are recorded: printable, and short enough to be kept for ever.
-_REQUEST_ID_PATTERN = re.compile(r"[\x21-\x7e]{1,128}")
 
 # Calls to the standard services at once, a port. Watches stay open, and a client needs one.
 MAX_STANDARD_CALLS = 1024
@@ -45,7 +42,7 @@ class Edge:
         transport: how the port is secured.
         callers: recognises certificates.
         state: the current state, for the rules.
-        is_secret: whether a text must not be recorded, since a token is in it.
+        hashed: a keyed hash, for request ids that could hold a token.
         clock: see `nc.clock.Clock`.
         secrets: for request ids.
         log: gets a line for each call.
@@ -60,7 +57,7 @@ class Edge:
         transport: Transport,
         callers: Callers,
         state: Callable[[], State],
-        is_secret: Callable[[str], bool],
+        hashed: Callable[[str], str],
         clock: Clock,
         secrets: Secrets,
         log: FilteringBoundLogger,
@@ -68,7 +65,7 @@ class Edge:
         self._transport = transport
         self._callers = callers
         self._state = state
-        self._is_secret = is_secret
+        self._hashed = hashed
         self._clock = clock
         self._request_ids = RequestIds(secrets)
         self._log = log
@@ -190,14 +187,10 @@ class Edge:
         return Call(caller, name, self._request_id(context), self._clock.monotonic_ns())
 
     def _request_id(self, context: Any) -> str:
-        """The id that the caller sent, if it may be recorded, or a new one."""
+        """What is recorded for the id that the caller sent, or a new one."""
         for key, value in context.invocation_metadata() or ():
-            if (
-                key == REQUEST_ID_KEY
-                and _REQUEST_ID_PATTERN.fullmatch(value)
-                and not self._is_secret(value)
-            ):
-                return str(value)
+            if key == REQUEST_ID_KEY and (recorded := recorded_id(value, self._hashed)):
+                return recorded
         return self._request_ids.new()
 
     def _refused(self, call: Call, error: Exception) -> Answer | Status:

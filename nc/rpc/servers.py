@@ -27,6 +27,14 @@ MAX_METADATA_BYTES = 16 * 1024
 # Calls under way at once, a port; beyond it gRPC answers RESOURCE_EXHAUSTED by itself.
 MAX_CONCURRENT_CALLS = 8192
 
+# Calls under way on one connection: no client needs the whole port's share. gRPC's overload
+# protection, which is on by default, also counts calls that have ended or were cancelled and whose
+# memory is not free yet, and refuses new ones with UNAVAILABLE beyond that number. Without it, a
+# connection that cancels its calls as fast as it begins them (CVE-2023-44487) fills the queue of
+# waiting calls: 700 MB, and no call of others is answered. With it, a client that always keeps more
+# than some 80% of this number under way has a few refused. Each takes up to 20 KB.
+MAX_CALLS_A_CONNECTION = 250
+
 # Calls that have arrived and wait for the event loop to take them up. From 1000 on gRPC would by
 # default end some of them with CANCELLED, which clients do not retry; a fleet that restarts at once
 # is more than that.
@@ -43,11 +51,7 @@ _QUIET_TRIES = 20
 _OPTIONS = (
     # Two servers on one port would silently share its calls.
     ("grpc.so_reuseport", 0),
-    # What one connection may have under way: nobody needs to take the whole port's share.
-    ("grpc.max_concurrent_streams", 100),
-    # Further calls wait in the client. With gRPC's own protection on, which lowers that number for
-    # a while whenever many calls begin, some would be refused with UNAVAILABLE instead.
-    ("grpc.http.overload_protection", 0),
+    ("grpc.max_concurrent_streams", MAX_CALLS_A_CONNECTION),
     ("grpc.server_handshake_timeout_ms", 10_000),
     ("grpc.max_metadata_size", MAX_METADATA_BYTES),
     ("grpc.server.max_pending_requests", MAX_WAITING_CALLS),

@@ -77,7 +77,7 @@ class Server:
         self.hub = hub
         self._parts = parts
         self._request_ids = request_ids
-        self._controller = Controller(
+        controller = Controller(
             replica,
             parts.authorities,
             lambda: self.endpoints,
@@ -85,7 +85,7 @@ class Server:
             parts.clock,
             parts.secrets,
         )
-        self.methods = methods_of(self._controller)
+        self.methods = methods_of(controller)
         self._edges: list[Edge] = []
         self.tasks: dict[str, asyncio.Task[None]] = {}
 
@@ -117,7 +117,7 @@ class Server:
             transport,
             parts.callers,
             lambda: self.replica.state,
-            self._controller.knows_token_in,
+            parts.token_ids.id_of,
             parts.clock,
             parts.secrets,
             parts.logger,

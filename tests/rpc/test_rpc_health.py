@@ -34,7 +34,7 @@ async def _ports() -> AsyncIterator[tuple[GrpcServers, int]]:
     )
 
     def edge_of(transport: Transport) -> Edge:
-        return Edge(transport, Callers(), State, lambda _: False, clock, secrets, log)
+        return Edge(transport, Callers(), State, str, clock, secrets, log)
 
     _, number = servers.open(methods_of(object.__new__(Controller)), edge_of)
     await servers.start()
