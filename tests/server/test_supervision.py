@@ -15,7 +15,7 @@ from tests.support.whole_server import PATIENCE_S, Lines, running, until
 TASKS = (
     *("sweep", "renew_certificates"),
     *("report_failure", "report_full_disk", "report_failed_snapshots"),
-    *("replica", "link_acceptor", "link_watch", "control_port", "bootstrap_port"),
+    *("replica", "link_acceptor", "link_heartbeat", "control_port", "bootstrap_port"),
 )
 
 # `network-controller serve` with a bug in a job; it is told to stop by nobody.

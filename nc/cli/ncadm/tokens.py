@@ -30,7 +30,9 @@ def create_bootstrap_token(
     ] = DEFAULT_LIFETIME_MINUTES,
     output: OutputOption = Output.TEXT,
 ) -> None:
-    """Get a token that lets machines join, and the line that a machine joins with.
+    """Get a token that machines can join with.
+
+    Prints the command line that a machine joins with.
 
     Example: ncadm create-bootstrap-token --life 10
     """
@@ -86,10 +88,10 @@ def get_token(
     ],
     output: OutputOption = Output.TEXT,
 ) -> None:
-    """Redeem a bootstrap token: register a node, and write its certificates.
+    """Register a node, and write its certificates.
 
-    Writes ca.pem, client.pem and client-key.pem into each folder. The server keeps no copy of the
-    keys; in JSON their fields are empty.
+    Redeems a bootstrap token. Writes ca.pem, client.pem and client-key.pem into each folder. The
+    server keeps no copy of the keys; in JSON their fields are empty.
 
     Example: ncadm get-token --bootstrap-token T --network-certs-dir net --grpc-certs-dir grpc
     """
