@@ -76,7 +76,6 @@ class MemoryPorts:
         pass
 
     async def call(self, operation: Operation, names: Names, request_id: str) -> Answer:
-        """What a client is answered."""
         rpc = rpc_of(operation, names)
         is_admin = rpc.caller == ADMIN
         pem = _admin_certificate() if is_admin else names.certificates(rpc.caller).certificate
@@ -128,8 +127,6 @@ class _Aborted(Exception):
 
 
 class _Context:
-    """A call, as gRPC would hand it over."""
-
     def __init__(self, request_id: str, certificate_pem: bytes) -> None:
         self._request_id = request_id
         self._certificate_pem = certificate_pem
