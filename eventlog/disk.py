@@ -29,6 +29,9 @@ class Disk(Protocol):
     def size(self, fd: int, /) -> int:
         """The file's length in bytes."""
 
+    def is_at(self, fd: int, path: Path, /) -> bool:
+        """Whether the path still leads to this open file. Opens nothing."""
+
     def pread(self, fd: int, size_bytes: int, offset: int, /) -> bytes:
         """Up to `size_bytes` bytes from `offset`; fewer at the end of the file."""
 
@@ -80,6 +83,10 @@ class OsDisk:
     def size(self, fd: int, /) -> int:
         """See `Disk.size`."""
         return os.fstat(fd).st_size
+
+    def is_at(self, fd: int, path: Path, /) -> bool:
+        """See `Disk.is_at`: by device and inode, which no other file has while this one is open."""
+        return os.path.samestat(path.stat(), os.fstat(fd))
 
     def pwrite(self, fd: int, data: bytes, offset: int, /) -> int:
         """See `Disk.pwrite`."""

@@ -2,16 +2,21 @@
 
 The kernel keeps the lock (flock) and drops it with the process. But a lock file can be removed by a
 careless hand, and there are network file systems whose locks do not hold. So each writer also
-signs the file, and looks whether its signature still stands before it writes anything.
+signs the file. Before it writes anything, it compares the file at the path with the one that it
+holds open, and reads the signature in it.
+
+The check opens no file: a process that has no descriptor left, as when many clients connect, can
+still write to its log.
 """
 
+import errno
 import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 
 from eventlog.disk import Disk
-from eventlog.errors import LogLocked, WriterReplaced
+from eventlog.errors import LogFull, LogLocked, WriterReplaced
 from eventlog.segments import opened, write_fully
 
 __all__ = ["WriterLock"]
@@ -19,6 +24,8 @@ __all__ = ["WriterLock"]
 LOCK_NAME: Final = "lock"
 _SIGNATURE_BYTES: Final = 8
 _LONGEST_BYTES: Final = 64  # more than a process id and a signature take
+_GONE: Final = (errno.ENOENT, errno.ENOTDIR)
+_PASSING: Final = (errno.ENOMEM, errno.EINTR)  # a later `stat` may succeed
 
 
 class WriterLock:
@@ -55,21 +62,35 @@ class WriterLock:
         write_fully(self._disk, self._fd, self._text, 0)
 
     def check(self) -> None:
-        """See that the lock file is still the one that this writer signed.
+        """See that the lock file is still the one that this writer holds and signed.
 
         Raises:
             WriterReplaced: it is not.
+            LogFull: that cannot be known now, for want of memory; nothing was written.
             OSError: the disk fails.
         """
         try:
-            with opened(self._disk, self._path) as fd:
-                found = self._disk.pread(fd, _LONGEST_BYTES, 0)
-        except FileNotFoundError:
-            raise WriterReplaced(self._folder, "the lock file is gone") from None
-        if found != self._text:
+            is_ours = self._disk.is_at(self._fd, self._path)
+        except OSError as error:
+            if error.errno in _GONE:
+                raise WriterReplaced(self._folder, "the lock file is gone") from None
+            if error.errno in _PASSING:
+                reason = f"the lock file cannot be looked at: {error}"
+                raise LogFull(self._folder, reason) from error
+            raise
+        found = self._disk.pread(self._fd, _LONGEST_BYTES, 0) if is_ours else self._read_other()
+        if not is_ours or found != self._text:
             pid = _pid(found)
             holder = "somebody" if pid is None else f"process {pid}"
             raise WriterReplaced(self._folder, f"{holder} has signed the lock file")
+
+    def _read_other(self) -> bytes:
+        """What the file that took the lock file's place says; nothing if it cannot be read."""
+        try:
+            with opened(self._disk, self._path) as fd:
+                return self._disk.pread(fd, _LONGEST_BYTES, 0)
+        except OSError:
+            return b""
 
     def release(self) -> None:
         """Let the next writer in. The file stays: it says who was the last one."""

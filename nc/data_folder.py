@@ -1,10 +1,10 @@
-"""The data folder: where everything that a server must not forget is.
+"""The data folder: everything that a server must keep.
 
 pki/grpc/     the control port's certificates; client*.pem is the admin's set
 pki/network/  the link's certificates
 log/          the event log
 secret.key    the key that token ids are made with; lost, no token is recognised any more
-links.sock    while a server runs: where it tells its owner of its links
+links.sock    while a server runs: the report of its links, for the folder's owner
 """
 
 import contextlib
@@ -27,37 +27,32 @@ class DataFolderError(OperatorError):
 
 @dataclass(frozen=True, slots=True)
 class DataFolder:
-    """Names within a data folder."""
+    """The names in a data folder."""
 
     path: Path
 
     @property
     def grpc_pki(self) -> Path:
-        """The control port's certificates."""
         return self.path / "pki" / "grpc"
 
     @property
     def network_pki(self) -> Path:
-        """The link's certificates."""
         return self.path / "pki" / "network"
 
     @property
     def log(self) -> Path:
-        """The event log's folder."""
         return self.path / "log"
 
     @property
     def secret_key(self) -> Path:
-        """The key of the token ids."""
         return self.path / "secret.key"
 
     @property
     def links_socket(self) -> Path:
-        """Where a running server tells of its links."""
         return self.path / "links.sock"
 
     def prepare(self) -> None:
-        """Make the folder if it is not there, and see that it can be written.
+        """Make the folder if it is missing, and check that it can be written.
 
         Raises:
             DataFolderError: it cannot be made or written, or has lost its log.
@@ -84,7 +79,7 @@ class DataFolder:
             )
 
     def load_secret_key(self, secrets: Secrets, *, log_is_empty: bool) -> bytes:
-        """Read the key of the token ids; make it while there is no event that needs an older one.
+        """Read the key of the token ids; make it if no event needs an older one.
 
         Raises:
             DataFolderError: it is missing though the log holds events, or is not a key.
@@ -121,12 +116,12 @@ class DataFolder:
 
     @contextlib.contextmanager
     def forgotten_on_failure(self) -> Iterator[None]:
-        """Take the log and the key away again if what follows fails: they are new and empty."""
+        """Remove the log and the key if the block fails: they are new and empty."""
         try:
             yield
         except BaseException:
             self.secret_key.unlink(missing_ok=True)
             shutil.rmtree(self.log, ignore_errors=True)
-            with contextlib.suppress(OSError):  # somebody else's files are in it
+            with contextlib.suppress(OSError):  # it holds other files
                 self.path.rmdir()
             raise

@@ -55,11 +55,6 @@ def is_id(text: str) -> bool:
     return _ID_PATTERN.fullmatch(text) is not None
 
 
-def token_like_parts(text: str) -> list[str]:
-    """The runs of 16 hex digits in a text: what could be a token in it."""
-    return _TOKEN_PATTERN.findall(text)
-
-
 class RequestIds:
     """Ids for requests that came without one: 20 hex digits, unlike any token.
 

@@ -48,6 +48,11 @@ class InterceptedDisk(FastDisk):
         self._do("create" if create else "open")
         return super().open(path, write=write, create=create)
 
+    def is_at(self, fd: int, path: Path, /) -> bool:
+        """See `Disk.is_at`."""
+        self._do("stat")
+        return super().is_at(fd, path)
+
     def pread(self, fd: int, size_bytes: int, offset: int, /) -> bytes:
         """See `Disk.pread`."""
         self._do("pread")
@@ -110,7 +115,7 @@ class FailingDisk(InterceptedDisk):
         self._once = once
 
     def _do(self, name: str) -> None:
-        if name in {"open", "pread"}:  # they change nothing
+        if name in {"open", "pread", "stat"}:  # they change nothing
             return
         self.left -= 1
         if self.left < 0 and not (self._once and self.failed):

@@ -143,6 +143,10 @@ class SimulatedDisk:
         """See `Disk.size`."""
         return len(self._open[fd][0].data)
 
+    def is_at(self, fd: int, path: Path, /) -> bool:
+        """See `Disk.is_at`."""
+        return self._file(path) is self._open[fd][0]
+
     def pread(self, fd: int, size_bytes: int, offset: int, /) -> bytes:
         """See `Disk.pread`."""
         return bytes(self._open[fd][0].data[offset : offset + size_bytes])

@@ -7,7 +7,6 @@ their own behaviour behind the same guard.
 
 import asyncio
 import contextlib
-import re
 from collections import Counter
 from collections.abc import AsyncIterator, Callable
 from typing import Any
@@ -25,12 +24,10 @@ from nc.rpc.api import Call
 from nc.rpc.callers import Callers, Transport, caller_of
 from nc.rpc.methods import Method
 from nc.rpc.permissions import Permission, require
+from nc.rpc.request_ids import recorded_id
 from nc.secrets import RequestIds, Secrets
 
 REQUEST_ID_KEY = "x-request-id"
-
-# What is taken over from a caller into the log: printable, and short enough to be kept for ever.
-_REQUEST_ID_PATTERN = re.compile(r"[\x21-\x7e]{1,128}")
 
 # Calls to the standard services at once, a port. Watches stay open, and a client needs one.
 MAX_STANDARD_CALLS = 1024
@@ -39,15 +36,20 @@ _CANCELLED = "CANCELLED"
 
 
 class Edge:
-    """What stands between one port and the operations.
+    """What every call of one port passes through.
 
     Args:
         transport: how the port is secured.
         callers: recognises certificates.
         state: the current state, for the rules.
-        is_secret: whether a text must not be recorded, since a token is in it.
-        clock, secrets: see there.
-        log: where the line of each call goes.
+        hashed: a keyed hash, for request ids that could hold a token.
+        clock: see `nc.clock.Clock`.
+        secrets: for request ids.
+        log: gets a line for each call.
+
+    Attributes:
+        calls: how many have come in.
+        denied: calls refused with PERMISSION_DENIED, by method.
     """
 
     def __init__(
@@ -55,7 +57,7 @@ class Edge:
         transport: Transport,
         callers: Callers,
         state: Callable[[], State],
-        is_secret: Callable[[str], bool],
+        hashed: Callable[[str], str],
         clock: Clock,
         secrets: Secrets,
         log: FilteringBoundLogger,
@@ -63,17 +65,17 @@ class Edge:
         self._transport = transport
         self._callers = callers
         self._state = state
-        self._is_secret = is_secret
+        self._hashed = hashed
         self._clock = clock
         self._request_ids = RequestIds(secrets)
         self._log = log
-        self.denied: Counter[str] = Counter()  # calls refused with PERMISSION_DENIED, by method
-        self.calls = 0  # that have come in
+        self.denied: Counter[str] = Counter()
+        self.calls = 0
         self._open_calls = 0  # of standard services
         self._is_closing = False
 
     def close(self) -> None:
-        """Refuse every call to our own methods from now on; those under way go on."""
+        """Refuse new calls to our own methods; those under way go on."""
         self._is_closing = True
 
     def unary(self, method: Method) -> "grpc.RpcMethodHandler[bytes, bytes]":
@@ -103,10 +105,10 @@ class Edge:
         return grpc.unary_unary_rpc_method_handler(handle)
 
     def guarded(self, name: str, handler: Any) -> Any:
-        """A standard service's handler, for anyone who may call at all.
+        """The handler of a standard service's method, for every caller that may call at all.
 
-        It gets bytes, as ours do, and its errors are answered like ours: gRPC itself would tell the
-        caller the exception's class and text.
+        It gets bytes, as ours do, and its errors are answered like ours: gRPC itself would send the
+        exception's class and text to the caller.
         """
         parse = handler.request_deserializer
         handler = handler._replace(request_deserializer=None)
@@ -148,9 +150,10 @@ class Edge:
 
     @contextlib.asynccontextmanager
     async def _standard(self, name: str, context: Any) -> AsyncIterator[Callable[[], None]]:
-        """A call of a standard service: admitted now and at each message, logged at its end.
+        """Admit a call of a standard service now, and log it at its end.
 
-        Gives what admits: it raises PermissionDenied once the caller may not call any more.
+        Yields a function to admit each further message with: it raises PermissionDenied once the
+        caller may not call any more.
         """
         call = self._begin(context, name)
         context.set_trailing_metadata(((REQUEST_ID_KEY, call.request_id),))
@@ -184,18 +187,14 @@ class Edge:
         return Call(caller, name, self._request_id(context), self._clock.monotonic_ns())
 
     def _request_id(self, context: Any) -> str:
-        """The caller's own id for its request if it may be kept, or a new one."""
+        """What is recorded for the id that the caller sent, or a new one."""
         for key, value in context.invocation_metadata() or ():
-            if (
-                key == REQUEST_ID_KEY
-                and _REQUEST_ID_PATTERN.fullmatch(value)
-                and not self._is_secret(value)
-            ):
-                return str(value)
+            if key == REQUEST_ID_KEY and (recorded := recorded_id(value, self._hashed)):
+                return recorded
         return self._request_ids.new()
 
     def _refused(self, call: Call, error: Exception) -> Answer | Status:
-        """Choose what the caller is told, count and log it."""
+        """Choose the answer to an error, count and log it."""
         answer = answer_to(error, call.request_id)
         if isinstance(answer, Answer):
             if answer.is_unforeseen:
@@ -222,17 +221,15 @@ class Edge:
 
 
 class _AdmittedContext:
-    """A call's context that asks before each message whether its caller is still admitted."""
+    """A call's context that checks before each message that the caller may still call."""
 
     def __init__(self, context: Any, admit: Callable[[], None]) -> None:
         self._context = context
         self._admit = admit
 
     async def write(self, message: Any) -> None:
-        """Send a message."""
         self._admit()
         await self._context.write(message)
 
     async def abort(self, code: grpc.StatusCode, details: str) -> None:
-        """End the call."""
         await self._context.abort(code, details)

@@ -27,27 +27,31 @@ MAX_METADATA_BYTES = 16 * 1024
 # Calls under way at once, a port; beyond it gRPC answers RESOURCE_EXHAUSTED by itself.
 MAX_CONCURRENT_CALLS = 8192
 
+# Calls under way on one connection: no client needs the whole port's share. gRPC's overload
+# protection, which is on by default, also counts calls that have ended or were cancelled and whose
+# memory is not free yet, and refuses new ones with UNAVAILABLE beyond that number. Without it, a
+# connection that cancels its calls as fast as it begins them (CVE-2023-44487) fills the queue of
+# waiting calls: 700 MB, and no call of others is answered. With it, a client that always keeps more
+# than some 80% of this number under way has a few refused. Each takes up to 20 KB.
+MAX_CALLS_A_CONNECTION = 250
+
 # Calls that have arrived and wait for the event loop to take them up. From 1000 on gRPC would by
 # default end some of them with CANCELLED, which clients do not retry; a fleet that restarts at once
 # is more than that.
 MAX_WAITING_CALLS = 32_768
 
-# How long a port that gRPC has given up may stay closed.
-_LOOK_INTERVAL_S = 0.25
+# How long a port that gRPC has closed may stay closed.
+_CHECK_INTERVAL_S = 0.25
 
-# At a stop: how long no call may have come in for everything to count as answered, and how often
-# that is waited for, so that callers who never pause cannot keep us.
+# At a stop, all calls count as answered when none came in for so long; and how often that is waited
+# for, so that callers who never pause do not prevent the stop.
 _QUIET_S = 0.05
 _QUIET_TRIES = 20
 
 _OPTIONS = (
     # Two servers on one port would silently share its calls.
     ("grpc.so_reuseport", 0),
-    # What one connection may have under way: nobody needs to take the whole port's share.
-    ("grpc.max_concurrent_streams", 100),
-    # Further calls wait in the client. With gRPC's own protection on, which lowers that number for
-    # a while whenever many calls begin, some would be refused with UNAVAILABLE instead.
-    ("grpc.http.overload_protection", 0),
+    ("grpc.max_concurrent_streams", MAX_CALLS_A_CONNECTION),
     ("grpc.server_handshake_timeout_ms", 10_000),
     ("grpc.max_metadata_size", MAX_METADATA_BYTES),
     ("grpc.server.max_pending_requests", MAX_WAITING_CALLS),
@@ -65,8 +69,8 @@ _OPTIONS = (
 
 _CONTROL_OPTIONS = (("grpc.max_receive_message_length", MAX_REQUEST_BYTES),)
 
-# The bootstrap port is open to everybody, and a machine is done with it after one call of a few
-# bytes: nobody stays long, and nobody sends much.
+# The bootstrap port is open to every machine, and needed for one call of a few bytes: connections
+# are short, and requests small.
 _BOOTSTRAP_OPTIONS = (
     ("grpc.max_receive_message_length", MAX_BOOTSTRAP_REQUEST_BYTES),
     ("grpc.max_connection_age_ms", 60_000),
@@ -75,7 +79,7 @@ _BOOTSTRAP_OPTIONS = (
 
 
 class Credentials:
-    """A port's TLS identity; replacing it holds for every handshake from then on.
+    """A port's TLS identity; a replacement holds for every later handshake.
 
     Args:
         key_pem, certificate_pem: the server's own.
@@ -85,14 +89,13 @@ class Credentials:
     def __init__(self, key_pem: bytes, certificate_pem: bytes, client_ca_pem: bytes | None) -> None:
         self._client_ca_pem = client_ca_pem
         self._configuration = self._configure(key_pem, certificate_pem)
-        self._replacement: Any = None  # not shown yet
+        self._replacement: Any = None  # that grpc has not been given yet
 
     def replace(self, key_pem: bytes, certificate_pem: bytes) -> None:
-        """Show this certificate from now on."""
+        """Show this certificate in every later handshake."""
         self._configuration = self._replacement = self._configure(key_pem, certificate_pem)
 
     def for_server(self) -> grpc.ServerCredentials:
-        """What grpc wants."""
         return grpc.dynamic_ssl_server_credentials(
             self._configuration,
             self._take_replacement,
@@ -100,11 +103,11 @@ class Credentials:
         )
 
     def _take_replacement(self) -> Any:
-        """What handshakes are to use from now on; None as long as nothing changes.
+        """The configuration that later handshakes use; None if it has not changed.
 
-        grpc asks at every handshake, and frees what it had although other threads may be using it
-        (grpc/grpc#36693): were it given the same again each time, a burst of connections would
-        crash the process.
+        grpc asks at every handshake, and frees the old one although other threads may be using it
+        (grpc/grpc#36693): were it given one each time, a burst of connections would crash the
+        process.
         """
         replacement, self._replacement = self._replacement, None
         return replacement
@@ -151,15 +154,10 @@ def bootstrap_port(host: str, number: int, credentials: Credentials | None) -> G
 
 
 class _Listener:
-    """One port that is open, and stays so.
+    """One open port, which is opened again when gRPC closes it.
 
-    grpc.aio gives a port up for good over a single request whose path is not UTF-8 (grpcio 1.85,
-    `AioServer._server_main_loop`), and anybody can send one. So we look, and open it again.
-
-    Args:
-        port: what is served.
-        handlers: what calls go to.
-        log: where it is said that the port was opened again.
+    grpc.aio closes a port for good after a single request whose path is not UTF-8 (grpcio 1.85,
+    `AioServer._server_main_loop`), and every client can send one.
     """
 
     def __init__(
@@ -185,10 +183,11 @@ class _Listener:
         except RuntimeError as error:
             raise PortUnavailable(address, "it is in use, or not allowed") from error
 
-    async def start(self) -> None:
-        """Begin to answer."""
+    async def start(self) -> "asyncio.Task[None]":
+        """Begin to answer; returns the task that keeps the port open."""
         await self._server.start()
         self._keeper = asyncio.create_task(self._keep())
+        return self._keeper
 
     async def stop(self, grace_s: float) -> None:
         """Refuse new calls, let those under way finish within the grace."""
@@ -200,7 +199,7 @@ class _Listener:
     async def _keep(self) -> None:
         while True:
             try:
-                await self._server.wait_for_termination(_LOOK_INTERVAL_S)
+                await self._server.wait_for_termination(_CHECK_INTERVAL_S)
             except Exception as error:  # noqa: BLE001 - whatever ended it
                 await self._reopen(type(error).__name__)
 
@@ -213,18 +212,13 @@ class _Listener:
             await self._server.start()
         except PortUnavailable as error:
             self._log.critical(log_events.PORT_LOST, message=str(error), reason=reason)
-            await asyncio.sleep(_LOOK_INTERVAL_S)
+            await asyncio.sleep(_CHECK_INTERVAL_S)
         else:
             self._log.error(log_events.PORT_REOPENED, port=self.number, reason=reason)
 
 
 class GrpcServers:
-    """Both ports, which begin and end together and share one health.
-
-    Args:
-        control, bootstrap: what is served.
-        log: where a port that was lost or opened again is reported.
-    """
+    """Both ports, which begin and end together and share one health."""
 
     def __init__(self, control: GrpcPort, bootstrap: GrpcPort, log: FilteringBoundLogger) -> None:
         self._ports = (control, bootstrap)
@@ -251,11 +245,11 @@ class GrpcServers:
         control, bootstrap = self._listeners
         return control.number, bootstrap.number
 
-    async def start(self) -> None:
-        """Begin to answer on every port."""
+    async def start(self) -> "dict[str, asyncio.Task[None]]":
+        """Begin to answer on both ports; returns the tasks that keep them open."""
         self.set_serving(serving=True)
-        for listener in self._listeners:
-            await listener.start()
+        control, bootstrap = self._listeners
+        return {"control_port": await control.start(), "bootstrap_port": await bootstrap.start()}
 
     def set_serving(self, *, serving: bool) -> None:
         """Set what health checks answer."""
@@ -267,10 +261,10 @@ class GrpcServers:
         self._health.end()
         for edge in self._edges:
             edge.close()
-        await self._quiet()
+        await self._until_quiet()
         await asyncio.gather(*(listener.stop(grace_s) for listener in self._listeners))
 
-    async def _quiet(self) -> None:
+    async def _until_quiet(self) -> None:
         """Let what has arrived be answered: gRPC would cancel what it has not yet handed to us."""
         for _ in range(_QUIET_TRIES):
             before = [edge.calls for edge in self._edges]

@@ -8,7 +8,7 @@ import asyncio
 import contextlib
 import socket
 from collections.abc import AsyncIterator, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 
@@ -23,6 +23,7 @@ from nc.hub.limits import Limits
 from nc.hub.switch import Switch
 from nc.net import sockets
 from nc.net.tun import TunUnavailable
+from nc.rpc.api import Endpoints
 from nc.rpc.callers import Callers
 from nc.rpc.servers import GrpcServers, bootstrap_port, control_port
 from nc.secrets import Secrets, TokenIds
@@ -35,12 +36,18 @@ from nc.server.settings import ServerSettings, TunMode
 CERTIFICATE_CHECK_INTERVAL_S = 6 * 60 * 60.0
 
 
-@dataclass(frozen=True, slots=True)
-class Intervals:
-    """How often background jobs run, in seconds."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tuning:
+    """Intervals and limits that tests change.
 
-    sweep_s: float = SWEEP_INTERVAL_S
-    certificate_check_s: float = CERTIFICATE_CHECK_INTERVAL_S
+    Attributes:
+        link_limits: what links may take of time and memory.
+        sweep_interval_s, certificate_check_interval_s: how often the jobs run.
+    """
+
+    link_limits: Limits = field(default_factory=Limits)
+    sweep_interval_s: float = SWEEP_INTERVAL_S
+    certificate_check_interval_s: float = CERTIFICATE_CHECK_INTERVAL_S
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,24 +65,6 @@ class Installation:
     made: tuple[Path, ...]
     parts: Parts
 
-    def report_start(self, server: Server, logger: FilteringBoundLogger) -> None:
-        logger.info(
-            log_events.SERVER_STARTED,
-            version=VERSION,
-            advertise=server.endpoints.advertised,
-            grpc_port=server.endpoints.control_port,
-            bootstrap_port=server.endpoints.bootstrap_port,
-            link_port=server.endpoints.link_port,
-            network=self.settings.network_addr,
-            data_dir=str(self.settings.data_dir),
-        )
-        if self.settings.plaintext:
-            logger.warning(
-                log_events.SERVER_PLAINTEXT,
-                message="no TLS: everybody who reaches the ports may do everything, and read the "
-                "keys that are handed out; for development only",
-            )
-
 
 @contextlib.asynccontextmanager
 async def serve_installation(
@@ -84,19 +73,16 @@ async def serve_installation(
     clock: Clock,
     secrets: Secrets,
     logger: FilteringBoundLogger,
-    link_limits: Limits | None = None,
-    intervals: Intervals | None = None,
+    tuning: Tuning | None = None,
 ) -> AsyncIterator[tuple[Installation, Server]]:
     """Serve on this machine, as settings say.
 
     Raises:
         DataFolderError, LogError, PkiError, PortUnavailable, TunUnavailable: it cannot start.
     """
-    opened = open_installation(settings, clock, secrets, logger, intervals or Intervals())
-    with opened as installation:
-        parts = replace(installation.parts, link_limits=link_limits or Limits())
-        async with serve(parts) as server:
-            installation.report_start(server, logger)
+    with open_installation(settings, clock, secrets, logger, tuning or Tuning()) as installation:
+        async with serve(installation.parts) as server:
+            _report_start(settings, server.endpoints, logger)
             yield installation, server
 
 
@@ -106,7 +92,7 @@ def open_installation(
     clock: Clock,
     secrets: Secrets,
     logger: FilteringBoundLogger,
-    intervals: Intervals,
+    tuning: Tuning,
 ) -> Iterator[Installation]:
     """Open the data folder and everything in it; the log is closed at the end.
 
@@ -122,31 +108,32 @@ def open_installation(
             certificates = Certificates(settings, folder, clock, secrets)
         made = (folder.log, folder.secret_key) if is_first else ()
         certificates.report(logger, is_known=log.last_seq > 0)
+        callers = Callers({certificates.admin_fingerprint})
+        renew = partial(_renew, certificates, callers, logger)
+        is_plain, uplink = settings.plaintext, partial(_uplink, settings, logger)
         parts = Parts(
             name=socket.gethostname(),
             log=log,
             network=settings.network,
             token_ids=TokenIds(key),
             authorities=certificates.authorities,
-            callers=Callers({certificates.admin_fingerprint}),
+            callers=callers,
             clock=clock,
             secrets=secrets,
             logger=logger,
             advertised=settings.advertise,
             rpc_ports=_rpc_ports(settings, certificates, logger),
             listen_for_links=partial(sockets.listen, settings.listen, settings.link_port),
-            link_tls=lambda: None if settings.plaintext else certificates.link,
+            link_tls=lambda: None if is_plain else certificates.link,
+            link_limits=tuning.link_limits,
             interconnection=settings.interconnection,
-            open_uplink=(
-                None if settings.tun is TunMode.OFF else partial(_uplink, settings, logger)
-            ),
+            open_uplink=None if settings.tun is TunMode.OFF else uplink,
             report_path=folder.links_socket,
-            sweep_interval_s=intervals.sweep_s,
+            sweep_interval_s=tuning.sweep_interval_s,
+            jobs=(Job("renew_certificates", tuning.certificate_check_interval_s, renew),),
         )
-        renew = partial(_renew, certificates, parts.callers, logger)
-        job = Job("renew_certificates", intervals.certificate_check_s, renew)
         try:
-            yield Installation(settings, folder, certificates, made, replace(parts, jobs=(job,)))
+            yield Installation(settings, folder, certificates, made, parts)
         except KeyOfAnotherLog:
             raise DataFolderError(
                 f"{folder.secret_key} is not the key that the log was written with, and "
@@ -172,14 +159,10 @@ def _open_log(
 def _rpc_ports(
     settings: ServerSettings, certificates: Certificates, logger: FilteringBoundLogger
 ) -> GrpcServers:
-    is_plain = settings.plaintext
+    host, is_plain = settings.listen, settings.plaintext
     return GrpcServers(
-        control_port(
-            settings.listen, settings.grpc_port, None if is_plain else certificates.control
-        ),
-        bootstrap_port(
-            settings.listen, settings.bootstrap_port, None if is_plain else certificates.bootstrap
-        ),
+        control_port(host, settings.grpc_port, None if is_plain else certificates.control),
+        bootstrap_port(host, settings.bootstrap_port, None if is_plain else certificates.bootstrap),
         logger,
     )
 
@@ -213,3 +196,24 @@ async def _renew(
     await asyncio.to_thread(certificates.renew)
     callers.trust_admin(certificates.admin_fingerprint)
     certificates.report(logger, is_known=True)
+
+
+def _report_start(
+    settings: ServerSettings, endpoints: Endpoints, logger: FilteringBoundLogger
+) -> None:
+    logger.info(
+        log_events.SERVER_STARTED,
+        version=VERSION,
+        advertise=endpoints.advertised,
+        grpc_port=endpoints.control_port,
+        bootstrap_port=endpoints.bootstrap_port,
+        link_port=endpoints.link_port,
+        network=settings.network_addr,
+        data_dir=str(settings.data_dir),
+    )
+    if settings.plaintext:
+        logger.warning(
+            log_events.SERVER_PLAINTEXT,
+            message="no TLS: everybody who reaches the ports may do everything, and read the "
+            "keys that are handed out; for development only",
+        )

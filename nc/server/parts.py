@@ -5,6 +5,7 @@ clock that it moves, a log in memory and a network of its own. A server assumes 
 and no particular event loop: what blocks goes through `run_blocking`.
 """
 
+import asyncio
 import socket
 import ssl
 from collections.abc import Awaitable, Callable, Mapping
@@ -50,8 +51,8 @@ class RpcPorts(Protocol):
             PortUnavailable: another program has one, or it may not be had.
         """
 
-    async def start(self) -> None:
-        """Begin to answer."""
+    async def start(self) -> Mapping[str, asyncio.Task[None]]:
+        """Begin to answer; returns the tasks that no call can do without."""
 
     def set_serving(self, *, serving: bool) -> None:
         """Set what health checks answer."""

@@ -66,6 +66,7 @@ class Server:
         replica: the state, and the only way to change it.
         hub: the nodes' links.
         methods: what can be called, by name.
+        tasks: what runs in the background, by name; one that dies ends the server.
         endpoints: where clients find the server; there once it has started.
     """
 
@@ -76,7 +77,7 @@ class Server:
         self.hub = hub
         self._parts = parts
         self._request_ids = request_ids
-        self._controller = Controller(
+        controller = Controller(
             replica,
             parts.authorities,
             lambda: self.endpoints,
@@ -84,9 +85,9 @@ class Server:
             parts.clock,
             parts.secrets,
         )
-        self.methods = methods_of(self._controller)
+        self.methods = methods_of(controller)
         self._edges: list[Edge] = []
-        self._essential: dict[str, asyncio.Task[None]] = {}  # of replica and hub, by their names
+        self.tasks: dict[str, asyncio.Task[None]] = {}
 
     async def __aenter__(self) -> Self:
         async with contextlib.AsyncExitStack() as started:
@@ -116,7 +117,7 @@ class Server:
             transport,
             parts.callers,
             lambda: self.replica.state,
-            self._controller.knows_token_in,
+            parts.token_ids.id_of,
             parts.clock,
             parts.secrets,
             parts.logger,
@@ -132,7 +133,7 @@ class Server:
     async def _start(self, started: contextlib.AsyncExitStack) -> None:
         """Start part by part; `started` stops them again, the last one first."""
         parts = self._parts
-        self._essential["replica"] = self.replica.start()
+        self.tasks["replica"] = self.replica.start()
         for warning in parts.log.snapshots.warnings:
             parts.logger.warning(log_events.SNAPSHOT_SKIPPED, message=warning)
         started.push_async_callback(self.replica.stop)
@@ -146,9 +147,12 @@ class Server:
             report = await serve_report(parts.report_path, self.hub)
             started.push_async_callback(report.stop)
         group = await started.enter_async_context(asyncio.TaskGroup())
+        for name, task in self.tasks.items():  # which replica, hub and ports end by themselves
+            watcher = group.create_task(self._supervised(name, partial(tasks.watch, task)))
+            started.callback(watcher.cancel)
         for name, work in self._background():
-            task = group.create_task(self._supervised(name, work), name=name)
-            started.callback(task.cancel)
+            self.tasks[name] = group.create_task(self._supervised(name, work), name=name)
+            started.callback(self.tasks[name].cancel)
 
     async def _open_ports(self, started: contextlib.AsyncExitStack) -> None:
         parts, ports = self._parts, self._parts.rpc_ports
@@ -163,11 +167,11 @@ class Server:
             link_port=listener.getsockname()[1],
         )
         started.push_async_callback(self.hub.stop_accepting)
-        self._essential |= self.hub.start(listener)
-        await ports.start()
+        self.tasks |= self.hub.start(listener)
+        self.tasks |= await ports.start()
 
     def _background(self) -> Iterator[tuple[str, Callable[[], Awaitable[None]]]]:
-        """Every background task, by its name."""
+        """The server's own background tasks, by their names."""
         parts, logger = self._parts, self._parts.logger
         set_serving = parts.rpc_ports.set_serving
         sweep = tasks.Sweep(self.replica, self.submit, parts.clock).sweep
@@ -177,8 +181,6 @@ class Server:
             yield report.__name__, partial(report, self.replica, set_serving, logger)
         snapshots = partial(tasks.report_failed_snapshots, self.replica, logger)
         yield "report_failed_snapshots", snapshots
-        for name, task in self._essential.items():
-            yield name, partial(tasks.watch, task)
 
     async def _supervised(self, name: str, work: Callable[[], Awaitable[None]]) -> None:
         try:
@@ -199,7 +201,7 @@ class Server:
             raise self.replica.failure or error from None
 
     async def _record_stop(self) -> None:
-        if self._essential["replica"].done():
+        if self.tasks["replica"].done():
             return  # it failed or crashed, and takes no command any more
         with contextlib.suppress(Unwritable, DiskFull):  # it was reported when it happened
             await self.submit(StopReplica(self._parts.name), "stop")

@@ -93,10 +93,10 @@ class Sweep:
 
     def _next_tokens(self) -> tuple[str, ...]:
         """Some tokens to check; over the sweeps, each of them in its turn."""
-        token_ids = tuple(islice(self._tokens, TOKENS_PER_SWEEP))
-        if not token_ids:  # all were checked: begin again, with those that there are now
-            self._tokens = iter(self._replica.state.tokens)
-        return token_ids
+        if token_ids := tuple(islice(self._tokens, TOKENS_PER_SWEEP)):
+            return token_ids
+        self._tokens = iter(self._replica.state.tokens)  # all were checked: begin again
+        return tuple(islice(self._tokens, TOKENS_PER_SWEEP))
 
 
 class SetServing(Protocol):

@@ -133,6 +133,16 @@ class Life:
             self._raw(self._control, method, b"\xff" + as_text)
         self._raw(self._control, f"/{token}/{token}", as_text)
         self._raw(self._control, f"{CONTROL}{token}", as_text)
+        for request_id in (
+            token,
+            f"a{token}",
+            f"{token:0>32}",
+            f"0{token:0<19}",
+            f"01ARZ3NDEK{token}",
+        ):
+            sent = (("x-request-id", request_id.upper()), ("x-request-id", request_id))
+            self._raw(self._control, CONTROL + "GetBootStrapToken", b"", sent)
+            self._raw(self._control, CONTROL + "HelloWorld", as_text, sent[1:])
         metadata = (("node-token", token), ("authorization", f"Bearer {token}"))
         self._raw(self._control, CONTROL + "HelloWorld", as_text, metadata)
         self._raw(self._bootstrap, BOOTSTRAP + "GetToken", b"", metadata)

@@ -17,10 +17,12 @@ from google.protobuf.message import Message
 
 from nc.pb import network_controller_pb2 as pb
 from nc.pb import sensor_pb2
+from tests.support.request_ids import request_id_of
 from tests.support.server_process import CHANNEL_OPTIONS, PATIENCE_S, ServerProcess
 
 IN_FLIGHT = 500
 BOOTSTRAP_CHANNELS = 8
+CALLS_A_CONNECTION = 100  # well below what a server refuses
 YEAR_S = 365 * 24 * 60 * 60
 LISTED_NODES = 3  # in one UpdateSensorExpireTime, so that half of it could be seen
 
@@ -170,7 +172,7 @@ class Load:
     async def _ask(
         self, channel: Any, path: str, request: Message, answer: type[Message], events: int = 1
     ) -> Any:
-        request_id = f"{self._name}-{next(self._numbers)}"
+        request_id = request_id_of(f"{self._name}-{next(self._numbers)}")
         self._ledger.asked[request_id] = events
         response = await ask(channel, path, request, answer, request_id)
         assert response.code == "200", f"{path}: {response.code}, {response.message}"
@@ -203,17 +205,21 @@ async def ask(
 
 async def states_of(server: ServerProcess, tokens: list[str]) -> dict[str, Any]:
     """What the server answers to CheckConnState for each node token."""
+    free = asyncio.Semaphore(CALLS_A_CONNECTION)
+
+    async def look(channel: Any, number: int, token: str) -> Any:
+        request = pb.CheckConnStateRequest(token=token)
+        async with free:
+            return await ask(
+                channel,
+                CONTROL + "CheckConnState",
+                request,
+                pb.CheckConnResponse,
+                request_id_of(f"look-{number}"),
+            )
+
     async with _channel(server.control_target, server.credentials(admin=True)) as channel:
         answers = await asyncio.gather(
-            *(
-                ask(
-                    channel,
-                    CONTROL + "CheckConnState",
-                    pb.CheckConnStateRequest(token=token),
-                    pb.CheckConnResponse,
-                    f"look-{number}",
-                )
-                for number, token in enumerate(tokens)
-            )
+            *(look(channel, number, token) for number, token in enumerate(tokens))
         )
     return dict(zip(tokens, answers, strict=True))

@@ -16,6 +16,7 @@ from cryptography import x509
 from tests.e2e.contract_peer import ContractClient
 from tests.e2e.deployment import Deployment
 from tests.e2e.e2e_process import START_TIMEOUT_S, ServerProcess
+from tests.support.request_ids import request_id_of
 
 NAMES = "DNS:localhost,IP:127.0.0.1,IP:::1,DNS:nc.example.com,IP:10.9.0.1"
 GREETING_END = "  ncadm "  # the last line of what a person is shown at start
@@ -140,14 +141,15 @@ def test_the_admin_client_finds_its_files(field: Field) -> None:
 
 def test_log_lines_go_where_the_file_says(field: Field) -> None:
     """The `logDir` gets every line, and stderr none."""
-    field.deployment.newcomer.call("HealthCheck", metadata={"x-request-id": "to-the-file"})
+    request_id = request_id_of("to-the-file")
+    field.deployment.newcomer.call("HealthCheck", metadata={"x-request-id": request_id})
     (path,) = (field.folder / "logs").iterdir()
     deadline = time.monotonic() + PATIENCE_S  # lines are written together, a little later
-    while "to-the-file" not in path.read_text() and time.monotonic() < deadline:
+    while request_id not in path.read_text() and time.monotonic() < deadline:
         pass
     lines: list[dict[str, Any]] = [json.loads(line) for line in path.read_text().splitlines()]
     assert {"server.started", "rpc"} <= {line["event"] for line in lines}
-    assert [line["method"] for line in lines if line.get("request_id") == "to-the-file"] == [
+    assert [line["method"] for line in lines if line.get("request_id") == request_id] == [
         "HealthCheck"
     ]
     assert field.deployment.server.stderr.so_far == []

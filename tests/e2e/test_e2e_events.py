@@ -7,6 +7,7 @@ from cryptography import x509
 
 from tests.e2e.contract_peer import BOOTSTRAP, Answer
 from tests.e2e.deployment import Deployment, Node
+from tests.support.request_ids import request_id_of
 
 AT_S = 2_000_000_000
 
@@ -19,9 +20,9 @@ class Story:
         after = deployment.server.events()[-1]["seq"]
         self.returned: dict[str, str] = {}
 
-        def call(request_id: str, *args: Any, by: Any = admin, **options: Any) -> Answer:
-            answer: Answer = by.call(*args, metadata={"x-request-id": request_id}, **options)
-            self.returned[request_id] = answer.metadata["x-request-id"]
+        def call(name: str, *args: Any, by: Any = admin, **options: Any) -> Answer:
+            answer: Answer = by.call(*args, metadata=_named(name), **options)
+            self.returned[name] = answer.metadata["x-request-id"]
             return answer
 
         issued = call("issue", "GetBootStrapToken", {"expireTime": 5}).response["bootStrapToken"]
@@ -38,21 +39,27 @@ class Story:
             call(f"ask-{method}", method, {"token": first}, by=self.nodes[0].caller)
         call("too-long", "GetBootStrapToken", {"expireTime": 5_256_001})
         call("wrong-token", "GetToken", {"bootStrapToken": "0" * 16}, by=newcomer)
-        expire = {"metadata": {"x-request-id": "expire"}}
+        expire = {"metadata": _named("expire")}
         self.returned["expire"] = admin.expire(
             (first, AT_S), (second, AT_S + 1), **expire
         ).metadata["x-request-id"]
-        admin.expire((first, AT_S), metadata={"x-request-id": "expire-alike"})
-        admin.expire((first, 1), ("0" * 16, 1), metadata={"x-request-id": "expire-unknown"})
+        admin.expire((first, AT_S), metadata=_named("expire-alike"))
+        admin.expire((first, 1), ("0" * 16, 1), metadata=_named("expire-unknown"))
         call("denied", "UnRegister", {"token": first}, by=self.nodes[1].caller)
         call("leave-admin", "UnRegister", {"token": first})
         call("leave-itself", "UnRegister", {"token": second}, by=self.nodes[1].caller)
         call("leave-twice", "UnRegister", {"token": first})
         self.all_events = deployment.server.events()
         self.events: dict[str, list[dict[str, Any]]] = {}
+        names = {request_id_of(name): name for name in self.returned}
         for event in self.all_events:
             if event["seq"] > after:
-                self.events.setdefault(event["request_id"], []).append(event)
+                request_id = event["request_id"]
+                self.events.setdefault(names.get(request_id, request_id), []).append(event)
+
+
+def _named(name: str) -> dict[str, str]:
+    return {"x-request-id": request_id_of(name)}
 
 
 @pytest.fixture(scope="module")
@@ -85,7 +92,7 @@ def test_sequence_numbers_have_no_gap(story: Story) -> None:
 def test_a_request_id_comes_back_and_is_kept(story: Story) -> None:
     """Whoever names its request gets the name back, success or not; others get a made one."""
     assert len(story.returned) == 14
-    assert all(sent == returned for sent, returned in story.returned.items())
+    assert all(request_id_of(name) == returned for name, returned in story.returned.items())
     assert len(story.unnamed) == 20
 
 

@@ -7,6 +7,7 @@ import pytest
 
 from tests.e2e.contract_peer import BOOTSTRAP, HEALTH, INTERNAL
 from tests.e2e.deployment import Deployment
+from tests.support.request_ids import request_id_of
 
 CALL_FIELDS = {"event", "method", "code", "duration_ms", "actor", "request_id"}
 CALL_FIELDS |= {"level", "timestamp"}
@@ -31,7 +32,7 @@ def test_each_call_is_one_line(
     deployment: Deployment, method: str, service: str, code: str
 ) -> None:
     """Method, code, duration, actor and request id; the sentence too when it was refused."""
-    request_id = f"line-{method}-{service}"
+    request_id = request_id_of(f"line-{method}-{service}")
     answer = deployment.admin.call(method, service=service, metadata={"x-request-id": request_id})
     (line,) = _lines(deployment, request_id)
     assert set(line) == CALL_FIELDS | ({"message"} if code == "400" else set())
@@ -63,9 +64,10 @@ def test_an_id_that_is_unfit_is_replaced(deployment: Deployment, bad_id: str) ->
 def test_a_denial_is_one_line_with_its_reason(deployment: Deployment) -> None:
     """PERMISSION_DENIED answers the id too, and the line says what the caller was told."""
     node = deployment.register()
-    answer = node.caller.call("GetBootStrapToken", metadata={"x-request-id": "denied-call"})
-    assert (answer.status, answer.metadata["x-request-id"]) == ("PERMISSION_DENIED", "denied-call")
-    (line,) = _lines(deployment, "denied-call")
+    request_id = request_id_of("denied-call")
+    answer = node.caller.call("GetBootStrapToken", metadata={"x-request-id": request_id})
+    assert (answer.status, answer.metadata["x-request-id"]) == ("PERMISSION_DENIED", request_id)
+    (line,) = _lines(deployment, request_id)
     assert (line["code"], line["message"]) == ("PERMISSION_DENIED", answer.details)
     assert line["actor"].startswith("certificate:")
     assert node.token not in line["actor"]
@@ -73,9 +75,9 @@ def test_a_denial_is_one_line_with_its_reason(deployment: Deployment) -> None:
 
 def test_standard_services_are_logged_too(deployment: Deployment) -> None:
     """Health and reflection: a line each, with the service's full name."""
-    metadata = {"x-request-id": "health-check"}
+    metadata = {"x-request-id": request_id_of("health-check")}
     assert deployment.admin.call("Check", service=HEALTH, metadata=metadata).status == "OK"
-    (line,) = _lines(deployment, "health-check")
+    (line,) = _lines(deployment, request_id_of("health-check"))
     assert line["method"] == "grpc.health.v1.Health/Check"
     deployment.admin.reflect("v1", INTERNAL, "UpdateSensorExpireTime")
     name = "grpc.reflection.v1.ServerReflection/ServerReflectionInfo"

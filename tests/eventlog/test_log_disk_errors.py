@@ -2,7 +2,9 @@
 
 import errno
 import os
-from collections.abc import Callable
+import resource
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import pytest
@@ -154,7 +156,7 @@ def test_an_fsync_is_never_asked_again(tmp_path: Path, operation: str, number: i
     log.close()
 
 
-@pytest.mark.parametrize("operation", ["open", "create", "pread", "pwrite", "fallocate", "rename"])
+@pytest.mark.parametrize("operation", ["stat", "create", "pread", "pwrite", "fallocate", "rename"])
 def test_any_other_error_closes_the_log_for_writing(tmp_path: Path, operation: str) -> None:
     """EIO on whichever call of an append: nothing more is written, nothing acknowledged is lost."""
     disk = SickDisk()
@@ -228,21 +230,39 @@ def lose_lock_file(folder: Path) -> None:
     (folder / "lock").unlink()
 
 
+@contextmanager
+def lock_file_kept(folder: Path) -> Iterator[None]:
+    """Around what another writer does where the lock file stays as it is, and holds nobody off."""
+    kept = (folder / "lock").rename(folder / "lock.kept")
+    (folder / "lock").write_bytes(b"")
+    yield
+    kept.rename(folder / "lock")
+
+
 def write_without_lock(folder: Path) -> None:
     """On a file system whose locks do not hold, another writer came and kept our signature."""
-    signed = (folder / "lock").read_bytes()
-    take_lock_file(folder)
-    (folder / "lock").write_bytes(signed)
+    with lock_file_kept(folder):
+        take_lock_file(folder)
 
 
 def start_segment_without_lock(folder: Path) -> None:
     """The same, with as much to write that it has started the next segment."""
+    with lock_file_kept(folder):
+        other = open_log(folder)
+        for seq in range(other.last_seq, 9):
+            other.append(b"theirs" * 20, 1, seq)
+        abandon(other)
+
+
+def sign_without_lock(folder: Path) -> None:
+    """The same, with a signature and no record yet."""
+    (folder / "lock").write_bytes(b"4711\n0123456789abcdef\n")
+
+
+def copy_lock_file(folder: Path) -> None:
+    """Somebody puts a copy in the lock file's place, of which the lock is free."""
     signed = (folder / "lock").read_bytes()
-    (folder / "lock").unlink()
-    other = open_log(folder)
-    for seq in range(other.last_seq, 9):
-        other.append(b"theirs" * 20, 1, seq)
-    abandon(other)
+    (folder / "lock").rename(folder / "lock.old")
     (folder / "lock").write_bytes(signed)
 
 
@@ -251,6 +271,8 @@ def start_segment_without_lock(folder: Path) -> None:
     [
         (lose_lock_file, "the lock file is gone"),
         (take_lock_file, "process {pid} has signed the lock file"),
+        (sign_without_lock, "process 4711 has signed the lock file"),
+        (copy_lock_file, "process {pid} has signed the lock file"),
         (write_without_lock, "a record that we did not write"),
         (start_segment_without_lock, "a record that we did not write"),
     ],
@@ -271,6 +293,72 @@ def test_a_writer_that_was_replaced_writes_nothing(
     assert said in str(caught.value) or "we did not make it" in str(caught.value)
     stale.close()
     assert payloads(tmp_path) == before
+
+
+def test_a_log_that_was_moved_away_is_not_written(tmp_path: Path) -> None:
+    """Without its folder there is no lock file at the path, and so no lock."""
+    log = open_log(tmp_path / "log")
+    (tmp_path / "log").rename(tmp_path / "moved")
+    (tmp_path / "log").write_bytes(b"")
+    with pytest.raises(WriterReplaced, match="the lock file is gone"):
+        log.append(b"late", 1, 0)
+    log.close()
+    assert payloads(tmp_path / "moved") == []
+
+
+@pytest.mark.parametrize("number", [errno.ENOMEM, errno.EINTR])
+def test_a_lock_that_cannot_be_looked_at_for_now_is_waited_for(tmp_path: Path, number: int) -> None:
+    """A lack of memory is no lost lock: nothing is appended or in doubt, and then it goes on."""
+    disk = SickDisk()
+    log = open_log(tmp_path, disk)
+    log.append(b"one", 1, 0)
+    disk.sick = {"stat": number}
+    for action in (lambda: log.append(b"two", 1, 1), log.write_sync_marker, log.probe_space):
+        with pytest.raises(LogFull, match="the lock file cannot be looked at"):
+            action()
+    assert payloads(tmp_path) == [b"one"]
+    disk.sick = {}
+    log.probe_space()
+    assert log.append(b"two", 1, 1) == 2
+    assert payloads(tmp_path) == [b"one", b"two"]
+    log.close()
+
+
+@pytest.mark.parametrize("number", [errno.EMFILE, errno.ENFILE])
+def test_an_append_opens_no_file(tmp_path: Path, number: int) -> None:
+    """Where no file can be opened, appends and markers go on within the segment."""
+    disk = SickDisk()
+    log = open_log(tmp_path, disk)
+    disk.sick = {"open": number, "create": number}
+    assert log.append(b"one", 1, 0) == 1
+    log.write_sync_marker()
+    assert log.append(b"two", 1, 1) == 2
+    disk.sick = {}
+    assert payloads(tmp_path) == [b"one", b"two"]
+    log.close()
+
+
+def test_a_process_without_a_free_descriptor_appends(tmp_path: Path) -> None:
+    """The same on the real disk: every descriptor that the process may have is taken."""
+    log = eventlog.open(tmp_path)
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    taken = []
+    try:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (min(soft, 256), hard))
+        with suppress(OSError):
+            while True:
+                taken.append(os.open("/dev/null", os.O_RDONLY | os.O_CLOEXEC))
+        with pytest.raises(OSError, match="Too many open files"):
+            os.open(tmp_path, os.O_RDONLY)
+        for seq in range(3):
+            assert log.append(b"%d" % seq, 1, seq) == seq + 1
+            log.write_sync_marker()
+    finally:
+        for fd in taken:
+            os.close(fd)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+    assert payloads(tmp_path) == [b"0", b"1", b"2"]
+    log.close()
 
 
 def test_a_marker_says_that_the_last_record_is_durable(tmp_path: Path) -> None:

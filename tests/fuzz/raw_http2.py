@@ -15,8 +15,9 @@ from contextlib import AbstractContextManager
 from tests.support.server_process import LOOPBACK, PATIENCE_S, ServerProcess
 
 PREFACE = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
-DATA, HEADERS, RST_STREAM, SETTINGS, GOAWAY = 0, 1, 3, 4, 7
+DATA, HEADERS, RST_STREAM, SETTINGS, PING, GOAWAY = 0, 1, 3, 4, 6, 7
 END_STREAM, END_HEADERS = 1, 4
+ACK = 1
 
 Fields = Iterable[tuple[bytes, bytes]]
 
@@ -52,6 +53,11 @@ def literals(fields: Fields) -> bytes:
 
 def request(path: bytes, message: bytes = b"", fields: Fields = ()) -> bytes:
     """A whole call on stream 1: headers, then one message."""
+    return PREFACE + frame(SETTINGS) + call(1, path, message, fields)
+
+
+def call(stream: int, path: bytes, message: bytes = b"", fields: Fields = ()) -> bytes:
+    """A whole call on a stream: headers, then one message."""
     headers = literals(
         [
             (b":method", b"POST"),
@@ -64,12 +70,7 @@ def request(path: bytes, message: bytes = b"", fields: Fields = ()) -> bytes:
         ]
     )
     data = b"\x00" + struct.pack(">I", len(message)) + message
-    return (
-        PREFACE
-        + frame(SETTINGS)
-        + frame(HEADERS, headers, END_HEADERS, 1)
-        + frame(DATA, data, END_STREAM, 1)
-    )
+    return frame(HEADERS, headers, END_HEADERS, stream) + frame(DATA, data, END_STREAM, stream)
 
 
 def connect(

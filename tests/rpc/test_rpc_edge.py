@@ -23,9 +23,11 @@ from nc.rpc.callers import Callers, Transport
 from nc.rpc.edge import Edge
 from nc.rpc.methods import Method
 from nc.rpc.permissions import Permission
-from nc.secrets import SystemSecrets
+from nc.secrets import SystemSecrets, TokenIds
 
 TOKEN = "5ec2e75ec2e75ec2"  # noqa: S105 - a canary
+
+hashed = TokenIds(bytes(32)).id_of
 
 
 @dataclass
@@ -71,7 +73,7 @@ class Bench:
             wrapper_class=structlog.make_filtering_bound_logger(0),
         )
         clock, secrets = SystemClock(), SystemSecrets()
-        self.edge = Edge(transport, Callers(), State, lambda _: False, clock, secrets, log)
+        self.edge = Edge(transport, Callers(), State, hashed, clock, secrets, log)
 
     def _keep(self, _logger: Any, _name: str, line: Any) -> str:
         self.lines.append(json.loads(line))
@@ -109,9 +111,26 @@ def _raising(error: Exception) -> Callable[[Any, Any], Awaitable[Any]]:
     return operation
 
 
-@pytest.mark.parametrize("sent", ["a", "x" * 128, "3f2b-77/!~", '"{}"', "0"])
-def test_an_id_that_is_fit_is_taken_over(sent: str) -> None:
-    """Up to 128 printable ASCII characters: returned, logged, and known to the operation."""
+UUID = "f81d4fae-7dec-11d0-A765-00a0c91e6bf6"
+ULID = "01ARZ3NDEKTSV4RRFFQ69G5FAV"
+TRACE_ID = "4bf92f3577b34da6a3ce929d0e0e4736"
+OURS = "0c57e80d1d0000000001"
+
+
+@pytest.mark.parametrize(
+    ("sent", "recorded"),
+    [
+        (UUID, UUID),
+        (UUID.lower(), UUID.lower()),
+        (ULID, ULID),
+        (ULID.lower(), ULID.lower()),
+        (TRACE_ID, hashed(TRACE_ID)),
+        (f"00-{TRACE_ID}-00f067aa0ba902b7-01", hashed(TRACE_ID)),
+        (OURS, hashed(OURS)),
+    ],
+)
+def test_an_id_of_a_narrow_form_is_used(sent: str, recorded: str) -> None:
+    """Returned, logged, and known to the operation, as it is or as its hash."""
     bench, context, seen = Bench(), Context((sent,)), []
 
     async def operation(_request: Any, call: Any) -> pb.CheckConnResponse:
@@ -119,14 +138,22 @@ def test_an_id_that_is_fit_is_taken_over(sent: str) -> None:
         return pb.CheckConnResponse()
 
     bench.call(operation, context=context)
-    assert seen == [sent] == [context.trailing["x-request-id"]] == [bench.lines[0]["request_id"]]
+    assert seen == [recorded]
+    assert recorded == context.trailing["x-request-id"] == bench.lines[0]["request_id"]
 
 
 @pytest.mark.parametrize(
-    "sent", ["", " ", "a b", "x" * 129, "a\n", "a\x00", "\x1b[31m", "a\x7f", "é", "a\tb"]
+    "sent",
+    [
+        *("", " ", "a b", "x" * 129, "a\n", "a\x00", "\x1b[31m", "a\x7f", "é", "a", "retry-1"),
+        *(f"{UUID}\n", f" {UUID}", UUID.replace("-", "_"), f"{{{UUID}}}", UUID[:-1] + "\u0660"),
+        *(ULID[:-1], f"8{ULID[1:]}", ULID.replace("Z", "U"), f"01ARZ3NDEK{TOKEN}"),
+        *(TRACE_ID[1:], f"{TRACE_ID}0", f"01-{TRACE_ID}-00f067aa0ba902b7-01", f"00-{TRACE_ID}"),
+        *(OURS[1:], TOKEN, f"x{TOKEN}"),
+    ],
 )
-def test_an_id_that_is_unfit_is_replaced(sent: str) -> None:
-    """Too long, not printable, not ASCII: a made one stands in for it everywhere."""
+def test_an_id_of_another_form_is_replaced(sent: str) -> None:
+    """Whatever is of no form that is used: a made one stands in for it everywhere."""
     bench, context = Bench(), Context((sent,))
     bench.call(context=context)
     made = context.trailing["x-request-id"]
@@ -136,9 +163,9 @@ def test_an_id_that_is_unfit_is_replaced(sent: str) -> None:
 
 def test_of_several_ids_the_first_fit_one_counts() -> None:
     """A caller that sends the header twice still gets one id back."""
-    context = Context(("not fit", "good", "better"))
+    context = Context(("not fit", UUID, ULID))
     Bench().call(context=context)
-    assert context.trailing == {"x-request-id": "good"}
+    assert context.trailing == {"x-request-id": UUID}
 
 
 @pytest.mark.parametrize("data", [b"\x0a\xff", b"\x0a\x02\xc3\x28", b"\xff" * 20, b"\x0b"])
@@ -189,14 +216,14 @@ def test_a_closing_edge_is_unavailable() -> None:
 
 def test_a_bug_is_500_for_the_client_and_a_traceback_for_the_operator() -> None:
     """No text of the error leaves; the log has the traceback, without the values of variables."""
-    bench, context = Bench(), Context(("find-me",))
+    bench, context = Bench(), Context((UUID,))
     answer = bench.call(_raising(ZeroDivisionError("inner secret")), context=context)
     assert answer.code == "500"
-    assert "find-me" in answer.message
+    assert UUID in answer.message
     assert "secret" not in answer.message
     assert "Traceback" not in answer.message
     crashed, line = bench.lines
-    assert (crashed["event"], crashed["request_id"]) == ("rpc.crashed", "find-me")
+    assert (crashed["event"], crashed["request_id"]) == ("rpc.crashed", UUID)
     assert "Traceback (most recent call last)" in crashed["exception"]
     assert "ZeroDivisionError: inner secret" in crashed["exception"]
     assert TOKEN not in json.dumps(bench.lines)

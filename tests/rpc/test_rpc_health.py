@@ -34,7 +34,7 @@ async def _ports() -> AsyncIterator[tuple[GrpcServers, int]]:
     )
 
     def edge_of(transport: Transport) -> Edge:
-        return Edge(transport, Callers(), State, lambda _: False, clock, secrets, log)
+        return Edge(transport, Callers(), State, str, clock, secrets, log)
 
     _, number = servers.open(methods_of(object.__new__(Controller)), edge_of)
     await servers.start()
@@ -145,8 +145,10 @@ def test_what_is_over_stays_over() -> None:
             async with grpc.aio.insecure_channel(f"127.0.0.1:{port}") as channel:
                 told = _watch(channel)
                 assert await anext(told) == SERVING
-                servers._health.end()
+                stopping = asyncio.create_task(servers.stop(10 * PATIENCE_S))
+                await asyncio.sleep(0)  # it has begun
                 servers.set_serving(serving=True)
                 assert [status async for status in told] == [NOT_SERVING]
+            await asyncio.wait_for(stopping, PATIENCE_S)
 
     _run(story)

@@ -3,12 +3,12 @@
 from pathlib import Path
 
 from nc.clock import now_ms
-from nc.server.installation import Intervals
+from nc.server.installation import Tuning
 from nc.server.tasks import Sweep
-from tests.support.link_cluster import CONNECTED, IDLE, cluster
+from tests.support.link_cluster import CONNECTED, HASTY, IDLE, cluster
 from tests.support.whole_server import MovableClock
 
-ONLY_OURS = Intervals(sweep_s=3600.0)
+ONLY_OURS = Tuning(link_limits=HASTY, sweep_interval_s=3600.0)
 
 
 async def test_whoever_expires_is_dropped_by_the_next_sweep_and_nobody_else(data_dir: Path) -> None:
@@ -17,7 +17,7 @@ async def test_whoever_expires_is_dropped_by_the_next_sweep_and_nobody_else(data
     Between two sweeps in which nothing changed but the time, too.
     """
     clock = MovableClock()
-    async with cluster(data_dir, clock=clock, intervals=ONLY_OURS, plaintext=True) as here:
+    async with cluster(data_dir, clock=clock, tuning=ONLY_OURS, plaintext=True) as here:
         sweep = Sweep(here.replica, here.server.server.submit, clock).sweep
         early, late, never = [await here.enrol() for _ in range(3)]
         await here.connect(never)

@@ -18,7 +18,7 @@ from nc.hub.limits import Limits
 from nc.pb import network_controller_pb2, sensor_pb2
 from nc.replica.replica import Replica
 from nc.secrets import TokenIds
-from nc.server.installation import Intervals
+from nc.server.installation import Tuning
 from tests.support.link_client import Identity, LinkClient
 from tests.support.whole_server import Lines, WholeServer, admin, running, until
 
@@ -153,8 +153,8 @@ async def cluster(
     data_dir: Path,
     *,
     clock: SystemClock | None = None,
-    limits: Limits | None = HASTY,
-    intervals: Intervals | None = None,
+    limits: Limits = HASTY,
+    tuning: Tuning | None = None,
     **settings: Any,
 ) -> AsyncIterator[Cluster]:
     """A server that runs, and its administrator."""
@@ -164,7 +164,7 @@ async def cluster(
     try:
         async with (
             running(
-                data_dir, clock, lines, link_limits=limits, intervals=intervals, **settings
+                data_dir, clock, lines, tuning=tuning or Tuning(link_limits=limits), **settings
             ) as server,
             admin(server) as client,
         ):

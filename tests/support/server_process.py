@@ -106,6 +106,12 @@ class ServerProcess:
         """Whether the process runs."""
         return self._process.poll() is None
 
+    @property
+    def peak_memory_mib(self) -> int:
+        """The most memory that the process has had resident so far."""
+        status = Path(f"/proc/{self._process.pid}/status").read_text(encoding="ascii")
+        return int(status.split("VmHWM:")[1].split()[0]) // 1024
+
     def kill(self) -> None:
         """SIGKILL: no handler runs, nothing is flushed. Returns at once."""
         self._process.kill()

@@ -13,12 +13,11 @@ from nc.client.channel import Client, ClientTls
 from nc.clock import SystemClock
 from nc.data_folder import DataFolder
 from nc.hub.hub import Hub
-from nc.hub.limits import Limits
 from nc.replica.replica import Replica
 from nc.rpc.api import Endpoints
 from nc.secrets import SystemSecrets
 from nc.server.certificates import Certificates
-from nc.server.installation import Intervals, serve_installation
+from nc.server.installation import Tuning, serve_installation
 from nc.server.server import Server
 from nc.server.settings import ServerSettings
 
@@ -81,8 +80,7 @@ async def running(
     clock: SystemClock | None = None,
     lines: Lines | None = None,
     *,
-    link_limits: Limits | None = None,
-    intervals: Intervals | None = None,
+    tuning: Tuning | None = None,
     **more: Any,
 ) -> AsyncIterator[WholeServer]:
     """A server, from start to stop."""
@@ -94,8 +92,7 @@ async def running(
         clock=clock or SystemClock(),
         secrets=SystemSecrets(),
         logger=log,
-        link_limits=link_limits,
-        intervals=intervals,
+        tuning=tuning,
     )
     async with serving as (made, server):
         yield WholeServer(

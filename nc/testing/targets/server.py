@@ -66,8 +66,8 @@ class MemoryPorts:
         }
         return DEFAULT_GRPC_PORT, DEFAULT_BOOTSTRAP_PORT
 
-    async def start(self) -> None:
-        pass
+    async def start(self) -> Mapping[str, Any]:
+        return {}
 
     def set_serving(self, *, serving: bool) -> None:
         pass
