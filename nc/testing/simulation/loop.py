@@ -99,11 +99,7 @@ class SimulatedLoop(VirtualLoop):
 
 
 def _make_task(
-    loop: asyncio.AbstractEventLoop,
-    work: Any,
-    *,
-    context: Context | None = None,
-    **options: Any,
+    loop: asyncio.AbstractEventLoop, work: Any, *, context: Context | None = None, **options: Any
 ) -> "asyncio.Task[Any]":
     task: asyncio.Task[Any] = asyncio.Task(work, loop=loop, context=context, **options)
     life = _running.get() if context is None else context.get(_running)

@@ -114,10 +114,7 @@ def answer_of(response: Any) -> Answer:
         case pb.UnRegisterResponse():
             facts = facts._replace(result=response.result)
     return Answer(
-        facts,
-        getattr(response, "message", ""),
-        _token_in(response),
-        _certificates_in(response),
+        facts, getattr(response, "message", ""), _token_in(response), _certificates_in(response)
     )
 
 

@@ -18,14 +18,7 @@ from nc.testing.contract.history import Answer, CertificateSet
 from nc.testing.contract.model import CONNECTED, INIT
 from nc.testing.contract.operations import CloseLink, Handshake, LinkOperation, OpenLink
 from nc.testing.targets.calls import Names
-from nc.testing.targets.link_end import (
-    CUT,
-    PATIENCE_S,
-    LinkEnd,
-    NotUpgraded,
-    link_tls,
-    open_link,
-)
+from nc.testing.targets.link_end import CUT, PATIENCE_S, LinkEnd, NotUpgraded, link_tls, open_link
 
 LINKED: Final = (INIT, CONNECTED)
 

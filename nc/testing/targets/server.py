@@ -13,11 +13,7 @@ from typing import Any, Final
 from cryptography.hazmat.primitives.asymmetric import ec
 from google.protobuf import message_factory
 
-from nc.contract import (
-    DEFAULT_BOOTSTRAP_PORT,
-    DEFAULT_GRPC_PORT,
-    SERVER_FAULT,
-)
+from nc.contract import DEFAULT_BOOTSTRAP_PORT, DEFAULT_GRPC_PORT, SERVER_FAULT
 from nc.pki.authority import self_signed
 from nc.pki.certificates import ADMIN_ORGANIZATION, AuthorityKind
 from nc.rpc.api import Authorities
