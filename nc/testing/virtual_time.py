@@ -1,4 +1,4 @@
-"""An event loop on which nobody waits: when there is nothing to do, time goes on to the next timer.
+"""An event loop in virtual time: when there is nothing to do, time jumps to the next timer.
 
 Everything runs in one thread and in the order in which it was made ready, so a run with the same
 inputs is the same run.
@@ -9,16 +9,13 @@ import selectors
 from collections.abc import Mapping
 from typing import Any, Final, Protocol
 
-# What a turn of the loop takes. As with a real clock, it is later after each: whoever waits for
-# less than can be added to a time in seconds would wait for ever.
+# What a turn of the loop takes. As with a real clock, it is later after each: a wait for
+# less than can be added to a time in seconds would never end.
 _TURN_S: Final = 1e-6
 
 
 class Listening(Protocol):
-    """Stands for a socket that listens."""
-
-    async def accept(self) -> tuple[Any, tuple[str, int]]:
-        """The next connection, and its address."""
+    async def accept(self) -> tuple[Any, tuple[str, int]]: ...
 
 
 class _TimeSkipper(selectors.BaseSelector):

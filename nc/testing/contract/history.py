@@ -24,7 +24,7 @@ _STATES = {-1: "IDLE", 1: "INIT", 3: "CONNECTED"}
 
 
 class Secret(str):
-    """A text that is not shown: a node's or bootstrap token as it is sent."""
+    """A node's or bootstrap token as it is sent; never printed."""
 
     __slots__ = ()
 
@@ -44,13 +44,11 @@ class CertificateSet(NamedTuple):
 
 
 class Answer(NamedTuple):
-    """What a client was answered."""
-
     facts: Facts
     message: str = ""
     token: Secret = Secret()
     certificates: tuple[CertificateSet, ...] = ()  # gRPC, network
-    links: int | None = None  # of that node, open at its own end; None where nobody looked
+    links: int | None = None  # of that node, open at its own end; None where that was not counted
 
     @property
     def is_ok(self) -> bool:
@@ -64,8 +62,6 @@ def step_id(number: int) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """One operation and its answer."""
-
     number: int  # from 1, over the whole history
     round: int
     operation: Operation
@@ -76,7 +72,6 @@ class Step:
 
     @property
     def code(self) -> str:
-        """The answer's code; "" without an answer."""
         return "" if self.answer is None else self.answer.facts.code
 
     @property
@@ -88,13 +83,12 @@ class Step:
 
     @property
     def request_id(self) -> str:
-        """What its entry in the log is known by."""
         return step_id(self.number)
 
 
 @dataclass(frozen=True, slots=True)
 class Observation:
-    """Something that was not asked, but happened."""
+    """Something that happened without being asked for."""
 
     round: int  # a crash has that of the steps that it came into
     happening: Happening
@@ -113,10 +107,10 @@ class Sighting(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class LogView:
-    """The log behind the answers, where a target lets one look."""
+    """The log behind the answers, where it can be read."""
 
     entries: Sequence[Entry]
-    live_digest: bytes | None  # of the state that is serving; None where it cannot be seen
+    live_digest: bytes | None  # of the state that is serving; None where it cannot be read
     replayed_digest: bytes | None  # of what the log amounts to
 
 
@@ -179,7 +173,7 @@ class History:
             yield number, list(steps)
 
     def secrets(self) -> set[str]:
-        """Every token that was handed out."""
+        """Every token in the answers."""
         return {
             str(step.answer.token)
             for step in self.of(IssueToken, Redeem)

@@ -9,8 +9,6 @@ from nc.testing.contract.laws import LAWS, Law
 
 
 class Breach(NamedTuple):
-    """A law that does not hold."""
-
     law: Law
     place: str  # where it was noticed
 
@@ -42,7 +40,7 @@ class Judgement(NamedTuple):
 
 
 def judge(history: History, laws: Sequence[Law] = LAWS) -> Judgement:
-    """Hold a history to the laws."""
+    """Check a history against the laws."""
     observed = Observed(history)
     exercised = dict.fromkeys(laws, 0)
     breaches = []

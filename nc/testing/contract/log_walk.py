@@ -23,8 +23,6 @@ class Situation:
 
 
 class Place(NamedTuple):
-    """An event, its entry, and the situation before it."""
-
     entry: pb.Entry
     kind: str
     event: Any

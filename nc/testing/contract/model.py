@@ -2,8 +2,8 @@
 
 Nothing in here is taken from `nc.domain`, so that a mistake has to be made twice to go unseen. It
 follows the contract's words. What the contract leaves open is a choice: the model asks for it
-(`choose`), and whoever drives it tries each (`nc.testing.worlds`). A moment is an interval, since
-who asks a real server knows only between which two times it was answered.
+(`choose`), and `PossibleStates` tries each. A moment is an interval, since
+from a real server it is known only between which two times it answered.
 
     model = Model("10.1.1.1/24")
     model.issue("t", 10, at(0))
@@ -75,7 +75,7 @@ class Model:
         self.rested: list[str] = []  # released, longest ago first
         self.tokens: dict[str, Expiry] = {}
         self.nodes: dict[str, Expiry] = {}
-        self.links: dict[str, tuple[int, str]] = {}  # state and link of whoever is not idle
+        self.links: dict[str, tuple[int, str]] = {}  # state and link, unless idle
         self.hello_due_ms: dict[str, int] = {}  # by node, for its newest link
         self.held: dict[str, str] = {}  # address by node
         self.idle_since: dict[str, int] = {}  # tick; the nodes that hold an address and are idle
@@ -101,7 +101,7 @@ class Model:
 
     @property
     def idle_order(self) -> list[str]:
-        """Who is idle and holds an address, longest first."""
+        """The idle nodes that hold an address, longest idle first."""
         return sorted(self.idle_since, key=lambda node: (self.idle_since[node], node))
 
     # Tokens
@@ -211,7 +211,6 @@ class Model:
             self._take(node, address)
 
     def drop(self, node: str, link: str) -> None:
-        """Only the current link can be dropped."""
         if self.links.get(node, (IDLE, ""))[1] == link:
             self._cut([node])
 
@@ -235,7 +234,7 @@ class Model:
     # The server's life
 
     def start(self, network: str) -> None:
-        """Nobody has a link; another network is given out from its beginning."""
+        """Every link ends; another network is given out from its beginning."""
         if named(network) != self.network:
             self.network = named(network)
             self.pool = assignable(network)
@@ -244,7 +243,7 @@ class Model:
         self.stop()
 
     def stop(self) -> None:
-        """Nobody has a link."""
+        """Every link ends."""
         self._cut(self.links)
 
     # What the commands are made of
@@ -278,7 +277,7 @@ class Model:
         return self.held.get(node) in self.pool
 
     def _next_addresses(self) -> list[tuple[str, str]]:
-        """What the next newcomer may get, and who has to give it up for that; mostly just one."""
+        """What the next node may get, and who has to give it up for that; mostly just one."""
         held = set(self.held.values())
         fresh = next((a for a in self.pool[self.come_up :] if a not in held), None)
         if fresh or self.rested:

@@ -1,7 +1,7 @@
 """What can be asked of a network controller, and what can happen to it.
 
 Tokens, nodes and links have names here (`token 1`, `node 2`, `link 3`), which a target turns into
-the real ones that it was given: so a history says the same of every target. A text that is nobody's
+the real ones that it was given: so a history reads the same for every target. A text that is no
 name is sent as it is, which is how a wrong token is spelled.
 """
 

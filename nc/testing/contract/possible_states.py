@@ -1,4 +1,4 @@
-"""Possible worlds: every model of the server that its answers so far allow.
+"""Possible states: every model of the server that its answers so far allow.
 
 What ran at the same time may have taken effect in any order, what was never answered at all or not,
 and the contract leaves some things open. So there can be several models that explain what was
@@ -18,7 +18,7 @@ MAX_WORLDS = 64
 
 
 class Asked(NamedTuple):
-    """An operation that was under way during a moment, and what a client was told."""
+    """An operation that was under way during a moment, and what was answered."""
 
     operation: Operation
     moment: Moment
@@ -59,7 +59,6 @@ class PossibleStates:
         return [words[0] if len(set(words)) == 1 else "" for words in zip(*everything, strict=True)]
 
     def change(self, change: Callable[[Model], None]) -> None:
-        """Something happens in each of them."""
         for model in self._models:
             change(model)
 
@@ -72,7 +71,7 @@ def _orders(
         yield model, {}
     for index, (number, asked) in enumerate(left):
         if asked.facts is None and isinstance(asked.operation, IssueToken | Redeem):
-            continue  # nobody was told the token, so it makes no difference
+            continue  # the token was never given out, so it makes no difference
         others = left[:index] + left[index + 1 :]
         for after, expected in _possible(model, asked, arrival):
             for end, reasons in _orders(after, others, arrival):
@@ -102,7 +101,6 @@ class _Path:
         self._sizes: list[int] = []
 
     def choose(self, options: list[Any]) -> Any:
-        """The next choice."""
         number = len(self._taken)
         index = self._given[number] if number < len(self._given) else 0
         self._taken.append(index)

@@ -68,7 +68,6 @@ class Choices:
         self._made = 0
 
     def fresh(self, what: str) -> str:
-        """A new name."""
         self._made += 1
         return f"{what} {self._made}"
 

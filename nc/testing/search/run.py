@@ -20,8 +20,6 @@ from nc.testing.targets.target import Target
 
 
 class Subject(Protocol):
-    """What a search draws trials of."""
-
     @property
     def laws(self) -> Sequence[Law]:
         """Those that it is held to."""

@@ -10,19 +10,10 @@ from collections import deque
 from collections.abc import Sequence
 from typing import Any
 
+from nc.testing.contract import operations as ops
 from nc.testing.contract.history import Answer, History, Observation, Step, step_id
 from nc.testing.contract.judgement import Judgement, judge
 from nc.testing.contract.model import Model
-from nc.testing.contract.operations import (
-    SERVER_NODE,
-    CheckState,
-    Crash,
-    GetAddress,
-    Operation,
-    Redeem,
-    Restart,
-    Wait,
-)
 from nc.testing.contract.possible_states import Asked, PossibleStates
 from nc.testing.targets.target import (
     DEFAULT_NETWORK,
@@ -49,7 +40,7 @@ class Trial:
         self._target = target
         self.history = History(target.begin(network))
         acts_alone = Ability.CLOCK not in target.abilities
-        self.worlds = PossibleStates(Model(self.history.network, acts_alone=acts_alone))
+        self.states = PossibleStates(Model(self.history.network, acts_alone=acts_alone))
         self._judgement: Judgement | None = None
         self._past: deque[Model] = deque(maxlen=_REMEMBERED_ROUNDS)
         self._round = 0
@@ -62,11 +53,11 @@ class Trial:
     @property
     def _mortal(self) -> Mortal:
         if not isinstance(self._target, Mortal):
-            raise TypeError(f"{self._target} cannot be ended: it is somebody else's")
+            raise TypeError(f"{self._target} cannot be ended: it is not ours")
         return self._target
 
     def perform(
-        self, *operations: Operation, turns: Sequence[int] = (), crash: Crash | None = None
+        self, *operations: ops.Operation, turns: Sequence[int] = (), crash: ops.Crash | None = None
     ) -> list[Answer | None]:
         """Carry operations out at the same time, and hold the answers against the model.
 
@@ -101,7 +92,9 @@ class Trial:
             self._has_started(crash, "")
         return [reply.answer for reply in replies]
 
-    def _is_gone(self, requests: Sequence[Request], error: ServerGone, crash: Crash | None) -> None:
+    def _is_gone(
+        self, requests: Sequence[Request], error: ServerGone, crash: ops.Crash | None
+    ) -> None:
         """Write down what there is, and judge."""
         self.history.end = str(error)
         replies = error.replies or [Reply(self._target.now(), None)] * len(requests)
@@ -121,8 +114,8 @@ class Trial:
             Asked(request.operation, moment, None if answer is None else answer.facts)
             for request, (moment, answer) in zip(requests, replies, strict=True)
         ]
-        before = self.worlds.any
-        reasons = self.worlds.explain(asked)
+        before = self.states.any
+        reasons = self.states.explain(asked)
         reason = reasons[0] if reasons is not None and len(reasons) == 1 else ""
         for request, reply in zip(requests, replies, strict=True):
             self._write_down(request, reply, reason)
@@ -131,13 +124,14 @@ class Trial:
             if any(PossibleStates(model).explain(asked) is not None for model in self._past):
                 self.history.stale = self._round
             self.judge().require()
-        if not all(isinstance(request.operation, CheckState | GetAddress) for request in requests):
+        if not all(
+            isinstance(request.operation, ops.CheckState | ops.GetAddress) for request in requests
+        ):
             self._past.append(before)
 
     def wait(self, ms: int) -> None:
-        """Let time pass."""
         self._target.wait(ms)
-        self._happened(Wait(ms))
+        self._happened(ops.Wait(ms))
 
     def restart(self, network: str = "") -> None:
         """Stop the process cleanly, and start it again, perhaps on another network.
@@ -150,17 +144,17 @@ class Trial:
             self._mortal.restart(network)
         except ServerGone as error:
             self.history.end = str(error)
-        self._has_started(Restart(network), network)
+        self._has_started(ops.Restart(network), network)
 
-    def _has_started(self, after: Crash | Restart, network: str) -> None:
-        """The server is there again, or never will be."""
+    def _has_started(self, after: ops.Crash | ops.Restart, network: str) -> None:
+        """Record that the server has started again, or failed to."""
         self._happened(after)
         if self.history.end:
             self.judge().require()
-        self.worlds.change(lambda model: model.start(network or model.network))
+        self.states.change(lambda model: model.start(network or model.network))
 
-    def _happened(self, happening: Crash | Restart | Wait) -> None:
-        if not isinstance(happening, Crash):
+    def _happened(self, happening: ops.Crash | ops.Restart | ops.Wait) -> None:
+        if not isinstance(happening, ops.Crash):
             self._round += 1
         self._past.clear()
         self.history.add(Observation(self._round, happening))
@@ -171,17 +165,17 @@ class Trial:
         Raises:
             LawBroken: one does not hold.
         """
-        enrolments: list[Any] = [s.operation for s in self.history.of(Redeem) if s.is_ok]
+        enrolments: list[Any] = [s.operation for s in self.history.of(ops.Redeem) if s.is_ok]
         nodes = [enrolment.node for enrolment in enrolments]
         for _ in range(2):
-            for node in (*nodes, SERVER_NODE):
-                self.perform(CheckState(node))
+            for node in (*nodes, ops.SERVER_NODE):
+                self.perform(ops.CheckState(node))
         judgement = self.judge()
         judgement.require()
         return judgement
 
     def judge(self) -> Judgement:
-        """Hold the history so far to the laws, once; the trial is over then."""
+        """Check the history so far against the laws, once; the trial is over then."""
         if self._judgement is None:
             if not self.history.end:
                 try:

@@ -8,23 +8,9 @@ the same trial.
 from collections.abc import Callable, Sequence
 from typing import Any, Final
 
+from nc.testing.contract import operations as ops
 from nc.testing.contract.history import Answer
 from nc.testing.contract.model import DAY_MS, DEFAULT_MINUTES, IDLE, MINUTE_MS
-from nc.testing.contract.operations import (
-    CheckHealth,
-    CheckState,
-    CloseLink,
-    Crash,
-    Handshake,
-    IssueToken,
-    OpenLink,
-    Operation,
-    Port,
-    Redeem,
-    SetExpiries,
-    Sweep,
-    Unregister,
-)
 from nc.testing.search.choices import WRONG_TOKENS, Choices, Pick
 from nc.testing.search.trial import Trial
 from nc.testing.targets.target import Ability, Target
@@ -41,6 +27,7 @@ NETWORKS: Final = (
 )
 
 _NODES_AT_FIRST: Final = (1, 2, 3, 4)
+_SHORTEST: Final = 8  # the share of the rules that the shortest trial has
 _MOST_IN_A_WAVE: Final = 6
 _TURNS: Final = range(7)
 _CRASH_STEPS: Final = range(9)
@@ -71,7 +58,7 @@ class Workload(Choices):
         self._may_wait = not pick(range(_TRIALS_A_REAL_WAIT))
 
     def run(self, rules: int) -> None:
-        """A first start, and so many rules.
+        """A first start, and at most so many rules.
 
         Raises:
             LawBroken: a law is broken on the way.
@@ -80,21 +67,21 @@ class Workload(Choices):
         if Ability.CLOCK not in self._has:
             able.append(Workload.a_node_expires_in_real_time)
         token = self.fresh("token")
-        self.perform(IssueToken(token, self.pick((10, 1))))
+        self.perform(ops.IssueToken(token, self.pick((10, 1))))
         for _ in range(self.pick(_NODES_AT_FIRST)):
-            self.perform(Redeem(token, self.fresh("node")))
-        for _ in range(rules):
+            self.perform(ops.Redeem(token, self.fresh("node")))
+        for _ in range(self.pick(range(rules // _SHORTEST, rules + 1))):
             self.pick(able)(self)
 
     def perform(
-        self, *operations: Operation, turns: Sequence[int] = (), crash: Crash | None = None
+        self, *operations: ops.Operation, turns: Sequence[int] = (), crash: ops.Crash | None = None
     ) -> list[Answer | None]:
         """Carry operations out, and learn from the answers."""
         answers = self._trial.perform(*operations, turns=turns, crash=crash)
         self.learn(
             operation
             for operation, answer in zip(operations, answers, strict=True)
-            if isinstance(operation, OpenLink) or (answer is not None and answer.is_ok)
+            if isinstance(operation, ops.OpenLink) or (answer is not None and answer.is_ok)
         )
         return answers
 
@@ -121,16 +108,16 @@ class Workload(Choices):
 
     def _link_of(self, node: str) -> str:
         """The node's link; a new one if it has none."""
-        _, link = self._trial.worlds.any.links.get(node, (IDLE, ""))
+        _, link = self._trial.states.any.links.get(node, (IDLE, ""))
         return link or self._connect(node)
 
     def _connect(self, node: str) -> str:
         link = self.fresh("link")
-        self.perform(OpenLink(node, link))
-        self.perform(Handshake(node, link))
+        self.perform(ops.OpenLink(node, link))
+        self.perform(ops.Handshake(node, link))
         return link
 
-    def _together(self, sizes: Sequence[int]) -> tuple[list[Operation], list[int]]:
+    def _together(self, sizes: Sequence[int]) -> tuple[list[ops.Operation], list[int]]:
         """Operations for one round, and after how many turns each begins."""
         operations = [self.operation(self._now_ms) for _ in range(self.pick(sizes))]
         return operations, [self.pick(_TURNS) for _ in operations]
@@ -149,22 +136,22 @@ class Workload(Choices):
     def a_newcomer(self) -> None:
         """A token of its own, a node, and a link if there are any."""
         token, node = self.fresh("token"), self.fresh("node")
-        self.perform(IssueToken(token, self.pick((10, 0))))
-        self.perform(Redeem(token, node))
+        self.perform(ops.IssueToken(token, self.pick((10, 0))))
+        self.perform(ops.Redeem(token, node))
         if Ability.LINKS in self._has:
             self._connect(node)
-            self.perform(CheckState(node))
+            self.perform(ops.CheckState(node))
 
     def a_node_leaves(self) -> None:
         operation = self.departure()
         self.perform(operation)
-        self.perform(CheckState(operation.node))
+        self.perform(ops.CheckState(operation.node))
 
     def expiries_are_set(self) -> None:
         """And one node of the list is asked about before and after."""
         operation = self.expiries(self._now_ms)
         node, _ = operation.expiries[0]
-        for each in (CheckState(node), operation, CheckState(node)):
+        for each in (ops.CheckState(node), operation, ops.CheckState(node)):
             self.perform(each)
 
     def a_node_expires_and_is_revived(self) -> None:
@@ -173,11 +160,11 @@ class Workload(Choices):
             expires_at_s = self._now_ms // 1000
             if Ability.CLOCK in self._has:
                 expires_at_s += 1
-                self.perform(SetExpiries(((node, expires_at_s),)))
+                self.perform(ops.SetExpiries(((node, expires_at_s),)))
                 self._wait(expires_at_s * 1000 + self.pick((0, 1, -1)) - self._now_ms)
             else:
-                self.perform(SetExpiries(((node, expires_at_s - 1),)))
-            for each in (CheckState(node), SetExpiries(((node, 0),)), CheckState(node)):
+                self.perform(ops.SetExpiries(((node, expires_at_s - 1),)))
+            for each in (ops.CheckState(node), ops.SetExpiries(((node, 0),)), ops.CheckState(node)):
                 self.perform(each)
 
     def a_node_expires_in_real_time(self) -> None:
@@ -187,47 +174,47 @@ class Workload(Choices):
             if Ability.LINKS in self._has:
                 self._link_of(node)
             expires_at_s = self._now_ms // 1000 + 1
-            self.perform(SetExpiries(((node, expires_at_s),)))
+            self.perform(ops.SetExpiries(((node, expires_at_s),)))
             self._wait(expires_at_s * 1000 - self._target.now().earliest_ms)
-            self.perform(CheckState(node))
+            self.perform(ops.CheckState(node))
             if Ability.SWEEP in self._has:
-                self.perform(Sweep())
+                self.perform(ops.Sweep())
 
     def both_ports_are_asked(self) -> None:
         """The same mistake, and the server's health, through either port."""
         token = self.pick(WRONG_TOKENS)
-        for port in Port:
-            self.perform(Redeem(token, self.fresh("node"), port))
-        for port in Port:
-            self.perform(CheckHealth(port))
+        for port in ops.Port:
+            self.perform(ops.Redeem(token, self.fresh("node"), port))
+        for port in ops.Port:
+            self.perform(ops.CheckHealth(port))
 
     def something_about_a_link(self) -> None:
         operation = self.link_operation()
         self.perform(operation)
-        self.perform(CheckState(operation.node))
+        self.perform(ops.CheckState(operation.node))
 
     def a_node_comes_and_goes(self) -> None:
         for node in self._one_node():
             link = self._link_of(node)
-            for each in (CheckState(node), CloseLink(node, link), CheckState(node)):
+            for each in (ops.CheckState(node), ops.CloseLink(node, link), ops.CheckState(node)):
                 self.perform(each)
 
     def a_link_is_taken_over(self) -> None:
         """A node reconnects before its old link is missed; that one says hello, or ends, late."""
         for node in self._one_node():
             old, link = self._link_of(node), self.fresh("link")
-            self.perform(OpenLink(node, link))
+            self.perform(ops.OpenLink(node, link))
             if self.pick((False, True)):
-                self.perform(Handshake(node, old))
-            for each in (Handshake(node, link), CloseLink(node, old), CheckState(node)):
+                self.perform(ops.Handshake(node, old))
+            for each in (ops.Handshake(node, link), ops.CloseLink(node, old), ops.CheckState(node)):
                 self.perform(each)
 
     def a_link_is_taken_over_as_it_ends(self) -> None:
         for node in self._one_node():
-            closing = CloseLink(node, self._link_of(node))
-            opening = OpenLink(node, self.fresh("link"))
+            closing = ops.CloseLink(node, self._link_of(node))
+            opening = ops.OpenLink(node, self.fresh("link"))
             self.perform(closing, opening, turns=(self.pick(_TURNS), self.pick(_TURNS)))
-            self.perform(CheckState(node))
+            self.perform(ops.CheckState(node))
 
     def a_wave_connects(self) -> None:
         for node in self._some_nodes():
@@ -236,7 +223,7 @@ class Workload(Choices):
     def a_wave_disconnects(self) -> None:
         for node in self._some_nodes():
             for link in self.links.get(node, [])[-1:]:
-                self.perform(CloseLink(node, link))
+                self.perform(ops.CloseLink(node, link))
 
     def several_at_once(self) -> None:
         operations, turns = self._together((2, 3, 4))
@@ -245,22 +232,24 @@ class Workload(Choices):
     def several_about_one_node(self) -> None:
         """Decided at the same time, each as if it were alone."""
         for node in self._one_node():
-            options: list[Operation] = [
-                *(Unregister(node), CheckState(node), SetExpiries(((node, 0),)))
+            options: list[ops.Operation] = [
+                *(ops.Unregister(node), ops.CheckState(node), ops.SetExpiries(((node, 0),)))
             ]
             if Ability.LINKS in self._has:
                 link = self.fresh("link")
-                options += [OpenLink(node, link), Handshake(node, link)]
+                options += [ops.OpenLink(node, link), ops.Handshake(node, link)]
             self.perform(*[self.pick(options) for _ in range(self.pick((2, 3)))])
-            self.perform(CheckState(node))
+            self.perform(ops.CheckState(node))
 
     def the_process_ends(self) -> None:
         """In the middle of something, or of nothing."""
-        crash = Crash(self.pick(_CRASH_STEPS), self.pick((0.0, 0.5, 1.0)), self.pick(range(1000)))
+        crash = ops.Crash(
+            self.pick(_CRASH_STEPS), self.pick((0.0, 0.5, 1.0)), self.pick(range(1000))
+        )
         operations, turns = self._together((0, 1, 2))
         self.perform(self.redemption(), *operations, turns=(0, *turns), crash=crash)
         for node in self.nodes[-1:]:
-            self.perform(CheckState(node))
+            self.perform(ops.CheckState(node))
 
     def the_server_restarts(self) -> None:
         """Cleanly; now and then on another network."""
@@ -271,7 +260,7 @@ class Workload(Choices):
         """Now, or when tokens that expired are to be forgotten."""
         if self.pick((False, False, True)) and Ability.CLOCK in self._has:
             self._wait(DAY_MS + DEFAULT_MINUTES * MINUTE_MS)
-        self.perform(Sweep())
+        self.perform(ops.Sweep())
 
     def time_passes(self) -> None:
         """By a jump; backwards too, but not far."""
@@ -279,7 +268,7 @@ class Workload(Choices):
 
     def an_expiry_comes(self) -> None:
         """Exactly, or a millisecond beside it, and the token is used."""
-        model = self._trial.worlds.any
+        model = self._trial.states.any
         due = [
             (name, expiry.latest_ms)
             for expiries in (model.tokens, model.nodes)
@@ -290,9 +279,9 @@ class Workload(Choices):
             name, at_ms = self.pick(due)
             self._wait(at_ms + self.pick((0, -1, 1)) - self._now_ms)
             if name in model.tokens:
-                self.perform(Redeem(name, self.fresh("node")))
+                self.perform(ops.Redeem(name, self.fresh("node")))
             else:
-                self.perform(CheckState(name))
+                self.perform(ops.CheckState(name))
 
 
 # What may happen, and the ability of the target that it needs.

@@ -41,15 +41,12 @@ _PACKET_BYTES: Final = 100
 
 
 class Audit:
-    """Looks at a cluster's links, agents and packets."""
-
     def __init__(self, cluster: Cluster) -> None:
         self._cluster = cluster
         self._before: set[object] = set()  # what the last look found to be wrong
         self._servers: list[SimulatedServer] = []
 
     async def run(self) -> None:
-        """Look at links for ever."""
         while True:
             await asyncio.sleep(LOOK_S)
             self._look()

@@ -37,8 +37,6 @@ class CallRecord:
 
 
 class Calls:
-    """Every call, in the order of their beginnings."""
-
     def __init__(self) -> None:
         self.ended: list[CallRecord] = []
         self._ticks = 0

@@ -59,7 +59,6 @@ class ClusterClock:
         return (START_MS + self.jumped_ms) * 1_000_000 + self.monotonic_ns()
 
     def monotonic_ns(self) -> int:
-        """Nanoseconds since the beginning."""
         return round(self._loop.time() * 1e9)
 
 
@@ -129,7 +128,6 @@ class Cluster:
 
     @property
     def now_s(self) -> float:
-        """Since the beginning."""
         return self._loop.time()
 
     def note(self, text: str) -> None:
@@ -228,7 +226,6 @@ class Cluster:
         self.note(f"{machine.name} {what}")
 
     def node_id(self, machine: Machine) -> str:
-        """The node's id in the log."""
         return self.token_ids.id_of(machine.token)
 
     def send_packet(self, sender: Machine, destination: str, size_bytes: int) -> int:
@@ -272,7 +269,6 @@ class Cluster:
         return self.token_ids.id_of(self._names.token(node))
 
     def end(self) -> None:
-        """End every task and machine."""
         for task in list(self._tasks):
             task.cancel()
         for machine in (*self.machines.values(), *self.duplicates):

@@ -5,26 +5,7 @@ from collections.abc import Awaitable, Callable
 from typing import Any, Final
 
 from nc.testing.contract.operations import IssueToken, Redeem, SetExpiries
-from nc.testing.simulation.actions import (
-    Action,
-    Break,
-    BreakLink,
-    Call,
-    CutPower,
-    DuplicateNode,
-    Expire,
-    FailSync,
-    FillDisk,
-    Join,
-    KillServer,
-    Partition,
-    RestartServer,
-    SendPackets,
-    SetClock,
-    StopReading,
-    SwitchOff,
-    SwitchOn,
-)
+from nc.testing.simulation import actions as act
 from nc.testing.simulation.cluster import Cluster
 from nc.testing.simulation.machines import Machine
 from nc.testing.simulation.site import Site
@@ -45,22 +26,28 @@ class Executor:
         self._under_way: dict[asyncio.Task[Any], None] = {}
         self._endings: dict[asyncio.TimerHandle, Callable[[], None]] = {}
 
-    def begin(self, action: Action) -> None:
+    def begin(self, action: act.Action) -> None:
         cluster = self._cluster
         match action:
-            case Join(_, node, replica):
+            case act.Join(_, node, replica):
                 self._do(self._join(node, replica))
-            case Call(_, operation, replica):
+            case act.Call(_, operation, replica):
                 self._do(cluster.call(operation, replica))
-            case Expire(_, node, in_s, replica):
+            case act.Expire(_, node, in_s, replica):
                 at_s = cluster.clock.now_ns() // 10**9 + in_s if in_s else 0
                 self._do(cluster.call(SetExpiries(((node, at_s),)), replica))
-            case SetClock(_, by_ms):
+            case act.SetClock(_, by_ms):
                 cluster.note(f"clocks jump by {by_ms / 1000:+g} s")
                 cluster.clock.jumped_ms += by_ms
-            case CutPower() | KillServer() | RestartServer() | FillDisk() | FailSync():
+            case (
+                act.CutPower()
+                | act.KillServer()
+                | act.RestartServer()
+                | act.FillDisk()
+                | act.FailSync()
+            ):
                 self._to_server(action, cluster.site_of(action.replica))
-            case Partition(_, nodes, for_s):
+            case act.Partition(_, nodes, for_s):
                 self._partition(nodes, for_s)
             case _:
                 machine = cluster.machines.get(getattr(action, "node", ""))
@@ -120,29 +107,29 @@ class Executor:
 
         self._for(for_s, mend)
 
-    def _to_machine(self, action: Action, machine: Machine) -> None:
+    def _to_machine(self, action: act.Action, machine: Machine) -> None:
         cluster, network = self._cluster, self._cluster.network
         match action:
-            case SwitchOff(_, _, silently) if machine.is_on:
+            case act.SwitchOff(_, _, silently) if machine.is_on:
                 how = ", silently" if silently else ""
                 cluster.note(f"{machine.name} is switched off{how}")
                 machine.switch_off(silently=silently)
-            case SwitchOn() if not machine.is_on:
+            case act.SwitchOn() if not machine.is_on:
                 cluster.note(f"{machine.name} is switched on")
                 machine.switch_on()
-            case DuplicateNode(_, node, for_s):
+            case act.DuplicateNode(_, node, for_s):
                 self._duplicate(node, for_s)
-            case BreakLink(_, _, how):
+            case act.BreakLink(_, _, how):
                 cluster.note(f"the connection of {machine.name} breaks: {how.value}")
-                if how is Break.SILENTLY:
+                if how is act.Break.SILENTLY:
                     network.sever(machine.name)
                 else:
-                    network.reset(machine.name, at_server=how is Break.AT_SERVER)
-            case StopReading(_, _, for_s):
+                    network.reset(machine.name, at_server=how is act.Break.AT_SERVER)
+            case act.StopReading(_, _, for_s):
                 cluster.note(f"{machine.name} reads nothing for {for_s} s")
                 network.stall(machine.name, is_stalled=True)
                 self._for(for_s, lambda: network.stall(machine.name, is_stalled=False))
-            case SendPackets(_, _, to, count, size_bytes) if to in cluster.machines:
+            case act.SendPackets(_, _, to, count, size_bytes) if to in cluster.machines:
                 if address := cluster.machines[to].address:
                     for _ in range(count):
                         cluster.send_packet(machine, address, size_bytes)
@@ -156,25 +143,25 @@ class Executor:
         duplicate.switch_on()
         self._for(for_s, lambda: duplicate.switch_off(silently=False))
 
-    def _to_server(self, action: Action, site: Site) -> None:
+    def _to_server(self, action: act.Action, site: Site) -> None:
         cluster = self._cluster
         match action:
-            case CutPower(_, at_step):
+            case act.CutPower(_, at_step):
                 site.disk.power_fails_at = site.disk.steps + at_step
                 self._do(self._cut_power(action, site))
-            case KillServer(_, down_s) if site.server is not None:
+            case act.KillServer(_, down_s) if site.server is not None:
                 cluster.note(f"{site.name}'s process is killed")
                 site.end_server(silently=False, down_s=down_s)
-            case RestartServer(_, down_s):
+            case act.RestartServer(_, down_s):
                 self._do(site.stop_server(down_s))
-            case FillDisk(_, for_s):
+            case act.FillDisk(_, for_s):
                 cluster.note(f"{site.name}'s disk is full for {for_s} s")
                 site.fill_disk(1)
                 self._for(for_s, lambda: site.fill_disk(-1))
-            case FailSync(_, in_steps):
+            case act.FailSync(_, in_steps):
                 site.fail_sync(in_steps)
 
-    async def _cut_power(self, action: CutPower, site: Site) -> None:
+    async def _cut_power(self, action: act.CutPower, site: Site) -> None:
         server = site.server
         if server is None:
             return

@@ -59,7 +59,7 @@ class Site:
         self._down_s = _RESTART_S
 
     def begin(self) -> None:
-        """Let there be a server, whatever happens to it."""
+        """Start a server, and start it again whenever it ends."""
         self._cluster.spawn(self._supervise())
 
     async def _supervise(self) -> None:
@@ -77,7 +77,7 @@ class Site:
             self._down_s = _RESTART_S
 
     async def _started(self) -> SimulatedServer | None:
-        """A server that has come so far as to serve; None: it did not."""
+        """A server that serves; None: it did not come so far."""
         server: SimulatedServer | None = None
         try:
             self.process = server = self._make_server(self._open_log())
@@ -213,7 +213,7 @@ class Site:
 
     @property
     def in_trouble(self) -> bool:
-        """Whether the server may turn commands away, as things are."""
+        """Whether the server may reject commands, as things are."""
         server = self.server
         if server is None or server.is_stopping or server.replica.failure is not None:
             return True

@@ -11,27 +11,7 @@ from typing import Any, Final
 from nc.testing.contract.operations import CheckState, GetAddress, Unregister
 from nc.testing.search.choices import Choices
 from nc.testing.seeded_random import SeededRandom
-from nc.testing.simulation.actions import (
-    Action,
-    Break,
-    BreakLink,
-    Call,
-    CutPower,
-    DuplicateNode,
-    Expire,
-    FailSync,
-    FillDisk,
-    Join,
-    KillServer,
-    Partition,
-    Plan,
-    RestartServer,
-    SendPackets,
-    SetClock,
-    StopReading,
-    SwitchOff,
-    SwitchOn,
-)
+from nc.testing.simulation import actions as act
 from nc.testing.targets.in_process import START_MS
 
 DEFAULT_ACTIONS: Final = 40
@@ -51,7 +31,7 @@ _MOST_NODES: Final = 9
 _SIZES_BYTES: Final = (28, 1400, 1400, 60_000)
 
 
-def draw(seed: int, actions: int = DEFAULT_ACTIONS, *, is_shared: bool | None = None) -> Plan:
+def draw(seed: int, actions: int = DEFAULT_ACTIONS, *, is_shared: bool | None = None) -> act.Plan:
     """A cluster's life.
 
     Args:
@@ -68,7 +48,7 @@ def draw(seed: int, actions: int = DEFAULT_ACTIONS, *, is_shared: bool | None = 
     for _ in range(actions):
         workload.pause()
         pick(_RULES_OF_TWO if shared else _RULES)(workload)
-    return Plan(seed, network, shared, tuple(workload.actions))
+    return act.Plan(seed, network, shared, tuple(workload.actions))
 
 
 class ClusterWorkload(Choices):
@@ -78,12 +58,12 @@ class ClusterWorkload(Choices):
         super().__init__(pick, with_links=False, with_sweep=False)
         self._is_shared = is_shared
         self._now_ms = 1000
-        self.actions: list[Action] = []
+        self.actions: list[act.Action] = []
 
     def pause(self) -> None:
         self._now_ms += self.pick(_PAUSES_MS)
 
-    def _add(self, kind: Callable[..., Action], *fields: Any) -> None:
+    def _add(self, kind: Callable[..., act.Action], *fields: Any) -> None:
         self.actions.append(kind(self._now_ms, *fields))
 
     def _machine(self) -> str:
@@ -104,90 +84,90 @@ class ClusterWorkload(Choices):
             node = self.fresh("node")
             self.nodes.append(node)
             self.tokens.append(f"token of {node}")
-            self._add(Join, node, self._replica())
+            self._add(act.Join, node, self._replica())
 
     def race(self) -> None:
         """Both servers are asked to change a node, while it may be on its way to either."""
         node = self._machine()
         if self.pick((True, False)):
-            self._add(BreakLink, node, self.pick(tuple(Break)))
+            self._add(act.BreakLink, node, self.pick(tuple(act.Break)))
             self._now_ms += self.pick((0, 5, 30, 200))
         for replica in (0, 1):
             if self.pick((True, True, False)):
-                self._add(Expire, node, self.pick(_EXPIRIES_S), replica)
+                self._add(act.Expire, node, self.pick(_EXPIRIES_S), replica)
             else:
                 asked = self.pick((CheckState, GetAddress, Unregister))
-                self._add(Call, asked(node), replica)
+                self._add(act.Call, asked(node), replica)
             self._now_ms += self.pick((0, 0, 1, 5))
 
     def overtake(self) -> None:
         """A node connects twice, and its older link breaks before its server may know of that."""
         node = self._machine()
-        self._add(DuplicateNode, node, self.pick(_SECONDS))
+        self._add(act.DuplicateNode, node, self.pick(_SECONDS))
         self._now_ms += self.pick((200, 500, 1000, 1500))
-        self._add(BreakLink, node, self.pick((Break.AT_SERVER, Break.AT_NODE)))
+        self._add(act.BreakLink, node, self.pick((act.Break.AT_SERVER, act.Break.AT_NODE)))
 
     def revive(self) -> None:
         """A node has expired for a moment."""
         node = self._machine()
-        self._add(Expire, node, 1, self._replica())
+        self._add(act.Expire, node, 1, self._replica())
         self._now_ms += self.pick((900, 1100, 1300, 1900))
-        self._add(Expire, node, 0, self._replica())
+        self._add(act.Expire, node, 0, self._replica())
 
     def call(self) -> None:
         operation = self.operation(START_MS + self._now_ms)
         self.learn([operation])
-        self._add(Call, operation, self._replica())
+        self._add(act.Call, operation, self._replica())
 
     def query_state(self) -> None:
-        self._add(Call, CheckState(self._machine()), self._replica())
+        self._add(act.Call, CheckState(self._machine()), self._replica())
 
     def unregister(self) -> None:
         if self.pick((True, False)):
-            self._add(Call, Unregister(self._machine()), self._replica())
+            self._add(act.Call, Unregister(self._machine()), self._replica())
 
     def expire(self) -> None:
         """A node will expire, or is revived."""
-        self._add(Expire, self._machine(), self.pick(_EXPIRIES_S), self._replica())
+        self._add(act.Expire, self._machine(), self.pick(_EXPIRIES_S), self._replica())
 
     def switch(self) -> None:
         """A machine is switched off, for good or for a moment."""
         node = self._machine()
-        self._add(SwitchOff, node, self.pick((True, False)))
+        self._add(act.SwitchOff, node, self.pick((True, False)))
         if self.pick((True, True, False)):
             self.pause()
-            self._add(SwitchOn, node)
+            self._add(act.SwitchOn, node)
 
     def duplicate(self) -> None:
-        self._add(DuplicateNode, self._machine(), self.pick(_SECONDS))
+        self._add(act.DuplicateNode, self._machine(), self.pick(_SECONDS))
 
     def partition(self) -> None:
         """Some machines are cut off, or all of them."""
         some = dict.fromkeys(self._machine() for _ in range(self.pick((1, 1, 2, 5))))
-        self._add(Partition, tuple(some), self.pick(_SECONDS))
+        self._add(act.Partition, tuple(some), self.pick(_SECONDS))
 
     def break_link(self) -> None:
-        self._add(BreakLink, self._machine(), self.pick(tuple(Break)))
+        self._add(act.BreakLink, self._machine(), self.pick(tuple(act.Break)))
 
     def reconnect(self) -> None:
-        self._add(BreakLink, self._machine(), Break.AT_NODE)
+        self._add(act.BreakLink, self._machine(), act.Break.AT_NODE)
 
     def traffic(self) -> None:
         """Packets, now and then to a machine that reads nothing."""
         sender, receiver = self._machine(), self._machine()
         if self.pick((True, False, False)):
-            self._add(StopReading, receiver, self.pick(_SECONDS))
-        self._add(SendPackets, sender, receiver, self.pick((1, 3, 20)), self.pick(_SIZES_BYTES))
+            self._add(act.StopReading, receiver, self.pick(_SECONDS))
+        self._add(act.SendPackets, sender, receiver, self.pick((1, 3, 20)), self.pick(_SIZES_BYTES))
 
     def end_server(self) -> None:
         match self.pick(range(4)):
             case 0:
-                self._add(KillServer, self.pick(_DOWN_S), self._server())
+                self._add(act.KillServer, self.pick(_DOWN_S), self._server())
             case 1:
-                self._add(RestartServer, self.pick(_DOWN_S), self._server())
+                self._add(act.RestartServer, self.pick(_DOWN_S), self._server())
             case _:
                 at_step, keep, seed = self.pick(_STEPS), self.pick(_KEPT), self.pick(range(1000))
-                self._add(CutPower, at_step, keep, seed, self.pick(_DOWN_S), self._server())
+                self._add(act.CutPower, at_step, keep, seed, self.pick(_DOWN_S), self._server())
                 self.pick((ClusterWorkload.call, ClusterWorkload.reconnect))(self)
 
     def trouble_disk(self) -> None:
@@ -196,15 +176,15 @@ class ClusterWorkload(Choices):
             if self.pick((True, False)):
                 self.call()
                 self._now_ms += 1  # while the disk works for it
-            self._add(FillDisk, self.pick(_SECONDS), self._server())
+            self._add(act.FillDisk, self.pick(_SECONDS), self._server())
             self.pause()
             self.switch()
         else:
-            self._add(FailSync, self.pick(_STEPS), self._server())
+            self._add(act.FailSync, self.pick(_STEPS), self._server())
             self.call()
 
     def set_clock(self) -> None:
-        self._add(SetClock, self.pick(_JUMPS_MS))
+        self._add(act.SetClock, self.pick(_JUMPS_MS))
 
 
 _RULES: Final = (

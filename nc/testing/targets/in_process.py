@@ -34,18 +34,10 @@ from nc.replica.replica import Origin, Replica
 from nc.secrets import SECRET_KEY_BYTES, RequestIds, TokenIds
 from nc.server.parts import Parts
 from nc.server.server import Server, serve
+from nc.testing.contract import operations as ops
 from nc.testing.contract.expectations import MISTAKE, OK, Facts
 from nc.testing.contract.history import Answer, LogView
 from nc.testing.contract.model import Moment, at
-from nc.testing.contract.operations import (
-    CloseLink,
-    Crash,
-    Handshake,
-    IssueToken,
-    LinkOperation,
-    OpenLink,
-    Sweep,
-)
 from nc.testing.seeded_random import SeededRandom
 from nc.testing.targets.calls import Names
 from nc.testing.targets.server import ADVERTISED, LocalServer, MemoryPorts, authorities
@@ -118,7 +110,7 @@ class InProcess:
             raise ServerGone(self._failure, replies)
         return replies
 
-    def perform_and_crash(self, requests: Sequence[Request], crash: Crash) -> list[Reply]:
+    def perform_and_crash(self, requests: Sequence[Request], crash: ops.Crash) -> list[Reply]:
         """Lose the power while they are carried out, or after it; see `Mortal`."""
         self._disk.power_fails_at = self._disk.steps + crash.at_step
         replies = self._run(self._perform(requests))
@@ -260,9 +252,9 @@ class InProcess:
     async def _carry_out(self, server: LocalServer, request: Request) -> Answer:
         operation, request_id = request.operation, request.request_id
         try:
-            if isinstance(operation, LinkOperation):
+            if isinstance(operation, ops.LinkOperation):
                 return await self._on_link(server.replica, operation, request_id)
-            if isinstance(operation, Sweep):
+            if isinstance(operation, ops.Sweep):
                 return await self._sweep(server.replica, request_id)
         except DomainError as error:
             return Answer(Facts(MISTAKE), str(error))
@@ -270,7 +262,9 @@ class InProcess:
             return Answer(Facts(SERVER_FAULT), f"{type(error).__name__}: {error}")
         return await server.ports.call(operation, self._names, request_id)
 
-    async def _on_link(self, replica: Replica, operation: LinkOperation, request_id: str) -> Answer:
+    async def _on_link(
+        self, replica: Replica, operation: ops.LinkOperation, request_id: str
+    ) -> Answer:
         """What the hub does about a link, without a connection."""
         node_id = self._token_ids.id_of(self._names.token(operation.node))
         link_id, now = operation.link, now_ms(self._clock)
@@ -278,23 +272,23 @@ class InProcess:
         origin = Origin(f"link:{node_id}", "link", request_id)
         command: Command
         match operation:
-            case OpenLink():
+            case ops.OpenLink():
                 command = AcceptLink(node_id, link_id, now)
-            case Handshake():
+            case ops.Handshake():
                 command = HandOverAddress(node_id, link_id, now)
-            case CloseLink():
+            case ops.CloseLink():
                 command = DropLink(node_id, link_id, pb.STATE_CHANGE_REASON_LINK_CLOSED)
         address = replica.state.addresses.address_of(node_id)
         waited = link_of(replica.state.presence, node_id) == waits
         try:
             events = await replica.submit(command, origin)
         except DomainError:  # a link that is refused its address ends
-            is_greeted = isinstance(operation, Handshake) and waited
+            is_greeted = isinstance(operation, ops.Handshake) and waited
             if is_greeted and link_of(replica.state.presence, node_id) == waits:
                 refused = DropLink(node_id, link_id, pb.STATE_CHANGE_REASON_LINK_REFUSED)
                 await replica.submit(refused, origin._replace(request_id=f"{request_id}, refused"))
             raise
-        if not isinstance(operation, Handshake):
+        if not isinstance(operation, ops.Handshake):
             return Answer(Facts(OK))
         for event in events:
             if event.HasField("address_bound"):
@@ -315,7 +309,7 @@ class InProcess:
             await self._let_rival_write()
         replies.append(self._rival_reply)
         # With a write of its own the first replica learns what the other one wrote.
-        await self._server.ports.call(IssueToken("", 1), self._names, "catch-up")
+        await self._server.ports.call(ops.IssueToken("", 1), self._names, "catch-up")
         return replies
 
     async def _let_rival_write(self) -> None:

@@ -1,4 +1,4 @@
-"""A node's end of one link, over mutual TLS, that says hello when it is told to."""
+"""A node's end of one link, over mutual TLS, that says hello when asked to."""
 
 import asyncio
 import ssl
@@ -69,7 +69,6 @@ class LinkEnd(HubConnection):
         self._transport = transport
 
     def on_ws_frame(self, transport: WSTransport, frame: WSFrame) -> None:
-        """A frame has come."""
         if frame.msg_type is WSMsgType.CLOSE:
             self.close_code = int(frame.get_close_code().value)
             self.close_reason = (frame.get_close_message() or b"").decode("utf-8", "replace")

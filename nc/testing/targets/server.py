@@ -13,11 +13,7 @@ from typing import Any, Final
 from cryptography.hazmat.primitives.asymmetric import ec
 from google.protobuf import message_factory
 
-from nc.contract import (
-    DEFAULT_BOOTSTRAP_PORT,
-    DEFAULT_GRPC_PORT,
-    SERVER_FAULT,
-)
+from nc.contract import DEFAULT_BOOTSTRAP_PORT, DEFAULT_GRPC_PORT, SERVER_FAULT
 from nc.pki.authority import self_signed
 from nc.pki.certificates import ADMIN_ORGANIZATION, AuthorityKind
 from nc.rpc.api import Authorities
@@ -76,7 +72,6 @@ class MemoryPorts:
         pass
 
     async def call(self, operation: Operation, names: Names, request_id: str) -> Answer:
-        """What a client is answered."""
         rpc = rpc_of(operation, names)
         is_admin = rpc.caller == ADMIN
         pem = _admin_certificate() if is_admin else names.certificates(rpc.caller).certificate
@@ -128,8 +123,6 @@ class _Aborted(Exception):
 
 
 class _Context:
-    """A call, as gRPC would hand it over."""
-
     def __init__(self, request_id: str, certificate_pem: bytes) -> None:
         self._request_id = request_id
         self._certificate_pem = certificate_pem

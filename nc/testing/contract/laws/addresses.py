@@ -8,7 +8,7 @@ from typing import Any, Final
 from nc.pb import events_pb2 as pb
 from nc.testing.contract import operations as ops
 from nc.testing.contract.history import History, Observation
-from nc.testing.contract.knowledge import Life, Observed
+from nc.testing.contract.knowledge import Observed, Phase
 from nc.testing.contract.laws.law import Evidence, law
 from nc.testing.contract.log_walk import walk
 from nc.testing.contract.overlay import OVERFLOWING_OCTET, assignable, server_address
@@ -18,7 +18,7 @@ _RECLAIMED: Final = pb.ADDRESS_RELEASE_REASON_RECLAIMED
 
 @law()
 def no_two_nodes_hold_one_address(observed: Observed) -> Iterator[Evidence]:
-    """At no time are two nodes told the same address, nor are two bound to it in the log."""
+    """At no time are two nodes answered the same address, nor are two bound to it in the log."""
     spans = [*_holdings(observed.history)]
     for (node, address, first, last), (other, its_address, begin, end) in combinations(spans, 2):
         if node != other and address == its_address and (begin < last and first < end):
@@ -68,9 +68,9 @@ def an_address_stays_with_its_node(observed: Observed) -> Iterator[Evidence]:
     )
     if moved or len(handed) > len(assignable(history.network)) or _is_any_reclaimed(history):
         return  # addresses may have been taken from idle nodes, or be another network's
-    known: dict[str, tuple[str, int]] = {}  # and in which round it was told
-    for step, node, life in observed.nodes:
-        if step.answer is None or not step.is_ok or life is not Life.LIVE:
+    known: dict[str, tuple[str, int]] = {}  # and in which round it was answered
+    for step, node, phase in observed.nodes:
+        if step.answer is None or not step.is_ok or phase is not Phase.LIVE:
             continue
         address = step.answer.facts.address
         if address is not None and node in known and step.round > known[node][1]:

@@ -8,7 +8,7 @@ from nc.testing.contract import model
 from nc.testing.contract import operations as ops
 from nc.testing.contract.expectations import DENIED, MISTAKE, OK
 from nc.testing.contract.history import Step
-from nc.testing.contract.knowledge import Life, Observed, caller_of
+from nc.testing.contract.knowledge import Observed, Phase, caller_of
 from nc.testing.contract.laws.law import Evidence, law
 
 
@@ -33,11 +33,15 @@ def the_server_s_own_node_is_fixed(observed: Observed) -> Iterator[Evidence]:
 @law()
 def answers_do_not_differ_by_port(observed: Observed) -> Iterator[Evidence]:
     """What both ports offer, both answer alike."""
-    lives = {use.step.number: use.life for use in observed.bootstrap_tokens}
+    phases = {use.step.number: use.phase for use in observed.bootstrap_tokens}
     asked = observed.history.of(ops.Redeem, ops.CheckHealth)
     for before, step in pairwise(each for each in asked if caller_of(each) in {"", ops.ADMIN}):
-        life, port = lives.get(step.number), _question(step)[1]
-        is_settled = life == lives.get(before.number) and life in {None, Life.LIVE, Life.UNKNOWN}
+        phase, port = phases.get(step.number), _question(step)[1]
+        is_settled = phase == phases.get(before.number) and phase in {
+            None,
+            Phase.LIVE,
+            Phase.UNKNOWN,
+        }
         is_next = step.round == before.round + 1 and step.reason == before.reason
         is_same = _question(step)[0] == _question(before)[0] and port is not _question(before)[1]
         if is_settled and is_next and is_same:
@@ -56,13 +60,13 @@ def _message(step: Step) -> str:
 @law()
 def who_may_call_what(observed: Observed) -> Iterator[Evidence]:
     """A node's certificate opens its own affairs, and nothing once the node is gone or expired."""
-    for step, node, life in observed.callers:
+    for step, node, phase in observed.callers:
         operation: Any = step.operation
         is_admins = isinstance(operation, ops.IssueToken | ops.SetExpiries)
         is_anothers = isinstance(operation, ops.Unregister) and operation.node != node
-        if life in {Life.GONE, Life.EXPIRED} or is_admins or is_anothers:
+        if phase in {Phase.GONE, Phase.EXPIRED} or is_admins or is_anothers:
             yield Evidence(step.code == DENIED, step)
-        elif life is Life.LIVE:
+        elif phase is Phase.LIVE:
             yield Evidence(step.code != DENIED, step)
     for step in observed.history.of(
         ops.IssueToken, ops.CheckState, ops.Unregister, ops.SetExpiries
@@ -100,7 +104,7 @@ def no_message_holds_a_token(observed: Observed) -> Iterator[Evidence]:
 
 @law()
 def codes_are_the_contract_s(observed: Observed) -> Iterator[Evidence]:
-    """A client is told 200 or 400, or denied; 500 and everything else is the server's own fault."""
+    """An answer is 200 or 400, or denied; 500 and everything else is the server's own fault."""
     for step in observed.history.steps:
         if step.answer is not None:
             yield Evidence(step.code in {OK, MISTAKE, DENIED}, step)

@@ -7,7 +7,7 @@ from nc.pb import events_pb2 as pb
 from nc.testing.contract import model
 from nc.testing.contract import operations as ops
 from nc.testing.contract.history import Observation, Step
-from nc.testing.contract.knowledge import Life, Observed, link_states
+from nc.testing.contract.knowledge import Observed, Phase, link_states
 from nc.testing.contract.laws.law import Evidence, law
 from nc.testing.contract.log_walk import walk, written
 
@@ -21,12 +21,12 @@ def connected_means_one_live_link(observed: Observed) -> Iterator[Evidence]:
     for step, state, was_closed_late in _states(observed):
         if not was_closed_late:
             yield Evidence(step.answer is not None and step.answer.facts.state == state, step)
-    for step, _, life in observed.nodes if not observed.history.is_cluster else ():
-        is_known = life is Life.GONE or (life is Life.LIVE and step.is_ok)
+    for step, _, phase in observed.nodes if not observed.history.is_cluster else ():
+        is_known = phase is Phase.GONE or (phase is Phase.LIVE and step.is_ok)
         if isinstance(step.operation, ops.CheckState) and step.answer is not None and is_known:
-            links, told = step.answer.links, step.answer.facts.state
-            if links is not None and told is not None:
-                yield Evidence(links in _LINKS_AT_ITS_END.get(told, {0}), step)
+            links, answered = step.answer.links, step.answer.facts.state
+            if links is not None and answered is not None:
+                yield Evidence(links in _LINKS_AT_ITS_END.get(answered, {0}), step)
 
 
 _LINKS_AT_ITS_END: Final = {model.CONNECTED: {1}, model.INIT: {0, 1}}  # INIT outlives a refusal
@@ -54,8 +54,8 @@ _SUPERSEDED: Final = pb.STATE_CHANGE_REASON_LINK_SUPERSEDED
 def _states(observed: Observed) -> Iterator[tuple[Step, int, bool]]:
     """Each answer about a live node's state, and the state that its link must have."""
     asked: dict[str, set[int]] = {}
-    for step, node, life in observed.nodes if not observed.history.is_cluster else ():
-        if isinstance(step.operation, ops.CheckState) and life is Life.LIVE and step.is_ok:
+    for step, node, phase in observed.nodes if not observed.history.is_cluster else ():
+        if isinstance(step.operation, ops.CheckState) and phase is Phase.LIVE and step.is_ok:
             asked.setdefault(node, set()).add(step.number)
     for node, numbers in asked.items():
         for step, link in link_states(observed.history, node):
@@ -108,13 +108,13 @@ def expiry_cuts_a_link_for_good(observed: Observed) -> Iterator[Evidence]:
             yield Evidence(swept.answer.links == 0, swept)
     opened = _rounds_with_new_links(observed)
     refused_ms: dict[str, int] = {}  # when a node was last known to have expired
-    for step, node, life in observed.nodes if not observed.history.is_cluster else ():
+    for step, node, phase in observed.nodes if not observed.history.is_cluster else ():
         if isinstance(step.operation, ops.OpenLink):
             refused_ms.pop(node, None)
-        elif life is Life.EXPIRED:
+        elif phase is Phase.EXPIRED:
             refused_ms[node] = step.moment.latest_ms
         elif (
-            life is Life.LIVE
+            phase is Phase.LIVE
             and isinstance(step.operation, ops.CheckState)
             and step.is_ok
             and (node, step.round) not in opened

@@ -8,35 +8,35 @@ from nc.testing.contract import operations as ops
 from nc.testing.contract.certificates import flaws_of
 from nc.testing.contract.expectations import DENIED
 from nc.testing.contract.history import Step
-from nc.testing.contract.knowledge import Life, Observed, caller_of
+from nc.testing.contract.knowledge import Observed, Phase, caller_of
 from nc.testing.contract.laws.law import Evidence, law
 from nc.testing.contract.model import TEN_YEARS_MINUTES
 
 
 @law()
 def an_acknowledged_enrolment_is_never_forgotten(observed: Observed) -> Iterator[Evidence]:
-    """A node that was told its token is known from then on, whatever happens to the server."""
-    for step, _, life in observed.nodes:
-        if isinstance(step.operation, ops.CheckState | ops.GetAddress) and life is Life.LIVE:
+    """A node that was answered its token is known from then on, whatever happens to the server."""
+    for step, _, phase in observed.nodes:
+        if isinstance(step.operation, ops.CheckState | ops.GetAddress) and phase is Phase.LIVE:
             yield Evidence(step.is_ok or step.code == DENIED, step)
 
 
 @law()
 def unregister_is_final(observed: Observed) -> Iterator[Evidence]:
     """Once UnRegister was answered, every use of the node's token is refused, for ever."""
-    for step, _, life in observed.nodes:
-        if life is Life.GONE and not isinstance(step.operation, ops.CloseLink):
+    for step, _, phase in observed.nodes:
+        if phase is Phase.GONE and not isinstance(step.operation, ops.CloseLink):
             yield Evidence(not step.is_ok, step)
 
 
 @law()
 def an_expired_node_token_is_refused(observed: Observed) -> Iterator[Evidence]:
     """From the very moment on at which a node's token expires, it opens nothing."""
-    for step, _, life in observed.nodes:
+    for step, _, phase in observed.nodes:
         is_use = isinstance(
             step.operation, ops.CheckState | ops.GetAddress | ops.OpenLink | ops.Handshake
         )
-        if life is Life.EXPIRED and is_use:
+        if phase is Phase.EXPIRED and is_use:
             yield Evidence(not step.is_ok, step)
 
 
@@ -44,35 +44,35 @@ def an_expired_node_token_is_refused(observed: Observed) -> Iterator[Evidence]:
 def a_later_expiry_revives_a_node(observed: Observed) -> Iterator[Evidence]:
     """A node that had expired is let in again as soon as it is given a later expiry."""
     expired: set[str] = set()
-    for step, node, life in observed.nodes:
-        if life is Life.EXPIRED:
+    for step, node, phase in observed.nodes:
+        if phase is Phase.EXPIRED:
             expired.add(node)
-        elif life is Life.LIVE and node in expired and isinstance(step.operation, ops.CheckState):
+        elif phase is Phase.LIVE and node in expired and isinstance(step.operation, ops.CheckState):
             yield Evidence(step.is_ok, step)
 
 
 @law()
 def an_expired_bootstrap_token_is_refused(observed: Observed) -> Iterator[Evidence]:
-    """From the very moment on at which a bootstrap token expires, it lets nobody in."""
-    for step, _, life in observed.bootstrap_tokens:
-        if life is Life.EXPIRED:
+    """From the very moment on at which a bootstrap token expires, no node can join with it."""
+    for step, _, phase in observed.bootstrap_tokens:
+        if phase is Phase.EXPIRED:
             yield Evidence(not step.is_ok, step)
 
 
 @law()
 def a_bootstrap_token_serves_until_it_expires(observed: Observed) -> Iterator[Evidence]:
     """Until it expires, a bootstrap token lets any number of nodes in, across restarts too."""
-    for step, _, life in observed.bootstrap_tokens:
-        if life is Life.LIVE:
+    for step, _, phase in observed.bootstrap_tokens:
+        if phase is Phase.LIVE:
             yield Evidence(step.is_ok, step)
 
 
 @law()
 def a_token_that_was_never_issued_is_refused(observed: Observed) -> Iterator[Evidence]:
     """What no answer ever gave as a token is none."""
-    for step, name, life in (*observed.bootstrap_tokens, *observed.nodes):
+    for step, name, phase in (*observed.bootstrap_tokens, *observed.nodes):
         if (
-            life is Life.UNKNOWN
+            phase is Phase.UNKNOWN
             and name != ops.SERVER_NODE
             and not isinstance(step.operation, ops.CloseLink)
         ):
@@ -119,11 +119,11 @@ _SETS: Final = 2  # gRPC, network
 def a_list_is_applied_as_a_whole_or_not_at_all(observed: Observed) -> Iterator[Evidence]:
     """What UpdateSensorExpireTime refused changed no node of the list; what it took, each."""
     open_lists: dict[str, Step] = {}
-    for step, node, life in observed.nodes:
+    for step, node, phase in observed.nodes:
         if isinstance(step.operation, ops.SetExpiries):
             open_lists[node] = step
         elif isinstance(step.operation, ops.CheckState) and node in open_lists:
             said = open_lists.pop(node)
-            if said.round < step.round and life in {Life.LIVE, Life.EXPIRED}:
-                holds = step.code == DENIED or step.is_ok == (life is Life.LIVE)
+            if said.round < step.round and phase in {Phase.LIVE, Phase.EXPIRED}:
+                holds = step.code == DENIED or step.is_ok == (phase is Phase.LIVE)
                 yield Evidence(holds, f"{step}, after {said}")
