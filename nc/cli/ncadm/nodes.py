@@ -11,7 +11,7 @@ from nc.clock import SystemClock, now_ms
 from nc.contract import STATE_NAMES
 from nc.pb import network_controller_pb2 as pb
 from nc.pb import sensor_pb2
-from nc.text import moment
+from nc.text import expiry_text, moment
 
 _LARGEST_EXPIRY_S = 2**32 - 1  # the API's uint32
 
@@ -99,5 +99,5 @@ def set_expiry(
     ]
     request = sensor_pb2.SensorExpireTimeRequest(sensorExpire=sensors)
     answer = accepted(connection.control("UpdateSensorExpireTime", request))
-    expires = "never" if expires_at_s == 0 else moment(expires_at_s * 1000)
+    expires = expiry_text(expires_at_s * 1000)
     connection.show(answer, f"expires: {expires}", expires=expires)

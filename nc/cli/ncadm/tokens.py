@@ -15,7 +15,7 @@ from nc.cli.streams import require_stdout
 from nc.clock import SystemClock, now_ms
 from nc.contract import DEFAULT_LIFETIME_MINUTES
 from nc.pb import network_controller_pb2 as pb
-from nc.text import host_port, moment
+from nc.text import expiry_text, host_port
 
 
 def create_bootstrap_token(
@@ -45,9 +45,8 @@ def create_bootstrap_token(
     request = pb.GetBootStrapTokenRequest(expireTime=life)
     asked_ms = now_ms(SystemClock())
     answer = accepted(connection.control("GetBootStrapToken", request))
-    expires = "never"
-    if life >= 0:
-        expires = moment(asked_ms + (life or DEFAULT_LIFETIME_MINUTES) * 60_000)
+    lifetime_ms = (life or DEFAULT_LIFETIME_MINUTES) * 60_000
+    expires = expiry_text(0 if life < 0 else asked_ms + lifetime_ms)
     token = f"{answer.bootStrapToken}@{host_port(answer.cloudIp, answer.port)}"
     ca_hash = _ca_cert_hash(connection)
     trust = ("--ca-cert-hash", ca_hash) if ca_hash else ("--plaintext",)
