@@ -15,7 +15,7 @@ import structlog
 
 import eventlog
 from eventlog import EventLog, LogError, MemoryLog
-from eventlog.testing.simulated import CrashOutcome, PowerLoss, SimulatedDisk
+from eventlog.testing import CrashOutcome, PowerLoss, SimulatedDisk
 from nc.clock import now_ms
 from nc.contract import DEFAULT_LINK_PORT, SERVER_FAULT
 from nc.domain.addresses import Network
