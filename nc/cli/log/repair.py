@@ -109,7 +109,7 @@ async def _record(plan: RepairPlan, kept_in: str) -> int:
         replica.start()
         seq = replica.state.seq + 1
         try:
-            await replica.submit(command, origin, is_ours=True)
+            await replica.submit(command, origin, internal=True)
             return seq
         finally:
             await replica.stop()

@@ -15,7 +15,7 @@ from nc.cli.options import Output
 from nc.cli.render import printable
 from nc.clock import SystemClock
 from nc.domain.expiry import has_passed
-from nc.domain.presence import link_of
+from nc.domain.links import link_of
 from nc.domain.state import State
 from nc.history.as_of import StateAt, history, states_at
 from nc.history.events import Difference, Point, differences
@@ -171,7 +171,7 @@ def _described(state: State, now_ns: int) -> dict[str, Any]:
         "nodes": [
             {
                 "node_id": node_id,
-                "state": link_of(state.presence, node_id).state.name,
+                "state": link_of(state.links, node_id).state.name,
                 "address": state.addresses.address_of(node_id),
                 "expires_at_ms": node.expires_at_ms,
                 "expired": has_passed(node.expires_at_ms, now_ms),
