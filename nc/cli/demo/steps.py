@@ -20,6 +20,7 @@ from nc.net import wire
 from nc.pb import network_controller_pb2 as pb
 from nc.pb import sensor_pb2
 from nc.pki import read_peer
+from nc.server.installation import Installation
 from nc.server.server import Server
 
 LOOPBACK = "127.0.0.1"
@@ -54,9 +55,12 @@ class Machine(NamedTuple):
 class Script:
     """The steps in order, each a call to the server or something that happens to a link."""
 
-    def __init__(self, server: Server, clock: DemoClock, console: Console) -> None:
+    def __init__(
+        self, installation: Installation, server: Server, clock: DemoClock, console: Console
+    ) -> None:
         self._server = server
-        paths = server.certificates.grpc.paths
+        self._log_folder = installation.folder.log
+        paths = installation.certificates.grpc.paths
         self._ca_pem = paths.ca.read_bytes()
         self._admin = ClientTls(
             self._ca_pem, paths.client_key.read_bytes(), paths.client.read_bytes()
@@ -150,7 +154,7 @@ class Script:
             f"{STATE_NAMES[answer.connState]}, and {answer.bindIp} stays its own. The log says:"
         )
         node_id = read_peer(machine.tls.certificate_pem or b"").common_name
-        for record in LogReader(self._server.folder.log).read():
+        for record in LogReader(self._log_folder).read():
             for recorded in events_of(record):
                 if recorded.event.state_changed.node_id == node_id:
                     typer.echo(text_format()(recorded))

@@ -16,11 +16,11 @@ from nc.cli.entrypoint import OperationFailed
 from nc.cli.log.source import progress_to
 from nc.cli.time_args import parse_point
 from nc.clock import SystemClock
+from nc.data_folder import DataFolder
 from nc.history.events import Ids, Point, history, ids_in
 from nc.history.fields import KIND_NAMES
 from nc.history.filters import Filter
 from nc.secrets import SECRET_KEY_BYTES, TokenIds, is_id, is_well_formed
-from nc.server.data_folder import DataFolder
 
 NodeOption = Annotated[
     str | None,
