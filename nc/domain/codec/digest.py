@@ -58,6 +58,8 @@ def entries(state: State) -> Iterator[tuple[str | int | None, ...]]:
         yield "token", token_id, token.expires_at_ms
     for node_id, node in state.nodes.items():
         yield "node", node_id, node.token_id, node.expires_at_ms
+    for node_id, until_ms in state.unregistered.items():  # none in logs of older versions
+        yield "unregistered", node_id, until_ms
     for node_id, link in state.links.items():
         yield "link", node_id, link.state.value, link.link_id
     for node_id, binding in addresses.by_node.items():
@@ -68,5 +70,5 @@ def count_entries(state: State) -> int:
     """How many `entries` there are, in O(1); the cost of a digest is in proportion."""
     pool = state.addresses
     single = 3 + bool(state.key_check)  # `seq`, `digest`, `pool`, and `key` if known
-    maps = len(state.tokens) + len(state.nodes) + len(state.links)
+    maps = len(state.tokens) + len(state.nodes) + len(state.links) + len(state.unregistered)
     return single + maps + len(pool.released) + len(pool.ahead) + len(pool.by_node)
