@@ -143,6 +143,7 @@ class Hub:
         try:
             return self._admit(connection, request)
         except LinkRefused as refusal:
+            refusal.now_s = self._clock.now_ns() / 1e9
             self._log.info(
                 log_events.LINK_REFUSED,
                 peer=connection.peer,

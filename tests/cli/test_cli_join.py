@@ -126,7 +126,7 @@ def test_a_node_that_was_unregistered_joins_with_a_new_token(
         node.wait_for("agent.connected")
         first = token_in(state)
         admin(server, "UnRegister", pb.UnRegisterRequest(token=first))
-        assert node.wait() == 1
+        assert node.wait() == 5
     assert node.said.endswith(
         "the node was unregistered (code 1008); join again with a new bootstrap token\n"
     )
