@@ -272,8 +272,9 @@ class Agent:
             hints.append(difference_text(now, error.server_time))
         if isinstance(error, UntrustedServer) and error.is_for_dates:
             host, port = self._node.host, self._node.port
-            hints.append(await asyncio.to_thread(explain_dates, host, port, now))
-        if self._tls is not None:
+            dates = await asyncio.to_thread(explain_dates, host, port, now)
+            hints.append(dates or "is this machine's clock right?")
+        elif self._tls is not None:
             hints.append(self._tls.problem(now))
         return [hint for hint in hints if hint]
 

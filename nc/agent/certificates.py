@@ -41,7 +41,9 @@ class NodeTls:
         )
 
     def announcement(self, now: datetime) -> str:
-        """That the certificate ends soon; "" if it does not."""
+        """That the certificate ends soon, or has ended; "" if it does not."""
+        if problem := self.problem(now):
+            return problem
         end = self.certificate.not_valid_after_utc
         if end - now > _ANNOUNCED:
             return ""

@@ -86,7 +86,7 @@ def _untrusted(error: ssl.SSLCertVerificationError, host: str) -> UntrustedServe
         )
     why = f"the server's certificate is not trusted: {error.verify_message}"
     if error.verify_code in NOT_ITS_TIME:
-        untrusted = UntrustedServer(f"{why}; is this machine's clock right?")
+        untrusted = UntrustedServer(why)
         untrusted.is_for_dates = True
         return untrusted
     return UntrustedServer(

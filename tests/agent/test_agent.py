@@ -346,6 +346,7 @@ def test_the_end_of_a_certificate_is_announced(tmp_path: Path) -> None:
     end = tls.certificate.not_valid_after_utc
     assert tls.announcement(end - timedelta(days=30, seconds=1)) == ""
     assert "join again" in tls.announcement(end - timedelta(days=30))
+    assert "it ended 1 seconds ago" in tls.announcement(end + timedelta(seconds=1))
 
 
 @pytest.mark.parametrize("name", ["ca.pem", "client.pem", "client-key.pem"])
