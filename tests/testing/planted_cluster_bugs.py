@@ -253,7 +253,7 @@ def an_entry_of_another_is_folded_twice(patch: pytest.MonkeyPatch) -> None:
     replica_seams.plant(patch, replay=twice)
 
 
-@_bug("nothing crashes", is_shared=True)
+@_bug("nothing crashes", "a start finds what was left", is_shared=True)
 def a_conflict_ends_the_writer(patch: pytest.MonkeyPatch) -> None:
     """It is taken for a failure of the log."""
 
