@@ -102,10 +102,9 @@ def _decoded(snapshot: Snapshot) -> State | None:
     if snapshot.schema != SNAPSHOT_SCHEMA:
         return None
     try:
-        state = decode(snapshot.payload)
+        return decode(snapshot.payload, snapshot.position.last_seq)
     except ValueError:
         return None
-    return state if state.seq == snapshot.position.last_seq else None
 
 
 def _passed_at_ns(records: Iterator[Record], snapshot: Snapshot) -> int | None:

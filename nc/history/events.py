@@ -8,10 +8,10 @@ from collections.abc import Callable, Iterable, Iterator
 from itertools import islice
 from typing import Final, NamedTuple, TypeVar
 
-from eventlog.api import Record
-from nc.domain.events import Batch, Entry, Event, pb
+from nc.domain.codec.records import Recorded, events_of
+from nc.domain.events import Event, pb
 from nc.domain.evolve import Fold
-from nc.domain.presence import link_of
+from nc.domain.links import link_of
 from nc.domain.state import State
 
 __all__ = [
@@ -32,14 +32,6 @@ __all__ = [
 T = TypeVar("T")
 
 EMPTY_STATE: Final = State()  # what there is before the first event
-
-
-class Recorded(NamedTuple):
-    """One event, where it stands in the log, and what it came with."""
-
-    seq: int
-    entry: Entry
-    event: Event
 
 
 class Point(NamedTuple):
@@ -68,15 +60,6 @@ class Difference(NamedTuple):
     expiries: dict[str, tuple[int, int]]  # ms, 0 never
     tokens_came: list[str]
     tokens_went: list[str]
-
-
-def events_of(record: Record) -> Iterator[Recorded]:
-    """The events in a record of the log, each with its sequence number."""
-    seq = record.first_seq
-    for entry in Batch.FromString(record.payload).entries:
-        for event in entry.events:
-            yield Recorded(seq, entry, event)
-            seq += 1
 
 
 def field_of(event: Event, name: str) -> str:
@@ -176,8 +159,8 @@ def differences(before: State, after: State, between: Iterable[Recorded]) -> Dif
         moved=_changes(stayed, before.addresses.address_of, after.addresses.address_of),
         changed=_changes(
             stayed,
-            lambda node_id: link_of(before.presence, node_id).state.name,
-            lambda node_id: link_of(after.presence, node_id).state.name,
+            lambda node_id: link_of(before.links, node_id).state.name,
+            lambda node_id: link_of(after.links, node_id).state.name,
         ),
         flapped=dict(sorted(flapped.items())),
         expiries=_changes(

@@ -9,7 +9,7 @@ from typing import Any, Final, NamedTuple
 
 from nc.domain.events import Event, pb
 from nc.domain.expiry import has_passed
-from nc.domain.presence import link_of
+from nc.domain.links import link_of
 from nc.domain.state import State
 from nc.history.events import Recorded, field_of
 from nc.text import moment
@@ -70,7 +70,7 @@ def now_line(state: State, subject: Target, now_ms: int) -> str:
     node = state.nodes.get(subject.id)
     if node is None:
         return "the node is not registered: its token and its certificates are refused"
-    name = link_of(state.presence, subject.id).state.name
+    name = link_of(state.links, subject.id).state.name
     address = state.addresses.address_of(subject.id) or "no address"
     return f"the node is {name} with {address}, and its token {_expiry(node.expires_at_ms, now_ms)}"
 

@@ -14,7 +14,7 @@ from itertools import islice
 from typing import Final, NamedTuple, Self
 
 from nc.domain.evolve import evolve
-from nc.domain.presence import link_of
+from nc.domain.links import link_of
 from nc.domain.state import State
 from nc.history.events import Point, Recorded, seq_of
 
@@ -87,7 +87,7 @@ def row_of(state: State, node_id: str) -> NodeStatus | None:
     node = state.nodes.get(node_id)
     if node is None:
         return None
-    name = link_of(state.presence, node_id).state.name
+    name = link_of(state.links, node_id).state.name
     return NodeStatus(name, state.addresses.address_of(node_id), node.expires_at_ms)
 
 

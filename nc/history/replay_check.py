@@ -51,13 +51,13 @@ def recorded_digests(history: Iterable[Recorded]) -> list[Digest]:
     """The digests in a history, in order.
 
     Raises:
-        Impossible: one is of an event that was still to come, or of one before the last one's.
+        InconsistentHistory: one is of a later event, or of one before the last one's.
     """
     found: list[Digest] = []
     last = 0
     for seq, _, event in history:
         if event.HasField("digest_recorded"):
-            last = digested_seq(seq, event, last)
+            last = digested_seq(seq, event.digest_recorded, last)
             found.append(Digest(last, event.digest_recorded.digest))
     return found
 

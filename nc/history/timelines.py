@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 from nc.domain.evolve import evolve
 from nc.domain.fsm import ConnectionState
-from nc.domain.presence import link_of
+from nc.domain.links import link_of
 from nc.domain.state import State
 from nc.history.events import Recorded, field_of
 
@@ -43,7 +43,7 @@ def standing_of(state: State, node_id: str) -> NodeStatus | None:
     node = state.nodes.get(node_id)
     if node is None:
         return None
-    link = link_of(state.presence, node_id)
+    link = link_of(state.links, node_id)
     return NodeStatus(link.state, state.addresses.address_of(node_id), node.expires_at_ms)
 
 

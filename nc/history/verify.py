@@ -10,12 +10,10 @@ events lead to.
 from collections.abc import Callable, Iterable
 from typing import Final, NamedTuple
 
-from google.protobuf.message import DecodeError
-
 from eventlog.api import Record, Snapshot
 from nc.domain.codec.digest import digest
+from nc.domain.codec.records import events_in
 from nc.domain.codec.snapshot import decode
-from nc.domain.events import Batch, Event
 from nc.domain.evolve import Fold
 from nc.domain.invariants import InconsistentHistory, InvariantChecker
 from nc.domain.state import State
@@ -76,7 +74,7 @@ def verify(
         base: what a slice begins with.
 
     Raises:
-        Impossible: it cannot have happened.
+        InconsistentHistory: it cannot have happened.
         UnknownEvent: a newer version wrote it.
         LogDamaged, LogUnavailable: from the reader.
     """
@@ -96,7 +94,7 @@ class _Verification:
         self._folded_until = max((a.seq for a in self._landmarks if a.snapshot), default=0)
         self._base_seq = self._seq = base.state.seq
         self._fold = Fold(base.state)
-        self._succession = InvariantChecker(base.state)
+        self._checker = InvariantChecker(base.state)
         self._records = 0
         self._snapshots = 0
         self._head = base.chain
@@ -112,9 +110,9 @@ class _Verification:
         self._settle()
         self._heads = {record.chain}
         self._seq = record.last_seq
-        events = _events(record)
-        for seq, event in enumerate(events, record.first_seq):
-            self._succession.follow(seq, event)
+        events = list(events_in((record,)))
+        for event in events:
+            self._checker.follow(event)
         if self._seq <= self._folded_until:
             self._fold.add(events)
         return record.first_seq // _PROGRESS_EVENTS < (record.last_seq + 1) // _PROGRESS_EVENTS
@@ -142,25 +140,10 @@ class _Verification:
                 self._snapshots += 1
 
 
-def _events(record: Record) -> list[Event]:
-    """The events of a record, which have to be as many as it says."""
-    try:
-        entries = Batch.FromString(record.payload).entries
-    except DecodeError:
-        raise InconsistentHistory(record.first_seq, "a payload that is no Batch", "one") from None
-    events = [event for entry in entries for event in entry.events]
-    if len(events) != record.count:
-        found = f"{len(events)} events in its record"
-        raise InconsistentHistory(record.first_seq, found, f"{record.count}")
-    if not all(entry.events for entry in entries):
-        raise InconsistentHistory(record.first_seq, "an entry without events", "at least one")
-    return events
-
-
 def _compare(snapshot: Snapshot, state: State) -> None:
     """A snapshot has to hold what a replay leads to."""
     try:
-        kept = decode(snapshot.payload)
+        kept = decode(snapshot.payload, snapshot.position.last_seq)
     except ValueError as error:
         what = f"a snapshot with {error}"
         raise InconsistentHistory(state.seq, what, "a state", _DELETE_SNAPSHOT) from error

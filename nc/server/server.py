@@ -243,7 +243,7 @@ class Server:
     async def _submit(self, command: Command, method: str) -> None:
         """Let the server itself change something."""
         origin = Origin("system", method, self._request_ids.new())
-        await self._replica.submit(command, origin, is_ours=True)
+        await self._replica.submit(command, origin, internal=True)
 
     async def _record_start(self, key_check: str) -> None:
         network = self.settings.network_addr

@@ -14,7 +14,7 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Fie
 from pydantic.alias_generators import to_camel
 
 from nc.contract import DEFAULT_BOOTSTRAP_PORT, DEFAULT_GRPC_PORT, DEFAULT_LINK_PORT, DEFAULT_MTU
-from nc.domain.addresses import DEFAULT_NETWORK, Network
+from nc.domain.network import DEFAULT_NETWORK, Network
 from nc.errors import USAGE, OperatorError
 from nc.pki.errors import InvalidName
 from nc.pki.names import general_name

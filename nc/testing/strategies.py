@@ -1,6 +1,5 @@
 """Hypothesis strategies: operations, whole histories of them, configurations, packets."""
 
-import struct
 from collections.abc import Callable, Sequence
 from functools import cache
 from ipaddress import IPv4Address
@@ -8,6 +7,7 @@ from typing import Any, TypeVar
 
 from hypothesis import strategies as st
 
+from nc.net.ipv4 import build_packet
 from nc.testing import choices
 from nc.testing.choices import Known, Pick
 from nc.testing.operations import Crash, IssueToken, Operation
@@ -24,8 +24,6 @@ NETWORKS = (
     "10.9.255.249/29",
     "10.1.1.1/24",
 )
-
-_HEADER = struct.Struct("!BBHHHBBH4s4s")
 
 
 @cache
@@ -86,17 +84,11 @@ def packets(
 ) -> bytes:
     """Raw IPv4 packets as links carry them: a header with its checksum, and any payload."""
     anywhere = st.integers(0, 2**32 - 1).map(lambda number: str(IPv4Address(number)))
-    source = IPv4Address(draw(anywhere if sources is None else sources)).packed
-    destination = IPv4Address(draw(anywhere if destinations is None else destinations)).packed
-    payload = draw(st.binary(max_size=max_payload_bytes))
-    length = _HEADER.size + len(payload)
-    protocol = draw(st.sampled_from([1, 6, 17, 47]))
-    fields = (0x45, 0, length, draw(st.integers(0, 0xFFFF)), 0x4000, draw(st.integers(1, 255)))
-    header = _HEADER.pack(*fields, protocol, 0, source, destination)
-    return _HEADER.pack(*fields, protocol, _checksum(header), source, destination) + payload
-
-
-def _checksum(header: bytes) -> int:
-    """The Internet checksum (RFC 1071) of a header whose own field is zero."""
-    words: tuple[int, ...] = struct.unpack(f"!{len(header) // 2}H", header)
-    return -sum(words) % 0xFFFF  # ones' complement arithmetic is arithmetic modulo 2**16 - 1
+    return build_packet(
+        draw(anywhere if sources is None else sources),
+        draw(anywhere if destinations is None else destinations),
+        draw(st.binary(max_size=max_payload_bytes)),
+        protocol=draw(st.sampled_from([1, 6, 17, 47])),
+        packet_id=draw(st.integers(0, 0xFFFF)),
+        ttl=draw(st.integers(1, 255)),
+    )

@@ -8,7 +8,8 @@ from typing import Any
 
 import structlog
 
-from nc.client.channel import Client, ClientTls
+from nc.client.channel import Client
+from nc.client.tls import ClientTls
 from nc.clock import SystemClock
 from nc.hub.limits import Limits
 from nc.secrets import SystemSecrets

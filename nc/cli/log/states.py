@@ -11,14 +11,15 @@ from eventlog import LogReader
 from nc.cli.entrypoint import OperationFailed
 from nc.cli.log.names import point_named
 from nc.cli.log.source import DataDirOption, LogOption, open_reader, progress_to
-from nc.cli.render import Output, iso_time, printable
+from nc.cli.options import Output
+from nc.cli.render import printable
 from nc.clock import SystemClock
 from nc.domain.expiry import has_passed
-from nc.domain.presence import link_of
+from nc.domain.links import link_of
 from nc.domain.state import State
 from nc.history.as_of import StateAt, history, states_at
 from nc.history.events import Difference, Point, differences
-from nc.text import moment
+from nc.text import iso_time, moment
 
 # `-2h` is a moment, not options; it would be read as -2 and -h. So -h alone is looked for here.
 MOMENTS: Final = {"ignore_unknown_options": True, "help_option_names": ["--help"]}
@@ -170,7 +171,7 @@ def _described(state: State, now_ns: int) -> dict[str, Any]:
         "nodes": [
             {
                 "node_id": node_id,
-                "state": link_of(state.presence, node_id).state.name,
+                "state": link_of(state.links, node_id).state.name,
                 "address": state.addresses.address_of(node_id),
                 "expires_at_ms": node.expires_at_ms,
                 "expired": has_passed(node.expires_at_ms, now_ms),

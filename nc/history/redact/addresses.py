@@ -12,7 +12,7 @@ from collections.abc import Iterable
 from ipaddress import IPv4Address, IPv4Interface
 from typing import Final, NamedTuple
 
-from nc.domain.addresses import Network
+from nc.domain.network import Network
 
 __all__ = ["SMALLEST", "Block", "Relocation", "block_of"]
 

@@ -21,8 +21,9 @@ from rpds import HashTrieMap, HashTrieSet, Queue
 
 from eventlog.api import Record
 from eventlog.format import NO_CHAIN
-from nc.domain.addresses import Addresses, Network
+from nc.domain.addresses import Addresses
 from nc.domain.codec.digest import digest
+from nc.domain.codec.records import entries_of
 from nc.domain.events import (
     AddressBound,
     AddressReleased,
@@ -42,6 +43,7 @@ from nc.domain.events import (
     Unregistered,
 )
 from nc.domain.evolve import UnknownEvent
+from nc.domain.network import Network
 from nc.domain.state import State
 from nc.history.events import Recorded, RunningState, field_of
 from nc.history.redact.addresses import SMALLEST, Block, Relocation, block_of
@@ -170,9 +172,9 @@ class Redaction:
             node(key): value._replace(token_id=token(value.token_id))
             for key, value in sorted(state.nodes.items())
         }
-        presence = {
+        links = {
             node(key): link._replace(link_id=names.link(link.link_id))
-            for key, link in sorted(state.presence.items())
+            for key, link in sorted(state.links.items())
         }
         by_node = {
             node(key): held._replace(address=place.address(held.address))
@@ -189,7 +191,7 @@ class Redaction:
             state,
             tokens=HashTrieMap(tokens),
             nodes=HashTrieMap(nodes),
-            presence=HashTrieMap(presence),
+            links=HashTrieMap(links),
             addresses=addresses,
             key_check="",
         )
@@ -202,7 +204,7 @@ class Redaction:
         """
         seq = record.first_seq
         entries = []
-        for entry in Batch.FromString(record.payload).entries:
+        for entry in entries_of(record):
             redacted = self._entry(entry)
             for event in entry.events:
                 added = redacted.events.add()

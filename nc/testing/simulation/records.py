@@ -9,10 +9,10 @@ from typing import Final
 
 from eventlog import EventLog
 from nc.domain.codec.digest import digest
-from nc.domain.events import Batch
+from nc.domain.codec.records import entries_of
 from nc.domain.evolve import evolve
 from nc.domain.fsm import ConnectionState
-from nc.domain.presence import link_of
+from nc.domain.links import link_of
 from nc.domain.state import State
 from nc.pb import events_pb2 as pb
 from nc.testing.history import Answer, LogView, Step, step_id, told, worded
@@ -134,7 +134,7 @@ class Records:
         at_seqs: dict[int, str] = {}  # at the ends of records, which is what digests are of
         past = [folded]
         for record in log.read():
-            batch = Batch.FromString(record.payload).entries
+            batch = entries_of(record)
             entries += batch
             self._chronicle.records.append(record)
             folded = evolve(folded, (event for entry in batch for event in entry.events))
@@ -198,7 +198,7 @@ class Records:
 
 def _facts(state: State, node_id: str, asked: int | None) -> tuple[int | None, str | None]:
     """A node's state as clients see it, if that was asked for, and its address."""
-    connection = _STATES[link_of(state.presence, node_id).state]
+    connection = _STATES[link_of(state.links, node_id).state]
     return None if asked is None else connection, state.addresses.address_of(node_id)
 
 

@@ -10,9 +10,9 @@ from eventlog import EventLog
 from eventlog.testing import PowerLoss
 from nc import log_events
 from nc.clock import Clock
-from nc.domain.addresses import Network as Overlay
+from nc.domain.codec.records import entries_in
 from nc.domain.decide import Command
-from nc.domain.events import Batch
+from nc.domain.network import Network as Overlay
 from nc.domain.replicas import StartReplica, StopReplica
 from nc.hub.hub import Hub
 from nc.hub.limits import Limits
@@ -101,7 +101,7 @@ class SimulatedServer:
         """Read the log, and serve at this server's port of a network."""
         self.replica.start()
         start = StartReplica(self._name, "0", self._network)
-        await self.replica.submit(start, Origin("system", "start", "start"), is_ours=True)
+        await self.replica.submit(start, Origin("system", "start", "start"), internal=True)
         self.hub = Hub(
             self.replica,
             Overlay.parse(self._network),
@@ -130,8 +130,7 @@ class SimulatedServer:
     def has_news(self) -> bool:
         """Whether the log holds what matters, beyond what this server knows."""
         unread = self._log.read(self.replica.state.seq)
-        batches = (Batch.FromString(record.payload) for record in unread)
-        return any(entry.request_id != _NEWS_ID for batch in batches for entry in batch.entries)
+        return any(entry.request_id != _NEWS_ID for entry in entries_in(unread))
 
     async def catch_up(self) -> bool:
         """Write something, if there is news, and so learn of it; whether all is known now."""
@@ -166,7 +165,7 @@ class SimulatedServer:
 
     async def _submit(self, command: Command, method: str) -> None:
         origin = Origin("system", method, self._request_ids.new())
-        await self.replica.submit(command, origin, is_ours=True)
+        await self.replica.submit(command, origin, internal=True)
 
     async def _off_loop(self, function: Callable[[], T], /) -> T:
         """Run what blocks for the disk, as if another thread did while this one goes on."""

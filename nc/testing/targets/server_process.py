@@ -15,10 +15,12 @@ from pathlib import Path
 from typing import Any
 
 from eventlog import LogReader
-from nc.client.channel import CallFailed, ClientTls
+from nc.client.channel import CallFailed
+from nc.client.link_report import NoServer, read_link_report
+from nc.client.tls import ClientTls
 from nc.contract import SERVER_FAULT
-from nc.domain.events import Batch, Event
-from nc.hub.report import NoServer, ask
+from nc.domain.codec.records import entries_in
+from nc.domain.events import Event
 from nc.pb import events_pb2 as pb
 from nc.pb import network_controller_pb2
 from nc.pb.events_pb2 import Entry
@@ -249,7 +251,7 @@ class ServerProcess(Remote):
         address = end.own_address
         for _ in range(_QUESTIONS):
             with suppress(NoServer):  # it is slow, or has ended
-                report = await asyncio.to_thread(ask, told_at)
+                report = await asyncio.to_thread(read_link_report, told_at)
                 ids = {link["peer"]: link["link_id"] for link in report["links"]}
                 if address in ids:
                     self._link_ids[ids[address]] = end
@@ -259,8 +261,7 @@ class ServerProcess(Remote):
 
     def _entries(self) -> Iterator[Entry]:
         if self._folder is not None:
-            for record in LogReader(self._folder.log).read():
-                yield from Batch.FromString(record.payload).entries
+            yield from entries_in(LogReader(self._folder.log).read())
 
     def _known_by_step(self, entry: Entry) -> Entry:
         end = self._link_ids.get(entry.request_id)

@@ -15,14 +15,13 @@ from google.protobuf import message_factory
 from eventlog import EventLog
 from nc.clock import Clock, now_ms
 from nc.contract import SERVER_FAULT
-from nc.domain.addresses import Network
 from nc.domain.decide import Command
 from nc.domain.errors import DomainError
 from nc.domain.events import pb
 from nc.domain.fsm import ConnectionState
-from nc.domain.links import AcceptLink, DropLink, HandOverAddress
+from nc.domain.links import AcceptLink, DropLink, HandOverAddress, link_of
+from nc.domain.network import Network
 from nc.domain.nodes import ExpireNodes
-from nc.domain.presence import link_of
 from nc.domain.replicas import StartReplica, StopReplica
 from nc.domain.tokens import ForgetExpiredTokens
 from nc.pki.authority import CertificateAuthority, self_signed
@@ -34,8 +33,8 @@ from nc.rpc.callers import Callers, Transport
 from nc.rpc.controller import Controller
 from nc.rpc.edge import REQUEST_ID_KEY, Edge
 from nc.rpc.methods import methods_of
-from nc.rpc.services import BOOTSTRAP_SERVICE, CONTROL_SERVICE, INTERNAL_SERVICE
 from nc.secrets import Secrets, TokenIds
+from nc.services import BOOTSTRAP_SERVICE, CONTROL_SERVICE, INTERNAL_SERVICE
 from nc.testing.expectations import MISTAKE, OK, Facts
 from nc.testing.history import Answer
 from nc.testing.operations import (
@@ -180,7 +179,7 @@ class Service:
         return Answer(Facts(OK, address=address))
 
     def _is_init(self, node_id: str, link_id: str) -> bool:
-        return link_of(self.replica.state.presence, node_id) == (ConnectionState.INIT, link_id)
+        return link_of(self.replica.state.links, node_id) == (ConnectionState.INIT, link_id)
 
     async def _end_refused(self, node_id: str, link_id: str, request_id: str) -> None:
         """A link that waits for its address ends when that is refused, as the hub sees to."""

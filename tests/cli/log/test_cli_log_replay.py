@@ -12,7 +12,7 @@ from nc.cli.log.filters import Filter
 from nc.cli.log.replay import _past
 from nc.domain.codec.digest import digest
 from nc.domain.events import DigestRecorded, Event, TokenIssued
-from nc.domain.evolve import _FOLDS
+from nc.domain.evolve import FOLDS
 from nc.history.as_of import history
 from nc.history.events import Point, state_at
 from tests.support.programs import BIN, run_here
@@ -83,7 +83,7 @@ def test_the_first_digest_that_differs_is_exit_code_1(
     def other_fold(draft: object, seq: int, event: TokenIssued) -> None:
         """Changes of expiry are not understood any more."""
 
-    monkeypatch.setitem(_FOLDS, "expiry_changed", other_fold)
+    monkeypatch.setitem(FOLDS, "expiry_changed", other_fold)
     done = replay(folder, "--check")
     assert (done.returncode, done.stderr.count("\n")) == (1, 1)
     assert "1 digest agree, up to event 4" in done.stdout
