@@ -22,13 +22,14 @@ from nc.cli.event_loop import run_async
 from nc.cli.server_address import ServerAddress
 from nc.clock import SystemClock
 from nc.contract import DEFAULT_MTU
+from nc.errors import ConfigError
 from nc.net.tun import TunUnavailable, require_tun
 from nc.secrets import SystemSecrets
 from nc.text import host_port
 
 if TYPE_CHECKING:  # an agent that has joined, and has no configuration file, needs neither
+    from nc.cli.config_file import ClientSection, ConfigFile
     from nc.pb.network_controller_pb2 import GetTokenResponse
-    from nc.server.settings import ClientSection, ConfigFile
 
 
 def default_state_dir() -> Path:
@@ -101,8 +102,6 @@ def join_as_configured(path: Path, file: "ConfigFile") -> None:
     Raises:
         ConfigError: the file has no client section.
     """
-    from nc.server.settings import ConfigError
-
     section = file.client
     if section is None:
         raise ConfigError(f"{path}: client: is missing; with mode: client it says where to connect")

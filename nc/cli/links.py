@@ -16,7 +16,7 @@ from nc.cli.entrypoint import OperationFailed, default_data_dir
 from nc.cli.log.source import DataDirOption
 from nc.cli.options import Output, OutputOption
 from nc.client.link_report import read_link_report
-from nc.server.data_folder import DataFolder
+from nc.data_folder import DataFolder
 from nc.text import iso_time
 
 _WATCH_INTERVAL_S = 1.0

@@ -71,9 +71,9 @@ def network_controller(
 
 def _start(path: Path) -> None:
     """Start the server or the node that a configuration file describes."""
-    from nc.server import settings
+    from nc.cli.config_file import load
 
-    file = settings.load(path)
+    file = load(path)
     if file.mode == "client":
         from nc.cli.join import join_as_configured
 

@@ -6,7 +6,6 @@ import gc
 import resource
 import signal
 import socket
-from collections.abc import Coroutine
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -17,6 +16,7 @@ from structlog.typing import FilteringBoundLogger
 
 from nc import log_events, sd_notify
 from nc.cli import structured_logs
+from nc.cli.config_file import ServerSection, load
 from nc.cli.entrypoint import (
     DATA_DIR_VARIABLE,
     data_dir_variable,
@@ -29,14 +29,15 @@ from nc.cli.streams import silence_stdout
 from nc.client.link_report import NoServer, read_link_report
 from nc.clock import SystemClock
 from nc.contract import DEFAULT_BOOTSTRAP_PORT, DEFAULT_GRPC_PORT, DEFAULT_LINK_PORT
+from nc.data_folder import DataFolder, DataFolderError
 from nc.domain.network import DEFAULT_NETWORK
+from nc.errors import ConfigError
 from nc.net.sockets import PortUnavailable, try_ports
 from nc.net.tun import require_tun
 from nc.secrets import SystemSecrets
-from nc.server import settings as config
-from nc.server.data_folder import DataFolder, DataFolderError
-from nc.server.server import Server
-from nc.server.settings import ConfigError, ServerSection, ServerSettings, TunMode
+from nc.server.installation import serve_installation
+from nc.server.settings import ServerSettings, TunMode
+from nc.setting_types import explain
 
 # Each connection is an open file: 65,536 are enough for 30,000 nodes and their callers. A fleet of
 # moderate size uses up fewer than 4096.
@@ -165,7 +166,7 @@ def load_server_section(path: Path) -> ServerSection:
     Raises:
         ConfigError: the file is wrong, or describes a node.
     """
-    file = config.load(path)
+    file = load(path)
     if file.mode == "client":
         raise ConfigError(
             f"{path}: mode: client describes a node; "
@@ -210,26 +211,18 @@ async def _serve(settings: ServerSettings, log: FilteringBoundLogger) -> None:
     loop.set_exception_handler(lambda _, context: _report_stray(log, context))
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
-    async with Server(settings, clock=SystemClock(), secrets=SystemSecrets(), log=log) as server:
+    serving = serve_installation(settings, clock=SystemClock(), secrets=SystemSecrets(), logger=log)
+    async with serving as (installation, server):
         try:
-            greet(server, Console(highlight=False))
+            greet(installation, server, Console(highlight=False))
         except OSError:  # stdout is closed, or its reader has gone
             silence_stdout()
         gc.freeze()  # the state is no garbage, and scanning a large one would be a pause
         sd_notify.ready(f"serving at {server.endpoints.advertised}")
-        failure = await _first_of(stop.wait(), server.must_end())
-        sd_notify.stopping()
-    if isinstance(failure, Exception):
-        raise failure
-
-
-async def _first_of(*waits: Coroutine[Any, Any, object]) -> object:
-    """The result of the first that ends; the others are cancelled."""
-    tasks = [asyncio.create_task(wait) for wait in waits]
-    done, others = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
-    for task in others:
-        task.cancel()
-    return done.pop().result()
+        try:
+            await stop.wait()
+        finally:
+            sd_notify.stopping()
 
 
 def _report_stray(log: FilteringBoundLogger, context: dict[str, Any]) -> None:
@@ -247,4 +240,4 @@ def _first(*values: int | None) -> int | None:
 def _first_mistake(error: ValidationError) -> str:
     mistake = error.errors(include_input=False, include_url=False)[0]
     option = "--" + str(mistake["loc"][0]).replace("_", "-")
-    return f"{option}: {config.explain(mistake['msg'])}"
+    return f"{option}: {explain(mistake['msg'])}"

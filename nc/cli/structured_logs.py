@@ -15,7 +15,7 @@ import structlog
 from structlog.typing import EventDict, FilteringBoundLogger
 
 from nc.clock import Clock, SystemClock
-from nc.server.data_folder import DataFolderError
+from nc.data_folder import DataFolderError
 from nc.text import iso_time
 
 FILE_NAME = "network-controller.log"

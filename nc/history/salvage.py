@@ -1,4 +1,4 @@
-"""What was lost behind a cut, as far as it can be read: whom it was about. Never to be relied on.
+"""The events behind a cut that can still be read, by node and token. Not proved to be genuine.
 
 The records that are found there have right checksums, and nothing proves that they belonged to the
 log in that place.
@@ -18,7 +18,7 @@ __all__ = ["LostEvents", "lost_events"]
 
 
 class LostEvents(NamedTuple):
-    """The lost events that can be read, in order, and whom they were about."""
+    """The lost events that can be read, in order, and by node and token."""
 
     events: list[Recorded]
     nodes: dict[str, list[Recorded]]  # those about each node

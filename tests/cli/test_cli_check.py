@@ -15,7 +15,8 @@ import pytest
 
 from nc.cli.check.report import BROKEN, HOLDS, IDLE, NO_LOG, as_json, as_junit, verdict
 from nc.errors import UNREACHABLE
-from nc.testing import LAWS, InProcess, Report, search
+from nc.testing import LAWS, InProcess
+from nc.testing.search import Report, search
 from tests.support.programs import BIN, Run
 from tests.support.server_process import PATIENCE_S, ServerProcess
 from tests.testing.planted_bugs import BUGS

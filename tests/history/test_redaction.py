@@ -17,7 +17,8 @@ from nc.domain.evolve import UnknownEvent
 from nc.domain.links import link_of
 from nc.domain.network import Network
 from nc.domain.state import State
-from nc.history.events import Recorded, events_of, field_of, state_at
+from nc.history.events import Recorded, events_of, field_of
+from nc.history.fold import state_at
 from nc.history.redact.addresses import Block, Relocation, block_of
 from nc.history.redact.redaction import ACTORS, METHODS, OTHER, Redaction, plan_of
 from nc.secrets import is_id

@@ -18,6 +18,7 @@ import pytest
 from nc.domain.evolve import evolve
 from nc.domain.state import State
 from nc.hub.acceptor import AcceptedConnection
+from nc.hub.limits import Limits
 from nc.hub.session import Session
 from tests.support.link_client import BINARY, CLOSE, HELLO, Closed, LinkClient, NoUpgrade, packet
 from tests.support.link_cluster import CONNECTED, Cluster, Machine, cluster, logged_events
@@ -183,7 +184,7 @@ async def test_a_thousand_links_agree(data_dir: Path, seed: int) -> None:
 @pytest.mark.long
 async def test_sixty_real_seconds_of_silence(data_dir: Path) -> None:
     """With the limits as they are: a link that says nothing is IDLE within 65 s, not before 60."""
-    async with cluster(data_dir, limits=None) as here:
+    async with cluster(data_dir, limits=Limits()) as here:
         machine = await here.enrol()
         await here.connect(machine)
         loop = asyncio.get_running_loop()

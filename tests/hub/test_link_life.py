@@ -11,8 +11,8 @@ from typing import Any
 import pytest
 from cryptography import x509
 
-import nc.server.server
 from nc.domain.links import link_of
+from nc.server.installation import Tuning
 from nc.server.settings import ServerSettings
 from tests.support.link_client import (
     BINARY,
@@ -31,6 +31,8 @@ from tests.support.link_cluster import CONNECTED, HASTY, IDLE, INIT, Cluster, cl
 from tests.support.whole_server import LOOPBACK, PATIENCE_S, MovableClock, until
 
 PACKET = packet("10.1.1.3", "10.1.1.5", bytes(range(256)) * 5)  # no UTF-8 at all
+
+OFTEN = Tuning(link_limits=HASTY, certificate_check_interval_s=0.01)
 
 
 async def test_a_link_from_its_beginning_to_its_end(data_dir: Path) -> None:
@@ -268,13 +270,10 @@ async def test_the_server_asks_for_a_sign_of_life_and_drops_who_gives_none(
     assert (await alive).code == 1001
 
 
-async def test_a_renewed_certificate_reaches_new_connections(
-    data_dir: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_a_renewed_certificate_reaches_new_connections(data_dir: Path) -> None:
     """Old links stay; who comes after the renewal is shown the new certificate."""
-    monkeypatch.setattr(nc.server.server, "CERTIFICATE_CHECK_INTERVAL_S", 0.01)
     clock = MovableClock()
-    async with cluster(data_dir, clock=clock) as here:
+    async with cluster(data_dir, clock=clock, tuning=OFTEN) as here:
         machine = await here.enrol()
         client, _ = await here.connect(machine)
         serial = await shown(here, machine.tls)

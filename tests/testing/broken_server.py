@@ -90,13 +90,13 @@ def whoever_is_unregistered_keeps_its_link() -> None:
 @_bug
 def whoever_expires_keeps_its_link() -> None:
     """The sweep looks at tokens only."""
-    submit = Server._submit
+    submit = Server.submit
 
     async def lazy(self: Any, command: Any, method: str) -> None:
         if not isinstance(command, ExpireNodes):
             await submit(self, command, method)
 
-    _replace(Server, "_submit", lazy)
+    _replace(Server, "submit", lazy)
 
 
 @_bug

@@ -13,7 +13,7 @@ from nc.cli.extras import require_extra
 from nc.cli.ncadm.connection import Connection
 from nc.cli.options import Output, OutputOption
 from nc.cli.server_address import ServerAddress
-from nc.server.data_folder import DataFolder
+from nc.data_folder import DataFolder
 
 
 def check(

@@ -7,7 +7,8 @@ from xml.etree import ElementTree as ET
 from rich.console import Console
 from rich.table import Table
 
-from nc.testing import Law, LawBroken, Report
+from nc.testing import Law, LawBroken
+from nc.testing.search import Report
 
 HOLDS = "holds"
 BROKEN = "BROKEN"

@@ -6,7 +6,6 @@ import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
-from typing import NamedTuple
 
 import typer
 from rich.console import Console
@@ -18,25 +17,23 @@ from nc.cli.entrypoint import OperationFailed
 from nc.cli.ncadm.connection import Connection
 from nc.cli.options import Output
 from nc.clock import SystemClock
-from nc.testing import InProcess, LawBroken, Remote, Report, ServerProcess, Target, search
-from nc.testing.search import TRIALS_A_ROUND
-from nc.testing.simulation import keep_log, seq_of, simulate
-from nc.testing.simulation.chronicle import Chronicle
+from nc.testing import (
+    InProcess,
+    LawBroken,
+    Remote,
+    ServerProcess,
+    Target,
+)
+from nc.testing.search import Report, Trials, search
+from nc.testing.simulation import Chronicle, Simulation, keep_log, seq_of
 
+_EXAMPLES_IN_PROCESS = 200
+_EXAMPLES_BY_NETWORK = 20
 _EXAMPLES_SIMULATED = 100
 
-
-class _Effort(NamedTuple):
-    """How many trials, how long each is, and how many attempts to shrink a failing one."""
-
-    examples: int
-    steps: int
-    shrinks: int
-    trials_a_round: int
-
-
-_IN_PROCESS = _Effort(200, 40, 500, TRIALS_A_ROUND)
-_BY_NETWORK = _Effort(20, 15, 20, 10)  # a trial takes seconds
+# By network a trial takes seconds, so it is shorter, and little is spent on making one smaller.
+_RULES_BY_NETWORK = 15
+_SHRINKS_BY_NETWORK = 20
 
 
 def run(
@@ -47,33 +44,31 @@ def run(
     seed: int,
     junit: Path | None,
 ) -> None:
-    """Search, and print the report.
+    """Search, and say what was found.
 
     Raises:
         CallFailed: a port does not answer.
         OperationFailed: a law is broken, or the report cannot be written.
     """
-    effort = _IN_PROCESS if target == IN_PROCESS else _BY_NETWORK
-    count = examples or effort.examples
+    is_here = target == IN_PROCESS
+    count = examples or (_EXAMPLES_IN_PROCESS if is_here else _EXAMPLES_BY_NETWORK)
     with (
-        _cleaned_up_on_sigterm(),
+        _ended_in_order(),
         closing(_make(target, connection)) as made,
         _progress(count, minutes) as show,
     ):
         if isinstance(made, Remote) and not isinstance(made, ServerProcess):
             made.require_answers()
         report = search(
-            made,
+            made if is_here else Trials(made, rules=_RULES_BY_NETWORK),
             examples=count,
             minutes=minutes,
             seed=seed,
-            steps=effort.steps,
-            shrinks=effort.shrinks,
-            trials_a_round=effort.trials_a_round,
+            shrinks=None if is_here else _SHRINKS_BY_NETWORK,
             find_all=True,
-            progress=lambda tally: show(tally.trials),
+            progress=show,
         )
-    _print(report, target, connection.output, junit)
+    _tell(report, target, connection.output, junit)
 
 
 def run_simulation(
@@ -84,7 +79,7 @@ def run_simulation(
     keep: Path | None,
     output: Output,
 ) -> None:
-    """Search among simulated clusters, print the report, and keep the logs of broken laws.
+    """Search among simulated clusters, say what was found, and leave the logs that show it.
 
     Raises:
         OperationFailed: a law is broken, or the report or a log cannot be written.
@@ -93,15 +88,22 @@ def run_simulation(
     if keep is not None:
         with _writable("another folder with --keep"):
             keep.mkdir(parents=True, exist_ok=True)
-    with _cleaned_up_on_sigterm(), _progress(count, minutes) as show:
-        report = simulate(examples=count, minutes=minutes, seed=seed, find_all=True, progress=show)
+    with _ended_in_order(), _progress(count, minutes) as show:
+        report = search(
+            Simulation(),
+            examples=count,
+            minutes=minutes,
+            seed=seed,
+            find_all=True,
+            progress=show,
+        )
     for broken in report.broken:
         _keep(broken, keep)
-    _print(report, SIM, output, junit)
+    _tell(report, SIM, output, junit)
 
 
 def _keep(broken: LawBroken, keep: Path | None) -> None:
-    """Keep the log of a history that breaks a law, and print the command that plays it."""
+    """Leave the log of a history that breaks a law, and say how to look at it."""
     chronicle = broken.history
     if not isinstance(chronicle, Chronicle):
         return
@@ -120,10 +122,10 @@ def _keep(broken: LawBroken, keep: Path | None) -> None:
 
 @contextmanager
 def _writable(instead: str) -> Iterator[None]:
-    """Turn a failed write into an error that says which option to change.
+    """What cannot be written is said, and what to name instead.
 
     Raises:
-        OperationFailed: a file cannot be written.
+        OperationFailed: something cannot.
     """
     try:
         yield
@@ -138,8 +140,8 @@ class _Terminated(KeyboardInterrupt):
 
 
 @contextmanager
-def _cleaned_up_on_sigterm() -> Iterator[None]:
-    """Clean up on SIGTERM as on Ctrl-C, so that no server is left running; then end by it."""
+def _ended_in_order() -> Iterator[None]:
+    """SIGTERM ends a search as Ctrl-C does, and leaves no server behind; then it has its way."""
 
     def interrupt(*_: object) -> None:
         raise _Terminated
@@ -166,7 +168,7 @@ def _make(target: str, connection: Connection) -> Target:
 
 @contextmanager
 def _progress(examples: int, minutes: float) -> Iterator[Callable[[int], None]]:
-    """A progress bar on a terminal, by trials or by time."""
+    """A bar on a terminal, by trials or by the time."""
     clock = SystemClock()
     begun_ns = clock.monotonic_ns()
     console = Console(stderr=True)
@@ -183,7 +185,7 @@ def _progress(examples: int, minutes: float) -> Iterator[Callable[[int], None]]:
         yield show
 
 
-def _print(report: Report, target: str, output: Output, junit: Path | None) -> None:
+def _tell(report: Report, target: str, output: Output, junit: Path | None) -> None:
     if junit is not None:
         with _writable("another file with --junit"):
             junit.write_text(as_junit(report, target), encoding="utf-8")

@@ -10,10 +10,10 @@ from rich.console import Console
 from eventlog import LogReader
 from nc.cli.demo.steps import LOOPBACK, DemoClock, Script
 from nc.cli.event_loop import run_async
-from nc.cli.log.app import displayer
+from nc.cli.log.show import displayer
 from nc.cli.options import Output
 from nc.secrets import SystemSecrets
-from nc.server.server import Server
+from nc.server.installation import serve_installation
 from nc.server.settings import ServerSettings
 
 
@@ -40,11 +40,12 @@ async def _play(console: Console) -> None:
             link_port=0,
         )
         log = structlog.wrap_logger(structlog.ReturnLogger(), processors=[_silence])
-        async with Server(settings, clock=clock, secrets=SystemSecrets(), log=log) as server:
-            await Script(server, clock, console).run()
+        serving = serve_installation(settings, clock=clock, secrets=SystemSecrets(), logger=log)
+        async with serving as (installation, server):
+            await Script(installation, server, clock, console).run()
         console.print("\n[bold]The server has stopped. This is its event log:[/]\n")
-        display = displayer(console, Output.TEXT)
-        for record in LogReader(server.folder.log).read():
+        display = displayer(Output.TEXT)
+        for record in LogReader(installation.folder.log).read():
             display(record)
     console.print(
         "\nNo token and no key is in there: ids stand for them. "

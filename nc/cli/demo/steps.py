@@ -4,12 +4,13 @@ import asyncio
 import base64
 from typing import Any, NamedTuple
 
+import typer
 from rich.console import Console
 
 from eventlog import LogReader
 from nc.cli.demo.link import DemoLink, open_link
 from nc.cli.entrypoint import OperationFailed
-from nc.cli.render import text_line
+from nc.cli.log.render import text_format
 from nc.client.channel import BOOTSTRAP_PORT, CallFailed, Client
 from nc.client.tls import ClientTls
 from nc.clock import SystemClock, now_ms
@@ -19,6 +20,7 @@ from nc.net import wire
 from nc.pb import network_controller_pb2 as pb
 from nc.pb import sensor_pb2
 from nc.pki import read_peer
+from nc.server.installation import Installation
 from nc.server.server import Server
 
 LOOPBACK = "127.0.0.1"
@@ -53,9 +55,12 @@ class Machine(NamedTuple):
 class Script:
     """The steps in order, each a call to the server or something that happens to a link."""
 
-    def __init__(self, server: Server, clock: DemoClock, console: Console) -> None:
+    def __init__(
+        self, installation: Installation, server: Server, clock: DemoClock, console: Console
+    ) -> None:
         self._server = server
-        paths = server.certificates.grpc.paths
+        self._log_folder = installation.folder.log
+        paths = installation.certificates.grpc.paths
         self._ca_pem = paths.ca.read_bytes()
         self._admin = ClientTls(
             self._ca_pem, paths.client_key.read_bytes(), paths.client.read_bytes()
@@ -149,10 +154,10 @@ class Script:
             f"{STATE_NAMES[answer.connState]}, and {answer.bindIp} stays its own. The log says:"
         )
         node_id = read_peer(machine.tls.certificate_pem or b"").common_name
-        for record in LogReader(self._server.folder.log).read():
+        for record in LogReader(self._log_folder).read():
             for recorded in events_of(record):
                 if recorded.event.state_changed.node_id == node_id:
-                    self._console.print(text_line(recorded), soft_wrap=True)
+                    typer.echo(text_format()(recorded))
 
     async def _state_becomes(self, state: str, machine: Machine) -> Any:
         """Ask until it is so: what happens to a link is known a moment later."""

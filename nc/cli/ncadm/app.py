@@ -12,7 +12,7 @@ from nc.cli.ncadm.connection import Connection
 from nc.cli.options import Output, OutputOption, version_option
 from nc.cli.server_address import DEFAULT_IP
 from nc.contract import DEFAULT_BOOTSTRAP_PORT, DEFAULT_GRPC_PORT
-from nc.server.data_folder import DataFolder
+from nc.data_folder import DataFolder
 
 
 class Commands(LazyGroup):

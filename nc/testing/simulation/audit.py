@@ -1,8 +1,8 @@
-"""An audit: what should be so whatever happens, looked at from above, again and again.
+"""An audit: what must hold at every moment, looked at from above every few seconds.
 
-What takes a moment by right (a link that is just being closed, or whose end its server has yet to
-read in the log) is wrong only if the next look, some seconds later, still finds it. While a server
-is down, or its disk full, not everything can be put right, and the audit waits.
+What may take a moment (a link that is just being closed, or whose end its server has yet to read
+in the log) is wrong only if the next look, some seconds later, still finds it. While a server is
+down, or its disk full, not everything can be put right, and the audit waits.
 """
 
 import asyncio
@@ -17,9 +17,7 @@ from nc.domain.nodes import require_live
 from nc.hub.heartbeat import CHECKS_PER_TIMEOUT
 from nc.hub.limits import Limits
 from nc.hub.session import Session
-from nc.testing.overlay import assignable
-from nc.testing.simulation.cluster import Cluster
-from nc.testing.simulation.laws import (
+from nc.testing.contract.laws.cluster import (
     COMES_BACK,
     NO_RIGHT,
     ONE_LINK,
@@ -27,6 +25,8 @@ from nc.testing.simulation.laws import (
     SAME_LINKS,
     SILENCE,
 )
+from nc.testing.contract.overlay import assignable
+from nc.testing.simulation.cluster import Cluster
 from nc.testing.simulation.machines import Machine
 from nc.testing.simulation.servers import SimulatedServer
 
@@ -41,25 +41,17 @@ _PACKET_BYTES: Final = 100
 
 
 class Audit:
-    """Looks.
-
-    Args:
-        cluster: at what.
-    """
-
     def __init__(self, cluster: Cluster) -> None:
         self._cluster = cluster
-        self._before: set[object] = set()  # what the look before found to be wrong
+        self._before: set[object] = set()  # what the last look found to be wrong
         self._servers: list[SimulatedServer] = []
 
-    async def look_again_and_again(self) -> None:
-        """For ever."""
+    async def run(self) -> None:
         while True:
             await asyncio.sleep(LOOK_S)
-            self.look()
+            self._look()
 
-    def look(self) -> None:
-        """At links, now."""
+    def _look(self) -> None:
         cluster, servers = self._cluster, self._cluster.servers
         if cluster.in_trouble:
             self._before = set()
@@ -106,19 +98,23 @@ class Audit:
                 what = f"nothing came over link {link.link_id} for {silent_s:.0f} s"
                 self._cluster.saw(SILENCE, what, holds=silent_s <= _SILENT_S)
 
-    def compare_links(self, before: set[object] | None) -> set[object]:
-        """See whether the log and the hubs have the same links; what differs.
+    def compare_links(self, before: set[object], *, is_quiet: bool = False) -> set[object]:
+        """Compare the links in the log with those of the hubs.
 
         Args:
-            before: what differed some seconds ago, and still may not; None: nothing may.
+            before: what differed some seconds ago, and may not differ any more.
+            is_quiet: nothing is going on, so that every link in the log has to be CONNECTED.
+
+        Returns:
+            What differs now.
         """
         cluster = self._cluster
         in_log = {link.link_id: link.state for link in cluster.state.links.values()}
         at_hubs = self._links()
         differ = in_log.keys() ^ at_hubs.keys()
-        if before is None:
+        if is_quiet:
             differ |= {i for i, s in in_log.items() if s is not ConnectionState.CONNECTED}
-        wrong = differ if before is None else {i for i in differ if ("differs", i) in before}
+        wrong = {i for i in differ if ("differs", i) in before}
         for link_id in sorted(wrong):
             where = "the log" if link_id in in_log else "a hub"
             cluster.saw(SAME_LINKS, f"only {where} has link {link_id}", holds=False)
@@ -157,7 +153,7 @@ class Audit:
         return missing if len(expected) - len(missing) < min(room, len(expected)) else []
 
     def look_for_missing(self) -> None:
-        """Everybody has had the time that it may take."""
+        """See which agents are connected, after the time that this may take."""
         missing = self.missing()
         for machine in missing:
             why = machine.has_given_up or "not in time"
@@ -166,7 +162,7 @@ class Audit:
             self._cluster.saw(COMES_BACK, "", holds=True)
 
     async def try_packets(self) -> None:
-        """Each machine sends one packet to each other, and one to nobody.
+        """Each machine sends one packet to each other, and one to an address without a node.
 
         Each server has a switch of its own: machines at different ones do not reach each other.
         """
@@ -174,7 +170,7 @@ class Audit:
         cluster.packets.clear()
         machines = [m for m in self._may_connect() if self._is_connected(m)][:_MOST_MACHINES]
         if not machines:
-            return  # nobody could send any
+            return
         arrived, dropped = cluster.arrived, self._dropped()
         numbers = {}
         for sender, receiver in permutations(machines, 2):

@@ -1,4 +1,4 @@
-"""A node's end of one link, over mutual TLS, that says hello when it is told to."""
+"""A node's end of one link, over mutual TLS, that says hello when asked to."""
 
 import asyncio
 import ssl
@@ -9,7 +9,7 @@ from picows import WSError, WSFrame, WSHandshakeError, WSMsgType, WSTransport, w
 from nc.agent.connection import PING_INTERVAL_S, SILENCE_LIMIT_S, HubConnection, Target
 from nc.client.tls import ClientTls
 from nc.net import wire
-from nc.testing.history import CertificateSet
+from nc.testing.contract.history import CertificateSet
 
 # Far beyond what anything here takes: it only turns what never comes into a breach of a law.
 PATIENCE_S: Final = 20.0
@@ -69,7 +69,6 @@ class LinkEnd(HubConnection):
         self._transport = transport
 
     def on_ws_frame(self, transport: WSTransport, frame: WSFrame) -> None:
-        """A frame has come."""
         if frame.msg_type is WSMsgType.CLOSE:
             self.close_code = int(frame.get_close_code().value)
             self.close_reason = (frame.get_close_message() or b"").decode("utf-8", "replace")

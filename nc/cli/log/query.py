@@ -1,0 +1,167 @@
+"""What people name on a command line: nodes, bootstrap tokens, addresses, moments; and so events.
+
+A node or a token is named by its id, by a beginning of it that no other has, or by the token
+itself, which is hashed at once under the server's key and shown nowhere.
+"""
+
+from collections.abc import Iterable
+from ipaddress import IPv4Address
+from pathlib import Path
+from typing import Annotated, Final, NamedTuple
+
+import typer
+
+from eventlog import LogReader
+from nc.cli.entrypoint import OperationFailed
+from nc.cli.log.source import progress_to
+from nc.cli.time_args import parse_point
+from nc.clock import SystemClock
+from nc.data_folder import DataFolder
+from nc.history.events import Ids, Point, history, ids_in
+from nc.history.fields import KIND_NAMES
+from nc.history.filters import Filter
+from nc.secrets import SECRET_KEY_BYTES, TokenIds, is_id, is_well_formed
+
+NodeOption = Annotated[
+    str | None,
+    typer.Option(help="Only about this node: its id, the beginning of it, or its token."),
+]
+AddressOption = Annotated[
+    str | None, typer.Option(metavar="IP", help="Only about this overlay address.")
+]
+ActorOption = Annotated[
+    str | None,
+    typer.Option(help="Only by this actor, or one with this part: system, certificate:admin."),
+]
+KindsOption = Annotated[
+    list[str] | None, typer.Option("--type", help="Only this kind; may be given repeatedly.")
+]
+FromOption = Annotated[
+    str | None,
+    typer.Option("--from", metavar="SEQ|TIME", help="From there: 2026-11-20T15:00, -2h, or now."),
+]
+ToOption = Annotated[
+    str | None, typer.Option("--to", metavar="SEQ|TIME", help="Up to there, and with it.")
+]
+
+_KINDS: Final = {name.lower(): kind for kind, name in KIND_NAMES.items()}
+
+
+class Names(NamedTuple):
+    reader: LogReader
+    secret_key: Path
+
+    def node(self, text: str) -> str:
+        """The id of a node.
+
+        Raises:
+            OperationFailed: there is none, or there are several.
+        """
+        return text if is_id(text) else self.resolve(text, "node", self.known().nodes)
+
+    def known(self) -> Ids:
+        """Every id that the log names, or that it begins with."""
+        from nc.history.as_of import BaseMissing, base_of
+
+        with progress_to(self.reader, "looking for names") as progress:
+            named = ids_in(history(self.reader, progress=progress))
+        try:
+            base = base_of(self.reader)
+        except BaseMissing:
+            return named
+        return Ids(named.nodes | set(base.nodes), named.tokens | set(base.tokens))
+
+    def resolve(self, text: str, what: str, known: frozenset[str]) -> str:
+        """The one of the known ids that a text names.
+
+        Raises:
+            OperationFailed: there is none, or there are several.
+        """
+        if is_well_formed(text) and (found := self._hashed(text)) in known:
+            return str(found)
+        matches = sorted(each for each in known if text and each.startswith(text))
+        if len(matches) == 1:
+            return matches[0]
+        if matches:
+            raise OperationFailed(
+                f"{len(matches)} ids begin so: name more digits of one, such as {matches[0]}"
+            )
+        if is_well_formed(text) and self._hashed(text) is None:
+            raise OperationFailed(
+                f"{self.secret_key} is missing or cannot be read, and without it no token is "
+                "recognised; name the data folder that has it with --data-dir, or give the id "
+                "instead of the token"
+            )
+        raise OperationFailed(
+            f"no {what} in this log has that id or token; `log at` lists those that there are"
+        )
+
+    def _hashed(self, token: str) -> str | None:
+        """The id of a token; None without the key, whole and readable."""
+        try:
+            key = self.secret_key.read_bytes()
+        except OSError:
+            return None
+        return TokenIds(key).id_of(token) if len(key) == SECRET_KEY_BYTES else None
+
+
+def names_in(reader: LogReader, data_dir: Path | None, log: Path | None) -> Names:
+    """Resolves names with the key beside the log, or in a data folder that is named too."""
+    if log is not None and data_dir is not None:
+        home = data_dir
+    else:
+        is_file = log is not None and log.is_file()
+        home = (log if log is not None and is_file else reader.folder).absolute().parent
+    return Names(reader, DataFolder(home).secret_key)
+
+
+def filter_named(
+    names: Names,
+    *,
+    node: str | None = None,
+    address: str | None = None,
+    actor: str | None = None,
+    kinds: list[str] | None = None,
+    start: str | None = None,
+    end: str | None = None,
+) -> Filter:
+    first = Point() if start is None else point_named(start, "--from ")
+    last = Point() if end is None else point_named(end, "--to ")
+    if start is not None and first == Point():
+        first = Point(seq=names.reader.last_seq + 1)
+    for one, other in zip(first, last, strict=True):
+        if one is not None and other is not None and one > other:
+            raise typer.BadParameter(f"--from {start} is after --to {end}: exchange them")
+    return Filter(
+        node=None if node is None else names.node(node),
+        address=None if address is None else address_named(address),
+        actor=actor,
+        kinds=_kinds_named(kinds or ()),
+        start=first,
+        end=last,
+    )
+
+
+def address_named(text: str) -> str:
+    try:
+        return str(IPv4Address(text))
+    except ValueError:
+        raise typer.BadParameter(f"{text!r} is no IPv4 address") from None
+
+
+def point_named(text: str, option: str = "") -> Point:
+    """A place in the log; an error about it begins with the option's name."""
+    try:
+        return parse_point(text, SystemClock().now_ns() // 1_000_000_000)
+    except ValueError as error:
+        raise typer.BadParameter(f"{option}{error}") from None
+
+
+def _kinds_named(texts: Iterable[str]) -> frozenset[str]:
+    """The kinds of events with these names, however they are capitalised."""
+    for text in texts:
+        if text.lower() not in _KINDS:
+            raise typer.BadParameter(
+                f"--type {text!r} is no kind of event: use {', '.join(KIND_NAMES.values())}"
+            )
+    return frozenset(_KINDS[text.lower()] for text in texts)
