@@ -1,7 +1,7 @@
-"""Write the golden log of this version: a data folder's log with every kind of event, and its export.
+"""Write the golden log of this version: a log with every kind of event, and its export.
 
-`just golden` runs it. It drives the replica with a clock of its own, so that a day passes at once, and
-uses the programs for what only they do: repair a damaged log, and export it.
+`just golden` runs it. It drives the replica with a clock of its own, so that a day passes at once,
+and uses the program to repair a damaged log, and to export it.
 """
 
 import asyncio
@@ -16,11 +16,12 @@ from tempfile import TemporaryDirectory
 
 import eventlog
 from nc.domain.decide import Command
-from nc.domain.events import Certificate, pb
+from nc.domain.events import Certificate, Event, pb
 from nc.domain.links import AcceptLink, DropLink, HandOverAddress
 from nc.domain.nodes import ExpireNodes, Expiry, SetExpiries, Unregister
 from nc.domain.replicas import StartReplica, StopReplica
 from nc.domain.tokens import ForgetExpiredTokens, IssueToken, RedeemToken
+from nc.history.events import history
 from nc.replica.replica import Origin, Replica
 from nc.secrets import TokenIds
 
@@ -30,6 +31,8 @@ IDS = TokenIds(KEY)
 LASTING, BRIEF = IDS.id_of("1a" * 8), IDS.id_of("b1" * 8)
 ALPHA, BETA, GAMMA, DELTA = (IDS.id_of(name * 8) for name in ("a1", "be", "ca", "de"))
 ADMIN = "certificate:admin:75b753c15e86ca23"
+
+KINDS = {field.name for field in Event.DESCRIPTOR.oneofs_by_name["kind"].fields}
 
 START_MS = 1_795_161_600_000  # 2026-11-20, 08:00 UTC
 MINUTE_MS = 60_000
@@ -168,11 +171,15 @@ def damage(folder: Path) -> None:
 
 
 def remove_allocated_space(folder: Path) -> None:
-    """Shorten the segment that `log repair` allocated; zeros at the end of a segment mean nothing."""
+    """Shorten the segment that `log repair` allocated: its end is zeros."""
     for segment in folder.glob("*.seg"):
         data = segment.read_bytes()
         assert not any(data[SEGMENT_SIZE_BYTES:])
         segment.write_bytes(data[:SEGMENT_SIZE_BYTES])
+
+
+def kinds_in(folder: Path) -> set[str]:
+    return {str(each.event.WhichOneof("kind")) for each in history(eventlog.LogReader(folder))}
 
 
 def run(*arguments: str) -> None:
@@ -180,7 +187,10 @@ def run(*arguments: str) -> None:
 
 
 def write(target: Path) -> None:
-    """Write `log`, the folder, and `export.zip`, its export."""
+    """Write `log`, the folder, and `export.zip`, its export.
+
+    Ends the program if a kind of event is missing.
+    """
     clock, requests = Clock(), count(1)
     with TemporaryDirectory() as data_dir:
         folder = Path(data_dir, "log")
@@ -190,6 +200,8 @@ def write(target: Path) -> None:
         run("log", "repair", "--log", str(folder), "--apply", "--yes")
         clock.now_ms = time.time_ns() // 1_000_000  # `log repair` has the machine's clock
         asyncio.run(third_life(folder, clock, requests))
+        if missing := KINDS - kinds_in(folder):
+            sys.exit(f"no event of the kind {', '.join(sorted(missing))}: add it to {__file__}")
         shutil.copytree(folder, target / "log")
         remove_allocated_space(target / "log")
         export = str(target / "export.zip")
