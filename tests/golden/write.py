@@ -101,9 +101,7 @@ class Life:
         command = HandOverAddress(node_id, link_id, self._clock.now_ms)
         await self.do(command, f"link:{node_id}", "link")
 
-    async def drop(
-        self, node_id: str, link_id: str, reason: pb.StateChangeReason.ValueType
-    ) -> None:
+    async def drop(self, node_id: str, link_id: str, reason: pb.StateChangeReason) -> None:
         await self.do(DropLink(node_id, link_id, reason), f"link:{node_id}", "link")
 
     async def expire_at(self, node_id: str, expires_at_ms: int) -> None:
