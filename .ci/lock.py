@@ -15,7 +15,7 @@ import sys
 import tomllib
 from collections import defaultdict
 from collections.abc import Iterable
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Executor, ThreadPoolExecutor
 from itertools import product
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -86,33 +86,39 @@ def resolve(platform: Platform, arguments: Iterable[str]) -> dict[str, str]:
     }
 
 
-def program_requirements() -> list[str]:
+def requirements(*, with_dev: bool) -> list[str]:
     """What the program and its extras ask for."""
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
     extras = project["optional-dependencies"]
-    wanted = [each for name in sorted(extras.keys() - DEV_EXTRAS) for each in extras[name]]
-    return [*project["dependencies"], *wanted]
+    names = extras.keys() if with_dev else extras.keys() - DEV_EXTRAS
+    wanted = [each for name in sorted(names) for each in extras[name]]
+    return [
+        *project["dependencies"],
+        *(each for each in wanted if not each.startswith(project["name"])),
+    ]
+
+
+def closure(pool: Executor, *, with_dev: bool) -> set[str]:
+    """The packages that pip would install on one of the Pythons."""
+    arguments = [f"--constraint={CONSTRAINTS}", *requirements(with_dev=with_dev)]
+    platforms = [Platform(python, MACHINES[0], GLIBC_MINORS[0]) for python in PYTHONS]
+    found = pool.map(lambda platform: resolve(platform, arguments).keys(), platforms)
+    return set[str]().union(*found)
 
 
 def write() -> None:
     """Write both locks."""
+    versions = pins(CONSTRAINTS.read_text(encoding="utf-8"))
     platforms = [Platform(*each) for each in product(PYTHONS, MACHINES, GLIBC_MINORS)]
-    program: set[str] = set()
     hashes = defaultdict[str, set[str]](set)
     with ThreadPoolExecutor(CONCURRENT_RUNS) as pool:
-        for needed in pool.map(
-            lambda python: resolve(
-                Platform(python, MACHINES[0], GLIBC_MINORS[0]),
-                [f"--constraint={CONSTRAINTS}", *program_requirements()],
-            ),
-            PYTHONS,
-        ):
-            program |= needed.keys()
+        program = closure(pool, with_dev=False)
+        if unpinned := closure(pool, with_dev=True) - versions.keys():
+            sys.exit(f"constraints.txt does not pin {', '.join(sorted(unpinned))}")
         pinned = ["--no-deps", f"--requirement={CONSTRAINTS}"]
         for wheels in pool.map(lambda platform: resolve(platform, pinned), platforms):
             for name, sha256 in wheels.items():
                 hashes[name].add(sha256)
-    versions = pins(CONSTRAINTS.read_text(encoding="utf-8"))
     for lock, names in zip(LOCKS, (program, versions.keys() - program), strict=True):
         lines = [
             " \\\n    ".join(
