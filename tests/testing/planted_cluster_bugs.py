@@ -190,6 +190,7 @@ def a_snapshot_races_an_append(patch: pytest.MonkeyPatch) -> None:
 
 
 @_bug(
+    "nothing crashes",
     "a node has one link at the most",
     "the hub's links are the log's",
     "every live agent is connected again",

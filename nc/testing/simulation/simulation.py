@@ -23,12 +23,7 @@ _NO_LOG_ID: Final = bytes(16)  # a log in memory has none
 
 
 class Simulation:
-    """Clusters, drawn from seeds.
-
-    Args:
-        actions: how much happens in a trial.
-        is_shared: whether two servers share a log; drawn without.
-    """
+    """Clusters, drawn from seeds; of two servers on one log, of one, or (None) either."""
 
     laws = CLUSTER_LAWS
     most_shrinks = SHRINKS

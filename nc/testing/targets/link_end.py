@@ -33,11 +33,8 @@ class NotUpgraded(Exception):
 class LinkEnd(HubConnection):
     """One link; made by `open_link`.
 
-    Args:
-        opened_by: the request id of the operation that asked for it.
-
     Attributes:
-        greeted_by: that of the operation that said hello; "" before.
+        opened_by, greeted_by: the request ids of the operations that opened it and said hello.
         close_code, close_reason: of the close frame that came; 0 if none did.
         has_left: it was closed by the node.
         extra: how many frames came where none should.
