@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from nc.errors import OperatorError
-from nc.files import REAL_DISK, replace_file
+from nc.files import OS_FILES, replace_file
 from nc.secrets import SECRET_KEY_BYTES, Secrets
 
 SECRET_KEY_MODE = 0o600
@@ -58,7 +58,7 @@ class DataFolder:
             DataFolderError: it cannot be made or written, or has lost its log.
         """
         try:
-            REAL_DISK.make_folder(self.path)
+            OS_FILES.make_folder(self.path)
         except OSError as error:
             raise DataFolderError(
                 f"data folder {self.path} cannot be made: {error.strerror}; "
@@ -106,7 +106,7 @@ class DataFolder:
     def _make_secret_key(self, secrets: Secrets) -> bytes:
         key = secrets.random_bytes(SECRET_KEY_BYTES)
         try:
-            replace_file(REAL_DISK, self.secret_key, key, SECRET_KEY_MODE)
+            replace_file(OS_FILES, self.secret_key, key, SECRET_KEY_MODE)
         except OSError as error:
             raise DataFolderError(
                 f"{self.secret_key} cannot be written: {error.strerror}; "

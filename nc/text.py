@@ -13,6 +13,11 @@ def moment(unix_ms: int) -> str:
         return f"{unix_ms} ms after 1970"
 
 
+def expiry_text(unix_ms: int) -> str:
+    """When something expires; 0 is how the log and the API write never."""
+    return moment(unix_ms) if unix_ms else "never"
+
+
 def host_port(host: str, port: int | str) -> str:
     """`host:port`, an IPv6 address in brackets."""
     return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"

@@ -1,6 +1,6 @@
 """Packages that only some commands need: extras of the distribution."""
 
-from importlib.util import find_spec
+from importlib import import_module
 
 from nc.cli.entrypoint import OperationFailed
 
@@ -11,8 +11,10 @@ def require_extra(extra: str, package: str) -> None:
     Raises:
         OperationFailed: it is not; the message has the command that installs it.
     """
-    if find_spec(package) is None:
+    try:
+        import_module(package)
+    except ModuleNotFoundError as error:
         raise OperationFailed(
             f"this command needs {package}, which is not installed",
             remedy=f"pip install 'litekube-network-controller[{extra}]'",
-        )
+        ) from error

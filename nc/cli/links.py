@@ -15,8 +15,8 @@ from rich.table import Table
 from nc.cli.entrypoint import OperationFailed, default_data_dir
 from nc.cli.log.source import DataDirOption
 from nc.cli.options import Output, OutputOption
+from nc.client.link_report import read_link_report
 from nc.data_folder import DataFolder
-from nc.hub.report import ask
 from nc.text import iso_time
 
 _WATCH_INTERVAL_S = 1.0
@@ -34,7 +34,7 @@ def links(
         bool, typer.Option("--watch", "-w", help="Print it again every second, until Ctrl-C.")
     ] = False,
 ) -> None:
-    """Show the links of the server that runs on a data folder; only the folder's owner may.
+    """Show the links of a running server. Only the owner of its data folder may.
 
     Example: network-controller links --data-dir ./data --watch
     """
@@ -107,7 +107,7 @@ def _report_of(folder: DataFolder) -> dict[str, Any]:
         NoServer: none runs.
     """
     try:
-        report = ask(folder.links_socket)
+        report = read_link_report(folder.links_socket)
     except PermissionError:
         raise OperationFailed(
             f"{folder.links_socket} is not yours; ask as the user that runs the server"

@@ -14,28 +14,25 @@ class Commands(LazyGroup):
 
     table: ClassVar = {
         "serve": ("Run the server, until SIGTERM or Ctrl-C.", "nc.cli.serve:serve"),
-        "join": ("Join a network, and be connected until SIGTERM or Ctrl-C.", "nc.cli.join:join"),
+        "join": ("Join a network, and stay connected until SIGTERM or Ctrl-C.", "nc.cli.join:join"),
         "demo": (
-            "Play the whole life of three nodes over real TLS, then show the log of it.",
-            "nc.cli.demo:demo",
+            "Run three nodes through their life, then print the event log.",
+            "nc.cli.demo.app:demo",
         ),
         "links": (
-            "Show the links of the server that runs on a data folder; only the folder's owner may.",
+            "Show the links of a running server.",
             "nc.cli.links:links",
         ),
         "fsm": (
-            "Print the state machine of a node's connection as a Mermaid diagram.",
+            "Print the state machine of a connection as a Mermaid diagram.",
             "nc.cli.fsm:fsm",
         ),
         "check": (
-            "Hold a network controller to its laws; exit with 1 if one is broken.",
+            "Search for a broken law; exit with 1 if one is found.",
             "nc.cli.check.app:check",
         ),
         "log": (
-            (
-                "Read the event log back, of a running server or from a copy; "
-                "repair one that is damaged."
-            ),
+            "Read the event log back, of a running server or from a copy.",
             "nc.cli.log.app:app",
         ),
     }
@@ -57,7 +54,7 @@ def network_controller(
     output: OutputOption = Output.TEXT,
     version: bool = version_option("network-controller"),
 ) -> None:
-    """Let machines into an overlay network, know where they are, and tell why.
+    """Admit machines to an overlay network, track their state, and explain it from the log.
 
     Example: network-controller serve --data-dir ./data
 

@@ -37,7 +37,7 @@ OutputOption = Annotated[
 
 ConfigOption = Annotated[
     Path | None,
-    typer.Option("--config", help="A configuration file, YAML. What is said here wins over it."),
+    typer.Option("--config", help="A configuration file, YAML. Options override it."),
 ]
 
 

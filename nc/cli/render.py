@@ -8,7 +8,7 @@ from rich.text import Text
 
 from nc.domain.events import Event
 from nc.history.events import Recorded
-from nc.text import iso_time, moment, time_text
+from nc.text import expiry_text, iso_time, time_text
 
 _KIND_FIELDS: Any = Event.DESCRIPTOR.oneofs_by_name["kind"].fields
 
@@ -125,7 +125,7 @@ def _value(field: Any, value: Any) -> Any:
 
 def _short(name: str, value: Any) -> str:
     if name.endswith("_at_ms"):
-        return "never" if value == 0 else moment(value)
+        return expiry_text(value)
     if isinstance(value, list):
         return ",".join(item["authority"] for item in value)  # their serials are in the JSON
     return str(value) or '""'

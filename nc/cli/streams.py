@@ -42,7 +42,7 @@ def require_stdout() -> None:
     try:
         number = sys.stdout.fileno()
     except OSError:
-        return  # a test's, not a file
+        return  # a test's buffer
     try:
         os.write(number, b"")
     except OSError as error:

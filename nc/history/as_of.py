@@ -51,7 +51,7 @@ def base_of(reader: LogReader) -> State:
     if start.last_seq == 0:
         return EMPTY_STATE
     for snapshot in reader.snapshots([]):
-        place = snapshot.place
+        place = snapshot.position
         if (place.last_seq, place.chain) == (start.last_seq, start.chain):
             state = _decoded(snapshot)
             if state is not None:
@@ -86,7 +86,7 @@ def _nearest(reader: LogReader, points: Sequence[Point]) -> _Start:
     seqs = [point.seq for point in points if point.seq is not None]
     moments = [point.at_ns for point in points if point.at_ns is not None]
     for snapshot in reader.snapshots([]):
-        seq = snapshot.place.last_seq
+        seq = snapshot.position.last_seq
         if seq <= min(seqs, default=seq) and seq > reader.start.last_seq:
             behind = reader.read(seq - 1, markers=True)
             at_ns = _passed_at_ns(behind, snapshot)
@@ -105,7 +105,7 @@ def _decoded(snapshot: Snapshot) -> State | None:
         state = decode(snapshot.payload)
     except ValueError:
         return None
-    return state if state.seq == snapshot.place.last_seq else None
+    return state if state.seq == snapshot.position.last_seq else None
 
 
 def _passed_at_ns(records: Iterator[Record], snapshot: Snapshot) -> int | None:
@@ -114,7 +114,7 @@ def _passed_at_ns(records: Iterator[Record], snapshot: Snapshot) -> int | None:
     Returns:
         When the last event before it was recorded.
     """
-    place, at_ns = snapshot.place, None
+    place, at_ns = snapshot.position, None
     for record in records:
         for recorded in events_of(record):
             if recorded.seq == place.last_seq:

@@ -58,7 +58,7 @@ class Verified(NamedTuple):
 
 def landmark_of(snapshot: Snapshot) -> KnownHead:
     """The place and the state that a snapshot remembers."""
-    return KnownHead(snapshot.place.last_seq, snapshot.place.chain, snapshot)
+    return KnownHead(snapshot.position.last_seq, snapshot.position.chain, snapshot)
 
 
 def verify(

@@ -185,14 +185,14 @@ class Replica:
     async def _mark(self) -> LogPosition | None:
         """Mark the log durable; None if that failed, which is then known."""
         try:
-            place = await self._off_loop(self._log.write_sync_marker)
+            position = await self._off_loop(self._log.write_sync_marker)
         except LogFull:
             self._suspend()
         except Exception as error:  # noqa: BLE001 - whatever it is, the log is closed now
             self._fail(error)
         else:
             self._is_marked = True
-            return place
+            return position
         return None
 
     async def _wait_for_room(self) -> None:
@@ -210,10 +210,10 @@ class Replica:
 
     async def _snapshot_if_due(self) -> None:
         if self.is_writable and self.snapshots.is_due(self._state):
-            place = await self._mark()
+            position = await self._mark()
             # unless another replica was faster
-            if place is not None and place.last_seq == self._state.seq:
-                self.snapshots.begin(self._state, place)
+            if position is not None and position.last_seq == self._state.seq:
+                self.snapshots.begin(self._state, position)
 
     def _digest_if_due(self) -> None:
         if self.is_writable and not self._stopping and self.digests.is_due(self._state):
@@ -226,11 +226,11 @@ class Replica:
         if self._failure is not None:
             return
         try:
-            place = await self._off_loop(self._log.write_sync_marker)
+            position = await self._off_loop(self._log.write_sync_marker)
         except LogError:
             return  # nobody waits for it; the next open sees what is the matter
-        if place.last_seq == self._state.seq:
-            await self.snapshots.take_last(self._state, place)
+        if position.last_seq == self._state.seq:
+            await self.snapshots.take_last(self._state, position)
 
     async def _commit(self) -> None:
         """Make the longest waiting commands durable, apply them, answer."""

@@ -65,17 +65,17 @@ class Snapshots:
             try:
                 state = decode(snapshot.payload)
             except ValueError as error:
-                self._warn(snapshot.place, f"{error}")
+                self._warn(snapshot.position, f"{error}")
                 continue
-            if state.seq != snapshot.place.last_seq:
-                self._warn(snapshot.place, f"a state as of event {state.seq}")
+            if state.seq != snapshot.position.last_seq:
+                self._warn(snapshot.position, f"a state as of event {state.seq}")
                 continue
             self._last_seq = state.seq
             return state
         return State()
 
-    def _warn(self, place: LogPosition, found: str) -> None:
-        self._store.warnings.append(f"snapshot {place.last_seq}: {found}; it is passed over")
+    def _warn(self, position: LogPosition, found: str) -> None:
+        self._store.warnings.append(f"snapshot {position.last_seq}: {found}; it is passed over")
 
     def is_due(self, state: State) -> bool:
         """Whether it is time for one, and none is being taken."""
@@ -85,10 +85,10 @@ class Snapshots:
         tail_events = max(self.tail_events, size // _SNAPSHOT_TAIL_SHARE)
         return state.seq - self._last_seq >= tail_events
 
-    def begin(self, state: State, place: LogPosition) -> None:
-        """Take one in the background, of the state at that place in the log."""
+    def begin(self, state: State, position: LogPosition) -> None:
+        """Take one in the background, of the state at that position in the log."""
         self._last_seq = state.seq  # should it fail, the next one is due as long after it
-        self._taking = asyncio.create_task(self._take(state, place, _PAUSE_S), name="snapshot")
+        self._taking = asyncio.create_task(self._take(state, position, _PAUSE_S), name="snapshot")
 
     async def stop(self) -> None:
         """Give up the one that is being taken."""
@@ -96,15 +96,15 @@ class Snapshots:
             self._taking.cancel()
             await asyncio.gather(self._taking, return_exceptions=True)
 
-    async def take_last(self, state: State, place: LogPosition) -> None:
+    async def take_last(self, state: State, position: LogPosition) -> None:
         """Take one without pauses, unless nothing has happened since the last one."""
         await self.stop()
         if state.seq > self._last_seq:
-            await self._take(state, place, 0)
+            await self._take(state, position, 0)
 
-    async def _take(self, state: State, place: LogPosition, pause_s: float) -> None:
+    async def _take(self, state: State, position: LogPosition, pause_s: float) -> None:
         try:
-            writer = await self._off_loop(lambda: self._store.begin(place, SNAPSHOT_SCHEMA))
+            writer = await self._off_loop(lambda: self._store.begin(position, SNAPSHOT_SCHEMA))
             try:
                 await self._write(writer, state, pause_s)
             finally:

@@ -110,19 +110,13 @@ class Edge:
         It gets bytes, as ours do, and its errors are answered like ours: gRPC itself would send the
         exception's class and text to the caller.
         """
-        parse = handler.request_deserializer
-        handler = handler._replace(request_deserializer=None)
-        if handler.unary_unary:
-            return handler._replace(
-                unary_unary=self._guarded_call(name, parse, handler.unary_unary)
-            )
-        if handler.unary_stream:
-            return handler._replace(
-                unary_stream=self._guarded_call(name, parse, handler.unary_stream)
-            )
-        return handler._replace(
-            stream_stream=self._guarded_stream(name, parse, handler.stream_stream)
+        kind, guard = (
+            ("stream_stream", self._guarded_stream)
+            if handler.stream_stream
+            else ("unary_stream" if handler.unary_stream else "unary_unary", self._guarded_call)
         )
+        guarded = guard(name, handler.request_deserializer, getattr(handler, kind))
+        return handler._replace(request_deserializer=None, **{kind: guarded})
 
     def _guarded_call(
         self, name: str, parse: Callable[[bytes], Any], behaviour: Callable[..., Any]

@@ -15,7 +15,7 @@ from nc.pb import network_controller_pb2 as pb
 from nc.rpc.api import Call
 from nc.rpc.controller import Controller
 from nc.rpc.permissions import Permission
-from nc.rpc.services import CONTROL_SERVICE, INTERNAL_SERVICE
+from nc.services import CONTROL_SERVICE, INTERNAL_SERVICE
 
 Operation = Callable[[Any, Call], Awaitable[Message]]
 Refuse = Callable[[str, str], Message]  # code and message to the response that carries them

@@ -8,7 +8,7 @@ from structlog.typing import FilteringBoundLogger
 from nc import log_events
 from nc.clock import Clock, now_utc
 from nc.data_folder import DataFolder, DataFolderError
-from nc.files import REAL_DISK, replace_file
+from nc.files import OS_FILES, replace_file
 from nc.pki import AuthorityKind, PkiFolder, open_folder, read_peer, server_names
 from nc.pki.pem import load_certificates
 from nc.rpc.api import Authorities
@@ -142,7 +142,7 @@ class Certificates:
                 (paths.client, "client.crt", 0o644),
                 (paths.client_key, "client.key", 0o600),
             ):
-                replace_file(REAL_DISK, folder / name, source.read_bytes(), mode)
+                replace_file(OS_FILES, folder / name, source.read_bytes(), mode)
         except OSError as error:
             raise DataFolderError(
                 f"tlsDir {self._tls_dir} cannot be written: {error.strerror}; "

@@ -13,9 +13,10 @@ import pytest
 from rich.console import Console
 
 from nc.cli.links import tables
-from nc.client.channel import Client, ClientTls
+from nc.client.channel import Client
+from nc.client.link_report import NoServer, read_link_report
+from nc.client.tls import ClientTls
 from nc.errors import UNREACHABLE
-from nc.hub.report import NoServer, ask
 from nc.pb import network_controller_pb2 as pb
 from tests.support.link_client import Identity, LinkClient, packet
 from tests.support.programs import BIN, Run
@@ -112,7 +113,9 @@ def test_the_socket_is_its_owners_alone(server: ServerProcess) -> None:
 def test_without_a_server_one_line_says_so(run: Run, tmp_path: Path) -> None:
     """The exit code of no connection, and what to do; also where a crash left the socket."""
     with ServerProcess(tmp_path / "data") as server:
-        assert json.loads(json.dumps(ask(server.data_dir / "links.sock")))["links"] == []
+        assert (
+            json.loads(json.dumps(read_link_report(server.data_dir / "links.sock")))["links"] == []
+        )
         server.kill()
     assert (tmp_path / "data" / "links.sock").exists()
     for folder in (tmp_path, tmp_path / "data"):
@@ -121,10 +124,10 @@ def test_without_a_server_one_line_says_so(run: Run, tmp_path: Path) -> None:
         assert done.stderr.count("\n") == 1
         assert "no server answers" in done.stderr
     with ServerProcess(tmp_path / "data") as server:  # a socket that was left is no hindrance
-        assert ask(server.data_dir / "links.sock")["links"] == []
+        assert read_link_report(server.data_dir / "links.sock")["links"] == []
         assert server.stop() == 0
     with pytest.raises(NoServer):
-        ask(tmp_path / "data" / "links.sock")
+        read_link_report(tmp_path / "data" / "links.sock")
 
 
 def test_a_folder_that_is_not_there_has_no_server(run: Run, tmp_path: Path) -> None:

@@ -6,9 +6,11 @@ from pathlib import Path
 
 import pytest
 
-from nc.agent.connection import LinkEnded, Target, connect
+from nc.agent.connection import Target, connect
 from nc.agent.enrolment import Invitation, ServerUnreachable, redeem
-from nc.client.channel import CallFailed, Client, ClientTls
+from nc.agent.link_errors import LinkEnded
+from nc.client.channel import CallFailed, Client
+from nc.client.tls import ClientTls
 from nc.pb import network_controller_pb2 as pb
 from tests.support.whole_server import LOOPBACK, WholeServer, running
 

@@ -12,7 +12,7 @@ import eventlog
 from eventlog.format import SegmentHeader
 from eventlog.slices import encode_start, slice_of
 from eventlog.snapshots import snapshot_name
-from eventlog.testing.disks import FastDisk
+from eventlog.testing import NoSyncDisk
 from nc.domain.codec.snapshot import SNAPSHOT_SCHEMA, encode
 from nc.domain.state import State
 from nc.history.as_of import BaseMissing, StateAt, base_of, history, nearest, states_at
@@ -120,7 +120,7 @@ def log(tmp_path: Path) -> Path:
 
 def snapshot_at(folder: Path, state: State) -> None:
     """Leave a snapshot at the log's end that says that this is the state."""
-    log = eventlog.open(folder, disk=FastDisk())
+    log = eventlog.open(folder, disk=NoSyncDisk())
     leave_snapshot(log, state)
     log.close()
 

@@ -79,10 +79,8 @@ async def shown(server: WholeServer) -> x509.Certificate:
     return x509.load_pem_x509_certificate(pem.encode())
 
 
-async def test_a_chore_that_fails_has_its_next_time(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """A failure is reported, and the chore is tried again; the stop is clean."""
+async def test_a_job_that_fails_runs_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A passing failure is reported, and the job runs again; the stop is clean."""
     lines = Lines()
     async with running(tmp_path / "data", lines=lines, tuning=OFTEN) as server:
 

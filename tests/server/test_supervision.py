@@ -15,10 +15,10 @@ from tests.support.whole_server import PATIENCE_S, Lines, running, until
 TASKS = (
     *("sweep", "renew_certificates"),
     *("report_failure", "report_full_disk", "report_failed_snapshots"),
-    *("replica", "link_acceptor", "link_watch", "control_port", "bootstrap_port"),
+    *("replica", "link_acceptor", "link_heartbeat", "control_port", "bootstrap_port"),
 )
 
-# `network-controller serve` with a bug in a job; it is told to stop by nobody.
+# `network-controller serve` with a bug in a job; nothing else stops it.
 BROKEN_PROGRAM = """
 from nc.cli.main import main
 from nc.server.tasks import Sweep

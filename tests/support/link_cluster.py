@@ -115,7 +115,7 @@ class Cluster:
 
     async def quiet(self) -> None:
         """Wait until the server has no link and no connection to close any more."""
-        await until(lambda: not self.server.hub.links and not self.replica.state.presence)
+        await until(lambda: not self.server.hub.sessions and not self.replica.state.presence)
 
     def moves(self, machine: Machine) -> list[tuple[str, str]]:
         """What the log says of a node's links: the new state, and the reason."""

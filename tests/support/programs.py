@@ -39,6 +39,8 @@ def run_here(program: str, *arguments: str) -> "subprocess.CompletedProcess[str]
         redirect_stderr(stderr),
     ):
         patch.setattr("sys.argv", [program, *arguments])
+        patch.setenv("HOME", "/nonexistent")
+        patch.setenv("COLUMNS", "80")
         with pytest.raises(SystemExit) as ended:
             (ncadm if program == "ncadm" else network_controller).main()
     code = int(str(ended.value.code))

@@ -9,7 +9,8 @@ from typing import Any
 
 import structlog
 
-from nc.client.channel import Client, ClientTls
+from nc.client.channel import Client
+from nc.client.tls import ClientTls
 from nc.clock import SystemClock
 from nc.data_folder import DataFolder
 from nc.hub.hub import Hub

@@ -44,7 +44,7 @@ def a_late_drop_hurts_the_newer_link() -> None:
 
     def once_more(self: Any, events: Iterable[Event]) -> None:
         for event in events:
-            link = self.links.get(event.state_changed.link_id)
+            link = self.sessions.get(event.state_changed.link_id)
             if link is not None and event.state_changed.to_state == pb.CONNECTION_STATE_IDLE:
                 self._drop(link, wire.SUPERSEDED, pb.STATE_CHANGE_REASON_LINK_CLOSED)
 

@@ -12,7 +12,7 @@ from rpds import HashTrieMap, Queue
 import nc.replica.batch
 import nc.replica.replay
 from eventlog import SequenceConflict
-from eventlog.testing.simulated import SimulatedDisk
+from eventlog.testing import SimulatedDisk
 from nc.domain import (
     address_folds,
     addresses,

@@ -1,4 +1,4 @@
-"""`network-controller check`: is this a network controller, as far as a search can tell?"""
+"""`network-controller check`: the options of a search for broken laws."""
 
 import math
 from pathlib import Path
@@ -23,7 +23,8 @@ def check(
             metavar="TARGET",
             help=f"{IN_PROCESS}; {SIM}, a simulated cluster with agents and a network; "
             f"{PROCESS}, a server that is started and killed, with nodes' links to it; or the "
-            "HOST:PORT of a running server's control port, by calls alone; it is left as it was.",
+            "HOST:PORT of a running server's control port, "
+            "by calls only; the search leaves it as it was.",
         ),
     ] = IN_PROCESS,
     examples: Annotated[
@@ -78,9 +79,9 @@ def check(
     ] = None,
     output: OutputOption = Output.TEXT,
 ) -> None:
-    """Hold a network controller to its laws; exit with 1 if one is broken.
+    """Search for a broken law; exit with 1 if one is found.
 
-    Says how often each law was exercised, and shows the smallest history that breaks one.
+    Prints how often each law was exercised, and the smallest history that breaks one.
 
     Example: network-controller check --target in-process --examples 500 --seed 7
     """

@@ -12,7 +12,7 @@ from typer.core import TyperGroup
 
 from eventlog import LogDamaged, LogError, LogMissing
 from eventlog.disk import OS_DISK
-from eventlog.repair import Finding, Plan, plan_repair
+from eventlog.repair import Diagnosis, RepairPlan, plan_repair
 from eventlog.segments import SEGMENT_SUFFIX, segment_name
 from nc.cli.log.repair_text import unreadable, verdict
 from nc.cli.log.source import is_unpacked
@@ -70,7 +70,7 @@ def damage_in(folder: Path) -> LogDamaged | None:
     return LogDamaged(*place, advice=_advice(plan) or damage.advice)
 
 
-def _rest(plan: Plan) -> str:
+def _rest(plan: RepairPlan) -> str:
     """How every command reads what is behind the snapshot, if anything is."""
     number = (plan.snapshot or "").partition(".")[0]
     if not number or int(number) >= plan.last_seq:
@@ -79,14 +79,14 @@ def _rest(plan: Plan) -> str:
     return f", and `{export}` makes a file of the rest that every command reads"
 
 
-def _advice(plan: Plan) -> str | None:
+def _advice(plan: RepairPlan) -> str | None:
     """What to do; None: what the error says by itself."""
-    if plan.finding is Finding.SERVES:
+    if plan.diagnosis is Diagnosis.SERVES:
         behind = plan.unreadable.through + 1
         return (
             f"{unreadable(plan)} cannot be read, at least in part, and a server does not need "
             f"them; `log show --from {behind}` reads on behind{_rest(plan)}"
         )
-    if plan.finding in (Finding.MISNAMED, Finding.HOPELESS):
+    if plan.diagnosis in (Diagnosis.MISNAMED, Diagnosis.HOPELESS):
         return verdict(plan)
     return None

@@ -68,6 +68,6 @@ def _gather(reader: LogReader, is_original: bool) -> dict[str, Any]:
         "counts": dict(counts.most_common()),
         "size_bytes": sum(path.stat().st_blocks * 512 for path in files if path.exists()),
         "segments": [seq for seq in reader.segments() if seq <= last_seq + 1],
-        "snapshots": sorted(each.place.last_seq for each in reader.snapshots(warnings)),
+        "snapshots": sorted(each.position.last_seq for each in reader.snapshots(warnings)),
         "head": head.hex() if is_original else None,
     }

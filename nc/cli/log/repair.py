@@ -12,7 +12,7 @@ from rich.console import Console
 import eventlog
 from eventlog import LogError
 from eventlog.disk import OS_DISK
-from eventlog.repair import Finding, Plan, plan_repair, salvage
+from eventlog.repair import Diagnosis, RepairPlan, plan_repair, salvage
 from eventlog.repair import repair as carry_out
 from nc.cli.entrypoint import OperationFailed
 from nc.cli.event_loop import run_async
@@ -32,7 +32,7 @@ from nc.secrets import RequestIds, SystemSecrets
 
 _METHOD: Final = "log repair"
 
-_NOTHING_TO_DO: Final = (Finding.SOUND, Finding.TORN, Finding.SERVES)
+_NOTHING_TO_DO: Final = (Diagnosis.SOUND, Diagnosis.TORN, Diagnosis.SERVES)
 
 
 def repair(
@@ -61,16 +61,16 @@ def repair(
     if output is Output.TEXT:
         for line in described(plan, lost):
             typer.echo(printable(line))
-    if apply and plan.finding is Finding.REPAIRABLE:
+    if apply and plan.diagnosis is Diagnosis.REPAIRABLE:
         apply = yes or _is_agreed()
     if not apply:
         if output is Output.JSON:
             typer.echo(json.dumps(fields(plan, lost)))
-        elif plan.finding is Finding.REPAIRABLE:
+        elif plan.diagnosis is Diagnosis.REPAIRABLE:
             command = f"log repair --apply --log {shlex.quote(str(plan.folder))}"
             typer.echo(f"nothing was changed; to do this: network-controller {command}")
         raise typer.Exit(0 if plan.damage is None else DAMAGED)
-    done = {} if plan.finding in _NOTHING_TO_DO else _apply(plan)
+    done = {} if plan.diagnosis in _NOTHING_TO_DO else _apply(plan)
     if output is Output.JSON:
         typer.echo(json.dumps(fields(plan, lost) | done))
     elif done:
@@ -83,9 +83,9 @@ def _is_agreed() -> bool:
     return not sys.stdin.isatty() or typer.confirm("do this?", err=True)
 
 
-def _apply(plan: Plan) -> dict[str, object]:
+def _apply(plan: RepairPlan) -> dict[str, object]:
     """Carry the plan out, and write it into the log."""
-    if plan.finding is not Finding.REPAIRABLE:
+    if plan.diagnosis is not Diagnosis.REPAIRABLE:
         raise OperationFailed(verdict(plan))
     clock, secrets = SystemClock(), SystemSecrets()
     kept_in = carry_out(plan, OS_DISK, now_ns=clock.now_ns, random_bytes=secrets.random_bytes).name
@@ -99,7 +99,7 @@ def _apply(plan: Plan) -> dict[str, object]:
     return {"kept_in": kept_in, "seq": seq}
 
 
-async def _record(plan: Plan, kept_in: str) -> int:
+async def _record(plan: RepairPlan, kept_in: str) -> int:
     """Let the log say what happened to it; returns the event's sequence number."""
     lost_through_seq = plan.lost.through if plan.lost.count else 0
     command = RecordRepair(lost_through_seq, place(plan), kept_in)
@@ -115,7 +115,7 @@ async def _record(plan: Plan, kept_in: str) -> int:
             await replica.stop()
 
 
-def _lost(plan: Plan) -> LostEvents:
+def _lost(plan: RepairPlan) -> LostEvents:
     remnants = (
         remnant
         for part in plan.remains

@@ -166,5 +166,5 @@ def _snapshots(reader: LogReader) -> tuple[list[Snapshot], list[str]]:
     snapshots = list(reader.snapshots(first))
     if first:
         snapshots = list(reader.snapshots(second))
-    later = [each for each in snapshots if each.place.last_seq > reader.start.last_seq]
+    later = [each for each in snapshots if each.position.last_seq > reader.start.last_seq]
     return later, [warning for warning in second if warning in first]

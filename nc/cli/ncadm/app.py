@@ -20,15 +20,15 @@ class Commands(LazyGroup):
 
     table: ClassVar = {
         "create-bootstrap-token": (
-            "Get a token that lets machines join, and the line that a machine joins with.",
+            "Get a token that machines can join with.",
             "nc.cli.ncadm.tokens:create_bootstrap_token",
         ),
         "get-token": (
-            "Redeem a bootstrap token: register a node, and write its certificates.",
+            "Register a node, and write its certificates.",
             "nc.cli.ncadm.tokens:get_token",
         ),
         "check-conn-state": (
-            "Print whether a node is IDLE, INIT or CONNECTED, and its address.",
+            "Print a node's state and its address.",
             "nc.cli.ncadm.nodes:check_conn_state",
         ),
         "get-registed-ip": (
@@ -36,7 +36,7 @@ class Commands(LazyGroup):
             "nc.cli.ncadm.nodes:get_registed_ip",
         ),
         "unregister": (
-            "Remove a node for good: its token and its certificates are refused from then on.",
+            "Remove a node for good.",
             "nc.cli.ncadm.nodes:unregister",
         ),
         "check-health": (
@@ -44,7 +44,7 @@ class Commands(LazyGroup):
             "nc.cli.ncadm.server:check_health",
         ),
         "set-expiry": (
-            "Set when nodes' tokens expire; a later time revives an expired node.",
+            "Set when nodes' tokens expire.",
             "nc.cli.ncadm.nodes:set_expiry",
         ),
     }

@@ -17,7 +17,8 @@ from nc.contract import OK
 if TYPE_CHECKING:  # imported when a call is made, so that --help needs neither
     from google.protobuf.message import Message
 
-    from nc.client.channel import Client, ClientTls
+    from nc.client.channel import Client
+    from nc.client.tls import ClientTls
 
 
 class CallRefused(OperationFailed):
@@ -67,13 +68,14 @@ class Connection:
         if self.plaintext:
             return None
         from nc.cli.ncadm.certificates import read_pair, read_trusted
-        from nc.client.channel import ClientTls
+        from nc.client.tls import ClientTls
 
         return ClientTls(read_trusted(self.ca), *read_pair(self.key, self.certificate))
 
     def bootstrap(self, method: str, request: "Message", place: ServerAddress) -> Any:
         """Call the bootstrap port without a certificate, at `place` unless options name another."""
-        from nc.client.channel import BOOTSTRAP_PORT, Client, ClientTls
+        from nc.client.channel import BOOTSTRAP_PORT, Client
+        from nc.client.tls import ClientTls
 
         tls = None
         if not self.plaintext:

@@ -1,6 +1,6 @@
 """The folders that `ncadm get-token` writes a node's certificates to.
 
-They are looked at before the node is registered: the server hands its keys out once.
+They are checked before the node is registered: the server hands out the keys only once.
 """
 
 import base64
@@ -11,12 +11,12 @@ from pathlib import Path
 
 from nc.certificate_files import FolderPaths
 from nc.cli.entrypoint import OperationFailed
-from nc.files import REAL_DISK, replace_file
+from nc.files import OS_FILES, replace_file
 
 
 @contextlib.contextmanager
 def prepared(*folders: Path) -> Iterator[None]:
-    """Folders for a node's certificates, made where they are missing; none of it if that fails."""
+    """Make the folders that are missing, and remove them again if what follows fails."""
     above = {path for folder in folders for path in (folder, *folder.parents)}
     missing = [path for path in above if not path.exists()]
     try:
@@ -24,17 +24,17 @@ def prepared(*folders: Path) -> Iterator[None]:
             _prepare_folder(folder)
         yield
     except BaseException:
-        for path in sorted(missing, reverse=True):  # what is within before what it is in
+        for path in sorted(missing, reverse=True):  # the inner ones first
             with contextlib.suppress(OSError):
                 path.rmdir()
         raise
 
 
 def _prepare_folder(folder: Path) -> None:
-    """Make a folder for a node's certificates, and see that they can be written there.
+    """Make a folder for a node's certificates, and check that it can be written.
 
     Raises:
-        OperationFailed: they cannot, or others would be overwritten.
+        OperationFailed: it cannot, or other certificates would be overwritten.
     """
     try:
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
@@ -60,11 +60,11 @@ def _prepare_folder(folder: Path) -> None:
 
 
 def write_set(folder: Path, ca: str, key: str, certificate: str) -> None:
-    """Write one set of certificates as a node keeps it; all of it closed to others."""
+    """Write one set of certificates, readable by its owner only."""
     paths = FolderPaths.within(folder)
     for path, text in ((paths.ca, ca), (paths.client_key, key), (paths.client, certificate)):
         try:
-            replace_file(REAL_DISK, path, base64.b64decode(text), 0o600)
+            replace_file(OS_FILES, path, base64.b64decode(text), 0o600)
         except OSError as error:
             raise OperationFailed(
                 f"{path} cannot be written: {error.strerror}; the node is registered, but without "

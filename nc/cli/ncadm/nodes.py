@@ -11,7 +11,7 @@ from nc.clock import SystemClock, now_ms
 from nc.contract import STATE_NAMES
 from nc.pb import network_controller_pb2 as pb
 from nc.pb import sensor_pb2
-from nc.text import moment
+from nc.text import expiry_text, moment
 
 _LARGEST_EXPIRY_S = 2**32 - 1  # the API's uint32
 
@@ -23,7 +23,9 @@ NodeToken = Annotated[
 def check_conn_state(
     context: typer.Context, node_token: NodeToken, output: OutputOption = Output.TEXT
 ) -> None:
-    """Print whether a node is IDLE, INIT or CONNECTED, and its address.
+    """Print a node's state and its address.
+
+    The state is IDLE, INIT or CONNECTED.
 
     Example: ncadm check-conn-state --node-token T
     """
@@ -50,7 +52,9 @@ def get_registed_ip(
 def unregister(
     context: typer.Context, node_token: NodeToken, output: OutputOption = Output.TEXT
 ) -> None:
-    """Remove a node for good: its token and its certificates are refused from then on.
+    """Remove a node for good.
+
+    Its token and its certificates are refused from then on.
 
     Example: ncadm unregister --node-token T
     """
@@ -74,7 +78,9 @@ def set_expiry(
     ],
     output: OutputOption = Output.TEXT,
 ) -> None:
-    """Set when nodes' tokens expire; a later time revives an expired node.
+    """Set when nodes' tokens expire.
+
+    A later time revives an expired node.
 
     Example: ncadm set-expiry --node-token T --at +30d
     """
@@ -93,5 +99,5 @@ def set_expiry(
     ]
     request = sensor_pb2.SensorExpireTimeRequest(sensorExpire=sensors)
     answer = accepted(connection.control("UpdateSensorExpireTime", request))
-    expires = "never" if expires_at_s == 0 else moment(expires_at_s * 1000)
+    expires = expiry_text(expires_at_s * 1000)
     connection.show(answer, f"expires: {expires}", expires=expires)

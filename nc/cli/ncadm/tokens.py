@@ -15,7 +15,7 @@ from nc.cli.streams import require_stdout
 from nc.clock import SystemClock, now_ms
 from nc.contract import DEFAULT_LIFETIME_MINUTES
 from nc.pb import network_controller_pb2 as pb
-from nc.text import host_port, moment
+from nc.text import expiry_text, host_port
 
 
 def create_bootstrap_token(
@@ -30,7 +30,9 @@ def create_bootstrap_token(
     ] = DEFAULT_LIFETIME_MINUTES,
     output: OutputOption = Output.TEXT,
 ) -> None:
-    """Get a token that lets machines join, and the line that a machine joins with.
+    """Get a token that machines can join with.
+
+    Prints the command line that a machine joins with.
 
     Example: ncadm create-bootstrap-token --life 10
     """
@@ -43,9 +45,8 @@ def create_bootstrap_token(
     request = pb.GetBootStrapTokenRequest(expireTime=life)
     asked_ms = now_ms(SystemClock())
     answer = accepted(connection.control("GetBootStrapToken", request))
-    expires = "never"
-    if life >= 0:
-        expires = moment(asked_ms + (life or DEFAULT_LIFETIME_MINUTES) * 60_000)
+    lifetime_ms = (life or DEFAULT_LIFETIME_MINUTES) * 60_000
+    expires = expiry_text(0 if life < 0 else asked_ms + lifetime_ms)
     token = f"{answer.bootStrapToken}@{host_port(answer.cloudIp, answer.port)}"
     ca_hash = _ca_cert_hash(connection)
     trust = ("--ca-cert-hash", ca_hash) if ca_hash else ("--plaintext",)
@@ -86,10 +87,10 @@ def get_token(
     ],
     output: OutputOption = Output.TEXT,
 ) -> None:
-    """Redeem a bootstrap token: register a node, and write its certificates.
+    """Register a node, and write its certificates.
 
-    Writes ca.pem, client.pem and client-key.pem into each folder. The server keeps no copy of the
-    keys; in JSON their fields are empty.
+    Redeems a bootstrap token. Writes ca.pem, client.pem and client-key.pem into each folder. The
+    server keeps no copy of the keys; in JSON their fields are empty.
 
     Example: ncadm get-token --bootstrap-token T --network-certs-dir net --grpc-certs-dir grpc
     """

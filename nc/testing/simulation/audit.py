@@ -14,8 +14,9 @@ from nc.clock import now_ms
 from nc.domain.errors import DomainError
 from nc.domain.fsm import ConnectionState
 from nc.domain.nodes import require_live
-from nc.hub.limits import CHECKS_PER_TIMEOUT, SILENCE_TIMEOUT_S
-from nc.hub.session import Link
+from nc.hub.heartbeat import CHECKS_PER_TIMEOUT
+from nc.hub.limits import Limits
+from nc.hub.session import Session
 from nc.testing.contract.laws.cluster import (
     COMES_BACK,
     NO_RIGHT,
@@ -32,7 +33,7 @@ from nc.testing.simulation.servers import SimulatedServer
 LOOK_S: Final = 5.0
 
 # A link is looked at so often within the time that it may be silent, and then closed.
-_SILENT_S: Final = SILENCE_TIMEOUT_S + 3 * SILENCE_TIMEOUT_S / CHECKS_PER_TIMEOUT
+_SILENT_S: Final = Limits().silence_timeout_s * (1 + 3 / CHECKS_PER_TIMEOUT)
 
 _MOST_MACHINES: Final = 6  # try packets among
 _PACKET_S: Final = 3.0
@@ -72,12 +73,12 @@ class Audit:
         found |= self.compare_links(self._before)
         self._before = found
 
-    def _links(self) -> dict[str, Link]:
+    def _links(self) -> dict[str, Session]:
         """Those of all hubs, by their ids."""
         hubs = (server.hub for server in self._cluster.servers)
-        return {link_id: link for hub in hubs for link_id, link in hub.links.items()}
+        return {link_id: link for hub in hubs for link_id, link in hub.sessions.items()}
 
-    def _look_at_right(self, link: Link) -> set[object]:
+    def _look_at_right(self, link: Session) -> set[object]:
         state, key = self._cluster.state, ("right", link.link_id)
         try:
             require_live(state.nodes, link.node_id, now_ms(self._cluster.clock))
@@ -92,7 +93,7 @@ class Audit:
         links = self._links()
         for end in self._cluster.network.connections:
             link = getattr(end.protocol, "listener", None)
-            if isinstance(link, Link) and links.get(link.link_id) is link:
+            if isinstance(link, Session) and links.get(link.link_id) is link:
                 silent_s = self._cluster.now_s - end.heard_at_s
                 what = f"nothing came over link {link.link_id} for {silent_s:.0f} s"
                 self._cluster.saw(SILENCE, what, holds=silent_s <= _SILENT_S)
@@ -194,6 +195,6 @@ class Audit:
         """The one that has the link of a machine's node."""
         node_id = self._cluster.node_id(machine)
         for server in self._cluster.servers:
-            if any(link.node_id == node_id for link in server.hub.links.values()):
+            if any(link.node_id == node_id for link in server.hub.sessions.values()):
                 return server
         return None

@@ -9,8 +9,9 @@ import structlog
 
 from nc import log_events
 from nc.agent.agent import Agent, AgentSettings, AgentStopped
-from nc.agent.state import Node
+from nc.agent.state import NodeIdentity
 from nc.clock import Clock
+from nc.net.ipv4 import MIN_HEADER_BYTES, build_packet
 from nc.net.routes import Redirect
 from nc.net.tun import Receive
 from nc.net.wire import PLAIN_VNET_HEADER, VNET_HEADER_BYTES, Frame, packets
@@ -19,16 +20,14 @@ from nc.testing.simulation.connection import SERVER_PORT
 from nc.testing.simulation.loop import Life
 from nc.testing.simulation.network import Network
 
-_PACKET: Final = struct.Struct("!BBHHHBBHIIQ")  # RFC 791's header, and a number
-_UDP: Final = 17
+_NUMBER_BYTES: Final = 8
+_ARRIVED: Final = struct.Struct("!16xIQ")  # the destination, and a number behind the header
 
 
 def packet(number: int, source: str, destination: str, size_bytes: int) -> bytes:
     """An IPv4 packet that carries a number."""
-    size_bytes = max(size_bytes, _PACKET.size)
-    addresses = int(IPv4Address(source)), int(IPv4Address(destination))
-    head = _PACKET.pack(0x45, 0, size_bytes, 0, 0, 64, _UDP, 0, *addresses, number)
-    return head + bytes(size_bytes - len(head))
+    padding = bytes(max(size_bytes - MIN_HEADER_BYTES - _NUMBER_BYTES, 0))
+    return build_packet(source, destination, number.to_bytes(_NUMBER_BYTES) + padding)
 
 
 Arrived = Callable[["Machine", int, str], None]  # where, a packet's number, and whom it was for
@@ -61,8 +60,9 @@ class _Card:
         """Packets have come."""
         held = list(packets(frame)) if self.offload else [frame]
         for one in held:
-            fields = _PACKET.unpack_from(one, VNET_HEADER_BYTES if self.offload else 0)
-            self._machine.arrived(self._machine, fields[-1], str(IPv4Address(fields[-2])))
+            at = VNET_HEADER_BYTES if self.offload else 0
+            destination, number = _ARRIVED.unpack_from(one, at)
+            self._machine.arrived(self._machine, number, str(IPv4Address(destination)))
         return len(held)
 
     def close(self) -> None:
@@ -135,7 +135,7 @@ class Machine:
             return
         self._life = Life()
         self.has_given_up = ""
-        node = Node(self.token, self.name, SERVER_PORT, None)
+        node = NodeIdentity(self.token, self.name, SERVER_PORT, None)
         agent = Agent(
             node,
             AgentSettings(),

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any, Final, TypeVar, cast
 
 from eventlog import EventLog
-from eventlog.testing.simulated import PowerLoss
+from eventlog.testing import PowerLoss
 from nc import log_events
 from nc.clock import Clock
 from nc.domain.addresses import Network as Overlay

@@ -13,7 +13,7 @@ from typing import Any, Final, TypeVar
 
 import eventlog
 from eventlog import EventLog, LogError, MemoryLog
-from eventlog.testing.simulated import CrashOutcome, PowerLoss, SimulatedDisk
+from eventlog.testing import CrashOutcome, PowerLoss, SimulatedDisk
 from nc.domain.codec.digest import digest
 from nc.domain.events import Batch
 from nc.domain.state import State

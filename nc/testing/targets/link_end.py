@@ -2,13 +2,12 @@
 
 import asyncio
 import ssl
-import tempfile
-from pathlib import Path
 from typing import Any, Final
 
 from picows import WSError, WSFrame, WSHandshakeError, WSMsgType, WSTransport, ws_connect
 
 from nc.agent.connection import PING_INTERVAL_S, SILENCE_LIMIT_S, HubConnection, Target
+from nc.client.tls import ClientTls
 from nc.net import wire
 from nc.testing.contract.history import CertificateSet
 
@@ -131,11 +130,4 @@ async def open_link(target: Target, opened_by: str) -> LinkEnd:
 
 def link_tls(certificates: CertificateSet) -> ssl.SSLContext:
     """What a node shows and trusts on its link."""
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-    context.load_verify_locations(cadata=certificates.ca.decode())
-    with tempfile.TemporaryDirectory() as folder:  # the library reads files only
-        both = Path(folder, "client.pem")
-        both.touch(0o600)
-        both.write_bytes(certificates.certificate + certificates.key)
-        context.load_cert_chain(both)
-    return context
+    return ClientTls(certificates.ca, certificates.key, certificates.certificate).context()

@@ -10,7 +10,8 @@ from collections.abc import Coroutine, Sequence
 from contextlib import suppress
 from typing import Any, TypeVar
 
-from nc.client.channel import BOOTSTRAP_PORT, CONTROL_PORT, CallFailed, Client, ClientTls
+from nc.client.channel import BOOTSTRAP_PORT, CONTROL_PORT, CallFailed, Client
+from nc.client.tls import ClientTls
 from nc.clock import Clock, SystemClock, now_ms
 from nc.pb import network_controller_pb2 as pb
 from nc.testing.contract.expectations import OK

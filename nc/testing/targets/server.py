@@ -20,8 +20,8 @@ from nc.rpc.api import Authorities
 from nc.rpc.callers import Transport
 from nc.rpc.edge import REQUEST_ID_KEY, Edge
 from nc.rpc.methods import Method
-from nc.rpc.services import BOOTSTRAP_SERVICE, CONTROL_SERVICE, INTERNAL_SERVICE
 from nc.server.server import Server
+from nc.services import BOOTSTRAP_SERVICE, CONTROL_SERVICE, INTERNAL_SERVICE
 from nc.testing.contract.expectations import Facts
 from nc.testing.contract.history import Answer
 from nc.testing.contract.operations import ADMIN, Operation, Port

@@ -15,11 +15,12 @@ from pathlib import Path
 from typing import Any
 
 from eventlog import LogReader
-from nc.client.channel import CallFailed, ClientTls
+from nc.client.channel import CallFailed
+from nc.client.link_report import NoServer, read_link_report
+from nc.client.tls import ClientTls
 from nc.contract import SERVER_FAULT
 from nc.data_folder import DataFolder
 from nc.domain.events import Batch, Event
-from nc.hub.report import NoServer, ask
 from nc.pb import events_pb2 as pb
 from nc.pb import network_controller_pb2
 from nc.pb.events_pb2 import Entry
@@ -230,7 +231,7 @@ class ServerProcess(Remote):
         address = end.own_address
         for _ in range(_QUESTIONS):
             with suppress(NoServer):  # it is slow, or has ended
-                report = await asyncio.to_thread(ask, told_at)
+                report = await asyncio.to_thread(read_link_report, told_at)
                 ids = {link["peer"]: link["link_id"] for link in report["links"]}
                 if address in ids:
                     self._link_ids[ids[address]] = end
