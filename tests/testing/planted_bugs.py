@@ -226,6 +226,7 @@ def a_conflict_is_not_decided_again(patch: pytest.MonkeyPatch) -> None:
     "unregister is final",
     "an expired node token is refused",
     "connected means one live link",
+    "an address stays with its node",
     "answers are never stale",
 )
 def reads_are_stale(patch: pytest.MonkeyPatch) -> None:
