@@ -95,12 +95,18 @@ def _known(error: Exception) -> tuple[str, int, str] | None:
         return str(error), error.exit_code, error.kind
     log_errors = sys.modules.get("eventlog.errors")  # only who has loaded it can raise them
     if log_errors is not None and isinstance(error, log_errors.LogDamaged):
-        command = f"network-controller log repair --log {shlex.quote(str(error.file.parent))}"
-        remedy = f'run "{command}", which says what can be saved and changes nothing yet'
-        return error.describe(remedy), DAMAGED, "damaged"
+        return _damage(error), DAMAGED, "damaged"
     if log_errors is not None and isinstance(error, log_errors.LogError):
         return str(error), FAILED, "failed"
     return None
+
+
+def _damage(error: Any) -> str:
+    """The message of a LogDamaged, with the command that plans a repair of that log."""
+    command = f"network-controller log repair --log {shlex.quote(str(error.file.parent))}"
+    return str(
+        error.describe(f'run "{command}", which says what can be saved and changes nothing yet')
+    )
 
 
 def _empty_option(words: list[str]) -> str | None:

@@ -30,7 +30,7 @@ from nc.client.link_report import NoServer, read_link_report
 from nc.clock import SystemClock
 from nc.contract import DEFAULT_BOOTSTRAP_PORT, DEFAULT_GRPC_PORT, DEFAULT_LINK_PORT
 from nc.data_folder import DataFolder, DataFolderError
-from nc.domain.addresses import DEFAULT_NETWORK
+from nc.domain.network import DEFAULT_NETWORK
 from nc.errors import ConfigError
 from nc.net.sockets import PortUnavailable, try_ports
 from nc.net.tun import require_tun

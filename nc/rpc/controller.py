@@ -21,7 +21,7 @@ from nc.domain.errors import (
 from nc.domain.events import Certificate, Event
 from nc.domain.events import pb as events_pb
 from nc.domain.fsm import ConnectionState
-from nc.domain.presence import link_of
+from nc.domain.links import link_of
 from nc.pb import network_controller_pb2 as pb
 from nc.pb import sensor_pb2
 from nc.pki.authority import CertificateAuthority, IssuedCertificate
@@ -104,7 +104,7 @@ class Controller:
         """Redeem a bootstrap token: register a node, and give it its token and certificates.
 
         Raises:
-            BootstrapTokenError: empty, malformed, unknown or expired.
+            BootstrapTokenEmpty, …Malformed, …Unknown, …Expired: it cannot be redeemed.
         """
         token_id = self._live_bootstrap_token(request.bootStrapToken)
         node_token = new_token(self._secrets)
@@ -152,7 +152,7 @@ class Controller:
             state, address = ConnectionState.CONNECTED, self._endpoints().overlay_address
         else:
             node_id = self._live_node(request.token)
-            state = link_of(self._replica.state.presence, node_id).state
+            state = link_of(self._replica.state.links, node_id).state
             address = self._replica.state.addresses.address_of(node_id)
         return pb.CheckConnResponse(
             code=OK, message=SUCCESS_MESSAGE, connState=WIRE_STATES[state.name], bindIp=address

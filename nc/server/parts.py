@@ -18,7 +18,7 @@ from structlog.typing import FilteringBoundLogger
 
 from eventlog import EventLog
 from nc.clock import Clock
-from nc.domain.addresses import Network
+from nc.domain.network import Network
 from nc.errors import OperatorError
 from nc.hub.limits import Limits
 from nc.hub.switch import Switch

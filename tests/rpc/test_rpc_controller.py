@@ -10,7 +10,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 
 from eventlog import MemoryLog
 from nc.domain import errors
-from nc.domain.events import Batch
+from nc.domain.codec.records import events_in
 from nc.domain.links import AcceptLink, HandOverAddress
 from nc.pb import network_controller_pb2 as pb
 from nc.pb import sensor_pb2
@@ -101,9 +101,7 @@ class Bench:
 
     def events(self, after: int = 0) -> list[str]:
         """The kinds of the events after a sequence number."""
-        batches = (Batch.FromString(record.payload) for record in self.log.read(after))
-        events = (event for batch in batches for entry in batch.entries for event in entry.events)
-        return [str(event.WhichOneof("kind")) for event in events]
+        return [str(event.WhichOneof("kind")) for event in events_in(self.log.read(after))]
 
 
 def _run(scenario: Callable[[Bench], Awaitable[None]], **options: Any) -> Bench:

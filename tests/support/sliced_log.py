@@ -18,8 +18,7 @@ from nc.domain.codec.snapshot import SNAPSHOT_SCHEMA, encode
 from nc.domain.events import Batch, Entry, Event, ReplicaStarted
 from nc.domain.evolve import evolve
 from nc.domain.state import State
-from nc.history.as_of import history
-from nc.history.events import Recorded
+from nc.history.events import Recorded, history
 from tests.support.event_strategies import events as any_event
 from tests.support.event_strategies import ids, networks
 from tests.support.written_log import leave_snapshot

@@ -1,14 +1,11 @@
-"""What a reader that stops at damage cannot say: what `log repair` would find, and the way on.
+"""What `log repair` would find where a reader stopped at damage, and how to go on.
 
-A reader knows the place where it stopped. Whether the log serves all the same, from where on it can
-be read, or that a file only has the wrong name, needs a look at all of it; here it is taken before
-the error is told, so that every command says the same of the same damage.
+A reader knows only the place where it stopped. Whether a server can start all the same, from where
+on the log can be read, or that a file only has the wrong name, needs a look at the whole log. It is
+taken before the error is reported, so that every command says the same of the same damage.
 """
 
 from pathlib import Path
-from typing import Any
-
-from typer.core import TyperGroup
 
 from eventlog import LogDamaged, LogError, LogMissing
 from eventlog.disk import OS_DISK
@@ -19,28 +16,13 @@ from nc.cli.log.source import is_unpacked
 from nc.domain.codec.snapshot import SNAPSHOT_SCHEMA
 from nc.history.export.binary import ExportDamaged
 
-__all__ = ["ReadingCommands", "damage_in"]
+__all__ = ["damage_in", "explained"]
 
 
-class ReadingCommands(TyperGroup):
-    """Commands that read a log: damage that stops one is told with what can be done about it."""
-
-    def invoke(self, ctx: Any) -> Any:
-        """Run the command that was named.
-
-        Raises:
-            LogDamaged: it met damage, or found no segment where there was one.
-            ExportDamaged: it met damage in a file that was exported.
-        """
-        try:
-            return super().invoke(ctx)
-        except LogDamaged as error:
-            raise _told(error) from error
-        except LogMissing as error:
-            raise (damage_in(error.folder) or error) from error
-
-
-def _told(error: LogDamaged) -> Exception:
+def explained(error: LogDamaged | LogMissing) -> Exception:
+    """The error to report instead, with what can be done about the damage."""
+    if isinstance(error, LogMissing):
+        return damage_in(error.folder) or error
     if not is_unpacked(error.file.parent):
         return damage_in(error.file.parent) or error
     place = f"{error.file.name} in it, offset {error.offset}"

@@ -7,7 +7,6 @@ import sys
 from typing import Annotated, Final
 
 import typer
-from rich.console import Console
 
 import eventlog
 from eventlog import LogError
@@ -17,15 +16,14 @@ from eventlog.repair import repair as carry_out
 from nc.cli.entrypoint import OperationFailed
 from nc.cli.event_loop import run_async
 from nc.cli.log.repair_text import described, fields, place, verdict
-from nc.cli.log.source import DataDirOption, LogOption, log_path
-from nc.cli.log.states import OutputOption
-from nc.cli.options import Output
-from nc.cli.render import printable
+from nc.cli.log.source import DataDirOption, LogOption, bar, log_path
+from nc.cli.options import Output, OutputOption
 from nc.clock import SystemClock
 from nc.domain.codec.snapshot import SNAPSHOT_SCHEMA
 from nc.domain.evolve import UnknownEvent
 from nc.domain.repairs import RecordRepair
 from nc.errors import DAMAGED
+from nc.history.fields import printable
 from nc.history.salvage import LostEvents, lost_events
 from nc.replica.replica import DiskFull, Origin, Replica, Unwritable
 from nc.secrets import RequestIds, SystemSecrets
@@ -55,7 +53,7 @@ def repair(
     folder = log_path(data_dir, log)
     if folder.is_file():
         raise OperationFailed(f"{folder} is a file; a log's own folder can be repaired, no export")
-    with Console(stderr=True).status("looking at the log"):
+    with bar("looking at the log"):
         plan = plan_repair(folder, OS_DISK, SNAPSHOT_SCHEMA)
         lost = _lost(plan)
     if output is Output.TEXT:
@@ -79,12 +77,12 @@ def repair(
 
 
 def _is_agreed() -> bool:
-    """Ask on a terminal; elsewhere --apply is answer enough."""
+    """Ask on a terminal; elsewhere --apply suffices."""
     return not sys.stdin.isatty() or typer.confirm("do this?", err=True)
 
 
 def _apply(plan: RepairPlan) -> dict[str, object]:
-    """Carry the plan out, and write it into the log."""
+    """Carry the plan out, and record it in the log."""
     if plan.diagnosis is not Diagnosis.REPAIRABLE:
         raise OperationFailed(verdict(plan))
     clock, secrets = SystemClock(), SystemSecrets()
@@ -100,7 +98,6 @@ def _apply(plan: RepairPlan) -> dict[str, object]:
 
 
 async def _record(plan: RepairPlan, kept_in: str) -> int:
-    """Let the log say what happened to it; returns the event's sequence number."""
     lost_through_seq = plan.lost.through if plan.lost.count else 0
     command = RecordRepair(lost_through_seq, place(plan), kept_in)
     origin = Origin("system", _METHOD, RequestIds(SystemSecrets()).new())
@@ -109,7 +106,7 @@ async def _record(plan: RepairPlan, kept_in: str) -> int:
         replica.start()
         seq = replica.state.seq + 1
         try:
-            await replica.submit(command, origin, is_ours=True)
+            await replica.submit(command, origin, internal=True)
             return seq
         finally:
             await replica.stop()

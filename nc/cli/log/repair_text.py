@@ -4,8 +4,8 @@ from collections import Counter
 from typing import Any, Final
 
 from eventlog.repair import Diagnosis, EventRange, RemoveFile, RepairPlan, Step, WriteSegment
-from nc.cli.render import kind_of
 from nc.history.events import Recorded
+from nc.history.fields import kind_of
 from nc.history.salvage import LostEvents
 
 __all__ = ["described", "fields", "place", "unreadable", "verdict"]
@@ -17,7 +17,7 @@ _UNDONE: Final = (
 
 _VERDICTS: Final = {
     Diagnosis.SOUND: "the log is whole: there is nothing to repair",
-    Diagnosis.TORN: "the log ends with an unfinished append, which nobody was promised; the next "
+    Diagnosis.TORN: "the log ends with an unfinished append, which was not confirmed; the next "
     "start clears it away: there is nothing to repair",
     Diagnosis.REPAIRABLE: "it can be repaired; the originals of what is changed are kept",
     Diagnosis.NEWER: "a newer version of this program wrote it: use that, or put a copy back",
@@ -27,7 +27,6 @@ _VERDICTS: Final = {
 
 
 def place(plan: RepairPlan) -> str:
-    """Where the first damage is, and what."""
     damage = plan.damage
     if damage is None:
         return "none"
@@ -35,7 +34,6 @@ def place(plan: RepairPlan) -> str:
 
 
 def verdict(plan: RepairPlan) -> str:
-    """What the diagnosis means, and what to do."""
     if plan.diagnosis is Diagnosis.MISNAMED:
         moves = ", ".join(f"{old} to {new}" for old, new in plan.renames)
         is_taken = any((plan.folder / new).exists() for _, new in plan.renames)
@@ -50,12 +48,10 @@ def verdict(plan: RepairPlan) -> str:
 
 
 def unreadable(plan: RepairPlan) -> str:
-    """The events that cannot be read any more."""
     return _events(plan.unreadable)
 
 
 def described(plan: RepairPlan, lost: LostEvents) -> list[str]:
-    """The plan for people."""
     lines = [f"log         {plan.folder}"]
     if plan.damage is not None:
         lines += [f"damage      {place(plan)}"]
@@ -81,24 +77,20 @@ def described(plan: RepairPlan, lost: LostEvents) -> list[str]:
 
 
 def _events(span: EventRange) -> str:
-    """Some events in words."""
     if not span.count:
         return "no event that is known of"
     return f"event {span.first}" if span.count == 1 else f"events {span.first} to {span.through}"
 
 
 def _kinds(events: list[Recorded]) -> dict[str, int]:
-    """What kinds of events they are, and how many of each."""
     return dict(Counter(kind_of(recorded.event) for recorded in events))
 
 
 def _counted(events: list[Recorded]) -> str:
-    """The same in words."""
     return ", ".join(f"{count} {kind}" for kind, count in _kinds(events).items())
 
 
 def _step(step: Step) -> str:
-    """A step in words."""
     if isinstance(step, RemoveFile):
         return f"remove {step.name}"
     if not isinstance(step, WriteSegment):
@@ -113,7 +105,6 @@ def _step(step: Step) -> str:
 
 
 def fields(plan: RepairPlan, lost: LostEvents) -> dict[str, Any]:
-    """The plan in JSON."""
     damage = plan.damage
     return {
         "log": str(plan.folder),

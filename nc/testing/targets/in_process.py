@@ -15,7 +15,7 @@ import eventlog
 from eventlog import EventLog, LogError, MemoryLog
 from eventlog.testing import CrashOutcome, PowerLoss, SimulatedDisk
 from nc.domain.codec.digest import digest
-from nc.domain.events import Batch
+from nc.domain.codec.records import entries_in
 from nc.domain.state import State
 from nc.replica.replay import replay
 from nc.secrets import SECRET_KEY_BYTES, TokenIds
@@ -127,9 +127,7 @@ class InProcess:
             replayed = replay(self._log, State())
         except LogError as error:
             raise ServerGone(str(error)) from error
-        entries = [
-            entry for record in records for entry in Batch.FromString(record.payload).entries
-        ]
+        entries = list(entries_in(records))
         return LogView(entries, digest(self._server.replica.state), digest(replayed))
 
     def end(self) -> None:

@@ -47,6 +47,7 @@ class LinkEnd(HubConnection):
         self.close_reason = ""
         self.has_left = False
         self.extra = 0
+        self.is_upgraded = False
         self.deliver = self._count
         self._pong = asyncio.Event()
 
@@ -63,7 +64,7 @@ class LinkEnd(HubConnection):
 
     def on_ws_connected(self, transport: WSTransport) -> None:
         """The upgrade is done; hello is said later."""
-        self._transport = transport
+        self._transport, self.is_upgraded = transport, True
 
     def on_ws_frame(self, transport: WSTransport, frame: WSFrame) -> None:
         if frame.msg_type is WSMsgType.CLOSE:
@@ -125,6 +126,8 @@ async def open_link(target: Target, opened_by: str) -> LinkEnd:
         raise NotUpgraded(f"HTTP {int(error.response.status)}", said) from None
     except (OSError, WSError) as error:
         raise NotUpgraded(CUT, str(error) or type(error).__name__) from None
+    if not end.is_upgraded:  # the server was killed meanwhile
+        raise NotUpgraded(CUT, "the connection was cut")
     return end
 
 

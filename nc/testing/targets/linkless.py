@@ -8,14 +8,13 @@ import structlog
 from eventlog import EventLog
 from nc.clock import Clock, now_ms
 from nc.contract import DEFAULT_LINK_PORT, SERVER_FAULT
-from nc.domain.addresses import Network
 from nc.domain.decide import Command
 from nc.domain.errors import DomainError
 from nc.domain.events import pb
 from nc.domain.fsm import ConnectionState
-from nc.domain.links import AcceptLink, DropLink, HandOverAddress
+from nc.domain.links import AcceptLink, DropLink, HandOverAddress, link_of
+from nc.domain.network import Network
 from nc.domain.nodes import ExpireNodes
-from nc.domain.presence import link_of
 from nc.domain.tokens import ForgetExpiredTokens
 from nc.replica.replica import Origin
 from nc.replica.snapshots import RunBlocking
@@ -124,7 +123,7 @@ class LinklessServer(LocalServer):
         return Answer(Facts(OK, address=address))
 
     def _is_init(self, node_id: str, link_id: str) -> bool:
-        return link_of(self.replica.state.presence, node_id) == (ConnectionState.INIT, link_id)
+        return link_of(self.replica.state.links, node_id) == (ConnectionState.INIT, link_id)
 
     async def _sweep(self, request_id: str) -> Answer:
         now, origin = now_ms(self._clock), Origin("system", "sweep", request_id)
