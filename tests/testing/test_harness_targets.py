@@ -96,7 +96,7 @@ def test_a_server_process_keeps_every_law_for_long(process: ServerProcess) -> No
 
 
 def test_what_was_acknowledged_outlives_a_kill(process: ServerProcess) -> None:
-    """A node that was told its token is known to the next process; the laws agree."""
+    """A node that was given its token is known to the next process; the laws agree."""
     trial = Trial(process)
     trial.perform(IssueToken("token 1", -1))
     trial.perform(Redeem("token 1", "node 1"))
@@ -147,7 +147,7 @@ def test_a_black_box_is_left_as_it_was(process: ServerProcess) -> None:
 
 
 def test_what_another_implementation_breaks_is_reported(process: ServerProcess) -> None:
-    """A server that answers otherwise is told of by the law about that; nothing else is blamed."""
+    """A server that answers otherwise breaks the law about that; nothing else is blamed."""
 
     class Liar(Remote):
         """Does what UnRegister asks for, and says that it fell over."""

@@ -70,7 +70,7 @@ def judged(chronicle: Chronicle) -> Judgement:
 
 
 def fingerprint(chronicle: Chronicle) -> str:
-    """Of the log's bytes, and of what was seen; without caches (snapshots) and process ids."""
+    """Of the log's bytes, and of what was observed; without caches (snapshots) and process ids."""
     found = hashlib.sha256(str(chronicle).encode())
     for name, data in sorted(chronicle.log_bytes.items()):
         if name.endswith(".seg"):
@@ -144,7 +144,7 @@ def test_a_cluster_keeps_the_laws() -> None:
 
 @pytest.mark.parametrize("is_shared", [False, True])
 def test_the_same_seed_is_the_same_history(is_shared: bool) -> None:
-    """Byte for byte: the log, and all that was seen, twice in this process."""
+    """Byte for byte: the log, and all that was observed, twice in this process."""
     once, again = (fingerprint(play(draw(3, is_shared=is_shared))) for _ in range(2))
     assert once == again
 
@@ -248,7 +248,7 @@ def test_a_day_of_a_cluster_s_life(seed: int, is_shared: bool) -> None:
 
 
 def moment_s(line: str) -> float:
-    """When a line of a chronicle was told, since the beginning."""
+    """When a line of a chronicle was written, since the beginning."""
     return float(line.partition(" s  ")[0])
 
 
