@@ -13,7 +13,7 @@ from nc.testing.contract.knowledge import Observed
 from nc.testing.contract.laws import CLUSTER_LAWS
 from nc.testing.simulation.actions import Action, Plan
 from nc.testing.simulation.chronicle import Chronicle
-from nc.testing.simulation.play import play
+from nc.testing.simulation.playing import play
 from nc.testing.simulation.site import FOLDER
 from nc.testing.simulation.workload import DEFAULT_ACTIONS, draw
 
