@@ -5,8 +5,9 @@ nothing was forgotten by the wrong time.
 """
 
 import asyncio
+import re
 import ssl
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -201,3 +202,11 @@ def test_a_watch_sees_each_step_once(step_s: int) -> None:
 def test_a_release_knows_its_date() -> None:
     """It is not in the future, where no server would start."""
     assert now_utc(MovableClock()) >= RELEASED_AT
+
+
+def test_a_release_bumps_its_date() -> None:
+    """The date is of the last two months before the newest version in the changelog."""
+    text = (Path(__file__).parents[2] / "CHANGELOG.md").read_text(encoding="utf-8")
+    versions = re.findall(r"^## \d\S* . (\d{4}-\d\d-\d\d)$", text, re.MULTILINE)
+    newest = datetime.fromisoformat(versions[0]).replace(tzinfo=UTC)
+    assert timedelta(0) <= newest - RELEASED_AT <= timedelta(days=60)

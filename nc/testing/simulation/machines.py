@@ -107,10 +107,8 @@ class Machine:
 
     Args:
         name: of the machine; its uplink has the same.
-        token: the node's.
         certificate: the node's for the link, DER.
         clock: of the cluster; the machine's own is `self.clock`, which may differ from it.
-        network, seed: see there.
         happens: called when its agent has connected, lost its link, or given up.
         arrived: called with packets.
 
