@@ -71,7 +71,8 @@ class NodeUnknown(DomainError):
     def __init__(self, *, was_unregistered: bool = False) -> None:
         self.was_unregistered = was_unregistered
         super().__init__(
-            f"{NODE_UNREGISTERED}; register the machine again with a bootstrap token"
+            f"{NODE_UNREGISTERED}, and its token is unknown since; "
+            "register the machine again with a bootstrap token"
             if was_unregistered
             else "the node token is unknown here: no node was registered with it, or the log of "
             "this server lacks that; check that this is the right server with its own data folder, "

@@ -61,7 +61,7 @@ async def test_a_token_that_is_no_good_opens_nothing(data_dir: Path) -> None:
             (None, machine.tls, 401, "the node token is empty"),
             ("", machine.tls, 401, "the node token is empty"),
             ("0" * 16, machine.tls, 401, "unknown"),
-            (gone.token, gone.tls, 401, "the node was unregistered; "),
+            (gone.token, gone.tls, 401, "the node was unregistered, "),
             (here.bootstrap_token, machine.tls, 401, "unknown"),
             ("reserverd", machine.tls, 401, "unknown"),
             ("\xff" * 4000, machine.tls, 401, "unknown"),
