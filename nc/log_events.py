@@ -12,6 +12,7 @@ RPC_CRASHED: Final = "rpc.crashed"  # a bug of ours, with its traceback
 SERVER_STARTED: Final = "server.started"
 SERVER_STOPPING: Final = "server.stopping"
 SERVER_STOPPED: Final = "server.stopped"
+SERVER_NEW_CLUSTER: Final = "server.new_cluster"
 SERVER_PLAINTEXT: Final = "server.plaintext"
 SERVER_FD_LIMIT_LOW: Final = "server.fd_limit_low"
 
@@ -25,7 +26,6 @@ LINK_CRASHED: Final = "link.crashed"  # a bug of ours, with its traceback
 
 CERTIFICATE_MADE: Final = "certificate.made"
 CERTIFICATE_WARNING: Final = "certificate.warning"
-AUTHORITY_REPLACED: Final = "authority.replaced"
 
 LOG_OPENED: Final = "log.opened"
 LOG_TAIL_CUT: Final = "log.tail_cut"

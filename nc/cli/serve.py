@@ -96,6 +96,14 @@ def serve(
         bool,
         typer.Option("--plaintext", help="No TLS, and no rights checked. For development only."),
     ] = False,
+    new_cluster: Annotated[
+        bool,
+        typer.Option(
+            "--new-cluster",
+            help="Where the log, its key or a CA of an earlier start is missing, begin a new "
+            "cluster; what is there is kept under another name.",
+        ),
+    ] = False,
     config_file: ConfigOption = None,
 ) -> None:
     """Run the server, until SIGTERM or Ctrl-C.
@@ -115,6 +123,7 @@ def serve(
         "interconnection": section.interconnection,
         "tun": tun,
         "plaintext": plaintext,
+        "new_cluster": new_cluster,
         "grpc_cert_dir": section.grpc_cert_dir,
         "network_cert_dir": section.network_cert_dir,
         "tls_dir": section.tls_dir,

@@ -129,6 +129,17 @@ class IdTaken(_WithoutFacts):
     text = "the id that was drawn is in use; try again"
 
 
+class AuthorityOfAnotherLog(DomainError):
+    """A replica would sign certificates with another CA key than those in the log were."""
+
+    def __init__(self, authority: str) -> None:
+        self.authority = authority  # `grpc` or `network`
+        super().__init__(
+            f"the key of the {authority} CA is not the one that this log was written with; "
+            "put the right one back"
+        )
+
+
 class KeyOfAnotherLog(_WithoutFacts):
     """A replica would make token ids with another key than those in the log were made with."""
 

@@ -16,7 +16,7 @@ from typing import Self
 from eventlog import SyncFailed, WriterReplaced
 from nc import log_events
 from nc.domain.decide import Command
-from nc.domain.replicas import StartReplica, StopReplica
+from nc.domain.replicas import AuthorityKeys, StartReplica, StopReplica
 from nc.hub.hub import Hub
 from nc.hub.report import serve_report
 from nc.replica.errors import DiskFull, Unwritable
@@ -194,7 +194,8 @@ class Server:
     async def _record_start(self) -> None:
         parts = self._parts
         key_check = parts.token_ids.key_check
-        command = StartReplica(parts.name, VERSION, str(parts.network), key_check)
+        keys = AuthorityKeys(parts.authorities.grpc.key_hash, parts.authorities.network.key_hash)
+        command = StartReplica(parts.name, VERSION, str(parts.network), key_check, keys)
         try:
             await self.submit(command, "start")
         except Unwritable as error:

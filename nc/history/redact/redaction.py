@@ -43,6 +43,7 @@ from nc.domain.events import (
 )
 from nc.domain.evolve import UnknownEvent
 from nc.domain.network import Network
+from nc.domain.replicas import NO_AUTHORITIES
 from nc.domain.state import State
 from nc.history.events import Recorded, field_of
 from nc.history.fold import RunningState
@@ -190,6 +191,7 @@ class Redaction:
             links=HashTrieMap(links),
             addresses=addresses,
             key_check="",
+            authorities=NO_AUTHORITIES,
         )
 
     def record(self, record: Record) -> Record:
