@@ -27,6 +27,8 @@ LINK_CRASHED: Final = "link.crashed"  # a bug of ours, with its traceback
 CERTIFICATE_MADE: Final = "certificate.made"
 CERTIFICATE_WARNING: Final = "certificate.warning"
 
+CLOCK_STEPPED: Final = "clock.stepped"  # the machine's clock was set while the program ran
+
 LOG_OPENED: Final = "log.opened"
 LOG_TAIL_CUT: Final = "log.tail_cut"
 LOG_UNAVAILABLE: Final = "log.unavailable"

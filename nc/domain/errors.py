@@ -5,6 +5,8 @@ The texts reach clients as they are. None of them holds a token, a key or an id.
 
 from nc.text import moment
 
+NODE_UNREGISTERED = "the node was unregistered"
+
 _REMEDY = "ask the operator for a new one (ncadm create-bootstrap-token)"
 
 
@@ -37,9 +39,12 @@ class BootstrapTokenUnknown(_WithoutFacts):
 
 
 class BootstrapTokenExpired(DomainError):
-    def __init__(self, expired_at_ms: int) -> None:
+    def __init__(self, expired_at_ms: int, now_ms: int) -> None:
         self.expired_at_ms = expired_at_ms
-        super().__init__(f"the bootstrap token expired at {moment(expired_at_ms)}; {_REMEDY}")
+        super().__init__(
+            f"the bootstrap token expired at {moment(expired_at_ms)} (by this server's clock it is "
+            f"{moment(now_ms)}); {_REMEDY}"
+        )
 
 
 class LifetimeTooLong(DomainError):
@@ -56,18 +61,30 @@ class NodeTokenEmpty(_WithoutFacts):
     text = "the node token is empty; send the token that GetToken answered"
 
 
-class NodeUnknown(_WithoutFacts):
-    text = (
-        "the node token is unknown: no node was registered with it, or it was unregistered; "
-        "register the machine again with a bootstrap token"
-    )
+class NodeUnknown(DomainError):
+    """No node has this token (any more).
+
+    Attributes:
+        was_unregistered: the state remembers that the node was unregistered.
+    """
+
+    def __init__(self, *, was_unregistered: bool = False) -> None:
+        self.was_unregistered = was_unregistered
+        super().__init__(
+            f"{NODE_UNREGISTERED}; register the machine again with a bootstrap token"
+            if was_unregistered
+            else "the node token is unknown here: no node was registered with it, or the log of "
+            "this server lacks that; check that this is the right server with its own data folder, "
+            "else register the machine again with a bootstrap token"
+        )
 
 
 class NodeExpired(DomainError):
-    def __init__(self, expired_at_ms: int) -> None:
+    def __init__(self, expired_at_ms: int, now_ms: int) -> None:
         self.expired_at_ms = expired_at_ms
         super().__init__(
-            f"the node token expired at {moment(expired_at_ms)}; "
+            f"the node token expired at {moment(expired_at_ms)} (by this server's clock it is "
+            f"{moment(now_ms)}); "
             "an operator can set a later expiry (ncadm set-expiry)"
         )
 

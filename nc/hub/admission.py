@@ -6,7 +6,8 @@ Pure: what a request carried comes in, the node's id or a refusal comes out.
 from http import HTTPStatus
 
 from nc.domain.errors import DomainError, NodeExpired, NodeTokenEmpty
-from nc.domain.nodes import Nodes, require_live, require_node
+from nc.domain.nodes import require_live, require_node
+from nc.domain.state import State
 from nc.pki.certificates import NODE_ORGANIZATION
 from nc.pki.errors import CertificateUnreadable
 from nc.pki.identity import read_peer
@@ -27,7 +28,7 @@ class LinkRefused(Exception):
 
 
 def admit(
-    token: str, certificate_pem: bytes | None, token_ids: TokenIds, nodes: Nodes, now_ms: int
+    token: str, certificate_pem: bytes | None, token_ids: TokenIds, state: State, now_ms: int
 ) -> str:
     """The id of the node that asks for a link.
 
@@ -36,7 +37,7 @@ def admit(
         certificate_pem: what the TLS handshake has verified; None on a port without TLS, where the
             token alone identifies the node.
         token_ids: turns a token into its id.
-        nodes: the registered nodes.
+        state: has the nodes.
         now_ms: Unix time in milliseconds.
 
     Raises:
@@ -46,10 +47,10 @@ def admit(
     try:
         if not token:
             raise NodeTokenEmpty
-        require_node(nodes, node_id)
+        require_node(state.nodes, state.unregistered, node_id)
         if certificate_pem is not None:
             _require_own(certificate_pem, node_id)
-        require_live(nodes, node_id, now_ms)
+        require_live(state.nodes, state.unregistered, node_id, now_ms)
     except NodeExpired as error:
         raise LinkRefused(HTTPStatus.FORBIDDEN, str(error)) from None
     except DomainError as error:

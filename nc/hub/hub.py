@@ -160,7 +160,7 @@ class Hub:
             request.headers.get(wire.TOKEN_HEADER, ""),
             connection.certificate_pem,
             self._token_ids,
-            self._replica.state.nodes,
+            self._replica.state,
             now_ms(self._clock),
         )
         busy = partial(LinkRefused, HTTPStatus.SERVICE_UNAVAILABLE)

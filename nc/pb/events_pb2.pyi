@@ -91,7 +91,7 @@ class Entry(_message.Message):
     def __init__(self, recorded_at_ns: _Optional[int] = ..., actor: _Optional[str] = ..., method: _Optional[str] = ..., request_id: _Optional[str] = ..., events: _Optional[_Iterable[_Union[Event, _Mapping]]] = ...) -> None: ...
 
 class Event(_message.Message):
-    __slots__ = ("replica_started", "replica_stopped", "token_issued", "token_expired", "node_registered", "state_changed", "address_bound", "address_released", "expiry_changed", "unregistered", "digest_recorded", "log_repaired")
+    __slots__ = ("replica_started", "replica_stopped", "token_issued", "token_expired", "node_registered", "state_changed", "address_bound", "address_released", "expiry_changed", "unregistered", "digest_recorded", "log_repaired", "node_forgotten")
     REPLICA_STARTED_FIELD_NUMBER: _ClassVar[int]
     REPLICA_STOPPED_FIELD_NUMBER: _ClassVar[int]
     TOKEN_ISSUED_FIELD_NUMBER: _ClassVar[int]
@@ -104,6 +104,7 @@ class Event(_message.Message):
     UNREGISTERED_FIELD_NUMBER: _ClassVar[int]
     DIGEST_RECORDED_FIELD_NUMBER: _ClassVar[int]
     LOG_REPAIRED_FIELD_NUMBER: _ClassVar[int]
+    NODE_FORGOTTEN_FIELD_NUMBER: _ClassVar[int]
     replica_started: ReplicaStarted
     replica_stopped: ReplicaStopped
     token_issued: TokenIssued
@@ -116,7 +117,8 @@ class Event(_message.Message):
     unregistered: Unregistered
     digest_recorded: DigestRecorded
     log_repaired: LogRepaired
-    def __init__(self, replica_started: _Optional[_Union[ReplicaStarted, _Mapping]] = ..., replica_stopped: _Optional[_Union[ReplicaStopped, _Mapping]] = ..., token_issued: _Optional[_Union[TokenIssued, _Mapping]] = ..., token_expired: _Optional[_Union[TokenExpired, _Mapping]] = ..., node_registered: _Optional[_Union[NodeRegistered, _Mapping]] = ..., state_changed: _Optional[_Union[StateChanged, _Mapping]] = ..., address_bound: _Optional[_Union[AddressBound, _Mapping]] = ..., address_released: _Optional[_Union[AddressReleased, _Mapping]] = ..., expiry_changed: _Optional[_Union[ExpiryChanged, _Mapping]] = ..., unregistered: _Optional[_Union[Unregistered, _Mapping]] = ..., digest_recorded: _Optional[_Union[DigestRecorded, _Mapping]] = ..., log_repaired: _Optional[_Union[LogRepaired, _Mapping]] = ...) -> None: ...
+    node_forgotten: NodeForgotten
+    def __init__(self, replica_started: _Optional[_Union[ReplicaStarted, _Mapping]] = ..., replica_stopped: _Optional[_Union[ReplicaStopped, _Mapping]] = ..., token_issued: _Optional[_Union[TokenIssued, _Mapping]] = ..., token_expired: _Optional[_Union[TokenExpired, _Mapping]] = ..., node_registered: _Optional[_Union[NodeRegistered, _Mapping]] = ..., state_changed: _Optional[_Union[StateChanged, _Mapping]] = ..., address_bound: _Optional[_Union[AddressBound, _Mapping]] = ..., address_released: _Optional[_Union[AddressReleased, _Mapping]] = ..., expiry_changed: _Optional[_Union[ExpiryChanged, _Mapping]] = ..., unregistered: _Optional[_Union[Unregistered, _Mapping]] = ..., digest_recorded: _Optional[_Union[DigestRecorded, _Mapping]] = ..., log_repaired: _Optional[_Union[LogRepaired, _Mapping]] = ..., node_forgotten: _Optional[_Union[NodeForgotten, _Mapping]] = ...) -> None: ...
 
 class ReplicaStarted(_message.Message):
     __slots__ = ("replica_id", "version", "network_address", "key_check", "grpc_authority", "network_authority")
@@ -215,12 +217,20 @@ class ExpiryChanged(_message.Message):
     def __init__(self, node_id: _Optional[str] = ..., expires_at_ms: _Optional[int] = ...) -> None: ...
 
 class Unregistered(_message.Message):
-    __slots__ = ("node_id", "reason")
+    __slots__ = ("node_id", "reason", "remembered_until_ms")
     NODE_ID_FIELD_NUMBER: _ClassVar[int]
     REASON_FIELD_NUMBER: _ClassVar[int]
+    REMEMBERED_UNTIL_MS_FIELD_NUMBER: _ClassVar[int]
     node_id: str
     reason: UnregisterReason
-    def __init__(self, node_id: _Optional[str] = ..., reason: _Optional[_Union[UnregisterReason, str]] = ...) -> None: ...
+    remembered_until_ms: int
+    def __init__(self, node_id: _Optional[str] = ..., reason: _Optional[_Union[UnregisterReason, str]] = ..., remembered_until_ms: _Optional[int] = ...) -> None: ...
+
+class NodeForgotten(_message.Message):
+    __slots__ = ("node_id",)
+    NODE_ID_FIELD_NUMBER: _ClassVar[int]
+    node_id: str
+    def __init__(self, node_id: _Optional[str] = ...) -> None: ...
 
 class DigestRecorded(_message.Message):
     __slots__ = ("seq", "digest")

@@ -25,7 +25,7 @@ from nc.domain.links import link_of
 from nc.pb import network_controller_pb2 as pb
 from nc.pb import sensor_pb2
 from nc.pki.authority import CertificateAuthority, IssuedCertificate
-from nc.pki.certificates import NODE_ORGANIZATION
+from nc.pki.certificates import LEAF_LIFETIME, NODE_ORGANIZATION, milliseconds
 from nc.replica.replica import Origin, Replica
 from nc.rpc.api import Authorities, Call, Endpoints
 from nc.rpc.callers import CallerKind
@@ -186,7 +186,9 @@ class Controller:
             raise ServerNodeFixed
         node_id = self._token_ids.id_of(request.token)
         require_self(call.caller, node_id)
-        await self._submit(nodes.Unregister(node_id), call)
+        # The certificates were signed before now, so they have ended by then.
+        remember_until = now_utc(self._clock) + LEAF_LIFETIME
+        await self._submit(nodes.Unregister(node_id, milliseconds(remember_until)), call)
         return pb.UnRegisterResponse(code=OK, message=SUCCESS_MESSAGE, result=True)
 
     async def update_sensor_expire_time(
@@ -228,7 +230,8 @@ class Controller:
         if not token:
             raise NodeTokenEmpty
         node_id = self._token_ids.id_of(token)
-        nodes.require_live(self._replica.state.nodes, node_id, now_ms(self._clock))
+        state = self._replica.state
+        nodes.require_live(state.nodes, state.unregistered, node_id, now_ms(self._clock))
         return node_id
 
     def _issue(

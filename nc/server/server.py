@@ -177,6 +177,7 @@ class Server:
         sweep = tasks.Sweep(self.replica, self.submit, parts.clock).sweep
         for job in (Job("sweep", parts.sweep_interval_s, sweep), *parts.jobs):
             yield job.name, partial(tasks.repeat, job, logger)
+        yield "watch_clock", partial(tasks.watch_clock, parts.clock, parts.jobs, logger)
         for report in (tasks.report_failure, tasks.report_full_disk):
             yield report.__name__, partial(report, self.replica, set_serving, logger)
         snapshots = partial(tasks.report_failed_snapshots, self.replica, logger)

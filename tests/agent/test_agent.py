@@ -220,8 +220,8 @@ async def test_a_close_frame_says_whether_to_come_back(close: wire.Close, kind: 
 
 REFUSALS = [
     (401, str(NodeUnknown()), NodeRejected),
-    (403, str(NodeExpired(0)), RetryLater),
-    (401, str(NodeExpired(0)), RetryLater),
+    (403, str(NodeExpired(0, 1)), RetryLater),
+    (401, str(NodeExpired(0, 1)), RetryLater),
     (403, "", NodeRejected),
     (404, "no", LinkEnded),
     (503, "full", LinkEnded),

@@ -39,9 +39,9 @@ def connected(*node_ids: str) -> State:
 def test_a_node_is_good_until_its_last_millisecond() -> None:
     """One millisecond before its expiry a node's token is good; at it, it is refused."""
     state = after(connected("n"), set_expiries(("n", NOW_MS + 5)))
-    require_live(state.nodes, "n", NOW_MS + 4)
+    require_live(state.nodes, state.unregistered, "n", NOW_MS + 4)
     with pytest.raises(NodeExpired) as refused:
-        require_live(state.nodes, "n", NOW_MS + 5)
+        require_live(state.nodes, state.unregistered, "n", NOW_MS + 5)
     assert refused.value.expired_at_ms == NOW_MS + 5
 
 

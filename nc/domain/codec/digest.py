@@ -60,6 +60,8 @@ def entries(state: State) -> Iterator[tuple[str | int | None, ...]]:
         yield "token", token_id, token.expires_at_ms
     for node_id, node in state.nodes.items():
         yield "node", node_id, node.token_id, node.expires_at_ms
+    for node_id, until_ms in state.unregistered.items():  # none in logs of older versions
+        yield "unregistered", node_id, until_ms
     for node_id, link in state.links.items():
         yield "link", node_id, link.state.value, link.link_id
     for node_id, binding in addresses.by_node.items():
@@ -71,5 +73,5 @@ def count_entries(state: State) -> int:
     pool = state.addresses
     # `seq`, `digest`, `pool`; `key` and `authorities` if they are known
     single = 3 + bool(state.key_check) + any(state.authorities)
-    maps = len(state.tokens) + len(state.nodes) + len(state.links)
+    maps = len(state.tokens) + len(state.nodes) + len(state.links) + len(state.unregistered)
     return single + maps + len(pool.released) + len(pool.ahead) + len(pool.by_node)

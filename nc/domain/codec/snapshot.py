@@ -73,6 +73,9 @@ def _parts(state: State, order: Callable[[Iterable[Any]], Iterable[Any]]) -> Ite
     numbers: dict[str, int] = {}
     for nodes in _slices(order(state.nodes.items())):
         yield pb.StatePart(nodes=_nodes(nodes, pool, numbers))
+    for gone in _slices(order(state.unregistered.items())):
+        ids, ends = [node_id for node_id, _ in gone], [until_ms for _, until_ms in gone]
+        yield pb.StatePart(unregistered=pb.Unregistered(ids=ids, until_ms=ends))
     for links in _slices(order(state.links.items())):
         yield pb.StatePart(
             links=pb.Links(
@@ -161,6 +164,7 @@ class _Reader:
         self._tokens: list[Iterable[tuple[str, Token]]] = []
         self._newcomers: list[Node] = []  # one a token: nodes that never expire share it
         self._nodes: list[Iterable[tuple[str, Node]]] = []
+        self._unregistered: list[Iterable[tuple[str, int]]] = []
         self._links: list[Iterable[tuple[str, NodeLink]]] = []
         self._by_node: list[Iterable[tuple[str, Binding]]] = []
 
@@ -174,6 +178,8 @@ class _Reader:
         tokens, links, bindings = part.tokens, part.links, part.bindings
         self._tokens.append(_pairs(tokens.ids, map(Token, tokens.expires_at_ms)))
         self._add_nodes(part.nodes)
+        gone = part.unregistered
+        self._unregistered.append(_pairs(gone.ids, gone.until_ms))
         states = map(ConnectionState, links.states)
         self._links.append(_pairs(links.node_ids, map(NodeLink, states, links.link_ids)))
         self._add_bindings(bindings.node_ids, bindings.addresses, bindings.idle_since_seqs)
@@ -215,6 +221,7 @@ class _Reader:
             addresses,
             self._digest_seq,
             self._key_check,
+            HashTrieMap(chain.from_iterable(self._unregistered)),
             self._authorities,
         )
 

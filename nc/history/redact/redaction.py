@@ -33,6 +33,7 @@ from nc.domain.events import (
     Event,
     ExpiryChanged,
     LogRepaired,
+    NodeForgotten,
     NodeRegistered,
     ReplicaStarted,
     ReplicaStopped,
@@ -192,6 +193,9 @@ class Redaction:
             addresses=addresses,
             key_check="",
             authorities=NO_AUTHORITIES,
+            unregistered=HashTrieMap(
+                {node(key): until_ms for key, until_ms in sorted(state.unregistered.items())}
+            ),
         )
 
     def record(self, record: Record) -> Record:
@@ -278,7 +282,12 @@ _REDACTED: Final[dict[str, Callable[[_Names, Any], Any]]] = {
     "expiry_changed": lambda names, e: ExpiryChanged(
         node_id=names.node(e.node_id), expires_at_ms=e.expires_at_ms
     ),
-    "unregistered": lambda names, e: Unregistered(node_id=names.node(e.node_id), reason=e.reason),
+    "unregistered": lambda names, e: Unregistered(
+        node_id=names.node(e.node_id),
+        reason=e.reason,
+        remembered_until_ms=e.remembered_until_ms,
+    ),
+    "node_forgotten": lambda names, e: NodeForgotten(node_id=names.node(e.node_id)),
     # one of a state before the slice cannot be made
     "digest_recorded": lambda names, e: DigestRecorded(
         seq=e.seq, digest=names.digests.get(e.seq, "")
