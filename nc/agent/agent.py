@@ -11,7 +11,7 @@ certificate has expired.
 
 import asyncio
 import ssl
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from ipaddress import IPv4Address, IPv4Interface
 from pathlib import Path
@@ -89,6 +89,7 @@ class Agent:
         self._connection: HubConnection | None = None
         self._tun: Device | None = None
         self._interface: IPv4Interface | None = None
+        self._held: IPv4Address | None = None  # the address of the last link
         self._connected_s = 0.0  # how long the last link lasted; 0 without one
         self.packets_in = self.packets_out = self.dropped = 0
 
@@ -123,7 +124,8 @@ class Agent:
     async def _run_link(self) -> None:
         """Connect, and forward packets until the link ends; always raises why it ended."""
         target = await asyncio.to_thread(self._target)
-        connection = await connect(target)
+        connection = await connect(replace(target, held=self._held))
+        self._held = connection.interface.ip
         since_s = asyncio.get_running_loop().time()
         try:
             await self._attach(connection)

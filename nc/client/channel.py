@@ -10,13 +10,13 @@ from google.protobuf.message import Message
 from nc.client.connection_errors import describe_grpc
 from nc.client.tls import ClientTls
 from nc.errors import UNREACHABLE, OperatorError
-from nc.services import BOOTSTRAP_SERVICE, CONTROL_SERVICE, INTERNAL_SERVICE
+from nc.services import ADMIN_SERVICE, BOOTSTRAP_SERVICE, CONTROL_SERVICE, INTERNAL_SERVICE
 from nc.text import host_port
 
 DEFAULT_TIMEOUT_S = 10.0
 
 # The services on each port.
-CONTROL_PORT = (CONTROL_SERVICE, INTERNAL_SERVICE)
+CONTROL_PORT = (CONTROL_SERVICE, INTERNAL_SERVICE, ADMIN_SERVICE)
 BOOTSTRAP_PORT = (BOOTSTRAP_SERVICE,)
 
 _REMEDIES = {

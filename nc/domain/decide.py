@@ -15,6 +15,7 @@ Command = (
     | tokens.ForgetExpiredTokens
     | nodes.Unregister
     | nodes.ForgetUnregistered
+    | nodes.TakeBackNode
     | nodes.SetExpiries
     | nodes.ExpireNodes
     | links.AcceptLink
@@ -46,6 +47,8 @@ def decide(state: State, command: Command) -> list[Event]:  # noqa: C901, PLR091
             )
         case nodes.ForgetUnregistered():
             return nodes.decide_forget(state.unregistered, command)
+        case nodes.TakeBackNode():
+            return nodes.decide_take_back(state.nodes, state.unregistered, command)
         case nodes.SetExpiries():
             return nodes.decide_set_expiries(state.nodes, state.links, command)
         case nodes.ExpireNodes():

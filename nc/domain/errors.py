@@ -7,6 +7,12 @@ from nc.text import moment
 
 NODE_UNREGISTERED = "the node was unregistered"
 
+NODE_OF_A_LATER_LOG = (
+    "this server's log does not know this node, though the node's certificate is from this "
+    "server's own CA: the log is older than the node, as after an older backup was put back; ask "
+    "the administrator to take the node back (ncadm take-back)"
+)
+
 _REMEDY = "ask the operator for a new one (ncadm create-bootstrap-token)"
 
 

@@ -14,6 +14,7 @@ from rpds import HashTrieMap
 from nc.domain.addresses import Addresses, release
 from nc.domain.errors import ListedNodeUnknown, NodeExpired, NodeUnknown
 from nc.domain.events import (
+    Certificate,
     Event,
     ExpiryChanged,
     NodeForgotten,
@@ -60,6 +61,14 @@ class ForgetUnregistered:
 
     node_ids: tuple[str, ...]
     now_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class TakeBackNode:
+    """Register a node again that the log does not know, as it is older than the node."""
+
+    node_id: str
+    certificates: tuple[Certificate, ...] = ()  # that the node has shown
 
 
 class Expiry(NamedTuple):
@@ -166,6 +175,24 @@ def decide_forget(unregistered: UnregisteredNodes, command: ForgetUnregistered) 
         if (until_ms := unregistered.get(node_id)) and has_passed(until_ms, command.now_ms)
     )
     return [Event(node_forgotten=NodeForgotten(node_id=node_id)) for node_id in over]
+
+
+def decide_take_back(
+    nodes: Nodes, unregistered: UnregisteredNodes, command: TakeBackNode
+) -> list[Event]:
+    """Register the node; no event if it is registered.
+
+    Raises:
+        NodeUnknown: it was unregistered.
+    """
+    if command.node_id in unregistered:
+        raise NodeUnknown(was_unregistered=True)
+    if command.node_id in nodes:
+        return []
+    registered = NodeRegistered(
+        node_id=command.node_id, certificates=command.certificates, taken_back=True
+    )
+    return [Event(node_registered=registered)]
 
 
 def decide_set_expiries(nodes: Nodes, links: Links, command: SetExpiries) -> list[Event]:

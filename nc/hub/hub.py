@@ -30,7 +30,7 @@ from nc.domain.events import Event, pb
 from nc.domain.links import Reason
 from nc.domain.network import Network
 from nc.hub.acceptor import AcceptedConnection, Acceptor
-from nc.hub.admission import LinkRefused, admit
+from nc.hub.admission import LinkRefused, NodeWaits, admit
 from nc.hub.heartbeat import Heartbeat
 from nc.hub.limits import Limits
 from nc.hub.recorder import LinkRecorder
@@ -39,6 +39,7 @@ from nc.hub.switch import Drop, Switch
 from nc.net import wire
 from nc.net.wire import Close, CloseCode, Frame, HandshakeError
 from nc.replica.replica import DiskFull, Overloaded, Replica, Stopping, Unwritable
+from nc.replica.waiting import WaitingNode, WaitingNodes
 from nc.secrets import RequestIds, TokenIds
 
 # The close frame for each reason that an event drops a link for; any other: the server stops.
@@ -59,6 +60,7 @@ class Hub:
             plain text.
         log: gets a line for each link that opens, closes or is refused.
         interconnection: whether nodes may reach each other.
+        waiting: gets the nodes that the log does not know.
 
     Attributes:
         switch: forwards packets.
@@ -80,9 +82,11 @@ class Hub:
         log: FilteringBoundLogger,
         interconnection: bool,
         limits: Limits,
+        waiting: WaitingNodes,
     ) -> None:
         self._replica = replica
-        self._recorder = LinkRecorder(replica, clock)
+        self._recorder = LinkRecorder(replica, clock, waiting)
+        self._waiting = waiting
         self._prefix_length = network.prefix_length
         self._token_ids = token_ids
         self._clock = clock
@@ -156,13 +160,12 @@ class Hub:
             raise LinkRefused(
                 HTTPStatus.NOT_FOUND, f"links are at {wire.PATH}, and nothing else is"
             )
-        node_id = admit(
-            request.headers.get(wire.TOKEN_HEADER, ""),
-            connection.certificate_pem,
-            self._token_ids,
-            self._replica.state,
-            now_ms(self._clock),
-        )
+        try:
+            node_id = self._admitted(connection, request)
+        except NodeWaits as waits:
+            held = wire.held_address(request.headers.get(wire.SUBPROTOCOL_HEADER))
+            self._waiting.note(waits.node_id, WaitingNode(waits.certificate, held))
+            raise
         busy = partial(LinkRefused, HTTPStatus.SERVICE_UNAVAILABLE)
         if len(self.sockets) >= (most := self._limits.max_links):
             raise busy(f"this server has {most} links and takes no more; try again later")
@@ -176,6 +179,15 @@ class Hub:
             offloads=wire.offers_offload(request.headers.get(wire.SUBPROTOCOL_HEADER)),
             since_ns=self._clock.now_ns(),
             close_timeout_s=self._limits.close_timeout_s,
+        )
+
+    def _admitted(self, connection: AcceptedConnection, request: WSUpgradeRequest) -> str:
+        return admit(
+            request.headers.get(wire.TOKEN_HEADER, ""),
+            connection.certificate_pem,
+            self._token_ids,
+            self._replica.state,
+            now_ms(self._clock),
         )
 
     # What sessions report (`nc.hub.session.Owner`).

@@ -157,14 +157,16 @@ class TokenExpired(_message.Message):
     def __init__(self, token_id: _Optional[str] = ...) -> None: ...
 
 class NodeRegistered(_message.Message):
-    __slots__ = ("node_id", "token_id", "certificates")
+    __slots__ = ("node_id", "token_id", "certificates", "taken_back")
     NODE_ID_FIELD_NUMBER: _ClassVar[int]
     TOKEN_ID_FIELD_NUMBER: _ClassVar[int]
     CERTIFICATES_FIELD_NUMBER: _ClassVar[int]
+    TAKEN_BACK_FIELD_NUMBER: _ClassVar[int]
     node_id: str
     token_id: str
     certificates: _containers.RepeatedCompositeFieldContainer[Certificate]
-    def __init__(self, node_id: _Optional[str] = ..., token_id: _Optional[str] = ..., certificates: _Optional[_Iterable[_Union[Certificate, _Mapping]]] = ...) -> None: ...
+    taken_back: bool
+    def __init__(self, node_id: _Optional[str] = ..., token_id: _Optional[str] = ..., certificates: _Optional[_Iterable[_Union[Certificate, _Mapping]]] = ..., taken_back: _Optional[bool] = ...) -> None: ...
 
 class Certificate(_message.Message):
     __slots__ = ("authority", "serial", "not_after_ms")

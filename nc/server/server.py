@@ -21,6 +21,7 @@ from nc.hub.hub import Hub
 from nc.hub.report import serve_report
 from nc.replica.errors import DiskFull, Unwritable
 from nc.replica.replica import Origin, Replica
+from nc.replica.waiting import WaitingNodes
 from nc.rpc.api import Endpoints
 from nc.rpc.callers import Transport
 from nc.rpc.controller import Controller
@@ -45,6 +46,7 @@ def serve(parts: Parts) -> "Server":
     replica.snapshots.tail_events = parts.snapshot_tail_events
     replica.digests.interval_events = parts.digest_interval_events
     request_ids = RequestIds(parts.secrets)
+    waiting = WaitingNodes()
     hub = Hub(
         replica,
         parts.network,
@@ -55,8 +57,9 @@ def serve(parts: Parts) -> "Server":
         log=parts.logger,
         interconnection=parts.interconnection,
         limits=parts.link_limits,
+        waiting=waiting,
     )
-    return Server(parts, replica, hub, request_ids)
+    return Server(parts, replica, hub, request_ids, waiting)
 
 
 class Server:
@@ -72,7 +75,14 @@ class Server:
 
     endpoints: Endpoints
 
-    def __init__(self, parts: Parts, replica: Replica, hub: Hub, request_ids: RequestIds) -> None:
+    def __init__(
+        self,
+        parts: Parts,
+        replica: Replica,
+        hub: Hub,
+        request_ids: RequestIds,
+        waiting: WaitingNodes,
+    ) -> None:
         self.replica = replica
         self.hub = hub
         self._parts = parts
@@ -84,6 +94,7 @@ class Server:
             parts.token_ids,
             parts.clock,
             parts.secrets,
+            waiting,
         )
         self.methods = methods_of(controller)
         self._edges: list[Edge] = []

@@ -28,7 +28,12 @@ MISTAKES: tuple[errors.DomainError, ...] = (
     errors.LinkSuperseded(),
     errors.IllegalTransition("idle", "establish"),
 )
-FAULTS: tuple[Exception, ...] = (errors.IdTaken(), errors.KeyOfAnotherLog(), Unwritable())
+FAULTS: tuple[Exception, ...] = (
+    errors.IdTaken(),
+    errors.KeyOfAnotherLog(),
+    errors.AuthorityOfAnotherLog("grpc"),
+    Unwritable(),
+)
 STATUSES = {
     PermissionDenied("no"): grpc.StatusCode.PERMISSION_DENIED,
     Overloaded(): grpc.StatusCode.RESOURCE_EXHAUSTED,

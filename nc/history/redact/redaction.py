@@ -260,7 +260,8 @@ _REDACTED: Final[dict[str, Callable[[_Names, Any], Any]]] = {
     "token_expired": lambda names, e: TokenExpired(token_id=names.token(e.token_id)),
     "node_registered": lambda names, e: NodeRegistered(
         node_id=names.node(e.node_id),
-        token_id=names.token(e.token_id),
+        token_id=names.token(e.token_id) if e.token_id else "",
+        taken_back=e.taken_back,
         certificates=[
             Certificate(authority=each.authority, not_after_ms=each.not_after_ms)
             for each in e.certificates
