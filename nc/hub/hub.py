@@ -147,6 +147,9 @@ class Hub:
         try:
             return self._admit(connection, request)
         except LinkRefused as refusal:
+            if isinstance(refusal, NodeWaits):
+                held = wire.held_address(request.headers.get(wire.SUBPROTOCOL_HEADER))
+                self._waiting.note(refusal.node_id, WaitingNode(refusal.certificate, held))
             self._log.info(
                 log_events.LINK_REFUSED,
                 peer=connection.peer,
@@ -160,12 +163,13 @@ class Hub:
             raise LinkRefused(
                 HTTPStatus.NOT_FOUND, f"links are at {wire.PATH}, and nothing else is"
             )
-        try:
-            node_id = self._admitted(connection, request)
-        except NodeWaits as waits:
-            held = wire.held_address(request.headers.get(wire.SUBPROTOCOL_HEADER))
-            self._waiting.note(waits.node_id, WaitingNode(waits.certificate, held))
-            raise
+        node_id = admit(
+            request.headers.get(wire.TOKEN_HEADER, ""),
+            connection.certificate_pem,
+            self._token_ids,
+            self._replica.state,
+            now_ms(self._clock),
+        )
         busy = partial(LinkRefused, HTTPStatus.SERVICE_UNAVAILABLE)
         if len(self.sockets) >= (most := self._limits.max_links):
             raise busy(f"this server has {most} links and takes no more; try again later")
@@ -179,15 +183,6 @@ class Hub:
             offloads=wire.offers_offload(request.headers.get(wire.SUBPROTOCOL_HEADER)),
             since_ns=self._clock.now_ns(),
             close_timeout_s=self._limits.close_timeout_s,
-        )
-
-    def _admitted(self, connection: AcceptedConnection, request: WSUpgradeRequest) -> str:
-        return admit(
-            request.headers.get(wire.TOKEN_HEADER, ""),
-            connection.certificate_pem,
-            self._token_ids,
-            self._replica.state,
-            now_ms(self._clock),
         )
 
     # What sessions report (`nc.hub.session.Owner`).

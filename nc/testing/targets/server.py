@@ -35,10 +35,10 @@ _FOUNDED = datetime(2026, 12, 1, tzinfo=UTC)
 
 @cache
 def authorities() -> Authorities:
-    """Made once a process: only the law about enrolments looks at a CA."""
+    """The same in every process: the log has the hashes of their keys."""
     grpc, network = (
-        self_signed(kind, ec.generate_private_key(ec.SECP256R1()), _FOUNDED, serial=1)
-        for kind in (AuthorityKind.GRPC, AuthorityKind.NETWORK)
+        self_signed(kind, ec.derive_private_key(number, ec.SECP256R1()), _FOUNDED, serial=1)
+        for number, kind in enumerate((AuthorityKind.GRPC, AuthorityKind.NETWORK), start=1)
     )
     return Authorities(grpc, network)
 
