@@ -85,6 +85,13 @@ class NodeUnknown(DomainError):
         )
 
 
+class NodeNotWaiting(_WithoutFacts):
+    text = (
+        "no node with this token waits to be taken back: it has to ask for a link first, with its "
+        "certificate, after this server was started; check the token, and that its agent runs"
+    )
+
+
 class NodeExpired(DomainError):
     def __init__(self, expired_at_ms: int, now_ms: int) -> None:
         self.expired_at_ms = expired_at_ms

@@ -12,7 +12,7 @@ from typing import NamedTuple, TypeAlias
 from rpds import HashTrieMap
 
 from nc.domain.addresses import Addresses, release
-from nc.domain.errors import ListedNodeUnknown, NodeExpired, NodeUnknown
+from nc.domain.errors import ListedNodeUnknown, NodeExpired, NodeNotWaiting, NodeUnknown
 from nc.domain.events import (
     Certificate,
     Event,
@@ -68,7 +68,7 @@ class TakeBackNode:
     """Register a node again that the log does not know, as it is older than the node."""
 
     node_id: str
-    certificates: tuple[Certificate, ...] = ()  # that the node has shown
+    certificate: Certificate | None  # that the node has shown; None: none
 
 
 class Expiry(NamedTuple):
@@ -184,13 +184,16 @@ def decide_take_back(
 
     Raises:
         NodeUnknown: it was unregistered.
+        NodeNotWaiting: it has shown no certificate.
     """
     if command.node_id in unregistered:
         raise NodeUnknown(was_unregistered=True)
     if command.node_id in nodes:
         return []
+    if command.certificate is None:
+        raise NodeNotWaiting
     registered = NodeRegistered(
-        node_id=command.node_id, certificates=command.certificates, taken_back=True
+        node_id=command.node_id, certificates=[command.certificate], taken_back=True
     )
     return [Event(node_registered=registered)]
 

@@ -220,7 +220,8 @@ class Controller:
 
         Raises:
             NodeTokenEmpty, ServerNodeFixed: a token is no node's.
-            NodeUnknown: a node was unregistered; those before it in the request are taken back.
+            NodeUnknown, NodeNotWaiting: a node was unregistered, or has shown no certificate; those
+                before it in the request are taken back.
         """
         for token in request.node_tokens:
             if not token:
@@ -232,8 +233,7 @@ class Controller:
             node_ids += self._waiting.not_taken_back(self._replica.state.nodes)
         taken_back = []
         for node_id in dict.fromkeys(node_ids):
-            certificate = self._waiting.certificate_of(node_id)
-            command = nodes.TakeBackNode(node_id, () if certificate is None else (certificate,))
+            command = nodes.TakeBackNode(node_id, self._waiting.certificate_of(node_id))
             if await self._submit(command, call):
                 taken_back.append(node_id)
         return admin_pb2.TakeBackResponse(

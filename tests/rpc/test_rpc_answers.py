@@ -26,6 +26,7 @@ MISTAKES: tuple[errors.DomainError, ...] = (
     errors.ServerNodeFixed(),
     errors.AddressPoolExhausted("10.1.1.1/24"),
     errors.LinkSuperseded(),
+    errors.NodeNotWaiting(),
     errors.IllegalTransition("idle", "establish"),
 )
 FAULTS: tuple[Exception, ...] = (

@@ -1,7 +1,9 @@
 """A start is a first one only where nothing of an earlier one is left."""
 
 import gzip
+import os
 import shutil
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -9,7 +11,10 @@ import pytest
 
 import eventlog
 from eventlog import LogReader
+from eventlog.disk import OS_DISK
+from eventlog.repair import plan_repair, repair
 from nc.data_folder import DataFolderError, DataLost
+from nc.domain.codec.snapshot import SNAPSHOT_SCHEMA
 from nc.errors import DAMAGED
 from tests.support.whole_server import Lines, running
 
@@ -180,3 +185,48 @@ async def test_a_log_folder_that_cannot_be_read_is_not_empty(tmp_path: Path) -> 
     (data / "log").write_text("a file in its place")
     with pytest.raises(DataFolderError, match="cannot be read: Not a directory"):
         await log_id(data)
+
+
+async def test_a_log_that_lost_its_ca_may_be_begun_anew(tmp_path: Path) -> None:
+    """With `new_cluster` the log, its key and the other CA are kept aside, too."""
+    data = tmp_path / "data"
+    before = await log_id(data)
+    key = (data / "secret.key").read_bytes()
+    for name in ("ca.pem", "ca-key.pem"):
+        (data / "pki" / "network" / name).unlink()
+    with pytest.raises(DataLost, match=r"network/ca-key.pem is missing"):
+        await log_id(data)
+    assert await log_id(data, new_cluster=True) != before
+    (kept,) = (data / "log").glob("replaced-*")
+    assert LogReader(kept).log_id == before
+    assert [path.read_bytes() for path in data.glob("replaced-*/secret.key")] == [key]
+    assert list((data / "pki" / "grpc").glob("replaced-*/ca-key.pem"))
+    assert list((data / "pki" / "network").glob("replaced-*/log-id"))
+
+
+async def test_an_older_log_gets_its_marks(tmp_path: Path) -> None:
+    """A folder of a version without marks starts as it is, and has them from then on."""
+    data = tmp_path / "data"
+    before = await log_id(data)
+    for path in data.glob("pki/*/log-id"):
+        path.unlink()
+    assert await log_id(data) == before
+    assert len(list(data.glob("pki/*/log-id"))) == 2
+
+
+async def test_a_broken_copy_is_refused_and_repaired(tmp_path: Path) -> None:
+    """`log repair` cuts a segment that broke off, and the server starts with what is left."""
+    data = tmp_path / "data"
+    await log_id(data)
+    for path in data.glob("log/*.snapshot"):
+        path.unlink()
+    (segment,) = data.glob("log/*.seg")
+    size = segment.stat().st_size
+    with segment.open("r+b") as file:
+        file.truncate(len(segment.read_bytes().rstrip(b"\0")) - 40)
+    with pytest.raises(eventlog.LogDamaged, match="the end of the file"):
+        await log_id(data)
+    plan = plan_repair(data / "log", OS_DISK, SNAPSHOT_SCHEMA)
+    repair(plan, OS_DISK, now_ns=time.time_ns, random_bytes=os.urandom)
+    assert segment.stat().st_size == size
+    await log_id(data)

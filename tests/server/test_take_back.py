@@ -160,8 +160,8 @@ async def _opens_again(data: Path) -> None:
         assert len(held) == len(set(held)) == 5
 
 
-async def test_a_node_that_was_unregistered_is_not_taken_back(tmp_path: Path) -> None:
-    """It is remembered, so it does not wait, and a request for it is refused."""
+async def test_only_nodes_that_wait_are_taken_back(tmp_path: Path) -> None:
+    """Not one that was unregistered, which is remembered, nor one that nobody has seen."""
     async with running(tmp_path / "data") as server, admin(server) as client:
         issued = await client.call("GetBootStrapToken", pb.GetBootStrapTokenRequest())
         request = pb.GetTokenRequest(bootStrapToken=issued.bootStrapToken)
@@ -170,6 +170,9 @@ async def test_a_node_that_was_unregistered_is_not_taken_back(tmp_path: Path) ->
         answer = await take_back(server, node_tokens=[token])
         assert answer.code == "400"
         assert "was unregistered" in answer.message
+        answer = await take_back(server, node_tokens=["0123456789abcdef"])
+        assert answer.code == "400"
+        assert "no node with this token waits" in answer.message
 
 
 ids = st.sampled_from("abcdefgh")
