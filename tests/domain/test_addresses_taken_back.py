@@ -1,6 +1,6 @@
 """Addresses that are not given out in their order: of nodes that were taken back."""
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from nc.domain.addresses import Addresses, bind, evolve_bound, evolve_released, release
@@ -9,7 +9,7 @@ from nc.domain.errors import AddressPoolExhausted
 from nc.domain.events import pb
 from nc.domain.network import Network
 
-NETWORK = Network.parse("10.1.1.1/28")
+NETWORK = Network.parse("10.1.1.1/29")
 ALL = {a for slot in range(NETWORK.slots) if (a := NETWORK.address(slot)) is not None}
 nodes = st.sampled_from([f"n{number}" for number in range(len(ALL) + 3)])
 anything = st.sampled_from([*sorted(ALL), "", "10.1.1.1", "10.9.9.9", "10.1.1.0"])
@@ -26,6 +26,7 @@ def apply(addresses: Addresses, events: list[pb.Event]) -> Addresses:
     return pool.finish()
 
 
+@settings(max_examples=400, deadline=None)
 @given(
     steps=st.lists(
         st.tuples(nodes, anything, st.frozensets(anything, max_size=3), st.booleans()), max_size=60
