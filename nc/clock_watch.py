@@ -6,6 +6,7 @@ cannot be undone follows from it before it has been steady for some time. A step
 expire.
 """
 
+from datetime import datetime
 from typing import Final
 
 from nc.clock import Clock
@@ -18,6 +19,9 @@ _STEP_NS: Final = 500_000_000
 LOOK_INTERVAL_S: Final = 1.0
 
 STEADY_AFTER_S: Final = 60.0
+
+# Two clocks that differ by less are not worth a word.
+_NOTABLE_S: Final = 120.0
 
 
 class ClockWatch:
@@ -63,3 +67,14 @@ def step_text(step_s: float) -> str:
     """A step as a sentence."""
     direction = "forward" if step_s > 0 else "back"
     return f"this machine's clock was set {direction} by {duration_text(step_s)}"
+
+
+def difference_text(now: datetime, server_time: datetime) -> str:
+    """How far this machine's clock is from a server's; "" if that matters little."""
+    if server_time.tzinfo is None:
+        return ""
+    ahead_s = (now - server_time).total_seconds()
+    if abs(ahead_s) < _NOTABLE_S:
+        return ""
+    where = "ahead of" if ahead_s > 0 else "behind"
+    return f"this machine's clock is {duration_text(ahead_s)} {where} the server's"

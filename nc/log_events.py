@@ -51,4 +51,5 @@ AGENT_DISCONNECTED: Final = "agent.disconnected"  # or never connected; it is tr
 AGENT_INSECURE: Final = "agent.insecure"  # nobody knows whom the token was shown to
 AGENT_REPLACED: Final = "agent.replaced"  # another token has made it another node
 AGENT_DEVICE_LOST: Final = "agent.device_lost"
+AGENT_CERTIFICATE_ENDS: Final = "agent.certificate_ends"  # within weeks
 AGENT_STOPPED: Final = "agent.stopped"

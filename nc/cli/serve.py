@@ -228,9 +228,11 @@ async def _serve(settings: ServerSettings, log: FilteringBoundLogger) -> None:
             silence_stdout()
         gc.freeze()  # the state is no garbage, and scanning a large one would be a pause
         sd_notify.ready(f"serving at {server.endpoints.advertised}")
+        alive = asyncio.create_task(sd_notify.keep_alive())
         try:
             await stop.wait()
         finally:
+            alive.cancel()
             sd_notify.stopping()
 
 

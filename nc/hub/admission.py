@@ -28,7 +28,10 @@ class LinkRefused(Exception):
     Attributes:
         status: 401, no live node has this token; 403, the certificate is another node's, or the
             token has expired; 404, 500 and 503 as in HTTP.
+        now_s: Unix time by this server's clock, which the answer tells; None: not known.
     """
+
+    now_s: float | None = None
 
     def __init__(self, status: HTTPStatus, sentence: str) -> None:
         self.status = status

@@ -147,6 +147,7 @@ class Hub:
         try:
             return self._admit(connection, request)
         except LinkRefused as refusal:
+            refusal.now_s = self._clock.now_ns() / 1e9
             if isinstance(refusal, NodeWaits):
                 held = wire.held_address(request.headers.get(wire.SUBPROTOCOL_HEADER))
                 self._waiting.note(refusal.node_id, WaitingNode(refusal.certificate, held))

@@ -3,7 +3,7 @@
 Three rules make every crash harmless: a file is replaced atomically; a key is written before its
 certificate; a key file that can be read is never replaced, and a certificate that is missing or has
 a flaw (see `renewal`) is signed for the key that is there. So the next opening completes whatever a
-crash leaves, and an existing CA certificate never changes.
+crash leaves, and an existing CA certificate changes only if a wrong clock dated it; its key stays.
 """
 
 from collections.abc import Callable, Iterable
@@ -19,7 +19,7 @@ from nc.certificate_files import FolderPaths
 from nc.files import OS_FILES, Files
 from nc.pki import renewal
 from nc.pki.authority import CertificateAuthority, self_signed
-from nc.pki.certificates import ADMIN, AuthorityKind
+from nc.pki.certificates import ADMIN, AuthorityKind, subject
 from nc.pki.errors import FolderUnusable, KeyMissing
 from nc.pki.names import general_names
 from nc.pki.pem import PublicKey, public_key_of
@@ -31,6 +31,8 @@ AUTHORITY_WARNING: Final = timedelta(days=180)
 SIGNED_ANEW: Final = (
     "signed anew with the same key: it was missing; what a CA made here has signed stays valid"
 )
+
+MISDATED: Final = "signed anew with the same key, since a wrong clock had dated it"
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,13 +108,24 @@ class _Opening:
             )
         reason = "made: it was missing" if key is None else SIGNED_ANEW
         key = key or self.store.new_key(key_path)
-        if chain:
-            authority = CertificateAuthority(chain[0], key, path)
-        else:
-            authority = self_signed(self.kind, key, self.now, self.next_serial(), path)
+        authority = CertificateAuthority(chain[0], key, path) if chain else None
+        until = None
+        if authority and self._was_misdated(authority):
+            start, end = authority.not_before, authority.not_after
+            reason = f"{MISDATED}: it was valid from {start:%Y-%m-%d %H:%M} to {end:%Y-%m-%d} UTC"
+            authority, until = None, end  # a slow clock does not shorten a CA's life
+        if authority is None:
+            authority = self_signed(self.kind, key, self.now, self.next_serial(), path, until=until)
             self.store.write_certificate(path, authority.certificate, reason)
         self._warn_of_authority(authority, len(chain))
         return authority
+
+    def _was_misdated(self, authority: CertificateAuthority) -> bool:
+        """Whether a CA that was made here has the dates of a wrong clock."""
+        certificate = authority.certificate
+        ours = subject(self.kind.value)
+        is_ours = certificate.subject == ours and certificate.issuer == ours
+        return is_ours and renewal.has_wrong_dates(certificate, self.now)
 
     def open_server(
         self, authority: CertificateAuthority, required: tuple[x509.GeneralName, ...]

@@ -91,8 +91,9 @@ class Credentials:
         self._configuration = self._configure(key_pem, certificate_pem)
         self._replacement: Any = None  # that grpc has not been given yet
 
-    def replace(self, key_pem: bytes, certificate_pem: bytes) -> None:
-        """Show this certificate in every later handshake."""
+    def replace(self, key_pem: bytes, certificate_pem: bytes, client_ca_pem: bytes | None) -> None:
+        """Use these in every later handshake; the arguments as at first."""
+        self._client_ca_pem = client_ca_pem
         self._configuration = self._replacement = self._configure(key_pem, certificate_pem)
 
     def for_server(self) -> grpc.ServerCredentials:

@@ -11,6 +11,7 @@ from nc.data_folder import DataFolder, DataFolderError
 from nc.files import OS_FILES, replace_file
 from nc.pki import AuthorityKind, PkiFolder, open_folder, read_peer, server_names
 from nc.pki.pem import load_certificates
+from nc.pki.renewal import require_plausible
 from nc.rpc.api import Authorities
 from nc.rpc.servers import Credentials
 from nc.secrets import Secrets, new_serial
@@ -30,6 +31,7 @@ class Certificates:
 
     Attributes:
         made: what was made or renewed, and why.
+        authorities: of both folders.
 
     Raises:
         PkiError, InvalidName: something in a folder, or the advertised name, cannot be used.
@@ -52,14 +54,11 @@ class Certificates:
         self.made: list[tuple[Path, str]] = []
         self.warnings: list[str] = []
         self.grpc, self.network = self._open(may_found=may_found)
+        self.authorities = Authorities(self.grpc.authority, self.network.authority)
         client_ca = self.grpc.authority.certificate_pem
         self.control = Credentials(*self._server_files(), client_ca_pem=client_ca)
         self.bootstrap = Credentials(*self._files_with_authority(), client_ca_pem=None)
         self.link = self._link_context()
-
-    @property
-    def authorities(self) -> Authorities:
-        return Authorities(self.grpc.authority, self.network.authority)
 
     @property
     def admin_fingerprint(self) -> str:
@@ -76,8 +75,11 @@ class Certificates:
         self.warnings.clear()
         self.grpc, self.network = self._open(may_found=False)
         if self.made:
-            self.control.replace(*self._server_files())
-            self.bootstrap.replace(*self._files_with_authority())
+            client_ca = self.grpc.authority.certificate_pem
+            self.control.replace(*self._server_files(), client_ca_pem=client_ca)
+            self.bootstrap.replace(*self._files_with_authority(), client_ca_pem=None)
+            self.authorities.grpc = self.grpc.authority
+            self.authorities.network = self.network.authority
             self.link = self._link_context()
 
     def report(self, log: FilteringBoundLogger) -> None:
@@ -88,6 +90,8 @@ class Certificates:
             log.warning(log_events.CERTIFICATE_WARNING, message=warning)
 
     def _open(self, *, may_found: bool) -> tuple[PkiFolder, PkiFolder]:
+        now = now_utc(self._clock)
+        require_plausible(now)
         opened = []
         for path, kind in (
             (self._grpc_path, AuthorityKind.GRPC),
@@ -97,7 +101,7 @@ class Certificates:
                 path,
                 kind,
                 self._names,
-                now_utc(self._clock),
+                now,
                 lambda: new_serial(self._secrets),
                 may_found=may_found,
             )

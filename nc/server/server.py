@@ -15,6 +15,7 @@ from typing import Self
 
 from eventlog import SyncFailed, WriterReplaced
 from nc import log_events
+from nc.clock_watch import ClockWatch
 from nc.domain.decide import Command
 from nc.domain.replicas import AuthorityKeys, StartReplica, StopReplica
 from nc.hub.hub import Hub
@@ -98,6 +99,8 @@ class Server:
         )
         self.methods = methods_of(controller)
         self._edges: list[Edge] = []
+        # from here on: a start may take long, and the clock be set meanwhile
+        self._clock_watch = ClockWatch(parts.clock)
         self.tasks: dict[str, asyncio.Task[None]] = {}
 
     async def __aenter__(self) -> Self:
@@ -188,7 +191,7 @@ class Server:
         sweep = tasks.Sweep(self.replica, self.submit, parts.clock).sweep
         for job in (Job("sweep", parts.sweep_interval_s, sweep), *parts.jobs):
             yield job.name, partial(tasks.repeat, job, logger)
-        yield "watch_clock", partial(tasks.watch_clock, parts.clock, parts.jobs, logger)
+        yield "watch_clock", partial(tasks.watch_clock, self._clock_watch, parts.jobs, logger)
         for report in (tasks.report_failure, tasks.report_full_disk):
             yield report.__name__, partial(report, self.replica, set_serving, logger)
         snapshots = partial(tasks.report_failed_snapshots, self.replica, logger)

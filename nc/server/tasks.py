@@ -52,9 +52,8 @@ async def _run(job: Job, logger: FilteringBoundLogger) -> bool:
     return True
 
 
-async def watch_clock(clock: Clock, jobs: Sequence[Job], logger: FilteringBoundLogger) -> None:
+async def watch_clock(watch: ClockWatch, jobs: Sequence[Job], logger: FilteringBoundLogger) -> None:
     """Report each step of the clock, and run these jobs after it."""
-    watch = ClockWatch(clock)
     while True:
         await asyncio.sleep(LOOK_INTERVAL_S)
         if step_s := watch.look():
