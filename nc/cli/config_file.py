@@ -15,6 +15,7 @@ from pydantic.alias_generators import to_camel
 from nc.contract import DEFAULT_LINK_PORT, DEFAULT_MTU
 from nc.errors import ConfigError
 from nc.server.setting_types import (
+    Destinations,
     Folder,
     Mtu,
     NetworkAddress,
@@ -51,6 +52,7 @@ class ServerSection(_Section):
     debug: Switch = False
     mtu: Mtu = DEFAULT_MTU
     interconnection: Switch = True
+    allow_destination: Destinations = ()
 
 
 class ClientSection(_Section):

@@ -92,6 +92,15 @@ def serve(
             "where that is allowed. Nodes reach each other either way."
         ),
     ] = TunMode.AUTO,
+    allow_destination: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="CIDR",
+            help="What nodes may reach through this server besides its overlay address, as far as "
+            "its kernel forwards it; repeatable. 0.0.0.0/0, which redirectGateway needs, is "
+            "everything that this machine reaches. Default: nothing.",
+        ),
+    ] = None,
     plaintext: Annotated[
         bool,
         typer.Option("--plaintext", help="No TLS, and no rights checked. For development only."),
@@ -113,6 +122,7 @@ def serve(
         "network_addr": network_addr or section.network_addr,
         "mtu": section.mtu,
         "interconnection": section.interconnection,
+        "allow_destination": allow_destination or section.allow_destination,
         "tun": tun,
         "plaintext": plaintext,
         "grpc_cert_dir": section.grpc_cert_dir,

@@ -127,6 +127,7 @@ def open_installation(
             link_tls=lambda: None if is_plain else certificates.link,
             link_limits=tuning.link_limits,
             interconnection=settings.interconnection,
+            allow_destination=settings.allow_destination,
             open_uplink=None if settings.tun is TunMode.OFF else uplink,
             report_path=folder.links_socket,
             sweep_interval_s=tuning.sweep_interval_s,

@@ -54,6 +54,7 @@ def serve(parts: Parts) -> "Server":
         request_ids=request_ids,
         log=parts.logger,
         interconnection=parts.interconnection,
+        destinations=parts.allow_destination,
         limits=parts.link_limits,
     )
     return Server(parts, replica, hub, request_ids)

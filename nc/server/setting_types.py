@@ -1,5 +1,6 @@
 """The types of settings: which values are allowed, and what the error says of others."""
 
+from ipaddress import IPv4Network
 from pathlib import Path
 from typing import Annotated
 
@@ -57,6 +58,18 @@ def _checked_name(value: str) -> str:
     return value
 
 
+def _checked_destinations(value: object) -> tuple[IPv4Network, ...]:
+    """A list of networks, or one alone."""
+    texts = value if isinstance(value, (list, tuple)) else [value]
+    try:
+        return tuple(IPv4Network(str(text)) for text in texts)
+    except ValueError as error:
+        raise ValueError(
+            f"{error}; expected an IPv4 network, such as 192.0.2.0/24, or 0.0.0.0/0 for all"
+        ) from error
+
+
+Destinations = Annotated[tuple[IPv4Network, ...], BeforeValidator(_checked_destinations)]
 NetworkAddress = Annotated[str, BeforeValidator(_checked_network)]
 
 # What goes into the server's certificate; refused here, nothing was made yet.

@@ -7,7 +7,15 @@ from pydantic import BaseModel, ConfigDict
 
 from nc.contract import DEFAULT_BOOTSTRAP_PORT, DEFAULT_GRPC_PORT, DEFAULT_LINK_PORT, DEFAULT_MTU
 from nc.domain.network import DEFAULT_NETWORK, Network
-from nc.server.setting_types import Folder, Mtu, NetworkAddress, PortOrAny, ServerName, Switch
+from nc.server.setting_types import (
+    Destinations,
+    Folder,
+    Mtu,
+    NetworkAddress,
+    PortOrAny,
+    ServerName,
+    Switch,
+)
 
 
 class TunMode(StrEnum):
@@ -32,6 +40,7 @@ class ServerSettings(BaseModel):
     network_addr: NetworkAddress = DEFAULT_NETWORK
     mtu: Mtu = DEFAULT_MTU
     interconnection: Switch = True
+    allow_destination: Destinations = ()  # what nodes reach beyond the network
     tun: TunMode = TunMode.OFF
     plaintext: bool = False
     grpc_cert_dir: Folder | None = None  # None: below the data folder
