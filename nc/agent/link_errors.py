@@ -1,6 +1,5 @@
 """Why a link ended, or was not made: few kinds, which decide what the agent does next."""
 
-import json
 import ssl
 from http import HTTPStatus
 from typing import Any, Final
@@ -11,6 +10,9 @@ from nc.client.connection_errors import describe
 from nc.net import wire
 from nc.net.wire import CloseCode
 from nc.pki.names import NOT_ITS_NAME
+from nc.text import printable
+
+_MAX_REASON: Final = 300  # characters of an HTTP answer's body
 
 _REJECTED: Final = {HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN}
 
@@ -34,7 +36,7 @@ class NodeRejected(LinkEnded):
 def closed_by(frame: WSFrame) -> LinkEnded:
     """The reason in the server's close frame."""
     code, text = int(frame.get_close_code().value), frame.get_close_message() or b""
-    reason = text.decode("utf-8", "replace")
+    reason = printable(text.decode("utf-8", "replace"))
     sentence = f"the server closed the link: {reason or 'no reason given'} (code {code})"
     if code != CloseCode.POLICY:
         return LinkEnded(sentence)
@@ -70,7 +72,7 @@ def _refused(error: Any) -> LinkEnded:
     """An HTTP answer that is no upgrade: its status, and the first line of its body."""
     status = int(error.response.status)
     lines = (error.raw_body or b"").decode("utf-8", "replace").splitlines()
-    reason = json.dumps(lines[0])[1:-1][:300] if lines else "no reason given"
+    reason = printable(lines[0][:_MAX_REASON]) if lines else "no reason given"
     sentence = f"the server refuses this node: {reason} (HTTP {status})"
     if reason.startswith(wire.EXPIRED.reason):
         return RetryLater(sentence)

@@ -11,7 +11,7 @@ from nc.client.connection_errors import describe_grpc
 from nc.client.tls import ClientTls
 from nc.errors import UNREACHABLE, OperatorError
 from nc.services import BOOTSTRAP_SERVICE, CONTROL_SERVICE, INTERNAL_SERVICE
-from nc.text import host_port
+from nc.text import host_port, printable
 
 DEFAULT_TIMEOUT_S = 10.0
 
@@ -97,9 +97,18 @@ class Client:
         )
         try:
             metadata = [("x-request-id", request_id)] if request_id else None
-            return await call(request, timeout=DEFAULT_TIMEOUT_S, metadata=metadata)
+            response = await call(request, timeout=DEFAULT_TIMEOUT_S, metadata=metadata)
         except grpc.aio.AioRpcError as error:
-            details = error.details() or ""
+            details = printable(error.details() or "")
             if error.code() is grpc.StatusCode.UNAVAILABLE:
                 details = describe_grpc(details, tls=self._tls is not None)
             raise CallFailed(self.target, method, error.code(), details) from None
+        _make_printable(response)
+        return response
+
+
+def _make_printable(response: Message) -> None:
+    """Clean the texts of a response; base64 of PEM is never shown, and may have line ends."""
+    for field, value in response.ListFields():
+        if isinstance(value, str) and not field.name.endswith(("Cert", "Key")):
+            setattr(response, field.name, printable(value))
