@@ -25,6 +25,10 @@ class RetryLater(LinkEnded):
     """The node token has expired, or another machine took the link over."""
 
 
+class NetworkRefused(RetryLater):
+    """This machine must not, or cannot now, have the overlay that the server handed over."""
+
+
 class UntrustedServer(LinkEnded):
     """The server has no certificate from our network's CA for this name."""
 

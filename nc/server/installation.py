@@ -22,13 +22,15 @@ from nc.domain.errors import KeyOfAnotherLog
 from nc.hub.limits import Limits
 from nc.hub.switch import Switch
 from nc.net import sockets
+from nc.net.kernel import KernelRefused
+from nc.net.overlay import OverlayRefused
 from nc.net.tun import TunUnavailable
 from nc.rpc.api import Endpoints
 from nc.rpc.callers import Callers
 from nc.rpc.servers import GrpcServers, bootstrap_port, control_port
 from nc.secrets import Secrets, TokenIds
 from nc.server.certificates import Certificates
-from nc.server.parts import SWEEP_INTERVAL_S, Job, Parts
+from nc.server.parts import SWEEP_INTERVAL_S, Job, KeepUplink, Parts
 from nc.server.server import VERSION, Server, serve
 from nc.server.settings import ServerSettings, TunMode
 
@@ -171,24 +173,26 @@ def _rpc_ports(
 @contextlib.asynccontextmanager
 async def _uplink(
     settings: ServerSettings, logger: FilteringBoundLogger, switch: Switch
-) -> AsyncIterator[None]:
-    """A TUN device on the switch, where it is allowed or demanded."""
+) -> AsyncIterator[KeepUplink | None]:
+    """A TUN device on the switch, where it is allowed or demanded; yields what keeps it."""
     # Only here is pyroute2 needed, which takes long to import.
     from nc.hub.uplink import Uplink  # noqa: PLC0415 - see above
 
-    uplink = Uplink(switch, logger)
+    uplink = Uplink(switch, settings.network, settings.mtu, logger)
+    keep: KeepUplink | None = uplink.keep
     try:
-        name = await uplink.open(settings.network, settings.mtu)
-    except TunUnavailable as error:
+        await uplink.open()
+    except (TunUnavailable, OverlayRefused, KernelRefused) as error:
         if settings.tun is TunMode.ON:
             raise
-        logger.info(log_events.TUN_UNAVAILABLE, message=f"{error}; going on without")
-    else:
-        logger.info(log_events.TUN_OPENED, device=name, address=settings.network_addr)
+        if isinstance(error, TunUnavailable):  # not allowed here
+            keep = None
+        report = logger.info if keep is None else logger.warning
+        report(log_events.TUN_UNAVAILABLE, message=f"{error}; going on without a device")
     try:
-        yield
+        yield keep
     finally:
-        await uplink.close()
+        uplink.close()
 
 
 async def _renew(

@@ -66,6 +66,10 @@ class RpcPorts(Protocol):
 PASSING_FAILURES: tuple[type[Exception], ...] = (OSError, MemoryError, OperatorError)
 
 
+KeepUplink = Callable[[], Awaitable[None]]
+OpenUplink = Callable[[Switch], AbstractAsyncContextManager[KeepUplink | None]]
+
+
 class Job(NamedTuple):
     """Work that is repeated for as long as the server runs.
 
@@ -96,7 +100,8 @@ class Parts:
         run_blocking: runs what blocks for the disk.
         interconnection: whether nodes may reach each other.
         allow_destination: what nodes may reach beyond the network, through the server.
-        open_uplink: connects the switch to this machine's own network; None: it stays apart.
+        open_uplink: connects the switch to this machine's own network, and gives the background
+            task that keeps it connected, if it needs one; None: it stays apart.
         report_path: the Unix socket that reports the links; None: there is none.
         jobs: work to be repeated, besides the sweep.
     """
@@ -118,7 +123,7 @@ class Parts:
     link_limits: Limits = field(default_factory=Limits)
     interconnection: bool = True
     allow_destination: tuple[IPv4Network, ...] = ()
-    open_uplink: Callable[[Switch], AbstractAsyncContextManager[None]] | None = None
+    open_uplink: OpenUplink | None = None
     report_path: Path | None = None
     jobs: tuple[Job, ...] = ()
     sweep_interval_s: float = SWEEP_INTERVAL_S

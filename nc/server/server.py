@@ -28,7 +28,7 @@ from nc.rpc.edge import Edge
 from nc.rpc.methods import methods_of
 from nc.secrets import RequestIds
 from nc.server import tasks
-from nc.server.parts import Job, Parts
+from nc.server.parts import Job, KeepUplink, Parts
 
 VERSION = version("litekube-network-controller")
 
@@ -89,6 +89,7 @@ class Server:
         self.methods = methods_of(controller)
         self._edges: list[Edge] = []
         self.tasks: dict[str, asyncio.Task[None]] = {}
+        self._keep_uplink: KeepUplink | None = None
 
     async def __aenter__(self) -> Self:
         async with contextlib.AsyncExitStack() as started:
@@ -142,7 +143,8 @@ class Server:
         started.push_async_callback(self.hub.stop)
         started.push_async_callback(self._record_stop)  # before links end, so that it ends them
         if parts.open_uplink is not None:
-            await started.enter_async_context(parts.open_uplink(self.hub.switch))
+            uplink = parts.open_uplink(self.hub.switch)
+            self._keep_uplink = await started.enter_async_context(uplink)
         await self._open_ports(started)
         if parts.report_path is not None:
             report = await serve_report(parts.report_path, self.hub)
@@ -178,6 +180,8 @@ class Server:
         sweep = tasks.Sweep(self.replica, self.submit, parts.clock).sweep
         for job in (Job("sweep", parts.sweep_interval_s, sweep), *parts.jobs):
             yield job.name, partial(tasks.repeat, job, logger)
+        if self._keep_uplink is not None:
+            yield "uplink", self._keep_uplink
         for report in (tasks.report_failure, tasks.report_full_disk):
             yield report.__name__, partial(report, self.replica, set_serving, logger)
         snapshots = partial(tasks.report_failed_snapshots, self.replica, logger)
