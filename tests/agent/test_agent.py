@@ -463,6 +463,21 @@ async def test_a_stop_while_routes_are_made_takes_them_back(tmp_path: Path) -> N
     assert redirect.routes == []
 
 
+@pytest.mark.parametrize("address", ["10.1.1.3/0", "10.1.1.3/1", "127.0.0.1/8", "224.0.0.5/4"])
+async def test_an_overlay_that_would_take_the_machine_over_is_refused(
+    tmp_path: Path, address: str
+) -> None:
+    """No device is made, the log says why, and the agent goes on: the server may be mended."""
+    async with plain_text_server() as server, running(server, tmp_path) as node:
+        await node.logged("agent.connected")
+        server.hands_over = address
+        (await next_link(server)).writer.transport.abort()
+        said = await node.logged("agent.disconnected", 2)
+        assert said["reason"] == "NetworkRefused"
+        assert address in said["message"]
+        assert not node.task.done()
+
+
 async def test_nothing_secret_is_logged(tmp_path: Path) -> None:
     """Neither connecting nor failing to mentions the token."""
     async with plain_text_server() as server, running(server, tmp_path) as node:
