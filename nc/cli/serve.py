@@ -133,6 +133,12 @@ def serve(
         settings = ServerSettings.model_validate({k: v for k, v in given.items() if v is not None})
     except ValidationError as error:
         raise ConfigError(_first_mistake(error)) from error
+    if settings.is_inside_overlay:
+        raise ConfigError(
+            f"the advertised address {settings.advertise} is in the overlay network "
+            f"{settings.network_addr}: nodes would lead their links into it; choose another "
+            "network with --network-addr, or another address with --advertise"
+        )
     if settings.tun is TunMode.ON:
         require_tun()
     _try_ports(settings)

@@ -67,7 +67,7 @@ def _add_missing(netlink: Any, index: int, network: DeviceNetwork) -> list[str]:
         added.append(f"the address {local}")
     if not is_up or link.get("mtu") != network.mtu:
         netlink.link("set", index=index, mtu=network.mtu, gso_max_size=_GSO_MAX_BYTES, state="up")
-        added.append("the device's size and state")
+        added.append("the device's MTU and state")
     if wanted.has_route and wanted.interface.network != ALL:
         destination = str(wanted.interface.network)
         route = {"dst": destination, "oif": index, "prefsrc": local, "proto": kernel.PROTOCOL}

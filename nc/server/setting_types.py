@@ -1,12 +1,13 @@
 """The types of settings: which values are allowed, and what the error says of others."""
 
-from ipaddress import IPv4Network
+from ipaddress import IPv4Interface, IPv4Network
 from pathlib import Path
 from typing import Annotated
 
 from pydantic import AfterValidator, BeforeValidator
 
 from nc.domain.network import DEFAULT_NETWORK, Network
+from nc.net.overlay import OverlayRefused, require_bounded
 from nc.pki.errors import InvalidName
 from nc.pki.names import general_name
 
@@ -42,12 +43,14 @@ Mtu = Annotated[int, _whole_number(576, 65_535, "a number of bytes")]  # RFC 791
 
 def _checked_network(value: object) -> str:
     try:
-        return str(Network.parse(str(value)))
-    except ValueError as error:
+        network = str(Network.parse(str(value)))
+        require_bounded(IPv4Interface(network))  # nodes take no other
+    except (ValueError, OverlayRefused) as error:
         raise ValueError(
             f"{error}; expected the server's IPv4 address and a prefix length, "
             f"such as {DEFAULT_NETWORK}"
         ) from error
+    return network
 
 
 def _checked_name(value: str) -> str:

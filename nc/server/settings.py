@@ -1,6 +1,7 @@
 """What a server runs with."""
 
 from enum import StrEnum
+from ipaddress import IPv4Interface, ip_address
 from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict
@@ -51,3 +52,12 @@ class ServerSettings(BaseModel):
     def network(self) -> Network:
         """The overlay network."""
         return Network.parse(self.network_addr)
+
+    @property
+    def is_inside_overlay(self) -> bool:
+        """Whether nodes would be told an address of the overlay network to connect to."""
+        network = IPv4Interface(self.network_addr).network
+        try:
+            return ip_address(self.advertise) in network
+        except ValueError:  # a name
+            return False
