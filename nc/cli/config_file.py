@@ -17,6 +17,7 @@ from nc.errors import ConfigError
 from nc.server.setting_types import (
     Destinations,
     Folder,
+    Metric,
     Mtu,
     NetworkAddress,
     Port,
@@ -67,6 +68,8 @@ class ClientSection(_Section):
     work_dir: Folder | None = None
     debug: Switch = False
     redirect_gateway: Switch = False
+    route: Switch = True
+    route_metric: Metric = 0
 
 
 class ConfigFile(BaseModel):

@@ -131,7 +131,10 @@ def join_as_configured(path: Path, file: "ConfigFile") -> None:
                 folder,
                 _configured(section),
                 log,
-                device=DeviceSettings(section.mtu, section.redirect_gateway),
+                device=DeviceSettings(
+                    *(section.mtu, section.redirect_gateway, section.route),
+                    section.route_metric or None,
+                ),
             )
         )
 

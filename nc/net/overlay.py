@@ -25,8 +25,8 @@ _SPECIAL: Final = tuple(
 _POINT_TO_POINT: Final = 31  # such a network has neither a number nor a broadcast address
 
 REMEDY: Final = (
-    "choose another overlay with --network-addr on the server; or keep this machine's own routes: "
-    "join with --no-route, or --route-metric N for a route of that metric beside them"
+    "choose another overlay with --network-addr on the server; or on a node --route-metric N, for "
+    "a route of that metric beside the machine's own, or --no-route, for none"
 )
 
 

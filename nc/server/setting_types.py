@@ -38,6 +38,7 @@ Switch = Annotated[bool, BeforeValidator(_is_switch)]
 Folder = Annotated[Path, BeforeValidator(_is_path)]
 Port = Annotated[int, _whole_number(1, 65_535, "a port number")]
 PortOrAny = Annotated[int, _whole_number(0, 65_535, "a port number, or 0 for any that is free")]
+Metric = Annotated[int, _whole_number(0, 2**32 - 1, "a route's metric, or 0 for none")]
 Mtu = Annotated[int, _whole_number(576, 65_535, "a number of bytes")]  # RFC 791: never below 576
 
 
