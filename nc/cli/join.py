@@ -125,18 +125,11 @@ def join_as_configured(path: Path, file: "ConfigFile") -> None:
     require_tun()
     log = structured_logs.configure(debug=section.debug, log_dir=section.log_dir)
     folder = StateFolder(section.work_dir or default_state_dir())
+    device = DeviceSettings(
+        section.mtu, section.redirect_gateway, section.route, section.route_metric or None
+    )
     with folder.locked():
-        _run(
-            _hold(
-                folder,
-                _configured(section),
-                log,
-                device=DeviceSettings(
-                    *(section.mtu, section.redirect_gateway, section.route),
-                    section.route_metric or None,
-                ),
-            )
-        )
+        _run(_hold(folder, _configured(section), log, device=device))
 
 
 def _configured(section: "ClientSection") -> NodeIdentity:

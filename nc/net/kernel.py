@@ -4,7 +4,7 @@ import contextlib
 import errno
 import os
 import socket
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from ipaddress import IPv4Address, IPv4Interface, IPv4Network
 from typing import Any, Final
 
@@ -15,6 +15,7 @@ from nc.net.overlay import LocalAddress, LocalRoute
 PROTOCOL: Final = 110
 
 _MAIN_TABLE: Final = 254
+_DUMP_TRIES: Final = 5
 
 
 class KernelRefused(OperatorError):
@@ -83,7 +84,7 @@ def local_addresses(kernel: Any, without: int) -> list[LocalAddress]:
             IPv4Interface((entry.get("local") or entry.get("address"), entry["prefixlen"])),
             names.get(entry["index"], "?"),
         )
-        for entry in kernel.get_addr(family=socket.AF_INET)
+        for entry in _dump(kernel.get_addr, family=socket.AF_INET)
         if entry["index"] != without
     ]
 
@@ -98,10 +99,20 @@ def local_routes(kernel: Any, without: int) -> list[LocalRoute]:
             IPv4Address(gateway) if (gateway := entry.get("gateway")) else None,
             entry.get("priority") or 0,
         )
-        for entry in kernel.get_routes(family=socket.AF_INET, table=_MAIN_TABLE)
+        for entry in _dump(kernel.get_routes, family=socket.AF_INET, table=_MAIN_TABLE)
         if entry.get("oif") != without
     ]
 
 
 def _device_names(kernel: Any) -> dict[int, str]:
-    return {entry["index"]: entry.get("ifname") for entry in kernel.get_links()}
+    return {entry["index"]: entry.get("ifname") for entry in _dump(kernel.get_links)}
+
+
+def _dump(read: Callable[..., Iterable[Any]], **filters: int) -> list[Any]:
+    """All entries of a table, from one moment: the kernel says if it changed meanwhile."""
+    from pyroute2 import NetlinkDumpInterrupted  # noqa: PLC0415 - as above
+
+    for _ in range(_DUMP_TRIES):
+        with contextlib.suppress(NetlinkDumpInterrupted):
+            return list(read(**filters))
+    raise KernelRefused("this machine's routes change too fast to be read")

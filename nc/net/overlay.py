@@ -84,9 +84,7 @@ def require_bounded(interface: IPv4Interface, *, may_be_all: bool = False) -> No
     mine = IPv4Network(address) if is_all else network
     for special in _SPECIAL:
         if special.overlaps(mine):
-            raise OverlayRefused(
-                f"{interface} cannot be an overlay: {special} has a use of its own"
-            )
+            raise OverlayRefused(f"{interface} cannot be an overlay: {special} is reserved")
     ends = (network.network_address, network.broadcast_address)
     if network.prefixlen < _POINT_TO_POINT and address in ends:
         raise OverlayRefused(f"{interface} is not the address of a machine in its network")

@@ -48,7 +48,7 @@ class Pauses:
 
 
 async def watch(restore: Restore, report: Report) -> None:
-    """Restore what is removed, until cancelled or `restore` raises."""
+    """Restore what is removed, until cancelled or `restore` raises; OSError is tried again."""
     loop = asyncio.get_running_loop()
     pauses, changed = Pauses(), asyncio.Event()
     with contextlib.closing(_subscribe()) as notifications:
@@ -58,7 +58,13 @@ async def watch(restore: Restore, report: Report) -> None:
                 await changed.wait()
                 await asyncio.sleep(SETTLE_S)
                 changed.clear()
-                if restored := await restore():
+                try:
+                    restored = await restore()
+                except OSError:  # a lack of descriptors or memory, which passes
+                    changed.set()
+                    await asyncio.sleep(pauses.next_s(loop.time()))
+                    continue
+                if restored:
                     pause_s = pauses.next_s(loop.time())
                     report(restored, pause_s)
                     await asyncio.sleep(pause_s)

@@ -19,11 +19,10 @@ from nc import log_events
 from nc.clock import Clock
 from nc.data_folder import DataFolder, DataFolderError
 from nc.domain.errors import KeyOfAnotherLog
+from nc.errors import OperatorError
 from nc.hub.limits import Limits
 from nc.hub.switch import Switch
 from nc.net import sockets
-from nc.net.kernel import KernelRefused
-from nc.net.overlay import OverlayRefused
 from nc.net.tun import TunUnavailable
 from nc.rpc.api import Endpoints
 from nc.rpc.callers import Callers
@@ -182,7 +181,7 @@ async def _uplink(
     keep: KeepUplink | None = uplink.keep
     try:
         await uplink.open()
-    except (TunUnavailable, OverlayRefused, KernelRefused) as error:
+    except (OperatorError, OSError) as error:
         if settings.tun is TunMode.ON:
             raise
         if isinstance(error, TunUnavailable):  # not allowed here

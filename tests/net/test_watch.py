@@ -1,11 +1,15 @@
 """The watch over addresses and routes: what wakes it, and how it meets a program that fights it."""
 
+import asyncio
+import socket
 import struct
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nc.net.watch import FIRST_PAUSE_S, LONGEST_PAUSE_S, QUIET_S, Pauses, concerns_us
+from nc.net import watch as watch_module
+from nc.net.watch import FIRST_PAUSE_S, LONGEST_PAUSE_S, QUIET_S, Pauses, concerns_us, watch
 
 NEWROUTE, DELROUTE, DELADDR, NEWLINK, NEWNEIGH = 24, 25, 21, 16, 28
 
@@ -41,3 +45,26 @@ def test_pauses_double_in_a_fight_and_begin_again_after_quiet(gaps: list[float])
         is_first = before == 0.0 or gap >= QUIET_S
         assert pause == (FIRST_PAUSE_S if is_first else min(2 * before, LONGEST_PAUSE_S))
         before = pause
+
+
+async def test_a_passing_lack_is_tried_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Out of descriptors, the watch goes on, and restores when it can."""
+    monkeypatch.setattr(watch_module, "FIRST_PAUSE_S", 0.0)
+    calls: list[int] = []
+    restored: asyncio.Future[list[str]] = asyncio.get_running_loop().create_future()
+
+    async def restore() -> list[str]:
+        calls.append(1)
+        if len(calls) == 1:
+            raise OSError(24, "Too many open files")
+        return ["a route"]
+
+    kernel, notifications = socket.socketpair(socket.AF_UNIX, socket.SOCK_DGRAM)
+    notifications.setblocking(False)
+    monkeypatch.setattr(watch_module, "_subscribe", lambda: notifications)
+    kernel.send(message(DELROUTE))
+    watching = asyncio.create_task(watch(restore, lambda what, _: restored.set_result(what)))
+    async with asyncio.timeout(60):
+        assert await restored == ["a route"]
+    watching.cancel()
+    kernel.close()
