@@ -86,14 +86,15 @@ async def open_tun(network: DeviceNetwork, offload: bool) -> Tun:
     """
     tun = Tun(offload=offload)
     try:
-        await asyncio.to_thread(_configure, tun.name, network)
+        await asyncio.to_thread(configure, tun.name, network)
     except BaseException:
         tun.close()
         raise
     return tun
 
 
-def _configure(device: str, network: DeviceNetwork) -> None:
+def configure(device: str, network: DeviceNetwork) -> None:
+    """Set up a device that was just made; raises as `restore`."""
     with contextlib.suppress(OSError):  # nothing but IPv4 crosses the link
         Path(f"/proc/sys/net/ipv6/conf/{device}/disable_ipv6").write_text("1", encoding="ascii")
     restore(device, network)

@@ -51,6 +51,7 @@ async def watch(restore: Restore, report: Report) -> None:
     """Restore what is removed, until cancelled or `restore` raises; OSError is tried again."""
     loop = asyncio.get_running_loop()
     pauses, changed = Pauses(), asyncio.Event()
+    changed.set()  # something may have been removed before the subscription
     with contextlib.closing(_subscribe()) as notifications:
         loop.add_reader(notifications, _read, notifications, changed)
         try:

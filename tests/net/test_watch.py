@@ -35,8 +35,8 @@ def test_any_bytes_are_read_to_their_end(datagram: bytes) -> None:
     concerns_us(datagram)
 
 
-@given(st.lists(st.floats(0, 2 * QUIET_S), min_size=1, max_size=30))
-def test_pauses_double_in_a_fight_and_begin_again_after_quiet(gaps: list[float]) -> None:
+@given(st.lists(st.integers(0, int(2 * QUIET_S)), min_size=1, max_size=30))
+def test_pauses_double_in_a_fight_and_begin_again_after_quiet(gaps: list[int]) -> None:
     """Between first and longest; after a long quiet the first again."""
     pauses, now_s, before = Pauses(), 0.0, 0.0
     for gap in gaps:
