@@ -43,7 +43,8 @@ TASK_CRASHED: Final = "task.crashed"  # a bug of ours, with its traceback; the s
 
 TUN_OPENED: Final = "tun.opened"
 TUN_UNAVAILABLE: Final = "tun.unavailable"  # nodes reach each other, but not this server's address
-TUN_LOST: Final = "tun.lost"
+TUN_LOST: Final = "tun.lost"  # it is made anew
+TUN_RESTORED: Final = "tun.restored"  # another program had removed its address or route
 
 AGENT_JOINED: Final = "agent.joined"  # a bootstrap token was redeemed
 AGENT_CONNECTED: Final = "agent.connected"
@@ -52,4 +53,5 @@ AGENT_INSECURE: Final = "agent.insecure"  # nobody knows whom the token was show
 AGENT_REPLACED: Final = "agent.replaced"  # another token has made it another node
 AGENT_DEVICE_LOST: Final = "agent.device_lost"
 AGENT_CERTIFICATE_ENDS: Final = "agent.certificate_ends"  # within weeks
+AGENT_NETWORK_RESTORED: Final = "agent.network_restored"  # another program had removed routes
 AGENT_STOPPED: Final = "agent.stopped"

@@ -26,6 +26,7 @@ from picows import (
 
 from nc.agent.link_errors import LinkEnded, closed_by, connecting_failed
 from nc.net import wire
+from nc.net.dial import ATTEMPT_DELAY_S
 from nc.net.wire import HandshakeError
 from nc.text import host_port
 
@@ -206,6 +207,7 @@ async def connect(
         websocket_handshake_timeout=timeout_s * _UPGRADE_SHARE,
         enable_auto_pong=False,  # a ping is a sign of life, which `on_ws_frame` must see
         max_frame_size=wire.MAX_FRAME_BYTES,
+        happy_eyeballs_delay=ATTEMPT_DELAY_S,
         max_redirects=0,  # the token is sent to no other server
         logger_name="nowhere",
         extra_headers={

@@ -17,7 +17,7 @@ import ssl
 from collections.abc import Callable, Coroutine, Iterable
 from functools import partial
 from http import HTTPStatus
-from ipaddress import IPv4Address
+from ipaddress import IPv4Address, IPv4Network
 from typing import Any, Final
 
 from picows import WSUpgradeRequest
@@ -61,6 +61,7 @@ class Hub:
         log: gets a line for each link that opens, closes or is refused.
         interconnection: whether nodes may reach each other.
         waiting: gets the nodes that the log does not know.
+        destinations: what nodes may reach beyond the network, through the server.
 
     Attributes:
         switch: forwards packets.
@@ -81,6 +82,7 @@ class Hub:
         request_ids: RequestIds,
         log: FilteringBoundLogger,
         interconnection: bool,
+        destinations: Iterable[IPv4Network] = (),
         limits: Limits,
         waiting: WaitingNodes,
     ) -> None:
@@ -94,7 +96,7 @@ class Hub:
         self._log = log
         self._limits = limits
         self.acceptor = Acceptor(self._upgrade, tls, log, limits)
-        self.switch = Switch(network, interconnection=interconnection)
+        self.switch = Switch(network, interconnection=interconnection, destinations=destinations)
         self.sessions: dict[str, Session] = {}
         self.handshakes: dict[Session, asyncio.Task[None]] = {}
         self.sockets: set[Session] = set()

@@ -19,6 +19,7 @@ from nc import log_events
 from nc.clock import Clock, now_utc
 from nc.data_folder import DataFolder, DataLost
 from nc.domain.errors import AuthorityOfAnotherLog, KeyOfAnotherLog
+from nc.errors import OperatorError
 from nc.hub.limits import Limits
 from nc.hub.switch import Switch
 from nc.net import sockets
@@ -30,7 +31,7 @@ from nc.secrets import Secrets, TokenIds
 from nc.server import first_start
 from nc.server.certificates import Certificates, authority_folders
 from nc.server.first_start import Start
-from nc.server.parts import SWEEP_INTERVAL_S, Job, Parts
+from nc.server.parts import SWEEP_INTERVAL_S, Job, KeepUplink, Parts
 from nc.server.server import VERSION, Server, serve
 from nc.server.settings import ServerSettings, TunMode
 
@@ -135,6 +136,7 @@ def open_installation(
             link_tls=lambda: None if is_plain else certificates.link,
             link_limits=tuning.link_limits,
             interconnection=settings.interconnection,
+            allow_destination=settings.allow_destination,
             open_uplink=None if settings.tun is TunMode.OFF else uplink,
             report_path=folder.links_socket,
             sweep_interval_s=tuning.sweep_interval_s,
@@ -230,24 +232,26 @@ def _rpc_ports(
 @contextlib.asynccontextmanager
 async def _uplink(
     settings: ServerSettings, logger: FilteringBoundLogger, switch: Switch
-) -> AsyncIterator[None]:
-    """A TUN device on the switch, where it is allowed or demanded."""
+) -> AsyncIterator[KeepUplink | None]:
+    """A TUN device on the switch, where it is allowed or demanded; yields what keeps it."""
     # Only here is pyroute2 needed, which takes long to import.
     from nc.hub.uplink import Uplink  # noqa: PLC0415 - see above
 
-    uplink = Uplink(switch, logger)
+    uplink = Uplink(switch, settings.network, settings.mtu, logger)
+    keep: KeepUplink | None = uplink.keep
     try:
-        name = await uplink.open(settings.network, settings.mtu)
-    except TunUnavailable as error:
+        await uplink.open()
+    except (OperatorError, OSError) as error:
         if settings.tun is TunMode.ON:
             raise
-        logger.info(log_events.TUN_UNAVAILABLE, message=f"{error}; going on without")
-    else:
-        logger.info(log_events.TUN_OPENED, device=name, address=settings.network_addr)
+        if isinstance(error, TunUnavailable):  # not allowed here
+            keep = None
+        report = logger.info if keep is None else logger.warning
+        report(log_events.TUN_UNAVAILABLE, message=f"{error}; going on without a device")
     try:
-        yield
+        yield keep
     finally:
-        await uplink.close()
+        uplink.close()
 
 
 async def _renew(

@@ -30,7 +30,7 @@ from nc.rpc.edge import Edge
 from nc.rpc.methods import methods_of
 from nc.secrets import RequestIds
 from nc.server import tasks
-from nc.server.parts import Job, Parts
+from nc.server.parts import Job, KeepUplink, Parts
 
 VERSION = version("litekube-network-controller")
 
@@ -57,6 +57,7 @@ def serve(parts: Parts) -> "Server":
         request_ids=request_ids,
         log=parts.logger,
         interconnection=parts.interconnection,
+        destinations=parts.allow_destination,
         limits=parts.link_limits,
         waiting=waiting,
     )
@@ -102,6 +103,7 @@ class Server:
         # from here on: a start may take long, and the clock be set meanwhile
         self._clock_watch = ClockWatch(parts.clock)
         self.tasks: dict[str, asyncio.Task[None]] = {}
+        self._keep_uplink: KeepUplink | None = None
 
     async def __aenter__(self) -> Self:
         async with contextlib.AsyncExitStack() as started:
@@ -155,7 +157,8 @@ class Server:
         started.push_async_callback(self.hub.stop)
         started.push_async_callback(self._record_stop)  # before links end, so that it ends them
         if parts.open_uplink is not None:
-            await started.enter_async_context(parts.open_uplink(self.hub.switch))
+            uplink = parts.open_uplink(self.hub.switch)
+            self._keep_uplink = await started.enter_async_context(uplink)
         await self._open_ports(started)
         if parts.report_path is not None:
             report = await serve_report(parts.report_path, self.hub)
@@ -192,6 +195,8 @@ class Server:
         for job in (Job("sweep", parts.sweep_interval_s, sweep), *parts.jobs):
             yield job.name, partial(tasks.repeat, job, logger)
         yield "watch_clock", partial(tasks.watch_clock, self._clock_watch, parts.jobs, logger)
+        if self._keep_uplink is not None:
+            yield "uplink", self._keep_uplink
         for report in (tasks.report_failure, tasks.report_full_disk):
             yield report.__name__, partial(report, self.replica, set_serving, logger)
         snapshots = partial(tasks.report_failed_snapshots, self.replica, logger)

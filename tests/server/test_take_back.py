@@ -20,7 +20,7 @@ from nc.domain.codec.records import entries_in
 from nc.domain.errors import NODE_OF_A_LATER_LOG
 from nc.domain.events import Certificate
 from nc.domain.nodes import Nodes
-from nc.net.routes import Redirect
+from nc.net.redirect import Redirect
 from nc.pb import admin_pb2
 from nc.pb import network_controller_pb2 as pb
 from nc.replica.waiting import WaitingNode, WaitingNodes
