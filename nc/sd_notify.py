@@ -1,6 +1,7 @@
 """Notify systemd (sd_notify): ready, stopping, alive, and a sentence for `systemctl status`.
 
 One datagram to the socket that NOTIFY_SOCKET names (sd_notify(3)); without it, nothing is sent.
+Each line of it is an assignment, so a status must not begin another line.
 """
 
 import asyncio
@@ -9,17 +10,19 @@ import os
 import socket
 from typing import Final
 
+from nc.text import printable
+
 _VARIABLE: Final = "NOTIFY_SOCKET"
 
 
 def ready(status: str) -> None:
     """Tell systemd that the service has started."""
-    _send(f"READY=1\nSTATUS={status}")
+    _send(f"READY=1\nSTATUS={printable(status)}")
 
 
 def status(text: str) -> None:
     """Set the sentence that `systemctl status` shows."""
-    _send(f"STATUS={text}")
+    _send(f"STATUS={printable(text)}")
 
 
 def stopping() -> None:

@@ -1,4 +1,4 @@
-"""Values as people read them: moments and addresses."""
+"""Values as people read them: moments, addresses, and texts that another machine wrote."""
 
 from datetime import UTC, datetime
 
@@ -45,3 +45,14 @@ def time_text(recorded_at_ns: int, separator: str = " ") -> str:
     seconds, rest_ns = divmod(recorded_at_ns, 1_000_000_000)
     at = datetime.fromtimestamp(seconds, tz=UTC).replace(microsecond=rest_ns // 1000)
     return at.replace(tzinfo=None).isoformat(separator, timespec="milliseconds")
+
+
+def printable(text: str) -> str:
+    """A text from another machine, for a terminal, a log line or systemd.
+
+    Control characters, line ends and marks that change the direction of writing are replaced: they
+    could steer the terminal, or begin another line.
+    """
+    if text.isprintable():
+        return text
+    return "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in text)

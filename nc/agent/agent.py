@@ -13,8 +13,8 @@ at once when this machine's clock is set.
 """
 
 import asyncio
-from dataclasses import dataclass
-from ipaddress import IPv4Address, IPv4Interface
+from dataclasses import dataclass, replace
+from ipaddress import IPv4Address
 from typing import Final
 
 from structlog.typing import FilteringBoundLogger
@@ -23,20 +23,28 @@ from nc import log_events, sd_notify
 from nc.agent.backoff import FIRST_REFUSED_S, LONGEST_REFUSED_S, delay_s
 from nc.agent.certificates import NodeTls, node_tls
 from nc.agent.connection import HubConnection, Target, connect
-from nc.agent.device import Device, OpenDevice
-from nc.agent.link_errors import LinkEnded, NodeUnregistered, RetryLater, UntrustedServer
+from nc.agent.device import DeviceSettings, Kernel, NodeDevice
+from nc.agent.link_errors import (
+    LinkEnded,
+    NetworkRefused,
+    NodeUnregistered,
+    RetryLater,
+    UntrustedServer,
+)
 from nc.agent.state import NodeIdentity
 from nc.client.certificate_dates import explain_dates
 from nc.clock import Clock, now_utc
 from nc.clock_watch import LOOK_INTERVAL_S, ClockWatch, difference_text, step_text
-from nc.contract import DEFAULT_MTU
 from nc.errors import UNREGISTERED, OperatorError
 from nc.net import ipv4
-from nc.net.routes import Redirect, open_tun
-from nc.net.tun import TunUnavailable
+from nc.net.overlay import require_bounded
+from nc.net.redirect import Redirect
 from nc.net.wire import PLAIN_VNET_HEADER, VNET_HEADER_BYTES, Frame, packets
 from nc.pki import FolderPaths, PkiError
 from nc.secrets import Secrets
+
+REAL_KERNEL: Final = Kernel()
+DEFAULT_DEVICE: Final = DeviceSettings()
 
 # A link that lasted so long does not count as a failure.
 _LASTED_S: Final = 10.0
@@ -53,16 +61,15 @@ class AgentSettings:
     """Without `tun`, packets are counted and dropped."""
 
     tun: bool = True
-    mtu: int = DEFAULT_MTU
-    redirect_gateway: bool = False  # all of this machine's traffic goes through the overlay
+    device: DeviceSettings = DEFAULT_DEVICE
 
 
 class Agent:
     """One node.
 
     Args:
-        redirect: the route outside the device, also one that a crash left.
-        open_device: makes the device.
+        redirect: the routes outside the device, also those that a crash left.
+        kernel: makes the device, and keeps its address and routes.
 
     Attributes:
         packets_in, packets_out: received from the server, and sent to it.
@@ -78,18 +85,16 @@ class Agent:
         clock: Clock,
         secrets: Secrets,
         log: FilteringBoundLogger,
-        open_device: OpenDevice = open_tun,
+        kernel: Kernel = REAL_KERNEL,
     ) -> None:
         self._node = node
-        self._open_device = open_device
         self._settings = settings
-        self._redirect = redirect
+        self._device = NodeDevice(settings.device, redirect, log, kernel)
         self._clock = clock
         self._secrets = secrets
         self._log = log
         self._connection: HubConnection | None = None
-        self._tun: Device | None = None
-        self._interface: IPv4Interface | None = None
+        self._held: IPv4Address | None = None  # the address of the last link
         self._tls: NodeTls | None = None  # of the last try; None in plain text
         self._connected_s = 0.0  # how long the last link lasted; 0 without one
         self._failures = self._refusals = 0  # in a row; refusals are failures, too
@@ -103,7 +108,7 @@ class Agent:
             TunUnavailable: there can be no device.
         """
         try:
-            await asyncio.to_thread(self._redirect.end)  # what a crash has left
+            await self._device.clean_up()
             while True:
                 self._connected_s = 0.0
                 try:
@@ -118,13 +123,14 @@ class Agent:
                     await self._wait(wait_s)
         finally:
             sd_notify.stopping()
-            self._close_device()
+            self._device.close()
             self._report_stop()
 
     async def _run_link(self) -> None:
         """Connect, and forward packets until the link ends; always raises why it ended."""
         target = await asyncio.to_thread(self._make_target)
-        connection = await connect(target)
+        connection = await connect(replace(target, held=self._held))
+        self._held = connection.interface.ip
         since_s = asyncio.get_running_loop().time()
         try:
             await self._attach(connection)
@@ -133,7 +139,7 @@ class Agent:
                 server=str(target),
                 address=str(connection.interface),
                 offload=connection.offload,
-                device=self._tun.name if self._tun else None,
+                device=self._device.tun.name if self._device.tun else None,
             )
             sd_notify.ready(f"connected to {target} as {connection.interface.ip}")
             if self._tls and (text := self._tls.announcement(now_utc(self._clock))):
@@ -142,61 +148,50 @@ class Agent:
         finally:
             self._connected_s = asyncio.get_running_loop().time() - since_s
             await connection.close()
-            self._detach()
-            await asyncio.to_thread(self._redirect.end)
+            await self._detach()
         raise ended
 
     async def _attach(self, connection: HubConnection) -> None:
-        """Let packets flow between the kernel and the link."""
-        if self._settings.tun:
-            await self._ensure_device(connection.interface, offload=connection.offload)
+        """Let packets flow between the kernel and the link.
+
+        Raises:
+            NetworkRefused: this machine does not take the overlay, or not now.
+        """
+        try:
+            require_bounded(connection.interface, may_be_all=self._settings.device.redirect_gateway)
+            if self._settings.tun:
+                await self._device.attach(
+                    connection.interface,
+                    connection.offload,
+                    connection.server_address,
+                    connection.hang_up,
+                )
+        except (OperatorError, OSError) as error:
+            raise NetworkRefused(str(error)) from error
         self._connection = connection
         connection.deliver = self._from_server
-        if self._tun is None:
-            return
-        connection.writable = self._on_writable
-        self._tun.start(self._from_kernel, self._lost_device)
-        if self._settings.redirect_gateway:
-            await self._redirect_into(self._tun, connection.server_address)
+        if self._device.tun is not None:
+            connection.writable = self._on_writable
+            self._device.tun.start(self._from_kernel, self._lost_device)
 
-    async def _redirect_into(self, tun: Device, server: str) -> None:
-        outside = None if ":" in server else IPv4Address(server)  # IPv6 is not redirected
-        beginning = asyncio.ensure_future(
-            asyncio.to_thread(self._redirect.begin, tun.name, outside)
-        )
-        try:
-            await asyncio.shield(beginning)
-        except (TunUnavailable, OSError) as error:  # the server cannot be reached just now
-            raise LinkEnded(str(error)) from error
-        finally:
-            await asyncio.wait([beginning])  # a route can be removed only once it is made
-
-    def _detach(self) -> None:
+    async def _detach(self) -> None:
         if self._connection is not None:
             self._connection.deliver = self._connection.writable = None
         self._connection = None
-        if self._tun is not None:
-            self._tun.pause()
-
-    async def _ensure_device(self, interface: IPv4Interface, *, offload: bool) -> None:
-        """Keep the device, or make a new one if the address or the use of offloads changed."""
-        if self._tun is not None:
-            if self._interface == interface and self._tun.offload == offload:
-                return
-            self._close_device()
-        self._tun = await self._open_device(interface, offload, self._settings.mtu)
-        self._interface = interface
+        await self._device.detach()
 
     def _from_server(self, frame: Frame, has_header: bool) -> None:
-        if self._tun is None:
+        tun = self._device.tun
+        if tun is None:
             self.packets_in += sum(1 for _ in packets(frame)) if has_header else 1
             return
-        if self._tun.offload and not has_header:
+        if tun.offload and not has_header:
             frame = PLAIN_VNET_HEADER + bytes(frame)
-        self.packets_in += self._tun.write(frame)
+        self.packets_in += tun.write(frame)
 
     def _from_kernel(self, frame: bytes, count: int) -> None:
-        at = VNET_HEADER_BYTES if self._tun is not None and self._tun.offload else 0
+        tun = self._device.tun
+        at = VNET_HEADER_BYTES if tun is not None and tun.offload else 0
         if self._connection is None or len(frame) <= at or frame[at] >> 4 != ipv4.VERSION:
             self.dropped += count
             return
@@ -204,22 +199,18 @@ class Agent:
         self._connection.send(frame)
 
     def _on_writable(self, is_writable: bool) -> None:
-        if self._tun is not None and is_writable:
-            self._tun.resume()
-        elif self._tun is not None:
-            self._tun.pause()
+        tun = self._device.tun
+        if tun is not None and is_writable:
+            tun.resume()
+        elif tun is not None:
+            tun.pause()
 
     def _lost_device(self) -> None:
         """End the link: the next one gets a new device."""
         self._log.warning(log_events.AGENT_DEVICE_LOST, message="the TUN device was deleted")
-        self._close_device()
+        self._device.close()
         if self._connection is not None:
             self._connection.hang_up("the TUN device was deleted")
-
-    def _close_device(self) -> None:
-        if self._tun is not None:
-            self._tun.close()
-        self._tun = self._interface = None
 
     def _report_stop(self) -> None:
         self._log.info(
@@ -272,7 +263,7 @@ class Agent:
             hints.append(difference_text(now, error.server_time))
         if isinstance(error, UntrustedServer) and error.is_for_dates:
             host, port = self._node.host, self._node.port
-            dates = await asyncio.to_thread(explain_dates, host, port, now)
+            dates = await explain_dates(host, port, now)
             hints.append(dates or "is this machine's clock right?")
         elif self._tls is not None:
             hints.append(self._tls.problem(now))

@@ -1,7 +1,6 @@
 """Why a link ended, or was not made: few kinds, which decide what the agent does next."""
 
 import contextlib
-import json
 import ssl
 from datetime import datetime
 from email.utils import parsedate_to_datetime
@@ -15,6 +14,9 @@ from nc.client.connection_errors import describe
 from nc.net import wire
 from nc.net.wire import CloseCode
 from nc.pki.names import NOT_ITS_NAME
+from nc.text import printable
+
+_MAX_REASON: Final = 300  # characters of an HTTP answer's body
 
 _REJECTED: Final = {HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN}
 
@@ -46,6 +48,10 @@ class UntrustedServer(RetryLater):
     is_for_dates = False
 
 
+class NetworkRefused(RetryLater):
+    """This machine must not, or cannot now, have the overlay that the server handed over."""
+
+
 class NodeUnregistered(LinkEnded):
     """The server says that this node was unregistered."""
 
@@ -53,7 +59,7 @@ class NodeUnregistered(LinkEnded):
 def closed_by(frame: WSFrame) -> LinkEnded:
     """The reason in the server's close frame."""
     code, text = int(frame.get_close_code().value), frame.get_close_message() or b""
-    reason = text.decode("utf-8", "replace")
+    reason = printable(text.decode("utf-8", "replace"))
     sentence = f"the server closed the link: {reason or 'no reason given'} (code {code})"
     if code != CloseCode.POLICY:
         return LinkEnded(sentence)
@@ -99,7 +105,7 @@ def _refused(error: Any) -> LinkEnded:
     """An HTTP answer that is no upgrade: its status, and the first line of its body."""
     status = int(error.response.status)
     lines = (error.raw_body or b"").decode("utf-8", "replace").splitlines()
-    reason = json.dumps(lines[0])[1:-1][:300] if lines else "no reason given"
+    reason = printable(lines[0][:_MAX_REASON]) if lines else "no reason given"
     sentence = f"the server refuses this node: {reason} (HTTP {status})"
     ended: LinkEnded
     if status == HTTPStatus.UNAUTHORIZED and reason.startswith(wire.UNREGISTERED.reason):

@@ -1,6 +1,5 @@
 """A gRPC channel to one port of a server: every method by its name, errors with a remedy."""
 
-import asyncio
 from typing import Any, Self
 
 import grpc
@@ -13,13 +12,13 @@ from nc.client.connection_errors import describe_grpc
 from nc.client.tls import ClientTls
 from nc.clock import SystemClock, now_utc
 from nc.errors import UNREACHABLE, OperatorError
-from nc.services import BOOTSTRAP_SERVICE, CONTROL_SERVICE, INTERNAL_SERVICE
-from nc.text import host_port
+from nc.services import ADMIN_SERVICE, BOOTSTRAP_SERVICE, CONTROL_SERVICE, INTERNAL_SERVICE
+from nc.text import host_port, printable
 
 DEFAULT_TIMEOUT_S = 10.0
 
 # The services on each port.
-CONTROL_PORT = (CONTROL_SERVICE, INTERNAL_SERVICE)
+CONTROL_PORT = (CONTROL_SERVICE, INTERNAL_SERVICE, ADMIN_SERVICE)
 BOOTSTRAP_PORT = (BOOTSTRAP_SERVICE,)
 
 _REMEDIES = {
@@ -90,8 +89,7 @@ class Client:
         """Why there is no connection; gRPC hides that TLS refused a certificate for its dates."""
         if self._tls is not None and any(sign in details for sign in _OF_TLS):
             now = now_utc(SystemClock())
-            work = asyncio.to_thread(date_problems, self._tls, self._host, self._port, now)
-            if problems := await work:
+            if problems := await date_problems(self._tls, self._host, self._port, now):
                 return problems
         return describe_grpc(details, tls=self._tls is not None)
 
@@ -113,9 +111,18 @@ class Client:
         )
         try:
             metadata = [("x-request-id", request_id)] if request_id else None
-            return await call(request, timeout=DEFAULT_TIMEOUT_S, metadata=metadata)
+            response = await call(request, timeout=DEFAULT_TIMEOUT_S, metadata=metadata)
         except grpc.aio.AioRpcError as error:
-            details = error.details() or ""
+            details = printable(error.details() or "")
             if error.code() is grpc.StatusCode.UNAVAILABLE:
                 details = await self._describe(details)
             raise CallFailed(self.target, method, error.code(), details) from None
+        _make_printable(response)
+        return response
+
+
+def _make_printable(response: Message) -> None:
+    """Clean the texts of a response; base64 of PEM is never shown, and may have line ends."""
+    for field, value in response.ListFields():
+        if isinstance(value, str) and not field.name.endswith(("Cert", "Key")):
+            setattr(response, field.name, printable(value))

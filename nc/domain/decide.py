@@ -15,6 +15,7 @@ Command = (
     | tokens.ForgetExpiredTokens
     | nodes.Unregister
     | nodes.ForgetUnregistered
+    | nodes.TakeBackNode
     | nodes.SetExpiries
     | nodes.ExpireNodes
     | links.AcceptLink
@@ -46,6 +47,8 @@ def decide(state: State, command: Command) -> list[Event]:  # noqa: C901, PLR091
             )
         case nodes.ForgetUnregistered():
             return nodes.decide_forget(state.unregistered, command)
+        case nodes.TakeBackNode():
+            return nodes.decide_take_back(state.nodes, state.unregistered, command)
         case nodes.SetExpiries():
             return nodes.decide_set_expiries(state.nodes, state.links, command)
         case nodes.ExpireNodes():
@@ -59,7 +62,7 @@ def decide(state: State, command: Command) -> list[Event]:  # noqa: C901, PLR091
         case links.DropLink():
             return links.decide_drop(state.links, command)
         case replicas.StartReplica():
-            return replicas.decide_start(state.links, state.key_check, command)
+            return replicas.decide_start(state.links, state.key_check, state.authorities, command)
         case replicas.StopReplica():
             return replicas.decide_stop(state.links, command)
         case repairs.RecordRepair():

@@ -7,6 +7,12 @@ from nc.text import moment
 
 NODE_UNREGISTERED = "the node was unregistered"
 
+NODE_OF_A_LATER_LOG = (
+    "this server's log does not know this node, though the node's certificate is from this "
+    "server's own CA: the log is older than the node, as after an older backup was put back; ask "
+    "the administrator to take the node back (ncadm take-back)"
+)
+
 _REMEDY = "ask the operator for a new one (ncadm create-bootstrap-token)"
 
 
@@ -80,6 +86,13 @@ class NodeUnknown(DomainError):
         )
 
 
+class NodeNotWaiting(_WithoutFacts):
+    text = (
+        "no node with this token waits to be taken back: it has to ask for a link first, with its "
+        "certificate, after this server was started; check the token, and that its agent runs"
+    )
+
+
 class NodeExpired(DomainError):
     def __init__(self, expired_at_ms: int, now_ms: int) -> None:
         self.expired_at_ms = expired_at_ms
@@ -145,6 +158,17 @@ class IdTaken(_WithoutFacts):
     """A new random id is in use already; another one has to be drawn."""
 
     text = "the id that was drawn is in use; try again"
+
+
+class AuthorityOfAnotherLog(DomainError):
+    """A replica would sign certificates with another CA key than those in the log were."""
+
+    def __init__(self, authority: str) -> None:
+        self.authority = authority  # `grpc` or `network`
+        super().__init__(
+            f"the key of the {authority} CA is not the one that this log was written with; "
+            "put the right one back"
+        )
 
 
 class KeyOfAnotherLog(_WithoutFacts):

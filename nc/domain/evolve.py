@@ -9,7 +9,7 @@ refuses one that this version knows.
 from collections.abc import Callable, Iterable
 from typing import Any
 
-from nc.domain import addresses, links, nodes, tokens
+from nc.domain import addresses, links, nodes, replicas, tokens
 from nc.domain.events import Event
 from nc.domain.state import State
 from nc.domain.transient_map import TransientMap
@@ -19,7 +19,10 @@ from nc.errors import OperatorError
 class _TransientState:
     """The state while events are folded into it."""
 
-    __slots__ = ("addresses", "digest_seq", "key_check", "links", "nodes", "tokens", "unregistered")
+    __slots__ = (
+        *("addresses", "authorities", "digest_seq", "key_check", "links"),
+        *("nodes", "tokens", "unregistered"),
+    )
 
     def __init__(self, base: State) -> None:
         self.tokens = TransientMap(base.tokens)
@@ -29,6 +32,7 @@ class _TransientState:
         self.digest_seq = base.digest_seq
         self.key_check = base.key_check
         self.unregistered = TransientMap(base.unregistered)
+        self.authorities = base.authorities
 
     def finish(self, seq: int) -> State:
         return State(
@@ -40,12 +44,14 @@ class _TransientState:
             self.digest_seq,
             self.key_check,
             self.unregistered.finish(),
+            self.authorities,
         )
 
 
 def _replica_started(state: _TransientState, _seq: int, event: Any) -> None:
     addresses.evolve_replica_started(state.addresses, event)
     state.key_check = event.key_check or state.key_check
+    state.authorities = replicas.evolve_authorities(state.authorities, event)
 
 
 def _state_changed(state: _TransientState, seq: int, event: Any) -> None:

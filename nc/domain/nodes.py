@@ -12,8 +12,9 @@ from typing import NamedTuple, TypeAlias
 from rpds import HashTrieMap
 
 from nc.domain.addresses import Addresses, release
-from nc.domain.errors import ListedNodeUnknown, NodeExpired, NodeUnknown
+from nc.domain.errors import ListedNodeUnknown, NodeExpired, NodeNotWaiting, NodeUnknown
 from nc.domain.events import (
+    Certificate,
     Event,
     ExpiryChanged,
     NodeForgotten,
@@ -60,6 +61,14 @@ class ForgetUnregistered:
 
     node_ids: tuple[str, ...]
     now_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class TakeBackNode:
+    """Register a node again that the log does not know, as it is older than the node."""
+
+    node_id: str
+    certificate: Certificate | None  # that the node has shown; None: none
 
 
 class Expiry(NamedTuple):
@@ -166,6 +175,27 @@ def decide_forget(unregistered: UnregisteredNodes, command: ForgetUnregistered) 
         if (until_ms := unregistered.get(node_id)) and has_passed(until_ms, command.now_ms)
     )
     return [Event(node_forgotten=NodeForgotten(node_id=node_id)) for node_id in over]
+
+
+def decide_take_back(
+    nodes: Nodes, unregistered: UnregisteredNodes, command: TakeBackNode
+) -> list[Event]:
+    """Register the node; no event if it is registered.
+
+    Raises:
+        NodeUnknown: it was unregistered.
+        NodeNotWaiting: it has shown no certificate.
+    """
+    if command.node_id in unregistered:
+        raise NodeUnknown(was_unregistered=True)
+    if command.node_id in nodes:
+        return []
+    if command.certificate is None:
+        raise NodeNotWaiting
+    registered = NodeRegistered(
+        node_id=command.node_id, certificates=[command.certificate], taken_back=True
+    )
+    return [Event(node_registered=registered)]
 
 
 def decide_set_expiries(nodes: Nodes, links: Links, command: SetExpiries) -> list[Event]:

@@ -162,6 +162,8 @@ class Explainer:
         return f"{self.token_name(event.token_id)} was issued, good {good}"
 
     def registered(self, event: Any) -> str:
+        if event.taken_back:
+            return f"{self.name(event.node_id)} was taken back: the log did not know it"
         return f"{self.name(event.node_id)} was registered with {self.token_name(event.token_id)}"
 
     def state_changed(self, event: Any) -> str:

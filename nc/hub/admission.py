@@ -5,7 +5,15 @@ Pure: what a request carried comes in, the node's id or a refusal comes out.
 
 from http import HTTPStatus
 
-from nc.domain.errors import DomainError, NodeExpired, NodeTokenEmpty
+from nc.domain.errors import (
+    NODE_OF_A_LATER_LOG,
+    DomainError,
+    NodeExpired,
+    NodeTokenEmpty,
+    NodeUnknown,
+)
+from nc.domain.events import Certificate
+from nc.domain.events import pb as events_pb
 from nc.domain.nodes import require_live, require_node
 from nc.domain.state import State
 from nc.pki.certificates import NODE_ORGANIZATION
@@ -30,6 +38,21 @@ class LinkRefused(Exception):
         super().__init__(sentence)
 
 
+class NodeWaits(LinkRefused):
+    """The log does not know the node, which shows a certificate of our CA (`nc.replica.waiting`).
+
+    The status is one after which any agent tries again.
+
+    Attributes:
+        node_id, certificate: the node, and what it showed.
+    """
+
+    def __init__(self, node_id: str, certificate: Certificate) -> None:
+        super().__init__(HTTPStatus.SERVICE_UNAVAILABLE, NODE_OF_A_LATER_LOG)
+        self.node_id = node_id
+        self.certificate = certificate
+
+
 def admit(
     token: str, certificate_pem: bytes | None, token_ids: TokenIds, state: State, now_ms: int
 ) -> str:
@@ -44,6 +67,7 @@ def admit(
         now_ms: Unix time in milliseconds.
 
     Raises:
+        NodeWaits: the log does not know the node, which shows its own certificate.
         LinkRefused: with the status and the reason.
     """
     node_id = token_ids.id_of(token)
@@ -51,9 +75,20 @@ def admit(
         if not token:
             raise NodeTokenEmpty
         require_node(state.nodes, state.unregistered, node_id)
-        if certificate_pem is not None:
-            _require_own(certificate_pem, node_id)
+        if certificate_pem is not None and _certificate_of(certificate_pem, node_id) is None:
+            raise LinkRefused(
+                HTTPStatus.FORBIDDEN,
+                "the node token is not that of this certificate's node; connect with the network "
+                "certificate that GetToken answered together with the token",
+            )
         require_live(state.nodes, state.unregistered, node_id, now_ms)
+    except NodeUnknown as error:
+        own = None
+        if certificate_pem is not None and not error.was_unregistered:
+            own = _certificate_of(certificate_pem, node_id)
+        if own is not None:
+            raise NodeWaits(node_id, own) from None
+        raise LinkRefused(HTTPStatus.UNAUTHORIZED, str(error)) from None
     except NodeExpired as error:
         raise LinkRefused(HTTPStatus.FORBIDDEN, str(error)) from None
     except DomainError as error:
@@ -61,14 +96,16 @@ def admit(
     return node_id
 
 
-def _require_own(certificate_pem: bytes, node_id: str) -> None:
+def _certificate_of(certificate_pem: bytes, node_id: str) -> Certificate | None:
+    """The node's certificate; None if it is another's."""
     try:
         peer = read_peer(certificate_pem)
     except CertificateUnreadable:  # OpenSSL reads certificates that the library does not
-        peer = None
-    if peer is None or peer.common_name != node_id or NODE_ORGANIZATION not in peer.organizations:
-        raise LinkRefused(
-            HTTPStatus.FORBIDDEN,
-            "the node token is not that of this certificate's node; "
-            "connect with the network certificate that GetToken answered together with the token",
-        )
+        return None
+    if peer.common_name != node_id or NODE_ORGANIZATION not in peer.organizations:
+        return None
+    return Certificate(
+        authority=events_pb.CERTIFICATE_AUTHORITY_NETWORK,
+        serial=f"{peer.serial:x}",
+        not_after_ms=peer.not_after_ms,
+    )

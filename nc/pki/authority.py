@@ -3,12 +3,14 @@
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import datetime
+from hashlib import sha256
 from pathlib import Path
 
 from cryptography import x509
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from nc.pki.certificates import (
     AUTHORITY_LIFETIME,
@@ -93,6 +95,13 @@ class CertificateAuthority:
         return f"CertificateAuthority({self.certificate.subject.rfc4514_string()!r})"
 
     @property
+    def key_hash(self) -> str:
+        """By which the CA's key is known again: SHA-256 of its public key (SPKI, DER), in hex."""
+        return sha256(
+            self._key.public_key().public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
+        ).hexdigest()
+
+    @property
     def not_before(self) -> datetime:
         """From when on the CA is valid, in UTC."""
         return self._issuer.not_before
@@ -170,8 +179,8 @@ class CertificateAuthority:
                 self._path,
                 f"the CA ended at {self._issuer.not_after:%Y-%m-%d %H:%M} UTC "
                 f"and it is {now:%Y-%m-%d %H:%M} UTC",
-                "set this machine's clock; if it is right, move the whole folder away: a new CA is "
-                "made at the next start, and every node must join again",
+                "set this machine's clock; if it is right, move it and the data folder away: "
+                "a new cluster is made at the next start, and every node must join again",
             )
         if now < self._issuer.not_before:
             raise AuthorityNotYetValid(

@@ -57,12 +57,14 @@ def open_folder(
     now: datetime,
     next_serial: Callable[[], int],
     *,
+    may_found: bool = True,
     files: Files = OS_FILES,
 ) -> PkiFolder:
     """Open a folder of certificates; it is made (0700) if it is missing.
 
     The server certificate has at least `server_names`, IP addresses and DNS names. `now` is aware,
     in UTC. `next_serial` gives serial numbers: positive, at most 159 bits, never given before.
+    Without `may_found` a CA that is missing is an error, and none is made in its place.
 
     Raises:
         PkiError: with the file and the remedy.
@@ -70,7 +72,7 @@ def open_folder(
     required = general_names(server_names)
     with Store.opened(path, files) as store:
         opening = _Opening(store, kind, now, next_serial)
-        authority = opening.open_authority()
+        authority = opening.open_authority(may_found=may_found)
         opening.open_server(authority, required)
         opening.open_client(authority)
         warnings = (*opening.warnings, *store.key_warnings())
@@ -94,16 +96,15 @@ class _Opening:
     next_serial: Callable[[], int]
     warnings: list[str] = field(default_factory=list)
 
-    def open_authority(self) -> CertificateAuthority:
+    def open_authority(self, *, may_found: bool) -> CertificateAuthority:
         """Use the CA that is there, make one, or sign a certificate for a key without one."""
         path, key_path = self.store.paths.ca, self.store.paths.ca_key
         chain, key = self.store.certificates(path), self.store.key(key_path)
-        if chain and key is None:
+        if key is None and (chain or not may_found):
             raise KeyMissing(
                 key_path,
                 "the CA's private key is missing, and without it no node can join",
-                "restore it from a backup, or move the whole folder away: a new CA is made at the "
-                "next start, and every node must join again",
+                "put the folder back from a backup (docs/backup.md)",
             )
         reason = "made: it was missing" if key is None else SIGNED_ANEW
         key = key or self.store.new_key(key_path)

@@ -8,6 +8,7 @@ expired, unregistered, unknown certificates: nothing
 
 from enum import IntEnum
 
+from nc.domain.errors import NODE_OF_A_LATER_LOG
 from nc.domain.expiry import has_passed
 from nc.domain.state import State
 from nc.rpc.callers import Caller, CallerKind
@@ -75,6 +76,8 @@ def _require_valid_certificate(caller: Caller, now_ms: int) -> None:
 
 def _require_live_node(caller: Caller, state: State, now_ms: int) -> None:
     node = state.nodes.get(caller.node_id)
+    if node is None and caller.node_id not in state.unregistered:
+        raise PermissionDenied(NODE_OF_A_LATER_LOG)
     if node is None:
         what = "was unregistered" if caller.node_id in state.unregistered else "is unknown here"
         raise PermissionDenied(

@@ -17,7 +17,7 @@ from nc.rpc.callers import Transport
 from nc.rpc.edge import Edge
 from nc.rpc.introspection import HEALTH_SERVICE, Health, health_handlers, reflection_handlers
 from nc.rpc.methods import Method
-from nc.services import BOOTSTRAP_SERVICE, CONTROL_SERVICE, INTERNAL_SERVICE
+from nc.services import ADMIN_SERVICE, BOOTSTRAP_SERVICE, CONTROL_SERVICE, INTERNAL_SERVICE
 
 # The largest request is a list of expiries: 40,000 nodes fit. Everything else is a few bytes.
 MAX_REQUEST_BYTES = 1024 * 1024
@@ -143,7 +143,7 @@ class GrpcPort:
 def control_port(host: str, number: int, credentials: Credentials | None) -> GrpcPort:
     """The port for clients that have a certificate."""
     transport = Transport.PLAINTEXT if credentials is None else Transport.MUTUAL_TLS
-    services = (CONTROL_SERVICE, BOOTSTRAP_SERVICE, INTERNAL_SERVICE)
+    services = (CONTROL_SERVICE, BOOTSTRAP_SERVICE, INTERNAL_SERVICE, ADMIN_SERVICE)
     return GrpcPort(host, number, transport, services, _CONTROL_OPTIONS, credentials)
 
 

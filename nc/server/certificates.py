@@ -18,12 +18,19 @@ from nc.secrets import Secrets, new_serial
 from nc.server.settings import ServerSettings
 
 
+def authority_folders(settings: ServerSettings, folder: DataFolder) -> tuple[Path, Path]:
+    """Where the certificates of the control port and of the link are."""
+    return (
+        settings.grpc_cert_dir or folder.grpc_pki,
+        settings.network_cert_dir or folder.network_pki,
+    )
+
+
 class Certificates:
     """Both folders of certificates, and the TLS identities of the ports.
 
     Attributes:
         made: what was made or renewed, and why.
-        replaced: of that, the keys of CAs that replace lost ones.
         authorities: of both folders.
 
     Raises:
@@ -31,18 +38,22 @@ class Certificates:
     """
 
     def __init__(
-        self, settings: ServerSettings, folder: DataFolder, clock: Clock, secrets: Secrets
+        self,
+        settings: ServerSettings,
+        folder: DataFolder,
+        clock: Clock,
+        secrets: Secrets,
+        *,
+        may_found: bool,
     ) -> None:
         self._clock = clock
         self._secrets = secrets
         self._names = server_names(settings.advertise, settings.network.server_address)
-        self._grpc_path = settings.grpc_cert_dir or folder.grpc_pki
-        self._network_path = settings.network_cert_dir or folder.network_pki
+        self._grpc_path, self._network_path = authority_folders(settings, folder)
         self._tls_dir = settings.tls_dir
         self.made: list[tuple[Path, str]] = []
-        self.replaced: list[Path] = []
         self.warnings: list[str] = []
-        self.grpc, self.network = self._open()
+        self.grpc, self.network = self._open(may_found=may_found)
         self.authorities = Authorities(self.grpc.authority, self.network.authority)
         client_ca = self.grpc.authority.certificate_pem
         self.control = Credentials(*self._server_files(), client_ca_pem=client_ca)
@@ -62,7 +73,7 @@ class Certificates:
         """
         self.made.clear()
         self.warnings.clear()
-        self.grpc, self.network = self._open()
+        self.grpc, self.network = self._open(may_found=False)
         if self.made:
             client_ca = self.grpc.authority.certificate_pem
             self.control.replace(*self._server_files(), client_ca_pem=client_ca)
@@ -71,23 +82,14 @@ class Certificates:
             self.authorities.network = self.network.authority
             self.link = self._link_context()
 
-    def report(self, log: FilteringBoundLogger, *, is_known: bool) -> None:
-        """Log what was made; a new CA key, where nodes know another one, is a warning."""
-        keys = [pki.paths.ca_key for pki in (self.grpc, self.network)]
-        self.replaced = [path for path, _ in self.made if is_known and path in keys]
+    def report(self, log: FilteringBoundLogger) -> None:
+        """Log what was made, and each warning."""
         for path, reason in self.made:
             log.info(log_events.CERTIFICATE_MADE, path=str(path), reason=reason)
-        for path in self.replaced:
-            log.warning(
-                log_events.AUTHORITY_REPLACED,
-                message=f"{path} was missing and is new: no certificate that was handed out "
-                "before is accepted; put the old folder back from a backup, or let every node "
-                "join again",
-            )
         for warning in self.warnings:
             log.warning(log_events.CERTIFICATE_WARNING, message=warning)
 
-    def _open(self) -> tuple[PkiFolder, PkiFolder]:
+    def _open(self, *, may_found: bool) -> tuple[PkiFolder, PkiFolder]:
         now = now_utc(self._clock)
         require_plausible(now)
         opened = []
@@ -101,6 +103,7 @@ class Certificates:
                 self._names,
                 now,
                 lambda: new_serial(self._secrets),
+                may_found=may_found,
             )
             self.made += ((path / made.name, made.reason) for made in pki.made)
             self.warnings += pki.warnings

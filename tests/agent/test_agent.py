@@ -8,7 +8,7 @@ import threading
 from collections.abc import AsyncIterator, Callable
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
-from ipaddress import IPv4Address, IPv4Interface
+from ipaddress import IPv4Interface
 from pathlib import Path
 from typing import Any
 
@@ -18,14 +18,15 @@ import structlog
 from nc.agent.agent import Agent, AgentSettings, AgentStopped
 from nc.agent.certificates import node_tls
 from nc.agent.connection import Target, connect
-from nc.agent.device import Device
+from nc.agent.device import Device, DeviceSettings, Kernel
 from nc.agent.link_errors import LinkEnded, NodeUnregistered, RetryLater, UntrustedServer
 from nc.agent.state import NodeIdentity
 from nc.clock import Clock, SystemClock
 from nc.domain.errors import NodeExpired, NodeUnknown
 from nc.errors import UNREGISTERED
 from nc.net import wire
-from nc.net.routes import Redirect
+from nc.net.redirect import Redirect, Server
+from nc.net.routes import DeviceNetwork
 from nc.net.tun import Receive
 from nc.net.wire import Frame
 from nc.pki import PkiError, PkiFolder
@@ -544,7 +545,7 @@ class SlowRedirect(Redirect):
         self.is_begun, self.may_go_on = threading.Event(), threading.Event()
         self.routes: list[str] = []
 
-    def begin(self, device: str, server: IPv4Address | None) -> None:
+    def begin(self, device: str, server: Server) -> None:
         """When the test says so."""
         self.is_begun.set()
         assert self.may_go_on.wait(PATIENCE_S)
@@ -580,13 +581,16 @@ async def test_a_stop_while_routes_are_made_takes_them_back(tmp_path: Path) -> N
     """What a thread is making is waited for: nothing stays behind that is made later."""
     redirect = SlowRedirect(tmp_path / "redirect.json")
 
-    async def open_device(_interface: IPv4Interface, offload: bool, _mtu: int) -> Device:
+    async def open_device(_network: DeviceNetwork, offload: bool) -> Device:
         return IdleDevice(offload)
+
+    async def watch(_restore: object, _report: object) -> None: ...
 
     async with plain_text_server() as server:
         node = NodeIdentity(TOKEN, "127.0.0.1", server.port, None)
         agent = Agent(
-            node, AgentSettings(redirect_gateway=True), redirect, open_device=open_device,
+            node, AgentSettings(device=DeviceSettings(redirect_gateway=True)), redirect,
+            kernel=Kernel(open_device, lambda *_: [], watch),
             clock=SystemClock(), secrets=NoLuck(), log=structlog.get_logger(),
         )  # fmt: skip
         task = asyncio.create_task(agent.run())
@@ -599,6 +603,21 @@ async def test_a_stop_while_routes_are_made_takes_them_back(tmp_path: Path) -> N
         await asyncio.wait([task])
     await asyncio.get_running_loop().shutdown_default_executor()
     assert redirect.routes == []
+
+
+@pytest.mark.parametrize("address", ["10.1.1.3/0", "10.1.1.3/1", "127.0.0.1/8", "224.0.0.5/4"])
+async def test_an_overlay_that_would_take_the_machine_over_is_refused(
+    tmp_path: Path, address: str
+) -> None:
+    """No device is made, the log says why, and the agent goes on: the server may be mended."""
+    async with plain_text_server() as server, running(server, tmp_path) as node:
+        await node.logged("agent.connected")
+        server.hands_over = address
+        (await next_link(server)).writer.transport.abort()
+        said = await node.logged("agent.disconnected", 2)
+        assert said["reason"] == "NetworkRefused"
+        assert address in said["message"]
+        assert not node.task.done()
 
 
 async def test_nothing_secret_is_logged(tmp_path: Path) -> None:

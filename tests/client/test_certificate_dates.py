@@ -30,13 +30,13 @@ async def test_a_wrong_clock_is_named(tmp_path: Path, days: int, says: str) -> N
     async with running(tmp_path / "data") as server:
         now = now_utc(SystemClock()) + timedelta(days=days)
         port = server.endpoints.control_port
-        text = date_problems(admin_tls(server), LOOPBACK, port, now)
+        text = await date_problems(admin_tls(server), LOOPBACK, port, now)
         assert text.count(f"clock says {now:%Y-%m-%d %H:%M} UTC") == 2
         assert "the certificate that is used here is valid from" in text
         assert says in text
         assert "wait for NTP" in text
-        assert explain_dates(LOOPBACK, port, now_utc(SystemClock())) == ""
-    assert explain_dates(LOOPBACK, NOBODY, now) == ""
+        assert await explain_dates(LOOPBACK, port, now_utc(SystemClock())) == ""
+    assert await explain_dates(LOOPBACK, NOBODY, now) == ""
 
 
 async def test_a_call_with_a_wrong_clock_blames_no_ca(tmp_path: Path) -> None:

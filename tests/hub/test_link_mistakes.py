@@ -203,7 +203,8 @@ async def test_what_is_no_packet_of_the_node_is_dropped_and_the_link_lives_on(
             "not_ipv4": 1,
             "wrong_source": 1,
             "nobody_there": 1,
-            "no_uplink": 2,
+            "no_uplink": 1,
+            "not_allowed": 1,
             "fragmented": 2,
         }
         assert link.port.drops == here.server.hub.switch.drops == expected

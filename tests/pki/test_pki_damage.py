@@ -110,7 +110,7 @@ BAD_CERTIFICATES = [
 ]
 
 DAMAGE: list[tuple[Callable[[Path], object], type[PkiError], str, str]] = [
-    (_remove("ca-key.pem"), KeyMissing, "ca-key.pem", "restore it from a backup"),
+    (_remove("ca-key.pem"), KeyMissing, "ca-key.pem", "from a backup"),
     (_copy("client.pem", "ca.pem"), NotAnAuthority, "ca.pem", "CA:TRUE"),
     (_copy("server-key.pem", "ca-key.pem"), KeyMismatch, "ca.pem", "matching pair"),
     *(
@@ -147,7 +147,7 @@ def test_damage_is_one_clear_sentence_and_changes_nothing(
 
 def test_an_expired_ca_is_named_when_something_must_be_signed(path: Path) -> None:
     """After the CA's end nothing can be renewed: the error names ca.pem and the way out."""
-    with pytest.raises(AuthorityExpired, match="move the whole folder away") as caught:
+    with pytest.raises(AuthorityExpired, match="a new cluster is made") as caught:
         opened(path, NOW + AUTHORITY_LIFETIME + timedelta(days=1))
     assert caught.value.path == path / "ca.pem"
 

@@ -26,9 +26,15 @@ MISTAKES: tuple[errors.DomainError, ...] = (
     errors.ServerNodeFixed(),
     errors.AddressPoolExhausted("10.1.1.1/24"),
     errors.LinkSuperseded(),
+    errors.NodeNotWaiting(),
     errors.IllegalTransition("idle", "establish"),
 )
-FAULTS: tuple[Exception, ...] = (errors.IdTaken(), errors.KeyOfAnotherLog(), Unwritable())
+FAULTS: tuple[Exception, ...] = (
+    errors.IdTaken(),
+    errors.KeyOfAnotherLog(),
+    errors.AuthorityOfAnotherLog("grpc"),
+    Unwritable(),
+)
 STATUSES = {
     PermissionDenied("no"): grpc.StatusCode.PERMISSION_DENIED,
     Overloaded(): grpc.StatusCode.RESOURCE_EXHAUSTED,

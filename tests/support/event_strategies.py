@@ -46,6 +46,8 @@ events: st.SearchStrategy[Event] = st.one_of(
             version=ids,
             network_address=networks,
             key_check=ids,
+            grpc_authority=ids,
+            network_authority=ids,
         ),
     ),
     st.builds(Event, replica_stopped=st.builds(ReplicaStopped, replica_id=ids)),

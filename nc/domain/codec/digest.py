@@ -49,6 +49,8 @@ def entries(state: State) -> Iterator[tuple[str | int | None, ...]]:
     yield "digest", state.digest_seq
     if state.key_check:  # older states without one keep their digests
         yield "key", state.key_check
+    if any(state.authorities):
+        yield "authorities", *state.authorities
     yield "pool", str(addresses.network), addresses.next_slot
     for position, address in enumerate(addresses.released):
         yield "released", position, address
@@ -69,6 +71,7 @@ def entries(state: State) -> Iterator[tuple[str | int | None, ...]]:
 def count_entries(state: State) -> int:
     """How many `entries` there are, in O(1); the cost of a digest is in proportion."""
     pool = state.addresses
-    single = 3 + bool(state.key_check)  # `seq`, `digest`, `pool`, and `key` if known
+    # `seq`, `digest`, `pool`; `key` and `authorities` if they are known
+    single = 3 + bool(state.key_check) + any(state.authorities)
     maps = len(state.tokens) + len(state.nodes) + len(state.links) + len(state.unregistered)
     return single + maps + len(pool.released) + len(pool.ahead) + len(pool.by_node)

@@ -20,6 +20,7 @@ from nc.domain.fsm import ConnectionState
 from nc.domain.links import NodeLink
 from nc.domain.network import Network
 from nc.domain.nodes import Node
+from nc.domain.replicas import NO_AUTHORITIES, AuthorityKeys
 from nc.domain.state import State
 from nc.domain.tokens import Token
 from nc.pb import snapshot_pb2 as pb
@@ -54,7 +55,12 @@ def _parts(state: State, order: Callable[[Iterable[Any]], Iterable[Any]]) -> Ite
     pool = state.addresses
     first = pb.Pool(network=str(pool.network), next_slot=pool.next_slot)
     yield pb.StatePart(
-        seq=state.seq, pool=first, digest_seq=state.digest_seq, key_check=state.key_check
+        seq=state.seq,
+        pool=first,
+        digest_seq=state.digest_seq,
+        key_check=state.key_check,
+        grpc_authority=state.authorities.grpc,
+        network_authority=state.authorities.network,
     )
     for released in _slices(pool.released):
         yield pb.StatePart(pool=pb.Pool(released=released))
@@ -152,6 +158,7 @@ class _Reader:
         self._pool: pb.Pool | None = None
         self._digest_seq = 0
         self._key_check = ""
+        self._authorities = NO_AUTHORITIES
         self._released: list[str] = []
         self._ahead: list[str] = []
         self._tokens: list[Iterable[tuple[str, Token]]] = []
@@ -165,6 +172,7 @@ class _Reader:
         if self._pool is None:
             self._seq, self._pool = part.seq, part.pool
             self._digest_seq, self._key_check = part.digest_seq, part.key_check
+            self._authorities = AuthorityKeys(part.grpc_authority, part.network_authority)
         self._released += part.pool.released
         self._ahead += part.pool.ahead
         tokens, links, bindings = part.tokens, part.links, part.bindings
@@ -214,6 +222,7 @@ class _Reader:
             self._digest_seq,
             self._key_check,
             HashTrieMap(chain.from_iterable(self._unregistered)),
+            self._authorities,
         )
 
 

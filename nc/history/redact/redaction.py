@@ -44,6 +44,7 @@ from nc.domain.events import (
 )
 from nc.domain.evolve import UnknownEvent
 from nc.domain.network import Network
+from nc.domain.replicas import NO_AUTHORITIES
 from nc.domain.state import State
 from nc.history.events import Recorded, field_of
 from nc.history.fold import RunningState
@@ -191,6 +192,7 @@ class Redaction:
             links=HashTrieMap(links),
             addresses=addresses,
             key_check="",
+            authorities=NO_AUTHORITIES,
             unregistered=HashTrieMap(
                 {node(key): until_ms for key, until_ms in sorted(state.unregistered.items())}
             ),
@@ -258,7 +260,8 @@ _REDACTED: Final[dict[str, Callable[[_Names, Any], Any]]] = {
     "token_expired": lambda names, e: TokenExpired(token_id=names.token(e.token_id)),
     "node_registered": lambda names, e: NodeRegistered(
         node_id=names.node(e.node_id),
-        token_id=names.token(e.token_id),
+        token_id=names.token(e.token_id) if e.token_id else "",
+        taken_back=e.taken_back,
         certificates=[
             Certificate(authority=each.authority, not_after_ms=each.not_after_ms)
             for each in e.certificates

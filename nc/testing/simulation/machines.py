@@ -2,17 +2,19 @@
 
 import struct
 from collections.abc import Callable
-from ipaddress import IPv4Address, IPv4Interface
+from ipaddress import IPv4Address
 from typing import Any, Final
 
 import structlog
 
 from nc import log_events
 from nc.agent.agent import Agent, AgentSettings, AgentStopped
+from nc.agent.device import Kernel
 from nc.agent.state import NodeIdentity
 from nc.clock import Clock
 from nc.net.ipv4 import MIN_HEADER_BYTES, build_packet
-from nc.net.routes import Redirect
+from nc.net.redirect import Redirect
+from nc.net.routes import DeviceNetwork
 from nc.net.tun import Receive
 from nc.net.wire import PLAIN_VNET_HEADER, VNET_HEADER_BYTES, Frame, packets
 from nc.testing.seeded_random import SeededRandom
@@ -102,6 +104,13 @@ class MachineClock:
         return self._clock.monotonic_ns()
 
 
+def _restore_nothing(_device: str, _network: DeviceNetwork) -> list[str]:
+    return []
+
+
+async def _watch_nothing(_restore: object, _report: object) -> None: ...
+
+
 class Machine:
     """A machine with an agent.
 
@@ -162,7 +171,7 @@ class Machine:
             clock=self.clock,
             secrets=self._chance,
             log=listening_log(self._hear),
-            open_device=self._open_card,
+            kernel=Kernel(self._open_card, _restore_nothing, _watch_nothing),
         )
         self._life.run(self._run(agent))
 
@@ -187,8 +196,8 @@ class Machine:
             self.has_given_up = str(stopped)
             self._happens(self, f"gives up: {stopped}")
 
-    async def _open_card(self, interface: IPv4Interface, offload: bool, mtu: int) -> _Card:
-        del interface, mtu
+    async def _open_card(self, network: DeviceNetwork, offload: bool) -> _Card:
+        del network
         self._card = _Card(self, offload)
         return self._card
 
