@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from nc.rpc.queue.bodies import Bodies
-from nc.rpc.queue.call import DEADLINE_EXCEEDED, OK, UNIMPLEMENTED, Call, Refusal
+from nc.rpc.queue.call import DEADLINE_EXCEEDED, OK, UNIMPLEMENTED, Refusal, ServerCall
 from nc.rpc.queue.port import Limits
 from nc.rpc.queue.stream import Stream
 from tests.fuzz.raw_http2 import (
@@ -125,7 +125,7 @@ async def test_a_call_without_a_message_is_unimplemented() -> None:
         assert handled == []
 
 
-def by_metadata(call: Call) -> Refusal | None:
+def by_metadata(call: ServerCall) -> Refusal | None:
     call.party = dict(call.metadata).get("party", "other")
     return None
 

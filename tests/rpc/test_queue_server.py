@@ -11,7 +11,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from nc.clock import SystemClock
 from nc.pki.authority import CertificateAuthority, IssuedCertificate, self_signed
 from nc.pki.certificates import AuthorityKind
-from nc.rpc.queue.call import Call, Refusal
+from nc.rpc.queue.call import Refusal, ServerCall
 from nc.rpc.queue.port import Limits, PortTaken
 from nc.rpc.queue.selftest import GrpcioUnsupported, require_supported
 from nc.rpc.queue.server import QueueServer
@@ -65,11 +65,11 @@ async def test_a_call_is_refused_before_its_body_is_received() -> None:
     """The gate decides by the headers alone, and no handler runs."""
     handled: list[bytes] = []
 
-    def handle(call: Call, message: bytes) -> None:
+    def handle(call: ServerCall, message: bytes) -> None:
         handled.append(message)
         echo(call, message)
 
-    def decide(call: Call) -> Refusal | None:
+    def decide(call: ServerCall) -> Refusal | None:
         return Refusal(7, "not you") if call.path == UNARY.encode() else None
 
     async with serving(handle, decide=decide) as running, running.channel() as channel:
@@ -90,7 +90,7 @@ async def test_an_unknown_method_is_unimplemented() -> None:
 async def test_an_exception_ends_its_call_and_no_other(where: str) -> None:
     """INTERNAL for the caller without the exception's text; reported once; the thread goes on."""
 
-    def fail(call: Call, message: bytes = b"bad") -> None:
+    def fail(call: ServerCall, message: bytes = b"bad") -> None:
         if where == "gate" or message == b"bad":
             raise ZeroDivisionError("a secret")
         echo(call, message)
@@ -154,7 +154,7 @@ class Runner:
 
 async def test_a_caller_that_cancels_ends_its_call() -> None:
     """The gate learns that the caller did not get the answer."""
-    held: list[Call] = []
+    held: list[ServerCall] = []
     async with (
         serving(lambda call, _message: held.append(call)) as running,
         running.channel() as channel,
@@ -173,7 +173,7 @@ async def test_a_caller_that_cancels_ends_its_call() -> None:
 
 async def test_a_deadline_of_the_caller_ends_its_call() -> None:
     """The handler knows by when, and the gate learns that it was missed."""
-    held: list[Call] = []
+    held: list[ServerCall] = []
     async with serving(lambda call, _message: held.append(call)) as running:
         async with running.channel() as channel:
             code = await code_of(unary(channel, timeout=0.1))
@@ -186,7 +186,7 @@ async def test_a_deadline_of_the_caller_ends_its_call() -> None:
 
 async def test_calls_beyond_the_limit_are_refused() -> None:
     """RESOURCE_EXHAUSTED until one of those under way has ended."""
-    held: list[Call] = []
+    held: list[ServerCall] = []
     limits = Limits(calls=2)
     async with (
         serving(lambda call, _message: held.append(call), limits=limits) as running,
@@ -253,7 +253,7 @@ async def test_a_caller_that_leaves_a_stream_ends_its_behaviour() -> None:
 
 async def test_a_stop_lets_calls_under_way_finish() -> None:
     """What has arrived is answered; the port is closed after that."""
-    held: list[Call] = []
+    held: list[ServerCall] = []
     async with (
         serving(lambda call, _message: held.append(call)) as running,
         running.channel() as channel,
@@ -271,7 +271,7 @@ async def test_a_stop_lets_calls_under_way_finish() -> None:
 
 async def test_a_stop_ends_calls_after_the_grace() -> None:
     """A call that never ends does not keep the server."""
-    held: list[Call] = []
+    held: list[ServerCall] = []
     async with (
         serving(lambda call, _message: held.append(call)) as running,
         running.channel() as channel,

@@ -9,7 +9,7 @@ from typing import Any
 import grpc
 
 from nc.clock import SystemClock
-from nc.rpc.queue.call import Call, Refusal
+from nc.rpc.queue.call import Refusal, ServerCall
 from nc.rpc.queue.port import Limits, Port, Routes, Streaming, Unary
 from nc.rpc.queue.server import QueueServer
 from nc.rpc.queue.stream import Stream
@@ -23,19 +23,19 @@ CHANNEL_OPTIONS = (("grpc.use_local_subchannel_pool", 1),)
 class Gate:
     """Admits all calls unless told otherwise, and notes what it learns."""
 
-    decide: Callable[[Call], Refusal | None] = lambda _call: None
-    admitted: list[Call] = field(default_factory=list)
-    ended_calls: list[tuple[Call, bool]] = field(default_factory=list)
+    decide: Callable[[ServerCall], Refusal | None] = lambda _call: None
+    admitted: list[ServerCall] = field(default_factory=list)
+    ended_calls: list[tuple[ServerCall, bool]] = field(default_factory=list)
 
-    def admit(self, call: Call) -> Refusal | None:
+    def admit(self, call: ServerCall) -> Refusal | None:
         self.admitted.append(call)
         return self.decide(call)
 
-    def ended(self, call: Call, *, is_cancelled: bool) -> None:
+    def ended(self, call: ServerCall, *, is_cancelled: bool) -> None:
         self.ended_calls.append((call, is_cancelled))
 
 
-def echo(call: Call, message: bytes) -> None:
+def echo(call: ServerCall, message: bytes) -> None:
     call.reply(message, (("handled", "yes"),))
 
 
@@ -69,10 +69,10 @@ class Serving:
 
 @contextlib.asynccontextmanager
 async def serving(
-    handle: Callable[[Call, bytes], None] = echo,
+    handle: Callable[[ServerCall, bytes], None] = echo,
     behaviour: Any = echo_all,
     *,
-    decide: Callable[[Call], Refusal | None] = lambda _call: None,
+    decide: Callable[[ServerCall], Refusal | None] = lambda _call: None,
     limits: Limits | None = None,
     credentials: grpc.ServerCredentials | None = None,
     options: tuple[tuple[str, int], ...] = (),

@@ -34,7 +34,7 @@ class Refusal(NamedTuple):
     details: str
 
 
-class Call:
+class ServerCall:
     """One call, from its headers to its end.
 
     `reply` and `refuse` may be called from any thread; the first one counts.
@@ -68,7 +68,7 @@ class Call:
         details = event.call_details
         self._port = port
         self._call = event.call
-        self._handle: Callable[[Call, bytes], None] | None = None
+        self._handle: Callable[[ServerCall, bytes], None] | None = None
         self.path: bytes = details.method
         self.deadline: float = details.deadline
         self.metadata: Metadata = event.invocation_metadata
@@ -113,7 +113,7 @@ class Call:
                 )
             )
 
-    def receive(self, handle: Callable[["Call", bytes], None]) -> None:
+    def receive(self, handle: Callable[["ServerCall", bytes], None]) -> None:
         """Receive the one message of a unary call, and then have it handled, in this thread."""
         self._handle = handle
         self._port.bodies_of(self).await_turn(self)

@@ -16,8 +16,8 @@ from nc.rpc.queue.call import (
     INTERNAL,
     RESOURCE_EXHAUSTED,
     UNIMPLEMENTED,
-    Call,
     Refusal,
+    ServerCall,
 )
 from nc.rpc.queue.deadlines import Deadlines
 from nc.rpc.queue.stream import Behaviour, Stream
@@ -34,7 +34,7 @@ class Unary:
         handle: gets the call and its message in the queue's thread, and has the call answered.
     """
 
-    handle: Callable[[Call, bytes], None]
+    handle: Callable[[ServerCall, bytes], None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,10 +50,10 @@ Routes = Mapping[bytes, Unary | Streaming]
 class Gate(Protocol):
     """Decides about each call of a port, in the queue's thread."""
 
-    def admit(self, call: Call) -> Refusal | None:
+    def admit(self, call: ServerCall) -> Refusal | None:
         """Decide by the call's headers; may set `party`, `is_reserved` and `context`."""
 
-    def ended(self, call: Call, *, is_cancelled: bool) -> None:
+    def ended(self, call: ServerCall, *, is_cancelled: bool) -> None:
         """Take note that a call it was asked about has ended."""
 
 
@@ -116,11 +116,11 @@ class Port:
         self._routes = routes
         self._gate = gate
         self._limits = limits
-        self._calls: set[Call] = set()
+        self._calls: set[ServerCall] = set()
         self._reserved = Bodies(limits.bodies, limits.bodies_of_party)
         self._bodies = Bodies(limits.bodies, limits.bodies_of_party)
-        self._awaited_bodies = Deadlines[Call](limits.body_s, runner.clock.monotonic_ns)
-        self._awaited_readers = Deadlines[Call](limits.answer_s, runner.clock.monotonic_ns)
+        self._awaited_bodies = Deadlines[ServerCall](limits.body_s, runner.clock.monotonic_ns)
+        self._awaited_readers = Deadlines[ServerCall](limits.answer_s, runner.clock.monotonic_ns)
         self._is_started = self._is_accepting = self._is_over = False
         self._lock = threading.Lock()  # no operation is started once `_is_over`
         self.arrived = 0
@@ -184,11 +184,11 @@ class Port:
         for call in self._awaited_readers.overdue():
             call.cancel()
 
-    def bodies_of(self, call: Call) -> Bodies:
+    def bodies_of(self, call: ServerCall) -> Bodies:
         """Where the call waits for its body."""
         return self._reserved if call.is_reserved else self._bodies
 
-    def run(self, call: Call, step: Callable[..., None], *arguments: Any) -> None:
+    def run(self, call: ServerCall, step: Callable[..., None], *arguments: Any) -> None:
         """Run a step of a call; an exception of it ends the call, and nothing else."""
         try:
             step(*arguments)
@@ -200,16 +200,16 @@ class Port:
         """Take note of an error of a handler."""
         self._runner.report(error)
 
-    def answering(self, call: Call) -> None:
+    def answering(self, call: ServerCall) -> None:
         """The call's message is there or not wanted any more, and something is being sent."""
         self._awaited_bodies.stop(call)
         self._awaited_readers.start(call)
 
-    def taken(self, call: Call) -> None:
+    def taken(self, call: ServerCall) -> None:
         """The caller has taken what was sent."""
         self._awaited_readers.stop(call)
 
-    def ended(self, call: Call, *, is_cancelled: bool) -> None:
+    def ended(self, call: ServerCall, *, is_cancelled: bool) -> None:
         """The call is over."""
         self._awaited_bodies.stop(call)
         self._awaited_readers.stop(call)
@@ -235,11 +235,11 @@ class Port:
             return
         self.request()
         self.arrived += 1
-        call = Call(self, event)
+        call = ServerCall(self, event)
         self._calls.add(call)
         self.run(call, self._decide, call)
 
-    def _decide(self, call: Call) -> None:
+    def _decide(self, call: ServerCall) -> None:
         if len(self._calls) > self._limits.calls:
             call.refuse(RESOURCE_EXHAUSTED, "too many calls are under way; try again later")
             return

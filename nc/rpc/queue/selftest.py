@@ -7,7 +7,7 @@ import grpc
 
 from nc.clock import Clock
 from nc.errors import OperatorError
-from nc.rpc.queue.call import Call, Refusal
+from nc.rpc.queue.call import Refusal, ServerCall
 from nc.rpc.queue.port import Routes, Streaming, Unary
 from nc.rpc.queue.server import QueueServer
 from nc.rpc.queue.stream import Stream
@@ -73,16 +73,16 @@ class _Gate:
     def __init__(self) -> None:
         self.ends: list[bool] = []
 
-    def admit(self, call: Call) -> Refusal | None:
+    def admit(self, call: ServerCall) -> Refusal | None:
         call.party = call.peer(), call.certificate()
         return None
 
-    def ended(self, call: Call, *, is_cancelled: bool) -> None:
+    def ended(self, call: ServerCall, *, is_cancelled: bool) -> None:
         del call
         self.ends.append(is_cancelled)
 
 
-def _echo(call: Call, message: bytes) -> None:
+def _echo(call: ServerCall, message: bytes) -> None:
     call.reply(message, call.metadata[:0])
 
 

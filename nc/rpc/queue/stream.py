@@ -12,7 +12,7 @@ from nc.rpc.queue.binding import (
     SendMessage,
     SendStatus,
 )
-from nc.rpc.queue.call import INTERNAL, OK, Call, Refusal
+from nc.rpc.queue.call import INTERNAL, OK, Refusal, ServerCall
 
 _NO_FLAGS = 0
 
@@ -38,7 +38,7 @@ class Stream:
         to_loop: hands the queue's events over to the loop.
     """
 
-    def __init__(self, call: Call, to_loop: ToLoop) -> None:
+    def __init__(self, call: ServerCall, to_loop: ToLoop) -> None:
         self.call = call
         self.trailing: Metadata | None = None
         self._to_loop = to_loop
