@@ -30,7 +30,7 @@ from benchmarks.histories import NETWORK, newcomers, write_log
 from nc.clock import SystemClock
 from nc.pb import network_controller_pb2 as pb
 from nc.secrets import SystemSecrets
-from nc.server.server import Server
+from nc.server.installation import serve_installation
 from nc.server.settings import ServerSettings
 
 METHOD = "/pb.LiteKubeNCService/CheckConnState"
@@ -69,10 +69,13 @@ async def serve(data_dir: Path) -> None:
     loop.add_signal_handler(
         signal.SIGUSR1, lambda: writing.clear() if writing.is_set() else writing.set()
     )
-    async with Server(settings, clock=SystemClock(), secrets=SystemSecrets(), log=silent) as server:
+    serving = serve_installation(
+        settings, clock=SystemClock(), secrets=SystemSecrets(), logger=silent
+    )
+    async with serving as (_, server):
         gc.freeze()
         print(server.endpoints.control_port, flush=True)
-        replica = server._replica  # noqa: SLF001 - to have snapshots when they are wanted
+        replica = server.replica
         while True:
             await writing.wait()
             place = replica._log.write_sync_marker()  # noqa: SLF001

@@ -22,6 +22,7 @@ SUCCESS_MESSAGE: Final = "ok"
 
 # `connState` of a response, by the state's name.
 WIRE_STATES: Final = {"IDLE": -1, "INIT": 1, "CONNECTED": 3}
+STATE_NAMES: Final = {number: name for name, number in WIRE_STATES.items()}
 
 # The node token that stands for the server itself, spelled as existing clients spell it.
 SERVER_NODE_TOKEN: Final = "reserverd"  # noqa: S105 - public, and no secret

@@ -23,3 +23,10 @@ class OperatorError(Exception):
     def __init__(self, message: str = "", *, remedy: str = "") -> None:
         super().__init__(f"{message}; {remedy}" if remedy else message)
         self.remedy = remedy
+
+
+class ConfigError(OperatorError):
+    """A configuration file, or a setting, is wrong."""
+
+    exit_code = USAGE
+    kind = "usage"

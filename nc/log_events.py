@@ -37,6 +37,7 @@ SNAPSHOT_SKIPPED: Final = "snapshot.skipped"  # it does not check out; nothing i
 SNAPSHOT_FAILED: Final = "snapshot.failed"  # one could not be written; nothing is lost
 
 TASK_FAILED: Final = "task.failed"  # it is tried again in its time
+TASK_CRASHED: Final = "task.crashed"  # a bug of ours, with its traceback; the server ends
 
 TUN_OPENED: Final = "tun.opened"
 TUN_UNAVAILABLE: Final = "tun.unavailable"  # nodes reach each other, but not this server's address

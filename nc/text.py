@@ -13,6 +13,23 @@ def moment(unix_ms: int) -> str:
         return f"{unix_ms} ms after 1970"
 
 
+def expiry_text(unix_ms: int) -> str:
+    """When something expires; 0 is how the log and the API write never."""
+    return moment(unix_ms) if unix_ms else "never"
+
+
 def host_port(host: str, port: int | str) -> str:
     """`host:port`, an IPv6 address in brackets."""
     return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+
+
+def iso_time(recorded_at_ns: int) -> str:
+    """A time in ISO 8601, UTC, with milliseconds."""
+    return time_text(recorded_at_ns, "T") + "Z"
+
+
+def time_text(recorded_at_ns: int, separator: str = " ") -> str:
+    """A time in UTC, with milliseconds."""
+    seconds, rest_ns = divmod(recorded_at_ns, 1_000_000_000)
+    at = datetime.fromtimestamp(seconds, tz=UTC).replace(microsecond=rest_ns // 1000)
+    return at.replace(tzinfo=None).isoformat(separator, timespec="milliseconds")

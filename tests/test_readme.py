@@ -5,7 +5,7 @@ from pathlib import Path
 
 import yaml
 
-from nc.server import settings as config
+from nc.cli import config_file as config
 from tests.support.server_process import ServerProcess
 
 ROOT = Path(__file__).parent.parent

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 import typer
 
-from nc.cli.main import app
+from nc.cli.network_controller import app
 from tests.support.namespaces import REQUIRED
 from tests.support.programs import BIN
 
@@ -56,11 +56,10 @@ def test_the_command_line_is_one_of_ours(unit: Path) -> None:
     assert service["Type"] == "notify"
     program, command, *words = shlex.split(service["ExecStart"])
     assert program == INSTALLED
-    known = {
-        option
-        for parameter in typer.main.get_group(app).commands[command].params
-        for option in parameter.opts
-    }
+    group = typer.main.get_group(app)
+    _, loaded, _ = group.resolve_command(typer.Context(group), [command])
+    assert loaded
+    known = {option for parameter in loaded.params for option in parameter.opts}
     options = {word for word in words if word.startswith("--")}
     assert options
     assert options <= known

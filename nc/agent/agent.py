@@ -1,12 +1,12 @@
-"""The node agent: keeps one link to the server for as long as it runs, and a TUN device on it.
+"""The node agent: keeps one link to the server, and a TUN device on it, until it is stopped.
 
     try ──▶ connected ──▶ ended ──▶ wait ──▶ try …
      └──────── failed ───────────────┘
 
-The device stays while the link comes and goes, so that connections of programs over it survive;
-it is made anew only if the address or the way of speaking changed. What ends an agent is being
-told to, and two things that waiting does not mend: the server does not know this node any more, or
-the node's own certificate has expired.
+The device stays while links come and go, so that connections of programs over it survive; it is
+made anew only if the address or the use of offloads changed. An agent ends by itself in two cases,
+which waiting does not mend: the server does not know the node any more, or the node's own
+certificate has expired.
 """
 
 import asyncio
@@ -14,64 +14,63 @@ import ssl
 from dataclasses import dataclass
 from datetime import datetime
 from ipaddress import IPv4Address, IPv4Interface
+from pathlib import Path
 from typing import Final
 
 from structlog.typing import FilteringBoundLogger
 
 from nc import log_events, sd_notify
 from nc.agent.backoff import LONGEST_S, delay_s
-from nc.agent.connection import HubConnection, LinkEnded, NodeRejected, RetryLater, Target, connect
-from nc.agent.device import Device, OpenDevice, open_tun
-from nc.agent.state import Node
+from nc.agent.connection import HubConnection, Target, connect
+from nc.agent.device import Device, OpenDevice
+from nc.agent.link_errors import LinkEnded, NodeRejected, RetryLater
+from nc.agent.state import NodeIdentity
+from nc.client.tls import ClientTls
 from nc.clock import Clock, now_utc
 from nc.contract import DEFAULT_MTU
-from nc.net.routes import Redirect
+from nc.errors import OperatorError
+from nc.net import ipv4
+from nc.net.routes import Redirect, open_tun
 from nc.net.tun import TunUnavailable
 from nc.net.wire import PLAIN_VNET_HEADER, VNET_HEADER_BYTES, Frame, packets
 from nc.pki import FolderPaths, PkiError
 from nc.pki.pem import load_certificates
 from nc.secrets import Secrets
 
-# A link that lasted so long is no failure, whatever ended it.
+# A link that lasted so long does not count as a failure.
 _LASTED_S: Final = 10.0
 
-_IPV4: Final = 4
-
-# For files of which there is no copy here.
 _REMEDY: Final = "restore the files from a backup, or join again with a new bootstrap token"
 
 
-class AgentStopped(Exception):
-    """The agent gave up: trying again would be in vain until somebody does something."""
+class AgentStopped(OperatorError):
+    """The agent gave up: trying again would fail until the operator does something."""
 
 
 @dataclass(frozen=True, slots=True)
 class AgentSettings:
-    """How an agent runs. Without `tun`, packets are counted and go nowhere."""
+    """Without `tun`, packets are counted and dropped."""
 
     tun: bool = True
     mtu: int = DEFAULT_MTU
-    redirect_gateway: bool = False  # everything this machine sends goes through the overlay
+    redirect_gateway: bool = False  # all of this machine's traffic goes through the overlay
 
 
 class Agent:
     """One node.
 
     Args:
-        node: who it is.
-        settings: see there.
-        redirect: the routes outside the device, now or of a crash before.
-        clock, secrets, log: see there.
-        open_device: makes the device; a simulation has others.
+        redirect: the route outside the device, also one that a crash left.
+        open_device: makes the device.
 
     Attributes:
-        packets_in, packets_out: what came from the server, and what went there.
+        packets_in, packets_out: received from the server, and sent to it.
         dropped: packets from the kernel that are not IPv4.
     """
 
     def __init__(
         self,
-        node: Node,
+        node: NodeIdentity,
         settings: AgentSettings,
         redirect: Redirect,
         *,
@@ -87,18 +86,18 @@ class Agent:
         self._clock = clock
         self._secrets = secrets
         self._log = log
-        self._end: HubConnection | None = None
+        self._connection: HubConnection | None = None
         self._tun: Device | None = None
         self._interface: IPv4Interface | None = None
-        self._connected_s = 0.0  # how long the last link lasted; 0: there was none
+        self._connected_s = 0.0  # how long the last link lasted; 0 without one
         self.packets_in = self.packets_out = self.dropped = 0
 
     async def run(self) -> None:
-        """Be connected, or try to be, until cancelled.
+        """Connect, and connect again, until cancelled.
 
         Raises:
-            AgentStopped: why it is in vain.
-            TunUnavailable: this machine does not let us.
+            AgentStopped: the server does not know the node, or its certificate has expired.
+            TunUnavailable: there can be no device.
             PkiError: the node's certificates cannot be read.
         """
         failures = 0
@@ -107,7 +106,7 @@ class Agent:
             while True:
                 self._connected_s = 0.0
                 try:
-                    await self._hold_a_link()
+                    await self._run_link()
                 except NodeRejected as error:
                     raise AgentStopped(f"{error}; join again with a new bootstrap token") from None
                 except LinkEnded as error:
@@ -117,43 +116,45 @@ class Agent:
                     self._report(error, wait_s)
                     await asyncio.sleep(wait_s)
         finally:
-            self._take_down()
+            sd_notify.stopping()
+            self._close_device()
+            self._report_stop()
 
-    async def _hold_a_link(self) -> None:
-        """One link, from the first try to its end, which is always raised."""
+    async def _run_link(self) -> None:
+        """Connect, and forward packets until the link ends; always raises why it ended."""
         target = await asyncio.to_thread(self._target)
-        end = await connect(target)
+        connection = await connect(target)
         since_s = asyncio.get_running_loop().time()
         try:
-            await self._attach(end)
+            await self._attach(connection)
             self._log.info(
                 log_events.AGENT_CONNECTED,
                 server=str(target),
-                address=str(end.interface),
-                offload=end.offload,
+                address=str(connection.interface),
+                offload=connection.offload,
                 device=self._tun.name if self._tun else None,
             )
-            sd_notify.ready(f"connected to {target} as {end.interface.ip}")
-            ended = await end.ended
+            sd_notify.ready(f"connected to {target} as {connection.interface.ip}")
+            ended = await connection.ended
         finally:
             self._connected_s = asyncio.get_running_loop().time() - since_s
-            await end.close()
+            await connection.close()
             self._detach()
             await asyncio.to_thread(self._redirect.end)
         raise ended
 
-    async def _attach(self, end: HubConnection) -> None:
+    async def _attach(self, connection: HubConnection) -> None:
         """Let packets flow between the kernel and the link."""
         if self._settings.tun:
-            await self._have_device(end.interface, offload=end.offload)
-        self._end = end
-        end.deliver = self._from_server
+            await self._ensure_device(connection.interface, offload=connection.offload)
+        self._connection = connection
+        connection.deliver = self._from_server
         if self._tun is None:
             return
-        end.writable = self._let_kernel_send
+        connection.writable = self._on_writable
         self._tun.start(self._from_kernel, self._lost_device)
         if self._settings.redirect_gateway:
-            await self._redirect_into(self._tun, end.server_address)
+            await self._redirect_into(self._tun, connection.server_address)
 
     async def _redirect_into(self, tun: Device, server: str) -> None:
         outside = None if ":" in server else IPv4Address(server)  # IPv6 is not redirected
@@ -162,20 +163,20 @@ class Agent:
         )
         try:
             await asyncio.shield(beginning)
-        except (TunUnavailable, OSError) as error:  # there is no way to the server just now
+        except (TunUnavailable, OSError) as error:  # the server cannot be reached just now
             raise LinkEnded(str(error)) from error
         finally:
-            await asyncio.wait([beginning])  # only what has been made can be taken back
+            await asyncio.wait([beginning])  # a route can be removed only once it is made
 
     def _detach(self) -> None:
-        if self._end is not None:
-            self._end.deliver = self._end.writable = None
-        self._end = None
+        if self._connection is not None:
+            self._connection.deliver = self._connection.writable = None
+        self._connection = None
         if self._tun is not None:
             self._tun.pause()
 
-    async def _have_device(self, interface: IPv4Interface, *, offload: bool) -> None:
-        """See that there is a device with this address that speaks as the link does."""
+    async def _ensure_device(self, interface: IPv4Interface, *, offload: bool) -> None:
+        """Keep the device, or make a new one if the address or the use of offloads changed."""
         if self._tun is not None:
             if self._interface == interface and self._tun.offload == offload:
                 return
@@ -193,33 +194,31 @@ class Agent:
 
     def _from_kernel(self, frame: bytes, count: int) -> None:
         at = VNET_HEADER_BYTES if self._tun is not None and self._tun.offload else 0
-        if self._end is None or len(frame) <= at or frame[at] >> 4 != _IPV4:
+        if self._connection is None or len(frame) <= at or frame[at] >> 4 != ipv4.VERSION:
             self.dropped += count
             return
         self.packets_out += count
-        self._end.send(frame)
+        self._connection.send(frame)
 
-    def _let_kernel_send(self, is_writable: bool) -> None:
+    def _on_writable(self, is_writable: bool) -> None:
         if self._tun is not None and is_writable:
             self._tun.resume()
         elif self._tun is not None:
             self._tun.pause()
 
     def _lost_device(self) -> None:
-        """Somebody deleted the device: begin again with a new one."""
+        """End the link: the next one gets a new device."""
         self._log.warning(log_events.AGENT_DEVICE_LOST, message="the TUN device was deleted")
         self._close_device()
-        if self._end is not None:
-            self._end.hang_up("the TUN device was deleted")
+        if self._connection is not None:
+            self._connection.hang_up("the TUN device was deleted")
 
     def _close_device(self) -> None:
         if self._tun is not None:
             self._tun.close()
         self._tun = self._interface = None
 
-    def _take_down(self) -> None:
-        sd_notify.stopping()
-        self._close_device()
+    def _report_stop(self) -> None:
         self._log.info(
             log_events.AGENT_STOPPED,
             packets_in=self.packets_in,
@@ -241,20 +240,15 @@ class Agent:
 
 
 def client_tls(paths: FolderPaths, now: datetime) -> ssl.SSLContext:
-    """What a node shows and trusts on the link; read anew each time, since files are replaced.
+    """The TLS context for a link; the files are read for each connection, since they are replaced.
 
     Raises:
         AgentStopped: the node's certificate has expired.
         PkiError: a file cannot be read.
     """
-    for path in (paths.ca, paths.client, paths.client_key):
-        try:
-            path.open("rb").close()
-        except OSError as error:
-            reason = f"cannot be read: {error.strerror}"
-            raise PkiError(path, reason, _REMEDY) from error
+    tls = ClientTls(_read(paths.ca), _read(paths.client_key), certificate_pem=_read(paths.client))
     try:
-        (certificate, *_) = load_certificates(paths.client.read_bytes(), paths.client)
+        (certificate, *_) = load_certificates(tls.certificate_pem or b"", paths.client)
     except PkiError as error:
         raise PkiError(error.path, error.problem, _REMEDY) from error
     if certificate.not_valid_after_utc <= now:
@@ -265,14 +259,18 @@ def client_tls(paths: FolderPaths, now: datetime) -> ssl.SSLContext:
             "token"
         )
     try:
-        # Not the default context: from Python 3.13 on it refuses CAs that exist in the field.
-        context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-        context.load_verify_locations(paths.ca)
-        context.load_cert_chain(paths.client, paths.client_key)
-    except (OSError, ssl.SSLError) as error:
+        return tls.context()
+    except (ssl.SSLError, ValueError) as error:
+        problem = getattr(error, "strerror", None) or error
         raise PkiError(
             paths.client.parent,
-            f"ca.pem, client.pem and client-key.pem are not usable: {error.strerror or error}",
+            f"ca.pem, client.pem and client-key.pem are not usable: {problem}",
             _REMEDY,
         ) from error
-    return context
+
+
+def _read(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise PkiError(path, f"cannot be read: {error.strerror}", _REMEDY) from error

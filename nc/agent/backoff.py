@@ -1,20 +1,20 @@
-"""How long to wait before the next try: longer each time, and nobody at the same moment.
+"""Exponential backoff with jitter: how long to wait before the next try.
 
-A server that comes back is met by all of its nodes: waiting times that double spread them over its
-absence, and chance spreads those that left it together.
+After a server's outage all of its nodes come back: doubling spreads them over the outage, and
+jitter spreads those that lost their links at the same moment.
 """
 
 from typing import Final
 
 from nc.secrets import Secrets
 
-# A server that was only restarted is found again at once.
+# A server that was only restarted is found again soon.
 FIRST_S: Final = 0.25
 
-# Five thousand nodes that all wait so long on average are 330 tries a second.
+# With five thousand nodes: some 330 tries a second on average.
 LONGEST_S: Final = 20.0
 
-_CHANCE_BYTES: Final = 4
+_RANDOM_BYTES: Final = 4
 
 
 def delay_s(failures: int, secrets: Secrets) -> float:
@@ -22,8 +22,8 @@ def delay_s(failures: int, secrets: Secrets) -> float:
 
     Args:
         failures: how many tries failed in a row, at least 1.
-        secrets: where chance comes from.
+        secrets: gives the random number.
     """
-    chance = int.from_bytes(secrets.random_bytes(_CHANCE_BYTES)) / (1 << 8 * _CHANCE_BYTES)
-    doublings = min(failures - 1, 32)  # long past the longest
-    return min(LONGEST_S, FIRST_S * (1 << doublings)) * (1 + chance) / 2
+    jitter = int.from_bytes(secrets.random_bytes(_RANDOM_BYTES)) / (1 << 8 * _RANDOM_BYTES)
+    doublings = min(failures - 1, 32)  # far beyond LONGEST_S
+    return min(LONGEST_S, FIRST_S * (1 << doublings)) * (1 + jitter) / 2

@@ -1,76 +1,54 @@
-"""A node's end of one link: from the TLS handshake to the moment at which it ends, and why.
+"""A node's connection to the hub, from the TLS handshake to its end.
 
     connect ──▶ TLS ──▶ upgrade ──▶ hello ──▶ address ──▶ frames both ways ──▶ ended
 
-Why a link ended, or never came about, is one of few kinds, since what a node does next depends on
-nothing else: try again, try again later, or give up.
+The reason for which a link ended, or was not made, is one of few kinds, and decides what the agent
+does next: try again, try again later, or give up.
 """
 
 import asyncio
 import contextlib
-import json
 import ssl
 from collections.abc import Callable
 from dataclasses import dataclass
-from http import HTTPStatus
 from ipaddress import IPv4Interface
-from typing import Any, Final
+from typing import Final
 
 from picows import (
     WSCloseCode,
     WSError,
     WSFrame,
-    WSHandshakeError,
     WSListener,
     WSMsgType,
     WSTransport,
     ws_connect,
 )
 
-from nc.client.connection_errors import in_words
+from nc.agent.link_errors import LinkEnded, closed_by, connecting_failed
 from nc.net import wire
-from nc.net.wire import CloseCode, HandshakeError
-from nc.pki.names import NOT_ITS_NAME
+from nc.net.wire import HandshakeError
 from nc.text import host_port
 
 # From the first TCP packet to the node's address.
 CONNECT_TIMEOUT_S: Final = 15.0
 
-# The upgrade's share of that. picows watches it, and closes the connection when it is over, which
-# giving up on picows does not: so its time should be over before the whole.
+# The upgrade's share of that. picows enforces it and then closes the connection, which cancelling
+# picows does not do: so it must be over before the whole.
 _UPGRADE_SHARE: Final = 1 / 3
 
 PING_INTERVAL_S: Final = 30.0  # LiteKube link reference
 SILENCE_LIMIT_S: Final = 60.0
 
-# What may wait to be sent before the TUN device is left alone: a few super-packets.
+# How much is queued before the TUN device is paused: a few super-packets.
 WRITE_BUFFER_BYTES: Final = 256 * 1024
 
-# How long the other side may take to answer our farewell.
-_FAREWELL_S: Final = 1.0
-
-_GIVEN_UP: Final = {HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN}
-
-
-class LinkEnded(Exception):
-    """There is no link, or none any more; the text says why. Trying again may well succeed."""
-
-
-class RetryLater(LinkEnded):
-    """The server knows us and wants no link now: expired, or taken over by another machine."""
-
-
-class UntrustedServer(LinkEnded):
-    """Whoever answers has no certificate from our network's CA."""
-
-
-class NodeRejected(LinkEnded):
-    """The server does not know this node any more; trying again is in vain."""
+# How long the server may take to answer our close frame.
+_CLOSE_TIMEOUT_S: Final = 1.0
 
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """Whom to connect to, and as whom. `tls` is None for plain text."""
+    """A link port, and the node token for it. `tls` is None for plain text."""
 
     host: str
     port: int
@@ -94,8 +72,9 @@ class HubConnection(WSListener):
         interface: the node's address and network, once `connect` has returned.
         offload: whether the server speaks the offload subprotocol.
         deliver: gets every packet; packets that come before it is set are dropped.
-        writable: told whether the server takes more.
-        ended: why, once it has ended.
+        writable: called with False when the send queue is full, and with True when it is not.
+        greeted: the address, when the server has sent it.
+        ended: the reason, when the link has ended.
     """
 
     interface: IPv4Interface
@@ -123,28 +102,27 @@ class HubConnection(WSListener):
         return str(peer[0]).removeprefix("::ffff:")
 
     def send(self, frame: bytes) -> None:
-        """Send a frame: a packet, behind its vnet header if the link offloads."""
+        """Send a packet, behind its vnet header if the link offloads."""
         self._transport.send(self._kind, frame)
 
     async def close(self) -> None:
-        """End it, if it has not ended: say goodbye, and see the connection closed."""
+        """Send a close frame, unless the link has ended, and wait a moment for the answer."""
         self._reason = self._reason or LinkEnded("closed by this node")
         if not self.ended.done():
             self._transport.send_close(WSCloseCode.OK, b"")
             with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(_FAREWELL_S):
+                async with asyncio.timeout(_CLOSE_TIMEOUT_S):
                     await asyncio.shield(self.ended)
         self._transport.disconnect(False)
 
     def hang_up(self, reason: str) -> None:
-        """End it at once, for a reason of our own."""
+        """End the link at once."""
         self._reason = self._reason or LinkEnded(reason)
         self._transport.disconnect(False)
 
     # What picows calls.
 
     def on_ws_connected(self, transport: WSTransport) -> None:
-        """The upgrade is done: say hello."""
         self._transport = transport
         transport.underlying_transport.set_write_buffer_limits(high=WRITE_BUFFER_BYTES)
         headers = transport.response.headers
@@ -154,7 +132,6 @@ class HubConnection(WSListener):
         self._timer = self._loop.call_later(self._ping_interval_s, self._ping)
 
     def on_ws_frame(self, transport: WSTransport, frame: WSFrame) -> None:
-        """A frame has come, whole."""
         self._heard_at_s = self._loop.time()
         kind = frame.msg_type
         if kind is WSMsgType.BINARY or kind is WSMsgType.TEXT:
@@ -166,12 +143,11 @@ class HubConnection(WSListener):
         elif kind is WSMsgType.PING:
             transport.send_pong(frame.get_payload_as_bytes())
         elif kind is WSMsgType.CLOSE:
-            self._reason = self._reason or _closed(frame)
+            self._reason = self._reason or closed_by(frame)
             transport.send_close(WSCloseCode.OK, b"")
             transport.disconnect()
 
     def on_ws_disconnected(self, transport: WSTransport) -> None:
-        """The connection is gone."""
         del transport
         if self._timer is not None:
             self._timer.cancel()
@@ -183,12 +159,10 @@ class HubConnection(WSListener):
             self.ended.set_result(reason)
 
     def pause_writing(self) -> None:
-        """The server takes no more just now."""
         if self.writable is not None:
             self.writable(False)
 
     def resume_writing(self) -> None:
-        """It does again."""
         if self.writable is not None:
             self.writable(True)
 
@@ -201,7 +175,7 @@ class HubConnection(WSListener):
             self.greeted.set_result(self.interface)
 
     def _ping(self) -> None:
-        """Ping; give up what has been silent for too long, neither sooner nor at the next ping."""
+        """Ping; or end a link that was silent for the limit, to the second."""
         silent_s = self._loop.time() - self._heard_at_s
         if silent_s >= self._silence_limit_s:
             self.hang_up(f"nothing was heard for {self._silence_limit_s:g} s")
@@ -221,17 +195,17 @@ async def connect(
     """Open a link, up to the address that the server hands over.
 
     Raises:
-        LinkEnded: one of its kinds.
+        LinkEnded: or a subclass.
     """
-    end = HubConnection(ping_interval_s, silence_limit_s)
+    link = HubConnection(ping_interval_s, silence_limit_s)
     opening = ws_connect(
-        lambda: end,
+        lambda: link,
         f"{'ws' if target.tls is None else 'wss'}://{target}{wire.PATH}",
         ssl_context=target.tls,
         websocket_handshake_timeout=timeout_s * _UPGRADE_SHARE,
-        enable_auto_pong=False,  # a ping is a sign of life, and we want to see those
+        enable_auto_pong=False,  # a ping is a sign of life, which `on_ws_frame` must see
         max_frame_size=wire.MAX_FRAME_BYTES,
-        max_redirects=0,  # the token goes nowhere else
+        max_redirects=0,  # the token is sent to no other server
         logger_name="nowhere",
         extra_headers={
             wire.TOKEN_HEADER: target.token,
@@ -242,61 +216,20 @@ async def connect(
     try:
         async with asyncio.timeout(timeout_s):
             transport, _ = await opening
-            if transport.is_disconnected and not end.greeted.done():
+            if transport.is_disconnected and not link.greeted.done():
                 raise ConnectionResetError
-            await end.greeted
+            await link.greeted
     except LinkEnded:
         raise
-    except (OSError, WSError, ValueError, asyncio.CancelledError) as error:  # a name that is none
+    except (
+        OSError,
+        WSError,
+        ValueError,
+        asyncio.CancelledError,
+    ) as error:  # ValueError: not a host name
         if transport is not None:
             transport.disconnect(False)
         if isinstance(error, asyncio.CancelledError):
             raise
-        raise _failed(error, target) from None
-    return end
-
-
-def _closed(frame: WSFrame) -> LinkEnded:
-    """What the server's close frame says of the reason."""
-    code, text = int(frame.get_close_code().value), frame.get_close_message() or b""
-    reason = text.decode("utf-8", "replace")
-    sentence = f"the server closed the link: {reason or 'no reason given'} (code {code})"
-    if code != CloseCode.POLICY:
-        return LinkEnded(sentence)
-    if reason == wire.UNREGISTERED.reason:
-        return NodeRejected(sentence)
-    is_later = reason in {wire.EXPIRED.reason, wire.SUPERSEDED.reason}
-    return RetryLater(sentence) if is_later else LinkEnded(sentence)
-
-
-def _failed(error: Exception, target: Target) -> LinkEnded:
-    """Why a link never came about."""
-    if isinstance(error, ssl.SSLCertVerificationError) and error.verify_code in NOT_ITS_NAME:
-        return UntrustedServer(
-            f"the server's certificate is not for {target.host} ({error.verify_message}); the "
-            "server must know what it is called (network-controller serve --advertise)"
-        )
-    if isinstance(error, ssl.SSLCertVerificationError):
-        return UntrustedServer(
-            f"the server's certificate is not trusted: {error.verify_message}; either its CA was "
-            "replaced, and this machine must join again, or this is not our server"
-        )
-    if isinstance(error, ConnectionResetError):  # most often over TLS, which one side has not
-        wanted = "want" if target.tls is None else "speak"
-        return LinkEnded(f"the handshake was cut short (does the server {wanted} TLS?)")
-    if isinstance(error, TimeoutError):
-        return LinkEnded("the server did not answer in time")
-    if isinstance(error, WSHandshakeError) and error.response is not None:
-        return _refused(error)
-    return LinkEnded(f"no connection: {in_words(error)}")
-
-
-def _refused(error: Any) -> LinkEnded:
-    """An answer that is no upgrade: its status, and the first line of what came with it."""
-    status = int(error.response.status)
-    lines = (error.raw_body or b"").decode("utf-8", "replace").splitlines()
-    said = json.dumps(lines[0])[1:-1][:300] if lines else "no reason given"
-    sentence = f"the server refuses this node: {said} (HTTP {status})"
-    if said.startswith(wire.EXPIRED.reason):
-        return RetryLater(sentence)
-    return NodeRejected(sentence) if status in _GIVEN_UP else LinkEnded(sentence)
+        raise connecting_failed(error, target.host, is_tls=target.tls is not None) from None
+    return link

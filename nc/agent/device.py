@@ -1,55 +1,31 @@
-"""What a node's packets come from and go to: the kernel, by way of a TUN device with an address."""
+"""Where a node's packets come from and go to: the kernel, through a TUN device with an address."""
 
-import asyncio
 from collections.abc import Awaitable, Callable
 from ipaddress import IPv4Interface
 from typing import Protocol
 
-from nc.net.routes import configure
-from nc.net.tun import Receive, Tun
+from nc.net.tun import Receive
 from nc.net.wire import Frame
 
 
 class Device(Protocol):
-    """What packets come from and go to; see `Tun`, which is the real one."""
+    """See `nc.net.tun.Tun`, which is the real one."""
 
     @property
-    def name(self) -> str:
-        """The device's."""
+    def name(self) -> str: ...
 
     @property
-    def offload(self) -> bool:
-        """Whether checksums and segmentation are left to whoever gets the frames."""
+    def offload(self) -> bool: ...
 
-    def start(self, receive: Receive, lost: Callable[[], None], /) -> None:
-        """Hand over every frame, until `pause`."""
+    def start(self, receive: Receive, lost: Callable[[], None], /) -> None: ...
 
-    def pause(self) -> None:
-        """Hand over no more for now."""
+    def pause(self) -> None: ...
 
-    def resume(self) -> None:
-        """Go on."""
+    def resume(self) -> None: ...
 
-    def write(self, frame: Frame, /) -> int:
-        """Take a frame; returns how many packets it held."""
+    def write(self, frame: Frame, /) -> int: ...
 
-    def close(self) -> None:
-        """Be gone."""
+    def close(self) -> None: ...
 
 
 OpenDevice = Callable[[IPv4Interface, bool, int], Awaitable[Device]]  # address, offload, MTU
-
-
-async def open_tun(interface: IPv4Interface, offload: bool, mtu: int) -> Tun:
-    """A TUN device with an address.
-
-    Raises:
-        TunUnavailable: this machine does not let us.
-    """
-    tun = Tun(offload=offload)
-    try:
-        await asyncio.to_thread(configure, tun.name, interface, mtu)
-    except BaseException:
-        tun.close()
-        raise
-    return tun

@@ -1,9 +1,9 @@
-"""Joining: find out whom a bootstrap token may be shown to, then show it.
+"""Joining: find out which server may get the bootstrap token, then redeem it there.
 
-A machine that joins knows the server's CA by a hash at most. So it first shakes hands with whoever
-is there and says nothing, looks for the CA in the chain that was shown, and calls GetToken over a
-second connection that trusts this CA alone. Only a server with a certificate from the pinned key
-ever sees the token.
+A machine that joins knows the server's CA by a hash at most. So a first connection does the TLS
+handshake only, and looks for the CA in the chain that the server sends; GetToken is called over a
+second one that trusts this CA alone. Only a server with a certificate from the pinned key ever
+gets the token.
 """
 
 import asyncio
@@ -11,43 +11,45 @@ import contextlib
 import re
 import socket
 import ssl
-from typing import Any, Final, NamedTuple
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from cryptography import x509
 
-from nc.client.channel import BOOTSTRAP_PORT, CallFailed, Client, ClientTls
-from nc.client.connection_errors import in_words
+from nc.client.connection_errors import describe
+from nc.client.tls import ClientTls
 from nc.contract import OK
 from nc.errors import OperatorError
-from nc.pb.network_controller_pb2 import GetTokenRequest, GetTokenResponse
 from nc.pki import ca_cert_hash
 from nc.pki.names import NOT_ITS_NAME
 from nc.pki.pem import UNREADABLE, certificate_pem
 
-_HANDSHAKE_TIMEOUT_S: Final = 5.0  # a program that is told to stop waits for it
+if TYPE_CHECKING:
+    from nc.pb.network_controller_pb2 import GetTokenResponse
+
+_HANDSHAKE_TIMEOUT_S: Final = 5.0  # a program that is to stop waits for it
 _DER: Final = 2  # _ssl.ENCODING_DER
 _PIN: Final = re.compile(r"sha256:[0-9a-f]{64}")
 
 
 class ServerUnreachable(Exception):
-    """Nobody answers there, or not in time; it may be different soon."""
+    """No server answers, or not in time. Trying again may succeed."""
 
 
 class NotOurServer(OperatorError):
-    """Whoever answers is not the server that the hash is of. The token was not sent."""
+    """The server has no certificate from the pinned CA for this name. The token was not sent."""
 
 
 class TokenRefused(OperatorError):
-    """The server does not take the bootstrap token; the text is the server's."""
+    """The server refuses the bootstrap token; the text is the server's."""
 
 
 class Invitation(NamedTuple):
-    """Where a bootstrap token is redeemed, and by which hash the CA there is known."""
+    """Where a bootstrap token is redeemed, and the hash of the CA there."""
 
     token: str
     host: str
     port: int
-    ca_cert_hash: str | None  # None: whoever is there is believed
+    ca_cert_hash: str | None  # None: any server gets the token
     plaintext: bool = False
 
     def __repr__(self) -> str:
@@ -55,7 +57,7 @@ class Invitation(NamedTuple):
 
     @property
     def text(self) -> str:
-        """What a joining machine was given; a secret."""
+        """`TOKEN@IP:PORT`; a secret."""
         return f"{self.token}@{self.host}:{self.port}"
 
     @property
@@ -65,16 +67,20 @@ class Invitation(NamedTuple):
 
 
 def is_ca_cert_hash(text: str) -> bool:
-    """Whether it could be what `ca_cert_hash` gives."""
+    """Whether `ca_cert_hash` could give this text."""
     return _PIN.fullmatch(text) is not None
 
 
-async def redeem(invitation: Invitation) -> GetTokenResponse:
-    """Become a node.
+async def redeem(invitation: Invitation) -> "GetTokenResponse":
+    """Register this machine as a node.
 
     Raises:
-        ServerUnreachable, NotOurServer, TokenRefused: see there.
+        ServerUnreachable, NotOurServer, TokenRefused: it is not registered.
     """
+    # gRPC takes some 30 MB, which an agent that has joined before does not need.
+    from nc.client.channel import BOOTSTRAP_PORT, CallFailed, Client  # noqa: PLC0415 - see above
+    from nc.pb.network_controller_pb2 import GetTokenRequest  # noqa: PLC0415 - see above
+
     tls = None
     if not invitation.plaintext:
         tls = ClientTls(certificate_pem(await find_authority(invitation)))
@@ -84,7 +90,7 @@ async def redeem(invitation: Invitation) -> GetTokenResponse:
             answer = await client.call("GetToken", GetTokenRequest(bootStrapToken=invitation.token))
     except CallFailed as error:
         if tls is not None:
-            await asyncio.to_thread(_say_what_tls_objects_to, invitation, tls.ca_pem)
+            await asyncio.to_thread(_check_trust, invitation, tls.ca_pem)
         raise ServerUnreachable(str(error)) from None
     if answer.code != OK:
         raise TokenRefused(f"{answer.message} (code {answer.code})")
@@ -96,19 +102,19 @@ async def find_authority(invitation: Invitation) -> x509.Certificate:
     """The CA to trust there; nothing but a TLS handshake is sent.
 
     Raises:
-        ServerUnreachable: there is no handshake to be had.
-        NotOurServer: the CA that is pinned is not in the chain, or no CA at all.
+        ServerUnreachable: the handshake failed.
+        NotOurServer: the pinned CA is not in the chain that the server sends.
     """
     host, port, pin = invitation.host, invitation.port, invitation.ca_cert_hash
     try:
         shown = await asyncio.to_thread(_shown_chain, host, port)
         chain = [x509.load_der_x509_certificate(der) for der in shown]
         hashes = [ca_cert_hash(certificate_pem(certificate)) for certificate in chain]
-    except UnicodeError as error:  # no name that could be looked up
+    except UnicodeError as error:  # not a host name
         raise NotOurServer(f"{host!r} is neither a host name nor an address") from error
     except OSError as error:  # SSLError is one
         raise ServerUnreachable(
-            f"no TLS handshake with {host}:{port}: {in_words(error)}"
+            f"no TLS handshake with {host}:{port}: {describe(error)}"
         ) from error
     except UNREADABLE as error:
         raise NotOurServer(f"{host}:{port} shows a certificate that cannot be read") from error
@@ -122,20 +128,18 @@ async def find_authority(invitation: Invitation) -> x509.Certificate:
     return chain[hashes.index(pin)]
 
 
-def _say_what_tls_objects_to(invitation: Invitation, ca_pem: bytes) -> None:
-    """Why a server with a certificate from this CA is not trusted all the same; gRPC hides it.
+def _check_trust(invitation: Invitation, ca_pem: bytes) -> None:
+    """Find out why TLS refuses a server with a certificate from this CA; gRPC hides the reason.
 
     Raises:
-        NotOurServer: it is known by other names than the one that it was called by.
-        ServerUnreachable: something else, which may pass, such as a clock that is wrong.
+        NotOurServer: the certificate is for other names.
+        ServerUnreachable: another reason, which may pass, such as a wrong clock.
     """
     host, port = invitation.host, invitation.port
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-    context.load_verify_locations(cadata=ca_pem.decode("ascii"))
     try:
         with (
             socket.create_connection((host, port), _HANDSHAKE_TIMEOUT_S) as plain,
-            context.wrap_socket(plain, server_hostname=host),
+            ClientTls(ca_pem).context().wrap_socket(plain, server_hostname=host),
         ):
             return
     except ssl.SSLCertVerificationError as error:
@@ -150,12 +154,12 @@ def _say_what_tls_objects_to(invitation: Invitation, ca_pem: bytes) -> None:
             "is this machine's clock right?"
         ) from None
     except OSError:
-        return  # it was something else
+        return  # not for a reason of TLS
 
 
 def _shown_chain(host: str, port: int) -> list[bytes]:
-    """The certificates that a server shows, DER, its own first. Nothing of it is verified."""
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    """The certificates that a server sends, DER, its own first. None is verified."""
+    context = ClientTls(b"").context()
     context.check_hostname = False
     context.verify_mode = ssl.CERT_NONE
     context.set_alpn_protocols(["h2"])

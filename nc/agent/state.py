@@ -1,13 +1,13 @@
-"""The state folder: what a node must not forget, so that it comes back as itself.
+"""The state folder: a node's token and certificates, kept across restarts.
 
 node.json         where the server is, the node's token, which folder its certificates are in
 certificates-N/   grpc/ and network/, each `ca.pem client.pem client-key.pem`
-node-before.json  the node that another token replaced: its token, to unregister it with
-redirect.json     the route to take back at the end (`nc.net.routes`)
+node-before.json  the node before another token was redeemed: its token, to unregister it with
+redirect.json     the route to remove at the end (`nc.net.routes`)
 lock              held while an agent runs
 
-All of it is closed to others (0600). `node.json` is replaced at once, after the certificates that
-it names were written to a new folder: a crash leaves the old node or the new one.
+All files have mode 0600. `node.json` is replaced atomically, after the certificates that it names
+were written to a new folder: a crash leaves the old node or the new one.
 """
 
 import base64
@@ -18,12 +18,12 @@ import json
 import os
 import shutil
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any, Final
 
 from nc.errors import OperatorError
-from nc.files import REAL_DISK, replace_file
+from nc.files import OS_FILES, replace_file
 from nc.pki import FolderPaths, PkiError, read_peer
 
 _MODE: Final = 0o600
@@ -34,18 +34,17 @@ _CERTIFICATES: Final = "certificates-"
 
 
 class StateFolderError(OperatorError):
-    """The state folder cannot be used; one sentence says why and what to do."""
+    """The state folder cannot be used."""
 
 
 @dataclass(frozen=True, slots=True)
-class Node:
-    """Who this machine is, and where its server is.
+class NodeIdentity:
+    """A node's token and certificates, and its server's address.
 
     Attributes:
-        token: the node token.
         host, port: the link port.
-        certificates: the network set, `ca.pem client.pem client-key.pem`; None for plain text.
-        joined_with: the digest of what it joined with, "" if it came from a configuration file.
+        certificates: a folder with `ca.pem client.pem client-key.pem`; None for plain text.
+        joined_with: the digest of its invitation; "" if it came from a configuration file.
     """
 
     token: str = field(repr=False)
@@ -55,7 +54,7 @@ class Node:
     joined_with: str = ""
 
     def node_id(self) -> str | None:
-        """The id that its certificate names; None without one that can be read."""
+        """The id in its certificate; None if that is missing or unreadable."""
         if self.certificates is None:
             return None
         try:
@@ -74,24 +73,23 @@ class CertificateSet:
     certificate: str
 
     def write(self, folder: Path) -> None:
-        """Write it as files of their usual names."""
-        REAL_DISK.make_folder(folder)
+        OS_FILES.make_folder(folder)
         paths = FolderPaths.within(folder)
         for path, text in (
             (paths.ca, self.ca),
             (paths.client_key, self.key),
             (paths.client, self.certificate),
         ):
-            replace_file(REAL_DISK, path, base64.b64decode(text), _MODE)
+            replace_file(OS_FILES, path, base64.b64decode(text), _MODE)
 
 
 def digest_of(invitation: str) -> str:
-    """What stands for `TOKEN@IP:PORT` in the state folder, to know it again."""
+    """A digest of `TOKEN@IP:PORT`, to recognise it without keeping the token."""
     return hashlib.sha256(invitation.encode()).hexdigest()
 
 
 class StateFolder:
-    """A state folder, made where it is missing once it is locked or something is to be kept."""
+    """A state folder; `locked` and `keep` make it if it is missing."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -100,13 +98,13 @@ class StateFolder:
         self.node_before = path / "node-before.json"
 
     def _make(self) -> None:
-        REAL_DISK.make_folder(self.path)
+        OS_FILES.make_folder(self.path)
         if not os.access(self.path, os.W_OK | os.X_OK):
             raise PermissionError(13, "permission denied")
 
     @contextlib.contextmanager
     def locked(self) -> Iterator[None]:
-        """Keep a second agent from being the same node: each would take the link from the other.
+        """Exclude a second agent as the same node: each would take the link from the other.
 
         Raises:
             StateFolderError: another agent runs with this folder, or it cannot be made or written.
@@ -126,8 +124,8 @@ class StateFolder:
         finally:
             os.close(lock)
 
-    def load(self) -> Node | None:
-        """The node that this folder remembers, if there is one.
+    def load(self) -> NodeIdentity | None:
+        """The node that is kept here, if there is one.
 
         Raises:
             StateFolderError: it cannot be read.
@@ -136,7 +134,7 @@ class StateFolder:
             kept: dict[str, Any] = json.loads(self._node.read_bytes())
             folder = kept.pop("certificates")
             kept["certificates"] = None if folder is None else self.path / folder / "network"
-            return Node(**kept)
+            return NodeIdentity(**kept)
         except FileNotFoundError:
             return None
         except OSError as error:
@@ -147,23 +145,25 @@ class StateFolder:
             ) from None
 
     def require_room(self) -> None:
-        """See that a node could be kept here, before there is one.
+        """Check that there is room for a node, before one is registered.
 
         Raises:
-            StateFolderError: there is no room.
+            StateFolderError: there is none.
         """
         probe = self.path / "probe"
         try:
             with self._explained():
-                replace_file(REAL_DISK, probe, bytes(_NODE_BYTES), _MODE)
+                replace_file(OS_FILES, probe, bytes(_NODE_BYTES), _MODE)
         finally:
             probe.unlink(missing_ok=True)
 
-    def keep(self, node: Node, grpc: CertificateSet | None, network: CertificateSet | None) -> Node:
-        """Remember a node, instead of the one before; its certificates are set by this.
+    def keep(
+        self, node: NodeIdentity, grpc: CertificateSet | None, network: CertificateSet | None
+    ) -> NodeIdentity:
+        """Keep a node instead of the one before; gives it with its certificates folder.
 
         Raises:
-            StateFolderError: it cannot be written; the node of before is still remembered.
+            StateFolderError: it cannot be written; the node before is still kept.
         """
         with self._explained():
             self._make()
@@ -174,14 +174,14 @@ class StateFolder:
             if grpc and network and folder:
                 grpc.write(self.path / folder / "grpc")
                 network.write(self.path / folder / "network")
-                REAL_DISK.sync_folder(self.path)
+                OS_FILES.sync_folder(self.path)
             if self._node.exists():
-                replace_file(REAL_DISK, self.node_before, self._node.read_bytes(), _MODE)
-            replace_file(REAL_DISK, self._node, json.dumps(kept).encode(), _MODE)
+                replace_file(OS_FILES, self.node_before, self._node.read_bytes(), _MODE)
+            replace_file(OS_FILES, self._node, json.dumps(kept).encode(), _MODE)
         for old in before:
             shutil.rmtree(old, ignore_errors=True)
         certificates = None if folder is None else self.path / folder / "network"
-        return Node(node.token, node.host, node.port, certificates, node.joined_with)
+        return replace(node, certificates=certificates)
 
     def _next_folder(self, before: list[Path]) -> str:
         numbers = [int(tail) for p in before if (tail := p.name.rpartition("-")[2]).isdecimal()]

@@ -1,15 +1,13 @@
 """A file that is there as a whole or not at all: written beside its place, synced, then renamed."""
 
-import os
 import stat
-import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import BinaryIO, cast
+from typing import BinaryIO
 
 from nc.cli.entrypoint import OperationFailed
-from nc.files import REAL_DISK
+from nc.files import new_file
 
 
 @contextmanager
@@ -32,20 +30,7 @@ def whole_file(path: Path, *, replace: bool) -> Iterator[BinaryIO]:
         if not replace:
             raise OperationFailed(f"{path} is there already: name another file, or give --force")
     try:
-        fd, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name[:99]}.", suffix=".tmp")
+        with new_file(path) as file:
+            yield file
     except OSError as error:
         raise OperationFailed(f"{path} cannot be written: {error.strerror}") from error
-    beside = Path(name)
-    try:
-        with os.fdopen(fd, "wb") as file:
-            yield cast("BinaryIO", file)
-            file.flush()
-            os.fsync(fd)
-        beside.replace(path)
-        REAL_DISK.sync_folder(path.parent)
-    except BaseException as error:
-        with suppress(OSError):
-            beside.unlink(missing_ok=True)
-        if isinstance(error, OSError):
-            raise OperationFailed(f"{path} cannot be written: {error.strerror}") from error
-        raise

@@ -1,80 +1,27 @@
-"""How both programs run: errors are one line on stderr, and the exit code says what kind.
+"""Runs both programs: an error is one line on stderr, and the exit code says what kind it is.
 
-0  done
-1  the operation failed
-2  wrong usage: arguments, configuration
-3  the log is damaged
+The exit codes are those of `nc.errors`. This module imports little, so that `--help` is quick; what
+an error is like is known from its base class, without the package that raises it.
 """
 
-import asyncio
-import errno
-import io
-import logging
+import importlib
+import json
 import os
 import sys
-from collections.abc import Coroutine
-from importlib.metadata import version
 from itertools import pairwise
 from pathlib import Path
-from typing import Any, NoReturn, TypeVar
+from typing import Any, NoReturn
 
-import typer
-import uvloop
+from nc.cli.streams import is_of_stdout, open_missing_streams, silence_stdout, unwritable
+from nc.errors import DAMAGED, DONE, FAILED, USAGE, OperatorError
 
-from eventlog import LogDamaged, LogError
-from nc.agent.enrolment import NotOurServer, TokenRefused
-from nc.agent.state import StateFolderError
-from nc.client.channel import CallFailed
-from nc.domain.evolve import UnknownEvent
-from nc.domain.invariants import InconsistentHistory
-from nc.history.as_of import BaseMissing
-from nc.history.export.binary import ExportDamaged, ExportRefused
-from nc.hub.report import NoServer
-from nc.net.sockets import PortUnavailable
-from nc.net.tun import TunUnavailable
-from nc.pki import PkiError
-from nc.replica.errors import DiskFull
-from nc.server.data_folder import DataFolderError
-from nc.server.settings import ConfigError
-
-T = TypeVar("T")
-
-FAILED = 1
-USAGE = 2
-DAMAGED = 3
+INTERRUPTED = 130  # what a shell reports of a program that Ctrl-C ended
 
 DATA_DIR_VARIABLE = "NC_DATA_DIR"
 
 
-class OperationFailed(Exception):
-    """What was asked for was refused; the text is for the user."""
-
-
-_EXIT_CODES: tuple[tuple[type[Exception], int], ...] = (
-    (LogDamaged, DAMAGED),
-    (InconsistentHistory, DAMAGED),
-    (ExportDamaged, DAMAGED),
-    (ConfigError, USAGE),
-    (LogError, FAILED),
-    (DiskFull, FAILED),
-    (UnknownEvent, FAILED),
-    (BaseMissing, FAILED),
-    (ExportRefused, FAILED),
-    (PkiError, FAILED),
-    (DataFolderError, FAILED),
-    (PortUnavailable, FAILED),
-    (NoServer, FAILED),
-    (CallFailed, FAILED),
-    (NotOurServer, FAILED),
-    (TokenRefused, FAILED),
-    (StateFolderError, FAILED),
-    (TunUnavailable, FAILED),
-    (OperationFailed, FAILED),
-)
-
-
-# Of a write to the standard output, which is the one file that has no name in its errors.
-_NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO)
+class OperationFailed(OperatorError):
+    """A command could not do what was asked."""
 
 
 def default_data_dir() -> Path:
@@ -85,68 +32,78 @@ def default_data_dir() -> Path:
 
 
 def data_dir_variable() -> Path | None:
-    """The data folder as the environment names it, if it does."""
+    """The data folder that the environment names."""
     value = os.environ.get(DATA_DIR_VARIABLE)
     return Path(value) if value else None
 
 
-def version_option(program: str) -> Any:
-    """`--version`, for a program's own callback."""
+def run(program: str, module: str) -> NoReturn:
+    """Run a program to its exit code.
 
-    def show(value: bool) -> None:
-        if value:
-            typer.echo(f"{program} {version('litekube-network-controller')}")
-            raise typer.Exit
-
-    return typer.Option(False, "--version", callback=show, is_eager=True, help="Print the version.")
-
-
-def silence_stdout() -> None:
-    """Throw away what is still to be printed: its reader has gone."""
-    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-
-
-def run_async(coroutine: Coroutine[Any, Any, T]) -> T:
-    """Run it on uvloop."""
-    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-        return runner.run(coroutine)
-
-
-def run(app: typer.Typer, program: str) -> NoReturn:
-    """Run a program to its exit code."""
-    logging.getLogger("grpc").setLevel(logging.CRITICAL)
-    _make_stdout_patient()
+    Args:
+        program: its name.
+        module: where its typer application is, as `app`.
+    """
+    open_missing_streams()
     if (option := _empty_option(sys.argv[1:])) is not None:
-        _exit(program, f"{option}: is empty", USAGE, hint=f"; see {program} --help")
+        sys.exit(_report(program, f"{option}: is empty", USAGE, "usage", program))
+    sys.exit(_call(program, importlib.import_module(module).app))
+
+
+def _call(program: str, app: Any) -> int:
     try:
         code = app(prog_name=program, standalone_mode=False)
-        sys.stdout.flush()  # while an error can still be told
-    except typer.TyperException as error:
-        context: Any = getattr(error, "ctx", None)
-        command = context.command_path if context else program
-        _exit(program, error.format_message(), error.exit_code, hint=f"; see {command} --help")
-    except (typer.Abort, KeyboardInterrupt):
-        sys.exit(130)
+        sys.stdout.flush()  # here, where an error can still be reported
     except BrokenPipeError:  # `network-controller log show | head`
         silence_stdout()
-        sys.exit(0)
-    except SystemExit as exit_:  # what typer and rich make of the same
+        return DONE
+    except SystemExit as exit_:  # typer and rich turn a broken pipe into one
         if not isinstance(exit_.__context__, BrokenPipeError):
             raise
         silence_stdout()
-        sys.exit(0)
-    except UnicodeEncodeError:
-        _exit(program, "an argument is not UTF-8 text", USAGE, hint=f"; see {program} --help")
-    except Exception as error:
-        _exit_if_known(program, error)
-        raise
-    sys.exit(code if isinstance(code, int) else 0)
+        return DONE
+    except Exception as error:  # noqa: BLE001 - what is unknown is raised again
+        return _exit_code_of(program, error)
+    return code if isinstance(code, int) else DONE
+
+
+def _exit_code_of(program: str, error: Exception) -> int:
+    """Report an error whose text is for the operator; raise any other."""
+    import typer
+
+    if isinstance(error, typer.Abort):
+        return INTERRUPTED
+    if isinstance(error, typer.TyperException):
+        context: Any = getattr(error, "ctx", None)
+        command = context.command_path if context else program
+        return _report(program, error.format_message(), error.exit_code, "usage", command)
+    if isinstance(error, UnicodeEncodeError):
+        return _report(program, "an argument is not UTF-8 text", USAGE, "usage", program)
+    known = _known(error)
+    if known is None:
+        raise error
+    return _report(program, *known)
+
+
+def _known(error: Exception) -> tuple[str, int, str] | None:
+    """The message, exit code and kind of an error whose text is for the operator."""
+    if is_of_stdout(error) and isinstance(error, OSError):
+        silence_stdout()
+        error = unwritable(error)
+    if isinstance(error, OperatorError):
+        return str(error), error.exit_code, error.kind
+    log_errors = sys.modules.get("eventlog.errors")  # only who has loaded it can raise them
+    if log_errors is not None and isinstance(error, log_errors.LogDamaged):
+        return str(error), DAMAGED, "damaged"
+    if log_errors is not None and isinstance(error, log_errors.LogError):
+        return str(error), FAILED, "failed"
+    return None
 
 
 def _empty_option(words: list[str]) -> str | None:
-    """The first option whose value is empty, as an unset variable makes it in a script.
+    """The first option whose value is empty, which an unset variable in a script leaves.
 
-    It would be a default, or the current folder, where somebody has named another.
+    An empty path would mean the current folder, and an empty text the default.
     """
     for before, word in pairwise(("", *words)):
         name, equals, value = word.partition("=")
@@ -157,25 +114,24 @@ def _empty_option(words: list[str]) -> str | None:
     return None
 
 
-def _exit_if_known(program: str, error: Exception) -> None:
-    """End with one line, if it is an error that says what to do."""
-    for kind, exit_code in _EXIT_CODES:
-        if isinstance(error, kind):
-            _exit(program, str(error), exit_code)
-    if isinstance(error, OSError) and not error.filename and error.errno in _NO_ROOM:
-        silence_stdout()
-        _exit(program, f"the output cannot be written: {error.strerror}", FAILED)
+def wants_json(words: list[str]) -> bool:
+    """Whether the command line asks for JSON, read without a parser: parsing it may have failed."""
+    values = [
+        word.removeprefix("--output=") if before != "--output" else word
+        for before, word in pairwise(("", *words))
+        if before == "--output" or word.startswith("--output=")
+    ]
+    return bool(values) and values[-1] == "json"
 
 
-def _make_stdout_patient() -> None:
-    """A closed standard output takes everything, and one that lacks a character prints another."""
-    if sys.stdout is None:
-        sys.stdout = open(os.devnull, "w", encoding="utf-8")  # noqa: PTH123, SIM115 - stays open
-    if isinstance(sys.stdout, io.TextIOWrapper):
-        sys.stdout.reconfigure(errors="replace")
-
-
-def _exit(program: str, message: str, code: int, hint: str = "") -> NoReturn:
+def _report(program: str, message: str, code: int, kind: str, help_of: str = "") -> int:
+    """Print an error, and return its exit code; `help_of` is the command whose --help explains."""
     text = " ".join(message.split()).rstrip(".")
-    sys.stderr.write(f"{program}: {text}{hint}\n")
-    sys.exit(code)
+    if help_of:
+        text += f"; see {help_of} --help"
+    if wants_json(sys.argv[1:]):
+        line = json.dumps({"error": text, "kind": kind, "exitCode": code})
+    else:
+        line = f"{program}: {text}"
+    sys.stderr.write(f"{line}\n")
+    return code

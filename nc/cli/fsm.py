@@ -8,7 +8,7 @@ from nc.domain.fsm import TRANSITIONS, ConnectionState
 
 
 def fsm() -> None:
-    """Print the state machine of a node's connection as a Mermaid diagram.
+    """Print the state machine of a connection as a Mermaid diagram.
 
     Example: network-controller fsm > fsm.mmd
     """

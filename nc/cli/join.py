@@ -2,10 +2,12 @@
 
 import asyncio
 import contextlib
+import os
 import signal
+import sys
 from collections.abc import Coroutine
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
 import typer
 from structlog.typing import FilteringBoundLogger
@@ -13,16 +15,21 @@ from structlog.typing import FilteringBoundLogger
 from nc import log_events, sd_notify
 from nc.agent.backoff import delay_s
 from nc.agent.enrolment import Invitation, ServerUnreachable, is_ca_cert_hash, redeem
-from nc.agent.state import CertificateSet, Node, StateFolder, digest_of
+from nc.agent.state import CertificateSet, NodeIdentity, StateFolder, digest_of
 from nc.cli import structured_logs
-from nc.cli.connection import ServerAddress, host_and_port
-from nc.cli.entrypoint import OperationFailed, default_data_dir, run_async
+from nc.cli.entrypoint import OperationFailed, default_data_dir
+from nc.cli.event_loop import run_async
+from nc.cli.server_address import ServerAddress
 from nc.clock import SystemClock
 from nc.contract import DEFAULT_MTU
+from nc.errors import ConfigError
 from nc.net.tun import TunUnavailable, require_tun
-from nc.pb.network_controller_pb2 import GetTokenResponse
 from nc.secrets import SystemSecrets
-from nc.server.settings import ClientSection, ConfigError, ConfigFile
+from nc.text import host_port
+
+if TYPE_CHECKING:  # an agent that has joined, and has no configuration file, needs neither
+    from nc.cli.config_file import ClientSection, ConfigFile
+    from nc.pb.network_controller_pb2 import GetTokenResponse
 
 
 def default_state_dir() -> Path:
@@ -41,13 +48,15 @@ def join(
     ca_cert_hash: Annotated[
         str | None,
         typer.Option(
-            metavar="sha256:…", help="By which the server's CA is known; printed with the token."
+            metavar="sha256:…",
+            help="The hash that the server's CA must have; printed with the token.",
         ),
     ] = None,
     insecure_bootstrap: Annotated[
         bool,
         typer.Option(
-            "--insecure-bootstrap", help="Show the token to whoever answers there, without a hash."
+            "--insecure-bootstrap",
+            help="Send the token to any server there, without a hash.",
         ),
     ] = False,
     state_dir: Annotated[
@@ -68,26 +77,30 @@ def join(
         bool, typer.Option("--plaintext", help="For a server that runs with --plaintext.")
     ] = False,
 ) -> None:
-    """Join a network, and be connected until SIGTERM or Ctrl-C.
+    """Join a network, and stay connected until SIGTERM or Ctrl-C.
 
     Example: network-controller join c604…4954@192.0.2.7:6439 --ca-cert-hash sha256:1588…f680
     """
     invited = _invited(invitation, ca_cert_hash, plaintext=plaintext)
     folder = StateFolder(state_dir or default_state_dir())
-    _known(folder, invited, insecure=insecure_bootstrap)  # before anything is made
+    _identity(folder, invited, insecure=insecure_bootstrap)  # before anything is made
     if not no_tun:
         _require_tun()
     log = structured_logs.configure()
     with folder.locked():
-        known = _known(folder, invited, insecure=insecure_bootstrap)
-        _run(_join(folder, known, log, tun=not no_tun, mtu=mtu))
+        identity = _identity(folder, invited, insecure=insecure_bootstrap)
+        if isinstance(identity, Invitation):
+            if _run(_enrol(folder, identity, log)):
+                _start_again()
+        else:
+            _run(_hold(folder, identity, log, tun=not no_tun, mtu=mtu))
 
 
-def join_as_configured(path: Path, file: ConfigFile) -> None:
-    """Be the node that a configuration file describes: it has joined before.
+def join_as_configured(path: Path, file: "ConfigFile") -> None:
+    """Run the node that a configuration file describes; it has enrolled before.
 
     Raises:
-        ConfigError: the file says nothing of a node.
+        ConfigError: the file has no client section.
     """
     section = file.client
     if section is None:
@@ -107,8 +120,13 @@ def join_as_configured(path: Path, file: ConfigFile) -> None:
         )
 
 
-def _configured(section: ClientSection) -> Node:
-    return Node(section.token, section.server_addr, section.port, section.network_cert_dir)
+def _configured(section: "ClientSection") -> NodeIdentity:
+    return NodeIdentity(section.token, section.server_addr, section.port, section.network_cert_dir)
+
+
+def _start_again() -> NoReturn:
+    """Replace this process by one that resumes: gRPC, needed to enrol only, takes 17 MB."""
+    os.execv(sys.executable, [sys.executable, *sys.orig_argv[1:]])  # noqa: S606 - this program itself
 
 
 def _require_tun() -> None:
@@ -118,24 +136,25 @@ def _require_tun() -> None:
         raise OperationFailed(f"{error}; or hold the link without packets (--no-tun)") from error
 
 
-def _run(work: Coroutine[Any, Any, None]) -> None:
-    """Do it until it fails, or SIGTERM or Ctrl-C ends it in good order."""
+def _run(work: Coroutine[Any, Any, object]) -> bool:
+    """Run it until it ends, or SIGTERM or Ctrl-C stops it in good order; whether it ended."""
     try:
-        run_async(_until_told(work))
+        return run_async(_until_stopped(work))
     finally:
         structured_logs.flush()
 
 
-async def _until_told(work: Coroutine[Any, Any, None]) -> None:
+async def _until_stopped(work: Coroutine[Any, Any, object]) -> bool:
     stop = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
-    working, told = asyncio.create_task(work), asyncio.create_task(stop.wait())
-    await asyncio.wait((working, told), return_when=asyncio.FIRST_COMPLETED)
-    told.cancel()
+    working, stopped = asyncio.create_task(work), asyncio.create_task(stop.wait())
+    await asyncio.wait((working, stopped), return_when=asyncio.FIRST_COMPLETED)
+    stopped.cancel()
     working.cancel()
     with contextlib.suppress(asyncio.CancelledError):
         await working
+    return not stop.is_set()
 
 
 def _invited(text: str | None, ca_cert_hash: str | None, *, plaintext: bool) -> Invitation | None:
@@ -152,21 +171,21 @@ def _invited(text: str | None, ca_cert_hash: str | None, *, plaintext: bool) -> 
         return None
     token, _, at = text.partition("@")
     try:
-        place = ServerAddress.parse(at) if at else None
-    except typer.BadParameter:
-        place = None
-    if place is None:
-        raise typer.BadParameter("expected TOKEN@IP:PORT, as it was printed")
+        place = ServerAddress.parse(at or "none")
+    except ValueError as error:
+        raise typer.BadParameter("expected TOKEN@IP:PORT, as it was printed") from error
     return Invitation(token, place.host, place.port, ca_cert_hash, plaintext)
 
 
-def _known(folder: StateFolder, invited: Invitation | None, *, insecure: bool) -> Node | Invitation:
-    """The node to be again, or the invitation to become one with.
+def _identity(
+    folder: StateFolder, invited: Invitation | None, *, insecure: bool
+) -> NodeIdentity | Invitation:
+    """The node to resume as, or the invitation to enrol with.
 
     Raises:
-        typer.BadParameter: neither is there, or the invitation says not enough.
+        typer.BadParameter: there is neither, or the invitation names no CA hash.
     """
-    known = _kept(folder, invited) or invited
+    known = _remembered(folder, invited) or invited
     if known is None:
         raise typer.BadParameter(
             f"{folder.path} remembers no node: give TOKEN@IP:PORT, as "
@@ -175,15 +194,15 @@ def _known(folder: StateFolder, invited: Invitation | None, *, insecure: bool) -
     if isinstance(known, Invitation) and not (known.is_safe or insecure):
         raise typer.BadParameter(
             "give --ca-cert-hash, as ncadm create-bootstrap-token prints it; or say "
-            "--insecure-bootstrap, and whoever answers there gets the token"
+            "--insecure-bootstrap, and any server at that address gets the token"
         )
     return known
 
 
-def _kept(folder: StateFolder, invited: Invitation | None) -> Node | None:
-    """The node to be again; with an invitation, only if it is the one that was used before.
+def _remembered(folder: StateFolder, invited: Invitation | None) -> NodeIdentity | None:
+    """The node in the state folder; with an invitation, only if it enrolled with that one.
 
-    So one command line both joins and resumes, and a new token makes a new node.
+    One command line so both joins and resumes, and a new token makes a new node.
     """
     node = folder.load()
     if node is None or invited is None or node.joined_with == digest_of(invited.text):
@@ -191,50 +210,36 @@ def _kept(folder: StateFolder, invited: Invitation | None) -> Node | None:
     return None
 
 
-async def _join(
-    folder: StateFolder,
-    known: Node | Invitation,
-    log: FilteringBoundLogger,
-    *,
-    tun: bool,
-    mtu: int,
-) -> None:
-    node = await _enrol(folder, known, log) if isinstance(known, Invitation) else known
-    await _hold(folder, node, log, tun=tun, mtu=mtu)
-
-
 async def _hold(
     folder: StateFolder,
-    node: Node,
+    node: NodeIdentity,
     log: FilteringBoundLogger,
     *,
     tun: bool = True,
     mtu: int,
     redirect_gateway: bool = False,
 ) -> None:
-    # Nothing else needs pyroute2, which takes a fifth of every command's time to import.
-    from nc.agent.agent import Agent, AgentSettings, AgentStopped  # noqa: PLC0415 - see above
-    from nc.net.routes import Redirect  # noqa: PLC0415 - see above
+    from nc.agent.agent import Agent, AgentSettings
+    from nc.net.routes import Redirect
 
     settings = AgentSettings(tun, mtu, redirect_gateway)
     redirect = Redirect(folder.redirect)
     clock, secrets = SystemClock(), SystemSecrets()
-    try:
-        await Agent(node, settings, redirect, clock=clock, secrets=secrets, log=log).run()
-    except AgentStopped as error:
-        raise OperationFailed(str(error)) from error
+    await Agent(node, settings, redirect, clock=clock, secrets=secrets, log=log).run()
 
 
-async def _enrol(folder: StateFolder, invited: Invitation, log: FilteringBoundLogger) -> Node:
-    """Redeem the token, however long the server takes to be there, and keep what it answers."""
+async def _enrol(
+    folder: StateFolder, invited: Invitation, log: FilteringBoundLogger
+) -> NodeIdentity:
+    """Redeem the token, again and again until the server answers, and keep the answer."""
     if invited.ca_cert_hash is None:
-        problem = "no TLS: whoever is on the way can read the token, and what it is answered"
+        problem = "no TLS: anyone on the network path can read the token and the answer"
         if not invited.plaintext:
-            problem = "the server is not known by a hash: whoever answers there gets the token"
+            problem = "the server is not checked against a hash: any server there gets the token"
         log.warning(log_events.AGENT_INSECURE, message=problem)
     failures = 0
     while True:
-        folder.require_room()  # the server would have a node that nobody is
+        folder.require_room()  # else the server would register a node that cannot be kept
         try:
             answer = await redeem(invited)
         except ServerUnreachable as error:
@@ -247,7 +252,7 @@ async def _enrol(folder: StateFolder, invited: Invitation, log: FilteringBoundLo
         else:
             break
     before = folder.load()
-    name = None if before is None else before.node_id()  # its certificate does not stay
+    name = None if before is None else before.node_id()  # before its certificate is removed
     node = _remember(folder, invited, answer)
     if before is not None:
         log.warning(
@@ -256,17 +261,17 @@ async def _enrol(folder: StateFolder, invited: Invitation, log: FilteringBoundLo
             "is unregistered or expires, if it has not yet; its token is kept in "
             f"{folder.node_before}, for ncadm unregister --node-token",
         )
-    server = host_and_port(node.host, str(node.port))
+    server = host_port(node.host, node.port)
     log.info(log_events.AGENT_JOINED, server=server, state=str(folder.path))
     return node
 
 
-def _remember(folder: StateFolder, invited: Invitation, answer: GetTokenResponse) -> Node:
-    node = Node(
+def _remember(folder: StateFolder, invited: Invitation, answer: "GetTokenResponse") -> NodeIdentity:
+    node = NodeIdentity(
         answer.token,
         answer.networkServerIp,
         int(answer.networkServerPort),
-        certificates=None,  # said by what keeps it
+        certificates=None,  # `keep` sets it
         joined_with=digest_of(invited.text),
     )
     if invited.plaintext:

@@ -14,9 +14,10 @@ from rich.table import Table
 
 from nc.cli.entrypoint import OperationFailed, default_data_dir
 from nc.cli.log.source import DataDirOption
-from nc.cli.render import Output, iso_time
-from nc.hub.report import ask
-from nc.server.data_folder import DataFolder
+from nc.cli.options import Output, OutputOption
+from nc.client.link_report import read_link_report
+from nc.data_folder import DataFolder
+from nc.text import iso_time
 
 _WATCH_INTERVAL_S = 1.0
 
@@ -28,12 +29,12 @@ _WIDTH = 132
 
 def links(
     data_dir: DataDirOption = None,
-    output: Annotated[Output, typer.Option(help="For people, or one JSON object.")] = Output.TEXT,
+    output: OutputOption = Output.TEXT,
     watch: Annotated[
-        bool, typer.Option("--watch", "-w", help="Again every second, until Ctrl-C.")
+        bool, typer.Option("--watch", "-w", help="Print it again every second, until Ctrl-C.")
     ] = False,
 ) -> None:
-    """Show the links of the server that runs on a data folder; only the folder's owner may.
+    """Show the links of a running server. Only the owner of its data folder may.
 
     Example: network-controller links --data-dir ./data --watch
     """
@@ -45,28 +46,28 @@ def links(
     elif watch and not console.is_terminal:
         with contextlib.suppress(KeyboardInterrupt):
             while True:
-                console.print(drawn(_told(folder)))
+                console.print(tables(_report_of(folder)))
                 time.sleep(_WATCH_INTERVAL_S)
     elif watch:
         with contextlib.suppress(KeyboardInterrupt), Live(console=console, screen=False) as live:
             while True:
-                live.update(drawn(_told(folder)))
+                live.update(tables(_report_of(folder)))
                 time.sleep(_WATCH_INTERVAL_S)
     else:
-        console.print(drawn(_told(folder)))
+        console.print(tables(_report_of(folder)))
 
 
 def show_json(folder: DataFolder, *, watch: bool) -> None:
     """One line, or one every second."""
     with contextlib.suppress(KeyboardInterrupt):
-        typer.echo(json.dumps(_told(folder)))
+        typer.echo(json.dumps(_report_of(folder)))
         while watch:
             time.sleep(_WATCH_INTERVAL_S)
-            typer.echo(json.dumps(_told(folder)))
+            typer.echo(json.dumps(_report_of(folder)))
 
 
-def drawn(report: dict[str, Any]) -> RenderableType:
-    """The tables that people see."""
+def tables(report: dict[str, Any]) -> RenderableType:
+    """A line for each link, and a line for each reason why packets were dropped."""
     links = Table(box=None, pad_edge=False)
     for name in ("node", "address", "peer", "since (UTC)"):
         links.add_column(name, no_wrap=True)
@@ -98,15 +99,15 @@ def _second(since_ns: int) -> str:
     return f"{moment:%Y-%m-%d %H:%M:%S}"
 
 
-def _told(folder: DataFolder) -> dict[str, Any]:
-    """What the server tells, with times as people and programs read them.
+def _report_of(folder: DataFolder) -> dict[str, Any]:
+    """The server's report, with each link's start as an ISO time beside the number.
 
     Raises:
-        OperationFailed: it belongs to somebody else.
+        OperationFailed: the folder belongs to another user.
         NoServer: none runs.
     """
     try:
-        report = ask(folder.links_socket)
+        report = read_link_report(folder.links_socket)
     except PermissionError:
         raise OperationFailed(
             f"{folder.links_socket} is not yours; ask as the user that runs the server"

@@ -1,28 +1,14 @@
 """One event, as people read it and as programs do."""
 
 import json
-from datetime import UTC, datetime
-from enum import StrEnum
 from typing import Any
 
 from google.protobuf.message import Message
 from rich.text import Text
 
-from nc.contract import WIRE_STATES
 from nc.domain.events import Event
 from nc.history.events import Recorded
-from nc.text import moment
-
-
-class Output(StrEnum):
-    """How results are printed."""
-
-    TEXT = "text"
-    JSON = "json"
-
-
-# The states as `connState` has them, by name.
-STATES = {number: name for name, number in WIRE_STATES.items()}
+from nc.text import expiry_text, iso_time, time_text
 
 _KIND_FIELDS: Any = Event.DESCRIPTOR.oneofs_by_name["kind"].fields
 
@@ -65,11 +51,6 @@ def json_fields(recorded: Recorded) -> dict[str, Any]:
         "method": entry.method,
         "request_id": entry.request_id,
     }
-
-
-def iso_time(recorded_at_ns: int) -> str:
-    """A time in ISO 8601, UTC, with milliseconds."""
-    return time_text(recorded_at_ns, "T") + "Z"
 
 
 def text_line(recorded: Recorded) -> Text:
@@ -144,7 +125,7 @@ def _value(field: Any, value: Any) -> Any:
 
 def _short(name: str, value: Any) -> str:
     if name.endswith("_at_ms"):
-        return "never" if value == 0 else moment(value)
+        return expiry_text(value)
     if isinstance(value, list):
         return ",".join(item["authority"] for item in value)  # their serials are in the JSON
     return str(value) or '""'
@@ -155,10 +136,3 @@ def printable(text: str) -> str:
     if text.isprintable():
         return text
     return "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in text)
-
-
-def time_text(recorded_at_ns: int, separator: str = " ") -> str:
-    """A time in UTC, with milliseconds."""
-    seconds, rest_ns = divmod(recorded_at_ns, 1_000_000_000)
-    at = datetime.fromtimestamp(seconds, tz=UTC).replace(microsecond=rest_ns // 1000)
-    return at.replace(tzinfo=None).isoformat(separator, timespec="milliseconds")

@@ -1,56 +1,52 @@
-"""`network-controller serve`: settings in, a server that runs until it is told to stop."""
+"""`network-controller serve`: merges options and configuration, and runs the server."""
 
 import asyncio
 import contextlib
 import gc
 import resource
-import shlex
 import signal
 import socket
-from collections.abc import Coroutine, Iterator
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 from pydantic import ValidationError
 from rich.console import Console
-from rich.markup import escape
 from structlog.typing import FilteringBoundLogger
 
 from nc import log_events, sd_notify
 from nc.cli import structured_logs
+from nc.cli.config_file import ServerSection, load
 from nc.cli.entrypoint import (
     DATA_DIR_VARIABLE,
     data_dir_variable,
     default_data_dir,
-    run_async,
-    silence_stdout,
 )
+from nc.cli.event_loop import run_async
+from nc.cli.options import ConfigOption
+from nc.cli.serve_greeting import greet
+from nc.cli.streams import silence_stdout
+from nc.client.link_report import NoServer, read_link_report
 from nc.clock import SystemClock
 from nc.contract import DEFAULT_BOOTSTRAP_PORT, DEFAULT_GRPC_PORT, DEFAULT_LINK_PORT
+from nc.data_folder import DataFolder, DataFolderError
 from nc.domain.addresses import DEFAULT_NETWORK
-from nc.hub.report import NoServer, ask
+from nc.errors import ConfigError
 from nc.net.sockets import PortUnavailable, try_ports
 from nc.net.tun import require_tun
 from nc.secrets import SystemSecrets
-from nc.server import settings as config
-from nc.server.data_folder import DataFolder, DataFolderError
-from nc.server.server import VERSION, Server
-from nc.server.settings import ConfigError, ServerSection, ServerSettings, TunMode
+from nc.server.installation import serve_installation
+from nc.server.settings import ServerSettings, TunMode
+from nc.setting_types import explain
 
-# Each connection is an open file. So many let 30,000 nodes and their callers in at once; with few,
-# a fleet that is not large keeps everybody else out.
+# Each connection is an open file: 65,536 are enough for 30,000 nodes and their callers. A fleet of
+# moderate size uses up fewer than 4096.
 ENOUGH_FILES = 65_536
 FEW_FILES = 4096
 
-# What aiofastnet calls it when a client leaves during TLS's handshake, as whoever scans ports does;
-# the link port counts it.
+# aiofastnet's message when a client leaves during the TLS handshake, as port scanners do. The link
+# port counts those.
 _TLS_FAILED = "SSL handshake failed"
-
-ConfigOption = Annotated[
-    Path | None,
-    typer.Option("--config", help="A configuration file, YAML. What is said here wins over it."),
-]
 
 
 def serve(
@@ -139,11 +135,11 @@ def serve(
 
 
 def _try_ports(settings: ServerSettings) -> None:
-    """See that each port can be had, before anything is made.
+    """Check that each port is free, before any file is made.
 
     Raises:
         ConfigError: two are the same.
-        DataFolderError: a server runs on the folder already, so it may well have the ports too.
+        DataFolderError: a server runs on the folder already, probably with these ports.
         PortUnavailable: another reason.
     """
     ports = (settings.grpc_port, settings.bootstrap_port, settings.link_port)
@@ -156,7 +152,7 @@ def _try_ports(settings: ServerSettings) -> None:
         try_ports(settings.listen, ports)
     except PortUnavailable:
         with contextlib.suppress(NoServer, OSError):
-            ask(DataFolder(settings.data_dir).links_socket)
+            read_link_report(DataFolder(settings.data_dir).links_socket)
             raise DataFolderError(
                 f"a server runs on {settings.data_dir} already; "
                 "stop it, or choose another folder with --data-dir, and other ports"
@@ -170,7 +166,7 @@ def load_server_section(path: Path) -> ServerSection:
     Raises:
         ConfigError: the file is wrong, or describes a node.
     """
-    file = config.load(path)
+    file = load(path)
     if file.mode == "client":
         raise ConfigError(
             f"{path}: mode: client describes a node; "
@@ -195,7 +191,7 @@ def listen_address() -> str:
 
 
 def allow_open_files(log: FilteringBoundLogger) -> None:
-    """Let the process open as many files as it may: each connection is one."""
+    """Raise the limit of open files, since each connection is one."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     wanted = ENOUGH_FILES if hard == resource.RLIM_INFINITY else min(hard, ENOUGH_FILES)
     if soft != resource.RLIM_INFINITY and soft < wanted:
@@ -215,85 +211,26 @@ async def _serve(settings: ServerSettings, log: FilteringBoundLogger) -> None:
     loop.set_exception_handler(lambda _, context: _report_stray(log, context))
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
-    async with Server(settings, clock=SystemClock(), secrets=SystemSecrets(), log=log) as server:
+    serving = serve_installation(settings, clock=SystemClock(), secrets=SystemSecrets(), logger=log)
+    async with serving as (installation, server):
         try:
-            _greet(server, Console(highlight=False))
-        except OSError:  # nobody reads it
+            greet(installation, server, Console(highlight=False))
+        except OSError:  # stdout is closed, or its reader has gone
             silence_stdout()
-        gc.freeze()  # a large state is no garbage: looking through it would be a pause
+        gc.freeze()  # the state is no garbage, and scanning a large one would be a pause
         sd_notify.ready(f"serving at {server.endpoints.advertised}")
-        failure = await _first_of(stop.wait(), server.must_end())
-        sd_notify.stopping()
-    if isinstance(failure, Exception):
-        raise failure
-
-
-async def _first_of(*waits: Coroutine[Any, Any, object]) -> object:
-    """What the first of them returns; the others are given up."""
-    tasks = [asyncio.create_task(wait) for wait in waits]
-    done, others = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
-    for task in others:
-        task.cancel()
-    return done.pop().result()
+        try:
+            await stop.wait()
+        finally:
+            sd_notify.stopping()
 
 
 def _report_stray(log: FilteringBoundLogger, context: dict[str, Any]) -> None:
-    """An exception that nobody waits for, by its type alone: its text may be a stranger's bytes."""
+    """Log an exception that no task awaits, by its type only: its text may hold a peer's bytes."""
     if context["message"] == _TLS_FAILED:
         return
     error = type(context.get("exception")).__name__
     log.error(log_events.LOOP_ERROR, message=f"{context['message']}: {error}")
-
-
-def _greet(server: Server, console: Console) -> None:
-    """What a person wants to know who has just started it."""
-    settings, endpoints = server.settings, server.endpoints
-    secured = "plain text" if settings.plaintext else "TLS"
-    mutual = "plain text" if settings.plaintext else "mutual TLS"
-    console.print(f"[bold]network-controller {VERSION}[/] at {escape(endpoints.advertised)}")
-    for label, text in (
-        ("data", settings.data_dir),
-        *(("made", text) for text in _made(server)),
-        ("control", f"port {endpoints.control_port}, gRPC, {mutual}"),
-        ("bootstrap", f"port {endpoints.bootstrap_port}, gRPC, {secured}"),
-        ("link", f"port {endpoints.link_port}, WebSocket, {mutual}"),
-        ("network", f"{settings.network_addr}"),
-    ):
-        console.print(f"  {label:<10}{escape(str(text))}", soft_wrap=True)
-    if server.certificates.replaced:
-        console.print(
-            "[bold red]  A CA IS NEW: no certificate of before is accepted; see the log[/]"
-        )
-    if settings.plaintext:
-        console.print("[bold red]  NO TLS: everybody who reaches these ports may do everything[/]")
-    console.print("get a bootstrap token with:")
-    console.print(f"  {escape(token_command(server))}", soft_wrap=True)
-
-
-def _made(server: Server) -> Iterator[str]:
-    """What this start had to make, a line a folder."""
-    by_folder: dict[Path, list[str]] = {}
-    for path in (*server.made, *(path for path, _ in server.certificates.made)):
-        by_folder.setdefault(path.parent, []).append(path.name)
-    for folder, names in by_folder.items():
-        yield f"{folder}: {', '.join(names)}"
-
-
-def token_command(server: Server) -> str:
-    """A line to paste that gets a bootstrap token on this machine."""
-    settings, endpoints = server.settings, server.endpoints
-    words = ["ncadm"]
-    if endpoints.control_port != DEFAULT_GRPC_PORT:
-        words += ["--port", str(endpoints.control_port)]
-    if settings.plaintext:
-        words.append("--plaintext")
-    elif settings.grpc_cert_dir is not None:
-        paths = server.certificates.grpc.paths
-        words += ["--cacert", str(paths.ca.absolute()), "--cert", str(paths.client.absolute())]
-        words += ["--key", str(paths.client_key.absolute())]
-    elif settings.data_dir != default_data_dir():
-        words += ["--data-dir", str(settings.data_dir.absolute())]
-    return shlex.join([*words, "create-bootstrap-token", "--life", "10"])
 
 
 def _first(*values: int | None) -> int | None:
@@ -303,4 +240,4 @@ def _first(*values: int | None) -> int | None:
 def _first_mistake(error: ValidationError) -> str:
     mistake = error.errors(include_input=False, include_url=False)[0]
     option = "--" + str(mistake["loc"][0]).replace("_", "-")
-    return f"{option}: {config.explain(mistake['msg'])}"
+    return f"{option}: {explain(mistake['msg'])}"

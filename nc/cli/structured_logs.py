@@ -14,29 +14,28 @@ from typing import TextIO
 import structlog
 from structlog.typing import EventDict, FilteringBoundLogger
 
-from nc.cli.render import iso_time
 from nc.clock import Clock, SystemClock
-from nc.server.data_folder import DataFolderError
+from nc.data_folder import DataFolderError
+from nc.text import iso_time
 
 FILE_NAME = "network-controller.log"
 
 
-# How long a line may wait for others: each call is logged, and lines made and written by the dozen
-# cost a busy server less than half of what they cost one by one.
+# How long a line is buffered: each call is logged, and lines rendered and written in batches cost a
+# busy server less than half.
 FLUSH_S = 0.005
 
-# Made once: json.dumps would make one for each line, since it is told what to do with odd values.
+# json.dumps would make a new encoder for each line, because of `default`.
 _JSON = json.JSONEncoder(default=repr)
 
 Render = Callable[[str, EventDict], str]  # level and fields to a line
 
 
 class _Lines:
-    """The logger at the end of structlog's chain: cheap to call, and it never fails.
+    """The logger at the end of structlog's chain: cheap to call, and never raises.
 
-    Lines are made and written together, a few milliseconds later, at once where no loop runs. And
-    work goes on when nobody can be told of it: a full disk or a closed pipe loses lines; what
-    happened to the cluster is in the event log.
+    Lines are rendered and written in batches, a few milliseconds later; at once where no loop runs.
+    A full disk or a closed pipe loses lines: the server goes on, and its event log has the events.
     """
 
     def __init__(self, stream: TextIO, render: Render, clock: Clock) -> None:
@@ -47,7 +46,6 @@ class _Lines:
         atexit.register(self.write_out)
 
     def msg(self, level: str, fields: EventDict) -> None:
-        """Take a line."""
         self._waiting.append((self._clock.now_ns(), level, fields))
         if len(self._waiting) == 1:
             try:
@@ -58,7 +56,6 @@ class _Lines:
     debug = info = warning = error = critical = msg
 
     def write_out(self) -> None:
-        """Make and write what waits."""
         waiting, self._waiting = self._waiting, []
         lines = []
         for at_ns, level, fields in waiting:
@@ -74,12 +71,12 @@ class _Lines:
 def configure(
     *, debug: bool = False, log_dir: Path | None = None, clock: Clock | None = None
 ) -> FilteringBoundLogger:
-    """The logger that everything writes to.
+    """Set up structlog, and return the logger.
 
     Args:
-        debug: also what only matters to whoever looks for a fault.
+        debug: log debug lines too.
         log_dir: write to a file in there instead of stderr.
-        clock: tells when a line was logged; the machine's by default.
+        clock: for the lines' times; the system's by default.
 
     Raises:
         DataFolderError: the file cannot be written.
@@ -106,7 +103,7 @@ def configure(
 
 
 def flush() -> None:
-    """Write out the lines that wait, so that what is printed next comes after them."""
+    """Write the buffered lines, so that what is printed next comes after them."""
     lines = structlog.get_config()["logger_factory"]()
     if isinstance(lines, _Lines):
         lines.write_out()
@@ -115,7 +112,6 @@ def flush() -> None:
 def _hand_over(
     _logger: object, level: str, fields: EventDict
 ) -> tuple[tuple[str, EventDict], dict[str, object]]:
-    """What `_Lines` is called with."""
     return (level, fields), {}
 
 

@@ -1,1 +1,1 @@
-"""Calling a server's gRPC API."""
+"""The calling side of a server: gRPC channel, TLS, connection errors, the link report."""

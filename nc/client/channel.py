@@ -1,9 +1,5 @@
-"""The calling side, for our own command lines: one channel, every method, errors with advice.
+"""A gRPC channel to one port of a server: every method by its name, errors with a remedy."""
 
-Other programs generate a client from the .proto files in their own language.
-"""
-
-from dataclasses import dataclass
 from typing import Any, Self
 
 import grpc
@@ -11,14 +7,15 @@ from google.protobuf import message_factory
 from google.protobuf.descriptor import ServiceDescriptor
 from google.protobuf.message import Message
 
-from nc.client.connection_errors import grpc_in_words
+from nc.client.connection_errors import describe_grpc
+from nc.client.tls import ClientTls
 from nc.errors import UNREACHABLE, OperatorError
-from nc.rpc.services import BOOTSTRAP_SERVICE, CONTROL_SERVICE, INTERNAL_SERVICE
+from nc.services import BOOTSTRAP_SERVICE, CONTROL_SERVICE, INTERNAL_SERVICE
 from nc.text import host_port
 
 DEFAULT_TIMEOUT_S = 10.0
 
-# Which services a client finds on a port, so that it works with other implementations too.
+# The services on each port.
 CONTROL_PORT = (CONTROL_SERVICE, INTERNAL_SERVICE)
 BOOTSTRAP_PORT = (BOOTSTRAP_SERVICE,)
 
@@ -30,42 +27,30 @@ _REMEDIES = {
     grpc.StatusCode.UNIMPLEMENTED: "is this the right port?",
 }
 
+
 _UNREACHABLE = (grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.DEADLINE_EXCEEDED)
 
 
 class CallFailed(OperatorError):
-    """A call did not reach the application, or was not let in."""
+    """A call was answered with a gRPC status instead of a response."""
 
     def __init__(self, target: str, method: str, code: grpc.StatusCode, details: str) -> None:
         self.code = code
         self.details = details
+        remedy = _REMEDIES.get(code, "see the server's log")
         if code in _UNREACHABLE:
             self.exit_code, self.kind = UNREACHABLE, "unreachable"
         elif code is grpc.StatusCode.PERMISSION_DENIED:
             self.kind = "refused"
-        remedy = _REMEDIES.get(code, "see the server's log")
         super().__init__(f"{method} at {target}: {code.name}: {details}", remedy=remedy)
-
-
-@dataclass(frozen=True, slots=True)
-class ClientTls:
-    """What a client trusts, and shows; PEM. Without a key and a certificate it shows nothing."""
-
-    ca_pem: bytes
-    key_pem: bytes | None = None
-    certificate_pem: bytes | None = None
-
-    def __repr__(self) -> str:
-        return "ClientTls(…)"
 
 
 class Client:
     """A channel to one port, open within `async with`.
 
     Args:
-        host, port: where it is.
         tls: None for plain text.
-        services: what the port has.
+        services: those that are on the port.
     """
 
     def __init__(
@@ -95,15 +80,12 @@ class Client:
             await self._channel.close()
 
     async def call(self, method: str, request: Message, *, request_id: str = "") -> Any:
-        """Call a method by its name; the answer is its response message.
+        """Call a method by its name in the .proto files; gives its response message.
 
-        Args:
-            method: as in the .proto files.
-            request: of the method's type.
-            request_id: to be recorded with what the call changes; the server makes one without.
+        The request id is recorded with the events of the call; "" lets the server make one.
 
         Raises:
-            CallFailed: whatever is not an answer.
+            CallFailed: with the gRPC status.
         """
         service = next(s for s in self._services if method in s.methods_by_name)
         answer = message_factory.GetMessageClass(service.methods_by_name[method].output_type)
@@ -119,5 +101,5 @@ class Client:
         except grpc.aio.AioRpcError as error:
             details = error.details() or ""
             if error.code() is grpc.StatusCode.UNAVAILABLE:
-                details = grpc_in_words(details, tls=self._tls is not None)
+                details = describe_grpc(details, tls=self._tls is not None)
             raise CallFailed(self.target, method, error.code(), details) from None

@@ -1,4 +1,4 @@
-"""Why there is no connection, in words that help: what the system and the libraries call it."""
+"""Sentences for why a connection failed, from the errors of the system and the libraries."""
 
 import os
 import ssl
@@ -8,8 +8,8 @@ _NO_TLS: Final = "it does not speak TLS (does it run with --plaintext?)"
 _CUT: Final = "it closed the connection (does it want TLS, so no --plaintext here?)"
 _CUT_IN_TLS: Final = "it closed the connection (does it accept this certificate?)"
 
-# What is in gRPC's details, and what it means.
-_MEANINGS: Final = (
+# By a part of gRPC's details.
+_GRPC_SENTENCES: Final = (
     ("WRONG_VERSION_NUMBER", _NO_TLS),
     ("CERTIFICATE_VERIFY_FAILED", "its certificate is not from the CA that is trusted here"),
     ("Hostname Verification Check failed", "its certificate is for other names than this one"),
@@ -18,8 +18,8 @@ _MEANINGS: Final = (
 )
 
 
-def in_words(error: Exception) -> str:
-    """What an attempt of our own to connect has met."""
+def describe(error: Exception) -> str:
+    """Why connecting a socket, or TLS on it, failed."""
     if isinstance(error, ssl.SSLError):
         if error.reason == "WRONG_VERSION_NUMBER":
             return _NO_TLS
@@ -30,11 +30,11 @@ def in_words(error: Exception) -> str:
     return getattr(error, "strerror", None) or str(error) or type(error).__name__
 
 
-def grpc_in_words(details: str, *, tls: bool) -> str:
-    """What gRPC has met, from the details of its status; what says no more stays as it is."""
-    for sign, meaning in _MEANINGS:
-        if sign in details:
-            return meaning
+def describe_grpc(details: str, *, tls: bool) -> str:
+    """Why gRPC could not connect, from the details of its status; unknown details stay."""
+    for part, sentence in _GRPC_SENTENCES:
+        if part in details:
+            return sentence
     if "Socket closed" in details:
         return _CUT_IN_TLS if tls else _CUT
     return details

@@ -1,6 +1,6 @@
-"""Who may have a link: a token that is good now, in the hands of the node that it was given to.
+"""Who may have a link: the node that a live token belongs to, with a certificate of its own.
 
-Pure: what a request showed comes in, the node's id or a refusal comes out.
+Pure: what a request carried comes in, the node's id or a refusal comes out.
 """
 
 from http import HTTPStatus
@@ -13,12 +13,12 @@ from nc.pki.identity import read_peer
 from nc.secrets import TokenIds
 
 
-class Refused(Exception):
-    """No link; the text is the answer's one sentence.
+class LinkRefused(Exception):
+    """The request for a link is refused; the text is the answer's one sentence.
 
     Attributes:
-        status: 401, the token is no good; 403, it is not this client's, or its time is over; 404
-            and 503 say it themselves.
+        status: 401, no live node has this token; 403, the certificate is another node's, or the
+            token has expired; 404, 500 and 503 as in HTTP.
     """
 
     def __init__(self, status: HTTPStatus, sentence: str) -> None:
@@ -34,13 +34,13 @@ def admit(
     Args:
         token: from the request's header, "" without one.
         certificate_pem: what the TLS handshake has verified; None on a port without TLS, where the
-            token alone says who it is.
-        token_ids: recognise tokens.
-        nodes: whose they are.
+            token alone identifies the node.
+        token_ids: turns a token into its id.
+        nodes: the registered nodes.
         now_ms: Unix time in milliseconds.
 
     Raises:
-        Refused: no link.
+        LinkRefused: with the status and the reason.
     """
     node_id = token_ids.id_of(token)
     try:
@@ -51,20 +51,19 @@ def admit(
             _require_own(certificate_pem, node_id)
         require_live(nodes, node_id, now_ms)
     except NodeExpired as error:
-        raise Refused(HTTPStatus.FORBIDDEN, str(error)) from None
+        raise LinkRefused(HTTPStatus.FORBIDDEN, str(error)) from None
     except DomainError as error:
-        raise Refused(HTTPStatus.UNAUTHORIZED, str(error)) from None
+        raise LinkRefused(HTTPStatus.UNAUTHORIZED, str(error)) from None
     return node_id
 
 
 def _require_own(certificate_pem: bytes, node_id: str) -> None:
-    """The certificate is this node's."""
     try:
         peer = read_peer(certificate_pem)
-    except CertificateUnreadable:  # TLS reads what our library does not
+    except CertificateUnreadable:  # OpenSSL reads certificates that the library does not
         peer = None
     if peer is None or peer.common_name != node_id or NODE_ORGANIZATION not in peer.organizations:
-        raise Refused(
+        raise LinkRefused(
             HTTPStatus.FORBIDDEN,
             "the node token is not that of this certificate's node; "
             "connect with the network certificate that GetToken answered together with the token",

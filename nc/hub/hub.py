@@ -1,14 +1,14 @@
 """The hub: every node's link, from the request for one to its end.
 
-    asks ──▶ admitted ──▶ INIT is durable ──▶ says hello ──▶ address and CONNECTED are durable
+    request ──▶ admitted ──▶ INIT is durable ──▶ hello ──▶ address and CONNECTED are durable
                                                                 │
-                                             packets flow ◀─ is told its address
+                                           packets flow ◀── the address is sent
 
-What a link leads to is decided by the replica, and the hub follows: an event that says that a link
-is dropped ends it, whoever caused it. What happens to a socket goes the other way, as a command.
+The replica decides about links and the hub follows: an event that drops a link ends its session,
+whatever caused it. What happens to a socket is submitted as a command.
 
-Laws: a node has one link at the most; every CONNECTED node has exactly one that lives; an address
-is told only once it is durable; a link that the log refused leaves nothing behind.
+Laws: a node has at most one link; every CONNECTED node has exactly one live session; an address is
+sent only once it is durable; a link that the log refused leaves nothing behind.
 """
 
 import asyncio
@@ -29,18 +29,19 @@ from nc.domain.addresses import Network
 from nc.domain.errors import AddressPoolExhausted, DomainError
 from nc.domain.events import Event, pb
 from nc.domain.presence import Reason
-from nc.hub.acceptor import Acceptor, Connection
-from nc.hub.admission import Refused, admit
-from nc.hub.limits import CHECKS_BEFORE_PING, CHECKS_PER_TIMEOUT, LINKS_PER_TURN, Limits
+from nc.hub.acceptor import AcceptedConnection, Acceptor
+from nc.hub.admission import LinkRefused, admit
+from nc.hub.heartbeat import Heartbeat
+from nc.hub.limits import Limits
 from nc.hub.recorder import LinkRecorder
-from nc.hub.session import Link
+from nc.hub.session import Session
 from nc.hub.switch import Drop, Switch
 from nc.net import wire
 from nc.net.wire import Close, CloseCode, Frame, HandshakeError
 from nc.replica.replica import DiskFull, Overloaded, Replica, Stopping, Unwritable
 from nc.secrets import RequestIds, TokenIds
 
-# How the end that an event tells of is told to the node.
+# The close frame for each reason that an event drops a link for; any other: the server stops.
 _CLOSES: Final = {
     pb.STATE_CHANGE_REASON_LINK_SUPERSEDED: wire.SUPERSEDED,
     pb.STATE_CHANGE_REASON_UNREGISTERED: wire.UNREGISTERED,
@@ -52,17 +53,19 @@ class Hub:
     """The links of one server.
 
     Args:
-        replica: decides and remembers.
+        replica: decides about links, and records them.
         network: the overlay network.
-        tls: what a new connection is secured with; None is plain text.
-        token_ids, clock, request_ids: see there.
-        log: a line for each link that opens and closes.
+        tls: gives the context for a new connection, since certificates are renewed; None for
+            plain text.
+        log: gets a line for each link that opens, closes or is refused.
         interconnection: whether nodes may reach each other.
-        limits: what links may take of time and room.
 
     Attributes:
-        switch: where packets go.
-        links: those that live, by their ids.
+        switch: forwards packets.
+        sessions: those that have not ended, by link id.
+        handshakes: the sessions among them that have no address yet, with their tasks.
+        sockets: the sessions whose connection is not closed yet, ended or not.
+        tasks: handshakes, and ends of links that are being recorded.
     """
 
     def __init__(
@@ -79,69 +82,67 @@ class Hub:
         limits: Limits,
     ) -> None:
         self._replica = replica
-        self._journal = LinkRecorder(replica, clock)
+        self._recorder = LinkRecorder(replica, clock)
         self._prefix_length = network.prefix_length
         self._token_ids = token_ids
         self._clock = clock
         self._request_ids = request_ids
         self._log = log
         self._limits = limits
-        self._door = Acceptor(self._greet, tls, log, limits)
+        self.acceptor = Acceptor(self._upgrade, tls, log, limits)
         self.switch = Switch(network, interconnection=interconnection)
-        self.links: dict[str, Link] = {}
-        self._handshakes: dict[Link, asyncio.Task[None]] = {}
-        self._open: set[Link] = set()  # their sockets are: links that live, or are being closed
-        self._all_gone = asyncio.Event()  # set while that is empty
-        self._all_gone.set()
-        self._tasks: set[asyncio.Task[Any]] = set()
-        self._door_task: asyncio.Task[None] | None = None
+        self.sessions: dict[str, Session] = {}
+        self.handshakes: dict[Session, asyncio.Task[None]] = {}
+        self.sockets: set[Session] = set()
+        self._all_closed = asyncio.Event()  # set while there are no sockets
+        self._all_closed.set()
+        self.tasks: set[asyncio.Task[Any]] = set()
+        self._heartbeat = Heartbeat(self.sessions, limits.silence_timeout_s, self._on_silent)
+        self._heartbeat_task: asyncio.Task[None] | None = None
+        self._acceptor_task: asyncio.Task[None] | None = None
 
     @property
-    def turned_away(self) -> int:
-        """Connections that ended before they asked for a link: no certificate of ours, mostly."""
-        return self._door.turned_away
+    def rejected(self) -> int:
+        """Connections that ended before the upgrade: mostly clients without our certificate."""
+        return self.acceptor.rejected
 
-    def start(self, listener: socket.socket) -> None:
-        """Serve on a port that listens."""
+    def start(self, listener: socket.socket) -> "dict[str, asyncio.Task[None]]":
+        """Serve on a socket that listens; gives the tasks that must not end before `stop`."""
         self._replica.observe(self.follow)
-        self._door_task = asyncio.create_task(self._door.serve(listener), name="link-door")
-        self._spawn(self._watch())
+        self._acceptor_task = asyncio.create_task(self.acceptor.serve(listener))
+        self._heartbeat_task = asyncio.create_task(self._heartbeat.run())
+        return {"link_acceptor": self._acceptor_task, "link_heartbeat": self._heartbeat_task}
 
     async def stop_accepting(self) -> None:
-        """Take no more links, and see newcomers off; links that are there stay."""
-        if self._door_task is not None:
-            self._door_task.cancel()
-            await asyncio.wait([self._door_task])
+        """Close the listener and all connections that are not upgraded; links stay."""
+        await _cancel(self._acceptor_task)
 
     async def stop(self) -> None:
-        """Close every link that is left, and wait until nothing is left of them."""
-        for link in list(self.links.values()):
+        """Close every link, and wait until nothing is left of any."""
+        for link in list(self.sessions.values()):
             self._end(link, wire.STOPPING, pb.STATE_CHANGE_REASON_REPLICA_STOPPED)
-        await self._all_gone.wait()  # whoever does not answer a close frame is cut off
-        for task in self._tasks:
-            task.cancel()
-        if self._tasks:
-            await asyncio.wait(self._tasks)
+        await self._all_closed.wait()  # a close frame that is not answered has a time limit
+        await _cancel(self._heartbeat_task, *self.tasks)
 
     def follow(self, events: Iterable[Event]) -> None:
-        """End the links that events say are dropped."""
+        """End the links that these events drop."""
         for event in events:
             if event.WhichOneof("kind") != "state_changed":
                 continue
             change = event.state_changed
-            link = self.links.get(change.link_id)
+            link = self.sessions.get(change.link_id)
             if link is not None and change.to_state == pb.CONNECTION_STATE_IDLE:
                 self._end(link, _CLOSES.get(change.reason, wire.STOPPING), change.reason)
 
-    def _greet(self, connection: Connection, request: WSUpgradeRequest) -> Link:
-        """Grant a link.
+    def _upgrade(self, connection: AcceptedConnection, request: WSUpgradeRequest) -> Session:
+        """The session for a request.
 
         Raises:
-            Refused: there is none for this request.
+            LinkRefused: with the status and the reason.
         """
         try:
             return self._admit(connection, request)
-        except Refused as refusal:
+        except LinkRefused as refusal:
             self._log.info(
                 log_events.LINK_REFUSED,
                 peer=connection.peer,
@@ -150,10 +151,11 @@ class Hub:
             )
             raise
 
-    def _admit(self, connection: Connection, request: WSUpgradeRequest) -> Link:
+    def _admit(self, connection: AcceptedConnection, request: WSUpgradeRequest) -> Session:
         if request.path.partition(b"?")[0] != wire.PATH.encode():
-            raise Refused(HTTPStatus.NOT_FOUND, f"links are at {wire.PATH}, and nothing else is")
-        busy = partial(Refused, HTTPStatus.SERVICE_UNAVAILABLE)
+            raise LinkRefused(
+                HTTPStatus.NOT_FOUND, f"links are at {wire.PATH}, and nothing else is"
+            )
         node_id = admit(
             request.headers.get(wire.TOKEN_HEADER, ""),
             connection.certificate_pem,
@@ -161,12 +163,12 @@ class Hub:
             self._replica.state.nodes,
             now_ms(self._clock),
         )
-        if len(self._open) >= self._limits.max_links:
-            most = self._limits.max_links
+        busy = partial(LinkRefused, HTTPStatus.SERVICE_UNAVAILABLE)
+        if len(self.sockets) >= (most := self._limits.max_links):
             raise busy(f"this server has {most} links and takes no more; try again later")
-        if len(self._handshakes) >= self._limits.max_handshakes:
+        if len(self.handshakes) >= self._limits.max_handshakes:
             raise busy("too many nodes are connecting at once; try again in a moment")
-        return Link(
+        return Session(
             self,
             node_id,
             self._request_ids.new(),
@@ -176,45 +178,46 @@ class Hub:
             close_timeout_s=self._limits.close_timeout_s,
         )
 
-    def on_open(self, link: Link) -> None:
-        """The upgrade is done: the handshake begins."""
-        hello: asyncio.Future[bytes] = asyncio.get_running_loop().create_future()
-        link.take = partial(self._take_hello, link, hello)
-        self.links[link.link_id] = link
-        self._open.add(link)
-        self._all_gone.clear()
-        self._handshakes[link] = self._spawn(self._shake_hands(link, hello))
-        self._handshakes[link].add_done_callback(lambda _: self._handshakes.pop(link))
+    # What sessions report (`nc.hub.session.Owner`).
 
-    def on_fragment(self, link: Link) -> None:
-        """A piece of a message is no packet."""
+    def on_open(self, link: Session) -> None:
+        hello: asyncio.Future[bytes] = asyncio.get_running_loop().create_future()
+        link.receive = partial(self._receive_hello, link, hello)
+        self.sessions[link.link_id] = link
+        self.sockets.add(link)
+        self._all_closed.clear()
+        self.handshakes[link] = self._spawn(self._shake_hands(link, hello))
+        self.handshakes[link].add_done_callback(lambda _: self.handshakes.pop(link))
+
+    def on_fragment(self, link: Session) -> None:
         self.switch.drop(link.port, Drop.FRAGMENTED)
 
-    def on_gone(self, link: Link) -> None:
-        """The other end closed the link, or it broke."""
+    def on_closed(self, link: Session) -> None:
         self._drop(link, None, pb.STATE_CHANGE_REASON_LINK_CLOSED)
 
-    def on_lost(self, link: Link) -> None:
-        """Nothing is left of the connection."""
-        self._open.discard(link)
-        if not self._open:
-            self._all_gone.set()
+    def on_disconnected(self, link: Session) -> None:
+        self.sockets.discard(link)
+        if not self.sockets:
+            self._all_closed.set()
 
-    def _take_hello(self, link: Link, hello: "asyncio.Future[bytes]", frame: Frame) -> None:
-        """The first frame is the handshake's; no packet can be sent before there is an address."""
+    def _on_silent(self, link: Session) -> None:
+        self._drop(link, wire.SILENT, pb.STATE_CHANGE_REASON_LINK_SILENT)
+
+    def _receive_hello(self, link: Session, hello: "asyncio.Future[bytes]", frame: Frame) -> None:
+        """The first frame is the handshake's; packets may follow only once there is an address."""
         if hello.done():
             self.switch.drop(link.port, Drop.TOO_EARLY)
         else:
             hello.set_result(bytes(frame[: wire.MAX_HANDSHAKE_BYTES + 1]))
 
-    async def _shake_hands(self, link: Link, hello: "asyncio.Future[bytes]") -> None:
-        """Bring a link from its beginning to where packets flow, or end it."""
+    async def _shake_hands(self, link: Session, hello: "asyncio.Future[bytes]") -> None:
+        """Bring a session to where packets flow, or end it."""
         refused = pb.STATE_CHANGE_REASON_LINK_REFUSED
         try:
             async with asyncio.timeout(self._limits.hello_timeout_s):
-                await self._journal.accept(link)
+                await self._recorder.accept(link)
                 wire.read_hello(await hello)
-            await self._journal.hand_over(link)
+            await self._recorder.hand_over(link)
         except TimeoutError:
             self._drop(link, wire.NO_HELLO, refused)
         except (AddressPoolExhausted, Overloaded, DiskFull, Unwritable, Stopping) as error:
@@ -225,18 +228,18 @@ class Hub:
             self._log.exception(log_events.LINK_CRASHED)
             self._drop(link, wire.BROKEN, refused)
         else:
-            self._hand_over(link)
+            self._connect(link)
 
-    def _hand_over(self, link: Link) -> None:
-        """The address is the node's, durably: tell it, and let packets flow.
+    def _connect(self, link: Session) -> None:
+        """The address is durable: send it, and let packets flow.
 
         Not reached by a link that was dropped meanwhile: its end cancels the handshake.
         """
         address = self._replica.state.addresses.address_of(link.node_id)
         link.port.address = int(IPv4Address(address))
         self.switch.attach(link.port)
-        link.take = partial(self.switch.receive, link.port)
-        link.say(wire.answer(address, self._prefix_length))
+        link.receive = partial(self.switch.receive, link.port)
+        link.send_handshake(wire.answer(address, self._prefix_length))
         self._log.info(
             log_events.LINK_OPENED,
             node_id=link.node_id,
@@ -246,18 +249,17 @@ class Hub:
             offloads=link.offloads,
         )
 
-    def _drop(self, link: Link, close: Close | None, reason: Reason) -> None:
-        """End a link, once, and have that recorded; `close` is for the node, if it can hear."""
+    def _drop(self, link: Session, close: Close | None, reason: Reason) -> None:
+        """End a link and record that, unless it has ended; without `close` the node is gone."""
         if not link.is_over:
             self._end(link, close, reason)
-            self._spawn(self._journal.end(link, reason))
+            self._spawn(self._recorder.end(link, reason))
 
-    def _end(self, link: Link, close: Close | None, reason: Reason) -> None:
-        """Let nothing more in or out."""
+    def _end(self, link: Session, close: Close | None, reason: Reason) -> None:
         link.is_over = True
-        del self.links[link.link_id]
+        del self.sessions[link.link_id]
         self.switch.detach(link.port)
-        handshake = self._handshakes.get(link)
+        handshake = self.handshakes.get(link)
         if handshake is not None and handshake is not asyncio.current_task():
             handshake.cancel()
         if close is not None:
@@ -271,29 +273,17 @@ class Hub:
             message="" if close is None else close.reason,
         )
 
-    async def _watch(self) -> None:
-        while True:
-            await asyncio.sleep(self._limits.silence_timeout_s / CHECKS_PER_TIMEOUT)
-            for count, link_id in enumerate(list(self.links), 1):
-                self._look(link_id)
-                if count % LINKS_PER_TURN == 0:
-                    await asyncio.sleep(0)
-
-    def _look(self, link_id: str) -> None:
-        """Ask a silent link for a sign of life, and end one that gives none.
-
-        Looks are counted, not seconds: while this process is held up, nobody is silent.
-        """
-        if (link := self.links.get(link_id)) is None:
-            return
-        link.heard, link.idle_ticks = False, 0 if link.heard else link.idle_ticks + 1
-        if link.idle_ticks >= CHECKS_PER_TIMEOUT:
-            self._drop(link, wire.SILENT, pb.STATE_CHANGE_REASON_LINK_SILENT)
-        elif link.idle_ticks and link.idle_ticks % CHECKS_BEFORE_PING == 0:
-            link.ping()
-
     def _spawn(self, work: Coroutine[Any, Any, None]) -> "asyncio.Task[None]":
         task = asyncio.create_task(work)
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
+        self.tasks.add(task)
+        task.add_done_callback(self.tasks.discard)
         return task
+
+
+async def _cancel(*tasks: "asyncio.Task[None] | None") -> None:
+    """Cancel tasks, and wait for their end."""
+    running = [task for task in tasks if task is not None]
+    for task in running:
+        task.cancel()
+    if running:
+        await asyncio.wait(running)

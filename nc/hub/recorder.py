@@ -1,4 +1,4 @@
-"""What becomes of links, made durable: each step of a link's life is a command to the replica."""
+"""Records links: each step of a session is a command to the replica."""
 
 from contextlib import suppress
 
@@ -7,40 +7,35 @@ from nc.domain.decide import Command
 from nc.domain.errors import DomainError
 from nc.domain.links import AcceptLink, DropLink, HandOverAddress
 from nc.domain.presence import Reason
-from nc.hub.session import Link
+from nc.hub.session import Session
 from nc.replica.replica import DiskFull, Origin, Overloaded, Replica, Stopping, Unwritable
 
 
 class LinkRecorder:
-    """Records links. The link's id is the request id, so that one search finds its whole life.
-
-    Args:
-        replica: decides and remembers.
-        clock: see there.
-    """
+    """Submits commands with the link's id as the request id: one search finds all its events."""
 
     def __init__(self, replica: Replica, clock: Clock) -> None:
         self._replica = replica
         self._clock = clock
 
-    async def accept(self, link: Link) -> None:
-        """The node is INIT on this link; raises what `Replica.submit` does."""
-        link.is_accepted = True  # also when nobody waits for the answer any more
+    async def accept(self, link: Session) -> None:
+        """Record that the node is INIT on this link; raises what `Replica.submit` does."""
+        link.is_accepted = True  # also if this is cancelled: the log may have it all the same
         try:
             await self._submit(link, AcceptLink(link.node_id, link.link_id, now_ms(self._clock)))
-        except (DomainError, Overloaded, DiskFull, Stopping):  # nothing was changed
+        except (DomainError, Overloaded, DiskFull, Stopping):  # nothing was recorded
             link.is_accepted = False
             raise
 
-    async def hand_over(self, link: Link) -> None:
-        """The node has an address and is CONNECTED; raises what `Replica.submit` does."""
+    async def hand_over(self, link: Session) -> None:
+        """Record the node's address and that it is CONNECTED; raises what `Replica.submit` does."""
         await self._submit(link, HandOverAddress(link.node_id, link.link_id, now_ms(self._clock)))
 
-    async def end(self, link: Link, reason: Reason) -> None:
-        """The node is IDLE, unless it has a newer link.
+    async def end(self, link: Session, reason: Reason) -> None:
+        """Record that the node is IDLE, unless it has a newer link.
 
-        While the disk is full, as soon as there is room. Not if the log cannot be written any more:
-        then the next start records it.
+        Waits while the disk is full. If the log cannot be written any more, nothing is recorded:
+        the next start does it.
         """
         if not link.is_accepted:
             return
@@ -54,6 +49,6 @@ class LinkRecorder:
                 else:
                     return
 
-    async def _submit(self, link: Link, command: Command, *, is_ours: bool = False) -> None:
+    async def _submit(self, link: Session, command: Command, *, is_ours: bool = False) -> None:
         origin = Origin(f"link:{link.node_id}", "link", link.link_id)
         await self._replica.submit(command, origin, is_ours=is_ours)

@@ -1,7 +1,7 @@
-"""One link: a node's WebSocket, once its request was granted.
+"""One session: a node's WebSocket, from the upgrade to the end of its connection.
 
-What comes in is told to the hub until the node has its address, and goes straight to the switch
-from then on. A link ends once: whatever happens later to its socket is of no consequence.
+Frames go to `receive`: the hub's handshake first, the switch once the node has its address. A
+session ends once; what happens to its socket later has no effect.
 """
 
 import asyncio
@@ -11,7 +11,7 @@ from typing import Protocol
 
 from picows import WSCloseCode, WSFrame, WSListener, WSMsgType, WSTransport
 
-from nc.hub.switch import MAX_QUEUED_BYTES, Port
+from nc.hub.switch import MAX_QUEUED_BYTES, SwitchPort
 from nc.net import wire
 from nc.net.wire import Close, Frame
 
@@ -23,43 +23,43 @@ _CLOSE = WSMsgType.CLOSE
 
 
 class Owner(Protocol):
-    """Who is told what a link cannot decide by itself."""
+    """Decides what a session cannot decide by itself: the hub."""
 
-    def on_open(self, link: "Link") -> None:
+    def on_open(self, link: "Session") -> None:
         """The upgrade is done."""
 
-    def on_fragment(self, link: "Link") -> None:
-        """A piece of a message came, where a packet should be."""
+    def on_fragment(self, link: "Session") -> None:
+        """A message came in several frames, where a packet is one frame."""
 
-    def on_gone(self, link: "Link") -> None:
-        """The other end has closed the link, or it broke."""
+    def on_closed(self, link: "Session") -> None:
+        """The other end has closed the link, or the connection broke."""
 
-    def on_lost(self, link: "Link") -> None:
-        """Nothing is left of the connection."""
+    def on_disconnected(self, link: "Session") -> None:
+        """The connection is closed and its resources are free."""
 
 
-class Link(WSListener):
+class Session(WSListener):
     """A node's link.
 
     Args:
         owner: the hub.
         node_id, link_id: whose it is, and which one.
-        peer: where it comes from, for people to read.
+        peer: the other end's address and port, for people to read.
         offloads: whether both ends speak the offload subprotocol.
         since_ns: Unix time of the request.
         close_timeout_s: see `nc.hub.limits`.
 
     Attributes:
-        port: its end of the switch, once it is open.
-        take: where packets go.
+        port: its port of the switch, once it is open.
+        receive: takes each frame.
         is_over: it has ended, or is about to.
-        may_be_recorded: the log knows of it, as far as can be known here.
-        heard: whether anything came since somebody set this to False; `idle_ticks` counts how
-            often nothing had.
+        is_accepted: the log may have its AcceptLink.
+        heard: whether a frame came since the last check (`nc.hub.heartbeat`).
+        idle_ticks: how many checks in a row found none.
     """
 
-    port: Port
-    take: Callable[[Frame], None]
+    port: SwitchPort
+    receive: Callable[[Frame], None]
     _transport: WSTransport
 
     def __init__(
@@ -86,9 +86,8 @@ class Link(WSListener):
         self.is_accepted = False
 
     def on_ws_connected(self, transport: WSTransport) -> None:
-        """The upgrade is done."""
         self._transport = transport
-        self.port = Port(
+        self.port = SwitchPort(
             partial(transport.send, _BINARY if self.offloads else _TEXT),
             transport.underlying_transport.get_write_buffer_size,
             offloads=self.offloads,
@@ -96,63 +95,62 @@ class Link(WSListener):
         self._owner.on_open(self)
 
     def on_ws_frame(self, transport: WSTransport, frame: WSFrame) -> None:
-        """Something came."""
         self.heard = True
         kind = frame.msg_type
         if (kind is _TEXT or kind is _BINARY) and frame.fin:
             if not self.is_over:
-                self.take(frame.get_payload_as_memoryview())
+                self.receive(frame.get_payload_as_memoryview())
         elif kind is _PING:
-            if self.port.queued_bytes() < MAX_QUEUED_BYTES:  # whoever reads nothing needs no pong
+            if self.port.queued_bytes() < MAX_QUEUED_BYTES:  # else the node reads no pong either
                 transport.send_pong(frame.get_payload_as_bytes())
         elif kind is _CLOSE:
-            self._hear_close(transport, frame)
+            self._on_close_frame(transport, frame)
         elif kind is not WSMsgType.PONG and not self.is_over:
             self._owner.on_fragment(self)
 
     def on_ws_disconnected(self, transport: WSTransport) -> None:
-        """The connection is no more."""
         del transport
         if not self.is_over:
-            self._owner.on_gone(self)
-        self._owner.on_lost(self)
+            self._owner.on_closed(self)
+        self._owner.on_disconnected(self)
 
     def pause_writing(self) -> None:
-        """Nothing is to be done: the switch looks at the queue itself."""
+        """Nothing to do: the switch looks at the queue itself. picows raises without this."""
 
     def resume_writing(self) -> None:
-        """As above; picows would make an exception of it each time."""
+        """See `pause_writing`."""
 
     def on_violation(self) -> None:
-        """The other end broke the protocol; it has been told."""
+        """The other end broke the protocol, and picows has sent it a close frame."""
         if not self.is_over:
-            self._owner.on_gone(self)
-            asyncio.get_running_loop().call_later(self._close_timeout_s, self.abort)
+            self._owner.on_closed(self)
+            self._abort_soon()
 
-    def say(self, message: bytes) -> None:
-        """Send a frame of the handshake, which is Text whatever follows."""
+    def send_handshake(self, message: bytes) -> None:
+        """Send a frame of the handshake: Text, whatever packets are sent as."""
         self._transport.send(_TEXT, message)
 
     def ping(self) -> None:
-        """Ask for a sign of life."""
         self._transport.send_ping()
 
     def close(self, close: Close) -> None:
-        """Take leave, and see to it that the connection ends soon."""
+        """Send a close frame; the connection ends when it is answered, or after a time limit."""
         reason = wire.close_reason(close.reason)
         self._transport.send_close(WSCloseCode(int(close.code)), reason.encode())
-        asyncio.get_running_loop().call_later(self._close_timeout_s, self.abort)
+        self._abort_soon()
 
-    def abort(self) -> None:
-        """End the connection now."""
+    def _abort_soon(self) -> None:
+        asyncio.get_running_loop().call_later(self._close_timeout_s, self._abort)
+
+    def _abort(self) -> None:
         if not self._transport.is_disconnected:
             self._transport.disconnect(graceful=False)
 
-    def _hear_close(self, transport: WSTransport, frame: WSFrame) -> None:
-        """The other end takes leave, or answers ours."""
+    def _on_close_frame(self, transport: WSTransport, frame: WSFrame) -> None:
+        """Answer the other end's close frame, unless it answers ours; then disconnect."""
         if not self.is_over:
             code = frame.get_close_code()
-            self._owner.on_gone(self)
+            self._owner.on_closed(self)
             transport.send_close(WSCloseCode.OK if code == WSCloseCode.NO_INFO else code)
-            asyncio.get_running_loop().call_later(self._close_timeout_s, self.abort)
+            self._abort_soon()
         transport.disconnect()

@@ -1,20 +1,19 @@
-"""The switch: which frame goes to whom, by IPv4 addresses alone.
+"""The switch: forwards packets between ports by their IPv4 addresses.
 
     a node's link ──┐                        ┌──▶ another node's link, by its overlay address
                     ├──▶ source is its own ──┤
     the uplink ─────┘    (a link's only)     └──▶ the uplink: the server's own address, and
-                                                  whatever lies beyond the network
+                                                  all that lies beyond the network
 
-The uplink is the server's TUN device when there is one. A packet is looked at once, where it lies
-in the receive buffer, and forwarded from there, together with those around it that go the same way
-if both ends speak the offload subprotocol; only between an end that does and one that does not is
-it made anew.
+The uplink is the server's TUN device when there is one. A packet is parsed once, in the receive
+buffer, and forwarded from there, together with its neighbours for the same port if both ends speak
+the offload subprotocol; it is copied only between an end that does and one that does not.
 
-Laws: a packet is either handed to exactly one port or counted under exactly one reason; nobody
-speaks with another's address; a port that does not drain loses its own packets, and delays
-nobody's; what one end sends another stays in its order.
+Laws: a packet is either handed to exactly one port or counted under exactly one reason; a node
+sends from its own address only; a port that does not drain loses its own packets, and delays no
+other's; what one port sends another stays in its order.
 
-No sockets in here: a port is two functions.
+Pure: a port is two functions.
 """
 
 import struct
@@ -24,11 +23,12 @@ from enum import StrEnum
 from typing import Final
 
 from nc.domain.addresses import Network
+from nc.net import ipv4
 from nc.net.offload import BadHeader, VnetHeader, require_harmless, whole_packets
 from nc.net.wire import PLAIN_VNET_HEADER, VNET_HEADER_BYTES, Frame, packets
 
-# What may wait for one slow reader: some 180 packets of 1,400 bytes, or 3 ms of 600 Mbit/s. More
-# would only make its packets old. A frame is taken as long as less than this waits.
+# The longest queue of one receiver: some 180 packets of 1,400 bytes, or 3 ms of 600 Mbit/s. More
+# would only add latency. A frame is taken as long as less than this is queued.
 MAX_QUEUED_BYTES: Final = 256 * 1024
 
 # Version and header length, total length, source and destination (RFC 791, 3.1).
@@ -37,41 +37,39 @@ _BEHIND_VNET_HEADER: Final = struct.Struct(f"!{VNET_HEADER_BYTES}xBxH8xII").unpa
 
 _TOTAL_LENGTH: Final = struct.Struct("!2xH").unpack_from
 
-_VERSION: Final = 4
-_SMALLEST_HEADER_WORDS: Final = 5
-_NO_OPTIONS: Final = _VERSION << 4 | _SMALLEST_HEADER_WORDS  # how nearly every packet begins
-_SMALLEST_PACKET_BYTES: Final = 20
+_MIN_BYTES: Final = ipv4.MIN_HEADER_BYTES
+_NO_OPTIONS: Final = ipv4.VERSION << 4 | _MIN_BYTES // 4  # how nearly every packet begins
 
 
 class Drop(StrEnum):
-    """Why a packet went nowhere; what is no packet at all counts as one, to the frame's end."""
+    """Why a packet was dropped; bytes that are no packet count as one, to the frame's end."""
 
     NOT_IPV4 = "not_ipv4"
     TRUNCATED = "truncated"  # shorter than its header says, or than a header
     WRONG_SOURCE = "wrong_source"  # not the node's own address
     BAD_OFFLOAD = "bad_offload"  # the offload header does not fit its packet
     FRAGMENTED = "fragmented"  # one message over several frames: a packet is one frame
-    TOO_EARLY = "too_early"  # before the node was handed its address
-    NOT_INTERCONNECTED = "not_interconnected"  # nodes are kept apart
+    TOO_EARLY = "too_early"  # before the node has its address
+    NOT_INTERCONNECTED = "not_interconnected"  # nodes may not reach each other
     NOBODY_THERE = "nobody_there"  # an address of the network that no connected node holds
     NO_UPLINK = "no_uplink"  # for the server itself or beyond, and there is no TUN device
-    SLOW_READER = "slow_reader"  # too much waits for the receiver already
+    SLOW_READER = "slow_reader"  # the receiver's queue is full
 
 
-class Port:
-    """One end of the switch, and what went through it.
+class SwitchPort:
+    """One end of the switch, and its counters.
 
     Args:
         send: hands a frame to the other side, at once or into its queue; the frame is only good
             until it returns, and holds several packets only if the port offloads.
-        queued_bytes: how much waits to be sent.
+        queued_bytes: the length of its queue.
         offloads: whether frames begin with a virtio_net_hdr (`nc.net.wire.OFFLOAD`).
-        address: the node's overlay address as a number; None: whatever comes may speak for anybody.
+        address: the node's overlay address as a number; None: any source address is accepted.
 
     Attributes:
-        packets_in, bytes_in: what came from the other side, dropped or not; IP bytes.
-        packets_out, bytes_out: what was handed to it.
-        drops: what came from it and was dropped, and what was for it and it was too slow for.
+        packets_in, bytes_in: received from the other side, dropped or not; IP bytes.
+        packets_out, bytes_out: handed to the other side.
+        drops: packets from it, and those for it that its full queue did not take.
     """
 
     __slots__ = (
@@ -113,7 +111,8 @@ class Switch:
         interconnection: whether nodes may reach each other, and not the server alone.
 
     Attributes:
-        drops: what was dropped since the start, by reason.
+        ports: the nodes' ports by overlay address.
+        drops: packets dropped since the start, by reason.
     """
 
     def __init__(self, network: Network, *, interconnection: bool = True) -> None:
@@ -121,35 +120,34 @@ class Switch:
         self._base = network.base
         self._end = network.base + network.size
         self._interconnection = interconnection
-        self._ports: dict[int, Port] = {}  # by overlay address
-        self._uplink: Port | None = None
+        self.ports: dict[int, SwitchPort] = {}
+        self._uplink: SwitchPort | None = None
         self.drops: Counter[Drop] = Counter()
 
-    def attach(self, port: Port) -> None:
-        """Let frames for the port's address go to it, and no longer to an older port's."""
+    def attach(self, port: SwitchPort) -> None:
+        """Forward packets for the port's address to it, and no longer to an older port."""
         if port.address is None:
             raise ValueError("a node's port has an address; the uplink has a method of its own")
-        self._ports[port.address] = port
+        self.ports[port.address] = port
 
-    def detach(self, port: Port) -> None:
-        """Nothing goes to this port any more; nothing happens if a newer one took its place."""
-        if port.address is not None and self._ports.get(port.address) is port:
-            del self._ports[port.address]
+    def detach(self, port: SwitchPort) -> None:
+        """Forward nothing to this port any more. A newer one with its address stays."""
+        if port.address is not None and self.ports.get(port.address) is port:
+            del self.ports[port.address]
 
-    def attach_uplink(self, port: Port) -> None:
-        """Let what is for the server, or beyond the network, go there."""
+    def attach_uplink(self, port: SwitchPort) -> None:
+        """Forward packets for the server, or beyond the network, to this port."""
         self._uplink = port
 
     def detach_uplink(self) -> None:
-        """There is no uplink any more."""
         self._uplink = None
 
-    def receive(self, sender: Port, frame: Frame) -> None:
-        """Forward what came from a port, packet by packet, or count why not."""
-        receiver: Port | None = None  # of the packets from `begin` to `at`
+    def receive(self, sender: SwitchPort, frame: Frame) -> None:
+        """Forward or drop each packet of a frame that came from a port."""
+        receiver: SwitchPort | None = None  # of the packets from `begin` to `at`
         size, begin, at, count = len(frame), 0, 0, 0
         while True:
-            found, end = self._look(sender, frame, at)
+            found, end = self._route(sender, frame, at)
             if found is not receiver:
                 if receiver is not None:
                     self._forward(sender, receiver, frame[begin:at], count)
@@ -163,36 +161,35 @@ class Switch:
         if receiver is not None:
             self._forward(sender, receiver, frame[begin:], count)
 
-    def _look(self, sender: Port, frame: Frame, at: int) -> tuple[Port | None, int]:
-        """Whose the packet is that begins there, None if it was dropped, and where it ends."""
+    def _route(self, sender: SwitchPort, frame: Frame, at: int) -> tuple[SwitchPort | None, int]:
+        """The receiver of the packet that begins at `at`, None if dropped, and where it ends."""
         size = len(frame) - at - sender.header_bytes
-        if size < _SMALLEST_PACKET_BYTES:
+        if size < _MIN_BYTES:
             self.drop(sender, Drop.TRUNCATED)
             return None, len(frame)
         first, total, source, destination = sender.fields(frame, at)
-        if first != _NO_OPTIONS or not _SMALLEST_PACKET_BYTES <= total <= size:
+        if first != _NO_OPTIONS or not _MIN_BYTES <= total <= size:
             fault = _fault(first, total, size)
             if fault is not None:
                 self.drop(sender, fault)
                 return None, len(frame)
         end = at + sender.header_bytes + total if sender.header_bytes else len(frame)
-        if sender.address is not None:  # what comes from our own kernel is believed
+        if sender.address is not None:  # our own kernel is trusted
             if source != sender.address:
                 self.drop(sender, Drop.WRONG_SOURCE)
                 return None, end
             if sender.header_bytes and not _is_harmless(frame, at, total):
                 self.drop(sender, Drop.BAD_OFFLOAD)
                 return None, end
-        receiver = self._ports.get(destination)
+        receiver = self.ports.get(destination)
         if receiver is None:
-            receiver = self._elsewhere(sender, destination)
+            receiver = self._route_beyond(sender, destination)
         elif not self._interconnection and sender.address is not None:
             self.drop(sender, Drop.NOT_INTERCONNECTED)
             receiver = None
         return receiver, end
 
-    def _forward(self, sender: Port, receiver: Port, frame: Frame, count: int) -> None:
-        """Let so many packets go where they are for."""
+    def _forward(self, sender: SwitchPort, receiver: SwitchPort, frame: Frame, count: int) -> None:
         if receiver.queued_bytes() >= MAX_QUEUED_BYTES:
             self.drop(receiver, Drop.SLOW_READER, count)
         elif receiver.header_bytes == sender.header_bytes:
@@ -204,24 +201,24 @@ class Switch:
             for packet in packets(frame):
                 self._make_whole(sender, receiver, packet)
 
-    def drop(self, port: Port, reason: Drop, count: int = 1) -> None:
-        """Count packets that go nowhere, for the port whose doing it is."""
+    def drop(self, port: SwitchPort, reason: Drop, count: int = 1) -> None:
+        """Count dropped packets, for the port that caused it."""
         port.drops[reason] += count
         self.drops[reason] += count
 
-    def _elsewhere(self, sender: Port, destination: int) -> Port | None:
-        """Where a frame goes whose destination is no connected node's."""
+    def _route_beyond(self, sender: SwitchPort, destination: int) -> SwitchPort | None:
+        """The receiver of a packet whose destination is no connected node's."""
         if destination != self._server and self._base <= destination < self._end:
-            kept_apart = not self._interconnection and sender.address is not None
-            self.drop(sender, Drop.NOT_INTERCONNECTED if kept_apart else Drop.NOBODY_THERE)
+            is_kept_apart = not self._interconnection and sender.address is not None
+            self.drop(sender, Drop.NOT_INTERCONNECTED if is_kept_apart else Drop.NOBODY_THERE)
             return None
-        if self._uplink is None or self._uplink is sender:  # never back where it came from
+        if self._uplink is None or self._uplink is sender:  # never back to its sender
             self.drop(sender, Drop.NO_UPLINK)
             return None
         return self._uplink
 
-    def _make_whole(self, sender: Port, receiver: Port, packet: Frame) -> None:
-        """Forward to an end without offloads what came from one that has them."""
+    def _make_whole(self, sender: SwitchPort, receiver: SwitchPort, packet: Frame) -> None:
+        """Forward a packet from a port with offloads to one without."""
         if packet[:VNET_HEADER_BYTES] == PLAIN_VNET_HEADER:
             _hand_over(receiver, packet[VNET_HEADER_BYTES:])
             return
@@ -234,14 +231,14 @@ class Switch:
             _hand_over(receiver, one)
 
 
-def _hand_over(receiver: Port, frame: Frame, count: int = 1) -> None:
+def _hand_over(receiver: SwitchPort, frame: Frame, count: int = 1) -> None:
     receiver.packets_out += count
     receiver.bytes_out += len(frame) - count * receiver.header_bytes
     receiver.send(frame)
 
 
 def _is_harmless(frame: Frame, at: int, packet_bytes: int) -> bool:
-    """Whether the offload header that begins there may be passed on with its packet."""
+    """Whether the offload header at `at` may be passed on with its packet."""
     header = frame[at : at + VNET_HEADER_BYTES]
     if header == PLAIN_VNET_HEADER:
         return True
@@ -253,8 +250,8 @@ def _is_harmless(frame: Frame, at: int, packet_bytes: int) -> bool:
 
 
 def _fault(first: int, total: int, size: int) -> Drop | None:
-    """What is wrong with a packet that begins like this; None: nothing."""
+    """What is wrong with a packet's first bytes and lengths; None: nothing."""
     header_bytes = 4 * (first & 0x0F)
-    if first >> 4 != _VERSION or header_bytes < _SMALLEST_PACKET_BYTES or total < header_bytes:
+    if first >> 4 != ipv4.VERSION or header_bytes < _MIN_BYTES or total < header_bytes:
         return Drop.NOT_IPV4
     return Drop.TRUNCATED if total > size else None

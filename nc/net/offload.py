@@ -1,17 +1,18 @@
-"""What a network card would do, done in software: checksums completed, super-packets cut up.
+"""Offloads in software: completes partial checksums, and segments super-packets.
 
 Linux leaves both to the device (`IFF_VNET_HDR`), and a frame of the offload subprotocol carries
-what is left to do in its header (`nc.net.wire`). Whoever must hand a packet to an end that takes
-only whole ones does it here. TCP over IPv4 alone is ever larger than the MTU: nothing else is
-enabled on our devices.
+what is left to do in its header (`nc.net.wire`). An end that takes only whole packets gets them
+from here. Only TCP over IPv4 is ever larger than the MTU: nothing else is enabled on our devices.
 
-Pure. A header comes from another machine: whatever it says, the answer is packets or `BadHeader`.
+Pure. A header comes from another machine: whatever it holds, the result is packets or `BadHeader`.
 """
 
 import struct
 from collections.abc import Iterator
 from typing import Final, NamedTuple
 
+from nc.net import ipv4
+from nc.net.ipv4 import checksum_sum, inverted
 from nc.net.wire import VNET_HEADER_BYTES
 
 NEEDS_CHECKSUM: Final = 1  # of the flags; the others say nothing that must be done
@@ -26,11 +27,7 @@ _WORD: Final = struct.Struct("!H")
 _TWO_WORDS: Final = struct.Struct("!HH")
 _LONG: Final = struct.Struct("!I")
 
-_IPV4: Final = 4
-_MIN_IP_HEADER_BYTES: Final = 20
 _MIN_TCP_HEADER_BYTES: Final = 20
-_TCP: Final = 6
-_UDP: Final = 17
 _TCP_CHECKSUM: Final = 16  # offset in the TCP header
 _UDP_CHECKSUM: Final = 6  # and in the UDP header
 _FIN_AND_PSH: Final = 0x09  # the last segment's alone
@@ -38,7 +35,7 @@ _CWR: Final = 0x80  # the first segment's alone
 _ALL_ONES: Final = 0xFFFF
 
 # The fewest bytes a segment may carry. It bounds what a packet of 64 KiB can be made into, and so
-# what one node's frame costs everybody: 256 segments take 0.3 ms, those of 8 bytes that Linux would
+# what one node's frame costs the hub: 256 segments take 0.3 ms, those of 8 bytes that Linux would
 # allow (TCP_MIN_GSO_SIZE) forty times as long. Every host takes 536 bytes (RFC 9293, 3.7.1).
 _MIN_GSO_BYTES: Final = 256
 
@@ -48,11 +45,11 @@ class BadHeader(ValueError):
 
 
 class VnetHeader(NamedTuple):
-    """Linux's `struct virtio_net_hdr`: what is left to do to a packet."""
+    """Linux's `struct virtio_net_hdr`: the offloads that are left to do to a packet."""
 
     flags: int = 0
     gso_type: int = GSO_NONE
-    header_length: int = 0  # a hint, which nobody has to believe
+    header_length: int = 0  # only a hint
     gso_size: int = 0  # payload bytes of each segment
     checksum_start: int = 0  # from the packet's first byte
     checksum_offset: int = 0  # from checksum_start
@@ -70,18 +67,13 @@ class VnetHeader(NamedTuple):
             raise BadHeader(f"a frame of {len(frame)} bytes has no header") from None
 
     def pack(self) -> bytes:
-        """Its ten bytes."""
         return _HEADER.pack(*self)
 
 
 def require_harmless(header: VnetHeader, packet_bytes: int) -> None:
-    """See that what a header leaves to do can be done, and costs no more than it should.
+    """Check that a header's offloads can be done, and at a bounded cost.
 
-    A stranger's header is passed on to another machine's kernel only after this.
-
-    Args:
-        header: of a packet.
-        packet_bytes: how long the packet is.
+    One node's header is passed on to another machine's kernel only after this.
 
     Raises:
         BadHeader: it asks for what was never enabled, for tiny segments, or for a checksum outside
@@ -98,7 +90,7 @@ def require_harmless(header: VnetHeader, packet_bytes: int) -> None:
 
 def _require_checksum_inside(start: int, offset: int, packet_bytes: int) -> None:
     at = start + offset
-    if start < _MIN_IP_HEADER_BYTES or at + 2 > packet_bytes:
+    if start < ipv4.MIN_HEADER_BYTES or at + 2 > packet_bytes:
         raise BadHeader(f"no checksum at {at} of a packet of {packet_bytes} bytes")
 
 
@@ -112,9 +104,7 @@ def whole_packets(frame: bytes | memoryview) -> list[bytes]:
 
 
 def segment(header: VnetHeader, packet: bytes) -> list[bytes]:
-    """Do what a header leaves to do: complete packets, in their order.
-
-    A packet that nothing is left to do to comes back as it is.
+    """The complete packets that a packet and its header stand for, in their order.
 
     Raises:
         BadHeader: the header does not fit its packet.
@@ -139,24 +129,12 @@ def complete_checksum(packet: bytes, start: int, offset: int) -> bytes:
         BadHeader: these are not in the packet.
     """
     _require_checksum_inside(start, offset, len(packet))
-    checksum = ~checksum_sum(packet[start:]) & _ALL_ONES
-    if checksum == 0 and offset == _UDP_CHECKSUM and packet[9] == _UDP:
-        checksum = _ALL_ONES  # a UDP checksum of zero says that there is none (RFC 768)
+    checksum = inverted(checksum_sum(packet[start:]))
+    if checksum == 0 and offset == _UDP_CHECKSUM and packet[9] == ipv4.UDP:
+        checksum = _ALL_ONES  # a UDP checksum of zero means that there is none (RFC 768)
     completed = bytearray(packet)
     _WORD.pack_into(completed, start + offset, checksum)
     return bytes(completed)
-
-
-def checksum_sum(data: bytes | bytearray | memoryview) -> int:
-    """The Internet checksum's sum of 16-bit words, ones' complement, before it is inverted.
-
-    One division of the whole as a number: 2^16 leaves 1 over after division by 65535, so that the
-    remainder is the sum of the words. Of data that are not all zero the sum is never zero.
-    """
-    number = int.from_bytes(data, "big")
-    if len(data) % 2:
-        number <<= 8  # padded to a whole word
-    return number % _ALL_ONES or (_ALL_ONES if number else 0)
 
 
 class _Layout(NamedTuple):
@@ -167,10 +145,14 @@ class _Layout(NamedTuple):
 
 
 def _layout(packet: bytes) -> _Layout:
-    if len(packet) < _MIN_IP_HEADER_BYTES or packet[0] >> 4 != _IPV4 or packet[9] != _TCP:
+    if (
+        len(packet) < ipv4.MIN_HEADER_BYTES
+        or packet[0] >> 4 != ipv4.VERSION
+        or packet[9] != ipv4.TCP
+    ):
         raise BadHeader("only TCP over IPv4 can be segmented")
     tcp = (packet[0] & 0x0F) * 4
-    if tcp < _MIN_IP_HEADER_BYTES or len(packet) < tcp + _MIN_TCP_HEADER_BYTES:
+    if tcp < ipv4.MIN_HEADER_BYTES or len(packet) < tcp + _MIN_TCP_HEADER_BYTES:
         raise BadHeader(f"no TCP header at {tcp} of a packet of {len(packet)} bytes")
     payload = tcp + (packet[tcp + 12] >> 4) * 4
     if payload < tcp + _MIN_TCP_HEADER_BYTES or len(packet) < payload:
@@ -186,7 +168,7 @@ def _tcp_segments(header: VnetHeader, packet: bytes) -> Iterator[bytes]:
     flags = packet[at.tcp + 13]
     blank = _without_own_fields(packet, at)
     ip_sum = checksum_sum(blank[: at.tcp])
-    tcp_sum = checksum_sum(blank[12:20]) + _TCP + checksum_sum(blank[at.tcp :])
+    tcp_sum = checksum_sum(blank[12:20]) + ipv4.TCP + checksum_sum(blank[at.tcp :])
     starts = range(at.payload, max(len(packet), at.payload + 1), header.gso_size)
     for index, start in enumerate(starts):
         payload = packet[start : start + header.gso_size]
@@ -195,16 +177,16 @@ def _tcp_segments(header: VnetHeader, packet: bytes) -> Iterator[bytes]:
         own_flags = flags & ~(0 if start == starts[-1] else _FIN_AND_PSH) & ~(_CWR if index else 0)
         headers = blank.copy()
         _TWO_WORDS.pack_into(headers, 2, length, ip_id)
-        _WORD.pack_into(headers, 10, _inverted(ip_sum + length + ip_id))
+        _WORD.pack_into(headers, 10, inverted(ip_sum + length + ip_id))
         _LONG.pack_into(headers, at.tcp + 4, sequence)
         headers[at.tcp + 13] = own_flags
         total = tcp_sum + (length - at.tcp) + (sequence >> 16) + (sequence & _ALL_ONES) + own_flags
-        _WORD.pack_into(headers, at.tcp + _TCP_CHECKSUM, _inverted(total + checksum_sum(payload)))
+        _WORD.pack_into(headers, at.tcp + _TCP_CHECKSUM, inverted(total + checksum_sum(payload)))
         yield bytes(headers) + payload
 
 
 def _without_own_fields(packet: bytes, at: _Layout) -> bytearray:
-    """Both headers without what differs between segments, so that the rest is summed up once."""
+    """Both headers with the fields zeroed that differ between segments."""
     blank = bytearray(packet[: at.payload])
     tcp = at.tcp
     for field in (
@@ -216,8 +198,3 @@ def _without_own_fields(packet: bytes, at: _Layout) -> bytearray:
     ):
         blank[field] = bytes(field.stop - field.start)
     return blank
-
-
-def _inverted(total: int) -> int:
-    """A sum of words as the checksum that goes into a packet."""
-    return ~(total % _ALL_ONES or (_ALL_ONES if total else 0)) & _ALL_ONES

@@ -1,13 +1,14 @@
-"""What the kernel must know of a TUN device: address, peer, size, routes; and how to take it back.
+"""A TUN device's address, peer, size and routes, in the kernel.
 
-All of it hangs on the device and goes with it, whichever way the process ends. One thing does not:
-where a node sends all its traffic through the overlay, the server itself must still be reached the
-old way, and that route lies on another device. It is written down before it is made, removed at the
+The kernel removes them with the device, however the process ends. There is one exception: where a
+node sends all its traffic through the overlay, the server itself is still reached outside of it,
+by a route on another device. That route is recorded in a file before it is made, removed at the
 end, and after a crash at the next start.
 
-Every function waits for the kernel: call them off the loop.
+All but `open_tun` block: call them off the event loop.
 """
 
+import asyncio
 import contextlib
 import errno
 import json
@@ -17,19 +18,17 @@ from ipaddress import IPv4Address, IPv4Interface
 from pathlib import Path
 from typing import Any, Final
 
-from pyroute2 import IPRoute, NetlinkError  # type: ignore[import-untyped]  # it has no stubs
-
-from nc.files import REAL_DISK, replace_file
-from nc.net.tun import TunUnavailable
+from nc.files import OS_FILES, replace_file
+from nc.net.tun import Tun, TunUnavailable
 from nc.net.wire import MAX_FRAME_BYTES, VNET_HEADER_BYTES
 
 # The kernel's largest super-packets must fit into a frame with their header.
 _GSO_MAX_BYTES: Final = MAX_FRAME_BYTES - VNET_HEADER_BYTES
 
-# Says whose the routes are ("ip route" shows it); no routing daemon has this number.
+# Marks the routes as ours ("ip route" shows it); no routing daemon has this number.
 _PROTOCOL: Final = 110
 
-# Together they cover everything and are longer than a default route, which can so stay as it is.
+# Together they cover every address, and take precedence over a default route, which stays.
 _HALVES: Final = ("0.0.0.0/1", "128.0.0.0/1")
 
 
@@ -57,19 +56,34 @@ def configure(device: str, interface: IPv4Interface, mtu: int) -> None:
         )
 
 
+async def open_tun(interface: IPv4Interface, offload: bool, mtu: int) -> Tun:
+    """Make a TUN device with an address, and the route to its network.
+
+    Raises:
+        TunUnavailable: not allowed, or not possible here.
+    """
+    tun = Tun(offload=offload)
+    try:
+        await asyncio.to_thread(configure, tun.name, interface, mtu)
+    except BaseException:
+        tun.close()
+        raise
+    return tun
+
+
 class Redirect:
-    """Everything this machine sends goes through the overlay, but for the link itself.
+    """Sends all of this machine's traffic through the overlay, except for the link itself.
 
     Args:
-        record: the file that remembers the route outside the device.
+        record: the file that holds the route outside the device.
     """
 
     def __init__(self, record: Path) -> None:
         self._record = record
-        self._device_index = 0  # into which traffic is led now
+        self._device_index = 0  # of the device that gets all traffic; 0: none
 
     def begin(self, device: str, server: IPv4Address | None) -> None:
-        """Lead all traffic into a device, except to the server; None: it is not reached by IPv4.
+        """Send all traffic into a device, except to the server; None: it is not reached by IPv4.
 
         Raises:
             TunUnavailable: the kernel refuses.
@@ -81,7 +95,7 @@ class Redirect:
             if server is not None and not server.is_loopback:
                 route = _route_to(kernel, server)
                 text = json.dumps(route).encode()
-                replace_file(REAL_DISK, self._record, text, 0o600)
+                replace_file(OS_FILES, self._record, text, 0o600)
                 with _ignoring(errno.EEXIST):  # there is such a route already, and it stays
                     kernel.route("add", **route)
             self._device_index = index
@@ -89,7 +103,7 @@ class Redirect:
                 kernel.route("add", dst=half, oif=index, proto=_PROTOCOL)
 
     def end(self) -> None:
-        """Lead traffic as it was led before; nothing to do is no mistake.
+        """Undo `begin`, also that of a process that crashed. Idempotent.
 
         Raises:
             TunUnavailable: the kernel refuses.
@@ -111,13 +125,13 @@ class Redirect:
 
 
 def _route_to(kernel: Any, server: IPv4Address) -> dict[str, Any]:
-    """The route that the server is reached by now, as one for it alone."""
+    """The route by which the server is reached now, as a route to it alone."""
     (found,) = kernel.route("get", dst=str(server))
     route = {"dst": f"{server}/32", "oif": found.get("oif"), "proto": _PROTOCOL}
     if (gateway := found.get("gateway")) is not None:
         route["gateway"] = gateway
     else:
-        route["scope"] = 253  # on the same wire
+        route["scope"] = 253  # on the same network
     return route
 
 
@@ -130,6 +144,9 @@ def _index(kernel: Any, device: str) -> int:
 
 @contextlib.contextmanager
 def _kernel(what: str) -> Iterator[Any]:
+    # An agent without a TUN device needs no routes, and the library takes 12 MB.
+    from pyroute2 import IPRoute, NetlinkError  # type: ignore[import-untyped] # noqa: PLC0415
+
     try:
         with IPRoute() as kernel:
             yield kernel
@@ -144,6 +161,8 @@ def _kernel(what: str) -> Iterator[Any]:
 
 @contextlib.contextmanager
 def _ignoring(*codes: int) -> Iterator[None]:
+    from pyroute2 import NetlinkError  # noqa: PLC0415 - as above
+
     try:
         yield
     except NetlinkError as error:

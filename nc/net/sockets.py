@@ -1,16 +1,19 @@
-"""Ports: having them, and saying in a sentence why one cannot be had."""
+"""Sockets that listen, and errors that name what to do where one cannot be had."""
 
 import contextlib
 import errno
 import os
 import socket
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from pathlib import Path
 from typing import Final
 
 from nc.errors import OperatorError
 
 # Connections that the kernel holds for us until we accept them; it may allow fewer.
 _BACKLOG: Final = 4096
+
+_OWNER_ONLY: Final = 0o600
 
 _REMEDIES: Final = {
     errno.EADDRINUSE: "stop what uses it, or choose another port",
@@ -29,6 +32,10 @@ class PortUnavailable(OperatorError):
         )
 
 
+class SocketUnavailable(OperatorError):
+    """A Unix socket cannot be made."""
+
+
 def listen(host: str, port: int) -> socket.socket:
     """A socket that listens; `[::]` means every address, those of IPv4 included.
 
@@ -37,12 +44,12 @@ def listen(host: str, port: int) -> socket.socket:
         port: its number, 0 for any that is free.
 
     Raises:
-        PortUnavailable: somebody else has it, or it may not be had.
+        PortUnavailable: another program has it, or this one may not have it.
     """
     bare_host = host.strip("[]")
     family = socket.AF_INET6 if ":" in bare_host else socket.AF_INET
     listener = socket.socket(family, socket.SOCK_STREAM)
-    # As gRPC does: a connection of before that lingers is no reason to fail.
+    # As gRPC does: a connection of the process before, in TIME_WAIT, is no reason to fail.
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
         if family == socket.AF_INET6:
@@ -57,11 +64,42 @@ def listen(host: str, port: int) -> socket.socket:
 
 
 def try_ports(host: str, ports: Iterable[int]) -> None:
-    """See that each port can be had, before anything is made.
+    """Check that all these ports can be listened on at once.
 
     Raises:
-        PortUnavailable: the first that cannot, and why.
+        PortUnavailable: for the first that cannot.
     """
-    with contextlib.ExitStack() as held:  # all of them at once: no port can be had twice
+    with contextlib.ExitStack() as held:
         for port in ports:
             held.enter_context(listen(host, port))
+
+
+def listen_unix(path: Path) -> socket.socket:
+    """A Unix socket at `path`, for its owner only; one that is there is replaced.
+
+    Raises:
+        SocketUnavailable: it cannot be made.
+    """
+    listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    os.fchmod(listener.fileno(), _OWNER_ONLY)  # Linux gives the name the socket's own mode
+    try:
+        path.unlink(missing_ok=True)
+        with short_name(path) as name:
+            listener.bind(name)
+    except OSError as error:
+        listener.close()
+        raise SocketUnavailable(
+            f"{path} cannot be made: {error.strerror}",
+            remedy="choose another folder with --data-dir",
+        ) from error
+    return listener
+
+
+@contextlib.contextmanager
+def short_name(path: Path) -> Iterator[str]:
+    """A name for a Unix socket's path by way of an open folder: it may have 107 bytes only."""
+    folder = os.open(path.parent, os.O_PATH | os.O_DIRECTORY)
+    try:
+        yield f"/proc/self/fd/{folder}/{path.name}"
+    finally:
+        os.close(folder)

@@ -14,6 +14,7 @@ from collections.abc import Callable
 from typing import Final
 
 from nc.errors import OperatorError
+from nc.net import ipv4
 from nc.net.wire import MAX_FRAME_BYTES, VNET_HEADER_BYTES, Frame, packets
 
 _DEVICE: Final = "/dev/net/tun"
@@ -30,12 +31,10 @@ _TUN_F_TSO4: Final = 0x02
 
 _IFREQ: Final = struct.Struct("16sH22x")
 
-# What one turn of the event loop takes: with more, pings and calls would wait for traffic. Packets
-# cost some 10 us each, and super-packets what it takes to encrypt them.
+# How much is read in one turn of the event loop: with more, pings and calls would wait for traffic.
+# Packets cost some 10 us each, and super-packets what it takes to encrypt them.
 READ_BATCH: Final = 64
 READ_BATCH_BYTES: Final = 256 * 1024
-
-_IPV4: Final = 4
 
 # The kernel picks the number.
 NAME_PATTERN: Final = "nc%d"
@@ -45,11 +44,11 @@ Receive = Callable[[bytes, int], None]  # a frame, and how many packets it holds
 
 
 class TunUnavailable(OperatorError):
-    """No TUN device here, or no address or route on it; one sentence says why."""
+    """There is no TUN device here, or no address or route on it."""
 
 
 def require_tun() -> None:
-    """See whether there can be a device.
+    """Check that a device can be made.
 
     Raises:
         TunUnavailable: not allowed, or not possible here.
@@ -61,11 +60,10 @@ class Tun:
     """One device, open until `close`.
 
     Args:
-        offload: whether checksums and segmentation are left to whoever gets the frames.
+        offload: whether checksums and segmentation are left to the receiver of the frames.
         name: the device's name; `%d` is a number that the kernel picks.
 
     Attributes:
-        name: its name.
         dropped: frames that the kernel did not take.
 
     Raises:
@@ -112,7 +110,7 @@ class Tun:
             self._reading = None
 
     def resume(self) -> None:
-        """Go on after `pause`."""
+        """Continue after `pause`."""
         if self._reading is None:
             self._reading = asyncio.get_running_loop()
             self._reading.add_reader(self._file, self._read)
@@ -132,21 +130,21 @@ class Tun:
         return count
 
     def close(self) -> None:
-        """Take the device away, its address and routes with it. Idempotent."""
+        """Remove the device, and with it its address and routes. Idempotent."""
         self.pause()
         if self._file >= 0:
             os.close(self._file)
             self._file = -1
 
     def _read(self) -> None:
-        """Hand over what waits, or as much of it as one turn takes."""
+        """Hand over the queued frames, as many as one turn takes."""
         batch: list[bytes] = []
         room_bytes, read_bytes = MAX_FRAME_BYTES, 0
         try:
             for _ in range(READ_BATCH):
                 frame = os.read(self._file, MAX_FRAME_BYTES)
                 size = len(frame)
-                is_alone = not self.offload or frame[VNET_HEADER_BYTES] >> 4 != _IPV4
+                is_alone = not self.offload or frame[VNET_HEADER_BYTES] >> 4 != ipv4.VERSION
                 if batch and (is_alone or size > room_bytes):
                     self._hand_over(batch)
                     room_bytes = MAX_FRAME_BYTES
@@ -155,7 +153,7 @@ class Tun:
                 read_bytes += size
                 if self._reading is None or read_bytes >= READ_BATCH_BYTES:  # enough for now
                     break
-        except BlockingIOError:  # this was all
+        except BlockingIOError:  # the queue is empty
             pass
         except OSError:  # the device is gone
             self.pause()

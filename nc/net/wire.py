@@ -1,17 +1,17 @@
-"""What the link's two ends say to each other before packets flow, and the limits of what they send.
+"""The link's wire format: request, handshake, frames, close codes, and their limits.
 
     client                                             server
       GET /ws, Upgrade: websocket, node-token: T  ───▶
-      ◀───                                             101, or one sentence and 401 (the token is
-                                                       none), 403 (not this client's, or expired),
+      ◀───                                             101, or one sentence and 401 (no such
+                                                       token), 403 (not this client's, or expired),
                                                        503 (full; try again later)
       {"connectionState":2,"payload":null}        ───▶
       ◀───       {"connectionState":2,"payload":"<base64 of '10.1.1.3/24'>"}
       one raw IPv4 packet a frame                 ◀──▶
 
 Text and Binary frames mean the same; Text is what existing clients read (LiteKube link reference).
-A client that offers the subprotocol `OFFLOAD` in `Sec-WebSocket-Protocol`, and is told that it is
-spoken, gets and sends Binary frames after the same handshake. Each holds one packet or more, one
+A client that offers the subprotocol `OFFLOAD` in `Sec-WebSocket-Protocol`, and is answered with
+it, gets and sends Binary frames after the same handshake. Each holds one packet or more, one
 behind the other, as Linux's TUN gives and takes them with IFF_VNET_HDR:
 
     0        1          2           4           6             8              10
@@ -24,7 +24,7 @@ than the MTU (segmentation was left to the receiver) and its checksum may be par
 as its IPv4 header says, and the next one begins behind it. So packets that are there at the same
 time share a frame, and with it what TLS, TCP and two event loops take for one.
 
-Pure: bytes in, values out, and the other way round.
+Pure.
 """
 
 import base64
@@ -35,6 +35,8 @@ from collections.abc import Iterator
 from enum import IntEnum
 from ipaddress import IPv4Interface
 from typing import Any, Final, NamedTuple, TypeAlias
+
+from nc.net.ipv4 import MIN_HEADER_BYTES
 
 Frame: TypeAlias = "bytes | memoryview"
 
@@ -48,12 +50,11 @@ PLAIN_VNET_HEADER: Final = bytes(VNET_HEADER_BYTES)  # a whole packet, its check
 
 # Where IPv4 says how long a packet is (RFC 791, 3.1), behind a virtio_net_hdr.
 _IP_LENGTH: Final = struct.Struct(f"!{VNET_HEADER_BYTES}x2xH")
-_SMALLEST_PACKET_BYTES: Final = 20
 
 # The longest frame (LiteKube link reference); with the offload subprotocol its header included.
 MAX_FRAME_BYTES: Final = 64 * 1024
 
-# What the handshake's frames may hold: theirs are a few dozen bytes.
+# The longest frame of the handshake: those of existing clients have a few dozen bytes.
 MAX_HANDSHAKE_BYTES: Final = 1024
 
 # A close frame's payload is 125 bytes at the most, two of them the code (RFC 6455, 5.5).
@@ -74,7 +75,7 @@ class CloseCode(IntEnum):
 
 
 class Close(NamedTuple):
-    """How a link ends: what the close frame says."""
+    """A close frame."""
 
     code: CloseCode
     reason: str  # one sentence, never a secret
@@ -99,9 +100,9 @@ def hello() -> bytes:
 
 
 def read_hello(frame: bytes) -> None:
-    """See that this is a client's first frame.
+    """Check that this is a client's first frame.
 
-    Spaces, the order of keys, further keys and an absent or empty payload are no matter.
+    Spaces, the order of keys, further keys and an absent or empty payload do not matter.
 
     Raises:
         HandshakeError: it is something else.
@@ -129,7 +130,7 @@ def read_answer(frame: bytes) -> IPv4Interface:
 
 
 def close_reason(text: str) -> str:
-    """As much of a sentence as a close frame has room for, what is wrong before what to do."""
+    """As much of a sentence as fits a close frame; the remedy, after ";", goes first."""
     if len(text.encode()) > MAX_REASON_BYTES:
         text = text.partition(";")[0]
     return text.encode()[:MAX_REASON_BYTES].decode("utf-8", "ignore")
@@ -149,7 +150,7 @@ def packets(frame: Frame) -> Iterator[Frame]:
     while size - at >= _IP_LENGTH.size:
         (packet_bytes,) = _IP_LENGTH.unpack_from(frame, at)
         end = at + VNET_HEADER_BYTES + packet_bytes
-        if packet_bytes < _SMALLEST_PACKET_BYTES or end >= size:
+        if packet_bytes < MIN_HEADER_BYTES or end >= size:
             break
         yield frame[at:end]
         at = end
@@ -157,13 +158,13 @@ def packets(frame: Frame) -> Iterator[Frame]:
 
 
 def _message(payload: str | None) -> bytes:
-    """Byte for byte as existing ends write it."""
+    # Byte for byte as existing implementations write it.
     message = {"connectionState": _ADDRESS_STATE, "payload": payload}
     return json.dumps(message, separators=(",", ":")).encode()
 
 
 def _payload(frame: bytes) -> Any:
-    """The payload of a handshake frame, whose `connectionState` is seen to."""
+    """The payload of a handshake frame, whose `connectionState` is checked."""
     if len(frame) > MAX_HANDSHAKE_BYTES:
         raise HandshakeError(f"a handshake frame holds {MAX_HANDSHAKE_BYTES} bytes at the most")
     try:

@@ -1,4 +1,4 @@
-"""A certificate authority: the one place where something is signed."""
+"""A certificate authority: the only place that signs certificates."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
@@ -39,14 +39,7 @@ from nc.pki.pem import (
 
 @dataclass(frozen=True, slots=True)
 class IssuedCertificate:
-    """A new key pair and the certificate for it.
-
-    Attributes:
-        certificate_pem: the certificate.
-        key_pem: its private key, `EC PRIVATE KEY`; kept out of the repr.
-        serial: the certificate's serial number.
-        not_after_ms: when it ends, milliseconds since the epoch.
-    """
+    """A new key pair and the certificate for it; the key is an `EC PRIVATE KEY`."""
 
     certificate_pem: bytes
     key_pem: bytes = field(repr=False)
@@ -58,9 +51,7 @@ class CertificateAuthority:
     """A CA's certificate together with its private key (EC or RSA), ready to sign.
 
     Args:
-        certificate: the CA's certificate.
-        key: its private key.
-        path: the certificate's file, to be named in errors.
+        path: the certificate's file, for errors.
 
     Raises:
         NotAnAuthority: the certificate may not sign others.
@@ -101,7 +92,7 @@ class CertificateAuthority:
 
     @property
     def not_after(self) -> datetime:
-        """When the CA ends, in UTC; nothing that it signs lasts longer."""
+        """When the CA expires, in UTC; nothing that it signs lasts longer."""
         return self._issuer.not_after
 
     def issue_client(
@@ -192,7 +183,7 @@ def self_signed(
 
 
 def _is_damaged(certificate: x509.Certificate) -> bool:
-    """Check what a self-signed certificate says of itself; others only their issuer could check."""
+    """Whether a self-signed certificate's signature is wrong; others cannot be checked here."""
     try:
         certificate.verify_directly_issued_by(certificate)
     except InvalidSignature:
@@ -209,7 +200,7 @@ def _may_sign(certificate: x509.Certificate) -> bool:
             return False
         return extensions.get_extension_for_class(x509.KeyUsage).value.key_cert_sign
     except x509.ExtensionNotFound as missing:
-        # Without a key usage a key may do anything (RFC 5280, 4.2.1.3); a CA must say that it is.
+        # Without a key usage any use is allowed (RFC 5280, 4.2.1.3).
         return missing.oid == x509.KeyUsage.oid
 
 

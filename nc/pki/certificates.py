@@ -1,12 +1,11 @@
-"""What each certificate contains, before anybody signs it.
+"""The contents of each kind of certificate, as unsigned builders.
 
     kind      subject                          key usage (critical)     for          lives
     CA        CN = which network's             sign certificates, CRLs  -            10 years
     server    CN = network-controller          signature, encipherment  serverAuth   1 year
     client    O, CN: the admin, or a node id   signature, encipherment  clientAuth   1 year
 
-Pure: the time, the serial number and the keys come in, unsigned builders go out. Every key that is
-made here is on P-256.
+Pure.
 """
 
 import hashlib
@@ -70,7 +69,7 @@ _FOR_CLIENTS: Final = x509.ExtendedKeyUsage([ExtendedKeyUsageOID.CLIENT_AUTH])
 
 @dataclass(frozen=True, slots=True)
 class Issuer:
-    """What a leaf says about the CA that signs it, and the time within which the CA may sign."""
+    """The parts of a CA's certificate that its leaves depend on."""
 
     name: x509.Name
     key_identifier: x509.AuthorityKeyIdentifier
@@ -79,7 +78,6 @@ class Issuer:
 
     @classmethod
     def of(cls, authority: x509.Certificate, public_key: PublicKey) -> "Issuer":
-        """Read it from the CA's certificate; its own key identifier counts, however it was made."""
         try:
             identifier = authority.extensions.get_extension_for_class(x509.SubjectKeyIdentifier)
         except x509.ExtensionNotFound:
@@ -97,7 +95,7 @@ class Issuer:
 
 
 def subject(common_name: str, organization: str | None = None) -> x509.Name:
-    """Name whom a certificate is about.
+    """A certificate's subject.
 
     Raises:
         InvalidName: a part is empty, longer than 64 bytes of UTF-8, or not printable.
@@ -122,7 +120,7 @@ ADMIN: Final = subject(ADMIN_COMMON_NAME, ADMIN_ORGANIZATION)
 def authority_certificate(
     kind: AuthorityKind, public_key: PublicKey, now: datetime, serial: int
 ) -> x509.CertificateBuilder:
-    """Describe a self-signed CA that may sign leaves and no further CA."""
+    """A self-signed CA that may sign leaves and no further CA."""
     name = subject(kind.value)
     return (
         _builder(name, name, public_key, serial)
@@ -137,7 +135,7 @@ def authority_certificate(
 def client_certificate(
     name: x509.Name, public_key: PublicKey, issuer: Issuer, now: datetime, serial: int
 ) -> x509.CertificateBuilder:
-    """Describe a client: a node (CN its id, O `lknm:register`) or the admin (`ADMIN`)."""
+    """A client: a node (CN its id, O `lknm:register`) or the admin (`ADMIN`)."""
     return _leaf(name, public_key, issuer, now, serial).add_extension(_FOR_CLIENTS, critical=False)
 
 
@@ -148,10 +146,10 @@ def server_certificate(
     now: datetime,
     serial: int,
 ) -> x509.CertificateBuilder:
-    """Describe a server that answers to each of `names`.
+    """A server with these names.
 
     Raises:
-        InvalidName: there are none, so no client could ever accept it.
+        InvalidName: there are none, so that no client would accept it.
     """
     if not names:
         raise InvalidName(
@@ -200,7 +198,7 @@ def milliseconds(moment: datetime) -> int:
 
 
 def ca_cert_hash(cert_pem: bytes) -> str:
-    """Name a CA by its public key, so that a joining machine can check whom it talks to.
+    """The hash by which a joining machine recognises the CA's public key.
 
     `sha256:` and the lower-case hex of SHA-256 over the DER of the certificate's
     SubjectPublicKeyInfo (RFC 5280, 4.1.2.7): what kubeadm calls `--discovery-token-ca-cert-hash`

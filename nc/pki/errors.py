@@ -1,4 +1,4 @@
-"""What can be wrong with certificates and keys: one tree, and every error says what to do about it.
+"""Errors of certificates and keys: one tree, each with a remedy.
 
 An error names a file, never its content: no text here can carry a key.
 """
@@ -9,12 +9,11 @@ from nc.errors import OperatorError
 
 
 class PkiError(OperatorError):
-    """A certificate, a key or their folder cannot be used; one sentence says why and what to do.
+    """A certificate, a key or their folder cannot be used.
 
     Attributes:
-        path: the file or folder at fault, or None where the fault came from no file.
+        path: the file or folder; None if there is none.
         problem: what is wrong, without the path.
-        remedy: what the operator can do about it.
     """
 
     def __init__(self, path: Path | None, problem: str, remedy: str) -> None:
@@ -49,11 +48,11 @@ class NotAnAuthority(PkiError):
 
 
 class AuthorityExpired(PkiError):
-    """The CA's time is over: whatever it would sign now, nobody would accept."""
+    """The CA has expired: no client accepts what it would sign now."""
 
 
 class AuthorityNotYetValid(PkiError):
-    """The clock reads a moment before the CA was made, so one of the two is wrong."""
+    """The clock is before the start of the CA's validity."""
 
 
 class FolderUnusable(PkiError):

@@ -1,10 +1,9 @@
-"""One folder of certificates: what is missing is made, what exists is used as it is.
+"""Opens a folder of certificates: makes what is missing, uses what exists, renews what must be.
 
-Three rules make every crash harmless. A file changes only by an atomic rename. A key is written
-before its certificate. And a key file that can be read is never replaced: where a certificate is
-missing, or does not serve (see `renewal`), a new one is signed for the key that is there. So
-whatever a crash leaves, the next opening completes, and a CA certificate that was once there never
-changes.
+Three rules make every crash harmless: a file is replaced atomically; a key is written before its
+certificate; a key file that can be read is never replaced, and a certificate that is missing or has
+a flaw (see `renewal`) is signed for the key that is there. So the next opening completes whatever a
+crash leaves, and an existing CA certificate never changes.
 """
 
 from collections.abc import Callable, Iterable
@@ -17,7 +16,7 @@ from cryptography import x509
 from cryptography.x509.oid import ExtendedKeyUsageOID
 
 from nc.certificate_files import FolderPaths
-from nc.files import REAL_DISK, Disk
+from nc.files import OS_FILES, Files
 from nc.pki import renewal
 from nc.pki.authority import CertificateAuthority, self_signed
 from nc.pki.certificates import ADMIN, AuthorityKind
@@ -27,7 +26,7 @@ from nc.pki.pem import PublicKey, public_key_of
 from nc.pki.store import Made, Store
 
 AUTHORITY_WARNING: Final = timedelta(days=180)
-"""How early a CA's end is announced: after it every node must join again, which takes planning."""
+"""How early the end of a CA is announced: every node must join again then."""
 
 SIGNED_ANEW: Final = (
     "signed anew with the same key: it was missing; what a CA made here has signed stays valid"
@@ -39,10 +38,8 @@ class PkiFolder:
     """A complete folder.
 
     Attributes:
-        authority: its CA, ready to sign.
-        paths: its files, all of which exist and fit together.
-        made: what this opening wrote, in order; empty when the folder was complete.
-        warnings: what the operator should know and put right, a sentence each.
+        made: what this opening wrote, in order; empty if the folder was complete.
+        warnings: for the operator, a sentence each.
     """
 
     authority: CertificateAuthority
@@ -58,23 +55,18 @@ def open_folder(
     now: datetime,
     next_serial: Callable[[], int],
     *,
-    disk: Disk = REAL_DISK,
+    files: Files = OS_FILES,
 ) -> PkiFolder:
-    """Open a folder of certificates, and make or renew what is missing or does not serve.
+    """Open a folder of certificates; it is made (0700) if it is missing.
 
-    Args:
-        path: the folder; made (0700) if it is not there.
-        kind: which CA this is.
-        server_names: the IP addresses and DNS names that the server certificate must carry.
-        now: the current time, aware, in UTC.
-        next_serial: draws a serial number: positive, at most 159 bits, never given before.
-        disk: the file operations.
+    The server certificate has at least `server_names`, IP addresses and DNS names. `now` is aware,
+    in UTC. `next_serial` gives serial numbers: positive, at most 159 bits, never given before.
 
     Raises:
-        PkiError: one of its kinds, naming the file and what to do about it.
+        PkiError: with the file and the remedy.
     """
     required = general_names(server_names)
-    with Store.opened(path, disk) as store:
+    with Store.opened(path, files) as store:
         opening = _Opening(store, kind, now, next_serial)
         authority = opening.open_authority()
         opening.open_server(authority, required)
@@ -85,7 +77,7 @@ def open_folder(
 
 @dataclass(frozen=True, slots=True)
 class _Leaf:
-    """What is there of a server's or client's pair, and why it does not serve, if it doesn't."""
+    """A server's or client's certificate and key, and the certificate's flaws."""
 
     chain: tuple[x509.Certificate, ...]
     key: PublicKey
@@ -94,8 +86,6 @@ class _Leaf:
 
 @dataclass(frozen=True, slots=True)
 class _Opening:
-    """One opening under way."""
-
     store: Store
     kind: AuthorityKind
     now: datetime
@@ -103,7 +93,7 @@ class _Opening:
     warnings: list[str] = field(default_factory=list)
 
     def open_authority(self) -> CertificateAuthority:
-        """Use the CA that is there, found one, or sign a certificate for a key left alone."""
+        """Use the CA that is there, make one, or sign a certificate for a key without one."""
         path, key_path = self.store.paths.ca, self.store.paths.ca_key
         chain, key = self.store.certificates(path), self.store.key(key_path)
         if chain and key is None:
@@ -126,7 +116,7 @@ class _Opening:
     def open_server(
         self, authority: CertificateAuthority, required: tuple[x509.GeneralName, ...]
     ) -> None:
-        """See that the server's certificate serves; its successor loses none of its names."""
+        """Renew the server's certificate if it has a flaw; the new one keeps all names."""
         paths = self.store.paths
         leaf = self._leaf(
             paths.server, paths.server_key, authority, ExtendedKeyUsageOID.SERVER_AUTH
@@ -143,7 +133,7 @@ class _Opening:
         )
 
     def open_client(self, authority: CertificateAuthority) -> None:
-        """See that the admin's certificate serves; one that this CA signed keeps its subject."""
+        """Renew the admin's certificate if it has a flaw; keep its subject if this CA signed it."""
         paths = self.store.paths
         leaf = self._leaf(
             paths.client, paths.client_key, authority, ExtendedKeyUsageOID.CLIENT_AUTH
@@ -167,7 +157,7 @@ class _Opening:
         key = (self.store.key(key_path) or self.store.new_key(key_path)).public_key()
         if not chain:
             return _Leaf(chain, key, [renewal.MISSING])
-        public_key_of(chain[0], path)  # refuse here what nobody could compare
+        public_key_of(chain[0], path)  # raises for a key that cannot be compared
         return _Leaf(chain, key, renewal.flaws(chain, key, authority.certificate, usage, self.now))
 
     def _renew(
@@ -180,8 +170,8 @@ class _Opening:
         try:
             self.store.write_certificate(path, sign(), reason)
         except FolderUnusable as error:
-            # A folder that cannot be written, such as a mounted secret, must not stop a server
-            # whose certificate is good for some weeks yet.
+            # A folder that cannot be written, such as a mounted secret, does not stop a server
+            # whose certificate is still good for some weeks.
             if not all(flaw.works_today for flaw in flaws):
                 raise
             self.warnings.append(f"{error}; until then the old certificate is used: {reason}")

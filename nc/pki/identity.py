@@ -1,7 +1,6 @@
-"""Who a peer is, read from the certificate that it showed during the TLS handshake.
+"""A peer's identity, read from the certificate that the TLS handshake has verified.
 
-The handshake has verified the certificate; this only reads it. Whatever is odd in it reads as "no
-such name" and so grants nothing. Pure.
+Parts that cannot be read count as absent, and so grant nothing. Pure.
 """
 
 from dataclasses import dataclass
@@ -17,15 +16,13 @@ from nc.pki.pem import UNREADABLE
 
 @dataclass(frozen=True, slots=True)
 class PeerCertificate:
-    """What authorisation and the event log need to know of a peer's certificate.
+    """The parts of a certificate that authorisation and the event log need.
 
     Attributes:
-        common_name: the subject's CN; "" when it has none, or more than one to choose from.
-        organizations: every O of the subject, in its order; compare whole entries.
-        serial: the serial number, unique within its CA.
-        not_before_ms: when it becomes valid, milliseconds since the epoch.
-        not_after_ms: when it ends, milliseconds since the epoch.
-        fingerprint_sha256: SHA-256 over the DER of the whole certificate, lower-case hex.
+        common_name: the subject's CN; "" if it has none, or several.
+        organizations: every O of the subject; compare whole entries.
+        not_before_ms, not_after_ms: its validity, milliseconds since the epoch.
+        fingerprint_sha256: SHA-256 of its DER, lower-case hex.
     """
 
     common_name: str
@@ -40,7 +37,7 @@ def read_peer(certificate_pem: bytes) -> PeerCertificate:
     """Read a peer's certificate; of several in `certificate_pem`, the first, which is its own.
 
     Raises:
-        CertificateUnreadable: this is no certificate. Nothing else: an odd one reads as nameless.
+        CertificateUnreadable: this is no certificate.
     """
     try:
         certificate = x509.load_pem_x509_certificate(certificate_pem)
@@ -64,6 +61,6 @@ def read_peer(certificate_pem: bytes) -> PeerCertificate:
 def _texts(certificate: x509.Certificate, oid: x509.ObjectIdentifier) -> tuple[str, ...]:
     try:
         attributes = certificate.subject.get_attributes_for_oid(oid)
-    except UNREADABLE:  # a subject whose text is not in the encoding that it claims
+    except UNREADABLE:  # text in another encoding than the subject names
         return ()
     return tuple(value for a in attributes if isinstance(value := a.value, str))

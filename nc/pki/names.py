@@ -1,7 +1,7 @@
-"""Which names a server certificate carries: texts that people write, as subjectAltName entries.
+"""The names in a server certificate: from texts to subjectAltName entries.
 
-An IP address and a DNS name are different kinds of entry, and clients compare each with its own
-kind only, so a text must be told apart before it is signed. Pure.
+IP addresses and DNS names are different kinds of entries, and clients compare each with its own
+kind only. Pure.
 """
 
 import ipaddress
@@ -14,10 +14,9 @@ from cryptography import x509
 from nc.pki.errors import InvalidName
 
 LOCAL_NAMES = ("localhost", "127.0.0.1", "::1")
-"""What a server is called on its own machine."""
 
 NOT_ITS_NAME: Final = {62, 64}
-"""How OpenSSL says that a certificate is for another name, or address (openssl/x509_vfy.h)."""
+"""OpenSSL's errors for a certificate for another name, or address (openssl/x509_vfy.h)."""
 
 _DNS_NAME_MAX_CHARACTERS = 253  # RFC 1035, 2.3.4, as text without the final dot
 
@@ -27,17 +26,12 @@ _DNS_LABEL = re.compile(r"[a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9_])?")
 
 
 def server_names(advertised: str, overlay_address: str) -> tuple[str, ...]:
-    """Everything that clients call a server: locally, from outside, and through the overlay.
-
-    Args:
-        advertised: the IP address or DNS name that clients are told.
-        overlay_address: the server's own address in the overlay network, without a prefix length.
-    """
+    """All names by which clients reach a server: locally, from outside, through the overlay."""
     return (*LOCAL_NAMES, advertised, overlay_address)
 
 
 def general_names(names: Iterable[str]) -> tuple[x509.GeneralName, ...]:
-    """Classify each name as an IP address or a DNS name, once each, in the order given.
+    """Each name as an IP address or a DNS name, once each, in the order given.
 
     Raises:
         InvalidName: one of them is neither.
@@ -46,7 +40,7 @@ def general_names(names: Iterable[str]) -> tuple[x509.GeneralName, ...]:
 
 
 def general_name(name: str) -> x509.GeneralName:
-    """Classify one name: an IPv4 or IPv6 address, or a DNS name (kept in lower case).
+    """A name as an IPv4 or IPv6 address, or a DNS name in lower case.
 
     Raises:
         InvalidName: it is neither, or carries a port, a prefix length, brackets or a zone.

@@ -1,7 +1,4 @@
-"""Between PEM bytes and certificates or keys: every way such a file can be bad is one clear error.
-
-Pure: the paths are only there to be named in errors.
-"""
+"""From PEM to certificates and keys, and back. Pure: paths are for errors only."""
 
 from pathlib import Path
 
@@ -28,7 +25,7 @@ UNREADABLE = (
     x509.InvalidVersion,
     x509.UnsupportedGeneralNameType,
 )
-"""All that the library raises over a certificate that it cannot read, whole or in part."""
+"""All that the library raises for a certificate that it cannot read, or a part of it."""
 
 
 def load_certificates(pem: bytes, path: Path | None = None) -> tuple[x509.Certificate, ...]:
@@ -40,7 +37,7 @@ def load_certificates(pem: bytes, path: Path | None = None) -> tuple[x509.Certif
     try:
         certificates = tuple(x509.load_pem_x509_certificates(pem))
         for certificate in certificates:
-            # Most parts are read when first asked for: ask here, where we can explain.
+            # Most parts are parsed on first access: access them where errors are caught.
             _ = (certificate.subject, certificate.issuer, certificate.extensions)
             _ = (certificate.not_valid_before_utc, certificate.not_valid_after_utc)
     except UNREADABLE as error:
@@ -60,7 +57,7 @@ def load_private_key(pem: bytes, path: Path | None = None) -> PrivateKey:
     """
     try:
         key = load_pem_private_key(pem, password=None)
-    except TypeError as error:  # how the library says that a password is needed
+    except TypeError as error:  # the library's error for a missing password
         raise KeyUnreadable(
             path,
             "the private key is encrypted",
@@ -77,7 +74,7 @@ def load_private_key(pem: bytes, path: Path | None = None) -> PrivateKey:
 
 
 def public_key_of(certificate: x509.Certificate, path: Path | None = None) -> PublicKey:
-    """Give the key that a certificate is about.
+    """A certificate's public key.
 
     Raises:
         CertificateUnreadable: it is damaged, or neither EC nor RSA.
@@ -96,10 +93,9 @@ def public_key_of(certificate: x509.Certificate, path: Path | None = None) -> Pu
 
 
 def certificate_pem(certificate: x509.Certificate) -> bytes:
-    """Write one certificate as PEM."""
     return certificate.public_bytes(Encoding.PEM)
 
 
 def private_key_pem(key: PrivateKey) -> bytes:
-    """Write a key unencrypted, as `EC PRIVATE KEY` or `RSA PRIVATE KEY`: what old clients read."""
+    """Unencrypted, as `EC PRIVATE KEY` or `RSA PRIVATE KEY`, which old clients read."""
     return key.private_bytes(Encoding.PEM, PrivateFormat.TraditionalOpenSSL, NoEncryption())

@@ -1,4 +1,4 @@
-"""When a certificate that exists must be signed anew, and what of the old one is kept. Pure.
+"""When a certificate must be signed anew. Pure.
 
     flaw                                           works today
     its file is missing                            no
@@ -33,8 +33,8 @@ class Flaw:
     """One reason to sign a certificate anew.
 
     Attributes:
-        text: what is wrong, to follow "renewed: ".
-        works_today: clients accept the certificate all the same.
+        text: what is wrong, behind "renewed: ".
+        works_today: clients still accept the certificate.
     """
 
     text: str
@@ -51,7 +51,7 @@ def flaws(
     usage: ObjectIdentifier,
     now: datetime,
 ) -> list[Flaw]:
-    """Find what is wrong with a leaf, whether a server's or a client's.
+    """The flaws of a server's or client's certificate.
 
     Args:
         chain: the leaf, then any intermediate certificates from its file.
@@ -78,7 +78,7 @@ def flaws(
 
 
 def names_of(leaf: x509.Certificate) -> tuple[x509.GeneralName, ...]:
-    """Give all names that a server certificate carries, of whatever kind."""
+    """All subjectAltName entries of a certificate."""
     try:
         names = leaf.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
     except x509.ExtensionNotFound:
@@ -89,19 +89,18 @@ def names_of(leaf: x509.Certificate) -> tuple[x509.GeneralName, ...]:
 def missing_names(
     present: Sequence[x509.GeneralName], required: Sequence[x509.GeneralName]
 ) -> tuple[x509.GeneralName, ...]:
-    """Give the required names that are not present; the case of DNS names does not matter."""
+    """The required names that are not present; the case of DNS names does not matter."""
     known = {_folded(name) for name in present}
     return tuple(name for name in required if _folded(name) not in known)
 
 
 def flaws_of_names(missing: Sequence[x509.GeneralName]) -> list[Flaw]:
-    """Say that a server certificate lacks names, if it does."""
     listed = " and ".join(str(name.value) for name in missing)
     return [Flaw(f"it did not name {listed}")] if missing else []
 
 
 def issued_by(chain: Sequence[x509.Certificate], authority: x509.Certificate) -> bool:
-    """Tell whether each certificate was signed by the next, and the last by the authority."""
+    """Whether each certificate was signed by the next, and the last by the authority."""
     try:
         for certificate, issuer in pairwise((*chain, authority)):
             certificate.verify_directly_issued_by(issuer)

@@ -1,11 +1,11 @@
-"""The six files of a certificate folder: read as certificates and keys, written whole or not.
+"""Reads and writes the six files of a certificate folder.
 
     ca.pem      ca-key.pem       the authority
     server.pem  server-key.pem   what this server shows to its clients
     client.pem  client-key.pem   the admin's set
 
-It decides nothing (`folder` does); it remembers what it wrote, and turns what the operating system
-refuses into a sentence.
+It decides nothing (`folder` does), keeps a list of what it wrote, and turns the operating system's
+errors into FolderUnusable.
 """
 
 import contextlib
@@ -19,7 +19,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import ec
 
 from nc.certificate_files import FolderPaths
-from nc.files import Disk, replace_file, unfinished
+from nc.files import Files, replace_file, unfinished
 from nc.pki.errors import FolderUnusable
 from nc.pki.pem import (
     PrivateKey,
@@ -30,7 +30,7 @@ from nc.pki.pem import (
 )
 
 KEY_MODE: Final = 0o600
-CERTIFICATE_MODE: Final = 0o644  # anybody may see a certificate: every handshake shows it
+CERTIFICATE_MODE: Final = 0o644  # public: every handshake sends it
 
 _REMEDIES: Final = {
     errno.EACCES: "give the user that runs the controller the right to use it",
@@ -57,75 +57,69 @@ class Made:
 
 @dataclass(frozen=True, slots=True)
 class Store:
-    """A folder's files while one process has it open.
+    """An open folder; `made` lists what was written, in order."""
 
-    Attributes:
-        disk: the file operations.
-        paths: where the files are.
-        made: what was written so far, in order.
-    """
-
-    disk: Disk
+    files: Files
     paths: FolderPaths
     made: list[Made] = field(default_factory=list)
 
     @classmethod
     @contextlib.contextmanager
-    def opened(cls, folder: Path, disk: Disk) -> Iterator["Store"]:
-        """Make the folder if need be, keep other processes out, and clear up after a crash.
+    def opened(cls, folder: Path, files: Files) -> Iterator["Store"]:
+        """Make the folder if it is missing, lock it, and remove what a crash left.
 
         Raises:
             FolderUnusable: the folder cannot be made, entered or listed.
         """
         with contextlib.ExitStack() as stack:
             with _explained(folder):
-                disk.make_folder(folder)
-                stack.enter_context(disk.locked(folder))
-            store = cls(disk, FolderPaths.within(folder))
+                files.make_folder(folder)
+                stack.enter_context(files.locked(folder))
+            store = cls(files, FolderPaths.within(folder))
             for path in store.paths.everything():
-                # Half a key, perhaps; but closed to others, so one that has to stay does no harm.
+                # It may be half a key; with mode 0600 it does no harm if it cannot be removed.
                 with contextlib.suppress(OSError):
-                    disk.remove(unfinished(path))
+                    files.remove(unfinished(path))
             yield store
 
     def certificates(self, path: Path) -> tuple[x509.Certificate, ...]:
-        """Read a certificate file; no certificates where there is no file.
+        """The certificates in a file; none where there is no file.
 
         Raises:
             CertificateUnreadable: the file holds none, or a damaged one.
             FolderUnusable: the operating system refuses.
         """
         with _explained(path):
-            pem = self.disk.read(path)
+            pem = self.files.read(path)
         return () if pem is None else load_certificates(pem, path)
 
     def key(self, path: Path) -> PrivateKey | None:
-        """Read a key file; None where there is no file.
+        """The key in a file; None where there is no file.
 
         Raises:
             KeyUnreadable: the file holds none, an encrypted one, or one of another kind.
             FolderUnusable: the operating system refuses.
         """
         with _explained(path):
-            pem = self.disk.read(path)
+            pem = self.files.read(path)
         return None if pem is None else load_private_key(pem, path)
 
     def new_key(self, path: Path) -> PrivateKey:
-        """Make a P-256 key and write it, for its owner only; raises FolderUnusable."""
+        """Make a P-256 key and write it with mode 0600; raises FolderUnusable."""
         key = ec.generate_private_key(ec.SECP256R1())
         self._write(path, private_key_pem(key), KEY_MODE, "made: it was missing")
         return key
 
     def write_certificate(self, path: Path, certificate: x509.Certificate, reason: str) -> None:
-        """Write a certificate in the place of what was there; raises FolderUnusable."""
+        """Replace a certificate file; raises FolderUnusable."""
         self._write(path, certificate_pem(certificate), CERTIFICATE_MODE, reason)
 
     def key_warnings(self) -> list[str]:
-        """Name the keys that others than their owner can get at."""
+        """A warning for each key that other users can read."""
         warnings = []
         for path in self.paths.secrets():
             with _explained(path):
-                mode = self.disk.mode(path)
+                mode = self.files.mode(path)
             if mode & 0o077:
                 warnings.append(
                     f"{path}: mode {mode:04o} opens this private key to other users; run "
@@ -135,7 +129,7 @@ class Store:
 
     def _write(self, path: Path, pem: bytes, mode: int, reason: str) -> None:
         with _explained(path):
-            replace_file(self.disk, path, pem, mode)
+            replace_file(self.files, path, pem, mode)
         self.made.append(Made(path.name, reason))
 
 

@@ -100,15 +100,16 @@ class Replica:
         """
         self._observers.append(observer)
 
-    def start(self) -> None:
+    def start(self) -> "asyncio.Task[None]":
         """Load the newest snapshot, fold in what came after it, then take commands.
 
-        Blocks while it reads.
+        Blocks while it reads. Returns the writer task: should it die, no command is answered.
         """
         with gc_disabled():
             self._state = self.snapshots.load()
             self._catch_up()
         self._writer = asyncio.create_task(self._write(), name="replica-writer")
+        return self._writer
 
     @property
     def state(self) -> State:

@@ -1,4 +1,4 @@
-"""From an error to what the client is told: the one place where codes and statuses are chosen.
+"""From an error to the client's answer: the one place where codes and statuses are chosen.
 
 What reached the application is answered inside a gRPC OK, with a `code` that existing clients read;
 what did not is a gRPC status (LiteKube API contract, §2).
@@ -16,7 +16,7 @@ from nc.rpc.permissions import PermissionDenied
 
 
 class Answer(NamedTuple):
-    """A code and a sentence, for inside a response."""
+    """A code and a sentence, in a response."""
 
     code: str
     message: str
@@ -31,7 +31,7 @@ class Status(NamedTuple):
 
 
 def answer_to(error: Exception, request_id: str) -> Answer | Status:  # noqa: PLR0911 - a table
-    """What the client is told about an error; never a secret, never a stack trace."""
+    """The answer to a call that failed; never a secret, never a stack trace."""
     match error:
         case IdTaken() | KeyOfAnotherLog() | Unwritable() | DiskFull():
             return Answer(SERVER_FAULT, str(error))

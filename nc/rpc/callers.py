@@ -1,8 +1,8 @@
-"""Who is calling: from the certificate that TLS has verified to what the rules need to know."""
+"""Callers, as recognised by the certificate that TLS has verified."""
 
-from collections import OrderedDict
 from collections.abc import Collection
 from enum import Enum
+from functools import lru_cache
 from typing import Any, NamedTuple
 
 from nc.pki.certificates import ADMIN_ORGANIZATION, NODE_ORGANIZATION
@@ -10,14 +10,12 @@ from nc.pki.errors import CertificateUnreadable
 from nc.pki.identity import PeerCertificate, read_peer
 from nc.secrets import is_id
 
-# Certificates whose holders are remembered, so that each is parsed once and not once a call. Some
-# two kilobytes each; one that is not remembered costs some 50 µs.
-_REMEMBERED_CERTIFICATES = 16_384
+# Certificates that are cached, so that each is parsed once and not once a call. Some two kilobytes
+# each; one that is not cached costs some 50 µs.
+MAX_CACHED_CERTIFICATES = 16_384
 
 
 class CallerKind(Enum):
-    """What sort of caller this is."""
-
     UNRESTRICTED = "unrestricted"  # plain text: there is no identity, and everything is allowed
     ANONYMOUS = "anonymous"  # TLS without a client certificate
     ADMIN = "admin"
@@ -26,8 +24,6 @@ class CallerKind(Enum):
 
 
 class Caller(NamedTuple):
-    """A caller, as far as the transport tells."""
-
     kind: CallerKind
     actor: str  # as it is recorded
     node_id: str = ""  # of a NODE
@@ -46,26 +42,21 @@ class Callers:
             subject says: the admin set of a folder that another program made.
     """
 
-    def __init__(self, admin_fingerprints: Collection[str] = ()) -> None:
+    def __init__(
+        self,
+        admin_fingerprints: Collection[str] = (),
+        max_cached_certificates: int = MAX_CACHED_CERTIFICATES,
+    ) -> None:
         self._admin_fingerprints = frozenset(admin_fingerprints)
-        self._remembered: OrderedDict[bytes, Caller] = OrderedDict()
+        self.identify = lru_cache(max_cached_certificates)(self._identify)
 
     def trust_admin(self, fingerprint: str) -> None:
-        """Take this certificate too for an admin's from now on: the old one was renewed."""
+        """Accept this certificate as an admin's, too: the old one was renewed."""
         self._admin_fingerprints |= {fingerprint}
-        self._remembered.clear()
+        self.identify.cache_clear()
 
-    def identify(self, certificate_pem: bytes) -> Caller:
+    def _identify(self, certificate_pem: bytes) -> Caller:
         """The caller that holds this certificate, which the TLS handshake has verified."""
-        caller = self._remembered.get(certificate_pem)
-        if caller is None:
-            caller = self._read(certificate_pem)
-            self._remembered[certificate_pem] = caller
-            if len(self._remembered) > _REMEMBERED_CERTIFICATES:
-                self._remembered.popitem(last=False)
-        return caller
-
-    def _read(self, certificate_pem: bytes) -> Caller:
         try:
             return self._recognise(read_peer(certificate_pem))
         except CertificateUnreadable:  # TLS reads what our library does not
@@ -75,10 +66,10 @@ class Callers:
         kind = CallerKind.STRANGER
         node_id = ""
         is_node = NODE_ORGANIZATION in peer.organizations
-        # One that we gave to a node stays a node's, even where it was put in the admin's place.
-        is_ours = is_node and is_id(peer.common_name)
+        # A certificate that was issued to a node stays a node's, even in the admin's folder.
+        is_issued_to_node = is_node and is_id(peer.common_name)
         if ADMIN_ORGANIZATION in peer.organizations or (
-            peer.fingerprint_sha256 in self._admin_fingerprints and not is_ours
+            peer.fingerprint_sha256 in self._admin_fingerprints and not is_issued_to_node
         ):
             kind = CallerKind.ADMIN
         elif is_node:
@@ -89,7 +80,7 @@ class Callers:
 
 
 class Transport(Enum):
-    """How a port is secured, and so what is known of who calls through it."""
+    """How a port is secured, which decides what is known of its callers."""
 
     MUTUAL_TLS = "mutual TLS"
     SERVER_TLS = "TLS"
@@ -97,12 +88,12 @@ class Transport(Enum):
 
 
 def caller_of(context: Any, transport: Transport, callers: Callers) -> Caller:
-    """Who is on the other end of this call."""
+    """The caller of this call."""
     if transport is Transport.PLAINTEXT:
         return UNRESTRICTED
     if transport is Transport.SERVER_TLS:
         return ANONYMOUS
-    # Without a certificate the handshake would have failed; should it ever not, nobody calls.
+    # A handshake without a certificate fails; should one ever not, the caller has no rights.
     for certificate in context.auth_context().get("x509_pem_cert", ()):
         return callers.identify(certificate)
     return ANONYMOUS

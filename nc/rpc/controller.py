@@ -1,7 +1,7 @@
-"""What each call does: from a request and its caller to an answer, or an error that says why not.
+"""What each call does: from a request and its caller to an answer, or an error with the reason.
 
-Queries read the state as it is; commands go through the replica and are durable before they answer.
-Codes, status and logging are the edge's business (`nc.rpc.edge`).
+Queries read the state as it is; commands go through the replica and are durable before the answer.
+Codes, status and logging are the edge's (`nc.rpc.edge`).
 """
 
 import base64
@@ -18,26 +18,12 @@ from nc.domain.errors import (
     NodeTokenEmpty,
     ServerNodeFixed,
 )
-from nc.domain.events import Certificate, Event, pb
+from nc.domain.events import Certificate, Event
+from nc.domain.events import pb as events_pb
 from nc.domain.fsm import ConnectionState
 from nc.domain.presence import link_of
-from nc.pb.network_controller_pb2 import (
-    CheckConnResponse,
-    CheckConnStateRequest,
-    GetBootStrapTokenRequest,
-    GetBootStrapTokenResponse,
-    GetRegistedIpRequest,
-    GetRegistedIpResponse,
-    GetTokenRequest,
-    GetTokenResponse,
-    HealthCheckRequest,
-    HealthCheckResponse,
-    HelloWorldRequest,
-    HelloWorldResponse,
-    UnRegisterRequest,
-    UnRegisterResponse,
-)
-from nc.pb.sensor_pb2 import SensorExpireTimeRequest, SensorExpireTimeResponse
+from nc.pb import network_controller_pb2 as pb
+from nc.pb import sensor_pb2
 from nc.pki.authority import CertificateAuthority, IssuedCertificate
 from nc.pki.certificates import NODE_ORGANIZATION
 from nc.replica.replica import Origin, Replica
@@ -52,7 +38,7 @@ from nc.secrets import (
     new_token,
 )
 
-# What a greeting gives back of what it was sent.
+# How much of its request a greeting repeats.
 _GREETING_CHARACTERS = 256
 
 
@@ -60,10 +46,8 @@ class Controller:
     """The operations behind both services.
 
     Args:
-        replica: decides and remembers.
         authorities: sign what GetToken hands out.
         endpoints: asked for with each answer, since ports are known only once they are bound.
-        token_ids, clock, secrets: see there.
     """
 
     def __init__(
@@ -82,19 +66,21 @@ class Controller:
         self._clock = clock
         self._secrets = secrets
 
-    async def hello_world(self, request: HelloWorldRequest, call: Call) -> HelloWorldResponse:
-        """Greet."""
+    async def hello_world(self, request: pb.HelloWorldRequest, call: Call) -> pb.HelloWorldResponse:
         del call
-        return HelloWorldResponse(thanks_text=f"hello {request.hello_text[:_GREETING_CHARACTERS]}")
+        return pb.HelloWorldResponse(
+            thanks_text=f"hello {request.hello_text[:_GREETING_CHARACTERS]}"
+        )
 
-    async def health_check(self, request: HealthCheckRequest, call: Call) -> HealthCheckResponse:
-        """Say whether the log can be written."""
+    async def health_check(
+        self, request: pb.HealthCheckRequest, call: Call
+    ) -> pb.HealthCheckResponse:
         del request, call
-        return HealthCheckResponse(code=OK if self._replica.is_writable else SERVER_FAULT)
+        return pb.HealthCheckResponse(code=OK if self._replica.is_writable else SERVER_FAULT)
 
     async def get_bootstrap_token(
-        self, request: GetBootStrapTokenRequest, call: Call
-    ) -> GetBootStrapTokenResponse:
+        self, request: pb.GetBootStrapTokenRequest, call: Call
+    ) -> pb.GetBootStrapTokenResponse:
         """Issue a bootstrap token.
 
         Raises:
@@ -106,7 +92,7 @@ class Controller:
         )
         await self._submit(command, call)
         endpoints = self._endpoints()
-        return GetBootStrapTokenResponse(
+        return pb.GetBootStrapTokenResponse(
             code=OK,
             message=SUCCESS_MESSAGE,
             bootStrapToken=token,
@@ -114,7 +100,7 @@ class Controller:
             port=str(endpoints.bootstrap_port),
         )
 
-    async def get_token(self, request: GetTokenRequest, call: Call) -> GetTokenResponse:
+    async def get_token(self, request: pb.GetTokenRequest, call: Call) -> pb.GetTokenResponse:
         """Redeem a bootstrap token: register a node, and give it its token and certificates.
 
         Raises:
@@ -127,8 +113,8 @@ class Controller:
         grpc = self._issue(self._authorities.grpc, node_id, now)
         network = self._issue(self._authorities.network, node_id, now)
         certificates = (
-            _certificate(pb.CERTIFICATE_AUTHORITY_GRPC, grpc),
-            _certificate(pb.CERTIFICATE_AUTHORITY_NETWORK, network),
+            _certificate(events_pb.CERTIFICATE_AUTHORITY_GRPC, grpc),
+            _certificate(events_pb.CERTIFICATE_AUTHORITY_NETWORK, network),
         )
         command = tokens.RedeemToken(token_id, node_id, certificates, now_ms(self._clock))
         if call.caller.kind in {CallerKind.ANONYMOUS, CallerKind.UNRESTRICTED}:
@@ -137,7 +123,7 @@ class Controller:
             actor = call.caller.actor
         await self._replica.submit(command, Origin(actor, call.method, call.request_id))
         endpoints = self._endpoints()
-        return GetTokenResponse(
+        return pb.GetTokenResponse(
             code=OK,
             message=SUCCESS_MESSAGE,
             token=node_token,
@@ -154,9 +140,9 @@ class Controller:
         )
 
     async def check_conn_state(
-        self, request: CheckConnStateRequest, call: Call
-    ) -> CheckConnResponse:
-        """Say where a node is.
+        self, request: pb.CheckConnStateRequest, call: Call
+    ) -> pb.CheckConnResponse:
+        """The state of a node's link, and its address.
 
         Raises:
             NodeTokenEmpty, NodeUnknown, NodeExpired: the token is refused.
@@ -168,14 +154,14 @@ class Controller:
             node_id = self._live_node(request.token)
             state = link_of(self._replica.state.presence, node_id).state
             address = self._replica.state.addresses.address_of(node_id)
-        return CheckConnResponse(
+        return pb.CheckConnResponse(
             code=OK, message=SUCCESS_MESSAGE, connState=WIRE_STATES[state.name], bindIp=address
         )
 
     async def get_registered_ip(
-        self, request: GetRegistedIpRequest, call: Call
-    ) -> GetRegistedIpResponse:
-        """Say which address a node holds.
+        self, request: pb.GetRegistedIpRequest, call: Call
+    ) -> pb.GetRegistedIpResponse:
+        """The address that a node holds.
 
         Raises:
             NodeTokenEmpty, NodeUnknown, NodeExpired: the token is refused.
@@ -185,10 +171,10 @@ class Controller:
             address = self._endpoints().overlay_address
         else:
             address = self._replica.state.addresses.address_of(self._live_node(request.token))
-        return GetRegistedIpResponse(code=OK, message=SUCCESS_MESSAGE, ip=address)
+        return pb.GetRegistedIpResponse(code=OK, message=SUCCESS_MESSAGE, ip=address)
 
-    async def unregister(self, request: UnRegisterRequest, call: Call) -> UnRegisterResponse:
-        """Remove a node for good; an expired one too, since that is how one tidies up.
+    async def unregister(self, request: pb.UnRegisterRequest, call: Call) -> pb.UnRegisterResponse:
+        """Remove a node for good; an expired one, too.
 
         Raises:
             PermissionDenied: a node tries to remove another.
@@ -201,11 +187,11 @@ class Controller:
         node_id = self._token_ids.id_of(request.token)
         require_self(call.caller, node_id)
         await self._submit(nodes.Unregister(node_id), call)
-        return UnRegisterResponse(code=OK, message=SUCCESS_MESSAGE, result=True)
+        return pb.UnRegisterResponse(code=OK, message=SUCCESS_MESSAGE, result=True)
 
     async def update_sensor_expire_time(
-        self, request: SensorExpireTimeRequest, call: Call
-    ) -> SensorExpireTimeResponse:
+        self, request: sensor_pb2.SensorExpireTimeRequest, call: Call
+    ) -> sensor_pb2.SensorExpireTimeResponse:
         """Set when nodes expire, all of the list or none.
 
         Raises:
@@ -220,13 +206,13 @@ class Controller:
             node_id = self._token_ids.id_of(token)
             expiries.append(nodes.Expiry(node_id, sensor.expireTime * 1000))
         await self._submit(nodes.SetExpiries(tuple(expiries), now_ms(self._clock)), call)
-        return SensorExpireTimeResponse(code=OK, message=SUCCESS_MESSAGE)
+        return sensor_pb2.SensorExpireTimeResponse(code=OK, message=SUCCESS_MESSAGE)
 
     def _live_bootstrap_token(self, token: str) -> str:
-        """The token's id, if it opens the door now.
+        """The token's id, if it can be redeemed now.
 
-        A malformed token is hashed and looked up all the same, so that how long the answer takes
-        does not tell it from an unknown one.
+        A malformed token is hashed and looked up, too, so that the time that the answer takes does
+        not distinguish it from an unknown one.
         """
         if not token:
             raise BootstrapTokenEmpty
@@ -255,7 +241,9 @@ class Controller:
         return await self._replica.submit(command, origin)
 
 
-def _certificate(authority: pb.CertificateAuthority, issued: IssuedCertificate) -> Certificate:
+def _certificate(
+    authority: events_pb.CertificateAuthority, issued: IssuedCertificate
+) -> Certificate:
     return Certificate(
         authority=authority, serial=f"{issued.serial:x}", not_after_ms=issued.not_after_ms
     )

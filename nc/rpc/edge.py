@@ -36,15 +36,20 @@ _CANCELLED = "CANCELLED"
 
 
 class Edge:
-    """What stands between one port and the operations.
+    """What every call of one port passes through.
 
     Args:
         transport: how the port is secured.
         callers: recognises certificates.
         state: the current state, for the rules.
         hashed: a keyed hash, for request ids that could hold a token.
-        clock, secrets: see there.
-        log: where the line of each call goes.
+        clock: see `nc.clock.Clock`.
+        secrets: for request ids.
+        log: gets a line for each call.
+
+    Attributes:
+        calls: how many have come in.
+        denied: calls refused with PERMISSION_DENIED, by method.
     """
 
     def __init__(
@@ -64,13 +69,13 @@ class Edge:
         self._clock = clock
         self._request_ids = RequestIds(secrets)
         self._log = log
-        self.denied: Counter[str] = Counter()  # calls refused with PERMISSION_DENIED, by method
-        self.calls = 0  # that have come in
+        self.denied: Counter[str] = Counter()
+        self.calls = 0
         self._open_calls = 0  # of standard services
         self._is_closing = False
 
     def close(self) -> None:
-        """Refuse every call to our own methods from now on; those under way go on."""
+        """Refuse new calls to our own methods; those under way go on."""
         self._is_closing = True
 
     def unary(self, method: Method) -> "grpc.RpcMethodHandler[bytes, bytes]":
@@ -100,24 +105,18 @@ class Edge:
         return grpc.unary_unary_rpc_method_handler(handle)
 
     def guarded(self, name: str, handler: Any) -> Any:
-        """A standard service's handler, for anyone who may call at all.
+        """The handler of a standard service's method, for every caller that may call at all.
 
-        It gets bytes, as ours do, and its errors are answered like ours: gRPC itself would tell the
-        caller the exception's class and text.
+        It gets bytes, as ours do, and its errors are answered like ours: gRPC itself would send the
+        exception's class and text to the caller.
         """
-        parse = handler.request_deserializer
-        handler = handler._replace(request_deserializer=None)
-        if handler.unary_unary:
-            return handler._replace(
-                unary_unary=self._guarded_call(name, parse, handler.unary_unary)
-            )
-        if handler.unary_stream:
-            return handler._replace(
-                unary_stream=self._guarded_call(name, parse, handler.unary_stream)
-            )
-        return handler._replace(
-            stream_stream=self._guarded_stream(name, parse, handler.stream_stream)
+        kind, guard = (
+            ("stream_stream", self._guarded_stream)
+            if handler.stream_stream
+            else ("unary_stream" if handler.unary_stream else "unary_unary", self._guarded_call)
         )
+        guarded = guard(name, handler.request_deserializer, getattr(handler, kind))
+        return handler._replace(request_deserializer=None, **{kind: guarded})
 
     def _guarded_call(
         self, name: str, parse: Callable[[bytes], Any], behaviour: Callable[..., Any]
@@ -145,9 +144,10 @@ class Edge:
 
     @contextlib.asynccontextmanager
     async def _standard(self, name: str, context: Any) -> AsyncIterator[Callable[[], None]]:
-        """A call of a standard service: admitted now and at each message, logged at its end.
+        """Admit a call of a standard service now, and log it at its end.
 
-        Gives what admits: it raises PermissionDenied once the caller may not call any more.
+        Yields a function to admit each further message with: it raises PermissionDenied once the
+        caller may not call any more.
         """
         call = self._begin(context, name)
         context.set_trailing_metadata(((REQUEST_ID_KEY, call.request_id),))
@@ -181,14 +181,14 @@ class Edge:
         return Call(caller, name, self._request_id(context), self._clock.monotonic_ns())
 
     def _request_id(self, context: Any) -> str:
-        """What is recorded for the caller's own id of its request, or a new one."""
+        """What is recorded for the id that the caller sent, or a new one."""
         for key, value in context.invocation_metadata() or ():
             if key == REQUEST_ID_KEY and (recorded := recorded_id(value, self._hashed)):
                 return recorded
         return self._request_ids.new()
 
     def _refused(self, call: Call, error: Exception) -> Answer | Status:
-        """Choose what the caller is told, count and log it."""
+        """Choose the answer to an error, count and log it."""
         answer = answer_to(error, call.request_id)
         if isinstance(answer, Answer):
             if answer.is_unforeseen:
@@ -215,17 +215,15 @@ class Edge:
 
 
 class _AdmittedContext:
-    """A call's context that asks before each message whether its caller is still admitted."""
+    """A call's context that checks before each message that the caller may still call."""
 
     def __init__(self, context: Any, admit: Callable[[], None]) -> None:
         self._context = context
         self._admit = admit
 
     async def write(self, message: Any) -> None:
-        """Send a message."""
         self._admit()
         await self._context.write(message)
 
     async def abort(self, code: grpc.StatusCode, details: str) -> None:
-        """End the call."""
         await self._context.abort(code, details)

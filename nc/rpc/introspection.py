@@ -1,4 +1,4 @@
-"""The standard services beside ours: health, and reflection as old and new clients ask for it."""
+"""The standard services: health, and reflection in both versions that clients use."""
 
 import asyncio
 from collections.abc import Iterable, Iterator
@@ -41,10 +41,10 @@ REFLECTION_SERVICES: tuple[Any, ...] = (
 
 
 class Health:
-    """grpc.health.v1: who asks is told, who watches is told of every change.
+    """grpc.health.v1: answers checks, and sends every change to watchers.
 
-    gRPC's own servicer holds a lock while it writes, so that one watcher who reads nothing keeps
-    all others from being told, and a stop from ever ending; and it never lets go of a watcher.
+    gRPC's own servicer holds a lock while it writes, so that one watcher that does not read blocks
+    all others, and the server's stop; and it never ends a watch.
     """
 
     def __init__(self) -> None:
@@ -52,8 +52,8 @@ class Health:
         self._changed = asyncio.Event()  # another one after each change
         self._is_over = False
 
-    def tell(self, services: Iterable[str], status: int) -> None:
-        """Set the status of these services; once it is over, nothing changes any more."""
+    def set(self, services: Iterable[str], status: int) -> None:
+        """Set the status of these services; without effect after `end`."""
         if self._is_over:
             return
         self._statuses.update(dict.fromkeys(services, status))
@@ -61,14 +61,13 @@ class Health:
         self._changed = asyncio.Event()
 
     def end(self) -> None:
-        """NOT_SERVING from now on; whoever watches is told, and let go."""
-        self.tell(self._statuses, health_pb2.HealthCheckResponse.NOT_SERVING)
+        """Set NOT_SERVING for good, send it to watchers, and end their watches."""
+        self.set(self._statuses, health_pb2.HealthCheckResponse.NOT_SERVING)
         self._is_over = True
 
     async def Check(  # noqa: N802 - the service's name for it
         self, request: health_pb2.HealthCheckRequest, context: Any
     ) -> health_pb2.HealthCheckResponse:
-        """The status of a service."""
         status = self._statuses.get(request.service)
         if status is None:
             await context.abort(grpc.StatusCode.NOT_FOUND, "there is no service of this name here")
@@ -77,16 +76,15 @@ class Health:
     async def Watch(  # noqa: N802 - as above
         self, request: health_pb2.HealthCheckRequest, context: Any
     ) -> None:
-        """The status of a service now, and whenever it changes."""
-        told = None
+        sent = None
         while True:
             changed = self._changed
             status = self._statuses.get(
                 request.service, health_pb2.HealthCheckResponse.SERVICE_UNKNOWN
             )
-            if status != told:
+            if status != sent:
                 await context.write(health_pb2.HealthCheckResponse(status=status))
-                told = status
+                sent = status
             elif self._is_over:
                 return
             else:
@@ -111,7 +109,7 @@ def reflection_handlers(services: Iterable[ServiceDescriptor]) -> dict[str, dict
 def _handlers(service: Any, servicer: object) -> Iterator[tuple[str, Any]]:
     for method in service.methods:
         if method.name not in vars(type(servicer)):
-            continue  # all that the generated class above it can do is raise
+            continue  # the generated base class has it, and only raises
         make: Any = {
             (False, False): grpc.unary_unary_rpc_method_handler,
             (False, True): grpc.unary_stream_rpc_method_handler,

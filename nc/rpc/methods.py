@@ -1,20 +1,24 @@
-"""The table of our methods: what each takes, does, answers when it refuses, and requires."""
+"""The table of the methods: what each takes, does, answers when it refuses, and requires."""
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
-from google.protobuf import descriptor_pb2, descriptor_pool, message_factory
+from google.protobuf import descriptor_pb2, message_factory
+from google.protobuf.descriptor import MethodDescriptor
+from google.protobuf.descriptor_pool import DescriptorPool
 from google.protobuf.message import Message
 
 from nc.contract import WIRE_STATES
 from nc.pb import network_controller_pb2 as pb
-from nc.pb import sensor_pb2
 from nc.rpc.api import Call
 from nc.rpc.controller import Controller
 from nc.rpc.permissions import Permission
+from nc.services import CONTROL_SERVICE, INTERNAL_SERVICE
 
 Operation = Callable[[Any, Call], Awaitable[Message]]
+Refuse = Callable[[str, str], Message]  # code and message to the response that carries them
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,8 +28,52 @@ class Method:
     name: str
     parse: Callable[[bytes], Message]  # raises DecodeError
     operation: Operation
-    refuse: Callable[[str, str], Message]  # code and message to the response that carries them
+    refuse: Refuse
     permission: Permission
+
+
+def methods_of(controller: Controller) -> dict[str, Method]:
+    """Every method by its name; the names are the same on both ports, and so are the answers."""
+    rules: dict[str, tuple[Operation, Permission]] = {
+        "HelloWorld": (controller.hello_world, Permission.ANYONE),
+        "HealthCheck": (controller.health_check, Permission.ANYONE),
+        "GetBootStrapToken": (controller.get_bootstrap_token, Permission.ADMIN),
+        "GetToken": (controller.get_token, Permission.ANYONE),
+        "CheckConnState": (controller.check_conn_state, Permission.MEMBER),
+        "UnRegister": (controller.unregister, Permission.MEMBER),
+        "GetRegistedIp": (controller.get_registered_ip, Permission.MEMBER),
+        "UpdateSensorExpireTime": (controller.update_sensor_expire_time, Permission.ADMIN),
+    }
+    return {
+        method.name: Method(method.name, _parser(method), operation, _refuser(method), permission)
+        for service in (CONTROL_SERVICE, INTERNAL_SERVICE)
+        for method in service.methods
+        for operation, permission in [rules[method.name]]
+    }
+
+
+def _parser(method: MethodDescriptor) -> Callable[[bytes], Message]:
+    if method.name == "GetBootStrapToken":
+        return _wide_bootstrap_token_request().FromString
+    return message_factory.GetMessageClass(method.input_type).FromString
+
+
+def _refuser(method: MethodDescriptor) -> Refuse:
+    match method.name:
+        case "HelloWorld":  # its response has one field, a text
+            return lambda code, message: pb.HelloWorldResponse(thanks_text=f"{code}: {message}")
+        case "HealthCheck":  # and this one has a code alone
+            return lambda code, _: pb.HealthCheckResponse(code=code)
+        case "CheckConnState":
+            idle = WIRE_STATES["IDLE"]
+            return lambda code, message: pb.CheckConnResponse(
+                code=code, message=message, connState=idle
+            )
+    return partial(_refuse, message_factory.GetMessageClass(method.output_type))
+
+
+def _refuse(response: Callable[..., Message], code: str, message: str) -> Message:
+    return response(code=code, message=message)
 
 
 def _wide_bootstrap_token_request() -> type[Message]:
@@ -40,83 +88,7 @@ def _wide_bootstrap_token_request() -> type[Message]:
     (message,) = (m for m in file.message_type if m.name == "GetBootStrapTokenRequest")
     (field,) = message.field
     field.type = descriptor_pb2.FieldDescriptorProto.TYPE_INT64
-    pool = descriptor_pool.DescriptorPool()
+    pool = DescriptorPool()
     pool.Add(file)
     descriptor = pool.FindMessageTypeByName("pb.GetBootStrapTokenRequest")
     return message_factory.GetMessageClass(descriptor)
-
-
-def _check_conn_state_refused(code: str, message: str) -> pb.CheckConnResponse:
-    return pb.CheckConnResponse(code=code, message=message, connState=WIRE_STATES["IDLE"])
-
-
-def _hello_world_refused(code: str, message: str) -> pb.HelloWorldResponse:
-    return pb.HelloWorldResponse(thanks_text=f"{code}: {message}")
-
-
-def _health_check_refused(code: str, message: str) -> pb.HealthCheckResponse:
-    del message  # it has no place in this response
-    return pb.HealthCheckResponse(code=code)
-
-
-def methods_of(controller: Controller) -> dict[str, Method]:
-    """Every method by its name; the names are the same on both ports, and so are the answers."""
-    table = (
-        Method(
-            "HelloWorld",
-            pb.HelloWorldRequest.FromString,
-            controller.hello_world,
-            _hello_world_refused,
-            Permission.ANYONE,
-        ),
-        Method(
-            "HealthCheck",
-            pb.HealthCheckRequest.FromString,
-            controller.health_check,
-            _health_check_refused,
-            Permission.ANYONE,
-        ),
-        Method(
-            "GetBootStrapToken",
-            _wide_bootstrap_token_request().FromString,
-            controller.get_bootstrap_token,
-            lambda code, message: pb.GetBootStrapTokenResponse(code=code, message=message),
-            Permission.ADMIN,
-        ),
-        Method(
-            "GetToken",
-            pb.GetTokenRequest.FromString,
-            controller.get_token,
-            lambda code, message: pb.GetTokenResponse(code=code, message=message),
-            Permission.ANYONE,
-        ),
-        Method(
-            "CheckConnState",
-            pb.CheckConnStateRequest.FromString,
-            controller.check_conn_state,
-            _check_conn_state_refused,
-            Permission.MEMBER,
-        ),
-        Method(
-            "UnRegister",
-            pb.UnRegisterRequest.FromString,
-            controller.unregister,
-            lambda code, message: pb.UnRegisterResponse(code=code, message=message, result=False),
-            Permission.MEMBER,
-        ),
-        Method(
-            "GetRegistedIp",
-            pb.GetRegistedIpRequest.FromString,
-            controller.get_registered_ip,
-            lambda code, message: pb.GetRegistedIpResponse(code=code, message=message),
-            Permission.MEMBER,
-        ),
-        Method(
-            "UpdateSensorExpireTime",
-            sensor_pb2.SensorExpireTimeRequest.FromString,
-            controller.update_sensor_expire_time,
-            lambda code, message: sensor_pb2.SensorExpireTimeResponse(code=code, message=message),
-            Permission.ADMIN,
-        ),
-    )
-    return {method.name: method for method in table}

@@ -1,8 +1,8 @@
-"""Who may call what: one table, and the one function that reads it (LiteKube API contract, §4).
+"""Which caller may call which method (LiteKube API contract, §4).
 
 admin          everything
-node           what is for members; UnRegister of itself
-anonymous      what is for anyone (the bootstrap port)
+node           methods for members; UnRegister of itself
+anonymous      methods for anyone (the bootstrap port)
 expired, unregistered, unknown certificates: nothing
 """
 
@@ -15,7 +15,7 @@ from nc.text import moment
 
 
 class Permission(IntEnum):
-    """Whom a method is for; each includes the ones below it."""
+    """Which callers a method is for."""
 
     ADMIN = 1
     MEMBER = 2  # nodes that are registered and not expired
@@ -23,11 +23,11 @@ class Permission(IntEnum):
 
 
 class PermissionDenied(Exception):
-    """The caller may not do this; the text says why."""
+    """The caller may not do this."""
 
 
 def require(permission: Permission, caller: Caller, state: State, now_ms: int) -> None:
-    """Let the caller pass, or say why not.
+    """Check that the caller may call a method.
 
     Raises:
         PermissionDenied: it may not call this.
@@ -55,7 +55,7 @@ def require(permission: Permission, caller: Caller, state: State, now_ms: int) -
 
 
 def require_self(caller: Caller, node_id: str) -> None:
-    """A node may do this to itself alone.
+    """Check that a node does this to itself.
 
     Raises:
         PermissionDenied: it is another node.

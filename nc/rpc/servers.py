@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,10 +13,11 @@ from structlog.typing import FilteringBoundLogger
 
 from nc import log_events
 from nc.net.sockets import PortUnavailable
+from nc.rpc.callers import Transport
 from nc.rpc.edge import Edge
 from nc.rpc.introspection import HEALTH_SERVICE, Health, health_handlers, reflection_handlers
 from nc.rpc.methods import Method
-from nc.rpc.services import BOOTSTRAP_SERVICE, CONTROL_SERVICE, INTERNAL_SERVICE
+from nc.services import BOOTSTRAP_SERVICE, CONTROL_SERVICE, INTERNAL_SERVICE
 
 # The largest request is a list of expiries: 40,000 nodes fit. Everything else is a few bytes.
 MAX_REQUEST_BYTES = 1024 * 1024
@@ -38,11 +40,11 @@ MAX_CALLS_A_CONNECTION = 250
 # is more than that.
 MAX_WAITING_CALLS = 32_768
 
-# How long a port that gRPC has given up may stay closed.
-_LOOK_INTERVAL_S = 0.25
+# How long a port that gRPC has closed may stay closed.
+_CHECK_INTERVAL_S = 0.25
 
-# At a stop: how long no call may have come in for everything to count as answered, and how often
-# that is waited for, so that callers who never pause cannot keep us.
+# At a stop, all calls count as answered when none came in for so long; and how often that is waited
+# for, so that callers who never pause do not prevent the stop.
 _QUIET_S = 0.05
 _QUIET_TRIES = 20
 
@@ -67,8 +69,8 @@ _OPTIONS = (
 
 _CONTROL_OPTIONS = (("grpc.max_receive_message_length", MAX_REQUEST_BYTES),)
 
-# The bootstrap port is open to everybody, and a machine is done with it after one call of a few
-# bytes: nobody stays long, and nobody sends much.
+# The bootstrap port is open to every machine, and needed for one call of a few bytes: connections
+# are short, and requests small.
 _BOOTSTRAP_OPTIONS = (
     ("grpc.max_receive_message_length", MAX_BOOTSTRAP_REQUEST_BYTES),
     ("grpc.max_connection_age_ms", 60_000),
@@ -77,7 +79,7 @@ _BOOTSTRAP_OPTIONS = (
 
 
 class Credentials:
-    """A port's TLS identity; replacing it holds for every handshake from then on.
+    """A port's TLS identity; a replacement holds for every later handshake.
 
     Args:
         key_pem, certificate_pem: the server's own.
@@ -87,14 +89,13 @@ class Credentials:
     def __init__(self, key_pem: bytes, certificate_pem: bytes, client_ca_pem: bytes | None) -> None:
         self._client_ca_pem = client_ca_pem
         self._configuration = self._configure(key_pem, certificate_pem)
-        self._replacement: Any = None  # not shown yet
+        self._replacement: Any = None  # that grpc has not been given yet
 
     def replace(self, key_pem: bytes, certificate_pem: bytes) -> None:
-        """Show this certificate from now on."""
+        """Show this certificate in every later handshake."""
         self._configuration = self._replacement = self._configure(key_pem, certificate_pem)
 
     def for_server(self) -> grpc.ServerCredentials:
-        """What grpc wants."""
         return grpc.dynamic_ssl_server_credentials(
             self._configuration,
             self._take_replacement,
@@ -102,11 +103,11 @@ class Credentials:
         )
 
     def _take_replacement(self) -> Any:
-        """What handshakes are to use from now on; None as long as nothing changes.
+        """The configuration that later handshakes use; None if it has not changed.
 
-        grpc asks at every handshake, and frees what it had although other threads may be using it
-        (grpc/grpc#36693): were it given the same again each time, a burst of connections would
-        crash the process.
+        grpc asks at every handshake, and frees the old one although other threads may be using it
+        (grpc/grpc#36693): were it given one each time, a burst of connections would crash the
+        process.
         """
         replacement, self._replacement = self._replacement, None
         return replacement
@@ -118,13 +119,13 @@ class Credentials:
 
 
 @dataclass(frozen=True, slots=True)
-class Port:
+class GrpcPort:
     """One port to be served.
 
     Attributes:
         host: the address to listen on.
         number: its number, 0 for any that is free.
-        edge: what calls go through.
+        transport: how it is secured.
         services: ours, as this port has them.
         options: gRPC's, beyond those of every port.
         credentials: its TLS identity, None for plain text.
@@ -132,38 +133,35 @@ class Port:
 
     host: str
     number: int
-    edge: Edge
+    transport: Transport
     services: tuple[ServiceDescriptor, ...]
     options: tuple[tuple[str, int], ...]
     credentials: Credentials | None
 
 
-def control_port(host: str, number: int, edge: Edge, credentials: Credentials | None) -> Port:
-    """The port for whoever has a certificate."""
+def control_port(host: str, number: int, credentials: Credentials | None) -> GrpcPort:
+    """The port for clients that have a certificate."""
+    transport = Transport.PLAINTEXT if credentials is None else Transport.MUTUAL_TLS
     services = (CONTROL_SERVICE, BOOTSTRAP_SERVICE, INTERNAL_SERVICE)
-    return Port(host, number, edge, services, _CONTROL_OPTIONS, credentials)
+    return GrpcPort(host, number, transport, services, _CONTROL_OPTIONS, credentials)
 
 
-def bootstrap_port(host: str, number: int, edge: Edge, credentials: Credentials | None) -> Port:
+def bootstrap_port(host: str, number: int, credentials: Credentials | None) -> GrpcPort:
     """The port for machines that have none yet."""
+    transport = Transport.PLAINTEXT if credentials is None else Transport.SERVER_TLS
     services = (CONTROL_SERVICE, BOOTSTRAP_SERVICE)
-    return Port(host, number, edge, services, _BOOTSTRAP_OPTIONS, credentials)
+    return GrpcPort(host, number, transport, services, _BOOTSTRAP_OPTIONS, credentials)
 
 
 class _Listener:
-    """One port that is open, and stays so.
+    """One open port, which is opened again when gRPC closes it.
 
-    grpc.aio gives a port up for good over a single request whose path is not UTF-8 (grpcio 1.85,
-    `AioServer._server_main_loop`), and anybody can send one. So we look, and open it again.
-
-    Args:
-        port: what is served.
-        handlers: what calls go to.
-        log: where it is said that the port was opened again.
+    grpc.aio closes a port for good after a single request whose path is not UTF-8 (grpcio 1.85,
+    `AioServer._server_main_loop`), and every client can send one.
     """
 
     def __init__(
-        self, port: Port, handlers: list[grpc.GenericRpcHandler], log: FilteringBoundLogger
+        self, port: GrpcPort, handlers: list[grpc.GenericRpcHandler], log: FilteringBoundLogger
     ) -> None:
         self._port = port
         self._handlers = handlers
@@ -185,10 +183,11 @@ class _Listener:
         except RuntimeError as error:
             raise PortUnavailable(address, "it is in use, or not allowed") from error
 
-    async def start(self) -> None:
-        """Begin to answer."""
+    async def start(self) -> "asyncio.Task[None]":
+        """Begin to answer; returns the task that keeps the port open."""
         await self._server.start()
         self._keeper = asyncio.create_task(self._keep())
+        return self._keeper
 
     async def stop(self, grace_s: float) -> None:
         """Refuse new calls, let those under way finish within the grace."""
@@ -200,7 +199,7 @@ class _Listener:
     async def _keep(self) -> None:
         while True:
             try:
-                await self._server.wait_for_termination(_LOOK_INTERVAL_S)
+                await self._server.wait_for_termination(_CHECK_INTERVAL_S)
             except Exception as error:  # noqa: BLE001 - whatever ended it
                 await self._reopen(type(error).__name__)
 
@@ -213,71 +212,72 @@ class _Listener:
             await self._server.start()
         except PortUnavailable as error:
             self._log.critical(log_events.PORT_LOST, message=str(error), reason=reason)
-            await asyncio.sleep(_LOOK_INTERVAL_S)
+            await asyncio.sleep(_CHECK_INTERVAL_S)
         else:
             self._log.error(log_events.PORT_REOPENED, port=self.number, reason=reason)
 
 
 class GrpcServers:
-    """Both ports, which begin and end together and share one health.
+    """Both ports, which begin and end together and share one health."""
 
-    Args:
-        methods: ours, by their names.
-        log: where what becomes of the ports is said.
-    """
-
-    def __init__(self, methods: dict[str, Method], log: FilteringBoundLogger) -> None:
-        self._methods = methods
+    def __init__(self, control: GrpcPort, bootstrap: GrpcPort, log: FilteringBoundLogger) -> None:
+        self._ports = (control, bootstrap)
         self._log = log
         self._health = Health()
         self._listeners: list[_Listener] = []
         self._edges: list[Edge] = []
-        self._services = {""}  # whose health is told; "" is the server's as a whole
+        # The services that health is known of; "" is the server as a whole.
+        self._services = {"", *(s.full_name for port in self._ports for s in port.services)}
 
-    def listen(self, port: Port) -> int:
-        """Take a port, to be served from `start` on; returns its number.
+    def open(
+        self, methods: Mapping[str, Method], edge_of: Callable[[Transport], Edge]
+    ) -> tuple[int, int]:
+        """Take both ports, to be served from `start` on; returns their numbers.
 
         Raises:
-            PortUnavailable: somebody else has it, or it may not be had.
+            PortUnavailable: another program has one, or it may not be had.
         """
-        listener = _Listener(port, self._handlers(port), self._log)
-        self._listeners.append(listener)
-        self._edges.append(port.edge)
-        self._services.update(service.full_name for service in port.services)
-        return listener.number
+        for port in self._ports:
+            edge = edge_of(port.transport)
+            self._edges.append(edge)
+            handlers = self._handlers(port, edge, methods)
+            self._listeners.append(_Listener(port, handlers, self._log))
+        control, bootstrap = self._listeners
+        return control.number, bootstrap.number
 
-    async def start(self) -> None:
-        """Begin to answer on every port."""
+    async def start(self) -> "dict[str, asyncio.Task[None]]":
+        """Begin to answer on both ports; returns the tasks that keep them open."""
         self.set_serving(serving=True)
-        for listener in self._listeners:
-            await listener.start()
+        control, bootstrap = self._listeners
+        return {"control_port": await control.start(), "bootstrap_port": await bootstrap.start()}
 
     def set_serving(self, *, serving: bool) -> None:
-        """Tell whoever asks for our health."""
+        """Set what health checks answer."""
         status = HealthCheckResponse.SERVING if serving else HealthCheckResponse.NOT_SERVING
-        self._health.tell(self._services, status)
+        self._health.set(self._services, status)
 
     async def stop(self, grace_s: float) -> None:
-        """Say NOT_SERVING, refuse new calls, let those under way finish within the grace."""
+        """Answer NOT_SERVING, refuse new calls, let those under way finish within the grace."""
         self._health.end()
         for edge in self._edges:
             edge.close()
-        await self._quiet()
+        await self._until_quiet()
         await asyncio.gather(*(listener.stop(grace_s) for listener in self._listeners))
 
-    async def _quiet(self) -> None:
+    async def _until_quiet(self) -> None:
         """Let what has arrived be answered: gRPC would cancel what it has not yet handed to us."""
         for _ in range(_QUIET_TRIES):
-            seen = [edge.calls for edge in self._edges]
+            before = [edge.calls for edge in self._edges]
             await asyncio.sleep(_QUIET_S)
-            if seen == [edge.calls for edge in self._edges]:
+            if before == [edge.calls for edge in self._edges]:
                 return
 
-    def _handlers(self, port: Port) -> list[grpc.GenericRpcHandler]:
+    def _handlers(
+        self, port: GrpcPort, edge: Edge, methods: Mapping[str, Method]
+    ) -> list[grpc.GenericRpcHandler]:
         by_service: dict[str, dict[str, Any]] = {
             service.full_name: {
-                method.name: port.edge.unary(self._methods[method.name])
-                for method in service.methods
+                method.name: edge.unary(methods[method.name]) for method in service.methods
             }
             for service in port.services
         }
@@ -287,7 +287,7 @@ class GrpcServers:
         }
         for service, handlers in standard.items():
             by_service[service] = {
-                name: port.edge.guarded(f"{service}/{name}", handler)
+                name: edge.guarded(f"{service}/{name}", handler)
                 for name, handler in handlers.items()
             }
         return [

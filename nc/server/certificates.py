@@ -1,4 +1,4 @@
-"""The certificates of a running server: both folders opened, shown on the ports, kept in date."""
+"""The certificates of a running server: both folders opened, used by the ports, and renewed."""
 
 import ssl
 from pathlib import Path
@@ -7,18 +7,22 @@ from structlog.typing import FilteringBoundLogger
 
 from nc import log_events
 from nc.clock import Clock, now_utc
-from nc.files import REAL_DISK, replace_file
+from nc.data_folder import DataFolder, DataFolderError
+from nc.files import OS_FILES, replace_file
 from nc.pki import AuthorityKind, PkiFolder, open_folder, read_peer, server_names
 from nc.pki.pem import load_certificates
 from nc.rpc.api import Authorities
 from nc.rpc.servers import Credentials
 from nc.secrets import Secrets, new_serial
-from nc.server.data_folder import DataFolder, DataFolderError
 from nc.server.settings import ServerSettings
 
 
 class Certificates:
-    """Both folders of certificates, and what the ports show of them.
+    """Both folders of certificates, and the TLS identities of the ports.
+
+    Attributes:
+        made: what was made or renewed, and why.
+        replaced: of that, the keys of CAs that replace lost ones.
 
     Raises:
         PkiError, InvalidName: something in a folder, or the advertised name, cannot be used.
@@ -33,8 +37,8 @@ class Certificates:
         self._grpc_path = settings.grpc_cert_dir or folder.grpc_pki
         self._network_path = settings.network_cert_dir or folder.network_pki
         self._tls_dir = settings.tls_dir
-        self.made: list[tuple[Path, str]] = []  # what was made or renewed, and why
-        self.replaced: list[Path] = []  # of it, the keys of CAs in the place of lost ones
+        self.made: list[tuple[Path, str]] = []
+        self.replaced: list[Path] = []
         self.warnings: list[str] = []
         self.grpc, self.network = self._open()
         client_ca = self.grpc.authority.certificate_pem
@@ -44,16 +48,15 @@ class Certificates:
 
     @property
     def authorities(self) -> Authorities:
-        """Who signs nodes' certificates."""
         return Authorities(self.grpc.authority, self.network.authority)
 
     @property
     def admin_fingerprint(self) -> str:
-        """Of the certificate that is the admin's whatever its subject says."""
+        """The fingerprint of the certificate that is an admin's whatever its subject says."""
         return read_peer(self.grpc.paths.client.read_bytes()).fingerprint_sha256
 
     def renew(self) -> None:
-        """Renew what is near its end, and show it from now on; `made` says what it was.
+        """Renew what is near its end, and use it in every later handshake.
 
         Raises:
             PkiError: a folder cannot be used any more; the old certificates stay.
@@ -67,7 +70,7 @@ class Certificates:
             self.link = self._link_context()
 
     def report(self, log: FilteringBoundLogger, *, is_known: bool) -> None:
-        """Say what was made; a CA with a new key, where nodes knew another one, is an alarm."""
+        """Log what was made; a new CA key, where nodes know another one, is a warning."""
         keys = [pki.paths.ca_key for pki in (self.grpc, self.network)]
         self.replaced = [path for path, _ in self.made if is_known and path in keys]
         for path, reason in self.made:
@@ -107,10 +110,7 @@ class Certificates:
         return paths.server_key.read_bytes(), paths.server.read_bytes()
 
     def _files_with_authority(self) -> tuple[bytes, bytes]:
-        """The same with the CA at the chain's end, for a machine that knows it by its hash alone.
-
-        Clients that have the CA disregard it.
-        """
+        """Key and chain with the CA at its end, for machines that know the CA by its hash alone."""
         key, chain = self._server_files()
         authority = self.grpc.authority
         if authority.certificate in load_certificates(chain, self.grpc.paths.server):
@@ -118,20 +118,19 @@ class Certificates:
         return key, chain + b"\n" + authority.certificate_pem
 
     def _link_context(self) -> ssl.SSLContext:
-        """What the link port shows from now on, and whose certificates it takes."""
         paths = self.network.paths
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         context.minimum_version = ssl.TLSVersion.TLSv1_2
         context.verify_mode = ssl.CERT_REQUIRED
         context.load_cert_chain(paths.server, paths.server_key)
         context.load_verify_locations(cadata=self.network.authority.certificate_pem.decode("ascii"))
-        # A link lasts; a session that is resumed would spare little, and verify nobody anew.
+        # A link lasts; resuming a session would save little, and verify no certificate.
         context.num_tickets = 0
         context.options |= ssl.OP_NO_TICKET
         return context
 
     def _copy_for_admin_client(self, grpc: PkiFolder) -> None:
-        """Put the admin's set where an admin client looks (configuration key `tlsDir`)."""
+        """Copy the admin's files to where an admin client looks (configuration key `tlsDir`)."""
         if self._tls_dir is None:
             return
         folder = self._tls_dir / "grpc"
@@ -143,7 +142,7 @@ class Certificates:
                 (paths.client, "client.crt", 0o644),
                 (paths.client_key, "client.key", 0o600),
             ):
-                replace_file(REAL_DISK, folder / name, source.read_bytes(), mode)
+                replace_file(OS_FILES, folder / name, source.read_bytes(), mode)
         except OSError as error:
             raise DataFolderError(
                 f"tlsDir {self._tls_dir} cannot be written: {error.strerror}; "

@@ -1,12 +1,13 @@
-"""What a server does by itself, again and again, and what it says when its log is in trouble."""
+"""The server's background work: jobs that are repeated, and watchers that report trouble."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Iterator
 from itertools import islice
 from typing import Final, Protocol
 
 from structlog.typing import FilteringBoundLogger
 
+from eventlog import SyncFailed, WriterReplaced
 from nc import log_events
 from nc.clock import Clock, now_ms
 from nc.domain.decide import Command
@@ -14,42 +15,47 @@ from nc.domain.expiry import NEVER, has_passed
 from nc.domain.nodes import ExpireNodes, Nodes
 from nc.domain.presence import Presence
 from nc.domain.tokens import ForgetExpiredTokens
-from nc.replica.replica import DiskFull, Replica, Unwritable
+from nc.replica.errors import DiskFull, Unwritable
+from nc.replica.replica import Replica
+from nc.server.parts import PASSING_FAILURES, Job
 
-# What one sweep looks at takes some milliseconds; a million tokens have their turn in ten minutes
-# of the day that expired ones are remembered for.
+# One sweep takes some milliseconds; a million tokens are swept in ten minutes of the day that
+# expired ones are remembered for.
 TOKENS_PER_SWEEP: Final = 2000
 
-# How many links are looked at before others have their turn: a microsecond each.
-LINKS_IN_A_TURN: Final = 200
+# How many links are checked before the event loop has its turn: a microsecond each.
+LINKS_PER_TURN: Final = 200
 
 
-async def every(
-    interval_s: float, chore: Callable[[], Awaitable[None]], log: FilteringBoundLogger
-) -> None:
-    """Do a chore again and again; one that fails is reported, and has its next time."""
+async def repeat(job: Job, logger: FilteringBoundLogger) -> None:
+    """Run a job again and again, until the log cannot be written any more."""
     while True:
-        await asyncio.sleep(interval_s)
+        await asyncio.sleep(job.interval_s)
         try:
-            await chore()
-        except Unwritable:  # it was reported when it happened
+            await job.run()
+        except Unwritable:  # `report_failure` reports it
             return
-        except DiskFull:  # as was this, and it will end
+        except DiskFull:  # `report_full_disk` reports it
             continue
-        except Exception as error:  # noqa: BLE001 - nobody else would hear of it
-            message = f"{chore.__name__}: {error}"
-            log.error(log_events.TASK_FAILED, message=message)  # noqa: TRY400 - in a line
+        except PASSING_FAILURES as error:
+            logger.error(log_events.TASK_FAILED, message=f"{job.name}: {error}")  # noqa: TRY400 - in a line
+
+
+async def watch(task: "asyncio.Task[None]") -> None:
+    """Wait for a task of another's; raises what it died of."""
+    await asyncio.wait([task])
+    if not task.cancelled():
+        task.result()
 
 
 class Submit(Protocol):
-    """Lets the server itself change something."""
+    """Makes a change that the server itself wants."""
 
-    async def __call__(self, command: Command, method: str) -> None:
-        """Make it durable."""
+    async def __call__(self, command: Command, method: str) -> None: ...
 
 
 class Sweep:
-    """Lets go of what is expired: nodes' links at once, tokens after their retention."""
+    """Drops the links of expired nodes at once, and expired tokens after their retention."""
 
     def __init__(self, replica: Replica, submit: Submit, clock: Clock) -> None:
         self._replica = replica
@@ -61,7 +67,7 @@ class Sweep:
         self._soonest_ms = NEVER
 
     async def sweep(self) -> None:
-        """Do it once."""
+        """Sweep once."""
         now = now_ms(self._clock)
         if has_passed(await self._soonest_expiry_ms(), now):
             await self._submit(ExpireNodes(now), "sweep")
@@ -70,7 +76,7 @@ class Sweep:
     async def _soonest_expiry_ms(self) -> int:
         """When the first node that has a link expires; `NEVER` if none does.
 
-        As long as nobody came, left or changed, it is what it was.
+        It is computed again only when links or nodes have changed.
         """
         state = self._replica.state
         if self._presence is not state.presence or self._nodes is not state.nodes:
@@ -79,53 +85,58 @@ class Sweep:
                 node = state.nodes.get(node_id)
                 if node is not None and node.expires_at_ms != NEVER:
                     soonest_ms = min(soonest_ms or node.expires_at_ms, node.expires_at_ms)
-                if count % LINKS_IN_A_TURN == 0:
+                if count % LINKS_PER_TURN == 0:
                     await asyncio.sleep(0)
             self._presence, self._nodes = state.presence, state.nodes
             self._soonest_ms = soonest_ms
         return self._soonest_ms
 
     def _next_tokens(self) -> tuple[str, ...]:
-        """Some tokens to look at; over the sweeps, each of them in its turn."""
-        token_ids = tuple(islice(self._tokens, TOKENS_PER_SWEEP))
-        if not token_ids:  # all were looked at: begin again, with what there is now
-            self._tokens = iter(self._replica.state.tokens)
-        return token_ids
+        """Some tokens to check; over the sweeps, each of them in its turn."""
+        if token_ids := tuple(islice(self._tokens, TOKENS_PER_SWEEP)):
+            return token_ids
+        self._tokens = iter(self._replica.state.tokens)  # all were checked: begin again
+        return tuple(islice(self._tokens, TOKENS_PER_SWEEP))
 
 
 class SetServing(Protocol):
-    """Tells whoever asks for our health."""
+    """Sets what health checks answer."""
 
-    def __call__(self, *, serving: bool) -> None:
-        """From now on."""
+    def __call__(self, *, serving: bool) -> None: ...
 
 
 async def report_failure(
-    replica: Replica, set_serving: SetServing, log: FilteringBoundLogger
+    replica: Replica, set_serving: SetServing, logger: FilteringBoundLogger
 ) -> None:
-    """Say, once, that the log cannot be written any more."""
+    """Report, once, that the log cannot be written any more.
+
+    After most failures queries can go on. Not after these, which are raised: what the kernel holds
+    in memory may never have reached the disk, or another process has the log and has gone on.
+    """
     await replica.failed.wait()
     set_serving(serving=False)
-    log.critical(log_events.LOG_UNAVAILABLE, message=str(replica.failure))
+    logger.critical(log_events.LOG_UNAVAILABLE, message=str(replica.failure))
+    if isinstance(replica.failure, SyncFailed | WriterReplaced):
+        raise replica.failure
 
 
 async def report_full_disk(
-    replica: Replica, set_serving: SetServing, log: FilteringBoundLogger
+    replica: Replica, set_serving: SetServing, logger: FilteringBoundLogger
 ) -> None:
-    """Say that the disk is full, and that there is room again."""
+    """Report that the disk is full, and that there is room again."""
     while True:
         await replica.full.wait()
-        log.error(log_events.LOG_FULL, message=str(DiskFull()))
+        logger.error(log_events.LOG_FULL, message=str(DiskFull()))
         set_serving(serving=False)
         await replica.writable.wait()
-        log.info(log_events.LOG_WRITABLE)
+        logger.info(log_events.LOG_WRITABLE)
         set_serving(serving=True)
 
 
-async def report_failed_snapshots(replica: Replica, log: FilteringBoundLogger) -> None:
-    """Say that a snapshot could not be written."""
+async def report_failed_snapshots(replica: Replica, logger: FilteringBoundLogger) -> None:
+    """Report each snapshot that could not be written."""
     snapshots = replica.snapshots
     while True:
         await snapshots.failed.wait()
         snapshots.failed.clear()
-        log.warning(log_events.SNAPSHOT_FAILED, message=str(snapshots.failure))
+        logger.warning(log_events.SNAPSHOT_FAILED, message=str(snapshots.failure))

@@ -1,4 +1,4 @@
-"""An event loop on which nobody waits: when there is nothing to do, time goes on to the next timer.
+"""An event loop in virtual time: when there is nothing to do, time jumps to the next timer.
 
 Everything runs in one thread and in the order in which it was made ready, so a run with the same
 inputs is the same run.
@@ -7,11 +7,15 @@ inputs is the same run.
 import asyncio
 import selectors
 from collections.abc import Mapping
-from typing import Any, Final
+from typing import Any, Final, Protocol
 
-# What a turn of the loop takes. As with a real clock, it is later after each: whoever waits for
-# less than can be added to a time in seconds would wait for ever.
+# What a turn of the loop takes. As with a real clock, it is later after each: a wait for
+# less than can be added to a time in seconds would never end.
 _TURN_S: Final = 1e-6
+
+
+class Listening(Protocol):
+    async def accept(self) -> tuple[Any, tuple[str, int]]: ...
 
 
 class _TimeSkipper(selectors.BaseSelector):
@@ -46,6 +50,11 @@ class VirtualLoop(asyncio.SelectorEventLoop):
     def __init__(self) -> None:
         self._skipper = _TimeSkipper()
         super().__init__(self._skipper)
+
+    async def sock_accept(self, sock: Any) -> tuple[Any, tuple[str, int]]:
+        """Wait for a connection to a simulated port."""
+        listening: Listening = sock
+        return await listening.accept()
 
     def time(self) -> float:
         """Seconds; moves only when there is nothing else to do."""

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from nc.agent.state import CertificateSet, Node, StateFolder, StateFolderError, digest_of
+from nc.agent.state import CertificateSet, NodeIdentity, StateFolder, StateFolderError, digest_of
 
 
 def certificates(name: str) -> CertificateSet:
@@ -16,9 +16,9 @@ def certificates(name: str) -> CertificateSet:
     return CertificateSet(*(base64.b64encode(part).decode() for part in parts))
 
 
-def node(name: str) -> Node:
+def node(name: str) -> NodeIdentity:
     """A node of that name."""
-    return Node(f"token-{name}", f"{name}.example", 6441, None, digest_of(name))
+    return NodeIdentity(f"token-{name}", f"{name}.example", 6441, None, digest_of(name))
 
 
 def test_what_is_kept_is_loaded(tmp_path: Path) -> None:

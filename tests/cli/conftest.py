@@ -5,7 +5,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.support.programs import Run, run_program
+from tests.support.programs import Run, run_here, run_program
 from tests.support.server_process import ServerProcess
 
 
@@ -24,10 +24,10 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServerProcess]:
 
 @pytest.fixture(scope="module")
 def ncadm(server: ServerProcess) -> Run:
-    """Runs `ncadm` as that server's administrator."""
+    """Runs `ncadm` as that server's administrator, in this process."""
 
     def run_ncadm(*arguments: str) -> "subprocess.CompletedProcess[str]":
         where = ("--port", str(server.control_port), "--bootport", str(server.bootstrap_port))
-        return run_program("ncadm", "--data-dir", str(server.data_dir), *where, *arguments)
+        return run_here("ncadm", "--data-dir", str(server.data_dir), *where, *arguments)
 
     return run_ncadm

@@ -14,7 +14,9 @@ from xml.etree import ElementTree as ET
 import pytest
 
 from nc.cli.check.report import BROKEN, HOLDS, IDLE, NO_LOG, as_json, as_junit, verdict
-from nc.testing import LAWS, InProcess, Report, search
+from nc.errors import UNREACHABLE
+from nc.testing import LAWS, InProcess
+from nc.testing.search import Report, search
 from tests.support.programs import BIN, Run
 from tests.support.server_process import PATIENCE_S, ServerProcess
 from tests.testing.planted_bugs import BUGS
@@ -87,7 +89,7 @@ def test_a_port_that_is_silent_is_no_pass(run: Run, data_dir: Path) -> None:
         silent.close()
         where = ("--target", server.control_target, "--data-dir", str(data_dir))
         done = run("network-controller", "check", *where, "--bootport", port, "--examples", "1")
-    assert done.returncode == 1
+    assert done.returncode == UNREACHABLE
     assert f"HealthCheck at 127.0.0.1:{port}" in done.stderr
 
 
@@ -129,7 +131,7 @@ def test_a_server_process_is_searched_and_cleaned_up(tmp_path: Path) -> None:
     [
         (("--target", "nowhere"), 2, "HOST:PORT"),
         (("--target", "127.0.0.1:0"), 2, "HOST:PORT"),
-        (("--target", "127.0.0.1:1", "--plaintext"), 1, "is the server running there"),
+        (("--target", "127.0.0.1:1", "--plaintext"), UNREACHABLE, "is the server running there"),
         (("--target", "127.0.0.1:1", "--cacert", "/nowhere"), 1, "--cacert"),
         (("--examples", "0"), 2, "--examples"),
         (("--target", "127.0.0.1:1", "--bootport", "0"), 2, "--bootport"),

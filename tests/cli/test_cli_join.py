@@ -16,7 +16,8 @@ from google.protobuf.message import Message
 
 from nc import sd_notify
 from nc.cli.main import main
-from nc.client.channel import Client, ClientTls
+from nc.client.channel import Client
+from nc.client.tls import ClientTls
 from nc.pb import network_controller_pb2 as pb
 from nc.pb import sensor_pb2
 from nc.pki import FolderPaths

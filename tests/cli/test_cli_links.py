@@ -12,9 +12,11 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
-from nc.cli.links import drawn
-from nc.client.channel import Client, ClientTls
-from nc.hub.report import NoServer, ask
+from nc.cli.links import tables
+from nc.client.channel import Client
+from nc.client.link_report import NoServer, read_link_report
+from nc.client.tls import ClientTls
+from nc.errors import UNREACHABLE
 from nc.pb import network_controller_pb2 as pb
 from tests.support.link_client import Identity, LinkClient, packet
 from tests.support.programs import BIN, Run
@@ -65,7 +67,7 @@ def test_a_peer_is_named_however_it_comes() -> None:
     known = {"node_id": "", "address": "", "peer": "[fd00::9]:4711", "since_ns": 0, "drops": {}}
     console = Console(width=132)
     with console.capture() as shown:
-        console.print(drawn({"links": [known | counters], "drops": {}, "turned_away": 0}))
+        console.print(tables({"links": [known | counters], "drops": {}, "turned_away": 0}))
     assert "[fd00::9]:4711" in shown.get()
 
 
@@ -109,26 +111,28 @@ def test_the_socket_is_its_owners_alone(server: ServerProcess) -> None:
 
 
 def test_without_a_server_one_line_says_so(run: Run, tmp_path: Path) -> None:
-    """Exit code 1, and what to do; the same where a crash left the socket behind."""
+    """The exit code of no connection, and what to do; also where a crash left the socket."""
     with ServerProcess(tmp_path / "data") as server:
-        assert json.loads(json.dumps(ask(server.data_dir / "links.sock")))["links"] == []
+        assert (
+            json.loads(json.dumps(read_link_report(server.data_dir / "links.sock")))["links"] == []
+        )
         server.kill()
     assert (tmp_path / "data" / "links.sock").exists()
     for folder in (tmp_path, tmp_path / "data"):
         done = run("network-controller", "links", "--data-dir", str(folder))
-        assert (done.returncode, done.stdout) == (1, "")
+        assert (done.returncode, done.stdout) == (UNREACHABLE, "")
         assert done.stderr.count("\n") == 1
         assert "no server answers" in done.stderr
     with ServerProcess(tmp_path / "data") as server:  # a socket that was left is no hindrance
-        assert ask(server.data_dir / "links.sock")["links"] == []
+        assert read_link_report(server.data_dir / "links.sock")["links"] == []
         assert server.stop() == 0
     with pytest.raises(NoServer):
-        ask(tmp_path / "data" / "links.sock")
+        read_link_report(tmp_path / "data" / "links.sock")
 
 
 def test_a_folder_that_is_not_there_has_no_server(run: Run, tmp_path: Path) -> None:
     """It is not made, either."""
     done = run("network-controller", "links", "--data-dir", str(tmp_path / "none"))
-    assert done.returncode == 1
+    assert done.returncode == UNREACHABLE
     assert "no server answers" in done.stderr
     assert not (tmp_path / "none").exists()

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from eventlog import LogReader
+from nc.errors import UNREACHABLE
 from tests.support.programs import Run
 from tests.support.server_process import ServerProcess
 
@@ -229,10 +230,10 @@ def test_wrong_usage_is_one_line_and_exit_code_2(
     assert "--help" in done.stderr
 
 
-def test_a_server_that_is_not_there_is_one_line_and_exit_code_1(ncadm: Run) -> None:
-    """A refused connection says where it was tried and what to look at."""
+def test_a_server_that_is_not_there_is_one_line_and_exit_code_4(ncadm: Run) -> None:
+    """A refused connection says where it was tried and what to look at; its code is its own."""
     done = ncadm("--port", "1", "check-health")
-    assert done.returncode == 1
+    assert done.returncode == UNREACHABLE
     assert one_line(done.stderr)
     assert "127.0.0.1:1" in done.stderr
     assert "is the server running" in done.stderr

@@ -1,5 +1,6 @@
 """Where the output goes may be closed, full, or of another alphabet: nobody sees a traceback."""
 
+import json
 import os
 import subprocess
 from pathlib import Path
@@ -54,13 +55,18 @@ def test_a_full_disk_behind_the_output_is_one_line(data_dir: Path, command: str)
         code, said = log_into(full, data_dir, command)
     finally:
         os.close(full)
-    expected = "network-controller: the output cannot be written: No space left on device\n"
-    assert (1, expected) == (code, said)
+    text = "the output cannot be written: No space left on device"
+    if "--output json" in command:
+        assert (code, json.loads(said)["error"]) == (1, text)
+    else:
+        assert (code, said) == (1, f"network-controller: {text}\n")
 
 
-def test_a_closed_output_is_no_failure(data_dir: Path) -> None:
-    """Without a standard output there is nothing to fail at."""
-    assert log_into(None, data_dir, "export --format jsonl") == (0, "")
+@pytest.mark.parametrize("command", ["show", "info", "export --format jsonl"])
+def test_a_closed_output_loses_nothing_silently(data_dir: Path, command: str) -> None:
+    """What a command would print to a closed standard output is a failure, in one line."""
+    expected = "network-controller: the output cannot be written: Bad file descriptor\n"
+    assert log_into(None, data_dir, command) == (1, expected)
 
 
 def test_an_output_without_a_character_gets_another(data_dir: Path, tmp_path: Path) -> None:

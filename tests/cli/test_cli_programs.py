@@ -9,7 +9,7 @@ import pytest
 from eventlog import LogReader
 from nc.cli.fsm import diagram
 from nc.domain.fsm import TRANSITIONS
-from tests.support.programs import BIN, Run
+from tests.support.programs import BIN, Run, run_here, run_program
 from tests.support.server_process import ServerProcess
 
 COMMANDS = [
@@ -39,6 +39,12 @@ COMMANDS = [
     ("ncadm", "check-health"),
     ("ncadm", "set-expiry"),
 ]
+
+
+@pytest.fixture(scope="module")
+def run() -> Run:
+    """Runs one of our programs in this process."""
+    return run_here
 
 
 @pytest.fixture(scope="module")
@@ -92,9 +98,9 @@ def test_fsm_prints_mermaid(run: Run) -> None:
     assert done.stdout.splitlines()[0] == "stateDiagram-v2"
 
 
-def test_the_demo_ends_by_itself_and_shows_its_log(run: Run) -> None:
+def test_the_demo_ends_by_itself_and_shows_its_log() -> None:
     """The demo exits with 0, plays refusals as well as successes, and ends with the event log."""
-    done = run("network-controller", "demo")
+    done = run_program("network-controller", "demo")
     assert (done.returncode, done.stderr) == (0, "")
     for words in ("PERMISSION_DENIED", "malformed", "unknown", "expired at", "answer 200"):
         assert words in done.stdout

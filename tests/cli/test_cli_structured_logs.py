@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from nc.cli import structured_logs
-from nc.server.data_folder import DataFolderError
+from nc.data_folder import DataFolderError
 
 
 class Broken(io.StringIO):

@@ -4,8 +4,9 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from nc.cli.render import iso_time
-from nc.cli.time_args import parse_expiry, parse_point
+from nc.cli.ncadm.expiry import parse_expiry
+from nc.cli.time_args import parse_point
+from nc.text import iso_time
 
 NOW_S = 1_795_000_000
 

@@ -6,18 +6,19 @@ from pathlib import Path
 
 import pytest
 
-from nc.agent.connection import LinkEnded, Target, connect
+from nc.agent.connection import Target, connect
 from nc.agent.enrolment import Invitation, ServerUnreachable, redeem
-from nc.client.channel import CallFailed, Client, ClientTls
+from nc.agent.link_errors import LinkEnded
+from nc.client.channel import CallFailed, Client
+from nc.client.tls import ClientTls
 from nc.pb import network_controller_pb2 as pb
-from nc.server.server import Server
-from tests.support.whole_server import LOOPBACK, running
+from tests.support.whole_server import LOOPBACK, WholeServer, running
 
 _NOBODY = 1  # a port that nobody listens on
 _RAW = ("Errno", "SSL_", "OPENSSL", "TSI", "_NUMBER", "ipv4:", "last error")
 
 
-def shown(server: Server, *names: str) -> ClientTls:
+def shown(server: WholeServer, *names: str) -> ClientTls:
     """The control port's CA, and with `names` a key and a certificate to show."""
     folder = server.certificates.grpc.paths.ca.parent
     return ClientTls(*((folder / f"{name}.pem").read_bytes() for name in ("ca", *names)))

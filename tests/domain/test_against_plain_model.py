@@ -30,8 +30,8 @@ from nc.domain.replicas import RecordDigest, StartReplica, StopReplica
 from nc.domain.state import State
 from nc.domain.tokens import ForgetExpiredTokens, IssueToken, RedeemToken
 from nc.testing import Model, Refused
-from nc.testing.model import Expiry as ModelExpiry
-from nc.testing.model import at
+from nc.testing.contract.model import Expiry as ModelExpiry
+from nc.testing.contract.model import at
 from tests.support.histories import refusal
 
 TOKENS = st.sampled_from([f"token-{number}" for number in range(4)])

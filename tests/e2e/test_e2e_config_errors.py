@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from nc.server import settings as config
-from nc.server.settings import ConfigError
+from nc.cli import config_file as config
+from nc.errors import ConfigError
 
 SERVER = "mode: server\nserver:\n  "
 CLIENT = "mode: client\nclient:\n  "

@@ -5,7 +5,7 @@ import socket
 import ssl
 import time
 
-from nc.hub.report import ask
+from nc.client.link_report import read_link_report
 from tests.e2e.deployment import Deploy, Deployment, Node
 from tests.e2e.e2e_process import read_events
 from tests.support.link_client import Closed, Identity, LinkClient, packet
@@ -116,8 +116,10 @@ def test_whoever_scans_the_link_port_is_counted_and_no_error(deploy: Deploy) -> 
                 stranger.sendall(noise)
         told = deployment.server.data_dir / "links.sock"
         deadline = time.monotonic() + PATIENCE_S
-        while ask(told)["turned_away"] < 2 * len(noises) and time.monotonic() < deadline:
+        while (
+            read_link_report(told)["turned_away"] < 2 * len(noises) and time.monotonic() < deadline
+        ):
             time.sleep(0.01)
-        assert ask(told)["turned_away"] == 2 * len(noises)
+        assert read_link_report(told)["turned_away"] == 2 * len(noises)
         lines = deployment.server.log_lines()
     assert [line for line in lines if line["level"] not in {"info", "warning"}] == []

@@ -14,7 +14,7 @@ import grpc
 import pytest
 
 from nc.pb import network_controller_pb2 as pb
-from nc.rpc.services import BOOTSTRAP_SERVICE, CONTROL_SERVICE
+from nc.services import BOOTSTRAP_SERVICE, CONTROL_SERVICE
 from tests.fuzz.raw_http2 import (
     ACK,
     PING,

@@ -17,7 +17,7 @@ import grpc
 from eventlog import LogReader
 from nc.history.events import events_of
 from nc.pb import network_controller_pb2 as pb
-from nc.rpc.services import BOOTSTRAP_SERVICE, CONTROL_SERVICE, INTERNAL_SERVICE
+from nc.services import BOOTSTRAP_SERVICE, CONTROL_SERVICE, INTERNAL_SERVICE
 from tests.support.server_process import CHANNEL_OPTIONS, ServerProcess
 
 DEADLINE_S = 20.0

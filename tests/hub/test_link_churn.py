@@ -17,8 +17,9 @@ import pytest
 
 from nc.domain.evolve import evolve
 from nc.domain.state import State
-from nc.hub.acceptor import Connection
-from nc.hub.session import Link
+from nc.hub.acceptor import AcceptedConnection
+from nc.hub.limits import Limits
+from nc.hub.session import Session
 from tests.support.link_client import BINARY, CLOSE, HELLO, Closed, LinkClient, NoUpgrade, packet
 from tests.support.link_cluster import CONNECTED, Cluster, Machine, cluster, events_in
 from tests.support.whole_server import until
@@ -112,7 +113,7 @@ class Walk:
 def agree(here: Cluster) -> bool:
     """Whether hub, switch and projections say the same."""
     hub, state = here.server.hub, here.replica.state
-    live = {(link.node_id, link.link_id) for link in hub.links.values()}
+    live = {(link.node_id, link.link_id) for link in hub.sessions.values()}
     if live != {(node_id, link.link_id) for node_id, link in state.presence.items()}:
         return False
     connected = {
@@ -120,8 +121,8 @@ def agree(here: Cluster) -> bool:
         for node_id, link in state.presence.items()
         if link.state is CONNECTED
     }
-    ports = {hub.links[link_id].port: address for address, link_id in connected.items()}
-    return {port: address for address, port in hub.switch._ports.items()} == ports
+    ports = {hub.sessions[link_id].port: address for address, link_id in connected.items()}
+    return {port: address for address, port in hub.switch.ports.items()} == ports
 
 
 def replayed(here: Cluster) -> State:
@@ -137,7 +138,7 @@ def open_files() -> int:
 def left_over() -> int:
     """Links and connections that are still in memory."""
     gc.collect()
-    return sum(isinstance(thing, Link | Connection) for thing in gc.get_objects())
+    return sum(isinstance(thing, Session | AcceptedConnection) for thing in gc.get_objects())
 
 
 async def walk(here: Cluster, machines: int, steps: int, at_once: int, seed: int) -> None:
@@ -146,19 +147,19 @@ async def walk(here: Cluster, machines: int, steps: int, at_once: int, seed: int
     await here.connect(party.machines[0])  # whatever is made once is there from now on
     await party.go_home()
     await here.quiet()
-    await until(lambda: not here.server.hub._open)
+    await until(lambda: not here.server.hub.sockets)
     files, tasks = open_files(), len(asyncio.all_tasks())
     for _ in range(steps // at_once):
         await asyncio.gather(*(party.step() for _ in range(at_once)))
-        await until(lambda: not here.server.hub._handshakes and agree(here))
+        await until(lambda: not here.server.hub.handshakes and agree(here))
         assert replayed(here).presence == here.replica.state.presence
     assert any(event.HasField("address_bound") for event in events_in(here.server.folder.log))
     await party.go_home()
     await here.quiet()
-    await until(lambda: not here.server.hub._open)
+    await until(lambda: not here.server.hub.sockets)
     await until(lambda: len(asyncio.all_tasks()) <= tasks)
     await until(lambda: open_files() <= files)
-    assert here.server.hub.switch._ports == {}
+    assert here.server.hub.switch.ports == {}
     assert not here.lines.named("link.crashed")
     await until(lambda: left_over() == 0)
 
@@ -183,7 +184,7 @@ async def test_a_thousand_links_agree(data_dir: Path, seed: int) -> None:
 @pytest.mark.long
 async def test_sixty_real_seconds_of_silence(data_dir: Path) -> None:
     """With the limits as they are: a link that says nothing is IDLE within 65 s, not before 60."""
-    async with cluster(data_dir, limits=None) as here:
+    async with cluster(data_dir, limits=Limits()) as here:
         machine = await here.enrol()
         await here.connect(machine)
         loop = asyncio.get_running_loop()

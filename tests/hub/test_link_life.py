@@ -11,8 +11,8 @@ from typing import Any
 import pytest
 from cryptography import x509
 
-import nc.server.server
 from nc.domain.presence import link_of
+from nc.server.installation import Tuning
 from nc.server.settings import ServerSettings
 from tests.support.link_client import (
     BINARY,
@@ -31,6 +31,8 @@ from tests.support.link_cluster import CONNECTED, HASTY, IDLE, INIT, Cluster, cl
 from tests.support.whole_server import LOOPBACK, PATIENCE_S, MovableClock, until
 
 PACKET = packet("10.1.1.3", "10.1.1.5", bytes(range(256)) * 5)  # no UTF-8 at all
+
+OFTEN = Tuning(link_limits=HASTY, certificate_check_interval_s=0.01)
 
 
 async def test_a_link_from_its_beginning_to_its_end(data_dir: Path) -> None:
@@ -117,14 +119,14 @@ async def test_the_newer_link_wins(data_dir: Path) -> None:
         old.send(PACKET)  # it is over for the old one: nothing is forwarded
         await old.drain()
         await old.vanish()
-        await until(lambda: len(here.server.hub._open) == 2)
+        await until(lambda: len(here.server.hub.sockets) == 2)
         assert here.state(machine) is CONNECTED
         new.send(PACKET)
         assert (await peer.receive()).payload == PACKET
         peer.send(packet("10.1.1.5", "10.1.1.3"))
         assert (await new.receive()).payload == packet("10.1.1.5", "10.1.1.3")
         link_id = link_of(here.replica.state.presence, machine.node_id).link_id
-        assert [link.link_id for link in here.server.hub.links.values()].count(link_id) == 1
+        assert [link.link_id for link in here.server.hub.sessions.values()].count(link_id) == 1
         assert ("IDLE", "link_superseded") in here.moves(machine)
 
 
@@ -147,7 +149,7 @@ async def test_unregistering_closes_the_link(data_dir: Path) -> None:
         machine = await here.enrol()
         client, address = await here.connect(machine)
         await here.unregister(machine)
-        assert not here.server.hub.links  # before the answer
+        assert not here.server.hub.sessions  # before the answer
         closed = await client.end()
         assert (closed.code, closed.reason) == (1008, "the node was unregistered")
         with pytest.raises(NoUpgrade) as refusal:
@@ -186,7 +188,7 @@ async def test_a_node_that_is_gone_with_the_record_that_connects_it(
             CLOSE, (1008).to_bytes(2) + b"the node was unregistered"
         )
         assert ("CONNECTED", "address_handed_over") in here.moves(machine)
-        assert not here.server.hub.switch._ports
+        assert not here.server.hub.switch.ports
 
 
 async def test_expiry_closes_the_link(data_dir: Path) -> None:
@@ -196,7 +198,7 @@ async def test_expiry_closes_the_link(data_dir: Path) -> None:
         machine, other = [await here.enrol() for _ in range(2)]
         client, _ = await here.connect(machine)
         await here.expire(machine, 1)
-        assert not here.server.hub.links
+        assert not here.server.hub.sessions
         closed = await client.end()
         assert (closed.code, closed.reason) == (1008, "the node token expired")
         with pytest.raises(NoUpgrade) as refusal:
@@ -235,8 +237,8 @@ async def test_who_does_not_say_goodbye_does_not_hold_the_stop_up(data_dir: Path
     async with cluster(data_dir) as here:
         client, _ = await here.connect(await here.enrol())
     assert here.lines.named("server.stopped")
-    assert not here.server.hub._open
-    assert not here.server.hub._tasks
+    assert not here.server.hub.sockets
+    assert not here.server.hub.tasks
     await client.vanish()
 
 
@@ -268,13 +270,10 @@ async def test_the_server_asks_for_a_sign_of_life_and_drops_who_gives_none(
     assert (await alive).code == 1001
 
 
-async def test_a_renewed_certificate_reaches_new_connections(
-    data_dir: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_a_renewed_certificate_reaches_new_connections(data_dir: Path) -> None:
     """Old links stay; who comes after the renewal is shown the new certificate."""
-    monkeypatch.setattr(nc.server.server, "CERTIFICATE_CHECK_INTERVAL_S", 0.01)
     clock = MovableClock()
-    async with cluster(data_dir, clock=clock) as here:
+    async with cluster(data_dir, clock=clock, tuning=OFTEN) as here:
         machine = await here.enrol()
         client, _ = await here.connect(machine)
         serial = await shown(here, machine.tls)
@@ -291,9 +290,8 @@ async def shown(here: Cluster, tls: ssl.SSLContext | None) -> int:
     assert tls is not None
     tls.check_hostname, tls.verify_mode = False, ssl.CERT_NONE
     probe = await LinkClient.reach(here.port, tls)
-    der = probe._writer.get_extra_info("ssl_object").getpeercert(binary_form=True)
     await probe.vanish()
-    return x509.load_der_x509_certificate(der).serial_number
+    return x509.load_der_x509_certificate(probe.server_certificate_der).serial_number
 
 
 async def test_a_full_pool_turns_the_newcomer_away(data_dir: Path) -> None:

@@ -41,8 +41,8 @@ async def test_without_a_certificate_of_ours_there_is_no_tls(
             context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
             with pytest.raises(SAID_NOTHING):
                 await LinkClient.connect(here.port, machine.token, context)
-        await until(lambda: here.server.hub.turned_away == 2)
-        assert not here.server.hub.links
+        await until(lambda: here.server.hub.rejected == 2)
+        assert not here.server.hub.sessions
         assert here.moves(machine) == []
 
 
@@ -133,7 +133,7 @@ async def test_a_first_frame_that_is_no_hello(data_dir: Path, in_time: bool) -> 
             moves = here.moves(machine)[-2:]
             assert moves == [("INIT", "link_accepted"), ("IDLE", "link_refused")]
         assert here.replica.state.addresses.address_of(machine.node_id) == ""
-        assert not here.server.hub._handshakes
+        assert not here.server.hub.handshakes
 
 
 async def test_a_frame_that_is_too_large_ends_the_link(data_dir: Path) -> None:
@@ -176,7 +176,7 @@ async def test_what_is_no_packet_of_the_node_is_dropped_and_the_link_lives_on(
         one.send_raw(frame(CONTINUATION, good))
         one.send(good)
         assert [await two.packet(), await two.packet()] == [good, good]
-        (link,) = (n for n in here.server.hub.links.values() if n.node_id == machine.node_id)
+        (link,) = (n for n in here.server.hub.sessions.values() if n.node_id == machine.node_id)
         expected = {
             "truncated": 3,
             "not_ipv4": 1,
@@ -217,7 +217,7 @@ async def test_a_slow_reader_loses_its_own_packets_alone(data_dir: Path) -> None
             rounds += 1
             one.send(packet("10.1.1.3", "10.1.1.7", rounds.to_bytes(2)))
             assert (await quick.packet())[20:] == rounds.to_bytes(2)
-        (port,) = (n.port for n in here.server.hub.links.values() if n.port.drops)
+        (port,) = (n.port for n in here.server.hub.sessions.values() if n.port.drops)
         assert set(drops) == {"slow_reader"}
         assert port.drops == drops
         assert port.queued_bytes() < MAX_QUEUED_BYTES + 2 * 65_536
@@ -239,7 +239,7 @@ async def test_pings_of_a_client_that_reads_nothing_cost_no_memory(data_dir: Pat
             client.send_raw(pings)
             await client.drain()
         client.send(packet(address, address))
-        (link,) = here.server.hub.links.values()
+        (link,) = here.server.hub.sessions.values()
         await until(lambda: link.port.packets_in == 1)
         assert link.port.queued_bytes() < MAX_QUEUED_BYTES + 1000
 
@@ -250,14 +250,14 @@ async def test_silent_newcomers_do_not_keep_others_out_for_long(data_dir: Path) 
     async with cluster(data_dir, limits=limits) as here:
         machine = await here.enrol()
         silent = [await asyncio.open_connection("127.0.0.1", here.port) for _ in range(4)]
-        door = here.server.hub._door
-        await until(lambda: bool(door._newcomers))
-        assert len(door._newcomers) <= 2
+        newcomers = here.server.hub.acceptor.newcomers
+        await until(lambda: bool(newcomers))
+        assert len(newcomers) <= 2
         half = await LinkClient.reach(
             here.port, machine.tls
         )  # waits for its turn, then for nothing
         client, _ = await here.connect(machine)
-        await until(lambda: here.server.hub.turned_away == 5)
+        await until(lambda: here.server.hub.rejected == 5)
         assert (await half.end()).code == 1006
         assert here.state(machine) is CONNECTED
         for _, writer in silent:
@@ -282,7 +282,7 @@ async def test_beyond_a_limit_is_a_503(data_dir: Path, limits: Limits, words: st
             await here.open(other)
         assert refusal.value.status == 503
         await first.vanish()
-        await until(lambda: not here.server.hub._open)
+        await until(lambda: not here.server.hub.sockets)
         await here.connect(other)
 
 
@@ -296,10 +296,10 @@ async def test_a_full_disk_refuses_links_and_forgets_none(data_dir: Path) -> Non
         with pytest.raises(Closed, match="the server's disk is full") as refusal:
             await here.connect(other)
         assert refusal.value.code == 1013
-        await until(lambda: len(here.server.hub._tasks) == 1)  # nothing waits for the disk
+        await until(lambda: not here.server.hub.tasks)  # nothing waits for the disk
         assert here.replica.full.is_set()
         await client.vanish()
-        await until(lambda: not here.server.hub.links)
+        await until(lambda: not here.server.hub.sessions)
         assert here.state(machine) is CONNECTED  # so the log says, for now
         await here.becomes(machine, IDLE)
         await here.connect(other)
@@ -345,7 +345,7 @@ async def test_a_link_that_is_gone_before_its_address_is_written(data_dir: Path)
             client = await here.open(machine)
             client.send(HELLO)
             await client.vanish()
-        await until(lambda: not here.server.hub._open)
+        await until(lambda: not here.server.hub.sockets)
         await here.quiet()
-        assert not here.server.hub.switch._ports
-        assert not here.server.hub._handshakes
+        assert not here.server.hub.switch.ports
+        assert not here.server.hub.handshakes

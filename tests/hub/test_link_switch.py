@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from nc.domain.addresses import Network
-from nc.hub.switch import MAX_QUEUED_BYTES, Drop, Port, Switch
+from nc.hub.switch import MAX_QUEUED_BYTES, Drop, Switch, SwitchPort
 from nc.net.wire import PLAIN_VNET_HEADER, VNET_HEADER_BYTES, Frame
 from tests.support.link_client import packet
 
@@ -29,11 +29,11 @@ class End:
     address: str | None = None
     waiting_bytes: int = 0
     got: list[bytes] = field(default_factory=list)
-    port: Port = field(init=False)
+    port: SwitchPort = field(init=False)
 
     def __post_init__(self) -> None:
         number = None if self.address is None else int(IPv4Address(self.address))
-        self.port = Port(self.keep, self.waiting, offloads=self.offloads, address=number)
+        self.port = SwitchPort(self.keep, self.waiting, offloads=self.offloads, address=number)
 
     def keep(self, frame: Frame) -> None:
         """As a link would, copy it at once."""

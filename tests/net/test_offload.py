@@ -6,13 +6,13 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
+from nc.net.ipv4 import checksum_sum
 from nc.net.offload import (
     GSO_ECN,
     GSO_TCP4,
     NEEDS_CHECKSUM,
     BadHeader,
     VnetHeader,
-    checksum_sum,
     complete_checksum,
     segment,
     whole_packets,

@@ -57,7 +57,7 @@ async def test_a_link_that_floods_leaves_others_their_turn(data_dir: Path) -> No
         offer = {"Sec-WebSocket-Protocol": wire.OFFLOAD}
         machine = await here.enrol()
         client, address = await here.connect(machine, **offer)
-        (link,) = here.server.hub.links.values()
+        (link,) = here.server.hub.sessions.values()
         loop, taken_bytes, before = asyncio.get_running_loop(), [0], 0
 
         def look() -> None:
@@ -80,12 +80,12 @@ async def test_many_silent_links_leave_others_their_turn(
     data_dir: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Between two turns so many of them are looked at and no more, and yet each in every round."""
-    monkeypatch.setattr("nc.hub.hub.LINKS_PER_TURN", 1)
+    monkeypatch.setattr("nc.hub.heartbeat.SESSIONS_PER_TURN", 1)
     limits = replace(HASTY, silence_timeout_s=3.0)
     async with cluster(data_dir, plaintext=True, limits=limits) as here:
         for _ in range(4):
             await here.connect(await here.enrol())
-        links = list(here.server.hub.links.values())
+        links = list(here.server.hub.sessions.values())
         before, most = [link.idle_ticks for link in links], 0
         while min(before) < 3:
             await asyncio.sleep(0)

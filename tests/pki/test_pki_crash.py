@@ -22,7 +22,7 @@ from pathlib import Path
 import pytest
 from cryptography.hazmat.primitives.asymmetric import ec
 
-from nc.files import RealDisk
+from nc.files import OsFiles
 from nc.pki import AuthorityKind, PkiFolder, open_folder
 from nc.pki.errors import FolderUnusable
 from nc.pki.names import general_names
@@ -40,7 +40,7 @@ class Crash(BaseException):
     """The power went: no handler runs."""
 
 
-class CrashingDisk(RealDisk):
+class CrashingFiles(OsFiles):
     """A disk that stops at one of its operations, and forgets what was not made durable.
 
     Args:
@@ -73,13 +73,13 @@ class CrashingDisk(RealDisk):
 
     def make_folder(self, path: Path) -> None:
         """Make a folder, as one operation."""
-        self._operation(lambda: super(CrashingDisk, self).make_folder(path), lambda: None)
+        self._operation(lambda: super(CrashingFiles, self).make_folder(path), lambda: None)
 
     def write(self, path: Path, data: bytes, mode: int) -> None:
         """Write a file, or half of it."""
 
         def write(size: int) -> None:
-            super(CrashingDisk, self).write(path, data[:size], mode)
+            super(CrashingFiles, self).write(path, data[:size], mode)
 
         self._operation(lambda: write(len(data)), lambda: write(len(data) // 2))
 
@@ -88,7 +88,7 @@ class CrashingDisk(RealDisk):
 
         def rename() -> None:
             old = target.read_bytes() if target.exists() else None
-            super(CrashingDisk, self).rename(source, target)
+            super(CrashingFiles, self).rename(source, target)
             self.undo.append(lambda: target.unlink() if old is None else target.write_bytes(old))
 
         self._operation(rename, lambda: None)
@@ -97,15 +97,15 @@ class CrashingDisk(RealDisk):
         """Make every rename so far durable."""
 
         def sync() -> None:
-            super(CrashingDisk, self).sync_folder(path)
+            super(CrashingFiles, self).sync_folder(path)
             self.undo.clear()
 
         self._operation(sync, lambda: None)
 
 
-def opened(path: Path, now: datetime, disk: RealDisk) -> PkiFolder:
+def opened(path: Path, now: datetime, files: OsFiles) -> PkiFolder:
     """Open the folder with more names than before."""
-    return open_folder(path, AuthorityKind.GRPC, MORE_NAMES, now, SERIALS.__next__, disk=disk)
+    return open_folder(path, AuthorityKind.GRPC, MORE_NAMES, now, SERIALS.__next__, files=files)
 
 
 def contents(path: Path) -> dict[str, bytes]:
@@ -116,7 +116,7 @@ def contents(path: Path) -> dict[str, bytes]:
 def assert_recovers(path: Path, now: datetime, before: dict[str, bytes]) -> None:
     """Check the invariants; `before` is the folder before the opening that crashed."""
     crashed = contents(path)
-    folder = opened(path, now, RealDisk())
+    folder = opened(path, now, OsFiles())
     after = contents(path)
     for name in ("ca.pem", *KEYS):
         for earlier in (before, crashed):
@@ -132,7 +132,7 @@ def assert_recovers(path: Path, now: datetime, before: dict[str, bytes]) -> None
     names = names_of(load_certificates(after["server.pem"])[0])
     assert {*had, *general_names(MORE_NAMES)} == set(names)
     assert not [name for name in after if name.startswith(".")]
-    assert opened(path, now, RealDisk()).made == ()
+    assert opened(path, now, OsFiles()).made == ()
 
 
 def _start_empty(path: Path) -> None:
@@ -188,13 +188,13 @@ def test_whatever_a_crash_leaves_the_next_opening_completes(
         if original.exists():
             shutil.copytree(original, path)
         before = contents(path)
-        disk = CrashingDisk(at, Crash(), done=done, forgets=forgets)
+        files = CrashingFiles(at, Crash(), done=done, forgets=forgets)
         with contextlib.suppress(Crash):
-            opened(path, now, disk)
+            opened(path, now, files)
             break
         assert_recovers(path, now, before)
-    assert disk.operations == at >= 4
-    assert not disk.undo, "what an opening did is durable when it returns"
+    assert files.operations == at >= 4
+    assert not files.undo, "what an opening did is durable when it returns"
 
 
 @pytest.mark.parametrize("start", STARTS)
@@ -210,9 +210,9 @@ def test_whatever_a_failed_write_leaves_the_next_opening_completes(
         begin(path)
         before = contents(path)
         failure = OSError(errno.EIO, os.strerror(errno.EIO))
-        disk = CrashingDisk(at, failure, done=0.5, forgets=False)
+        files = CrashingFiles(at, failure, done=0.5, forgets=False)
         try:
-            opened(path, now, disk)
+            opened(path, now, files)
         except FolderUnusable as error:
             assert error.__cause__ is failure  # noqa: PT017 - the last round raises nothing
         else:

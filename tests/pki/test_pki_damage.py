@@ -20,7 +20,7 @@ from cryptography.hazmat.primitives.serialization import (
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nc.files import RealDisk
+from nc.files import OsFiles
 from nc.pki import AuthorityKind, PkiFolder, open_folder, server_names
 from nc.pki.certificates import AUTHORITY_LIFETIME, CLOCK_SKEW
 from nc.pki.errors import (
@@ -44,7 +44,7 @@ CERTIFICATES = ["ca.pem", "server.pem", "client.pem"]
 FILES = KEYS + CERTIFICATES
 
 
-def opened(path: Path, now: datetime = NOW, disk: RealDisk | None = None) -> PkiFolder:
+def opened(path: Path, now: datetime = NOW, files: OsFiles | None = None) -> PkiFolder:
     """Open a gRPC folder with the usual names."""
     return open_folder(
         path,
@@ -52,7 +52,7 @@ def opened(path: Path, now: datetime = NOW, disk: RealDisk | None = None) -> Pki
         NAMES,
         now,
         itertools.count(1).__next__,
-        disk=disk or RealDisk(),
+        files=files or OsFiles(),
     )
 
 
@@ -195,14 +195,14 @@ def test_a_bad_server_name_is_refused_before_anything_is_made(tmp_path: Path) ->
 def test_a_file_that_may_not_be_read_is_named(path: Path, name: str) -> None:
     """No permission: the file, the system's words, and whom to give the right."""
 
-    class Forbidding(RealDisk):
+    class Forbidding(OsFiles):
         def read(self, path: Path) -> bytes | None:
             if path.name == name:
                 raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(path))
             return super().read(path)
 
     with pytest.raises(FolderUnusable, match=r"Permission denied; give the user") as caught:
-        opened(path, disk=Forbidding())
+        opened(path, files=Forbidding())
     assert caught.value.path == path / name
 
 
@@ -218,11 +218,11 @@ def test_a_folder_that_cannot_be_made_is_named(tmp_path: Path) -> None:
 def test_a_full_disk_says_so_and_leaves_no_half_file(tmp_path: Path) -> None:
     """A write that fails is named with its file, and what was begun is removed."""
 
-    class Full(RealDisk):
+    class Full(OsFiles):
         def write(self, path: Path, data: bytes, mode: int) -> None:
             super().write(path, data[: len(data) // 2], mode)
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
     with pytest.raises(FolderUnusable, match=r"No space left.*; free some space"):
-        opened(tmp_path / "pki", disk=Full())
+        opened(tmp_path / "pki", files=Full())
     assert list((tmp_path / "pki").iterdir()) == []

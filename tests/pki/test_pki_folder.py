@@ -13,7 +13,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.x509.oid import NameOID
 
-from nc.files import REAL_DISK, RealDisk, replace_file, unfinished
+from nc.files import OS_FILES, OsFiles, replace_file, unfinished
 from nc.pki import AuthorityKind, PkiFolder, open_folder, read_peer, server_names
 from nc.pki.certificates import AUTHORITY_LIFETIME, LEAF_LIFETIME
 from nc.pki.names import general_names
@@ -24,7 +24,7 @@ NAMES = server_names("192.0.2.7", "10.1.1.1")
 FILES = ["ca-key.pem", "ca.pem", "server-key.pem", "server.pem", "client-key.pem", "client.pem"]
 
 
-def opened(path: Path, now: datetime = NOW, disk: RealDisk | None = None) -> PkiFolder:
+def opened(path: Path, now: datetime = NOW, files: OsFiles | None = None) -> PkiFolder:
     """Open a gRPC folder with the usual names."""
     return open_folder(
         path,
@@ -32,7 +32,7 @@ def opened(path: Path, now: datetime = NOW, disk: RealDisk | None = None) -> Pki
         NAMES,
         now,
         itertools.count(1).__next__,
-        disk=disk or RealDisk(),
+        files=files or OsFiles(),
     )
 
 
@@ -69,14 +69,14 @@ def test_keys_are_closed_to_others_under_any_umask(tmp_path: Path) -> None:
     """Even with umask 0 nobody else can read a key, at any moment of its making."""
     modes = []
 
-    class Watching(RealDisk):
+    class Watching(OsFiles):
         def rename(self, source: Path, target: Path) -> None:
             modes.append((target.name, stat.S_IMODE(source.stat().st_mode)))
             super().rename(source, target)
 
     before = os.umask(0)
     try:
-        opened(tmp_path / "grpc", disk=Watching())
+        opened(tmp_path / "grpc", files=Watching())
     finally:
         os.umask(before)
     assert modes == [(name, 0o600 if "-key" in name else 0o644) for name in FILES]
@@ -112,7 +112,7 @@ def test_a_leftover_never_blocks_the_next_write(tmp_path: Path) -> None:
     path = tmp_path / "secret.key"
     unfinished(path).write_bytes(b"half a key that is longer than the whole one")
     unfinished(path).chmod(0o666)
-    replace_file(REAL_DISK, path, b"a key", 0o600)
+    replace_file(OS_FILES, path, b"a key", 0o600)
     assert path.read_bytes() == b"a key"
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
     assert list(tmp_path.iterdir()) == [path]

@@ -12,7 +12,7 @@ import pytest
 from cryptography import x509
 from cryptography.x509.oid import NameOID
 
-from nc.files import RealDisk
+from nc.files import OsFiles
 from nc.pki import AuthorityKind, PkiFolder, open_folder, read_peer
 from nc.pki.certificates import AUTHORITY_LIFETIME, LEAF_LIFETIME, milliseconds
 from nc.pki.errors import FolderUnusable
@@ -28,11 +28,11 @@ def opened(
     path: Path,
     names: tuple[str, ...] = NAMES,
     now: datetime = NOW,
-    disk: RealDisk | None = None,
+    files: OsFiles | None = None,
 ) -> PkiFolder:
     """Open a gRPC folder; serial numbers are never given twice."""
     return open_folder(
-        path, AuthorityKind.GRPC, names, now, SERIALS.__next__, disk=disk or RealDisk()
+        path, AuthorityKind.GRPC, names, now, SERIALS.__next__, files=files or OsFiles()
     )
 
 
@@ -238,7 +238,7 @@ def test_towards_the_end_of_the_ca_nothing_is_renewed_in_vain(path: Path) -> Non
     assert opened(path, now=now + DAY).made == ()
 
 
-class ReadOnly(RealDisk):
+class ReadOnly(OsFiles):
     """A folder mounted read-only."""
 
     def write(self, path: Path, data: bytes, mode: int) -> None:  # noqa: ARG002 - Disk's signature
@@ -249,13 +249,13 @@ class ReadOnly(RealDisk):
 def test_a_read_only_folder_serves_until_its_certificates_end(path: Path) -> None:
     """What still works is used with a warning; what has ended is an error."""
     before = contents(path)
-    folder = opened(path, now=NOW + 340 * DAY, disk=ReadOnly())
+    folder = opened(path, now=NOW + 340 * DAY, files=ReadOnly())
     assert folder.made == ()
     assert len(folder.warnings) == 2
     assert "server.pem: cannot be used: Read-only file system" in folder.warnings[0]
     assert "it was to end on 2027-05-17" in folder.warnings[0]
     assert contents(path) == before
     with pytest.raises(FolderUnusable, match="Read-only"):
-        opened(path, now=NOW + LEAF_LIFETIME, disk=ReadOnly())
+        opened(path, now=NOW + LEAF_LIFETIME, files=ReadOnly())
     with pytest.raises(FolderUnusable, match="Read-only"):
-        opened(path, ("new.example",), disk=ReadOnly())
+        opened(path, ("new.example",), files=ReadOnly())

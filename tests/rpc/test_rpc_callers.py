@@ -10,7 +10,6 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from nc.pki import read_peer
 from nc.pki.authority import CertificateAuthority, self_signed
 from nc.pki.certificates import AuthorityKind
-from nc.rpc import callers as module
 from nc.rpc.callers import ANONYMOUS, UNRESTRICTED, CallerKind, Callers, Transport, caller_of
 
 NOW = datetime(2030, 1, 2, 3, 4, 5, tzinfo=UTC)
@@ -72,17 +71,14 @@ def test_a_renewed_admin_is_trusted_from_then_on(authority: CertificateAuthority
     assert callers.identify(old).kind is CallerKind.ADMIN
 
 
-def test_memory_is_bounded_and_forgets_nobodys_rights(
-    authority: CertificateAuthority, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """More certificates than are remembered: each is still who it is, and the cache stays small."""
-    monkeypatch.setattr(module, "_REMEMBERED_CERTIFICATES", 3)
-    callers = Callers()
+def test_memory_is_bounded_and_forgets_nobodys_rights(authority: CertificateAuthority) -> None:
+    """More certificates than are cached: each holder is still recognised, the cache stays small."""
+    callers = Callers(max_cached_certificates=3)
     pems = {f"n{n}": _certificate(authority, f"n{n}", "lknm:register", n + 1) for n in range(8)}
     for _ in range(2):
         for name, pem in pems.items():
             assert callers.identify(pem).node_id == name
-            assert len(callers._remembered) <= 3
+            assert callers.identify.cache_info().currsize <= 3
     assert callers.identify(pems["n7"]) is callers.identify(pems["n7"])
 
 

@@ -15,7 +15,7 @@ from nc.rpc.callers import Callers, Transport
 from nc.rpc.controller import Controller
 from nc.rpc.edge import Edge
 from nc.rpc.methods import methods_of
-from nc.rpc.servers import GrpcServers, bootstrap_port
+from nc.rpc.servers import GrpcServers, bootstrap_port, control_port
 from nc.secrets import SystemSecrets
 
 PATIENCE_S = 60.0
@@ -29,9 +29,14 @@ async def _ports() -> AsyncIterator[tuple[GrpcServers, int]]:
     """A bootstrap port in plain text, started."""
     log = structlog.wrap_logger(structlog.ReturnLogger(), processors=[_silence])
     clock, secrets = SystemClock(), SystemSecrets()
-    edge = Edge(Transport.PLAINTEXT, Callers(), State, str, clock, secrets, log)
-    servers = GrpcServers(methods_of(object.__new__(Controller)), log)
-    number = servers.listen(bootstrap_port("127.0.0.1", 0, edge, None))
+    servers = GrpcServers(
+        control_port("127.0.0.1", 0, None), bootstrap_port("127.0.0.1", 0, None), log
+    )
+
+    def edge_of(transport: Transport) -> Edge:
+        return Edge(transport, Callers(), State, str, clock, secrets, log)
+
+    _, number = servers.open(methods_of(object.__new__(Controller)), edge_of)
     await servers.start()
     try:
         yield servers, number
@@ -140,8 +145,10 @@ def test_what_is_over_stays_over() -> None:
             async with grpc.aio.insecure_channel(f"127.0.0.1:{port}") as channel:
                 told = _watch(channel)
                 assert await anext(told) == SERVING
-                servers._health.end()
+                stopping = asyncio.create_task(servers.stop(10 * PATIENCE_S))
+                await asyncio.sleep(0)  # it has begun
                 servers.set_serving(serving=True)
                 assert [status async for status in told] == [NOT_SERVING]
+            await asyncio.wait_for(stopping, PATIENCE_S)
 
     _run(story)

@@ -9,7 +9,7 @@ from nc.rpc.callers import ANONYMOUS, UNRESTRICTED, Caller, CallerKind
 from nc.rpc.controller import Controller
 from nc.rpc.methods import methods_of
 from nc.rpc.permissions import PermissionDenied, require, require_self
-from nc.rpc.services import BOOTSTRAP_SERVICE, CONTROL_SERVICE, INTERNAL_SERVICE
+from nc.services import BOOTSTRAP_SERVICE, CONTROL_SERVICE, INTERNAL_SERVICE
 
 NOW_MS = 1_900_000_000_000
 SOON_MS = NOW_MS + 1

@@ -9,28 +9,29 @@ from typing import Any
 import pytest
 from cryptography import x509
 
-import nc.server.server
 from eventlog import LogReader
+from nc.data_folder import DataFolderError
 from nc.domain.events import Batch
 from nc.domain.tokens import EXPIRED_TOKEN_RETENTION_MS
 from nc.pb import network_controller_pb2 as pb
 from nc.pki import PkiError
-from nc.server.data_folder import DataFolderError
-from nc.server.server import Server
+from nc.server.installation import Tuning
 from tests.support.whole_server import (
     LOOPBACK,
     PATIENCE_S,
     Lines,
     MovableClock,
+    WholeServer,
     admin,
     running,
     until,
 )
 
+OFTEN = Tuning(sweep_interval_s=0.01, certificate_check_interval_s=0.01)
 DAY_MS = 24 * 60 * 60 * 1000
 
 
-def kinds(server: Server) -> list[str | None]:
+def kinds(server: WholeServer) -> list[str | None]:
     """The kinds of all events in the log."""
     return [
         event.WhichOneof("kind")
@@ -40,13 +41,13 @@ def kinds(server: Server) -> list[str | None]:
     ]
 
 
-async def test_the_sweep_forgets_dead_tokens(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_the_sweep_forgets_dead_tokens(tmp_path: Path) -> None:
     """A token that expired a day ago leaves the state, with an event that says so."""
-    monkeypatch.setattr(nc.server.server, "SWEEP_INTERVAL_S", 0.01)
     clock = MovableClock()
-    async with running(tmp_path / "data", clock) as server, admin(server) as client:
+    async with (
+        running(tmp_path / "data", clock, tuning=OFTEN) as server,
+        admin(server) as client,
+    ):
         request = pb.GetBootStrapTokenRequest(expireTime=1)
         for _ in range(3):
             assert (await client.call("GetBootStrapToken", request)).code == "200"
@@ -54,16 +55,13 @@ async def test_the_sweep_forgets_dead_tokens(
         await until(lambda: kinds(server).count("token_expired") == 3)
 
 
-async def test_certificates_are_renewed_while_the_server_runs(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_certificates_are_renewed_while_the_server_runs(tmp_path: Path) -> None:
     """Weeks before it ends, the server's certificate gives way to a new one from the same CA.
 
     New connections are shown it, and the administrator's renewed certificate opens the port.
     """
-    monkeypatch.setattr(nc.server.server, "CERTIFICATE_CHECK_INTERVAL_S", 0.01)
     clock = MovableClock()
-    async with running(tmp_path / "data", clock) as server:
+    async with running(tmp_path / "data", clock, tuning=OFTEN) as server:
         ca = server.certificates.grpc.paths.ca.read_bytes()
         before = await shown(server)
         clock.ahead_ms = 340 * DAY_MS
@@ -74,7 +72,7 @@ async def test_certificates_are_renewed_while_the_server_runs(
         assert server.certificates.grpc.paths.ca.read_bytes() == ca
 
 
-async def shown(server: Server) -> x509.Certificate:
+async def shown(server: WholeServer) -> x509.Certificate:
     """The certificate that the bootstrap port shows to a new connection."""
     port = server.endpoints.bootstrap_port
     pem = await asyncio.to_thread(ssl.get_server_certificate, (LOOPBACK, port))
@@ -85,9 +83,8 @@ async def test_a_chore_that_fails_has_its_next_time(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A failure is reported, and the chore is tried again; the stop is clean."""
-    monkeypatch.setattr(nc.server.server, "CERTIFICATE_CHECK_INTERVAL_S", 0.01)
     lines = Lines()
-    async with running(tmp_path / "data", lines=lines) as server:
+    async with running(tmp_path / "data", lines=lines, tuning=OFTEN) as server:
 
         def fail() -> None:
             raise OSError(errno.EMFILE, "too many open files")

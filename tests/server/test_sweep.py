@@ -2,25 +2,23 @@
 
 from pathlib import Path
 
-import pytest
-
 from nc.clock import now_ms
+from nc.server.installation import Tuning
 from nc.server.tasks import Sweep
-from tests.support.link_cluster import CONNECTED, IDLE, cluster
+from tests.support.link_cluster import CONNECTED, HASTY, IDLE, cluster
 from tests.support.whole_server import MovableClock
 
+ONLY_OURS = Tuning(link_limits=HASTY, sweep_interval_s=3600.0)
 
-async def test_whoever_expires_is_dropped_by_the_next_sweep_and_nobody_else(
-    data_dir: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+
+async def test_whoever_expires_is_dropped_by_the_next_sweep_and_nobody_else(data_dir: Path) -> None:
     """Also if the expiry came after the link, or the link after it, or an earlier one follows.
 
     Between two sweeps in which nothing changed but the time, too.
     """
-    monkeypatch.setattr("nc.server.server.SWEEP_INTERVAL_S", 3600.0)  # only ours
     clock = MovableClock()
-    async with cluster(data_dir, clock=clock, plaintext=True) as here:
-        sweep = Sweep(here.replica, here.server._submit, clock).sweep
+    async with cluster(data_dir, clock=clock, tuning=ONLY_OURS, plaintext=True) as here:
+        sweep = Sweep(here.replica, here.server.server.submit, clock).sweep
         early, late, never = [await here.enrol() for _ in range(3)]
         await here.connect(never)
         await sweep()

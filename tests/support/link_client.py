@@ -15,6 +15,8 @@ import tempfile
 from pathlib import Path
 from typing import NamedTuple, Self
 
+from tests.support.plain_packets import ip_packet
+
 CONTINUATION, TEXT, BINARY, CLOSE, PING, PONG = 0, 1, 2, 8, 9, 10
 HELLO = b'{"connectionState":2,"payload":null}'
 PATIENCE_S = 60.0
@@ -119,6 +121,12 @@ class LinkClient:
             await client.vanish()
             raise
         return client
+
+    @property
+    def server_certificate_der(self) -> bytes:
+        """What the server showed; TLS only."""
+        der: bytes = self._writer.get_extra_info("ssl_object").getpeercert(binary_form=True)
+        return der
 
     async def upgrade(self, token: str | None, path: str = "/ws", **headers: str) -> None:
         """Ask for it, and see that the answer is one to this question."""
@@ -228,18 +236,4 @@ class LinkClient:
 
 def packet(source: str, destination: str, payload: bytes = b"", options: bytes = b"") -> bytes:
     """An IPv4 packet that carries UDP's protocol number and these bytes."""
-    total = 20 + len(options) + len(payload)
-    head = struct.pack(
-        "!BBHHHBBH4s4s",
-        0x45 + len(options) // 4,
-        0,
-        total,
-        1,
-        0,
-        64,
-        17,
-        0,
-        bytes(map(int, source.split("."))),
-        bytes(map(int, destination.split("."))),
-    )
-    return head + options + payload
+    return ip_packet(source, destination, 17, payload, options=options)

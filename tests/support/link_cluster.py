@@ -18,9 +18,9 @@ from nc.hub.limits import Limits
 from nc.pb import network_controller_pb2, sensor_pb2
 from nc.replica.replica import Replica
 from nc.secrets import TokenIds
-from nc.server.server import Server
+from nc.server.installation import Tuning
 from tests.support.link_client import Identity, LinkClient
-from tests.support.whole_server import Lines, admin, running, until
+from tests.support.whole_server import Lines, WholeServer, admin, running, until
 
 CONNECTED, INIT, IDLE = ConnectionState.CONNECTED, ConnectionState.INIT, ConnectionState.IDLE
 
@@ -42,7 +42,7 @@ class Machine:
 class Cluster:
     """A server, its administrator, and the machines that joined it."""
 
-    server: Server
+    server: WholeServer
     client: Client
     lines: Lines
     plaintext: bool
@@ -52,7 +52,7 @@ class Cluster:
     @property
     def replica(self) -> Replica:
         """Where the truth is."""
-        return self.server._replica
+        return self.server.replica
 
     @property
     def token_ids(self) -> TokenIds:
@@ -115,7 +115,7 @@ class Cluster:
 
     async def quiet(self) -> None:
         """Wait until the server has no link and no connection to close any more."""
-        await until(lambda: not self.server.hub.links and not self.replica.state.presence)
+        await until(lambda: not self.server.hub.sessions and not self.replica.state.presence)
 
     def moves(self, machine: Machine) -> list[tuple[str, str]]:
         """What the log says of a node's links: the new state, and the reason."""
@@ -153,7 +153,8 @@ async def cluster(
     data_dir: Path,
     *,
     clock: SystemClock | None = None,
-    limits: Limits | None = HASTY,
+    limits: Limits = HASTY,
+    tuning: Tuning | None = None,
     **settings: Any,
 ) -> AsyncIterator[Cluster]:
     """A server that runs, and its administrator."""
@@ -162,7 +163,9 @@ async def cluster(
     links: list[LinkClient] = []
     try:
         async with (
-            running(data_dir, clock, lines, link_limits=limits, **settings) as server,
+            running(
+                data_dir, clock, lines, tuning=tuning or Tuning(link_limits=limits), **settings
+            ) as server,
             admin(server) as client,
         ):
             yield Cluster(server, client, lines, plaintext, links=links)

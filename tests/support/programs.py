@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from nc.cli.main import main
+from nc.cli import main as network_controller
+from nc.cli import ncadm
 
 # Runs a program with arguments to its end: `run("ncadm", "check-health")`.
 Run = Callable[..., "subprocess.CompletedProcess[str]"]
@@ -38,7 +39,9 @@ def run_here(program: str, *arguments: str) -> "subprocess.CompletedProcess[str]
         redirect_stderr(stderr),
     ):
         patch.setattr("sys.argv", [program, *arguments])
+        patch.setenv("HOME", "/nonexistent")
+        patch.setenv("COLUMNS", "80")
         with pytest.raises(SystemExit) as ended:
-            main()
+            (ncadm if program == "ncadm" else network_controller).main()
     code = int(str(ended.value.code))
     return subprocess.CompletedProcess(arguments, code, stdout.getvalue(), stderr.getvalue())

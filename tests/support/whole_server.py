@@ -3,15 +3,22 @@
 import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import structlog
 
-from nc.client.channel import Client, ClientTls
+from nc.client.channel import Client
+from nc.client.tls import ClientTls
 from nc.clock import SystemClock
-from nc.hub.limits import Limits
+from nc.data_folder import DataFolder
+from nc.hub.hub import Hub
+from nc.replica.replica import Replica
+from nc.rpc.api import Endpoints
 from nc.secrets import SystemSecrets
+from nc.server.certificates import Certificates
+from nc.server.installation import Tuning, serve_installation
 from nc.server.server import Server
 from nc.server.settings import ServerSettings
 
@@ -55,31 +62,52 @@ class Lines(list[dict[str, Any]]):
         return [line for line in self if line["event"] == event]
 
 
+@dataclass(frozen=True)
+class WholeServer:
+    """A server, and what it runs on."""
+
+    settings: ServerSettings
+    folder: DataFolder
+    certificates: Certificates
+    server: Server
+    endpoints: Endpoints
+    hub: Hub
+    replica: Replica
+
+
 @asynccontextmanager
 async def running(
     data_dir: Path,
     clock: SystemClock | None = None,
     lines: Lines | None = None,
     *,
-    link_limits: Limits | None = None,
+    tuning: Tuning | None = None,
     **more: Any,
-) -> AsyncIterator[Server]:
+) -> AsyncIterator[WholeServer]:
     """A server, from start to stop."""
     log = structlog.wrap_logger(
         structlog.ReturnLogger(), processors=[Lines() if lines is None else lines]
     )
-    server = Server(
+    serving = serve_installation(
         settings(data_dir, **more),
         clock=clock or SystemClock(),
         secrets=SystemSecrets(),
-        log=log,
-        link_limits=link_limits,
+        logger=log,
+        tuning=tuning,
     )
-    async with server:
-        yield server
+    async with serving as (made, server):
+        yield WholeServer(
+            made.settings,
+            made.folder,
+            made.certificates,
+            server,
+            server.endpoints,
+            server.hub,
+            server.replica,
+        )
 
 
-def admin(server: Server) -> Client:
+def admin(server: WholeServer) -> Client:
     """A client with the administrator's certificate, or in plain text if that is what is spoken."""
     if server.settings.plaintext:
         return Client(LOOPBACK, server.endpoints.control_port, None)

@@ -44,7 +44,7 @@ def a_late_drop_hurts_the_newer_link() -> None:
 
     def once_more(self: Any, events: Iterable[Event]) -> None:
         for event in events:
-            link = self.links.get(event.state_changed.link_id)
+            link = self.sessions.get(event.state_changed.link_id)
             if link is not None and event.state_changed.to_state == pb.CONNECTION_STATE_IDLE:
                 self._drop(link, wire.SUPERSEDED, pb.STATE_CHANGE_REASON_LINK_CLOSED)
 
@@ -89,13 +89,13 @@ def whoever_is_unregistered_keeps_its_link() -> None:
 @_bug
 def whoever_expires_keeps_its_link() -> None:
     """The sweep looks at tokens only."""
-    submit = Server._submit
+    submit = Server.submit
 
     async def lazy(self: Any, command: Any, method: str) -> None:
         if not isinstance(command, ExpireNodes):
             await submit(self, command, method)
 
-    _replace(Server, "_submit", lazy)
+    _replace(Server, "submit", lazy)
 
 
 @_bug

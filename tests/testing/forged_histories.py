@@ -24,10 +24,10 @@ from nc.testing import (
     Redeem,
     SetExpiries,
     Sweep,
-    Trial,
     Unregister,
 )
-from nc.testing.history import Step
+from nc.testing.contract.history import Step
+from nc.testing.search import Trial
 from nc.testing.targets.in_process import START_MS
 
 NOBODY = "0123456789abcdef"

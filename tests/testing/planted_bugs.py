@@ -223,6 +223,7 @@ def a_conflict_is_not_decided_again(patch: pytest.MonkeyPatch) -> None:
 
 @_bug(
     "an acknowledged enrolment is never forgotten",
+    "unregister is final",
     "an expired node token is refused",
     "connected means one live link",
     "answers are never stale",

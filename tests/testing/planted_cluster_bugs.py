@@ -12,8 +12,8 @@ import pytest
 
 from eventlog import SequenceConflict
 from eventlog.writer import SegmentWriter
-from nc.agent import connection
-from nc.agent.connection import HubConnection, NodeRejected
+from nc.agent.connection import HubConnection
+from nc.agent.link_errors import NodeRejected, closed_by
 from nc.domain import address_folds, links, nodes, replicas
 from nc.domain.addresses import Network
 from nc.domain.errors import BootstrapTokenMalformed, BootstrapTokenUnknown
@@ -24,6 +24,7 @@ from nc.domain.links import DropLink
 from nc.domain.nodes import Nodes, SetExpiries
 from nc.domain.presence import Presence, drop
 from nc.domain.state import State
+from nc.hub.heartbeat import Heartbeat
 from nc.hub.hub import Hub
 from nc.hub.recorder import LinkRecorder
 from nc.hub.switch import Switch
@@ -94,7 +95,7 @@ def a_late_close_detaches_the_newer_port(patch: pytest.MonkeyPatch) -> None:
     """Whoever has the address loses it."""
 
     def careless(self: Switch, port: Any) -> None:
-        self._ports.pop(port.address, None)
+        self.ports.pop(port.address, None)
 
     follow, deferred = Hub.follow, asyncio.sleep
 
@@ -112,7 +113,7 @@ def a_late_close_detaches_the_newer_port(patch: pytest.MonkeyPatch) -> None:
 @_bug("a silent link is ended")
 def silence_is_never_noticed(patch: pytest.MonkeyPatch) -> None:
     """The hub does not look at its links."""
-    patch.setattr(Hub, "_look", lambda *_: None)
+    patch.setattr(Heartbeat, "check", lambda *_: None)
 
 
 @_bug("every live agent is connected again")
@@ -144,13 +145,12 @@ def an_address_is_told_before_it_is_durable(patch: pytest.MonkeyPatch) -> None:
 @_bug("every live agent is connected again")
 def an_agent_gives_up_when_it_should_try_later(patch: pytest.MonkeyPatch) -> None:
     """Code 1013 is taken for a refusal."""
-    closed = connection._closed
 
     def touchy(frame: Any) -> Any:
         is_later = int(frame.get_close_code().value) == CloseCode.TRY_AGAIN_LATER
-        return NodeRejected("try again later") if is_later else closed(frame)
+        return NodeRejected("try again later") if is_later else closed_by(frame)
 
-    patch.setattr(connection, "_closed", touchy)
+    patch.setattr("nc.agent.connection.closed_by", touchy)
 
 
 @_bug("the hub's links are the log's")

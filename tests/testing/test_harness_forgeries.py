@@ -22,11 +22,11 @@ from nc.testing import (
     IssueToken,
     Redeem,
     Secret,
-    Trial,
     Unregister,
     judge,
 )
-from nc.testing.history import step_id
+from nc.testing.contract.history import step_id
+from nc.testing.search import Trial
 from nc.testing.targets.in_process import START_MS
 from tests.testing.forged_histories import (
     NOBODY,

@@ -26,10 +26,9 @@ from nc.testing import (
     ServerProcess,
     SetExpiries,
     Sweep,
-    Trial,
     Unregister,
-    search,
 )
+from nc.testing.search import Trial, Trials, search
 from nc.testing.targets import link_end, links
 from tests.testing.broken_server import BUGS
 
@@ -182,7 +181,7 @@ def test_a_planted_bug_about_links_is_found(bug: str, capsys: pytest.CaptureFixt
     clock = SystemClock()
     begun_ns = clock.monotonic_ns()
     with server(bug) as target:
-        report = search(target, examples=MOST_TRIALS, seed=1, steps=15, shrinks=0)
+        report = search(Trials(target, rules=15), examples=MOST_TRIALS, seed=1, shrinks=0)
     assert not report.is_good, f"it survived {report.trials} trials"
     seconds = (clock.monotonic_ns() - begun_ns) / 1e9
     law = report.broken[0].breach.law.name

@@ -3,6 +3,7 @@
 import struct
 from collections.abc import Callable
 from concurrent.futures import Future
+from contextlib import closing
 from dataclasses import replace
 from ipaddress import IPv4Address
 from pathlib import Path
@@ -35,17 +36,16 @@ from nc.testing import (
     ServerGone,
     SetExpiries,
     Step,
-    Trial,
     Unregister,
     judge,
-    search,
 )
-from nc.testing.model import at
-from nc.testing.shrinking import play, rounds_of
-from nc.testing.strategies import histories, networks, packets
+from nc.testing.contract.model import at
+from nc.testing.contract.possible_states import Asked, PossibleStates
+from nc.testing.search import Trial, Trials, draw_trial, play, rounds_of, search
+from nc.testing.search.strategies import histories, packets, pick_with
+from nc.testing.search.workload import NETWORKS
 from nc.testing.targets import links
 from nc.testing.targets.in_process import START_MS
-from nc.testing.worlds import Asked, PossibleStates
 
 NOW = at(START_MS)
 
@@ -71,11 +71,11 @@ def test_what_ran_at_the_same_time_may_have_any_order() -> None:
         Facts("400", -1, ""),
     )
     for seen in (there, unknown):
-        worlds = _world_with_a_node()
+        states = _world_with_a_node()
         both = [Asked(Unregister("n 1"), NOW, gone), Asked(CheckState("n 1"), NOW, seen)]
-        assert worlds.explain(both) is not None
-        assert worlds.explain([Asked(CheckState("n 1"), NOW, there)]) is None
-        assert worlds.explain([Asked(CheckState("n 1"), NOW, unknown)]) is not None
+        assert states.explain(both) is not None
+        assert states.explain([Asked(CheckState("n 1"), NOW, there)]) is None
+        assert states.explain([Asked(CheckState("n 1"), NOW, unknown)]) is not None
 
 
 def test_what_was_never_answered_happened_or_not_but_not_both() -> None:
@@ -84,10 +84,10 @@ def test_what_was_never_answered_happened_or_not_but_not_both() -> None:
         (Facts("200", -1, ""), Facts("400", -1, "")),
         (Facts("400", -1, ""),) * 2,
     ):
-        worlds = _world_with_a_node()
-        assert worlds.explain([Asked(Unregister("n 1"), NOW, None)]) is not None
-        assert worlds.explain([Asked(CheckState("n 1"), NOW, first)]) is not None
-        explained = worlds.explain([Asked(CheckState("n 1"), NOW, second)])
+        states = _world_with_a_node()
+        assert states.explain([Asked(Unregister("n 1"), NOW, None)]) is not None
+        assert states.explain([Asked(CheckState("n 1"), NOW, first)]) is not None
+        explained = states.explain([Asked(CheckState("n 1"), NOW, second)])
         assert (explained is not None) == (first == second)
 
 
@@ -104,31 +104,31 @@ def test_a_doubtful_expiry_is_decided_once(
     """Where nobody knows which came first, either answer will do; what follows from it holds."""
     for is_known in (False, True):
         for code in ("200", "400"):
-            worlds = _world_with_a_node(Moment(0, 100))  # it expires from 60,000 to 60,100
+            states = _world_with_a_node(Moment(0, 100))  # it expires from 60,000 to 60,100
             moment, answered = first
             if is_known:
-                assert worlds.explain([Asked(Redeem("t 1", "n 2"), moment, Facts(answered))])
-            again = worlds.explain([Asked(Redeem("t 1", "n 3"), then, Facts(code))])
+                assert states.explain([Asked(Redeem("t 1", "n 2"), moment, Facts(answered))])
+            again = states.explain([Asked(Redeem("t 1", "n 3"), then, Facts(code))])
             assert (again is not None) == (not is_known or code == second)
 
 
 def _world_with_a_node(issued: Moment = NOW) -> PossibleStates:
-    worlds = PossibleStates(Model())
-    assert worlds.explain([Asked(IssueToken("t 1", 1), issued, Facts("200"))]) is not None
-    assert worlds.explain([Asked(Redeem("t 1", "n 1"), issued, Facts("200"))]) is not None
-    return worlds
+    states = PossibleStates(Model())
+    assert states.explain([Asked(IssueToken("t 1", 1), issued, Facts("200"))]) is not None
+    assert states.explain([Asked(Redeem("t 1", "n 1"), issued, Facts("200"))]) is not None
+    return states
 
 
 @pytest.mark.parametrize("acts_alone", [True, False])
 def test_a_server_may_have_swept_or_not_yet(acts_alone: bool) -> None:
     """An expired node's address may be taken from it, and as yet not, if the server sweeps."""
     for code, is_possible in (("200", acts_alone), ("400", True)):
-        worlds = _linked_world(acts_alone=acts_alone)
+        states = _linked_world(acts_alone=acts_alone)
         expired = (("n 1", START_MS // 1000 + 60),)
-        assert worlds.explain([Asked(SetExpiries(expired), NOW, Facts("200"))]) is not None
+        assert states.explain([Asked(SetExpiries(expired), NOW, Facts("200"))]) is not None
         later = at(START_MS + 60_000)
         asked = [Asked(OpenLink("n 3", "l 3"), later, Facts(code))]
-        assert (worlds.explain(asked) is not None) == is_possible
+        assert (states.explain(asked) is not None) == is_possible
 
 
 @pytest.mark.parametrize("acts_alone", [True, False])
@@ -141,26 +141,26 @@ def test_a_link_without_a_hello_may_be_closed_after_ten_seconds(acts_alone: bool
         (10_000, "n 1", -1, False),
         (10_000, "n 1", 3, True),
     ):
-        worlds = _linked_world(acts_alone=acts_alone, greeted=("n 1",))
+        states = _linked_world(acts_alone=acts_alone, greeted=("n 1",))
         held = "10.1.1.3" if node == "n 1" else ""
         seen = [Asked(CheckState(node), at(START_MS + ms), Facts("200", state, held))]
-        assert (worlds.explain(seen) is not None) == is_possible
+        assert (states.explain(seen) is not None) == is_possible
 
 
 def _linked_world(*, acts_alone: bool, greeted: tuple[str, ...] = ("n 1", "n 2")) -> PossibleStates:
     """Three nodes, two of them with links, in a network with two addresses."""
-    worlds = PossibleStates(Model("10.1.1.1/29", acts_alone=acts_alone))
-    assert worlds.explain([Asked(IssueToken("t 1", 60), NOW, Facts("200"))]) is not None
+    states = PossibleStates(Model("10.1.1.1/29", acts_alone=acts_alone))
+    assert states.explain([Asked(IssueToken("t 1", 60), NOW, Facts("200"))]) is not None
     for number in (1, 2, 3):
         joined = Asked(Redeem("t 1", f"n {number}"), NOW, Facts("200"))
-        assert worlds.explain([joined]) is not None
+        assert states.explain([joined]) is not None
     for number, address in ((1, "10.1.1.3"), (2, "10.1.1.5")):
         node, link = f"n {number}", f"l {number}"
-        assert worlds.explain([Asked(OpenLink(node, link), NOW, Facts("200"))]) is not None
+        assert states.explain([Asked(OpenLink(node, link), NOW, Facts("200"))]) is not None
         if node in greeted:
             told = Asked(Handshake(node, link), NOW, Facts("200", address=address))
-            assert worlds.explain([told]) is not None
-    return worlds
+            assert states.explain([told]) is not None
+    return states
 
 
 def test_a_link_that_is_refused_its_address_ends() -> None:
@@ -196,13 +196,13 @@ def test_a_history_can_be_played_again() -> None:
     trial.perform(CheckState("node 1"))
     played = Trial(target, "10.1.1.1/29")
     target.end()
-    assert play(target, "10.1.1.1/29", rounds_of(trial.history)) is None
+    assert play(target, "10.1.1.1/29", rounds_of(trial.history)).breaches == []
     assert str(played.history) == "    the server starts on 10.1.1.1/29"
     target.close()
 
 
 @settings(max_examples=25)
-@given(network=networks(), rounds=histories(START_MS))
+@given(network=st.sampled_from(NETWORKS), rounds=histories(START_MS))
 def test_any_history_can_be_played(network: str, rounds: list[list[Operation]]) -> None:
     """Whole histories, drawn without knowing their answers, break no law of this server."""
     target = InProcess()
@@ -225,7 +225,7 @@ def test_a_breach_is_told_in_steps_that_can_be_read() -> None:
     target = InProcess()
     trial = Trial(target)
     trial.perform(IssueToken("token 1", 10))
-    trial.worlds.change(lambda model: model.tokens.clear())  # so that the model is wrong
+    trial.states.change(lambda model: model.tokens.clear())  # so that the model is wrong
     with pytest.raises(LawBroken, match="some order of the commands") as broken:
         trial.perform(Redeem("token 1", "node 1"))
     assert "    2  +0.000 s  Redeem token 1, node 1, bootstrap port  →  200" in str(broken.value)
@@ -266,6 +266,14 @@ def test_laws_are_unsure_of_what_ran_at_the_same_time() -> None:
     trial.finish()
     target.end()
     target.close()
+
+
+@settings(max_examples=5, deadline=None)
+@given(data=st.data())
+def test_hypothesis_can_draw_trials(data: st.DataObject) -> None:
+    """Its own choices drive the same workload."""
+    with closing(InProcess()) as target:
+        draw_trial(target, pick_with(data.draw), rules=10).require()
 
 
 @given(packet=packets(st.just("10.1.1.3"), st.just("10.1.1.5"), max_payload_bytes=64))
@@ -342,7 +350,7 @@ def test_a_server_that_does_not_start_again_broke_a_law(end: Callable[[Trial], o
         end(trial)
     assert trial.is_over
     target.end()
-    report = search(target, examples=10, steps=10, shrinks=20)
+    report = search(Trials(target, rules=10), examples=10, shrinks=20)
     assert [broken.breach.law.name for broken in report.broken] == ["the server starts again"]
     target.end()
     target.close()

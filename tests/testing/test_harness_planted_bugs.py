@@ -7,15 +7,15 @@ found, how long that takes, by which law, and with how many steps.
 import pytest
 
 from nc.clock import SystemClock
-from nc.testing import LAWS, Report, search
+from nc.testing import LAWS
+from nc.testing.search import Report, search
 from tests.testing.planted_bugs import BUGS, Bug
 
-# Each is found within some ten trials; a few that need a coincidence take more.
-MOST_TRIALS = 400
+# Each is found within some twenty trials, most of them in the first.
+MOST_TRIALS = 200
 MOST_STEPS_TO_SHOW = 24  # with the two looks at every node that end a trial
 
-# These speak of every answer, so that any bug may break them first: what is drawn is not the same
-# wherever the tests run, since Hypothesis looks at which modules there are.
+# These speak of every answer, so that any bug may break them first.
 OF_ALL_ANSWERS = {
     "some order of the commands explains every answer",
     "answers are never stale",
@@ -56,7 +56,7 @@ def test_every_planted_bug_is_shown_in_a_few_steps(capsys: pytest.CaptureFixture
     lines, too_long = [], []
     for bug in BUGS:
         trials, seconds, sizes, laws = [], [], [], set()
-        for seed in range(1, 4):
+        for seed in (1000, 2000, 3000):
             begun_ns = clock.monotonic_ns()
             report = look_for(bug, seed, shrinks=500)
             seconds.append((clock.monotonic_ns() - begun_ns) / 1e9)

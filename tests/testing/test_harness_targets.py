@@ -16,10 +16,9 @@ from nc.testing import (
     Redeem,
     Remote,
     ServerProcess,
-    Trial,
     Unregister,
-    search,
 )
+from nc.testing.search import Trial, Trials, search
 
 
 @pytest.fixture(scope="module")
@@ -87,13 +86,13 @@ class _Recorded(InProcess):
 
 def test_a_server_process_keeps_every_law(process: ServerProcess) -> None:
     """Over gRPC and links, killed and restarted on the way."""
-    search(process, examples=3, seed=5, steps=10).require()
+    search(Trials(process, rules=10), examples=3, seed=5).require()
 
 
 @pytest.mark.long
 def test_a_server_process_keeps_every_law_for_long(process: ServerProcess) -> None:
     """Ten minutes of it."""
-    search(process, minutes=10, seed=1000, steps=15).require()
+    search(Trials(process, rules=15), minutes=10, seed=1000).require()
 
 
 def test_what_was_acknowledged_outlives_a_kill(process: ServerProcess) -> None:
@@ -133,7 +132,7 @@ def test_a_black_box_is_left_as_it_was(process: ServerProcess) -> None:
     assert remote.abilities == {Ability.CERTIFICATES}
     with pytest.raises(TypeError, match="somebody else's"):
         Trial(remote).restart()
-    report = search(remote, examples=3, seed=2, steps=10)
+    report = search(Trials(remote, rules=10), examples=3, seed=2)
     remote.close()
     report.require()
     joined, left, forever = 0, 0, 0
@@ -161,7 +160,7 @@ def test_what_another_implementation_breaks_is_reported(process: ServerProcess) 
 
     process.begin("10.1.1.1/24")
     remote = Liar("127.0.0.1", process.control_port, process.tls)
-    report = search(remote, examples=30, seed=3, steps=10, shrinks=10, find_all=True)
+    report = search(Trials(remote, rules=10), examples=30, seed=3, shrinks=10, find_all=True)
     remote.close()
     assert "codes are the contract's" in {broken.breach.law.name for broken in report.broken}
     for broken in report.broken:  # the laws about who is gone, too: it is, without a "200"

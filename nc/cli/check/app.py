@@ -1,4 +1,4 @@
-"""`network-controller check`: is this a network controller, as far as a search can tell?"""
+"""`network-controller check`: the options of a search for broken laws."""
 
 import math
 from pathlib import Path
@@ -6,17 +6,14 @@ from typing import Annotated
 
 import typer
 
-from nc.cli.connection import Connection
+from nc.certificate_files import FolderPaths
+from nc.cli.check.targets import IN_PROCESS, PROCESS, SIM
 from nc.cli.entrypoint import DATA_DIR_VARIABLE, default_data_dir
-from nc.cli.render import Output
-from nc.pki import FolderPaths
-from nc.server.data_folder import DataFolder
-
-IN_PROCESS = "in-process"
-PROCESS = "process"
-SIM = "sim"
-
-_LAST_PORT = 65_535
+from nc.cli.extras import require_extra
+from nc.cli.ncadm.connection import Connection
+from nc.cli.options import Output, OutputOption
+from nc.cli.server_address import ServerAddress
+from nc.data_folder import DataFolder
 
 
 def check(
@@ -26,7 +23,8 @@ def check(
             metavar="TARGET",
             help=f"{IN_PROCESS}; {SIM}, a simulated cluster with agents and a network; "
             f"{PROCESS}, a server that is started and killed, with nodes' links to it; or the "
-            "HOST:PORT of a running server's control port, by calls alone; it is left as it was.",
+            "HOST:PORT of a running server's control port, "
+            "by calls only; the search leaves it as it was.",
         ),
     ] = IN_PROCESS,
     examples: Annotated[
@@ -65,7 +63,7 @@ def check(
     bootport: Annotated[
         int | None,
         typer.Option(
-            min=1, max=_LAST_PORT, help="Its bootstrap port. Default: the one that it answers."
+            min=1, max=65_535, help="Its bootstrap port. Default: the one that it answers."
         ),
     ] = None,
     junit: Annotated[
@@ -79,11 +77,11 @@ def check(
             "temporary folder.",
         ),
     ] = None,
-    output: Annotated[Output, typer.Option(help="For people, or JSON.")] = Output.TEXT,
+    output: OutputOption = Output.TEXT,
 ) -> None:
-    """Hold a network controller to its laws; exit with 1 if one is broken.
+    """Search for a broken law; exit with 1 if one is found.
 
-    Says how often each law was exercised, and shows the smallest history that breaks one.
+    Prints how often each law was exercised, and the smallest history that breaks one.
 
     Example: network-controller check --target in-process --examples 500 --seed 7
     """
@@ -97,11 +95,11 @@ def check(
             "HOST:PORT",
             param_hint="--target",
         )
-    # Hypothesis takes a third of a second to import, which no other command should wait for.
-    from nc.cli.check import search as check_search  # noqa: PLC0415
+    require_extra("check", "hypothesis")
+    from nc.cli.check import search
 
     if target == SIM:
-        check_search.run_simulation(examples, minutes or 0, seed, junit, keep, output)
+        search.run_simulation(examples, minutes or 0, seed, junit, keep, output)
         return
     if keep is not None:
         raise typer.BadParameter(f"it goes with --target {SIM}", param_hint="--keep")
@@ -117,16 +115,17 @@ def check(
         plaintext,
         output,
     )
-    check_search.run(target, connection, examples, minutes or 0, seed, junit)
+    search.run(target, connection, examples, minutes or 0, seed, junit)
 
 
 def _place(target: str) -> tuple[str, int]:
     """The host and port of a target that is a running server."""
     if target in {IN_PROCESS, PROCESS}:
         return "", 0
-    host, _, port = target.rpartition(":")
-    if not (host and port.isascii() and port.isdecimal() and 0 < int(port) <= _LAST_PORT):
+    try:
+        address = ServerAddress.parse(target or "none")
+    except ValueError as error:
         raise typer.BadParameter(
             f"expected {IN_PROCESS}, {SIM}, {PROCESS} or HOST:PORT", param_hint="--target"
-        )
-    return host.strip("[]"), int(port)
+        ) from error
+    return address.host, address.port

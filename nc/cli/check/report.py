@@ -1,4 +1,4 @@
-"""What a search has found: as a table for people, as JSON, as JUnit's XML."""
+"""The report of a search: as a table for people, as JSON, as JUnit's XML."""
 
 import json
 import re
@@ -7,7 +7,8 @@ from xml.etree import ElementTree as ET
 from rich.console import Console
 from rich.table import Table
 
-from nc.testing import Law, LawBroken, Report
+from nc.testing import Law, LawBroken
+from nc.testing.search import Report
 
 HOLDS = "holds"
 BROKEN = "BROKEN"
@@ -21,7 +22,7 @@ _UNPRINTABLE = re.compile("[^\t\n\x20-\ud7ff\ue000-\ufffd]")
 
 
 def verdict(report: Report, law: Law) -> str:
-    """What can be said of one law."""
+    """Whether a law holds, is broken, or was not exercised."""
     if law in {broken.breach.law for broken in report.broken}:
         return BROKEN
     if report.exercised[law]:

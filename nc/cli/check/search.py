@@ -11,35 +11,29 @@ import typer
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
-from nc.cli.check.app import IN_PROCESS, PROCESS, SIM
 from nc.cli.check.report import as_json, as_junit, print_report
-from nc.cli.connection import Connection
+from nc.cli.check.targets import IN_PROCESS, PROCESS, SIM
 from nc.cli.entrypoint import OperationFailed
-from nc.cli.render import Output
+from nc.cli.ncadm.connection import Connection
+from nc.cli.options import Output
 from nc.clock import SystemClock
 from nc.testing import (
     InProcess,
     LawBroken,
     Remote,
-    Report,
     ServerProcess,
     Target,
-    search,
 )
-from nc.testing.search import TRIALS_A_ROUND
-from nc.testing.simulation import keep_log, seq_of, simulate
-from nc.testing.simulation.chronicle import Chronicle
+from nc.testing.search import Report, Trials, search
+from nc.testing.simulation import Chronicle, Simulation, keep_log, seq_of
 
 _EXAMPLES_IN_PROCESS = 200
 _EXAMPLES_BY_NETWORK = 20
 _EXAMPLES_SIMULATED = 100
 
 # By network a trial takes seconds, so it is shorter, and little is spent on making one smaller.
-_STEPS_BY_NETWORK = 15
+_RULES_BY_NETWORK = 15
 _SHRINKS_BY_NETWORK = 20
-_TRIALS_A_ROUND_BY_NETWORK = 10
-_STEPS_IN_PROCESS = 40
-_SHRINKS_IN_PROCESS = 500
 
 
 def run(
@@ -66,15 +60,13 @@ def run(
         if isinstance(made, Remote) and not isinstance(made, ServerProcess):
             made.require_answers()
         report = search(
-            made,
+            made if is_here else Trials(made, rules=_RULES_BY_NETWORK),
             examples=count,
             minutes=minutes,
             seed=seed,
-            steps=_STEPS_IN_PROCESS if is_here else _STEPS_BY_NETWORK,
-            shrinks=_SHRINKS_IN_PROCESS if is_here else _SHRINKS_BY_NETWORK,
-            trials_a_round=TRIALS_A_ROUND if is_here else _TRIALS_A_ROUND_BY_NETWORK,
+            shrinks=None if is_here else _SHRINKS_BY_NETWORK,
             find_all=True,
-            progress=lambda tally: show(tally.trials),
+            progress=show,
         )
     _tell(report, target, connection.output, junit)
 
@@ -97,7 +89,14 @@ def run_simulation(
         with _writable("another folder with --keep"):
             keep.mkdir(parents=True, exist_ok=True)
     with _ended_in_order(), _progress(count, minutes) as show:
-        report = simulate(examples=count, minutes=minutes, seed=seed, find_all=True, progress=show)
+        report = search(
+            Simulation(),
+            examples=count,
+            minutes=minutes,
+            seed=seed,
+            find_all=True,
+            progress=show,
+        )
     for broken in report.broken:
         _keep(broken, keep)
     _tell(report, SIM, output, junit)

@@ -29,7 +29,8 @@ from nc.cli.log.source import DataDirOption, LogOption, log_path, open_reader
 from nc.cli.log.states import MOMENTS, at, diff
 from nc.cli.log.verify import verify
 from nc.cli.log.why import why
-from nc.cli.render import Output, json_line, text_line
+from nc.cli.options import Output
+from nc.cli.render import json_line, text_line
 from nc.clock import SystemClock
 from nc.history.events import Point, events_of
 
@@ -37,7 +38,7 @@ Display = Callable[[Record], None]
 
 _LATE_S: Final = 1  # an event is in the log a moment after the time that it was recorded at
 
-app = typer.Typer(cls=ReadingCommands)
+app = typer.Typer(cls=ReadingCommands, add_completion=False, rich_markup_mode=None)
 
 
 @app.callback()

@@ -28,7 +28,7 @@ from nc.cli.log.filters import (
 )
 from nc.cli.log.names import filter_named, names_in
 from nc.cli.log.source import DataDirOption, LogOption, open_log, progress_to
-from nc.cli.render import Output
+from nc.cli.options import Output
 from nc.domain.state import State
 from nc.history.as_of import BaseMissing, history, states_at
 from nc.history.events import EMPTY_STATE, Point, events_of

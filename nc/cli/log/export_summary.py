@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from eventlog.slices import Slice
-from nc.cli.render import Output
+from nc.cli.options import Output
 
 __all__ = ["Exported", "all_of", "said_of"]
 

@@ -8,8 +8,10 @@ import typer
 
 from eventlog import LogReader
 from nc.cli.log.source import DataDirOption, LogOption, open_log, progress_to
-from nc.cli.render import Output, iso_time, kind_of
+from nc.cli.options import Output
+from nc.cli.render import kind_of
 from nc.history.events import events_of
+from nc.text import iso_time
 
 _UNKNOWN: Final = "not in a JSONL export"
 

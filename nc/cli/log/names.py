@@ -17,11 +17,11 @@ from nc.cli.log.source import progress_to
 from nc.cli.time_args import parse_point
 from nc.clock import SystemClock
 from nc.contract import SERVER_NODE_TOKEN
+from nc.data_folder import DataFolder
 from nc.history.as_of import BaseMissing, base_of, history
 from nc.history.events import Ids, Point, ids_in
 from nc.history.explain import Target
 from nc.secrets import SECRET_KEY_BYTES, TokenIds, is_id, is_well_formed
-from nc.server.data_folder import DataFolder
 
 _NODE, _TOKEN = "node", "bootstrap token"
 

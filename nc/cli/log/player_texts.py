@@ -8,8 +8,9 @@ from typing import Final
 
 from rich.text import Text
 
-from nc.cli.render import field_texts, kind_of, printable, style_of, text_line, time_text
+from nc.cli.render import field_texts, kind_of, printable, style_of, text_line
 from nc.history.player import AS_FAST_AS_IT_GOES, LONGEST_WAIT_NS, Player
+from nc.text import time_text
 
 _SECOND_NS: Final = 1_000_000_000
 _BAR_CELLS: Final = 40

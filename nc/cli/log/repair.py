@@ -14,15 +14,18 @@ from eventlog import LogError
 from eventlog.disk import OS_DISK
 from eventlog.repair import Finding, Plan, plan_repair, salvage
 from eventlog.repair import repair as carry_out
-from nc.cli.entrypoint import DAMAGED, OperationFailed, run_async
+from nc.cli.entrypoint import OperationFailed
+from nc.cli.event_loop import run_async
 from nc.cli.log.repair_text import described, fields, place, verdict
 from nc.cli.log.source import DataDirOption, LogOption, log_path
 from nc.cli.log.states import OutputOption
-from nc.cli.render import Output, printable
+from nc.cli.options import Output
+from nc.cli.render import printable
 from nc.clock import SystemClock
 from nc.domain.codec.snapshot import SNAPSHOT_SCHEMA
 from nc.domain.evolve import UnknownEvent
 from nc.domain.repairs import RecordRepair
+from nc.errors import DAMAGED
 from nc.history.salvage import LostEvents, lost_events
 from nc.replica.replica import DiskFull, Origin, Replica, Unwritable
 from nc.secrets import RequestIds, SystemSecrets

@@ -10,11 +10,12 @@ import typer
 
 from eventlog import LogReader
 from nc.cli.entrypoint import OperationFailed
+from nc.cli.extras import require_extra
 from nc.cli.log.filters import Filter, FromOption, NodeOption, ToOption
 from nc.cli.log.names import filter_named, names_in
 from nc.cli.log.source import DataDirOption, LogOption, open_reader, progress_to
 from nc.cli.log.states import OutputOption
-from nc.cli.render import Output
+from nc.cli.options import Output
 from nc.clock import SystemClock
 from nc.history.as_of import base_of, history
 from nc.history.events import Point, Recorded, state_at
@@ -60,6 +61,7 @@ def replay(
         return
     if output is Output.JSON:
         raise typer.BadParameter("--output json goes with --check; `log show` has events in JSON")
+    require_extra("player", "textual")
     if not (sys.stdin.isatty() and sys.stdout.isatty()):
         raise typer.BadParameter(
             "playing needs a terminal: use `log show` to print the events, or --check"
@@ -79,8 +81,7 @@ def replay(
 def _play(
     reader: LogReader, load: Callable[[Callable[[int], None]], Player], node_id: str | None
 ) -> None:
-    # what the player is built with takes a quarter of a second to import, for each command
-    from nc.cli.log.player import LogPlayer, PlayerSource  # noqa: PLC0415
+    from nc.cli.log.player import LogPlayer, PlayerSource
 
     title = f"network-controller log replay  {reader.folder}"
     app = LogPlayer(PlayerSource(title, reader.last_seq, load, node_id), SystemClock())

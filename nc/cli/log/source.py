@@ -23,10 +23,10 @@ from eventlog.segments import SEGMENT_SUFFIX, segment_name
 from eventlog.slices import encode_segment, encode_start
 from eventlog.snapshots import snapshot_name
 from nc.cli.entrypoint import DATA_DIR_VARIABLE, OperationFailed, default_data_dir
+from nc.data_folder import DataFolder
 from nc.history.export.binary import ExportRefused, unpack
 from nc.history.export.jsonl import before_in, records_in
 from nc.replica.gc import gc_disabled
-from nc.server.data_folder import DataFolder
 
 DataDirOption = Annotated[
     Path | None,

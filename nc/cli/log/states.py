@@ -11,14 +11,15 @@ from eventlog import LogReader
 from nc.cli.entrypoint import OperationFailed
 from nc.cli.log.names import point_named
 from nc.cli.log.source import DataDirOption, LogOption, open_reader, progress_to
-from nc.cli.render import Output, iso_time, printable
+from nc.cli.options import Output
+from nc.cli.render import printable
 from nc.clock import SystemClock
 from nc.domain.expiry import has_passed
 from nc.domain.presence import link_of
 from nc.domain.state import State
 from nc.history.as_of import StateAt, history, states_at
 from nc.history.events import Difference, Point, differences
-from nc.text import moment
+from nc.text import iso_time, moment
 
 # `-2h` is a moment, not options; it would be read as -2 and -h. So -h alone is looked for here.
 MOMENTS: Final = {"ignore_unknown_options": True, "help_option_names": ["--help"]}

@@ -9,13 +9,14 @@ import typer
 
 from eventlog import LogDamaged, LogReader, Snapshot
 from eventlog.snapshots import snapshot_name
-from nc.cli.entrypoint import DAMAGED, OperationFailed
+from nc.cli.entrypoint import OperationFailed
 from nc.cli.log.damage import damage_in
 from nc.cli.log.source import DataDirOption, LogOption, open_log, progress_to
 from nc.cli.log.states import OutputOption
-from nc.cli.render import Output
+from nc.cli.options import Output
 from nc.domain.codec.snapshot import SNAPSHOT_SCHEMA
 from nc.domain.invariants import InconsistentHistory
+from nc.errors import DAMAGED
 from nc.history.as_of import BaseMissing, base_of
 from nc.history.verify import Base, KnownHead, Verified, landmark_of
 from nc.history.verify import verify as verify_records

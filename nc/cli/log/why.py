@@ -9,13 +9,15 @@ from nc.cli.entrypoint import OperationFailed
 from nc.cli.log.names import names_in
 from nc.cli.log.source import DataDirOption, LogOption, open_reader, progress_to
 from nc.cli.log.states import OutputOption
-from nc.cli.render import Output, json_fields, printable, time_text
+from nc.cli.options import Output
+from nc.cli.render import json_fields, printable
 from nc.clock import SystemClock, now_ms
 from nc.contract import SERVER_NODE_TOKEN
 from nc.domain.state import State
 from nc.history.as_of import history, nearest
 from nc.history.events import Point, RunningState
 from nc.history.explain import Target, now_line, story
+from nc.text import time_text
 
 
 def why(

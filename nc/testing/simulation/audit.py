@@ -1,8 +1,8 @@
-"""An audit: what should be so whatever happens, looked at from above, again and again.
+"""An audit: what must hold at every moment, looked at from above every few seconds.
 
-What takes a moment by right (a link that is just being closed, or whose end its server has yet to
-read in the log) is wrong only if the next look, some seconds later, still finds it. While a server
-is down, or its disk full, not everything can be put right, and the audit waits.
+What may take a moment (a link that is just being closed, or whose end its server has yet to read
+in the log) is wrong only if the next look, some seconds later, still finds it. While a server is
+down, or its disk full, not everything can be put right, and the audit waits.
 """
 
 import asyncio
@@ -14,11 +14,10 @@ from nc.clock import now_ms
 from nc.domain.errors import DomainError
 from nc.domain.fsm import ConnectionState
 from nc.domain.nodes import require_live
-from nc.hub.limits import CHECKS_PER_TIMEOUT, SILENCE_TIMEOUT_S
-from nc.hub.session import Link
-from nc.testing.overlay import assignable
-from nc.testing.simulation.cluster import Cluster
-from nc.testing.simulation.laws import (
+from nc.hub.heartbeat import CHECKS_PER_TIMEOUT
+from nc.hub.limits import Limits
+from nc.hub.session import Session
+from nc.testing.contract.laws.cluster import (
     COMES_BACK,
     NO_RIGHT,
     ONE_LINK,
@@ -26,13 +25,15 @@ from nc.testing.simulation.laws import (
     SAME_LINKS,
     SILENCE,
 )
+from nc.testing.contract.overlay import assignable
+from nc.testing.simulation.cluster import Cluster
 from nc.testing.simulation.machines import Machine
 from nc.testing.simulation.servers import SimulatedServer
 
 LOOK_S: Final = 5.0
 
 # A link is looked at so often within the time that it may be silent, and then closed.
-_SILENT_S: Final = SILENCE_TIMEOUT_S + 3 * SILENCE_TIMEOUT_S / CHECKS_PER_TIMEOUT
+_SILENT_S: Final = Limits().silence_timeout_s * (1 + 3 / CHECKS_PER_TIMEOUT)
 
 _MOST_MACHINES: Final = 6  # try packets among
 _PACKET_S: Final = 3.0
@@ -40,25 +41,17 @@ _PACKET_BYTES: Final = 100
 
 
 class Audit:
-    """Looks.
-
-    Args:
-        cluster: at what.
-    """
-
     def __init__(self, cluster: Cluster) -> None:
         self._cluster = cluster
-        self._before: set[object] = set()  # what the look before found to be wrong
+        self._before: set[object] = set()  # what the last look found to be wrong
         self._servers: list[SimulatedServer] = []
 
-    async def look_again_and_again(self) -> None:
-        """For ever."""
+    async def run(self) -> None:
         while True:
             await asyncio.sleep(LOOK_S)
-            self.look()
+            self._look()
 
-    def look(self) -> None:
-        """At links, now."""
+    def _look(self) -> None:
         cluster, servers = self._cluster, self._cluster.servers
         if cluster.in_trouble:
             self._before = set()
@@ -80,12 +73,12 @@ class Audit:
         found |= self.compare_links(self._before)
         self._before = found
 
-    def _links(self) -> dict[str, Link]:
+    def _links(self) -> dict[str, Session]:
         """Those of all hubs, by their ids."""
         hubs = (server.hub for server in self._cluster.servers)
-        return {link_id: link for hub in hubs for link_id, link in hub.links.items()}
+        return {link_id: link for hub in hubs for link_id, link in hub.sessions.items()}
 
-    def _look_at_right(self, link: Link) -> set[object]:
+    def _look_at_right(self, link: Session) -> set[object]:
         state, key = self._cluster.state, ("right", link.link_id)
         try:
             require_live(state.nodes, link.node_id, now_ms(self._cluster.clock))
@@ -100,24 +93,28 @@ class Audit:
         links = self._links()
         for end in self._cluster.network.connections:
             link = getattr(end.protocol, "listener", None)
-            if isinstance(link, Link) and links.get(link.link_id) is link:
+            if isinstance(link, Session) and links.get(link.link_id) is link:
                 silent_s = self._cluster.now_s - end.heard_at_s
                 what = f"nothing came over link {link.link_id} for {silent_s:.0f} s"
                 self._cluster.saw(SILENCE, what, holds=silent_s <= _SILENT_S)
 
-    def compare_links(self, before: set[object] | None) -> set[object]:
-        """See whether the log and the hubs have the same links; what differs.
+    def compare_links(self, before: set[object], *, is_quiet: bool = False) -> set[object]:
+        """Compare the links in the log with those of the hubs.
 
         Args:
-            before: what differed some seconds ago, and still may not; None: nothing may.
+            before: what differed some seconds ago, and may not differ any more.
+            is_quiet: nothing is going on, so that every link in the log has to be CONNECTED.
+
+        Returns:
+            What differs now.
         """
         cluster = self._cluster
         in_log = {link.link_id: link.state for link in cluster.state.presence.values()}
         at_hubs = self._links()
         differ = in_log.keys() ^ at_hubs.keys()
-        if before is None:
+        if is_quiet:
             differ |= {i for i, s in in_log.items() if s is not ConnectionState.CONNECTED}
-        wrong = differ if before is None else {i for i in differ if ("differs", i) in before}
+        wrong = {i for i in differ if ("differs", i) in before}
         for link_id in sorted(wrong):
             where = "the log" if link_id in in_log else "a hub"
             cluster.saw(SAME_LINKS, f"only {where} has link {link_id}", holds=False)
@@ -156,7 +153,7 @@ class Audit:
         return missing if len(expected) - len(missing) < min(room, len(expected)) else []
 
     def look_for_missing(self) -> None:
-        """Everybody has had the time that it may take."""
+        """See which agents are connected, after the time that this may take."""
         missing = self.missing()
         for machine in missing:
             why = machine.has_given_up or "not in time"
@@ -165,7 +162,7 @@ class Audit:
             self._cluster.saw(COMES_BACK, "", holds=True)
 
     async def try_packets(self) -> None:
-        """Each machine sends one packet to each other, and one to nobody.
+        """Each machine sends one packet to each other, and one to an address without a node.
 
         Each server has a switch of its own: machines at different ones do not reach each other.
         """
@@ -173,7 +170,7 @@ class Audit:
         cluster.packets.clear()
         machines = [m for m in self._may_connect() if self._is_connected(m)][:_MOST_MACHINES]
         if not machines:
-            return  # nobody could send any
+            return
         arrived, dropped = cluster.arrived, self._dropped()
         numbers = {}
         for sender, receiver in permutations(machines, 2):
@@ -201,6 +198,6 @@ class Audit:
         """The one that has the link of a machine's node."""
         node_id = self._cluster.node_id(machine)
         for server in self._cluster.servers:
-            if any(link.node_id == node_id for link in server.hub.links.values()):
+            if any(link.node_id == node_id for link in server.hub.sessions.values()):
                 return server
         return None

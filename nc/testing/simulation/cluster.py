@@ -1,9 +1,8 @@
-"""A simulated cluster: what there is, what it is asked, and the chronicle of what comes of it.
+"""A simulated cluster: its servers, machines and network, its calls, and its history.
 
 Servers that share a log learn what the others wrote when they next write themselves: no replica
-follows the log by itself. So here each writes something now and then if there is news for it, and
-whoever asks one lets it write first. What a server that knows no better does meanwhile is its own
-affair, and has to be put right soon after.
+follows the log by itself. So each writes something now and then if there is news for it, and before
+it answers a call. Until then a server may act on what it knew; that has to be put right soon after.
 """
 
 import asyncio
@@ -15,31 +14,30 @@ from typing import Any, Final
 from eventlog import LogDamaged, MemoryLog
 from nc.domain.state import State
 from nc.secrets import SECRET_KEY_BYTES, TokenIds
-from nc.testing.chance import SeededRandom
-from nc.testing.expectations import DENIED, MISTAKE, OK
-from nc.testing.history import Answer
-from nc.testing.laws import Law
-from nc.testing.operations import ADMIN, Operation
-from nc.testing.simulation.acts import Plan
-from nc.testing.simulation.chronicle import Chronicle, Sighting
-from nc.testing.simulation.laws import (
-    DURABLE_ADDRESS,
-    KEEPS_ADDRESS,
-    NOTHING_CRASHES,
-    RIGHT_ONE,
-    STARTS,
+from nc.testing.contract.expectations import DENIED, MISTAKE, OK
+from nc.testing.contract.history import Answer, Sighting, answer_text
+from nc.testing.contract.laws import Law
+from nc.testing.contract.laws.cluster import NOTHING_CRASHES, RIGHT_ONE, STARTS
+from nc.testing.contract.operations import ADMIN, Operation
+from nc.testing.seeded_random import SeededRandom
+from nc.testing.simulation.actions import Plan
+from nc.testing.simulation.calls import Calls
+from nc.testing.simulation.chronicle import Chronicle
+from nc.testing.simulation.log_review import (
+    GivenAddress,
+    compare_addresses,
+    look_for_stale_answers,
+    read_log,
 )
 from nc.testing.simulation.loop import SimulatedLoop
 from nc.testing.simulation.machines import Machine
 from nc.testing.simulation.network import Network
-from nc.testing.simulation.records import Asked, Records
 from nc.testing.simulation.servers import SimulatedServer
 from nc.testing.simulation.site import Site
 from nc.testing.targets.calls import Names
 from nc.testing.targets.in_process import START_MS
 
-# How often somebody who waits looks.
-_WAIT_S: Final = 0.02
+_TRY_AGAIN_S: Final = 0.02
 
 # How often a server that shares its log writes, if others have: between two looks of the audit.
 _NEWS_S: Final = 2.0
@@ -48,7 +46,7 @@ _SERVERS_OF_A_SHARED_LOG: Final = 2
 
 
 class ClusterClock:
-    """The clock of every machine: it goes on with the loop, and jumps when it is told to.
+    """The clock of every machine: it goes on with the loop, and jumps by `jumped_ms`.
 
     It begins somewhere within a second, since expiries are whole seconds, and sweeps are not.
     """
@@ -58,11 +56,9 @@ class ClusterClock:
         self.jumped_ms = int(SeededRandom(("clock", seed)).random() * 1000)
 
     def now_ns(self) -> int:
-        """Unix time in nanoseconds."""
         return (START_MS + self.jumped_ms) * 1_000_000 + self.monotonic_ns()
 
     def monotonic_ns(self) -> int:
-        """Nanoseconds since the beginning."""
         return round(self._loop.time() * 1e9)
 
 
@@ -74,10 +70,9 @@ class Cluster:
         loop: the one that runs.
 
     Attributes:
-        chronicle: what came of it so far.
-        clock, network, names: see there.
+        chronicle: what was observed so far.
         sites: where the servers run.
-        machines: those that joined, by name; `twins` are copies of them.
+        machines: those that joined, by name; `duplicates` are copies of them.
         enrolments: what each was answered.
         packets: those that are under way, by number: from whose address to which.
     """
@@ -88,31 +83,20 @@ class Cluster:
         self.clock = ClusterClock(loop, plan.seed)
         servers = _SERVERS_OF_A_SHARED_LOG if plan.is_shared else 1
         self.network = Network(plan.seed, servers)
-        self.names = Names()
         self.machines: dict[str, Machine] = {}
         self.enrolments: dict[str, Answer] = {}
-        self.twins: list[Machine] = []
+        self.duplicates: list[Machine] = []
         self.packets: dict[int, tuple[str, str]] = {}
         self.arrived = 0
+        self.chance = SeededRandom(("cluster", plan.seed))
+        self.token_ids = TokenIds(self.chance.random_bytes(SECRET_KEY_BYTES))
         self._loop = loop
-        self._chance = SeededRandom(("cluster", plan.seed))
-        self._token_ids = TokenIds(self._chance.random_bytes(SECRET_KEY_BYTES))
+        self._names = Names()
         shared = MemoryLog(self.clock.now_ns) if plan.is_shared else None
-        self.sites = [
-            Site(
-                number,
-                shared,
-                self,
-                plan,
-                self.network,
-                self.clock,
-                self._token_ids,
-                self._chance,
-            )
-            for number in range(servers)
-        ]
-        self._records = Records(self.chronicle)
-        self._numbers = itertools.count(1)
+        self.sites = [Site(number, shared, self) for number in range(servers)]
+        self._calls = Calls()
+        self._given: list[GivenAddress] = []
+        self._packet_numbers = itertools.count(1)
         self._tasks: dict[asyncio.Task[Any], None] = {}
 
     @property
@@ -128,7 +112,7 @@ class Cluster:
 
     @property
     def in_trouble(self) -> bool:
-        """Whether a server may turn commands away, as things are."""
+        """Whether a server may reject commands, as things are."""
         return any(site.in_trouble for site in self.sites)
 
     @property
@@ -137,33 +121,26 @@ class Cluster:
         return any(site.cannot_start for site in self.sites)
 
     def site_of(self, replica: int) -> Site:
-        """The server that an act means; where there is one, that one."""
+        """The server that an action means; where there is one, that one."""
         return self.sites[replica % len(self.sites)]
 
     # What is written down.
 
     @property
     def now_s(self) -> float:
-        """Since the beginning."""
         return self._loop.time()
 
-    @property
-    def last_seq(self) -> int:
-        """The last event in the log, as far as it can be seen."""
-        return self.state.seq
-
-    def tell(self, text: str) -> None:
-        """A line of the chronicle."""
+    def note(self, text: str) -> None:
         self.chronicle.lines.append(f"{self.now_s:+10.3f} s  {text}")
 
     def saw(self, law: Law, what: str, *, holds: bool) -> None:
-        """A law had something to say."""
-        self.chronicle.saw(law.name, Sighting(what, self.now_s, self.last_seq), holds=holds)
+        sighting = Sighting(what, self.now_s, self.state.seq)
+        self.chronicle.saw(law.name, sighting, holds=holds)
         if not holds:
-            self.tell(f"BROKEN: {law.name}: {what}")
+            self.note(f"BROKEN: {law.name}: {what}")
 
     def spawn(self, work: Coroutine[Any, Any, None]) -> None:
-        """Something that goes on by itself, until the plan is over."""
+        """Run a background task until the plan is over; its failure is one of the harness."""
         task = asyncio.get_running_loop().create_task(work)
         self._tasks[task] = None
         task.add_done_callback(self._settle)
@@ -176,37 +153,43 @@ class Cluster:
     # Calls
 
     async def call(self, operation: Operation, replica: int = 0) -> Answer | None:
-        """What a client is told; None: nobody answers, or only that it does not work now."""
+        """What a client is answered; None: nothing, or only that it does not work now."""
         site = self.site_of(replica)
         server, caller = site.server, getattr(operation, "caller", ADMIN)
-        if server is None or caller not in {ADMIN, *self.names.nodes()}:
+        if server is None or caller not in {ADMIN, *self._names.nodes()}:
             return None
         while True:  # what was just given out must not be used in its own round
-            await self._records.nothing_new()
-            known_seq = self.last_seq
+            await self._calls.wait_for_round()
+            known_seq = self.state.seq
             if server.life.is_over or not await self._knows_all(server):
                 return None
-            if not self._records.must_wait:
+            if not self._calls.must_wait:
                 break
         was_in_trouble = site.in_trouble
-        now_ms = self.clock.now_ns() // 1_000_000
-        asked = self._records.ask(operation, now_ms, self.now_s, known_seq)
+        call = self._calls.begin(operation, self._now_ms, self.now_s, known_seq)
         # the call is begun a turn later, and must not know what is given out meanwhile
-        answer = await server.answer(operation, self.names.copy(), asked.request_id)
-        asked.answered_seq = server.replica.state.seq
-        is_lame = answer is not None and answer.facts.code not in {OK, MISTAKE, DENIED}
-        if is_lame and (was_in_trouble or site.in_trouble):
+        answer = await server.answer(operation, self._names.copy(), call.request_id)
+        call.answered_seq = server.replica.state.seq
+        is_fault = answer is not None and answer.facts.code not in {OK, MISTAKE, DENIED}
+        if is_fault and (was_in_trouble or site.in_trouble):
             answer = None
-        for each in self.sites:  # or an agent would be told that it is unknown
-            while each.process is not None and not await self._knows_all(  # noqa: ASYNC110 - it tries
-                each.process
-            ):
-                await asyncio.sleep(_WAIT_S)
+        await self._let_all_know()
         if answer is not None:
-            self.names.remember(operation, answer)
-        self._records.answered(asked, answer, self.clock.now_ns() // 1_000_000, self.last_seq)
-        self._tell_call(asked, answer)
+            self._names.remember(operation, answer)
+        self._calls.end(call, answer, self._now_ms)
+        self.chronicle.seqs[call.number] = self.state.seq
+        self.note(f"{call}  →  {answer_text(answer)}")
         return answer
+
+    @property
+    def _now_ms(self) -> int:
+        return self.clock.now_ns() // 1_000_000
+
+    async def _let_all_know(self) -> None:
+        """Or a server might reject the agent of a node as unknown, which the other one enrolled."""
+        for site in self.sites:
+            while site.process is not None and not await self._knows_all(site.process):  # noqa: ASYNC110 - it tries
+                await asyncio.sleep(_TRY_AGAIN_S)
 
     async def spread_news(self) -> None:
         """Let servers know what others wrote, for ever."""
@@ -217,9 +200,6 @@ class Cluster:
 
     async def _knows_all(self, server: SimulatedServer) -> bool:
         return not self.plan.is_shared or await server.catch_up()
-
-    def _tell_call(self, asked: Asked, answer: Answer | None) -> None:
-        self.tell(f"{asked.worded}  →  {self._records.told(answer)}")
 
     # Machines
 
@@ -239,19 +219,18 @@ class Cluster:
 
     def _happens(self, node: str, machine: Machine, what: str) -> None:
         if what.startswith("is connected"):
-            node_id = self._token_ids.id_of(machine.token)
-            self._records.was_told(node, node_id, machine.address, self.last_seq, self.now_s)
+            node_id, seq = self.node_id(machine), self.state.seq
+            self._given.append(GivenAddress(node, node_id, machine.address, seq, self.now_s))
             if self.plan.is_shared:
                 what += f" at {self.sites[self.network.reached[machine.name]].name}"
-        self.tell(f"{machine.name} {what}")
+        self.note(f"{machine.name} {what}")
 
     def node_id(self, machine: Machine) -> str:
-        """The node's id in the log."""
-        return self._token_ids.id_of(machine.token)
+        return self.token_ids.id_of(machine.token)
 
     def send_packet(self, sender: Machine, destination: str, size_bytes: int) -> int:
         """One packet; its number, 0 if it did not leave."""
-        number = next(self._numbers)
+        number = next(self._packet_numbers)
         self.packets[number] = (sender.address, destination)
         if sender.send(number, destination, size_bytes):
             return number
@@ -268,29 +247,31 @@ class Cluster:
     # The end
 
     def finish(self) -> None:
-        """Look at the log as a whole."""
-        self.chronicle.held[NOTHING_CRASHES.name] += 1
+        """Hold the history against the log as a whole."""
+        chronicle = self.chronicle
+        chronicle.held[NOTHING_CRASHES.name] += 1
         if self.servers:
-            states = [server.replica.state for server in self.servers]
+            for step in self._calls.steps():
+                chronicle.add(step)
             try:
-                self._records.read_log(self.servers[0].log, states, self._id_of)
+                states = [server.replica.state for server in self.servers]
+                past = read_log(chronicle, self.servers[0].log, states)
             except LogDamaged as damaged:
                 self.saw(STARTS, f"{damaged}", holds=False)
+            else:
+                look_for_stale_answers(chronicle, self._calls.ended, past, self._id_of)
         if not self.plan.is_shared:
             files = {str(path): bytes(data) for path, data in self.sites[0].disk.files()}
-            self.chronicle.log_bytes = files
-        for law, name in ((KEEPS_ADDRESS, "keeps"), (DURABLE_ADDRESS, "durable")):
-            for sight, holds in self._records.told_addresses(name):
-                self.chronicle.saw(law.name, sight, holds=holds)
+            chronicle.log_bytes = files
+        compare_addresses(chronicle, self._given)
 
     def _id_of(self, node: str) -> str:
-        return self._token_ids.id_of(self.names.token(node))
+        return self.token_ids.id_of(self._names.token(node))
 
     def end(self) -> None:
-        """Nothing goes on."""
         for task in list(self._tasks):
             task.cancel()
-        for machine in (*self.machines.values(), *self.twins):
+        for machine in (*self.machines.values(), *self.duplicates):
             machine.switch_off(silently=True)
         for site in self.sites:
             if site.process is not None:

@@ -2,9 +2,9 @@
 
     write ──▶ on its way ──▶ arrived ──▶ read ──▶ the peer's protocol
                 │                │
-                └ severed: gone  └ cut off, or nobody reads: it waits
+                └ severed: gone  └ cut off, or nothing reads: it waits
 
-That it is severed is known to nobody; what waits counts as the sender's buffer, beyond what kernels
+Neither end learns that it is severed; what waits counts as the sender's buffer, beyond what kernels
 hold.
 """
 
@@ -21,13 +21,9 @@ _WINDOW_BYTES: Final = 64 * 1024
 
 
 class Way(Protocol):
-    """What lies between two ends."""
+    def latency_s(self, end: "Endpoint") -> float: ...
 
-    def latency_s(self, end: "Endpoint") -> float:
-        """How long the next bytes take."""
-
-    def is_cut_off(self, uplink: str) -> bool:
-        """Whether nothing comes through for now."""
+    def is_cut_off(self, uplink: str) -> bool: ...
 
 
 class _End:
@@ -49,7 +45,7 @@ class Endpoint(asyncio.Transport):
     Attributes:
         heard_at_s: when something last arrived here.
         is_stalled: nothing is read here for now.
-        is_severed: nothing that is sent here arrives any more, and nobody is told.
+        is_severed: nothing that is sent here arrives any more, and neither end learns of it.
     """
 
     def __init__(self, network: Way, life: Life, uplink: str, certificate: bytes | None) -> None:
@@ -68,7 +64,7 @@ class Endpoint(asyncio.Transport):
         self.protocol: Any = None
         self.heard_at_s = self._loop.time()
         self.is_stalled = self.is_severed = False
-        self.is_lost = False  # its protocol was told that it is no more
+        self.is_lost = False  # its protocol has had `connection_lost`
         self._is_closing = False
         self._sent: deque[tuple[float, bytes | _End]] = deque()  # with when it arrives
         self._sent_bytes = 0
@@ -79,15 +75,12 @@ class Endpoint(asyncio.Transport):
     # What a protocol calls.
 
     def get_protocol(self) -> Any:
-        """Who reads here."""
         return self.protocol
 
     def set_protocol(self, protocol: Any) -> None:
-        """Somebody else reads here."""
         self.protocol = protocol
 
     def is_closing(self) -> bool:
-        """Whether nothing can be sent any more."""
         return self._is_closing
 
     def get_write_buffer_size(self) -> int:
@@ -95,7 +88,7 @@ class Endpoint(asyncio.Transport):
         return max(0, self._sent_bytes - _WINDOW_BYTES)
 
     def set_write_buffer_limits(self, high: int | None = None, low: int | None = None) -> None:
-        """From when on whoever sends is asked to pause."""
+        """How much may wait before the writer is paused."""
         del low
         self._high_bytes = _WINDOW_BYTES if high is None else high
 
@@ -111,18 +104,17 @@ class Endpoint(asyncio.Transport):
             self.protocol.pause_writing()
 
     def writelines(self, list_of_data: Any) -> None:
-        """Send in one piece."""
         self.write(b"".join(list_of_data))
 
     def close(self) -> None:
-        """Send what waits, then say goodbye."""
+        """Send what waits, then the end."""
         if not self._is_closing and not self.life.is_over:
             self._is_closing = True
             self._post(_END)
             self._lose_when_sent()
 
     def abort(self) -> None:
-        """Be gone; the other side is told, if it can be."""
+        """End at once; the peer learns of it, if it can."""
         self._sent.clear()
         self._sent_bytes = 0
         if not self.is_lost and not self.life.is_over:
@@ -133,12 +125,11 @@ class Endpoint(asyncio.Transport):
     # What the network calls.
 
     def reset_peer(self) -> None:
-        """Let the other side know, when the way is open, that nobody is here any more."""
+        """Let the peer learn, when the way is open, that this end is gone."""
         self._sent.clear()
         self._post(_END)
 
     def lose(self, error: Exception | None) -> None:
-        """The connection is no more."""
         if not self.is_lost:
             self.is_lost = self._is_closing = True
             if self.protocol is not None:
@@ -179,11 +170,10 @@ class Endpoint(asyncio.Transport):
         return not (self.is_lost or self.life.is_over)
 
     def reads(self) -> bool:
-        """Whether somebody is here to read."""
+        """Whether something reads here."""
         return self.protocol is not None and not self.is_stalled
 
     def hear(self, data: bytes) -> None:
-        """Bytes have come."""
         self.heard_at_s = self._loop.time()
         rest = memoryview(data)
         while rest and not self._is_closing:
@@ -194,36 +184,33 @@ class Endpoint(asyncio.Transport):
             rest = rest[size:]
 
     def hear_end(self) -> None:
-        """The other side sends no more."""
         if not self.is_lost:
             self._is_closing = True
             self.lose(None)
 
 
 class Socket:
-    """What picows wants of a socket, and the door of one that was accepted."""
+    """What picows needs of a socket, and the acceptor of one that was accepted."""
 
     def __init__(self, endpoint: Endpoint) -> None:
         self.endpoint = endpoint
 
     def fileno(self) -> int:
-        """None, so that nobody goes past the transport."""
+        """None, so that nothing goes past the transport."""
         return -1
 
-    def setsockopt(self, *_: object) -> None:
-        """Nothing to set."""
+    def setsockopt(self, *_: object) -> None: ...
 
     def getsockopt(self, *_: object) -> int:
-        """Nothing was set."""
         return 0
 
     def close(self) -> None:
-        """Whoever came is sent away."""
+        """Send what waits, then the end."""
         self.endpoint.abort()
 
 
 class _Tls:
-    """What TLS has verified of the other end."""
+    """What TLS would have verified of the other end."""
 
     def __init__(self, certificate: bytes | None) -> None:
         self._certificate = certificate

@@ -1,4 +1,4 @@
-"""The loop that a simulated cluster runs on: nobody waits, nothing runs in a thread, lives end.
+"""The loop of a simulated cluster: time is virtual, nothing runs in a thread, processes end.
 
 A *life* is a process: every task, timer and connection that is made in its name belongs to it, and
 ends with it at one stroke. Which life is running is a context variable, which asyncio hands on to
@@ -8,7 +8,7 @@ whatever a task begins.
 import asyncio
 from collections.abc import Callable, Coroutine
 from contextvars import Context, ContextVar, copy_context
-from typing import Any, Protocol, TypeVar
+from typing import Any, TypeVar
 
 from nc.testing.virtual_time import VirtualLoop
 
@@ -31,7 +31,6 @@ class Life:
         self._tasks: dict[asyncio.Task[Any], None] = {}  # in the order in which they began
 
     def run(self, work: Coroutine[Any, Any, T]) -> "asyncio.Task[T]":
-        """Begin a task of this life."""
         return asyncio.get_running_loop().create_task(work, context=self._context.copy())
 
     def soon(self, function: Callable[..., object], *args: object) -> None:
@@ -63,7 +62,7 @@ class Life:
     def _forget(self, task: "asyncio.Task[Any]") -> None:
         self._tasks.pop(task, None)
         if not task.cancelled():
-            task.exception()  # whoever waits for it has it; a process that ended needs it no more
+            task.exception()  # its waiters have it; a process that ended needs it no more
 
 
 _running: ContextVar[Life | None] = ContextVar("life", default=None)
@@ -73,19 +72,12 @@ def life_here() -> Life:
     """The life that runs just now.
 
     Raises:
-        RuntimeError: nobody's, such as a simulation's own.
+        RuntimeError: none, as in a simulation's own tasks.
     """
     life = _running.get()
     if life is None:
         raise RuntimeError("only what belongs to a life may do this")
     return life
-
-
-class Listening(Protocol):
-    """What stands for a socket that listens."""
-
-    async def accept(self) -> tuple[Any, tuple[str, int]]:
-        """Who has come, and from where."""
 
 
 class SimulatedLoop(VirtualLoop):
@@ -105,18 +97,9 @@ class SimulatedLoop(VirtualLoop):
             done.set_exception(error)
         return done
 
-    async def sock_accept(self, sock: Any) -> tuple[Any, tuple[str, int]]:
-        """Wait for whoever comes to a simulated port."""
-        listening: Listening = sock
-        return await listening.accept()
-
 
 def _make_task(
-    loop: asyncio.AbstractEventLoop,
-    work: Any,
-    *,
-    context: Context | None = None,
-    **options: Any,
+    loop: asyncio.AbstractEventLoop, work: Any, *, context: Context | None = None, **options: Any
 ) -> "asyncio.Task[Any]":
     task: asyncio.Task[Any] = asyncio.Task(work, loop=loop, context=context, **options)
     life = _running.get() if context is None else context.get(_running)
@@ -128,7 +111,7 @@ def _make_task(
 
 
 async def first_of(*work: "asyncio.Task[Any] | Coroutine[Any, Any, Any]") -> None:
-    """Wait for the first; the others' waiting is given up, but for tasks."""
+    """Wait for the first; the others are cancelled, but for tasks."""
     tasks = [w if isinstance(w, asyncio.Task) else asyncio.create_task(w) for w in work]
     try:
         await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)

@@ -9,26 +9,25 @@ import structlog
 
 from nc import log_events
 from nc.agent.agent import Agent, AgentSettings, AgentStopped
-from nc.agent.state import Node
+from nc.agent.state import NodeIdentity
 from nc.clock import Clock
+from nc.net.ipv4 import MIN_HEADER_BYTES, build_packet
 from nc.net.routes import Redirect
 from nc.net.tun import Receive
 from nc.net.wire import PLAIN_VNET_HEADER, VNET_HEADER_BYTES, Frame, packets
-from nc.testing.chance import SeededRandom
+from nc.testing.seeded_random import SeededRandom
 from nc.testing.simulation.connection import SERVER_PORT
 from nc.testing.simulation.loop import Life
 from nc.testing.simulation.network import Network
 
-_PACKET: Final = struct.Struct("!BBHHHBBHIIQ")  # RFC 791's header, and a number
-_UDP: Final = 17
+_NUMBER_BYTES: Final = 8
+_ARRIVED: Final = struct.Struct("!16xIQ")  # the destination, and a number behind the header
 
 
 def packet(number: int, source: str, destination: str, size_bytes: int) -> bytes:
     """An IPv4 packet that carries a number."""
-    size_bytes = max(size_bytes, _PACKET.size)
-    addresses = int(IPv4Address(source)), int(IPv4Address(destination))
-    head = _PACKET.pack(0x45, 0, size_bytes, 0, 0, 64, _UDP, 0, *addresses, number)
-    return head + bytes(size_bytes - len(head))
+    padding = bytes(max(size_bytes - MIN_HEADER_BYTES - _NUMBER_BYTES, 0))
+    return build_packet(source, destination, number.to_bytes(_NUMBER_BYTES) + padding)
 
 
 Arrived = Callable[["Machine", int, str], None]  # where, a packet's number, and whom it was for
@@ -55,19 +54,18 @@ class _Card:
         self._is_reading = False
 
     def resume(self) -> None:
-        """See `Device`."""
         self._is_reading = True
 
     def write(self, frame: Frame) -> int:
         """Packets have come."""
         held = list(packets(frame)) if self.offload else [frame]
         for one in held:
-            fields = _PACKET.unpack_from(one, VNET_HEADER_BYTES if self.offload else 0)
-            self._machine.arrived(self._machine, fields[-1], str(IPv4Address(fields[-2])))
+            at = VNET_HEADER_BYTES if self.offload else 0
+            destination, number = _ARRIVED.unpack_from(one, at)
+            self._machine.arrived(self._machine, number, str(IPv4Address(destination)))
         return len(held)
 
     def close(self) -> None:
-        """See `Device`."""
         self._is_reading = False
 
     def send(self, data: bytes) -> bool:
@@ -81,11 +79,9 @@ class _Card:
 class _NoRoutes(Redirect):
     """Routes outside the device: a simulated machine has none."""
 
-    def __init__(self) -> None:
-        """Nothing to remember."""
+    def __init__(self) -> None: ...
 
-    def end(self) -> None:
-        """Nothing to take back."""
+    def end(self) -> None: ...
 
 
 class Machine:
@@ -96,11 +92,11 @@ class Machine:
         token: the node's.
         certificate: the node's for the link, DER.
         clock, network, seed: see there.
-        happens: told when its agent has connected, lost its link, or given up.
-        arrived: told of packets.
+        happens: called when its agent has connected, lost its link, or given up.
+        arrived: called with packets.
 
     Attributes:
-        address: what the agent was last told.
+        address: what the agent was last given.
         is_connected: as far as the agent knows.
         has_given_up: why, if it has; "".
     """
@@ -133,7 +129,6 @@ class Machine:
 
     @property
     def is_on(self) -> bool:
-        """Whether it runs."""
         return self._life is not None
 
     def switch_on(self) -> None:
@@ -142,7 +137,7 @@ class Machine:
             return
         self._life = Life()
         self.has_given_up = ""
-        node = Node(self.token, self.name, SERVER_PORT, None)
+        node = NodeIdentity(self.token, self.name, SERVER_PORT, None)
         agent = Agent(
             node,
             AgentSettings(),
@@ -155,7 +150,7 @@ class Machine:
         self._life.run(self._run(agent))
 
     def switch_off(self, *, silently: bool) -> None:
-        """End everything here; silently: nobody is told. Idempotent."""
+        """End everything here; silently: no peer learns of it. Idempotent."""
         life, self._life = self._life, None
         self.is_connected, self._card = False, None
         if life is not None:
@@ -194,7 +189,7 @@ class Machine:
 
 
 def listening_log(hear: Callable[[str, dict[str, Any]], None]) -> Any:
-    """A log that somebody listens to, and that writes nothing."""
+    """A logger that hands each line to a function, and writes nothing."""
 
     def tell(_logger: object, _method: str, fields: Any) -> Any:
         event = fields.pop("event")

@@ -9,8 +9,8 @@ What crosses it are bytes, between asyncio transports, so everything above a soc
 code, picows among it. Within a connection bytes stay in order; between connections nothing does.
 
 Laws: what is cut off arrives late, once the way is open again, as TCP sends it again; what goes
-over a *severed* connection arrives never, and nobody is told; one that does not read holds up
-nobody but who sends to it.
+over a *severed* connection never arrives, and neither side learns of it; a machine that does not
+read holds up only what is sent to it.
 """
 
 import asyncio
@@ -21,7 +21,7 @@ from unittest import mock
 
 import aiofastnet
 
-from nc.testing.chance import SeededRandom
+from nc.testing.seeded_random import SeededRandom
 from nc.testing.simulation.connection import SERVER_PORT, Endpoint, Socket
 from nc.testing.simulation.loop import Life, SimulatedLoop, life_here
 
@@ -38,19 +38,19 @@ class Listener:
         self._came: asyncio.Queue[Endpoint] = asyncio.Queue()
 
     def setblocking(self, _is_blocking: bool) -> None:
-        """It never blocks."""
+        pass
+
+    def getsockname(self) -> tuple[str, int]:
+        return "", SERVER_PORT
 
     async def accept(self) -> tuple[Socket, tuple[str, int]]:
-        """Who has come."""
         endpoint = await self._came.get()
         return Socket(endpoint), (endpoint.uplink, SERVER_PORT)
 
-    def knock(self, endpoint: Endpoint) -> None:
-        """Somebody has come."""
+    def connect(self, endpoint: Endpoint) -> None:
         self._came.put_nowait(endpoint)
 
     def close(self) -> None:
-        """Nobody is let in any more."""
         self.is_open = False
 
 
@@ -85,20 +85,17 @@ class Network:
         return [end for end in self._ends if end.lives]
 
     def listen(self, life: Life, server: int = 0) -> Listener:
-        """This server has a port."""
         listener = Listener(life)
         self._listeners[server] = listener
         return listener
 
     def latency_s(self, end: Endpoint) -> float:
-        """How long the next bytes take."""
         if end.uplink not in self._latencies_s:
             choice = int(self._chance.random() * len(_LATENCIES_S))
             self._latencies_s[end.uplink] = _LATENCIES_S[choice]
         return self._latencies_s[end.uplink] * (1 + _JITTER * self._chance.random())
 
     def is_cut_off(self, uplink: str) -> bool:
-        """Whether nothing comes through for now."""
         return self._cut_off.get(uplink, 0) > 0
 
     def cut_off(self, uplink: str) -> None:
@@ -113,7 +110,7 @@ class Network:
         self.pump(uplink)
 
     def mend_all(self) -> None:
-        """Everything comes through, and everybody reads."""
+        """Everything comes through, and every machine reads."""
         for uplink in self._cut_off:
             self._cut_off[uplink] = 0
             self.mend(uplink)
@@ -134,7 +131,7 @@ class Network:
         return not any(end.lives or end.peer.lives for end in severed)
 
     def reset(self, uplink: str, *, at_server: bool) -> None:
-        """Break what is connected there; one side learns it at once, the other when it can."""
+        """Break what is connected there; one side learns of it at once, the other when it can."""
         for end in [end for end in self.connections if end.uplink == uplink]:
             first = end if at_server else end.peer
             first.lose(ConnectionResetError())
@@ -148,14 +145,13 @@ class Network:
                 end.pump()
 
     def pump(self, uplink: str) -> None:
-        """Let through what waits there."""
         for end in list(self._ends):
             if end.uplink == uplink:
                 end.pump()
                 end.peer.pump()
 
     def end_life(self, life: Life, *, silently: bool) -> None:
-        """A process has ended: its kernel tells the others, unless that is gone too."""
+        """A process has ended: its kernel resets its connections, unless that is gone too."""
         for end in list(self._ends):
             ours = end if end.life is life else end.peer if end.peer.life is life else None
             if ours is None or ours.is_lost:
@@ -166,7 +162,6 @@ class Network:
                 ours.reset_peer()
 
     async def dial(self, protocol_factory: Callable[[], Any], uplink: str) -> tuple[Endpoint, Any]:
-        """A machine connects."""
         await asyncio.sleep(_LATENCIES_S[1])
         while self.is_cut_off(uplink):
             await self._opened.wait()
@@ -180,13 +175,12 @@ class Network:
         self._ends.append(theirs)
         ours.protocol = protocol_factory()
         ours.protocol.connection_made(ours)
-        listener.knock(theirs)
+        listener.connect(theirs)
         return ours, ours.protocol
 
     async def receive(
         self, protocol_factory: Callable[[], Any], accepted: Socket
     ) -> tuple[Endpoint, Any]:
-        """The server takes up a connection that it accepted."""
         end = accepted.endpoint
         protocol = protocol_factory()
         protocol.connection_made(end)

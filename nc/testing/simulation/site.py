@@ -4,26 +4,23 @@ Of several servers each has a site of its own; what they share is the log, which
 """
 
 import asyncio
-from collections.abc import Coroutine
 from pathlib import Path
-from typing import Any, Final, Protocol
+from typing import TYPE_CHECKING, Final
 
 import eventlog
 from eventlog import EventLog, LogDamaged, LogError, LogUnavailable, MemoryLog
 from eventlog.testing.simulated import CrashOutcome, PowerLoss, SimulatedDisk
-from nc.clock import Clock
 from nc.domain.codec.digest import digest
 from nc.domain.state import State
 from nc.replica.errors import DiskFull, Stopping, Unwritable
 from nc.replica.replay import replay
-from nc.secrets import TokenIds
-from nc.testing.chance import SeededRandom
-from nc.testing.laws import Law
-from nc.testing.simulation.acts import Plan
-from nc.testing.simulation.laws import NOTHING_CRASHES, STARTS
+from nc.testing.contract.laws.cluster import NOTHING_CRASHES, STARTS
+from nc.testing.seeded_random import SeededRandom
 from nc.testing.simulation.loop import first_of
-from nc.testing.simulation.network import Network
 from nc.testing.simulation.servers import SimulatedServer
+
+if TYPE_CHECKING:
+    from nc.testing.simulation.cluster import Cluster
 
 FOLDER: Final = Path("/log")
 _SEGMENT_BYTES: Final = 8192  # so that a life fills several
@@ -32,31 +29,13 @@ _SEGMENT_BYTES: Final = 8192  # so that a life fills several
 _RESTART_S: Final = 2.0
 
 
-class Owner(Protocol):
-    """Whose server it is."""
-
-    @property
-    def last_seq(self) -> int:
-        """The last event in the log, as far as it can be seen."""
-
-    def tell(self, text: str) -> None:
-        """A line of the chronicle."""
-
-    def saw(self, law: Law, what: str, *, holds: bool) -> None:
-        """A law had something to say."""
-
-    def spawn(self, work: Coroutine[Any, Any, None]) -> None:
-        """Something that goes on by itself."""
-
-
 class Site:
     """Where a server runs.
 
     Args:
         number: of the server, from 0.
         shared: the log that it shares with others; None: it has its own, on its disk.
-        owner: told of what happens.
-        plan, network, clock, token_ids, chance: see there.
+        cluster: what it is part of.
 
     Attributes:
         name: of the server, for people.
@@ -66,26 +45,11 @@ class Site:
         cannot_start: the server finds its log damaged.
     """
 
-    def __init__(
-        self,
-        number: int,
-        shared: MemoryLog | None,
-        owner: Owner,
-        plan: Plan,
-        network: Network,
-        clock: Clock,
-        token_ids: TokenIds,
-        chance: SeededRandom,
-    ) -> None:
+    def __init__(self, number: int, shared: MemoryLog | None, cluster: "Cluster") -> None:
         self.name = "the server" if shared is None else f"server {number + 1}"
         self._number = number
         self._shared = shared
-        self._owner = owner
-        self._plan = plan
-        self._network = network
-        self._clock = clock
-        self._token_ids = token_ids
-        self._chance = chance
+        self._cluster = cluster
         self.process: SimulatedServer | None = None
         self.server: SimulatedServer | None = None
         self.up = asyncio.Event()
@@ -95,8 +59,8 @@ class Site:
         self._down_s = _RESTART_S
 
     def begin(self) -> None:
-        """Let there be a server, whatever happens to it."""
-        self._owner.spawn(self._supervise())
+        """Start a server, and start it again whenever it ends."""
+        self._cluster.spawn(self._supervise())
 
     async def _supervise(self) -> None:
         while not self.cannot_start:
@@ -105,31 +69,31 @@ class Site:
                 self.server = server
                 self.up.set()
                 self._check_start(server)
-                self._owner.tell(f"{self.name} serves, after event {self._owner.last_seq}")
-                self._owner.spawn(self._watch_failure(server))
-                self._owner.spawn(self._watch_power(server))
+                self._cluster.note(f"{self.name} serves, after event {self._cluster.state.seq}")
+                self._cluster.spawn(self._watch_failure(server))
+                self._cluster.spawn(self._watch_power(server))
                 await server.life.over.wait()
             await asyncio.sleep(self._down_s)
             self._down_s = _RESTART_S
 
     async def _started(self) -> SimulatedServer | None:
-        """A server that has come so far as to serve; None: it did not."""
+        """A server that serves; None: it did not come so far."""
         server: SimulatedServer | None = None
         try:
             self.process = server = self._make_server(self._open_log())
-            starting = server.life.run(server.start(self._network, self._number))
+            starting = server.life.run(server.start())
             await first_of(starting, server.life.over.wait(), server.power_is_lost.wait())
             server.require_power()
             await starting
         except PowerLoss:
-            self._owner.tell(f"the power fails while {self.name} starts")
+            self._cluster.note(f"the power fails while {self.name} starts")
             self._lose(server, silently=True)
-            self.disk = self.disk.crash(CrashOutcome(0.5, self._chance))
+            self.disk = self.disk.crash(CrashOutcome(0.5, self._cluster.chance))
         except LogDamaged as damaged:
-            self._owner.saw(STARTS, f"{damaged}", holds=False)
+            self._cluster.saw(STARTS, f"{damaged}", holds=False)
             self.cannot_start = True
         except (LogError, Unwritable, DiskFull, Stopping) as error:
-            self._owner.tell(f"{self.name} does not start: {error}")
+            self._cluster.note(f"{self.name} does not start: {error}")
             self._lose(server, silently=False)
         else:
             return server
@@ -143,24 +107,27 @@ class Site:
             return log
         return eventlog.open(
             FOLDER,
-            now_ns=self._clock.now_ns,
-            random_bytes=self._chance.random_bytes,
+            now_ns=self._cluster.clock.now_ns,
+            random_bytes=self._cluster.chance.random_bytes,
             disk=self.disk,
             segment_size_bytes=_SEGMENT_BYTES,
         )
 
     def _make_server(self, log: EventLog) -> SimulatedServer:
         def is_broken(what: str) -> None:
-            self._owner.saw(NOTHING_CRASHES, what, holds=False)
+            self._cluster.saw(NOTHING_CRASHES, what, holds=False)
 
+        cluster = self._cluster
         return SimulatedServer(
             self.name,
             log,
-            self._plan.network,
-            self._clock,
-            self._token_ids,
-            self._chance,
-            is_broken,
+            overlay=cluster.plan.network,
+            network=cluster.network,
+            number=self._number,
+            clock=cluster.clock,
+            token_ids=cluster.token_ids,
+            chance=cluster.chance,
+            is_broken=is_broken,
         )
 
     def _check_start(self, server: SimulatedServer) -> None:
@@ -169,17 +136,17 @@ class Site:
             try:
                 is_same = digest(state) == digest(replay(server.log, State()))
             except LogDamaged as damaged:  # before what its newest snapshot holds
-                self._owner.saw(STARTS, f"{damaged}", holds=False)
+                self._cluster.saw(STARTS, f"{damaged}", holds=False)
             else:
-                self._owner.saw(STARTS, "its state is not what the log amounts to", holds=is_same)
+                self._cluster.saw(STARTS, "its state is not what the log amounts to", holds=is_same)
 
     async def _watch_failure(self, server: SimulatedServer) -> None:
         await first_of(server.replica.failed.wait(), server.life.over.wait())
         if server.replica.failed.is_set() and not server.life.is_over:
             failure = server.replica.failure
-            self._owner.tell(f"{self.name} ends: {failure}")
+            self._cluster.note(f"{self.name} ends: {failure}")
             holds = isinstance(failure, LogUnavailable)  # which we made so
-            self._owner.saw(NOTHING_CRASHES, f"{self.name} ends: {failure!r}", holds=holds)
+            self._cluster.saw(NOTHING_CRASHES, f"{self.name} ends: {failure!r}", holds=holds)
             self.end_server(silently=False, down_s=_RESTART_S)
 
     async def _watch_power(self, server: SimulatedServer) -> None:
@@ -192,7 +159,7 @@ class Site:
         self.end_server(silently=True, down_s=down_s)
         if self._shared is None:
             self.disk = self.disk.crash(
-                CrashOutcome(keep, SeededRandom(("fate", seed, self._plan.seed)))
+                CrashOutcome(keep, SeededRandom(("fate", seed, self._cluster.plan.seed)))
             )
 
     def end_server(self, *, silently: bool, down_s: float) -> None:
@@ -206,7 +173,7 @@ class Site:
     def _lose(self, server: SimulatedServer | None, *, silently: bool) -> None:
         self.process = None
         if server is not None:
-            self._network.end_life(server.life, silently=silently)
+            self._cluster.network.end_life(server.life, silently=silently)
             server.life.end()
             if self._shared is not None:
                 server.log.close()
@@ -220,7 +187,7 @@ class Site:
         stopping = server.life.run(server.stop())
         await first_of(stopping, server.life.over.wait(), server.power_is_lost.wait())
         if self.server is server and not server.power_is_lost.is_set():
-            self._owner.tell(f"{self.name} has stopped")
+            self._cluster.note(f"{self.name} has stopped")
             self.end_server(silently=False, down_s=down_s)
 
     def fill_disk(self, by: int) -> None:
@@ -246,7 +213,7 @@ class Site:
 
     @property
     def in_trouble(self) -> bool:
-        """Whether the server may turn commands away, as things are."""
+        """Whether the server may reject commands, as things are."""
         server = self.server
         if server is None or server.is_stopping or server.replica.failure is not None:
             return True

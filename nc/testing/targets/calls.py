@@ -9,28 +9,15 @@ from google.protobuf.message import Message
 
 from nc.pb import network_controller_pb2 as pb
 from nc.pb import sensor_pb2
-from nc.testing.expectations import OK, Facts
-from nc.testing.history import Answer, CertificateSet, Secret
-from nc.testing.operations import (
-    ADMIN,
-    CheckHealth,
-    CheckState,
-    GetAddress,
-    IssueToken,
-    Operation,
-    Port,
-    Redeem,
-    SetExpiries,
-    Unregister,
-)
+from nc.testing.contract import operations as ops
+from nc.testing.contract.expectations import OK, Facts
+from nc.testing.contract.history import Answer, CertificateSet, Secret
 
 _TOKEN_DIGITS: Final = 16
 
 
 class Rpc(NamedTuple):
-    """One unary call."""
-
-    port: Port
+    port: ops.Port
     method: str
     request: Message
     caller: str  # whose certificate it is made with, on the control port
@@ -46,7 +33,7 @@ class Names:
     def token(self, name: str) -> str:
         """The token with this name; a text that is no name (no space in it) is one as it stands.
 
-        A name that nothing was given out for stands for a token that nobody has.
+        A name without a token stands for one that was never issued.
         """
         if " " in name and name not in self._tokens:
             return sha256(name.encode()).hexdigest()[:_TOKEN_DIGITS]
@@ -60,11 +47,11 @@ class Names:
         """A node's certificates for the link port; None if it was given none."""
         return self._certificates[node][1] if node in self._certificates else None
 
-    def remember(self, operation: Operation, answer: Answer) -> None:
+    def remember(self, operation: ops.Operation, answer: Answer) -> None:
         """Keep what an answer gave out."""
-        if isinstance(operation, IssueToken) and answer.is_ok:
+        if isinstance(operation, ops.IssueToken) and answer.is_ok:
             self._tokens[operation.token] = answer.token
-        elif isinstance(operation, Redeem) and answer.is_ok:
+        elif isinstance(operation, ops.Redeem) and answer.is_ok:
             self._tokens[operation.node] = answer.token
             if answer.certificates:
                 self._certificates[operation.node] = answer.certificates
@@ -80,26 +67,26 @@ class Names:
         return list(self._certificates)
 
 
-def rpc_of(operation: Operation, names: Names) -> Rpc:
+def rpc_of(operation: ops.Operation, names: Names) -> Rpc:
     """The call that an operation is.
 
     Raises:
         TypeError: it is none: a link's, or the sweep.
     """
-    port, caller = Port.CONTROL, ADMIN
+    port, caller = ops.Port.CONTROL, ops.ADMIN
     request: Message
     match operation:
-        case IssueToken(_, minutes, caller):
+        case ops.IssueToken(_, minutes, caller):
             method, request = "GetBootStrapToken", pb.GetBootStrapTokenRequest(expireTime=minutes)
-        case Redeem(token, _, port, caller):
+        case ops.Redeem(token, _, port, caller):
             method, request = "GetToken", pb.GetTokenRequest(bootStrapToken=names.token(token))
-        case CheckState(node, caller):
+        case ops.CheckState(node, caller):
             method, request = "CheckConnState", pb.CheckConnStateRequest(token=names.token(node))
-        case GetAddress(node, caller):
+        case ops.GetAddress(node, caller):
             method, request = "GetRegistedIp", pb.GetRegistedIpRequest(token=names.token(node))
-        case Unregister(node, caller):
+        case ops.Unregister(node, caller):
             method, request = "UnRegister", pb.UnRegisterRequest(token=names.token(node))
-        case SetExpiries(expiries, caller):
+        case ops.SetExpiries(expiries, caller):
             method = "UpdateSensorExpireTime"
             request = sensor_pb2.SensorExpireTimeRequest(
                 sensorExpire=[
@@ -109,7 +96,7 @@ def rpc_of(operation: Operation, names: Names) -> Rpc:
                     for node, seconds in expiries
                 ]
             )
-        case CheckHealth(port):
+        case ops.CheckHealth(port):
             method, request = "HealthCheck", pb.HealthCheckRequest()
         case _:
             raise TypeError(f"{operation} is no call")
@@ -127,10 +114,7 @@ def answer_of(response: Any) -> Answer:
         case pb.UnRegisterResponse():
             facts = facts._replace(result=response.result)
     return Answer(
-        facts,
-        getattr(response, "message", ""),
-        _token_in(response),
-        _certificates_in(response),
+        facts, getattr(response, "message", ""), _token_in(response), _certificates_in(response)
     )
 
 
@@ -156,5 +140,5 @@ def _decoded(text: str) -> bytes:
 
 
 def denied(status: str, message: str) -> Answer:
-    """What a client is told by a gRPC status instead of a response."""
+    """An answer that is a gRPC status instead of a response."""
     return Answer(Facts(status), message)

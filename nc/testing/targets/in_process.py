@@ -1,4 +1,4 @@
-"""The network controller in this process, where time is virtual, the disk simulated, chance seeded.
+"""The server in this process, where time is virtual, the disk simulated, and chance seeded.
 
 The same operations give the same history, byte for byte but for the keys in certificates. On the
 simulated disk a crash loses what was not synced; in memory nothing is lost, and with a `rival` the
@@ -9,34 +9,52 @@ append of the first is under way.
 import asyncio
 from collections.abc import Callable, Coroutine, Sequence
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, Final, TypeVar, cast
+
+import structlog
 
 import eventlog
 from eventlog import EventLog, LogError, MemoryLog
 from eventlog.testing.simulated import CrashOutcome, PowerLoss, SimulatedDisk
+from nc.clock import now_ms
+from nc.contract import DEFAULT_LINK_PORT, SERVER_FAULT
+from nc.domain.addresses import Network
 from nc.domain.codec.digest import digest
-from nc.domain.events import Batch
+from nc.domain.decide import Command
+from nc.domain.errors import DomainError
+from nc.domain.events import Batch, pb
+from nc.domain.fsm import ConnectionState
+from nc.domain.links import AcceptLink, DropLink, HandOverAddress
+from nc.domain.nodes import ExpireNodes
+from nc.domain.presence import link_of
 from nc.domain.state import State
+from nc.domain.tokens import ForgetExpiredTokens
 from nc.replica.replay import replay
-from nc.secrets import SECRET_KEY_BYTES, TokenIds
-from nc.testing.chance import SeededRandom
-from nc.testing.history import Answer, LogView
-from nc.testing.model import Moment, at
-from nc.testing.operations import Crash, IssueToken
+from nc.replica.replica import Origin, Replica
+from nc.secrets import SECRET_KEY_BYTES, RequestIds, TokenIds
+from nc.server.parts import Parts
+from nc.server.server import Server, serve
+from nc.testing.contract import operations as ops
+from nc.testing.contract.expectations import MISTAKE, OK, Facts
+from nc.testing.contract.history import Answer, LogView
+from nc.testing.contract.model import Moment, at
+from nc.testing.seeded_random import SeededRandom
 from nc.testing.targets.calls import Names
-from nc.testing.targets.service import Service
+from nc.testing.targets.server import ADVERTISED, LocalServer, MemoryPorts, authorities
 from nc.testing.targets.target import Ability, Reply, Request, ServerGone
 from nc.testing.virtual_time import VirtualLoop
 
 T = TypeVar("T")
 
-START_MS = 1_800_000_000_000  # 2027-01-15T08:00:00Z
+START_MS: Final = 1_800_000_000_000  # 2027-01-15T08:00:00Z
 
-_FOLDER = Path("/log")
-_SEGMENT_BYTES = 8192  # so that a history fills several
+_FOLDER: Final = Path("/log")
+_SEGMENT_BYTES: Final = 8192  # so that a history fills several
 
 # With a pause this long the replica has marked its log durable.
-_REST_S = 0.1
+_PAUSE_S: Final = 0.1
+
+_NEVER_S: Final = 1e9  # a trial's own operations sweep
 
 
 class ManualClock:
@@ -46,16 +64,14 @@ class ManualClock:
         self.now_ms = START_MS
 
     def now_ns(self) -> int:
-        """Unix time in nanoseconds."""
         return self.now_ms * 1_000_000
 
     def monotonic_ns(self) -> int:
-        """The same: nothing here asks for how long something took."""
         return self.now_ns()
 
 
 class InProcess:
-    """A target: this package's own network controller, without sockets.
+    """A target: this package's own server, without sockets.
 
     Args:
         on_disk: whether the log is on a simulated disk, which can crash; in memory otherwise.
@@ -68,15 +84,15 @@ class InProcess:
         self._on_disk = on_disk
         self._has_rival = rival
         self._loop = VirtualLoop()
+        self._loop.set_exception_handler(self._background_failed)
         self._is_closed = False
 
     @property
     def abilities(self) -> frozenset[Ability]:
-        """Everything."""
         return frozenset(Ability)
 
     def begin(self, network: str) -> str:
-        """A new server, on nothing."""
+        """A new server, on an empty log."""
         self._disk = SimulatedDisk()
         self._memory = MemoryLog()
         self._clock = ManualClock()
@@ -89,11 +105,13 @@ class InProcess:
         return network
 
     def perform(self, requests: Sequence[Request]) -> list[Reply]:
-        """Carry operations out; see `Target.perform`."""
-        return self._run(self._perform(requests))
+        replies = self._run(self._perform(requests))
+        if self._failure:
+            raise ServerGone(self._failure, replies)
+        return replies
 
-    def perform_and_crash(self, requests: Sequence[Request], crash: Crash) -> list[Reply]:
-        """Lose the power while they are carried out, or after it; see `Target`."""
+    def perform_and_crash(self, requests: Sequence[Request], crash: ops.Crash) -> list[Reply]:
+        """Lose the power while they are carried out, or after it; see `Mortal`."""
         self._disk.power_fails_at = self._disk.steps + crash.at_step
         replies = self._run(self._perform(requests))
         self._abandon()
@@ -102,24 +120,22 @@ class InProcess:
         return replies
 
     def restart(self, network: str) -> None:
-        """Stop cleanly, and start again."""
-        self._run(self._service.stop())
+        self._run(self._server.stop())
         self._log.close()
         self._abandon()
         self._network = network or self._network
         self._come_back()
 
     def wait(self, ms: int) -> None:
-        """Move the clock, and let the replica come to rest."""
+        """Move the clock, and let background work end."""
         self._clock.now_ms += ms
-        self._run(asyncio.sleep(_REST_S))
+        self._run(asyncio.sleep(_PAUSE_S))
 
     def now(self) -> Moment:
-        """Exactly."""
         return at(self._clock.now_ms)
 
     def log(self) -> LogView:
-        """Everything in the log, and what it amounts to.
+        """Everything in the log, and the state that it amounts to.
 
         Raises:
             ServerGone: it cannot be read, so that no server would start on it.
@@ -132,14 +148,12 @@ class InProcess:
         entries = [
             entry for record in records for entry in Batch.FromString(record.payload).entries
         ]
-        return LogView(entries, digest(self._service.replica.state), digest(replayed))
+        return LogView(entries, digest(self._server.replica.state), digest(replayed))
 
     def end(self) -> None:
-        """Forget the server."""
         self._abandon()
 
     def close(self) -> None:
-        """Forget the loop, too."""
         if not self._is_closed:
             self._is_closed = True
             self._loop.close()
@@ -148,10 +162,12 @@ class InProcess:
         return self._loop.run_until_complete(coroutine)
 
     def _start(self) -> None:
+        self._failure = ""
         self._log = self._open_log()
-        self._service = self._serve(self._log)
+        ports = MemoryPorts()
+        self._server = LocalServer(serve(self._parts(self._log, ports)), ports)
         self._power_lost = asyncio.Event()
-        self._run(self._service.start())
+        self._run(self._server.start())
 
     def _come_back(self, replies: Sequence[Reply] = ()) -> None:
         try:
@@ -170,10 +186,26 @@ class InProcess:
             segment_size_bytes=_SEGMENT_BYTES,
         )
 
-    def _serve(self, log: EventLog) -> Service:
-        return Service(
-            log, self._network, self._off_loop, self._clock, self._chance, self._token_ids
+    def _parts(self, log: EventLog, ports: MemoryPorts) -> Parts:
+        return Parts(
+            name="harness",
+            log=log,
+            network=Network.parse(self._network),
+            token_ids=self._token_ids,
+            authorities=authorities(),
+            clock=self._clock,
+            secrets=self._chance,
+            logger=structlog.wrap_logger(structlog.ReturnLogger(), processors=[_drop]),
+            rpc_ports=ports,
+            listen_for_links=lambda: cast("Any", _NoLinks()),
+            link_tls=lambda: None,
+            advertised=ADVERTISED,
+            run_blocking=self._run_blocking,
+            sweep_interval_s=_NEVER_S,
         )
+
+    def _background_failed(self, _loop: object, context: dict[str, Any]) -> None:
+        self._failure = f"{context['message']}: {context.get('exception')!r}"
 
     def _abandon(self) -> None:
         """End every task where it stands, as the end of the process does."""
@@ -184,10 +216,10 @@ class InProcess:
             self._run(asyncio.wait(tasks))
             for task in tasks:
                 if not task.cancelled():
-                    task.exception()  # it is nobody's any more
+                    task.exception()  # the process is gone, and its error with it
 
-    async def _off_loop(self, function: Callable[[], T], /) -> T:
-        """Run what blocks for the disk in place; once the power is gone, for ever."""
+    async def _run_blocking(self, function: Callable[[], T], /) -> T:
+        """Run what blocks for the disk in place; once the power is gone, wait for ever."""
         await asyncio.sleep(0)
         if self._rival_request is not None:
             await self._let_rival_write()
@@ -203,19 +235,71 @@ class InProcess:
         return await self._perform_together(requests)
 
     async def _perform_together(self, requests: Sequence[Request]) -> list[Reply]:
-        tasks = [asyncio.create_task(self._answer(self._service, request)) for request in requests]
+        tasks = [asyncio.create_task(self._answer(self._server, each)) for each in requests]
         answered = asyncio.create_task(_all(tasks))
         dead = asyncio.create_task(self._power_lost.wait())
         await asyncio.wait([answered, dead], return_when=asyncio.FIRST_COMPLETED)
         dead.cancel()
         return [Reply(self.now(), task.result() if task.done() else None) for task in tasks]
 
-    async def _answer(self, service: Service, request: Request) -> Answer:
+    async def _answer(self, server: LocalServer, request: Request) -> Answer:
         for _ in range(request.turns):
             await asyncio.sleep(0)
-        answer = await service.carry_out(request.operation, self._names, request.request_id)
+        answer = await self._carry_out(server, request)
         self._names.remember(request.operation, answer)
         return answer
+
+    async def _carry_out(self, server: LocalServer, request: Request) -> Answer:
+        operation, request_id = request.operation, request.request_id
+        try:
+            if isinstance(operation, ops.LinkOperation):
+                return await self._on_link(server.replica, operation, request_id)
+            if isinstance(operation, ops.Sweep):
+                return await self._sweep(server.replica, request_id)
+        except DomainError as error:
+            return Answer(Facts(MISTAKE), str(error))
+        except Exception as error:  # noqa: BLE001 - a call would be answered so, too
+            return Answer(Facts(SERVER_FAULT), f"{type(error).__name__}: {error}")
+        return await server.ports.call(operation, self._names, request_id)
+
+    async def _on_link(
+        self, replica: Replica, operation: ops.LinkOperation, request_id: str
+    ) -> Answer:
+        """What the hub does about a link, without a connection."""
+        node_id = self._token_ids.id_of(self._names.token(operation.node))
+        link_id, now = operation.link, now_ms(self._clock)
+        waits = (ConnectionState.INIT, link_id)
+        origin = Origin(f"link:{node_id}", "link", request_id)
+        command: Command
+        match operation:
+            case ops.OpenLink():
+                command = AcceptLink(node_id, link_id, now)
+            case ops.Handshake():
+                command = HandOverAddress(node_id, link_id, now)
+            case ops.CloseLink():
+                command = DropLink(node_id, link_id, pb.STATE_CHANGE_REASON_LINK_CLOSED)
+        address = replica.state.addresses.address_of(node_id)
+        waited = link_of(replica.state.presence, node_id) == waits
+        try:
+            events = await replica.submit(command, origin)
+        except DomainError:  # a link that is refused its address ends
+            is_greeted = isinstance(operation, ops.Handshake) and waited
+            if is_greeted and link_of(replica.state.presence, node_id) == waits:
+                refused = DropLink(node_id, link_id, pb.STATE_CHANGE_REASON_LINK_REFUSED)
+                await replica.submit(refused, origin._replace(request_id=f"{request_id}, refused"))
+            raise
+        if not isinstance(operation, ops.Handshake):
+            return Answer(Facts(OK))
+        for event in events:
+            if event.HasField("address_bound"):
+                address = event.address_bound.address
+        return Answer(Facts(OK, address=address))
+
+    async def _sweep(self, replica: Replica, request_id: str) -> Answer:
+        now, origin = now_ms(self._clock), Origin("system", "sweep", request_id)
+        await replica.submit(ExpireNodes(now), origin)
+        await replica.submit(ForgetExpiredTokens(tuple(replica.state.tokens), now), origin)
+        return Answer(Facts(OK))
 
     async def _perform_with_rival(self, requests: Sequence[Request]) -> list[Reply]:
         """The last of them through another replica, while the first one's append is under way."""
@@ -224,23 +308,58 @@ class InProcess:
         if self._rival_request is not None:  # there was no append
             await self._let_rival_write()
         replies.append(self._rival_reply)
-        # A write of its own lets the first replica know what the other one wrote.
-        await self._service.carry_out(IssueToken("", 1), self._names, "catch-up")
+        # With a write of its own the first replica learns what the other one wrote.
+        await self._server.ports.call(ops.IssueToken("", 1), self._names, "catch-up")
         return replies
 
     async def _let_rival_write(self) -> None:
         request, self._rival_request = self._rival_request, None
         if request is None:
             return
-        log = self._memory.peer()
-        rival = self._serve(log)
-        rival.replica.start()
+        log, ports = self._memory.peer(), MemoryPorts()
+        parts = self._parts(log, ports)
+        made = serve(parts)
+        rival = LocalServer(
+            _SilentServer(parts, made.replica, made.hub, RequestIds(self._chance)), ports
+        )
+        await rival.start()
         self._rival_reply = Reply(self.now(), await self._answer(rival, request))
-        await rival.replica.stop()
+        await rival.stop()
         log.close()
+
+
+class _SilentServer(Server):
+    """Records neither its start nor its stop, which would end the other replica's links."""
+
+    async def _record_start(self) -> None:
+        pass
+
+    async def _record_stop(self) -> None:
+        pass
+
+
+class _NoLinks:
+    """Stands for the link port's socket: no connection ever comes."""
+
+    def setblocking(self, _is_blocking: bool) -> None:
+        pass
+
+    def getsockname(self) -> tuple[str, int]:
+        return "", DEFAULT_LINK_PORT
+
+    async def accept(self) -> tuple[Any, tuple[str, int]]:
+        await asyncio.Event().wait()  # for ever
+        raise AssertionError
+
+    def close(self) -> None:
+        pass
 
 
 async def _all(tasks: Sequence["asyncio.Task[Answer]"]) -> None:
     """Wait for each of them, however it ends."""
     if tasks:
         await asyncio.wait(tasks)
+
+
+def _drop(*_: object) -> Any:
+    raise structlog.DropEvent

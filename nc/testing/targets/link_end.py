@@ -1,16 +1,15 @@
-"""A node's end of one link, over mutual TLS, that says hello when it is told to."""
+"""A node's end of one link, over mutual TLS, that says hello when asked to."""
 
 import asyncio
 import ssl
-import tempfile
-from pathlib import Path
 from typing import Any, Final
 
 from picows import WSError, WSFrame, WSHandshakeError, WSMsgType, WSTransport, ws_connect
 
 from nc.agent.connection import PING_INTERVAL_S, SILENCE_LIMIT_S, HubConnection, Target
+from nc.client.tls import ClientTls
 from nc.net import wire
-from nc.testing.history import CertificateSet
+from nc.testing.contract.history import CertificateSet
 
 # Far beyond what anything here takes: it only turns what never comes into a breach of a law.
 PATIENCE_S: Final = 20.0
@@ -70,7 +69,6 @@ class LinkEnd(HubConnection):
         self._transport = transport
 
     def on_ws_frame(self, transport: WSTransport, frame: WSFrame) -> None:
-        """A frame has come."""
         if frame.msg_type is WSMsgType.CLOSE:
             self.close_code = int(frame.get_close_code().value)
             self.close_reason = (frame.get_close_message() or b"").decode("utf-8", "replace")
@@ -135,11 +133,4 @@ async def open_link(target: Target, opened_by: str) -> LinkEnd:
 
 def link_tls(certificates: CertificateSet) -> ssl.SSLContext:
     """What a node shows and trusts on its link."""
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-    context.load_verify_locations(cadata=certificates.ca.decode())
-    with tempfile.TemporaryDirectory() as folder:  # the library reads files only
-        both = Path(folder, "client.pem")
-        both.touch(0o600)
-        both.write_bytes(certificates.certificate + certificates.key)
-        context.load_cert_chain(both)
-    return context
+    return ClientTls(certificates.ca, certificates.key, certificates.certificate).context()

@@ -1,8 +1,8 @@
 """Nodes' links to a running server: what is done with them, and what comes of it.
 
-A server hears of a link later than the node is done with it. So each operation is answered once
-what it leads to can be seen from outside, or has been waited for so long that it never will: then
-the answers that follow say what is wrong.
+A server learns of a link's end later than the node does. So each operation is answered once its
+effect can be observed from outside, or a long wait for that is over: then the answers that follow
+show what is wrong.
 """
 
 import asyncio
@@ -13,19 +13,12 @@ from typing import Final
 
 from nc.agent.connection import Target
 from nc.net.wire import EXPIRED, CloseCode
-from nc.testing.expectations import MISTAKE, OK, Facts
-from nc.testing.history import Answer, CertificateSet
-from nc.testing.model import CONNECTED, INIT
-from nc.testing.operations import CloseLink, Handshake, LinkOperation, OpenLink
+from nc.testing.contract.expectations import MISTAKE, OK, Facts
+from nc.testing.contract.history import Answer, CertificateSet
+from nc.testing.contract.model import CONNECTED, INIT
+from nc.testing.contract.operations import CloseLink, Handshake, LinkOperation, OpenLink
 from nc.testing.targets.calls import Names
-from nc.testing.targets.link_end import (
-    CUT,
-    PATIENCE_S,
-    LinkEnd,
-    NotUpgraded,
-    link_tls,
-    open_link,
-)
+from nc.testing.targets.link_end import CUT, PATIENCE_S, LinkEnd, NotUpgraded, link_tls, open_link
 
 LINKED: Final = (INIT, CONNECTED)
 
@@ -42,9 +35,9 @@ class Links:
     Args:
         host, port: the link port.
         names: the nodes' tokens and certificates.
-        stranger: what who has no certificates of its own shows.
+        stranger: what a node without certificates of its own shows.
         state_of: asks the server for a node's state; None if that is refused, 0 without an answer.
-        on_upgrade: told of each link that the server has taken.
+        on_upgrade: called with each link that the server has accepted.
     """
 
     def __init__(
@@ -80,7 +73,7 @@ class Links:
             operation: what is asked for.
             request_id: what it is known by.
             is_alone: nothing else happens at the same time, so that whatever ends the link refuses
-                what was asked; otherwise nobody knows whether that was done before.
+                what was asked; otherwise it is unknown whether that was done before.
         """
         match operation:
             case OpenLink(node, link):
@@ -99,7 +92,7 @@ class Links:
         await _until(are_few)
 
     async def until_swept(self) -> int:
-        """Wait until the server has ended the links of all whom it refuses; how many are left."""
+        """Wait until the server has ended the links of nodes that it refuses; how many are left."""
         nodes = [node for node in self._ends if self.of(node)]
         refused = [node for node in nodes if await self._state_of(node) is None]
         ends = [end for node in refused for end in self.of(node)]
@@ -108,7 +101,7 @@ class Links:
         return sum(end.is_open for end in ends)
 
     async def hang_up(self) -> None:
-        """See all of them ended; the server is gone."""
+        """Wait for the end of all of them; the server is gone."""
         ends = [end for ends in self._ends.values() for end in ends if end.is_open]
         for end in ends:
             end.hang_up("the server has ended")
@@ -118,7 +111,7 @@ class Links:
     async def _open(
         self, node: str, link: str, request_id: str, *, is_alone: bool
     ) -> Answer | None:
-        """Who asks again for a link that is there, or is about to be, is told the same."""
+        """A link that is open, or about to be, is not opened twice."""
         opening = self._openings.get(link)
         if opening is None or (opening.done() and self._end_of(link) is None):
             is_refused = is_alone and await self._state_of(node) is None  # before it asks

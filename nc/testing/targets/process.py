@@ -1,4 +1,4 @@
-"""A server's process: started on free ports of the loopback, until it is told to stop or killed."""
+"""A server's process: started on free ports of the loopback, until it is stopped or killed."""
 
 import json
 import os
@@ -15,7 +15,7 @@ from nc.testing.targets.target import ServerGone
 
 LOOPBACK: Final = "127.0.0.1"
 
-# What a server says when something in it went wrong that nobody should be able to cause.
+# What a server logs when a bug of its own showed.
 _CRASHES: Final = tuple(
     event.encode()
     for event in (log_events.RPC_CRASHED, log_events.LINK_CRASHED, log_events.TASK_FAILED)
@@ -43,8 +43,8 @@ class Process:
     """
 
     def __init__(self, command: Sequence[str], data_dir: Path, network: str) -> None:
-        # Without a pipe nobody waits for whoever reads it; opened twice, since a place in a file
-        # that is inherited would be shared.
+        # A file, since a full pipe would block the server; opened twice, since an inherited
+        # descriptor would share its position.
         descriptor, path = tempfile.mkstemp(prefix="server-", suffix=".log", dir=data_dir.parent)
         self._lines = Path(path).open("rb")  # noqa: SIM115 - closed in `wait`
         self._process = subprocess.Popen(  # noqa: S603 - the caller's own command
@@ -61,7 +61,7 @@ class Process:
         os.close(descriptor)
         try:
             self.ports = self._wait_until_ready()
-        except BaseException:  # nobody else knows of it yet, and it must not be left behind
+        except BaseException:  # the caller cannot end it yet
             self.kill()
             self.wait()
             raise
@@ -79,11 +79,9 @@ class Process:
                 raise ServerGone(line.decode(errors="replace").strip())
 
     def terminate(self) -> None:
-        """Tell it to stop."""
         self._process.send_signal(signal.SIGTERM)
 
     def kill(self) -> None:
-        """SIGKILL."""
         self._process.kill()
 
     def wait(self) -> int:

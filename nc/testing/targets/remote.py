@@ -10,16 +10,16 @@ from collections.abc import Coroutine, Sequence
 from contextlib import suppress
 from typing import Any, TypeVar
 
-from nc.client.channel import BOOTSTRAP_PORT, CONTROL_PORT, CallFailed, Client, ClientTls
+from nc.client.channel import BOOTSTRAP_PORT, CONTROL_PORT, CallFailed, Client
+from nc.client.tls import ClientTls
 from nc.clock import Clock, SystemClock, now_ms
 from nc.pb import network_controller_pb2 as pb
-from nc.testing.expectations import OK
-from nc.testing.history import Answer, LogView
-from nc.testing.model import Moment
-from nc.testing.operations import ADMIN, SERVER_NODE, Operation, Port, Unregister
+from nc.testing.contract.expectations import OK
+from nc.testing.contract.history import Answer, LogView
+from nc.testing.contract.model import Moment
+from nc.testing.contract.operations import ADMIN, SERVER_NODE, Operation, Port, Unregister
 from nc.testing.targets.calls import Names, answer_of, denied, rpc_of
-from nc.testing.targets.target import Ability, Reply, Request
-from nc.testing.trial import DEFAULT_NETWORK
+from nc.testing.targets.target import DEFAULT_NETWORK, Ability, Reply, Request
 
 T = TypeVar("T")
 
@@ -34,7 +34,7 @@ _UNKNOWN_OUTCOMES = {"UNAVAILABLE", "DEADLINE_EXCEEDED", "CANCELLED"}
 
 
 class Remote:
-    """A target: a server that somebody else runs.
+    """A target: a server that is run elsewhere.
 
     Args:
         host, port: its control port.
@@ -68,7 +68,7 @@ class Remote:
         return frozenset({Ability.CERTIFICATES} if self._tls is not None else ())
 
     def begin(self, network: str) -> str:
-        """Ask for the server's own address; a prefix length is nowhere told."""
+        """Ask for the server's own address; the API does not tell the prefix length."""
         del network
         if self._ports[Port.BOOTSTRAP] is None:
             self._ports[Port.BOOTSTRAP] = self._run(self._find_bootstrap_port())
@@ -86,20 +86,18 @@ class Remote:
         self._run(self._require_answer(Port.BOOTSTRAP))
 
     def perform(self, requests: Sequence[Request]) -> list[Reply]:
-        """Make the calls at the same time."""
         return self._run(self._perform(requests))
 
     def wait(self, ms: int) -> None:
-        """Really."""
         self._run(asyncio.sleep(max(ms, 0) / 1000))
 
     def now(self) -> Moment:
-        """What time it is there, as far as can be known from here."""
+        """The server's time, as far as it can be known from here."""
         ms = now_ms(self._clock)
         return Moment(ms - self._skew_ms, ms + self._skew_ms)
 
     def log(self) -> LogView | None:
-        """It cannot be seen."""
+        """None: it cannot be read."""
         return None
 
     def end(self) -> None:
@@ -107,7 +105,6 @@ class Remote:
         self._run(self._tidy_up())
 
     def close(self) -> None:
-        """Close every connection."""
         if self._clients:
             self._run(self._hang_up())
         self._runner.close()

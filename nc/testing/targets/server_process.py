@@ -15,30 +15,19 @@ from pathlib import Path
 from typing import Any
 
 from eventlog import LogReader
-from nc.client.channel import CallFailed, ClientTls
+from nc.client.channel import CallFailed
+from nc.client.link_report import NoServer, read_link_report
+from nc.client.tls import ClientTls
 from nc.contract import SERVER_FAULT
+from nc.data_folder import DataFolder
 from nc.domain.events import Batch, Event
-from nc.hub.report import NoServer, ask
 from nc.pb import events_pb2 as pb
 from nc.pb import network_controller_pb2
 from nc.pb.events_pb2 import Entry
 from nc.pki import FolderPaths
-from nc.server.data_folder import DataFolder
-from nc.testing.expectations import DENIED, MISTAKE, OK, Facts
-from nc.testing.history import Answer, CertificateSet, LogView
-from nc.testing.operations import (
-    ADMIN,
-    CheckState,
-    CloseLink,
-    Crash,
-    Handshake,
-    LinkOperation,
-    OpenLink,
-    Operation,
-    Port,
-    Sweep,
-    Unregister,
-)
+from nc.testing.contract import operations as ops
+from nc.testing.contract.expectations import DENIED, MISTAKE, OK, Facts
+from nc.testing.contract.history import Answer, CertificateSet, LogView
 from nc.testing.targets.calls import Names
 from nc.testing.targets.link_end import LinkEnd
 from nc.testing.targets.links import LINKED, Links
@@ -81,7 +70,7 @@ class ServerProcess(Remote):
     @property
     def control_port(self) -> int:
         """Where it listens now; another port after each start."""
-        return self._ports[Port.CONTROL] or 0
+        return self._ports[ops.Port.CONTROL] or 0
 
     @property
     def abilities(self) -> frozenset[Ability]:
@@ -103,7 +92,7 @@ class ServerProcess(Remote):
         return network
 
     def perform(self, requests: Sequence[Request]) -> list[Reply]:
-        """As `Remote` does; then the server has to be well."""
+        """As `Remote` does; then the server has to be in good health."""
         replies = super().perform(requests)
         try:
             self._require_health()
@@ -111,7 +100,7 @@ class ServerProcess(Remote):
             raise ServerGone(str(error), replies) from error
         return replies
 
-    def perform_and_crash(self, requests: Sequence[Request], crash: Crash) -> list[Reply]:
+    def perform_and_crash(self, requests: Sequence[Request], crash: ops.Crash) -> list[Reply]:
         """Kill the process (SIGKILL) while it is at it, or after it."""
         replies = self._run(self._perform_and_kill(requests, crash.at_step * _MS_A_STEP / 1000))
         self._run(self._see_it_end())
@@ -122,7 +111,6 @@ class ServerProcess(Remote):
         return replies
 
     def restart(self, network: str) -> None:
-        """SIGTERM, and a new start."""
         self._network = network or self._network
         self._require_health()
         if self._process is not None:
@@ -136,11 +124,9 @@ class ServerProcess(Remote):
         return LogView([self._known_by_step(entry) for entry in self._entries()], None, None)
 
     def events(self) -> list[Event]:
-        """Every event in the log."""
         return [event for entry in self._entries() for event in entry.events]
 
     def end(self) -> None:
-        """End the process, and remove its folder."""
         if self._process is not None:
             self._process.kill()
             self._run(self._see_it_end())
@@ -149,7 +135,6 @@ class ServerProcess(Remote):
             self._folder = None
 
     def close(self) -> None:
-        """As `end`. Idempotent."""
         self.end()
         super().close()
 
@@ -160,8 +145,8 @@ class ServerProcess(Remote):
         self._process = Process(self._command, folder.path, self._network)
         ports = self._process.ports
         self._ports = {
-            Port.CONTROL: ports["grpc_port"],
-            Port.BOOTSTRAP: ports["bootstrap_port"],
+            ops.Port.CONTROL: ports["grpc_port"],
+            ops.Port.BOOTSTRAP: ports["bootstrap_port"],
         }
         admin = _client_set(folder.grpc_pki)
         self._tls = self.tls = ClientTls(admin.ca, admin.key, admin.certificate)
@@ -179,7 +164,7 @@ class ServerProcess(Remote):
             self._process.require_health()
 
     async def _see_it_end(self) -> int:
-        """Wait for the process, and let go of what led to it; its exit code."""
+        """Wait for the process, and close what led to it; its exit code."""
         code = 0
         if self._process is not None:
             code = await asyncio.to_thread(self._process.wait)  # links say goodbye meanwhile
@@ -189,10 +174,10 @@ class ServerProcess(Remote):
         return code
 
     async def _perform(self, requests: Sequence[Request]) -> list[Reply]:
-        """As `Remote` does; after links that raced, the server has time to hear of all."""
+        """As `Remote` does; after links that raced, the server has time to learn of all."""
         self._is_alone = len(requests) == 1
         replies = await super()._perform(requests)
-        if not self._is_alone and any(isinstance(r.operation, LinkOperation) for r in requests):
+        if not self._is_alone and any(isinstance(r.operation, ops.LinkOperation) for r in requests):
             await self._write_something()
         return replies
 
@@ -207,18 +192,18 @@ class ServerProcess(Remote):
         _, *replies = await asyncio.gather(kill(), *map(self._reply, requests))
         return [_unless_cut(reply) for reply in replies if reply is not None]
 
-    async def _answer(self, operation: Operation, request_id: str) -> Answer | None:
+    async def _answer(self, operation: ops.Operation, request_id: str) -> Answer | None:
         match operation:
-            case OpenLink() | Handshake() | CloseLink():
+            case ops.OpenLink() | ops.Handshake() | ops.CloseLink():
                 return await self._links.carry_out(operation, request_id, is_alone=self._is_alone)
-            case Sweep():
+            case ops.Sweep():
                 return Answer(Facts(OK), links=await self._links.until_swept())
-            case CheckState(node) if self._is_alone:
+            case ops.CheckState(node) if self._is_alone:
                 before = len(self._links.of(node))
                 answer = await super()._answer(operation, request_id)
                 return None if answer is None else await self._with_links(answer, node, before)
         answer = await super()._answer(operation, request_id)
-        if isinstance(operation, Unregister) and answer is not None and answer.is_ok:
+        if isinstance(operation, ops.Unregister) and answer is not None and answer.is_ok:
             await self._links.until_at_most(0, operation.node)
         return answer
 
@@ -233,23 +218,23 @@ class ServerProcess(Remote):
         """The node's state; None if the server refuses to say, 0 if it does not answer."""
         request = network_controller_pb2.CheckConnStateRequest(token=self._names.token(node))
         try:
-            answer = await self._call(Port.CONTROL, ADMIN, "CheckConnState", request)
+            answer = await self._call(ops.Port.CONTROL, ops.ADMIN, "CheckConnState", request)
         except CallFailed:
             return 0
         return int(answer.connState) if answer.code == OK else None
 
     async def _write_something(self) -> None:
-        """Have the server write: it does that in the order in which it hears of things."""
+        """Let the server write: it does that in the order in which it learns of things."""
         request = network_controller_pb2.GetBootStrapTokenRequest(expireTime=1)
         with suppress(CallFailed):
-            await self._call(Port.CONTROL, ADMIN, "GetBootStrapToken", request)
+            await self._call(ops.Port.CONTROL, ops.ADMIN, "GetBootStrapToken", request)
 
     async def _learn_id(self, told_at: Path, end: LinkEnd) -> None:
         """Ask the server under which id it knows a link."""
         address = end.own_address
         for _ in range(_QUESTIONS):
             with suppress(NoServer):  # it is slow, or has ended
-                report = await asyncio.to_thread(ask, told_at)
+                report = await asyncio.to_thread(read_link_report, told_at)
                 ids = {link["peer"]: link["link_id"] for link in report["links"]}
                 if address in ids:
                     self._link_ids[ids[address]] = end
@@ -277,7 +262,7 @@ class ServerProcess(Remote):
 
 
 def _tell_unless_cut(loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
-    """Nobody else has to hear of what a kill cuts off: whoever opens the link is told."""
+    """A kill cuts TLS handshakes off, which the opener of the link learns anyway."""
     if not str(context.get("message")).startswith("SSL handshake failed"):
         loop.default_exception_handler(context)
 
@@ -290,6 +275,6 @@ def _client_set(folder: Path) -> CertificateSet:
 
 
 def _unless_cut(reply: Reply) -> Reply:
-    """What the kill cut off is unknown."""
+    """No answer, if the kill cut it off."""
     is_whole = reply.answer is not None and reply.answer.facts.code in _WHOLE_ANSWERS
     return reply if is_whole else reply._replace(answer=None)

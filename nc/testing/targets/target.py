@@ -9,9 +9,11 @@ from collections.abc import Sequence
 from enum import Enum, auto
 from typing import NamedTuple, Protocol, runtime_checkable
 
-from nc.testing.history import Answer, LogView
-from nc.testing.model import Moment
-from nc.testing.operations import Crash, Operation
+from nc.testing.contract.history import Answer, LogView
+from nc.testing.contract.model import Moment
+from nc.testing.contract.operations import Crash, Operation
+
+DEFAULT_NETWORK = "10.1.1.1/24"
 
 
 class Ability(Enum):
@@ -21,8 +23,8 @@ class Ability(Enum):
     CERTIFICATES = auto()  # call with nodes' certificates; not in plain text
     CRASH = auto()  # end in the middle of something, and start again
     RESTART = auto()  # stop cleanly, and start again
-    NETWORKS = auto()  # start on whatever overlay network it is told to
-    SWEEP = auto()  # sweep when it is told to, or say when it has done so by itself
+    NETWORKS = auto()  # start on any overlay network
+    SWEEP = auto()  # sweep when asked, or report when it has done so by itself
     CLOCK = auto()  # move its clock, backwards too; nothing else makes its time pass
     ETERNITY = auto()  # tokens that never expire may be left behind
 
@@ -36,8 +38,6 @@ class Request(NamedTuple):
 
 
 class Reply(NamedTuple):
-    """What came of it."""
-
     moment: Moment  # between asking and being answered
     answer: Answer | None  # None: none will ever come
 
@@ -56,9 +56,8 @@ class ServerGone(Exception):
         super().__init__(reason)
 
 
+@runtime_checkable
 class Target(Protocol):
-    """A network controller that can be driven."""
-
     @property
     def abilities(self) -> frozenset[Ability]:
         """What it can do; the same for as long as it lives."""
@@ -77,32 +76,30 @@ class Target(Protocol):
         """Carry operations out at the same time; returns when all have been answered.
 
         Raises:
-            ServerGone: nobody ended it.
+            ServerGone: it ended by itself.
         """
 
-    def wait(self, ms: int) -> None:
-        """Let time pass."""
+    def wait(self, ms: int) -> None: ...
 
-    def now(self) -> Moment:
-        """What time it is for the server."""
+    def now(self) -> Moment: ...
 
     def log(self) -> LogView | None:
-        """The log behind it, if it can be seen.
+        """The log behind it, if it can be read.
 
         Raises:
             ServerGone: it should be, and is not.
         """
 
     def end(self) -> None:
-        """The trial is over: tidy up what it left."""
+        """The trial is over: undo what it left."""
 
     def close(self) -> None:
-        """It is not needed any more. Idempotent."""
+        """Idempotent."""
 
 
 @runtime_checkable
 class Mortal(Target, Protocol):
-    """One whose process can be ended, and begins another life then."""
+    """A target whose process can be ended, and starts again."""
 
     def perform_and_crash(self, requests: Sequence[Request], crash: Crash) -> list[Reply]:
         """As `perform`, but the process ends meanwhile or after it, and has started again then.

@@ -12,11 +12,11 @@ import pytest
 import eventlog
 from eventlog import LogReader
 from nc.cli.log.states import _described
-from nc.cli.render import iso_time
 from nc.domain.codec.snapshot import SNAPSHOT_SCHEMA
 from nc.domain.events import Event, StateChanged, Unregistered, pb
 from nc.domain.state import State
 from nc.history.events import events_of
+from nc.text import iso_time
 from tests.support.programs import Run, run_here
 from tests.support.written_log import (
     ALPHA,

@@ -4,11 +4,11 @@ from random import Random
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from nc.cli.render import json_fields, kind_of, time_text
+from nc.cli.render import json_fields, kind_of
 from nc.domain.events import Entry, Event, ExpiryChanged, NodeRegistered, ReplicaStopped
 from nc.history.events import Recorded, field_of, state_at
 from nc.history.timelines import standing_of
-from nc.text import moment
+from nc.text import moment, time_text
 from tests.support.busy_log import busy_history
 from tests.support.event_strategies import histories
 from tests.support.histories import NOW_MS

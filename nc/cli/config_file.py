@@ -1,0 +1,188 @@
+"""Configuration files as they exist in the field, of a server or of a node.
+
+Keys and meanings are fixed (LiteKube configuration reference). Whatever is wrong with a file is an
+error that names the file, the line, the key and what is allowed.
+"""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, Literal
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic.alias_generators import to_camel
+
+from nc.contract import DEFAULT_LINK_PORT, DEFAULT_MTU
+from nc.errors import ConfigError
+from nc.setting_types import (
+    Folder,
+    Mtu,
+    NetworkAddress,
+    Port,
+    PortOrAny,
+    ServerAddress,
+    ServerName,
+    Switch,
+    explain,
+)
+
+
+class _Section(BaseModel):
+    """Keys as files have them: camelCase, and nothing beyond."""
+
+    model_config = ConfigDict(
+        frozen=True, extra="forbid", alias_generator=to_camel, populate_by_name=False
+    )
+
+
+class ServerSection(_Section):
+    """`server:` in a file. What is absent is None: the command line or the default decides."""
+
+    ip: ServerName | None = None
+    port: Port | None = None
+    bootstrap_port: PortOrAny | None = None
+    grpc_port: PortOrAny | None = None
+    network_cert_dir: Folder | None = None
+    grpc_cert_dir: Folder | None = None
+    network_addr: NetworkAddress | None = None
+    log_dir: Folder | None = None
+    work_dir: Folder | None = None
+    tls_dir: Folder | None = None
+    debug: Switch = False
+    mtu: Mtu = DEFAULT_MTU
+    interconnection: Switch = True
+
+
+class ClientSection(_Section):
+    """`client:` in a file."""
+
+    network_cert_dir: Folder
+    server_addr: ServerAddress
+    port: Port = DEFAULT_LINK_PORT
+    mtu: Mtu = DEFAULT_MTU
+    token: str = Field(min_length=1, repr=False)
+    log_dir: Folder | None = None
+    work_dir: Folder | None = None
+    debug: Switch = False
+    redirect_gateway: Switch = False
+
+
+class ConfigFile(BaseModel):
+    """A whole file."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    mode: Literal["server", "client"]
+    server: ServerSection | None = None
+    client: ClientSection | None = None
+
+
+_NUMBERS = {"tag:yaml.org,2002:int", "tag:yaml.org,2002:float"}
+
+
+class _Loader(yaml.SafeLoader):
+    """Reads numbers as the text that they are written as: a token may be of digits alone."""
+
+    yaml_implicit_resolvers = {  # noqa: RUF012 - as its base has it
+        first: [(tag, pattern) for tag, pattern in resolvers if tag not in _NUMBERS]
+        for first, resolvers in yaml.SafeLoader.yaml_implicit_resolvers.items()
+    }
+
+
+def load(path: Path) -> ConfigFile:
+    """Read a configuration file.
+
+    Raises:
+        ConfigError: it cannot be read, or something in it is wrong; the first mistake is named.
+    """
+    try:
+        text = path.read_text(encoding="utf-8")
+    except OSError as error:
+        raise ConfigError(f"{path}: cannot be read: {error.strerror}; check --config") from error
+    except UnicodeDecodeError as error:
+        raise ConfigError(f"{path}: is not UTF-8 text; check --config") from error
+    try:
+        tree = yaml.compose(text, Loader=yaml.SafeLoader)
+        lines = dict(_lines(tree, path))
+        content = yaml.load(text, Loader=_Loader)  # noqa: S506 - it is a SafeLoader
+    except yaml.MarkedYAMLError as error:
+        mark = error.problem_mark
+        line = f", line {mark.line + 1}" if mark else ""
+        raise ConfigError(f"{path}{line}: is not YAML: {error.problem}") from error
+    except (yaml.YAMLError, ValueError, RecursionError) as error:
+        raise ConfigError(f"{path}: is not YAML: {str(error).splitlines()[0]}") from error
+    if not isinstance(content, dict):
+        raise ConfigError(
+            f"{path}, line 1: expected keys and values, beginning with `mode: server`"
+        )
+    mode = content.get("mode")
+    other = {"server": "client", "client": "server"}.get(str(mode))
+    if other in content:
+        if mode not in content:
+            raise ConfigError(
+                f"{path}, line {lines.get((other,), 1)}: {mode}: is missing, and {other}: is not "
+                f"read with mode: {mode}; is it the other mode, or the other section?"
+            )
+        content = {key: value for key, value in content.items() if key != other}
+    try:
+        return ConfigFile.model_validate(content)
+    except ValidationError as error:
+        raise ConfigError(_first_mistake(path, lines, error)) from error
+
+
+Location = tuple[Any, ...]
+
+_DEEPEST_KEY = 2  # `server.port`
+
+
+def _lines(
+    node: yaml.Node | None, path: Path, location: Location = ()
+) -> Iterator[tuple[Location, int]]:
+    """Where each key stands, as deep as there are keys of ours; lines from 1."""
+    if not isinstance(node, yaml.MappingNode) or len(location) == _DEEPEST_KEY:
+        return
+    seen: set[object] = set()
+    for key, value in node.value:
+        if not isinstance(key, yaml.ScalarNode):  # `? [a, b]`: refused when it is loaded
+            continue
+        here = (*location, key.value)
+        line = key.start_mark.line + 1
+        if key.value in seen:
+            name = ".".join(map(str, here))
+            raise ConfigError(f"{path}, line {line}: {name} is given twice; remove one")
+        seen.add(key.value)
+        yield here, line
+        yield from _lines(value, path, here)
+
+
+def _first_mistake(path: Path, lines: dict[Location, int], error: ValidationError) -> str:
+    mistakes = error.errors(include_input=False, include_url=False)
+    # a misspelled key is the reason why one is missing
+    mistake = next((m for m in mistakes if m["type"] != "missing"), mistakes[0])
+    location = tuple(map(str, mistake["loc"]))
+    line = next(
+        (lines[location[:n]] for n in range(len(location), 0, -1) if location[:n] in lines), 1
+    )
+    name = ".".join(location)
+    match mistake["type"]:
+        case "extra_forbidden":
+            problem = f"unknown key; allowed: {', '.join(_allowed(location[:-1]))}"
+        case "missing" if name == "mode":
+            problem = "is missing; give `mode: server` or `mode: client`"
+        case "missing":
+            problem = "is missing; a node cannot connect without it"
+        case "model_type":
+            problem = f"expected keys and values; allowed: {', '.join(_allowed(location))}"
+        case _:
+            problem = explain(mistake["msg"])
+    return f"{path}, line {line}: {name}: {problem}"
+
+
+def _allowed(section: Location) -> list[str]:
+    models: dict[Location, type[BaseModel]] = {
+        (): ConfigFile,
+        ("server",): ServerSection,
+        ("client",): ClientSection,
+    }
+    fields = models[section].model_fields
+    return [field.alias or name for name, field in fields.items()]

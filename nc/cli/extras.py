@@ -1,0 +1,20 @@
+"""Packages that only some commands need: extras of the distribution."""
+
+from importlib import import_module
+
+from nc.cli.entrypoint import OperationFailed
+
+
+def require_extra(extra: str, package: str) -> None:
+    """Check that an extra is installed.
+
+    Raises:
+        OperationFailed: it is not; the message has the command that installs it.
+    """
+    try:
+        import_module(package)
+    except ModuleNotFoundError as error:
+        raise OperationFailed(
+            f"this command needs {package}, which is not installed",
+            remedy=f"pip install 'litekube-network-controller[{extra}]'",
+        ) from error

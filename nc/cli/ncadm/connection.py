@@ -1,0 +1,118 @@
+"""Where the server is, how it is called, and how its answer is printed: used by every command."""
+
+import json
+import sys
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import typer
+
+from nc.cli.entrypoint import OperationFailed
+from nc.cli.options import Output
+from nc.cli.server_address import DEFAULT_IP, ServerAddress
+from nc.cli.streams import is_of_stdout, silence_stdout
+from nc.contract import OK
+
+if TYPE_CHECKING:  # imported when a call is made, so that --help needs neither
+    from google.protobuf.message import Message
+
+    from nc.client.channel import Client
+    from nc.client.tls import ClientTls
+
+
+class CallRefused(OperationFailed):
+    """The server answered the call, with a code that is not a success."""
+
+    kind = "refused"
+
+
+def accepted(answer: Any) -> Any:
+    """The answer, if it is a success.
+
+    Raises:
+        CallRefused: it is not.
+    """
+    if answer.code != OK:
+        raise CallRefused(f"{answer.message} (code {answer.code})")
+    return answer
+
+
+@dataclass(frozen=True, slots=True)
+class Connection:
+    """A server's address, and the files of certificates to trust and to present there."""
+
+    ip: str | None
+    port: int
+    bootstrap_port: int | None
+    ca: Path
+    certificate: Path
+    key: Path
+    plaintext: bool
+    output: Output = Output.TEXT
+
+    @classmethod
+    def of(cls, context: typer.Context, output: Output) -> "Connection":
+        """The connection that the options before the command describe."""
+        connection: Connection = context.obj
+        return replace(connection, output=output)
+
+    def control(self, method: str, request: "Message") -> Any:
+        """Call the control port with the administrator's certificate."""
+        from nc.client.channel import Client
+
+        return _call(Client(self.ip or DEFAULT_IP, self.port, self.admin_tls()), method, request)
+
+    def admin_tls(self) -> "ClientTls | None":
+        """The certificates for the control port; None in plain text."""
+        if self.plaintext:
+            return None
+        from nc.cli.ncadm.certificates import read_pair, read_trusted
+        from nc.client.tls import ClientTls
+
+        return ClientTls(read_trusted(self.ca), *read_pair(self.key, self.certificate))
+
+    def bootstrap(self, method: str, request: "Message", place: ServerAddress) -> Any:
+        """Call the bootstrap port without a certificate, at `place` unless options name another."""
+        from nc.client.channel import BOOTSTRAP_PORT, Client
+        from nc.client.tls import ClientTls
+
+        tls = None
+        if not self.plaintext:
+            from nc.cli.ncadm.certificates import read_trusted
+
+            tls = ClientTls(read_trusted(self.ca))
+        host, port = self.ip or place.host, self.bootstrap_port or place.port
+        return _call(Client(host, port, tls, BOOTSTRAP_PORT), method, request)
+
+    def show(self, answer: "Message", text: str, **more: str) -> None:
+        """Print an answer: the text for people, or its fields with `more` beside them as JSON.
+
+        Raises:
+            OperationFailed: the server did what was asked, but the answer cannot be printed.
+        """
+        if self.output is Output.JSON:
+            from google.protobuf.json_format import MessageToDict
+
+            fields = MessageToDict(answer, always_print_fields_with_no_presence=True)
+            text = json.dumps({**fields, **more})
+        try:
+            typer.echo(text)
+            sys.stdout.flush()
+        except OSError as error:
+            if not (isinstance(error, BrokenPipeError) or is_of_stdout(error)):
+                raise
+            silence_stdout()
+            raise OperationFailed(
+                f"the server did what was asked, but the output cannot be written: {error.strerror}"
+            ) from error
+
+
+def _call(client: "Client", method: str, request: "Message") -> Any:
+    from nc.cli.event_loop import run_async
+
+    async def call() -> Any:
+        async with client:
+            return await client.call(method, request)
+
+    return run_async(call())

@@ -1,0 +1,103 @@
+"""One node: its state, its address, its expiry, its removal."""
+
+from typing import Annotated
+
+import typer
+
+from nc.cli.ncadm.connection import Connection, accepted
+from nc.cli.ncadm.expiry import parse_expiry
+from nc.cli.options import Output, OutputOption
+from nc.clock import SystemClock, now_ms
+from nc.contract import STATE_NAMES
+from nc.pb import network_controller_pb2 as pb
+from nc.pb import sensor_pb2
+from nc.text import expiry_text, moment
+
+_LARGEST_EXPIRY_S = 2**32 - 1  # the API's uint32
+
+NodeToken = Annotated[
+    str, typer.Option("--node-token", metavar="T", help="The token that the node was given.")
+]
+
+
+def check_conn_state(
+    context: typer.Context, node_token: NodeToken, output: OutputOption = Output.TEXT
+) -> None:
+    """Print a node's state and its address.
+
+    The state is IDLE, INIT or CONNECTED.
+
+    Example: ncadm check-conn-state --node-token T
+    """
+    connection = Connection.of(context, output)
+    request = pb.CheckConnStateRequest(token=node_token)
+    answer = accepted(connection.control("CheckConnState", request))
+    state = STATE_NAMES.get(answer.connState, str(answer.connState))
+    connection.show(answer, f"state: {state}\naddress: {answer.bindIp or 'none yet'}")
+
+
+def get_registed_ip(
+    context: typer.Context, node_token: NodeToken, output: OutputOption = Output.TEXT
+) -> None:
+    """Print the overlay address that a node holds.
+
+    Example: ncadm get-registed-ip --node-token T
+    """
+    connection = Connection.of(context, output)
+    request = pb.GetRegistedIpRequest(token=node_token)
+    answer = accepted(connection.control("GetRegistedIp", request))
+    connection.show(answer, f"address: {answer.ip or 'none yet'}")
+
+
+def unregister(
+    context: typer.Context, node_token: NodeToken, output: OutputOption = Output.TEXT
+) -> None:
+    """Remove a node for good.
+
+    Its token and its certificates are refused from then on.
+
+    Example: ncadm unregister --node-token T
+    """
+    connection = Connection.of(context, output)
+    request = pb.UnRegisterRequest(token=node_token)
+    answer = accepted(connection.control("UnRegister", request))
+    connection.show(answer, "unregistered")
+
+
+def set_expiry(
+    context: typer.Context,
+    node_token: Annotated[
+        list[str],
+        typer.Option("--node-token", metavar="T", help="May be given several times: all or none."),
+    ],
+    at: Annotated[
+        str,
+        typer.Option(
+            metavar="TIME", help="never, +90m (s, m, h, d), 2026-11-20T15:00 (UTC), Unix seconds."
+        ),
+    ],
+    output: OutputOption = Output.TEXT,
+) -> None:
+    """Set when nodes' tokens expire.
+
+    A later time revives an expired node.
+
+    Example: ncadm set-expiry --node-token T --at +30d
+    """
+    connection = Connection.of(context, output)
+    try:
+        expires_at_s = parse_expiry(at, now_ms(SystemClock()) // 1000)
+    except (ValueError, OverflowError) as error:
+        raise typer.BadParameter(str(error), param_hint="--at") from error
+    if not 0 <= expires_at_s <= _LARGEST_EXPIRY_S:
+        raise typer.BadParameter(
+            f"between 1970 and {moment(_LARGEST_EXPIRY_S * 1000)}, or never", param_hint="--at"
+        )
+    sensors = [
+        sensor_pb2.SensorExpire(deviceToken=token.encode(), expireTime=expires_at_s)
+        for token in node_token
+    ]
+    request = sensor_pb2.SensorExpireTimeRequest(sensorExpire=sensors)
+    answer = accepted(connection.control("UpdateSensorExpireTime", request))
+    expires = expiry_text(expires_at_s * 1000)
+    connection.show(answer, f"expires: {expires}", expires=expires)

@@ -1,0 +1,128 @@
+"""Bootstrap tokens: making one, and redeeming one by hand."""
+
+import shlex
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from nc.cli.ncadm.certificates import read_trusted
+from nc.cli.ncadm.connection import Connection, accepted
+from nc.cli.ncadm.folders import prepared, write_set
+from nc.cli.options import Output, OutputOption
+from nc.cli.server_address import ServerAddress
+from nc.cli.streams import require_stdout
+from nc.clock import SystemClock, now_ms
+from nc.contract import DEFAULT_LIFETIME_MINUTES
+from nc.pb import network_controller_pb2 as pb
+from nc.text import expiry_text, host_port
+
+
+def create_bootstrap_token(
+    context: typer.Context,
+    life: Annotated[
+        int,
+        typer.Option(
+            metavar="MIN",
+            help="For how many minutes it can be redeemed. "
+            f"0: {DEFAULT_LIFETIME_MINUTES} minutes; negative: it never expires.",
+        ),
+    ] = DEFAULT_LIFETIME_MINUTES,
+    output: OutputOption = Output.TEXT,
+) -> None:
+    """Get a token that machines can join with.
+
+    Prints the command line that a machine joins with.
+
+    Example: ncadm create-bootstrap-token --life 10
+    """
+    if not -(2**31) <= life < 2**31:
+        raise typer.BadParameter(
+            "a number of minutes, at most ten years of them", param_hint="--life"
+        )
+    connection = Connection.of(context, output)
+    require_stdout()
+    request = pb.GetBootStrapTokenRequest(expireTime=life)
+    asked_ms = now_ms(SystemClock())
+    answer = accepted(connection.control("GetBootStrapToken", request))
+    lifetime_ms = (life or DEFAULT_LIFETIME_MINUTES) * 60_000
+    expires = expiry_text(0 if life < 0 else asked_ms + lifetime_ms)
+    token = f"{answer.bootStrapToken}@{host_port(answer.cloudIp, answer.port)}"
+    ca_hash = _ca_cert_hash(connection)
+    trust = ("--ca-cert-hash", ca_hash) if ca_hash else ("--plaintext",)
+    join = shlex.join(["network-controller", "join", token, *trust])
+    connection.show(
+        answer,
+        f"token: {token}\nexpires: {expires}\njoin: {join}",
+        joinToken=token,
+        expires=expires,
+        caCertHash=ca_hash,
+        joinCommand=join,
+    )
+
+
+def _ca_cert_hash(connection: Connection) -> str:
+    """The hash by which a joining machine recognises the server's CA; "" in plain text."""
+    if connection.plaintext:
+        return ""
+    from nc.pki import ca_cert_hash
+
+    return ca_cert_hash(read_trusted(connection.ca))
+
+
+def get_token(
+    context: typer.Context,
+    bootstrap_token: Annotated[
+        str,
+        typer.Option(
+            metavar="T[@IP:PORT]",
+            help="What create-bootstrap-token printed. --ip and --bootport win over its address.",
+        ),
+    ],
+    network_certs_dir: Annotated[
+        Path, typer.Option(metavar="D", help="The folder for the link's certificates.")
+    ],
+    grpc_certs_dir: Annotated[
+        Path, typer.Option(metavar="D", help="The folder for the control port's certificates.")
+    ],
+    output: OutputOption = Output.TEXT,
+) -> None:
+    """Register a node, and write its certificates.
+
+    Redeems a bootstrap token. Writes ca.pem, client.pem and client-key.pem into each folder. The
+    server keeps no copy of the keys; in JSON their fields are empty.
+
+    Example: ncadm get-token --bootstrap-token T --network-certs-dir net --grpc-certs-dir grpc
+    """
+    connection = Connection.of(context, output)
+    if network_certs_dir.absolute() == grpc_certs_dir.absolute():
+        raise typer.BadParameter(
+            "the two sets of certificates have the same names: give each a folder of its own",
+            param_hint="--grpc-certs-dir",
+        )
+    token, _, at = bootstrap_token.partition("@")
+    try:
+        place = ServerAddress.parse(at)
+    except ValueError as error:
+        raise typer.BadParameter(
+            "expected T, or T@IP:PORT as it was printed", param_hint="--bootstrap-token"
+        ) from error
+    require_stdout()
+    with prepared(network_certs_dir, grpc_certs_dir):  # before the node is registered, not after
+        request = pb.GetTokenRequest(bootStrapToken=token)
+        answer = accepted(connection.bootstrap("GetToken", request, place))
+    write_set(grpc_certs_dir, answer.GrpcCaCert, answer.GrpcClientKey, answer.GrpcClientCert)
+    write_set(
+        network_certs_dir, answer.NetworkCaCert, answer.NetworkClientKey, answer.NetworkClientCert
+    )
+    for key in ("GrpcClientKey", "NetworkClientKey"):
+        answer.ClearField(key)  # they are in their files; a key is not for a screen
+    connection.show(
+        answer,
+        f"node token: {answer.token}\n"
+        f"network server: {host_port(answer.networkServerIp, answer.networkServerPort)}\n"
+        f"grpc server: {answer.GrpcServerIp}:{answer.GrpcServerPort}\n"
+        f"certificates: {network_certs_dir} {grpc_certs_dir}",
+        networkCertsDir=str(network_certs_dir),
+        grpcCertsDir=str(grpc_certs_dir),
+    )

@@ -1,0 +1,52 @@
+"""Options that several commands have."""
+
+from enum import StrEnum
+from importlib.metadata import version
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+_CHOSEN = "nc.cli.output"  # in the context's meta, which a command shares with its group
+
+
+class Output(StrEnum):
+    """How results are printed."""
+
+    TEXT = "text"
+    JSON = "json"
+
+
+def _chosen_output(context: typer.Context, param: typer.CallbackParam, value: Output) -> Output:
+    """The value of --output after the command, else before it, else the default."""
+    source = context.get_parameter_source(str(param.name))
+    if source is not None and source.name != "DEFAULT":
+        context.meta[_CHOSEN] = value
+    chosen: Output = context.meta.get(_CHOSEN, value)
+    return chosen
+
+
+OutputOption = Annotated[
+    Output,
+    typer.Option(
+        "--output",
+        help="For people, or JSON. Before or after the command.",
+        callback=_chosen_output,
+    ),
+]
+
+ConfigOption = Annotated[
+    Path | None,
+    typer.Option("--config", help="A configuration file, YAML. Options override it."),
+]
+
+
+def version_option(program: str) -> Any:
+    """`--version`, for a program's own callback."""
+
+    def show(value: bool) -> None:
+        if value:
+            typer.echo(f"{program} {version('litekube-network-controller')}")
+            raise typer.Exit
+
+    return typer.Option(False, "--version", callback=show, is_eager=True, help="Print the version.")

@@ -1,0 +1,63 @@
+"""What `serve` prints once the server runs: its ports, what was made, how to get a token."""
+
+import shlex
+from collections.abc import Iterator
+from pathlib import Path
+
+from rich.console import Console
+from rich.markup import escape
+
+from nc.cli.entrypoint import default_data_dir
+from nc.contract import DEFAULT_GRPC_PORT
+from nc.server.installation import Installation
+from nc.server.server import VERSION, Server
+
+
+def greet(installation: Installation, server: Server, console: Console) -> None:
+    settings, endpoints = installation.settings, server.endpoints
+    secured = "plain text" if settings.plaintext else "TLS"
+    mutual = "plain text" if settings.plaintext else "mutual TLS"
+    console.print(f"[bold]network-controller {VERSION}[/] at {escape(endpoints.advertised)}")
+    for label, text in (
+        ("data", settings.data_dir),
+        *(("made", text) for text in _made(installation)),
+        ("control", f"port {endpoints.control_port}, gRPC, {mutual}"),
+        ("bootstrap", f"port {endpoints.bootstrap_port}, gRPC, {secured}"),
+        ("link", f"port {endpoints.link_port}, WebSocket, {mutual}"),
+        ("network", f"{settings.network_addr}"),
+    ):
+        console.print(f"  {label:<10}{escape(str(text))}", soft_wrap=True)
+    if installation.certificates.replaced:
+        console.print(
+            "[bold red]  A CA IS NEW: no certificate of before is accepted; see the log[/]"
+        )
+    if settings.plaintext:
+        console.print("[bold red]  NO TLS: anyone who reaches these ports may do everything[/]")
+    console.print("get a bootstrap token with:")
+    console.print(f"  {escape(token_command(installation, server))}", soft_wrap=True)
+
+
+def _made(installation: Installation) -> Iterator[str]:
+    """What this start had to make, a line a folder."""
+    by_folder: dict[Path, list[str]] = {}
+    for path in (*installation.made, *(path for path, _ in installation.certificates.made)):
+        by_folder.setdefault(path.parent, []).append(path.name)
+    for folder, names in by_folder.items():
+        yield f"{folder}: {', '.join(names)}"
+
+
+def token_command(installation: Installation, server: Server) -> str:
+    """A line to paste that gets a bootstrap token on this machine."""
+    settings, endpoints = installation.settings, server.endpoints
+    words = ["ncadm"]
+    if endpoints.control_port != DEFAULT_GRPC_PORT:
+        words += ["--port", str(endpoints.control_port)]
+    if settings.plaintext:
+        words.append("--plaintext")
+    elif settings.grpc_cert_dir is not None:
+        paths = installation.certificates.grpc.paths
+        words += ["--cacert", str(paths.ca.absolute()), "--cert", str(paths.client.absolute())]
+        words += ["--key", str(paths.client_key.absolute())]
+    elif settings.data_dir != default_data_dir():
+        words += ["--data-dir", str(settings.data_dir.absolute())]
+    return shlex.join([*words, "create-bootstrap-token", "--life", "10"])

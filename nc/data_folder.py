@@ -1,0 +1,127 @@
+"""The data folder: everything that a server must keep.
+
+pki/grpc/     the control port's certificates; client*.pem is the admin's set
+pki/network/  the link's certificates
+log/          the event log
+secret.key    the key that token ids are made with; lost, no token is recognised any more
+links.sock    while a server runs: the report of its links, for the folder's owner
+"""
+
+import contextlib
+import os
+import shutil
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from nc.errors import OperatorError
+from nc.files import OS_FILES, replace_file
+from nc.secrets import SECRET_KEY_BYTES, Secrets
+
+SECRET_KEY_MODE = 0o600
+
+
+class DataFolderError(OperatorError):
+    """The data folder cannot be used."""
+
+
+@dataclass(frozen=True, slots=True)
+class DataFolder:
+    """The names in a data folder."""
+
+    path: Path
+
+    @property
+    def grpc_pki(self) -> Path:
+        return self.path / "pki" / "grpc"
+
+    @property
+    def network_pki(self) -> Path:
+        return self.path / "pki" / "network"
+
+    @property
+    def log(self) -> Path:
+        return self.path / "log"
+
+    @property
+    def secret_key(self) -> Path:
+        return self.path / "secret.key"
+
+    @property
+    def links_socket(self) -> Path:
+        return self.path / "links.sock"
+
+    def prepare(self) -> None:
+        """Make the folder if it is missing, and check that it can be written.
+
+        Raises:
+            DataFolderError: it cannot be made or written, or has lost its log.
+        """
+        try:
+            OS_FILES.make_folder(self.path)
+        except OSError as error:
+            raise DataFolderError(
+                f"data folder {self.path} cannot be made: {error.strerror}; "
+                "choose another with --data-dir, or NC_DATA_DIR"
+            ) from error
+        if not os.access(self.path, os.R_OK | os.W_OK | os.X_OK):
+            reason = "cannot be written by this user; give it the right to"
+            if os.statvfs(self.path).f_flag & os.ST_RDONLY:
+                reason = "is on a read-only file system; make that writable"
+            raise DataFolderError(
+                f"data folder {self.path} {reason}, or choose another with --data-dir, or "
+                "NC_DATA_DIR"
+            )
+        if self.secret_key.exists() and not self.log.exists():
+            raise DataFolderError(
+                f"{self.log} is missing though {self.secret_key} is there: every node is in it; "
+                "put it back from a backup, or move the whole folder away to begin anew"
+            )
+
+    def load_secret_key(self, secrets: Secrets, *, log_is_empty: bool) -> bytes:
+        """Read the key of the token ids; make it if no event needs an older one.
+
+        Raises:
+            DataFolderError: it is missing though the log holds events, or is not a key.
+        """
+        path = self.secret_key
+        try:
+            key = path.read_bytes()
+        except FileNotFoundError:
+            if not log_is_empty:
+                raise DataFolderError(
+                    f"{path} is missing, and without it no token in the log is recognised; "
+                    "put it back from a backup"
+                ) from None
+            return self._make_secret_key(secrets)
+        except OSError as error:
+            raise DataFolderError(f"{path} cannot be read: {error.strerror}") from error
+        if len(key) != SECRET_KEY_BYTES:
+            raise DataFolderError(
+                f"{path} has {len(key)} bytes, expected {SECRET_KEY_BYTES}; "
+                "put it back from a backup"
+            )
+        return key
+
+    def _make_secret_key(self, secrets: Secrets) -> bytes:
+        key = secrets.random_bytes(SECRET_KEY_BYTES)
+        try:
+            replace_file(OS_FILES, self.secret_key, key, SECRET_KEY_MODE)
+        except OSError as error:
+            raise DataFolderError(
+                f"{self.secret_key} cannot be written: {error.strerror}; "
+                "free some space, or choose another folder with --data-dir"
+            ) from error
+        return key
+
+    @contextlib.contextmanager
+    def forgotten_on_failure(self) -> Iterator[None]:
+        """Remove the log and the key if the block fails: they are new and empty."""
+        try:
+            yield
+        except BaseException:
+            self.secret_key.unlink(missing_ok=True)
+            shutil.rmtree(self.log, ignore_errors=True)
+            with contextlib.suppress(OSError):  # it holds other files
+                self.path.rmdir()
+            raise

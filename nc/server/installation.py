@@ -1,0 +1,219 @@
+"""A server on this machine: its data folder opened, its certificates made, its ports real.
+
+The log is opened first, since its lock keeps a second server away; then certificates are made, and
+only then is anything answered. What a first start that fails has made, it takes away again.
+"""
+
+import asyncio
+import contextlib
+import socket
+from collections.abc import AsyncIterator, Iterator
+from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
+
+from structlog.typing import FilteringBoundLogger
+
+import eventlog
+from nc import log_events
+from nc.clock import Clock
+from nc.data_folder import DataFolder, DataFolderError
+from nc.domain.errors import KeyOfAnotherLog
+from nc.hub.limits import Limits
+from nc.hub.switch import Switch
+from nc.net import sockets
+from nc.net.tun import TunUnavailable
+from nc.rpc.api import Endpoints
+from nc.rpc.callers import Callers
+from nc.rpc.servers import GrpcServers, bootstrap_port, control_port
+from nc.secrets import Secrets, TokenIds
+from nc.server.certificates import Certificates
+from nc.server.parts import SWEEP_INTERVAL_S, Job, Parts
+from nc.server.server import VERSION, Server, serve
+from nc.server.settings import ServerSettings, TunMode
+
+# Certificates are renewed weeks before they end, so checking a few times a day will do.
+CERTIFICATE_CHECK_INTERVAL_S = 6 * 60 * 60.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tuning:
+    """Intervals and limits that tests change.
+
+    Attributes:
+        link_limits: what links may take of time and memory.
+        sweep_interval_s, certificate_check_interval_s: how often the jobs run.
+    """
+
+    link_limits: Limits = field(default_factory=Limits)
+    sweep_interval_s: float = SWEEP_INTERVAL_S
+    certificate_check_interval_s: float = CERTIFICATE_CHECK_INTERVAL_S
+
+
+@dataclass(frozen=True, slots=True)
+class Installation:
+    """What a server runs on.
+
+    Attributes:
+        made: what this start had to make, besides certificates.
+        parts: what `serve` puts together.
+    """
+
+    settings: ServerSettings
+    folder: DataFolder
+    certificates: Certificates
+    made: tuple[Path, ...]
+    parts: Parts
+
+
+@contextlib.asynccontextmanager
+async def serve_installation(
+    settings: ServerSettings,
+    *,
+    clock: Clock,
+    secrets: Secrets,
+    logger: FilteringBoundLogger,
+    tuning: Tuning | None = None,
+) -> AsyncIterator[tuple[Installation, Server]]:
+    """Serve on this machine, as settings say.
+
+    Raises:
+        DataFolderError, LogError, PkiError, PortUnavailable, TunUnavailable: it cannot start.
+    """
+    with open_installation(settings, clock, secrets, logger, tuning or Tuning()) as installation:
+        async with serve(installation.parts) as server:
+            _report_start(settings, server.endpoints, logger)
+            yield installation, server
+
+
+@contextlib.contextmanager
+def open_installation(
+    settings: ServerSettings,
+    clock: Clock,
+    secrets: Secrets,
+    logger: FilteringBoundLogger,
+    tuning: Tuning,
+) -> Iterator[Installation]:
+    """Open the data folder and everything in it; the log is closed at the end.
+
+    Raises:
+        DataFolderError, LogError, PkiError: something in it cannot be used.
+    """
+    folder = DataFolder(settings.data_dir)
+    folder.prepare()
+    is_first = not folder.log.exists()
+    with contextlib.closing(_open_log(folder, clock, secrets, logger)) as log:
+        with folder.forgotten_on_failure() if is_first else contextlib.nullcontext():
+            key = folder.load_secret_key(secrets, log_is_empty=log.last_seq == 0)
+            certificates = Certificates(settings, folder, clock, secrets)
+        made = (folder.log, folder.secret_key) if is_first else ()
+        certificates.report(logger, is_known=log.last_seq > 0)
+        callers = Callers({certificates.admin_fingerprint})
+        renew = partial(_renew, certificates, callers, logger)
+        is_plain, uplink = settings.plaintext, partial(_uplink, settings, logger)
+        parts = Parts(
+            name=socket.gethostname(),
+            log=log,
+            network=settings.network,
+            token_ids=TokenIds(key),
+            authorities=certificates.authorities,
+            callers=callers,
+            clock=clock,
+            secrets=secrets,
+            logger=logger,
+            advertised=settings.advertise,
+            rpc_ports=_rpc_ports(settings, certificates, logger),
+            listen_for_links=partial(sockets.listen, settings.listen, settings.link_port),
+            link_tls=lambda: None if is_plain else certificates.link,
+            link_limits=tuning.link_limits,
+            interconnection=settings.interconnection,
+            open_uplink=None if settings.tun is TunMode.OFF else uplink,
+            report_path=folder.links_socket,
+            sweep_interval_s=tuning.sweep_interval_s,
+            jobs=(Job("renew_certificates", tuning.certificate_check_interval_s, renew),),
+        )
+        try:
+            yield Installation(settings, folder, certificates, made, parts)
+        except KeyOfAnotherLog:
+            raise DataFolderError(
+                f"{folder.secret_key} is not the key that the log was written with, and "
+                "with another no token in it is recognised; put the right one back from a backup"
+            ) from None
+
+
+def _open_log(
+    folder: DataFolder, clock: Clock, secrets: Secrets, logger: FilteringBoundLogger
+) -> eventlog.FileLog:
+    log = eventlog.open(folder.log, now_ns=clock.now_ns, random_bytes=secrets.random_bytes)
+    if (cut := log.recovery) is not None:
+        logger.warning(
+            log_events.LOG_TAIL_CUT,
+            message=f"{cut.torn_bytes} bytes after event {cut.last_seq} were cut from "
+            f"{cut.segment}: a write that a crash interrupted, and that nobody was promised; "
+            f"they are kept in {cut.kept_in}",
+        )
+    logger.info(log_events.LOG_OPENED, folder=str(folder.log), last_seq=log.last_seq)
+    return log
+
+
+def _rpc_ports(
+    settings: ServerSettings, certificates: Certificates, logger: FilteringBoundLogger
+) -> GrpcServers:
+    host, is_plain = settings.listen, settings.plaintext
+    return GrpcServers(
+        control_port(host, settings.grpc_port, None if is_plain else certificates.control),
+        bootstrap_port(host, settings.bootstrap_port, None if is_plain else certificates.bootstrap),
+        logger,
+    )
+
+
+@contextlib.asynccontextmanager
+async def _uplink(
+    settings: ServerSettings, logger: FilteringBoundLogger, switch: Switch
+) -> AsyncIterator[None]:
+    """A TUN device on the switch, where it is allowed or demanded."""
+    # Only here is pyroute2 needed, which takes long to import.
+    from nc.hub.uplink import Uplink  # noqa: PLC0415 - see above
+
+    uplink = Uplink(switch, logger)
+    try:
+        name = await uplink.open(settings.network, settings.mtu)
+    except TunUnavailable as error:
+        if settings.tun is TunMode.ON:
+            raise
+        logger.info(log_events.TUN_UNAVAILABLE, message=f"{error}; going on without")
+    else:
+        logger.info(log_events.TUN_OPENED, device=name, address=settings.network_addr)
+    try:
+        yield
+    finally:
+        await uplink.close()
+
+
+async def _renew(
+    certificates: Certificates, callers: Callers, logger: FilteringBoundLogger
+) -> None:
+    await asyncio.to_thread(certificates.renew)
+    callers.trust_admin(certificates.admin_fingerprint)
+    certificates.report(logger, is_known=True)
+
+
+def _report_start(
+    settings: ServerSettings, endpoints: Endpoints, logger: FilteringBoundLogger
+) -> None:
+    logger.info(
+        log_events.SERVER_STARTED,
+        version=VERSION,
+        advertise=endpoints.advertised,
+        grpc_port=endpoints.control_port,
+        bootstrap_port=endpoints.bootstrap_port,
+        link_port=endpoints.link_port,
+        network=settings.network_addr,
+        data_dir=str(settings.data_dir),
+    )
+    if settings.plaintext:
+        logger.warning(
+            log_events.SERVER_PLAINTEXT,
+            message="no TLS: everybody who reaches the ports may do everything, and read the "
+            "keys that are handed out; for development only",
+        )

@@ -1,0 +1,122 @@
+"""The parts that a server is put together from: whoever brings others gets the same server.
+
+The program opens a data folder and real ports (`nc.server.installation`); a simulation brings a
+clock that it moves, a log in memory and a network of its own. A server assumes no thread, no socket
+and no particular event loop: what blocks goes through `run_blocking`.
+"""
+
+import asyncio
+import socket
+import ssl
+from collections.abc import Awaitable, Callable, Mapping
+from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import NamedTuple, Protocol
+
+from structlog.typing import FilteringBoundLogger
+
+from eventlog import EventLog
+from nc.clock import Clock
+from nc.domain.addresses import Network
+from nc.errors import OperatorError
+from nc.hub.limits import Limits
+from nc.hub.switch import Switch
+from nc.replica.digests import DIGEST_EVENTS
+from nc.replica.replica import in_thread
+from nc.replica.snapshots import SNAPSHOT_TAIL_EVENTS, RunBlocking
+from nc.rpc.api import Authorities
+from nc.rpc.callers import Callers, Transport
+from nc.rpc.edge import Edge
+from nc.rpc.methods import Method
+from nc.secrets import Secrets, TokenIds
+
+# The longest that the link of an expired node outlives it.
+SWEEP_INTERVAL_S = 1.0
+
+
+class RpcPorts(Protocol):
+    """The control port and the bootstrap port: where calls come in."""
+
+    def open(
+        self, methods: Mapping[str, Method], edge_of: Callable[[Transport], Edge]
+    ) -> tuple[int, int]:
+        """Take both ports, to be served from `start` on; returns the numbers of control, bootstrap.
+
+        Args:
+            methods: the operations, by their names.
+            edge_of: makes the edge of a port that is secured in this way.
+
+        Raises:
+            PortUnavailable: another program has one, or it may not be had.
+        """
+
+    async def start(self) -> Mapping[str, asyncio.Task[None]]:
+        """Begin to answer; returns the tasks that no call can do without."""
+
+    def set_serving(self, *, serving: bool) -> None:
+        """Set what health checks answer."""
+
+    async def stop(self, grace_s: float) -> None:
+        """Refuse new calls; those under way may finish within the grace."""
+
+
+# A passing lack (descriptors, memory, room) or a mistake of the operator's: reported, tried again.
+PASSING_FAILURES: tuple[type[Exception], ...] = (OSError, MemoryError, OperatorError)
+
+
+class Job(NamedTuple):
+    """Work that is repeated for as long as the server runs.
+
+    A `PASSING_FAILURES` is reported and the job runs again in its time; any other exception is a
+    bug, and ends the server.
+    """
+
+    name: str
+    interval_s: float
+    run: Callable[[], Awaitable[None]]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Parts:
+    """What a server is made of; whoever opened a part closes it, after the server has stopped.
+
+    Attributes:
+        name: the replica's, in the log.
+        log: where events are.
+        network: the overlay network.
+        token_ids: recognise tokens; the same key for the whole life of the log.
+        authorities: sign nodes' certificates.
+        callers: recognise certificates.
+        advertised: the IP address or name that clients are told.
+        rpc_ports: where calls come in.
+        listen_for_links: opens the link port.
+        link_tls: the link port's TLS context, asked for with each connection; None is plain text.
+        run_blocking: runs what blocks for the disk.
+        open_uplink: connects the switch to this machine's own network; None: it stays apart.
+        report_path: the Unix socket that reports the links; None: there is none.
+        jobs: work to be repeated, besides the sweep.
+    """
+
+    name: str
+    log: EventLog
+    network: Network
+    token_ids: TokenIds
+    authorities: Authorities
+    clock: Clock
+    secrets: Secrets
+    logger: FilteringBoundLogger
+    rpc_ports: RpcPorts
+    listen_for_links: Callable[[], socket.socket]
+    link_tls: Callable[[], ssl.SSLContext | None]
+    advertised: str
+    callers: Callers = field(default_factory=Callers)
+    run_blocking: RunBlocking = in_thread
+    link_limits: Limits = field(default_factory=Limits)
+    interconnection: bool = True
+    open_uplink: Callable[[Switch], AbstractAsyncContextManager[None]] | None = None
+    report_path: Path | None = None
+    jobs: tuple[Job, ...] = ()
+    sweep_interval_s: float = SWEEP_INTERVAL_S
+    snapshot_tail_events: int = SNAPSHOT_TAIL_EVENTS
+    digest_interval_events: int = DIGEST_EVENTS

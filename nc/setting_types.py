@@ -1,0 +1,78 @@
+"""The types of settings: which values are allowed, and what the error says of others."""
+
+from pathlib import Path
+from typing import Annotated
+
+from pydantic import AfterValidator, BeforeValidator
+
+from nc.domain.addresses import DEFAULT_NETWORK, Network
+from nc.pki.errors import InvalidName
+from nc.pki.names import general_name
+
+
+def _whole_number(low: int, high: int, what: str) -> BeforeValidator:
+    def check(value: object) -> int:
+        text = "" if isinstance(value, bool) else str(value)  # Python would count with true
+        if text.isascii() and text.isdecimal() and low <= int(text) <= high:
+            return int(text)
+        raise ValueError(f"expected {what}, {low} to {high}")
+
+    return BeforeValidator(check)
+
+
+def _is_switch(value: object) -> bool:
+    if isinstance(value, bool):
+        return value
+    raise ValueError("expected true or false")
+
+
+def _is_path(value: object) -> Path:
+    if isinstance(value, (str, Path)) and str(value):
+        return Path(value)
+    raise ValueError("expected a path")
+
+
+Switch = Annotated[bool, BeforeValidator(_is_switch)]
+Folder = Annotated[Path, BeforeValidator(_is_path)]
+Port = Annotated[int, _whole_number(1, 65_535, "a port number")]
+PortOrAny = Annotated[int, _whole_number(0, 65_535, "a port number, or 0 for any that is free")]
+Mtu = Annotated[int, _whole_number(576, 65_535, "a number of bytes")]  # RFC 791: never below 576
+
+
+def _checked_network(value: object) -> str:
+    try:
+        return str(Network.parse(str(value)))
+    except ValueError as error:
+        raise ValueError(
+            f"{error}; expected the server's IPv4 address and a prefix length, "
+            f"such as {DEFAULT_NETWORK}"
+        ) from error
+
+
+def _checked_name(value: str) -> str:
+    try:
+        general_name(value)
+    except InvalidName as error:
+        raise ValueError(str(error)) from error
+    return value
+
+
+NetworkAddress = Annotated[str, BeforeValidator(_checked_network)]
+
+# What goes into the server's certificate; refused here, nothing was made yet.
+ServerName = Annotated[str, AfterValidator(_checked_name)]
+
+
+def _checked_server(value: str) -> str:
+    """An address, IPv6 with brackets or without, or a name; the port has a key of its own."""
+    return _checked_name(value.removeprefix("[").removesuffix("]"))
+
+
+# Whom a node connects to.
+ServerAddress = Annotated[str, AfterValidator(_checked_server)]
+
+
+def explain(message: str) -> str:
+    """What pydantic says of a wrong value, as part of a sentence."""
+    text = message.removeprefix("Value error, ")
+    return text[:1].lower() + text[1:]

@@ -1,0 +1,1 @@
+"""What a network controller promises: operations, a model of them, and laws on their history."""

@@ -1,0 +1,69 @@
+"""Laws of a whole cluster: links, agents and packets, as a simulation sees them from above."""
+
+from functools import partial
+from typing import Final
+
+from nc.testing.contract.laws.law import Law, sighted
+
+# Laws that a cluster is not held to, and why.
+NOT_IN_A_CLUSTER: Final = {
+    "the server starts again": "`a start finds what was left` says more",
+    "connected means one live link": "agents open links by themselves; `a node has one link at "
+    "the most`, `the hub's links are the log's` and `answers are never stale` together say it",
+    "some order of the commands explains every answer": "a model would have to guess at every "
+    "moment what each agent is about to do",
+}
+
+
+def _law(name: str, sentence: str) -> Law:
+    return Law(name, sentence, partial(sighted, name))
+
+
+STARTS = _law(
+    "a start finds what was left",
+    "After a stop, a crash or a failed disk the server starts, and its state is the log's.",
+)
+NOTHING_CRASHES = _law(
+    "nothing crashes",
+    "Whatever happens, no bug of ours ends a link, a background task or a server.",
+)
+DIGESTS = _law(
+    "a recorded digest is that of its event",
+    "The digest that the log records of an event is that of the state after this event.",
+)
+ONE_LINK = _law(
+    "a node has one link at the most", "A newer link of a node ends the older one, for good."
+)
+SILENCE = _law(
+    "a silent link is ended", "A link over which nothing comes for the time allowed is ended."
+)
+NO_RIGHT = _law(
+    "who may not be here has no link",
+    "The link of a node that expired or was unregistered is cut within some seconds.",
+)
+DURABLE_ADDRESS = _law(
+    "an address is told only once it is durable",
+    "As often as a node was given its address, the log has that it was handed over.",
+)
+KEEPS_ADDRESS = _law(
+    "a node comes back with its address",
+    "However often a node reconnects, it is given the address that it had, until that is released.",
+)
+RIGHT_ONE = _law(
+    "a packet arrives at the one it is for",
+    "What arrives at a node is for its address, as it was sent, and arrives once.",
+)
+SAME_LINKS = _law(
+    "the hub's links are the log's",
+    "Once things are quiet, what is CONNECTED in the log is just what has a link, at one server. "
+    "Not covered: of two servers on one log, one that has yet to read what the other recorded, "
+    "such as the end of a link in its sweep; it reads it some seconds later.",
+)
+COMES_BACK = _law(
+    "every live agent is connected again",
+    "When every fault is over, every agent that may is CONNECTED within a bound of time.",
+)
+PACKETS_COUNT = _law(
+    "a packet arrives or is counted as dropped",
+    "Of packets that come to the switch, each is handed to one node, or counted by a reason.",
+)

@@ -1,0 +1,114 @@
+"""Possible states: every model of the server that its answers so far allow.
+
+What ran at the same time may have taken effect in any order, what was never answered at all or not,
+and the contract leaves some things open. So there can be several models that explain what was
+answered; each further answer rules some out. When none is left, no order of the commands explains
+the answers: the server is not linearisable, or does not do what the contract says.
+"""
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import Any, NamedTuple
+
+from nc.testing.contract.expectations import Expected, Facts, expect
+from nc.testing.contract.model import Model, Moment
+from nc.testing.contract.operations import IssueToken, Operation, Redeem
+
+# More are hardly ever possible; beyond, those that were found first are kept.
+MAX_WORLDS = 64
+
+
+class Asked(NamedTuple):
+    """An operation that was under way during a moment, and what was answered."""
+
+    operation: Operation
+    moment: Moment
+    facts: Facts | None  # None: no answer came
+
+
+class PossibleStates:
+    """The models that explain everything so far."""
+
+    def __init__(self, model: Model) -> None:
+        self._models = [model]
+
+    @property
+    def any(self) -> Model:
+        """One of them, to choose the next operations by."""
+        return self._models[0]
+
+    def explain(self, asked: Sequence[Asked]) -> list[str] | None:
+        """Keep the models that explain these answers of one round, whatever their order was.
+
+        Returns:
+            Why each was refused, in one word, "" where that differs between worlds; None if
+            nothing explains the answers: then all is left as it was.
+        """
+        found: dict[tuple[object, ...], tuple[Model, list[str]]] = {}
+        for model in self._models:
+            arrival = model if len(asked) > 1 else None
+            for after, reasons in _orders(model, [*enumerate(asked)], arrival):
+                found.setdefault(
+                    after.key(), (after, [reasons.get(n, "") for n in range(len(asked))])
+                )
+                if len(found) >= MAX_WORLDS:
+                    break
+        if not found:
+            return None
+        self._models = [model for model, _ in found.values()]
+        everything = [reasons for _, reasons in found.values()]
+        return [words[0] if len(set(words)) == 1 else "" for words in zip(*everything, strict=True)]
+
+    def change(self, change: Callable[[Model], None]) -> None:
+        for model in self._models:
+            change(model)
+
+
+def _orders(
+    model: Model, left: list[tuple[int, Asked]], arrival: Model | None
+) -> Iterator[tuple[Model, dict[int, str]]]:
+    """Every model that some order of what is left leads to, with the refusals on the way."""
+    if all(asked.facts is None for _, asked in left):
+        yield model, {}
+    for index, (number, asked) in enumerate(left):
+        if asked.facts is None and isinstance(asked.operation, IssueToken | Redeem):
+            continue  # the token was never given out, so it makes no difference
+        others = left[:index] + left[index + 1 :]
+        for after, expected in _possible(model, asked, arrival):
+            for end, reasons in _orders(after, others, arrival):
+                yield end, {number: expected.reason, **reasons}
+
+
+def _possible(
+    model: Model, asked: Asked, arrival: Model | None
+) -> Iterator[tuple[Model, Expected]]:
+    """What one operation may lead to from here, given what was answered: choice by choice."""
+    untried: list[tuple[int, ...]] = [()]
+    while untried:
+        path = _Path(untried.pop())
+        candidate = model.copy(path.choose)
+        expected = expect(candidate, asked.operation, asked.moment, arrival)
+        untried += path.others()
+        if asked.facts is None or asked.facts == expected.facts:
+            yield candidate, expected
+
+
+class _Path:
+    """Choices: those of a path first, then the first of everything."""
+
+    def __init__(self, path: tuple[int, ...]) -> None:
+        self._given = path
+        self._taken: list[int] = []
+        self._sizes: list[int] = []
+
+    def choose(self, options: list[Any]) -> Any:
+        number = len(self._taken)
+        index = self._given[number] if number < len(self._given) else 0
+        self._taken.append(index)
+        self._sizes.append(len(options))
+        return options[index]
+
+    def others(self) -> Iterable[tuple[int, ...]]:
+        """The paths that leave this one after what was given."""
+        for number in range(len(self._given), len(self._taken)):
+            for index in range(1, self._sizes[number]):
+                yield (*self._taken[:number], index)

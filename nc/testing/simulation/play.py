@@ -1,0 +1,125 @@
+"""Playing a plan: each action in its time; then every fault ends, and all must be well soon."""
+
+import asyncio
+import gc
+from functools import partial
+from typing import Any, Final
+
+from eventlog import SyncFailed, WriterReplaced
+from eventlog.testing.simulated import PowerLoss
+from nc.testing.contract.laws.cluster import NOTHING_CRASHES, STARTS
+from nc.testing.contract.operations import CheckHealth, CheckState, Port, Redeem
+from nc.testing.search.choices import WRONG_TOKENS
+from nc.testing.simulation.actions import Plan
+from nc.testing.simulation.audit import LOOK_S, Audit
+from nc.testing.simulation.chronicle import Chronicle
+from nc.testing.simulation.cluster import Cluster
+from nc.testing.simulation.executor import Executor
+from nc.testing.simulation.loop import SimulatedLoop
+from nc.testing.simulation.network import in_place_of_sockets
+
+# A silent link is noticed in 60 s, an agent that was rejected waits 20 s, and a dial may take
+# 15 s; twice that, and a server that has to be started first.
+BOUND_S: Final = 200
+
+_LONGEST_START_S: Final = 120  # it may be down for a while
+_QUIET_S: Final = 8.0
+_LAST_TURNS: Final = 5  # seconds in which what was ended releases its resources
+
+# picows keeps an exception with this text to itself when a dial is given up at the same time.
+_DIAL_GIVEN_UP: Final = "websocket handshake timeout"
+
+
+def play(plan: Plan) -> Chronicle:
+    """Play a plan from its beginning to the end; what was observed."""
+    loop = SimulatedLoop()
+    was_collecting = gc.isenabled()
+    gc.disable()  # what it collects must not depend on what was there before
+    try:
+        return loop.run_until_complete(_play(plan, loop))
+    finally:
+        _end_tasks(loop)
+        loop.close()
+        if was_collecting:
+            gc.enable()
+
+
+async def _play(plan: Plan, loop: SimulatedLoop) -> Chronicle:
+    cluster = Cluster(plan, loop)
+
+    def failed(_loop: object, context: dict[str, Any]) -> None:
+        error = context.get("exception")
+        is_given_up = isinstance(error, TimeoutError) and str(error) == _DIAL_GIVEN_UP
+        # for these `Site` ends the server
+        is_simulated = isinstance(error, PowerLoss | SyncFailed | WriterReplaced)
+        if not (is_given_up or is_simulated):
+            cluster.saw(NOTHING_CRASHES, f"{context['message']}: {error!r}", holds=False)
+
+    loop.set_exception_handler(failed)
+    with in_place_of_sockets(cluster.network):
+        await _live(cluster)
+        cluster.finish()
+        cluster.end()
+        await asyncio.sleep(_LAST_TURNS)
+    return cluster.chronicle
+
+
+def _end_tasks(loop: SimulatedLoop) -> None:
+    """End what is left: much, if the play was interrupted."""
+    tasks = asyncio.all_tasks(loop)
+    for task in tasks:
+        task.cancel()
+    if tasks:
+        loop.run_until_complete(asyncio.wait(tasks, timeout=_LAST_TURNS))
+
+
+async def _live(cluster: Cluster) -> None:
+    executor, audit = Executor(cluster), Audit(cluster)
+    for site in cluster.sites:
+        site.begin()
+    await _all_serve(cluster)
+    if cluster.plan.is_shared:
+        cluster.spawn(cluster.spread_news())
+    cluster.spawn(audit.run())
+    for action in cluster.plan.actions:
+        if (wait_s := action.at_ms / 1000 - cluster.now_s) > 0:
+            await asyncio.sleep(wait_s)
+        if cluster.cannot_start:
+            return
+        executor.begin(action)
+    await executor.repair()
+    if not await _all_serve(cluster):
+        cluster.saw(STARTS, "not every server serves again", holds=False)
+        return
+    await _settle(cluster, audit)
+
+
+async def _all_serve(cluster: Cluster) -> bool:
+    """Wait until every server serves, for some time."""
+    try:
+        async with asyncio.timeout(_LONGEST_START_S):
+            for site in cluster.sites:
+                await site.up.wait()
+    except TimeoutError:
+        return False
+    return True
+
+
+async def _settle(cluster: Cluster, audit: Audit) -> None:
+    """Give every agent the time that it may take, and look."""
+    for _ in range(BOUND_S):
+        if not audit.missing():
+            break
+        await asyncio.sleep(1)
+    audit.look_for_missing()
+    await asyncio.sleep(_QUIET_S)
+    for name in [*cluster.machines]:
+        await cluster.call(CheckState(name))
+    for operation in (CheckHealth, partial(Redeem, WRONG_TOKENS[1], "nobody")):
+        for replica, port in enumerate(Port):  # one right after the other, to be compared
+            await cluster.call(operation(port=port), replica)
+    await audit.try_packets()
+    before = audit.compare_links(set(), is_quiet=True)
+    if before and cluster.plan.is_shared:  # a server may have to read what the other one recorded
+        await asyncio.sleep(LOOK_S)
+    audit.compare_links(before, is_quiet=True)

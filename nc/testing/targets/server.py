@@ -1,0 +1,140 @@
+"""A server in this process, as `serve` puts it together: real but for what lies below gRPC.
+
+A call goes through the real edge, permissions, controller, replica and log, as bytes in both
+directions.
+"""
+
+from collections.abc import Callable, Mapping
+from contextlib import AsyncExitStack
+from datetime import UTC, datetime
+from functools import cache
+from typing import Any, Final
+
+from cryptography.hazmat.primitives.asymmetric import ec
+from google.protobuf import message_factory
+
+from nc.contract import DEFAULT_BOOTSTRAP_PORT, DEFAULT_GRPC_PORT, SERVER_FAULT
+from nc.pki.authority import self_signed
+from nc.pki.certificates import ADMIN_ORGANIZATION, AuthorityKind
+from nc.rpc.api import Authorities
+from nc.rpc.callers import Transport
+from nc.rpc.edge import REQUEST_ID_KEY, Edge
+from nc.rpc.methods import Method
+from nc.server.server import Server
+from nc.services import BOOTSTRAP_SERVICE, CONTROL_SERVICE, INTERNAL_SERVICE
+from nc.testing.contract.expectations import Facts
+from nc.testing.contract.history import Answer
+from nc.testing.contract.operations import ADMIN, Operation, Port
+from nc.testing.targets.calls import Names, answer_of, denied, rpc_of
+
+ADVERTISED: Final = "192.0.2.7"
+
+# Certificates are good from some time before a trial begins until long after it.
+_FOUNDED = datetime(2026, 12, 1, tzinfo=UTC)
+
+
+@cache
+def authorities() -> Authorities:
+    """Made once a process: only the law about enrolments looks at a CA."""
+    grpc, network = (
+        self_signed(kind, ec.generate_private_key(ec.SECP256R1()), _FOUNDED, serial=1)
+        for kind in (AuthorityKind.GRPC, AuthorityKind.NETWORK)
+    )
+    return Authorities(grpc, network)
+
+
+@cache
+def _admin_certificate() -> bytes:
+    issued = authorities().grpc.issue_client(ADMIN, ADMIN_ORGANIZATION, _FOUNDED, 2)
+    return issued.certificate_pem
+
+
+class MemoryPorts:
+    """The control port and the bootstrap port without sockets."""
+
+    def open(
+        self, methods: Mapping[str, Method], edge_of: Callable[[Transport], Edge]
+    ) -> tuple[int, int]:
+        self._methods = methods
+        self._edges = {
+            Port.CONTROL: edge_of(Transport.MUTUAL_TLS),
+            Port.BOOTSTRAP: edge_of(Transport.SERVER_TLS),
+        }
+        return DEFAULT_GRPC_PORT, DEFAULT_BOOTSTRAP_PORT
+
+    async def start(self) -> Mapping[str, Any]:
+        return {}
+
+    def set_serving(self, *, serving: bool) -> None:
+        pass
+
+    async def stop(self, grace_s: float) -> None:
+        pass
+
+    async def call(self, operation: Operation, names: Names, request_id: str) -> Answer:
+        rpc = rpc_of(operation, names)
+        is_admin = rpc.caller == ADMIN
+        pem = _admin_certificate() if is_admin else names.certificates(rpc.caller).certificate
+        handler: Any = self._edges[rpc.port].unary(self._methods[rpc.method])
+        context = _Context(request_id, pem)
+        try:
+            data = await handler.unary_unary(rpc.request.SerializeToString(), context)
+        except _Aborted as aborted:
+            return denied(*aborted.args)
+        except Exception as error:  # noqa: BLE001 - gRPC answers it as a fault of the server, too
+            return Answer(Facts(SERVER_FAULT), f"{type(error).__name__}: {error}")
+        return answer_of(_response(rpc.method, data))
+
+
+class LocalServer:
+    """A server from its start to a clean stop; that a process ends otherwise is its owner's doing.
+
+    Args:
+        server: made by `serve`.
+        ports: those that it was made with.
+    """
+
+    def __init__(self, server: Server, ports: MemoryPorts) -> None:
+        self.replica = server.replica
+        self.hub = server.hub
+        self.ports = ports
+        self._server = server
+        self._started = AsyncExitStack()
+
+    async def start(self) -> None:
+        await self._started.enter_async_context(self._server)
+
+    async def stop(self) -> None:
+        await self._started.aclose()
+
+
+def _response(method_name: str, data: bytes) -> Any:
+    descriptors = (
+        method
+        for service in (CONTROL_SERVICE, BOOTSTRAP_SERVICE, INTERNAL_SERVICE)
+        for method in service.methods
+        if method.name == method_name
+    )
+    return message_factory.GetMessageClass(next(descriptors).output_type).FromString(data)
+
+
+class _Aborted(Exception):
+    """A call ended with a status: its name, and its details."""
+
+
+class _Context:
+    def __init__(self, request_id: str, certificate_pem: bytes) -> None:
+        self._request_id = request_id
+        self._certificate_pem = certificate_pem
+
+    def invocation_metadata(self) -> tuple[tuple[str, str], ...]:
+        return ((REQUEST_ID_KEY, self._request_id),)
+
+    def set_trailing_metadata(self, _pairs: object) -> None:
+        pass
+
+    def auth_context(self) -> dict[str, list[bytes]]:
+        return {"x509_pem_cert": [self._certificate_pem]}
+
+    async def abort(self, code: Any, details: str) -> None:
+        raise _Aborted(code.name, details)

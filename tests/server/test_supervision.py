@@ -1,0 +1,115 @@
+"""Supervision: a background task that dies ends the server, and is never lost in silence."""
+
+import asyncio
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from nc.server.certificates import Certificates
+from nc.server.installation import Tuning
+from tests.support.whole_server import PATIENCE_S, Lines, running, until
+
+TASKS = (
+    *("sweep", "renew_certificates"),
+    *("report_failure", "report_full_disk", "report_failed_snapshots"),
+    *("replica", "link_acceptor", "link_heartbeat", "control_port", "bootstrap_port"),
+)
+
+# `network-controller serve` with a bug in a job; it is told to stop by nobody.
+BROKEN_PROGRAM = """
+from nc.cli.main import main
+from nc.server.tasks import Sweep
+
+async def sweep(self):
+    raise RuntimeError("a bug")
+
+Sweep.sweep = sweep
+main()
+"""
+
+
+class Bug(Exception):
+    """What no code expects."""
+
+
+class TouchyLines(Lines):
+    """Log lines; the report of a port that was opened again fails."""
+
+    def __call__(self, logger: object, method: str, line: Any) -> str:
+        if line["event"] == "port.reopened":
+            raise Bug
+        return super().__call__(logger, method, {**line, "level": method})
+
+
+async def kill(task: "asyncio.Task[None]") -> None:
+    """Raise `Bug` where the task waits."""
+    waiting: Any = task  # its future has no public name
+    await until(lambda: waiting._fut_waiter is not None)
+    waiting._fut_waiter.set_exception(Bug())
+
+
+async def test_every_background_task_is_supervised(tmp_path: Path) -> None:
+    """The tests below kill each task that a server has."""
+    async with running(tmp_path / "data") as server:
+        assert set(server.server.tasks) == set(TASKS)
+
+
+@pytest.mark.parametrize("name", TASKS)
+async def test_a_task_that_dies_ends_the_server_with_its_error(tmp_path: Path, name: str) -> None:
+    """The error is logged with the task's name; the server's user is cancelled, all is closed."""
+    lines = TouchyLines()
+    with pytest.raises(Bug):
+        await serve_and_kill(name, tmp_path / "data", lines)
+    (crashed,) = lines.named("task.crashed")
+    assert (crashed["level"], crashed["task"]) == ("critical", name)
+    assert lines.named("server.stopped")
+    async with running(tmp_path / "data"):  # nothing holds the log any more
+        pass
+
+
+async def serve_and_kill(name: str, data_dir: Path, lines: Lines) -> None:
+    """Serve for ever, but for a task that dies."""
+    async with asyncio.timeout(PATIENCE_S), running(data_dir, lines=lines) as server:
+        await kill(server.server.tasks[name])
+        await asyncio.Event().wait()
+
+
+async def test_a_bug_in_a_job_is_no_passing_failure(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What is not known to pass is not tried again: the server ends with it."""
+
+    def fail(_: object) -> None:
+        raise Bug
+
+    async def serve_on() -> None:
+        often = Tuning(certificate_check_interval_s=0.01)
+        async with asyncio.timeout(PATIENCE_S), running(tmp_path / "data", tuning=often):
+            await asyncio.Event().wait()
+
+    monkeypatch.setattr(Certificates, "renew", fail)
+    with pytest.raises(Bug):
+        await serve_on()
+
+
+def test_the_program_ends_with_exit_code_1(tmp_path: Path) -> None:
+    """And a critical log line names the task."""
+    ports = ("--grpc-port", "0", "--bootstrap-port", "0", "--link-port", "0")
+    done = subprocess.run(
+        [
+            *(sys.executable, "-c", BROKEN_PROGRAM, "serve", "--tun", "off"),
+            *("--data-dir", str(tmp_path / "data"), "--advertise", "127.0.0.1", *ports),
+        ],
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        timeout=PATIENCE_S,
+        check=False,
+    )
+    assert done.returncode == 1
+    (line,) = (line for line in done.stderr.splitlines() if "task.crashed" in line)
+    assert '"level": "critical"' in line
+    assert '"task": "sweep"' in line
