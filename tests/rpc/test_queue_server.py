@@ -219,7 +219,7 @@ async def test_a_stream_is_refused_with_a_status() -> None:
     """Before or after messages."""
 
     async def behave(stream: Stream) -> None:
-        stream.trailing = (("handled", "yes"),)
+        stream.call.trailing = (("handled", "yes"),)
         await stream.write(b"one")
         raise StreamRefused(5, "no more")
 

@@ -36,7 +36,8 @@ class Gate:
 
 
 def echo(call: ServerCall, message: bytes) -> None:
-    call.reply(message, (("handled", "yes"),))
+    call.trailing = (("handled", "yes"),)
+    call.reply(message)
 
 
 async def echo_all(stream: Stream) -> None:

@@ -1,6 +1,6 @@
 """One call: what its headers say, one message in, one answer out."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 from urllib.parse import unquote
 
@@ -27,6 +27,11 @@ INTERNAL: Final = 13
 _NO_FLAGS: Final = 0
 
 
+# Gets a call and its message in the queue's thread, and sees that the call is answered; what it
+# returns is left to do on the event loop.
+Handle = Callable[["ServerCall", bytes], Coroutine[Any, Any, None] | None]
+
+
 class Refusal(NamedTuple):
     """A status instead of an answer."""
 
@@ -47,6 +52,7 @@ class ServerCall:
         is_reserved: whether it may use the room that is kept for few; set by the port's gate.
         context: for the port's gate and the handlers.
         is_judged: whether the port's gate was asked about it.
+        trailing: metadata that goes along with the answer, whatever it is.
         status: the code that it was answered with, if it was.
     """
 
@@ -62,19 +68,21 @@ class ServerCall:
         "party",
         "path",
         "status",
+        "trailing",
     )
 
     def __init__(self, port: "Port", event: Any) -> None:
         details = event.call_details
         self._port = port
         self._call = event.call
-        self._handle: Callable[[ServerCall, bytes], None] | None = None
+        self._handle: Handle | None = None
         self.path: bytes = details.method
         self.deadline: float = details.deadline
         self.metadata: Metadata = event.invocation_metadata
         self.party: object = None
         self.is_reserved = self.is_judged = False
         self.context: Any = None
+        self.trailing: Metadata | None = None
         self.status: int | None = None
 
     def peer(self) -> str:
@@ -88,7 +96,7 @@ class ServerCall:
             return bytes(pem)
         return None
 
-    def reply(self, message: bytes, trailing: Metadata | None = None) -> None:
+    def reply(self, message: bytes) -> None:
         """Answer with a message, and end the call."""
         if self.status is None:
             self.status = OK
@@ -96,24 +104,24 @@ class ServerCall:
                 (
                     SendInitialMetadata(None, _NO_FLAGS),
                     SendMessage(message, _NO_FLAGS),
-                    SendStatus(trailing, OK, b"", _NO_FLAGS),
+                    SendStatus(self.trailing, OK, b"", _NO_FLAGS),
                     ReceiveClose(_NO_FLAGS),
                 )
             )
 
-    def refuse(self, code: int, details: str, trailing: Metadata | None = None) -> None:
+    def refuse(self, code: int, details: str) -> None:
         """End the call with a status."""
         if self.status is None:
             self.status = code
             self._finish(
                 (
                     SendInitialMetadata(None, _NO_FLAGS),
-                    SendStatus(trailing, code, details.encode(), _NO_FLAGS),
+                    SendStatus(self.trailing, code, details.encode(), _NO_FLAGS),
                     ReceiveClose(_NO_FLAGS),
                 )
             )
 
-    def receive(self, handle: Callable[["ServerCall", bytes], None]) -> None:
+    def receive(self, handle: "Handle") -> None:
         """Receive the one message of a unary call, and then have it handled, in this thread."""
         self._handle = handle
         self._port.bodies_of(self).await_turn(self)
@@ -157,7 +165,7 @@ class ServerCall:
         if message is None:
             self.refuse(UNIMPLEMENTED, "this method takes exactly one request message")
         elif self._handle is not None:
-            self._port.run(self, self._handle, self, message)
+            self._port.handle(self, self._handle, message)
 
     def _finish(self, operations: tuple[Any, ...]) -> None:
         self._port.answering(self)

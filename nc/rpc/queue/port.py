@@ -2,7 +2,7 @@
 
 import asyncio
 import threading
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Coroutine, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final, Protocol
 
@@ -16,6 +16,7 @@ from nc.rpc.queue.call import (
     INTERNAL,
     RESOURCE_EXHAUSTED,
     UNIMPLEMENTED,
+    Handle,
     Refusal,
     ServerCall,
 )
@@ -28,13 +29,9 @@ _REQUESTS: Final = 64
 
 @dataclass(frozen=True, slots=True)
 class Unary:
-    """A method with one message each way.
+    """A method with one message each way."""
 
-    Attributes:
-        handle: gets the call and its message in the queue's thread, and has the call answered.
-    """
-
-    handle: Callable[[ServerCall, bytes], None]
+    handle: Handle
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,6 +114,7 @@ class Port:
         self._gate = gate
         self._limits = limits
         self._calls: set[ServerCall] = set()
+        self._tasks: set[asyncio.Task[None]] = set()
         self._reserved = Bodies(limits.bodies, limits.bodies_of_party)
         self._bodies = Bodies(limits.bodies, limits.bodies_of_party)
         self._awaited_bodies = Deadlines[ServerCall](limits.body_s, runner.clock.monotonic_ns)
@@ -188,13 +186,15 @@ class Port:
         """Where the call waits for its body."""
         return self._reserved if call.is_reserved else self._bodies
 
-    def run(self, call: ServerCall, step: Callable[..., None], *arguments: Any) -> None:
-        """Run a step of a call; an exception of it ends the call, and nothing else."""
+    def handle(self, call: ServerCall, handle: Handle, message: bytes) -> None:
+        """Have a call's message handled; an exception ends the call, and nothing else."""
         try:
-            step(*arguments)
+            work = handle(call, message)
         except Exception as error:  # noqa: BLE001 - whatever it is, the caller gets a status
-            self.report(error)
-            call.refuse(INTERNAL, "internal error")
+            self._crashed(call, error)
+        else:
+            if work is not None:
+                self._runner.to_loop(self._begin, call, work)
 
     def report(self, error: Exception) -> None:
         """Take note of an error of a handler."""
@@ -237,7 +237,10 @@ class Port:
         self.arrived += 1
         call = ServerCall(self, event)
         self._calls.add(call)
-        self.run(call, self._decide, call)
+        try:
+            self._decide(call)
+        except Exception as error:  # noqa: BLE001 - whatever it is, the caller gets a status
+            self._crashed(call, error)
 
     def _decide(self, call: ServerCall) -> None:
         if len(self._calls) > self._limits.calls:
@@ -256,6 +259,23 @@ class Port:
                 self._runner.to_loop(stream.begin, behaviour)
             case None:
                 call.refuse(UNIMPLEMENTED, "there is no such method here")
+
+    def _begin(self, call: ServerCall, work: Coroutine[Any, Any, None]) -> None:
+        """Do what is left of a call; on the event loop."""
+
+        async def guarded() -> None:
+            try:
+                await work
+            except Exception as error:  # noqa: BLE001 - whatever it is, the caller gets a status
+                self._crashed(call, error)
+
+        task = asyncio.get_running_loop().create_task(guarded())
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    def _crashed(self, call: ServerCall, error: Exception) -> None:
+        self.report(error)
+        call.refuse(INTERNAL, "internal error")
 
     def _gone(self, _event: Any) -> None:
         self._runner.to_loop(self.is_gone.set)

@@ -83,7 +83,7 @@ class _Gate:
 
 
 def _echo(call: ServerCall, message: bytes) -> None:
-    call.reply(message, call.metadata[:0])
+    call.reply(message)
 
 
 async def _echo_all(stream: Stream) -> None:

@@ -5,7 +5,6 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 
 from nc.rpc.queue.binding import (
-    Metadata,
     ReceiveClose,
     ReceiveMessage,
     SendInitialMetadata,
@@ -40,7 +39,6 @@ class Stream:
 
     def __init__(self, call: ServerCall, to_loop: ToLoop) -> None:
         self.call = call
-        self.trailing: Metadata | None = None
         self._to_loop = to_loop
         self._has_begun = False
         self._work: asyncio.Task[None] | None = None
@@ -84,7 +82,7 @@ class Stream:
     def _finish(self, code: int, details: str) -> None:
         self.call.status = code
         self.call.answering()
-        status = SendStatus(self.trailing, code, details.encode(), _NO_FLAGS)
+        status = SendStatus(self.call.trailing, code, details.encode(), _NO_FLAGS)
         self.call.start((*self._beginning(), status), lambda _event: None)
 
     def _beginning(self) -> tuple[Any, ...]:
