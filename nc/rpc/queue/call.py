@@ -48,8 +48,8 @@ class ServerCall:
         path: as it was sent, which need not be UTF-8.
         metadata: what the caller sent along.
         deadline: when the caller gives up, Unix seconds; infinite if it does not say.
-        party: whose share of the port's room the call takes; set by the port's gate.
-        is_reserved: whether it may use the room that is kept for few; set by the port's gate.
+        pool, party: which of the port's room the call takes, and whose share of it; set by the
+            port's gate.
         context: for the port's gate and the handlers.
         is_judged: whether the port's gate was asked about it.
         trailing: metadata that goes along with the answer, whatever it is.
@@ -58,15 +58,15 @@ class ServerCall:
 
     __slots__ = (
         "_call",
-        "_handle",
         "_port",
+        "_then",
         "context",
         "deadline",
         "is_judged",
-        "is_reserved",
         "metadata",
         "party",
         "path",
+        "pool",
         "status",
         "trailing",
     )
@@ -75,12 +75,13 @@ class ServerCall:
         details = event.call_details
         self._port = port
         self._call = event.call
-        self._handle: Handle | None = None
+        self._then: Callable[[bytes | None], None] | None = None
         self.path: bytes = details.method
         self.deadline: float = details.deadline
         self.metadata: Metadata = event.invocation_metadata
+        self.pool: object = None
         self.party: object = None
-        self.is_reserved = self.is_judged = False
+        self.is_judged = False
         self.context: Any = None
         self.trailing: Metadata | None = None
         self.status: int | None = None
@@ -121,10 +122,13 @@ class ServerCall:
                 )
             )
 
-    def receive(self, handle: "Handle") -> None:
-        """Receive the one message of a unary call, and then have it handled, in this thread."""
-        self._handle = handle
-        self._port.bodies_of(self).await_turn(self)
+    def receive(self, then: Callable[[bytes | None], None]) -> None:
+        """Receive a message once there is room for it, and call `then` in the queue's thread.
+
+        It gets None once the caller has sent all, is gone, or has not sent one in time.
+        """
+        self._then = then
+        self._port.receive(self)
 
     def start_receiving(self) -> bool:
         """Receive the message now: the port has room for it."""
@@ -132,6 +136,12 @@ class ServerCall:
             return False
         self.start((ReceiveMessage(_NO_FLAGS),), self._received)
         return True
+
+    def got(self, message: bytes | None) -> None:
+        """Go on with what was received, or with nothing."""
+        then, self._then = self._then, None
+        if then is not None and self.status is None:
+            then(message)
 
     def cancel(self) -> None:
         """End the call at once; the caller gets no answer."""
@@ -158,14 +168,8 @@ class ServerCall:
         self._port.ended(self, is_cancelled=event.batch_operations[-1].cancelled())
 
     def _received(self, event: Any) -> None:
-        self._port.bodies_of(self).release(self)
-        message = event.batch_operations[0].message()
-        if self.status is not None:  # it was ended meanwhile
-            return
-        if message is None:
-            self.refuse(UNIMPLEMENTED, "this method takes exactly one request message")
-        elif self._handle is not None:
-            self._port.handle(self, self._handle, message)
+        self._port.received(self)
+        self.got(event.batch_operations[0].message())
 
     def _finish(self, operations: tuple[Any, ...]) -> None:
         self._port.answering(self)

@@ -4,6 +4,7 @@ import asyncio
 import threading
 from collections.abc import Callable, Coroutine, Iterable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, Final, Protocol
 
 import grpc
@@ -48,7 +49,7 @@ class Gate(Protocol):
     """Decides about each call of a port, in the queue's thread."""
 
     def admit(self, call: ServerCall) -> Refusal | None:
-        """Decide by the call's headers; may set `party`, `is_reserved` and `context`."""
+        """Decide by the call's headers; may set `pool`, `party`, `trailing`, `context`."""
 
     def ended(self, call: ServerCall, *, is_cancelled: bool) -> None:
         """Take note that a call it was asked about has ended."""
@@ -60,14 +61,14 @@ class Limits:
 
     Attributes:
         calls: under way at once.
-        bodies, bodies_of_party: received at once.
-        body_s: how long a call may wait for its message.
+        bodies, bodies_of_party: messages received at once, in each pool.
+        body_s: how long a call may wait for a message.
         answer_s: how long a caller may take to read an answer.
     """
 
-    calls: int = 8192
-    bodies: int = 48
-    bodies_of_party: int = 16
+    calls: int = 16_384
+    bodies: int = 24
+    bodies_of_party: int = 12
     body_s: float = 10.0
     answer_s: float = 10.0
 
@@ -115,12 +116,12 @@ class Port:
         self._limits = limits
         self._calls: set[ServerCall] = set()
         self._tasks: set[asyncio.Task[None]] = set()
-        self._reserved = Bodies(limits.bodies, limits.bodies_of_party)
-        self._bodies = Bodies(limits.bodies, limits.bodies_of_party)
+        self._bodies: dict[object, Bodies] = {}  # by pool
         self._awaited_bodies = Deadlines[ServerCall](limits.body_s, runner.clock.monotonic_ns)
         self._awaited_readers = Deadlines[ServerCall](limits.answer_s, runner.clock.monotonic_ns)
         self._is_started = self._is_accepting = self._is_over = False
-        self._lock = threading.Lock()  # no operation is started once `_is_over`
+        # For the bodies; and no operation is started once `_is_over`.
+        self._lock = threading.RLock()
         self.arrived = 0
         self.is_idle, self.is_gone = asyncio.Event(), asyncio.Event()
         self._server = cygrpc.Server(tuple(options), False)
@@ -178,16 +179,34 @@ class Port:
     def sweep(self) -> None:
         """End the calls that have waited too long."""
         for call in self._awaited_bodies.overdue():
-            call.refuse(DEADLINE_EXCEEDED, f"no request message within {self._limits.body_s:g} s")
+            if isinstance(self._routes.get(call.path), Streaming):
+                call.got(None)  # it may have had all that it wants
+            else:
+                details = f"no request message within {self._limits.body_s:g} s"
+                call.refuse(DEADLINE_EXCEEDED, details)
         for call in self._awaited_readers.overdue():
             call.cancel()
 
-    def bodies_of(self, call: ServerCall) -> Bodies:
-        """Where the call waits for its body."""
-        return self._reserved if call.is_reserved else self._bodies
+    def receive(self, call: ServerCall) -> None:
+        """Have the call receive a message once there is room."""
+        self._awaited_bodies.start(call)
+        with self._lock:
+            if (bodies := self._bodies.get(call.pool)) is None:
+                bodies = Bodies(self._limits.bodies, self._limits.bodies_of_party)
+                self._bodies[call.pool] = bodies
+            bodies.await_turn(call)
 
-    def handle(self, call: ServerCall, handle: Handle, message: bytes) -> None:
+    def received(self, call: ServerCall) -> None:
+        """The call's message is there, or will not come."""
+        self._awaited_bodies.stop(call)
+        with self._lock:
+            self._bodies[call.pool].release(call)
+
+    def handle(self, call: ServerCall, handle: Handle, message: bytes | None) -> None:
         """Have a call's message handled; an exception ends the call, and nothing else."""
+        if message is None:
+            call.refuse(UNIMPLEMENTED, "this method takes exactly one request message")
+            return
         try:
             work = handle(call, message)
         except Exception as error:  # noqa: BLE001 - whatever it is, the caller gets a status
@@ -201,8 +220,7 @@ class Port:
         self._runner.report(error)
 
     def answering(self, call: ServerCall) -> None:
-        """The call's message is there or not wanted any more, and something is being sent."""
-        self._awaited_bodies.stop(call)
+        """Something is being sent, which the caller must take in time."""
         self._awaited_readers.start(call)
 
     def taken(self, call: ServerCall) -> None:
@@ -252,8 +270,7 @@ class Port:
             return
         match self._routes.get(call.path):
             case Unary(handle):
-                self._awaited_bodies.start(call)
-                call.receive(handle)
+                call.receive(partial(self.handle, call, handle))
             case Streaming(behaviour):
                 stream = Stream(call, self._runner.to_loop)
                 self._runner.to_loop(stream.begin, behaviour)

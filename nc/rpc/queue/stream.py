@@ -6,7 +6,6 @@ from typing import Any
 
 from nc.rpc.queue.binding import (
     ReceiveClose,
-    ReceiveMessage,
     SendInitialMetadata,
     SendMessage,
     SendStatus,
@@ -44,10 +43,10 @@ class Stream:
         self._work: asyncio.Task[None] | None = None
 
     async def read(self) -> bytes | None:
-        """The next message; None once the caller has sent all, or is gone."""
-        event = await self._batch(ReceiveMessage(_NO_FLAGS))
-        message: bytes | None = event.batch_operations[0].message()
-        return message
+        """The next message; None once the caller has sent all, is gone, or takes too long."""
+        future: asyncio.Future[bytes | None] = asyncio.get_running_loop().create_future()
+        self.call.receive(lambda message: self._to_loop(_resolve, future, message))
+        return await future
 
     async def write(self, message: bytes) -> None:
         """Send a message; waits until the caller takes it.
@@ -106,6 +105,6 @@ class Stream:
             self._work.cancel()
 
 
-def _resolve(future: "asyncio.Future[Any]", event: Any) -> None:
+def _resolve(future: "asyncio.Future[Any]", result: Any) -> None:
     if not future.done():
-        future.set_result(event)
+        future.set_result(result)
