@@ -1,69 +1,76 @@
 """Who gets one of a port's places for calls under way; decided when a call's headers arrive.
 
 A caller's party is its identity, or its address on a port where callers have none. Each party has a
-share, so that the calls of one never take the places of others; some places are kept for
-administrators and for health checks, so that those are answered when all others are taken.
+share of a pool, so that the calls of one never take the places of all others; administrators,
+health checks and calls that stay open have pools of their own, so that those are answered while all
+other places are taken, and these take no place of another kind.
 """
 
-from dataclasses import dataclass
-from ipaddress import ip_address, ip_network
-from typing import Final
+from collections.abc import Mapping
+from enum import Enum
+from ipaddress import IPv6Address, ip_address, ip_network
+from typing import Final, NamedTuple
 
 # An IPv6 host usually has a /64 of its own, and can call from any address of it.
 _IPV6_PREFIX_BITS: Final = 64
 
 
-@dataclass(frozen=True, slots=True)
-class Places:
-    """How many calls may be under way at once.
+class Pool(Enum):
+    """Kinds of calls."""
 
-    Attributes:
-        for_all: altogether.
-        reserved: of them, for calls that are entitled to it.
-        for_party: of one party. A connection may have 250; a fleet behind one address has many.
-        streams_for_party: of one party, calls that stay open: health watches, reflection.
-    """
+    ADMINISTRATORS = "administrators"
+    HEALTH = "health"
+    STREAMS = "streams"  # health watches, reflection: they stay open
+    OTHERS = "others"
 
-    for_all: int = 8192
-    reserved: int = 512
-    for_party: int = 1024
-    streams_for_party: int = 64
+
+class Places(NamedTuple):
+    """How many calls may be under way at once, and of one party."""
+
+    for_all: int
+    for_party: int
+
+
+# A connection may have 250 calls under way, and a fleet behind one address has many.
+PLACES: Final[Mapping[Pool, Places]] = {
+    Pool.ADMINISTRATORS: Places(2048, 1024),
+    Pool.HEALTH: Places(512, 64),
+    Pool.STREAMS: Places(1024, 64),
+    Pool.OTHERS: Places(8192, 2048),
+}
 
 
 class Admission:
     """The places of one port, and who has them. Used in one thread."""
 
-    def __init__(self, places: Places) -> None:
+    def __init__(self, places: Mapping[Pool, Places] = PLACES) -> None:
         self._places = places
-        self._taken = 0
-        self._of_party: dict[object, int] = {}
+        self._of_pool = dict.fromkeys(places, 0)
+        self._of_party: dict[tuple[Pool, object], int] = {}
 
     @property
     def taken(self) -> int:
-        return self._taken
+        """How many calls have a place."""
+        return sum(self._of_pool.values())
 
-    def enter(self, party: object, *, is_reserved: bool, is_stream: bool) -> bool:
-        """Take a place for a call, if there is one for it; each has to be left again."""
-        places = self._places
-        room = places.for_all if is_reserved else places.for_all - places.reserved
-        share = places.streams_for_party if is_stream else places.for_party
-        counted = (party, is_stream)
-        of_party = self._of_party.get(counted, 0)
-        if self._taken >= room or of_party >= share:
+    def enter(self, pool: Pool, party: object) -> bool:
+        """Take a place for a call, if there is one for it; it has to be left again."""
+        places = self._places[pool]
+        of_party = self._of_party.get((pool, party), 0)
+        if self._of_pool[pool] >= places.for_all or of_party >= places.for_party:
             return False
-        self._taken += 1
-        self._of_party[counted] = of_party + 1
+        self._of_pool[pool] += 1
+        self._of_party[pool, party] = of_party + 1
         return True
 
-    def leave(self, party: object, *, is_stream: bool) -> None:
+    def leave(self, pool: Pool, party: object) -> None:
         """Give back the place of a call."""
-        counted = (party, is_stream)
-        self._taken -= 1
-        left = self._of_party[counted] - 1
+        self._of_pool[pool] -= 1
+        left = self._of_party[pool, party] - 1
         if left:
-            self._of_party[counted] = left
+            self._of_party[pool, party] = left
         else:
-            del self._of_party[counted]
+            del self._of_party[pool, party]
 
 
 def party_of(peer: str) -> str:
@@ -80,6 +87,6 @@ def party_of(peer: str) -> str:
         ip = ip_address(host)
     except ValueError:
         return peer
-    if ip.version == 6 and ip.ipv4_mapped is None:
-        return str(ip_network((ip, _IPV6_PREFIX_BITS), strict=False))
-    return str(ip.ipv4_mapped or ip) if ip.version == 6 else str(ip)
+    if not isinstance(ip, IPv6Address):
+        return str(ip)
+    return str(ip.ipv4_mapped or ip_network((ip, _IPV6_PREFIX_BITS), strict=False))

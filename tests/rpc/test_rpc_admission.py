@@ -1,48 +1,35 @@
 """Places for calls: no party takes another's, and some are kept."""
 
-from collections import Counter
 from ipaddress import IPv4Address, IPv6Address
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nc.rpc.admission import Admission, Places, party_of
+from nc.rpc.admission import Admission, Places, Pool, party_of
 
-CALLS = st.tuples(st.sampled_from("abcd"), st.booleans(), st.booleans())
-
-
-@st.composite
-def places(draw: st.DrawFn) -> Places:
-    for_all = draw(st.integers(1, 12))
-    return Places(
-        for_all,
-        draw(st.integers(0, for_all)),
-        draw(st.integers(1, 6)),
-        draw(st.integers(1, 6)),
-    )
+PLACES = st.fixed_dictionaries(
+    {pool: st.builds(Places, st.integers(1, 12), st.integers(1, 6)) for pool in Pool}
+)
+CALLS = st.tuples(st.sampled_from(Pool), st.sampled_from("abcd"))
 
 
-@given(places(), st.lists(st.one_of(CALLS, st.integers(0, 20))))
+@given(PLACES, st.lists(st.one_of(CALLS, st.integers(0, 20))))
 def test_a_call_gets_a_place_exactly_when_one_is_left_for_it(
-    of_port: Places, steps: list[tuple[str, bool, bool] | int]
+    places: dict[Pool, Places], steps: list[tuple[Pool, str] | int]
 ) -> None:
-    """Whatever came and went before: a share each, and the reserved places for the entitled."""
-    admission, inside = Admission(of_port), list[tuple[str, bool, bool]]()
+    """Whatever came and went: calls of its own pool count, those of its party against its share."""
+    admission, inside = Admission(places), list[tuple[Pool, str]]()
     for step in steps:
         if isinstance(step, int):
             if inside:
-                party, _, is_stream = inside.pop(step % len(inside))
-                admission.leave(party, is_stream=is_stream)
+                admission.leave(*inside.pop(step % len(inside)))
             continue
-        party, is_reserved, is_stream = step
-        of_party = Counter((call[0], call[2]) for call in inside)[party, is_stream]
-        room = of_port.for_all - (0 if is_reserved else of_port.reserved)
-        share = of_port.streams_for_party if is_stream else of_port.for_party
-        has_place = len(inside) < room and of_party < share
-        entered = admission.enter(party, is_reserved=is_reserved, is_stream=is_stream)
-        assert entered == has_place
-        if entered:
+        pool, _ = step
+        of_pool = sum(call[0] is pool for call in inside)
+        has_place = of_pool < places[pool].for_all and inside.count(step) < places[pool].for_party
+        assert admission.enter(*step) == has_place
+        if has_place:
             inside.append(step)
         assert admission.taken == len(inside)
 
