@@ -15,6 +15,13 @@ from nc.replica.errors import DiskFull, Overloaded, Stopping, Unwritable
 from nc.rpc.permissions import PermissionDenied
 
 
+class ServiceUnknown(Exception):
+    """A health check asks about a service that is not here."""
+
+    def __init__(self) -> None:
+        super().__init__("there is no service of this name here")
+
+
 class Answer(NamedTuple):
     """A code and a sentence, in a response."""
 
@@ -47,6 +54,8 @@ def answer_to(error: Exception, request_id: str) -> Answer | Status:  # noqa: PL
             return Status(grpc.StatusCode.PERMISSION_DENIED, str(error))
         case Overloaded():
             return Status(grpc.StatusCode.RESOURCE_EXHAUSTED, str(error))
+        case ServiceUnknown():
+            return Status(grpc.StatusCode.NOT_FOUND, str(error))
         case Stopping():
             return Status(grpc.StatusCode.UNAVAILABLE, str(error))
         case _:

@@ -122,7 +122,7 @@ def open_installation(
             secrets=secrets,
             logger=logger,
             advertised=settings.advertise,
-            rpc_ports=_rpc_ports(settings, certificates, logger),
+            rpc_ports=_rpc_ports(settings, certificates, clock, logger),
             listen_for_links=partial(sockets.listen, settings.listen, settings.link_port),
             link_tls=lambda: None if is_plain else certificates.link,
             link_limits=tuning.link_limits,
@@ -157,12 +157,16 @@ def _open_log(
 
 
 def _rpc_ports(
-    settings: ServerSettings, certificates: Certificates, logger: FilteringBoundLogger
+    settings: ServerSettings,
+    certificates: Certificates,
+    clock: Clock,
+    logger: FilteringBoundLogger,
 ) -> GrpcServers:
     host, is_plain = settings.listen, settings.plaintext
     return GrpcServers(
         control_port(host, settings.grpc_port, None if is_plain else certificates.control),
         bootstrap_port(host, settings.bootstrap_port, None if is_plain else certificates.bootstrap),
+        clock,
         logger,
     )
 

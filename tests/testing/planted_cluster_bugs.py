@@ -308,11 +308,11 @@ def what_was_read_at_a_conflict_is_told_too_late(patch: pytest.MonkeyPatch) -> N
         before.pop(self, None)
         await commit(self)
 
-    async def late(self: Controller, request: Any, call: Any) -> Any:
+    def late(self: Controller, request: Any, call: Any) -> Any:
         view, replica = copy(self), self._replica
         known = SimpleNamespace(state=before.get(replica, replica.state))
         patch.setattr(view, "_replica", known)
-        return await check(view, request, call)
+        return check(view, request, call)
 
     patch.setattr(Replica, "_catch_up", remembering)
     patch.setattr(Replica, "_commit", forgetting)
