@@ -15,9 +15,6 @@ SERVER_STOPPED: Final = "server.stopped"
 SERVER_PLAINTEXT: Final = "server.plaintext"
 SERVER_FD_LIMIT_LOW: Final = "server.fd_limit_low"
 
-PORT_REOPENED: Final = "port.reopened"  # gRPC had given it up
-PORT_LOST: Final = "port.lost"  # and it cannot be had again; tried until it can
-
 LINK_OPENED: Final = "link.opened"  # a node is connected
 LINK_CLOSED: Final = "link.closed"  # or did not get so far; with the reason
 LINK_REFUSED: Final = "link.refused"  # no upgrade

@@ -14,6 +14,8 @@ from nc.domain.errors import DomainError, IdTaken, KeyOfAnotherLog
 from nc.replica.errors import DiskFull, Overloaded, Stopping, Unwritable
 from nc.rpc.permissions import PermissionDenied
 
+_STATUS_NAMES = {code.value[0]: code.name for code in grpc.StatusCode}
+
 
 class ServiceUnknown(Exception):
     """A health check asks about a service that is not here."""
@@ -75,3 +77,8 @@ def as_status(answer: Answer | Status) -> Status:
         SERVER_FAULT: grpc.StatusCode.INTERNAL,
     }[answer.code]
     return Status(code, answer.message)
+
+
+def status_name(code: int) -> str:
+    """The name of a gRPC status code, as in `PERMISSION_DENIED`."""
+    return _STATUS_NAMES[code]

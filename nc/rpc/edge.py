@@ -19,7 +19,7 @@ from nc.contract import OK
 from nc.domain.state import State
 from nc.replica.errors import Overloaded, Stopping
 from nc.rpc.admission import Admission, Pool, party_of
-from nc.rpc.answers import Answer, Status, answer_to, as_status
+from nc.rpc.answers import Answer, Status, answer_to, as_status, status_name
 from nc.rpc.api import Call
 from nc.rpc.call_lines import CallLine, CallLines
 from nc.rpc.callers import CallerKind, Callers, Transport, caller_of
@@ -34,8 +34,6 @@ REQUEST_ID_KEY = "x-request-id"
 
 # What is logged as the method of a call whose path is none of ours: it may be anything.
 UNKNOWN_METHOD = "unknown"
-
-_CODE_NAMES = {code.value[0]: code.name for code in grpc.StatusCode}
 
 
 class WireCall(Protocol):
@@ -249,7 +247,7 @@ class Edge:
     def _code_of(self, wire: WireCall, record: _Record, *, is_cancelled: bool) -> str:
         """What the caller got."""
         if wire.status:
-            return _CODE_NAMES[wire.status]
+            return status_name(wire.status)
         if is_cancelled or wire.status is None:
             has_expired = wire.deadline * 1e9 <= self._clock.now_ns()
             code = grpc.StatusCode.DEADLINE_EXCEEDED if has_expired else grpc.StatusCode.CANCELLED

@@ -199,11 +199,9 @@ class GrpcServers:
         return control, bootstrap
 
     async def start(self) -> "dict[str, asyncio.Task[None]]":
-        """Begin to answer on both ports."""
+        """Begin to answer on both ports; returns the task that no call can do without."""
         self.set_serving(serving=True)
-        if self._server is not None:
-            self._server.start()
-        return {}
+        return {} if self._server is None else {"rpc_queue": self._server.start()}
 
     def set_serving(self, *, serving: bool) -> None:
         """Set what health checks answer."""

@@ -12,9 +12,9 @@ from nc.clock import SystemClock
 from nc.pki.authority import CertificateAuthority, IssuedCertificate, self_signed
 from nc.pki.certificates import AuthorityKind
 from nc.rpc.queue.call import Refusal, ServerCall
-from nc.rpc.queue.port import Limits, PortTaken
+from nc.rpc.queue.port import Limits, PortTaken, Unary
 from nc.rpc.queue.selftest import GrpcioUnsupported, require_supported
-from nc.rpc.queue.server import QueueServer
+from nc.rpc.queue.server import QueueServer, QueueThreadDied
 from nc.rpc.queue.stream import Stream, StreamRefused
 from tests.support.queue_server import (
     CHANNEL_OPTIONS,
@@ -37,6 +37,12 @@ async def code_of(call: Any) -> grpc.StatusCode:
 def streamed(channel: grpc.aio.Channel, messages: list[bytes]) -> Any:
     method: Any = channel.stream_stream(STREAM)
     return method(iter(messages), timeout=PATIENCE_S)
+
+
+def opened(channel: grpc.aio.Channel) -> Any:
+    """A stream with one request, sent with its end: grpc.aio may otherwise send that too late."""
+    method: Any = channel.unary_stream(STREAM)
+    return method(b"x", timeout=PATIENCE_S)
 
 
 async def test_a_call_is_answered_with_its_trailing_metadata() -> None:
@@ -101,7 +107,7 @@ async def test_an_exception_ends_its_call_and_no_other(where: str) -> None:
     decide = fail if where == "gate" else (lambda _call: None)
     async with serving(fail, behave, decide=decide) as running, running.channel() as channel:
         for _ in range(100):  # more than gRPC is ever asked for at once
-            call = streamed(channel, [b"x"]).read() if where == "stream" else unary(channel, b"bad")
+            call = opened(channel).read() if where == "stream" else unary(channel, b"bad")
             with pytest.raises(grpc.aio.AioRpcError) as raised:
                 await call
             assert raised.value.code() is grpc.StatusCode.INTERNAL
@@ -142,6 +148,24 @@ async def test_errors_of_the_queue_do_not_end_the_thread() -> None:
             await asyncio.gather(*calls, return_exceptions=True)
         assert await unary(channel) == b"x"
         assert len(running.errors) == 100
+
+
+async def test_a_thread_that_dies_is_noticed_and_stops() -> None:
+    """What is no exception of a handler ends the thread, its task, and no stop hangs on it."""
+
+    def exit_thread(_call: ServerCall, _message: bytes) -> None:
+        raise SystemExit(3)
+
+    server = QueueServer(SystemClock(), print)
+    port = server.listen("127.0.0.1:0", {UNARY.encode(): Unary(exit_thread)}, Gate())
+    task = server.start()
+    async with grpc.aio.insecure_channel(f"127.0.0.1:{port.number}") as channel:
+        call = asyncio.create_task(unary(channel))
+        await asyncio.wait([task], timeout=PATIENCE_S)
+        assert isinstance(task.exception(), QueueThreadDied)
+        await asyncio.wait_for(server.stop(0.1), PATIENCE_S)
+        with pytest.raises(grpc.aio.AioRpcError):
+            await call
 
 
 class Runner:
@@ -224,7 +248,7 @@ async def test_a_stream_is_refused_with_a_status() -> None:
         raise StreamRefused(5, "no more")
 
     async with serving(behaviour=behave) as running, running.channel() as channel:
-        call = streamed(channel, [b"x"])
+        call = opened(channel)
         assert await call.read() == b"one"
         assert await call.code() is grpc.StatusCode.NOT_FOUND
         assert await call.details() == "no more"
@@ -244,7 +268,7 @@ async def test_a_caller_that_leaves_a_stream_ends_its_behaviour() -> None:
 
     async with serving(behaviour=behave) as running:
         async with running.channel() as channel:
-            call = streamed(channel, [b"x"])
+            call = opened(channel)
             assert await call.read() == b"one"
             call.cancel()
             await asyncio.wait_for(ended.wait(), PATIENCE_S)

@@ -26,6 +26,10 @@ _QUIET_TRIES: Final = 20
 _CLOSE_S: Final = 0.2
 
 
+class QueueThreadDied(Exception):
+    """The thread that waits for gRPC has ended before the server."""
+
+
 class QueueServer:
     """Ports that begin and end together; used on the event loop that it was made on.
 
@@ -45,7 +49,8 @@ class QueueServer:
         self._handed: deque[tuple[Callable[..., object], tuple[Any, ...]]] = deque()
         self._is_scheduled = self._is_stopping = False
         self._ports: list[Port] = []
-        self._thread = threading.Thread(target=self._poll, daemon=True, name="grpc-queue")
+        self._thread: threading.Thread | None = None
+        self._died: asyncio.Future[None] = self._loop.create_future()
 
     def listen(
         self,
@@ -66,11 +71,15 @@ class QueueServer:
         self._ports.append(port)
         return port
 
-    def start(self) -> None:
-        """Begin to take calls on every port."""
+    def start(self) -> "asyncio.Task[None]":
+        """Begin to take calls on every port; returns a task that dies if the queue's thread does.
+
+        No exception of a handler ends the thread.
+        """
         for port in self._ports:
             port.start()
-        self._thread.start()
+        self._start_thread()
+        return self._loop.create_task(self._watch())
 
     async def stop(self, grace_s: float) -> None:
         """Take no more calls, let those under way finish within the grace, end the others.
@@ -81,10 +90,11 @@ class QueueServer:
         if self._is_stopping:
             return
         self._is_stopping = True
-        if self._thread.is_alive():
+        if self._thread is not None and self._thread.is_alive():
             await self._quiet()
+            thread = self._thread
         else:
-            self._thread.start()
+            thread = self._start_thread()
         for port in self._ports:
             port.stop_accepting()
         await _all(grace_s, *(port.is_idle for port in self._ports))
@@ -95,7 +105,8 @@ class QueueServer:
         for port in self._ports:
             port.abandon()
         self.queue.shutdown()
-        await asyncio.to_thread(self._thread.join)
+        await asyncio.to_thread(thread.join)
+        self._died.cancel()
         for port in self._ports:
             port.destroy()
         self._ports.clear()
@@ -124,11 +135,27 @@ class QueueServer:
             if before == [port.arrived for port in self._ports]:
                 return
 
+    def _start_thread(self) -> threading.Thread:
+        self._thread = threading.Thread(target=self._poll, daemon=True, name="grpc-queue")
+        self._thread.start()
+        return self._thread
+
+    async def _watch(self) -> None:
+        with contextlib.suppress(asyncio.CancelledError):
+            await self._died
+
     def _poll(self) -> None:
         """Wait for gRPC; the queue's thread."""
-        while not self._is_over():
-            for port in self._ports:
-                port.sweep()
+        try:
+            while not self._is_over():
+                for port in self._ports:
+                    port.sweep()
+        except BaseException as error:  # noqa: BLE001 - SystemExit and the like: it ends the server
+            self.to_loop(self._die, error)
+
+    def _die(self, error: BaseException) -> None:
+        if not self._died.done():
+            self._died.set_exception(QueueThreadDied(repr(error)))
 
     def _is_over(self) -> bool:
         """Handle events until it is time to sweep; whether the queue has ended."""

@@ -11,13 +11,13 @@ from functools import cache
 from math import inf
 from typing import Any, Final
 
-import grpc
 from cryptography.hazmat.primitives.asymmetric import ec
 from google.protobuf import message_factory
 
 from nc.contract import DEFAULT_BOOTSTRAP_PORT, DEFAULT_GRPC_PORT
 from nc.pki.authority import self_signed
 from nc.pki.certificates import ADMIN_ORGANIZATION, AuthorityKind
+from nc.rpc.answers import status_name
 from nc.rpc.api import Authorities
 from nc.rpc.callers import Transport
 from nc.rpc.edge import REQUEST_ID_KEY, Edge
@@ -28,8 +28,6 @@ from nc.services import BOOTSTRAP_SERVICE, CONTROL_SERVICE, INTERNAL_SERVICE
 from nc.testing.contract.history import Answer
 from nc.testing.contract.operations import ADMIN, Operation, Port
 from nc.testing.targets.calls import Names, answer_of, denied, rpc_of
-
-_CODE_NAMES: Final = {code.value[0]: code.name for code in grpc.StatusCode}
 
 ADVERTISED: Final = "192.0.2.7"
 
@@ -156,4 +154,4 @@ class LocalCall:
         self.status, self.answer = 0, message
 
     def refuse(self, code: int, details: str) -> None:
-        self.status, self.refusal = code, (_CODE_NAMES[code], details)
+        self.status, self.refusal = code, (status_name(code), details)
