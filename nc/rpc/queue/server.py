@@ -90,11 +90,11 @@ class QueueServer:
         if self._is_stopping:
             return
         self._is_stopping = True
-        if self._thread is not None and self._thread.is_alive():
-            await self._quiet()
-            thread = self._thread
-        else:
+        if self._thread is None or self._died.done():
             thread = self._start_thread()
+        else:
+            thread = self._thread
+            await self._quiet()
         for port in self._ports:
             port.stop_accepting()
         await _all(grace_s, *(port.is_idle for port in self._ports))
