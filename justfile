@@ -36,14 +36,22 @@ fix:
     .venv/bin/ruff format .
 
 # Generate nc/pb from proto/.
-proto:
-    {{python}} -m grpc_tools.protoc --proto_path=proto --python_out=nc/pb --pyi_out=nc/pb proto/*.proto
+proto: (generate "nc/pb")
 
 # Fail when nc/pb is not what proto/ generates.
 proto-check:
-    tmp=$(mktemp -d) && trap 'rm -rf "$tmp"' EXIT && \
-    {{python}} -m grpc_tools.protoc --proto_path=proto --python_out="$tmp" --pyi_out="$tmp" proto/*.proto && \
+    tmp=$(mktemp -d) && trap 'rm -rf "$tmp"' EXIT && {{just_executable()}} generate "$tmp" && \
     diff --recursive --exclude=__pycache__ --exclude=__init__.py "$tmp" nc/pb
+
+# The files are known by their names below proto/, ours by `nc/pb/events.proto`, and in a descriptor
+# pool of our own: a process may load other files of those names, such as a client's own stubs.
+[private]
+generate folder:
+    tmp=$(mktemp -d) && trap 'rm -rf "$tmp"' EXIT && mkdir -p "$tmp/nc/pb" && \
+    {{python}} -m grpc_tools.protoc --proto_path=proto --python_out="$tmp" --pyi_out="$tmp" proto/nc/pb/*.proto && \
+    {{python}} -m grpc_tools.protoc --proto_path=proto --python_out="$tmp/nc/pb" --pyi_out="$tmp/nc/pb" proto/*.proto && \
+    sed -i 's/^from google.protobuf import descriptor_pool as _descriptor_pool$/from nc.pb import POOL as _POOL/; s/_descriptor_pool.Default()/_POOL/' "$tmp"/nc/pb/*_pb2.py && \
+    cp "$tmp"/nc/pb/* {{folder}}
 
 # Run every benchmark; what they print goes into benchmarks/results/ too.
 bench:

@@ -15,7 +15,6 @@ from itertools import islice
 from pathlib import Path
 
 import eventlog
-from nc.domain.addresses import Network
 from nc.domain.decide import Command
 from nc.domain.events import (
     AddressBound,
@@ -30,6 +29,7 @@ from nc.domain.events import (
     pb,
 )
 from nc.domain.links import AcceptLink, DropLink, HandOverAddress
+from nc.domain.network import Network
 from nc.domain.nodes import Expiry, SetExpiries, Unregister
 from nc.domain.replicas import StartReplica
 from nc.domain.state import State

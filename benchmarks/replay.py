@@ -38,9 +38,10 @@ except ModuleNotFoundError as error:
 import eventlog
 from benchmarks.histories import cluster, kinds, newcomers, write_log
 from benchmarks.timing import Taken, best, timed
-from nc.domain.events import Batch, Entry, Event
+from nc.domain.codec.records import entries_in
+from nc.domain.events import Entry, Event
 from nc.domain.evolve import evolve
-from nc.domain.presence import link_of
+from nc.domain.links import link_of
 from nc.domain.state import State
 from nc.replica.replay import replay
 
@@ -128,7 +129,7 @@ def facts_of_state(state: State) -> dict[str, Fact]:
         node_id: Fact(
             node.token_id,
             node.expires_at_ms,
-            (link := link_of(state.presence, node_id)).state.value,
+            (link := link_of(state.links, node_id)).state.value,
             link.link_id,
             state.addresses.address_of(node_id),
         )
@@ -138,8 +139,7 @@ def facts_of_state(state: State) -> dict[str, Fact]:
 
 def parse(log: eventlog.FileLog) -> int:
     """Read, verify and parse everything; returns how many events there are."""
-    batches = (Batch.FromString(record.payload) for record in log.read())
-    return sum(len(entry.events) for batch in batches for entry in batch.entries)
+    return sum(len(entry.events) for entry in entries_in(log.read()))
 
 
 def write_rows(path: Path, entries: list[Entry]) -> sqlite3.Connection:

@@ -33,7 +33,7 @@ from eventlog.reader import LogReader
 from nc.domain.codec.snapshot import SNAPSHOT_SCHEMA, encode
 from nc.domain.events import Entry
 from nc.domain.state import State
-from nc.history.verify import landmark_of, verify
+from nc.history.verify import known_head_of, verify
 from nc.replica.replay import replay
 
 BASELINE = "sha256"
@@ -79,7 +79,7 @@ def compare(
         "records": lambda: sum(record.count for record in reader.read()),
         "verify": lambda: verify(reader.read(markers=True)).events,
         "verify snapshot": lambda: (
-            verify(reader.read(markers=True), [landmark_of(snapshot)]).events
+            verify(reader.read(markers=True), [known_head_of(snapshot)]).events
         ),
     }
     taken: dict[str, list[Taken]] = {way: [] for way in ways}

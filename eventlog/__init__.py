@@ -73,18 +73,18 @@ def open(  # noqa: A001 - called as `eventlog.open`
     disk: Disk = OS_DISK,
     segment_size_bytes: int = SEGMENT_SIZE_BYTES,
 ) -> FileLog:
-    """Open the log in a folder for writing, or make one there; see `FileLog` for what is checked.
+    """Lock, verify and recover the log in a folder, or make a new one there.
 
     Args:
-        path: the folder; the one above it has to exist.
+        path: the folder; made if it is missing, but not the folder above it.
         now_ns: Unix time in nanoseconds, for the records.
         random_bytes: gives that many random bytes, for the log's and its segments' ids.
-        disk: where the folder is.
-        segment_size_bytes: of new segments; those that are there keep theirs.
+        disk: has the folder.
+        segment_size_bytes: of new segments.
 
     Raises:
         LogLocked: another writer has it.
-        LogDamaged: it is not as it was written; nothing was changed.
+        LogDamaged: the log is not as it was written; nothing was changed.
         LogUnavailable: the disk or the permissions do not allow it.
     """
     return FileLog(

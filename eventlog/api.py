@@ -1,12 +1,12 @@
 """What an event log is: an append-only sequence of records, durable when `append` returns.
 
 Payloads are opaque bytes. A record holds one or more events and is appended, read and lost as a
-whole; events are numbered from 1 without gaps, so a record knows the sequence number of its first
-event and how many it holds. Appending names the sequence number that the caller believes to be the
-last one (optimistic concurrency): whoever is late gets `SequenceConflict` and reads what it missed.
+whole; events are numbered from 1 without gaps, so a record has the sequence number of its first
+event and the number of its events. An append names the sequence number that the caller takes for
+the last one (optimistic concurrency): a late caller gets `SequenceConflict` and reads on.
 
-A log can also keep snapshots: what it amounts to at one place, in bytes that are as opaque, so that
-who starts need not read all of it.
+A log also keeps snapshots: the application's state at one position, as opaque bytes, so that a
+start reads only the records behind it.
 
 Implementations: `eventlog.FileLog` (segments in a folder), `eventlog.MemoryLog` (for tests).
 """
@@ -55,7 +55,7 @@ class Record(NamedTuple):
 
 
 class LogPosition(NamedTuple):
-    """A place between two records of a log. Replaced as a whole: nobody sees half a step."""
+    """A position between two records of a log."""
 
     segment: int  # the first sequence number of the file it is in; 0 in a log without files
     offset: int  # in that file
@@ -64,9 +64,9 @@ class LogPosition(NamedTuple):
 
 
 class Snapshot(NamedTuple):
-    """What a log amounts to at one place."""
+    """The application's state at one position of the log."""
 
-    place: LogPosition
+    position: LogPosition
     schema: int  # how the application wrote the payload
     payload: bytes
 
@@ -78,30 +78,30 @@ class SnapshotWriter(Protocol):
         """Add to the payload."""
 
     def finish(self) -> None:
-        """From now on it is the newest snapshot; the one before it is kept, too."""
+        """Make it the newest snapshot; the one before it is kept, too."""
 
     def give_up(self) -> None:
-        """It was not to be. Idempotent, and nothing after `finish`."""
+        """Remove it. Idempotent; does nothing after `finish`."""
 
 
 class SnapshotStore(Protocol):
     """A log's snapshots: a cache, which may be emptied at any time."""
 
-    warnings: list[str]  # a line for each snapshot that was passed over
+    warnings: list[str]  # a line for each snapshot that was skipped
 
     def newest_first(self, schema: int) -> Iterator[Snapshot]:
-        """The snapshots with that schema that check out, byte by byte."""
+        """The snapshots with that schema, each verified in full."""
 
-    def begin(self, place: LogPosition, schema: int) -> SnapshotWriter:
-        """Begin a snapshot of what the log amounts to at a place that `write_sync_marker` returned.
+    def begin(self, position: LogPosition, schema: int) -> SnapshotWriter:
+        """Begin a snapshot of the state at a position that `write_sync_marker` returned.
 
         Raises:
-            SnapshotFailed: it cannot be.
+            SnapshotFailed: its file cannot be made.
         """
 
 
 class EventLog(Protocol):
-    """The log as the replica sees it. Safe to call from several threads."""
+    """A log that is open for writing. Safe to call from several threads."""
 
     @property
     def last_seq(self) -> int:
@@ -119,7 +119,7 @@ class EventLog(Protocol):
         """Append `count` events as one record; durable on return. Blocks for the disk.
 
         Args:
-            payload: what to keep; opaque, 1 byte to MAX_PAYLOAD_BYTES.
+            payload: opaque, 1 byte to MAX_PAYLOAD_BYTES.
             count: how many events it holds, 1 to MAX_COUNT.
             expected: the caller's idea of `last_seq`.
 
@@ -135,13 +135,13 @@ class EventLog(Protocol):
         """
 
     def write_sync_marker(self) -> LogPosition:
-        """Note in the log itself that all of it is durable; to be called when there is a pause.
+        """Record in the log that all of it is durable; to be called when there is a pause.
 
-        From then on damage to the last record can be told from an append that a crash interrupted.
-        Nothing is written if that is noted already. Blocks for the disk.
+        From then on damage to the last record differs from an append that a crash interrupted.
+        Writes nothing if the log ends with a marker. Blocks for the disk.
 
         Returns:
-            Where the log ends.
+            The end of the log.
 
         Raises:
             LogFull: there is no room.
@@ -149,7 +149,7 @@ class EventLog(Protocol):
         """
 
     def probe_space(self) -> None:
-        """After LogFull, find out whether there is room now. Blocks for the disk.
+        """Check, after LogFull, whether there is room now. Blocks for the disk.
 
         Raises:
             LogFull: there is none.
@@ -168,14 +168,14 @@ class EventLog(Protocol):
         """
 
     def follow(self, after: int = 0) -> AsyncIterator[Record]:
-        """As `read`, then go on with what becomes durable, until the log is closed."""
+        """As `read`, then continue with what becomes durable, until the log is closed."""
 
     def close(self) -> None:
-        """Let go of files and locks. Idempotent."""
+        """Release files and lock. Idempotent."""
 
 
 def check_appendable(payload: bytes, count: int) -> None:
-    """Refuse what cannot be a record.
+    """Check that payload and count can be a record.
 
     Raises:
         ValueError: an empty payload, or a count that is not 1 to MAX_COUNT.

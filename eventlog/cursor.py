@@ -1,7 +1,7 @@
-"""The cursor: a place in a log that moves forward over records it has verified.
+"""The cursor: a position in a log that moves forward over the records that it verifies.
 
-It is the only way into the records: recovery, the writer's own reads and readers in other processes
-all move one forward, and differ in what they make of the place where it stops.
+All reading uses it: recovery, the writer's own reads, readers in other processes and repairs. They
+differ in how they treat the position where it stops.
 """
 
 from bisect import bisect_right
@@ -13,12 +13,12 @@ from eventlog.disk import Disk
 from eventlog.errors import LogDamaged
 from eventlog.format import (
     SEGMENT_HEADER_BYTES,
-    BadBytes,
     Incomplete,
     SegmentHeader,
     StoredRecord,
     decode_record,
 )
+from eventlog.header_format import BadBytes
 from eventlog.segments import (
     CHUNK_BYTES,
     damaged,
@@ -34,20 +34,23 @@ NO_LIMIT: Final = 2**64  # larger than every sequence number
 
 
 def events_after(after: int, passed: list[StoredRecord]) -> list[Record]:
-    """Of the records passed those that hold events above `after`; a marker holds none."""
+    """Those of the records that hold events above `after`; a marker holds none."""
     return [record for record, _, _ in passed if record.count and record.last_seq > after]
 
 
 def records_from(after: int, passed: list[StoredRecord]) -> list[Record]:
-    """As `events_after`, and the markers that stand behind `after` or later."""
+    """As `events_after`, and the markers behind event `after`."""
     return [record for record, _, _ in passed if record.last_seq > after - (not record.count)]
 
 
 class Cursor:
-    """A place between two records of a log.
+    """A position between two records of a log. It keeps no file open.
 
-    It keeps no file open, so it may simply be dropped. Its place: `segment` (the first sequence
-    number of the file), `offset` in it, `next_seq`, and `chain`, the hash that comes before.
+    Attributes:
+        segment: the first sequence number of the segment.
+        offset: in the segment's file.
+        next_seq: of the next event.
+        chain: of the record before.
     """
 
     def __init__(
@@ -58,7 +61,7 @@ class Cursor:
         log_id: bytes | None = None,
         header: SegmentHeader | None = None,
     ) -> None:
-        """Stand before the first record of a segment, whose header may be known already.
+        """Begin at the first record of a segment, whose header may be known already.
 
         Raises:
             LogDamaged: its header is not what its name and `log_id` promise.
@@ -71,38 +74,38 @@ class Cursor:
         self.log_id = self.header.log_id
 
     def enter(self, segment: int, header: SegmentHeader) -> None:
-        """Stand before the first record of a segment that has this header."""
+        """Move to the first record of a segment that has this header."""
         self.segment = segment
         self.header = header
         self.epoch = header.epoch
         self.chain = header.chain
         self.offset = SEGMENT_HEADER_BYTES
-        self.marked = True  # what is before is known durable: it is a marker, or another segment
-        self.stop: BadBytes | None = None  # why `advance` passed nothing; None: zeros are here
+        self.marked = (
+            True  # the record before is known to be durable: a marker, or in another segment
+        )
+        self.stop: BadBytes | None = None  # why `advance` passed no record; None: there are zeros
 
     @property
     def path(self) -> Path:
-        """The segment's file."""
         return self._folder / segment_name(self.segment)
 
     @property
-    def place(self) -> LogPosition:
-        """Where it stands."""
+    def position(self) -> LogPosition:
         return LogPosition(self.segment, self.offset, self.next_seq - 1, self.chain)
 
-    def skip_to(self, place: LogPosition) -> None:
-        """Stand further on in the segment, at a place that was verified before."""
-        _, self.offset, last_seq, self.chain = place
+    def skip_to(self, position: LogPosition) -> None:
+        """Move to a position in the same segment that was verified before."""
+        _, self.offset, last_seq, self.chain = position
         self.next_seq = last_seq + 1
 
     def enter_next(self, segments: list[int] | None = None) -> None:
-        """Go on in the next segment, which has to begin where this one ended.
+        """Move to the next segment, which has to begin where this one ends.
 
         Args:
-            segments: first sequence numbers of those that count; all in the folder by default.
+            segments: first sequence numbers of those to choose from; all in the folder by default.
 
         Raises:
-            LogDamaged: something else than the end is here, or the next segment does not fit.
+            LogDamaged: this is not the end of the segment, or the next one does not fit.
             LogUnavailable: this process cannot read it.
         """
         if self.stop is not None:
@@ -119,13 +122,13 @@ class Cursor:
         self.enter(self.next_seq, header)
 
     def advance(self, through: int = NO_LIMIT) -> list[StoredRecord]:
-        """Verify and pass some of the records that are next, as many as one read brings.
+        """Verify and pass the next records, as many as one read brings.
 
         Args:
             through: do not pass records that begin after this sequence number.
 
         Returns:
-            The records passed, markers among them. None of them: `through` is reached, or `stop`
+            The records passed, with markers. If there are none, `through` is reached, or `stop`
             says what is here instead of a record.
         """
         size_bytes = CHUNK_BYTES
@@ -142,7 +145,7 @@ class Cursor:
             size_bytes = needed_bytes
 
     def _pass(self, data: bytes, through: int) -> tuple[list[StoredRecord], int]:
-        """Pass the records that are whole in `data`; returns them, and the size of a larger one."""
+        """Pass the whole records in `data`; returns them, and the size of one that is cut off."""
         segment_id, next_seq, chain = self.header.segment_id, self.next_seq, self.chain
         passed = []
         at = needed_bytes = 0
@@ -168,5 +171,5 @@ class Cursor:
         return passed, needed_bytes
 
     def damaged(self, bad: BadBytes) -> LogDamaged:
-        """The error that names this place."""
+        """The error for these bytes at the cursor's position."""
         return damaged(self.path, self.offset, self.next_seq, bad)

@@ -1,7 +1,7 @@
-"""The few file operations that a log is made of.
+"""The file operations that a log needs, as a protocol, and the operating system's.
 
-Everything a log does to files goes through a `Disk`, so that a simulated one, which forgets what
-was not synced, can stand in for the real one. `README.md` says what a log relies on.
+Tests replace the disk by a simulated one that loses what was not synced (`eventlog.testing`).
+`README.md` says what a log relies on.
 """
 
 import fcntl
@@ -13,18 +13,17 @@ __all__ = ["OS_DISK", "Disk", "OsDisk"]
 
 
 class Disk(Protocol):
-    """Files and folders; every method raises OSError when it cannot do what it says.
+    """Files and folders. Every method may raise OSError.
 
-    Descriptors are ints, as the operating system's are. What is written is lost in a crash, in part
-    or as a whole, until the file is synced; a name that is made, renamed or removed is, until its
-    folder is.
+    A crash may lose any part of what was written to a file since its last sync, and any name that
+    was made, renamed or removed since its folder's last sync.
     """
 
     def open(self, path: Path, /, *, write: bool = False, create: bool = False) -> int:
         """Open a file for reading, or for both; `create` makes an empty one if it is not there."""
 
     def close(self, fd: int, /) -> None:
-        """Let go of a descriptor, and of its lock."""
+        """Close a descriptor, which releases its lock."""
 
     def size(self, fd: int, /) -> int:
         """The file's length in bytes."""
@@ -76,40 +75,32 @@ class OsDisk:
     pread = staticmethod(os.pread)
 
     def open(self, path: Path, /, *, write: bool = False, create: bool = False) -> int:
-        """See `Disk.open`."""
         flags = (os.O_RDWR if write or create else os.O_RDONLY) | (os.O_CREAT if create else 0)
         return os.open(path, flags | os.O_CLOEXEC, 0o600)
 
     def size(self, fd: int, /) -> int:
-        """See `Disk.size`."""
         return os.fstat(fd).st_size
 
     def is_at(self, fd: int, path: Path, /) -> bool:
-        """See `Disk.is_at`: by device and inode, which no other file has while this one is open."""
+        # By device and inode, which no other file has while this one is open.
         return os.path.samestat(path.stat(), os.fstat(fd))
 
     def pwrite(self, fd: int, data: bytes, offset: int, /) -> int:
-        """See `Disk.pwrite`."""
         return os.pwrite(fd, data, offset)
 
     def fdatasync(self, fd: int, /) -> None:
-        """See `Disk.fdatasync`."""
         os.fdatasync(fd)
 
     def fsync(self, fd: int, /) -> None:
-        """See `Disk.fsync`."""
         os.fsync(fd)
 
     def fallocate(self, fd: int, size_bytes: int, /) -> None:
-        """See `Disk.fallocate`."""
         os.posix_fallocate(fd, 0, size_bytes)
 
     def truncate(self, fd: int, size_bytes: int, /) -> None:
-        """See `Disk.truncate`."""
         os.ftruncate(fd, size_bytes)
 
     def lock(self, fd: int, /) -> bool:
-        """See `Disk.lock`: flock, which the kernel drops with the process that holds it."""
         try:
             fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
@@ -117,23 +108,18 @@ class OsDisk:
         return True
 
     def rename(self, old: Path, new: Path, /) -> None:
-        """See `Disk.rename`."""
         old.rename(new)
 
     def unlink(self, path: Path, /) -> None:
-        """See `Disk.unlink`."""
         path.unlink()
 
     def list(self, folder: Path, /) -> list[str]:
-        """See `Disk.list`."""
         return [path.name for path in folder.iterdir()]
 
     def make_folder(self, folder: Path, /) -> None:
-        """See `Disk.make_folder`."""
         folder.mkdir(mode=0o700, exist_ok=True)
 
     def sync_folder(self, folder: Path, /) -> None:
-        """See `Disk.sync_folder`."""
         fd = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
         try:
             os.fsync(fd)

@@ -1,11 +1,11 @@
 """What can go wrong with a log: one tree, each error with the fields that explain it.
 
-Only a program's edge turns these into codes; here the message says what, where, what was expected
-and what to do.
+A message says what, where, what was expected and what to do. An application that has a command for
+repairs names it with `LogDamaged.describe`.
 """
 
-import shlex
 from pathlib import Path
+from typing import ClassVar
 
 __all__ = [
     "LogDamaged",
@@ -25,148 +25,131 @@ __all__ = [
 UPGRADE = "open it with the version of the program that wrote it, or a newer one"
 
 
-def repair_advice(folder: Path) -> str:
-    """What to do about a log that is damaged, as a line to paste: which log it is, is in it."""
-    command = f"network-controller log repair --log {shlex.quote(str(folder))}"
-    return f'run "{command}", which says what can be saved and changes nothing yet'
-
-
 class LogError(Exception):
-    """Everything that this package raises about a log."""
+    """Every error of this package."""
+
+    text: ClassVar[str]  # a message with the names of the error's fields
+
+    def __str__(self) -> str:
+        return self.text.format_map(vars(self))
 
 
 class SequenceConflict(LogError):
     """Something else was appended first; nothing was written."""
+
+    text = (
+        "the log ends at sequence number {actual}, expected {expected}; "
+        "read what was missed and decide again"
+    )
 
     def __init__(self, expected: int, actual: int) -> None:
         super().__init__(expected, actual)
         self.expected = expected  # the caller's idea of the last sequence number
         self.actual = actual  # the last durable sequence number
 
-    def __str__(self) -> str:
-        return (
-            f"the log ends at sequence number {self.actual}, expected {self.expected}; "
-            f"read what was missed and decide again"
-        )
-
 
 class RecordTooLarge(LogError):
     """A payload is larger than a record may be; nothing was written."""
+
+    text = "a payload of {size_bytes} bytes, at most {limit_bytes} expected; append it in parts"
 
     def __init__(self, size_bytes: int, limit_bytes: int) -> None:
         super().__init__(size_bytes, limit_bytes)
         self.size_bytes = size_bytes
         self.limit_bytes = limit_bytes
 
-    def __str__(self) -> str:
-        return (
-            f"a payload of {self.size_bytes} bytes, at most {self.limit_bytes} expected; "
-            f"append it in parts"
-        )
 
-
-class LogUnavailable(LogError):
-    """The log cannot be used; the outcome of an append under way is unknown.
-
-    After a failed append the log stays closed for writing: whether its bytes reached the disk is
-    for the next open to find out. Reading goes on.
-    """
+class _WithReason(LogError):
+    """An error of which the reason is known in words."""
 
     def __init__(self, log: Path | str, reason: str) -> None:
         super().__init__(log, reason)
         self.log = log  # the folder, or another name of the log
-        self.reason = reason  # what happened, in one line
+        self.reason = reason  # in one line
 
-    def __str__(self) -> str:
-        return (
-            f"log {self.log}: {self.reason}; "
-            f"expected a usable log: remove the cause, then open it again"
-        )
+
+class LogUnavailable(_WithReason):
+    """The log cannot be used; the outcome of an append under way is unknown.
+
+    After a failed append the log stays closed for writing: the next open finds out whether its
+    bytes reached the disk. Reading continues.
+    """
+
+    text = "log {log}: {reason}; expected a usable log: remove the cause, then open it again"
 
 
 class SyncFailed(LogUnavailable):
-    """The disk would not say that what was written is there; asking it again proves nothing.
+    """An fsync failed, and repeating it would prove nothing.
 
     After a failed fsync the kernel may call pages clean that never reached the disk. The process
     should end: the next one to open the log writes them again.
     """
 
-    def __str__(self) -> str:
-        return (
-            f"log {self.log}: {self.reason}; expected a disk that keeps what it is given: "
-            f"see what the kernel's log says about it, then start again"
-        )
+    text = (
+        "log {log}: {reason}; expected a disk that keeps what it is given: "
+        "see what the kernel's log says about it, then start again"
+    )
 
 
 class WriterReplaced(LogUnavailable):
-    """Another writer has the log now, and this one wrote nothing over it.
+    """Another writer has the log now; this one wrote nothing over it.
 
-    It happens where the lock does not hold: its file was removed, or the file system does not have
-    locks. What this process knows may be out of date, so it should end.
+    It happens where the lock does not hold: its file was removed, or the file system has no locks.
+    The state of this process may be out of date, so it should end.
     """
 
-    def __str__(self) -> str:
-        return (
-            f"log {self.log}: {self.reason}; expected to be its only writer: "
-            f"stop one of the two, keep the log on a local disk, and leave its lock file alone"
-        )
+    text = (
+        "log {log}: {reason}; expected to be its only writer: "
+        "stop one of the two, keep the log on a local disk, and leave its lock file alone"
+    )
 
 
 class RepairFailed(LogUnavailable):
-    """A repair was not carried out, or not to its end; no original is lost."""
+    """A repair did not begin, or did not complete; no original is lost."""
 
-    def __str__(self) -> str:
-        return (
-            f"log {self.log} was not repaired: {self.reason}; no original is lost: "
-            f"remove the cause, then look at it again"
-        )
+    text = (
+        "log {log} was not repaired: {reason}; no original is lost: "
+        "remove the cause, then look at it again"
+    )
 
 
-class LogFull(LogError):
-    """There is no room on the disk; nothing was appended, and nothing is in doubt.
+class LogFull(_WithReason):
+    """The disk has no room: nothing was appended.
 
     The log stays open for reading, and takes appends again as soon as there is room.
     """
 
-    def __init__(self, log: Path | str, reason: str) -> None:
-        super().__init__(log, reason)
-        self.log = log  # the folder, or another name of the log
-        self.reason = reason  # what the disk said
-
-    def __str__(self) -> str:
-        return (
-            f"log {self.log}: {self.reason}; expected room for the next record: "
-            f"free some space, and appending goes on"
-        )
+    text = (
+        "log {log}: {reason}; expected room for the next record: "
+        "free some space, and appending goes on"
+    )
 
 
 class SnapshotFailed(LogError):
-    """A snapshot could not be written. Nothing is lost: the log is whole without it."""
+    """A snapshot could not be written. The log is whole without it."""
+
+    text = (
+        "snapshot {snapshot}: {reason}; expected a file that can be written: "
+        "the log is whole without it, and the next start only takes longer"
+    )
 
     def __init__(self, snapshot: Path | str, reason: str) -> None:
         super().__init__(snapshot, reason)
-        self.snapshot = snapshot  # the file that it was to be
+        self.snapshot = snapshot  # its file
         self.reason = reason
-
-    def __str__(self) -> str:
-        return (
-            f"snapshot {self.snapshot}: {self.reason}; expected a file that can be written: "
-            f"the log is whole without it, and the next start only takes longer"
-        )
 
 
 class LogMissing(LogError):
-    """A reader was pointed at a folder without a log."""
+    """There is no log in a folder that is to be read."""
+
+    text = (
+        "folder {folder}: no segment found, expected at least one <20 digits>.seg; "
+        "name the folder that the log's writer uses"
+    )
 
     def __init__(self, folder: Path) -> None:
         super().__init__(folder)
         self.folder = folder
-
-    def __str__(self) -> str:
-        return (
-            f"folder {self.folder}: no segment found, expected at least one <20 digits>.seg; "
-            f"name the folder that the log's writer uses"
-        )
 
 
 class LogLocked(LogError):
@@ -188,7 +171,7 @@ class LogLocked(LogError):
 class LogDamaged(LogError):
     """What is stored is not what was written, and a crash does not explain it.
 
-    Never repaired in passing: nothing is changed on disk when this is raised.
+    Nothing was changed on disk: only `eventlog.repair` changes a damaged log.
     """
 
     def __init__(
@@ -200,6 +183,7 @@ class LogDamaged(LogError):
         expected: str,
         *,
         advice: str | None = None,
+        repairable: bool = False,
     ) -> None:
         super().__init__(file, offset, seq, found, expected)
         self.file = file
@@ -207,10 +191,15 @@ class LogDamaged(LogError):
         self.seq = seq  # the first event of the record that should be there
         self.found = found
         self.expected = expected
-        self.advice = advice or repair_advice(file.parent)
+        self.advice = advice  # what to do first, if that is not a repair
+        self.repairable = repairable or advice is None  # whether a repair may help
+
+    def describe(self, repair_hint: str) -> str:
+        """The message, with `repair_hint` at its end if a repair may help."""
+        where = f"segment {self.file}, offset {self.offset}, record {self.seq}"
+        problem = f"{where}: {self.found}, expected {self.expected}"
+        hint = repair_hint if self.repairable else None
+        return "; ".join(part for part in (problem, self.advice, hint) if part)
 
     def __str__(self) -> str:
-        return (
-            f"segment {self.file}, offset {self.offset}, record {self.seq}: "
-            f"{self.found}, expected {self.expected}; {self.advice}"
-        )
+        return self.describe("plan_repair of eventlog.repair says what can be saved")

@@ -1,7 +1,7 @@
 """The log on disk: one writer, segments in a folder, durable when `append` returns.
 
-Any failure but a full disk closes the log for writing: what reached the disk is for the next open
-to find out. Reading goes on.
+Any failure but a full disk closes the log for writing: the next open finds out what reached the
+disk. Reading continues.
 """
 
 import threading
@@ -32,10 +32,9 @@ class FileLog:
     """An `EventLog` in a folder; made by `eventlog.open`. Safe to call from several threads.
 
     Attributes:
-        folder: where it is.
-        log_id: 16 random bytes, drawn when the log was made.
-        epoch: this writer's; greater than that of every record found.
-        recovery: what opening had to cut, or None.
+        log_id: 16 random bytes of this log.
+        epoch: this writer's; greater than that of every record before.
+        recovery: what opening cut, or None.
         snapshots: the snapshots in the same folder.
     """
 
@@ -48,20 +47,6 @@ class FileLog:
         disk: Disk,
         segment_size_bytes: int,
     ) -> None:
-        """Lock, verify and repair the log in `folder`, or make a new one there.
-
-        Args:
-            folder: made if it is not there; the folder above it has to exist.
-            now_ns: Unix time in nanoseconds.
-            random_bytes: gives that many random bytes.
-            disk: all files are on it.
-            segment_size_bytes: of new segments.
-
-        Raises:
-            LogLocked: another writer has it.
-            LogDamaged: it is not as it was written; nothing was changed.
-            LogUnavailable: the disk or the permissions do not allow it.
-        """
         if segment_size_bytes <= SEGMENT_HEADER_BYTES:
             raise ValueError(f"segments of {segment_size_bytes} bytes have no room for a record")
         self.folder = folder
@@ -100,7 +85,7 @@ class FileLog:
         self.recovery: Recovery | None = None
         self._writer = SegmentWriter(self._new, self.log_id, 1, LogPosition(0, 0, 0, NO_CHAIN))
         self._writer.begin()
-        self._milestones = SparseIndex([self._writer.end])
+        self._index = SparseIndex([self._writer.end])
         self._is_marked = True
 
     def _resume(self, recovered: Recovered) -> None:
@@ -108,36 +93,25 @@ class FileLog:
         self.log_id = end.log_id
         self.epoch = end.epoch + 1
         self.recovery = recovered.recovery
-        self._writer = SegmentWriter(self._new, self.log_id, self.epoch, end.place)
+        self._writer = SegmentWriter(self._new, self.log_id, self.epoch, end.position)
         self._writer.resume(recovered.segments, end.header.segment_id, recovered.size_bytes)
-        self._milestones = SparseIndex(recovered.places)
+        self._index = SparseIndex(recovered.positions)
         self._is_marked = end.marked
 
     @property
     def _end(self) -> LogPosition:
-        """Where the durable records end."""
         return self._writer.end
 
     @property
     def last_seq(self) -> int:
-        """The last durable event's sequence number, 0 when the log is empty."""
         return self._end.last_seq
 
     @property
     def head(self) -> bytes:
-        """The last durable record's chain hash, 32 bytes (zeros when the log is empty)."""
         return self._end.chain
 
     def append(self, payload: bytes, count: int, expected: int) -> int:
-        """Append `count` events as one record, durable on return; see `EventLog.append`.
-
-        Raises:
-            SequenceConflict: something else was appended first; nothing was written.
-            LogFull: the disk has no room; nothing was written, and later appends may succeed.
-            SyncFailed, WriterReplaced, LogUnavailable: the disk or the lock failed, now (whether
-                this record is there, the next open will tell) or before; or the log was closed.
-            RecordTooLarge: the payload has more than MAX_PAYLOAD_BYTES; nothing was written.
-        """
+        """See `EventLog.append`. LogUnavailable may be SyncFailed or WriterReplaced."""
         check_appendable(payload, count)
         with self._writing(f"the append after {expected}"):
             if expected != self._end.last_seq:
@@ -145,15 +119,11 @@ class FileLog:
             self._writer.write(RecordType.EVENTS, payload, count)
             self._is_marked = False
             self._has_written = True
-            self._milestones.add(self._end)
+            self._index.add(self._end)
             self._followers.wake()
             return self._end.last_seq
 
     def write_sync_marker(self) -> LogPosition:
-        """Note in the log that all of it is durable (`EventLog.write_sync_marker`).
-
-        Raises: as `append`.
-        """
         with self._writing("a marker"):
             if not self._is_marked:
                 self._writer.write(RecordType.MARKER, b"", 0)
@@ -162,13 +132,12 @@ class FileLog:
             return self._end
 
     def probe_space(self) -> None:
-        """After LogFull, find out whether there is room now; see `EventLog.probe_space`."""
         with self._writing("making room"):
             self._writer.probe_space()
 
     @contextmanager
     def _writing(self, what: str) -> Iterator[None]:
-        """Around everything that writes: one at a time, and nothing after a failure."""
+        """Around every write: one at a time, and none after a failure."""
         with self._append_lock:
             if self._closed is not None:
                 raise type(self._closed)(self.folder, self._closed.reason)
@@ -191,12 +160,6 @@ class FileLog:
                 raise
 
     def read(self, after: int = 0) -> Iterator[Record]:
-        """The records, durable when this is called, that hold events above `after`, in order.
-
-        Raises:
-            LogDamaged: while iterating; the records before were as written.
-            LogUnavailable: this process cannot read the files.
-        """
         return self._read(after, self._end.last_seq)
 
     def _read(self, after: int, through: int) -> Iterator[Record]:
@@ -207,28 +170,28 @@ class FileLog:
             yield from self._advance(cursor, after, through)
 
     def _cursor(self, after: int) -> Cursor:
-        """A cursor before the event after `after`, at a place that is known."""
+        """A cursor at a known position before event `after` + 1."""
         end = self._end
-        place = end if after >= end.last_seq else self._milestones.before(after + 1)
-        if place is not None:
-            cursor = Cursor(self._disk, self.folder, place.segment, self.log_id)
-            cursor.skip_to(place)
+        position = end if after >= end.last_seq else self._index.before(after + 1)
+        if position is not None:
+            cursor = Cursor(self._disk, self.folder, position.segment, self.log_id)
+            cursor.skip_to(position)
             return cursor
         segments = self._writer.segments
         index = bisect_right(segments, max(after, 0) + 1) - 1
         return Cursor(self._disk, self.folder, segments[index], self.log_id)
 
     def _advance(self, cursor: Cursor, after: int, through: int) -> list[Record]:
-        """Some of the records that come next and hold events above `after`; maybe none at first."""
+        """Some of the next records that hold events above `after`; none of them may."""
         passed = cursor.advance(through)
         if not passed and cursor.next_seq <= through:
             cursor.enter_next()
         return events_after(after, passed)
 
     def follow(self, after: int = 0) -> AsyncIterator[Record]:
-        """As `read`, then go on with what becomes durable, until the log is closed.
+        """See `EventLog.follow`. It runs on any event loop, and does not poll.
 
-        Wakes without polling, on any event loop. History is read on that loop, a chunk at a time.
+        History is read on that loop, a chunk at a time.
         """
         cursor = self._cursor(after)
 
@@ -241,10 +204,7 @@ class FileLog:
         return follow(next_records, something_new, self._followers)
 
     def close(self) -> None:
-        """Mark the log durable, release files and lock; followers end when they have read all.
-
-        Idempotent.
-        """
+        """Write a marker, release files and lock; followers end when they have read all."""
         if self._has_written and not self._is_marked:
             with suppress(LogError):
                 self.write_sync_marker()
@@ -258,7 +218,7 @@ class FileLog:
 
 
 def _not_opened(error: OSError) -> str:
-    """Why a log cannot be opened. A full disk is no exception: nobody would know that it waits."""
+    """Why a log cannot be opened. It does not wait for room: the operator would not notice."""
     if error.errno in NO_ROOM:
         return f"the disk has no room to open it: {error}; free some space"
     return f"cannot be opened: {error}"

@@ -1,7 +1,7 @@
-"""Following: read what is there, sleep until something is appended, go on.
+"""Following a log: read to its end, sleep until the next append, continue.
 
-A follower registers only for the time it sleeps, and looks once more after registering, so nothing
-appended in between is missed and nothing is left behind when its consumer goes away.
+A follower is registered only while it sleeps, and checks for records once more after registering:
+it misses no append, and a consumer that stops leaves nothing behind.
 """
 
 import asyncio
@@ -14,7 +14,7 @@ __all__ = ["Followers", "follow"]
 
 
 class _Sleeper:
-    """One sleeping follower: its event loop, and what wakes it there."""
+    """One sleeping follower on its event loop."""
 
     __slots__ = ("_event", "_loop")
 
@@ -29,12 +29,12 @@ class _Sleeper:
         """Wake it, from any thread."""
         try:
             self._loop.call_soon_threadsafe(self._event.set)
-        except RuntimeError:  # its loop is closed: nobody is left to be woken
+        except RuntimeError:  # its loop is closed
             return
 
 
 class Followers:
-    """The sleeping followers of one log, on whichever event loops they live."""
+    """The sleeping followers of one log, on any event loops."""
 
     __slots__ = ("_lock", "_sleepers", "closed")
 
@@ -47,8 +47,8 @@ class Followers:
         return len(self._sleepers)
 
     def wake(self) -> None:
-        """Wake all of them; called from the appending thread, after the new end is visible."""
-        if not self._sleepers:  # who registers right now looks once more after that
+        """Wake all; called by the appending thread, after the new end is visible."""
+        if not self._sleepers:  # a follower that registers right now checks once more after that
             return
         with self._lock:
             woken, self._sleepers = self._sleepers, set()
@@ -56,7 +56,7 @@ class Followers:
             sleeper.wake()
 
     def close(self) -> None:
-        """Let every follower end."""
+        """End all followers, after they have read everything."""
         self.closed = True
         self.wake()
 
@@ -71,7 +71,7 @@ class Followers:
             self._sleepers.discard(sleeper)
 
     async def sleep_unless(self, something_new: Callable[[], bool]) -> None:
-        """Sleep until the next `wake`, unless there is something new already."""
+        """Sleep until the next `wake`, unless there is a new record already."""
         sleeper = self._register()
         try:
             if not (something_new() or self.closed):
@@ -85,19 +85,19 @@ async def follow(
     something_new: Callable[[], bool],
     followers: Followers,
 ) -> AsyncIterator[Record]:
-    """Yield what `next_records` gives, for ever, or until the log is closed.
+    """Yield the records of `next_records`, until the log is closed.
 
     Args:
-        next_records: the next records, a bounded number of them; empty when there are none yet.
-        something_new: whether `next_records` has not reached the end.
-        followers: of the log that is followed.
+        next_records: a bounded number of the next records; empty if there are none yet.
+        something_new: whether `next_records` would give more.
+        followers: of the log.
     """
     while True:
         records = next_records()
         for record in records:
             yield record
         if something_new():
-            await asyncio.sleep(0)  # a long history must not keep the loop from everything else
+            await asyncio.sleep(0)  # a long history does not block the loop
         elif followers.closed:
             return
         else:

@@ -1,4 +1,4 @@
-"""Bytes ↔ segment headers and records: pure, no file is touched here.
+"""Bytes ↔ segment headers and records, without any I/O.
 
 `README.md` in this folder is the specification; the tables above the codecs repeat its layout. All
 numbers are little-endian; crc32 is the one of zlib, PNG and Ethernet (polynomial 0xEDB88320).
@@ -11,6 +11,7 @@ from typing import Final, NamedTuple
 from zlib import crc32
 
 from eventlog.api import MAX_PAYLOAD_BYTES, Record
+from eventlog.header_format import BadBytes, decode_header, with_crc
 
 __all__ = [
     "FORMAT_VERSION",
@@ -19,7 +20,6 @@ __all__ = [
     "RECORD_MAGIC",
     "SEGMENT_HEADER_BYTES",
     "SEGMENT_SIZE_BYTES",
-    "BadBytes",
     "DurableHead",
     "Incomplete",
     "RecordHeader",
@@ -27,11 +27,11 @@ __all__ = [
     "SegmentHeader",
     "StoredRecord",
     "chain_record",
+    "decode_durable_head",
     "decode_record",
     "decode_segment_header",
     "encode_record",
     "encode_segment_header",
-    "read_claim",
     "record_size_bytes",
 ]
 
@@ -45,23 +45,10 @@ NO_CHAIN: Final = bytes(32)  # what the first record of a log is chained to
 
 
 class RecordType(IntEnum):
-    """What a record is. A new type comes with a new format version."""
+    """A new type needs a new format version."""
 
     EVENTS = 1  # count ≥ 1, 1 byte to MAX_PAYLOAD_BYTES of payload
-    MARKER = 2  # count 0, no payload: says that what lies before it is durable
-
-
-class BadBytes(Exception):
-    """Bytes that are not what they should be; callers know the place, and raise LogDamaged."""
-
-    def __init__(
-        self, found: str, expected: str, *, torn: bool = False, newer: bool = False
-    ) -> None:
-        super().__init__(found, expected)
-        self.found = found
-        self.expected = expected
-        self.torn = torn  # a write that was interrupted can look like this
-        self.newer = newer  # a newer version of the format can look like this
+    MARKER = 2  # count 0, no payload: the records before it are durable
 
 
 class Incomplete(Exception):
@@ -88,14 +75,10 @@ class Incomplete(Exception):
 #       92     4  crc32             of bytes 0 to 91
 SEGMENT_HEADER_BYTES: Final = 96
 _SEGMENT_MAGIC: Final = b"EVLOGSEG"
-_SEGMENT_VERSION: Final = struct.Struct("<8sI")
 _SEGMENT_HEADER: Final = struct.Struct("<8sII16sQQq32sI")
-_CRC: Final = struct.Struct("<I")
 
 
 class SegmentHeader(NamedTuple):
-    """What a segment says about itself."""
-
     segment_id: int  # 32 random bits
     log_id: bytes  # 16 random bytes
     first_seq: int
@@ -105,32 +88,17 @@ class SegmentHeader(NamedTuple):
 
 
 def encode_segment_header(header: SegmentHeader) -> bytes:
-    """The 96 bytes that a segment starts with."""
-    body = _SEGMENT_HEADER.pack(_SEGMENT_MAGIC, FORMAT_VERSION, *header, 0)
-    return body + _CRC.pack(crc32(body))
+    """The first 96 bytes of a segment."""
+    return with_crc(_SEGMENT_HEADER.pack(_SEGMENT_MAGIC, FORMAT_VERSION, *header, 0))
 
 
 def decode_segment_header(data: bytes) -> SegmentHeader:
-    """Read what a segment starts with.
-
-    The magic and the version stay where they are in every version of the format, so the version is
-    looked at before the checksum.
+    """Decode the first bytes of a segment.
 
     Raises:
         BadBytes: this is no segment header, or one of another version.
     """
-    if len(data) < SEGMENT_HEADER_BYTES:
-        raise BadBytes(f"{len(data)} bytes", f"a segment header of {SEGMENT_HEADER_BYTES}")
-    magic, version = _SEGMENT_VERSION.unpack_from(data)
-    if magic != _SEGMENT_MAGIC:
-        raise BadBytes(f"segment magic {magic.hex()}", _SEGMENT_MAGIC.hex())
-    if version != FORMAT_VERSION:
-        raise BadBytes(f"format version {version}", f"{FORMAT_VERSION}", newer=True)
-    body = data[: _SEGMENT_HEADER.size]
-    (stored,) = _CRC.unpack_from(data, _SEGMENT_HEADER.size)
-    if stored != crc32(body):
-        raise BadBytes(f"segment header crc {stored:#010x}", f"{crc32(body):#010x}")
-    _, _, *fields, _ = _SEGMENT_HEADER.unpack(body)
+    fields = decode_header(data, _SEGMENT_HEADER, _SEGMENT_MAGIC, FORMAT_VERSION, "segment")
     return SegmentHeader(*fields)
 
 
@@ -143,9 +111,9 @@ def decode_segment_header(data: bytes) -> SegmentHeader:
 #        8     4  payload length    bytes
 #       12     4  payload crc32     of the payload, starting from the segment id
 #       16     8  first seq         of its first event                          ┐
-#       24     4  count             events in it                                │ the header's
-#       28     2  type              1 EVENTS, 2 MARKER                          │ meaning: what
-#       30     2  reserved          0                                           │ the chain
+#       24     4  count             events in it                                │ the part
+#       28     2  type              1 EVENTS, 2 MARKER                          │ of the header
+#       30     2  reserved          0                                           │ that the chain
 #       32     8  recorded_at_ns    signed, Unix time in ns                     │ covers
 #       40     8  epoch             of the writer that appended it              ┘
 #       48     8  durable_seq       highest sequence number known durable when this was written
@@ -155,10 +123,10 @@ def decode_segment_header(data: bytes) -> SegmentHeader:
 RECORD_HEADER_BYTES: Final = 88
 RECORD_MAGIC: Final = b"\xc5REC"
 _CHECKED: Final = 8  # where the bytes start that the header's crc covers
-_MEANING: Final = slice(16, 48)
+_CHAINED: Final = slice(16, 48)
 _pack_prefix = struct.Struct("<4sI").pack
 _pack_payload_check = struct.Struct("<II").pack
-_pack_meaning = struct.Struct("<QIHxxqQ").pack
+_pack_chained = struct.Struct("<QIHxxqQ").pack
 _pack_durable_seq = struct.Struct("<Q").pack
 _unpack_header = struct.Struct("<4sIIIQIHHqQQ32s").unpack_from
 _EVENTS: Final = int(RecordType.EVENTS)
@@ -166,7 +134,7 @@ _PADDING: Final = tuple(bytes(size) for size in range(8))
 
 
 class RecordHeader(NamedTuple):
-    """What a record says, wherever it is stored: the part of its header that the chain covers."""
+    """The part of a record's header that the chain covers; it does not depend on the position."""
 
     first_seq: int
     count: int  # type: ignore[assignment]  # 0 in a marker; hides tuple.count, of no use here
@@ -176,7 +144,7 @@ class RecordHeader(NamedTuple):
 
 
 class StoredRecord(NamedTuple):
-    """A record, with what only its place in a file is about."""
+    """A record as it is stored in a segment."""
 
     record: Record  # count 0 and an empty payload: a marker
     durable_seq: int
@@ -184,38 +152,38 @@ class StoredRecord(NamedTuple):
 
 
 class DurableHead(NamedTuple):
-    """What a valid record header says by itself, whatever is around it."""
+    """What a valid record header says, whatever the bytes around it are."""
 
     payload_bytes: int
     payload_crc: int
     first_seq: int
-    count: int  # type: ignore[assignment]  # as in Meaning
+    count: int  # type: ignore[assignment]  # as in RecordHeader
     durable_seq: int
 
 
 def record_size_bytes(payload_bytes: int) -> int:
-    """What a payload of that size takes in a segment, with header and padding."""
+    """The size in a segment of a record with that payload, with header and padding."""
     return (RECORD_HEADER_BYTES + payload_bytes + 7) & ~7
 
 
-def chain_record(before: bytes, meaning: RecordHeader, payload: bytes) -> bytes:
+def chain_record(before: bytes, header: RecordHeader, payload: bytes) -> bytes:
     """The chain hash (32 bytes) of a record that follows one with the hash `before`."""
-    return sha256(before + _pack_meaning(*meaning) + sha256(payload).digest()).digest()
+    return sha256(before + _pack_chained(*header) + sha256(payload).digest()).digest()
 
 
 def encode_record(
-    before: bytes, meaning: RecordHeader, payload: bytes, *, durable_seq: int, segment_id: int
+    before: bytes, header: RecordHeader, payload: bytes, *, durable_seq: int, segment_id: int
 ) -> tuple[bytes, bytes]:
     """The bytes of a record, with header and padding, and its chain hash.
 
     Args:
         before: the chain hash of the record before it.
-        meaning: what it says.
+        header: the part that the chain covers.
         payload: empty in a marker.
-        durable_seq: the highest sequence number known to be durable now.
-        segment_id: of the segment that it is written to.
+        durable_seq: the highest sequence number that is known to be durable.
+        segment_id: of its segment.
     """
-    packed = _pack_meaning(*meaning)
+    packed = _pack_chained(*header)
     chain = sha256(before + packed + sha256(payload).digest()).digest()
     check = _pack_payload_check(len(payload), crc32(payload, segment_id))
     checked = check + packed + _pack_durable_seq(durable_seq) + chain
@@ -226,7 +194,7 @@ def encode_record(
 def decode_record(
     data: bytes, at: int, segment_id: int, next_seq: int, before: bytes
 ) -> StoredRecord | None:
-    """Read and verify the record at `data[at:]`.
+    """Decode and verify the record at `data[at:]`.
 
     Args:
         data: a part of a segment.
@@ -236,11 +204,11 @@ def decode_record(
         before: the chain hash of the record before it.
 
     Returns:
-        The record, or None where nothing has been written yet (zeros).
+        The record; None where there are zeros.
 
     Raises:
-        Incomplete: the record goes on after the end of `data`.
-        BadBytes: this is not the record that belongs here.
+        Incomplete: `data` ends before the record does.
+        BadBytes: these bytes are not the next record.
     """
     start = at + RECORD_HEADER_BYTES
     if len(data) < start:
@@ -265,8 +233,8 @@ def decode_record(
         raise Incomplete(size_bytes)
     payload = data[start:end]
     _check_crc("payload", payload, segment_id, payload_crc)
-    meaning = data[at + _MEANING.start : at + _MEANING.stop]
-    expected = sha256(before + meaning + sha256(payload).digest()).digest()
+    chained = data[at + _CHAINED.start : at + _CHAINED.stop]
+    expected = sha256(before + chained + sha256(payload).digest()).digest()
     if chain != expected:
         raise BadBytes(f"chain {chain.hex()}", expected.hex())
     if data[end : at + size_bytes] != _PADDING[-length % 8]:
@@ -282,7 +250,7 @@ def _check_crc(what: str, data: bytes, segment_id: int, stored: int) -> None:
 
 
 def _check_unusual(kind: int, count: int, length: int, reserved: int) -> None:
-    """Let markers pass, and nothing else that is no usual EVENTS record."""
+    """Check a record that is not an EVENTS record of a valid size: only a marker is valid."""
     if kind not in {RecordType.EVENTS, RecordType.MARKER} or reserved:
         raise BadBytes(f"record type {kind}, reserved {reserved}", "1 or 2, and 0", newer=True)
     if kind == RecordType.EVENTS or count or length:
@@ -290,11 +258,11 @@ def _check_unusual(kind: int, count: int, length: int, reserved: int) -> None:
         raise BadBytes(found, "a marker with neither, or events with both")
 
 
-def read_claim(data: bytes, at: int, segment_id: int) -> DurableHead | None:
-    """What the record header at `data[at:]` says; None if there is no whole, valid one."""
+def decode_durable_head(data: bytes, at: int, segment_id: int) -> DurableHead | None:
+    """Decode the record header at `data[at:]`; None if it is not whole and valid."""
     start = at + RECORD_HEADER_BYTES
     if len(data) < start:
         return None
-    magic, header_crc, *claim, _, _, _, _, durable_seq, _ = _unpack_header(data, at)
+    magic, header_crc, *head, _, _, _, _, durable_seq, _ = _unpack_header(data, at)
     valid = magic == RECORD_MAGIC and header_crc == crc32(data[at + _CHECKED : start], segment_id)
-    return DurableHead._make((*claim, durable_seq)) if valid else None
+    return DurableHead._make((*head, durable_seq)) if valid else None

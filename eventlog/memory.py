@@ -1,7 +1,7 @@
-"""A log in memory, for tests and simulation: the same laws as the one on disk, without the disk.
+"""A log in memory, for tests and simulation: it obeys the same laws as the one on disk.
 
-Several replicas can share it: `MemoryLog.peer` gives another handle on the same records, as another
-process would have one. A handle can be told to fail, as a disk or a network would.
+`MemoryLog.peer` gives another handle on the same records, as another process would have. Each
+handle can be made to fail.
 """
 
 import threading
@@ -17,11 +17,11 @@ from eventlog.format import NO_CHAIN, RecordHeader, RecordType, chain_record
 
 __all__ = ["MemoryLog"]
 
-_FOLLOW_SLICE = 256  # records handed to a follower before its event loop gets a turn
+_FOLLOW_SLICE = 256  # records that a follower yields before its event loop runs something else
 
 
 class _Shared:
-    """The records, and who waits for more of them."""
+    """What the handles of one log share."""
 
     __slots__ = ("epoch", "followers", "head", "is_marked", "lock", "records", "snapshots")
 
@@ -47,45 +47,41 @@ class MemorySnapshots:
         self.warnings: list[str] = []
 
     def newest_first(self, schema: int) -> Iterator[Snapshot]:
-        """The snapshots with that schema."""
+        """See `SnapshotStore.newest_first`."""
         for snapshot in list(self._kept):
             if snapshot.schema == schema:
                 yield snapshot
             else:
-                self.warnings.append(f"snapshot {snapshot.place.last_seq}: another schema")
+                self.warnings.append(f"snapshot {snapshot.position.last_seq}: another schema")
 
-    def begin(self, place: LogPosition, schema: int) -> "MemorySnapshot":
-        """Begin a snapshot of what the log amounts to at a place."""
-        return MemorySnapshot(self._kept, place, schema)
+    def begin(self, position: LogPosition, schema: int) -> "MemorySnapshot":
+        return MemorySnapshot(self._kept, position, schema)
 
 
 class MemorySnapshot:
     """A snapshot in memory that is being written: a `SnapshotWriter`."""
 
-    def __init__(self, kept: list[Snapshot], place: LogPosition, schema: int) -> None:
+    def __init__(self, kept: list[Snapshot], position: LogPosition, schema: int) -> None:
         self._kept = kept
-        self._place = place
+        self._position = position
         self._schema = schema
         self._parts: list[bytes] = []
 
     def write(self, part: bytes) -> None:
-        """Add to the payload."""
         self._parts.append(part)
 
     def finish(self) -> None:
-        """It is the newest of the two that are kept."""
-        self._kept.insert(0, Snapshot(self._place, self._schema, b"".join(self._parts)))
+        self._kept.insert(0, Snapshot(self._position, self._schema, b"".join(self._parts)))
         del self._kept[2:]
 
-    def give_up(self) -> None:
-        """Nothing to clear away."""
+    def give_up(self) -> None: ...
 
 
 class MemoryLog:
-    """An `EventLog` that ends with the process.
+    """An `EventLog` in memory.
 
     Args:
-        now_ns: Unix time in nanoseconds, for `Record.recorded_at_ns`; stands still at 0 by default.
+        now_ns: Unix time in nanoseconds, for `Record.recorded_at_ns`; always 0 by default.
     """
 
     def __init__(
@@ -103,7 +99,7 @@ class MemoryLog:
         with shared.lock:
             shared.epoch += 1
             shared.followers.append(self._followers)
-            self._epoch = shared.epoch
+            self.epoch = shared.epoch  # the number of handles opened so far
 
     def peer(self) -> "MemoryLog":
         """Another handle on the same records, with its own epoch, faults and end."""
@@ -113,30 +109,22 @@ class MemoryLog:
         """Make the next appends through this handle raise LogUnavailable.
 
         Args:
-            times: how many of them; None for all, as a `FileLog` fails after its disk did.
-            written: whether the record is there nevertheless, the other possible unknown outcome.
+            times: how many of them; None: all, as of a `FileLog` whose disk has failed.
+            written: whether the record is appended nevertheless: the outcome is unknown.
         """
         self._failures = float("inf") if times is None else times
         self._failures_are_written = written
 
     @property
     def last_seq(self) -> int:
-        """The last event's sequence number, 0 when the log is empty."""
         records = self._shared.records
         return records[-1].last_seq if records else 0
 
     @property
     def head(self) -> bytes:
-        """The last record's chain hash, 32 bytes (zeros when the log is empty)."""
         return self._shared.head
 
-    @property
-    def epoch(self) -> int:
-        """How often the log had been opened when this handle was, itself included."""
-        return self._epoch
-
     def append(self, payload: bytes, count: int, expected: int) -> int:
-        """Append `count` events as one record; see `EventLog.append`."""
         check_appendable(payload, count)
         with self._shared.lock:
             self._check_open()
@@ -145,9 +133,9 @@ class MemoryLog:
             if expected != self.last_seq:
                 raise SequenceConflict(expected, self.last_seq)
             first_seq, at_ns = expected + 1, self._now_ns()
-            meaning = RecordHeader(first_seq, count, RecordType.EVENTS, at_ns, self._epoch)
-            chain = chain_record(self.head, meaning, payload)
-            record = Record(first_seq, count, at_ns, self._epoch, chain, bytes(payload))
+            header = RecordHeader(first_seq, count, RecordType.EVENTS, at_ns, self.epoch)
+            chain = chain_record(self.head, header, payload)
+            record = Record(first_seq, count, at_ns, self.epoch, chain, bytes(payload))
             self._shared.records.append(record)
             self._shared.head, self._shared.is_marked = chain, False
             self._has_written = True
@@ -158,19 +146,18 @@ class MemoryLog:
         return record.last_seq
 
     def write_sync_marker(self) -> LogPosition:
-        """Chain a marker to the records, as a log on disk does."""
+        """See `EventLog.write_sync_marker`: the marker is only in the chain hash."""
         with self._shared.lock:
             self._check_open()
             shared, last_seq = self._shared, self.last_seq
             if not shared.is_marked:
-                meaning = RecordHeader(
-                    last_seq + 1, 0, RecordType.MARKER, self._now_ns(), self._epoch
+                header = RecordHeader(
+                    last_seq + 1, 0, RecordType.MARKER, self._now_ns(), self.epoch
                 )
-                shared.head, shared.is_marked = chain_record(shared.head, meaning, b""), True
+                shared.head, shared.is_marked = chain_record(shared.head, header, b""), True
             return LogPosition(0, 0, last_seq, shared.head)
 
     def probe_space(self) -> None:
-        """See whether it is still made full; see `EventLog.probe_space`."""
         with self._shared.lock:
             self._check_open()
 
@@ -185,7 +172,6 @@ class MemoryLog:
         raise LogUnavailable("in memory", "made to fail by fail_appends")
 
     def read(self, after: int = 0) -> Iterator[Record]:
-        """The records that hold events with sequence numbers above `after`, in order."""
         records = self._shared.records
         return (records[index] for index in range(self._index_after(after), len(records)))
 
@@ -193,26 +179,22 @@ class MemoryLog:
         return bisect_right(self._shared.records, after, key=attrgetter("last_seq"))
 
     def follow(self, after: int = 0) -> AsyncIterator[Record]:
-        """As `read`, then go on with what is appended, until the handle is closed."""
         records = self._shared.records
-        position = self._index_after(after)
+        index = self._index_after(after)
 
         def next_records() -> list[Record]:
-            nonlocal position
-            found = records[position : position + _FOLLOW_SLICE]
-            position += len(found)
+            nonlocal index
+            found = records[index : index + _FOLLOW_SLICE]
+            index += len(found)
             return found
 
         def something_new() -> bool:
-            return position < len(records)
+            return index < len(records)
 
         return follow(next_records, something_new, self._followers)
 
     def close(self) -> None:
-        """Close this handle: a marker, no more appends through it, and its followers end.
-
-        Idempotent.
-        """
+        """Write a marker, take no more appends through this handle, and end its followers."""
         if self._has_written:
             with suppress(LogError):
                 self.write_sync_marker()

@@ -1,8 +1,8 @@
-"""Reading a log that another process may be writing: no lock, nothing is ever changed.
+"""Reading a log that another process may be writing: without a lock, and without any change.
 
-Where records end, an unfinished append looks like damage at first. The difference: what a later
-record calls durable, or what lies before a newer segment, was complete before these were written.
-So the reader looks for such proof, and then looks once more before it says that the log is damaged.
+Where the records end, an unfinished append looks like damage at first. But what a later record
+calls durable, or what lies before a newer segment, was complete before these were written. So the
+reader searches for such proof, and reads once more before it reports damage.
 """
 
 import asyncio
@@ -14,7 +14,8 @@ from eventlog.api import LogPosition, Record, Snapshot
 from eventlog.cursor import Cursor, events_after, records_from
 from eventlog.disk import OS_DISK, Disk
 from eventlog.errors import LogMissing
-from eventlog.format import BadBytes, StoredRecord
+from eventlog.format import StoredRecord
+from eventlog.header_format import BadBytes
 from eventlog.segments import list_segments
 from eventlog.snapshots import FileSnapshots
 from eventlog.tail_scan import proof_of_damage, scan_rest
@@ -23,14 +24,14 @@ __all__ = ["LogReader"]
 
 
 class LogReader:
-    """A log's folder, for reading only. Not for use by several threads at once.
+    """Reads the log in a folder. For one thread at a time.
 
-    The newest record may be one whose append has not returned yet: after a power failure it may be
-    gone. All others are durable.
+    The append of the newest record may not have returned yet: a power failure may still take it.
+    All others are durable.
 
     Args:
-        folder: of the log.
-        disk: that it is on.
+        folder: the log's.
+        disk: has the folder.
 
     Raises:
         LogMissing: there is no log.
@@ -45,12 +46,12 @@ class LogReader:
         first = Cursor(disk, self.folder, segments[0])
         self.log_id = first.log_id
         self.start: LogPosition = (
-            first.place
+            first.position
         )  # before event 1, unless it is a slice of a longer log
         self._end = Cursor(disk, self.folder, segments[-1], self.log_id)
 
     def segments(self) -> list[int]:
-        """The first sequence numbers of the log's segments, in order: their files' names."""
+        """The first sequence numbers of the log's segments, in order."""
         segments = list_segments(self._disk, self.folder)
         if not segments:
             raise LogMissing(self.folder)
@@ -72,10 +73,10 @@ class LogReader:
         return self._end
 
     def snapshots(self, warnings: list[str]) -> Iterator[Snapshot]:
-        """The snapshots that check out, of any schema, the newest first.
+        """The snapshots of any schema, each verified in full, the newest first.
 
         Args:
-            warnings: gets a line for each other one; beside a writer it may just have been removed.
+            warnings: gets a line for each one that is skipped; a writer may just have removed it.
         """
         store = FileSnapshots(self._disk, self.folder, self.log_id, lambda: 0, warnings)
         return store.newest_first(None)
@@ -87,7 +88,7 @@ class LogReader:
 
         Args:
             after: a sequence number; one before the start of a slice is as good as the start.
-            markers: give the markers, too: records of no events, whose hashes were heads as well.
+            markers: give the markers, too: records without events, whose hashes were heads.
 
         Raises:
             LogDamaged: while iterating; the records before were as written.
@@ -99,15 +100,15 @@ class LogReader:
             yield from chosen(after, passed)
 
     async def follow(self, after: int = 0, poll_s: float = 0.2) -> AsyncIterator[Record]:
-        """As `read`, then look for more every `poll_s` seconds, for ever."""
+        """As `read`, then check for more every `poll_s` seconds, without an end."""
         cursor = self._cursor(after)
         thorough = True
         while True:
             passed = self._advance(cursor, thorough=thorough)
             for record in events_after(after, passed or []):
                 yield record
-            # Searching the rest of the segment at every poll would be much work for nothing: a
-            # record that turns to zeros is noticed at the latest when the next segment is there.
+            # At every poll a search of the rest of the segment would be too much work: a record
+            # that turns to zeros is noticed at the latest when there is a next segment.
             thorough = thorough and passed is not None
             await asyncio.sleep(0 if passed is not None else poll_s)
 
@@ -124,7 +125,7 @@ class LogReader:
             damage = None if newer else self._damage(cursor, thorough=thorough)
             if not newer and damage is None:
                 return None
-            passed = cursor.advance()  # what proved damage may have come just after we looked
+            passed = cursor.advance()  # the proof may have been written since the last read
             if not passed and damage is not None:
                 raise cursor.damaged(damage)
             if not passed:
@@ -137,4 +138,4 @@ class LogReader:
         return proof_of_damage(cursor, scan_rest(self._disk, cursor))
 
     def close(self) -> None:
-        """Nothing to do: no file is kept open."""
+        """Do nothing: no file is kept open."""

@@ -1,10 +1,10 @@
-"""Opening a log for writing: verify it, clear away what a crash may leave, and nothing else.
+"""Opening a log for writing: verify it, and cut off what a crash may leave.
 
-All of it is verified, or what comes from its newest snapshot on, if it has one (`anchor.py`).
+All of it is verified, or what follows its newest snapshot, if it has one (`snapshot_anchor.py`).
 
-A crash interrupts at most one append, whose record nobody was promised. So in the last segment bad
-bytes behind everything known durable are a torn tail: they are kept aside and cut. Everything else
-that is not as it was written is damage, and nothing is touched. `README.md` has the table.
+A crash interrupts at most one append, which has not returned. So in the last segment, bad bytes
+behind everything known to be durable are a torn tail: they are copied aside and cut. All else that
+is not as it was written is damage, and nothing is changed. `README.md` has the table.
 """
 
 from collections import deque
@@ -16,17 +16,17 @@ from eventlog.api import LogPosition
 from eventlog.cursor import Cursor
 from eventlog.disk import Disk
 from eventlog.errors import LogDamaged
-from eventlog.format import BadBytes
 from eventlog.segments import (
     TEMPORARY_SUFFIX,
     list_segments,
+    new_file,
     opened,
     segment_name,
     write_fully,
 )
 from eventlog.snapshot_anchor import SnapshotAnchor, find_anchor
 from eventlog.snapshots import SNAPSHOT_SUFFIX
-from eventlog.tail_scan import proof_of_damage, scan_rest
+from eventlog.tail_scan import bad_end_of_sealed, proof_of_damage, scan_rest
 
 __all__ = ["Recovered", "Recovery", "recover"]
 
@@ -39,37 +39,37 @@ _BEGINS_LATER: Final = (
 
 @dataclass(frozen=True, slots=True)
 class Recovery:
-    """What opening a log had to cut: the rest of an append that a crash interrupted."""
+    """What opening a log cut: the rest of an append that a crash interrupted."""
 
-    segment: Path  # that was cut
-    offset: int  # in bytes; where the cut is
+    segment: Path
+    offset: int  # of the cut, in bytes
     last_seq: int  # the last event before it
-    torn_bytes: int  # how many were cut and kept
-    kept_in: Path  # where they are now; may be deleted
+    torn_bytes: int  # the number of bytes cut
+    kept_in: Path  # a copy of them; may be deleted
 
 
 @dataclass(frozen=True, slots=True)
 class Recovered:
-    """A verified log, ready for its next record."""
+    """A verified log that is ready for its next record."""
 
-    end: Cursor  # where the next record goes; its `epoch` is the last one found
+    end: Cursor  # of the log; its `epoch` is the last one found
     segments: list[int]  # first sequence numbers
-    places: list[LogPosition]  # some that were passed in the last segment, in order
+    positions: list[LogPosition]  # some of the last segment, in order
     size_bytes: int  # of the last segment, at least `end.offset`
     recovery: Recovery | None  # None: nothing had to be cut
-    warnings: list[str]  # a line for each snapshot that does not check out
+    warnings: list[str]  # a line for each snapshot that is damaged
 
 
 def recover(disk: Disk, folder: Path, segment_size_bytes: int) -> Recovered | None:
-    """Verify a folder's log and make it fit for writing. The caller holds the log's lock.
+    """Verify a folder's log and prepare it for writing. The caller holds the log's lock.
 
-    Doing it twice is the same as doing it once, also if a crash comes in between.
+    A second recovery, also after a crash in the first, gives the same result.
 
     Returns:
-        Where the log ends; None if there is no log yet.
+        The log; None if there is none yet.
 
     Raises:
-        LogDamaged: this is no crash; nothing was changed.
+        LogDamaged: no crash explains what was found; nothing was changed.
         LogUnavailable: this process cannot read it.
         OSError: the disk fails.
     """
@@ -90,7 +90,7 @@ def recover(disk: Disk, folder: Path, segment_size_bytes: int) -> Recovered | No
 
 
 def _check_empty(disk: Disk, folder: Path) -> None:
-    """Refuse to begin a new log where one has been."""
+    """Check that the folder has no remains of an earlier log."""
     for name in disk.list(folder):
         remains = TORN_SUFFIX in name or name.endswith(SNAPSHOT_SUFFIX)
         if remains and not name.endswith(TEMPORARY_SUFFIX):
@@ -109,36 +109,35 @@ def _recover(disk: Disk, folder: Path, segments: list[int], size_bytes: int) -> 
     if anchor is not None:
         anchor.check(cursor)
     size_bytes, recovery = _repair_tail(disk, cursor, tail, size_bytes)
-    return Recovered(cursor, segments, tail.places, size_bytes, recovery, warnings)
+    return Recovered(cursor, segments, tail.positions, size_bytes, recovery, warnings)
 
 
 def _pass_sealed(
     disk: Disk, cursor: Cursor, last_segment: int, anchor: SnapshotAnchor | None
 ) -> None:
-    """Verify all segments but the last, from the cursor on; leaves it at the start of that one."""
+    """Verify the sealed segments from the cursor on, and move it to the last segment."""
     while cursor.segment < last_segment:
         while passed := cursor.advance():
             if anchor is not None:
-                anchor.look(passed)
-        rest = scan_rest(disk, cursor)
-        if cursor.stop is None and rest.end:
-            found = f"bytes that are not zero, up to offset {rest.end}"
-            raise cursor.damaged(BadBytes(found, "a record, or zeros to the end"))
+                anchor.note(passed)
+        bad = bad_end_of_sealed(cursor, scan_rest(disk, cursor))
+        if bad is not None:
+            raise cursor.damaged(bad)
         cursor.enter_next()
 
 
 class _Tail(NamedTuple):
-    """What is in the last segment."""
+    """The last segment's content."""
 
-    places: list[LogPosition]  # some, in order
-    unsure_offset: int  # where the records end that are known to be durable
-    torn_end: int  # where the bytes end that are no records; 0: there are none
+    positions: list[LogPosition]  # some, in order
+    unsure_offset: int  # behind the records that are known to be durable
+    torn_end: int  # behind the bytes that are no records; 0: there are none
 
 
 def _pass_tail(disk: Disk, cursor: Cursor, anchor: SnapshotAnchor | None) -> _Tail:
-    """Verify the last segment's records, and look at what is behind them."""
+    """Verify the last segment's records, and scan the bytes behind them."""
     offset = cursor.offset
-    places = [cursor.place]
+    positions = [cursor.position]
     unsure: deque[tuple[int, int]] = deque()  # (seq whose durability proves it, offset) of records
     while passed := cursor.advance():
         for record, durable_seq, size_bytes in passed:
@@ -146,22 +145,22 @@ def _pass_tail(disk: Disk, cursor: Cursor, anchor: SnapshotAnchor | None) -> _Ta
             while unsure and unsure[0][0] <= durable_seq:
                 unsure.popleft()
             offset += size_bytes
-        places.append(cursor.place)
+        positions.append(cursor.position)
         if anchor is not None:
-            anchor.look(passed)
+            anchor.note(passed)
     rest = scan_rest(disk, cursor)
     damage = proof_of_damage(cursor, rest)
     if damage is not None:
         raise cursor.damaged(damage)
-    return _Tail(places, unsure[0][1] if unsure else offset, rest.end)
+    return _Tail(positions, unsure[0][1] if unsure else offset, rest.end)
 
 
 def _repair_tail(
     disk: Disk, cursor: Cursor, tail: _Tail, size_bytes: int
 ) -> tuple[int, Recovery | None]:
-    """Cut a torn tail, and make what is left durable; returns the segment's size, and what was cut.
+    """Cut a torn tail, and make the rest durable; returns the segment's size, and what was cut.
 
-    Nothing was changed before this, and nothing is refused from here on.
+    This is the first change to the log; the checks are done.
     """
     recovery = _keep_torn(disk, cursor, tail.torn_end) if tail.torn_end else None
     with opened(disk, cursor.path, write=True) as fd:
@@ -180,7 +179,7 @@ def _repair_tail(
 
 
 def _keep_torn(disk: Disk, cursor: Cursor, end: int) -> Recovery:
-    """Copy what is about to be cut to a file of its own, durable; the same bytes only once."""
+    """Copy what will be cut to a file of its own, durably; the same bytes only once."""
     with opened(disk, cursor.path) as fd:
         torn = disk.pread(fd, end - cursor.offset, cursor.offset)
     folder = cursor.path.parent
@@ -194,11 +193,6 @@ def _keep_torn(disk: Disk, cursor: Cursor, end: int) -> Recovery:
         copies += 1
         name = f"{first_name}-{copies}"
     else:
-        temporary = folder / (name + TEMPORARY_SUFFIX)
-        with opened(disk, temporary, create=True) as fd:
-            disk.truncate(fd, 0)
+        with new_file(disk, folder / name) as fd:
             write_fully(disk, fd, torn, 0)
-            disk.fsync(fd)
-        disk.rename(temporary, folder / name)
-        disk.sync_folder(folder)
     return Recovery(cursor.path, cursor.offset, cursor.next_seq - 1, len(torn), folder / name)

@@ -1,4 +1,4 @@
-"""Segments: the files of a log, their names and headers, how one is made, how they are read."""
+"""Segments, the files of a log: their names and headers, making one, reading them."""
 
 import errno
 from collections.abc import Iterator
@@ -10,11 +10,11 @@ from eventlog.disk import Disk
 from eventlog.errors import UPGRADE, LogDamaged, LogUnavailable, SyncFailed
 from eventlog.format import (
     SEGMENT_HEADER_BYTES,
-    BadBytes,
     SegmentHeader,
     decode_segment_header,
     encode_segment_header,
 )
+from eventlog.header_format import BadBytes
 
 __all__ = [
     "CHUNK_BYTES",
@@ -23,6 +23,7 @@ __all__ = [
     "create_segment",
     "damaged",
     "list_segments",
+    "new_file",
     "number_of",
     "opened",
     "read_bytes",
@@ -34,18 +35,18 @@ __all__ = [
 
 SEGMENT_SUFFIX: Final = ".seg"
 TEMPORARY_SUFFIX: Final = ".tmp"  # of files that are not finished; a crash may leave them behind
-CHUNK_BYTES: Final = 256 * 1024  # read at once: stays in the cache of a core while it is checked
+CHUNK_BYTES: Final = 256 * 1024  # read at once: fits the cache of a core while it is verified
 
 _SEQ_DIGITS: Final = 20  # of the largest sequence number, 2**64 - 1
 
 
 def segment_name(first_seq: int) -> str:
-    """The name of the segment whose first event has that sequence number."""
+    """The name of the segment that begins with that event."""
     return f"{first_seq:0{_SEQ_DIGITS}d}{SEGMENT_SUFFIX}"
 
 
 def number_of(name: str) -> int | None:
-    """The sequence number in a segment's name; None if it is not quite such a name."""
+    """The sequence number in a segment's name; None for any other name."""
     stem = name.removesuffix(SEGMENT_SUFFIX)
     is_number = len(stem) == _SEQ_DIGITS and stem.isascii() and stem.isdigit()
     return int(stem) if is_number and stem != name else None
@@ -55,7 +56,7 @@ def list_segments(disk: Disk, folder: Path) -> list[int]:
     """The first sequence numbers of a folder's segments, in order; none if there is no folder.
 
     Raises:
-        LogDamaged: a file is named like a segment, but not quite.
+        LogDamaged: a file has the suffix of a segment, and another name.
         LogUnavailable: this process cannot read the folder.
     """
     try:
@@ -78,7 +79,7 @@ def list_segments(disk: Disk, folder: Path) -> list[int]:
 
 @contextmanager
 def opened(disk: Disk, path: Path, *, write: bool = False, create: bool = False) -> Iterator[int]:
-    """A file's descriptor, closed in the end."""
+    """Open a file, and close it at the end."""
     fd = disk.open(path, write=write, create=create)
     try:
         yield fd
@@ -87,23 +88,34 @@ def opened(disk: Disk, path: Path, *, write: bool = False, create: bool = False)
 
 
 def write_fully(disk: Disk, fd: int, data: bytes, offset: int) -> None:
-    """Write all of `data`, in as many steps as the disk takes, or raise OSError."""
+    """Write all of `data`, in as many steps as the disk needs, or raise OSError."""
     written = disk.pwrite(fd, data, offset)
     while written < len(data):
         step = disk.pwrite(fd, data[written:], offset + written)
         if step <= 0:
-            place = f"{written} of {len(data)} bytes written at offset {offset}, then none"
-            raise OSError(errno.EIO, place)
+            progress = f"{written} of {len(data)} bytes written at offset {offset}, then none"
+            raise OSError(errno.EIO, progress)
         written += step
 
 
 @contextmanager
-def synced(path: Path) -> Iterator[None]:
-    """Around an fsync: its errors, whichever they are, are like no others.
+def new_file(disk: Disk, path: Path) -> Iterator[int]:
+    """Make or replace a file in one step: it has its name when all of it is durable.
 
-    Raises:
-        SyncFailed: it failed.
+    Yields the descriptor of an empty file with a temporary name.
     """
+    temporary = path.with_name(path.name + TEMPORARY_SUFFIX)
+    with opened(disk, temporary, create=True) as fd:
+        disk.truncate(fd, 0)
+        yield fd
+        disk.fsync(fd)
+    disk.rename(temporary, path)
+    disk.sync_folder(path.parent)
+
+
+@contextmanager
+def synced(path: Path) -> Iterator[None]:
+    """Around an fsync: any OSError becomes SyncFailed."""
     try:
         yield
     except OSError as error:
@@ -111,14 +123,13 @@ def synced(path: Path) -> Iterator[None]:
 
 
 def create_segment(disk: Disk, folder: Path, header: SegmentHeader, size_bytes: int) -> int:
-    """Make a segment, durable with its name; returns its descriptor, for writing.
+    """Make a segment, durably; returns its descriptor, for writing.
 
-    Until the rename it has a temporary name, so a segment's header is whole if its name is there.
-    What a crash left under that name was removed when the log was opened.
+    It has a temporary name until its header is durable.
 
     Raises:
         SyncFailed: an fsync failed.
-        OSError: anything else did; there is no new segment, and what was made of it is removed.
+        OSError: anything else failed; there is no new segment.
     """
     path = folder / segment_name(header.first_seq)
     temporary = path.with_name(path.name + TEMPORARY_SUFFIX)
@@ -135,29 +146,22 @@ def create_segment(disk: Disk, folder: Path, header: SegmentHeader, size_bytes: 
         disk.close(fd)
         if isinstance(error, OSError):
             with suppress(OSError):
-                disk.unlink(temporary)  # room that somebody else may need
+                disk.unlink(temporary)  # frees the room
         raise
     return fd
 
 
 def damaged(path: Path, offset: int, seq: int, bad: BadBytes) -> LogDamaged:
-    """The error that names the place of bad bytes, and what to do about them."""
+    """The error that names the position of bad bytes, and what to do about them."""
     advice = UPGRADE if bad.newer else None
     return LogDamaged(path, offset, seq, bad.found, bad.expected, advice=advice)
 
 
 def read_bytes(disk: Disk, path: Path, size_bytes: int, offset: int, seq: int) -> bytes:
-    """Up to `size_bytes` of a segment.
-
-    Args:
-        disk: what the segment is on.
-        path: the segment's file.
-        size_bytes: how many bytes; fewer come at the end of the file.
-        offset: where they are.
-        seq: the record that is looked for, for the errors.
+    """Up to `size_bytes` of a segment, fewer at its end; errors name the record `seq`.
 
     Raises:
-        LogDamaged: the file is gone, or the disk cannot read it.
+        LogDamaged: there is no such file, or the disk cannot read it.
         LogUnavailable: this process cannot read it (permissions, too many open files).
     """
     try:
@@ -182,7 +186,7 @@ def read_segment_header(
     """A segment's header, checked against its name and, where given, the log's id and chain.
 
     Raises:
-        LogDamaged: it is not that segment of that log.
+        LogDamaged: it is another one, or damaged.
         LogUnavailable: as `read_bytes`.
     """
     path = folder / segment_name(first_seq)

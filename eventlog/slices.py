@@ -1,8 +1,8 @@
-"""Slices: some of a log's records as the files of a log of its own, to be kept or given away.
+"""Slices: some of a log's records as a log of their own, for an export.
 
-A slice says what the log says: sequence numbers, times, epochs and chain hashes are the same, so a
-head of the log is one of the slice. New is only where it is stored: one segment, with an id of its
-own, that ends with its last record. Nobody can write to a slice that begins later than its log did.
+Sequence numbers, times, epochs and chain hashes are the log's, so a head of the log is one of the
+slice. All records are in one segment, with an id of its own, that ends with the last record. A
+slice that begins after event 1 can only be read.
 """
 
 from collections.abc import Iterable, Iterator
@@ -19,7 +19,7 @@ from eventlog.format import (
     encode_segment_header,
 )
 from eventlog.reader import LogReader
-from eventlog.snapshot_format import SnapshotHeader, encode_header
+from eventlog.snapshot_format import SnapshotHeader, encode_snapshot_header
 
 __all__ = ["Slice", "encode_segment", "encode_start", "slice_of"]
 
@@ -38,7 +38,7 @@ class Slice(NamedTuple):
         Raises:
             LogDamaged, LogUnavailable: from the reader.
         """
-        # From one event further back: markers behind it may stand in the segment before.
+        # From one event further back: markers behind it may be in the segment before.
         for record in self.reader.read(max(self.after - 1, 0), markers=True):
             if record.first_seq > self.last_seq + (not record.count):
                 return
@@ -47,12 +47,12 @@ class Slice(NamedTuple):
 
 
 def slice_of(reader: LogReader, first_seq: int, last_seq: int) -> Slice:
-    """The records that hold these events, and so maybe some events more at either end.
+    """The slice of all records with these events; the records at its ends may hold more.
 
     Args:
         reader: of the log.
-        first_seq: where to begin; the log's own start if that is later.
-        last_seq: where to end, not before `first_seq` - 1; the log's end if that is earlier.
+        first_seq: of the first event; the log's first one if that is later.
+        last_seq: of the last event, ≥ `first_seq` - 1; the log's last one if that is earlier.
 
     Raises:
         LogDamaged, LogUnavailable: from the reader.
@@ -69,34 +69,36 @@ def slice_of(reader: LogReader, first_seq: int, last_seq: int) -> Slice:
 
 
 def encode_segment(header: SegmentHeader, records: Iterable[Record]) -> Iterator[bytes]:
-    """The bytes of a segment that holds these records and nothing else, part by part.
+    """The bytes of a segment with these records, in parts.
 
-    The chain is computed from the header's on: of a log's own records it comes up as it was.
+    The chain is computed from the header's; for the log's own records it is as it was.
     """
     yield encode_segment_header(header)
     chain = header.chain
     for record in records:
         kind = RecordType.EVENTS if record.count else RecordType.MARKER
         first_seq, count, recorded_at_ns, epoch, _, payload = record
-        meaning = RecordHeader(first_seq, count, kind, recorded_at_ns, epoch)
+        about = RecordHeader(first_seq, count, kind, recorded_at_ns, epoch)
         data, chain = encode_record(
-            chain, meaning, payload, durable_seq=first_seq - 1, segment_id=header.segment_id
+            chain, about, payload, durable_seq=first_seq - 1, segment_id=header.segment_id
         )
         yield data
 
 
 def encode_start(header: SegmentHeader, schema: int, payload: bytes) -> bytes:
-    """The snapshot of what there was before the first record of a slice.
+    """The bytes of the snapshot from which a slice starts.
 
     Args:
         header: of the slice's segment.
         schema: how the application wrote the payload.
-        payload: what the log amounted to there.
+        payload: the application's state there.
     """
-    place = LogPosition(header.first_seq, SEGMENT_HEADER_BYTES, header.first_seq - 1, header.chain)
+    position = LogPosition(
+        header.first_seq, SEGMENT_HEADER_BYTES, header.first_seq - 1, header.chain
+    )
     segments = sha256(encode_segment_header(header)).digest()
     hashed = sha256(payload).digest()
     about = SnapshotHeader(
-        schema, header.log_id, place, segments, header.created_ns, len(payload), hashed
+        schema, header.log_id, position, segments, header.created_ns, len(payload), hashed
     )
-    return encode_header(about) + payload
+    return encode_snapshot_header(about) + payload

@@ -1,8 +1,8 @@
-"""Snapshots: what a log amounts to at one place, as opaque bytes, so that a start reads the rest.
+"""Snapshots: the application's state at one position, so that a start reads only what follows.
 
-They are a cache: deleting them loses nothing. One that does not check out is passed over with a
-warning. Each also remembers what the log looked like, so that a lost segment is noticed at the next
-start, and that everything before the snapshot needs no second look.
+They are a cache: deleting them loses nothing, and a damaged one is skipped with a warning. Each has
+a hash of the segments' headers up to its position, so that the next start notices a lost segment,
+and need not verify the records before the snapshot.
 """
 
 import threading
@@ -15,7 +15,8 @@ from typing import Final
 from eventlog.api import LogPosition, Snapshot
 from eventlog.disk import Disk
 from eventlog.errors import LogError, SnapshotFailed
-from eventlog.format import SEGMENT_HEADER_BYTES, BadBytes
+from eventlog.format import SEGMENT_HEADER_BYTES
+from eventlog.header_format import BadBytes
 from eventlog.segments import (
     TEMPORARY_SUFFIX,
     list_segments,
@@ -28,8 +29,8 @@ from eventlog.segments import (
 from eventlog.snapshot_format import (
     SNAPSHOT_HEADER_BYTES,
     SnapshotHeader,
-    decode_header,
-    encode_header,
+    decode_snapshot_header,
+    encode_snapshot_header,
 )
 
 __all__ = [
@@ -44,7 +45,7 @@ __all__ = [
 ]
 
 SNAPSHOT_SUFFIX: Final = ".snapshot"
-KEPT_SNAPSHOTS: Final = 2  # should the newest not check out
+KEPT_SNAPSHOTS: Final = 2  # the newest may be damaged
 MAX_SNAPSHOT_BYTES: Final = 1024**3  # it is read as a whole, by one call
 
 
@@ -54,7 +55,7 @@ def snapshot_name(last_seq: int) -> str:
 
 
 def segments_hash(disk: Disk, folder: Path, segments: list[int]) -> bytes:
-    """What the headers of these segments amount to.
+    """The hash of these segments' headers.
 
     Raises:
         LogDamaged, LogUnavailable: one of them cannot be read.
@@ -73,19 +74,19 @@ def snapshot_names(disk: Disk, folder: Path) -> list[str]:
 
 
 def read_header(disk: Disk, path: Path, log_id: bytes) -> SnapshotHeader:
-    """A snapshot's header, where it fits its file's name and size, and the log.
+    """A snapshot's header.
 
     Raises:
-        BadBytes: it does not.
+        BadBytes: it is damaged, or does not fit the file's name and size, or the log.
     """
     try:
         with opened(disk, path) as fd:
-            header = decode_header(disk.pread(fd, SNAPSHOT_HEADER_BYTES, 0))
+            header = decode_snapshot_header(disk.pread(fd, SNAPSHOT_HEADER_BYTES, 0))
             size_bytes = disk.size(fd)
     except OSError as error:
         raise BadBytes(str(error.strerror), "a readable file") from error
     for what, found, expected in (
-        ("name", path.name, snapshot_name(header.place.last_seq)),
+        ("name", path.name, snapshot_name(header.position.last_seq)),
         ("size", f"{size_bytes}", f"{SNAPSHOT_HEADER_BYTES + header.payload_bytes}"),
         ("log id", header.log_id.hex(), log_id.hex()),
     ):
@@ -101,7 +102,7 @@ def _passed_over(path: Path, bad: BadBytes) -> str:
 def newest_header(
     disk: Disk, folder: Path, log_id: bytes, warnings: list[str]
 ) -> tuple[Path, SnapshotHeader] | None:
-    """The newest snapshot of a log whose header checks out; what is passed over is a warning."""
+    """The newest snapshot with a good header; each newer one is a warning."""
     for name in snapshot_names(disk, folder):
         path = folder / name
         try:
@@ -112,15 +113,7 @@ def newest_header(
 
 
 class FileSnapshots:
-    """The snapshots in a log's folder: a `SnapshotStore`.
-
-    Args:
-        disk: what the folder is on.
-        folder: the log's.
-        log_id: of the log.
-        now_ns: Unix time in nanoseconds.
-        warnings: gets a line for each snapshot that is passed over.
-    """
+    """The snapshots in a log's folder: a `SnapshotStore`."""
 
     def __init__(
         self,
@@ -137,7 +130,7 @@ class FileSnapshots:
         self.warnings = warnings
 
     def newest_first(self, schema: int | None) -> Iterator[Snapshot]:
-        """The snapshots with that schema, or any, that check out, byte by byte."""
+        """The snapshots with that schema, or any, each verified in full."""
         for name in snapshot_names(self._disk, self._folder):
             path = self._folder / name
             try:
@@ -159,25 +152,22 @@ class FileSnapshots:
         found = sha256(payload).hexdigest()
         if found != header.payload_hash.hex():
             raise BadBytes(f"payload hash {found}", header.payload_hash.hex())
-        return Snapshot(header.place, header.schema, payload)
+        return Snapshot(header.position, header.schema, payload)
 
-    def begin(self, place: LogPosition, schema: int) -> "SnapshotFile":
-        """Begin a snapshot of what the log amounts to at a place that `write_sync_marker` returned.
-
-        Raises:
-            SnapshotFailed: the file cannot be made.
-        """
-        path = self._folder / snapshot_name(place.last_seq)
+    def begin(self, position: LogPosition, schema: int) -> "SnapshotFile":
+        path = self._folder / snapshot_name(position.last_seq)
         with failing(path):
-            segments = [n for n in list_segments(self._disk, self._folder) if n <= place.segment]
+            segments = [n for n in list_segments(self._disk, self._folder) if n <= position.segment]
             headers = segments_hash(self._disk, self._folder, segments)
-        header = SnapshotHeader(schema, self._log_id, place, headers, self._now_ns(), 0, bytes(32))
+        header = SnapshotHeader(
+            schema, self._log_id, position, headers, self._now_ns(), 0, bytes(32)
+        )
         return SnapshotFile(self._disk, path, header)
 
 
 @contextmanager
 def failing(path: Path) -> Iterator[None]:
-    """Around what may fail without harm to the log."""
+    """Around writing a snapshot: any error becomes SnapshotFailed."""
     try:
         yield
     except SnapshotFailed:
@@ -189,23 +179,18 @@ def failing(path: Path) -> Iterator[None]:
 class SnapshotFile:
     """A snapshot that is being written: a `SnapshotWriter`.
 
-    Until it is finished it has a temporary name, and zeros for a header. Whatever fails, the file
-    is given up, and the snapshots before stay.
-
-    Args:
-        disk: what the file is on.
-        path: what it will be called.
-        header: what it will say about itself, but for the payload's size and hash.
+    Until it is finished it has a temporary name, and zeros for a header. Any failure removes it;
+    the snapshots before are kept.
     """
 
     def __init__(self, disk: Disk, path: Path, header: SnapshotHeader) -> None:
         self._disk = disk
         self._path = path
         self._temporary = path.with_name(path.name + TEMPORARY_SUFFIX)
-        self._header = header
+        self._header = header  # but for the payload's size and hash
         self._payload_bytes = 0
         self._hash = sha256()
-        self._lock = threading.RLock()  # given up while another thread writes: after that write
+        self._lock = threading.RLock()  # `give_up` may come while another thread writes
         with failing(path):
             self._fd: int | None = disk.open(self._temporary, create=True)
         with self._given_up_if_failing() as fd:
@@ -224,7 +209,6 @@ class SnapshotFile:
                 raise
 
     def write(self, part: bytes) -> None:
-        """Add to the payload."""
         with self._given_up_if_failing() as fd:
             offset = SNAPSHOT_HEADER_BYTES + self._payload_bytes
             if offset + len(part) > MAX_SNAPSHOT_BYTES:
@@ -234,13 +218,13 @@ class SnapshotFile:
             self._hash.update(part)
 
     def finish(self) -> None:
-        """Make it durable, give it its name, and remove all but the two newest."""
+        """Make it durable under its name, and remove all but the two newest."""
         disk, path = self._disk, self._path
         header = self._header._replace(
             payload_bytes=self._payload_bytes, payload_hash=self._hash.digest()
         )
         with self._given_up_if_failing() as fd:
-            write_fully(disk, fd, encode_header(header), 0)
+            write_fully(disk, fd, encode_snapshot_header(header), 0)
             with synced(self._temporary):
                 disk.fsync(fd)
             disk.rename(self._temporary, path)
@@ -252,7 +236,6 @@ class SnapshotFile:
             disk.close(fd)
 
     def give_up(self) -> None:
-        """Remove what there is of it. Idempotent, and nothing after `finish`."""
         with self._lock:
             if self._fd is not None:
                 self._disk.close(self._fd)

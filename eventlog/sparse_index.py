@@ -1,7 +1,6 @@
-"""Milestones: places in the newest segment, so that who wants its end need not read all of it.
+"""A sparse index of the newest segment: some positions, so that its end is found without a scan.
 
-Followers and replicas that come back want what is near the end; whoever wants old events reads
-their segment from its start.
+Followers read near the end of the log; a read of older events begins at the start of their segment.
 """
 
 from bisect import bisect_right
@@ -12,27 +11,27 @@ from eventlog.api import LogPosition
 
 __all__ = ["SparseIndex"]
 
-_APART_BYTES: Final = 256 * 1024  # as much as one read brings
+_APART_BYTES: Final = 256 * 1024  # the size of one read
 
 
 class SparseIndex:
-    """Some places of one segment, in order. One thread adds, any may ask."""
+    """Some positions of one segment, in order. One thread adds, any may search."""
 
-    __slots__ = ("_places",)
+    __slots__ = ("_positions",)
 
-    def __init__(self, places: list[LogPosition]) -> None:
-        self._places = list(places)
+    def __init__(self, positions: list[LogPosition]) -> None:
+        self._positions = list(positions)
 
-    def add(self, place: LogPosition) -> None:
-        """Here is one, in the same segment or a new one."""
-        last = self._places[-1] if self._places else None
-        if last is None or last.segment != place.segment:
-            self._places = [place]
-        elif place.offset - last.offset >= _APART_BYTES:
-            self._places.append(place)
+    def add(self, position: LogPosition) -> None:
+        """Add a position, in the same segment or a new one."""
+        last = self._positions[-1] if self._positions else None
+        if last is None or last.segment != position.segment:
+            self._positions = [position]
+        elif position.offset - last.offset >= _APART_BYTES:
+            self._positions.append(position)
 
     def before(self, seq: int) -> LogPosition | None:
-        """The last one known that has the event `seq` behind it."""
-        places = self._places
-        index = bisect_right(places, seq - 1, key=attrgetter("last_seq"))
-        return places[index - 1] if index else None
+        """The last position before event `seq`."""
+        positions = self._positions
+        index = bisect_right(positions, seq - 1, key=attrgetter("last_seq"))
+        return positions[index - 1] if index else None

@@ -1,6 +1,6 @@
-"""The writer's hand: puts records at the end of the last segment, and starts the next segment.
+"""Writing records at the end of the last segment, and starting the next segment.
 
-A record is one write and one fdatasync into room that was allocated before. Where the disk has no
+A record is one write and one fdatasync into room that was allocated before. If the disk has no
 room, what was written of the record is cut off again, and the log is as it was.
 """
 
@@ -27,11 +27,14 @@ from eventlog.segments import create_segment, list_segments, segment_name, synce
 __all__ = ["NO_ROOM", "NewSegments", "SegmentWriter"]
 
 _SEGMENT_ID_BYTES: Final = 4
-NO_ROOM: Final = (errno.ENOSPC, errno.EDQUOT)  # the errors that go away by themselves
+NO_ROOM: Final = (
+    errno.ENOSPC,
+    errno.EDQUOT,
+)  # after these errors the log is cut back, and stays open
 
 
 class NewSegments(NamedTuple):
-    """What a log's new segments are made from."""
+    """How a log makes its new segments."""
 
     disk: Disk
     folder: Path
@@ -41,14 +44,13 @@ class NewSegments(NamedTuple):
 
 
 class SegmentWriter:
-    """The end of a log, and the one who moves it. For one thread at a time.
+    """Appends to a log. For one thread at a time.
 
-    Any error but LogFull leaves it unknown what is on the disk, and must be the last thing that
-    is done with it.
+    After any error but LogFull it is unknown what is on the disk, and it must not be used any more.
 
     Attributes:
-        end: where the next record goes; everything before it is durable.
-        segments: first sequence numbers; the last one is written to.
+        end: of the log; everything before it is durable.
+        segments: first sequence numbers; records are written to the last one.
     """
 
     def __init__(self, new: NewSegments, log_id: bytes, epoch: int, end: LogPosition) -> None:
@@ -58,15 +60,15 @@ class SegmentWriter:
         self._epoch = epoch
         self.end = end
         self.segments: list[int] = []
-        self._wanted_bytes = 0  # what had no room
-        self._is_cut = False  # cut back since the last sync
+        self._wanted_bytes = 0  # the size of the record that had no room
+        self._is_cut = False  # after the last sync
 
     def begin(self) -> None:
         """Make a log's first segment."""
         self._start_segment(0)
 
     def resume(self, segments: list[int], segment_id: int, size_bytes: int) -> None:
-        """Go on in the last of the segments, which has `size_bytes` allocated."""
+        """Continue in the last of the segments, which has `size_bytes` allocated."""
         self.segments = segments
         self._segment_id = segment_id
         self._size_bytes = size_bytes  # end.offset ≤ _size_bytes
@@ -79,18 +81,18 @@ class SegmentWriter:
 
         Raises:
             LogFull: the disk has no room for it; nothing has changed.
-            SyncFailed: the disk does not say that the record is there.
-            WriterReplaced: somebody else's record is where this one should go.
-            OSError: anything else.
+            SyncFailed: the record may not be durable.
+            WriterReplaced: another writer's record is at the end of the log.
+            OSError: any other failure.
         """
         size_bytes = record_size_bytes(len(payload))
         with self._full_disk_cut_back(size_bytes):
-            self._look()
+            self._check_end()
             self._make_room(size_bytes)
             segment, offset, last_seq, chain = self.end
-            meaning = RecordHeader(last_seq + 1, count, kind, self._new.now_ns(), self._epoch)
+            header = RecordHeader(last_seq + 1, count, kind, self._new.now_ns(), self._epoch)
             data, chain = encode_record(
-                chain, meaning, payload, durable_seq=last_seq, segment_id=self._segment_id
+                chain, header, payload, durable_seq=last_seq, segment_id=self._segment_id
             )
             write_fully(self._disk, self._fd, data, offset)
         with synced(self._path):
@@ -99,25 +101,21 @@ class SegmentWriter:
         self.end = LogPosition(segment, offset + size_bytes, last_seq + count, chain)
 
     def probe_space(self) -> None:
-        """Have room for the record that had none: zeros can be written where it would go.
-
-        Raises: as `write`.
-        """
+        """Write zeros at the end, as many as the record that had no room; raises as `write`."""
         with self._full_disk_cut_back(self._wanted_bytes):
-            self._look()
+            self._check_end()
             self._make_room(self._wanted_bytes)
             write_fully(self._disk, self._fd, bytes(self._wanted_bytes), self.end.offset)
 
     def close(self) -> None:
-        """Let go of the last segment."""
         self._disk.close(self._fd)
 
     @property
     def _path(self) -> Path:
         return self._new.folder / segment_name(self.end.segment)
 
-    def _look(self) -> None:
-        """See that nobody else has written where our records end."""
+    def _check_end(self) -> None:
+        """Check that no other writer has written where the log ends."""
         offset = self.end.offset
         if self._disk.pread(self._fd, RECORD_HEADER_BYTES, offset).strip(b"\0"):
             reason = f"segment {self._path.name}, offset {offset}: a record that we did not write"
@@ -125,7 +123,7 @@ class SegmentWriter:
 
     @contextmanager
     def _full_disk_cut_back(self, size_bytes: int) -> Iterator[None]:
-        """Around a write: where there is no room, cut back to where the log ends."""
+        """Around a write: if the disk has no room, cut the segment back to the end of the log."""
         try:
             yield
         except OSError as error:
@@ -138,7 +136,7 @@ class SegmentWriter:
             raise LogFull(self._new.folder, f"the disk has no room: {error}") from error
 
     def _make_room(self, size_bytes: int) -> None:
-        """Start a segment for a record that does not fit, or enlarge one that has no events yet."""
+        """Start a segment for a record that does not fit, or enlarge one without events."""
         if self.end.offset + size_bytes <= self._size_bytes:
             self._allocate(self._size_bytes)
         elif self.end.segment == self.end.last_seq + 1:  # the next one would have the same name

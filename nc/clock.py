@@ -6,7 +6,7 @@ from typing import Protocol
 
 
 class Clock(Protocol):
-    """What time it is. Order never depends on it: it may jump."""
+    """The current time. Order never depends on it: it may jump."""
 
     def now_ns(self) -> int:
         """Unix time in nanoseconds."""
@@ -16,19 +16,16 @@ class Clock(Protocol):
 
 
 class SystemClock:
-    """The machine's."""
+    """The machine's clock."""
 
     def now_ns(self) -> int:
-        """Unix time in nanoseconds."""
         return time.time_ns()
 
     def monotonic_ns(self) -> int:
-        """Nanoseconds since some moment; never goes back. For durations only."""
         return time.monotonic_ns()
 
 
 def now_ms(clock: Clock) -> int:
-    """Unix time in milliseconds."""
     return clock.now_ns() // 1_000_000
 
 

@@ -1,8 +1,8 @@
 """Random values, and the ids that stand for tokens.
 
 A token is known to its holder alone. What the log, the console and the log lines show instead is
-its id, HMAC-SHA256 under a key that lies beside the log and never in it: whoever has the log cannot
-tell a token from it, nor try tokens out.
+its id, HMAC-SHA256 under a key that lies beside the log and never in it: from the log alone tokens
+can neither be read nor guessed.
 """
 
 import hmac
@@ -21,17 +21,16 @@ _TOKEN_PATTERN = re.compile(f"[0-9a-f]{{{TOKEN_HEX_DIGITS}}}")
 
 
 class Secrets(Protocol):
-    """Where random values come from; passed in at the top, as the clock is."""
+    """The source of random values; passed in at the top, as the clock is."""
 
     def random_bytes(self, count: int) -> bytes:
-        """`count` bytes that nobody can foresee."""
+        """`count` unpredictable bytes."""
 
 
 class SystemSecrets:
     """The kernel's random numbers."""
 
     def random_bytes(self, count: int) -> bytes:
-        """`count` bytes that nobody can foresee."""
         return os.urandom(count)
 
 
@@ -46,7 +45,6 @@ def new_serial(secrets: Secrets) -> int:
 
 
 def is_well_formed(token: str) -> bool:
-    """Whether it could be a token at all."""
     return _TOKEN_PATTERN.fullmatch(token) is not None
 
 
@@ -67,7 +65,6 @@ class RequestIds:
         self._numbers = itertools.count(1)
 
     def new(self) -> str:
-        """The next one."""
         return f"{self._prefix}{next(self._numbers):010x}"
 
 
@@ -78,12 +75,11 @@ class TokenIds:
         self._keyed = hmac.new(key, digestmod="sha256")  # copied for each token
 
     def __repr__(self) -> str:
-        """Without the key."""
         return "TokenIds(…)"
 
     @property
     def key_check(self) -> str:
-        """By which the key is known again: an id that stands for no token, and tells nothing."""
+        """A fingerprint of the key, to detect that it was swapped."""
         return self.id_of(_CHECK_TEXT)
 
     def id_of(self, token: str) -> str:

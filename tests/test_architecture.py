@@ -138,11 +138,11 @@ def test_a_planted_breach_is_found(
 
 
 INNOCENT = [
-    ("nc/hub/switch.py", "import struct\nfrom nc.domain.addresses import Network"),
+    ("nc/hub/switch.py", "import struct\nfrom nc.domain.network import Network"),
     ("nc/hub/hub.py", "import asyncio, socket"),
     ("nc/domain/a.py", "from nc.domain.state import State\nfrom nc.pb import events_pb2 as pb"),
     ("nc/domain/a.py", "from .state import State\nfrom datetime import UTC, datetime"),
-    ("nc/domain/a.py", "from nc.domain.transient_map import Draft\nfrom rpds import Queue"),
+    ("nc/domain/a.py", "from nc.domain.transient_map import TransientMap\nfrom rpds import Queue"),
     ("nc/rpc/a.py", "import grpc\nfrom grpc_health.v1 import health"),
     ("nc/replica/replica.py", "self._log.append(payload, count, expected)"),
     ("nc/server/server.py", "warnings.append('a log is there')\nimport asyncio\nasyncio.sleep(1)"),

@@ -1,33 +1,40 @@
-"""Repairing a damaged log: the only thing that ever changes one.
+"""Repair of a damaged log: find the damage, then cut there, or continue from a snapshot.
 
-`plan_repair` looks, changes nothing and holds no lock; `repair` carries a plan out; `salvage` reads
-what no chain leads to any more, to tell people what was lost. The README beside this folder is the
-specification.
+`plan_repair` changes nothing and holds no lock; `repair` carries a plan out; `salvage` reads the
+records behind a damage, to tell what was lost. The README of eventlog specifies the plans.
 
-    inventory   what is in the folder, by what each file says it is
-    walk        how far the records can be read
-    mending     damage that takes no event away
-    standing    where a snapshot can stand, so that the log goes on from it
-    planning    what of these is to be done, gathered in a draft, which becomes a plan
-    steps       carrying a plan out
-    salvage     what can be read behind a damage
+    inventory      which files there are, by their headers rather than by their names
+    scan           how far the records can be read, and what stops the scan
+    segment_fixes  damage that is repaired without losing an event
+    snapshot_base  how the log continues from a snapshot behind the damage
+    planner        the decision between these; plan_builder collects the steps of the plan
+    apply          carrying a plan out
+    salvage        records behind a damage
 """
 
-from eventlog.repair.plan import Build, Finding, Plan, Remove, Renew, Span, Step
-from eventlog.repair.planning import plan_repair
+from eventlog.repair.apply import repair
+from eventlog.repair.plan import (
+    Diagnosis,
+    EventRange,
+    RemoveFile,
+    RepairPlan,
+    RewriteSnapshot,
+    Step,
+    WriteSegment,
+)
+from eventlog.repair.planner import plan_repair
 from eventlog.repair.salvage import Part, Remnant, salvage
-from eventlog.repair.steps import repair
 
 __all__ = [
-    "Build",
-    "Finding",
+    "Diagnosis",
+    "EventRange",
     "Part",
-    "Plan",
     "Remnant",
-    "Remove",
-    "Renew",
-    "Span",
+    "RemoveFile",
+    "RepairPlan",
+    "RewriteSnapshot",
     "Step",
+    "WriteSegment",
     "plan_repair",
     "repair",
     "salvage",

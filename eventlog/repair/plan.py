@@ -1,4 +1,4 @@
-"""A plan for a damaged log: what was found, what would be done about it, what that would lose."""
+"""What is wrong with a log, what a repair would do about it, and which events that loses."""
 
 from dataclasses import dataclass
 from enum import StrEnum
@@ -9,82 +9,92 @@ from eventlog.api import LogPosition
 from eventlog.errors import LogDamaged
 from eventlog.repair.salvage import Part
 
-__all__ = ["NONE", "TO_THE_END", "Build", "Finding", "Plan", "Remove", "Renew", "Span", "Step"]
+__all__ = [
+    "NO_EVENTS",
+    "TO_THE_END",
+    "Diagnosis",
+    "EventRange",
+    "RemoveFile",
+    "RepairPlan",
+    "RewriteSnapshot",
+    "Step",
+    "WriteSegment",
+]
 
 
-class Finding(StrEnum):
-    """What a look at a log comes to."""
+class Diagnosis(StrEnum):
+    """The state of a log."""
 
     SOUND = "sound"
-    TORN = "torn"  # an unfinished append, which opening the log clears away
-    SERVES = "serves"  # damaged before its snapshot, and opens: nothing has to be done
-    REPAIRABLE = "repairable"  # the steps of the plan mend it, or let it be opened again
-    MISNAMED = "misnamed"  # files have to be renamed first
-    NEWER = "newer"  # a later version of the program wrote it
+    TORN = "torn"  # ends with an unfinished append, which the next open cuts off
+    SERVES = "serves"  # damaged before its newest snapshot, and opens as it is
+    REPAIRABLE = "repairable"  # opens after the steps of the plan
+    MISNAMED = "misnamed"  # files have to be renamed by hand first
+    NEWER = "newer"  # written by a later version of the format
     HOPELESS = "hopeless"  # neither events nor a snapshot can be read
 
 
-class Span(NamedTuple):
-    """Some events in a row."""
+class EventRange(NamedTuple):
+    """Consecutive events, by sequence number."""
 
     first: int
-    through: int  # < first: none that is known
+    through: int  # < first: no event that is known
 
     @property
     def count(self) -> int:  # type: ignore[override]  # hides tuple.count, of no use here
-        """How many."""
+        """The number of events in it."""
         return max(0, self.through - self.first + 1)
 
 
-NONE = Span(0, -1)
+NO_EVENTS: Final = EventRange(0, -1)
 
 TO_THE_END: Final = 2**63 - 1  # an offset behind every file's
 
 
-class Build(NamedTuple):
-    """A segment is made anew, of a head and a part of another one, or of itself."""
+class WriteSegment(NamedTuple):
+    """Write a segment: `head`, then a part of the source, which may be the segment itself."""
 
     name: str
-    head: bytes  # what it begins with
-    source: str  # whose bytes follow; empty: none do
-    start: int  # offsets in the source: from there
-    end: int  # to there
+    head: bytes
+    source: str  # a file in the log's folder; empty: only `head` is written
+    start: int  # the part's first offset in the source
+    end: int  # the offset behind the part
 
     @property
     def is_cut(self) -> bool:
-        """Whether it only becomes shorter."""
+        """Whether the segment only becomes shorter."""
         return self.source == self.name and not self.head
 
 
-class Remove(NamedTuple):
-    """A file is taken away."""
+class RemoveFile(NamedTuple):
+    """Remove a file."""
 
     name: str
 
 
-class Renew(NamedTuple):
-    """A snapshot is told which segments there are now, and where it stands in them."""
+class RewriteSnapshot(NamedTuple):
+    """Give a snapshot a position, and the hash of the segments up to there."""
 
     name: str
-    place: LogPosition
+    position: LogPosition
 
 
-Step = Build | Remove | Renew
+Step = WriteSegment | RemoveFile | RewriteSnapshot
 
 
 @dataclass(frozen=True, slots=True)
-class Plan:
-    """What was found, and what would be done. Only the steps change anything."""
+class RepairPlan:
+    """The diagnosis of a log, and the steps of its repair."""
 
     folder: Path
     schema: int  # of the snapshots that can be used
     log_id: bytes
-    finding: Finding
-    damage: LogDamaged | None = None  # the first place that cannot be read
-    last_seq: int = 0  # of the events that stay
-    lost: Span = NONE  # of which nothing stays, as far as anything proves that they were there
-    unreadable: Span = NONE  # what they led to stays, but not all of them can be read any more
-    steps: tuple[Step, ...] = ()  # in the order in which they are safe
-    renames: tuple[tuple[str, str], ...] = ()  # for people to do: from, to
-    remains: tuple[Part, ...] = ()  # where to look for what is lost, before it is cut
-    snapshot: str | None = None  # that the log goes on from
+    diagnosis: Diagnosis
+    damage: LogDamaged | None = None  # the first one
+    last_seq: int = 0  # of the events that are kept
+    lost: EventRange = NO_EVENTS  # as far as anything left proves that they existed
+    unreadable: EventRange = NO_EVENTS  # some cannot be read, but a snapshot has their effect
+    steps: tuple[Step, ...] = ()  # the log does not open before the last one is done
+    renames: tuple[tuple[str, str], ...] = ()  # to be done by hand: from, to
+    remains: tuple[Part, ...] = ()  # what `salvage` can search for lost events, before it is cut
+    snapshot: str | None = None  # from which the log continues

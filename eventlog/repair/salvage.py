@@ -1,7 +1,7 @@
-"""Salvage: what can still be read behind a damage, where no chain leads to it any more.
+"""Salvage: the records behind a damage that can be read although no chain leads to them.
 
-A record whose checksums hold was written by somebody, in this segment; whether it belonged to the
-log, and where, nothing proves. So this is for telling people what was lost, and for nothing else.
+A record whose checksums hold was written to this segment; nothing proves that it belonged to the
+log, and where. So it is only good for telling what was lost.
 """
 
 from collections.abc import Iterator
@@ -15,42 +15,42 @@ from eventlog.format import (
     RECORD_HEADER_BYTES,
     RECORD_MAGIC,
     SEGMENT_HEADER_BYTES,
-    BadBytes,
+    decode_durable_head,
     decode_segment_header,
-    read_claim,
 )
+from eventlog.header_format import BadBytes
 from eventlog.segments import CHUNK_BYTES, read_bytes
 
 __all__ = ["Part", "Remnant", "proven_seq", "salvage"]
 
-_SEGMENT_ID = slice(12, 16)  # of a segment's header, also of one that does not check out
+_SEGMENT_ID = slice(12, 16)  # of a segment's header, also of a damaged one
 
 
 class Part(NamedTuple):
-    """A file of the log from an offset on."""
+    """A segment from an offset on."""
 
     name: str
     offset: int  # in bytes
 
 
 class Remnant(NamedTuple):
-    """A record header that checks out by itself."""
+    """A record whose header has a good checksum."""
 
     first_seq: int
     count: int  # type: ignore[assignment]  # of events; hides tuple.count, of no use here
     durable_seq: int
-    payload: bytes | None  # None: it does not check out
+    payload: bytes | None  # None: damaged
 
     @property
     def proven_seq(self) -> int:
-        """The highest sequence number that existed, if this is to be believed."""
+        """The highest sequence number that it says existed."""
         return max(self.first_seq + self.count - 1, self.durable_seq)
 
 
 def salvage(disk: Disk, folder: Path, log_id: bytes, part: Part) -> Iterator[Remnant]:
-    """The remnants of records in a part of a log's segment, in order.
+    """The remnants in a part of a segment, in order.
 
-    There are none in a segment of another log, or where the disk cannot read.
+    None in a segment of another log, or where the disk cannot read.
     """
     path = folder / part.name
     try:
@@ -70,23 +70,23 @@ def _is_of_another(header: bytes, log_id: bytes) -> bool:
     try:
         return decode_segment_header(header).log_id != log_id
     except BadBytes:
-        return False  # whose it was is not known: its records will tell
+        return False  # unknown: the records have the segment's id
 
 
 def _in_chunk(
     disk: Disk, path: Path, data: bytes, offset: int, segment_id: int
 ) -> Iterator[Remnant]:
-    """Those whose headers begin in the first CHUNK_BYTES of `data`, which begins at `offset`."""
+    """Those with a header in the first CHUNK_BYTES of `data`, read at `offset`."""
     at = data.find(RECORD_MAGIC)
     while 0 <= at < CHUNK_BYTES:
-        claim = read_claim(data, at, segment_id) if at % 8 == 0 else None
-        if claim is not None:
+        head = decode_durable_head(data, at, segment_id) if at % 8 == 0 else None
+        if head is not None:
             start = offset + at + RECORD_HEADER_BYTES
-            size_bytes = claim.payload_bytes
-            payload = read_bytes(disk, path, size_bytes, start, claim.first_seq)
-            is_good = len(payload) == size_bytes and crc32(payload, segment_id) == claim.payload_crc
+            size_bytes = head.payload_bytes
+            payload = read_bytes(disk, path, size_bytes, start, head.first_seq)
+            is_good = len(payload) == size_bytes and crc32(payload, segment_id) == head.payload_crc
             yield Remnant(
-                claim.first_seq, claim.count, claim.durable_seq, payload if is_good else None
+                head.first_seq, head.count, head.durable_seq, payload if is_good else None
             )
         at = data.find(RECORD_MAGIC, at + 1)
 

@@ -7,6 +7,7 @@ an error is like is known from its base class, without the package that raises i
 import importlib
 import json
 import os
+import shlex
 import sys
 from itertools import pairwise
 from pathlib import Path
@@ -94,10 +95,18 @@ def _known(error: Exception) -> tuple[str, int, str] | None:
         return str(error), error.exit_code, error.kind
     log_errors = sys.modules.get("eventlog.errors")  # only who has loaded it can raise them
     if log_errors is not None and isinstance(error, log_errors.LogDamaged):
-        return str(error), DAMAGED, "damaged"
+        return _damage(error), DAMAGED, "damaged"
     if log_errors is not None and isinstance(error, log_errors.LogError):
         return str(error), FAILED, "failed"
     return None
+
+
+def _damage(error: Any) -> str:
+    """The message of a LogDamaged, with the command that plans a repair of that log."""
+    command = f"network-controller log repair --log {shlex.quote(str(error.file.parent))}"
+    return str(
+        error.describe(f'run "{command}", which says what can be saved and changes nothing yet')
+    )
 
 
 def _empty_option(words: list[str]) -> str | None:

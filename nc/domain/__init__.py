@@ -1,5 +1,6 @@
-"""The rules, as pure functions: state and a command in, events out, or a refusal.
+"""The rules, as pure functions: state and a command in, events or a DomainError out.
 
-Nothing in here knows a clock, a random number, a file or a socket; what a decision needs of them
-comes in with its command.
+No clock, random number, file or socket: what a decision needs of them comes with its command.
+An aggregate is a file, in the order events, state, commands, evolve, decide; `state`, `evolve` and
+`decide` join them.
 """

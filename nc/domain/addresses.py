@@ -1,108 +1,30 @@
 """The address pool: which node holds which overlay address, and which comes next.
 
-Nodes get odd host numbers; the even one above each is its point-to-point peer. Addresses that were
-never used come first, then the one that was released longest ago, so that an address rests as long
-as it can before it means another machine. When none is left, the node that has been idle longest
-gives its address up.
+Addresses that were never used come first, then the one that was released longest ago: an address
+rests as long as it can before it means another machine. When none is free, the node that has been
+idle longest gives its address up.
 """
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from ipaddress import IPv4Address, IPv4Interface
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from rpds import HashTrieMap, HashTrieSet, Queue
 
 from nc.domain.errors import AddressPoolExhausted
-from nc.domain.events import AddressBound, AddressReleased, Event, pb
-
-DEFAULT_NETWORK = "10.1.1.1/24"  # LiteKube's
+from nc.domain.events import (
+    AddressBound,
+    AddressReleased,
+    Event,
+    ReplicaStarted,
+    StateChanged,
+    pb,
+)
+from nc.domain.interning import shared_id
+from nc.domain.network import DEFAULT_NETWORK, Network
+from nc.domain.transient_map import TransientMap
 
 ReleaseReason = pb.AddressReleaseReason
-
-_FIRST_HOST = 3  # host numbers 1 and 2 are the server's and its peer's
-_LAST_OCTET = 255
-_OCTETS = {str(octet): octet for octet in range(256)}  # as they are written, and in no other way
-_LONGEST_PREFIX = 29  # /30 has no room for a node and its peer beside the server
-
-
-@dataclass(frozen=True, slots=True)
-class Network:
-    """An overlay network, and the slots it has for nodes.
-
-    Slot k is host number 2k + 3; the last slot wraps round to host 1, which is the server's unless
-    the server lives elsewhere. Not every slot is assignable.
-    """
-
-    base: int  # its first address, as a number
-    prefix_length: int
-    server: int  # the server's own address in it, as a number
-
-    @classmethod
-    def parse(cls, text: str) -> "Network":
-        """Read `10.1.1.1/24`; with the network's own address, `10.1.1.0/24`, the server is host 1.
-
-        Raises:
-            ValueError: not an IPv4 prefix, or one without room for a node.
-        """
-        interface = IPv4Interface(text)
-        network = interface.network
-        if network.prefixlen > _LONGEST_PREFIX:
-            raise ValueError(
-                f"{text!r} has no room for a node: use a prefix of /{_LONGEST_PREFIX} or shorter"
-            )
-        if interface.ip == network.broadcast_address:
-            raise ValueError(f"{text!r} is the network's broadcast address: use one of its hosts")
-        base = int(network.network_address)
-        server = int(interface.ip)
-        return cls(base, network.prefixlen, server + 1 if server == base else server)
-
-    def __str__(self) -> str:
-        """The server's address and the prefix length, `10.1.1.1/24`."""
-        return f"{self.server_address}/{self.prefix_length}"
-
-    @property
-    def server_address(self) -> str:
-        """The server's own address, `10.1.1.1`."""
-        return str(IPv4Address(self.server))
-
-    @property
-    def size(self) -> int:
-        """How many addresses it has."""
-        return 1 << (32 - self.prefix_length)
-
-    @property
-    def slots(self) -> int:
-        """How many slots there are, assignable or not."""
-        return self.size // 2
-
-    def address(self, slot: int) -> str | None:
-        """The address in a slot, or None if it must not be given to a node."""
-        host = (2 * slot + _FIRST_HOST) % self.size
-        return str(IPv4Address(self.base + host)) if self._is_assignable(host) else None
-
-    def slot(self, address: str) -> int | None:
-        """The slot of an address, or None if this network would not give it to a node."""
-        host = _number(address) - self.base
-        if not 0 < host < self.size or host % 2 == 0 or not self._is_assignable(host):
-            return None
-        return (host - _FIRST_HOST) % self.size // 2
-
-    def _is_assignable(self, host: int) -> bool:
-        """Whether a node may have this odd host number."""
-        number = self.base + host
-        peer_overflows = number & _LAST_OCTET == _LAST_OCTET or host + 1 == self.size
-        # the server's own pair, whichever half of it the server lives on
-        return not peer_overflows and abs(number - self.server) > 1
-
-
-def _number(address: str) -> int:
-    """An address as a number; a replay does this for every address that was ever bound."""
-    try:
-        first, second, third, fourth = map(_OCTETS.__getitem__, address.split("."))
-    except (KeyError, ValueError):
-        return int(IPv4Address(address))  # which says what is wrong with it
-    return first << 24 | second << 16 | third << 8 | fourth
 
 
 class Binding(NamedTuple):
@@ -114,7 +36,7 @@ class Binding(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Addresses:
-    """Who holds which address.
+    """The pool.
 
     Every address of the network that is held is in a slot below `next_slot`, or in `ahead`.
     """
@@ -131,13 +53,74 @@ class Addresses:
         return "" if binding is None else binding.address
 
     def holder_of(self, address: str) -> str:
-        """The id of the node that holds the address, "" if none does. A walk over all of them."""
+        """The id of the node that holds the address, "" if none does. O(nodes)."""
         holders = (node_id for node_id, held in self.by_node.items() if held.address == address)
         return next(holders, "")
 
 
+class TransientAddresses:
+    """The pool while events are folded into it."""
+
+    __slots__ = ("ahead", "by_node", "network", "next_slot", "released")
+
+    def __init__(self, base: Addresses) -> None:
+        self.network = base.network
+        self.next_slot = base.next_slot
+        self.released = base.released
+        self.by_node: TransientMap[str, Binding] = TransientMap(base.by_node)
+        self.ahead = base.ahead
+
+    def finish(self) -> Addresses:
+        return Addresses(
+            self.network, self.next_slot, self.released, self.by_node.finish(), self.ahead
+        )
+
+
+def evolve_replica_started(addresses: TransientAddresses, event: ReplicaStarted) -> None:
+    """Give out a network that differs from the one before from its first slot on.
+
+    The two may overlap: `ahead` has the addresses of the new one that are held already.
+    """
+    network = Network.parse(event.network_address)
+    if network != addresses.network:
+        addresses.network = network
+        addresses.next_slot = 0
+        addresses.released = Queue()
+        held = (binding.address for binding in addresses.by_node.finish().values())
+        addresses.ahead = HashTrieSet(a for a in held if network.slot(a) is not None)
+
+
+def evolve_bound(addresses: TransientAddresses, event: AddressBound) -> None:
+    addresses.by_node[shared_id(event.node_id)] = Binding(event.address, idle_since_seq=None)
+    slot = addresses.network.slot(event.address)
+    if slot is not None and slot >= addresses.next_slot:
+        addresses.next_slot = slot + 1
+        return
+    queue: Any = addresses.released  # its stubs have the signatures of peek and dequeue wrong
+    if len(queue) and queue.peek() == event.address:
+        addresses.released = queue.dequeue()
+
+
+def evolve_released(addresses: TransientAddresses, event: AddressReleased) -> None:
+    """Free the address; it joins the queue unless its slot is still to come."""
+    addresses.by_node.discard(event.node_id)
+    addresses.ahead = addresses.ahead.discard(event.address)
+    slot = addresses.network.slot(event.address)
+    if slot is not None and slot < addresses.next_slot:
+        addresses.released = addresses.released.enqueue(event.address)
+
+
+def evolve_state_changed(addresses: TransientAddresses, seq: int, event: StateChanged) -> None:
+    """Remember since which event a node that holds an address is idle."""
+    node_id = shared_id(event.node_id)
+    binding = addresses.by_node.get(node_id)
+    if binding is not None:
+        idle = event.to_state == pb.CONNECTION_STATE_IDLE
+        addresses.by_node[node_id] = Binding(binding.address, seq if idle else None)
+
+
 def release(addresses: Addresses, node_id: str, reason: ReleaseReason) -> list[Event]:
-    """The node's address is free again; nothing if it holds none."""
+    """Free the node's address; no event if it holds none."""
     address = addresses.address_of(node_id)
     if not address:
         return []
@@ -146,10 +129,10 @@ def release(addresses: Addresses, node_id: str, reason: ReleaseReason) -> list[E
 
 
 def bind(addresses: Addresses, node_id: str) -> list[Event]:
-    """Give the node an address, taking one from an idle node if need be; nothing if it has one.
+    """Give the node an address, if need be that of an idle node; no event if it has one.
 
     Raises:
-        AddressPoolExhausted: all are held by nodes that are not idle.
+        AddressPoolExhausted: nodes that are not idle hold all of them.
     """
     current = addresses.address_of(node_id)
     if current and addresses.network.slot(current) is not None:
@@ -164,7 +147,7 @@ def bind(addresses: Addresses, node_id: str) -> list[Event]:
 
 
 def _free(addresses: Addresses) -> Iterator[str]:
-    """The addresses that nobody holds, in the order in which they are given out."""
+    """The free addresses, in the order in which they are given out."""
     network = addresses.network
     for slot in range(addresses.next_slot, network.slots):
         address = network.address(slot)
@@ -176,7 +159,7 @@ def _free(addresses: Addresses) -> Iterator[str]:
 def _longest_idle(addresses: Addresses) -> str:
     """The node that has been idle longest among those with an address of this network.
 
-    A walk over all bindings: the pool is used up, which is rare, and ends at the pool's size.
+    O(bindings), which the pool's size bounds; needed only when the pool is used up.
     """
     idle = (
         (binding.idle_since_seq, node_id)

@@ -1,9 +1,8 @@
-"""The one door to every decision: state and a command in, events out.
+"""Decide: state and a command in, events out.
 
-Pure: equal states and equal commands give equal events. A command that was carried out and is
-decided once more, on the state that its events led to, changes nothing: it is refused, or leads to
-no events. Three are recorded each time: that a replica starts, that it stops, and that the log was
-repaired.
+Pure: equal states and equal commands give equal events. A command that is decided again, on the
+state that its events led to, changes nothing: it is refused, or leads to no events. The exceptions
+are StartReplica, StopReplica and RecordRepair, which are recorded each time.
 """
 
 from nc.domain import links, nodes, repairs, replicas, tokens
@@ -41,21 +40,23 @@ def decide(state: State, command: Command) -> list[Event]:  # noqa: C901, PLR091
         case tokens.ForgetExpiredTokens():
             return tokens.decide_forget(state.tokens, command)
         case nodes.Unregister():
-            return nodes.decide_unregister(state.nodes, state.presence, state.addresses, command)
+            return nodes.decide_unregister(state.nodes, state.links, state.addresses, command)
         case nodes.SetExpiries():
-            return nodes.decide_set_expiries(state.nodes, state.presence, command)
+            return nodes.decide_set_expiries(state.nodes, state.links, command)
         case nodes.ExpireNodes():
-            return nodes.decide_expire(state.nodes, state.presence, command)
+            return nodes.decide_expire(state.nodes, state.links, command)
         case links.AcceptLink():
-            return links.decide_accept(state.nodes, state.presence, state.addresses, command)
+            nodes.require_live(state.nodes, command.node_id, command.now_ms)
+            return links.decide_accept(state.links, state.addresses, command)
         case links.HandOverAddress():
-            return links.decide_hand_over(state.nodes, state.presence, state.addresses, command)
+            nodes.require_live(state.nodes, command.node_id, command.now_ms)
+            return links.decide_hand_over(state.links, state.addresses, command)
         case links.DropLink():
-            return links.decide_drop(state.presence, command)
+            return links.decide_drop(state.links, command)
         case replicas.StartReplica():
-            return replicas.decide_start(state.presence, state.key_check, command)
+            return replicas.decide_start(state.links, state.key_check, command)
         case replicas.StopReplica():
-            return replicas.decide_stop(state.presence, command)
+            return replicas.decide_stop(state.links, command)
         case repairs.RecordRepair():
             return repairs.decide_record_repair(command)
         case replicas.RecordDigest():

@@ -1,59 +1,48 @@
-"""Everything a decision can refuse, with the facts, and what the caller can do about it.
+"""Every refusal of a decision, with its facts, and what the caller can do about it.
 
-The texts reach clients as they are. None of them ever holds a token, a key or an id.
+The texts reach clients as they are. None of them holds a token, a key or an id.
 """
 
 from nc.text import moment
+
+_REMEDY = "ask the operator for a new one (ncadm create-bootstrap-token)"
 
 
 class DomainError(Exception):
     """A command was refused. Nothing changed."""
 
 
-class BootstrapTokenError(DomainError):
-    """A bootstrap token does not open the door."""
-
-    REMEDY = "ask the operator for a new one (ncadm create-bootstrap-token)"
-
-
-class BootstrapTokenEmpty(BootstrapTokenError):
-    """No bootstrap token was given."""
+class _WithoutFacts(DomainError):
+    text: str
 
     def __init__(self) -> None:
-        super().__init__(f"the bootstrap token is empty; {self.REMEDY}")
+        super().__init__(self.text)
 
 
-class BootstrapTokenMalformed(BootstrapTokenError):
-    """What was given cannot be a bootstrap token."""
-
-    def __init__(self) -> None:
-        super().__init__(
-            "the bootstrap token is malformed: it is 16 digits of 0-9 and a-f, and nothing else; "
-            "check that it was copied whole"
-        )
+class BootstrapTokenEmpty(_WithoutFacts):
+    text = f"the bootstrap token is empty; {_REMEDY}"
 
 
-class BootstrapTokenUnknown(BootstrapTokenError):
-    """No such bootstrap token is remembered."""
-
-    def __init__(self) -> None:
-        super().__init__(
-            "the bootstrap token is unknown: it was not issued here, or it expired long ago; "
-            f"{self.REMEDY}"
-        )
+class BootstrapTokenMalformed(_WithoutFacts):
+    text = (
+        "the bootstrap token is malformed: it is 16 digits of 0-9 and a-f, and nothing else; "
+        "check that it was copied whole"
+    )
 
 
-class BootstrapTokenExpired(BootstrapTokenError):
-    """The bootstrap token's time is over."""
+class BootstrapTokenUnknown(_WithoutFacts):
+    text = (
+        f"the bootstrap token is unknown: it was not issued here, or it expired long ago; {_REMEDY}"
+    )
 
+
+class BootstrapTokenExpired(DomainError):
     def __init__(self, expired_at_ms: int) -> None:
         self.expired_at_ms = expired_at_ms
-        super().__init__(f"the bootstrap token expired at {moment(expired_at_ms)}; {self.REMEDY}")
+        super().__init__(f"the bootstrap token expired at {moment(expired_at_ms)}; {_REMEDY}")
 
 
 class LifetimeTooLong(DomainError):
-    """A bootstrap token was asked to live longer than is allowed."""
-
     def __init__(self, minutes: int, longest_minutes: int) -> None:
         self.minutes = minutes
         self.longest_minutes = longest_minutes
@@ -63,26 +52,18 @@ class LifetimeTooLong(DomainError):
         )
 
 
-class NodeTokenEmpty(DomainError):
-    """No node token was given."""
-
-    def __init__(self) -> None:
-        super().__init__("the node token is empty; send the token that GetToken answered")
+class NodeTokenEmpty(_WithoutFacts):
+    text = "the node token is empty; send the token that GetToken answered"
 
 
-class NodeUnknown(DomainError):
-    """No node has this token: it never had one, or was unregistered."""
-
-    def __init__(self) -> None:
-        super().__init__(
-            "the node token is unknown: no node was registered with it, or it was unregistered; "
-            "register the machine again with a bootstrap token"
-        )
+class NodeUnknown(_WithoutFacts):
+    text = (
+        "the node token is unknown: no node was registered with it, or it was unregistered; "
+        "register the machine again with a bootstrap token"
+    )
 
 
 class NodeExpired(DomainError):
-    """The node's token is refused until it is given a later expiry."""
-
     def __init__(self, expired_at_ms: int) -> None:
         self.expired_at_ms = expired_at_ms
         super().__init__(
@@ -95,7 +76,7 @@ class ListedNodeUnknown(DomainError):
     """One token of a list belongs to no node; nothing of the list was applied."""
 
     def __init__(self, position: int) -> None:
-        self.position = position  # from 1, as people count
+        self.position = position  # from 1
         super().__init__(
             f"the token at position {position} of the list is unknown; nothing was changed: "
             "correct the list and send all of it again"
@@ -127,11 +108,10 @@ class AddressPoolExhausted(DomainError):
         )
 
 
-class LinkSuperseded(DomainError):
-    """The link is not the node's current one any more."""
+class LinkSuperseded(_WithoutFacts):
+    """The link is not the node's current one."""
 
-    def __init__(self) -> None:
-        super().__init__("this link is gone: it was dropped, or a newer one of the node took over")
+    text = "this link is gone: it was dropped, or a newer one of the node took over"
 
 
 class IllegalTransition(DomainError):
@@ -143,18 +123,16 @@ class IllegalTransition(DomainError):
         super().__init__(f"a node that is {state} cannot {trigger}")
 
 
-class IdTaken(DomainError):
-    """A fresh random id is in use already; drawing another one will do."""
+class IdTaken(_WithoutFacts):
+    """A new random id is in use already; another one has to be drawn."""
 
-    def __init__(self) -> None:
-        super().__init__("the id that was drawn is in use; try again")
+    text = "the id that was drawn is in use; try again"
 
 
-class KeyOfAnotherLog(DomainError):
+class KeyOfAnotherLog(_WithoutFacts):
     """A replica would make token ids with another key than those in the log were made with."""
 
-    def __init__(self) -> None:
-        super().__init__(
-            "the key of the token ids is not the one that this log was written with; "
-            "put the right one back"
-        )
+    text = (
+        "the key of the token ids is not the one that this log was written with; "
+        "put the right one back"
+    )

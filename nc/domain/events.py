@@ -1,4 +1,4 @@
-"""The events, in one import. They are the messages of `proto/events.proto`; there are no others."""
+"""The events, in one import: the messages of `proto/nc/pb/events.proto`."""
 
 from nc.pb import events_pb2 as pb
 from nc.pb.events_pb2 import (

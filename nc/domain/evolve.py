@@ -1,41 +1,31 @@
-"""The fold that joins the others: state and events in, the next state out.
+"""Evolve: state and events in, the next state out.
 
     state(n) = evolve(state(m), events m+1 … n)      for every m ≤ n
 
-which is why a running server, a replay and a rewind agree.
+which is why a running server, a replay and a rewind agree. An event is a fact: folding never
+refuses one that this version knows.
 """
 
 from collections.abc import Callable, Iterable
 from typing import Any
 
-from nc.domain import (
-    address_folds as addresses,
-)
-from nc.domain import (
-    node_folds as nodes,
-)
-from nc.domain import (
-    presence_folds as presence,
-)
-from nc.domain import (
-    token_folds as tokens,
-)
+from nc.domain import addresses, links, nodes, tokens
 from nc.domain.events import Event
 from nc.domain.state import State
 from nc.domain.transient_map import TransientMap
 from nc.errors import OperatorError
 
 
-class _StateDraft:
+class _TransientState:
     """The state while events are folded into it."""
 
-    __slots__ = ("addresses", "digest_seq", "key_check", "nodes", "presence", "tokens")
+    __slots__ = ("addresses", "digest_seq", "key_check", "links", "nodes", "tokens")
 
     def __init__(self, base: State) -> None:
-        self.tokens: tokens.TokensDraft = TransientMap(base.tokens)
-        self.nodes: nodes.NodesDraft = TransientMap(base.nodes)
-        self.presence: presence.PresenceDraft = TransientMap(base.presence)
-        self.addresses = addresses.AddressesDraft(base.addresses)
+        self.tokens = TransientMap(base.tokens)
+        self.nodes = TransientMap(base.nodes)
+        self.links = TransientMap(base.links)
+        self.addresses = addresses.TransientAddresses(base.addresses)
         self.digest_seq = base.digest_seq
         self.key_check = base.key_check
 
@@ -44,53 +34,53 @@ class _StateDraft:
             seq,
             self.tokens.finish(),
             self.nodes.finish(),
-            self.presence.finish(),
+            self.links.finish(),
             self.addresses.finish(),
             self.digest_seq,
             self.key_check,
         )
 
 
-def _replica_started(draft: _StateDraft, _seq: int, event: Any) -> None:
-    addresses.replica_started(draft.addresses, event)
-    draft.key_check = event.key_check or draft.key_check
+def _replica_started(state: _TransientState, _seq: int, event: Any) -> None:
+    addresses.evolve_replica_started(state.addresses, event)
+    state.key_check = event.key_check or state.key_check
 
 
-def _state_changed(draft: _StateDraft, seq: int, event: Any) -> None:
-    presence.state_changed(draft.presence, event)
-    addresses.state_changed(draft.addresses, seq, event)
+def _state_changed(state: _TransientState, seq: int, event: Any) -> None:
+    links.evolve_state_changed(state.links, event)
+    addresses.evolve_state_changed(state.addresses, seq, event)
 
 
-def _digest_recorded(draft: _StateDraft, _seq: int, event: Any) -> None:
-    draft.digest_seq = event.seq
+def _digest_recorded(state: _TransientState, _seq: int, event: Any) -> None:
+    state.digest_seq = event.seq
 
 
-# What each kind of event is folded into; the keys are the members of `Event.kind`.
-_FOLDS: dict[str, Callable[[_StateDraft, int, Any], None]] = {
+# How each kind of event is folded; the keys are the members of `Event.kind`.
+FOLDS: dict[str, Callable[[_TransientState, int, Any], None]] = {
     "replica_started": _replica_started,
-    "replica_stopped": lambda _draft, _, _e: None,
-    "token_issued": lambda draft, _, e: tokens.issued(draft.tokens, e),
-    "token_expired": lambda draft, _, e: tokens.expired(draft.tokens, e),
-    "node_registered": lambda draft, _, e: nodes.registered(draft.nodes, e),
+    "replica_stopped": lambda _state, _, _e: None,
+    "token_issued": lambda state, _, e: tokens.evolve_issued(state.tokens, e),
+    "token_expired": lambda state, _, e: tokens.evolve_expired(state.tokens, e),
+    "node_registered": lambda state, _, e: nodes.evolve_registered(state.nodes, e),
     "state_changed": _state_changed,
-    "address_bound": lambda draft, _, e: addresses.bound(draft.addresses, e),
-    "address_released": lambda draft, _, e: addresses.released(draft.addresses, e),
-    "expiry_changed": lambda draft, _, e: nodes.expiry_changed(draft.nodes, e),
-    "unregistered": lambda draft, _, e: nodes.unregistered(draft.nodes, e),
+    "address_bound": lambda state, _, e: addresses.evolve_bound(state.addresses, e),
+    "address_released": lambda state, _, e: addresses.evolve_released(state.addresses, e),
+    "expiry_changed": lambda state, _, e: nodes.evolve_expiry_changed(state.nodes, e),
+    "unregistered": lambda state, _, e: nodes.evolve_unregistered(state.nodes, e),
     "digest_recorded": _digest_recorded,
-    "log_repaired": lambda _draft, _, _e: None,
+    "log_repaired": lambda _state, _, _e: None,
 }
 
 
 class Fold:
-    """A fold under way, for events that come in pieces: as fast as if they came at once.
+    """A fold under way, for events that come in pieces.
 
     Args:
         state: what the events follow.
     """
 
     def __init__(self, state: State) -> None:
-        self._draft = _StateDraft(state)
+        self._state = _TransientState(state)
         self._seq = state.seq
 
     def add(self, events: Iterable[Event]) -> None:
@@ -100,27 +90,27 @@ class Fold:
             UnknownEvent: an event is of a kind, or has a state or an address, that this version
                 does not know.
         """
-        draft = self._draft
+        state = self._state
         for seq, event in enumerate(events, self._seq + 1):
             kind = event.WhichOneof("kind")
             if kind is None:
                 raise UnknownEvent(seq)
             try:
-                _FOLDS[kind](draft, seq, getattr(event, kind))
+                FOLDS[kind](state, seq, getattr(event, kind))
             except ValueError as error:
                 raise UnknownEvent(seq) from error
             self._seq = seq
 
     def finish(self) -> State:
-        """The state now. More may be folded in after it."""
-        return self._draft.finish(self._seq)
+        """The state now; more events may be added after it."""
+        return self._state.finish(self._seq)
 
 
 def evolve(state: State, events: Iterable[Event]) -> State:
     """Fold the events that follow `state.seq` into it.
 
     Raises:
-        UnknownEvent: as `Fold.add`.
+        UnknownEvent: a newer version wrote an event.
     """
     fold = Fold(state)
     fold.add(events)

@@ -1,9 +1,9 @@
 """The connection automaton of a node: three states, three triggers, one table.
 
 Theory of operation: a node is IDLE until its link is accepted (`begin`), INIT until its address
-has been handed over (`establish`), and CONNECTED until the link is gone (`drop`). The table below
-is the whole truth; everything that it does not list raises and changes nothing. Deciding asks the
-machine; folding the log sets the state that the event records, since an event is a fact.
+has been handed over (`establish`), and CONNECTED until the link is dropped (`drop`). Every move
+that the table does not list raises and changes nothing. Deciding asks the machine; folding the log
+sets the state that the event records, since an event is a fact.
 
               begin            establish
        IDLE ─────────▶ INIT ─────────────▶ CONNECTED
@@ -17,13 +17,13 @@ from typing import NamedTuple
 from transitions import Machine, MachineError
 
 from nc.domain.errors import IllegalTransition
-from nc.pb import events_pb2 as pb
+from nc.domain.events import pb
 
 __all__ = ["TRANSITIONS", "ConnectionState", "Transition", "Trigger", "next_state"]
 
 
 class ConnectionState(Enum):
-    """Where a node's link is; the values are those of the event catalogue."""
+    """The state of a node's link; the values are those of the events."""
 
     IDLE = pb.CONNECTION_STATE_IDLE
     INIT = pb.CONNECTION_STATE_INIT
@@ -31,16 +31,12 @@ class ConnectionState(Enum):
 
 
 class Trigger(StrEnum):
-    """What can move a node."""
-
     BEGIN = "begin"
     ESTABLISH = "establish"
     DROP = "drop"
 
 
 class Transition(NamedTuple):
-    """One move that exists."""
-
     trigger: Trigger
     source: ConnectionState
     destination: ConnectionState
@@ -66,7 +62,7 @@ _MACHINE = Machine(
 
 
 class _Subject:
-    """What the shared machine moves: one node's state, for the length of one question."""
+    """The model that the shared machine moves, for one question."""
 
     def __init__(self, state: ConnectionState) -> None:
         self.state = state

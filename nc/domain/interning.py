@@ -1,20 +1,13 @@
-"""Values that say the same are one object: what a million nodes weigh depends on it.
+"""Equal ids share one string object, which halves the memory of a large state.
 
-Each event brings its own copy of the ids in it. What is needed again soon is remembered here, so
-that a node which registers, is given its address and connects is known by one string everywhere.
+Each event brings its own copy of the ids in it. Recent ones are remembered here, so that a node
+that registers, is given its address and connects is known by one string everywhere.
 """
 
 from functools import lru_cache
 from typing import Final
 
-from nc.domain.nodes import Node
+# Nodes come in waves: more than come at the same time, and some hundred KiB at the most.
+REMEMBERED: Final = 4096
 
-__all__ = ["shared_id", "shared_node"]
-
-# Nodes come in waves: more than do so at the same time, and no more than some hundred KiB.
-_REMEMBERED: Final = 4096
-
-shared_id = lru_cache(_REMEMBERED)(str)
-
-# Nodes that came with one token and never expire say the same.
-shared_node = lru_cache(_REMEMBERED)(Node)
+shared_id = lru_cache(REMEMBERED)(str)

@@ -1,23 +1,24 @@
-"""Can this event have followed those before it?
+"""The invariants of a history: can this event have followed those before it?
 
-Every node moves along the state machine's table and from where it was, an address has one holder,
-digests are of earlier events, and in their order. Pure.
+A node moves along the state machine's table and from where it was, an address has one holder, and
+digests are of earlier events, in their order. Pure, and independent of the folds: the situation
+before each event is kept in plain dictionaries.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from itertools import product
-from typing import Final
+from typing import Any, Final, NamedTuple
 
 from nc.domain.errors import IllegalTransition
-from nc.domain.events import Event
+from nc.domain.events import DigestRecorded, Entry, Event
 from nc.domain.evolve import UnknownEvent
 from nc.domain.fsm import ConnectionState, Trigger, next_state
-from nc.domain.presence import link_of
+from nc.domain.links import link_of
 from nc.domain.state import State
 from nc.errors import DAMAGED, OperatorError
 
-__all__ = ["InconsistentHistory", "InvariantChecker", "digested_seq"]
+__all__ = ["InconsistentHistory", "InvariantChecker", "Place", "Situation", "digested_seq", "walk"]
 
 _ADVICE = (
     "the log was changed after it was written, or a faulty version wrote it: compare it with a copy"
@@ -39,7 +40,6 @@ class InconsistentHistory(OperatorError):
 
 
 def _moves() -> Iterator[tuple[int, int]]:
-    """Every move that the state machine has."""
     for state, trigger in product(ConnectionState, Trigger):
         with suppress(IllegalTransition):
             yield state.value, next_state(state, trigger).value
@@ -47,6 +47,166 @@ def _moves() -> Iterator[tuple[int, int]]:
 
 _MOVES: Final = frozenset(_moves())
 _IDLE: Final = ConnectionState.IDLE.value
+
+
+class Situation:
+    """Nodes, links, addresses and digests as of one event. No event is refused.
+
+    Args:
+        base: the state to begin with.
+
+    Attributes:
+        seq: the last event that was applied.
+        states: each registered node's connection state, as the events' number.
+        link_ids: the current link of each node that is not IDLE.
+        holders: the node that holds each bound address.
+        digest_seq: the event that the last recorded digest is of, 0 if none was.
+    """
+
+    __slots__ = ("digest_seq", "holders", "link_ids", "seq", "states")
+
+    def __init__(self, base: State | None = None) -> None:
+        base = base or State()
+        self.seq = base.seq
+        self.states = {n: int(link_of(base.links, n).state.value) for n in base.nodes}
+        self.link_ids = {node_id: link.link_id for node_id, link in base.links.items()}
+        by_node = base.addresses.by_node.items()
+        self.holders = {held.address: node_id for node_id, held in by_node if held.address}
+        self.digest_seq = base.digest_seq
+
+    def apply(self, kind: str, event: Any) -> None:
+        """Go on to the next event, of this kind."""
+        self.seq += 1
+        match kind:
+            case "state_changed":
+                node_id = event.node_id  # each look at a field makes a string
+                state = self.states[node_id] = event.to_state
+                if state == _IDLE:
+                    self.link_ids.pop(node_id, None)
+                else:
+                    self.link_ids[node_id] = event.link_id
+            case "node_registered":
+                self.states[event.node_id] = _IDLE
+            case "address_bound":
+                self.holders[event.address] = event.node_id
+            case "address_released":
+                self.holders.pop(event.address, None)
+            case "unregistered":
+                self.states.pop(event.node_id, None)
+            case "digest_recorded":
+                self.digest_seq = event.seq
+
+
+class Place(NamedTuple):
+    """An event, the entry that it was recorded with, and the situation before it."""
+
+    seq: int
+    entry: Entry
+    kind: str  # "" for one that a newer version wrote
+    event: Any  # its body; of an unknown kind, the Event
+    before: Situation
+
+    def __str__(self) -> str:
+        return f"event {self.seq}, {self.kind}"
+
+
+def walk(entries: Iterable[Entry], base: State | None = None) -> Iterator[Place]:
+    """Each event in its place. `before` changes when the next place is asked for."""
+    situation = Situation(base)
+    for entry in entries:
+        for event in entry.events:
+            kind = event.WhichOneof("kind") or ""
+            body = getattr(event, kind, event)
+            yield Place(situation.seq + 1, entry, kind, body, situation)
+            situation.apply(kind, body)
+
+
+class InvariantChecker:
+    """Follows a history, and refuses the first event that cannot have happened.
+
+    Args:
+        base: the state to begin with.
+    """
+
+    def __init__(self, base: State) -> None:
+        self.situation = Situation(base)
+
+    def follow(self, event: Event) -> None:
+        """Check the next event, and go on to it.
+
+        Raises:
+            InconsistentHistory: it cannot have followed.
+            UnknownEvent: a newer version wrote it.
+        """
+        kind = event.WhichOneof("kind")
+        if kind is None:
+            raise UnknownEvent(self.situation.seq + 1)
+        body = getattr(event, kind)
+        if kind in _CHECKS:
+            _CHECKS[kind](self.situation, body)
+        self.situation.apply(kind, body)
+
+
+def _check_registered(before: Situation, event: Any) -> None:
+    if event.node_id in before.states:
+        _refuse(before, f"node {event.node_id} is registered again", "another id")
+
+
+def _check_state_changed(before: Situation, event: Any) -> None:
+    node_id, source, destination = event.node_id, event.from_state, event.to_state
+    was = before.states.get(node_id)
+    if was != source:
+        _refuse(before, f"node {node_id} leaves {_name(source)}", f"{_name(was)}, where it was")
+    if (source, destination) not in _MOVES:
+        found = f"node {node_id} goes from {_name(source)} to {_name(destination)}"
+        _refuse(before, found, "a move of the state machine")
+
+
+def _check_bound(before: Situation, event: Any) -> None:
+    node_id, address = event.node_id, event.address
+    if node_id not in before.states:
+        _refuse(before, f"{address} is given to {node_id}", "a node that is registered")
+    holder = before.holders.get(address, node_id)
+    if holder != node_id:
+        _refuse(before, f"{address} is given to {node_id}", f"{holder} to hold it")
+
+
+def _check_released(before: Situation, event: Any) -> None:
+    holder = before.holders.get(event.address, "nobody")
+    if holder != event.node_id:
+        _refuse(before, f"{event.node_id} gives {event.address} up", f"{holder} to hold it")
+
+
+def _check_unregistered(before: Situation, event: Any) -> None:
+    was = before.states.get(event.node_id)
+    if was != _IDLE:
+        found = f"node {event.node_id} is unregistered while {_name(was)}"
+        _refuse(before, found, _name(_IDLE))
+
+
+def _check_digest(before: Situation, event: Any) -> None:
+    digested_seq(before.seq + 1, event, before.digest_seq)
+
+
+def digested_seq(seq: int, event: DigestRecorded, last: int) -> int:
+    """The event that a DigestRecorded is about, an earlier one.
+
+    Args:
+        seq: of the DigestRecorded itself.
+        event: the DigestRecorded.
+        last: the event that the one before it is about, 0 if there is none.
+
+    Raises:
+        InconsistentHistory: that event is not between the last one and this.
+    """
+    if not last < event.seq < seq:
+        found = f"a digest of event {event.seq}"
+        raise InconsistentHistory(seq, found, f"one after {last} and before {seq}")
+    return event.seq
+
+
+def _refuse(before: Situation, found: str, expected: str) -> None:
+    raise InconsistentHistory(before.seq + 1, found, expected)
 
 
 def _name(state: int | None) -> str:
@@ -58,111 +218,11 @@ def _name(state: int | None) -> str:
         return f"state {state}"
 
 
-class InvariantChecker:
-    """Where nodes, addresses and digests are, as far as a history was followed.
-
-    Args:
-        base: the state that it begins with.
-    """
-
-    def __init__(self, base: State) -> None:
-        presence = base.presence
-        self.states = {n: int(link_of(presence, n).state.value) for n in base.nodes}  # by node id
-        by_node = base.addresses.by_node.items()
-        self.holders = {held.address: n for n, held in by_node if held.address}  # node ids
-        self.digest_seq = base.digest_seq  # the event that the last digest is of, 0 if none is
-
-    def follow(self, seq: int, event: Event) -> None:
-        """Go on to the next event.
-
-        Raises:
-            Impossible: it cannot have followed.
-            UnknownEvent: a newer version wrote it.
-        """
-        check = _CHECKS.get(event.WhichOneof("kind"))
-        if check is not None:
-            check(self, seq, event)
-
-
-def _unknown(_before: InvariantChecker, seq: int, _event: Event) -> None:
-    raise UnknownEvent(seq)
-
-
-def _registered(before: InvariantChecker, seq: int, event: Event) -> None:
-    node_id = event.node_registered.node_id
-    if node_id in before.states:
-        raise InconsistentHistory(seq, f"node {node_id} is registered again", "another id")
-    before.states[node_id] = _IDLE
-
-
-def _state_changed(before: InvariantChecker, seq: int, event: Event) -> None:
-    changed = event.state_changed
-    node_id, source, destination = changed.node_id, changed.from_state, changed.to_state
-    was = before.states.get(node_id)
-    if was != source:
-        found = f"node {node_id} leaves {_name(source)}"
-        raise InconsistentHistory(seq, found, f"{_name(was)}, where it was")
-    if (source, destination) not in _MOVES:
-        found = f"node {node_id} goes from {_name(source)} to {_name(destination)}"
-        raise InconsistentHistory(seq, found, "a move of the state machine")
-    before.states[node_id] = destination
-
-
-def _bound(before: InvariantChecker, seq: int, event: Event) -> None:
-    node_id, address = event.address_bound.node_id, event.address_bound.address
-    if node_id not in before.states:
-        raise InconsistentHistory(
-            seq, f"{address} is given to {node_id}", "a node that is registered"
-        )
-    holder = before.holders.setdefault(address, node_id)
-    if holder != node_id:
-        raise InconsistentHistory(seq, f"{address} is given to {node_id}", f"{holder} to hold it")
-
-
-def _released(before: InvariantChecker, seq: int, event: Event) -> None:
-    node_id, address = event.address_released.node_id, event.address_released.address
-    holder = before.holders.pop(address, "nobody")
-    if holder != node_id:
-        raise InconsistentHistory(seq, f"{node_id} gives {address} up", f"{holder} to hold it")
-
-
-def _unregistered(before: InvariantChecker, seq: int, event: Event) -> None:
-    node_id = event.unregistered.node_id
-    was = before.states.pop(node_id, None)
-    if was != _IDLE:
-        found = f"node {node_id} is unregistered while {_name(was)}"
-        raise InconsistentHistory(seq, found, _name(_IDLE))
-
-
-def digested_seq(seq: int, event: Event, last: int) -> int:
-    """The event that a DigestRecorded is about, an earlier one.
-
-    Args:
-        seq: of the DigestRecorded itself.
-        event: it.
-        last: the event that the one before it is about, 0 if there is none.
-
-    Raises:
-        Impossible: that event was still to come, or was not after the last one.
-    """
-    about = event.digest_recorded.seq
-    if not last < about < seq:
-        raise InconsistentHistory(
-            seq, f"a digest of event {about}", f"one after {last} and before {seq}"
-        )
-    return about
-
-
-def _digested(before: InvariantChecker, seq: int, event: Event) -> None:
-    before.digest_seq = digested_seq(seq, event, before.digest_seq)
-
-
-_CHECKS: Final[dict[str | None, Callable[[InvariantChecker, int, Event], None]]] = {
-    None: _unknown,
-    "node_registered": _registered,
-    "state_changed": _state_changed,
-    "address_bound": _bound,
-    "address_released": _released,
-    "unregistered": _unregistered,
-    "digest_recorded": _digested,
+_CHECKS: Final[dict[str, Callable[[Situation, Any], None]]] = {
+    "node_registered": _check_registered,
+    "state_changed": _check_state_changed,
+    "address_bound": _check_bound,
+    "address_released": _check_released,
+    "unregistered": _check_unregistered,
+    "digest_recorded": _check_digest,
 }

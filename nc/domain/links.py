@@ -1,13 +1,35 @@
-"""The link aggregate: a node's connection is accepted, is handed its address, is gone."""
+"""The link aggregate: a node's connection is accepted, is handed its address, is dropped.
+
+Every change carries the id of its link, so that a late event of an old link cannot touch a newer
+one. A node without an entry here is IDLE. The commands of a node's own ask `nc.domain.nodes` first
+whether its token is good (`nc.domain.decide`).
+"""
 
 from dataclasses import dataclass
+from typing import NamedTuple, TypeAlias
+
+from rpds import HashTrieMap
 
 from nc.domain.addresses import Addresses, bind
 from nc.domain.errors import LinkSuperseded
-from nc.domain.events import Event, pb
-from nc.domain.fsm import Trigger
-from nc.domain.nodes import Nodes, require_live
-from nc.domain.presence import NO_LINK, Presence, Reason, change, drop, link_of
+from nc.domain.events import Event, StateChanged, pb
+from nc.domain.fsm import ConnectionState, Trigger, next_state
+from nc.domain.interning import shared_id
+from nc.domain.transient_map import TransientMap
+
+Reason = pb.StateChangeReason
+
+
+class NodeLink(NamedTuple):
+    """A node's connection, under way or established."""
+
+    state: ConnectionState  # INIT or CONNECTED
+    link_id: str
+
+
+Links: TypeAlias = "HashTrieMap[str, NodeLink]"  # by node id
+
+NO_LINK = NodeLink(ConnectionState.IDLE, "")
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,7 +43,7 @@ class AcceptLink:
 
 @dataclass(frozen=True, slots=True)
 class HandOverAddress:
-    """The node on this link is to get its address, and is connected with it."""
+    """Give the node on this link its address; it is CONNECTED then."""
 
     node_id: str
     link_id: str
@@ -30,65 +52,86 @@ class HandOverAddress:
 
 @dataclass(frozen=True, slots=True)
 class DropLink:
-    """This link is gone."""
-
     node_id: str
     link_id: str
     reason: Reason
 
 
-def decide_accept(
-    nodes: Nodes, presence: Presence, addresses: Addresses, command: AcceptLink
-) -> list[Event]:
+def link_of(links: Links, node_id: str) -> NodeLink:
+    """The node's link; without one, `NO_LINK`."""
+    return links.get(node_id, NO_LINK)
+
+
+def evolve_state_changed(links: TransientMap[str, NodeLink], event: StateChanged) -> None:
+    state = ConnectionState(event.to_state)
+    if state is ConnectionState.IDLE:
+        links.discard(event.node_id)
+    else:
+        links[shared_id(event.node_id)] = NodeLink(state, event.link_id)
+
+
+def decide_accept(links: Links, addresses: Addresses, command: AcceptLink) -> list[Event]:
     """Begin; the newer link wins. Accepting the same link twice changes nothing.
 
     Raises:
-        NodeUnknown, NodeExpired: the node's token is refused.
         AddressPoolExhausted: there would be no address to hand over; the node stays as it is.
     """
-    require_live(nodes, command.node_id, command.now_ms)
-    if link_of(presence, command.node_id).link_id == command.link_id:
+    node_id, link_id = command.node_id, command.link_id
+    if link_of(links, node_id).link_id == link_id:
         return []
-    bind(addresses, command.node_id)  # refused now rather than half-way through the handshake
+    bind(addresses, node_id)  # refused now rather than half-way through the handshake
     return [
-        *drop(presence, command.node_id, pb.STATE_CHANGE_REASON_LINK_SUPERSEDED),
-        change(
-            command.node_id,
-            NO_LINK,
-            Trigger.BEGIN,
-            command.link_id,
-            pb.STATE_CHANGE_REASON_LINK_ACCEPTED,
-        ),
+        *drop(links, node_id, pb.STATE_CHANGE_REASON_LINK_SUPERSEDED),
+        _change(node_id, NO_LINK, Trigger.BEGIN, link_id, pb.STATE_CHANGE_REASON_LINK_ACCEPTED),
     ]
 
 
-def decide_hand_over(
-    nodes: Nodes, presence: Presence, addresses: Addresses, command: HandOverAddress
-) -> list[Event]:
+def decide_hand_over(links: Links, addresses: Addresses, command: HandOverAddress) -> list[Event]:
     """Bind an address if the node holds none that will do, and establish.
 
     Raises:
-        NodeUnknown, NodeExpired: the node's token is refused.
         LinkSuperseded: this link is not the node's current one.
         IllegalTransition: it is established already.
         AddressPoolExhausted: there is no address to hand over.
     """
-    require_live(nodes, command.node_id, command.now_ms)
-    link = link_of(presence, command.node_id)
-    if link.link_id != command.link_id:
+    node_id, link_id = command.node_id, command.link_id
+    link = link_of(links, node_id)
+    if link.link_id != link_id:
         raise LinkSuperseded
-    established = change(
-        command.node_id,
-        link,
-        Trigger.ESTABLISH,
-        command.link_id,
-        pb.STATE_CHANGE_REASON_ADDRESS_HANDED_OVER,
-    )
-    return [*bind(addresses, command.node_id), established]
+    reason = pb.STATE_CHANGE_REASON_ADDRESS_HANDED_OVER
+    established = _change(node_id, link, Trigger.ESTABLISH, link_id, reason)
+    return [*bind(addresses, node_id), established]
 
 
-def decide_drop(presence: Presence, command: DropLink) -> list[Event]:
-    """Drop this link; if it is not the node's current one, nothing."""
-    if link_of(presence, command.node_id).link_id != command.link_id:
+def decide_drop(links: Links, command: DropLink) -> list[Event]:
+    """Drop this link; no event if it is not the node's current one."""
+    if link_of(links, command.node_id).link_id != command.link_id:
         return []
-    return drop(presence, command.node_id, command.reason)
+    return drop(links, command.node_id, command.reason)
+
+
+def drop(links: Links, node_id: str, reason: Reason) -> list[Event]:
+    """Drop the node's link; no event if it has none."""
+    link = links.get(node_id)
+    return [] if link is None else [_change(node_id, link, Trigger.DROP, link.link_id, reason)]
+
+
+def drop_all(links: Links, reason: Reason) -> list[Event]:
+    """Drop every link, in the order of the node ids, since equal maps may differ in theirs."""
+    return [event for node_id in sorted(links) for event in drop(links, node_id, reason)]
+
+
+def _change(node_id: str, link: NodeLink, trigger: Trigger, link_id: str, reason: Reason) -> Event:
+    """The event of a move of the state machine.
+
+    Raises:
+        IllegalTransition: the machine has no such move.
+    """
+    changed = StateChanged(
+        node_id=node_id,
+        from_state=link.state.value,
+        to_state=next_state(link.state, trigger).value,
+        link_id=link_id,
+        reason=reason,
+    )
+    return Event(state_changed=changed)

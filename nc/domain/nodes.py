@@ -1,19 +1,22 @@
-"""The node aggregate: who is in, until when, and how one leaves.
+"""The node aggregate: which machines are registered, until when, and how they leave.
 
-A node comes to be when a bootstrap token is redeemed (`nc.domain.tokens`). It can expire, which a
+A node is registered when a bootstrap token is redeemed (`nc.domain.tokens`). It can expire, which a
 later expiry undoes, and it can be unregistered, which nothing undoes.
 """
 
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import NamedTuple, TypeAlias
 
 from rpds import HashTrieMap
 
 from nc.domain.addresses import Addresses, release
 from nc.domain.errors import ListedNodeUnknown, NodeExpired, NodeUnknown
-from nc.domain.events import Event, ExpiryChanged, Unregistered, pb
-from nc.domain.expiry import has_passed
-from nc.domain.presence import Presence, drop
+from nc.domain.events import Event, ExpiryChanged, NodeRegistered, Unregistered, pb
+from nc.domain.expiry import NEVER, has_passed
+from nc.domain.interning import REMEMBERED, shared_id
+from nc.domain.links import Links, drop
+from nc.domain.transient_map import TransientMap
 
 
 class Node(NamedTuple):
@@ -24,12 +27,14 @@ class Node(NamedTuple):
 
 
 Nodes: TypeAlias = "HashTrieMap[str, Node]"  # by node id
+TransientNodes: TypeAlias = TransientMap[str, Node]
+
+# Nodes that came with one token and never expire are equal: they share one object.
+_shared_node = lru_cache(REMEMBERED)(Node)
 
 
 @dataclass(frozen=True, slots=True)
 class Unregister:
-    """Remove a node for good."""
-
     node_id: str
 
 
@@ -50,7 +55,7 @@ class SetExpiries:
 
 @dataclass(frozen=True, slots=True)
 class ExpireNodes:
-    """Drop the links of the nodes whose time is over."""
+    """Drop the links of the nodes that have expired."""
 
     now_ms: int
 
@@ -72,7 +77,7 @@ def require_live(nodes: Nodes, node_id: str, now_ms: int) -> Node:
 
     Raises:
         NodeUnknown: it was never registered, or was unregistered.
-        NodeExpired: its time is over.
+        NodeExpired: its expiry has passed.
     """
     node = require_node(nodes, node_id)
     if has_passed(node.expires_at_ms, now_ms):
@@ -80,28 +85,42 @@ def require_live(nodes: Nodes, node_id: str, now_ms: int) -> Node:
     return node
 
 
+def evolve_registered(nodes: TransientNodes, event: NodeRegistered) -> None:
+    nodes[shared_id(event.node_id)] = _shared_node(event.token_id, NEVER)
+
+
+def evolve_expiry_changed(nodes: TransientNodes, event: ExpiryChanged) -> None:
+    node = nodes.get(event.node_id)
+    if node is not None:
+        nodes[shared_id(event.node_id)] = _shared_node(node.token_id, event.expires_at_ms)
+
+
+def evolve_unregistered(nodes: TransientNodes, event: Unregistered) -> None:
+    nodes.discard(event.node_id)
+
+
 def decide_unregister(
-    nodes: Nodes, presence: Presence, addresses: Addresses, command: Unregister
+    nodes: Nodes, links: Links, addresses: Addresses, command: Unregister
 ) -> list[Event]:
     """Drop the node's link, free its address, and forget it. An expired node can be removed too.
 
     Raises:
-        NodeUnknown: there is no such node, or not any more.
+        NodeUnknown: it was never registered, or was unregistered.
     """
     require_node(nodes, command.node_id)
     gone = Unregistered(node_id=command.node_id, reason=pb.UNREGISTER_REASON_REQUESTED)
     return [
-        *drop(presence, command.node_id, pb.STATE_CHANGE_REASON_UNREGISTERED),
+        *drop(links, command.node_id, pb.STATE_CHANGE_REASON_UNREGISTERED),
         *release(addresses, command.node_id, pb.ADDRESS_RELEASE_REASON_UNREGISTERED),
         Event(unregistered=gone),
     ]
 
 
-def decide_set_expiries(nodes: Nodes, presence: Presence, command: SetExpiries) -> list[Event]:
-    """Change what differs; whoever is thereby expired, or was until now, loses its link at once.
+def decide_set_expiries(nodes: Nodes, links: Links, command: SetExpiries) -> list[Event]:
+    """Change what differs; drop the link of each node that is expired thereby, or was until now.
 
     Raises:
-        ListedNodeUnknown: with the position, from 1, of the first node that is not known.
+        ListedNodeUnknown: with the position, from 1, of the first unknown node.
     """
     for position, (node_id, _) in enumerate(command.expiries, start=1):
         if node_id not in nodes:
@@ -112,21 +131,21 @@ def decide_set_expiries(nodes: Nodes, presence: Presence, command: SetExpiries) 
         if before_ms != expires_at_ms:
             changed = ExpiryChanged(node_id=node_id, expires_at_ms=expires_at_ms)
             events.append(Event(expiry_changed=changed))
-        # one that is revived before the sweep has noticed was idle all the same
+        # a node that is revived before the sweep has noticed its expiry loses its link, too
         if has_passed(before_ms, command.now_ms) or has_passed(expires_at_ms, command.now_ms):
-            events += drop(presence, node_id, pb.STATE_CHANGE_REASON_EXPIRED)
+            events += drop(links, node_id, pb.STATE_CHANGE_REASON_EXPIRED)
     return events
 
 
-def decide_expire(nodes: Nodes, presence: Presence, command: ExpireNodes) -> list[Event]:
-    """Every node whose time is over is idle from now on."""
+def decide_expire(nodes: Nodes, links: Links, command: ExpireNodes) -> list[Event]:
+    """Drop the link of every node that has expired."""
     expired = sorted(  # equal maps may differ in their order
         node_id
-        for node_id in presence
+        for node_id in links
         if (node := nodes.get(node_id)) and has_passed(node.expires_at_ms, command.now_ms)
     )
     return [
         event
         for node_id in expired
-        for event in drop(presence, node_id, pb.STATE_CHANGE_REASON_EXPIRED)
+        for event in drop(links, node_id, pb.STATE_CHANGE_REASON_EXPIRED)
     ]

@@ -1,4 +1,4 @@
-"""A log that was repaired: what an operator had cut, for the log to tell from then on."""
+"""The record of a repair: an operator had damage cut out of the log."""
 
 from dataclasses import dataclass
 
@@ -7,7 +7,7 @@ from nc.domain.events import Event, LogRepaired
 
 @dataclass(frozen=True, slots=True)
 class RecordRepair:
-    """The log was repaired just now, and this is the first event after what stayed."""
+    """The log was repaired just now; the event becomes the first one after the cut."""
 
     lost_through_seq: int  # the highest sequence number known to be lost; 0: none is
     damage: str  # what was found, and where
@@ -15,13 +15,7 @@ class RecordRepair:
 
 
 def decide_record_repair(command: RecordRepair) -> list[Event]:
-    """Say so."""
-    return [
-        Event(
-            log_repaired=LogRepaired(
-                lost_through_seq=command.lost_through_seq,
-                damage=command.damage,
-                kept_in=command.kept_in,
-            )
-        )
-    ]
+    repaired = LogRepaired(
+        lost_through_seq=command.lost_through_seq, damage=command.damage, kept_in=command.kept_in
+    )
+    return [Event(log_repaired=repaired)]

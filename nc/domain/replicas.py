@@ -1,20 +1,18 @@
-"""A replica's own life: it starts, it records now and then what its state amounts to, it stops.
+"""The replica aggregate: a replica starts, records digests of its state, and stops.
 
-A start without a stop before it follows a crash. Both leave every node idle: no link outlives the
-process that held it.
+A start without a stop before it follows a crash. Both drop every link: no link outlives the process
+that held it.
 """
 
 from dataclasses import dataclass
 
 from nc.domain.errors import KeyOfAnotherLog
 from nc.domain.events import DigestRecorded, Event, ReplicaStarted, ReplicaStopped, pb
-from nc.domain.presence import Presence, drop_all
+from nc.domain.links import Links, drop_all
 
 
 @dataclass(frozen=True, slots=True)
 class StartReplica:
-    """This replica begins to serve."""
-
     replica_id: str
     version: str
     network_address: str  # `10.1.1.1/24`
@@ -23,21 +21,19 @@ class StartReplica:
 
 @dataclass(frozen=True, slots=True)
 class StopReplica:
-    """This replica stops cleanly."""
-
     replica_id: str
 
 
 @dataclass(frozen=True, slots=True)
 class RecordDigest:
-    """Record what the log amounted to after one of its events, for later versions to be held to."""
+    """Record the digest of the state after one event; later versions have to reproduce it."""
 
     seq: int
     digest: str  # hex
 
 
-def decide_start(presence: Presence, key_check: str, command: StartReplica) -> list[Event]:
-    """Say so, and that the links which the log shows are gone.
+def decide_start(links: Links, key_check: str, command: StartReplica) -> list[Event]:
+    """Record ReplicaStarted, then drop the links that the log still has.
 
     Raises:
         KeyOfAnotherLog: the log's token ids were made with another key.
@@ -52,21 +48,21 @@ def decide_start(presence: Presence, key_check: str, command: StartReplica) -> l
     )
     return [
         Event(replica_started=started),
-        *drop_all(presence, pb.STATE_CHANGE_REASON_REPLICA_RESTARTED),
+        *drop_all(links, pb.STATE_CHANGE_REASON_REPLICA_RESTARTED),
     ]
 
 
-def decide_stop(presence: Presence, command: StopReplica) -> list[Event]:
-    """Close the books."""
+def decide_stop(links: Links, command: StopReplica) -> list[Event]:
+    """Drop every link, then record ReplicaStopped."""
     stopped = ReplicaStopped(replica_id=command.replica_id)
     return [
-        *drop_all(presence, pb.STATE_CHANGE_REASON_REPLICA_STOPPED),
+        *drop_all(links, pb.STATE_CHANGE_REASON_REPLICA_STOPPED),
         Event(replica_stopped=stopped),
     ]
 
 
 def decide_digest(digest_seq: int, command: RecordDigest) -> list[Event]:
-    """Record it, unless that was done for this event or a later one, by whichever replica."""
+    """Record the digest, unless any replica has recorded one of this event or a later one."""
     if command.seq <= digest_seq:
         return []
     recorded = DigestRecorded(seq=command.seq, digest=command.digest)

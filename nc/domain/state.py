@@ -1,8 +1,7 @@
-"""What the log amounts to: the state that decisions are made on.
+"""The state: the fold of the log, on which decisions are made (`nc.domain.evolve`).
 
 Persistent values throughout: each change makes a new `State` that shares with the old one what did
-not change, so a state can be kept, compared or dropped at no cost. `nc.projections` folds events
-into it.
+not change, so a state can be kept, compared or dropped at no cost.
 """
 
 from dataclasses import dataclass, field
@@ -10,8 +9,8 @@ from dataclasses import dataclass, field
 from rpds import HashTrieMap
 
 from nc.domain.addresses import Addresses
+from nc.domain.links import Links
 from nc.domain.nodes import Nodes
-from nc.domain.presence import Presence
 from nc.domain.tokens import Tokens
 
 
@@ -22,7 +21,7 @@ class State:
     seq: int = 0  # the last event that is folded in
     tokens: Tokens = field(default_factory=HashTrieMap)
     nodes: Nodes = field(default_factory=HashTrieMap)
-    presence: Presence = field(default_factory=HashTrieMap)
+    links: Links = field(default_factory=HashTrieMap)
     addresses: Addresses = field(default_factory=Addresses)
     digest_seq: int = 0  # the event that the last recorded digest is of
-    key_check: str = ""  # by which the key of the token ids is known again; "" before a start says
+    key_check: str = ""  # fingerprint of the key of the token ids; "" until a start records it

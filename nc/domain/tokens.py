@@ -1,7 +1,7 @@
-"""The bootstrap-token aggregate: who may still join, and until when.
+"""The bootstrap-token aggregate: which tokens admit machines, and until when.
 
 A token is issued once, redeemed any number of times until it expires, and leaves memory when the
-sweep records that it has. Ids are HMACs; the token itself never comes this far.
+sweep records that it has. Ids are HMACs: no token itself reaches this package.
 """
 
 from dataclasses import dataclass
@@ -19,26 +19,24 @@ from nc.domain.errors import (
 from nc.domain.events import Certificate, Event, NodeRegistered, TokenExpired, TokenIssued
 from nc.domain.expiry import NEVER, has_passed
 from nc.domain.nodes import Nodes
+from nc.domain.transient_map import TransientMap
 
 LONGEST_LIFETIME_MINUTES = 10 * 365 * 24 * 60  # ten years: more is a mistake in the unit
 
-# An expired token is remembered this long, so that its user is told "expired" and not "unknown".
+# An expired token is remembered this long, so that the answer is "expired" and not "unknown".
 EXPIRED_TOKEN_RETENTION_MS = 24 * 60 * 60 * 1000
 
 
 class Token(NamedTuple):
-    """A bootstrap token that was issued and is remembered."""
-
     expires_at_ms: int  # 0: never
 
 
 Tokens: TypeAlias = "HashTrieMap[str, Token]"  # by token id
+TransientTokens: TypeAlias = TransientMap[str, Token]
 
 
 @dataclass(frozen=True, slots=True)
 class IssueToken:
-    """Hand out a new bootstrap token."""
-
     token_id: str
     lifetime_minutes: int  # 0: the default; negative: it never expires
     now_ms: int
@@ -46,8 +44,6 @@ class IssueToken:
 
 @dataclass(frozen=True, slots=True)
 class RedeemToken:
-    """Register one node under a live bootstrap token."""
-
     token_id: str
     node_id: str
     certificates: tuple[Certificate, ...]
@@ -56,9 +52,9 @@ class RedeemToken:
 
 @dataclass(frozen=True, slots=True)
 class ForgetExpiredTokens:
-    """Let go of those of these tokens that expired longer ago than the retention.
+    """Forget those of these tokens that expired longer ago than the retention.
 
-    Which are looked at is the caller's choice, since to look at all would hold everybody up.
+    The caller names some at a time, since looking at all of them would block the event loop.
     """
 
     token_ids: tuple[str, ...]
@@ -66,11 +62,11 @@ class ForgetExpiredTokens:
 
 
 def require_live(tokens: Tokens, token_id: str, now_ms: int) -> Token:
-    """The token, if it opens the door at this moment.
+    """The token, if it can be redeemed at this moment.
 
     Raises:
         BootstrapTokenUnknown: it was never issued, or was forgotten.
-        BootstrapTokenExpired: its time is over.
+        BootstrapTokenExpired: its expiry has passed.
     """
     token = tokens.get(token_id)
     if token is None:
@@ -78,6 +74,14 @@ def require_live(tokens: Tokens, token_id: str, now_ms: int) -> Token:
     if has_passed(token.expires_at_ms, now_ms):
         raise BootstrapTokenExpired(token.expires_at_ms)
     return token
+
+
+def evolve_issued(tokens: TransientTokens, event: TokenIssued) -> None:
+    tokens[event.token_id] = Token(event.expires_at_ms)
+
+
+def evolve_expired(tokens: TransientTokens, event: TokenExpired) -> None:
+    tokens.discard(event.token_id)
 
 
 def decide_issue(tokens: Tokens, command: IssueToken) -> list[Event]:
@@ -118,9 +122,8 @@ def decide_redeem(tokens: Tokens, nodes: Nodes, command: RedeemToken) -> list[Ev
 
 
 def decide_forget(tokens: Tokens, command: ForgetExpiredTokens) -> list[Event]:
-    """Forget what nobody needs to be told about any more."""
     horizon_ms = command.now_ms - EXPIRED_TOKEN_RETENTION_MS
-    expired = sorted(  # who sweeps walks a map, and equal maps may differ in their order
+    expired = sorted(  # the sweep walks a map, and equal maps may differ in their order
         token_id
         for token_id in set(command.token_ids)
         if (token := tokens.get(token_id)) and has_passed(token.expires_at_ms, horizon_ms)

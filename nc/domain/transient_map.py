@@ -1,7 +1,6 @@
-"""A mutable view over a persistent map, so that many events are folded at the price of one.
+"""A mutable view of a persistent map, so that folding many events costs one update of the map.
 
-Changes gather in a dictionary beside the map and go into it together; the map itself is never
-touched, so whoever else holds it sees nothing.
+Changes gather in a dictionary beside the map, which itself never changes.
 """
 
 from typing import Any, Final, Generic, TypeVar
@@ -15,17 +14,14 @@ _REMOVED: Final[Any] = object()
 
 
 class TransientMap(Generic[K, V]):
-    """A persistent map, and the changes that are on their way into it."""
-
     __slots__ = ("_base", "_changes")
 
     def __init__(self, base: "HashTrieMap[K, V]") -> None:
         self._base = base
-        # _REMOVED only for keys of the base: what comes and goes meanwhile leaves no trace
+        # _REMOVED only for keys of the base: a key that is added and removed leaves nothing
         self._changes: dict[K, V] = {}
 
     def get(self, key: K) -> V | None:
-        """The value as the changes leave it, or None."""
         value = self._changes.get(key)
         if value is None:
             return self._base.get(key)
@@ -35,7 +31,6 @@ class TransientMap(Generic[K, V]):
         self._changes[key] = value
 
     def discard(self, key: K) -> None:
-        """Remove the key if it is there."""
         if key in self._base:
             self._changes[key] = _REMOVED
         else:

@@ -1,9 +1,9 @@
-"""Playing a history: where one is in it, and what moves one. Pure; time comes in as nanoseconds.
+"""Playing a history: a position in it, and the moves. Pure; time comes in as nanoseconds.
 
-    state(position) = fold(the first `position` events)      whichever way one came there
+    state(position) = fold(the first `position` events)      whichever moves led there
 
-States are immutable and share what they have in common, so one is kept every so many events, and
-going back is folding forward from the one before.
+States are immutable and share what they have in common, so a checkpoint is kept every
+CHECKPOINT_EVENTS events, and going back is folding forward from the checkpoint before.
 """
 
 import math
@@ -14,25 +14,24 @@ from itertools import islice
 from typing import Final, NamedTuple, Self
 
 from nc.domain.evolve import evolve
-from nc.domain.presence import link_of
 from nc.domain.state import State
 from nc.history.events import Point, Recorded, seq_of
 
-__all__ = ["AS_FAST_AS_IT_GOES", "NodeStatus", "Player", "Recording", "past_of", "row_of"]
+__all__ = ["AS_FAST_AS_IT_GOES", "Player", "Recording", "recording_of"]
 
 # A state is kept every so many events: folding as many takes a few milliseconds.
 CHECKPOINT_EVENTS: Final = 500
 
-# Faster than any real time: an event after the other, slowly enough to be seen; more of them at
+# Faster than any real time: an event after the other, slowly enough to watch; more of them at
 # once if it would take longer than this in all.
 AS_FAST_AS_IT_GOES: Final = math.inf
-_SEEN_NS: Final = 100_000_000
+_SHOWN_NS: Final = 100_000_000
 _ALL_NS: Final = 60_000_000_000
 
-# What can be chosen with the keys, as times of real time.
+# The speeds that keys choose, in multiples of real time.
 _SPEEDS: Final = (0.1, 0.3, 1, 3, 10, 30, 100, 300, 1000, 3000, 10_000, 100_000, AS_FAST_AS_IT_GOES)
 
-# A longer time without an event is cut to this: nobody watches a night in which nothing happens.
+# A longer time without an event is cut to this.
 LONGEST_WAIT_NS: Final = 3_000_000_000
 
 
@@ -49,17 +48,17 @@ class Recording(NamedTuple):
         return evolve(self.checkpoints[nearest], (recorded.event for recorded in events))
 
 
-def past_of(
+def recording_of(
     history: Iterable[Recorded],
     start: State | None = None,
     progress: Callable[[int], None] = lambda _: None,
 ) -> Recording:
-    """Make a history ready to be played.
+    """Fold a history, keeping its events and checkpoints.
 
     Args:
         history: the events after `start`.
         start: the state that they begin with; the one before everything by default.
-        progress: is told a sequence number every so often.
+        progress: called with a sequence number now and then.
 
     Raises:
         UnknownEvent: a newer version wrote one of the events.
@@ -74,32 +73,15 @@ def past_of(
     return Recording(events, checkpoints)
 
 
-class NodeStatus(NamedTuple):
-    """What is shown of a node."""
-
-    state: str  # its name
-    address: str  # "" for none
-    expires_at_ms: int  # 0: never
-
-
-def row_of(state: State, node_id: str) -> NodeStatus | None:
-    """A node as a state has it; None if it is not registered."""
-    node = state.nodes.get(node_id)
-    if node is None:
-        return None
-    name = link_of(state.presence, node_id).state.name
-    return NodeStatus(name, state.addresses.address_of(node_id), node.expires_at_ms)
-
-
 @dataclass(frozen=True, slots=True)
 class Player:
-    """Somebody who watches a past. Each move makes another one.
+    """A position in a recording, and how it is played. Each move makes a new Player.
 
-    A stop is a position that one can be at: how many of the past's events have been played. Only
-    some are stops when only some of the events are asked for.
+    A stop is a position at which the player can be: how many of the recording's events have been
+    played. Only some positions are stops when only some of the events are asked for.
     """
 
-    past: Recording
+    recording: Recording
     stops: Sequence[int]  # ascending, one at least; 0 is before everything
     at: int = 0  # the stop; 0 ≤ at < len(stops)
     playing: bool = False
@@ -108,74 +90,66 @@ class Player:
 
     @property
     def position(self) -> int:
-        """How many events have been played."""
         return self.stops[self.at]
 
     @property
     def state(self) -> State:
-        """What they led to."""
-        return self.past.state_at(self.position)
+        return self.recording.state_at(self.position)
 
     @property
     def present(self) -> Recorded | None:
-        """The event that was just played."""
-        return self.past.events[self.position - 1] if self.position else None
+        return self.recording.events[self.position - 1] if self.position else None
 
     @property
     def last(self) -> int:
-        """The last stop."""
         return len(self.stops) - 1
 
     def around(self, count: int) -> tuple[list[Recorded], list[Recorded]]:
-        """So many events that are played before and after the present one."""
         before = self.stops[max(self.at - count, 0) : self.at]
         after = self.stops[self.at + 1 : self.at + 1 + count]
         return self._at(before), self._at(after)
 
     def _at(self, positions: Iterable[int]) -> list[Recorded]:
-        return [self.past.events[position - 1] for position in positions if position]
+        return [self.recording.events[position - 1] for position in positions if position]
 
     def toggled(self) -> Self:
-        """Play if it pauses and there is something left, pause if it plays."""
         return replace(self, playing=not self.playing and self.at < self.last)
 
     def stepped(self, by: int) -> Self:
-        """So many stops on, or back; and pause there."""
+        """Move by `by` stops, and pause there."""
         return replace(self.skipped(by), playing=False)
 
     def skipped(self, by: int) -> Self:
-        """So many stops on, or back, and go on from there; no further than there are stops."""
+        """Move by `by` stops, no further than there are stops, and go on from there."""
         at = min(max(self.at + by, 0), self.last)
         return replace(self, at=at, waited_ns=0, playing=self.playing and at < self.last)
 
     def jumped(self, point: Point) -> Self:
         """To the last stop that is at that place or before it, as `log at` finds it."""
-        seq = seq_of(self.past.events, point)
-        position = bisect_right(self.past.events, seq, key=lambda recorded: recorded.seq)
+        seq = seq_of(self.recording.events, point)
+        position = bisect_right(self.recording.events, seq, key=lambda recorded: recorded.seq)
         return self.skipped(max(bisect_right(self.stops, position) - 1, 0) - self.at)
 
     def faster(self) -> Self:
-        """The next speed up."""
         return self._at_speed(min((s for s in _SPEEDS if s > self.speed), default=self.speed))
 
     def slower(self) -> Self:
-        """The next speed down."""
         return self._at_speed(max((s for s in _SPEEDS if s < self.speed), default=self.speed))
 
     def _at_speed(self, speed: float) -> Self:
         return replace(self, speed=speed, waited_ns=0)
 
     def gap_ns(self, at: int) -> int:
-        """How long it really was from a stop to the next; nothing if a clock was put back."""
+        """The recorded time from a stop to the next; 0 if a clock was put back."""
         if at >= self.last or self.stops[at] == 0:
             return 0
-        one, other = (self.past.events[stop - 1].entry for stop in self.stops[at : at + 2])
+        one, other = (self.recording.events[stop - 1].entry for stop in self.stops[at : at + 2])
         return max(other.recorded_at_ns - one.recorded_at_ns, 0)
 
     def wait_ns(self, at: int) -> int:
-        """How long that is at this speed."""
+        """How long the player waits there at this speed."""
         if self.speed == AS_FAST_AS_IT_GOES:
-            return min(_SEEN_NS, _ALL_NS // len(self.stops))
+            return min(_SHOWN_NS, _ALL_NS // len(self.stops))
         return int(min(self.gap_ns(at) / self.speed, LONGEST_WAIT_NS))
 
     @property
@@ -185,7 +159,7 @@ class Player:
         return is_real and self.gap_ns(self.at) / self.speed > LONGEST_WAIT_NS
 
     def advanced(self, elapsed_ns: int) -> Self:
-        """Play for so long, if it plays; it pauses at the end."""
+        """Let time pass; playing pauses at the end."""
         if not self.playing:
             return self
         at, waited_ns = self.at, self.waited_ns + elapsed_ns

@@ -23,8 +23,6 @@ _CHUNK_EVENTS: Final = 20_000
 
 
 class Digest(NamedTuple):
-    """A digest that the log holds."""
-
     seq: int  # of the event that it is of
     digest: str  # hex
 
@@ -39,8 +37,6 @@ class Fault(NamedTuple):
 
 
 class Checked(NamedTuple):
-    """What a replay came to."""
-
     last_seq: int  # the last event that was folded
     digests: int  # that agree
     agreed_seq: int  # the last event that one of them is of; 0 if there is none
@@ -51,13 +47,13 @@ def recorded_digests(history: Iterable[Recorded]) -> list[Digest]:
     """The digests in a history, in order.
 
     Raises:
-        Impossible: one is of an event that was still to come, or of one before the last one's.
+        InconsistentHistory: one is of an event to come, or of one before the last one's.
     """
     found: list[Digest] = []
     last = 0
     for seq, _, event in history:
         if event.HasField("digest_recorded"):
-            last = digested_seq(seq, event, last)
+            last = digested_seq(seq, event.digest_recorded, last)
             found.append(Digest(last, event.digest_recorded.digest))
     return found
 
@@ -74,7 +70,7 @@ def check(
         history: every event after `start`.
         digests: those recorded in it; what is of an earlier event is passed over.
         start: the state that the history begins with; the one before everything by default.
-        progress: is told a sequence number every so often.
+        progress: called with a sequence number now and then.
 
     Raises:
         UnknownEvent: a newer version wrote one of the events.

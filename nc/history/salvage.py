@@ -1,23 +1,24 @@
-"""What was lost behind a cut, as far as it can be read: whom it was about. Never to be relied on.
+"""The events behind a cut that can still be read, by node and token. Not proved to be genuine.
 
 The records that are found there have right checksums, and nothing proves that they belonged to the
 log in that place.
 """
 
 from collections.abc import Iterable
+from contextlib import suppress
 from typing import NamedTuple
 
-from google.protobuf.message import DecodeError
-
+from eventlog.api import Record
 from eventlog.repair import Remnant
-from nc.domain.events import Batch, Entry, Event
-from nc.history.events import Recorded, field_of
+from nc.domain.codec.records import Recorded, events_of
+from nc.domain.invariants import InconsistentHistory
+from nc.history.events import field_of
 
 __all__ = ["LostEvents", "lost_events"]
 
 
 class LostEvents(NamedTuple):
-    """The lost events that can be read, in order, and whom they were about."""
+    """The lost events that can be read, in order, and by node and token."""
 
     events: list[Recorded]
     nodes: dict[str, list[Recorded]]  # those about each node
@@ -26,24 +27,17 @@ class LostEvents(NamedTuple):
 
 def lost_events(remnants: Iterable[Remnant], last_seq: int) -> LostEvents:
     """The events in remnants of a log that ends with `last_seq` now."""
-    found: dict[int, tuple[Entry, Event]] = {}
+    found: dict[int, Recorded] = {}
     for remnant in remnants:
-        events = _events(remnant.payload or b"")
-        if len(events) == remnant.count:
-            found |= dict(enumerate(events, remnant.first_seq))
+        if remnant.payload is not None:
+            record = Record(*remnant[:2], 0, 0, b"", remnant.payload)
+            with suppress(InconsistentHistory):
+                found |= {recorded.seq: recorded for recorded in events_of(record)}
     nodes: dict[str, list[Recorded]] = {}
     tokens: dict[str, list[Recorded]] = {}
-    events_found = [Recorded(seq, *found[seq]) for seq in sorted(found) if seq > last_seq]
+    events_found = [found[seq] for seq in sorted(found) if seq > last_seq]
     for recorded in events_found:
         for name, things in (("node_id", nodes), ("token_id", tokens)):
             if thing := field_of(recorded.event, name):
                 things.setdefault(thing, []).append(recorded)
     return LostEvents(events_found, nodes, tokens)
-
-
-def _events(payload: bytes) -> list[tuple[Entry, Event]]:
-    try:
-        entries = Batch.FromString(payload).entries
-    except DecodeError:
-        return []
-    return [(entry, event) for entry in entries for event in entry.events]

@@ -25,10 +25,10 @@ from structlog.typing import FilteringBoundLogger
 
 from nc import log_events
 from nc.clock import Clock, now_ms
-from nc.domain.addresses import Network
 from nc.domain.errors import AddressPoolExhausted, DomainError
 from nc.domain.events import Event, pb
-from nc.domain.presence import Reason
+from nc.domain.links import Reason
+from nc.domain.network import Network
 from nc.hub.acceptor import AcceptedConnection, Acceptor
 from nc.hub.admission import LinkRefused, admit
 from nc.hub.heartbeat import Heartbeat

@@ -5,8 +5,7 @@ from contextlib import suppress
 from nc.clock import Clock, now_ms
 from nc.domain.decide import Command
 from nc.domain.errors import DomainError
-from nc.domain.links import AcceptLink, DropLink, HandOverAddress
-from nc.domain.presence import Reason
+from nc.domain.links import AcceptLink, DropLink, HandOverAddress, Reason
 from nc.hub.session import Session
 from nc.replica.replica import DiskFull, Origin, Overloaded, Replica, Stopping, Unwritable
 
@@ -43,12 +42,12 @@ class LinkRecorder:
         with suppress(Stopping, Unwritable):
             while True:
                 try:
-                    await self._submit(link, command, is_ours=True)
+                    await self._submit(link, command, internal=True)
                 except DiskFull:
                     await self._replica.writable.wait()
                 else:
                     return
 
-    async def _submit(self, link: Session, command: Command, *, is_ours: bool = False) -> None:
+    async def _submit(self, link: Session, command: Command, *, internal: bool = False) -> None:
         origin = Origin(f"link:{link.node_id}", "link", link.link_id)
-        await self._replica.submit(command, origin, is_ours=is_ours)
+        await self._replica.submit(command, origin, internal=internal)

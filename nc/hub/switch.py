@@ -22,7 +22,7 @@ from collections.abc import Callable
 from enum import StrEnum
 from typing import Final
 
-from nc.domain.addresses import Network
+from nc.domain.network import Network
 from nc.net import ipv4
 from nc.net.offload import BadHeader, VnetHeader, require_harmless, whole_packets
 from nc.net.wire import PLAIN_VNET_HEADER, VNET_HEADER_BYTES, Frame, packets

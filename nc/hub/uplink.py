@@ -9,7 +9,7 @@ from ipaddress import IPv4Interface
 from structlog.typing import FilteringBoundLogger
 
 from nc import log_events
-from nc.domain.addresses import Network
+from nc.domain.network import Network
 from nc.hub.switch import Switch, SwitchPort
 from nc.net.routes import open_tun
 from nc.net.tun import Tun

@@ -5,7 +5,7 @@
 # Protobuf Python Version: 7.35.1
 """Generated protocol buffer code."""
 from google.protobuf import descriptor as _descriptor
-from google.protobuf import descriptor_pool as _descriptor_pool
+from nc.pb import POOL as _POOL
 from google.protobuf import runtime_version as _runtime_version
 from google.protobuf import symbol_database as _symbol_database
 from google.protobuf.internal import builder as _builder
@@ -24,7 +24,7 @@ _sym_db = _symbol_database.Default()
 
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x0csensor.proto\"7\n\x0cSensorExpire\x12\x13\n\x0b\x64\x65viceToken\x18\x01 \x01(\x0c\x12\x12\n\nexpireTime\x18\x02 \x01(\r\">\n\x17SensorExpireTimeRequest\x12#\n\x0csensorExpire\x18\x01 \x03(\x0b\x32\r.SensorExpire\"9\n\x18SensorExpireTimeResponse\x12\x0c\n\x04\x63ode\x18\x01 \x01(\t\x12\x0f\n\x07message\x18\x02 \x01(\t2Y\n\x08Internal\x12M\n\x16UpdateSensorExpireTime\x12\x18.SensorExpireTimeRequest\x1a\x19.SensorExpireTimeResponseb\x06proto3')
+DESCRIPTOR = _POOL.AddSerializedFile(b'\n\x0csensor.proto\"7\n\x0cSensorExpire\x12\x13\n\x0b\x64\x65viceToken\x18\x01 \x01(\x0c\x12\x12\n\nexpireTime\x18\x02 \x01(\r\">\n\x17SensorExpireTimeRequest\x12#\n\x0csensorExpire\x18\x01 \x03(\x0b\x32\r.SensorExpire\"9\n\x18SensorExpireTimeResponse\x12\x0c\n\x04\x63ode\x18\x01 \x01(\t\x12\x0f\n\x07message\x18\x02 \x01(\t2Y\n\x08Internal\x12M\n\x16UpdateSensorExpireTime\x12\x18.SensorExpireTimeRequest\x1a\x19.SensorExpireTimeResponseb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)

@@ -1,7 +1,7 @@
-"""A batch: commands that wait are decided one after the other, and what they lead to is one record.
+"""A batch: queued commands, decided one after the other; their entries become one record.
 
-Pure. Each command is decided against the state as the ones before it leave it; a refusal is its
-caller's alone.
+Pure. Each command is decided on the state that the ones before it lead to; a refusal concerns its
+own caller alone.
 """
 
 from collections.abc import Iterable
@@ -14,19 +14,19 @@ from nc.domain.events import Entry, Event
 from nc.domain.evolve import evolve
 from nc.domain.state import State
 
-# Commands in one record: enough that the disk is never the bottleneck, few enough that the loop is
-# not held up for more than some ten milliseconds.
+# Commands in one record: enough that the disk is never the bottleneck, few enough to block the
+# event loop for some ten milliseconds at the most.
 MAX_BATCH_COMMANDS = 512
 
 # A record is closed once it holds this much; one command's events may take it beyond.
 MAX_BATCH_BYTES = 1024 * 1024
 
-# A command whose events are larger is refused: they would not fit into a record after others.
+# A command with larger events is refused: they would not fit into a record after others.
 MAX_COMMAND_BYTES = MAX_PAYLOAD_BYTES - 2 * MAX_BATCH_BYTES
 
 
 class Origin(NamedTuple):
-    """Who asked for a change, and through what; recorded with it."""
+    """Who asked for a change, and through what; recorded in its entry."""
 
     actor: str
     method: str
@@ -34,7 +34,7 @@ class Origin(NamedTuple):
 
 
 class Decided(NamedTuple):
-    """What a batch comes to, should its append succeed."""
+    """A decided batch, valid once its append succeeds."""
 
     state: State
     entries: list[Entry]
@@ -44,7 +44,7 @@ class Decided(NamedTuple):
 def decide_batch(
     state: State, waiting: Iterable[tuple[Command, Origin]], recorded_at_ns: int
 ) -> Decided:
-    """Decide the commands that have waited longest, as many as go into one record."""
+    """Decide the first commands of a queue, as many as go into one record."""
     size_bytes = 0
     entries: list[Entry] = []
     outcomes: list[list[Event] | Exception] = []
@@ -57,7 +57,7 @@ def decide_batch(
             outcomes.append(error)
             continue
         outcomes.append(events)
-        if events:  # nothing can fail any more: state and entries move together
+        if events:  # nothing can fail from here: state and entries change together
             state = candidate
             entries.append(entry)
             size_bytes += entry.ByteSize()
@@ -67,17 +67,16 @@ def decide_batch(
 
 
 def _entry(recorded_at_ns: int, origin: Origin, events: list[Event]) -> Entry:
-    """What one command changed.
+    """The entry of one command.
 
     Raises:
-        RecordTooLarge: it is more than MAX_COMMAND_BYTES.
+        RecordTooLarge: it has more than MAX_COMMAND_BYTES.
     """
-    actor, method, request_id = origin
     entry = Entry(
         recorded_at_ns=recorded_at_ns,
-        actor=actor,
-        method=method,
-        request_id=request_id,
+        actor=origin.actor,
+        method=origin.method,
+        request_id=origin.request_id,
         events=events,
     )
     size_bytes = entry.ByteSize()

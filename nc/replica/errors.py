@@ -1,24 +1,24 @@
-"""What a replica refuses whatever the command is, and in which words."""
+"""What a replica refuses whatever the command is. The texts reach clients."""
 
 from nc.errors import OperatorError
 
 
 class Overloaded(Exception):
-    """Too many commands are waiting; the caller should try again later."""
+    """The queue is full; nothing was changed."""
 
     def __init__(self) -> None:
         super().__init__("too many requests are waiting to be written; try again in a moment")
 
 
 class Stopping(Exception):
-    """The replica takes no more commands."""
+    """The replica is shutting down; nothing was changed."""
 
     def __init__(self) -> None:
         super().__init__("the server is shutting down; try again in a moment")
 
 
 class Unwritable(Exception):
-    """The log cannot be written any more; what became of this command is unknown."""
+    """The log cannot be written any more; whether this command is in it is unknown."""
 
     def __init__(self) -> None:
         super().__init__(
@@ -27,7 +27,7 @@ class Unwritable(Exception):
 
 
 class DiskFull(OperatorError):
-    """There is no room for another event; nothing was changed."""
+    """The disk has no room for another event; nothing was changed."""
 
     def __init__(self) -> None:
         super().__init__(

@@ -1,4 +1,4 @@
-"""Garbage: when not to look for any."""
+"""Python's garbage collector, switched off while a log is read."""
 
 import gc
 from collections.abc import Iterator
@@ -9,9 +9,9 @@ __all__ = ["gc_disabled"]
 
 @contextmanager
 def gc_disabled() -> Iterator[None]:
-    """Leave garbage uncollected: a log read makes millions of objects to stay, and hardly a cycle.
+    """Disable collection: reading a log makes millions of objects that stay, and hardly a cycle.
 
-    Looking for some again and again takes as long as the reading itself.
+    Collections would take as long as the reading itself.
     """
     was_enabled = gc.isenabled()
     gc.disable()

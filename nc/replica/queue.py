@@ -1,8 +1,8 @@
-"""Those who wait: commands that nobody has decided yet, and how long to wait for more of them.
+"""The queue of undecided commands, and the group-commit delay.
 
-While a batch is being made durable the next one gathers here: that is the group commit. On a fast
-disk that is a short while, so whoever takes the next batch waits until as many have come as the
-last time, for a moment at the most; a lone caller never waits.
+While a batch is being made durable, the next one gathers here. Where the disk is fast that time is
+short, so the writer waits for as many commands as the last batch had, for `GATHER_S` at the most; a
+single caller never waits.
 """
 
 import asyncio
@@ -17,18 +17,18 @@ from nc.replica.errors import Overloaded
 
 __all__ = ["MAX_WAITING_COMMANDS", "CommandQueue", "Waiting"]
 
-# Waiting commands beyond this are refused at once. A command waits for the batch under way and the
-# one before its own, so this bounds memory, not the wait.
+# More commands are refused. A command waits for the batch that is being written and for the one
+# before its own, so this bounds memory, not the wait.
 MAX_WAITING_COMMANDS = 4096
 
-# How long a batch may wait to become as large as the one before it. Callers who send their next
-# request when they have an answer come together then, and what is done once a batch is shared: with
-# 64 of them 1.7 times as many commands a second, each answered in half the time.
+# How long a batch waits to become as large as the one before it. Callers that send their next
+# request when they have an answer are batched together then: with 64 of them 1.7 times as many
+# commands a second, each answered in half the time.
 GATHER_S = 0.004
 
 
 class Waiting(NamedTuple):
-    """A command, and whoever waits for what it leads to."""
+    """A command, and the future that its caller awaits."""
 
     command: Command
     origin: Origin
@@ -36,7 +36,7 @@ class Waiting(NamedTuple):
 
 
 class CommandQueue:
-    """The queue of one writer, in the order in which they came.
+    """First in, first out, for one writer.
 
     Args:
         max_commands: more are refused.
@@ -46,8 +46,8 @@ class CommandQueue:
         self.max_commands = max_commands
         self._waiting: deque[Waiting] = deque()
         self._wake = asyncio.Event()
-        self._enough = 1  # the writer sleeps until so many wait
-        self._last_batch = 1  # how many the last batch held
+        self._enough = 1  # `add` wakes the writer at this length
+        self._last_batch = 1  # how many commands the last batch had
 
     def __len__(self) -> int:
         return len(self._waiting)
@@ -56,14 +56,14 @@ class CommandQueue:
         return iter(self._waiting)
 
     def add(
-        self, command: Command, origin: Origin, *, is_ours: bool = False
+        self, command: Command, origin: Origin, *, internal: bool = False
     ) -> "asyncio.Future[list[Event]]":
-        """Let a command wait; returns what will be told of it.
+        """Queue a command; the future gets its events or its error.
 
         Raises:
-            Overloaded: too many wait, and it is not the server's own.
+            Overloaded: the queue is full, and the command is not internal.
         """
-        if len(self._waiting) >= self.max_commands and not is_ours:
+        if len(self._waiting) >= self.max_commands and not internal:
             raise Overloaded
         reply: asyncio.Future[list[Event]] = asyncio.get_running_loop().create_future()
         self._waiting.append(Waiting(command, origin, reply))
@@ -72,11 +72,11 @@ class CommandQueue:
         return reply
 
     def wake(self) -> None:
-        """End the writer's sleep, whatever it sleeps for."""
+        """End the writer's sleep at once."""
         self._wake.set()
 
     async def sleep(self, at_most_s: float | None = None) -> None:
-        """Sleep until enough commands wait, somebody wakes us, or the time is over."""
+        """Sleep until enough commands are queued, `wake` is called, or the time is over."""
         self._wake.clear()
         timer = None
         if at_most_s is not None:
@@ -86,14 +86,14 @@ class CommandQueue:
             timer.cancel()
 
     async def gather(self) -> None:
-        """Let as many commands come together as the last time, for a moment at the most."""
+        """Wait for as many commands as the last batch had, for `GATHER_S` at the most."""
         if len(self._waiting) < self._last_batch:
             self._enough = self._last_batch
             await self.sleep(GATHER_S)
             self._enough = 1
 
     def answer(self, outcomes: list[list[Event] | Exception]) -> None:
-        """Tell those who have waited longest what became of their commands, one outcome each."""
+        """Remove the first commands and resolve their replies, one outcome each."""
         self._last_batch = len(outcomes)
         for outcome in outcomes:
             reply = self._waiting.popleft().reply
@@ -105,7 +105,7 @@ class CommandQueue:
                 reply.set_result(outcome)
 
     def refuse(self, error: type[Exception]) -> None:
-        """Tell everyone who waits the same."""
+        """Fail all queued commands."""
         for waiting in self._waiting:
             if not waiting.reply.done():
                 waiting.reply.set_exception(error())

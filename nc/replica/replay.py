@@ -1,20 +1,33 @@
-"""Replay: what a log amounts to, from the state as of one of its events."""
+"""Replay: fold what a log holds beyond a state."""
 
-from itertools import chain
+from collections.abc import Callable, Iterable, Sequence
 
 from eventlog.api import EventLog
-from nc.domain.events import Batch
+from nc.domain.codec.records import events_in
+from nc.domain.events import Event
 from nc.domain.evolve import evolve
 from nc.domain.state import State
 
+Observer = Callable[[Sequence[Event]], None]
 
-def replay(log: EventLog, state: State) -> State:
-    """The state with everything folded in that the log holds beyond it. Blocks while it reads.
+
+def replay(log: EventLog, state: State, observer: Observer | None = None) -> State:
+    """The state after all events in the log. Blocks while it reads.
+
+    Args:
+        log: read once, from the event after `state.seq` on.
+        state: of one of its events.
+        observer: is given the events that were read, all at once; without one they are not kept.
 
     Raises:
         LogDamaged, LogUnavailable: the log cannot be read.
-        UnknownEvent: a newer version wrote it.
+        InconsistentHistory: no version wrote the bytes of a record.
+        UnknownEvent: a newer version wrote an event.
     """
-    batches = (Batch.FromString(record.payload) for record in log.read(state.seq))
-    entries = chain.from_iterable(batch.entries for batch in batches)
-    return evolve(state, chain.from_iterable(entry.events for entry in entries))
+    events: Iterable[Event] = events_in(log.read(state.seq))
+    if observer is None:
+        return evolve(state, events)
+    read = list(events)
+    state = evolve(state, read)
+    observer(read)
+    return state

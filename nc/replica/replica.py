@@ -1,16 +1,16 @@
-"""The replica: the one place where decide, append, evolve and reply meet.
+"""The replica: where decide, append, evolve and reply meet.
 
-One writer task drains the queue of waiting commands. It decides each against the state as the ones
-before it in the batch leave it, appends all their entries as one record, and only after the append
-has returned swaps the new state in and resolves the replies. While an append is under way the next
-batch gathers (`waiting.py`): that is the group commit.
+One writer task drains the command queue. It decides each command on the state that the ones before
+it in the batch lead to, appends all their entries as one record, and only after the append has
+returned replaces the state and resolves the replies. While an append is under way the next batch
+gathers (`nc.replica.queue`): that is the group commit.
 
-Laws: nobody sees an event that is not durable; a refused command changes nothing; after a failed
-append nothing more is promised, and queries go on.
+Laws: only durable events are visible; a refused command changes nothing; after a failed append no
+command is accepted, and queries go on.
 """
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import TypeVar
 
 from eventlog.api import EventLog, LogPosition, SequenceConflict
@@ -24,7 +24,7 @@ from nc.replica.digests import Digests
 from nc.replica.errors import DiskFull, Overloaded, Stopping, Unwritable
 from nc.replica.gc import gc_disabled
 from nc.replica.queue import MAX_WAITING_COMMANDS, CommandQueue
-from nc.replica.replay import replay
+from nc.replica.replay import Observer, replay
 from nc.replica.snapshots import RunBlocking, Snapshots
 
 __all__ = [
@@ -40,8 +40,11 @@ __all__ = [
 
 T = TypeVar("T")
 
-# With nothing to write for this long, the log is marked durable. Longer than callers who wait for
-# one answer before they send the next request take, so that under load no marker is written.
+Decide = Callable[[State, Iterable[tuple[Command, Origin]], int], Decided]
+Replay = Callable[[EventLog, State, Observer | None], State]
+
+# After this long with nothing to write, the log gets a sync marker. A caller takes less than that
+# from an answer to its next request, so that under load no marker is written.
 MARK_AFTER_IDLE_S = 0.05
 
 # How often a full disk is tried again.
@@ -49,7 +52,7 @@ ROOM_CHECK_INTERVAL_S = 0.5
 
 
 async def in_thread(function: Callable[[], T]) -> T:
-    """Run a blocking call off the event loop."""
+    """Run a blocking call in a thread of the default executor."""
     return await asyncio.get_running_loop().run_in_executor(None, function)
 
 
@@ -60,12 +63,19 @@ class Replica:
         log: the log; several replicas may share it.
         clock: stamps entries.
         run_blocking: runs what blocks for the disk; a simulation runs it in place.
+        max_waiting_commands: a longer queue refuses commands.
+        decide: decides a batch; tests plant bugs here.
+        replay: folds what others wrote, and gives it to observers; tests plant bugs here.
 
     Attributes:
-        snapshots: those of the log.
-        digests: those that it records.
-        failed: set once the log cannot be written any more.
-        full: set while the disk is full; `writable` is the opposite.
+        run_blocking: as given.
+        queue: the undecided commands.
+        snapshots: of the log.
+        digests: that this replica records.
+        failure: why the log cannot be written any more; None while it can.
+        failed: set together with `failure`.
+        full: set while the disk is full.
+        writable: set while it is not, once it was.
     """
 
     def __init__(
@@ -75,28 +85,31 @@ class Replica:
         *,
         run_blocking: RunBlocking = in_thread,
         max_waiting_commands: int = MAX_WAITING_COMMANDS,
+        decide: Decide = decide_batch,
+        replay: Replay = replay,
     ) -> None:
         self._log = log
         self._clock = clock
-        self._off_loop = run_blocking
+        self._decide = decide
+        self._replay = replay
         self._state = State()
-        self._waiting = CommandQueue(max_waiting_commands)
         self._stopping = False
-        self._failure: Exception | None = None
-        self._is_marked = False  # nothing was appended since the log was marked durable
+        self._is_marked = False  # nothing was appended since the last sync marker
+        self._writer: asyncio.Task[None] | None = None
+        self._observers: list[Observer] = []
+        self.run_blocking = run_blocking
+        self.queue = CommandQueue(max_waiting_commands)
         self.snapshots = Snapshots(log.snapshots, run_blocking)
         self.digests = Digests(self.submit)
+        self.failure: Exception | None = None
         self.failed = asyncio.Event()
         self.full = asyncio.Event()
         self.writable = asyncio.Event()
-        self._writer: asyncio.Task[None] | None = None
-        self._observers: list[Callable[[Sequence[Event]], None]] = []
 
-    def observe(self, observer: Callable[[Sequence[Event]], None]) -> None:
-        """Tell somebody of the events that come to be, this replica's own and others'.
+    def observe(self, observer: Observer) -> None:
+        """Call back with the events that become durable, this replica's own and others'.
 
-        They are durable and part of `state` then, and those who asked for them have not been
-        answered yet.
+        They are part of `state` then, and the commands that led to them have not been answered yet.
         """
         self._observers.append(observer)
 
@@ -117,58 +130,53 @@ class Replica:
         return self._state
 
     @property
-    def failure(self) -> Exception | None:
-        """Why the log cannot be written any more, or None while it can."""
-        return self._failure
-
-    @property
     def is_writable(self) -> bool:
         """Whether a command can be made durable now."""
-        return self._failure is None and not self.full.is_set()
+        return self.failure is None and not self.full.is_set()
 
     async def submit(
-        self, command: Command, origin: Origin, *, is_ours: bool = False
+        self, command: Command, origin: Origin, *, internal: bool = False
     ) -> list[Event]:
-        """Decide a command and make what it leads to durable.
+        """Decide a command and make its events durable.
 
         Args:
-            command: what is to be done.
-            origin: who wants it.
-            is_ours: the server's own, which no queue may refuse.
+            command: what to decide.
+            origin: who asked for it, and through what.
+            internal: the server's own command, which a full queue takes all the same.
 
         Returns:
-            The events that it led to; they are durable and part of `state`.
+            Its events; they are durable and part of `state`.
 
         Raises:
             DomainError: refused; nothing changed.
-            RecordTooLarge: it would lead to more than a record can hold; nothing changed.
+            RecordTooLarge: its events are more than a record can hold; nothing changed.
             Overloaded: too many commands wait; nothing changed.
             DiskFull: there is no room for it; nothing changed.
             Stopping: the replica is shutting down; nothing changed.
             Unwritable: the log cannot be written; the outcome is unknown.
         """
-        if self._failure is not None:
+        if self.failure is not None:
             raise Unwritable
         if self._stopping:
             raise Stopping
         if self.full.is_set():
             raise DiskFull
-        return await self._waiting.add(command, origin, is_ours=is_ours)
+        return await self.queue.add(command, origin, internal=internal)
 
     async def stop(self) -> None:
-        """Finish what waits, then take no more; leave a snapshot. Idempotent."""
+        """Take no more commands, finish the queue, leave a snapshot. Idempotent."""
         self._stopping = True
-        self._waiting.wake()
+        self.queue.wake()
         if self._writer is not None:
             await self._writer
 
     async def _write(self) -> None:
-        while self._waiting or not self._stopping:
+        while self.queue or not self._stopping:
             if self.full.is_set():
                 await self._wait_for_room()
-            elif self._waiting:
+            elif self.queue:
                 if not self._stopping:
-                    await self._waiting.gather()
+                    await self.queue.gather()
                 await self._commit()
                 await self._snapshot_if_due()
                 self._digest_if_due()
@@ -177,29 +185,29 @@ class Replica:
         await self._finish()
 
     async def _rest(self) -> None:
-        """Sleep until there is something to do; before it gets long, mark the log durable."""
-        await self._waiting.sleep(None if self._is_marked else MARK_AFTER_IDLE_S)
-        if not self._is_marked and not self._waiting and not self._stopping:
+        """Sleep until there is work; after a while, mark the log durable."""
+        await self.queue.sleep(None if self._is_marked else MARK_AFTER_IDLE_S)
+        if not self._is_marked and not self.queue and not self._stopping:
             await self._mark()
 
     async def _mark(self) -> LogPosition | None:
-        """Mark the log durable; None if that failed, which is then known."""
+        """Mark the log durable; None if that failed, which is handled."""
         try:
-            place = await self._off_loop(self._log.write_sync_marker)
+            position = await self.run_blocking(self._log.write_sync_marker)
         except LogFull:
             self._suspend()
         except Exception as error:  # noqa: BLE001 - whatever it is, the log is closed now
             self._fail(error)
         else:
             self._is_marked = True
-            return place
+            return position
         return None
 
     async def _wait_for_room(self) -> None:
-        """Try every now and then whether there is room on the disk again."""
-        await self._waiting.sleep(ROOM_CHECK_INTERVAL_S)
+        """Probe the full disk once, after ROOM_CHECK_INTERVAL_S."""
+        await self.queue.sleep(ROOM_CHECK_INTERVAL_S)
         try:
-            await self._off_loop(self._log.probe_space)
+            await self.run_blocking(self._log.probe_space)
         except LogFull:
             return
         except Exception as error:  # noqa: BLE001 - as above
@@ -210,60 +218,57 @@ class Replica:
 
     async def _snapshot_if_due(self) -> None:
         if self.is_writable and self.snapshots.is_due(self._state):
-            place = await self._mark()
-            # unless another replica was faster
-            if place is not None and place.last_seq == self._state.seq:
-                self.snapshots.begin(self._state, place)
+            position = await self._mark()
+            # unless another replica has appended meanwhile
+            if position is not None and position.last_seq == self._state.seq:
+                self.snapshots.begin(self._state, position)
 
     def _digest_if_due(self) -> None:
         if self.is_writable and not self._stopping and self.digests.is_due(self._state):
             self.digests.begin(self._state)
 
     async def _finish(self) -> None:
-        """Leave the log marked, and a snapshot, so that the next start is quick."""
+        """Leave a sync marker and a snapshot, so that the next start is quick."""
         await self.snapshots.stop()
         await self.digests.stop()
-        if self._failure is not None:
+        if self.failure is not None:
             return
         try:
-            place = await self._off_loop(self._log.write_sync_marker)
+            position = await self.run_blocking(self._log.write_sync_marker)
         except LogError:
-            return  # nobody waits for it; the next open sees what is the matter
-        if place.last_seq == self._state.seq:
-            await self.snapshots.take_last(self._state, place)
+            return  # no command waits for it; the next open reports what is wrong
+        if position.last_seq == self._state.seq:
+            await self.snapshots.take_last(self._state, position)
 
     async def _commit(self) -> None:
-        """Make the longest waiting commands durable, apply them, answer."""
+        """Make the first queued commands durable, apply them, answer."""
         try:
             decided = await self._decide_durably()
         except LogFull:
             self._suspend()
             return
-        except Exception as error:  # noqa: BLE001 - whatever it is, nothing was promised
+        except Exception as error:  # noqa: BLE001 - whatever it is, no command was answered
             self._fail(error)
             return
         self._state = decided.state
-        self._tell([event for entry in decided.entries for event in entry.events])
-        self._waiting.answer(decided.outcomes)
+        self._notify([event for entry in decided.entries for event in entry.events])
+        self.queue.answer(decided.outcomes)
 
-    def _tell(self, events: Sequence[Event]) -> None:
-        for observer in self._observers:  # one that fails does so outside of the writer
+    def _notify(self, events: Sequence[Event]) -> None:
+        for observer in self._observers:  # an observer that fails does not fail the writer
             asyncio.get_running_loop().call_soon(observer, events)
 
     async def _decide_durably(self) -> Decided:
-        """Decide and append; all over again whenever another replica was first."""
+        """Decide and append; decide again whenever another replica appended first."""
         while True:
-            decided = self._decide()
+            queued = ((command, origin) for command, origin, _ in self.queue)
+            decided = self._decide(self._state, queued, self._clock.now_ns())
             try:
                 await self._append(decided)
             except SequenceConflict:
                 self._catch_up()
             else:
                 return decided
-
-    def _decide(self) -> Decided:
-        waiting = ((command, origin) for command, origin, _ in self._waiting)
-        return decide_batch(self._state, waiting, self._clock.now_ns())
 
     async def _append(self, decided: Decided) -> None:
         expected = self._state.seq
@@ -272,25 +277,22 @@ class Replica:
             return
         payload = Batch(entries=decided.entries).SerializeToString()
         self._is_marked = False
-        await self._off_loop(lambda: self._log.append(payload, count, expected))
+        await self.run_blocking(lambda: self._log.append(payload, count, expected))
 
     def _catch_up(self) -> None:
-        """Fold in what the log holds beyond the state, and tell of it: others wrote it."""
-        known = self._state.seq
-        self._state = replay(self._log, self._state)
-        if self._observers:
-            batches = (Batch.FromString(record.payload) for record in self._log.read(known))
-            self._tell([e for batch in batches for entry in batch.entries for e in entry.events])
+        """Fold in what other replicas wrote, and give it to the observers."""
+        observer = self._notify if self._observers else None
+        self._state = self._replay(self._log, self._state, observer)
 
     def _suspend(self) -> None:
-        """Nothing was changed: say so to everyone who waits, and look for room from now on."""
+        """Fail all queued commands with DiskFull, and later ones until there is room."""
         self.writable.clear()
         self.full.set()
-        self._waiting.refuse(DiskFull)
+        self.queue.refuse(DiskFull)
 
     def _fail(self, error: Exception) -> None:
-        """Nothing was promised: say so to everyone who waits, and to everyone who comes."""
-        self._failure = error
+        """Fail all queued commands with Unwritable, and all later ones."""
+        self.failure = error
         self.failed.set()
         self._stopping = True
-        self._waiting.refuse(Unwritable)
+        self.queue.refuse(Unwritable)

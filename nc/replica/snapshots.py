@@ -1,8 +1,8 @@
-"""When a replica takes a snapshot, how it does so while it serves, and how it starts from one.
+"""Snapshots of the state: when one is due, how it is written and loaded.
 
-States are immutable, so a snapshot of one can be made while the next ones come about: part by part
-on the event loop, with pauses, since a thread would hold the interpreter for longer than a part
-takes. Only writing and syncing the file is done off the loop.
+States are immutable, so a snapshot can be encoded while later commands are served: part by part on
+the event loop, with pauses, since a thread would hold the interpreter for longer than a part takes.
+Only writing and syncing the file runs off the loop.
 """
 
 import asyncio
@@ -16,16 +16,15 @@ from nc.domain.state import State
 
 T = TypeVar("T")
 
-# A snapshot is due when the events since the last one are this many: a start replays them in about
-# half a second. With more in the state than that, when they are a quarter of it, so that what is
-# written for snapshots stays in proportion to what happens.
+# A snapshot is due after max(100,000, a quarter of the entries) events: a start replays 100,000 in
+# about half a second, and the share keeps the snapshots' bytes in proportion to the events.
 SNAPSHOT_TAIL_EVENTS: Final = 100_000
 _SNAPSHOT_TAIL_SHARE: Final = 4
 
-# Between two parts the loop is left alone for longer than a part takes.
+# The pause between two parts is longer than a part takes.
 _PAUSE_S: Final = 0.002
 
-# Handed to the disk at once.
+# Written to the disk at once.
 _WRITE_BYTES: Final = 256 * 1024
 
 
@@ -40,71 +39,68 @@ class Snapshots:
     """The snapshots of one replica.
 
     Args:
-        store: where they are kept.
+        store: of the log.
         run_blocking: runs what blocks for the disk.
 
     Attributes:
-        tail_events: how many events a start may have to replay; a simulation wants fewer.
+        tail_events: how many events a start may have to replay; a simulation sets fewer.
+        failed: set when a snapshot could not be written.
+        failure: why.
     """
 
     def __init__(self, store: SnapshotStore, run_blocking: RunBlocking) -> None:
         self._store = store
-        self._off_loop = run_blocking
+        self._run_blocking = run_blocking
         self.tail_events = SNAPSHOT_TAIL_EVENTS
-        self._last_seq = 0  # up to which the newest one goes
+        self._last_seq = 0  # of the newest snapshot
         self._taking: asyncio.Task[None] | None = None
-        self.failed = asyncio.Event()  # set when one could not be written
-        self.failure: SnapshotFailed | None = None  # why
+        self.failed = asyncio.Event()
+        self.failure: SnapshotFailed | None = None
 
     def load(self) -> State:
-        """The state of the newest good snapshot; the one before everything if there is none.
+        """The state of the newest good snapshot; the empty state if there is none.
 
-        Blocks. What is passed over is in the store's warnings.
+        Blocks. The store's warnings name those that were skipped.
         """
         for snapshot in self._store.newest_first(SNAPSHOT_SCHEMA):
+            seq = snapshot.position.last_seq
             try:
-                state = decode(snapshot.payload)
+                state = decode(snapshot.payload, seq)
             except ValueError as error:
-                self._warn(snapshot.place, f"{error}")
+                self._store.warnings.append(f"snapshot {seq}: {error}; it is passed over")
                 continue
-            if state.seq != snapshot.place.last_seq:
-                self._warn(snapshot.place, f"a state as of event {state.seq}")
-                continue
-            self._last_seq = state.seq
+            self._last_seq = seq
             return state
         return State()
 
-    def _warn(self, place: LogPosition, found: str) -> None:
-        self._store.warnings.append(f"snapshot {place.last_seq}: {found}; it is passed over")
-
     def is_due(self, state: State) -> bool:
-        """Whether it is time for one, and none is being taken."""
+        """Whether a snapshot is due, and none is being taken."""
         if self._taking is not None and not self._taking.done():
             return False
-        size = len(state.nodes) + len(state.tokens) + len(state.presence)
+        size = len(state.nodes) + len(state.tokens) + len(state.links)
         tail_events = max(self.tail_events, size // _SNAPSHOT_TAIL_SHARE)
         return state.seq - self._last_seq >= tail_events
 
-    def begin(self, state: State, place: LogPosition) -> None:
-        """Take one in the background, of the state at that place in the log."""
-        self._last_seq = state.seq  # should it fail, the next one is due as long after it
-        self._taking = asyncio.create_task(self._take(state, place, _PAUSE_S), name="snapshot")
+    def begin(self, state: State, position: LogPosition) -> None:
+        """Take a snapshot in the background, of the state at that place in the log."""
+        self._last_seq = state.seq  # if this one fails, the next is due as many events later
+        self._taking = asyncio.create_task(self._take(state, position, _PAUSE_S), name="snapshot")
 
     async def stop(self) -> None:
-        """Give up the one that is being taken."""
+        """Abandon the snapshot that is being taken."""
         if self._taking is not None:
             self._taking.cancel()
             await asyncio.gather(self._taking, return_exceptions=True)
 
-    async def take_last(self, state: State, place: LogPosition) -> None:
-        """Take one without pauses, unless nothing has happened since the last one."""
+    async def take_last(self, state: State, position: LogPosition) -> None:
+        """Take a snapshot without pauses, unless the newest one has this state."""
         await self.stop()
         if state.seq > self._last_seq:
-            await self._take(state, place, 0)
+            await self._take(state, position, 0)
 
-    async def _take(self, state: State, place: LogPosition, pause_s: float) -> None:
+    async def _take(self, state: State, position: LogPosition, pause_s: float) -> None:
         try:
-            writer = await self._off_loop(lambda: self._store.begin(place, SNAPSHOT_SCHEMA))
+            writer = await self._run_blocking(lambda: self._store.begin(position, SNAPSHOT_SCHEMA))
             try:
                 await self._write(writer, state, pause_s)
             finally:
@@ -123,7 +119,7 @@ class Snapshots:
             if size_bytes >= _WRITE_BYTES:
                 data = b"".join(gathered)
                 gathered, size_bytes = [], 0
-                await self._off_loop(lambda data=data: writer.write(data))  # type: ignore[misc]
+                await self._run_blocking(lambda data=data: writer.write(data))  # type: ignore[misc]
             await asyncio.sleep(pause_s)
-        await self._off_loop(lambda: writer.write(b"".join(gathered)))
-        await self._off_loop(writer.finish)
+        await self._run_blocking(lambda: writer.write(b"".join(gathered)))
+        await self._run_blocking(writer.finish)

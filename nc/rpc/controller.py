@@ -23,7 +23,7 @@ from nc.domain.errors import (
 from nc.domain.events import Certificate, Event
 from nc.domain.events import pb as events_pb
 from nc.domain.fsm import ConnectionState
-from nc.domain.presence import link_of
+from nc.domain.links import link_of
 from nc.domain.state import State
 from nc.pb import network_controller_pb2 as pb
 from nc.pb import sensor_pb2
@@ -105,7 +105,7 @@ class Controller:
         """Redeem a bootstrap token: register a node, and give it its token and certificates.
 
         Raises:
-            BootstrapTokenError: empty, malformed, unknown or expired.
+            BootstrapTokenEmpty, …Malformed, …Unknown, …Expired: it cannot be redeemed.
         """
         token_id = self._live_bootstrap_token(request.bootStrapToken)
         node_token = new_token(self._secrets)
@@ -151,7 +151,7 @@ class Controller:
             return _conn_state(ConnectionState.CONNECTED.name, self._endpoints().overlay_address)
         state = self._replica.state
         node_id = self._live_node(request.token, state)
-        link = link_of(state.presence, node_id).state
+        link = link_of(state.links, node_id).state
         return _conn_state(link.name, state.addresses.address_of(node_id))
 
     def get_registered_ip(self, request: pb.GetRegistedIpRequest, call: Call) -> bytes:

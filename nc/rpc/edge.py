@@ -27,7 +27,7 @@ from nc.rpc.methods import Messages, Method, StreamMethod
 from nc.rpc.permissions import require
 from nc.rpc.queue.binding import Metadata
 from nc.rpc.queue.call import Refusal
-from nc.rpc.request_ids import recorded_id
+from nc.rpc.request_ids import request_id
 from nc.secrets import RequestIds, Secrets
 
 REQUEST_ID_KEY = "x-request-id"
@@ -76,7 +76,7 @@ class Edge:
         transport: how the port is secured.
         callers: recognises certificates.
         state: the current state, for the rules.
-        hashed: a keyed hash, for request ids that could hold a token.
+        token_id: the id of a token, to recognise tokens in request ids.
         clock: see `nc.clock.Clock`.
         secrets: for request ids.
         log: gets a line for each call.
@@ -91,7 +91,7 @@ class Edge:
         transport: Transport,
         callers: Callers,
         state: Callable[[], State],
-        hashed: Callable[[str], str],
+        token_id: Callable[[str], str],
         clock: Clock,
         secrets: Secrets,
         log: FilteringBoundLogger,
@@ -99,7 +99,7 @@ class Edge:
         self._transport = transport
         self._callers = callers
         self._state = state
-        self._hashed = hashed
+        self._token_id = token_id
         self._clock = clock
         self._request_ids = RequestIds(secrets)
         self._log = log
@@ -123,9 +123,10 @@ class Edge:
         method = self._methods.get(wire.path)
         caller = caller_of(wire.certificate, self._transport, self._callers)
         name = UNKNOWN_METHOD if method is None else method.name
-        call = Call(caller, name, self._request_id(wire.metadata), started_ns)
-        record = wire.context = _Record(call, method)
-        wire.trailing = ((REQUEST_ID_KEY, call.request_id),)
+        sent = (str(value) for key, value in wire.metadata if key == REQUEST_ID_KEY)
+        returned, recorded = request_id(sent, self._request_ids.new, self._is_live_token)
+        wire.trailing = ((REQUEST_ID_KEY, returned),)
+        record = wire.context = _Record(Call(caller, name, recorded, started_ns), method)
         if method is None:
             return None  # the transport refuses it
         try:
@@ -187,16 +188,9 @@ class Edge:
             record.code = OK
             wire.reply(response.SerializeToString())
 
-    def _request_id(self, metadata: Metadata) -> str:
-        """What is recorded for the id that the caller sent, or a new one."""
-        for key, value in metadata:
-            if (
-                key == REQUEST_ID_KEY
-                and isinstance(value, str)
-                and (recorded := recorded_id(value, self._hashed))
-            ):
-                return recorded
-        return self._request_ids.new()
+    def _is_live_token(self, text: str) -> bool:
+        token_id, state = self._token_id(text), self._state()
+        return token_id in state.tokens or token_id in state.nodes
 
     def _require(self, record: _Record) -> None:
         method: Any = record.method

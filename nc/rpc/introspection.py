@@ -25,17 +25,25 @@ def _reflection_v1() -> Any:
 
     (gRPC server reflection protocol; the Python package knows v1alpha only.)
     """
-    pool = descriptor_pool.Default()
-    try:
-        return pool.FindServiceByName(f"{_REFLECTION}.ServerReflection")
-    except KeyError:
-        file = descriptor_pb2.FileDescriptorProto()
-        reflection_pb2.DESCRIPTOR.CopyToProto(file)
-        renamed = text_format.MessageToString(file).replace(_REFLECTION_OLD, _REFLECTION)
-        file = text_format.Parse(renamed, descriptor_pb2.FileDescriptorProto())
-        file.name = "grpc/reflection/v1/reflection.proto"
+    old = reflection_pb2.DESCRIPTOR.services_by_name["ServerReflection"]
+    renamed = text_format.MessageToString(_file_of(old)).replace(_REFLECTION_OLD, _REFLECTION)
+    file = text_format.Parse(renamed, descriptor_pb2.FileDescriptorProto())
+    file.name = "grpc/reflection/v1/reflection.proto"
+    return _pool_of(file).FindServiceByName(f"{_REFLECTION}.ServerReflection")
+
+
+def _file_of(service: Any) -> descriptor_pb2.FileDescriptorProto:
+    file = descriptor_pb2.FileDescriptorProto()
+    service.file.CopyToProto(file)
+    return file
+
+
+def _pool_of(*files: descriptor_pb2.FileDescriptorProto) -> descriptor_pool.DescriptorPool:
+    """A pool of these files alone; what else the process has loaded is not to be reflected."""
+    pool = descriptor_pool.DescriptorPool()
+    for file in files:
         pool.Add(file)
-        return pool.FindServiceByName(f"{_REFLECTION}.ServerReflection")
+    return pool
 
 
 REFLECTION_SERVICES: tuple[Any, ...] = (

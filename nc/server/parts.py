@@ -1,4 +1,4 @@
-"""The parts that a server is put together from: whoever brings others gets the same server.
+"""The parts that a server is put together from: with other parts it is the same server.
 
 The program opens a data folder and real ports (`nc.server.installation`); a simulation brings a
 clock that it moves, a log in memory and a network of its own. A server assumes no thread, no socket
@@ -18,7 +18,7 @@ from structlog.typing import FilteringBoundLogger
 
 from eventlog import EventLog
 from nc.clock import Clock
-from nc.domain.addresses import Network
+from nc.domain.network import Network
 from nc.errors import OperatorError
 from nc.hub.limits import Limits
 from nc.hub.switch import Switch
@@ -79,7 +79,7 @@ class Job(NamedTuple):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Parts:
-    """What a server is made of; whoever opened a part closes it, after the server has stopped.
+    """What a server is made of; its maker closes what it opened, after the server has stopped.
 
     Attributes:
         name: the replica's, in the log.
@@ -88,7 +88,7 @@ class Parts:
         token_ids: recognise tokens; the same key for the whole life of the log.
         authorities: sign nodes' certificates.
         callers: recognise certificates.
-        advertised: the IP address or name that clients are told.
+        advertised: the IP address or name that answers give to clients.
         rpc_ports: where calls come in.
         listen_for_links: opens the link port.
         link_tls: the link port's TLS context, asked for with each connection; None is plain text.

@@ -128,7 +128,7 @@ class Server:
     async def submit(self, command: Command, method: str) -> None:
         """Make a change that the server itself wants."""
         origin = Origin("system", method, self._request_ids.new())
-        await self.replica.submit(command, origin, is_ours=True)
+        await self.replica.submit(command, origin, internal=True)
 
     async def _start(self, started: contextlib.AsyncExitStack) -> None:
         """Start part by part; `started` stops them again, the last one first."""

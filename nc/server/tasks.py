@@ -12,8 +12,8 @@ from nc import log_events
 from nc.clock import Clock, now_ms
 from nc.domain.decide import Command
 from nc.domain.expiry import NEVER, has_passed
+from nc.domain.links import Links
 from nc.domain.nodes import ExpireNodes, Nodes
-from nc.domain.presence import Presence
 from nc.domain.tokens import ForgetExpiredTokens
 from nc.replica.errors import DiskFull, Unwritable
 from nc.replica.replica import Replica
@@ -62,7 +62,7 @@ class Sweep:
         self._submit = submit
         self._clock = clock
         self._tokens: Iterator[str] = iter(())
-        self._presence: Presence | None = None  # when `_soonest_ms` was found
+        self._links: Links | None = None  # when `_soonest_ms` was found
         self._nodes: Nodes | None = None
         self._soonest_ms = NEVER
 
@@ -79,15 +79,15 @@ class Sweep:
         It is computed again only when links or nodes have changed.
         """
         state = self._replica.state
-        if self._presence is not state.presence or self._nodes is not state.nodes:
+        if self._links is not state.links or self._nodes is not state.nodes:
             soonest_ms = NEVER
-            for count, node_id in enumerate(state.presence, 1):
+            for count, node_id in enumerate(state.links, 1):
                 node = state.nodes.get(node_id)
                 if node is not None and node.expires_at_ms != NEVER:
                     soonest_ms = min(soonest_ms or node.expires_at_ms, node.expires_at_ms)
                 if count % LINKS_PER_TURN == 0:
                     await asyncio.sleep(0)
-            self._presence, self._nodes = state.presence, state.nodes
+            self._links, self._nodes = state.links, state.nodes
             self._soonest_ms = soonest_ms
         return self._soonest_ms
 

@@ -19,7 +19,8 @@ from pathlib import Path
 from typing import Any
 
 from eventlog import LogReader
-from nc.domain.events import Batch, Entry, Event, pb
+from nc.domain.codec.records import entries_of
+from nc.domain.events import Entry, Event, pb
 from nc.domain.evolve import evolve
 from nc.domain.state import State
 from nc.history.events import events_of
@@ -162,12 +163,10 @@ def read_history(folder: Path) -> tuple[History, State]:
     state = State()
     for record in LogReader(folder).read():
         assert record.first_seq == history.last_seq + 1
-        batch = Batch.FromString(record.payload)
-        events = [event for entry in batch.entries for event in entry.events]
-        assert len(events) == record.count
-        for entry in batch.entries:
+        entries = entries_of(record)
+        for entry in entries:
             history.apply(entry)
-        state = evolve(state, events)
+        state = evolve(state, (event for entry in entries for event in entry.events))
     _assert_same(history, state)
     everything = [each for record in LogReader(folder).read() for each in events_of(record)]
     assert check(everything, recorded_digests(everything)).fault is None
@@ -179,9 +178,7 @@ def _assert_same(history: History, state: State) -> None:
     assert state.seq == history.last_seq
     assert {i: t.expires_at_ms for i, t in state.tokens.items()} == history.tokens
     assert {i: n.expires_at_ms for i, n in state.nodes.items()} == history.nodes
-    assert {
-        i: (link.state.value, link.link_id) for i, link in state.presence.items()
-    } == history.links
+    assert {i: (link.state.value, link.link_id) for i, link in state.links.items()} == history.links
     assert {i: b.address for i, b in state.addresses.by_node.items()} == history.by_node
     assert {address: i for i, address in history.by_node.items()} == history.by_address
     for node_id, binding in state.addresses.by_node.items():

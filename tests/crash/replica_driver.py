@@ -59,7 +59,7 @@ class Driver:
         if TOKEN_ID not in self._replica.state.tokens:
             await self._submit(IssueToken(TOKEN_ID, -1, _now_ms()), "GetBootStrapToken")
         state = self._replica.state
-        say(ready=state.seq, bound=_bindings(state), idle=not state.presence)
+        say(ready=state.seq, bound=_bindings(state), idle=not state.links)
         async with asyncio.TaskGroup() as callers:
             callers.create_task(self._look())
             for _ in range(CALLERS):
@@ -87,7 +87,7 @@ class Driver:
             await self._submit(command, "GetToken")
             return
         node_id = rng.choice(sorted(state.nodes))
-        link = state.presence.get(node_id)
+        link = state.links.get(node_id)
         if rng.random() < 0.02:
             await self._submit(Unregister(node_id), "UnRegister")
         elif link is None or rng.random() < 0.1:

@@ -4,13 +4,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nc.domain.addresses import Network
 from nc.domain.decide import decide
 from nc.domain.errors import AddressPoolExhausted
 from nc.domain.events import pb
 from nc.domain.evolve import evolve
 from nc.domain.fsm import ConnectionState
 from nc.domain.links import AcceptLink, HandOverAddress
+from nc.domain.network import Network
 from nc.domain.nodes import Unregister
 from nc.domain.state import State
 from tests.support.histories import (
@@ -194,7 +194,7 @@ def test_no_two_nodes_ever_share(moves: list[tuple[int, bool]]) -> None:
         try:
             state = after(state, *disconnect(node_id), *([] if leaves else connect(node_id)))
         except AddressPoolExhausted:
-            assert len(state.presence) == 6
+            assert len(state.links) == 6
         held = {node: binding.address for node, binding in state.addresses.by_node.items()}
         assert [state.addresses.holder_of(address) for address in held.values()] == list(held)
         assert len(set(held.values())) == len(held)

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from nc.domain.addresses import Network
+from nc.domain.network import Network
 
 
 def assignable(network: Network) -> list[str]:

@@ -96,7 +96,7 @@ class AgainstPlainModel(RuleBasedStateMachine):
 
     def facts(self) -> dict[str, Any]:
         """What the state says, in the model's terms."""
-        pool, links = self.state.addresses, self.state.presence
+        pool, links = self.state.addresses, self.state.links
         idle = [(held.idle_since_seq, n) for n, held in pool.by_node.items() if held.idle_since_seq]
         return {
             "network": str(pool.network),

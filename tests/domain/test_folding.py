@@ -17,7 +17,7 @@ from nc.domain.events import (
     Unregistered,
     pb,
 )
-from nc.domain.evolve import _FOLDS, UnknownEvent, evolve
+from nc.domain.evolve import FOLDS, UnknownEvent, evolve
 from nc.domain.state import State
 from nc.domain.tokens import IssueToken
 from tests.support.event_strategies import events as any_event
@@ -29,7 +29,7 @@ histories = st.lists(any_event, max_size=25)
 def test_every_kind_of_event_has_a_fold() -> None:
     """The catalogue and the folds name the same kinds."""
     (kind,) = Event.DESCRIPTOR.oneofs
-    assert {field.name for field in kind.fields} == set(_FOLDS)
+    assert {field.name for field in kind.fields} == set(FOLDS)
 
 
 @given(histories)

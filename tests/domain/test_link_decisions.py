@@ -111,7 +111,7 @@ def test_unregistering_ends_the_handshake() -> None:
     """A link that was accepted gets no address once its node is unregistered."""
     state = after(registered(), AcceptLink("n", "l", NOW_MS), Unregister("n"))
     assert refusal(lambda: decide(state, HandOverAddress("n", "l", NOW_MS))) is not None
-    assert not state.presence
+    assert not state.links
 
 
 def test_no_link_outlives_the_replica() -> None:
@@ -123,7 +123,7 @@ def test_no_link_outlives_the_replica() -> None:
     assert kinds(stopped) == ["state_changed", "replica_stopped"]
     assert started_again[1].state_changed.reason == pb.STATE_CHANGE_REASON_REPLICA_RESTARTED
     assert stopped[0].state_changed.reason == pb.STATE_CHANGE_REASON_REPLICA_STOPPED
-    assert not after(state, start).presence
+    assert not after(state, start).links
     assert kinds(decide(after(state, stop), start)) == ["replica_started"]
 
 

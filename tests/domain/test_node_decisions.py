@@ -132,7 +132,7 @@ def test_unregistering_takes_all_that_a_node_has() -> None:
     events = decide(connected("n"), Unregister("n"))
     assert kinds(events) == ["state_changed", "address_released", "unregistered"]
     state = after(connected("n"), Unregister("n"))
-    assert (len(state.nodes), len(state.presence), len(state.addresses.by_node)) == (0, 0, 0)
+    assert (len(state.nodes), len(state.links), len(state.addresses.by_node)) == (0, 0, 0)
     assert refusal(lambda: decide(state, Unregister("n"))) is NodeUnknown
 
 

@@ -19,8 +19,8 @@ CANARY = "c0ffee00c0ffee00"
 
 CLASSES = [
     error
-    for _, error in inspect.getmembers(errors, inspect.isclass)
-    if issubclass(error, DomainError) and "__init__" in vars(error)
+    for name, error in inspect.getmembers(errors, inspect.isclass)
+    if issubclass(error, DomainError) and error is not DomainError and not name.startswith("_")
 ]
 
 

@@ -31,7 +31,7 @@ def many_nodes(count: int) -> State:
 def test_a_state_survives_its_snapshot(past: list[Event], future: list[Event]) -> None:
     """Whatever was folded, sense or nonsense: read back it is the same, and goes on as the same."""
     state = evolve(State(), past)
-    read_back = decode(b"".join(encode(state)))
+    read_back = decode(b"".join(encode(state)), state.seq)
     assert read_back == state
     assert digest(read_back) == digest(state)
     assert evolve(read_back, future) == evolve(state, future)
@@ -43,7 +43,7 @@ def test_a_snapshot_of_many_parts() -> None:
     parts = list(encode(state))
     assert len(parts) > 9
     assert max(map(len, parts)) < 64 * 1024
-    assert decode(b"".join(parts)) == state
+    assert decode(b"".join(parts), state.seq) == state
 
 
 def test_what_is_unusual_is_in_both() -> None:
@@ -53,7 +53,7 @@ def test_what_is_unusual_is_in_both() -> None:
     assert sorted(state.addresses.ahead) == ["10.1.1.3", "10.1.1.5"]
     stray = Event(address_bound=AddressBound(node_id="nobody", address="9.9.9.9"))
     state = evolve(state, [stray])
-    assert decode(b"".join(encode(state))) == state
+    assert decode(b"".join(encode(state)), state.seq) == state
     for changed in (
         replace(state.addresses, ahead=HashTrieSet(["10.1.1.3"])),
         replace(state.addresses, by_node=state.addresses.by_node.remove("nobody")),
@@ -93,7 +93,7 @@ def test_a_snapshot_of_before_the_key_was_known_is_read() -> None:
     part.ClearField("key_check")
     data = part.SerializeToString()
     payload = b"".join([len(data).to_bytes(4, "little"), data, *others])
-    assert decode(payload) == many_nodes(20)
+    assert decode(payload, many_nodes(20).seq) == many_nodes(20)
 
 
 def test_a_digest_stays_what_it_is() -> None:
@@ -106,13 +106,13 @@ def test_a_payload_that_is_cut_is_refused(cut: int) -> None:
     """What is no whole payload is a ValueError, whatever is missing."""
     payload = b"".join(encode(many_nodes(20)))
     with pytest.raises(ValueError):  # noqa: PT011 - whichever says so first
-        decode(payload[:cut])
+        decode(payload[:cut], 0)
 
 
 def test_no_payload_is_refused() -> None:
     """No bytes at all are no state."""
     with pytest.raises(ValueError, match="without parts"):
-        decode(b"")
+        decode(b"", 0)
 
 
 DIGEST = "ba5f38347086becef2f8d2c62734e2ffa2c241b2b30536632b673bcbf4b43863"

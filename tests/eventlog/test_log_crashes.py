@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
 from eventlog import FileLog, LogDamaged, LogError, LogFull, LogReader, SnapshotFailed
-from eventlog.testing.simulated import CrashOutcome, PowerLoss, SimulatedDisk
+from eventlog.testing import CrashOutcome, PowerLoss, SimulatedDisk
 from tests.support.crash_search import FOLDER, KEPT, SCHEMA, Ledger, chance, life, open_log, search
 
 
@@ -172,10 +172,10 @@ def look(disk: SimulatedDisk) -> list[bytes] | None:
     try:
         log = open_log(disk)
         for snapshot in log.snapshots.newest_first(SCHEMA):
-            found = [record.payload for record in log.read(snapshot.place.last_seq)]
+            found = [record.payload for record in log.read(snapshot.position.last_seq)]
             expected = small_life()[1].acknowledged
-            assert snapshot.payload == b"".join(expected[: snapshot.place.last_seq])
-            assert found == expected[snapshot.place.last_seq :]
+            assert snapshot.payload == b"".join(expected[: snapshot.position.last_seq])
+            assert found == expected[snapshot.position.last_seq :]
         return [record.payload for record in log.read()]
     except LogError:
         return None
@@ -265,45 +265,15 @@ def test_losing_the_newest_segments_is_noticed() -> None:
         open_log(moved(disk.crash(CrashOutcome(1)))).close()  # as the advice says
 
 
-class NoDataSync(SimulatedDisk):
-    """Says that records are durable, and does nothing."""
-
-    def fdatasync(self, _fd: int, /) -> None:
-        """Nothing."""
+def no_fsync_of(suffix: str) -> Callable[[str, Path], bool]:
+    """No fsync of files whose names end so."""
+    return lambda operation, path: operation == "fsync" and path.name.endswith(suffix)
 
 
-class NoFolderSync(SimulatedDisk):
-    """Says that names are durable, and does nothing."""
-
-    def sync_folder(self, _folder: Path, /) -> None:
-        """Nothing."""
-
-
-class NoSyncOfLogFolder(SimulatedDisk):
-    """Names in the folder above are made durable, those in the log's own are not."""
-
-    def sync_folder(self, folder: Path, /) -> None:
-        """Half of it."""
-        if folder != FOLDER:
-            super().sync_folder(folder)
-
-
-def no_fsync_of(what: str) -> type[SimulatedDisk]:
-    """A disk that does not sync files whose names end so."""
-
-    class NoFileSync(SimulatedDisk):
-        def fsync(self, fd: int, /) -> None:
-            """Not for those."""
-            if not self._open[fd][1].name.endswith(what):
-                super().fsync(fd)
-
-    return NoFileSync
-
-
-LIES = {
-    "no fdatasync": NoDataSync,
-    "no fsync of folders": NoFolderSync,
-    "no fsync of the log's folder": NoSyncOfLogFolder,
+LIES: dict[str, Callable[[str, Path], bool]] = {
+    "no fdatasync": lambda operation, _: operation == "fdatasync",
+    "no fsync of folders": lambda operation, _: operation == "sync_folder",
+    "no fsync of the log's folder": lambda *sync: sync == ("sync_folder", FOLDER),
     "no fsync of new segments": no_fsync_of(".seg.tmp"),
     "no fsync of snapshots": no_fsync_of(".snapshot.tmp"),
     "no fsync of what was recovered": no_fsync_of(".seg"),
@@ -311,10 +281,10 @@ LIES = {
 
 
 @pytest.mark.parametrize("lie", LIES.values(), ids=LIES.keys())
-def test_the_search_notices_a_missing_sync(lie: type[SimulatedDisk]) -> None:
+def test_the_search_notices_a_missing_sync(lie: Callable[[str, Path], bool]) -> None:
     """With a sync taken out, a law breaks somewhere: the search would find the same in our code."""
     with pytest.raises((AssertionError, LogError)):
-        search(lie, kept=(0,))
+        search(lambda: SimulatedDisk(ignores_sync=lie), kept=(0,))
 
 
 def test_the_search_notices_a_missing_check(monkeypatch: pytest.MonkeyPatch) -> None:

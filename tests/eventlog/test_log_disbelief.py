@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from eventlog import LogDamaged, LogReader
-from eventlog.testing.disks import FastDisk, abandon
+from eventlog.testing import NoSyncDisk, abandon
 from tests.support.damage import (
     RECORD,
     SEGMENT,
@@ -23,7 +23,7 @@ from tests.support.damage import (
 def read_all(folder: Path) -> list[bytes] | None:
     """What a reader gets of a damaged log; None if it refuses."""
     try:
-        return [record.payload for record in LogReader(folder, FastDisk()).read()]
+        return [record.payload for record in LogReader(folder, NoSyncDisk()).read()]
     except LogDamaged:
         return None
 

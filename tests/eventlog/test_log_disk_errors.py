@@ -11,6 +11,7 @@ import pytest
 
 import eventlog
 from eventlog import (
+    Disk,
     FileLog,
     LogDamaged,
     LogFull,
@@ -19,36 +20,15 @@ from eventlog import (
     SyncFailed,
     WriterReplaced,
 )
-from eventlog.testing.disks import FastDisk, InterceptedDisk, abandon
+from eventlog.testing import FaultyDisk, NoSyncDisk, abandon
 
 SEGMENT = 500  # bytes: room for three or four small records
 NO_ROOM = [errno.ENOSPC, errno.EDQUOT]
 
 
-class SickDisk(InterceptedDisk):
-    """A disk on which an operation, told by its name, raises an error until it is told to recover.
-
-    Attributes:
-        sick: names of operations, and the error number that each raises.
-        partial: how many bytes a write that fails has written before.
-    """
-
-    def __init__(self) -> None:
-        self.sick: dict[str, int] = {}
-        self.partial = 0
-
-    def _do(self, name: str) -> None:
-        number = self.sick.get(name)
-        if number is not None:
-            raise OSError(number, os.strerror(number))
-
-    def _written_all_the_same(self, _size_bytes: int) -> int:
-        return self.partial if "pwrite" in self.sick else 0
-
-
-def open_log(folder: Path, disk: FastDisk | None = None) -> FileLog:
+def open_log(folder: Path, disk: Disk | None = None) -> FileLog:
     """The log in a folder."""
-    return eventlog.open(folder, disk=disk or FastDisk(), segment_size_bytes=SEGMENT)
+    return eventlog.open(folder, disk=disk or NoSyncDisk(), segment_size_bytes=SEGMENT)
 
 
 def payloads(folder: Path) -> list[bytes]:
@@ -66,12 +46,12 @@ def test_a_full_disk_is_waited_for(
 
     The record that had no room may be followed by one of another size, or by none at all.
     """
-    disk = SickDisk()
+    disk = FaultyDisk()
     log = open_log(tmp_path, disk)
     written = [b"%d" % seq * 20 for seq in range(before)]
     for seq, payload in enumerate(written):
         log.append(payload, 1, seq)
-    disk.sick, disk.partial = {operation: number}, 50
+    disk.errors, disk.partial = {operation: number}, 0.5
     for _ in range(2):
         try:
             log.append(b"x" * 100, 1, len(written))
@@ -82,7 +62,7 @@ def test_a_full_disk_is_waited_for(
             written.append(b"x" * 100)  # it needed no such operation
         assert log.last_seq == len(written)
         assert [record.payload for record in log.read()] == written == payloads(tmp_path)
-    disk.sick = {}
+    disk.errors = {}
     log.probe_space()
     for payload in (b"short", b"x" * 300, b"y" * 600):
         written.append(payload)
@@ -98,12 +78,12 @@ def test_a_full_disk_is_waited_for(
 @pytest.mark.parametrize("before", range(5))
 def test_a_crash_on_a_full_disk_loses_nothing(tmp_path: Path, before: int) -> None:
     """What was cut back stays cut back: the next open finds what was acknowledged."""
-    disk = SickDisk()
+    disk = FaultyDisk()
     log = open_log(tmp_path, disk)
     written = [b"%d" % seq * 20 for seq in range(before)]
     for seq, payload in enumerate(written):
         log.append(payload, 1, seq)
-    disk.sick, disk.partial = {"pwrite": errno.ENOSPC, "fallocate": errno.ENOSPC}, 50
+    disk.errors, disk.partial = {"pwrite": errno.ENOSPC, "fallocate": errno.ENOSPC}, 0.5
     with pytest.raises(LogFull):
         log.append(b"x" * 600, 1, before)
     abandon(log)
@@ -116,13 +96,13 @@ def test_a_crash_on_a_full_disk_loses_nothing(tmp_path: Path, before: int) -> No
 
 def test_a_full_disk_that_cannot_be_cut_back_is_a_failure(tmp_path: Path) -> None:
     """When it is unknown what is behind the last record, nothing more is written."""
-    disk = SickDisk()
+    disk = FaultyDisk()
     log = open_log(tmp_path, disk)
     log.append(b"one", 1, 0)
-    disk.sick = {"pwrite": errno.ENOSPC, "truncate": errno.EIO}
+    disk.errors = {"pwrite": errno.ENOSPC, "truncate": errno.EIO}
     with pytest.raises(LogUnavailable):
         log.append(b"two", 1, 1)
-    disk.sick = {}
+    disk.errors = {}
     with pytest.raises(LogUnavailable):
         log.append(b"two", 1, 1)
     log.close()
@@ -136,15 +116,15 @@ def test_an_fsync_is_never_asked_again(tmp_path: Path, operation: str, number: i
     The error says so, now and at every later append; reading goes on; the next open writes again
     what may not have reached the disk.
     """
-    disk = SickDisk()
+    disk = FaultyDisk()
     log = open_log(tmp_path, disk)
     log.append(b"one", 1, 0)
-    disk.sick = {operation: number}
+    disk.errors = {operation: number}
     size = 1 if operation == "fdatasync" else SEGMENT
     with pytest.raises(SyncFailed, match="the kernel's log") as caught:
         log.append(b"x" * size, 1, 1)
     assert "outcome unknown: an fsync of 0000" in caught.value.reason
-    disk.sick = {}
+    disk.errors = {}
     for action in (lambda: log.append(b"y", 1, 1), log.write_sync_marker, log.probe_space):
         with pytest.raises(SyncFailed):
             action()
@@ -156,16 +136,16 @@ def test_an_fsync_is_never_asked_again(tmp_path: Path, operation: str, number: i
     log.close()
 
 
-@pytest.mark.parametrize("operation", ["stat", "create", "pread", "pwrite", "fallocate", "rename"])
+@pytest.mark.parametrize("operation", ["is_at", "create", "pread", "pwrite", "fallocate", "rename"])
 def test_any_other_error_closes_the_log_for_writing(tmp_path: Path, operation: str) -> None:
     """EIO on whichever call of an append: nothing more is written, nothing acknowledged is lost."""
-    disk = SickDisk()
+    disk = FaultyDisk()
     log = open_log(tmp_path, disk)
     log.append(b"one", 1, 0)
-    disk.sick = {operation: errno.EIO}
+    disk.errors = {operation: errno.EIO}
     with pytest.raises(LogUnavailable, match="outcome unknown"):
         log.append(b"x" * SEGMENT, 1, 1)
-    disk.sick = {}
+    disk.errors = {}
     with pytest.raises(LogUnavailable, match="outcome unknown"):
         log.append(b"two", 1, 1)
     assert [record.payload for record in log.read()] == [b"one"]
@@ -181,8 +161,8 @@ def test_a_log_that_cannot_be_opened_stays_as_it_is(tmp_path: Path, operation: s
     for seq in range(6):
         log.append(b"%d" % seq * 40, 1, seq)
     log.close()
-    disk = SickDisk()
-    disk.sick = {operation: errno.EIO}
+    disk = FaultyDisk()
+    disk.errors = {operation: errno.EIO}
     with pytest.raises((LogUnavailable, LogDamaged)):
         open_log(tmp_path, disk)
     assert payloads(tmp_path) == [b"%d" % seq * 40 for seq in range(6)]
@@ -205,12 +185,12 @@ def test_a_log_is_not_opened_on_a_full_disk(
         abandon(log)
         (segment,) = folder.glob("*.seg")
         segment.write_bytes(segment.read_bytes()[: SEGMENT - 9])  # so that there is to allocate
-    disk = SickDisk()
-    disk.sick = {operation: number}
+    disk = FaultyDisk()
+    disk.errors = {operation: number}
     for _ in range(2):
         with pytest.raises(LogUnavailable, match=r"no room to open it: .*; free some space"):
             open_log(folder, disk)
-    disk.sick = {}
+    disk.errors = {}
     log = open_log(folder, disk)
     assert [record.payload for record in log.read()] == ([] if is_new else [b"one"])
     log.append(b"next", 1, log.last_seq)
@@ -218,7 +198,7 @@ def test_a_log_is_not_opened_on_a_full_disk(
 
 
 def take_lock_file(folder: Path) -> None:
-    """Somebody removes the lock file, and another writer opens the log."""
+    """The lock file is removed, and another writer opens the log."""
     (folder / "lock").unlink()
     other = open_log(folder)
     other.append(b"theirs", 1, other.last_seq)
@@ -226,7 +206,7 @@ def take_lock_file(folder: Path) -> None:
 
 
 def lose_lock_file(folder: Path) -> None:
-    """Somebody removes the lock file."""
+    """The lock file is removed."""
     (folder / "lock").unlink()
 
 
@@ -309,15 +289,15 @@ def test_a_log_that_was_moved_away_is_not_written(tmp_path: Path) -> None:
 @pytest.mark.parametrize("number", [errno.ENOMEM, errno.EINTR])
 def test_a_lock_that_cannot_be_looked_at_for_now_is_waited_for(tmp_path: Path, number: int) -> None:
     """A lack of memory is no lost lock: nothing is appended or in doubt, and then it goes on."""
-    disk = SickDisk()
+    disk = FaultyDisk()
     log = open_log(tmp_path, disk)
     log.append(b"one", 1, 0)
-    disk.sick = {"stat": number}
+    disk.errors = {"is_at": number}
     for action in (lambda: log.append(b"two", 1, 1), log.write_sync_marker, log.probe_space):
         with pytest.raises(LogFull, match="the lock file cannot be looked at"):
             action()
     assert payloads(tmp_path) == [b"one"]
-    disk.sick = {}
+    disk.errors = {}
     log.probe_space()
     assert log.append(b"two", 1, 1) == 2
     assert payloads(tmp_path) == [b"one", b"two"]
@@ -327,13 +307,13 @@ def test_a_lock_that_cannot_be_looked_at_for_now_is_waited_for(tmp_path: Path, n
 @pytest.mark.parametrize("number", [errno.EMFILE, errno.ENFILE])
 def test_an_append_opens_no_file(tmp_path: Path, number: int) -> None:
     """Where no file can be opened, appends and markers go on within the segment."""
-    disk = SickDisk()
+    disk = FaultyDisk()
     log = open_log(tmp_path, disk)
-    disk.sick = {"open": number, "create": number}
+    disk.errors = {"open": number, "create": number}
     assert log.append(b"one", 1, 0) == 1
     log.write_sync_marker()
     assert log.append(b"two", 1, 1) == 2
-    disk.sick = {}
+    disk.errors = {}
     assert payloads(tmp_path) == [b"one", b"two"]
     log.close()
 
@@ -365,9 +345,9 @@ def test_a_marker_says_that_the_last_record_is_durable(tmp_path: Path) -> None:
     """Once marked, damage to the last record is damage, and no torn tail; no marker is doubled."""
     log = open_log(tmp_path)
     log.append(b"payload", 1, 0)
-    place = log.write_sync_marker()
-    assert (place.last_seq, place.chain) == (1, log.head)
-    assert log.write_sync_marker() == place
+    position = log.write_sync_marker()
+    assert (position.last_seq, position.chain) == (1, log.head)
+    assert log.write_sync_marker() == position
     abandon(log)
     path = tmp_path / f"{1:020d}.seg"
     whole = path.read_bytes()

@@ -8,12 +8,13 @@ import sys
 import threading
 from contextlib import closing
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 import eventlog
-from eventlog import FileLog, LogLocked, LogUnavailable
-from eventlog.testing.disks import FailingDisk, FastDisk, abandon
+from eventlog import Disk, FileLog, LogLocked, LogUnavailable
+from eventlog.testing import FaultyDisk, InterceptedDisk, NoSyncDisk, abandon
 
 TIMEOUT_S = 60  # for what happens at once unless it is broken; the machine may be busy
 
@@ -30,9 +31,9 @@ sys.stdin.read()
 """
 
 
-def open_log(folder: Path, disk: FastDisk | None = None) -> FileLog:
+def open_log(folder: Path, disk: Disk | None = None) -> FileLog:
     """The log in a folder, with segments for a few records."""
-    return eventlog.open(folder, disk=disk or FastDisk(), segment_size_bytes=500)
+    return eventlog.open(folder, disk=disk or NoSyncDisk(), segment_size_bytes=500)
 
 
 def appender(folder: Path, until: int) -> subprocess.Popen[str]:
@@ -88,7 +89,7 @@ def test_what_was_acknowledged_survives_a_kill(tmp_path: Path) -> None:
         acknowledged = log.last_seq
 
 
-def append_until_failure(folder: Path, disk: FailingDisk) -> int:
+def append_until_failure(folder: Path, disk: FaultyDisk) -> int:
     """Open a log and append six records, or until the disk fails; returns what was acknowledged."""
     acknowledged = 0
     try:
@@ -108,9 +109,9 @@ def append_until_failure(folder: Path, disk: FailingDisk) -> int:
 
 
 @pytest.mark.parametrize("once", [False, True], ids=["for ever", "once"])
-@pytest.mark.parametrize("partial", [False, True], ids=["before", "halfway"])
+@pytest.mark.parametrize("partial", [0, 0.5], ids=["before", "halfway"])
 def test_a_failure_anywhere_loses_nothing_acknowledged(
-    tmp_path: Path, partial: bool, once: bool
+    tmp_path: Path, partial: float, once: bool
 ) -> None:
     """From whichever operation on the disk fails, the log is closed for writing and loses nothing.
 
@@ -120,7 +121,7 @@ def test_a_failure_anywhere_loses_nothing_acknowledged(
     failures: set[str] = set()
     for operations in range(100):
         folder = tmp_path / str(operations)
-        disk = FailingDisk(operations, partial=partial, once=once)
+        disk = FaultyDisk(operations, partial=partial, once=once)
         acknowledged = append_until_failure(folder, disk)
         if disk.failed is None:
             assert failures >= {
@@ -143,7 +144,7 @@ def test_a_failure_anywhere_loses_nothing_acknowledged(
 def test_a_short_write_is_continued(tmp_path: Path, most: int) -> None:
     """A disk that takes a record in several steps gets it in several steps."""
 
-    class ShortDisk(FastDisk):
+    class ShortDisk(NoSyncDisk):
         def pwrite(self, fd: int, data: bytes, offset: int, /) -> int:
             return super().pwrite(fd, data[:most], offset)
 
@@ -160,7 +161,7 @@ def test_a_short_write_is_continued(tmp_path: Path, most: int) -> None:
 def test_a_write_that_gets_nowhere_is_a_failure(tmp_path: Path) -> None:
     """A disk that takes a part and then nothing fails; the next open cuts the part."""
 
-    class StuckDisk(FastDisk):
+    class StuckDisk(NoSyncDisk):
         left = 10_000
 
         def pwrite(self, fd: int, data: bytes, offset: int, /) -> int:
@@ -184,16 +185,11 @@ def test_a_write_that_gets_nowhere_is_a_failure(tmp_path: Path) -> None:
 def test_an_interrupted_append_closes_the_log(tmp_path: Path) -> None:
     """An append that even an exception of no disk leaves half done is never written over."""
 
-    class InterruptedDisk(FastDisk):
-        interrupted = False
+    def interrupt(operation: str, *_: object) -> None:
+        if operation == "fdatasync":
+            raise KeyboardInterrupt
 
-        def fdatasync(self, _fd: int, /) -> None:
-            if self.interrupted:
-                raise KeyboardInterrupt
-
-    disk = InterruptedDisk()
-    log = open_log(tmp_path, disk)
-    disk.interrupted = True
+    log = open_log(tmp_path, InterceptedDisk(interrupt))
     with pytest.raises(KeyboardInterrupt):
         log.append(b"a", 1, 0)
     with pytest.raises(LogUnavailable, match="interrupted"):
@@ -201,34 +197,27 @@ def test_an_interrupted_append_closes_the_log(tmp_path: Path) -> None:
     log.close()
 
 
-class SlowDisk(FastDisk):
-    """A disk whose fdatasync waits to be let go."""
-
-    def __init__(self) -> None:
-        self.reached = threading.Event()
-        self.let_go = threading.Event()
-
-    def fdatasync(self, _fd: int, /) -> None:
-        """Wait."""
-        self.reached.set()
-        assert self.let_go.wait(TIMEOUT_S)
-
-
 def test_nobody_sees_what_is_not_durable(tmp_path: Path) -> None:
     """Between write and fdatasync neither readers nor followers of the log get the record."""
-    disk = SlowDisk()
-    log = open_log(tmp_path, disk)
+    reached, let_go = threading.Event(), threading.Event()
+
+    def wait_in_sync(operation: str, *_: object) -> None:
+        if operation == "fdatasync":
+            reached.set()
+            assert let_go.wait(TIMEOUT_S)
+
+    log = open_log(tmp_path, InterceptedDisk(wait_in_sync))
 
     async def main() -> None:
         follower = log.follow()
         first = asyncio.ensure_future(anext(follower))
         appending = asyncio.create_task(asyncio.to_thread(log.append, b"a", 1, 0))
-        assert await asyncio.to_thread(disk.reached.wait, TIMEOUT_S)
+        assert await asyncio.to_thread(reached.wait, TIMEOUT_S)
         for _ in range(10):
             await asyncio.sleep(0)
         assert (list(log.read()), log.last_seq, log.head) == ([], 0, bytes(32))
         assert not first.done()
-        disk.let_go.set()
+        let_go.set()
         assert await appending == 1
         assert (await asyncio.wait_for(first, TIMEOUT_S)).payload == b"a"
 
@@ -275,12 +264,11 @@ def test_reading_skips_whole_segments(tmp_path: Path) -> None:
     """Segments below the wanted event are not even opened."""
     opened: list[str] = []
 
-    class Spy(FastDisk):
-        def open(self, path: Path, /, *, write: bool = False, create: bool = False) -> int:
-            opened.append(path.name)
-            return super().open(path, write=write, create=create)
+    def note(operation: str, *arguments: Any) -> None:
+        if operation == "open":
+            opened.append(arguments[0].name)
 
-    log = open_log(tmp_path, Spy())
+    log = open_log(tmp_path, InterceptedDisk(note))
     for seq in range(10):
         log.append(bytes(250), 1, seq)
     opened.clear()
@@ -294,13 +282,11 @@ def test_following_from_the_end_reads_no_history(tmp_path: Path) -> None:
     read: list[int] = []
     is_appending = True
 
-    class Spy(FastDisk):
-        def pread(self, fd: int, size_bytes: int, offset: int, /) -> bytes:
-            if not is_appending:
-                read.append(offset)
-            return super().pread(fd, size_bytes, offset)
+    def note(operation: str, *arguments: Any) -> None:
+        if operation == "pread" and not is_appending:
+            read.append(arguments[2])
 
-    log = eventlog.open(tmp_path, disk=Spy())
+    log = eventlog.open(tmp_path, disk=InterceptedDisk(note))
     for seq in range(9):
         log.append(bytes(8), 1, seq)
 
@@ -335,7 +321,7 @@ def test_the_lock_is_released_when_opening_fails(tmp_path: Path) -> None:
 
 
 def test_files_are_for_their_owner_only(tmp_path: Path) -> None:
-    """Nobody else can read the log."""
+    """Other users cannot read the log."""
     folder = tmp_path / "log"
     open_log(folder).close()
     modes = {path.stat().st_mode & 0o777 for path in folder.iterdir()}

@@ -12,19 +12,19 @@ from eventlog.format import (
     NO_CHAIN,
     RECORD_HEADER_BYTES,
     SEGMENT_HEADER_BYTES,
-    BadBytes,
     Incomplete,
     RecordHeader,
     RecordType,
     SegmentHeader,
     chain_record,
+    decode_durable_head,
     decode_record,
     decode_segment_header,
     encode_record,
     encode_segment_header,
-    read_claim,
     record_size_bytes,
 )
+from eventlog.header_format import BadBytes
 
 SEQS = st.integers(1, 2**63)
 TIMES = st.integers(-(2**63), 2**63 - 1)
@@ -108,9 +108,9 @@ def test_a_record_comes_back(
     lead: bytes,
 ) -> None:
     """Decoding what was encoded gives it back, wherever in the buffer it lies."""
-    meaning = RecordHeader(first_seq, count, RecordType.EVENTS, at_ns, epoch)
+    header = RecordHeader(first_seq, count, RecordType.EVENTS, at_ns, epoch)
     data, chain = encode_record(
-        before, meaning, payload, durable_seq=first_seq - 1, segment_id=segment_id
+        before, header, payload, durable_seq=first_seq - 1, segment_id=segment_id
     )
     stored = decode_record(lead + data + b"rest", len(lead), segment_id, first_seq, before)
     assert stored is not None
@@ -118,9 +118,9 @@ def test_a_record_comes_back(
     assert stored.durable_seq == first_seq - 1
     assert stored.size_bytes == len(data) == record_size_bytes(len(payload))
     assert len(data) % 8 == 0
-    claim = read_claim(data, 0, segment_id)
-    assert claim is not None
-    assert claim.durable_seq == first_seq - 1
+    head = decode_durable_head(data, 0, segment_id)
+    assert head is not None
+    assert head.durable_seq == first_seq - 1
 
 
 @given(
@@ -176,14 +176,14 @@ def test_bytes_of_another_segment_never_pass(ours: int, theirs: int) -> None:
     if ours == theirs:
         assert decode_record(data, 0, ours, 1, NO_CHAIN) is not None
     else:
-        assert read_claim(data, 0, ours) is None
+        assert decode_durable_head(data, 0, ours) is None
         with pytest.raises(BadBytes) as caught:
             decode_record(data, 0, ours, 1, NO_CHAIN)
         assert caught.value.torn
 
 
 @pytest.mark.parametrize(
-    ("meaning", "payload", "durable_seq", "next_seq", "before", "newer"),
+    ("header", "payload", "durable_seq", "next_seq", "before", "newer"),
     [
         pytest.param(FIRST, b"x", 0, 2, NO_CHAIN, False, id="another sequence number"),
         pytest.param(FIRST, b"x", 1, 1, NO_CHAIN, False, id="durable before it was written"),
@@ -195,7 +195,7 @@ def test_bytes_of_another_segment_never_pass(ours: int, theirs: int) -> None:
     ],
 )
 def test_whole_but_wrong_records_are_no_torn_tail(
-    meaning: RecordHeader,
+    header: RecordHeader,
     payload: bytes,
     durable_seq: int,
     next_seq: int,
@@ -203,7 +203,7 @@ def test_whole_but_wrong_records_are_no_torn_tail(
     newer: bool,
 ) -> None:
     """A record whose checksums are right but which does not belong here is not a crash's doing."""
-    data, _ = encode_record(NO_CHAIN, meaning, payload, durable_seq=durable_seq, segment_id=9)
+    data, _ = encode_record(NO_CHAIN, header, payload, durable_seq=durable_seq, segment_id=9)
     with pytest.raises(BadBytes) as caught:
         decode_record(data, 0, 9, next_seq, before)
     assert (caught.value.torn, caught.value.newer) == (False, newer)

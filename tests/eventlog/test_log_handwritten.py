@@ -1,11 +1,12 @@
 """Logs written by hand, with what the writer does not write yet, and with well-placed damage."""
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 import eventlog
-from eventlog import FileLog, LogDamaged, LogReader
+from eventlog import Disk, FileLog, LogDamaged, LogReader
 from eventlog.format import (
     NO_CHAIN,
     RECORD_HEADER_BYTES,
@@ -17,12 +18,12 @@ from eventlog.format import (
     encode_segment_header,
 )
 from eventlog.segments import CHUNK_BYTES
-from eventlog.testing.disks import FastDisk, abandon
+from eventlog.testing import InterceptedDisk, NoSyncDisk, abandon
 
 
-def open_log(folder: Path, disk: FastDisk | None = None, segment_size_bytes: int = 1200) -> FileLog:
+def open_log(folder: Path, disk: Disk | None = None, segment_size_bytes: int = 1200) -> FileLog:
     """The log in a folder, opened for writing."""
-    return eventlog.open(folder, disk=disk or FastDisk(), segment_size_bytes=segment_size_bytes)
+    return eventlog.open(folder, disk=disk or NoSyncDisk(), segment_size_bytes=segment_size_bytes)
 
 
 class Writer:
@@ -69,16 +70,16 @@ def writer(tmp_path: Path) -> Writer:
     return writer
 
 
-class Spy(FastDisk):
-    """A disk that remembers what was written, and where."""
+def writes_of_opening(folder: Path) -> list[tuple[bytes, int]]:
+    """What is written, and at which offsets, when a log is opened and closed."""
+    writes: list[tuple[bytes, int]] = []
 
-    def __init__(self) -> None:
-        self.writes: list[tuple[bytes, int]] = []
+    def note(operation: str, *arguments: Any) -> None:
+        if operation == "pwrite":
+            writes.append(arguments[1:])
 
-    def pwrite(self, fd: int, data: bytes, offset: int, /) -> int:
-        """See `Disk.pwrite`."""
-        self.writes.append((data, offset))
-        return super().pwrite(fd, data, offset)
+    open_log(folder, InterceptedDisk(note)).close()
+    return writes
 
 
 def test_markers_are_accepted_and_skipped(tmp_path: Path, writer: Writer) -> None:
@@ -158,9 +159,7 @@ def test_the_last_marker_is_written_again(tmp_path: Path, writer: Writer) -> Non
     start = len(writer.data)
     writer.put(b"")
     writer.save()
-    disk = Spy()
-    open_log(tmp_path, disk).close()
-    assert disk.writes[1:] == [(writer.data[start:], start)]
+    assert writes_of_opening(tmp_path)[1:] == [(writer.data[start:], start)]
 
 
 def test_what_may_not_be_durable_is_written_again(tmp_path: Path) -> None:
@@ -170,9 +169,9 @@ def test_what_may_not_be_durable_is_written_again(tmp_path: Path) -> None:
     start = len(writer.data)
     writer.put(b"two")
     writer.save()
-    disk = Spy()
-    open_log(tmp_path, disk).close()
-    assert disk.writes[1:] == [(writer.data[start:], start)]  # after the lock's process id
+    assert writes_of_opening(tmp_path)[1:] == [
+        (writer.data[start:], start)
+    ]  # after the lock's process id
 
 
 @pytest.mark.parametrize("before_boundary", [0, 8, 40, 88, 96])

@@ -22,7 +22,7 @@ from eventlog import (
     SequenceConflict,
 )
 from eventlog.followers import Followers
-from eventlog.testing.disks import FastDisk
+from eventlog.testing import NoSyncDisk
 
 IMPLEMENTATIONS: tuple[type[EventLog], ...] = (MemoryLog, FileLog)  # which mypy checks
 
@@ -31,7 +31,7 @@ TIMEOUT_S = 60  # for what happens at once unless it is broken; the machine may 
 
 def open_small(folder: Path, now_ns: Callable[[], int] = lambda: 0) -> FileLog:
     """A log on disk whose segments hold a few records."""
-    return eventlog.open(folder, now_ns=now_ns, disk=FastDisk(), segment_size_bytes=700)
+    return eventlog.open(folder, now_ns=now_ns, disk=NoSyncDisk(), segment_size_bytes=700)
 
 
 @pytest.fixture(params=["memory", "file"])
@@ -72,7 +72,7 @@ class LogsAgree(RuleBasedStateMachine):
 
     @rule(error=st.integers(-3, 3).filter(bool))
     def append_late(self, error: int) -> None:
-        """Both refuse, with the same fields, whoever does not know the end."""
+        """Both refuse an append after another event than the last one, with the same fields."""
         for log in (self.memory, self.file):
             with pytest.raises(SequenceConflict) as caught:
                 log.append(b"late", 1, self.last_seq + error)
@@ -148,7 +148,7 @@ def test_what_is_no_record_is_refused(
 
 
 def test_reading_ends_where_the_log_ended_when_it_began(log: MemoryLog | FileLog) -> None:
-    """What is appended while somebody reads is for the next read."""
+    """What is appended during a read is for the next read."""
     log.append(b"a", 1, 0)
     records = log.read()
     log.append(b"b", 1, 1)
@@ -329,7 +329,7 @@ def test_peers_share_records_not_fate() -> None:
 
 @pytest.mark.parametrize("written", [False, True])
 def test_a_failing_append_has_either_outcome(written: bool) -> None:
-    """Told to fail, a log in memory raises LogUnavailable that often, with the outcome told."""
+    """Made to fail, a log in memory raises LogUnavailable that often, with the chosen outcome."""
     log = MemoryLog()
     log.fail_appends(2, written=written)
     for attempt in range(2):

@@ -9,14 +9,14 @@ import pytest
 
 import eventlog
 from eventlog import FileLog, LogDamaged, LogMissing, LogReader
-from eventlog.testing.disks import FastDisk
+from eventlog.testing import InterceptedDisk, NoSyncDisk
 
 TIMEOUT_S = 60  # for what happens at once unless it is broken; the machine may be busy
 
 
 def open_log(folder: Path) -> FileLog:
     """The log in a folder, with segments for four records of one byte."""
-    return eventlog.open(folder, disk=FastDisk(), segment_size_bytes=500)
+    return eventlog.open(folder, disk=NoSyncDisk(), segment_size_bytes=500)
 
 
 def append(log: FileLog, records: int) -> None:
@@ -105,19 +105,20 @@ def test_damage_is_not_mistaken_for_an_append(tmp_path: Path, first_seq: int) ->
         assert found == list(range(1, first_seq + 1))
 
 
-class MeanwhileDisk(FastDisk):
+class MeanwhileDisk(InterceptedDisk):
     """A disk on which something happens just before the nth read."""
 
-    def __init__(self, happens: Callable[[], None], before: int) -> None:
+    def __init__(self, happens: Callable[[], None], reads: int) -> None:
+        super().__init__()
         self._happens = happens
-        self._reads_left = before
+        self._reads_left = reads
 
-    def pread(self, fd: int, size_bytes: int, offset: int, /) -> bytes:
-        """See `Disk.pread`."""
-        self._reads_left -= 1
-        if self._reads_left == -1:
-            self._happens()
-        return super().pread(fd, size_bytes, offset)
+    def before(self, operation: str, *_: object) -> None:
+        """Count the reads."""
+        if operation == "pread":
+            self._reads_left -= 1
+            if self._reads_left == -1:
+                self._happens()
 
     @property
     def happened(self) -> bool:

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from eventlog import LogDamaged
-from eventlog.testing.disks import abandon
+from eventlog.testing import abandon
 from tests.support.damage import (
     END,
     HEAD,
@@ -175,8 +175,7 @@ def test_an_error_says_what_where_and_what_to_do(tmp_path: Path) -> None:
     assert (error.file, error.offset, error.seq) == (segment(folder, 4), LAST, 6)
     assert str(error) == (
         f"segment {segment(folder, 4)}, offset {LAST}, record 6: {error.found}, "
-        f'expected {error.expected}; run "network-controller log repair --log {folder}", '
-        "which says what can be saved and changes nothing yet"
+        f"expected {error.expected}; plan_repair of eventlog.repair says what can be saved"
     )
     written(4, 8, b"\2")(folder)
     with pytest.raises(LogDamaged, match="a newer one"):

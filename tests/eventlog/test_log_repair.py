@@ -8,9 +8,16 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from eventlog import LogDamaged, LogLocked, LogMissing, LogReader, LogUnavailable
-from eventlog.repair import Build, Finding, Plan, Remove, plan_repair, repair, salvage
-from eventlog.testing.disks import FailingDisk, FastDisk
-from eventlog.testing.simulated import SimulatedDisk
+from eventlog.repair import (
+    Diagnosis,
+    RemoveFile,
+    RepairPlan,
+    WriteSegment,
+    plan_repair,
+    repair,
+    salvage,
+)
+from eventlog.testing import FaultyDisk, NoSyncDisk, SimulatedDisk
 from tests.support import damage as small
 from tests.support.broken_life import (
     BREAKS,
@@ -41,13 +48,13 @@ from tests.support.broken_life import (
 from tests.support.crash_search import FOLDER, SCHEMA
 from tests.support.damage import Damage, contents, open_log, payload, write_log
 
-SOUND, TORN, SERVES, REPAIRABLE, MISNAMED, NEWER, HOPELESS = Finding
+SOUND, TORN, SERVES, REPAIRABLE, MISNAMED, NEWER, HOPELESS = Diagnosis
 
 
-Said = tuple[Finding, int, int, list[str]]
+Said = tuple[Diagnosis, int, int, list[str]]
 
 
-def said(plan: Plan) -> Said:
+def said(plan: RepairPlan) -> Said:
     """A plan in short: what it found, the events that stay and those lost, and its steps.
 
     A segment's first sequence number stands for it: `cut 4 at 96`, `remove 7`, `make 4`.
@@ -55,11 +62,11 @@ def said(plan: Plan) -> Said:
     steps = []
     for step in plan.steps:
         name = step.name.removesuffix(".seg").lstrip("0")
-        if isinstance(step, Build):
+        if isinstance(step, WriteSegment):
             steps.append(f"cut {name} at {step.end}" if step.is_cut else f"make {name}")
         else:
-            steps.append(f"{'remove' if isinstance(step, Remove) else 'renew'} {name}")
-    return plan.finding, plan.last_seq, max(plan.lost.through - plan.last_seq, 0), steps
+            steps.append(f"{'remove' if isinstance(step, RemoveFile) else 'renew'} {name}")
+    return plan.diagnosis, plan.last_seq, max(plan.lost.through - plan.last_seq, 0), steps
 
 
 # A log of nine events, three to a segment, without snapshots: see `test_log_recovery`.
@@ -123,22 +130,22 @@ def test_the_plan(tmp_path: Path, damage: Damage, expected: Said) -> None:
     folder = write_log(tmp_path / "log")
     damage(folder)
     before = contents(folder)
-    plan = plan_repair(folder, FastDisk(), SCHEMA)
+    plan = plan_repair(folder, NoSyncDisk(), SCHEMA)
     assert said(plan) == expected
     assert contents(folder) == before
-    if plan.finding is not REPAIRABLE:
+    if plan.diagnosis is not REPAIRABLE:
         with pytest.raises(LogUnavailable, match="not as it was"):
-            repair(plan, FastDisk(), now_ns=lambda: 0, random_bytes=bytes)
+            repair(plan, NoSyncDisk(), now_ns=lambda: 0, random_bytes=bytes)
         assert contents(folder) == before
         return
-    kept = repair(plan, FastDisk(), now_ns=lambda: 0, random_bytes=bytes)
+    kept = repair(plan, NoSyncDisk(), now_ns=lambda: 0, random_bytes=bytes)
     touched = {step.name for step in plan.steps}
     assert {p.name: p.read_bytes() for p in kept.iterdir()} == {n: before[n] for n in touched}
     assert kept.name == "damaged-19700101T000000Z"
     log = open_log(folder)
     assert [r.payload for r in log.read()] == [payload(n) for n in range(1, plan.last_seq + 1)]
     log.close()
-    assert said(plan_repair(folder, FastDisk(), SCHEMA)) == (SOUND, plan.last_seq, 0, [])
+    assert said(plan_repair(folder, NoSyncDisk(), SCHEMA)) == (SOUND, plan.last_seq, 0, [])
 
 
 # A log of sixteen events with snapshots after 9 and 14: what stays, what is lost, the steps, and
@@ -170,9 +177,9 @@ def test_the_plan_for_a_log_with_snapshots(name: str) -> None:
     disk, _ = lived()
     BREAKS[name](disk)
     plan = look(disk)
-    finding, last_seq, lost_events, steps = said(plan)
+    diagnosis, last_seq, lost_events, steps = said(plan)
     steps = [step.removesuffix(".snapshot") for step in steps]
-    assert finding is REPAIRABLE
+    assert diagnosis is REPAIRABLE
     assert (last_seq, lost_events, steps, tuple(plan.unreadable)) == STEPS_OF[name]
 
 
@@ -185,7 +192,7 @@ def test_damage_before_the_snapshots_segment_needs_no_repair() -> None:
     assert plan.unreadable == (1, 2)
     assert open_and_see(disk) == (16, b"".join(events))
     reader = LogReader(FOLDER, disk)
-    with pytest.raises(LogDamaged, match="log repair"):
+    with pytest.raises(LogDamaged, match="plan_repair"):
         list(reader.read())
     assert [r.payload for r in reader.read(plan.unreadable.through)] == events[2:]
 
@@ -201,25 +208,25 @@ def check_repair(disk: SimulatedDisk, events: list[bytes], good: list[int]) -> N
     before = files(disk)
     plan = look(disk)
     assert files(disk) == before
-    if plan.finding is HOPELESS:
+    if plan.diagnosis is HOPELESS:
         assert not good
         return
-    if plan.finding is NEWER:  # two damages that look like a version
+    if plan.diagnosis is NEWER:  # two damages that look like a version
         assert any(data[9:12] == bytes(3) and data[8] > 1 for data in before.values())
         return
-    if plan.finding is REPAIRABLE:
+    if plan.diagnosis is REPAIRABLE:
         kept = files(disk, carry_out(disk, plan))
         after = files(disk)
         for name, data in before.items():
             assert data in (after.get(name), kept.get(name))
-        assert look(disk).finding in NO_REPAIR
+        assert look(disk).diagnosis in NO_REPAIR
     else:
-        assert plan.finding in NO_REPAIR
+        assert plan.diagnosis in NO_REPAIR
     last_seq, found = open_and_see(disk)
     assert last_seq == plan.last_seq >= max(good, default=0)
     assert found == b"".join(events[:last_seq])
     assert plan.lost.through <= len(events)
-    if plan.lost.through <= last_seq and plan.finding is REPAIRABLE and not good:
+    if plan.lost.through <= last_seq and plan.diagnosis is REPAIRABLE and not good:
         assert plan.unreadable.through < plan.unreadable.first
 
 
@@ -307,9 +314,9 @@ def test_a_log_that_is_in_use_is_not_repaired(tmp_path: Path) -> None:
     log = open_log(folder)
     small.flipped(4, RECORD)(folder)
     before = contents(folder)
-    plan = plan_repair(folder, FastDisk(), SCHEMA)
+    plan = plan_repair(folder, NoSyncDisk(), SCHEMA)
     with pytest.raises(LogLocked):
-        repair(plan, FastDisk(), now_ns=lambda: 0, random_bytes=bytes)
+        repair(plan, NoSyncDisk(), now_ns=lambda: 0, random_bytes=bytes)
     assert contents(folder) == before
     log.close()
 
@@ -318,11 +325,11 @@ def test_a_log_that_changed_since_the_plan_is_not_repaired(tmp_path: Path) -> No
     """What is carried out is what was shown."""
     folder = write_log(tmp_path / "log")
     small.flipped(4, RECORD)(folder)
-    plan = plan_repair(folder, FastDisk(), SCHEMA)
+    plan = plan_repair(folder, NoSyncDisk(), SCHEMA)
     small.flipped(1, RECORD)(folder)
     before = contents(folder)
     with pytest.raises(LogUnavailable, match="not as it was when the plan was made"):
-        repair(plan, FastDisk(), now_ns=lambda: 0, random_bytes=bytes)
+        repair(plan, NoSyncDisk(), now_ns=lambda: 0, random_bytes=bytes)
     assert contents(folder) == before
 
 
@@ -332,8 +339,8 @@ def test_a_disk_that_fails_loses_no_original(tmp_path: Path) -> None:
         folder = write_log(tmp_path / f"log-{operations}")
         small.flipped(4, RECORD)(folder)
         before = contents(folder)
-        plan = plan_repair(folder, FastDisk(), SCHEMA)
-        disk = FailingDisk(operations)
+        plan = plan_repair(folder, NoSyncDisk(), SCHEMA)
+        disk = FaultyDisk(operations)
         with suppress(LogUnavailable):
             repair(plan, disk, now_ns=lambda: 0, random_bytes=bytes)
             assert operations > 15
@@ -348,9 +355,9 @@ def test_a_disk_that_fails_loses_no_original(tmp_path: Path) -> None:
 def test_no_log_is_no_plan(tmp_path: Path) -> None:
     """A folder without a segment and without a snapshot is no damaged log."""
     with pytest.raises(LogMissing):
-        plan_repair(tmp_path, FastDisk(), SCHEMA)
+        plan_repair(tmp_path, NoSyncDisk(), SCHEMA)
     with pytest.raises(LogMissing):
-        plan_repair(tmp_path / "nowhere", FastDisk(), SCHEMA)
+        plan_repair(tmp_path / "nowhere", NoSyncDisk(), SCHEMA)
     (tmp_path / "file").touch()
     with pytest.raises(LogUnavailable, match="cannot be read"):
-        plan_repair(tmp_path / "file", FastDisk(), SCHEMA)
+        plan_repair(tmp_path / "file", NoSyncDisk(), SCHEMA)

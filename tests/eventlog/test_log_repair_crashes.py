@@ -5,8 +5,8 @@ import itertools
 import pytest
 
 from eventlog import LogError
-from eventlog.repair import Finding, Plan
-from eventlog.testing.simulated import CrashOutcome, PowerLoss, SimulatedDisk
+from eventlog.repair import Diagnosis, RepairPlan
+from eventlog.testing import CrashOutcome, PowerLoss, SimulatedDisk
 from tests.support.broken_life import (
     BREAKS,
     Break,
@@ -33,7 +33,7 @@ def check_originals(disk: SimulatedDisk, originals: Files) -> None:
         assert there.get(name) == data or (name, data) in aside, name
 
 
-def check_unchanged_or_refused(disk: SimulatedDisk, plan: Plan, expected: bytes) -> None:
+def check_unchanged_or_refused(disk: SimulatedDisk, plan: RepairPlan, expected: bytes) -> None:
     """In between the log opens only with what the plan promised."""
     try:
         found = amounts_to(open_log(disk))
@@ -47,7 +47,7 @@ def crash_everywhere(damage: Break, kept_shares: tuple[float, ...], seed: int) -
     damaged, events = lived()
     damage(damaged)
     plan, originals = look(damaged), files(damaged)
-    assert plan.finding is Finding.REPAIRABLE
+    assert plan.diagnosis is Diagnosis.REPAIRABLE
     expected = b"".join(events[: plan.last_seq])
     for step in itertools.count(1):
         disk = damaged.crash(CrashOutcome(1))
@@ -63,7 +63,7 @@ def crash_everywhere(damage: Break, kept_shares: tuple[float, ...], seed: int) -
         check_originals(left, originals)
         check_unchanged_or_refused(left.crash(CrashOutcome(1)), plan, expected)
         again = look(left)
-        if again.finding is Finding.REPAIRABLE:
+        if again.diagnosis is Diagnosis.REPAIRABLE:
             carry_out(left, again)
         check_originals(left, originals)
         assert open_and_see(left.crash(CrashOutcome(0))) == (plan.last_seq, expected)

@@ -10,7 +10,7 @@ from eventlog import FileLog, LogDamaged, LogReader
 from eventlog.format import SegmentHeader
 from eventlog.segments import segment_name
 from eventlog.slices import Slice, encode_segment, slice_of
-from eventlog.testing.disks import FastDisk
+from eventlog.testing import NoSyncDisk
 
 COUNTS = [1, 2, 1, 3, 1, 1, 4, 1, 2, 1]  # events in the records
 EVENTS = sum(COUNTS)
@@ -20,7 +20,7 @@ EVENTS = sum(COUNTS)
 def reader(tmp_path_factory: pytest.TempPathFactory) -> LogReader:
     """A log of several segments, with markers between records, at the ends of segments, too."""
     folder = tmp_path_factory.mktemp("log") / "log"
-    log = eventlog.open(folder, disk=FastDisk(), segment_size_bytes=600)
+    log = eventlog.open(folder, disk=NoSyncDisk(), segment_size_bytes=600)
     for number, count in enumerate(COUNTS):
         log.append(b"%d" % number, count, log.last_seq)
         if number % 3:
@@ -98,7 +98,7 @@ def test_a_slice_beyond_the_end_is_empty(reader: LogReader) -> None:
 
 def open_log(folder: Path) -> FileLog:
     """Open for writing."""
-    return eventlog.open(folder, disk=FastDisk(), segment_size_bytes=600)
+    return eventlog.open(folder, disk=NoSyncDisk(), segment_size_bytes=600)
 
 
 def test_a_whole_log_can_go_on_and_a_slice_cannot(reader: LogReader, tmp_path: Path) -> None:

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from eventlog import LogUnavailable
-from eventlog.testing.disks import FailingDisk
+from eventlog.testing import FaultyDisk
 from tests.support.damage import (
     END,
     all_of,
@@ -51,7 +51,7 @@ def test_recovery_may_be_interrupted_anywhere(tmp_path: Path) -> None:
         folder = tmp_path / str(operations)
         shutil.copytree(untouched, folder)
         try:
-            open_log(folder, FailingDisk(operations, partial=True)).close()
+            open_log(folder, FaultyDisk(operations, partial=0.5)).close()
         except LogUnavailable:
             open_log(folder).close()
             assert contents(folder) == expected

@@ -12,13 +12,15 @@ import eventlog
 from eventlog.format import SegmentHeader
 from eventlog.slices import encode_start, slice_of
 from eventlog.snapshots import snapshot_name
-from eventlog.testing.disks import FastDisk
+from eventlog.testing import NoSyncDisk
 from nc.domain.codec.snapshot import SNAPSHOT_SCHEMA, encode
+from nc.domain.events import Batch, Entry, Event, Unregistered
 from nc.domain.state import State
-from nc.history.as_of import BaseMissing, StateAt, base_of, history, nearest, states_at
-from nc.history.events import EMPTY_STATE, Point, Recorded, RunningState, state_at
+from nc.history.as_of import BaseMissing, StateAt, base_of, nearest, states_at
+from nc.history.events import Point, Recorded, history
+from nc.history.fold import EMPTY_STATE, RunningState, state_at
 from tests.support.sliced_log import Entries, batches, events_in, write_batches, write_slice
-from tests.support.written_log import EVENTS, leave_snapshot, write_story
+from tests.support.written_log import BETA, EVENTS, leave_snapshot, write_story
 
 pauses = st.lists(st.booleans(), max_size=9)
 
@@ -120,7 +122,7 @@ def log(tmp_path: Path) -> Path:
 
 def snapshot_at(folder: Path, state: State) -> None:
     """Leave a snapshot at the log's end that says that this is the state."""
-    log = eventlog.open(folder, disk=FastDisk())
+    log = eventlog.open(folder, disk=NoSyncDisk())
     leave_snapshot(log, state)
     log.close()
 
@@ -139,6 +141,24 @@ def test_the_nearest_snapshot_is_where_folding_begins(log: Path) -> None:
     ):
         assert nearest(reader, [point]) == expected
     assert nearest(reader, [Point(seq=EVENTS), Point(seq=3)]) == EMPTY_STATE
+
+
+def test_a_marker_before_a_snapshots_last_event_does_not_hide_the_snapshot(log: Path) -> None:
+    """Not even where the events before it cannot be read: the states from it on are computed."""
+    before = state(eventlog.LogReader(log), Point(seq=EVENTS))
+    writer = eventlog.open(log, disk=NoSyncDisk())
+    writer.write_sync_marker()
+    batch = Batch(entries=[Entry(events=[Event(unregistered=Unregistered(node_id=BETA))])])
+    writer.append(batch.SerializeToString(), 1, EVENTS)
+    writer.close()
+    reader = eventlog.LogReader(log)
+    last = state(reader, Point(seq=EVENTS + 1))
+    assert last != before
+    snapshot_at(log, last)
+    assert nearest(reader, [Point(seq=EVENTS + 1)]) == last
+    segment = min(log.glob("*.seg"))
+    segment.write_bytes(segment.read_bytes()[:-1] + b"?")
+    assert state(eventlog.LogReader(log), Point(seq=EVENTS + 1)) == last
 
 
 def test_a_snapshot_that_the_log_does_not_pass_is_not_believed(log: Path) -> None:

@@ -10,8 +10,10 @@ from nc.cli.time_args import parse_point
 from nc.domain.events import Entry, Event, LogRepaired, NodeRegistered
 from nc.domain.evolve import evolve
 from nc.domain.state import State
-from nc.history.events import Point, Recorded, differences, field_of, ids_in, seq_of, state_at
-from nc.history.explain import Target, story
+from nc.history.diff import differences
+from nc.history.events import Point, Recorded, field_of, ids_in, seq_of
+from nc.history.explain import Target, explain
+from nc.history.fold import state_at
 from tests.support.event_strategies import events as any_event
 from tests.support.event_strategies import ids
 
@@ -73,7 +75,7 @@ def test_a_story_tells_any_history_without_a_fault(
     history: list[tuple[int, Event]], subject_id: str, kind: str
 ) -> None:
     """Every event is in words, however little sense the history makes."""
-    assert all(line.text for line in story(recorded(history), Target(kind, subject_id)))
+    assert all(line.text for line in explain(recorded(history), Target(kind, subject_id)))
     assert "" not in ids_in(recorded(history)).nodes
 
 
@@ -82,7 +84,7 @@ def test_a_repair_is_told_to_those_who_lived_then(
     history: list[tuple[int, Event]], node_id: str
 ) -> None:
     """A repair is in a node's story if something of it was told before, and it has not ended."""
-    lines = list(story(recorded(history), Target("node", node_id)))
+    lines = list(explain(recorded(history), Target("node", node_id)))
     told = {line.recorded.seq for line in lines}
     is_alive = False
     for seq, (_, event) in enumerate(history, start=1):
@@ -107,7 +109,7 @@ def test_a_repair_says_what_was_lost(lost_through_seq: int, words: str) -> None:
         (0, Event(node_registered=NodeRegistered(node_id="a"))),
         (0, Event(log_repaired=LogRepaired(lost_through_seq=lost_through_seq))),
     ]
-    *_, line = story(recorded(history), Target("node", "a"))
+    *_, line = explain(recorded(history), Target("node", "a"))
     assert words in line.text
 
 

@@ -14,13 +14,11 @@ from nc.history.events import Point, Recorded, seq_of
 from nc.history.player import (
     AS_FAST_AS_IT_GOES,
     LONGEST_WAIT_NS,
-    NodeStatus,
     Player,
-    past_of,
-    row_of,
+    recording_of,
 )
 from tests.support.event_strategies import events as any_event
-from tests.support.histories import after, connect, register, started
+from tests.support.histories import started
 
 SECOND_NS = 1_000_000_000
 FEW = 4
@@ -63,7 +61,7 @@ def players(draw: st.DrawFn) -> Player:
     history = draw(timed)
     chosen = draw(st.sets(st.integers(0, len(history)), min_size=1))
     stops = draw(st.sampled_from([range(len(history) + 1), sorted(chosen)]))
-    player = Player(past_of(recorded(history)), stops, speed=draw(speeds))
+    player = Player(recording_of(recorded(history)), stops, speed=draw(speeds))
     return player.toggled() if draw(st.booleans()) else player
 
 
@@ -73,9 +71,9 @@ def test_what_is_shown_is_the_fold_up_to_there(player: Player, keys: list[Move])
     for key in keys:
         player = key(player)
         assert player.position in player.stops
-        events = [each.event for each in player.past.events[: player.position]]
+        events = [each.event for each in player.recording.events[: player.position]]
         assert player.state == evolve(State(), events)
-        assert player.present is (player.past.events[player.position - 1] if events else None)
+        assert player.present is (player.recording.events[player.position - 1] if events else None)
         assert not (player.playing and player.at == player.last)
 
 
@@ -107,7 +105,9 @@ def test_a_history_plays_to_its_end_in_its_time(player: Player) -> None:
     assert player.advanced(sum(waits)).at == player.last
     if waits and waits[-1]:
         assert player.advanced(sum(waits) - 1).at < player.last
-    stops = [player.past.events[stop - 1].entry.recorded_at_ns for stop in player.stops if stop]
+    stops = [
+        player.recording.events[stop - 1].entry.recorded_at_ns for stop in player.stops if stop
+    ]
     if 1 <= player.speed < AS_FAST_AS_IT_GOES:
         assert sum(waits) <= sum(max(b - a, 0) for a, b in pairwise(stops))
 
@@ -116,7 +116,7 @@ def test_a_history_plays_to_its_end_in_its_time(player: Player) -> None:
 def test_a_jump_finds_what_log_at_finds(player: Player, point: Point) -> None:
     """It leads to the last stop at that place or before it; to the first if there is none."""
     position = player.jumped(point).position
-    reached = seq_of(player.past.events, point)
+    reached = seq_of(player.recording.events, point)
     assert position == max([s for s in player.stops if s <= reached], default=player.stops[0])
 
 
@@ -147,18 +147,10 @@ def test_a_past_may_begin_with_a_state(history: list[tuple[int, Event]]) -> None
     """Its states are what the events lead to from there, and it says how far it has come."""
     start = started("10.1.0.1/16")
     reached: list[int] = []
-    past = past_of(recorded(history), start, reached.append)
+    past = recording_of(recorded(history), start, reached.append)
     assert reached == [
         *range(FEW, len(history) + 1, FEW),
         *[len(history)] * (len(history) % FEW > 0),
     ]
     for position in range(len(history) + 1):
         assert past.state_at(position) == evolve(start, [event for _, event in history[:position]])
-
-
-def test_a_row_is_a_node_as_a_state_has_it() -> None:
-    """State, address and expiry; nothing for whoever is not registered."""
-    state = after(started(), *register("a", "b"), *connect("a"))
-    assert row_of(state, "a") == NodeStatus("CONNECTED", "10.1.1.3", 0)
-    assert row_of(state, "b") == NodeStatus("IDLE", "", 0)
-    assert row_of(state, "c") is None

@@ -10,14 +10,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from eventlog import Record
-from nc.domain.addresses import Network
 from nc.domain.codec.digest import digest
 from nc.domain.codec.snapshot import encode
 from nc.domain.events import Batch, DigestRecorded, Entry, Event, pb
 from nc.domain.evolve import UnknownEvent
-from nc.domain.presence import link_of
+from nc.domain.links import link_of
+from nc.domain.network import Network
 from nc.domain.state import State
-from nc.history.events import Recorded, events_of, field_of, state_at
+from nc.history.events import Recorded, events_of, field_of
+from nc.history.fold import state_at
 from nc.history.redact.addresses import Block, Relocation, block_of
 from nc.history.redact.redaction import ACTORS, METHODS, OTHER, Redaction, plan_of
 from nc.secrets import is_id
@@ -61,8 +62,8 @@ def test_redacting_commutes_with_folding(history: list[Entries], data: st.DataOb
         assert image == redaction.state(state_at(originals, seq))
         original = state_at(originals, seq)
         assert len(image.nodes) == len(original.nodes)
-        assert Counter(link_of(image.presence, n).state for n in image.nodes) == Counter(
-            link_of(original.presence, n).state for n in original.nodes
+        assert Counter(link_of(image.links, n).state for n in image.nodes) == Counter(
+            link_of(original.links, n).state for n in original.nodes
         )
         assert len(image.addresses.by_node) == len(original.addresses.by_node)
 

@@ -21,7 +21,7 @@ from nc.hub.acceptor import AcceptedConnection
 from nc.hub.limits import Limits
 from nc.hub.session import Session
 from tests.support.link_client import BINARY, CLOSE, HELLO, Closed, LinkClient, NoUpgrade, packet
-from tests.support.link_cluster import CONNECTED, Cluster, Machine, cluster, events_in
+from tests.support.link_cluster import CONNECTED, Cluster, Machine, cluster, logged_events
 from tests.support.whole_server import until
 
 
@@ -114,11 +114,11 @@ def agree(here: Cluster) -> bool:
     """Whether hub, switch and projections say the same."""
     hub, state = here.server.hub, here.replica.state
     live = {(link.node_id, link.link_id) for link in hub.sessions.values()}
-    if live != {(node_id, link.link_id) for node_id, link in state.presence.items()}:
+    if live != {(node_id, link.link_id) for node_id, link in state.links.items()}:
         return False
     connected = {
         int(IPv4Address(state.addresses.address_of(node_id))): link.link_id
-        for node_id, link in state.presence.items()
+        for node_id, link in state.links.items()
         if link.state is CONNECTED
     }
     ports = {hub.sessions[link_id].port: address for address, link_id in connected.items()}
@@ -127,7 +127,7 @@ def agree(here: Cluster) -> bool:
 
 def replayed(here: Cluster) -> State:
     """What the log amounts to."""
-    return evolve(State(), events_in(here.server.folder.log))
+    return evolve(State(), logged_events(here.server.folder.log))
 
 
 def open_files() -> int:
@@ -152,8 +152,8 @@ async def walk(here: Cluster, machines: int, steps: int, at_once: int, seed: int
     for _ in range(steps // at_once):
         await asyncio.gather(*(party.step() for _ in range(at_once)))
         await until(lambda: not here.server.hub.handshakes and agree(here))
-        assert replayed(here).presence == here.replica.state.presence
-    assert any(event.HasField("address_bound") for event in events_in(here.server.folder.log))
+        assert replayed(here).links == here.replica.state.links
+    assert any(event.HasField("address_bound") for event in logged_events(here.server.folder.log))
     await party.go_home()
     await here.quiet()
     await until(lambda: not here.server.hub.sockets)

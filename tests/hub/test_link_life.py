@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from cryptography import x509
 
-from nc.domain.presence import link_of
+from nc.domain.links import link_of
 from nc.server.installation import Tuning
 from nc.server.settings import ServerSettings
 from tests.support.link_client import (
@@ -27,7 +27,7 @@ from tests.support.link_client import (
     NoUpgrade,
     packet,
 )
-from tests.support.link_cluster import CONNECTED, HASTY, IDLE, INIT, Cluster, cluster, events_in
+from tests.support.link_cluster import CONNECTED, HASTY, IDLE, INIT, Cluster, cluster, logged_events
 from tests.support.whole_server import LOOPBACK, PATIENCE_S, MovableClock, until
 
 PACKET = packet("10.1.1.3", "10.1.1.5", bytes(range(256)) * 5)  # no UTF-8 at all
@@ -60,7 +60,7 @@ async def test_a_link_from_its_beginning_to_its_end(data_dir: Path) -> None:
             ("CONNECTED", "address_handed_over"),
             ("IDLE", "link_closed"),
         ]
-        kinds = [event.WhichOneof("kind") for event in events_in(here.server.folder.log)]
+        kinds = [event.WhichOneof("kind") for event in logged_events(here.server.folder.log)]
         assert kinds.count("address_bound") == 1
 
 
@@ -125,7 +125,7 @@ async def test_the_newer_link_wins(data_dir: Path) -> None:
         assert (await peer.receive()).payload == PACKET
         peer.send(packet("10.1.1.5", "10.1.1.3"))
         assert (await new.receive()).payload == packet("10.1.1.5", "10.1.1.3")
-        link_id = link_of(here.replica.state.presence, machine.node_id).link_id
+        link_id = link_of(here.replica.state.links, machine.node_id).link_id
         assert [link.link_id for link in here.server.hub.sessions.values()].count(link_id) == 1
         assert ("IDLE", "link_superseded") in here.moves(machine)
 
@@ -168,14 +168,14 @@ async def test_a_node_that_is_gone_with_the_record_that_connects_it(
         machine = await here.enrol()
         client = await here.open(machine)
         await here.becomes(machine, INIT)
-        append, gate = here.replica._off_loop, asyncio.Event()
+        append, gate = here.replica.run_blocking, asyncio.Event()
 
         async def append_later(function: Callable[[], Any]) -> Any:
             await gate.wait()
             return await append(function)
 
-        monkeypatch.setattr(here.replica, "_off_loop", append_later)
-        waiting = here.replica._waiting
+        monkeypatch.setattr(here.replica, "run_blocking", append_later)
+        waiting = here.replica.queue
         other = asyncio.create_task(here.enrol())
         await until(lambda: len(waiting) == 1)
         client.send(HELLO)
@@ -224,7 +224,7 @@ async def test_a_clean_stop_says_goodbye(data_dir: Path) -> None:
         await here.becomes(machines[2], INIT)
         ends = [asyncio.create_task(client.end()) for client in clients]
     assert {(await end).code for end in ends} == {1001}
-    events = events_in(here.server.folder.log)
+    events = logged_events(here.server.folder.log)
     assert events[-1].HasField("replica_stopped")
     for machine in machines:
         assert here.moves(machine)[-1] == ("IDLE", "replica_stopped")

@@ -71,7 +71,7 @@ async def test_a_token_that_is_no_good_opens_nothing(data_dir: Path) -> None:
             assert words in refusal.value.body
             assert refusal.value.body.count("\n") == 1
             assert not token or token not in refusal.value.body
-        assert not here.replica.state.presence
+        assert not here.replica.state.links
         assert not here.lines.named("link.crashed")
 
 
@@ -292,7 +292,7 @@ async def test_a_full_disk_refuses_links_and_forgets_none(data_dir: Path) -> Non
         machine, other = [await here.enrol() for _ in range(2)]
         client, _ = await here.connect(machine)
         here.replica._suspend()  # as an append that found no room does
-        here.replica._waiting.wake()
+        here.replica.queue.wake()
         with pytest.raises(Closed, match="the server's disk is full") as refusal:
             await here.connect(other)
         assert refusal.value.code == 1013
@@ -328,7 +328,7 @@ async def test_an_overloaded_replica_refuses_links(
     """With too many commands waiting: 1013, and the node stays IDLE."""
     async with cluster(data_dir) as here:
         machine = await here.enrol()
-        monkeypatch.setattr(here.replica._waiting, "max_commands", 0)
+        monkeypatch.setattr(here.replica.queue, "max_commands", 0)
         with pytest.raises(Closed, match="too many requests") as refusal:
             await here.connect(machine)
         assert refusal.value.code == 1013

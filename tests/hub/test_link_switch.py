@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nc.domain.addresses import Network
+from nc.domain.network import Network
 from nc.hub.switch import MAX_QUEUED_BYTES, Drop, Switch, SwitchPort
 from nc.net.wire import PLAIN_VNET_HEADER, VNET_HEADER_BYTES, Frame
 from tests.support.link_client import packet

@@ -1,11 +1,12 @@
 """Two replicas over one log: whoever is late reads what it missed and decides again."""
 
 import asyncio
+from collections.abc import Iterator
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from eventlog import MemoryLog
+from eventlog import MemoryLog, Record
 from nc.domain.decide import Command, decide
 from nc.domain.errors import AddressPoolExhausted, DomainError, IdTaken, NodeUnknown
 from nc.domain.events import Event
@@ -222,3 +223,29 @@ def check_history(
             assert request_id not in written
         else:
             assert written.get(request_id, []) == answer
+
+
+class CountingLog(MemoryLog):
+    """Counts how often it is read."""
+
+    reads = 0
+
+    def read(self, after: int = 0) -> Iterator[Record]:
+        """As any log, and count."""
+        self.reads += 1
+        return super().read(after)
+
+
+@on_a_loop
+async def test_what_was_missed_is_read_once() -> None:
+    """A replica that is late folds the other's events and gives them to its observers."""
+    log, observed = CountingLog(), list[str]()
+    async with running(log) as late, running(log.peer()) as other:
+        late.observe(lambda events: observed.extend(str(e.WhichOneof("kind")) for e in events))
+        await carry_out(other, ISSUE)
+        reads = log.reads
+        await carry_out(late, IssueToken("u", -1, NOW_MS), *register("n"))
+        await settle()
+        assert log.reads == reads + 1
+        assert late.state == replayed(log)
+    assert observed == ["token_issued", "token_issued", "node_registered"]

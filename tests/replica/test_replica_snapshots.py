@@ -9,7 +9,7 @@ import pytest
 
 import eventlog
 from eventlog import FileLog, LogUnavailable, MemoryLog, SyncFailed
-from eventlog.testing.disks import FastDisk, abandon
+from eventlog.testing import NoSyncDisk, abandon
 from nc.domain.codec.digest import digest
 from nc.domain.codec.snapshot import SNAPSHOT_SCHEMA, encode
 from nc.domain.state import State
@@ -34,9 +34,9 @@ def issue(name: str) -> IssueToken:
     return IssueToken(name, -1, NOW_MS)
 
 
-def open_log(folder: Path, disk: FastDisk | None = None) -> FileLog:
+def open_log(folder: Path, disk: NoSyncDisk | None = None) -> FileLog:
     """A log with small segments."""
-    return eventlog.open(folder, disk=disk or FastDisk(), segment_size_bytes=2000)
+    return eventlog.open(folder, disk=disk or NoSyncDisk(), segment_size_bytes=2000)
 
 
 async def live(folder: Path, names: list[str], *, dies: bool = False) -> State:
@@ -159,9 +159,9 @@ async def test_commands_go_on_while_a_snapshot_is_taken() -> None:
         while not list(log.snapshots.newest_first(SNAPSHOT_SCHEMA)):  # noqa: ASYNC110 - nothing tells
             await asyncio.sleep(0.001)
         (snapshot,) = log.snapshots.newest_first(SNAPSHOT_SCHEMA)
-        assert snapshot.place.last_seq == 5
+        assert snapshot.position.last_seq == 5
     newest, _ = log.snapshots.newest_first(SNAPSHOT_SCHEMA)
-    assert newest.place.last_seq == 9
+    assert newest.position.last_seq == 9
 
 
 @on_a_loop
@@ -216,7 +216,7 @@ async def test_a_disk_that_stays_full_does_not_hold_up_the_end() -> None:
 async def test_a_snapshot_that_fails_harms_nothing(tmp_path: Path) -> None:
     """A disk that does not take snapshots takes events."""
 
-    class NoSnapshots(FastDisk):
+    class NoSnapshots(NoSyncDisk):
         def rename(self, old: Path, new: Path, /) -> None:
             if new.suffix == ".snapshot":
                 raise OSError(errno.EIO, "no snapshots here")
@@ -235,7 +235,7 @@ async def test_a_snapshot_that_fails_harms_nothing(tmp_path: Path) -> None:
 async def test_a_failed_sync_is_told_from_other_failures(tmp_path: Path) -> None:
     """The replica says why it failed, for its process to end if it has to."""
 
-    class NoSync(FastDisk):
+    class NoSync(NoSyncDisk):
         def fdatasync(self, _fd: int, /) -> None:
             raise OSError(errno.EIO, "no")
 

@@ -260,8 +260,8 @@ async def test_a_caller_that_leaves_a_stream_ends_its_behaviour() -> None:
     ended = asyncio.Event()
 
     async def behave(stream: Stream) -> None:
-        await stream.write(b"one")
         try:
+            await stream.write(b"one")
             await asyncio.Event().wait()
         finally:
             ended.set()

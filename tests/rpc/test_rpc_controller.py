@@ -10,7 +10,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 
 from eventlog import MemoryLog
 from nc.domain import errors
-from nc.domain.events import Batch
+from nc.domain.codec.records import events_in
 from nc.domain.links import AcceptLink, HandOverAddress
 from nc.pb import network_controller_pb2 as pb
 from nc.pb import sensor_pb2
@@ -107,16 +107,14 @@ class Bench:
 
     def events(self, after: int = 0) -> list[str]:
         """The kinds of the events after a sequence number."""
-        batches = (Batch.FromString(record.payload) for record in self.log.read(after))
-        events = (event for batch in batches for entry in batch.entries for event in entry.events)
-        return [str(event.WhichOneof("kind")) for event in events]
+        return [str(event.WhichOneof("kind")) for event in events_in(self.log.read(after))]
 
 
-def _run(story: Callable[[Bench], Awaitable[None]], **options: Any) -> Bench:
+def _run(scenario: Callable[[Bench], Awaitable[None]], **options: Any) -> Bench:
     async def play() -> Bench:
         bench = Bench(**options)
         bench.replica.start()
-        await story(bench)
+        await scenario(bench)
         await bench.replica.stop()
         return bench
 
@@ -126,7 +124,7 @@ def _run(story: Callable[[Bench], Awaitable[None]], **options: Any) -> Bench:
 def test_a_bootstrap_token_ends_at_its_very_millisecond() -> None:
     """Good until the last one before, refused from it on, with the moment it expired."""
 
-    async def story(bench: Bench) -> None:
+    async def scenario(bench: Bench) -> None:
         token = await bench.issue(minutes=3)
         bench.clock.now_ms += 3 * MINUTE_MS - 1
         assert (await bench.join(token)).code == "200"
@@ -134,24 +132,24 @@ def test_a_bootstrap_token_ends_at_its_very_millisecond() -> None:
         with pytest.raises(errors.BootstrapTokenExpired, match="2030-01-02T03:07:05Z"):
             await bench.join(token)
 
-    _run(story)
+    _run(scenario)
 
 
 def test_a_token_that_never_expires_never_does() -> None:
     """Negative minutes: good a century later, as far as the CA's own time goes."""
 
-    async def story(bench: Bench) -> None:
+    async def scenario(bench: Bench) -> None:
         token = await bench.issue(minutes=-1)
         bench.clock.now_ms += 9 * 365 * 24 * 60 * MINUTE_MS
         assert (await bench.join(token)).code == "200"
 
-    _run(story)
+    _run(scenario)
 
 
 def test_a_malformed_token_costs_what_an_unknown_one_does() -> None:
     """Both are hashed once and looked up, so that time does not tell them apart."""
 
-    async def story(bench: Bench) -> None:
+    async def scenario(bench: Bench) -> None:
         for token, error in (
             ("0123456789abcdef", errors.BootstrapTokenUnknown),
             ("nonsense", errors.BootstrapTokenMalformed),
@@ -162,13 +160,13 @@ def test_a_malformed_token_costs_what_an_unknown_one_does() -> None:
                 await bench.join(token)
             assert bench.ids.hashed == before + 1
 
-    _run(story)
+    _run(scenario)
 
 
 def test_the_state_follows_the_link() -> None:
     """-1, then 1 while it is accepted, then 3 with the first address of the pool."""
 
-    async def story(bench: Bench) -> None:
+    async def scenario(bench: Bench) -> None:
         token = (await bench.join(await bench.issue())).token
         assert ((await bench.ask(token)).connState, (await bench.ask(token)).bindIp) == (-1, "")
         node_id, origin = bench.ids.id_of(token), Origin("link", "link", "r")
@@ -181,13 +179,13 @@ def test_the_state_follows_the_link() -> None:
         registered = bench.controller.get_registered_ip(request, CALL)
         assert pb.GetRegistedIpResponse.FromString(registered).ip == "10.1.1.3"
 
-    _run(story)
+    _run(scenario)
 
 
 def test_unregistering_a_connected_node_drops_frees_and_forgets() -> None:
     """Unregistered, AddressReleased, and StateChanged since it was not IDLE; no more, no less."""
 
-    async def story(bench: Bench) -> None:
+    async def scenario(bench: Bench) -> None:
         token = (await bench.join(await bench.issue())).token
         await bench.connect(token)
         after = bench.log.last_seq
@@ -201,13 +199,13 @@ def test_unregistering_a_connected_node_drops_frees_and_forgets() -> None:
         await bench.connect(newcomer)
         assert (await bench.ask(newcomer)).connState == 3
 
-    _run(story)
+    _run(scenario)
 
 
 def test_expiring_a_connected_node_drops_its_link_and_keeps_its_address() -> None:
     """ExpiryChanged and StateChanged; revived, it is IDLE with the address that it had."""
 
-    async def story(bench: Bench) -> None:
+    async def scenario(bench: Bench) -> None:
         token = (await bench.join(await bench.issue())).token
         await bench.connect(token)
         after = bench.log.last_seq
@@ -219,13 +217,13 @@ def test_expiring_a_connected_node_drops_its_link_and_keeps_its_address() -> Non
         answer = await bench.ask(token)
         assert (answer.connState, answer.bindIp) == (-1, "10.1.1.3")
 
-    _run(story)
+    _run(scenario)
 
 
 def test_the_addresses_survive_the_log() -> None:
     """A second replica that reads the log gives the same answers about the same nodes."""
 
-    async def story(bench: Bench) -> None:
+    async def scenario(bench: Bench) -> None:
         token = (await bench.join(await bench.issue())).token
         await bench.connect(token)
         second = Replica(bench.log.peer(), bench.clock)
@@ -233,13 +231,13 @@ def test_the_addresses_survive_the_log() -> None:
         assert second.state.addresses.address_of(bench.ids.id_of(token)) == "10.1.1.3"
         await second.stop()
 
-    _run(story)
+    _run(scenario)
 
 
 def test_a_log_that_cannot_be_written_ends_commands_and_not_questions() -> None:
     """Commands are refused as unwritable, HealthCheck says 500, questions go on as before."""
 
-    async def story(bench: Bench) -> None:
+    async def scenario(bench: Bench) -> None:
         token = (await bench.join(await bench.issue())).token
         assert bench.health() == "200"
         bench.log.fail_appends()
@@ -253,16 +251,16 @@ def test_a_log_that_cannot_be_written_ends_commands_and_not_questions() -> None:
         with pytest.raises(errors.BootstrapTokenUnknown):
             await bench.join("0" * 16)
 
-    _run(story)
+    _run(scenario)
 
 
 def test_a_full_queue_refuses_at_once() -> None:
     """Beyond the bound a command is Overloaded, nothing is recorded, and questions go on."""
 
-    async def story(bench: Bench) -> None:
+    async def scenario(bench: Bench) -> None:
         with pytest.raises(Overloaded):
             await bench.issue()
         with pytest.raises(errors.NodeUnknown):
             await bench.ask("0" * 16)
 
-    assert _run(story, max_waiting_commands=0).events() == []
+    assert _run(scenario, max_waiting_commands=0).events() == []

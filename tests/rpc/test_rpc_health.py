@@ -98,57 +98,57 @@ async def _deaf_watcher(port: int) -> AsyncIterator[None]:
             await writer.wait_closed()
 
 
-def _run(story: Callable[[], Awaitable[None]]) -> None:
+def _run(scenario: Callable[[], Awaitable[None]]) -> None:
     async def play() -> None:
-        await asyncio.wait_for(story(), 3 * PATIENCE_S)
+        await asyncio.wait_for(scenario(), 3 * PATIENCE_S)
 
     asyncio.run(play())
 
 
 def test_a_watcher_who_reads_nothing_starves_nobody() -> None:
-    """One deaf watcher without a certificate: others are still told, and a stop still ends."""
+    """One watcher that does not read: others still get every change, and a stop still ends."""
 
-    async def story() -> None:
+    async def scenario() -> None:
         async with _ports() as (servers, port), _deaf_watcher(port):
             async with grpc.aio.insecure_channel(f"127.0.0.1:{port}") as channel:
-                told = _watch(channel)
-                assert await anext(told) == SERVING
+                statuses = _watch(channel)
+                assert await anext(statuses) == SERVING
                 servers.set_serving(serving=False)
-                assert await anext(told) == NOT_SERVING
+                assert await anext(statuses) == NOT_SERVING
             await asyncio.wait_for(servers.stop(GRACE_S), PATIENCE_S)
 
-    _run(story)
+    _run(scenario)
 
 
 def test_a_stop_lets_watchers_go() -> None:
-    """Who watches is told NOT_SERVING, and its stream ends well, long before the grace is over."""
+    """A watcher gets NOT_SERVING, and its stream ends well, long before the grace is over."""
 
-    async def story() -> None:
+    async def scenario() -> None:
         async with _ports() as (servers, port):
             async with grpc.aio.insecure_channel(f"127.0.0.1:{port}") as channel:
-                told = _watch(channel)
-                assert await anext(told) == SERVING
+                statuses = _watch(channel)
+                assert await anext(statuses) == SERVING
                 stopping = asyncio.create_task(servers.stop(10 * PATIENCE_S))
-                assert [status async for status in told] == [NOT_SERVING]
+                assert [status async for status in statuses] == [NOT_SERVING]
             await asyncio.wait_for(stopping, PATIENCE_S)
 
-    _run(story)
+    _run(scenario)
 
 
 def test_what_is_over_stays_over() -> None:
     """After the end no later word makes the server SERVING again."""
 
-    async def story() -> None:
+    async def scenario() -> None:
         async with _ports() as (servers, port):
             servers.set_serving(serving=False)
             servers.set_serving(serving=True)
             async with grpc.aio.insecure_channel(f"127.0.0.1:{port}") as channel:
-                told = _watch(channel)
-                assert await anext(told) == SERVING
+                statuses = _watch(channel)
+                assert await anext(statuses) == SERVING
                 stopping = asyncio.create_task(servers.stop(10 * PATIENCE_S))
                 await asyncio.sleep(0)  # it has begun
                 servers.set_serving(serving=True)
-                assert [status async for status in told] == [NOT_SERVING]
+                assert [status async for status in statuses] == [NOT_SERVING]
             await asyncio.wait_for(stopping, PATIENCE_S)
 
-    _run(story)
+    _run(scenario)

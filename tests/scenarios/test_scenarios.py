@@ -17,9 +17,8 @@ from nc.domain.decide import Command, decide
 from nc.domain.errors import DomainError
 from nc.domain.events import Event, pb
 from nc.domain.evolve import evolve
-from nc.domain.links import AcceptLink, DropLink, HandOverAddress
+from nc.domain.links import AcceptLink, DropLink, HandOverAddress, link_of
 from nc.domain.nodes import ExpireNodes, Expiry, SetExpiries, Unregister
-from nc.domain.presence import link_of
 from nc.domain.replicas import StartReplica, StopReplica
 from nc.domain.state import State
 from nc.domain.tokens import ForgetExpiredTokens, IssueToken, RedeemToken
@@ -102,7 +101,7 @@ class Run:
         """The node's state and address, `CONNECTED 10.1.1.3`, or `gone`."""
         if node_id not in self.state.nodes:
             return "gone"
-        state = link_of(self.state.presence, node_id).state.name
+        state = link_of(self.state.links, node_id).state.name
         return f"{state} {self.state.addresses.address_of(node_id)}".strip()
 
 

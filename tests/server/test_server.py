@@ -11,7 +11,7 @@ from cryptography import x509
 
 from eventlog import LogReader
 from nc.data_folder import DataFolderError
-from nc.domain.events import Batch
+from nc.domain.codec.records import events_in
 from nc.domain.tokens import EXPIRED_TOKEN_RETENTION_MS
 from nc.pb import network_controller_pb2 as pb
 from nc.pki import PkiError
@@ -33,12 +33,7 @@ DAY_MS = 24 * 60 * 60 * 1000
 
 def kinds(server: WholeServer) -> list[str | None]:
     """The kinds of all events in the log."""
-    return [
-        event.WhichOneof("kind")
-        for record in LogReader(server.folder.log).read()
-        for entry in Batch.FromString(record.payload).entries
-        for event in entry.events
-    ]
+    return [event.WhichOneof("kind") for event in events_in(LogReader(server.folder.log).read())]
 
 
 async def test_the_sweep_forgets_dead_tokens(tmp_path: Path) -> None:
@@ -79,10 +74,8 @@ async def shown(server: WholeServer) -> x509.Certificate:
     return x509.load_pem_x509_certificate(pem.encode())
 
 
-async def test_a_chore_that_fails_has_its_next_time(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """A failure is reported, and the chore is tried again; the stop is clean."""
+async def test_a_job_that_fails_runs_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A passing failure is reported, and the job runs again; the stop is clean."""
     lines = Lines()
     async with running(tmp_path / "data", lines=lines, tuning=OFTEN) as server:
 

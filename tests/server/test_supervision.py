@@ -18,7 +18,7 @@ TASKS = (
     *("replica", "link_acceptor", "link_heartbeat", "rpc_queue"),
 )
 
-# `network-controller serve` with a bug in a job; it is told to stop by nobody.
+# `network-controller serve` with a bug in a job; nothing else stops it.
 BROKEN_PROGRAM = """
 from nc.cli.main import main
 from nc.server.tasks import Sweep

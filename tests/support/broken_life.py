@@ -5,11 +5,11 @@ from functools import cache
 from pathlib import Path
 
 from eventlog import FileLog
-from eventlog.repair import Finding, Plan, plan_repair, repair
-from eventlog.testing.simulated import CrashOutcome, SimulatedDisk
+from eventlog.repair import Diagnosis, RepairPlan, plan_repair, repair
+from eventlog.testing import CrashOutcome, SimulatedDisk
 from tests.support.crash_search import FOLDER, SCHEMA, Ledger, life, open_log
 
-NO_REPAIR = (Finding.SOUND, Finding.TORN, Finding.SERVES)  # it opens as it is
+NO_REPAIR = (Diagnosis.SOUND, Diagnosis.TORN, Diagnosis.SERVES)  # it opens as it is
 
 Files = dict[str, bytes]
 Break = Callable[[SimulatedDisk], object]  # done to a disk with a log
@@ -75,12 +75,12 @@ def double(disk: SimulatedDisk, name: str, other_name: str) -> None:
     disk.sync_folder(FOLDER)
 
 
-def look(disk: SimulatedDisk) -> Plan:
+def look(disk: SimulatedDisk) -> RepairPlan:
     """The plan for the log on a disk."""
     return plan_repair(FOLDER, disk, SCHEMA)
 
 
-def carry_out(disk: SimulatedDisk, plan: Plan) -> Path:
+def carry_out(disk: SimulatedDisk, plan: RepairPlan) -> Path:
     """Repair; returns where the originals are."""
     return repair(plan, disk, now_ns=lambda: 1_800_000_000_000_000_000, random_bytes=bytes)
 
@@ -89,7 +89,7 @@ def amounts_to(log: FileLog) -> tuple[int, bytes]:
     """What a server starts with: how many events, and all of them, from a snapshot if it can."""
     before, start = b"", 0
     for snapshot in log.snapshots.newest_first(SCHEMA):
-        before, start = snapshot.payload, snapshot.place.last_seq
+        before, start = snapshot.payload, snapshot.position.last_seq
         break
     return log.last_seq, before + b"".join(record.payload for record in log.read(start))
 

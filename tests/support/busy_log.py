@@ -7,9 +7,8 @@ from random import Random
 from nc.domain.decide import Command
 from nc.domain.events import Certificate, pb
 from nc.domain.fsm import ConnectionState
-from nc.domain.links import AcceptLink, DropLink, HandOverAddress
+from nc.domain.links import AcceptLink, DropLink, HandOverAddress, link_of
 from nc.domain.nodes import Expiry, SetExpiries, Unregister
-from nc.domain.presence import link_of
 from nc.domain.replicas import StartReplica
 from nc.domain.state import State
 from nc.domain.tokens import IssueToken, RedeemToken
@@ -87,7 +86,7 @@ class _Cluster:
         return command, f"bootstrap:{TOKEN}", "GetToken"
 
     def _link_moves(self, state: State, node_id: str, now_ms: int) -> Iterator[Asked]:
-        link = link_of(state.presence, node_id)
+        link = link_of(state.links, node_id)
         actor = f"link:{node_id}"
         if link.state is ConnectionState.IDLE:
             self._links += 1

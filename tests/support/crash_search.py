@@ -12,13 +12,13 @@ The laws:
 
 import itertools
 import random
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import eventlog
 from eventlog import FileLog, LogError
-from eventlog.testing.simulated import CrashOutcome, PowerLoss, SimulatedDisk
+from eventlog.testing import CrashOutcome, PowerLoss, SimulatedDisk
 
 FOLDER = Path("/log")
 SEGMENT_BYTES = 420  # room for three or four records
@@ -65,13 +65,13 @@ class Ledger:
 
     def snapshot(self, log: FileLog) -> None:
         """Take a snapshot of everything so far."""
-        place = log.write_sync_marker()
-        assert place.last_seq == len(self.acknowledged)
-        writer = log.snapshots.begin(place, SCHEMA)
+        position = log.write_sync_marker()
+        assert position.last_seq == len(self.acknowledged)
+        writer = log.snapshots.begin(position, SCHEMA)
         for payload in self.acknowledged:
             writer.write(payload)
         writer.finish()
-        self.snapshot_seq = place.last_seq
+        self.snapshot_seq = position.last_seq
 
     def settle(self, log: FileLog) -> None:
         """Check the laws on an opened log; what turned out to be there is known from now on."""
@@ -83,9 +83,9 @@ class Ledger:
         assert log.last_seq == len(found)
         assert log.snapshots.warnings == []
         snapshots = list(log.snapshots.newest_first(SCHEMA))
-        assert max((s.place.last_seq for s in snapshots), default=0) >= self.snapshot_seq
+        assert max((s.position.last_seq for s in snapshots), default=0) >= self.snapshot_seq
         for snapshot in snapshots:
-            assert snapshot.payload == b"".join(found[: snapshot.place.last_seq])
+            assert snapshot.payload == b"".join(found[: snapshot.position.last_seq])
         assert log.snapshots.warnings == []
 
 
@@ -113,11 +113,11 @@ def life(disk: SimulatedDisk, ledger: Ledger) -> None:
 
 
 def crashes(
-    kind: type[SimulatedDisk], kept: tuple[float, ...], seed: int
+    new_disk: Callable[[], SimulatedDisk], kept: tuple[float, ...], seed: int
 ) -> Iterator[tuple[str, SimulatedDisk, Ledger]]:
     """Every crash of a life: at each operation, with each share kept of what was not synced."""
     for step in itertools.count(1):
-        disk, ledger = kind(), Ledger()
+        disk, ledger = new_disk(), Ledger()
         disk.power_fails_at = step
         try:
             life(disk, ledger)
@@ -132,7 +132,9 @@ def crashes(
 
 
 def search(
-    kind: type[SimulatedDisk] = SimulatedDisk, kept: tuple[float, ...] = (0, 0.5), seed: int = 0
+    new_disk: Callable[[], SimulatedDisk] = SimulatedDisk,
+    kept: tuple[float, ...] = (0, 0.5),
+    seed: int = 0,
 ) -> int:
     """Crash a life everywhere, and each opening after it; returns how many crashes there were.
 
@@ -140,12 +142,12 @@ def search(
         AssertionError, LogError: a law does not hold.
     """
     count = 0
-    for name, disk, ledger in crashes(kind, kept, seed):
+    for name, disk, ledger in crashes(new_disk, kept, seed):
         try:
             count += 1 + recover_everywhere(disk, ledger)
         except AssertionError as error:
             raise AssertionError(f"{name}: {error}") from error
-    for name, disk, ledger in itertools.chain(kills(kind), failed_syncs(kind)):
+    for name, disk, ledger in itertools.chain(kills(new_disk), failed_syncs(new_disk)):
         disk.is_full = False
         try:
             known = ledger.copy()
@@ -160,10 +162,10 @@ def search(
     return count
 
 
-def kills(kind: type[SimulatedDisk]) -> Iterator[tuple[str, SimulatedDisk, Ledger]]:
+def kills(new_disk: Callable[[], SimulatedDisk]) -> Iterator[tuple[str, SimulatedDisk, Ledger]]:
     """Every end of the process alone, which leaves the kernel what it has not yet written."""
     for step in itertools.count(1):
-        disk, ledger = kind(), Ledger()
+        disk, ledger = new_disk(), Ledger()
         disk.power_fails_at = step
         try:
             life(disk, ledger)
@@ -173,10 +175,12 @@ def kills(kind: type[SimulatedDisk]) -> Iterator[tuple[str, SimulatedDisk, Ledge
             return
 
 
-def failed_syncs(kind: type[SimulatedDisk]) -> Iterator[tuple[str, SimulatedDisk, Ledger]]:
+def failed_syncs(
+    new_disk: Callable[[], SimulatedDisk],
+) -> Iterator[tuple[str, SimulatedDisk, Ledger]]:
     """Every failed sync, after which the process ends and another one starts."""
     for step in itertools.count(1):
-        disk, ledger = kind(), Ledger()
+        disk, ledger = new_disk(), Ledger()
         disk.sync_fails_at = step
         try:
             life(disk, ledger)
@@ -198,8 +202,8 @@ def recover_everywhere(disk: SimulatedDisk, ledger: Ledger) -> int:
             known.append(log, b"after the crash")
             log.close()
         except PowerLoss:
-            fate = CrashOutcome((0, 1, 0.5)[step % 3], chance(step))
-            third = again.crash(fate)
+            outcome = CrashOutcome((0, 1, 0.5)[step % 3], chance(step))
+            third = again.crash(outcome)
             log = open_log(third)
             known.settle(log)
             log.close()

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import eventlog
-from eventlog import FileLog
+from eventlog import Disk, FileLog
 from eventlog.format import (
     SEGMENT_HEADER_BYTES,
     RecordHeader,
@@ -14,7 +14,7 @@ from eventlog.format import (
     encode_record,
     encode_segment_header,
 )
-from eventlog.testing.disks import FastDisk, abandon
+from eventlog.testing import NoSyncDisk, abandon
 
 RECORD = 192  # bytes that a payload of 104 takes
 SEGMENT = 800  # bytes: a header, three such records, and 128 bytes of room
@@ -25,11 +25,9 @@ LAST = END - RECORD  # where the last record of a segment is
 HEAD = SEGMENT_HEADER_BYTES
 
 
-def open_log(
-    folder: Path, disk: FastDisk | None = None, segment_size_bytes: int = SEGMENT
-) -> FileLog:
+def open_log(folder: Path, disk: Disk | None = None, segment_size_bytes: int = SEGMENT) -> FileLog:
     """The log in a folder, opened for writing."""
-    disk = disk or FastDisk()
+    disk = disk or NoSyncDisk()
     return eventlog.open(folder, now_ns=lambda: 7, disk=disk, segment_size_bytes=segment_size_bytes)
 
 
@@ -148,14 +146,14 @@ def of_another_log(first_seq: int) -> Damage:
 
 
 def with_tenth_record(**changes: int) -> Damage:
-    """A tenth record, whole and with a valid chain, whose meaning is changed."""
+    """A tenth record, whole and with a valid chain, whose header is changed."""
 
     def damage(folder: Path) -> None:
         data = segment(folder, 7).read_bytes()
         chain = data[LAST + 56 : LAST + 88]
-        meaning = RecordHeader(10, 1, RecordType.EVENTS, 7, 1)._replace(**changes)
+        header = RecordHeader(10, 1, RecordType.EVENTS, 7, 1)._replace(**changes)
         segment_id = int.from_bytes(data[12:16], "little")
-        record, _ = encode_record(chain, meaning, b"x", durable_seq=9, segment_id=segment_id)
+        record, _ = encode_record(chain, header, b"x", durable_seq=9, segment_id=segment_id)
         overwrite(segment(folder, 7), END, record)
 
     return damage

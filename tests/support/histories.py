@@ -7,8 +7,7 @@ from nc.domain.decide import Command, decide
 from nc.domain.events import Event, pb
 from nc.domain.evolve import evolve
 from nc.domain.fsm import ConnectionState
-from nc.domain.links import AcceptLink, DropLink, HandOverAddress
-from nc.domain.presence import link_of
+from nc.domain.links import AcceptLink, DropLink, HandOverAddress, link_of
 from nc.domain.replicas import StartReplica
 from nc.domain.state import State
 from nc.domain.tokens import IssueToken, RedeemToken
@@ -57,7 +56,7 @@ def newcomers(prefix: str = "node") -> Iterator[str]:
 
 def state_of(state: State, node_id: str) -> ConnectionState:
     """Where the node's link is."""
-    return link_of(state.presence, node_id).state
+    return link_of(state.links, node_id).state
 
 
 def address_of(state: State, node_id: str) -> str:

@@ -11,9 +11,10 @@ from typing import Any
 from eventlog import LogReader
 from nc.client.channel import Client
 from nc.clock import SystemClock
-from nc.domain.events import Batch, Event, pb
+from nc.domain.codec.records import events_in
+from nc.domain.events import Event, pb
 from nc.domain.fsm import ConnectionState
-from nc.domain.presence import link_of
+from nc.domain.links import link_of
 from nc.hub.limits import Limits
 from nc.pb import network_controller_pb2, sensor_pb2
 from nc.replica.replica import Replica
@@ -107,7 +108,7 @@ class Cluster:
 
     def state(self, machine: Machine) -> ConnectionState:
         """Where the replica says that a node is."""
-        return link_of(self.replica.state.presence, machine.node_id).state
+        return link_of(self.replica.state.links, machine.node_id).state
 
     async def becomes(self, machine: Machine, state: ConnectionState) -> None:
         """Wait until a node is there."""
@@ -115,13 +116,13 @@ class Cluster:
 
     async def quiet(self) -> None:
         """Wait until the server has no link and no connection to close any more."""
-        await until(lambda: not self.server.hub.sessions and not self.replica.state.presence)
+        await until(lambda: not self.server.hub.sessions and not self.replica.state.links)
 
     def moves(self, machine: Machine) -> list[tuple[str, str]]:
         """What the log says of a node's links: the new state, and the reason."""
         return [
             (ConnectionState(change.to_state).name, reason_name(change.reason))
-            for event in events_in(self.server.folder.log)
+            for event in logged_events(self.server.folder.log)
             if (change := event.state_changed).node_id == machine.node_id
         ]
 
@@ -132,14 +133,9 @@ def reason_name(reason: int) -> str:
     return name.removeprefix("STATE_CHANGE_REASON_").lower()
 
 
-def events_in(folder: Path) -> list[Event]:
+def logged_events(folder: Path) -> list[Event]:
     """Every event in a log."""
-    return [
-        event
-        for record in LogReader(folder).read()
-        for entry in Batch.FromString(record.payload).entries
-        for event in entry.events
-    ]
+    return list(events_in(LogReader(folder).read()))
 
 
 def machine_pems(answer: Any) -> Identity:

@@ -8,8 +8,9 @@ from functools import wraps
 from typing import Any, ParamSpec, TypeVar
 
 from eventlog import EventLog, MemoryLog
+from nc.domain.codec.records import entries_of, events_in
 from nc.domain.decide import Command
-from nc.domain.events import Batch, Entry, Event
+from nc.domain.events import Entry, Event
 from nc.domain.evolve import evolve
 from nc.domain.state import State
 from nc.replica.replica import MAX_WAITING_COMMANDS, Origin, Replica
@@ -119,17 +120,10 @@ async def outcomes(tasks: list["asyncio.Task[list[Event]]"]) -> list[type[BaseEx
 
 
 def batches(log: MemoryLog) -> list[list[Entry]]:
-    """The entries of each of the log's records, whose count of events is as it says."""
-    found = []
-    for record in log.read():
-        entries = list(Batch.FromString(record.payload).entries)
-        assert record.count == sum(len(entry.events) for entry in entries)
-        found.append(entries)
-    return found
+    """The entries of each of the log's records."""
+    return [list(entries_of(record)) for record in log.read()]
 
 
 def replayed(log: MemoryLog) -> State:
-    """What the log amounts to."""
-    return evolve(
-        State(), (event for entries in batches(log) for entry in entries for event in entry.events)
-    )
+    """The fold of the log."""
+    return evolve(State(), events_in(log.read()))

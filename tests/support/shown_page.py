@@ -5,7 +5,7 @@ from contextlib import AbstractContextManager
 from typing import Any
 
 from nc.domain.expiry import has_passed
-from nc.domain.presence import link_of
+from nc.domain.links import link_of
 from nc.domain.state import State
 from nc.history.events import Recorded
 from nc.text import moment
@@ -54,7 +54,7 @@ def table(state: State, now_ms: int) -> list[list[str]]:
     """What the table of nodes has to show, by node id."""
     rows = []
     for node_id, node in state.nodes.items():
-        name = link_of(state.presence, node_id).state.name
+        name = link_of(state.links, node_id).state.name
         until = moment(node.expires_at_ms) if node.expires_at_ms else "never"
         expired = "expired " if has_passed(node.expires_at_ms, now_ms) else ""
         address = state.addresses.address_of(node_id) or NO_ADDRESS
@@ -64,7 +64,7 @@ def table(state: State, now_ms: int) -> list[list[str]]:
 
 def counts(state: State) -> str:
     """How many nodes are in each state, as it is shown."""
-    names = [link_of(state.presence, node_id).state.name for node_id in state.nodes]
+    names = [link_of(state.links, node_id).state.name for node_id in state.nodes]
     return "".join(f"{glyph} {names.count(name)}" for name, glyph in GLYPHS.items())
 
 

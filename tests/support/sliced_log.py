@@ -13,13 +13,12 @@ from eventlog.format import SegmentHeader
 from eventlog.segments import segment_name
 from eventlog.slices import Slice, encode_segment, encode_start
 from eventlog.snapshots import snapshot_name
-from eventlog.testing.disks import FastDisk
+from eventlog.testing import NoSyncDisk
 from nc.domain.codec.snapshot import SNAPSHOT_SCHEMA, encode
 from nc.domain.events import Batch, Entry, Event, ReplicaStarted
 from nc.domain.evolve import evolve
 from nc.domain.state import State
-from nc.history.as_of import history
-from nc.history.events import Recorded
+from nc.history.events import Recorded, history
 from tests.support.event_strategies import events as any_event
 from tests.support.event_strategies import ids, networks
 from tests.support.written_log import leave_snapshot
@@ -56,7 +55,7 @@ def write_batches(
     log = eventlog.open(
         folder,
         now_ns=count(1).__next__,
-        disk=FastDisk(),
+        disk=NoSyncDisk(),
         segment_size_bytes=SMALL_SEGMENT_BYTES,
     )
     state = State()
@@ -83,7 +82,7 @@ def events_in(reader: LogReader) -> list[Recorded]:
 
 
 def write_slice(folder: Path, piece: Slice, base: State | None) -> LogReader:
-    """The files of a slice, as somebody finds them who unzips an export."""
+    """The files of a slice, as in an export that was unzipped."""
     folder.mkdir()
     header = SegmentHeader(7, piece.reader.log_id, piece.after + 1, 1, 0, piece.chain)
     with (folder / segment_name(piece.after + 1)).open("wb") as file:

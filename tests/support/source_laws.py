@@ -35,7 +35,7 @@ IMPURE_BUILTINS = {"__import__", "breakpoint", "eval", "exec", "input", "open", 
 
 # What decides about links and packets, and what only the shells around it may know.
 JUDGES = (
-    *("nc/net/wire.py", "nc/net/offload.py"),
+    *("nc/net/ipv4.py", "nc/net/wire.py", "nc/net/offload.py"),
     *("nc/hub/switch.py", "nc/hub/admission.py"),
 )
 IO_MODULES = (

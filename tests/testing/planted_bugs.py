@@ -11,17 +11,13 @@ from rpds import HashTrieMap, Queue
 
 import nc.replica.batch
 import nc.replica.replay
-from eventlog import SequenceConflict
-from eventlog.testing.simulated import SimulatedDisk
+from eventlog.testing import SimulatedDisk
 from nc.domain import (
-    address_folds,
     addresses,
     decide,
     expiry,
     links,
-    node_folds,
     nodes,
-    presence,
     tokens,
 )
 from nc.domain.codec import snapshot
@@ -32,6 +28,7 @@ from nc.replica.replica import Replica
 from nc.rpc import controller, permissions
 from nc.rpc.controller import Controller
 from nc.testing import InProcess
+from tests.testing import replica_seams
 
 Patch = Callable[[pytest.MonkeyPatch], None]
 
@@ -96,14 +93,14 @@ def address_is_reused_too_early(patch: pytest.MonkeyPatch) -> None:
 @_bug("no two nodes hold one address", "some order of the commands explains every answer")
 def two_nodes_get_one_address(patch: pytest.MonkeyPatch) -> None:
     """The pool forgets that the last address was taken."""
-    bound = address_folds.bound
+    bound = addresses.evolve_bound
 
     def forgetful(draft: Any, event: Any) -> None:
         before = draft.next_slot
         bound(draft, event)
         draft.next_slot = before
 
-    patch.setattr(address_folds, "bound", forgetful)
+    patch.setattr(addresses, "evolve_bound", forgetful)
 
 
 @_bug(
@@ -122,7 +119,7 @@ def reply_before_the_append_is_durable(patch: pytest.MonkeyPatch) -> None:
 
     async def hasty(self: Replica, decided: Any) -> None:
         self._state = decided.state
-        for waiting, outcome in zip(list(self._waiting), decided.outcomes, strict=False):
+        for waiting, outcome in zip(list(self.queue), decided.outcomes, strict=False):
             if isinstance(outcome, list) and not waiting.reply.done():
                 waiting.reply.set_result(outcome)
         await asyncio.sleep(0)
@@ -170,7 +167,12 @@ def a_state_change_is_lost_at_unregister(patch: pytest.MonkeyPatch) -> None:
 @_bug("connected means one live link", "states move along the machine")
 def a_state_change_is_lost_at_takeover(patch: pytest.MonkeyPatch) -> None:
     """A newer link begins without an end of the older one."""
-    patch.setattr(links, "drop", lambda *_: [])
+    original = links.decide_accept
+
+    def forgetful(*arguments: Any) -> list[Event]:
+        return original(*arguments)[-1:]
+
+    patch.setattr(links, "decide_accept", forgetful)
 
 
 @_bug(
@@ -182,7 +184,7 @@ def a_late_drop_hurts_the_newer_link(patch: pytest.MonkeyPatch) -> None:
     """Whatever link is closed, the node becomes idle."""
 
     def careless(now: Any, command: links.DropLink) -> list[Event]:
-        return presence.drop(now, command.node_id, command.reason)
+        return links.drop(now, command.node_id, command.reason)
 
     patch.setattr(links, "decide_drop", careless)
 
@@ -192,9 +194,9 @@ def an_old_link_can_still_shake_hands(patch: pytest.MonkeyPatch) -> None:
     """The takeover is forgotten while the older link is being greeted."""
     original = links.decide_hand_over
 
-    def careless(known: Any, now: Any, pool: Any, command: links.HandOverAddress) -> list[Event]:
-        current = presence.link_of(now, command.node_id).link_id or command.link_id
-        return original(known, now, pool, replace(command, link_id=current))
+    def careless(now: Any, pool: Any, command: links.HandOverAddress) -> list[Event]:
+        current = links.link_of(now, command.node_id).link_id or command.link_id
+        return original(now, pool, replace(command, link_id=current))
 
     patch.setattr(links, "decide_hand_over", careless)
 
@@ -202,23 +204,7 @@ def an_old_link_can_still_shake_hands(patch: pytest.MonkeyPatch) -> None:
 @_bug("states move along the machine", "who is gone holds nothing", on_disk=False, rival=True)
 def a_conflict_is_not_decided_again(patch: pytest.MonkeyPatch) -> None:
     """What was decided before another replica wrote is appended after it, as it was."""
-
-    async def stubborn(self: Replica) -> Any:
-        decided = self._decide()
-        count = decided.state.seq - self._state.seq
-        try:
-            await self._append(decided)
-        except SequenceConflict:
-            self._catch_up()
-            events = [event for entry in decided.entries for event in entry.events]
-            state = evolve(self._state, events)
-            again = decided._replace(state=state)
-            assert count == len(events)
-            await self._append(again)
-            return again
-        return decided
-
-    patch.setattr(Replica, "_decide_durably", stubborn)
+    replica_seams.plant(patch, decide=replica_seams.AtRetry(replica_seams.same_entries))
 
 
 @_bug(
@@ -408,14 +394,14 @@ def an_expired_node_is_let_in_until_the_sweep(patch: pytest.MonkeyPatch) -> None
 )
 def a_revived_node_stays_refused(patch: pytest.MonkeyPatch) -> None:
     """An expiry can be brought forward only."""
-    original = node_folds.expiry_changed
+    original = nodes.evolve_expiry_changed
 
     def only_sooner(draft: Any, event: Any) -> None:
         node = draft.get(event.node_id)
         if node is None or node.expires_at_ms == 0 or 0 < event.expires_at_ms < node.expires_at_ms:
             original(draft, event)
 
-    patch.setattr(node_folds, "expiry_changed", only_sooner)
+    patch.setattr(nodes, "evolve_expiry_changed", only_sooner)
 
 
 @_bug("expiry cuts a link for good")

@@ -10,19 +10,19 @@ from typing import Any
 
 import pytest
 
-from eventlog import SequenceConflict
+from eventlog import EventLog
 from eventlog.writer import SegmentWriter
 from nc.agent.connection import HubConnection
 from nc.agent.link_errors import NodeRejected, closed_by
-from nc.domain import address_folds, links, nodes, replicas
-from nc.domain.addresses import Network
+from nc.domain import addresses, links, nodes, replicas
+from nc.domain.codec.records import entries_of
 from nc.domain.errors import BootstrapTokenMalformed, BootstrapTokenUnknown
-from nc.domain.events import Batch, Event, pb
+from nc.domain.events import Event, pb
 from nc.domain.evolve import evolve
 from nc.domain.expiry import has_passed
-from nc.domain.links import DropLink
+from nc.domain.links import DropLink, Links, drop
+from nc.domain.network import Network
 from nc.domain.nodes import Nodes, SetExpiries
-from nc.domain.presence import Presence, drop
 from nc.domain.state import State
 from nc.hub.heartbeat import Heartbeat
 from nc.hub.hub import Hub
@@ -30,10 +30,11 @@ from nc.hub.recorder import LinkRecorder
 from nc.hub.switch import Switch
 from nc.net.wire import CloseCode
 from nc.replica.batch import Decided
-from nc.replica.replay import replay
+from nc.replica.replay import Observer, replay
 from nc.replica.replica import Replica
 from nc.rpc.callers import CallerKind
 from nc.rpc.controller import Controller
+from tests.testing import replica_seams
 from tests.testing.deaf_hub import deaf_to
 
 Patch = Callable[[pytest.MonkeyPatch], None]
@@ -199,7 +200,7 @@ def a_full_disk_at_a_snapshot_ends_the_writer(patch: pytest.MonkeyPatch) -> None
 
     async def unguarded(self: Replica) -> None:
         if self.is_writable and self.snapshots.is_due(self.state):
-            place = await self._off_loop(self._log.write_sync_marker)
+            place = await self.run_blocking(self._log.write_sync_marker)
             self.snapshots.begin(self.state, place)
 
     patch.setattr(Replica, "_snapshot_if_due", unguarded)
@@ -208,11 +209,7 @@ def a_full_disk_at_a_snapshot_ends_the_writer(patch: pytest.MonkeyPatch) -> None
 @_bug(*_A_LINK_TOO_MANY, is_shared=True)
 def what_another_replica_ends_lives_on_here(patch: pytest.MonkeyPatch) -> None:
     """Its events are folded in, and the hub is not told."""
-
-    def silent(self: Replica) -> None:
-        self._state = replay(self._log, self._state)
-
-    patch.setattr(Replica, "_catch_up", silent)
+    replica_seams.plant(patch, replay=lambda log, state, _: replay(log, state))
 
 
 @_bug(
@@ -227,20 +224,7 @@ def what_another_replica_ends_lives_on_here(patch: pytest.MonkeyPatch) -> None:
 )
 def a_conflict_is_not_decided_again(patch: pytest.MonkeyPatch) -> None:
     """What was decided before is written after what the other replica wrote."""
-
-    async def stubborn(self: Replica) -> Decided:
-        decided = self._decide()
-        while True:
-            try:
-                await self._append(decided)
-            except SequenceConflict:
-                self._catch_up()
-                events = [event for entry in decided.entries for event in entry.events]
-                decided = decided._replace(state=evolve(self._state, events))
-            else:
-                return decided
-
-    patch.setattr(Replica, "_decide_durably", stubborn)
+    replica_seams.plant(patch, decide=replica_seams.AtRetry(replica_seams.same_entries))
 
 
 @_bug(
@@ -252,36 +236,36 @@ def a_conflict_is_not_decided_again(patch: pytest.MonkeyPatch) -> None:
 )
 def an_entry_of_another_is_folded_twice(patch: pytest.MonkeyPatch) -> None:
     """The last one that was missed; the sequence number is right all the same."""
-    catch_up = Replica._catch_up
 
-    def twice(self: Replica) -> None:
-        known = self._state.seq
-        catch_up(self)
-        for record in list(self._log.read(known))[-1:]:
-            last = Batch.FromString(record.payload).entries[-1]
-            self._state = replace(evolve(self._state, last.events), seq=self._state.seq)
+    def twice(log: EventLog, state: State, observer: Observer | None) -> State:
+        folded = replay(log, state, observer)
+        for record in list(log.read(state.seq))[-1:]:
+            last = entries_of(record)[-1]
+            folded = replace(evolve(folded, last.events), seq=folded.seq)
+        return folded
 
-    patch.setattr(Replica, "_catch_up", twice)
+    replica_seams.plant(patch, replay=twice)
 
 
 @_bug("nothing crashes", is_shared=True)
 def a_conflict_ends_the_writer(patch: pytest.MonkeyPatch) -> None:
     """It is taken for a failure of the log."""
 
-    async def anxious(self: Replica) -> Decided:
-        decided = self._decide()
-        await self._append(decided)
-        return decided
+    class DecidedAgain(Exception):
+        pass
 
-    patch.setattr(Replica, "_decide_durably", anxious)
+    def anxious(_state: State, _known: Decided) -> Decided:
+        raise DecidedAgain
+
+    replica_seams.plant(patch, decide=replica_seams.AtRetry(anxious))
 
 
 @_bug("an old link's end does not touch a newer one", is_shared=True)
 def a_late_close_drops_the_link_at_another_server(patch: pytest.MonkeyPatch) -> None:
     """Whatever link the node has is dropped, not the one that is gone."""
 
-    def careless(presence: Presence, command: DropLink) -> list[Event]:
-        return drop(presence, command.node_id, command.reason)
+    def careless(links: Links, command: DropLink) -> list[Event]:
+        return drop(links, command.node_id, command.reason)
 
     patch.setattr(links, "decide_drop", careless)
 
@@ -330,8 +314,8 @@ def a_node_that_is_revived_in_time_keeps_its_link(patch: pytest.MonkeyPatch) -> 
     """Before the sweep has noticed that it expired."""
     decide = nodes.decide_set_expiries
 
-    def lenient(known: Nodes, presence: Presence, command: SetExpiries) -> list[Event]:
-        events = decide(known, presence, command)
+    def lenient(known: Nodes, links: Links, command: SetExpiries) -> list[Event]:
+        events = decide(known, links, command)
         revived = {
             event.expiry_changed.node_id
             for event in events
@@ -346,14 +330,14 @@ def a_node_that_is_revived_in_time_keeps_its_link(patch: pytest.MonkeyPatch) -> 
 @_bug("a node comes back with its address")
 def who_is_idle_holds_no_address(patch: pytest.MonkeyPatch) -> None:
     """It is folded so, though nothing says it."""
-    state_changed = address_folds.state_changed
+    state_changed = addresses.evolve_state_changed
 
     def greedy(draft: Any, seq: int, event: Any) -> None:
         state_changed(draft, seq, event)
         if event.to_state == pb.CONNECTION_STATE_IDLE:
             draft.by_node.discard(event.node_id)
 
-    patch.setattr(address_folds, "state_changed", greedy)
+    patch.setattr(addresses, "evolve_state_changed", greedy)
 
 
 @_bug("no two nodes hold one address", "an address is one for nodes")

@@ -19,6 +19,7 @@ from typer.testing import CliRunner
 from eventlog import LogReader, MemoryLog
 from nc.cli.network_controller import app
 from nc.clock import SystemClock
+from nc.domain.codec.records import entries_in
 from nc.domain.events import Batch, Entry, Event, ReplicaStopped
 from nc.domain.evolve import evolve
 from nc.domain.state import State
@@ -277,9 +278,8 @@ def test_a_kept_log_is_the_log(tmp_path: Path, is_shared: bool) -> None:
     chronicle = play(draw(3, is_shared=is_shared))
     keep_log(chronicle, tmp_path / "log")
     kept = LogReader(tmp_path / "log").read()
-    entries = [entry for record in kept for entry in Batch.FromString(record.payload).entries]
     assert chronicle.log is not None
-    assert entries == list(chronicle.log.entries)
+    assert list(entries_in(kept)) == list(chronicle.log.entries)
     shown = CliRunner().invoke(app, ["log", "verify", "--log", str(tmp_path / "log")])
     assert shown.exit_code == 0, shown.output
 

@@ -10,7 +10,7 @@ from rich.console import Console
 from eventlog import LogReader
 from nc.cli.demo.steps import LOOPBACK, DemoClock, Script
 from nc.cli.event_loop import run_async
-from nc.cli.log.app import displayer
+from nc.cli.log.show import displayer
 from nc.cli.options import Output
 from nc.secrets import SystemSecrets
 from nc.server.installation import serve_installation
@@ -44,7 +44,7 @@ async def _play(console: Console) -> None:
         async with serving as (installation, server):
             await Script(installation, server, clock, console).run()
         console.print("\n[bold]The server has stopped. This is its event log:[/]\n")
-        display = displayer(console, Output.TEXT)
+        display = displayer(Output.TEXT)
         for record in LogReader(installation.folder.log).read():
             display(record)
     console.print(

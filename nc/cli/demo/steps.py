@@ -4,12 +4,13 @@ import asyncio
 import base64
 from typing import Any, NamedTuple
 
+import typer
 from rich.console import Console
 
 from eventlog import LogReader
 from nc.cli.demo.link import DemoLink, open_link
 from nc.cli.entrypoint import OperationFailed
-from nc.cli.render import text_line
+from nc.cli.log.render import text_format
 from nc.client.channel import BOOTSTRAP_PORT, CallFailed, Client
 from nc.client.tls import ClientTls
 from nc.clock import SystemClock, now_ms
@@ -156,7 +157,7 @@ class Script:
         for record in LogReader(self._log_folder).read():
             for recorded in events_of(record):
                 if recorded.event.state_changed.node_id == node_id:
-                    self._console.print(text_line(recorded), soft_wrap=True)
+                    typer.echo(text_format()(recorded))
 
     async def _state_becomes(self, state: str, machine: Machine) -> Any:
         """Ask until it is so: what happens to a link is known a moment later."""

@@ -1,46 +1,28 @@
-"""What a reader that stops at damage cannot say: what `log repair` would find, and the way on.
+"""What `log repair` would find where a reader stopped at damage, and how to go on.
 
-A reader knows the place where it stopped. Whether the log serves all the same, from where on it can
-be read, or that a file only has the wrong name, needs a look at all of it; here it is taken before
-the error is told, so that every command says the same of the same damage.
+A reader knows only the place where it stopped. Whether a server can start all the same, from where
+on the log can be read, or that a file only has the wrong name, needs a look at the whole log. It is
+taken before the error is reported, so that every command says the same of the same damage.
 """
 
 from pathlib import Path
-from typing import Any
-
-from typer.core import TyperGroup
 
 from eventlog import LogDamaged, LogError, LogMissing
 from eventlog.disk import OS_DISK
-from eventlog.repair import Finding, Plan, plan_repair
+from eventlog.repair import Diagnosis, RepairPlan, plan_repair
 from eventlog.segments import SEGMENT_SUFFIX, segment_name
 from nc.cli.log.repair_text import unreadable, verdict
 from nc.cli.log.source import is_unpacked
 from nc.domain.codec.snapshot import SNAPSHOT_SCHEMA
 from nc.history.export.binary import ExportDamaged
 
-__all__ = ["ReadingCommands", "damage_in"]
+__all__ = ["damage_in", "explained"]
 
 
-class ReadingCommands(TyperGroup):
-    """Commands that read a log: damage that stops one is told with what can be done about it."""
-
-    def invoke(self, ctx: Any) -> Any:
-        """Run the command that was named.
-
-        Raises:
-            LogDamaged: it met damage, or found no segment where there was one.
-            ExportDamaged: it met damage in a file that was exported.
-        """
-        try:
-            return super().invoke(ctx)
-        except LogDamaged as error:
-            raise _told(error) from error
-        except LogMissing as error:
-            raise (damage_in(error.folder) or error) from error
-
-
-def _told(error: LogDamaged) -> Exception:
+def explained(error: LogDamaged | LogMissing) -> Exception:
+    """The error to report instead, with what can be done about the damage."""
+    if isinstance(error, LogMissing):
+        return damage_in(error.folder) or error
     if not is_unpacked(error.file.parent):
         return damage_in(error.file.parent) or error
     place = f"{error.file.name} in it, offset {error.offset}"
@@ -70,7 +52,7 @@ def damage_in(folder: Path) -> LogDamaged | None:
     return LogDamaged(*place, advice=_advice(plan) or damage.advice)
 
 
-def _rest(plan: Plan) -> str:
+def _rest(plan: RepairPlan) -> str:
     """How every command reads what is behind the snapshot, if anything is."""
     number = (plan.snapshot or "").partition(".")[0]
     if not number or int(number) >= plan.last_seq:
@@ -79,14 +61,14 @@ def _rest(plan: Plan) -> str:
     return f", and `{export}` makes a file of the rest that every command reads"
 
 
-def _advice(plan: Plan) -> str | None:
+def _advice(plan: RepairPlan) -> str | None:
     """What to do; None: what the error says by itself."""
-    if plan.finding is Finding.SERVES:
+    if plan.diagnosis is Diagnosis.SERVES:
         behind = plan.unreadable.through + 1
         return (
             f"{unreadable(plan)} cannot be read, at least in part, and a server does not need "
             f"them; `log show --from {behind}` reads on behind{_rest(plan)}"
         )
-    if plan.finding in (Finding.MISNAMED, Finding.HOPELESS):
+    if plan.diagnosis in (Diagnosis.MISNAMED, Diagnosis.HOPELESS):
         return verdict(plan)
     return None

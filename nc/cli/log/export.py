@@ -3,7 +3,6 @@
 import io
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import suppress
 from enum import StrEnum
 from itertools import chain
 from pathlib import Path
@@ -11,30 +10,32 @@ from typing import Annotated, BinaryIO, Final, NamedTuple, TextIO
 
 import typer
 
-from eventlog import LogDamaged, LogReader, Record
+from eventlog import LogReader, Record
 from eventlog.format import NO_CHAIN, SegmentHeader
 from eventlog.slices import Slice, slice_of
 from nc.cli.atomic_write import whole_file
 from nc.cli.entrypoint import OperationFailed
-from nc.cli.log.export_summary import Exported, all_of, said_of
-from nc.cli.log.filters import (
+from nc.cli.log.export_summary import Exported, all_of, export_summary
+from nc.cli.log.query import (
     ActorOption,
     AddressOption,
-    Filter,
     FromOption,
     KindsOption,
     NodeOption,
     ToOption,
+    filter_named,
+    names_in,
 )
-from nc.cli.log.names import filter_named, names_in
-from nc.cli.log.source import DataDirOption, LogOption, open_log, progress_to
-from nc.cli.options import Output
+from nc.cli.log.source import DataDirOption, LogOption, open_reader, progress_to
+from nc.cli.options import Output, OutputOption
 from nc.domain.state import State
-from nc.history.as_of import BaseMissing, history, states_at
-from nc.history.events import EMPTY_STATE, Point, events_of
+from nc.history.as_of import states_at
+from nc.history.events import Point, events_of, history
 from nc.history.export.binary import write_archive
 from nc.history.export.html import write_page
-from nc.history.export.jsonl import before_line, json_lines
+from nc.history.export.jsonl import json_lines
+from nc.history.filters import Filter
+from nc.history.fold import EMPTY_STATE
 from nc.history.redact.redaction import Redaction, plan_of
 from nc.secrets import SystemSecrets
 
@@ -43,16 +44,12 @@ _NEW_EPOCH: Final = 1
 
 
 class Format(StrEnum):
-    """What an export can be."""
-
     JSONL = "jsonl"  # one JSON object an event
     BINARY = "binary"  # a log's folder, zipped
     HTML = "html"  # a page for a browser
 
 
 class _Chosen(NamedTuple):
-    """What is exported, whatever the format."""
-
     piece: Slice
     base: State  # before its first event
     redaction: Redaction | None
@@ -61,7 +58,6 @@ class _Chosen(NamedTuple):
 
     @property
     def shown_base(self) -> State:
-        """The base as it is exported."""
         return self.base if self.redaction is None else self.redaction.base
 
     def pairs(self) -> Iterator[tuple[Record, Record]]:
@@ -99,15 +95,13 @@ def export(
     force: Annotated[
         bool, typer.Option("--force", help="Replace the file if it is there.")
     ] = False,
-    output: Annotated[
-        Output, typer.Option(help="How to say what was written: for people, or a JSON object.")
-    ] = Output.TEXT,
+    output: OutputOption = Output.TEXT,
 ) -> None:
-    """Write the log, or a part of it, into one file: every command reads the first two with --log.
+    """Write the log, or a part of it, into one file.
 
-    A server may be running. Only whole records go into a binary export. That and a page take no
-    other filter than --from and --to; JSONL that was filtered otherwise cannot be read back. A
-    redacted export replays like the original.
+    A server may be running. Every command reads a binary export with --log; it holds whole records.
+    JSONL is for other programs, and a page for a browser. A binary export and a page take no other
+    filter than --from and --to. A redacted binary export replays like the original.
 
     Example: network-controller log export --format binary --redact --out log.zip --data-dir ./data
     """
@@ -115,11 +109,7 @@ def export(
         raise typer.BadParameter(f"--format {kind} takes --from and --to, and no other filter")
     if kind is Format.BINARY and out == _STDOUT:
         raise typer.BadParameter("--format binary needs a file: name one with --out")
-    reader, is_original = open_log(data_dir, log)
-    if kind is Format.BINARY and not (is_original or redact):
-        raise OperationFailed(
-            "a JSONL export has lost the log's chain: make the binary export of the log itself"
-        )
+    reader = open_reader(data_dir, log)
     chosen = filter_named(
         names_in(reader, data_dir, log),
         node=node,
@@ -129,7 +119,7 @@ def export(
         start=start,
         end=end,
     )
-    piece = _piece(reader, chosen, is_told=kind is not Format.JSONL)
+    piece = _piece(reader, chosen, announces=kind is not Format.JSONL)
     base, redaction = EMPTY_STATE, None
     if redact or kind is not Format.JSONL:
         base = _state_before(piece)
@@ -151,16 +141,16 @@ def export(
                 text = io.TextIOWrapper(file, encoding="utf-8", newline="\n")
                 written = _TEXTS[kind](exported, text)
                 text.detach()  # flushes, and leaves the file open
-    typer.echo(said_of(out, kind, written, output))
+    typer.echo(export_summary(out, kind, written, output))
 
 
-def _piece(reader: LogReader, chosen: Filter, *, is_told: bool) -> Slice:
+def _piece(reader: LogReader, chosen: Filter, *, announces: bool) -> Slice:
     """The records that hold what is between the two places.
 
     Args:
         reader: of the log.
         chosen: names the places.
-        is_told: say if it is more than that.
+        announces: print a line if it is more than that.
 
     Raises:
         OperationFailed: nothing of the log is there.
@@ -173,7 +163,7 @@ def _piece(reader: LogReader, chosen: Filter, *, is_told: bool) -> Slice:
             f"no event of this log, which has {begins} to {ends}, is in that range"
         )
     piece = slice_of(reader, first_seq, last_seq)
-    if is_told and (piece.after + 1 < first_seq or piece.last_seq > last_seq):
+    if announces and (piece.after + 1 < first_seq or piece.last_seq > last_seq):
         typer.echo(
             f"network-controller: {all_of(piece)} are exported: a record is whole or not there",
             err=True,
@@ -199,10 +189,10 @@ def _bounds(reader: LogReader, chosen: Filter) -> tuple[int, int]:
 
 
 def _state_before(piece: Slice) -> State:
-    """What there was before a slice.
+    """The state before a slice.
 
     Raises:
-        BaseMissing: nobody knows.
+        BaseMissing: it is not in the log.
     """
     with progress_to(piece.reader, "reading") as progress:
         (then,) = states_at(piece.reader, [Point(seq=piece.after)], progress)
@@ -211,26 +201,13 @@ def _state_before(piece: Slice) -> State:
 
 def _write_jsonl(exported: _Chosen, out: TextIO) -> Exported:
     written = Exported()
-    is_first = exported.filter.is_of_places_alone
     for record, shown in exported.pairs():
         wanted = {each.seq for each in events_of(record) if exported.filter.chooses(each)}
         if wanted:
-            if is_first and min(wanted) > 1:
-                _write_before(exported, min(wanted), out)
-            is_first = False
             out.writelines(f"{line}\n" for line in json_lines(shown, wanted))
             first_seq = written.first_seq or min(wanted)
             written = Exported(written.events + len(wanted), first_seq, max(wanted))
     return written
-
-
-def _write_before(exported: _Chosen, first_seq: int, out: TextIO) -> None:
-    """What there was before the first event, so that states can be told of the rest."""
-    with suppress(BaseMissing, LogDamaged):  # then the events alone are read back
-        (then,) = states_at(exported.piece.reader, [Point(seq=first_seq - 1)])
-        redaction = exported.redaction
-        state = then.state if redaction is None else redaction.state(then.state)
-        out.write(f"{before_line(state)}\n")
 
 
 def _write_html(exported: _Chosen, out: TextIO) -> Exported:
@@ -239,7 +216,7 @@ def _write_html(exported: _Chosen, out: TextIO) -> Exported:
     return all_of(exported.piece)
 
 
-# What becomes of the formats that are text.
+# How each text format is written.
 _TEXTS: Final[dict[Format, Callable[[_Chosen, TextIO], Exported]]] = {
     Format.JSONL: _write_jsonl,
     Format.HTML: _write_html,

@@ -1,4 +1,4 @@
-"""What is said of an export: which events are in the file."""
+"""What an export reports: which events are in the file."""
 
 import json
 from pathlib import Path
@@ -7,7 +7,7 @@ from typing import NamedTuple
 from eventlog.slices import Slice
 from nc.cli.options import Output
 
-__all__ = ["Exported", "all_of", "said_of"]
+__all__ = ["Exported", "all_of", "export_summary"]
 
 
 class Exported(NamedTuple):
@@ -28,13 +28,11 @@ class Exported(NamedTuple):
 
 
 def all_of(piece: Slice) -> Exported:
-    """All events of a slice."""
     events = piece.last_seq - piece.after
     return Exported(events, piece.after + 1, piece.last_seq) if events else Exported()
 
 
-def said_of(out: Path, kind: str, exported: Exported, output: Output) -> str:
-    """What to say of a file that was written, in such a format."""
+def export_summary(out: Path, kind: str, exported: Exported, output: Output) -> str:
     size_bytes = out.stat().st_size
     if output is Output.TEXT:
         return f"wrote {out}: {size_bytes:,} bytes, {exported}"

@@ -2,35 +2,33 @@
 
 import json
 from collections import Counter
-from typing import Annotated, Any, Final
+from typing import Any
 
 import typer
 
 from eventlog import LogReader
-from nc.cli.log.source import DataDirOption, LogOption, open_log, progress_to
-from nc.cli.options import Output
-from nc.cli.render import kind_of
+from nc.cli.log.source import DataDirOption, LogOption, open_reader, progress_to
+from nc.cli.options import Output, OutputOption
 from nc.history.events import events_of
+from nc.history.fields import kind_of
 from nc.text import iso_time
-
-_UNKNOWN: Final = "not in a JSONL export"
 
 
 def info(
     data_dir: DataDirOption = None,
     log: LogOption = None,
-    output: Annotated[Output, typer.Option(help="For people, or one JSON object.")] = Output.TEXT,
+    output: OutputOption = Output.TEXT,
 ) -> None:
     """Print how long the log is, what is in it, how large it is, and its head.
 
     Example: network-controller log info --data-dir ./data
     """
-    found = _gather(*open_log(data_dir, log))
+    found = _gather(open_reader(data_dir, log))
     if output is Output.JSON:
         typer.echo(json.dumps(found))
         return
     first, last = found["first_time"], found["last_time"]
-    typer.echo(f"log        {found['log_id'] or _UNKNOWN}")
+    typer.echo(f"log        {found['log_id']}")
     typer.echo(f"events     {found['events']}")
     if found["events"]:
         typer.echo(f"range      {found['first_seq']} to {found['last_seq']}")
@@ -39,12 +37,12 @@ def info(
     typer.echo(f"segments   {len(found['segments'])}")
     snapshots = ", ".join(f"at event {seq}" for seq in found["snapshots"])
     typer.echo(f"snapshots  {snapshots or 'none'}")
-    typer.echo(f"head       {found['head'] or _UNKNOWN}")
+    typer.echo(f"head       {found['head']}")
     for kind, count in found["counts"].items():
         typer.echo(f"{count:>9}  {kind}")
 
 
-def _gather(reader: LogReader, is_original: bool) -> dict[str, Any]:
+def _gather(reader: LogReader) -> dict[str, Any]:
     counts: Counter[str] = Counter()
     head, first_seq, last_seq = reader.start.chain, 0, 0
     times_ns: list[int] = []
@@ -59,7 +57,7 @@ def _gather(reader: LogReader, is_original: bool) -> dict[str, Any]:
     warnings: list[str] = []
     files = [*reader.folder.glob("*.seg"), *reader.folder.glob("*.snapshot")]
     return {
-        "log_id": reader.log_id.hex() if is_original else None,
+        "log_id": reader.log_id.hex(),
         "events": counts.total(),
         "first_seq": first_seq or None,
         "last_seq": last_seq or None,
@@ -68,6 +66,6 @@ def _gather(reader: LogReader, is_original: bool) -> dict[str, Any]:
         "counts": dict(counts.most_common()),
         "size_bytes": sum(path.stat().st_blocks * 512 for path in files if path.exists()),
         "segments": [seq for seq in reader.segments() if seq <= last_seq + 1],
-        "snapshots": sorted(each.place.last_seq for each in reader.snapshots(warnings)),
-        "head": head.hex() if is_original else None,
+        "snapshots": sorted(each.position.last_seq for each in reader.snapshots(warnings)),
+        "head": head.hex(),
     }

@@ -1,7 +1,6 @@
-"""The player: a history, an event at a time or in real time, on a terminal.
+"""The player on a terminal: the shell around `nc.history.player`, for keys, time and drawing.
 
-The shell around `nc.history.player`: keys and time go in, and what comes out is
-drawn. The log is read in a thread, so that the screen is there at once.
+The log is read in a thread, so that the screen is there at once.
 """
 
 import asyncio
@@ -12,15 +11,16 @@ from rich.text import Text
 from textual.app import App, ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Vertical, VerticalScroll
+from textual.events import Resize
 from textual.screen import ModalScreen
 from textual.widgets import Footer, Input, ProgressBar, Static
 
-from nc.cli.log.player_nodes import HEADING, NodeTable
+from nc.cli.log.player_nodes import NodeTable, heading
 from nc.cli.log.player_texts import NEIGHBOURS, event_text, neighbours_text, position_text
-from nc.cli.render import printable
 from nc.cli.time_args import parse_point
 from nc.clock import Clock
-from nc.history.events import Point, field_of
+from nc.history.events import Point, Progress, field_of
+from nc.history.fields import printable
 from nc.history.player import Player
 
 __all__ = ["LogPlayer", "PlayerSource"]
@@ -28,31 +28,27 @@ __all__ = ["LogPlayer", "PlayerSource"]
 # How often the screen is brought up to date while it plays.
 _TICK_S: Final = 0.05
 
-# A screen that was stopped (Ctrl-Z) or held up for longer goes on from where it was.
+# After a longer stop (Ctrl-Z, a busy machine) it goes on from where it was.
 _LONGEST_TICK_NS: Final = 1_000_000_000
 
 _PAGE: Final = 100
 
-# An event's kind, up to five fields of it, and who did it; the mouse scrolls to more.
-_EVENT_LINES: Final = 7
+# An event's kind, up to five fields of it, who did it, and how; the mouse scrolls to more.
+_EVENT_LINES: Final = 8
 
 
 class PlayerSource(NamedTuple):
-    """What is to be played, and how."""
-
     title: str
     last_seq: int  # of the log, for the progress of reading it
-    load: Callable[[Callable[[int], None]], Player]  # it is told whom to tell how far it has come
+    load: Callable[[Progress], Player]
     node_id: str | None  # show only this one
 
 
 class _Closed(Exception):
-    """Nobody watches any more: reading can stop."""
+    """The player has been closed; ends the reading thread."""
 
 
 class _GoTo(ModalScreen[Point | None]):
-    """Asks for a place in the history."""
-
     CSS = """
     _GoTo { align: center middle; }
     #ask { width: 60; height: auto; border: round $accent; padding: 0 1; }
@@ -64,7 +60,6 @@ class _GoTo(ModalScreen[Point | None]):
         self._now_s = now_s
 
     def compose(self) -> ComposeResult:
-        """A line to write it in, and what was wrong with it."""
         with Vertical(id="ask"):
             yield Static(
                 "go to: now, a sequence number, 2026-11-20T15:00 (UTC), or -2h", markup=False
@@ -73,7 +68,6 @@ class _GoTo(ModalScreen[Point | None]):
             yield Static("", id="wrong", markup=False)
 
     def on_input_submitted(self, submitted: Input.Submitted) -> None:
-        """Go there, or say what is wrong."""
         try:
             self.dismiss(parse_point(submitted.value, self._now_s))
         except ValueError as error:
@@ -84,7 +78,7 @@ class LogPlayer(App[None]):
     """Plays a history.
 
     Args:
-        film: what, and how.
+        source: the recording.
         clock: real time.
 
     Attributes:
@@ -93,7 +87,7 @@ class LogPlayer(App[None]):
 
     CSS = f"""
     #heading {{ text-style: bold; height: 1; }}
-    #title, #position {{ height: 1; }}
+    #title {{ height: 1; text-wrap: nowrap; text-overflow: ellipsis; }}
     NodeTable {{ height: 1fr; }}
     #event {{ height: {_EVENT_LINES + 1}; border-top: solid $accent; }}
     #neighbours {{
@@ -122,16 +116,17 @@ class LogPlayer(App[None]):
         Binding("ctrl+c", "quit", show=False, priority=True),
     ]
 
-    def __init__(self, film: PlayerSource, clock: Clock) -> None:
+    def __init__(self, source: PlayerSource, clock: Clock) -> None:
         super().__init__()
         self.failure: Exception | None = None
         self.player: Player | None = None  # once the log has been read
-        self._film = film
+        self._source = source
         self._clock = clock
         # held, since a query would look on the screen that is on top
         self._position = Static(Text("reading the log"), id="position")
-        self._reading = ProgressBar(total=film.last_seq or None)
-        self._nodes_table = NodeTable(film.node_id)
+        self._reading = ProgressBar(total=source.last_seq or None)
+        self._heading = Static(id="heading")
+        self._nodes_table = NodeTable(source.node_id)
         self._present = Static()
         self._neighbours = Static(id="neighbours")
         self._read_seq = 0
@@ -139,11 +134,10 @@ class LogPlayer(App[None]):
         self._is_closed = False
 
     def compose(self) -> ComposeResult:
-        """From top to bottom."""
-        yield Static(Text(printable(self._film.title)), id="title")
+        yield Static(Text(printable(self._source.title)), id="title")
         yield self._position
         yield self._reading
-        yield Static(Text(HEADING), id="heading")
+        yield self._heading
         yield self._nodes_table
         with VerticalScroll(id="event", can_focus=False):
             yield self._present
@@ -151,17 +145,20 @@ class LogPlayer(App[None]):
         yield Footer(compact=True)
 
     def on_mount(self) -> None:
-        """Begin to read, and to look at the clock."""
         self.set_interval(_TICK_S, self._tick)
         self.run_worker(self._load())
 
+    def on_resize(self, event: Resize) -> None:
+        self._heading.update(Text(heading(event.size.width)))
+        if self.player is not None:
+            self._position.update(position_text(self.player, event.size.width))
+
     def on_unmount(self) -> None:
-        """Let the reading thread end, too."""
         self._is_closed = True
 
     async def _load(self) -> None:
         try:
-            player = await asyncio.to_thread(self._film.load, self._follow)
+            player = await asyncio.to_thread(self._source.load, self._follow)
         except _Closed:
             return
         except Exception as error:  # noqa: BLE001 - the command says what it is
@@ -186,14 +183,13 @@ class LogPlayer(App[None]):
         self._show(self.player.advanced(min(elapsed_ns, _LONGEST_TICK_NS)))
 
     def _show(self, player: Player) -> None:
-        """Draw what differs from what is there."""
         shown, self.player = self.player, player
         if shown is None or (shown.at, shown.playing, shown.speed) != (
             player.at,
             player.playing,
             player.speed,
         ):
-            self._position.update(position_text(player))
+            self._position.update(position_text(player, self.size.width))
         if shown is None or shown.at != player.at:
             present = player.present
             concerned = "" if present is None else field_of(present.event, "node_id")
@@ -206,41 +202,31 @@ class LogPlayer(App[None]):
             self._show(move(self.player))
 
     def action_play_or_pause(self) -> None:
-        """Play, or pause."""
         self._move(Player.toggled)
 
     def action_step(self, by: int) -> None:
-        """An event on, or back, and pause."""
         self._move(lambda player: player.stepped(by))
 
     def action_skip(self, by: int) -> None:
-        """Many events on, or back."""
         self._move(lambda player: player.skipped(by))
 
     def action_first(self) -> None:
-        """Before everything."""
         self._move(lambda player: player.skipped(-player.last))
 
     def action_last(self) -> None:
-        """After everything."""
         self._move(lambda player: player.skipped(player.last))
 
     def action_faster(self) -> None:
-        """The next speed up."""
         self._move(Player.faster)
 
     def action_slower(self) -> None:
-        """The next speed down."""
         self._move(Player.slower)
 
     def action_scroll(self, by: int) -> None:
-        """Look at other nodes."""
         table = self._nodes_table
         table.scroll_to(y=table.scroll_y + by, animate=False, immediate=True)
 
     def action_go_to(self) -> None:
-        """Ask where to, and go there."""
-
         def go(point: Point | None) -> None:
             if point is not None:
                 self._move(lambda player: player.jumped(point))

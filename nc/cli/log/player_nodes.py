@@ -1,39 +1,59 @@
-"""The player's table of nodes: a window on a state.
+"""The player's table of nodes.
 
-Only the lines that are in sight are made, each from the state when it is drawn, so it does not
-matter how many nodes there are, or how far the player has jumped.
+Only the visible lines are made, each from the state when it is drawn, so that the cost does not
+depend on how many nodes there are, or on how far the player has jumped.
 """
 
 from bisect import bisect_left
 from typing import Final
 
-from rich.cells import set_cell_size
+from rich.cells import cell_len, set_cell_size
 from rich.segment import Segment
 from rich.style import Style
 from textual.geometry import Size
 from textual.scroll_view import ScrollView
 from textual.strip import Strip
 
-from nc.cli.render import printable
+from nc.domain.fsm import ConnectionState
 from nc.domain.state import State
-from nc.history.player import NodeStatus, row_of
+from nc.history.fields import printable
+from nc.history.timelines import status_of
 from nc.text import moment
 
 _STYLES: Final = {
-    "CONNECTED": Style.parse("green"),
-    "INIT": Style.parse("yellow"),
-    "IDLE": Style.parse("dim"),
+    ConnectionState.CONNECTED: Style.parse("green"),
+    ConnectionState.INIT: Style.parse("yellow"),
+    ConnectionState.IDLE: Style.parse("dim"),
 }
+# What a node that was not registered had.
+_NOTHING: Final = {"state": None, "address": "", "expires_at_ms": 0}
+
 _PLAIN: Final = Style()
 _CHANGED: Final = Style(bold=True, underline=True)
 _CONCERNED: Final = Style(reverse=True)
 
-# Mark, node id, state, address, expiry; in cells.
-_WIDTHS: Final = (2, 34, 11, 17, 22)
-HEADING: Final = "".join(
-    f"{title:<{width}}"
-    for title, width in zip(("", "node", "state", "address", "expires"), _WIDTHS, strict=True)
-)
+SCROLLBAR_CELLS: Final = 1
+
+# Mark, node id, state, address, expiry; in cells, each with a space behind it at least.
+_WIDE: Final = (2, 34, 11, 17, 22)
+_NARROW: Final = (2, 33, 10, 16, 21)
+_ID: Final = 1  # the column that is cut on a narrow terminal: the beginning of an id names a node
+_SHORTEST_ID: Final = 9
+
+
+def _widths(total: int) -> list[int]:
+    if total >= sum(_WIDE):
+        return [*_WIDE]
+    widths = [*_NARROW]
+    lacking = max(sum(widths) - 1 - total, 0)  # the last space need not fit
+    widths[_ID] = max(widths[_ID] - lacking, _SHORTEST_ID)
+    return widths
+
+
+def heading(total: int) -> str:
+    """The heading of a table that is so many cells wide, with its scroll bar."""
+    titles = ("", "node", "state", "address", "expires")
+    return "".join(map(str.ljust, titles, _widths(total - SCROLLBAR_CELLS)))
 
 
 class NodeTable(ScrollView, can_focus=False):
@@ -42,6 +62,8 @@ class NodeTable(ScrollView, can_focus=False):
     Args:
         node_id: show this one only; all by default.
     """
+
+    DEFAULT_CSS = f"NodeTable {{ scrollbar-size: 0 {SCROLLBAR_CELLS}; scrollbar-gutter: stable; }}"
 
     def __init__(self, node_id: str | None) -> None:
         super().__init__()
@@ -55,13 +77,12 @@ class NodeTable(ScrollView, can_focus=False):
         """Show a state, and mark the node that the event before it is about."""
         if state.nodes is not self._state.nodes:
             self._ids = sorted(state.nodes) if self._only is None else [self._only]
-            self.virtual_size = Size(sum(_WIDTHS), len(self._ids))
+            self.virtual_size = Size(0, len(self._ids))
         self._before, self._state, self._concerned = self._state, state, concerned
         self._reveal(concerned)
         self.refresh()
 
     def _reveal(self, node_id: str) -> None:
-        """Scroll to a node that is out of sight."""
         index = bisect_left(self._ids, node_id)
         top, height = round(self.scroll_y), self.size.height
         if self._ids[index : index + 1] == [node_id] and not top <= index < top + height:
@@ -69,37 +90,42 @@ class NodeTable(ScrollView, can_focus=False):
             self.scroll_to(y=index - height // 2, animate=False, force=True)
 
     def render_line(self, y: int) -> Strip:
-        """One line of those in sight."""
         width = self.size.width
         index = y + round(self.scroll_y)
         if index >= len(self._ids):
             return Strip.blank(width, self.rich_style)
         node_id = self._ids[index]
-        return Strip(self._segments(node_id)).adjust_cell_length(width).apply_style(self.rich_style)
+        return (
+            Strip(self._segments(node_id, _widths(width)))
+            .adjust_cell_length(width)
+            .apply_style(self.rich_style)
+        )
 
-    def _segments(self, node_id: str) -> list[Segment]:
-        row, was = row_of(self._state, node_id), row_of(self._before, node_id)
+    def _segments(self, node_id: str, widths: list[int]) -> list[Segment]:
+        status, was = status_of(self._state, node_id), status_of(self._before, node_id)
         is_concerned = node_id == self._concerned
-        mark = "▶ " if is_concerned else "  "
+        mark = "▶" if is_concerned else ""
         id_style = _CONCERNED if is_concerned else _PLAIN
-        if row is None:
-            return [_cell(mark, 0, _PLAIN), _cell(node_id, 1, id_style), _cell("none", 2, _PLAIN)]
-        old = was or NodeStatus("", "", 0)
-        expires = moment(row.expires_at_ms) if row.expires_at_ms else "never"
-        return [
-            _cell(mark, 0, _PLAIN),
-            _cell(node_id, 1, id_style),
-            _cell(row.state, 2, _STYLES[row.state] + _changed(row.state != old.state)),
-            _cell(row.address, 3, _changed(row.address != old.address)),
-            _cell(expires, 4, _changed(row.expires_at_ms != old.expires_at_ms)),
+        cells = [(mark, _PLAIN), (node_id, id_style)]
+        if status is None:
+            return list(map(_cell, [*cells, ("none", _PLAIN)], widths))
+        expires = moment(status.expires_at_ms) if status.expires_at_ms else "never"
+
+        def changed(field: str) -> Style:
+            is_same = getattr(was, field, _NOTHING.get(field)) == getattr(status, field)
+            return _PLAIN if is_same else _CHANGED
+
+        cells += [
+            (status.state.name, _STYLES[status.state] + changed("state")),
+            (status.address, changed("address")),
+            (expires, changed("expires_at_ms")),
         ]
+        return list(map(_cell, cells, widths))
 
 
-def _changed(has_changed: bool) -> Style:
-    return _CHANGED if has_changed else _PLAIN
-
-
-def _cell(text: str, column: int, style: Style) -> Segment:
-    """A cell of the table: printable, and as wide as its column, whatever is in it."""
-    width = _WIDTHS[column]
-    return Segment(set_cell_size(printable(text), width - 1) + " ", style)
+def _cell(cell: tuple[str, Style], width: int) -> Segment:
+    """A text, printable, and as wide as its column: cut with an ellipsis, or filled up."""
+    text, style = printable(cell[0]), cell[1]
+    if cell_len(text) >= width:
+        text = set_cell_size(text, width - 2) + "…"
+    return Segment(set_cell_size(text, width - 1) + " ", style)

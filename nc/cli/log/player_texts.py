@@ -1,38 +1,42 @@
-"""What the player shows around its table of nodes, as texts: where it is, and what happened there.
+"""The texts around the player's table of nodes: the position, and the events there.
 
-Names in a log are their makers' choice, so every text is made of parts that are printed as they
-are: nothing in them steers the terminal, and nothing is read as markup.
+A certificate may hold any name, so every text is made of parts that are printed as they are:
+nothing in them steers the terminal, and nothing is read as markup.
 """
 
 from typing import Final
 
 from rich.text import Text
 
-from nc.cli.render import field_texts, kind_of, printable, style_of, text_line
+from nc.cli.log.render import KIND_STYLES, line_parts
+from nc.history.events import Recorded
+from nc.history.fields import field_texts, kind_of, printable
 from nc.history.player import AS_FAST_AS_IT_GOES, LONGEST_WAIT_NS, Player
 from nc.text import time_text
 
 _SECOND_NS: Final = 1_000_000_000
 _BAR_CELLS: Final = 40
+_SHORTEST_BAR_CELLS: Final = 5
 
 # Events before the present one, and as many after it.
 NEIGHBOURS: Final = 2
 
 
-def position_text(player: Player) -> Text:
-    """A bar, how far it has come, and how it goes on."""
-    done = _BAR_CELLS if not player.last else player.at * _BAR_CELLS // player.last
+def position_text(player: Player, width: int) -> Text:
+    """The position in the recording, the speed, and, if `width` cells have room for it, a bar."""
     present = player.present
-    where = f"  event {present.seq if present else player.past.checkpoints[0].seq}"
-    return Text.assemble(
-        ("━" * done, "green"),
-        ("━" * (_BAR_CELLS - done), "dim"),
-        (where, "bold"),
+    text = Text.assemble(
+        (f"event {present.seq if present else player.recording.checkpoints[0].seq}", "bold"),
         f"  {player.at} of {player.last}  ",
         ("playing" if player.playing else "paused", "green" if player.playing else "yellow"),
         f" at {_speed(player.speed)}",
         (_waiting(player), "dim"),
     )
+    cells = min(_BAR_CELLS, width - text.cell_len - 2)
+    if cells < _SHORTEST_BAR_CELLS:
+        return text
+    done = player.at * cells // player.last if player.last else cells
+    return Text.assemble(("━" * done, "green"), ("━" * (cells - done), "dim"), "  ", text)
 
 
 def _speed(speed: float) -> str:
@@ -40,7 +44,7 @@ def _speed(speed: float) -> str:
 
 
 def _waiting(player: Player) -> str:
-    """How long it is to the next event, where that is to be seen."""
+    """How long it is to the next event, unless that is less than a second."""
     gap_s = player.gap_ns(player.at) // _SECOND_NS
     if gap_s == 0 or player.at == player.last:
         return ""
@@ -59,7 +63,6 @@ def _duration(seconds: int) -> str:
 
 
 def event_text(player: Player) -> Text:
-    """The event that was just played: all that is known of it."""
     present = player.present
     if present is None:
         return Text("before the first event")
@@ -67,11 +70,12 @@ def event_text(player: Player) -> Text:
     heading = Text.assemble(
         ("event ", "dim"),
         f"{present.seq}  {time_text(entry.recorded_at_ns)}  ",
-        (kind_of(present.event), f"bold {style_of(present.event)}"),
+        (kind_of(present.event), f"bold {KIND_STYLES.get(kind_of(present.event), '')}"),
     )
     fields = {
         **field_texts(present.event),
-        "by": f"{entry.actor} ({entry.method}, request {entry.request_id})",
+        "by": entry.actor,
+        "through": f"{entry.method}, request {entry.request_id}",
     }
     lines = [
         Text.assemble((f"{name:>17}  ", "dim"), printable(value)) for name, value in fields.items()
@@ -80,14 +84,18 @@ def event_text(player: Player) -> Text:
 
 
 def neighbours_text(player: Player) -> Text:
-    """The events around the present one, a line each; a line for each that there is none of."""
+    """The events around the present one, a line each; an empty line where there is none."""
     before, after = player.around(NEIGHBOURS)
     lines = [Text("") for _ in range(NEIGHBOURS - len(before))]
-    lines += [Text.assemble("  ", text_line(each)) for each in before]
+    lines += [Text.assemble("  ", _line(each)) for each in before]
     here = player.present
-    lines.append(Text("▶ before the first event") if here is None else _here(text_line(here)))
-    lines += [Text.assemble("  ", text_line(each)) for each in after]
+    lines.append(Text("▶ before the first event") if here is None else _here(_line(here)))
+    lines += [Text.assemble("  ", _line(each)) for each in after]
     return Text("\n").join(lines)
+
+
+def _line(recorded: Recorded) -> Text:
+    return Text.assemble(*line_parts(recorded))
 
 
 def _here(line: Text) -> Text:

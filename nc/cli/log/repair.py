@@ -7,32 +7,30 @@ import sys
 from typing import Annotated, Final
 
 import typer
-from rich.console import Console
 
 import eventlog
 from eventlog import LogError
 from eventlog.disk import OS_DISK
-from eventlog.repair import Finding, Plan, plan_repair, salvage
+from eventlog.repair import Diagnosis, RepairPlan, plan_repair, salvage
 from eventlog.repair import repair as carry_out
 from nc.cli.entrypoint import OperationFailed
 from nc.cli.event_loop import run_async
 from nc.cli.log.repair_text import described, fields, place, verdict
-from nc.cli.log.source import DataDirOption, LogOption, log_path
-from nc.cli.log.states import OutputOption
-from nc.cli.options import Output
-from nc.cli.render import printable
+from nc.cli.log.source import DataDirOption, LogOption, bar, log_path
+from nc.cli.options import Output, OutputOption
 from nc.clock import SystemClock
 from nc.domain.codec.snapshot import SNAPSHOT_SCHEMA
 from nc.domain.evolve import UnknownEvent
 from nc.domain.repairs import RecordRepair
 from nc.errors import DAMAGED
+from nc.history.fields import printable
 from nc.history.salvage import LostEvents, lost_events
 from nc.replica.replica import DiskFull, Origin, Replica, Unwritable
 from nc.secrets import RequestIds, SystemSecrets
 
 _METHOD: Final = "log repair"
 
-_NOTHING_TO_DO: Final = (Finding.SOUND, Finding.TORN, Finding.SERVES)
+_NOTHING_TO_DO: Final = (Diagnosis.SOUND, Diagnosis.TORN, Diagnosis.SERVES)
 
 
 def repair(
@@ -55,22 +53,22 @@ def repair(
     folder = log_path(data_dir, log)
     if folder.is_file():
         raise OperationFailed(f"{folder} is a file; a log's own folder can be repaired, no export")
-    with Console(stderr=True).status("looking at the log"):
+    with bar("looking at the log"):
         plan = plan_repair(folder, OS_DISK, SNAPSHOT_SCHEMA)
         lost = _lost(plan)
     if output is Output.TEXT:
         for line in described(plan, lost):
             typer.echo(printable(line))
-    if apply and plan.finding is Finding.REPAIRABLE:
+    if apply and plan.diagnosis is Diagnosis.REPAIRABLE:
         apply = yes or _is_agreed()
     if not apply:
         if output is Output.JSON:
             typer.echo(json.dumps(fields(plan, lost)))
-        elif plan.finding is Finding.REPAIRABLE:
+        elif plan.diagnosis is Diagnosis.REPAIRABLE:
             command = f"log repair --apply --log {shlex.quote(str(plan.folder))}"
             typer.echo(f"nothing was changed; to do this: network-controller {command}")
         raise typer.Exit(0 if plan.damage is None else DAMAGED)
-    done = {} if plan.finding in _NOTHING_TO_DO else _apply(plan)
+    done = {} if plan.diagnosis in _NOTHING_TO_DO else _apply(plan)
     if output is Output.JSON:
         typer.echo(json.dumps(fields(plan, lost) | done))
     elif done:
@@ -79,13 +77,13 @@ def repair(
 
 
 def _is_agreed() -> bool:
-    """Ask on a terminal; elsewhere --apply is answer enough."""
+    """Ask on a terminal; elsewhere --apply suffices."""
     return not sys.stdin.isatty() or typer.confirm("do this?", err=True)
 
 
-def _apply(plan: Plan) -> dict[str, object]:
-    """Carry the plan out, and write it into the log."""
-    if plan.finding is not Finding.REPAIRABLE:
+def _apply(plan: RepairPlan) -> dict[str, object]:
+    """Carry the plan out, and record it in the log."""
+    if plan.diagnosis is not Diagnosis.REPAIRABLE:
         raise OperationFailed(verdict(plan))
     clock, secrets = SystemClock(), SystemSecrets()
     kept_in = carry_out(plan, OS_DISK, now_ns=clock.now_ns, random_bytes=secrets.random_bytes).name
@@ -99,8 +97,7 @@ def _apply(plan: Plan) -> dict[str, object]:
     return {"kept_in": kept_in, "seq": seq}
 
 
-async def _record(plan: Plan, kept_in: str) -> int:
-    """Let the log say what happened to it; returns the event's sequence number."""
+async def _record(plan: RepairPlan, kept_in: str) -> int:
     lost_through_seq = plan.lost.through if plan.lost.count else 0
     command = RecordRepair(lost_through_seq, place(plan), kept_in)
     origin = Origin("system", _METHOD, RequestIds(SystemSecrets()).new())
@@ -109,13 +106,13 @@ async def _record(plan: Plan, kept_in: str) -> int:
         replica.start()
         seq = replica.state.seq + 1
         try:
-            await replica.submit(command, origin, is_ours=True)
+            await replica.submit(command, origin, internal=True)
             return seq
         finally:
             await replica.stop()
 
 
-def _lost(plan: Plan) -> LostEvents:
+def _lost(plan: RepairPlan) -> LostEvents:
     remnants = (
         remnant
         for part in plan.remains

@@ -3,9 +3,9 @@
 from collections import Counter
 from typing import Any, Final
 
-from eventlog.repair import Build, Finding, Plan, Remove, Span, Step
-from nc.cli.render import kind_of
+from eventlog.repair import Diagnosis, EventRange, RemoveFile, RepairPlan, Step, WriteSegment
 from nc.history.events import Recorded
+from nc.history.fields import kind_of
 from nc.history.salvage import LostEvents
 
 __all__ = ["described", "fields", "place", "unreadable", "verdict"]
@@ -16,46 +16,42 @@ _UNDONE: Final = (
 )
 
 _VERDICTS: Final = {
-    Finding.SOUND: "the log is whole: there is nothing to repair",
-    Finding.TORN: "the log ends with an unfinished append, which nobody was promised; the next "
+    Diagnosis.SOUND: "the log is whole: there is nothing to repair",
+    Diagnosis.TORN: "the log ends with an unfinished append, which was not confirmed; the next "
     "start clears it away: there is nothing to repair",
-    Finding.REPAIRABLE: "it can be repaired; the originals of what is changed are kept",
-    Finding.NEWER: "a newer version of this program wrote it: use that, or put a copy back",
-    Finding.HOPELESS: "nothing can be saved from these files: put the first segment back from a "
+    Diagnosis.REPAIRABLE: "it can be repaired; the originals of what is changed are kept",
+    Diagnosis.NEWER: "a newer version of this program wrote it: use that, or put a copy back",
+    Diagnosis.HOPELESS: "nothing can be saved from these files: put the first segment back from a "
     "copy",
 }
 
 
-def place(plan: Plan) -> str:
-    """Where the first damage is, and what."""
+def place(plan: RepairPlan) -> str:
     damage = plan.damage
     if damage is None:
         return "none"
     return f"{damage.file.name}, offset {damage.offset}: {damage.found}, expected {damage.expected}"
 
 
-def verdict(plan: Plan) -> str:
-    """What the finding means, and what to do."""
-    if plan.finding is Finding.MISNAMED:
+def verdict(plan: RepairPlan) -> str:
+    if plan.diagnosis is Diagnosis.MISNAMED:
         moves = ", ".join(f"{old} to {new}" for old, new in plan.renames)
         is_taken = any((plan.folder / new).exists() for _, new in plan.renames)
         how = ", moving what has these names now elsewhere first" if is_taken else ""
         return f"rename {moves}{how}; then look again: by what they say these files are those"
-    if plan.finding is Finding.SERVES:
+    if plan.diagnosis is Diagnosis.SERVES:
         return (
             f"no repair is needed to serve: a server starts from {plan.snapshot}, which holds what "
             "the events before it led to; what cannot be read can only be put back from a copy"
         )
-    return _VERDICTS[plan.finding]
+    return _VERDICTS[plan.diagnosis]
 
 
-def unreadable(plan: Plan) -> str:
-    """The events that cannot be read any more."""
+def unreadable(plan: RepairPlan) -> str:
     return _events(plan.unreadable)
 
 
-def described(plan: Plan, lost: LostEvents) -> list[str]:
-    """The plan for people."""
+def described(plan: RepairPlan, lost: LostEvents) -> list[str]:
     lines = [f"log         {plan.folder}"]
     if plan.damage is not None:
         lines += [f"damage      {place(plan)}"]
@@ -68,7 +64,7 @@ def described(plan: Plan, lost: LostEvents) -> list[str]:
         behind = plan.unreadable.through + 1
         on = f"`log show --from {behind}` reads on behind"
         lines += [f"unreadable  {_events(plan.unreadable)}, at least in part; {on}"]
-    if plan.finding is Finding.REPAIRABLE:
+    if plan.diagnosis is Diagnosis.REPAIRABLE:
         lines += [f"lost        {_events(plan.lost)}"]
         lines += [f"{'would' if n == 0 else '':<12}{_step(s)}" for n, s in enumerate(plan.steps)]
     if plan.lost.count:
@@ -80,28 +76,24 @@ def described(plan: Plan, lost: LostEvents) -> list[str]:
     return lines
 
 
-def _events(span: Span) -> str:
-    """Some events in words."""
+def _events(span: EventRange) -> str:
     if not span.count:
         return "no event that is known of"
     return f"event {span.first}" if span.count == 1 else f"events {span.first} to {span.through}"
 
 
 def _kinds(events: list[Recorded]) -> dict[str, int]:
-    """What kinds of events they are, and how many of each."""
     return dict(Counter(kind_of(recorded.event) for recorded in events))
 
 
 def _counted(events: list[Recorded]) -> str:
-    """The same in words."""
     return ", ".join(f"{count} {kind}" for kind, count in _kinds(events).items())
 
 
 def _step(step: Step) -> str:
-    """A step in words."""
-    if isinstance(step, Remove):
+    if isinstance(step, RemoveFile):
         return f"remove {step.name}"
-    if not isinstance(step, Build):
+    if not isinstance(step, WriteSegment):
         return f"let {step.name} stand in the segments that there are"
     if step.is_cut:
         return f"cut {step.name} at offset {step.end}"
@@ -112,12 +104,11 @@ def _step(step: Step) -> str:
     return f"begin {step.name}, empty"
 
 
-def fields(plan: Plan, lost: LostEvents) -> dict[str, Any]:
-    """The plan in JSON."""
+def fields(plan: RepairPlan, lost: LostEvents) -> dict[str, Any]:
     damage = plan.damage
     return {
         "log": str(plan.folder),
-        "finding": plan.finding.value,
+        "finding": plan.diagnosis.value,
         "verdict": verdict(plan),
         "damage": None
         if damage is None

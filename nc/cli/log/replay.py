@@ -11,19 +11,19 @@ import typer
 from eventlog import LogReader
 from nc.cli.entrypoint import OperationFailed
 from nc.cli.extras import require_extra
-from nc.cli.log.filters import Filter, FromOption, NodeOption, ToOption
-from nc.cli.log.names import filter_named, names_in
+from nc.cli.log.query import FromOption, NodeOption, ToOption, filter_named, names_in
 from nc.cli.log.source import DataDirOption, LogOption, open_reader, progress_to
-from nc.cli.log.states import OutputOption
-from nc.cli.options import Output
+from nc.cli.options import Output, OutputOption
 from nc.clock import SystemClock
-from nc.history.as_of import base_of, history
-from nc.history.events import Point, Recorded, state_at
-from nc.history.player import AS_FAST_AS_IT_GOES, Player, Recording, past_of
+from nc.history.as_of import base_of
+from nc.history.events import Point, Recorded, history
+from nc.history.filters import Filter
+from nc.history.fold import state_at
+from nc.history.player import AS_FAST_AS_IT_GOES, Player, Recording, recording_of
 from nc.history.replay_check import Checked, Fault, check, recorded_digests
 from nc.replica.gc import gc_disabled
 
-# How often the reading of a log is said to have come further.
+# How often the progress of reading is reported.
 _PROGRESS_EVENTS: Final = 5000
 
 
@@ -71,8 +71,8 @@ def replay(
 
     def load(progress: Callable[[int], None]) -> Player:
         with gc_disabled():
-            past = _past(reader, chosen, progress)
-        player = Player(past, _stops(past, chosen), speed=speed or AS_FAST_AS_IT_GOES)
+            recording = _recording(reader, chosen, progress)
+        player = Player(recording, _stops(recording, chosen), speed=speed or AS_FAST_AS_IT_GOES)
         return player if step else player.toggled()
 
     _play(reader, load, chosen.node)
@@ -90,24 +90,24 @@ def _play(
         raise app.failure
 
 
-def _past(reader: LogReader, chosen: Filter, progress: Callable[[int], None]) -> Recording:
-    """The part of the history that is asked for; what was before it is folded and not kept."""
+def _recording(reader: LogReader, chosen: Filter, progress: Callable[[int], None]) -> Recording:
+    """Record the part of the history that is asked for, from the state before it on."""
     if chosen.start == chosen.end == Point():
-        return past_of(history(reader), base_of(reader), progress)
+        return recording_of(history(reader), base_of(reader), progress)
     seqs = [each.seq for each in _followed(reader, progress) if chosen.chooses(each)]
     base = base_of(reader)
     first, last = (seqs[0], seqs[-1]) if seqs else (base.seq + 1, base.seq)
     events = takewhile(lambda each: each.seq <= last, history(reader, first - 1))
-    return past_of(events, state_at(history(reader), first - 1, base), progress)
+    return recording_of(events, state_at(history(reader), first - 1, base), progress)
 
 
-def _stops(past: Recording, chosen: Filter) -> Sequence[int]:
+def _stops(recording: Recording, chosen: Filter) -> Sequence[int]:
     """After each event that is asked for, and the place before the first of them."""
     if chosen == Filter():
-        return range(len(past.events) + 1)
+        return range(len(recording.events) + 1)
     positions = [
         position
-        for position, recorded in enumerate(past.events, start=1)
+        for position, recorded in enumerate(recording.events, start=1)
         if chosen.chooses(recorded)
     ]
     return [positions[0] - 1, *positions] if positions else [0]
@@ -121,7 +121,7 @@ def _checked(reader: LogReader) -> Checked:
 
 
 def _followed(reader: LogReader, progress: Callable[[int], None]) -> Iterator[Recorded]:
-    """Every event; says every so often how far it has come."""
+    """Every event; reports progress now and then."""
     for recorded in history(reader):
         if recorded.seq % _PROGRESS_EVENTS == 0:
             progress(recorded.seq)
@@ -129,15 +129,15 @@ def _followed(reader: LogReader, progress: Callable[[int], None]) -> Iterator[Re
 
 
 def _print_check(found: Checked, base_seq: int, output: Output) -> None:
-    """Say what agrees.
+    """Print which digests agree.
 
     Args:
-        found: what a replay came to.
+        found: the result of the replay.
         base_seq: the event before the log's first one.
-        output: for whom.
+        output: the form.
 
     Raises:
-        OperationFailed: a digest differs; says what that means.
+        OperationFailed: a digest differs.
     """
     fault, events = found.fault, found.last_seq - base_seq
     if output is Output.JSON:

@@ -3,33 +3,28 @@
 import json
 from collections.abc import Iterable, Sequence
 from itertools import takewhile
-from typing import Annotated, Any, Final
+from typing import Annotated, Any
 
 import typer
 
 from eventlog import LogReader
 from nc.cli.entrypoint import OperationFailed
-from nc.cli.log.names import point_named
+from nc.cli.log.query import point_named
 from nc.cli.log.source import DataDirOption, LogOption, open_reader, progress_to
-from nc.cli.options import Output
-from nc.cli.render import printable
+from nc.cli.options import Output, OutputOption
 from nc.clock import SystemClock
-from nc.domain.expiry import has_passed
-from nc.domain.presence import link_of
-from nc.domain.state import State
-from nc.history.as_of import StateAt, history, states_at
-from nc.history.events import Difference, Point, differences
+from nc.history.as_of import StateAt, states_at
+from nc.history.diff import Difference, differences
+from nc.history.events import Point, history
+from nc.history.fields import printable
+from nc.history.state_fields import state_fields
 from nc.text import iso_time, moment
 
-# `-2h` is a moment, not options; it would be read as -2 and -h. So -h alone is looked for here.
-MOMENTS: Final = {"ignore_unknown_options": True, "help_option_names": ["--help"]}
-
 _POINT_HELP = "A sequence number, 2026-11-20T15:00 (UTC), -2h, or now."
-OutputOption = Annotated[Output, typer.Option(help="For people, or one JSON object.")]
 
 
 def _unless_help(context: typer.Context, text: str) -> str:
-    """What an argument says, if that is a moment; help, if it is what asks for that elsewhere."""
+    """Print the help for `-h`, which is an argument here, since `-2h` is a moment."""
     if text == "-h":
         typer.echo(context.get_help())
         raise typer.Exit
@@ -57,7 +52,7 @@ def at(
     elif place == Point():
         at_ns = max(SystemClock().now_ns(), at_ns or 0)  # a clock may have been put back
     now_ns = _first_at_ns(reader) if at_ns is None else at_ns
-    described = _described(state, now_ns)
+    described = state_fields(state, now_ns)
     if output is Output.JSON:
         typer.echo(json.dumps(described))
         return
@@ -134,7 +129,7 @@ def _at(expires_at_ms: int) -> str:
 
 
 def _states(reader: LogReader, *points: Point) -> list[StateAt]:
-    """How things were at places that somebody named.
+    """The states at places of the log.
 
     Raises:
         OperationFailed: the log does not have one of them.
@@ -157,43 +152,9 @@ def _states(reader: LogReader, *points: Point) -> list[StateAt]:
 
 
 def _first_at_ns(reader: LogReader) -> int:
-    """When the first event was recorded, which is the time of the state before it; 0: never."""
+    """When the first event was recorded, the time of the state before it; 0: there is none."""
     first = next(history(reader), None)
     return 0 if first is None else first.entry.recorded_at_ns
-
-
-def _described(state: State, now_ns: int) -> dict[str, Any]:
-    now_ms = now_ns // 1_000_000
-    return {
-        "seq": state.seq,
-        "time": iso_time(now_ns),
-        "network": str(state.addresses.network),
-        "nodes": [
-            {
-                "node_id": node_id,
-                "state": link_of(state.presence, node_id).state.name,
-                "address": state.addresses.address_of(node_id),
-                "expires_at_ms": node.expires_at_ms,
-                "expired": has_passed(node.expires_at_ms, now_ms),
-                "token_id": node.token_id,
-            }
-            for node_id, node in sorted(state.nodes.items())
-        ],
-        "tokens": [
-            {
-                "token_id": token_id,
-                "expires_at_ms": token.expires_at_ms,
-                "expired": has_passed(token.expires_at_ms, now_ms),
-            }
-            for token_id, token in sorted(state.tokens.items())
-        ],
-        "addresses": [
-            {"address": address, "node_id": node_id}
-            for address, node_id in sorted(
-                (binding.address, node_id) for node_id, binding in state.addresses.by_node.items()
-            )
-        ],
-    }
 
 
 def _ending(described: dict[str, Any]) -> str:
@@ -202,7 +163,7 @@ def _ending(described: dict[str, Any]) -> str:
 
 
 def _print(title: str, columns: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> None:
-    """A table, and how long it is. By hand, since rich takes a minute for 100,000 rows."""
+    """Print a table, and how long it is. By hand, since rich takes a minute for 100,000 rows."""
     if not rows:
         typer.echo(f"{title}: none")
         return

@@ -11,14 +11,13 @@ from eventlog import LogDamaged, LogReader, Snapshot
 from eventlog.snapshots import snapshot_name
 from nc.cli.entrypoint import OperationFailed
 from nc.cli.log.damage import damage_in
-from nc.cli.log.source import DataDirOption, LogOption, open_log, progress_to
-from nc.cli.log.states import OutputOption
-from nc.cli.options import Output
+from nc.cli.log.source import DataDirOption, LogOption, open_reader, progress_to
+from nc.cli.options import Output, OutputOption
 from nc.domain.codec.snapshot import SNAPSHOT_SCHEMA
 from nc.domain.invariants import InconsistentHistory
 from nc.errors import DAMAGED
 from nc.history.as_of import BaseMissing, base_of
-from nc.history.verify import Base, KnownHead, Verified, landmark_of
+from nc.history.verify import Base, KnownHead, Verified, known_head_of
 from nc.history.verify import verify as verify_records
 
 _HEAD = re.compile("[0-9a-f]{64}")
@@ -44,17 +43,15 @@ def verify(
     Example: network-controller log verify --data-dir ./data
     """
     kept = _kept(head, seq)
-    reader, is_original = open_log(data_dir, log)
+    reader = open_reader(data_dir, log)
     start = reader.start
-    if kept and not is_original:
-        raise OperationFailed("a JSONL export has no chain: it proves no head")
     if seq is not None and seq < start.last_seq:
         raise OperationFailed(
             f"event {seq} is before this slice, which begins with event {start.last_seq + 1}"
         )
-    base = _base(reader, is_original)
+    base = _base(reader)
     snapshots, bad = _snapshots(reader)
-    landmarks = [landmark_of(s) for s in snapshots if s.schema == SNAPSHOT_SCHEMA] + kept
+    landmarks = [known_head_of(s) for s in snapshots if s.schema == SNAPSHOT_SCHEMA] + kept
     try:
         with progress_to(reader, "verifying") as progress:
             found = verify_records(reader.read(markers=True), landmarks, progress, base)
@@ -68,7 +65,6 @@ def verify(
         snapshots=len(snapshots),
         bad=bad,
         contains_seq=seq,
-        is_original=is_original,
     )
     if output is Output.JSON:
         typer.echo(json.dumps(result.fields()))
@@ -80,8 +76,6 @@ def verify(
 
 
 class _Result(NamedTuple):
-    """What was verified, and how it is printed."""
-
     first_seq: int
     base_seq: int  # the event before a slice; 0: all of the log is there
     found: Verified
@@ -89,19 +83,13 @@ class _Result(NamedTuple):
     snapshots: int  # that check out, of any version
     bad: list[str]  # a sentence for each that does not
     contains_seq: int | None  # the event that a head was given of
-    is_original: bool  # else it was made from JSONL
 
     def lines(self) -> Iterator[str]:
-        """For people."""
         found = self.found
         events = f"{self.first_seq} to {found.last_seq}" if found.events else "no events"
         yield f"range: {events}"
         if self.base_seq:
             yield f"begins: with the state after event {self.base_seq}, as its snapshot has it"
-        if not self.is_original:
-            yield "head: none; of a JSONL export only what it says is verified, not the bytes"
-            yield f"verified the states in {found.events} events"
-            return
         yield f"head: {found.head.hex()}"
         if self.contains_seq is not None:
             yield f"contains: the log that ended with event {self.contains_seq}, unchanged"
@@ -114,35 +102,31 @@ class _Result(NamedTuple):
             yield f"verified {found.events} events in {self.segments} segment{plural}"
 
     def fields(self) -> dict[str, Any]:
-        """For programs."""
-        found, is_original = self.found, self.is_original
+        found = self.found
         return {
             "events": found.events,
             "first_seq": self.first_seq if found.events else None,
             "last_seq": found.last_seq if found.events else None,
             "base_seq": self.base_seq,
-            "head": found.head.hex() if is_original else None,
+            "head": found.head.hex(),
             "contains_seq": self.contains_seq,
-            "segments": self.segments if is_original else None,
+            "segments": self.segments,
             "snapshots": found.snapshots,
             "snapshots_not_compared": self.snapshots - found.snapshots,
             "bad_snapshots": self.bad,
         }
 
 
-def _base(reader: LogReader, is_original: bool) -> Base:
+def _base(reader: LogReader) -> Base:
     """What a slice begins with.
 
     Raises:
         LogDamaged: it is missing.
-        BaseMissing: it is, and a JSONL export has none.
     """
     start = reader.start
     try:
         return Base(base_of(reader), start.chain)
     except BaseMissing as error:
-        if not is_original:
-            raise
         path = reader.folder / snapshot_name(start.last_seq)
         found = f"a log that begins with event {start.last_seq + 1}, and no snapshot to begin with"
         advice = "put it back, or the segments before"
@@ -160,11 +144,11 @@ def _kept(head: str | None, seq: int | None) -> list[KnownHead]:
 
 
 def _snapshots(reader: LogReader) -> tuple[list[Snapshot], list[str]]:
-    """Those after the start that check out; a line for each that twice did not."""
+    """The valid snapshots after the start; a line for each that was invalid twice."""
     first: list[str] = []
     second: list[str] = []
     snapshots = list(reader.snapshots(first))
     if first:
         snapshots = list(reader.snapshots(second))
-    later = [each for each in snapshots if each.place.last_seq > reader.start.last_seq]
+    later = [each for each in snapshots if each.position.last_seq > reader.start.last_seq]
     return later, [warning for warning in second if warning in first]

@@ -1,4 +1,4 @@
-"""`network-controller log why`: the story of one node, address or bootstrap token."""
+"""`network-controller log why`: explains one node, address or bootstrap token."""
 
 import json
 from typing import Annotated
@@ -6,17 +6,17 @@ from typing import Annotated
 import typer
 
 from nc.cli.entrypoint import OperationFailed
-from nc.cli.log.names import names_in
+from nc.cli.log.query import Names, address_named, names_in
 from nc.cli.log.source import DataDirOption, LogOption, open_reader, progress_to
-from nc.cli.log.states import OutputOption
-from nc.cli.options import Output
-from nc.cli.render import json_fields, printable
+from nc.cli.options import Output, OutputOption
 from nc.clock import SystemClock, now_ms
 from nc.contract import SERVER_NODE_TOKEN
 from nc.domain.state import State
-from nc.history.as_of import history, nearest
-from nc.history.events import Point, RunningState
-from nc.history.explain import Target, now_line, story
+from nc.history.as_of import nearest
+from nc.history.events import Point, history
+from nc.history.explain import Target, explain, now_line
+from nc.history.fields import json_fields, printable
+from nc.history.fold import RunningState
 from nc.text import time_text
 
 
@@ -33,28 +33,28 @@ def why(
     log: LogOption = None,
     output: OutputOption = Output.TEXT,
 ) -> None:
-    """Tell how a node, an address or a token came to be as it is, and who did it.
+    """Explain how a node, an address or a token came to be as it is, and who did it.
 
     Example: network-controller log why 10.1.1.3 --data-dir ./data
     """
     reader = open_reader(data_dir, log)
-    subject = names_in(reader, data_dir, log).subject(thing)
+    target = _target(names_in(reader, data_dir, log), thing)
     fold = RunningState(nearest(reader, [Point(seq=reader.last_seq)]))
     with progress_to(reader, "reading") as progress:
-        lines = list(story(fold.through(history(reader, progress=progress)), subject))
-    server = _server_line(fold.state, subject)
-    is_known = lines or subject.kind != "address" or fold.state.addresses.holder_of(subject.id)
+        lines = list(explain(fold.through(history(reader, progress=progress)), target))
+    server = _server_line(fold.state, target)
+    is_known = lines or target.kind != "address" or fold.state.addresses.holder_of(target.id)
     if not (is_known or server):
-        raise OperationFailed(f"nothing in this log is about {subject.kind} {subject.id}")
-    now = server or now_line(fold.state, subject, now_ms(SystemClock()))
+        raise OperationFailed(f"nothing in this log is about {target.kind} {target.id}")
+    now = server or now_line(fold.state, target, now_ms(SystemClock()))
     first_seq = reader.start.last_seq + 1
     if output is Output.JSON:
         events = [{**json_fields(each.recorded), "text": each.text} for each in lines]
         typer.echo(
-            json.dumps({**subject._asdict(), "first_seq": first_seq, "events": events, "now": now})
+            json.dumps({**target._asdict(), "first_seq": first_seq, "events": events, "now": now})
         )
         return
-    typer.echo(printable(f"{subject.kind} {subject.id}"))
+    typer.echo(printable(f"{target.kind} {target.id}"))
     if first_seq > 1:
         typer.echo(f"    ...  what was before event {first_seq} is not in this slice of a log")
     for recorded, text, by in lines:
@@ -63,9 +63,19 @@ def why(
     typer.echo(f"    now  {printable(now)}")
 
 
-def _server_line(state: State, subject: Target) -> str | None:
-    """How the server's own node is; None: the subject is neither that nor its address."""
+def _target(names: Names, text: str) -> Target:
+    if "." in text:
+        return Target("address", address_named(text))
+    if text == SERVER_NODE_TOKEN:
+        return Target("node", text)
+    known = names.known()
+    found = names.resolve(text, "node or bootstrap token", known.nodes | known.tokens)
+    return Target("node" if found in known.nodes else "token", found)
+
+
+def _server_line(state: State, target: Target) -> str | None:
+    """The server's own node as a sentence; None: the target is neither that nor its address."""
     address = state.addresses.network.server_address
-    if subject in (Target("node", SERVER_NODE_TOKEN), Target("address", address)):
+    if target in (Target("node", SERVER_NODE_TOKEN), Target("address", address)):
         return f"{SERVER_NODE_TOKEN} is the server's own node: always CONNECTED, with {address}"
     return None

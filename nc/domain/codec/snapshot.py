@@ -1,9 +1,9 @@
-"""State ⇄ bytes: a snapshot's payload, made and read in parts so that neither holds anybody up.
+"""State ⇄ bytes: a snapshot's payload, encoded part by part so that the event loop runs between.
 
-    decode(join(encode(state))) == state         for every state that events can lead to
+    decode(join(encode(state)), state.seq) == state     for every state that events can lead to
 
-Lists of columns rather than of entries: a node costs a few list elements instead of a message.
-`proto/snapshot.proto` is the format.
+Columns rather than entries: a node costs a few list elements instead of a message.
+`proto/nc/pb/snapshot.proto` is the format.
 """
 
 import struct
@@ -14,19 +14,20 @@ from typing import Any, Final, TypeVar
 from google.protobuf.message import DecodeError
 from rpds import HashTrieMap, HashTrieSet, Queue
 
-from nc.domain.addresses import Addresses, Binding, Network
+from nc.domain.addresses import Addresses, Binding
 from nc.domain.expiry import NEVER
 from nc.domain.fsm import ConnectionState
+from nc.domain.links import NodeLink
+from nc.domain.network import Network
 from nc.domain.nodes import Node
-from nc.domain.presence import Link
 from nc.domain.state import State
 from nc.domain.tokens import Token
 from nc.pb import snapshot_pb2 as pb
 
 T = TypeVar("T")
 
-# Another number for every change of the format or of what the folds make of events: a snapshot of
-# another schema is passed over, and the events are read instead.
+# A new number for every change of the format or of a fold: a snapshot of another schema is skipped,
+# and the events are read instead.
 SNAPSHOT_SCHEMA: Final = 2
 
 # Entries in a part: making one takes half a millisecond, so an event loop can do it between calls.
@@ -41,8 +42,8 @@ def encode(state: State, *, ordered: bool = False) -> Iterator[bytes]:
     """The snapshot of a state, part by part.
 
     Args:
-        state: what it is to hold.
-        ordered: by id, which takes a moment and makes the bytes of equal states equal.
+        state: what to encode.
+        ordered: sort by id, which costs time and makes the bytes of equal states equal.
     """
     for part in _parts(state, sorted if ordered else iter):
         data = part.SerializeToString()
@@ -66,7 +67,7 @@ def _parts(state: State, order: Callable[[Iterable[Any]], Iterable[Any]]) -> Ite
     numbers: dict[str, int] = {}
     for nodes in _slices(order(state.nodes.items())):
         yield pb.StatePart(nodes=_nodes(nodes, pool, numbers))
-    for links in _slices(order(state.presence.items())):
+    for links in _slices(order(state.links.items())):
         yield pb.StatePart(
             links=pb.Links(
                 node_ids=[node_id for node_id, _ in links],
@@ -80,7 +81,6 @@ def _parts(state: State, order: Callable[[Iterable[Any]], Iterable[Any]]) -> Ite
 
 
 def _slices(entries: Iterable[T]) -> Iterator[list[T]]:
-    """The entries, so many at a time; the map is walked as it goes."""
     iterator = iter(entries)
     while some := list(islice(iterator, _PART_ENTRIES)):
         yield some
@@ -90,9 +90,9 @@ def _nodes(nodes: list[tuple[str, Node]], pool: Addresses, numbers: dict[str, in
     """Nodes with the addresses that they hold, so that each id is written, read and kept once.
 
     Args:
-        nodes: some of them.
-        pool: says what they hold.
-        numbers: of the token ids that were written already; gets those that are written now.
+        nodes: the nodes of this part.
+        pool: has their addresses.
+        numbers: of the token ids that earlier parts have; those of this part are added.
     """
     held = [pool.by_node.get(node_id, _NO_BINDING) for node_id, _ in nodes]
     token_ids = [node.token_id for _, node in nodes]
@@ -116,11 +116,11 @@ def _bindings(bindings: list[tuple[str, Binding]]) -> pb.Bindings:
     )
 
 
-def decode(payload: bytes) -> State:
-    """The state that a snapshot holds.
+def decode(payload: bytes, seq: int) -> State:
+    """The state after event `seq`, from the snapshot that was taken there.
 
     Raises:
-        ValueError: this is no snapshot's payload.
+        ValueError: this is no snapshot's payload, or it has the state after another event.
     """
     reader = _Reader()
     view = memoryview(payload)
@@ -135,11 +135,14 @@ def decode(payload: bytes) -> State:
         except (DecodeError, IndexError) as error:
             raise ValueError("a part that is no StatePart") from error
         at += size_bytes
-    return reader.finish()
+    state = reader.finish()
+    if state.seq != seq:
+        raise ValueError(f"a state as of event {state.seq}")
+    return state
 
 
 class _Reader:
-    """Gathers what the parts list; the maps are made at once in the end, from pairs."""
+    """Collects what the parts list; `finish` makes each map at once, from pairs."""
 
     def __init__(self) -> None:
         self._seq = 0
@@ -149,9 +152,9 @@ class _Reader:
         self._released: list[str] = []
         self._ahead: list[str] = []
         self._tokens: list[Iterable[tuple[str, Token]]] = []
-        self._newcomers: list[Node] = []  # one a token: what never expires is shared
+        self._newcomers: list[Node] = []  # one a token: nodes that never expire share it
         self._nodes: list[Iterable[tuple[str, Node]]] = []
-        self._links: list[Iterable[tuple[str, Link]]] = []
+        self._links: list[Iterable[tuple[str, NodeLink]]] = []
         self._by_node: list[Iterable[tuple[str, Binding]]] = []
 
     def add(self, part: pb.StatePart) -> None:
@@ -164,17 +167,17 @@ class _Reader:
         self._tokens.append(_pairs(tokens.ids, map(Token, tokens.expires_at_ms)))
         self._add_nodes(part.nodes)
         states = map(ConnectionState, links.states)
-        self._links.append(_pairs(links.node_ids, map(Link, states, links.link_ids)))
+        self._links.append(_pairs(links.node_ids, map(NodeLink, states, links.link_ids)))
         self._add_bindings(bindings.node_ids, bindings.addresses, bindings.idle_since_seqs)
 
     def _add_nodes(self, nodes: pb.Nodes) -> None:
         ids = list(nodes.ids)
         self._newcomers += (Node(token_id, NEVER) for token_id in nodes.token_ids)
         newcomers = self._newcomers
-        said = zip(nodes.token_numbers, nodes.expires_at_ms, strict=True)
+        columns = zip(nodes.token_numbers, nodes.expires_at_ms, strict=True)
         made = [
             newcomers[number] if at == NEVER else Node(newcomers[number].token_id, at)
-            for number, at in said
+            for number, at in columns
         ]
         self._nodes.append(_pairs(ids, made))
         self._add_bindings(ids, nodes.addresses, nodes.idle_since_seqs)
@@ -208,5 +211,5 @@ class _Reader:
 
 
 def _pairs(keys: Iterable[str], values: Iterable[T]) -> Iterator[tuple[str, T]]:
-    """Columns as entries; read now, since reading later would keep the whole message."""
+    """Columns as entries; copied now, since a lazy read would keep the whole message alive."""
     return zip(list(keys), list(values), strict=True)

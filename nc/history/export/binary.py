@@ -3,8 +3,8 @@
     <20 digits>.seg         its events, in the log's own format
     <20 digits>.snapshot    what there was before the first of them, unless that is event 1
 
-Whoever unzips it has a folder that is read like any log's. Here it is unpacked by somebody who does
-not trust it: nothing but those two names, and no more bytes than such a file can have.
+Unzipped, it is a folder that is read like any log's. `unpack` does not trust it: it takes only
+those two names, and no more bytes than such a file can have.
 """
 
 import errno
@@ -31,6 +31,7 @@ __all__ = ["ExportDamaged", "ExportRefused", "unpack", "write_archive"]
 
 _NAME: Final = re.compile(r"[0-9]{20}\.(seg|snapshot)")
 _METHODS: Final = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
+_MAGIC: Final = b"PK\x03\x04"
 _ENCRYPTED: Final = 0x1  # in a member's flags
 _BAD_ZIP: Final = (
     *(zipfile.BadZipFile, zlib.error, struct.error, EOFError),
@@ -50,11 +51,11 @@ _CHUNK_BYTES: Final = 1024**2
 
 
 class ExportRefused(OperatorError):
-    """A file is not something that this program exported."""
+    """A file is no export of this program."""
 
 
 class ExportDamaged(OperatorError):
-    """A file was exported, and is not any more what it was."""
+    """An exported file was changed or cut."""
 
     exit_code = DAMAGED
     kind = "damaged"
@@ -104,14 +105,20 @@ def unpack(path: Path, folder: Path, progress: Callable[[int, int], None]) -> No
     Args:
         path: the file.
         folder: where the log's files go.
-        progress: is told how many bytes of how many were unpacked.
+        progress: called with the bytes unpacked so far, and their total.
 
     Raises:
-        ExportRefused: it is something else, or would fill the disk.
-        ExportDamaged: its bytes are not those that were written.
+        ExportRefused: it is no export, or would fill the disk.
+        ExportDamaged: its bytes were changed.
         OSError: the disk cannot read or write it.
     """
-    with _telling_damage(path), zipfile.ZipFile(path) as archive:
+    with path.open("rb") as file:
+        if file.read(len(_MAGIC)) != _MAGIC:
+            raise ExportRefused(
+                f"{path} is no export of a log that can be read back: make one with "
+                "`log export --format binary`"
+            )
+    with _damage_reported(path), zipfile.ZipFile(path) as archive:
         members = archive.infolist()
         _check(path, members, shutil.disk_usage(folder).free)
         total_bytes = sum(member.file_size for member in members)
@@ -125,8 +132,8 @@ def unpack(path: Path, folder: Path, progress: Callable[[int, int], None]) -> No
 
 
 @contextmanager
-def _telling_damage(path: Path) -> Iterator[None]:
-    """Around zipfile, which trusts the numbers that it finds: what it does then has many names."""
+def _damage_reported(path: Path) -> Iterator[None]:
+    """Turn what zipfile raises into ExportDamaged; it trusts the numbers that it reads."""
     try:
         yield
     except _BAD_ZIP as error:

@@ -2,9 +2,9 @@
 
 The page is written by hand (`nc/history/export/page/`), and filled in here: its style,
 its script, and what it shows, as JSON. It knows none of the controller's rules; a node at a moment
-is what its course says (`nc.history.timelines`).
+is what its timeline says (`nc.history.timelines`).
 
-Names in certificates are their makers' choice, so nothing in the history may steer the page: the
+A certificate may hold any name, so nothing in the history may steer the page: the
 JSON holds no `<`, the script shows texts as text, and the page's own policy lets the browser run
 this script, use this style, and load nothing at all.
 """
@@ -17,12 +17,12 @@ from importlib.resources import files
 from string import Template
 from typing import Any, Final, TextIO
 
-from nc.cli.render import KIND_NAMES, kind_and_fields
 from nc.domain.events import Entry
 from nc.domain.fsm import ConnectionState
 from nc.domain.state import State
 from nc.history.events import Recorded
-from nc.history.timelines import Change, Course, courses
+from nc.history.fields import KIND_NAMES, kind_and_fields
+from nc.history.timelines import Change, Timeline, timelines
 from nc.text import moment
 
 # One script for the browser, in this order: what is shown, then how, then what starts it.
@@ -56,7 +56,7 @@ def write_page(history: Iterable[Recorded], base: State, out: TextIO) -> None:
     )
     template = Template((folder / "page.html").read_text(encoding="utf-8"))
     shown = _Shown(base)
-    data = shown.described(courses(base, shown.noting(history)))
+    data = shown.described(timelines(base, shown.noting(history)))
     out.write(
         template.substitute(policy=policy, style=style, script=script, data=_json_inside(data))
     )
@@ -73,7 +73,7 @@ def _json_inside(data: Any) -> str:
 
 
 class _Table:
-    """Values, each once; whoever means one names its place."""
+    """Values, each once; elsewhere its place stands for it."""
 
     def __init__(self) -> None:
         self._places: dict[Any, int] = {}
@@ -94,21 +94,20 @@ class _Shown:
         kinds      [name, names of fields] of each kind of event there can be
         entries    [ms since the entry before, actor, method, request id, …], four an entry
         events     [sequence numbers since the event before, entries since, kind, fields, …]
-        standings  [state, address, expiry in ms, the same in words], each once
-        nodes      [id, positions since the change before, standing from 1 on or 0 for none, …]
+        statuses  [state, address, expiry in ms, the same in words], each once
+        nodes      [id, positions since the change before, status from 1 on or 0 for none, …]
     """
 
     def __init__(self, base: State) -> None:
         self._base = base
         self._texts = _Table()
         self._kinds = _Table()
-        self._standings = _Table()
+        self._statuses = _Table()
         self._entries: list[int] = []
         self._events: list[list[int]] = []
         self._positions = {base.seq: 0}  # by sequence number
 
     def noting(self, history: Iterable[Recorded]) -> Iterator[Recorded]:
-        """Pass the events on, and note each."""
         entry: Entry | None = None
         seq, recorded_at_ms = self._base.seq, 0
         for recorded in history:
@@ -128,7 +127,7 @@ class _Shown:
             self._positions[seq] = len(self._events)
             yield recorded
 
-    def described(self, found: dict[str, Course]) -> dict[str, Any]:
+    def described(self, found: dict[str, Timeline]) -> dict[str, Any]:
         """All of it, once every event was noted."""
         nodes = [[self._texts.place(node_id), *self._steps(found[node_id])] for node_id in found]
         return {
@@ -137,32 +136,30 @@ class _Shown:
             "states": [state.name for state in ConnectionState],
             "types": list(KIND_NAMES.values()),
             "kinds": self._kinds.values(),
-            "standings": self._standings.values(),
+            "statuses": self._statuses.values(),
             "entries": self._entries,
             "events": self._events,
             "nodes": nodes,
             "texts": self._texts.values(),
         }
 
-    def _steps(self, course: Course) -> Iterator[int]:
-        """A course in numbers."""
+    def _steps(self, timeline: Timeline) -> Iterator[int]:
         before = 0
-        for change in course:
+        for change in timeline:
             position = self._positions[change.seq]
             yield position - before
-            yield self._standing(change)
+            yield self._status(change)
             before = position
 
-    def _standing(self, change: Change) -> int:
-        if change.standing is None:
+    def _status(self, change: Change) -> int:
+        if change.status is None:
             return 0
-        state, address, expires_at_ms = change.standing
+        state, address, expires_at_ms = change.status
         until = _text("expires_at_ms", expires_at_ms)
-        return 1 + self._standings.place((state.name, address, expires_at_ms, until))
+        return 1 + self._statuses.place((state.name, address, expires_at_ms, until))
 
 
 def _text(name: str, value: Any) -> str:
-    """A field's value as people read it."""
     if name.endswith("_at_ms"):
         return "never" if value == 0 else moment(value)
     if isinstance(value, list):

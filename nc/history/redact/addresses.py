@@ -12,7 +12,7 @@ from collections.abc import Iterable
 from ipaddress import IPv4Address, IPv4Interface
 from typing import Final, NamedTuple
 
-from nc.domain.addresses import Network
+from nc.domain.network import Network
 
 __all__ = ["SMALLEST", "Block", "Relocation", "block_of"]
 
@@ -22,19 +22,15 @@ SMALLEST: Final = 8  # addresses in the smallest network: a /29
 
 
 class Block(NamedTuple):
-    """Some addresses in a row, as a prefix has them."""
-
     base: int
     size: int  # a power of two that divides `base`
 
     @property
     def end(self) -> int:
-        """The address after the last one."""
         return self.base + self.size
 
 
 def block_of(network: Network) -> Block:
-    """The addresses of a network."""
     return Block(network.base, network.size)
 
 
@@ -68,12 +64,10 @@ class Relocation:
         return str(IPv4Address(self.moved(int(IPv4Address(text)))))
 
     def interface(self, text: str) -> str:
-        """As `address`, for `10.1.1.1/24`."""
         interface = IPv4Interface(text)
         return f"{self.address(str(interface.ip))}/{interface.network.prefixlen}"
 
     def network(self, network: Network) -> Network:
-        """Where a network goes, with its server."""
         return Network(self.moved(network.base), network.prefix_length, self.moved(network.server))
 
 

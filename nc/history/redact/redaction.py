@@ -1,15 +1,14 @@
-"""Redaction: a history that can be given away, and that replays like the one it was made of. Pure.
+"""Redaction: makes a history that names nothing, and that replays like the original. Pure.
 
-Nodes, bootstrap tokens, links, requests and replicas are numbered in the order in which they
-appear; overlay networks move (`nc.history.redact.addresses`); of who did something the
-kind is left; certificates lose their serials, a start what the key is known by, a repair the paths
-it speaks of, and what an unknown version added is dropped. Times, versions, reasons, states
-and expiries stay. So
+Nodes, bootstrap tokens, links, requests and replicas are numbered in order of appearance;
+overlay networks move (`nc.history.redact.addresses`). Of an actor the kind is left. Certificates
+lose their serials, a start its key check, a repair its paths; fields of an unknown version are
+dropped. Times, versions, reasons, states and expiries stay. So
 
     fold(redacted(events)) = redacted(fold(events))
 
-and everything that can be asked of the one history can be asked of the other. Digests of the state
-are made anew. Two looks are needed: the first finds the networks, and what digests are of.
+and every question to the one history can be put to the other. Digests of the state are computed
+anew. Two passes are needed: the first finds the networks, and the events that have digests.
 """
 
 from collections.abc import Callable, Iterable
@@ -21,8 +20,9 @@ from rpds import HashTrieMap, HashTrieSet, Queue
 
 from eventlog.api import Record
 from eventlog.format import NO_CHAIN
-from nc.domain.addresses import Addresses, Network
+from nc.domain.addresses import Addresses
 from nc.domain.codec.digest import digest
+from nc.domain.codec.records import entries_of
 from nc.domain.events import (
     AddressBound,
     AddressReleased,
@@ -42,8 +42,10 @@ from nc.domain.events import (
     Unregistered,
 )
 from nc.domain.evolve import UnknownEvent
+from nc.domain.network import Network
 from nc.domain.state import State
-from nc.history.events import Recorded, RunningState, field_of
+from nc.history.events import Recorded, field_of
+from nc.history.fold import RunningState
 from nc.history.redact.addresses import SMALLEST, Block, Relocation, block_of
 from nc.pb import network_controller_pb2, sensor_pb2
 
@@ -70,18 +72,16 @@ _EPOCH: Final = 1  # the redacted log has had one writer
 
 
 class Plan(NamedTuple):
-    """What has to be known of a history before its first event can be redacted."""
-
     relocation: Relocation
     digested: frozenset[int]  # the events after which a digest of the state was taken
 
 
 def plan_of(base: State, history: Iterable[Recorded]) -> Plan:
-    """Look through a history that is to be redacted.
+    """The first pass over a history that is to be redacted.
 
     Args:
         base: the state before its first event.
-        history: all of it; more of the same log before or behind does no harm.
+        history: all of it; it may hold more of the same log before or behind.
 
     Raises:
         UnknownEvent: a newer version wrote an event.
@@ -122,8 +122,6 @@ class _Numbers:
 
 
 class _Names(NamedTuple):
-    """What things are called in a redacted history."""
-
     node: _Numbers
     token: _Numbers
     link: _Numbers
@@ -138,7 +136,7 @@ class Redaction:
 
     Args:
         base: the state before its first event.
-        plan: what a first look at it has found.
+        plan: what the first pass found.
 
     Attributes:
         base: the same, redacted.
@@ -170,9 +168,9 @@ class Redaction:
             node(key): value._replace(token_id=token(value.token_id))
             for key, value in sorted(state.nodes.items())
         }
-        presence = {
+        links = {
             node(key): link._replace(link_id=names.link(link.link_id))
-            for key, link in sorted(state.presence.items())
+            for key, link in sorted(state.links.items())
         }
         by_node = {
             node(key): held._replace(address=place.address(held.address))
@@ -189,7 +187,7 @@ class Redaction:
             state,
             tokens=HashTrieMap(tokens),
             nodes=HashTrieMap(nodes),
-            presence=HashTrieMap(presence),
+            links=HashTrieMap(links),
             addresses=addresses,
             key_check="",
         )
@@ -202,7 +200,7 @@ class Redaction:
         """
         seq = record.first_seq
         entries = []
-        for entry in Batch.FromString(record.payload).entries:
+        for entry in entries_of(record):
             redacted = self._entry(entry)
             for event in entry.events:
                 added = redacted.events.add()
@@ -242,7 +240,7 @@ class Redaction:
 
 
 # What becomes of each kind of event: made of what this version knows, field by field, since a newer
-# one may have added what nobody looked at.
+# one may have added fields.
 _REDACTED: Final[dict[str, Callable[[_Names, Any], Any]]] = {
     "replica_started": lambda names, e: ReplicaStarted(
         replica_id=names.replica(e.replica_id),

@@ -109,7 +109,7 @@ class Audit:
             What differs now.
         """
         cluster = self._cluster
-        in_log = {link.link_id: link.state for link in cluster.state.presence.values()}
+        in_log = {link.link_id: link.state for link in cluster.state.links.values()}
         at_hubs = self._links()
         differ = in_log.keys() ^ at_hubs.keys()
         if is_quiet:
@@ -141,7 +141,7 @@ class Audit:
         cluster = self._cluster
         if not cluster.network.is_sound(machine.name):
             return False
-        link = cluster.state.presence.get(cluster.node_id(machine))
+        link = cluster.state.links.get(cluster.node_id(machine))
         is_there = link is not None and link.state is ConnectionState.CONNECTED
         return is_there and machine.is_connected
 

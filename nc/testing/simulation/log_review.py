@@ -10,7 +10,7 @@ from nc.domain.codec.digest import digest
 from nc.domain.events import Batch
 from nc.domain.evolve import evolve
 from nc.domain.fsm import ConnectionState
-from nc.domain.presence import link_of
+from nc.domain.links import link_of
 from nc.domain.state import State
 from nc.pb import events_pb2 as pb
 from nc.testing.contract.history import LogView, Sighting
@@ -97,7 +97,7 @@ def look_for_stale_answers(
 
 def _facts(state: State, node_id: str, asked: int | None) -> tuple[int | None, str | None]:
     """A node's state as clients see it, if that was asked for, and its address."""
-    connection = _STATES[link_of(state.presence, node_id).state]
+    connection = _STATES[link_of(state.links, node_id).state]
     return None if asked is None else connection, state.addresses.address_of(node_id)
 
 

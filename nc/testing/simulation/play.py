@@ -6,7 +6,7 @@ from functools import partial
 from typing import Any, Final
 
 from eventlog import SyncFailed, WriterReplaced
-from eventlog.testing.simulated import PowerLoss
+from eventlog.testing import PowerLoss
 from nc.testing.contract.laws.cluster import NOTHING_CRASHES, STARTS
 from nc.testing.contract.operations import CheckHealth, CheckState, Port, Redeem
 from nc.testing.search.choices import WRONG_TOKENS

@@ -6,11 +6,11 @@ from collections.abc import Callable
 from typing import Any, Final, TypeVar, cast
 
 from eventlog import EventLog
-from eventlog.testing.simulated import PowerLoss
+from eventlog.testing import PowerLoss
 from nc import log_events
 from nc.clock import Clock
-from nc.domain.addresses import Network as Overlay
 from nc.domain.events import Batch
+from nc.domain.network import Network as Overlay
 from nc.secrets import TokenIds
 from nc.server.parts import Parts
 from nc.server.server import serve

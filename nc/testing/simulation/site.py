@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final
 
 import eventlog
 from eventlog import EventLog, LogDamaged, LogError, LogUnavailable, MemoryLog
-from eventlog.testing.simulated import CrashOutcome, PowerLoss, SimulatedDisk
+from eventlog.testing import CrashOutcome, PowerLoss, SimulatedDisk
 from nc.domain.codec.digest import digest
 from nc.domain.state import State
 from nc.replica.errors import DiskFull, Stopping, Unwritable

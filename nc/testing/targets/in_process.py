@@ -15,18 +15,17 @@ import structlog
 
 import eventlog
 from eventlog import EventLog, LogError, MemoryLog
-from eventlog.testing.simulated import CrashOutcome, PowerLoss, SimulatedDisk
+from eventlog.testing import CrashOutcome, PowerLoss, SimulatedDisk
 from nc.clock import now_ms
 from nc.contract import DEFAULT_LINK_PORT, SERVER_FAULT
-from nc.domain.addresses import Network
 from nc.domain.codec.digest import digest
 from nc.domain.decide import Command
 from nc.domain.errors import DomainError
 from nc.domain.events import Batch, pb
 from nc.domain.fsm import ConnectionState
-from nc.domain.links import AcceptLink, DropLink, HandOverAddress
+from nc.domain.links import AcceptLink, DropLink, HandOverAddress, link_of
+from nc.domain.network import Network
 from nc.domain.nodes import ExpireNodes
-from nc.domain.presence import link_of
 from nc.domain.state import State
 from nc.domain.tokens import ForgetExpiredTokens
 from nc.replica.replay import replay
@@ -279,12 +278,12 @@ class InProcess:
             case ops.CloseLink():
                 command = DropLink(node_id, link_id, pb.STATE_CHANGE_REASON_LINK_CLOSED)
         address = replica.state.addresses.address_of(node_id)
-        waited = link_of(replica.state.presence, node_id) == waits
+        waited = link_of(replica.state.links, node_id) == waits
         try:
             events = await replica.submit(command, origin)
         except DomainError:  # a link that is refused its address ends
             is_greeted = isinstance(operation, ops.Handshake) and waited
-            if is_greeted and link_of(replica.state.presence, node_id) == waits:
+            if is_greeted and link_of(replica.state.links, node_id) == waits:
                 refused = DropLink(node_id, link_id, pb.STATE_CHANGE_REASON_LINK_REFUSED)
                 await replica.submit(refused, origin._replace(request_id=f"{request_id}, refused"))
             raise

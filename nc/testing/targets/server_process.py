@@ -20,7 +20,8 @@ from nc.client.link_report import NoServer, read_link_report
 from nc.client.tls import ClientTls
 from nc.contract import SERVER_FAULT
 from nc.data_folder import DataFolder
-from nc.domain.events import Batch, Event
+from nc.domain.codec.records import entries_in
+from nc.domain.events import Event
 from nc.pb import events_pb2 as pb
 from nc.pb import network_controller_pb2
 from nc.pb.events_pb2 import Entry
@@ -244,8 +245,7 @@ class ServerProcess(Remote):
 
     def _entries(self) -> Iterator[Entry]:
         if self._folder is not None:
-            for record in LogReader(self._folder.log).read():
-                yield from Batch.FromString(record.payload).entries
+            yield from entries_in(LogReader(self._folder.log).read())
 
     def _known_by_step(self, entry: Entry) -> Entry:
         end = self._link_ids.get(entry.request_id)

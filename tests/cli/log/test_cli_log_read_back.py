@@ -4,6 +4,7 @@ import shutil
 import tempfile
 import time
 from collections.abc import Callable, Iterator
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -11,11 +12,12 @@ import pytest
 
 import eventlog
 from eventlog import LogReader
-from nc.cli.log.states import _described
+from nc.cli.log.app import LogCommands
 from nc.domain.codec.snapshot import SNAPSHOT_SCHEMA
 from nc.domain.events import Event, StateChanged, Unregistered, pb
 from nc.domain.state import State
 from nc.history.events import events_of
+from nc.history.state_fields import state_fields
 from nc.text import iso_time
 from tests.support.programs import Run, run_here
 from tests.support.written_log import (
@@ -257,7 +259,7 @@ def test_the_state_after_an_event_is_the_fold_of_those_before(log: Log, data_dir
     history = [e for record in LogReader(data_dir / "log").read() for e in events_of(record)]
     for seq in (0, 7, EVENTS):
         now_ns = history[max(seq - 1, 0)].entry.recorded_at_ns
-        expected = _described(fold([each.event for each in history[:seq]]), now_ns)
+        expected = state_fields(fold([each.event for each in history[:seq]]), now_ns)
         assert log("at", str(seq), "--output", "json") == [expected]
     (then,) = log("at", "2027-01-15T08:04:30", "--output", "json")
     assert then["seq"] == 6
@@ -410,6 +412,8 @@ def test_mistakes_are_one_line(run: Run, data_dir: Path, copy: Path) -> None:
 def closed(data_dir: Path) -> Iterator[Path]:
     """A data folder that this process sees, and may not look into; root is somebody else then."""
     with tempfile.TemporaryDirectory() as home:
+        for _, place in LogCommands.table.values():
+            import_module(place.partition(":")[0])  # the interpreter's folders may be closed, too
         Path(home).chmod(0o711)  # pytest's own folders are hidden from others
         folder = Path(shutil.copytree(data_dir, Path(home) / "closed"))
         folder.chmod(0)

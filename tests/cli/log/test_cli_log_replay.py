@@ -8,13 +8,13 @@ from pathlib import Path
 import pytest
 
 from eventlog import LogReader
-from nc.cli.log.filters import Filter
-from nc.cli.log.replay import _past
+from nc.cli.log.replay import _recording
 from nc.domain.codec.digest import digest
 from nc.domain.events import DigestRecorded, Event, TokenIssued
-from nc.domain.evolve import _FOLDS
-from nc.history.as_of import history
-from nc.history.events import Point, state_at
+from nc.domain.evolve import FOLDS
+from nc.history.events import Point, history
+from nc.history.filters import Filter
+from nc.history.fold import state_at
 from tests.support.programs import BIN, run_here
 from tests.support.terminal import Terminal
 from tests.support.written_log import ALPHA, EVENTS, append_unchecked, write_story
@@ -83,7 +83,7 @@ def test_the_first_digest_that_differs_is_exit_code_1(
     def other_fold(draft: object, seq: int, event: TokenIssued) -> None:
         """Changes of expiry are not understood any more."""
 
-    monkeypatch.setitem(_FOLDS, "expiry_changed", other_fold)
+    monkeypatch.setitem(FOLDS, "expiry_changed", other_fold)
     done = replay(folder, "--check")
     assert (done.returncode, done.stderr.count("\n")) == (1, 1)
     assert "1 digest agree, up to event 4" in done.stdout
@@ -153,11 +153,11 @@ def test_it_plays_what_is_asked_for(story: Path) -> None:
 def test_of_a_part_of_a_log_the_rest_is_not_kept(story: Path) -> None:
     """What was before is folded, what comes after is not read: a part costs what a part costs."""
     reader = LogReader(story)
-    past = _past(reader, Filter(start=Point(seq=4), end=Point(seq=6)), lambda _: None)
+    past = _recording(reader, Filter(start=Point(seq=4), end=Point(seq=6)), lambda _: None)
     assert [each.seq for each in past.events] == [4, 5, 6]
     for position in range(4):
         assert past.state_at(position) == state_at(history(reader), 3 + position)
-    nothing = _past(reader, Filter(start=Point(seq=99)), lambda _: None)
+    nothing = _recording(reader, Filter(start=Point(seq=99)), lambda _: None)
     assert nothing.events == []
 
 

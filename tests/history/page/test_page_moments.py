@@ -4,10 +4,11 @@ from random import Random
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from nc.cli.render import json_fields, kind_of
 from nc.domain.events import Entry, Event, ExpiryChanged, NodeRegistered, ReplicaStopped
-from nc.history.events import Recorded, field_of, state_at
-from nc.history.timelines import standing_of
+from nc.history.events import Recorded, field_of
+from nc.history.fields import json_fields, kind_of
+from nc.history.fold import state_at
+from nc.history.timelines import status_of
 from nc.text import moment, time_text
 from tests.support.busy_log import busy_history
 from tests.support.event_strategies import histories
@@ -158,6 +159,6 @@ def test_the_bars_have_the_colours_of_the_states(shown: Shown) -> None:
                 tab.run(f"frame().then(frame).then(() => {BAR_COLOURS % places}({fractions}))")
             )
     states = [state_at(history, seq) for seq in range(len(history))]
-    standings = [[standing_of(state, node_id) for state in states] for node_id in nodes]
-    expected = [[each and each.state.name for each in bar] for bar in standings]
+    statuses = [[status_of(state, node_id) for state in states] for node_id in nodes]
+    expected = [[each and each.state.name for each in bar] for bar in statuses]
     assert told == [expected, expected]

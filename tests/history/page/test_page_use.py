@@ -1,8 +1,9 @@
 import json
 
-from nc.cli.render import json_fields, kind_of
 from nc.domain.fsm import ConnectionState
-from nc.history.events import Recorded, field_of, state_at
+from nc.history.events import Recorded, field_of
+from nc.history.fields import json_fields, kind_of
+from nc.history.fold import state_at
 from tests.support.busy_log import busy_history
 from tests.support.chromium import Tab
 from tests.support.shown_page import GUTTER, MARGIN, NO_ADDRESS, Shown, box, middle, table

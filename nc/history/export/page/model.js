@@ -11,7 +11,7 @@ const count = data.events.length;
 const kinds = data.kinds.map(([type, fields]) => {
   return { type, fields, node: fields.indexOf("node_id") };
 });
-const standings = data.standings.map(([state, address, expiresMs, expires]) => ({
+const statuses = data.statuses.map(([state, address, expiresMs, expires]) => ({
   state: data.states.indexOf(state),
   address,
   expiresMs,
@@ -27,13 +27,13 @@ const nodeOf = new Int32Array(count + 1).fill(-1); // the place in `nodes`
 const nodes = data.nodes.map(([id, ...steps], place) => {
   const length = steps.length / 2;
   const at = new Uint32Array(length);
-  const standing = new Uint32Array(length);
+  const status = new Uint32Array(length);
   for (let i = 0, position = 0; i < length; i++) {
     position += steps[2 * i];
     at[i] = position;
-    standing[i] = steps[2 * i + 1];
+    status[i] = steps[2 * i + 1];
   }
-  return { place, id: texts[id], at, standing };
+  return { place, id: texts[id], at, status };
 });
 const nodeById = new Map(nodes.map((node) => [node.id, node]));
 
@@ -74,9 +74,9 @@ const totals = data.states.map(() => new Int32Array(count + 1));
 for (const node of nodes) {
   let before = 0;
   node.at.forEach((position, i) => {
-    if (before) totals[standings[before - 1].state][position]--;
-    before = node.standing[i];
-    if (before) totals[standings[before - 1].state][position]++;
+    if (before) totals[statuses[before - 1].state][position]--;
+    before = node.status[i];
+    if (before) totals[statuses[before - 1].state][position]++;
   });
 }
 for (const total of totals) for (let p = 1; p <= count; p++) total[p] += total[p - 1];
@@ -93,10 +93,10 @@ function lastAtMost(sorted, value) {
 }
 
 // How a node is at a position: the last change at or before it. null: it is not registered.
-function standingAt(node, position) {
+function statusAt(node, position) {
   const change = lastAtMost(node.at, position);
-  const standing = change < 0 ? 0 : node.standing[change];
-  return standing ? standings[standing - 1] : null;
+  const status = change < 0 ? 0 : node.status[change];
+  return status ? statuses[status - 1] : null;
 }
 
 function networkAt(position) {

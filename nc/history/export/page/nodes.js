@@ -3,13 +3,13 @@
 const GLYPHS = { CONNECTED: "●", INIT: "◐", IDLE: "○" };
 const COLUMNS = [
   { name: "id", title: "Node" },
-  { name: "state", title: "State", key: ({ standing }) => standing.state },
-  { name: "address", title: "Address", key: ({ standing }) => addressNumber(standing.address) },
-  { name: "expiry", title: "Expires", key: ({ standing }) => standing.expiresMs || Infinity },
+  { name: "state", title: "State", key: ({ status }) => status.state },
+  { name: "address", title: "Address", key: ({ status }) => addressNumber(status.address) },
+  { name: "expiry", title: "Expires", key: ({ status }) => status.expiresMs || Infinity },
 ];
 const byId = [...nodes].sort((a, b) => (a.id < b.id ? -1 : 1));
 const sorting = { column: COLUMNS[0], descending: false };
-let shownNodes = []; // { node, standing }
+let shownNodes = []; // { node, status }
 
 function addressNumber(address) {
   return address.split(".").reduce((number, part) => number * 256 + Number(part), 0);
@@ -26,15 +26,15 @@ const nodeList = new LongList(
     });
   },
   (row, index) => {
-    const { node, standing } = shownNodes[index];
-    const state = data.states[standing.state];
+    const { node, status } = shownNodes[index];
+    const state = data.states[status.state];
     setText(row.cells.id, node.id);
     row.cells.id.title = node.id;
     setText(row.cells.state, `${GLYPHS[state]} ${state}`);
     setClass(row.cells.state, `state ${state.toLowerCase()}`);
-    setText(row.cells.address, standing.address || "–");
-    setText(row.cells.expiry, expiryText(standing));
-    setClass(row.cells.expiry, isExpired(standing) ? "expiry expired" : "expiry");
+    setText(row.cells.address, status.address || "–");
+    setText(row.cells.expiry, expiryText(status));
+    setClass(row.cells.expiry, isExpired(status) ? "expiry expired" : "expiry");
     row.element.setAttribute("aria-selected", node === chosen.node);
   },
   () => shownNodes.findIndex(({ node }) => node === chosen.node),
@@ -45,10 +45,10 @@ function showNodes() {
   shownNodes = [];
   let all = 0;
   for (const node of byId) {
-    const standing = standingAt(node, chosen.position);
-    if (!standing) continue;
+    const status = statusAt(node, chosen.position);
+    if (!status) continue;
     all++;
-    if (!wanted || nodeText(node, standing).includes(wanted)) shownNodes.push({ node, standing });
+    if (!wanted || nodeText(node, status).includes(wanted)) shownNodes.push({ node, status });
   }
   sortNodes();
   const part = shownNodes.length < all ? `${numberText(shownNodes.length)} of ` : "";
@@ -71,17 +71,17 @@ function sortNodes() {
   } else if (sorting.descending) shownNodes.reverse();
 }
 
-function nodeText(node, standing) {
-  const { state, address } = standing;
-  return `${node.id} ${data.states[state]} ${address} ${expiryText(standing)}`.toLowerCase();
+function nodeText(node, status) {
+  const { state, address } = status;
+  return `${node.id} ${data.states[state]} ${address} ${expiryText(status)}`.toLowerCase();
 }
 
 function isExpired({ expiresMs }) {
   return expiresMs !== 0 && times[chosen.position] >= expiresMs;
 }
 
-function expiryText(standing) {
-  return (isExpired(standing) ? "expired " : "") + standing.expires;
+function expiryText(status) {
+  return (isExpired(status) ? "expired " : "") + status.expires;
 }
 
 const counts = data.states.map((state) => {

@@ -228,8 +228,8 @@ timeline.picture.addEventListener("pointermove", (event) => {
   const when = `${timeText(times[position])} UTC, event ${seqs[position]}`;
   const lines = [position ? when : "the beginning"];
   if (node) {
-    const standing = standingAt(node, position);
-    const how = standing ? `${data.states[standing.state]} ${standing.address}` : "not registered";
+    const status = statusAt(node, position);
+    const how = status ? `${data.states[status.state]} ${status.address}` : "not registered";
     lines.unshift(isName ? node.id : `${node.id}: ${how}`);
   } else if (!isName) {
     lines.unshift(data.states.map((state, i) => `${totals[i][position]} ${state}`).join(", "));

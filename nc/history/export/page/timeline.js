@@ -168,20 +168,20 @@ class Timeline {
         const start = this.x(fractionOf(node.at[i], this.byTime));
         const end = this.x(i + 1 < segments ? fractionOf(node.at[i + 1], this.byTime) : 1);
         if (end - start < 1 !== isInstant) continue;
-        this.drawSegment(pen, node.standing[i], start, Math.max(1, end - start), middle);
+        this.drawSegment(pen, node.status[i], start, Math.max(1, end - start), middle);
       }
     }
   }
 
-  drawSegment(pen, standing, start, width, middle) {
-    if (!standing) {
+  drawSegment(pen, status, start, width, middle) {
+    if (!status) {
       pen.fillStyle = this.gone;
       for (let x = start; x < start + width; x += 6) {
         pen.fillRect(x, middle - 0.5, Math.min(2, start + width - x), 1);
       }
       return;
     }
-    const { state } = standings[standing - 1];
+    const { state } = statuses[status - 1];
     const full = Math.min(14, this.rowHeight - 5);
     const height = data.states[state] === "IDLE" ? Math.max(3, Math.round(full / 3)) : full;
     pen.fillStyle = this.colours[state];

@@ -5,7 +5,7 @@ from typing import Annotated
 
 from pydantic import AfterValidator, BeforeValidator
 
-from nc.domain.addresses import DEFAULT_NETWORK, Network
+from nc.domain.network import DEFAULT_NETWORK, Network
 from nc.pki.errors import InvalidName
 from nc.pki.names import general_name
 

@@ -4,50 +4,65 @@ A node or a token is named by its id, by a beginning of it that no other has, or
 itself, which is hashed at once under the server's key and shown nowhere.
 """
 
+from collections.abc import Iterable
 from ipaddress import IPv4Address
 from pathlib import Path
-from typing import NamedTuple
+from typing import Annotated, Final, NamedTuple
 
 import typer
 
 from eventlog import LogReader
 from nc.cli.entrypoint import OperationFailed
-from nc.cli.log.filters import Filter, kinds_named
 from nc.cli.log.source import progress_to
 from nc.cli.time_args import parse_point
 from nc.clock import SystemClock
-from nc.contract import SERVER_NODE_TOKEN
 from nc.data_folder import DataFolder
-from nc.history.as_of import BaseMissing, base_of, history
-from nc.history.events import Ids, Point, ids_in
-from nc.history.explain import Target
+from nc.history.events import Ids, Point, history, ids_in
+from nc.history.fields import KIND_NAMES
+from nc.history.filters import Filter
 from nc.secrets import SECRET_KEY_BYTES, TokenIds, is_id, is_well_formed
 
-_NODE, _TOKEN = "node", "bootstrap token"
+NodeOption = Annotated[
+    str | None,
+    typer.Option(help="Only about this node: its id, the beginning of it, or its token."),
+]
+AddressOption = Annotated[
+    str | None, typer.Option(metavar="IP", help="Only about this overlay address.")
+]
+ActorOption = Annotated[
+    str | None,
+    typer.Option(help="Only by this actor, or one with this part: system, certificate:admin."),
+]
+KindsOption = Annotated[
+    list[str] | None, typer.Option("--type", help="Only this kind; may be given repeatedly.")
+]
+FromOption = Annotated[
+    str | None,
+    typer.Option("--from", metavar="SEQ|TIME", help="From there: 2026-11-20T15:00, -2h, or now."),
+]
+ToOption = Annotated[
+    str | None, typer.Option("--to", metavar="SEQ|TIME", help="Up to there, and with it.")
+]
+
+_KINDS: Final = {name.lower(): kind for kind, name in KIND_NAMES.items()}
 
 
 class Names(NamedTuple):
-    """Resolves names against a log."""
-
     reader: LogReader
     secret_key: Path
 
     def node(self, text: str) -> str:
-        """The id of a node."""
-        return self._id(text, _NODE, self.known().nodes) if not is_id(text) else text
+        """The id of a node.
 
-    def subject(self, text: str) -> Target:
-        """What a story can be about."""
-        if "." in text:
-            return Target("address", address_named(text))
-        if text == SERVER_NODE_TOKEN:
-            return Target("node", text)
-        known = self.known()
-        found = self._id(text, f"{_NODE} or {_TOKEN}", known.nodes | known.tokens)
-        return Target("node" if found in known.nodes else "token", found)
+        Raises:
+            OperationFailed: there is none, or there are several.
+        """
+        return text if is_id(text) else self.resolve(text, "node", self.known().nodes)
 
     def known(self) -> Ids:
-        """Every id that the log ever named, or that it begins with."""
+        """Every id that the log names, or that it begins with."""
+        from nc.history.as_of import BaseMissing, base_of
+
         with progress_to(self.reader, "looking for names") as progress:
             named = ids_in(history(self.reader, progress=progress))
         try:
@@ -56,7 +71,12 @@ class Names(NamedTuple):
             return named
         return Ids(named.nodes | set(base.nodes), named.tokens | set(base.tokens))
 
-    def _id(self, text: str, what: str, known: frozenset[str]) -> str:
+    def resolve(self, text: str, what: str, known: frozenset[str]) -> str:
+        """The one of the known ids that a text names.
+
+        Raises:
+            OperationFailed: there is none, or there are several.
+        """
         if is_well_formed(text) and (found := self._hashed(text)) in known:
             return str(found)
         matches = sorted(each for each in known if text and each.startswith(text))
@@ -86,7 +106,7 @@ class Names(NamedTuple):
 
 
 def names_in(reader: LogReader, data_dir: Path | None, log: Path | None) -> Names:
-    """What resolves names; the key lies beside the log, or in a data folder named too."""
+    """Resolves names with the key beside the log, or in a data folder that is named too."""
     if log is not None and data_dir is not None:
         home = data_dir
     else:
@@ -105,7 +125,6 @@ def filter_named(
     start: str | None = None,
     end: str | None = None,
 ) -> Filter:
-    """Which events are asked for, as the options of a command say it."""
     first = Point() if start is None else point_named(start, "--from ")
     last = Point() if end is None else point_named(end, "--to ")
     if start is not None and first == Point():
@@ -117,14 +136,13 @@ def filter_named(
         node=None if node is None else names.node(node),
         address=None if address is None else address_named(address),
         actor=actor,
-        kinds=kinds_named(kinds or ()),
+        kinds=_kinds_named(kinds or ()),
         start=first,
         end=last,
     )
 
 
 def address_named(text: str) -> str:
-    """An overlay address, as the log has it."""
     try:
         return str(IPv4Address(text))
     except ValueError:
@@ -132,8 +150,18 @@ def address_named(text: str) -> str:
 
 
 def point_named(text: str, option: str = "") -> Point:
-    """A place in the log, as somebody wrote it; mistakes begin with the option's name."""
+    """A place in the log; an error about it begins with the option's name."""
     try:
         return parse_point(text, SystemClock().now_ns() // 1_000_000_000)
     except ValueError as error:
         raise typer.BadParameter(f"{option}{error}") from None
+
+
+def _kinds_named(texts: Iterable[str]) -> frozenset[str]:
+    """The kinds of events with these names, however they are capitalised."""
+    for text in texts:
+        if text.lower() not in _KINDS:
+            raise typer.BadParameter(
+                f"--type {text!r} is no kind of event: use {', '.join(KIND_NAMES.values())}"
+            )
+    return frozenset(_KINDS[text.lower()] for text in texts)

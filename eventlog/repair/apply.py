@@ -1,9 +1,8 @@
-"""Carrying a plan out: keep the originals, then take its steps.
+"""Carrying a plan out: keep the originals, then apply its steps.
 
-First the originals of everything that is touched are copied into a folder beside the segments, and
-are durable there; only then the plan's steps are taken, in an order in which the log opens after
-the last one and not before. Whatever interrupts this, no original is lost, and a second repair ends
-what the first one began.
+First every file that a step changes is copied to a folder beside the segments, durably; then the
+steps are applied, in an order in which the log opens after the last one and not before. If this is
+interrupted, no original is lost, and a second repair completes the first.
 """
 
 from collections.abc import Callable, Iterator
@@ -14,28 +13,28 @@ from pathlib import Path
 from eventlog.disk import Disk
 from eventlog.errors import RepairFailed
 from eventlog.lockfile import WriterLock
-from eventlog.repair.plan import Finding, Plan, Remove, Renew, Step
-from eventlog.repair.planning import plan_repair
-from eventlog.segments import CHUNK_BYTES, TEMPORARY_SUFFIX, list_segments, opened, write_fully
-from eventlog.snapshot_format import SNAPSHOT_HEADER_BYTES, encode_header
+from eventlog.repair.plan import Diagnosis, RemoveFile, RepairPlan, RewriteSnapshot, Step
+from eventlog.repair.planner import plan_repair
+from eventlog.segments import CHUNK_BYTES, list_segments, new_file, opened, write_fully
+from eventlog.snapshot_format import SNAPSHOT_HEADER_BYTES, encode_snapshot_header
 from eventlog.snapshots import read_header, segments_hash
 
 __all__ = ["repair"]
 
 
 def repair(
-    plan: Plan, disk: Disk, *, now_ns: Callable[[], int], random_bytes: Callable[[int], bytes]
+    plan: RepairPlan, disk: Disk, *, now_ns: Callable[[], int], random_bytes: Callable[[int], bytes]
 ) -> Path:
-    """Carry a plan out, if it still is what is to be done.
+    """Carry a plan out, if an examination now gives the same plan.
 
     Args:
-        plan: a repairable log's, from `plan_repair`.
-        disk: what the log is on.
+        plan: of a repairable log, from `plan_repair`.
+        disk: has the log.
         now_ns: Unix time in nanoseconds.
         random_bytes: gives that many random bytes, for the lock.
 
     Returns:
-        The folder in the log's that the originals are kept in.
+        The folder, in the log's, with the originals.
 
     Raises:
         LogLocked: a writer has the log.
@@ -47,11 +46,11 @@ def repair(
         lock = WriterLock(disk, folder, random_bytes)
         try:
             again = plan_repair(folder, disk, plan.schema)
-            if (again.finding, again.steps) != (Finding.REPAIRABLE, plan.steps):
+            if (again.diagnosis, again.steps) != (Diagnosis.REPAIRABLE, plan.steps):
                 raise RepairFailed(folder, "it is not as it was when the plan was made")
             kept_in = _keep_originals(disk, again, now_ns())
             for step in plan.steps:
-                _take(disk, folder, again, step)
+                _apply(disk, folder, again, step)
         finally:
             lock.release()
     return kept_in
@@ -65,8 +64,8 @@ def _failing(folder: Path) -> Iterator[None]:
         raise RepairFailed(folder, str(error.strerror)) from error
 
 
-def _keep_originals(disk: Disk, plan: Plan, now_ns: int) -> Path:
-    """Copy every file that a step touches; the copies are durable, and whole under their names."""
+def _keep_originals(disk: Disk, plan: RepairPlan, now_ns: int) -> Path:
+    """Copy every file that a step changes; the copies are durable when this returns."""
     names = disk.list(plan.folder)
     at = datetime.fromtimestamp(now_ns // 1_000_000_000, tz=UTC)
     name = first_name = f"damaged-{at:%Y%m%dT%H%M%SZ}"
@@ -84,20 +83,20 @@ def _keep_originals(disk: Disk, plan: Plan, now_ns: int) -> Path:
     return kept_in
 
 
-def _take(disk: Disk, folder: Path, plan: Plan, step: Step) -> None:
-    """Take a step; durable on return."""
+def _apply(disk: Disk, folder: Path, plan: RepairPlan, step: Step) -> None:
+    """Apply a step; durable on return."""
     path = folder / step.name
-    if isinstance(step, Remove):
+    if isinstance(step, RemoveFile):
         disk.unlink(path)
         disk.sync_folder(folder)
-    elif isinstance(step, Renew):
-        segments = [n for n in list_segments(disk, folder) if n <= step.place.segment]
+    elif isinstance(step, RewriteSnapshot):
+        segments = [n for n in list_segments(disk, folder) if n <= step.position.segment]
         header = read_header(disk, path, plan.log_id)._replace(
-            place=step.place, segments=segments_hash(disk, folder, segments)
+            position=step.position, segments=segments_hash(disk, folder, segments)
         )
         with opened(disk, path) as source:
             end = disk.size(source)
-            _write(disk, path, encode_header(header), source, SNAPSHOT_HEADER_BYTES, end)
+            _write(disk, path, encode_snapshot_header(header), source, SNAPSHOT_HEADER_BYTES, end)
     elif step.source:
         with opened(disk, folder / step.source) as source:
             _write(disk, path, step.head, source, step.start, step.end)
@@ -106,20 +105,15 @@ def _take(disk: Disk, folder: Path, plan: Plan, step: Step) -> None:
 
 
 def _write(disk: Disk, path: Path, head: bytes, source: int | None, start: int, end: int) -> None:
-    """Make a file of a head and a part of another one; durable, and never seen in part."""
-    temporary = path.with_name(path.name + TEMPORARY_SUFFIX)
-    with opened(disk, temporary, create=True) as fd:
-        disk.truncate(fd, 0)
+    """Write a file that is a head and a part of another file, durably and in one step."""
+    with new_file(disk, path) as fd:
         write_fully(disk, fd, head, 0)
         offset = start
         while source is not None and offset < end:
             data = disk.pread(source, min(CHUNK_BYTES, end - offset), offset)
             if not data:
                 break
-            if data.strip(b"\0"):  # zeros need not be written, nor take room
+            if data.strip(b"\0"):  # a file that is extended has zeros there
                 write_fully(disk, fd, data, len(head) + offset - start)
             offset += len(data)
         disk.truncate(fd, len(head) + offset - start)
-        disk.fsync(fd)
-    disk.rename(temporary, path)
-    disk.sync_folder(path.parent)

@@ -1,11 +1,10 @@
-"""What was done to files and was not synced, and what a crash leaves of it.
+"""What a crash leaves of the changes that were not synced.
 
-A file is what is on the platter, and the changes since; so are the names in a folder. At a crash
-each sector of each write, each change of a size and each name is kept or dropped by itself.
+A file has what is on the platter, and the changes since; so have the names in a folder. At a crash
+each sector of each write, each change of a size and each name is kept or lost by itself.
 """
 
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Final, NamedTuple, Protocol
 
 __all__ = [
@@ -28,21 +27,19 @@ SECTOR_BYTES: Final = 16  # small, so that small records are torn in many ways
 
 
 class Chance(Protocol):
-    """What `random.Random` is; it comes from the caller, as all chance does."""
+    """What this needs of `random.Random`."""
 
-    def random(self) -> float:
-        """A number from 0 up to, and without, 1."""
+    def random(self) -> float: ...
 
-    def randbytes(self, n: int) -> bytes:
-        """So many bytes."""
+    def randbytes(self, n: int) -> bytes: ...
 
 
 class CrashOutcome:
-    """What becomes of the things that were not synced.
+    """Decides what a crash keeps of the changes that were not synced.
 
     Args:
-        keep: how likely each is to be kept; 0 loses all of them, 1 none.
-        chance: decides in between; without it, files that have grown are found with zeros.
+        keep: the probability that a change is kept; 0 loses all of them, 1 none.
+        chance: decides in between; without it, files that have grown have zeros there.
     """
 
     def __init__(self, keep: float, chance: Chance | None = None) -> None:
@@ -50,28 +47,24 @@ class CrashOutcome:
         self._chance = chance
 
     def keeps(self) -> bool:
-        """Whether the next thing is kept."""
+        """Whether the next change is kept."""
         return self._keep > (0.5 if self._chance is None else self._chance.random())
 
     def filling(self, size_bytes: int) -> bytes:
-        """What is found where a file has grown and nothing has been written: zeros, or anything."""
+        """The bytes where a file has grown and nothing has been written: zeros, or any."""
         if self._chance is None or self._chance.random() < 1 / 2:
             return bytes(size_bytes)
         return self._chance.randbytes(size_bytes)
 
 
 class Write(NamedTuple):
-    """Bytes are written into a file."""
-
     offset: int
     data: bytes
 
 
 class Resize(NamedTuple):
-    """A file gets another size."""
-
     size_bytes: int
-    allocates: bool  # room that reads as zeros, whatever happens
+    allocates: bool  # what is new reads as zeros, also after a crash
 
 
 FileChange = Write | Resize
@@ -79,47 +72,44 @@ FileChange = Write | Resize
 
 @dataclass
 class File:
-    """A file: what reads give, what is on the platter, and what has been done since."""
+    """A file's bytes as reads give them, its durable bytes, and the changes between the two."""
 
     data: bytearray = field(default_factory=bytearray)
     durable: bytes = b""
     unsynced: list[FileChange] = field(default_factory=list)
 
     def sync(self) -> None:
-        """All that was done is on the platter."""
         durable = bytearray(self.durable)
         for change in self.unsynced:
             change_data(durable, change)
         self.durable = bytes(durable)
         self.unsynced = []
 
-    def after_crash(self, fate: CrashOutcome) -> "File":
-        """The file as it is found when the power is back."""
+    def after_crash(self, outcome: CrashOutcome) -> "File":
         data = bytearray(self.durable)
         for change in self.unsynced:
             if isinstance(change, Resize):
-                if fate.keeps():
-                    _resize(data, change.size_bytes, None if change.allocates else fate)
+                if outcome.keeps():
+                    _resize(data, change.size_bytes, None if change.allocates else outcome)
                 continue
             for at in range(0, len(change.data), SECTOR_BYTES):
-                if fate.keeps():
+                if outcome.keeps():
                     sector = change.data[at : at + SECTOR_BYTES]
                     start = change.offset + at
-                    _resize(data, max(len(data), start), fate)
+                    _resize(data, max(len(data), start), outcome)
                     data[start : start + len(sector)] = sector
         return File(data, bytes(data))
 
 
-def _resize(data: bytearray, size_bytes: int, fate: CrashOutcome | None = None) -> None:
+def _resize(data: bytearray, size_bytes: int, outcome: CrashOutcome | None = None) -> None:
     grown = size_bytes - len(data)
     if grown > 0:
-        data += fate.filling(grown) if fate is not None else bytes(grown)
+        data += outcome.filling(grown) if outcome is not None else bytes(grown)
     else:
         del data[size_bytes:]
 
 
 def change_data(data: bytearray, change: FileChange) -> None:
-    """Do it."""
     if isinstance(change, Resize):
         _resize(data, change.size_bytes)
     else:
@@ -128,33 +118,28 @@ def change_data(data: bytearray, change: FileChange) -> None:
 
 
 class HardLink(NamedTuple):
-    """Something new has a name."""
+    """A name for a file, or for a new folder."""
 
-    path: Path
+    path: str
     file: File | None  # None: a folder
 
 
 class Unlink(NamedTuple):
-    """A name is gone."""
-
-    path: Path
+    path: str
 
 
 class Rename(NamedTuple):
-    """A file has another name."""
-
-    old: Path
-    new: Path
+    old: str
+    new: str
     file: File | None
 
 
 NameChange = HardLink | Unlink | Rename
 
-Names = dict[Path, File | None]
+Names = dict[str, File | None]  # by path, as text since that is fast; None: a folder
 
 
 def apply(names: Names, change: NameChange) -> None:
-    """Do it."""
     if isinstance(change, Unlink):
         names.pop(change.path, None)
     elif isinstance(change, HardLink):

@@ -1,0 +1,130 @@
+"""`network-controller log show`: the events in order, of the past and as they come."""
+
+import asyncio
+import contextlib
+import sys
+from collections.abc import Callable
+from typing import Annotated, Final
+
+import typer
+
+from eventlog import LogReader, Record
+from nc.cli.log.query import (
+    ActorOption,
+    AddressOption,
+    FromOption,
+    KindsOption,
+    NodeOption,
+    ToOption,
+    filter_named,
+    names_in,
+)
+from nc.cli.log.render import text_format
+from nc.cli.log.source import DataDirOption, LogOption, log_path, open_reader
+from nc.cli.options import Output, OutputOption
+from nc.clock import SystemClock
+from nc.history.events import Point, events_of
+from nc.history.fields import json_line
+from nc.history.filters import Filter
+
+Display = Callable[[Record], None]
+
+_LATE_S: Final = 1  # an event is in the log a moment after the time that it was recorded at
+
+
+def show(
+    data_dir: DataDirOption = None,
+    log: LogOption = None,
+    after: Annotated[
+        int, typer.Option(metavar="SEQ", min=0, help="Only events after this sequence number.")
+    ] = 0,
+    node: NodeOption = None,
+    address: AddressOption = None,
+    actor: ActorOption = None,
+    kinds: KindsOption = None,
+    start: FromOption = None,
+    end: ToOption = None,
+    follow: Annotated[
+        bool,
+        typer.Option("--follow", "-f", help="Go on with what is appended, to --to or Ctrl-C."),
+    ] = False,
+    output: OutputOption = Output.TEXT,
+) -> None:
+    """Print the events in order, times in UTC. A server may be running.
+
+    Example: network-controller log show --data-dir ./data --type StateChanged --from -2h
+    """
+    if follow and log_path(data_dir, log).is_file():
+        raise typer.BadParameter("--follow: a file that was exported does not grow")
+    reader = open_reader(data_dir, log)
+    chosen = filter_named(
+        names_in(reader, data_dir, log),
+        node=node,
+        address=address,
+        actor=actor,
+        kinds=kinds,
+        start=start,
+        end=end,
+    )
+    after = max(after, (chosen.start.seq or 1) - 1)  # what comes before need not be readable
+    display = displayer(output, after, chosen)
+    if follow:
+        wait_s = None if end is None else _seconds_to(chosen.end)
+        with contextlib.suppress(KeyboardInterrupt):
+            asyncio.run(_follow(reader, after, display, chosen.end, wait_s))
+    else:
+        _show(reader, after, display, chosen.end)
+
+
+def displayer(output: Output, after: int = 0, chosen: Filter | None = None) -> Display:
+    """A function that prints a record's events: those chosen after a sequence number."""
+    line_of = json_line if output is Output.JSON else text_format()
+    flushes = sys.stdout.isatty()
+
+    def display(record: Record) -> None:
+        lines = [
+            f"{line_of(recorded)}\n"
+            for recorded in events_of(record)
+            if recorded.seq > after and (chosen is None or chosen.chooses(recorded))
+        ]
+        sys.stdout.write("".join(lines))
+        if flushes:
+            sys.stdout.flush()
+
+    return display
+
+
+def _show(reader: LogReader, after: int, display: Display, end: Point) -> None:
+    for record in reader.read(after):
+        display(record)
+        if _is_last(record, end):
+            return
+
+
+async def _follow(
+    reader: LogReader, after: int, display: Display, end: Point, wait_s: float | None
+) -> None:
+    try:
+        async with asyncio.timeout(wait_s):
+            async for record in reader.follow(after):
+                display(record)
+                sys.stdout.flush()
+                after = record.last_seq
+                if _is_last(record, end):
+                    return
+    except TimeoutError:  # the time of --to has come: print what is there by now
+        _show(reader, after, display, end)
+
+
+def _is_last(record: Record, end: Point) -> bool:
+    """Whether nothing behind it is asked for, and so need not be readable."""
+    return end.seq is not None and record.last_seq >= end.seq
+
+
+def _seconds_to(end: Point) -> float | None:
+    """How long to wait for events up to there; None: until they come."""
+    if end.seq is not None:
+        return None
+    if end.at_ns is None:
+        return 0
+    return (end.at_ns - SystemClock().now_ns()) / 1_000_000_000 + _LATE_S

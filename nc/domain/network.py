@@ -1,0 +1,88 @@
+"""The address space of the overlay: which addresses a network has for nodes.
+
+Nodes get odd host numbers; the even one above each is its point-to-point peer.
+"""
+
+from dataclasses import dataclass
+from ipaddress import IPv4Address, IPv4Interface
+
+DEFAULT_NETWORK = "10.1.1.1/24"  # LiteKube's
+
+_FIRST_HOST = 3  # host numbers 1 and 2 are the server's and its peer's
+_LAST_OCTET = 255
+_OCTETS = {str(octet): octet for octet in range(256)}  # canonical decimal only, no leading zeros
+_LONGEST_PREFIX = 29  # /30 has no room for a node and its peer beside the server
+
+
+@dataclass(frozen=True, slots=True)
+class Network:
+    """An overlay network and its slots.
+
+    Slot k is host number 2k + 3; the last slot wraps round to host 1, which is the server's unless
+    the server lives elsewhere. Not every slot is assignable.
+    """
+
+    base: int  # its first address, as a number
+    prefix_length: int
+    server: int  # the server's own address in it, as a number
+
+    @classmethod
+    def parse(cls, text: str) -> "Network":
+        """Read `10.1.1.1/24`; with the network's own address, `10.1.1.0/24`, the server is host 1.
+
+        Raises:
+            ValueError: not an IPv4 prefix, or one without room for a node.
+        """
+        interface = IPv4Interface(text)
+        network = interface.network
+        if network.prefixlen > _LONGEST_PREFIX:
+            raise ValueError(
+                f"{text!r} has no room for a node: use a prefix of /{_LONGEST_PREFIX} or shorter"
+            )
+        if interface.ip == network.broadcast_address:
+            raise ValueError(f"{text!r} is the network's broadcast address: use one of its hosts")
+        base = int(network.network_address)
+        server = int(interface.ip)
+        return cls(base, network.prefixlen, server + 1 if server == base else server)
+
+    def __str__(self) -> str:
+        return f"{self.server_address}/{self.prefix_length}"
+
+    @property
+    def server_address(self) -> str:
+        return str(IPv4Address(self.server))
+
+    @property
+    def size(self) -> int:
+        return 1 << (32 - self.prefix_length)
+
+    @property
+    def slots(self) -> int:
+        return self.size // 2
+
+    def address(self, slot: int) -> str | None:
+        """The address in a slot, or None if a node must not have it."""
+        host = (2 * slot + _FIRST_HOST) % self.size
+        return str(IPv4Address(self.base + host)) if self._is_assignable(host) else None
+
+    def slot(self, address: str) -> int | None:
+        """The slot of an address, or None if this network would not give it to a node."""
+        host = _number(address) - self.base
+        if not 0 < host < self.size or host % 2 == 0 or not self._is_assignable(host):
+            return None
+        return (host - _FIRST_HOST) % self.size // 2
+
+    def _is_assignable(self, host: int) -> bool:
+        number = self.base + host
+        peer_overflows = number & _LAST_OCTET == _LAST_OCTET or host + 1 == self.size
+        # the server's own pair, whichever half of it the server lives on
+        return not peer_overflows and abs(number - self.server) > 1
+
+
+def _number(address: str) -> int:
+    """The address as a number. Hot: replay calls it for every address that was ever bound."""
+    try:
+        first, second, third, fourth = map(_OCTETS.__getitem__, address.split("."))
+    except (KeyError, ValueError):
+        return int(IPv4Address(address))  # raises with the reason
+    return first << 24 | second << 16 | third << 8 | fourth

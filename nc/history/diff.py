@@ -1,0 +1,80 @@
+"""What changed between two places of a history."""
+
+from collections import Counter
+from collections.abc import Callable, Iterable
+from typing import NamedTuple, TypeVar
+
+from nc.domain.events import pb
+from nc.domain.links import link_of
+from nc.domain.state import State
+from nc.history.events import Recorded
+
+__all__ = ["Difference", "differences"]
+
+T = TypeVar("T")
+
+
+class Difference(NamedTuple):
+    """What became of nodes and tokens between two places; ids in order."""
+
+    came: list[str]
+    went: list[str]
+    passed_through: list[str]  # came after the first place, and went before the second
+    moved: dict[str, tuple[str, str]]  # addresses, "" for none
+    changed: dict[str, tuple[str, str]]  # names of states
+    flapped: dict[str, int]  # how often it lost its link and was CONNECTED again
+    expiries: dict[str, tuple[int, int]]  # ms, 0 never
+    tokens_came: list[str]
+    tokens_went: list[str]
+
+
+def differences(before: State, after: State, between: Iterable[Recorded]) -> Difference:
+    """Compare two states; `between` are the events that lead from one to the other."""
+    stayed = sorted(set(before.nodes) & set(after.nodes))
+    registered, flapped = _registered_and_flapped(between)
+    return Difference(
+        came=sorted(set(after.nodes) - set(before.nodes)),
+        went=sorted(set(before.nodes) - set(after.nodes)),
+        passed_through=sorted(registered - set(before.nodes) - set(after.nodes)),
+        moved=_changes(stayed, before.addresses.address_of, after.addresses.address_of),
+        changed=_changes(
+            stayed,
+            lambda node_id: link_of(before.links, node_id).state.name,
+            lambda node_id: link_of(after.links, node_id).state.name,
+        ),
+        flapped=dict(sorted(flapped.items())),
+        expiries=_changes(
+            stayed,
+            lambda node_id: before.nodes[node_id].expires_at_ms,
+            lambda node_id: after.nodes[node_id].expires_at_ms,
+        ),
+        tokens_came=sorted(set(after.tokens) - set(before.tokens)),
+        tokens_went=sorted(set(before.tokens) - set(after.tokens)),
+    )
+
+
+def _changes(
+    ids: list[str], before: Callable[[str], T], after: Callable[[str], T]
+) -> dict[str, tuple[T, T]]:
+    """The ids whose value differs, each with both values."""
+    pairs = {each: (before(each), after(each)) for each in ids}
+    return {each: (old, new) for each, (old, new) in pairs.items() if old != new}
+
+
+def _registered_and_flapped(between: Iterable[Recorded]) -> tuple[set[str], Counter[str]]:
+    """The nodes that were registered, and how often each lost its link and was CONNECTED again."""
+    registered: set[str] = set()
+    lost: set[str] = set()
+    flapped: Counter[str] = Counter()
+    for recorded in between:
+        event = recorded.event
+        if event.HasField("node_registered"):
+            registered.add(event.node_registered.node_id)
+        elif event.HasField("state_changed"):
+            change = event.state_changed
+            if change.from_state == pb.CONNECTION_STATE_CONNECTED:
+                lost.add(change.node_id)
+            elif change.to_state == pb.CONNECTION_STATE_CONNECTED and change.node_id in lost:
+                lost.discard(change.node_id)
+                flapped[change.node_id] += 1
+    return registered, flapped

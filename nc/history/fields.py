@@ -1,0 +1,114 @@
+"""One event as data: what kind it is, its fields for programs (JSON) and for people (text)."""
+
+import json
+from collections.abc import Callable
+from functools import cache
+from typing import Any, Final, NamedTuple
+
+from nc.domain.events import Event
+from nc.history.events import Recorded
+from nc.text import iso_time, moment
+
+__all__ = [
+    "KIND_NAMES",
+    "field_texts",
+    "json_fields",
+    "json_line",
+    "kind_and_fields",
+    "kind_of",
+    "printable",
+]
+
+_KINDS: Any = Event.DESCRIPTOR.oneofs_by_name["kind"]
+
+# The names of the members of `Event.kind`, as the catalogue has them.
+KIND_NAMES: Final[dict[str, str]] = {field.name: field.message_type.name for field in _KINDS.fields}
+
+
+class _Field(NamedTuple):
+    name: str
+    key: str  # in JSON, where `seq` is the number of the event that has the field
+    plain: Callable[[Any], Any]  # its value in JSON
+
+
+def json_line(recorded: Recorded) -> str:
+    """One JSON object; times in ISO 8601, UTC, as well as the numbers that the log holds."""
+    # in ASCII: what a name in a certificate may hold must not steer a terminal
+    return json.dumps(json_fields(recorded))
+
+
+def json_fields(recorded: Recorded) -> dict[str, Any]:
+    kind, fields = kind_and_fields(recorded.event)
+    entry = recorded.entry
+    return {
+        "seq": recorded.seq,
+        "time": iso_time(entry.recorded_at_ns),
+        "recorded_at_ns": entry.recorded_at_ns,
+        "type": kind,
+        **fields,
+        "actor": entry.actor,
+        "method": entry.method,
+        "request_id": entry.request_id,
+    }
+
+
+def field_texts(event: Event) -> dict[str, str]:
+    """The fields of an event's body, each as people read it; not yet `printable`."""
+    _, fields = kind_and_fields(event)
+    return {name.removesuffix("_ms"): _text(name, value) for name, value in fields.items()}
+
+
+def _text(name: str, value: Any) -> str:
+    if isinstance(value, str):
+        return value or '""'
+    if name.endswith("_at_ms"):
+        return moment(value) if value else "never"
+    if isinstance(value, list):
+        return ",".join(item["authority"] for item in value)  # their serials are in the JSON
+    return str(value)
+
+
+def kind_of(event: Event) -> str:
+    """The kind of an event, as the catalogue calls it."""
+    kind = event.WhichOneof("kind")
+    return "unknown" if kind is None else KIND_NAMES[kind]
+
+
+def kind_and_fields(event: Event) -> tuple[str, dict[str, Any]]:
+    """The kind of an event, and every field that its kind has, absent ones with their default."""
+    name = event.WhichOneof("kind")
+    if name is None:
+        return "unknown", {}
+    return KIND_NAMES[name], _plain(getattr(event, name))
+
+
+def _plain(message: Any) -> dict[str, Any]:
+    fields = _fields(message.DESCRIPTOR)
+    return {key: plain(getattr(message, name)) for name, key, plain in fields}
+
+
+@cache
+def _fields(descriptor: Any) -> tuple[_Field, ...]:
+    return tuple(
+        _Field(field.name, "of_seq" if field.name == "seq" else field.name, _converter(field))
+        for field in descriptor.fields
+    )
+
+
+def _converter(field: Any) -> Callable[[Any], Any]:
+    if field.enum_type is not None:
+        # `CONNECTION_STATE_IDLE` is `idle` where the field says that it is a connection state
+        numbers = field.enum_type.values_by_number
+        prefix = numbers[0].name.removesuffix("UNSPECIFIED")
+        names = {n: value.name.removeprefix(prefix).lower() for n, value in numbers.items()}
+        return lambda number: names.get(number) or str(number)
+    if field.message_type is not None:
+        return lambda items: [_plain(item) for item in items]
+    return lambda value: value
+
+
+def printable(text: str) -> str:
+    """Without what would steer a terminal: a certificate may hold any name."""
+    if text.isprintable():
+        return text
+    return "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in text)
