@@ -34,7 +34,7 @@ class Places(NamedTuple):
 # A connection may have 250 calls under way, and a fleet behind one address has many.
 PLACES: Final[Mapping[Pool, Places]] = {
     Pool.ADMINISTRATORS: Places(2048, 1024),
-    Pool.HEALTH: Places(512, 64),
+    Pool.HEALTH: Places(1024, 512),
     Pool.STREAMS: Places(1024, 64),
     Pool.OTHERS: Places(8192, 2048),
 }

@@ -153,9 +153,10 @@ class Reflection:
     """Answers what tools ask about the services of a port."""
 
     def __init__(self, services: Iterable[ServiceDescriptor]) -> None:
-        names = [s.full_name for s in (*services, HEALTH_SERVICE, *REFLECTION_SERVICES)]
+        reflected = (*services, HEALTH_SERVICE, *REFLECTION_SERVICES)
+        files = {service.file.name: _file_of(service) for service in reflected}
         self._servicer: Any = reflection.ReflectionServicer(
-            names, _Symbols(descriptor_pool.Default())
+            [service.full_name for service in reflected], _Symbols(_pool_of(*files.values()))
         )
 
     async def behaviour(self, messages: Messages) -> None:
