@@ -47,7 +47,7 @@ ENOUGH_FILES = 65_536
 FEW_FILES = 4096
 
 # How long a thread may run Python code while another one waits to. With the default of 5 ms, calls
-# wait for the event loop when packets keep it busy: one in a hundred for 85 to 105 ms, not 16 to 18.
+# wait for the event loop when packets keep it busy: 1% for 85 to 105 ms, not 16 to 18.
 SWITCH_INTERVAL_S = 1e-4
 
 # aiofastnet's message when a client leaves during the TLS handshake, as port scanners do. The link
