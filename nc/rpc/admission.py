@@ -6,71 +6,57 @@ health checks and calls that stay open have pools of their own, so that those ar
 other places are taken, and these take no place of another kind.
 """
 
-from collections.abc import Mapping
-from enum import Enum
 from ipaddress import IPv6Address, ip_address, ip_network
-from typing import Final, NamedTuple
+from typing import Final
 
 # An IPv6 host usually has a /64 of its own, and can call from any address of it.
 _IPV6_PREFIX_BITS: Final = 64
 
 
-class Pool(Enum):
-    """Kinds of calls."""
+class Pool:
+    """Places for calls of one kind, and who has them. Used in one thread.
 
-    ADMINISTRATORS = "administrators"
-    HEALTH = "health"
-    STREAMS = "streams"  # health watches, reflection: they stay open
-    OTHERS = "others"
+    Args:
+        for_all: how many calls may be under way at once.
+        for_party: how many of one party.
+    """
 
+    def __init__(self, for_all: int, for_party: int) -> None:
+        self.for_all = for_all
+        self.for_party = for_party
+        self.taken = 0
+        self._of_party: dict[object, int] = {}
 
-class Places(NamedTuple):
-    """How many calls may be under way at once, and of one party."""
+    def enter(self, party: object) -> bool:
+        """Take a place for a call, if there is one for it; it has to be left again."""
+        of_party = self._of_party.get(party, 0)
+        if self.taken >= self.for_all or of_party >= self.for_party:
+            return False
+        self.taken += 1
+        self._of_party[party] = of_party + 1
+        return True
 
-    for_all: int
-    for_party: int
-
-
-# A connection may have 250 calls under way, and a fleet behind one address has many.
-PLACES: Final[Mapping[Pool, Places]] = {
-    Pool.ADMINISTRATORS: Places(2048, 1024),
-    Pool.HEALTH: Places(1024, 512),
-    Pool.STREAMS: Places(1024, 64),
-    Pool.OTHERS: Places(8192, 2048),
-}
+    def leave(self, party: object) -> None:
+        """Give back the place of a call."""
+        self.taken -= 1
+        left = self._of_party[party] - 1
+        if left:
+            self._of_party[party] = left
+        else:
+            del self._of_party[party]
 
 
 class Admission:
-    """The places of one port, and who has them. Used in one thread."""
+    """The pools of one port.
 
-    def __init__(self, places: Mapping[Pool, Places] = PLACES) -> None:
-        self._places = places
-        self._of_pool = dict.fromkeys(places, 0)
-        self._of_party: dict[tuple[Pool, object], int] = {}
+    A connection may have 250 calls under way, and a fleet behind one address has many.
+    """
 
-    @property
-    def taken(self) -> int:
-        """How many calls have a place."""
-        return sum(self._of_pool.values())
-
-    def enter(self, pool: Pool, party: object) -> bool:
-        """Take a place for a call, if there is one for it; it has to be left again."""
-        places = self._places[pool]
-        of_party = self._of_party.get((pool, party), 0)
-        if self._of_pool[pool] >= places.for_all or of_party >= places.for_party:
-            return False
-        self._of_pool[pool] += 1
-        self._of_party[pool, party] = of_party + 1
-        return True
-
-    def leave(self, pool: Pool, party: object) -> None:
-        """Give back the place of a call."""
-        self._of_pool[pool] -= 1
-        left = self._of_party[pool, party] - 1
-        if left:
-            self._of_party[pool, party] = left
-        else:
-            del self._of_party[pool, party]
+    def __init__(self) -> None:
+        self.administrators = Pool(2048, 1024)
+        self.health = Pool(1024, 512)
+        self.streams = Pool(1024, 64)  # health watches, reflection: they stay open
+        self.others = Pool(8192, 2048)
 
 
 def party_of(peer: str) -> str:

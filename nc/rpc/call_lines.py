@@ -1,6 +1,6 @@
-"""The log lines of calls: taken as tuples in the queue's thread, made by the dozen on the loop."""
+"""The log lines of calls: taken as tuples where calls end, made and written by the dozen."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 from structlog.typing import FilteringBoundLogger
@@ -10,46 +10,64 @@ from nc.rpc.api import Call
 
 
 class CallLine(NamedTuple):
-    """What is logged of one call."""
+    """What is logged of one call.
 
+    Attributes:
+        at_ns: when it ended, Unix time.
+        message: of a refusal.
+        denied_so_far: of a call that was refused with PERMISSION_DENIED.
+    """
+
+    at_ns: int
     call: Call
     code: str
     duration_ns: int
-    message: str = ""  # of a refusal
-    denied_so_far: int = 0  # of a call that was refused with PERMISSION_DENIED
+    message: str = ""
+    denied_so_far: int = 0
+
+    def fields(self) -> dict[str, object]:
+        """The line's fields, in their order."""
+        more: dict[str, object] = {"message": self.message} if self.message else {}
+        if self.denied_so_far:
+            more["denied_so_far"] = self.denied_so_far
+        return {
+            "method": self.call.method,
+            "code": self.code,
+            "duration_ms": round(self.duration_ns / 1e6, 3),
+            "actor": self.call.caller.actor,
+            "request_id": self.call.request_id,
+            **more,
+        }
+
+
+LogCalls = Callable[[Sequence[CallLine]], None]
+
+
+def log_one_by_one(log: FilteringBoundLogger, lines: Sequence[CallLine]) -> None:
+    """Write the lines through a logger."""
+    for line in lines:
+        log.info(log_events.RPC, **line.fields())
 
 
 class CallLines:
-    """Log lines that wait to be written.
+    """Lines that wait to be written.
 
     Attributes:
-        write_later: called with `write` when lines begin to wait; by default they never do.
+        write_soon: called when lines begin to wait; by default they are written at once.
     """
 
-    def __init__(self, log: FilteringBoundLogger) -> None:
-        self._log = log
+    def __init__(self, log_calls: LogCalls) -> None:
+        self._log_calls = log_calls
         self._waiting: list[CallLine] = []
-        self.write_later: Callable[[Callable[[], None]], None] = lambda write: write()
+        self.write_soon: Callable[[], None] = self.write
 
     def add(self, line: CallLine) -> None:
-        """Take a line, in any thread."""
         self._waiting.append(line)
         if len(self._waiting) == 1:
-            self.write_later(self.write)
+            self.write_soon()
 
     def write(self) -> None:
-        """Make and write the lines that wait; on the event loop."""
+        """Write the lines that wait."""
         waiting, self._waiting = self._waiting, []
-        for call, code, duration_ns, message, denied_so_far in waiting:
-            more: dict[str, object] = {"message": message} if message else {}
-            if denied_so_far:
-                more["denied_so_far"] = denied_so_far
-            self._log.info(
-                log_events.RPC,
-                method=call.method,
-                code=code,
-                duration_ms=round(duration_ns / 1e6, 3),
-                actor=call.caller.actor,
-                request_id=call.request_id,
-                **more,
-            )
+        if waiting:
+            self._log_calls(waiting)

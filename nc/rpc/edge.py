@@ -8,6 +8,7 @@ come from `nc.rpc.queue` or, in tests and simulations, without sockets.
 from collections import Counter
 from collections.abc import Callable, Coroutine, Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, Protocol
 
 import grpc
@@ -21,7 +22,7 @@ from nc.replica.errors import Overloaded, Stopping
 from nc.rpc.admission import Admission, Pool, party_of
 from nc.rpc.answers import Answer, Status, answer_to, as_status, status_name
 from nc.rpc.api import Call
-from nc.rpc.call_lines import CallLine, CallLines
+from nc.rpc.call_lines import CallLine, CallLines, LogCalls, log_one_by_one
 from nc.rpc.callers import CallerKind, Callers, Transport, caller_of
 from nc.rpc.methods import Messages, Method, StreamMethod
 from nc.rpc.permissions import require
@@ -79,7 +80,8 @@ class Edge:
         token_id: the id of a token, to recognise tokens in request ids.
         clock: see `nc.clock.Clock`.
         secrets: for request ids.
-        log: gets a line for each call.
+        log: gets an error that is a bug, with its traceback.
+        log_calls: gets a line for each call; by default they go to `log`.
 
     Attributes:
         denied: calls refused with PERMISSION_DENIED, by method.
@@ -95,6 +97,7 @@ class Edge:
         clock: Clock,
         secrets: Secrets,
         log: FilteringBoundLogger,
+        log_calls: LogCalls | None = None,
     ) -> None:
         self._transport = transport
         self._callers = callers
@@ -106,7 +109,7 @@ class Edge:
         self._methods: Mapping[bytes, Method | StreamMethod] = {}
         self._admission = Admission()
         self.denied: Counter[str] = Counter()
-        self.lines = CallLines(log)
+        self.lines = CallLines(log_calls or partial(log_one_by_one, log))
         self._is_closing = False
 
     def open(self, methods: Mapping[bytes, Method | StreamMethod]) -> None:
@@ -171,12 +174,14 @@ class Edge:
         """Give back the call's place, and log it."""
         record: _Record = wire.context
         if record.pool is not None:
-            self._admission.leave(record.pool, wire.party)
-        duration_ns = self._clock.monotonic_ns() - record.call.started_ns
+            record.pool.leave(wire.party)
+        clock, call = self._clock, record.call
         code = self._code_of(wire, record, is_cancelled=is_cancelled)
-        self.lines.add(
-            CallLine(record.call, code, duration_ns, record.message, record.denied_so_far)
+        duration_ns = clock.monotonic_ns() - call.started_ns
+        line = CallLine(
+            clock.now_ns(), call, code, duration_ns, record.message, record.denied_so_far
         )
+        self.lines.add(line)
 
     async def _carry_out(self, wire: WireCall, record: _Record, request: Any) -> None:
         method: Any = record.method
@@ -202,17 +207,18 @@ class Edge:
         caller, method = record.call.caller, record.method
         is_known = self._transport is Transport.MUTUAL_TLS
         wire.party = caller.actor if is_known else party_of(wire.peer())
+        admission = self._admission
         if isinstance(method, StreamMethod):
-            wire.pool = Pool.STREAMS
+            pool = admission.streams
         elif caller.kind is CallerKind.ADMIN:
-            wire.pool = Pool.ADMINISTRATORS
+            pool = admission.administrators
         elif method is not None and method.is_health:
-            wire.pool = Pool.HEALTH
+            pool = admission.health
         else:
-            wire.pool = Pool.OTHERS
-        if not self._admission.enter(wire.pool, wire.party):
+            pool = admission.others
+        if not pool.enter(wire.party):
             raise Overloaded
-        record.pool = wire.pool
+        record.pool = wire.pool = pool
 
     def _answer_error(self, wire: WireCall, record: _Record, error: Exception) -> None:
         answer = self._refused(record, error)

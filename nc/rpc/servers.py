@@ -3,7 +3,6 @@
 import asyncio
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from functools import partial
 from typing import Any
 
 import grpc
@@ -40,9 +39,6 @@ MAX_CALLS_A_CONNECTION = 250
 # default end some of them with CANCELLED, which clients do not retry; a fleet that restarts at once
 # is more than that.
 MAX_WAITING_CALLS = 32_768
-
-# How long the log line of a call may wait for others.
-LINES_S = 0.005
 
 # How much of a body gRPC takes before it is asked for: bodies of HEADERS-only calls cost no more.
 _LOOKAHEAD_BYTES = 16 * 1024
@@ -186,13 +182,11 @@ class GrpcServers:
         Raises:
             PortUnavailable: another program has one, or it may not be had.
         """
-        self._server = QueueServer(self._clock, self._report)
-        loop = asyncio.get_running_loop()
-        to_loop = self._server.to_loop
+        self._server = QueueServer(self._clock, self._report, self._write_lines)
         numbers = []
         for port in self._ports:
             edge = edge_of(port.transport)
-            edge.lines.write_later = partial(to_loop, loop.call_later, LINES_S)
+            edge.lines.write_soon = self._server.want_between_calls
             self._edges.append(edge)
             numbers.append(self._listen(self._server, port, edge, methods).number)
         control, bootstrap = numbers
@@ -215,8 +209,7 @@ class GrpcServers:
             edge.close()
         if self._server is not None:
             await self._server.stop(grace_s)
-        for edge in self._edges:
-            edge.lines.write()
+        self._write_lines()
 
     def _listen(
         self, server: QueueServer, port: GrpcPort, edge: Edge, methods: Mapping[str, Method]
@@ -239,6 +232,10 @@ class GrpcServers:
             )
         except PortTaken as error:
             raise PortUnavailable(address, "it is in use, or not allowed") from error
+
+    def _write_lines(self) -> None:
+        for edge in self._edges:
+            edge.lines.write()
 
     def _report(self, error: Exception) -> None:
         self._log.error(log_events.RPC_CRASHED, exc_info=error)

@@ -6,32 +6,27 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nc.rpc.admission import Admission, Places, Pool, party_of
+from nc.rpc.admission import Pool, party_of
 
-PLACES = st.fixed_dictionaries(
-    {pool: st.builds(Places, st.integers(1, 12), st.integers(1, 6)) for pool in Pool}
-)
-CALLS = st.tuples(st.sampled_from(Pool), st.sampled_from("abcd"))
+STEPS = st.lists(st.one_of(st.sampled_from("abcd"), st.integers(0, 20)))
 
 
-@given(PLACES, st.lists(st.one_of(CALLS, st.integers(0, 20))))
+@given(st.integers(1, 12), st.integers(1, 6), STEPS)
 def test_a_call_gets_a_place_exactly_when_one_is_left_for_it(
-    places: dict[Pool, Places], steps: list[tuple[Pool, str] | int]
+    for_all: int, for_party: int, steps: list[str | int]
 ) -> None:
-    """Whatever came and went: calls of its own pool count, those of its party against its share."""
-    admission, inside = Admission(places), list[tuple[Pool, str]]()
+    """Whatever came and went: all calls count for the pool, a party's own against its share."""
+    pool, inside = Pool(for_all, for_party), list[str]()
     for step in steps:
         if isinstance(step, int):
             if inside:
-                admission.leave(*inside.pop(step % len(inside)))
+                pool.leave(inside.pop(step % len(inside)))
             continue
-        pool, _ = step
-        of_pool = sum(call[0] is pool for call in inside)
-        has_place = of_pool < places[pool].for_all and inside.count(step) < places[pool].for_party
-        assert admission.enter(*step) == has_place
+        has_place = len(inside) < for_all and inside.count(step) < for_party
+        assert pool.enter(step) == has_place
         if has_place:
             inside.append(step)
-        assert admission.taken == len(inside)
+        assert pool.taken == len(inside)
 
 
 @given(st.ip_addresses(v=4), st.integers(0, 65535))

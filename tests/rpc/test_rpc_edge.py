@@ -20,7 +20,6 @@ from nc.pb import network_controller_pb2 as pb
 from nc.pki.authority import self_signed
 from nc.pki.certificates import AuthorityKind
 from nc.replica.replica import Overloaded, Unwritable
-from nc.rpc.admission import PLACES, Pool
 from nc.rpc.answers import ServiceUnknown
 from nc.rpc.callers import Callers, Transport
 from nc.rpc.edge import Edge
@@ -349,7 +348,8 @@ def test_a_standard_method_is_answered_while_the_edge_closes() -> None:
 
 def test_a_party_has_a_share_and_gives_it_back() -> None:
     """Calls beyond a party's share are refused at their headers, and others' are not."""
-    bench, share = Bench(), PLACES[Pool.HEALTH].for_party
+    bench = Bench()
+    share = bench.edge._admission.health.for_party
     method = replace(_health(lambda *_: b"ok"), is_health=True)
     bench.edge.open({b"/CheckConnState": method})
     calls = [Context() for _ in range(share)]

@@ -17,6 +17,9 @@ from nc.rpc.queue.port import Gate, Limits, Port, Routes
 _SWEEP_S: Final = 1.0
 _SWEEP_EVENTS: Final = 256
 
+# How long `between_calls` may wait for others.
+_SOON_S: Final = 0.005
+
 # At a stop: how long no call may have come in for all to have arrived, and how often that is
 # waited for, so that callers who never pause cannot prevent a stop.
 _QUIET_S: Final = 0.05
@@ -39,12 +42,21 @@ class QueueServer:
     Args:
         clock: by which calls time out.
         report: called with an error that a handler did not deal with, from any thread.
+        between_calls: called in the queue's thread some milliseconds after `want_between_calls`, or
+            after some hundred events: for what is cheaper for many calls than for each.
     """
 
-    def __init__(self, clock: Clock, report: Callable[[Exception], None]) -> None:
+    def __init__(
+        self,
+        clock: Clock,
+        report: Callable[[Exception], None],
+        between_calls: Callable[[], None] = lambda: None,
+    ) -> None:
         self.queue = cygrpc.CompletionQueue()
         self.clock = clock
         self.report = report
+        self._between_calls = between_calls
+        self._soon_s = 0.0  # when `between_calls` is wanted, Unix time; 0 if it is not
         self._loop = asyncio.get_running_loop()
         self._handed: deque[tuple[Callable[..., object], tuple[Any, ...]]] = deque()
         self._is_scheduled = self._is_stopping = False
@@ -119,6 +131,11 @@ class QueueServer:
             with contextlib.suppress(RuntimeError):  # the loop has ended
                 self._loop.call_soon_threadsafe(self._run_handed)
 
+    def want_between_calls(self) -> None:
+        """Have `between_calls` called soon; in the queue's thread."""
+        if not self._soon_s:
+            self._soon_s = self.clock.now_ns() / 1e9 + _SOON_S
+
     def _run_handed(self) -> None:
         self._is_scheduled = False  # before what is handed is looked at: nothing stays behind
         while self._handed:
@@ -148,6 +165,8 @@ class QueueServer:
         """Wait for gRPC; the queue's thread."""
         try:
             while not self._is_over():
+                self._soon_s = 0.0
+                self._between_calls()
                 for port in self._ports:
                     port.sweep()
         except BaseException as error:  # noqa: BLE001 - SystemExit and the like: it ends the server
@@ -169,6 +188,7 @@ class QueueServer:
                 if event.tag is None:
                     return bool(event.completion_type == cygrpc.CompletionType.queue_shutdown)
                 event.tag(event)
+                deadline = self._soon_s or deadline
             except Exception as error:  # noqa: BLE001 - no error may end the thread
                 event = None
                 self.report(error)
