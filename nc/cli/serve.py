@@ -220,7 +220,9 @@ async def _serve(settings: ServerSettings, log: FilteringBoundLogger) -> None:
         loop.add_signal_handler(number, stop.set)
     clock, secrets = SystemClock(), SystemSecrets()
     await require_supported(clock, f"unix-abstract:nc-{secrets.random_bytes(8).hex()}")
-    serving = serve_installation(settings, clock=clock, secrets=secrets, logger=log)
+    serving = serve_installation(
+        settings, clock=clock, secrets=secrets, logger=log, log_calls=structured_logs.log_calls
+    )
     async with serving as (installation, server):
         try:
             greet(installation, server, Console(highlight=False))

@@ -6,17 +6,23 @@ import contextlib
 import json
 import logging
 import sys
-from collections.abc import Callable
+import threading
+from collections.abc import Callable, Sequence
 from functools import partial
+from json.encoder import encode_basestring_ascii as _quoted
 from pathlib import Path
-from typing import TextIO
+from typing import TYPE_CHECKING, TextIO
 
 import structlog
 from structlog.typing import EventDict, FilteringBoundLogger
 
+from nc import log_events
 from nc.clock import Clock, SystemClock
 from nc.data_folder import DataFolderError
 from nc.text import iso_time
+
+if TYPE_CHECKING:
+    from nc.rpc.call_lines import CallLine  # agents log no calls, and need no gRPC for it
 
 FILE_NAME = "network-controller.log"
 
@@ -43,6 +49,7 @@ class _Lines:
         self._render = render
         self._clock = clock
         self._waiting: list[tuple[int, str, EventDict]] = []  # Unix ns, level, fields
+        self._writing = threading.Lock()  # calls are logged in a thread of their own
         atexit.register(self.write_out)
 
     def msg(self, level: str, fields: EventDict) -> None:
@@ -62,8 +69,22 @@ class _Lines:
             fields["level"] = level
             fields["timestamp"] = iso_time(at_ns)
             lines.append(self._render(level, fields))
+        self._write(lines)
+
+    def write_calls(self, calls: "Sequence[CallLine]") -> None:
+        """Write the lines of calls, now."""
+        if self._render is _as_json:
+            self._write(_calls_as_json(calls))
+            return
+        for call in calls:
+            fields = {**call.fields(), "event": log_events.RPC}
+            self._waiting.append((call.at_ns, "info", fields))
+        self.write_out()
+
+    def _write(self, lines: list[str]) -> None:
         lines.append("")
-        with contextlib.suppress(OSError, ValueError):  # ValueError: the stream is closed
+        # ValueError: the stream is closed
+        with self._writing, contextlib.suppress(OSError, ValueError):
             self._stream.write("\n".join(lines))
             self._stream.flush()
 
@@ -107,6 +128,31 @@ def flush() -> None:
     lines = structlog.get_config()["logger_factory"]()
     if isinstance(lines, _Lines):
         lines.write_out()
+
+
+def log_calls(calls: "Sequence[CallLine]") -> None:
+    """Write the lines of calls, in any thread; cheaper than through the logger."""
+    lines = structlog.get_config()["logger_factory"]()
+    lines.write_calls(calls)
+
+
+def _calls_as_json(calls: "Sequence[CallLine]") -> list[str]:
+    """The same lines as `_as_json` makes, at a quarter of the cost."""
+    lines = []
+    made_ms, timestamp = -1, ""
+    for at_ns, call, code, duration_ns, message, denied_so_far in calls:
+        if (at_ms := at_ns // 1_000_000) != made_ms:
+            made_ms, timestamp = at_ms, iso_time(at_ns)
+        more = f'"message": {_quoted(message)}, ' if message else ""
+        if denied_so_far:
+            more += f'"denied_so_far": {denied_so_far}, '
+        lines.append(
+            f'{{"method": "{call.method}", "code": "{code}", '
+            f'"duration_ms": {round(duration_ns / 1e6, 3)}, '
+            f'"actor": {_quoted(call.caller.actor)}, "request_id": {_quoted(call.request_id)}, '
+            f'{more}"event": "{log_events.RPC}", "level": "info", "timestamp": "{timestamp}"}}'
+        )
+    return lines
 
 
 def _hand_over(

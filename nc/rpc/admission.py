@@ -56,7 +56,7 @@ class Admission:
         self.administrators = Pool(2048, 1024)
         self.health = Pool(1024, 512)
         self.streams = Pool(1024, 64)  # health watches, reflection: they stay open
-        self.others = Pool(8192, 2048)
+        self.others = Pool(16_384, 12_288)
 
 
 def party_of(peer: str) -> str:

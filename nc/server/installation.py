@@ -24,6 +24,7 @@ from nc.hub.switch import Switch
 from nc.net import sockets
 from nc.net.tun import TunUnavailable
 from nc.rpc.api import Endpoints
+from nc.rpc.call_lines import LogCalls
 from nc.rpc.callers import Callers
 from nc.rpc.servers import GrpcServers, bootstrap_port, control_port
 from nc.secrets import Secrets, TokenIds
@@ -73,6 +74,7 @@ async def serve_installation(
     clock: Clock,
     secrets: Secrets,
     logger: FilteringBoundLogger,
+    log_calls: LogCalls | None = None,
     tuning: Tuning | None = None,
 ) -> AsyncIterator[tuple[Installation, Server]]:
     """Serve on this machine, as settings say.
@@ -80,7 +82,8 @@ async def serve_installation(
     Raises:
         DataFolderError, LogError, PkiError, PortUnavailable, TunUnavailable: it cannot start.
     """
-    with open_installation(settings, clock, secrets, logger, tuning or Tuning()) as installation:
+    opened = open_installation(settings, clock, secrets, logger, log_calls, tuning or Tuning())
+    with opened as installation:
         async with serve(installation.parts) as server:
             _report_start(settings, server.endpoints, logger)
             yield installation, server
@@ -92,6 +95,7 @@ def open_installation(
     clock: Clock,
     secrets: Secrets,
     logger: FilteringBoundLogger,
+    log_calls: LogCalls | None,
     tuning: Tuning,
 ) -> Iterator[Installation]:
     """Open the data folder and everything in it; the log is closed at the end.
@@ -121,6 +125,7 @@ def open_installation(
             clock=clock,
             secrets=secrets,
             logger=logger,
+            log_calls=log_calls,
             advertised=settings.advertise,
             rpc_ports=_rpc_ports(settings, certificates, clock, logger),
             listen_for_links=partial(sockets.listen, settings.listen, settings.link_port),

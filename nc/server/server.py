@@ -121,6 +121,7 @@ class Server:
             parts.clock,
             parts.secrets,
             parts.logger,
+            parts.log_calls,
         )
         self._edges.append(edge)
         return edge

@@ -66,7 +66,7 @@ class Limits:
         answer_s: how long a caller may take to read an answer.
     """
 
-    calls: int = 16_384
+    calls: int = 20_480
     bodies: int = 24
     bodies_of_party: int = 12
     body_s: float = 10.0
