@@ -172,7 +172,9 @@ class Edge:
 
     def ended(self, wire: WireCall, *, is_cancelled: bool) -> None:
         """Give back the call's place, and log it."""
-        record: _Record = wire.context
+        record: _Record | None = wire.context
+        if record is None:  # `admit` failed
+            return
         if record.pool is not None:
             record.pool.leave(wire.party)
         clock, call = self._clock, record.call

@@ -1,6 +1,7 @@
 """One port: takes its calls, decides about each at its headers, and knows which are under way."""
 
 import asyncio
+import contextlib
 import threading
 from collections.abc import Callable, Coroutine, Iterable, Mapping
 from dataclasses import dataclass
@@ -141,9 +142,10 @@ class Port:
 
     def request(self) -> None:
         """Ask gRPC for one more call."""
-        if self._is_accepting:
-            queue = self._runner.queue
-            self._server.request_call(queue, queue, self._arrived)
+        queue = self._runner.queue
+        with contextlib.suppress(ValueError):  # the server shuts down at this moment
+            if self._is_accepting:
+                self._server.request_call(queue, queue, self._arrived)
 
     def stop_accepting(self) -> None:
         """Take no more calls; those under way go on."""
