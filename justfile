@@ -27,7 +27,7 @@ test-grpcio:
         "$venv/bin/pip" install --quiet . hypothesis pytest pytest-asyncio pytest-xdist \
             "grpcio$version" "grpcio-health-checking$version" "grpcio-reflection$version" && \
         "$venv/bin/python" -c 'import grpc; print("grpcio", grpc.__version__)' && \
-        "$venv/bin/python" -m pytest -n 2 tests/rpc tests/fuzz tests/e2e/test_e2e_shutdown.py && \
+        "$venv/bin/python" -m pytest -n 2 tests/rpc tests/fuzz tests/server && \
         rm -rf "$venv" || exit 1; \
     done
 
