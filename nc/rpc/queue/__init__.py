@@ -5,11 +5,14 @@ reads a call's body before any code of its user runs. Here one thread waits for 
 about each call when its headers arrive, answers what can be answered at once, and hands the rest to
 the event loop. Nothing in this package knows which services are served.
 
-    server.py    ports, the thread, a stop that lets calls under way finish
-    call.py      one call: what its headers say, one message in, one answer out
-    stream.py    a call with several messages, as a coroutine of the event loop
-    bodies.py    which calls may receive their body now, so that bodies take bounded memory
-    binding.py   what is used of grpcio, and the self-test
+    server.py     the thread, the way to the event loop, a stop that lets calls under way finish
+    port.py       one port: its calls under way, its gate, its limits
+    call.py       one call: what its headers say, one message in, one answer out
+    stream.py     a call with several messages, as a coroutine of the event loop
+    bodies.py     which calls may receive a message now, so that messages take bounded memory
+    deadlines.py  how long a message, or a reader of an answer, is waited for
+    binding.py    what is used of grpcio
+    selftest.py   tries it at every start
 
 What is used of grpcio is private (`grpc._cython.cygrpc`). This package relies on:
 
@@ -25,8 +28,9 @@ What is used of grpcio is private (`grpc._cython.cygrpc`). This package relies o
 6.  No body is taken from a call's stream beyond the flow-control window before
     `ReceiveMessageOperation` is started.
 7.  `Server.shutdown(queue, tag)` refuses new calls and gives one event once all calls and
-    connections are gone; `cancel_all_calls` ends both.
+    connections are gone; `cancel_all_calls` ends both. A server that was not shut down, and a batch
+    that is started after the queue has ended, abort the process.
 
-The range of versions in pyproject.toml is the one that tests/rpc/queue ran with (`just
-test-grpcio`), and `binding.require_supported` tries all of it but 6 at every start.
+The range of versions in pyproject.toml is the one that the tests ran with (`just test-grpcio`), and
+`selftest.require_supported` tries all of the above but 6 at every start.
 """
