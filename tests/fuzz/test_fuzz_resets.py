@@ -32,7 +32,7 @@ RESETS_AT_ONCE = 100
 CANCEL = struct.pack(">I", 8)
 
 # Without protection, each of up to 32,768 cancelled calls takes some 18 KiB until it is looked at.
-MEMORY_MIB = 200
+MEMORY_MIB = 64
 
 
 @pytest.mark.parametrize("port_name", ["bootstrap", "control"])
