@@ -15,7 +15,7 @@ from nc.pb import network_controller_pb2 as pb
 from nc.rpc.api import Call
 from nc.rpc.controller import Controller
 from nc.rpc.permissions import Permission
-from nc.services import CONTROL_SERVICE, INTERNAL_SERVICE
+from nc.services import ADMIN_SERVICE, CONTROL_SERVICE, INTERNAL_SERVICE
 
 # A command is awaited, and gives a message; a query is called, and gives the bytes of one.
 Command = Callable[[Any, Call], Awaitable[Message]]
@@ -82,6 +82,7 @@ def methods_of(controller: Controller) -> dict[str, Method]:
         "GetToken": (controller.get_token, Permission.ANYONE),
         "UnRegister": (controller.unregister, Permission.MEMBER),
         "UpdateSensorExpireTime": (controller.update_sensor_expire_time, Permission.ADMIN),
+        "TakeBack": (controller.take_back, Permission.ADMIN),
     }
     rules: dict[str, tuple[Command | Query, Permission]] = {**queries, **commands}
     return {
@@ -94,7 +95,7 @@ def methods_of(controller: Controller) -> dict[str, Method]:
             is_query=name in queries,
             is_health=name == "HealthCheck",
         )
-        for service in (CONTROL_SERVICE, INTERNAL_SERVICE)
+        for service in (CONTROL_SERVICE, INTERNAL_SERVICE, ADMIN_SERVICE)
         for method in service.methods
         for name in [method.name]
     }
