@@ -161,7 +161,9 @@ async def _until_stopped(work: Coroutine[Any, Any, object]) -> bool:
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
     working, stopped = asyncio.create_task(work), asyncio.create_task(stop.wait())
+    alive = asyncio.create_task(sd_notify.keep_alive())
     await asyncio.wait((working, stopped), return_when=asyncio.FIRST_COMPLETED)
+    alive.cancel()
     stopped.cancel()
     working.cancel()
     with contextlib.suppress(asyncio.CancelledError):

@@ -103,7 +103,7 @@ class Parts:
         open_uplink: connects the switch to this machine's own network, and gives the background
             task that keeps it connected, if it needs one; None: it stays apart.
         report_path: the Unix socket that reports the links; None: there is none.
-        jobs: work to be repeated, besides the sweep.
+        jobs: work to be repeated, besides the sweep, and done after each step of the clock.
     """
 
     name: str
