@@ -31,7 +31,8 @@ LOG_OPENED: Final = "log.opened"
 LOG_TAIL_CUT: Final = "log.tail_cut"
 LOG_UNAVAILABLE: Final = "log.unavailable"
 LOG_FULL: Final = "log.full"  # the disk is; nothing is changed until there is room
-LOG_WRITABLE: Final = "log.writable"  # there is
+LOG_LACKING: Final = "log.lacking"  # descriptors, memory or rights are; as above
+LOG_WRITABLE: Final = "log.writable"  # nothing is lacking any more
 
 SNAPSHOT_SKIPPED: Final = "snapshot.skipped"  # it does not check out; nothing is lost
 SNAPSHOT_FAILED: Final = "snapshot.failed"  # one could not be written; nothing is lost

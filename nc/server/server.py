@@ -19,7 +19,7 @@ from nc.domain.decide import Command
 from nc.domain.replicas import StartReplica, StopReplica
 from nc.hub.hub import Hub
 from nc.hub.report import serve_report
-from nc.replica.errors import DiskFull, Unwritable
+from nc.replica.errors import Unwritable, WriteRefused
 from nc.replica.replica import Origin, Replica
 from nc.rpc.api import Endpoints
 from nc.rpc.callers import Transport
@@ -177,7 +177,7 @@ class Server:
         sweep = tasks.Sweep(self.replica, self.submit, parts.clock).sweep
         for job in (Job("sweep", parts.sweep_interval_s, sweep), *parts.jobs):
             yield job.name, partial(tasks.repeat, job, logger)
-        for report in (tasks.report_failure, tasks.report_full_disk):
+        for report in (tasks.report_failure, tasks.report_lack):
             yield report.__name__, partial(report, self.replica, set_serving, logger)
         snapshots = partial(tasks.report_failed_snapshots, self.replica, logger)
         yield "report_failed_snapshots", snapshots
@@ -203,5 +203,5 @@ class Server:
     async def _record_stop(self) -> None:
         if self.tasks["replica"].done():
             return  # it failed or crashed, and takes no command any more
-        with contextlib.suppress(Unwritable, DiskFull):  # it was reported when it happened
+        with contextlib.suppress(Unwritable, WriteRefused):  # it was reported when it happened
             await self.submit(StopReplica(self._parts.name), "stop")

@@ -25,7 +25,7 @@ from nc.domain.repairs import RecordRepair
 from nc.errors import DAMAGED
 from nc.history.fields import printable
 from nc.history.salvage import LostEvents, lost_events
-from nc.replica.replica import DiskFull, Origin, Replica, Unwritable
+from nc.replica.replica import Origin, Replica, Unwritable, WriteRefused
 from nc.secrets import RequestIds, SystemSecrets
 
 _METHOD: Final = "log repair"
@@ -89,7 +89,7 @@ def _apply(plan: RepairPlan) -> dict[str, object]:
     kept_in = carry_out(plan, OS_DISK, now_ns=clock.now_ns, random_bytes=secrets.random_bytes).name
     try:
         seq = run_async(_record(plan, kept_in))
-    except (LogError, UnknownEvent, Unwritable, DiskFull) as error:
+    except (LogError, UnknownEvent, Unwritable, WriteRefused) as error:
         raise OperationFailed(
             f"the log was repaired, the originals are in {plan.folder / kept_in}, and only the log "
             f"itself does not say so: {error}"
