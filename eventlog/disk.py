@@ -70,12 +70,12 @@ class Disk(Protocol):
         """Make the names in a folder durable."""
 
 
-def _give_to_owner_of(folder: Path, made: Path | int) -> None:
+def _give_to_owner_of(folder: Path, made: int) -> None:
     """Give what root makes to the folder's owner, whose service could not open it otherwise."""
     if os.geteuid() == 0:
         owner = folder.stat()
         if owner.st_uid:
-            os.chown(made, owner.st_uid, owner.st_gid)
+            os.fchown(made, owner.st_uid, owner.st_gid)
 
 
 class OsDisk:
@@ -88,13 +88,15 @@ class OsDisk:
     pread = staticmethod(os.pread)
 
     def open(self, path: Path, /, *, write: bool = False, create: bool = False) -> int:
-        flags = os.O_RDWR if write or create else os.O_RDONLY
-        if create:
-            flags |= os.O_CREAT | os.O_NOFOLLOW
-        fd = os.open(path, flags | os.O_CLOEXEC, 0o600)
-        if create:
+        flags = os.O_CLOEXEC | (os.O_RDWR if write or create else os.O_RDONLY)
+        if not create:
+            return os.open(path, flags)
+        flags |= os.O_NOFOLLOW
+        with suppress(FileExistsError):
+            fd = os.open(path, flags | os.O_CREAT | os.O_EXCL, 0o600)
             _give_to_owner_of(path.parent, fd)
-        return fd
+            return fd
+        return os.open(path, flags | os.O_CREAT, 0o600)
 
     def size(self, fd: int, /) -> int:
         return os.fstat(fd).st_size
@@ -137,7 +139,11 @@ class OsDisk:
     def make_folder(self, folder: Path, /) -> None:
         with suppress(FileExistsError):
             folder.mkdir(mode=0o700)
-            _give_to_owner_of(folder.parent, folder)
+            made = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC)
+            try:
+                _give_to_owner_of(folder.parent, made)
+            finally:
+                os.close(made)
         if not folder.is_dir():
             raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR), str(folder))
 

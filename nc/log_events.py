@@ -12,6 +12,8 @@ RPC_CRASHED: Final = "rpc.crashed"  # a bug of ours, with its traceback
 SERVER_STARTED: Final = "server.started"
 SERVER_STOPPING: Final = "server.stopping"
 SERVER_STOPPED: Final = "server.stopped"
+SERVER_RELOADED: Final = "server.reloaded"  # after SIGHUP: log file and certificates
+SERVER_EXTRA_FAILED: Final = "server.extra_failed"  # the server goes on without it
 SERVER_PLAINTEXT: Final = "server.plaintext"
 SERVER_FD_LIMIT_LOW: Final = "server.fd_limit_low"
 
@@ -50,4 +52,5 @@ AGENT_DISCONNECTED: Final = "agent.disconnected"  # or never connected; it is tr
 AGENT_INSECURE: Final = "agent.insecure"  # nobody knows whom the token was shown to
 AGENT_REPLACED: Final = "agent.replaced"  # another token has made it another node
 AGENT_DEVICE_LOST: Final = "agent.device_lost"
+AGENT_RELOADED: Final = "agent.reloaded"  # after SIGHUP
 AGENT_STOPPED: Final = "agent.stopped"

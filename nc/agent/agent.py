@@ -10,6 +10,7 @@ certificate has expired.
 """
 
 import asyncio
+import contextlib
 import ssl
 from dataclasses import dataclass
 from datetime import datetime
@@ -89,6 +90,7 @@ class Agent:
         self._connection: HubConnection | None = None
         self._tun: Device | None = None
         self._interface: IPv4Interface | None = None
+        self._shown = b""  # the certificate of the link, as the file had it
         self._connected_s = 0.0  # how long the last link lasted; 0 without one
         self.packets_in = self.packets_out = self.dropped = 0
 
@@ -119,6 +121,15 @@ class Agent:
             sd_notify.stopping()
             self._close_device()
             self._report_stop()
+
+    def reload(self) -> None:
+        """Begin a new link if the node's certificate was replaced on disk since this one began."""
+        if self._connection is None or self._node.certificates is None:
+            return
+        with contextlib.suppress(PkiError):  # it is being replaced just now, or lost
+            if _read(FolderPaths.within(self._node.certificates).client) != self._shown:
+                self._log.info(log_events.AGENT_RELOADED)
+                self._connection.hang_up("the node's certificate was replaced")
 
     async def _run_link(self) -> None:
         """Connect, and forward packets until the link ends; always raises why it ended."""
@@ -230,7 +241,9 @@ class Agent:
         node = self._node
         tls = None
         if node.certificates is not None:
-            tls = client_tls(FolderPaths.within(node.certificates), now_utc(self._clock))
+            paths = FolderPaths.within(node.certificates)
+            self._shown = _read(paths.client)
+            tls = client_tls(paths, now_utc(self._clock))
         return Target(node.host, node.port, node.token, tls)
 
     def _report(self, error: LinkEnded, wait_s: float) -> None:

@@ -3,9 +3,8 @@
 import asyncio
 import contextlib
 import os
-import signal
 import sys
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
@@ -16,7 +15,7 @@ from nc import log_events, sd_notify
 from nc.agent.backoff import delay_s
 from nc.agent.enrolment import Invitation, ServerUnreachable, is_ca_cert_hash, redeem
 from nc.agent.state import CertificateSet, NodeIdentity, StateFolder, digest_of
-from nc.cli import structured_logs
+from nc.cli import signals, structured_logs
 from nc.cli.entrypoint import OperationFailed, default_data_dir
 from nc.cli.event_loop import run_async
 from nc.cli.server_address import ServerAddress
@@ -30,6 +29,10 @@ from nc.text import host_port
 if TYPE_CHECKING:  # an agent that has joined, and has no configuration file, needs neither
     from nc.cli.config_file import ClientSection, ConfigFile
     from nc.pb.network_controller_pb2 import GetTokenResponse
+
+
+# Called back at SIGHUP.
+_RELOADS: list[Callable[[], None]] = []
 
 
 def default_state_dir() -> Path:
@@ -81,6 +84,7 @@ def join(
 
     Example: network-controller join c604…4954@192.0.2.7:6439 --ca-cert-hash sha256:1588…f680
     """
+    signals.ignore_others()
     invited = _invited(invitation, ca_cert_hash, plaintext=plaintext)
     folder = StateFolder(state_dir or default_state_dir())
     _identity(folder, invited, insecure=insecure_bootstrap)  # before anything is made
@@ -102,6 +106,7 @@ def join_as_configured(path: Path, file: "ConfigFile") -> None:
     Raises:
         ConfigError: the file has no client section.
     """
+    signals.ignore_others()
     section = file.client
     if section is None:
         raise ConfigError(f"{path}: client: is missing; with mode: client it says where to connect")
@@ -144,10 +149,16 @@ def _run(work: Coroutine[Any, Any, object]) -> bool:
         structured_logs.flush()
 
 
+def _reload() -> None:
+    """Reopen the log file. Certificates are read for each link, so replaced ones need a new one."""
+    structured_logs.reopen()
+    for reload in _RELOADS:
+        reload()
+
+
 async def _until_stopped(work: Coroutine[Any, Any, object]) -> bool:
     stop = asyncio.Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        asyncio.get_running_loop().add_signal_handler(number, stop.set)
+    signals.handle(stop.set, _reload)
     working, stopped = asyncio.create_task(work), asyncio.create_task(stop.wait())
     await asyncio.wait((working, stopped), return_when=asyncio.FIRST_COMPLETED)
     stopped.cancel()
@@ -225,7 +236,9 @@ async def _hold(
     settings = AgentSettings(tun, mtu, redirect_gateway)
     redirect = Redirect(folder.redirect)
     clock, secrets = SystemClock(), SystemSecrets()
-    await Agent(node, settings, redirect, clock=clock, secrets=secrets, log=log).run()
+    agent = Agent(node, settings, redirect, clock=clock, secrets=secrets, log=log)
+    _RELOADS[:] = [agent.reload]
+    await agent.run()
 
 
 async def _enrol(

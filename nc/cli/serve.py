@@ -4,7 +4,6 @@ import asyncio
 import contextlib
 import gc
 import resource
-import signal
 import socket
 from pathlib import Path
 from typing import Annotated, Any
@@ -15,7 +14,7 @@ from rich.console import Console
 from structlog.typing import FilteringBoundLogger
 
 from nc import log_events, sd_notify
-from nc.cli import structured_logs
+from nc.cli import signals, structured_logs
 from nc.cli.config_file import ServerSection, load
 from nc.cli.entrypoint import (
     DATA_DIR_VARIABLE,
@@ -35,7 +34,8 @@ from nc.errors import ConfigError
 from nc.net.sockets import PortUnavailable, try_ports
 from nc.net.tun import require_tun
 from nc.secrets import SystemSecrets
-from nc.server.installation import serve_installation
+from nc.server.installation import Installation, serve_installation
+from nc.server.parts import PASSING_FAILURES
 from nc.server.settings import ServerSettings, TunMode
 from nc.setting_types import explain
 
@@ -102,6 +102,7 @@ def serve(
 
     Example: network-controller serve --data-dir ./data --advertise 192.0.2.7
     """
+    signals.ignore_others()
     section = ServerSection() if config_file is None else load_server_section(config_file)
     given = {
         "data_dir": data_dir or data_dir_variable() or section.work_dir or default_data_dir(),
@@ -209,8 +210,8 @@ async def _serve(settings: ServerSettings, log: FilteringBoundLogger) -> None:
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     loop.set_exception_handler(lambda _, context: _report_stray(log, context))
-    for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, stop.set)
+    reload = asyncio.Event()
+    signals.handle(stop.set, reload.set)
     serving = serve_installation(settings, clock=SystemClock(), secrets=SystemSecrets(), logger=log)
     async with serving as (installation, server):
         try:
@@ -219,10 +220,27 @@ async def _serve(settings: ServerSettings, log: FilteringBoundLogger) -> None:
             silence_stdout()
         gc.freeze()  # the state is no garbage, and scanning a large one would be a pause
         sd_notify.ready(f"serving at {server.endpoints.advertised}")
+        reloading = asyncio.create_task(_reload_whenever(reload, installation, log))
         try:
             await stop.wait()
         finally:
+            reloading.cancel()
             sd_notify.stopping()
+
+
+async def _reload_whenever(
+    asked: asyncio.Event, installation: Installation, log: FilteringBoundLogger
+) -> None:
+    while True:
+        await asked.wait()
+        asked.clear()
+        structured_logs.reopen()
+        try:
+            await installation.reload()
+        except PASSING_FAILURES as error:
+            log.error(log_events.SERVER_RELOADED, message=f"the old certificates stay: {error}")  # noqa: TRY400 - in a line
+        else:
+            log.info(log_events.SERVER_RELOADED)
 
 
 def _report_stray(log: FilteringBoundLogger, context: dict[str, Any]) -> None:

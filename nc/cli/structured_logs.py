@@ -9,17 +9,14 @@ import sys
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
-from typing import TextIO
+from typing import Protocol
 
 import structlog
 from structlog.typing import EventDict, FilteringBoundLogger
 
+from nc.cli.log_file import LogFile
 from nc.clock import Clock, SystemClock
-from nc.data_folder import DataFolderError
 from nc.text import iso_time
-
-FILE_NAME = "network-controller.log"
-
 
 # How long a line is buffered: each call is logged, and lines rendered and written in batches cost a
 # busy server less than half.
@@ -31,6 +28,14 @@ _JSON = json.JSONEncoder(default=repr)
 Render = Callable[[str, EventDict], str]  # level and fields to a line
 
 
+class Stream(Protocol):
+    """Where lines go."""
+
+    def write(self, text: str, /) -> object: ...
+    def flush(self) -> None: ...
+    def isatty(self) -> bool: ...
+
+
 class _Lines:
     """The logger at the end of structlog's chain: cheap to call, and never raises.
 
@@ -38,7 +43,7 @@ class _Lines:
     A full disk or a closed pipe loses lines: the server goes on, and its event log has the events.
     """
 
-    def __init__(self, stream: TextIO, render: Render, clock: Clock) -> None:
+    def __init__(self, stream: Stream, render: Render, clock: Clock) -> None:
         self._stream = stream
         self._render = render
         self._clock = clock
@@ -55,6 +60,11 @@ class _Lines:
 
     debug = info = warning = error = critical = msg
 
+    def reopen(self) -> None:
+        self.write_out()
+        if isinstance(self._stream, LogFile):
+            self._stream.reopen()
+
     def write_out(self) -> None:
         waiting, self._waiting = self._waiting, []
         lines = []
@@ -62,6 +72,8 @@ class _Lines:
             fields["level"] = level
             fields["timestamp"] = iso_time(at_ns)
             lines.append(self._render(level, fields))
+        if not lines:
+            return
         lines.append("")
         with contextlib.suppress(OSError, ValueError):  # ValueError: the stream is closed
             self._stream.write("\n".join(lines))
@@ -81,7 +93,7 @@ def configure(
     Raises:
         DataFolderError: the file cannot be written.
     """
-    stream: TextIO = sys.stderr if log_dir is None else _open(log_dir)
+    stream: Stream = sys.stderr if log_dir is None else LogFile(log_dir)
     render: Render = _as_json
     if stream.isatty():
         # Never with the values of local variables: tokens and keys are among them.
@@ -109,6 +121,13 @@ def flush() -> None:
         lines.write_out()
 
 
+def reopen() -> None:
+    """Open the log file again, where there is one: logrotate has moved it."""
+    lines = structlog.get_config()["logger_factory"]()
+    if isinstance(lines, _Lines):
+        lines.reopen()
+
+
 def _hand_over(
     _logger: object, level: str, fields: EventDict
 ) -> tuple[tuple[str, EventDict], dict[str, object]]:
@@ -117,13 +136,3 @@ def _hand_over(
 
 def _as_json(_level: str, fields: EventDict) -> str:
     return _JSON.encode(fields)
-
-
-def _open(log_dir: Path) -> TextIO:
-    try:
-        log_dir.mkdir(parents=True, exist_ok=True)
-        return (log_dir / FILE_NAME).open("a", encoding="utf-8")
-    except OSError as error:
-        raise DataFolderError(
-            f"logDir {log_dir} cannot be written: {error.strerror}; choose another"
-        ) from error

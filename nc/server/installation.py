@@ -7,7 +7,7 @@ only then is anything answered. What a first start that fails has made, it takes
 import asyncio
 import contextlib
 import socket
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -35,6 +35,10 @@ from nc.server.settings import ServerSettings, TunMode
 # Certificates are renewed weeks before they end, so checking a few times a day will do.
 CERTIFICATE_CHECK_INTERVAL_S = 6 * 60 * 60.0
 
+# A new segment and a snapshot open a file and the folder each, while connections have taken every
+# other descriptor.
+SPARE_DESCRIPTORS = 8
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Tuning:
@@ -57,6 +61,7 @@ class Installation:
     Attributes:
         made: what this start had to make, besides certificates.
         parts: what `serve` puts together.
+        reload: uses the certificates that were replaced on disk; raises a `PASSING_FAILURES`.
     """
 
     settings: ServerSettings
@@ -64,6 +69,7 @@ class Installation:
     certificates: Certificates
     made: tuple[Path, ...]
     parts: Parts
+    reload: Callable[[], Awaitable[None]]
 
 
 @contextlib.asynccontextmanager
@@ -102,14 +108,17 @@ def open_installation(
     folder = DataFolder(settings.data_dir)
     folder.prepare()
     is_first = not folder.log.exists()
-    with contextlib.closing(_open_log(folder, clock, secrets, logger)) as log:
+    with (
+        eventlog.SparingDisk(SPARE_DESCRIPTORS) as disk,
+        contextlib.closing(_open_log(folder, disk, clock, secrets, logger)) as log,
+    ):
         with folder.forgotten_on_failure() if is_first else contextlib.nullcontext():
             key = folder.load_secret_key(secrets, log_is_empty=log.last_seq == 0)
             certificates = Certificates(settings, folder, clock, secrets)
         made = (folder.log, folder.secret_key) if is_first else ()
         certificates.report(logger, is_known=log.last_seq > 0)
         callers = Callers({certificates.admin_fingerprint})
-        renew = partial(_renew, certificates, callers, logger)
+        renew = partial(_renew, certificates, callers, logger, asyncio.Lock())
         is_plain, uplink = settings.plaintext, partial(_uplink, settings, logger)
         parts = Parts(
             name=socket.gethostname(),
@@ -133,7 +142,7 @@ def open_installation(
             jobs=(Job("renew_certificates", tuning.certificate_check_interval_s, renew),),
         )
         try:
-            yield Installation(settings, folder, certificates, made, parts)
+            yield Installation(settings, folder, certificates, made, parts, renew)
         except KeyOfAnotherLog:
             raise DataFolderError(
                 f"{folder.secret_key} is not the key that the log was written with, and "
@@ -142,9 +151,15 @@ def open_installation(
 
 
 def _open_log(
-    folder: DataFolder, clock: Clock, secrets: Secrets, logger: FilteringBoundLogger
+    folder: DataFolder,
+    disk: eventlog.Disk,
+    clock: Clock,
+    secrets: Secrets,
+    logger: FilteringBoundLogger,
 ) -> eventlog.FileLog:
-    log = eventlog.open(folder.log, now_ns=clock.now_ns, random_bytes=secrets.random_bytes)
+    log = eventlog.open(
+        folder.log, now_ns=clock.now_ns, random_bytes=secrets.random_bytes, disk=disk
+    )
     if (cut := log.recovery) is not None:
         logger.warning(
             log_events.LOG_TAIL_CUT,
@@ -191,11 +206,12 @@ async def _uplink(
 
 
 async def _renew(
-    certificates: Certificates, callers: Callers, logger: FilteringBoundLogger
+    certificates: Certificates, callers: Callers, logger: FilteringBoundLogger, turn: asyncio.Lock
 ) -> None:
-    await asyncio.to_thread(certificates.renew)
-    callers.trust_admin(certificates.admin_fingerprint)
-    certificates.report(logger, is_known=True)
+    async with turn:
+        await asyncio.to_thread(certificates.renew)
+        callers.trust_admin(certificates.admin_fingerprint)
+        certificates.report(logger, is_known=True)
 
 
 def _report_start(

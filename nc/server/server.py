@@ -10,6 +10,7 @@ import contextlib
 from collections.abc import Awaitable, Callable, Iterator
 from functools import partial
 from importlib.metadata import version
+from pathlib import Path
 from types import TracebackType
 from typing import Self
 
@@ -19,6 +20,7 @@ from nc.domain.decide import Command
 from nc.domain.replicas import StartReplica, StopReplica
 from nc.hub.hub import Hub
 from nc.hub.report import serve_report
+from nc.net.sockets import SocketUnavailable
 from nc.replica.errors import Unwritable, WriteRefused
 from nc.replica.replica import Origin, Replica
 from nc.rpc.api import Endpoints
@@ -144,8 +146,7 @@ class Server:
             await started.enter_async_context(parts.open_uplink(self.hub.switch))
         await self._open_ports(started)
         if parts.report_path is not None:
-            report = await serve_report(parts.report_path, self.hub)
-            started.push_async_callback(report.stop)
+            await self._report_links(parts.report_path, started)
         group = await started.enter_async_context(asyncio.TaskGroup())
         for name, task in self.tasks.items():  # which replica, hub and ports end by themselves
             watcher = group.create_task(self._supervised(name, partial(tasks.watch, task)))
@@ -153,6 +154,19 @@ class Server:
         for name, work in self._background():
             self.tasks[name] = group.create_task(self._supervised(name, work), name=name)
             started.callback(self.tasks[name].cancel)
+
+    async def _report_links(self, path: Path, started: contextlib.AsyncExitStack) -> None:
+        """Serve the report of the links; a server that cannot goes on without it."""
+        try:
+            report = await serve_report(path, self.hub)
+        except (OSError, SocketUnavailable) as error:
+            self._parts.logger.warning(
+                log_events.SERVER_EXTRA_FAILED,
+                message=f"no report of the links (network-controller links) until a restart: "
+                f"{error}",
+            )
+        else:
+            started.push_async_callback(report.stop)
 
     async def _open_ports(self, started: contextlib.AsyncExitStack) -> None:
         parts, ports = self._parts, self._parts.rpc_ports
