@@ -112,6 +112,10 @@ class ServerProcess:
         status = Path(f"/proc/{self._process.pid}/status").read_text(encoding="ascii")
         return int(status.split("VmHWM:")[1].split()[0]) // 1024
 
+    def send_signal(self, number: int) -> None:
+        """Send a signal to it."""
+        self._process.send_signal(number)
+
     def kill(self) -> None:
         """SIGKILL: no handler runs, nothing is flushed. Returns at once."""
         self._process.kill()
