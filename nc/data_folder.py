@@ -16,6 +16,7 @@ from pathlib import Path
 
 from nc.errors import OperatorError
 from nc.files import OS_FILES, replace_file
+from nc.permissions import check_secret, folder_warnings
 from nc.secrets import SECRET_KEY_BYTES, Secrets
 
 SECRET_KEY_MODE = 0o600
@@ -77,6 +78,15 @@ class DataFolder:
                 f"{self.log} is missing though {self.secret_key} is there: every node is in it; "
                 "put it back from a backup, or move the whole folder away to begin anew"
             )
+
+    def permission_warnings(self) -> list[str]:
+        """Warnings about whom the folders are open to.
+
+        Raises:
+            OpenToOthers: other users may write into them, or read the key.
+        """
+        check_secret(self.secret_key)
+        return [*folder_warnings(self.path), *folder_warnings(self.log)]
 
     def load_secret_key(self, secrets: Secrets, *, log_is_empty: bool) -> bytes:
         """Read the key of the token ids; make it if no event needs an older one.

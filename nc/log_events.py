@@ -25,6 +25,8 @@ LINK_CLOSED: Final = "link.closed"  # or did not get so far; with the reason
 LINK_REFUSED: Final = "link.refused"  # no upgrade
 LINK_CRASHED: Final = "link.crashed"  # a bug of ours, with its traceback
 
+FOLDER_WARNING: Final = "folder.warning"  # who may write into it, or whose it is
+
 CERTIFICATE_MADE: Final = "certificate.made"
 CERTIFICATE_WARNING: Final = "certificate.warning"
 AUTHORITY_REPLACED: Final = "authority.replaced"

@@ -23,6 +23,7 @@ from nc.clock import SystemClock
 from nc.contract import DEFAULT_MTU
 from nc.errors import ConfigError
 from nc.net.tun import TunUnavailable, require_tun
+from nc.permissions import forbid_core_dumps
 from nc.secrets import SystemSecrets
 from nc.text import host_port
 
@@ -84,12 +85,13 @@ def join(
 
     Example: network-controller join c604…4954@192.0.2.7:6439 --ca-cert-hash sha256:1588…f680
     """
-    signals.ignore_others()
     invited = _invited(invitation, ca_cert_hash, plaintext=plaintext)
     folder = StateFolder(state_dir or default_state_dir())
     _identity(folder, invited, insecure=insecure_bootstrap)  # before anything is made
     if not no_tun:
         _require_tun()
+    signals.ignore_others()
+    forbid_core_dumps()
     log = structured_logs.configure()
     with folder.locked():
         identity = _identity(folder, invited, insecure=insecure_bootstrap)
@@ -106,11 +108,12 @@ def join_as_configured(path: Path, file: "ConfigFile") -> None:
     Raises:
         ConfigError: the file has no client section.
     """
-    signals.ignore_others()
     section = file.client
     if section is None:
         raise ConfigError(f"{path}: client: is missing; with mode: client it says where to connect")
     require_tun()
+    signals.ignore_others()
+    forbid_core_dumps()
     log = structured_logs.configure(debug=section.debug, log_dir=section.log_dir)
     folder = StateFolder(section.work_dir or default_state_dir())
     with folder.locked():

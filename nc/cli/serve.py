@@ -33,6 +33,7 @@ from nc.domain.network import DEFAULT_NETWORK
 from nc.errors import ConfigError
 from nc.net.sockets import PortUnavailable, try_ports
 from nc.net.tun import require_tun
+from nc.permissions import forbid_core_dumps
 from nc.secrets import SystemSecrets
 from nc.server.installation import Installation, serve_installation
 from nc.server.parts import PASSING_FAILURES
@@ -102,7 +103,6 @@ def serve(
 
     Example: network-controller serve --data-dir ./data --advertise 192.0.2.7
     """
-    signals.ignore_others()
     section = ServerSection() if config_file is None else load_server_section(config_file)
     given = {
         "data_dir": data_dir or data_dir_variable() or section.work_dir or default_data_dir(),
@@ -127,6 +127,8 @@ def serve(
     if settings.tun is TunMode.ON:
         require_tun()
     _try_ports(settings)
+    signals.ignore_others()
+    forbid_core_dumps()
     log = structured_logs.configure(debug=section.debug, log_dir=section.log_dir)
     allow_open_files(log)
     try:

@@ -6,9 +6,11 @@ from pathlib import Path
 from structlog.typing import FilteringBoundLogger
 
 from nc import log_events
+from nc.certificate_files import FolderPaths
 from nc.clock import Clock, now_utc
 from nc.data_folder import DataFolder
 from nc.files import OS_FILES, replace_file
+from nc.permissions import check_secret, folder_warnings
 from nc.pki import AuthorityKind, PkiError, PkiFolder, open_folder, read_peer, server_names
 from nc.pki.pem import load_certificates
 from nc.rpc.api import Authorities
@@ -96,6 +98,9 @@ class Certificates:
             (self._grpc_path, AuthorityKind.GRPC),
             (self._network_path, AuthorityKind.NETWORK),
         ):
+            self.warnings += folder_warnings(path)
+            for secret in FolderPaths.within(path).secrets():
+                check_secret(secret)
             pki = open_folder(
                 path,
                 kind,

@@ -107,6 +107,8 @@ def open_installation(
     """
     folder = DataFolder(settings.data_dir)
     folder.prepare()
+    for warning in folder.permission_warnings():
+        logger.warning(log_events.FOLDER_WARNING, message=warning)
     is_first = not folder.log.exists()
     with (
         eventlog.SparingDisk(SPARE_DESCRIPTORS) as disk,

@@ -25,6 +25,7 @@ from nc.domain.repairs import RecordRepair
 from nc.errors import DAMAGED
 from nc.history.fields import printable
 from nc.history.salvage import LostEvents, lost_events
+from nc.permissions import folder_warnings
 from nc.replica.replica import Origin, Replica, Unwritable, WriteRefused
 from nc.secrets import RequestIds, SystemSecrets
 
@@ -85,6 +86,8 @@ def _apply(plan: RepairPlan) -> dict[str, object]:
     """Carry the plan out, and record it in the log."""
     if plan.diagnosis is not Diagnosis.REPAIRABLE:
         raise OperationFailed(verdict(plan))
+    for warning in folder_warnings(plan.folder):
+        typer.echo(warning, err=True)
     clock, secrets = SystemClock(), SystemSecrets()
     kept_in = carry_out(plan, OS_DISK, now_ns=clock.now_ns, random_bytes=secrets.random_bytes).name
     try:
