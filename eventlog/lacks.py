@@ -38,7 +38,9 @@ PASSING: Final[Mapping[str, frozenset[int]]] = {
     "fsync": frozenset(),
     "sync_folder": frozenset({errno.EMFILE, errno.ENFILE}),
     "close": frozenset(errno.errorcode),
-    **dict.fromkeys(("open", "size", "is_at", "pread", "pwrite", "fallocate", "truncate"), _ANY),
+    **dict.fromkeys(
+        ("open", "size", "is_at", "pread", "pwrite", "fallocate", "truncate", "clear"), _ANY
+    ),
     **dict.fromkeys(("lock", "rename", "unlink", "list", "make_folder"), _ANY),
 }
 

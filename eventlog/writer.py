@@ -144,7 +144,7 @@ class SegmentWriter:
         """Remove what a refused write may have left behind the end of the log."""
         if self._is_dirty:
             self._is_cut = True
-            self._disk.truncate(self._fd, self.end.offset)
+            self._disk.clear(self._fd, self.end.offset)
             self._allocated_bytes = self.end.offset
             self._is_dirty = False
 
@@ -170,6 +170,9 @@ class SegmentWriter:
         if self._allocated_bytes < size_bytes:
             self._is_dirty = True
             self._disk.fallocate(self._fd, size_bytes)
+            if size_bytes > self._size_bytes:  # or a crash could leave a file that ends in a record
+                with synced(self._path):
+                    self._disk.fsync(self._fd)
             self._allocated_bytes = self._size_bytes = size_bytes
             self._is_dirty = False
 

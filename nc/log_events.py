@@ -14,6 +14,7 @@ SERVER_STOPPING: Final = "server.stopping"
 SERVER_STOPPED: Final = "server.stopped"
 SERVER_RELOADED: Final = "server.reloaded"  # after SIGHUP: log file and certificates
 SERVER_EXTRA_FAILED: Final = "server.extra_failed"  # the server goes on without it
+SERVER_NEW_CLUSTER: Final = "server.new_cluster"
 SERVER_PLAINTEXT: Final = "server.plaintext"
 SERVER_FD_LIMIT_LOW: Final = "server.fd_limit_low"
 
@@ -29,7 +30,8 @@ FOLDER_WARNING: Final = "folder.warning"  # who may write into it, or whose it i
 
 CERTIFICATE_MADE: Final = "certificate.made"
 CERTIFICATE_WARNING: Final = "certificate.warning"
-AUTHORITY_REPLACED: Final = "authority.replaced"
+
+CLOCK_STEPPED: Final = "clock.stepped"  # the machine's clock was set while the program ran
 
 LOG_OPENED: Final = "log.opened"
 LOG_TAIL_CUT: Final = "log.tail_cut"
@@ -54,5 +56,6 @@ AGENT_DISCONNECTED: Final = "agent.disconnected"  # or never connected; it is tr
 AGENT_INSECURE: Final = "agent.insecure"  # nobody knows whom the token was shown to
 AGENT_REPLACED: Final = "agent.replaced"  # another token has made it another node
 AGENT_DEVICE_LOST: Final = "agent.device_lost"
+AGENT_CERTIFICATE_ENDS: Final = "agent.certificate_ends"  # within weeks
 AGENT_RELOADED: Final = "agent.reloaded"  # after SIGHUP
 AGENT_STOPPED: Final = "agent.stopped"

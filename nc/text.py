@@ -13,6 +13,18 @@ def moment(unix_ms: int) -> str:
         return f"{unix_ms} ms after 1970"
 
 
+_UNITS = (("days", 86_400), ("hours", 3600), ("minutes", 60))
+
+
+def duration_text(seconds: float) -> str:
+    """A duration as people write it, without its sign: `400 days`, `36 hours`, `90 seconds`."""
+    seconds = abs(seconds)
+    for name, unit_s in _UNITS:
+        if seconds >= 2 * unit_s:
+            return f"{seconds / unit_s:.0f} {name}"
+    return f"{seconds:.3g} seconds"
+
+
 def expiry_text(unix_ms: int) -> str:
     """When something expires; 0 is how the log and the API write never."""
     return moment(unix_ms) if unix_ms else "never"

@@ -11,7 +11,7 @@ import contextlib
 import ssl
 from collections.abc import Callable
 from dataclasses import dataclass
-from ipaddress import IPv4Interface
+from ipaddress import IPv4Address, IPv4Interface
 from typing import Final
 
 from picows import (
@@ -54,6 +54,7 @@ class Target:
     port: int
     token: str
     tls: ssl.SSLContext | None
+    held: IPv4Address | None = None  # the address of the last link
 
     def __repr__(self) -> str:
         return f"Target({self})"
@@ -209,7 +210,7 @@ async def connect(
         logger_name="nowhere",
         extra_headers={
             wire.TOKEN_HEADER: target.token,
-            wire.SUBPROTOCOL_HEADER: wire.OFFLOAD,
+            wire.SUBPROTOCOL_HEADER: wire.subprotocols(target.held),
         },
     )
     transport: WSTransport | None = None

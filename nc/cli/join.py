@@ -32,8 +32,7 @@ if TYPE_CHECKING:  # an agent that has joined, and has no configuration file, ne
     from nc.pb.network_controller_pb2 import GetTokenResponse
 
 
-# Called back at SIGHUP.
-_RELOADS: list[Callable[[], None]] = []
+_RELOADS: list[Callable[[], None]] = []  # called back at SIGHUP
 
 
 def default_state_dir() -> Path:
@@ -163,7 +162,9 @@ async def _until_stopped(work: Coroutine[Any, Any, object]) -> bool:
     stop = asyncio.Event()
     signals.handle(stop.set, _reload)
     working, stopped = asyncio.create_task(work), asyncio.create_task(stop.wait())
+    alive = asyncio.create_task(sd_notify.keep_alive())
     await asyncio.wait((working, stopped), return_when=asyncio.FIRST_COMPLETED)
+    alive.cancel()
     stopped.cancel()
     working.cancel()
     with contextlib.suppress(asyncio.CancelledError):

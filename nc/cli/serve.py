@@ -97,6 +97,14 @@ def serve(
         bool,
         typer.Option("--plaintext", help="No TLS, and no rights checked. For development only."),
     ] = False,
+    new_cluster: Annotated[
+        bool,
+        typer.Option(
+            "--new-cluster",
+            help="Where the log, its key or a CA of an earlier start is missing, begin a new "
+            "cluster; what is there is kept under another name.",
+        ),
+    ] = False,
     config_file: ConfigOption = None,
 ) -> None:
     """Run the server, until SIGTERM or Ctrl-C.
@@ -116,6 +124,7 @@ def serve(
         "interconnection": section.interconnection,
         "tun": tun,
         "plaintext": plaintext,
+        "new_cluster": new_cluster,
         "grpc_cert_dir": section.grpc_cert_dir,
         "network_cert_dir": section.network_cert_dir,
         "tls_dir": section.tls_dir,
@@ -222,11 +231,15 @@ async def _serve(settings: ServerSettings, log: FilteringBoundLogger) -> None:
             silence_stdout()
         gc.freeze()  # the state is no garbage, and scanning a large one would be a pause
         sd_notify.ready(f"serving at {server.endpoints.advertised}")
-        reloading = asyncio.create_task(_reload_whenever(reload, installation, log))
+        running = [
+            asyncio.create_task(_reload_whenever(reload, installation, log)),
+            asyncio.create_task(sd_notify.keep_alive()),
+        ]
         try:
             await stop.wait()
         finally:
-            reloading.cancel()
+            for task in running:
+                task.cancel()
             sd_notify.stopping()
 
 

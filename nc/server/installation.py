@@ -16,9 +16,9 @@ from structlog.typing import FilteringBoundLogger
 
 import eventlog
 from nc import log_events
-from nc.clock import Clock
-from nc.data_folder import DataFolder, DataFolderError
-from nc.domain.errors import KeyOfAnotherLog
+from nc.clock import Clock, now_utc
+from nc.data_folder import DataFolder, DataLost
+from nc.domain.errors import AuthorityOfAnotherLog, KeyOfAnotherLog
 from nc.hub.limits import Limits
 from nc.hub.switch import Switch
 from nc.net import sockets
@@ -27,7 +27,9 @@ from nc.rpc.api import Endpoints
 from nc.rpc.callers import Callers
 from nc.rpc.servers import GrpcServers, bootstrap_port, control_port
 from nc.secrets import Secrets, TokenIds
-from nc.server.certificates import Certificates
+from nc.server import first_start
+from nc.server.certificates import Certificates, authority_folders
+from nc.server.first_start import Start
 from nc.server.parts import SWEEP_INTERVAL_S, Job, Parts
 from nc.server.server import VERSION, Server, serve
 from nc.server.settings import ServerSettings, TunMode
@@ -59,6 +61,7 @@ class Installation:
     """What a server runs on.
 
     Attributes:
+        start: whether it is a first one.
         made: what this start had to make, besides certificates.
         parts: what `serve` puts together.
         reload: uses the certificates that were replaced on disk; raises a `PASSING_FAILURES`.
@@ -66,8 +69,10 @@ class Installation:
 
     settings: ServerSettings
     folder: DataFolder
+    start: Start
     certificates: Certificates
     made: tuple[Path, ...]
+    log_id: str
     parts: Parts
     reload: Callable[[], Awaitable[None]]
 
@@ -88,6 +93,7 @@ async def serve_installation(
     """
     with open_installation(settings, clock, secrets, logger, tuning or Tuning()) as installation:
         async with serve(installation.parts) as server:
+            _mark_authorities(installation, logger)
             _report_start(settings, server.endpoints, logger)
             yield installation, server
 
@@ -109,16 +115,17 @@ def open_installation(
     folder.prepare()
     for warning in folder.permission_warnings():
         logger.warning(log_events.FOLDER_WARNING, message=warning)
-    is_first = not folder.log.exists()
-    with (
-        eventlog.SparingDisk(SPARE_DESCRIPTORS) as disk,
-        contextlib.closing(_open_log(folder, disk, clock, secrets, logger)) as log,
-    ):
+    with contextlib.ExitStack() as held:
+        disk = held.enter_context(eventlog.SparingDisk(SPARE_DESCRIPTORS))
+        start, log = _find_log(settings, folder, disk, clock, secrets, logger)
+        held.callback(log.close)
+        is_first = start is not Start.AGAIN
         with folder.forgotten_on_failure() if is_first else contextlib.nullcontext():
-            key = folder.load_secret_key(secrets, log_is_empty=log.last_seq == 0)
-            certificates = Certificates(settings, folder, clock, secrets)
+            key = folder.load_secret_key(secrets)
+            may_found = log.last_seq == 0
+            certificates = Certificates(settings, folder, clock, secrets, may_found=may_found)
         made = (folder.log, folder.secret_key) if is_first else ()
-        certificates.report(logger, is_known=log.last_seq > 0)
+        certificates.report(logger)
         callers = Callers({certificates.admin_fingerprint})
         renew = partial(_renew, certificates, callers, logger, asyncio.Lock())
         is_plain, uplink = settings.plaintext, partial(_uplink, settings, logger)
@@ -144,12 +151,67 @@ def open_installation(
             jobs=(Job("renew_certificates", tuning.certificate_check_interval_s, renew),),
         )
         try:
-            yield Installation(settings, folder, certificates, made, parts, renew)
+            yield Installation(
+                settings, folder, start, certificates, made, log.log_id.hex(), parts, renew
+            )
         except KeyOfAnotherLog:
-            raise DataFolderError(
+            raise DataLost(
                 f"{folder.secret_key} is not the key that the log was written with, and "
                 "with another no token in it is recognised; put the right one back from a backup"
             ) from None
+        except AuthorityOfAnotherLog as error:
+            pki = getattr(certificates, error.authority)
+            raise DataLost(
+                f"{pki.paths.ca_key} is not the key that the certificates of this log's nodes were "
+                "signed with, and with another none of them is accepted; put the folder back from "
+                "a backup (docs/backup.md)"
+            ) from None
+
+
+def _find_log(
+    settings: ServerSettings,
+    folder: DataFolder,
+    disk: eventlog.Disk,
+    clock: Clock,
+    secrets: Secrets,
+    logger: FilteringBoundLogger,
+) -> tuple[Start, eventlog.FileLog]:
+    """Open the log, or begin one where this is a first start.
+
+    Raises:
+        DataLost: something of an earlier start is missing, and no new cluster is wanted.
+    """
+    there = first_start.look(folder, authority_folders(settings, folder))
+    try:
+        start = first_start.decide(there)
+        log = _open_log(folder, disk, clock, secrets, logger)
+        try:
+            first_start.check(there, log.log_id.hex(), log_is_empty=log.last_seq == 0)
+        except BaseException:
+            log.close()
+            raise
+    except DataLost as lost:
+        if not settings.new_cluster:
+            raise
+        kept = first_start.set_aside(there, now_utc(clock))
+        text = f"{lost}; what was there is kept in {', '.join(map(str, kept))}"
+        logger.warning(log_events.SERVER_NEW_CLUSTER, message=text)
+        return Start.FIRST, _open_log(folder, disk, clock, secrets, logger)
+    if start is Start.TAKES_OVER:
+        folders = " and ".join(str(each.folder) for each in there.authorities)
+        logger.warning(
+            log_events.SERVER_NEW_CLUSTER,
+            message=f"a new cluster, with the certificates in {folders}, which another server has "
+            "left: nodes of that server are not known, and join anew",
+        )
+    return start, log
+
+
+def _mark_authorities(installation: Installation, logger: FilteringBoundLogger) -> None:
+    settings, folder = installation.settings, installation.folder
+    log_id = installation.log_id
+    for warning in first_start.mark(authority_folders(settings, folder), log_id):
+        logger.warning(log_events.CERTIFICATE_WARNING, message=warning)
 
 
 def _open_log(
@@ -213,7 +275,7 @@ async def _renew(
     async with turn:
         await asyncio.to_thread(certificates.renew)
         callers.trust_admin(certificates.admin_fingerprint)
-        certificates.report(logger, is_known=True)
+        certificates.report(logger)
 
 
 def _report_start(

@@ -95,7 +95,7 @@ class Parts:
         run_blocking: runs what blocks for the disk.
         open_uplink: connects the switch to this machine's own network; None: it stays apart.
         report_path: the Unix socket that reports the links; None: there is none.
-        jobs: work to be repeated, besides the sweep.
+        jobs: work to be repeated, besides the sweep, and done after each step of the clock.
     """
 
     name: str

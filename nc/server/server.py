@@ -16,13 +16,15 @@ from typing import Self
 
 from eventlog import SyncFailed, WriterReplaced
 from nc import log_events
+from nc.clock_watch import ClockWatch
 from nc.domain.decide import Command
-from nc.domain.replicas import StartReplica, StopReplica
+from nc.domain.replicas import AuthorityKeys, StartReplica, StopReplica
 from nc.hub.hub import Hub
 from nc.hub.report import serve_report
 from nc.net.sockets import SocketUnavailable
 from nc.replica.errors import Unwritable, WriteRefused
 from nc.replica.replica import Origin, Replica
+from nc.replica.waiting import WaitingNodes
 from nc.rpc.api import Endpoints
 from nc.rpc.callers import Transport
 from nc.rpc.controller import Controller
@@ -47,6 +49,7 @@ def serve(parts: Parts) -> "Server":
     replica.snapshots.tail_events = parts.snapshot_tail_events
     replica.digests.interval_events = parts.digest_interval_events
     request_ids = RequestIds(parts.secrets)
+    waiting = WaitingNodes()
     hub = Hub(
         replica,
         parts.network,
@@ -57,8 +60,9 @@ def serve(parts: Parts) -> "Server":
         log=parts.logger,
         interconnection=parts.interconnection,
         limits=parts.link_limits,
+        waiting=waiting,
     )
-    return Server(parts, replica, hub, request_ids)
+    return Server(parts, replica, hub, request_ids, waiting)
 
 
 class Server:
@@ -74,7 +78,14 @@ class Server:
 
     endpoints: Endpoints
 
-    def __init__(self, parts: Parts, replica: Replica, hub: Hub, request_ids: RequestIds) -> None:
+    def __init__(
+        self,
+        parts: Parts,
+        replica: Replica,
+        hub: Hub,
+        request_ids: RequestIds,
+        waiting: WaitingNodes,
+    ) -> None:
         self.replica = replica
         self.hub = hub
         self._parts = parts
@@ -86,9 +97,12 @@ class Server:
             parts.token_ids,
             parts.clock,
             parts.secrets,
+            waiting,
         )
         self.methods = methods_of(controller)
         self._edges: list[Edge] = []
+        # from here on: a start may take long, and the clock be set meanwhile
+        self._clock_watch = ClockWatch(parts.clock)
         self.tasks: dict[str, asyncio.Task[None]] = {}
 
     async def __aenter__(self) -> Self:
@@ -191,6 +205,7 @@ class Server:
         sweep = tasks.Sweep(self.replica, self.submit, parts.clock).sweep
         for job in (Job("sweep", parts.sweep_interval_s, sweep), *parts.jobs):
             yield job.name, partial(tasks.repeat, job, logger)
+        yield "watch_clock", partial(tasks.watch_clock, self._clock_watch, parts.jobs, logger)
         for report in (tasks.report_failure, tasks.report_lack):
             yield report.__name__, partial(report, self.replica, set_serving, logger)
         snapshots = partial(tasks.report_failed_snapshots, self.replica, logger)
@@ -208,7 +223,8 @@ class Server:
     async def _record_start(self) -> None:
         parts = self._parts
         key_check = parts.token_ids.key_check
-        command = StartReplica(parts.name, VERSION, str(parts.network), key_check)
+        keys = AuthorityKeys(parts.authorities.grpc.key_hash, parts.authorities.network.key_hash)
+        command = StartReplica(parts.name, VERSION, str(parts.network), key_check, keys)
         try:
             await self.submit(command, "start")
         except Unwritable as error:

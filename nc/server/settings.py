@@ -36,6 +36,7 @@ class ServerSettings(BaseModel):
     plaintext: bool = False
     grpc_cert_dir: Folder | None = None  # None: below the data folder
     network_cert_dir: Folder | None = None
+    new_cluster: bool = False  # where something of an earlier start is missing, begin anew
     tls_dir: Folder | None = None  # gets copies of the admin's files, for an admin client
 
     @property

@@ -3,13 +3,15 @@
 from pathlib import Path
 from typing import Any
 
+import pytest
 import structlog
 
 from nc.agent.agent import Agent, AgentSettings
+from nc.agent.certificates import NodeTls
 from nc.agent.state import NodeIdentity
 from nc.clock import SystemClock
 from nc.net.routes import Redirect
-from nc.pki import FolderPaths
+from nc.pki import FolderPaths, PkiError
 from nc.secrets import SystemSecrets
 
 
@@ -21,6 +23,15 @@ class Link:
 
     def hang_up(self, reason: str) -> None:
         self.ended.append(reason)
+
+
+def certificate_of(paths: FolderPaths) -> NodeTls:
+    """A stand-in: the file's bytes are the certificate."""
+    anything: Any = None
+    if not paths.client.exists():
+        raise PkiError(paths.client, "cannot be read", "")
+    contents: Any = paths.client.read_bytes()
+    return NodeTls(anything, contents)
 
 
 def agent_with(folder: Path, link: Link) -> Agent:
@@ -36,12 +47,15 @@ def agent_with(folder: Path, link: Link) -> Agent:
     )
     held: Any = agent
     held._connection = link
-    held._shown = FolderPaths.within(folder).client.read_bytes()
+    held._tls = certificate_of(FolderPaths.within(folder))
     return agent
 
 
-def test_only_another_certificate_begins_a_new_link(tmp_path: Path) -> None:
+def test_only_another_certificate_begins_a_new_link(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """The same one, one that is missing for a moment, and no link at all change nothing."""
+    monkeypatch.setattr("nc.agent.agent.node_tls", certificate_of)
     path, link = FolderPaths.within(tmp_path).client, Link()
     path.write_bytes(b"one")
     agent = agent_with(tmp_path, link)

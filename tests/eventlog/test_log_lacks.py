@@ -116,9 +116,9 @@ def test_no_failed_sync_passes(operation: str, number: int) -> None:
 def test_a_cut_that_is_refused_is_made_before_the_next_record() -> None:
     """Where half a record was written and cannot be cut off now, no later record follows it."""
     life = Life(0.5)
-    life.disk.errors = {"pwrite": errno.ENOMEM, "truncate": errno.EROFS}
+    life.disk.errors = {"pwrite": errno.ENOMEM, "clear": errno.EROFS}
     life.append(60)
-    life.disk.errors = {"truncate": errno.EROFS}
+    life.disk.errors = {"clear": errno.EROFS}
     life.append(60)
     assert len(life.acknowledged) == 2
     life.disk.errors = {}

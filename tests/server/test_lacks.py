@@ -70,9 +70,7 @@ async def test_a_lack_at_the_stop_is_no_error(
         (tmp_path / "data" / "links.sock").mkdir()  # so that it cannot be removed
     assert lines.named("server.stopped")
     lack.number = None
-    async with running(
-        tmp_path / "data", lines=lines
-    ):  # the next one has no report
+    async with running(tmp_path / "data", lines=lines):  # the next one has no report
         (line,) = lines.named("server.extra_failed")
         assert "links.sock" in line["message"]
 

@@ -14,6 +14,7 @@ import ssl
 import struct
 import sys
 from dataclasses import dataclass, field
+from email.utils import formatdate
 from pathlib import Path
 from typing import Self
 
@@ -43,8 +44,8 @@ class PlainLink:
             status, text = refusal
             body = text.encode()
             self.writer.write(
-                b"HTTP/1.1 %d No\r\nLocation: %b\r\nContent-Length: %d\r\n\r\n%b"
-                % (status, location.encode(), len(body), body)
+                b"HTTP/1.1 %d No\r\nLocation: %b\r\nDate: %b\r\nContent-Length: %d\r\n\r\n%b"
+                % (status, location.encode(), formatdate(usegmt=True).encode(), len(body), body)
             )
             await self.writer.drain()
             return False

@@ -26,6 +26,7 @@ KIND_STYLES: Final = {
     "AddressReleased": "magenta",
     "ExpiryChanged": "yellow",
     "Unregistered": "red",
+    "NodeForgotten": "red",
     "DigestRecorded": "dim",
     "LogRepaired": "bold red",
 }

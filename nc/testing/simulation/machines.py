@@ -84,12 +84,31 @@ class _NoRoutes(Redirect):
     def end(self) -> None: ...
 
 
+class MachineClock:
+    """One machine's clock.
+
+    Attributes:
+        offset_ms: by how much it is ahead of the cluster's; setting it is a step.
+    """
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+        self.offset_ms = 0
+
+    def now_ns(self) -> int:
+        return self._clock.now_ns() + self.offset_ms * 1_000_000
+
+    def monotonic_ns(self) -> int:
+        return self._clock.monotonic_ns()
+
+
 class Machine:
     """A machine with an agent.
 
     Args:
         name: of the machine; its uplink has the same.
         certificate: the node's for the link, DER.
+        clock: of the cluster; the machine's own is `self.clock`, which may differ from it.
         happens: called when its agent has connected, lost its link, or given up.
         arrived: called with packets.
 
@@ -114,7 +133,7 @@ class Machine:
         self.name = name
         self.token = token
         self.arrived = arrived
-        self._clock = clock
+        self.clock = MachineClock(clock)
         self._network = network
         self._chance = SeededRandom(("machine", name, seed))
         self._happens = happens
@@ -140,7 +159,7 @@ class Machine:
             node,
             AgentSettings(),
             _NoRoutes(),
-            clock=self._clock,
+            clock=self.clock,
             secrets=self._chance,
             log=listening_log(self._hear),
             open_device=self._open_card,
