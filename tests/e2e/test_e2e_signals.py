@@ -53,7 +53,7 @@ def test_a_request_to_stop_is_met_in_good_order(data_dir: Path, number: int) -> 
     with ServerProcess(data_dir) as server:
         server.send_signal(number)
         server.wait_for("server.stopped")
-        assert server.stop() == 0
+        assert server.wait() == 0
 
 
 def test_an_agent_ends_for_no_other_signal(tmp_path: Path) -> None:

@@ -127,6 +127,12 @@ class ServerProcess:
         self.close()
         return code
 
+    def wait(self) -> int:
+        """Wait for its end; returns the exit code."""
+        code = self._process.wait(PATIENCE_S)
+        self.close()
+        return code
+
     def close(self) -> None:
         """Kill it if it still runs, and keep what it said. Idempotent."""
         if self._stdout.closed:
