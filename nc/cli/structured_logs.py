@@ -11,21 +11,18 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from json.encoder import encode_basestring_ascii as _quoted
 from pathlib import Path
-from typing import TYPE_CHECKING, TextIO
+from typing import TYPE_CHECKING, Protocol
 
 import structlog
 from structlog.typing import EventDict, FilteringBoundLogger
 
 from nc import log_events
+from nc.cli.log_file import LogFile
 from nc.clock import Clock, SystemClock
-from nc.data_folder import DataFolderError
 from nc.text import iso_time, printable
 
 if TYPE_CHECKING:
     from nc.rpc.call_lines import CallLine  # agents log no calls, and need no gRPC for it
-
-FILE_NAME = "network-controller.log"
-
 
 # How long a line is buffered: each call is logged, and lines rendered and written in batches cost a
 # busy server less than half.
@@ -37,6 +34,14 @@ _JSON = json.JSONEncoder(default=repr)
 Render = Callable[[str, EventDict], str]  # level and fields to a line
 
 
+class Stream(Protocol):
+    """Where lines go."""
+
+    def write(self, text: str, /) -> object: ...
+    def flush(self) -> None: ...
+    def isatty(self) -> bool: ...
+
+
 class _Lines:
     """The logger at the end of structlog's chain: cheap to call, and never raises.
 
@@ -44,7 +49,7 @@ class _Lines:
     A full disk or a closed pipe loses lines: the server goes on, and its event log has the events.
     """
 
-    def __init__(self, stream: TextIO, render: Render, clock: Clock) -> None:
+    def __init__(self, stream: Stream, render: Render, clock: Clock) -> None:
         self._stream = stream
         self._render = render
         self._clock = clock
@@ -61,6 +66,11 @@ class _Lines:
                 self.write_out()
 
     debug = info = warning = error = critical = msg
+
+    def reopen(self) -> None:
+        self.write_out()
+        if isinstance(self._stream, LogFile):
+            self._stream.reopen()
 
     def write_out(self) -> None:
         waiting, self._waiting = self._waiting, []
@@ -82,6 +92,8 @@ class _Lines:
         self.write_out()
 
     def _write(self, lines: list[str]) -> None:
+        if not lines:
+            return
         lines.append("")
         # ValueError: the stream is closed
         with self._writing, contextlib.suppress(OSError, ValueError):
@@ -102,7 +114,7 @@ def configure(
     Raises:
         DataFolderError: the file cannot be written.
     """
-    stream: TextIO = sys.stderr if log_dir is None else _open(log_dir)
+    stream: Stream = sys.stderr if log_dir is None else LogFile(log_dir)
     render: Render = _as_json
     if stream.isatty():
         # Never with the values of local variables: tokens and keys are among them.
@@ -155,6 +167,13 @@ def _calls_as_json(calls: "Sequence[CallLine]") -> list[str]:
     return lines
 
 
+def reopen() -> None:
+    """Open the log file again, where there is one: logrotate has moved it."""
+    lines = structlog.get_config()["logger_factory"]()
+    if isinstance(lines, _Lines):
+        lines.reopen()
+
+
 def _hand_over(
     _logger: object, level: str, fields: EventDict
 ) -> tuple[tuple[str, EventDict], dict[str, object]]:
@@ -171,13 +190,3 @@ def _in_colours(colours: structlog.dev.ConsoleRenderer, level: str, fields: Even
         for name, value in fields.items()
     }
     return str(colours(None, level, cleaned))
-
-
-def _open(log_dir: Path) -> TextIO:
-    try:
-        log_dir.mkdir(parents=True, exist_ok=True)
-        return (log_dir / FILE_NAME).open("a", encoding="utf-8")
-    except OSError as error:
-        raise DataFolderError(
-            f"logDir {log_dir} cannot be written: {error.strerror}; choose another"
-        ) from error

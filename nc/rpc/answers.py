@@ -11,7 +11,7 @@ from google.protobuf.message import DecodeError
 
 from nc.contract import CLIENT_MISTAKE, SERVER_FAULT
 from nc.domain.errors import AuthorityOfAnotherLog, DomainError, IdTaken, KeyOfAnotherLog
-from nc.replica.errors import DiskFull, Overloaded, Stopping, Unwritable
+from nc.replica.errors import Overloaded, Stopping, Unwritable, WriteRefused
 from nc.rpc.permissions import PermissionDenied
 
 _STATUS_NAMES = {code.value[0]: code.name for code in grpc.StatusCode}
@@ -42,7 +42,9 @@ class Status(NamedTuple):
 def answer_to(error: Exception, request_id: str) -> Answer | Status:  # noqa: PLR0911 - a table
     """The answer to a call that failed; never a secret, never a stack trace."""
     match error:
-        case IdTaken() | KeyOfAnotherLog() | AuthorityOfAnotherLog() | Unwritable() | DiskFull():
+        case (
+            IdTaken() | KeyOfAnotherLog() | AuthorityOfAnotherLog() | Unwritable() | WriteRefused()
+        ):
             return Answer(SERVER_FAULT, str(error))
         case DomainError():
             return Answer(CLIENT_MISTAKE, str(error))

@@ -14,7 +14,7 @@ from tests.support.whole_server import PATIENCE_S, Lines, running, until
 
 TASKS = (
     *("sweep", "renew_certificates", "watch_clock"),
-    *("report_failure", "report_full_disk", "report_failed_snapshots"),
+    *("report_failure", "report_lack", "report_failed_snapshots"),
     *("replica", "link_acceptor", "link_heartbeat", "rpc_queue"),
 )
 

@@ -166,7 +166,7 @@ def a_full_disk_loses_the_record_of_a_link_s_end(patch: pytest.MonkeyPatch) -> N
     end = LinkRecorder.end
 
     async def once(self: LinkRecorder, link: Any, reason: Any) -> None:
-        if not self._replica.full.is_set():
+        if not self._replica.lacking.is_set():
             await end(self, link, reason)
 
     patch.setattr(LinkRecorder, "end", once)
