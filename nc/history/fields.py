@@ -24,6 +24,10 @@ _KINDS: Any = Event.DESCRIPTOR.oneofs_by_name["kind"]
 KIND_NAMES: Final[dict[str, str]] = {field.name: field.message_type.name for field in _KINDS.fields}
 
 
+# Fields that most events leave empty: people see them only where they say something.
+_ONLY_IF_SET: Final = frozenset({"grpc_authority", "network_authority", "taken_back"})
+
+
 class _Field(NamedTuple):
     name: str
     key: str  # in JSON, where `seq` is the number of the event that has the field
@@ -54,7 +58,11 @@ def json_fields(recorded: Recorded) -> dict[str, Any]:
 def field_texts(event: Event) -> dict[str, str]:
     """The fields of an event's body, each as people read it; not yet `printable`."""
     _, fields = kind_and_fields(event)
-    return {name.removesuffix("_ms"): _text(name, value) for name, value in fields.items()}
+    return {
+        name.removesuffix("_ms"): _text(name, value)
+        for name, value in fields.items()
+        if value or name not in _ONLY_IF_SET
+    }
 
 
 def _text(name: str, value: Any) -> str:

@@ -464,6 +464,11 @@ def test_the_server_refuses_a_slice_and_goes_on_from_an_export(
         path = export(data_dir, tmp_path / f"{name}.zip", "binary", *options)
         with zipfile.ZipFile(path) as archive:
             archive.extractall(home / name / "log")
+    with ServerProcess(tmp_path / "fresh") as fresh:
+        assert fresh.stop() == 0
+    shutil.copytree(tmp_path / "fresh" / "pki", home / "whole" / "pki")
+    for mark in (home / "whole" / "pki").glob("*/log-id"):
+        mark.unlink()  # any CA will do for a log that does not name its own
     with ServerProcess(home / "whole") as server:
         while_it_runs = export(home / "whole", tmp_path / "live.zip", "binary")
         assert LogReader(server.log_dir).last_seq > EVENTS

@@ -218,7 +218,7 @@ DAMAGES: dict[str, tuple[Callable[[Path], object], str]] = {
     "no newest segment": (_without("*12.seg"), "00015.snapshot says it was durable; run"),
     "a newest segment cut": (
         lambda folder: os.truncate(folder / f"{12:020d}.seg", 300),
-        "00015.snapshot says it was durable; run",
+        "the end of the file after",
     ),
     "a segment renamed": (
         lambda folder: (folder / f"{12:020d}.seg").rename(folder / f"{13:020d}.seg"),
