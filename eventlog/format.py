@@ -144,8 +144,6 @@ class RecordHeader(NamedTuple):
 
 
 class StoredRecord(NamedTuple):
-    """A record as it is stored in a segment."""
-
     record: Record  # count 0 and an empty payload: a marker
     durable_seq: int
     size_bytes: int  # with header and padding

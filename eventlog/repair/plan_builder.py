@@ -87,7 +87,6 @@ class PlanBuilder:
         unreadable: EventRange = NO_EVENTS,
         snapshot: str | None = None,
     ) -> RepairPlan:
-        """The finished plan."""
         remains = tuple(self._remains)
         log_id = self.found.log_id
         proven = proven_seq(self.disk, self.folder, log_id, remains)

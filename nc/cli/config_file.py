@@ -68,8 +68,6 @@ class ClientSection(_Section):
 
 
 class ConfigFile(BaseModel):
-    """A whole file."""
-
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     mode: Literal["server", "client"]

@@ -110,7 +110,6 @@ class Tun:
             self._reading = None
 
     def resume(self) -> None:
-        """Continue after `pause`."""
         if self._reading is None:
             self._reading = asyncio.get_running_loop()
             self._reading.add_reader(self._file, self._read)

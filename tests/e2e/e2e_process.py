@@ -119,7 +119,6 @@ class ServerProcess:
         self.link_port = int(started["link_port"])
 
     def launch(self) -> None:
-        """Start it, and wait for nothing."""
         self._process = subprocess.Popen(
             [str(PROGRAM), *self._options],
             stdout=subprocess.PIPE,
@@ -134,12 +133,10 @@ class ServerProcess:
 
     @property
     def process(self) -> "subprocess.Popen[str]":
-        """The process."""
         assert self._process is not None, "it was not started"
         return self._process
 
     def send(self, number: signal.Signals) -> None:
-        """Send it a signal."""
         self.process.send_signal(number)
 
     def exit_code(self) -> int:

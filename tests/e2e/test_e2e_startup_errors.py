@@ -68,8 +68,6 @@ CASES: dict[str, Case] = {
 
 
 class Outcome(NamedTuple):
-    """How it ended."""
-
     exit_code: int
     stdout: list[str]
     stderr: list[str]

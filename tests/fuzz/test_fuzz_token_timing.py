@@ -51,7 +51,6 @@ class SpyingTokens:
         return token_id in self._tokens
 
     def get(self, token_id: str, default: Token | None = None) -> Token | None:
-        """As the map's."""
         self.asked.add(token_id)
         return cast("Token | None", self._tokens.get(token_id, default))
 

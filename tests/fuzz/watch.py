@@ -125,14 +125,12 @@ class Watched:
             self.bootstrap.close()
 
     def channel(self, target: str, *, admin: bool) -> grpc.Channel:
-        """A connection of its own to a port."""
         if self.plaintext:
             return grpc.insecure_channel(target, CHANNEL_OPTIONS)
         return grpc.secure_channel(target, self.server.credentials(admin=admin), CHANNEL_OPTIONS)
 
     @property
     def channels(self) -> tuple[grpc.Channel, grpc.Channel]:
-        """Both ports."""
         return self.control, self.bootstrap
 
     def attack(self, channel: grpc.Channel, path: str, data: bytes, metadata: Any = ()) -> Outcome:

@@ -37,7 +37,6 @@ def issue(token_id: str) -> IssueToken:
 
 
 def redeem(token_id: str, node_id: str) -> RedeemToken:
-    """Redeem it."""
     return RedeemToken(token_id, node_id, (), NOW_MS)
 
 

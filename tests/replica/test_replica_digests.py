@@ -38,7 +38,6 @@ def few_events(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def events_of(log: MemoryLog) -> list[Event]:
-    """Every event, in order."""
     return [event for entries in batches(log) for entry in entries for event in entry.events]
 
 

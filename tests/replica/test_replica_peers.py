@@ -231,7 +231,6 @@ class CountingLog(MemoryLog):
     reads = 0
 
     def read(self, after: int = 0) -> Iterator[Record]:
-        """As any log, and count."""
         self.reads += 1
         return super().read(after)
 

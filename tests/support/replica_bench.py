@@ -125,5 +125,4 @@ def batches(log: MemoryLog) -> list[list[Entry]]:
 
 
 def replayed(log: MemoryLog) -> State:
-    """The fold of the log."""
     return evolve(State(), events_in(log.read()))

@@ -103,7 +103,6 @@ class ServerProcess:
 
     @property
     def is_alive(self) -> bool:
-        """Whether the process runs."""
         return self._process.poll() is None
 
     @property
@@ -147,12 +146,10 @@ class ServerProcess:
 
     @property
     def control_target(self) -> str:
-        """Where the control port is."""
         return f"{LOOPBACK}:{self.control_port}"
 
     @property
     def bootstrap_target(self) -> str:
-        """Where the bootstrap port is."""
         return f"{LOOPBACK}:{self.bootstrap_port}"
 
 

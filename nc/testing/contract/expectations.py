@@ -29,8 +29,6 @@ class Facts(NamedTuple):
 
 
 class Expected(NamedTuple):
-    """The answer that the contract asks for."""
-
     facts: Facts
     reason: str = ""  # of a refusal
 

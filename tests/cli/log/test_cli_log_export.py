@@ -58,7 +58,6 @@ def refused(*arguments: object) -> tuple[int, str]:
 
 
 def export(data_dir: Path, out: Path, kind: str, *arguments: object) -> Path:
-    """Export into a file."""
     log("export", "--format", kind, "--out", out, "--data-dir", data_dir, *arguments)
     assert stat.S_IMODE(out.stat().st_mode) == 0o600
     assert [each.name for each in out.parent.glob(f".{out.name}*")] == []

@@ -120,7 +120,6 @@ def test_a_flipped_bit_is_exit_code_3(run: Run, copy: Path) -> None:
 
 
 def changed(node_id: str, source: pb.ConnectionState, destination: pb.ConnectionState) -> Event:
-    """A change of state."""
     return Event(
         state_changed=StateChanged(
             node_id=node_id, from_state=source, to_state=destination, link_id="x"
