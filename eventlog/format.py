@@ -150,7 +150,7 @@ class StoredRecord(NamedTuple):
 
 
 class DurableHead(NamedTuple):
-    """What a valid record header says, whatever the bytes around it are."""
+    """The fields of a valid record header; the bytes around it may be anything."""
 
     payload_bytes: int
     payload_crc: int

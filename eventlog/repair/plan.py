@@ -1,4 +1,4 @@
-"""What is wrong with a log, what a repair would do about it, and which events that loses."""
+"""The plan of a repair: the diagnosis, the steps, and the events that are lost."""
 
 from dataclasses import dataclass
 from enum import StrEnum

@@ -1,4 +1,4 @@
-"""The steps of a plan while it is made, and what they take away."""
+"""Collects the steps of a plan, and what they remove."""
 
 from collections.abc import Iterable
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""One event as data: what kind it is, its fields for programs (JSON) and for people (text)."""
+"""One event as data: its kind, and its fields as JSON for programs and as text for people."""
 
 import json
 from collections.abc import Callable
@@ -108,7 +108,7 @@ def _converter(field: Any) -> Callable[[Any], Any]:
 
 
 def printable(text: str) -> str:
-    """Without what would steer a terminal: a certificate may hold any name."""
+    """The text without control characters: a certificate may hold any name."""
     if text.isprintable():
         return text
     return "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in text)

@@ -425,8 +425,8 @@ def test_what_is_no_export_is_said_in_one_line(
         (b"", 1, "no export of a log"),
         (b"root:x:0:0", 1, "no export of a log"),
         (b'{"seq": 1}\n', 1, "no export of a log"),
-        (whole[:-30], 3, "no whole zip file"),
-        (whole[:200] + b"?" + whole[201:], 3, "no whole zip file"),
+        (whole[:-30], 3, "no longer a complete zip file"),
+        (whole[:200] + b"?" + whole[201:], 3, "no longer a complete zip file"),
         (text, 1, "make one with `log export --format binary`"),
     ):
         path.write_bytes(data)

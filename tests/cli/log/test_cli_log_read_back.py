@@ -156,7 +156,7 @@ FORGERIES = {
     "an address of somebody else": (
         [Event(address_released=pb.AddressReleased(node_id=BETA, address="10.1.1.5"))],
         None,
-        "nobody to hold it",
+        "no node to hold it",
     ),
     "a digest of an event to come": ([digested(EVENTS + 1)], None, "a digest of event 16"),
     "a digest of a time before the last": (
