@@ -170,7 +170,7 @@ def test_any_interleaving_is_a_serial_history(
     was answered is in the log once, what was refused is not; each replica keeps its callers' order;
     and once it has caught up, each replica's state is the log's.
     """
-    asyncio.run(asyncio.wait_for(interleave(schedule), 10))
+    on_a_loop(interleave)(schedule)
 
 
 async def interleave(schedule: list[tuple[int, Command | None]]) -> None:
