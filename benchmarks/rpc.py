@@ -179,7 +179,7 @@ async def load(
         target = f"127.0.0.1:{port}"
         async with grpc.aio.secure_channel(target, credentials, options=options) as channel:
             call: Any = channel.unary_unary(SERVICE + method)
-            while (started := time.perf_counter()) < end:
+            while (started := time.perf_counter()) < end or not latencies_ms:
                 answer = await call(payload)
                 calls += 1
                 if started >= warm_at:

@@ -95,6 +95,7 @@ def test_every_token_is_hashed_and_looked_up(token: str) -> None:
     assert spy.asked == set(token_ids.made)
 
 
+@pytest.mark.long  # it measures time; the test above counts the same work
 @pytest.mark.parametrize("token", MALFORMED, ids=lambda token: token[:17])
 def test_refusals_take_the_same_time(token: str) -> None:
     """The medians, taken in turns, differ by less than a factor of two."""

@@ -15,7 +15,7 @@ from pathlib import Path
 from nc.net.routes import configure
 from nc.net.tun import Tun
 
-PATIENCE_MS = 5000
+PATIENCE_MS = 60_000
 
 
 def main() -> None:
