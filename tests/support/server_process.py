@@ -102,6 +102,10 @@ class ServerProcess:
         ]
 
     @property
+    def pid(self) -> int:
+        return self._process.pid
+
+    @property
     def is_alive(self) -> bool:
         return self._process.poll() is None
 
