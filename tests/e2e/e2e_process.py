@@ -85,7 +85,7 @@ class ServerProcess:
         self.data_dir = data_dir
         if options is None:
             options = ("serve", "--data-dir", str(data_dir), *_ANY_FREE_PORTS, *options_after)
-        self._options = options
+        self.options = options
         self._process: subprocess.Popen[str] | None = None
 
     def __enter__(self) -> Self:
@@ -120,7 +120,7 @@ class ServerProcess:
 
     def launch(self) -> None:
         self._process = subprocess.Popen(
-            [str(PROGRAM), *self._options],
+            [str(PROGRAM), *self.options],
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
