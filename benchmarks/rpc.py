@@ -170,7 +170,7 @@ async def load(
     payload = bytes.fromhex(request)
     latencies_ms: list[float] = []
     calls = 0
-    warm_at = time.perf_counter() + 0.5
+    warm_at = time.perf_counter() + min(0.5, seconds)
     end = warm_at + seconds
 
     async def client(number: int) -> None:
