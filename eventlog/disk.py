@@ -4,12 +4,21 @@ Tests replace the disk by a simulated one that loses what was not synced (`event
 `README.md` says what a log relies on.
 """
 
+import ctypes
+import errno
 import fcntl
 import os
+from contextlib import suppress
 from pathlib import Path
 from typing import Final, Protocol
 
 __all__ = ["OS_DISK", "Disk", "OsDisk"]
+
+
+# What a file system answers that cannot allocate room before it is written to.
+_NOT_OFFERED: Final = (errno.EOPNOTSUPP, errno.ENOSYS, errno.EINVAL)
+
+_PUNCH_HOLE_KEEP_SIZE: Final = 0x02 | 0x01  # FALLOC_FL_PUNCH_HOLE, FALLOC_FL_KEEP_SIZE
 
 
 class Disk(Protocol):
@@ -49,6 +58,9 @@ class Disk(Protocol):
     def truncate(self, fd: int, size_bytes: int, /) -> None:
         """Cut the file to that length."""
 
+    def clear(self, fd: int, offset: int, /) -> None:
+        """Make everything from `offset` on zeros, and free its room; the length stays."""
+
     def lock(self, fd: int, /) -> bool:
         """Take the file's exclusive lock until the descriptor is closed; False if it is taken."""
 
@@ -68,22 +80,40 @@ class Disk(Protocol):
         """Make the names in a folder durable."""
 
 
+def _give_to_owner_of(folder: Path, made: int) -> None:
+    """Give what root makes to the folder's owner, whose service could not open it otherwise."""
+    if os.geteuid() == 0:
+        owner = folder.stat()
+        if owner.st_uid:
+            os.fchown(made, owner.st_uid, owner.st_gid)
+
+
 class OsDisk:
-    """The operating system's files. Those made are for their owner only (0600, folders 0700)."""
+    """The operating system's files. Those made are for their owner only (0600, folders 0700).
+
+    What root makes belongs to the owner of the folder. Making a file follows no symbolic link.
+    """
 
     close = staticmethod(os.close)
     pread = staticmethod(os.pread)
 
     def open(self, path: Path, /, *, write: bool = False, create: bool = False) -> int:
-        flags = (os.O_RDWR if write or create else os.O_RDONLY) | (os.O_CREAT if create else 0)
-        return os.open(path, flags | os.O_CLOEXEC, 0o600)
+        flags = os.O_CLOEXEC | (os.O_RDWR if write or create else os.O_RDONLY)
+        if not create:
+            return os.open(path, flags)
+        flags |= os.O_NOFOLLOW
+        with suppress(FileExistsError):
+            fd = os.open(path, flags | os.O_CREAT | os.O_EXCL, 0o600)
+            _give_to_owner_of(path.parent, fd)
+            return fd
+        return os.open(path, flags | os.O_CREAT, 0o600)
 
     def size(self, fd: int, /) -> int:
         return os.fstat(fd).st_size
 
     def is_at(self, fd: int, path: Path, /) -> bool:
         # By device and inode, which no other file has while this one is open.
-        return os.path.samestat(path.stat(), os.fstat(fd))
+        return os.path.samestat(path.lstat(), os.fstat(fd))
 
     def pwrite(self, fd: int, data: bytes, offset: int, /) -> int:
         return os.pwrite(fd, data, offset)
@@ -95,10 +125,22 @@ class OsDisk:
         os.fsync(fd)
 
     def fallocate(self, fd: int, size_bytes: int, /) -> None:
-        os.posix_fallocate(fd, 0, size_bytes)
+        try:
+            os.posix_fallocate(fd, 0, size_bytes)
+        except OSError as error:
+            if error.errno not in _NOT_OFFERED:
+                raise
+            if os.fstat(fd).st_size < size_bytes:  # no room is kept for it, but it has its length
+                os.ftruncate(fd, size_bytes)
 
     def truncate(self, fd: int, size_bytes: int, /) -> None:
         os.ftruncate(fd, size_bytes)
+
+    def clear(self, fd: int, offset: int, /) -> None:
+        size_bytes = os.fstat(fd).st_size
+        if size_bytes > offset and not _punch_hole(fd, offset, size_bytes - offset):
+            os.ftruncate(fd, offset)
+            os.ftruncate(fd, size_bytes)
 
     def lock(self, fd: int, /) -> bool:
         try:
@@ -117,7 +159,15 @@ class OsDisk:
         return [path.name for path in folder.iterdir()]
 
     def make_folder(self, folder: Path, /) -> None:
-        folder.mkdir(mode=0o700, exist_ok=True)
+        with suppress(FileExistsError):
+            folder.mkdir(mode=0o700)
+            made = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC)
+            try:
+                _give_to_owner_of(folder.parent, made)
+            finally:
+                os.close(made)
+        if not folder.is_dir():
+            raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR), str(folder))
 
     def sync_folder(self, folder: Path, /) -> None:
         fd = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
@@ -125,6 +175,16 @@ class OsDisk:
             os.fsync(fd)
         finally:
             os.close(fd)
+
+
+def _punch_hole(fd: int, offset: int, size_bytes: int) -> bool:
+    """Free a part of a file; whether the system can. At no moment is the file shorter."""
+    try:
+        fallocate = ctypes.CDLL(None, use_errno=True).fallocate
+    except (OSError, AttributeError):  # not Linux
+        return False
+    fallocate.argtypes = [ctypes.c_int, ctypes.c_int, ctypes.c_int64, ctypes.c_int64]
+    return bool(fallocate(fd, _PUNCH_HOLE_KEEP_SIZE, offset, size_bytes) == 0)
 
 
 OS_DISK: Final[Disk] = OsDisk()

@@ -11,6 +11,7 @@ __all__ = [
     "LogDamaged",
     "LogError",
     "LogFull",
+    "LogLacking",
     "LogLocked",
     "LogMissing",
     "LogUnavailable",
@@ -22,6 +23,10 @@ __all__ = [
     "WriterReplaced",
 ]
 
+COPY_AGAIN = (
+    "if it was copied, copy it again from where it is whole, or put it back from a backup: the "
+    "events that the file has lost were acknowledged"
+)
 UPGRADE = "open it with the version of the program that wrote it, or a newer one"
 
 
@@ -113,11 +118,20 @@ class RepairFailed(LogUnavailable):
     )
 
 
-class LogFull(_WithReason):
-    """The disk has no room: nothing was appended.
+class LogLacking(_WithReason):
+    """Descriptors, memory or a right are lacking for now: nothing was appended.
 
-    The log stays open for reading, and takes appends again as soon as there is room.
+    The log stays open for reading, and takes appends again as soon as the lack is over.
     """
+
+    text = (
+        "log {log}: {reason}; nothing was written: "
+        "remove the cause, such as a limit of open files, and appending goes on"
+    )
+
+
+class LogFull(LogLacking):
+    """The disk has no room: nothing was appended."""
 
     text = (
         "log {log}: {reason}; expected room for the next record: "

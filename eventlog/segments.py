@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Final
 
 from eventlog.disk import Disk
-from eventlog.errors import UPGRADE, LogDamaged, LogUnavailable, SyncFailed
+from eventlog.errors import COPY_AGAIN, UPGRADE, LogDamaged, LogUnavailable
 from eventlog.format import (
     SEGMENT_HEADER_BYTES,
     SegmentHeader,
@@ -15,11 +15,13 @@ from eventlog.format import (
     encode_segment_header,
 )
 from eventlog.header_format import BadBytes
+from eventlog.lacks import synced
 
 __all__ = [
     "CHUNK_BYTES",
     "SEGMENT_SUFFIX",
     "TEMPORARY_SUFFIX",
+    "close",
     "create_segment",
     "damaged",
     "list_segments",
@@ -29,7 +31,7 @@ __all__ = [
     "read_bytes",
     "read_segment_header",
     "segment_name",
-    "synced",
+    "segments_among",
     "write_fully",
 ]
 
@@ -37,6 +39,7 @@ SEGMENT_SUFFIX: Final = ".seg"
 TEMPORARY_SUFFIX: Final = ".tmp"  # of files that are not finished; a crash may leave them behind
 CHUNK_BYTES: Final = 256 * 1024  # read at once: fits the cache of a core while it is verified
 
+_STATED_BELOW: Final = 2**32  # a longer file's length does not fit into its header
 _SEQ_DIGITS: Final = 20  # of the largest sequence number, 2**64 - 1
 
 
@@ -60,11 +63,15 @@ def list_segments(disk: Disk, folder: Path) -> list[int]:
         LogUnavailable: this process cannot read the folder.
     """
     try:
-        names = disk.list(folder)
+        return segments_among(folder, disk.list(folder))
     except FileNotFoundError:
         return []
     except OSError as error:
         raise LogUnavailable(folder, f"cannot be read: {error.strerror}") from error
+
+
+def segments_among(folder: Path, names: list[str]) -> list[int]:
+    """As `list_segments`, of the names in the folder."""
     segments = []
     for name in names:
         if not name.endswith(SEGMENT_SUFFIX):
@@ -84,6 +91,12 @@ def opened(disk: Disk, path: Path, *, write: bool = False, create: bool = False)
     try:
         yield fd
     finally:
+        close(disk, fd)
+
+
+def close(disk: Disk, fd: int) -> None:
+    """Close a file of which everything that matters is synced: an error changes nothing."""
+    with suppress(OSError):
         disk.close(fd)
 
 
@@ -113,19 +126,11 @@ def new_file(disk: Disk, path: Path) -> Iterator[int]:
     disk.sync_folder(path.parent)
 
 
-@contextmanager
-def synced(path: Path) -> Iterator[None]:
-    """Around an fsync: any OSError becomes SyncFailed."""
-    try:
-        yield
-    except OSError as error:
-        raise SyncFailed(path.parent, f"an fsync of {path.name} failed: {error}") from error
-
-
 def create_segment(disk: Disk, folder: Path, header: SegmentHeader, size_bytes: int) -> int:
-    """Make a segment, durably; returns its descriptor, for writing.
+    """Make a segment; returns its descriptor, for writing.
 
-    It has a temporary name until its header is durable.
+    It has a temporary name until its header is durable. Its own name is durable once the caller has
+    synced the folder. The header says how long the file is.
 
     Raises:
         SyncFailed: an fsync failed.
@@ -136,14 +141,13 @@ def create_segment(disk: Disk, folder: Path, header: SegmentHeader, size_bytes: 
     fd = disk.open(temporary, create=True)
     try:
         disk.fallocate(fd, size_bytes)
-        write_fully(disk, fd, encode_segment_header(header), 0)
+        stated = header._replace(size_bytes=_as_stated(size_bytes))
+        write_fully(disk, fd, encode_segment_header(stated), 0)
         with synced(temporary):
             disk.fsync(fd)
         disk.rename(temporary, path)
-        with synced(path):
-            disk.sync_folder(folder)
     except BaseException as error:
-        disk.close(fd)
+        close(disk, fd)
         if isinstance(error, OSError):
             with suppress(OSError):
                 disk.unlink(temporary)  # frees the room
@@ -151,10 +155,17 @@ def create_segment(disk: Disk, folder: Path, header: SegmentHeader, size_bytes: 
     return fd
 
 
+def _as_stated(size_bytes: int) -> int:
+    """A file's length as a header has room for it; 0 says nothing."""
+    return size_bytes if size_bytes < _STATED_BELOW else 0
+
+
 def damaged(path: Path, offset: int, seq: int, bad: BadBytes) -> LogDamaged:
     """The error that names the position of bad bytes, and what to do about them."""
-    advice = UPGRADE if bad.newer else None
-    return LogDamaged(path, offset, seq, bad.found, bad.expected, advice=advice)
+    advice = COPY_AGAIN if bad.short else UPGRADE if bad.newer else None
+    return LogDamaged(
+        path, offset, seq, bad.found, bad.expected, advice=advice, repairable=bad.short
+    )
 
 
 def read_bytes(disk: Disk, path: Path, size_bytes: int, offset: int, seq: int) -> bytes:

@@ -19,7 +19,7 @@ __all__ = ["FaultyDisk", "InterceptedDisk", "NoSyncDisk", "abandon"]
 # The operations that change a file or a folder, or make a change durable.
 _CHANGES = {
     *("create", "rename", "unlink", "sync_folder"),
-    *("pwrite", "fallocate", "truncate", "fdatasync", "fsync"),
+    *("pwrite", "fallocate", "truncate", "clear", "fdatasync", "fsync"),
 }
 
 
@@ -76,6 +76,7 @@ class InterceptedDisk:
     fsync = _operation("fsync")
     fallocate = _operation("fallocate")
     truncate = _operation("truncate")
+    clear = _operation("clear")
     lock = _operation("lock")
     rename = _operation("rename")
     unlink = _operation("unlink")
@@ -91,6 +92,7 @@ class FaultyDisk(InterceptedDisk):
         changes: how many operations that change something succeed before all fail; None: no limit.
         once: whether only the first of these fails.
         partial: the share of a failing write that is done; with `changes`, of the first one only.
+        disk: as for `InterceptedDisk`.
 
     Attributes:
         errors: the operations that fail, by name, with the error number of each.
@@ -98,9 +100,14 @@ class FaultyDisk(InterceptedDisk):
     """
 
     def __init__(
-        self, changes: int | None = None, *, once: bool = False, partial: float = 0
+        self,
+        changes: int | None = None,
+        *,
+        once: bool = False,
+        partial: float = 0,
+        disk: Disk | None = None,
     ) -> None:
-        super().__init__()
+        super().__init__(disk=disk)
         self.errors: dict[str, int] = {}
         self.partial = partial
         self.failed: str | None = None

@@ -11,7 +11,7 @@ import contextlib
 import ssl
 from collections.abc import Callable
 from dataclasses import dataclass
-from ipaddress import IPv4Interface
+from ipaddress import IPv4Address, IPv4Interface
 from typing import Final
 
 from picows import (
@@ -26,6 +26,7 @@ from picows import (
 
 from nc.agent.link_errors import LinkEnded, closed_by, connecting_failed
 from nc.net import wire
+from nc.net.dial import ATTEMPT_DELAY_S
 from nc.net.wire import HandshakeError
 from nc.text import host_port
 
@@ -54,6 +55,7 @@ class Target:
     port: int
     token: str
     tls: ssl.SSLContext | None
+    held: IPv4Address | None = None  # the address of the last link
 
     def __repr__(self) -> str:
         return f"Target({self})"
@@ -205,11 +207,12 @@ async def connect(
         websocket_handshake_timeout=timeout_s * _UPGRADE_SHARE,
         enable_auto_pong=False,  # a ping is a sign of life, which `on_ws_frame` must see
         max_frame_size=wire.MAX_FRAME_BYTES,
+        happy_eyeballs_delay=ATTEMPT_DELAY_S,
         max_redirects=0,  # the token is sent to no other server
         logger_name="nowhere",
         extra_headers={
             wire.TOKEN_HEADER: target.token,
-            wire.SUBPROTOCOL_HEADER: wire.OFFLOAD,
+            wire.SUBPROTOCOL_HEADER: wire.subprotocols(target.held),
         },
     )
     transport: WSTransport | None = None

@@ -3,9 +3,8 @@
 import asyncio
 import contextlib
 import os
-import signal
 import sys
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
@@ -14,9 +13,10 @@ from structlog.typing import FilteringBoundLogger
 
 from nc import log_events, sd_notify
 from nc.agent.backoff import delay_s
+from nc.agent.device import DeviceSettings
 from nc.agent.enrolment import Invitation, ServerUnreachable, is_ca_cert_hash, redeem
 from nc.agent.state import CertificateSet, NodeIdentity, StateFolder, digest_of
-from nc.cli import structured_logs
+from nc.cli import signals, structured_logs
 from nc.cli.entrypoint import OperationFailed, default_data_dir
 from nc.cli.event_loop import run_async
 from nc.cli.server_address import ServerAddress
@@ -24,12 +24,16 @@ from nc.clock import SystemClock
 from nc.contract import DEFAULT_MTU
 from nc.errors import ConfigError
 from nc.net.tun import TunUnavailable, require_tun
+from nc.permissions import forbid_core_dumps
 from nc.secrets import SystemSecrets
 from nc.text import host_port
 
 if TYPE_CHECKING:  # an agent that has joined, and has no configuration file, needs neither
     from nc.cli.config_file import ClientSection, ConfigFile
     from nc.pb.network_controller_pb2 import GetTokenResponse
+
+
+_RELOADS: list[Callable[[], None]] = []  # called back at SIGHUP
 
 
 def default_state_dir() -> Path:
@@ -73,6 +77,19 @@ def join(
     mtu: Annotated[
         int, typer.Option(min=576, max=65_535, help="The largest packet in the overlay, bytes.")
     ] = DEFAULT_MTU,
+    no_route: Annotated[
+        bool,
+        typer.Option("--no-route", help="Set the overlay address, but leave routes to you."),
+    ] = False,
+    route_metric: Annotated[
+        int | None,
+        typer.Option(
+            min=1,
+            max=2**32 - 1,
+            help="Set the route to the overlay with this metric, also beside one of this "
+            "machine's own networks; the least metric wins.",
+        ),
+    ] = None,
     plaintext: Annotated[
         bool, typer.Option("--plaintext", help="For a server that runs with --plaintext.")
     ] = False,
@@ -81,11 +98,16 @@ def join(
 
     Example: network-controller join c604…4954@192.0.2.7:6439 --ca-cert-hash sha256:1588…f680
     """
+    if no_route and route_metric is not None:
+        raise typer.BadParameter("give --no-route or --route-metric, not both")
+    device = DeviceSettings(mtu, has_route=not no_route, metric=route_metric)
     invited = _invited(invitation, ca_cert_hash, plaintext=plaintext)
     folder = StateFolder(state_dir or default_state_dir())
     _identity(folder, invited, insecure=insecure_bootstrap)  # before anything is made
     if not no_tun:
         _require_tun()
+    signals.ignore_others()
+    forbid_core_dumps()
     log = structured_logs.configure()
     with folder.locked():
         identity = _identity(folder, invited, insecure=insecure_bootstrap)
@@ -93,7 +115,7 @@ def join(
             if _run(_enrol(folder, identity, log)):
                 _start_again()
         else:
-            _run(_hold(folder, identity, log, tun=not no_tun, mtu=mtu))
+            _run(_hold(folder, identity, log, tun=not no_tun, device=device))
 
 
 def join_as_configured(path: Path, file: "ConfigFile") -> None:
@@ -106,18 +128,15 @@ def join_as_configured(path: Path, file: "ConfigFile") -> None:
     if section is None:
         raise ConfigError(f"{path}: client: is missing; with mode: client it says where to connect")
     require_tun()
+    signals.ignore_others()
+    forbid_core_dumps()
     log = structured_logs.configure(debug=section.debug, log_dir=section.log_dir)
     folder = StateFolder(section.work_dir or default_state_dir())
+    device = DeviceSettings(
+        section.mtu, section.redirect_gateway, section.route, section.route_metric or None
+    )
     with folder.locked():
-        _run(
-            _hold(
-                folder,
-                _configured(section),
-                log,
-                mtu=section.mtu,
-                redirect_gateway=section.redirect_gateway,
-            )
-        )
+        _run(_hold(folder, _configured(section), log, device=device))
 
 
 def _configured(section: "ClientSection") -> NodeIdentity:
@@ -144,12 +163,20 @@ def _run(work: Coroutine[Any, Any, object]) -> bool:
         structured_logs.flush()
 
 
+def _reload() -> None:
+    """Reopen the log file. Certificates are read for each link, so replaced ones need a new one."""
+    structured_logs.reopen()
+    for reload in _RELOADS:
+        reload()
+
+
 async def _until_stopped(work: Coroutine[Any, Any, object]) -> bool:
     stop = asyncio.Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        asyncio.get_running_loop().add_signal_handler(number, stop.set)
+    signals.handle(stop.set, _reload)
     working, stopped = asyncio.create_task(work), asyncio.create_task(stop.wait())
+    alive = asyncio.create_task(sd_notify.keep_alive())
     await asyncio.wait((working, stopped), return_when=asyncio.FIRST_COMPLETED)
+    alive.cancel()
     stopped.cancel()
     working.cancel()
     with contextlib.suppress(asyncio.CancelledError):
@@ -216,16 +243,17 @@ async def _hold(
     log: FilteringBoundLogger,
     *,
     tun: bool = True,
-    mtu: int,
-    redirect_gateway: bool = False,
+    device: DeviceSettings,
 ) -> None:
     from nc.agent.agent import Agent, AgentSettings
-    from nc.net.routes import Redirect
+    from nc.net.redirect import Redirect
 
-    settings = AgentSettings(tun, mtu, redirect_gateway)
+    settings = AgentSettings(tun, device)
     redirect = Redirect(folder.redirect)
     clock, secrets = SystemClock(), SystemSecrets()
-    await Agent(node, settings, redirect, clock=clock, secrets=secrets, log=log).run()
+    agent = Agent(node, settings, redirect, clock=clock, secrets=secrets, log=log)
+    _RELOADS[:] = [agent.reload]
+    await agent.run()
 
 
 async def _enrol(

@@ -6,15 +6,26 @@ from pathlib import Path
 from structlog.typing import FilteringBoundLogger
 
 from nc import log_events
+from nc.certificate_files import FolderPaths
 from nc.clock import Clock, now_utc
-from nc.data_folder import DataFolder, DataFolderError
+from nc.data_folder import DataFolder
 from nc.files import OS_FILES, replace_file
-from nc.pki import AuthorityKind, PkiFolder, open_folder, read_peer, server_names
+from nc.permissions import check_secret, folder_warnings
+from nc.pki import AuthorityKind, PkiError, PkiFolder, open_folder, read_peer, server_names
 from nc.pki.pem import load_certificates
+from nc.pki.renewal import require_plausible
 from nc.rpc.api import Authorities
 from nc.rpc.servers import Credentials
 from nc.secrets import Secrets, new_serial
 from nc.server.settings import ServerSettings
+
+
+def authority_folders(settings: ServerSettings, folder: DataFolder) -> tuple[Path, Path]:
+    """Where the certificates of the control port and of the link are."""
+    return (
+        settings.grpc_cert_dir or folder.grpc_pki,
+        settings.network_cert_dir or folder.network_pki,
+    )
 
 
 class Certificates:
@@ -22,33 +33,35 @@ class Certificates:
 
     Attributes:
         made: what was made or renewed, and why.
-        replaced: of that, the keys of CAs that replace lost ones.
+        authorities: of both folders.
 
     Raises:
         PkiError, InvalidName: something in a folder, or the advertised name, cannot be used.
     """
 
     def __init__(
-        self, settings: ServerSettings, folder: DataFolder, clock: Clock, secrets: Secrets
+        self,
+        settings: ServerSettings,
+        folder: DataFolder,
+        clock: Clock,
+        secrets: Secrets,
+        *,
+        may_found: bool,
     ) -> None:
         self._clock = clock
         self._secrets = secrets
         self._names = server_names(settings.advertise, settings.network.server_address)
-        self._grpc_path = settings.grpc_cert_dir or folder.grpc_pki
-        self._network_path = settings.network_cert_dir or folder.network_pki
+        self._grpc_path, self._network_path = authority_folders(settings, folder)
         self._tls_dir = settings.tls_dir
         self.made: list[tuple[Path, str]] = []
-        self.replaced: list[Path] = []
         self.warnings: list[str] = []
-        self.grpc, self.network = self._open()
+        self.grpc, self.network = self._open(may_found=may_found)
+        self.authorities = Authorities(self.grpc.authority, self.network.authority)
         client_ca = self.grpc.authority.certificate_pem
         self.control = Credentials(*self._server_files(), client_ca_pem=client_ca)
         self.bootstrap = Credentials(*self._files_with_authority(), client_ca_pem=None)
         self.link = self._link_context()
-
-    @property
-    def authorities(self) -> Authorities:
-        return Authorities(self.grpc.authority, self.network.authority)
+        self._shown = self._read_shown()
 
     @property
     def admin_fingerprint(self) -> str:
@@ -56,47 +69,51 @@ class Certificates:
         return read_peer(self.grpc.paths.client.read_bytes()).fingerprint_sha256
 
     def renew(self) -> None:
-        """Renew what is near its end, and use it in every later handshake.
+        """Renew what is near its end, and use what is on disk in every later handshake.
 
         Raises:
             PkiError: a folder cannot be used any more; the old certificates stay.
         """
         self.made.clear()
         self.warnings.clear()
-        self.grpc, self.network = self._open()
-        if self.made:
-            self.control.replace(*self._server_files())
-            self.bootstrap.replace(*self._files_with_authority())
+        for pki in (self.grpc, self.network):
+            _check_unchanged(pki)
+        self.grpc, self.network = self._open(may_found=False)
+        shown = self._read_shown()
+        if self.made or shown != self._shown:
+            self._shown = shown
+            client_ca = self.grpc.authority.certificate_pem
+            self.control.replace(*self._server_files(), client_ca_pem=client_ca)
+            self.bootstrap.replace(*self._files_with_authority(), client_ca_pem=None)
+            self.authorities.grpc = self.grpc.authority
+            self.authorities.network = self.network.authority
             self.link = self._link_context()
 
-    def report(self, log: FilteringBoundLogger, *, is_known: bool) -> None:
-        """Log what was made; a new CA key, where nodes know another one, is a warning."""
-        keys = [pki.paths.ca_key for pki in (self.grpc, self.network)]
-        self.replaced = [path for path, _ in self.made if is_known and path in keys]
+    def report(self, log: FilteringBoundLogger) -> None:
+        """Log what was made, and each warning."""
         for path, reason in self.made:
             log.info(log_events.CERTIFICATE_MADE, path=str(path), reason=reason)
-        for path in self.replaced:
-            log.warning(
-                log_events.AUTHORITY_REPLACED,
-                message=f"{path} was missing and is new: no certificate that was handed out "
-                "before is accepted; put the old folder back from a backup, or let every node "
-                "join again",
-            )
         for warning in self.warnings:
             log.warning(log_events.CERTIFICATE_WARNING, message=warning)
 
-    def _open(self) -> tuple[PkiFolder, PkiFolder]:
+    def _open(self, *, may_found: bool) -> tuple[PkiFolder, PkiFolder]:
+        now = now_utc(self._clock)
+        require_plausible(now)
         opened = []
         for path, kind in (
             (self._grpc_path, AuthorityKind.GRPC),
             (self._network_path, AuthorityKind.NETWORK),
         ):
+            self.warnings += folder_warnings(path)
+            for secret in FolderPaths.within(path).secrets():
+                check_secret(secret)
             pki = open_folder(
                 path,
                 kind,
                 self._names,
-                now_utc(self._clock),
+                now,
                 lambda: new_serial(self._secrets),
+                may_found=may_found,
             )
             self.made += ((path / made.name, made.reason) for made in pki.made)
             self.warnings += pki.warnings
@@ -104,6 +121,10 @@ class Certificates:
         grpc, network = opened
         self._copy_for_admin_client(grpc)
         return grpc, network
+
+    def _read_shown(self) -> list[bytes]:
+        """The certificates that the ports show, as the files have them."""
+        return [pki.paths.server.read_bytes() for pki in (self.grpc, self.network)]
 
     def _server_files(self) -> tuple[bytes, bytes]:
         paths = self.grpc.paths
@@ -144,7 +165,25 @@ class Certificates:
             ):
                 replace_file(OS_FILES, folder / name, source.read_bytes(), mode)
         except OSError as error:
-            raise DataFolderError(
-                f"tlsDir {self._tls_dir} cannot be written: {error.strerror}; "
-                "make it writable, or choose another"
-            ) from error
+            self.warnings.append(
+                f"tlsDir {self._tls_dir} cannot be written: {error.strerror}; the admin's files "
+                "are not copied there: make it writable, or choose another"
+            )
+
+
+def _check_unchanged(pki: PkiFolder) -> None:
+    """Refuse another CA than the one that the running server and its nodes trust.
+
+    Raises:
+        PkiError: the CA on disk has another key.
+    """
+    path = pki.paths.ca
+    remedy = "restart the server to use what is there, or put the old one back"
+    try:
+        (certificate, *_) = load_certificates(path.read_bytes(), path)
+    except FileNotFoundError:
+        return  # opening the folder signs it anew, with the same key
+    except OSError as error:
+        raise PkiError(path, f"cannot be read: {error.strerror}", remedy) from error
+    if certificate.public_key() != pki.authority.certificate.public_key():
+        raise PkiError(path, "is another CA than the one that this server runs with", remedy)

@@ -11,6 +11,7 @@ import ssl
 from collections.abc import Awaitable, Callable, Mapping
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
+from ipaddress import IPv4Network
 from pathlib import Path
 from typing import NamedTuple, Protocol
 
@@ -26,6 +27,7 @@ from nc.replica.digests import DIGEST_EVENTS
 from nc.replica.replica import in_thread
 from nc.replica.snapshots import SNAPSHOT_TAIL_EVENTS, RunBlocking
 from nc.rpc.api import Authorities
+from nc.rpc.call_lines import LogCalls
 from nc.rpc.callers import Callers, Transport
 from nc.rpc.edge import Edge
 from nc.rpc.methods import Method
@@ -65,6 +67,10 @@ class RpcPorts(Protocol):
 PASSING_FAILURES: tuple[type[Exception], ...] = (OSError, MemoryError, OperatorError)
 
 
+KeepUplink = Callable[[], Awaitable[None]]
+OpenUplink = Callable[[Switch], AbstractAsyncContextManager[KeepUplink | None]]
+
+
 class Job(NamedTuple):
     """Work that is repeated for as long as the server runs.
 
@@ -90,12 +96,16 @@ class Parts:
         callers: recognise certificates.
         advertised: the IP address or name that answers give to clients.
         rpc_ports: where calls come in.
+        log_calls: gets the log lines of calls; None: they go to `logger`.
         listen_for_links: opens the link port.
         link_tls: the link port's TLS context, asked for with each connection; None is plain text.
         run_blocking: runs what blocks for the disk.
-        open_uplink: connects the switch to this machine's own network; None: it stays apart.
+        interconnection: whether nodes may reach each other.
+        allow_destination: what nodes may reach beyond the network, through the server.
+        open_uplink: connects the switch to this machine's own network, and gives the background
+            task that keeps it connected, if it needs one; None: it stays apart.
         report_path: the Unix socket that reports the links; None: there is none.
-        jobs: work to be repeated, besides the sweep.
+        jobs: work to be repeated, besides the sweep, and done after each step of the clock.
     """
 
     name: str
@@ -114,9 +124,11 @@ class Parts:
     run_blocking: RunBlocking = in_thread
     link_limits: Limits = field(default_factory=Limits)
     interconnection: bool = True
-    open_uplink: Callable[[Switch], AbstractAsyncContextManager[None]] | None = None
+    allow_destination: tuple[IPv4Network, ...] = ()
+    open_uplink: OpenUplink | None = None
     report_path: Path | None = None
     jobs: tuple[Job, ...] = ()
+    log_calls: LogCalls | None = None
     sweep_interval_s: float = SWEEP_INTERVAL_S
     snapshot_tail_events: int = SNAPSHOT_TAIL_EVENTS
     digest_interval_events: int = DIGEST_EVENTS
