@@ -1,6 +1,6 @@
 """Configuration files as they exist in the field, of a server or of a node.
 
-Keys and meanings are fixed (LiteKube configuration reference). Whatever is wrong with a file is an
+Keys and meanings are fixed (LiteKube configuration reference). Any mistake in a file is an
 error that names the file, the line, the key and what is allowed.
 """
 
@@ -30,7 +30,7 @@ from nc.server.setting_types import (
 
 
 class _Section(BaseModel):
-    """Keys as files have them: camelCase, and nothing beyond."""
+    """A section of a file: keys in camelCase, unknown ones refused."""
 
     model_config = ConfigDict(
         frozen=True, extra="forbid", alias_generator=to_camel, populate_by_name=False
@@ -73,8 +73,6 @@ class ClientSection(_Section):
 
 
 class ConfigFile(BaseModel):
-    """A whole file."""
-
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     mode: Literal["server", "client"]
@@ -143,7 +141,7 @@ _DEEPEST_KEY = 2  # `server.port`
 def _lines(
     node: yaml.Node | None, path: Path, location: Location = ()
 ) -> Iterator[tuple[Location, int]]:
-    """Where each key stands, as deep as there are keys of ours; lines from 1."""
+    """The line of each key, for the nesting depth of our keys; lines count from 1."""
     if not isinstance(node, yaml.MappingNode) or len(location) == _DEEPEST_KEY:
         return
     seen: set[object] = set()

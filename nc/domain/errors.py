@@ -142,7 +142,7 @@ class AddressPoolExhausted(DomainError):
 class LinkSuperseded(_WithoutFacts):
     """The link is not the node's current one."""
 
-    text = "this link is gone: it was dropped, or a newer one of the node took over"
+    text = "this link has ended: it was dropped, or a newer link of the node replaced it"
 
 
 class IllegalTransition(DomainError):

@@ -1,4 +1,4 @@
-"""One event as data: what kind it is, its fields for programs (JSON) and for people (text)."""
+"""One event as data: its kind, and its fields as JSON for programs and as text for people."""
 
 import json
 from collections.abc import Callable

@@ -1,4 +1,4 @@
-"""A certificate authority: the only place that signs certificates."""
+"""A certificate authority: all certificates are signed with its key."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field

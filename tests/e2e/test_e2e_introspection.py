@@ -38,7 +38,6 @@ NOT_STRINGS = {"connState": "int32", "result": "bool"}
 def reflecting(
     request: pytest.FixtureRequest, deployment: Deployment, plaintext_deployment: Deployment
 ) -> Deployment:
-    """A server of either kind."""
     return deployment if request.param == "TLS" else plaintext_deployment
 
 

@@ -1,4 +1,4 @@
-"""The demo's steps: the life of three nodes, printed as it happens."""
+"""The demo's steps: three nodes from token to unregistering, printed as they happen."""
 
 import asyncio
 import base64
@@ -160,7 +160,7 @@ class Script:
                     typer.echo(text_format()(recorded))
 
     async def _state_becomes(self, state: str, machine: Machine) -> Any:
-        """Ask until it is so: what happens to a link is known a moment later."""
+        """Poll the node's state until it is as expected: the server notices a link's end later."""
         async with asyncio.timeout(_TIMEOUT_S):
             while True:
                 answer = _expect("200", await self._state(machine))

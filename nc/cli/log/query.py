@@ -1,4 +1,4 @@
-"""What people name on a command line: nodes, bootstrap tokens, addresses, moments; and so events.
+"""Options that select events: nodes, bootstrap tokens, addresses, actors, kinds and moments.
 
 A node or a token is named by its id, by a beginning of it that no other has, or by the token
 itself, which is hashed at once under the server's key and shown nowhere.
@@ -31,17 +31,19 @@ AddressOption = Annotated[
 ]
 ActorOption = Annotated[
     str | None,
-    typer.Option(help="Only by this actor, or one with this part: system, certificate:admin."),
+    typer.Option(help="Only by this actor, or by those with this part: system, certificate:admin."),
 ]
 KindsOption = Annotated[
     list[str] | None, typer.Option("--type", help="Only this kind; may be given repeatedly.")
 ]
 FromOption = Annotated[
     str | None,
-    typer.Option("--from", metavar="SEQ|TIME", help="From there: 2026-11-20T15:00, -2h, or now."),
+    typer.Option(
+        "--from", metavar="SEQ|TIME", help="The first event: 2026-11-20T15:00, -2h, or now."
+    ),
 ]
 ToOption = Annotated[
-    str | None, typer.Option("--to", metavar="SEQ|TIME", help="Up to there, and with it.")
+    str | None, typer.Option("--to", metavar="SEQ|TIME", help="The last event, which is included.")
 ]
 
 _KINDS: Final = {name.lower(): kind for kind, name in KIND_NAMES.items()}

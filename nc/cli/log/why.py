@@ -33,7 +33,7 @@ def why(
     log: LogOption = None,
     output: OutputOption = Output.TEXT,
 ) -> None:
-    """Explain how a node, an address or a token came to be as it is, and who did it.
+    """Explain how a node, an address or a token came to its state, and by whom.
 
     Example: network-controller log why 10.1.1.3 --data-dir ./data
     """

@@ -1,4 +1,4 @@
-"""Where the server is, how it is called, and how its answer is printed: used by every command."""
+"""Calls the server and prints its answer, for every command."""
 
 import json
 import sys

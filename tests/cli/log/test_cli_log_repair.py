@@ -76,12 +76,10 @@ def log_json(folder: Path, *arguments: str) -> tuple[int, Any]:
 
 
 def history(folder: Path) -> list[Recorded]:
-    """All events of a log."""
     return [each for record in LogReader(folder).read() for each in events_of(record)]
 
 
 def state_at_start(folder: Path) -> State:
-    """What a server starts with."""
     with closing(eventlog.open(folder)) as log:
         return replay(log, Snapshots(log.snapshots, in_thread).load())
 
