@@ -31,13 +31,19 @@ _POLL_INTERVAL_S = 0.02
 
 
 class DemoClock(SystemClock):
-    """The system clock plus an offset, so that an expiry need not be waited for."""
+    """The system clock plus an offset, so that an expiry need not be waited for.
+
+    Monotonic time goes on too: for the server time has passed, and nobody has set the clock.
+    """
 
     def __init__(self) -> None:
         self._ahead_ns = 0
 
     def now_ns(self) -> int:
         return super().now_ns() + self._ahead_ns
+
+    def monotonic_ns(self) -> int:
+        return super().monotonic_ns() + self._ahead_ns
 
     def advance(self, minutes: int) -> None:
         self._ahead_ns += minutes * 60 * 1_000_000_000
