@@ -7,28 +7,26 @@ gets the token.
 """
 
 import asyncio
-import contextlib
-import re
 import socket
 import ssl
-from typing import TYPE_CHECKING, Any, Final, NamedTuple
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from cryptography import x509
 
 from nc.client.connection_errors import describe
+from nc.client.port_probe import PortKind, ask, mistaken, other_port
 from nc.client.tls import ClientTls
 from nc.contract import OK
 from nc.errors import OperatorError
 from nc.pki import ca_cert_hash
 from nc.pki.names import NOT_ITS_NAME
 from nc.pki.pem import UNREADABLE, certificate_pem
+from nc.text import host_port
 
 if TYPE_CHECKING:
     from nc.pb.network_controller_pb2 import GetTokenResponse
 
 _HANDSHAKE_TIMEOUT_S: Final = 5.0  # a program that is to stop waits for it
-_DER: Final = 2  # _ssl.ENCODING_DER
-_PIN: Final = re.compile(r"sha256:[0-9a-f]{64}")
 
 
 class ServerUnreachable(Exception):
@@ -66,11 +64,6 @@ class Invitation(NamedTuple):
         return self.plaintext or self.ca_cert_hash is not None
 
 
-def is_ca_cert_hash(text: str) -> bool:
-    """Whether `ca_cert_hash` could give this text."""
-    return _PIN.fullmatch(text) is not None
-
-
 async def redeem(invitation: Invitation) -> "GetTokenResponse":
     """Register this machine as a node.
 
@@ -91,6 +84,7 @@ async def redeem(invitation: Invitation) -> "GetTokenResponse":
     except CallFailed as error:
         if tls is not None:
             await asyncio.to_thread(_check_trust, invitation, tls.ca_pem)
+            await asyncio.to_thread(_check_port, invitation)
         raise ServerUnreachable(str(error)) from None
     if answer.code != OK:
         raise TokenRefused(f"{answer.message} (code {answer.code})")
@@ -103,12 +97,13 @@ async def find_authority(invitation: Invitation) -> x509.Certificate:
 
     Raises:
         ServerUnreachable: the handshake failed.
-        NotOurServer: the pinned CA is not in the chain that the server sends.
+        NotOurServer: another of a server's ports answers there, or the pinned CA is not in the
+            chain that the server sends.
     """
     host, port, pin = invitation.host, invitation.port, invitation.ca_cert_hash
     try:
-        shown = await asyncio.to_thread(_shown_chain, host, port)
-        chain = [x509.load_der_x509_certificate(der) for der in shown]
+        answer = await asyncio.to_thread(ask, host, port)
+        chain = [x509.load_der_x509_certificate(der) for der in answer.chain]
         hashes = [ca_cert_hash(certificate_pem(certificate)) for certificate in chain]
     except UnicodeError as error:  # not a host name
         raise NotOurServer(f"{host!r} is neither a host name nor an address") from error
@@ -118,6 +113,8 @@ async def find_authority(invitation: Invitation) -> x509.Certificate:
         ) from error
     except UNREADABLE as error:
         raise NotOurServer(f"{host}:{port} shows a certificate that cannot be read") from error
+    if pin not in hashes and (problem := mistaken(port, answer.kind, PortKind.BOOTSTRAP)):
+        raise NotOurServer(f"{host_port(host, port)}: {problem}; nothing was sent")
     if pin is None:
         return chain[-1]
     if pin not in hashes:
@@ -126,6 +123,13 @@ async def find_authority(invitation: Invitation) -> x509.Certificate:
             "address and the hash (ncadm create-bootstrap-token prints both); nothing was sent"
         )
     return chain[hashes.index(pin)]
+
+
+def _check_port(invitation: Invitation) -> None:
+    """Raise NotOurServer if another of the server's ports answers there."""
+    host, port = invitation.host, invitation.port
+    if problem := other_port(host, port, PortKind.BOOTSTRAP):
+        raise NotOurServer(f"{host_port(host, port)}: {problem}; the token was not sent")
 
 
 def _check_trust(invitation: Invitation, ca_pem: bytes) -> None:
@@ -155,19 +159,3 @@ def _check_trust(invitation: Invitation, ca_pem: bytes) -> None:
         ) from None
     except OSError:
         return  # not for a reason of TLS
-
-
-def _shown_chain(host: str, port: int) -> list[bytes]:
-    """The certificates that a server sends, DER, its own first. None is verified."""
-    context = ClientTls(b"").context()
-    context.check_hostname = False
-    context.verify_mode = ssl.CERT_NONE
-    context.set_alpn_protocols(["h2"])
-    with contextlib.ExitStack() as opened:
-        plain = opened.enter_context(socket.create_connection((host, port), _HANDSHAKE_TIMEOUT_S))
-        connection = opened.enter_context(context.wrap_socket(plain, server_hostname=host))
-        if hasattr(connection, "get_unverified_chain"):  # Python 3.13
-            return list(connection.get_unverified_chain())
-        # Until 3.12 it has this name, and no public one; those versions change no more.
-        inner: Any = connection._sslobj  # type: ignore[attr-defined]  # noqa: SLF001 - see above
-        return [certificate.public_bytes(_DER) for certificate in inner.get_unverified_chain()]

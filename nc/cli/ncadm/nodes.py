@@ -1,12 +1,14 @@
 """One node: its state, its address, its expiry, its removal."""
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from nc.cli.ncadm.connection import Connection, accepted
-from nc.cli.ncadm.expiry import parse_expiry
 from nc.cli.options import Output, OutputOption
+from nc.cli.time_args import parse_expiry
+from nc.cli.token_args import NODE_TOKEN_VARIABLE, TokenFileOption, node_tokens
 from nc.clock import SystemClock, now_ms
 from nc.contract import STATE_NAMES
 from nc.pb import network_controller_pb2 as pb
@@ -16,12 +18,21 @@ from nc.text import expiry_text, moment
 _LARGEST_EXPIRY_S = 2**32 - 1  # the API's uint32
 
 NodeToken = Annotated[
-    str, typer.Option("--node-token", metavar="T", help="The token that the node was given.")
+    str | None,
+    typer.Option(
+        "--node-token",
+        metavar="T",
+        help="The token that the node was given; - for the standard input. "
+        f"Default: ${NODE_TOKEN_VARIABLE}",
+    ),
 ]
 
 
 def check_conn_state(
-    context: typer.Context, node_token: NodeToken, output: OutputOption = Output.TEXT
+    context: typer.Context,
+    node_token: NodeToken = None,
+    token_file: TokenFileOption = None,
+    output: OutputOption = Output.TEXT,
 ) -> None:
     """Print a node's state and its address.
 
@@ -30,27 +41,40 @@ def check_conn_state(
     Example: ncadm check-conn-state --node-token T
     """
     connection = Connection.of(context, output)
-    request = pb.CheckConnStateRequest(token=node_token)
+    request = pb.CheckConnStateRequest(token=_one(node_token, token_file))
     answer = accepted(connection.control("CheckConnState", request))
     state = STATE_NAMES.get(answer.connState, str(answer.connState))
     connection.show(answer, f"state: {state}\naddress: {answer.bindIp or 'none yet'}")
 
 
 def get_registed_ip(
-    context: typer.Context, node_token: NodeToken, output: OutputOption = Output.TEXT
+    context: typer.Context,
+    node_token: NodeToken = None,
+    token_file: TokenFileOption = None,
+    output: OutputOption = Output.TEXT,
 ) -> None:
     """Print the overlay address that a node holds.
 
     Example: ncadm get-registed-ip --node-token T
     """
     connection = Connection.of(context, output)
-    request = pb.GetRegistedIpRequest(token=node_token)
+    request = pb.GetRegistedIpRequest(token=_one(node_token, token_file))
     answer = accepted(connection.control("GetRegistedIp", request))
     connection.show(answer, f"address: {answer.ip or 'none yet'}")
 
 
+def _one(node_token: str | None, token_file: Path | None) -> str:
+    tokens = node_tokens(None if node_token is None else [node_token], token_file)
+    if len(tokens) > 1:
+        raise typer.BadParameter("several node tokens were given, and this command takes one")
+    return tokens[0]
+
+
 def unregister(
-    context: typer.Context, node_token: NodeToken, output: OutputOption = Output.TEXT
+    context: typer.Context,
+    node_token: NodeToken = None,
+    token_file: TokenFileOption = None,
+    output: OutputOption = Output.TEXT,
 ) -> None:
     """Remove a node for good.
 
@@ -59,23 +83,30 @@ def unregister(
     Example: ncadm unregister --node-token T
     """
     connection = Connection.of(context, output)
-    request = pb.UnRegisterRequest(token=node_token)
+    request = pb.UnRegisterRequest(token=_one(node_token, token_file))
     answer = accepted(connection.control("UnRegister", request))
     connection.show(answer, "unregistered")
 
 
 def set_expiry(
     context: typer.Context,
-    node_token: Annotated[
-        list[str],
-        typer.Option("--node-token", metavar="T", help="May be given several times: all or none."),
-    ],
     at: Annotated[
         str,
         typer.Option(
-            metavar="TIME", help="never, +90m (s, m, h, d), 2026-11-20T15:00 (UTC), Unix seconds."
+            metavar="TIME",
+            help="never, +90m (s, m, h, d, w), 2026-11-20T15:00 (UTC), Unix seconds.",
         ),
     ],
+    node_token: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--node-token",
+            metavar="T",
+            help="May be given several times: all or none; - for the standard input. "
+            f"Default: ${NODE_TOKEN_VARIABLE}",
+        ),
+    ] = None,
+    token_file: TokenFileOption = None,
     output: OutputOption = Output.TEXT,
 ) -> None:
     """Set when nodes' tokens expire.
@@ -95,7 +126,7 @@ def set_expiry(
         )
     sensors = [
         sensor_pb2.SensorExpire(deviceToken=token.encode(), expireTime=expires_at_s)
-        for token in node_token
+        for token in node_tokens(node_token, token_file)
     ]
     request = sensor_pb2.SensorExpireTimeRequest(sensorExpire=sensors)
     answer = accepted(connection.control("UpdateSensorExpireTime", request))
