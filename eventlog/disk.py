@@ -4,8 +4,10 @@ Tests replace the disk by a simulated one that loses what was not synced (`event
 `README.md` says what a log relies on.
 """
 
+import errno
 import fcntl
 import os
+import stat
 from pathlib import Path
 from typing import Final, Protocol
 
@@ -76,7 +78,12 @@ class OsDisk:
 
     def open(self, path: Path, /, *, write: bool = False, create: bool = False) -> int:
         flags = (os.O_RDWR if write or create else os.O_RDONLY) | (os.O_CREAT if create else 0)
-        return os.open(path, flags | os.O_CLOEXEC, 0o600)
+        # O_NONBLOCK: a pipe in a file's place is not waited for.
+        fd = os.open(path, flags | os.O_CLOEXEC | os.O_NONBLOCK, 0o600)
+        if not stat.S_ISREG(os.fstat(fd).st_mode):
+            os.close(fd)
+            raise OSError(errno.EINVAL, "it is no regular file", str(path))
+        return fd
 
     def size(self, fd: int, /) -> int:
         return os.fstat(fd).st_size

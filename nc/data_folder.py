@@ -17,6 +17,7 @@ from pathlib import Path
 from nc.errors import OperatorError
 from nc.files import OS_FILES, replace_file
 from nc.secrets import SECRET_KEY_BYTES, Secrets
+from nc.small_files import read_small
 
 SECRET_KEY_MODE = 0o600
 
@@ -86,7 +87,7 @@ class DataFolder:
         """
         path = self.secret_key
         try:
-            key = path.read_bytes()
+            key = read_small(path)
         except FileNotFoundError:
             if not log_is_empty:
                 raise DataFolderError(

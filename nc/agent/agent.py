@@ -36,6 +36,7 @@ from nc.net.wire import PLAIN_VNET_HEADER, VNET_HEADER_BYTES, Frame, packets
 from nc.pki import FolderPaths, PkiError
 from nc.pki.pem import load_certificates
 from nc.secrets import Secrets
+from nc.small_files import read_small
 
 # A link that lasted so long does not count as a failure.
 _LASTED_S: Final = 10.0
@@ -271,6 +272,6 @@ def client_tls(paths: FolderPaths, now: datetime) -> ssl.SSLContext:
 
 def _read(path: Path) -> bytes:
     try:
-        return path.read_bytes()
+        return read_small(path)
     except OSError as error:
         raise PkiError(path, f"cannot be read: {error.strerror}", _REMEDY) from error

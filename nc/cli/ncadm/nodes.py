@@ -10,12 +10,10 @@ from nc.cli.options import Output, OutputOption
 from nc.cli.time_args import parse_expiry
 from nc.cli.token_args import NODE_TOKEN_VARIABLE, TokenFileOption, node_tokens
 from nc.clock import SystemClock, now_ms
-from nc.contract import STATE_NAMES
+from nc.contract import LARGEST_EXPIRY_S, STATE_NAMES
 from nc.pb import network_controller_pb2 as pb
 from nc.pb import sensor_pb2
 from nc.text import expiry_text, moment
-
-_LARGEST_EXPIRY_S = 2**32 - 1  # the API's uint32
 
 NodeToken = Annotated[
     str | None,
@@ -120,9 +118,9 @@ def set_expiry(
         expires_at_s = parse_expiry(at, now_ms(SystemClock()) // 1000)
     except (ValueError, OverflowError) as error:
         raise typer.BadParameter(str(error), param_hint="--at") from error
-    if not 0 <= expires_at_s <= _LARGEST_EXPIRY_S:
+    if not 0 <= expires_at_s <= LARGEST_EXPIRY_S:
         raise typer.BadParameter(
-            f"between 1970 and {moment(_LARGEST_EXPIRY_S * 1000)}, or never", param_hint="--at"
+            f"between 1970 and {moment(LARGEST_EXPIRY_S * 1000)}, or never", param_hint="--at"
         )
     sensors = [
         sensor_pb2.SensorExpire(deviceToken=token.encode(), expireTime=expires_at_s)
