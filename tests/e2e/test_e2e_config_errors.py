@@ -8,7 +8,7 @@ from nc.cli import config_file as config
 from nc.errors import ConfigError
 
 SERVER = "mode: server\nserver:\n  "
-NODE_DIGITS = "0123456789abcdef"
+DIGITS = "0123456789abcdef"
 CLIENT = "mode: client\nclient:\n  "
 
 
@@ -120,7 +120,7 @@ def test_a_token_in_a_file_is_not_shown(tmp_path: Path) -> None:
         ("mode: server\nserver: {ip: 192.0.2.7}\nclient:\n", "server"),
         ("mode: server\nserver:\nclient: {mtu: 1}\n", "server"),
         (
-            f"{CLIENT}{{token: {NODE_DIGITS}, serverAddr: x, networkCertDir: y}}\nserver: {{port: six}}",
+            f"{CLIENT}{{token: {DIGITS}, serverAddr: x, networkCertDir: y}}\nserver: {{port: six}}",
             "client",
         ),
     ],
