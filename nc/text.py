@@ -1,4 +1,4 @@
-"""Values as people read and write them: moments, addresses, and what they paste."""
+"""Values as people read and write them: moments, addresses, what they paste, foreign texts."""
 
 import unicodedata
 from datetime import UTC, datetime
@@ -17,6 +17,18 @@ def moment(unix_ms: int) -> str:
         )
     except (OverflowError, ValueError, OSError):
         return f"{unix_ms} ms after 1970"
+
+
+_UNITS = (("days", 86_400), ("hours", 3600), ("minutes", 60))
+
+
+def duration_text(seconds: float) -> str:
+    """A duration as people write it, without its sign: `400 days`, `36 hours`, `90 seconds`."""
+    seconds = abs(seconds)
+    for name, unit_s in _UNITS:
+        if seconds >= 2 * unit_s:
+            return f"{seconds / unit_s:.0f} {name}"
+    return f"{seconds:.3g} seconds"
 
 
 def expiry_text(unix_ms: int) -> str:
@@ -53,3 +65,14 @@ def unwrapped(text: str) -> str:
 def quoted(text: str) -> str:
     """A text as part of a message: in quotes, escaped, and not longer than a line takes."""
     return repr(text if len(text) <= _LONGEST_QUOTE else f"{text[:_LONGEST_QUOTE]}…")
+
+
+def printable(text: str) -> str:
+    """A text from another machine, for a terminal, a log line or systemd.
+
+    Control characters, line ends and marks that change the direction of writing are replaced: they
+    could steer the terminal, or begin another line.
+    """
+    if text.isprintable():
+        return text
+    return "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in text)

@@ -11,7 +11,7 @@ import contextlib
 import ssl
 from collections.abc import Callable
 from dataclasses import dataclass
-from ipaddress import IPv4Interface
+from ipaddress import IPv4Address, IPv4Interface
 from typing import Final
 
 from picows import (
@@ -27,6 +27,7 @@ from picows import (
 from nc.agent.link_errors import LinkEnded, UntrustedServer, closed_by, connecting_failed
 from nc.client.port_probe import PortKind, other_port
 from nc.net import wire
+from nc.net.dial import ATTEMPT_DELAY_S
 from nc.net.wire import HandshakeError
 from nc.text import host_port
 
@@ -55,6 +56,7 @@ class Target:
     port: int
     token: str
     tls: ssl.SSLContext | None
+    held: IPv4Address | None = None  # the address of the last link
 
     def __repr__(self) -> str:
         return f"Target({self})"
@@ -206,11 +208,12 @@ async def connect(
         websocket_handshake_timeout=timeout_s * _UPGRADE_SHARE,
         enable_auto_pong=False,  # a ping is a sign of life, which `on_ws_frame` must see
         max_frame_size=wire.MAX_FRAME_BYTES,
+        happy_eyeballs_delay=ATTEMPT_DELAY_S,
         max_redirects=0,  # the token is sent to no other server
         logger_name="nowhere",
         extra_headers={
             wire.TOKEN_HEADER: target.token,
-            wire.SUBPROTOCOL_HEADER: wire.OFFLOAD,
+            wire.SUBPROTOCOL_HEADER: wire.subprotocols(target.held),
         },
     )
     transport: WSTransport | None = None
@@ -239,8 +242,8 @@ async def connect(
 async def _why_failed(error: Exception, target: Target) -> LinkEnded:
     """The reason for which a link was not made; another port of the server is one."""
     failed = connecting_failed(error, target.host, is_tls=target.tls is not None)
-    if isinstance(failed, UntrustedServer):
-        problem = await asyncio.to_thread(other_port, target.host, target.port, PortKind.LINK)
+    if isinstance(failed, UntrustedServer) and not failed.is_for_dates:
+        problem = await other_port(target.host, target.port, PortKind.LINK)
         if problem:
             return UntrustedServer(problem)
     return failed

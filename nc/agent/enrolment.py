@@ -9,15 +9,22 @@ gets the token.
 import asyncio
 import socket
 import ssl
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from cryptography import x509
 
+from nc.client.certificate_dates import (
+    HANDSHAKE_TIMEOUT_S,
+    NOT_ITS_TIME,
+    explain_dates,
+)
 from nc.client.connection_errors import describe
 from nc.client.port_probe import PortKind, ask, mistaken, other_port
 from nc.client.tls import ClientTls
+from nc.clock import SystemClock, now_utc
 from nc.contract import OK
 from nc.errors import OperatorError
+from nc.net.dial import dial
 from nc.pki import ca_cert_hash
 from nc.pki.names import NOT_ITS_NAME
 from nc.pki.pem import UNREADABLE, certificate_pem
@@ -25,8 +32,6 @@ from nc.text import host_port
 
 if TYPE_CHECKING:
     from nc.pb.network_controller_pb2 import GetTokenResponse
-
-_HANDSHAKE_TIMEOUT_S: Final = 5.0  # a program that is to stop waits for it
 
 
 class ServerUnreachable(Exception):
@@ -83,8 +88,8 @@ async def redeem(invitation: Invitation) -> "GetTokenResponse":
             answer = await client.call("GetToken", GetTokenRequest(bootStrapToken=invitation.token))
     except CallFailed as error:
         if tls is not None:
-            await asyncio.to_thread(_check_trust, invitation, tls.ca_pem)
-            await asyncio.to_thread(_check_port, invitation)
+            await _check_trust(invitation, tls.ca_pem)
+            await _check_port(invitation)
         raise ServerUnreachable(str(error)) from None
     if answer.code != OK:
         raise TokenRefused(f"{answer.message} (code {answer.code})")
@@ -102,7 +107,7 @@ async def find_authority(invitation: Invitation) -> x509.Certificate:
     """
     host, port, pin = invitation.host, invitation.port, invitation.ca_cert_hash
     try:
-        answer = await asyncio.to_thread(ask, host, port)
+        answer = await ask(host, port)
         chain = [x509.load_der_x509_certificate(der) for der in answer.chain]
         hashes = [ca_cert_hash(certificate_pem(certificate)) for certificate in chain]
     except UnicodeError as error:  # not a host name
@@ -125,14 +130,14 @@ async def find_authority(invitation: Invitation) -> x509.Certificate:
     return chain[hashes.index(pin)]
 
 
-def _check_port(invitation: Invitation) -> None:
+async def _check_port(invitation: Invitation) -> None:
     """Raise NotOurServer if another of the server's ports answers there."""
     host, port = invitation.host, invitation.port
-    if problem := other_port(host, port, PortKind.BOOTSTRAP):
+    if problem := await other_port(host, port, PortKind.BOOTSTRAP):
         raise NotOurServer(f"{host_port(host, port)}: {problem}; the token was not sent")
 
 
-def _check_trust(invitation: Invitation, ca_pem: bytes) -> None:
+async def _check_trust(invitation: Invitation, ca_pem: bytes) -> None:
     """Find out why TLS refuses a server with a certificate from this CA; gRPC hides the reason.
 
     Raises:
@@ -141,11 +146,8 @@ def _check_trust(invitation: Invitation, ca_pem: bytes) -> None:
     """
     host, port = invitation.host, invitation.port
     try:
-        with (
-            socket.create_connection((host, port), _HANDSHAKE_TIMEOUT_S) as plain,
-            ClientTls(ca_pem).context().wrap_socket(plain, server_hostname=host),
-        ):
-            return
+        connected = await dial(host, port, HANDSHAKE_TIMEOUT_S)
+        await asyncio.to_thread(_verify, connected, host, ca_pem)
     except ssl.SSLCertVerificationError as error:
         if error.verify_code in NOT_ITS_NAME:
             raise NotOurServer(
@@ -153,9 +155,19 @@ def _check_trust(invitation: Invitation, ca_pem: bytes) -> None:
                 "ncadm create-bootstrap-token prints, or let the server know that it is called so "
                 "(network-controller serve --advertise); the token was not sent"
             ) from None
-        raise ServerUnreachable(
+        text = (
             f"the certificate at {host}:{port} is not trusted: {error.verify_message}; "
             "is this machine's clock right?"
-        ) from None
+        )
+        if error.verify_code in NOT_ITS_TIME:
+            text = f"{text} {await explain_dates(host, port, now_utc(SystemClock()))}"
+        raise ServerUnreachable(text) from None
     except OSError:
         return  # not for a reason of TLS
+
+
+def _verify(connected: socket.socket, host: str, ca_pem: bytes) -> None:
+    """Do a TLS handshake that trusts one CA, and close the connection."""
+    connected.settimeout(HANDSHAKE_TIMEOUT_S)
+    with connected, ClientTls(ca_pem).context().wrap_socket(connected, server_hostname=host):
+        pass

@@ -18,7 +18,9 @@ from nc.cli.pasted import read_token
 from nc.contract import DEFAULT_LINK_PORT, DEFAULT_MTU
 from nc.errors import ConfigError
 from nc.server.setting_types import (
+    Destinations,
     Folder,
+    Metric,
     Mtu,
     NetworkAddress,
     Port,
@@ -56,6 +58,7 @@ class ServerSection(_Section):
     debug: Switch = False
     mtu: Mtu = DEFAULT_MTU
     interconnection: Switch = True
+    allow_destination: Destinations = ()
 
 
 class ClientSection(_Section):
@@ -70,6 +73,8 @@ class ClientSection(_Section):
     work_dir: Folder | None = None
     debug: Switch = False
     redirect_gateway: Switch = False
+    route: Switch = True
+    route_metric: Metric = 0
 
 
 class ConfigFile(BaseModel):

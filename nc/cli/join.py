@@ -14,6 +14,7 @@ from structlog.typing import FilteringBoundLogger
 
 from nc import log_events, sd_notify
 from nc.agent.backoff import delay_s
+from nc.agent.device import DeviceSettings
 from nc.agent.enrolment import Invitation, ServerUnreachable, redeem
 from nc.agent.state import CertificateSet, NodeIdentity, StateFolder, digest_of
 from nc.cli import structured_logs
@@ -69,6 +70,19 @@ def join(
     mtu: Annotated[
         int, typer.Option(min=576, max=65_535, help="The largest packet in the overlay, bytes.")
     ] = DEFAULT_MTU,
+    no_route: Annotated[
+        bool,
+        typer.Option("--no-route", help="Set the overlay address, but leave routes to you."),
+    ] = False,
+    route_metric: Annotated[
+        int | None,
+        typer.Option(
+            min=1,
+            max=2**32 - 1,
+            help="Set the route to the overlay with this metric, also beside one of this "
+            "machine's own networks; the least metric wins.",
+        ),
+    ] = None,
     plaintext: Annotated[
         bool, typer.Option("--plaintext", help="For a server that runs with --plaintext.")
     ] = False,
@@ -77,6 +91,9 @@ def join(
 
     Example: network-controller join c604…4954@192.0.2.7:6439 --ca-cert-hash sha256:1588…f680
     """
+    if no_route and route_metric is not None:
+        raise typer.BadParameter("give --no-route or --route-metric, not both")
+    device = DeviceSettings(mtu, has_route=not no_route, metric=route_metric)
     invited = invitation_of(invitation, token_file, ca_cert_hash, plaintext=plaintext)
     folder = StateFolder(state_dir or default_state_dir())
     _identity(folder, invited, insecure=insecure_bootstrap)  # before anything is made
@@ -89,7 +106,7 @@ def join(
             if _run(_enrol(folder, identity, log)):
                 _start_again(invitation)
         else:
-            _run(_hold(folder, identity, log, tun=not no_tun, mtu=mtu))
+            _run(_hold(folder, identity, log, tun=not no_tun, device=device))
 
 
 def join_as_configured(path: Path, file: "ConfigFile") -> None:
@@ -104,16 +121,11 @@ def join_as_configured(path: Path, file: "ConfigFile") -> None:
     require_tun()
     log = structured_logs.configure(debug=section.debug, log_dir=section.log_dir)
     folder = StateFolder(section.work_dir or default_state_dir())
+    device = DeviceSettings(
+        section.mtu, section.redirect_gateway, section.route, section.route_metric or None
+    )
     with folder.locked():
-        _run(
-            _hold(
-                folder,
-                _configured(section),
-                log,
-                mtu=section.mtu,
-                redirect_gateway=section.redirect_gateway,
-            )
-        )
+        _run(_hold(folder, _configured(section), log, device=device))
 
 
 def _configured(section: "ClientSection") -> NodeIdentity:
@@ -150,7 +162,9 @@ async def _until_stopped(work: Coroutine[Any, Any, object]) -> bool:
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
     working, stopped = asyncio.create_task(work), asyncio.create_task(stop.wait())
+    alive = asyncio.create_task(sd_notify.keep_alive())
     await asyncio.wait((working, stopped), return_when=asyncio.FIRST_COMPLETED)
+    alive.cancel()
     stopped.cancel()
     working.cancel()
     with contextlib.suppress(asyncio.CancelledError):
@@ -197,13 +211,12 @@ async def _hold(
     log: FilteringBoundLogger,
     *,
     tun: bool = True,
-    mtu: int,
-    redirect_gateway: bool = False,
+    device: DeviceSettings,
 ) -> None:
     from nc.agent.agent import Agent, AgentSettings
-    from nc.net.routes import Redirect
+    from nc.net.redirect import Redirect
 
-    settings = AgentSettings(tun, mtu, redirect_gateway)
+    settings = AgentSettings(tun, device)
     redirect = Redirect(folder.redirect)
     clock, secrets = SystemClock(), SystemSecrets()
     await Agent(node, settings, redirect, clock=clock, secrets=secrets, log=log).run()

@@ -9,18 +9,17 @@ Nothing but the handshake is sent. A server that is just stopping ends connectio
 counts if a second handshake ends in the same way.
 """
 
-import contextlib
+import asyncio
 import socket
 import ssl
 from enum import Enum
-from typing import Any, Final, NamedTuple
+from typing import Final, NamedTuple
 
-from nc.client.tls import ClientTls
+from nc.client.certificate_dates import HANDSHAKE_TIMEOUT_S, chain_of, unverified
 from nc.contract import DEFAULT_BOOTSTRAP_PORT, DEFAULT_GRPC_PORT, DEFAULT_LINK_PORT
+from nc.net.dial import dial
 
-_HANDSHAKE_TIMEOUT_S: Final = 5.0  # a program that is to stop waits for it
 _FIRST_BYTE_TIMEOUT_S: Final = 2.0  # servers write theirs at once
-_DER: Final = 2  # _ssl.ENCODING_DER
 _HTTP2: Final = "h2"
 _REFUSED: Final = ("CERTIFICATE_REQUIRED", "UNEXPECTED_EOF")  # in the reason of an SSLError
 
@@ -38,33 +37,33 @@ class Answer(NamedTuple):
     chain: list[bytes]  # the certificates that are shown, DER, the server's own first; unverified
 
 
-def ask(host: str, port: int) -> Answer:
+async def ask(host: str, port: int) -> Answer:
     """Connect without a certificate, and see what is there.
 
     Raises:
         OSError: there is no TLS handshake.
+        UnicodeError: the host is no name.
     """
-    answer = _ask(host, port)
+    answer = await _ask(host, port)
     if answer.kind in {PortKind.CONTROL, PortKind.LINK}:
-        return _ask(host, port)
+        return await _ask(host, port)
     return answer
 
 
-def _ask(host: str, port: int) -> Answer:
-    context = ClientTls(b"").context()
-    context.check_hostname = False
-    context.verify_mode = ssl.CERT_NONE
-    context.set_alpn_protocols([_HTTP2])
-    with contextlib.ExitStack() as opened:
-        plain = opened.enter_context(socket.create_connection((host, port), _HANDSHAKE_TIMEOUT_S))
-        connection = opened.enter_context(context.wrap_socket(plain, server_hostname=host))
-        return Answer(_kind_of(connection), _chain_of(connection))
+async def _ask(host: str, port: int) -> Answer:
+    connected = await dial(host, port, HANDSHAKE_TIMEOUT_S)
+    return await asyncio.to_thread(_look, connected, host)
 
 
-def other_port(host: str, port: int, expected: PortKind) -> str:
+def _look(connected: socket.socket, host: str) -> Answer:
+    with unverified(connected, host) as connection:
+        return Answer(_kind_of(connection), chain_of(connection))
+
+
+async def other_port(host: str, port: int, expected: PortKind) -> str:
     """A sentence about another port of a server that answers there; "" for none, or in doubt."""
     try:
-        return mistaken(port, ask(host, port).kind, expected)
+        return mistaken(port, (await ask(host, port)).kind, expected)
     except (OSError, ValueError):
         return ""
 
@@ -94,11 +93,3 @@ def _kind_of(connection: ssl.SSLSocket) -> PortKind | None:
     if is_welcome:
         return PortKind.BOOTSTRAP if is_http2 else None
     return PortKind.CONTROL if is_http2 else PortKind.LINK
-
-
-def _chain_of(connection: ssl.SSLSocket) -> list[bytes]:
-    if hasattr(connection, "get_unverified_chain"):  # Python 3.13
-        return list(connection.get_unverified_chain())
-    # Until 3.12 it has this name, and no public one; those versions change no more.
-    inner: Any = connection._sslobj  # type: ignore[attr-defined]  # noqa: SLF001 - see above
-    return [certificate.public_bytes(_DER) for certificate in inner.get_unverified_chain()]

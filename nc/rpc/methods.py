@@ -16,7 +16,7 @@ from nc.pb import sensor_pb2
 from nc.rpc.api import Call
 from nc.rpc.controller import Controller
 from nc.rpc.permissions import Permission
-from nc.services import CONTROL_SERVICE, INTERNAL_SERVICE
+from nc.services import ADMIN_SERVICE, CONTROL_SERVICE, INTERNAL_SERVICE
 
 _INT64 = descriptor_pb2.FieldDescriptorProto.TYPE_INT64
 _UINT64 = descriptor_pb2.FieldDescriptorProto.TYPE_UINT64
@@ -47,10 +47,11 @@ def methods_of(controller: Controller) -> dict[str, Method]:
         "UnRegister": (controller.unregister, Permission.MEMBER),
         "GetRegistedIp": (controller.get_registered_ip, Permission.MEMBER),
         "UpdateSensorExpireTime": (controller.update_sensor_expire_time, Permission.ADMIN),
+        "TakeBack": (controller.take_back, Permission.ADMIN),
     }
     return {
         method.name: Method(method.name, _parser(method), operation, _refuser(method), permission)
-        for service in (CONTROL_SERVICE, INTERNAL_SERVICE)
+        for service in (CONTROL_SERVICE, INTERNAL_SERVICE, ADMIN_SERVICE)
         for method in service.methods
         for operation, permission in [rules[method.name]]
     }

@@ -17,7 +17,7 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric import ec
 
 import eventlog
-from nc.agent.agent import client_tls
+from nc.agent.certificates import node_tls
 from nc.agent.state import StateFolder
 from nc.certificate_files import FolderPaths
 from nc.cli import config_file
@@ -94,7 +94,7 @@ def _node_tls(path: Path) -> object:
     paths = FolderPaths.within(path.parent)
     for each in (paths.ca, paths.client_key):
         each.write_bytes(_key())
-    return client_tls(paths, datetime.now(UTC))
+    return node_tls(paths)
 
 
 def _log(path: Path) -> object:
@@ -112,7 +112,7 @@ READERS: dict[str, tuple[str, Callable[[Path], object]]] = {
     "node.json": ("node.json", lambda path: StateFolder(path.parent).load()),
     "secret.key": (
         "secret.key",
-        lambda path: DataFolder(path.parent).load_secret_key(SystemSecrets(), log_is_empty=False),
+        lambda path: DataFolder(path.parent).load_secret_key(SystemSecrets()),
     ),
     "log export": ("log.zip", lambda path: open_reader(None, path)),
     "segment": (SEGMENT, _log),

@@ -20,6 +20,9 @@ SERVER = "192.0.2.1"  # behind a gateway, as servers are
 PORT = 6441
 
 
+TOKENS = {"a": "a" * 16, "b": "b" * 16}
+
+
 class Field:
     """The lab, a server that speaks the protocol alone, and two nodes' configuration files."""
 
@@ -37,7 +40,7 @@ class Field:
             node_folder(folder, home / name)
             (home / f"{name}.yml").write_text(
                 f"mode: client\nclient:\n  serverAddr: {SERVER}\n  port: {PORT}\n"
-                f"  token: token-of-{name}\n  networkCertDir: {home / name}\n  mtu: 1380\n"
+                f"  token: {TOKENS[name]}\n  networkCertDir: {home / name}\n  mtu: 1380\n"
                 f"  workDir: {home / name}-state\n  redirectGateway: {redirect}\n"
             )
 
@@ -82,7 +85,7 @@ def test_packets_flow_as_text_frames(field: Field) -> None:
         assert transfer(field.lab, "a", "b", "10.1.1.5", 5)
         assert " mtu 1380 " in field.lab.run("b", "ip", "-o", "link", "show", "dev", "nc0")
         assert a.stop() == b.stop() == 0
-        assert "token-of-" not in a.said + b.said
+        assert not any(token in a.said + b.said for token in TOKENS.values())
 
 
 def test_all_traffic_is_led_through_the_overlay_and_back_again(field: Field) -> None:
@@ -109,3 +112,31 @@ def test_all_traffic_is_led_through_the_overlay_and_back_again(field: Field) -> 
         assert agent.stop() == 0
     assert field.routes("a") == before
     assert not (field.home / "a-state" / "redirect.json").exists()
+
+
+def test_ipv6_does_not_leave_beside_the_overlay(field: Field) -> None:
+    """While all traffic goes through the overlay there is no way out for IPv6, but on the LAN.
+
+    After kill -9 the next start takes the refusal back.
+    """
+    lab = field.lab
+    lab.run("a", "sysctl", "-qw", "net.ipv6.conf.all.disable_ipv6=0")
+    lab.run("a", "ip", "addr", "add", "2001:db8::2/64", "dev", "eth0", "nodad")
+    lab.run("a", "ip", "-6", "route", "add", "default", "via", "2001:db8::1")
+
+    def way(address: str) -> str:
+        command = lab.command("a", "ip", "-6", "route", "get", address)
+        return subprocess.run(command, check=False, capture_output=True, text=True).stdout
+
+    assert " dev eth0 " in way("2600::1")
+    with field.start("a") as agent:
+        assert " dev eth0 " not in way("2600::1")
+        assert " dev eth0 " not in way("c000::1")
+        assert " dev eth0 " in way("2001:db8::7")
+        lab.run("a", "ip", "-6", "route", "flush", "proto", "110")
+        assert "::/1" in agent.wait_for("agent.network_restored")["message"]
+        assert " dev eth0 " not in way("2600::1")
+        agent.kill()
+    with field.start("a") as agent:
+        assert agent.stop() == 0
+    assert " dev eth0 " in way("2600::1")

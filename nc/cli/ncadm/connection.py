@@ -96,9 +96,10 @@ class Connection:
         except CallFailed as error:
             if self.plaintext or error.exit_code != UNREACHABLE:
                 raise
+            from nc.cli.event_loop import run_async
             from nc.client.port_probe import PortKind, other_port
 
-            problem = other_port(client.host, client.port, PortKind[expected])
+            problem = run_async(other_port(client.host, client.port, PortKind[expected]))
             if not problem:
                 raise
             raise OperationFailed(f"{client.target}: {problem}") from None

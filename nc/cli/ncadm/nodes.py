@@ -11,8 +11,8 @@ from nc.cli.time_args import parse_expiry
 from nc.cli.token_args import NODE_TOKEN_VARIABLE, TokenFileOption, node_tokens
 from nc.clock import SystemClock, now_ms
 from nc.contract import LARGEST_EXPIRY_S, STATE_NAMES
+from nc.pb import admin_pb2, sensor_pb2
 from nc.pb import network_controller_pb2 as pb
-from nc.pb import sensor_pb2
 from nc.text import expiry_text, moment
 
 NodeToken = Annotated[
@@ -84,6 +84,35 @@ def unregister(
     request = pb.UnRegisterRequest(token=_one(node_token, token_file))
     answer = accepted(connection.control("UnRegister", request))
     connection.show(answer, "unregistered")
+
+
+def take_back(
+    context: typer.Context,
+    node_token: Annotated[
+        list[str] | None,
+        typer.Option("--node-token", metavar="T", help="A node's token. May be given again."),
+    ] = None,
+    token_file: TokenFileOption = None,
+    all_waiting: Annotated[
+        bool,
+        typer.Option("--all-waiting", help="Every node that has asked for a link and waits."),
+    ] = False,
+    output: OutputOption = Output.TEXT,
+) -> None:
+    """Register nodes again that an older log does not know.
+
+    After an older backup was put back, nodes that joined since wait for this. Without an option,
+    print the ids of those that wait.
+
+    Example: ncadm take-back --all-waiting
+    """
+    connection = Connection.of(context, output)
+    tokens = node_tokens(node_token, token_file) if node_token or token_file else ()
+    request = admin_pb2.TakeBackRequest(node_tokens=tokens, all_waiting=all_waiting)
+    answer = accepted(connection.control("TakeBack", request))
+    lines = [f"taken back: {node_id}" for node_id in answer.node_ids]
+    lines += [f"waits: {node_id}" for node_id in answer.waiting_ids]
+    connection.show(answer, "\n".join(lines) or "no node waits")
 
 
 def set_expiry(
