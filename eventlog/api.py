@@ -128,7 +128,8 @@ class EventLog(Protocol):
 
         Raises:
             SequenceConflict: something else was appended first; nothing was written.
-            LogFull: there is no room now; nothing was written, and later appends may succeed.
+            LogLacking: something is lacking for now (LogFull: room); nothing was written, and later
+                appends may succeed.
             LogUnavailable: the log cannot be written; the outcome of this append is unknown.
             RecordTooLarge: the payload is over the limit; nothing was written.
             ValueError: an empty payload, or a count out of range; nothing was written.
@@ -144,15 +145,15 @@ class EventLog(Protocol):
             The end of the log.
 
         Raises:
-            LogFull: there is no room.
+            LogLacking: as `append`.
             LogUnavailable: the log cannot be written.
         """
 
     def probe_space(self) -> None:
-        """Check, after LogFull, whether there is room now. Blocks for the disk.
+        """Check, after LogLacking, whether an append may succeed now. Blocks for the disk.
 
         Raises:
-            LogFull: there is none.
+            LogLacking: it would not.
             LogUnavailable: the log cannot be written.
         """
 

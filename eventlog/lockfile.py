@@ -16,8 +16,9 @@ from pathlib import Path
 from typing import Final
 
 from eventlog.disk import Disk
-from eventlog.errors import LogFull, LogLocked, WriterReplaced
-from eventlog.segments import opened, write_fully
+from eventlog.errors import LogLocked, WriterReplaced
+from eventlog.lacks import refusing
+from eventlog.segments import close, opened, write_fully
 
 __all__ = ["WriterLock"]
 
@@ -25,7 +26,6 @@ LOCK_NAME: Final = "lock"
 _SIGNATURE_BYTES: Final = 8
 _LONGEST_BYTES: Final = 64  # more than a process id and a signature take
 _GONE: Final = (errno.ENOENT, errno.ENOTDIR)
-_PASSING: Final = (errno.ENOMEM, errno.EINTR)  # a later `stat` may succeed
 
 
 class WriterLock:
@@ -51,7 +51,7 @@ class WriterLock:
         try:
             self._claim()
         except BaseException:
-            disk.close(self._fd)
+            close(disk, self._fd)
             raise
 
     def _claim(self) -> None:
@@ -66,19 +66,19 @@ class WriterLock:
 
         Raises:
             WriterReplaced: it is not.
-            LogFull: that cannot be known now, for want of memory; nothing was written.
+            LogLacking: that cannot be known now; nothing was written.
             OSError: the disk fails.
         """
         try:
-            is_ours = self._disk.is_at(self._fd, self._path)
+            with refusing(self._folder):
+                is_ours = self._disk.is_at(self._fd, self._path)
+                found = self._disk.pread(self._fd, _LONGEST_BYTES, 0) if is_ours else b""
         except OSError as error:
             if error.errno in _GONE:
                 raise WriterReplaced(self._folder, "the lock file is gone") from None
-            if error.errno in _PASSING:
-                reason = f"the lock file cannot be looked at: {error}"
-                raise LogFull(self._folder, reason) from error
             raise
-        found = self._disk.pread(self._fd, _LONGEST_BYTES, 0) if is_ours else self._read_other()
+        if not is_ours:
+            found = self._read_other()
         if not is_ours or found != self._text:
             pid = _pid(found)
             holder = "somebody" if pid is None else f"process {pid}"
@@ -94,7 +94,7 @@ class WriterLock:
 
     def release(self) -> None:
         """Let the next writer in. The file stays: it says who was the last one."""
-        self._disk.close(self._fd)
+        close(self._disk, self._fd)
 
 
 def _pid(text: bytes) -> int | None:

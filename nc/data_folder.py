@@ -15,6 +15,7 @@ from pathlib import Path
 
 from nc.errors import DAMAGED, OperatorError
 from nc.files import OS_FILES, replace_file
+from nc.permissions import check_secret, folder_warnings
 from nc.secrets import SECRET_KEY_BYTES, Secrets
 from nc.small_files import read_small
 
@@ -79,6 +80,15 @@ class DataFolder:
                 f"data folder {self.path} {reason}, or choose another with --data-dir, or "
                 "NC_DATA_DIR"
             )
+
+    def permission_warnings(self) -> list[str]:
+        """Warnings about whom the folders are open to.
+
+        Raises:
+            OpenToOthers: other users may write into them, or read the key.
+        """
+        check_secret(self.secret_key)
+        return [*folder_warnings(self.path), *folder_warnings(self.log)]
 
     def load_secret_key(self, secrets: Secrets) -> bytes:
         """Read the key of the token ids; make it if it is missing.

@@ -12,17 +12,18 @@ RPC_CRASHED: Final = "rpc.crashed"  # a bug of ours, with its traceback
 SERVER_STARTED: Final = "server.started"
 SERVER_STOPPING: Final = "server.stopping"
 SERVER_STOPPED: Final = "server.stopped"
+SERVER_RELOADED: Final = "server.reloaded"  # after SIGHUP: log file and certificates
+SERVER_EXTRA_FAILED: Final = "server.extra_failed"  # the server goes on without it
 SERVER_NEW_CLUSTER: Final = "server.new_cluster"
 SERVER_PLAINTEXT: Final = "server.plaintext"
 SERVER_FD_LIMIT_LOW: Final = "server.fd_limit_low"
-
-PORT_REOPENED: Final = "port.reopened"  # gRPC had given it up
-PORT_LOST: Final = "port.lost"  # and it cannot be had again; tried until it can
 
 LINK_OPENED: Final = "link.opened"  # a node is connected
 LINK_CLOSED: Final = "link.closed"  # or did not get so far; with the reason
 LINK_REFUSED: Final = "link.refused"  # no upgrade
 LINK_CRASHED: Final = "link.crashed"  # a bug of ours, with its traceback
+
+FOLDER_WARNING: Final = "folder.warning"  # who may write into it, or whose it is
 
 CERTIFICATE_MADE: Final = "certificate.made"
 CERTIFICATE_WARNING: Final = "certificate.warning"
@@ -33,7 +34,8 @@ LOG_OPENED: Final = "log.opened"
 LOG_TAIL_CUT: Final = "log.tail_cut"
 LOG_UNAVAILABLE: Final = "log.unavailable"
 LOG_FULL: Final = "log.full"  # the disk is; nothing is changed until there is room
-LOG_WRITABLE: Final = "log.writable"  # there is
+LOG_LACKING: Final = "log.lacking"  # descriptors, memory or rights are; as above
+LOG_WRITABLE: Final = "log.writable"  # nothing is lacking any more
 
 SNAPSHOT_SKIPPED: Final = "snapshot.skipped"  # it does not check out; nothing is lost
 SNAPSHOT_FAILED: Final = "snapshot.failed"  # one could not be written; nothing is lost
@@ -54,4 +56,5 @@ AGENT_REPLACED: Final = "agent.replaced"  # another token has made it another no
 AGENT_DEVICE_LOST: Final = "agent.device_lost"
 AGENT_CERTIFICATE_ENDS: Final = "agent.certificate_ends"  # within weeks
 AGENT_NETWORK_RESTORED: Final = "agent.network_restored"  # another program had removed routes
+AGENT_RELOADED: Final = "agent.reloaded"  # after SIGHUP
 AGENT_STOPPED: Final = "agent.stopped"

@@ -25,6 +25,7 @@ from typing import Any, Final
 
 from nc.errors import OperatorError
 from nc.files import OS_FILES, replace_file
+from nc.permissions import folder_warnings
 from nc.pki import FolderPaths, PkiError, read_peer
 from nc.small_files import read_json_object, read_small
 
@@ -103,6 +104,7 @@ class StateFolder:
 
     def _make(self) -> None:
         OS_FILES.make_folder(self.path)
+        folder_warnings(self.path)
         if not os.access(self.path, os.W_OK | os.X_OK):
             raise PermissionError(13, "permission denied")
 

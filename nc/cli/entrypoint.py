@@ -8,6 +8,7 @@ import importlib
 import json
 import os
 import shlex
+import signal
 import sys
 from itertools import pairwise
 from pathlib import Path
@@ -46,6 +47,8 @@ def run(program: str, module: str) -> NoReturn:
         module: where its typer application is, as `app`.
     """
     open_missing_streams()
+    for number in (signal.SIGUSR1, signal.SIGUSR2):  # other programs' habits: no request to end
+        signal.signal(number, signal.SIG_IGN)
     if (option := _empty_option(sys.argv[1:])) is not None:
         sys.exit(_report(program, f"{option}: is empty", USAGE, "usage", program))
     sys.exit(_call(program, importlib.import_module(module).app))

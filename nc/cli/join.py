@@ -3,9 +3,8 @@
 import asyncio
 import contextlib
 import os
-import signal
 import sys
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
@@ -17,7 +16,7 @@ from nc.agent.backoff import delay_s
 from nc.agent.device import DeviceSettings
 from nc.agent.enrolment import Invitation, ServerUnreachable, redeem
 from nc.agent.state import CertificateSet, NodeIdentity, StateFolder, digest_of
-from nc.cli import structured_logs
+from nc.cli import signals, structured_logs
 from nc.cli.entrypoint import OperationFailed, default_data_dir
 from nc.cli.event_loop import run_async
 from nc.cli.invitation import InvitationArgument, invitation_of, without_invitation
@@ -26,12 +25,16 @@ from nc.clock import SystemClock
 from nc.contract import DEFAULT_MTU
 from nc.errors import ConfigError
 from nc.net.tun import TunUnavailable, require_tun
+from nc.permissions import forbid_core_dumps
 from nc.secrets import SystemSecrets
 from nc.text import host_port
 
 if TYPE_CHECKING:  # an agent that has joined, and has no configuration file, needs neither
     from nc.cli.config_file import ClientSection, ConfigFile
     from nc.pb.network_controller_pb2 import GetTokenResponse
+
+
+_RELOADS: list[Callable[[], None]] = []  # called back at SIGHUP
 
 
 def default_state_dir() -> Path:
@@ -99,6 +102,8 @@ def join(
     _identity(folder, invited, insecure=insecure_bootstrap)  # before anything is made
     if not no_tun:
         _require_tun()
+    signals.ignore_others()
+    forbid_core_dumps()
     log = structured_logs.configure()
     with folder.locked():
         identity = _identity(folder, invited, insecure=insecure_bootstrap)
@@ -119,6 +124,8 @@ def join_as_configured(path: Path, file: "ConfigFile") -> None:
     if section is None:
         raise ConfigError(f"{path}: client: is missing; with mode: client it says where to connect")
     require_tun()
+    signals.ignore_others()
+    forbid_core_dumps()
     log = structured_logs.configure(debug=section.debug, log_dir=section.log_dir)
     folder = StateFolder(section.work_dir or default_state_dir())
     device = DeviceSettings(
@@ -157,10 +164,16 @@ def _run(work: Coroutine[Any, Any, object]) -> bool:
         structured_logs.flush()
 
 
+def _reload() -> None:
+    """Reopen the log file. Certificates are read for each link, so replaced ones need a new one."""
+    structured_logs.reopen()
+    for reload in _RELOADS:
+        reload()
+
+
 async def _until_stopped(work: Coroutine[Any, Any, object]) -> bool:
     stop = asyncio.Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        asyncio.get_running_loop().add_signal_handler(number, stop.set)
+    signals.handle(stop.set, _reload)
     working, stopped = asyncio.create_task(work), asyncio.create_task(stop.wait())
     alive = asyncio.create_task(sd_notify.keep_alive())
     await asyncio.wait((working, stopped), return_when=asyncio.FIRST_COMPLETED)
@@ -219,7 +232,9 @@ async def _hold(
     settings = AgentSettings(tun, device)
     redirect = Redirect(folder.redirect)
     clock, secrets = SystemClock(), SystemSecrets()
-    await Agent(node, settings, redirect, clock=clock, secrets=secrets, log=log).run()
+    agent = Agent(node, settings, redirect, clock=clock, secrets=secrets, log=log)
+    _RELOADS[:] = [agent.reload]
+    await agent.run()
 
 
 async def _enrol(

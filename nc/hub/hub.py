@@ -38,7 +38,7 @@ from nc.hub.session import Session
 from nc.hub.switch import Drop, Switch
 from nc.net import wire
 from nc.net.wire import Close, CloseCode, Frame, HandshakeError
-from nc.replica.replica import DiskFull, Overloaded, Replica, Stopping, Unwritable
+from nc.replica.replica import Overloaded, Replica, Stopping, Unwritable, WriteRefused
 from nc.replica.waiting import WaitingNode, WaitingNodes
 from nc.secrets import RequestIds, TokenIds
 
@@ -230,7 +230,7 @@ class Hub:
             await self._recorder.hand_over(link)
         except TimeoutError:
             self._drop(link, wire.NO_HELLO, refused)
-        except (AddressPoolExhausted, Overloaded, DiskFull, Unwritable, Stopping) as error:
+        except (AddressPoolExhausted, Overloaded, WriteRefused, Unwritable, Stopping) as error:
             self._drop(link, Close(CloseCode.TRY_AGAIN_LATER, str(error)), refused)
         except (HandshakeError, DomainError) as error:
             self._drop(link, Close(CloseCode.POLICY, str(error)), refused)

@@ -7,7 +7,7 @@ single caller never waits.
 
 import asyncio
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
 from nc.domain.decide import Command
@@ -104,7 +104,7 @@ class CommandQueue:
             else:
                 reply.set_result(outcome)
 
-    def refuse(self, error: type[Exception]) -> None:
+    def refuse(self, error: Callable[[], Exception]) -> None:
         """Fail all queued commands."""
         for waiting in self._waiting:
             if not waiting.reply.done():

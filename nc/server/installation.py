@@ -7,7 +7,7 @@ only then is anything answered. What a first start that fails has made, it takes
 import asyncio
 import contextlib
 import socket
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -25,6 +25,7 @@ from nc.hub.switch import Switch
 from nc.net import sockets
 from nc.net.tun import TunUnavailable
 from nc.rpc.api import Endpoints
+from nc.rpc.call_lines import LogCalls
 from nc.rpc.callers import Callers
 from nc.rpc.servers import GrpcServers, bootstrap_port, control_port
 from nc.secrets import Secrets, TokenIds
@@ -37,6 +38,10 @@ from nc.server.settings import ServerSettings, TunMode
 
 # Certificates are renewed weeks before they end, so checking a few times a day will do.
 CERTIFICATE_CHECK_INTERVAL_S = 6 * 60 * 60.0
+
+# A new segment and a snapshot open a file and the folder each, while connections have taken every
+# other descriptor.
+SPARE_DESCRIPTORS = 8
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,6 +66,7 @@ class Installation:
         start: whether it is a first one.
         made: what this start had to make, besides certificates.
         parts: what `serve` puts together.
+        reload: uses the certificates that were replaced on disk; raises a `PASSING_FAILURES`.
     """
 
     settings: ServerSettings
@@ -70,6 +76,7 @@ class Installation:
     made: tuple[Path, ...]
     log_id: str
     parts: Parts
+    reload: Callable[[], Awaitable[None]]
 
 
 @contextlib.asynccontextmanager
@@ -79,6 +86,7 @@ async def serve_installation(
     clock: Clock,
     secrets: Secrets,
     logger: FilteringBoundLogger,
+    log_calls: LogCalls | None = None,
     tuning: Tuning | None = None,
 ) -> AsyncIterator[tuple[Installation, Server]]:
     """Serve on this machine, as settings say.
@@ -86,7 +94,8 @@ async def serve_installation(
     Raises:
         DataFolderError, LogError, PkiError, PortUnavailable, TunUnavailable: it cannot start.
     """
-    with open_installation(settings, clock, secrets, logger, tuning or Tuning()) as installation:
+    opened = open_installation(settings, clock, secrets, logger, log_calls, tuning or Tuning())
+    with opened as installation:
         async with serve(installation.parts) as server:
             _mark_authorities(installation, logger)
             _report_start(settings, server.endpoints, logger)
@@ -99,6 +108,7 @@ def open_installation(
     clock: Clock,
     secrets: Secrets,
     logger: FilteringBoundLogger,
+    log_calls: LogCalls | None,
     tuning: Tuning,
 ) -> Iterator[Installation]:
     """Open the data folder and everything in it; the log is closed at the end.
@@ -108,9 +118,13 @@ def open_installation(
     """
     folder = DataFolder(settings.data_dir)
     folder.prepare()
-    start, opened = _find_log(settings, folder, clock, secrets, logger)
-    is_first = start is not Start.AGAIN
-    with contextlib.closing(opened) as log:
+    for warning in folder.permission_warnings():
+        logger.warning(log_events.FOLDER_WARNING, message=warning)
+    with contextlib.ExitStack() as held:
+        disk = held.enter_context(eventlog.SparingDisk(SPARE_DESCRIPTORS))
+        start, log = _find_log(settings, folder, disk, clock, secrets, logger)
+        held.callback(log.close)
+        is_first = start is not Start.AGAIN
         with folder.forgotten_on_failure() if is_first else contextlib.nullcontext():
             key = folder.load_secret_key(secrets)
             may_found = log.last_seq == 0
@@ -118,7 +132,7 @@ def open_installation(
         made = (folder.log, folder.secret_key) if is_first else ()
         certificates.report(logger)
         callers = Callers({certificates.admin_fingerprint})
-        renew = partial(_renew, certificates, callers, logger)
+        renew = partial(_renew, certificates, callers, logger, asyncio.Lock())
         is_plain, uplink = settings.plaintext, partial(_uplink, settings, logger)
         parts = Parts(
             name=socket.gethostname(),
@@ -130,8 +144,9 @@ def open_installation(
             clock=clock,
             secrets=secrets,
             logger=logger,
+            log_calls=log_calls,
             advertised=settings.advertise,
-            rpc_ports=_rpc_ports(settings, certificates, logger),
+            rpc_ports=_rpc_ports(settings, certificates, clock, logger),
             listen_for_links=partial(sockets.listen, settings.listen, settings.link_port),
             link_tls=lambda: None if is_plain else certificates.link,
             link_limits=tuning.link_limits,
@@ -143,7 +158,9 @@ def open_installation(
             jobs=(Job("renew_certificates", tuning.certificate_check_interval_s, renew),),
         )
         try:
-            yield Installation(settings, folder, start, certificates, made, log.log_id.hex(), parts)
+            yield Installation(
+                settings, folder, start, certificates, made, log.log_id.hex(), parts, renew
+            )
         except KeyOfAnotherLog:
             raise DataLost(
                 f"{folder.secret_key} is not the key that the log was written with, and "
@@ -161,6 +178,7 @@ def open_installation(
 def _find_log(
     settings: ServerSettings,
     folder: DataFolder,
+    disk: eventlog.Disk,
     clock: Clock,
     secrets: Secrets,
     logger: FilteringBoundLogger,
@@ -173,7 +191,7 @@ def _find_log(
     there = first_start.look(folder, authority_folders(settings, folder))
     try:
         start = first_start.decide(there)
-        log = _open_log(folder, clock, secrets, logger)
+        log = _open_log(folder, disk, clock, secrets, logger)
         try:
             first_start.check(there, log.log_id.hex(), log_is_empty=log.last_seq == 0)
         except BaseException:
@@ -185,7 +203,7 @@ def _find_log(
         kept = first_start.set_aside(there, now_utc(clock))
         text = f"{lost}; what was there is kept in {', '.join(map(str, kept))}"
         logger.warning(log_events.SERVER_NEW_CLUSTER, message=text)
-        return Start.FIRST, _open_log(folder, clock, secrets, logger)
+        return Start.FIRST, _open_log(folder, disk, clock, secrets, logger)
     if start is Start.TAKES_OVER:
         folders = " and ".join(str(each.folder) for each in there.authorities)
         logger.warning(
@@ -204,9 +222,15 @@ def _mark_authorities(installation: Installation, logger: FilteringBoundLogger) 
 
 
 def _open_log(
-    folder: DataFolder, clock: Clock, secrets: Secrets, logger: FilteringBoundLogger
+    folder: DataFolder,
+    disk: eventlog.Disk,
+    clock: Clock,
+    secrets: Secrets,
+    logger: FilteringBoundLogger,
 ) -> eventlog.FileLog:
-    log = eventlog.open(folder.log, now_ns=clock.now_ns, random_bytes=secrets.random_bytes)
+    log = eventlog.open(
+        folder.log, now_ns=clock.now_ns, random_bytes=secrets.random_bytes, disk=disk
+    )
     if (cut := log.recovery) is not None:
         logger.warning(
             log_events.LOG_TAIL_CUT,
@@ -219,12 +243,16 @@ def _open_log(
 
 
 def _rpc_ports(
-    settings: ServerSettings, certificates: Certificates, logger: FilteringBoundLogger
+    settings: ServerSettings,
+    certificates: Certificates,
+    clock: Clock,
+    logger: FilteringBoundLogger,
 ) -> GrpcServers:
     host, is_plain = settings.listen, settings.plaintext
     return GrpcServers(
         control_port(host, settings.grpc_port, None if is_plain else certificates.control),
         bootstrap_port(host, settings.bootstrap_port, None if is_plain else certificates.bootstrap),
+        clock,
         logger,
     )
 
@@ -255,11 +283,12 @@ async def _uplink(
 
 
 async def _renew(
-    certificates: Certificates, callers: Callers, logger: FilteringBoundLogger
+    certificates: Certificates, callers: Callers, logger: FilteringBoundLogger, turn: asyncio.Lock
 ) -> None:
-    await asyncio.to_thread(certificates.renew)
-    callers.trust_admin(certificates.admin_fingerprint)
-    certificates.report(logger)
+    async with turn:
+        await asyncio.to_thread(certificates.renew)
+        callers.trust_admin(certificates.admin_fingerprint)
+        certificates.report(logger)
 
 
 def _report_start(

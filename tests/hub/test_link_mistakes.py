@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from eventlog import LogFull
 from nc.agent.connection import Target, connect
 from nc.agent.link_errors import LinkEnded
 from nc.clock_watch import difference_text
@@ -313,13 +314,13 @@ async def test_a_full_disk_refuses_links_and_forgets_none(data_dir: Path) -> Non
     async with cluster(data_dir) as here:
         machine, other = [await here.enrol() for _ in range(2)]
         client, _ = await here.connect(machine)
-        here.replica._suspend()  # as an append that found no room does
+        here.replica._suspend(LogFull("log", "no room"))  # as an append that found no room does
         here.replica.queue.wake()
         with pytest.raises(Closed, match="the server's disk is full") as refusal:
             await here.connect(other)
         assert refusal.value.code == 1013
         await until(lambda: not here.server.hub.tasks)  # nothing waits for the disk
-        assert here.replica.full.is_set()
+        assert here.replica.lacking.is_set()
         await client.vanish()
         await until(lambda: not here.server.hub.sessions)
         assert here.state(machine) is CONNECTED  # so the log says, for now

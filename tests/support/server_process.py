@@ -112,6 +112,10 @@ class ServerProcess:
         status = Path(f"/proc/{self._process.pid}/status").read_text(encoding="ascii")
         return int(status.split("VmHWM:")[1].split()[0]) // 1024
 
+    def send_signal(self, number: int) -> None:
+        """Send a signal to it."""
+        self._process.send_signal(number)
+
     def kill(self) -> None:
         """SIGKILL: no handler runs, nothing is flushed. Returns at once."""
         self._process.kill()
@@ -119,6 +123,12 @@ class ServerProcess:
     def stop(self) -> int:
         """SIGTERM, and wait; returns the exit code."""
         self._process.terminate()
+        code = self._process.wait(PATIENCE_S)
+        self.close()
+        return code
+
+    def wait(self) -> int:
+        """Wait for its end; returns the exit code."""
         code = self._process.wait(PATIENCE_S)
         self.close()
         return code

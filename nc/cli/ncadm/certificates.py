@@ -8,6 +8,7 @@ import ssl
 from pathlib import Path
 
 from nc.cli.entrypoint import OperationFailed
+from nc.permissions import check_secret
 from nc.small_files import read_small
 
 
@@ -29,6 +30,7 @@ def read_pair(key: Path, certificate: Path) -> tuple[bytes, bytes]:
         context.load_cert_chain(certificate, key, password=lambda: b"")  # never ask the terminal
     except (ssl.SSLError, ValueError):
         _explain_pair(key, key_pem, certificate, pem)
+    check_secret(key)
     return key_pem, pem
 
 

@@ -15,6 +15,7 @@ from typing import Any, Final, Protocol
 from nc.testing.simulation.loop import Life
 
 SERVER_PORT: Final = 6441
+_SERVER_IP: Final = "192.0.2.1"  # a client's peer; agents need a number
 
 # What the kernels on both sides take before a sender's own buffer grows.
 _WINDOW_BYTES: Final = 64 * 1024
@@ -53,7 +54,7 @@ class Endpoint(asyncio.Transport):
         self.uplink = uplink
         self._extra = {
             "socket": Socket(self),
-            "peername": (uplink, SERVER_PORT),
+            "peername": (uplink if certificate is not None else _SERVER_IP, SERVER_PORT),
             "sockname": (uplink, SERVER_PORT),
             "ssl_object": _Tls(certificate),
         }

@@ -12,7 +12,7 @@ from eventlog import EventLog, LogDamaged, LogError, LogUnavailable, MemoryLog
 from eventlog.testing import CrashOutcome, PowerLoss, SimulatedDisk
 from nc.domain.codec.digest import digest
 from nc.domain.state import State
-from nc.replica.errors import DiskFull, Stopping, Unwritable
+from nc.replica.errors import Stopping, Unwritable, WriteRefused
 from nc.replica.replay import replay
 from nc.testing.contract.laws.cluster import NOTHING_CRASHES, STARTS
 from nc.testing.seeded_random import SeededRandom
@@ -88,7 +88,7 @@ class Site:
         except LogDamaged as damaged:
             self._cluster.saw(STARTS, f"{damaged}", holds=False)
             self.cannot_start = True
-        except (LogError, Unwritable, DiskFull, Stopping) as error:
+        except (LogError, Unwritable, WriteRefused, Stopping) as error:
             self._cluster.note(f"{self.name} does not start: {error}")
             self._lose(server, silently=False)
         else:
@@ -213,4 +213,4 @@ class Site:
         server = self.server
         if server is None or server.is_stopping or server.replica.failure is not None:
             return True
-        return self.disk.is_full or server.replica.full.is_set()
+        return self.disk.is_full or server.replica.lacking.is_set()

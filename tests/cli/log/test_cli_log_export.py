@@ -460,6 +460,7 @@ def test_the_server_refuses_a_slice_and_goes_on_from_an_export(
     for name, options in (("whole", []), ("slice", ["--from", "7"])):
         (home / name).mkdir(parents=True)
         (home / name / "secret.key").write_bytes(KEY)
+        (home / name / "secret.key").chmod(0o600)
         path = export(data_dir, tmp_path / f"{name}.zip", "binary", *options)
         with zipfile.ZipFile(path) as archive:
             archive.extractall(home / name / "log")
