@@ -65,6 +65,7 @@ class Client:
         tls: ClientTls | None,
         services: tuple[ServiceDescriptor, ...] = CONTROL_PORT,
     ) -> None:
+        self.host, self.port = host, port
         self.target = host_port(host, port)
         self._host, self._port = host, port
         self._tls = tls

@@ -114,6 +114,22 @@ class ListedNodeUnknown(DomainError):
         )
 
 
+class ExpiryTooLate(DomainError):
+    """A time of a list is larger than the API has; nothing of the list was applied."""
+
+    def __init__(self, position: int, expires_at_s: int, largest_s: int) -> None:
+        self.position = position  # from 1
+        self.expires_at_s = expires_at_s
+        hint = ""
+        if expires_at_s // 1000 <= largest_s:
+            hint = f"; as milliseconds it would be {expires_at_s // 1000} seconds"
+        super().__init__(
+            f"the time at position {position} of the list, {expires_at_s}, is beyond "
+            f"{moment(largest_s * 1000)}{hint}; nothing was changed: give Unix seconds, or 0 for "
+            "never"
+        )
+
+
 class ServerNodeFixed(DomainError):
     """The server itself cannot be unregistered, nor expire."""
 

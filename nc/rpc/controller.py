@@ -11,12 +11,20 @@ from datetime import datetime
 from functools import lru_cache
 
 from nc.clock import Clock, now_ms, now_utc
-from nc.contract import OK, SERVER_FAULT, SERVER_NODE_TOKEN, SUCCESS_MESSAGE, WIRE_STATES
+from nc.contract import (
+    LARGEST_EXPIRY_S,
+    OK,
+    SERVER_FAULT,
+    SERVER_NODE_TOKEN,
+    SUCCESS_MESSAGE,
+    WIRE_STATES,
+)
 from nc.domain import nodes, tokens
 from nc.domain.decide import Command
 from nc.domain.errors import (
     BootstrapTokenEmpty,
     BootstrapTokenMalformed,
+    ExpiryTooLate,
     NodeTokenEmpty,
     ServerNodeFixed,
 )
@@ -195,12 +203,15 @@ class Controller:
         Raises:
             ListedNodeUnknown: with the position of the token.
             ServerNodeFixed: the server is in the list.
+            ExpiryTooLate: a time does not fit the API's 32 bits.
         """
         expiries = []
         for position, sensor in enumerate(request.sensorExpire, start=1):
             token = sensor.deviceToken.decode("utf-8", "surrogateescape")
             if token == SERVER_NODE_TOKEN:
                 raise ServerNodeFixed(position)
+            if sensor.expireTime > LARGEST_EXPIRY_S:
+                raise ExpiryTooLate(position, sensor.expireTime, LARGEST_EXPIRY_S)
             node_id = self._token_ids.id_of(token)
             expiries.append(nodes.Expiry(node_id, sensor.expireTime * 1000))
         await self._submit(nodes.SetExpiries(tuple(expiries), now_ms(self._clock)), call)

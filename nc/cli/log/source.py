@@ -5,6 +5,7 @@ temporary folder, which is deleted when the command ends, and read as any other 
 """
 
 import os
+import stat
 import sys
 import tempfile
 import weakref
@@ -67,11 +68,13 @@ def log_path(data_dir: Path | None, log: Path | None) -> Path:
 def _require(path: Path, what_to_do: str) -> None:
     """Raise OperationFailed for a path that does not exist or cannot be read."""
     try:
-        path.stat()
+        mode = path.stat().st_mode
     except FileNotFoundError:
         raise OperationFailed(f"{path} is not there: {what_to_do}") from None
     except OSError as error:
         raise OperationFailed(f"{path} cannot be read: {error.strerror}") from error
+    if not (stat.S_ISDIR(mode) or stat.S_ISREG(mode)):
+        raise OperationFailed(f"{path} is neither a folder nor a regular file: {what_to_do}")
 
 
 def open_reader(data_dir: Path | None, log: Path | None) -> LogReader:
