@@ -16,6 +16,7 @@ from nc.client.tls import ClientTls
 from nc.pki import FolderPaths, PkiError
 from nc.pki.pem import load_certificates
 from nc.pki.renewal import validity_problem
+from nc.small_files import read_small
 
 # How early the end of the node's certificate is announced.
 _ANNOUNCED: Final = timedelta(days=30)
@@ -77,6 +78,6 @@ def node_tls(paths: FolderPaths) -> NodeTls:
 
 def _read(path: Path) -> bytes:
     try:
-        return path.read_bytes()
+        return read_small(path)
     except OSError as error:
         raise PkiError(path, f"cannot be read: {error.strerror}", _REMEDY) from error

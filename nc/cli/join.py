@@ -14,12 +14,13 @@ from structlog.typing import FilteringBoundLogger
 from nc import log_events, sd_notify
 from nc.agent.backoff import delay_s
 from nc.agent.device import DeviceSettings
-from nc.agent.enrolment import Invitation, ServerUnreachable, is_ca_cert_hash, redeem
+from nc.agent.enrolment import Invitation, ServerUnreachable, redeem
 from nc.agent.state import CertificateSet, NodeIdentity, StateFolder, digest_of
 from nc.cli import signals, structured_logs
 from nc.cli.entrypoint import OperationFailed, default_data_dir
 from nc.cli.event_loop import run_async
-from nc.cli.server_address import ServerAddress
+from nc.cli.invitation import InvitationArgument, invitation_of, without_invitation
+from nc.cli.token_args import BOOTSTRAP_TOKEN_VARIABLE, TokenFileOption
 from nc.clock import SystemClock
 from nc.contract import DEFAULT_MTU
 from nc.errors import ConfigError
@@ -42,13 +43,7 @@ def default_state_dir() -> Path:
 
 
 def join(
-    invitation: Annotated[
-        str | None,
-        typer.Argument(
-            metavar="[TOKEN@IP:PORT]",
-            help="As ncadm create-bootstrap-token prints it. A machine that has joined needs none.",
-        ),
-    ] = None,
+    invitation: InvitationArgument = None,
     ca_cert_hash: Annotated[
         str | None,
         typer.Option(
@@ -56,6 +51,7 @@ def join(
             help="The hash that the server's CA must have; printed with the token.",
         ),
     ] = None,
+    token_file: TokenFileOption = None,
     insecure_bootstrap: Annotated[
         bool,
         typer.Option(
@@ -101,7 +97,7 @@ def join(
     if no_route and route_metric is not None:
         raise typer.BadParameter("give --no-route or --route-metric, not both")
     device = DeviceSettings(mtu, has_route=not no_route, metric=route_metric)
-    invited = _invited(invitation, ca_cert_hash, plaintext=plaintext)
+    invited = invitation_of(invitation, token_file, ca_cert_hash, plaintext=plaintext)
     folder = StateFolder(state_dir or default_state_dir())
     _identity(folder, invited, insecure=insecure_bootstrap)  # before anything is made
     if not no_tun:
@@ -113,7 +109,7 @@ def join(
         identity = _identity(folder, invited, insecure=insecure_bootstrap)
         if isinstance(identity, Invitation):
             if _run(_enrol(folder, identity, log)):
-                _start_again()
+                _start_again(invitation)
         else:
             _run(_hold(folder, identity, log, tun=not no_tun, device=device))
 
@@ -143,9 +139,14 @@ def _configured(section: "ClientSection") -> NodeIdentity:
     return NodeIdentity(section.token, section.server_addr, section.port, section.network_cert_dir)
 
 
-def _start_again() -> NoReturn:
-    """Replace this process by one that resumes: gRPC, needed to enrol only, takes 17 MB."""
-    os.execv(sys.executable, [sys.executable, *sys.orig_argv[1:]])  # noqa: S606 - this program itself
+def _start_again(invitation: str | None) -> NoReturn:
+    """Replace this process by one that resumes: gRPC, needed to enrol only, takes 17 MB.
+
+    Its command line and environment have no token.
+    """
+    os.environ.pop(BOOTSTRAP_TOKEN_VARIABLE, None)
+    words = without_invitation(sys.orig_argv[1:], invitation)
+    os.execv(sys.executable, [sys.executable, *words])  # noqa: S606 - this program itself
 
 
 def _require_tun() -> None:
@@ -182,26 +183,6 @@ async def _until_stopped(work: Coroutine[Any, Any, object]) -> bool:
     with contextlib.suppress(asyncio.CancelledError):
         await working
     return not stop.is_set()
-
-
-def _invited(text: str | None, ca_cert_hash: str | None, *, plaintext: bool) -> Invitation | None:
-    if ca_cert_hash is not None and not is_ca_cert_hash(ca_cert_hash):
-        raise typer.BadParameter(
-            "expected sha256: and 64 hex digits, as ncadm create-bootstrap-token prints it",
-            param_hint="--ca-cert-hash",
-        )
-    if ca_cert_hash is not None and plaintext:
-        raise typer.BadParameter(
-            "--ca-cert-hash cannot be checked without TLS (--plaintext): drop one of the two"
-        )
-    if text is None:
-        return None
-    token, _, at = text.partition("@")
-    try:
-        place = ServerAddress.parse(at or "none")
-    except ValueError as error:
-        raise typer.BadParameter("expected TOKEN@IP:PORT, as it was printed") from error
-    return Invitation(token, place.host, place.port, ca_cert_hash, plaintext)
 
 
 def _identity(
