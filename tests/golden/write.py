@@ -18,7 +18,7 @@ import eventlog
 from nc.domain.decide import Command
 from nc.domain.events import Certificate, Event, pb
 from nc.domain.links import AcceptLink, DropLink, HandOverAddress
-from nc.domain.nodes import ExpireNodes, Expiry, SetExpiries, Unregister
+from nc.domain.nodes import ExpireNodes, Expiry, ForgetUnregistered, SetExpiries, Unregister
 from nc.domain.replicas import StartReplica, StopReplica
 from nc.domain.tokens import ForgetExpiredTokens, IssueToken, RedeemToken
 from nc.history.events import history
@@ -112,6 +112,8 @@ class Life:
         await self.do(ExpireNodes(self._clock.now_ms), "system", "sweep")
         tokens = tuple(sorted(self.replica.state.tokens))
         await self.do(ForgetExpiredTokens(tokens, self._clock.now_ms), "system", "sweep")
+        node_ids = tuple(sorted(self.replica.state.unregistered))
+        await self.do(ForgetUnregistered(node_ids, self._clock.now_ms), "system", "sweep")
 
 
 async def first_life(folder: Path, clock: Clock, requests: "count[int]") -> None:
@@ -140,12 +142,13 @@ async def first_life(folder: Path, clock: Clock, requests: "count[int]") -> None
 
 
 async def second_life(folder: Path, clock: Clock, requests: "count[int]") -> None:
-    """After the crash, in another network; a node is unregistered while it is connected."""
+    """After the crash, in another network; a connected node is unregistered, and then forgotten."""
     life = Life(folder, "10.2.0.1/24", clock, requests)
     await life.start()
     await life.connect(BETA, "b3")
     await life.connect(GAMMA, "c2")
-    await life.do(Unregister(GAMMA), ADMIN, "UnRegister")
+    await life.do(Unregister(GAMMA, clock.now_ms + MINUTE_MS), ADMIN, "UnRegister")
+    await life.sweep()
     await life.stop()
 
 
