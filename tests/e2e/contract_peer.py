@@ -18,7 +18,6 @@ CONTROL = "pb.LiteKubeNCService"
 BOOTSTRAP = "pb.LiteKubeNCBootstrapService"
 INTERNAL = "Internal"
 HEALTH = "grpc.health.v1.Health"
-NODES = "nc.admin.v1.Nodes"
 
 
 def generate(folder: Path) -> Path:

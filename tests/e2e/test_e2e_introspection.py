@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from tests.e2e.contract_peer import BOOTSTRAP, CONTROL, HEALTH, INTERNAL, NODES, Caller
+from tests.e2e.contract_peer import BOOTSTRAP, CONTROL, HEALTH, INTERNAL, Caller
 from tests.e2e.deployment import Deployment
 
 STANDARD = [
@@ -14,7 +14,7 @@ STANDARD = [
     "grpc.reflection.v1alpha.ServerReflection",
 ]
 SERVICES = {
-    "admin": sorted([*STANDARD, INTERNAL, BOOTSTRAP, CONTROL, NODES]),
+    "admin": sorted([*STANDARD, "nc.admin.v1.Nodes", INTERNAL, BOOTSTRAP, CONTROL]),
     "newcomer": sorted([*STANDARD, BOOTSTRAP, CONTROL]),
 }
 # What grpcurl shows of each answer: JSON names, in the order of the field numbers.
