@@ -34,7 +34,7 @@ from nc.net.routes import Redirect, open_tun
 from nc.net.tun import TunUnavailable
 from nc.net.wire import PLAIN_VNET_HEADER, VNET_HEADER_BYTES, Frame, packets
 from nc.pki import FolderPaths, PkiError
-from nc.pki.pem import load_certificates
+from nc.pki.pem import certificate_pem, load_certificates
 from nc.secrets import Secrets
 
 # A link that lasted so long does not count as a failure.
@@ -246,7 +246,7 @@ def client_tls(paths: FolderPaths, now: datetime) -> ssl.SSLContext:
         AgentStopped: the node's certificate has expired.
         PkiError: a file cannot be read.
     """
-    tls = ClientTls(_read(paths.ca), _read(paths.client_key), certificate_pem=_read(paths.client))
+    tls = ClientTls(_anchor(paths.ca), _read(paths.client_key), certificate_pem=_read(paths.client))
     try:
         (certificate, *_) = load_certificates(tls.certificate_pem or b"", paths.client)
     except PkiError as error:
@@ -267,6 +267,16 @@ def client_tls(paths: FolderPaths, now: datetime) -> ssl.SSLContext:
             f"ca.pem, client.pem and client-key.pem are not usable: {problem}",
             _REMEDY,
         ) from error
+
+
+def _anchor(path: Path) -> bytes:
+    """What a node trusts: an intermediate CA alone, although its root is in the file, too."""
+    pem = _read(path)
+    try:
+        first = load_certificates(pem, path)[0]
+    except PkiError:
+        return pem  # `ssl` reports it
+    return pem if first.issuer == first.subject else certificate_pem(first)
 
 
 def _read(path: Path) -> bytes:

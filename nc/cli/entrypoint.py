@@ -9,6 +9,7 @@ import json
 import os
 import shlex
 import sys
+import warnings
 from itertools import pairwise
 from pathlib import Path
 from typing import Any, NoReturn
@@ -46,6 +47,10 @@ def run(program: str, module: str) -> NoReturn:
         module: where its typer application is, as `app`.
     """
     open_missing_streams()
+    if (
+        not sys.warnoptions
+    ):  # of libraries, to their users: such as of upstream CAs' serial number 0
+        warnings.simplefilter("ignore")
     if (option := _empty_option(sys.argv[1:])) is not None:
         sys.exit(_report(program, f"{option}: is empty", USAGE, "usage", program))
     sys.exit(_call(program, importlib.import_module(module).app))

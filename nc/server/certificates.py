@@ -1,8 +1,10 @@
 """The certificates of a running server: both folders opened, used by the ports, and renewed."""
 
 import ssl
+from collections.abc import Iterable
 from pathlib import Path
 
+from cryptography import x509
 from structlog.typing import FilteringBoundLogger
 
 from nc import log_events
@@ -10,7 +12,8 @@ from nc.clock import Clock, now_utc
 from nc.data_folder import DataFolder, DataFolderError
 from nc.files import OS_FILES, replace_file
 from nc.pki import AuthorityKind, PkiFolder, open_folder, read_peer, server_names
-from nc.pki.pem import load_certificates
+from nc.pki.pem import certificate_pem, load_certificates
+from nc.pki.trial import anchored
 from nc.rpc.api import Authorities
 from nc.rpc.servers import Credentials
 from nc.secrets import Secrets, new_serial
@@ -106,24 +109,24 @@ class Certificates:
         return grpc, network
 
     def _server_files(self) -> tuple[bytes, bytes]:
-        paths = self.grpc.paths
-        return paths.server_key.read_bytes(), paths.server.read_bytes()
+        """Key and chain, with an intermediate CA in it: a client may trust its root alone."""
+        authority = self.grpc.authority
+        above = [authority.certificate] if authority.is_intermediate else []
+        return self.grpc.paths.server_key.read_bytes(), _chain(self.grpc, above)
 
     def _files_with_authority(self) -> tuple[bytes, bytes]:
         """Key and chain with the CA at its end, for machines that know the CA by its hash alone."""
-        key, chain = self._server_files()
         authority = self.grpc.authority
-        if authority.certificate in load_certificates(chain, self.grpc.paths.server):
-            return key, chain
-        return key, chain + b"\n" + authority.certificate_pem
+        above = (authority.certificate, *authority.issuers)
+        return self.grpc.paths.server_key.read_bytes(), _chain(self.grpc, above)
 
     def _link_context(self) -> ssl.SSLContext:
-        paths = self.network.paths
-        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        paths, authority = self.network.paths, self.network.authority
+        context = anchored(ssl.PROTOCOL_TLS_SERVER, authority.certificate_pem)
         context.minimum_version = ssl.TLSVersion.TLSv1_2
         context.verify_mode = ssl.CERT_REQUIRED
+        # OpenSSL sends what of the chain it finds here, and so an intermediate CA.
         context.load_cert_chain(paths.server, paths.server_key)
-        context.load_verify_locations(cadata=self.network.authority.certificate_pem.decode("ascii"))
         # A link lasts; resuming a session would save little, and verify no certificate.
         context.num_tickets = 0
         context.options |= ssl.OP_NO_TICKET
@@ -148,3 +151,10 @@ class Certificates:
                 f"tlsDir {self._tls_dir} cannot be written: {error.strerror}; "
                 "make it writable, or choose another"
             ) from error
+
+
+def _chain(folder: PkiFolder, above: Iterable[x509.Certificate]) -> bytes:
+    """What is in server.pem, and behind it these certificates, unless they are in it already."""
+    pem = folder.paths.server.read_bytes()
+    present = load_certificates(pem, folder.paths.server)
+    return b"\n".join([pem, *(certificate_pem(c) for c in above if c not in present)])

@@ -210,5 +210,6 @@ def test_a_server_file_with_its_intermediate_is_used_as_it_is(path: Path) -> Non
     folder.paths.server.write_bytes(certificate_pem(server) + certificate_pem(intermediate))
     assert opened(path).made == ()
     folder.paths.server.write_bytes(certificate_pem(server))
-    [made] = opened(path).made
+    kept, made = opened(path).made
+    assert kept.name == "server.kept-1.pem"
     assert made.reason == "renewed: it was signed by another CA than ca.pem"
