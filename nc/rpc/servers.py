@@ -1,4 +1,4 @@
-"""The two gRPC ports: what each serves, how it is secured, how it begins and ends."""
+"""The gRPC ports: what each serves, how it is secured, how it begins and ends."""
 
 import asyncio
 import contextlib
@@ -153,6 +153,13 @@ def bootstrap_port(host: str, number: int, credentials: Credentials | None) -> G
     return GrpcPort(host, number, transport, services, _BOOTSTRAP_OPTIONS, credentials)
 
 
+def internal_port(host: str, number: int, credentials: Credentials | None) -> GrpcPort:
+    """The port for clients of `Internal` that hold the server's root certificate and no other."""
+    transport = Transport.PLAINTEXT if credentials is None else Transport.INTERNAL
+    services = (INTERNAL_SERVICE,)
+    return GrpcPort(host, number, transport, services, _CONTROL_OPTIONS, credentials)
+
+
 class _Listener:
     """One open port, which is opened again when gRPC closes it.
 
@@ -218,10 +225,16 @@ class _Listener:
 
 
 class GrpcServers:
-    """Both ports, which begin and end together and share one health."""
+    """The ports, which begin and end together and share one health."""
 
-    def __init__(self, control: GrpcPort, bootstrap: GrpcPort, log: FilteringBoundLogger) -> None:
-        self._ports = (control, bootstrap)
+    def __init__(
+        self,
+        control: GrpcPort,
+        bootstrap: GrpcPort,
+        log: FilteringBoundLogger,
+        internal: GrpcPort | None = None,
+    ) -> None:
+        self._ports = (control, bootstrap) if internal is None else (control, bootstrap, internal)
         self._log = log
         self._health = Health()
         self._listeners: list[_Listener] = []
@@ -232,7 +245,7 @@ class GrpcServers:
     def open(
         self, methods: Mapping[str, Method], edge_of: Callable[[Transport], Edge]
     ) -> tuple[int, int]:
-        """Take both ports, to be served from `start` on; returns their numbers.
+        """Take all ports, to be served from `start` on; returns those of control and bootstrap.
 
         Raises:
             PortUnavailable: another program has one, or it may not be had.
@@ -242,14 +255,17 @@ class GrpcServers:
             self._edges.append(edge)
             handlers = self._handlers(port, edge, methods)
             self._listeners.append(_Listener(port, handlers, self._log))
-        control, bootstrap = self._listeners
+        control, bootstrap, *_ = self._listeners
         return control.number, bootstrap.number
 
     async def start(self) -> "dict[str, asyncio.Task[None]]":
-        """Begin to answer on both ports; returns the tasks that keep them open."""
+        """Begin to answer on all ports; returns the tasks that keep them open."""
         self.set_serving(serving=True)
-        control, bootstrap = self._listeners
-        return {"control_port": await control.start(), "bootstrap_port": await bootstrap.start()}
+        names = ("control_port", "bootstrap_port", "internal_port")
+        return {
+            name: await listener.start()
+            for name, listener in zip(names, self._listeners, strict=False)
+        }
 
     def set_serving(self, *, serving: bool) -> None:
         """Set what health checks answer."""
