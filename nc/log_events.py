@@ -13,6 +13,9 @@ SERVER_STARTED: Final = "server.started"
 SERVER_STOPPING: Final = "server.stopping"
 SERVER_STOPPED: Final = "server.stopped"
 SERVER_PLAINTEXT: Final = "server.plaintext"
+SERVER_INTERNAL_PORT: Final = "server.internal_port"  # it is open
+SERVER_UPSTREAM_DATABASE: Final = "server.upstream_database"
+CONFIG_OLD_KEY: Final = "config.old_key"  # of an older or newer release
 SERVER_FD_LIMIT_LOW: Final = "server.fd_limit_low"
 
 PORT_REOPENED: Final = "port.reopened"  # gRPC had given it up

@@ -1,9 +1,11 @@
 """The types of settings: which values are allowed, and what the error says of others."""
 
+from ipaddress import IPv6Address, ip_address
 from pathlib import Path
 from typing import Annotated
+from urllib.parse import urlsplit
 
-from pydantic import AfterValidator, BeforeValidator
+from pydantic import AfterValidator, BeforeValidator, PlainValidator
 
 from nc.domain.network import DEFAULT_NETWORK, Network
 from nc.pki.errors import InvalidName
@@ -57,10 +59,37 @@ def _checked_name(value: str) -> str:
     return value
 
 
+def _checked_names(value: object) -> tuple[str, ...]:
+    """One name or several, separated by commas, or in a list."""
+    if isinstance(value, str):
+        value = value.split(",")
+    if not isinstance(value, (list, tuple)) or not all(isinstance(name, str) for name in value):
+        raise ValueError("input should be a valid string, or a list of them")
+    return tuple(dict.fromkeys(_checked_name(name.strip()) for name in value))
+
+
+def _checked_listen(value: object) -> str:
+    try:
+        address = ip_address(str(value).removeprefix("[").removesuffix("]"))
+    except ValueError:
+        address = None
+    if address is None or (isinstance(address, IPv6Address) and address.scope_id):
+        raise ValueError(
+            "expected an IP address of this machine without a port; 0.0.0.0: all of IPv4, [::]: all"
+        )
+    return f"[{address}]" if isinstance(address, IPv6Address) else str(address)
+
+
 NetworkAddress = Annotated[str, BeforeValidator(_checked_network)]
 
 # What goes into the server's certificate; refused here, nothing was made yet.
 ServerName = Annotated[str, AfterValidator(_checked_name)]
+
+
+ServerNames = Annotated[tuple[str, ...], PlainValidator(_checked_names)]
+
+# Where a port listens; an IPv6 address in brackets.
+ListenAddress = Annotated[str, BeforeValidator(_checked_listen)]
 
 
 def _checked_server(value: str) -> str:
@@ -70,6 +99,21 @@ def _checked_server(value: str) -> str:
 
 # Whom a node connects to.
 ServerAddress = Annotated[str, AfterValidator(_checked_server)]
+
+
+def _checked_proxy(value: object) -> str:
+    url = urlsplit(str(value))
+    try:
+        is_proxy = url.scheme == "http" and bool(url.hostname) and url.port is not None
+    except ValueError:
+        is_proxy = False
+    if not is_proxy or url.path.strip("/") or url.query or url.fragment:
+        raise ValueError("expected the URL of an HTTP proxy, such as http://192.0.2.9:3128")
+    return str(value).rstrip("/")
+
+
+# An HTTP proxy that connections go through (CONNECT); it may carry a name and a password.
+Proxy = Annotated[str, BeforeValidator(_checked_proxy)]
 
 
 def explain(message: str) -> str:

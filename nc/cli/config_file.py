@@ -9,19 +9,21 @@ from pathlib import Path
 from typing import Any, Literal
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, ValidationError
 from pydantic.alias_generators import to_camel
 
 from nc.contract import DEFAULT_LINK_PORT, DEFAULT_MTU
 from nc.errors import ConfigError
 from nc.setting_types import (
     Folder,
+    ListenAddress,
     Mtu,
     NetworkAddress,
     Port,
     PortOrAny,
+    Proxy,
     ServerAddress,
-    ServerName,
+    ServerNames,
     Switch,
     explain,
 )
@@ -38,7 +40,7 @@ class _Section(BaseModel):
 class ServerSection(_Section):
     """`server:` in a file. What is absent is None: the command line or the default decides."""
 
-    ip: ServerName | None = None
+    ip: ServerNames | None = None
     port: Port | None = None
     bootstrap_port: PortOrAny | None = None
     grpc_port: PortOrAny | None = None
@@ -51,6 +53,12 @@ class ServerSection(_Section):
     debug: Switch = False
     mtu: Mtu = DEFAULT_MTU
     interconnection: Switch = True
+    listen: ListenAddress | None = None
+    grpc_listen: ListenAddress | None = None
+    bootstrap_listen: ListenAddress | None = None
+    link_listen: ListenAddress | None = None
+    internal_port: Port | None = None
+    internal_listen: ListenAddress | None = None
 
 
 class ClientSection(_Section):
@@ -65,6 +73,7 @@ class ClientSection(_Section):
     work_dir: Folder | None = None
     debug: Switch = False
     redirect_gateway: Switch = False
+    proxy: Proxy | None = None
 
 
 class ConfigFile(BaseModel):
@@ -75,7 +84,25 @@ class ConfigFile(BaseModel):
     mode: Literal["server", "client"]
     server: ServerSection | None = None
     client: ClientSection | None = None
+    _notes: tuple[str, ...] = PrivateAttr(())
 
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """A sentence for each key of another release."""
+        return self._notes
+
+
+# Keys of older and newer releases, and ours; None: there is none.
+_OTHER_KEYS: dict[str, dict[str, str | None]] = {
+    "server": {
+        "mut": "mtu",
+        "vpnAddr": "networkAddr",
+        "vpnCertDir": "networkCertDir",
+        "listenAddr": "listen",
+        "dbPath": None,
+    },
+    "client": {"mut": "mtu", "vpnCertDir": "networkCertDir"},
+}
 
 _NUMBERS = {"tag:yaml.org,2002:int", "tag:yaml.org,2002:float"}
 
@@ -124,10 +151,39 @@ def load(path: Path) -> ConfigFile:
                 f"read with mode: {mode}; is it the other mode, or the other section?"
             )
         content = {key: value for key, value in content.items() if key != other}
+    notes = tuple(_rename(content, lines, path))
     try:
-        return ConfigFile.model_validate(content)
+        file = ConfigFile.model_validate(content)
     except ValidationError as error:
         raise ConfigError(_first_mistake(path, lines, error)) from error
+    file._notes = notes  # noqa: SLF001 - this module's own
+    return file
+
+
+def _rename(content: dict[str, Any], lines: "dict[Location, int]", path: Path) -> Iterator[str]:
+    """Replace the keys of other releases by ours, in place; yields a sentence for each.
+
+    Raises:
+        ConfigError: both are given.
+    """
+    for mode, others in _OTHER_KEYS.items():
+        section = content.get(mode)
+        if not isinstance(section, dict):
+            continue
+        for other in [other for other in others if other in section]:
+            where = f"{path}, line {lines.get((mode, other), 1)}: {mode}.{other}"
+            key, value = others[other], section.pop(other)
+            if key is None:
+                yield (
+                    f"{where}: the database {value} of an upstream server is not read: its nodes "
+                    "are not known here, and join again with a new bootstrap token"
+                )
+                continue
+            if key in section:
+                raise ConfigError(f"{where}: means {key}, which is given, too; remove one")
+            yield f"{where}: is {key} in this release, and is taken as that; rename it"
+            section[key] = value
+            lines[mode, key] = lines.get((mode, other), 1)
 
 
 Location = tuple[Any, ...]

@@ -5,7 +5,6 @@ import contextlib
 import gc
 import resource
 import signal
-import socket
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -16,14 +15,15 @@ from structlog.typing import FilteringBoundLogger
 
 from nc import log_events, sd_notify
 from nc.cli import structured_logs
-from nc.cli.config_file import ServerSection, load
+from nc.cli.config_file import ConfigFile, ServerSection, load
 from nc.cli.entrypoint import (
     DATA_DIR_VARIABLE,
     data_dir_variable,
     default_data_dir,
 )
 from nc.cli.event_loop import run_async
-from nc.cli.options import ConfigOption
+from nc.cli.options import ConfigOption, DebugOption, ListenOption
+from nc.cli.own_address import default_advertise, listen_address
 from nc.cli.serve_greeting import greet
 from nc.cli.streams import silence_stdout
 from nc.client.link_report import NoServer, read_link_report
@@ -60,10 +60,21 @@ def serve(
     advertise: Annotated[
         str | None,
         typer.Option(
-            metavar="IP",
-            help="The IP address or name that machines are told to reach this server at. "
-            "Default: this machine's address on its default route.",
+            metavar="IP[,…]",
+            help="The IP address or name that machines are told to reach this server at; further "
+            "ones are told to our agents only. Default: --listen if it is one address, else this "
+            "machine's address on its default route.",
         ),
+    ] = None,
+    listen: ListenOption = None,
+    grpc_listen: Annotated[
+        str | None, typer.Option(metavar="IP", help="The same for the control port alone.")
+    ] = None,
+    bootstrap_listen: Annotated[
+        str | None, typer.Option(metavar="IP", help="The same for the bootstrap port alone.")
+    ] = None,
+    link_listen: Annotated[
+        str | None, typer.Option(metavar="IP", help="The same for the link port alone.")
     ] = None,
     grpc_port: Annotated[
         int | None,
@@ -76,6 +87,17 @@ def serve(
     link_port: Annotated[
         int | None,
         typer.Option(help=f"The port that nodes connect to. Default: {DEFAULT_LINK_PORT}; 0: any."),
+    ] = None,
+    internal_port: Annotated[
+        int | None,
+        typer.Option(
+            help="A port for Internal alone, which asks for no certificate: who knows a node "
+            "token there may change its expiry. Default: none.",
+        ),
+    ] = None,
+    internal_listen: Annotated[
+        str | None,
+        typer.Option(metavar="IP", help="Where that port listens. Default: 127.0.0.1"),
     ] = None,
     network_addr: Annotated[
         str | None,
@@ -96,17 +118,25 @@ def serve(
         bool,
         typer.Option("--plaintext", help="No TLS, and no rights checked. For development only."),
     ] = False,
+    debug: DebugOption = False,
     config_file: ConfigOption = None,
 ) -> None:
     """Run the server, until SIGTERM or Ctrl-C.
 
     Example: network-controller serve --data-dir ./data --advertise 192.0.2.7
     """
-    section = ServerSection() if config_file is None else load_server_section(config_file)
+    file = None if config_file is None else load_server_file(config_file)
+    section = (file and file.server) or ServerSection()
+    listen = listen or section.listen
     given = {
         "data_dir": data_dir or data_dir_variable() or section.work_dir or default_data_dir(),
-        "advertise": advertise or section.ip or own_address(),
-        "listen": listen_address(),
+        "advertise": advertise or section.ip or default_advertise(listen),
+        "listen": listen or listen_address(),
+        "grpc_listen": grpc_listen or section.grpc_listen,
+        "bootstrap_listen": bootstrap_listen or section.bootstrap_listen,
+        "link_listen": link_listen or section.link_listen,
+        "internal_port": _first(internal_port, section.internal_port),
+        "internal_listen": internal_listen or section.internal_listen,
         "grpc_port": _first(grpc_port, section.grpc_port),
         "bootstrap_port": _first(bootstrap_port, section.bootstrap_port),
         "link_port": _first(link_port, section.port),
@@ -126,7 +156,9 @@ def serve(
     if settings.tun is TunMode.ON:
         require_tun()
     _try_ports(settings)
-    log = structured_logs.configure(debug=section.debug, log_dir=section.log_dir)
+    log = structured_logs.configure(debug=debug or section.debug, log_dir=section.log_dir)
+    for note in file.notes if file else ():
+        log.warning(log_events.CONFIG_OLD_KEY, message=note)
     allow_open_files(log)
     try:
         run_async(_serve(settings, log))
@@ -142,14 +174,14 @@ def _try_ports(settings: ServerSettings) -> None:
         DataFolderError: a server runs on the folder already, probably with these ports.
         PortUnavailable: another reason.
     """
-    ports = (settings.grpc_port, settings.bootstrap_port, settings.link_port)
-    if twice := [port for port in ports if port and ports.count(port) > 1]:
+    listeners = list(settings.listeners.values())
+    if twice := [each for each in listeners if each[1] and listeners.count(each) > 1]:
+        *others, last = settings.listeners
         raise ConfigError(
-            f"port {twice[0]} is given twice; "
-            "--grpc-port, --bootstrap-port and --link-port need one each"
+            f"port {twice[0][1]} is given twice; {', '.join(others)} and {last} need one each"
         )
     try:
-        try_ports(settings.listen, ports)
+        try_ports(listeners)
     except PortUnavailable:
         with contextlib.suppress(NoServer, OSError):
             read_link_report(DataFolder(settings.data_dir).links_socket)
@@ -160,8 +192,8 @@ def _try_ports(settings: ServerSettings) -> None:
         raise
 
 
-def load_server_section(path: Path) -> ServerSection:
-    """The server's part of a configuration file.
+def load_server_file(path: Path) -> ConfigFile:
+    """A configuration file of a server.
 
     Raises:
         ConfigError: the file is wrong, or describes a node.
@@ -172,22 +204,7 @@ def load_server_section(path: Path) -> ServerSection:
             f"{path}: mode: client describes a node; "
             f"start it with network-controller --config {path}"
         )
-    return file.server or ServerSection()
-
-
-def own_address() -> str:
-    """This machine's address on its default route; the loopback address without one."""
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
-        try:
-            probe.connect(("192.0.2.1", 9))  # a datagram socket: nothing is sent
-            return str(probe.getsockname()[0])
-        except OSError:
-            return "127.0.0.1"
-
-
-def listen_address() -> str:
-    """Every address of this machine, IPv6 included where there is any."""
-    return "[::]" if socket.has_dualstack_ipv6() else "0.0.0.0"  # noqa: S104 - a server's purpose
+    return file
 
 
 def allow_open_files(log: FilteringBoundLogger) -> None:
@@ -218,7 +235,7 @@ async def _serve(settings: ServerSettings, log: FilteringBoundLogger) -> None:
         except OSError:  # stdout is closed, or its reader has gone
             silence_stdout()
         gc.freeze()  # the state is no garbage, and scanning a large one would be a pause
-        sd_notify.ready(f"serving at {server.endpoints.advertised}")
+        sd_notify.ready(f"serving at {', '.join(settings.advertise)}")
         try:
             await stop.wait()
         finally:

@@ -47,6 +47,7 @@ class Certificates:
         client_ca = self.grpc.authority.certificate_pem
         self.control = Credentials(*self._server_files(), client_ca_pem=client_ca)
         self.bootstrap = Credentials(*self._files_with_authority(), client_ca_pem=None)
+        self.internal = Credentials(*self._files_with_authority(), client_ca_pem=None)
         self.link = self._link_context()
 
     @property
@@ -70,6 +71,7 @@ class Certificates:
         if self.made:
             self.control.replace(*self._server_files())
             self.bootstrap.replace(*self._files_with_authority())
+            self.internal.replace(*self._files_with_authority())
             self.link = self._link_context()
 
     def report(self, log: FilteringBoundLogger, *, is_known: bool) -> None:

@@ -25,7 +25,7 @@ from nc.net import sockets
 from nc.net.tun import TunUnavailable
 from nc.rpc.api import Endpoints
 from nc.rpc.callers import Callers
-from nc.rpc.servers import GrpcServers, bootstrap_port, control_port
+from nc.rpc.servers import GrpcServers, bootstrap_port, control_port, internal_port
 from nc.secrets import Secrets, TokenIds
 from nc.server.certificates import Certificates
 from nc.server.parts import SWEEP_INTERVAL_S, Job, Parts
@@ -123,7 +123,7 @@ def open_installation(
             logger=logger,
             advertised=settings.advertise,
             rpc_ports=_rpc_ports(settings, certificates, logger),
-            listen_for_links=partial(sockets.listen, settings.listen, settings.link_port),
+            listen_for_links=partial(sockets.listen, *settings.listeners["--link-port"]),
             link_tls=lambda: None if is_plain else certificates.link,
             link_limits=tuning.link_limits,
             interconnection=settings.interconnection,
@@ -159,11 +159,16 @@ def _open_log(
 def _rpc_ports(
     settings: ServerSettings, certificates: Certificates, logger: FilteringBoundLogger
 ) -> GrpcServers:
-    host, is_plain = settings.listen, settings.plaintext
+    at, is_plain = settings.listeners, settings.plaintext
+    internal = None
+    if "--internal-port" in at:
+        credentials = None if is_plain else certificates.internal
+        internal = internal_port(*at["--internal-port"], credentials)
     return GrpcServers(
-        control_port(host, settings.grpc_port, None if is_plain else certificates.control),
-        bootstrap_port(host, settings.bootstrap_port, None if is_plain else certificates.bootstrap),
+        control_port(*at["--grpc-port"], None if is_plain else certificates.control),
+        bootstrap_port(*at["--bootstrap-port"], None if is_plain else certificates.bootstrap),
         logger,
+        internal,
     )
 
 
@@ -204,13 +209,20 @@ def _report_start(
     logger.info(
         log_events.SERVER_STARTED,
         version=VERSION,
-        advertise=endpoints.advertised,
+        advertise=",".join(settings.advertise),
         grpc_port=endpoints.control_port,
         bootstrap_port=endpoints.bootstrap_port,
         link_port=endpoints.link_port,
         network=settings.network_addr,
         data_dir=str(settings.data_dir),
     )
+    if settings.internal_port is not None:
+        logger.warning(
+            log_events.SERVER_INTERNAL_PORT,
+            message=f"port {settings.internal_port} on {settings.internal_listen} asks for no "
+            "certificate: whoever reaches it and knows a node token may change when it expires, "
+            "also the node itself",
+        )
     if settings.plaintext:
         logger.warning(
             log_events.SERVER_PLAINTEXT,

@@ -7,7 +7,16 @@ from pydantic import BaseModel, ConfigDict
 
 from nc.contract import DEFAULT_BOOTSTRAP_PORT, DEFAULT_GRPC_PORT, DEFAULT_LINK_PORT, DEFAULT_MTU
 from nc.domain.network import DEFAULT_NETWORK, Network
-from nc.setting_types import Folder, Mtu, NetworkAddress, PortOrAny, ServerName, Switch
+from nc.setting_types import (
+    Folder,
+    ListenAddress,
+    Mtu,
+    NetworkAddress,
+    Port,
+    PortOrAny,
+    ServerNames,
+    Switch,
+)
 
 
 class TunMode(StrEnum):
@@ -19,13 +28,25 @@ class TunMode(StrEnum):
 
 
 class ServerSettings(BaseModel):
-    """What a server runs with."""
+    """What a server runs with.
+
+    Attributes:
+        advertise: where machines reach it: the first is what clients are answered, the others are
+            told to our agents; all are names in its certificate.
+        listen: for each port that has no address of its own.
+        internal_port: None: there is none.
+    """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     data_dir: Path
-    advertise: ServerName
-    listen: str = "[::]"
+    advertise: ServerNames
+    listen: ListenAddress = "[::]"
+    grpc_listen: ListenAddress | None = None
+    bootstrap_listen: ListenAddress | None = None
+    link_listen: ListenAddress | None = None
+    internal_port: Port | None = None
+    internal_listen: ListenAddress = "127.0.0.1"
     grpc_port: PortOrAny = DEFAULT_GRPC_PORT
     bootstrap_port: PortOrAny = DEFAULT_BOOTSTRAP_PORT
     link_port: PortOrAny = DEFAULT_LINK_PORT
@@ -37,6 +58,18 @@ class ServerSettings(BaseModel):
     grpc_cert_dir: Folder | None = None  # None: below the data folder
     network_cert_dir: Folder | None = None
     tls_dir: Folder | None = None  # gets copies of the admin's files, for an admin client
+
+    @property
+    def listeners(self) -> dict[str, tuple[str, int]]:
+        """Where each port listens, by its option."""
+        listeners = {
+            "--grpc-port": (self.grpc_listen or self.listen, self.grpc_port),
+            "--bootstrap-port": (self.bootstrap_listen or self.listen, self.bootstrap_port),
+            "--link-port": (self.link_listen or self.listen, self.link_port),
+        }
+        if self.internal_port is not None:
+            listeners["--internal-port"] = (self.internal_listen, self.internal_port)
+        return listeners
 
     @property
     def network(self) -> Network:

@@ -20,7 +20,7 @@ from nc.pki.names import general_names
 from nc.pki.pem import certificate_pem, load_private_key
 
 NOW = datetime(2026, 5, 17, 12, tzinfo=UTC)
-NAMES = server_names("192.0.2.7", "10.1.1.1")
+NAMES = server_names(["192.0.2.7"], "10.1.1.1")
 FILES = ["ca-key.pem", "ca.pem", "server-key.pem", "server.pem", "client-key.pem", "client.pem"]
 
 

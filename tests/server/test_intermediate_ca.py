@@ -6,6 +6,7 @@ import ssl
 import subprocess
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import pytest
 from cryptography import x509
@@ -37,7 +38,7 @@ ORDERS = {
 }
 
 
-def folders(tmp_path: Path, *certificates: Ca) -> dict[str, Path]:
+def folders(tmp_path: Path, *certificates: Ca) -> dict[str, Any]:
     """Both certificate folders, as settings."""
     return {
         f"{name}_cert_dir": ca_folder(tmp_path / name, OURS, *certificates)
@@ -97,7 +98,7 @@ async def test_openssl_verifies_what_nodes_get(tmp_path: Path) -> None:
             leaves = [("sslclient", node / name / "client.pem")]
             leaves += [("sslserver", pki.paths.server)] if pki else []
             for purpose, leaf in leaves:
-                command = [OPENSSL, "verify", "-purpose", purpose, "-CAfile", ca, leaf]
+                command = [OPENSSL, "verify", "-purpose", purpose, "-CAfile", str(ca), str(leaf)]
                 said = subprocess.run(command, check=True, capture_output=True, text=True)  # noqa: ASYNC221 - short
                 assert said.stdout == f"{leaf}: OK\n"
 

@@ -40,7 +40,7 @@ def settings(data_dir: Path, **more: Any) -> ServerSettings:
     """Any free ports, on loopback."""
     return ServerSettings(
         data_dir=data_dir,
-        advertise=LOOPBACK,
+        advertise=(LOOPBACK,),
         listen=LOOPBACK,
         grpc_port=0,
         bootstrap_port=0,

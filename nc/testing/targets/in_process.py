@@ -198,7 +198,7 @@ class InProcess:
             rpc_ports=ports,
             listen_for_links=lambda: cast("Any", _NoLinks()),
             link_tls=lambda: None,
-            advertised=ADVERTISED,
+            advertised=(ADVERTISED,),
             run_blocking=self._run_blocking,
             sweep_interval_s=_NEVER_S,
         )
