@@ -101,7 +101,7 @@ def _checked_server(value: str) -> str:
 ServerAddress = Annotated[str, AfterValidator(_checked_server)]
 
 
-def _checked_proxy(value: object) -> str:
+def checked_proxy(value: object) -> str:
     url = urlsplit(str(value))
     try:
         is_proxy = url.scheme == "http" and bool(url.hostname) and url.port is not None
@@ -113,7 +113,7 @@ def _checked_proxy(value: object) -> str:
 
 
 # An HTTP proxy that connections go through (CONNECT); it may carry a name and a password.
-Proxy = Annotated[str, BeforeValidator(_checked_proxy)]
+Proxy = Annotated[str, BeforeValidator(checked_proxy)]
 
 
 def explain(message: str) -> str:

@@ -11,7 +11,6 @@ certificate has expired.
 
 import asyncio
 import ssl
-from dataclasses import dataclass
 from datetime import datetime
 from ipaddress import IPv4Address, IPv4Interface
 from pathlib import Path
@@ -20,14 +19,15 @@ from typing import Final
 from structlog.typing import FilteringBoundLogger
 
 from nc import log_events, sd_notify
+from nc.agent.addresses import KnownAddresses, connect_to_one_of
 from nc.agent.backoff import LONGEST_S, delay_s
-from nc.agent.connection import HubConnection, Target, connect
+from nc.agent.connection import HubConnection, Target
 from nc.agent.device import Device, OpenDevice
 from nc.agent.link_errors import LinkEnded, NodeRejected, RetryLater
+from nc.agent.settings import AgentSettings
 from nc.agent.state import NodeIdentity
 from nc.client.tls import ClientTls
 from nc.clock import Clock, now_utc
-from nc.contract import DEFAULT_MTU
 from nc.errors import OperatorError
 from nc.net import ipv4
 from nc.net.routes import Redirect, open_tun
@@ -47,21 +47,13 @@ class AgentStopped(OperatorError):
     """The agent gave up: trying again would fail until the operator does something."""
 
 
-@dataclass(frozen=True, slots=True)
-class AgentSettings:
-    """Without `tun`, packets are counted and dropped."""
-
-    tun: bool = True
-    mtu: int = DEFAULT_MTU
-    redirect_gateway: bool = False  # all of this machine's traffic goes through the overlay
-
-
 class Agent:
     """One node.
 
     Args:
         redirect: the route outside the device, also one that a crash left.
         open_device: makes the device.
+        addresses: where the server may be.
 
     Attributes:
         packets_in, packets_out: received from the server, and sent to it.
@@ -78,8 +70,10 @@ class Agent:
         secrets: Secrets,
         log: FilteringBoundLogger,
         open_device: OpenDevice = open_tun,
+        addresses: KnownAddresses | None = None,
     ) -> None:
         self._node = node
+        self._addresses = addresses or KnownAddresses(None, (node.host, node.port))
         self._open_device = open_device
         self._settings = settings
         self._redirect = redirect
@@ -122,8 +116,8 @@ class Agent:
 
     async def _run_link(self) -> None:
         """Connect, and forward packets until the link ends; always raises why it ended."""
-        target = await asyncio.to_thread(self._target)
-        connection = await connect(target)
+        targets = await asyncio.to_thread(self._targets)
+        connection, target = await connect_to_one_of(targets)
         since_s = asyncio.get_running_loop().time()
         try:
             await self._attach(connection)
@@ -134,6 +128,8 @@ class Agent:
                 offload=connection.offload,
                 device=self._tun.name if self._tun else None,
             )
+            address = (target.host, target.port)
+            await asyncio.to_thread(self._addresses.linked, address, connection.told)
             sd_notify.ready(f"connected to {target} as {connection.interface.ip}")
             ended = await connection.ended
         finally:
@@ -226,12 +222,12 @@ class Agent:
             dropped=self.dropped,
         )
 
-    def _target(self) -> Target:
-        node = self._node
+    def _targets(self) -> list[Target]:
+        node, proxy = self._node, self._settings.proxy
         tls = None
         if node.certificates is not None:
             tls = client_tls(FolderPaths.within(node.certificates), now_utc(self._clock))
-        return Target(node.host, node.port, node.token, tls)
+        return [Target(host, port, node.token, tls, proxy) for host, port in self._addresses.all]
 
     def _report(self, error: LinkEnded, wait_s: float) -> None:
         text = f"{error}; trying again in {wait_s:.1f} s"

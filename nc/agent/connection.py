@@ -23,6 +23,7 @@ from picows import (
     WSTransport,
     ws_connect,
 )
+from python_socks import ProxyError  # what picows raises for a proxy that refuses
 
 from nc.agent.link_errors import LinkEnded, closed_by, connecting_failed
 from nc.net import wire
@@ -48,12 +49,19 @@ _CLOSE_TIMEOUT_S: Final = 1.0
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """A link port, and the node token for it. `tls` is None for plain text."""
+    """A link port, and the node token for it.
+
+    Attributes:
+        tls: None for plain text.
+        proxy: the URL of an HTTP proxy to go through; None connects directly, whatever the
+            environment says.
+    """
 
     host: str
     port: int
     token: str
     tls: ssl.SSLContext | None
+    proxy: str | None = None
 
     def __repr__(self) -> str:
         return f"Target({self})"
@@ -71,6 +79,7 @@ class HubConnection(WSListener):
     Attributes:
         interface: the node's address and network, once `connect` has returned.
         offload: whether the server speaks the offload subprotocol.
+        told: where the server says that it is reached.
         deliver: gets every packet; packets that come before it is set are dropped.
         writable: called with False when the send queue is full, and with True when it is not.
         greeted: the address, when the server has sent it.
@@ -82,6 +91,7 @@ class HubConnection(WSListener):
     def __init__(self, ping_interval_s: float, silence_limit_s: float) -> None:
         loop = asyncio.get_running_loop()
         self.offload = False
+        self.told: tuple[wire.Address, ...] = ()
         self.deliver: Deliver | None = None
         self.writable: Callable[[bool], None] | None = None
         self.ended: asyncio.Future[LinkEnded] = loop.create_future()
@@ -128,6 +138,7 @@ class HubConnection(WSListener):
         headers = transport.response.headers
         if headers.get(wire.SUBPROTOCOL_HEADER) == wire.OFFLOAD:
             self.offload, self._kind = True, WSMsgType.BINARY
+            self.told = wire.read_addresses(headers.get(wire.ADDRESSES_HEADER, ""))
         transport.send(WSMsgType.TEXT, wire.hello())
         self._timer = self._loop.call_later(self._ping_interval_s, self._ping)
 
@@ -146,9 +157,14 @@ class HubConnection(WSListener):
             self._reason = self._reason or closed_by(frame)
             transport.send_close(WSCloseCode.OK, b"")
             transport.disconnect()
+            self._finish()  # an upstream server keeps TCP open, and `disconnect` waits for its end
 
     def on_ws_disconnected(self, transport: WSTransport) -> None:
         del transport
+        self._finish()
+
+    def _finish(self) -> None:
+        """Tell those that wait why the link ended, once."""
         if self._timer is not None:
             self._timer.cancel()
         reason = self._reason or LinkEnded("the connection was cut")
@@ -202,6 +218,7 @@ async def connect(
         lambda: link,
         f"{'ws' if target.tls is None else 'wss'}://{target}{wire.PATH}",
         ssl_context=target.tls,
+        proxy=target.proxy,
         websocket_handshake_timeout=timeout_s * _UPGRADE_SHARE,
         enable_auto_pong=False,  # a ping is a sign of life, which `on_ws_frame` must see
         max_frame_size=wire.MAX_FRAME_BYTES,
@@ -220,10 +237,13 @@ async def connect(
                 raise ConnectionResetError
             await link.greeted
     except LinkEnded:
+        if transport is not None:
+            transport.disconnect(False)
         raise
     except (
         OSError,
         WSError,
+        ProxyError,
         ValueError,
         asyncio.CancelledError,
     ) as error:  # ValueError: not a host name

@@ -9,7 +9,6 @@ gets the token.
 import asyncio
 import contextlib
 import re
-import socket
 import ssl
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
@@ -19,6 +18,7 @@ from nc.client.connection_errors import describe
 from nc.client.tls import ClientTls
 from nc.contract import OK
 from nc.errors import OperatorError
+from nc.net.proxy import dial
 from nc.pki import ca_cert_hash
 from nc.pki.names import NOT_ITS_NAME
 from nc.pki.pem import UNREADABLE, certificate_pem
@@ -51,6 +51,7 @@ class Invitation(NamedTuple):
     port: int
     ca_cert_hash: str | None  # None: any server gets the token
     plaintext: bool = False
+    proxy: str | None = None
 
     def __repr__(self) -> str:
         return f"Invitation({self.host}:{self.port})"
@@ -84,7 +85,7 @@ async def redeem(invitation: Invitation) -> "GetTokenResponse":
     tls = None
     if not invitation.plaintext:
         tls = ClientTls(certificate_pem(await find_authority(invitation)))
-    client = Client(invitation.host, invitation.port, tls, BOOTSTRAP_PORT)
+    client = Client(invitation.host, invitation.port, tls, BOOTSTRAP_PORT, invitation.proxy)
     try:
         async with client:
             answer = await client.call("GetToken", GetTokenRequest(bootStrapToken=invitation.token))
@@ -107,7 +108,7 @@ async def find_authority(invitation: Invitation) -> x509.Certificate:
     """
     host, port, pin = invitation.host, invitation.port, invitation.ca_cert_hash
     try:
-        shown = await asyncio.to_thread(_shown_chain, host, port)
+        shown = await asyncio.to_thread(_shown_chain, host, port, invitation.proxy)
         chain = [x509.load_der_x509_certificate(der) for der in shown]
         hashes = [ca_cert_hash(certificate_pem(certificate)) for certificate in chain]
     except UnicodeError as error:  # not a host name
@@ -138,7 +139,7 @@ def _check_trust(invitation: Invitation, ca_pem: bytes) -> None:
     host, port = invitation.host, invitation.port
     try:
         with (
-            socket.create_connection((host, port), _HANDSHAKE_TIMEOUT_S) as plain,
+            dial(host, port, _HANDSHAKE_TIMEOUT_S, invitation.proxy) as plain,
             ClientTls(ca_pem).context().wrap_socket(plain, server_hostname=host),
         ):
             return
@@ -157,14 +158,14 @@ def _check_trust(invitation: Invitation, ca_pem: bytes) -> None:
         return  # not for a reason of TLS
 
 
-def _shown_chain(host: str, port: int) -> list[bytes]:
+def _shown_chain(host: str, port: int, proxy: str | None) -> list[bytes]:
     """The certificates that a server sends, DER, its own first. None is verified."""
     context = ClientTls(b"").context()
     context.check_hostname = False
     context.verify_mode = ssl.CERT_NONE
     context.set_alpn_protocols(["h2"])
     with contextlib.ExitStack() as opened:
-        plain = opened.enter_context(socket.create_connection((host, port), _HANDSHAKE_TIMEOUT_S))
+        plain = opened.enter_context(dial(host, port, _HANDSHAKE_TIMEOUT_S, proxy))
         connection = opened.enter_context(context.wrap_socket(plain, server_hostname=host))
         if hasattr(connection, "get_unverified_chain"):  # Python 3.13
             return list(connection.get_unverified_chain())

@@ -12,24 +12,27 @@ from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 import typer
 from structlog.typing import FilteringBoundLogger
 
-from nc import log_events, sd_notify
-from nc.agent.backoff import delay_s
-from nc.agent.enrolment import Invitation, ServerUnreachable, is_ca_cert_hash, redeem
-from nc.agent.state import CertificateSet, NodeIdentity, StateFolder, digest_of
+from nc import log_events
+from nc.agent.addresses import KnownAddresses
+from nc.agent.enrolment import Invitation, is_ca_cert_hash
+from nc.agent.settings import AgentSettings
+from nc.agent.state import NodeIdentity, StateFolder, digest_of
 from nc.cli import structured_logs
+from nc.cli.enrol import enrol
 from nc.cli.entrypoint import OperationFailed, default_data_dir
 from nc.cli.event_loop import run_async
+from nc.cli.options import DebugOption
 from nc.cli.server_address import ServerAddress
 from nc.clock import SystemClock
-from nc.contract import DEFAULT_MTU
+from nc.contract import DEFAULT_BOOTSTRAP_PORT, DEFAULT_MTU
 from nc.errors import ConfigError
 from nc.net.tun import TunUnavailable, require_tun
+from nc.pki.errors import InvalidName
+from nc.pki.names import general_name
 from nc.secrets import SystemSecrets
-from nc.text import host_port
 
-if TYPE_CHECKING:  # an agent that has joined, and has no configuration file, needs neither
+if TYPE_CHECKING:  # an agent that has joined, and has no configuration file, does not need it
     from nc.cli.config_file import ClientSection, ConfigFile
-    from nc.pb.network_controller_pb2 import GetTokenResponse
 
 
 def default_state_dir() -> Path:
@@ -76,27 +79,47 @@ def join(
     plaintext: Annotated[
         bool, typer.Option("--plaintext", help="For a server that runs with --plaintext.")
     ] = False,
+    server: Annotated[
+        str | None,
+        typer.Option(
+            metavar="IP[:PORT]",
+            help="Where the server's link port is now, if it has moved; a machine that has joined "
+            "keeps it.",
+        ),
+    ] = None,
+    proxy: Annotated[
+        str | None,
+        typer.Option(
+            metavar="URL",
+            help="An HTTP proxy that all connections go through, http://IP:PORT. Those that the "
+            "environment names are not used.",
+        ),
+    ] = None,
+    debug: DebugOption = False,
 ) -> None:
     """Join a network, and stay connected until SIGTERM or Ctrl-C.
 
     Example: network-controller join c604…4954@192.0.2.7:6439 --ca-cert-hash sha256:1588…f680
     """
-    invited = _invited(invitation, ca_cert_hash, plaintext=plaintext)
+    proxy = _checked_proxy(proxy)
+    invited = _invited(invitation, ca_cert_hash, proxy, plaintext=plaintext)
     folder = StateFolder(state_dir or default_state_dir())
     _identity(folder, invited, insecure=insecure_bootstrap)  # before anything is made
     if not no_tun:
         _require_tun()
-    log = structured_logs.configure()
+    log = structured_logs.configure(debug=debug)
     with folder.locked():
         identity = _identity(folder, invited, insecure=insecure_bootstrap)
         if isinstance(identity, Invitation):
-            if _run(_enrol(folder, identity, log)):
+            if _run(enrol(folder, identity, log)):
                 _start_again()
         else:
-            _run(_hold(folder, identity, log, tun=not no_tun, mtu=mtu))
+            known = _known_addresses(folder, identity, invited, server)
+            settings = AgentSettings(not no_tun, mtu, proxy=proxy)
+            _run(_hold(folder, identity, known, settings, log))
 
 
-def join_as_configured(path: Path, file: "ConfigFile") -> None:
+def join_as_configured(path: Path, file: "ConfigFile", *, debug: bool = False) -> None:
     """Run the node that a configuration file describes; it has enrolled before.
 
     Raises:
@@ -106,18 +129,16 @@ def join_as_configured(path: Path, file: "ConfigFile") -> None:
     if section is None:
         raise ConfigError(f"{path}: client: is missing; with mode: client it says where to connect")
     require_tun()
-    log = structured_logs.configure(debug=section.debug, log_dir=section.log_dir)
-    folder = StateFolder(section.work_dir or default_state_dir())
+    log = structured_logs.configure(debug=debug or section.debug, log_dir=section.log_dir)
+    for note in file.notes:
+        log.warning(log_events.CONFIG_OLD_KEY, message=note)
+    folder, node = StateFolder(section.work_dir or default_state_dir()), _configured(section)
+    settings = AgentSettings(
+        mtu=section.mtu, redirect_gateway=section.redirect_gateway, proxy=section.proxy
+    )
     with folder.locked():
-        _run(
-            _hold(
-                folder,
-                _configured(section),
-                log,
-                mtu=section.mtu,
-                redirect_gateway=section.redirect_gateway,
-            )
-        )
+        known = KnownAddresses(folder.addresses, (node.host, node.port))
+        _run(_hold(folder, node, known, settings, log))
 
 
 def _configured(section: "ClientSection") -> NodeIdentity:
@@ -157,7 +178,45 @@ async def _until_stopped(work: Coroutine[Any, Any, object]) -> bool:
     return not stop.is_set()
 
 
-def _invited(text: str | None, ca_cert_hash: str | None, *, plaintext: bool) -> Invitation | None:
+def _checked_proxy(url: str | None) -> str | None:
+    from nc.setting_types import checked_proxy
+
+    try:
+        return None if url is None else checked_proxy(url)
+    except ValueError as error:
+        raise typer.BadParameter(str(error), param_hint="--proxy") from error
+
+
+def _known_addresses(
+    folder: StateFolder, node: NodeIdentity, invited: Invitation | None, server: str | None
+) -> KnownAddresses:
+    """Where the server may be: where the command line says that it is now comes first."""
+    known = KnownAddresses(folder.addresses, (node.host, node.port))
+    if server is not None:
+        known.prefer([_link_port(server, node.port)])
+    elif invited is not None and invited.host not in {host for host, _ in known.all}:
+        known.prefer([(invited.host, node.port)])
+    return known
+
+
+def _link_port(server: str, port: int) -> tuple[str, int]:
+    try:
+        place = ServerAddress.parse(server)
+    except ValueError:
+        place = ServerAddress(server.removeprefix("[").removesuffix("]"), port)
+    try:
+        general_name(place.host)
+    except InvalidName as error:
+        raise typer.BadParameter(
+            "expected the server's address or name, or IP:PORT, an IPv6 address in brackets",
+            param_hint="--server",
+        ) from error
+    return place.host, place.port
+
+
+def _invited(
+    text: str | None, ca_cert_hash: str | None, proxy: str | None, *, plaintext: bool
+) -> Invitation | None:
     if ca_cert_hash is not None and not is_ca_cert_hash(ca_cert_hash):
         raise typer.BadParameter(
             "expected sha256: and 64 hex digits, as ncadm create-bootstrap-token prints it",
@@ -174,7 +233,7 @@ def _invited(text: str | None, ca_cert_hash: str | None, *, plaintext: bool) -> 
         place = ServerAddress.parse(at or "none")
     except ValueError as error:
         raise typer.BadParameter("expected TOKEN@IP:PORT, as it was printed") from error
-    return Invitation(token, place.host, place.port, ca_cert_hash, plaintext)
+    return Invitation(token, place.host, place.port, ca_cert_hash, plaintext, proxy)
 
 
 def _identity(
@@ -200,84 +259,34 @@ def _identity(
 
 
 def _remembered(folder: StateFolder, invited: Invitation | None) -> NodeIdentity | None:
-    """The node in the state folder; with an invitation, only if it enrolled with that one.
+    """The node in the state folder; with an invitation, only if it enrolled with that token.
 
-    One command line so both joins and resumes, and a new token makes a new node.
+    One command line so both joins and resumes, and a new token makes a new node. The same token at
+    another address says that the server has moved.
     """
     node = folder.load()
     if node is None or invited is None or node.joined_with == digest_of(invited.text):
         return node
-    return None
+    known = KnownAddresses(folder.addresses, (node.host, node.port))
+    if known.token_digest == digest_of(invited.token):
+        return node
+    # Releases that kept no digest of the token alone.
+    before = f"{invited.token}@{node.host}:{DEFAULT_BOOTSTRAP_PORT}"
+    return node if node.joined_with == digest_of(before) else None
 
 
 async def _hold(
     folder: StateFolder,
     node: NodeIdentity,
+    addresses: KnownAddresses,
+    settings: AgentSettings,
     log: FilteringBoundLogger,
-    *,
-    tun: bool = True,
-    mtu: int,
-    redirect_gateway: bool = False,
 ) -> None:
-    from nc.agent.agent import Agent, AgentSettings
+    from nc.agent.agent import Agent
     from nc.net.routes import Redirect
 
-    settings = AgentSettings(tun, mtu, redirect_gateway)
     redirect = Redirect(folder.redirect)
     clock, secrets = SystemClock(), SystemSecrets()
-    await Agent(node, settings, redirect, clock=clock, secrets=secrets, log=log).run()
-
-
-async def _enrol(
-    folder: StateFolder, invited: Invitation, log: FilteringBoundLogger
-) -> NodeIdentity:
-    """Redeem the token, again and again until the server answers, and keep the answer."""
-    if invited.ca_cert_hash is None:
-        problem = "no TLS: anyone on the network path can read the token and the answer"
-        if not invited.plaintext:
-            problem = "the server is not checked against a hash: any server there gets the token"
-        log.warning(log_events.AGENT_INSECURE, message=problem)
-    failures = 0
-    while True:
-        folder.require_room()  # else the server would register a node that cannot be kept
-        try:
-            answer = await redeem(invited)
-        except ServerUnreachable as error:
-            failures += 1
-            wait_s = delay_s(failures, SystemSecrets())
-            text = f"{error}; trying again in {wait_s:.1f} s"
-            log.warning(log_events.AGENT_DISCONNECTED, reason="NotJoined", message=text)
-            sd_notify.status(f"not joined: {text}")
-            await asyncio.sleep(wait_s)
-        else:
-            break
-    before = folder.load()
-    name = None if before is None else before.node_id()  # before its certificate is removed
-    node = _remember(folder, invited, answer)
-    if before is not None:
-        log.warning(
-            log_events.AGENT_REPLACED,
-            message=f"this machine was {name or 'another node'}, which stays registered until it "
-            "is unregistered or expires, if it has not yet; its token is kept in "
-            f"{folder.node_before}, for ncadm unregister --node-token",
-        )
-    server = host_port(node.host, node.port)
-    log.info(log_events.AGENT_JOINED, server=server, state=str(folder.path))
-    return node
-
-
-def _remember(folder: StateFolder, invited: Invitation, answer: "GetTokenResponse") -> NodeIdentity:
-    node = NodeIdentity(
-        answer.token,
-        answer.networkServerIp,
-        int(answer.networkServerPort),
-        certificates=None,  # `keep` sets it
-        joined_with=digest_of(invited.text),
-    )
-    if invited.plaintext:
-        return folder.keep(node, None, None)
-    return folder.keep(
-        node,
-        CertificateSet(answer.GrpcCaCert, answer.GrpcClientKey, answer.GrpcClientCert),
-        CertificateSet(answer.NetworkCaCert, answer.NetworkClientKey, answer.NetworkClientCert),
-    )
+    await Agent(
+        node, settings, redirect, clock=clock, secrets=secrets, log=log, addresses=addresses
+    ).run()

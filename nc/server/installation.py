@@ -108,6 +108,13 @@ def open_installation(
             certificates = Certificates(settings, folder, clock, secrets)
         made = (folder.log, folder.secret_key) if is_first else ()
         certificates.report(logger, is_known=log.last_seq > 0)
+        if folder.upstream_database.exists():
+            logger.warning(
+                log_events.SERVER_UPSTREAM_DATABASE,
+                message=f"{folder.upstream_database} is an upstream server's database, which is "
+                "not read: the nodes in it are not known here, and join again with a new bootstrap "
+                "token; move it away to end this warning",
+            )
         callers = Callers({certificates.admin_fingerprint})
         renew = partial(_renew, certificates, callers, logger)
         is_plain, uplink = settings.plaintext, partial(_uplink, settings, logger)

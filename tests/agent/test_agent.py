@@ -15,10 +15,11 @@ import pytest
 import structlog
 
 from nc.agent import agent as agent_module
-from nc.agent.agent import Agent, AgentSettings, AgentStopped
+from nc.agent.agent import Agent, AgentStopped
 from nc.agent.connection import Target, connect
 from nc.agent.device import Device
 from nc.agent.link_errors import LinkEnded, NodeRejected, RetryLater, UntrustedServer
+from nc.agent.settings import AgentSettings
 from nc.agent.state import NodeIdentity
 from nc.clock import SystemClock
 from nc.domain.errors import NodeExpired, NodeUnknown
