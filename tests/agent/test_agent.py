@@ -469,3 +469,12 @@ async def test_nothing_secret_is_logged(tmp_path: Path) -> None:
         await node.logged("agent.disconnected", 2)
     assert TOKEN not in str(node.lines)
     assert TOKEN not in repr(target(server))
+
+
+@pytest.mark.parametrize("code", [1000, 1008, 4001])
+async def test_a_close_reason_is_shown_although_tcp_stays_open(code: int) -> None:
+    """An upstream server refuses by a close frame alone: its reason is what the agent reports."""
+    async with plain_text_server() as server:
+        server.close = (code, "node-token is invalid")
+        with pytest.raises(LinkEnded, match="the server closed the link: node-token is invalid"):
+            await connect(target(server), timeout_s=PATIENCE_S)

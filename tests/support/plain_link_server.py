@@ -93,6 +93,7 @@ class PlainLinkServer:
 
     Attributes:
         refusal: answer this status and text instead of upgrading.
+        close: answer the first frame by this close frame, and keep TCP open, as upstream does.
         is_mute: neither pong nor answer anything.
         requests: how many connections asked for an upgrade.
         links: every link that was upgraded and greeted, as they come.
@@ -100,6 +101,7 @@ class PlainLinkServer:
 
     def __init__(self, tls: ssl.SSLContext | None, host: str = "127.0.0.1", port: int = 0) -> None:
         self.refusal: tuple[int, str] | None = None
+        self.close: tuple[int, str] | None = None
         self.is_mute = False
         self.requests = 0
         self.links: asyncio.Queue[PlainLink] = asyncio.Queue()
@@ -135,6 +137,9 @@ class PlainLinkServer:
         opcode, first = await link.read_frame()
         assert opcode == TEXT
         assert json.loads(first) == {"connectionState": 2, "payload": None}, first
+        if self.close is not None:
+            link.close(*self.close)
+            await asyncio.Event().wait()
         last = self._address_of.setdefault(
             link.headers["node-token"], 3 + 2 * len(self._address_of)
         )
