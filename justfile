@@ -1,6 +1,6 @@
 # List the recipes.
 default:
-    @just --list --unsorted
+    @{{just_executable()}} --list --unsorted
 
 python := ".venv/bin/python"
 
@@ -8,7 +8,7 @@ python := ".venv/bin/python"
 serve *args:
     .venv/bin/network-controller serve --data-dir data {{args}}
 
-# Run the whole life of three nodes, and show the log of it.
+# Run the demo: three nodes from registration to removal, then the event log.
 demo:
     .venv/bin/network-controller demo
 
@@ -16,21 +16,25 @@ demo:
 test *args:
     .venv/bin/pytest -n 3 {{args}}
 
+# Run the tests on each supported Python that this machine has.
+test-versions *args:
+    .ci/test-versions {{args}}
+
 # Run the longer searches too.
 test-long *args:
     .venv/bin/pytest -n 3 -m "long or not long" {{args}}
 
-# Hold the server to its laws.
+# Search for a history that breaks a law of the server.
 check *args:
     .venv/bin/network-controller check {{args}}
 
-# Lint, check the formatting and the types.
+# Lint, and check the formatting and the types.
 lint:
     .venv/bin/ruff check .
     .venv/bin/ruff format --check .
     .venv/bin/mypy
 
-# Format, and mend what can be mended by itself.
+# Format the code, and apply the lint fixes that are safe.
 fix:
     .venv/bin/ruff check --fix .
     .venv/bin/ruff format .
@@ -38,7 +42,7 @@ fix:
 # Generate nc/pb from proto/.
 proto: (generate "nc/pb")
 
-# Fail when nc/pb is not what proto/ generates.
+# Check that nc/pb is what proto/ generates.
 proto-check:
     tmp=$(mktemp -d) && trap 'rm -rf "$tmp"' EXIT && {{just_executable()}} generate "$tmp" && \
     diff --recursive --exclude=__pycache__ --exclude=__init__.py "$tmp" nc/pb
@@ -53,10 +57,30 @@ generate folder:
     sed -i 's/^from google.protobuf import descriptor_pool as _descriptor_pool$/from nc.pb import POOL as _POOL/; s/_descriptor_pool.Default()/_POOL/' "$tmp"/nc/pb/*_pb2.py && \
     cp "$tmp"/nc/pb/* {{folder}}
 
-# Run every benchmark; what they print goes into benchmarks/results/ too.
+# Run every benchmark; the output is also written to benchmarks/results/.
 bench:
     mkdir -p benchmarks/results
     for name in rpc appends opening replay verify snapshot_pause page links \
             $(test "$(id -u)" = 0 && echo traffic); do \
         {{python}} benchmarks/$name.py | tee benchmarks/results/$name.txt || exit 1; \
     done
+
+# Write the golden log of this version to tests/golden/.
+golden:
+    {{python}} tests/golden/write.py
+
+# Write the hashes of what constraints.txt pins to requirements.lock and requirements-dev.lock.
+lock:
+    {{python}} .ci/lock.py write
+
+# Check that the locks agree with constraints.txt.
+lock-check:
+    {{python}} .ci/lock.py check
+
+# Look for known vulnerabilities in the locked dependencies; needs PyPI's vulnerability service.
+audit:
+    test -x build/audit/bin/pip-audit || \
+        (python3 -m venv build/audit && build/audit/bin/pip install -q 'pip-audit>=2.9')
+    build/audit/bin/pip-audit --strict --disable-pip --require-hashes --progress-spinner off \
+        -r requirements.lock -r requirements-dev.lock || \
+        (echo 'audit failed: either a vulnerability is listed above, or the vulnerability service of PyPI was not reachable' >&2; exit 1)

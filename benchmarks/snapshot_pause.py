@@ -35,6 +35,7 @@ from nc.server.settings import ServerSettings
 
 METHOD = "/pb.LiteKubeNCService/CheckConnState"
 UNDER_WAY = 8
+IDLE = "idle"
 
 
 def main() -> None:
@@ -55,9 +56,12 @@ def main() -> None:
 
 
 async def serve(data_dir: Path) -> None:
-    """Serve; SIGUSR1 begins to write snapshots, and ends it."""
+    """Serve; SIGUSR1 begins to write snapshots, and ends it when the one under way is complete.
+
+    Prints how long each took, in seconds, and IDLE after the last.
+    """
     settings = ServerSettings(
-        data_dir=data_dir, advertise="127.0.0.1", listen="127.0.0.1", grpc_port=0,
+        data_dir=data_dir, advertise=("127.0.0.1",), listen="127.0.0.1", grpc_port=0,
         bootstrap_port=0, link_port=0, network_addr=NETWORK, plaintext=True,
     )  # fmt: skip
     silent = structlog.wrap_logger(
@@ -78,15 +82,15 @@ async def serve(data_dir: Path) -> None:
         replica = server.replica
         while True:
             await writing.wait()
-            place = replica._log.write_sync_marker()  # noqa: SLF001
-            began = time.perf_counter()
-            replica.snapshots.begin(replica.state, place)
-            taking = replica.snapshots._taking  # noqa: SLF001
-            while writing.is_set() and taking is not None and not taking.done():  # noqa: ASYNC110
-                await asyncio.sleep(0.01)
-            if writing.is_set():
+            while writing.is_set():
+                position = replica._log.write_sync_marker()  # noqa: SLF001 - only it appends
+                began = time.perf_counter()
+                replica.snapshots.begin(replica.state, position)
+                taking = replica.snapshots._taking  # noqa: SLF001 - nothing else waits for one
+                assert taking is not None
+                await taking
                 print(f"{time.perf_counter() - began:.2f}", flush=True)
-            await replica.snapshots.stop()
+            print(IDLE, flush=True)
 
 
 def compare(arguments: argparse.Namespace) -> None:
@@ -100,12 +104,14 @@ def compare(arguments: argparse.Namespace) -> None:
         with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
             assert process.stdout is not None
             port = int(process.stdout.readline())
+            took: list[float] = []
             for _ in range(arguments.rounds):
-                for times in found.values():
-                    times.append(uvloop.run(load(port, arguments.seconds)))
-                    process.send_signal(signal.SIGUSR1)
+                found["without"].append(uvloop.run(load(port, arguments.seconds)))
+                process.send_signal(signal.SIGUSR1)
+                found["with"].append(uvloop.run(load(port, arguments.seconds)))
+                process.send_signal(signal.SIGUSR1)
+                took += (float(line) for line in iter(process.stdout.readline, f"{IDLE}\n"))
             process.kill()
-            took = [float(line) for line in process.stdout]
     results = {"nodes": float(arguments.nodes), "snapshots": float(len(took))}
     results["seconds_a_snapshot"] = statistics.median(took)
     for percent in (50, 99):

@@ -48,6 +48,7 @@ TUN_LOST: Final = "tun.lost"
 
 AGENT_JOINED: Final = "agent.joined"  # a bootstrap token was redeemed
 AGENT_CONNECTED: Final = "agent.connected"
+AGENT_MOVED: Final = "agent.moved"  # the command line names another address
 AGENT_DISCONNECTED: Final = "agent.disconnected"  # or never connected; it is tried again
 AGENT_INSECURE: Final = "agent.insecure"  # nobody knows whom the token was shown to
 AGENT_REPLACED: Final = "agent.replaced"  # another token has made it another node

@@ -14,7 +14,7 @@ from pydantic.alias_generators import to_camel
 
 from nc.contract import DEFAULT_LINK_PORT, DEFAULT_MTU
 from nc.errors import ConfigError
-from nc.setting_types import (
+from nc.server.setting_types import (
     Folder,
     ListenAddress,
     Mtu,

@@ -23,12 +23,11 @@ from nc.cli.entrypoint import OperationFailed, default_data_dir
 from nc.cli.event_loop import run_async
 from nc.cli.options import DebugOption
 from nc.cli.server_address import ServerAddress
+from nc.cli.server_moves import known_addresses
 from nc.clock import SystemClock
 from nc.contract import DEFAULT_BOOTSTRAP_PORT, DEFAULT_MTU
 from nc.errors import ConfigError
 from nc.net.tun import TunUnavailable, require_tun
-from nc.pki.errors import InvalidName
-from nc.pki.names import general_name
 from nc.secrets import SystemSecrets
 
 if TYPE_CHECKING:  # an agent that has joined, and has no configuration file, does not need it
@@ -114,7 +113,7 @@ def join(
             if _run(enrol(folder, identity, log)):
                 _start_again()
         else:
-            known = _known_addresses(folder, identity, invited, server)
+            known = known_addresses(folder, identity, invited, server, log)
             settings = AgentSettings(not no_tun, mtu, proxy=proxy)
             _run(_hold(folder, identity, known, settings, log))
 
@@ -179,39 +178,14 @@ async def _until_stopped(work: Coroutine[Any, Any, object]) -> bool:
 
 
 def _checked_proxy(url: str | None) -> str | None:
-    from nc.setting_types import checked_proxy
+    if url is None:
+        return None
+    from nc.server.setting_types import checked_proxy
 
     try:
-        return None if url is None else checked_proxy(url)
+        return checked_proxy(url)
     except ValueError as error:
         raise typer.BadParameter(str(error), param_hint="--proxy") from error
-
-
-def _known_addresses(
-    folder: StateFolder, node: NodeIdentity, invited: Invitation | None, server: str | None
-) -> KnownAddresses:
-    """Where the server may be: where the command line says that it is now comes first."""
-    known = KnownAddresses(folder.addresses, (node.host, node.port))
-    if server is not None:
-        known.prefer([_link_port(server, node.port)])
-    elif invited is not None and invited.host not in {host for host, _ in known.all}:
-        known.prefer([(invited.host, node.port)])
-    return known
-
-
-def _link_port(server: str, port: int) -> tuple[str, int]:
-    try:
-        place = ServerAddress.parse(server)
-    except ValueError:
-        place = ServerAddress(server.removeprefix("[").removesuffix("]"), port)
-    try:
-        general_name(place.host)
-    except InvalidName as error:
-        raise typer.BadParameter(
-            "expected the server's address or name, or IP:PORT, an IPv6 address in brackets",
-            param_hint="--server",
-        ) from error
-    return place.host, place.port
 
 
 def _invited(

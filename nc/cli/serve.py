@@ -36,8 +36,8 @@ from nc.net.sockets import PortUnavailable, try_ports
 from nc.net.tun import require_tun
 from nc.secrets import SystemSecrets
 from nc.server.installation import serve_installation
+from nc.server.setting_types import explain
 from nc.server.settings import ServerSettings, TunMode
-from nc.setting_types import explain
 
 # Each connection is an open file: 65,536 are enough for 30,000 nodes and their callers. A fleet of
 # moderate size uses up fewer than 4096.

@@ -17,7 +17,6 @@ from nc.pki.certificates import (
     client_certificate,
     milliseconds,
     server_certificate,
-    subject,
 )
 from nc.pki.errors import (
     AuthorityExpired,
@@ -35,6 +34,7 @@ from nc.pki.pem import (
     private_key_pem,
     public_key_of,
 )
+from nc.pki.template import ClientTemplate, pem
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,6 +99,7 @@ class CertificateAuthority:
         self.path = path
         self._key = key
         self._issuer = Issuer.of(certificate, public_key)
+        self._template = ClientTemplate(key, self._issuer)
 
     def __repr__(self) -> str:
         return f"CertificateAuthority({self.certificate.subject.rfc4514_string()!r})"
@@ -138,9 +139,14 @@ class CertificateAuthority:
             AuthorityExpired, AuthorityNotYetValid: the CA cannot sign at `now`.
             ValueError: `serial` is out of range.
         """
-        key = ec.generate_private_key(ec.SECP256R1())
-        name = subject(common_name, organization)
-        return _issued(self.sign_client(name, key.public_key(), now, serial), key)
+        self._require_valid(now)
+        signed = self._template.sign(common_name, organization, now, serial)
+        return IssuedCertificate(
+            pem("CERTIFICATE", signed.certificate),
+            pem("EC PRIVATE KEY", signed.key),
+            serial,
+            signed.not_after_ms,
+        )
 
     def issue_server(self, sans: Iterable[str], now: datetime, serial: int) -> IssuedCertificate:
         """Make a P-256 key pair and a server certificate for it.

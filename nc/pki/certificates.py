@@ -104,14 +104,23 @@ def subject(common_name: str, organization: str | None = None) -> x509.Name:
     if organization is not None:
         parts.insert(0, (NameOID.ORGANIZATION_NAME, organization))
     for _, text in parts:
-        # Printable first: it also rules out what UTF-8 cannot encode.
-        if not text.isprintable() or not 1 <= len(text.encode()) <= _SUBJECT_MAX_BYTES:
-            raise InvalidName(
-                None,
-                f"{text!r} cannot be the subject of a certificate",
-                f"use 1 to {_SUBJECT_MAX_BYTES} bytes of printable text",
-            )
+        require_subject(text)
     return x509.Name([x509.NameAttribute(oid, text) for oid, text in parts])
+
+
+def require_subject(text: str) -> None:
+    """Let a text through that can be an attribute of a subject.
+
+    Raises:
+        InvalidName: it is empty, longer than 64 bytes of UTF-8, or not printable.
+    """
+    # Printable first: it also rules out what UTF-8 cannot encode.
+    if not text.isprintable() or not 1 <= len(text.encode()) <= _SUBJECT_MAX_BYTES:
+        raise InvalidName(
+            None,
+            f"{text!r} cannot be the subject of a certificate",
+            f"use 1 to {_SUBJECT_MAX_BYTES} bytes of printable text",
+        )
 
 
 ADMIN: Final = subject(ADMIN_COMMON_NAME, ADMIN_ORGANIZATION)
@@ -163,6 +172,11 @@ def server_certificate(
     )
 
 
+def leaf_start(authority_start: datetime, now: datetime) -> datetime:
+    """When a leaf signed at `now` begins: a little earlier, and never before its CA."""
+    return max(now - CLOCK_SKEW, authority_start)
+
+
 def leaf_end(authority_end: datetime, now: datetime) -> datetime:
     """When a leaf signed at `now` ends: after a year, and never after its CA."""
     return min(now + LEAF_LIFETIME, authority_end)
@@ -173,7 +187,7 @@ def _leaf(
 ) -> x509.CertificateBuilder:
     return (
         _builder(name, issuer.name, public_key, serial)
-        .not_valid_before(max(now - CLOCK_SKEW, issuer.not_before))
+        .not_valid_before(leaf_start(issuer.not_before, now))
         .not_valid_after(leaf_end(issuer.not_after, now))
         .add_extension(_LEAF_USAGE, critical=True)
         .add_extension(issuer.key_identifier, critical=False)

@@ -24,7 +24,7 @@ from nc.rpc.api import Call
 from nc.rpc.callers import Callers, Transport, caller_of
 from nc.rpc.methods import Method
 from nc.rpc.permissions import Permission, require
-from nc.rpc.request_ids import recorded_id
+from nc.rpc.request_ids import request_id
 from nc.secrets import RequestIds, Secrets
 
 REQUEST_ID_KEY = "x-request-id"
@@ -42,7 +42,7 @@ class Edge:
         transport: how the port is secured.
         callers: recognises certificates.
         state: the current state, for the rules.
-        hashed: a keyed hash, for request ids that could hold a token.
+        token_id: the id of a token, to recognise tokens in request ids.
         clock: see `nc.clock.Clock`.
         secrets: for request ids.
         log: gets a line for each call.
@@ -57,7 +57,7 @@ class Edge:
         transport: Transport,
         callers: Callers,
         state: Callable[[], State],
-        hashed: Callable[[str], str],
+        token_id: Callable[[str], str],
         clock: Clock,
         secrets: Secrets,
         log: FilteringBoundLogger,
@@ -65,7 +65,7 @@ class Edge:
         self._transport = transport
         self._callers = callers
         self._state = state
-        self._hashed = hashed
+        self._token_id = token_id
         self._clock = clock
         self._request_ids = RequestIds(secrets)
         self._log = log
@@ -83,7 +83,6 @@ class Edge:
 
         async def handle(data: bytes, context: Any) -> bytes:
             call = self._begin(context, method.name)
-            context.set_trailing_metadata(((REQUEST_ID_KEY, call.request_id),))
             try:
                 if self._is_closing:
                     raise Stopping  # noqa: TRY301 - it is answered as any other refusal
@@ -150,7 +149,6 @@ class Edge:
         caller may not call any more.
         """
         call = self._begin(context, name)
-        context.set_trailing_metadata(((REQUEST_ID_KEY, call.request_id),))
 
         def admit() -> None:
             require(Permission.ANYONE, call.caller, self._state(), now_ms(self._clock))
@@ -178,14 +176,15 @@ class Edge:
     def _begin(self, context: Any, name: str) -> Call:
         self.calls += 1
         caller = caller_of(context, self._transport, self._callers)
-        return Call(caller, name, self._request_id(context), self._clock.monotonic_ns())
+        metadata = context.invocation_metadata() or ()
+        sent = (value for key, value in metadata if key == REQUEST_ID_KEY)
+        returned, recorded = request_id(sent, self._request_ids.new, self._is_live_token)
+        context.set_trailing_metadata(((REQUEST_ID_KEY, returned),))
+        return Call(caller, name, recorded, self._clock.monotonic_ns())
 
-    def _request_id(self, context: Any) -> str:
-        """What is recorded for the id that the caller sent, or a new one."""
-        for key, value in context.invocation_metadata() or ():
-            if key == REQUEST_ID_KEY and (recorded := recorded_id(value, self._hashed)):
-                return recorded
-        return self._request_ids.new()
+    def _is_live_token(self, text: str) -> bool:
+        token_id, state = self._token_id(text), self._state()
+        return token_id in state.tokens or token_id in state.nodes
 
     def _refused(self, call: Call, error: Exception) -> Answer | Status:
         """Choose the answer to an error, count and log it."""

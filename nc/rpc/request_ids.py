@@ -1,47 +1,63 @@
-"""Which request ids of callers are recorded, and how: `x-request-id` of gRPC's metadata.
+"""Which request ids of callers are used: `x-request-id` of gRPC's metadata.
 
-Events and log lines hold a call's request id for ever, and a careless caller may send a token in
-it. A token is 16 hex digits. So only ids of four narrow forms are used, and none is ever recorded
-with 16 hex digits in a row that the caller chose:
+Events and log lines keep a call's request id for ever, and a careless caller may send a token in
+it. So only ids of four narrow forms are used, and all others are replaced:
 
-    UUID, with dashes                 as it is: at most 12 hex digits in a row
-    ULID                              as it is, unless it has 16 hex digits in a row
-    W3C trace id or traceparent       as a keyed hash: they could hold a token
-    20 hex digits, as a server makes  as a keyed hash: likewise
+    UUID, with dashes
+    ULID
+    W3C trace id; of a traceparent, the trace id counts
+    20 hex digits, as a server makes them
 
-Nothing here asks which tokens exist. Otherwise a caller could find out whether a text is part of a
-token that is in use, by whether its id is kept. The hash is keyed, so that a log does not help to
-guess the token in an id, and equal ids have equal hashes, so that the calls of one trace are found
-together.
+The last three have room for a token, which is 16 hex digits. If such an id holds a live token, a
+new id is recorded in its place. The caller is returned its own id all the same: otherwise it could
+find out whether a text is a live token. For the same reason each part of an id is looked up, also
+after a token was found.
 """
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from typing import NamedTuple
 
-__all__ = ["recorded_id"]
+from nc.secrets import TOKEN_HEX_DIGITS
+
+__all__ = ["RequestId", "request_id"]
 
 _UUID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE | re.ASCII)
-_ULID = re.compile(r"[0-7][0-9a-hjkmnp-tv-z]{25}", re.IGNORECASE | re.ASCII)  # Crockford's base 32
-_TOKEN_LIKE = re.compile(r"[0-9a-f]{16}", re.IGNORECASE | re.ASCII)
-_OURS = re.compile(r"[0-9a-f]{20}", re.IGNORECASE | re.ASCII)
-_TRACE = re.compile(  # W3C Trace Context, 3.2: version 00, or the trace id alone
-    r"(?:00-(?P<parent>[0-9a-f]{32})-[0-9a-f]{16}-[0-9a-f]{2}|(?P<id>[0-9a-f]{32}))",
+_WITH_ROOM = re.compile(
+    r"[0-7][0-9a-hjkmnp-tv-z]{25}"  # ULID: Crockford's base 32
+    r"|[0-9a-f]{20}"
+    r"|[0-9a-f]{32}",  # W3C Trace Context, 3.2.2.3
     re.IGNORECASE | re.ASCII,
 )
+_TRACEPARENT = re.compile(r"00-([0-9a-f]{32})-[0-9a-f]{16}-[0-9a-f]{2}", re.IGNORECASE | re.ASCII)
+_TOKEN_LIKE = re.compile(f"(?=([0-9a-f]{{{TOKEN_HEX_DIGITS}}}))", re.ASCII)  # at every offset
 
 
-def recorded_id(sent: str, hashed: Callable[[str], str]) -> str | None:
-    """What is recorded for a request id that a caller sent; None if it is of no form that is used.
+class RequestId(NamedTuple):
+    """Of one call: what its caller is returned, and what is recorded."""
+
+    returned: str
+    recorded: str
+
+
+def request_id(
+    sent: Iterable[str], new: Callable[[], str], is_live_token: Callable[[str], bool]
+) -> RequestId:
+    """Choose a call's request id.
 
     Args:
-        sent: the caller's.
-        hashed: a keyed hash, as hex.
+        sent: what the caller sent; the first that is of a form that is used counts.
+        new: makes an id.
+        is_live_token: whether 16 hex digits in lower case are a token that is known here.
     """
-    if _UUID.fullmatch(sent):
-        return sent
-    if _ULID.fullmatch(sent):
-        return None if _TOKEN_LIKE.search(sent) else sent
-    if _OURS.fullmatch(sent):
-        return hashed(sent)
-    trace = _TRACE.fullmatch(sent)
-    return hashed(trace["parent"] or trace["id"]) if trace else None
+    for each in sent:
+        traced = _TRACEPARENT.fullmatch(each)
+        candidate = traced[1] if traced else each
+        if _UUID.fullmatch(candidate):
+            return RequestId(each, candidate)
+        if _WITH_ROOM.fullmatch(candidate):
+            parts = _TOKEN_LIKE.findall(candidate.lower())
+            holds_token = any([is_live_token(part) for part in parts])  # noqa: C419 - every part
+            return RequestId(each, new() if holds_token else candidate)
+    made = new()
+    return RequestId(made, made)

@@ -7,7 +7,7 @@ from pydantic import BaseModel, ConfigDict
 
 from nc.contract import DEFAULT_BOOTSTRAP_PORT, DEFAULT_GRPC_PORT, DEFAULT_LINK_PORT, DEFAULT_MTU
 from nc.domain.network import DEFAULT_NETWORK, Network
-from nc.setting_types import (
+from nc.server.setting_types import (
     Folder,
     ListenAddress,
     Mtu,

@@ -8,11 +8,7 @@ T = TypeVar("T")
 
 
 class SeededRandom:
-    """Numbers and bytes from SHA-256 over a seed and a counter; also a server's `Secrets`.
-
-    Args:
-        seed: equal seeds give equal draws.
-    """
+    """Numbers and bytes from SHA-256 over a seed and a counter; also a server's `Secrets`."""
 
     def __init__(self, seed: object) -> None:
         self._seed = repr(seed).encode()

@@ -1,18 +1,16 @@
-"""What of a caller's request id may be recorded."""
+"""Which request id of a caller is used, and what of it is recorded."""
 
-import re
 import string
 import uuid
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nc.rpc.request_ids import recorded_id
-from nc.secrets import TokenIds
+from nc.rpc.request_ids import RequestId, request_id
 
 CROCKFORD = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
-
-hashed = TokenIds(bytes(32)).id_of
+NEW = "new"
 
 tokens = st.text("0123456789abcdef", min_size=16, max_size=16)
 texts = st.text(string.hexdigits + "-GHJKMNPQRSTVWXYZghjkmnpqrstvwxyz", max_size=20)
@@ -24,41 +22,64 @@ around = st.one_of(
 )
 
 
+def chosen(sent: str, *live_tokens: str) -> RequestId:
+    return request_id([sent], lambda: NEW, lambda text: text in live_tokens)
+
+
 @given(token=tokens, before=around, after=around, is_upper=st.booleans())
-def test_no_token_is_recorded_wherever_it_begins(
+def test_no_live_token_is_recorded_wherever_it_begins(
     token: str, before: str, after: str, is_upper: bool
 ) -> None:
-    """A token in an id, at any offset and in any case, is not in what is recorded."""
-    recorded = recorded_id(before + (token.upper() if is_upper else token) + after, hashed)
-    assert token not in (recorded or "").lower()
+    """A live token in an id, at any offset and in any case, is not in what is recorded."""
+    sent = before + (token.upper() if is_upper else token) + after
+    assert token not in chosen(sent, token).recorded.lower()
 
 
 @given(token=tokens, offset=st.integers(0, 16), rest=st.text("0123456789abcdef", min_size=16))
-def test_no_token_is_recorded_from_a_form_that_has_room_for_one(
+def test_a_form_with_room_for_a_token_is_recorded_only_without_one(
     token: str, offset: int, rest: str
 ) -> None:
-    """The same where the id is of a form that is used."""
-    whole = rest[:offset] + token + rest[offset:16]
-    parent = f"00-{whole}-{token}-01"
-    for sent in (whole, parent, whole.upper(), (rest[: offset % 5] + token + rest)[:20]):
-        recorded = recorded_id(sent, hashed)
-        assert recorded is not None
-        assert token not in recorded.lower()
+    """A new id is recorded in the place of a trace id, one of ours or a ULID that holds a token."""
+    trace_id = rest[:offset] + token + rest[offset:16]
     ulid = "0123456789GHJKMNPQRSTVWXYZ"
-    offset %= 11
-    assert recorded_id(ulid[:offset] + token + ulid[offset + 16 :], hashed) is None
+    at = 1 + offset % 10  # a ULID begins with 0 to 7
+    for sent in (
+        trace_id,
+        trace_id.upper(),
+        f"00-{trace_id}-{token}-01",
+        (rest[: offset % 5] + token + rest)[:20],
+        ulid[:at] + token + ulid[at + 16 :],
+    ):
+        assert chosen(sent, token) == (sent, NEW)
 
 
-@given(sent=st.one_of(texts, st.uuids().map(str), st.from_regex(r"[0-9a-f]{20}|[0-9a-f]{32}")))
-def test_what_is_recorded_as_it_is_has_no_room_for_a_token(sent: str) -> None:
-    """An id is recorded as it is only if it has no 16 hex digits in a row."""
-    if recorded_id(sent, hashed) == sent:
-        assert not re.search("[0-9a-fA-F]{16}", sent)
+@given(sent=st.one_of(texts, st.from_regex(r"[0-9a-f]{20}|[0-9a-f]{32}", fullmatch=True)))
+def test_what_is_returned_does_not_depend_on_live_tokens(sent: str) -> None:
+    """No answer says whether an id holds a live token, nor does the number of look-ups."""
+    asked: list[list[str]] = [[], []]
+
+    def every(text: str) -> bool:
+        asked[0].append(text)
+        return True
+
+    def none(text: str) -> bool:
+        asked[1].append(text)
+        return False
+
+    with_tokens = request_id([sent], lambda: NEW, every)
+    assert with_tokens.returned == request_id([sent], lambda: NEW, none).returned
+    assert asked[0] == asked[1]
 
 
 @given(number=st.uuids())
 def test_the_calls_of_a_trace_have_one_id(number: uuid.UUID) -> None:
-    """The trace id alone, and each of its parents, come to the same."""
-    alone = recorded_id(number.hex, hashed)
-    assert alone == recorded_id(f"00-{number.hex}-00f067aa0ba902b7-01", hashed)
-    assert alone != recorded_id(uuid.UUID(int=number.int ^ 1).hex, hashed)
+    """The trace id is recorded as it is, also of a traceparent."""
+    assert chosen(number.hex) == (number.hex, number.hex)
+    parent = f"00-{number.hex}-00f067aa0ba902b7-01"
+    assert chosen(parent) == (parent, number.hex)
+
+
+@pytest.mark.parametrize("sent", ["f81d4fae-7dec-11d0-A765-00a0c91e6bf6", "0c57e80d1d0000000001"])
+def test_an_innocent_id_is_used_as_it_is(sent: str) -> None:
+    """It is returned and recorded."""
+    assert chosen(sent) == (sent, sent)

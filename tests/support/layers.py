@@ -17,7 +17,7 @@ GROUND = "ground"  # the modules that lie directly in nc/
 LAYERS: dict[str, frozenset[str]] = {
     "eventlog": frozenset(),
     "pb": frozenset(),
-    GROUND: frozenset(),
+    GROUND: frozenset({"pb"}),
     "domain": frozenset({"pb", GROUND}),
     "replica": frozenset({"eventlog", "pb", "domain", GROUND}),
     "history": frozenset({"eventlog", "pb", "domain", GROUND}),

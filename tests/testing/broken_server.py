@@ -55,7 +55,7 @@ def a_late_drop_hurts_the_newer_link() -> None:
 
 @_bug
 def a_closed_link_is_never_dropped() -> None:
-    """Nobody is told of it."""
+    """The log does not learn of it."""
 
     async def silent(_self: Any, _link: Any, _reason: Any) -> None:
         pass
@@ -65,7 +65,7 @@ def a_closed_link_is_never_dropped() -> None:
 
 @_bug
 def another_address_is_handed_over() -> None:
-    """The node is told the even address beside its own."""
+    """The node is given the even address beside its own."""
 
     def beside(address: str, prefix_length: int) -> bytes:
         interface = f"{IPv4Address(address) + 1}/{prefix_length}"
@@ -82,13 +82,13 @@ def a_takeover_does_not_end_the_older_link() -> None:
 
 
 @_bug
-def whoever_is_unregistered_keeps_its_link() -> None:
+def an_unregistered_node_keeps_its_link() -> None:
     """The node is gone, and its link lives on."""
     _replace(Hub, "follow", deaf_to(pb.STATE_CHANGE_REASON_UNREGISTERED))
 
 
 @_bug
-def whoever_expires_keeps_its_link() -> None:
+def an_expired_node_keeps_its_link() -> None:
     """The sweep looks at tokens only."""
     submit = Server.submit
 
@@ -101,7 +101,7 @@ def whoever_expires_keeps_its_link() -> None:
 
 @_bug
 def the_handshake_is_not_recorded() -> None:
-    """The node is told its address, and stays INIT."""
+    """The node is given its address, and stays INIT."""
 
     async def forgetful(self: Any, link: Any) -> None:
         state = self._replica.state
@@ -114,7 +114,7 @@ def the_handshake_is_not_recorded() -> None:
 
 @_bug
 def an_expired_node_is_let_in_until_the_sweep() -> None:
-    """Neither the door nor the decision looks whether the node's time is over."""
+    """Neither the admission nor the decision checks the node's expiry."""
 
     def lenient(token: Any, certificate: Any, token_ids: Any, known: Any, _: int) -> str:
         return admit(token, certificate, token_ids, known, 1)

@@ -107,11 +107,11 @@ def a_crowd(trial: Trial) -> None:
 
 
 @cache
-def told(story: Callable[[Trial], None]) -> History:
-    """What comes of a story; nobody changes it."""
+def recorded(script: Callable[[Trial], None]) -> History:
+    """The history of a script; callers do not change it."""
     target = InProcess()
-    trial = Trial(target, "10.1.1.1/29" if story is a_crowd else "10.1.1.1/24")
-    story(trial)
+    trial = Trial(target, "10.1.1.1/29" if script is a_crowd else "10.1.1.1/24")
+    script(trial)
     target.end()
     target.close()
     return trial.history

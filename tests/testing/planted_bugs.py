@@ -35,7 +35,7 @@ Patch = Callable[[pytest.MonkeyPatch], None]
 
 @dataclass(frozen=True)
 class Bug:
-    """Something that somebody might get wrong.
+    """A mistake that could be made.
 
     Attributes:
         name: what is wrong.
@@ -150,7 +150,7 @@ def reply_before_the_append_is_durable(patch: pytest.MonkeyPatch) -> None:
     "an expired bootstrap token is refused",
 )
 def appends_are_never_synced(patch: pytest.MonkeyPatch) -> None:
-    """The disk is told, and not waited for."""
+    """What is written is not waited for."""
     patch.setattr(SimulatedDisk, "fdatasync", lambda _self, _fd: None)
 
 
@@ -212,6 +212,7 @@ def a_conflict_is_not_decided_again(patch: pytest.MonkeyPatch) -> None:
     "unregister is final",
     "an expired node token is refused",
     "connected means one live link",
+    "an address stays with its node",
     "answers are never stale",
 )
 def reads_are_stale(patch: pytest.MonkeyPatch) -> None:
@@ -326,7 +327,7 @@ def a_replay_differs_from_live(patch: pytest.MonkeyPatch) -> None:
 
 @_bug("a refused command changes nothing", "who is gone holds nothing")
 def a_refused_command_appends_an_event(patch: pytest.MonkeyPatch) -> None:
-    """UnRegister of nobody is recorded all the same."""
+    """A list with an unknown node is recorded all the same."""
     original = decide.decide
 
     def talkative(state: Any, command: Any) -> list[Event]:
@@ -437,7 +438,7 @@ def the_wrong_node_loses_its_address(patch: pytest.MonkeyPatch) -> None:
     original = addresses._longest_idle
 
     def shortest(pool: addresses.Addresses) -> str:
-        original(pool)  # which refuses if nobody is idle
+        original(pool)  # which refuses if no node is idle
         idle = [
             (binding.idle_since_seq, node_id)
             for node_id, binding in pool.by_node.items()

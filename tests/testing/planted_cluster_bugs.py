@@ -42,7 +42,7 @@ Patch = Callable[[pytest.MonkeyPatch], None]
 
 @dataclass(frozen=True)
 class ClusterBug:
-    """Something that somebody might get wrong.
+    """A mistake that could be made.
 
     Attributes:
         name: what is wrong.
@@ -93,7 +93,7 @@ def expiry_does_not_cut_the_link(patch: pytest.MonkeyPatch) -> None:
 
 @_bug("a packet arrives at the one it is for", "a packet arrives or is counted as dropped")
 def a_late_close_detaches_the_newer_port(patch: pytest.MonkeyPatch) -> None:
-    """Whoever has the address loses it."""
+    """The port that has the address is detached, whichever it is."""
 
     def careless(self: Switch, port: Any) -> None:
         self.ports.pop(port.address, None)
@@ -130,7 +130,7 @@ def an_agent_waits_for_a_silent_server_for_ever(patch: pytest.MonkeyPatch) -> No
 
 @_bug("an address is told only once it is durable")
 def an_address_is_told_before_it_is_durable(patch: pytest.MonkeyPatch) -> None:
-    """A node that has one already is told so while the disk still works."""
+    """A node that has one already is given it while the disk still works."""
     hand_over = LinkRecorder.hand_over
 
     async def hasty(self: LinkRecorder, link: Any) -> None:
@@ -191,12 +191,13 @@ def a_snapshot_races_an_append(patch: pytest.MonkeyPatch) -> None:
 
 
 @_bug(
+    "nothing crashes",
     "a node has one link at the most",
     "the hub's links are the log's",
     "every live agent is connected again",
 )
 def a_full_disk_at_a_snapshot_ends_the_writer(patch: pytest.MonkeyPatch) -> None:
-    """Nobody catches what marking the log raises there, and nobody is answered any more."""
+    """What marking the log raises there is not caught, and no command is answered any more."""
 
     async def unguarded(self: Replica) -> None:
         if self.is_writable and self.snapshots.is_due(self.state):
@@ -208,7 +209,7 @@ def a_full_disk_at_a_snapshot_ends_the_writer(patch: pytest.MonkeyPatch) -> None
 
 @_bug(*_A_LINK_TOO_MANY, is_shared=True)
 def what_another_replica_ends_lives_on_here(patch: pytest.MonkeyPatch) -> None:
-    """Its events are folded in, and the hub is not told."""
+    """Its events are folded in, and the hub does not learn of them."""
     replica_seams.plant(patch, replay=lambda log, state, _: replay(log, state))
 
 
@@ -247,7 +248,7 @@ def an_entry_of_another_is_folded_twice(patch: pytest.MonkeyPatch) -> None:
     replica_seams.plant(patch, replay=twice)
 
 
-@_bug("nothing crashes", is_shared=True)
+@_bug("nothing crashes", "a start finds what was left", is_shared=True)
 def a_conflict_ends_the_writer(patch: pytest.MonkeyPatch) -> None:
     """It is taken for a failure of the log."""
 

@@ -34,8 +34,8 @@ from tests.testing.forged_histories import (
     a_crowd,
     a_life,
     answering,
+    recorded,
     saying,
-    told,
     writing,
 )
 
@@ -108,7 +108,7 @@ def in_other_words(answer: Answer, _: History) -> Answer:
 
 
 def of_another_link(_: pb.Entry, event: Any) -> None:
-    """It is told of a link that there was not."""
+    """It is about a link that there was not."""
     event.link_id = "another"
 
 
@@ -197,7 +197,7 @@ FORGERIES: dict[str, tuple[Lie, set[str]]] = {
 }
 
 
-def story_of(law: str) -> Callable[[Trial], None]:
+def script_for(law: str) -> Callable[[Trial], None]:
     """One that exercises it."""
     return a_crowd if law == LONGEST_IDLE else a_life
 
@@ -205,7 +205,7 @@ def story_of(law: str) -> Callable[[Trial], None]:
 @pytest.mark.parametrize("law", FORGERIES)
 def test_a_forgery_breaks_its_law(law: str) -> None:
     """A good history exercises it and breaks none; a lie breaks it, and none but those named."""
-    history = told(story_of(law))
+    history = recorded(script_for(law))
     judgement = judge(history)
     assert judgement.breaches == []
     assert [each.name for each, count in judgement.exercised.items() if count and each.name == law]

@@ -64,8 +64,8 @@ FOUND_BY = {
     "a closed link is never dropped": {OF_ALL_ANSWERS, "connected means one live link"},
     "another address is handed over": {"an address is one for nodes"},
     "a takeover does not end the older link": {"connected means one live link"},
-    "whoever is unregistered keeps its link": {"connected means one live link"},
-    "whoever expires keeps its link": {"expiry cuts a link for good"},
+    "an unregistered node keeps its link": {"connected means one live link"},
+    "an expired node keeps its link": {"expiry cuts a link for good"},
     "the handshake is not recorded": {
         "an acknowledged change is in the log once",
         "an old link's end does not touch a newer one",
@@ -140,7 +140,7 @@ def the_end_of_links(trial: Trial) -> Judgement:
     return trial.finish()
 
 
-def an_expired_node_s_try(target: ServerProcess) -> Trial:
+def an_expired_node_tries(target: ServerProcess) -> Trial:
     """It opens a link before the sweep can have come by."""
     trial = Trial(target)
     trial.perform(IssueToken("token 1", 10))
@@ -155,12 +155,12 @@ SHOWN_BY: dict[str, Callable[[ServerProcess], Trial]] = {
     "another address is handed over": a_link_s_life,
     "the handshake is not recorded": a_link_s_life,
     "a late drop hurts the newer link": a_link_s_life,
-    "an expired node is let in until the sweep": an_expired_node_s_try,
+    "an expired node is let in until the sweep": an_expired_node_tries,
 }
 
 
 def test_every_law_about_links_is_exercised_on_real_ones() -> None:
-    """A story that has everything that can become of a link breaks no law, and exercises each."""
+    """A life with everything that can happen to a link breaks no law, and exercises each."""
     with server() as target:
         exercised = the_end_of_links(a_link_s_life(target)).exercised
     assert {law.name for law, count in exercised.items() if count} >= ABOUT_LINKS

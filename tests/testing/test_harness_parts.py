@@ -58,7 +58,7 @@ def test_a_history_without_steps_exercises_no_law() -> None:
 
 
 def test_every_law_has_a_name_and_a_sentence() -> None:
-    """They can be read by people, and told apart."""
+    """They can be read by people, and are distinct."""
     assert len({law.name for law in LAWS}) == len(LAWS)
     assert all(law.sentence.endswith(".") and "_" not in law.name for law in LAWS)
 
@@ -101,7 +101,7 @@ def test_what_was_never_answered_happened_or_not_but_not_both() -> None:
 def test_a_doubtful_expiry_is_decided_once(
     first: tuple[Moment, str], then: Moment, second: str
 ) -> None:
-    """Where nobody knows which came first, either answer will do; what follows from it holds."""
+    """Where it is unknown which came first, either answer will do; what follows from it holds."""
     for is_known in (False, True):
         for code in ("200", "400"):
             states = _world_with_a_node(Moment(0, 100))  # it expires from 60,000 to 60,100
@@ -158,13 +158,13 @@ def _linked_world(*, acts_alone: bool, greeted: tuple[str, ...] = ("n 1", "n 2")
         node, link = f"n {number}", f"l {number}"
         assert states.explain([Asked(OpenLink(node, link), NOW, Facts("200"))]) is not None
         if node in greeted:
-            told = Asked(Handshake(node, link), NOW, Facts("200", address=address))
-            assert states.explain([told]) is not None
+            handed_over = Asked(Handshake(node, link), NOW, Facts("200", address=address))
+            assert states.explain([handed_over]) is not None
     return states
 
 
 def test_a_link_that_is_refused_its_address_ends() -> None:
-    """Whoever says hello when all addresses are in use is IDLE from then on."""
+    """A node that says hello when all addresses are in use is IDLE from then on."""
     target = InProcess()
     trial = Trial(target, "10.1.1.1/29")
     trial.perform(IssueToken("token 1", 10))
@@ -234,7 +234,7 @@ def test_a_breach_is_told_in_steps_that_can_be_read() -> None:
 
 
 def test_a_caller_may_be_looked_at_before_its_command_is_decided() -> None:
-    """A node that leaves while it is being removed is denied, or told that it is gone already."""
+    """A node that leaves while it is being removed is denied, or refused as gone already."""
     both = (Unregister("node 1"), Unregister("node 1", "node 1"))
     target = InProcess()
     for turns in ((0, 0), (0, 1), (0, 6)):
@@ -306,7 +306,7 @@ def test_a_link_without_a_hello_may_have_ended() -> None:
 
 
 def test_an_end_by_the_sweep_refuses_nothing() -> None:
-    """What was asked on a link that the sweep ended was done before, or not: nobody knows."""
+    """What was asked on a link that the sweep ended was done before, or not: it is unknown."""
     ended: Future[object] = Future()
     ended.set_result("code 1008")
     end = SimpleNamespace(ended=ended, close_code=1008, has_left=False, close_reason="")
@@ -342,7 +342,7 @@ class _DeadAfterAll(InProcess):
     ids=["restart", "crash"],
 )
 def test_a_server_that_does_not_start_again_broke_a_law(end: Callable[[Trial], object]) -> None:
-    """It is told as any other, with the steps that led there and what the server said."""
+    """It is reported as any other, with the steps that led there and what the server said."""
     target = _DeadAfterAll()
     trial = Trial(target)
     trial.perform(IssueToken("token 1", 10))

@@ -9,7 +9,6 @@ import typer
 from nc.certificate_files import FolderPaths
 from nc.cli.check.targets import IN_PROCESS, PROCESS, SIM
 from nc.cli.entrypoint import DATA_DIR_VARIABLE, default_data_dir
-from nc.cli.extras import require_extra
 from nc.cli.ncadm.connection import Connection
 from nc.cli.options import Output, OutputOption
 from nc.cli.server_address import ServerAddress
@@ -95,7 +94,6 @@ def check(
             "HOST:PORT",
             param_hint="--target",
         )
-    require_extra("check", "hypothesis")
     from nc.cli.check import search
 
     if target == SIM:

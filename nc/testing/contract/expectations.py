@@ -44,12 +44,8 @@ def expect(
 ) -> Expected:
     """Carry the operation out on the model; the answer that a client should see.
 
-    Args:
-        model: as it is when the operation takes effect; it is changed.
-        operation: what is asked for.
-        now: when.
-        arrival: the model when the operation came, if others ran since: its caller may have been
-            looked at then.
+    `arrival` is the model when the operation came, if others ran since: its caller may have been
+    checked then.
     """
     model.act_alone(now)
     try:

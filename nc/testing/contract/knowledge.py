@@ -23,7 +23,7 @@ from nc.testing.contract.model import (
 
 
 class Phase(Enum):
-    """Where a token or a node is in its phase."""
+    """Where a token or a node is in its life."""
 
     UNKNOWN = auto()  # no answer named it
     LIVE = auto()
@@ -52,7 +52,7 @@ def caller_of(step: Step) -> str:
 
 
 def phase_of_token(history: History, token: str, step: Step) -> Phase:
-    """Where a bootstrap token is in its phase when a step is under way."""
+    """The phase of a bootstrap token while a step is under way."""
     for issued in history.of(ops.IssueToken):
         operation: Any = issued.operation
         if issued.round < step.round and issued.is_ok and operation.token == token:
@@ -64,7 +64,7 @@ def phase_of_token(history: History, token: str, step: Step) -> Phase:
 
 
 def phase_of_node(history: History, node: str, step: Step) -> Phase:
-    """Where a node is in its phase when a step is under way."""
+    """The phase of a node while a step is under way."""
     if not any(joined.round < step.round for joined in _enrolments(history, node)):
         return Phase.UNKNOWN
     for left in history.steps:
@@ -107,7 +107,7 @@ def last_expiry(history: History, node: str, step: Step) -> int | None:
 
 
 class Use(NamedTuple):
-    """A token that was used in a step, and where it was in its phase then."""
+    """A token that was used in a step, and its phase then."""
 
     step: Step
     name: str

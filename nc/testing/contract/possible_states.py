@@ -40,7 +40,7 @@ class PossibleStates:
         """Keep the models that explain these answers of one round, whatever their order was.
 
         Returns:
-            Why each was refused, in one word, "" where that differs between worlds; None if
+            Why each was refused, in one word, "" where that differs between models; None if
             nothing explains the answers: then all is left as it was.
         """
         found: dict[tuple[object, ...], tuple[Model, list[str]]] = {}

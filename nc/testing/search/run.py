@@ -126,13 +126,7 @@ def search(
 
 
 def shrink(subject: Subject, broken: LawBroken, most_plays: int) -> LawBroken:
-    """The smallest history found that breaks the same law.
-
-    Args:
-        subject: plays histories again.
-        broken: what was found.
-        most_plays: how often to play at most.
-    """
+    """The smallest history found that breaks the same law, with so many plays at most."""
     parts = subject.parts(broken.history)
     plays, size = 0, max(len(parts) // 2, 1)
     while plays < most_plays:

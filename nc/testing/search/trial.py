@@ -33,7 +33,7 @@ class Trial:
 
     Attributes:
         history: so far.
-        worlds: the models that explain it.
+        states: the models that explain it.
     """
 
     def __init__(self, target: Target, network: str = DEFAULT_NETWORK) -> None:
@@ -160,11 +160,7 @@ class Trial:
         self.history.add(Observation(self._round, happening))
 
     def finish(self) -> Judgement:
-        """Look at every node twice more, and hold the whole history to the laws.
-
-        Raises:
-            LawBroken: one does not hold.
-        """
+        """Ask about every node twice more, and judge; raises LawBroken."""
         enrolments: list[Any] = [s.operation for s in self.history.of(ops.Redeem) if s.is_ok]
         nodes = [enrolment.node for enrolment in enrolments]
         for _ in range(2):

@@ -31,12 +31,7 @@ class Round:
 
 
 class Trials:
-    """Trials of a target, for a search.
-
-    Args:
-        target: stays the caller's, who closes it.
-        rules: how many happen in a trial (`Workload`).
-    """
+    """Trials of a target, which stays the caller's; `rules` is how much happens in a trial."""
 
     laws = LAWS
     most_shrinks = SHRINKS

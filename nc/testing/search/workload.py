@@ -36,13 +36,7 @@ _LONGEST_TRIAL_MS: Final = 200 * DAY_MS  # certificates last a year, and are not
 
 
 class Workload(Choices):
-    """Drives one trial.
-
-    Args:
-        trial: has just begun.
-        target: what it drives.
-        pick: makes every choice.
-    """
+    """Drives a trial that has just begun; `pick` makes every choice."""
 
     def __init__(self, trial: Trial, target: Target, pick: Pick) -> None:
         self._has = target.abilities
@@ -58,11 +52,7 @@ class Workload(Choices):
         self._may_wait = not pick(range(_TRIALS_A_REAL_WAIT))
 
     def run(self, rules: int) -> None:
-        """A first start, and at most so many rules.
-
-        Raises:
-            LawBroken: a law is broken on the way.
-        """
+        """A first start, and at most so many rules; raises LawBroken."""
         able = [rule for rule, needed in _RULES if needed is None or needed in self._has]
         if Ability.CLOCK not in self._has:
             able.append(Workload.a_node_expires_in_real_time)

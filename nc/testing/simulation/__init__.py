@@ -9,7 +9,7 @@ picows, the agents. The same seed gives the same history, byte for byte. docs/ha
 
 from nc.testing.simulation.actions import Plan
 from nc.testing.simulation.chronicle import Chronicle
-from nc.testing.simulation.play import play
+from nc.testing.simulation.playing import play
 from nc.testing.simulation.simulation import Simulation, keep_log, seq_of
 from nc.testing.simulation.workload import draw
 

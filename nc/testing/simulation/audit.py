@@ -99,14 +99,11 @@ class Audit:
                 self._cluster.saw(SILENCE, what, holds=silent_s <= _SILENT_S)
 
     def compare_links(self, before: set[object], *, is_quiet: bool = False) -> set[object]:
-        """Compare the links in the log with those of the hubs.
+        """Compare the links in the log with those of the hubs; what differs now.
 
         Args:
             before: what differed some seconds ago, and may not differ any more.
             is_quiet: nothing is going on, so that every link in the log has to be CONNECTED.
-
-        Returns:
-            What differs now.
         """
         cluster = self._cluster
         in_log = {link.link_id: link.state for link in cluster.state.links.values()}

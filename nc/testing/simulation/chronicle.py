@@ -12,11 +12,11 @@ class Chronicle(History):
     """See the module.
 
     Attributes:
-        plan: what was played.
-        lines: what happened, for people.
-        seqs: by a step's number, the last event in the log when it ended.
-        log_bytes: the log as it lay on the disk, by file name; {} where it was in memory.
-        records: the log's.
+    plan: what was played.
+    lines: what happened, for people.
+    seqs: by a step's number, the last event in the log when it ended.
+    log_bytes: the log as it lay on the disk, by file name; {} where it was in memory.
+    records: the log's.
     """
 
     is_cluster: bool = True

@@ -65,13 +65,8 @@ class ClusterClock:
 class Cluster:
     """A cluster, on the running loop.
 
-    Args:
-        plan: what is going to happen.
-        loop: the one that runs.
-
     Attributes:
         chronicle: what was observed so far.
-        sites: where the servers run.
         machines: those that joined, by name; `duplicates` are copies of them.
         enrolments: what each was answered.
         packets: those that are under way, by number: from whose address to which.

@@ -37,9 +37,7 @@ class Endpoint(asyncio.Transport):
     """One end of a connection.
 
     Args:
-        network: decides what arrives when.
-        life: whose it is.
-        uplink: over which machine's uplink it goes.
+        uplink: the name of the machine whose uplink it goes over.
         certificate: what the other end's TLS showed, DER; None for a client's end.
 
     Attributes:

@@ -15,11 +15,7 @@ _POWER_HOLDS_S: Final = 1.0  # an idle disk takes no steps
 
 
 class Executor:
-    """Begins actions, and ends those that last.
-
-    Args:
-        cluster: where.
-    """
+    """Begins actions, and ends those that last."""
 
     def __init__(self, cluster: Cluster) -> None:
         self._cluster = cluster

@@ -41,11 +41,6 @@ class GivenAddress(NamedTuple):
 def read_log(chronicle: Chronicle, log: EventLog, states: Sequence[State]) -> list[State]:
     """Put the log into the history, and hold its digests and the servers' states against it.
 
-    Args:
-        chronicle: of the cluster.
-        log: all of it.
-        states: those that serve at the end.
-
     Returns:
         The state after each record, from the empty one on.
     """

@@ -69,11 +69,7 @@ _running: ContextVar[Life | None] = ContextVar("life", default=None)
 
 
 def life_here() -> Life:
-    """The life that runs just now.
-
-    Raises:
-        RuntimeError: none, as in a simulation's own tasks.
-    """
+    """The life that runs just now; RuntimeError if none does, as in a simulation's own tasks."""
     life = _running.get()
     if life is None:
         raise RuntimeError("only what belongs to a life may do this")

@@ -90,9 +90,7 @@ class Machine:
 
     Args:
         name: of the machine; its uplink has the same.
-        token: the node's.
         certificate: the node's for the link, DER.
-        clock, network, seed: see there.
         happens: called when its agent has connected, lost its link, or given up.
         arrived: called with packets.
 

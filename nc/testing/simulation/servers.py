@@ -47,11 +47,9 @@ class SimulatedServer(LocalServer):
     """A server for as long as its process lives.
 
     Args:
-        name: of the replica in the log.
         log: closed by a clean stop.
         overlay: the overlay network, as text.
-        network: where its links come from.
-        number: of the server in that network.
+        network: where its links come from; `number` is the server's in it.
         chance: for secrets, and for how long the disk takes.
         is_broken: called with what a bug of ours left in the server's log lines.
 

@@ -13,7 +13,7 @@ from nc.testing.contract.knowledge import Observed
 from nc.testing.contract.laws import CLUSTER_LAWS
 from nc.testing.simulation.actions import Action, Plan
 from nc.testing.simulation.chronicle import Chronicle
-from nc.testing.simulation.play import play
+from nc.testing.simulation.playing import play
 from nc.testing.simulation.site import FOLDER
 from nc.testing.simulation.workload import DEFAULT_ACTIONS, draw
 
@@ -23,12 +23,7 @@ _NO_LOG_ID: Final = bytes(16)  # a log in memory has none
 
 
 class Simulation:
-    """Clusters, drawn from seeds.
-
-    Args:
-        actions: how much happens in a trial.
-        is_shared: whether two servers share a log; drawn without.
-    """
+    """Clusters, drawn from seeds; of two servers on one log, of one, or (None) either."""
 
     laws = CLUSTER_LAWS
     most_shrinks = SHRINKS

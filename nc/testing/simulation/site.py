@@ -33,15 +33,11 @@ class Site:
     """Where a server runs.
 
     Args:
-        number: of the server, from 0.
         shared: the log that it shares with others; None: it has its own, on its disk.
-        cluster: what it is part of.
 
     Attributes:
-        name: of the server, for people.
         process: the server, from its start to its end, while there is one.
         server: the same, while it serves; `up` is set then.
-        disk: under the log, unless it is in memory.
         cannot_start: the server finds its log damaged.
     """
 

@@ -32,12 +32,9 @@ _SIZES_BYTES: Final = (28, 1400, 1400, 60_000)
 
 
 def draw(seed: int, actions: int = DEFAULT_ACTIONS, *, is_shared: bool | None = None) -> act.Plan:
-    """A cluster's life.
+    """A cluster's life: so many actions after the first machines have joined.
 
-    Args:
-        seed: equal seeds give equal lives.
-        actions: how many, after the first machines have joined.
-        is_shared: whether two servers share a log; drawn without.
+    Whether two servers share a log is drawn, unless `is_shared` decides it.
     """
     pick = SeededRandom(("workload", seed)).pick
     shared = pick(_SHARED) if is_shared is None else is_shared

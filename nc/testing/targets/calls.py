@@ -68,11 +68,7 @@ class Names:
 
 
 def rpc_of(operation: ops.Operation, names: Names) -> Rpc:
-    """The call that an operation is.
-
-    Raises:
-        TypeError: it is none: a link's, or the sweep.
-    """
+    """The call that an operation is; TypeError for one about a link, and the sweep."""
     port, caller = ops.Port.CONTROL, ops.ADMIN
     request: Message
     match operation:

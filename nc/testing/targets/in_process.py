@@ -9,37 +9,22 @@ append of the first is under way.
 import asyncio
 from collections.abc import Callable, Coroutine, Sequence
 from pathlib import Path
-from typing import Any, Final, TypeVar, cast
-
-import structlog
+from typing import Any, Final, TypeVar
 
 import eventlog
 from eventlog import EventLog, LogError, MemoryLog
 from eventlog.testing import CrashOutcome, PowerLoss, SimulatedDisk
-from nc.clock import now_ms
-from nc.contract import DEFAULT_LINK_PORT, SERVER_FAULT
 from nc.domain.codec.digest import digest
-from nc.domain.decide import Command
-from nc.domain.errors import DomainError
-from nc.domain.events import Batch, pb
-from nc.domain.fsm import ConnectionState
-from nc.domain.links import AcceptLink, DropLink, HandOverAddress, link_of
-from nc.domain.network import Network
-from nc.domain.nodes import ExpireNodes
+from nc.domain.codec.records import entries_in
 from nc.domain.state import State
-from nc.domain.tokens import ForgetExpiredTokens
 from nc.replica.replay import replay
-from nc.replica.replica import Origin, Replica
-from nc.secrets import SECRET_KEY_BYTES, RequestIds, TokenIds
-from nc.server.parts import Parts
-from nc.server.server import Server, serve
+from nc.secrets import SECRET_KEY_BYTES, TokenIds
 from nc.testing.contract import operations as ops
-from nc.testing.contract.expectations import MISTAKE, OK, Facts
 from nc.testing.contract.history import Answer, LogView
 from nc.testing.contract.model import Moment, at
 from nc.testing.seeded_random import SeededRandom
 from nc.testing.targets.calls import Names
-from nc.testing.targets.server import ADVERTISED, LocalServer, MemoryPorts, authorities
+from nc.testing.targets.linkless import LinklessServer
 from nc.testing.targets.target import Ability, Reply, Request, ServerGone
 from nc.testing.virtual_time import VirtualLoop
 
@@ -52,8 +37,6 @@ _SEGMENT_BYTES: Final = 8192  # so that a history fills several
 
 # With a pause this long the replica has marked its log durable.
 _PAUSE_S: Final = 0.1
-
-_NEVER_S: Final = 1e9  # a trial's own operations sweep
 
 
 class ManualClock:
@@ -144,9 +127,7 @@ class InProcess:
             replayed = replay(self._log, State())
         except LogError as error:
             raise ServerGone(str(error)) from error
-        entries = [
-            entry for record in records for entry in Batch.FromString(record.payload).entries
-        ]
+        entries = list(entries_in(records))
         return LogView(entries, digest(self._server.replica.state), digest(replayed))
 
     def end(self) -> None:
@@ -163,8 +144,7 @@ class InProcess:
     def _start(self) -> None:
         self._failure = ""
         self._log = self._open_log()
-        ports = MemoryPorts()
-        self._server = LocalServer(serve(self._parts(self._log, ports)), ports)
+        self._server = self._make_server(self._log)
         self._power_lost = asyncio.Event()
         self._run(self._server.start())
 
@@ -185,22 +165,15 @@ class InProcess:
             segment_size_bytes=_SEGMENT_BYTES,
         )
 
-    def _parts(self, log: EventLog, ports: MemoryPorts) -> Parts:
-        return Parts(
-            name="harness",
-            log=log,
-            network=Network.parse(self._network),
-            token_ids=self._token_ids,
-            authorities=authorities(),
+    def _make_server(self, log: EventLog, *, rival: bool = False) -> LinklessServer:
+        return LinklessServer(
+            log,
+            self._network,
             clock=self._clock,
-            secrets=self._chance,
-            logger=structlog.wrap_logger(structlog.ReturnLogger(), processors=[_drop]),
-            rpc_ports=ports,
-            listen_for_links=lambda: cast("Any", _NoLinks()),
-            link_tls=lambda: None,
-            advertised=(ADVERTISED,),
+            chance=self._chance,
+            token_ids=self._token_ids,
             run_blocking=self._run_blocking,
-            sweep_interval_s=_NEVER_S,
+            is_recorded=not rival,
         )
 
     def _background_failed(self, _loop: object, context: dict[str, Any]) -> None:
@@ -241,64 +214,12 @@ class InProcess:
         dead.cancel()
         return [Reply(self.now(), task.result() if task.done() else None) for task in tasks]
 
-    async def _answer(self, server: LocalServer, request: Request) -> Answer:
+    async def _answer(self, server: LinklessServer, request: Request) -> Answer:
         for _ in range(request.turns):
             await asyncio.sleep(0)
-        answer = await self._carry_out(server, request)
+        answer = await server.carry_out(request.operation, self._names, request.request_id)
         self._names.remember(request.operation, answer)
         return answer
-
-    async def _carry_out(self, server: LocalServer, request: Request) -> Answer:
-        operation, request_id = request.operation, request.request_id
-        try:
-            if isinstance(operation, ops.LinkOperation):
-                return await self._on_link(server.replica, operation, request_id)
-            if isinstance(operation, ops.Sweep):
-                return await self._sweep(server.replica, request_id)
-        except DomainError as error:
-            return Answer(Facts(MISTAKE), str(error))
-        except Exception as error:  # noqa: BLE001 - a call would be answered so, too
-            return Answer(Facts(SERVER_FAULT), f"{type(error).__name__}: {error}")
-        return await server.ports.call(operation, self._names, request_id)
-
-    async def _on_link(
-        self, replica: Replica, operation: ops.LinkOperation, request_id: str
-    ) -> Answer:
-        """What the hub does about a link, without a connection."""
-        node_id = self._token_ids.id_of(self._names.token(operation.node))
-        link_id, now = operation.link, now_ms(self._clock)
-        waits = (ConnectionState.INIT, link_id)
-        origin = Origin(f"link:{node_id}", "link", request_id)
-        command: Command
-        match operation:
-            case ops.OpenLink():
-                command = AcceptLink(node_id, link_id, now)
-            case ops.Handshake():
-                command = HandOverAddress(node_id, link_id, now)
-            case ops.CloseLink():
-                command = DropLink(node_id, link_id, pb.STATE_CHANGE_REASON_LINK_CLOSED)
-        address = replica.state.addresses.address_of(node_id)
-        waited = link_of(replica.state.links, node_id) == waits
-        try:
-            events = await replica.submit(command, origin)
-        except DomainError:  # a link that is refused its address ends
-            is_greeted = isinstance(operation, ops.Handshake) and waited
-            if is_greeted and link_of(replica.state.links, node_id) == waits:
-                refused = DropLink(node_id, link_id, pb.STATE_CHANGE_REASON_LINK_REFUSED)
-                await replica.submit(refused, origin._replace(request_id=f"{request_id}, refused"))
-            raise
-        if not isinstance(operation, ops.Handshake):
-            return Answer(Facts(OK))
-        for event in events:
-            if event.HasField("address_bound"):
-                address = event.address_bound.address
-        return Answer(Facts(OK, address=address))
-
-    async def _sweep(self, replica: Replica, request_id: str) -> Answer:
-        now, origin = now_ms(self._clock), Origin("system", "sweep", request_id)
-        await replica.submit(ExpireNodes(now), origin)
-        await replica.submit(ForgetExpiredTokens(tuple(replica.state.tokens), now), origin)
-        return Answer(Facts(OK))
 
     async def _perform_with_rival(self, requests: Sequence[Request]) -> list[Reply]:
         """The last of them through another replica, while the first one's append is under way."""
@@ -315,50 +236,15 @@ class InProcess:
         request, self._rival_request = self._rival_request, None
         if request is None:
             return
-        log, ports = self._memory.peer(), MemoryPorts()
-        parts = self._parts(log, ports)
-        made = serve(parts)
-        rival = LocalServer(
-            _SilentServer(parts, made.replica, made.hub, RequestIds(self._chance)), ports
-        )
+        log = self._memory.peer()
+        rival = self._make_server(log, rival=True)
         await rival.start()
         self._rival_reply = Reply(self.now(), await self._answer(rival, request))
         await rival.stop()
         log.close()
 
 
-class _SilentServer(Server):
-    """Records neither its start nor its stop, which would end the other replica's links."""
-
-    async def _record_start(self) -> None:
-        pass
-
-    async def _record_stop(self) -> None:
-        pass
-
-
-class _NoLinks:
-    """Stands for the link port's socket: no connection ever comes."""
-
-    def setblocking(self, _is_blocking: bool) -> None:
-        pass
-
-    def getsockname(self) -> tuple[str, int]:
-        return "", DEFAULT_LINK_PORT
-
-    async def accept(self) -> tuple[Any, tuple[str, int]]:
-        await asyncio.Event().wait()  # for ever
-        raise AssertionError
-
-    def close(self) -> None:
-        pass
-
-
 async def _all(tasks: Sequence["asyncio.Task[Answer]"]) -> None:
     """Wait for each of them, however it ends."""
     if tasks:
         await asyncio.wait(tasks)
-
-
-def _drop(*_: object) -> Any:
-    raise structlog.DropEvent

@@ -32,11 +32,8 @@ class NotUpgraded(Exception):
 class LinkEnd(HubConnection):
     """One link; made by `open_link`.
 
-    Args:
-        opened_by: the request id of the operation that asked for it.
-
     Attributes:
-        greeted_by: that of the operation that said hello; "" before.
+        opened_by, greeted_by: the request ids of the operations that opened it and said hello.
         close_code, close_reason: of the close frame that came; 0 if none did.
         has_left: it was closed by the node.
         extra: how many frames came where none should.
@@ -50,6 +47,7 @@ class LinkEnd(HubConnection):
         self.close_reason = ""
         self.has_left = False
         self.extra = 0
+        self.is_upgraded = False
         self.deliver = self._count
         self._pong = asyncio.Event()
 
@@ -66,7 +64,7 @@ class LinkEnd(HubConnection):
 
     def on_ws_connected(self, transport: WSTransport) -> None:
         """The upgrade is done; hello is said later."""
-        self._transport = transport
+        self._transport, self.is_upgraded = transport, True
 
     def on_ws_frame(self, transport: WSTransport, frame: WSFrame) -> None:
         if frame.msg_type is WSMsgType.CLOSE:
@@ -128,6 +126,8 @@ async def open_link(target: Target, opened_by: str) -> LinkEnd:
         raise NotUpgraded(f"HTTP {int(error.response.status)}", said) from None
     except (OSError, WSError) as error:
         raise NotUpgraded(CUT, str(error) or type(error).__name__) from None
+    if not end.is_upgraded:  # the server was killed meanwhile
+        raise NotUpgraded(CUT, "the connection was cut")
     return end
 
 

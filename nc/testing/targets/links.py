@@ -33,8 +33,6 @@ class Links:
     """The links of a trial's nodes, until the server that they lead to has ended.
 
     Args:
-        host, port: the link port.
-        names: the nodes' tokens and certificates.
         stranger: what a node without certificates of its own shows.
         state_of: asks the server for a node's state; None if that is refused, 0 without an answer.
         on_upgrade: called with each link that the server has accepted.
@@ -67,13 +65,10 @@ class Links:
     async def carry_out(
         self, operation: LinkOperation, request_id: str, *, is_alone: bool
     ) -> Answer | None:
-        """Do it, and see what comes of it.
+        """Do it, and wait for its effect.
 
-        Args:
-            operation: what is asked for.
-            request_id: what it is known by.
-            is_alone: nothing else happens at the same time, so that whatever ends the link refuses
-                what was asked; otherwise it is unknown whether that was done before.
+        If it is alone, nothing else happens at the same time, so that what ends the link refuses
+        the operation; otherwise it is unknown whether that was done before.
         """
         match operation:
             case OpenLink(node, link):
@@ -200,12 +195,10 @@ class Links:
 
 
 def _ended(end: LinkEnd, *, is_alone: bool, is_refused: bool = False) -> Answer | None:
-    """What a link's end says of what was asked on it.
+    """What a link's end says of the operation on it.
 
-    Args:
-        end: it has ended.
-        is_alone: nothing else happened at the same time.
-        is_refused: the node had no right to anything before it asked.
+    If it was alone, nothing else happened at the same time; if it is refused, the node had no right
+    to anything before it asked.
     """
     sentence = str(end.ended.result()) if end.ended.done() else ""
     if end.close_code == CloseCode.TRY_AGAIN_LATER:

@@ -28,18 +28,13 @@ _LOOK_S: Final = 0.02
 
 
 class Process:
-    """One life of a server; returns once it serves.
-
-    Args:
-        command: what is run, up to its options.
-        data_dir: its data folder; its log lines go to a file beside it.
-        network: the overlay network, as the server's own address in it.
+    """One life of a server; its log lines go to a file beside its data folder.
 
     Attributes:
         ports: by the names that it gives them when it has started.
 
     Raises:
-        ServerGone: with what it said.
+        ServerGone: it did not start; with what it logged.
     """
 
     def __init__(self, command: Sequence[str], data_dir: Path, network: str) -> None:
@@ -67,11 +62,7 @@ class Process:
             raise
 
     def require_health(self) -> None:
-        """See that it lives, and that nothing in it crashed.
-
-        Raises:
-            ServerGone: with the line of its log that says so.
-        """
+        """Raise ServerGone if it has ended, or logged that something in it crashed."""
         if self._process.poll() is not None:
             raise ServerGone(f"the server ended by itself, with exit code {self._process.poll()}")
         for line in self._lines:

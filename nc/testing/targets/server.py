@@ -87,12 +87,7 @@ class MemoryPorts:
 
 
 class LocalServer:
-    """A server from its start to a clean stop; that a process ends otherwise is its owner's doing.
-
-    Args:
-        server: made by `serve`.
-        ports: those that it was made with.
-    """
+    """A server and its ports, from start to a clean stop."""
 
     def __init__(self, server: Server, ports: MemoryPorts) -> None:
         self.replica = server.replica

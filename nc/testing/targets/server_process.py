@@ -47,10 +47,7 @@ _MS_A_STEP = 2  # of a crash: how much of what is under way happens before the p
 
 
 class ServerProcess(Remote):
-    """A target: this package's server, or whatever `command` starts that takes the same options.
-
-    Args:
-        command: what is run, up to its options.
+    """A target: this package's server, or what `command` starts that takes the same options.
 
     Attributes:
         tls: what an administrator trusts and shows, while a trial is under way.

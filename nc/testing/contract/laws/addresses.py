@@ -26,8 +26,8 @@ def no_two_nodes_hold_one_address(observed: Observed) -> Iterator[Evidence]:
     if len({node for node, *_ in spans}) > 1:
         yield from (Evidence(True, node) for node, *_ in spans)
     for place in walk(observed.history):
-        if place.kind == "address_bound" and place.before.held:
-            yield Evidence(place.event.address not in place.before.held.values(), place)
+        if place.kind == "address_bound" and place.before.holders:
+            yield Evidence(place.event.address not in place.before.holders, place)
 
 
 def _holdings(history: History) -> Iterator[tuple[str, str, int, int]]:
@@ -93,7 +93,7 @@ def an_address_is_one_for_nodes(observed: Observed) -> Iterator[Evidence]:
     for place in walk(observed.history):
         if place.kind == "address_bound":
             bound = IPv4Address(place.event.address)
-            yield Evidence(_is_for_nodes(bound, place.before.network), place)
+            yield Evidence(_is_for_nodes(bound, place.background.network), place)
 
 
 def _is_for_nodes(address: IPv4Address, network: str) -> bool:
@@ -117,9 +117,9 @@ def the_longest_idle_gives_its_address_up(observed: Observed) -> Iterator[Eviden
     """An address is taken only from a node that is idle, and from the one idle longest."""
     for place in walk(observed.history):
         if place.kind == "address_released" and place.event.reason == _RECLAIMED:
-            before, loser = place.before, place.event.node_id
-            idle = {n: before.idle_since.get(n, 0) for n in before.held if n not in before.links}
-            network = assignable(before.network)
-            good = {n: since for n, since in idle.items() if before.held[n] in network}
+            before, background, loser = place.before, place.background, place.event.node_id
+            idle = {n: a for a, n in before.holders.items() if n not in before.link_ids}
+            network = assignable(background.network)
+            good = {n: background.idle_since.get(n, 0) for n, a in idle.items() if a in network}
             holds = loser in idle and (loser not in good or good[loser] == min(good.values()))
             yield Evidence(holds, place)

@@ -44,7 +44,7 @@ def an_old_link_s_end_does_not_touch_a_newer_one(observed: Observed) -> Iterator
         if place.entry.request_id in superseded:
             yield Evidence(False, place)
         if place.kind == "state_changed" and place.event.reason == _SUPERSEDED:
-            superseded[place.event.link_id] = place.before.seq
+            superseded[place.event.link_id] = place.seq
     yield from (Evidence(True, link) for link in superseded)
 
 

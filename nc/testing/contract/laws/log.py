@@ -63,8 +63,8 @@ def states_move_along_the_machine(observed: Observed) -> Iterator[Evidence]:
     for place in walk(observed.history):
         if place.kind == "state_changed":
             event = place.event
-            idle = (pb.CONNECTION_STATE_IDLE, event.link_id)
-            was, link = place.before.links.get(event.node_id, idle)
+            was = place.before.states.get(event.node_id, pb.CONNECTION_STATE_IDLE)
+            link = place.before.link_ids.get(event.node_id, event.link_id)
             is_move = (event.from_state, event.to_state) in _MOVES
             yield Evidence(is_move and event.from_state == was and event.link_id == link, place)
 
@@ -77,10 +77,11 @@ def who_is_gone_holds_nothing(observed: Observed) -> Iterator[Evidence]:
         if node_id is not None:
             before = place.before
             is_first = place.kind == "node_registered"
-            yield Evidence(node_id not in before.left, place)
-            yield Evidence(is_first != (node_id in before.nodes), place)
+            yield Evidence(node_id not in place.background.left, place)
+            yield Evidence(is_first != (node_id in before.states), place)
             if place.kind == "unregistered":
-                yield Evidence(node_id not in before.links and node_id not in before.held, place)
+                has_address = node_id in before.holders.values()
+                yield Evidence(node_id not in before.link_ids and not has_address, place)
 
 
 @law(needs_log=True)
@@ -88,7 +89,7 @@ def only_dead_tokens_are_forgotten(observed: Observed) -> Iterator[Evidence]:
     """The sweep lets go of bootstrap tokens that have expired, and of no others."""
     for place in walk(observed.history):
         if place.kind == "token_expired":
-            expires_at_ms = place.before.tokens.get(place.event.token_id, 0)
+            expires_at_ms = place.background.expires_at_ms.get(place.event.token_id, 0)
             now_ms = place.entry.recorded_at_ns // 1_000_000
             yield Evidence(0 < expires_at_ms <= now_ms, place)
 

@@ -15,7 +15,7 @@ from nc.testing.contract.model import TEN_YEARS_MINUTES
 
 @law()
 def an_acknowledged_enrolment_is_never_forgotten(observed: Observed) -> Iterator[Evidence]:
-    """A node that was answered its token is known from then on, whatever happens to the server."""
+    """A node that was given its token is known from then on, whatever happens to the server."""
     for step, _, phase in observed.nodes:
         if isinstance(step.operation, ops.CheckState | ops.GetAddress) and phase is Phase.LIVE:
             yield Evidence(step.is_ok or step.code == DENIED, step)

@@ -1,0 +1,164 @@
+"""A server in this process whose links are operations on its replica, without connections."""
+
+import asyncio
+from typing import Any, Final, cast
+
+import structlog
+
+from eventlog import EventLog
+from nc.clock import Clock, now_ms
+from nc.contract import DEFAULT_LINK_PORT, SERVER_FAULT
+from nc.domain.decide import Command
+from nc.domain.errors import DomainError
+from nc.domain.events import pb
+from nc.domain.fsm import ConnectionState
+from nc.domain.links import AcceptLink, DropLink, HandOverAddress, link_of
+from nc.domain.network import Network
+from nc.domain.nodes import ExpireNodes
+from nc.domain.tokens import ForgetExpiredTokens
+from nc.replica.replica import Origin
+from nc.replica.snapshots import RunBlocking
+from nc.secrets import RequestIds, TokenIds
+from nc.server.parts import Parts
+from nc.server.server import Server, serve
+from nc.testing.contract import operations as ops
+from nc.testing.contract.expectations import MISTAKE, OK, Facts
+from nc.testing.contract.history import Answer
+from nc.testing.seeded_random import SeededRandom
+from nc.testing.targets.calls import Names
+from nc.testing.targets.server import ADVERTISED, LocalServer, MemoryPorts, authorities
+
+_NEVER_S: Final = 1e9  # a trial's own operations sweep
+
+
+class LinklessServer(LocalServer):
+    """See the module.
+
+    Args:
+        log: opened by the caller, and closed by it.
+        network: the server's own address in the overlay, and the prefix length.
+        clock: does not move by itself.
+        chance: for secrets.
+        token_ids: the same in every life of one server.
+        run_blocking: runs what blocks for the disk.
+        is_recorded: whether the log has its start and stop, which end every other replica's links.
+    """
+
+    def __init__(
+        self,
+        log: EventLog,
+        network: str,
+        *,
+        clock: Clock,
+        chance: SeededRandom,
+        token_ids: TokenIds,
+        run_blocking: RunBlocking,
+        is_recorded: bool,
+    ) -> None:
+        ports = MemoryPorts()
+        parts = Parts(
+            name="harness",
+            log=log,
+            network=Network.parse(network),
+            token_ids=token_ids,
+            authorities=authorities(),
+            clock=clock,
+            secrets=chance,
+            logger=structlog.wrap_logger(structlog.ReturnLogger(), processors=[_drop]),
+            rpc_ports=ports,
+            listen_for_links=lambda: cast("Any", _NoLinks()),
+            link_tls=lambda: None,
+            advertised=(ADVERTISED,),
+            run_blocking=run_blocking,
+            sweep_interval_s=_NEVER_S,
+        )
+        server = serve(parts)
+        if not is_recorded:
+            server = _Unrecorded(parts, server.replica, server.hub, RequestIds(chance))
+        super().__init__(server, ports)
+        self._clock = clock
+        self._token_ids = token_ids
+
+    async def carry_out(self, operation: ops.Operation, names: Names, request_id: str) -> Answer:
+        """What a client or a node is answered."""
+        try:
+            if isinstance(operation, ops.LinkOperation):
+                return await self._on_link(operation, names.token(operation.node), request_id)
+            if isinstance(operation, ops.Sweep):
+                return await self._sweep(request_id)
+        except DomainError as error:
+            return Answer(Facts(MISTAKE), str(error))
+        except Exception as error:  # noqa: BLE001 - a call would be answered so, too
+            return Answer(Facts(SERVER_FAULT), f"{type(error).__name__}: {error}")
+        return await self.ports.call(operation, names, request_id)
+
+    async def _on_link(self, operation: ops.LinkOperation, token: str, request_id: str) -> Answer:
+        """What the hub does about a link."""
+        node_id, link_id, now = self._token_ids.id_of(token), operation.link, now_ms(self._clock)
+        command: Command
+        match operation:
+            case ops.OpenLink():
+                command = AcceptLink(node_id, link_id, now)
+            case ops.Handshake():
+                command = HandOverAddress(node_id, link_id, now)
+            case ops.CloseLink():
+                command = DropLink(node_id, link_id, pb.STATE_CHANGE_REASON_LINK_CLOSED)
+        is_handshake = isinstance(operation, ops.Handshake)
+        address = self.replica.state.addresses.address_of(node_id)
+        waited = is_handshake and self._is_init(node_id, link_id)
+        origin = Origin(f"link:{node_id}", "link", request_id)
+        try:
+            events = await self.replica.submit(command, origin)
+        except DomainError:
+            if waited and self._is_init(node_id, link_id):  # it ends, being refused its address
+                refused = DropLink(node_id, link_id, pb.STATE_CHANGE_REASON_LINK_REFUSED)
+                origin = Origin(f"link:{node_id}", "link", f"{request_id}, refused")
+                await self.replica.submit(refused, origin)
+            raise
+        if not is_handshake:
+            return Answer(Facts(OK))
+        for event in events:
+            if event.HasField("address_bound"):
+                address = event.address_bound.address
+        return Answer(Facts(OK, address=address))
+
+    def _is_init(self, node_id: str, link_id: str) -> bool:
+        return link_of(self.replica.state.links, node_id) == (ConnectionState.INIT, link_id)
+
+    async def _sweep(self, request_id: str) -> Answer:
+        now, origin = now_ms(self._clock), Origin("system", "sweep", request_id)
+        await self.replica.submit(ExpireNodes(now), origin)
+        tokens = tuple(self.replica.state.tokens)
+        await self.replica.submit(ForgetExpiredTokens(tokens, now), origin)
+        return Answer(Facts(OK))
+
+
+class _Unrecorded(Server):
+    """Records neither its start nor its stop."""
+
+    async def _record_start(self) -> None:
+        pass
+
+    async def _record_stop(self) -> None:
+        pass
+
+
+class _NoLinks:
+    """Stands for the link port's socket: no connection ever comes."""
+
+    def setblocking(self, _is_blocking: bool) -> None:
+        pass
+
+    def getsockname(self) -> tuple[str, int]:
+        return "", DEFAULT_LINK_PORT
+
+    async def accept(self) -> tuple[Any, tuple[str, int]]:
+        await asyncio.Event().wait()  # for ever
+        raise AssertionError
+
+    def close(self) -> None:
+        pass
+
+
+def _drop(*_: object) -> Any:
+    raise structlog.DropEvent

@@ -1,0 +1,52 @@
+"""Every benchmark runs to its end, on next to nothing: what it measures is no matter here."""
+
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+BENCHMARKS = Path(__file__).parents[2] / "benchmarks"
+
+SMALL = {
+    "appends": ("--rounds=1", "--seconds=0.05", "--folder=."),
+    "links": ("--rounds=1", "--seconds=0.2", "--links=2"),
+    "opening": ("--rounds=1", "--nodes=100", "--folder=."),
+    "page": ("--nodes=5", "--events=100", "--steps=5"),
+    "replay": ("--rounds=1", "--events=300", "--nodes=10", "--folder=."),
+    "rpc": ("--rounds=1", "--seconds=0.1", "--clients=2"),
+    "snapshot_pause": ("--rounds=1", "--seconds=0.1", "--nodes=100"),
+    "traffic": ("--rounds=1", "--seconds=1", "--only=ours"),
+    "verify": ("--rounds=1", "--events=300", "--nodes=10", "--folder=."),
+}
+PARTS = {"calls", "eventsourced", "histories", "lab", "packets", "timing"}  # of other benchmarks
+
+
+def test_every_benchmark_is_run() -> None:
+    """None is left out below."""
+    assert {path.stem for path in BENCHMARKS.glob("*.py")} == SMALL.keys() | PARTS
+
+
+@pytest.mark.parametrize("name", SMALL)
+def test_a_benchmark_prints_its_figures(name: str, tmp_path: Path) -> None:
+    """It ends well, and has printed a table."""
+    if name == "page" and not shutil.which("chromium"):
+        pytest.skip("no chromium")
+    if name == "traffic" and not ("NC_TESTS_REQUIRE_NAMESPACES" in os.environ and _has_iperf()):
+        pytest.skip("network namespaces and iperf3 are not required here")
+    ended = subprocess.run(
+        [sys.executable, BENCHMARKS / f"{name}.py", *SMALL[name]],
+        check=False,
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        timeout=240,
+    )
+    assert ended.returncode == 0, ended.stderr
+    assert sum(any(letter.isdigit() for letter in line) for line in ended.stdout.splitlines()) > 1
+
+
+def _has_iperf() -> bool:
+    return shutil.which("iperf3") is not None

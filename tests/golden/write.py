@@ -1,0 +1,210 @@
+"""Write the golden log of this version: a log with every kind of event, and its export.
+
+`just golden` runs it. It drives the replica with a clock of its own, so that a day passes at once,
+and uses the program to repair a damaged log, and to export it.
+"""
+
+import asyncio
+import shutil
+import subprocess
+import sys
+import time
+from importlib.metadata import version
+from itertools import count
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import eventlog
+from nc.domain.decide import Command
+from nc.domain.events import Certificate, Event, pb
+from nc.domain.links import AcceptLink, DropLink, HandOverAddress
+from nc.domain.nodes import ExpireNodes, Expiry, SetExpiries, Unregister
+from nc.domain.replicas import StartReplica, StopReplica
+from nc.domain.tokens import ForgetExpiredTokens, IssueToken, RedeemToken
+from nc.history.events import history
+from nc.replica.replica import Origin, Replica
+from nc.secrets import TokenIds
+
+VERSION = version("litekube-network-controller")
+KEY = bytes(range(32))  # of a log that holds nothing secret
+IDS = TokenIds(KEY)
+LASTING, BRIEF = IDS.id_of("1a" * 8), IDS.id_of("b1" * 8)
+ALPHA, BETA, GAMMA, DELTA = (IDS.id_of(name * 8) for name in ("a1", "be", "ca", "de"))
+ADMIN = "certificate:admin:75b753c15e86ca23"
+
+KINDS = {field.name for field in Event.DESCRIPTOR.oneofs_by_name["kind"].fields}
+
+START_MS = 1_795_161_600_000  # 2026-11-20, 08:00 UTC
+MINUTE_MS = 60_000
+DAY_MS = 24 * 60 * MINUTE_MS
+SEGMENT_SIZE_BYTES = 4096
+DIGEST_EVENTS = 8
+PROGRAM = Path(sys.executable).with_name("network-controller")
+
+
+class Clock:
+    def __init__(self) -> None:
+        self.now_ms = START_MS
+
+    def now_ns(self) -> int:
+        return self.now_ms * 1_000_000
+
+    def monotonic_ns(self) -> int:
+        return time.monotonic_ns()
+
+
+class Life:
+    """One start of a server on the log, without its ports."""
+
+    def __init__(self, folder: Path, network: str, clock: Clock, requests: "count[int]") -> None:
+        self._log = eventlog.open(folder, segment_size_bytes=SEGMENT_SIZE_BYTES)
+        self._clock = clock
+        self._requests = requests
+        self._network = network
+        self.replica = Replica(self._log, clock)
+        self.replica.digests.interval_events = DIGEST_EVENTS
+
+    async def start(self) -> None:
+        self.replica.start()
+        start = StartReplica("golden", VERSION, self._network, IDS.key_check)
+        await self.do(start, "system", "start")
+
+    async def do(self, command: Command, actor: str, method: str) -> None:
+        origin = Origin(actor, method, f"{next(self._requests):020x}")
+        await self.replica.submit(command, origin)
+        self._clock.now_ms += MINUTE_MS
+
+    async def stop(self) -> None:
+        """End as a server does that is asked to."""
+        await self.do(StopReplica("golden"), "system", "stop")
+        await self.end()
+
+    async def end(self) -> None:
+        """End without an event, as in a crash."""
+        await self.replica.stop()
+        self._log.close()
+
+    async def register(self, node_id: str, token_id: str) -> None:
+        until_ms = self._clock.now_ms + 365 * DAY_MS
+        certificates = tuple(
+            Certificate(authority=authority, serial=node_id[:20], not_after_ms=until_ms)
+            for authority in (pb.CERTIFICATE_AUTHORITY_GRPC, pb.CERTIFICATE_AUTHORITY_NETWORK)
+        )
+        command = RedeemToken(token_id, node_id, certificates, self._clock.now_ms)
+        await self.do(command, f"bootstrap:{token_id}", "GetToken")
+
+    async def accept(self, node_id: str, link_id: str) -> None:
+        await self.do(AcceptLink(node_id, link_id, self._clock.now_ms), f"link:{node_id}", "link")
+
+    async def connect(self, node_id: str, link_id: str) -> None:
+        await self.accept(node_id, link_id)
+        command = HandOverAddress(node_id, link_id, self._clock.now_ms)
+        await self.do(command, f"link:{node_id}", "link")
+
+    async def drop(self, node_id: str, link_id: str, reason: pb.StateChangeReason) -> None:
+        await self.do(DropLink(node_id, link_id, reason), f"link:{node_id}", "link")
+
+    async def expire_at(self, node_id: str, expires_at_ms: int) -> None:
+        command = SetExpiries((Expiry(node_id, expires_at_ms),), self._clock.now_ms)
+        await self.do(command, ADMIN, "UpdateSensorExpireTime")
+
+    async def sweep(self) -> None:
+        await self.do(ExpireNodes(self._clock.now_ms), "system", "sweep")
+        tokens = tuple(sorted(self.replica.state.tokens))
+        await self.do(ForgetExpiredTokens(tokens, self._clock.now_ms), "system", "sweep")
+
+
+async def first_life(folder: Path, clock: Clock, requests: "count[int]") -> None:
+    """Every end that a link can have, an address that is reclaimed, a crash at the end."""
+    life = Life(folder, "10.1.1.1/29", clock, requests)  # addresses for two nodes
+    await life.start()
+    await life.do(IssueToken(LASTING, -1, clock.now_ms), ADMIN, "GetBootStrapToken")
+    await life.do(IssueToken(BRIEF, 10, clock.now_ms), ADMIN, "GetBootStrapToken")
+    await life.register(ALPHA, BRIEF)
+    for node_id in (BETA, GAMMA, DELTA):
+        await life.register(node_id, LASTING)
+    await life.connect(ALPHA, "a1")
+    await life.connect(ALPHA, "a2")
+    await life.drop(ALPHA, "a2", pb.STATE_CHANGE_REASON_LINK_CLOSED)
+    await life.connect(BETA, "b1")
+    await life.connect(GAMMA, "c1")  # and takes the address of ALPHA
+    await life.drop(GAMMA, "c1", pb.STATE_CHANGE_REASON_LINK_SILENT)
+    await life.accept(DELTA, "d1")
+    await life.drop(DELTA, "d1", pb.STATE_CHANGE_REASON_LINK_REFUSED)
+    await life.expire_at(BETA, clock.now_ms + MINUTE_MS)
+    clock.now_ms += DAY_MS
+    await life.sweep()
+    await life.expire_at(BETA, 0)
+    await life.connect(BETA, "b2")
+    await life.end()
+
+
+async def second_life(folder: Path, clock: Clock, requests: "count[int]") -> None:
+    """After the crash, in another network; a node is unregistered while it is connected."""
+    life = Life(folder, "10.2.0.1/24", clock, requests)
+    await life.start()
+    await life.connect(BETA, "b3")
+    await life.connect(GAMMA, "c2")
+    await life.do(Unregister(GAMMA), ADMIN, "UnRegister")
+    await life.stop()
+
+
+async def third_life(folder: Path, clock: Clock, requests: "count[int]") -> None:
+    """After the repair: enough events for a digest, and a clean end."""
+    life = Life(folder, "10.2.0.1/24", clock, requests)
+    await life.start()
+    for number in range(3):
+        await life.connect(DELTA, f"d{2 + number}")
+    await life.stop()
+
+
+def damage(folder: Path) -> None:
+    """Change a byte of the last record that holds an event, and remove the snapshots behind it."""
+    for snapshot in folder.glob("*.snap*"):
+        snapshot.unlink()
+    newest = max(folder.glob("*.seg"))
+    data = bytearray(newest.read_bytes())
+    data[data.rindex(b"golden")] ^= 1
+    newest.write_bytes(data)
+
+
+def remove_allocated_space(folder: Path) -> None:
+    """Shorten the segment that `log repair` allocated: its end is zeros."""
+    for segment in folder.glob("*.seg"):
+        data = segment.read_bytes()
+        assert not any(data[SEGMENT_SIZE_BYTES:])
+        segment.write_bytes(data[:SEGMENT_SIZE_BYTES])
+
+
+def kinds_in(folder: Path) -> set[str]:
+    return {str(each.event.WhichOneof("kind")) for each in history(eventlog.LogReader(folder))}
+
+
+def run(*arguments: str) -> None:
+    subprocess.run([PROGRAM, *arguments], check=True)
+
+
+def write(target: Path) -> None:
+    """Write `log`, the folder, and `export.zip`, its export.
+
+    Ends the program if a kind of event is missing.
+    """
+    clock, requests = Clock(), count(1)
+    with TemporaryDirectory() as data_dir:
+        folder = Path(data_dir, "log")
+        asyncio.run(first_life(folder, clock, requests))
+        asyncio.run(second_life(folder, clock, requests))
+        damage(folder)
+        run("log", "repair", "--log", str(folder), "--apply", "--yes")
+        clock.now_ms = time.time_ns() // 1_000_000  # `log repair` has the machine's clock
+        asyncio.run(third_life(folder, clock, requests))
+        if missing := KINDS - kinds_in(folder):
+            sys.exit(f"no event of the kind {', '.join(sorted(missing))}: add it to {__file__}")
+        shutil.copytree(folder, target / "log")
+        remove_allocated_space(target / "log")
+        export = str(target / "export.zip")
+        run("log", "export", "--log", str(folder), "--format", "binary", "--out", export)
+
+
+if __name__ == "__main__":
+    write(Path(__file__).parent / VERSION)
