@@ -123,8 +123,7 @@ class GrpcPort:
     """One port to be served.
 
     Attributes:
-        host: the address to listen on.
-        number: its number, 0 for any that is free.
+        host, number: where to listen; 0 is any port that is free.
         transport: how it is secured.
         services: ours, as this port has them.
         options: gRPC's, beyond those of every port.
@@ -156,8 +155,7 @@ def bootstrap_port(host: str, number: int, credentials: Credentials | None) -> G
 def internal_port(host: str, number: int, credentials: Credentials | None) -> GrpcPort:
     """The port for clients of `Internal` that hold the server's root certificate and no other."""
     transport = Transport.PLAINTEXT if credentials is None else Transport.INTERNAL
-    services = (INTERNAL_SERVICE,)
-    return GrpcPort(host, number, transport, services, _CONTROL_OPTIONS, credentials)
+    return GrpcPort(host, number, transport, (INTERNAL_SERVICE,), _CONTROL_OPTIONS, credentials)
 
 
 class _Listener:
@@ -228,13 +226,9 @@ class GrpcServers:
     """The ports, which begin and end together and share one health."""
 
     def __init__(
-        self,
-        control: GrpcPort,
-        bootstrap: GrpcPort,
-        log: FilteringBoundLogger,
-        internal: GrpcPort | None = None,
+        self, control: GrpcPort, bootstrap: GrpcPort, log: FilteringBoundLogger, *more: GrpcPort
     ) -> None:
-        self._ports = (control, bootstrap) if internal is None else (control, bootstrap, internal)
+        self._ports = (control, bootstrap, *more)
         self._log = log
         self._health = Health()
         self._listeners: list[_Listener] = []
@@ -245,11 +239,7 @@ class GrpcServers:
     def open(
         self, methods: Mapping[str, Method], edge_of: Callable[[Transport], Edge]
     ) -> tuple[int, int]:
-        """Take all ports, to be served from `start` on; returns those of control and bootstrap.
-
-        Raises:
-            PortUnavailable: another program has one, or it may not be had.
-        """
+        """Take all ports (see `nc.server.parts.RpcPorts`); returns those of control, bootstrap."""
         for port in self._ports:
             edge = edge_of(port.transport)
             self._edges.append(edge)
@@ -262,10 +252,8 @@ class GrpcServers:
         """Begin to answer on all ports; returns the tasks that keep them open."""
         self.set_serving(serving=True)
         names = ("control_port", "bootstrap_port", "internal_port")
-        return {
-            name: await listener.start()
-            for name, listener in zip(names, self._listeners, strict=False)
-        }
+        listeners = zip(names, self._listeners, strict=False)
+        return {name: await listener.start() for name, listener in listeners}
 
     def set_serving(self, *, serving: bool) -> None:
         """Set what health checks answer."""

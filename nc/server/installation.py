@@ -167,15 +167,15 @@ def _rpc_ports(
     settings: ServerSettings, certificates: Certificates, logger: FilteringBoundLogger
 ) -> GrpcServers:
     at, is_plain = settings.listeners, settings.plaintext
-    internal = None
+    more = []
     if "--internal-port" in at:
         credentials = None if is_plain else certificates.internal
-        internal = internal_port(*at["--internal-port"], credentials)
+        more.append(internal_port(*at["--internal-port"], credentials))
     return GrpcServers(
         control_port(*at["--grpc-port"], None if is_plain else certificates.control),
         bootstrap_port(*at["--bootstrap-port"], None if is_plain else certificates.bootstrap),
         logger,
-        internal,
+        *more,
     )
 
 
