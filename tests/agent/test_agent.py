@@ -472,9 +472,14 @@ async def test_nothing_secret_is_logged(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("code", [1000, 1008, 4001])
-async def test_a_close_reason_is_shown_although_tcp_stays_open(code: int) -> None:
-    """An upstream server refuses by a close frame alone: its reason is what the agent reports."""
-    async with plain_text_server() as server:
+async def test_a_close_reason_is_shown_although_tcp_stays_open(tmp_path: Path, code: int) -> None:
+    """An upstream server refuses by a close frame alone: its reason is what the agent reports.
+
+    Without it TLS would wait for the other end's close, longer than the agent waits for a link.
+    """
+    folder = network_folder(tmp_path / "ours", "127.0.0.1")
+    tls = agent_module.client_tls(node_folder(folder, tmp_path / "node"), datetime.now(UTC))
+    async with PlainLinkServer(server_tls(tmp_path / "ours")) as server:
         server.close = (code, "node-token is invalid")
         with pytest.raises(LinkEnded, match="the server closed the link: node-token is invalid"):
-            await connect(target(server), timeout_s=PATIENCE_S)
+            await connect(target(server, tls), timeout_s=20.0)

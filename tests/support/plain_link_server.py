@@ -139,6 +139,9 @@ class PlainLinkServer:
         assert json.loads(first) == {"connectionState": 2, "payload": None}, first
         if self.close is not None:
             link.close(*self.close)
+            transport = link.writer.transport
+            assert isinstance(transport, asyncio.Transport)
+            transport.pause_reading()  # so that TLS does not answer a close, either
             await asyncio.Event().wait()
         last = self._address_of.setdefault(
             link.headers["node-token"], 3 + 2 * len(self._address_of)
