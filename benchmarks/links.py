@@ -28,7 +28,6 @@ import tempfile
 import time
 from collections import defaultdict
 from collections.abc import Iterator
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -36,7 +35,7 @@ import grpc
 import uvloop
 
 sys.path.insert(0, str(Path(__file__).parent.parent))
-from nc.agent.agent import client_tls
+from nc.agent.certificates import node_tls
 from nc.agent.connection import Target, connect
 from nc.pb import network_controller_pb2 as pb
 from nc.pki import FolderPaths
@@ -175,7 +174,7 @@ def hear(holders: "list[subprocess.Popen[str]]", word: str) -> None:
 async def hold(name: str, port: int, nodes: list[str]) -> None:
     """Be so many nodes, until stdin ends."""
     folders = [Path(node) for node in nodes]
-    contexts = [client_tls(FolderPaths.within(folder), datetime.now(UTC)) for folder in folders]
+    contexts = [node_tls(FolderPaths.within(folder)).context for folder in folders]
     print("ready", flush=True)
     await asyncio.to_thread(sys.stdin.readline)
     room = asyncio.Semaphore(AT_ONCE)

@@ -140,7 +140,7 @@ class Cursor:
             if len(data) < size_bytes:  # the file ends here
                 if data.strip(b"\0"):
                     found = f"the end of the file after {len(data)} bytes of a record"
-                    self.stop = BadBytes(found, f"at least {needed_bytes}", torn=True)
+                    self.stop = BadBytes(found, f"at least {needed_bytes}", short=True)
                 return passed
             size_bytes = needed_bytes
 

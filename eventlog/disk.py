@@ -4,12 +4,20 @@ Tests replace the disk by a simulated one that loses what was not synced (`event
 `README.md` says what a log relies on.
 """
 
+import ctypes
+import errno
 import fcntl
 import os
 from pathlib import Path
 from typing import Final, Protocol
 
 __all__ = ["OS_DISK", "Disk", "OsDisk"]
+
+
+# What a file system answers that cannot allocate room before it is written to.
+_NOT_OFFERED: Final = (errno.EOPNOTSUPP, errno.ENOSYS, errno.EINVAL)
+
+_PUNCH_HOLE_KEEP_SIZE: Final = 0x02 | 0x01  # FALLOC_FL_PUNCH_HOLE, FALLOC_FL_KEEP_SIZE
 
 
 class Disk(Protocol):
@@ -48,6 +56,9 @@ class Disk(Protocol):
 
     def truncate(self, fd: int, size_bytes: int, /) -> None:
         """Cut the file to that length."""
+
+    def clear(self, fd: int, offset: int, /) -> None:
+        """Make everything from `offset` on zeros, and free its room; the length stays."""
 
     def lock(self, fd: int, /) -> bool:
         """Take the file's exclusive lock until the descriptor is closed; False if it is taken."""
@@ -95,10 +106,22 @@ class OsDisk:
         os.fsync(fd)
 
     def fallocate(self, fd: int, size_bytes: int, /) -> None:
-        os.posix_fallocate(fd, 0, size_bytes)
+        try:
+            os.posix_fallocate(fd, 0, size_bytes)
+        except OSError as error:
+            if error.errno not in _NOT_OFFERED:
+                raise
+            if os.fstat(fd).st_size < size_bytes:  # no room is kept for it, but it has its length
+                os.ftruncate(fd, size_bytes)
 
     def truncate(self, fd: int, size_bytes: int, /) -> None:
         os.ftruncate(fd, size_bytes)
+
+    def clear(self, fd: int, offset: int, /) -> None:
+        size_bytes = os.fstat(fd).st_size
+        if size_bytes > offset and not _punch_hole(fd, offset, size_bytes - offset):
+            os.ftruncate(fd, offset)
+            os.ftruncate(fd, size_bytes)
 
     def lock(self, fd: int, /) -> bool:
         try:
@@ -125,6 +148,16 @@ class OsDisk:
             os.fsync(fd)
         finally:
             os.close(fd)
+
+
+def _punch_hole(fd: int, offset: int, size_bytes: int) -> bool:
+    """Free a part of a file; whether the system can. At no moment is the file shorter."""
+    try:
+        fallocate = ctypes.CDLL(None, use_errno=True).fallocate
+    except (OSError, AttributeError):  # not Linux
+        return False
+    fallocate.argtypes = [ctypes.c_int, ctypes.c_int, ctypes.c_int64, ctypes.c_int64]
+    return bool(fallocate(fd, _PUNCH_HOLE_KEEP_SIZE, offset, size_bytes) == 0)
 
 
 OS_DISK: Final[Disk] = OsDisk()

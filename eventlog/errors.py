@@ -22,6 +22,10 @@ __all__ = [
     "WriterReplaced",
 ]
 
+COPY_AGAIN = (
+    "if it was copied, copy it again from where it is whole, or put it back from a backup: the "
+    "events that the file has lost were acknowledged"
+)
 UPGRADE = "open it with the version of the program that wrote it, or a newer one"
 
 

@@ -71,7 +71,7 @@ class Incomplete(Exception):
 #       40     8  epoch             of the writer that made the segment
 #       48     8  created_ns        signed, Unix time in ns
 #       56    32  chain             of the last record before this segment (zeros: none)
-#       88     4  reserved          0
+#       88     4  size              of the file when it was made, in bytes; 0: not said
 #       92     4  crc32             of bytes 0 to 91
 SEGMENT_HEADER_BYTES: Final = 96
 _SEGMENT_MAGIC: Final = b"EVLOGSEG"
@@ -85,11 +85,12 @@ class SegmentHeader(NamedTuple):
     epoch: int
     created_ns: int
     chain: bytes  # 32 bytes
+    size_bytes: int = 0  # the file's length when it was made; 0: not said
 
 
 def encode_segment_header(header: SegmentHeader) -> bytes:
     """The first 96 bytes of a segment."""
-    return with_crc(_SEGMENT_HEADER.pack(_SEGMENT_MAGIC, FORMAT_VERSION, *header, 0))
+    return with_crc(_SEGMENT_HEADER.pack(_SEGMENT_MAGIC, FORMAT_VERSION, *header))
 
 
 def decode_segment_header(data: bytes) -> SegmentHeader:

@@ -14,13 +14,20 @@ class BadBytes(Exception):
     """Bytes that are not as expected; callers know the position, and raise LogDamaged."""
 
     def __init__(
-        self, found: str, expected: str, *, torn: bool = False, newer: bool = False
+        self,
+        found: str,
+        expected: str,
+        *,
+        torn: bool = False,
+        newer: bool = False,
+        short: bool = False,
     ) -> None:
         super().__init__(found, expected)
         self.found = found
         self.expected = expected
         self.torn = torn  # a write that was interrupted can look like this
         self.newer = newer  # a newer version of the format can look like this
+        self.short = short  # the file ends before what was written to it does
 
 
 def with_crc(body: bytes) -> bytes:
@@ -31,7 +38,7 @@ def with_crc(body: bytes) -> bytes:
 def decode_header(
     data: bytes, layout: struct.Struct, magic: bytes, version: int, what: str
 ) -> tuple[Any, ...]:
-    """The fields of a segment's or a snapshot's header: those between version and reserved.
+    """The fields of a segment's or a snapshot's header: those between version and crc32.
 
     Magic and version have the same place in every version of the format, so the version is checked
     before the checksum.
@@ -51,4 +58,4 @@ def decode_header(
     (stored,) = _CRC.unpack_from(data, layout.size)
     if stored != crc32(body):
         raise BadBytes(f"{what} header crc {stored:#010x}", f"{crc32(body):#010x}")
-    return layout.unpack(body)[2:-1]
+    return layout.unpack(body)[2:]

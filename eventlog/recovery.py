@@ -165,17 +165,16 @@ def _repair_tail(
     recovery = _keep_torn(disk, cursor, tail.torn_end) if tail.torn_end else None
     with opened(disk, cursor.path, write=True) as fd:
         if recovery is not None:
-            disk.truncate(fd, cursor.offset)
-        size_bytes = max(size_bytes, cursor.offset)
-        if disk.size(fd) < size_bytes:
-            disk.fallocate(fd, size_bytes)
+            disk.clear(fd, cursor.offset)
+        size_bytes = max(size_bytes, cursor.offset, disk.size(fd))
+        disk.fallocate(fd, size_bytes)  # also where a full disk made the writer free the room
         # After a failed fsync the kernel may hold pages that it calls clean and that never reached
         # the disk. Records not known to be durable are therefore written again, not just synced.
         unsure = disk.pread(fd, cursor.offset - tail.unsure_offset, tail.unsure_offset)
         if unsure:
             write_fully(disk, fd, unsure, tail.unsure_offset)
         disk.fsync(fd)
-        return disk.size(fd), recovery
+        return size_bytes, recovery
 
 
 def _keep_torn(disk: Disk, cursor: Cursor, end: int) -> Recovery:

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Final
 
 from eventlog.disk import Disk
-from eventlog.errors import UPGRADE, LogDamaged, LogUnavailable, SyncFailed
+from eventlog.errors import COPY_AGAIN, UPGRADE, LogDamaged, LogUnavailable, SyncFailed
 from eventlog.format import (
     SEGMENT_HEADER_BYTES,
     SegmentHeader,
@@ -37,6 +37,7 @@ SEGMENT_SUFFIX: Final = ".seg"
 TEMPORARY_SUFFIX: Final = ".tmp"  # of files that are not finished; a crash may leave them behind
 CHUNK_BYTES: Final = 256 * 1024  # read at once: fits the cache of a core while it is verified
 
+_STATED_BELOW: Final = 2**32  # a longer file's length does not fit into its header
 _SEQ_DIGITS: Final = 20  # of the largest sequence number, 2**64 - 1
 
 
@@ -125,7 +126,7 @@ def synced(path: Path) -> Iterator[None]:
 def create_segment(disk: Disk, folder: Path, header: SegmentHeader, size_bytes: int) -> int:
     """Make a segment, durably; returns its descriptor, for writing.
 
-    It has a temporary name until its header is durable.
+    It has a temporary name until its header is durable. The header says how long the file is.
 
     Raises:
         SyncFailed: an fsync failed.
@@ -136,7 +137,8 @@ def create_segment(disk: Disk, folder: Path, header: SegmentHeader, size_bytes: 
     fd = disk.open(temporary, create=True)
     try:
         disk.fallocate(fd, size_bytes)
-        write_fully(disk, fd, encode_segment_header(header), 0)
+        stated = header._replace(size_bytes=_as_stated(size_bytes))
+        write_fully(disk, fd, encode_segment_header(stated), 0)
         with synced(temporary):
             disk.fsync(fd)
         disk.rename(temporary, path)
@@ -151,10 +153,17 @@ def create_segment(disk: Disk, folder: Path, header: SegmentHeader, size_bytes: 
     return fd
 
 
+def _as_stated(size_bytes: int) -> int:
+    """A file's length as a header has room for it; 0 says nothing."""
+    return size_bytes if size_bytes < _STATED_BELOW else 0
+
+
 def damaged(path: Path, offset: int, seq: int, bad: BadBytes) -> LogDamaged:
     """The error that names the position of bad bytes, and what to do about them."""
-    advice = UPGRADE if bad.newer else None
-    return LogDamaged(path, offset, seq, bad.found, bad.expected, advice=advice)
+    advice = COPY_AGAIN if bad.short else UPGRADE if bad.newer else None
+    return LogDamaged(
+        path, offset, seq, bad.found, bad.expected, advice=advice, repairable=bad.short
+    )
 
 
 def read_bytes(disk: Disk, path: Path, size_bytes: int, offset: int, seq: int) -> bytes:

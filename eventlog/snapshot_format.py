@@ -61,7 +61,7 @@ def decode_snapshot_header(data: bytes) -> SnapshotHeader:
     Raises:
         BadBytes: this is no snapshot's header, or one of another version.
     """
-    schema, log_id, segment, offset, last_seq, chain, *rest = decode_header(
+    schema, log_id, segment, offset, last_seq, chain, *rest, _ = decode_header(
         data, _HEADER, _MAGIC, SNAPSHOT_VERSION, "snapshot"
     )
     return SnapshotHeader(schema, log_id, LogPosition(segment, offset, last_seq, chain), *rest)

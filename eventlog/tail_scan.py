@@ -2,6 +2,7 @@
 
 A crash interrupts only an append that has not returned, so bad bytes behind all durable records are
 no damage. A record header further on that says that a record here was durable proves the opposite.
+And no crash shortens a file: one that ends where zeros should follow was not copied to its end.
 """
 
 from typing import Final, NamedTuple
@@ -23,6 +24,7 @@ class TailScan(NamedTuple):
     end: int  # offset after the last byte that is not zero; 0: only zeros
     durable_seq: int  # the highest in a valid record header; 0: there is none
     proven_at: int  # offset of that header
+    file_bytes: int  # the length of the file
 
 
 def scan_rest(disk: Disk, cursor: Cursor) -> TailScan:
@@ -33,7 +35,8 @@ def scan_rest(disk: Disk, cursor: Cursor) -> TailScan:
         LogUnavailable: this process cannot read it.
     """
     end = durable_seq = proven_at = 0
-    offset, size_bytes = cursor.offset, CHUNK_BYTES + RECORD_HEADER_BYTES
+    file_bytes = offset = cursor.offset
+    size_bytes = CHUNK_BYTES + RECORD_HEADER_BYTES
     while data := read_bytes(disk, cursor.path, size_bytes, offset, cursor.next_seq):
         if data[:CHUNK_BYTES] != _NO_BYTES[: len(data)]:
             end = offset + len(data.rstrip(b"\0"))
@@ -43,13 +46,14 @@ def scan_rest(disk: Disk, cursor: Cursor) -> TailScan:
                 if head and head.durable_seq > durable_seq and (offset + at) % 8 == 0:
                     durable_seq, proven_at = head.durable_seq, offset + at
                 at = data.find(RECORD_MAGIC, at + 1)
+        file_bytes = offset + len(data)
         offset += CHUNK_BYTES
-    return TailScan(end, durable_seq, proven_at)
+    return TailScan(end, durable_seq, proven_at, file_bytes)
 
 
 def proof_of_damage(cursor: Cursor, rest: TailScan) -> BadBytes | None:
     """What no crash explains where a cursor stopped in the last segment; None: a crash may."""
-    stop = cursor.stop
+    stop = cursor.stop or _missing_end(cursor, rest)
     if stop is not None and not stop.torn:
         return stop
     if rest.durable_seq < cursor.next_seq:
@@ -57,6 +61,20 @@ def proof_of_damage(cursor: Cursor, rest: TailScan) -> BadBytes | None:
     proof = f"the header at offset {rest.proven_at} says {rest.durable_seq} was durable"
     found, expected = (stop.found, stop.expected) if stop else ("zeros", "a record")
     return BadBytes(found, f"{expected}: {proof}")
+
+
+def _missing_end(cursor: Cursor, rest: TailScan) -> BadBytes | None:
+    """What is wrong with a file that ends with its last record; None: records may end there.
+
+    A writer keeps a file as long as it was made, so that zeros follow its records. A segment whose
+    header does not say its length may end with its last record: that of an export, of a repair, or
+    of an older writer whose disk was full.
+    """
+    if rest.file_bytes > cursor.offset or cursor.header.size_bytes <= rest.file_bytes:
+        return None
+    found = f"the end of the file after {rest.file_bytes} of {cursor.header.size_bytes} bytes"
+    expected = "a record, or zeros to the end: the events after this place are missing"
+    return BadBytes(found, expected, short=True)
 
 
 def bad_end_of_sealed(cursor: Cursor, rest: TailScan) -> BadBytes | None:

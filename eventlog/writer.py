@@ -131,7 +131,7 @@ class SegmentWriter:
                 raise
             self._wanted_bytes = size_bytes
             self._is_cut = True
-            self._disk.truncate(self._fd, self.end.offset)
+            self._disk.clear(self._fd, self.end.offset)
             self._allocated_bytes = self.end.offset
             raise LogFull(self._new.folder, f"the disk has no room: {error}") from error
 
@@ -153,6 +153,9 @@ class SegmentWriter:
     def _allocate(self, size_bytes: int) -> None:
         if self._allocated_bytes < size_bytes:
             self._disk.fallocate(self._fd, size_bytes)
+            if size_bytes > self._size_bytes:  # or a crash could leave a file that ends in a record
+                with synced(self._path):
+                    self._disk.fsync(self._fd)
             self._allocated_bytes = self._size_bytes = size_bytes
 
     def _start_segment(self, record_bytes: int) -> None:

@@ -2,7 +2,10 @@
 
 import time
 from datetime import UTC, datetime
-from typing import Protocol
+from typing import Final, Protocol
+
+# This release was not there before: a clock that says so is wrong. Set with each release.
+RELEASED_AT: Final = datetime(2026, 11, 1, tzinfo=UTC)
 
 
 class Clock(Protocol):

@@ -9,12 +9,11 @@ links.sock    while a server runs: the report of its links, for the folder's own
 
 import contextlib
 import os
-import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from nc.errors import OperatorError
+from nc.errors import DAMAGED, OperatorError
 from nc.files import OS_FILES, replace_file
 from nc.secrets import SECRET_KEY_BYTES, Secrets
 
@@ -23,6 +22,13 @@ SECRET_KEY_MODE = 0o600
 
 class DataFolderError(OperatorError):
     """The data folder cannot be used."""
+
+
+class DataLost(DataFolderError):
+    """Something that an earlier start has left is missing, or does not belong to the rest."""
+
+    exit_code = DAMAGED
+    kind = "damaged"
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +66,7 @@ class DataFolder:
         """Make the folder if it is missing, and check that it can be written.
 
         Raises:
-            DataFolderError: it cannot be made or written, or has lost its log.
+            DataFolderError: it cannot be made or written.
         """
         try:
             OS_FILES.make_folder(self.path)
@@ -77,32 +83,22 @@ class DataFolder:
                 f"data folder {self.path} {reason}, or choose another with --data-dir, or "
                 "NC_DATA_DIR"
             )
-        if self.secret_key.exists() and not self.log.exists():
-            raise DataFolderError(
-                f"{self.log} is missing though {self.secret_key} is there: every node is in it; "
-                "put it back from a backup, or move the whole folder away to begin anew"
-            )
 
-    def load_secret_key(self, secrets: Secrets, *, log_is_empty: bool) -> bytes:
-        """Read the key of the token ids; make it if no event needs an older one.
+    def load_secret_key(self, secrets: Secrets) -> bytes:
+        """Read the key of the token ids; make it if it is missing.
 
         Raises:
-            DataFolderError: it is missing though the log holds events, or is not a key.
+            DataFolderError: it cannot be read or written, or is not a key.
         """
         path = self.secret_key
         try:
             key = path.read_bytes()
         except FileNotFoundError:
-            if not log_is_empty:
-                raise DataFolderError(
-                    f"{path} is missing, and without it no token in the log is recognised; "
-                    "put it back from a backup"
-                ) from None
             return self._make_secret_key(secrets)
         except OSError as error:
             raise DataFolderError(f"{path} cannot be read: {error.strerror}") from error
         if len(key) != SECRET_KEY_BYTES:
-            raise DataFolderError(
+            raise DataLost(
                 f"{path} has {len(key)} bytes, expected {SECRET_KEY_BYTES}; "
                 "put it back from a backup"
             )
@@ -121,12 +117,13 @@ class DataFolder:
 
     @contextlib.contextmanager
     def forgotten_on_failure(self) -> Iterator[None]:
-        """Remove the log and the key if the block fails: they are new and empty."""
+        """Remove the log's files and the key if the block fails: they are new and empty."""
         try:
             yield
         except BaseException:
-            self.secret_key.unlink(missing_ok=True)
-            shutil.rmtree(self.log, ignore_errors=True)
-            with contextlib.suppress(OSError):  # it holds other files
-                self.path.rmdir()
+            for path in (*self.log.glob("*.seg"), self.log / "lock", self.secret_key):
+                path.unlink(missing_ok=True)
+            for folder in (self.log, self.path):
+                with contextlib.suppress(OSError):  # it holds other files
+                    folder.rmdir()
             raise

@@ -8,6 +8,7 @@ DONE = 0
 FAILED = 1  # the operation failed, or was refused
 USAGE = 2  # wrong arguments or configuration
 DAMAGED = 3  # the log, or a file exported from it, is damaged
+UNREGISTERED = 5  # this machine's node was unregistered: starting again changes nothing
 UNREACHABLE = 4  # no connection to the server: the operation was not refused, and may be retried
 
 

@@ -12,6 +12,7 @@ RPC_CRASHED: Final = "rpc.crashed"  # a bug of ours, with its traceback
 SERVER_STARTED: Final = "server.started"
 SERVER_STOPPING: Final = "server.stopping"
 SERVER_STOPPED: Final = "server.stopped"
+SERVER_NEW_CLUSTER: Final = "server.new_cluster"
 SERVER_PLAINTEXT: Final = "server.plaintext"
 SERVER_INTERNAL_PORT: Final = "server.internal_port"  # it is open
 SERVER_UPSTREAM_DATABASE: Final = "server.upstream_database"
@@ -28,7 +29,8 @@ LINK_CRASHED: Final = "link.crashed"  # a bug of ours, with its traceback
 
 CERTIFICATE_MADE: Final = "certificate.made"
 CERTIFICATE_WARNING: Final = "certificate.warning"
-AUTHORITY_REPLACED: Final = "authority.replaced"
+
+CLOCK_STEPPED: Final = "clock.stepped"  # the machine's clock was set while the program ran
 
 LOG_OPENED: Final = "log.opened"
 LOG_TAIL_CUT: Final = "log.tail_cut"
@@ -44,7 +46,8 @@ TASK_CRASHED: Final = "task.crashed"  # a bug of ours, with its traceback; the s
 
 TUN_OPENED: Final = "tun.opened"
 TUN_UNAVAILABLE: Final = "tun.unavailable"  # nodes reach each other, but not this server's address
-TUN_LOST: Final = "tun.lost"
+TUN_LOST: Final = "tun.lost"  # it is made anew
+TUN_RESTORED: Final = "tun.restored"  # another program had removed its address or route
 
 AGENT_JOINED: Final = "agent.joined"  # a bootstrap token was redeemed
 AGENT_CONNECTED: Final = "agent.connected"
@@ -53,4 +56,6 @@ AGENT_DISCONNECTED: Final = "agent.disconnected"  # or never connected; it is tr
 AGENT_INSECURE: Final = "agent.insecure"  # nobody knows whom the token was shown to
 AGENT_REPLACED: Final = "agent.replaced"  # another token has made it another node
 AGENT_DEVICE_LOST: Final = "agent.device_lost"
+AGENT_CERTIFICATE_ENDS: Final = "agent.certificate_ends"  # within weeks
+AGENT_NETWORK_RESTORED: Final = "agent.network_restored"  # another program had removed routes
 AGENT_STOPPED: Final = "agent.stopped"

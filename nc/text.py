@@ -1,4 +1,4 @@
-"""Values as people read them: moments and addresses."""
+"""Values as people read them: moments, addresses, and texts that another machine wrote."""
 
 from datetime import UTC, datetime
 
@@ -11,6 +11,18 @@ def moment(unix_ms: int) -> str:
         )
     except (OverflowError, ValueError, OSError):
         return f"{unix_ms} ms after 1970"
+
+
+_UNITS = (("days", 86_400), ("hours", 3600), ("minutes", 60))
+
+
+def duration_text(seconds: float) -> str:
+    """A duration as people write it, without its sign: `400 days`, `36 hours`, `90 seconds`."""
+    seconds = abs(seconds)
+    for name, unit_s in _UNITS:
+        if seconds >= 2 * unit_s:
+            return f"{seconds / unit_s:.0f} {name}"
+    return f"{seconds:.3g} seconds"
 
 
 def expiry_text(unix_ms: int) -> str:
@@ -33,3 +45,14 @@ def time_text(recorded_at_ns: int, separator: str = " ") -> str:
     seconds, rest_ns = divmod(recorded_at_ns, 1_000_000_000)
     at = datetime.fromtimestamp(seconds, tz=UTC).replace(microsecond=rest_ns // 1000)
     return at.replace(tzinfo=None).isoformat(separator, timespec="milliseconds")
+
+
+def printable(text: str) -> str:
+    """A text from another machine, for a terminal, a log line or systemd.
+
+    Control characters, line ends and marks that change the direction of writing are replaced: they
+    could steer the terminal, or begin another line.
+    """
+    if text.isprintable():
+        return text
+    return "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in text)

@@ -11,6 +11,7 @@ import pytest
 import typer
 
 from nc.cli.network_controller import app
+from nc.errors import UNREGISTERED, USAGE
 from tests.support.namespaces import REQUIRED
 from tests.support.programs import BIN
 
@@ -63,6 +64,25 @@ def test_the_command_line_is_one_of_ours(unit: Path) -> None:
     options = {word for word in words if word.startswith("--")}
     assert options
     assert options <= known
+
+
+@pytest.mark.parametrize("unit", UNITS, ids=lambda unit: unit.stem)
+def test_it_is_never_given_up(unit: Path) -> None:
+    """No number of starts is too many, it waits for the time, and a hanging one is ended."""
+    sections = parsed(unit)
+    assert sections["Unit"]["StartLimitIntervalSec"] == "0"
+    assert "StartLimitBurst" not in sections["Unit"]
+    for key in ("After", "Wants"):
+        assert "time-sync.target" in sections["Unit"][key].split()
+    assert sections["Service"]["Restart"] == "on-failure"
+    assert sections["Service"]["WatchdogSec"] == "60s"
+
+
+def test_a_node_that_was_unregistered_is_not_started_again() -> None:
+    """Its exit code is the one that the unit excepts, beside wrong usage."""
+    (node,) = (unit for unit in UNITS if unit.stem.endswith("-node"))
+    excepted = parsed(node)["Service"]["RestartPreventExitStatus"].split()
+    assert excepted == [str(USAGE), str(UNREGISTERED)]
 
 
 @pytest.mark.parametrize("unit", UNITS, ids=lambda unit: unit.stem)

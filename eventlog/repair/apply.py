@@ -12,10 +12,17 @@ from pathlib import Path
 
 from eventlog.disk import Disk
 from eventlog.errors import RepairFailed
+from eventlog.format import SEGMENT_HEADER_BYTES, decode_segment_header
 from eventlog.lockfile import WriterLock
 from eventlog.repair.plan import Diagnosis, RemoveFile, RepairPlan, RewriteSnapshot, Step
 from eventlog.repair.planner import plan_repair
-from eventlog.segments import CHUNK_BYTES, list_segments, new_file, opened, write_fully
+from eventlog.segments import (
+    CHUNK_BYTES,
+    list_segments,
+    new_file,
+    opened,
+    write_fully,
+)
 from eventlog.snapshot_format import SNAPSHOT_HEADER_BYTES, encode_snapshot_header
 from eventlog.snapshots import read_header, segments_hash
 
@@ -99,12 +106,21 @@ def _apply(disk: Disk, folder: Path, plan: RepairPlan, step: Step) -> None:
             _write(disk, path, encode_snapshot_header(header), source, SNAPSHOT_HEADER_BYTES, end)
     elif step.source:
         with opened(disk, folder / step.source) as source:
-            _write(disk, path, step.head, source, step.start, step.end)
+            _write(disk, path, step.head, source, step.start, step.end, is_segment=True)
     else:
         _write(disk, path, step.head, None, 0, 0)
 
 
-def _write(disk: Disk, path: Path, head: bytes, source: int | None, start: int, end: int) -> None:
+def _write(
+    disk: Disk,
+    path: Path,
+    head: bytes,
+    source: int | None,
+    start: int,
+    end: int,
+    *,
+    is_segment: bool = False,
+) -> None:
     """Write a file that is a head and a part of another file, durably and in one step."""
     with new_file(disk, path) as fd:
         write_fully(disk, fd, head, 0)
@@ -116,4 +132,8 @@ def _write(disk: Disk, path: Path, head: bytes, source: int | None, start: int, 
             if data.strip(b"\0"):  # a file that is extended has zeros there
                 write_fully(disk, fd, data, len(head) + offset - start)
             offset += len(data)
-        disk.truncate(fd, len(head) + offset - start)
+        size_bytes = len(head) + offset - start
+        if is_segment:  # a shorter file than its header says would count as broken off
+            written = disk.pread(fd, SEGMENT_HEADER_BYTES, 0)
+            size_bytes = max(size_bytes, decode_segment_header(written).size_bytes)
+        disk.truncate(fd, size_bytes)

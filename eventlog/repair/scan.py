@@ -28,7 +28,7 @@ class LogScan(NamedTuple):
     fixes: tuple[SegmentFix, ...]  # of damage that did not stop the scan
     damage: LogDamaged | None  # what stopped it; None: the end of the log
     is_newer: bool  # it was stopped by a later version of the format
-    rest_end: int  # the offset behind the bytes that follow the end and are no zeros; 0: none do
+    rest_end: int  # the offset behind what follows the end and has to be cut; 0: nothing has
     passed: frozenset[bytes]  # the chain hashes searched for that were found
     ended: dict[int, int]  # the offset where the records end, of each segment read to its end
 
@@ -65,7 +65,10 @@ def scan_log(
             rest = scan_rest(disk, cursor)
             rest_end = rest.end
             if cursor.segment >= in_order[-1]:
-                _check_last(cursor, rest)
+                bad = proof_of_damage(cursor, rest)
+                if bad is not None:
+                    damage = cursor.damaged(bad)
+                    rest_end = max(rest.end, cursor.offset) if bad.short else rest.end
                 break
             _check_sealed(disk, cursor, rest, fixes)
             rest_end = 0
@@ -74,13 +77,6 @@ def scan_log(
         damage = error
     is_newer = cursor.stop is not None and cursor.stop.newer
     return LogScan(cursor, tuple(fixes), damage, is_newer, rest_end, frozenset(passed), ended)
-
-
-def _check_last(cursor: Cursor, rest: TailScan) -> None:
-    """Raise LogDamaged for what may not follow the records of the last segment."""
-    bad = proof_of_damage(cursor, rest)
-    if bad is not None:
-        raise cursor.damaged(bad)
 
 
 def _check_sealed(disk: Disk, cursor: Cursor, rest: TailScan, fixes: list[SegmentFix]) -> None:

@@ -26,7 +26,7 @@ __all__ = ["SegmentFix", "fix_header", "fix_rest", "has_successor", "rebuild_hea
 
 # Where a segment's header has its fields.
 _SEGMENT_ID, _EPOCH, _CREATED_NS = slice(12, 16), slice(40, 48), slice(48, 56)
-_CRC = slice(92, 96)
+_SIZE_BYTES, _CRC = slice(88, 92), slice(92, 96)
 
 
 class SegmentFix(NamedTuple):
@@ -83,10 +83,13 @@ def rebuild_header(
         return None
     epoch = int.from_bytes(data[_EPOCH], "little")
     created_ns = int.from_bytes(data[_CREATED_NS], "little", signed=True)
-    header = SegmentHeader(segment_id, log_id, first_seq, epoch, created_ns, chain)
+    size_bytes = int.from_bytes(data[_SIZE_BYTES], "little")
+    header = SegmentHeader(segment_id, log_id, first_seq, epoch, created_ns, chain, size_bytes)
     if encode_segment_header(header)[_CRC] == data[_CRC]:
         return header  # as it was written, to the last bit
-    return header._replace(epoch=first.record.epoch, created_ns=first.record.recorded_at_ns)
+    return header._replace(
+        epoch=first.record.epoch, created_ns=first.record.recorded_at_ns, size_bytes=0
+    )
 
 
 def _first_record(

@@ -19,7 +19,7 @@ __all__ = ["FaultyDisk", "InterceptedDisk", "NoSyncDisk", "abandon"]
 # The operations that change a file or a folder, or make a change durable.
 _CHANGES = {
     *("create", "rename", "unlink", "sync_folder"),
-    *("pwrite", "fallocate", "truncate", "fdatasync", "fsync"),
+    *("pwrite", "fallocate", "truncate", "clear", "fdatasync", "fsync"),
 }
 
 
@@ -77,6 +77,7 @@ class InterceptedDisk:
     fsync = _operation("fsync")
     fallocate = _operation("fallocate")
     truncate = _operation("truncate")
+    clear = _operation("clear")
     lock = _operation("lock")
     rename = _operation("rename")
     unlink = _operation("unlink")

@@ -201,6 +201,16 @@ class SimulatedDisk:
     def truncate(self, fd: int, size_bytes: int, /) -> None:
         self._change_file(self._open[fd][0], Resize(size_bytes, allocates=False))
 
+    def clear(self, fd: int, offset: int, /) -> None:
+        file, _ = self._open[fd]
+        self._change_file(file, Write(offset, bytes(max(0, len(file.data) - offset))))
+
+    def shorten(self, path: Path, size_bytes: int) -> None:
+        """End a file early, durably, as a copy that broke off does."""
+        file = self._file(str(path))
+        del file.data[size_bytes:]
+        file.sync()
+
     def lock(self, fd: int, /) -> bool:
         file, _ = self._open[fd]
         if any(held is file for held in self._locks.values()):

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from nc.agent.connection import HubConnection, Target, connect
-from nc.agent.link_errors import LinkEnded, NodeRejected, RetryLater
+from nc.agent.link_errors import LinkEnded, NodeUnregistered, RetryLater, UntrustedServer
 from nc.files import OS_FILES, replace_file
 from nc.net.wire import Address, addresses_text, read_addresses
 
@@ -87,8 +87,8 @@ async def connect_to_one_of(
     """Open a link to the first of these that gives one.
 
     Raises:
-        LinkEnded: none does. NodeRejected only if every one says so: another may be the server
-            that still knows the node.
+        LinkEnded: none does. NodeUnregistered only if every one says so: another may be the
+            server that still knows the node.
     """
     errors: list[LinkEnded] = []
     for target in targets:
@@ -99,7 +99,22 @@ async def connect_to_one_of(
     if len(errors) == 1:
         raise errors[0]
     each = "; ".join(f"{target}: {error}" for target, error in zip(targets, errors, strict=True))
-    if all(isinstance(error, NodeRejected) for error in errors):
-        raise NodeRejected(each)
-    is_later = any(isinstance(error, RetryLater | NodeRejected) for error in errors)
-    raise RetryLater(each) if is_later else type(errors[0])(each)
+    raise _summed_up(errors, each)
+
+
+def _summed_up(errors: Sequence[LinkEnded], text: str) -> LinkEnded:
+    """One error for several: the kind, the server's time, and whether dates are the reason."""
+    for_dates = [e for e in errors if isinstance(e, UntrustedServer) and e.is_for_dates]
+    refused = [*for_dates, *(e for e in errors if isinstance(e, RetryLater))]
+    is_unregistered = [isinstance(e, NodeUnregistered) for e in errors]
+    kind = type(errors[0])
+    if any(is_unregistered) and not all(is_unregistered):
+        kind = RetryLater
+    if refused:
+        kind = type(refused[0])
+    ended = kind(text)
+    if isinstance(ended, UntrustedServer):
+        ended.is_for_dates = bool(for_dates)
+    times = (error.server_time for error in errors if error.server_time is not None)
+    ended.server_time = next(times, None)
+    return ended

@@ -11,7 +11,7 @@ import contextlib
 import ssl
 from collections.abc import Callable
 from dataclasses import dataclass
-from ipaddress import IPv4Interface
+from ipaddress import IPv4Address, IPv4Interface
 from typing import Final
 
 from picows import (
@@ -27,6 +27,7 @@ from python_socks import ProxyError  # what picows raises for a proxy that refus
 
 from nc.agent.link_errors import LinkEnded, closed_by, connecting_failed
 from nc.net import wire
+from nc.net.dial import ATTEMPT_DELAY_S
 from nc.net.wire import HandshakeError
 from nc.text import host_port
 
@@ -53,6 +54,7 @@ class Target:
 
     Attributes:
         tls: None for plain text.
+        held: the address of the last link.
         proxy: the URL of an HTTP proxy to go through; None connects directly, whatever the
             environment says.
     """
@@ -61,6 +63,7 @@ class Target:
     port: int
     token: str
     tls: ssl.SSLContext | None
+    held: IPv4Address | None = None
     proxy: str | None = None
 
     def __repr__(self) -> str:
@@ -222,11 +225,12 @@ async def connect(
         websocket_handshake_timeout=timeout_s * _UPGRADE_SHARE,
         enable_auto_pong=False,  # a ping is a sign of life, which `on_ws_frame` must see
         max_frame_size=wire.MAX_FRAME_BYTES,
+        happy_eyeballs_delay=ATTEMPT_DELAY_S,
         max_redirects=0,  # the token is sent to no other server
         logger_name="nowhere",
         extra_headers={
             wire.TOKEN_HEADER: target.token,
-            wire.SUBPROTOCOL_HEADER: wire.OFFLOAD,
+            wire.SUBPROTOCOL_HEADER: wire.subprotocols(target.held),
         },
     )
     transport: WSTransport | None = None

@@ -7,18 +7,25 @@ gets the token.
 """
 
 import asyncio
-import contextlib
 import re
+import socket
 import ssl
-from typing import TYPE_CHECKING, Any, Final, NamedTuple
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from cryptography import x509
 
+from nc.client.certificate_dates import (
+    HANDSHAKE_TIMEOUT_S,
+    NOT_ITS_TIME,
+    explain_dates,
+    shown_chain,
+)
 from nc.client.connection_errors import describe
 from nc.client.tls import ClientTls
+from nc.clock import SystemClock, now_utc
 from nc.contract import OK
 from nc.errors import OperatorError
-from nc.net.proxy import dial
+from nc.net.dial import dial
 from nc.pki import ca_cert_hash
 from nc.pki.names import NOT_ITS_NAME
 from nc.pki.pem import UNREADABLE, certificate_pem
@@ -26,8 +33,6 @@ from nc.pki.pem import UNREADABLE, certificate_pem
 if TYPE_CHECKING:
     from nc.pb.network_controller_pb2 import GetTokenResponse
 
-_HANDSHAKE_TIMEOUT_S: Final = 5.0  # a program that is to stop waits for it
-_DER: Final = 2  # _ssl.ENCODING_DER
 _PIN: Final = re.compile(r"sha256:[0-9a-f]{64}")
 
 
@@ -91,7 +96,7 @@ async def redeem(invitation: Invitation) -> "GetTokenResponse":
             answer = await client.call("GetToken", GetTokenRequest(bootStrapToken=invitation.token))
     except CallFailed as error:
         if tls is not None:
-            await asyncio.to_thread(_check_trust, invitation, tls.ca_pem)
+            await _check_trust(invitation, tls.ca_pem)
         raise ServerUnreachable(str(error)) from None
     if answer.code != OK:
         raise TokenRefused(f"{answer.message} (code {answer.code})")
@@ -108,7 +113,8 @@ async def find_authority(invitation: Invitation) -> x509.Certificate:
     """
     host, port, pin = invitation.host, invitation.port, invitation.ca_cert_hash
     try:
-        shown = await asyncio.to_thread(_shown_chain, host, port, invitation.proxy)
+        connected = await dial(host, port, HANDSHAKE_TIMEOUT_S, invitation.proxy)
+        shown = await asyncio.to_thread(shown_chain, connected, host)
         chain = [x509.load_der_x509_certificate(der) for der in shown]
         hashes = [ca_cert_hash(certificate_pem(certificate)) for certificate in chain]
     except UnicodeError as error:  # not a host name
@@ -129,7 +135,7 @@ async def find_authority(invitation: Invitation) -> x509.Certificate:
     return chain[hashes.index(pin)]
 
 
-def _check_trust(invitation: Invitation, ca_pem: bytes) -> None:
+async def _check_trust(invitation: Invitation, ca_pem: bytes) -> None:
     """Find out why TLS refuses a server with a certificate from this CA; gRPC hides the reason.
 
     Raises:
@@ -138,11 +144,8 @@ def _check_trust(invitation: Invitation, ca_pem: bytes) -> None:
     """
     host, port = invitation.host, invitation.port
     try:
-        with (
-            dial(host, port, _HANDSHAKE_TIMEOUT_S, invitation.proxy) as plain,
-            ClientTls(ca_pem).context().wrap_socket(plain, server_hostname=host),
-        ):
-            return
+        connected = await dial(host, port, HANDSHAKE_TIMEOUT_S, invitation.proxy)
+        await asyncio.to_thread(_verify, connected, host, ca_pem)
     except ssl.SSLCertVerificationError as error:
         if error.verify_code in NOT_ITS_NAME:
             raise NotOurServer(
@@ -150,25 +153,20 @@ def _check_trust(invitation: Invitation, ca_pem: bytes) -> None:
                 "ncadm create-bootstrap-token prints, or let the server know that it is called so "
                 "(network-controller serve --advertise); the token was not sent"
             ) from None
-        raise ServerUnreachable(
+        text = (
             f"the certificate at {host}:{port} is not trusted: {error.verify_message}; "
             "is this machine's clock right?"
-        ) from None
+        )
+        if error.verify_code in NOT_ITS_TIME:
+            now = now_utc(SystemClock())
+            text = f"{text} {await explain_dates(host, port, now, invitation.proxy)}"
+        raise ServerUnreachable(text) from None
     except OSError:
         return  # not for a reason of TLS
 
 
-def _shown_chain(host: str, port: int, proxy: str | None) -> list[bytes]:
-    """The certificates that a server sends, DER, its own first. None is verified."""
-    context = ClientTls(b"").context()
-    context.check_hostname = False
-    context.verify_mode = ssl.CERT_NONE
-    context.set_alpn_protocols(["h2"])
-    with contextlib.ExitStack() as opened:
-        plain = opened.enter_context(dial(host, port, _HANDSHAKE_TIMEOUT_S, proxy))
-        connection = opened.enter_context(context.wrap_socket(plain, server_hostname=host))
-        if hasattr(connection, "get_unverified_chain"):  # Python 3.13
-            return list(connection.get_unverified_chain())
-        # Until 3.12 it has this name, and no public one; those versions change no more.
-        inner: Any = connection._sslobj  # type: ignore[attr-defined]  # noqa: SLF001 - see above
-        return [certificate.public_bytes(_DER) for certificate in inner.get_unverified_chain()]
+def _verify(connected: socket.socket, host: str, ca_pem: bytes) -> None:
+    """Do a TLS handshake that trusts one CA, and close the connection."""
+    connected.settimeout(HANDSHAKE_TIMEOUT_S)
+    with connected, ClientTls(ca_pem).context().wrap_socket(connected, server_hostname=host):
+        pass

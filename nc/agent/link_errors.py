@@ -1,61 +1,78 @@
 """Why a link ended, or was not made: few kinds, which decide what the agent does next."""
 
-import json
+import contextlib
 import ssl
+from datetime import datetime
+from email.utils import parsedate_to_datetime
 from http import HTTPStatus
 from typing import Any, Final
 
 from picows import WSFrame, WSHandshakeError
 
+from nc.client.certificate_dates import NOT_ITS_TIME
 from nc.client.connection_errors import describe
 from nc.net import wire
 from nc.net.wire import CloseCode
 from nc.pki.names import NOT_ITS_NAME
+from nc.text import printable
+
+_MAX_REASON: Final = 300  # characters of an HTTP answer's body
 
 _REJECTED: Final = {HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN}
 
 
 class LinkEnded(Exception):
-    """There is no link (any more), for the reason in the text. Trying again may succeed."""
+    """There is no link (any more), for the reason in the text. Trying again may succeed.
+
+    Attributes:
+        server_time: by the server's clock, if it was given.
+    """
+
+    server_time: datetime | None = None
 
 
 class RetryLater(LinkEnded):
-    """The node token has expired, or another machine took the link over."""
+    """Somebody has to mend something before trying again can succeed: a clock, the server, a file.
+
+    The server may be the wrong one, or lack its data: this refusal is never the end.
+    """
 
 
-class UntrustedServer(LinkEnded):
-    """The server has no certificate from our network's CA for this name."""
+class UntrustedServer(RetryLater):
+    """The server has no certificate from our network's CA for this name and time.
+
+    Attributes:
+        is_for_dates: the certificate is not valid at this time by this machine's clock.
+    """
+
+    is_for_dates = False
 
 
-class NodeRejected(LinkEnded):
-    """The server does not know this node any more; trying again cannot succeed."""
+class NetworkRefused(RetryLater):
+    """This machine must not, or cannot now, have the overlay that the server handed over."""
+
+
+class NodeUnregistered(LinkEnded):
+    """The server says that this node was unregistered."""
 
 
 def closed_by(frame: WSFrame) -> LinkEnded:
     """The reason in the server's close frame."""
     code, text = int(frame.get_close_code().value), frame.get_close_message() or b""
-    reason = text.decode("utf-8", "replace")
+    reason = printable(text.decode("utf-8", "replace"))
     sentence = f"the server closed the link: {reason or 'no reason given'} (code {code})"
     if code != CloseCode.POLICY:
         return LinkEnded(sentence)
     if reason == wire.UNREGISTERED.reason:
-        return NodeRejected(sentence)
+        return NodeUnregistered(sentence)
     is_later = reason in {wire.EXPIRED.reason, wire.SUPERSEDED.reason}
     return RetryLater(sentence) if is_later else LinkEnded(sentence)
 
 
 def connecting_failed(error: Exception, host: str, *, is_tls: bool) -> LinkEnded:
     """The reason for which a link was not made."""
-    if isinstance(error, ssl.SSLCertVerificationError) and error.verify_code in NOT_ITS_NAME:
-        return UntrustedServer(
-            f"the server's certificate is not for {host} ({error.verify_message}); the "
-            "server must know what it is called (network-controller serve --advertise)"
-        )
     if isinstance(error, ssl.SSLCertVerificationError):
-        return UntrustedServer(
-            f"the server's certificate is not trusted: {error.verify_message}; either its CA was "
-            "replaced, and this machine must join again, or this is not our server"
-        )
+        return _untrusted(error, host)
     if isinstance(error, ConnectionResetError):  # mostly: one side speaks TLS, the other does not
         wanted = "speak" if is_tls else "want"
         return LinkEnded(f"the handshake was cut short (does the server {wanted} TLS?)")
@@ -66,12 +83,35 @@ def connecting_failed(error: Exception, host: str, *, is_tls: bool) -> LinkEnded
     return LinkEnded(f"no connection: {describe(error)}")
 
 
+def _untrusted(error: ssl.SSLCertVerificationError, host: str) -> UntrustedServer:
+    """The reason for which a server's certificate is not accepted."""
+    if error.verify_code in NOT_ITS_NAME:
+        return UntrustedServer(
+            f"the server's certificate is not for {host} ({error.verify_message}); the "
+            "server must know what it is called (network-controller serve --advertise)"
+        )
+    why = f"the server's certificate is not trusted: {error.verify_message}"
+    if error.verify_code in NOT_ITS_TIME:
+        untrusted = UntrustedServer(why)
+        untrusted.is_for_dates = True
+        return untrusted
+    return UntrustedServer(
+        f"{why}; either its CA was replaced, and this machine must join again, or this is not our "
+        "server"
+    )
+
+
 def _refused(error: Any) -> LinkEnded:
     """An HTTP answer that is no upgrade: its status, and the first line of its body."""
     status = int(error.response.status)
     lines = (error.raw_body or b"").decode("utf-8", "replace").splitlines()
-    reason = json.dumps(lines[0])[1:-1][:300] if lines else "no reason given"
+    reason = printable(lines[0][:_MAX_REASON]) if lines else "no reason given"
     sentence = f"the server refuses this node: {reason} (HTTP {status})"
-    if reason.startswith(wire.EXPIRED.reason):
-        return RetryLater(sentence)
-    return NodeRejected(sentence) if status in _REJECTED else LinkEnded(sentence)
+    ended: LinkEnded
+    if status == HTTPStatus.UNAUTHORIZED and reason.startswith(wire.UNREGISTERED.reason):
+        ended = NodeUnregistered(sentence)
+    else:
+        ended = (RetryLater if status in _REJECTED else LinkEnded)(sentence)
+    with contextlib.suppress(ValueError, TypeError):  # a missing or malformed header
+        ended.server_time = parsedate_to_datetime(error.response.headers.get("Date"))
+    return ended

@@ -1,8 +1,11 @@
 """What an agent runs with."""
 
 from dataclasses import dataclass
+from typing import Final
 
-from nc.contract import DEFAULT_MTU
+from nc.agent.device import DeviceSettings
+
+DEFAULT_DEVICE: Final = DeviceSettings()
 
 
 @dataclass(frozen=True, slots=True)
@@ -10,6 +13,5 @@ class AgentSettings:
     """Without `tun`, packets are counted and dropped."""
 
     tun: bool = True
-    mtu: int = DEFAULT_MTU
-    redirect_gateway: bool = False  # all of this machine's traffic goes through the overlay
+    device: DeviceSettings = DEFAULT_DEVICE
     proxy: str | None = None

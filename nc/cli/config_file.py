@@ -15,8 +15,10 @@ from pydantic.alias_generators import to_camel
 from nc.contract import DEFAULT_LINK_PORT, DEFAULT_MTU
 from nc.errors import ConfigError
 from nc.server.setting_types import (
+    Destinations,
     Folder,
     ListenAddress,
+    Metric,
     Mtu,
     NetworkAddress,
     Port,
@@ -59,6 +61,7 @@ class ServerSection(_Section):
     link_listen: ListenAddress | None = None
     internal_port: Port | None = None
     internal_listen: ListenAddress | None = None
+    allow_destination: Destinations = ()
 
 
 class ClientSection(_Section):
@@ -73,6 +76,8 @@ class ClientSection(_Section):
     work_dir: Folder | None = None
     debug: Switch = False
     redirect_gateway: Switch = False
+    route: Switch = True
+    route_metric: Metric = 0
     proxy: Proxy | None = None
 
 

@@ -12,8 +12,9 @@ from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 import typer
 from structlog.typing import FilteringBoundLogger
 
-from nc import log_events
+from nc import log_events, sd_notify
 from nc.agent.addresses import KnownAddresses
+from nc.agent.device import DeviceSettings
 from nc.agent.enrolment import Invitation, is_ca_cert_hash
 from nc.agent.settings import AgentSettings
 from nc.agent.state import NodeIdentity, StateFolder, digest_of
@@ -75,6 +76,19 @@ def join(
     mtu: Annotated[
         int, typer.Option(min=576, max=65_535, help="The largest packet in the overlay, bytes.")
     ] = DEFAULT_MTU,
+    no_route: Annotated[
+        bool,
+        typer.Option("--no-route", help="Set the overlay address, but leave routes to you."),
+    ] = False,
+    route_metric: Annotated[
+        int | None,
+        typer.Option(
+            min=1,
+            max=2**32 - 1,
+            help="Set the route to the overlay with this metric, also beside one of this "
+            "machine's own networks; the least metric wins.",
+        ),
+    ] = None,
     plaintext: Annotated[
         bool, typer.Option("--plaintext", help="For a server that runs with --plaintext.")
     ] = False,
@@ -100,7 +114,11 @@ def join(
 
     Example: network-controller join c604…4954@192.0.2.7:6439 --ca-cert-hash sha256:1588…f680
     """
+    if no_route and route_metric is not None:
+        raise typer.BadParameter("give --no-route or --route-metric, not both")
     proxy = _checked_proxy(proxy)
+    device = DeviceSettings(mtu, has_route=not no_route, metric=route_metric)
+    settings = AgentSettings(not no_tun, device, proxy)
     invited = _invited(invitation, ca_cert_hash, proxy, plaintext=plaintext)
     folder = StateFolder(state_dir or default_state_dir())
     _identity(folder, invited, insecure=insecure_bootstrap)  # before anything is made
@@ -114,7 +132,6 @@ def join(
                 _start_again()
         else:
             known = known_addresses(folder, identity, invited, server, log)
-            settings = AgentSettings(not no_tun, mtu, proxy=proxy)
             _run(_hold(folder, identity, known, settings, log))
 
 
@@ -132,9 +149,10 @@ def join_as_configured(path: Path, file: "ConfigFile", *, debug: bool = False) -
     for note in file.notes:
         log.warning(log_events.CONFIG_OLD_KEY, message=note)
     folder, node = StateFolder(section.work_dir or default_state_dir()), _configured(section)
-    settings = AgentSettings(
-        mtu=section.mtu, redirect_gateway=section.redirect_gateway, proxy=section.proxy
+    device = DeviceSettings(
+        section.mtu, section.redirect_gateway, section.route, section.route_metric or None
     )
+    settings = AgentSettings(device=device, proxy=section.proxy)
     with folder.locked():
         known = KnownAddresses(folder.addresses, (node.host, node.port))
         _run(_hold(folder, node, known, settings, log))
@@ -169,7 +187,9 @@ async def _until_stopped(work: Coroutine[Any, Any, object]) -> bool:
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
     working, stopped = asyncio.create_task(work), asyncio.create_task(stop.wait())
+    alive = asyncio.create_task(sd_notify.keep_alive())
     await asyncio.wait((working, stopped), return_when=asyncio.FIRST_COMPLETED)
+    alive.cancel()
     stopped.cancel()
     working.cancel()
     with contextlib.suppress(asyncio.CancelledError):
@@ -257,7 +277,7 @@ async def _hold(
     log: FilteringBoundLogger,
 ) -> None:
     from nc.agent.agent import Agent
-    from nc.net.routes import Redirect
+    from nc.net.redirect import Redirect
 
     redirect = Redirect(folder.redirect)
     clock, secrets = SystemClock(), SystemSecrets()

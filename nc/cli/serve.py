@@ -114,11 +114,28 @@ def serve(
             "where that is allowed. Nodes reach each other either way."
         ),
     ] = TunMode.AUTO,
+    allow_destination: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="CIDR",
+            help="What nodes may reach through this server besides its overlay address, as far as "
+            "its kernel forwards it; repeatable. 0.0.0.0/0, which redirectGateway needs, is "
+            "everything that this machine reaches. Default: nothing.",
+        ),
+    ] = None,
     plaintext: Annotated[
         bool,
         typer.Option("--plaintext", help="No TLS, and no rights checked. For development only."),
     ] = False,
     debug: DebugOption = False,
+    new_cluster: Annotated[
+        bool,
+        typer.Option(
+            "--new-cluster",
+            help="Where the log, its key or a CA of an earlier start is missing, begin a new "
+            "cluster; what is there is kept under another name.",
+        ),
+    ] = False,
     config_file: ConfigOption = None,
 ) -> None:
     """Run the server, until SIGTERM or Ctrl-C.
@@ -143,8 +160,10 @@ def serve(
         "network_addr": network_addr or section.network_addr,
         "mtu": section.mtu,
         "interconnection": section.interconnection,
+        "allow_destination": allow_destination or section.allow_destination,
         "tun": tun,
         "plaintext": plaintext,
+        "new_cluster": new_cluster,
         "grpc_cert_dir": section.grpc_cert_dir,
         "network_cert_dir": section.network_cert_dir,
         "tls_dir": section.tls_dir,
@@ -153,6 +172,12 @@ def serve(
         settings = ServerSettings.model_validate({k: v for k, v in given.items() if v is not None})
     except ValidationError as error:
         raise ConfigError(_first_mistake(error)) from error
+    if settings.inside_overlay:
+        raise ConfigError(
+            f"the advertised address {settings.inside_overlay} is in the overlay network "
+            f"{settings.network_addr}: nodes would lead their links into it; choose another "
+            "network with --network-addr, or another address with --advertise"
+        )
     if settings.tun is TunMode.ON:
         require_tun()
     _try_ports(settings)
@@ -236,9 +261,11 @@ async def _serve(settings: ServerSettings, log: FilteringBoundLogger) -> None:
             silence_stdout()
         gc.freeze()  # the state is no garbage, and scanning a large one would be a pause
         sd_notify.ready(f"serving at {', '.join(settings.advertise)}")
+        alive = asyncio.create_task(sd_notify.keep_alive())
         try:
             await stop.wait()
         finally:
+            alive.cancel()
             sd_notify.stopping()
 
 

@@ -9,6 +9,7 @@ from rich.markup import escape
 
 from nc.cli.entrypoint import default_data_dir
 from nc.contract import DEFAULT_GRPC_PORT
+from nc.server.first_start import Start
 from nc.server.installation import Installation
 from nc.server.server import VERSION, Server
 from nc.server.settings import ServerSettings
@@ -31,10 +32,8 @@ def greet(installation: Installation, server: Server, console: Console) -> None:
         ("network", f"{settings.network_addr}"),
     ):
         console.print(f"  {label:<10}{escape(str(text))}", soft_wrap=True)
-    if installation.certificates.replaced:
-        console.print(
-            "[bold red]  A CA IS NEW: no certificate of before is accepted; see the log[/]"
-        )
+    if installation.start is Start.TAKES_OVER:
+        console.print("  A NEW CLUSTER, with certificates that another server has left")
     if settings.plaintext:
         console.print("[bold red]  NO TLS: anyone who reaches these ports may do everything[/]")
     console.print("get a bootstrap token with:")

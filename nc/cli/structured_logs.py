@@ -16,7 +16,7 @@ from structlog.typing import EventDict, FilteringBoundLogger
 
 from nc.clock import Clock, SystemClock
 from nc.data_folder import DataFolderError
-from nc.text import iso_time
+from nc.text import iso_time, printable
 
 FILE_NAME = "network-controller.log"
 
@@ -87,7 +87,7 @@ def configure(
         # Never with the values of local variables: tokens and keys are among them.
         plain = structlog.dev.plain_traceback
         colours = structlog.dev.ConsoleRenderer(exception_formatter=plain)
-        render = partial(colours, None)
+        render = partial(_in_colours, colours)
     lines = _Lines(stream, render, clock or SystemClock())
     structlog.configure(
         processors=[structlog.processors.format_exc_info, _hand_over],
@@ -117,6 +117,14 @@ def _hand_over(
 
 def _as_json(_level: str, fields: EventDict) -> str:
     return _JSON.encode(fields)
+
+
+def _in_colours(colours: structlog.dev.ConsoleRenderer, level: str, fields: EventDict) -> str:
+    cleaned = {
+        name: printable(value) if isinstance(value, str) and name != "exception" else value
+        for name, value in fields.items()
+    }
+    return str(colours(None, level, cleaned))
 
 
 def _open(log_dir: Path) -> TextIO:

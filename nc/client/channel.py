@@ -8,16 +8,18 @@ from google.protobuf import message_factory
 from google.protobuf.descriptor import ServiceDescriptor
 from google.protobuf.message import Message
 
+from nc.client.certificate_dates import date_problems
 from nc.client.connection_errors import describe_grpc
 from nc.client.tls import ClientTls
+from nc.clock import SystemClock, now_utc
 from nc.errors import UNREACHABLE, OperatorError
-from nc.services import BOOTSTRAP_SERVICE, CONTROL_SERVICE, INTERNAL_SERVICE
-from nc.text import host_port
+from nc.services import ADMIN_SERVICE, BOOTSTRAP_SERVICE, CONTROL_SERVICE, INTERNAL_SERVICE
+from nc.text import host_port, printable
 
 DEFAULT_TIMEOUT_S = 10.0
 
 # The services on each port.
-CONTROL_PORT = (CONTROL_SERVICE, INTERNAL_SERVICE)
+CONTROL_PORT = (CONTROL_SERVICE, INTERNAL_SERVICE, ADMIN_SERVICE)
 BOOTSTRAP_PORT = (BOOTSTRAP_SERVICE,)
 
 _REMEDIES = {
@@ -28,6 +30,9 @@ _REMEDIES = {
     grpc.StatusCode.UNIMPLEMENTED: "is this the right port?",
 }
 
+
+# In gRPC's details when TLS failed: it refused a certificate, or the server refused ours.
+_OF_TLS = ("CERTIFICATE_VERIFY_FAILED", "Socket closed", "SSL_ERROR", "recvmsg", "handshake")
 
 _UNREACHABLE = (grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.DEADLINE_EXCEEDED)
 
@@ -75,8 +80,10 @@ class Client:
         proxy: str | None = None,
     ) -> None:
         self.target = host_port(host, port)
+        self._host, self._port = host, port
         self._tls = tls
         self._services = services
+        self._proxy = proxy
         self._options = channel_options(proxy)
         self._channel: grpc.aio.Channel | None = None
 
@@ -93,6 +100,15 @@ class Client:
     async def __aexit__(self, *_: object) -> None:
         if self._channel is not None:
             await self._channel.close()
+
+    async def _describe(self, details: str) -> str:
+        """Why there is no connection; gRPC hides that TLS refused a certificate for its dates."""
+        if self._tls is not None and any(sign in details for sign in _OF_TLS):
+            now = now_utc(SystemClock())
+            host, port, proxy = self._host, self._port, self._proxy
+            if problems := await date_problems(self._tls, host, port, now, proxy):
+                return problems
+        return describe_grpc(details, tls=self._tls is not None)
 
     async def call(self, method: str, request: Message, *, request_id: str = "") -> Any:
         """Call a method by its name in the .proto files; gives its response message.
@@ -112,9 +128,18 @@ class Client:
         )
         try:
             metadata = [("x-request-id", request_id)] if request_id else None
-            return await call(request, timeout=DEFAULT_TIMEOUT_S, metadata=metadata)
+            response = await call(request, timeout=DEFAULT_TIMEOUT_S, metadata=metadata)
         except grpc.aio.AioRpcError as error:
-            details = error.details() or ""
+            details = printable(error.details() or "")
             if error.code() is grpc.StatusCode.UNAVAILABLE:
-                details = describe_grpc(details, tls=self._tls is not None)
+                details = await self._describe(details)
             raise CallFailed(self.target, method, error.code(), details) from None
+        _make_printable(response)
+        return response
+
+
+def _make_printable(response: Message) -> None:
+    """Clean the texts of a response; base64 of PEM is never shown, and may have line ends."""
+    for field, value in response.ListFields():
+        if isinstance(value, str) and not field.name.endswith(("Cert", "Key")):
+            setattr(response, field.name, printable(value))

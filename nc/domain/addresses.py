@@ -45,7 +45,8 @@ class Addresses:
     next_slot: int = 0  # every slot below it was given out, or belongs to the server
     released: "Queue[str]" = field(default_factory=Queue)  # longest ago first
     by_node: "HashTrieMap[str, Binding]" = field(default_factory=HashTrieMap)
-    ahead: "HashTrieSet[str]" = field(default_factory=HashTrieSet)  # bound in an earlier network
+    # Bound in an earlier network, or by a node that was taken back.
+    ahead: "HashTrieSet[str]" = field(default_factory=HashTrieSet)
 
     def address_of(self, node_id: str) -> str:
         """The node's address, "" if it holds none."""
@@ -69,6 +70,11 @@ class TransientAddresses:
         self.released = base.released
         self.by_node: TransientMap[str, Binding] = TransientMap(base.by_node)
         self.ahead = base.ahead
+
+    def is_passed(self, slot: int) -> bool:
+        """Whether a slot has no address to give: it is held, or the server's."""
+        address = self.network.address(slot)
+        return address is None or address in self.ahead
 
     def finish(self) -> Addresses:
         return Addresses(
@@ -94,11 +100,16 @@ def evolve_bound(addresses: TransientAddresses, event: AddressBound) -> None:
     addresses.by_node[shared_id(event.node_id)] = Binding(event.address, idle_since_seq=None)
     slot = addresses.network.slot(event.address)
     if slot is not None and slot >= addresses.next_slot:
-        addresses.next_slot = slot + 1
+        if all(map(addresses.is_passed, range(addresses.next_slot, slot))):
+            addresses.next_slot = slot + 1
+        else:  # a node was taken back that held it
+            addresses.ahead = addresses.ahead.insert(event.address)
         return
     queue: Any = addresses.released  # its stubs have the signatures of peek and dequeue wrong
     if len(queue) and queue.peek() == event.address:
         addresses.released = queue.dequeue()
+    else:  # likewise
+        addresses.released = Queue(each for each in addresses.released if each != event.address)
 
 
 def evolve_released(addresses: TransientAddresses, event: AddressReleased) -> None:
@@ -128,8 +139,12 @@ def release(addresses: Addresses, node_id: str, reason: ReleaseReason) -> list[E
     return [Event(address_released=released)]
 
 
-def bind(addresses: Addresses, node_id: str) -> list[Event]:
+def bind(
+    addresses: Addresses, node_id: str, wanted: str = "", avoided: frozenset[str] = frozenset()
+) -> list[Event]:
     """Give the node an address, if need be that of an idle node; no event if it has one.
+
+    It is the one that is wanted, if that is free, and none of those to be avoided.
 
     Raises:
         AddressPoolExhausted: nodes that are not idle hold all of them.
@@ -138,12 +153,20 @@ def bind(addresses: Addresses, node_id: str) -> list[Event]:
     if current and addresses.network.slot(current) is not None:
         return []
     events = release(addresses, node_id, pb.ADDRESS_RELEASE_REASON_NETWORK_CHANGED)
-    address = next(_free(addresses), None)
+    free = (address for address in _free(addresses) if address not in avoided)
+    address = wanted if _is_free(addresses, wanted) else next(free, None)
     if address is None:
         idle_node_id = _longest_idle(addresses)
         address = addresses.address_of(idle_node_id)
         events += release(addresses, idle_node_id, pb.ADDRESS_RELEASE_REASON_RECLAIMED)
     return [*events, Event(address_bound=AddressBound(node_id=node_id, address=address))]
+
+
+def _is_free(addresses: Addresses, address: str) -> bool:
+    """Whether an address may be given to a node. O(bindings) if it is one of the network's."""
+    slot = addresses.network.slot(address) if address else None
+    is_assignable = slot is not None and addresses.network.address(slot) == address
+    return is_assignable and not addresses.holder_of(address)
 
 
 def _free(addresses: Addresses) -> Iterator[str]:

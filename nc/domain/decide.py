@@ -14,6 +14,8 @@ Command = (
     | tokens.RedeemToken
     | tokens.ForgetExpiredTokens
     | nodes.Unregister
+    | nodes.ForgetUnregistered
+    | nodes.TakeBackNode
     | nodes.SetExpiries
     | nodes.ExpireNodes
     | links.AcceptLink
@@ -40,24 +42,34 @@ def decide(state: State, command: Command) -> list[Event]:  # noqa: C901, PLR091
         case tokens.ForgetExpiredTokens():
             return tokens.decide_forget(state.tokens, command)
         case nodes.Unregister():
-            return nodes.decide_unregister(state.nodes, state.links, state.addresses, command)
+            return nodes.decide_unregister(
+                state.nodes, state.unregistered, state.links, state.addresses, command
+            )
+        case nodes.ForgetUnregistered():
+            return nodes.decide_forget(state.unregistered, command)
+        case nodes.TakeBackNode():
+            return nodes.decide_take_back(state.nodes, state.unregistered, command)
         case nodes.SetExpiries():
             return nodes.decide_set_expiries(state.nodes, state.links, command)
         case nodes.ExpireNodes():
             return nodes.decide_expire(state.nodes, state.links, command)
         case links.AcceptLink():
-            nodes.require_live(state.nodes, command.node_id, command.now_ms)
+            _require_live(state, command)
             return links.decide_accept(state.links, state.addresses, command)
         case links.HandOverAddress():
-            nodes.require_live(state.nodes, command.node_id, command.now_ms)
+            _require_live(state, command)
             return links.decide_hand_over(state.links, state.addresses, command)
         case links.DropLink():
             return links.decide_drop(state.links, command)
         case replicas.StartReplica():
-            return replicas.decide_start(state.links, state.key_check, command)
+            return replicas.decide_start(state.links, state.key_check, state.authorities, command)
         case replicas.StopReplica():
             return replicas.decide_stop(state.links, command)
         case repairs.RecordRepair():
             return repairs.decide_record_repair(command)
         case replicas.RecordDigest():
             return replicas.decide_digest(state.digest_seq, command)
+
+
+def _require_live(state: State, command: links.AcceptLink | links.HandOverAddress) -> None:
+    nodes.require_live(state.nodes, state.unregistered, command.node_id, command.now_ms)

@@ -5,6 +5,14 @@ The texts reach clients as they are. None of them holds a token, a key or an id.
 
 from nc.text import moment
 
+NODE_UNREGISTERED = "the node was unregistered"
+
+NODE_OF_A_LATER_LOG = (
+    "this server's log does not know this node, though the node's certificate is from this "
+    "server's own CA: the log is older than the node, as after an older backup was put back; ask "
+    "the administrator to take the node back (ncadm take-back)"
+)
+
 _REMEDY = "ask the operator for a new one (ncadm create-bootstrap-token)"
 
 
@@ -37,9 +45,12 @@ class BootstrapTokenUnknown(_WithoutFacts):
 
 
 class BootstrapTokenExpired(DomainError):
-    def __init__(self, expired_at_ms: int) -> None:
+    def __init__(self, expired_at_ms: int, now_ms: int) -> None:
         self.expired_at_ms = expired_at_ms
-        super().__init__(f"the bootstrap token expired at {moment(expired_at_ms)}; {_REMEDY}")
+        super().__init__(
+            f"the bootstrap token expired at {moment(expired_at_ms)} (by this server's clock it is "
+            f"{moment(now_ms)}); {_REMEDY}"
+        )
 
 
 class LifetimeTooLong(DomainError):
@@ -56,18 +67,37 @@ class NodeTokenEmpty(_WithoutFacts):
     text = "the node token is empty; send the token that GetToken answered"
 
 
-class NodeUnknown(_WithoutFacts):
+class NodeUnknown(DomainError):
+    """No node has this token (any more).
+
+    Attributes:
+        was_unregistered: the state remembers that the node was unregistered.
+    """
+
+    def __init__(self, *, was_unregistered: bool = False) -> None:
+        self.was_unregistered = was_unregistered
+        super().__init__(
+            f"{NODE_UNREGISTERED}; register the machine again with a bootstrap token"
+            if was_unregistered
+            else "the node token is unknown here: no node was registered with it, or the log of "
+            "this server lacks that; check that this is the right server with its own data folder, "
+            "else register the machine again with a bootstrap token"
+        )
+
+
+class NodeNotWaiting(_WithoutFacts):
     text = (
-        "the node token is unknown: no node was registered with it, or it was unregistered; "
-        "register the machine again with a bootstrap token"
+        "no node with this token waits to be taken back: it has to ask for a link first, with its "
+        "certificate, after this server was started; check the token, and that its agent runs"
     )
 
 
 class NodeExpired(DomainError):
-    def __init__(self, expired_at_ms: int) -> None:
+    def __init__(self, expired_at_ms: int, now_ms: int) -> None:
         self.expired_at_ms = expired_at_ms
         super().__init__(
-            f"the node token expired at {moment(expired_at_ms)}; "
+            f"the node token expired at {moment(expired_at_ms)} (by this server's clock it is "
+            f"{moment(now_ms)}); "
             "an operator can set a later expiry (ncadm set-expiry)"
         )
 
@@ -127,6 +157,17 @@ class IdTaken(_WithoutFacts):
     """A new random id is in use already; another one has to be drawn."""
 
     text = "the id that was drawn is in use; try again"
+
+
+class AuthorityOfAnotherLog(DomainError):
+    """A replica would sign certificates with another CA key than those in the log were."""
+
+    def __init__(self, authority: str) -> None:
+        self.authority = authority  # `grpc` or `network`
+        super().__init__(
+            f"the key of the {authority} CA is not the one that this log was written with; "
+            "put the right one back"
+        )
 
 
 class KeyOfAnotherLog(_WithoutFacts):

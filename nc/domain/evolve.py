@@ -9,7 +9,7 @@ refuses one that this version knows.
 from collections.abc import Callable, Iterable
 from typing import Any
 
-from nc.domain import addresses, links, nodes, tokens
+from nc.domain import addresses, links, nodes, replicas, tokens
 from nc.domain.events import Event
 from nc.domain.state import State
 from nc.domain.transient_map import TransientMap
@@ -19,7 +19,10 @@ from nc.errors import OperatorError
 class _TransientState:
     """The state while events are folded into it."""
 
-    __slots__ = ("addresses", "digest_seq", "key_check", "links", "nodes", "tokens")
+    __slots__ = (
+        *("addresses", "authorities", "digest_seq", "key_check", "links"),
+        *("nodes", "tokens", "unregistered"),
+    )
 
     def __init__(self, base: State) -> None:
         self.tokens = TransientMap(base.tokens)
@@ -28,6 +31,8 @@ class _TransientState:
         self.addresses = addresses.TransientAddresses(base.addresses)
         self.digest_seq = base.digest_seq
         self.key_check = base.key_check
+        self.unregistered = TransientMap(base.unregistered)
+        self.authorities = base.authorities
 
     def finish(self, seq: int) -> State:
         return State(
@@ -38,12 +43,15 @@ class _TransientState:
             self.addresses.finish(),
             self.digest_seq,
             self.key_check,
+            self.unregistered.finish(),
+            self.authorities,
         )
 
 
 def _replica_started(state: _TransientState, _seq: int, event: Any) -> None:
     addresses.evolve_replica_started(state.addresses, event)
     state.key_check = event.key_check or state.key_check
+    state.authorities = replicas.evolve_authorities(state.authorities, event)
 
 
 def _state_changed(state: _TransientState, seq: int, event: Any) -> None:
@@ -61,12 +69,17 @@ FOLDS: dict[str, Callable[[_TransientState, int, Any], None]] = {
     "replica_stopped": lambda _state, _, _e: None,
     "token_issued": lambda state, _, e: tokens.evolve_issued(state.tokens, e),
     "token_expired": lambda state, _, e: tokens.evolve_expired(state.tokens, e),
-    "node_registered": lambda state, _, e: nodes.evolve_registered(state.nodes, e),
+    "node_registered": lambda state, _, e: nodes.evolve_registered(
+        state.nodes, state.unregistered, e
+    ),
     "state_changed": _state_changed,
     "address_bound": lambda state, _, e: addresses.evolve_bound(state.addresses, e),
     "address_released": lambda state, _, e: addresses.evolve_released(state.addresses, e),
     "expiry_changed": lambda state, _, e: nodes.evolve_expiry_changed(state.nodes, e),
-    "unregistered": lambda state, _, e: nodes.evolve_unregistered(state.nodes, e),
+    "unregistered": lambda state, _, e: nodes.evolve_unregistered(
+        state.nodes, state.unregistered, e
+    ),
+    "node_forgotten": lambda state, _, e: nodes.evolve_forgotten(state.unregistered, e),
     "digest_recorded": _digest_recorded,
     "log_repaired": lambda _state, _, _e: None,
 }

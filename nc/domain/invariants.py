@@ -184,6 +184,11 @@ def _check_unregistered(before: Situation, event: Any) -> None:
         _refuse(before, found, _name(_IDLE))
 
 
+def _check_forgotten(before: Situation, event: Any) -> None:
+    if event.node_id in before.states:
+        _refuse(before, f"node {event.node_id} is forgotten", "a node that is not registered")
+
+
 def _check_digest(before: Situation, event: Any) -> None:
     digested_seq(before.seq + 1, event, before.digest_seq)
 
@@ -224,5 +229,6 @@ _CHECKS: Final[dict[str, Callable[[Situation, Any], None]]] = {
     "address_bound": _check_bound,
     "address_released": _check_released,
     "unregistered": _check_unregistered,
+    "node_forgotten": _check_forgotten,
     "digest_recorded": _check_digest,
 }

@@ -48,6 +48,8 @@ class HandOverAddress:
     node_id: str
     link_id: str
     now_ms: int
+    wanted: str = ""  # the address that the node says it held, if the log knows none of it
+    avoided: frozenset[str] = frozenset()  # those of other nodes that the log does not know
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,7 +102,7 @@ def decide_hand_over(links: Links, addresses: Addresses, command: HandOverAddres
         raise LinkSuperseded
     reason = pb.STATE_CHANGE_REASON_ADDRESS_HANDED_OVER
     established = _change(node_id, link, Trigger.ESTABLISH, link_id, reason)
-    return [*bind(addresses, node_id), established]
+    return [*bind(addresses, node_id, command.wanted, command.avoided), established]
 
 
 def decide_drop(links: Links, command: DropLink) -> list[Event]:

@@ -1,7 +1,8 @@
 """The node aggregate: which machines are registered, until when, and how they leave.
 
 A node is registered when a bootstrap token is redeemed (`nc.domain.tokens`). It can expire, which a
-later expiry undoes, and it can be unregistered, which nothing undoes.
+later expiry undoes, and it can be unregistered, which nothing undoes. An unregistered node is
+remembered for as long as its certificates last, so that its agent hears why it is refused.
 """
 
 from dataclasses import dataclass
@@ -11,8 +12,16 @@ from typing import NamedTuple, TypeAlias
 from rpds import HashTrieMap
 
 from nc.domain.addresses import Addresses, release
-from nc.domain.errors import ListedNodeUnknown, NodeExpired, NodeUnknown
-from nc.domain.events import Event, ExpiryChanged, NodeRegistered, Unregistered, pb
+from nc.domain.errors import ListedNodeUnknown, NodeExpired, NodeNotWaiting, NodeUnknown
+from nc.domain.events import (
+    Certificate,
+    Event,
+    ExpiryChanged,
+    NodeForgotten,
+    NodeRegistered,
+    Unregistered,
+    pb,
+)
 from nc.domain.expiry import NEVER, has_passed
 from nc.domain.interning import REMEMBERED, shared_id
 from nc.domain.links import Links, drop
@@ -29,6 +38,10 @@ class Node(NamedTuple):
 Nodes: TypeAlias = "HashTrieMap[str, Node]"  # by node id
 TransientNodes: TypeAlias = TransientMap[str, Node]
 
+# Until when an unregistered node is remembered, by its id; milliseconds since the epoch.
+UnregisteredNodes: TypeAlias = "HashTrieMap[str, int]"
+TransientUnregistered: TypeAlias = TransientMap[str, int]
+
 # Nodes that came with one token and never expire are equal: they share one object.
 _shared_node = lru_cache(REMEMBERED)(Node)
 
@@ -36,6 +49,26 @@ _shared_node = lru_cache(REMEMBERED)(Node)
 @dataclass(frozen=True, slots=True)
 class Unregister:
     node_id: str
+    remember_until_ms: int = 0  # 0: it is unknown at once
+
+
+@dataclass(frozen=True, slots=True)
+class ForgetUnregistered:
+    """Forget those of these nodes that need not be remembered any longer.
+
+    The caller names some at a time, since looking at all of them would block the event loop.
+    """
+
+    node_ids: tuple[str, ...]
+    now_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class TakeBackNode:
+    """Register a node again that the log does not know, as it is older than the node."""
+
+    node_id: str
+    certificate: Certificate | None  # that the node has shown; None: none
 
 
 class Expiry(NamedTuple):
@@ -60,7 +93,7 @@ class ExpireNodes:
     now_ms: int
 
 
-def require_node(nodes: Nodes, node_id: str) -> Node:
+def require_node(nodes: Nodes, unregistered: UnregisteredNodes, node_id: str) -> Node:
     """The node, expired or not.
 
     Raises:
@@ -68,25 +101,28 @@ def require_node(nodes: Nodes, node_id: str) -> Node:
     """
     node = nodes.get(node_id)
     if node is None:
-        raise NodeUnknown
+        raise NodeUnknown(was_unregistered=node_id in unregistered)
     return node
 
 
-def require_live(nodes: Nodes, node_id: str, now_ms: int) -> Node:
+def require_live(nodes: Nodes, unregistered: UnregisteredNodes, node_id: str, now_ms: int) -> Node:
     """The node, if its token is good at this moment.
 
     Raises:
         NodeUnknown: it was never registered, or was unregistered.
         NodeExpired: its expiry has passed.
     """
-    node = require_node(nodes, node_id)
+    node = require_node(nodes, unregistered, node_id)
     if has_passed(node.expires_at_ms, now_ms):
-        raise NodeExpired(node.expires_at_ms)
+        raise NodeExpired(node.expires_at_ms, now_ms)
     return node
 
 
-def evolve_registered(nodes: TransientNodes, event: NodeRegistered) -> None:
+def evolve_registered(
+    nodes: TransientNodes, unregistered: TransientUnregistered, event: NodeRegistered
+) -> None:
     nodes[shared_id(event.node_id)] = _shared_node(event.token_id, NEVER)
+    unregistered.discard(event.node_id)
 
 
 def evolve_expiry_changed(nodes: TransientNodes, event: ExpiryChanged) -> None:
@@ -95,25 +131,71 @@ def evolve_expiry_changed(nodes: TransientNodes, event: ExpiryChanged) -> None:
         nodes[shared_id(event.node_id)] = _shared_node(node.token_id, event.expires_at_ms)
 
 
-def evolve_unregistered(nodes: TransientNodes, event: Unregistered) -> None:
+def evolve_unregistered(
+    nodes: TransientNodes, unregistered: TransientUnregistered, event: Unregistered
+) -> None:
     nodes.discard(event.node_id)
+    if event.remembered_until_ms:
+        unregistered[shared_id(event.node_id)] = event.remembered_until_ms
+
+
+def evolve_forgotten(unregistered: TransientUnregistered, event: NodeForgotten) -> None:
+    unregistered.discard(event.node_id)
 
 
 def decide_unregister(
-    nodes: Nodes, links: Links, addresses: Addresses, command: Unregister
+    nodes: Nodes,
+    unregistered: UnregisteredNodes,
+    links: Links,
+    addresses: Addresses,
+    command: Unregister,
 ) -> list[Event]:
-    """Drop the node's link, free its address, and forget it. An expired node can be removed too.
+    """Drop the node's link, free its address, and remove it; an expired node, too.
 
     Raises:
         NodeUnknown: it was never registered, or was unregistered.
     """
-    require_node(nodes, command.node_id)
-    gone = Unregistered(node_id=command.node_id, reason=pb.UNREGISTER_REASON_REQUESTED)
+    require_node(nodes, unregistered, command.node_id)
+    gone = Unregistered(
+        node_id=command.node_id,
+        reason=pb.UNREGISTER_REASON_REQUESTED,
+        remembered_until_ms=command.remember_until_ms,
+    )
     return [
         *drop(links, command.node_id, pb.STATE_CHANGE_REASON_UNREGISTERED),
         *release(addresses, command.node_id, pb.ADDRESS_RELEASE_REASON_UNREGISTERED),
         Event(unregistered=gone),
     ]
+
+
+def decide_forget(unregistered: UnregisteredNodes, command: ForgetUnregistered) -> list[Event]:
+    over = sorted(
+        node_id
+        for node_id in set(command.node_ids)
+        if (until_ms := unregistered.get(node_id)) and has_passed(until_ms, command.now_ms)
+    )
+    return [Event(node_forgotten=NodeForgotten(node_id=node_id)) for node_id in over]
+
+
+def decide_take_back(
+    nodes: Nodes, unregistered: UnregisteredNodes, command: TakeBackNode
+) -> list[Event]:
+    """Register the node; no event if it is registered.
+
+    Raises:
+        NodeUnknown: it was unregistered.
+        NodeNotWaiting: it has shown no certificate.
+    """
+    if command.node_id in unregistered:
+        raise NodeUnknown(was_unregistered=True)
+    if command.node_id in nodes:
+        return []
+    if command.certificate is None:
+        raise NodeNotWaiting
+    registered = NodeRegistered(
+        node_id=command.node_id, certificates=[command.certificate], taken_back=True
+    )
+    return [Event(node_registered=registered)]
 
 
 def decide_set_expiries(nodes: Nodes, links: Links, command: SetExpiries) -> list[Event]:

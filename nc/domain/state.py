@@ -10,7 +10,8 @@ from rpds import HashTrieMap
 
 from nc.domain.addresses import Addresses
 from nc.domain.links import Links
-from nc.domain.nodes import Nodes
+from nc.domain.nodes import Nodes, UnregisteredNodes
+from nc.domain.replicas import NO_AUTHORITIES, AuthorityKeys
 from nc.domain.tokens import Tokens
 
 
@@ -25,3 +26,5 @@ class State:
     addresses: Addresses = field(default_factory=Addresses)
     digest_seq: int = 0  # the event that the last recorded digest is of
     key_check: str = ""  # fingerprint of the key of the token ids; "" until a start records it
+    unregistered: UnregisteredNodes = field(default_factory=HashTrieMap)
+    authorities: AuthorityKeys = NO_AUTHORITIES  # hashes of the CAs' keys, likewise

@@ -72,7 +72,7 @@ def require_live(tokens: Tokens, token_id: str, now_ms: int) -> Token:
     if token is None:
         raise BootstrapTokenUnknown
     if has_passed(token.expires_at_ms, now_ms):
-        raise BootstrapTokenExpired(token.expires_at_ms)
+        raise BootstrapTokenExpired(token.expires_at_ms, now_ms)
     return token
 
 

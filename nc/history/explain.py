@@ -143,7 +143,7 @@ class Explainer:
         """The event as a clause, and who did it."""
         entry, event = recorded.entry, recorded.event
         kind = event.WhichOneof("kind")
-        self._is_alive = kind != _ENDS.get(self._target.kind)
+        self._is_alive = kind not in _ENDS.get(self._target.kind, ())
         words = _WORDS.get(kind or "")
         text = "something unknown happened" if words is None else words(self, _body(event))
         by = f"{entry.actor} ({entry.method}, request {entry.request_id})"
@@ -162,6 +162,8 @@ class Explainer:
         return f"{self.token_name(event.token_id)} was issued, good {good}"
 
     def registered(self, event: Any) -> str:
+        if event.taken_back:
+            return f"{self.name(event.node_id)} was taken back: the log did not know it"
         return f"{self.name(event.node_id)} was registered with {self.token_name(event.token_id)}"
 
     def state_changed(self, event: Any) -> str:
@@ -218,8 +220,11 @@ _WORDS: Final[dict[str, Callable[[Explainer, Any], str]]] = {
     "address_released": Explainer.released,
     "expiry_changed": Explainer.expiry_changed,
     "unregistered": Explainer.unregistered,
+    "node_forgotten": lambda explainer, e: (
+        f"{explainer.name(e.node_id)} was forgotten: its certificates have ended"
+    ),
     "log_repaired": Explainer.repaired,
 }
 
 # The event after which a target exists no more; addresses always exist.
-_ENDS: Final = {"node": "unregistered", "token": "token_expired"}
+_ENDS: Final = {"node": {"unregistered", "node_forgotten"}, "token": {"token_expired"}}

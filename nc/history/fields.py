@@ -16,7 +16,6 @@ __all__ = [
     "json_line",
     "kind_and_fields",
     "kind_of",
-    "printable",
 ]
 
 _KINDS: Any = Event.DESCRIPTOR.oneofs_by_name["kind"]
@@ -105,10 +104,3 @@ def _converter(field: Any) -> Callable[[Any], Any]:
     if field.message_type is not None:
         return lambda items: [_plain(item) for item in items]
     return lambda value: value
-
-
-def printable(text: str) -> str:
-    """Without what would steer a terminal: a certificate may hold any name."""
-    if text.isprintable():
-        return text
-    return "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in text)

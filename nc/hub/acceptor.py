@@ -9,6 +9,7 @@ import asyncio
 import socket
 import ssl
 from collections.abc import Callable
+from email.utils import formatdate
 from functools import partial
 from http import HTTPStatus
 from typing import Any, Final
@@ -127,8 +128,11 @@ def _answer(connection: AcceptedConnection, upgrade: Upgrade, request: WSUpgrade
     try:
         link = connection.upgrade(upgrade, request)
     except LinkRefused as refusal:
+        headers = {"Content-Type": "text/plain; charset=utf-8"}
+        if refusal.now_s is not None:  # the client's clock may be what is wrong
+            headers["Date"] = formatdate(refusal.now_s, usegmt=True)
         response = WSUpgradeResponse.create_error_response(
-            refusal.status, f"{refusal}\n".encode(), {"Content-Type": "text/plain; charset=utf-8"}
+            refusal.status, f"{refusal}\n".encode(), headers
         )
         return WSUpgradeResponseWithListener(response, None)
     headers = {}

@@ -17,7 +17,7 @@ import ssl
 from collections.abc import Callable, Coroutine, Iterable
 from functools import partial
 from http import HTTPStatus
-from ipaddress import IPv4Address
+from ipaddress import IPv4Address, IPv4Network
 from typing import Any, Final
 
 from picows import WSUpgradeRequest
@@ -30,7 +30,7 @@ from nc.domain.events import Event, pb
 from nc.domain.links import Reason
 from nc.domain.network import Network
 from nc.hub.acceptor import AcceptedConnection, Acceptor
-from nc.hub.admission import LinkRefused, admit
+from nc.hub.admission import LinkRefused, NodeWaits, admit
 from nc.hub.heartbeat import Heartbeat
 from nc.hub.limits import Limits
 from nc.hub.recorder import LinkRecorder
@@ -39,6 +39,7 @@ from nc.hub.switch import Drop, Switch
 from nc.net import wire
 from nc.net.wire import Close, CloseCode, Frame, HandshakeError
 from nc.replica.replica import DiskFull, Overloaded, Replica, Stopping, Unwritable
+from nc.replica.waiting import WaitingNode, WaitingNodes
 from nc.secrets import RequestIds, TokenIds
 
 # The close frame for each reason that an event drops a link for; any other: the server stops.
@@ -59,6 +60,8 @@ class Hub:
             plain text.
         log: gets a line for each link that opens, closes or is refused.
         interconnection: whether nodes may reach each other.
+        waiting: gets the nodes that the log does not know.
+        destinations: what nodes may reach beyond the network, through the server.
 
     Attributes:
         switch: forwards packets.
@@ -79,10 +82,13 @@ class Hub:
         request_ids: RequestIds,
         log: FilteringBoundLogger,
         interconnection: bool,
+        destinations: Iterable[IPv4Network] = (),
         limits: Limits,
+        waiting: WaitingNodes,
     ) -> None:
         self._replica = replica
-        self._recorder = LinkRecorder(replica, clock)
+        self._recorder = LinkRecorder(replica, clock, waiting)
+        self._waiting = waiting
         self._prefix_length = network.prefix_length
         self._token_ids = token_ids
         self._clock = clock
@@ -90,7 +96,7 @@ class Hub:
         self._log = log
         self._limits = limits
         self.acceptor = Acceptor(self._upgrade, tls, log, limits)
-        self.switch = Switch(network, interconnection=interconnection)
+        self.switch = Switch(network, interconnection=interconnection, destinations=destinations)
         self.sessions: dict[str, Session] = {}
         self.handshakes: dict[Session, asyncio.Task[None]] = {}
         self.sockets: set[Session] = set()
@@ -143,6 +149,10 @@ class Hub:
         try:
             return self._admit(connection, request)
         except LinkRefused as refusal:
+            refusal.now_s = self._clock.now_ns() / 1e9
+            if isinstance(refusal, NodeWaits):
+                held = wire.held_address(request.headers.get(wire.SUBPROTOCOL_HEADER))
+                self._waiting.note(refusal.node_id, WaitingNode(refusal.certificate, held))
             self._log.info(
                 log_events.LINK_REFUSED,
                 peer=connection.peer,
@@ -160,7 +170,7 @@ class Hub:
             request.headers.get(wire.TOKEN_HEADER, ""),
             connection.certificate_pem,
             self._token_ids,
-            self._replica.state.nodes,
+            self._replica.state,
             now_ms(self._clock),
         )
         busy = partial(LinkRefused, HTTPStatus.SERVICE_UNAVAILABLE)

@@ -8,12 +8,14 @@ from nc.domain.errors import DomainError
 from nc.domain.links import AcceptLink, DropLink, HandOverAddress, Reason
 from nc.hub.session import Session
 from nc.replica.replica import DiskFull, Origin, Overloaded, Replica, Stopping, Unwritable
+from nc.replica.waiting import WaitingNodes
 
 
 class LinkRecorder:
     """Submits commands with the link's id as the request id: one search finds all its events."""
 
-    def __init__(self, replica: Replica, clock: Clock) -> None:
+    def __init__(self, replica: Replica, clock: Clock, waiting: WaitingNodes) -> None:
+        self._waiting = waiting
         self._replica = replica
         self._clock = clock
 
@@ -28,7 +30,16 @@ class LinkRecorder:
 
     async def hand_over(self, link: Session) -> None:
         """Record the node's address and that it is CONNECTED; raises what `Replica.submit` does."""
-        await self._submit(link, HandOverAddress(link.node_id, link.link_id, now_ms(self._clock)))
+        waiting = self._waiting
+        command = HandOverAddress(
+            link.node_id,
+            link.link_id,
+            now_ms(self._clock),
+            wanted=waiting.address_of(link.node_id),
+            avoided=waiting.addresses,
+        )
+        await self._submit(link, command)
+        waiting.discard(link.node_id)
 
     async def end(self, link: Session, reason: Reason) -> None:
         """Record that the node is IDLE, unless it has a newer link.

@@ -2,24 +2,30 @@
 
     a node's link ──┐                        ┌──▶ another node's link, by its overlay address
                     ├──▶ source is its own ──┤
-    the uplink ─────┘    (a link's only)     └──▶ the uplink: the server's own address, and
-                                                  all that lies beyond the network
+    the uplink ─────┘    (a link's only)     └──▶ the uplink: the server's own address, and the
+                                                  destinations that the operator allows
 
-The uplink is the server's TUN device when there is one. A packet is parsed once, in the receive
-buffer, and forwarded from there, together with its neighbours for the same port if both ends speak
-the offload subprotocol; it is copied only between an end that does and one that does not.
+The uplink is the server's TUN device when there is one. Through it a node reaches the server's
+overlay address alone, so that the server is no open router, whatever its kernel forwards; more
+takes `--allow-destination`. Multicast, broadcast, loopback and reserved addresses go nowhere.
+
+A packet is parsed once, in the receive buffer, and forwarded from there, together with its
+neighbours for the same port if both ends speak the offload subprotocol; it is copied only between
+an end that does and one that does not.
 
 Laws: a packet is either handed to exactly one port or counted under exactly one reason; a node
-sends from its own address only; a port that does not drain loses its own packets, and delays no
-other's; what one port sends another stays in its order.
+sends from its own address only, and reaches beyond the network only what is allowed; a port that
+does not drain loses its own packets, and delays no other's; what one port sends another stays in
+its order.
 
 Pure: a port is two functions.
 """
 
 import struct
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from enum import StrEnum
+from ipaddress import IPv4Network, collapse_addresses
 from typing import Final
 
 from nc.domain.network import Network
@@ -37,6 +43,10 @@ _BEHIND_VNET_HEADER: Final = struct.Struct(f"!{VNET_HEADER_BYTES}xBxH8xII").unpa
 
 _TOTAL_LENGTH: Final = struct.Struct("!2xH").unpack_from
 
+# First octets of what is no host's address outside of its own machine or network: "this network",
+# loopback, multicast, reserved, limited broadcast (RFC 6890).
+NOT_UNICAST_OCTETS: Final = frozenset({0, 127, *range(224, 256)})
+
 _MIN_BYTES: Final = ipv4.MIN_HEADER_BYTES
 _NO_OPTIONS: Final = ipv4.VERSION << 4 | _MIN_BYTES // 4  # how nearly every packet begins
 
@@ -52,6 +62,8 @@ class Drop(StrEnum):
     TOO_EARLY = "too_early"  # before the node has its address
     NOT_INTERCONNECTED = "not_interconnected"  # nodes may not reach each other
     NOBODY_THERE = "nobody_there"  # an address of the network that no connected node holds
+    NOT_UNICAST = "not_unicast"  # multicast, broadcast, loopback, "this network" (RFC 6890)
+    NOT_ALLOWED = "not_allowed"  # beyond the network, and no `--allow-destination` has it
     NO_UPLINK = "no_uplink"  # for the server itself or beyond, and there is no TUN device
     SLOW_READER = "slow_reader"  # the receiver's queue is full
 
@@ -109,17 +121,28 @@ class Switch:
     Args:
         network: the overlay network; the server's own address is in it.
         interconnection: whether nodes may reach each other, and not the server alone.
+        destinations: what nodes may reach beyond the network, through the uplink.
 
     Attributes:
         ports: the nodes' ports by overlay address.
         drops: packets dropped since the start, by reason.
     """
 
-    def __init__(self, network: Network, *, interconnection: bool = True) -> None:
+    def __init__(
+        self,
+        network: Network,
+        *,
+        interconnection: bool = True,
+        destinations: Iterable[IPv4Network] = (),
+    ) -> None:
         self._server = network.server
         self._base = network.base
         self._end = network.base + network.size
         self._interconnection = interconnection
+        self._allowed = tuple(
+            (int(one.network_address), int(one.broadcast_address))
+            for one in collapse_addresses(destinations)
+        )
         self.ports: dict[int, SwitchPort] = {}
         self._uplink: SwitchPort | None = None
         self.drops: Counter[Drop] = Counter()
@@ -181,6 +204,9 @@ class Switch:
             if sender.header_bytes and not _is_harmless(frame, at, total):
                 self.drop(sender, Drop.BAD_OFFLOAD)
                 return None, end
+        elif source >> 24 in NOT_UNICAST_OCTETS:
+            self.drop(sender, Drop.NOT_UNICAST)
+            return None, end
         receiver = self.ports.get(destination)
         if receiver is None:
             receiver = self._route_beyond(sender, destination)
@@ -212,10 +238,19 @@ class Switch:
             is_kept_apart = not self._interconnection and sender.address is not None
             self.drop(sender, Drop.NOT_INTERCONNECTED if is_kept_apart else Drop.NOBODY_THERE)
             return None
+        if destination >> 24 in NOT_UNICAST_OCTETS:
+            self.drop(sender, Drop.NOT_UNICAST)
+            return None
+        if destination != self._server and not self._is_allowed(destination):
+            self.drop(sender, Drop.NOT_ALLOWED)
+            return None
         if self._uplink is None or self._uplink is sender:  # never back to its sender
             self.drop(sender, Drop.NO_UPLINK)
             return None
         return self._uplink
+
+    def _is_allowed(self, destination: int) -> bool:
+        return any(first <= destination <= last for first, last in self._allowed)
 
     def _make_whole(self, sender: SwitchPort, receiver: SwitchPort, packet: Frame) -> None:
         """Forward a packet from a port with offloads to one without."""

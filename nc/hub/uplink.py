@@ -1,57 +1,103 @@
 """The uplink: the server's own end of the overlay, a TUN device on the switch.
 
-Through it nodes reach the server's overlay address, and with it the control port; and what lies
-beyond the network, as far as the kernel forwards it (that is the operator's to allow).
+Through it nodes reach the server's overlay address, and with it the control port; and of what lies
+beyond the network what the operator allows, as far as the kernel forwards it.
+
+The device is kept: what another program removes of its address and route is restored, and a device
+that was deleted, or could not be made because another network was in its way, is made anew.
 """
 
+import asyncio
+from functools import partial
 from ipaddress import IPv4Interface
 
 from structlog.typing import FilteringBoundLogger
 
 from nc import log_events
 from nc.domain.network import Network
+from nc.errors import OperatorError
 from nc.hub.switch import Switch, SwitchPort
-from nc.net.routes import open_tun
+from nc.net import routes
+from nc.net.overlay import Wanted
+from nc.net.routes import DeviceNetwork, open_tun
 from nc.net.tun import Tun
+from nc.net.watch import Pauses, restored_text, watch
 
 
 class Uplink:
-    """One device, attached to the switch by `open` and detached by `close`."""
+    """One device, attached to the switch by `open`, kept by `keep`, detached by `close`."""
 
-    def __init__(self, switch: Switch, log: FilteringBoundLogger) -> None:
+    def __init__(
+        self, switch: Switch, network: Network, mtu: int, log: FilteringBoundLogger
+    ) -> None:
         self._switch = switch
+        self._network = DeviceNetwork(Wanted(IPv4Interface(str(network))), mtu)
         self._log = log
         self._tun: Tun | None = None
+        self._deleted = asyncio.Event()
 
-    async def open(self, network: Network, mtu: int) -> str:
-        """Make the device, with the server's address and the route to the network; its name.
+    async def open(self) -> None:
+        """Make the device, with the server's address and the route to the network.
 
         Raises:
             TunUnavailable: not allowed, or not possible.
+            OverlayRefused: the network is in use on this machine.
+            KernelRefused: the kernel does not take the address or the route.
         """
-        tun = self._tun = await open_tun(IPv4Interface(str(network)), True, mtu)
+        tun = self._tun = await open_tun(self._network, True)
         port = SwitchPort(tun.write, _no_queue, offloads=True)
+        self._deleted.clear()
         self._switch.attach_uplink(port)
-        tun.start(lambda frame, _: self._switch.receive(port, frame), self._lost)
-        return tun.name
-
-    async def close(self) -> None:
-        """Remove the device, and with it its address and route. Idempotent."""
-        self._detach()
-
-    def _lost(self) -> None:
-        self._log.error(
-            log_events.TUN_LOST,
-            message="the TUN device was deleted: nodes cannot reach this server's overlay address "
-            "until it is restarted",
+        tun.start(lambda frame, _: self._switch.receive(port, frame), self._deleted.set)
+        self._log.info(
+            log_events.TUN_OPENED, device=tun.name, address=str(self._network.wanted.interface)
         )
-        self._detach()
 
-    def _detach(self) -> None:
+    async def keep(self) -> None:
+        """Keep the device as it should be, or make it anew, until cancelled."""
+        pauses, loop = Pauses(), asyncio.get_running_loop()
+        while True:
+            if self._tun is not None:
+                reason = await self._until_lost(self._tun)
+                self._log.error(
+                    log_events.TUN_LOST,
+                    message=f"{reason}; nodes cannot reach this server's overlay address until "
+                    "the device is made anew, which is tried again and again",
+                )
+                self.close()
+            await asyncio.sleep(pauses.next_s(loop.time()))
+            try:
+                await self.open()
+            except (OperatorError, OSError) as error:
+                self._log.debug(log_events.TUN_UNAVAILABLE, message=str(error))
+
+    async def _until_lost(self, tun: Tun) -> str:
+        """Restore what is removed, until the device is deleted or cannot be kept; says why."""
+        restore = partial(asyncio.to_thread, routes.restore, tun.name, self._network)
+        watching = asyncio.ensure_future(watch(restore, self._report))
+        deleted = asyncio.ensure_future(self._deleted.wait())
+        try:
+            await asyncio.wait((watching, deleted), return_when=asyncio.FIRST_COMPLETED)
+            if deleted.done():
+                return "the TUN device was deleted"
+            await watching
+        except (OperatorError, OSError) as error:
+            return str(error)
+        finally:
+            watching.cancel()
+            deleted.cancel()
+            await asyncio.wait((watching, deleted))
+        return "the watch ended"
+
+    def close(self) -> None:
+        """Remove the device, and with it its address and route. Idempotent."""
         self._switch.detach_uplink()
         if self._tun is not None:
             self._tun.close()
             self._tun = None
+
+    def _report(self, restored: list[str], pause_s: float) -> None:
+        self._log.warning(log_events.TUN_RESTORED, message=restored_text(restored, pause_s))
 
 
 def _no_queue() -> int:

@@ -24,17 +24,21 @@ than the MTU (segmentation was left to the receiver) and its checksum may be par
 as its IPv4 header says, and the next one begins behind it. So packets that are there at the same
 time share a frame, and with it what TLS, TCP and two event loops take for one.
 
+A client that had an address offers it, too, as `HELD_PREFIX` with the address: a server whose log
+is older than the node keeps that address for it (`nc.replica.waiting`).
+
 Pure.
 """
 
 import base64
 import binascii
+import contextlib
 import json
 import re
 import struct
 from collections.abc import Iterable, Iterator
 from enum import IntEnum
-from ipaddress import IPv4Interface
+from ipaddress import IPv4Address, IPv4Interface
 from typing import Any, Final, NamedTuple, TypeAlias
 
 from nc.net.ipv4 import MIN_HEADER_BYTES
@@ -56,6 +60,7 @@ _LAST_PORT: Final = 65_535
 Address: TypeAlias = tuple[str, int]
 
 OFFLOAD: Final = "nc.offload.1"
+HELD_PREFIX: Final = "nc.held."  # and an address that the node held; the server answers nothing
 VNET_HEADER_BYTES: Final = 10
 PLAIN_VNET_HEADER: Final = bytes(VNET_HEADER_BYTES)  # a whole packet, its checksums complete
 
@@ -162,6 +167,21 @@ def close_reason(text: str) -> str:
 def offers_offload(header: str | None) -> bool:
     """Whether a `Sec-WebSocket-Protocol` header names the offload subprotocol."""
     return header is not None and OFFLOAD in (name.strip() for name in header.split(","))
+
+
+def subprotocols(held: IPv4Address | None) -> str:
+    """The `Sec-WebSocket-Protocol` header of a client that offloads and may have an address."""
+    return OFFLOAD if held is None else f"{OFFLOAD}, {HELD_PREFIX}{held}"
+
+
+def held_address(header: str | None) -> str:
+    """The address that a client says it held; "" if it says none."""
+    for name in (header or "").split(","):
+        text = name.strip()
+        if text.startswith(HELD_PREFIX):
+            with contextlib.suppress(ValueError):
+                return str(IPv4Address(text.removeprefix(HELD_PREFIX)))
+    return ""
 
 
 def packets(frame: Frame) -> Iterator[Frame]:

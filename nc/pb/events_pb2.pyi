@@ -91,7 +91,7 @@ class Entry(_message.Message):
     def __init__(self, recorded_at_ns: _Optional[int] = ..., actor: _Optional[str] = ..., method: _Optional[str] = ..., request_id: _Optional[str] = ..., events: _Optional[_Iterable[_Union[Event, _Mapping]]] = ...) -> None: ...
 
 class Event(_message.Message):
-    __slots__ = ("replica_started", "replica_stopped", "token_issued", "token_expired", "node_registered", "state_changed", "address_bound", "address_released", "expiry_changed", "unregistered", "digest_recorded", "log_repaired")
+    __slots__ = ("replica_started", "replica_stopped", "token_issued", "token_expired", "node_registered", "state_changed", "address_bound", "address_released", "expiry_changed", "unregistered", "digest_recorded", "log_repaired", "node_forgotten")
     REPLICA_STARTED_FIELD_NUMBER: _ClassVar[int]
     REPLICA_STOPPED_FIELD_NUMBER: _ClassVar[int]
     TOKEN_ISSUED_FIELD_NUMBER: _ClassVar[int]
@@ -104,6 +104,7 @@ class Event(_message.Message):
     UNREGISTERED_FIELD_NUMBER: _ClassVar[int]
     DIGEST_RECORDED_FIELD_NUMBER: _ClassVar[int]
     LOG_REPAIRED_FIELD_NUMBER: _ClassVar[int]
+    NODE_FORGOTTEN_FIELD_NUMBER: _ClassVar[int]
     replica_started: ReplicaStarted
     replica_stopped: ReplicaStopped
     token_issued: TokenIssued
@@ -116,19 +117,24 @@ class Event(_message.Message):
     unregistered: Unregistered
     digest_recorded: DigestRecorded
     log_repaired: LogRepaired
-    def __init__(self, replica_started: _Optional[_Union[ReplicaStarted, _Mapping]] = ..., replica_stopped: _Optional[_Union[ReplicaStopped, _Mapping]] = ..., token_issued: _Optional[_Union[TokenIssued, _Mapping]] = ..., token_expired: _Optional[_Union[TokenExpired, _Mapping]] = ..., node_registered: _Optional[_Union[NodeRegistered, _Mapping]] = ..., state_changed: _Optional[_Union[StateChanged, _Mapping]] = ..., address_bound: _Optional[_Union[AddressBound, _Mapping]] = ..., address_released: _Optional[_Union[AddressReleased, _Mapping]] = ..., expiry_changed: _Optional[_Union[ExpiryChanged, _Mapping]] = ..., unregistered: _Optional[_Union[Unregistered, _Mapping]] = ..., digest_recorded: _Optional[_Union[DigestRecorded, _Mapping]] = ..., log_repaired: _Optional[_Union[LogRepaired, _Mapping]] = ...) -> None: ...
+    node_forgotten: NodeForgotten
+    def __init__(self, replica_started: _Optional[_Union[ReplicaStarted, _Mapping]] = ..., replica_stopped: _Optional[_Union[ReplicaStopped, _Mapping]] = ..., token_issued: _Optional[_Union[TokenIssued, _Mapping]] = ..., token_expired: _Optional[_Union[TokenExpired, _Mapping]] = ..., node_registered: _Optional[_Union[NodeRegistered, _Mapping]] = ..., state_changed: _Optional[_Union[StateChanged, _Mapping]] = ..., address_bound: _Optional[_Union[AddressBound, _Mapping]] = ..., address_released: _Optional[_Union[AddressReleased, _Mapping]] = ..., expiry_changed: _Optional[_Union[ExpiryChanged, _Mapping]] = ..., unregistered: _Optional[_Union[Unregistered, _Mapping]] = ..., digest_recorded: _Optional[_Union[DigestRecorded, _Mapping]] = ..., log_repaired: _Optional[_Union[LogRepaired, _Mapping]] = ..., node_forgotten: _Optional[_Union[NodeForgotten, _Mapping]] = ...) -> None: ...
 
 class ReplicaStarted(_message.Message):
-    __slots__ = ("replica_id", "version", "network_address", "key_check")
+    __slots__ = ("replica_id", "version", "network_address", "key_check", "grpc_authority", "network_authority")
     REPLICA_ID_FIELD_NUMBER: _ClassVar[int]
     VERSION_FIELD_NUMBER: _ClassVar[int]
     NETWORK_ADDRESS_FIELD_NUMBER: _ClassVar[int]
     KEY_CHECK_FIELD_NUMBER: _ClassVar[int]
+    GRPC_AUTHORITY_FIELD_NUMBER: _ClassVar[int]
+    NETWORK_AUTHORITY_FIELD_NUMBER: _ClassVar[int]
     replica_id: str
     version: str
     network_address: str
     key_check: str
-    def __init__(self, replica_id: _Optional[str] = ..., version: _Optional[str] = ..., network_address: _Optional[str] = ..., key_check: _Optional[str] = ...) -> None: ...
+    grpc_authority: str
+    network_authority: str
+    def __init__(self, replica_id: _Optional[str] = ..., version: _Optional[str] = ..., network_address: _Optional[str] = ..., key_check: _Optional[str] = ..., grpc_authority: _Optional[str] = ..., network_authority: _Optional[str] = ...) -> None: ...
 
 class ReplicaStopped(_message.Message):
     __slots__ = ("replica_id",)
@@ -151,14 +157,16 @@ class TokenExpired(_message.Message):
     def __init__(self, token_id: _Optional[str] = ...) -> None: ...
 
 class NodeRegistered(_message.Message):
-    __slots__ = ("node_id", "token_id", "certificates")
+    __slots__ = ("node_id", "token_id", "certificates", "taken_back")
     NODE_ID_FIELD_NUMBER: _ClassVar[int]
     TOKEN_ID_FIELD_NUMBER: _ClassVar[int]
     CERTIFICATES_FIELD_NUMBER: _ClassVar[int]
+    TAKEN_BACK_FIELD_NUMBER: _ClassVar[int]
     node_id: str
     token_id: str
     certificates: _containers.RepeatedCompositeFieldContainer[Certificate]
-    def __init__(self, node_id: _Optional[str] = ..., token_id: _Optional[str] = ..., certificates: _Optional[_Iterable[_Union[Certificate, _Mapping]]] = ...) -> None: ...
+    taken_back: bool
+    def __init__(self, node_id: _Optional[str] = ..., token_id: _Optional[str] = ..., certificates: _Optional[_Iterable[_Union[Certificate, _Mapping]]] = ..., taken_back: _Optional[bool] = ...) -> None: ...
 
 class Certificate(_message.Message):
     __slots__ = ("authority", "serial", "not_after_ms")
@@ -211,12 +219,20 @@ class ExpiryChanged(_message.Message):
     def __init__(self, node_id: _Optional[str] = ..., expires_at_ms: _Optional[int] = ...) -> None: ...
 
 class Unregistered(_message.Message):
-    __slots__ = ("node_id", "reason")
+    __slots__ = ("node_id", "reason", "remembered_until_ms")
     NODE_ID_FIELD_NUMBER: _ClassVar[int]
     REASON_FIELD_NUMBER: _ClassVar[int]
+    REMEMBERED_UNTIL_MS_FIELD_NUMBER: _ClassVar[int]
     node_id: str
     reason: UnregisterReason
-    def __init__(self, node_id: _Optional[str] = ..., reason: _Optional[_Union[UnregisterReason, str]] = ...) -> None: ...
+    remembered_until_ms: int
+    def __init__(self, node_id: _Optional[str] = ..., reason: _Optional[_Union[UnregisterReason, str]] = ..., remembered_until_ms: _Optional[int] = ...) -> None: ...
+
+class NodeForgotten(_message.Message):
+    __slots__ = ("node_id",)
+    NODE_ID_FIELD_NUMBER: _ClassVar[int]
+    node_id: str
+    def __init__(self, node_id: _Optional[str] = ...) -> None: ...
 
 class DigestRecorded(_message.Message):
     __slots__ = ("seq", "digest")

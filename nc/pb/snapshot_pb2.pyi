@@ -7,7 +7,7 @@ from typing import ClassVar as _ClassVar, Optional as _Optional, Union as _Union
 DESCRIPTOR: _descriptor.FileDescriptor
 
 class StatePart(_message.Message):
-    __slots__ = ("seq", "pool", "tokens", "nodes", "links", "bindings", "digest_seq", "key_check")
+    __slots__ = ("seq", "pool", "tokens", "nodes", "links", "bindings", "digest_seq", "key_check", "unregistered", "grpc_authority", "network_authority")
     SEQ_FIELD_NUMBER: _ClassVar[int]
     POOL_FIELD_NUMBER: _ClassVar[int]
     TOKENS_FIELD_NUMBER: _ClassVar[int]
@@ -16,6 +16,9 @@ class StatePart(_message.Message):
     BINDINGS_FIELD_NUMBER: _ClassVar[int]
     DIGEST_SEQ_FIELD_NUMBER: _ClassVar[int]
     KEY_CHECK_FIELD_NUMBER: _ClassVar[int]
+    UNREGISTERED_FIELD_NUMBER: _ClassVar[int]
+    GRPC_AUTHORITY_FIELD_NUMBER: _ClassVar[int]
+    NETWORK_AUTHORITY_FIELD_NUMBER: _ClassVar[int]
     seq: int
     pool: Pool
     tokens: Tokens
@@ -24,7 +27,10 @@ class StatePart(_message.Message):
     bindings: Bindings
     digest_seq: int
     key_check: str
-    def __init__(self, seq: _Optional[int] = ..., pool: _Optional[_Union[Pool, _Mapping]] = ..., tokens: _Optional[_Union[Tokens, _Mapping]] = ..., nodes: _Optional[_Union[Nodes, _Mapping]] = ..., links: _Optional[_Union[Links, _Mapping]] = ..., bindings: _Optional[_Union[Bindings, _Mapping]] = ..., digest_seq: _Optional[int] = ..., key_check: _Optional[str] = ...) -> None: ...
+    unregistered: Unregistered
+    grpc_authority: str
+    network_authority: str
+    def __init__(self, seq: _Optional[int] = ..., pool: _Optional[_Union[Pool, _Mapping]] = ..., tokens: _Optional[_Union[Tokens, _Mapping]] = ..., nodes: _Optional[_Union[Nodes, _Mapping]] = ..., links: _Optional[_Union[Links, _Mapping]] = ..., bindings: _Optional[_Union[Bindings, _Mapping]] = ..., digest_seq: _Optional[int] = ..., key_check: _Optional[str] = ..., unregistered: _Optional[_Union[Unregistered, _Mapping]] = ..., grpc_authority: _Optional[str] = ..., network_authority: _Optional[str] = ...) -> None: ...
 
 class Pool(_message.Message):
     __slots__ = ("network", "next_slot", "released", "ahead")
@@ -61,6 +67,14 @@ class Nodes(_message.Message):
     addresses: _containers.RepeatedScalarFieldContainer[str]
     idle_since_seqs: _containers.RepeatedScalarFieldContainer[int]
     def __init__(self, ids: _Optional[_Iterable[str]] = ..., token_ids: _Optional[_Iterable[str]] = ..., token_numbers: _Optional[_Iterable[int]] = ..., expires_at_ms: _Optional[_Iterable[int]] = ..., addresses: _Optional[_Iterable[str]] = ..., idle_since_seqs: _Optional[_Iterable[int]] = ...) -> None: ...
+
+class Unregistered(_message.Message):
+    __slots__ = ("ids", "until_ms")
+    IDS_FIELD_NUMBER: _ClassVar[int]
+    UNTIL_MS_FIELD_NUMBER: _ClassVar[int]
+    ids: _containers.RepeatedScalarFieldContainer[str]
+    until_ms: _containers.RepeatedScalarFieldContainer[int]
+    def __init__(self, ids: _Optional[_Iterable[str]] = ..., until_ms: _Optional[_Iterable[int]] = ...) -> None: ...
 
 class Links(_message.Message):
     __slots__ = ("node_ids", "states", "link_ids")

@@ -3,14 +3,17 @@
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from hashlib import sha256
 from pathlib import Path
 
 from cryptography import x509
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from nc.pki.certificates import (
+    AUTHORITY_LIFETIME,
     AuthorityKind,
     Issuer,
     authority_certificate,
@@ -119,6 +122,18 @@ class CertificateAuthority:
         return self._issuer.not_before <= now < self._issuer.not_after
 
     @property
+    def key_hash(self) -> str:
+        """By which the CA's key is known again: SHA-256 of its public key (SPKI, DER), in hex."""
+        return sha256(
+            self._key.public_key().public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
+        ).hexdigest()
+
+    @property
+    def not_before(self) -> datetime:
+        """From when on the CA is valid, in UTC."""
+        return self._issuer.not_before
+
+    @property
     def not_after(self) -> datetime:
         """When the CA expires, in UTC; nothing that it signs lasts longer."""
         return self._issuer.not_after
@@ -191,8 +206,8 @@ class CertificateAuthority:
                 self.path,
                 f"the CA ended at {self._issuer.not_after:%Y-%m-%d %H:%M} UTC "
                 f"and it is {now:%Y-%m-%d %H:%M} UTC",
-                "if the clock is right, move the whole folder away: a new CA is made at the next "
-                "start, and every node must join again",
+                "set this machine's clock; if it is right, move it and the data folder away: "
+                "a new cluster is made at the next start, and every node must join again",
             )
         if now < self._issuer.not_before:
             raise AuthorityNotYetValid(
@@ -209,9 +224,15 @@ def self_signed(
     now: datetime,
     serial: int,
     path: Path | None = None,
+    *,
+    until: datetime | None = None,
 ) -> CertificateAuthority:
-    """Found a CA: sign its certificate with its own key; the arguments as in `issue_client`."""
-    builder = authority_certificate(kind, key.public_key(), now, serial)
+    """Found a CA: sign its certificate with its own key; the arguments as in `issue_client`.
+
+    It lasts for ten years, and until `until` if that is later.
+    """
+    end = max(now + AUTHORITY_LIFETIME, until or now)
+    builder = authority_certificate(kind, key.public_key(), now, end, serial)
     return CertificateAuthority(builder.sign(key, SHA256()), key, path)
 
 

@@ -22,8 +22,11 @@ from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 from nc.pki.errors import InvalidName
 from nc.pki.pem import PublicKey, load_certificates, public_key_of
 
-CLOCK_SKEW: Final = timedelta(minutes=5)
-"""How far a certificate's start is put back: a peer whose clock is that slow still accepts it."""
+CLOCK_SKEW: Final = timedelta(days=1)
+"""How far a certificate's start is put back: a peer whose clock is that slow still accepts it.
+
+Clocks that hold local time instead of UTC, as of a dual-boot machine, are up to 14 hours off.
+"""
 
 AUTHORITY_LIFETIME: Final = timedelta(days=3650)
 """Ten years: replacing a CA makes every node join again, so it should outlast the machines."""
@@ -127,14 +130,14 @@ ADMIN: Final = subject(ADMIN_COMMON_NAME, ADMIN_ORGANIZATION)
 
 
 def authority_certificate(
-    kind: AuthorityKind, public_key: PublicKey, now: datetime, serial: int
+    kind: AuthorityKind, public_key: PublicKey, now: datetime, end: datetime, serial: int
 ) -> x509.CertificateBuilder:
     """A self-signed CA that may sign leaves and no further CA."""
     name = subject(kind.value)
     return (
         _builder(name, name, public_key, serial)
         .not_valid_before(now - CLOCK_SKEW)
-        .not_valid_after(now + AUTHORITY_LIFETIME)
+        .not_valid_after(end)
         .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
         .add_extension(_AUTHORITY_USAGE, critical=True)
         .add_extension(x509.SubjectKeyIdentifier.from_public_key(public_key), critical=False)

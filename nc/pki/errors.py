@@ -55,5 +55,9 @@ class AuthorityNotYetValid(PkiError):
     """The clock is before the start of the CA's validity."""
 
 
+class ClockImplausible(PkiError):
+    """The clock says a time before this release: what is signed now would end too early."""
+
+
 class FolderUnusable(PkiError):
     """The operating system refuses to read or write the folder or one of its files."""

@@ -1,8 +1,9 @@
 """Opens a folder of certificates: makes what is missing, uses what exists, renews what must be.
 
 Three rules make every crash harmless: a file is replaced atomically; a key is written before its
-certificate; a certificate that has a flaw (see `renewal`) is signed for the key that is there. So
-the next opening completes whatever a crash leaves, and an existing CA certificate never changes.
+certificate; a certificate that is missing or has a flaw (see `renewal`) is signed for the key that
+is there. So the next opening completes whatever a crash leaves, and an existing CA certificate
+changes only if a wrong clock dated it; its key stays.
 
 Nothing is signed for a key that is not its certificate's: an upstream server overwrites
 client-key.pem with each node's key, and signing would make that node an administrator. A new pair
@@ -22,7 +23,7 @@ from nc.certificate_files import FolderPaths
 from nc.files import OS_FILES, Files
 from nc.pki import renewal
 from nc.pki.authority import CertificateAuthority, path_of, self_signed
-from nc.pki.certificates import ADMIN, AuthorityKind
+from nc.pki.certificates import ADMIN, AuthorityKind, subject
 from nc.pki.errors import FolderUnusable, KeyMissing
 from nc.pki.names import general_names
 from nc.pki.pem import PrivateKey, PublicKey, public_key_of
@@ -35,6 +36,8 @@ AUTHORITY_WARNING: Final = timedelta(days=180)
 SIGNED_ANEW: Final = (
     "signed anew with the same key: it was missing; what a CA made here has signed stays valid"
 )
+
+MISDATED: Final = "signed anew with the same key, since a wrong clock had dated it"
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,12 +62,14 @@ def open_folder(
     now: datetime,
     next_serial: Callable[[], int],
     *,
+    may_found: bool = True,
     files: Files = OS_FILES,
 ) -> PkiFolder:
     """Open a folder of certificates; it is made (0700) if it is missing.
 
     The server certificate has at least `server_names`, IP addresses and DNS names. `now` is aware,
     in UTC. `next_serial` gives serial numbers: positive, at most 159 bits, never given before.
+    Without `may_found` a CA that is missing is an error, and none is made in its place.
 
     Raises:
         PkiError: with the file and the remedy.
@@ -72,7 +77,7 @@ def open_folder(
     required = general_names(server_names)
     with Store.opened(path, files) as store:
         opening = _Opening(store, kind, now, next_serial)
-        authority = opening.open_authority()
+        authority = opening.open_authority(may_found=may_found)
         opening.open_server(authority, required)
         opening.open_client(authority)
         warnings = (*opening.warnings, *store.key_warnings())
@@ -96,28 +101,40 @@ class _Opening:
     next_serial: Callable[[], int]
     warnings: list[str] = field(default_factory=list)
 
-    def open_authority(self) -> CertificateAuthority:
+    def open_authority(self, *, may_found: bool) -> CertificateAuthority:
         """Use the CA that is there, make one, or sign a certificate for a key without one."""
         path, key_path = self.store.paths.ca, self.store.paths.ca_key
         chain, key = self.store.certificates(path), self.store.key(key_path)
-        if chain and key is None:
+        if key is None and (chain or not may_found):
             raise KeyMissing(
                 key_path,
                 "the CA's private key is missing, and without it no node can join",
-                "restore it from a backup, or move the whole folder away: a new CA is made at the "
-                "next start, and every node must join again",
+                "put the folder back from a backup (docs/backup.md)",
             )
         reason = "made: it was missing" if key is None else SIGNED_ANEW
         key = key or self.store.new_key(key_path)
+        authority, until = None, None
         if chain:
             signing, issuers = path_of(chain, key)
             authority = CertificateAuthority(signing, key, path, issuers)
+        if authority and self._was_misdated(authority):
+            start, end = authority.not_before, authority.not_after
+            reason = f"{MISDATED}: it was valid from {start:%Y-%m-%d %H:%M} to {end:%Y-%m-%d} UTC"
+            authority, until = None, end  # a slow clock does not shorten a CA's life
+        if authority is not None:
             require_usable(authority, self.now, self.next_serial)
         else:
-            authority = self_signed(self.kind, key, self.now, self.next_serial(), path)
+            authority = self_signed(self.kind, key, self.now, self.next_serial(), path, until=until)
             self.store.write_certificate(path, authority.certificate, reason)
         self._warn_of_authority(authority, len(chain))
         return authority
+
+    def _was_misdated(self, authority: CertificateAuthority) -> bool:
+        """Whether a CA that was made here has the dates of a wrong clock."""
+        certificate = authority.certificate
+        ours = subject(self.kind.value)
+        is_ours = certificate.subject == ours and certificate.issuer == ours
+        return is_ours and renewal.has_wrong_dates(certificate, self.now)
 
     def open_server(
         self, authority: CertificateAuthority, required: tuple[x509.GeneralName, ...]

@@ -1,4 +1,4 @@
-"""When a certificate must be signed anew. Pure.
+"""When a certificate must be signed anew, and what is wrong with a clock. Pure.
 
     flaw                                           works today
     its file is missing                            no
@@ -6,10 +6,14 @@
     it does not match the key file beside it       no
     its extended key usage is for something else   no
     it has ended                                   no
+    it is not valid yet: a clock was ahead         no
     a required server name is missing              no
     it ends within 30 days                         yes
 
 Only certificates are renewed, for the key that is there.
+
+A CA made here is signed anew, with its key, if it is not valid yet or ended before this release:
+the clock was wrong when it was made. Nothing is signed by a clock that is before this release.
 """
 
 from collections.abc import Sequence
@@ -21,8 +25,11 @@ from cryptography import x509
 from cryptography.exceptions import InvalidSignature
 from cryptography.x509.oid import ExtendedKeyUsageOID, ObjectIdentifier
 
+from nc.clock import RELEASED_AT
 from nc.pki.certificates import leaf_end
+from nc.pki.errors import ClockImplausible
 from nc.pki.pem import UNREADABLE, PublicKey
+from nc.text import duration_text
 
 RENEW_BEFORE = timedelta(days=30)
 """How early: a server that restarts once a month never serves an expired certificate."""
@@ -70,13 +77,58 @@ def flaws(
         found.append(Flaw("it did not match its private key", is_foreign=True))
     if not _is_for(leaf, usage):
         found.append(Flaw("its extended key usage was for something else"))
-    end = leaf.not_valid_after_utc
+    start, end = leaf.not_valid_before_utc, leaf.not_valid_after_utc
+    if now < start:
+        found.append(Flaw(f"it was valid from {start:%Y-%m-%d %H:%M} UTC on only"))
     if end <= now:
         found.append(Flaw(f"it ended on {end:%Y-%m-%d}"))
     # Towards the CA's own end a new leaf would end no later, and renewing would never stop.
     elif end - now <= RENEW_BEFORE and end < leaf_end(authority.not_valid_after_utc, now):
         found.append(Flaw(f"it was to end on {end:%Y-%m-%d}", works_today=True))
     return found
+
+
+def validity_problem(certificate: x509.Certificate, now: datetime) -> str:
+    """What is wrong with a certificate's dates by this machine's clock; "" if nothing is."""
+    start, end = certificate.not_valid_before_utc, certificate.not_valid_after_utc
+    if start <= now < end:
+        return ""
+    if now < start:
+        apart = duration_text((start - now).total_seconds())
+        cause = (
+            f"this machine's clock is at least {apart} behind, or the clock of the machine that "
+            "signed it was ahead; set the one that is wrong, or wait for NTP"
+        )
+    else:
+        apart = duration_text((now - end).total_seconds())
+        cause = (
+            f"it ended {apart} ago, or this machine's clock is at least so far ahead; "
+            "if the clock is wrong, set it or wait for NTP"
+        )
+    return (
+        f"is valid from {start:%Y-%m-%d %H:%M} to {end:%Y-%m-%d %H:%M} UTC, and this machine's "
+        f"clock says {now:%Y-%m-%d %H:%M} UTC: {cause}"
+    )
+
+
+def require_plausible(now: datetime) -> None:
+    """Check the clock before anything is signed.
+
+    Raises:
+        ClockImplausible: it is before this release.
+    """
+    if now < RELEASED_AT:
+        raise ClockImplausible(
+            None,
+            f"this machine's clock says {now:%Y-%m-%d %H:%M} UTC, which is before this release "
+            f"({RELEASED_AT:%Y-%m-%d}), so no certificate can be made",
+            "set the clock, or wait for NTP",
+        )
+
+
+def has_wrong_dates(authority: x509.Certificate, now: datetime) -> bool:
+    """Whether the clock was wrong when this CA was made: not valid yet, or ended before us."""
+    return now < authority.not_valid_before_utc or authority.not_valid_after_utc < RELEASED_AT
 
 
 def names_of(leaf: x509.Certificate) -> tuple[x509.GeneralName, ...]:

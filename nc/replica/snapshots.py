@@ -77,7 +77,7 @@ class Snapshots:
         """Whether a snapshot is due, and none is being taken."""
         if self._taking is not None and not self._taking.done():
             return False
-        size = len(state.nodes) + len(state.tokens) + len(state.links)
+        size = sum(map(len, (state.nodes, state.tokens, state.links, state.unregistered)))
         tail_events = max(self.tail_events, size // _SNAPSHOT_TAIL_SHARE)
         return state.seq - self._last_seq >= tail_events
 

@@ -10,7 +10,7 @@ import grpc
 from google.protobuf.message import DecodeError
 
 from nc.contract import CLIENT_MISTAKE, SERVER_FAULT
-from nc.domain.errors import DomainError, IdTaken, KeyOfAnotherLog
+from nc.domain.errors import AuthorityOfAnotherLog, DomainError, IdTaken, KeyOfAnotherLog
 from nc.replica.errors import DiskFull, Overloaded, Stopping, Unwritable
 from nc.rpc.permissions import PermissionDenied
 
@@ -33,7 +33,7 @@ class Status(NamedTuple):
 def answer_to(error: Exception, request_id: str) -> Answer | Status:  # noqa: PLR0911 - a table
     """The answer to a call that failed; never a secret, never a stack trace."""
     match error:
-        case IdTaken() | KeyOfAnotherLog() | Unwritable() | DiskFull():
+        case IdTaken() | KeyOfAnotherLog() | AuthorityOfAnotherLog() | Unwritable() | DiskFull():
             return Answer(SERVER_FAULT, str(error))
         case DomainError():
             return Answer(CLIENT_MISTAKE, str(error))

@@ -27,9 +27,9 @@ class Endpoints:
     link_port: int
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Authorities:
-    """The CAs that sign nodes' certificates."""
+    """The CAs that sign nodes' certificates; replaced when their certificates are signed anew."""
 
     grpc: CertificateAuthority
     network: CertificateAuthority

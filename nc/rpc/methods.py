@@ -15,7 +15,7 @@ from nc.pb import network_controller_pb2 as pb
 from nc.rpc.api import Call
 from nc.rpc.controller import Controller
 from nc.rpc.permissions import Permission
-from nc.services import CONTROL_SERVICE, INTERNAL_SERVICE
+from nc.services import ADMIN_SERVICE, CONTROL_SERVICE, INTERNAL_SERVICE
 
 Operation = Callable[[Any, Call], Awaitable[Message]]
 Refuse = Callable[[str, str], Message]  # code and message to the response that carries them
@@ -43,10 +43,11 @@ def methods_of(controller: Controller) -> dict[str, Method]:
         "UnRegister": (controller.unregister, Permission.MEMBER),
         "GetRegistedIp": (controller.get_registered_ip, Permission.MEMBER),
         "UpdateSensorExpireTime": (controller.update_sensor_expire_time, Permission.ADMIN),
+        "TakeBack": (controller.take_back, Permission.ADMIN),
     }
     return {
         method.name: Method(method.name, _parser(method), operation, _refuser(method), permission)
-        for service in (CONTROL_SERVICE, INTERNAL_SERVICE)
+        for service in (CONTROL_SERVICE, INTERNAL_SERVICE, ADMIN_SERVICE)
         for method in service.methods
         for operation, permission in [rules[method.name]]
     }

@@ -8,6 +8,7 @@ expired, unregistered, unknown certificates: nothing
 
 from enum import IntEnum
 
+from nc.domain.errors import NODE_OF_A_LATER_LOG
 from nc.domain.expiry import has_passed
 from nc.domain.state import State
 from nc.rpc.callers import Caller, CallerKind
@@ -67,18 +68,24 @@ def require_self(caller: Caller, node_id: str) -> None:
 def _require_valid_certificate(caller: Caller, now_ms: int) -> None:
     """The handshake checked it once, but a connection can outlive a certificate."""
     if has_passed(caller.not_after_ms, now_ms):
-        raise PermissionDenied(f"this certificate expired at {moment(caller.not_after_ms)}")
+        raise PermissionDenied(
+            f"this certificate expired at {moment(caller.not_after_ms)} (by this server's clock it "
+            f"is {moment(now_ms)})"
+        )
 
 
 def _require_live_node(caller: Caller, state: State, now_ms: int) -> None:
     node = state.nodes.get(caller.node_id)
+    if node is None and caller.node_id not in state.unregistered:
+        raise PermissionDenied(NODE_OF_A_LATER_LOG)
     if node is None:
+        what = "was unregistered" if caller.node_id in state.unregistered else "is unknown here"
         raise PermissionDenied(
-            "this certificate's node is not registered, or not any more; "
-            "register the machine again with a bootstrap token"
+            f"this certificate's node {what}; register the machine again with a bootstrap token"
         )
     if has_passed(node.expires_at_ms, now_ms):
         raise PermissionDenied(
-            f"this certificate's node expired at {moment(node.expires_at_ms)}; "
+            f"this certificate's node expired at {moment(node.expires_at_ms)} (by this server's "
+            f"clock it is {moment(now_ms)}); "
             "an operator can set a later expiry (ncadm set-expiry)"
         )

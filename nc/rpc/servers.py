@@ -17,7 +17,7 @@ from nc.rpc.callers import Transport
 from nc.rpc.edge import Edge
 from nc.rpc.introspection import HEALTH_SERVICE, Health, health_handlers, reflection_handlers
 from nc.rpc.methods import Method
-from nc.services import BOOTSTRAP_SERVICE, CONTROL_SERVICE, INTERNAL_SERVICE
+from nc.services import ADMIN_SERVICE, BOOTSTRAP_SERVICE, CONTROL_SERVICE, INTERNAL_SERVICE
 
 # The largest request is a list of expiries: 40,000 nodes fit. Everything else is a few bytes.
 MAX_REQUEST_BYTES = 1024 * 1024
@@ -91,8 +91,9 @@ class Credentials:
         self._configuration = self._configure(key_pem, certificate_pem)
         self._replacement: Any = None  # that grpc has not been given yet
 
-    def replace(self, key_pem: bytes, certificate_pem: bytes) -> None:
-        """Show this certificate in every later handshake."""
+    def replace(self, key_pem: bytes, certificate_pem: bytes, client_ca_pem: bytes | None) -> None:
+        """Use these in every later handshake; the arguments as at first."""
+        self._client_ca_pem = client_ca_pem
         self._configuration = self._replacement = self._configure(key_pem, certificate_pem)
 
     def for_server(self) -> grpc.ServerCredentials:
@@ -141,7 +142,7 @@ class GrpcPort:
 def control_port(host: str, number: int, credentials: Credentials | None) -> GrpcPort:
     """The port for clients that have a certificate."""
     transport = Transport.PLAINTEXT if credentials is None else Transport.MUTUAL_TLS
-    services = (CONTROL_SERVICE, BOOTSTRAP_SERVICE, INTERNAL_SERVICE)
+    services = (CONTROL_SERVICE, BOOTSTRAP_SERVICE, INTERNAL_SERVICE, ADMIN_SERVICE)
     return GrpcPort(host, number, transport, services, _CONTROL_OPTIONS, credentials)
 
 

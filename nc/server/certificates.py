@@ -13,6 +13,7 @@ from nc.data_folder import DataFolder, DataFolderError
 from nc.files import OS_FILES, replace_file
 from nc.pki import AuthorityKind, PkiFolder, open_folder, read_peer, server_names
 from nc.pki.pem import certificate_pem, load_certificates
+from nc.pki.renewal import require_plausible
 from nc.pki.trial import anchored
 from nc.rpc.api import Authorities
 from nc.rpc.servers import Credentials
@@ -20,39 +21,48 @@ from nc.secrets import Secrets, new_serial
 from nc.server.settings import ServerSettings
 
 
+def authority_folders(settings: ServerSettings, folder: DataFolder) -> tuple[Path, Path]:
+    """Where the certificates of the control port and of the link are."""
+    return (
+        settings.grpc_cert_dir or folder.grpc_pki,
+        settings.network_cert_dir or folder.network_pki,
+    )
+
+
 class Certificates:
     """Both folders of certificates, and the TLS identities of the ports.
 
     Attributes:
         made: what was made or renewed, and why.
-        replaced: of that, the keys of CAs that replace lost ones.
+        authorities: of both folders.
 
     Raises:
         PkiError, InvalidName: something in a folder, or the advertised name, cannot be used.
     """
 
     def __init__(
-        self, settings: ServerSettings, folder: DataFolder, clock: Clock, secrets: Secrets
+        self,
+        settings: ServerSettings,
+        folder: DataFolder,
+        clock: Clock,
+        secrets: Secrets,
+        *,
+        may_found: bool,
     ) -> None:
         self._clock = clock
         self._secrets = secrets
         self._names = server_names(settings.advertise, settings.network.server_address)
-        self._grpc_path = settings.grpc_cert_dir or folder.grpc_pki
-        self._network_path = settings.network_cert_dir or folder.network_pki
+        self._grpc_path, self._network_path = authority_folders(settings, folder)
         self._tls_dir = settings.tls_dir
         self.made: list[tuple[Path, str]] = []
-        self.replaced: list[Path] = []
         self.warnings: list[str] = []
-        self.grpc, self.network = self._open()
+        self.grpc, self.network = self._open(may_found=may_found)
+        self.authorities = Authorities(self.grpc.authority, self.network.authority)
         client_ca = self.grpc.authority.certificate_pem
         self.control = Credentials(*self._server_files(), client_ca_pem=client_ca)
         self.bootstrap = Credentials(*self._files_with_authority(), client_ca_pem=None)
         self.internal = Credentials(*self._files_with_authority(), client_ca_pem=None)
         self.link = self._link_context()
-
-    @property
-    def authorities(self) -> Authorities:
-        return Authorities(self.grpc.authority, self.network.authority)
 
     @property
     def admin_fingerprint(self) -> str:
@@ -67,30 +77,26 @@ class Certificates:
         """
         self.made.clear()
         self.warnings.clear()
-        self.grpc, self.network = self._open()
+        self.grpc, self.network = self._open(may_found=False)
         if self.made:
-            self.control.replace(*self._server_files())
-            self.bootstrap.replace(*self._files_with_authority())
-            self.internal.replace(*self._files_with_authority())
+            client_ca = self.grpc.authority.certificate_pem
+            self.control.replace(*self._server_files(), client_ca_pem=client_ca)
+            self.bootstrap.replace(*self._files_with_authority(), client_ca_pem=None)
+            self.internal.replace(*self._files_with_authority(), client_ca_pem=None)
+            self.authorities.grpc = self.grpc.authority
+            self.authorities.network = self.network.authority
             self.link = self._link_context()
 
-    def report(self, log: FilteringBoundLogger, *, is_known: bool) -> None:
-        """Log what was made; a new CA key, where nodes know another one, is a warning."""
-        keys = [pki.paths.ca_key for pki in (self.grpc, self.network)]
-        self.replaced = [path for path, _ in self.made if is_known and path in keys]
+    def report(self, log: FilteringBoundLogger) -> None:
+        """Log what was made, and each warning."""
         for path, reason in self.made:
             log.info(log_events.CERTIFICATE_MADE, path=str(path), reason=reason)
-        for path in self.replaced:
-            log.warning(
-                log_events.AUTHORITY_REPLACED,
-                message=f"{path} was missing and is new: no certificate that was handed out "
-                "before is accepted; put the old folder back from a backup, or let every node "
-                "join again",
-            )
         for warning in self.warnings:
             log.warning(log_events.CERTIFICATE_WARNING, message=warning)
 
-    def _open(self) -> tuple[PkiFolder, PkiFolder]:
+    def _open(self, *, may_found: bool) -> tuple[PkiFolder, PkiFolder]:
+        now = now_utc(self._clock)
+        require_plausible(now)
         opened = []
         for path, kind in (
             (self._grpc_path, AuthorityKind.GRPC),
@@ -100,8 +106,9 @@ class Certificates:
                 path,
                 kind,
                 self._names,
-                now_utc(self._clock),
+                now,
                 lambda: new_serial(self._secrets),
+                may_found=may_found,
             )
             self.made += ((path / made.name, made.reason) for made in pki.made)
             self.warnings += pki.warnings

@@ -16,9 +16,10 @@ from structlog.typing import FilteringBoundLogger
 
 import eventlog
 from nc import log_events
-from nc.clock import Clock
-from nc.data_folder import DataFolder, DataFolderError
-from nc.domain.errors import KeyOfAnotherLog
+from nc.clock import Clock, now_utc
+from nc.data_folder import DataFolder, DataLost
+from nc.domain.errors import AuthorityOfAnotherLog, KeyOfAnotherLog
+from nc.errors import OperatorError
 from nc.hub.limits import Limits
 from nc.hub.switch import Switch
 from nc.net import sockets
@@ -27,8 +28,10 @@ from nc.rpc.api import Endpoints
 from nc.rpc.callers import Callers
 from nc.rpc.servers import GrpcServers, bootstrap_port, control_port, internal_port
 from nc.secrets import Secrets, TokenIds
-from nc.server.certificates import Certificates
-from nc.server.parts import SWEEP_INTERVAL_S, Job, Parts
+from nc.server import first_start
+from nc.server.certificates import Certificates, authority_folders
+from nc.server.first_start import Start
+from nc.server.parts import SWEEP_INTERVAL_S, Job, KeepUplink, Parts
 from nc.server.server import VERSION, Server, serve
 from nc.server.settings import ServerSettings, TunMode
 
@@ -55,14 +58,17 @@ class Installation:
     """What a server runs on.
 
     Attributes:
+        start: whether it is a first one.
         made: what this start had to make, besides certificates.
         parts: what `serve` puts together.
     """
 
     settings: ServerSettings
     folder: DataFolder
+    start: Start
     certificates: Certificates
     made: tuple[Path, ...]
+    log_id: str
     parts: Parts
 
 
@@ -82,6 +88,7 @@ async def serve_installation(
     """
     with open_installation(settings, clock, secrets, logger, tuning or Tuning()) as installation:
         async with serve(installation.parts) as server:
+            _mark_authorities(installation, logger)
             _report_start(settings, server.endpoints, logger)
             yield installation, server
 
@@ -101,20 +108,16 @@ def open_installation(
     """
     folder = DataFolder(settings.data_dir)
     folder.prepare()
-    is_first = not folder.log.exists()
-    with contextlib.closing(_open_log(folder, clock, secrets, logger)) as log:
+    start, opened = _find_log(settings, folder, clock, secrets, logger)
+    is_first = start is not Start.AGAIN
+    with contextlib.closing(opened) as log:
         with folder.forgotten_on_failure() if is_first else contextlib.nullcontext():
-            key = folder.load_secret_key(secrets, log_is_empty=log.last_seq == 0)
-            certificates = Certificates(settings, folder, clock, secrets)
+            key = folder.load_secret_key(secrets)
+            may_found = log.last_seq == 0
+            certificates = Certificates(settings, folder, clock, secrets, may_found=may_found)
         made = (folder.log, folder.secret_key) if is_first else ()
-        certificates.report(logger, is_known=log.last_seq > 0)
-        if folder.upstream_database.exists():
-            logger.warning(
-                log_events.SERVER_UPSTREAM_DATABASE,
-                message=f"{folder.upstream_database} is an upstream server's database, which is "
-                "not read: the nodes in it are not known here, and join again with a new bootstrap "
-                "token; move it away to end this warning",
-            )
+        certificates.report(logger)
+        first_start.warn_of_upstream(folder, logger)
         callers = Callers({certificates.admin_fingerprint})
         renew = partial(_renew, certificates, callers, logger)
         is_plain, uplink = settings.plaintext, partial(_uplink, settings, logger)
@@ -134,18 +137,71 @@ def open_installation(
             link_tls=lambda: None if is_plain else certificates.link,
             link_limits=tuning.link_limits,
             interconnection=settings.interconnection,
+            allow_destination=settings.allow_destination,
             open_uplink=None if settings.tun is TunMode.OFF else uplink,
             report_path=folder.links_socket,
             sweep_interval_s=tuning.sweep_interval_s,
             jobs=(Job("renew_certificates", tuning.certificate_check_interval_s, renew),),
         )
         try:
-            yield Installation(settings, folder, certificates, made, parts)
+            yield Installation(settings, folder, start, certificates, made, log.log_id.hex(), parts)
         except KeyOfAnotherLog:
-            raise DataFolderError(
+            raise DataLost(
                 f"{folder.secret_key} is not the key that the log was written with, and "
                 "with another no token in it is recognised; put the right one back from a backup"
             ) from None
+        except AuthorityOfAnotherLog as error:
+            pki = getattr(certificates, error.authority)
+            raise DataLost(
+                f"{pki.paths.ca_key} is not the key that the certificates of this log's nodes were "
+                "signed with, and with another none of them is accepted; put the folder back from "
+                "a backup (docs/backup.md)"
+            ) from None
+
+
+def _find_log(
+    settings: ServerSettings,
+    folder: DataFolder,
+    clock: Clock,
+    secrets: Secrets,
+    logger: FilteringBoundLogger,
+) -> tuple[Start, eventlog.FileLog]:
+    """Open the log, or begin one where this is a first start.
+
+    Raises:
+        DataLost: something of an earlier start is missing, and no new cluster is wanted.
+    """
+    there = first_start.look(folder, authority_folders(settings, folder))
+    try:
+        start = first_start.decide(there)
+        log = _open_log(folder, clock, secrets, logger)
+        try:
+            first_start.check(there, log.log_id.hex(), log_is_empty=log.last_seq == 0)
+        except BaseException:
+            log.close()
+            raise
+    except DataLost as lost:
+        if not settings.new_cluster:
+            raise
+        kept = first_start.set_aside(there, now_utc(clock))
+        text = f"{lost}; what was there is kept in {', '.join(map(str, kept))}"
+        logger.warning(log_events.SERVER_NEW_CLUSTER, message=text)
+        return Start.FIRST, _open_log(folder, clock, secrets, logger)
+    if start is Start.TAKES_OVER:
+        folders = " and ".join(str(each.folder) for each in there.authorities)
+        logger.warning(
+            log_events.SERVER_NEW_CLUSTER,
+            message=f"a new cluster, with the certificates in {folders}, which another server has "
+            "left: nodes of that server are not known, and join anew",
+        )
+    return start, log
+
+
+def _mark_authorities(installation: Installation, logger: FilteringBoundLogger) -> None:
+    settings, folder = installation.settings, installation.folder
+    log_id = installation.log_id
+    for warning in first_start.mark(authority_folders(settings, folder), log_id):
+        logger.warning(log_events.CERTIFICATE_WARNING, message=warning)
 
 
 def _open_log(
@@ -182,24 +238,26 @@ def _rpc_ports(
 @contextlib.asynccontextmanager
 async def _uplink(
     settings: ServerSettings, logger: FilteringBoundLogger, switch: Switch
-) -> AsyncIterator[None]:
-    """A TUN device on the switch, where it is allowed or demanded."""
+) -> AsyncIterator[KeepUplink | None]:
+    """A TUN device on the switch, where it is allowed or demanded; yields what keeps it."""
     # Only here is pyroute2 needed, which takes long to import.
     from nc.hub.uplink import Uplink  # noqa: PLC0415 - see above
 
-    uplink = Uplink(switch, logger)
+    uplink = Uplink(switch, settings.network, settings.mtu, logger)
+    keep: KeepUplink | None = uplink.keep
     try:
-        name = await uplink.open(settings.network, settings.mtu)
-    except TunUnavailable as error:
+        await uplink.open()
+    except (OperatorError, OSError) as error:
         if settings.tun is TunMode.ON:
             raise
-        logger.info(log_events.TUN_UNAVAILABLE, message=f"{error}; going on without")
-    else:
-        logger.info(log_events.TUN_OPENED, device=name, address=settings.network_addr)
+        if isinstance(error, TunUnavailable):  # not allowed here
+            keep = None
+        report = logger.info if keep is None else logger.warning
+        report(log_events.TUN_UNAVAILABLE, message=f"{error}; going on without a device")
     try:
-        yield
+        yield keep
     finally:
-        await uplink.close()
+        uplink.close()
 
 
 async def _renew(
@@ -207,7 +265,7 @@ async def _renew(
 ) -> None:
     await asyncio.to_thread(certificates.renew)
     callers.trust_admin(certificates.admin_fingerprint)
-    certificates.report(logger, is_known=True)
+    certificates.report(logger)
 
 
 def _report_start(

@@ -11,6 +11,7 @@ import ssl
 from collections.abc import Awaitable, Callable, Mapping
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
+from ipaddress import IPv4Network
 from pathlib import Path
 from typing import NamedTuple, Protocol
 
@@ -65,6 +66,10 @@ class RpcPorts(Protocol):
 PASSING_FAILURES: tuple[type[Exception], ...] = (OSError, MemoryError, OperatorError)
 
 
+KeepUplink = Callable[[], Awaitable[None]]
+OpenUplink = Callable[[Switch], AbstractAsyncContextManager[KeepUplink | None]]
+
+
 class Job(NamedTuple):
     """Work that is repeated for as long as the server runs.
 
@@ -94,9 +99,12 @@ class Parts:
         listen_for_links: opens the link port.
         link_tls: the link port's TLS context, asked for with each connection; None is plain text.
         run_blocking: runs what blocks for the disk.
-        open_uplink: connects the switch to this machine's own network; None: it stays apart.
+        interconnection: whether nodes may reach each other.
+        allow_destination: what nodes may reach beyond the network, through the server.
+        open_uplink: connects the switch to this machine's own network, and gives the background
+            task that keeps it connected, if it needs one; None: it stays apart.
         report_path: the Unix socket that reports the links; None: there is none.
-        jobs: work to be repeated, besides the sweep.
+        jobs: work to be repeated, besides the sweep, and done after each step of the clock.
     """
 
     name: str
@@ -115,7 +123,8 @@ class Parts:
     run_blocking: RunBlocking = in_thread
     link_limits: Limits = field(default_factory=Limits)
     interconnection: bool = True
-    open_uplink: Callable[[Switch], AbstractAsyncContextManager[None]] | None = None
+    allow_destination: tuple[IPv4Network, ...] = ()
+    open_uplink: OpenUplink | None = None
     report_path: Path | None = None
     jobs: tuple[Job, ...] = ()
     sweep_interval_s: float = SWEEP_INTERVAL_S

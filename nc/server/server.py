@@ -15,12 +15,14 @@ from typing import Self
 
 from eventlog import SyncFailed, WriterReplaced
 from nc import log_events
+from nc.clock_watch import ClockWatch
 from nc.domain.decide import Command
-from nc.domain.replicas import StartReplica, StopReplica
+from nc.domain.replicas import AuthorityKeys, StartReplica, StopReplica
 from nc.hub.hub import Hub
 from nc.hub.report import serve_report
 from nc.replica.errors import DiskFull, Unwritable
 from nc.replica.replica import Origin, Replica
+from nc.replica.waiting import WaitingNodes
 from nc.rpc.api import Endpoints
 from nc.rpc.callers import Transport
 from nc.rpc.controller import Controller
@@ -28,7 +30,7 @@ from nc.rpc.edge import Edge
 from nc.rpc.methods import methods_of
 from nc.secrets import RequestIds
 from nc.server import tasks
-from nc.server.parts import Job, Parts
+from nc.server.parts import Job, KeepUplink, Parts
 
 VERSION = version("litekube-network-controller")
 
@@ -45,6 +47,7 @@ def serve(parts: Parts) -> "Server":
     replica.snapshots.tail_events = parts.snapshot_tail_events
     replica.digests.interval_events = parts.digest_interval_events
     request_ids = RequestIds(parts.secrets)
+    waiting = WaitingNodes()
     hub = Hub(
         replica,
         parts.network,
@@ -54,9 +57,11 @@ def serve(parts: Parts) -> "Server":
         request_ids=request_ids,
         log=parts.logger,
         interconnection=parts.interconnection,
+        destinations=parts.allow_destination,
         limits=parts.link_limits,
+        waiting=waiting,
     )
-    return Server(parts, replica, hub, request_ids)
+    return Server(parts, replica, hub, request_ids, waiting)
 
 
 class Server:
@@ -72,7 +77,14 @@ class Server:
 
     endpoints: Endpoints
 
-    def __init__(self, parts: Parts, replica: Replica, hub: Hub, request_ids: RequestIds) -> None:
+    def __init__(
+        self,
+        parts: Parts,
+        replica: Replica,
+        hub: Hub,
+        request_ids: RequestIds,
+        waiting: WaitingNodes,
+    ) -> None:
         self.replica = replica
         self.hub = hub
         self._parts = parts
@@ -84,10 +96,14 @@ class Server:
             parts.token_ids,
             parts.clock,
             parts.secrets,
+            waiting,
         )
         self.methods = methods_of(controller)
         self._edges: list[Edge] = []
+        # from here on: a start may take long, and the clock be set meanwhile
+        self._clock_watch = ClockWatch(parts.clock)
         self.tasks: dict[str, asyncio.Task[None]] = {}
+        self._keep_uplink: KeepUplink | None = None
 
     async def __aenter__(self) -> Self:
         async with contextlib.AsyncExitStack() as started:
@@ -141,7 +157,8 @@ class Server:
         started.push_async_callback(self.hub.stop)
         started.push_async_callback(self._record_stop)  # before links end, so that it ends them
         if parts.open_uplink is not None:
-            await started.enter_async_context(parts.open_uplink(self.hub.switch))
+            uplink = parts.open_uplink(self.hub.switch)
+            self._keep_uplink = await started.enter_async_context(uplink)
         await self._open_ports(started)
         if parts.report_path is not None:
             report = await serve_report(parts.report_path, self.hub)
@@ -180,6 +197,9 @@ class Server:
         sweep = tasks.Sweep(self.replica, self.submit, parts.clock).sweep
         for job in (Job("sweep", parts.sweep_interval_s, sweep), *parts.jobs):
             yield job.name, partial(tasks.repeat, job, logger)
+        yield "watch_clock", partial(tasks.watch_clock, self._clock_watch, parts.jobs, logger)
+        if self._keep_uplink is not None:
+            yield "uplink", self._keep_uplink
         for report in (tasks.report_failure, tasks.report_full_disk):
             yield report.__name__, partial(report, self.replica, set_serving, logger)
         snapshots = partial(tasks.report_failed_snapshots, self.replica, logger)
@@ -197,7 +217,8 @@ class Server:
     async def _record_start(self) -> None:
         parts = self._parts
         key_check = parts.token_ids.key_check
-        command = StartReplica(parts.name, VERSION, str(parts.network), key_check)
+        keys = AuthorityKeys(parts.authorities.grpc.key_hash, parts.authorities.network.key_hash)
+        command = StartReplica(parts.name, VERSION, str(parts.network), key_check, keys)
         try:
             await self.submit(command, "start")
         except Unwritable as error:

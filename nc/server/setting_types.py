@@ -1,6 +1,6 @@
 """The types of settings: which values are allowed, and what the error says of others."""
 
-from ipaddress import IPv6Address, ip_address
+from ipaddress import IPv4Interface, IPv4Network, IPv6Address, ip_address
 from pathlib import Path
 from typing import Annotated
 from urllib.parse import urlsplit
@@ -8,6 +8,7 @@ from urllib.parse import urlsplit
 from pydantic import AfterValidator, BeforeValidator, PlainValidator
 
 from nc.domain.network import DEFAULT_NETWORK, Network
+from nc.net.overlay import OverlayRefused, require_bounded
 from nc.pki.errors import InvalidName
 from nc.pki.names import general_name
 
@@ -38,17 +39,20 @@ Switch = Annotated[bool, BeforeValidator(_is_switch)]
 Folder = Annotated[Path, BeforeValidator(_is_path)]
 Port = Annotated[int, _whole_number(1, 65_535, "a port number")]
 PortOrAny = Annotated[int, _whole_number(0, 65_535, "a port number, or 0 for any that is free")]
+Metric = Annotated[int, _whole_number(0, 2**32 - 1, "a route's metric, or 0 for none")]
 Mtu = Annotated[int, _whole_number(576, 65_535, "a number of bytes")]  # RFC 791: never below 576
 
 
 def _checked_network(value: object) -> str:
     try:
-        return str(Network.parse(str(value)))
-    except ValueError as error:
+        network = str(Network.parse(str(value)))
+        require_bounded(IPv4Interface(network))  # nodes take no other
+    except (ValueError, OverlayRefused) as error:
         raise ValueError(
             f"{error}; expected the server's IPv4 address and a prefix length, "
             f"such as {DEFAULT_NETWORK}"
         ) from error
+    return network
 
 
 def _checked_name(value: str) -> str:
@@ -80,6 +84,18 @@ def _checked_listen(value: object) -> str:
     return f"[{address}]" if isinstance(address, IPv6Address) else str(address)
 
 
+def _checked_destinations(value: object) -> tuple[IPv4Network, ...]:
+    """A list of networks, or one alone."""
+    texts = value if isinstance(value, (list, tuple)) else [value]
+    try:
+        return tuple(IPv4Network(str(text)) for text in texts)
+    except ValueError as error:
+        raise ValueError(
+            f"{error}; expected an IPv4 network, such as 192.0.2.0/24, or 0.0.0.0/0 for all"
+        ) from error
+
+
+Destinations = Annotated[tuple[IPv4Network, ...], BeforeValidator(_checked_destinations)]
 NetworkAddress = Annotated[str, BeforeValidator(_checked_network)]
 
 # What goes into the server's certificate; refused here, nothing was made yet.

@@ -1,6 +1,7 @@
 """What a server runs with."""
 
 from enum import StrEnum
+from ipaddress import IPv4Address, IPv4Interface, IPv4Network
 from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict
@@ -8,6 +9,7 @@ from pydantic import BaseModel, ConfigDict
 from nc.contract import DEFAULT_BOOTSTRAP_PORT, DEFAULT_GRPC_PORT, DEFAULT_LINK_PORT, DEFAULT_MTU
 from nc.domain.network import DEFAULT_NETWORK, Network
 from nc.server.setting_types import (
+    Destinations,
     Folder,
     ListenAddress,
     Mtu,
@@ -53,10 +55,12 @@ class ServerSettings(BaseModel):
     network_addr: NetworkAddress = DEFAULT_NETWORK
     mtu: Mtu = DEFAULT_MTU
     interconnection: Switch = True
+    allow_destination: Destinations = ()  # what nodes reach beyond the network
     tun: TunMode = TunMode.OFF
     plaintext: bool = False
     grpc_cert_dir: Folder | None = None  # None: below the data folder
     network_cert_dir: Folder | None = None
+    new_cluster: bool = False  # where something of an earlier start is missing, begin anew
     tls_dir: Folder | None = None  # gets copies of the admin's files, for an admin client
 
     @property
@@ -75,3 +79,16 @@ class ServerSettings(BaseModel):
     def network(self) -> Network:
         """The overlay network."""
         return Network.parse(self.network_addr)
+
+    @property
+    def inside_overlay(self) -> str:
+        """An address of the overlay network that nodes would be told to connect to, or ""."""
+        network = IPv4Interface(self.network_addr).network
+        return next((name for name in self.advertise if _is_in(name, network)), "")
+
+
+def _is_in(name: str, network: IPv4Network) -> bool:
+    try:
+        return IPv4Address(name) in network
+    except ValueError:  # a name, or an IPv6 address
+        return False

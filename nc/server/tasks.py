@@ -1,7 +1,7 @@
 """The server's background work: jobs that are repeated, and watchers that report trouble."""
 
 import asyncio
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from itertools import islice
 from typing import Final, Protocol
 
@@ -10,10 +10,11 @@ from structlog.typing import FilteringBoundLogger
 from eventlog import SyncFailed, WriterReplaced
 from nc import log_events
 from nc.clock import Clock, now_ms
+from nc.clock_watch import LOOK_INTERVAL_S, ClockWatch, step_text
 from nc.domain.decide import Command
 from nc.domain.expiry import NEVER, has_passed
 from nc.domain.links import Links
-from nc.domain.nodes import ExpireNodes, Nodes
+from nc.domain.nodes import ExpireNodes, ForgetUnregistered, Nodes
 from nc.domain.tokens import ForgetExpiredTokens
 from nc.replica.errors import DiskFull, Unwritable
 from nc.replica.replica import Replica
@@ -23,6 +24,9 @@ from nc.server.parts import PASSING_FAILURES, Job
 # expired ones are remembered for.
 TOKENS_PER_SWEEP: Final = 2000
 
+# How long the clock must have been steady before anything is forgotten: NTP takes a minute or two.
+FORGET_AFTER_S: Final = 600.0
+
 # How many links are checked before the event loop has its turn: a microsecond each.
 LINKS_PER_TURN: Final = 200
 
@@ -31,14 +35,31 @@ async def repeat(job: Job, logger: FilteringBoundLogger) -> None:
     """Run a job again and again, until the log cannot be written any more."""
     while True:
         await asyncio.sleep(job.interval_s)
-        try:
-            await job.run()
-        except Unwritable:  # `report_failure` reports it
+        if not await _run(job, logger):
             return
-        except DiskFull:  # `report_full_disk` reports it
-            continue
-        except PASSING_FAILURES as error:
-            logger.error(log_events.TASK_FAILED, message=f"{job.name}: {error}")  # noqa: TRY400 - in a line
+
+
+async def _run(job: Job, logger: FilteringBoundLogger) -> bool:
+    """Run a job once; whether it may be run again."""
+    try:
+        await job.run()
+    except Unwritable:  # `report_failure` reports it
+        return False
+    except DiskFull:  # `report_full_disk` reports it
+        return True
+    except PASSING_FAILURES as error:
+        logger.error(log_events.TASK_FAILED, message=f"{job.name}: {error}")  # noqa: TRY400 - in a line
+    return True
+
+
+async def watch_clock(watch: ClockWatch, jobs: Sequence[Job], logger: FilteringBoundLogger) -> None:
+    """Report each step of the clock, and run these jobs after it."""
+    while True:
+        await asyncio.sleep(LOOK_INTERVAL_S)
+        if step_s := watch.look():
+            logger.warning(log_events.CLOCK_STEPPED, message=step_text(step_s))
+            for job in jobs:
+                await _run(job, logger)
 
 
 async def watch(task: "asyncio.Task[None]") -> None:
@@ -55,23 +76,37 @@ class Submit(Protocol):
 
 
 class Sweep:
-    """Drops the links of expired nodes at once, and expired tokens after their retention."""
+    """Drops the links of expired nodes, and forgets expired tokens and unregistered nodes.
+
+    Links are dropped at once, but after a step forward of the clock only when it is steady again.
+    What is forgotten cannot be brought back, so the clock is doubted for longer then, and after
+    each start, too: the machine's clock may be wrong until NTP has set it.
+    """
 
     def __init__(self, replica: Replica, submit: Submit, clock: Clock) -> None:
         self._replica = replica
         self._submit = submit
         self._clock = clock
+        self._watch = ClockWatch(clock)
+        self._forget_watch = ClockWatch(clock, steady_after_s=FORGET_AFTER_S, is_trusted=False)
         self._tokens: Iterator[str] = iter(())
+        self._unregistered: Iterator[str] = iter(())
         self._links: Links | None = None  # when `_soonest_ms` was found
         self._nodes: Nodes | None = None
         self._soonest_ms = NEVER
 
     async def sweep(self) -> None:
         """Sweep once."""
+        soonest_ms = await self._soonest_expiry_ms()
         now = now_ms(self._clock)
-        if has_passed(await self._soonest_expiry_ms(), now):
+        self._watch.look()
+        self._forget_watch.look()
+        if self._watch.is_steady and has_passed(soonest_ms, now):
             await self._submit(ExpireNodes(now), "sweep")
-        await self._submit(ForgetExpiredTokens(self._next_tokens(), now), "sweep")
+        if self._forget_watch.is_steady:
+            await self._submit(ForgetExpiredTokens(self._next_tokens(), now), "sweep")
+            if node_ids := self._next_unregistered():
+                await self._submit(ForgetUnregistered(node_ids, now), "sweep")
 
     async def _soonest_expiry_ms(self) -> int:
         """When the first node that has a link expires; `NEVER` if none does.
@@ -97,6 +132,13 @@ class Sweep:
             return token_ids
         self._tokens = iter(self._replica.state.tokens)  # all were checked: begin again
         return tuple(islice(self._tokens, TOKENS_PER_SWEEP))
+
+    def _next_unregistered(self) -> tuple[str, ...]:
+        """Some unregistered nodes to check, as `_next_tokens`."""
+        if node_ids := tuple(islice(self._unregistered, TOKENS_PER_SWEEP)):
+            return node_ids
+        self._unregistered = iter(self._replica.state.unregistered)
+        return tuple(islice(self._unregistered, TOKENS_PER_SWEEP))
 
 
 class SetServing(Protocol):

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from nc.agent.addresses import KnownAddresses, connect_to_one_of
 from nc.agent.connection import Target
-from nc.agent.link_errors import LinkEnded, NodeRejected, RetryLater, UntrustedServer
+from nc.agent.link_errors import LinkEnded, NodeUnregistered, RetryLater, UntrustedServer
 from nc.net.wire import addresses_text, read_addresses
 
 ORIGIN = ("192.0.2.7", 6441)
@@ -97,7 +97,7 @@ def test_no_token_is_in_the_file(tmp_path: Path) -> None:
 
 A, B, C = (Target(f"10.0.0.{n}", 6441, "", None) for n in (1, 2, 3))
 DOWN, UNTRUSTED = LinkEnded("down"), UntrustedServer("not ours")
-UNKNOWN, LATER = NodeRejected("unknown"), RetryLater("expired")
+UNKNOWN, LATER = NodeUnregistered("unknown"), RetryLater("expired")
 
 
 @pytest.mark.parametrize(
@@ -108,8 +108,8 @@ UNKNOWN, LATER = NodeRejected("unknown"), RetryLater("expired")
         ([UNKNOWN, None], B),
         ([UNTRUSTED, LATER, None], C),
         ([DOWN], LinkEnded),
-        ([UNKNOWN], NodeRejected),
-        ([UNKNOWN, UNKNOWN], NodeRejected),
+        ([UNKNOWN], NodeUnregistered),
+        ([UNKNOWN, UNKNOWN], NodeUnregistered),
         ([UNKNOWN, DOWN], RetryLater),
         ([DOWN, LATER], RetryLater),
         ([UNTRUSTED, DOWN], UntrustedServer),

@@ -2,32 +2,36 @@
 
 import asyncio
 import contextlib
+import re
 import ssl
 import threading
 from collections.abc import AsyncIterator, Callable
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
-from ipaddress import IPv4Address, IPv4Interface
+from ipaddress import IPv4Interface
 from pathlib import Path
 from typing import Any
 
 import pytest
 import structlog
 
-from nc.agent import agent as agent_module
 from nc.agent.agent import Agent, AgentStopped
+from nc.agent.certificates import node_tls
 from nc.agent.connection import Target, connect
-from nc.agent.device import Device
-from nc.agent.link_errors import LinkEnded, NodeRejected, RetryLater, UntrustedServer
+from nc.agent.device import Device, DeviceSettings, Kernel
+from nc.agent.link_errors import LinkEnded, NodeUnregistered, RetryLater, UntrustedServer
 from nc.agent.settings import AgentSettings
 from nc.agent.state import NodeIdentity
-from nc.clock import SystemClock
+from nc.clock import Clock, SystemClock
 from nc.domain.errors import NodeExpired, NodeUnknown
+from nc.errors import UNREGISTERED
 from nc.net import wire
-from nc.net.routes import Redirect
+from nc.net.redirect import Redirect, Server
+from nc.net.routes import DeviceNetwork
 from nc.net.tun import Receive
 from nc.net.wire import Frame
 from nc.pki import PkiError, PkiFolder
+from tests.support.clock_steps import STEPS_S
 from tests.support.node_certificates import network_folder, node_folder
 from tests.support.plain_link_server import (
     BINARY,
@@ -39,6 +43,7 @@ from tests.support.plain_link_server import (
     PlainLinkServer,
     server_tls,
 )
+from tests.support.whole_server import MovableClock
 
 TOKEN = "0123456789abcdef"  # noqa: S105 - made up
 PATIENCE_S = 60.0
@@ -67,7 +72,7 @@ def target(server: PlainLinkServer, tls: ssl.SSLContext | None = None) -> Target
 class Running:
     """An agent at work, and what it logs."""
 
-    def __init__(self, node: NodeIdentity, redirect: Path) -> None:
+    def __init__(self, node: NodeIdentity, redirect: Path, clock: Clock) -> None:
         self.lines: list[dict[str, Any]] = []
         self._changed = asyncio.Event()
         log = structlog.wrap_logger(structlog.ReturnLogger(), processors=[self._collect])
@@ -75,7 +80,7 @@ class Running:
             node,
             AgentSettings(tun=False),
             Redirect(redirect),
-            clock=SystemClock(),
+            clock=clock,
             secrets=NoLuck(),
             log=log,
         )
@@ -99,11 +104,14 @@ class Running:
 
 @contextlib.asynccontextmanager
 async def running(
-    server: PlainLinkServer, tmp_path: Path, certificates: Path | None = None
+    server: PlainLinkServer,
+    tmp_path: Path,
+    certificates: Path | None = None,
+    clock: Clock | None = None,
 ) -> AsyncIterator[Running]:
     """An agent of this server's, stopped at the end."""
     node = NodeIdentity(TOKEN, "127.0.0.1", server.port, certificates)
-    running = Running(node, tmp_path / "redirect.json")
+    running = Running(node, tmp_path / "redirect.json", clock or SystemClock())
     try:
         yield running
     finally:
@@ -197,7 +205,7 @@ async def test_anything_heard_is_a_sign_of_life() -> None:
 
 
 CLOSES = [
-    (wire.UNREGISTERED, NodeRejected),
+    (wire.UNREGISTERED, NodeUnregistered),
     (wire.EXPIRED, RetryLater),
     (wire.SUPERSEDED, RetryLater),
     (wire.STOPPING, LinkEnded),
@@ -220,10 +228,13 @@ async def test_a_close_frame_says_whether_to_come_back(close: wire.Close, kind: 
 
 
 REFUSALS = [
-    (401, str(NodeUnknown()), NodeRejected),
-    (403, str(NodeExpired(0)), RetryLater),
-    (401, str(NodeExpired(0)), RetryLater),
-    (403, "", NodeRejected),
+    (401, str(NodeUnknown()), RetryLater),
+    (401, str(NodeUnknown(was_unregistered=True)), NodeUnregistered),
+    (403, str(NodeUnknown(was_unregistered=True)), RetryLater),
+    (404, str(NodeUnknown(was_unregistered=True)), LinkEnded),
+    (403, str(NodeExpired(0, 1)), RetryLater),
+    (401, str(NodeExpired(0, 1)), RetryLater),
+    (403, "", RetryLater),
     (404, "no", LinkEnded),
     (503, "full", LinkEnded),
     (302, "elsewhere", LinkEnded),
@@ -235,7 +246,7 @@ REFUSALS = [
 async def test_a_refused_upgrade_says_whether_to_come_back(
     status: int, text: str, kind: type
 ) -> None:
-    """401 and 403 are for good, but for a token that merely expired; the sentence is passed on.
+    """401 and 403 are for later, but for a node that was unregistered; the sentence is passed on.
 
     And a redirection is not followed: the token is for this server alone.
     """
@@ -278,7 +289,7 @@ async def test_a_port_where_nobody_listens_is_no_reason_to_stop() -> None:
 
 def client_tls(folder: PkiFolder, path: Path) -> ssl.SSLContext:
     """What a node of this CA's has."""
-    return agent_module.client_tls(node_folder(folder, path), datetime.now(UTC))
+    return node_tls(node_folder(folder, path)).context
 
 
 @pytest.mark.parametrize("host", ["no..name", "a" * 64, "192.0.2.1:6441"])
@@ -307,19 +318,37 @@ async def test_only_our_own_server_is_trusted(tmp_path: Path) -> None:
 def test_a_network_in_the_field_need_not_be_strict(tmp_path: Path) -> None:
     """Certificates without key identifiers, as older servers make them, do on every Python."""
     paths = node_folder(network_folder(tmp_path / "server", "127.0.0.1"), tmp_path / "node")
-    context = agent_module.client_tls(paths, datetime.now(UTC))
+    context = node_tls(paths).context
     assert context.verify_mode is ssl.CERT_REQUIRED
     assert context.check_hostname
     assert not context.verify_flags & ssl.VERIFY_X509_STRICT
 
 
-async def test_an_expired_certificate_stops_the_agent(tmp_path: Path) -> None:
-    """It says so, with the date."""
+@pytest.mark.parametrize(
+    ("years", "says"),
+    [
+        (2, r"it ended 36\d days ago, or this machine's clock .* ahead; .* join again"),
+        (-20, r"clock is at least \d+ days behind, .* join again"),
+        (0, "^$"),
+    ],
+)
+def test_a_certificate_out_of_its_time_is_used_and_explained(
+    tmp_path: Path, years: int, says: str
+) -> None:
+    """The clock may be wrong: both dates and the clock are named, and the server decides."""
     folder = network_folder(tmp_path / "server", "127.0.0.1")
-    paths = node_folder(folder, tmp_path / "node")
-    in_two_years = datetime.now(UTC) + timedelta(days=730)
-    with pytest.raises(AgentStopped, match=r"expired at .* join again"):
-        agent_module.client_tls(paths, in_two_years)
+    tls = node_tls(node_folder(folder, tmp_path / "node"))
+    assert re.search(says, tls.problem(datetime.now(UTC) + timedelta(days=365 * years)))
+
+
+def test_the_end_of_a_certificate_is_announced(tmp_path: Path) -> None:
+    """From 30 days before it on."""
+    folder = network_folder(tmp_path / "server", "127.0.0.1")
+    tls = node_tls(node_folder(folder, tmp_path / "node"))
+    end = tls.certificate.not_valid_after_utc
+    assert tls.announcement(end - timedelta(days=30, seconds=1)) == ""
+    assert "join again" in tls.announcement(end - timedelta(days=30))
+    assert "it ended 1 seconds ago" in tls.announcement(end + timedelta(seconds=1))
 
 
 @pytest.mark.parametrize("name", ["ca.pem", "client.pem", "client-key.pem"])
@@ -342,7 +371,7 @@ def test_a_file_that_cannot_be_used_is_named(
         path.write_text(content)
     remedy = "restore the files from a backup, or join again with a new bootstrap token"
     with pytest.raises(PkiError, match=says.format(name=name)) as raised:
-        agent_module.client_tls(paths, datetime.now(UTC))
+        node_tls(paths)
     assert raised.value.remedy == remedy
 
 
@@ -363,13 +392,127 @@ async def test_it_comes_back_again_and_again(tmp_path: Path) -> None:
         assert (await node.logged("agent.connected", 4))["address"] == "10.1.1.3/24"
 
 
-async def test_it_stops_when_it_is_dismissed(tmp_path: Path) -> None:
-    """The server does not know the node any more: it is said how to join again."""
+@contextlib.asynccontextmanager
+async def trusted_server(tmp_path: Path) -> AsyncIterator[tuple[PlainLinkServer, Path]]:
+    """A server with a certificate from the node's CA, and the node's certificates."""
+    paths = node_folder(network_folder(tmp_path / "ours", "127.0.0.1"), tmp_path / "node")
+    async with PlainLinkServer(server_tls(tmp_path / "ours")) as server:
+        yield server, paths.ca.parent
+
+
+async def test_it_leaves_when_its_ca_vouches_for_who_dismisses_it(tmp_path: Path) -> None:
+    """The node was unregistered: the agent ends, and says how to join again."""
+    async with (
+        trusted_server(tmp_path) as (server, certificates),
+        running(server, tmp_path, certificates) as node,
+    ):
+        (await next_link(server)).close(wire.CloseCode.POLICY, wire.UNREGISTERED.reason)
+        with pytest.raises(AgentStopped, match="join again with a new bootstrap token") as left:
+            await asyncio.wait_for(node.task, PATIENCE_S)
+        assert left.value.exit_code == UNREGISTERED
+        assert node.lines[-1]["event"] == "agent.stopped"
+
+
+async def test_without_tls_it_never_leaves(tmp_path: Path) -> None:
+    """Anyone on the path can write what is read in plain text."""
     async with plain_text_server() as server, running(server, tmp_path) as node:
         (await next_link(server)).close(wire.CloseCode.POLICY, wire.UNREGISTERED.reason)
-        with pytest.raises(AgentStopped, match="join again with a new bootstrap token"):
-            await asyncio.wait_for(node.task, PATIENCE_S)
-        assert node.lines[-1]["event"] == "agent.stopped"
+        assert (await node.logged("agent.disconnected"))["reason"] == "NodeUnregistered"
+        assert not node.task.done()
+
+
+WRONG_ANSWERS = [
+    (401, str(NodeUnknown())),
+    (401, str(NodeExpired(0, 1))),
+    (403, "this certificate is another node's"),
+    (403, str(NodeUnknown(was_unregistered=True))),
+    (404, "links are at /ws, and nothing else is"),
+    (401, "THE NODE WAS UNREGISTERED"),
+    (500, wire.UNREGISTERED.reason),
+    (503, wire.UNREGISTERED.reason),
+]
+
+
+@pytest.mark.parametrize("answer", WRONG_ANSWERS)
+async def test_no_wrong_answer_ends_an_agent(tmp_path: Path, answer: tuple[int, str]) -> None:
+    """Whatever a server answers, the agent is connected once the right one is back.
+
+    It asks seldom meanwhile; a step of its clock makes it ask at once.
+    """
+    clock = MovableClock()
+    async with trusted_server(tmp_path) as (server, certificates):
+        server.refusal = answer
+        async with running(server, tmp_path, certificates, clock) as node:
+            await node.logged("agent.disconnected")
+            server.refusal = None
+            clock.stepped_ms += 86_400_000
+            await node.logged("agent.connected")
+
+
+@pytest.mark.parametrize("gone", ["ca.pem", "client.pem", "client-key.pem", ""])
+async def test_a_folder_that_comes_back_is_found(tmp_path: Path, gone: str) -> None:
+    """Certificates that vanish, one or all, end no agent."""
+    clock = MovableClock()
+    async with trusted_server(tmp_path) as (server, certificates):
+        moved, away = certificates / gone, tmp_path / "away"
+        moved.rename(away)
+        async with running(server, tmp_path, certificates, clock) as node:
+            line = await node.logged("agent.disconnected")
+            assert "cannot be read" in line["message"]
+            away.rename(moved)
+            clock.stepped_ms -= 86_400_000
+            await node.logged("agent.connected")
+
+
+async def test_a_wrong_server_is_tried_again(tmp_path: Path) -> None:
+    """A server of another CA at the right address gets no token, and ends no agent."""
+    clock = MovableClock()
+    network_folder(tmp_path / "theirs", "127.0.0.1")
+    paths = node_folder(network_folder(tmp_path / "ours", "127.0.0.1"), tmp_path / "node")
+    async with contextlib.AsyncExitStack() as stack:
+        theirs = PlainLinkServer(server_tls(tmp_path / "theirs"))
+        async with theirs:
+            node = await stack.enter_async_context(
+                running(theirs, tmp_path, paths.ca.parent, clock)
+            )
+            assert (await node.logged("agent.disconnected"))["reason"] == "UntrustedServer"
+            assert theirs.requests == 0
+        async with PlainLinkServer(server_tls(tmp_path / "ours"), port=theirs.port):
+            clock.stepped_ms += 5000
+            await node.logged("agent.connected")
+
+
+@pytest.mark.parametrize("step_s", STEPS_S)
+async def test_a_step_of_the_clock_ends_no_agent(tmp_path: Path, step_s: int) -> None:
+    """Ahead or behind, at the start, while it is connected or while it waits."""
+    clock = MovableClock()
+    clock.stepped_ms = step_s * 1000
+    async with (
+        trusted_server(tmp_path) as (server, certificates),
+        running(server, tmp_path, certificates, clock) as node,
+    ):
+        link = await next_link(server)
+        clock.stepped_ms = 0
+        link.writer.transport.abort()
+        link = await next_link(server)
+        clock.stepped_ms = step_s * 1000
+        server.refusal = (401, str(NodeUnknown()))
+        link.writer.transport.abort()
+        await node.logged("agent.disconnected", 2)
+        server.refusal = None
+        clock.stepped_ms = 0
+        await node.logged("agent.connected", 3)
+
+
+async def test_the_servers_time_is_compared(tmp_path: Path) -> None:
+    """A refusal with a date says how far the node's clock is from the server's."""
+    clock = MovableClock()
+    clock.stepped_ms = 400 * 86_400_000
+    async with trusted_server(tmp_path) as (server, certificates):
+        server.refusal = (401, str(NodeUnknown()))
+        async with running(server, tmp_path, certificates, clock) as node:
+            line = await node.logged("agent.disconnected")
+    assert "this machine's clock is 400 days ahead of the server's" in line["message"]
 
 
 async def test_an_expired_node_waits_long(tmp_path: Path) -> None:
@@ -379,7 +522,7 @@ async def test_an_expired_node_waits_long(tmp_path: Path) -> None:
         said = await node.logged("agent.disconnected")
         assert said["reason"] == "RetryLater"
         assert said["message"].endswith(
-            "the node token expired (code 1008); trying again in 20.0 s"
+            "the node token expired (code 1008); trying again in 10.0 s"
         )
 
 
@@ -403,7 +546,7 @@ class SlowRedirect(Redirect):
         self.is_begun, self.may_go_on = threading.Event(), threading.Event()
         self.routes: list[str] = []
 
-    def begin(self, device: str, server: IPv4Address | None) -> None:
+    def begin(self, device: str, server: Server) -> None:
         """When the test says so."""
         self.is_begun.set()
         assert self.may_go_on.wait(PATIENCE_S)
@@ -439,13 +582,16 @@ async def test_a_stop_while_routes_are_made_takes_them_back(tmp_path: Path) -> N
     """What a thread is making is waited for: nothing stays behind that is made later."""
     redirect = SlowRedirect(tmp_path / "redirect.json")
 
-    async def open_device(_interface: IPv4Interface, offload: bool, _mtu: int) -> Device:
+    async def open_device(_network: DeviceNetwork, offload: bool) -> Device:
         return IdleDevice(offload)
+
+    async def watch(_restore: object, _report: object) -> None: ...
 
     async with plain_text_server() as server:
         node = NodeIdentity(TOKEN, "127.0.0.1", server.port, None)
         agent = Agent(
-            node, AgentSettings(redirect_gateway=True), redirect, open_device=open_device,
+            node, AgentSettings(device=DeviceSettings(redirect_gateway=True)), redirect,
+            kernel=Kernel(open_device, lambda *_: [], watch),
             clock=SystemClock(), secrets=NoLuck(), log=structlog.get_logger(),
         )  # fmt: skip
         task = asyncio.create_task(agent.run())
@@ -458,6 +604,21 @@ async def test_a_stop_while_routes_are_made_takes_them_back(tmp_path: Path) -> N
         await asyncio.wait([task])
     await asyncio.get_running_loop().shutdown_default_executor()
     assert redirect.routes == []
+
+
+@pytest.mark.parametrize("address", ["10.1.1.3/0", "10.1.1.3/1", "127.0.0.1/8", "224.0.0.5/4"])
+async def test_an_overlay_that_would_take_the_machine_over_is_refused(
+    tmp_path: Path, address: str
+) -> None:
+    """No device is made, the log says why, and the agent goes on: the server may be mended."""
+    async with plain_text_server() as server, running(server, tmp_path) as node:
+        await node.logged("agent.connected")
+        server.hands_over = address
+        (await next_link(server)).writer.transport.abort()
+        said = await node.logged("agent.disconnected", 2)
+        assert said["reason"] == "NetworkRefused"
+        assert address in said["message"]
+        assert not node.task.done()
 
 
 async def test_nothing_secret_is_logged(tmp_path: Path) -> None:
@@ -478,7 +639,7 @@ async def test_a_close_reason_is_shown_although_tcp_stays_open(tmp_path: Path, c
     Without it TLS would wait for the other end's close, longer than the agent waits for a link.
     """
     folder = network_folder(tmp_path / "ours", "127.0.0.1")
-    tls = agent_module.client_tls(node_folder(folder, tmp_path / "node"), datetime.now(UTC))
+    tls = node_tls(node_folder(folder, tmp_path / "node")).context
     async with PlainLinkServer(server_tls(tmp_path / "ours")) as server:
         server.close = (code, "node-token is invalid")
         with pytest.raises(LinkEnded, match="the server closed the link: node-token is invalid"):

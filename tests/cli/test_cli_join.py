@@ -126,7 +126,7 @@ def test_a_node_that_was_unregistered_joins_with_a_new_token(
         node.wait_for("agent.connected")
         first = token_in(state)
         admin(server, "UnRegister", pb.UnRegisterRequest(token=first))
-        assert node.wait() == 1
+        assert node.wait() == 5
     assert node.said.endswith(
         "the node was unregistered (code 1008); join again with a new bootstrap token\n"
     )
@@ -323,6 +323,25 @@ def test_systemd_is_told_under_an_abstract_name(monkeypatch: pytest.MonkeyPatch)
         systemd.settimeout(PATIENCE_S)
         sd_notify.status("well")
         assert systemd.recv(4096) == b"STATUS=well"
+
+
+async def test_signs_of_life_come_from_the_event_loop(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """As often as systemd wants them, and more; none if it wants none from this process."""
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as systemd:
+        systemd.bind(str(tmp_path / "notify"))
+        systemd.settimeout(PATIENCE_S)
+        monkeypatch.setenv("NOTIFY_SOCKET", str(tmp_path / "notify"))
+        monkeypatch.setenv("WATCHDOG_USEC", "3000")
+        alive = asyncio.create_task(sd_notify.keep_alive())
+        for _ in range(3):
+            assert await asyncio.to_thread(systemd.recv, 4096) == b"WATCHDOG=1"
+        alive.cancel()
+        for variable, value in (("WATCHDOG_PID", "1"), ("WATCHDOG_USEC", "0")):
+            monkeypatch.setenv(variable, value)
+            assert sd_notify.watchdog_interval_s() is None
+            await sd_notify.keep_alive()
 
 
 def test_plain_text_is_joined_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

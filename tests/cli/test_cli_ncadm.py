@@ -169,6 +169,10 @@ def test_the_rest_of_a_nodes_life(ncadm: Run, tmp_path: Path) -> None:
     assert "expired at 1970-01-01T00:00:01Z" in expired.stderr
     assert ncadm("set-expiry", *node, "--at", "never").stdout == "expires: never\n"
     assert ncadm("unregister", *node).stdout == "unregistered\n"
+    assert ncadm("take-back").stdout == "no node waits\n"
+    gone = ncadm("take-back", *node)
+    assert gone.returncode == 1
+    assert "was unregistered" in gone.stderr
     again = ncadm("unregister", *node)
     assert again.returncode == 1
     assert one_line(again.stderr)

@@ -129,6 +129,9 @@ class History:
         assert event.node_id not in self.by_node, event
         del self.nodes[event.node_id]
 
+    def _node_forgotten(self, event: pb.NodeForgotten) -> None:
+        assert event.node_id not in self.nodes, event
+
     def _state_changed(self, event: pb.StateChanged) -> None:
         assert event.node_id in self.nodes, event
         state, link_id = self.links.get(event.node_id, (IDLE, event.link_id))

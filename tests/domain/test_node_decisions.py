@@ -7,7 +7,14 @@ from nc.domain.errors import ListedNodeUnknown, NodeExpired, NodeUnknown
 from nc.domain.events import pb
 from nc.domain.fsm import ConnectionState
 from nc.domain.links import AcceptLink, HandOverAddress
-from nc.domain.nodes import ExpireNodes, Expiry, SetExpiries, Unregister, require_live
+from nc.domain.nodes import (
+    ExpireNodes,
+    Expiry,
+    ForgetUnregistered,
+    SetExpiries,
+    Unregister,
+    require_live,
+)
 from nc.domain.replicas import StartReplica, StopReplica
 from nc.domain.state import State
 from tests.support.histories import (
@@ -39,9 +46,9 @@ def connected(*node_ids: str) -> State:
 def test_a_node_is_good_until_its_last_millisecond() -> None:
     """One millisecond before its expiry a node's token is good; at it, it is refused."""
     state = after(connected("n"), set_expiries(("n", NOW_MS + 5)))
-    require_live(state.nodes, "n", NOW_MS + 4)
+    require_live(state.nodes, state.unregistered, "n", NOW_MS + 4)
     with pytest.raises(NodeExpired) as refused:
-        require_live(state.nodes, "n", NOW_MS + 5)
+        require_live(state.nodes, state.unregistered, "n", NOW_MS + 5)
     assert refused.value.expired_at_ms == NOW_MS + 5
 
 
@@ -166,3 +173,27 @@ def test_equal_states_decide_equally(command: Command) -> None:
     first, second = (decide(state, command) for state in states)
     assert first == second
     assert len(first) >= 20
+
+
+def test_an_unregistered_node_is_remembered_until_its_certificates_end() -> None:
+    """It is refused as unregistered, not as unknown; from that moment on it may be forgotten."""
+    until_ms = NOW_MS + 1000
+    state = after(connected("n", "m"), Unregister("n", until_ms), Unregister("m"))
+    for node_id, is_known in (("n", True), ("m", False), ("x", False)):
+        for command in (AcceptLink(node_id, "l", NOW_MS), Unregister(node_id, until_ms)):
+            with pytest.raises(NodeUnknown) as refused:
+                decide(state, command)
+            assert refused.value.was_unregistered == is_known
+            assert str(refused.value).startswith("the node was unregistered") == is_known
+    names = ("n", "m", "x")
+    assert decide(state, ForgetUnregistered(names, until_ms - 1)) == []
+    assert kinds(decide(state, ForgetUnregistered(names, until_ms))) == ["node_forgotten"]
+    state = after(state, ForgetUnregistered(names, until_ms))
+    assert len(state.unregistered) == 0
+    assert decide(state, ForgetUnregistered(names, until_ms)) == []
+
+
+def test_a_node_that_is_registered_again_is_not_unregistered() -> None:
+    """Its id may be drawn again, however unlikely that is."""
+    state = after(connected("n"), Unregister("n", NOW_MS + 1000), *register("n"))
+    assert len(state.unregistered) == 0

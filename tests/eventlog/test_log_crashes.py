@@ -146,6 +146,35 @@ def test_what_a_full_disk_cut_does_not_come_back_in_a_sealed_segment(keep: float
         ledger.settle(open_log(disk.crash(CrashOutcome(keep, chance(seed)))))
 
 
+def test_a_copy_that_broke_off_anywhere_is_refused_or_whole() -> None:
+    """Of the last segment any number of bytes may be there: no acknowledged event is cut.
+
+    Nor is one when the power had failed before, and the copy is of what that left.
+    """
+    lived, ledger = whole_life()
+    opened = 0
+    for power_fails in (False, True):
+        disk = lived.crash(CrashOutcome(1))
+        if power_fails:
+            ledger = ledger.copy()
+            log = open_log(disk)
+            disk.power_fails_at = disk.steps + 1
+            with pytest.raises(PowerLoss):
+                ledger.append(log, b"under way")
+            disk = disk.crash(CrashOutcome(1))
+        path, data = [file for file in disk.files() if file[0].suffix == ".seg"][-1]
+        for size in range(len(data)):
+            copy = disk.crash(CrashOutcome(1))
+            copy.shorten(path, size)
+            try:
+                log = open_log(copy)
+            except LogDamaged:
+                continue
+            ledger.copy().settle(log)
+            opened += 1
+    assert opened
+
+
 @cache
 def whole_life() -> tuple[SimulatedDisk, Ledger]:
     """A log with several segments and snapshots, closed."""

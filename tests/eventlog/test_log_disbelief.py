@@ -75,10 +75,10 @@ def test_no_flipped_byte_is_ever_believed(tmp_path: Path, small: bytes, mask: in
 
 def test_a_record_cut_anywhere_is_kept_aside(tmp_path: Path, small: bytes) -> None:
     """Of a last record written in part, the bytes are kept aside and the record is not there."""
-    for size in range(304, 408):
+    for size in range(304, 408 - 7):  # the padding is zeros
         folder = tmp_path / str(size)
         folder.mkdir()
-        segment(folder, 1).write_bytes(small[:size])
+        segment(folder, 1).write_bytes(small[:size].ljust(len(small), b"\0"))
         assert read_all(folder) == WRITTEN[:2]
         log = open_log(folder, segment_size_bytes=500)
         torn = log.recovery.kept_in.read_bytes() if log.recovery else b""

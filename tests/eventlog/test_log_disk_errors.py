@@ -99,7 +99,7 @@ def test_a_full_disk_that_cannot_be_cut_back_is_a_failure(tmp_path: Path) -> Non
     disk = FaultyDisk()
     log = open_log(tmp_path, disk)
     log.append(b"one", 1, 0)
-    disk.errors = {"pwrite": errno.ENOSPC, "truncate": errno.EIO}
+    disk.errors = {"pwrite": errno.ENOSPC, "clear": errno.EIO}
     with pytest.raises(LogUnavailable):
         log.append(b"two", 1, 1)
     disk.errors = {}

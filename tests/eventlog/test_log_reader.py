@@ -3,6 +3,7 @@
 import asyncio
 import threading
 from collections.abc import Callable
+from contextlib import nullcontext
 from pathlib import Path
 
 import pytest
@@ -58,15 +59,19 @@ def test_a_reader_sees_what_its_writer_appends(tmp_path: Path) -> None:
 
 
 def test_a_reader_changes_nothing(tmp_path: Path) -> None:
-    """Reading a log with a torn tail leaves every byte as it is."""
+    """Reading a log with a torn tail, or that broke off, leaves every byte as it is."""
     log = open_log(tmp_path)
     append(log, 6)
     log.close()
     last = max(tmp_path.glob("*.seg"))
-    last.write_bytes(last.read_bytes()[: 96 + 96 + 50])
-    before = {path: (path.read_bytes(), path.stat().st_mtime_ns) for path in tmp_path.iterdir()}
-    assert seqs(LogReader(tmp_path)) == [1, 2, 3, 4, 5]
-    assert before == {p: (p.read_bytes(), p.stat().st_mtime_ns) for p in tmp_path.iterdir()}
+    whole = last.read_bytes()
+    for broken in (whole[: 96 + 96 + 50].ljust(len(whole), b"\0"), whole[: 96 + 96 + 50]):
+        last.write_bytes(broken)
+        before = {path: (path.read_bytes(), path.stat().st_mtime_ns) for path in tmp_path.iterdir()}
+        refused = nullcontext() if len(broken) == len(whole) else pytest.raises(LogDamaged)
+        with refused:
+            assert seqs(LogReader(tmp_path)) == [1, 2, 3, 4, 5]
+        assert before == {p: (p.read_bytes(), p.stat().st_mtime_ns) for p in tmp_path.iterdir()}
 
 
 def test_an_unfinished_record_is_not_there_yet(tmp_path: Path) -> None:

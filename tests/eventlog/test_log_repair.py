@@ -76,6 +76,10 @@ PLANS: list[tuple[str, Damage, Said]] = [
     ("a torn tail", small.flipped(7, END - 1), (TORN, 8, 0, [])),
     ("a tail never written", small.zeroed(7, LAST, SIZE), (SOUND, 8, 0, [])),
     ("a segment not finished", small.left(f"{10:020d}.seg.tmp"), (SOUND, 9, 0, [])),
+    # A copy that broke off.
+    ("cut in the last record", small.cut(7, END - 9), (REPAIRABLE, 8, 1, ["cut 7 at 480"])),
+    ("cut between records", small.cut(7, LAST), (REPAIRABLE, 8, 0, ["cut 7 at 480"])),
+    ("cut behind its header", small.cut(7, HEAD), (REPAIRABLE, 6, 0, ["cut 7 at 96"])),
     # Damage with events behind it.
     ("a payload", small.flipped(7, LAST - 1), (REPAIRABLE, 7, 2, ["cut 7 at 288"])),
     ("zeros in the middle", small.zeroed(7, HEAD, 2 * SIZE), (REPAIRABLE, 6, 3, ["cut 7 at 96"])),

@@ -197,7 +197,7 @@ def test_grpc_is_given_certificates_only_when_they_are_new() -> None:
     credentials = Credentials(*files, client_ca_pem=None)
     credentials.for_server()
     assert [credentials._take_replacement() for _ in range(3)] == [None] * 3
-    credentials.replace(*files)
+    credentials.replace(*files, client_ca_pem=None)
     assert credentials._take_replacement() is not None
     assert [credentials._take_replacement() for _ in range(3)] == [None] * 3
 

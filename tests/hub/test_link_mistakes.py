@@ -3,10 +3,14 @@
 import asyncio
 import ssl
 from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
+from nc.agent.connection import Target, connect
+from nc.agent.link_errors import LinkEnded
+from nc.clock_watch import difference_text
 from nc.hub.limits import Limits
 from nc.hub.switch import MAX_QUEUED_BYTES
 from tests.support.link_client import (
@@ -57,7 +61,7 @@ async def test_a_token_that_is_no_good_opens_nothing(data_dir: Path) -> None:
             (None, machine.tls, 401, "the node token is empty"),
             ("", machine.tls, 401, "the node token is empty"),
             ("0" * 16, machine.tls, 401, "unknown"),
-            (gone.token, gone.tls, 401, "unregistered"),
+            (gone.token, gone.tls, 401, "the node was unregistered; "),
             (here.bootstrap_token, machine.tls, 401, "unknown"),
             ("reserverd", machine.tls, 401, "unknown"),
             ("\xff" * 4000, machine.tls, 401, "unknown"),
@@ -73,6 +77,23 @@ async def test_a_token_that_is_no_good_opens_nothing(data_dir: Path) -> None:
             assert not token or token not in refusal.value.body
         assert not here.replica.state.links
         assert not here.lines.named("link.crashed")
+
+
+async def test_a_refusal_tells_the_servers_time(data_dir: Path) -> None:
+    """In the Date header (RFC 9110), since the client's clock may be what is wrong."""
+    clock = MovableClock()
+    clock.stepped_ms = 400 * 86_400_000
+    async with cluster(data_dir, clock=clock, plaintext=True) as here:
+        await here.enrol()
+        refused: list[LinkEnded] = []
+        for token in ("0" * 16, ""):
+            with pytest.raises(LinkEnded) as ended:
+                await connect(Target("127.0.0.1", here.port, token, None))
+            refused.append(ended.value)
+        for each in refused:
+            assert each.server_time is not None
+            ahead = difference_text(datetime.now(UTC), each.server_time)
+            assert ahead == "this machine's clock is 400 days behind the server's"
 
 
 async def test_what_is_no_request_for_a_link_is_none(data_dir: Path) -> None:
@@ -182,7 +203,8 @@ async def test_what_is_no_packet_of_the_node_is_dropped_and_the_link_lives_on(
             "not_ipv4": 1,
             "wrong_source": 1,
             "nobody_there": 1,
-            "no_uplink": 2,
+            "no_uplink": 1,
+            "not_allowed": 1,
             "fragmented": 2,
         }
         assert link.port.drops == here.server.hub.switch.drops == expected

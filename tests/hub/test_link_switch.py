@@ -18,7 +18,11 @@ NODES = ("10.1.1.3", "10.1.1.5", "10.1.1.7")
 UPLINK = "uplink"
 
 # What a packet may claim to be from or to: nodes, one that is not there, the server, the world.
-ADDRESSES = (*NODES, "10.1.1.9", "10.1.1.1", "10.1.1.255", "192.0.2.1", "224.0.0.1")
+ADDRESSES = (
+    *(*NODES, "10.1.1.9", "10.1.1.1", "10.1.1.255", "192.0.2.1", "203.0.113.1"),
+    *("127.0.0.1", "0.0.0.1", "224.0.0.1", "240.0.0.1", "255.255.255.255"),
+)
+ALLOWED = IPv4Network("192.0.2.0/24")
 
 
 @dataclass
@@ -67,7 +71,7 @@ def bench(
     *, interconnection: bool = True, offloads: tuple[str, ...] = (), uplink: bool = True
 ) -> Bench:
     """Three nodes and perhaps an uplink."""
-    switch = Switch(NETWORK, interconnection=interconnection)
+    switch = Switch(NETWORK, interconnection=interconnection, destinations=[ALLOWED])
     ends = {node: End(node in offloads, node) for node in NODES}
     for end in ends.values():
         switch.attach(end.port)
@@ -77,7 +81,13 @@ def bench(
     return Bench(switch, ends)
 
 
-def expected(  # noqa: PLR0911 - one reason after the other, as the standards have them
+def is_no_host(address: IPv4Address) -> bool:
+    """Whether an address is no single machine's (RFC 6890, 2.2.2)."""
+    is_local = address.is_loopback or address in IPv4Network("0.0.0.0/8")
+    return is_local or address.is_multicast or address in IPv4Network("240.0.0.0/4")
+
+
+def expected(  # noqa: C901, PLR0911 - one reason after the other, as the standards have them
     bench: Bench, sender: str, content: bytes, *, interconnection: bool
 ) -> str | Drop:
     """Where a packet goes, or why not: slowly, and from the texts of the standards."""
@@ -91,11 +101,17 @@ def expected(  # noqa: PLR0911 - one reason after the other, as the standards ha
     source, to = IPv4Address(content[12:16]), IPv4Address(content[16:20])
     if sender != UPLINK and str(source) != sender:
         return Drop.WRONG_SOURCE
+    if is_no_host(source):
+        return Drop.NOT_UNICAST
     in_network = to in IPv4Network("10.1.1.0/24") and str(to) != "10.1.1.1"
     if in_network and sender != UPLINK and not interconnection:
         return Drop.NOT_INTERCONNECTED
     if in_network and str(to) not in bench.ends:
         return Drop.NOBODY_THERE
+    if is_no_host(to):
+        return Drop.NOT_UNICAST
+    if not (in_network or str(to) == "10.1.1.1" or to in ALLOWED):
+        return Drop.NOT_ALLOWED
     receiver = str(to) if in_network else UPLINK
     if receiver not in bench.ends or receiver == sender == UPLINK:
         return Drop.NO_UPLINK
@@ -278,3 +294,40 @@ def test_a_port_without_an_address_is_no_nodes() -> None:
     """Only a port with an address can be attached as a node's."""
     with pytest.raises(ValueError, match="address"):
         Switch(NETWORK).attach(End().port)
+
+
+OUTSIDE = st.ip_addresses(v=4).filter(lambda address: address not in IPv4Network("10.1.1.0/24"))
+NETWORKS = st.builds(
+    lambda address, length: IPv4Network((address, length), strict=False),
+    st.ip_addresses(v=4),
+    st.integers(0, 32),
+)
+
+
+@given(OUTSIDE, st.lists(NETWORKS, max_size=4), st.booleans())
+def test_a_node_reaches_beyond_the_network_only_what_is_allowed(
+    destination: IPv4Address, allowed: list[IPv4Network], interconnection: bool
+) -> None:
+    """With no list: nothing; with one: what is in it and is one machine's address."""
+    switch = Switch(NETWORK, interconnection=interconnection, destinations=allowed)
+    node, uplink = End(address=NODES[0]), End()
+    switch.attach(node.port)
+    switch.attach_uplink(uplink.port)
+    content = packet(NODES[0], str(destination))
+    switch.receive(node.port, content)
+    may = any(destination in network for network in allowed) and not is_no_host(destination)
+    assert uplink.got == ([content] if may else [])
+    refusal = Drop.NOT_UNICAST if is_no_host(destination) else Drop.NOT_ALLOWED
+    assert switch.drops == ({} if may else {refusal: 1})
+
+
+@pytest.mark.parametrize("interconnection", [False, True])
+def test_the_servers_own_address_is_always_reached(interconnection: bool) -> None:
+    """Without any `--allow-destination`, and it answers."""
+    switch = Switch(NETWORK, interconnection=interconnection)
+    node, uplink = End(address=NODES[0]), End()
+    switch.attach(node.port)
+    switch.attach_uplink(uplink.port)
+    switch.receive(node.port, packet(NODES[0], "10.1.1.1"))
+    switch.receive(uplink.port, packet("10.1.1.1", NODES[0]))
+    assert (len(uplink.got), len(node.got), switch.drops) == (1, 1, {})

@@ -109,3 +109,31 @@ def test_all_traffic_is_led_through_the_overlay_and_back_again(field: Field) -> 
         assert agent.stop() == 0
     assert field.routes("a") == before
     assert not (field.home / "a-state" / "redirect.json").exists()
+
+
+def test_ipv6_does_not_leave_beside_the_overlay(field: Field) -> None:
+    """While all traffic goes through the overlay there is no way out for IPv6, but on the LAN.
+
+    After kill -9 the next start takes the refusal back.
+    """
+    lab = field.lab
+    lab.run("a", "sysctl", "-qw", "net.ipv6.conf.all.disable_ipv6=0")
+    lab.run("a", "ip", "addr", "add", "2001:db8::2/64", "dev", "eth0", "nodad")
+    lab.run("a", "ip", "-6", "route", "add", "default", "via", "2001:db8::1")
+
+    def way(address: str) -> str:
+        command = lab.command("a", "ip", "-6", "route", "get", address)
+        return subprocess.run(command, check=False, capture_output=True, text=True).stdout
+
+    assert " dev eth0 " in way("2600::1")
+    with field.start("a") as agent:
+        assert " dev eth0 " not in way("2600::1")
+        assert " dev eth0 " not in way("c000::1")
+        assert " dev eth0 " in way("2001:db8::7")
+        lab.run("a", "ip", "-6", "route", "flush", "proto", "110")
+        assert "::/1" in agent.wait_for("agent.network_restored")["message"]
+        assert " dev eth0 " not in way("2600::1")
+        agent.kill()
+    with field.start("a") as agent:
+        assert agent.stop() == 0
+    assert " dev eth0 " in way("2600::1")

@@ -110,7 +110,7 @@ BAD_CERTIFICATES = [
 ]
 
 DAMAGE: list[tuple[Callable[[Path], object], type[PkiError], str, str]] = [
-    (_remove("ca-key.pem"), KeyMissing, "ca-key.pem", "restore it from a backup"),
+    (_remove("ca-key.pem"), KeyMissing, "ca-key.pem", "from a backup"),
     (_copy("client.pem", "ca.pem"), NotAnAuthority, "ca.pem", "CA:TRUE"),
     (_copy("server-key.pem", "ca-key.pem"), KeyMismatch, "ca.pem", "matching pair"),
     *(
@@ -147,18 +147,52 @@ def test_damage_is_one_clear_sentence_and_changes_nothing(
 
 def test_an_expired_ca_is_named_when_something_must_be_signed(path: Path) -> None:
     """After the CA's end nothing can be renewed: the error names ca.pem and the way out."""
-    with pytest.raises(AuthorityExpired, match="move the whole folder away") as caught:
+    with pytest.raises(AuthorityExpired, match="a new cluster is made") as caught:
         opened(path, NOW + AUTHORITY_LIFETIME + timedelta(days=1))
     assert caught.value.path == path / "ca.pem"
 
 
-def test_a_clock_before_the_ca_is_named_when_something_must_be_signed(path: Path) -> None:
-    """A complete folder opens on a slow clock; signing on one is an error that names the clock."""
-    early = NOW - CLOCK_SKEW - timedelta(days=1)
+@pytest.mark.parametrize("ahead", [timedelta(hours=1), timedelta(days=350), timedelta(days=7305)])
+def test_a_folder_from_the_future_is_signed_anew(path: Path, ahead: timedelta) -> None:
+    """What a clock that was ahead has dated is signed for the same keys, and lasts as long.
+
+    Certificates that were handed out stay good: the CA's name and key are the same.
+    """
+    before = opened(path)
+    issued = before.authority.issue_client("n", "o", NOW, 77)
+    early = NOW - CLOCK_SKEW - ahead
+    after = opened(path, early)
+    assert [made.name for made in after.made] == ["ca.pem", "server.pem", "client.pem"]
+    assert "wrong clock" in after.made[0].reason
+    assert after.authority.not_after == before.authority.not_after
+    assert after.authority.not_before <= early
+    for file in (after.paths.server, after.paths.client):
+        (leaf,) = load_certificates(file.read_bytes())
+        assert leaf.not_valid_before_utc <= early < leaf.not_valid_after_utc
+        leaf.verify_directly_issued_by(before.authority.certificate)
+    (node,) = load_certificates(issued.certificate_pem)
+    node.verify_directly_issued_by(after.authority.certificate)
     assert opened(path, early).made == ()
-    (path / "server.pem").unlink()
-    with pytest.raises(AuthorityNotYetValid, match="clock"):
-        opened(path, early)
+
+
+def test_another_programs_ca_from_the_future_is_left_alone(path: Path) -> None:
+    """We sign anew only what we made: the error names the clock."""
+    theirs = open_folder(path, AuthorityKind.NETWORK, ["localhost"], NOW, lambda: 1)
+    assert theirs.authority.certificate_pem == (path / "ca.pem").read_bytes()
+    before = (path / "ca.pem").read_bytes()
+    with pytest.raises(AuthorityNotYetValid, match="set this machine's clock"):
+        open_folder(path, AuthorityKind.NETWORK, ["localhost"], NOW - timedelta(days=9), lambda: 1)
+    assert (path / "ca.pem").read_bytes() == before
+
+
+def test_a_ca_that_ended_before_this_release_is_signed_anew(tmp_path: Path) -> None:
+    """A first start in 1970 made it; without that nothing could be signed any more."""
+    in_1970 = datetime(1970, 1, 1, tzinfo=UTC) + timedelta(days=2)
+    before = opened(tmp_path / "pki", in_1970)
+    after = opened(tmp_path / "pki", NOW)
+    assert [made.name for made in after.made] == ["ca.pem", "server.pem", "client.pem"]
+    key = before.authority.certificate.public_key()
+    assert after.authority.certificate.public_key() == key
 
 
 @pytest.mark.filterwarnings("ignore")  # the library's, of serial numbers and lengths that are odd

@@ -17,18 +17,24 @@ MISTAKES: tuple[errors.DomainError, ...] = (
     errors.BootstrapTokenEmpty(),
     errors.BootstrapTokenMalformed(),
     errors.BootstrapTokenUnknown(),
-    errors.BootstrapTokenExpired(1),
+    errors.BootstrapTokenExpired(1, 2),
     errors.LifetimeTooLong(6_000_000, 5_256_000),
     errors.NodeTokenEmpty(),
     errors.NodeUnknown(),
-    errors.NodeExpired(1),
+    errors.NodeExpired(1, 2),
     errors.ListedNodeUnknown(3),
     errors.ServerNodeFixed(),
     errors.AddressPoolExhausted("10.1.1.1/24"),
     errors.LinkSuperseded(),
+    errors.NodeNotWaiting(),
     errors.IllegalTransition("idle", "establish"),
 )
-FAULTS: tuple[Exception, ...] = (errors.IdTaken(), errors.KeyOfAnotherLog(), Unwritable())
+FAULTS: tuple[Exception, ...] = (
+    errors.IdTaken(),
+    errors.KeyOfAnotherLog(),
+    errors.AuthorityOfAnotherLog("grpc"),
+    Unwritable(),
+)
 STATUSES = {
     PermissionDenied("no"): grpc.StatusCode.PERMISSION_DENIED,
     Overloaded(): grpc.StatusCode.RESOURCE_EXHAUSTED,

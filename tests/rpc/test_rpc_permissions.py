@@ -9,7 +9,7 @@ from nc.rpc.callers import ANONYMOUS, UNRESTRICTED, Caller, CallerKind
 from nc.rpc.controller import Controller
 from nc.rpc.methods import methods_of
 from nc.rpc.permissions import PermissionDenied, require, require_self
-from nc.services import BOOTSTRAP_SERVICE, CONTROL_SERVICE, INTERNAL_SERVICE
+from nc.services import ADMIN_SERVICE, BOOTSTRAP_SERVICE, CONTROL_SERVICE, INTERNAL_SERVICE
 
 NOW_MS = 1_900_000_000_000
 SOON_MS = NOW_MS + 1
@@ -74,7 +74,7 @@ def test_the_table_of_rights(method: str, name: str) -> None:
 
 def test_every_method_of_every_service_is_in_the_table() -> None:
     """No method is served that nobody decided about."""
-    services = (CONTROL_SERVICE, BOOTSTRAP_SERVICE, INTERNAL_SERVICE)
+    services = (CONTROL_SERVICE, BOOTSTRAP_SERVICE, INTERNAL_SERVICE, ADMIN_SERVICE)
     assert {method.name for service in services for method in service.methods} == EVERYTHING
 
 

@@ -12,12 +12,11 @@ import pytest
 from cryptography import x509
 from cryptography.x509.oid import ExtendedKeyUsageOID
 
-from nc.agent.agent import client_tls
+from nc.agent.certificates import node_tls
 from nc.agent.connection import Target, connect
 from nc.agent.link_errors import LinkEnded
 from nc.client.channel import BOOTSTRAP_PORT, CallFailed, Client
 from nc.client.tls import ClientTls
-from nc.clock import SystemClock, now_utc
 from nc.pb import network_controller_pb2 as pb
 from nc.pki import ADMIN_ORGANIZATION, NODE_ORGANIZATION, FolderPaths
 from nc.pki.errors import NotAnAuthority
@@ -82,7 +81,7 @@ async def test_an_intermediate_ca_serves_every_port(
             answer = await member.call("CheckConnState", pb.CheckConnStateRequest(token=token))
         assert answer.code == "200"
         paths = FolderPaths.within(node / "network")
-        context = client_tls(paths, now_utc(SystemClock()))
+        context = node_tls(paths).context
         target = Target(LOOPBACK, server.endpoints.link_port, token, context)
         link = await connect(target)
         await link.close()

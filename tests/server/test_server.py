@@ -2,6 +2,7 @@
 
 import asyncio
 import errno
+import shutil
 import ssl
 from pathlib import Path
 from typing import Any
@@ -10,7 +11,7 @@ import pytest
 from cryptography import x509
 
 from eventlog import LogReader
-from nc.data_folder import DataFolderError
+from nc.data_folder import DataLost
 from nc.domain.codec.records import events_in
 from nc.domain.tokens import EXPIRED_TOKEN_RETENTION_MS
 from nc.pb import network_controller_pb2 as pb
@@ -92,7 +93,7 @@ async def test_a_lost_log_is_not_begun_anew(tmp_path: Path) -> None:
     async with running(tmp_path / "data") as server:
         log, key = server.folder.log, server.folder.secret_key.read_bytes()
     log.rename(tmp_path / "elsewhere")
-    with pytest.raises(DataFolderError, match=r"log is missing.*put it back from a backup"):
+    with pytest.raises(DataLost, match=r"seg is missing.*secret\.key.*put back.*--new-cluster"):
         await start(tmp_path / "data")
     assert not log.exists()
     (tmp_path / "elsewhere").rename(log)
@@ -104,7 +105,7 @@ async def test_a_lost_key_is_not_made_anew(tmp_path: Path) -> None:
     """Without the key no token in the log is recognised: the server refuses."""
     async with running(tmp_path / "data") as server:
         server.folder.secret_key.unlink()
-    with pytest.raises(DataFolderError, match=r"secret\.key is missing.*backup"):
+    with pytest.raises(DataLost, match=r"secret\.key is missing.*backup"):
         await start(tmp_path / "data")
 
 
@@ -123,21 +124,43 @@ async def test_another_key_is_refused(tmp_path: Path) -> None:
                 snapshot.unlink()
         path.write_bytes(bytes(len(key)))
         for _ in range(2):
-            with pytest.raises(DataFolderError, match=r"secret\.key is not the key.*put the right"):
+            with pytest.raises(DataLost, match=r"secret\.key is not the key.*put the right"):
                 await start(tmp_path / "data")
         path.write_bytes(key)
         await start(tmp_path / "data")
 
 
-async def test_a_lost_ca_is_an_alarm(tmp_path: Path) -> None:
-    """A CA that had to be made anew where nodes are known is said loudly."""
-    async with running(tmp_path / "data") as server:
-        server.certificates.network.paths.ca.unlink()
-        server.certificates.network.paths.ca_key.unlink()
+async def test_a_lost_ca_is_not_made_anew(tmp_path: Path) -> None:
+    """Where the log has events, no CA is made: not at a start, and not while the server runs."""
     lines = Lines()
-    async with running(tmp_path / "data", lines=lines):
-        (line,) = lines.named("authority.replaced")
-        assert "put the old folder back" in line["message"]
+    async with running(tmp_path / "data", lines=lines, tuning=OFTEN) as server:
+        paths = server.certificates.network.paths
+        paths.ca.unlink()
+        paths.ca_key.unlink()
+        await until(lambda: bool(lines.named("task.failed")))
+        assert "ca-key.pem: the CA's private key is missing" in str(lines.named("task.failed")[0])
+    with pytest.raises(DataLost, match=r"network/ca-key\.pem is missing.*put back"):
+        await start(tmp_path / "data")
+    assert not paths.ca.exists()
+    assert not paths.ca_key.exists()
+
+
+async def test_another_ca_is_refused(tmp_path: Path) -> None:
+    """The log has the hashes of both CAs' keys: another CA is refused, also without its mark."""
+    for name in ("data", "other"):
+        await start(tmp_path / name)
+    for kind in ("grpc", "network"):
+        pki, other = (tmp_path / name / "pki" / kind for name in ("data", "other"))
+        pki.rename(tmp_path / "kept")
+        shutil.copytree(other, pki)
+        with pytest.raises(DataLost, match="that of another log"):
+            await start(tmp_path / "data")
+        (pki / "log-id").unlink()
+        with pytest.raises(DataLost, match=f"{kind}/ca-key.pem is not the key"):
+            await start(tmp_path / "data")
+        shutil.rmtree(pki)
+        (tmp_path / "kept").rename(pki)
+    await start(tmp_path / "data")
 
 
 async def test_a_ca_that_is_signed_anew_is_no_alarm(tmp_path: Path) -> None:
@@ -150,8 +173,6 @@ async def test_a_ca_that_is_signed_anew_is_no_alarm(tmp_path: Path) -> None:
     async with running(tmp_path / "data", lines=lines) as server, admin(server) as client:
         assert (await client.call("HealthCheck", pb.HealthCheckRequest())).code == "200"
         assert server.certificates.grpc.paths.server.read_bytes() == server_pem
-        assert lines.named("authority.replaced") == []
-        assert server.certificates.replaced == []
         made = lines.named("certificate.made")
         assert [Path(line["path"]).name for line in made] == ["ca.pem", "ca.pem"]
         assert all("signed anew with the same key" in line["reason"] for line in made)
@@ -171,7 +192,7 @@ async def test_a_later_start_that_fails_takes_nothing_away(tmp_path: Path) -> No
         pass
     before = LogReader(server.folder.log).head
     (tmp_path / "file").write_text("")
-    with pytest.raises(PkiError):
+    with pytest.raises(DataLost):
         await start(tmp_path / "data", grpc_cert_dir=tmp_path / "file")
     assert LogReader(server.folder.log).head == before
     assert server.folder.secret_key.exists()

@@ -13,7 +13,7 @@ from nc.server.installation import Tuning
 from tests.support.whole_server import PATIENCE_S, Lines, running, until
 
 TASKS = (
-    *("sweep", "renew_certificates"),
+    *("sweep", "renew_certificates", "watch_clock"),
     *("report_failure", "report_full_disk", "report_failed_snapshots"),
     *("replica", "link_acceptor", "link_heartbeat", "control_port", "bootstrap_port"),
 )

@@ -36,3 +36,24 @@ async def test_whoever_expires_is_dropped_by_the_next_sweep_and_nobody_else(data
             clock.ahead_ms = ahead_s * 1000
             await sweep()
             assert tuple(map(here.state, (early, late, never))) == expected
+
+
+async def test_a_clock_that_has_just_jumped_drops_no_link(data_dir: Path) -> None:
+    """A minute after a step forward it is believed; a step back within it changes nothing."""
+    clock = MovableClock()
+    async with cluster(data_dir, clock=clock, tuning=ONLY_OURS, plaintext=True) as here:
+        sweep = Sweep(here.replica, here.server.server.submit, clock).sweep
+        node = await here.enrol()
+        await here.connect(node)
+        await here.expire(node, now_ms(clock) // 1000 + 500)
+        for stepped_s, passed_s, expected in (
+            (7200, 0, CONNECTED),
+            (7200, 59, CONNECTED),
+            (0, 59, CONNECTED),
+            (0, 300, CONNECTED),
+            (7200, 300, CONNECTED),
+            (7200, 361, IDLE),
+        ):
+            clock.stepped_ms, clock.ahead_ms = stepped_s * 1000, passed_s * 1000
+            await sweep()
+            assert here.state(node) is expected

@@ -170,6 +170,11 @@ def with_header(first_seq: int, **changes: int | bytes) -> Damage:
     return damage
 
 
+def with_length(first_seq: int, size_bytes: int) -> Damage:
+    """A segment whose header states another length of its file; 0: none, as earlier versions."""
+    return with_header(first_seq, size_bytes=size_bytes)
+
+
 def with_version(first_seq: int, version: int) -> Damage:
     """A segment that a later version of the format has made, as far as anybody can tell."""
     return all_of(written(first_seq, 8, version.to_bytes(4, "little")), flipped(first_seq, 92))

@@ -12,6 +12,7 @@ from nc.domain.events import (
     Event,
     ExpiryChanged,
     LogRepaired,
+    NodeForgotten,
     NodeRegistered,
     ReplicaStarted,
     ReplicaStopped,
@@ -45,6 +46,8 @@ events: st.SearchStrategy[Event] = st.one_of(
             version=ids,
             network_address=networks,
             key_check=ids,
+            grpc_authority=ids,
+            network_authority=ids,
         ),
     ),
     st.builds(Event, replica_stopped=st.builds(ReplicaStopped, replica_id=ids)),
@@ -83,7 +86,10 @@ events: st.SearchStrategy[Event] = st.one_of(
         ),
     ),
     st.builds(Event, expiry_changed=st.builds(ExpiryChanged, node_id=ids, expires_at_ms=times_ms)),
-    st.builds(Event, unregistered=st.builds(Unregistered, node_id=ids)),
+    st.builds(
+        Event, unregistered=st.builds(Unregistered, node_id=ids, remembered_until_ms=times_ms)
+    ),
+    st.builds(Event, node_forgotten=st.builds(NodeForgotten, node_id=ids)),
     st.builds(Event, digest_recorded=st.builds(DigestRecorded, seq=times_ms, digest=ids)),
     st.builds(Event, log_repaired=st.builds(LogRepaired, lost_through_seq=times_ms, damage=ids)),
 )

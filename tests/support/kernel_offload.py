@@ -12,7 +12,8 @@ import sys
 from ipaddress import IPv4Interface
 from pathlib import Path
 
-from nc.net.routes import configure
+from nc.net.overlay import Wanted
+from nc.net.routes import DeviceNetwork, configure
 from nc.net.tun import Tun
 
 PATIENCE_MS = 5000
@@ -22,8 +23,8 @@ def main() -> None:
     """Make the devices, and push packets through until stdin ends."""
     Path("/proc/sys/net/ipv4/ip_forward").write_text("1", encoding="ascii")
     entrance, way_out = Tun(offload=True), Tun(offload=False)
-    configure(entrance.name, IPv4Interface("10.8.0.1/24"), 1500)
-    configure(way_out.name, IPv4Interface("10.9.0.1/24"), 1500)
+    configure(entrance.name, DeviceNetwork(Wanted(IPv4Interface("10.8.0.1/24")), 1500))
+    configure(way_out.name, DeviceNetwork(Wanted(IPv4Interface("10.9.0.1/24")), 1500))
     for line in sys.stdin:
         frame, expected = line.split()
         entrance.write(bytes.fromhex(frame))

@@ -14,6 +14,7 @@ import ssl
 import struct
 import sys
 from dataclasses import dataclass, field
+from email.utils import formatdate
 from pathlib import Path
 from typing import Self
 
@@ -43,8 +44,8 @@ class PlainLink:
             status, text = refusal
             body = text.encode()
             self.writer.write(
-                b"HTTP/1.1 %d No\r\nLocation: %b\r\nContent-Length: %d\r\n\r\n%b"
-                % (status, location.encode(), len(body), body)
+                b"HTTP/1.1 %d No\r\nLocation: %b\r\nDate: %b\r\nContent-Length: %d\r\n\r\n%b"
+                % (status, location.encode(), formatdate(usegmt=True).encode(), len(body), body)
             )
             await self.writer.drain()
             return False
@@ -94,6 +95,7 @@ class PlainLinkServer:
     Attributes:
         refusal: answer this status and text instead of upgrading.
         close: answer the first frame by this close frame, and keep TCP open, as upstream does.
+        hands_over: every node this address and prefix, instead of one in 10.1.1.0/24.
         is_mute: neither pong nor answer anything.
         requests: how many connections asked for an upgrade.
         links: every link that was upgraded and greeted, as they come.
@@ -103,6 +105,7 @@ class PlainLinkServer:
         self.refusal: tuple[int, str] | None = None
         self.close: tuple[int, str] | None = None
         self.is_mute = False
+        self.hands_over = ""
         self.requests = 0
         self.links: asyncio.Queue[PlainLink] = asyncio.Queue()
         self._by_address: dict[bytes, PlainLink] = {}
@@ -146,7 +149,7 @@ class PlainLinkServer:
         last = self._address_of.setdefault(
             link.headers["node-token"], 3 + 2 * len(self._address_of)
         )
-        payload = base64.b64encode(f"10.1.1.{last}/24".encode()).decode()
+        payload = base64.b64encode((self.hands_over or f"10.1.1.{last}/24").encode()).decode()
         link.send(TEXT, json.dumps({"connectionState": 2, "payload": payload}).encode())
         self._by_address[bytes([10, 1, 1, last])] = link
         self.links.put_nowait(link)

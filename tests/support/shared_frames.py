@@ -9,7 +9,8 @@ import json
 import socket
 from ipaddress import IPv4Interface
 
-from nc.net.routes import configure
+from nc.net.overlay import Wanted
+from nc.net.routes import DeviceNetwork, configure
 from nc.net.tun import Tun
 
 BEFORE, AFTER = 40, 20
@@ -20,7 +21,7 @@ ETH_P_IPV6 = 0x86DD
 def main() -> None:
     """Make the device, let packets wait in it, read them."""
     tun = Tun(offload=True)
-    configure(tun.name, IPv4Interface("10.8.0.1/24"), 1400)
+    configure(tun.name, DeviceNetwork(Wanted(IPv4Interface("10.8.0.1/24")), 1400))
     with (
         socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sender,
         socket.socket(socket.AF_PACKET, socket.SOCK_DGRAM) as other,  # the device has no IPv6

@@ -27,26 +27,24 @@ PATIENCE_S = 60.0
 
 
 class MovableClock(SystemClock):
-    """The machine's clock, put forward."""
+    """The machine's clock, later: time has passed, or somebody has set it."""
 
-    ahead_ms = 0
+    ahead_ms = 0  # so much time has passed
+    stepped_ms = 0  # by so much it was set forward, or back
 
     def now_ns(self) -> int:
         """Unix time in nanoseconds, and so much more."""
-        return super().now_ns() + self.ahead_ms * 1_000_000
+        return super().now_ns() + (self.ahead_ms + self.stepped_ms) * 1_000_000
+
+    def monotonic_ns(self) -> int:
+        """It knows of no step."""
+        return super().monotonic_ns() + self.ahead_ms * 1_000_000
 
 
 def settings(data_dir: Path, **more: Any) -> ServerSettings:
     """Any free ports, on loopback."""
-    return ServerSettings(
-        data_dir=data_dir,
-        advertise=(LOOPBACK,),
-        listen=LOOPBACK,
-        grpc_port=0,
-        bootstrap_port=0,
-        link_port=0,
-        **more,
-    )
+    ports = {"grpc_port": 0, "bootstrap_port": 0, "link_port": 0} | more
+    return ServerSettings(data_dir=data_dir, advertise=(LOOPBACK,), listen=LOOPBACK, **ports)
 
 
 class Lines(list[dict[str, Any]]):

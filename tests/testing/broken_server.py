@@ -121,7 +121,7 @@ def an_expired_node_is_let_in_until_the_sweep() -> None:
 
     _replace(hub, "admit", lenient)
     blind = vars(nodes) | {
-        "require_live": lambda known, node_id, _: nodes.require_node(known, node_id)
+        "require_live": lambda known, gone, node_id, _: nodes.require_node(known, gone, node_id)
     }
     _replace(decide, "nodes", SimpleNamespace(**blind))
 

@@ -364,10 +364,12 @@ def an_address_changes_at_reconnect(patch: pytest.MonkeyPatch) -> None:
     """Every handshake takes the next address."""
     original = addresses.bind
 
-    def restless(pool: addresses.Addresses, node_id: str) -> list[Event]:
+    def restless(pool: addresses.Addresses, node_id: str, *rest: Any) -> list[Event]:
         events = addresses.release(pool, node_id, pb.ADDRESS_RELEASE_REASON_NETWORK_CHANGED)
         bare = replace(pool, by_node=pool.by_node.discard(node_id))
-        return [*events, *original(bare, node_id)] if events else original(pool, node_id)
+        return (
+            [*events, *original(bare, node_id, *rest)] if events else original(pool, node_id, *rest)
+        )
 
     patch.setattr(links, "bind", restless)
 

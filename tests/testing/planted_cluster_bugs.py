@@ -12,8 +12,9 @@ import pytest
 
 from eventlog import EventLog
 from eventlog.writer import SegmentWriter
+from nc.agent.agent import Agent, AgentStopped
 from nc.agent.connection import HubConnection
-from nc.agent.link_errors import NodeRejected, closed_by
+from nc.agent.link_errors import LinkEnded
 from nc.domain import addresses, links, nodes, replicas
 from nc.domain.codec.records import entries_of
 from nc.domain.errors import BootstrapTokenMalformed, BootstrapTokenUnknown
@@ -146,12 +147,17 @@ def an_address_is_told_before_it_is_durable(patch: pytest.MonkeyPatch) -> None:
 @_bug("every live agent is connected again")
 def an_agent_gives_up_when_it_should_try_later(patch: pytest.MonkeyPatch) -> None:
     """Code 1013 is taken for a refusal."""
+    run_link = Agent._run_link
 
-    def touchy(frame: Any) -> Any:
-        is_later = int(frame.get_close_code().value) == CloseCode.TRY_AGAIN_LATER
-        return NodeRejected("try again later") if is_later else closed_by(frame)
+    async def touchy(self: Agent) -> None:
+        try:
+            await run_link(self)
+        except LinkEnded as ended:
+            if f"(code {CloseCode.TRY_AGAIN_LATER:d})" in str(ended):
+                raise AgentStopped("try again later") from ended
+            raise
 
-    patch.setattr("nc.agent.connection.closed_by", touchy)
+    patch.setattr(Agent, "_run_link", touchy)
 
 
 @_bug("the hub's links are the log's")

@@ -20,8 +20,8 @@ from nc.cli.log.player_texts import NEIGHBOURS, event_text, neighbours_text, pos
 from nc.cli.time_args import parse_point
 from nc.clock import Clock
 from nc.history.events import Point, Progress, field_of
-from nc.history.fields import printable
 from nc.history.player import Player
+from nc.text import printable
 
 __all__ = ["LogPlayer", "PlayerSource"]
 

@@ -16,9 +16,8 @@ from textual.strip import Strip
 
 from nc.domain.fsm import ConnectionState
 from nc.domain.state import State
-from nc.history.fields import printable
 from nc.history.timelines import status_of
-from nc.text import moment
+from nc.text import moment, printable
 
 _STYLES: Final = {
     ConnectionState.CONNECTED: Style.parse("green"),

@@ -10,9 +10,9 @@ from rich.text import Text
 
 from nc.cli.log.render import KIND_STYLES, line_parts
 from nc.history.events import Recorded
-from nc.history.fields import field_texts, kind_of, printable
+from nc.history.fields import field_texts, kind_of
 from nc.history.player import AS_FAST_AS_IT_GOES, LONGEST_WAIT_NS, Player
-from nc.text import time_text
+from nc.text import printable, time_text
 
 _SECOND_NS: Final = 1_000_000_000
 _BAR_CELLS: Final = 40

@@ -9,8 +9,8 @@ from collections.abc import Callable
 from typing import Final
 
 from nc.history.events import Recorded
-from nc.history.fields import field_texts, kind_of, printable
-from nc.text import time_text
+from nc.history.fields import field_texts, kind_of
+from nc.text import printable, time_text
 
 __all__ = ["KIND_STYLES", "line_parts", "text_format"]
 
@@ -26,6 +26,7 @@ KIND_STYLES: Final = {
     "AddressReleased": "magenta",
     "ExpiryChanged": "yellow",
     "Unregistered": "red",
+    "NodeForgotten": "red",
     "DigestRecorded": "dim",
     "LogRepaired": "bold red",
 }

@@ -23,10 +23,10 @@ from nc.domain.codec.snapshot import SNAPSHOT_SCHEMA
 from nc.domain.evolve import UnknownEvent
 from nc.domain.repairs import RecordRepair
 from nc.errors import DAMAGED
-from nc.history.fields import printable
 from nc.history.salvage import LostEvents, lost_events
 from nc.replica.replica import DiskFull, Origin, Replica, Unwritable
 from nc.secrets import RequestIds, SystemSecrets
+from nc.text import printable
 
 _METHOD: Final = "log repair"
 

@@ -16,9 +16,8 @@ from nc.clock import SystemClock
 from nc.history.as_of import StateAt, states_at
 from nc.history.diff import Difference, differences
 from nc.history.events import Point, history
-from nc.history.fields import printable
 from nc.history.state_fields import state_fields
-from nc.text import iso_time, moment
+from nc.text import iso_time, moment, printable
 
 _POINT_HELP = "A sequence number, 2026-11-20T15:00 (UTC), -2h, or now."
 

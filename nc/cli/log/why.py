@@ -15,9 +15,9 @@ from nc.domain.state import State
 from nc.history.as_of import nearest
 from nc.history.events import Point, history
 from nc.history.explain import Target, explain, now_line
-from nc.history.fields import json_fields, printable
+from nc.history.fields import json_fields
 from nc.history.fold import RunningState
-from nc.text import time_text
+from nc.text import printable, time_text
 
 
 def why(

@@ -39,6 +39,10 @@ class Commands(LazyGroup):
             "Remove a node for good.",
             "nc.cli.ncadm.nodes:unregister",
         ),
+        "take-back": (
+            "Register nodes again that an older log does not know.",
+            "nc.cli.ncadm.nodes:take_back",
+        ),
         "check-health": (
             "Ask whether the server can do its work.",
             "nc.cli.ncadm.server:check_health",

@@ -9,8 +9,8 @@ from nc.cli.ncadm.expiry import parse_expiry
 from nc.cli.options import Output, OutputOption
 from nc.clock import SystemClock, now_ms
 from nc.contract import STATE_NAMES
+from nc.pb import admin_pb2, sensor_pb2
 from nc.pb import network_controller_pb2 as pb
-from nc.pb import sensor_pb2
 from nc.text import expiry_text, moment
 
 _LARGEST_EXPIRY_S = 2**32 - 1  # the API's uint32
@@ -62,6 +62,33 @@ def unregister(
     request = pb.UnRegisterRequest(token=node_token)
     answer = accepted(connection.control("UnRegister", request))
     connection.show(answer, "unregistered")
+
+
+def take_back(
+    context: typer.Context,
+    node_token: Annotated[
+        list[str] | None,
+        typer.Option("--node-token", metavar="T", help="A node's token. May be given again."),
+    ] = None,
+    all_waiting: Annotated[
+        bool,
+        typer.Option("--all-waiting", help="Every node that has asked for a link and waits."),
+    ] = False,
+    output: OutputOption = Output.TEXT,
+) -> None:
+    """Register nodes again that an older log does not know.
+
+    After an older backup was put back, nodes that joined since wait for this. Without an option,
+    print the ids of those that wait.
+
+    Example: ncadm take-back --all-waiting
+    """
+    connection = Connection.of(context, output)
+    request = admin_pb2.TakeBackRequest(node_tokens=node_token or (), all_waiting=all_waiting)
+    answer = accepted(connection.control("TakeBack", request))
+    lines = [f"taken back: {node_id}" for node_id in answer.node_ids]
+    lines += [f"waits: {node_id}" for node_id in answer.waiting_ids]
+    connection.show(answer, "\n".join(lines) or "no node waits")
 
 
 def set_expiry(

@@ -49,6 +49,8 @@ def entries(state: State) -> Iterator[tuple[str | int | None, ...]]:
     yield "digest", state.digest_seq
     if state.key_check:  # older states without one keep their digests
         yield "key", state.key_check
+    if any(state.authorities):
+        yield "authorities", *state.authorities
     yield "pool", str(addresses.network), addresses.next_slot
     for position, address in enumerate(addresses.released):
         yield "released", position, address
@@ -58,6 +60,8 @@ def entries(state: State) -> Iterator[tuple[str | int | None, ...]]:
         yield "token", token_id, token.expires_at_ms
     for node_id, node in state.nodes.items():
         yield "node", node_id, node.token_id, node.expires_at_ms
+    for node_id, until_ms in state.unregistered.items():  # none in logs of older versions
+        yield "unregistered", node_id, until_ms
     for node_id, link in state.links.items():
         yield "link", node_id, link.state.value, link.link_id
     for node_id, binding in addresses.by_node.items():
@@ -67,6 +71,7 @@ def entries(state: State) -> Iterator[tuple[str | int | None, ...]]:
 def count_entries(state: State) -> int:
     """How many `entries` there are, in O(1); the cost of a digest is in proportion."""
     pool = state.addresses
-    single = 3 + bool(state.key_check)  # `seq`, `digest`, `pool`, and `key` if known
-    maps = len(state.tokens) + len(state.nodes) + len(state.links)
+    # `seq`, `digest`, `pool`; `key` and `authorities` if they are known
+    single = 3 + bool(state.key_check) + any(state.authorities)
+    maps = len(state.tokens) + len(state.nodes) + len(state.links) + len(state.unregistered)
     return single + maps + len(pool.released) + len(pool.ahead) + len(pool.by_node)

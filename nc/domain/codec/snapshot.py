@@ -20,6 +20,7 @@ from nc.domain.fsm import ConnectionState
 from nc.domain.links import NodeLink
 from nc.domain.network import Network
 from nc.domain.nodes import Node
+from nc.domain.replicas import NO_AUTHORITIES, AuthorityKeys
 from nc.domain.state import State
 from nc.domain.tokens import Token
 from nc.pb import snapshot_pb2 as pb
@@ -54,7 +55,12 @@ def _parts(state: State, order: Callable[[Iterable[Any]], Iterable[Any]]) -> Ite
     pool = state.addresses
     first = pb.Pool(network=str(pool.network), next_slot=pool.next_slot)
     yield pb.StatePart(
-        seq=state.seq, pool=first, digest_seq=state.digest_seq, key_check=state.key_check
+        seq=state.seq,
+        pool=first,
+        digest_seq=state.digest_seq,
+        key_check=state.key_check,
+        grpc_authority=state.authorities.grpc,
+        network_authority=state.authorities.network,
     )
     for released in _slices(pool.released):
         yield pb.StatePart(pool=pb.Pool(released=released))
@@ -67,6 +73,9 @@ def _parts(state: State, order: Callable[[Iterable[Any]], Iterable[Any]]) -> Ite
     numbers: dict[str, int] = {}
     for nodes in _slices(order(state.nodes.items())):
         yield pb.StatePart(nodes=_nodes(nodes, pool, numbers))
+    for gone in _slices(order(state.unregistered.items())):
+        ids, ends = [node_id for node_id, _ in gone], [until_ms for _, until_ms in gone]
+        yield pb.StatePart(unregistered=pb.Unregistered(ids=ids, until_ms=ends))
     for links in _slices(order(state.links.items())):
         yield pb.StatePart(
             links=pb.Links(
@@ -149,11 +158,13 @@ class _Reader:
         self._pool: pb.Pool | None = None
         self._digest_seq = 0
         self._key_check = ""
+        self._authorities = NO_AUTHORITIES
         self._released: list[str] = []
         self._ahead: list[str] = []
         self._tokens: list[Iterable[tuple[str, Token]]] = []
         self._newcomers: list[Node] = []  # one a token: nodes that never expire share it
         self._nodes: list[Iterable[tuple[str, Node]]] = []
+        self._unregistered: list[Iterable[tuple[str, int]]] = []
         self._links: list[Iterable[tuple[str, NodeLink]]] = []
         self._by_node: list[Iterable[tuple[str, Binding]]] = []
 
@@ -161,11 +172,14 @@ class _Reader:
         if self._pool is None:
             self._seq, self._pool = part.seq, part.pool
             self._digest_seq, self._key_check = part.digest_seq, part.key_check
+            self._authorities = AuthorityKeys(part.grpc_authority, part.network_authority)
         self._released += part.pool.released
         self._ahead += part.pool.ahead
         tokens, links, bindings = part.tokens, part.links, part.bindings
         self._tokens.append(_pairs(tokens.ids, map(Token, tokens.expires_at_ms)))
         self._add_nodes(part.nodes)
+        gone = part.unregistered
+        self._unregistered.append(_pairs(gone.ids, gone.until_ms))
         states = map(ConnectionState, links.states)
         self._links.append(_pairs(links.node_ids, map(NodeLink, states, links.link_ids)))
         self._add_bindings(bindings.node_ids, bindings.addresses, bindings.idle_since_seqs)
@@ -207,6 +221,8 @@ class _Reader:
             addresses,
             self._digest_seq,
             self._key_check,
+            HashTrieMap(chain.from_iterable(self._unregistered)),
+            self._authorities,
         )
 
 

@@ -33,6 +33,7 @@ from nc.domain.events import (
     Event,
     ExpiryChanged,
     LogRepaired,
+    NodeForgotten,
     NodeRegistered,
     ReplicaStarted,
     ReplicaStopped,
@@ -43,6 +44,7 @@ from nc.domain.events import (
 )
 from nc.domain.evolve import UnknownEvent
 from nc.domain.network import Network
+from nc.domain.replicas import NO_AUTHORITIES
 from nc.domain.state import State
 from nc.history.events import Recorded, field_of
 from nc.history.fold import RunningState
@@ -190,6 +192,10 @@ class Redaction:
             links=HashTrieMap(links),
             addresses=addresses,
             key_check="",
+            authorities=NO_AUTHORITIES,
+            unregistered=HashTrieMap(
+                {node(key): until_ms for key, until_ms in sorted(state.unregistered.items())}
+            ),
         )
 
     def record(self, record: Record) -> Record:
@@ -254,7 +260,8 @@ _REDACTED: Final[dict[str, Callable[[_Names, Any], Any]]] = {
     "token_expired": lambda names, e: TokenExpired(token_id=names.token(e.token_id)),
     "node_registered": lambda names, e: NodeRegistered(
         node_id=names.node(e.node_id),
-        token_id=names.token(e.token_id),
+        token_id=names.token(e.token_id) if e.token_id else "",
+        taken_back=e.taken_back,
         certificates=[
             Certificate(authority=each.authority, not_after_ms=each.not_after_ms)
             for each in e.certificates
@@ -276,7 +283,12 @@ _REDACTED: Final[dict[str, Callable[[_Names, Any], Any]]] = {
     "expiry_changed": lambda names, e: ExpiryChanged(
         node_id=names.node(e.node_id), expires_at_ms=e.expires_at_ms
     ),
-    "unregistered": lambda names, e: Unregistered(node_id=names.node(e.node_id), reason=e.reason),
+    "unregistered": lambda names, e: Unregistered(
+        node_id=names.node(e.node_id),
+        reason=e.reason,
+        remembered_until_ms=e.remembered_until_ms,
+    ),
+    "node_forgotten": lambda names, e: NodeForgotten(node_id=names.node(e.node_id)),
     # one of a state before the slice cannot be made
     "digest_recorded": lambda names, e: DigestRecorded(
         seq=e.seq, digest=names.digests.get(e.seq, "")

@@ -11,6 +11,7 @@ from itertools import permutations
 from typing import Final
 
 from nc.clock import now_ms
+from nc.clock_watch import STEADY_AFTER_S
 from nc.domain.errors import DomainError
 from nc.domain.fsm import ConnectionState
 from nc.domain.nodes import require_live
@@ -34,6 +35,9 @@ LOOK_S: Final = 5.0
 
 # A link is looked at so often within the time that it may be silent, and then closed.
 _SILENT_S: Final = Limits().silence_timeout_s * (1 + 3 / CHECKS_PER_TIMEOUT)
+
+# After a jump of the clock, expired nodes keep their links for so long.
+_DOUBTED_S: Final = STEADY_AFTER_S + 2 * LOOK_S
 
 _MOST_MACHINES: Final = 6  # try packets among
 _PACKET_S: Final = 3.0
@@ -81,10 +85,13 @@ class Audit:
     def _look_at_right(self, link: Session) -> set[object]:
         state, key = self._cluster.state, ("right", link.link_id)
         try:
-            require_live(state.nodes, link.node_id, now_ms(self._cluster.clock))
+            now = now_ms(self._cluster.clock)
+            require_live(state.nodes, state.unregistered, link.node_id, now)
         except DomainError as error:
             what = f"link {link.link_id} of node {link.node_id}: {error}"
-            self._cluster.saw(NO_RIGHT, what, holds=key not in self._before)
+            is_doubted = self._cluster.now_s - self._cluster.clock.jumped_at_s < _DOUBTED_S
+            holds = is_doubted or key not in self._before
+            self._cluster.saw(NO_RIGHT, what, holds=holds)
             return {key}
         self._cluster.saw(NO_RIGHT, "", holds=True)
         return set()
@@ -126,8 +133,9 @@ class Audit:
         for machine in cluster.machines.values():
             if machine.is_on:
                 try:
-                    nodes, node_id = cluster.state.nodes, cluster.node_id(machine)
-                    require_live(nodes, node_id, now_ms(cluster.clock))
+                    state, node_id = cluster.state, cluster.node_id(machine)
+                    now = now_ms(cluster.clock)
+                    require_live(state.nodes, state.unregistered, node_id, now)
                 except DomainError:
                     continue
                 found.append(machine)

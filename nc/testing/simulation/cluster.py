@@ -7,6 +7,7 @@ it answers a call. Until then a server may act on what it knew; that has to be p
 
 import asyncio
 import itertools
+import math
 import ssl
 from collections.abc import Coroutine
 from typing import Any, Final
@@ -54,12 +55,17 @@ class ClusterClock:
     def __init__(self, loop: SimulatedLoop, seed: object) -> None:
         self._loop = loop
         self.jumped_ms = int(SeededRandom(("clock", seed)).random() * 1000)
+        self.jumped_at_s = -math.inf  # the loop's time of the last jump
 
     def now_ns(self) -> int:
         return (START_MS + self.jumped_ms) * 1_000_000 + self.monotonic_ns()
 
     def monotonic_ns(self) -> int:
         return round(self._loop.time() * 1e9)
+
+    def jump(self, by_ms: int) -> None:
+        self.jumped_ms += by_ms
+        self.jumped_at_s = self._loop.time()
 
 
 class Cluster:

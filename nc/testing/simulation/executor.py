@@ -34,7 +34,7 @@ class Executor:
                 self._do(cluster.call(SetExpiries(((node, at_s),)), replica))
             case act.SetClock(_, by_ms):
                 cluster.note(f"clocks jump by {by_ms / 1000:+g} s")
-                cluster.clock.jumped_ms += by_ms
+                cluster.clock.jump(by_ms)
             case (
                 act.CutPower()
                 | act.KillServer()

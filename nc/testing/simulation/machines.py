@@ -2,18 +2,20 @@
 
 import struct
 from collections.abc import Callable
-from ipaddress import IPv4Address, IPv4Interface
+from ipaddress import IPv4Address
 from typing import Any, Final
 
 import structlog
 
 from nc import log_events
 from nc.agent.agent import Agent, AgentStopped
+from nc.agent.device import Kernel
 from nc.agent.settings import AgentSettings
 from nc.agent.state import NodeIdentity
 from nc.clock import Clock
 from nc.net.ipv4 import MIN_HEADER_BYTES, build_packet
-from nc.net.routes import Redirect
+from nc.net.redirect import Redirect
+from nc.net.routes import DeviceNetwork
 from nc.net.tun import Receive
 from nc.net.wire import PLAIN_VNET_HEADER, VNET_HEADER_BYTES, Frame, packets
 from nc.testing.seeded_random import SeededRandom
@@ -85,12 +87,38 @@ class _NoRoutes(Redirect):
     def end(self) -> None: ...
 
 
+class MachineClock:
+    """One machine's clock.
+
+    Attributes:
+        offset_ms: by how much it is ahead of the cluster's; setting it is a step.
+    """
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+        self.offset_ms = 0
+
+    def now_ns(self) -> int:
+        return self._clock.now_ns() + self.offset_ms * 1_000_000
+
+    def monotonic_ns(self) -> int:
+        return self._clock.monotonic_ns()
+
+
+def _restore_nothing(_device: str, _network: DeviceNetwork) -> list[str]:
+    return []
+
+
+async def _watch_nothing(_restore: object, _report: object) -> None: ...
+
+
 class Machine:
     """A machine with an agent.
 
     Args:
         name: of the machine; its uplink has the same.
         certificate: the node's for the link, DER.
+        clock: of the cluster; the machine's own is `self.clock`, which may differ from it.
         happens: called when its agent has connected, lost its link, or given up.
         arrived: called with packets.
 
@@ -115,7 +143,7 @@ class Machine:
         self.name = name
         self.token = token
         self.arrived = arrived
-        self._clock = clock
+        self.clock = MachineClock(clock)
         self._network = network
         self._chance = SeededRandom(("machine", name, seed))
         self._happens = happens
@@ -141,10 +169,10 @@ class Machine:
             node,
             AgentSettings(),
             _NoRoutes(),
-            clock=self._clock,
+            clock=self.clock,
             secrets=self._chance,
             log=listening_log(self._hear),
-            open_device=self._open_card,
+            kernel=Kernel(self._open_card, _restore_nothing, _watch_nothing),
         )
         self._life.run(self._run(agent))
 
@@ -169,8 +197,8 @@ class Machine:
             self.has_given_up = str(stopped)
             self._happens(self, f"gives up: {stopped}")
 
-    async def _open_card(self, interface: IPv4Interface, offload: bool, mtu: int) -> _Card:
-        del interface, mtu
+    async def _open_card(self, network: DeviceNetwork, offload: bool) -> _Card:
+        del network
         self._card = _Card(self, offload)
         return self._card
 

@@ -18,9 +18,9 @@ from nc.testing.simulation.executor import Executor
 from nc.testing.simulation.loop import SimulatedLoop
 from nc.testing.simulation.network import in_place_of_sockets
 
-# A silent link is noticed in 60 s, an agent that was rejected waits 20 s, and a dial may take
+# A silent link is noticed in 60 s, an agent that was refused waits up to 300 s, and a dial may take
 # 15 s; twice that, and a server that has to be started first.
-BOUND_S: Final = 200
+BOUND_S: Final = 800
 
 _LONGEST_START_S: Final = 120  # it may be down for a while
 _QUIET_S: Final = 8.0

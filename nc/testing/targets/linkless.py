@@ -18,6 +18,7 @@ from nc.domain.nodes import ExpireNodes
 from nc.domain.tokens import ForgetExpiredTokens
 from nc.replica.replica import Origin
 from nc.replica.snapshots import RunBlocking
+from nc.replica.waiting import WaitingNodes
 from nc.secrets import RequestIds, TokenIds
 from nc.server.parts import Parts
 from nc.server.server import Server, serve
@@ -74,7 +75,9 @@ class LinklessServer(LocalServer):
         )
         server = serve(parts)
         if not is_recorded:
-            server = _Unrecorded(parts, server.replica, server.hub, RequestIds(chance))
+            server = _Unrecorded(
+                parts, server.replica, server.hub, RequestIds(chance), WaitingNodes()
+            )
         super().__init__(server, ports)
         self._clock = clock
         self._token_ids = token_ids

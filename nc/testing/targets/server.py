@@ -21,7 +21,7 @@ from nc.rpc.callers import Transport
 from nc.rpc.edge import REQUEST_ID_KEY, Edge
 from nc.rpc.methods import Method
 from nc.server.server import Server
-from nc.services import BOOTSTRAP_SERVICE, CONTROL_SERVICE, INTERNAL_SERVICE
+from nc.services import ADMIN_SERVICE, BOOTSTRAP_SERVICE, CONTROL_SERVICE, INTERNAL_SERVICE
 from nc.testing.contract.expectations import Facts
 from nc.testing.contract.history import Answer
 from nc.testing.contract.operations import ADMIN, Operation, Port
@@ -35,10 +35,10 @@ _FOUNDED = datetime(2026, 12, 1, tzinfo=UTC)
 
 @cache
 def authorities() -> Authorities:
-    """Made once a process: only the law about enrolments looks at a CA."""
+    """The same in every process: the log has the hashes of their keys."""
     grpc, network = (
-        self_signed(kind, ec.generate_private_key(ec.SECP256R1()), _FOUNDED, serial=1)
-        for kind in (AuthorityKind.GRPC, AuthorityKind.NETWORK)
+        self_signed(kind, ec.derive_private_key(number, ec.SECP256R1()), _FOUNDED, serial=1)
+        for number, kind in enumerate((AuthorityKind.GRPC, AuthorityKind.NETWORK), start=1)
     )
     return Authorities(grpc, network)
 
@@ -106,7 +106,7 @@ class LocalServer:
 def _response(method_name: str, data: bytes) -> Any:
     descriptors = (
         method
-        for service in (CONTROL_SERVICE, BOOTSTRAP_SERVICE, INTERNAL_SERVICE)
+        for service in (CONTROL_SERVICE, BOOTSTRAP_SERVICE, INTERNAL_SERVICE, ADMIN_SERVICE)
         for method in service.methods
         if method.name == method_name
     )

@@ -10,6 +10,7 @@ const TONES = {
   AddressReleased: "address",
   ExpiryChanged: "expiry",
   Unregistered: "went",
+  NodeForgotten: "went",
   LogRepaired: "went",
 };
 const isOneDay = timeText(drawnTimes[0]).slice(0, 10) === timeText(drawnTimes[count]).slice(0, 10);

@@ -74,7 +74,7 @@ def who_is_gone_holds_nothing(observed: Observed) -> Iterator[Evidence]:
     """A node that is unregistered has no link and no address, and nothing happens to it again."""
     for place in walk(observed.history):
         node_id = getattr(place.event, "node_id", None)
-        if node_id is not None:
+        if node_id is not None and place.kind != "node_forgotten":
             before = place.before
             is_first = place.kind == "node_registered"
             yield Evidence(node_id not in place.background.left, place)

@@ -1,0 +1,92 @@
+"""The node's own certificates, read for each connection: they are replaced while the agent runs.
+
+A certificate that has ended, or is not valid yet, is used all the same: the server decides, and
+this machine's clock may be wrong.
+"""
+
+import ssl
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Final
+
+from cryptography import x509
+
+from nc.client.tls import ClientTls
+from nc.pki import FolderPaths, PkiError
+from nc.pki.pem import certificate_pem, load_certificates
+from nc.pki.renewal import validity_problem
+
+# How early the end of the node's certificate is announced.
+_ANNOUNCED: Final = timedelta(days=30)
+
+_REMEDY: Final = "restore the files from a backup, or join again with a new bootstrap token"
+
+
+@dataclass(frozen=True, slots=True)
+class NodeTls:
+    """The TLS context for a link, and the certificate that it shows."""
+
+    context: ssl.SSLContext
+    certificate: x509.Certificate
+
+    def problem(self, now: datetime) -> str:
+        """What is wrong with the certificate's dates; "" if nothing is."""
+        problem = validity_problem(self.certificate, now)
+        if not problem:
+            return ""
+        return (
+            f"this node's own certificate {problem}; if the clock is right, join again with a new "
+            "bootstrap token"
+        )
+
+    def announcement(self, now: datetime) -> str:
+        """That the certificate ends soon, or has ended; "" if it does not."""
+        if problem := self.problem(now):
+            return problem
+        end = self.certificate.not_valid_after_utc
+        if end - now > _ANNOUNCED:
+            return ""
+        return (
+            f"this node's certificate ends on {end:%Y-%m-%d %H:%M} UTC, and no link is accepted "
+            "then; join again with a new bootstrap token before"
+        )
+
+
+def node_tls(paths: FolderPaths) -> NodeTls:
+    """The TLS context for a link.
+
+    Raises:
+        PkiError: a file cannot be read.
+    """
+    tls = ClientTls(_anchor(paths.ca), _read(paths.client_key), certificate_pem=_read(paths.client))
+    try:
+        (certificate, *_) = load_certificates(tls.certificate_pem or b"", paths.client)
+    except PkiError as error:
+        raise PkiError(error.path, error.problem, _REMEDY) from error
+    try:
+        return NodeTls(tls.context(), certificate)
+    except (ssl.SSLError, ValueError) as error:
+        problem = getattr(error, "strerror", None) or error
+        raise PkiError(
+            paths.client.parent,
+            f"ca.pem, client.pem and client-key.pem are not usable: {problem}",
+            _REMEDY,
+        ) from error
+
+
+def _anchor(path: Path) -> bytes:
+    """What a node trusts: an intermediate CA alone, although its root is in the file, too."""
+    pem = _read(path)
+    try:
+        first = load_certificates(pem, path)[0]
+    except PkiError:
+        return pem  # `ssl` reports it
+    return pem if first.issuer == first.subject else certificate_pem(first)
+
+
+def _read(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise PkiError(path, f"cannot be read: {error.strerror}", _REMEDY) from error

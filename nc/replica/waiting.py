@@ -1,0 +1,64 @@
+"""Nodes that the log does not know though the certificate that they show is from our own CA.
+
+After an older backup was put back, the nodes that joined since are such. They are kept in memory
+alone: they ask again and again, also after a restart. Until an administrator has taken them back
+and they are linked, the addresses that they say they hold are given to nobody else.
+"""
+
+from typing import Final, NamedTuple
+
+from nc.domain.events import Certificate
+from nc.domain.nodes import Nodes
+
+MOST_WAITING: Final = 20_000
+
+
+class WaitingNode(NamedTuple):
+    """What is known of a node that waits; `address` is "" if it said none."""
+
+    certificate: Certificate
+    address: str
+
+
+class WaitingNodes:
+    """The nodes that wait, by id; of too many the one that asked longest ago is dropped.
+
+    Attributes:
+        addresses: which of them are not to be given away.
+    """
+
+    def __init__(self, most: int = MOST_WAITING) -> None:
+        self._most = most
+        self._nodes: dict[str, WaitingNode] = {}
+        self.addresses: frozenset[str] = frozenset()
+
+    def note(self, node_id: str, node: WaitingNode) -> None:
+        """A node asked for a link; what it said before is replaced, an address only by another."""
+        before = self._nodes.pop(node_id, None)
+        if before is not None and not node.address:
+            node = node._replace(address=before.address)
+        self._nodes[node_id] = node
+        if len(self._nodes) > self._most:
+            del self._nodes[next(iter(self._nodes))]
+        if before is None or before.address != node.address:
+            self._collect()
+
+    def address_of(self, node_id: str) -> str:
+        node = self._nodes.get(node_id)
+        return "" if node is None else node.address
+
+    def certificate_of(self, node_id: str) -> Certificate | None:
+        node = self._nodes.get(node_id)
+        return None if node is None else node.certificate
+
+    def not_taken_back(self, nodes: Nodes) -> list[str]:
+        """The ids of those that are not registered, in the order in which they asked."""
+        return [node_id for node_id in self._nodes if node_id not in nodes]
+
+    def discard(self, node_id: str) -> None:
+        """The node has a link: its address is in the log."""
+        if self._nodes.pop(node_id, None) is not None:
+            self._collect()
+
+    def _collect(self) -> None:
+        self.addresses = frozenset(each.address for each in self._nodes.values() if each.address)
