@@ -20,6 +20,17 @@ test *args:
 test-versions *args:
     .ci/test-versions {{args}}
 
+# Run the tests of the gRPC ports with the oldest and the newest grpcio that pyproject.toml allows.
+test-grpcio:
+    for version in '==1.82.1' '>=1.85,<1.86'; do \
+        venv=$(mktemp -d) && trap 'rm -rf "$venv"' EXIT && {{python}} -m venv "$venv" && \
+        "$venv/bin/pip" install --quiet . hypothesis pytest pytest-asyncio pytest-xdist \
+            "grpcio$version" "grpcio-health-checking$version" "grpcio-reflection$version" && \
+        "$venv/bin/python" -c 'import grpc; print("grpcio", grpc.__version__)' && \
+        "$venv/bin/python" -m pytest -n 2 tests/rpc tests/fuzz tests/server && \
+        rm -rf "$venv" || exit 1; \
+    done
+
 # Run the longer searches too.
 test-long *args:
     .venv/bin/pytest -n 3 -m "long or not long" {{args}}

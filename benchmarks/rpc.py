@@ -1,16 +1,20 @@
 """How much of gRPC's own speed is left: each call beside a bare handler that returns a constant.
 
-Question: with 64 concurrent clients over mutual TLS, how many calls a second do CheckConnState,
-GetBootStrapToken (durable) and GetToken (two key pairs, two certificates, durable) reach, as a
-share of what a `grpc.aio` handler reaches on the same machine, in the same run, through the same
-client?
+Question: over mutual TLS, how many calls a second do CheckConnState, GetBootStrapToken (durable)
+and GetToken (two key pairs, two certificates, durable) reach, as a share of what a `grpc.aio`
+handler reaches on the same machine, in the same run, through the same client; and what CPU time of
+the server does a call take?
 
 The baseline (`bare`) is this file in its role `--bare`: same event loop, same TLS; no log, no
 checks, no log lines. Each round measures both, one right after the other, and ratios are taken
-within rounds, so that a noisy neighbour hits both. Beside calls a second stands the server's CPU
-time a call, which does not depend on how fast the client is.
+within rounds, so that a noisy neighbour hits both.
 
-    python benchmarks/rpc.py [--rounds 5] [--seconds 2] [--clients 64] [--json FILE]
+The load is `load.c`, built with `cc` (needs libnghttp2-dev and libssl-dev), in two shapes: one
+connection with 32 calls under way, and 64 connections with one each. `--client python` calls with
+`grpc.aio` from 64 connections instead; such a client takes several times as long for a call as the
+server, and so the figures are more its own.
+
+    python benchmarks/rpc.py [--rounds 5] [--seconds 2] [--client c] [--json FILE]
 """
 
 import argparse
@@ -52,6 +56,19 @@ class Running:
         return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
+class Shape(NamedTuple):
+    """How a client calls."""
+
+    connections: int
+    calls_each: int
+
+    def __str__(self) -> str:
+        return f"{self.connections} x {self.calls_each}"
+
+
+SHAPES = {"c": (Shape(1, 32), Shape(64, 1)), "python": (Shape(64, 1),)}
+
+
 class Pair(NamedTuple):
     """One round: the baseline and ours, one right after the other."""
 
@@ -66,7 +83,7 @@ def main() -> None:
     )
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--seconds", type=float, default=2.0)
-    parser.add_argument("--clients", type=int, default=64)
+    parser.add_argument("--client", choices=sorted(SHAPES), default="c")
     parser.add_argument("--json", type=Path)
     parser.add_argument("--bare", metavar="PKI", type=Path, help=argparse.SUPPRESS)
     parser.add_argument("--load", metavar="JSON", help=argparse.SUPPRESS)
@@ -90,27 +107,39 @@ def compare(arguments: argparse.Namespace) -> None:
         pki = data / "pki" / "grpc"
         bare = stack.enter_context(bare_running(pki))
         tokens = prepare(ours, pki)
+        loader = built_load(Path(folder)) if arguments.client == "c" else None
         cases = {
             "CheckConnState": pb.CheckConnStateRequest(token=tokens["node"]),
             "GetBootStrapToken": pb.GetBootStrapTokenRequest(expireTime=10),
             "GetToken": pb.GetTokenRequest(bootStrapToken=tokens["bootstrap"]),
         }
         baseline = pb.CheckConnStateRequest(token=tokens["node"])
-        pairs: dict[str, list[Pair]] = {method: [] for method in cases}
-        for _ in range(arguments.rounds):
-            for method, request in cases.items():
-                pair = Pair(
-                    measure(bare, pki, "CheckConnState", baseline, arguments),
-                    measure(ours, pki, method, request, arguments),
-                )
-                pairs[method].append(pair)
-        report(pairs, arguments)
+        for shape in SHAPES[arguments.client]:
+            load_of = Load(loader, pki, shape, arguments.seconds)
+            pairs: dict[str, list[Pair]] = {method: [] for method in cases}
+            for _ in range(arguments.rounds):
+                for method, request in cases.items():
+                    pair = Pair(
+                        load_of.measure(bare, "CheckConnState", baseline),
+                        load_of.measure(ours, method, request),
+                    )
+                    pairs[method].append(pair)
+            report(pairs, shape, arguments)
 
 
-def report(pairs: dict[str, list[Pair]], arguments: argparse.Namespace) -> None:
+def built_load(folder: Path) -> Path:
+    """The load generator, built from `load.c`."""
+    program = folder / "load"
+    source = Path(__file__).with_name("load.c")
+    libraries = ("-lnghttp2", "-lssl", "-lcrypto")
+    subprocess.run(["cc", "-O2", "-o", str(program), str(source), *libraries], check=True)
+    return program
+
+
+def report(pairs: dict[str, list[Pair]], shape: Shape, arguments: argparse.Namespace) -> None:
     """Print medians over the rounds, and keep all of it if asked to."""
     print(
-        f"{arguments.clients} clients, {arguments.rounds} rounds of {arguments.seconds} s; "
+        f"{shape} calls, {arguments.rounds} rounds of {arguments.seconds} s; "
         "medians, ratio: to bare in the same round"
     )
     print(
@@ -132,31 +161,41 @@ def report(pairs: dict[str, list[Pair]], arguments: argparse.Namespace) -> None:
         )
     if arguments.json:
         kept = {method: [pair._asdict() for pair in rounds] for method, rounds in pairs.items()}
-        arguments.json.write_text(json.dumps(kept, indent=1))
+        with arguments.json.open("a") as file:
+            file.write(json.dumps({"shape": str(shape), "rounds": kept}) + "\n")
 
 
-def measure(
-    server: Running, pki: Path, method: str, request: Any, arguments: argparse.Namespace
-) -> dict[str, float]:
-    """Calls a second, latency, the server's CPU time a call; the load is a process of its own."""
-    role = {
-        "port": server.port,
-        "pki": str(pki),
-        "method": method,
-        "request": request.SerializeToString().hex(),
-        "clients": arguments.clients,
-        "seconds": arguments.seconds,
-    }
-    before_s = server.cpu_s()
-    done = subprocess.run(
-        [sys.executable, __file__, "--load", json.dumps(role)],
-        check=True,
-        stdout=subprocess.PIPE,
-        text=True,
-    )
-    result: dict[str, float] = json.loads(done.stdout)
-    result["cpu_us"] = (server.cpu_s() - before_s) / result.pop("all_calls") * 1e6
-    return result
+@dataclass(frozen=True)
+class Load:
+    """A client in a process of its own; without `program` it is this file in its role `--load`."""
+
+    program: Path | None
+    pki: Path
+    shape: Shape
+    seconds: float
+
+    def measure(self, server: Running, method: str, request: Any) -> dict[str, float]:
+        """Calls a second, latency, and the server's CPU time a call."""
+        message = request.SerializeToString().hex()
+        if self.program is None:
+            role = {
+                "port": server.port,
+                "pki": str(self.pki),
+                "method": method,
+                "request": message,
+                "clients": self.shape.connections,
+                "seconds": self.seconds,
+            }
+            command = [sys.executable, __file__, "--load", json.dumps(role)]
+        else:
+            numbers = (*self.shape, self.seconds)
+            command = [str(self.program), str(server.port), str(self.pki), SERVICE + method]
+            command += [message, *map(str, numbers)]
+        before_s = server.cpu_s()
+        done = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True)
+        result: dict[str, float] = json.loads(done.stdout)
+        result["cpu_us"] = (server.cpu_s() - before_s) / result.pop("all_calls") * 1e6
+        return {key: value for key, value in result.items() if key not in {"failed", "failure"}}
 
 
 async def load(
@@ -170,7 +209,7 @@ async def load(
     payload = bytes.fromhex(request)
     latencies_ms: list[float] = []
     calls = 0
-    warm_at = time.perf_counter() + 0.5
+    warm_at = time.perf_counter() + min(0.5, seconds)
     end = warm_at + seconds
 
     async def client(number: int) -> None:
@@ -179,7 +218,7 @@ async def load(
         target = f"127.0.0.1:{port}"
         async with grpc.aio.secure_channel(target, credentials, options=options) as channel:
             call: Any = channel.unary_unary(SERVICE + method)
-            while (started := time.perf_counter()) < end:
+            while (started := time.perf_counter()) < end or not latencies_ms:
                 answer = await call(payload)
                 calls += 1
                 if started >= warm_at:

@@ -19,6 +19,7 @@ from eventlog.errors import (
     LogDamaged,
     LogError,
     LogFull,
+    LogLacking,
     LogLocked,
     LogMissing,
     LogUnavailable,
@@ -34,6 +35,7 @@ from eventlog.format import SEGMENT_SIZE_BYTES
 from eventlog.memory import MemoryLog
 from eventlog.reader import LogReader
 from eventlog.recovery import Recovery
+from eventlog.spare import SparingDisk
 
 __all__ = [
     "MAX_PAYLOAD_BYTES",
@@ -44,6 +46,7 @@ __all__ = [
     "LogDamaged",
     "LogError",
     "LogFull",
+    "LogLacking",
     "LogLocked",
     "LogMissing",
     "LogPosition",
@@ -59,6 +62,7 @@ __all__ = [
     "SnapshotFailed",
     "SnapshotStore",
     "SnapshotWriter",
+    "SparingDisk",
     "SyncFailed",
     "WriterReplaced",
     "open",

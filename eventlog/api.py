@@ -1,4 +1,4 @@
-"""What an event log is: an append-only sequence of records, durable when `append` returns.
+"""The interface of an event log: append-only records, durable when `append` returns.
 
 Payloads are opaque bytes. A record holds one or more events and is appended, read and lost as a
 whole; events are numbered from 1 without gaps, so a record has the sequence number of its first
@@ -121,14 +121,15 @@ class EventLog(Protocol):
         Args:
             payload: opaque, 1 byte to MAX_PAYLOAD_BYTES.
             count: how many events it holds, 1 to MAX_COUNT.
-            expected: the caller's idea of `last_seq`.
+            expected: the `last_seq` that the caller knows.
 
         Returns:
             The sequence number of the last event appended.
 
         Raises:
             SequenceConflict: something else was appended first; nothing was written.
-            LogFull: there is no room now; nothing was written, and later appends may succeed.
+            LogLacking: something is lacking for now (LogFull: room); nothing was written, and later
+                appends may succeed.
             LogUnavailable: the log cannot be written; the outcome of this append is unknown.
             RecordTooLarge: the payload is over the limit; nothing was written.
             ValueError: an empty payload, or a count out of range; nothing was written.
@@ -144,15 +145,15 @@ class EventLog(Protocol):
             The end of the log.
 
         Raises:
-            LogFull: there is no room.
+            LogLacking: as `append`.
             LogUnavailable: the log cannot be written.
         """
 
     def probe_space(self) -> None:
-        """Check, after LogFull, whether there is room now. Blocks for the disk.
+        """Check, after LogLacking, whether an append may succeed now. Blocks for the disk.
 
         Raises:
-            LogFull: there is none.
+            LogLacking: it would not.
             LogUnavailable: the log cannot be written.
         """
 

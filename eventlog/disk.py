@@ -8,6 +8,8 @@ import ctypes
 import errno
 import fcntl
 import os
+import stat
+from contextlib import suppress
 from pathlib import Path
 from typing import Final, Protocol
 
@@ -79,22 +81,49 @@ class Disk(Protocol):
         """Make the names in a folder durable."""
 
 
+def _regular(fd: int, path: Path) -> int:
+    """The descriptor, if it is that of a regular file."""
+    if stat.S_ISREG(os.fstat(fd).st_mode):
+        return fd
+    os.close(fd)
+    raise OSError(errno.EINVAL, "it is no regular file", str(path))
+
+
+def _give_to_owner_of(folder: Path, made: int) -> None:
+    """Give what root makes to the folder's owner, whose service could not open it otherwise."""
+    if os.geteuid() == 0:
+        owner = folder.stat()
+        if owner.st_uid:
+            os.fchown(made, owner.st_uid, owner.st_gid)
+
+
 class OsDisk:
-    """The operating system's files. Those made are for their owner only (0600, folders 0700)."""
+    """The operating system's files. Those made are for their owner only (0600, folders 0700).
+
+    What root makes belongs to the owner of the folder. Making a file follows no symbolic link.
+    """
 
     close = staticmethod(os.close)
     pread = staticmethod(os.pread)
 
     def open(self, path: Path, /, *, write: bool = False, create: bool = False) -> int:
-        flags = (os.O_RDWR if write or create else os.O_RDONLY) | (os.O_CREAT if create else 0)
-        return os.open(path, flags | os.O_CLOEXEC, 0o600)
+        # O_NONBLOCK: a pipe in a file's place is not waited for.
+        flags = os.O_CLOEXEC | os.O_NONBLOCK | (os.O_RDWR if write or create else os.O_RDONLY)
+        if not create:
+            return _regular(os.open(path, flags), path)
+        flags |= os.O_NOFOLLOW
+        with suppress(FileExistsError):
+            fd = os.open(path, flags | os.O_CREAT | os.O_EXCL, 0o600)
+            _give_to_owner_of(path.parent, fd)
+            return fd
+        return _regular(os.open(path, flags | os.O_CREAT, 0o600), path)
 
     def size(self, fd: int, /) -> int:
         return os.fstat(fd).st_size
 
     def is_at(self, fd: int, path: Path, /) -> bool:
         # By device and inode, which no other file has while this one is open.
-        return os.path.samestat(path.stat(), os.fstat(fd))
+        return os.path.samestat(path.lstat(), os.fstat(fd))
 
     def pwrite(self, fd: int, data: bytes, offset: int, /) -> int:
         return os.pwrite(fd, data, offset)
@@ -140,7 +169,15 @@ class OsDisk:
         return [path.name for path in folder.iterdir()]
 
     def make_folder(self, folder: Path, /) -> None:
-        folder.mkdir(mode=0o700, exist_ok=True)
+        with suppress(FileExistsError):
+            folder.mkdir(mode=0o700)
+            made = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC)
+            try:
+                _give_to_owner_of(folder.parent, made)
+            finally:
+                os.close(made)
+        if not folder.is_dir():
+            raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR), str(folder))
 
     def sync_folder(self, folder: Path, /) -> None:
         fd = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)

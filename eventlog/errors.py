@@ -11,6 +11,7 @@ __all__ = [
     "LogDamaged",
     "LogError",
     "LogFull",
+    "LogLacking",
     "LogLocked",
     "LogMissing",
     "LogUnavailable",
@@ -117,11 +118,20 @@ class RepairFailed(LogUnavailable):
     )
 
 
-class LogFull(_WithReason):
-    """The disk has no room: nothing was appended.
+class LogLacking(_WithReason):
+    """Descriptors, memory or a right are lacking for now: nothing was appended.
 
-    The log stays open for reading, and takes appends again as soon as there is room.
+    The log stays open for reading, and takes appends again as soon as the lack is over.
     """
+
+    text = (
+        "log {log}: {reason}; nothing was written: "
+        "remove the cause, such as a limit of open files, and appending goes on"
+    )
+
+
+class LogFull(LogLacking):
+    """The disk has no room: nothing was appended."""
 
     text = (
         "log {log}: {reason}; expected room for the next record: "

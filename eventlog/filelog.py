@@ -1,9 +1,10 @@
 """The log on disk: one writer, segments in a folder, durable when `append` returns.
 
-Any failure but a full disk closes the log for writing: the next open finds out what reached the
-disk. Reading continues.
+A failure that does not pass (`eventlog.lacks`) closes the log for writing: the next open finds out
+what reached the disk. Reading continues.
 """
 
+import errno
 import threading
 from bisect import bisect_right
 from collections.abc import AsyncIterator, Callable, Iterator
@@ -14,14 +15,15 @@ from typing import Final
 from eventlog.api import LogPosition, Record, check_appendable
 from eventlog.cursor import Cursor, events_after
 from eventlog.disk import Disk
-from eventlog.errors import LogError, LogFull, LogUnavailable, SequenceConflict
+from eventlog.errors import LogError, LogLacking, LogUnavailable, SequenceConflict
 from eventlog.followers import Followers, follow
 from eventlog.format import NO_CHAIN, SEGMENT_HEADER_BYTES, RecordType
+from eventlog.lacks import ROOM
 from eventlog.lockfile import WriterLock
 from eventlog.recovery import Recovered, Recovery, recover
 from eventlog.snapshots import FileSnapshots
 from eventlog.sparse_index import SparseIndex
-from eventlog.writer import NO_ROOM, NewSegments, SegmentWriter
+from eventlog.writer import NewSegments, SegmentWriter
 
 __all__ = ["FileLog"]
 
@@ -144,7 +146,7 @@ class FileLog:
             try:
                 self._lock.check()
                 yield
-            except (SequenceConflict, LogFull):
+            except (SequenceConflict, LogLacking):
                 raise
             except LogUnavailable as error:
                 reason = f"{what} failed, outcome unknown: {error.reason}"
@@ -219,6 +221,8 @@ class FileLog:
 
 def _not_opened(error: OSError) -> str:
     """Why a log cannot be opened. It does not wait for room: the operator would not notice."""
-    if error.errno in NO_ROOM:
+    if error.errno in ROOM:
         return f"the disk has no room to open it: {error}; free some space"
+    if error.errno == errno.ELOOP:
+        return f"{error.filename} is a symbolic link, which is not followed; remove it"
     return f"cannot be opened: {error}"

@@ -1,9 +1,9 @@
 """The lock: a log has one writer, and a writer that has lost the log notices.
 
 The kernel keeps the lock (flock) and drops it with the process. But a lock file can be removed by a
-careless hand, and there are network file systems whose locks do not hold. So each writer also
-signs the file. Before it writes anything, it compares the file at the path with the one that it
-holds open, and reads the signature in it.
+program or a person, and the locks of some network file systems do not hold. So each writer also
+writes a signature into the file. Before each write to the log, it compares the file at the path
+with the one that it holds open, and reads the signature in it.
 
 The check opens no file: a process that has no descriptor left, as when many clients connect, can
 still write to its log.
@@ -16,8 +16,9 @@ from pathlib import Path
 from typing import Final
 
 from eventlog.disk import Disk
-from eventlog.errors import LogFull, LogLocked, WriterReplaced
-from eventlog.segments import opened, write_fully
+from eventlog.errors import LogLocked, WriterReplaced
+from eventlog.lacks import refusing
+from eventlog.segments import close, opened, write_fully
 
 __all__ = ["WriterLock"]
 
@@ -25,7 +26,6 @@ LOCK_NAME: Final = "lock"
 _SIGNATURE_BYTES: Final = 8
 _LONGEST_BYTES: Final = 64  # more than a process id and a signature take
 _GONE: Final = (errno.ENOENT, errno.ENOTDIR)
-_PASSING: Final = (errno.ENOMEM, errno.EINTR)  # a later `stat` may succeed
 
 
 class WriterLock:
@@ -51,7 +51,7 @@ class WriterLock:
         try:
             self._claim()
         except BaseException:
-            disk.close(self._fd)
+            close(disk, self._fd)
             raise
 
     def _claim(self) -> None:
@@ -62,30 +62,30 @@ class WriterLock:
         write_fully(self._disk, self._fd, self._text, 0)
 
     def check(self) -> None:
-        """See that the lock file is still the one that this writer holds and signed.
+        """Check that the lock file is still the one that this writer holds and signed.
 
         Raises:
             WriterReplaced: it is not.
-            LogFull: that cannot be known now, for want of memory; nothing was written.
+            LogLacking: that cannot be known now; nothing was written.
             OSError: the disk fails.
         """
         try:
-            is_ours = self._disk.is_at(self._fd, self._path)
+            with refusing(self._folder):
+                is_ours = self._disk.is_at(self._fd, self._path)
+                found = self._disk.pread(self._fd, _LONGEST_BYTES, 0) if is_ours else b""
         except OSError as error:
             if error.errno in _GONE:
                 raise WriterReplaced(self._folder, "the lock file is gone") from None
-            if error.errno in _PASSING:
-                reason = f"the lock file cannot be looked at: {error}"
-                raise LogFull(self._folder, reason) from error
             raise
-        found = self._disk.pread(self._fd, _LONGEST_BYTES, 0) if is_ours else self._read_other()
+        if not is_ours:
+            found = self._read_other()
         if not is_ours or found != self._text:
             pid = _pid(found)
-            holder = "somebody" if pid is None else f"process {pid}"
+            holder = "another process" if pid is None else f"process {pid}"
             raise WriterReplaced(self._folder, f"{holder} has signed the lock file")
 
     def _read_other(self) -> bytes:
-        """What the file that took the lock file's place says; nothing if it cannot be read."""
+        """The content of the file that replaced the lock file; empty if it cannot be read."""
         try:
             with opened(self._disk, self._path) as fd:
                 return self._disk.pread(fd, _LONGEST_BYTES, 0)
@@ -93,11 +93,11 @@ class WriterLock:
             return b""
 
     def release(self) -> None:
-        """Let the next writer in. The file stays: it says who was the last one."""
-        self._disk.close(self._fd)
+        """Release the lock. The file stays, with the process id of its last writer."""
+        close(self._disk, self._fd)
 
 
 def _pid(text: bytes) -> int | None:
-    """Whose process id a lock file has; None in the moment before it is written down."""
+    """The process id in a lock file; None until it has been written."""
     first, *_ = text.split(b"\n")
     return int(first) if first.isdigit() else None

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Final
 
 from eventlog.disk import Disk
-from eventlog.errors import COPY_AGAIN, UPGRADE, LogDamaged, LogUnavailable, SyncFailed
+from eventlog.errors import COPY_AGAIN, UPGRADE, LogDamaged, LogUnavailable
 from eventlog.format import (
     SEGMENT_HEADER_BYTES,
     SegmentHeader,
@@ -15,11 +15,13 @@ from eventlog.format import (
     encode_segment_header,
 )
 from eventlog.header_format import BadBytes
+from eventlog.lacks import synced
 
 __all__ = [
     "CHUNK_BYTES",
     "SEGMENT_SUFFIX",
     "TEMPORARY_SUFFIX",
+    "close",
     "create_segment",
     "damaged",
     "list_segments",
@@ -29,7 +31,7 @@ __all__ = [
     "read_bytes",
     "read_segment_header",
     "segment_name",
-    "synced",
+    "segments_among",
     "write_fully",
 ]
 
@@ -61,11 +63,15 @@ def list_segments(disk: Disk, folder: Path) -> list[int]:
         LogUnavailable: this process cannot read the folder.
     """
     try:
-        names = disk.list(folder)
+        return segments_among(folder, disk.list(folder))
     except FileNotFoundError:
         return []
     except OSError as error:
         raise LogUnavailable(folder, f"cannot be read: {error.strerror}") from error
+
+
+def segments_among(folder: Path, names: list[str]) -> list[int]:
+    """As `list_segments`, of the names in the folder."""
     segments = []
     for name in names:
         if not name.endswith(SEGMENT_SUFFIX):
@@ -85,6 +91,12 @@ def opened(disk: Disk, path: Path, *, write: bool = False, create: bool = False)
     try:
         yield fd
     finally:
+        close(disk, fd)
+
+
+def close(disk: Disk, fd: int) -> None:
+    """Close a file of which everything that matters is synced: an error changes nothing."""
+    with suppress(OSError):
         disk.close(fd)
 
 
@@ -114,19 +126,11 @@ def new_file(disk: Disk, path: Path) -> Iterator[int]:
     disk.sync_folder(path.parent)
 
 
-@contextmanager
-def synced(path: Path) -> Iterator[None]:
-    """Around an fsync: any OSError becomes SyncFailed."""
-    try:
-        yield
-    except OSError as error:
-        raise SyncFailed(path.parent, f"an fsync of {path.name} failed: {error}") from error
-
-
 def create_segment(disk: Disk, folder: Path, header: SegmentHeader, size_bytes: int) -> int:
-    """Make a segment, durably; returns its descriptor, for writing.
+    """Make a segment; returns its descriptor, for writing.
 
-    It has a temporary name until its header is durable. The header says how long the file is.
+    It has a temporary name until its header is durable. Its own name is durable once the caller has
+    synced the folder. The header says how long the file is.
 
     Raises:
         SyncFailed: an fsync failed.
@@ -142,10 +146,8 @@ def create_segment(disk: Disk, folder: Path, header: SegmentHeader, size_bytes: 
         with synced(temporary):
             disk.fsync(fd)
         disk.rename(temporary, path)
-        with synced(path):
-            disk.sync_folder(folder)
     except BaseException as error:
-        disk.close(fd)
+        close(disk, fd)
         if isinstance(error, OSError):
             with suppress(OSError):
                 disk.unlink(temporary)  # frees the room

@@ -17,13 +17,14 @@ from eventlog.disk import Disk
 from eventlog.errors import LogError, SnapshotFailed
 from eventlog.format import SEGMENT_HEADER_BYTES
 from eventlog.header_format import BadBytes
+from eventlog.lacks import synced
 from eventlog.segments import (
     TEMPORARY_SUFFIX,
+    close,
     list_segments,
     opened,
     read_bytes,
     segment_name,
-    synced,
     write_fully,
 )
 from eventlog.snapshot_format import (
@@ -172,8 +173,8 @@ def failing(path: Path) -> Iterator[None]:
         yield
     except SnapshotFailed:
         raise
-    except (OSError, LogError) as error:
-        raise SnapshotFailed(path, str(error)) from error
+    except (OSError, LogError, MemoryError) as error:
+        raise SnapshotFailed(path, str(error) or "no memory is left") from error
 
 
 class SnapshotFile:
@@ -228,17 +229,17 @@ class SnapshotFile:
             with synced(self._temporary):
                 disk.fsync(fd)
             disk.rename(self._temporary, path)
-            with synced(path):
+            with synced(path, "sync_folder"):
                 disk.sync_folder(path.parent)
             for name in snapshot_names(disk, path.parent)[KEPT_SNAPSHOTS:]:
                 disk.unlink(path.parent / name)
             self._fd = None
-            disk.close(fd)
+            close(disk, fd)
 
     def give_up(self) -> None:
         with self._lock:
             if self._fd is not None:
-                self._disk.close(self._fd)
+                close(self._disk, self._fd)
                 self._fd = None
                 with suppress(OSError):
                     self._disk.unlink(self._temporary)

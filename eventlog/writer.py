@@ -1,18 +1,18 @@
 """Writing records at the end of the last segment, and starting the next segment.
 
-A record is one write and one fdatasync into room that was allocated before. If the disk has no
-room, what was written of the record is cut off again, and the log is as it was.
+A record is one write and one fdatasync into room that was allocated before. If something is lacking
+for now (`eventlog.lacks`), what was written of the record is cut off again, and the log is as it
+was. If even that is refused, it is cut off before the next record.
 """
 
-import errno
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Final, NamedTuple
 
 from eventlog.api import LogPosition
 from eventlog.disk import Disk
-from eventlog.errors import LogFull, WriterReplaced
+from eventlog.errors import LogLacking, WriterReplaced
 from eventlog.format import (
     RECORD_HEADER_BYTES,
     SEGMENT_HEADER_BYTES,
@@ -22,15 +22,18 @@ from eventlog.format import (
     encode_record,
     record_size_bytes,
 )
-from eventlog.segments import create_segment, list_segments, segment_name, synced, write_fully
+from eventlog.lacks import refusing, synced
+from eventlog.segments import (
+    close,
+    create_segment,
+    segment_name,
+    segments_among,
+    write_fully,
+)
 
-__all__ = ["NO_ROOM", "NewSegments", "SegmentWriter"]
+__all__ = ["NewSegments", "SegmentWriter"]
 
 _SEGMENT_ID_BYTES: Final = 4
-NO_ROOM: Final = (
-    errno.ENOSPC,
-    errno.EDQUOT,
-)  # after these errors the log is cut back, and stays open
 
 
 class NewSegments(NamedTuple):
@@ -46,7 +49,7 @@ class NewSegments(NamedTuple):
 class SegmentWriter:
     """Appends to a log. For one thread at a time.
 
-    After any error but LogFull it is unknown what is on the disk, and it must not be used any more.
+    After any error but LogLacking it is unknown what is on the disk, and it must not be used again.
 
     Attributes:
         end: of the log; everything before it is durable.
@@ -60,12 +63,15 @@ class SegmentWriter:
         self._epoch = epoch
         self.end = end
         self.segments: list[int] = []
-        self._wanted_bytes = 0  # the size of the record that had no room
+        self._wanted_bytes = 0  # the size of the record that was refused
+        self._is_dirty = False  # there may be something behind the end of the log
         self._is_cut = False  # after the last sync
+        self._is_named = True  # the last segment, durably
 
     def begin(self) -> None:
         """Make a log's first segment."""
         self._start_segment(0)
+        self._sync_name()
 
     def resume(self, segments: list[int], segment_id: int, size_bytes: int) -> None:
         """Continue in the last of the segments, which has `size_bytes` allocated."""
@@ -80,35 +86,34 @@ class SegmentWriter:
         """Write and sync one record, then move the end behind it.
 
         Raises:
-            LogFull: the disk has no room for it; nothing has changed.
+            LogLacking: something is lacking for it (LogFull: room); nothing has changed.
             SyncFailed: the record may not be durable.
             WriterReplaced: another writer's record is at the end of the log.
             OSError: any other failure.
         """
         size_bytes = record_size_bytes(len(payload))
-        with self._full_disk_cut_back(size_bytes):
-            self._check_end()
+        with self._cut_back(size_bytes):
             self._make_room(size_bytes)
             segment, offset, last_seq, chain = self.end
             header = RecordHeader(last_seq + 1, count, kind, self._new.now_ns(), self._epoch)
             data, chain = encode_record(
                 chain, header, payload, durable_seq=last_seq, segment_id=self._segment_id
             )
+            self._is_dirty = True
             write_fully(self._disk, self._fd, data, offset)
-        with synced(self._path):
+        with synced(self._path, "fdatasync"):
             self._disk.fdatasync(self._fd)
-        self._is_cut = False
+        self._is_dirty = self._is_cut = False
         self.end = LogPosition(segment, offset + size_bytes, last_seq + count, chain)
 
     def probe_space(self) -> None:
-        """Write zeros at the end, as many as the record that had no room; raises as `write`."""
-        with self._full_disk_cut_back(self._wanted_bytes):
-            self._check_end()
+        """Write zeros at the end, as many as the record that was refused; raises as `write`."""
+        with self._cut_back(self._wanted_bytes):
             self._make_room(self._wanted_bytes)
             write_fully(self._disk, self._fd, bytes(self._wanted_bytes), self.end.offset)
 
     def close(self) -> None:
-        self._disk.close(self._fd)
+        close(self._disk, self._fd)
 
     @property
     def _path(self) -> Path:
@@ -122,21 +127,31 @@ class SegmentWriter:
             raise WriterReplaced(self._new.folder, reason)
 
     @contextmanager
-    def _full_disk_cut_back(self, size_bytes: int) -> Iterator[None]:
-        """Around a write: if the disk has no room, cut the segment back to the end of the log."""
+    def _cut_back(self, size_bytes: int) -> Iterator[None]:
+        """Around a write: if something is lacking, cut the segment back to the end of the log."""
+        folder = self._new.folder
         try:
-            yield
-        except OSError as error:
-            if error.errno not in NO_ROOM:
-                raise
+            with refusing(folder):
+                self._cut()
+                yield
+        except LogLacking:
             self._wanted_bytes = size_bytes
+            with suppress(LogLacking), refusing(folder):  # or before the next write
+                self._cut()
+            raise
+
+    def _cut(self) -> None:
+        """Remove what a refused write may have left behind the end of the log."""
+        if self._is_dirty:
             self._is_cut = True
             self._disk.clear(self._fd, self.end.offset)
             self._allocated_bytes = self.end.offset
-            raise LogFull(self._new.folder, f"the disk has no room: {error}") from error
+            self._is_dirty = False
 
     def _make_room(self, size_bytes: int) -> None:
         """Start a segment for a record that does not fit, or enlarge one without events."""
+        self._sync_name()
+        self._check_end()
         if self.end.offset + size_bytes <= self._size_bytes:
             self._allocate(self._size_bytes)
         elif self.end.segment == self.end.last_seq + 1:  # the next one would have the same name
@@ -144,24 +159,27 @@ class SegmentWriter:
         else:
             full_fd = self._fd
             if self._is_cut:  # or a crash may bring back what was cut, where nothing is torn
-                with synced(self._path):
+                with synced(self._path, "fsync"):
                     self._disk.fsync(full_fd)
                 self._is_cut = False
             self._start_segment(size_bytes)
-            self._disk.close(full_fd)
+            close(self._disk, full_fd)
+            self._sync_name()
 
     def _allocate(self, size_bytes: int) -> None:
         if self._allocated_bytes < size_bytes:
+            self._is_dirty = True
             self._disk.fallocate(self._fd, size_bytes)
             if size_bytes > self._size_bytes:  # or a crash could leave a file that ends in a record
                 with synced(self._path):
                     self._disk.fsync(self._fd)
             self._allocated_bytes = self._size_bytes = size_bytes
+            self._is_dirty = False
 
     def _start_segment(self, record_bytes: int) -> None:
         new, (_, _, last_seq, chain) = self._new, self.end
         first_seq = last_seq + 1
-        newest = list_segments(self._disk, new.folder)[-1:]
+        newest = segments_among(new.folder, self._disk.list(new.folder))[-1:]
         if newest > self.segments[-1:]:
             reason = f"{segment_name(newest[0])} is there, and we did not make it"
             raise WriterReplaced(new.folder, reason)
@@ -171,7 +189,15 @@ class SegmentWriter:
         )
         size_bytes = max(new.size_bytes, SEGMENT_HEADER_BYTES + record_bytes)
         self._fd = create_segment(self._disk, new.folder, header, size_bytes)
+        self._is_named = False
         self.segments.append(first_seq)
         self._segment_id = segment_id
         self._size_bytes = self._allocated_bytes = size_bytes
         self.end = LogPosition(first_seq, SEGMENT_HEADER_BYTES, last_seq, chain)
+
+    def _sync_name(self) -> None:
+        """Make the last segment's name durable, before anything is written to it."""
+        if not self._is_named:
+            with synced(self._path, "sync_folder"):
+                self._disk.sync_folder(self._new.folder)
+            self._is_named = True

@@ -15,7 +15,9 @@ from pathlib import Path
 
 from nc.errors import DAMAGED, OperatorError
 from nc.files import OS_FILES, replace_file
+from nc.permissions import check_secret, folder_warnings
 from nc.secrets import SECRET_KEY_BYTES, Secrets
+from nc.small_files import read_small
 
 SECRET_KEY_MODE = 0o600
 
@@ -84,6 +86,15 @@ class DataFolder:
                 "NC_DATA_DIR"
             )
 
+    def permission_warnings(self) -> list[str]:
+        """Warnings about whom the folders are open to.
+
+        Raises:
+            OpenToOthers: other users may write into them, or read the key.
+        """
+        check_secret(self.secret_key)
+        return [*folder_warnings(self.path), *folder_warnings(self.log)]
+
     def load_secret_key(self, secrets: Secrets) -> bytes:
         """Read the key of the token ids; make it if it is missing.
 
@@ -92,7 +103,7 @@ class DataFolder:
         """
         path = self.secret_key
         try:
-            key = path.read_bytes()
+            key = read_small(path)
         except FileNotFoundError:
             return self._make_secret_key(secrets)
         except OSError as error:

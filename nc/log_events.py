@@ -1,4 +1,4 @@
-"""The names of everything that is logged, in one place: what to grep for.
+"""The names of all log lines.
 
 Log lines are for operators who watch a process; what happened to the cluster is in the event log.
 """
@@ -6,12 +6,14 @@ Log lines are for operators who watch a process; what happened to the cluster is
 from typing import Final
 
 RPC: Final = "rpc"  # one line per call
-LOOP_ERROR: Final = "loop.error"  # an exception that nobody waited for
+LOOP_ERROR: Final = "loop.error"  # an exception that no caller handled
 RPC_CRASHED: Final = "rpc.crashed"  # a bug of ours, with its traceback
 
 SERVER_STARTED: Final = "server.started"
 SERVER_STOPPING: Final = "server.stopping"
 SERVER_STOPPED: Final = "server.stopped"
+SERVER_RELOADED: Final = "server.reloaded"  # after SIGHUP: log file and certificates
+SERVER_EXTRA_FAILED: Final = "server.extra_failed"  # the server goes on without it
 SERVER_NEW_CLUSTER: Final = "server.new_cluster"
 SERVER_PLAINTEXT: Final = "server.plaintext"
 SERVER_INTERNAL_PORT: Final = "server.internal_port"  # it is open
@@ -19,13 +21,12 @@ SERVER_UPSTREAM_DATABASE: Final = "server.upstream_database"
 CONFIG_OLD_KEY: Final = "config.old_key"  # of an older or newer release
 SERVER_FD_LIMIT_LOW: Final = "server.fd_limit_low"
 
-PORT_REOPENED: Final = "port.reopened"  # gRPC had given it up
-PORT_LOST: Final = "port.lost"  # and it cannot be had again; tried until it can
-
 LINK_OPENED: Final = "link.opened"  # a node is connected
 LINK_CLOSED: Final = "link.closed"  # or did not get so far; with the reason
 LINK_REFUSED: Final = "link.refused"  # no upgrade
 LINK_CRASHED: Final = "link.crashed"  # a bug of ours, with its traceback
+
+FOLDER_WARNING: Final = "folder.warning"  # who may write into it, or whose it is
 
 CERTIFICATE_MADE: Final = "certificate.made"
 CERTIFICATE_WARNING: Final = "certificate.warning"
@@ -36,7 +37,8 @@ LOG_OPENED: Final = "log.opened"
 LOG_TAIL_CUT: Final = "log.tail_cut"
 LOG_UNAVAILABLE: Final = "log.unavailable"
 LOG_FULL: Final = "log.full"  # the disk is; nothing is changed until there is room
-LOG_WRITABLE: Final = "log.writable"  # there is
+LOG_LACKING: Final = "log.lacking"  # descriptors, memory or rights are; as above
+LOG_WRITABLE: Final = "log.writable"  # nothing is lacking any more
 
 SNAPSHOT_SKIPPED: Final = "snapshot.skipped"  # it does not check out; nothing is lost
 SNAPSHOT_FAILED: Final = "snapshot.failed"  # one could not be written; nothing is lost
@@ -53,9 +55,12 @@ AGENT_JOINED: Final = "agent.joined"  # a bootstrap token was redeemed
 AGENT_CONNECTED: Final = "agent.connected"
 AGENT_MOVED: Final = "agent.moved"  # the command line names another address
 AGENT_DISCONNECTED: Final = "agent.disconnected"  # or never connected; it is tried again
-AGENT_INSECURE: Final = "agent.insecure"  # nobody knows whom the token was shown to
+AGENT_INSECURE: Final = (
+    "agent.insecure"  # the token was sent to a server whose certificate was not checked
+)
 AGENT_REPLACED: Final = "agent.replaced"  # another token has made it another node
 AGENT_DEVICE_LOST: Final = "agent.device_lost"
 AGENT_CERTIFICATE_ENDS: Final = "agent.certificate_ends"  # within weeks
 AGENT_NETWORK_RESTORED: Final = "agent.network_restored"  # another program had removed routes
+AGENT_RELOADED: Final = "agent.reloaded"  # after SIGHUP
 AGENT_STOPPED: Final = "agent.stopped"

@@ -63,7 +63,6 @@ class InterceptedDisk:
         self._before = before
 
     def before(self, operation: str, *arguments: Any) -> None:
-        """Call the hook."""
         if self._before is not None:
             self._before(operation, *arguments)
 
@@ -93,6 +92,7 @@ class FaultyDisk(InterceptedDisk):
         changes: how many operations that change something succeed before all fail; None: no limit.
         once: whether only the first of these fails.
         partial: the share of a failing write that is done; with `changes`, of the first one only.
+        disk: as for `InterceptedDisk`.
 
     Attributes:
         errors: the operations that fail, by name, with the error number of each.
@@ -100,9 +100,14 @@ class FaultyDisk(InterceptedDisk):
     """
 
     def __init__(
-        self, changes: int | None = None, *, once: bool = False, partial: float = 0
+        self,
+        changes: int | None = None,
+        *,
+        once: bool = False,
+        partial: float = 0,
+        disk: Disk | None = None,
     ) -> None:
-        super().__init__()
+        super().__init__(disk=disk)
         self.errors: dict[str, int] = {}
         self.partial = partial
         self.failed: str | None = None
@@ -110,7 +115,6 @@ class FaultyDisk(InterceptedDisk):
         self._once = once
 
     def before(self, operation: str, *arguments: Any) -> None:
-        """Fail the operation, if it is to fail."""
         number = self.errors.get(operation)
         if self._left is not None and operation in _CHANGES:
             self._left -= 1

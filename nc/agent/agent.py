@@ -13,6 +13,7 @@ at once when this machine's clock is set.
 """
 
 import asyncio
+import contextlib
 from ipaddress import IPv4Address
 from typing import Final
 
@@ -120,6 +121,16 @@ class Agent:
             sd_notify.stopping()
             self._device.close()
             self._report_stop()
+
+    def reload(self) -> None:
+        """Begin a new link if the node's certificate was replaced on disk since this one began."""
+        if self._connection is None or self._node.certificates is None:
+            return
+        with contextlib.suppress(PkiError):  # it is being replaced just now, or lost
+            shown = node_tls(FolderPaths.within(self._node.certificates)).certificate
+            if self._tls is None or shown != self._tls.certificate:
+                self._log.info(log_events.AGENT_RELOADED)
+                self._connection.hang_up("the node's certificate was replaced")
 
     async def _run_link(self) -> None:
         """Connect, and forward packets until the link ends; always raises why it ended."""

@@ -16,6 +16,7 @@ from nc.client.tls import ClientTls
 from nc.pki import FolderPaths, PkiError
 from nc.pki.pem import certificate_pem, load_certificates
 from nc.pki.renewal import validity_problem
+from nc.small_files import read_small
 
 # How early the end of the node's certificate is announced.
 _ANNOUNCED: Final = timedelta(days=30)
@@ -87,6 +88,6 @@ def _anchor(path: Path) -> bytes:
 
 def _read(path: Path) -> bytes:
     try:
-        return path.read_bytes()
+        return read_small(path)
     except OSError as error:
         raise PkiError(path, f"cannot be read: {error.strerror}", _REMEDY) from error

@@ -25,7 +25,8 @@ from picows import (
 )
 from python_socks import ProxyError  # what picows raises for a proxy that refuses
 
-from nc.agent.link_errors import LinkEnded, closed_by, connecting_failed
+from nc.agent.link_errors import LinkEnded, UntrustedServer, closed_by, connecting_failed
+from nc.client.port_probe import PortKind, other_port
 from nc.net import wire
 from nc.net.dial import ATTEMPT_DELAY_S
 from nc.net.wire import HandshakeError
@@ -255,5 +256,15 @@ async def connect(
             transport.disconnect(False)
         if isinstance(error, asyncio.CancelledError):
             raise
-        raise connecting_failed(error, target.host, is_tls=target.tls is not None) from None
+        raise await _why_failed(error, target) from None
     return link
+
+
+async def _why_failed(error: Exception, target: Target) -> LinkEnded:
+    """The reason for which a link was not made; another port of the server is one."""
+    failed = connecting_failed(error, target.host, is_tls=target.tls is not None)
+    if isinstance(failed, UntrustedServer) and not failed.is_for_dates:
+        problem = await other_port(target.host, target.port, PortKind.LINK, target.proxy)
+        if problem:
+            return UntrustedServer(problem)
+    return failed

@@ -9,6 +9,7 @@ import json
 import os
 import re
 import shlex
+import signal
 import sys
 import warnings
 from itertools import pairwise
@@ -50,9 +51,10 @@ def run(program: str, module: str) -> NoReturn:
         module: where its typer application is, as `app`.
     """
     open_missing_streams()
-    if (
-        not sys.warnoptions
-    ):  # of libraries, to their users: such as of upstream CAs' serial number 0
+    for number in (signal.SIGUSR1, signal.SIGUSR2):  # other programs' habits: no request to end
+        signal.signal(number, signal.SIG_IGN)
+    # Those of libraries are for their users: such as of upstream CAs' serial number 0.
+    if not sys.warnoptions:
         warnings.simplefilter("ignore")
     sys.argv[1:] = with_double_dashes(sys.argv[1:])
     if (option := _empty_option(sys.argv[1:])) is not None:

@@ -3,9 +3,8 @@
 import asyncio
 import contextlib
 import os
-import signal
 import sys
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
@@ -15,24 +14,29 @@ from structlog.typing import FilteringBoundLogger
 from nc import log_events, sd_notify
 from nc.agent.addresses import KnownAddresses
 from nc.agent.device import DeviceSettings
-from nc.agent.enrolment import Invitation, is_ca_cert_hash
+from nc.agent.enrolment import Invitation
 from nc.agent.settings import AgentSettings
 from nc.agent.state import NodeIdentity, StateFolder, digest_of
-from nc.cli import structured_logs
+from nc.cli import signals, structured_logs
 from nc.cli.enrol import enrol
 from nc.cli.entrypoint import OperationFailed, default_data_dir
 from nc.cli.event_loop import run_async
+from nc.cli.invitation import InvitationArgument, invitation_of, without_invitation
 from nc.cli.options import DebugOption
-from nc.cli.server_address import ServerAddress
 from nc.cli.server_moves import known_addresses
+from nc.cli.token_args import BOOTSTRAP_TOKEN_VARIABLE, TokenFileOption
 from nc.clock import SystemClock
 from nc.contract import DEFAULT_BOOTSTRAP_PORT, DEFAULT_MTU
 from nc.errors import ConfigError
 from nc.net.tun import TunUnavailable, require_tun
+from nc.permissions import forbid_core_dumps
 from nc.secrets import SystemSecrets
 
 if TYPE_CHECKING:  # an agent that has joined, and has no configuration file, does not need it
     from nc.cli.config_file import ClientSection, ConfigFile
+
+
+_RELOADS: list[Callable[[], None]] = []  # called back at SIGHUP
 
 
 def default_state_dir() -> Path:
@@ -41,13 +45,7 @@ def default_state_dir() -> Path:
 
 
 def join(
-    invitation: Annotated[
-        str | None,
-        typer.Argument(
-            metavar="[TOKEN@IP:PORT]",
-            help="As ncadm create-bootstrap-token prints it. A machine that has joined needs none.",
-        ),
-    ] = None,
+    invitation: InvitationArgument = None,
     ca_cert_hash: Annotated[
         str | None,
         typer.Option(
@@ -55,6 +53,7 @@ def join(
             help="The hash that the server's CA must have; printed with the token.",
         ),
     ] = None,
+    token_file: TokenFileOption = None,
     insecure_bootstrap: Annotated[
         bool,
         typer.Option(
@@ -119,17 +118,19 @@ def join(
     proxy = _checked_proxy(proxy)
     device = DeviceSettings(mtu, has_route=not no_route, metric=route_metric)
     settings = AgentSettings(not no_tun, device, proxy)
-    invited = _invited(invitation, ca_cert_hash, proxy, plaintext=plaintext)
+    invited = invitation_of(invitation, token_file, ca_cert_hash, plaintext=plaintext, proxy=proxy)
     folder = StateFolder(state_dir or default_state_dir())
     _identity(folder, invited, insecure=insecure_bootstrap)  # before anything is made
     if not no_tun:
         _require_tun()
+    signals.ignore_others()
+    forbid_core_dumps()
     log = structured_logs.configure(debug=debug)
     with folder.locked():
         identity = _identity(folder, invited, insecure=insecure_bootstrap)
         if isinstance(identity, Invitation):
             if _run(enrol(folder, identity, log)):
-                _start_again()
+                _start_again(invitation)
         else:
             known = known_addresses(folder, identity, invited, server, log)
             _run(_hold(folder, identity, known, settings, log))
@@ -145,6 +146,8 @@ def join_as_configured(path: Path, file: "ConfigFile", *, debug: bool = False) -
     if section is None:
         raise ConfigError(f"{path}: client: is missing; with mode: client it says where to connect")
     require_tun()
+    signals.ignore_others()
+    forbid_core_dumps()
     log = structured_logs.configure(debug=debug or section.debug, log_dir=section.log_dir)
     for note in file.notes:
         log.warning(log_events.CONFIG_OLD_KEY, message=note)
@@ -162,9 +165,14 @@ def _configured(section: "ClientSection") -> NodeIdentity:
     return NodeIdentity(section.token, section.server_addr, section.port, section.network_cert_dir)
 
 
-def _start_again() -> NoReturn:
-    """Replace this process by one that resumes: gRPC, needed to enrol only, takes 17 MB."""
-    os.execv(sys.executable, [sys.executable, *sys.orig_argv[1:]])  # noqa: S606 - this program itself
+def _start_again(invitation: str | None) -> NoReturn:
+    """Replace this process by one that resumes: gRPC, needed to enrol only, takes 17 MB.
+
+    Its command line and environment have no token.
+    """
+    os.environ.pop(BOOTSTRAP_TOKEN_VARIABLE, None)
+    words = without_invitation(sys.orig_argv[1:], invitation)
+    os.execv(sys.executable, [sys.executable, *words])  # noqa: S606 - this program itself
 
 
 def _require_tun() -> None:
@@ -182,10 +190,16 @@ def _run(work: Coroutine[Any, Any, object]) -> bool:
         structured_logs.flush()
 
 
+def _reload() -> None:
+    """Reopen the log file. Certificates are read for each link, so replaced ones need a new one."""
+    structured_logs.reopen()
+    for reload in _RELOADS:
+        reload()
+
+
 async def _until_stopped(work: Coroutine[Any, Any, object]) -> bool:
     stop = asyncio.Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        asyncio.get_running_loop().add_signal_handler(number, stop.set)
+    signals.handle(stop.set, _reload)
     working, stopped = asyncio.create_task(work), asyncio.create_task(stop.wait())
     alive = asyncio.create_task(sd_notify.keep_alive())
     await asyncio.wait((working, stopped), return_when=asyncio.FIRST_COMPLETED)
@@ -206,28 +220,6 @@ def _checked_proxy(url: str | None) -> str | None:
         return checked_proxy(url)
     except ValueError as error:
         raise typer.BadParameter(str(error), param_hint="--proxy") from error
-
-
-def _invited(
-    text: str | None, ca_cert_hash: str | None, proxy: str | None, *, plaintext: bool
-) -> Invitation | None:
-    if ca_cert_hash is not None and not is_ca_cert_hash(ca_cert_hash):
-        raise typer.BadParameter(
-            "expected sha256: and 64 hex digits, as ncadm create-bootstrap-token prints it",
-            param_hint="--ca-cert-hash",
-        )
-    if ca_cert_hash is not None and plaintext:
-        raise typer.BadParameter(
-            "--ca-cert-hash cannot be checked without TLS (--plaintext): drop one of the two"
-        )
-    if text is None:
-        return None
-    token, _, at = text.partition("@")
-    try:
-        place = ServerAddress.parse(at or "none")
-    except ValueError as error:
-        raise typer.BadParameter("expected TOKEN@IP:PORT, as it was printed") from error
-    return Invitation(token, place.host, place.port, ca_cert_hash, plaintext, proxy)
 
 
 def _identity(
@@ -281,6 +273,8 @@ async def _hold(
 
     redirect = Redirect(folder.redirect)
     clock, secrets = SystemClock(), SystemSecrets()
-    await Agent(
+    agent = Agent(
         node, settings, redirect, clock=clock, secrets=secrets, log=log, addresses=addresses
-    ).run()
+    )
+    _RELOADS[:] = [agent.reload]
+    await agent.run()

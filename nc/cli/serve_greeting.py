@@ -47,7 +47,7 @@ def _internal(settings: ServerSettings) -> Iterator[str]:
 
 
 def _made(installation: Installation) -> Iterator[str]:
-    """What this start had to make, a line a folder."""
+    """The files that this start has made, a line for each folder."""
     by_folder: dict[Path, list[str]] = {}
     for path in (*installation.made, *(path for path, _ in installation.certificates.made)):
         by_folder.setdefault(path.parent, []).append(path.name)

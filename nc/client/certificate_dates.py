@@ -8,6 +8,7 @@ import asyncio
 import contextlib
 import socket
 import ssl
+from collections.abc import Iterator
 from datetime import datetime
 from typing import Any, Final
 
@@ -61,16 +62,29 @@ def shown_chain(connected: socket.socket, host: str) -> list[bytes]:
     Raises:
         OSError: there is no handshake.
     """
+    with unverified(connected, host) as connection:
+        return chain_of(connection)
+
+
+@contextlib.contextmanager
+def unverified(connected: socket.socket, host: str) -> Iterator[ssl.SSLSocket]:
+    """A TLS connection for which nothing is verified; it blocks, and is closed at the end.
+
+    Raises:
+        OSError: there is no handshake.
+    """
     connected.settimeout(HANDSHAKE_TIMEOUT_S)
     context = ClientTls(b"").context()
     context.check_hostname = False
     context.verify_mode = ssl.CERT_NONE
     context.set_alpn_protocols(["h2"])
-    with contextlib.ExitStack() as opened:
-        plain = opened.enter_context(connected)
-        connection = opened.enter_context(context.wrap_socket(plain, server_hostname=host))
-        if hasattr(connection, "get_unverified_chain"):  # Python 3.13
-            return list(connection.get_unverified_chain())
-        # Until 3.12 it has this name, and no public one; those versions change no more.
-        inner: Any = connection._sslobj  # type: ignore[attr-defined]  # noqa: SLF001 - see above
-        return [certificate.public_bytes(_DER) for certificate in inner.get_unverified_chain()]
+    with connected, context.wrap_socket(connected, server_hostname=host) as connection:
+        yield connection
+
+
+def chain_of(connection: ssl.SSLSocket) -> list[bytes]:
+    if hasattr(connection, "get_unverified_chain"):  # Python 3.13
+        return list(connection.get_unverified_chain())
+    # Until 3.12 it has this name, and no public one; those versions change no more.
+    inner: Any = connection._sslobj  # type: ignore[attr-defined]  # noqa: SLF001 - see above
+    return [certificate.public_bytes(_DER) for certificate in inner.get_unverified_chain()]

@@ -79,8 +79,8 @@ class Client:
         services: tuple[ServiceDescriptor, ...] = CONTROL_PORT,
         proxy: str | None = None,
     ) -> None:
+        self.host, self.port = host, port
         self.target = host_port(host, port)
-        self._host, self._port = host, port
         self._tls = tls
         self._services = services
         self._proxy = proxy
@@ -105,8 +105,8 @@ class Client:
         """Why there is no connection; gRPC hides that TLS refused a certificate for its dates."""
         if self._tls is not None and any(sign in details for sign in _OF_TLS):
             now = now_utc(SystemClock())
-            host, port, proxy = self._host, self._port, self._proxy
-            if problems := await date_problems(self._tls, host, port, now, proxy):
+            problems = await date_problems(self._tls, self.host, self.port, now, self._proxy)
+            if problems:
                 return problems
         return describe_grpc(details, tls=self._tls is not None)
 

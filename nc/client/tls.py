@@ -1,4 +1,4 @@
-"""TLS as a client: what it trusts, and the certificate that it shows."""
+"""TLS as a client: the CA that it trusts, and the certificate that it presents."""
 
 import os
 import ssl
@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 @dataclass(frozen=True, slots=True)
 class ClientTls:
-    """PEM. Without a CA nothing is trusted; without a key and a certificate none is shown."""
+    """PEM files. Without a CA no server is trusted; without a key no certificate is presented."""
 
     ca_pem: bytes
     key_pem: bytes | None = field(default=None, repr=False)

@@ -180,7 +180,7 @@ class Acceptor:
                 await self._free_places.acquire()
                 try:
                     accepted, address = await loop.sock_accept(listener)
-                except OSError:  # no file descriptor is left, or the client has gone
+                except OSError:  # no file descriptor is left, or the client has closed
                     self._free_places.release()
                     await asyncio.sleep(_OUT_OF_FILES_PAUSE_S)
                     continue
@@ -251,7 +251,7 @@ class _PicowsLogger:
     Args:
         log: gets our own exceptions, with their tracebacks.
         on_violation: called when the other end broke the protocol. picows sends a close frame, but
-            goes on reading for a moment, and would hand over what it refused.
+            keeps reading for a moment, and would hand over frames that it refused.
     """
 
     def __init__(self, log: FilteringBoundLogger, on_violation: Callable[[], None]) -> None:

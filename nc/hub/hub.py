@@ -38,7 +38,7 @@ from nc.hub.session import Session
 from nc.hub.switch import Drop, Switch
 from nc.net import wire
 from nc.net.wire import Close, CloseCode, Frame, HandshakeError
-from nc.replica.replica import DiskFull, Overloaded, Replica, Stopping, Unwritable
+from nc.replica.replica import Overloaded, Replica, Stopping, Unwritable, WriteRefused
 from nc.replica.waiting import WaitingNode, WaitingNodes
 from nc.secrets import RequestIds, TokenIds
 
@@ -230,7 +230,7 @@ class Hub:
             await self._recorder.hand_over(link)
         except TimeoutError:
             self._drop(link, wire.NO_HELLO, refused)
-        except (AddressPoolExhausted, Overloaded, DiskFull, Unwritable, Stopping) as error:
+        except (AddressPoolExhausted, Overloaded, WriteRefused, Unwritable, Stopping) as error:
             self._drop(link, Close(CloseCode.TRY_AGAIN_LATER, str(error)), refused)
         except (HandshakeError, DomainError) as error:
             self._drop(link, Close(CloseCode.POLICY, str(error)), refused)
@@ -260,7 +260,7 @@ class Hub:
         )
 
     def _drop(self, link: Session, close: Close | None, reason: Reason) -> None:
-        """End a link and record that, unless it has ended; without `close` the node is gone."""
+        """End a link, unless it has ended, and record that; no `close` if the node has ended it."""
         if not link.is_over:
             self._end(link, close, reason)
             self._spawn(self._recorder.end(link, reason))

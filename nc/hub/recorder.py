@@ -7,7 +7,7 @@ from nc.domain.decide import Command
 from nc.domain.errors import DomainError
 from nc.domain.links import AcceptLink, DropLink, HandOverAddress, Reason
 from nc.hub.session import Session
-from nc.replica.replica import DiskFull, Origin, Overloaded, Replica, Stopping, Unwritable
+from nc.replica.replica import Origin, Overloaded, Replica, Stopping, Unwritable, WriteRefused
 from nc.replica.waiting import WaitingNodes
 
 
@@ -24,7 +24,7 @@ class LinkRecorder:
         link.is_accepted = True  # also if this is cancelled: the log may have it all the same
         try:
             await self._submit(link, AcceptLink(link.node_id, link.link_id, now_ms(self._clock)))
-        except (DomainError, Overloaded, DiskFull, Stopping):  # nothing was recorded
+        except (DomainError, Overloaded, WriteRefused, Stopping):  # nothing was recorded
             link.is_accepted = False
             raise
 
@@ -44,7 +44,7 @@ class LinkRecorder:
     async def end(self, link: Session, reason: Reason) -> None:
         """Record that the node is IDLE, unless it has a newer link.
 
-        Waits while the disk is full. If the log cannot be written any more, nothing is recorded:
+        Waits while the log lacks something. If it cannot be written any more, nothing is recorded:
         the next start does it.
         """
         if not link.is_accepted:
@@ -54,7 +54,7 @@ class LinkRecorder:
             while True:
                 try:
                     await self._submit(link, command, internal=True)
-                except DiskFull:
+                except WriteRefused:
                     await self._replica.writable.wait()
                 else:
                     return

@@ -54,7 +54,8 @@ class ReportServer:
 
     async def stop(self) -> None:
         self._server.close()
-        self._path.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):  # the next start replaces it
+            self._path.unlink()
 
 
 async def serve_report(path: Path, hub: Hub) -> ReportServer:

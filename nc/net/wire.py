@@ -96,7 +96,7 @@ class CloseCode(IntEnum):
 
     NORMAL = 1000
     GOING_AWAY = 1001  # the server stops
-    POLICY = 1008  # coming back as one is would be in vain
+    POLICY = 1008  # connecting again without a change would fail again
     TOO_BIG = 1009
     INTERNAL_ERROR = 1011
     TRY_AGAIN_LATER = 1013

@@ -1,4 +1,4 @@
-"""A certificate authority: the only place that signs certificates."""
+"""A certificate authority: all certificates are signed with its key."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
@@ -123,10 +123,10 @@ class CertificateAuthority:
 
     @property
     def key_hash(self) -> str:
-        """By which the CA's key is known again: SHA-256 of its public key (SPKI, DER), in hex."""
+        """By which the CA's key is known again: SHA-256 of its public key, 16 bytes."""
         return sha256(
             self._key.public_key().public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
-        ).hexdigest()
+        ).hexdigest()[:32]
 
     @property
     def not_before(self) -> datetime:

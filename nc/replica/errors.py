@@ -1,5 +1,10 @@
-"""What a replica refuses whatever the command is. The texts reach clients."""
+"""Refusals of a replica that do not depend on the command. The texts reach clients."""
 
+from collections.abc import Callable
+from functools import partial
+
+from eventlog import LogFull, LogLacking
+from nc import log_events
 from nc.errors import OperatorError
 
 
@@ -26,11 +31,37 @@ class Unwritable(Exception):
         )
 
 
-class DiskFull(OperatorError):
-    """The disk has no room for another event; nothing was changed."""
+class WriteRefused(OperatorError):
+    """Something is lacking for now; nothing was changed, and a later try may succeed.
+
+    Attributes:
+        event: the name of its log line.
+    """
+
+    event = log_events.LOG_LACKING
+
+    def __init__(self, what: str) -> None:
+        super().__init__(
+            f"the server cannot write now ({what}), and nothing was changed; it tries again by "
+            "itself: try again in a moment, or once its operator has removed the cause"
+        )
+
+
+class DiskFull(WriteRefused):
+    """The disk has no room for another event."""
+
+    event = log_events.LOG_FULL
 
     def __init__(self) -> None:
-        super().__init__(
+        OperatorError.__init__(
+            self,
             "the server's disk is full, and nothing was changed; "
-            "try again once its operator has freed some space"
+            "try again once its operator has freed some space",
         )
+
+
+def refusal_for(error: LogLacking) -> Callable[[], WriteRefused]:
+    """Make the refusals of commands, without the log's path."""
+    if isinstance(error, LogFull):
+        return DiskFull
+    return partial(WriteRefused, getattr(error.__cause__, "strerror", None) or "no memory is left")

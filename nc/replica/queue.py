@@ -7,7 +7,7 @@ single caller never waits.
 
 import asyncio
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
 from nc.domain.decide import Command
@@ -97,14 +97,14 @@ class CommandQueue:
         self._last_batch = len(outcomes)
         for outcome in outcomes:
             reply = self._waiting.popleft().reply
-            if reply.done():  # its caller has gone away
+            if reply.done():  # its caller was cancelled
                 continue
             if isinstance(outcome, Exception):
                 reply.set_exception(outcome)
             else:
                 reply.set_result(outcome)
 
-    def refuse(self, error: type[Exception]) -> None:
+    def refuse(self, error: Callable[[], Exception]) -> None:
         """Fail all queued commands."""
         for waiting in self._waiting:
             if not waiting.reply.done():

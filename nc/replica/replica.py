@@ -6,7 +6,7 @@ returned replaces the state and resolves the replies. While an append is under w
 gathers (`nc.replica.queue`): that is the group commit.
 
 Laws: only durable events are visible; a refused command changes nothing; after a failed append no
-command is accepted, and queries go on.
+command is accepted, and queries still work.
 """
 
 import asyncio
@@ -14,14 +14,14 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import TypeVar
 
 from eventlog.api import EventLog, LogPosition, SequenceConflict
-from eventlog.errors import LogError, LogFull
+from eventlog.errors import LogError, LogLacking
 from nc.clock import Clock
 from nc.domain.decide import Command
 from nc.domain.events import Batch, Event
 from nc.domain.state import State
 from nc.replica.batch import Decided, Origin, decide_batch
 from nc.replica.digests import Digests
-from nc.replica.errors import DiskFull, Overloaded, Stopping, Unwritable
+from nc.replica.errors import DiskFull, Overloaded, Stopping, Unwritable, WriteRefused, refusal_for
 from nc.replica.gc import gc_disabled
 from nc.replica.queue import MAX_WAITING_COMMANDS, CommandQueue
 from nc.replica.replay import Observer, replay
@@ -35,6 +35,7 @@ __all__ = [
     "Replica",
     "Stopping",
     "Unwritable",
+    "WriteRefused",
     "in_thread",
 ]
 
@@ -47,7 +48,7 @@ Replay = Callable[[EventLog, State, Observer | None], State]
 # from an answer to its next request, so that under load no marker is written.
 MARK_AFTER_IDLE_S = 0.05
 
-# How often a full disk is tried again.
+# How often a log that lacks something is tried again.
 ROOM_CHECK_INTERVAL_S = 0.5
 
 
@@ -68,14 +69,13 @@ class Replica:
         replay: folds what others wrote, and gives it to observers; tests plant bugs here.
 
     Attributes:
-        run_blocking: as given.
         queue: the undecided commands.
         snapshots: of the log.
         digests: that this replica records.
         failure: why the log cannot be written any more; None while it can.
         failed: set together with `failure`.
-        full: set while the disk is full.
-        writable: set while it is not, once it was.
+        lacking: set while something is, such as room; `writable` once nothing is any more.
+        refusal: makes the error of each command until then.
     """
 
     def __init__(
@@ -103,8 +103,9 @@ class Replica:
         self.digests = Digests(self.submit)
         self.failure: Exception | None = None
         self.failed = asyncio.Event()
-        self.full = asyncio.Event()
+        self.lacking = asyncio.Event()
         self.writable = asyncio.Event()
+        self.refusal: Callable[[], WriteRefused] = DiskFull
 
     def observe(self, observer: Observer) -> None:
         """Call back with the events that become durable, this replica's own and others'.
@@ -132,7 +133,7 @@ class Replica:
     @property
     def is_writable(self) -> bool:
         """Whether a command can be made durable now."""
-        return self.failure is None and not self.full.is_set()
+        return self.failure is None and not self.lacking.is_set()
 
     async def submit(
         self, command: Command, origin: Origin, *, internal: bool = False
@@ -151,7 +152,7 @@ class Replica:
             DomainError: refused; nothing changed.
             RecordTooLarge: its events are more than a record can hold; nothing changed.
             Overloaded: too many commands wait; nothing changed.
-            DiskFull: there is no room for it; nothing changed.
+            WriteRefused: something is lacking for it (DiskFull: room); nothing changed.
             Stopping: the replica is shutting down; nothing changed.
             Unwritable: the log cannot be written; the outcome is unknown.
         """
@@ -159,8 +160,8 @@ class Replica:
             raise Unwritable
         if self._stopping:
             raise Stopping
-        if self.full.is_set():
-            raise DiskFull
+        if self.lacking.is_set():
+            raise self.refusal()
         return await self.queue.add(command, origin, internal=internal)
 
     async def stop(self) -> None:
@@ -172,7 +173,7 @@ class Replica:
 
     async def _write(self) -> None:
         while self.queue or not self._stopping:
-            if self.full.is_set():
+            if self.lacking.is_set():
                 await self._wait_for_room()
             elif self.queue:
                 if not self._stopping:
@@ -194,9 +195,9 @@ class Replica:
         """Mark the log durable; None if that failed, which is handled."""
         try:
             position = await self.run_blocking(self._log.write_sync_marker)
-        except LogFull:
-            self._suspend()
-        except Exception as error:  # noqa: BLE001 - whatever it is, the log is closed now
+        except LogLacking as error:
+            self._suspend(error)
+        except Exception as error:  # noqa: BLE001 - any error has closed the log
             self._fail(error)
         else:
             self._is_marked = True
@@ -204,16 +205,16 @@ class Replica:
         return None
 
     async def _wait_for_room(self) -> None:
-        """Probe the full disk once, after ROOM_CHECK_INTERVAL_S."""
+        """Probe the log once, after ROOM_CHECK_INTERVAL_S."""
         await self.queue.sleep(ROOM_CHECK_INTERVAL_S)
         try:
             await self.run_blocking(self._log.probe_space)
-        except LogFull:
+        except LogLacking:
             return
-        except Exception as error:  # noqa: BLE001 - as above
+        except Exception as error:  # noqa: BLE001 - any error has closed the log
             self._fail(error)
             return
-        self.full.clear()
+        self.lacking.clear()
         self.writable.set()
 
     async def _snapshot_if_due(self) -> None:
@@ -244,10 +245,10 @@ class Replica:
         """Make the first queued commands durable, apply them, answer."""
         try:
             decided = await self._decide_durably()
-        except LogFull:
-            self._suspend()
+        except LogLacking as error:
+            self._suspend(error)
             return
-        except Exception as error:  # noqa: BLE001 - whatever it is, no command was answered
+        except Exception as error:  # noqa: BLE001 - after any error no command was answered
             self._fail(error)
             return
         self._state = decided.state
@@ -284,11 +285,12 @@ class Replica:
         observer = self._notify if self._observers else None
         self._state = self._replay(self._log, self._state, observer)
 
-    def _suspend(self) -> None:
-        """Fail all queued commands with DiskFull, and later ones until there is room."""
+    def _suspend(self, error: LogLacking) -> None:
+        """Fail all queued commands with WriteRefused, and later ones until nothing is lacking."""
+        self.refusal = refusal_for(error)
         self.writable.clear()
-        self.full.set()
-        self.queue.refuse(DiskFull)
+        self.lacking.set()
+        self.queue.refuse(self.refusal)
 
     def _fail(self, error: Exception) -> None:
         """Fail all queued commands with Unwritable, and all later ones."""

@@ -11,8 +11,17 @@ from google.protobuf.message import DecodeError
 
 from nc.contract import CLIENT_MISTAKE, SERVER_FAULT
 from nc.domain.errors import AuthorityOfAnotherLog, DomainError, IdTaken, KeyOfAnotherLog
-from nc.replica.errors import DiskFull, Overloaded, Stopping, Unwritable
+from nc.replica.errors import Overloaded, Stopping, Unwritable, WriteRefused
 from nc.rpc.permissions import PermissionDenied
+
+_STATUS_NAMES = {code.value[0]: code.name for code in grpc.StatusCode}
+
+
+class ServiceUnknown(Exception):
+    """A health check asks about a service that is not here."""
+
+    def __init__(self) -> None:
+        super().__init__("there is no service of this name here")
 
 
 class Answer(NamedTuple):
@@ -33,7 +42,9 @@ class Status(NamedTuple):
 def answer_to(error: Exception, request_id: str) -> Answer | Status:  # noqa: PLR0911 - a table
     """The answer to a call that failed; never a secret, never a stack trace."""
     match error:
-        case IdTaken() | KeyOfAnotherLog() | AuthorityOfAnotherLog() | Unwritable() | DiskFull():
+        case (
+            IdTaken() | KeyOfAnotherLog() | AuthorityOfAnotherLog() | Unwritable() | WriteRefused()
+        ):
             return Answer(SERVER_FAULT, str(error))
         case DomainError():
             return Answer(CLIENT_MISTAKE, str(error))
@@ -47,6 +58,8 @@ def answer_to(error: Exception, request_id: str) -> Answer | Status:  # noqa: PL
             return Status(grpc.StatusCode.PERMISSION_DENIED, str(error))
         case Overloaded():
             return Status(grpc.StatusCode.RESOURCE_EXHAUSTED, str(error))
+        case ServiceUnknown():
+            return Status(grpc.StatusCode.NOT_FOUND, str(error))
         case Stopping():
             return Status(grpc.StatusCode.UNAVAILABLE, str(error))
         case _:
@@ -66,3 +79,8 @@ def as_status(answer: Answer | Status) -> Status:
         SERVER_FAULT: grpc.StatusCode.INTERNAL,
     }[answer.code]
     return Status(code, answer.message)
+
+
+def status_name(code: int) -> str:
+    """The name of a gRPC status code, as in `PERMISSION_DENIED`."""
+    return _STATUS_NAMES[code]

@@ -1,9 +1,9 @@
 """Callers, as recognised by the certificate that TLS has verified."""
 
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from enum import Enum
 from functools import lru_cache
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from nc.pki.certificates import ADMIN_ORGANIZATION, NODE_ORGANIZATION
 from nc.pki.errors import CertificateUnreadable
@@ -88,13 +88,15 @@ class Transport(Enum):
     PLAINTEXT = "plain text"
 
 
-def caller_of(context: Any, transport: Transport, callers: Callers) -> Caller:
-    """The caller of this call."""
+def caller_of(
+    certificate: Callable[[], bytes | None], transport: Transport, callers: Callers
+) -> Caller:
+    """Who makes a call, by the certificate of its connection, which is asked for if it counts."""
     if transport in {Transport.PLAINTEXT, Transport.INTERNAL}:
         return UNRESTRICTED
     if transport is Transport.SERVER_TLS:
         return ANONYMOUS
-    # A handshake without a certificate fails; should one ever not, the caller has no rights.
-    for certificate in context.auth_context().get("x509_pem_cert", ()):
-        return callers.identify(certificate)
-    return ANONYMOUS
+    # Without a certificate the handshake would have failed; if it ever does not, the caller has no
+    # rights.
+    pem = certificate()
+    return ANONYMOUS if pem is None else callers.identify(pem)

@@ -1,20 +1,30 @@
 """What each call does: from a request and its caller to an answer, or an error with the reason.
 
-Queries read the state as it is; commands go through the replica and are durable before the answer.
-Codes, status and logging are the edge's (`nc.rpc.edge`).
+Queries read the state as it is, and run in any thread: they take the state once, and it never
+changes. Commands go through the replica and are durable before the answer. Codes, status and
+logging are the edge's (`nc.rpc.edge`).
 """
 
 import base64
 from collections.abc import Callable
 from datetime import datetime
+from functools import lru_cache
 
 from nc.clock import Clock, now_ms, now_utc
-from nc.contract import OK, SERVER_FAULT, SERVER_NODE_TOKEN, SUCCESS_MESSAGE, WIRE_STATES
+from nc.contract import (
+    LARGEST_EXPIRY_S,
+    OK,
+    SERVER_FAULT,
+    SERVER_NODE_TOKEN,
+    SUCCESS_MESSAGE,
+    WIRE_STATES,
+)
 from nc.domain import nodes, tokens
 from nc.domain.decide import Command
 from nc.domain.errors import (
     BootstrapTokenEmpty,
     BootstrapTokenMalformed,
+    ExpiryTooLate,
     NodeTokenEmpty,
     ServerNodeFixed,
 )
@@ -22,6 +32,7 @@ from nc.domain.events import Certificate, Event
 from nc.domain.events import pb as events_pb
 from nc.domain.fsm import ConnectionState
 from nc.domain.links import link_of
+from nc.domain.state import State
 from nc.pb import admin_pb2, sensor_pb2
 from nc.pb import network_controller_pb2 as pb
 from nc.pki.authority import CertificateAuthority, IssuedCertificate
@@ -69,17 +80,15 @@ class Controller:
         self._secrets = secrets
         self._waiting = waiting or WaitingNodes()
 
-    async def hello_world(self, request: pb.HelloWorldRequest, call: Call) -> pb.HelloWorldResponse:
+    def hello_world(self, request: pb.HelloWorldRequest, call: Call) -> bytes:
         del call
-        return pb.HelloWorldResponse(
-            thanks_text=f"hello {request.hello_text[:_GREETING_CHARACTERS]}"
-        )
+        greeting = f"hello {request.hello_text[:_GREETING_CHARACTERS]}"
+        return pb.HelloWorldResponse(thanks_text=greeting).SerializeToString()
 
-    async def health_check(
-        self, request: pb.HealthCheckRequest, call: Call
-    ) -> pb.HealthCheckResponse:
+    def health_check(self, request: pb.HealthCheckRequest, call: Call) -> bytes:
         del request, call
-        return pb.HealthCheckResponse(code=OK if self._replica.is_writable else SERVER_FAULT)
+        code = OK if self._replica.is_writable else SERVER_FAULT
+        return pb.HealthCheckResponse(code=code).SerializeToString()
 
     async def get_bootstrap_token(
         self, request: pb.GetBootStrapTokenRequest, call: Call
@@ -142,9 +151,7 @@ class Controller:
             NetworkClientCert=_base64(network.certificate_pem),
         )
 
-    async def check_conn_state(
-        self, request: pb.CheckConnStateRequest, call: Call
-    ) -> pb.CheckConnResponse:
+    def check_conn_state(self, request: pb.CheckConnStateRequest, call: Call) -> bytes:
         """The state of a node's link, and its address.
 
         Raises:
@@ -152,18 +159,13 @@ class Controller:
         """
         del call
         if request.token == SERVER_NODE_TOKEN:
-            state, address = ConnectionState.CONNECTED, self._endpoints().overlay_address
-        else:
-            node_id = self._live_node(request.token)
-            state = link_of(self._replica.state.links, node_id).state
-            address = self._replica.state.addresses.address_of(node_id)
-        return pb.CheckConnResponse(
-            code=OK, message=SUCCESS_MESSAGE, connState=WIRE_STATES[state.name], bindIp=address
-        )
+            return _conn_state(ConnectionState.CONNECTED.name, self._endpoints().overlay_address)
+        state = self._replica.state
+        node_id = self._live_node(request.token, state)
+        link = link_of(state.links, node_id).state
+        return _conn_state(link.name, state.addresses.address_of(node_id))
 
-    async def get_registered_ip(
-        self, request: pb.GetRegistedIpRequest, call: Call
-    ) -> pb.GetRegistedIpResponse:
+    def get_registered_ip(self, request: pb.GetRegistedIpRequest, call: Call) -> bytes:
         """The address that a node holds.
 
         Raises:
@@ -171,10 +173,9 @@ class Controller:
         """
         del call
         if request.token == SERVER_NODE_TOKEN:
-            address = self._endpoints().overlay_address
-        else:
-            address = self._replica.state.addresses.address_of(self._live_node(request.token))
-        return pb.GetRegistedIpResponse(code=OK, message=SUCCESS_MESSAGE, ip=address)
+            return _registered_ip(self._endpoints().overlay_address)
+        state = self._replica.state
+        return _registered_ip(state.addresses.address_of(self._live_node(request.token, state)))
 
     async def unregister(self, request: pb.UnRegisterRequest, call: Call) -> pb.UnRegisterResponse:
         """Remove a node for good; an expired one, too.
@@ -202,12 +203,15 @@ class Controller:
         Raises:
             ListedNodeUnknown: with the position of the token.
             ServerNodeFixed: the server is in the list.
+            ExpiryTooLate: a time does not fit the API's 32 bits.
         """
         expiries = []
         for position, sensor in enumerate(request.sensorExpire, start=1):
             token = sensor.deviceToken.decode("utf-8", "surrogateescape")
             if token == SERVER_NODE_TOKEN:
                 raise ServerNodeFixed(position)
+            if sensor.expireTime > LARGEST_EXPIRY_S:
+                raise ExpiryTooLate(position, sensor.expireTime, LARGEST_EXPIRY_S)
             node_id = self._token_ids.id_of(token)
             expiries.append(nodes.Expiry(node_id, sensor.expireTime * 1000))
         await self._submit(nodes.SetExpiries(tuple(expiries), now_ms(self._clock)), call)
@@ -258,12 +262,11 @@ class Controller:
         tokens.require_live(known, token_id, now_ms(self._clock))
         return token_id
 
-    def _live_node(self, token: str) -> str:
+    def _live_node(self, token: str, state: State) -> str:
         """The id of the node with this token, if it is good now."""
         if not token:
             raise NodeTokenEmpty
         node_id = self._token_ids.id_of(token)
-        state = self._replica.state
         nodes.require_live(state.nodes, state.unregistered, node_id, now_ms(self._clock))
         return node_id
 
@@ -283,6 +286,20 @@ def _certificate(
     return Certificate(
         authority=authority, serial=f"{issued.serial:x}", not_after_ms=issued.not_after_ms
     )
+
+
+# Answers of queries repeat: most nodes are in the same state, and ask about themselves.
+@lru_cache(100_000)
+def _conn_state(link_state: str, address: str) -> bytes:
+    return pb.CheckConnResponse(
+        code=OK, message=SUCCESS_MESSAGE, connState=WIRE_STATES[link_state], bindIp=address
+    ).SerializeToString()
+
+
+@lru_cache(100_000)
+def _registered_ip(address: str) -> bytes:
+    response = pb.GetRegistedIpResponse(code=OK, message=SUCCESS_MESSAGE, ip=address)
+    return response.SerializeToString()
 
 
 def _base64(data: bytes) -> str:

@@ -1,15 +1,15 @@
-"""The path of every call: identify, authorise, validate, act, log, reply.
+"""The path of every call: identify, admit, validate, act, reply, log.
 
-Each port has one edge. A unary call of ours gets bytes and gives bytes, so that a request which
-cannot be read is answered like any other mistake; the standard services (health, reflection) keep
-their own behaviour behind the same guard.
+Each port has one edge. It decides about a call when its headers arrive, answers queries at once, in
+the thread that receives calls, and leaves commands to the event loop. It knows no transport: calls
+come from `nc.rpc.queue` or, in tests and simulations, without sockets.
 """
 
-import asyncio
-import contextlib
 from collections import Counter
-from collections.abc import AsyncIterator, Callable
-from typing import Any
+from collections.abc import Callable, Coroutine, Mapping
+from dataclasses import dataclass
+from functools import partial
+from typing import Any, Protocol
 
 import grpc
 from structlog.typing import FilteringBoundLogger
@@ -19,20 +19,55 @@ from nc.clock import Clock, now_ms
 from nc.contract import OK
 from nc.domain.state import State
 from nc.replica.errors import Overloaded, Stopping
-from nc.rpc.answers import Answer, Status, answer_to, as_status
+from nc.rpc.admission import Admission, Pool, party_of
+from nc.rpc.answers import Answer, Status, answer_to, as_status, status_name
 from nc.rpc.api import Call
-from nc.rpc.callers import Callers, Transport, caller_of
-from nc.rpc.methods import Method
-from nc.rpc.permissions import Permission, require
+from nc.rpc.call_lines import CallLine, CallLines, LogCalls, log_one_by_one
+from nc.rpc.callers import CallerKind, Callers, Transport, caller_of
+from nc.rpc.methods import Messages, Method, StreamMethod
+from nc.rpc.permissions import require
+from nc.rpc.queue.binding import Metadata
+from nc.rpc.queue.call import Refusal
 from nc.rpc.request_ids import request_id
 from nc.secrets import RequestIds, Secrets
 
 REQUEST_ID_KEY = "x-request-id"
 
-# Calls to the standard services at once, a port. Watches stay open, and a client needs one.
-MAX_STANDARD_CALLS = 1024
+# What is logged as the method of a call whose path is none of ours: it may be anything.
+UNKNOWN_METHOD = "unknown"
 
-_CANCELLED = "CANCELLED"
+
+class WireCall(Protocol):
+    """A call as its transport has it; see `nc.rpc.queue.call.ServerCall`."""
+
+    path: bytes
+    metadata: Metadata
+    deadline: float
+    pool: Any
+    party: Any
+    context: Any
+    trailing: Any
+    status: int | None
+
+    def peer(self) -> str: ...
+
+    def certificate(self) -> bytes | None: ...
+
+    def reply(self, message: bytes) -> None: ...
+
+    def refuse(self, code: int, details: str) -> None: ...
+
+
+@dataclass(slots=True)
+class _Record:
+    """What the edge keeps of a call until its end."""
+
+    call: Call
+    method: Method | StreamMethod | None
+    pool: Pool | None = None  # where it has a place
+    code: str = ""  # what it was answered with, unless that is a status
+    message: str = ""
+    denied_so_far: int = 0
 
 
 class Edge:
@@ -45,11 +80,12 @@ class Edge:
         token_id: the id of a token, to recognise tokens in request ids.
         clock: see `nc.clock.Clock`.
         secrets: for request ids.
-        log: gets a line for each call.
+        log: gets an error that is a bug, with its traceback.
+        log_calls: gets a line for each call; by default they go to `log`.
 
     Attributes:
-        calls: how many have come in.
         denied: calls refused with PERMISSION_DENIED, by method.
+        lines: the calls' log lines.
     """
 
     def __init__(
@@ -61,6 +97,7 @@ class Edge:
         clock: Clock,
         secrets: Secrets,
         log: FilteringBoundLogger,
+        log_calls: LogCalls | None = None,
     ) -> None:
         self._transport = transport
         self._callers = callers
@@ -69,160 +106,177 @@ class Edge:
         self._clock = clock
         self._request_ids = RequestIds(secrets)
         self._log = log
+        self._methods: Mapping[bytes, Method | StreamMethod] = {}
+        self._admission = Admission()
         self.denied: Counter[str] = Counter()
-        self.calls = 0
-        self._open_calls = 0  # of standard services
+        self.lines = CallLines(log_calls or partial(log_one_by_one, log))
         self._is_closing = False
+
+    def open(self, methods: Mapping[bytes, Method | StreamMethod]) -> None:
+        """Set what can be called, by path."""
+        self._methods = methods
 
     def close(self) -> None:
         """Refuse new calls to our own methods; those under way go on."""
         self._is_closing = True
 
-    def unary(self, method: Method) -> "grpc.RpcMethodHandler[bytes, bytes]":
-        """The handler of one of our own methods."""
-
-        async def handle(data: bytes, context: Any) -> bytes:
-            call = self._begin(context, method.name)
-            try:
-                if self._is_closing:
-                    raise Stopping  # noqa: TRY301 - it is answered as any other refusal
-                require(method.permission, call.caller, self._state(), now_ms(self._clock))
-                response = await method.operation(method.parse(data), call)
-            except asyncio.CancelledError:
-                self._log_call(call, _CANCELLED)
-                raise
-            except Exception as error:  # noqa: BLE001 - every error has an answer
-                answer = self._refused(call, error)
-                if isinstance(answer, Status):
-                    await context.abort(answer.code, answer.message)  # raises
-                else:
-                    response = method.refuse(answer.code, answer.message)
-            else:
-                self._log_call(call, OK)
-            return response.SerializeToString()
-
-        return grpc.unary_unary_rpc_method_handler(handle)
-
-    def guarded(self, name: str, handler: Any) -> Any:
-        """The handler of a standard service's method, for every caller that may call at all.
-
-        It gets bytes, as ours do, and its errors are answered like ours: gRPC itself would send the
-        exception's class and text to the caller.
-        """
-        kind, guard = (
-            ("stream_stream", self._guarded_stream)
-            if handler.stream_stream
-            else ("unary_stream" if handler.unary_stream else "unary_unary", self._guarded_call)
-        )
-        guarded = guard(name, handler.request_deserializer, getattr(handler, kind))
-        return handler._replace(request_deserializer=None, **{kind: guarded})
-
-    def _guarded_call(
-        self, name: str, parse: Callable[[bytes], Any], behaviour: Callable[..., Any]
-    ) -> Callable[..., Any]:
-        async def handle(data: bytes, context: Any) -> Any:
-            async with self._standard(name, context) as admit:
-                return await behaviour(parse(data), _AdmittedContext(context, admit))
-
-        return handle
-
-    def _guarded_stream(
-        self, name: str, parse: Callable[[bytes], Any], behaviour: Callable[..., Any]
-    ) -> Callable[..., Any]:
-        async def handle(stream: Any, context: Any) -> AsyncIterator[Any]:
-            async def requests() -> AsyncIterator[Any]:
-                async for data in stream:
-                    admit()
-                    yield parse(data)
-
-            async with self._standard(name, context) as admit:
-                async for response in behaviour(requests(), context):
-                    yield response
-
-        return handle
-
-    @contextlib.asynccontextmanager
-    async def _standard(self, name: str, context: Any) -> AsyncIterator[Callable[[], None]]:
-        """Admit a call of a standard service now, and log it at its end.
-
-        Yields a function to admit each further message with: it raises PermissionDenied once the
-        caller may not call any more.
-        """
-        call = self._begin(context, name)
-
-        def admit() -> None:
-            require(Permission.ANYONE, call.caller, self._state(), now_ms(self._clock))
-
-        self._open_calls += 1
-        try:
-            if self._open_calls > MAX_STANDARD_CALLS:
-                raise Overloaded  # noqa: TRY301 - it is answered as any other refusal
-            admit()
-            yield admit
-        except grpc.aio.AbortError:  # its own refusal
-            self._log_call(call, context.code().name)
-            raise
-        except (asyncio.CancelledError, GeneratorExit):
-            self._log_call(call, _CANCELLED)
-            raise
-        except Exception as error:  # noqa: BLE001 - every error has an answer
-            status = as_status(self._refused(call, error))
-            await context.abort(status.code, status.message)  # raises
-        else:
-            self._log_call(call, OK)
-        finally:
-            self._open_calls -= 1
-
-    def _begin(self, context: Any, name: str) -> Call:
-        self.calls += 1
-        caller = caller_of(context, self._transport, self._callers)
-        metadata = context.invocation_metadata() or ()
-        sent = (value for key, value in metadata if key == REQUEST_ID_KEY)
+    def admit(self, wire: WireCall) -> Refusal | None:
+        """Decide about a call by its headers: who it is, whether it may, whether there is room."""
+        started_ns = self._clock.monotonic_ns()
+        method = self._methods.get(wire.path)
+        caller = caller_of(wire.certificate, self._transport, self._callers)
+        name = UNKNOWN_METHOD if method is None else method.name
+        sent = (str(value) for key, value in wire.metadata if key == REQUEST_ID_KEY)
         returned, recorded = request_id(sent, self._request_ids.new, self._is_live_token)
-        context.set_trailing_metadata(((REQUEST_ID_KEY, returned),))
-        return Call(caller, name, recorded, self._clock.monotonic_ns())
+        wire.trailing = ((REQUEST_ID_KEY, returned),)
+        record = wire.context = _Record(Call(caller, name, recorded, started_ns), method)
+        if method is None:
+            return None  # the transport refuses it
+        try:
+            self._require(record)
+            self._enter(wire, record)
+        except Exception as error:  # noqa: BLE001 - every error has an answer
+            status = as_status(self._refused(record, error))
+            return Refusal(status.code.value[0], status.message)
+        return None
+
+    def handle(self, wire: WireCall, data: bytes) -> Coroutine[Any, Any, None] | None:
+        """Answer a query; of a command, return what is left to do on the event loop."""
+        record: _Record = wire.context
+        method: Any = record.method
+        try:
+            self._require(record)  # again: its message may have come late
+            request = method.parse(data)
+            if not method.is_query:
+                return self._carry_out(wire, record, request)
+            answer = method.operation(request, record.call)
+        except Exception as error:  # noqa: BLE001 - every error has an answer
+            self._answer_error(wire, record, error)
+        else:
+            record.code = OK
+            wire.reply(answer)
+        return None
+
+    async def converse(self, wire: WireCall, messages: Messages) -> None:
+        """Have a stream's behaviour run.
+
+        Raises:
+            RefusedWith: it ends with a status.
+        """
+        record: _Record = wire.context
+        method: Any = record.method
+        try:
+            await method.behaviour(_AdmittedMessages(messages, lambda: self._require(record)))
+        except Exception as error:
+            raise RefusedWith(as_status(self._refused(record, error))) from error
+
+    def ended(self, wire: WireCall, *, is_cancelled: bool) -> None:
+        """Give back the call's place, and log it."""
+        record: _Record | None = wire.context
+        if record is None:  # `admit` failed
+            return
+        if record.pool is not None:
+            record.pool.leave(wire.party)
+        clock, call = self._clock, record.call
+        code = self._code_of(wire, record, is_cancelled=is_cancelled)
+        duration_ns = clock.monotonic_ns() - call.started_ns
+        line = CallLine(
+            clock.now_ns(), call, code, duration_ns, record.message, record.denied_so_far
+        )
+        self.lines.add(line)
+
+    async def _carry_out(self, wire: WireCall, record: _Record, request: Any) -> None:
+        method: Any = record.method
+        try:
+            response = await method.operation(request, record.call)
+        except Exception as error:  # noqa: BLE001 - every error has an answer
+            self._answer_error(wire, record, error)
+        else:
+            record.code = OK
+            wire.reply(response.SerializeToString())
 
     def _is_live_token(self, text: str) -> bool:
         token_id, state = self._token_id(text), self._state()
         return token_id in state.tokens or token_id in state.nodes
 
-    def _refused(self, call: Call, error: Exception) -> Answer | Status:
-        """Choose the answer to an error, count and log it."""
-        answer = answer_to(error, call.request_id)
+    def _require(self, record: _Record) -> None:
+        method: Any = record.method
+        if self._is_closing and not method.is_standard:
+            raise Stopping
+        require(method.permission, record.call.caller, self._state(), now_ms(self._clock))
+
+    def _enter(self, wire: WireCall, record: _Record) -> None:
+        caller, method = record.call.caller, record.method
+        is_known = self._transport is Transport.MUTUAL_TLS
+        wire.party = caller.actor if is_known else party_of(wire.peer())
+        admission = self._admission
+        if isinstance(method, StreamMethod):
+            pool = admission.streams
+        elif caller.kind is CallerKind.ADMIN:
+            pool = admission.administrators
+        elif method is not None and method.is_health:
+            pool = admission.health
+        else:
+            pool = admission.others
+        if not pool.enter(wire.party):
+            raise Overloaded
+        record.pool = wire.pool = pool
+
+    def _answer_error(self, wire: WireCall, record: _Record, error: Exception) -> None:
+        answer = self._refused(record, error)
+        method: Any = record.method
+        if method.refuse is None:
+            answer = as_status(answer)
+        if isinstance(answer, Status):
+            wire.refuse(answer.code.value[0], answer.message)
+        else:
+            record.code = answer.code
+            wire.reply(method.refuse(answer.code, answer.message).SerializeToString())
+
+    def _refused(self, record: _Record, error: Exception) -> Answer | Status:
+        """Choose the answer to an error, and count it."""
+        answer = answer_to(error, record.call.request_id)
+        record.message = answer.message
         if isinstance(answer, Answer):
             if answer.is_unforeseen:
-                self._log.error(log_events.RPC_CRASHED, request_id=call.request_id, exc_info=error)
-            self._log_call(call, answer.code, message=answer.message)
-        else:
-            more: dict[str, Any] = {"message": answer.message}
-            if answer.code is grpc.StatusCode.PERMISSION_DENIED:
-                self.denied[call.method] += 1
-                more["denied_so_far"] = self.denied.total()
-            self._log_call(call, answer.code.name, **more)
+                request_id = record.call.request_id
+                self._log.error(log_events.RPC_CRASHED, request_id=request_id, exc_info=error)
+        elif answer.code is grpc.StatusCode.PERMISSION_DENIED:
+            self.denied[record.call.method] += 1
+            record.denied_so_far = self.denied.total()
         return answer
 
-    def _log_call(self, call: Call, code: str, **more: Any) -> None:
-        self._log.info(
-            log_events.RPC,
-            method=call.method,
-            code=code,
-            duration_ms=round((self._clock.monotonic_ns() - call.started_ns) / 1e6, 3),
-            actor=call.caller.actor,
-            request_id=call.request_id,
-            **more,
-        )
+    def _code_of(self, wire: WireCall, record: _Record, *, is_cancelled: bool) -> str:
+        """What the caller got."""
+        if wire.status:
+            return status_name(wire.status)
+        if is_cancelled or wire.status is None:
+            has_expired = wire.deadline * 1e9 <= self._clock.now_ns()
+            code = grpc.StatusCode.DEADLINE_EXCEEDED if has_expired else grpc.StatusCode.CANCELLED
+            return code.name
+        return record.code or OK
 
 
-class _AdmittedContext:
-    """A call's context that checks before each message that the caller may still call."""
+class RefusedWith(Exception):
+    """A stream ends with a status."""
 
-    def __init__(self, context: Any, admit: Callable[[], None]) -> None:
-        self._context = context
-        self._admit = admit
+    def __init__(self, status: Status) -> None:
+        super().__init__(status.message)
+        self.status = status
 
-    async def write(self, message: Any) -> None:
-        self._admit()
-        await self._context.write(message)
 
-    async def abort(self, code: grpc.StatusCode, details: str) -> None:
-        await self._context.abort(code, details)
+class _AdmittedMessages:
+    """A stream's messages, for as long as its caller may still call."""
+
+    def __init__(self, messages: Messages, require: Callable[[], None]) -> None:
+        self._messages = messages
+        self._require = require
+
+    async def read(self) -> bytes | None:
+        message = await self._messages.read()
+        self._require()
+        return message
+
+    async def write(self, message: bytes) -> None:
+        self._require()
+        await self._messages.write(message)

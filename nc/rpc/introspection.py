@@ -1,14 +1,18 @@
 """The standard services: health, and reflection in both versions that clients use."""
 
 import asyncio
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from typing import Any
 
-import grpc
-from google.protobuf import descriptor_pb2, descriptor_pool, message_factory, text_format
+from google.protobuf import descriptor_pb2, descriptor_pool, text_format
 from google.protobuf.descriptor import ServiceDescriptor
 from grpc_health.v1 import health_pb2
 from grpc_reflection.v1alpha import reflection, reflection_pb2
+
+from nc.rpc.answers import ServiceUnknown
+from nc.rpc.api import Call
+from nc.rpc.methods import Messages, Method, StreamMethod
+from nc.rpc.permissions import Permission
 
 HEALTH_SERVICE: Any = health_pb2.DESCRIPTOR.services_by_name["Health"]
 
@@ -49,11 +53,7 @@ REFLECTION_SERVICES: tuple[Any, ...] = (
 
 
 class Health:
-    """grpc.health.v1: answers checks, and sends every change to watchers.
-
-    gRPC's own servicer holds a lock while it writes, so that one watcher that does not read blocks
-    all others, and the server's stop; and it never ends a watch.
-    """
+    """grpc.health.v1: answers checks, and sends every change to watchers."""
 
     def __init__(self) -> None:
         self._statuses: dict[str, int] = {}  # HealthCheckResponse.ServingStatus
@@ -73,25 +73,35 @@ class Health:
         self.set(self._statuses, health_pb2.HealthCheckResponse.NOT_SERVING)
         self._is_over = True
 
-    async def Check(  # noqa: N802 - the service's name for it
-        self, request: health_pb2.HealthCheckRequest, context: Any
-    ) -> health_pb2.HealthCheckResponse:
+    def check(self, request: health_pb2.HealthCheckRequest, call: Call) -> bytes:
+        """The status of a service now.
+
+        Raises:
+            ServiceUnknown: there is none of this name.
+        """
+        del call
         status = self._statuses.get(request.service)
         if status is None:
-            await context.abort(grpc.StatusCode.NOT_FOUND, "there is no service of this name here")
-        return health_pb2.HealthCheckResponse(status=status)
+            raise ServiceUnknown
+        return _health(status)
 
-    async def Watch(  # noqa: N802 - as above
-        self, request: health_pb2.HealthCheckRequest, context: Any
-    ) -> None:
+    async def watch(self, messages: Messages) -> None:
+        """The status of a service now, and at each change.
+
+        Raises:
+            DecodeError: the request cannot be read.
+        """
+        data = await messages.read()
+        if data is None:
+            return
+        service = health_pb2.HealthCheckRequest.FromString(data).service
+        unknown = health_pb2.HealthCheckResponse.SERVICE_UNKNOWN
         sent = None
         while True:
             changed = self._changed
-            status = self._statuses.get(
-                request.service, health_pb2.HealthCheckResponse.SERVICE_UNKNOWN
-            )
+            status = self._statuses.get(service, unknown)
             if status != sent:
-                await context.write(health_pb2.HealthCheckResponse(status=status))
+                await messages.write(_health(status))
                 sent = status
             elif self._is_over:
                 return
@@ -99,39 +109,91 @@ class Health:
                 await changed.wait()
 
 
-def health_handlers(servicer: Health) -> dict[str, Any]:
-    """The handlers of grpc.health.v1, by method."""
-    return dict(_handlers(HEALTH_SERVICE, servicer))
+def _health(status: int) -> bytes:
+    return health_pb2.HealthCheckResponse(status=status).SerializeToString()
 
 
-def reflection_handlers(services: Iterable[ServiceDescriptor]) -> dict[str, dict[str, Any]]:
-    """The handlers of each reflection service, by its name, for a port that has `services`."""
-    reflected = (*services, HEALTH_SERVICE, *REFLECTION_SERVICES)
-    files = {service.file.name: _file_of(service) for service in reflected}
-    servicer = reflection.aio.ReflectionServicer(
-        [service.full_name for service in reflected], pool=_pool_of(*files.values())
-    )
-    # v1 requests and answers have v1alpha's bytes, so its messages serve both.
-    old = REFLECTION_SERVICES[-1]
-    return {s.full_name: dict(_handlers(old, servicer)) for s in REFLECTION_SERVICES}
+class _Symbols:
+    """A descriptor pool that finds files by methods and by enum values, too.
+
+    A method is named as in `package.Service.Method`, or with a slash before the method; tools write
+    both. An enum value belongs to the scope around its enum, but is also found within the enum.
+    """
+
+    def __init__(self, pool: Any) -> None:
+        self._pool = pool
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._pool, name)
+
+    def FindFileContainingSymbol(self, symbol: str) -> Any:  # noqa: N802 - the pool's name for it
+        name = symbol.replace("/", ".")
+        try:
+            return self._pool.FindFileContainingSymbol(name)
+        except KeyError:
+            parent, _, member = name.rpartition(".")
+            file = self._pool.FindFileContainingSymbol(parent)
+            if self._has_member(parent, member):
+                return file
+            raise
+
+    def _has_member(self, parent: str, member: str) -> bool:
+        for find, members in (
+            (self._pool.FindServiceByName, "methods_by_name"),
+            (self._pool.FindEnumTypeByName, "values_by_name"),
+        ):
+            try:
+                return member in getattr(find(parent), members)
+            except KeyError:
+                continue
+        return False
 
 
-def _handlers(service: Any, servicer: object) -> Iterator[tuple[str, Any]]:
-    for method in service.methods:
-        if method.name not in vars(type(servicer)):
-            continue  # the generated base class has it, and only raises
-        make: Any = {
-            (False, False): grpc.unary_unary_rpc_method_handler,
-            (False, True): grpc.unary_stream_rpc_method_handler,
-            (True, True): grpc.stream_stream_rpc_method_handler,
-        }[method.client_streaming, method.server_streaming]
-        yield (
-            method.name,
-            make(
-                getattr(servicer, method.name),
-                request_deserializer=message_factory.GetMessageClass(method.input_type).FromString,
-                response_serializer=message_factory.GetMessageClass(
-                    method.output_type
-                ).SerializeToString,
-            ),
+class Reflection:
+    """Answers what tools ask about the services of a port."""
+
+    def __init__(self, services: Iterable[ServiceDescriptor]) -> None:
+        reflected = (*services, HEALTH_SERVICE, *REFLECTION_SERVICES)
+        files = {service.file.name: _file_of(service) for service in reflected}
+        self._servicer: Any = reflection.ReflectionServicer(
+            [service.full_name for service in reflected], _Symbols(_pool_of(*files.values()))
         )
+
+    async def behaviour(self, messages: Messages) -> None:
+        """Answer each request.
+
+        Raises:
+            DecodeError: a request cannot be read.
+        """
+        # v1 requests and answers have v1alpha's bytes, so its messages serve both.
+        parse = reflection_pb2.ServerReflectionRequest.FromString
+        while (data := await messages.read()) is not None:
+            requests = iter((parse(data),))
+            for response in self._servicer.ServerReflectionInfo(requests, None):
+                await messages.write(response.SerializeToString())
+
+
+def standard_methods(
+    health: Health, services: Iterable[ServiceDescriptor]
+) -> dict[bytes, Method | StreamMethod]:
+    """The methods of the standard services by path, for a port that has `services`."""
+    name = HEALTH_SERVICE.full_name
+    check = Method(
+        f"{name}/Check",
+        health_pb2.HealthCheckRequest.FromString,
+        health.check,
+        None,
+        Permission.ANYONE,
+        is_query=True,
+        is_health=True,
+    )
+    behaviour = Reflection(services).behaviour
+    methods: tuple[Method | StreamMethod, ...] = (
+        check,
+        StreamMethod(f"{name}/Watch", health.watch),
+        *(
+            StreamMethod(f"{service.full_name}/ServerReflectionInfo", behaviour)
+            for service in REFLECTION_SERVICES
+        ),
+    )
+    return {f"/{method.name}".encode(): method for method in methods}

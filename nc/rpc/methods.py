@@ -3,7 +3,7 @@
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from functools import partial
-from typing import Any
+from typing import Any, Protocol
 
 from google.protobuf import descriptor_pb2, message_factory
 from google.protobuf.descriptor import MethodDescriptor
@@ -12,50 +12,104 @@ from google.protobuf.message import Message
 
 from nc.contract import WIRE_STATES
 from nc.pb import network_controller_pb2 as pb
+from nc.pb import sensor_pb2
 from nc.rpc.api import Call
 from nc.rpc.controller import Controller
 from nc.rpc.permissions import Permission
 from nc.services import ADMIN_SERVICE, CONTROL_SERVICE, INTERNAL_SERVICE
 
-Operation = Callable[[Any, Call], Awaitable[Message]]
+_INT64 = descriptor_pb2.FieldDescriptorProto.TYPE_INT64
+_UINT64 = descriptor_pb2.FieldDescriptorProto.TYPE_UINT64
+
+# A command is awaited, and gives a message; a query is called, and gives the bytes of one.
+Command = Callable[[Any, Call], Awaitable[Message]]
+Query = Callable[[Any, Call], bytes]
 Refuse = Callable[[str, str], Message]  # code and message to the response that carries them
 
 
 @dataclass(frozen=True, slots=True)
 class Method:
-    """One method, as the edge needs to know it."""
+    """One unary method, as the edge needs to know it.
+
+    Attributes:
+        parse: raises DecodeError.
+        operation: what it does.
+        refuse: makes the response that carries a refusal; None: a status carries it.
+        is_query: whether the operation is a query, answered from the state as it is.
+        is_health: health checks have places of their own.
+    """
 
     name: str
-    parse: Callable[[bytes], Message]  # raises DecodeError
-    operation: Operation
-    refuse: Refuse
+    parse: Callable[[bytes], Message]
+    operation: Command | Query
+    refuse: Refuse | None
     permission: Permission
+    is_query: bool = False
+    is_health: bool = False
+
+    @property
+    def is_standard(self) -> bool:
+        """Whether it belongs to a service that is not ours."""
+        return self.refuse is None
+
+
+class Messages(Protocol):
+    """The messages of a stream."""
+
+    async def read(self) -> bytes | None:
+        """The next one; None when no more come."""
+
+    async def write(self, message: bytes) -> None:
+        """Send one."""
+
+
+@dataclass(frozen=True, slots=True)
+class StreamMethod:
+    """One method of a standard service whose calls stay open."""
+
+    name: str
+    behaviour: Callable[[Messages], Awaitable[None]]
+    permission: Permission = Permission.ANYONE
+    is_standard: bool = True
 
 
 def methods_of(controller: Controller) -> dict[str, Method]:
     """Every method by its name; the names are the same on both ports, and so are the answers."""
-    rules: dict[str, tuple[Operation, Permission]] = {
+    queries: dict[str, tuple[Query, Permission]] = {
         "HelloWorld": (controller.hello_world, Permission.ANYONE),
         "HealthCheck": (controller.health_check, Permission.ANYONE),
+        "CheckConnState": (controller.check_conn_state, Permission.MEMBER),
+        "GetRegistedIp": (controller.get_registered_ip, Permission.MEMBER),
+    }
+    commands: dict[str, tuple[Command, Permission]] = {
         "GetBootStrapToken": (controller.get_bootstrap_token, Permission.ADMIN),
         "GetToken": (controller.get_token, Permission.ANYONE),
-        "CheckConnState": (controller.check_conn_state, Permission.MEMBER),
         "UnRegister": (controller.unregister, Permission.MEMBER),
-        "GetRegistedIp": (controller.get_registered_ip, Permission.MEMBER),
         "UpdateSensorExpireTime": (controller.update_sensor_expire_time, Permission.ADMIN),
         "TakeBack": (controller.take_back, Permission.ADMIN),
     }
+    rules: dict[str, tuple[Command | Query, Permission]] = {**queries, **commands}
     return {
-        method.name: Method(method.name, _parser(method), operation, _refuser(method), permission)
+        name: Method(
+            name,
+            _parser(method),
+            rules[name][0],
+            _refuser(method),
+            rules[name][1],
+            is_query=name in queries,
+            is_health=name == "HealthCheck",
+        )
         for service in (CONTROL_SERVICE, INTERNAL_SERVICE, ADMIN_SERVICE)
         for method in service.methods
-        for operation, permission in [rules[method.name]]
+        for name in [method.name]
     }
 
 
 def _parser(method: MethodDescriptor) -> Callable[[bytes], Message]:
     if method.name == "GetBootStrapToken":
-        return _wide_bootstrap_token_request().FromString
+        return _widened(pb.GetBootStrapTokenRequest, "GetBootStrapTokenRequest", _INT64)
+    if method.name == "UpdateSensorExpireTime":
+        return _widened(sensor_pb2.SensorExpireTimeRequest, "SensorExpire", _UINT64)
     return message_factory.GetMessageClass(method.input_type).FromString
 
 
@@ -77,19 +131,20 @@ def _refuse(response: Callable[..., Message], code: str, message: str) -> Messag
     return response(code=code, message=message)
 
 
-def _wide_bootstrap_token_request() -> type[Message]:
-    """GetBootStrapTokenRequest with its int32 read as the int64 that some clients send.
+def _widened(request: type[Message], name: str, kind: Any) -> Callable[[bytes], Message]:
+    """Parses a request with the `expireTime` of a message in its file read as 64 bits.
 
     The two look the same on the wire, but a number that does not fit 32 bits would lose its upper
-    half: 3,000,000,000 minutes would become negative, and so a token that never expires.
+    half: 3,000,000,000 minutes would become negative, and so a token that never expires; 2^32
+    seconds would be never, and milliseconds another year.
     """
     file = descriptor_pb2.FileDescriptorProto()
-    pb.DESCRIPTOR.CopyToProto(file)
+    request.DESCRIPTOR.file.CopyToProto(file)
     del file.service[:]
-    (message,) = (m for m in file.message_type if m.name == "GetBootStrapTokenRequest")
-    (field,) = message.field
-    field.type = descriptor_pb2.FieldDescriptorProto.TYPE_INT64
+    (message,) = (m for m in file.message_type if m.name == name)
+    (field,) = (f for f in message.field if f.name == "expireTime")
+    field.type = kind
     pool = DescriptorPool()
     pool.Add(file)
-    descriptor = pool.FindMessageTypeByName("pb.GetBootStrapTokenRequest")
-    return message_factory.GetMessageClass(descriptor)
+    descriptor = pool.FindMessageTypeByName(request.DESCRIPTOR.full_name)
+    return message_factory.GetMessageClass(descriptor).FromString

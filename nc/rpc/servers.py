@@ -1,7 +1,6 @@
 """The gRPC ports: what each serves, how it is secured, how it begins and ends."""
 
 import asyncio
-import contextlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -12,20 +11,21 @@ from grpc_health.v1.health_pb2 import HealthCheckResponse
 from structlog.typing import FilteringBoundLogger
 
 from nc import log_events
+from nc.clock import Clock
 from nc.net.sockets import PortUnavailable
 from nc.rpc.callers import Transport
-from nc.rpc.edge import Edge
-from nc.rpc.introspection import HEALTH_SERVICE, Health, health_handlers, reflection_handlers
-from nc.rpc.methods import Method
+from nc.rpc.edge import Edge, RefusedWith
+from nc.rpc.introspection import Health, standard_methods
+from nc.rpc.methods import Method, StreamMethod
+from nc.rpc.queue.port import Port, PortTaken, Streaming, Unary
+from nc.rpc.queue.server import QueueServer
+from nc.rpc.queue.stream import Stream, StreamRefused
 from nc.services import ADMIN_SERVICE, BOOTSTRAP_SERVICE, CONTROL_SERVICE, INTERNAL_SERVICE
 
 # The largest request is a list of expiries: 40,000 nodes fit. Everything else is a few bytes.
 MAX_REQUEST_BYTES = 1024 * 1024
 MAX_BOOTSTRAP_REQUEST_BYTES = 128 * 1024
 MAX_METADATA_BYTES = 16 * 1024
-
-# Calls under way at once, a port; beyond it gRPC answers RESOURCE_EXHAUSTED by itself.
-MAX_CONCURRENT_CALLS = 8192
 
 # Calls under way on one connection: no client needs the whole port's share. gRPC's overload
 # protection, which is on by default, also counts calls that have ended or were cancelled and whose
@@ -40,19 +40,20 @@ MAX_CALLS_A_CONNECTION = 250
 # is more than that.
 MAX_WAITING_CALLS = 32_768
 
-# How long a port that gRPC has closed may stay closed.
-_CHECK_INTERVAL_S = 0.25
+# How much of a body gRPC takes before it is asked for: bodies of HEADERS-only calls cost no more.
+_LOOKAHEAD_BYTES = 16 * 1024
 
-# At a stop, all calls count as answered when none came in for so long; and how often that is waited
-# for, so that callers who never pause do not prevent the stop.
-_QUIET_S = 0.05
-_QUIET_TRIES = 20
+# Connections of one port at once; further ones are closed. Each takes some 40 KB, and a descriptor.
+MAX_CONNECTIONS = 20_000
 
 _OPTIONS = (
     # Two servers on one port would silently share its calls.
     ("grpc.so_reuseport", 0),
     ("grpc.max_concurrent_streams", MAX_CALLS_A_CONNECTION),
+    ("grpc.max_allowed_incoming_connections", MAX_CONNECTIONS),
     ("grpc.server_handshake_timeout_ms", 10_000),
+    ("grpc.http2.lookahead_bytes", _LOOKAHEAD_BYTES),
+    ("grpc.http2.bdp_probe", 0),  # it would raise the window
     ("grpc.max_metadata_size", MAX_METADATA_BYTES),
     ("grpc.server.max_pending_requests", MAX_WAITING_CALLS),
     ("grpc.server.max_pending_requests_hard_limit", MAX_WAITING_CALLS),
@@ -67,7 +68,12 @@ _OPTIONS = (
     ("grpc.http2.max_ping_strikes", 0),
 )
 
-_CONTROL_OPTIONS = (("grpc.max_receive_message_length", MAX_REQUEST_BYTES),)
+# No connection stays for ever, so that none keeps what it once got; clients reconnect.
+_CONTROL_OPTIONS = (
+    ("grpc.max_receive_message_length", MAX_REQUEST_BYTES),
+    ("grpc.max_connection_age_ms", 24 * 60 * 60 * 1000),
+    ("grpc.max_connection_age_grace_ms", 60_000),
+)
 
 # The bootstrap port is open to every machine, and needed for one call of a few bytes: connections
 # are short, and requests small.
@@ -159,80 +165,22 @@ def internal_port(host: str, number: int, credentials: Credentials | None) -> Gr
     return GrpcPort(host, number, transport, (INTERNAL_SERVICE,), _CONTROL_OPTIONS, credentials)
 
 
-class _Listener:
-    """One open port, which is opened again when gRPC closes it.
-
-    grpc.aio closes a port for good after a single request whose path is not UTF-8 (grpcio 1.85,
-    `AioServer._server_main_loop`), and every client can send one.
-    """
-
-    def __init__(
-        self, port: GrpcPort, handlers: list[grpc.GenericRpcHandler], log: FilteringBoundLogger
-    ) -> None:
-        self._port = port
-        self._handlers = handlers
-        self._log = log
-        self._server, self.number = self._open(port.number)
-        self._keeper: asyncio.Task[None] | None = None
-
-    def _open(self, number: int) -> tuple[grpc.aio.Server, int]:
-        port = self._port
-        server = grpc.aio.server(
-            options=(*_OPTIONS, *port.options), maximum_concurrent_rpcs=MAX_CONCURRENT_CALLS
-        )
-        server.add_generic_rpc_handlers(self._handlers)
-        address = f"{port.host}:{number}"
-        try:
-            if port.credentials is None:
-                return server, server.add_insecure_port(address)
-            return server, server.add_secure_port(address, port.credentials.for_server())
-        except RuntimeError as error:
-            raise PortUnavailable(address, "it is in use, or not allowed") from error
-
-    async def start(self) -> "asyncio.Task[None]":
-        """Begin to answer; returns the task that keeps the port open."""
-        await self._server.start()
-        self._keeper = asyncio.create_task(self._keep())
-        return self._keeper
-
-    async def stop(self, grace_s: float) -> None:
-        """Refuse new calls, let those under way finish within the grace."""
-        if self._keeper is not None:
-            self._keeper.cancel()
-            await asyncio.wait([self._keeper])
-        await self._server.stop(grace_s)
-
-    async def _keep(self) -> None:
-        while True:
-            try:
-                await self._server.wait_for_termination(_CHECK_INTERVAL_S)
-            except Exception as error:  # noqa: BLE001 - whatever ended it
-                await self._reopen(type(error).__name__)
-
-    async def _reopen(self, reason: str) -> None:
-        for _ in range(2):  # the first may only say once more what ended it
-            with contextlib.suppress(Exception):
-                await self._server.stop(None)
-        try:
-            self._server, _ = self._open(self.number)
-            await self._server.start()
-        except PortUnavailable as error:
-            self._log.critical(log_events.PORT_LOST, message=str(error), reason=reason)
-            await asyncio.sleep(_CHECK_INTERVAL_S)
-        else:
-            self._log.error(log_events.PORT_REOPENED, port=self.number, reason=reason)
-
-
 class GrpcServers:
     """The ports, which begin and end together and share one health."""
 
     def __init__(
-        self, control: GrpcPort, bootstrap: GrpcPort, log: FilteringBoundLogger, *more: GrpcPort
+        self,
+        control: GrpcPort,
+        bootstrap: GrpcPort,
+        clock: Clock,
+        log: FilteringBoundLogger,
+        *more: GrpcPort,
     ) -> None:
         self._ports = (control, bootstrap, *more)
+        self._clock = clock
         self._log = log
         self._health = Health()
-        self._listeners: list[_Listener] = []
+        self._server: QueueServer | None = None
         self._edges: list[Edge] = []
         # The services that health is known of; "" is the server as a whole.
         self._services = {"", *(s.full_name for port in self._ports for s in port.services)}
@@ -240,21 +188,25 @@ class GrpcServers:
     def open(
         self, methods: Mapping[str, Method], edge_of: Callable[[Transport], Edge]
     ) -> tuple[int, int]:
-        """Take all ports (see `nc.server.parts.RpcPorts`); returns those of control, bootstrap."""
+        """Take all ports, to be served from `start` on; returns those of control and bootstrap.
+
+        Raises:
+            PortUnavailable: another program has one, or it may not be had.
+        """
+        self._server = QueueServer(self._clock, self._report, self._write_lines)
+        numbers = []
         for port in self._ports:
             edge = edge_of(port.transport)
+            edge.lines.write_soon = self._server.want_between_calls
             self._edges.append(edge)
-            handlers = self._handlers(port, edge, methods)
-            self._listeners.append(_Listener(port, handlers, self._log))
-        control, bootstrap, *_ = self._listeners
-        return control.number, bootstrap.number
+            numbers.append(self._listen(self._server, port, edge, methods).number)
+        control, bootstrap, *_ = numbers
+        return control, bootstrap
 
     async def start(self) -> "dict[str, asyncio.Task[None]]":
-        """Begin to answer on all ports; returns the tasks that keep them open."""
+        """Begin to answer on all ports; returns the task that no call can do without."""
         self.set_serving(serving=True)
-        names = ("control_port", "bootstrap_port", "internal_port")
-        listeners = zip(names, self._listeners, strict=False)
-        return {name: await listener.start() for name, listener in listeners}
+        return {} if self._server is None else {"rpc_queue": self._server.start()}
 
     def set_serving(self, *, serving: bool) -> None:
         """Set what health checks answer."""
@@ -266,36 +218,48 @@ class GrpcServers:
         self._health.end()
         for edge in self._edges:
             edge.close()
-        await self._until_quiet()
-        await asyncio.gather(*(listener.stop(grace_s) for listener in self._listeners))
+        if self._server is not None:
+            await self._server.stop(grace_s)
+        self._write_lines()
 
-    async def _until_quiet(self) -> None:
-        """Let what has arrived be answered: gRPC would cancel what it has not yet handed to us."""
-        for _ in range(_QUIET_TRIES):
-            before = [edge.calls for edge in self._edges]
-            await asyncio.sleep(_QUIET_S)
-            if before == [edge.calls for edge in self._edges]:
-                return
-
-    def _handlers(
-        self, port: GrpcPort, edge: Edge, methods: Mapping[str, Method]
-    ) -> list[grpc.GenericRpcHandler]:
-        by_service: dict[str, dict[str, Any]] = {
-            service.full_name: {
-                method.name: edge.unary(methods[method.name]) for method in service.methods
-            }
+    def _listen(
+        self, server: QueueServer, port: GrpcPort, edge: Edge, methods: Mapping[str, Method]
+    ) -> Port:
+        by_path: dict[bytes, Method | StreamMethod] = {
+            f"/{service.full_name}/{method.name}".encode(): methods[method.name]
             for service in port.services
+            for method in service.methods
         }
-        standard = {
-            HEALTH_SERVICE.full_name: health_handlers(self._health),
-            **reflection_handlers(port.services),
-        }
-        for service, handlers in standard.items():
-            by_service[service] = {
-                name: edge.guarded(f"{service}/{name}", handler)
-                for name, handler in handlers.items()
-            }
-        return [
-            grpc.method_handlers_generic_handler(service, handlers)
-            for service, handlers in by_service.items()
-        ]
+        by_path |= standard_methods(self._health, port.services)
+        edge.open(by_path)
+        address = f"{port.host}:{port.number}"
+        try:
+            return server.listen(
+                address,
+                {path: _route(edge, method) for path, method in by_path.items()},
+                edge,
+                options=(*_OPTIONS, *port.options),
+                credentials=None if port.credentials is None else port.credentials.for_server(),
+            )
+        except PortTaken as error:
+            raise PortUnavailable(address, "it is in use, or not allowed") from error
+
+    def _write_lines(self) -> None:
+        for edge in self._edges:
+            edge.lines.write()
+
+    def _report(self, error: Exception) -> None:
+        self._log.error(log_events.RPC_CRASHED, exc_info=error)
+
+
+def _route(edge: Edge, method: Method | StreamMethod) -> Unary | Streaming:
+    if isinstance(method, Method):
+        return Unary(edge.handle)
+
+    async def behaviour(stream: Stream) -> None:
+        try:
+            await edge.converse(stream.call, stream)
+        except RefusedWith as error:
+            raise StreamRefused(error.status.code.value[0], error.status.message) from error
+
+    return Streaming(behaviour)

@@ -8,11 +8,13 @@ from cryptography import x509
 from structlog.typing import FilteringBoundLogger
 
 from nc import log_events
+from nc.certificate_files import FolderPaths
 from nc.clock import Clock, now_utc
-from nc.data_folder import DataFolder, DataFolderError
+from nc.data_folder import DataFolder
 from nc.files import OS_FILES, replace_file
-from nc.pki import AuthorityKind, PkiFolder, open_folder, read_peer, server_names
-from nc.pki.pem import certificate_pem, load_certificates
+from nc.permissions import check_secret, folder_warnings
+from nc.pki import AuthorityKind, PkiError, PkiFolder, open_folder, read_peer, server_names
+from nc.pki.pem import certificate_pem, load_certificates, public_key_of
 from nc.pki.renewal import require_plausible
 from nc.pki.trial import anchored
 from nc.rpc.api import Authorities
@@ -63,6 +65,7 @@ class Certificates:
         self.bootstrap = Credentials(*self._files_with_authority(), client_ca_pem=None)
         self.internal = Credentials(*self._files_with_authority(), client_ca_pem=None)
         self.link = self._link_context()
+        self._shown = self._read_shown()
 
     @property
     def admin_fingerprint(self) -> str:
@@ -70,15 +73,19 @@ class Certificates:
         return read_peer(self.grpc.paths.client.read_bytes()).fingerprint_sha256
 
     def renew(self) -> None:
-        """Renew what is near its end, and use it in every later handshake.
+        """Renew what is near its end, and use what is on disk in every later handshake.
 
         Raises:
             PkiError: a folder cannot be used any more; the old certificates stay.
         """
         self.made.clear()
         self.warnings.clear()
+        for pki in (self.grpc, self.network):
+            _check_unchanged(pki)
         self.grpc, self.network = self._open(may_found=False)
-        if self.made:
+        shown = self._read_shown()
+        if self.made or shown != self._shown:
+            self._shown = shown
             client_ca = self.grpc.authority.certificate_pem
             self.control.replace(*self._server_files(), client_ca_pem=client_ca)
             self.bootstrap.replace(*self._files_with_authority(), client_ca_pem=None)
@@ -102,6 +109,9 @@ class Certificates:
             (self._grpc_path, AuthorityKind.GRPC),
             (self._network_path, AuthorityKind.NETWORK),
         ):
+            self.warnings += folder_warnings(path)
+            for secret in FolderPaths.within(path).secrets():
+                check_secret(secret)
             pki = open_folder(
                 path,
                 kind,
@@ -116,6 +126,10 @@ class Certificates:
         grpc, network = opened
         self._copy_for_admin_client(grpc)
         return grpc, network
+
+    def _read_shown(self) -> list[bytes]:
+        """The certificates that the ports show, as the files have them."""
+        return [pki.paths.server.read_bytes() for pki in (self.grpc, self.network)]
 
     def _server_files(self) -> tuple[bytes, bytes]:
         """Key and chain, with an intermediate CA in it: a client may trust its root alone."""
@@ -156,10 +170,10 @@ class Certificates:
             ):
                 replace_file(OS_FILES, folder / name, source.read_bytes(), mode)
         except OSError as error:
-            raise DataFolderError(
-                f"tlsDir {self._tls_dir} cannot be written: {error.strerror}; "
-                "make it writable, or choose another"
-            ) from error
+            self.warnings.append(
+                f"tlsDir {self._tls_dir} cannot be written: {error.strerror}; the admin's files "
+                "are not copied there: make it writable, or choose another"
+            )
 
 
 def _chain(folder: PkiFolder, above: Iterable[x509.Certificate]) -> bytes:
@@ -167,3 +181,22 @@ def _chain(folder: PkiFolder, above: Iterable[x509.Certificate]) -> bytes:
     pem = folder.paths.server.read_bytes()
     present = load_certificates(pem, folder.paths.server)
     return b"\n".join([pem, *(certificate_pem(c) for c in above if c not in present)])
+
+
+def _check_unchanged(pki: PkiFolder) -> None:
+    """Refuse another CA than the one that the running server and its nodes trust.
+
+    Raises:
+        PkiError: no certificate on disk has the CA's key.
+    """
+    path = pki.paths.ca
+    remedy = "restart the server to use what is there, or put the old one back"
+    try:
+        present = load_certificates(path.read_bytes(), path)
+    except FileNotFoundError:
+        return  # opening the folder signs it anew, with the same key
+    except OSError as error:
+        raise PkiError(path, f"cannot be read: {error.strerror}", remedy) from error
+    key = pki.authority.certificate.public_key()
+    if not any(public_key_of(certificate, path) == key for certificate in present):
+        raise PkiError(path, "is another CA than the one that this server runs with", remedy)

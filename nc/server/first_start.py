@@ -17,9 +17,6 @@ from fnmatch import fnmatch
 from pathlib import Path
 from typing import Final
 
-from structlog.typing import FilteringBoundLogger
-
-from nc import log_events
 from nc.certificate_files import FolderPaths
 from nc.data_folder import DataFolder, DataFolderError, DataLost
 from nc.files import OS_FILES, replace_file
@@ -236,14 +233,3 @@ def _names(folder: Path) -> list[str]:
 
 def _matches(name: str, patterns: tuple[str, ...]) -> bool:
     return any(fnmatch(name, pattern) for pattern in patterns)
-
-
-def warn_of_upstream(folder: DataFolder, logger: FilteringBoundLogger) -> None:
-    """Warn of what an upstream server left in the data folder."""
-    if folder.upstream_database.exists():
-        logger.warning(
-            log_events.SERVER_UPSTREAM_DATABASE,
-            message=f"{folder.upstream_database} is an upstream server's database, which is not "
-            "read: the nodes in it are not known here, and join again with a new bootstrap token; "
-            "move it away to end this warning",
-        )

@@ -7,7 +7,7 @@ only then is anything answered. What a first start that fails has made, it takes
 import asyncio
 import contextlib
 import socket
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -24,7 +24,7 @@ from nc.hub.limits import Limits
 from nc.hub.switch import Switch
 from nc.net import sockets
 from nc.net.tun import TunUnavailable
-from nc.rpc.api import Endpoints
+from nc.rpc.call_lines import LogCalls
 from nc.rpc.callers import Callers
 from nc.rpc.servers import GrpcServers, bootstrap_port, control_port, internal_port
 from nc.secrets import Secrets, TokenIds
@@ -32,11 +32,16 @@ from nc.server import first_start
 from nc.server.certificates import Certificates, authority_folders
 from nc.server.first_start import Start
 from nc.server.parts import SWEEP_INTERVAL_S, Job, KeepUplink, Parts
-from nc.server.server import VERSION, Server, serve
+from nc.server.server import Server, serve
 from nc.server.settings import ServerSettings, TunMode
+from nc.server.start_report import report_start, warn_of_folder
 
 # Certificates are renewed weeks before they end, so checking a few times a day will do.
 CERTIFICATE_CHECK_INTERVAL_S = 6 * 60 * 60.0
+
+# A new segment and a snapshot open a file and the folder each, while connections have taken every
+# other descriptor.
+SPARE_DESCRIPTORS = 8
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,6 +66,7 @@ class Installation:
         start: whether it is a first one.
         made: what this start had to make, besides certificates.
         parts: what `serve` puts together.
+        reload: uses the certificates that were replaced on disk; raises a `PASSING_FAILURES`.
     """
 
     settings: ServerSettings
@@ -70,6 +76,7 @@ class Installation:
     made: tuple[Path, ...]
     log_id: str
     parts: Parts
+    reload: Callable[[], Awaitable[None]]
 
 
 @contextlib.asynccontextmanager
@@ -79,6 +86,7 @@ async def serve_installation(
     clock: Clock,
     secrets: Secrets,
     logger: FilteringBoundLogger,
+    log_calls: LogCalls | None = None,
     tuning: Tuning | None = None,
 ) -> AsyncIterator[tuple[Installation, Server]]:
     """Serve on this machine, as settings say.
@@ -86,10 +94,11 @@ async def serve_installation(
     Raises:
         DataFolderError, LogError, PkiError, PortUnavailable, TunUnavailable: it cannot start.
     """
-    with open_installation(settings, clock, secrets, logger, tuning or Tuning()) as installation:
+    opened = open_installation(settings, clock, secrets, logger, log_calls, tuning or Tuning())
+    with opened as installation:
         async with serve(installation.parts) as server:
             _mark_authorities(installation, logger)
-            _report_start(settings, server.endpoints, logger)
+            report_start(settings, server.endpoints, logger)
             yield installation, server
 
 
@@ -99,6 +108,7 @@ def open_installation(
     clock: Clock,
     secrets: Secrets,
     logger: FilteringBoundLogger,
+    log_calls: LogCalls | None,
     tuning: Tuning,
 ) -> Iterator[Installation]:
     """Open the data folder and everything in it; the log is closed at the end.
@@ -108,18 +118,19 @@ def open_installation(
     """
     folder = DataFolder(settings.data_dir)
     folder.prepare()
-    start, opened = _find_log(settings, folder, clock, secrets, logger)
-    is_first = start is not Start.AGAIN
-    with contextlib.closing(opened) as log:
+    warn_of_folder(folder, logger)
+    with contextlib.ExitStack() as held:
+        disk = held.enter_context(eventlog.SparingDisk(SPARE_DESCRIPTORS))
+        start, log = _find_log(settings, folder, disk, clock, secrets, logger)
+        held.callback(log.close)
+        is_first = start is not Start.AGAIN
         with folder.forgotten_on_failure() if is_first else contextlib.nullcontext():
-            key = folder.load_secret_key(secrets)
-            may_found = log.last_seq == 0
+            key, may_found = folder.load_secret_key(secrets), log.last_seq == 0
             certificates = Certificates(settings, folder, clock, secrets, may_found=may_found)
         made = (folder.log, folder.secret_key) if is_first else ()
         certificates.report(logger)
-        first_start.warn_of_upstream(folder, logger)
         callers = Callers({certificates.admin_fingerprint})
-        renew = partial(_renew, certificates, callers, logger)
+        renew = partial(_renew, certificates, callers, logger, asyncio.Lock())
         is_plain, uplink = settings.plaintext, partial(_uplink, settings, logger)
         parts = Parts(
             name=socket.gethostname(),
@@ -131,8 +142,9 @@ def open_installation(
             clock=clock,
             secrets=secrets,
             logger=logger,
+            log_calls=log_calls,
             advertised=settings.advertise,
-            rpc_ports=_rpc_ports(settings, certificates, logger),
+            rpc_ports=_rpc_ports(settings, certificates, clock, logger),
             listen_for_links=partial(sockets.listen, *settings.listeners["--link-port"]),
             link_tls=lambda: None if is_plain else certificates.link,
             link_limits=tuning.link_limits,
@@ -144,7 +156,9 @@ def open_installation(
             jobs=(Job("renew_certificates", tuning.certificate_check_interval_s, renew),),
         )
         try:
-            yield Installation(settings, folder, start, certificates, made, log.log_id.hex(), parts)
+            yield Installation(
+                settings, folder, start, certificates, made, log.log_id.hex(), parts, renew
+            )
         except KeyOfAnotherLog:
             raise DataLost(
                 f"{folder.secret_key} is not the key that the log was written with, and "
@@ -162,6 +176,7 @@ def open_installation(
 def _find_log(
     settings: ServerSettings,
     folder: DataFolder,
+    disk: eventlog.Disk,
     clock: Clock,
     secrets: Secrets,
     logger: FilteringBoundLogger,
@@ -174,7 +189,7 @@ def _find_log(
     there = first_start.look(folder, authority_folders(settings, folder))
     try:
         start = first_start.decide(there)
-        log = _open_log(folder, clock, secrets, logger)
+        log = _open_log(folder, disk, clock, secrets, logger)
         try:
             first_start.check(there, log.log_id.hex(), log_is_empty=log.last_seq == 0)
         except BaseException:
@@ -186,7 +201,7 @@ def _find_log(
         kept = first_start.set_aside(there, now_utc(clock))
         text = f"{lost}; what was there is kept in {', '.join(map(str, kept))}"
         logger.warning(log_events.SERVER_NEW_CLUSTER, message=text)
-        return Start.FIRST, _open_log(folder, clock, secrets, logger)
+        return Start.FIRST, _open_log(folder, disk, clock, secrets, logger)
     if start is Start.TAKES_OVER:
         folders = " and ".join(str(each.folder) for each in there.authorities)
         logger.warning(
@@ -205,9 +220,15 @@ def _mark_authorities(installation: Installation, logger: FilteringBoundLogger) 
 
 
 def _open_log(
-    folder: DataFolder, clock: Clock, secrets: Secrets, logger: FilteringBoundLogger
+    folder: DataFolder,
+    disk: eventlog.Disk,
+    clock: Clock,
+    secrets: Secrets,
+    logger: FilteringBoundLogger,
 ) -> eventlog.FileLog:
-    log = eventlog.open(folder.log, now_ns=clock.now_ns, random_bytes=secrets.random_bytes)
+    log = eventlog.open(
+        folder.log, now_ns=clock.now_ns, random_bytes=secrets.random_bytes, disk=disk
+    )
     if (cut := log.recovery) is not None:
         logger.warning(
             log_events.LOG_TAIL_CUT,
@@ -220,7 +241,10 @@ def _open_log(
 
 
 def _rpc_ports(
-    settings: ServerSettings, certificates: Certificates, logger: FilteringBoundLogger
+    settings: ServerSettings,
+    certificates: Certificates,
+    clock: Clock,
+    logger: FilteringBoundLogger,
 ) -> GrpcServers:
     at, is_plain = settings.listeners, settings.plaintext
     more = []
@@ -230,6 +254,7 @@ def _rpc_ports(
     return GrpcServers(
         control_port(*at["--grpc-port"], None if is_plain else certificates.control),
         bootstrap_port(*at["--bootstrap-port"], None if is_plain else certificates.bootstrap),
+        clock,
         logger,
         *more,
     )
@@ -261,36 +286,9 @@ async def _uplink(
 
 
 async def _renew(
-    certificates: Certificates, callers: Callers, logger: FilteringBoundLogger
+    certificates: Certificates, callers: Callers, logger: FilteringBoundLogger, turn: asyncio.Lock
 ) -> None:
-    await asyncio.to_thread(certificates.renew)
-    callers.trust_admin(certificates.admin_fingerprint)
-    certificates.report(logger)
-
-
-def _report_start(
-    settings: ServerSettings, endpoints: Endpoints, logger: FilteringBoundLogger
-) -> None:
-    logger.info(
-        log_events.SERVER_STARTED,
-        version=VERSION,
-        advertise=",".join(settings.advertise),
-        grpc_port=endpoints.control_port,
-        bootstrap_port=endpoints.bootstrap_port,
-        link_port=endpoints.link_port,
-        network=settings.network_addr,
-        data_dir=str(settings.data_dir),
-    )
-    if settings.internal_port is not None:
-        logger.warning(
-            log_events.SERVER_INTERNAL_PORT,
-            message=f"port {settings.internal_port} on {settings.internal_listen} asks for no "
-            "certificate: whoever reaches it and knows a node token may change when it expires, "
-            "also the node itself",
-        )
-    if settings.plaintext:
-        logger.warning(
-            log_events.SERVER_PLAINTEXT,
-            message="no TLS: everybody who reaches the ports may do everything, and read the "
-            "keys that are handed out; for development only",
-        )
+    async with turn:
+        await asyncio.to_thread(certificates.renew)
+        callers.trust_admin(certificates.admin_fingerprint)
+        certificates.report(logger)

@@ -27,6 +27,7 @@ from nc.replica.digests import DIGEST_EVENTS
 from nc.replica.replica import in_thread
 from nc.replica.snapshots import SNAPSHOT_TAIL_EVENTS, RunBlocking
 from nc.rpc.api import Authorities
+from nc.rpc.call_lines import LogCalls
 from nc.rpc.callers import Callers, Transport
 from nc.rpc.edge import Edge
 from nc.rpc.methods import Method
@@ -96,6 +97,7 @@ class Parts:
         advertised: the IP addresses or names where the server is reached; answers give clients the
             first, and the link tells our agents all of them.
         rpc_ports: where calls come in.
+        log_calls: gets the log lines of calls; None: they go to `logger`.
         listen_for_links: opens the link port.
         link_tls: the link port's TLS context, asked for with each connection; None is plain text.
         run_blocking: runs what blocks for the disk.
@@ -127,6 +129,7 @@ class Parts:
     open_uplink: OpenUplink | None = None
     report_path: Path | None = None
     jobs: tuple[Job, ...] = ()
+    log_calls: LogCalls | None = None
     sweep_interval_s: float = SWEEP_INTERVAL_S
     snapshot_tail_events: int = SNAPSHOT_TAIL_EVENTS
     digest_interval_events: int = DIGEST_EVENTS

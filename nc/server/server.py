@@ -10,6 +10,7 @@ import contextlib
 from collections.abc import Awaitable, Callable, Iterator
 from functools import partial
 from importlib.metadata import version
+from pathlib import Path
 from types import TracebackType
 from typing import Self
 
@@ -20,7 +21,8 @@ from nc.domain.decide import Command
 from nc.domain.replicas import AuthorityKeys, StartReplica, StopReplica
 from nc.hub.hub import Hub
 from nc.hub.report import serve_report
-from nc.replica.errors import DiskFull, Unwritable
+from nc.net.sockets import SocketUnavailable
+from nc.replica.errors import Unwritable, WriteRefused
 from nc.replica.replica import Origin, Replica
 from nc.replica.waiting import WaitingNodes
 from nc.rpc.api import Endpoints
@@ -137,6 +139,7 @@ class Server:
             parts.clock,
             parts.secrets,
             parts.logger,
+            parts.log_calls,
         )
         self._edges.append(edge)
         return edge
@@ -161,8 +164,7 @@ class Server:
             self._keep_uplink = await started.enter_async_context(uplink)
         await self._open_ports(started)
         if parts.report_path is not None:
-            report = await serve_report(parts.report_path, self.hub)
-            started.push_async_callback(report.stop)
+            await self._report_links(parts.report_path, started)
         group = await started.enter_async_context(asyncio.TaskGroup())
         for name, task in self.tasks.items():  # which replica, hub and ports end by themselves
             watcher = group.create_task(self._supervised(name, partial(tasks.watch, task)))
@@ -170,6 +172,19 @@ class Server:
         for name, work in self._background():
             self.tasks[name] = group.create_task(self._supervised(name, work), name=name)
             started.callback(self.tasks[name].cancel)
+
+    async def _report_links(self, path: Path, started: contextlib.AsyncExitStack) -> None:
+        """Serve the report of the links; a server that cannot goes on without it."""
+        try:
+            report = await serve_report(path, self.hub)
+        except (OSError, SocketUnavailable) as error:
+            self._parts.logger.warning(
+                log_events.SERVER_EXTRA_FAILED,
+                message=f"no report of the links (network-controller links) until a restart: "
+                f"{error}",
+            )
+        else:
+            started.push_async_callback(report.stop)
 
     async def _open_ports(self, started: contextlib.AsyncExitStack) -> None:
         parts, ports = self._parts, self._parts.rpc_ports
@@ -200,7 +215,7 @@ class Server:
         yield "watch_clock", partial(tasks.watch_clock, self._clock_watch, parts.jobs, logger)
         if self._keep_uplink is not None:
             yield "uplink", self._keep_uplink
-        for report in (tasks.report_failure, tasks.report_full_disk):
+        for report in (tasks.report_failure, tasks.report_lack):
             yield report.__name__, partial(report, self.replica, set_serving, logger)
         snapshots = partial(tasks.report_failed_snapshots, self.replica, logger)
         yield "report_failed_snapshots", snapshots
@@ -227,5 +242,5 @@ class Server:
     async def _record_stop(self) -> None:
         if self.tasks["replica"].done():
             return  # it failed or crashed, and takes no command any more
-        with contextlib.suppress(Unwritable, DiskFull):  # it was reported when it happened
+        with contextlib.suppress(Unwritable, WriteRefused):  # it was reported when it happened
             await self.submit(StopReplica(self._parts.name), "stop")

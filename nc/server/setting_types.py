@@ -12,11 +12,16 @@ from nc.net.overlay import OverlayRefused, require_bounded
 from nc.pki.errors import InvalidName
 from nc.pki.names import general_name
 
+_DIGITS = 9  # more than any of our numbers has
+_LONGEST_NETWORK = 60  # characters, which are more than such a network takes
+_LONGEST_PATH = 4096  # PATH_MAX
+
 
 def _whole_number(low: int, high: int, what: str) -> BeforeValidator:
     def check(value: object) -> int:
         text = "" if isinstance(value, bool) else str(value)  # Python would count with true
-        if text.isascii() and text.isdecimal() and low <= int(text) <= high:
+        is_number = text.isascii() and text.isdecimal() and len(text) <= _DIGITS
+        if is_number and low <= int(text) <= high:
             return int(text)
         raise ValueError(f"expected {what}, {low} to {high}")
 
@@ -30,9 +35,10 @@ def _is_switch(value: object) -> bool:
 
 
 def _is_path(value: object) -> Path:
-    if isinstance(value, (str, Path)) and str(value):
-        return Path(value)
-    raise ValueError("expected a path")
+    text = str(value) if isinstance(value, (str, Path)) else ""
+    if text and text.isprintable() and len(text) <= _LONGEST_PATH:
+        return Path(text)
+    raise ValueError(f"expected a path without control characters, at most {_LONGEST_PATH} long")
 
 
 Switch = Annotated[bool, BeforeValidator(_is_switch)]
@@ -45,7 +51,7 @@ Mtu = Annotated[int, _whole_number(576, 65_535, "a number of bytes")]  # RFC 791
 
 def _checked_network(value: object) -> str:
     try:
-        network = str(Network.parse(str(value)))
+        network = str(Network.parse(str(value)[:_LONGEST_NETWORK]))
         require_bounded(IPv4Interface(network))  # nodes take no other
     except (ValueError, OverlayRefused) as error:
         raise ValueError(

@@ -16,7 +16,7 @@ from nc.domain.expiry import NEVER, has_passed
 from nc.domain.links import Links
 from nc.domain.nodes import ExpireNodes, ForgetUnregistered, Nodes
 from nc.domain.tokens import ForgetExpiredTokens
-from nc.replica.errors import DiskFull, Unwritable
+from nc.replica.errors import Unwritable, WriteRefused
 from nc.replica.replica import Replica
 from nc.server.parts import PASSING_FAILURES, Job
 
@@ -45,7 +45,7 @@ async def _run(job: Job, logger: FilteringBoundLogger) -> bool:
         await job.run()
     except Unwritable:  # `report_failure` reports it
         return False
-    except DiskFull:  # `report_full_disk` reports it
+    except WriteRefused:  # `report_lack` reports it
         return True
     except PASSING_FAILURES as error:
         logger.error(log_events.TASK_FAILED, message=f"{job.name}: {error}")  # noqa: TRY400 - in a line
@@ -162,13 +162,14 @@ async def report_failure(
         raise replica.failure
 
 
-async def report_full_disk(
+async def report_lack(
     replica: Replica, set_serving: SetServing, logger: FilteringBoundLogger
 ) -> None:
-    """Report that the disk is full, and that there is room again."""
+    """Report that something is lacking to write the log, and that nothing is any more."""
     while True:
-        await replica.full.wait()
-        logger.error(log_events.LOG_FULL, message=str(DiskFull()))
+        await replica.lacking.wait()
+        refusal = replica.refusal()
+        logger.error(refusal.event, message=str(refusal))
         set_serving(serving=False)
         await replica.writable.wait()
         logger.info(log_events.LOG_WRITABLE)

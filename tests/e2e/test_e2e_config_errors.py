@@ -8,6 +8,7 @@ from nc.cli import config_file as config
 from nc.errors import ConfigError
 
 SERVER = "mode: server\nserver:\n  "
+DIGITS = "0123456789abcdef"
 CLIENT = "mode: client\nclient:\n  "
 
 
@@ -71,32 +72,32 @@ def test_a_mistake_is_named(tmp_path: Path, text: str, line: int, says: str) -> 
 @pytest.mark.parametrize(
     ("content", "says"),
     [
-        (b"\xff\xfe", "is not UTF-8 text"),
-        (b"mode: \x01", "is not YAML"),
-        (b"mode: " + b"[" * 5000, "is not YAML"),
-        (b"mode: server\nserver: {ip: 2026-13-45}", "is not YAML"),
+        (b"\xff\xfe", ", line 1: is not UTF-8 text; save it as UTF-8"),
+        (b"\nmode: \x01", ", line 2: has the control character U+0001"),
+        (b"mode: " + b"[" * 5000, ", line 1: values are nested too deeply"),
+        (b"mode: server\nserver: {ip: 2026-13-45}", ": is not YAML"),
     ],
     ids=["encoding", "control", "depth", "date"],
 )
 def test_what_is_no_file_of_ours_is_named(tmp_path: Path, content: bytes, says: str) -> None:
-    """Bytes that no line number fits: the file and what it should have been."""
+    """The file, the line where one is known, and what it should have been."""
     path = tmp_path / "nc.yaml"
     path.write_bytes(content)
     with pytest.raises(ConfigError) as raised:
         config.load(path)
-    assert str(raised.value).startswith(f"{path}: {says}")
+    assert str(raised.value).startswith(f"{path}{says}")
     assert "\n" not in str(raised.value)
 
 
 def test_a_file_that_refers_to_itself_is_a_mistake(tmp_path: Path) -> None:
-    """An anchor inside itself, and one used again and again, end as a mistake, not in a loop."""
+    """An anchor is refused, before an alias can stand for itself, or for gigabytes."""
     path = tmp_path / "nc.yaml"
     path.write_text("mode: server\nserver: &a\n  ip: *a\n")
-    with pytest.raises(ConfigError, match=r"line 3: server\.ip: "):
+    with pytest.raises(ConfigError, match=r"line 2: aliases and anchors .* are not allowed"):
         config.load(path)
     doubling = [f"a{n}: &a{n} {{x: *a{n - 1}, y: *a{n - 1}}}" for n in range(1, 60)]
     path.write_text("\n".join(["mode: server", "a0: &a0 {}", *doubling]))
-    with pytest.raises(ConfigError, match="line 2: a0: unknown key"):
+    with pytest.raises(ConfigError, match=r"line 2: aliases and anchors .* are not allowed"):
         config.load(path)
 
 
@@ -119,7 +120,7 @@ def test_a_token_in_a_file_is_not_shown(tmp_path: Path) -> None:
         ("mode: server\nserver: {ip: 192.0.2.7}\nclient:\n", "server"),
         ("mode: server\nserver:\nclient: {mtu: 1}\n", "server"),
         (
-            f"{CLIENT}{{token: t, serverAddr: x, networkCertDir: y}}\nserver: {{port: six}}",
+            f"{CLIENT}{{token: {DIGITS}, serverAddr: x, networkCertDir: y}}\nserver: {{port: six}}",
             "client",
         ),
     ],

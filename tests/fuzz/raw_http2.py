@@ -6,24 +6,26 @@ they may hold any byte.
     frame    length (3) | type (1) | flags (1) | stream (4) | payload
 """
 
+import contextlib
 import socket
 import ssl
 import struct
-from collections.abc import Iterable
+from collections import Counter
+from collections.abc import Iterable, Iterator
 from contextlib import AbstractContextManager
 
 from tests.support.server_process import LOOPBACK, PATIENCE_S, ServerProcess
 
 PREFACE = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
-DATA, HEADERS, RST_STREAM, SETTINGS, PING, GOAWAY = 0, 1, 3, 4, 6, 7
+DATA, HEADERS, RST_STREAM, SETTINGS, PING, GOAWAY, WINDOW_UPDATE = 0, 1, 3, 4, 6, 7, 8
 END_STREAM, END_HEADERS = 1, 4
 ACK = 1
+INITIAL_WINDOW_SIZE = 4  # of SETTINGS
 
 Fields = Iterable[tuple[bytes, bytes]]
 
 
 def frame(kind: int, payload: bytes = b"", flags: int = 0, stream: int = 0) -> bytes:
-    """One frame."""
     return struct.pack(">I", len(payload))[1:] + struct.pack(">BBI", kind, flags, stream) + payload
 
 
@@ -51,6 +53,19 @@ def literals(fields: Fields) -> bytes:
     return b"".join(b"\x00" + string(name) + string(value) for name, value in fields)
 
 
+def headers(stream: int, path: bytes, flags: int = END_HEADERS, fields: Fields = ()) -> bytes:
+    """The headers of a call."""
+    standard = (
+        (b":method", b"POST"),
+        (b":scheme", b"http"),
+        (b":path", path),
+        (b":authority", b"localhost"),
+        (b"te", b"trailers"),
+        (b"content-type", b"application/grpc"),
+    )
+    return frame(HEADERS, literals((*standard, *fields)), flags, stream)
+
+
 def request(path: bytes, message: bytes = b"", fields: Fields = ()) -> bytes:
     """A whole call on stream 1: headers, then one message."""
     return PREFACE + frame(SETTINGS) + call(1, path, message, fields)
@@ -58,19 +73,8 @@ def request(path: bytes, message: bytes = b"", fields: Fields = ()) -> bytes:
 
 def call(stream: int, path: bytes, message: bytes = b"", fields: Fields = ()) -> bytes:
     """A whole call on a stream: headers, then one message."""
-    headers = literals(
-        [
-            (b":method", b"POST"),
-            (b":scheme", b"http"),
-            (b":path", path),
-            (b":authority", b"localhost"),
-            (b"te", b"trailers"),
-            (b"content-type", b"application/grpc"),
-            *fields,
-        ]
-    )
     data = b"\x00" + struct.pack(">I", len(message)) + message
-    return frame(HEADERS, headers, END_HEADERS, stream) + frame(DATA, data, END_STREAM, stream)
+    return headers(stream, path, fields=fields) + frame(DATA, data, END_STREAM, stream)
 
 
 def connect(
@@ -128,3 +132,70 @@ def _has_ended(received: bytearray) -> bool:
             return at + 9 + size <= len(received)
         at += 9 + size
     return False
+
+
+class Peer:
+    """An open connection that is read frame by frame, and sends no more than it may."""
+
+    def __init__(self, channel: socket.socket, settings: bytes = b"") -> None:
+        self.socket = channel
+        self.window = self.initial_window = 65535
+        self.stream_windows: Counter[int] = Counter()  # beyond the initial one
+        self._received = b""
+        channel.sendall(PREFACE + frame(SETTINGS, settings))
+
+    def frames(self) -> Iterator[tuple[int, int, int, bytes]]:
+        """The frames that come: kind, flags, stream, payload; settings are acknowledged."""
+        while part := self.socket.recv(65536):
+            self._received += part
+            while len(self._received) >= 9 and len(self._received) >= (end := self._end()):
+                kind, flags, stream = struct.unpack(">BBI", self._received[3:9])
+                payload, self._received = self._received[9:end], self._received[end:]
+                self._note(kind, flags, stream, payload)
+                yield kind, flags, stream, payload
+
+    def _end(self) -> int:
+        return 9 + int.from_bytes(self._received[:3])
+
+    def _note(self, kind: int, flags: int, stream: int, payload: bytes) -> None:
+        if kind == WINDOW_UPDATE:
+            (more,) = struct.unpack(">I", payload)
+            if stream:
+                self.stream_windows[stream] += more
+            else:
+                self.window += more
+        elif kind == SETTINGS and not flags & ACK:
+            for key, value in struct.iter_unpack(">HI", payload):
+                if key == INITIAL_WINDOW_SIZE:
+                    self.initial_window = value
+            self.socket.sendall(frame(SETTINGS, flags=ACK))
+
+    def end_of(self, stream: int) -> bytes:
+        """Read until the server has ended a stream; its header fields, as they came."""
+        fields = b""
+        for kind, flags, of, payload in self.frames():
+            if of == stream and kind == HEADERS:
+                fields += payload
+                if flags & END_STREAM:
+                    break
+        return fields
+
+    def stuff(self, streams: Iterable[int], body_bytes: int) -> int:
+        """Send of a body on each stream what the server takes; returns how much it took in all.
+
+        The last byte of a body is never sent.
+        """
+        prefix = b"\0" + struct.pack(">I", body_bytes)
+        sent = dict.fromkeys(streams, 0)
+        self.socket.settimeout(2.0)  # no frame for so long: no more is taken
+        with contextlib.suppress(TimeoutError, ConnectionError):
+            for _ in self.frames():
+                for stream in sent:
+                    room = self.initial_window + self.stream_windows[stream] - sent[stream]
+                    room = min(room, self.window, 16_384, body_bytes + 4 - sent[stream])
+                    if room > 0:
+                        start = b"" if sent[stream] else prefix
+                        self.socket.sendall(frame(DATA, (start + bytes(room))[:room], 0, stream))
+                        sent[stream] += room
+                        self.window -= room
+        return sum(sent.values())

@@ -43,7 +43,6 @@ def contents(path: Path) -> dict[str, tuple[bytes, int]]:
 
 @pytest.fixture
 def path(tmp_path: Path) -> Path:
-    """A complete folder."""
     opened(tmp_path / "grpc")
     return tmp_path / "grpc"
 

@@ -56,7 +56,6 @@ def assert_consistent(folder: PkiFolder) -> None:
 
 @pytest.fixture
 def path(tmp_path: Path) -> Path:
-    """A complete folder."""
     opened(tmp_path / "grpc")
     return tmp_path / "grpc"
 
@@ -268,7 +267,6 @@ class ReadOnly(OsFiles):
     """A folder mounted read-only."""
 
     def write(self, path: Path, data: bytes, mode: int) -> None:  # noqa: ARG002 - Disk's signature
-        """Refuse."""
         raise OSError(errno.EROFS, os.strerror(errno.EROFS), str(path))
 
 

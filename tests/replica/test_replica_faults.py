@@ -10,6 +10,7 @@ from eventlog import (
     LogDamaged,
     LogError,
     LogFull,
+    LogLacking,
     LogPosition,
     LogUnavailable,
     MemoryLog,
@@ -22,7 +23,7 @@ from nc.domain.evolve import UnknownEvent
 from nc.domain.replicas import StartReplica
 from nc.domain.state import State
 from nc.domain.tokens import IssueToken
-from nc.replica.replica import DiskFull, Origin, Replica, Unwritable
+from nc.replica.replica import DiskFull, Origin, Replica, Unwritable, WriteRefused
 from tests.support.histories import NOW_MS
 from tests.support.replica_bench import (
     ORIGIN,
@@ -240,7 +241,11 @@ class UnmarkableLog(MemoryLog):
 
 @pytest.mark.parametrize(
     ("error", "refusal"),
-    [(LogFull(Path("x"), "no room"), DiskFull), (LogUnavailable(Path("x"), "EIO"), Unwritable)],
+    [
+        (LogFull(Path("x"), "no room"), DiskFull),
+        (LogLacking(Path("x"), "no descriptor"), WriteRefused),
+        (LogUnavailable(Path("x"), "EIO"), Unwritable),
+    ],
 )
 @on_a_loop
 async def test_a_marker_that_fails_before_a_snapshot_is_heard_of(

@@ -1,8 +1,6 @@
 """Who is calling, by certificate, by port, and from memory."""
 
 from datetime import UTC, datetime, timedelta
-from types import SimpleNamespace
-from typing import Any
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric import ec
@@ -82,19 +80,19 @@ def test_memory_is_bounded_and_forgets_nobodys_rights(authority: CertificateAuth
     assert callers.identify(pems["n7"]) is callers.identify(pems["n7"])
 
 
-def _context(*pems: bytes) -> Any:
-    return SimpleNamespace(auth_context=lambda: {"x509_pem_cert": list(pems)} if pems else {})
-
-
 def test_the_port_decides_what_is_known(authority: CertificateAuthority) -> None:
     """Mutual TLS: the certificate's holder; server TLS: nobody; plain text: whoever it is."""
-    context = _context(_certificate(authority, "ops", "nc:admin"))
+    pem = _certificate(authority, "ops", "nc:admin")
     callers = Callers()
-    assert caller_of(context, Transport.MUTUAL_TLS, callers).kind is CallerKind.ADMIN
-    assert caller_of(context, Transport.SERVER_TLS, callers) is ANONYMOUS
-    assert caller_of(context, Transport.PLAINTEXT, callers) is UNRESTRICTED
+
+    def certificate() -> bytes:
+        return pem
+
+    assert caller_of(certificate, Transport.MUTUAL_TLS, callers).kind is CallerKind.ADMIN
+    assert caller_of(certificate, Transport.SERVER_TLS, callers) is ANONYMOUS
+    assert caller_of(certificate, Transport.PLAINTEXT, callers) is UNRESTRICTED
 
 
 def test_no_certificate_is_nobody() -> None:
     """Should a handshake ever let somebody through without one, it is nobody, and not an error."""
-    assert caller_of(_context(), Transport.MUTUAL_TLS, Callers()) is ANONYMOUS
+    assert caller_of(lambda: None, Transport.MUTUAL_TLS, Callers()) is ANONYMOUS

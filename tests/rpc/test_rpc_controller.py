@@ -20,6 +20,7 @@ from nc.replica.replica import Origin, Overloaded, Replica, Unwritable
 from nc.rpc.api import Authorities, Call, Endpoints
 from nc.rpc.callers import UNRESTRICTED
 from nc.rpc.controller import Controller
+from nc.rpc.methods import methods_of
 from nc.secrets import SystemSecrets, TokenIds
 
 START = datetime(2030, 1, 2, 3, 4, 5, tzinfo=UTC)
@@ -91,7 +92,13 @@ class Bench:
 
     async def ask(self, token: str) -> pb.CheckConnResponse:
         """CheckConnState."""
-        return await self.controller.check_conn_state(pb.CheckConnStateRequest(token=token), CALL)
+        request = pb.CheckConnStateRequest(token=token)
+        return pb.CheckConnResponse.FromString(self.controller.check_conn_state(request, CALL))
+
+    def health(self) -> str:
+        """The code of HealthCheck."""
+        answer = self.controller.health_check(pb.HealthCheckRequest(), CALL)
+        return pb.HealthCheckResponse.FromString(answer).code
 
     async def expire(self, token: str, at_s: int) -> None:
         """UpdateSensorExpireTime of one node."""
@@ -170,7 +177,8 @@ def test_the_state_follows_the_link() -> None:
         answer = await bench.ask(token)
         assert (answer.connState, answer.bindIp) == (3, "10.1.1.3")
         request = pb.GetRegistedIpRequest(token=token)
-        assert (await bench.controller.get_registered_ip(request, CALL)).ip == "10.1.1.3"
+        registered = bench.controller.get_registered_ip(request, CALL)
+        assert pb.GetRegistedIpResponse.FromString(registered).ip == "10.1.1.3"
 
     _run(scenario)
 
@@ -213,6 +221,39 @@ def test_expiring_a_connected_node_drops_its_link_and_keeps_its_address() -> Non
     _run(scenario)
 
 
+def _varint(number: int) -> bytes:
+    data = b""
+    while number > 0x7F:
+        data += bytes([number & 0x7F | 0x80])
+        number >>= 7
+    return data + bytes([number])
+
+
+@pytest.mark.parametrize(
+    ("at_s", "says"),
+    [
+        (2**32, "4294967296, is beyond 2106-02-07T06:28:15Z"),
+        (1_790_000_000_000, "as milliseconds it would be 1790000000 seconds"),
+        (2**64 - 1, "is beyond 2106"),
+    ],
+)
+def test_an_expiry_of_more_than_32_bits_is_not_another_one(at_s: int, says: str) -> None:
+    """2^32 seconds are not never, and milliseconds are not the year 2076; nothing is changed."""
+
+    async def scenario(bench: Bench) -> None:
+        token = (await bench.join(await bench.issue())).token.encode()
+        method = methods_of(bench.controller)["UpdateSensorExpireTime"]
+        operation: Any = method.operation
+        after = bench.log.last_seq
+        sensor = b"\x0a" + _varint(len(token)) + token + b"\x10" + _varint(at_s)
+        request = method.parse(b"\x0a" + _varint(len(sensor)) + sensor)
+        with pytest.raises(errors.ExpiryTooLate, match=says):
+            await operation(request, CALL)
+        assert bench.events(after) == []
+
+    _run(scenario)
+
+
 def test_the_addresses_survive_the_log() -> None:
     """A second replica that reads the log gives the same answers about the same nodes."""
 
@@ -232,14 +273,14 @@ def test_a_log_that_cannot_be_written_ends_commands_and_not_questions() -> None:
 
     async def scenario(bench: Bench) -> None:
         token = (await bench.join(await bench.issue())).token
-        assert (await bench.controller.health_check(pb.HealthCheckRequest(), CALL)).code == "200"
+        assert bench.health() == "200"
         bench.log.fail_appends()
         for _ in range(2):
             with pytest.raises(Unwritable):
                 await bench.issue()
         with pytest.raises(Unwritable):
             await bench.controller.unregister(pb.UnRegisterRequest(token=token), CALL)
-        assert (await bench.controller.health_check(pb.HealthCheckRequest(), CALL)).code == "500"
+        assert bench.health() == "500"
         assert (await bench.ask(token)).code == "200"
         with pytest.raises(errors.BootstrapTokenUnknown):
             await bench.join("0" * 16)

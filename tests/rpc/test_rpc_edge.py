@@ -3,8 +3,9 @@
 import asyncio
 import json
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from math import inf
 from typing import Any
 
 import grpc
@@ -19,6 +20,7 @@ from nc.pb import network_controller_pb2 as pb
 from nc.pki.authority import self_signed
 from nc.pki.certificates import AuthorityKind
 from nc.replica.replica import Overloaded, Unwritable
+from nc.rpc.answers import ServiceUnknown
 from nc.rpc.callers import Callers, Transport
 from nc.rpc.edge import Edge
 from nc.rpc.methods import Method
@@ -30,32 +32,59 @@ TOKEN = "5ec2e75ec2e75ec2"  # noqa: S105 - a canary
 token_id = TokenIds(bytes(32)).id_of
 
 
+class Refused(Exception):
+    """A call ended with a status."""
+
+
 @dataclass
 class Context:
-    """A call, as gRPC hands it over."""
+    """A call, as a transport hands it over."""
 
     request_ids: tuple[str, ...] = ()
-    certificate: bytes | None = None
-    trailing: dict[str, str] = field(default_factory=dict)
-    status: grpc.StatusCode = grpc.StatusCode.OK
+    pem: bytes | None = None
+    path: bytes = b"/CheckConnState"
+    deadline: float = inf
+    pool: Any = None
+    party: Any = None
+    context: Any = None
+    trailing: Any = ()
+    status: int | None = None
     details: str = ""
+    answer: bytes = b""
+    is_cancelled: bool = False
 
-    def invocation_metadata(self) -> tuple[tuple[str, str], ...]:
-        """What the caller sent along."""
+    @property
+    def metadata(self) -> tuple[tuple[str, str | bytes], ...]:
         return tuple(("x-request-id", value) for value in self.request_ids)
 
-    def set_trailing_metadata(self, pairs: tuple[tuple[str, str], ...]) -> None:
-        """What the caller gets along."""
-        self.trailing = dict(pairs)
+    @metadata.setter
+    def metadata(self, value: Any) -> None:
+        raise NotImplementedError
 
-    def auth_context(self) -> dict[str, list[bytes]]:
-        """What the handshake found."""
-        return {} if self.certificate is None else {"x509_pem_cert": [self.certificate]}
+    @property
+    def code(self) -> grpc.StatusCode:
+        return next(code for code in grpc.StatusCode if code.value[0] == self.status)
 
-    async def abort(self, code: grpc.StatusCode, details: str) -> None:
-        """End the call with a status."""
+    @property
+    def request_id(self) -> str:
+        """What the caller gets along with its answer."""
+        ((key, value),) = self.trailing
+        assert key == "x-request-id"
+        return str(value)
+
+    def peer(self) -> str:
+        return "ipv4:127.0.0.1:1"
+
+    def certificate(self) -> bytes | None:
+        return self.pem
+
+    def reply(self, message: bytes) -> None:
+        assert self.status is None
+        self.status, self.answer = 0, message
+
+    def refuse(self, code: int, details: str) -> None:
+        assert self.status is None
         self.status, self.details = code, details
-        raise grpc.aio.AbortError
 
 
 class Bench:
@@ -86,7 +115,7 @@ class Bench:
         context: Context | None = None,
         permission: Permission = Permission.ANYONE,
     ) -> pb.CheckConnResponse:
-        """Make one call; raises AbortError when it ends as a status."""
+        """Make one call; raises Refused when it ends as a status."""
         method = Method(
             "CheckConnState",
             pb.CheckConnStateRequest.FromString,
@@ -94,9 +123,20 @@ class Bench:
             lambda code, message: pb.CheckConnResponse(code=code, message=message, connState=-1),
             permission,
         )
-        handler: Any = self.edge.unary(method)
-        data = asyncio.run(handler.unary_unary(data, context or Context()))
-        return pb.CheckConnResponse.FromString(data)
+        self.edge.open({b"/CheckConnState": method})
+        return pb.CheckConnResponse.FromString(self.pass_through(data, context or Context()))
+
+    def pass_through(self, data: bytes, context: Context) -> bytes:
+        """Take a call through the edge, from its headers to its end."""
+        refusal = self.edge.admit(context)
+        if refusal is not None:
+            context.refuse(*refusal)
+        elif work := self.edge.handle(context, data):
+            asyncio.run(work)
+        self.edge.ended(context, is_cancelled=context.is_cancelled)
+        if context.status:
+            raise Refused
+        return context.answer
 
 
 async def _succeed(_request: Any, _call: Any) -> pb.CheckConnResponse:
@@ -139,7 +179,7 @@ def test_an_id_of_a_narrow_form_is_used(sent: str, recorded: str) -> None:
 
     bench.call(operation, context=context)
     assert seen == [recorded]
-    assert context.trailing["x-request-id"] == sent
+    assert context.request_id == sent
     assert bench.lines[0]["request_id"] == recorded
 
 
@@ -157,7 +197,7 @@ def test_an_id_of_another_form_is_replaced(sent: str) -> None:
     """Whatever is of no form that is used: a made one stands in for it everywhere."""
     bench, context = Bench(), Context((sent,))
     bench.call(context=context)
-    made = context.trailing["x-request-id"]
+    made = context.request_id
     assert made == bench.lines[0]["request_id"] != sent
     assert len(made) == 20
 
@@ -166,7 +206,7 @@ def test_of_several_ids_the_first_fit_one_counts() -> None:
     """A caller that sends the header twice still gets one id back."""
     context = Context(("not fit", UUID, ULID))
     Bench().call(context=context)
-    assert context.trailing == {"x-request-id": UUID}
+    assert context.request_id == UUID
 
 
 @pytest.mark.parametrize("data", [b"\x0a\xff", b"\x0a\x02\xc3\x28", b"\xff" * 20, b"\x0b"])
@@ -179,16 +219,16 @@ def test_bytes_that_are_no_request_are_400(data: bytes) -> None:
 def test_rights_come_before_reading() -> None:
     """Who may not call learns nothing of what is wrong with the request."""
     bench, context = Bench(Transport.SERVER_TLS), Context()
-    with pytest.raises(grpc.aio.AbortError):
+    with pytest.raises(Refused):
         bench.call(data=b"\x0a\xff", context=context, permission=Permission.MEMBER)
-    assert context.status is grpc.StatusCode.PERMISSION_DENIED
+    assert context.code is grpc.StatusCode.PERMISSION_DENIED
 
 
 def test_denials_are_counted() -> None:
     """Each one, by method; nothing else is."""
     bench = Bench(Transport.SERVER_TLS)
     for permission in (Permission.ADMIN, Permission.MEMBER):
-        with pytest.raises(grpc.aio.AbortError):
+        with pytest.raises(Refused):
             bench.call(permission=permission)
     bench.call()
     bench.call(_raising(NodeUnknown()))
@@ -198,20 +238,20 @@ def test_denials_are_counted() -> None:
 def test_too_many_calls_are_resource_exhausted() -> None:
     """A full queue is a gRPC status, so that clients wait and try again."""
     bench, context = Bench(), Context()
-    with pytest.raises(grpc.aio.AbortError):
+    with pytest.raises(Refused):
         bench.call(_raising(Overloaded()), context=context)
-    assert context.status is grpc.StatusCode.RESOURCE_EXHAUSTED
+    assert context.code is grpc.StatusCode.RESOURCE_EXHAUSTED
     assert bench.lines[-1]["code"] == "RESOURCE_EXHAUSTED"
-    assert context.trailing["x-request-id"] == bench.lines[-1]["request_id"]
+    assert context.request_id == bench.lines[-1]["request_id"]
 
 
 def test_a_closing_edge_is_unavailable() -> None:
     """New calls while shutting down: UNAVAILABLE, and the operation not run."""
     bench, context = Bench(), Context()
     bench.edge.close()
-    with pytest.raises(grpc.aio.AbortError):
+    with pytest.raises(Refused):
         bench.call(_raising(AssertionError("it ran")), context=context)
-    assert context.status is grpc.StatusCode.UNAVAILABLE
+    assert context.code is grpc.StatusCode.UNAVAILABLE
     assert "shutting down" in context.details
 
 
@@ -239,36 +279,86 @@ def test_a_log_that_cannot_be_written_is_500_without_a_traceback() -> None:
     assert [line["event"] for line in bench.lines] == ["rpc"]
 
 
-def test_a_caller_that_goes_away_leaves_a_line() -> None:
-    """A cancelled call is logged as such, once, and stays cancelled."""
+@pytest.mark.parametrize(("deadline", "code"), [(inf, "CANCELLED"), (0.0, "DEADLINE_EXCEEDED")])
+def test_a_caller_that_goes_away_leaves_a_line(deadline: float, code: str) -> None:
+    """A call whose caller did not get the answer is logged as such, once."""
     bench = Bench()
+    bench.call(context=Context(deadline=deadline, is_cancelled=True))
+    assert [line["code"] for line in bench.lines] == [code]
 
-    async def gone(_request: Any, _call: Any) -> Any:
-        raise asyncio.CancelledError
 
-    with pytest.raises(asyncio.CancelledError):
-        bench.call(gone)
+def test_a_call_that_was_never_answered_leaves_a_line() -> None:
+    """Its caller went away before its message came, or the server stopped."""
+    bench, context = Bench(), Context()
+    bench.edge.open({context.path: _health(lambda *_: b"")})
+    assert bench.edge.admit(context) is None
+    bench.edge.ended(context, is_cancelled=True)
     assert [line["code"] for line in bench.lines] == ["CANCELLED"]
 
 
+def test_an_unknown_method_leaves_a_line_without_its_name() -> None:
+    """A path may be anything, and is not recorded."""
+    bench, context = Bench(), Context(path=b"/\xff" + TOKEN.encode())
+    assert bench.edge.admit(context) is None
+    context.refuse(12, "there is no such method here")
+    bench.edge.ended(context, is_cancelled=False)
+    (line,) = bench.lines
+    assert (line["method"], line["code"]) == ("unknown", "UNIMPLEMENTED")
+    assert TOKEN not in json.dumps(line)
+
+
+def _health(operation: Callable[..., bytes]) -> Method:
+    return Method("health", bytes, operation, None, Permission.ANYONE, is_query=True)  # type: ignore[arg-type]  # bytes stand for a message
+
+
 def test_standard_services_are_behind_the_same_guard() -> None:
-    """A denied caller never reaches a guarded call, and is counted under its name."""
+    """A denied caller never reaches a standard method, and is counted under its name."""
     bench, reached = Bench(Transport.MUTUAL_TLS), []
 
-    async def behaviour(request: Any, _context: Any) -> None:
+    def check(request: bytes, _call: Any) -> bytes:
         reached.append(request)
+        return b"ok"
 
-    unguarded: Any = grpc.unary_unary_rpc_method_handler(
-        behaviour, request_deserializer=bytes.decode
-    )
-    handler = bench.edge.guarded("health", unguarded)
-    asyncio.run(handler.unary_unary(b"anyone", Context()))
-    denied = Context(certificate=_stranger())
-    with pytest.raises(grpc.aio.AbortError):
-        asyncio.run(handler.unary_unary(b"stranger", denied))
-    assert denied.status is grpc.StatusCode.PERMISSION_DENIED
-    assert reached == ["anyone"]
+    bench.edge.open({b"/CheckConnState": _health(check)})
+    assert bench.pass_through(b"anyone", Context()) == b"ok"
+    denied = Context(pem=_stranger())
+    with pytest.raises(Refused):
+        bench.pass_through(b"stranger", denied)
+    assert denied.code is grpc.StatusCode.PERMISSION_DENIED
+    assert reached == [b"anyone"]
     assert bench.edge.denied == {"health": 1}
+
+
+def test_a_standard_method_is_answered_while_the_edge_closes() -> None:
+    """Health checks go on until the port is closed; their errors are statuses."""
+    bench = Bench()
+    bench.edge.close()
+    bench.edge.open({b"/CheckConnState": _health(lambda *_: b"ok")})
+    assert bench.pass_through(b"", Context()) == b"ok"
+
+    def unknown(_request: bytes, _call: Any) -> bytes:
+        raise ServiceUnknown
+
+    context = Context()
+    bench.edge.open({b"/CheckConnState": _health(unknown)})
+    with pytest.raises(Refused):
+        bench.pass_through(b"", context)
+    assert context.code is grpc.StatusCode.NOT_FOUND
+
+
+def test_a_party_has_a_share_and_gives_it_back() -> None:
+    """Calls beyond a party's share are refused at their headers, and others' are not."""
+    bench = Bench()
+    share = bench.edge._admission.health.for_party
+    method = replace(_health(lambda *_: b"ok"), is_health=True)
+    bench.edge.open({b"/CheckConnState": method})
+    calls = [Context() for _ in range(share)]
+    assert [bench.edge.admit(call) for call in calls] == [None] * share
+    refused = bench.edge.admit(Context())
+    assert refused is not None
+    assert refused.code == grpc.StatusCode.RESOURCE_EXHAUSTED.value[0]
+    bench.edge.ended(calls[0], is_cancelled=False)
+    assert bench.edge.admit(Context()) is None
 
 
 def _stranger() -> bytes:

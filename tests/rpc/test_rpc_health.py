@@ -30,7 +30,7 @@ async def _ports() -> AsyncIterator[tuple[GrpcServers, int]]:
     log = structlog.wrap_logger(structlog.ReturnLogger(), processors=[_silence])
     clock, secrets = SystemClock(), SystemSecrets()
     servers = GrpcServers(
-        control_port("127.0.0.1", 0, None), bootstrap_port("127.0.0.1", 0, None), log
+        control_port("127.0.0.1", 0, None), bootstrap_port("127.0.0.1", 0, None), clock, log
     )
 
     def edge_of(transport: Transport) -> Edge:

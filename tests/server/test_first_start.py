@@ -175,6 +175,7 @@ async def test_a_first_start_that_was_killed_is_completed(tmp_path: Path) -> Non
         eventlog.open(data / "log").close()
         if has_key:
             (data / "secret.key").write_bytes(bytes(32))
+            (data / "secret.key").chmod(0o600)
         await log_id(data)
 
 

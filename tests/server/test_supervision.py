@@ -14,8 +14,8 @@ from tests.support.whole_server import PATIENCE_S, Lines, running, until
 
 TASKS = (
     *("sweep", "renew_certificates", "watch_clock"),
-    *("report_failure", "report_full_disk", "report_failed_snapshots"),
-    *("replica", "link_acceptor", "link_heartbeat", "control_port", "bootstrap_port"),
+    *("report_failure", "report_lack", "report_failed_snapshots"),
+    *("replica", "link_acceptor", "link_heartbeat", "rpc_queue"),
 )
 
 # `network-controller serve` with a bug in a job; nothing else stops it.
@@ -35,12 +35,10 @@ class Bug(Exception):
     """What no code expects."""
 
 
-class TouchyLines(Lines):
-    """Log lines; the report of a port that was opened again fails."""
+class LinesWithLevels(Lines):
+    """Log lines with their levels."""
 
     def __call__(self, logger: object, method: str, line: Any) -> str:
-        if line["event"] == "port.reopened":
-            raise Bug
         return super().__call__(logger, method, {**line, "level": method})
 
 
@@ -60,7 +58,7 @@ async def test_every_background_task_is_supervised(tmp_path: Path) -> None:
 @pytest.mark.parametrize("name", TASKS)
 async def test_a_task_that_dies_ends_the_server_with_its_error(tmp_path: Path, name: str) -> None:
     """The error is logged with the task's name; the server's user is cancelled, all is closed."""
-    lines = TouchyLines()
+    lines = LinesWithLevels()
     with pytest.raises(Bug):
         await serve_and_kill(name, tmp_path / "data", lines)
     (crashed,) = lines.named("task.crashed")

@@ -70,6 +70,19 @@ class AgentProcess:
             time.sleep(_LOOK_INTERVAL_S)
         return found[count - 1]
 
+    def wait_for_text(self, text: str) -> None:
+        """Wait until it has written this."""
+        give_up_at = time.monotonic() + PATIENCE_S
+        while text not in self.said:
+            self.lines()
+            assert self._process.poll() is None, self.said
+            assert time.monotonic() < give_up_at, self.said
+            time.sleep(_LOOK_INTERVAL_S)
+
+    def send_signal(self, number: int) -> None:
+        """Send a signal to it."""
+        self._process.send_signal(number)
+
     def kill(self) -> None:
         """SIGKILL, and wait."""
         self._process.kill()

@@ -74,7 +74,6 @@ class PlainLink:
         return first & 0x0F, number.to_bytes(size, "big")
 
     def send(self, opcode: int, payload: bytes) -> None:
-        """Send one frame."""
         size = len(payload)
         if size < LONG:
             head = bytes([0x80 | opcode, size])
@@ -85,7 +84,6 @@ class PlainLink:
         self.writer.write(head + payload)
 
     def close(self, code: int, reason: str) -> None:
-        """Begin to close."""
         self.send(CLOSE, struct.pack("!H", code) + reason.encode())
 
 

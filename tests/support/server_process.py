@@ -102,8 +102,11 @@ class ServerProcess:
         ]
 
     @property
+    def pid(self) -> int:
+        return self._process.pid
+
+    @property
     def is_alive(self) -> bool:
-        """Whether the process runs."""
         return self._process.poll() is None
 
     @property
@@ -112,6 +115,10 @@ class ServerProcess:
         status = Path(f"/proc/{self._process.pid}/status").read_text(encoding="ascii")
         return int(status.split("VmHWM:")[1].split()[0]) // 1024
 
+    def send_signal(self, number: int) -> None:
+        """Send a signal to it."""
+        self._process.send_signal(number)
+
     def kill(self) -> None:
         """SIGKILL: no handler runs, nothing is flushed. Returns at once."""
         self._process.kill()
@@ -119,6 +126,12 @@ class ServerProcess:
     def stop(self) -> int:
         """SIGTERM, and wait; returns the exit code."""
         self._process.terminate()
+        code = self._process.wait(PATIENCE_S)
+        self.close()
+        return code
+
+    def wait(self) -> int:
+        """Wait for its end; returns the exit code."""
         code = self._process.wait(PATIENCE_S)
         self.close()
         return code
@@ -147,12 +160,10 @@ class ServerProcess:
 
     @property
     def control_target(self) -> str:
-        """Where the control port is."""
         return f"{LOOPBACK}:{self.control_port}"
 
     @property
     def bootstrap_target(self) -> str:
-        """Where the bootstrap port is."""
         return f"{LOOPBACK}:{self.bootstrap_port}"
 
 

@@ -51,19 +51,15 @@ class Lines(list[dict[str, Any]]):
     """Log lines, kept."""
 
     def __call__(self, _logger: object, _method: str, line: Any) -> str:
-        """Keep a line."""
         self.append(dict(line))
         return ""
 
     def named(self, event: str) -> list[dict[str, Any]]:
-        """Those of one event."""
         return [line for line in self if line["event"] == event]
 
 
 @dataclass(frozen=True)
 class WholeServer:
-    """A server, and what it runs on."""
-
     settings: ServerSettings
     folder: DataFolder
     certificates: Certificates

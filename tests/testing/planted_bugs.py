@@ -227,10 +227,10 @@ def reads_are_stale(patch: pytest.MonkeyPatch) -> None:
     old = property(lambda self: getattr(self, "before", self._state))
     original = Controller.check_conn_state
 
-    async def stale(self: Any, request: Any, call: Any) -> Any:
+    def stale(self: Any, request: Any, call: Any) -> Any:
         patch.setattr(Replica, "state", old)
         try:
-            return await original(self, request, call)
+            return original(self, request, call)
         finally:
             patch.setattr(Replica, "state", property(lambda self: self._state))
 

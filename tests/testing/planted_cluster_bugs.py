@@ -166,7 +166,7 @@ def a_full_disk_loses_the_record_of_a_link_s_end(patch: pytest.MonkeyPatch) -> N
     end = LinkRecorder.end
 
     async def once(self: LinkRecorder, link: Any, reason: Any) -> None:
-        if not self._replica.full.is_set():
+        if not self._replica.lacking.is_set():
             await end(self, link, reason)
 
     patch.setattr(LinkRecorder, "end", once)
@@ -299,11 +299,11 @@ def what_was_read_at_a_conflict_is_told_too_late(patch: pytest.MonkeyPatch) -> N
         before.pop(self, None)
         await commit(self)
 
-    async def late(self: Controller, request: Any, call: Any) -> Any:
+    def late(self: Controller, request: Any, call: Any) -> Any:
         view, replica = copy(self), self._replica
         known = SimpleNamespace(state=before.get(replica, replica.state))
         patch.setattr(view, "_replica", known)
-        return await check(view, request, call)
+        return check(view, request, call)
 
     patch.setattr(Replica, "_catch_up", remembering)
     patch.setattr(Replica, "_commit", forgetting)

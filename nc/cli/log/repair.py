@@ -1,4 +1,4 @@
-"""`network-controller log repair`: what can be saved of a damaged log, and saving it."""
+"""`network-controller log repair`: plans the repair of a damaged log, and carries it out."""
 
 import contextlib
 import json
@@ -24,7 +24,8 @@ from nc.domain.evolve import UnknownEvent
 from nc.domain.repairs import RecordRepair
 from nc.errors import DAMAGED
 from nc.history.salvage import LostEvents, lost_events
-from nc.replica.replica import DiskFull, Origin, Replica, Unwritable
+from nc.permissions import folder_warnings
+from nc.replica.replica import Origin, Replica, Unwritable, WriteRefused
 from nc.secrets import RequestIds, SystemSecrets
 from nc.text import printable
 
@@ -37,7 +38,10 @@ def repair(
     data_dir: DataDirOption = None,
     log: LogOption = None,
     apply: Annotated[
-        bool, typer.Option("--apply/--dry-run", help="Do it. Without this nothing is changed.")
+        bool,
+        typer.Option(
+            "--apply/--dry-run", help="Carry the repair out. Without this nothing is changed."
+        ),
     ] = False,
     yes: Annotated[
         bool, typer.Option("--yes", "-y", help="Do not ask before --apply on a terminal.")
@@ -85,11 +89,13 @@ def _apply(plan: RepairPlan) -> dict[str, object]:
     """Carry the plan out, and record it in the log."""
     if plan.diagnosis is not Diagnosis.REPAIRABLE:
         raise OperationFailed(verdict(plan))
+    for warning in folder_warnings(plan.folder):
+        typer.echo(warning, err=True)
     clock, secrets = SystemClock(), SystemSecrets()
     kept_in = carry_out(plan, OS_DISK, now_ns=clock.now_ns, random_bytes=secrets.random_bytes).name
     try:
         seq = run_async(_record(plan, kept_in))
-    except (LogError, UnknownEvent, Unwritable, DiskFull) as error:
+    except (LogError, UnknownEvent, Unwritable, WriteRefused) as error:
         raise OperationFailed(
             f"the log was repaired, the originals are in {plan.folder / kept_in}, and only the log "
             f"itself does not say so: {error}"

@@ -8,6 +8,8 @@ import ssl
 from pathlib import Path
 
 from nc.cli.entrypoint import OperationFailed
+from nc.permissions import check_secret
+from nc.small_files import read_small
 
 
 def read_trusted(path: Path) -> bytes:
@@ -28,12 +30,13 @@ def read_pair(key: Path, certificate: Path) -> tuple[bytes, bytes]:
         context.load_cert_chain(certificate, key, password=lambda: b"")  # never ask the terminal
     except (ssl.SSLError, ValueError):
         _explain_pair(key, key_pem, certificate, pem)
+    check_secret(key)
     return key_pem, pem
 
 
 def _read(path: Path, option: str) -> bytes:
     try:
-        return path.read_bytes()
+        return read_small(path)
     except OSError as error:
         raise OperationFailed(
             f"{path} cannot be read: {error.strerror}; name the right file with {option}, "

@@ -1,4 +1,4 @@
-"""A simulated machine: a real agent, with a network card that counts what comes."""
+"""A simulated machine: a real agent, with a network card that counts packets."""
 
 import struct
 from collections.abc import Callable
@@ -60,7 +60,7 @@ class _Card:
         self._is_reading = True
 
     def write(self, frame: Frame) -> int:
-        """Packets have come."""
+        """Receive packets from the agent."""
         held = list(packets(frame)) if self.offload else [frame]
         for one in held:
             at = VNET_HEADER_BYTES if self.offload else 0
@@ -177,7 +177,7 @@ class Machine:
         self._life.run(self._run(agent))
 
     def switch_off(self, *, silently: bool) -> None:
-        """End everything here; silently: no peer learns of it. Idempotent."""
+        """End every process at once; no peer is notified. Idempotent."""
         life, self._life = self._life, None
         self.is_connected, self._card = False, None
         if life is not None:

@@ -12,7 +12,7 @@ from eventlog import EventLog, LogDamaged, LogError, LogUnavailable, MemoryLog
 from eventlog.testing import CrashOutcome, PowerLoss, SimulatedDisk
 from nc.domain.codec.digest import digest
 from nc.domain.state import State
-from nc.replica.errors import DiskFull, Stopping, Unwritable
+from nc.replica.errors import Stopping, Unwritable, WriteRefused
 from nc.replica.replay import replay
 from nc.testing.contract.laws.cluster import NOTHING_CRASHES, STARTS
 from nc.testing.seeded_random import SeededRandom
@@ -73,7 +73,7 @@ class Site:
             self._down_s = _RESTART_S
 
     async def _started(self) -> SimulatedServer | None:
-        """A server that serves; None: it did not come so far."""
+        """Start a server; None if it ended before it served."""
         server: SimulatedServer | None = None
         try:
             self.process = server = self._make_server(self._open_log())
@@ -88,7 +88,7 @@ class Site:
         except LogDamaged as damaged:
             self._cluster.saw(STARTS, f"{damaged}", holds=False)
             self.cannot_start = True
-        except (LogError, Unwritable, DiskFull, Stopping) as error:
+        except (LogError, Unwritable, WriteRefused, Stopping) as error:
             self._cluster.note(f"{self.name} does not start: {error}")
             self._lose(server, silently=False)
         else:
@@ -187,7 +187,7 @@ class Site:
             self.end_server(silently=False, down_s=down_s)
 
     def fill_disk(self, by: int) -> None:
-        """There is no room any more (1), or there is again (-1)."""
+        """Count one more reason why the disk is full (1), or one less (-1)."""
         self._full_disks = max(0, self._full_disks + by)
         self.disk.is_full = self._full_disks > 0
         if self.process is not None and isinstance(self.process.log, MemoryLog):
@@ -201,7 +201,7 @@ class Site:
             self.disk.sync_fails_at = in_steps + self.disk.steps
 
     def mend_disk(self) -> None:
-        """From now on there is room, and nothing fails."""
+        """End all faults of the disk."""
         self.fill_disk(-self._full_disks)
         self.disk.sync_fails_at = self.disk.power_fails_at = None
         if self.process is not None and isinstance(self.process.log, MemoryLog):
@@ -209,8 +209,8 @@ class Site:
 
     @property
     def in_trouble(self) -> bool:
-        """Whether the server may reject commands, as things are."""
+        """Whether the server may reject commands now (a fault is active)."""
         server = self.server
         if server is None or server.is_stopping or server.replica.failure is not None:
             return True
-        return self.disk.is_full or server.replica.full.is_set()
+        return self.disk.is_full or server.replica.lacking.is_set()

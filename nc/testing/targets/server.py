@@ -1,4 +1,4 @@
-"""A server in this process, as `serve` puts it together: real but for what lies below gRPC.
+"""A server in this process, put together by `serve`: real but for what is below gRPC.
 
 A call goes through the real edge, permissions, controller, replica and log, as bytes in both
 directions.
@@ -8,21 +8,23 @@ from collections.abc import Callable, Mapping
 from contextlib import AsyncExitStack
 from datetime import UTC, datetime
 from functools import cache
+from math import inf
 from typing import Any, Final
 
 from cryptography.hazmat.primitives.asymmetric import ec
 from google.protobuf import message_factory
 
-from nc.contract import DEFAULT_BOOTSTRAP_PORT, DEFAULT_GRPC_PORT, SERVER_FAULT
+from nc.contract import DEFAULT_BOOTSTRAP_PORT, DEFAULT_GRPC_PORT
 from nc.pki.authority import self_signed
 from nc.pki.certificates import ADMIN_ORGANIZATION, AuthorityKind
+from nc.rpc.answers import status_name
 from nc.rpc.api import Authorities
 from nc.rpc.callers import Transport
 from nc.rpc.edge import REQUEST_ID_KEY, Edge
 from nc.rpc.methods import Method
+from nc.rpc.queue.binding import Metadata
 from nc.server.server import Server
 from nc.services import ADMIN_SERVICE, BOOTSTRAP_SERVICE, CONTROL_SERVICE, INTERNAL_SERVICE
-from nc.testing.contract.expectations import Facts
 from nc.testing.contract.history import Answer
 from nc.testing.contract.operations import ADMIN, Operation, Port
 from nc.testing.targets.calls import Names, answer_of, denied, rpc_of
@@ -55,11 +57,12 @@ class MemoryPorts:
     def open(
         self, methods: Mapping[str, Method], edge_of: Callable[[Transport], Edge]
     ) -> tuple[int, int]:
-        self._methods = methods
         self._edges = {
             Port.CONTROL: edge_of(Transport.MUTUAL_TLS),
             Port.BOOTSTRAP: edge_of(Transport.SERVER_TLS),
         }
+        for edge in self._edges.values():
+            edge.open({name.encode(): method for name, method in methods.items()})
         return DEFAULT_GRPC_PORT, DEFAULT_BOOTSTRAP_PORT
 
     async def start(self) -> Mapping[str, Any]:
@@ -75,15 +78,16 @@ class MemoryPorts:
         rpc = rpc_of(operation, names)
         is_admin = rpc.caller == ADMIN
         pem = _admin_certificate() if is_admin else names.certificates(rpc.caller).certificate
-        handler: Any = self._edges[rpc.port].unary(self._methods[rpc.method])
-        context = _Context(request_id, pem)
-        try:
-            data = await handler.unary_unary(rpc.request.SerializeToString(), context)
-        except _Aborted as aborted:
-            return denied(*aborted.args)
-        except Exception as error:  # noqa: BLE001 - gRPC answers it as a fault of the server, too
-            return Answer(Facts(SERVER_FAULT), f"{type(error).__name__}: {error}")
-        return answer_of(_response(rpc.method, data))
+        call = LocalCall(rpc.method, request_id, pem)
+        edge = self._edges[rpc.port]
+        if refusal := edge.admit(call):
+            call.refuse(*refusal)
+        elif work := edge.handle(call, rpc.request.SerializeToString()):
+            await work
+        edge.ended(call, is_cancelled=False)
+        if call.answer is None:
+            return denied(*call.refusal)
+        return answer_of(_response(rpc.method, call.answer))
 
 
 class LocalServer:
@@ -113,23 +117,36 @@ def _response(method_name: str, data: bytes) -> Any:
     return message_factory.GetMessageClass(next(descriptors).output_type).FromString(data)
 
 
-class _Aborted(Exception):
-    """A call ended with a status: its name, and its details."""
+class LocalCall:
+    """A call without a transport, as an edge takes it.
 
+    Attributes:
+        answer: the response's bytes.
+        refusal: or a status: its name, and its details.
+    """
 
-class _Context:
-    def __init__(self, request_id: str, certificate_pem: bytes) -> None:
-        self._request_id = request_id
+    deadline = inf
+
+    def __init__(self, method: str, request_id: str, certificate_pem: bytes) -> None:
+        self.path = method.encode()
+        self.metadata: Metadata = ((REQUEST_ID_KEY, request_id),)
         self._certificate_pem = certificate_pem
+        self.pool: Any = None
+        self.party: Any = None
+        self.context: Any = None
+        self.trailing: Any = None
+        self.status: int | None = None
+        self.answer: bytes | None = None
+        self.refusal = ("", "")
 
-    def invocation_metadata(self) -> tuple[tuple[str, str], ...]:
-        return ((REQUEST_ID_KEY, self._request_id),)
+    def peer(self) -> str:
+        return "local"
 
-    def set_trailing_metadata(self, _pairs: object) -> None:
-        pass
+    def certificate(self) -> bytes:
+        return self._certificate_pem
 
-    def auth_context(self) -> dict[str, list[bytes]]:
-        return {"x509_pem_cert": [self._certificate_pem]}
+    def reply(self, message: bytes) -> None:
+        self.status, self.answer = 0, message
 
-    async def abort(self, code: Any, details: str) -> None:
-        raise _Aborted(code.name, details)
+    def refuse(self, code: int, details: str) -> None:
+        self.status, self.refusal = code, (status_name(code), details)

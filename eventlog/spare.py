@@ -1,0 +1,82 @@
+"""A disk with spare descriptors: a process that may open no more files still starts a segment.
+
+A spare is closed to make place for a file, and the place becomes a spare again when that file is
+closed, in one step, so that no other thread takes it.
+"""
+
+import errno
+import os
+from collections.abc import Callable
+from contextlib import suppress
+from functools import partial
+from pathlib import Path
+from types import TracebackType
+from typing import Final, Self, TypeVar
+
+from eventlog.disk import OsDisk
+
+__all__ = ["SparingDisk"]
+
+T = TypeVar("T")
+
+_NONE_LEFT: Final = (errno.EMFILE, errno.ENFILE)
+
+
+class SparingDisk(OsDisk):
+    """The operating system's files, with `count` descriptors in reserve until the block ends."""
+
+    def __init__(self, count: int) -> None:
+        self._count = count
+        self._spare: list[int] = []
+
+    def __enter__(self) -> Self:
+        self._refill()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self._count = 0
+        while self._spare:
+            os.close(self._spare.pop())
+
+    def _refill(self) -> None:
+        with suppress(OSError):
+            while len(self._spare) < self._count:
+                self._spare.append(os.open(os.devnull, os.O_RDONLY | os.O_CLOEXEC))
+
+    def _with_place(self, call: Callable[[], T]) -> T:
+        """Call, and once more with a spare descriptor given up if there is no other."""
+        try:
+            return call()
+        except OSError as error:
+            if error.errno not in _NONE_LEFT or not self._spare:
+                raise
+        os.close(self._spare.pop())
+        return call()
+
+    def open(self, path: Path, /, *, write: bool = False, create: bool = False) -> int:
+        return self._with_place(partial(super().open, path, write=write, create=create))
+
+    def close(self, fd: int, /) -> None:
+        if self._spare and len(self._spare) < self._count:
+            os.dup2(self._spare[0], fd, inheritable=False)
+            self._spare.append(fd)
+        else:
+            os.close(fd)
+            self._refill()
+
+    def list(self, folder: Path, /) -> list[str]:
+        try:
+            return self._with_place(partial(super().list, folder))
+        finally:
+            self._refill()
+
+    def sync_folder(self, folder: Path, /) -> None:
+        try:
+            self._with_place(partial(super().sync_folder, folder))
+        finally:
+            self._refill()

@@ -1,0 +1,46 @@
+"""What each signal does to a program that runs until it is stopped.
+
+    TERM INT QUIT PWR XCPU      stop in good order
+    HUP                         reopen the log file, reload certificates that were replaced on disk
+    USR1 USR2 and all others
+    that end a process          ignored
+    TSTP TTIN TTOU STOP CONT    the kernel stops and continues the process
+    KILL, and those of a fault
+    (SEGV BUS FPE ILL ABRT
+    TRAP SYS)                   the kernel ends it
+
+The commands that end by themselves ignore USR1 and USR2 only.
+"""
+
+import asyncio
+import signal
+from collections.abc import Callable
+from typing import Final
+
+STOPPING: Final = frozenset(
+    {signal.SIGTERM, signal.SIGINT, signal.SIGQUIT, signal.SIGPWR, signal.SIGXCPU}
+)
+
+# What the kernel does by default is right, or cannot be changed.
+_DEFAULT: Final = frozenset(
+    {
+        *(signal.SIGKILL, signal.SIGSTOP, signal.SIGTSTP, signal.SIGTTIN, signal.SIGTTOU),
+        *(signal.SIGCONT, signal.SIGCHLD, signal.SIGURG, signal.SIGWINCH),
+        *(signal.SIGSEGV, signal.SIGBUS, signal.SIGFPE, signal.SIGILL, signal.SIGABRT),
+        *(signal.SIGTRAP, signal.SIGSYS),
+    }
+)
+
+
+def ignore_others() -> None:
+    """Ignore what would end the process without being a request to end, HUP included."""
+    for number in signal.valid_signals() - STOPPING - _DEFAULT:
+        signal.signal(number, signal.SIG_IGN)
+
+
+def handle(stop: Callable[[], object], reload: Callable[[], object]) -> None:
+    """Call back on the running event loop: `stop` at a request to stop, `reload` at SIGHUP."""
+    loop = asyncio.get_running_loop()
+    for number in STOPPING:
+        loop.add_signal_handler(number, stop)
+    loop.add_signal_handler(signal.SIGHUP, reload)

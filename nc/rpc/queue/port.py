@@ -1,0 +1,300 @@
+"""One port: takes its calls, decides about each at its headers, and knows which are under way."""
+
+import asyncio
+import contextlib
+import threading
+from collections.abc import Callable, Coroutine, Iterable, Mapping
+from dataclasses import dataclass
+from functools import partial
+from typing import Any, Final, Protocol
+
+import grpc
+
+from nc.clock import Clock
+from nc.rpc.queue.binding import cygrpc
+from nc.rpc.queue.bodies import Bodies
+from nc.rpc.queue.call import (
+    DEADLINE_EXCEEDED,
+    INTERNAL,
+    RESOURCE_EXHAUSTED,
+    UNIMPLEMENTED,
+    Handle,
+    Refusal,
+    ServerCall,
+)
+from nc.rpc.queue.deadlines import Deadlines
+from nc.rpc.queue.stream import Behaviour, Stream
+
+# Requests for calls that gRPC always has; calls beyond it wait in gRPC until the thread comes by.
+_REQUESTS: Final = 64
+
+
+@dataclass(frozen=True, slots=True)
+class Unary:
+    """A method with one message each way."""
+
+    handle: Handle
+
+
+@dataclass(frozen=True, slots=True)
+class Streaming:
+    """A method whose messages a coroutine of the event loop reads and writes."""
+
+    behaviour: Behaviour
+
+
+Routes = Mapping[bytes, Unary | Streaming]
+
+
+class Gate(Protocol):
+    """Decides about each call of a port, in the queue's thread."""
+
+    def admit(self, call: ServerCall) -> Refusal | None:
+        """Decide by the call's headers; may set `pool`, `party`, `trailing`, `context`."""
+
+    def ended(self, call: ServerCall, *, is_cancelled: bool) -> None:
+        """Take note that a call it was asked about has ended."""
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What the calls of a port may take.
+
+    Attributes:
+        calls: under way at once.
+        bodies, bodies_of_party: messages received at once, in each pool.
+        body_s: how long a call may wait for a message.
+        answer_s: how long a caller may take to read an answer.
+    """
+
+    calls: int = 20_480
+    bodies: int = 24
+    bodies_of_party: int = 12
+    body_s: float = 10.0
+    answer_s: float = 10.0
+
+
+class PortTaken(Exception):
+    """The address cannot be listened on."""
+
+
+class Runner(Protocol):
+    """What a port needs of the server that it belongs to."""
+
+    queue: Any
+    clock: Clock
+
+    def to_loop(self, function: Callable[..., object], *arguments: Any) -> None:
+        """Run a function on the event loop."""
+
+    def report(self, error: Exception) -> None:
+        """Take note of an error of a handler."""
+
+
+class Port:
+    """One port; made by `QueueServer.listen`.
+
+    Attributes:
+        number: as it was bound.
+        arrived: how many calls have come in.
+        is_idle: set once no call is under way after `stop_accepting`.
+        is_gone: set once connections are closed, too.
+    """
+
+    def __init__(
+        self,
+        runner: Runner,
+        address: str,
+        routes: Routes,
+        gate: Gate,
+        options: Iterable[tuple[str, int]],
+        credentials: grpc.ServerCredentials | None,
+        limits: Limits,
+    ) -> None:
+        self._runner = runner
+        self._routes = routes
+        self._gate = gate
+        self._limits = limits
+        self._calls: set[ServerCall] = set()
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._bodies: dict[object, Bodies] = {}  # by pool
+        self._awaited_bodies = Deadlines[ServerCall](limits.body_s, runner.clock.monotonic_ns)
+        self._awaited_readers = Deadlines[ServerCall](limits.answer_s, runner.clock.monotonic_ns)
+        self._is_started = self._is_accepting = self._is_over = False
+        # For the bodies; and no operation is started once `_is_over`.
+        self._lock = threading.RLock()
+        self.arrived = 0
+        self.is_idle, self.is_gone = asyncio.Event(), asyncio.Event()
+        self._server = cygrpc.Server(tuple(options), False)
+        self._server.register_completion_queue(runner.queue)
+        self.number = self._bind(address, credentials)
+
+    @property
+    def calls_under_way(self) -> int:
+        return len(self._calls)
+
+    def start(self) -> None:
+        """Begin to take calls."""
+        self._server.start()
+        self._is_started = self._is_accepting = True
+        for _ in range(_REQUESTS):
+            self.request()
+
+    def request(self) -> None:
+        """Ask gRPC for one more call."""
+        queue = self._runner.queue
+        with contextlib.suppress(ValueError):  # the server shuts down at this moment
+            if self._is_accepting:
+                self._server.request_call(queue, queue, self._arrived)
+
+    def stop_accepting(self) -> None:
+        """Take no more calls; those under way go on."""
+        if not self._is_started:  # gRPC can only shut down what was started
+            self._server.start()
+        self._is_accepting = False
+        self._server.shutdown(self._runner.queue, self._gone)
+        if not self._calls:
+            self.is_idle.set()
+
+    def cancel_all(self) -> None:
+        """End all calls and connections now, after `stop_accepting`."""
+        if not self.is_gone.is_set():
+            self._server.cancel_all_calls()
+
+    def start_batch(self, call: Any, operations: tuple[Any, ...], tag: Any) -> None:
+        """Start operations of a call, unless the queue has ended: gRPC would end the process."""
+        with self._lock:
+            if not self._is_over:
+                call.start_server_batch(operations, tag)
+
+    def abandon(self) -> None:
+        """Start nothing any more: the queue is about to end, after all connections are gone."""
+        with self._lock:
+            self._is_over = True
+
+    def destroy(self) -> None:
+        """Give up what gRPC holds for the port, and calls that were never answered."""
+        for call in tuple(self._calls):
+            self.ended(call, is_cancelled=True)
+        self._server.destroy()
+
+    def sweep(self) -> None:
+        """End the calls that have waited too long."""
+        for call in self._awaited_bodies.overdue():
+            if isinstance(self._routes.get(call.path), Streaming):
+                call.got(None)  # it may have had all that it wants
+            else:
+                details = f"no request message within {self._limits.body_s:g} s"
+                call.refuse(DEADLINE_EXCEEDED, details)
+        for call in self._awaited_readers.overdue():
+            call.cancel()
+
+    def receive(self, call: ServerCall) -> None:
+        """Have the call receive a message once there is room."""
+        self._awaited_bodies.start(call)
+        with self._lock:
+            if (bodies := self._bodies.get(call.pool)) is None:
+                bodies = Bodies(self._limits.bodies, self._limits.bodies_of_party)
+                self._bodies[call.pool] = bodies
+            bodies.await_turn(call)
+
+    def received(self, call: ServerCall) -> None:
+        """The call's message is there, or will not come."""
+        self._awaited_bodies.stop(call)
+        with self._lock:
+            self._bodies[call.pool].release(call)
+
+    def handle(self, call: ServerCall, handle: Handle, message: bytes | None) -> None:
+        """Have a call's message handled; an exception ends the call, and nothing else."""
+        if message is None:
+            call.refuse(UNIMPLEMENTED, "this method takes exactly one request message")
+            return
+        try:
+            work = handle(call, message)
+        except Exception as error:  # noqa: BLE001 - whatever it is, the caller gets a status
+            self._crashed(call, error)
+        else:
+            if work is not None:
+                self._runner.to_loop(self._begin, call, work)
+
+    def report(self, error: Exception) -> None:
+        """Take note of an error of a handler."""
+        self._runner.report(error)
+
+    def answering(self, call: ServerCall) -> None:
+        """Something is being sent, which the caller must take in time."""
+        self._awaited_readers.start(call)
+
+    def taken(self, call: ServerCall) -> None:
+        """The caller has taken what was sent."""
+        self._awaited_readers.stop(call)
+
+    def ended(self, call: ServerCall, *, is_cancelled: bool) -> None:
+        """The call is over."""
+        self._awaited_bodies.stop(call)
+        self._awaited_readers.stop(call)
+        self._calls.discard(call)
+        if call.is_judged:
+            self._gate.ended(call, is_cancelled=is_cancelled)
+        if not self._calls and not self._is_accepting:
+            self._runner.to_loop(self.is_idle.set)
+
+    def _bind(self, address: str, credentials: grpc.ServerCredentials | None) -> int:
+        secured = [] if credentials is None else [credentials._credentials]  # type: ignore[attr-defined]  # noqa: SLF001 - as grpc itself does
+        try:
+            number: int = self._server.add_http2_port(address.encode(), *secured)
+        except RuntimeError as error:
+            raise PortTaken(address) from error
+        if not number:
+            raise PortTaken(address)
+        return number
+
+    def _arrived(self, event: Any) -> None:
+        """A call's headers are there; in the queue's thread."""
+        if not event.success:  # the server shuts down
+            return
+        self.request()
+        self.arrived += 1
+        call = ServerCall(self, event)
+        self._calls.add(call)
+        try:
+            self._decide(call)
+        except Exception as error:  # noqa: BLE001 - whatever it is, the caller gets a status
+            self._crashed(call, error)
+
+    def _decide(self, call: ServerCall) -> None:
+        if len(self._calls) > self._limits.calls:
+            call.refuse(RESOURCE_EXHAUSTED, "too many calls are under way; try again later")
+            return
+        call.is_judged = True
+        if (refusal := self._gate.admit(call)) is not None:
+            call.refuse(*refusal)
+            return
+        match self._routes.get(call.path):
+            case Unary(handle):
+                call.receive(partial(self.handle, call, handle))
+            case Streaming(behaviour):
+                stream = Stream(call, self._runner.to_loop)
+                self._runner.to_loop(stream.begin, behaviour)
+            case None:
+                call.refuse(UNIMPLEMENTED, "there is no such method here")
+
+    def _begin(self, call: ServerCall, work: Coroutine[Any, Any, None]) -> None:
+        """Do what is left of a call; on the event loop."""
+
+        async def guarded() -> None:
+            try:
+                await work
+            except Exception as error:  # noqa: BLE001 - whatever it is, the caller gets a status
+                self._crashed(call, error)
+
+        task = asyncio.get_running_loop().create_task(guarded())
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    def _crashed(self, call: ServerCall, error: Exception) -> None:
+        self.report(error)
+        call.refuse(INTERNAL, "internal error")
+
+    def _gone(self, _event: Any) -> None:
+        self._runner.to_loop(self.is_gone.set)

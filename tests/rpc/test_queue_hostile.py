@@ -1,0 +1,192 @@
+"""The queue server, against callers that do what gRPC's own client never would."""
+
+import asyncio
+import socket
+import struct
+from collections import Counter
+from pathlib import Path
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from nc.rpc.queue.bodies import Bodies
+from nc.rpc.queue.call import DEADLINE_EXCEEDED, OK, UNIMPLEMENTED, Refusal, ServerCall
+from nc.rpc.queue.port import Limits
+from nc.rpc.queue.stream import Stream
+from tests.fuzz.raw_http2 import (
+    DATA,
+    END_HEADERS,
+    END_STREAM,
+    PREFACE,
+    SETTINGS,
+    Peer,
+    frame,
+    headers,
+    request,
+)
+from tests.support.queue_server import (
+    PATIENCE_S,
+    STREAM,
+    UNARY,
+    Serving,
+    serving,
+    unary,
+)
+
+
+def connected(running: Serving, settings: bytes = b"") -> Peer:
+    address = ("127.0.0.1", running.port.number)
+    return Peer(socket.create_connection(address, PATIENCE_S), settings)
+
+
+async def test_a_path_that_is_not_utf8_is_unimplemented() -> None:
+    """As often as one likes: the port stays open, and calls on it are answered."""
+    async with serving() as running, running.channel() as channel:
+        for _ in range(200):
+            peer = connected(running)
+            with peer.socket:
+                peer.socket.sendall(request(b"/\xff\xfe/\x80", b"x")[len(PREFACE) :])
+                await asyncio.to_thread(peer.end_of, 1)
+        assert await unary(channel) == b"x"
+        assert running.errors == []
+
+
+async def test_a_call_without_a_message_is_unimplemented() -> None:
+    """A caller that ends its side after the headers gets a status, and no handler runs."""
+    handled: list[bytes] = []
+    async with serving(lambda _call, message: handled.append(message)) as running:
+        peer = connected(running)
+        with peer.socket:
+            peer.socket.sendall(headers(1, UNARY.encode(), END_HEADERS | END_STREAM))
+            assert b"grpc-status" in await asyncio.to_thread(peer.end_of, 1)
+        assert [call.status for call in running.gate.admitted] == [UNIMPLEMENTED]
+        assert handled == []
+
+
+def by_metadata(call: ServerCall) -> Refusal | None:
+    call.party = dict(call.metadata).get("party", "other")
+    return None
+
+
+async def test_headers_only_end_with_a_deadline_and_take_nobody_elses_place() -> None:
+    """Calls without a body wait in their own party's room, and not for ever."""
+    limits = Limits(bodies=4, bodies_of_party=2, body_s=1.0)
+    async with serving(decide=by_metadata, limits=limits) as running, running.channel() as channel:
+        peer = connected(running)
+        with peer.socket:
+            streams = range(1, 100, 2)
+            peer.socket.sendall(b"".join(headers(stream, UNARY.encode()) for stream in streams))
+            await running.until(lambda: len(running.gate.admitted) == len(streams))
+            assert await unary(channel, metadata=(("party", "mine"),)) == b"x"
+            await running.until(lambda: running.port.calls_under_way == 0)
+            statuses = Counter(call.status for call, _ in running.gate.ended_calls)
+            assert statuses == {OK: 1, DEADLINE_EXCEEDED: len(streams)}
+            assert await unary(channel) == b"x"  # their room is free again
+
+
+async def test_a_deaf_reader_is_let_go() -> None:
+    """A caller that takes no message of a stream is cancelled in time."""
+    answer = b"x" * 1_000_000
+
+    async def behave(stream: Stream) -> None:
+        await stream.write(answer)
+
+    limits = Limits(answer_s=0.5)
+    no_window = struct.pack(">HI", 4, 0)
+    async with serving(lambda call, _message: call.reply(answer), behave, limits=limits) as running:
+        peer = connected(running, no_window)
+        with peer.socket:
+            peer.socket.sendall(headers(1, STREAM.encode()) + headers(3, UNARY.encode()))
+            peer.socket.sendall(frame(DATA, bytes(5), END_STREAM, 1))
+            peer.socket.sendall(frame(DATA, bytes(5), END_STREAM, 3))
+            await running.until(lambda: len(running.gate.admitted) == 2)
+            await running.until(lambda: running.port.calls_under_way == 0)
+            assert [is_cancelled for _, is_cancelled in running.gate.ended_calls] == [True, True]
+
+
+CONNECTIONS, STREAMS_EACH, BODY_BYTES = 4, 100, 1 << 20
+
+
+async def test_bodies_take_bounded_memory() -> None:
+    """However many calls send a body without an end, gRPC takes that of a few only."""
+    limits = Limits(bodies=8, bodies_of_party=8, body_s=PATIENCE_S)
+    options = (("grpc.max_receive_message_length", BODY_BYTES), ("grpc.http2.bdp_probe", 0),
+               ("grpc.http2.lookahead_bytes", 16_384))  # fmt: skip
+    async with serving(limits=limits, options=options) as running:
+        peers = [connected(running) for _ in range(CONNECTIONS)]
+        streams = range(1, 2 * STREAMS_EACH, 2)
+        for peer in peers:
+            peer.socket.sendall(b"".join(headers(stream, UNARY.encode()) for stream in streams))
+        stuffing = (asyncio.to_thread(peer.stuff, streams, BODY_BYTES) for peer in peers)
+        taken = await asyncio.gather(*stuffing)
+        windows = CONNECTIONS * STREAMS_EACH * 2 * 16_384
+        assert sum(taken) <= limits.bodies * BODY_BYTES + windows
+        for peer in peers:
+            peer.socket.close()
+        await running.until(lambda: running.port.calls_under_way == 0)
+
+
+async def test_clients_that_are_killed_leave_nothing() -> None:
+    """No call and no descriptor stays of connections that break at any moment."""
+
+    def open_files() -> int:
+        return len(list(Path("/proc/self/fd").iterdir()))
+
+    async with serving() as running, running.channel() as channel:
+        await unary(channel)
+        before = open_files()
+        whole = (
+            PREFACE
+            + frame(SETTINGS)
+            + headers(1, UNARY.encode())
+            + frame(DATA, bytes(5), END_STREAM, 1)
+        )
+        whole += headers(3, STREAM.encode()) + frame(DATA, bytes(5), 0, 3)
+        for end in range(0, len(whole), 3):
+            with socket.create_connection(("127.0.0.1", running.port.number)) as raw:
+                raw.sendall(whole[:end])
+                raw.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        await running.until(lambda: running.port.calls_under_way == 0)
+        await running.until(lambda: open_files() <= before)
+        assert len(running.gate.admitted) == len(running.gate.ended_calls)
+        assert await unary(channel) == b"x"
+
+
+class Waiting:
+    def __init__(self, party: int | None) -> None:
+        self.party: object = party
+        self.is_gone = self.is_receiving = False
+
+    def start_receiving(self) -> bool:
+        self.is_receiving = not self.is_gone
+        return self.is_receiving
+
+
+@given(
+    st.integers(1, 5),
+    st.integers(1, 5),
+    st.lists(st.tuples(st.sampled_from(("come", "go", "done")), st.integers(0, 3))),
+)
+def test_bodies_keep_their_limits_and_leave_no_room_unused(
+    for_all: int, for_party: int, steps: list[tuple[str, int]]
+) -> None:
+    """Never more than the limits; and none waits that the limits would let in."""
+    bodies, calls = Bodies(for_all, for_party), list[Waiting]()
+    for step, number in steps:
+        receiving = [call for call in calls if call.is_receiving]
+        if step == "come":
+            calls.append(Waiting(number or None))  # a party may be any value
+            bodies.await_turn(calls[-1])
+        elif step == "done" and receiving:
+            done = receiving[number % len(receiving)]
+            calls.remove(done)
+            bodies.release(done)
+        elif step == "go" and calls and not calls[-1].is_receiving:
+            calls[-1].is_gone = True
+            calls.pop()
+        of_party = Counter(call.party for call in calls if call.is_receiving)
+        assert bodies.received_now == of_party.total() <= for_all
+        assert all(count <= for_party for count in of_party.values())
+        for call in calls:
+            has_room = of_party.total() < for_all and of_party[call.party] < for_party
+            assert call.is_receiving or not has_room

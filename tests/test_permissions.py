@@ -1,0 +1,112 @@
+"""Whom folders and keys are open to: refused, warned of, or fine; and no core file has a key."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from nc.permissions import OpenToOthers, check_secret, folder_warnings
+from tests.support.programs import run_here, run_program
+from tests.support.server_process import ServerProcess
+
+
+@pytest.mark.parametrize("mode", range(0o1000))
+def test_a_folder_is_judged_by_who_may_write(tmp_path: Path, mode: int) -> None:
+    """Every user: refused, with the command. The group: a warning. Otherwise nothing."""
+    tmp_path.chmod(mode)
+    try:
+        if mode & 0o002:
+            with pytest.raises(OpenToOthers, match=f"chmod o-w {tmp_path}"):
+                folder_warnings(tmp_path)
+        else:
+            assert len(folder_warnings(tmp_path)) == bool(mode & 0o020)
+    finally:
+        tmp_path.chmod(0o700)
+
+
+def test_a_secret_is_judged_by_who_may_read(tmp_path: Path) -> None:
+    """Open to every user: refused, with the command; an absent one is not."""
+    path = tmp_path / "secret.key"
+    check_secret(path)
+    path.write_bytes(b"x")
+    for mode in range(0o1000):
+        path.chmod(mode)
+        if mode & 0o006:
+            with pytest.raises(OpenToOthers, match=f"chmod 600 {path}"):
+                check_secret(path)
+        else:
+            check_secret(path)
+
+
+def test_a_folder_of_another_user_is_for_root_alone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Root is told whom it works for; another user is refused; root's own folder is anyone's."""
+    for user, folder_owner, outcome in (
+        (0, 0, 0),
+        (0, 4711, 1),
+        (4711, 4711, 0),
+        (4712, 4711, None),
+        (4711, 0, 0),
+    ):
+        monkeypatch.setattr("os.geteuid", lambda user=user: user)
+        attributes = os.stat_result((0o40755, 0, 0, 0, folder_owner, 0, 0, 0, 0, 0))
+        monkeypatch.setattr(Path, "stat", lambda _, found=attributes: found)
+        if outcome is None:
+            with pytest.raises(OpenToOthers, match=f"belongs to uid {folder_owner}"):
+                folder_warnings(tmp_path)
+        else:
+            assert len(folder_warnings(tmp_path)) == outcome
+        monkeypatch.undo()
+
+
+@pytest.mark.parametrize(
+    ("name", "mode", "remedy"),
+    [
+        ("", 0o777, "o-w"),
+        ("log", 0o777, "o-w"),
+        ("pki/grpc", 0o757, "o-w"),
+        ("secret.key", 0o604, "600"),
+        ("pki/grpc/ca-key.pem", 0o644, "600"),
+        ("pki/network/ca-key.pem", 0o644, "600"),
+    ],
+)
+def test_a_server_does_not_start_with_what_others_may_use(
+    data_dir: Path, name: str, mode: int, remedy: str
+) -> None:
+    """One line with the file and the command; after the command it starts."""
+    with ServerProcess(data_dir) as server:
+        server.stop()
+    path = data_dir / name
+    before = path.stat().st_mode & 0o777
+    path.chmod(mode)
+    ports = ("--grpc-port", "0", "--bootstrap-port", "0", "--link-port", "0", "--tun", "off")
+    done = run_program("network-controller", "serve", "--data-dir", str(data_dir), *ports)
+    assert done.returncode == 1
+    assert f"run chmod {remedy} {path}" in done.stderr
+    path.chmod(before)
+    with ServerProcess(data_dir) as server:
+        assert server.stop() == 0
+
+
+def test_ncadm_refuses_a_key_that_everyone_may_read(data_dir: Path) -> None:
+    """Before anything is sent."""
+    with ServerProcess(data_dir) as server:
+        key = data_dir / "pki" / "grpc" / "client-key.pem"
+        key.chmod(0o644)
+        done = run_here(
+            "ncadm", "--data-dir", str(data_dir), "--port", str(server.control_port), "check-health"
+        )
+        assert (done.returncode, f"chmod 600 {key}" in done.stderr) == (1, True)
+
+
+def test_a_process_can_be_made_to_leave_no_core_file() -> None:
+    """Its memory is no other process's to read, and no file's."""
+    code = (
+        "import ctypes; from nc.permissions import forbid_core_dumps; forbid_core_dumps(); "
+        "print(ctypes.CDLL(None).prctl(3))"  # PR_GET_DUMPABLE
+    )
+    done = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True)
+    assert done.stdout == "0\n"
