@@ -8,7 +8,6 @@ from google.protobuf import message_factory
 from google.protobuf.descriptor import ServiceDescriptor
 from google.protobuf.message import Message
 
-from nc.client.certificate_dates import date_problems
 from nc.client.connection_errors import describe_grpc
 from nc.client.tls import ClientTls
 from nc.clock import SystemClock, now_utc
@@ -104,6 +103,10 @@ class Client:
     async def _describe(self, details: str) -> str:
         """Why there is no connection; gRPC hides that TLS refused a certificate for its dates."""
         if self._tls is not None and any(sign in details for sign in _OF_TLS):
+            from nc.client.certificate_dates import (  # noqa: PLC0415 - loads cryptography
+                date_problems,
+            )
+
             now = now_utc(SystemClock())
             problems = await date_problems(self._tls, self.host, self.port, now, self._proxy)
             if problems:

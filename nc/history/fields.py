@@ -68,7 +68,7 @@ def field_texts(event: Event) -> dict[str, str]:
 def _text(name: str, value: Any) -> str:
     if isinstance(value, str):
         return value or '""'
-    if name.endswith("_at_ms"):
+    if name.endswith(("_at_ms", "_until_ms")):
         return moment(value) if value else "never"
     if isinstance(value, list):
         return ",".join(item["authority"] for item in value)  # their serials are in the JSON

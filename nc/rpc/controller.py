@@ -19,15 +19,8 @@ from nc.contract import (
     SUCCESS_MESSAGE,
     WIRE_STATES,
 )
-from nc.domain import nodes, tokens
+from nc.domain import errors, nodes, tokens
 from nc.domain.decide import Command
-from nc.domain.errors import (
-    BootstrapTokenEmpty,
-    BootstrapTokenMalformed,
-    ExpiryTooLate,
-    NodeTokenEmpty,
-    ServerNodeFixed,
-)
 from nc.domain.events import Certificate, Event
 from nc.domain.events import pb as events_pb
 from nc.domain.fsm import ConnectionState
@@ -185,9 +178,9 @@ class Controller:
             NodeTokenEmpty, NodeUnknown, ServerNodeFixed: there is nothing to remove.
         """
         if not request.token:
-            raise NodeTokenEmpty
+            raise errors.NodeTokenEmpty
         if request.token == SERVER_NODE_TOKEN:
-            raise ServerNodeFixed
+            raise errors.ServerNodeFixed
         node_id = self._token_ids.id_of(request.token)
         require_self(call.caller, node_id)
         # The certificates were signed before now, so they have ended by then.
@@ -209,9 +202,9 @@ class Controller:
         for position, sensor in enumerate(request.sensorExpire, start=1):
             token = sensor.deviceToken.decode("utf-8", "surrogateescape")
             if token == SERVER_NODE_TOKEN:
-                raise ServerNodeFixed(position)
+                raise errors.ServerNodeFixed(position)
             if sensor.expireTime > LARGEST_EXPIRY_S:
-                raise ExpiryTooLate(position, sensor.expireTime, LARGEST_EXPIRY_S)
+                raise errors.ExpiryTooLate(position, sensor.expireTime, LARGEST_EXPIRY_S)
             node_id = self._token_ids.id_of(token)
             expiries.append(nodes.Expiry(node_id, sensor.expireTime * 1000))
         await self._submit(nodes.SetExpiries(tuple(expiries), now_ms(self._clock)), call)
@@ -229,9 +222,9 @@ class Controller:
         """
         for token in request.node_tokens:
             if not token:
-                raise NodeTokenEmpty
+                raise errors.NodeTokenEmpty
             if token == SERVER_NODE_TOKEN:
-                raise ServerNodeFixed
+                raise errors.ServerNodeFixed
         node_ids = [self._token_ids.id_of(token) for token in request.node_tokens]
         if request.all_waiting:
             node_ids += self._waiting.not_taken_back(self._replica.state.nodes)
@@ -254,18 +247,18 @@ class Controller:
         not distinguish it from an unknown one.
         """
         if not token:
-            raise BootstrapTokenEmpty
+            raise errors.BootstrapTokenEmpty
         known = self._replica.state.tokens
         token_id = self._token_ids.id_of(token)
         if token_id not in known and not is_well_formed(token):
-            raise BootstrapTokenMalformed
+            raise errors.BootstrapTokenMalformed
         tokens.require_live(known, token_id, now_ms(self._clock))
         return token_id
 
     def _live_node(self, token: str, state: State) -> str:
         """The id of the node with this token, if it is good now."""
         if not token:
-            raise NodeTokenEmpty
+            raise errors.NodeTokenEmpty
         node_id = self._token_ids.id_of(token)
         nodes.require_live(state.nodes, state.unregistered, node_id, now_ms(self._clock))
         return node_id
