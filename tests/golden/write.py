@@ -18,7 +18,14 @@ import eventlog
 from nc.domain.decide import Command
 from nc.domain.events import Certificate, Event, pb
 from nc.domain.links import AcceptLink, DropLink, HandOverAddress
-from nc.domain.nodes import ExpireNodes, Expiry, ForgetUnregistered, SetExpiries, Unregister
+from nc.domain.nodes import (
+    ExpireNodes,
+    Expiry,
+    ForgetUnregistered,
+    SetExpiries,
+    TakeBackNode,
+    Unregister,
+)
 from nc.domain.replicas import StartReplica, StopReplica
 from nc.domain.tokens import ForgetExpiredTokens, IssueToken, RedeemToken
 from nc.history.events import history
@@ -112,8 +119,8 @@ class Life:
         await self.do(ExpireNodes(self._clock.now_ms), "system", "sweep")
         tokens = tuple(sorted(self.replica.state.tokens))
         await self.do(ForgetExpiredTokens(tokens, self._clock.now_ms), "system", "sweep")
-        node_ids = tuple(sorted(self.replica.state.unregistered))
-        await self.do(ForgetUnregistered(node_ids, self._clock.now_ms), "system", "sweep")
+        gone = tuple(sorted(self.replica.state.unregistered))
+        await self.do(ForgetUnregistered(gone, self._clock.now_ms), "system", "sweep")
 
 
 async def first_life(folder: Path, clock: Clock, requests: "count[int]") -> None:
@@ -142,13 +149,12 @@ async def first_life(folder: Path, clock: Clock, requests: "count[int]") -> None
 
 
 async def second_life(folder: Path, clock: Clock, requests: "count[int]") -> None:
-    """After the crash, in another network; a connected node is unregistered, and then forgotten."""
+    """After the crash, in another network; a node is unregistered while it is connected."""
     life = Life(folder, "10.2.0.1/24", clock, requests)
     await life.start()
     await life.connect(BETA, "b3")
     await life.connect(GAMMA, "c2")
-    await life.do(Unregister(GAMMA, clock.now_ms + MINUTE_MS), ADMIN, "UnRegister")
-    await life.sweep()
+    await life.do(Unregister(GAMMA, clock.now_ms + DAY_MS), ADMIN, "UnRegister")
     await life.stop()
 
 
@@ -158,6 +164,14 @@ async def third_life(folder: Path, clock: Clock, requests: "count[int]") -> None
     await life.start()
     for number in range(3):
         await life.connect(DELTA, f"d{2 + number}")
+    clock.now_ms += 2 * DAY_MS
+    await life.sweep()  # GAMMA is forgotten
+    shown = Certificate(
+        authority=pb.CERTIFICATE_AUTHORITY_NETWORK,
+        serial=GAMMA[:20],
+        not_after_ms=clock.now_ms + 365 * DAY_MS,
+    )
+    await life.do(TakeBackNode(GAMMA, shown), ADMIN, "TakeBack")
     await life.stop()
 
 
