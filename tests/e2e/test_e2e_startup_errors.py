@@ -128,7 +128,7 @@ def _words(shared: Path, deployment: Deployment) -> dict[str, str]:
     (a_folder / "log").touch()
     configs = {
         "typo": "mode: server\nserver:\n  prot: 1\n",
-        "node": "mode: client\nclient: {token: 0123456789abcdef, serverAddr: x, networkCertDir: y}\n",
+        "node": f"mode: client\nclient: {{token: {'c' * 16}, serverAddr: x, networkCertDir: y}}\n",
         "nc": "mode: server\nserver: {ip: ''}\n",
         "log": f"mode: server\nserver: {{logDir: {a_file}/x}}\n",
     }
