@@ -68,7 +68,7 @@ async def begin(data_dir: Path) -> None:
 
 def installation(data_dir: Path) -> Serving:
     settings = ServerSettings(
-        data_dir=data_dir, advertise="127.0.0.1", listen="127.0.0.1", grpc_port=0,
+        data_dir=data_dir, advertise=("127.0.0.1",), listen="127.0.0.1", grpc_port=0,
         bootstrap_port=0, link_port=0, network_addr=NETWORK, plaintext=True,
     )  # fmt: skip
     silent = structlog.wrap_logger(

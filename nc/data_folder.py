@@ -59,6 +59,11 @@ class DataFolder:
     def links_socket(self) -> Path:
         return self.path / "links.sock"
 
+    @property
+    def upstream_database(self) -> Path:
+        """Where an upstream server keeps its nodes."""
+        return self.path / "db" / "litekube-nc.db"
+
     def prepare(self) -> None:
         """Make the folder if it is missing, and check that it can be written.
 

@@ -16,6 +16,9 @@ SERVER_RELOADED: Final = "server.reloaded"  # after SIGHUP: log file and certifi
 SERVER_EXTRA_FAILED: Final = "server.extra_failed"  # the server goes on without it
 SERVER_NEW_CLUSTER: Final = "server.new_cluster"
 SERVER_PLAINTEXT: Final = "server.plaintext"
+SERVER_INTERNAL_PORT: Final = "server.internal_port"  # it is open
+SERVER_UPSTREAM_DATABASE: Final = "server.upstream_database"
+CONFIG_OLD_KEY: Final = "config.old_key"  # of an older or newer release
 SERVER_FD_LIMIT_LOW: Final = "server.fd_limit_low"
 
 LINK_OPENED: Final = "link.opened"  # a node is connected
@@ -50,6 +53,7 @@ TUN_RESTORED: Final = "tun.restored"  # another program had removed its address 
 
 AGENT_JOINED: Final = "agent.joined"  # a bootstrap token was redeemed
 AGENT_CONNECTED: Final = "agent.connected"
+AGENT_MOVED: Final = "agent.moved"  # the command line names another address
 AGENT_DISCONNECTED: Final = "agent.disconnected"  # or never connected; it is tried again
 AGENT_INSECURE: Final = (
     "agent.insecure"  # the token was sent to a server whose certificate was not checked

@@ -54,6 +54,7 @@ class Invitation(NamedTuple):
     port: int
     ca_cert_hash: str | None  # None: any server gets the token
     plaintext: bool = False
+    proxy: str | None = None
 
     def __repr__(self) -> str:
         return f"Invitation({self.host}:{self.port})"
@@ -82,7 +83,7 @@ async def redeem(invitation: Invitation) -> "GetTokenResponse":
     tls = None
     if not invitation.plaintext:
         tls = ClientTls(certificate_pem(await find_authority(invitation)))
-    client = Client(invitation.host, invitation.port, tls, BOOTSTRAP_PORT)
+    client = Client(invitation.host, invitation.port, tls, BOOTSTRAP_PORT, invitation.proxy)
     try:
         async with client:
             answer = await client.call("GetToken", GetTokenRequest(bootStrapToken=invitation.token))
@@ -107,7 +108,7 @@ async def find_authority(invitation: Invitation) -> x509.Certificate:
     """
     host, port, pin = invitation.host, invitation.port, invitation.ca_cert_hash
     try:
-        answer = await ask(host, port)
+        answer = await ask(host, port, invitation.proxy)
         chain = [x509.load_der_x509_certificate(der) for der in answer.chain]
         hashes = [ca_cert_hash(certificate_pem(certificate)) for certificate in chain]
     except UnicodeError as error:  # not a host name
@@ -133,7 +134,7 @@ async def find_authority(invitation: Invitation) -> x509.Certificate:
 async def _check_port(invitation: Invitation) -> None:
     """Raise NotOurServer if another of the server's ports answers there."""
     host, port = invitation.host, invitation.port
-    if problem := await other_port(host, port, PortKind.BOOTSTRAP):
+    if problem := await other_port(host, port, PortKind.BOOTSTRAP, invitation.proxy):
         raise NotOurServer(f"{host_port(host, port)}: {problem}; the token was not sent")
 
 
@@ -146,7 +147,7 @@ async def _check_trust(invitation: Invitation, ca_pem: bytes) -> None:
     """
     host, port = invitation.host, invitation.port
     try:
-        connected = await dial(host, port, HANDSHAKE_TIMEOUT_S)
+        connected = await dial(host, port, HANDSHAKE_TIMEOUT_S, invitation.proxy)
         await asyncio.to_thread(_verify, connected, host, ca_pem)
     except ssl.SSLCertVerificationError as error:
         if error.verify_code in NOT_ITS_NAME:
@@ -160,7 +161,8 @@ async def _check_trust(invitation: Invitation, ca_pem: bytes) -> None:
             "is this machine's clock right?"
         )
         if error.verify_code in NOT_ITS_TIME:
-            text = f"{text} {await explain_dates(host, port, now_utc(SystemClock()))}"
+            now = now_utc(SystemClock())
+            text = f"{text} {await explain_dates(host, port, now, invitation.proxy)}"
         raise ServerUnreachable(text) from None
     except OSError:
         return  # not for a reason of TLS

@@ -3,6 +3,7 @@
 node.json         where the server is, the node's token, which folder its certificates are in
 certificates-N/   grpc/ and network/, each `ca.pem client.pem client-key.pem`
 node-before.json  the node before another token was redeemed: its token, to unregister it with
+addresses.json    where else the server may be (`nc.agent.addresses`)
 redirect.json     the route to remove at the end (`nc.net.routes`)
 lock              held while an agent runs
 
@@ -99,6 +100,7 @@ class StateFolder:
     def __init__(self, path: Path) -> None:
         self.path = path
         self.redirect = path / "redirect.json"
+        self.addresses = path / "addresses.json"
         self._node = path / "node.json"
         self.node_before = path / "node-before.json"
 

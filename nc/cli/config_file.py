@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Annotated, Any, Final, Literal
 
 import yaml
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, PrivateAttr, ValidationError
 from pydantic.alias_generators import to_camel
 from yaml.composer import ComposerError
 from yaml.reader import ReaderError
@@ -20,13 +20,15 @@ from nc.errors import ConfigError
 from nc.server.setting_types import (
     Destinations,
     Folder,
+    ListenAddress,
     Metric,
     Mtu,
     NetworkAddress,
     Port,
     PortOrAny,
+    Proxy,
     ServerAddress,
-    ServerName,
+    ServerNames,
     Switch,
     explain,
 )
@@ -45,7 +47,7 @@ class _Section(BaseModel):
 class ServerSection(_Section):
     """`server:` in a file. What is absent is None: the command line or the default decides."""
 
-    ip: ServerName | None = None
+    ip: ServerNames | None = None
     port: Port | None = None
     bootstrap_port: PortOrAny | None = None
     grpc_port: PortOrAny | None = None
@@ -58,6 +60,12 @@ class ServerSection(_Section):
     debug: Switch = False
     mtu: Mtu = DEFAULT_MTU
     interconnection: Switch = True
+    listen: ListenAddress | None = None
+    grpc_listen: ListenAddress | None = None
+    bootstrap_listen: ListenAddress | None = None
+    link_listen: ListenAddress | None = None
+    internal_port: Port | None = None
+    internal_listen: ListenAddress | None = None
     allow_destination: Destinations = ()
 
 
@@ -75,6 +83,7 @@ class ClientSection(_Section):
     redirect_gateway: Switch = False
     route: Switch = True
     route_metric: Metric = 0
+    proxy: Proxy | None = None
 
 
 class ConfigFile(BaseModel):
@@ -83,7 +92,25 @@ class ConfigFile(BaseModel):
     mode: Literal["server", "client"]
     server: ServerSection | None = None
     client: ClientSection | None = None
+    _notes: tuple[str, ...] = PrivateAttr(())
 
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """A sentence for each key of another release."""
+        return self._notes
+
+
+# Keys of older and newer releases, and ours; None: there is none.
+_OTHER_KEYS: dict[str, dict[str, str | None]] = {
+    "server": {
+        "mut": "mtu",
+        "vpnAddr": "networkAddr",
+        "vpnCertDir": "networkCertDir",
+        "listenAddr": "listen",
+        "dbPath": None,
+    },
+    "client": {"mut": "mtu", "vpnCertDir": "networkCertDir"},
+}
 
 _NUMBERS = {"tag:yaml.org,2002:int", "tag:yaml.org,2002:float"}
 
@@ -161,10 +188,39 @@ def load(path: Path) -> ConfigFile:
                 f"read with mode: {mode}; is it the other mode, or the other section?"
             )
         content = {key: value for key, value in content.items() if key != other}
+    notes = tuple(_rename(content, lines, path))
     try:
-        return ConfigFile.model_validate(content)
+        file = ConfigFile.model_validate(content)
     except ValidationError as error:
         raise ConfigError(_first_mistake(path, lines, error)) from error
+    file._notes = notes  # noqa: SLF001 - this module's own
+    return file
+
+
+def _rename(content: dict[str, Any], lines: "dict[Location, int]", path: Path) -> Iterator[str]:
+    """Replace the keys of other releases by ours, in place; yields a sentence for each.
+
+    Raises:
+        ConfigError: both are given.
+    """
+    for mode, others in _OTHER_KEYS.items():
+        section = content.get(mode)
+        if not isinstance(section, dict):
+            continue
+        for other in [other for other in others if other in section]:
+            where = f"{path}, line {lines.get((mode, other), 1)}: {mode}.{other}"
+            key, value = others[other], section.pop(other)
+            if key is None:
+                yield (
+                    f"{where}: the database {value} of an upstream server is not read: its nodes "
+                    "are not known here, and join again with a new bootstrap token"
+                )
+                continue
+            if key in section:
+                raise ConfigError(f"{where}: means {key}, which is given, too; remove one")
+            yield f"{where}: is {key} in this release, and is taken as that; rename it"
+            section[key] = value
+            lines[mode, key] = lines.get((mode, other), 1)
 
 
 def _text_of(path: Path) -> str:

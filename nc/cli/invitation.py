@@ -22,7 +22,12 @@ _EXPECTED: Final = "expected TOKEN@IP:PORT, as ncadm create-bootstrap-token prin
 
 
 def invitation_of(
-    argument: str | None, token_file: Path | None, ca_cert_hash: str | None, *, plaintext: bool
+    argument: str | None,
+    token_file: Path | None,
+    ca_cert_hash: str | None,
+    *,
+    plaintext: bool,
+    proxy: str | None,
 ) -> Invitation | None:
     """What was given; None: nothing was.
 
@@ -41,7 +46,7 @@ def invitation_of(
     if line.token is None or line.place is None:
         missing = "the token" if line.token is None else "the address"
         raise typer.BadParameter(f"{missing} is missing: {_EXPECTED}")
-    return Invitation(line.token, line.place.host, line.place.port, pin, is_plaintext)
+    return Invitation(line.token, line.place.host, line.place.port, pin, is_plaintext, proxy)
 
 
 def _given(argument: str | None, token_file: Path | None) -> JoinLine:

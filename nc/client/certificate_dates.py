@@ -27,10 +27,10 @@ HANDSHAKE_TIMEOUT_S: Final = 5.0  # a program that is to stop waits for it
 _DER: Final = 2  # _ssl.ENCODING_DER
 
 
-async def explain_dates(host: str, port: int, now: datetime) -> str:
+async def explain_dates(host: str, port: int, now: datetime, proxy: str | None = None) -> str:
     """What this machine's clock says of a server's certificate, a sentence; "" if unknown."""
     try:
-        connected = await dial(host, port, HANDSHAKE_TIMEOUT_S)
+        connected = await dial(host, port, HANDSHAKE_TIMEOUT_S, proxy)
         shown = await asyncio.to_thread(shown_chain, connected, host)
         chain = [x509.load_der_x509_certificate(der) for der in shown]
     except (OSError, UnicodeError, *UNREADABLE):
@@ -41,9 +41,11 @@ async def explain_dates(host: str, port: int, now: datetime) -> str:
     return ""
 
 
-async def date_problems(tls: ClientTls, host: str, port: int, now: datetime) -> str:
+async def date_problems(
+    tls: ClientTls, host: str, port: int, now: datetime, proxy: str | None = None
+) -> str:
     """What is wrong with either side's dates by this machine's clock; "" if nothing is known."""
-    problems = [await explain_dates(host, port, now)]
+    problems = [await explain_dates(host, port, now, proxy)]
     if tls.certificate_pem is not None:
         with contextlib.suppress(*UNREADABLE):
             own = x509.load_pem_x509_certificate(tls.certificate_pem)

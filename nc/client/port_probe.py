@@ -37,21 +37,21 @@ class Answer(NamedTuple):
     chain: list[bytes]  # the certificates that are shown, DER, the server's own first; unverified
 
 
-async def ask(host: str, port: int) -> Answer:
+async def ask(host: str, port: int, proxy: str | None = None) -> Answer:
     """Connect without a certificate, and see what is there.
 
     Raises:
         OSError: there is no TLS handshake.
         UnicodeError: the host is no name.
     """
-    answer = await _ask(host, port)
+    answer = await _ask(host, port, proxy)
     if answer.kind in {PortKind.CONTROL, PortKind.LINK}:
-        return await _ask(host, port)
+        return await _ask(host, port, proxy)
     return answer
 
 
-async def _ask(host: str, port: int) -> Answer:
-    connected = await dial(host, port, HANDSHAKE_TIMEOUT_S)
+async def _ask(host: str, port: int, proxy: str | None) -> Answer:
+    connected = await dial(host, port, HANDSHAKE_TIMEOUT_S, proxy)
     return await asyncio.to_thread(_look, connected, host)
 
 
@@ -60,10 +60,10 @@ def _look(connected: socket.socket, host: str) -> Answer:
         return Answer(_kind_of(connection), chain_of(connection))
 
 
-async def other_port(host: str, port: int, expected: PortKind) -> str:
+async def other_port(host: str, port: int, expected: PortKind, proxy: str | None = None) -> str:
     """A sentence about another port of a server that answers there; "" for none, or in doubt."""
     try:
-        return mistaken(port, (await ask(host, port)).kind, expected)
+        return mistaken(port, (await ask(host, port, proxy)).kind, expected)
     except (OSError, ValueError):
         return ""
 

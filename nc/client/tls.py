@@ -21,6 +21,7 @@ class ClientTls:
         """
         # Not the default context: from Python 3.13 on it refuses CAs that exist in the field.
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+        context.verify_flags |= ssl.VERIFY_X509_PARTIAL_CHAIN  # an intermediate CA may be trusted
         if self.ca_pem:
             context.load_verify_locations(cadata=self.ca_pem.decode("ascii", "ignore"))
         if self.key_pem is not None and self.certificate_pem is not None:

@@ -26,9 +26,9 @@ _DNS_NAME_MAX_CHARACTERS = 253  # RFC 1035, 2.3.4, as text without the final dot
 _DNS_LABEL = re.compile(r"[a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9_])?")
 
 
-def server_names(advertised: str, overlay_address: str) -> tuple[str, ...]:
+def server_names(advertised: Iterable[str], overlay_address: str) -> tuple[str, ...]:
     """All names by which clients reach a server: locally, from outside, through the overlay."""
-    return (*LOCAL_NAMES, advertised, overlay_address)
+    return (*LOCAL_NAMES, *advertised, overlay_address)
 
 
 def general_names(names: Iterable[str]) -> tuple[x509.GeneralName, ...]:

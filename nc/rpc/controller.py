@@ -136,10 +136,10 @@ class Controller:
             networkServerPort=str(endpoints.link_port),
             GrpcServerIp=endpoints.overlay_address,
             GrpcServerPort=str(endpoints.control_port),
-            GrpcCaCert=_base64(self._authorities.grpc.certificate_pem),
+            GrpcCaCert=_base64(self._authorities.grpc.chain_pem),
             GrpcClientKey=_base64(grpc.key_pem),
             GrpcClientCert=_base64(grpc.certificate_pem),
-            NetworkCaCert=_base64(self._authorities.network.certificate_pem),
+            NetworkCaCert=_base64(self._authorities.network.chain_pem),
             NetworkClientKey=_base64(network.key_pem),
             NetworkClientCert=_base64(network.certificate_pem),
         )

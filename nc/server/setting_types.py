@@ -1,10 +1,11 @@
 """The types of settings: which values are allowed, and what the error says of others."""
 
-from ipaddress import IPv4Interface, IPv4Network
+from ipaddress import IPv4Interface, IPv4Network, IPv6Address, ip_address
 from pathlib import Path
 from typing import Annotated
+from urllib.parse import urlsplit
 
-from pydantic import AfterValidator, BeforeValidator
+from pydantic import AfterValidator, BeforeValidator, PlainValidator
 
 from nc.domain.network import DEFAULT_NETWORK, Network
 from nc.net.overlay import OverlayRefused, require_bounded
@@ -68,6 +69,27 @@ def _checked_name(value: str) -> str:
     return value
 
 
+def _checked_names(value: object) -> tuple[str, ...]:
+    """One name or several, separated by commas, or in a list."""
+    if isinstance(value, str):
+        value = value.split(",")
+    if not isinstance(value, (list, tuple)) or not all(isinstance(name, str) for name in value):
+        raise ValueError("input should be a valid string, or a list of them")
+    return tuple(dict.fromkeys(_checked_name(name.strip()) for name in value))
+
+
+def _checked_listen(value: object) -> str:
+    try:
+        address = ip_address(str(value).removeprefix("[").removesuffix("]"))
+    except ValueError:
+        address = None
+    if address is None or (isinstance(address, IPv6Address) and address.scope_id):
+        raise ValueError(
+            "expected an IP address of this machine without a port; 0.0.0.0: all of IPv4, [::]: all"
+        )
+    return f"[{address}]" if isinstance(address, IPv6Address) else str(address)
+
+
 def _checked_destinations(value: object) -> tuple[IPv4Network, ...]:
     """A list of networks, or one alone."""
     texts = value if isinstance(value, (list, tuple)) else [value]
@@ -86,6 +108,12 @@ NetworkAddress = Annotated[str, BeforeValidator(_checked_network)]
 ServerName = Annotated[str, AfterValidator(_checked_name)]
 
 
+ServerNames = Annotated[tuple[str, ...], PlainValidator(_checked_names)]
+
+# Where a port listens; an IPv6 address in brackets.
+ListenAddress = Annotated[str, BeforeValidator(_checked_listen)]
+
+
 def _checked_server(value: str) -> str:
     """An address, IPv6 with brackets or without, or a name; the port has a key of its own."""
     return _checked_name(value.removeprefix("[").removesuffix("]"))
@@ -93,6 +121,21 @@ def _checked_server(value: str) -> str:
 
 # Whom a node connects to.
 ServerAddress = Annotated[str, AfterValidator(_checked_server)]
+
+
+def checked_proxy(value: object) -> str:
+    url = urlsplit(str(value))
+    try:
+        is_proxy = url.scheme == "http" and bool(url.hostname) and url.port is not None
+    except ValueError:
+        is_proxy = False
+    if not is_proxy or url.path.strip("/") or url.query or url.fragment:
+        raise ValueError("expected the URL of an HTTP proxy, such as http://192.0.2.9:3128")
+    return str(value).rstrip("/")
+
+
+# An HTTP proxy that connections go through (CONNECT); it may carry a name and a password.
+Proxy = Annotated[str, BeforeValidator(checked_proxy)]
 
 
 def explain(message: str) -> str:

@@ -10,7 +10,7 @@ from tests.support.namespaces import require_namespaces
 from tests.support.programs import BIN
 from tests.support.server_process import ServerProcess
 
-_SERVE = (str(BIN / "network-controller"), "serve", "--data-dir")
+_SERVE = (str(BIN / "network-controller"), "serve", "--advertise", "127.0.0.1", "--data-dir")
 _READ_ONLY = 'mount --bind -o ro "$1" "$1"; shift; exec "$@"'
 _NO_RIGHTS = 'shift; exec setpriv --bounding-set=-net_bind_service "$@"'
 

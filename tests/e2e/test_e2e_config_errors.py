@@ -152,3 +152,43 @@ def test_a_token_that_looks_like_a_number_is_text(tmp_path: Path, token: str) ->
     client = config.load(path).client
     assert client is not None
     assert (client.token, client.port, client.server_addr) == (token, 6441, "::1")
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "field", "taken"),
+    [
+        ("mut", "1300", "mtu", 1300),
+        ("vpnAddr", "10.9.0.1/16", "network_addr", "10.9.0.1/16"),
+        ("vpnCertDir", "/etc/nc", "network_cert_dir", Path("/etc/nc")),
+        ("listenAddr", "'::1'", "listen", "[::1]"),
+    ],
+)
+def test_keys_of_other_releases_are_taken(
+    tmp_path: Path, key: str, value: str, field: str, taken: object
+) -> None:
+    """They mean what ours mean, and a line says which; mistakes in them are named by our key."""
+    path = tmp_path / "nc.yaml"
+    path.write_text(f"{SERVER}{key}: {value}\n")
+    file = config.load(path)
+    assert getattr(file.server, field) == taken
+    [note] = file.notes
+    assert note.startswith(f"{path}, line 3: server.{key}: is ")
+    path.write_text(f"{SERVER}{key}: [1]\n")
+    with pytest.raises(ConfigError, match="line 3: server"):
+        config.load(path)
+
+
+def test_a_key_and_its_older_name_are_a_mistake(tmp_path: Path) -> None:
+    """Which of the two would count?"""
+    path = tmp_path / "nc.yaml"
+    path.write_text(f"{SERVER}mut: 1300\n  mtu: 1400\n")
+    with pytest.raises(ConfigError, match=r"line 3: server\.mut: means mtu, which is given, too"):
+        config.load(path)
+
+
+def test_an_upstream_database_is_not_read_and_said_not_to_be(tmp_path: Path) -> None:
+    """The key is no mistake; what becomes of the nodes in it is in the line."""
+    path = tmp_path / "nc.yaml"
+    path.write_text(f"{SERVER}dbPath: /var/lib/litekube-nc.db\n")
+    [note] = config.load(path).notes
+    assert "join again with a new bootstrap token" in note

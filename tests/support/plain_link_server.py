@@ -92,6 +92,7 @@ class PlainLinkServer:
 
     Attributes:
         refusal: answer this status and text instead of upgrading.
+        close: answer the first frame by this close frame, and keep TCP open, as upstream does.
         hands_over: every node this address and prefix, instead of one in 10.1.1.0/24.
         is_mute: neither pong nor answer anything.
         requests: how many connections asked for an upgrade.
@@ -100,6 +101,7 @@ class PlainLinkServer:
 
     def __init__(self, tls: ssl.SSLContext | None, host: str = "127.0.0.1", port: int = 0) -> None:
         self.refusal: tuple[int, str] | None = None
+        self.close: tuple[int, str] | None = None
         self.is_mute = False
         self.hands_over = ""
         self.requests = 0
@@ -136,6 +138,12 @@ class PlainLinkServer:
         opcode, first = await link.read_frame()
         assert opcode == TEXT
         assert json.loads(first) == {"connectionState": 2, "payload": None}, first
+        if self.close is not None:
+            link.close(*self.close)
+            transport = link.writer.transport
+            assert isinstance(transport, asyncio.Transport)
+            transport.pause_reading()  # so that TLS does not answer a close, either
+            await asyncio.Event().wait()
         last = self._address_of.setdefault(
             link.headers["node-token"], 3 + 2 * len(self._address_of)
         )

@@ -44,7 +44,7 @@ class MovableClock(SystemClock):
 def settings(data_dir: Path, **more: Any) -> ServerSettings:
     """Any free ports, on loopback."""
     ports = {"grpc_port": 0, "bootstrap_port": 0, "link_port": 0} | more
-    return ServerSettings(data_dir=data_dir, advertise=LOOPBACK, listen=LOOPBACK, **ports)
+    return ServerSettings(data_dir=data_dir, advertise=(LOOPBACK,), listen=LOOPBACK, **ports)
 
 
 class Lines(list[dict[str, Any]]):

@@ -8,8 +8,9 @@ from typing import Any, Final
 import structlog
 
 from nc import log_events
-from nc.agent.agent import Agent, AgentSettings, AgentStopped
+from nc.agent.agent import Agent, AgentStopped
 from nc.agent.device import Kernel
+from nc.agent.settings import AgentSettings
 from nc.agent.state import NodeIdentity
 from nc.clock import Clock
 from nc.net.ipv4 import MIN_HEADER_BYTES, build_packet

@@ -91,7 +91,7 @@ class SimulatedServer(LocalServer):
             rpc_ports=ports,
             listen_for_links=lambda: cast("Any", network.listen(self.life, number)),
             link_tls=lambda: None,
-            advertised=ADVERTISED,
+            advertised=(ADVERTISED,),
             run_blocking=self._run_blocking,
             snapshot_tail_events=_SNAPSHOT_EVENTS,
             digest_interval_events=_DIGEST_EVENTS,

@@ -69,7 +69,7 @@ class LinklessServer(LocalServer):
             rpc_ports=ports,
             listen_for_links=lambda: cast("Any", _NoLinks()),
             link_tls=lambda: None,
-            advertised=ADVERTISED,
+            advertised=(ADVERTISED,),
             run_blocking=run_blocking,
             sweep_interval_s=_NEVER_S,
         )
