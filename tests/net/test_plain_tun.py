@@ -81,7 +81,8 @@ def test_packets_flow_as_text_frames(field: Field) -> None:
         addresses = [n.logged("agent.connected")[0]["address"] for n in (a, b)]
         assert addresses == ["10.1.1.3/24", "10.1.1.5/24"]
         assert not a.logged("agent.connected")[0]["offload"]
-        assert pings(field.lab, "a", "10.1.1.5", 3, 0.01) == 3
+        # One at a time: of several, ping waits for the last for two round trips only.
+        assert [pings(field.lab, "a", "10.1.1.5") for _ in range(3)] == [1, 1, 1]
         assert transfer(field.lab, "a", "b", "10.1.1.5", 5)
         assert " mtu 1380 " in field.lab.run("b", "ip", "-o", "link", "show", "dev", "nc0")
         assert a.stop() == b.stop() == 0
