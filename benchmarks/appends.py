@@ -57,7 +57,6 @@ def main() -> None:
 
 
 def _contestants() -> dict[str, Callable[[Path, float], float]]:
-    """What is measured, in turns."""
     found: dict[str, Callable[[Path, float], float]] = {"raw 1": _raw, "log 1": _log}
     for callers in CALLERS:
         found[f"replica {callers}"] = lambda folder, s, n=callers: _replica(folder, s, n)  # type: ignore[misc]

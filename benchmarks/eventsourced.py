@@ -17,8 +17,6 @@ from nc.domain.events import Entry, Event, pb
 
 
 class Fact(NamedTuple):
-    """What is known of a node."""
-
     token_id: str
     expires_at_ms: int
     state: int
@@ -27,8 +25,6 @@ class Fact(NamedTuple):
 
 
 class Token(Aggregate):
-    """A bootstrap token."""
-
     @staticmethod
     def create_id(token_id: str) -> UUID:
         """Its id is 32 hex digits already."""
@@ -42,13 +38,10 @@ class Token(Aggregate):
 
     @event("Expired")
     def expire(self) -> None:
-        """It is forgotten."""
         self.is_gone = True
 
 
 class Node(Aggregate):
-    """A node, its link and its address."""
-
     @staticmethod
     def create_id(node_id: str) -> UUID:
         """Its id is 32 hex digits already."""
@@ -72,12 +65,10 @@ class Node(Aggregate):
 
     @event("AddressBound")
     def bind(self, address: str) -> None:
-        """It holds an address."""
         self.address = address
 
     @event("AddressReleased")
     def release(self) -> None:
-        """It holds none."""
         self.address = ""
 
     @event("ExpiryChanged")
@@ -87,7 +78,6 @@ class Node(Aggregate):
 
     @event("Unregistered")
     def unregister(self) -> None:
-        """It is no more."""
         self.is_gone = True
 
 
@@ -163,7 +153,6 @@ class Store:
         return list(aggregates.values())
 
     def close(self) -> None:
-        """Let the database go."""
         self._application.close()
 
 

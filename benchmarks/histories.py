@@ -48,7 +48,6 @@ BEGAN_MS = 1_800_000_000_000
 
 
 def write_log(folder: Path, entries: Iterable[Entry]) -> None:
-    """A log that holds them."""
     log = eventlog.open(folder)
     iterator = iter(entries)
     while some := list(islice(iterator, ENTRIES)):
@@ -140,7 +139,6 @@ class _Life:
         self.now_ms = BEGAN_MS
 
     def __call__(self) -> list[Command]:
-        """The next commands."""
         self.now_ms += self._chance.randrange(10_000)
         if not self._drawn:
             return [StartReplica("bench", "0", NETWORK), *self._newcomer()]

@@ -56,7 +56,6 @@ class Running(NamedTuple):
     link_port: int
 
     def rss_bytes(self) -> int:
-        """The memory that it has now."""
         status = Path(f"/proc/{self.pid}/status").read_text()
         return 1024 * int(re.findall(r"VmRSS:\s+(\d+)", status)[0])
 

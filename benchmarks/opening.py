@@ -85,7 +85,6 @@ def compare(arguments: argparse.Namespace) -> None:
 
 
 def least(found: list[dict[str, str]], what: str) -> float:
-    """The best of the rounds."""
     return min(float(each[what]) for each in found)
 
 

@@ -163,7 +163,6 @@ def write_rows(path: Path, entries: list[Entry]) -> sqlite3.Connection:
 
 
 def read_rows(rows: sqlite3.Connection) -> State:
-    """The rows in order, folded."""
     payloads = rows.execute("SELECT payload FROM events ORDER BY seq")
     return evolve(State(), (Event.FromString(payload) for (payload,) in payloads))
 

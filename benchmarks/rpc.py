@@ -209,7 +209,7 @@ async def load(
     payload = bytes.fromhex(request)
     latencies_ms: list[float] = []
     calls = 0
-    warm_at = time.perf_counter() + 0.5
+    warm_at = time.perf_counter() + min(0.5, seconds)
     end = warm_at + seconds
 
     async def client(number: int) -> None:
@@ -218,7 +218,7 @@ async def load(
         target = f"127.0.0.1:{port}"
         async with grpc.aio.secure_channel(target, credentials, options=options) as channel:
             call: Any = channel.unary_unary(SERVICE + method)
-            while (started := time.perf_counter()) < end:
+            while (started := time.perf_counter()) < end or not latencies_ms:
                 answer = await call(payload)
                 calls += 1
                 if started >= warm_at:

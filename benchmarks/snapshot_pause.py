@@ -13,12 +13,14 @@ import contextlib
 import gc
 import json
 import logging
+import shutil
 import signal
 import statistics
 import subprocess
 import sys
 import tempfile
 import time
+from contextlib import AbstractAsyncContextManager
 from pathlib import Path
 
 import grpc
@@ -30,12 +32,15 @@ from benchmarks.histories import NETWORK, newcomers, write_log
 from nc.clock import SystemClock
 from nc.pb import network_controller_pb2 as pb
 from nc.secrets import SystemSecrets
-from nc.server.installation import serve_installation
+from nc.server.installation import Installation, serve_installation
+from nc.server.server import Server
 from nc.server.settings import ServerSettings
 
 METHOD = "/pb.LiteKubeNCService/CheckConnState"
 UNDER_WAY = 8
 IDLE = "idle"
+
+Serving = AbstractAsyncContextManager[tuple[Installation, Server]]
 
 
 def main() -> None:
@@ -55,28 +60,35 @@ def main() -> None:
         compare(arguments)
 
 
-async def serve(data_dir: Path) -> None:
-    """Serve; SIGUSR1 begins to write snapshots, and ends it when the one under way is complete.
+async def begin(data_dir: Path) -> None:
+    """A first start, which makes what a server needs."""
+    async with installation(data_dir):
+        pass
 
-    Prints how long each took, in seconds, and IDLE after the last.
-    """
+
+def installation(data_dir: Path) -> Serving:
     settings = ServerSettings(
-        data_dir=data_dir, advertise="127.0.0.1", listen="127.0.0.1", grpc_port=0,
+        data_dir=data_dir, advertise=("127.0.0.1",), listen="127.0.0.1", grpc_port=0,
         bootstrap_port=0, link_port=0, network_addr=NETWORK, plaintext=True,
     )  # fmt: skip
     silent = structlog.wrap_logger(
         structlog.PrintLogger(sys.stderr),
         wrapper_class=structlog.make_filtering_bound_logger(logging.CRITICAL),
     )
+    return serve_installation(settings, clock=SystemClock(), secrets=SystemSecrets(), logger=silent)
+
+
+async def serve(data_dir: Path) -> None:
+    """Serve; SIGUSR1 begins to write snapshots, and ends it when the one under way is complete.
+
+    Prints how long each took, in seconds, and IDLE after the last.
+    """
     writing = asyncio.Event()
     loop = asyncio.get_running_loop()
     loop.add_signal_handler(
         signal.SIGUSR1, lambda: writing.clear() if writing.is_set() else writing.set()
     )
-    serving = serve_installation(
-        settings, clock=SystemClock(), secrets=SystemSecrets(), logger=silent
-    )
-    async with serving as (_, server):
+    async with installation(data_dir) as (_, server):
         gc.freeze()
         print(server.endpoints.control_port, flush=True)
         replica = server.replica
@@ -98,8 +110,13 @@ def compare(arguments: argparse.Namespace) -> None:
     found: dict[str, list[list[float]]] = {"without": [], "with": []}
     with tempfile.TemporaryDirectory(prefix="bench-") as home:
         data_dir = Path(home)
+        data_dir.chmod(0o700)
+        with asyncio.Runner() as runner:  # certificates and a key; the log is replaced below
+            runner.run(begin(data_dir))
+        shutil.rmtree(data_dir / "log")
         write_log(data_dir / "log", newcomers(arguments.nodes))
-        (data_dir / "secret.key").write_bytes(bytes(32))
+        for mark in data_dir.glob("pki/*/log-id"):
+            mark.unlink()
         command = [sys.executable, __file__, "--serve", str(data_dir)]
         with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
             assert process.stdout is not None

@@ -24,5 +24,4 @@ def timed(run: Callable[[], T]) -> tuple[T, Taken]:
 
 
 def best(taken: list[Taken]) -> Taken:
-    """The least that it took."""
     return Taken(min(each.wall for each in taken), min(each.cpu for each in taken))

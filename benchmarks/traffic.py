@@ -36,8 +36,6 @@ PACKETS = [sys.executable, str(Path(__file__).with_name("packets.py"))]
 
 
 class Overlay(NamedTuple):
-    """A network that is up."""
-
     addresses: dict[str, str]  # of server, a and b
     data_dir: Path | None = None  # of our server, if it is ours
 
@@ -74,7 +72,6 @@ def main() -> None:
 
 @contextlib.contextmanager
 def bare(_lab: Lab, _home: Path) -> Iterator[Overlay]:
-    """The network itself."""
     yield Overlay(ADDRESSES)
 
 

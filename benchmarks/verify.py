@@ -107,7 +107,6 @@ def report(
 
 
 def chunks(folder: Path) -> Iterator[bytes]:
-    """The bytes of all segments."""
     for path in sorted(folder.glob("*.seg")):
         with path.open("rb", buffering=0) as source:
             while data := source.read(CHUNK_BYTES):

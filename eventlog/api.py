@@ -1,4 +1,4 @@
-"""What an event log is: an append-only sequence of records, durable when `append` returns.
+"""The interface of an event log: append-only records, durable when `append` returns.
 
 Payloads are opaque bytes. A record holds one or more events and is appended, read and lost as a
 whole; events are numbered from 1 without gaps, so a record has the sequence number of its first
@@ -121,7 +121,7 @@ class EventLog(Protocol):
         Args:
             payload: opaque, 1 byte to MAX_PAYLOAD_BYTES.
             count: how many events it holds, 1 to MAX_COUNT.
-            expected: the caller's idea of `last_seq`.
+            expected: the `last_seq` that the caller knows.
 
         Returns:
             The sequence number of the last event appended.

@@ -8,6 +8,7 @@ import ctypes
 import errno
 import fcntl
 import os
+import stat
 from contextlib import suppress
 from pathlib import Path
 from typing import Final, Protocol
@@ -80,6 +81,14 @@ class Disk(Protocol):
         """Make the names in a folder durable."""
 
 
+def _regular(fd: int, path: Path) -> int:
+    """The descriptor, if it is that of a regular file."""
+    if stat.S_ISREG(os.fstat(fd).st_mode):
+        return fd
+    os.close(fd)
+    raise OSError(errno.EINVAL, "it is no regular file", str(path))
+
+
 def _give_to_owner_of(folder: Path, made: int) -> None:
     """Give what root makes to the folder's owner, whose service could not open it otherwise."""
     if os.geteuid() == 0:
@@ -98,15 +107,16 @@ class OsDisk:
     pread = staticmethod(os.pread)
 
     def open(self, path: Path, /, *, write: bool = False, create: bool = False) -> int:
-        flags = os.O_CLOEXEC | (os.O_RDWR if write or create else os.O_RDONLY)
+        # O_NONBLOCK: a pipe in a file's place is not waited for.
+        flags = os.O_CLOEXEC | os.O_NONBLOCK | (os.O_RDWR if write or create else os.O_RDONLY)
         if not create:
-            return os.open(path, flags)
+            return _regular(os.open(path, flags), path)
         flags |= os.O_NOFOLLOW
         with suppress(FileExistsError):
             fd = os.open(path, flags | os.O_CREAT | os.O_EXCL, 0o600)
             _give_to_owner_of(path.parent, fd)
             return fd
-        return os.open(path, flags | os.O_CREAT, 0o600)
+        return _regular(os.open(path, flags | os.O_CREAT, 0o600), path)
 
     def size(self, fd: int, /) -> int:
         return os.fstat(fd).st_size

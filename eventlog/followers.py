@@ -26,7 +26,7 @@ class _Sleeper:
         await self._event.wait()
 
     def wake(self) -> None:
-        """Wake it, from any thread."""
+        """Wake the follower, from any thread."""
         try:
             self._loop.call_soon_threadsafe(self._event.set)
         except RuntimeError:  # its loop is closed

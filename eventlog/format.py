@@ -145,15 +145,13 @@ class RecordHeader(NamedTuple):
 
 
 class StoredRecord(NamedTuple):
-    """A record as it is stored in a segment."""
-
     record: Record  # count 0 and an empty payload: a marker
     durable_seq: int
     size_bytes: int  # with header and padding
 
 
 class DurableHead(NamedTuple):
-    """What a valid record header says, whatever the bytes around it are."""
+    """The fields of a valid record header; the bytes around it may be anything."""
 
     payload_bytes: int
     payload_crc: int

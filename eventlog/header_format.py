@@ -1,4 +1,4 @@
-"""What the headers of segments and of snapshots have in common: magic, version and crc32."""
+"""The common parts of segment headers and snapshot headers: magic, version and crc32."""
 
 import struct
 from typing import Any, Final

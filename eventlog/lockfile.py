@@ -1,9 +1,9 @@
 """The lock: a log has one writer, and a writer that has lost the log notices.
 
 The kernel keeps the lock (flock) and drops it with the process. But a lock file can be removed by a
-careless hand, and there are network file systems whose locks do not hold. So each writer also
-signs the file. Before it writes anything, it compares the file at the path with the one that it
-holds open, and reads the signature in it.
+program or a person, and the locks of some network file systems do not hold. So each writer also
+writes a signature into the file. Before each write to the log, it compares the file at the path
+with the one that it holds open, and reads the signature in it.
 
 The check opens no file: a process that has no descriptor left, as when many clients connect, can
 still write to its log.
@@ -62,7 +62,7 @@ class WriterLock:
         write_fully(self._disk, self._fd, self._text, 0)
 
     def check(self) -> None:
-        """See that the lock file is still the one that this writer holds and signed.
+        """Check that the lock file is still the one that this writer holds and signed.
 
         Raises:
             WriterReplaced: it is not.
@@ -81,11 +81,11 @@ class WriterLock:
             found = self._read_other()
         if not is_ours or found != self._text:
             pid = _pid(found)
-            holder = "somebody" if pid is None else f"process {pid}"
+            holder = "another process" if pid is None else f"process {pid}"
             raise WriterReplaced(self._folder, f"{holder} has signed the lock file")
 
     def _read_other(self) -> bytes:
-        """What the file that took the lock file's place says; nothing if it cannot be read."""
+        """The content of the file that replaced the lock file; empty if it cannot be read."""
         try:
             with opened(self._disk, self._path) as fd:
                 return self._disk.pread(fd, _LONGEST_BYTES, 0)
@@ -93,11 +93,11 @@ class WriterLock:
             return b""
 
     def release(self) -> None:
-        """Let the next writer in. The file stays: it says who was the last one."""
+        """Release the lock. The file stays, with the process id of its last writer."""
         close(self._disk, self._fd)
 
 
 def _pid(text: bytes) -> int | None:
-    """Whose process id a lock file has; None in the moment before it is written down."""
+    """The process id in a lock file; None until it has been written."""
     first, *_ = text.split(b"\n")
     return int(first) if first.isdigit() else None

@@ -21,7 +21,7 @@ _FOLLOW_SLICE = 256  # records that a follower yields before its event loop runs
 
 
 class _Shared:
-    """What the handles of one log share."""
+    """The records and handles of one log."""
 
     __slots__ = ("epoch", "followers", "head", "is_marked", "lock", "records", "snapshots")
 

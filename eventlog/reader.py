@@ -2,7 +2,7 @@
 
 Where the records end, an unfinished append looks like damage at first. But what a later record
 calls durable, or what lies before a newer segment, was complete before these were written. So the
-reader searches for such proof, and reads once more before it reports damage.
+reader searches for such proof, and reads a second time before it reports damage.
 """
 
 import asyncio

@@ -1,4 +1,4 @@
-"""What lies behind the records of a segment, and whether a crash explains it.
+"""The bytes behind the last record of a segment: an unfinished append, or damage.
 
 A crash interrupts only an append that has not returned, so bad bytes behind all durable records are
 no damage. A record header further on that says that a record here was durable proves the opposite.
@@ -19,7 +19,7 @@ _NO_BYTES: Final = bytes(CHUNK_BYTES)
 
 
 class TailScan(NamedTuple):
-    """What lies behind the offset where a cursor stopped."""
+    """A summary of the bytes behind the offset where a cursor stopped."""
 
     end: int  # offset after the last byte that is not zero; 0: only zeros
     durable_seq: int  # the highest in a valid record header; 0: there is none
@@ -52,7 +52,7 @@ def scan_rest(disk: Disk, cursor: Cursor) -> TailScan:
 
 
 def proof_of_damage(cursor: Cursor, rest: TailScan) -> BadBytes | None:
-    """What no crash explains where a cursor stopped in the last segment; None: a crash may."""
+    """What no crash explains behind a cursor in the last segment; None: a crash explains all."""
     stop = cursor.stop or _missing_end(cursor, rest)
     if stop is not None and not stop.torn:
         return stop

@@ -1,4 +1,4 @@
-"""The network controller: lets machines into an overlay network, and knows where they are."""
+"""The network controller: admits machines to an overlay network and tracks their state."""
 
 import os
 

@@ -32,5 +32,4 @@ class FolderPaths:
         return (self.ca_key, self.server_key, self.client_key)
 
     def everything(self) -> tuple[Path, ...]:
-        """Give all six."""
         return (*self.secrets(), self.ca, self.server, self.client)

@@ -19,8 +19,6 @@ class Clock(Protocol):
 
 
 class SystemClock:
-    """The machine's clock."""
-
     def now_ns(self) -> int:
         return time.time_ns()
 

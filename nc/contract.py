@@ -12,6 +12,9 @@ DEFAULT_MTU: Final = 1400
 # How long a bootstrap token can be redeemed when no time is named.
 DEFAULT_LIFETIME_MINUTES: Final = 10
 
+# The last moment that a node's token can expire at, Unix seconds: the API's uint32.
+LARGEST_EXPIRY_S: Final = 2**32 - 1
+
 # `code` of a response.
 OK: Final = "200"
 CLIENT_MISTAKE: Final = "400"

@@ -17,6 +17,7 @@ from nc.errors import DAMAGED, OperatorError
 from nc.files import OS_FILES, replace_file
 from nc.permissions import check_secret, folder_warnings
 from nc.secrets import SECRET_KEY_BYTES, Secrets
+from nc.small_files import read_small
 
 SECRET_KEY_MODE = 0o600
 
@@ -58,6 +59,11 @@ class DataFolder:
     def links_socket(self) -> Path:
         return self.path / "links.sock"
 
+    @property
+    def upstream_database(self) -> Path:
+        """Where an upstream server keeps its nodes."""
+        return self.path / "db" / "litekube-nc.db"
+
     def prepare(self) -> None:
         """Make the folder if it is missing, and check that it can be written.
 
@@ -97,7 +103,7 @@ class DataFolder:
         """
         path = self.secret_key
         try:
-            key = path.read_bytes()
+            key = read_small(path)
         except FileNotFoundError:
             return self._make_secret_key(secrets)
         except OSError as error:

@@ -14,6 +14,8 @@ from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import BinaryIO, Protocol
 
+from nc.small_files import read_small
+
 FOLDER_MODE = 0o700  # for the one user that runs the controller
 _FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 _NEW_FILE = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
@@ -91,7 +93,7 @@ class OsFiles:
 
     def read(self, path: Path) -> bytes | None:
         try:
-            return path.read_bytes()
+            return read_small(path)
         except FileNotFoundError:
             return None
 

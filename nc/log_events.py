@@ -1,4 +1,4 @@
-"""The names of everything that is logged, in one place: what to grep for.
+"""The names of all log lines.
 
 Log lines are for operators who watch a process; what happened to the cluster is in the event log.
 """
@@ -6,7 +6,7 @@ Log lines are for operators who watch a process; what happened to the cluster is
 from typing import Final
 
 RPC: Final = "rpc"  # one line per call
-LOOP_ERROR: Final = "loop.error"  # an exception that nobody waited for
+LOOP_ERROR: Final = "loop.error"  # an exception that no caller handled
 RPC_CRASHED: Final = "rpc.crashed"  # a bug of ours, with its traceback
 
 SERVER_STARTED: Final = "server.started"
@@ -16,6 +16,9 @@ SERVER_RELOADED: Final = "server.reloaded"  # after SIGHUP: log file and certifi
 SERVER_EXTRA_FAILED: Final = "server.extra_failed"  # the server goes on without it
 SERVER_NEW_CLUSTER: Final = "server.new_cluster"
 SERVER_PLAINTEXT: Final = "server.plaintext"
+SERVER_INTERNAL_PORT: Final = "server.internal_port"  # it is open
+SERVER_UPSTREAM_DATABASE: Final = "server.upstream_database"
+CONFIG_OLD_KEY: Final = "config.old_key"  # of an older or newer release
 SERVER_FD_LIMIT_LOW: Final = "server.fd_limit_low"
 
 LINK_OPENED: Final = "link.opened"  # a node is connected
@@ -50,8 +53,11 @@ TUN_RESTORED: Final = "tun.restored"  # another program had removed its address 
 
 AGENT_JOINED: Final = "agent.joined"  # a bootstrap token was redeemed
 AGENT_CONNECTED: Final = "agent.connected"
+AGENT_MOVED: Final = "agent.moved"  # the command line names another address
 AGENT_DISCONNECTED: Final = "agent.disconnected"  # or never connected; it is tried again
-AGENT_INSECURE: Final = "agent.insecure"  # nobody knows whom the token was shown to
+AGENT_INSECURE: Final = (
+    "agent.insecure"  # the token was sent to a server whose certificate was not checked
+)
 AGENT_REPLACED: Final = "agent.replaced"  # another token has made it another node
 AGENT_DEVICE_LOST: Final = "agent.device_lost"
 AGENT_CERTIFICATE_ENDS: Final = "agent.certificate_ends"  # within weeks

@@ -52,6 +52,6 @@ def _send(text: str) -> None:
         return
     if address.startswith("@"):
         address = "\0" + address[1:]  # an abstract name
-    # The service does not depend on it: work goes on when the socket is gone.
+    # The service does not depend on it: it works on without the socket.
     with contextlib.suppress(OSError), socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as sender:
         sender.sendto(text.encode(), address)

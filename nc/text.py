@@ -1,6 +1,12 @@
-"""Values as people read them: moments, addresses, and texts that another machine wrote."""
+"""Values as people read and write them: moments, addresses, what they paste, foreign texts."""
 
+import unicodedata
 from datetime import UTC, datetime
+from typing import Final
+
+# What stands around a value that was copied from a sentence, a line of JSON or a chat.
+_AROUND: Final = " \t\r\n\v\f\"'`<>(){}.,;"
+_LONGEST_QUOTE: Final = 60
 
 
 def moment(unix_ms: int) -> str:
@@ -45,6 +51,20 @@ def time_text(recorded_at_ns: int, separator: str = " ") -> str:
     seconds, rest_ns = divmod(recorded_at_ns, 1_000_000_000)
     at = datetime.fromtimestamp(seconds, tz=UTC).replace(microsecond=rest_ns // 1000)
     return at.replace(tzinfo=None).isoformat(separator, timespec="milliseconds")
+
+
+def unwrapped(text: str) -> str:
+    """A pasted value without what surrounds it, and without invisible characters."""
+    folded = unicodedata.normalize("NFKC", text)
+    visible = "".join(
+        c for c in folded if unicodedata.category(c) not in {"Cf", "Cc"} or c in "\t\r\n"
+    )
+    return visible.strip(_AROUND)
+
+
+def quoted(text: str) -> str:
+    """A text as part of a message: in quotes, escaped, and not longer than a line takes."""
+    return repr(text if len(text) <= _LONGEST_QUOTE else f"{text[:_LONGEST_QUOTE]}…")
 
 
 def printable(text: str) -> str:

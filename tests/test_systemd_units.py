@@ -20,7 +20,6 @@ INSTALLED = "/usr/local/bin/network-controller"
 
 
 def parsed(unit: Path) -> configparser.RawConfigParser:
-    """A unit's sections."""
     parser = configparser.RawConfigParser(strict=False, interpolation=None)
     parser.optionxform = str  # type: ignore[assignment,method-assign]  # as configparser has it
     parser.read(unit)

@@ -37,8 +37,6 @@ Headers = dict[str, SegmentHeader | None]  # by file name; None: damaged
 
 
 class Inventory(NamedTuple):
-    """The files of a log."""
-
     log_id: bytes  # the one that most files have; empty: none is known
     segments: dict[int, SegmentHeader | None]  # by name, in order; None: damaged, or another log's
     surplus: dict[str, int]  # copies of segments that have their own name, too: first seq; or 0

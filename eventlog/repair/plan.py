@@ -1,4 +1,4 @@
-"""What is wrong with a log, what a repair would do about it, and which events that loses."""
+"""The plan of a repair: the diagnosis, the steps, and the events that are lost."""
 
 from dataclasses import dataclass
 from enum import StrEnum
@@ -23,8 +23,6 @@ __all__ = [
 
 
 class Diagnosis(StrEnum):
-    """The state of a log."""
-
     SOUND = "sound"
     TORN = "torn"  # ends with an unfinished append, which the next open cuts off
     SERVES = "serves"  # damaged before its newest snapshot, and opens as it is
@@ -42,7 +40,6 @@ class EventRange(NamedTuple):
 
     @property
     def count(self) -> int:  # type: ignore[override]  # hides tuple.count, of no use here
-        """The number of events in it."""
         return max(0, self.through - self.first + 1)
 
 
@@ -67,8 +64,6 @@ class WriteSegment(NamedTuple):
 
 
 class RemoveFile(NamedTuple):
-    """Remove a file."""
-
     name: str
 
 

@@ -1,4 +1,4 @@
-"""The steps of a plan while it is made, and what they take away."""
+"""Collects the steps of a plan, and what they remove."""
 
 from collections.abc import Iterable
 from pathlib import Path
@@ -87,7 +87,6 @@ class PlanBuilder:
         unreadable: EventRange = NO_EVENTS,
         snapshot: str | None = None,
     ) -> RepairPlan:
-        """The finished plan."""
         remains = tuple(self._remains)
         log_id = self.found.log_id
         proven = proven_seq(self.disk, self.folder, log_id, remains)

@@ -101,7 +101,7 @@ def _base(found: Inventory, least_seq: int, passed: frozenset[bytes] = frozenset
 
 
 def _misfit(builder: PlanBuilder, scan: LogScan) -> LogDamaged | None:
-    """What keeps a log whose records are in order from opening; None: it opens."""
+    """The reason why a log with intact records does not open; None: it opens."""
     for name, first_seq in builder.found.surplus.items():
         what = f"a copy of {segment_name(first_seq)}" if first_seq else "no segment of this log"
         return LogDamaged(builder.folder / name, 0, first_seq, what, "no such file")

@@ -22,8 +22,6 @@ __all__ = ["LogScan", "scan_log"]
 
 
 class LogScan(NamedTuple):
-    """The result of a scan."""
-
     end: Cursor
     fixes: tuple[SegmentFix, ...]  # of damage that did not stop the scan
     damage: LogDamaged | None  # what stopped it; None: the end of the log

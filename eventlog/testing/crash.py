@@ -1,4 +1,4 @@
-"""What a crash leaves of the changes that were not synced.
+"""Decides which changes that were not synced a simulated crash keeps.
 
 A file has what is on the platter, and the changes since; so have the names in a folder. At a crash
 each sector of each write, each change of a size and each name is kept or lost by itself.

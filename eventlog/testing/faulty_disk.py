@@ -63,7 +63,6 @@ class InterceptedDisk:
         self._before = before
 
     def before(self, operation: str, *arguments: Any) -> None:
-        """Call the hook."""
         if self._before is not None:
             self._before(operation, *arguments)
 
@@ -116,7 +115,6 @@ class FaultyDisk(InterceptedDisk):
         self._once = once
 
     def before(self, operation: str, *arguments: Any) -> None:
-        """Fail the operation, if it is to fail."""
         number = self.errors.get(operation)
         if self._left is not None and operation in _CHANGES:
             self._left -= 1

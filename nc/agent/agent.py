@@ -14,17 +14,17 @@ at once when this machine's clock is set.
 
 import asyncio
 import contextlib
-from dataclasses import dataclass, replace
 from ipaddress import IPv4Address
 from typing import Final
 
 from structlog.typing import FilteringBoundLogger
 
 from nc import log_events, sd_notify
+from nc.agent.addresses import KnownAddresses, connect_to_one_of
 from nc.agent.backoff import FIRST_REFUSED_S, LONGEST_REFUSED_S, delay_s
 from nc.agent.certificates import NodeTls, node_tls
-from nc.agent.connection import HubConnection, Target, connect
-from nc.agent.device import DeviceSettings, Kernel, NodeDevice
+from nc.agent.connection import HubConnection, Target
+from nc.agent.device import Kernel, NodeDevice
 from nc.agent.link_errors import (
     LinkEnded,
     NetworkRefused,
@@ -32,6 +32,7 @@ from nc.agent.link_errors import (
     RetryLater,
     UntrustedServer,
 )
+from nc.agent.settings import AgentSettings
 from nc.agent.state import NodeIdentity
 from nc.client.certificate_dates import explain_dates
 from nc.clock import Clock, now_utc
@@ -45,7 +46,6 @@ from nc.pki import FolderPaths, PkiError
 from nc.secrets import Secrets
 
 REAL_KERNEL: Final = Kernel()
-DEFAULT_DEVICE: Final = DeviceSettings()
 
 # A link that lasted so long does not count as a failure.
 _LASTED_S: Final = 10.0
@@ -57,20 +57,13 @@ class AgentStopped(OperatorError):
     exit_code = UNREGISTERED
 
 
-@dataclass(frozen=True, slots=True)
-class AgentSettings:
-    """Without `tun`, packets are counted and dropped."""
-
-    tun: bool = True
-    device: DeviceSettings = DEFAULT_DEVICE
-
-
 class Agent:
     """One node.
 
     Args:
         redirect: the routes outside the device, also those that a crash left.
         kernel: makes the device, and keeps its address and routes.
+        addresses: where the server may be.
 
     Attributes:
         packets_in, packets_out: received from the server, and sent to it.
@@ -87,8 +80,10 @@ class Agent:
         secrets: Secrets,
         log: FilteringBoundLogger,
         kernel: Kernel = REAL_KERNEL,
+        addresses: KnownAddresses | None = None,
     ) -> None:
         self._node = node
+        self._addresses = addresses or KnownAddresses(None, (node.host, node.port))
         self._settings = settings
         self._device = NodeDevice(settings.device, redirect, log, kernel)
         self._clock = clock
@@ -139,8 +134,8 @@ class Agent:
 
     async def _run_link(self) -> None:
         """Connect, and forward packets until the link ends; always raises why it ended."""
-        target = await asyncio.to_thread(self._make_target)
-        connection = await connect(replace(target, held=self._held))
+        targets = await asyncio.to_thread(self._make_targets)
+        connection, target = await connect_to_one_of(targets)
         self._held = connection.interface.ip
         since_s = asyncio.get_running_loop().time()
         try:
@@ -152,6 +147,8 @@ class Agent:
                 offload=connection.offload,
                 device=self._device.tun.name if self._device.tun else None,
             )
+            address = (target.host, target.port)
+            await asyncio.to_thread(self._addresses.linked, address, connection.told)
             sd_notify.ready(f"connected to {target} as {connection.interface.ip}")
             if self._tls and (text := self._tls.announcement(now_utc(self._clock))):
                 self._log.warning(log_events.AGENT_CERTIFICATE_ENDS, message=text)
@@ -231,20 +228,23 @@ class Agent:
             dropped=self.dropped,
         )
 
-    def _make_target(self) -> Target:
+    def _make_targets(self) -> list[Target]:
         """Read the certificates, which may have been replaced.
 
         Raises:
             RetryLater: they cannot be read now.
         """
-        node = self._node
-        if node.certificates is None:
-            return Target(node.host, node.port, node.token, None)
-        try:
-            self._tls = node_tls(FolderPaths.within(node.certificates))
-        except PkiError as error:
-            raise RetryLater(str(error)) from error
-        return Target(node.host, node.port, node.token, self._tls.context)
+        node, tls = self._node, None
+        if node.certificates is not None:
+            try:
+                self._tls = node_tls(FolderPaths.within(node.certificates))
+            except PkiError as error:
+                raise RetryLater(str(error)) from error
+            tls = self._tls.context
+        return [
+            Target(host, port, node.token, tls, self._held, self._settings.proxy)
+            for host, port in self._addresses.all
+        ]
 
     def _delay_s(self, error: LinkEnded) -> float:
         """Seconds until the next try, after this failure."""
@@ -273,9 +273,13 @@ class Agent:
         if error.server_time is not None:
             hints.append(difference_text(now, error.server_time))
         if isinstance(error, UntrustedServer) and error.is_for_dates:
-            host, port = self._node.host, self._node.port
-            dates = await explain_dates(host, port, now)
-            hints.append(dates or "is this machine's clock right?")
+            found = await asyncio.gather(
+                *(
+                    explain_dates(host, port, now, self._settings.proxy)
+                    for host, port in self._addresses.all
+                )
+            )
+            hints.append(next(filter(None, found), "is this machine's clock right?"))
         elif self._tls is not None:
             hints.append(self._tls.problem(now))
         return [hint for hint in hints if hint]

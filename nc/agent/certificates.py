@@ -14,8 +14,9 @@ from cryptography import x509
 
 from nc.client.tls import ClientTls
 from nc.pki import FolderPaths, PkiError
-from nc.pki.pem import load_certificates
+from nc.pki.pem import certificate_pem, load_certificates
 from nc.pki.renewal import validity_problem
+from nc.small_files import read_small
 
 # How early the end of the node's certificate is announced.
 _ANNOUNCED: Final = timedelta(days=30)
@@ -59,7 +60,7 @@ def node_tls(paths: FolderPaths) -> NodeTls:
     Raises:
         PkiError: a file cannot be read.
     """
-    tls = ClientTls(_read(paths.ca), _read(paths.client_key), certificate_pem=_read(paths.client))
+    tls = ClientTls(_anchor(paths.ca), _read(paths.client_key), certificate_pem=_read(paths.client))
     try:
         (certificate, *_) = load_certificates(tls.certificate_pem or b"", paths.client)
     except PkiError as error:
@@ -75,8 +76,18 @@ def node_tls(paths: FolderPaths) -> NodeTls:
         ) from error
 
 
+def _anchor(path: Path) -> bytes:
+    """What a node trusts: an intermediate CA alone, although its root is in the file, too."""
+    pem = _read(path)
+    try:
+        first = load_certificates(pem, path)[0]
+    except PkiError:
+        return pem  # `ssl` reports it
+    return pem if first.issuer == first.subject else certificate_pem(first)
+
+
 def _read(path: Path) -> bytes:
     try:
-        return path.read_bytes()
+        return read_small(path)
     except OSError as error:
         raise PkiError(path, f"cannot be read: {error.strerror}", _REMEDY) from error

@@ -23,8 +23,10 @@ from picows import (
     WSTransport,
     ws_connect,
 )
+from python_socks import ProxyError  # what picows raises for a proxy that refuses
 
-from nc.agent.link_errors import LinkEnded, closed_by, connecting_failed
+from nc.agent.link_errors import LinkEnded, UntrustedServer, closed_by, connecting_failed
+from nc.client.port_probe import PortKind, other_port
 from nc.net import wire
 from nc.net.dial import ATTEMPT_DELAY_S
 from nc.net.wire import HandshakeError
@@ -49,13 +51,21 @@ _CLOSE_TIMEOUT_S: Final = 1.0
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """A link port, and the node token for it. `tls` is None for plain text."""
+    """A link port, and the node token for it.
+
+    Attributes:
+        tls: None for plain text.
+        held: the address of the last link.
+        proxy: the URL of an HTTP proxy to go through; None connects directly, whatever the
+            environment says.
+    """
 
     host: str
     port: int
     token: str
     tls: ssl.SSLContext | None
-    held: IPv4Address | None = None  # the address of the last link
+    held: IPv4Address | None = None
+    proxy: str | None = None
 
     def __repr__(self) -> str:
         return f"Target({self})"
@@ -73,6 +83,7 @@ class HubConnection(WSListener):
     Attributes:
         interface: the node's address and network, once `connect` has returned.
         offload: whether the server speaks the offload subprotocol.
+        told: where the server says that it is reached.
         deliver: gets every packet; packets that come before it is set are dropped.
         writable: called with False when the send queue is full, and with True when it is not.
         greeted: the address, when the server has sent it.
@@ -84,6 +95,7 @@ class HubConnection(WSListener):
     def __init__(self, ping_interval_s: float, silence_limit_s: float) -> None:
         loop = asyncio.get_running_loop()
         self.offload = False
+        self.told: tuple[wire.Address, ...] = ()
         self.deliver: Deliver | None = None
         self.writable: Callable[[bool], None] | None = None
         self.ended: asyncio.Future[LinkEnded] = loop.create_future()
@@ -130,6 +142,7 @@ class HubConnection(WSListener):
         headers = transport.response.headers
         if headers.get(wire.SUBPROTOCOL_HEADER) == wire.OFFLOAD:
             self.offload, self._kind = True, WSMsgType.BINARY
+            self.told = wire.read_addresses(headers.get(wire.ADDRESSES_HEADER, ""))
         transport.send(WSMsgType.TEXT, wire.hello())
         self._timer = self._loop.call_later(self._ping_interval_s, self._ping)
 
@@ -148,9 +161,14 @@ class HubConnection(WSListener):
             self._reason = self._reason or closed_by(frame)
             transport.send_close(WSCloseCode.OK, b"")
             transport.disconnect()
+            self._finish()  # an upstream server keeps TCP open, and `disconnect` waits for its end
 
     def on_ws_disconnected(self, transport: WSTransport) -> None:
         del transport
+        self._finish()
+
+    def _finish(self) -> None:
+        """Tell those that wait why the link ended, once."""
         if self._timer is not None:
             self._timer.cancel()
         reason = self._reason or LinkEnded("the connection was cut")
@@ -204,6 +222,7 @@ async def connect(
         lambda: link,
         f"{'ws' if target.tls is None else 'wss'}://{target}{wire.PATH}",
         ssl_context=target.tls,
+        proxy=target.proxy,
         websocket_handshake_timeout=timeout_s * _UPGRADE_SHARE,
         enable_auto_pong=False,  # a ping is a sign of life, which `on_ws_frame` must see
         max_frame_size=wire.MAX_FRAME_BYTES,
@@ -223,10 +242,13 @@ async def connect(
                 raise ConnectionResetError
             await link.greeted
     except LinkEnded:
+        if transport is not None:
+            transport.disconnect(False)
         raise
     except (
         OSError,
         WSError,
+        ProxyError,
         ValueError,
         asyncio.CancelledError,
     ) as error:  # ValueError: not a host name
@@ -234,5 +256,15 @@ async def connect(
             transport.disconnect(False)
         if isinstance(error, asyncio.CancelledError):
             raise
-        raise connecting_failed(error, target.host, is_tls=target.tls is not None) from None
+        raise await _why_failed(error, target) from None
     return link
+
+
+async def _why_failed(error: Exception, target: Target) -> LinkEnded:
+    """The reason for which a link was not made; another port of the server is one."""
+    failed = connecting_failed(error, target.host, is_tls=target.tls is not None)
+    if isinstance(failed, UntrustedServer) and not failed.is_for_dates:
+        problem = await other_port(target.host, target.port, PortKind.LINK, target.proxy)
+        if problem:
+            return UntrustedServer(problem)
+    return failed

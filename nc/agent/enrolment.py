@@ -7,10 +7,9 @@ gets the token.
 """
 
 import asyncio
-import re
 import socket
 import ssl
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from cryptography import x509
 
@@ -18,9 +17,9 @@ from nc.client.certificate_dates import (
     HANDSHAKE_TIMEOUT_S,
     NOT_ITS_TIME,
     explain_dates,
-    shown_chain,
 )
 from nc.client.connection_errors import describe
+from nc.client.port_probe import PortKind, ask, mistaken, other_port
 from nc.client.tls import ClientTls
 from nc.clock import SystemClock, now_utc
 from nc.contract import OK
@@ -29,11 +28,10 @@ from nc.net.dial import dial
 from nc.pki import ca_cert_hash
 from nc.pki.names import NOT_ITS_NAME
 from nc.pki.pem import UNREADABLE, certificate_pem
+from nc.text import host_port
 
 if TYPE_CHECKING:
     from nc.pb.network_controller_pb2 import GetTokenResponse
-
-_PIN: Final = re.compile(r"sha256:[0-9a-f]{64}")
 
 
 class ServerUnreachable(Exception):
@@ -56,6 +54,7 @@ class Invitation(NamedTuple):
     port: int
     ca_cert_hash: str | None  # None: any server gets the token
     plaintext: bool = False
+    proxy: str | None = None
 
     def __repr__(self) -> str:
         return f"Invitation({self.host}:{self.port})"
@@ -71,11 +70,6 @@ class Invitation(NamedTuple):
         return self.plaintext or self.ca_cert_hash is not None
 
 
-def is_ca_cert_hash(text: str) -> bool:
-    """Whether `ca_cert_hash` could give this text."""
-    return _PIN.fullmatch(text) is not None
-
-
 async def redeem(invitation: Invitation) -> "GetTokenResponse":
     """Register this machine as a node.
 
@@ -89,13 +83,14 @@ async def redeem(invitation: Invitation) -> "GetTokenResponse":
     tls = None
     if not invitation.plaintext:
         tls = ClientTls(certificate_pem(await find_authority(invitation)))
-    client = Client(invitation.host, invitation.port, tls, BOOTSTRAP_PORT)
+    client = Client(invitation.host, invitation.port, tls, BOOTSTRAP_PORT, invitation.proxy)
     try:
         async with client:
             answer = await client.call("GetToken", GetTokenRequest(bootStrapToken=invitation.token))
     except CallFailed as error:
         if tls is not None:
             await _check_trust(invitation, tls.ca_pem)
+            await _check_port(invitation)
         raise ServerUnreachable(str(error)) from None
     if answer.code != OK:
         raise TokenRefused(f"{answer.message} (code {answer.code})")
@@ -108,13 +103,13 @@ async def find_authority(invitation: Invitation) -> x509.Certificate:
 
     Raises:
         ServerUnreachable: the handshake failed.
-        NotOurServer: the pinned CA is not in the chain that the server sends.
+        NotOurServer: another of a server's ports answers there, or the pinned CA is not in the
+            chain that the server sends.
     """
     host, port, pin = invitation.host, invitation.port, invitation.ca_cert_hash
     try:
-        connected = await dial(host, port, HANDSHAKE_TIMEOUT_S)
-        shown = await asyncio.to_thread(shown_chain, connected, host)
-        chain = [x509.load_der_x509_certificate(der) for der in shown]
+        answer = await ask(host, port, invitation.proxy)
+        chain = [x509.load_der_x509_certificate(der) for der in answer.chain]
         hashes = [ca_cert_hash(certificate_pem(certificate)) for certificate in chain]
     except UnicodeError as error:  # not a host name
         raise NotOurServer(f"{host!r} is neither a host name nor an address") from error
@@ -124,6 +119,8 @@ async def find_authority(invitation: Invitation) -> x509.Certificate:
         ) from error
     except UNREADABLE as error:
         raise NotOurServer(f"{host}:{port} shows a certificate that cannot be read") from error
+    if pin not in hashes and (problem := mistaken(port, answer.kind, PortKind.BOOTSTRAP)):
+        raise NotOurServer(f"{host_port(host, port)}: {problem}; nothing was sent")
     if pin is None:
         return chain[-1]
     if pin not in hashes:
@@ -132,6 +129,13 @@ async def find_authority(invitation: Invitation) -> x509.Certificate:
             "address and the hash (ncadm create-bootstrap-token prints both); nothing was sent"
         )
     return chain[hashes.index(pin)]
+
+
+async def _check_port(invitation: Invitation) -> None:
+    """Raise NotOurServer if another of the server's ports answers there."""
+    host, port = invitation.host, invitation.port
+    if problem := await other_port(host, port, PortKind.BOOTSTRAP, invitation.proxy):
+        raise NotOurServer(f"{host_port(host, port)}: {problem}; the token was not sent")
 
 
 async def _check_trust(invitation: Invitation, ca_pem: bytes) -> None:
@@ -143,7 +147,7 @@ async def _check_trust(invitation: Invitation, ca_pem: bytes) -> None:
     """
     host, port = invitation.host, invitation.port
     try:
-        connected = await dial(host, port, HANDSHAKE_TIMEOUT_S)
+        connected = await dial(host, port, HANDSHAKE_TIMEOUT_S, invitation.proxy)
         await asyncio.to_thread(_verify, connected, host, ca_pem)
     except ssl.SSLCertVerificationError as error:
         if error.verify_code in NOT_ITS_NAME:
@@ -157,7 +161,8 @@ async def _check_trust(invitation: Invitation, ca_pem: bytes) -> None:
             "is this machine's clock right?"
         )
         if error.verify_code in NOT_ITS_TIME:
-            text = f"{text} {await explain_dates(host, port, now_utc(SystemClock()))}"
+            now = now_utc(SystemClock())
+            text = f"{text} {await explain_dates(host, port, now, invitation.proxy)}"
         raise ServerUnreachable(text) from None
     except OSError:
         return  # not for a reason of TLS

@@ -3,6 +3,7 @@
 node.json         where the server is, the node's token, which folder its certificates are in
 certificates-N/   grpc/ and network/, each `ca.pem client.pem client-key.pem`
 node-before.json  the node before another token was redeemed: its token, to unregister it with
+addresses.json    where else the server may be (`nc.agent.addresses`)
 redirect.json     the route to remove at the end (`nc.net.routes`)
 lock              held while an agent runs
 
@@ -16,6 +17,7 @@ import fcntl
 import hashlib
 import json
 import os
+import re
 import shutil
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass, field, replace
@@ -26,12 +28,15 @@ from nc.errors import OperatorError
 from nc.files import OS_FILES, replace_file
 from nc.permissions import folder_warnings
 from nc.pki import FolderPaths, PkiError, read_peer
+from nc.small_files import read_json_object, read_small
 
 _MODE: Final = 0o600
 
 # More than a node and its certificates take, each file in blocks of its own.
 _NODE_BYTES: Final = 64 * 1024
 _CERTIFICATES: Final = "certificates-"
+_FOLDER: Final = re.compile(r"certificates-[0-9]{1,9}")
+_LAST_PORT: Final = 65_535
 
 
 class StateFolderError(OperatorError):
@@ -59,7 +64,7 @@ class NodeIdentity:
         if self.certificates is None:
             return None
         try:
-            pem = FolderPaths.within(self.certificates).client.read_bytes()
+            pem = read_small(FolderPaths.within(self.certificates).client)
             return read_peer(pem).common_name
         except (OSError, PkiError):
             return None
@@ -95,6 +100,7 @@ class StateFolder:
     def __init__(self, path: Path) -> None:
         self.path = path
         self.redirect = path / "redirect.json"
+        self.addresses = path / "addresses.json"
         self._node = path / "node.json"
         self.node_before = path / "node-before.json"
 
@@ -133,18 +139,30 @@ class StateFolder:
             StateFolderError: it cannot be read.
         """
         try:
-            kept: dict[str, Any] = json.loads(self._node.read_bytes())
-            folder = kept.pop("certificates")
-            kept["certificates"] = None if folder is None else self.path / folder / "network"
-            return NodeIdentity(**kept)
+            return self._identity(read_json_object(self._node))
         except FileNotFoundError:
             return None
         except OSError as error:
             raise StateFolderError(f"{self._node} cannot be read: {error.strerror}") from error
-        except (ValueError, TypeError, KeyError, AttributeError):
+        except (ValueError, TypeError) as error:
+            problem = error if isinstance(error, ValueError) else "a key is missing or unknown"
             raise StateFolderError(
-                f"{self._node} is damaged; move {self.path} away, and join again"
+                f"{self._node} is damaged; move {self.path} away, and join again ({problem})"
             ) from None
+
+    def _identity(self, kept: dict[str, Any]) -> NodeIdentity:
+        folder = kept.pop("certificates", None)
+        if not (folder is None or (isinstance(folder, str) and _FOLDER.fullmatch(folder))):
+            raise ValueError(f"certificates: expected a name such as {_CERTIFICATES}1")
+        for name in ("token", "host", "joined_with"):
+            text = kept.get(name, "")
+            if not (isinstance(text, str) and text.isascii() and text.isprintable()):
+                raise ValueError(f"{name}: expected a printable text")
+        port = kept.get("port")
+        if not (type(port) is int and 0 < port <= _LAST_PORT):
+            raise ValueError(f"port: expected a number from 1 to {_LAST_PORT}")
+        certificates = None if folder is None else self.path / folder / "network"
+        return NodeIdentity(**kept, certificates=certificates)
 
     def require_room(self) -> None:
         """Check that there is room for a node, before one is registered.
@@ -178,7 +196,7 @@ class StateFolder:
                 network.write(self.path / folder / "network")
                 OS_FILES.sync_folder(self.path)
             if self._node.exists():
-                replace_file(OS_FILES, self.node_before, self._node.read_bytes(), _MODE)
+                replace_file(OS_FILES, self.node_before, read_small(self._node), _MODE)
             replace_file(OS_FILES, self._node, json.dumps(kept).encode(), _MODE)
         for old in before:
             shutil.rmtree(old, ignore_errors=True)

@@ -2,6 +2,6 @@
 
 import os
 
-# What grpc's core would print of a failed handshake or bind is said by us, in one line. It reads
-# this once, when it is first imported, which is after this.
+# Keep grpc's core from printing failed handshakes and binds: the programs report them in one line.
+# It reads this variable once, when it is first imported, which is later than this.
 os.environ.setdefault("GRPC_VERBOSITY", "NONE")

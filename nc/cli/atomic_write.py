@@ -1,4 +1,4 @@
-"""A file that is there as a whole or not at all: written beside its place, synced, then renamed."""
+"""Atomic writing: a temporary file beside the target, synced, then renamed to it."""
 
 import stat
 from collections.abc import Iterator
@@ -12,7 +12,7 @@ from nc.files import new_file
 
 @contextmanager
 def whole_file(path: Path, *, replace: bool) -> Iterator[BinaryIO]:
-    """A new file for its owner only, which gets its name when everything is in it.
+    """Write a new file, readable by its owner only, that gets its name once it is complete.
 
     Args:
         path: where it goes.
@@ -21,7 +21,7 @@ def whole_file(path: Path, *, replace: bool) -> Iterator[BinaryIO]:
     Raises:
         OperationFailed: there is one, or it cannot be written; nothing is left behind.
     """
-    with suppress(OSError):  # nothing there, or nothing that can be written: seen below
+    with suppress(OSError):  # missing or not accessible: opening it reports that
         if not stat.S_ISREG(path.lstat().st_mode):
             raise OperationFailed(
                 f"{path} is there, and is no regular file: name another, or --out - for the "

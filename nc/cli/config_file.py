@@ -1,36 +1,43 @@
 """Configuration files as they exist in the field, of a server or of a node.
 
-Keys and meanings are fixed (LiteKube configuration reference). Whatever is wrong with a file is an
+Keys and meanings are fixed (LiteKube configuration reference). Any mistake in a file is an
 error that names the file, the line, the key and what is allowed.
 """
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Final, Literal
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, PrivateAttr, ValidationError
 from pydantic.alias_generators import to_camel
+from yaml.composer import ComposerError
+from yaml.reader import ReaderError
 
+from nc.cli.pasted import read_token
 from nc.contract import DEFAULT_LINK_PORT, DEFAULT_MTU
 from nc.errors import ConfigError
 from nc.server.setting_types import (
     Destinations,
     Folder,
+    ListenAddress,
     Metric,
     Mtu,
     NetworkAddress,
     Port,
     PortOrAny,
+    Proxy,
     ServerAddress,
-    ServerName,
+    ServerNames,
     Switch,
     explain,
 )
+from nc.small_files import read_small
+from nc.text import quoted
 
 
 class _Section(BaseModel):
-    """Keys as files have them: camelCase, and nothing beyond."""
+    """A section of a file: keys in camelCase, unknown ones refused."""
 
     model_config = ConfigDict(
         frozen=True, extra="forbid", alias_generator=to_camel, populate_by_name=False
@@ -40,7 +47,7 @@ class _Section(BaseModel):
 class ServerSection(_Section):
     """`server:` in a file. What is absent is None: the command line or the default decides."""
 
-    ip: ServerName | None = None
+    ip: ServerNames | None = None
     port: Port | None = None
     bootstrap_port: PortOrAny | None = None
     grpc_port: PortOrAny | None = None
@@ -53,6 +60,12 @@ class ServerSection(_Section):
     debug: Switch = False
     mtu: Mtu = DEFAULT_MTU
     interconnection: Switch = True
+    listen: ListenAddress | None = None
+    grpc_listen: ListenAddress | None = None
+    bootstrap_listen: ListenAddress | None = None
+    link_listen: ListenAddress | None = None
+    internal_port: Port | None = None
+    internal_listen: ListenAddress | None = None
     allow_destination: Destinations = ()
 
 
@@ -63,35 +76,79 @@ class ClientSection(_Section):
     server_addr: ServerAddress
     port: Port = DEFAULT_LINK_PORT
     mtu: Mtu = DEFAULT_MTU
-    token: str = Field(min_length=1, repr=False)
+    token: Annotated[str, AfterValidator(read_token)] = Field(repr=False)
     log_dir: Folder | None = None
     work_dir: Folder | None = None
     debug: Switch = False
     redirect_gateway: Switch = False
     route: Switch = True
     route_metric: Metric = 0
+    proxy: Proxy | None = None
 
 
 class ConfigFile(BaseModel):
-    """A whole file."""
-
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     mode: Literal["server", "client"]
     server: ServerSection | None = None
     client: ClientSection | None = None
+    _notes: tuple[str, ...] = PrivateAttr(())
 
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """A sentence for each key of another release."""
+        return self._notes
+
+
+# Keys of older and newer releases, and ours; None: there is none.
+_OTHER_KEYS: dict[str, dict[str, str | None]] = {
+    "server": {
+        "mut": "mtu",
+        "vpnAddr": "networkAddr",
+        "vpnCertDir": "networkCertDir",
+        "listenAddr": "listen",
+        "dbPath": None,
+    },
+    "client": {"mut": "mtu", "vpnCertDir": "networkCertDir"},
+}
 
 _NUMBERS = {"tag:yaml.org,2002:int", "tag:yaml.org,2002:float"}
 
+_MAX_BYTES: Final = 64 * 1024
+_MAX_DEPTH: Final = 8  # of nested values; ours have two levels
+_DEEPEST_KEY: Final = 2  # `server.port`
+
+
+class _NotAllowed(ComposerError):
+    """It is YAML, but of a kind that no configuration needs."""
+
 
 class _Loader(yaml.SafeLoader):
-    """Reads numbers as the text that they are written as: a token may be of digits alone."""
+    """Reads numbers as the text that they are written as: a token may be of digits alone.
+
+    Aliases are refused, since a few of them stand for gigabytes, and so is deep nesting.
+    """
 
     yaml_implicit_resolvers = {  # noqa: RUF012 - as its base has it
         first: [(tag, pattern) for tag, pattern in resolvers if tag not in _NUMBERS]
         for first, resolvers in yaml.SafeLoader.yaml_implicit_resolvers.items()
     }
+    _depth = 0
+
+    def compose_node(self, parent: yaml.Node | None, index: Any) -> yaml.Node | None:
+        event: Any = self.peek_event()  # type: ignore[no-untyped-call]  # as all of the library
+        problem = None
+        if isinstance(event, yaml.AliasEvent) or getattr(event, "anchor", None) is not None:
+            problem = "aliases and anchors (* and &) are not allowed; write the value out"
+        elif self._depth == _MAX_DEPTH:
+            problem = "values are nested too deeply"
+        if problem is not None:
+            raise _NotAllowed(None, None, problem, event.start_mark)
+        self._depth += 1
+        try:
+            return super().compose_node(parent, index)
+        finally:
+            self._depth -= 1
 
 
 def load(path: Path) -> ConfigFile:
@@ -100,21 +157,23 @@ def load(path: Path) -> ConfigFile:
     Raises:
         ConfigError: it cannot be read, or something in it is wrong; the first mistake is named.
     """
+    text = _text_of(path)
     try:
-        text = path.read_text(encoding="utf-8")
-    except OSError as error:
-        raise ConfigError(f"{path}: cannot be read: {error.strerror}; check --config") from error
-    except UnicodeDecodeError as error:
-        raise ConfigError(f"{path}: is not UTF-8 text; check --config") from error
-    try:
-        tree = yaml.compose(text, Loader=yaml.SafeLoader)
+        loader = _Loader(text)
+        tree = loader.get_single_node()
         lines = dict(_lines(tree, path))
-        content = yaml.load(text, Loader=_Loader)  # noqa: S506 - it is a SafeLoader
+        content = None if tree is None else loader.construct_document(tree)
+    except ReaderError as error:
+        number = text.count("\n", 0, error.position) + 1
+        raise ConfigError(
+            f"{path}, line {number}: has the control character U+{error.character:04X}; remove it"
+        ) from error
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark
         line = f", line {mark.line + 1}" if mark else ""
-        raise ConfigError(f"{path}{line}: is not YAML: {error.problem}") from error
-    except (yaml.YAMLError, ValueError, RecursionError) as error:
+        what = "" if isinstance(error, _NotAllowed) else "is not YAML: "
+        raise ConfigError(f"{path}{line}: {what}{error.problem}") from error
+    except (yaml.YAMLError, ValueError) as error:
         raise ConfigError(f"{path}: is not YAML: {str(error).splitlines()[0]}") from error
     if not isinstance(content, dict):
         raise ConfigError(
@@ -129,21 +188,62 @@ def load(path: Path) -> ConfigFile:
                 f"read with mode: {mode}; is it the other mode, or the other section?"
             )
         content = {key: value for key, value in content.items() if key != other}
+    notes = tuple(_rename(content, lines, path))
     try:
-        return ConfigFile.model_validate(content)
+        file = ConfigFile.model_validate(content)
     except ValidationError as error:
         raise ConfigError(_first_mistake(path, lines, error)) from error
+    file._notes = notes  # noqa: SLF001 - this module's own
+    return file
+
+
+def _rename(content: dict[str, Any], lines: "dict[Location, int]", path: Path) -> Iterator[str]:
+    """Replace the keys of other releases by ours, in place; yields a sentence for each.
+
+    Raises:
+        ConfigError: both are given.
+    """
+    for mode, others in _OTHER_KEYS.items():
+        section = content.get(mode)
+        if not isinstance(section, dict):
+            continue
+        for other in [other for other in others if other in section]:
+            where = f"{path}, line {lines.get((mode, other), 1)}: {mode}.{other}"
+            key, value = others[other], section.pop(other)
+            if key is None:
+                yield (
+                    f"{where}: the database {value} of an upstream server is not read: its nodes "
+                    "are not known here, and join again with a new bootstrap token"
+                )
+                continue
+            if key in section:
+                raise ConfigError(f"{where}: means {key}, which is given, too; remove one")
+            yield f"{where}: is {key} in this release, and is taken as that; rename it"
+            section[key] = value
+            lines[mode, key] = lines.get((mode, other), 1)
+
+
+def _text_of(path: Path) -> str:
+    try:
+        data = read_small(path, _MAX_BYTES)
+    except OSError as error:
+        raise ConfigError(f"{path}: cannot be read: {error.strerror}; check --config") from error
+    try:
+        return data.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        line = data.count(b"\n", 0, error.start) + 1
+        raise ConfigError(
+            f"{path}, line {line}: is not UTF-8 text; save it as UTF-8, or check --config"
+        ) from error
 
 
 Location = tuple[Any, ...]
-
-_DEEPEST_KEY = 2  # `server.port`
 
 
 def _lines(
     node: yaml.Node | None, path: Path, location: Location = ()
 ) -> Iterator[tuple[Location, int]]:
-    """Where each key stands, as deep as there are keys of ours; lines from 1."""
+    """The line of each key, for the nesting depth of our keys; lines count from 1."""
     if not isinstance(node, yaml.MappingNode) or len(location) == _DEEPEST_KEY:
         return
     seen: set[object] = set()
@@ -153,7 +253,7 @@ def _lines(
         here = (*location, key.value)
         line = key.start_mark.line + 1
         if key.value in seen:
-            name = ".".join(map(str, here))
+            name = quoted(".".join(map(str, here)))[1:-1]
             raise ConfigError(f"{path}, line {line}: {name} is given twice; remove one")
         seen.add(key.value)
         yield here, line
@@ -168,7 +268,7 @@ def _first_mistake(path: Path, lines: dict[Location, int], error: ValidationErro
     line = next(
         (lines[location[:n]] for n in range(len(location), 0, -1) if location[:n] in lines), 1
     )
-    name = ".".join(location)
+    name = quoted(".".join(location))[1:-1]
     match mistake["type"]:
         case "extra_forbidden":
             problem = f"unknown key; allowed: {', '.join(_allowed(location[:-1]))}"

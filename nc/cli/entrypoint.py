@@ -7,9 +7,11 @@ an error is like is known from its base class, without the package that raises i
 import importlib
 import json
 import os
+import re
 import shlex
 import signal
 import sys
+import warnings
 from itertools import pairwise
 from pathlib import Path
 from typing import Any, NoReturn
@@ -18,6 +20,8 @@ from nc.cli.streams import is_of_stdout, open_missing_streams, silence_stdout, u
 from nc.errors import DAMAGED, DONE, FAILED, USAGE, OperatorError
 
 INTERRUPTED = 130  # what a shell reports of a program that Ctrl-C ended
+
+_GO_OPTION = re.compile(r"-[A-Za-z][A-Za-z0-9-]+(=|$)")
 
 DATA_DIR_VARIABLE = "NC_DATA_DIR"
 
@@ -49,6 +53,10 @@ def run(program: str, module: str) -> NoReturn:
     open_missing_streams()
     for number in (signal.SIGUSR1, signal.SIGUSR2):  # other programs' habits: no request to end
         signal.signal(number, signal.SIG_IGN)
+    # Those of libraries are for their users: such as of upstream CAs' serial number 0.
+    if not sys.warnoptions:
+        warnings.simplefilter("ignore")
+    sys.argv[1:] = with_double_dashes(sys.argv[1:])
     if (option := _empty_option(sys.argv[1:])) is not None:
         sys.exit(_report(program, f"{option}: is empty", USAGE, "usage", program))
     sys.exit(_call(program, importlib.import_module(module).app))
@@ -110,6 +118,12 @@ def _damage(error: Any) -> str:
     return str(
         error.describe(f'run "{command}", which says what can be saved and changes nothing yet')
     )
+
+
+def with_double_dashes(words: list[str]) -> list[str]:
+    """`-config F` as `--config F`: upstream's programs, in Go, take both."""
+    end = words.index("--") if "--" in words else len(words)
+    return [f"-{word}" if _GO_OPTION.match(word) else word for word in words[:end]] + words[end:]
 
 
 def _empty_option(words: list[str]) -> str | None:

@@ -16,7 +16,6 @@ def fsm() -> None:
 
 
 def diagram() -> Iterator[str]:
-    """The lines of the diagram."""
     yield "stateDiagram-v2"
     yield f"    [*] --> {ConnectionState.IDLE.name}"
     for move in TRANSITIONS:

@@ -12,25 +12,28 @@ import typer
 from structlog.typing import FilteringBoundLogger
 
 from nc import log_events, sd_notify
-from nc.agent.backoff import delay_s
+from nc.agent.addresses import KnownAddresses
 from nc.agent.device import DeviceSettings
-from nc.agent.enrolment import Invitation, ServerUnreachable, is_ca_cert_hash, redeem
-from nc.agent.state import CertificateSet, NodeIdentity, StateFolder, digest_of
+from nc.agent.enrolment import Invitation
+from nc.agent.settings import AgentSettings
+from nc.agent.state import NodeIdentity, StateFolder, digest_of
 from nc.cli import signals, structured_logs
+from nc.cli.enrol import enrol
 from nc.cli.entrypoint import OperationFailed, default_data_dir
 from nc.cli.event_loop import run_async
-from nc.cli.server_address import ServerAddress
+from nc.cli.invitation import InvitationArgument, invitation_of, without_invitation
+from nc.cli.options import DebugOption
+from nc.cli.server_moves import known_addresses
+from nc.cli.token_args import BOOTSTRAP_TOKEN_VARIABLE, TokenFileOption
 from nc.clock import SystemClock
-from nc.contract import DEFAULT_MTU
+from nc.contract import DEFAULT_BOOTSTRAP_PORT, DEFAULT_MTU
 from nc.errors import ConfigError
 from nc.net.tun import TunUnavailable, require_tun
 from nc.permissions import forbid_core_dumps
 from nc.secrets import SystemSecrets
-from nc.text import host_port
 
-if TYPE_CHECKING:  # an agent that has joined, and has no configuration file, needs neither
+if TYPE_CHECKING:  # an agent that has joined, and has no configuration file, does not need it
     from nc.cli.config_file import ClientSection, ConfigFile
-    from nc.pb.network_controller_pb2 import GetTokenResponse
 
 
 _RELOADS: list[Callable[[], None]] = []  # called back at SIGHUP
@@ -42,13 +45,7 @@ def default_state_dir() -> Path:
 
 
 def join(
-    invitation: Annotated[
-        str | None,
-        typer.Argument(
-            metavar="[TOKEN@IP:PORT]",
-            help="As ncadm create-bootstrap-token prints it. A machine that has joined needs none.",
-        ),
-    ] = None,
+    invitation: InvitationArgument = None,
     ca_cert_hash: Annotated[
         str | None,
         typer.Option(
@@ -56,6 +53,7 @@ def join(
             help="The hash that the server's CA must have; printed with the token.",
         ),
     ] = None,
+    token_file: TokenFileOption = None,
     insecure_bootstrap: Annotated[
         bool,
         typer.Option(
@@ -93,6 +91,23 @@ def join(
     plaintext: Annotated[
         bool, typer.Option("--plaintext", help="For a server that runs with --plaintext.")
     ] = False,
+    server: Annotated[
+        str | None,
+        typer.Option(
+            metavar="IP[:PORT]",
+            help="Where the server's link port is now, if it has moved; a machine that has joined "
+            "keeps it.",
+        ),
+    ] = None,
+    proxy: Annotated[
+        str | None,
+        typer.Option(
+            metavar="URL",
+            help="An HTTP proxy that all connections go through, http://IP:PORT. Those that the "
+            "environment names are not used.",
+        ),
+    ] = None,
+    debug: DebugOption = False,
 ) -> None:
     """Join a network, and stay connected until SIGTERM or Ctrl-C.
 
@@ -100,25 +115,28 @@ def join(
     """
     if no_route and route_metric is not None:
         raise typer.BadParameter("give --no-route or --route-metric, not both")
+    proxy = _checked_proxy(proxy)
     device = DeviceSettings(mtu, has_route=not no_route, metric=route_metric)
-    invited = _invited(invitation, ca_cert_hash, plaintext=plaintext)
+    settings = AgentSettings(not no_tun, device, proxy)
+    invited = invitation_of(invitation, token_file, ca_cert_hash, plaintext=plaintext, proxy=proxy)
     folder = StateFolder(state_dir or default_state_dir())
     _identity(folder, invited, insecure=insecure_bootstrap)  # before anything is made
     if not no_tun:
         _require_tun()
     signals.ignore_others()
     forbid_core_dumps()
-    log = structured_logs.configure()
+    log = structured_logs.configure(debug=debug)
     with folder.locked():
         identity = _identity(folder, invited, insecure=insecure_bootstrap)
         if isinstance(identity, Invitation):
-            if _run(_enrol(folder, identity, log)):
-                _start_again()
+            if _run(enrol(folder, identity, log)):
+                _start_again(invitation)
         else:
-            _run(_hold(folder, identity, log, tun=not no_tun, device=device))
+            known = known_addresses(folder, identity, invited, server, log)
+            _run(_hold(folder, identity, known, settings, log))
 
 
-def join_as_configured(path: Path, file: "ConfigFile") -> None:
+def join_as_configured(path: Path, file: "ConfigFile", *, debug: bool = False) -> None:
     """Run the node that a configuration file describes; it has enrolled before.
 
     Raises:
@@ -130,22 +148,31 @@ def join_as_configured(path: Path, file: "ConfigFile") -> None:
     require_tun()
     signals.ignore_others()
     forbid_core_dumps()
-    log = structured_logs.configure(debug=section.debug, log_dir=section.log_dir)
-    folder = StateFolder(section.work_dir or default_state_dir())
+    log = structured_logs.configure(debug=debug or section.debug, log_dir=section.log_dir)
+    for note in file.notes:
+        log.warning(log_events.CONFIG_OLD_KEY, message=note)
+    folder, node = StateFolder(section.work_dir or default_state_dir()), _configured(section)
     device = DeviceSettings(
         section.mtu, section.redirect_gateway, section.route, section.route_metric or None
     )
+    settings = AgentSettings(device=device, proxy=section.proxy)
     with folder.locked():
-        _run(_hold(folder, _configured(section), log, device=device))
+        known = KnownAddresses(folder.addresses, (node.host, node.port))
+        _run(_hold(folder, node, known, settings, log))
 
 
 def _configured(section: "ClientSection") -> NodeIdentity:
     return NodeIdentity(section.token, section.server_addr, section.port, section.network_cert_dir)
 
 
-def _start_again() -> NoReturn:
-    """Replace this process by one that resumes: gRPC, needed to enrol only, takes 17 MB."""
-    os.execv(sys.executable, [sys.executable, *sys.orig_argv[1:]])  # noqa: S606 - this program itself
+def _start_again(invitation: str | None) -> NoReturn:
+    """Replace this process by one that resumes: gRPC, needed to enrol only, takes 17 MB.
+
+    Its command line and environment have no token.
+    """
+    os.environ.pop(BOOTSTRAP_TOKEN_VARIABLE, None)
+    words = without_invitation(sys.orig_argv[1:], invitation)
+    os.execv(sys.executable, [sys.executable, *words])  # noqa: S606 - this program itself
 
 
 def _require_tun() -> None:
@@ -184,24 +211,15 @@ async def _until_stopped(work: Coroutine[Any, Any, object]) -> bool:
     return not stop.is_set()
 
 
-def _invited(text: str | None, ca_cert_hash: str | None, *, plaintext: bool) -> Invitation | None:
-    if ca_cert_hash is not None and not is_ca_cert_hash(ca_cert_hash):
-        raise typer.BadParameter(
-            "expected sha256: and 64 hex digits, as ncadm create-bootstrap-token prints it",
-            param_hint="--ca-cert-hash",
-        )
-    if ca_cert_hash is not None and plaintext:
-        raise typer.BadParameter(
-            "--ca-cert-hash cannot be checked without TLS (--plaintext): drop one of the two"
-        )
-    if text is None:
+def _checked_proxy(url: str | None) -> str | None:
+    if url is None:
         return None
-    token, _, at = text.partition("@")
+    from nc.server.setting_types import checked_proxy
+
     try:
-        place = ServerAddress.parse(at or "none")
+        return checked_proxy(url)
     except ValueError as error:
-        raise typer.BadParameter("expected TOKEN@IP:PORT, as it was printed") from error
-    return Invitation(token, place.host, place.port, ca_cert_hash, plaintext)
+        raise typer.BadParameter(str(error), param_hint="--proxy") from error
 
 
 def _identity(
@@ -227,85 +245,36 @@ def _identity(
 
 
 def _remembered(folder: StateFolder, invited: Invitation | None) -> NodeIdentity | None:
-    """The node in the state folder; with an invitation, only if it enrolled with that one.
+    """The node in the state folder; with an invitation, only if it enrolled with that token.
 
-    One command line so both joins and resumes, and a new token makes a new node.
+    One command line so both joins and resumes, and a new token makes a new node. The same token at
+    another address says that the server has moved.
     """
     node = folder.load()
     if node is None or invited is None or node.joined_with == digest_of(invited.text):
         return node
-    return None
+    known = KnownAddresses(folder.addresses, (node.host, node.port))
+    if known.token_digest == digest_of(invited.token):
+        return node
+    # Releases that kept no digest of the token alone.
+    before = f"{invited.token}@{node.host}:{DEFAULT_BOOTSTRAP_PORT}"
+    return node if node.joined_with == digest_of(before) else None
 
 
 async def _hold(
     folder: StateFolder,
     node: NodeIdentity,
+    addresses: KnownAddresses,
+    settings: AgentSettings,
     log: FilteringBoundLogger,
-    *,
-    tun: bool = True,
-    device: DeviceSettings,
 ) -> None:
-    from nc.agent.agent import Agent, AgentSettings
+    from nc.agent.agent import Agent
     from nc.net.redirect import Redirect
 
-    settings = AgentSettings(tun, device)
     redirect = Redirect(folder.redirect)
     clock, secrets = SystemClock(), SystemSecrets()
-    agent = Agent(node, settings, redirect, clock=clock, secrets=secrets, log=log)
+    agent = Agent(
+        node, settings, redirect, clock=clock, secrets=secrets, log=log, addresses=addresses
+    )
     _RELOADS[:] = [agent.reload]
     await agent.run()
-
-
-async def _enrol(
-    folder: StateFolder, invited: Invitation, log: FilteringBoundLogger
-) -> NodeIdentity:
-    """Redeem the token, again and again until the server answers, and keep the answer."""
-    if invited.ca_cert_hash is None:
-        problem = "no TLS: anyone on the network path can read the token and the answer"
-        if not invited.plaintext:
-            problem = "the server is not checked against a hash: any server there gets the token"
-        log.warning(log_events.AGENT_INSECURE, message=problem)
-    failures = 0
-    while True:
-        folder.require_room()  # else the server would register a node that cannot be kept
-        try:
-            answer = await redeem(invited)
-        except ServerUnreachable as error:
-            failures += 1
-            wait_s = delay_s(failures, SystemSecrets())
-            text = f"{error}; trying again in {wait_s:.1f} s"
-            log.warning(log_events.AGENT_DISCONNECTED, reason="NotJoined", message=text)
-            sd_notify.status(f"not joined: {text}")
-            await asyncio.sleep(wait_s)
-        else:
-            break
-    before = folder.load()
-    name = None if before is None else before.node_id()  # before its certificate is removed
-    node = _remember(folder, invited, answer)
-    if before is not None:
-        log.warning(
-            log_events.AGENT_REPLACED,
-            message=f"this machine was {name or 'another node'}, which stays registered until it "
-            "is unregistered or expires, if it has not yet; its token is kept in "
-            f"{folder.node_before}, for ncadm unregister --node-token",
-        )
-    server = host_port(node.host, node.port)
-    log.info(log_events.AGENT_JOINED, server=server, state=str(folder.path))
-    return node
-
-
-def _remember(folder: StateFolder, invited: Invitation, answer: "GetTokenResponse") -> NodeIdentity:
-    node = NodeIdentity(
-        answer.token,
-        answer.networkServerIp,
-        int(answer.networkServerPort),
-        certificates=None,  # `keep` sets it
-        joined_with=digest_of(invited.text),
-    )
-    if invited.plaintext:
-        return folder.keep(node, None, None)
-    return folder.keep(
-        node,
-        CertificateSet(answer.GrpcCaCert, answer.GrpcClientKey, answer.GrpcClientCert),
-        CertificateSet(answer.NetworkCaCert, answer.NetworkClientKey, answer.NetworkClientCert),
-    )

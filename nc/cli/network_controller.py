@@ -6,7 +6,7 @@ from typing import ClassVar
 import typer
 
 from nc.cli.lazy import HELP_OPTIONS, LazyGroup
-from nc.cli.options import ConfigOption, Output, OutputOption, version_option
+from nc.cli.options import ConfigOption, DebugOption, Output, OutputOption, version_option
 
 
 class Commands(LazyGroup):
@@ -51,6 +51,7 @@ app = typer.Typer(
 def network_controller(
     context: typer.Context,
     config_file: ConfigOption = None,
+    debug: DebugOption = False,
     output: OutputOption = Output.TEXT,
     version: bool = version_option("network-controller"),
 ) -> None:
@@ -64,12 +65,14 @@ def network_controller(
     if context.invoked_subcommand is None and config_file is None:
         context.fail("name a command, or a configuration file with --config")
     elif context.invoked_subcommand is None and config_file is not None:
-        _start(config_file)
+        _start(config_file, debug=debug)
     elif config_file is not None:
         context.fail("--config goes without a command, or after serve")
+    elif debug:
+        context.fail("--debug goes with --config, or after serve or join")
 
 
-def _start(path: Path) -> None:
+def _start(path: Path, *, debug: bool) -> None:
     """Start the server or the node that a configuration file describes."""
     from nc.cli.config_file import load
 
@@ -77,8 +80,8 @@ def _start(path: Path) -> None:
     if file.mode == "client":
         from nc.cli.join import join_as_configured
 
-        join_as_configured(path, file)
+        join_as_configured(path, file, debug=debug)
     else:
         from nc.cli.serve import serve
 
-        serve(config_file=path)
+        serve(config_file=path, debug=debug)

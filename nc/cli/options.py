@@ -35,6 +35,13 @@ OutputOption = Annotated[
     ),
 ]
 
+DebugOption = Annotated[bool, typer.Option("--debug", help="Log more.")]
+
+ListenOption = Annotated[
+    str | None,
+    typer.Option(metavar="IP", help="The address that all ports listen on. Default: every one."),
+]
+
 ConfigOption = Annotated[
     Path | None,
     typer.Option("--config", help="A configuration file, YAML. Options override it."),
@@ -49,4 +56,5 @@ def version_option(program: str) -> Any:
             typer.echo(f"{program} {version('litekube-network-controller')}")
             raise typer.Exit
 
-    return typer.Option(False, "--version", callback=show, is_eager=True, help="Print the version.")
+    words = ("--version", "-v")
+    return typer.Option(False, *words, callback=show, is_eager=True, help="Print the version.")

@@ -3,8 +3,6 @@
 import asyncio
 import contextlib
 import gc
-import resource
-import socket
 import sys
 from pathlib import Path
 from typing import Annotated, Any
@@ -16,14 +14,16 @@ from structlog.typing import FilteringBoundLogger
 
 from nc import log_events, sd_notify
 from nc.cli import signals, structured_logs
-from nc.cli.config_file import ServerSection, load
+from nc.cli.config_file import ConfigFile, ServerSection, load
 from nc.cli.entrypoint import (
     DATA_DIR_VARIABLE,
     data_dir_variable,
     default_data_dir,
 )
 from nc.cli.event_loop import run_async
-from nc.cli.options import ConfigOption
+from nc.cli.open_files import allow_open_files
+from nc.cli.options import ConfigOption, DebugOption, ListenOption
+from nc.cli.own_address import default_advertise, listen_address
 from nc.cli.serve_greeting import greet
 from nc.cli.streams import silence_stdout
 from nc.client.link_report import NoServer, read_link_report
@@ -41,11 +41,6 @@ from nc.server.installation import Installation, serve_installation
 from nc.server.parts import PASSING_FAILURES
 from nc.server.setting_types import explain
 from nc.server.settings import ServerSettings, TunMode
-
-# Each connection is an open file: 65,536 are enough for 30,000 nodes and their callers. A fleet of
-# moderate size uses up fewer than 4096.
-ENOUGH_FILES = 65_536
-FEW_FILES = 4096
 
 # How long a thread may run Python code while another one waits to. With the default of 5 ms, calls
 # wait for the event loop when packets keep it busy: 1% for 85 to 105 ms, not 16 to 18.
@@ -67,10 +62,21 @@ def serve(
     advertise: Annotated[
         str | None,
         typer.Option(
-            metavar="IP",
-            help="The IP address or name that machines are told to reach this server at. "
-            "Default: this machine's address on its default route.",
+            metavar="IP[,…]",
+            help="The IP address or name that machines are told to reach this server at; further "
+            "ones are told to our agents only. Default: --listen if it is one address, else this "
+            "machine's address on its default route.",
         ),
+    ] = None,
+    listen: ListenOption = None,
+    grpc_listen: Annotated[
+        str | None, typer.Option(metavar="IP", help="The same for the control port alone.")
+    ] = None,
+    bootstrap_listen: Annotated[
+        str | None, typer.Option(metavar="IP", help="The same for the bootstrap port alone.")
+    ] = None,
+    link_listen: Annotated[
+        str | None, typer.Option(metavar="IP", help="The same for the link port alone.")
     ] = None,
     grpc_port: Annotated[
         int | None,
@@ -83,6 +89,17 @@ def serve(
     link_port: Annotated[
         int | None,
         typer.Option(help=f"The port that nodes connect to. Default: {DEFAULT_LINK_PORT}; 0: any."),
+    ] = None,
+    internal_port: Annotated[
+        int | None,
+        typer.Option(
+            help="A port for Internal alone, which asks for no certificate: who knows a node "
+            "token there may change its expiry. Default: none.",
+        ),
+    ] = None,
+    internal_listen: Annotated[
+        str | None,
+        typer.Option(metavar="IP", help="Where that port listens. Default: 127.0.0.1"),
     ] = None,
     network_addr: Annotated[
         str | None,
@@ -112,6 +129,7 @@ def serve(
         bool,
         typer.Option("--plaintext", help="No TLS, and no rights checked. For development only."),
     ] = False,
+    debug: DebugOption = False,
     new_cluster: Annotated[
         bool,
         typer.Option(
@@ -126,11 +144,18 @@ def serve(
 
     Example: network-controller serve --data-dir ./data --advertise 192.0.2.7
     """
-    section = ServerSection() if config_file is None else load_server_section(config_file)
+    file = None if config_file is None else load_server_file(config_file)
+    section = (file and file.server) or ServerSection()
+    listen = listen or section.listen
     given = {
         "data_dir": data_dir or data_dir_variable() or section.work_dir or default_data_dir(),
-        "advertise": advertise or section.ip or own_address(),
-        "listen": listen_address(),
+        "advertise": advertise or section.ip or default_advertise(listen),
+        "listen": listen or listen_address(),
+        "grpc_listen": grpc_listen or section.grpc_listen,
+        "bootstrap_listen": bootstrap_listen or section.bootstrap_listen,
+        "link_listen": link_listen or section.link_listen,
+        "internal_port": _first(internal_port, section.internal_port),
+        "internal_listen": internal_listen or section.internal_listen,
         "grpc_port": _first(grpc_port, section.grpc_port),
         "bootstrap_port": _first(bootstrap_port, section.bootstrap_port),
         "link_port": _first(link_port, section.port),
@@ -149,9 +174,9 @@ def serve(
         settings = ServerSettings.model_validate({k: v for k, v in given.items() if v is not None})
     except ValidationError as error:
         raise ConfigError(_first_mistake(error)) from error
-    if settings.is_inside_overlay:
+    if settings.inside_overlay:
         raise ConfigError(
-            f"the advertised address {settings.advertise} is in the overlay network "
+            f"the advertised address {settings.inside_overlay} is in the overlay network "
             f"{settings.network_addr}: nodes would lead their links into it; choose another "
             "network with --network-addr, or another address with --advertise"
         )
@@ -160,7 +185,9 @@ def serve(
     _try_ports(settings)
     signals.ignore_others()
     forbid_core_dumps()
-    log = structured_logs.configure(debug=section.debug, log_dir=section.log_dir)
+    log = structured_logs.configure(debug=debug or section.debug, log_dir=section.log_dir)
+    for note in file.notes if file else ():
+        log.warning(log_events.CONFIG_OLD_KEY, message=note)
     allow_open_files(log)
     try:
         run_async(_serve(settings, log))
@@ -176,14 +203,14 @@ def _try_ports(settings: ServerSettings) -> None:
         DataFolderError: a server runs on the folder already, probably with these ports.
         PortUnavailable: another reason.
     """
-    ports = (settings.grpc_port, settings.bootstrap_port, settings.link_port)
-    if twice := [port for port in ports if port and ports.count(port) > 1]:
+    listeners = list(settings.listeners.values())
+    if twice := [each for each in listeners if each[1] and listeners.count(each) > 1]:
+        *others, last = settings.listeners
         raise ConfigError(
-            f"port {twice[0]} is given twice; "
-            "--grpc-port, --bootstrap-port and --link-port need one each"
+            f"port {twice[0][1]} is given twice; {', '.join(others)} and {last} need one each"
         )
     try:
-        try_ports(settings.listen, ports)
+        try_ports(listeners)
     except PortUnavailable:
         with contextlib.suppress(NoServer, OSError):
             read_link_report(DataFolder(settings.data_dir).links_socket)
@@ -194,8 +221,8 @@ def _try_ports(settings: ServerSettings) -> None:
         raise
 
 
-def load_server_section(path: Path) -> ServerSection:
-    """The server's part of a configuration file.
+def load_server_file(path: Path) -> ConfigFile:
+    """A configuration file of a server.
 
     Raises:
         ConfigError: the file is wrong, or describes a node.
@@ -206,37 +233,7 @@ def load_server_section(path: Path) -> ServerSection:
             f"{path}: mode: client describes a node; "
             f"start it with network-controller --config {path}"
         )
-    return file.server or ServerSection()
-
-
-def own_address() -> str:
-    """This machine's address on its default route; the loopback address without one."""
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
-        try:
-            probe.connect(("192.0.2.1", 9))  # a datagram socket: nothing is sent
-            return str(probe.getsockname()[0])
-        except OSError:
-            return "127.0.0.1"
-
-
-def listen_address() -> str:
-    """Every address of this machine, IPv6 included where there is any."""
-    return "[::]" if socket.has_dualstack_ipv6() else "0.0.0.0"  # noqa: S104 - a server's purpose
-
-
-def allow_open_files(log: FilteringBoundLogger) -> None:
-    """Raise the limit of open files, since each connection is one."""
-    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    wanted = ENOUGH_FILES if hard == resource.RLIM_INFINITY else min(hard, ENOUGH_FILES)
-    if soft != resource.RLIM_INFINITY and soft < wanted:
-        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
-        soft = wanted
-    if soft != resource.RLIM_INFINITY and soft < FEW_FILES:
-        log.warning(
-            log_events.SERVER_FD_LIMIT_LOW,
-            message=f"at most {soft} files may be open, and each connection is one; "
-            "raise the limit (ulimit -n, or LimitNOFILE= for systemd)",
-        )
+    return file
 
 
 async def _serve(settings: ServerSettings, log: FilteringBoundLogger) -> None:
@@ -257,7 +254,7 @@ async def _serve(settings: ServerSettings, log: FilteringBoundLogger) -> None:
         except OSError:  # stdout is closed, or its reader has gone
             silence_stdout()
         gc.freeze()  # the state is no garbage, and scanning a large one would be a pause
-        sd_notify.ready(f"serving at {server.endpoints.advertised}")
+        sd_notify.ready(f"serving at {', '.join(settings.advertise)}")
         running = [
             asyncio.create_task(_reload_whenever(reload, installation, log)),
             asyncio.create_task(sd_notify.keep_alive()),

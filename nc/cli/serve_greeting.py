@@ -12,19 +12,23 @@ from nc.contract import DEFAULT_GRPC_PORT
 from nc.server.first_start import Start
 from nc.server.installation import Installation
 from nc.server.server import VERSION, Server
+from nc.server.settings import ServerSettings
+from nc.text import host_port
 
 
 def greet(installation: Installation, server: Server, console: Console) -> None:
     settings, endpoints = installation.settings, server.endpoints
     secured = "plain text" if settings.plaintext else "TLS"
     mutual = "plain text" if settings.plaintext else "mutual TLS"
-    console.print(f"[bold]network-controller {VERSION}[/] at {escape(endpoints.advertised)}")
+    at = ", ".join(settings.advertise)
+    console.print(f"[bold]network-controller {VERSION}[/] at {escape(at)}")
     for label, text in (
         ("data", settings.data_dir),
         *(("made", text) for text in _made(installation)),
         ("control", f"port {endpoints.control_port}, gRPC, {mutual}"),
         ("bootstrap", f"port {endpoints.bootstrap_port}, gRPC, {secured}"),
         ("link", f"port {endpoints.link_port}, WebSocket, {mutual}"),
+        *(("internal", text) for text in _internal(settings)),
         ("network", f"{settings.network_addr}"),
     ):
         console.print(f"  {label:<10}{escape(str(text))}", soft_wrap=True)
@@ -36,8 +40,14 @@ def greet(installation: Installation, server: Server, console: Console) -> None:
     console.print(f"  {escape(token_command(installation, server))}", soft_wrap=True)
 
 
+def _internal(settings: ServerSettings) -> Iterator[str]:
+    if settings.internal_port is not None:
+        where = host_port(settings.internal_listen.strip("[]"), settings.internal_port)
+        yield f"{where}, gRPC, no certificate asked: a node token is the right to change its expiry"
+
+
 def _made(installation: Installation) -> Iterator[str]:
-    """What this start had to make, a line a folder."""
+    """The files that this start has made, a line for each folder."""
     by_folder: dict[Path, list[str]] = {}
     for path in (*installation.made, *(path for path, _ in installation.certificates.made)):
         by_folder.setdefault(path.parent, []).append(path.name)

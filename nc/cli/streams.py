@@ -37,7 +37,7 @@ def require_stdout() -> None:
     """Refuse a call whose answer the server gives once, when the answer cannot be printed.
 
     Raises:
-        OperatorError: stdout is closed, or nobody reads the pipe that it is.
+        OperatorError: stdout is closed, or a pipe without a reader.
     """
     try:
         number = sys.stdout.fileno()

@@ -46,7 +46,7 @@ class _Lines:
     """The logger at the end of structlog's chain: cheap to call, and never raises.
 
     Lines are rendered and written in batches, a few milliseconds later; at once where no loop runs.
-    A full disk or a closed pipe loses lines: the server goes on, and its event log has the events.
+    A full disk or a closed pipe loses lines; the server continues, and the event log is complete.
     """
 
     def __init__(self, stream: Stream, render: Render, clock: Clock) -> None:

@@ -1,5 +1,6 @@
 """A gRPC channel to one port of a server: every method by its name, errors with a remedy."""
 
+import os
 from typing import Any, Self
 
 import grpc
@@ -7,7 +8,6 @@ from google.protobuf import message_factory
 from google.protobuf.descriptor import ServiceDescriptor
 from google.protobuf.message import Message
 
-from nc.client.certificate_dates import date_problems
 from nc.client.connection_errors import describe_grpc
 from nc.client.tls import ClientTls
 from nc.clock import SystemClock, now_utc
@@ -50,12 +50,24 @@ class CallFailed(OperatorError):
         super().__init__(f"{method} at {target}: {code.name}: {details}", remedy=remedy)
 
 
+def channel_options(proxy: str | None) -> list[tuple[str, Any]]:
+    """Options by which gRPC goes through this proxy, and through none that the environment names.
+
+    The other connections to a server do not follow `https_proxy`, so gRPC must not, either.
+    """
+    if proxy is None:
+        return [("grpc.enable_http_proxy", 0)]
+    os.environ["no_grpc_proxy"] = ""  # noqa: SIM112 - gRPC's name; else `no_proxy` would be asked
+    return [("grpc.http_proxy", proxy)]
+
+
 class Client:
     """A channel to one port, open within `async with`.
 
     Args:
         tls: None for plain text.
         services: those that are on the port.
+        proxy: the URL of an HTTP proxy to go through; None connects directly.
     """
 
     def __init__(
@@ -64,21 +76,24 @@ class Client:
         port: int,
         tls: ClientTls | None,
         services: tuple[ServiceDescriptor, ...] = CONTROL_PORT,
+        proxy: str | None = None,
     ) -> None:
+        self.host, self.port = host, port
         self.target = host_port(host, port)
-        self._host, self._port = host, port
         self._tls = tls
         self._services = services
+        self._proxy = proxy
+        self._options = channel_options(proxy)
         self._channel: grpc.aio.Channel | None = None
 
     async def __aenter__(self) -> Self:
         if self._tls is None:
-            self._channel = grpc.aio.insecure_channel(self.target)
+            self._channel = grpc.aio.insecure_channel(self.target, self._options)
         else:
             credentials = grpc.ssl_channel_credentials(
                 self._tls.ca_pem, self._tls.key_pem, self._tls.certificate_pem
             )
-            self._channel = grpc.aio.secure_channel(self.target, credentials)
+            self._channel = grpc.aio.secure_channel(self.target, credentials, self._options)
         return self
 
     async def __aexit__(self, *_: object) -> None:
@@ -88,8 +103,13 @@ class Client:
     async def _describe(self, details: str) -> str:
         """Why there is no connection; gRPC hides that TLS refused a certificate for its dates."""
         if self._tls is not None and any(sign in details for sign in _OF_TLS):
+            from nc.client.certificate_dates import (  # noqa: PLC0415 - loads cryptography
+                date_problems,
+            )
+
             now = now_utc(SystemClock())
-            if problems := await date_problems(self._tls, self._host, self._port, now):
+            problems = await date_problems(self._tls, self.host, self.port, now, self._proxy)
+            if problems:
                 return problems
         return describe_grpc(details, tls=self._tls is not None)
 

@@ -15,6 +15,7 @@ _GRPC_SENTENCES: Final = (
     ("Hostname Verification Check failed", "its certificate is for other names than this one"),
     ("Connection refused", "Connection refused"),
     ("Domain name not found", "no such name is known"),
+    ("http1.x server", "it speaks HTTP/1.1, as the link port (6441 by default) does, and no gRPC"),
 )
 
 

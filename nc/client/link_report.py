@@ -9,6 +9,7 @@ from nc.errors import UNREACHABLE, OperatorError
 from nc.net.sockets import short_name
 
 _TIMEOUT_S: Final = 5.0
+_MAX_BYTES: Final = 256 * 1024 * 1024  # far more than the report of a full network
 
 
 class NoServer(OperatorError):
@@ -39,9 +40,11 @@ def read_link_report(path: Path) -> dict[str, Any]:
                 connection.connect(name)
             while part := connection.recv(65536):
                 answer += part
+                if len(answer) > _MAX_BYTES:
+                    raise NoServer(path)
             report: dict[str, Any] = json.loads(answer)
         except PermissionError:
             raise
-        except (OSError, ValueError):
+        except (OSError, ValueError, RecursionError):
             raise NoServer(path) from None
     return report

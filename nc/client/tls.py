@@ -1,4 +1,4 @@
-"""TLS as a client: what it trusts, and the certificate that it shows."""
+"""TLS as a client: the CA that it trusts, and the certificate that it presents."""
 
 import os
 import ssl
@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 @dataclass(frozen=True, slots=True)
 class ClientTls:
-    """PEM. Without a CA nothing is trusted; without a key and a certificate none is shown."""
+    """PEM files. Without a CA no server is trusted; without a key no certificate is presented."""
 
     ca_pem: bytes
     key_pem: bytes | None = field(default=None, repr=False)
@@ -21,6 +21,7 @@ class ClientTls:
         """
         # Not the default context: from Python 3.13 on it refuses CAs that exist in the field.
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+        context.verify_flags |= ssl.VERIFY_X509_PARTIAL_CHAIN  # an intermediate CA may be trusted
         if self.ca_pem:
             context.load_verify_locations(cadata=self.ca_pem.decode("ascii", "ignore"))
         if self.key_pem is not None and self.certificate_pem is not None:

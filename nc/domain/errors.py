@@ -77,7 +77,8 @@ class NodeUnknown(DomainError):
     def __init__(self, *, was_unregistered: bool = False) -> None:
         self.was_unregistered = was_unregistered
         super().__init__(
-            f"{NODE_UNREGISTERED}; register the machine again with a bootstrap token"
+            f"{NODE_UNREGISTERED}, and its token is unknown since; "
+            "register the machine again with a bootstrap token"
             if was_unregistered
             else "the node token is unknown here: no node was registered with it, or the log of "
             "this server lacks that; check that this is the right server with its own data folder, "
@@ -113,6 +114,22 @@ class ListedNodeUnknown(DomainError):
         )
 
 
+class ExpiryTooLate(DomainError):
+    """A time of a list is larger than the API has; nothing of the list was applied."""
+
+    def __init__(self, position: int, expires_at_s: int, largest_s: int) -> None:
+        self.position = position  # from 1
+        self.expires_at_s = expires_at_s
+        hint = ""
+        if expires_at_s // 1000 <= largest_s:
+            hint = f"; as milliseconds it would be {expires_at_s // 1000} seconds"
+        super().__init__(
+            f"the time at position {position} of the list, {expires_at_s}, is beyond "
+            f"{moment(largest_s * 1000)}{hint}; nothing was changed: give Unix seconds, or 0 for "
+            "never"
+        )
+
+
 class ServerNodeFixed(DomainError):
     """The server itself cannot be unregistered, nor expire."""
 
@@ -141,7 +158,7 @@ class AddressPoolExhausted(DomainError):
 class LinkSuperseded(_WithoutFacts):
     """The link is not the node's current one."""
 
-    text = "this link is gone: it was dropped, or a newer one of the node took over"
+    text = "this link has ended: it was dropped, or a newer link of the node replaced it"
 
 
 class IllegalTransition(DomainError):

@@ -7,7 +7,7 @@ that registers, is given its address and connects is known by one string everywh
 from functools import lru_cache
 from typing import Final
 
-# Nodes come in waves: more than come at the same time, and some hundred KiB at the most.
+# Larger than the number of nodes that register at the same time; some hundred KiB at most.
 REMEMBERED: Final = 4096
 
 shared_id = lru_cache(REMEMBERED)(str)

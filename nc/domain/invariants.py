@@ -26,7 +26,7 @@ _ADVICE = (
 
 
 class InconsistentHistory(OperatorError):
-    """The log's bytes are as they were written, and what they say cannot have happened."""
+    """The log's bytes are intact, but their events are not a possible history."""
 
     exit_code = DAMAGED
     kind = "damaged"
@@ -75,7 +75,7 @@ class Situation:
         self.digest_seq = base.digest_seq
 
     def apply(self, kind: str, event: Any) -> None:
-        """Go on to the next event, of this kind."""
+        """Apply the next event, of this kind."""
         self.seq += 1
         match kind:
             case "state_changed":
@@ -132,7 +132,7 @@ class InvariantChecker:
         self.situation = Situation(base)
 
     def follow(self, event: Event) -> None:
-        """Check the next event, and go on to it.
+        """Check the next event, then apply it.
 
         Raises:
             InconsistentHistory: it cannot have followed.
@@ -172,7 +172,7 @@ def _check_bound(before: Situation, event: Any) -> None:
 
 
 def _check_released(before: Situation, event: Any) -> None:
-    holder = before.holders.get(event.address, "nobody")
+    holder = before.holders.get(event.address, "no node")
     if holder != event.node_id:
         _refuse(before, f"{event.node_id} gives {event.address} up", f"{holder} to hold it")
 

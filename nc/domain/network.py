@@ -19,7 +19,7 @@ class Network:
     """An overlay network and its slots.
 
     Slot k is host number 2k + 3; the last slot wraps round to host 1, which is the server's unless
-    the server lives elsewhere. Not every slot is assignable.
+    the server has another address. Not every slot is assignable.
     """
 
     base: int  # its first address, as a number
@@ -75,7 +75,7 @@ class Network:
     def _is_assignable(self, host: int) -> bool:
         number = self.base + host
         peer_overflows = number & _LAST_OCTET == _LAST_OCTET or host + 1 == self.size
-        # the server's own pair, whichever half of it the server lives on
+        # the server's pair: its own address and its peer
         return not peer_overflows and abs(number - self.server) > 1
 
 

@@ -54,7 +54,7 @@ class RedeemToken:
 class ForgetExpiredTokens:
     """Forget those of these tokens that expired longer ago than the retention.
 
-    The caller names some at a time, since looking at all of them would block the event loop.
+    The caller passes some ids at a time, since checking all would block the event loop.
     """
 
     token_ids: tuple[str, ...]

@@ -1,1 +1,1 @@
-"""Reading a log back: what was so at some moment, why, and what changed. No sockets, no gRPC."""
+"""Reading a log back: past states, explanations and differences. No sockets, no gRPC."""

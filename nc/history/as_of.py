@@ -95,7 +95,7 @@ def _decoded(snapshot: Snapshot) -> State | None:
 
 
 def _passed_at_ns(records: Iterator[Record], snapshot: Snapshot) -> int | None:
-    """Read on to a snapshot's place; None if the log does not pass it.
+    """Read up to a snapshot's place; None if the log does not pass it.
 
     Returns:
         When the last event before it was recorded.

@@ -15,7 +15,7 @@ T = TypeVar("T")
 
 
 class Difference(NamedTuple):
-    """What became of nodes and tokens between two places; ids in order."""
+    """The changes of nodes and tokens between two places; ids in order."""
 
     came: list[str]
     went: list[str]

@@ -1,4 +1,4 @@
-"""Explains how one node, address or bootstrap token came to be as it is, in sentences. Pure.
+"""Explains how one node, address or bootstrap token came to its state, in sentences. Pure.
 
 The explanation of a node begins with the issue of the bootstrap token that it came with, and holds
 what no client asked for, too: an address that was reclaimed, a link that was lost in a crash.

@@ -1,4 +1,4 @@
-"""One event as data: what kind it is, its fields for programs (JSON) and for people (text)."""
+"""One event as data: its kind, and its fields as JSON for programs and as text for people."""
 
 import json
 from collections.abc import Callable
@@ -22,6 +22,10 @@ _KINDS: Any = Event.DESCRIPTOR.oneofs_by_name["kind"]
 
 # The names of the members of `Event.kind`, as the catalogue has them.
 KIND_NAMES: Final[dict[str, str]] = {field.name: field.message_type.name for field in _KINDS.fields}
+
+
+# Fields that most events leave empty: people see them only where they say something.
+_ONLY_IF_SET: Final = frozenset({"grpc_authority", "network_authority", "taken_back"})
 
 
 class _Field(NamedTuple):
@@ -54,13 +58,17 @@ def json_fields(recorded: Recorded) -> dict[str, Any]:
 def field_texts(event: Event) -> dict[str, str]:
     """The fields of an event's body, each as people read it; not yet `printable`."""
     _, fields = kind_and_fields(event)
-    return {name.removesuffix("_ms"): _text(name, value) for name, value in fields.items()}
+    return {
+        name.removesuffix("_ms"): _text(name, value)
+        for name, value in fields.items()
+        if value or name not in _ONLY_IF_SET
+    }
 
 
 def _text(name: str, value: Any) -> str:
     if isinstance(value, str):
         return value or '""'
-    if name.endswith("_at_ms"):
+    if name.endswith(("_at_ms", "_until_ms")):
         return moment(value) if value else "never"
     if isinstance(value, list):
         return ",".join(item["authority"] for item in value)  # their serials are in the JSON

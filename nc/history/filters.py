@@ -1,4 +1,4 @@
-"""Which events of a history are asked for."""
+"""A filter on the events of a history."""
 
 from typing import NamedTuple
 

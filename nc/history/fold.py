@@ -1,4 +1,4 @@
-"""What the events of a history lead to: the state after any of them."""
+"""Folds a history: the state after any of its events."""
 
 from collections.abc import Iterable, Iterator
 from itertools import islice

@@ -42,7 +42,7 @@ class Recording(NamedTuple):
     checkpoints: Sequence[State]  # after each CHECKPOINT_EVENTS events; the first before them all
 
     def state_at(self, position: int) -> State:
-        """What the first `position` events lead to."""
+        """The state after the first `position` events."""
         nearest, rest = divmod(position, CHECKPOINT_EVENTS)
         events = self.events[position - rest : position]
         return evolve(self.checkpoints[nearest], (recorded.event for recorded in events))
@@ -120,7 +120,7 @@ class Player:
         return replace(self.skipped(by), playing=False)
 
     def skipped(self, by: int) -> Self:
-        """Move by `by` stops, no further than there are stops, and go on from there."""
+        """Move by `by` stops, at most to the first or the last; keep playing."""
         at = min(max(self.at + by, 0), self.last)
         return replace(self, at=at, waited_ns=0, playing=self.playing and at < self.last)
 

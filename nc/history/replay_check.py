@@ -1,8 +1,8 @@
-"""Does this version make of a log's events what the version that recorded them did?
+"""Checks that this version folds a log's events to the states that the recording version had.
 
-A log holds digests of what it led to, one every so many events (`nc/replica/digests.py`). They are
-collected first; then everything is folded once more, with a stop at each event that one is of. Old
-logs are tests for new code. Pure.
+A log holds digests of the state, one every so many events (`nc/replica/digests.py`). They are
+collected first; then all events are folded, with a comparison at each event that has a digest. So
+old logs test new code. Pure.
 """
 
 from collections.abc import Callable, Iterable, Iterator
@@ -68,7 +68,7 @@ def check(
 
     Args:
         history: every event after `start`.
-        digests: those recorded in it; what is of an earlier event is passed over.
+        digests: those recorded in it; digests of earlier events are skipped.
         start: the state that the history begins with; the one before everything by default.
         progress: called with a sequence number now and then.
 

@@ -26,7 +26,7 @@ _DELETE_SNAPSHOT = "delete the snapshot: the log is whole without it"
 
 
 class KnownHead(NamedTuple):
-    """What is known of a log from elsewhere: its hash after an event."""
+    """A hash of the log after an event, known from elsewhere."""
 
     seq: int
     chain: bytes  # 32 bytes
@@ -34,7 +34,7 @@ class KnownHead(NamedTuple):
 
 
 class Base(NamedTuple):
-    """What there was before the first event; not verified."""
+    """The position and state before the first event; not verified."""
 
     state: State
     chain: bytes  # 32 bytes
@@ -119,12 +119,12 @@ class _Verification:
         return Verified(events, self._seq, self._records, self._head, self._snapshots)
 
     def _settle(self) -> None:
-        """Compare with the known heads up to here, before the log goes on."""
+        """Compare with the known heads up to here, before the next record."""
         while self._known and self._known[-1].seq <= self._seq:
             seq, chain, snapshot = self._known.pop()
             if seq < self._seq:
                 raise InconsistentHistory(
-                    seq, f"a record that goes on to {self._seq}", "a record's end"
+                    seq, f"a record that ends with event {self._seq}", "a record's end"
                 )
             if chain not in self._heads:
                 raise InconsistentHistory(seq, f"head {self._head.hex()}", chain.hex())

@@ -58,9 +58,16 @@ class AcceptedConnection(WSProtocol):  # type: ignore[misc]  # it has no stubs
         upgrade: makes the session for a request, or raises LinkRefused.
         peer: the other end's address and port, for people to read.
         log: gets the traceback of a bug of ours.
+        addresses: where this server is reached.
     """
 
-    def __init__(self, upgrade: "Upgrade", peer: str, log: FilteringBoundLogger) -> None:
+    def __init__(
+        self,
+        upgrade: "Upgrade",
+        peer: str,
+        log: FilteringBoundLogger,
+        addresses: tuple[wire.Address, ...] = (),
+    ) -> None:
         super().__init__(
             host_port=None,
             ws_path=None,
@@ -79,6 +86,7 @@ class AcceptedConnection(WSProtocol):  # type: ignore[misc]  # it has no stubs
             read_buffer_init_size=_READ_BUFFER_BYTES,
         )
         self.peer = peer
+        self.addresses = addresses
         self._log = log
 
     def upgrade(self, upgrade: "Upgrade", request: WSUpgradeRequest) -> Session:
@@ -130,6 +138,7 @@ def _answer(connection: AcceptedConnection, upgrade: Upgrade, request: WSUpgrade
     headers = {}
     if wire.offers_offload(request.headers.get(wire.SUBPROTOCOL_HEADER)):
         headers[wire.SUBPROTOCOL_HEADER] = wire.OFFLOAD
+        headers[wire.ADDRESSES_HEADER] = wire.addresses_text(connection.addresses)
     return WSUpgradeResponseWithListener(WSUpgradeResponse.create_101_response(headers), link)
 
 
@@ -143,6 +152,7 @@ class Acceptor:
     Attributes:
         newcomers: the connections that are not upgraded yet, as tasks.
         rejected: how many connections ended before the upgrade.
+        addresses: where this server is reached, for agents.
     """
 
     def __init__(
@@ -159,6 +169,7 @@ class Acceptor:
         self._free_places = asyncio.Semaphore(limits.max_newcomers)
         self.newcomers: set[asyncio.Task[None]] = set()
         self.rejected = 0
+        self.addresses: tuple[wire.Address, ...] = ()
 
     async def serve(self, listener: socket.socket) -> None:
         """Accept until cancelled; then close the listener and all newcomers."""
@@ -169,7 +180,7 @@ class Acceptor:
                 await self._free_places.acquire()
                 try:
                     accepted, address = await loop.sock_accept(listener)
-                except OSError:  # no file descriptor is left, or the client has gone
+                except OSError:  # no file descriptor is left, or the client has closed
                     self._free_places.release()
                     await asyncio.sleep(_OUT_OF_FILES_PAUSE_S)
                     continue
@@ -210,7 +221,13 @@ class Acceptor:
         tls = self._tls()
         transport, protocol = await aiofastnet.connect_accepted_socket(
             asyncio.get_running_loop(),
-            partial(AcceptedConnection, self._upgrade, _as_text(*address[:2]), self._log),
+            partial(
+                AcceptedConnection,
+                self._upgrade,
+                _as_text(*address[:2]),
+                self._log,
+                self.addresses,
+            ),
             accepted,
             ssl=tls,
             ssl_shutdown_timeout=None if tls is None else _TLS_SHUTDOWN_S,
@@ -234,7 +251,7 @@ class _PicowsLogger:
     Args:
         log: gets our own exceptions, with their tracebacks.
         on_violation: called when the other end broke the protocol. picows sends a close frame, but
-            goes on reading for a moment, and would hand over what it refused.
+            keeps reading for a moment, and would hand over frames that it refused.
     """
 
     def __init__(self, log: FilteringBoundLogger, on_violation: Callable[[], None]) -> None:

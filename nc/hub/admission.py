@@ -1,4 +1,4 @@
-"""Who may have a link: the node that a live token belongs to, with a certificate of its own.
+"""Admission: a link needs a live node token, and the certificate of the same node.
 
 Pure: what a request carried comes in, the node's id or a refusal comes out.
 """

@@ -260,7 +260,7 @@ class Hub:
         )
 
     def _drop(self, link: Session, close: Close | None, reason: Reason) -> None:
-        """End a link and record that, unless it has ended; without `close` the node is gone."""
+        """End a link, unless it has ended, and record that; no `close` if the node has ended it."""
         if not link.is_over:
             self._end(link, close, reason)
             self._spawn(self._recorder.end(link, reason))

@@ -5,8 +5,6 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """The limits of one server."""
-
     # Connections that are not upgraded yet: each costs some 60 kB. More wait in the kernel.
     max_newcomers: int = 1024
 

@@ -127,7 +127,7 @@ class Session(WSListener):
             self._abort_soon()
 
     def send_handshake(self, message: bytes) -> None:
-        """Send a frame of the handshake: Text, whatever packets are sent as."""
+        """Send a frame of the handshake: always Text, also where packets are Binary."""
         self._transport.send(_TEXT, message)
 
     def ping(self) -> None:

@@ -4,7 +4,7 @@ Linux leaves both to the device (`IFF_VNET_HDR`), and a frame of the offload sub
 what is left to do in its header (`nc.net.wire`). An end that takes only whole packets gets them
 from here. Only TCP over IPv4 is ever larger than the MTU: nothing else is enabled on our devices.
 
-Pure. A header comes from another machine: whatever it holds, the result is packets or `BadHeader`.
+Pure. A header comes from another machine: for any content the result is packets or `BadHeader`.
 """
 
 import struct

@@ -21,6 +21,7 @@ from typing import Any, Final
 
 from nc.files import OS_FILES, replace_file
 from nc.net import kernel
+from nc.small_files import read_small
 
 _HALVES: Final = ("0.0.0.0/1", "128.0.0.0/1")
 _IPV6_HALVES: Final = ("::/1", "8000::/1")
@@ -92,10 +93,13 @@ class Redirect:
 
     def _recorded(self) -> list[dict[str, Any]]:
         try:
-            routes = json.loads(self._record.read_bytes())
-        except (FileNotFoundError, ValueError):  # ValueError: not whole, so not made either
+            routes = json.loads(read_small(self._record))
+        except (FileNotFoundError, ValueError, RecursionError):  # not whole, so not made either
             return []
-        return [routes] if isinstance(routes, dict) else list(routes)  # version 0.1 wrote one
+        if isinstance(routes, dict):  # version 0.1 wrote one
+            return [routes]
+        each = routes if isinstance(routes, list) else []
+        return [route for route in each if isinstance(route, dict)]
 
 
 def _add_missing(netlink: Any, routes: tuple[dict[str, Any], ...]) -> list[str]:

@@ -17,6 +17,7 @@ _OWNER_ONLY: Final = 0o600
 
 _REMEDIES: Final = {
     errno.EADDRINUSE: "stop what uses it, or choose another port",
+    errno.EADDRNOTAVAIL: "this machine has no such address: choose another with --listen",
     errno.EACCES: "ports below 1024 need root or CAP_NET_BIND_SERVICE; or choose another port",
 }
 
@@ -63,14 +64,14 @@ def listen(host: str, port: int) -> socket.socket:
     return listener
 
 
-def try_ports(host: str, ports: Iterable[int]) -> None:
-    """Check that all these ports can be listened on at once.
+def try_ports(listeners: Iterable[tuple[str, int]]) -> None:
+    """Check that all these addresses and ports can be listened on at once.
 
     Raises:
         PortUnavailable: for the first that cannot.
     """
     with contextlib.ExitStack() as held:
-        for port in ports:
+        for host, port in listeners:
             held.enter_context(listen(host, port))
 
 

@@ -1,6 +1,6 @@
 """A TUN device: IPv4 packets between the kernel and this process, in batches, without waiting.
 
-The device lives as long as its file is open: when the process dies it is gone, and with it its
+The device exists as long as its file is open: when the process ends, the kernel removes it, its
 address and every route over it. With offload, each frame is a packet behind its `virtio_net_hdr`
 (`nc.net.wire`), up to 64 KiB large, its checksum possibly partial, and packets that wait together
 come in one frame; without, each frame is one whole packet.
@@ -98,7 +98,7 @@ class Tun:
     def start(self, receive: Receive, lost: Callable[[], None]) -> None:
         """Hand every frame from the kernel to `receive`, on the running loop, until `pause`.
 
-        `lost` is called once if somebody deletes the device; there is nothing left but to close it.
+        `lost` is called once if the device is deleted; then it can only be closed.
         """
         self._receive, self._lost = receive, lost
         self.resume()
@@ -110,7 +110,6 @@ class Tun:
             self._reading = None
 
     def resume(self) -> None:
-        """Continue after `pause`."""
         if self._reading is None:
             self._reading = asyncio.get_running_loop()
             self._reading.add_reader(self._file, self._read)
@@ -125,7 +124,7 @@ class Tun:
             count += 1
             try:
                 os.write(self._file, packet)
-            except OSError:  # its queue is full, the device is down, or this is no packet
+            except OSError:  # its queue is full, the device is down, or this is not a packet
                 self.dropped += 1
         return count
 
@@ -155,7 +154,7 @@ class Tun:
                     break
         except BlockingIOError:  # the queue is empty
             pass
-        except OSError:  # the device is gone
+        except OSError:  # the device was deleted
             self.pause()
             self._lost()
             return

@@ -34,19 +34,30 @@ import base64
 import binascii
 import contextlib
 import json
+import re
 import struct
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from enum import IntEnum
 from ipaddress import IPv4Address, IPv4Interface
 from typing import Any, Final, NamedTuple, TypeAlias
 
 from nc.net.ipv4 import MIN_HEADER_BYTES
+from nc.text import host_port
 
 Frame: TypeAlias = "bytes | memoryview"
 
 PATH: Final = "/ws"
 TOKEN_HEADER: Final = "node-token"  # noqa: S105 - where the token is, not a token
 SUBPROTOCOL_HEADER: Final = "Sec-WebSocket-Protocol"
+
+# Where the server is reached, in its answer to those that offer `OFFLOAD`: `HOST:PORT, …`, an IPv6
+# address in brackets.
+ADDRESSES_HEADER: Final = "nc-addresses"
+_MAX_ADDRESSES: Final = 16
+_ADDRESS: Final = re.compile(r"(?:\[([0-9a-fA-F:.]{2,45})\]|([A-Za-z0-9._-]{1,253})):([0-9]{1,5})")
+_LAST_PORT: Final = 65_535
+
+Address: TypeAlias = tuple[str, int]
 
 OFFLOAD: Final = "nc.offload.1"
 HELD_PREFIX: Final = "nc.held."  # and an address that the node held; the server answers nothing
@@ -68,12 +79,24 @@ MAX_REASON_BYTES: Final = 123
 _ADDRESS_STATE: Final = 2  # the only `connectionState` that the handshake knows
 
 
+def addresses_text(addresses: Iterable[Address]) -> str:
+    """Where the server is reached, as its header says it."""
+    return ", ".join(host_port(*address) for address in addresses)
+
+
+def read_addresses(text: str) -> tuple[Address, ...]:
+    """What such a header says; what is no address is skipped, and so is what is too much."""
+    found = (_ADDRESS.fullmatch(part.strip()) for part in text.split(",")[:_MAX_ADDRESSES])
+    addresses = ((match[1] or match[2], int(match[3])) for match in found if match)
+    return tuple(address for address in addresses if 0 < address[1] <= _LAST_PORT)
+
+
 class CloseCode(IntEnum):
     """Why a link is closed (RFC 6455, 7.4.1)."""
 
     NORMAL = 1000
     GOING_AWAY = 1001  # the server stops
-    POLICY = 1008  # coming back as one is would be in vain
+    POLICY = 1008  # connecting again without a change would fail again
     TOO_BIG = 1009
     INTERNAL_ERROR = 1011
     TRY_AGAIN_LATER = 1013

@@ -6,7 +6,7 @@
     certificates  what each kind of certificate contains             pure
     identity      a peer's certificate → its names                   pure
     renewal       when an existing certificate must be signed anew   pure
-    authority     a CA: the only place that signs
+    authority     a CA: signs certificates
     store         reads and writes the six files of a folder
     folder        opens a folder: uses, makes or renews its files
 

@@ -1,6 +1,6 @@
-"""A certificate authority: the only place that signs certificates."""
+"""A certificate authority: all certificates are signed with its key."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from hashlib import sha256
@@ -55,6 +55,13 @@ class CertificateAuthority:
 
     Args:
         path: the certificate's file, for errors.
+        issuers: the CAs above an intermediate one, from its own issuer up to the root.
+
+    Attributes:
+        certificate_pem: the trust anchor. An intermediate CA alone, never its root: under that
+            root others may sign whatever they like.
+        chain_pem: what nodes get as their CA: with the root, without which OpenSSL accepts no
+            intermediate one.
 
     Raises:
         NotAnAuthority: the certificate may not sign others.
@@ -63,7 +70,11 @@ class CertificateAuthority:
     """
 
     def __init__(
-        self, certificate: x509.Certificate, key: PrivateKey, path: Path | None = None
+        self,
+        certificate: x509.Certificate,
+        key: PrivateKey,
+        path: Path | None = None,
+        issuers: Sequence[x509.Certificate] = (),
     ) -> None:
         public_key = public_key_of(certificate, path)
         if _is_damaged(certificate):
@@ -86,8 +97,10 @@ class CertificateAuthority:
             )
         self.certificate = certificate
         self.certificate_pem = certificate_pem(certificate)
+        self.issuers = tuple(issuers)
+        self.chain_pem = b"".join(map(certificate_pem, (certificate, *issuers)))
+        self.path = path
         self._key = key
-        self._path = path
         self._issuer = Issuer.of(certificate, public_key)
         self._template = ClientTemplate(key, self._issuer)
 
@@ -95,11 +108,25 @@ class CertificateAuthority:
         return f"CertificateAuthority({self.certificate.subject.rfc4514_string()!r})"
 
     @property
+    def is_intermediate(self) -> bool:
+        """Whether another CA signed this one."""
+        return self.certificate.issuer != self.certificate.subject
+
+    @property
+    def has_root(self) -> bool:
+        """Whether the chain ends with a CA that has signed itself."""
+        last = (self.certificate, *self.issuers)[-1]
+        return last.issuer == last.subject
+
+    def is_valid(self, now: datetime) -> bool:
+        return self._issuer.not_before <= now < self._issuer.not_after
+
+    @property
     def key_hash(self) -> str:
-        """By which the CA's key is known again: SHA-256 of its public key (SPKI, DER), in hex."""
+        """By which the CA's key is known again: SHA-256 of its public key, 16 bytes."""
         return sha256(
             self._key.public_key().public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
-        ).hexdigest()
+        ).hexdigest()[:32]
 
     @property
     def not_before(self) -> datetime:
@@ -176,7 +203,7 @@ class CertificateAuthority:
     def _require_valid(self, now: datetime) -> None:
         if now >= self._issuer.not_after:
             raise AuthorityExpired(
-                self._path,
+                self.path,
                 f"the CA ended at {self._issuer.not_after:%Y-%m-%d %H:%M} UTC "
                 f"and it is {now:%Y-%m-%d %H:%M} UTC",
                 "set this machine's clock; if it is right, move it and the data folder away: "
@@ -184,7 +211,7 @@ class CertificateAuthority:
             )
         if now < self._issuer.not_before:
             raise AuthorityNotYetValid(
-                self._path,
+                self.path,
                 f"the CA is valid from {self._issuer.not_before:%Y-%m-%d %H:%M} UTC on "
                 f"and it is {now:%Y-%m-%d %H:%M} UTC",
                 "set this machine's clock",
@@ -207,6 +234,38 @@ def self_signed(
     end = max(now + AUTHORITY_LIFETIME, until or now)
     builder = authority_certificate(kind, key.public_key(), now, end, serial)
     return CertificateAuthority(builder.sign(key, SHA256()), key, path)
+
+
+def path_of(
+    chain: Sequence[x509.Certificate], key: PrivateKey
+) -> tuple[x509.Certificate, tuple[x509.Certificate, ...]]:
+    """The certificate of a key among these, and those above it, whatever their order."""
+    signing = next((c for c in chain if _has_key(c, key)), chain[0])
+    issuers: list[x509.Certificate] = []
+    lowest, rest = signing, [c for c in chain if c != signing]
+    while lowest.issuer != lowest.subject:
+        issuer = next((c for c in rest if _issued_by(lowest, c)), None)
+        if issuer is None:
+            break
+        issuers.append(issuer)
+        rest.remove(issuer)
+        lowest = issuer
+    return signing, tuple(issuers)
+
+
+def _has_key(certificate: x509.Certificate, key: PrivateKey) -> bool:
+    try:
+        return certificate.public_key() == key.public_key()
+    except UNREADABLE:
+        return False
+
+
+def _issued_by(certificate: x509.Certificate, issuer: x509.Certificate) -> bool:
+    try:
+        certificate.verify_directly_issued_by(issuer)
+    except (*UNREADABLE, InvalidSignature):
+        return False
+    return True
 
 
 def _is_damaged(certificate: x509.Certificate) -> bool:

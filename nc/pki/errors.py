@@ -1,4 +1,4 @@
-"""Errors of certificates and keys: one tree, each with a remedy.
+"""Errors of certificates and keys, one class for each kind, each with a remedy.
 
 An error names a file, never its content: no text here can carry a key.
 """

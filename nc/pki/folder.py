@@ -1,9 +1,13 @@
 """Opens a folder of certificates: makes what is missing, uses what exists, renews what must be.
 
 Three rules make every crash harmless: a file is replaced atomically; a key is written before its
-certificate; a key file that can be read is never replaced, and a certificate that is missing or has
-a flaw (see `renewal`) is signed for the key that is there. So the next opening completes whatever a
-crash leaves, and an existing CA certificate changes only if a wrong clock dated it; its key stays.
+certificate; a certificate that is missing or has a flaw (see `renewal`) is signed for the key that
+is there. So the next opening completes whatever a crash leaves, and an existing CA certificate
+changes only if a wrong clock dated it; its key stays.
+
+Nothing is signed for a key that is not its certificate's: an upstream server overwrites
+client-key.pem with each node's key, and signing would make that node an administrator. A new pair
+is made, and the old files are kept under other names.
 """
 
 from collections.abc import Callable, Iterable
@@ -18,12 +22,13 @@ from cryptography.x509.oid import ExtendedKeyUsageOID
 from nc.certificate_files import FolderPaths
 from nc.files import OS_FILES, Files
 from nc.pki import renewal
-from nc.pki.authority import CertificateAuthority, self_signed
+from nc.pki.authority import CertificateAuthority, path_of, self_signed
 from nc.pki.certificates import ADMIN, AuthorityKind, subject
 from nc.pki.errors import FolderUnusable, KeyMissing
 from nc.pki.names import general_names
-from nc.pki.pem import PublicKey, public_key_of
+from nc.pki.pem import PrivateKey, PublicKey, public_key_of
 from nc.pki.store import Made, Store
+from nc.pki.trial import require_usable
 
 AUTHORITY_WARNING: Final = timedelta(days=180)
 """How early the end of a CA is announced: every node must join again then."""
@@ -108,13 +113,17 @@ class _Opening:
             )
         reason = "made: it was missing" if key is None else SIGNED_ANEW
         key = key or self.store.new_key(key_path)
-        authority = CertificateAuthority(chain[0], key, path) if chain else None
-        until = None
+        authority, until = None, None
+        if chain:
+            signing, issuers = path_of(chain, key)
+            authority = CertificateAuthority(signing, key, path, issuers)
         if authority and self._was_misdated(authority):
             start, end = authority.not_before, authority.not_after
             reason = f"{MISDATED}: it was valid from {start:%Y-%m-%d %H:%M} to {end:%Y-%m-%d} UTC"
             authority, until = None, end  # a slow clock does not shorten a CA's life
-        if authority is None:
+        if authority is not None:
+            require_usable(authority, self.now, self.next_serial)
+        else:
             authority = self_signed(self.kind, key, self.now, self.next_serial(), path, until=until)
             self.store.write_certificate(path, authority.certificate, reason)
         self._warn_of_authority(authority, len(chain))
@@ -168,11 +177,30 @@ class _Opening:
         usage: x509.ObjectIdentifier,
     ) -> _Leaf:
         chain = self.store.certificates(path)
-        key = (self.store.key(key_path) or self.store.new_key(key_path)).public_key()
+        certified = public_key_of(chain[0], path) if chain else None
+        key = self._own_key(path, key_path, certified).public_key()
         if not chain:
             return _Leaf(chain, key, [renewal.MISSING])
-        public_key_of(chain[0], path)  # raises for a key that cannot be compared
         return _Leaf(chain, key, renewal.flaws(chain, key, authority.certificate, usage, self.now))
+
+    def _own_key(self, path: Path, key_path: Path, certified: PublicKey | None) -> PrivateKey:
+        """The key of a certificate; a new one if there is none, or it is another's."""
+        key = self.store.key(key_path)
+        if key is None:
+            return self.store.new_key(key_path)
+        # A server's key without a certificate is what a crash leaves; only a client's may be a
+        # node's.
+        if certified is None and path == self.store.paths.server:
+            return key
+        if certified == key.public_key():
+            return key
+        kept = self.store.keep(key_path)
+        self.warnings.append(
+            f"{key_path} was not the key of {path.name}, and may be a node's, since an upstream "
+            f"server writes nodes' keys there: a new pair was made, and the old key is kept as "
+            f"{kept}; use the new {path.name} and {key_path.name} from now on"
+        )
+        return self.store.new_key(key_path, f"made: the old one was not the key of {path.name}")
 
     def _renew(
         self, path: Path, flaws: list[renewal.Flaw], sign: Callable[[], x509.Certificate]
@@ -182,6 +210,8 @@ class _Opening:
         verb = "made" if flaws == [renewal.MISSING] else "renewed"
         reason = f"{verb}: {', '.join(flaw.text for flaw in flaws)}"
         try:
+            if any(flaw.is_foreign for flaw in flaws):
+                self.store.keep(path)
             self.store.write_certificate(path, sign(), reason)
         except FolderUnusable as error:
             # A folder that cannot be written, such as a mounted secret, does not stop a server
@@ -192,10 +222,17 @@ class _Opening:
 
     def _warn_of_authority(self, authority: CertificateAuthority, certificates: int) -> None:
         path = self.store.paths.ca
-        if certificates > 1:
+        unused = certificates - 1 - len(authority.issuers)
+        if unused > 0:
             self.warnings.append(
-                f"{path}: holds {certificates} certificates and only the first is used; "
-                "remove the others"
+                f"{path}: {unused} of {certificates} certificates are neither the CA nor above it, "
+                "and are not used; remove them"
+            )
+        if not authority.has_root:
+            self.warnings.append(
+                f"{path}: holds an intermediate CA without its root, which programs of ours and "
+                "those in Go accept, and others, such as curl and openssl, do not; append the "
+                "certificates above it, up to the root"
             )
         if authority.not_after - self.now <= AUTHORITY_WARNING:
             verb = "ends" if self.now < authority.not_after else "ended"

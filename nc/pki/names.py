@@ -12,6 +12,7 @@ from typing import Final
 from cryptography import x509
 
 from nc.pki.errors import InvalidName
+from nc.text import quoted
 
 LOCAL_NAMES = ("localhost", "127.0.0.1", "::1")
 
@@ -25,9 +26,9 @@ _DNS_NAME_MAX_CHARACTERS = 253  # RFC 1035, 2.3.4, as text without the final dot
 _DNS_LABEL = re.compile(r"[a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9_])?")
 
 
-def server_names(advertised: str, overlay_address: str) -> tuple[str, ...]:
+def server_names(advertised: Iterable[str], overlay_address: str) -> tuple[str, ...]:
     """All names by which clients reach a server: locally, from outside, through the overlay."""
-    return (*LOCAL_NAMES, advertised, overlay_address)
+    return (*LOCAL_NAMES, *advertised, overlay_address)
 
 
 def general_names(names: Iterable[str]) -> tuple[x509.GeneralName, ...]:
@@ -52,7 +53,7 @@ def general_name(name: str) -> x509.GeneralName:
     if isinstance(address, ipaddress.IPv6Address) and address.scope_id is not None:
         raise InvalidName(
             None,
-            f"server name {name!r} has a zone, which means nothing on another machine",
+            f"server name {quoted(name)} has a zone, which means nothing on another machine",
             "give the address without the part from the % on",
         )
     return x509.IPAddress(address)
@@ -68,7 +69,7 @@ def _dns_name(name: str) -> str:
     ):
         raise InvalidName(
             None,
-            f"server name {name!r} is neither an IP address nor a DNS name",
+            f"server name {quoted(name)} is neither an IP address nor a DNS name",
             "give a plain one, such as 192.0.2.7, 2001:db8::7 or nc.example.com, without port, "
             "prefix length, brackets, wildcard or final dot (international names as xn--...)",
         )

@@ -10,7 +10,7 @@
     a required server name is missing              no
     it ends within 30 days                         yes
 
-Only certificates are renewed: a key file that can be read is kept, and its certificate follows it.
+Only certificates are renewed, for the key that is there.
 
 A CA made here is signed anew, with its key, if it is not valid yet or ended before this release:
 the clock was wrong when it was made. Nothing is signed by a clock that is before this release.
@@ -42,10 +42,12 @@ class Flaw:
     Attributes:
         text: what is wrong, behind "renewed: ".
         works_today: clients still accept the certificate.
+        is_foreign: the certificate, or its key, came from elsewhere.
     """
 
     text: str
     works_today: bool = False
+    is_foreign: bool = False
 
 
 MISSING = Flaw("it was missing")
@@ -70,9 +72,9 @@ def flaws(
     leaf = chain[0]
     found = []
     if not issued_by(chain, authority):
-        found.append(Flaw("it was signed by another CA than ca.pem"))
+        found.append(Flaw("it was signed by another CA than ca.pem", is_foreign=True))
     if leaf.public_key() != key:
-        found.append(Flaw("it did not match its private key"))
+        found.append(Flaw("it did not match its private key", is_foreign=True))
     if not _is_for(leaf, usage):
         found.append(Flaw("its extended key usage was for something else"))
     start, end = leaf.not_valid_before_utc, leaf.not_valid_after_utc

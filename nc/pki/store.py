@@ -10,6 +10,7 @@ errors into FolderUnusable.
 
 import contextlib
 import errno
+import itertools
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -31,6 +32,7 @@ from nc.pki.pem import (
 
 KEY_MODE: Final = 0o600
 CERTIFICATE_MODE: Final = 0o644  # public: every handshake sends it
+KEPT_MODE: Final = 0o600
 
 _REMEDIES: Final = {
     errno.EACCES: "give the user that runs the controller the right to use it",
@@ -104,11 +106,28 @@ class Store:
             pem = self.files.read(path)
         return None if pem is None else load_private_key(pem, path)
 
-    def new_key(self, path: Path) -> PrivateKey:
+    def new_key(self, path: Path, reason: str = "made: it was missing") -> PrivateKey:
         """Make a P-256 key and write it with mode 0600; raises FolderUnusable."""
         key = ec.generate_private_key(ec.SECP256R1())
-        self._write(path, private_key_pem(key), KEY_MODE, "made: it was missing")
+        self._write(path, private_key_pem(key), KEY_MODE, reason)
         return key
+
+    def keep(self, path: Path) -> str:
+        """Copy a file that is about to be replaced to another name, which is returned.
+
+        Raises:
+            FolderUnusable: the operating system refuses.
+        """
+        with _explained(path):
+            content, mode = self.files.read(path) or b"", self.files.mode(path)
+            for number in itertools.count(1):
+                kept = path.with_name(f"{path.stem}.kept-{number}{path.suffix}")
+                there = self.files.read(kept)
+                if there is None:
+                    self._write(kept, content, mode & KEPT_MODE, f"kept: the old {path.name}")
+                if there is None or there == content:  # the same: a crash came after the copy
+                    break
+        return kept.name
 
     def write_certificate(self, path: Path, certificate: x509.Certificate, reason: str) -> None:
         """Replace a certificate file; raises FolderUnusable."""

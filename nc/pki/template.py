@@ -1,4 +1,4 @@
-"""Client certificates from a template: the DER of one that the library made, with new fields in it.
+"""Signs client certificates from a template: the DER of one that the library made, with new fields.
 
 The library's builder takes some 60 µs a certificate, most of them for parts that are the same in
 all client certificates of a CA. Here only the parts that differ are encoded:
@@ -65,7 +65,7 @@ class Signed:
 
 
 class ClientTemplate:
-    """What all client certificates of one CA share.
+    """The parts that all client certificates of one CA share, and the CA's key.
 
     Args:
         key: the CA's.

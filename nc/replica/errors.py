@@ -1,4 +1,4 @@
-"""What a replica refuses whatever the command is. The texts reach clients."""
+"""Refusals of a replica that do not depend on the command. The texts reach clients."""
 
 from collections.abc import Callable
 from functools import partial

@@ -97,7 +97,7 @@ class CommandQueue:
         self._last_batch = len(outcomes)
         for outcome in outcomes:
             reply = self._waiting.popleft().reply
-            if reply.done():  # its caller has gone away
+            if reply.done():  # its caller was cancelled
                 continue
             if isinstance(outcome, Exception):
                 reply.set_exception(outcome)

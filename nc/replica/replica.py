@@ -6,7 +6,7 @@ returned replaces the state and resolves the replies. While an append is under w
 gathers (`nc.replica.queue`): that is the group commit.
 
 Laws: only durable events are visible; a refused command changes nothing; after a failed append no
-command is accepted, and queries go on.
+command is accepted, and queries still work.
 """
 
 import asyncio
@@ -197,7 +197,7 @@ class Replica:
             position = await self.run_blocking(self._log.write_sync_marker)
         except LogLacking as error:
             self._suspend(error)
-        except Exception as error:  # noqa: BLE001 - whatever it is, the log is closed now
+        except Exception as error:  # noqa: BLE001 - any error has closed the log
             self._fail(error)
         else:
             self._is_marked = True
@@ -211,7 +211,7 @@ class Replica:
             await self.run_blocking(self._log.probe_space)
         except LogLacking:
             return
-        except Exception as error:  # noqa: BLE001 - as above
+        except Exception as error:  # noqa: BLE001 - any error has closed the log
             self._fail(error)
             return
         self.lacking.clear()
@@ -248,7 +248,7 @@ class Replica:
         except LogLacking as error:
             self._suspend(error)
             return
-        except Exception as error:  # noqa: BLE001 - whatever it is, no command was answered
+        except Exception as error:  # noqa: BLE001 - after any error no command was answered
             self._fail(error)
             return
         self._state = decided.state

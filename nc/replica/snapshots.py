@@ -29,7 +29,7 @@ _WRITE_BYTES: Final = 256 * 1024
 
 
 class RunBlocking(Protocol):
-    """Runs a blocking call while the event loop goes on; a simulation runs it in place."""
+    """Runs a blocking call while the event loop runs; a simulation runs it in place."""
 
     def __call__(self, function: Callable[[], T], /) -> Awaitable[T]:
         """What the function returns."""

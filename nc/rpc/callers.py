@@ -16,7 +16,7 @@ MAX_CACHED_CERTIFICATES = 16_384
 
 
 class CallerKind(Enum):
-    UNRESTRICTED = "unrestricted"  # plain text: there is no identity, and everything is allowed
+    UNRESTRICTED = "unrestricted"  # no identity, and everything on the port is allowed
     ANONYMOUS = "anonymous"  # TLS without a client certificate
     ADMIN = "admin"
     NODE = "node"
@@ -84,6 +84,7 @@ class Transport(Enum):
 
     MUTUAL_TLS = "mutual TLS"
     SERVER_TLS = "TLS"
+    INTERNAL = "TLS, internal port"  # knowing a node token is the right to change its expiry
     PLAINTEXT = "plain text"
 
 
@@ -91,7 +92,7 @@ def caller_of(
     certificate: Callable[[], bytes | None], transport: Transport, callers: Callers
 ) -> Caller:
     """Who makes a call, by the certificate of its connection, which is asked for if it counts."""
-    if transport is Transport.PLAINTEXT:
+    if transport in {Transport.PLAINTEXT, Transport.INTERNAL}:
         return UNRESTRICTED
     if transport is Transport.SERVER_TLS:
         return ANONYMOUS

@@ -11,15 +11,16 @@ from datetime import datetime
 from functools import lru_cache
 
 from nc.clock import Clock, now_ms, now_utc
-from nc.contract import OK, SERVER_FAULT, SERVER_NODE_TOKEN, SUCCESS_MESSAGE, WIRE_STATES
-from nc.domain import nodes, tokens
-from nc.domain.decide import Command
-from nc.domain.errors import (
-    BootstrapTokenEmpty,
-    BootstrapTokenMalformed,
-    NodeTokenEmpty,
-    ServerNodeFixed,
+from nc.contract import (
+    LARGEST_EXPIRY_S,
+    OK,
+    SERVER_FAULT,
+    SERVER_NODE_TOKEN,
+    SUCCESS_MESSAGE,
+    WIRE_STATES,
 )
+from nc.domain import errors, nodes, tokens
+from nc.domain.decide import Command
 from nc.domain.events import Certificate, Event
 from nc.domain.events import pb as events_pb
 from nc.domain.fsm import ConnectionState
@@ -135,10 +136,10 @@ class Controller:
             networkServerPort=str(endpoints.link_port),
             GrpcServerIp=endpoints.overlay_address,
             GrpcServerPort=str(endpoints.control_port),
-            GrpcCaCert=_base64(self._authorities.grpc.certificate_pem),
+            GrpcCaCert=_base64(self._authorities.grpc.chain_pem),
             GrpcClientKey=_base64(grpc.key_pem),
             GrpcClientCert=_base64(grpc.certificate_pem),
-            NetworkCaCert=_base64(self._authorities.network.certificate_pem),
+            NetworkCaCert=_base64(self._authorities.network.chain_pem),
             NetworkClientKey=_base64(network.key_pem),
             NetworkClientCert=_base64(network.certificate_pem),
         )
@@ -177,9 +178,9 @@ class Controller:
             NodeTokenEmpty, NodeUnknown, ServerNodeFixed: there is nothing to remove.
         """
         if not request.token:
-            raise NodeTokenEmpty
+            raise errors.NodeTokenEmpty
         if request.token == SERVER_NODE_TOKEN:
-            raise ServerNodeFixed
+            raise errors.ServerNodeFixed
         node_id = self._token_ids.id_of(request.token)
         require_self(call.caller, node_id)
         # The certificates were signed before now, so they have ended by then.
@@ -195,12 +196,15 @@ class Controller:
         Raises:
             ListedNodeUnknown: with the position of the token.
             ServerNodeFixed: the server is in the list.
+            ExpiryTooLate: a time does not fit the API's 32 bits.
         """
         expiries = []
         for position, sensor in enumerate(request.sensorExpire, start=1):
             token = sensor.deviceToken.decode("utf-8", "surrogateescape")
             if token == SERVER_NODE_TOKEN:
-                raise ServerNodeFixed(position)
+                raise errors.ServerNodeFixed(position)
+            if sensor.expireTime > LARGEST_EXPIRY_S:
+                raise errors.ExpiryTooLate(position, sensor.expireTime, LARGEST_EXPIRY_S)
             node_id = self._token_ids.id_of(token)
             expiries.append(nodes.Expiry(node_id, sensor.expireTime * 1000))
         await self._submit(nodes.SetExpiries(tuple(expiries), now_ms(self._clock)), call)
@@ -218,9 +222,9 @@ class Controller:
         """
         for token in request.node_tokens:
             if not token:
-                raise NodeTokenEmpty
+                raise errors.NodeTokenEmpty
             if token == SERVER_NODE_TOKEN:
-                raise ServerNodeFixed
+                raise errors.ServerNodeFixed
         node_ids = [self._token_ids.id_of(token) for token in request.node_tokens]
         if request.all_waiting:
             node_ids += self._waiting.not_taken_back(self._replica.state.nodes)
@@ -243,18 +247,18 @@ class Controller:
         not distinguish it from an unknown one.
         """
         if not token:
-            raise BootstrapTokenEmpty
+            raise errors.BootstrapTokenEmpty
         known = self._replica.state.tokens
         token_id = self._token_ids.id_of(token)
         if token_id not in known and not is_well_formed(token):
-            raise BootstrapTokenMalformed
+            raise errors.BootstrapTokenMalformed
         tokens.require_live(known, token_id, now_ms(self._clock))
         return token_id
 
     def _live_node(self, token: str, state: State) -> str:
         """The id of the node with this token, if it is good now."""
         if not token:
-            raise NodeTokenEmpty
+            raise errors.NodeTokenEmpty
         node_id = self._token_ids.id_of(token)
         nodes.require_live(state.nodes, state.unregistered, node_id, now_ms(self._clock))
         return node_id

@@ -12,10 +12,14 @@ from google.protobuf.message import Message
 
 from nc.contract import WIRE_STATES
 from nc.pb import network_controller_pb2 as pb
+from nc.pb import sensor_pb2
 from nc.rpc.api import Call
 from nc.rpc.controller import Controller
 from nc.rpc.permissions import Permission
 from nc.services import ADMIN_SERVICE, CONTROL_SERVICE, INTERNAL_SERVICE
+
+_INT64 = descriptor_pb2.FieldDescriptorProto.TYPE_INT64
+_UINT64 = descriptor_pb2.FieldDescriptorProto.TYPE_UINT64
 
 # A command is awaited, and gives a message; a query is called, and gives the bytes of one.
 Command = Callable[[Any, Call], Awaitable[Message]]
@@ -103,7 +107,9 @@ def methods_of(controller: Controller) -> dict[str, Method]:
 
 def _parser(method: MethodDescriptor) -> Callable[[bytes], Message]:
     if method.name == "GetBootStrapToken":
-        return _wide_bootstrap_token_request().FromString
+        return _widened(pb.GetBootStrapTokenRequest, "GetBootStrapTokenRequest", _INT64)
+    if method.name == "UpdateSensorExpireTime":
+        return _widened(sensor_pb2.SensorExpireTimeRequest, "SensorExpire", _UINT64)
     return message_factory.GetMessageClass(method.input_type).FromString
 
 
@@ -125,19 +131,20 @@ def _refuse(response: Callable[..., Message], code: str, message: str) -> Messag
     return response(code=code, message=message)
 
 
-def _wide_bootstrap_token_request() -> type[Message]:
-    """GetBootStrapTokenRequest with its int32 read as the int64 that some clients send.
+def _widened(request: type[Message], name: str, kind: Any) -> Callable[[bytes], Message]:
+    """Parses a request with the `expireTime` of a message in its file read as 64 bits.
 
     The two look the same on the wire, but a number that does not fit 32 bits would lose its upper
-    half: 3,000,000,000 minutes would become negative, and so a token that never expires.
+    half: 3,000,000,000 minutes would become negative, and so a token that never expires; 2^32
+    seconds would be never, and milliseconds another year.
     """
     file = descriptor_pb2.FileDescriptorProto()
-    pb.DESCRIPTOR.CopyToProto(file)
+    request.DESCRIPTOR.file.CopyToProto(file)
     del file.service[:]
-    (message,) = (m for m in file.message_type if m.name == "GetBootStrapTokenRequest")
-    (field,) = message.field
-    field.type = descriptor_pb2.FieldDescriptorProto.TYPE_INT64
+    (message,) = (m for m in file.message_type if m.name == name)
+    (field,) = (f for f in message.field if f.name == "expireTime")
+    field.type = kind
     pool = DescriptorPool()
     pool.Add(file)
-    descriptor = pool.FindMessageTypeByName("pb.GetBootStrapTokenRequest")
-    return message_factory.GetMessageClass(descriptor)
+    descriptor = pool.FindMessageTypeByName(request.DESCRIPTOR.full_name)
+    return message_factory.GetMessageClass(descriptor).FromString

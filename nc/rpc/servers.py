@@ -1,4 +1,4 @@
-"""The two gRPC ports: what each serves, how it is secured, how it begins and ends."""
+"""The gRPC ports: what each serves, how it is secured, how it begins and ends."""
 
 import asyncio
 from collections.abc import Callable, Mapping
@@ -130,8 +130,7 @@ class GrpcPort:
     """One port to be served.
 
     Attributes:
-        host: the address to listen on.
-        number: its number, 0 for any that is free.
+        host, number: where to listen; 0 is any port that is free.
         transport: how it is secured.
         services: ours, as this port has them.
         options: gRPC's, beyond those of every port.
@@ -160,13 +159,24 @@ def bootstrap_port(host: str, number: int, credentials: Credentials | None) -> G
     return GrpcPort(host, number, transport, services, _BOOTSTRAP_OPTIONS, credentials)
 
 
+def internal_port(host: str, number: int, credentials: Credentials | None) -> GrpcPort:
+    """The port for clients of `Internal` that hold the server's root certificate and no other."""
+    transport = Transport.PLAINTEXT if credentials is None else Transport.INTERNAL
+    return GrpcPort(host, number, transport, (INTERNAL_SERVICE,), _CONTROL_OPTIONS, credentials)
+
+
 class GrpcServers:
-    """Both ports, which begin and end together and share one health."""
+    """The ports, which begin and end together and share one health."""
 
     def __init__(
-        self, control: GrpcPort, bootstrap: GrpcPort, clock: Clock, log: FilteringBoundLogger
+        self,
+        control: GrpcPort,
+        bootstrap: GrpcPort,
+        clock: Clock,
+        log: FilteringBoundLogger,
+        *more: GrpcPort,
     ) -> None:
-        self._ports = (control, bootstrap)
+        self._ports = (control, bootstrap, *more)
         self._clock = clock
         self._log = log
         self._health = Health()
@@ -178,7 +188,7 @@ class GrpcServers:
     def open(
         self, methods: Mapping[str, Method], edge_of: Callable[[Transport], Edge]
     ) -> tuple[int, int]:
-        """Take both ports, to be served from `start` on; returns their numbers.
+        """Take all ports, to be served from `start` on; returns those of control and bootstrap.
 
         Raises:
             PortUnavailable: another program has one, or it may not be had.
@@ -190,11 +200,11 @@ class GrpcServers:
             edge.lines.write_soon = self._server.want_between_calls
             self._edges.append(edge)
             numbers.append(self._listen(self._server, port, edge, methods).number)
-        control, bootstrap = numbers
+        control, bootstrap, *_ = numbers
         return control, bootstrap
 
     async def start(self) -> "dict[str, asyncio.Task[None]]":
-        """Begin to answer on both ports; returns the task that no call can do without."""
+        """Begin to answer on all ports; returns the task that no call can do without."""
         self.set_serving(serving=True)
         return {} if self._server is None else {"rpc_queue": self._server.start()}
 

@@ -1,8 +1,10 @@
 """The certificates of a running server: both folders opened, used by the ports, and renewed."""
 
 import ssl
+from collections.abc import Iterable
 from pathlib import Path
 
+from cryptography import x509
 from structlog.typing import FilteringBoundLogger
 
 from nc import log_events
@@ -12,8 +14,9 @@ from nc.data_folder import DataFolder
 from nc.files import OS_FILES, replace_file
 from nc.permissions import check_secret, folder_warnings
 from nc.pki import AuthorityKind, PkiError, PkiFolder, open_folder, read_peer, server_names
-from nc.pki.pem import load_certificates
+from nc.pki.pem import certificate_pem, load_certificates, public_key_of
 from nc.pki.renewal import require_plausible
+from nc.pki.trial import anchored
 from nc.rpc.api import Authorities
 from nc.rpc.servers import Credentials
 from nc.secrets import Secrets, new_serial
@@ -60,6 +63,7 @@ class Certificates:
         client_ca = self.grpc.authority.certificate_pem
         self.control = Credentials(*self._server_files(), client_ca_pem=client_ca)
         self.bootstrap = Credentials(*self._files_with_authority(), client_ca_pem=None)
+        self.internal = Credentials(*self._files_with_authority(), client_ca_pem=None)
         self.link = self._link_context()
         self._shown = self._read_shown()
 
@@ -85,6 +89,7 @@ class Certificates:
             client_ca = self.grpc.authority.certificate_pem
             self.control.replace(*self._server_files(), client_ca_pem=client_ca)
             self.bootstrap.replace(*self._files_with_authority(), client_ca_pem=None)
+            self.internal.replace(*self._files_with_authority(), client_ca_pem=None)
             self.authorities.grpc = self.grpc.authority
             self.authorities.network = self.network.authority
             self.link = self._link_context()
@@ -127,24 +132,24 @@ class Certificates:
         return [pki.paths.server.read_bytes() for pki in (self.grpc, self.network)]
 
     def _server_files(self) -> tuple[bytes, bytes]:
-        paths = self.grpc.paths
-        return paths.server_key.read_bytes(), paths.server.read_bytes()
+        """Key and chain, with an intermediate CA in it: a client may trust its root alone."""
+        authority = self.grpc.authority
+        above = [authority.certificate] if authority.is_intermediate else []
+        return self.grpc.paths.server_key.read_bytes(), _chain(self.grpc, above)
 
     def _files_with_authority(self) -> tuple[bytes, bytes]:
         """Key and chain with the CA at its end, for machines that know the CA by its hash alone."""
-        key, chain = self._server_files()
         authority = self.grpc.authority
-        if authority.certificate in load_certificates(chain, self.grpc.paths.server):
-            return key, chain
-        return key, chain + b"\n" + authority.certificate_pem
+        above = (authority.certificate, *authority.issuers)
+        return self.grpc.paths.server_key.read_bytes(), _chain(self.grpc, above)
 
     def _link_context(self) -> ssl.SSLContext:
-        paths = self.network.paths
-        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        paths, authority = self.network.paths, self.network.authority
+        context = anchored(ssl.PROTOCOL_TLS_SERVER, authority.certificate_pem)
         context.minimum_version = ssl.TLSVersion.TLSv1_2
         context.verify_mode = ssl.CERT_REQUIRED
+        # OpenSSL sends what of the chain it finds here, and so an intermediate CA.
         context.load_cert_chain(paths.server, paths.server_key)
-        context.load_verify_locations(cadata=self.network.authority.certificate_pem.decode("ascii"))
         # A link lasts; resuming a session would save little, and verify no certificate.
         context.num_tickets = 0
         context.options |= ssl.OP_NO_TICKET
@@ -171,19 +176,27 @@ class Certificates:
             )
 
 
+def _chain(folder: PkiFolder, above: Iterable[x509.Certificate]) -> bytes:
+    """What is in server.pem, and behind it these certificates, unless they are in it already."""
+    pem = folder.paths.server.read_bytes()
+    present = load_certificates(pem, folder.paths.server)
+    return b"\n".join([pem, *(certificate_pem(c) for c in above if c not in present)])
+
+
 def _check_unchanged(pki: PkiFolder) -> None:
     """Refuse another CA than the one that the running server and its nodes trust.
 
     Raises:
-        PkiError: the CA on disk has another key.
+        PkiError: no certificate on disk has the CA's key.
     """
     path = pki.paths.ca
     remedy = "restart the server to use what is there, or put the old one back"
     try:
-        (certificate, *_) = load_certificates(path.read_bytes(), path)
+        present = load_certificates(path.read_bytes(), path)
     except FileNotFoundError:
         return  # opening the folder signs it anew, with the same key
     except OSError as error:
         raise PkiError(path, f"cannot be read: {error.strerror}", remedy) from error
-    if certificate.public_key() != pki.authority.certificate.public_key():
+    key = pki.authority.certificate.public_key()
+    if not any(public_key_of(certificate, path) == key for certificate in present):
         raise PkiError(path, "is another CA than the one that this server runs with", remedy)

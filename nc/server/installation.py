@@ -24,17 +24,17 @@ from nc.hub.limits import Limits
 from nc.hub.switch import Switch
 from nc.net import sockets
 from nc.net.tun import TunUnavailable
-from nc.rpc.api import Endpoints
 from nc.rpc.call_lines import LogCalls
 from nc.rpc.callers import Callers
-from nc.rpc.servers import GrpcServers, bootstrap_port, control_port
+from nc.rpc.servers import GrpcServers, bootstrap_port, control_port, internal_port
 from nc.secrets import Secrets, TokenIds
 from nc.server import first_start
 from nc.server.certificates import Certificates, authority_folders
 from nc.server.first_start import Start
 from nc.server.parts import SWEEP_INTERVAL_S, Job, KeepUplink, Parts
-from nc.server.server import VERSION, Server, serve
+from nc.server.server import Server, serve
 from nc.server.settings import ServerSettings, TunMode
+from nc.server.start_report import report_start, warn_of_folder
 
 # Certificates are renewed weeks before they end, so checking a few times a day will do.
 CERTIFICATE_CHECK_INTERVAL_S = 6 * 60 * 60.0
@@ -98,7 +98,7 @@ async def serve_installation(
     with opened as installation:
         async with serve(installation.parts) as server:
             _mark_authorities(installation, logger)
-            _report_start(settings, server.endpoints, logger)
+            report_start(settings, server.endpoints, logger)
             yield installation, server
 
 
@@ -118,16 +118,14 @@ def open_installation(
     """
     folder = DataFolder(settings.data_dir)
     folder.prepare()
-    for warning in folder.permission_warnings():
-        logger.warning(log_events.FOLDER_WARNING, message=warning)
+    warn_of_folder(folder, logger)
     with contextlib.ExitStack() as held:
         disk = held.enter_context(eventlog.SparingDisk(SPARE_DESCRIPTORS))
         start, log = _find_log(settings, folder, disk, clock, secrets, logger)
         held.callback(log.close)
         is_first = start is not Start.AGAIN
         with folder.forgotten_on_failure() if is_first else contextlib.nullcontext():
-            key = folder.load_secret_key(secrets)
-            may_found = log.last_seq == 0
+            key, may_found = folder.load_secret_key(secrets), log.last_seq == 0
             certificates = Certificates(settings, folder, clock, secrets, may_found=may_found)
         made = (folder.log, folder.secret_key) if is_first else ()
         certificates.report(logger)
@@ -147,7 +145,7 @@ def open_installation(
             log_calls=log_calls,
             advertised=settings.advertise,
             rpc_ports=_rpc_ports(settings, certificates, clock, logger),
-            listen_for_links=partial(sockets.listen, settings.listen, settings.link_port),
+            listen_for_links=partial(sockets.listen, *settings.listeners["--link-port"]),
             link_tls=lambda: None if is_plain else certificates.link,
             link_limits=tuning.link_limits,
             interconnection=settings.interconnection,
@@ -248,12 +246,17 @@ def _rpc_ports(
     clock: Clock,
     logger: FilteringBoundLogger,
 ) -> GrpcServers:
-    host, is_plain = settings.listen, settings.plaintext
+    at, is_plain = settings.listeners, settings.plaintext
+    more = []
+    if "--internal-port" in at:
+        credentials = None if is_plain else certificates.internal
+        more.append(internal_port(*at["--internal-port"], credentials))
     return GrpcServers(
-        control_port(host, settings.grpc_port, None if is_plain else certificates.control),
-        bootstrap_port(host, settings.bootstrap_port, None if is_plain else certificates.bootstrap),
+        control_port(*at["--grpc-port"], None if is_plain else certificates.control),
+        bootstrap_port(*at["--bootstrap-port"], None if is_plain else certificates.bootstrap),
         clock,
         logger,
+        *more,
     )
 
 
@@ -289,24 +292,3 @@ async def _renew(
         await asyncio.to_thread(certificates.renew)
         callers.trust_admin(certificates.admin_fingerprint)
         certificates.report(logger)
-
-
-def _report_start(
-    settings: ServerSettings, endpoints: Endpoints, logger: FilteringBoundLogger
-) -> None:
-    logger.info(
-        log_events.SERVER_STARTED,
-        version=VERSION,
-        advertise=endpoints.advertised,
-        grpc_port=endpoints.control_port,
-        bootstrap_port=endpoints.bootstrap_port,
-        link_port=endpoints.link_port,
-        network=settings.network_addr,
-        data_dir=str(settings.data_dir),
-    )
-    if settings.plaintext:
-        logger.warning(
-            log_events.SERVER_PLAINTEXT,
-            message="no TLS: everybody who reaches the ports may do everything, and read the "
-            "keys that are handed out; for development only",
-        )

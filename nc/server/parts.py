@@ -94,7 +94,8 @@ class Parts:
         token_ids: recognise tokens; the same key for the whole life of the log.
         authorities: sign nodes' certificates.
         callers: recognise certificates.
-        advertised: the IP address or name that answers give to clients.
+        advertised: the IP addresses or names where the server is reached; answers give clients the
+            first, and the link tells our agents all of them.
         rpc_ports: where calls come in.
         log_calls: gets the log lines of calls; None: they go to `logger`.
         listen_for_links: opens the link port.
@@ -119,7 +120,7 @@ class Parts:
     rpc_ports: RpcPorts
     listen_for_links: Callable[[], socket.socket]
     link_tls: Callable[[], ssl.SSLContext | None]
-    advertised: str
+    advertised: tuple[str, ...]
     callers: Callers = field(default_factory=Callers)
     run_blocking: RunBlocking = in_thread
     link_limits: Limits = field(default_factory=Limits)

@@ -192,11 +192,14 @@ class Server:
         control, bootstrap = ports.open(self.methods, self.edge_of)
         listener = parts.listen_for_links()
         self.endpoints = Endpoints(
-            advertised=parts.advertised,
+            advertised=parts.advertised[0],
             overlay_address=parts.network.server_address,
             control_port=control,
             bootstrap_port=bootstrap,
             link_port=listener.getsockname()[1],
+        )
+        self.hub.acceptor.addresses = tuple(
+            (name, self.endpoints.link_port) for name in parts.advertised
         )
         started.push_async_callback(self.hub.stop_accepting)
         self.tasks |= self.hub.start(listener)

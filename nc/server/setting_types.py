@@ -1,21 +1,27 @@
 """The types of settings: which values are allowed, and what the error says of others."""
 
-from ipaddress import IPv4Interface, IPv4Network
+from ipaddress import IPv4Interface, IPv4Network, IPv6Address, ip_address
 from pathlib import Path
 from typing import Annotated
+from urllib.parse import urlsplit
 
-from pydantic import AfterValidator, BeforeValidator
+from pydantic import AfterValidator, BeforeValidator, PlainValidator
 
 from nc.domain.network import DEFAULT_NETWORK, Network
 from nc.net.overlay import OverlayRefused, require_bounded
 from nc.pki.errors import InvalidName
 from nc.pki.names import general_name
 
+_DIGITS = 9  # more than any of our numbers has
+_LONGEST_NETWORK = 60  # characters, which are more than such a network takes
+_LONGEST_PATH = 4096  # PATH_MAX
+
 
 def _whole_number(low: int, high: int, what: str) -> BeforeValidator:
     def check(value: object) -> int:
         text = "" if isinstance(value, bool) else str(value)  # Python would count with true
-        if text.isascii() and text.isdecimal() and low <= int(text) <= high:
+        is_number = text.isascii() and text.isdecimal() and len(text) <= _DIGITS
+        if is_number and low <= int(text) <= high:
             return int(text)
         raise ValueError(f"expected {what}, {low} to {high}")
 
@@ -29,9 +35,10 @@ def _is_switch(value: object) -> bool:
 
 
 def _is_path(value: object) -> Path:
-    if isinstance(value, (str, Path)) and str(value):
-        return Path(value)
-    raise ValueError("expected a path")
+    text = str(value) if isinstance(value, (str, Path)) else ""
+    if text and text.isprintable() and len(text) <= _LONGEST_PATH:
+        return Path(text)
+    raise ValueError(f"expected a path without control characters, at most {_LONGEST_PATH} long")
 
 
 Switch = Annotated[bool, BeforeValidator(_is_switch)]
@@ -44,7 +51,7 @@ Mtu = Annotated[int, _whole_number(576, 65_535, "a number of bytes")]  # RFC 791
 
 def _checked_network(value: object) -> str:
     try:
-        network = str(Network.parse(str(value)))
+        network = str(Network.parse(str(value)[:_LONGEST_NETWORK]))
         require_bounded(IPv4Interface(network))  # nodes take no other
     except (ValueError, OverlayRefused) as error:
         raise ValueError(
@@ -60,6 +67,27 @@ def _checked_name(value: str) -> str:
     except InvalidName as error:
         raise ValueError(str(error)) from error
     return value
+
+
+def _checked_names(value: object) -> tuple[str, ...]:
+    """One name or several, separated by commas, or in a list."""
+    if isinstance(value, str):
+        value = value.split(",")
+    if not isinstance(value, (list, tuple)) or not all(isinstance(name, str) for name in value):
+        raise ValueError("input should be a valid string, or a list of them")
+    return tuple(dict.fromkeys(_checked_name(name.strip()) for name in value))
+
+
+def _checked_listen(value: object) -> str:
+    try:
+        address = ip_address(str(value).removeprefix("[").removesuffix("]"))
+    except ValueError:
+        address = None
+    if address is None or (isinstance(address, IPv6Address) and address.scope_id):
+        raise ValueError(
+            "expected an IP address of this machine without a port; 0.0.0.0: all of IPv4, [::]: all"
+        )
+    return f"[{address}]" if isinstance(address, IPv6Address) else str(address)
 
 
 def _checked_destinations(value: object) -> tuple[IPv4Network, ...]:
@@ -80,6 +108,12 @@ NetworkAddress = Annotated[str, BeforeValidator(_checked_network)]
 ServerName = Annotated[str, AfterValidator(_checked_name)]
 
 
+ServerNames = Annotated[tuple[str, ...], PlainValidator(_checked_names)]
+
+# Where a port listens; an IPv6 address in brackets.
+ListenAddress = Annotated[str, BeforeValidator(_checked_listen)]
+
+
 def _checked_server(value: str) -> str:
     """An address, IPv6 with brackets or without, or a name; the port has a key of its own."""
     return _checked_name(value.removeprefix("[").removesuffix("]"))
@@ -87,6 +121,21 @@ def _checked_server(value: str) -> str:
 
 # Whom a node connects to.
 ServerAddress = Annotated[str, AfterValidator(_checked_server)]
+
+
+def checked_proxy(value: object) -> str:
+    url = urlsplit(str(value))
+    try:
+        is_proxy = url.scheme == "http" and bool(url.hostname) and url.port is not None
+    except ValueError:
+        is_proxy = False
+    if not is_proxy or url.path.strip("/") or url.query or url.fragment:
+        raise ValueError("expected the URL of an HTTP proxy, such as http://192.0.2.9:3128")
+    return str(value).rstrip("/")
+
+
+# An HTTP proxy that connections go through (CONNECT); it may carry a name and a password.
+Proxy = Annotated[str, BeforeValidator(checked_proxy)]
 
 
 def explain(message: str) -> str:

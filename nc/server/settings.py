@@ -1,7 +1,7 @@
 """What a server runs with."""
 
 from enum import StrEnum
-from ipaddress import IPv4Interface, ip_address
+from ipaddress import IPv4Address, IPv4Interface, IPv4Network
 from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict
@@ -11,10 +11,12 @@ from nc.domain.network import DEFAULT_NETWORK, Network
 from nc.server.setting_types import (
     Destinations,
     Folder,
+    ListenAddress,
     Mtu,
     NetworkAddress,
+    Port,
     PortOrAny,
-    ServerName,
+    ServerNames,
     Switch,
 )
 
@@ -28,13 +30,25 @@ class TunMode(StrEnum):
 
 
 class ServerSettings(BaseModel):
-    """What a server runs with."""
+    """What a server runs with.
+
+    Attributes:
+        advertise: where machines reach it: the first is what clients are answered, the others are
+            told to our agents; all are names in its certificate.
+        listen: for each port that has no address of its own.
+        internal_port: None: there is none.
+    """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     data_dir: Path
-    advertise: ServerName
-    listen: str = "[::]"
+    advertise: ServerNames
+    listen: ListenAddress = "[::]"
+    grpc_listen: ListenAddress | None = None
+    bootstrap_listen: ListenAddress | None = None
+    link_listen: ListenAddress | None = None
+    internal_port: Port | None = None
+    internal_listen: ListenAddress = "127.0.0.1"
     grpc_port: PortOrAny = DEFAULT_GRPC_PORT
     bootstrap_port: PortOrAny = DEFAULT_BOOTSTRAP_PORT
     link_port: PortOrAny = DEFAULT_LINK_PORT
@@ -50,15 +64,31 @@ class ServerSettings(BaseModel):
     tls_dir: Folder | None = None  # gets copies of the admin's files, for an admin client
 
     @property
+    def listeners(self) -> dict[str, tuple[str, int]]:
+        """Where each port listens, by its option."""
+        listeners = {
+            "--grpc-port": (self.grpc_listen or self.listen, self.grpc_port),
+            "--bootstrap-port": (self.bootstrap_listen or self.listen, self.bootstrap_port),
+            "--link-port": (self.link_listen or self.listen, self.link_port),
+        }
+        if self.internal_port is not None:
+            listeners["--internal-port"] = (self.internal_listen, self.internal_port)
+        return listeners
+
+    @property
     def network(self) -> Network:
         """The overlay network."""
         return Network.parse(self.network_addr)
 
     @property
-    def is_inside_overlay(self) -> bool:
-        """Whether nodes would be told an address of the overlay network to connect to."""
+    def inside_overlay(self) -> str:
+        """An address of the overlay network that nodes would be told to connect to, or ""."""
         network = IPv4Interface(self.network_addr).network
-        try:
-            return ip_address(self.advertise) in network
-        except ValueError:  # a name
-            return False
+        return next((name for name in self.advertise if _is_in(name, network)), "")
+
+
+def _is_in(name: str, network: IPv4Network) -> bool:
+    try:
+        return IPv4Address(name) in network
+    except ValueError:  # a name, or an IPv6 address
+        return False

@@ -15,11 +15,12 @@ from typing import Any
 import pytest
 import structlog
 
-from nc.agent.agent import Agent, AgentSettings, AgentStopped
+from nc.agent.agent import Agent, AgentStopped
 from nc.agent.certificates import node_tls
 from nc.agent.connection import Target, connect
 from nc.agent.device import Device, DeviceSettings, Kernel
 from nc.agent.link_errors import LinkEnded, NodeUnregistered, RetryLater, UntrustedServer
+from nc.agent.settings import AgentSettings
 from nc.agent.state import NodeIdentity
 from nc.clock import Clock, SystemClock
 from nc.domain.errors import NodeExpired, NodeUnknown
@@ -629,3 +630,17 @@ async def test_nothing_secret_is_logged(tmp_path: Path) -> None:
         await node.logged("agent.disconnected", 2)
     assert TOKEN not in str(node.lines)
     assert TOKEN not in repr(target(server))
+
+
+@pytest.mark.parametrize("code", [1000, 1008, 4001])
+async def test_a_close_reason_is_shown_although_tcp_stays_open(tmp_path: Path, code: int) -> None:
+    """An upstream server refuses by a close frame alone: its reason is what the agent reports.
+
+    Without it TLS would wait for the other end's close, longer than the agent waits for a link.
+    """
+    folder = network_folder(tmp_path / "ours", "127.0.0.1")
+    tls = node_tls(node_folder(folder, tmp_path / "node")).context
+    async with PlainLinkServer(server_tls(tmp_path / "ours")) as server:
+        server.close = (code, "node-token is invalid")
+        with pytest.raises(LinkEnded, match="the server closed the link: node-token is invalid"):
+            await connect(target(server, tls), timeout_s=20.0)

@@ -6,8 +6,9 @@ from typing import Any
 import pytest
 import structlog
 
-from nc.agent.agent import Agent, AgentSettings
+from nc.agent.agent import Agent
 from nc.agent.certificates import NodeTls
+from nc.agent.settings import AgentSettings
 from nc.agent.state import NodeIdentity
 from nc.clock import SystemClock
 from nc.net.redirect import Redirect

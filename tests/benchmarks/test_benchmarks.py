@@ -16,7 +16,7 @@ SMALL = {
     "opening": ("--rounds=1", "--nodes=100", "--folder=."),
     "page": ("--nodes=5", "--events=100", "--steps=5"),
     "replay": ("--rounds=1", "--events=300", "--nodes=10", "--folder=."),
-    "rpc": ("--rounds=1", "--seconds=0.1", "--clients=2"),
+    "rpc": ("--rounds=1", "--seconds=0.1", "--client=python"),
     "snapshot_pause": ("--rounds=1", "--seconds=0.1", "--nodes=100"),
     "traffic": ("--rounds=1", "--seconds=1", "--only=ours"),
     "verify": ("--rounds=1", "--events=300", "--nodes=10", "--folder=."),

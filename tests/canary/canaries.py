@@ -38,7 +38,6 @@ class Canaries:
         self._add(name, "decimal", str(int(token, 16)).encode())
 
     def add_bytes(self, name: str, secret: bytes) -> None:
-        """A secret that is bytes."""
         self._add(name, "bytes", secret)
 
     def add_private_key(self, name: str, pem: bytes) -> None:

@@ -17,9 +17,15 @@ from nc.cli.check.report import BROKEN, HOLDS, IDLE, NO_LOG, as_json, as_junit, 
 from nc.errors import UNREACHABLE
 from nc.testing import LAWS, InProcess
 from nc.testing.search import Report, search
-from tests.support.programs import BIN, Run
+from tests.support.programs import BIN, Run, run_here
 from tests.support.server_process import PATIENCE_S, ServerProcess
 from tests.testing.planted_bugs import BUGS
+
+
+@pytest.fixture
+def run() -> Run:
+    """Runs a program in this process: its start would take longer than most searches."""
+    return run_here
 
 
 @pytest.fixture(scope="module")

@@ -239,15 +239,21 @@ def test_a_server_that_is_not_there_is_waited_for(tmp_path: Path) -> None:
     [
         ((), "remembers no node: give TOKEN@IP:PORT"),
         (("0123456789abcdef",), "expected TOKEN@IP:PORT"),
-        (("x@127.0.0.1:0", "--insecure-bootstrap"), "expected TOKEN@IP:PORT"),
-        (("x@127.0.0.1:1", "--ca-cert-hash", "sha256:0"), "expected sha256: and 64 hex digits"),
-        (("x@127.0.0.1:1",), "give --ca-cert-hash, as ncadm create-bootstrap-token prints it"),
-        (("x@127.0.0.1:1",), "or say --insecure-bootstrap"),
+        (("0123456789abcdef@127.0.0.1:0", "--insecure-bootstrap"), "expected TOKEN@IP:PORT"),
         (
-            ("x@127.0.0.1:1", "--plaintext", "--ca-cert-hash", WRONG_HASH),
+            ("0123456789abcdef@127.0.0.1:1", "--ca-cert-hash", "sha256:0"),
+            "expected sha256: and 64 hex digits",
+        ),
+        (
+            ("0123456789abcdef@127.0.0.1:1",),
+            "give --ca-cert-hash, as ncadm create-bootstrap-token prints it",
+        ),
+        (("0123456789abcdef@127.0.0.1:1",), "or say --insecure-bootstrap"),
+        (
+            ("0123456789abcdef@127.0.0.1:1", "--plaintext", "--ca-cert-hash", WRONG_HASH),
             "--ca-cert-hash cannot be checked without TLS (--plaintext): drop one of the two",
         ),
-        (("x@127.0.0.1:1", "--ca-cert-hash="), "--ca-cert-hash: is empty"),
+        (("0123456789abcdef@127.0.0.1:1", "--ca-cert-hash="), "--ca-cert-hash: is empty"),
         (("--mtu", "10"), "--mtu"),
     ],
 )

@@ -38,6 +38,7 @@ COMMANDS = [
     ("ncadm", "unregister"),
     ("ncadm", "check-health"),
     ("ncadm", "set-expiry"),
+    ("ncadm", "take-back"),
 ]
 
 

@@ -10,7 +10,7 @@ from tests.support.namespaces import require_namespaces
 from tests.support.programs import BIN
 from tests.support.server_process import ServerProcess
 
-_SERVE = (str(BIN / "network-controller"), "serve", "--data-dir")
+_SERVE = (str(BIN / "network-controller"), "serve", "--advertise", "127.0.0.1", "--data-dir")
 _READ_ONLY = 'mount --bind -o ro "$1" "$1"; shift; exec "$@"'
 _NO_RIGHTS = 'shift; exec setpriv --bounding-set=-net_bind_service "$@"'
 
@@ -40,12 +40,22 @@ def test_what_the_machine_refuses_is_named(
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_lost_authority_is_told_to_who_starts_it(tmp_path: Path) -> None:
-    """New CAs where there is a log are said in the greeting too; at a first start they are not."""
-    said = []
-    for _ in range(2):
-        with ServerProcess(tmp_path / "data") as server:
-            assert server.stop() == 0
-        said.append("A CA IS NEW" in server.stdout.decode())
-        shutil.rmtree(tmp_path / "data" / "pki")
-    assert said == [False, True]
+def test_a_lost_authority_is_named_and_a_new_cluster_has_to_be_wanted(tmp_path: Path) -> None:
+    """Where there is a log no CA is made anew: exit code 3, and one line that says what to do."""
+    data = tmp_path / "data"
+    with ServerProcess(data) as server:
+        assert server.stop() == 0
+    shutil.rmtree(data / "pki")
+    options = ("--advertise", "127.0.0.1", "--tun", "off")
+    ports = (word for name in ("grpc", "bootstrap", "link") for word in (f"--{name}-port", "0"))
+    done = subprocess.run(
+        [*_SERVE, str(data), *options, *ports],
+        check=False,
+        capture_output=True,
+        text=True,
+        timeout=120,
+    )
+    assert (done.returncode, done.stdout) == (3, "")
+    last = done.stderr.splitlines()[-1]  # behind the log lines
+    assert "ca-key.pem are missing" in last
+    assert "--new-cluster" in last

@@ -1,11 +1,11 @@
+import contextlib
 from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from nc.cli.ncadm.expiry import parse_expiry
-from nc.cli.time_args import parse_point
+from nc.cli.time_args import parse_duration, parse_expiry, parse_life, parse_point
 from nc.text import iso_time
 
 NOW_S = 1_795_000_000
@@ -70,3 +70,70 @@ def test_every_moment_that_is_read_can_be_printed(at: datetime, offset_minutes: 
     milliseconds = in_utc.microsecond // 1000
     printed = in_utc.replace(microsecond=milliseconds * 1000)
     assert datetime.fromisoformat(iso_time(at_ns)) == printed
+
+
+@given(st.integers(1, 9999), st.sampled_from(["s", "m", "h", "d", "w"]), st.booleans())
+def test_a_duration_is_its_parts(count: int, unit: str, upper: bool) -> None:
+    """Letters or words, apart or together, in any case."""
+    seconds = {"s": 1, "m": 60, "h": 3600, "d": 86_400, "w": 604_800}[unit]
+    word = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days", "w": "weeks"}[unit]
+    text = f"{count}{unit}"
+    assert parse_duration(text.upper() if upper else text) == timedelta(seconds=count * seconds)
+    assert parse_duration(f"{count} {word}") == timedelta(seconds=count * seconds)
+    assert parse_duration(f"1h30m {count}{unit}") == timedelta(seconds=5400 + count * seconds)
+
+
+@given(st.integers(-(2**40), 2**40))
+def test_a_life_of_a_number_is_minutes(minutes: int) -> None:
+    """As before there were units."""
+    assert parse_life(str(minutes)) == minutes
+
+
+@pytest.mark.parametrize(
+    ("text", "minutes"),
+    [
+        *(("10m", 10), ("90s", 2), ("60s", 1), ("1s", 1), ("2h", 120), ("30d", 43_200)),
+        *((" 10m.\r\n", 10), ("10 minutes", 10), ("1h30m", 90), ("never", -1), ("NEVER", -1)),
+    ],
+)
+def test_a_life_is_rounded_up_to_minutes(text: str, minutes: int) -> None:
+    """A token lives at least as long as it was asked to."""
+    assert parse_life(text) == minutes
+
+
+@pytest.mark.parametrize("text", ["soon", "10y", "-5m", "1.5h", "m", "9" * 30, "٣", "\0"])
+def test_no_life_is_refused_with_what_is_allowed(text: str) -> None:
+    """In one line, however long the text is."""
+    with pytest.raises(ValueError, match="use a number of minutes, 10m, 2h, 30d, or never"):
+        parse_life(text)
+
+
+@given(st.integers(1_000_000_000, 4_000_000_000), st.sampled_from([3, 6, 9]))
+def test_other_units_than_seconds_are_named(seconds: int, power: int) -> None:
+    """Milliseconds, microseconds and nanoseconds are no far future, and no other moment."""
+    unit = {3: "milliseconds", 6: "microseconds", 9: "nanoseconds"}[power]
+    with pytest.raises(ValueError, match=f"looks like {unit}: in Unix seconds it is {seconds},"):
+        parse_expiry(str(seconds * 10**power), NOW_S)
+
+
+@pytest.mark.parametrize(
+    ("text", "at_s"),
+    [
+        *(("30d", NOW_S + 2_592_000), (" +90m.\r\n", NOW_S + 5400), ("NOW", NOW_S)),
+        *(("2026-11-20 15:00Z", 1_795_186_800), ("Never", 0)),
+    ],
+)
+def test_an_expiry_is_read_as_it_is_pasted(text: str, at_s: int) -> None:
+    """Without a plus, in capitals, with what a sentence has around it."""
+    assert parse_expiry(text, NOW_S) == at_s
+
+
+@given(st.text(max_size=50))
+def test_any_text_is_a_moment_or_refused(text: str) -> None:
+    """No text makes a parser fail in another way than by saying what is allowed."""
+    for parse in (parse_duration, parse_life):
+        with contextlib.suppress(ValueError):
+            parse(text)
+    for at in (parse_expiry, parse_point):
+        with contextlib.suppress(ValueError):
+            at(text, NOW_S)

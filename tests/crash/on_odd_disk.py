@@ -6,11 +6,13 @@
 PROGRAM is `serve` and its options, or a script and its arguments.
 """
 
+import contextlib
 import functools
 import os
 import runpy
 import sys
 import time
+from typing import Any
 
 import eventlog
 from eventlog.disk import Disk, OsDisk
@@ -60,6 +62,8 @@ def disk_called(name: str) -> Disk:
 if __name__ == "__main__":
     disk = disk_called(sys.argv[1])
     eventlog.open = functools.partial(eventlog.open, disk=disk)
+    odd: Any = lambda _count: contextlib.nullcontext(disk)  # noqa: E731 - what a server opens
+    eventlog.SparingDisk = odd  # type: ignore[misc]  # its disk is the odd one
     del sys.argv[:2]
     if sys.argv[0].endswith(".py"):
         runpy.run_path(sys.argv[0], run_name="__main__")

@@ -54,7 +54,6 @@ class Driver:
         self._numbers = itertools.count()
 
     async def run(self) -> None:
-        """Drive for ever."""
         await self._submit(StartReplica("driver", "0", NETWORK), "start")
         if TOKEN_ID not in self._replica.state.tokens:
             await self._submit(IssueToken(TOKEN_ID, -1, _now_ms()), "GetBootStrapToken")

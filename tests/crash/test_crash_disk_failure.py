@@ -35,8 +35,6 @@ class Client:
         }
 
     def call(self, service: str, method: str, request: Any, answer: Any) -> Any:
-        """One answer."""
-
         async def go() -> Any:
             target, credentials = self._targets[service]
             async with grpc.aio.secure_channel(target, credentials, CHANNEL_OPTIONS) as channel:
@@ -45,17 +43,14 @@ class Client:
         return asyncio.run(go())
 
     def issue(self) -> Any:
-        """Ask for a bootstrap token."""
         request = pb.GetBootStrapTokenRequest(expireTime=-1)
         return self.call(CONTROL, "GetBootStrapToken", request, pb.GetBootStrapTokenResponse)
 
     def redeem(self, token: str) -> Any:
-        """Register a node."""
         request = pb.GetTokenRequest(bootStrapToken=token)
         return self.call(BOOTSTRAP, "GetToken", request, pb.GetTokenResponse)
 
     def unregister(self, token: str) -> Any:
-        """Remove a node."""
         request = pb.UnRegisterRequest(token=token)
         return self.call(CONTROL, "UnRegister", request, pb.UnRegisterResponse)
 
@@ -67,7 +62,6 @@ class Client:
         return self.call(INTERNAL, "UpdateSensorExpireTime", request, answer)
 
     def state(self, token: str) -> Any:
-        """Where a node is."""
         request = pb.CheckConnStateRequest(token=token)
         return self.call(CONTROL, "CheckConnState", request, pb.CheckConnResponse)
 

@@ -144,7 +144,6 @@ class AgainstPlainModel(RuleBasedStateMachine):
             self.redeem(token, node)
 
     def redeem(self, token: str, node: str) -> None:
-        """One node joins."""
         now = self.now_ms
         self.carry_out(RedeemToken(token, node, (), now), "redeem", token, node, at(now))
 
@@ -221,7 +220,6 @@ class AgainstPlainModel(RuleBasedStateMachine):
 
     @invariant()
     def the_model_agrees(self) -> None:
-        """On everything that there is."""
         model = self.model
         assert self.facts() == {
             "network": model.network,

@@ -13,7 +13,6 @@ from tests.support.event_strategies import events as any_event
 
 
 def facts(situation: Situation) -> dict[str, object]:
-    """Everything that a situation has."""
     return {name: getattr(situation, name) for name in Situation.__slots__}
 
 

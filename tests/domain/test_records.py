@@ -23,7 +23,6 @@ entries = st.lists(
 
 
 def record(payload: bytes, count: int, first_seq: int = 5) -> Record:
-    """A record as a reader gives it."""
     return Record(first_seq, count, 0, 1, bytes(32), payload)
 
 

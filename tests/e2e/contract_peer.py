@@ -54,13 +54,10 @@ class Answer(NamedTuple):
 
     @property
     def message(self) -> str:
-        """The response's sentence."""
         return str(self.response["message"])
 
 
 class ContractClient:
-    """The client process."""
-
     def __init__(self, generated: Path) -> None:
         self._process = subprocess.Popen(
             [sys.executable, str(HERE / "contract_client.py"), str(generated)],
@@ -103,7 +100,6 @@ class ContractClient:
         return self._answers[number].get(timeout=ANSWER_TIMEOUT_S)
 
     def answer(self, number: int) -> Answer:
-        """The answer to a call."""
         got = self.wait(number)
         return Answer(
             got["status"], got["details"], got.get("response", {}), got.get("metadata", {})

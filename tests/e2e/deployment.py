@@ -24,7 +24,6 @@ class Node:
 
     @property
     def grpc_tls(self) -> Tls:
-        """Its identity on the control port."""
         assert self.caller.tls is not None
         return self.caller.tls
 
@@ -55,7 +54,6 @@ class Deployment:
 
     @property
     def admin(self) -> Caller:
-        """The admin, on the control port."""
         return Caller(self.client, self.server.grpc_port, self.admin_tls)
 
     @property
@@ -69,14 +67,12 @@ class Deployment:
         return Caller(self.client, self.server.grpc_port, tls, channel)
 
     def issue(self, minutes: int = 10) -> str:
-        """A new bootstrap token."""
         answer = self.admin.call("GetBootStrapToken", {"expireTime": minutes})
         assert answer.code == "200"
         self.secrets.append(answer.response["bootStrapToken"])
         return str(answer.response["bootStrapToken"])
 
     def register(self, bootstrap_token: str | None = None) -> Node:
-        """A new node."""
         bootstrap_token = bootstrap_token or self.issue()
         answer = self.newcomer.call(
             "GetToken", {"bootStrapToken": bootstrap_token}, service=BOOTSTRAP

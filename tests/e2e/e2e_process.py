@@ -85,7 +85,7 @@ class ServerProcess:
         self.data_dir = data_dir
         if options is None:
             options = ("serve", "--data-dir", str(data_dir), *_ANY_FREE_PORTS, *options_after)
-        self._options = options
+        self.options = options
         self._process: subprocess.Popen[str] | None = None
 
     def __enter__(self) -> Self:
@@ -119,9 +119,8 @@ class ServerProcess:
         self.link_port = int(started["link_port"])
 
     def launch(self) -> None:
-        """Start it, and wait for nothing."""
         self._process = subprocess.Popen(
-            [str(PROGRAM), *self._options],
+            [str(PROGRAM), *self.options],
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
@@ -134,12 +133,10 @@ class ServerProcess:
 
     @property
     def process(self) -> "subprocess.Popen[str]":
-        """The process."""
         assert self._process is not None, "it was not started"
         return self._process
 
     def send(self, number: signal.Signals) -> None:
-        """Send it a signal."""
         self.process.send_signal(number)
 
     def exit_code(self) -> int:

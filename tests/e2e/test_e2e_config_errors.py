@@ -8,6 +8,7 @@ from nc.cli import config_file as config
 from nc.errors import ConfigError
 
 SERVER = "mode: server\nserver:\n  "
+DIGITS = "0123456789abcdef"
 CLIENT = "mode: client\nclient:\n  "
 
 
@@ -71,32 +72,32 @@ def test_a_mistake_is_named(tmp_path: Path, text: str, line: int, says: str) -> 
 @pytest.mark.parametrize(
     ("content", "says"),
     [
-        (b"\xff\xfe", "is not UTF-8 text"),
-        (b"mode: \x01", "is not YAML"),
-        (b"mode: " + b"[" * 5000, "is not YAML"),
-        (b"mode: server\nserver: {ip: 2026-13-45}", "is not YAML"),
+        (b"\xff\xfe", ", line 1: is not UTF-8 text; save it as UTF-8"),
+        (b"\nmode: \x01", ", line 2: has the control character U+0001"),
+        (b"mode: " + b"[" * 5000, ", line 1: values are nested too deeply"),
+        (b"mode: server\nserver: {ip: 2026-13-45}", ": is not YAML"),
     ],
     ids=["encoding", "control", "depth", "date"],
 )
 def test_what_is_no_file_of_ours_is_named(tmp_path: Path, content: bytes, says: str) -> None:
-    """Bytes that no line number fits: the file and what it should have been."""
+    """The file, the line where one is known, and what it should have been."""
     path = tmp_path / "nc.yaml"
     path.write_bytes(content)
     with pytest.raises(ConfigError) as raised:
         config.load(path)
-    assert str(raised.value).startswith(f"{path}: {says}")
+    assert str(raised.value).startswith(f"{path}{says}")
     assert "\n" not in str(raised.value)
 
 
 def test_a_file_that_refers_to_itself_is_a_mistake(tmp_path: Path) -> None:
-    """An anchor inside itself, and one used again and again, end as a mistake, not in a loop."""
+    """An anchor is refused, before an alias can stand for itself, or for gigabytes."""
     path = tmp_path / "nc.yaml"
     path.write_text("mode: server\nserver: &a\n  ip: *a\n")
-    with pytest.raises(ConfigError, match=r"line 3: server\.ip: "):
+    with pytest.raises(ConfigError, match=r"line 2: aliases and anchors .* are not allowed"):
         config.load(path)
     doubling = [f"a{n}: &a{n} {{x: *a{n - 1}, y: *a{n - 1}}}" for n in range(1, 60)]
     path.write_text("\n".join(["mode: server", "a0: &a0 {}", *doubling]))
-    with pytest.raises(ConfigError, match="line 2: a0: unknown key"):
+    with pytest.raises(ConfigError, match=r"line 2: aliases and anchors .* are not allowed"):
         config.load(path)
 
 
@@ -119,7 +120,7 @@ def test_a_token_in_a_file_is_not_shown(tmp_path: Path) -> None:
         ("mode: server\nserver: {ip: 192.0.2.7}\nclient:\n", "server"),
         ("mode: server\nserver:\nclient: {mtu: 1}\n", "server"),
         (
-            f"{CLIENT}{{token: t, serverAddr: x, networkCertDir: y}}\nserver: {{port: six}}",
+            f"{CLIENT}{{token: {DIGITS}, serverAddr: x, networkCertDir: y}}\nserver: {{port: six}}",
             "client",
         ),
     ],
@@ -151,3 +152,43 @@ def test_a_token_that_looks_like_a_number_is_text(tmp_path: Path, token: str) ->
     client = config.load(path).client
     assert client is not None
     assert (client.token, client.port, client.server_addr) == (token, 6441, "::1")
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "field", "taken"),
+    [
+        ("mut", "1300", "mtu", 1300),
+        ("vpnAddr", "10.9.0.1/16", "network_addr", "10.9.0.1/16"),
+        ("vpnCertDir", "/etc/nc", "network_cert_dir", Path("/etc/nc")),
+        ("listenAddr", "'::1'", "listen", "[::1]"),
+    ],
+)
+def test_keys_of_other_releases_are_taken(
+    tmp_path: Path, key: str, value: str, field: str, taken: object
+) -> None:
+    """They mean what ours mean, and a line says which; mistakes in them are named by our key."""
+    path = tmp_path / "nc.yaml"
+    path.write_text(f"{SERVER}{key}: {value}\n")
+    file = config.load(path)
+    assert getattr(file.server, field) == taken
+    [note] = file.notes
+    assert note.startswith(f"{path}, line 3: server.{key}: is ")
+    path.write_text(f"{SERVER}{key}: [1]\n")
+    with pytest.raises(ConfigError, match="line 3: server"):
+        config.load(path)
+
+
+def test_a_key_and_its_older_name_are_a_mistake(tmp_path: Path) -> None:
+    """Which of the two would count?"""
+    path = tmp_path / "nc.yaml"
+    path.write_text(f"{SERVER}mut: 1300\n  mtu: 1400\n")
+    with pytest.raises(ConfigError, match=r"line 3: server\.mut: means mtu, which is given, too"):
+        config.load(path)
+
+
+def test_an_upstream_database_is_not_read_and_said_not_to_be(tmp_path: Path) -> None:
+    """The key is no mistake; what becomes of the nodes in it is in the line."""
+    path = tmp_path / "nc.yaml"
+    path.write_text(f"{SERVER}dbPath: /var/lib/litekube-nc.db\n")
+    [note] = config.load(path).notes
+    assert "join again with a new bootstrap token" in note

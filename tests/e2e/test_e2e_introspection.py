@@ -14,7 +14,7 @@ STANDARD = [
     "grpc.reflection.v1alpha.ServerReflection",
 ]
 SERVICES = {
-    "admin": sorted([*STANDARD, INTERNAL, BOOTSTRAP, CONTROL]),
+    "admin": sorted([*STANDARD, "nc.admin.v1.Nodes", INTERNAL, BOOTSTRAP, CONTROL]),
     "newcomer": sorted([*STANDARD, BOOTSTRAP, CONTROL]),
 }
 # What grpcurl shows of each answer: JSON names, in the order of the field numbers.
@@ -38,7 +38,6 @@ NOT_STRINGS = {"connState": "int32", "result": "bool"}
 def reflecting(
     request: pytest.FixtureRequest, deployment: Deployment, plaintext_deployment: Deployment
 ) -> Deployment:
-    """A server of either kind."""
     return deployment if request.param == "TLS" else plaintext_deployment
 
 

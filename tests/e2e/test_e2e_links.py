@@ -23,7 +23,6 @@ def context(node: Node) -> ssl.SSLContext:
 
 
 async def connect(deployment: Deployment, node: Node) -> tuple[LinkClient, str]:
-    """A link with its address."""
     client = await LinkClient.connect(deployment.server.link_port, node.token, context(node))
     return client, await client.hand_shake()
 

@@ -19,7 +19,7 @@ def _shown(deployment: Deployment, port: int, name: str) -> x509.Certificate:
     context.load_cert_chain(folder / "client.pem", folder / "client-key.pem")
     context.set_alpn_protocols(["h2"])
     with (
-        socket.create_connection(("127.0.0.1", port), timeout=10) as connection,
+        socket.create_connection(("127.0.0.1", port), timeout=60) as connection,
         context.wrap_socket(connection, server_hostname=name) as tls,
     ):
         der = tls.getpeercert(binary_form=True)

@@ -19,7 +19,7 @@ FATAL = {
 PAUSING = {signal.SIGSTOP, signal.SIGTSTP, signal.SIGTTIN, signal.SIGTTOU}
 HARMLESS = sorted(signal.valid_signals() - FATAL - STOPPING - PAUSING - {signal.SIGHUP})
 
-TOKEN = "c" * 32
+TOKEN = "c" * 16
 
 
 def test_no_signal_but_a_request_to_stop_ends_a_server(data_dir: Path) -> None:

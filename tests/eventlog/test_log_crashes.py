@@ -59,7 +59,6 @@ class CrashingLog(RuleBasedStateMachine):
     @precondition(lambda self: self.log is not None)
     @rule()
     def mark(self) -> None:
-        """A marker."""
         assert self.log is not None
         try:
             self.log.write_sync_marker()
@@ -101,7 +100,6 @@ class CrashingLog(RuleBasedStateMachine):
     @precondition(lambda self: self.log is not None)
     @rule()
     def reopen(self) -> None:
-        """A clean end, and a start."""
         assert self.log is not None
         try:
             self.log.close()

@@ -28,12 +28,10 @@ NO_ROOM = [errno.ENOSPC, errno.EDQUOT]
 
 
 def open_log(folder: Path, disk: Disk | None = None) -> FileLog:
-    """The log in a folder."""
     return eventlog.open(folder, disk=disk or NoSyncDisk(), segment_size_bytes=SEGMENT)
 
 
 def payloads(folder: Path) -> list[bytes]:
-    """What a reader finds."""
     return [record.payload for record in LogReader(folder).read()]
 
 
@@ -207,7 +205,6 @@ def take_lock_file(folder: Path) -> None:
 
 
 def lose_lock_file(folder: Path) -> None:
-    """The lock file is removed."""
     (folder / "lock").unlink()
 
 

@@ -47,7 +47,6 @@ def appender(folder: Path, until: int) -> subprocess.Popen[str]:
 
 
 def names(folder: Path) -> list[str]:
-    """The segments' names."""
     return sorted(path.name for path in folder.glob("*.seg*"))
 
 

@@ -22,7 +22,6 @@ from eventlog.testing import InterceptedDisk, NoSyncDisk, abandon
 
 
 def open_log(folder: Path, disk: Disk | None = None, segment_size_bytes: int = 1200) -> FileLog:
-    """The log in a folder, opened for writing."""
     return eventlog.open(folder, disk=disk or NoSyncDisk(), segment_size_bytes=segment_size_bytes)
 
 
@@ -57,7 +56,6 @@ class Writer:
         self.path.write_bytes(data)
 
     def save(self, size: int = 1200) -> None:
-        """Write the file."""
         self.path.write_bytes(self.data.ljust(size, b"\0"))
 
 

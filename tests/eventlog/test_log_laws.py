@@ -115,7 +115,6 @@ class LogsAgree(RuleBasedStateMachine):
         assert self.file.head == self.memory.head
 
     def teardown(self) -> None:
-        """Leave nothing behind."""
         self.file.close()
         self.home.cleanup()
 

@@ -119,7 +119,6 @@ class MeanwhileDisk(InterceptedDisk):
         self._reads_left = reads
 
     def before(self, operation: str, *_: object) -> None:
-        """Count the reads."""
         if operation == "pread":
             self._reads_left -= 1
             if self._reads_left == -1:
@@ -127,7 +126,6 @@ class MeanwhileDisk(InterceptedDisk):
 
     @property
     def happened(self) -> bool:
-        """Whether it has."""
         return self._reads_left < 0
 
 

@@ -30,7 +30,6 @@ def reader(tmp_path_factory: pytest.TempPathFactory) -> LogReader:
 
 
 def write(folder: Path, piece: Slice) -> LogReader:
-    """A slice as a folder."""
     folder.mkdir()
     header = SegmentHeader(9, piece.reader.log_id, piece.after + 1, 1, 0, piece.chain)
     path = folder / segment_name(piece.after + 1)
@@ -97,7 +96,6 @@ def test_a_slice_beyond_the_end_is_empty(reader: LogReader) -> None:
 
 
 def open_log(folder: Path) -> FileLog:
-    """Open for writing."""
     return eventlog.open(folder, disk=NoSyncDisk(), segment_size_bytes=600)
 
 

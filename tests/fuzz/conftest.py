@@ -11,7 +11,6 @@ from tests.support.server_process import ServerProcess
 
 @pytest.fixture(scope="session")
 def secure_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServerProcess]:
-    """A server as it is meant to run."""
     folder = tmp_path_factory.mktemp("secure")
     with ServerProcess(folder / "data") as server:
         yield server

@@ -4,7 +4,6 @@ from hypothesis import strategies as st
 
 
 def varint(number: int) -> bytes:
-    """A number as protobuf writes it."""
     data = bytearray()
     while number > 0x7F:
         data.append(number & 0x7F | 0x80)

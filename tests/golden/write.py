@@ -18,7 +18,14 @@ import eventlog
 from nc.domain.decide import Command
 from nc.domain.events import Certificate, Event, pb
 from nc.domain.links import AcceptLink, DropLink, HandOverAddress
-from nc.domain.nodes import ExpireNodes, Expiry, SetExpiries, Unregister
+from nc.domain.nodes import (
+    ExpireNodes,
+    Expiry,
+    ForgetUnregistered,
+    SetExpiries,
+    TakeBackNode,
+    Unregister,
+)
 from nc.domain.replicas import StartReplica, StopReplica
 from nc.domain.tokens import ForgetExpiredTokens, IssueToken, RedeemToken
 from nc.history.events import history
@@ -112,6 +119,8 @@ class Life:
         await self.do(ExpireNodes(self._clock.now_ms), "system", "sweep")
         tokens = tuple(sorted(self.replica.state.tokens))
         await self.do(ForgetExpiredTokens(tokens, self._clock.now_ms), "system", "sweep")
+        gone = tuple(sorted(self.replica.state.unregistered))
+        await self.do(ForgetUnregistered(gone, self._clock.now_ms), "system", "sweep")
 
 
 async def first_life(folder: Path, clock: Clock, requests: "count[int]") -> None:
@@ -145,7 +154,7 @@ async def second_life(folder: Path, clock: Clock, requests: "count[int]") -> Non
     await life.start()
     await life.connect(BETA, "b3")
     await life.connect(GAMMA, "c2")
-    await life.do(Unregister(GAMMA), ADMIN, "UnRegister")
+    await life.do(Unregister(GAMMA, clock.now_ms + DAY_MS), ADMIN, "UnRegister")
     await life.stop()
 
 
@@ -155,6 +164,14 @@ async def third_life(folder: Path, clock: Clock, requests: "count[int]") -> None
     await life.start()
     for number in range(3):
         await life.connect(DELTA, f"d{2 + number}")
+    clock.now_ms += 2 * DAY_MS
+    await life.sweep()  # GAMMA is forgotten
+    shown = Certificate(
+        authority=pb.CERTIFICATE_AUTHORITY_NETWORK,
+        serial=GAMMA[:20],
+        not_after_ms=clock.now_ms + 365 * DAY_MS,
+    )
+    await life.do(TakeBackNode(GAMMA, shown), ADMIN, "TakeBack")
     await life.stop()
 
 

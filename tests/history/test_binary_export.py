@@ -20,7 +20,6 @@ SEGMENT, LATER, SNAPSHOT = f"{1:020d}.seg", f"{4:020d}.seg", f"{3:020d}.snapshot
 
 
 def records(first_seq: int, count: int) -> list[Record]:
-    """Records of one event."""
     payload = Batch(entries=[Entry(events=[Event(replica_stopped=ReplicaStopped())])])
     data = payload.SerializeToString()
     return [Record(first_seq + n, 1, n, 1, NO_CHAIN, data) for n in range(count)]
@@ -60,7 +59,6 @@ def test_what_is_exported_is_a_folder_with_a_log(
 
 
 def zipped(*members: tuple[str, bytes], method: int = zipfile.ZIP_DEFLATED) -> bytes:
-    """A zip file with these in it."""
     file = io.BytesIO()
     with zipfile.ZipFile(file, "w", method) as made:
         for name, data in members:

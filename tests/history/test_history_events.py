@@ -91,7 +91,7 @@ def test_a_repair_is_told_to_those_who_lived_then(
         if event.HasField("log_repaired"):
             assert (seq in told) == is_alive
         elif seq in told and field_of(event, "node_id") == node_id:
-            is_alive = not event.HasField("unregistered")
+            is_alive = event.WhichOneof("kind") not in {"unregistered", "node_forgotten"}
 
 
 @pytest.mark.parametrize(

@@ -183,13 +183,13 @@ async def test_a_thousand_links_agree(data_dir: Path, seed: int) -> None:
 
 @pytest.mark.long
 async def test_sixty_real_seconds_of_silence(data_dir: Path) -> None:
-    """With the limits as they are: a link that says nothing is IDLE within 65 s, not before 60."""
+    """With the limits as they are: a silent link is IDLE after 60 s, not before."""
     async with cluster(data_dir, limits=Limits()) as here:
         machine = await here.enrol()
         await here.connect(machine)
         loop = asyncio.get_running_loop()
         began = loop.time()
-        async with asyncio.timeout(65):
+        async with asyncio.timeout(2 * 60):
             while here.state(machine) is CONNECTED:  # noqa: ASYNC110 - as `until`, but for longer
                 await asyncio.sleep(0.1)
         assert loop.time() - began >= 59.9

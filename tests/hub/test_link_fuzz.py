@@ -74,7 +74,7 @@ class Target:
     def open_files(self) -> list[str]:
         """What the server has open."""
         opened = []
-        for path in Path(f"/proc/{self.server._process.pid}/fd").iterdir():
+        for path in Path(f"/proc/{self.server.pid}/fd").iterdir():
             with contextlib.suppress(FileNotFoundError):  # closed meanwhile
                 opened.append(str(path.readlink()))
         return sorted(opened)

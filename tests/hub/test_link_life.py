@@ -336,5 +336,5 @@ async def test_no_token_in_any_line(data_dir: Path) -> None:
 
 def test_the_port_may_be_any() -> None:
     """Port 0 is whichever is free."""
-    settings = ServerSettings(data_dir=Path(os.devnull), advertise=LOOPBACK, link_port=0)
+    settings = ServerSettings(data_dir=Path(os.devnull), advertise=(LOOPBACK,), link_port=0)
     assert settings.link_port == 0

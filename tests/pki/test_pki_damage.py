@@ -38,7 +38,7 @@ from nc.pki.errors import (
 from nc.pki.pem import load_certificates
 
 NOW = datetime(2026, 5, 17, 12, tzinfo=UTC)
-NAMES = server_names("192.0.2.7", "10.1.1.1")
+NAMES = server_names(["192.0.2.7"], "10.1.1.1")
 KEYS = ["ca-key.pem", "server-key.pem", "client-key.pem"]
 CERTIFICATES = ["ca.pem", "server.pem", "client.pem"]
 FILES = KEYS + CERTIFICATES
@@ -69,7 +69,6 @@ def private_lines(path: Path) -> set[str]:
 
 @pytest.fixture
 def path(tmp_path: Path) -> Path:
-    """A complete folder."""
     opened(tmp_path / "grpc")
     return tmp_path / "grpc"
 

@@ -20,7 +20,7 @@ from nc.pki.names import general_names
 from nc.pki.pem import certificate_pem, load_private_key
 
 NOW = datetime(2026, 5, 17, 12, tzinfo=UTC)
-NAMES = server_names("192.0.2.7", "10.1.1.1")
+NAMES = server_names(["192.0.2.7"], "10.1.1.1")
 FILES = ["ca-key.pem", "ca.pem", "server-key.pem", "server.pem", "client-key.pem", "client.pem"]
 
 
@@ -43,7 +43,6 @@ def contents(path: Path) -> dict[str, tuple[bytes, int]]:
 
 @pytest.fixture
 def path(tmp_path: Path) -> Path:
-    """A complete folder."""
     opened(tmp_path / "grpc")
     return tmp_path / "grpc"
 
@@ -210,5 +209,6 @@ def test_a_server_file_with_its_intermediate_is_used_as_it_is(path: Path) -> Non
     folder.paths.server.write_bytes(certificate_pem(server) + certificate_pem(intermediate))
     assert opened(path).made == ()
     folder.paths.server.write_bytes(certificate_pem(server))
-    [made] = opened(path).made
+    kept, made = opened(path).made
+    assert kept.name == "server.kept-1.pem"
     assert made.reason == "renewed: it was signed by another CA than ca.pem"

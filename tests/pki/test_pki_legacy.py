@@ -38,7 +38,6 @@ def now() -> datetime:
 
 
 def openssl(folder: Path, *arguments: str) -> str:
-    """Run openssl in a folder."""
     done = subprocess.run(
         [OPENSSL, *arguments], cwd=folder, check=True, capture_output=True, text=True
     )
@@ -117,7 +116,6 @@ def legacy(request: pytest.FixtureRequest, tmp_path: Path) -> Path:
 
 
 def opened(path: Path, names: tuple[str, ...] = NAMES) -> PkiFolder:
-    """Open a gRPC folder."""
     return open_folder(path, AuthorityKind.GRPC, names, now(), lambda: 0xC0FFEE)
 
 

@@ -81,7 +81,7 @@ def test_what_is_no_plain_name_is_refused(name: str) -> None:
 
 def test_a_server_is_known_locally_from_outside_and_through_the_overlay() -> None:
     """CONTRACT: localhost, 127.0.0.1, ::1, the advertised IP or name, the overlay address."""
-    names = server_names("192.0.2.7", "10.1.1.1")
+    names = server_names(["192.0.2.7"], "10.1.1.1")
     assert names == (*LOCAL_NAMES, "192.0.2.7", "10.1.1.1")
     assert general_names(names) == (
         x509.DNSName("localhost"),

@@ -56,7 +56,6 @@ def assert_consistent(folder: PkiFolder) -> None:
 
 @pytest.fixture
 def path(tmp_path: Path) -> Path:
-    """A complete folder."""
     opened(tmp_path / "grpc")
     return tmp_path / "grpc"
 
@@ -103,6 +102,21 @@ MISMATCH = "it did not match its private key"
 USAGE = "its extended key usage was for something else"
 MADE = "made: it was missing"
 
+
+def kept(name: str) -> dict[str, str]:
+    """The line of a file that is kept under another name."""
+    stem = name.removesuffix(".pem")
+    return {f"{stem}.kept-1.pem": f"kept: the old {name}"}
+
+
+def new_pair(which: str) -> dict[str, str]:
+    """The lines of a key that was not its certificate's."""
+    return {
+        f"{which}-key.pem": f"made: the old one was not the key of {which}.pem",
+        **kept(f"{which}-key.pem"),
+    }
+
+
 TABLE = [
     ("complete", _nothing, 0, {}),
     ("31 days before the end", _nothing, 334, {}),
@@ -122,40 +136,49 @@ TABLE = [
         "another CA's server",
         _foreign("server.pem", "server-key.pem"),
         0,
-        {"server.pem": f"renewed: {OTHER_CA}"},
+        {"server.pem": f"renewed: {OTHER_CA}", **kept("server.pem")},
     ),
     (
         "another CA's client",
         _foreign("client.pem", "client-key.pem"),
         0,
-        {"client.pem": f"renewed: {OTHER_CA}"},
+        {"client.pem": f"renewed: {OTHER_CA}", **kept("client.pem")},
     ),
     (
         "another server key",
         _foreign("server-key.pem"),
         0,
-        {"server.pem": f"renewed: {MISMATCH}"},
+        {"server.pem": f"renewed: {MISMATCH}", **kept("server.pem"), **new_pair("server")},
     ),
     (
         "another client key",
         _foreign("client-key.pem"),
         0,
-        {"client.pem": f"renewed: {MISMATCH}"},
+        {"client.pem": f"renewed: {MISMATCH}", **kept("client.pem"), **new_pair("client")},
     ),
     (
         "another CA's server without its key",
         _foreign("server.pem"),
         0,
-        {"server.pem": f"renewed: {OTHER_CA}, {MISMATCH}"},
+        {
+            "server.pem": f"renewed: {OTHER_CA}, {MISMATCH}",
+            **kept("server.pem"),
+            **new_pair("server"),
+        },
     ),
     (
         "no server key",
         _missing("server-key.pem"),
         0,
-        {"server-key.pem": MADE, "server.pem": f"renewed: {MISMATCH}"},
+        {"server-key.pem": MADE, "server.pem": f"renewed: {MISMATCH}", **kept("server.pem")},
     ),
     ("no server certificate", _missing("server.pem"), 0, {"server.pem": MADE}),
-    ("no client certificate", _missing("client.pem"), 0, {"client.pem": MADE}),
+    (
+        "no client certificate",
+        _missing("client.pem"),
+        0,
+        {"client.pem": MADE, **new_pair("client")},
+    ),
     (
         "no client",
         _missing("client.pem", "client-key.pem"),
@@ -180,6 +203,8 @@ TABLE = [
             "ca.pem": MADE,
             "server.pem": f"renewed: {OTHER_CA}",
             "client.pem": f"renewed: {OTHER_CA}",
+            **kept("server.pem"),
+            **kept("client.pem"),
         },
     ),
 ]
@@ -242,7 +267,6 @@ class ReadOnly(OsFiles):
     """A folder mounted read-only."""
 
     def write(self, path: Path, data: bytes, mode: int) -> None:  # noqa: ARG002 - Disk's signature
-        """Refuse."""
         raise OSError(errno.EROFS, os.strerror(errno.EROFS), str(path))
 
 
@@ -259,3 +283,23 @@ def test_a_read_only_folder_serves_until_its_certificates_end(path: Path) -> Non
         opened(path, now=NOW + LEAF_LIFETIME, files=ReadOnly())
     with pytest.raises(FolderUnusable, match="Read-only"):
         opened(path, ("new.example",), files=ReadOnly())
+
+
+@pytest.mark.parametrize("certificate", [True, False], ids=["with client.pem", "without"])
+def test_nothing_is_signed_for_a_nodes_key_in_the_admins_place(
+    path: Path, certificate: bool
+) -> None:
+    """An upstream server leaves a node's key as client-key.pem: that node is no administrator."""
+    folder = opened(path)
+    if not certificate:
+        folder.paths.client.unlink()
+    node = folder.authority.issue_client("ab" * 16, "lknm:register", NOW, next(SERIALS))
+    folder.paths.client_key.write_bytes(node.key_pem)
+    [warning] = opened(path).warnings
+    assert "client-key.kept-1.pem" in warning
+    assert (path / "client-key.kept-1.pem").read_bytes() == node.key_pem
+    stranger = load_private_key(node.key_pem).public_key()
+    assert leaf(folder.paths.client).public_key() != stranger
+    for file in path.glob("client*.pem"):
+        if b"CERTIFICATE" in file.read_bytes():
+            assert leaf(file).public_key() != stranger

@@ -33,7 +33,6 @@ def server_of(folder: PkiFolder) -> x509.Certificate:
 
 @pytest.fixture
 def path(tmp_path: Path) -> Path:
-    """A complete folder."""
     opened(tmp_path / "grpc")
     return tmp_path / "grpc"
 

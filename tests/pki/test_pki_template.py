@@ -38,7 +38,6 @@ NAMES = st.text(
 
 
 def founded(key: PrivateKey, start: datetime, end: datetime, serial: int) -> x509.Certificate:
-    """The certificate of a CA."""
     name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "a CA")])
     return (
         x509.CertificateBuilder()

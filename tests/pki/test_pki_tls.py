@@ -21,7 +21,7 @@ from nc.pki import (
 )
 
 NOW = datetime.now(UTC)  # OpenSSL checks against the real clock
-NAMES = server_names("nc.example.com", "10.1.1.1")
+NAMES = server_names(["nc.example.com"], "10.1.1.1")
 
 
 @pytest.fixture

@@ -37,7 +37,6 @@ def issue(token_id: str) -> IssueToken:
 
 
 def redeem(token_id: str, node_id: str) -> RedeemToken:
-    """Redeem it."""
     return RedeemToken(token_id, node_id, (), NOW_MS)
 
 
@@ -306,11 +305,10 @@ async def test_a_reply_is_its_callers_own() -> None:
         assert replica.state == replayed(log)
 
 
-@on_a_loop
 async def test_appends_leave_the_loop_free() -> None:
     """In a thread, as in production, an append lets the loop go on, and many callers are served."""
     log = MemoryLog()
     commands: list[Command] = [issue(str(number)) for number in range(200)]
-    async with running(log, in_thread) as replica:
+    async with asyncio.timeout(60), running(log, in_thread) as replica:
         assert await outcomes(submit(replica, *commands)) == [1] * 200
         assert replica.state == replayed(log)

@@ -170,7 +170,7 @@ def test_any_interleaving_is_a_serial_history(
     was answered is in the log once, what was refused is not; each replica keeps its callers' order;
     and once it has caught up, each replica's state is the log's.
     """
-    asyncio.run(asyncio.wait_for(interleave(schedule), 10))
+    on_a_loop(interleave)(schedule)
 
 
 async def interleave(schedule: list[tuple[int, Command | None]]) -> None:
@@ -231,7 +231,6 @@ class CountingLog(MemoryLog):
     reads = 0
 
     def read(self, after: int = 0) -> Iterator[Record]:
-        """As any log, and count."""
         self.reads += 1
         return super().read(after)
 

@@ -196,7 +196,7 @@ async def test_a_full_disk_refuses_and_resumes() -> None:
             await replica.submit(issue("d"), ORIGIN)
         assert (replica.state, log.last_seq) == (State(), 0)
         log.is_full = False
-        await asyncio.wait_for(replica.writable.wait(), 5)
+        await replica.writable.wait()
         assert not replica.lacking.is_set()
         assert await outcomes(submit(replica, issue("a"))) == [1]
 
@@ -209,7 +209,7 @@ async def test_a_disk_that_stays_full_does_not_hold_up_the_end() -> None:
     replica.start()
     log.is_full = True
     assert await outcomes(submit(replica, issue("a"))) == [DiskFull]
-    await asyncio.wait_for(replica.stop(), 5)
+    await replica.stop()
 
 
 @on_a_loop

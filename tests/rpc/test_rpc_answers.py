@@ -24,6 +24,7 @@ MISTAKES: tuple[errors.DomainError, ...] = (
     errors.NodeExpired(1, 2),
     errors.ListedNodeUnknown(3),
     errors.ServerNodeFixed(),
+    errors.ExpiryTooLate(2, 2**32, 2**32 - 1),
     errors.AddressPoolExhausted("10.1.1.1/24"),
     errors.LinkSuperseded(),
     errors.NodeNotWaiting(),

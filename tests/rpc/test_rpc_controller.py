@@ -20,6 +20,7 @@ from nc.replica.replica import Origin, Overloaded, Replica, Unwritable
 from nc.rpc.api import Authorities, Call, Endpoints
 from nc.rpc.callers import UNRESTRICTED
 from nc.rpc.controller import Controller
+from nc.rpc.methods import methods_of
 from nc.secrets import SystemSecrets, TokenIds
 
 START = datetime(2030, 1, 2, 3, 4, 5, tzinfo=UTC)
@@ -216,6 +217,39 @@ def test_expiring_a_connected_node_drops_its_link_and_keeps_its_address() -> Non
         await bench.expire(token, 0)
         answer = await bench.ask(token)
         assert (answer.connState, answer.bindIp) == (-1, "10.1.1.3")
+
+    _run(scenario)
+
+
+def _varint(number: int) -> bytes:
+    data = b""
+    while number > 0x7F:
+        data += bytes([number & 0x7F | 0x80])
+        number >>= 7
+    return data + bytes([number])
+
+
+@pytest.mark.parametrize(
+    ("at_s", "says"),
+    [
+        (2**32, "4294967296, is beyond 2106-02-07T06:28:15Z"),
+        (1_790_000_000_000, "as milliseconds it would be 1790000000 seconds"),
+        (2**64 - 1, "is beyond 2106"),
+    ],
+)
+def test_an_expiry_of_more_than_32_bits_is_not_another_one(at_s: int, says: str) -> None:
+    """2^32 seconds are not never, and milliseconds are not the year 2076; nothing is changed."""
+
+    async def scenario(bench: Bench) -> None:
+        token = (await bench.join(await bench.issue())).token.encode()
+        method = methods_of(bench.controller)["UpdateSensorExpireTime"]
+        operation: Any = method.operation
+        after = bench.log.last_seq
+        sensor = b"\x0a" + _varint(len(token)) + token + b"\x10" + _varint(at_s)
+        request = method.parse(b"\x0a" + _varint(len(sensor)) + sensor)
+        with pytest.raises(errors.ExpiryTooLate, match=says):
+            await operation(request, CALL)
+        assert bench.events(after) == []
 
     _run(scenario)
 

@@ -90,7 +90,6 @@ class Run:
         return outcome
 
     def commands(self, sentence: str) -> list[Command]:
-        """What the sentence stands for."""
         for pattern, make in STEPS.items():
             if found := re.fullmatch(pattern, sentence):
                 made = make(self.now_ms, *found.groups())

@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 from rpds import HashTrieMap
 
 from eventlog import LogReader
-from nc.agent.agent import Agent, AgentSettings
+from nc.agent.agent import Agent
+from nc.agent.settings import AgentSettings
 from nc.agent.state import CertificateSet, NodeIdentity
 from nc.clock import SystemClock
 from nc.domain.codec.records import entries_in

@@ -48,12 +48,10 @@ def overwrite(disk: SimulatedDisk, name: str, offset: int, data: bytes) -> None:
 
 
 def flip(disk: SimulatedDisk, name: str, offset: int) -> None:
-    """One byte changed."""
     overwrite(disk, name, offset, bytes([files(disk)[name][offset] ^ 0xFF]))
 
 
 def shorten(disk: SimulatedDisk, name: str, size_bytes: int) -> None:
-    """A file that ends early."""
     fd = disk.open(FOLDER / name, write=True)
     disk.truncate(fd, size_bytes)
     disk.fsync(fd)
@@ -61,7 +59,6 @@ def shorten(disk: SimulatedDisk, name: str, size_bytes: int) -> None:
 
 
 def lose(disk: SimulatedDisk, name: str) -> None:
-    """A file that is gone."""
     disk.unlink(FOLDER / name)
     disk.sync_folder(FOLDER)
 
@@ -76,7 +73,6 @@ def double(disk: SimulatedDisk, name: str, other_name: str) -> None:
 
 
 def look(disk: SimulatedDisk) -> RepairPlan:
-    """The plan for the log on a disk."""
     return plan_repair(FOLDER, disk, SCHEMA)
 
 
@@ -119,18 +115,14 @@ def without_snapshots(damage: Break) -> Break:
 
 
 def all_of(*damages: Break) -> Break:
-    """One after the other."""
     return lambda disk: [damage(disk) for damage in damages]
 
 
 def flipped(name: str, offset: int) -> Break:
-    """One byte changed."""
     return lambda disk: flip(disk, name, offset)
 
 
 def lost(*names: str) -> Break:
-    """Files that are gone."""
-
     def damage(disk: SimulatedDisk) -> None:
         for name in names:
             lose(disk, name)

@@ -197,7 +197,6 @@ class Tab:
         self._call("Input.dispatchKeyEvent", type="keyUp", **common)
 
     def point(self, x: float, y: float) -> None:
-        """Move the mouse there."""
         self._call("Input.dispatchMouseEvent", type="mouseMoved", x=x, y=y)
 
     def click(self, x: float, y: float) -> None:

@@ -33,7 +33,6 @@ def chance(seed: int) -> random.Random:
 
 
 def open_log(disk: SimulatedDisk, segment_size_bytes: int = SEGMENT_BYTES) -> FileLog:
-    """The log on a simulated disk."""
     counter = itertools.count(disk.steps + 1)
     return eventlog.open(
         FOLDER,
@@ -57,7 +56,6 @@ class Ledger:
         return Ledger([*self.acknowledged], self.under_way, self.snapshot_seq)
 
     def append(self, log: FileLog, payload: bytes) -> None:
-        """Append one event."""
         self.under_way = payload
         log.append(payload, 1, len(self.acknowledged))
         self.acknowledged.append(payload)

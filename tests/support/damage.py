@@ -26,7 +26,6 @@ HEAD = SEGMENT_HEADER_BYTES
 
 
 def open_log(folder: Path, disk: Disk | None = None, segment_size_bytes: int = SEGMENT) -> FileLog:
-    """The log in a folder, opened for writing."""
     disk = disk or NoSyncDisk()
     return eventlog.open(folder, now_ns=lambda: 7, disk=disk, segment_size_bytes=segment_size_bytes)
 
@@ -46,7 +45,6 @@ def write_log(folder: Path, records: int = 9) -> Path:
 
 
 def segment(folder: Path, first_seq: int) -> Path:
-    """The file of a segment."""
     return folder / f"{first_seq:020d}.seg"
 
 
@@ -56,7 +54,6 @@ def contents(folder: Path) -> dict[str, bytes]:
 
 
 def overwrite(path: Path, offset: int, data: bytes) -> None:
-    """Write into a file."""
     with path.open("r+b") as file:
         file.seek(offset)
         file.write(data)
@@ -66,7 +63,6 @@ Damage = Callable[[Path], object]  # done to a log's folder
 
 
 def written(first_seq: int, offset: int, data: bytes) -> Damage:
-    """Other bytes in a segment."""
     return lambda folder: overwrite(segment(folder, first_seq), offset, data)
 
 
@@ -86,8 +82,6 @@ def zeroed(first_seq: int, offset: int, size: int) -> Damage:
 
 
 def cut(first_seq: int, size: int) -> Damage:
-    """A segment that ends early."""
-
     def damage(folder: Path) -> None:
         path = segment(folder, first_seq)
         path.write_bytes(path.read_bytes()[:size])
@@ -106,8 +100,6 @@ def repeated(source: tuple[int, int], size: int, target: tuple[int, int]) -> Dam
 
 
 def lost(*segments: int) -> Damage:
-    """Segments that are gone."""
-
     def damage(folder: Path) -> None:
         for first_seq in segments:
             segment(folder, first_seq).unlink()
@@ -116,7 +108,6 @@ def lost(*segments: int) -> Damage:
 
 
 def left(name: str) -> Damage:
-    """One more file."""
     return lambda folder: (folder / name).write_bytes(b"left")
 
 
@@ -181,7 +172,6 @@ def with_version(first_seq: int, version: int) -> Damage:
 
 
 def all_of(*damages: Damage) -> Damage:
-    """One after the other."""
     return lambda folder: [damage(folder) for damage in damages]
 
 

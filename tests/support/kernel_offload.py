@@ -16,7 +16,7 @@ from nc.net.overlay import Wanted
 from nc.net.routes import DeviceNetwork, configure
 from nc.net.tun import Tun
 
-PATIENCE_MS = 5000
+PATIENCE_MS = 60_000
 
 
 def main() -> None:

@@ -24,8 +24,6 @@ _MAGIC = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
 
 
 class Frame(NamedTuple):
-    """What came."""
-
     opcode: int
     payload: bytes
 
@@ -56,7 +54,6 @@ class Identity(NamedTuple):
     certificate: str
 
     def context(self) -> ssl.SSLContext:
-        """As TLS wants it."""
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
         context.load_verify_locations(cadata=self.ca)
         with tempfile.TemporaryDirectory() as folder:
@@ -101,7 +98,6 @@ class LinkClient:
     async def reach(
         cls, port: int, tls: ssl.SSLContext | None = None, host: str = "127.0.0.1"
     ) -> "LinkClient":
-        """A connection, TLS included."""
         async with asyncio.timeout(PATIENCE_S):
             return cls(*await asyncio.open_connection(host, port, ssl=tls))
 

@@ -32,8 +32,6 @@ HASTY = Limits(close_timeout_s=0.05)
 
 @dataclass(frozen=True)
 class Machine:
-    """A machine that was registered."""
-
     token: str = field(repr=False)
     node_id: str
     tls: ssl.SSLContext | None
@@ -52,7 +50,6 @@ class Cluster:
 
     @property
     def replica(self) -> Replica:
-        """Where the truth is."""
         return self.server.replica
 
     @property
@@ -62,11 +59,9 @@ class Cluster:
 
     @property
     def port(self) -> int:
-        """The link port."""
         return self.server.endpoints.link_port
 
     async def enrol(self) -> Machine:
-        """A new machine."""
         if not self.bootstrap_token:
             ten_minutes = network_controller_pb2.GetBootStrapTokenRequest(expireTime=10)
             issued = await self.client.call("GetBootStrapToken", ten_minutes)
@@ -82,7 +77,6 @@ class Cluster:
         )
 
     async def unregister(self, machine: Machine) -> None:
-        """Remove a node for good."""
         request = network_controller_pb2.UnRegisterRequest(token=machine.token)
         assert (await self.client.call("UnRegister", request)).code == "200"
 
@@ -102,7 +96,6 @@ class Cluster:
         return self.links[-1]
 
     async def connect(self, machine: Machine, **headers: str) -> tuple[LinkClient, str]:
-        """A link with its address."""
         client = await self.open(machine, **headers)
         return client, (await client.hand_shake()).partition("/")[0]
 
@@ -128,13 +121,11 @@ class Cluster:
 
 
 def reason_name(reason: int) -> str:
-    """A reason as tests write it."""
     name: str = pb.StateChangeReason.Name(reason)
     return name.removeprefix("STATE_CHANGE_REASON_").lower()
 
 
 def logged_events(folder: Path) -> list[Event]:
-    """Every event in a log."""
     return list(events_in(LogReader(folder).read()))
 
 
@@ -153,7 +144,6 @@ async def cluster(
     tuning: Tuning | None = None,
     **settings: Any,
 ) -> AsyncIterator[Cluster]:
-    """A server that runs, and its administrator."""
     lines = Lines()
     plaintext = bool(settings.get("plaintext"))
     links: list[LinkClient] = []

@@ -18,7 +18,7 @@ _SERIALS = itertools.count(1000)
 
 def network_folder(path: Path, *names: str) -> PkiFolder:
     """The server's folder, for a server that answers to these names."""
-    required = {name for each in names for name in server_names(each, "10.1.1.1")}
+    required = server_names(names, "10.1.1.1")
     now = datetime.now(UTC)
     return open_folder(path, AuthorityKind.NETWORK, required, now, lambda: next(_SERIALS))
 

@@ -74,7 +74,6 @@ class PlainLink:
         return first & 0x0F, number.to_bytes(size, "big")
 
     def send(self, opcode: int, payload: bytes) -> None:
-        """Send one frame."""
         size = len(payload)
         if size < LONG:
             head = bytes([0x80 | opcode, size])
@@ -85,7 +84,6 @@ class PlainLink:
         self.writer.write(head + payload)
 
     def close(self, code: int, reason: str) -> None:
-        """Begin to close."""
         self.send(CLOSE, struct.pack("!H", code) + reason.encode())
 
 
@@ -94,6 +92,7 @@ class PlainLinkServer:
 
     Attributes:
         refusal: answer this status and text instead of upgrading.
+        close: answer the first frame by this close frame, and keep TCP open, as upstream does.
         hands_over: every node this address and prefix, instead of one in 10.1.1.0/24.
         is_mute: neither pong nor answer anything.
         requests: how many connections asked for an upgrade.
@@ -102,6 +101,7 @@ class PlainLinkServer:
 
     def __init__(self, tls: ssl.SSLContext | None, host: str = "127.0.0.1", port: int = 0) -> None:
         self.refusal: tuple[int, str] | None = None
+        self.close: tuple[int, str] | None = None
         self.is_mute = False
         self.hands_over = ""
         self.requests = 0
@@ -138,6 +138,12 @@ class PlainLinkServer:
         opcode, first = await link.read_frame()
         assert opcode == TEXT
         assert json.loads(first) == {"connectionState": 2, "payload": None}, first
+        if self.close is not None:
+            link.close(*self.close)
+            transport = link.writer.transport
+            assert isinstance(transport, asyncio.Transport)
+            transport.pause_reading()  # so that TLS does not answer a close, either
+            await asyncio.Event().wait()
         last = self._address_of.setdefault(
             link.headers["node-token"], 3 + 2 * len(self._address_of)
         )

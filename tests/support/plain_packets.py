@@ -34,7 +34,6 @@ def ones_complement_sum(data: bytes) -> int:
 
 
 def checksum(data: bytes) -> int:
-    """The Internet checksum."""
     return 0xFFFF - ones_complement_sum(data)
 
 

@@ -102,8 +102,11 @@ class ServerProcess:
         ]
 
     @property
+    def pid(self) -> int:
+        return self._process.pid
+
+    @property
     def is_alive(self) -> bool:
-        """Whether the process runs."""
         return self._process.poll() is None
 
     @property
@@ -157,12 +160,10 @@ class ServerProcess:
 
     @property
     def control_target(self) -> str:
-        """Where the control port is."""
         return f"{LOOPBACK}:{self.control_port}"
 
     @property
     def bootstrap_target(self) -> str:
-        """Where the bootstrap port is."""
         return f"{LOOPBACK}:{self.bootstrap_port}"
 
 

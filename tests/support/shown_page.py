@@ -84,6 +84,5 @@ def box(tab: Tab, selector: str) -> tuple[float, float, float, float]:
 
 
 def middle(tab: Tab, selector: str) -> tuple[float, float]:
-    """The middle of an element on the screen."""
     left, top, width, height = box(tab, selector)
     return left + width / 2, top + height / 2

@@ -77,7 +77,6 @@ def _rest(log: FileLog, state: State, *, is_kept: bool) -> None:
 
 
 def events_in(reader: LogReader) -> list[Recorded]:
-    """All events of a log."""
     return list(history(reader))
 
 

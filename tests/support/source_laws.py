@@ -69,7 +69,6 @@ class Source:
 
     @cached_property
     def tree(self) -> ast.Module:
-        """Its syntax."""
         return ast.parse(self.text, self.path)
 
     def lies_in(self, *places: str) -> bool:

@@ -13,7 +13,6 @@ CHUNK_BYTES = 1 << 20
 
 
 def send(address: str, mebibytes: int) -> None:
-    """Connect, and send."""
     digest, chance = hashlib.sha256(), random.Random(mebibytes)  # noqa: S311 - no secret
     with socket.create_connection((address, PORT)) as connection:
         for _ in range(mebibytes):

@@ -59,7 +59,6 @@ class Screen:
 
     @property
     def text(self) -> str:
-        """Line by line."""
         return "\n".join("".join(line).rstrip() for line in self._cells)
 
 

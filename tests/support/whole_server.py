@@ -44,26 +44,22 @@ class MovableClock(SystemClock):
 def settings(data_dir: Path, **more: Any) -> ServerSettings:
     """Any free ports, on loopback."""
     ports = {"grpc_port": 0, "bootstrap_port": 0, "link_port": 0} | more
-    return ServerSettings(data_dir=data_dir, advertise=LOOPBACK, listen=LOOPBACK, **ports)
+    return ServerSettings(data_dir=data_dir, advertise=(LOOPBACK,), listen=LOOPBACK, **ports)
 
 
 class Lines(list[dict[str, Any]]):
     """Log lines, kept."""
 
     def __call__(self, _logger: object, _method: str, line: Any) -> str:
-        """Keep a line."""
         self.append(dict(line))
         return ""
 
     def named(self, event: str) -> list[dict[str, Any]]:
-        """Those of one event."""
         return [line for line in self if line["event"] == event]
 
 
 @dataclass(frozen=True)
 class WholeServer:
-    """A server, and what it runs on."""
-
     settings: ServerSettings
     folder: DataFolder
     certificates: Certificates

@@ -51,7 +51,6 @@ def with_the_token_of_node_1(answer: Answer, history: History) -> Answer:
 
 
 def naming_a_token(answer: Answer, history: History) -> Answer:
-    """Its message has a token in it."""
     return answer._replace(message=f"{token_of_node_1(history)} is well known, yours is not")
 
 
@@ -103,7 +102,6 @@ def with_another_replay(history: History) -> History:
 
 
 def in_other_words(answer: Answer, _: History) -> Answer:
-    """It says something else."""
     return answer._replace(message="who is that?")
 
 
@@ -118,7 +116,6 @@ def before_it_expires(entry: pb.Entry, _: Any) -> None:
 
 
 def _last_query(history: History) -> int:
-    """The round of it."""
     return max(step.round for step in history.of(CheckState))
 
 

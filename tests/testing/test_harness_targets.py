@@ -76,7 +76,6 @@ class _Recorded(InProcess):
         self._histories = histories
 
     def perform(self, requests: Any) -> Any:
-        """As the target does."""
         replies = super().perform(requests)
         self._histories.append(
             f"{requests} {[(r.moment, r.answer and r.answer.facts) for r in replies]}"

@@ -311,8 +311,8 @@ async def talk(client: Recorder, server: Recorder, ending: str) -> list[list[obj
     await asyncio.sleep(0.2)
     getattr(client.transport, ending)()
     client.transport.write(b"too late")
-    await asyncio.wait_for(client.lost.wait(), 5)
-    await asyncio.wait_for(server.lost.wait(), 5)
+    await asyncio.wait_for(client.lost.wait(), 60)
+    await asyncio.wait_for(server.lost.wait(), 60)
     return [client.seen, server.seen]
 
 

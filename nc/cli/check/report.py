@@ -56,7 +56,6 @@ def _summary(report: Report) -> str:
 
 
 def as_json(report: Report, target: str) -> str:
-    """One JSON object."""
     laws = [
         {
             "name": law.name,

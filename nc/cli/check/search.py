@@ -122,10 +122,10 @@ def _keep(broken: LawBroken, keep: Path | None) -> None:
 
 @contextmanager
 def _writable(instead: str) -> Iterator[None]:
-    """What cannot be written is said, and what to name instead.
+    """Turn an OSError into OperationFailed, with the remedy: name `instead`.
 
     Raises:
-        OperationFailed: something cannot.
+        OperationFailed: a file cannot be written.
     """
     try:
         yield
@@ -136,12 +136,12 @@ def _writable(instead: str) -> Iterator[None]:
 
 
 class _Terminated(KeyboardInterrupt):
-    """SIGTERM came."""
+    """The process received SIGTERM."""
 
 
 @contextmanager
 def _ended_in_order() -> Iterator[None]:
-    """SIGTERM ends a search as Ctrl-C does, and leaves no server behind; then it has its way."""
+    """On SIGTERM, end the search and its server as Ctrl-C does, then die by the signal."""
 
     def interrupt(*_: object) -> None:
         raise _Terminated
@@ -168,7 +168,7 @@ def _make(target: str, connection: Connection) -> Target:
 
 @contextmanager
 def _progress(examples: int, minutes: float) -> Iterator[Callable[[int], None]]:
-    """A bar on a terminal, by trials or by the time."""
+    """Show a progress bar on a terminal, by trials or by time."""
     clock = SystemClock()
     begun_ns = clock.monotonic_ns()
     console = Console(stderr=True)

@@ -33,7 +33,7 @@ async def _play(console: Console) -> None:
     with tempfile.TemporaryDirectory(prefix="network-controller-demo-") as folder:
         settings = ServerSettings(
             data_dir=Path(folder) / "data",
-            advertise=LOOPBACK,
+            advertise=(LOOPBACK,),
             listen=LOOPBACK,
             grpc_port=0,
             bootstrap_port=0,

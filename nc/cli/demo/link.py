@@ -25,7 +25,10 @@ class DemoLink(WSListener):
 
     def on_ws_frame(self, transport: WSTransport, frame: WSFrame) -> None:
         if frame.msg_type == WSMsgType.CLOSE:
-            self._closed.set_result(f"{frame.get_close_code().value}, {frame.get_close_reason()}")
+            if not self._closed.done():  # close_reason may have waited long enough
+                self._closed.set_result(
+                    f"{frame.get_close_code().value}, {frame.get_close_reason()}"
+                )
             transport.disconnect()
         else:
             self._frames.put_nowait(frame.get_payload_as_bytes())

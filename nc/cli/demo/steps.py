@@ -1,4 +1,4 @@
-"""The demo's steps: the life of three nodes, printed as it happens."""
+"""The demo's steps: three nodes from token to unregistering, printed as they happen."""
 
 import asyncio
 import base64
@@ -31,13 +31,19 @@ _POLL_INTERVAL_S = 0.02
 
 
 class DemoClock(SystemClock):
-    """The system clock plus an offset, so that an expiry need not be waited for."""
+    """The system clock plus an offset, so that an expiry need not be waited for.
+
+    Monotonic time goes on too: for the server time has passed, and nobody has set the clock.
+    """
 
     def __init__(self) -> None:
         self._ahead_ns = 0
 
     def now_ns(self) -> int:
         return super().now_ns() + self._ahead_ns
+
+    def monotonic_ns(self) -> int:
+        return super().monotonic_ns() + self._ahead_ns
 
     def advance(self, minutes: int) -> None:
         self._ahead_ns += minutes * 60 * 1_000_000_000
@@ -160,7 +166,7 @@ class Script:
                     typer.echo(text_format()(recorded))
 
     async def _state_becomes(self, state: str, machine: Machine) -> Any:
-        """Ask until it is so: what happens to a link is known a moment later."""
+        """Poll the node's state until it is as expected: the server notices a link's end later."""
         async with asyncio.timeout(_TIMEOUT_S):
             while True:
                 answer = _expect("200", await self._state(machine))

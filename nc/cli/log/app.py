@@ -15,7 +15,7 @@ _MOMENTS: Final = {"ignore_unknown_options": True, "help_option_names": ["--help
 
 
 class LogCommands(LazyGroup):
-    """Commands that read a log; an error about damage is replaced by one that names the way on."""
+    """Commands that read a log; an error about damage gets the advice of `log repair`."""
 
     table: ClassVar = {
         "info": (
@@ -42,11 +42,11 @@ class LogCommands(LazyGroup):
             "nc.cli.log.states:at",
         ),
         "diff": (
-            "Print what changed between two moments: who came, went, moved, flapped.",
+            "Print what changed between two moments: nodes, tokens, states, addresses.",
             "nc.cli.log.states:diff",
         ),
         "why": (
-            "Explain how a node, an address or a token came to be as it is, and who did it.",
+            "Explain how a node, an address or a token came to its state, and by whom.",
             "nc.cli.log.why:why",
         ),
         "export": (

@@ -1,8 +1,8 @@
-"""What `log repair` would find where a reader stopped at damage, and how to go on.
+"""Adds the diagnosis and advice of `log repair` to a reader's error about damage.
 
-A reader knows only the place where it stopped. Whether a server can start all the same, from where
-on the log can be read, or that a file only has the wrong name, needs a look at the whole log. It is
-taken before the error is reported, so that every command says the same of the same damage.
+A reader knows only the position where it stopped. Whether a server can start all the same, from
+which event on the log can be read, and whether a file only has a wrong name, takes an examination
+of the whole log. It is done before the error is reported, so that all commands report the same.
 """
 
 from pathlib import Path
@@ -53,7 +53,7 @@ def damage_in(folder: Path) -> LogDamaged | None:
 
 
 def _rest(plan: RepairPlan) -> str:
-    """How every command reads what is behind the snapshot, if anything is."""
+    """Advice for reading the events behind the snapshot; empty if there are none."""
     number = (plan.snapshot or "").partition(".")[0]
     if not number or int(number) >= plan.last_seq:
         return ""
@@ -62,7 +62,7 @@ def _rest(plan: RepairPlan) -> str:
 
 
 def _advice(plan: RepairPlan) -> str | None:
-    """What to do; None: what the error says by itself."""
+    """The advice for a diagnosis; None: the error's own advice holds."""
     if plan.diagnosis is Diagnosis.SERVES:
         behind = plan.unreadable.through + 1
         return (

@@ -1,4 +1,4 @@
-"""`network-controller log export`: a log, or a slice of one, in a file to keep or to give away."""
+"""`network-controller log export`: writes a log, or a slice of one, to one file."""
 
 import io
 import sys
@@ -61,7 +61,7 @@ class _Chosen(NamedTuple):
         return self.base if self.redaction is None else self.redaction.base
 
     def pairs(self) -> Iterator[tuple[Record, Record]]:
-        """Each record as the log has it, and as it is exported. What is redacted has no markers."""
+        """Each record of the log with its exported form. A redacted export has no markers."""
         for record in self.piece.records():
             self.progress(record.last_seq)
             if self.redaction is None:
@@ -74,7 +74,8 @@ def export(
     kind: Annotated[
         Format,
         typer.Option(
-            "--format", help="One JSON object an event; a log's folder, zipped; a page to look at."
+            "--format",
+            help="One JSON object an event; a log's folder, zipped; a page for a browser.",
         ),
     ],
     out: Annotated[
@@ -90,11 +91,9 @@ def export(
     kinds: KindsOption = None,
     redact: Annotated[
         bool,
-        typer.Option("--redact", help="Without ids, the networks' places, and who did it."),
+        typer.Option("--redact", help="Replace ids, addresses and actors; the file still replays."),
     ] = False,
-    force: Annotated[
-        bool, typer.Option("--force", help="Replace the file if it is there.")
-    ] = False,
+    force: Annotated[bool, typer.Option("--force", help="Replace the file if it exists.")] = False,
     output: OutputOption = Output.TEXT,
 ) -> None:
     """Write the log, or a part of it, into one file.

@@ -1,4 +1,4 @@
-"""`network-controller log info`: what there is of a log."""
+"""`network-controller log info`: a log's length, content, size and head."""
 
 import json
 from collections import Counter

@@ -28,7 +28,7 @@ __all__ = ["LogPlayer", "PlayerSource"]
 # How often the screen is brought up to date while it plays.
 _TICK_S: Final = 0.05
 
-# After a longer stop (Ctrl-Z, a busy machine) it goes on from where it was.
+# After a longer pause of the process (Ctrl-Z, a busy machine) no time is skipped.
 _LONGEST_TICK_NS: Final = 1_000_000_000
 
 _PAGE: Final = 100

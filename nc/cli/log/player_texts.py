@@ -44,7 +44,7 @@ def _speed(speed: float) -> str:
 
 
 def _waiting(player: Player) -> str:
-    """How long it is to the next event, unless that is less than a second."""
+    """The time to the next event; empty if it is less than a second."""
     gap_s = player.gap_ns(player.at) // _SECOND_NS
     if gap_s == 0 or player.at == player.last:
         return ""

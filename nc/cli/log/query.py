@@ -1,4 +1,4 @@
-"""What people name on a command line: nodes, bootstrap tokens, addresses, moments; and so events.
+"""Options that select events: nodes, bootstrap tokens, addresses, actors, kinds and moments.
 
 A node or a token is named by its id, by a beginning of it that no other has, or by the token
 itself, which is hashed at once under the server's key and shown nowhere.
@@ -15,33 +15,42 @@ from eventlog import LogReader
 from nc.cli.entrypoint import OperationFailed
 from nc.cli.log.source import progress_to
 from nc.cli.time_args import parse_point
+from nc.cli.token_args import secret_text
 from nc.clock import SystemClock
+from nc.contract import SERVER_NODE_TOKEN
 from nc.data_folder import DataFolder
 from nc.history.events import Ids, Point, history, ids_in
 from nc.history.fields import KIND_NAMES
 from nc.history.filters import Filter
 from nc.secrets import SECRET_KEY_BYTES, TokenIds, is_id, is_well_formed
+from nc.small_files import read_small
+from nc.text import unwrapped
 
 NodeOption = Annotated[
     str | None,
-    typer.Option(help="Only about this node: its id, the beginning of it, or its token."),
+    typer.Option(
+        help="Only about this node: its id, the beginning of it, or its token; "
+        "- reads it from the standard input."
+    ),
 ]
 AddressOption = Annotated[
     str | None, typer.Option(metavar="IP", help="Only about this overlay address.")
 ]
 ActorOption = Annotated[
     str | None,
-    typer.Option(help="Only by this actor, or one with this part: system, certificate:admin."),
+    typer.Option(help="Only by this actor, or by those with this part: system, certificate:admin."),
 ]
 KindsOption = Annotated[
     list[str] | None, typer.Option("--type", help="Only this kind; may be given repeatedly.")
 ]
 FromOption = Annotated[
     str | None,
-    typer.Option("--from", metavar="SEQ|TIME", help="From there: 2026-11-20T15:00, -2h, or now."),
+    typer.Option(
+        "--from", metavar="SEQ|TIME", help="The first event: 2026-11-20T15:00, -2h, or now."
+    ),
 ]
 ToOption = Annotated[
-    str | None, typer.Option("--to", metavar="SEQ|TIME", help="Up to there, and with it.")
+    str | None, typer.Option("--to", metavar="SEQ|TIME", help="The last event, which is included.")
 ]
 
 _KINDS: Final = {name.lower(): kind for kind, name in KIND_NAMES.items()}
@@ -57,7 +66,10 @@ class Names(NamedTuple):
         Raises:
             OperationFailed: there is none, or there are several.
         """
-        return text if is_id(text) else self.resolve(text, "node", self.known().nodes)
+        name = reference(text)
+        if name != SERVER_NODE_TOKEN and "." in name:
+            raise OperationFailed("--node takes no address: give it with --address")
+        return name if is_id(name) else self.resolve(name, "node", self.known().nodes)
 
     def known(self) -> Ids:
         """Every id that the log names, or that it begins with."""
@@ -99,7 +111,7 @@ class Names(NamedTuple):
     def _hashed(self, token: str) -> str | None:
         """The id of a token; None without the key, whole and readable."""
         try:
-            key = self.secret_key.read_bytes()
+            key = read_small(self.secret_key)
         except OSError:
             return None
         return TokenIds(key).id_of(token) if len(key) == SECRET_KEY_BYTES else None
@@ -142,9 +154,15 @@ def filter_named(
     )
 
 
+def reference(text: str) -> str:
+    """A node, token or address as it was pasted; a token is no longer visible in `ps`."""
+    given = secret_text(text, None, "", "") or ""
+    return unwrapped(given).lower()
+
+
 def address_named(text: str) -> str:
     try:
-        return str(IPv4Address(text))
+        return str(IPv4Address(unwrapped(text).partition("/")[0]))
     except ValueError:
         raise typer.BadParameter(f"{text!r} is no IPv4 address") from None
 

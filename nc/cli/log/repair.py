@@ -1,4 +1,4 @@
-"""`network-controller log repair`: what can be saved of a damaged log, and saving it."""
+"""`network-controller log repair`: plans the repair of a damaged log, and carries it out."""
 
 import contextlib
 import json
@@ -38,7 +38,10 @@ def repair(
     data_dir: DataDirOption = None,
     log: LogOption = None,
     apply: Annotated[
-        bool, typer.Option("--apply/--dry-run", help="Do it. Without this nothing is changed.")
+        bool,
+        typer.Option(
+            "--apply/--dry-run", help="Carry the repair out. Without this nothing is changed."
+        ),
     ] = False,
     yes: Annotated[
         bool, typer.Option("--yes", "-y", help="Do not ask before --apply on a terminal.")

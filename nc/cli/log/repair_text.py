@@ -1,4 +1,4 @@
-"""What can be done about a damaged log, as people read it and as programs do."""
+"""The plan of a repair, as text and as JSON."""
 
 from collections import Counter
 from typing import Any, Final

@@ -1,4 +1,4 @@
-"""`network-controller log replay`: a log once more, on a terminal or against its own digests."""
+"""`network-controller log replay`: plays a log on a terminal, or checks its digests."""
 
 import json
 import sys
@@ -32,12 +32,14 @@ def replay(
     log: LogOption = None,
     compare: Annotated[
         bool,
-        typer.Option("--check", help="Compare with the digests in the log instead; exit 1 if not."),
+        typer.Option(
+            "--check", help="Compare with the digests in the log instead; exit 1 if one differs."
+        ),
     ] = False,
     speed: Annotated[
         float | None,
         typer.Option(
-            metavar="N", min=0.01, help="Play N times as fast as it was. Default: full speed."
+            metavar="N", min=0.01, help="Play N times as fast as real time. Default: full speed."
         ),
     ] = None,
     step: Annotated[bool, typer.Option("--step", help="Begin paused, for single steps.")] = False,

@@ -1,4 +1,4 @@
-"""`network-controller log show`: the events in order, of the past and as they come."""
+"""`network-controller log show`: prints the events in order, and follows new ones."""
 
 import asyncio
 import contextlib
@@ -46,7 +46,7 @@ def show(
     end: ToOption = None,
     follow: Annotated[
         bool,
-        typer.Option("--follow", "-f", help="Go on with what is appended, to --to or Ctrl-C."),
+        typer.Option("--follow", "-f", help="Print new events too, until --to or Ctrl-C."),
     ] = False,
     output: OutputOption = Output.TEXT,
 ) -> None:

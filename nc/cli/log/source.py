@@ -5,6 +5,7 @@ temporary folder, which is deleted when the command ends, and read as any other 
 """
 
 import os
+import stat
 import sys
 import tempfile
 import weakref
@@ -26,7 +27,7 @@ DataDirOption = Annotated[
     typer.Option(
         envvar=DATA_DIR_VARIABLE,
         help=f"The data folder. Default: {default_data_dir()}",
-        readable=False,  # whether it is, is not a question of usage
+        readable=False,  # a missing folder is no mistake in usage
     ),
 ]
 LogOption = Annotated[
@@ -58,7 +59,7 @@ def log_path(data_dir: Path | None, log: Path | None) -> Path:
             _require(each, f"name the data folder with --data-dir or {DATA_DIR_VARIABLE}")
     _require(path, "name a log's folder, or an exported file")
     inside = DataFolder(path).log
-    # by os, which is silent where one may not look: the reader says so, and why
+    # os.path hides permission errors; the reader reports them
     is_inside = os.path.isdir(inside)  # noqa: PTH112 - as above
     is_data_folder = is_inside and not any(path.glob(f"*{SEGMENT_SUFFIX}"))
     return inside if is_data_folder else path
@@ -67,11 +68,13 @@ def log_path(data_dir: Path | None, log: Path | None) -> Path:
 def _require(path: Path, what_to_do: str) -> None:
     """Raise OperationFailed for a path that does not exist or cannot be read."""
     try:
-        path.stat()
+        mode = path.stat().st_mode
     except FileNotFoundError:
         raise OperationFailed(f"{path} is not there: {what_to_do}") from None
     except OSError as error:
         raise OperationFailed(f"{path} cannot be read: {error.strerror}") from error
+    if not (stat.S_ISDIR(mode) or stat.S_ISREG(mode)):
+        raise OperationFailed(f"{path} is neither a folder nor a regular file: {what_to_do}")
 
 
 def open_reader(data_dir: Path | None, log: Path | None) -> LogReader:
@@ -105,7 +108,7 @@ def _unpacked(path: Path) -> LogReader:
 
 
 def is_unpacked(folder: Path) -> bool:
-    """Whether a file was unpacked there, so that it is gone when the command has ended."""
+    """Whether the folder is a temporary one, of an unpacked file, deleted at the command's end."""
     home = Path(tempfile.gettempdir())
     return folder.parent == home and folder.name.startswith(_UNPACKED)
 
@@ -124,7 +127,7 @@ def progress_to(reader: LogReader, doing: str) -> Iterator[Callable[[int], None]
 
 @contextmanager
 def bar(doing: str) -> Iterator[Callable[[int, int], None]]:
-    """A bar on a terminal, moved by how much of how much is done; elsewhere nothing."""
+    """A progress bar on a terminal, moved by the part done and the total; elsewhere nothing."""
     if not sys.stderr.isatty():
         yield lambda _done, _total: None
         return

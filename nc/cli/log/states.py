@@ -1,4 +1,4 @@
-"""`network-controller log at` and `log diff`: the state as it was, and what became of it."""
+"""`network-controller log at` and `log diff`: the state at a moment; what changed between two."""
 
 import json
 from collections.abc import Iterable, Sequence
@@ -77,7 +77,7 @@ def diff(
     log: LogOption = None,
     output: OutputOption = Output.TEXT,
 ) -> None:
-    """Print what changed between two moments: who came, went, moved, flapped.
+    """Print what changed between two moments: nodes, tokens, states, addresses.
 
     Example: network-controller log diff -2h -1h --data-dir ./data
     """

@@ -1,4 +1,4 @@
-"""`network-controller log verify`: is the log what was written, and can it have happened?"""
+"""`network-controller log verify`: verifies the log's bytes and that its history is possible."""
 
 import json
 import re
@@ -28,7 +28,7 @@ def verify(
     log: LogOption = None,
     head: Annotated[
         str | None,
-        typer.Option(metavar="HASH", help="A head that was printed earlier, with --seq."),
+        typer.Option(metavar="HASH", help="A head that was printed earlier; with --seq."),
     ] = None,
     seq: Annotated[
         int | None, typer.Option(metavar="N", min=0, help="The event that it was the head after.")
@@ -55,7 +55,7 @@ def verify(
     try:
         with progress_to(reader, "verifying") as progress:
             found = verify_records(reader.read(markers=True), landmarks, progress, base)
-    except InconsistentHistory as error:  # also where a snapshot remembers more than there is now
+    except InconsistentHistory as error:  # also for a log that ends before its newest snapshot
         raise (damage_in(reader.folder) or error) from error
     result = _Result(
         first_seq=start.last_seq + 1,
@@ -80,8 +80,8 @@ class _Result(NamedTuple):
     base_seq: int  # the event before a slice; 0: all of the log is there
     found: Verified
     segments: int
-    snapshots: int  # that check out, of any version
-    bad: list[str]  # a sentence for each that does not
+    snapshots: int  # valid ones, of any version
+    bad: list[str]  # a sentence for each invalid one
     contains_seq: int | None  # the event that a head was given of
 
     def lines(self) -> Iterator[str]:
@@ -118,7 +118,7 @@ class _Result(NamedTuple):
 
 
 def _base(reader: LogReader) -> Base:
-    """What a slice begins with.
+    """The state before a slice.
 
     Raises:
         LogDamaged: it is missing.

@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from nc.cli.entrypoint import OperationFailed
-from nc.cli.log.query import Names, address_named, names_in
+from nc.cli.log.query import Names, address_named, names_in, reference
 from nc.cli.log.source import DataDirOption, LogOption, open_reader, progress_to
 from nc.cli.options import Output, OutputOption
 from nc.clock import SystemClock, now_ms
@@ -26,19 +26,19 @@ def why(
         typer.Argument(
             metavar="NODE|ADDRESS|TOKEN",
             help="An id or the beginning of one, an overlay address, or a token, which is hashed "
-            "at once.",
+            "at once; - reads it from the standard input.",
         ),
     ],
     data_dir: DataDirOption = None,
     log: LogOption = None,
     output: OutputOption = Output.TEXT,
 ) -> None:
-    """Explain how a node, an address or a token came to be as it is, and who did it.
+    """Explain how a node, an address or a token came to its state, and by whom.
 
     Example: network-controller log why 10.1.1.3 --data-dir ./data
     """
     reader = open_reader(data_dir, log)
-    target = _target(names_in(reader, data_dir, log), thing)
+    target = _target(names_in(reader, data_dir, log), reference(thing))
     fold = RunningState(nearest(reader, [Point(seq=reader.last_seq)]))
     with progress_to(reader, "reading") as progress:
         lines = list(explain(fold.through(history(reader, progress=progress)), target))

@@ -10,7 +10,7 @@ from nc.cli.entrypoint import DATA_DIR_VARIABLE, default_data_dir
 from nc.cli.lazy import HELP_OPTIONS, LazyGroup
 from nc.cli.ncadm.connection import Connection
 from nc.cli.options import Output, OutputOption, version_option
-from nc.cli.server_address import DEFAULT_IP
+from nc.cli.server_address import DEFAULT_IP, read_host
 from nc.contract import DEFAULT_BOOTSTRAP_PORT, DEFAULT_GRPC_PORT
 from nc.data_folder import DataFolder
 
@@ -101,7 +101,7 @@ def ncadm(
     del version
     paths = FolderPaths.within(DataFolder(data_dir or default_data_dir()).grpc_pki)
     context.obj = Connection(
-        ip and ip.removeprefix("[").removesuffix("]"),  # as in T@[::1]:6439
+        None if ip is None else _host(ip),
         port,
         bootport,
         cacert or paths.ca,
@@ -110,3 +110,10 @@ def ncadm(
         plaintext,
         output,
     )
+
+
+def _host(ip: str) -> str:
+    try:
+        return read_host(ip)
+    except ValueError as error:
+        raise typer.BadParameter(str(error), param_hint="--ip") from None

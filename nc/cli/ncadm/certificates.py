@@ -9,6 +9,7 @@ from pathlib import Path
 
 from nc.cli.entrypoint import OperationFailed
 from nc.permissions import check_secret
+from nc.small_files import read_small
 
 
 def read_trusted(path: Path) -> bytes:
@@ -35,7 +36,7 @@ def read_pair(key: Path, certificate: Path) -> tuple[bytes, bytes]:
 
 def _read(path: Path, option: str) -> bytes:
     try:
-        return path.read_bytes()
+        return read_small(path)
     except OSError as error:
         raise OperationFailed(
             f"{path} cannot be read: {error.strerror}; name the right file with {option}, "

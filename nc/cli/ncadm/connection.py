@@ -1,4 +1,4 @@
-"""Where the server is, how it is called, and how its answer is printed: used by every command."""
+"""Calls the server and prints its answer, for every command."""
 
 import json
 import sys
@@ -13,6 +13,7 @@ from nc.cli.options import Output
 from nc.cli.server_address import DEFAULT_IP, ServerAddress
 from nc.cli.streams import is_of_stdout, silence_stdout
 from nc.contract import OK
+from nc.errors import UNREACHABLE
 
 if TYPE_CHECKING:  # imported when a call is made, so that --help needs neither
     from google.protobuf.message import Message
@@ -61,7 +62,8 @@ class Connection:
         """Call the control port with the administrator's certificate."""
         from nc.client.channel import Client
 
-        return _call(Client(self.ip or DEFAULT_IP, self.port, self.admin_tls()), method, request)
+        client = Client(self.ip or DEFAULT_IP, self.port, self.admin_tls())
+        return self._call(client, method, request, "CONTROL")
 
     def admin_tls(self) -> "ClientTls | None":
         """The certificates for the control port; None in plain text."""
@@ -83,7 +85,24 @@ class Connection:
 
             tls = ClientTls(read_trusted(self.ca))
         host, port = self.ip or place.host, self.bootstrap_port or place.port
-        return _call(Client(host, port, tls, BOOTSTRAP_PORT), method, request)
+        return self._call(Client(host, port, tls, BOOTSTRAP_PORT), method, request, "BOOTSTRAP")
+
+    def _call(self, client: "Client", method: str, request: "Message", expected: str) -> Any:
+        """Call; if it does not get through, find out whether that is another port of the server."""
+        from nc.client.channel import CallFailed
+
+        try:
+            return _call(client, method, request)
+        except CallFailed as error:
+            if self.plaintext or error.exit_code != UNREACHABLE:
+                raise
+            from nc.cli.event_loop import run_async
+            from nc.client.port_probe import PortKind, other_port
+
+            problem = run_async(other_port(client.host, client.port, PortKind[expected]))
+            if not problem:
+                raise
+            raise OperationFailed(f"{client.target}: {problem}") from None
 
     def show(self, answer: "Message", text: str, **more: str) -> None:
         """Print an answer: the text for people, or its fields with `more` beside them as JSON.

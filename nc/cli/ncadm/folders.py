@@ -16,7 +16,7 @@ from nc.files import OS_FILES, replace_file
 
 @contextlib.contextmanager
 def prepared(*folders: Path) -> Iterator[None]:
-    """Make the folders that are missing, and remove them again if what follows fails."""
+    """Make the missing folders; remove them again if the `with` block fails."""
     above = {path for folder in folders for path in (folder, *folder.parents)}
     missing = [path for path in above if not path.exists()]
     try:

@@ -1,27 +1,36 @@
 """One node: its state, its address, its expiry, its removal."""
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from nc.cli.ncadm.connection import Connection, accepted
-from nc.cli.ncadm.expiry import parse_expiry
 from nc.cli.options import Output, OutputOption
+from nc.cli.time_args import parse_expiry
+from nc.cli.token_args import NODE_TOKEN_VARIABLE, TokenFileOption, node_tokens
 from nc.clock import SystemClock, now_ms
-from nc.contract import STATE_NAMES
+from nc.contract import LARGEST_EXPIRY_S, STATE_NAMES
 from nc.pb import admin_pb2, sensor_pb2
 from nc.pb import network_controller_pb2 as pb
 from nc.text import expiry_text, moment
 
-_LARGEST_EXPIRY_S = 2**32 - 1  # the API's uint32
-
 NodeToken = Annotated[
-    str, typer.Option("--node-token", metavar="T", help="The token that the node was given.")
+    str | None,
+    typer.Option(
+        "--node-token",
+        metavar="T",
+        help="The token that the node was given; - for the standard input. "
+        f"Default: ${NODE_TOKEN_VARIABLE}",
+    ),
 ]
 
 
 def check_conn_state(
-    context: typer.Context, node_token: NodeToken, output: OutputOption = Output.TEXT
+    context: typer.Context,
+    node_token: NodeToken = None,
+    token_file: TokenFileOption = None,
+    output: OutputOption = Output.TEXT,
 ) -> None:
     """Print a node's state and its address.
 
@@ -30,27 +39,40 @@ def check_conn_state(
     Example: ncadm check-conn-state --node-token T
     """
     connection = Connection.of(context, output)
-    request = pb.CheckConnStateRequest(token=node_token)
+    request = pb.CheckConnStateRequest(token=_one(node_token, token_file))
     answer = accepted(connection.control("CheckConnState", request))
     state = STATE_NAMES.get(answer.connState, str(answer.connState))
     connection.show(answer, f"state: {state}\naddress: {answer.bindIp or 'none yet'}")
 
 
 def get_registed_ip(
-    context: typer.Context, node_token: NodeToken, output: OutputOption = Output.TEXT
+    context: typer.Context,
+    node_token: NodeToken = None,
+    token_file: TokenFileOption = None,
+    output: OutputOption = Output.TEXT,
 ) -> None:
     """Print the overlay address that a node holds.
 
     Example: ncadm get-registed-ip --node-token T
     """
     connection = Connection.of(context, output)
-    request = pb.GetRegistedIpRequest(token=node_token)
+    request = pb.GetRegistedIpRequest(token=_one(node_token, token_file))
     answer = accepted(connection.control("GetRegistedIp", request))
     connection.show(answer, f"address: {answer.ip or 'none yet'}")
 
 
+def _one(node_token: str | None, token_file: Path | None) -> str:
+    tokens = node_tokens(None if node_token is None else [node_token], token_file)
+    if len(tokens) > 1:
+        raise typer.BadParameter("several node tokens were given, and this command takes one")
+    return tokens[0]
+
+
 def unregister(
-    context: typer.Context, node_token: NodeToken, output: OutputOption = Output.TEXT
+    context: typer.Context,
+    node_token: NodeToken = None,
+    token_file: TokenFileOption = None,
+    output: OutputOption = Output.TEXT,
 ) -> None:
     """Remove a node for good.
 
@@ -59,7 +81,7 @@ def unregister(
     Example: ncadm unregister --node-token T
     """
     connection = Connection.of(context, output)
-    request = pb.UnRegisterRequest(token=node_token)
+    request = pb.UnRegisterRequest(token=_one(node_token, token_file))
     answer = accepted(connection.control("UnRegister", request))
     connection.show(answer, "unregistered")
 
@@ -70,6 +92,7 @@ def take_back(
         list[str] | None,
         typer.Option("--node-token", metavar="T", help="A node's token. May be given again."),
     ] = None,
+    token_file: TokenFileOption = None,
     all_waiting: Annotated[
         bool,
         typer.Option("--all-waiting", help="Every node that has asked for a link and waits."),
@@ -84,7 +107,8 @@ def take_back(
     Example: ncadm take-back --all-waiting
     """
     connection = Connection.of(context, output)
-    request = admin_pb2.TakeBackRequest(node_tokens=node_token or (), all_waiting=all_waiting)
+    tokens = node_tokens(node_token, token_file) if node_token or token_file else ()
+    request = admin_pb2.TakeBackRequest(node_tokens=tokens, all_waiting=all_waiting)
     answer = accepted(connection.control("TakeBack", request))
     lines = [f"taken back: {node_id}" for node_id in answer.node_ids]
     lines += [f"waits: {node_id}" for node_id in answer.waiting_ids]
@@ -93,16 +117,23 @@ def take_back(
 
 def set_expiry(
     context: typer.Context,
-    node_token: Annotated[
-        list[str],
-        typer.Option("--node-token", metavar="T", help="May be given several times: all or none."),
-    ],
     at: Annotated[
         str,
         typer.Option(
-            metavar="TIME", help="never, +90m (s, m, h, d), 2026-11-20T15:00 (UTC), Unix seconds."
+            metavar="TIME",
+            help="never, +90m (s, m, h, d, w), 2026-11-20T15:00 (UTC), Unix seconds.",
         ),
     ],
+    node_token: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--node-token",
+            metavar="T",
+            help="May be given several times: all or none; - for the standard input. "
+            f"Default: ${NODE_TOKEN_VARIABLE}",
+        ),
+    ] = None,
+    token_file: TokenFileOption = None,
     output: OutputOption = Output.TEXT,
 ) -> None:
     """Set when nodes' tokens expire.
@@ -116,13 +147,13 @@ def set_expiry(
         expires_at_s = parse_expiry(at, now_ms(SystemClock()) // 1000)
     except (ValueError, OverflowError) as error:
         raise typer.BadParameter(str(error), param_hint="--at") from error
-    if not 0 <= expires_at_s <= _LARGEST_EXPIRY_S:
+    if not 0 <= expires_at_s <= LARGEST_EXPIRY_S:
         raise typer.BadParameter(
-            f"between 1970 and {moment(_LARGEST_EXPIRY_S * 1000)}, or never", param_hint="--at"
+            f"between 1970 and {moment(LARGEST_EXPIRY_S * 1000)}, or never", param_hint="--at"
         )
     sensors = [
         sensor_pb2.SensorExpire(deviceToken=token.encode(), expireTime=expires_at_s)
-        for token in node_token
+        for token in node_tokens(node_token, token_file)
     ]
     request = sensor_pb2.SensorExpireTimeRequest(sensorExpire=sensors)
     answer = accepted(connection.control("UpdateSensorExpireTime", request))

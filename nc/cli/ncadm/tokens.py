@@ -10,8 +10,11 @@ from nc.cli.ncadm.certificates import read_trusted
 from nc.cli.ncadm.connection import Connection, accepted
 from nc.cli.ncadm.folders import prepared, write_set
 from nc.cli.options import Output, OutputOption
+from nc.cli.pasted import read_join_line
 from nc.cli.server_address import ServerAddress
 from nc.cli.streams import require_stdout
+from nc.cli.time_args import parse_life
+from nc.cli.token_args import BOOTSTRAP_TOKEN_VARIABLE, TokenFileOption, secret_text
 from nc.clock import SystemClock, now_ms
 from nc.contract import DEFAULT_LIFETIME_MINUTES
 from nc.pb import network_controller_pb2 as pb
@@ -21,13 +24,13 @@ from nc.text import expiry_text, host_port
 def create_bootstrap_token(
     context: typer.Context,
     life: Annotated[
-        int,
+        str,
         typer.Option(
             metavar="MIN",
-            help="For how many minutes it can be redeemed. "
-            f"0: {DEFAULT_LIFETIME_MINUTES} minutes; negative: it never expires.",
+            help="For how many minutes it can be redeemed, or 90s (which is 2 minutes), 2h, 30d. "
+            f"0: {DEFAULT_LIFETIME_MINUTES} minutes; negative, or never: it never expires.",
         ),
-    ] = DEFAULT_LIFETIME_MINUTES,
+    ] = str(DEFAULT_LIFETIME_MINUTES),
     output: OutputOption = Output.TEXT,
 ) -> None:
     """Get a token that machines can join with.
@@ -36,17 +39,14 @@ def create_bootstrap_token(
 
     Example: ncadm create-bootstrap-token --life 10
     """
-    if not -(2**31) <= life < 2**31:
-        raise typer.BadParameter(
-            "a number of minutes, at most ten years of them", param_hint="--life"
-        )
+    minutes = _minutes(life)
     connection = Connection.of(context, output)
     require_stdout()
-    request = pb.GetBootStrapTokenRequest(expireTime=life)
+    request = pb.GetBootStrapTokenRequest(expireTime=minutes)
     asked_ms = now_ms(SystemClock())
     answer = accepted(connection.control("GetBootStrapToken", request))
-    lifetime_ms = (life or DEFAULT_LIFETIME_MINUTES) * 60_000
-    expires = expiry_text(0 if life < 0 else asked_ms + lifetime_ms)
+    lifetime_ms = (minutes or DEFAULT_LIFETIME_MINUTES) * 60_000
+    expires = expiry_text(0 if minutes < 0 else asked_ms + lifetime_ms)
     token = f"{answer.bootStrapToken}@{host_port(answer.cloudIp, answer.port)}"
     ca_hash = _ca_cert_hash(connection)
     trust = ("--ca-cert-hash", ca_hash) if ca_hash else ("--plaintext",)
@@ -61,6 +61,18 @@ def create_bootstrap_token(
     )
 
 
+def _minutes(life: str) -> int:
+    try:
+        minutes = parse_life(life)
+    except ValueError as error:
+        raise typer.BadParameter(str(error), param_hint="--life") from None
+    if not -(2**31) <= minutes < 2**31:
+        raise typer.BadParameter(
+            "a number of minutes, at most ten years of them", param_hint="--life"
+        )
+    return minutes
+
+
 def _ca_cert_hash(connection: Connection) -> str:
     """The hash by which a joining machine recognises the server's CA; "" in plain text."""
     if connection.plaintext:
@@ -70,21 +82,43 @@ def _ca_cert_hash(connection: Connection) -> str:
     return ca_cert_hash(read_trusted(connection.ca))
 
 
+def _bootstrap_token(text: str | None, file: Path | None) -> tuple[str, ServerAddress]:
+    option = "--bootstrap-token"
+    given = secret_text(text, file, BOOTSTRAP_TOKEN_VARIABLE, option)
+    if given is None:
+        raise typer.BadParameter(
+            f"give one with {option}, --token-file FILE (- is the standard input), or "
+            f"{BOOTSTRAP_TOKEN_VARIABLE}",
+            param_hint=option,
+        )
+    try:
+        line = read_join_line(given)
+    except ValueError as error:
+        raise typer.BadParameter(
+            f"expected T, or T@IP:PORT as it was printed: {error}", param_hint=option
+        ) from None
+    if line.token is None:
+        raise typer.BadParameter("this is an address without a token", param_hint=option)
+    return line.token, line.place or ServerAddress()
+
+
 def get_token(
     context: typer.Context,
-    bootstrap_token: Annotated[
-        str,
-        typer.Option(
-            metavar="T[@IP:PORT]",
-            help="What create-bootstrap-token printed. --ip and --bootport win over its address.",
-        ),
-    ],
     network_certs_dir: Annotated[
         Path, typer.Option(metavar="D", help="The folder for the link's certificates.")
     ],
     grpc_certs_dir: Annotated[
         Path, typer.Option(metavar="D", help="The folder for the control port's certificates.")
     ],
+    bootstrap_token: Annotated[
+        str | None,
+        typer.Option(
+            metavar="T[@IP:PORT]",
+            help="What create-bootstrap-token printed; - for the standard input. --ip and "
+            f"--bootport win over its address. Default: ${BOOTSTRAP_TOKEN_VARIABLE}",
+        ),
+    ] = None,
+    token_file: TokenFileOption = None,
     output: OutputOption = Output.TEXT,
 ) -> None:
     """Register a node, and write its certificates.
@@ -100,13 +134,7 @@ def get_token(
             "the two sets of certificates have the same names: give each a folder of its own",
             param_hint="--grpc-certs-dir",
         )
-    token, _, at = bootstrap_token.partition("@")
-    try:
-        place = ServerAddress.parse(at)
-    except ValueError as error:
-        raise typer.BadParameter(
-            "expected T, or T@IP:PORT as it was printed", param_hint="--bootstrap-token"
-        ) from error
+    token, place = _bootstrap_token(bootstrap_token, token_file)
     require_stdout()
     with prepared(network_certs_dir, grpc_certs_dir):  # before the node is registered, not after
         request = pb.GetTokenRequest(bootStrapToken=token)

@@ -16,7 +16,7 @@ __all__ = ["Recorded", "entries_in", "entries_of", "events_in", "events_of"]
 
 
 class _Record(Protocol):
-    """What is read of an `eventlog.Record`."""
+    """The part of an `eventlog.Record` that decoding needs."""
 
     @property
     def first_seq(self) -> int: ...

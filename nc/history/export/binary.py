@@ -51,7 +51,7 @@ _CHUNK_BYTES: Final = 1024**2
 
 
 class ExportRefused(OperatorError):
-    """A file is no export of this program."""
+    """The file is not an export of this program."""
 
 
 class ExportDamaged(OperatorError):
@@ -108,14 +108,14 @@ def unpack(path: Path, folder: Path, progress: Callable[[int, int], None]) -> No
         progress: called with the bytes unpacked so far, and their total.
 
     Raises:
-        ExportRefused: it is no export, or would fill the disk.
+        ExportRefused: it is not an export, or would fill the disk.
         ExportDamaged: its bytes were changed.
         OSError: the disk cannot read or write it.
     """
     with path.open("rb") as file:
         if file.read(len(_MAGIC)) != _MAGIC:
             raise ExportRefused(
-                f"{path} is no export of a log that can be read back: make one with "
+                f"{path} is not an export of a log that can be read back: make one with "
                 "`log export --format binary`"
             )
     with _damage_reported(path), zipfile.ZipFile(path) as archive:
@@ -140,20 +140,20 @@ def _damage_reported(path: Path) -> Iterator[None]:
         if isinstance(error, OSError) and error.errno != errno.EINVAL:  # a seek to before the start
             raise
         raise ExportDamaged(
-            f"{path} is no whole zip file any more ({error}); copy or export it again"
+            f"{path} is no longer a complete zip file ({error}); copy or export it again"
         ) from error
 
 
 def _check(path: Path, members: list[zipfile.ZipInfo], free_bytes: int) -> None:
-    """Refuse what is no export, before a byte of it is unpacked."""
+    """Refuse a file that is not an export, before a byte of it is unpacked."""
     names = [member.filename for member in members]
     kinds = sorted(name.rpartition(".")[2] for name in names)
     for name in names:
         if not _NAME.fullmatch(name):
-            raise ExportRefused(f"{path} is no export of a log: it holds {name[:80]!r}")
+            raise ExportRefused(f"{path} is not an export of a log: it holds {name[:80]!r}")
     if kinds not in (["seg"], ["seg", "snapshot"]):
         raise ExportRefused(
-            f"{path} is no export of a log: it holds {len(names)} files, expected one segment, "
+            f"{path} is not an export of a log: it holds {len(names)} files, expected one segment, "
             "and one snapshot if that does not begin with event 1"
         )
     for member in members:

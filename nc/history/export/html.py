@@ -6,7 +6,7 @@ is what its timeline says (`nc.history.timelines`).
 
 A certificate may hold any name, so nothing in the history may steer the page: the
 JSON holds no `<`, the script shows texts as text, and the page's own policy lets the browser run
-this script, use this style, and load nothing at all.
+this script, use this style, and load nothing else.
 """
 
 import json
@@ -73,7 +73,7 @@ def _json_inside(data: Any) -> str:
 
 
 class _Table:
-    """Values, each once; elsewhere its place stands for it."""
+    """Distinct values; other arrays refer to a value by its index."""
 
     def __init__(self) -> None:
         self._places: dict[Any, int] = {}
@@ -90,7 +90,7 @@ class _Shown:
 
     A position is a number of events that have happened: 0 is the base, 1 is after the first event.
 
-        texts      every text once; elsewhere its place
+        texts      every text once; other arrays have its index
         kinds      [name, names of fields] of each kind of event there can be
         entries    [ms since the entry before, actor, method, request id, …], four an entry
         events     [sequence numbers since the event before, entries since, kind, fields, …]

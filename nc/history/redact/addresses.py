@@ -1,10 +1,10 @@
-"""Where redacted addresses go: overlay networks move, and what lies where in them stays. Pure.
+"""Relocates redacted addresses: networks move, and offsets within them stay. Pure.
 
-A network that no larger one holds moves as a whole, with all that is in it, to the first free place
-from 10.0.0.0 on, the largest first. So prefix lengths, host numbers, and which network holds which
-address or which other network are as they were, and the place tells nothing. (A network larger than
-10.0.0.0/8 has fewer places to go; the whole of IPv4 has none.) An address that is in no network is
-taken for one of a network as small as they come.
+A network that is not part of a larger one moves as a whole, with its addresses and subnetworks,
+to the first free block from 10.0.0.0 on, the largest network first. So prefix lengths, host numbers
+and the nesting of networks stay, and the new base says nothing about the old one. (A network larger
+than 10.0.0.0/8 has fewer blocks to move to; the whole of IPv4 has none.) An address that is in no
+network is treated as part of a network of the smallest size.
 """
 
 from bisect import bisect_right
@@ -35,10 +35,10 @@ def block_of(network: Network) -> Block:
 
 
 class Relocation:
-    """Where each address goes.
+    """The new address for each address.
 
     Args:
-        blocks: networks, and what stands for addresses in none; the order decides who goes where.
+        blocks: networks, and a block for each address in none; their order decides the new bases.
     """
 
     def __init__(self, blocks: Iterable[Block]) -> None:
@@ -49,7 +49,7 @@ class Relocation:
         self._targets = targets
 
     def moved(self, address: int) -> int:
-        """Where an address goes.
+        """The new address.
 
         Raises:
             KeyError: it is in none of the blocks.
@@ -60,7 +60,7 @@ class Relocation:
         return self._targets[block] + address - block.base
 
     def address(self, text: str) -> str:
-        """As `moved`, for `10.1.1.3`; raises ValueError for what is no address."""
+        """As `moved`, for `10.1.1.3`; raises ValueError for a text that is not an address."""
         return str(IPv4Address(self.moved(int(IPv4Address(text)))))
 
     def interface(self, text: str) -> str:

@@ -53,8 +53,8 @@ from nc.pb import network_controller_pb2, sensor_pb2
 
 __all__ = ["Plan", "Redaction", "plan_of"]
 
-# Who may have acted, by what stands before the first colon, and through what. Anything else says
-# more than what kind it is of.
+# The known kinds of actors (the text before the first colon), and the known methods. Any other text
+# could identify someone.
 ACTORS: Final = frozenset(("certificate", "bootstrap", "link", "system", "anonymous"))
 METHODS: Final = frozenset(
     (
@@ -110,7 +110,7 @@ def _around(address: str) -> Block:
 
 
 class _Numbers:
-    """Numbers for names, in the order in which they are asked for; no name is no name."""
+    """Numbers for names, in order of first use; the empty name stays empty."""
 
     def __init__(self, shown: Callable[[int], str]) -> None:
         self._shown = shown

@@ -1,4 +1,4 @@
-"""What is wrong with an enrolment's certificates (contract, §3, GetToken): hopefully nothing."""
+"""What is wrong with an enrolment's certificates (contract, §3, GetToken)."""
 
 from collections.abc import Iterator
 from datetime import timedelta
@@ -18,7 +18,7 @@ _TOLERANCE = timedelta(days=2)  # a leap day, and a clock that was set back a li
 
 
 def flaws_of(certificates: CertificateSet) -> list[str]:
-    """What one set of certificates lacks."""
+    """The faults of one set of certificates."""
     try:
         authority = x509.load_pem_x509_certificate(certificates.ca)
         leaf = x509.load_pem_x509_certificate(certificates.certificate)

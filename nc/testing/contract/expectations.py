@@ -1,4 +1,4 @@
-"""What the contract has an operation answer, as the model stands.
+"""The answer that the contract demands for an operation, given the model's state.
 
 `expect` carries the operation out on the model and says which answer a client should see: the code,
 and what it contains. Messages are their writer's choice; why something is refused is kept as
@@ -20,7 +20,7 @@ _TOKEN = re.compile(r"[0-9a-f]{16}")
 
 
 class Facts(NamedTuple):
-    """What an answer says, without its message and what was drawn at random."""
+    """The content of an answer, without its message and its random values."""
 
     code: str
     state: int | None = None
@@ -29,8 +29,6 @@ class Facts(NamedTuple):
 
 
 class Expected(NamedTuple):
-    """The answer that the contract asks for."""
-
     facts: Facts
     reason: str = ""  # of a refusal
 

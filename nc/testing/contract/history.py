@@ -68,7 +68,7 @@ class Step:
     moment: Moment  # between asking and being answered, by the target's clock
     answer: Answer | None  # None: none ever came, and what became of it is unknown
     reason: str = ""  # why it had to be refused, where nothing else ran
-    turns: int = 0  # after how many of the others' turns it began
+    turns: int = 0  # how many turns of the others came before it began
 
     @property
     def code(self) -> str:
@@ -88,7 +88,7 @@ class Step:
 
 @dataclass(frozen=True, slots=True)
 class Observation:
-    """Something that happened without being asked for."""
+    """An event that no operation asked for."""
 
     round: int  # a crash has that of the steps that it came into
     happening: Happening
@@ -111,7 +111,7 @@ class LogView:
 
     entries: Sequence[Entry]
     live_digest: bytes | None  # of the state that is serving; None where it cannot be read
-    replayed_digest: bytes | None  # of what the log amounts to
+    replayed_digest: bytes | None  # of the state that all of its events lead to
 
 
 @dataclass
@@ -126,7 +126,7 @@ class History:
         log: None where the target shows none.
         unexplained: the round whose answers no order of its commands explains, 0 if there is none.
         stale: that round, if an older state of the model explains it.
-        end: why the server is gone, "" if it is not.
+        end: why the server ended, "" if it runs.
         held: by a law's name, how often a simulation saw it hold.
         sightings: by a law's name, where a simulation saw that it did not.
     """

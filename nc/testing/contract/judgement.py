@@ -27,7 +27,7 @@ class LawBroken(AssertionError):
 
 
 class Judgement(NamedTuple):
-    """What the laws say of one history."""
+    """The result of all laws for one history."""
 
     history: History
     exercised: dict[Law, int]

@@ -1,4 +1,4 @@
-"""What an observer of a history can be sure of, by its answers alone: laws are about nothing else.
+"""What follows for certain from a history's answers: laws are checked on nothing else.
 
 An operation that was never answered may have happened or not, and of two in one round either may
 have been first: where that matters, these functions say `UNSURE`, and a law looks elsewhere.
@@ -23,7 +23,7 @@ from nc.testing.contract.model import (
 
 
 class Phase(Enum):
-    """Where a token or a node is in its life."""
+    """The phase of a token's or a node's life cycle."""
 
     UNKNOWN = auto()  # no answer named it
     LIVE = auto()
@@ -39,7 +39,7 @@ def _at(expiry: Moment, now: Moment) -> Phase:
 
 
 def may_have_happened(step: Step) -> bool:
-    """Whether it was done, or may have been."""
+    """Whether the step took effect, or may have."""
     return step.answer is None or step.is_ok
 
 

@@ -1,4 +1,4 @@
-"""A walk through a log's events, on `nc.domain.invariants`, with what laws need besides."""
+"""A walk through a log's events, on `nc.domain.invariants`, with more facts that laws need."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -12,7 +12,7 @@ from nc.testing.contract.history import History
 
 @dataclass
 class Background:
-    """What the events so far say beyond the situation; the walk changes it."""
+    """Facts from the events so far that the situation lacks; the walk updates them."""
 
     network: str
     idle_since: dict[str, int] = field(default_factory=dict)  # the event that made a node idle

@@ -1,4 +1,4 @@
-"""What a network controller should do, written down once more in plain dictionaries.
+"""A reference model of a network controller, in plain dictionaries.
 
 Nothing in here is taken from `nc.domain`, so that a mistake has to be made twice to go unseen. It
 follows the contract's words. What the contract leaves open is a choice: the model asks for it
@@ -35,7 +35,7 @@ class Moment(NamedTuple):
     latest_ms: int
 
     def plus(self, ms: int) -> "Moment":
-        """So much later."""
+        """Both bounds, `ms` later."""
         return Moment(self.earliest_ms + ms, self.latest_ms + ms)
 
 
@@ -82,7 +82,7 @@ class Model:
         self.tick = 0  # a command's turn: what one command makes idle at once has the same
 
     def copy(self, choose: Choose) -> "Model":
-        """Another one that knows the same, and chooses otherwise."""
+        """A copy of the state, with another `choose`."""
         other = Model.__new__(Model)
         other.__dict__.update(self.__dict__)
         other.choose = choose
@@ -91,7 +91,7 @@ class Model:
         return other
 
     def key(self) -> tuple[object, ...]:
-        """Equal for models that will say the same from now on."""
+        """A key that is equal for models that will behave alike."""
         maps = (self.tokens, self.nodes, self.links, self.held)
         ticks = sorted(set(self.idle_since.values()))
         idle = tuple((node, ticks.index(self.idle_since[node])) for node in self.idle_order)
@@ -137,7 +137,7 @@ class Model:
     # Nodes
 
     def unregister(self, node: str) -> None:
-        """Gone for good; the link is cut and the address free."""
+        """UnRegister: remove the node, close its link, free its address."""
         if node not in self.nodes:
             raise Refused("NodeUnknown")
         self._cut([node])
@@ -145,7 +145,7 @@ class Model:
         del self.nodes[node]
 
     def set_expiries(self, expiries: list[tuple[str, int]], now: Moment) -> None:
-        """All or nothing; of a repeated node the last one counts. Milliseconds, 0 for never."""
+        """UpdateSensorExpireTime: all or nothing; the last entry of a node counts; ms, 0 never."""
         for node, _ in expiries:
             if node not in self.nodes:
                 raise Refused("ListedNodeUnknown")
@@ -156,11 +156,11 @@ class Model:
                 self._cut([node])
 
     def expire(self, now: Moment) -> None:
-        """Cut the links of nodes whose time is over."""
+        """Close the links of expired nodes."""
         self._cut([node for node in self.links if self._has_passed(self.nodes, node, now)])
 
     def check_live(self, node: str, now: Moment) -> None:
-        """Refuse a node that is not there, or whose time is over."""
+        """Refuse a node that is unknown or expired."""
         if node not in self.nodes:
             raise Refused("NodeUnknown")
         if self._has_passed(self.nodes, node, now):
@@ -215,9 +215,9 @@ class Model:
             self._cut([node])
 
     def act_alone(self, now: Moment) -> None:
-        """What the server does by itself: it has ended each link whose time is over, or not yet.
+        """Background work of the server: each expired link has been closed, or not yet.
 
-        Its sweep comes round to expired nodes; who says no hello is waited for so long.
+        The sweep closes links of expired nodes; a handshake has a time limit.
         """
         if self.acts_alone:
             ended = [
@@ -246,7 +246,7 @@ class Model:
         """Every link ends."""
         self._cut(self.links)
 
-    # What the commands are made of
+    # Parts of the commands
 
     def _has_passed(self, expiries: dict[str, Expiry], name: str, now: Moment) -> bool:
         """Whether its expiry is over: from its very millisecond on, it is.
@@ -267,7 +267,7 @@ class Model:
         return has_passed
 
     def _cut(self, nodes: Iterable[str]) -> None:
-        """These lose their links at once, so that none of them was idle first."""
+        """Close these nodes' links at the same moment, so that all are idle equally long."""
         self.tick += 1
         for node in list(nodes):
             if self.links.pop(node, None) and node in self.held:
@@ -277,7 +277,7 @@ class Model:
         return self.held.get(node) in self.pool
 
     def _next_addresses(self) -> list[tuple[str, str]]:
-        """What the next node may get, and who has to give it up for that; mostly just one."""
+        """The addresses that the next node may get, each with the node that loses it, if any."""
         held = set(self.held.values())
         fresh = next((a for a in self.pool[self.come_up :] if a not in held), None)
         if fresh or self.rested:

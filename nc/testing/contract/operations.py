@@ -1,4 +1,4 @@
-"""What can be asked of a network controller, and what can happen to it.
+"""Operations: requests to a network controller, and events that happen to it.
 
 Tokens, nodes and links have names here (`token 1`, `node 2`, `link 3`), which a target turns into
 the real ones that it was given: so a history reads the same for every target. A text that is no
@@ -89,7 +89,7 @@ class OpenLink:
 
 @dataclass(frozen=True, slots=True)
 class Handshake:
-    """A node says hello on its link, and is given its address."""
+    """A node sends its handshake on its link, and gets its address."""
 
     node: str
     link: str
@@ -97,7 +97,7 @@ class Handshake:
 
 @dataclass(frozen=True, slots=True)
 class CloseLink:
-    """A node's link is gone."""
+    """A node closes its link."""
 
     node: str
     link: str
@@ -105,7 +105,7 @@ class CloseLink:
 
 @dataclass(frozen=True, slots=True)
 class Sweep:
-    """The server looks for what has expired; it does so by itself, too, where its time is real."""
+    """The server sweeps expired nodes and tokens; in real time it also does so by itself."""
 
 
 Query: TypeAlias = CheckState | GetAddress | CheckHealth
@@ -117,7 +117,7 @@ Operation: TypeAlias = (
 
 @dataclass(frozen=True, slots=True)
 class Wait:
-    """Time passes; backwards too, where a clock can be set."""
+    """Time passes; a negative value sets the clock back, where the target allows it."""
 
     ms: int
 
@@ -131,7 +131,7 @@ class Restart:
 
 @dataclass(frozen=True, slots=True)
 class Crash:
-    """The process ends in the middle of something, and starts again.
+    """The process ends while operations are under way, and starts again.
 
     A real process is killed; on a simulated disk the power fails, too, and what was not synced is
     kept or lost by chance.

@@ -1,4 +1,4 @@
-"""The overlay network as the contract has it: which address is the server's, which are for nodes.
+"""The overlay network by the contract: the server's address, and those for nodes.
 
 As with the model, nothing in here is taken from `nc.domain`.
 """

@@ -18,7 +18,7 @@ MAX_WORLDS = 64
 
 
 class Asked(NamedTuple):
-    """An operation that was under way during a moment, and what was answered."""
+    """An operation, the interval in which it was under way, and its answer."""
 
     operation: Operation
     moment: Moment
@@ -26,7 +26,7 @@ class Asked(NamedTuple):
 
 
 class PossibleStates:
-    """The models that explain everything so far."""
+    """The models that explain all answers so far."""
 
     def __init__(self, model: Model) -> None:
         self._models = [model]
@@ -66,7 +66,7 @@ class PossibleStates:
 def _orders(
     model: Model, left: list[tuple[int, Asked]], arrival: Model | None
 ) -> Iterator[tuple[Model, dict[int, str]]]:
-    """Every model that some order of what is left leads to, with the refusals on the way."""
+    """The models that the remaining operations can lead to, in any order, with their refusals."""
     if all(asked.facts is None for _, asked in left):
         yield model, {}
     for index, (number, asked) in enumerate(left):
@@ -81,7 +81,7 @@ def _orders(
 def _possible(
     model: Model, asked: Asked, arrival: Model | None
 ) -> Iterator[tuple[Model, Expected]]:
-    """What one operation may lead to from here, given what was answered: choice by choice."""
+    """The models that one operation can lead to, given its answer: one for each choice."""
     untried: list[tuple[int, ...]] = [()]
     while untried:
         path = _Path(untried.pop())
@@ -108,7 +108,7 @@ class _Path:
         return options[index]
 
     def others(self) -> Iterable[tuple[int, ...]]:
-        """The paths that leave this one after what was given."""
+        """The paths that branch off this one after its given choices."""
         for number in range(len(self._given), len(self._taken)):
             for index in range(1, self._sizes[number]):
                 yield (*self._taken[:number], index)

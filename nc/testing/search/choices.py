@@ -1,4 +1,4 @@
-"""Which operation comes next, chosen from the names that there are: mostly one that makes sense.
+"""Chooses the next operation, from the names known so far: mostly a valid one.
 
 Now and then a token is wrong, a link is another node's, or a list has an unknown node in it. Both
 workloads, that of one server's trials and that of a simulated cluster, draw from here. The choice
@@ -27,7 +27,7 @@ class Pick(Protocol):
     """Chooses one of several things."""
 
     def __call__(self, options: Sequence[T], /) -> T:
-        """One of them; there is at least one."""
+        """One of the options, of which there is at least one."""
 
 
 class Choices:
@@ -117,7 +117,7 @@ class Choices:
         return self.pick(queries)
 
     def issue(self, _now_ms: int = 0) -> ops.IssueToken:
-        """Usual lifetimes, and those at the limits."""
+        """IssueToken, with a usual lifetime or one at the limits."""
         eternal = (-1,) if self._with_eternity else ()
         minutes = self.pick((10, 1, 0, 5, *eternal, TEN_YEARS_MINUTES + 1, 2**31 - 1))
         return ops.IssueToken(self.fresh("token"), minutes, self._caller())
@@ -128,14 +128,14 @@ class Choices:
         return ops.Redeem(self._token(), self.fresh("node"), port, caller)
 
     def departure(self, _now_ms: int = 0) -> ops.Unregister:
-        """By the administrator of any node, by a node of itself or of another."""
+        """Unregister, by the administrator, by the node itself or by another node."""
         if not self._callers or self.pick((True, True, False)):
             return ops.Unregister(self._node())
         caller = self.pick(self._callers)
         return ops.Unregister(self.pick((caller, self.pick(self._callers))), caller)
 
     def expiries(self, now_ms: int) -> ops.SetExpiries:
-        """Never, or moments around now and far from it."""
+        """SetExpiries: never, or a moment near to now or far from it."""
         now_s = now_ms // 1000
         moments = (0, *(now_s + s for s in (_FAR_S, 1, 60, -1, 0, 2, -3600, _FAR_S)))
         count = self.pick(range(1, _MOST_LISTED + 1))
@@ -146,7 +146,7 @@ class Choices:
         return ops.CheckHealth(self.pick((ops.Port.CONTROL, ops.Port.BOOTSTRAP)))
 
     def link_operation(self, _now_ms: int = 0) -> ops.LinkOperation:
-        """About a new link, or one of any age."""
+        """An operation on a new link, or on any earlier one."""
         if not self.nodes:
             return ops.OpenLink(self.pick(WRONG_TOKENS), self.fresh("link"))
         owner = self.pick(self.nodes)

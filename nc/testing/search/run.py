@@ -29,10 +29,10 @@ class Subject(Protocol):
         """How often to play a history again to make it smaller."""
 
     def draw(self, seed: int) -> Judgement:
-        """Draw a trial, and play it."""
+        """Draw a trial, play it, and judge it."""
 
     def parts(self, history: History) -> list[Any]:
-        """What was played, in parts of which any can be left out."""
+        """The trial's parts; any of them can be left out."""
 
     def without(self, part: Any) -> Iterator[Any]:
         """The part without one of the things in it."""
@@ -147,7 +147,7 @@ def shrink(subject: Subject, broken: LawBroken, most_plays: int) -> LawBroken:
 
 
 def _smaller(subject: Subject, parts: Sequence[Any], size: int) -> Iterator[list[Any]]:
-    """Everything that is a little smaller: without so many parts, or without a thing in one (0).
+    """The next smaller candidates: without `size` parts, or (0) without one thing in a part.
 
     From the end on, since what comes last depends on what comes first.
     """

@@ -1,4 +1,4 @@
-"""A trial: a target and the model side by side, from a first start to the laws' judgement.
+"""A trial: a target and the model side by side, from the first start to the verdict.
 
 trial = Trial(target, "10.1.1.1/28")
 trial.perform(IssueToken("token 1", 10))
@@ -29,7 +29,7 @@ _REMEMBERED_ROUNDS = 4  # how old a stale answer may be and still be called stal
 
 
 class Trial:
-    """One history in the making.
+    """A trial under way, and its history.
 
     Attributes:
         history: so far.
@@ -95,7 +95,7 @@ class Trial:
     def _is_gone(
         self, requests: Sequence[Request], error: ServerGone, crash: ops.Crash | None
     ) -> None:
-        """Write down what there is, and judge."""
+        """Record the answers that came and the server's end, then judge."""
         self.history.end = str(error)
         replies = error.replies or [Reply(self._target.now(), None)] * len(requests)
         for request, reply in zip(requests, replies, strict=True):

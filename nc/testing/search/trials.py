@@ -23,7 +23,7 @@ SHRINKS: Final = 500  # in process, some seconds
 
 @dataclass(frozen=True)
 class Round:
-    """What is played in one round: operations, perhaps a crash meanwhile, or something else."""
+    """One round: operations and perhaps a crash during them, or one other action."""
 
     operations: tuple[Operation, ...] = ()
     turns: tuple[int, ...] = ()

@@ -1,4 +1,4 @@
-"""What clients and nodes do to one server in a trial, and what happens to it, drawn as it goes.
+"""The workload of a trial: actions of clients and nodes, and faults, drawn step by step.
 
 Each rule is one thing that happens; a trial is a first start and so many rules, each drawn from
 what is known by then. Nothing but `pick` decides, so the same choices and the same answers give
@@ -124,7 +124,7 @@ class Workload(Choices):
         self.perform(self.redemption())
 
     def a_newcomer(self) -> None:
-        """A token of its own, a node, and a link if there are any."""
+        """A new token, a node that joins with it, and its link if the target has links."""
         token, node = self.fresh("token"), self.fresh("node")
         self.perform(ops.IssueToken(token, self.pick((10, 0))))
         self.perform(ops.Redeem(token, node))
@@ -138,14 +138,14 @@ class Workload(Choices):
         self.perform(ops.CheckState(operation.node))
 
     def expiries_are_set(self) -> None:
-        """And one node of the list is asked about before and after."""
+        """Expiries change; one node of the list is queried before and after."""
         operation = self.expiries(self._now_ms)
         node, _ = operation.expiries[0]
         for each in (ops.CheckState(node), operation, ops.CheckState(node)):
             self.perform(each)
 
     def a_node_expires_and_is_revived(self) -> None:
-        """Exactly at its expiry, or a millisecond beside it, where the clock can be moved."""
+        """The clock moves to a node's expiry, or 1 ms beside it; then the node is revived."""
         for node in self._one_node():
             expires_at_s = self._now_ms // 1000
             if Ability.CLOCK in self._has:
@@ -158,7 +158,7 @@ class Workload(Choices):
                 self.perform(each)
 
     def a_node_expires_in_real_time(self) -> None:
-        """It takes a second, so it happens in few trials, and once in each."""
+        """Takes a second of real time, so it happens in few trials, at most once in each."""
         for node in self._one_node() if self._may_wait else ():
             self._may_wait = False
             if Ability.LINKS in self._has:
@@ -171,7 +171,7 @@ class Workload(Choices):
                 self.perform(ops.Sweep())
 
     def both_ports_are_asked(self) -> None:
-        """The same mistake, and the server's health, through either port."""
+        """The same invalid call, and a health check, through both ports."""
         token = self.pick(WRONG_TOKENS)
         for port in ops.Port:
             self.perform(ops.Redeem(token, self.fresh("node"), port))
@@ -190,7 +190,7 @@ class Workload(Choices):
                 self.perform(each)
 
     def a_link_is_taken_over(self) -> None:
-        """A node reconnects before its old link is missed; that one says hello, or ends, late."""
+        """A node opens a second link; the old one then sends its handshake late, or ends late."""
         for node in self._one_node():
             old, link = self._link_of(node), self.fresh("link")
             self.perform(ops.OpenLink(node, link))
@@ -220,7 +220,7 @@ class Workload(Choices):
         self.perform(*operations, turns=turns)
 
     def several_about_one_node(self) -> None:
-        """Decided at the same time, each as if it were alone."""
+        """Concurrent operations on the same node."""
         for node in self._one_node():
             options: list[ops.Operation] = [
                 *(ops.Unregister(node), ops.CheckState(node), ops.SetExpiries(((node, 0),)))
@@ -232,7 +232,7 @@ class Workload(Choices):
             self.perform(ops.CheckState(node))
 
     def the_process_ends(self) -> None:
-        """In the middle of something, or of nothing."""
+        """A crash, while operations are under way or while the server is idle."""
         crash = ops.Crash(
             self.pick(_CRASH_STEPS), self.pick((0.0, 0.5, 1.0)), self.pick(range(1000))
         )
@@ -242,22 +242,22 @@ class Workload(Choices):
             self.perform(ops.CheckState(node))
 
     def the_server_restarts(self) -> None:
-        """Cleanly; now and then on another network."""
+        """A clean restart; now and then on another network."""
         is_moved = Ability.NETWORKS in self._has and self.pick((False, False, True))
         self._trial.restart(self.pick(NETWORKS) if is_moved else "")
 
     def the_server_sweeps(self) -> None:
-        """Now, or when tokens that expired are to be forgotten."""
+        """A sweep, now or after the retention of expired tokens."""
         if self.pick((False, False, True)) and Ability.CLOCK in self._has:
             self._wait(DAY_MS + DEFAULT_MINUTES * MINUTE_MS)
         self.perform(ops.Sweep())
 
     def time_passes(self) -> None:
-        """By a jump; backwards too, but not far."""
+        """The clock jumps, forwards or a little back."""
         self._wait(self.pick((1, 1000, MINUTE_MS, 10 * MINUTE_MS, DAY_MS, -1, -1000)))
 
     def an_expiry_comes(self) -> None:
-        """Exactly, or a millisecond beside it, and the token is used."""
+        """The clock moves to a token's expiry, or 1 ms beside it, and the token is used."""
         model = self._trial.states.any
         due = [
             (name, expiry.latest_ms)
@@ -274,7 +274,7 @@ class Workload(Choices):
                 self.perform(ops.CheckState(name))
 
 
-# What may happen, and the ability of the target that it needs.
+# Each rule, and the ability of the target that it needs.
 _RULES: Final[tuple[tuple[Callable[[Any], None], Ability | None], ...]] = (
     (Workload.a_query, None),
     (Workload.a_token_is_issued, None),

@@ -1,4 +1,4 @@
-"""What happens in a cluster's life: a plan is actions, each at its time.
+"""The actions of a simulated cluster; a plan is a list of them, each with its time.
 
 An action names what it is about (`node 3`), so that any action can be left out and the rest still
 means something: that is how a plan is made smaller. An action about something that is not there
@@ -77,7 +77,7 @@ class DuplicateNode(Action):
 
 @dataclass(frozen=True, slots=True)
 class Partition(Action):
-    """Nothing comes through between these machines and any server for a while."""
+    """The network between these machines and all servers is down for a while."""
 
     nodes: tuple[str, ...]
     for_s: int
@@ -145,7 +145,7 @@ class SetClock(Action):
 
 @dataclass(frozen=True, slots=True)
 class FillDisk(Action):
-    """There is no room on a server's disk for a while."""
+    """A server's disk is full for a while."""
 
     for_s: int
     replica: int = 0

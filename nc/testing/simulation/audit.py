@@ -1,4 +1,4 @@
-"""An audit: what must hold at every moment, looked at from above every few seconds.
+"""An audit: every few seconds, checks what must hold of the whole cluster at every moment.
 
 What may take a moment (a link that is just being closed, or whose end its server has yet to read
 in the log) is wrong only if the next look, some seconds later, still finds it. While a server is
@@ -78,7 +78,7 @@ class Audit:
         self._before = found
 
     def _links(self) -> dict[str, Session]:
-        """Those of all hubs, by their ids."""
+        """The links of all hubs, by their ids."""
         hubs = (server.hub for server in self._cluster.servers)
         return {link_id: link for hub in hubs for link_id, link in hub.sessions.items()}
 
@@ -142,7 +142,7 @@ class Audit:
         return found
 
     def _is_connected(self, machine: Machine) -> bool:
-        """Whether it is, for both sides, over a connection that carries something."""
+        """Whether server and agent both consider it connected, over a working connection."""
         cluster = self._cluster
         if not cluster.network.is_sound(machine.name):
             return False
@@ -151,14 +151,14 @@ class Audit:
         return is_there and machine.is_connected
 
     def missing(self) -> list[Machine]:
-        """Machines that should be connected, and are not; none if there is no room for more."""
+        """Machines that should be connected, and are not; none if the address pool is used up."""
         expected = self._may_connect()
         missing = [machine for machine in expected if not self._is_connected(machine)]
         room = len(assignable(self._cluster.plan.network))
         return missing if len(expected) - len(missing) < min(room, len(expected)) else []
 
     def look_for_missing(self) -> None:
-        """See which agents are connected, after the time that this may take."""
+        """Report agents that are still not connected after the time that this may take."""
         missing = self.missing()
         for machine in missing:
             why = machine.has_given_up or "not in time"
@@ -200,7 +200,7 @@ class Audit:
         return sum(server.hub.switch.drops.total() for server in self._cluster.servers)
 
     def _server_of(self, machine: Machine) -> SimulatedServer | None:
-        """The one that has the link of a machine's node."""
+        """The server that has the link of a machine's node."""
         node_id = self._cluster.node_id(machine)
         for server in self._cluster.servers:
             if any(link.node_id == node_id for link in server.hub.sessions.values()):

@@ -1,4 +1,4 @@
-"""The history of a simulated cluster, with what was played, and its log as it lay on the disk."""
+"""The history of a simulated cluster, with its plan, and its log as stored on the disk."""
 
 from dataclasses import dataclass, field
 
@@ -15,7 +15,7 @@ class Chronicle(History):
     plan: what was played.
     lines: what happened, for people.
     seqs: by a step's number, the last event in the log when it ended.
-    log_bytes: the log as it lay on the disk, by file name; {} where it was in memory.
+    log_bytes: the log's files by name; {} where the log was in memory.
     records: the log's.
     """
 
@@ -27,6 +27,6 @@ class Chronicle(History):
     records: list[Record] = field(default_factory=list)
 
     def __str__(self) -> str:
-        """What happened, line by line; without tokens and keys."""
+        """The lines, without tokens and keys."""
         kind = "two servers share a log in memory" if self.plan.is_shared else "a log on a disk"
         return "\n".join([f"    the network is {self.network}; {kind}", *self.lines])

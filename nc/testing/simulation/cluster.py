@@ -92,18 +92,18 @@ class Cluster:
 
     @property
     def servers(self) -> list[SimulatedServer]:
-        """Those that serve."""
+        """The servers that serve now."""
         return [site.server for site in self.sites if site.server is not None]
 
     @property
     def state(self) -> State:
-        """The newest that a server which serves knows."""
+        """The newest state that any serving server knows."""
         states = (server.replica.state for server in self.servers)
         return max(states, key=lambda state: state.seq, default=_NO_STATE)
 
     @property
     def in_trouble(self) -> bool:
-        """Whether a server may reject commands, as things are."""
+        """Whether a server may reject commands now (a fault is active)."""
         return any(site.in_trouble for site in self.sites)
 
     @property
@@ -112,10 +112,10 @@ class Cluster:
         return any(site.cannot_start for site in self.sites)
 
     def site_of(self, replica: int) -> Site:
-        """The server that an action means; where there is one, that one."""
+        """The server that an action names; the only one if there is one."""
         return self.sites[replica % len(self.sites)]
 
-    # What is written down.
+    # Recording.
 
     @property
     def now_s(self) -> float:
@@ -144,7 +144,7 @@ class Cluster:
     # Calls
 
     async def call(self, operation: Operation, replica: int = 0) -> Answer | None:
-        """What a client is answered; None: nothing, or only that it does not work now."""
+        """The answer to a client; None: no answer, or only that the server is unavailable."""
         site = self.site_of(replica)
         server, caller = site.server, getattr(operation, "caller", ADMIN)
         if server is None or caller not in {ADMIN, *self._names.nodes()}:
@@ -182,13 +182,13 @@ class Cluster:
         return self.clock.now_ns() // 1_000_000
 
     async def _let_all_know(self) -> None:
-        """Or a server might reject the agent of a node as unknown, which the other one enrolled."""
+        """Let each server read the log: one might reject a node that another has enrolled."""
         for site in self.sites:
             while site.process is not None and not await self._knows_all(site.process):  # noqa: ASYNC110 - it tries
                 await asyncio.sleep(_TRY_AGAIN_S)
 
     async def spread_news(self) -> None:
-        """Let servers know what others wrote, for ever."""
+        """Make each server read what others wrote, again and again, until cancelled."""
         while True:
             await asyncio.sleep(_NEWS_S)
             for server in self.servers:
@@ -200,7 +200,7 @@ class Cluster:
     # Machines
 
     def add_machine(self, name: str, node: str, answer: Answer) -> Machine:
-        """A machine that has what an enrolment answered; the node's own, or a copy."""
+        """Add a machine with an enrolment's certificates: the node's own, or a duplicate."""
         pem = answer.certificates[1].certificate.decode("ascii")
         return Machine(
             name,
@@ -247,7 +247,7 @@ class Cluster:
         return self.token_ids.id_of(machine.token)
 
     def send_packet(self, sender: Machine, destination: str, size_bytes: int) -> int:
-        """One packet; its number, 0 if it did not leave."""
+        """Send one packet; returns its number, 0 if it was not sent."""
         number = next(self._packet_numbers)
         self.packets[number] = (sender.address, destination)
         if sender.send(number, destination, size_bytes):
@@ -265,7 +265,7 @@ class Cluster:
     # The end
 
     def finish(self) -> None:
-        """Hold the history against the log as a whole."""
+        """Compare the history with the whole log."""
         chronicle = self.chronicle
         chronicle.held[NOTHING_CRASHES.name] += 1
         if self.servers:

@@ -83,11 +83,11 @@ class Endpoint(asyncio.Transport):
         return self._is_closing
 
     def get_write_buffer_size(self) -> int:
-        """What waits here, beyond what kernels hold."""
+        """The bytes in this end's buffer, beyond what kernels hold."""
         return max(0, self._sent_bytes - _WINDOW_BYTES)
 
     def set_write_buffer_limits(self, high: int | None = None, low: int | None = None) -> None:
-        """How much may wait before the writer is paused."""
+        """Set how many buffered bytes pause the writer."""
         del low
         self._high_bytes = _WINDOW_BYTES if high is None else high
 
@@ -124,7 +124,7 @@ class Endpoint(asyncio.Transport):
     # What the network calls.
 
     def reset_peer(self) -> None:
-        """Let the peer learn, when the way is open, that this end is gone."""
+        """Reset the connection: the peer learns of it once the network lets bytes through."""
         self._sent.clear()
         self._post(_END)
 
@@ -135,7 +135,7 @@ class Endpoint(asyncio.Transport):
                 self.life.soon(self.protocol.connection_lost, error)
 
     def _post(self, what: bytes | _End) -> None:
-        """On its way; what is sent later arrives later."""
+        """Put bytes on the network; they arrive in the order in which they are sent."""
         self._arrives_s = max(self._arrives_s, self._loop.time() + self._network.latency_s(self))
         self._sent.append((self._arrives_s, what))
         self._loop.call_at(self._arrives_s, self.pump)
@@ -165,7 +165,7 @@ class Endpoint(asyncio.Transport):
 
     @property
     def lives(self) -> bool:
-        """Whether this side takes it for a connection."""
+        """Whether this side considers the connection open."""
         return not (self.is_lost or self.life.is_over)
 
     def reads(self) -> bool:

@@ -75,7 +75,7 @@ class Executor:
         task.add_done_callback(self._under_way.pop)
 
     def _for(self, seconds: float, end: Callable[[], None]) -> None:
-        """Do the opposite later, or when all faults end."""
+        """Undo a fault after a time, or when all faults end."""
 
         def ended() -> None:
             self._endings.pop(timer, None)

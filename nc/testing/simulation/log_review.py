@@ -1,4 +1,4 @@
-"""What the log of a simulated cluster says at the end about what was answered and recorded."""
+"""Compares a simulated cluster's log, at the end, with its answers and observations."""
 
 from bisect import bisect_right
 from collections import Counter
@@ -39,7 +39,7 @@ class GivenAddress(NamedTuple):
 
 
 def read_log(chronicle: Chronicle, log: EventLog, states: Sequence[State]) -> list[State]:
-    """Put the log into the history, and hold its digests and the servers' states against it.
+    """Add the log to the history, and compare it with its digests and the servers' states.
 
     Returns:
         The state after each record, from the empty one on.
@@ -74,7 +74,7 @@ def look_for_stale_answers(
     past: Sequence[State],
     id_of: Callable[[str], str],
 ) -> None:
-    """See whether each query's answer was so at some event while it was asked."""
+    """Check that each query's answer was true after some event during the query."""
     seqs = [state.seq for state in past]
     for call in calls:
         query, answer = call.operation, call.answer
@@ -97,7 +97,7 @@ def _facts(state: State, node_id: str, asked: int | None) -> tuple[int | None, s
 
 
 def compare_addresses(chronicle: Chronicle, given: Sequence[GivenAddress]) -> None:
-    """Hold the addresses that agents were given against the log."""
+    """Compare the addresses that agents were given with the log."""
     handed_over: Counter[str] = Counter()
     bound: set[tuple[str, str]] = set()
     released: set[str] = set()

@@ -39,17 +39,17 @@ class Life:
         loop.call_soon(self._unless_over, function, *args, context=self._context)
 
     def do(self, function: Callable[..., object], *args: object) -> None:
-        """The same, at once."""
+        """As `soon`, but at once."""
         if not self.is_over:
             self._context.copy().run(function, *args)
 
     def own(self, task: "asyncio.Task[Any]") -> None:
-        """A task of this life has begun."""
+        """Register a task of this life."""
         self._tasks[task] = None
         task.add_done_callback(self._forget)
 
     def end(self) -> None:
-        """End every task where it stands. Idempotent."""
+        """Cancel every task of this life at once. Idempotent."""
         self.is_over = True
         self.over.set()
         for task in list(self._tasks):

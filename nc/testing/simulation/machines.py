@@ -1,4 +1,4 @@
-"""A simulated machine: a real agent, with a network card that counts what comes."""
+"""A simulated machine: a real agent, with a network card that counts packets."""
 
 import asyncio
 import struct
@@ -9,8 +9,9 @@ from typing import Any, Final
 import structlog
 
 from nc import log_events
-from nc.agent.agent import Agent, AgentSettings, AgentStopped
+from nc.agent.agent import Agent, AgentStopped
 from nc.agent.device import Kernel
+from nc.agent.settings import AgentSettings
 from nc.agent.state import NodeIdentity
 from nc.clock import Clock
 from nc.net.ipv4 import MIN_HEADER_BYTES, build_packet
@@ -63,7 +64,7 @@ class _Card:
         self._is_reading = True
 
     def write(self, frame: Frame) -> int:
-        """Packets have come."""
+        """Receive packets from the agent."""
         held = list(packets(frame)) if self.offload else [frame]
         for one in held:
             at = VNET_HEADER_BYTES if self.offload else 0
@@ -166,7 +167,7 @@ class Machine:
         self._life.run(self._run(agent))
 
     def switch_off(self, *, silently: bool) -> None:
-        """End everything here; silently: no peer learns of it. Idempotent."""
+        """End every process at once; no peer is notified. Idempotent."""
         life, self._life = self._life, None
         self.is_connected, self._card = False, None
         if life is not None:

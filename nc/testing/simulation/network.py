@@ -115,18 +115,18 @@ class Network:
         return self._cut_off.get(uplink, 0) > 0
 
     def cut_off(self, uplink: str) -> None:
-        """Nothing comes through, until as many `mend`s."""
+        """Block all traffic until `mend` was called as often."""
         self._cut_off[uplink] = self._cut_off.get(uplink, 0) + 1
 
     def mend(self, uplink: str) -> None:
-        """What waited comes through."""
+        """End one cut; traffic flows again, the waiting bytes first."""
         self._cut_off[uplink] = max(0, self._cut_off.get(uplink, 0) - 1)
         self._opened.set()
         self._opened = asyncio.Event()
         self.pump(uplink)
 
     def mend_all(self) -> None:
-        """Everything comes through, and every machine reads."""
+        """End all cuts and all stalls."""
         for uplink in self._cut_off:
             self._cut_off[uplink] = 0
             self.mend(uplink)
@@ -134,27 +134,27 @@ class Network:
             self.stall(end.uplink, is_stalled=False)
 
     def sever(self, uplink: str) -> int:
-        """Let nothing arrive any more on what is connected there; how many connections."""
+        """Sever the connections of an uplink; returns how many there were."""
         ends = [end for end in self._ends if end.uplink == uplink]
         for end in ends:
             end.is_severed = end.peer.is_severed = True
         return len(ends)
 
     def is_sound(self, uplink: str) -> bool:
-        """Whether what is connected there hears each other."""
+        """Whether no connection of the uplink is severed."""
         ours = [end for end in self._ends if end.uplink == uplink]
         severed = [end for end in ours if end.is_severed or end.peer.is_severed]
         return not any(end.lives or end.peer.lives for end in severed)
 
     def reset(self, uplink: str, *, at_server: bool) -> None:
-        """Break what is connected there; one side learns of it at once, the other when it can."""
+        """Reset the connections of an uplink; one side learns of it at once, the other in time."""
         for end in [end for end in self.connections if end.uplink == uplink]:
             first = end if at_server else end.peer
             first.lose(ConnectionResetError())
             first.reset_peer()
 
     def stall(self, uplink: str, *, is_stalled: bool) -> None:
-        """A machine does not read, or does again."""
+        """Stop a machine's reading, or continue it."""
         for end in list(self._ends):
             if end.uplink == uplink:
                 end.peer.is_stalled = is_stalled
@@ -219,7 +219,7 @@ class Network:
 
 @contextlib.contextmanager
 def in_place_of_sockets(network: Network) -> Iterator[None]:
-    """Let what runs on a `SimulatedLoop` connect over this network, and all else as ever.
+    """Route connections of code on a `SimulatedLoop` over this network, all others as usual.
 
     These two functions are the lowest place that both ends go through.
     """

@@ -1,4 +1,4 @@
-"""Playing a plan: each action in its time; then every fault ends, and all must be well soon."""
+"""Plays a plan: each action in its time; then all faults end, and the cluster must recover."""
 
 import asyncio
 import gc
@@ -32,7 +32,7 @@ _DIAL_GIVEN_UP: Final = "websocket handshake timeout"
 
 
 def play(plan: Plan) -> Chronicle:
-    """Play a plan from its beginning to the end; what was observed."""
+    """Play a plan from beginning to end; returns what was observed."""
     loop = SimulatedLoop()
     was_collecting = gc.isenabled()
     gc.disable()  # what it collects must not depend on what was there before
@@ -69,7 +69,7 @@ async def _play(plan: Plan, loop: SimulatedLoop) -> Chronicle:
 
 
 def _end_tasks(loop: SimulatedLoop) -> None:
-    """End what is left: much, if the play was interrupted."""
+    """Cancel the tasks that are left: many, if the play was interrupted."""
     tasks = asyncio.all_tasks(loop)
     for task in tasks:
         task.cancel()

@@ -51,7 +51,7 @@ class SimulatedServer(LocalServer):
         overlay: the overlay network, as text.
         network: where its links come from; `number` is the server's in it.
         chance: for secrets, and for how long the disk takes.
-        is_broken: called with what a bug of ours left in the server's log lines.
+        is_broken: called with each log line of the server that reports a bug of ours.
 
     Attributes:
         life: its process.
@@ -91,7 +91,7 @@ class SimulatedServer(LocalServer):
             rpc_ports=ports,
             listen_for_links=lambda: cast("Any", network.listen(self.life, number)),
             link_tls=lambda: None,
-            advertised=ADVERTISED,
+            advertised=(ADVERTISED,),
             run_blocking=self._run_blocking,
             snapshot_tail_events=_SNAPSHOT_EVENTS,
             digest_interval_events=_DIGEST_EVENTS,
@@ -99,7 +99,7 @@ class SimulatedServer(LocalServer):
         super().__init__(serve(parts), ports)
 
     async def answer(self, operation: Operation, names: Names, request_id: str) -> Answer | None:
-        """What a client is answered; None if this life ends before."""
+        """The answer to a client; None if this life ends before it."""
         task = self.life.run(self.ports.call(operation, names, request_id))
         await first_of(task, self.life.over.wait())
         return task.result() if task.done() and not task.cancelled() else None
@@ -112,14 +112,14 @@ class SimulatedServer(LocalServer):
         return any(entry.request_id != _NEWS_ID for batch in batches for entry in batch.entries)
 
     async def catch_up(self) -> bool:
-        """Write something, if there is news, and so learn of it; whether all is known now."""
+        """Write an event if others wrote, which reads theirs; whether the state is current now."""
         if not self.has_news:
             return True
         answer = await self.answer(_NEWS, Names(), _NEWS_ID)
         return answer is not None and answer.is_ok
 
     def require_power(self) -> None:
-        """See that the power has not failed.
+        """Check that the power has not failed.
 
         Raises:
             PowerLoss: it has.

@@ -39,7 +39,7 @@ class Simulation:
         return list(_plan_of(history).actions)
 
     def without(self, part: Action) -> Iterator[Action]:
-        """Nothing: an action is left out as a whole."""
+        """No smaller parts: an action is left out as a whole."""
         del part
         return iter(())
 

@@ -75,7 +75,7 @@ class Site:
             self._down_s = _RESTART_S
 
     async def _started(self) -> SimulatedServer | None:
-        """A server that serves; None: it did not come so far."""
+        """Start a server; None if it ended before it served."""
         server: SimulatedServer | None = None
         cluster = self._cluster
         try:
@@ -197,7 +197,7 @@ class Site:
             self.end_server(silently=False, down_s=down_s)
 
     def fill_disk(self, by: int) -> None:
-        """There is no room any more (1), or there is again (-1)."""
+        """Count one more reason why the disk is full (1), or one less (-1)."""
         self._full_disks = max(0, self._full_disks + by)
         self.data.disk.is_full = self._full_disks > 0
         if self.process is not None and isinstance(self.process.log, MemoryLog):
@@ -211,7 +211,7 @@ class Site:
             self.data.disk.sync_fails_at = in_steps + self.data.disk.steps
 
     def mend_disk(self) -> None:
-        """From now on there is room, and nothing fails."""
+        """End all faults of the disk."""
         self.fill_disk(-self._full_disks)
         self.data.disk.sync_fails_at = self.data.disk.power_fails_at = None
         if self.process is not None and isinstance(self.process.log, MemoryLog):
@@ -219,7 +219,7 @@ class Site:
 
     @property
     def in_trouble(self) -> bool:
-        """Whether the server may reject commands, as things are."""
+        """Whether the server may reject commands now (a fault is active)."""
         server = self.server
         if server is None or server.is_stopping or server.replica.failure is not None:
             return True

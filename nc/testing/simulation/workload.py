@@ -1,4 +1,4 @@
-"""What may happen in a cluster's life, drawn from a seed before it is played.
+"""The workload of a simulated cluster, drawn from a seed before it is played.
 
 Mostly one thing at a time, now and then many at once; short pauses mostly, long ones now and then,
 so that what takes a minute (silence, a wait before the next try) is sometimes over when something
@@ -70,7 +70,7 @@ class ClusterWorkload(Choices):
         return self.pick((0, 1))
 
     def _server(self) -> int:
-        """The server that something happens to."""
+        """The server that an action concerns."""
         return self._replica() if self._is_shared else 0
 
     # Rules
@@ -128,7 +128,7 @@ class ClusterWorkload(Choices):
         self._add(act.Expire, self._machine(), self.pick(_EXPIRIES_S), self._replica())
 
     def switch(self) -> None:
-        """A machine is switched off, for good or for a moment."""
+        """A machine is switched off, permanently or for a moment."""
         node = self._machine()
         self._add(act.SwitchOff, node, self.pick((True, False)))
         if self.pick((True, True, False)):

@@ -1,1 +1,1 @@
-"""What can be held to the laws: this package's server in process, or any that can be called."""
+"""Targets: what the laws are checked on, this package's server or any that answers calls."""

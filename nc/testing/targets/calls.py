@@ -57,7 +57,7 @@ class Names:
                 self._certificates[operation.node] = answer.certificates
 
     def copy(self) -> "Names":
-        """What is known now, whatever is learned later."""
+        """A copy that later answers do not change."""
         names = Names()
         names._tokens, names._certificates = self._tokens.copy(), self._certificates.copy()
         return names
@@ -100,7 +100,7 @@ def rpc_of(operation: ops.Operation, names: Names) -> Rpc:
 
 
 def answer_of(response: Any) -> Answer:
-    """What a response says."""
+    """The answer in a response."""
     facts = Facts(response.code)
     match response:
         case pb.CheckConnResponse():

@@ -40,7 +40,7 @@ _PAUSE_S: Final = 0.1
 
 
 class ManualClock:
-    """Stands still unless it is moved."""
+    """A clock that moves only when it is set."""
 
     def __init__(self) -> None:
         self.now_ms = START_MS
@@ -93,7 +93,7 @@ class InProcess:
         return replies
 
     def perform_and_crash(self, requests: Sequence[Request], crash: ops.Crash) -> list[Reply]:
-        """Lose the power while they are carried out, or after it; see `Mortal`."""
+        """Cut the power while operations run, or after them; see `Mortal`."""
         self._disk.power_fails_at = self._disk.steps + crash.at_step
         replies = self._run(self._perform(requests))
         self._abandon()
@@ -117,7 +117,7 @@ class InProcess:
         return at(self._clock.now_ms)
 
     def log(self) -> LogView:
-        """Everything in the log, and the state that it amounts to.
+        """All events of the log, and the state that they lead to.
 
         Raises:
             ServerGone: it cannot be read, so that no server would start on it.
@@ -180,7 +180,7 @@ class InProcess:
         self._failure = f"{context['message']}: {context.get('exception')!r}"
 
     def _abandon(self) -> None:
-        """End every task where it stands, as the end of the process does."""
+        """Cancel every task at once, as the end of the process does."""
         tasks = asyncio.all_tasks(self._loop)
         for task in tasks:
             task.cancel()
@@ -188,10 +188,10 @@ class InProcess:
             self._run(asyncio.wait(tasks))
             for task in tasks:
                 if not task.cancelled():
-                    task.exception()  # the process is gone, and its error with it
+                    task.exception()  # the process has ended, and its error with it
 
     async def _run_blocking(self, function: Callable[[], T], /) -> T:
-        """Run what blocks for the disk in place; once the power is gone, wait for ever."""
+        """Run a blocking disk call in place; after the power failed, never return."""
         await asyncio.sleep(0)
         if self._rival_request is not None:
             await self._let_rival_write()
@@ -245,6 +245,6 @@ class InProcess:
 
 
 async def _all(tasks: Sequence["asyncio.Task[Answer]"]) -> None:
-    """Wait for each of them, however it ends."""
+    """Wait for each of them, also for one that fails."""
     if tasks:
         await asyncio.wait(tasks)

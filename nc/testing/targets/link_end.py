@@ -1,4 +1,4 @@
-"""A node's end of one link, over mutual TLS, that says hello when asked to."""
+"""A node's end of one link, over mutual TLS; it sends its handshake on request."""
 
 import asyncio
 import ssl
@@ -18,7 +18,7 @@ CUT: Final = "no connection"  # the code of an answer that the end of the connec
 
 
 class NotUpgraded(Exception):
-    """There is no link; the text is what the server said.
+    """The upgrade was refused; the text is the body of the server's answer.
 
     Attributes:
         code: the HTTP status, or `CUT`.
@@ -53,17 +53,17 @@ class LinkEnd(HubConnection):
 
     @property
     def is_open(self) -> bool:
-        """Whether it has not ended, as far as the node knows."""
+        """Whether the node considers the link open."""
         return not self.ended.done()
 
     @property
     def own_address(self) -> str:
-        """Where it comes from, as the server names it."""
+        """The local address, in the form that the server uses."""
         host, port, *_ = self._transport.underlying_transport.get_extra_info("sockname")
         return f"{host}:{port}"
 
     def on_ws_connected(self, transport: WSTransport) -> None:
-        """The upgrade is done; hello is said later."""
+        """The upgrade is done; the handshake is sent later."""
         self._transport, self.is_upgraded = transport, True
 
     def on_ws_frame(self, transport: WSTransport, frame: WSFrame) -> None:
@@ -75,13 +75,13 @@ class LinkEnd(HubConnection):
         super().on_ws_frame(transport, frame)
 
     async def say_hello(self, request_id: str) -> None:
-        """Say it, and wait for the answer or the end."""
+        """Send the handshake, and wait for the answer or the link's end."""
         self.greeted_by = request_id
         self._transport.send(WSMsgType.TEXT, wire.hello())
         await asyncio.wait([self.greeted], timeout=PATIENCE_S)
 
     async def say_hello_again(self) -> None:
-        """Say what should be no hello any more, and wait until the server has read it."""
+        """Send a second handshake, which is an error, and wait until the server has read it."""
         self._pong.clear()
         self._transport.send(WSMsgType.TEXT, wire.hello())
         self._transport.send_ping()
@@ -91,7 +91,7 @@ class LinkEnd(HubConnection):
         heard.cancel()
 
     async def leave(self) -> None:
-        """Close it, as a node does that goes."""
+        """Close the link, as a node that stops."""
         self.has_left = True
         await self.close()
         await asyncio.wait([self.ended], timeout=PATIENCE_S)
@@ -104,7 +104,7 @@ async def open_link(target: Target, opened_by: str) -> LinkEnd:
     """Connect, up to the upgrade.
 
     Raises:
-        NotUpgraded: there is no link.
+        NotUpgraded: the server refused the link.
     """
     end = LinkEnd(opened_by)
     try:

@@ -69,7 +69,7 @@ class LinklessServer(LocalServer):
             rpc_ports=ports,
             listen_for_links=lambda: cast("Any", _NoLinks()),
             link_tls=lambda: None,
-            advertised=ADVERTISED,
+            advertised=(ADVERTISED,),
             run_blocking=run_blocking,
             sweep_interval_s=_NEVER_S,
         )
@@ -83,7 +83,7 @@ class LinklessServer(LocalServer):
         self._token_ids = token_ids
 
     async def carry_out(self, operation: ops.Operation, names: Names, request_id: str) -> Answer:
-        """What a client or a node is answered."""
+        """The answer to a client's or a node's operation."""
         try:
             if isinstance(operation, ops.LinkOperation):
                 return await self._on_link(operation, names.token(operation.node), request_id)
@@ -147,7 +147,7 @@ class _Unrecorded(Server):
 
 
 class _NoLinks:
-    """Stands for the link port's socket: no connection ever comes."""
+    """In place of the link port's socket: it accepts no connection."""
 
     def setblocking(self, _is_blocking: bool) -> None:
         pass

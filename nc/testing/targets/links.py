@@ -1,4 +1,4 @@
-"""Nodes' links to a running server: what is done with them, and what comes of it.
+"""Nodes' links to a running server: operations on them, and their effects.
 
 A server learns of a link's end later than the node does. So each operation is answered once its
 effect can be observed from outside, or a long wait for that is over: then the answers that follow
@@ -33,7 +33,7 @@ class Links:
     """The links of a trial's nodes, until the server that they lead to has ended.
 
     Args:
-        stranger: what a node without certificates of its own shows.
+        stranger: the TLS of a node without certificates.
         state_of: asks the server for a node's state; None if that is refused, 0 without an answer.
         on_upgrade: called with each link that the server has accepted.
     """
@@ -59,13 +59,13 @@ class Links:
         self._ends: dict[str, list[LinkEnd]] = {}  # by node
 
     def of(self, node: str) -> list[LinkEnd]:
-        """Those of a node that are open at its own end."""
+        """A node's links that are open at its own end."""
         return [end for end in self._ends.get(node, []) if end.is_open]
 
     async def carry_out(
         self, operation: LinkOperation, request_id: str, *, is_alone: bool
     ) -> Answer | None:
-        """Do it, and wait for its effect.
+        """Carry an operation out, and wait for its effect.
 
         If it is alone, nothing else happens at the same time, so that what ends the link refuses
         the operation; otherwise it is unknown whether that was done before.
@@ -96,7 +96,7 @@ class Links:
         return sum(end.is_open for end in ends)
 
     async def hang_up(self) -> None:
-        """Wait for the end of all of them; the server is gone."""
+        """Wait for the end of all links; the server has ended."""
         ends = [end for ends in self._ends.values() for end in ends if end.is_open]
         for end in ends:
             end.hang_up("the server has ended")
@@ -195,7 +195,7 @@ class Links:
 
 
 def _ended(end: LinkEnd, *, is_alone: bool, is_refused: bool = False) -> Answer | None:
-    """What a link's end says of the operation on it.
+    """The answer to an operation whose link has ended.
 
     If it was alone, nothing else happened at the same time; if it is refused, the node had no right
     to anything before it asked.
@@ -206,13 +206,13 @@ def _ended(end: LinkEnd, *, is_alone: bool, is_refused: bool = False) -> Answer 
     if end.has_left or (end.close_code == CloseCode.POLICY and not is_alone):
         return None
     if end.close_reason == EXPIRED.reason and not is_refused:
-        return None  # the sweep came by, perhaps after what was asked was done
+        return None  # by the sweep, perhaps after the operation took effect
     code = MISTAKE if end.close_code == CloseCode.POLICY else str(end.close_code or CUT)
     return Answer(Facts(code), sentence)
 
 
 async def _until(is_so: Callable[[], Awaitable[bool]]) -> None:
-    """Wait until it is so, or for very long."""
+    """Wait until the condition holds, up to a long time limit."""
     with contextlib.suppress(TimeoutError):
         async with asyncio.timeout(PATIENCE_S):
             while not await is_so():  # noqa: ASYNC110 - it is another process's state

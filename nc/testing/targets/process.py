@@ -15,7 +15,7 @@ from nc.testing.targets.target import ServerGone
 
 LOOPBACK: Final = "127.0.0.1"
 
-# What a server logs when a bug of its own showed.
+# The log events that report a bug in the server.
 _CRASHES: Final = tuple(
     event.encode()
     for event in (log_events.RPC_CRASHED, log_events.LINK_CRASHED, log_events.TASK_FAILED)
@@ -76,7 +76,7 @@ class Process:
         self._process.kill()
 
     def wait(self) -> int:
-        """Wait for its end, and see to it that it comes; its exit code."""
+        """Wait for the process's end, and kill it if that takes too long; its exit code."""
         try:
             return self._process.wait(_PATIENCE_S)
         except subprocess.TimeoutExpired:

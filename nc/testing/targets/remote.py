@@ -68,7 +68,7 @@ class Remote:
         return frozenset({Ability.CERTIFICATES} if self._tls is not None else ())
 
     def begin(self, network: str) -> str:
-        """Ask for the server's own address; the API does not tell the prefix length."""
+        """Ask for the server's own address; the API does not give the prefix length."""
         del network
         if self._ports[Port.BOOTSTRAP] is None:
             self._ports[Port.BOOTSTRAP] = self._run(self._find_bootstrap_port())
@@ -77,7 +77,7 @@ class Remote:
         return f"{answer.ip}/24" if answer.code == OK and answer.ip else DEFAULT_NETWORK
 
     def require_answers(self) -> None:
-        """See that both ports answer: a search would take silence for an outcome unknown.
+        """Check that both ports answer: a search would take silence for an unknown outcome.
 
         Raises:
             CallFailed: one does not.
@@ -120,7 +120,7 @@ class Remote:
     async def _require_answer(self, port: Port) -> None:
         try:
             await self._call(port, "", "HealthCheck", pb.HealthCheckRequest())
-        except CallFailed as failed:  # any other status is an answer, and the laws' affair
+        except CallFailed as failed:  # any other status is an answer, which laws judge
             if failed.code.name in _UNKNOWN_OUTCOMES:
                 raise
 
@@ -166,7 +166,7 @@ class Remote:
 
     async def _tidy_up(self) -> None:
         for node in self._names.nodes():
-            with suppress(CallFailed):  # it is gone already, or the server is
+            with suppress(CallFailed):  # the node is unregistered already, or the server has ended
                 rpc = rpc_of(Unregister(node), self._names)
                 await self._call(rpc.port, ADMIN, rpc.method, rpc.request)
         await self._hang_up({(port, who) for port, who in self._clients if who not in {"", ADMIN}})

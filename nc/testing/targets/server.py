@@ -1,4 +1,4 @@
-"""A server in this process, as `serve` puts it together: real but for what lies below gRPC.
+"""A server in this process, put together by `serve`: real but for what is below gRPC.
 
 A call goes through the real edge, permissions, controller, replica and log, as bytes in both
 directions.

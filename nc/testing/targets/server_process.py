@@ -1,4 +1,4 @@
-"""A real server in a process of its own: started, killed in the middle of things, started again.
+"""A real server as a separate process: started, killed while it works, started again.
 
 Over gRPC with mutual TLS, and over links that are WebSockets over mutual TLS, on real files and
 free ports of the loopback. Each trial has a server of its own, on nothing.
@@ -72,7 +72,7 @@ class ServerProcess(Remote):
 
     @property
     def abilities(self) -> frozenset[Ability]:
-        """Everything but a clock of its own."""
+        """All but `CLOCK`."""
         return frozenset(Ability) - {Ability.CLOCK}
 
     def begin(self, network: str) -> str:
@@ -90,7 +90,7 @@ class ServerProcess(Remote):
         return network
 
     def perform(self, requests: Sequence[Request]) -> list[Reply]:
-        """As `Remote` does; then the server has to be in good health."""
+        """As `Remote` does; then check the server's health."""
         replies = super().perform(requests)
         try:
             self._require_health()
@@ -99,7 +99,7 @@ class ServerProcess(Remote):
         return replies
 
     def perform_and_crash(self, requests: Sequence[Request], crash: ops.Crash) -> list[Reply]:
-        """Kill the process (SIGKILL) while it is at it, or after it."""
+        """Kill the process (SIGKILL) while operations run, or after them."""
         replies = self._run(self._perform_and_kill(requests, crash.at_step * _MS_A_STEP / 1000))
         self._run(self._see_it_end())
         try:
@@ -118,7 +118,7 @@ class ServerProcess(Remote):
         self._start()
 
     def log(self) -> LogView:
-        """What is in the log; entries about links are known by the steps that led to them."""
+        """The log; an entry about a link is matched to the step that led to it."""
         return LogView([self._known_by_step(entry) for entry in self._entries()], None, None)
 
     def events(self) -> list[Event]:
@@ -162,10 +162,10 @@ class ServerProcess(Remote):
             self._process.require_health()
 
     async def _see_it_end(self) -> int:
-        """Wait for the process, and close what led to it; its exit code."""
+        """Wait for the process's end, and close all connections to it; its exit code."""
         code = 0
         if self._process is not None:
-            code = await asyncio.to_thread(self._process.wait)  # links say goodbye meanwhile
+            code = await asyncio.to_thread(self._process.wait)  # the server closes links
             self._process = None
             await self._links.hang_up()
             await self._hang_up()
@@ -222,7 +222,7 @@ class ServerProcess(Remote):
         return int(answer.connState) if answer.code == OK else None
 
     async def _write_something(self) -> None:
-        """Let the server write: it does that in the order in which it learns of things."""
+        """Make the server write an event: all that it learned before is in the log then."""
         request = network_controller_pb2.GetBootStrapTokenRequest(expireTime=1)
         with suppress(CallFailed):
             await self._call(ops.Port.CONTROL, ops.ADMIN, "GetBootStrapToken", request)
@@ -272,6 +272,6 @@ def _client_set(folder: Path) -> CertificateSet:
 
 
 def _unless_cut(reply: Reply) -> Reply:
-    """No answer, if the kill cut it off."""
+    """The answer; None if the kill interrupted the call."""
     is_whole = reply.answer is not None and reply.answer.facts.code in _WHOLE_ANSWERS
     return reply if is_whole else reply._replace(answer=None)

@@ -1,4 +1,4 @@
-"""What the harness needs of a network controller to hold it to its laws.
+"""The interface through which the harness drives a network controller.
 
 A target turns the names of operations into the tokens that it was given, carries operations out,
 several at the same time if asked, and says when. What it can do besides is its `abilities`; the
@@ -43,7 +43,7 @@ class Reply(NamedTuple):
 
 
 class ServerGone(Exception):
-    """The server is not there when it should be; the text says why.
+    """The server does not run when it should; the text says why.
 
     It ended by itself, something in it crashed, or it does not start again.
 
@@ -60,10 +60,10 @@ class ServerGone(Exception):
 class Target(Protocol):
     @property
     def abilities(self) -> frozenset[Ability]:
-        """What it can do; the same for as long as it lives."""
+        """What the target can do besides calls; constant."""
 
     def begin(self, network: str) -> str:
-        """Be ready for a trial, with nothing of the ones before in the way.
+        """Prepare a trial that no earlier one influences.
 
         Args:
             network: the overlay network to start on, for a target that has the choice.
@@ -87,11 +87,11 @@ class Target(Protocol):
         """The log behind it, if it can be read.
 
         Raises:
-            ServerGone: it should be, and is not.
+            ServerGone: it should be readable, and is not.
         """
 
     def end(self) -> None:
-        """The trial is over: undo what it left."""
+        """End the trial: undo its effects."""
 
     def close(self) -> None:
         """Idempotent."""

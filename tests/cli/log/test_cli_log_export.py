@@ -58,7 +58,6 @@ def refused(*arguments: object) -> tuple[int, str]:
 
 
 def export(data_dir: Path, out: Path, kind: str, *arguments: object) -> Path:
-    """Export into a file."""
     log("export", "--format", kind, "--out", out, "--data-dir", data_dir, *arguments)
     assert stat.S_IMODE(out.stat().st_mode) == 0o600
     assert [each.name for each in out.parent.glob(f".{out.name}*")] == []
@@ -416,18 +415,18 @@ def test_only_a_regular_file_is_ever_replaced(
     assert (tmp_path / "file").read_bytes() == b"precious"
 
 
-def test_what_is_no_export_is_said_in_one_line(
+def test_a_file_that_is_not_an_export_is_one_line(
     data_dir: Path, places: dict[str, Path], tmp_path: Path
 ) -> None:
     """Other files, cut files, wrong options: exit code 1, 3 or 2, and what to do."""
     path, whole = tmp_path / "file", places["a binary export"].read_bytes()
     text = export(data_dir, tmp_path / "log.jsonl", "jsonl").read_bytes()
     for data, code, words in (
-        (b"", 1, "no export of a log"),
-        (b"root:x:0:0", 1, "no export of a log"),
-        (b'{"seq": 1}\n', 1, "no export of a log"),
-        (whole[:-30], 3, "no whole zip file"),
-        (whole[:200] + b"?" + whole[201:], 3, "no whole zip file"),
+        (b"", 1, "not an export of a log"),
+        (b"root:x:0:0", 1, "not an export of a log"),
+        (b'{"seq": 1}\n', 1, "not an export of a log"),
+        (whole[:-30], 3, "no longer a complete zip file"),
+        (whole[:200] + b"?" + whole[201:], 3, "no longer a complete zip file"),
         (text, 1, "make one with `log export --format binary`"),
     ):
         path.write_bytes(data)
@@ -464,6 +463,11 @@ def test_the_server_refuses_a_slice_and_goes_on_from_an_export(
         path = export(data_dir, tmp_path / f"{name}.zip", "binary", *options)
         with zipfile.ZipFile(path) as archive:
             archive.extractall(home / name / "log")
+    with ServerProcess(tmp_path / "fresh") as fresh:
+        assert fresh.stop() == 0
+    shutil.copytree(tmp_path / "fresh" / "pki", home / "whole" / "pki")
+    for mark in (home / "whole" / "pki").glob("*/log-id"):
+        mark.unlink()  # any CA will do for a log that does not name its own
     with ServerProcess(home / "whole") as server:
         while_it_runs = export(home / "whole", tmp_path / "live.zip", "binary")
         assert LogReader(server.log_dir).last_seq > EVENTS

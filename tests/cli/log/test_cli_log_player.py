@@ -58,7 +58,6 @@ async def watching(
 
 
 def player_of(pilot: Pilot[None]) -> Player:
-    """Where it is."""
     app = pilot.app
     assert isinstance(app, LogPlayer)
     assert app.player is not None
@@ -66,7 +65,6 @@ def player_of(pilot: Pilot[None]) -> Player:
 
 
 async def screen(pilot: Pilot[None]) -> str:
-    """What is to be read on it."""
     await pilot.pause()
     strips = pilot.app.screen._compositor.render_strips()
     return "\n".join(strip.text.rstrip() for strip in strips)
@@ -80,14 +78,12 @@ async def table(pilot: Pilot[None]) -> list[list[str]]:
 
 
 async def go_to(pilot: Pilot[None], text: str) -> None:
-    """Ask to go there."""
     await pilot.press("g")
     pilot.app.screen.query_one(Input).value = text
     await pilot.press("enter")
 
 
 def tick(pilot: Pilot[None], clock: ManualClock, ns: int) -> None:
-    """Let time pass."""
     clock.ns += ns
     assert isinstance(pilot.app, LogPlayer)
     pilot.app._tick()

@@ -120,7 +120,6 @@ def test_a_flipped_bit_is_exit_code_3(run: Run, copy: Path) -> None:
 
 
 def changed(node_id: str, source: pb.ConnectionState, destination: pb.ConnectionState) -> Event:
-    """A change of state."""
     return Event(
         state_changed=StateChanged(
             node_id=node_id, from_state=source, to_state=destination, link_id="x"
@@ -157,7 +156,7 @@ FORGERIES = {
     "an address of somebody else": (
         [Event(address_released=pb.AddressReleased(node_id=BETA, address="10.1.1.5"))],
         None,
-        "nobody to hold it",
+        "no node to hold it",
     ),
     "a digest of an event to come": ([digested(EVENTS + 1)], None, "a digest of event 16"),
     "a digest of a time before the last": (

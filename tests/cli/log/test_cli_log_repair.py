@@ -76,12 +76,10 @@ def log_json(folder: Path, *arguments: str) -> tuple[int, Any]:
 
 
 def history(folder: Path) -> list[Recorded]:
-    """All events of a log."""
     return [each for record in LogReader(folder).read() for each in events_of(record)]
 
 
 def state_at_start(folder: Path) -> State:
-    """What a server starts with."""
     with closing(eventlog.open(folder)) as log:
         return replay(log, Snapshots(log.snapshots, in_thread).load())
 
@@ -218,7 +216,7 @@ DAMAGES: dict[str, tuple[Callable[[Path], object], str]] = {
     "no newest segment": (_without("*12.seg"), "00015.snapshot says it was durable; run"),
     "a newest segment cut": (
         lambda folder: os.truncate(folder / f"{12:020d}.seg", 300),
-        "00015.snapshot says it was durable; run",
+        "the end of the file after",
     ),
     "a segment renamed": (
         lambda folder: (folder / f"{12:020d}.seg").rename(folder / f"{13:020d}.seg"),

@@ -31,7 +31,6 @@ def story(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def folder(story: Path, tmp_path: Path) -> Path:
-    """A copy of it."""
     return Path(shutil.copytree(story, tmp_path / "log"))
 
 

@@ -27,7 +27,6 @@ HOSTILE = [
 
 
 def page(history: list[Recorded]) -> str:
-    """The file."""
     out = io.StringIO()
     write_page(history, State(), out)
     return out.getvalue()

@@ -31,7 +31,7 @@ def no_two_nodes_hold_one_address(observed: Observed) -> Iterator[Evidence]:
 
 
 def _holdings(history: History) -> Iterator[tuple[str, str, int, int]]:
-    """Nodes, their addresses, and rounds from which to which they surely hold them.
+    """Each node, its address, and the first and the last round in which it certainly holds it.
 
     What is held twice in a row was held in between, but for a handshake: it might have been lost
     and given again.

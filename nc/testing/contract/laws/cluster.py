@@ -1,4 +1,4 @@
-"""Laws of a whole cluster: links, agents and packets, as a simulation sees them from above."""
+"""Laws of a whole cluster: links, agents and packets, which a simulation observes directly."""
 
 from functools import partial
 from typing import Final

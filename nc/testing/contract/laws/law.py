@@ -1,4 +1,4 @@
-"""What a law is: a name, a sentence, and a check on a history.
+"""A law: a name, a sentence, and a check on a history.
 
 A check looks for the places in a history where its law applies, and yields evidence for each: the
 number of places is how often the law was exercised. A law that was never exercised has shown
@@ -23,7 +23,7 @@ Check = Callable[[Observed], Iterator[Evidence]]
 
 
 class Law(NamedTuple):
-    """What always holds.
+    """A statement that holds of every history.
 
     Attributes:
         name: the law in a few words.
@@ -53,7 +53,7 @@ def law(*, needs_log: bool = False) -> Callable[[Check], Law]:
 
 
 def sighted(name: str, observed: Observed) -> Iterator[Evidence]:
-    """What a simulation saw of a law."""
+    """The evidence that a simulation has for a law."""
     for sighting in observed.history.sightings.get(name, ()):
         yield Evidence(False, sighting)
     for _ in range(observed.history.held[name]):

@@ -1,4 +1,4 @@
-"""Laws about the log: it has what was acknowledged, once, in an order that can have happened."""
+"""Laws about the log: it has each acknowledged change once, in an order that is possible."""
 
 from collections.abc import Iterator
 from typing import Final

@@ -1,4 +1,4 @@
-"""Laws about bootstrap tokens and node tokens: who may join, and until when."""
+"""Laws about bootstrap tokens and node tokens: which are accepted, and until when."""
 
 import re
 from collections.abc import Iterator

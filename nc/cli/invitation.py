@@ -1,0 +1,91 @@
+"""The invitation to join that a command line, a file or the environment gives."""
+
+from pathlib import Path
+from typing import Annotated, Final
+
+import typer
+
+from nc.agent.enrolment import Invitation
+from nc.cli.pasted import JoinLine, read_ca_cert_hash, read_join_line
+from nc.cli.token_args import BOOTSTRAP_TOKEN_VARIABLE, secret_text
+
+InvitationArgument = Annotated[
+    str | None,
+    typer.Argument(
+        metavar="[TOKEN@IP:PORT]",
+        help="As ncadm create-bootstrap-token prints it; IP:PORT alone with --token-file or "
+        f"{BOOTSTRAP_TOKEN_VARIABLE}. A machine that has joined needs none.",
+    ),
+]
+
+_EXPECTED: Final = "expected TOKEN@IP:PORT, as ncadm create-bootstrap-token prints it"
+
+
+def invitation_of(
+    argument: str | None,
+    token_file: Path | None,
+    ca_cert_hash: str | None,
+    *,
+    plaintext: bool,
+    proxy: str | None,
+) -> Invitation | None:
+    """What was given; None: nothing was.
+
+    Raises:
+        typer.BadParameter: it is not usable; the message does not repeat the token.
+    """
+    line = _given(argument, token_file)
+    pin = _checked_hash(ca_cert_hash) or line.ca_cert_hash
+    is_plaintext = plaintext or line.is_plaintext
+    if pin is not None and is_plaintext:
+        raise typer.BadParameter(
+            "--ca-cert-hash cannot be checked without TLS (--plaintext): drop one of the two"
+        )
+    if line == JoinLine():
+        return None
+    if line.token is None or line.place is None:
+        missing = "the token" if line.token is None else "the address"
+        raise typer.BadParameter(f"{missing} is missing: {_EXPECTED}")
+    return Invitation(line.token, line.place.host, line.place.port, pin, is_plaintext, proxy)
+
+
+def _given(argument: str | None, token_file: Path | None) -> JoinLine:
+    """The argument's parts; those that it lacks, from the file or the environment."""
+    if argument in {None, "-"}:
+        text = secret_text(argument, token_file, BOOTSTRAP_TOKEN_VARIABLE, "the argument")
+        return JoinLine() if text is None else _read(text)
+    first = _read(str(argument))
+    if first.token is not None:
+        secret_text(argument, token_file, "", "the argument")
+        return first
+    text = secret_text(None, token_file, BOOTSTRAP_TOKEN_VARIABLE, "the argument")
+    if text is None:
+        return first
+    second = _read(text)
+    return second._replace(place=first.place)
+
+
+def _read(text: str) -> JoinLine:
+    try:
+        return read_join_line(text)
+    except ValueError as error:
+        raise typer.BadParameter(f"{_EXPECTED}: {error}") from None
+
+
+def _checked_hash(text: str | None) -> str | None:
+    try:
+        return None if text is None else read_ca_cert_hash(text)
+    except ValueError as error:
+        raise typer.BadParameter(str(error), param_hint="--ca-cert-hash") from None
+
+
+def without_invitation(words: list[str], argument: str | None) -> list[str]:
+    """A command line that resumes what this one has begun: nothing in it gives a token."""
+    kept: list[str] = []
+    before = ""
+    for word in words:
+        is_token = word == argument or word.startswith("--token-file=")
+        if not (is_token or "--token-file" in (word, before)):
+            kept.append(word)
+        before = word
+    return kept

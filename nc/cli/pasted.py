@@ -1,0 +1,125 @@
+"""Tokens and lines as people paste them: what surrounds them is cut off, what is wrong is named.
+
+A terminal, a chat, a spreadsheet or an editor adds spaces, line ends (CR too), quotes, invisible
+characters, a full stop or a comma, and capitals. No message repeats the text: it may be a secret.
+"""
+
+import ipaddress
+import re
+import unicodedata
+from typing import Final, NamedTuple
+
+from nc.cli.server_address import ServerAddress
+from nc.contract import SERVER_NODE_TOKEN
+from nc.secrets import is_id, is_well_formed
+from nc.text import unwrapped
+
+_LABELS: Final = ("node token:", "token:", "join:")
+_HEX: Final = re.compile(r"[0-9a-f]+")
+_PIN: Final = re.compile(r"(?:sha256:)?([0-9a-f]{64})")
+_WHAT_IT_IS: Final = "a token is 16 digits of 0-9 and a-f"
+
+
+def read_token(text: str) -> str:
+    """A bootstrap or node token.
+
+    Raises:
+        ValueError: it is none; the message says what it seems to be.
+    """
+    token = unwrapped(text).lower()
+    for label in _LABELS:
+        token = token.removeprefix(label).strip()
+    if is_well_formed(token) or token == SERVER_NODE_TOKEN:
+        return token
+    raise ValueError(_problem(token))
+
+
+def _problem(text: str) -> str:
+    kinds = (
+        (not text, "it is empty"),
+        (is_id(text), "this is the id of a node or a token, as the log has it"),
+        (_PIN.fullmatch(text), "this is a hash, as for --ca-cert-hash"),
+        ("@" in text, "this is a bootstrap token with its address (T@IP:PORT)"),
+        (_is_address(text), "this is an address"),
+        (_HEX.fullmatch(text), f"this has {len(text)} digits: was it copied whole?"),
+    )
+    what = next((what for is_it, what in kinds if is_it), "this is no token")
+    return f"{what}; {_WHAT_IT_IS}"
+
+
+def _is_address(text: str) -> bool:
+    """Whether it is an IP address, perhaps with a prefix length or a port."""
+    host = text.partition("/")[0]
+    for each in (host, host.rpartition(":")[0].strip("[]")):
+        try:
+            ipaddress.ip_address(each)
+        except ValueError:
+            continue
+        return True
+    return False
+
+
+def read_ca_cert_hash(text: str) -> str:
+    """`sha256:` and 64 hex digits, which alone are taken too.
+
+    Raises:
+        ValueError: it is none.
+    """
+    match = _PIN.fullmatch(unwrapped(text).lower())
+    if match is None:
+        raise ValueError(
+            "expected sha256: and 64 hex digits, as ncadm create-bootstrap-token prints it"
+        )
+    return f"sha256:{match[1]}"
+
+
+class JoinLine(NamedTuple):
+    """What a text says of how to join; None: it does not."""
+
+    token: str | None = None
+    place: ServerAddress | None = None
+    ca_cert_hash: str | None = None
+    is_plaintext: bool = False
+
+
+def read_join_line(text: str) -> JoinLine:
+    """Read `T@IP:PORT`, `T`, `IP:PORT`, or the whole of what create-bootstrap-token prints.
+
+    Raises:
+        ValueError: it is none of these; the message says what is wrong with it.
+    """
+    words = [unwrapped(word) for word in unicodedata.normalize("NFKC", text).split()]
+    words = [word for word in words if word]
+    if len(words) == 1:
+        return _read_word(words[0])
+    with_place = [word for word in words if "@" in word]
+    if not with_place:
+        alone = [word for word in words if is_well_formed(word.lower())]
+        if not alone:
+            raise ValueError("it has no TOKEN@IP:PORT")
+        return JoinLine(alone[0].lower())
+    return _read_word(with_place[0])._replace(
+        ca_cert_hash=_pin_in(words), is_plaintext="--plaintext" in words
+    )
+
+
+def _read_word(word: str) -> JoinLine:
+    token, at, place = word.rpartition("@")
+    if at:
+        address = ServerAddress.parse(place or "none")
+        scheme_free = token.rpartition("/")[2]  # https://T@IP:PORT
+        return JoinLine(read_token(scheme_free), address)
+    try:
+        return JoinLine(token=read_token(word))
+    except ValueError:
+        if ":" not in word or _PIN.fullmatch(word.lower()):
+            raise
+        return JoinLine(place=ServerAddress.parse(word))
+
+
+def _pin_in(words: list[str]) -> str | None:
+    for option, value in zip(words, [*words[1:], ""], strict=True):
+        name, equals, attached = option.partition("=")
+        if name == "--ca-cert-hash":
+            return read_ca_cert_hash(attached if equals else value)
+    return None

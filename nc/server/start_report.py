@@ -1,0 +1,50 @@
+"""What the server's log says of a start, for operators."""
+
+from structlog.typing import FilteringBoundLogger
+
+from nc import log_events
+from nc.data_folder import DataFolder
+from nc.rpc.api import Endpoints
+from nc.server.server import VERSION
+from nc.server.settings import ServerSettings
+
+
+def report_start(
+    settings: ServerSettings, endpoints: Endpoints, logger: FilteringBoundLogger
+) -> None:
+    logger.info(
+        log_events.SERVER_STARTED,
+        version=VERSION,
+        advertise=",".join(settings.advertise),
+        grpc_port=endpoints.control_port,
+        bootstrap_port=endpoints.bootstrap_port,
+        link_port=endpoints.link_port,
+        network=settings.network_addr,
+        data_dir=str(settings.data_dir),
+    )
+    if settings.internal_port is not None:
+        logger.warning(
+            log_events.SERVER_INTERNAL_PORT,
+            message=f"port {settings.internal_port} on {settings.internal_listen} asks for no "
+            "certificate: whoever reaches it and knows a node token may change when it expires, "
+            "also the node itself",
+        )
+    if settings.plaintext:
+        logger.warning(
+            log_events.SERVER_PLAINTEXT,
+            message="no TLS: everybody who reaches the ports may do everything, and read the "
+            "keys that are handed out; for development only",
+        )
+
+
+def warn_of_folder(folder: DataFolder, logger: FilteringBoundLogger) -> None:
+    """Warn of wrong permissions, and of what an upstream server left in the data folder."""
+    for warning in folder.permission_warnings():
+        logger.warning(log_events.FOLDER_WARNING, message=warning)
+    if folder.upstream_database.exists():
+        logger.warning(
+            log_events.SERVER_UPSTREAM_DATABASE,
+            message=f"{folder.upstream_database} is an upstream server's database, which is not "
+            "read: the nodes in it are not known here, and join again with a new bootstrap token; "
+            "move it away to end this warning",
+        )
