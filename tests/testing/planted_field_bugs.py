@@ -12,7 +12,6 @@ from nc.agent.link_errors import (
     UntrustedServer,
     connecting_failed,
 )
-from nc.domain.errors import NODE_OF_A_LATER_LOG
 from nc.server import first_start, tasks
 from nc.server.first_start import Start
 from nc.testing.contract.laws import Law
@@ -32,7 +31,7 @@ def _end_for(patch: pytest.MonkeyPatch, is_the_end: Callable[[LinkEnded], bool])
 
 
 def an_agent_ends_for_unknown(patch: pytest.MonkeyPatch) -> None:
-    _end_for(patch, lambda ended: NODE_OF_A_LATER_LOG in str(ended))
+    _end_for(patch, lambda ended: "does not know this node" in str(ended))
 
 
 def an_agent_gives_up_when_its_clock_is_ahead(patch: pytest.MonkeyPatch) -> None:

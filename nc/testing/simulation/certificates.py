@@ -100,8 +100,7 @@ class Certificates:
             raise PkiError(paths.client, "cannot be read: No such file or directory", "restore it")
         return NodeTls(_context(), self._folders[machine].certificate)
 
-    async def _explain_dates(self, host: str, port: int, now: datetime) -> str:
-        del host, port
+    async def _explain_dates(self, _host: str, _port: int, now: datetime, *_: object) -> str:
         return validity_problem(authorities().network.certificate, now)
 
 

@@ -153,6 +153,7 @@ class Machine:
         if self._life is not None:
             return
         self._life = Life()
+        self._life.uplink = self.name
         self.has_given_up = ""
         node = NodeIdentity(self.token, self.name, SERVER_PORT, self._folder)
         agent = Agent(

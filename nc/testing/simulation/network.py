@@ -178,6 +178,7 @@ class Network:
                 ours.reset_peer()
 
     async def dial(self, protocol_factory: Callable[[], Any], uplink: str) -> tuple[Endpoint, Any]:
+        uplink = life_here().uplink or uplink  # whatever address of the server it dials
         await asyncio.sleep(_LATENCIES_S[1])
         while self.is_cut_off(uplink):
             await self._opened.wait()
