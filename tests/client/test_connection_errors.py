@@ -49,7 +49,7 @@ async def joined(port: int) -> str:
 
 @pytest.mark.parametrize("kind", [ssl.SSLError, ssl.SSLZeroReturnError, ssl.SSLSyscallError])
 def test_an_error_of_tls_may_have_no_reason(kind: type[ssl.SSLError]) -> None:
-    """OpenSSL's errors have one; those that libraries make do not, and once ended an agent."""
+    """OpenSSL's errors have one; those that a library makes do not."""
     assert describe(kind("SSL_set_fd failed")) == "TLS failed: ssl set fd failed"
 
 
