@@ -22,9 +22,11 @@ _GRPC_SENTENCES: Final = (
 def describe(error: Exception) -> str:
     """Why connecting a socket, or TLS on it, failed."""
     if isinstance(error, ssl.SSLError):
-        if error.reason == "WRONG_VERSION_NUMBER":
+        # OpenSSL's errors have a reason, those that a library makes may not
+        reason = getattr(error, "reason", None) or error.strerror or " ".join(map(str, error.args))
+        if reason == "WRONG_VERSION_NUMBER":
             return _NO_TLS
-        return f"TLS failed: {(error.reason or str(error)).lower().replace('_', ' ')}"
+        return f"TLS failed: {reason.lower().replace('_', ' ')}"
     number = error.errno if isinstance(error, OSError) else None
     if number and number > 0:
         return os.strerror(number)

@@ -10,6 +10,7 @@ from nc.agent.connection import Target, connect
 from nc.agent.enrolment import Invitation, ServerUnreachable, redeem
 from nc.agent.link_errors import LinkEnded
 from nc.client.channel import CallFailed, Client
+from nc.client.connection_errors import describe
 from nc.client.tls import ClientTls
 from nc.pb import network_controller_pb2 as pb
 from tests.support.whole_server import LOOPBACK, WholeServer, running
@@ -44,6 +45,12 @@ async def joined(port: int) -> str:
     with pytest.raises(ServerUnreachable) as failed:
         await redeem(Invitation("0123456789abcdef", LOOPBACK, port, None))
     return str(failed.value)
+
+
+@pytest.mark.parametrize("kind", [ssl.SSLError, ssl.SSLZeroReturnError, ssl.SSLSyscallError])
+def test_an_error_of_tls_may_have_no_reason(kind: type[ssl.SSLError]) -> None:
+    """OpenSSL's errors have one; those that a library makes do not."""
+    assert describe(kind("SSL_set_fd failed")) == "TLS failed: ssl set fd failed"
 
 
 async def test_who_cannot_be_reached_is_said_in_plain_words(tmp_path: Path) -> None:

@@ -159,6 +159,59 @@ class FailSync(Action):
     replica: int = 0
 
 
+class WrongServer(Enum):
+    """What answers at the server's address for a while."""
+
+    OTHER_CA = "a server with another CA"
+    EMPTY_LOG = "a server with the same CA and an empty log"
+    CLOSED_PORT = "a machine without a server"
+    SILENT = "nothing"
+
+
+class Part(Enum):
+    """A part of the server's data; each may be a volume of its own."""
+
+    LOG = "the log"
+    SECRET_KEY = "the secret key"  # noqa: S105 - a file's name
+    CERTIFICATES = "the certificates"
+
+
+@dataclass(frozen=True, slots=True)
+class Fault(Action):
+    """Something in the field is wrong for a while, and then right again."""
+
+    for_s: int
+
+
+@dataclass(frozen=True, slots=True)
+class StepClock(Fault):
+    """A machine's clock is wrong by so much; `node` None: the server's."""
+
+    node: str | None
+    by_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class Misdirect(Fault):
+    """The server's name leads elsewhere, and every link breaks."""
+
+    to: WrongServer
+
+
+@dataclass(frozen=True, slots=True)
+class LoseData(Fault):
+    """The server's machine starts anew, without some of the server's data."""
+
+    parts: tuple[Part, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class LoseFolder(Fault):
+    """An agent's state folder is gone."""
+
+    node: str
+
+
 class Plan(NamedTuple):
     """A cluster's life.
 

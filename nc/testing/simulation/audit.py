@@ -89,7 +89,7 @@ class Audit:
             require_live(state.nodes, state.unregistered, link.node_id, now)
         except DomainError as error:
             what = f"link {link.link_id} of node {link.node_id}: {error}"
-            is_doubted = self._cluster.now_s - self._cluster.clock.jumped_at_s < _DOUBTED_S
+            is_doubted = self._cluster.now_s - self._cluster.clock_set_at_s < _DOUBTED_S
             holds = is_doubted or key not in self._before
             self._cluster.saw(NO_RIGHT, what, holds=holds)
             return {key}

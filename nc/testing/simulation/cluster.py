@@ -12,18 +12,21 @@ import ssl
 from collections.abc import Coroutine
 from typing import Any, Final
 
-from eventlog import LogDamaged, MemoryLog
+from eventlog import EventLog, LogDamaged, MemoryLog
+from nc.clock import Clock
 from nc.domain.state import State
 from nc.secrets import SECRET_KEY_BYTES, TokenIds
 from nc.testing.contract.expectations import DENIED, MISTAKE, OK
 from nc.testing.contract.history import Answer, Sighting, answer_text
 from nc.testing.contract.laws import Law
-from nc.testing.contract.laws.cluster import NOTHING_CRASHES, RIGHT_ONE, STARTS
-from nc.testing.contract.operations import ADMIN, Operation
+from nc.testing.contract.laws.cluster import GOES_ON, NOTHING_CRASHES, RIGHT_ONE, STARTS
+from nc.testing.contract.operations import ADMIN, Operation, Unregister
 from nc.testing.seeded_random import SeededRandom
 from nc.testing.simulation.actions import Plan
 from nc.testing.simulation.calls import Calls
+from nc.testing.simulation.certificates import Certificates
 from nc.testing.simulation.chronicle import Chronicle
+from nc.testing.simulation.clocks import ClusterTime, MachineClock
 from nc.testing.simulation.log_review import (
     GivenAddress,
     compare_addresses,
@@ -36,36 +39,15 @@ from nc.testing.simulation.network import Network
 from nc.testing.simulation.servers import SimulatedServer
 from nc.testing.simulation.site import Site
 from nc.testing.targets.calls import Names
-from nc.testing.targets.in_process import START_MS
 
 _TRY_AGAIN_S: Final = 0.02
+
+_NO_STATE: Final = State()
 
 # How often a server that shares its log writes, if others have: between two looks of the audit.
 _NEWS_S: Final = 2.0
 
 _SERVERS_OF_A_SHARED_LOG: Final = 2
-
-
-class ClusterClock:
-    """The clock of every machine: it goes on with the loop, and jumps by `jumped_ms`.
-
-    It begins somewhere within a second, since expiries are whole seconds, and sweeps are not.
-    """
-
-    def __init__(self, loop: SimulatedLoop, seed: object) -> None:
-        self._loop = loop
-        self.jumped_ms = int(SeededRandom(("clock", seed)).random() * 1000)
-        self.jumped_at_s = -math.inf  # the loop's time of the last jump
-
-    def now_ns(self) -> int:
-        return (START_MS + self.jumped_ms) * 1_000_000 + self.monotonic_ns()
-
-    def monotonic_ns(self) -> int:
-        return round(self._loop.time() * 1e9)
-
-    def jump(self, by_ms: int) -> None:
-        self.jumped_ms += by_ms
-        self.jumped_at_s = self._loop.time()
 
 
 class Cluster:
@@ -75,17 +57,25 @@ class Cluster:
         chronicle: what was observed so far.
         machines: those that joined, by name; `duplicates` are copies of them.
         enrolments: what each was answered.
+        asked_to_leave: nodes that a call meant to unregister.
+        given: the addresses that agents were given.
         packets: those that are under way, by number: from whose address to which.
+        time: what clocks that are right show.
+        clock: the servers'; `clock_set_at_s` is the loop's time at which it was last set.
     """
 
     def __init__(self, plan: Plan, loop: SimulatedLoop) -> None:
         self.plan = plan
         self.chronicle = Chronicle(plan.network, plan=plan)
-        self.clock = ClusterClock(loop, plan.seed)
+        self.time = ClusterTime(loop, plan.seed)
+        self.clock = MachineClock(self.time)
+        self.clock_set_at_s = -math.inf
+        self.certificates = Certificates(self.clock)
         servers = _SERVERS_OF_A_SHARED_LOG if plan.is_shared else 1
-        self.network = Network(plan.seed, servers)
+        self.network = Network(plan.seed, servers, self.certificates.verify)
         self.machines: dict[str, Machine] = {}
         self.enrolments: dict[str, Answer] = {}
+        self.asked_to_leave: set[str] = set()
         self.duplicates: list[Machine] = []
         self.packets: dict[int, tuple[str, str]] = {}
         self.arrived = 0
@@ -96,7 +86,7 @@ class Cluster:
         shared = MemoryLog(self.clock.now_ns) if plan.is_shared else None
         self.sites = [Site(number, shared, self) for number in range(servers)]
         self._calls = Calls()
-        self._given: list[GivenAddress] = []
+        self.given: list[GivenAddress] = []
         self._packet_numbers = itertools.count(1)
         self._tasks: dict[asyncio.Task[Any], None] = {}
 
@@ -109,7 +99,7 @@ class Cluster:
     def state(self) -> State:
         """The newest state that any serving server knows."""
         states = (server.replica.state for server in self.servers)
-        return max(states, key=lambda state: state.seq, default=State())
+        return max(states, key=lambda state: state.seq, default=_NO_STATE)
 
     @property
     def in_trouble(self) -> bool:
@@ -168,11 +158,16 @@ class Cluster:
                 break
         was_in_trouble = site.in_trouble
         call = self._calls.begin(operation, self._now_ms, self.now_s, known_seq)
+        if isinstance(operation, Unregister):
+            self.asked_to_leave.add(operation.node)
         # the call is begun a turn later, and must not know what is given out meanwhile
         answer = await server.answer(operation, self._names.copy(), call.request_id)
         call.answered_seq = server.replica.state.seq
         is_fault = answer is not None and answer.facts.code not in {OK, MISTAKE, DENIED}
-        if is_fault and (was_in_trouble or site.in_trouble):
+        is_trouble = was_in_trouble or site.in_trouble
+        # by a clock that is wrong, the caller's certificate has ended, or the CA's
+        is_denied = answer is not None and answer.facts.code != OK and self.clock.offset_ms != 0
+        if is_denied or (is_fault and is_trouble):
             answer = None
         await self._let_all_know()
         if answer is not None:
@@ -211,19 +206,41 @@ class Cluster:
             name,
             str(answer.token),
             ssl.PEM_cert_to_DER_cert(pem),
-            clock=self.clock,
+            time=self.time,
+            certificates=self.certificates,
             network=self.network,
             seed=self.plan.seed,
             happens=lambda machine, what: self._happens(node, machine, what),
             arrived=self._packet_arrived,
         )
 
+    def make_server(self, name: str, log: EventLog, number: int, clock: Clock) -> SimulatedServer:
+        """A server of this cluster, or one that is taken for it."""
+
+        def is_broken(what: str) -> None:
+            self.saw(NOTHING_CRASHES, what, holds=False)
+
+        return SimulatedServer(
+            name,
+            log,
+            overlay=self.plan.network,
+            network=self.network,
+            number=number,
+            clock=clock,
+            token_ids=self.token_ids,
+            chance=self.chance,
+            is_broken=is_broken,
+        )
+
     def _happens(self, node: str, machine: Machine, what: str) -> None:
         if what.startswith("is connected"):
             node_id, seq = self.node_id(machine), self.state.seq
-            self._given.append(GivenAddress(node, node_id, machine.address, seq, self.now_s))
+            self.given.append(GivenAddress(node, node_id, machine.address, seq, self.now_s))
             if self.plan.is_shared:
                 what += f" at {self.sites[self.network.reached[machine.name]].name}"
+        elif machine.has_given_up:
+            is_right = node in self.asked_to_leave
+            self.saw(GOES_ON, f"{machine.name} {what}", holds=is_right)
         self.note(f"{machine.name} {what}")
 
     def node_id(self, machine: Machine) -> str:
@@ -262,9 +279,9 @@ class Cluster:
             else:
                 look_for_stale_answers(chronicle, self._calls.ended, past, self._id_of)
         if not self.plan.is_shared:
-            files = {str(path): bytes(data) for path, data in self.sites[0].disk.files()}
+            files = {str(path): bytes(data) for path, data in self.sites[0].data.disk.files()}
             chronicle.log_bytes = files
-        compare_addresses(chronicle, self._given)
+        compare_addresses(chronicle, self.given)
 
     def _id_of(self, node: str) -> str:
         return self.token_ids.id_of(self._names.token(node))

@@ -7,6 +7,7 @@ from typing import Any, Final
 from nc.testing.contract.operations import IssueToken, Redeem, SetExpiries
 from nc.testing.simulation import actions as act
 from nc.testing.simulation.cluster import Cluster
+from nc.testing.simulation.faults import begin_fault
 from nc.testing.simulation.machines import Machine
 from nc.testing.simulation.site import Site
 
@@ -34,7 +35,8 @@ class Executor:
                 self._do(cluster.call(SetExpiries(((node, at_s),)), replica))
             case act.SetClock(_, by_ms):
                 cluster.note(f"clocks jump by {by_ms / 1000:+g} s")
-                cluster.clock.jump(by_ms)
+                cluster.time.jumped_ms += by_ms
+                cluster.clock_set_at_s = cluster.now_s
             case (
                 act.CutPower()
                 | act.KillServer()
@@ -43,6 +45,9 @@ class Executor:
                 | act.FailSync()
             ):
                 self._to_server(action, cluster.site_of(action.replica))
+            case act.Fault():
+                if (put_right := begin_fault(cluster, action)) is not None:
+                    self._for(action.for_s, put_right)
             case act.Partition(_, nodes, for_s):
                 self._partition(nodes, for_s)
             case _:
@@ -143,7 +148,7 @@ class Executor:
         cluster = self._cluster
         match action:
             case act.CutPower(_, at_step):
-                site.disk.power_fails_at = site.disk.steps + at_step
+                site.data.disk.power_fails_at = site.data.disk.steps + at_step
                 self._do(self._cut_power(action, site))
             case act.KillServer(_, down_s) if site.server is not None:
                 cluster.note(f"{site.name}'s process is killed")

@@ -21,11 +21,13 @@ class Life:
     Attributes:
         is_over: it has ended; nothing that it still does has an effect.
         over: set then.
+        uplink: of the machine that it runs on, if it has one; "".
     """
 
     def __init__(self) -> None:
         self.is_over = False
         self.over = asyncio.Event()
+        self.uplink = ""
         self._context = copy_context()
         self._context.run(_running.set, self)
         self._tasks: dict[asyncio.Task[Any], None] = {}  # in the order in which they began

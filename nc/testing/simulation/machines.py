@@ -1,5 +1,6 @@
 """A simulated machine: a real agent, with a network card that counts packets."""
 
+import asyncio
 import struct
 from collections.abc import Callable
 from ipaddress import IPv4Address
@@ -19,11 +20,14 @@ from nc.net.routes import DeviceNetwork
 from nc.net.tun import Receive
 from nc.net.wire import PLAIN_VNET_HEADER, VNET_HEADER_BYTES, Frame, packets
 from nc.testing.seeded_random import SeededRandom
+from nc.testing.simulation.certificates import Certificates
+from nc.testing.simulation.clocks import MachineClock
 from nc.testing.simulation.connection import SERVER_PORT
 from nc.testing.simulation.loop import Life
 from nc.testing.simulation.network import Network
 
 _NUMBER_BYTES: Final = 8
+_RESTART_S: Final = 2.0
 _ARRIVED: Final = struct.Struct("!16xIQ")  # the destination, and a number behind the header
 
 
@@ -87,24 +91,6 @@ class _NoRoutes(Redirect):
     def end(self) -> None: ...
 
 
-class MachineClock:
-    """One machine's clock.
-
-    Attributes:
-        offset_ms: by how much it is ahead of the cluster's; setting it is a step.
-    """
-
-    def __init__(self, clock: Clock) -> None:
-        self._clock = clock
-        self.offset_ms = 0
-
-    def now_ns(self) -> int:
-        return self._clock.now_ns() + self.offset_ms * 1_000_000
-
-    def monotonic_ns(self) -> int:
-        return self._clock.monotonic_ns()
-
-
 def _restore_nothing(_device: str, _network: DeviceNetwork) -> list[str]:
     return []
 
@@ -118,7 +104,8 @@ class Machine:
     Args:
         name: of the machine; its uplink has the same.
         certificate: the node's for the link, DER.
-        clock: of the cluster; the machine's own is `self.clock`, which may differ from it.
+        time: of the cluster; the machine's clock may differ from it.
+        certificates: where the agent finds the node's.
         happens: called when its agent has connected, lost its link, or given up.
         arrived: called with packets.
 
@@ -134,7 +121,8 @@ class Machine:
         token: str,
         certificate: bytes,
         *,
-        clock: Clock,
+        time: Clock,
+        certificates: Certificates,
         network: Network,
         seed: object,
         happens: Happens,
@@ -143,7 +131,7 @@ class Machine:
         self.name = name
         self.token = token
         self.arrived = arrived
-        self.clock = MachineClock(clock)
+        self.clock = MachineClock(time)
         self._network = network
         self._chance = SeededRandom(("machine", name, seed))
         self._happens = happens
@@ -153,6 +141,8 @@ class Machine:
         self.is_connected = False
         self.has_given_up = ""
         network.certificates[name] = certificate
+        self._certificates = certificates
+        self._folder = certificates.add(name, self.clock, certificate)
 
     @property
     def is_on(self) -> bool:
@@ -163,8 +153,9 @@ class Machine:
         if self._life is not None:
             return
         self._life = Life()
+        self._life.uplink = self.name
         self.has_given_up = ""
-        node = NodeIdentity(self.token, self.name, SERVER_PORT, None)
+        node = NodeIdentity(self.token, self.name, SERVER_PORT, self._folder)
         agent = Agent(
             node,
             AgentSettings(),
@@ -191,11 +182,16 @@ class Machine:
         return self._card.send(packet(number, self.address, destination, size_bytes))
 
     async def _run(self, agent: Agent) -> None:
+        while self.name in self._certificates.missing:  # noqa: ASYNC110 - as systemd starts it
+            await asyncio.sleep(_RESTART_S)
         try:
             await agent.run()
         except AgentStopped as stopped:
             self.has_given_up = str(stopped)
             self._happens(self, f"gives up: {stopped}")
+        except Exception as error:  # noqa: BLE001 - any is a bug of ours
+            self.has_given_up = repr(error)
+            self._happens(self, f"crashes: {error!r}")
 
     async def _open_card(self, network: DeviceNetwork, offload: bool) -> _Card:
         del network

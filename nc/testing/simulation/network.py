@@ -22,11 +22,14 @@ from unittest import mock
 import aiofastnet
 
 from nc.testing.seeded_random import SeededRandom
+from nc.testing.simulation.actions import WrongServer
 from nc.testing.simulation.connection import SERVER_PORT, Endpoint, Socket
 from nc.testing.simulation.loop import Life, SimulatedLoop, life_here
 
 _LATENCIES_S: Final = (0.0005, 0.01, 0.04, 0.15)
 _JITTER: Final = 0.5
+
+ANOTHER_SERVER: Final = -1  # the number of one that is none of the cluster's
 
 
 class Listener:
@@ -60,14 +63,24 @@ class Network:
     Args:
         seed: of how long things take, and of who comes to which server.
         servers: how many there are.
+        verify: called with the uplink of each dial; raises what TLS would.
 
     Attributes:
         certificates: by uplink, what the machine there shows.
         reached: by uplink, the server that its last dial came to.
         connections: the servers' ends of those that live.
+        misdirected_to: what dials come to instead of the servers.
     """
 
-    def __init__(self, seed: object, servers: int = 1) -> None:
+    def __init__(
+        self,
+        seed: object,
+        servers: int = 1,
+        verify: Callable[[str], None] = lambda _uplink: None,
+    ) -> None:
+        self._verify = verify
+        self._another: Listener | None = None
+        self.misdirected_to: WrongServer | None = None
         self._chance = SeededRandom(("network", seed))
         self._dials = SeededRandom(("dials", seed))
         self._latencies_s: dict[str, float] = {}
@@ -86,7 +99,10 @@ class Network:
 
     def listen(self, life: Life, server: int = 0) -> Listener:
         listener = Listener(life)
-        self._listeners[server] = listener
+        if server == ANOTHER_SERVER:
+            self._another = listener
+        else:
+            self._listeners[server] = listener
         return listener
 
     def latency_s(self, end: Endpoint) -> float:
@@ -162,13 +178,14 @@ class Network:
                 ours.reset_peer()
 
     async def dial(self, protocol_factory: Callable[[], Any], uplink: str) -> tuple[Endpoint, Any]:
+        uplink = life_here().uplink or uplink  # whatever address of the server it dials
         await asyncio.sleep(_LATENCIES_S[1])
         while self.is_cut_off(uplink):
             await self._opened.wait()
-        self.reached[uplink] = number = int(self._dials.random() * len(self._listeners))
-        listener = self._listeners[number]
+        listener = await self._find_listener(uplink)
         if listener is None or not listener.is_open or listener.life.is_over:
             raise ConnectionRefusedError("connection refused")
+        self._verify(uplink)
         ours = Endpoint(self, life_here(), uplink, None)
         theirs = Endpoint(self, listener.life, uplink, self.certificates.get(uplink))
         ours.peer, theirs.peer = theirs, ours
@@ -177,6 +194,18 @@ class Network:
         ours.protocol.connection_made(ours)
         listener.connect(theirs)
         return ours, ours.protocol
+
+    async def _find_listener(self, uplink: str) -> Listener | None:
+        """What a dial comes to; it waits for ever where nothing answers."""
+        match self.misdirected_to:
+            case WrongServer.SILENT:
+                await asyncio.Event().wait()
+            case WrongServer.CLOSED_PORT:
+                return None
+            case WrongServer.EMPTY_LOG:
+                return self._another
+        self.reached[uplink] = number = int(self._dials.random() * len(self._listeners))
+        return self._listeners[number]
 
     async def receive(
         self, protocol_factory: Callable[[], Any], accepted: Socket

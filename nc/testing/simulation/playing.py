@@ -15,6 +15,7 @@ from nc.testing.simulation.audit import LOOK_S, Audit
 from nc.testing.simulation.chronicle import Chronicle
 from nc.testing.simulation.cluster import Cluster
 from nc.testing.simulation.executor import Executor
+from nc.testing.simulation.field_review import FieldReview
 from nc.testing.simulation.loop import SimulatedLoop
 from nc.testing.simulation.network import in_place_of_sockets
 
@@ -56,9 +57,12 @@ async def _play(plan: Plan, loop: SimulatedLoop) -> Chronicle:
             cluster.saw(NOTHING_CRASHES, f"{context['message']}: {error!r}", holds=False)
 
     loop.set_exception_handler(failed)
-    with in_place_of_sockets(cluster.network):
-        await _live(cluster)
+    with in_place_of_sockets(cluster.network), cluster.certificates.in_place_of_files():
+        review = FieldReview(cluster)
+        await _live(cluster, review)
         cluster.finish()
+        if review.is_needed:
+            review.look_at_log()
         cluster.end()
         await asyncio.sleep(_LAST_TURNS)
     return cluster.chronicle
@@ -73,7 +77,7 @@ def _end_tasks(loop: SimulatedLoop) -> None:
         loop.run_until_complete(asyncio.wait(tasks, timeout=_LAST_TURNS))
 
 
-async def _live(cluster: Cluster) -> None:
+async def _live(cluster: Cluster, review: FieldReview) -> None:
     executor, audit = Executor(cluster), Audit(cluster)
     for site in cluster.sites:
         site.begin()
@@ -81,6 +85,8 @@ async def _live(cluster: Cluster) -> None:
     if cluster.plan.is_shared:
         cluster.spawn(cluster.spread_news())
     cluster.spawn(audit.run())
+    if review.is_needed:
+        cluster.spawn(review.watch())
     for action in cluster.plan.actions:
         if (wait_s := action.at_ms / 1000 - cluster.now_s) > 0:
             await asyncio.sleep(wait_s)
@@ -92,6 +98,8 @@ async def _live(cluster: Cluster) -> None:
         cluster.saw(STARTS, "not every server serves again", holds=False)
         return
     await _settle(cluster, audit)
+    if review.is_needed:
+        review.look_at_end()
 
 
 async def _all_serve(cluster: Cluster) -> bool:

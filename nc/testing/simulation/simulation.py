@@ -13,8 +13,8 @@ from nc.testing.contract.knowledge import Observed
 from nc.testing.contract.laws import CLUSTER_LAWS
 from nc.testing.simulation.actions import Action, Plan
 from nc.testing.simulation.chronicle import Chronicle
+from nc.testing.simulation.data import FOLDER
 from nc.testing.simulation.playing import play
-from nc.testing.simulation.site import FOLDER
 from nc.testing.simulation.workload import DEFAULT_ACTIONS, draw
 
 SHRINKS: Final = 150  # a trial takes a good part of a second

@@ -4,26 +4,27 @@ Of several servers each has a site of its own; what they share is the log, which
 """
 
 import asyncio
-from pathlib import Path
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Final
 
-import eventlog
 from eventlog import EventLog, LogDamaged, LogError, LogUnavailable, MemoryLog
-from eventlog.testing import CrashOutcome, PowerLoss, SimulatedDisk
+from eventlog.testing import CrashOutcome, PowerLoss
+from nc.data_folder import DataLost
 from nc.domain.codec.digest import digest
 from nc.domain.state import State
+from nc.pki import PkiError
 from nc.replica.errors import Stopping, Unwritable, WriteRefused
 from nc.replica.replay import replay
-from nc.testing.contract.laws.cluster import NOTHING_CRASHES, STARTS
+from nc.testing.contract.laws.cluster import NOTHING_CRASHES, ONE_CLUSTER, STARTS
 from nc.testing.seeded_random import SeededRandom
+from nc.testing.simulation.actions import Part
+from nc.testing.simulation.data import Data
 from nc.testing.simulation.loop import first_of
 from nc.testing.simulation.servers import SimulatedServer
 
 if TYPE_CHECKING:
     from nc.testing.simulation.cluster import Cluster
 
-FOLDER: Final = Path("/log")
-_SEGMENT_BYTES: Final = 8192  # so that a life fills several
 
 # How long systemd waits before it starts a server again that has failed.
 _RESTART_S: Final = 2.0
@@ -50,8 +51,9 @@ class Site:
         self.server: SimulatedServer | None = None
         self.up = asyncio.Event()
         self.cannot_start = False
-        self.disk = SimulatedDisk()
+        self.data = Data()
         self._full_disks = 0
+        self._refusal = ""
         self._down_s = _RESTART_S
 
     def begin(self) -> None:
@@ -62,7 +64,7 @@ class Site:
         while not self.cannot_start:
             server = await self._started()
             if server is not None:
-                self.server = server
+                self.server, self._refusal = server, ""
                 self.up.set()
                 self._check_start(server)
                 self._cluster.note(f"{self.name} serves, after event {self._cluster.state.seq}")
@@ -75,8 +77,11 @@ class Site:
     async def _started(self) -> SimulatedServer | None:
         """Start a server; None if it ended before it served."""
         server: SimulatedServer | None = None
+        cluster = self._cluster
         try:
-            self.process = server = self._make_server(self._open_log())
+            self.process = server = cluster.make_server(
+                self.name, self._open_log(), self._number, cluster.clock
+            )
             starting = server.life.run(server.start())
             await first_of(starting, server.life.over.wait(), server.power_is_lost.wait())
             server.require_power()
@@ -84,10 +89,13 @@ class Site:
         except PowerLoss:
             self._cluster.note(f"the power fails while {self.name} starts")
             self._lose(server, silently=True)
-            self.disk = self.disk.crash(CrashOutcome(0.5, self._cluster.chance))
+            self.data.disk = self.data.disk.crash(CrashOutcome(0.5, self._cluster.chance))
         except LogDamaged as damaged:
             self._cluster.saw(STARTS, f"{damaged}", holds=False)
             self.cannot_start = True
+        except (DataLost, PkiError) as refused:
+            self._report_refusal(str(refused))
+            self._lose(server, silently=False)
         except (LogError, Unwritable, WriteRefused, Stopping) as error:
             self._cluster.note(f"{self.name} does not start: {error}")
             self._lose(server, silently=False)
@@ -96,35 +104,37 @@ class Site:
         return None
 
     def _open_log(self) -> EventLog:
-        self.disk.is_full = self._full_disks > 0
+        self.data.disk.is_full = self._full_disks > 0
         if self._shared is not None:
-            log = self._shared.peer()
-            log.is_full = self._full_disks > 0
-            return log
-        return eventlog.open(
-            FOLDER,
-            now_ns=self._cluster.clock.now_ns,
-            random_bytes=self._cluster.chance.random_bytes,
-            disk=self.disk,
-            segment_size_bytes=_SEGMENT_BYTES,
-        )
+            peer = self._shared.peer()
+            peer.is_full = self._full_disks > 0
+            return peer
+        cluster, lost = self._cluster, self.data.lost
+        log = self.data.open(cluster.clock, cluster.chance.random_bytes)
+        without = ", ".join(part.value for part in lost)
+        cluster.saw(ONE_CLUSTER, f"{self.name} starts without {without}", holds=not lost)
+        cluster.certificates.is_replaced |= Part.CERTIFICATES in lost
+        return log
 
-    def _make_server(self, log: EventLog) -> SimulatedServer:
-        def is_broken(what: str) -> None:
-            self._cluster.saw(NOTHING_CRASHES, what, holds=False)
+    def lose_data(self, parts: tuple[Part, ...]) -> Callable[[], None] | None:
+        """The machine starts anew without parts of the data; gives what puts them back."""
+        if self.data.lost:
+            return None
+        self._cluster.note(f"{self.name}'s machine loses {', '.join(p.value for p in parts)}")
+        self.end_server(silently=True, down_s=_RESTART_S)
+        self.data.lose(parts)
 
-        cluster = self._cluster
-        return SimulatedServer(
-            self.name,
-            log,
-            overlay=cluster.plan.network,
-            network=cluster.network,
-            number=self._number,
-            clock=cluster.clock,
-            token_ids=cluster.token_ids,
-            chance=cluster.chance,
-            is_broken=is_broken,
-        )
+        def put_back() -> None:
+            self._cluster.note(f"{self.name}'s data is back")
+            self.data.put_back()
+
+        return put_back
+
+    def _report_refusal(self, text: str) -> None:
+        """Note it once: systemd starts the server again and again."""
+        if text != self._refusal:
+            self._cluster.note(f"{self.name} does not start: {text}")
+        self._refusal = text
 
     def _check_start(self, server: SimulatedServer) -> None:
         state = server.replica.state
@@ -154,7 +164,7 @@ class Site:
         """The server's machine is off at once."""
         self.end_server(silently=True, down_s=down_s)
         if self._shared is None:
-            self.disk = self.disk.crash(
+            self.data.disk = self.data.disk.crash(
                 CrashOutcome(keep, SeededRandom(("fate", seed, self._cluster.plan.seed)))
             )
 
@@ -173,7 +183,7 @@ class Site:
             server.life.end()
             if self._shared is not None:
                 server.log.close()
-        self.disk.kill()
+        self.data.disk.kill()
 
     async def stop_server(self, down_s: float) -> None:
         """The server stops cleanly, and is started again later."""
@@ -189,21 +199,21 @@ class Site:
     def fill_disk(self, by: int) -> None:
         """Count one more reason why the disk is full (1), or one less (-1)."""
         self._full_disks = max(0, self._full_disks + by)
-        self.disk.is_full = self._full_disks > 0
+        self.data.disk.is_full = self._full_disks > 0
         if self.process is not None and isinstance(self.process.log, MemoryLog):
-            self.process.log.is_full = self.disk.is_full
+            self.process.log.is_full = self.data.disk.is_full
 
     def fail_sync(self, in_steps: int) -> None:
         """One of the next syncs fails, or the next append to a log in memory; see `FailSync`."""
         if self.process is not None and isinstance(self.process.log, MemoryLog):
             self.process.log.fail_appends(1, written=in_steps % 2 == 1)
-        elif self.disk.power_fails_at is None:
-            self.disk.sync_fails_at = in_steps + self.disk.steps
+        elif self.data.disk.power_fails_at is None:
+            self.data.disk.sync_fails_at = in_steps + self.data.disk.steps
 
     def mend_disk(self) -> None:
         """End all faults of the disk."""
         self.fill_disk(-self._full_disks)
-        self.disk.sync_fails_at = self.disk.power_fails_at = None
+        self.data.disk.sync_fails_at = self.data.disk.power_fails_at = None
         if self.process is not None and isinstance(self.process.log, MemoryLog):
             self.process.log.fail_appends(0)
 
@@ -213,4 +223,4 @@ class Site:
         server = self.server
         if server is None or server.is_stopping or server.replica.failure is not None:
             return True
-        return self.disk.is_full or server.replica.lacking.is_set()
+        return self.data.disk.is_full or server.replica.lacking.is_set()

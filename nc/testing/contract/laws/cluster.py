@@ -63,6 +63,26 @@ COMES_BACK = _law(
     "every live agent is connected again",
     "When every fault is over, every agent that may is CONNECTED within a bound of time.",
 )
+GOES_ON = _law(
+    "an agent ends only once it was unregistered",
+    "No wrong server, clock or missing folder ends an agent; only that its node was unregistered.",
+)
+ONE_CLUSTER = _law(
+    "no new cluster is begun",
+    "A server that misses its log, key or certificates refuses to start until they are back.",
+)
+ONCE_ENROLLED = _law(
+    "a node is enrolled once",
+    "The log has one registration of each machine that joined, and a wrong server has none.",
+)
+KEEPS_TOKENS = _law(
+    "no token is forgotten by a clock that jumped",
+    "A bootstrap token is forgotten once it has expired, or a wrong clock was steady for long.",
+)
+ALL_BACK = _law(
+    "every agent is connected after all is put right",
+    "After a day of faults every agent is connected, with its address, but those unregistered.",
+)
 PACKETS_COUNT = _law(
     "a packet arrives or is counted as dropped",
     "Of packets that come to the switch, each is handed to one node, or counted by a reason.",

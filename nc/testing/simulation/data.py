@@ -1,0 +1,83 @@
+"""The data of a simulated server, opened as by a real one, also while parts of it are gone."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Final
+
+import eventlog
+from eventlog import EventLog
+from eventlog.testing import SimulatedDisk
+from nc.clock import Clock, now_utc
+from nc.pki.renewal import require_plausible
+from nc.server import first_start
+from nc.server.first_start import AuthorityFiles, Listing
+from nc.testing.simulation.actions import Part
+
+FOLDER: Final = Path("/log")
+_SEGMENT_BYTES: Final = 8192  # so that a life fills several
+_SECRET_KEY: Final = Path("/secret.key")
+_AUTHORITIES: Final = (Path("/grpc"), Path("/network"))
+
+
+class Data:
+    """A log on a disk, a key, and certificates.
+
+    Attributes:
+        disk: has the log; another one, which is empty, while the log is gone.
+        lost: what is gone.
+    """
+
+    def __init__(self) -> None:
+        self.disk = SimulatedDisk()
+        self.lost: frozenset[Part] = frozenset()
+        self._away: SimulatedDisk | None = None
+        self._log_id = ""  # of the first start that came so far
+
+    def lose(self, parts: tuple[Part, ...]) -> None:
+        self.lost = frozenset(parts)
+        if Part.LOG in self.lost:
+            self._away, self.disk = self.disk, SimulatedDisk()
+
+    def put_back(self) -> None:
+        self.lost = frozenset()
+        if self._away is not None:
+            self.disk, self._away = self._away, None
+
+    def open(self, clock: Clock, random_bytes: Callable[[int], bytes]) -> EventLog:
+        """Open the log; the first start makes it.
+
+        Raises:
+            DataLost: a part is missing.
+            PkiError: the clock is before this release.
+            LogError, PowerLoss: the log cannot be opened.
+        """
+        there = self._list()
+        first_start.decide(there)
+        log = eventlog.open(
+            FOLDER,
+            now_ns=clock.now_ns,
+            random_bytes=random_bytes,
+            disk=self.disk,
+            segment_size_bytes=_SEGMENT_BYTES,
+        )
+        first_start.check(there, log.log_id.hex(), log_is_empty=log.last_seq == 0)
+        require_plausible(now_utc(clock))
+        self._log_id = self._log_id or log.log_id.hex()
+        return log
+
+    def _list(self) -> Listing:
+        """As `first_start.look` lists real folders."""
+        has_key = bool(self._log_id) and Part.SECRET_KEY not in self.lost
+        has_authorities = bool(self._log_id) and Part.CERTIFICATES not in self.lost
+        mark = self._log_id if has_authorities else None
+        return Listing(
+            log=FOLDER,
+            secret_key=_SECRET_KEY,
+            segments=any(path.suffix == ".seg" for path, _ in self.disk.files()),
+            has_secret_key=has_key,
+            traces=(_SECRET_KEY,) if has_key else (),
+            authorities=tuple(
+                AuthorityFiles(path, has_authorities, has_authorities, mark)
+                for path in _AUTHORITIES
+            ),
+        )
