@@ -160,7 +160,8 @@ def _report(program: str, message: str, code: int, kind: str, help_of: str = "")
     """Print an error, and return its exit code; `help_of` is the command whose --help explains."""
     text = " ".join(message.split()).rstrip(".")
     if help_of:
-        text = f"{text.removesuffix('?')}; see {help_of} --help"
+        text = f"{text} See" if text.endswith("?") else f"{text}; see"
+        text += f" {help_of} --help"
     if wants_json(sys.argv[1:]):
         line = json.dumps({"error": text, "kind": kind, "exitCode": code})
     else:

@@ -199,7 +199,10 @@ def _find_log(
         if not settings.new_cluster:
             raise
         kept = first_start.set_aside(there, now_utc(clock))
-        text = f"a new cluster: {lost.problem}; that is kept in {', '.join(map(str, kept))}"
+        text = (
+            f"{lost.problem}; --new-cluster began a new cluster, and what was there is kept in "
+            f"{', '.join(map(str, kept))}; to undo this, stop the server and put it back"
+        )
         logger.warning(log_events.SERVER_NEW_CLUSTER, message=text)
         return Start.FIRST, _open_log(folder, disk, clock, secrets, logger)
     if start is Start.TAKES_OVER:
