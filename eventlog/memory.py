@@ -52,7 +52,9 @@ class MemorySnapshots:
             if snapshot.schema == schema:
                 yield snapshot
             else:
-                self.warnings.append(f"snapshot {snapshot.position.last_seq}: another schema")
+                self.warnings.append(
+                    f"snapshot {snapshot.position.last_seq}: another schema; it is passed over"
+                )
 
     def begin(self, position: LogPosition, schema: int) -> "MemorySnapshot":
         return MemorySnapshot(self._kept, position, schema)

@@ -107,7 +107,9 @@ class DataFolder:
         except FileNotFoundError:
             return self._make_secret_key(secrets)
         except OSError as error:
-            raise DataFolderError(f"{path} cannot be read: {error.strerror}") from error
+            raise DataFolderError(
+                f"{path} cannot be read: {error.strerror}; check what it is, and who owns it"
+            ) from error
         if len(key) != SECRET_KEY_BYTES:
             raise DataLost(
                 f"{path} has {len(key)} bytes, expected {SECRET_KEY_BYTES}; "

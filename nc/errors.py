@@ -23,6 +23,7 @@ class OperatorError(Exception):
 
     def __init__(self, message: str = "", *, remedy: str = "") -> None:
         super().__init__(f"{message}; {remedy}" if remedy else message)
+        self.problem = message  # without the remedy
         self.remedy = remedy
 
 

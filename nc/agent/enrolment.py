@@ -9,7 +9,7 @@ gets the token.
 import asyncio
 import socket
 import ssl
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from cryptography import x509
 
@@ -32,6 +32,8 @@ from nc.text import host_port
 
 if TYPE_CHECKING:
     from nc.pb.network_controller_pb2 import GetTokenResponse
+
+_CHECK: Final = "check the address and the port (ncadm create-bootstrap-token prints both)"
 
 
 class ServerUnreachable(Exception):
@@ -112,13 +114,16 @@ async def find_authority(invitation: Invitation) -> x509.Certificate:
         chain = [x509.load_der_x509_certificate(der) for der in answer.chain]
         hashes = [ca_cert_hash(certificate_pem(certificate)) for certificate in chain]
     except UnicodeError as error:  # not a host name
-        raise NotOurServer(f"{host!r} is neither a host name nor an address") from error
+        raise NotOurServer(f"{host!r} is neither a host name nor an address; {_CHECK}") from error
     except OSError as error:  # SSLError is one
         raise ServerUnreachable(
-            f"no TLS handshake with {host}:{port}: {describe(error)}"
+            f"no TLS handshake with {host}:{port}: {describe(error)}; check that the server runs "
+            "and that this is its bootstrap port"
         ) from error
     except UNREADABLE as error:
-        raise NotOurServer(f"{host}:{port} shows a certificate that cannot be read") from error
+        raise NotOurServer(
+            f"{host}:{port} shows a certificate that cannot be read; {_CHECK}"
+        ) from error
     if pin not in hashes and (problem := mistaken(port, answer.kind, PortKind.BOOTSTRAP)):
         raise NotOurServer(f"{host_port(host, port)}: {problem}; nothing was sent")
     if pin is None:

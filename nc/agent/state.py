@@ -143,7 +143,10 @@ class StateFolder:
         except FileNotFoundError:
             return None
         except OSError as error:
-            raise StateFolderError(f"{self._node} cannot be read: {error.strerror}") from error
+            raise StateFolderError(
+                f"{self._node} cannot be read: {error.strerror}; check what it is and who "
+                "owns it, or name another folder with --state-dir"
+            ) from error
         except (ValueError, TypeError) as error:
             problem = error if isinstance(error, ValueError) else "a key is missing or unknown"
             raise StateFolderError(

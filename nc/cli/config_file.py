@@ -141,7 +141,7 @@ class _Loader(yaml.SafeLoader):
         if isinstance(event, yaml.AliasEvent) or getattr(event, "anchor", None) is not None:
             problem = "aliases and anchors (* and &) are not allowed; write the value out"
         elif self._depth == _MAX_DEPTH:
-            problem = "values are nested too deeply"
+            problem = "values are nested too deeply; no key takes so many levels"
         if problem is not None:
             raise _NotAllowed(None, None, problem, event.start_mark)
         self._depth += 1

@@ -90,7 +90,13 @@ def _exit_code_of(program: str, error: Exception) -> int:
         command = context.command_path if context else program
         return _report(program, error.format_message(), error.exit_code, "usage", command)
     if isinstance(error, UnicodeEncodeError):
-        return _report(program, "an argument is not UTF-8 text", USAGE, "usage", program)
+        return _report(
+            program,
+            "an argument is not UTF-8 text; type it again, or set a UTF-8 locale (LANG)",
+            USAGE,
+            "usage",
+            program,
+        )
     known = _known(error)
     if known is None:
         raise error
@@ -154,7 +160,8 @@ def _report(program: str, message: str, code: int, kind: str, help_of: str = "")
     """Print an error, and return its exit code; `help_of` is the command whose --help explains."""
     text = " ".join(message.split()).rstrip(".")
     if help_of:
-        text += f"; see {help_of} --help"
+        text = f"{text} See" if text.endswith("?") else f"{text}; see"
+        text += f" {help_of} --help"
     if wants_json(sys.argv[1:]):
         line = json.dumps({"error": text, "kind": kind, "exitCode": code})
     else:

@@ -35,7 +35,9 @@ def greet(installation: Installation, server: Server, console: Console) -> None:
     if installation.start is Start.TAKES_OVER:
         console.print("  A NEW CLUSTER, with certificates that another server has left")
     if settings.plaintext:
-        console.print("[bold red]  NO TLS: anyone who reaches these ports may do everything[/]")
+        console.print(
+            "[bold red]  NO TLS: every client that reaches these ports may do everything[/]"
+        )
     console.print("get a bootstrap token with:")
     console.print(f"  {escape(token_command(installation, server))}", soft_wrap=True)
 

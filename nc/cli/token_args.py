@@ -54,7 +54,9 @@ def secret_text(text: str | None, file: Path | None, variable: str, option: str)
         try:
             data = read_small(file, _LIMIT_BYTES, may_be_pipe=True)
         except OSError as error:
-            raise OperationFailed(f"{file} cannot be read: {error.strerror}") from error
+            raise OperationFailed(
+                f"--token-file {file} cannot be read: {error.strerror}; name the right file"
+            ) from error
         return _decoded(data, str(file))
     if text is not None:
         hide(text)

@@ -102,7 +102,8 @@ class AcceptedConnection(WSProtocol):  # type: ignore[misc]  # it has no stubs
         except Exception:  # noqa: BLE001 - picows would send its text to the client
             self._log.exception(log_events.LINK_CRASHED)
             status = HTTPStatus.INTERNAL_SERVER_ERROR
-            raise LinkRefused(status, "something is wrong with the server; try again") from None
+            text = "something is wrong with the server: its log has the reason; try again"
+            raise LinkRefused(status, text) from None
 
     def _on_violation(self) -> None:
         if isinstance(self.listener, Session):

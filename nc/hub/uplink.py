@@ -62,7 +62,7 @@ class Uplink:
                 self._log.error(
                     log_events.TUN_LOST,
                     message=f"{reason}; nodes cannot reach this server's overlay address until "
-                    "the device is made anew, which is tried again and again",
+                    "the device is made again, which is tried until it succeeds",
                 )
                 self.close()
             await asyncio.sleep(pauses.next_s(loop.time()))

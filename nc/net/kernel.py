@@ -115,4 +115,7 @@ def _dump(read: Callable[..., Iterable[Any]], **filters: int) -> list[Any]:
     for _ in range(_DUMP_TRIES):
         with contextlib.suppress(NetlinkDumpInterrupted):
             return list(read(**filters))
-    raise KernelRefused("this machine's routes change too fast to be read")
+    raise KernelRefused(
+        "this machine's routes change too fast to be read; find out what changes them "
+        "(ip monitor route)"
+    )

@@ -70,7 +70,8 @@ def _require_valid_certificate(caller: Caller, now_ms: int) -> None:
     if has_passed(caller.not_after_ms, now_ms):
         raise PermissionDenied(
             f"this certificate expired at {moment(caller.not_after_ms)} (by this server's clock it "
-            f"is {moment(now_ms)})"
+            f"is {moment(now_ms)}); if that clock is right, a node joins again with a bootstrap "
+            "token, and an administrator takes the server's new client.pem and client-key.pem"
         )
 
 
@@ -79,9 +80,9 @@ def _require_live_node(caller: Caller, state: State, now_ms: int) -> None:
     if node is None and caller.node_id not in state.unregistered:
         raise PermissionDenied(NODE_OF_A_LATER_LOG)
     if node is None:
-        what = "was unregistered" if caller.node_id in state.unregistered else "is unknown here"
         raise PermissionDenied(
-            f"this certificate's node {what}; register the machine again with a bootstrap token"
+            "this certificate's node was unregistered; register the machine again with a "
+            "bootstrap token"
         )
     if has_passed(node.expires_at_ms, now_ms):
         raise PermissionDenied(

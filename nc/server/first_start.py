@@ -114,7 +114,7 @@ def decide(there: Listing) -> Start:
         return Start.AGAIN
     marked = [each.folder / MARK_NAME for each in there.authorities if each.mark is not None]
     if left := [*there.traces, *marked]:
-        raise DataLost(_lost([there.log / "*.seg"], left))
+        raise DataLost(_lost([there.log / "*.seg"], left), remedy=_PUT_BACK)
     has_authority = any(each.has_certificate or each.has_key for each in there.authorities)
     return Start.TAKES_OVER if has_authority else Start.FIRST
 
@@ -130,15 +130,15 @@ def check(there: Listing, log_id: str, *, log_is_empty: bool) -> None:
             raise DataLost(
                 f"the certificate authority in {each.folder} is that of another log ({each.mark}, "
                 f"and {there.log} is {log_id}): no node that one of them knows is known to the "
-                "other; put both back from the same backup",
-                remedy=_BEGIN_ANEW,
+                "other",
+                remedy=f"put both back from the same backup; {_BEGIN_ANEW}",
             )
     if log_is_empty:
         return
     missing = [] if there.has_secret_key else [there.secret_key]
     missing += [FolderPaths.within(a.folder).ca_key for a in there.authorities if not a.has_key]
     if missing:
-        raise DataLost(_lost(missing, [there.log]))
+        raise DataLost(_lost(missing, [there.log]), remedy=_PUT_BACK)
 
 
 def mark(folders: tuple[Path, ...], log_id: str) -> Iterator[str]:
@@ -151,8 +151,8 @@ def mark(folders: tuple[Path, ...], log_id: str) -> Iterator[str]:
             replace_file(OS_FILES, path, f"{log_id}\n".encode(), _MARK_MODE)
         except OSError as error:
             yield (
-                f"{path} cannot be written: {error.strerror}; it would say which log this CA "
-                "belongs to, in case one of the two is lost"
+                f"{path} cannot be written: {error.strerror}; make its folder writable: the file "
+                "says which log this CA belongs to, which a start checks"
             )
 
 
@@ -189,17 +189,17 @@ _BEGIN_ANEW: Final = (
     "for a new cluster, which no node of the old one can use, start with --new-cluster: it keeps "
     "what is there in a folder of its own"
 )
+_PUT_BACK: Final = (
+    "put back what is missing (is its volume mounted? is it compressed or moved?) or restore all "
+    f"of it from one backup (docs/backup.md); {_BEGIN_ANEW}"
+)
 
 
 def _lost(missing: list[Path], left: list[Path]) -> str:
     more = f" and {len(left) - _SHOWN} more" if len(left) > _SHOWN else ""
     found = ", ".join(map(str, left[:_SHOWN])) + more
     absent = " and ".join(map(str, missing)) + (" is" if len(missing) == 1 else " are")
-    return (
-        f"this is not a first start: {absent} missing, and there is {found}; put back what is "
-        "missing (is its volume mounted? is it compressed or moved?) or restore all of it from one "
-        f"backup (docs/backup.md); {_BEGIN_ANEW}"
-    )
+    return f"this is not a first start: {absent} missing, and there is {found}"
 
 
 def _look_at_authority(folder: Path) -> AuthorityFiles:

@@ -199,7 +199,10 @@ def _find_log(
         if not settings.new_cluster:
             raise
         kept = first_start.set_aside(there, now_utc(clock))
-        text = f"{lost}; what was there is kept in {', '.join(map(str, kept))}"
+        text = (
+            f"{lost.problem}; --new-cluster began a new cluster, and what was there is kept in "
+            f"{', '.join(map(str, kept))}; to undo this, stop the server and put it back"
+        )
         logger.warning(log_events.SERVER_NEW_CLUSTER, message=text)
         return Start.FIRST, _open_log(folder, disk, clock, secrets, logger)
     if start is Start.TAKES_OVER:
@@ -207,7 +210,8 @@ def _find_log(
         logger.warning(
             log_events.SERVER_NEW_CLUSTER,
             message=f"a new cluster, with the certificates in {folders}, which another server has "
-            "left: nodes of that server are not known, and join anew",
+            "left: its nodes are not known here, and must join again; if that is not wanted, stop "
+            "this server and put its data folder back",
         )
     return start, log
 
@@ -233,8 +237,8 @@ def _open_log(
         logger.warning(
             log_events.LOG_TAIL_CUT,
             message=f"{cut.torn_bytes} bytes after event {cut.last_seq} were cut from "
-            f"{cut.segment}: a write that a crash interrupted, and that nobody was promised; "
-            f"they are kept in {cut.kept_in}",
+            f"{cut.segment}: a write that a crash interrupted, and that was not acknowledged; "
+            f"there is nothing to do; they are kept in {cut.kept_in}",
         )
     logger.info(log_events.LOG_OPENED, folder=str(folder.log), last_seq=log.last_seq)
     return log

@@ -181,7 +181,7 @@ class Server:
             self._parts.logger.warning(
                 log_events.SERVER_EXTRA_FAILED,
                 message=f"no report of the links (network-controller links) until a restart: "
-                f"{error}",
+                f"{error}; remove the cause, then restart",
             )
         else:
             started.push_async_callback(report.stop)

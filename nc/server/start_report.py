@@ -26,14 +26,14 @@ def report_start(
         logger.warning(
             log_events.SERVER_INTERNAL_PORT,
             message=f"port {settings.internal_port} on {settings.internal_listen} asks for no "
-            "certificate: whoever reaches it and knows a node token may change when it expires, "
-            "also the node itself",
+            "certificate: any client that reaches it and knows a node token, also the node itself, "
+            "may change when the token expires; keep the port on loopback",
         )
     if settings.plaintext:
         logger.warning(
             log_events.SERVER_PLAINTEXT,
-            message="no TLS: everybody who reaches the ports may do everything, and read the "
-            "keys that are handed out; for development only",
+            message="no TLS: every client that reaches the ports may do everything, and read "
+            "the keys that are handed out; for development only, elsewhere leave --plaintext out",
         )
 
 
@@ -45,6 +45,6 @@ def warn_of_folder(folder: DataFolder, logger: FilteringBoundLogger) -> None:
         logger.warning(
             log_events.SERVER_UPSTREAM_DATABASE,
             message=f"{folder.upstream_database} is an upstream server's database, which is not "
-            "read: the nodes in it are not known here, and join again with a new bootstrap token; "
-            "move it away to end this warning",
+            "read: the nodes in it are not known here, and must join again with a new bootstrap "
+            "token; move it away to end this warning",
         )

@@ -40,7 +40,7 @@ def test_the_server_says_so_loudly(plaintext_deployment: Deployment) -> None:
     """A warning in the log lines, and the words NO TLS in what the operator sees at start."""
     warning = plaintext_deployment.server.wait_for("server.plaintext")
     assert warning["level"] == "warning"
-    assert "everybody who reaches the ports may do everything" in warning["message"]
+    assert "every client that reaches the ports may do everything" in warning["message"]
     greeting = "\n".join(plaintext_deployment.server.stdout.so_far)
     assert "NO TLS" in greeting
     assert greeting.count("plain text") == 3

@@ -148,7 +148,8 @@ async def test_clients_that_are_killed_leave_nothing() -> None:
                 raw.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
         await running.until(lambda: running.port.calls_under_way == 0)
         await running.until(lambda: open_files() <= before)
-        assert len(running.gate.admitted) == len(running.gate.ended_calls)
+        gate = running.gate
+        await running.until(lambda: len(gate.admitted) == len(gate.ended_calls))
         assert await unary(channel) == b"x"
 
 

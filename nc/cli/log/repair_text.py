@@ -11,8 +11,8 @@ from nc.history.salvage import LostEvents
 __all__ = ["described", "fields", "place", "unreadable", "verdict"]
 
 _UNDONE: Final = (
-    "so          who was registered in them has to join again, and who was unregistered in them is "
-    "let in again"
+    "so          nodes that were registered in them must join again, and nodes that were "
+    "unregistered in them are let in again"
 )
 
 _VERDICTS: Final = {

@@ -72,7 +72,9 @@ def _require(path: Path, what_to_do: str) -> None:
     except FileNotFoundError:
         raise OperationFailed(f"{path} is not there: {what_to_do}") from None
     except OSError as error:
-        raise OperationFailed(f"{path} cannot be read: {error.strerror}") from error
+        raise OperationFailed(
+            f"{path} cannot be read: {error.strerror}; run this as its owner, or {what_to_do}"
+        ) from error
     if not (stat.S_ISDIR(mode) or stat.S_ISREG(mode)):
         raise OperationFailed(f"{path} is neither a folder nor a regular file: {what_to_do}")
 
@@ -101,7 +103,10 @@ def _unpacked(path: Path) -> LogReader:
     except BaseException as error:
         temporary.cleanup()
         if isinstance(error, OSError):
-            raise OperationFailed(f"{path} cannot be read: {error.strerror}") from error
+            raise OperationFailed(
+                f"{path} cannot be unpacked: {error.strerror}; it must be readable, and fit into "
+                f"{tempfile.gettempdir()} (the variable TMPDIR names another folder)"
+            ) from error
         raise
     weakref.finalize(reader, temporary.cleanup)  # also when the program ends
     return reader

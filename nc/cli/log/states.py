@@ -100,9 +100,9 @@ def diff(
 
 def _sentences(found: Difference) -> Iterable[str]:
     changes = [
-        *(f"node {node_id} came" for node_id in found.came),
-        *(f"node {node_id} went" for node_id in found.went),
-        *(f"node {node_id} came and went" for node_id in found.passed_through),
+        *(f"node {node_id} was registered" for node_id in found.came),
+        *(f"node {node_id} was unregistered" for node_id in found.went),
+        *(f"node {node_id} was registered and unregistered" for node_id in found.passed_through),
         *(
             f"node {node_id} moved from {old or 'no address'} to {new or 'no address'}"
             for node_id, (old, new) in found.moved.items()

@@ -45,7 +45,9 @@ def why(
     server = _server_line(fold.state, target)
     is_known = lines or target.kind != "address" or fold.state.addresses.holder_of(target.id)
     if not (is_known or server):
-        raise OperationFailed(f"nothing in this log is about {target.kind} {target.id}")
+        raise OperationFailed(
+            f"nothing in this log is about {target.kind} {target.id}; `log at` lists what there is"
+        )
     now = server or now_line(fold.state, target, now_ms(SystemClock()))
     first_seq = reader.start.last_seq + 1
     if output is Output.JSON:

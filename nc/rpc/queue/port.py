@@ -184,7 +184,9 @@ class Port:
             if isinstance(self._routes.get(call.path), Streaming):
                 call.got(None)  # it may have had all that it wants
             else:
-                details = f"no request message within {self._limits.body_s:g} s"
+                details = (
+                    f"no request message within {self._limits.body_s:g} s; send it with the call"
+                )
                 call.refuse(DEADLINE_EXCEEDED, details)
         for call in self._awaited_readers.overdue():
             call.cancel()
@@ -277,7 +279,9 @@ class Port:
                 stream = Stream(call, self._runner.to_loop)
                 self._runner.to_loop(stream.begin, behaviour)
             case None:
-                call.refuse(UNIMPLEMENTED, "there is no such method here")
+                call.refuse(
+                    UNIMPLEMENTED, "there is no such method here; check its name and the port"
+                )
 
     def _begin(self, call: ServerCall, work: Coroutine[Any, Any, None]) -> None:
         """Do what is left of a call; on the event loop."""

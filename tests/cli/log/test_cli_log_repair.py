@@ -96,7 +96,7 @@ def test_the_dry_run_says_everything_and_changes_nothing(damaged: Path) -> None:
         "lost        events 5 to 15",
         f"cut {first} at offset 888",
         f"remove {second}",
-        "who was registered in them has to join again, and who was unregistered in them is let in",
+        "nodes that were registered in them must join again, and nodes that were unregistered",
         "of these 9 can be read, unverified",
         f"node {ALPHA}: 4 StateChanged, 1 AddressReleased, 1 Unregistered",
         f"node {BETA}: 1 NodeRegistered, 1 ExpiryChanged",
