@@ -184,9 +184,7 @@ class Port:
             if isinstance(self._routes.get(call.path), Streaming):
                 call.got(None)  # it may have had all that it wants
             else:
-                details = (
-                    f"no request message within {self._limits.body_s:g} s; send it with the call"
-                )
+                details = f"no message within {self._limits.body_s:g} s; send it with the call"
                 call.refuse(DEADLINE_EXCEEDED, details)
         for call in self._awaited_readers.overdue():
             call.cancel()
@@ -279,9 +277,7 @@ class Port:
                 stream = Stream(call, self._runner.to_loop)
                 self._runner.to_loop(stream.begin, behaviour)
             case None:
-                call.refuse(
-                    UNIMPLEMENTED, "there is no such method here; check its name and the port"
-                )
+                call.refuse(UNIMPLEMENTED, "no such method here; check its name and the port")
 
     def _begin(self, call: ServerCall, work: Coroutine[Any, Any, None]) -> None:
         """Do what is left of a call; on the event loop."""
