@@ -20,6 +20,7 @@ from nc.errors import ConfigError
 from nc.server.setting_types import (
     Destinations,
     Folder,
+    GuessRate,
     ListenAddress,
     Metric,
     Mtu,
@@ -67,6 +68,7 @@ class ServerSection(_Section):
     internal_port: Port | None = None
     internal_listen: ListenAddress | None = None
     allow_destination: Destinations = ()
+    guess_rate: GuessRate | None = None
 
 
 class ClientSection(_Section):

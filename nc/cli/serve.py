@@ -5,7 +5,7 @@ import contextlib
 import gc
 import sys
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 from pydantic import ValidationError
@@ -25,6 +25,7 @@ from nc.cli.open_files import allow_open_files
 from nc.cli.options import ConfigOption, DebugOption, ListenOption
 from nc.cli.own_address import default_advertise, listen_address
 from nc.cli.serve_greeting import greet
+from nc.cli.stray_errors import report_stray
 from nc.cli.streams import silence_stdout
 from nc.client.link_report import NoServer, read_link_report
 from nc.clock import SystemClock
@@ -35,6 +36,7 @@ from nc.errors import ConfigError
 from nc.net.sockets import PortUnavailable, try_ports
 from nc.net.tun import require_tun
 from nc.permissions import forbid_core_dumps
+from nc.rpc.abuse import GUESSES_AT_ONCE
 from nc.rpc.queue.selftest import require_supported
 from nc.secrets import SystemSecrets
 from nc.server.installation import Installation, serve_installation
@@ -45,10 +47,6 @@ from nc.server.settings import ServerSettings, TunMode
 # How long a thread may run Python code while another one waits to. With the default of 5 ms, calls
 # wait for the event loop when packets keep it busy: 1% for 85 to 105 ms, not 16 to 18.
 SWITCH_INTERVAL_S = 1e-4
-
-# aiofastnet's message when a client leaves during the TLS handshake, as port scanners do. The link
-# port counts those.
-_TLS_FAILED = "SSL handshake failed"
 
 
 def serve(
@@ -125,6 +123,15 @@ def serve(
             "everything that this machine reaches. Default: nothing.",
         ),
     ] = None,
+    guess_rate: Annotated[
+        float | None,
+        typer.Option(
+            metavar="NUMBER",
+            help="How many wrong bootstrap tokens a second are looked at from one address, after "
+            f"{GUESSES_AT_ONCE} at once; then its GetToken calls are refused for a while. "
+            "0: any number. Default: 1",
+        ),
+    ] = None,
     plaintext: Annotated[
         bool,
         typer.Option("--plaintext", help="No TLS, and no rights checked. For development only."),
@@ -163,6 +170,7 @@ def serve(
         "mtu": section.mtu,
         "interconnection": section.interconnection,
         "allow_destination": allow_destination or section.allow_destination,
+        "guess_rate": _first(guess_rate, section.guess_rate),
         "tun": tun,
         "plaintext": plaintext,
         "new_cluster": new_cluster,
@@ -240,7 +248,7 @@ async def _serve(settings: ServerSettings, log: FilteringBoundLogger) -> None:
     sys.setswitchinterval(SWITCH_INTERVAL_S)
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
-    loop.set_exception_handler(lambda _, context: _report_stray(log, context))
+    loop.set_exception_handler(lambda _, context: report_stray(log, context))
     reload = asyncio.Event()
     signals.handle(stop.set, reload.set)
     clock, secrets = SystemClock(), SystemSecrets()
@@ -282,15 +290,7 @@ async def _reload_whenever(
             log.info(log_events.SERVER_RELOADED)
 
 
-def _report_stray(log: FilteringBoundLogger, context: dict[str, Any]) -> None:
-    """Log an exception that no task awaits, by its type only: its text may hold a peer's bytes."""
-    if context["message"] == _TLS_FAILED:
-        return
-    error = type(context.get("exception")).__name__
-    log.error(log_events.LOOP_ERROR, message=f"{context['message']}: {error}")
-
-
-def _first(*values: int | None) -> int | None:
+def _first(*values: float | None) -> float | None:
     return next((value for value in values if value is not None), None)
 
 

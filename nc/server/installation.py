@@ -31,6 +31,7 @@ from nc.secrets import Secrets, TokenIds
 from nc.server import first_start
 from nc.server.certificates import Certificates, authority_folders
 from nc.server.first_start import Start
+from nc.server.memory import GIVE_BACK
 from nc.server.parts import SWEEP_INTERVAL_S, Job, KeepUplink, Parts
 from nc.server.server import Server, serve
 from nc.server.settings import ServerSettings, TunMode
@@ -127,11 +128,10 @@ def open_installation(
         with folder.forgotten_on_failure() if is_first else contextlib.nullcontext():
             key, may_found = folder.load_secret_key(secrets), log.last_seq == 0
             certificates = Certificates(settings, folder, clock, secrets, may_found=may_found)
-        made = (folder.log, folder.secret_key) if is_first else ()
         certificates.report(logger)
         callers = Callers({certificates.admin_fingerprint})
         renew = partial(_renew, certificates, callers, logger, asyncio.Lock())
-        is_plain, uplink = settings.plaintext, partial(_uplink, settings, logger)
+        made, is_plain = (folder.log, folder.secret_key) if is_first else (), settings.plaintext
         parts = Parts(
             name=socket.gethostname(),
             log=log,
@@ -150,10 +150,11 @@ def open_installation(
             link_limits=tuning.link_limits,
             interconnection=settings.interconnection,
             allow_destination=settings.allow_destination,
-            open_uplink=None if settings.tun is TunMode.OFF else uplink,
+            guesses_a_second=settings.guess_rate,
+            open_uplink=None if settings.tun is TunMode.OFF else partial(_uplink, settings, logger),
             report_path=folder.links_socket,
             sweep_interval_s=tuning.sweep_interval_s,
-            jobs=(Job("renew_certificates", tuning.certificate_check_interval_s, renew),),
+            jobs=(Job("renew_certificates", tuning.certificate_check_interval_s, renew), GIVE_BACK),
         )
         try:
             yield Installation(

@@ -103,6 +103,7 @@ class Parts:
         run_blocking: runs what blocks for the disk.
         interconnection: whether nodes may reach each other.
         allow_destination: what nodes may reach beyond the network, through the server.
+        guesses_a_second: wrong bootstrap tokens of one address; 0: as many as it likes.
         open_uplink: connects the switch to this machine's own network, and gives the background
             task that keeps it connected, if it needs one; None: it stays apart.
         report_path: the Unix socket that reports the links; None: there is none.
@@ -126,6 +127,7 @@ class Parts:
     link_limits: Limits = field(default_factory=Limits)
     interconnection: bool = True
     allow_destination: tuple[IPv4Network, ...] = ()
+    guesses_a_second: float = 0
     open_uplink: OpenUplink | None = None
     report_path: Path | None = None
     jobs: tuple[Job, ...] = ()

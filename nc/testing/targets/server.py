@@ -81,7 +81,7 @@ class MemoryPorts:
         call = LocalCall(rpc.method, request_id, pem)
         edge = self._edges[rpc.port]
         if refusal := edge.admit(call):
-            call.refuse(*refusal)
+            call.refuse(refusal.code, refusal.details)
         elif work := edge.handle(call, rpc.request.SerializeToString()):
             await work
         edge.ended(call, is_cancelled=False)
