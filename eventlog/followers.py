@@ -94,7 +94,7 @@ def check_reached(log: Path | str, after: int, last_seq: int) -> None:
         LogRewound: it ends before.
     """
     if after > last_seq:
-        reason = f"it ends at sequence number {last_seq}, and event {after} was read from it before"
+        reason = f"it ends at sequence number {last_seq}, and event {after} is not in it"
         raise LogRewound(log, reason)
 
 
