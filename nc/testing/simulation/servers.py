@@ -15,7 +15,7 @@ from nc.secrets import TokenIds
 from nc.server.parts import Parts
 from nc.server.server import serve
 from nc.testing.contract.history import Answer
-from nc.testing.contract.operations import IssueToken, Operation
+from nc.testing.contract.operations import Call, IssueToken
 from nc.testing.seeded_random import SeededRandom
 from nc.testing.simulation.loop import Life, first_of
 from nc.testing.simulation.machines import listening_log
@@ -101,7 +101,7 @@ class SimulatedServer(LocalServer):
         )
         super().__init__(serve(parts), ports)
 
-    async def answer(self, operation: Operation, names: Names, request_id: str) -> Answer | None:
+    async def answer(self, operation: Call, names: Names, request_id: str) -> Answer | None:
         """The answer to a client; None if this life ends before it."""
         task = self.life.run(self.ports.call(operation, names, request_id))
         await first_of(task, self.life.over.wait())

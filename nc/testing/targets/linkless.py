@@ -23,8 +23,8 @@ from nc.secrets import RequestIds, TokenIds
 from nc.server.parts import Parts
 from nc.server.server import Server, serve
 from nc.testing.contract import operations as ops
-from nc.testing.contract.expectations import MISTAKE, OK, Facts
 from nc.testing.contract.history import Answer
+from nc.testing.contract.operations import MISTAKE, OK, Facts
 from nc.testing.seeded_random import SeededRandom
 from nc.testing.targets.calls import Names
 from nc.testing.targets.server import ADVERTISED, LocalServer, MemoryPorts, authorities
@@ -85,16 +85,16 @@ class LinklessServer(LocalServer):
 
     async def carry_out(self, operation: ops.Operation, names: Names, request_id: str) -> Answer:
         """The answer to a client's or a node's operation."""
+        if isinstance(operation, ops.Call):
+            return await self.ports.call(operation, names, request_id)
         try:
             if isinstance(operation, ops.LinkOperation):
                 return await self._on_link(operation, names.token(operation.node), request_id)
-            if isinstance(operation, ops.Sweep):
-                return await self._sweep(request_id)
+            return await self._sweep(request_id)
         except DomainError as error:
             return Answer(Facts(MISTAKE), str(error))
         except Exception as error:  # noqa: BLE001 - a call would be answered so, too
             return Answer(Facts(SERVER_FAULT), f"{type(error).__name__}: {error}")
-        return await self.ports.call(operation, names, request_id)
 
     async def _on_link(self, operation: ops.LinkOperation, token: str, request_id: str) -> Answer:
         """What the hub does about a link."""
@@ -105,7 +105,7 @@ class LinklessServer(LocalServer):
                 command = AcceptLink(node_id, link_id, now, self.replica.session)
             case ops.Handshake():
                 command = HandOverAddress(node_id, link_id, now)
-            case ops.CloseLink():
+            case _:
                 command = DropLink(node_id, link_id, pb.STATE_CHANGE_REASON_LINK_CLOSED)
         is_handshake = isinstance(operation, ops.Handshake)
         address = self.replica.state.addresses.address_of(node_id)
