@@ -63,7 +63,7 @@ class Target:
         heard = b""
         where = (LOOPBACK, self.server.link_port)
         with (
-            contextlib.suppress(ConnectionError),  # it may have had enough before the end
+            contextlib.suppress(OSError),  # it may have had enough before the end
             socket.create_connection(where, PATIENCE_S) as connection,
         ):
             connection.sendall(noise)
