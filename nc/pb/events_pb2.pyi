@@ -33,6 +33,7 @@ class StateChangeReason(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     STATE_CHANGE_REASON_EXPIRED: _ClassVar[StateChangeReason]
     STATE_CHANGE_REASON_REPLICA_RESTARTED: _ClassVar[StateChangeReason]
     STATE_CHANGE_REASON_REPLICA_STOPPED: _ClassVar[StateChangeReason]
+    STATE_CHANGE_REASON_CERTIFICATE_ENDED: _ClassVar[StateChangeReason]
 
 class AddressReleaseReason(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     __slots__ = ()
@@ -63,6 +64,7 @@ STATE_CHANGE_REASON_UNREGISTERED: StateChangeReason
 STATE_CHANGE_REASON_EXPIRED: StateChangeReason
 STATE_CHANGE_REASON_REPLICA_RESTARTED: StateChangeReason
 STATE_CHANGE_REASON_REPLICA_STOPPED: StateChangeReason
+STATE_CHANGE_REASON_CERTIFICATE_ENDED: StateChangeReason
 ADDRESS_RELEASE_REASON_UNSPECIFIED: AddressReleaseReason
 ADDRESS_RELEASE_REASON_UNREGISTERED: AddressReleaseReason
 ADDRESS_RELEASE_REASON_RECLAIMED: AddressReleaseReason

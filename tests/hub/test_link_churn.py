@@ -17,7 +17,7 @@ import pytest
 
 from nc.domain.evolve import evolve
 from nc.domain.state import State
-from nc.hub.acceptor import AcceptedConnection
+from nc.hub.connection import AcceptedConnection
 from nc.hub.limits import Limits
 from nc.hub.session import Session
 from tests.support.link_client import BINARY, CLOSE, HELLO, Closed, LinkClient, NoUpgrade, packet
