@@ -15,17 +15,12 @@ from structlog.typing import FilteringBoundLogger
 from nc import log_events, sd_notify
 from nc.cli import signals, structured_logs
 from nc.cli.config_file import ConfigFile, ServerSection, load
-from nc.cli.entrypoint import (
-    DATA_DIR_VARIABLE,
-    data_dir_variable,
-    default_data_dir,
-)
-from nc.cli.event_loop import run_async
+from nc.cli.entrypoint import DATA_DIR_VARIABLE, data_dir_variable, default_data_dir
+from nc.cli.event_loop import report_stray, run_async
 from nc.cli.open_files import allow_open_files
-from nc.cli.options import ConfigOption, DebugOption, ListenOption
+from nc.cli.options import ConfigOption, DebugOption, GuessRateOption, ListenOption
 from nc.cli.own_address import default_advertise, listen_address
 from nc.cli.serve_greeting import greet
-from nc.cli.stray_errors import report_stray
 from nc.cli.streams import silence_stdout
 from nc.client.link_report import NoServer, read_link_report
 from nc.clock import SystemClock
@@ -36,7 +31,6 @@ from nc.errors import ConfigError
 from nc.net.sockets import PortUnavailable, try_ports
 from nc.net.tun import require_tun
 from nc.permissions import forbid_core_dumps
-from nc.rpc.abuse import GUESSES_AT_ONCE
 from nc.rpc.queue.selftest import require_supported
 from nc.secrets import SystemSecrets
 from nc.server.installation import Installation, serve_installation
@@ -123,14 +117,16 @@ def serve(
             "everything that this machine reaches. Default: nothing.",
         ),
     ] = None,
-    guess_rate: Annotated[
-        float | None,
+    guess_rate: GuessRateOption = None,
+    reclaim_after: Annotated[
+        str | None,
         typer.Option(
-            metavar="NUMBER",
-            help="How many wrong bootstrap tokens a second are looked at from one address, after "
-            f"{GUESSES_AT_ONCE} at once; then its GetToken calls are refused for a while. "
-            "0: any number. Default: 1",
+            metavar="TIME",
+            help="How long an idle node keeps its address when all are used. Default: 7d",
         ),
+    ] = None,
+    max_nodes: Annotated[
+        int | None, typer.Option(help="How many nodes may be registered. Default: any number.")
     ] = None,
     plaintext: Annotated[
         bool,
@@ -171,6 +167,8 @@ def serve(
         "interconnection": section.interconnection,
         "allow_destination": allow_destination or section.allow_destination,
         "guess_rate": _first(guess_rate, section.guess_rate),
+        "reclaim_after": reclaim_after or section.reclaim_after,
+        "max_nodes": _first(max_nodes, section.max_nodes),
         "tun": tun,
         "plaintext": plaintext,
         "new_cluster": new_cluster,

@@ -128,10 +128,10 @@ def open_installation(
         with folder.forgotten_on_failure() if is_first else contextlib.nullcontext():
             key, may_found = folder.load_secret_key(secrets), log.last_seq == 0
             certificates = Certificates(settings, folder, clock, secrets, may_found=may_found)
+        made = (folder.log, folder.secret_key) if is_first else ()
         certificates.report(logger)
         callers = Callers({certificates.admin_fingerprint})
         renew = partial(_renew, certificates, callers, logger, asyncio.Lock())
-        made, is_plain = (folder.log, folder.secret_key) if is_first else (), settings.plaintext
         parts = Parts(
             name=socket.gethostname(),
             log=log,
@@ -146,11 +146,12 @@ def open_installation(
             advertised=settings.advertise,
             rpc_ports=_rpc_ports(settings, certificates, clock, logger),
             listen_for_links=partial(sockets.listen, *settings.listeners["--link-port"]),
-            link_tls=lambda: None if is_plain else certificates.link,
+            link_tls=lambda: None if settings.plaintext else certificates.link,
             link_limits=tuning.link_limits,
             interconnection=settings.interconnection,
             allow_destination=settings.allow_destination,
             guesses_a_second=settings.guess_rate,
+            node_limits=settings.node_limits,
             open_uplink=None if settings.tun is TunMode.OFF else partial(_uplink, settings, logger),
             report_path=folder.links_socket,
             sweep_interval_s=tuning.sweep_interval_s,
@@ -166,11 +167,10 @@ def open_installation(
                 "with another no token in it is recognised; put the right one back from a backup"
             ) from None
         except AuthorityOfAnotherLog as error:
-            pki = getattr(certificates, error.authority)
             raise DataLost(
-                f"{pki.paths.ca_key} is not the key that the certificates of this log's nodes were "
-                "signed with, and with another none of them is accepted; put the folder back from "
-                "a backup (docs/backup.md)"
+                f"{getattr(certificates, error.authority).paths.ca_key} is not the key that the "
+                "certificates of this log's nodes were signed with, and with another none of them "
+                "is accepted; put the folder back from a backup (docs/backup.md)"
             ) from None
 
 
