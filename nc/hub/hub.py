@@ -62,6 +62,7 @@ class Hub:
         log: gets a line for each link that opens, closes or is refused; a sample of them for
             those that do it on and on.
         interconnection: whether nodes may reach each other.
+        reclaim_after_ms: how long a node must have been idle to lose its address to another.
         waiting: gets the nodes that the log does not know.
         destinations: what nodes may reach beyond the network, through the server.
 
@@ -86,10 +87,11 @@ class Hub:
         interconnection: bool,
         destinations: Iterable[IPv4Network] = (),
         limits: Limits,
+        reclaim_after_ms: int,
         waiting: WaitingNodes,
     ) -> None:
         self._replica = replica
-        self._recorder = LinkRecorder(replica, clock, waiting)
+        self._recorder = LinkRecorder(replica, clock, waiting, reclaim_after_ms)
         self._prefix_length = network.prefix_length
         self._log = log
         self._limits = limits
