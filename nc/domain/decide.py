@@ -62,7 +62,9 @@ def decide(state: State, command: Command) -> list[Event]:  # noqa: C901, PLR091
         case links.DropLink():
             return links.decide_drop(state.links, command)
         case replicas.StartReplica():
-            return replicas.decide_start(state.links, state.key_check, state.authorities, command)
+            return replicas.decide_start(
+                state.links, state.sessions, state.key_check, state.authorities, command
+            )
         case replicas.StopReplica():
             return replicas.decide_stop(state.links, command)
         case repairs.RecordRepair():

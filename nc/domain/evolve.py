@@ -21,7 +21,7 @@ class _TransientState:
 
     __slots__ = (
         *("addresses", "authorities", "digest_seq", "key_check", "links"),
-        *("nodes", "tokens", "unregistered"),
+        *("nodes", "sessions", "tokens", "unregistered"),
     )
 
     def __init__(self, base: State) -> None:
@@ -33,6 +33,7 @@ class _TransientState:
         self.key_check = base.key_check
         self.unregistered = TransientMap(base.unregistered)
         self.authorities = base.authorities
+        self.sessions = base.sessions
 
     def finish(self, seq: int) -> State:
         return State(
@@ -45,6 +46,7 @@ class _TransientState:
             self.key_check,
             self.unregistered.finish(),
             self.authorities,
+            self.sessions,
         )
 
 
@@ -52,6 +54,11 @@ def _replica_started(state: _TransientState, _seq: int, event: Any) -> None:
     addresses.evolve_replica_started(state.addresses, event)
     state.key_check = event.key_check or state.key_check
     state.authorities = replicas.evolve_authorities(state.authorities, event)
+    state.sessions = replicas.evolve_sessions_started(state.sessions, event)
+
+
+def _replica_stopped(state: _TransientState, _seq: int, event: Any) -> None:
+    state.sessions = state.sessions.discard(event.session)
 
 
 def _state_changed(state: _TransientState, seq: int, event: Any) -> None:
@@ -66,7 +73,7 @@ def _digest_recorded(state: _TransientState, _seq: int, event: Any) -> None:
 # How each kind of event is folded; the keys are the members of `Event.kind`.
 FOLDS: dict[str, Callable[[_TransientState, int, Any], None]] = {
     "replica_started": _replica_started,
-    "replica_stopped": lambda _state, _, _e: None,
+    "replica_stopped": _replica_stopped,
     "token_issued": lambda state, _, e: tokens.evolve_issued(state.tokens, e),
     "token_expired": lambda state, _, e: tokens.evolve_expired(state.tokens, e),
     "node_registered": lambda state, _, e: nodes.evolve_registered(

@@ -11,7 +11,7 @@ from rpds import HashTrieMap
 from nc.domain.addresses import Addresses
 from nc.domain.links import Links
 from nc.domain.nodes import Nodes, UnregisteredNodes
-from nc.domain.replicas import NO_AUTHORITIES, AuthorityKeys
+from nc.domain.replicas import NO_AUTHORITIES, AuthorityKeys, Sessions
 from nc.domain.tokens import Tokens
 
 
@@ -28,3 +28,4 @@ class State:
     key_check: str = ""  # fingerprint of the key of the token ids; "" until a start records it
     unregistered: UnregisteredNodes = field(default_factory=HashTrieMap)
     authorities: AuthorityKeys = NO_AUTHORITIES  # hashes of the CAs' keys, likewise
+    sessions: Sessions = field(default_factory=HashTrieMap)  # none in logs of older versions

@@ -27,6 +27,9 @@ KIND_NAMES: Final[dict[str, str]] = {field.name: field.message_type.name for fie
 # Fields that most events leave empty: people see them only where they say something.
 _ONLY_IF_SET: Final = frozenset({"grpc_authority", "network_authority", "taken_back"})
 
+# Fields that only programs see: where a log has one server, they say nothing to people.
+_FOR_PROGRAMS: Final = frozenset({"is_alone", "session"})
+
 
 class _Field(NamedTuple):
     name: str
@@ -61,7 +64,7 @@ def field_texts(event: Event) -> dict[str, str]:
     return {
         name.removesuffix("_ms"): _text(name, value)
         for name, value in fields.items()
-        if value or name not in _ONLY_IF_SET
+        if name not in _FOR_PROGRAMS and (value or name not in _ONLY_IF_SET)
     }
 
 

@@ -23,7 +23,8 @@ class LinkRecorder:
         """Record that the node is INIT on this link; raises what `Replica.submit` does."""
         link.is_accepted = True  # also if this is cancelled: the log may have it all the same
         try:
-            await self._submit(link, AcceptLink(link.node_id, link.link_id, now_ms(self._clock)))
+            now, session = now_ms(self._clock), self._replica.session
+            await self._submit(link, AcceptLink(link.node_id, link.link_id, now, session))
         except (DomainError, Overloaded, WriteRefused, Stopping):  # nothing was recorded
             link.is_accepted = False
             raise

@@ -24,23 +24,23 @@ _sym_db = _symbol_database.Default()
 
 
 
-DESCRIPTOR = _POOL.AddSerializedFile(b'\n\x12nc/pb/events.proto\x12\x0cnc.events.v1\"-\n\x05\x42\x61tch\x12$\n\x07\x65ntries\x18\x01 \x03(\x0b\x32\x13.nc.events.v1.Entry\"w\n\x05\x45ntry\x12\x16\n\x0erecorded_at_ns\x18\x01 \x01(\x03\x12\r\n\x05\x61\x63tor\x18\x02 \x01(\t\x12\x0e\n\x06method\x18\x03 \x01(\t\x12\x12\n\nrequest_id\x18\x04 \x01(\t\x12#\n\x06\x65vents\x18\x05 \x03(\x0b\x32\x13.nc.events.v1.Event\"\xd5\x05\n\x05\x45vent\x12\x37\n\x0freplica_started\x18\x01 \x01(\x0b\x32\x1c.nc.events.v1.ReplicaStartedH\x00\x12\x37\n\x0freplica_stopped\x18\x02 \x01(\x0b\x32\x1c.nc.events.v1.ReplicaStoppedH\x00\x12\x31\n\x0ctoken_issued\x18\x03 \x01(\x0b\x32\x19.nc.events.v1.TokenIssuedH\x00\x12\x33\n\rtoken_expired\x18\x04 \x01(\x0b\x32\x1a.nc.events.v1.TokenExpiredH\x00\x12\x37\n\x0fnode_registered\x18\x05 \x01(\x0b\x32\x1c.nc.events.v1.NodeRegisteredH\x00\x12\x33\n\rstate_changed\x18\x06 \x01(\x0b\x32\x1a.nc.events.v1.StateChangedH\x00\x12\x33\n\raddress_bound\x18\x07 \x01(\x0b\x32\x1a.nc.events.v1.AddressBoundH\x00\x12\x39\n\x10\x61\x64\x64ress_released\x18\x08 \x01(\x0b\x32\x1d.nc.events.v1.AddressReleasedH\x00\x12\x35\n\x0e\x65xpiry_changed\x18\t \x01(\x0b\x32\x1b.nc.events.v1.ExpiryChangedH\x00\x12\x32\n\x0cunregistered\x18\n \x01(\x0b\x32\x1a.nc.events.v1.UnregisteredH\x00\x12\x37\n\x0f\x64igest_recorded\x18\x0b \x01(\x0b\x32\x1c.nc.events.v1.DigestRecordedH\x00\x12\x31\n\x0clog_repaired\x18\x0c \x01(\x0b\x32\x19.nc.events.v1.LogRepairedH\x00\x12\x35\n\x0enode_forgotten\x18\r \x01(\x0b\x32\x1b.nc.events.v1.NodeForgottenH\x00\x42\x06\n\x04kind\"\x94\x01\n\x0eReplicaStarted\x12\x12\n\nreplica_id\x18\x01 \x01(\t\x12\x0f\n\x07version\x18\x02 \x01(\t\x12\x17\n\x0fnetwork_address\x18\x03 \x01(\t\x12\x11\n\tkey_check\x18\x04 \x01(\t\x12\x16\n\x0egrpc_authority\x18\x05 \x01(\t\x12\x19\n\x11network_authority\x18\x06 \x01(\t\"$\n\x0eReplicaStopped\x12\x12\n\nreplica_id\x18\x01 \x01(\t\"6\n\x0bTokenIssued\x12\x10\n\x08token_id\x18\x01 \x01(\t\x12\x15\n\rexpires_at_ms\x18\x02 \x01(\x03\" \n\x0cTokenExpired\x12\x10\n\x08token_id\x18\x01 \x01(\t\"x\n\x0eNodeRegistered\x12\x0f\n\x07node_id\x18\x01 \x01(\t\x12\x10\n\x08token_id\x18\x02 \x01(\t\x12/\n\x0c\x63\x65rtificates\x18\x03 \x03(\x0b\x32\x19.nc.events.v1.Certificate\x12\x12\n\ntaken_back\x18\x04 \x01(\x08\"j\n\x0b\x43\x65rtificate\x12\x35\n\tauthority\x18\x01 \x01(\x0e\x32\".nc.events.v1.CertificateAuthority\x12\x0e\n\x06serial\x18\x02 \x01(\t\x12\x14\n\x0cnot_after_ms\x18\x03 \x01(\x03\"\xc5\x01\n\x0cStateChanged\x12\x0f\n\x07node_id\x18\x01 \x01(\t\x12\x31\n\nfrom_state\x18\x02 \x01(\x0e\x32\x1d.nc.events.v1.ConnectionState\x12/\n\x08to_state\x18\x03 \x01(\x0e\x32\x1d.nc.events.v1.ConnectionState\x12\x0f\n\x07link_id\x18\x04 \x01(\t\x12/\n\x06reason\x18\x05 \x01(\x0e\x32\x1f.nc.events.v1.StateChangeReason\"0\n\x0c\x41\x64\x64ressBound\x12\x0f\n\x07node_id\x18\x01 \x01(\t\x12\x0f\n\x07\x61\x64\x64ress\x18\x02 \x01(\t\"g\n\x0f\x41\x64\x64ressReleased\x12\x0f\n\x07node_id\x18\x01 \x01(\t\x12\x0f\n\x07\x61\x64\x64ress\x18\x02 \x01(\t\x12\x32\n\x06reason\x18\x03 \x01(\x0e\x32\".nc.events.v1.AddressReleaseReason\"7\n\rExpiryChanged\x12\x0f\n\x07node_id\x18\x01 \x01(\t\x12\x15\n\rexpires_at_ms\x18\x02 \x01(\x03\"l\n\x0cUnregistered\x12\x0f\n\x07node_id\x18\x01 \x01(\t\x12.\n\x06reason\x18\x02 \x01(\x0e\x32\x1e.nc.events.v1.UnregisterReason\x12\x1b\n\x13remembered_until_ms\x18\x03 \x01(\x03\" \n\rNodeForgotten\x12\x0f\n\x07node_id\x18\x01 \x01(\t\"-\n\x0e\x44igestRecorded\x12\x0b\n\x03seq\x18\x01 \x01(\x03\x12\x0e\n\x06\x64igest\x18\x02 \x01(\t\"H\n\x0bLogRepaired\x12\x18\n\x10lost_through_seq\x18\x01 \x01(\x03\x12\x0e\n\x06\x64\x61mage\x18\x02 \x01(\t\x12\x0f\n\x07kept_in\x18\x03 \x01(\t*\x80\x01\n\x14\x43\x65rtificateAuthority\x12%\n!CERTIFICATE_AUTHORITY_UNSPECIFIED\x10\x00\x12\x1e\n\x1a\x43\x45RTIFICATE_AUTHORITY_GRPC\x10\x01\x12!\n\x1d\x43\x45RTIFICATE_AUTHORITY_NETWORK\x10\x02*\x89\x01\n\x0f\x43onnectionState\x12 \n\x1c\x43ONNECTION_STATE_UNSPECIFIED\x10\x00\x12\x19\n\x15\x43ONNECTION_STATE_IDLE\x10\x01\x12\x19\n\x15\x43ONNECTION_STATE_INIT\x10\x02\x12\x1e\n\x1a\x43ONNECTION_STATE_CONNECTED\x10\x03*\xc0\x03\n\x11StateChangeReason\x12#\n\x1fSTATE_CHANGE_REASON_UNSPECIFIED\x10\x00\x12%\n!STATE_CHANGE_REASON_LINK_ACCEPTED\x10\x01\x12+\n\'STATE_CHANGE_REASON_ADDRESS_HANDED_OVER\x10\x02\x12#\n\x1fSTATE_CHANGE_REASON_LINK_CLOSED\x10\x03\x12#\n\x1fSTATE_CHANGE_REASON_LINK_SILENT\x10\x04\x12$\n STATE_CHANGE_REASON_LINK_REFUSED\x10\x05\x12\'\n#STATE_CHANGE_REASON_LINK_SUPERSEDED\x10\x06\x12$\n STATE_CHANGE_REASON_UNREGISTERED\x10\x07\x12\x1f\n\x1bSTATE_CHANGE_REASON_EXPIRED\x10\x08\x12)\n%STATE_CHANGE_REASON_REPLICA_RESTARTED\x10\t\x12\'\n#STATE_CHANGE_REASON_REPLICA_STOPPED\x10\n*\xb9\x01\n\x14\x41\x64\x64ressReleaseReason\x12&\n\"ADDRESS_RELEASE_REASON_UNSPECIFIED\x10\x00\x12\'\n#ADDRESS_RELEASE_REASON_UNREGISTERED\x10\x01\x12$\n ADDRESS_RELEASE_REASON_RECLAIMED\x10\x02\x12*\n&ADDRESS_RELEASE_REASON_NETWORK_CHANGED\x10\x03*V\n\x10UnregisterReason\x12!\n\x1dUNREGISTER_REASON_UNSPECIFIED\x10\x00\x12\x1f\n\x1bUNREGISTER_REASON_REQUESTED\x10\x01\x62\x06proto3')
+DESCRIPTOR = _POOL.AddSerializedFile(b'\n\x12nc/pb/events.proto\x12\x0cnc.events.v1\"-\n\x05\x42\x61tch\x12$\n\x07\x65ntries\x18\x01 \x03(\x0b\x32\x13.nc.events.v1.Entry\"w\n\x05\x45ntry\x12\x16\n\x0erecorded_at_ns\x18\x01 \x01(\x03\x12\r\n\x05\x61\x63tor\x18\x02 \x01(\t\x12\x0e\n\x06method\x18\x03 \x01(\t\x12\x12\n\nrequest_id\x18\x04 \x01(\t\x12#\n\x06\x65vents\x18\x05 \x03(\x0b\x32\x13.nc.events.v1.Event\"\xd5\x05\n\x05\x45vent\x12\x37\n\x0freplica_started\x18\x01 \x01(\x0b\x32\x1c.nc.events.v1.ReplicaStartedH\x00\x12\x37\n\x0freplica_stopped\x18\x02 \x01(\x0b\x32\x1c.nc.events.v1.ReplicaStoppedH\x00\x12\x31\n\x0ctoken_issued\x18\x03 \x01(\x0b\x32\x19.nc.events.v1.TokenIssuedH\x00\x12\x33\n\rtoken_expired\x18\x04 \x01(\x0b\x32\x1a.nc.events.v1.TokenExpiredH\x00\x12\x37\n\x0fnode_registered\x18\x05 \x01(\x0b\x32\x1c.nc.events.v1.NodeRegisteredH\x00\x12\x33\n\rstate_changed\x18\x06 \x01(\x0b\x32\x1a.nc.events.v1.StateChangedH\x00\x12\x33\n\raddress_bound\x18\x07 \x01(\x0b\x32\x1a.nc.events.v1.AddressBoundH\x00\x12\x39\n\x10\x61\x64\x64ress_released\x18\x08 \x01(\x0b\x32\x1d.nc.events.v1.AddressReleasedH\x00\x12\x35\n\x0e\x65xpiry_changed\x18\t \x01(\x0b\x32\x1b.nc.events.v1.ExpiryChangedH\x00\x12\x32\n\x0cunregistered\x18\n \x01(\x0b\x32\x1a.nc.events.v1.UnregisteredH\x00\x12\x37\n\x0f\x64igest_recorded\x18\x0b \x01(\x0b\x32\x1c.nc.events.v1.DigestRecordedH\x00\x12\x31\n\x0clog_repaired\x18\x0c \x01(\x0b\x32\x19.nc.events.v1.LogRepairedH\x00\x12\x35\n\x0enode_forgotten\x18\r \x01(\x0b\x32\x1b.nc.events.v1.NodeForgottenH\x00\x42\x06\n\x04kind\"\xb7\x01\n\x0eReplicaStarted\x12\x12\n\nreplica_id\x18\x01 \x01(\t\x12\x0f\n\x07version\x18\x02 \x01(\t\x12\x17\n\x0fnetwork_address\x18\x03 \x01(\t\x12\x11\n\tkey_check\x18\x04 \x01(\t\x12\x16\n\x0egrpc_authority\x18\x05 \x01(\t\x12\x19\n\x11network_authority\x18\x06 \x01(\t\x12\x0f\n\x07session\x18\x14 \x01(\t\x12\x10\n\x08is_alone\x18\x15 \x01(\x08\"5\n\x0eReplicaStopped\x12\x12\n\nreplica_id\x18\x01 \x01(\t\x12\x0f\n\x07session\x18\x14 \x01(\t\"6\n\x0bTokenIssued\x12\x10\n\x08token_id\x18\x01 \x01(\t\x12\x15\n\rexpires_at_ms\x18\x02 \x01(\x03\" \n\x0cTokenExpired\x12\x10\n\x08token_id\x18\x01 \x01(\t\"x\n\x0eNodeRegistered\x12\x0f\n\x07node_id\x18\x01 \x01(\t\x12\x10\n\x08token_id\x18\x02 \x01(\t\x12/\n\x0c\x63\x65rtificates\x18\x03 \x03(\x0b\x32\x19.nc.events.v1.Certificate\x12\x12\n\ntaken_back\x18\x04 \x01(\x08\"j\n\x0b\x43\x65rtificate\x12\x35\n\tauthority\x18\x01 \x01(\x0e\x32\".nc.events.v1.CertificateAuthority\x12\x0e\n\x06serial\x18\x02 \x01(\t\x12\x14\n\x0cnot_after_ms\x18\x03 \x01(\x03\"\xd6\x01\n\x0cStateChanged\x12\x0f\n\x07node_id\x18\x01 \x01(\t\x12\x31\n\nfrom_state\x18\x02 \x01(\x0e\x32\x1d.nc.events.v1.ConnectionState\x12/\n\x08to_state\x18\x03 \x01(\x0e\x32\x1d.nc.events.v1.ConnectionState\x12\x0f\n\x07link_id\x18\x04 \x01(\t\x12/\n\x06reason\x18\x05 \x01(\x0e\x32\x1f.nc.events.v1.StateChangeReason\x12\x0f\n\x07session\x18\x14 \x01(\t\"0\n\x0c\x41\x64\x64ressBound\x12\x0f\n\x07node_id\x18\x01 \x01(\t\x12\x0f\n\x07\x61\x64\x64ress\x18\x02 \x01(\t\"g\n\x0f\x41\x64\x64ressReleased\x12\x0f\n\x07node_id\x18\x01 \x01(\t\x12\x0f\n\x07\x61\x64\x64ress\x18\x02 \x01(\t\x12\x32\n\x06reason\x18\x03 \x01(\x0e\x32\".nc.events.v1.AddressReleaseReason\"7\n\rExpiryChanged\x12\x0f\n\x07node_id\x18\x01 \x01(\t\x12\x15\n\rexpires_at_ms\x18\x02 \x01(\x03\"l\n\x0cUnregistered\x12\x0f\n\x07node_id\x18\x01 \x01(\t\x12.\n\x06reason\x18\x02 \x01(\x0e\x32\x1e.nc.events.v1.UnregisterReason\x12\x1b\n\x13remembered_until_ms\x18\x03 \x01(\x03\" \n\rNodeForgotten\x12\x0f\n\x07node_id\x18\x01 \x01(\t\"-\n\x0e\x44igestRecorded\x12\x0b\n\x03seq\x18\x01 \x01(\x03\x12\x0e\n\x06\x64igest\x18\x02 \x01(\t\"H\n\x0bLogRepaired\x12\x18\n\x10lost_through_seq\x18\x01 \x01(\x03\x12\x0e\n\x06\x64\x61mage\x18\x02 \x01(\t\x12\x0f\n\x07kept_in\x18\x03 \x01(\t*\x80\x01\n\x14\x43\x65rtificateAuthority\x12%\n!CERTIFICATE_AUTHORITY_UNSPECIFIED\x10\x00\x12\x1e\n\x1a\x43\x45RTIFICATE_AUTHORITY_GRPC\x10\x01\x12!\n\x1d\x43\x45RTIFICATE_AUTHORITY_NETWORK\x10\x02*\x89\x01\n\x0f\x43onnectionState\x12 \n\x1c\x43ONNECTION_STATE_UNSPECIFIED\x10\x00\x12\x19\n\x15\x43ONNECTION_STATE_IDLE\x10\x01\x12\x19\n\x15\x43ONNECTION_STATE_INIT\x10\x02\x12\x1e\n\x1a\x43ONNECTION_STATE_CONNECTED\x10\x03*\xc0\x03\n\x11StateChangeReason\x12#\n\x1fSTATE_CHANGE_REASON_UNSPECIFIED\x10\x00\x12%\n!STATE_CHANGE_REASON_LINK_ACCEPTED\x10\x01\x12+\n\'STATE_CHANGE_REASON_ADDRESS_HANDED_OVER\x10\x02\x12#\n\x1fSTATE_CHANGE_REASON_LINK_CLOSED\x10\x03\x12#\n\x1fSTATE_CHANGE_REASON_LINK_SILENT\x10\x04\x12$\n STATE_CHANGE_REASON_LINK_REFUSED\x10\x05\x12\'\n#STATE_CHANGE_REASON_LINK_SUPERSEDED\x10\x06\x12$\n STATE_CHANGE_REASON_UNREGISTERED\x10\x07\x12\x1f\n\x1bSTATE_CHANGE_REASON_EXPIRED\x10\x08\x12)\n%STATE_CHANGE_REASON_REPLICA_RESTARTED\x10\t\x12\'\n#STATE_CHANGE_REASON_REPLICA_STOPPED\x10\n*\xb9\x01\n\x14\x41\x64\x64ressReleaseReason\x12&\n\"ADDRESS_RELEASE_REASON_UNSPECIFIED\x10\x00\x12\'\n#ADDRESS_RELEASE_REASON_UNREGISTERED\x10\x01\x12$\n ADDRESS_RELEASE_REASON_RECLAIMED\x10\x02\x12*\n&ADDRESS_RELEASE_REASON_NETWORK_CHANGED\x10\x03*V\n\x10UnregisterReason\x12!\n\x1dUNREGISTER_REASON_UNSPECIFIED\x10\x00\x12\x1f\n\x1bUNREGISTER_REASON_REQUESTED\x10\x01\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'nc.pb.events_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
-  _globals['_CERTIFICATEAUTHORITY']._serialized_start=2119
-  _globals['_CERTIFICATEAUTHORITY']._serialized_end=2247
-  _globals['_CONNECTIONSTATE']._serialized_start=2250
-  _globals['_CONNECTIONSTATE']._serialized_end=2387
-  _globals['_STATECHANGEREASON']._serialized_start=2390
-  _globals['_STATECHANGEREASON']._serialized_end=2838
-  _globals['_ADDRESSRELEASEREASON']._serialized_start=2841
-  _globals['_ADDRESSRELEASEREASON']._serialized_end=3026
-  _globals['_UNREGISTERREASON']._serialized_start=3028
-  _globals['_UNREGISTERREASON']._serialized_end=3114
+  _globals['_CERTIFICATEAUTHORITY']._serialized_start=2188
+  _globals['_CERTIFICATEAUTHORITY']._serialized_end=2316
+  _globals['_CONNECTIONSTATE']._serialized_start=2319
+  _globals['_CONNECTIONSTATE']._serialized_end=2456
+  _globals['_STATECHANGEREASON']._serialized_start=2459
+  _globals['_STATECHANGEREASON']._serialized_end=2907
+  _globals['_ADDRESSRELEASEREASON']._serialized_start=2910
+  _globals['_ADDRESSRELEASEREASON']._serialized_end=3095
+  _globals['_UNREGISTERREASON']._serialized_start=3097
+  _globals['_UNREGISTERREASON']._serialized_end=3183
   _globals['_BATCH']._serialized_start=36
   _globals['_BATCH']._serialized_end=81
   _globals['_ENTRY']._serialized_start=83
@@ -48,31 +48,31 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_EVENT']._serialized_start=205
   _globals['_EVENT']._serialized_end=930
   _globals['_REPLICASTARTED']._serialized_start=933
-  _globals['_REPLICASTARTED']._serialized_end=1081
-  _globals['_REPLICASTOPPED']._serialized_start=1083
-  _globals['_REPLICASTOPPED']._serialized_end=1119
-  _globals['_TOKENISSUED']._serialized_start=1121
-  _globals['_TOKENISSUED']._serialized_end=1175
-  _globals['_TOKENEXPIRED']._serialized_start=1177
-  _globals['_TOKENEXPIRED']._serialized_end=1209
-  _globals['_NODEREGISTERED']._serialized_start=1211
-  _globals['_NODEREGISTERED']._serialized_end=1331
-  _globals['_CERTIFICATE']._serialized_start=1333
-  _globals['_CERTIFICATE']._serialized_end=1439
-  _globals['_STATECHANGED']._serialized_start=1442
-  _globals['_STATECHANGED']._serialized_end=1639
-  _globals['_ADDRESSBOUND']._serialized_start=1641
-  _globals['_ADDRESSBOUND']._serialized_end=1689
-  _globals['_ADDRESSRELEASED']._serialized_start=1691
-  _globals['_ADDRESSRELEASED']._serialized_end=1794
-  _globals['_EXPIRYCHANGED']._serialized_start=1796
-  _globals['_EXPIRYCHANGED']._serialized_end=1851
-  _globals['_UNREGISTERED']._serialized_start=1853
-  _globals['_UNREGISTERED']._serialized_end=1961
-  _globals['_NODEFORGOTTEN']._serialized_start=1963
-  _globals['_NODEFORGOTTEN']._serialized_end=1995
-  _globals['_DIGESTRECORDED']._serialized_start=1997
-  _globals['_DIGESTRECORDED']._serialized_end=2042
-  _globals['_LOGREPAIRED']._serialized_start=2044
-  _globals['_LOGREPAIRED']._serialized_end=2116
+  _globals['_REPLICASTARTED']._serialized_end=1116
+  _globals['_REPLICASTOPPED']._serialized_start=1118
+  _globals['_REPLICASTOPPED']._serialized_end=1171
+  _globals['_TOKENISSUED']._serialized_start=1173
+  _globals['_TOKENISSUED']._serialized_end=1227
+  _globals['_TOKENEXPIRED']._serialized_start=1229
+  _globals['_TOKENEXPIRED']._serialized_end=1261
+  _globals['_NODEREGISTERED']._serialized_start=1263
+  _globals['_NODEREGISTERED']._serialized_end=1383
+  _globals['_CERTIFICATE']._serialized_start=1385
+  _globals['_CERTIFICATE']._serialized_end=1491
+  _globals['_STATECHANGED']._serialized_start=1494
+  _globals['_STATECHANGED']._serialized_end=1708
+  _globals['_ADDRESSBOUND']._serialized_start=1710
+  _globals['_ADDRESSBOUND']._serialized_end=1758
+  _globals['_ADDRESSRELEASED']._serialized_start=1760
+  _globals['_ADDRESSRELEASED']._serialized_end=1863
+  _globals['_EXPIRYCHANGED']._serialized_start=1865
+  _globals['_EXPIRYCHANGED']._serialized_end=1920
+  _globals['_UNREGISTERED']._serialized_start=1922
+  _globals['_UNREGISTERED']._serialized_end=2030
+  _globals['_NODEFORGOTTEN']._serialized_start=2032
+  _globals['_NODEFORGOTTEN']._serialized_end=2064
+  _globals['_DIGESTRECORDED']._serialized_start=2066
+  _globals['_DIGESTRECORDED']._serialized_end=2111
+  _globals['_LOGREPAIRED']._serialized_start=2113
+  _globals['_LOGREPAIRED']._serialized_end=2185
 # @@protoc_insertion_point(module_scope)

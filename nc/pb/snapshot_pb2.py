@@ -24,7 +24,7 @@ _sym_db = _symbol_database.Default()
 
 
 
-DESCRIPTOR = _POOL.AddSerializedFile(b'\n\x14nc/pb/snapshot.proto\x12\x0enc.snapshot.v1\"\xea\x02\n\tStatePart\x12\x0b\n\x03seq\x18\x01 \x01(\x04\x12\"\n\x04pool\x18\x02 \x01(\x0b\x32\x14.nc.snapshot.v1.Pool\x12&\n\x06tokens\x18\x03 \x01(\x0b\x32\x16.nc.snapshot.v1.Tokens\x12$\n\x05nodes\x18\x04 \x01(\x0b\x32\x15.nc.snapshot.v1.Nodes\x12$\n\x05links\x18\x05 \x01(\x0b\x32\x15.nc.snapshot.v1.Links\x12*\n\x08\x62indings\x18\x06 \x01(\x0b\x32\x18.nc.snapshot.v1.Bindings\x12\x12\n\ndigest_seq\x18\x07 \x01(\x03\x12\x11\n\tkey_check\x18\x08 \x01(\t\x12\x32\n\x0cunregistered\x18\t \x01(\x0b\x32\x1c.nc.snapshot.v1.Unregistered\x12\x16\n\x0egrpc_authority\x18\n \x01(\t\x12\x19\n\x11network_authority\x18\x0b \x01(\t\"K\n\x04Pool\x12\x0f\n\x07network\x18\x01 \x01(\t\x12\x11\n\tnext_slot\x18\x02 \x01(\x04\x12\x10\n\x08released\x18\x03 \x03(\t\x12\r\n\x05\x61head\x18\x04 \x03(\t\",\n\x06Tokens\x12\x0b\n\x03ids\x18\x01 \x03(\t\x12\x15\n\rexpires_at_ms\x18\x02 \x03(\x03\"\x81\x01\n\x05Nodes\x12\x0b\n\x03ids\x18\x01 \x03(\t\x12\x11\n\ttoken_ids\x18\x02 \x03(\t\x12\x15\n\rtoken_numbers\x18\x03 \x03(\r\x12\x15\n\rexpires_at_ms\x18\x04 \x03(\x03\x12\x11\n\taddresses\x18\x05 \x03(\t\x12\x17\n\x0fidle_since_seqs\x18\x06 \x03(\x04\"-\n\x0cUnregistered\x12\x0b\n\x03ids\x18\x01 \x03(\t\x12\x10\n\x08until_ms\x18\x02 \x03(\x03\";\n\x05Links\x12\x10\n\x08node_ids\x18\x01 \x03(\t\x12\x0e\n\x06states\x18\x02 \x03(\x05\x12\x10\n\x08link_ids\x18\x03 \x03(\t\"H\n\x08\x42indings\x12\x10\n\x08node_ids\x18\x01 \x03(\t\x12\x11\n\taddresses\x18\x02 \x03(\t\x12\x17\n\x0fidle_since_seqs\x18\x03 \x03(\x04\x62\x06proto3')
+DESCRIPTOR = _POOL.AddSerializedFile(b'\n\x14nc/pb/snapshot.proto\x12\x0enc.snapshot.v1\"\x96\x03\n\tStatePart\x12\x0b\n\x03seq\x18\x01 \x01(\x04\x12\"\n\x04pool\x18\x02 \x01(\x0b\x32\x14.nc.snapshot.v1.Pool\x12&\n\x06tokens\x18\x03 \x01(\x0b\x32\x16.nc.snapshot.v1.Tokens\x12$\n\x05nodes\x18\x04 \x01(\x0b\x32\x15.nc.snapshot.v1.Nodes\x12$\n\x05links\x18\x05 \x01(\x0b\x32\x15.nc.snapshot.v1.Links\x12*\n\x08\x62indings\x18\x06 \x01(\x0b\x32\x18.nc.snapshot.v1.Bindings\x12\x12\n\ndigest_seq\x18\x07 \x01(\x03\x12\x11\n\tkey_check\x18\x08 \x01(\t\x12\x32\n\x0cunregistered\x18\t \x01(\x0b\x32\x1c.nc.snapshot.v1.Unregistered\x12\x16\n\x0egrpc_authority\x18\n \x01(\t\x12\x19\n\x11network_authority\x18\x0b \x01(\t\x12*\n\x08sessions\x18\x14 \x01(\x0b\x32\x18.nc.snapshot.v1.Sessions\"K\n\x04Pool\x12\x0f\n\x07network\x18\x01 \x01(\t\x12\x11\n\tnext_slot\x18\x02 \x01(\x04\x12\x10\n\x08released\x18\x03 \x03(\t\x12\r\n\x05\x61head\x18\x04 \x03(\t\",\n\x06Tokens\x12\x0b\n\x03ids\x18\x01 \x03(\t\x12\x15\n\rexpires_at_ms\x18\x02 \x03(\x03\"\x81\x01\n\x05Nodes\x12\x0b\n\x03ids\x18\x01 \x03(\t\x12\x11\n\ttoken_ids\x18\x02 \x03(\t\x12\x15\n\rtoken_numbers\x18\x03 \x03(\r\x12\x15\n\rexpires_at_ms\x18\x04 \x03(\x03\x12\x11\n\taddresses\x18\x05 \x03(\t\x12\x17\n\x0fidle_since_seqs\x18\x06 \x03(\x04\"-\n\x0cUnregistered\x12\x0b\n\x03ids\x18\x01 \x03(\t\x12\x10\n\x08until_ms\x18\x02 \x03(\x03\"f\n\x05Links\x12\x10\n\x08node_ids\x18\x01 \x03(\t\x12\x0e\n\x06states\x18\x02 \x03(\x05\x12\x10\n\x08link_ids\x18\x03 \x03(\t\x12\x10\n\x08sessions\x18\x14 \x03(\t\x12\x17\n\x0fsession_numbers\x18\x15 \x03(\r\",\n\x08Sessions\x12\x0b\n\x03ids\x18\x01 \x03(\t\x12\x13\n\x0breplica_ids\x18\x02 \x03(\t\"H\n\x08\x42indings\x12\x10\n\x08node_ids\x18\x01 \x03(\t\x12\x11\n\taddresses\x18\x02 \x03(\t\x12\x17\n\x0fidle_since_seqs\x18\x03 \x03(\x04\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -32,17 +32,19 @@ _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'nc.pb.snapshot_pb2', _globa
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
   _globals['_STATEPART']._serialized_start=41
-  _globals['_STATEPART']._serialized_end=403
-  _globals['_POOL']._serialized_start=405
-  _globals['_POOL']._serialized_end=480
-  _globals['_TOKENS']._serialized_start=482
-  _globals['_TOKENS']._serialized_end=526
-  _globals['_NODES']._serialized_start=529
-  _globals['_NODES']._serialized_end=658
-  _globals['_UNREGISTERED']._serialized_start=660
-  _globals['_UNREGISTERED']._serialized_end=705
-  _globals['_LINKS']._serialized_start=707
-  _globals['_LINKS']._serialized_end=766
-  _globals['_BINDINGS']._serialized_start=768
-  _globals['_BINDINGS']._serialized_end=840
+  _globals['_STATEPART']._serialized_end=447
+  _globals['_POOL']._serialized_start=449
+  _globals['_POOL']._serialized_end=524
+  _globals['_TOKENS']._serialized_start=526
+  _globals['_TOKENS']._serialized_end=570
+  _globals['_NODES']._serialized_start=573
+  _globals['_NODES']._serialized_end=702
+  _globals['_UNREGISTERED']._serialized_start=704
+  _globals['_UNREGISTERED']._serialized_end=749
+  _globals['_LINKS']._serialized_start=751
+  _globals['_LINKS']._serialized_end=853
+  _globals['_SESSIONS']._serialized_start=855
+  _globals['_SESSIONS']._serialized_end=899
+  _globals['_BINDINGS']._serialized_start=901
+  _globals['_BINDINGS']._serialized_end=973
 # @@protoc_insertion_point(module_scope)

@@ -7,7 +7,7 @@ from typing import ClassVar as _ClassVar, Optional as _Optional, Union as _Union
 DESCRIPTOR: _descriptor.FileDescriptor
 
 class StatePart(_message.Message):
-    __slots__ = ("seq", "pool", "tokens", "nodes", "links", "bindings", "digest_seq", "key_check", "unregistered", "grpc_authority", "network_authority")
+    __slots__ = ("seq", "pool", "tokens", "nodes", "links", "bindings", "digest_seq", "key_check", "unregistered", "grpc_authority", "network_authority", "sessions")
     SEQ_FIELD_NUMBER: _ClassVar[int]
     POOL_FIELD_NUMBER: _ClassVar[int]
     TOKENS_FIELD_NUMBER: _ClassVar[int]
@@ -19,6 +19,7 @@ class StatePart(_message.Message):
     UNREGISTERED_FIELD_NUMBER: _ClassVar[int]
     GRPC_AUTHORITY_FIELD_NUMBER: _ClassVar[int]
     NETWORK_AUTHORITY_FIELD_NUMBER: _ClassVar[int]
+    SESSIONS_FIELD_NUMBER: _ClassVar[int]
     seq: int
     pool: Pool
     tokens: Tokens
@@ -30,7 +31,8 @@ class StatePart(_message.Message):
     unregistered: Unregistered
     grpc_authority: str
     network_authority: str
-    def __init__(self, seq: _Optional[int] = ..., pool: _Optional[_Union[Pool, _Mapping]] = ..., tokens: _Optional[_Union[Tokens, _Mapping]] = ..., nodes: _Optional[_Union[Nodes, _Mapping]] = ..., links: _Optional[_Union[Links, _Mapping]] = ..., bindings: _Optional[_Union[Bindings, _Mapping]] = ..., digest_seq: _Optional[int] = ..., key_check: _Optional[str] = ..., unregistered: _Optional[_Union[Unregistered, _Mapping]] = ..., grpc_authority: _Optional[str] = ..., network_authority: _Optional[str] = ...) -> None: ...
+    sessions: Sessions
+    def __init__(self, seq: _Optional[int] = ..., pool: _Optional[_Union[Pool, _Mapping]] = ..., tokens: _Optional[_Union[Tokens, _Mapping]] = ..., nodes: _Optional[_Union[Nodes, _Mapping]] = ..., links: _Optional[_Union[Links, _Mapping]] = ..., bindings: _Optional[_Union[Bindings, _Mapping]] = ..., digest_seq: _Optional[int] = ..., key_check: _Optional[str] = ..., unregistered: _Optional[_Union[Unregistered, _Mapping]] = ..., grpc_authority: _Optional[str] = ..., network_authority: _Optional[str] = ..., sessions: _Optional[_Union[Sessions, _Mapping]] = ...) -> None: ...
 
 class Pool(_message.Message):
     __slots__ = ("network", "next_slot", "released", "ahead")
@@ -77,14 +79,26 @@ class Unregistered(_message.Message):
     def __init__(self, ids: _Optional[_Iterable[str]] = ..., until_ms: _Optional[_Iterable[int]] = ...) -> None: ...
 
 class Links(_message.Message):
-    __slots__ = ("node_ids", "states", "link_ids")
+    __slots__ = ("node_ids", "states", "link_ids", "sessions", "session_numbers")
     NODE_IDS_FIELD_NUMBER: _ClassVar[int]
     STATES_FIELD_NUMBER: _ClassVar[int]
     LINK_IDS_FIELD_NUMBER: _ClassVar[int]
+    SESSIONS_FIELD_NUMBER: _ClassVar[int]
+    SESSION_NUMBERS_FIELD_NUMBER: _ClassVar[int]
     node_ids: _containers.RepeatedScalarFieldContainer[str]
     states: _containers.RepeatedScalarFieldContainer[int]
     link_ids: _containers.RepeatedScalarFieldContainer[str]
-    def __init__(self, node_ids: _Optional[_Iterable[str]] = ..., states: _Optional[_Iterable[int]] = ..., link_ids: _Optional[_Iterable[str]] = ...) -> None: ...
+    sessions: _containers.RepeatedScalarFieldContainer[str]
+    session_numbers: _containers.RepeatedScalarFieldContainer[int]
+    def __init__(self, node_ids: _Optional[_Iterable[str]] = ..., states: _Optional[_Iterable[int]] = ..., link_ids: _Optional[_Iterable[str]] = ..., sessions: _Optional[_Iterable[str]] = ..., session_numbers: _Optional[_Iterable[int]] = ...) -> None: ...
+
+class Sessions(_message.Message):
+    __slots__ = ("ids", "replica_ids")
+    IDS_FIELD_NUMBER: _ClassVar[int]
+    REPLICA_IDS_FIELD_NUMBER: _ClassVar[int]
+    ids: _containers.RepeatedScalarFieldContainer[str]
+    replica_ids: _containers.RepeatedScalarFieldContainer[str]
+    def __init__(self, ids: _Optional[_Iterable[str]] = ..., replica_ids: _Optional[_Iterable[str]] = ...) -> None: ...
 
 class Bindings(_message.Message):
     __slots__ = ("node_ids", "addresses", "idle_since_seqs")

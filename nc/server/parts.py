@@ -90,6 +90,7 @@ class Parts:
     Attributes:
         name: the replica's, in the log.
         log: where events are.
+        shares_log: whether other servers use the same log.
         network: the overlay network.
         token_ids: recognise tokens; the same key for the whole life of the log.
         authorities: sign nodes' certificates.
@@ -121,6 +122,7 @@ class Parts:
     listen_for_links: Callable[[], socket.socket]
     link_tls: Callable[[], ssl.SSLContext | None]
     advertised: tuple[str, ...]
+    shares_log: bool = False
     callers: Callers = field(default_factory=Callers)
     run_blocking: RunBlocking = in_thread
     link_limits: Limits = field(default_factory=Limits)

@@ -431,7 +431,7 @@ def links_survive_a_crash(patch: pytest.MonkeyPatch) -> None:
     """The next start believes the log about links that are gone."""
     from nc.domain import replicas  # noqa: PLC0415 - beside what is done with it
 
-    patch.setattr(replicas, "drop_all", lambda *_: [])
+    patch.setattr(replicas, "drop_owned", lambda *_: [])
 
 
 @_bug("the longest idle gives its address up")

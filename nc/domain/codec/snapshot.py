@@ -29,7 +29,7 @@ T = TypeVar("T")
 
 # A new number for every change of the format or of a fold: a snapshot of another schema is skipped,
 # and the events are read instead.
-SNAPSHOT_SCHEMA: Final = 2
+SNAPSHOT_SCHEMA: Final = 3
 
 # Entries in a part: making one takes half a millisecond, so an event loop can do it between calls.
 _PART_ENTRIES: Final = 256
@@ -76,14 +76,12 @@ def _parts(state: State, order: Callable[[Iterable[Any]], Iterable[Any]]) -> Ite
     for gone in _slices(order(state.unregistered.items())):
         ids, ends = [node_id for node_id, _ in gone], [until_ms for _, until_ms in gone]
         yield pb.StatePart(unregistered=pb.Unregistered(ids=ids, until_ms=ends))
+    numbers = {}
     for links in _slices(order(state.links.items())):
-        yield pb.StatePart(
-            links=pb.Links(
-                node_ids=[node_id for node_id, _ in links],
-                states=[link.state.value for _, link in links],
-                link_ids=[link.link_id for _, link in links],
-            )
-        )
+        yield pb.StatePart(links=_links(links, numbers))
+    for sessions in _slices(order(state.sessions.items())):
+        ids, owners = [session for session, _ in sessions], [owner for _, owner in sessions]
+        yield pb.StatePart(sessions=pb.Sessions(ids=ids, replica_ids=owners))
     for bindings in _slices(order(pool.by_node.items())):
         strays = [(node_id, held) for node_id, held in bindings if node_id not in state.nodes]
         yield pb.StatePart(bindings=_bindings(strays) if strays else None)
@@ -105,8 +103,7 @@ def _nodes(nodes: list[tuple[str, Node]], pool: Addresses, numbers: dict[str, in
     """
     held = [pool.by_node.get(node_id, _NO_BINDING) for node_id, _ in nodes]
     token_ids = [node.token_id for _, node in nodes]
-    new = list(dict.fromkeys(token_id for token_id in token_ids if token_id not in numbers))
-    numbers.update(zip(new, count(len(numbers)), strict=False))
+    new = _number(token_ids, numbers)
     return pb.Nodes(
         ids=[node_id for node_id, _ in nodes],
         token_ids=new,
@@ -115,6 +112,25 @@ def _nodes(nodes: list[tuple[str, Node]], pool: Addresses, numbers: dict[str, in
         addresses=[binding.address for binding in held],
         idle_since_seqs=[binding.idle_since_seq or 0 for binding in held],
     )
+
+
+def _links(links: list[tuple[str, NodeLink]], numbers: dict[str, int]) -> pb.Links:
+    """Links, and the sessions that own them; `numbers` as for `_nodes`, of the sessions."""
+    owners = [link.session for _, link in links]
+    return pb.Links(
+        node_ids=[node_id for node_id, _ in links],
+        states=[link.state.value for _, link in links],
+        link_ids=[link.link_id for _, link in links],
+        sessions=_number(owners, numbers),
+        session_numbers=[numbers[session] for session in owners],
+    )
+
+
+def _number(ids: list[str], numbers: dict[str, int]) -> list[str]:
+    """Give the ids that have no number yet one; returns those."""
+    new = list(dict.fromkeys(each for each in ids if each not in numbers))
+    numbers.update(zip(new, count(len(numbers)), strict=False))
+    return new
 
 
 def _bindings(bindings: list[tuple[str, Binding]]) -> pb.Bindings:
@@ -166,6 +182,8 @@ class _Reader:
         self._nodes: list[Iterable[tuple[str, Node]]] = []
         self._unregistered: list[Iterable[tuple[str, int]]] = []
         self._links: list[Iterable[tuple[str, NodeLink]]] = []
+        self._owners: list[str] = []  # of the links, by number
+        self._sessions: list[Iterable[tuple[str, str]]] = []
         self._by_node: list[Iterable[tuple[str, Binding]]] = []
 
     def add(self, part: pb.StatePart) -> None:
@@ -180,8 +198,11 @@ class _Reader:
         self._add_nodes(part.nodes)
         gone = part.unregistered
         self._unregistered.append(_pairs(gone.ids, gone.until_ms))
-        states = map(ConnectionState, links.states)
-        self._links.append(_pairs(links.node_ids, map(NodeLink, states, links.link_ids)))
+        self._owners += links.sessions
+        states, owners = map(ConnectionState, links.states), self._owners
+        held_by = (owners[number] for number in links.session_numbers)
+        self._links.append(_pairs(links.node_ids, map(NodeLink, states, links.link_ids, held_by)))
+        self._sessions.append(_pairs(part.sessions.ids, part.sessions.replica_ids))
         self._add_bindings(bindings.node_ids, bindings.addresses, bindings.idle_since_seqs)
 
     def _add_nodes(self, nodes: pb.Nodes) -> None:
@@ -223,6 +244,7 @@ class _Reader:
             self._key_check,
             HashTrieMap(chain.from_iterable(self._unregistered)),
             self._authorities,
+            HashTrieMap(chain.from_iterable(self._sessions)),
         )
 
 

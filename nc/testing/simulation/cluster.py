@@ -228,6 +228,7 @@ class Cluster:
             clock=clock,
             token_ids=self.token_ids,
             chance=self.chance,
+            shares_log=self.plan.is_shared,
             is_broken=is_broken,
         )
 

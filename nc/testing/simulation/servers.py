@@ -51,6 +51,7 @@ class SimulatedServer(LocalServer):
         overlay: the overlay network, as text.
         network: where its links come from; `number` is the server's in it.
         chance: for secrets, and for how long the disk takes.
+        shares_log: whether other servers use the log, too.
         is_broken: called with each log line of the server that reports a bug of ours.
 
     Attributes:
@@ -70,6 +71,7 @@ class SimulatedServer(LocalServer):
         clock: Clock,
         token_ids: TokenIds,
         chance: SeededRandom,
+        shares_log: bool,
         is_broken: Callable[[str], None],
     ) -> None:
         self.life = Life()
@@ -82,6 +84,7 @@ class SimulatedServer(LocalServer):
         parts = Parts(
             name=name,
             log=log,
+            shares_log=shares_log,
             network=Overlay.parse(overlay),
             token_ids=token_ids,
             authorities=authorities(),

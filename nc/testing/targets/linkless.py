@@ -78,6 +78,7 @@ class LinklessServer(LocalServer):
             server = _Unrecorded(
                 parts, server.replica, server.hub, RequestIds(chance), WaitingNodes()
             )
+            server.replica.session = ""  # the log has no start of it
         super().__init__(server, ports)
         self._clock = clock
         self._token_ids = token_ids
@@ -101,7 +102,7 @@ class LinklessServer(LocalServer):
         command: Command
         match operation:
             case ops.OpenLink():
-                command = AcceptLink(node_id, link_id, now)
+                command = AcceptLink(node_id, link_id, now, self.replica.session)
             case ops.Handshake():
                 command = HandOverAddress(node_id, link_id, now)
             case _:
@@ -126,7 +127,8 @@ class LinklessServer(LocalServer):
         return Answer(Facts(OK, address=address))
 
     def _is_init(self, node_id: str, link_id: str) -> bool:
-        return link_of(self.replica.state.links, node_id) == (ConnectionState.INIT, link_id)
+        link = link_of(self.replica.state.links, node_id)
+        return (link.state, link.link_id) == (ConnectionState.INIT, link_id)
 
     async def _sweep(self, request_id: str) -> Answer:
         now, origin = now_ms(self._clock), Origin("system", "sweep", request_id)

@@ -75,7 +75,7 @@ def _state_queries(observed: Observed) -> Iterator[Use]:
 def no_link_outlives_its_server(observed: Observed) -> Iterator[Evidence]:
     """After a crash or a restart every node is IDLE until it connects again.
 
-    In the log a start and a stop leave every node idle; where servers share it, the others' too.
+    In the log a start and a stop leave no link but those of servers that go on.
     """
     opened = _rounds_with_new_links(observed)
     fresh: dict[str, bool] = {}
@@ -93,9 +93,12 @@ def no_link_outlives_its_server(observed: Observed) -> Iterator[Evidence]:
         ):
             yield Evidence(item.facts.state == model.IDLE, item)
     for each in written(observed.history):
-        kinds = {event.WhichOneof("kind") for event in each.entry.events}
-        if each.before and kinds & {"replica_started", "replica_stopped"}:
-            yield Evidence(not each.after, each)
+        for event in each.entry.events if each.before else ():
+            owners = set(each.after.values())
+            if event.HasField("replica_started"):
+                yield Evidence(owners <= each.sessions, each)
+            elif event.HasField("replica_stopped"):
+                yield Evidence(event.replica_stopped.session not in owners, each)
 
 
 def _rounds_with_new_links(observed: Observed) -> set[tuple[str, int]]:
