@@ -11,15 +11,13 @@ from nc import log_events
 from nc.clock import Clock
 from nc.domain.events import Batch
 from nc.domain.network import Network
-from nc.server.parts import Parts
-from nc.server.server import serve
 from nc.testing.contract.history import Answer
 from nc.testing.contract.laws.cluster import NOTHING_CRASHES
 from nc.testing.contract.operations import Call, IssueToken
 from nc.testing.simulation.loop import Life, first_of
 from nc.testing.simulation.machines import listening_log
 from nc.testing.targets.calls import Names
-from nc.testing.targets.server import ADVERTISED, LocalServer, MemoryPorts, authorities
+from nc.testing.targets.server import LocalServer
 
 if TYPE_CHECKING:
     from nc.testing.simulation.cluster import Cluster
@@ -65,26 +63,20 @@ class SimulatedServer(LocalServer):
         self.is_stopping = False
         self.log = log
         self._cluster = cluster
-        ports = MemoryPorts()
-        parts = Parts(
+        super().__init__(
             name=name,
             log=log,
             shares_log=cluster.plan.is_shared,
             network=Network.parse(cluster.plan.network),
             token_ids=cluster.token_ids,
-            authorities=authorities(),
             clock=clock,
             secrets=cluster.chance,
             logger=listening_log(self._hear),
-            rpc_ports=ports,
             listen_for_links=lambda: cast("Any", cluster.network.listen(self.life, number)),
-            link_tls=lambda: None,
-            advertised=(ADVERTISED,),
             run_blocking=self._run_blocking,
             snapshot_tail_events=_SNAPSHOT_EVENTS,
             digest_interval_events=_DIGEST_EVENTS,
         )
-        super().__init__(serve(parts), ports)
 
     async def answer(self, operation: Call, names: Names, request_id: str) -> Answer | None:
         """The answer to a client; None if this life ends before it."""
