@@ -5,7 +5,11 @@ from enum import Enum
 from functools import lru_cache
 from typing import NamedTuple
 
-from nc.pki.certificates import ADMIN_ORGANIZATION, NODE_ORGANIZATION
+from nc.pki.certificates import (
+    ADMIN_ORGANIZATION,
+    NODE_ORGANIZATION,
+    UPSTREAM_GRPC_COMMON_NAME,
+)
 from nc.pki.errors import CertificateUnreadable
 from nc.pki.identity import PeerCertificate, read_peer
 from nc.secrets import is_id
@@ -14,12 +18,17 @@ from nc.secrets import is_id
 # each; one that is not cached costs some 50 µs.
 MAX_CACHED_CERTIFICATES = 16_384
 
+# Of the fingerprint of an upstream server's certificate: whether its serials differ is not known.
+# Longer than a token, so that it is not taken for one.
+_FINGERPRINT_DIGITS = 20
+
 
 class CallerKind(Enum):
     UNRESTRICTED = "unrestricted"  # no identity, and everything on the port is allowed
     ANONYMOUS = "anonymous"  # TLS without a client certificate
     ADMIN = "admin"
     NODE = "node"
+    UPSTREAM_NODE = "upstream node"  # some node of the upstream server that was imported
     STRANGER = "stranger"  # signed by our CA, but neither an admin's nor a node's
 
 
@@ -75,7 +84,12 @@ class Callers:
         elif is_node:
             kind = CallerKind.NODE
             node_id = peer.common_name
-        actor = f"certificate:{peer.common_name}:{peer.serial:x}"
+        elif peer.common_name == UPSTREAM_GRPC_COMMON_NAME:
+            kind = CallerKind.UPSTREAM_NODE
+        which = f"{peer.serial:x}"
+        if kind is CallerKind.UPSTREAM_NODE:
+            which = peer.fingerprint_sha256[:_FINGERPRINT_DIGITS]
+        actor = f"certificate:{peer.common_name}:{which}"
         return Caller(kind, actor, node_id, peer.not_after_ms)
 
 

@@ -35,7 +35,7 @@ from nc.server.memory import GIVE_BACK
 from nc.server.parts import SWEEP_INTERVAL_S, Job, KeepUplink, Parts
 from nc.server.server import Server, serve
 from nc.server.settings import ServerSettings, TunMode
-from nc.server.start_report import report_start, warn_of_folder
+from nc.server.start_report import report_start, warn_of_database, warn_of_folder
 
 # Certificates are renewed weeks before they end, so checking a few times a day will do.
 CERTIFICATE_CHECK_INTERVAL_S = 6 * 60 * 60.0
@@ -99,6 +99,7 @@ async def serve_installation(
     with opened as installation:
         async with serve(installation.parts) as server:
             _mark_authorities(installation, logger)
+            warn_of_database(installation.folder, server.replica.state, logger)
             report_start(settings, server.endpoints, logger)
             yield installation, server
 
