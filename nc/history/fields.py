@@ -28,10 +28,14 @@ KIND_NAMES: Final[dict[str, str]] = {field.name: field.message_type.name for fie
 _ONLY_IF_SET: Final = frozenset(
     {
         *("grpc_authority", "network_authority", "taken_back", "imported", "assigned", "installed"),
-        *("name", "label", "labels", "note", "facts", "key_sha256", "attempt_id"),
+        *("name", "label", "labels", "note", "facts"),
         *("max_uses", "max_nodes", "node_labels", "node_name_prefix"),
     }
 )
+
+
+# Fields that programs alone can use.
+_ONLY_IN_JSON: Final = frozenset({"key_sha256", "attempt_id"})
 
 
 class _Field(NamedTuple):
@@ -68,7 +72,9 @@ def field_texts(event: Event) -> dict[str, str]:
     return {
         name.removesuffix("_ms"): _text(name, value)
         for name, value in fields.items()
-        if value is not None and (value or name not in _ONLY_IF_SET or kind == "NodeUpdated")
+        if name not in _ONLY_IN_JSON
+        and value is not None
+        and (value or name not in _ONLY_IF_SET or kind == "NodeUpdated")
     }
 
 
