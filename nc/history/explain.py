@@ -93,7 +93,7 @@ _LOST: Final = {
     pb.STATE_CHANGE_REASON_UNREGISTERED: "it was unregistered",
     pb.STATE_CHANGE_REASON_EXPIRED: "its token had expired",
     pb.STATE_CHANGE_REASON_ADDRESS_REASSIGNED: "an administrator gave it another address",
-    pb.STATE_CHANGE_REASON_CERTIFICATE_ENDED: "the certificate that it was opened with has ended",
+    pb.STATE_CHANGE_REASON_CERTIFICATE_ENDED: "its certificate had ended",
     pb.STATE_CHANGE_REASON_REPLICA_STOPPED: "the server that held its link stopped",
 }
 

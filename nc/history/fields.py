@@ -33,9 +33,8 @@ _ONLY_IF_SET: Final = frozenset(
     }
 )
 
-
-# Fields that programs alone can use.
-_ONLY_IN_JSON: Final = frozenset({"key_sha256", "attempt_id"})
+# Fields that only programs see: they say nothing to people, or nothing where a log has one server.
+_FOR_PROGRAMS: Final = frozenset({"is_alone", "session", "key_sha256", "attempt_id"})
 
 
 class _Field(NamedTuple):
@@ -72,7 +71,7 @@ def field_texts(event: Event) -> dict[str, str]:
     return {
         name.removesuffix("_ms"): _text(name, value)
         for name, value in fields.items()
-        if name not in _ONLY_IN_JSON
+        if name not in _FOR_PROGRAMS
         and value is not None
         and (value or name not in _ONLY_IF_SET or kind == "NodeUpdated")
     }

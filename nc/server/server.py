@@ -25,12 +25,13 @@ from nc.net.sockets import SocketUnavailable
 from nc.replica.errors import Unwritable, WriteRefused
 from nc.replica.replica import Origin, Replica
 from nc.replica.waiting import WaitingNodes
+from nc.rpc.abuse import Abuse
 from nc.rpc.api import Endpoints
 from nc.rpc.callers import Transport
 from nc.rpc.controller import Controller
 from nc.rpc.edge import Edge
 from nc.rpc.methods import methods_of
-from nc.secrets import RequestIds
+from nc.secrets import RequestIds, new_session
 from nc.server import tasks
 from nc.server.parts import Job, KeepUplink, Parts
 
@@ -48,6 +49,7 @@ def serve(parts: Parts) -> "Server":
     replica = Replica(parts.log, parts.clock, run_blocking=parts.run_blocking)
     replica.snapshots.tail_events = parts.snapshot_tail_events
     replica.digests.interval_events = parts.digest_interval_events
+    replica.session = new_session(parts.secrets)
     request_ids = RequestIds(parts.secrets)
     waiting = WaitingNodes()
     hub = Hub(
@@ -74,6 +76,7 @@ class Server:
         replica: the state, and the only way to change it.
         hub: the nodes' links.
         methods: what can be called, by name.
+        abuse: counts wrong bootstrap tokens, and connections that were hung up on.
         tasks: what runs in the background, by name; one that dies ends the server.
         endpoints: where clients find the server; there once it has started.
     """
@@ -103,6 +106,7 @@ class Server:
         )
         self.methods = methods_of(controller)
         self._edges: list[Edge] = []
+        self.abuse = Abuse(parts.guesses_a_second, parts.clock, parts.logger)
         # from here on: a start may take long, and the clock be set meanwhile
         self._clock_watch = ClockWatch(parts.clock)
         self.tasks: dict[str, asyncio.Task[None]] = {}
@@ -127,7 +131,9 @@ class Server:
             raise errors.exceptions[0] from None  # each was logged when it happened
         finally:
             denied = sum(edge.denied.total() for edge in self._edges)
-            self._parts.logger.info(log_events.SERVER_STOPPED, denied=denied)
+            self._parts.logger.info(
+                log_events.SERVER_STOPPED, denied=denied, wrong_tokens=self.abuse.wrong_tokens
+            )
 
     def edge_of(self, transport: Transport) -> Edge:
         """Make the edge of a port that is secured in this way."""
@@ -141,6 +147,7 @@ class Server:
             parts.secrets,
             parts.logger,
             parts.log_calls,
+            self.abuse,
         )
         self._edges.append(edge)
         return edge
@@ -234,7 +241,15 @@ class Server:
         parts = self._parts
         key_check = parts.token_ids.key_check
         keys = AuthorityKeys(parts.authorities.grpc.key_hash, parts.authorities.network.key_hash)
-        command = StartReplica(parts.name, VERSION, str(parts.network), key_check, keys)
+        command = StartReplica(
+            parts.name,
+            VERSION,
+            str(parts.network),
+            key_check,
+            keys,
+            self.replica.session,
+            is_alone=not parts.shares_log,
+        )
         try:
             await self.submit(command, "start")
         except Unwritable as error:
@@ -244,4 +259,4 @@ class Server:
         if self.tasks["replica"].done():
             return  # it failed or crashed, and takes no command any more
         with contextlib.suppress(Unwritable, WriteRefused):  # it was reported when it happened
-            await self.submit(StopReplica(self._parts.name), "stop")
+            await self.submit(StopReplica(self._parts.name, self.replica.session), "stop")

@@ -65,9 +65,11 @@ events: st.SearchStrategy[Event] = st.one_of(
             key_check=ids,
             grpc_authority=ids,
             network_authority=ids,
+            session=ids,
+            is_alone=st.booleans(),
         ),
     ),
-    st.builds(Event, replica_stopped=st.builds(ReplicaStopped, replica_id=ids)),
+    st.builds(Event, replica_stopped=st.builds(ReplicaStopped, replica_id=ids, session=ids)),
     st.builds(
         Event,
         token_issued=st.builds(
@@ -143,6 +145,7 @@ events: st.SearchStrategy[Event] = st.one_of(
             to_state=states,
             link_id=ids,
             reason=st.sampled_from(pb.StateChangeReason.values()),
+            session=ids,
         ),
     ),
     st.builds(

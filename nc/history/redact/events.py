@@ -1,7 +1,7 @@
 """What becomes of each kind of event, and of the parts of a state, when a history is redacted."""
 
 from collections.abc import Callable, Iterable
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
 
 from rpds import HashTrieMap
 
@@ -34,34 +34,7 @@ from nc.domain.events import (
 )
 from nc.domain.profile import NO_PROFILE, Facts, LabelPairs, Profile
 from nc.domain.terms import NO_TERMS, Terms
-from nc.history.redact.addresses import Relocation
-
-
-class Numbers:
-    """Numbers for names, in order of first use; the empty name stays empty."""
-
-    def __init__(self, shown: Callable[[int], str]) -> None:
-        self._shown = shown
-        self._known: dict[str, str] = {"": ""}
-
-    def __call__(self, name: str) -> str:
-        number = self._known.get(name)
-        if number is None:
-            number = self._known[name] = self._shown(len(self._known))
-        return number
-
-
-class Names(NamedTuple):
-    node: Numbers
-    token: Numbers
-    link: Numbers
-    request: Numbers
-    replica: Numbers
-    text: Numbers  # names, labels, notes and facts
-    serial: Numbers  # of administrators' certificates
-    hash: Numbers  # of keys and databases
-    place: Relocation
-    digests: dict[int, str]  # hex, by the events that they are of
+from nc.history.redact.names import Names
 
 
 def redacted_profile(names: Names, profile: Profile) -> Profile:
@@ -127,8 +100,12 @@ REDACTED: Final[dict[str, Callable[[Names, Any], Any]]] = {
         replica_id=names.replica(e.replica_id),
         version=e.version,
         network_address=names.place.interface(e.network_address),
+        session=names.session(e.session),
+        is_alone=e.is_alone,
     ),
-    "replica_stopped": lambda names, e: ReplicaStopped(replica_id=names.replica(e.replica_id)),
+    "replica_stopped": lambda names, e: ReplicaStopped(
+        replica_id=names.replica(e.replica_id), session=names.session(e.session)
+    ),
     "token_issued": lambda names, e: TokenIssued(
         token_id=names.token(e.token_id),
         expires_at_ms=e.expires_at_ms,
@@ -172,6 +149,7 @@ REDACTED: Final[dict[str, Callable[[Names, Any], Any]]] = {
         to_state=e.to_state,
         link_id=names.link(e.link_id),
         reason=e.reason,
+        session=names.session(e.session),
     ),
     "address_bound": lambda names, e: AddressBound(
         node_id=names.node(e.node_id),

@@ -1,6 +1,6 @@
 """Redaction: makes a history that names nothing, and that replays like the original. Pure.
 
-Nodes, bootstrap tokens, links, requests and replicas are numbered in order of appearance;
+Nodes, bootstrap tokens, links, requests, replicas and sessions are numbered in order of appearance;
 names, labels, facts and other texts too; overlay networks move (`nc.history.redact.addresses`). Of
 an actor the kind is left. Nodes' certificates lose their serials, a start its key check, a repair
 its paths; fields of an unknown version are dropped (`nc.history.redact.events`). Times, versions,
@@ -34,12 +34,11 @@ from nc.history.fold import RunningState
 from nc.history.redact.addresses import SMALLEST, Block, Relocation, block_of
 from nc.history.redact.events import (
     REDACTED,
-    Names,
-    Numbers,
     redacted_administrators,
     redacted_profile,
     redacted_terms,
 )
+from nc.history.redact.names import new_names
 from nc.pb import network_controller_pb2, sensor_pb2
 from nc.pb.admin.v1 import administrators_pb2, nodes_pb2, tokens_pb2
 from nc.pb.node.v1 import node_pb2
@@ -68,7 +67,6 @@ METHODS: Final = frozenset(
 )
 OTHER: Final = "other"
 
-_TOKENS_FROM: Final = 0xB << 124  # so that no token has a node's id
 _EPOCH: Final = 1  # the redacted log has had one writer
 
 
@@ -121,18 +119,7 @@ class Redaction:
 
     def __init__(self, base: State, plan: Plan) -> None:
         self._plan = plan
-        self._names = Names(
-            node=Numbers(lambda number: f"{number:032x}"),
-            token=Numbers(lambda number: f"{_TOKENS_FROM + number:032x}"),
-            link=Numbers(lambda number: f"link-{number}"),
-            request=Numbers(lambda number: f"request-{number}"),
-            replica=Numbers(lambda number: f"replica-{number}"),
-            text=Numbers(lambda number: f"text-{number}"),
-            serial=Numbers(lambda number: f"{number:x}"),
-            hash=Numbers(lambda number: f"{number:064x}"),
-            place=plan.relocation,
-            digests={},
-        )
+        self._names = new_names(plan.relocation)
         self.base = self.state(base)
         self._fold = RunningState(self.base)
         self._folded_until = max(plan.digested, default=0)
@@ -154,7 +141,9 @@ class Redaction:
             for key, value in sorted(state.nodes.items())
         }
         links = {
-            node(key): link._replace(link_id=names.link(link.link_id))
+            node(key): link._replace(
+                link_id=names.link(link.link_id), session=names.session(link.session)
+            )
             for key, link in sorted(state.links.items())
         }
         by_node = {
@@ -184,6 +173,12 @@ class Redaction:
             authorities=NO_AUTHORITIES,
             unregistered=HashTrieMap(
                 {node(key): until_ms for key, until_ms in sorted(state.unregistered.items())}
+            ),
+            sessions=HashTrieMap(
+                {
+                    names.session(session): names.replica(replica_id)
+                    for session, replica_id in sorted(state.sessions.items())
+                }
             ),
         )
 
