@@ -103,6 +103,7 @@ class Server:
             parts.clock,
             parts.secrets,
             waiting,
+            parts.node_limits.max_nodes,
         )
         self.methods = methods_of(controller)
         self._edges: list[Edge] = []
