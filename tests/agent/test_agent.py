@@ -215,6 +215,7 @@ CLOSES = [
     (wire.UNREGISTERED, NodeUnregistered),
     (wire.EXPIRED, RetryLater),
     (wire.SUPERSEDED, RetryLater),
+    (wire.CERTIFICATE_ENDED, RetryLater),
     (wire.STOPPING, LinkEnded),
     (wire.SILENT, LinkEnded),
     (wire.Close(wire.CloseCode.POLICY, "who knows"), LinkEnded),

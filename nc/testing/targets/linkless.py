@@ -71,9 +71,10 @@ class LinklessServer(LocalServer):
         command: Command
         match operation:
             case ops.OpenLink():
-                command = AcceptLink(node_id, link_id, now, self.replica.session)
+                session = self.replica.session
+                command = AcceptLink(node_id, link_id, now, session, reclaim_after_ms=0)
             case ops.Handshake():
-                command = HandOverAddress(node_id, link_id, now)
+                command = HandOverAddress(node_id, link_id, now, reclaim_after_ms=0)
             case _:
                 command = DropLink(node_id, link_id, pb.STATE_CHANGE_REASON_LINK_CLOSED)
         is_handshake = isinstance(operation, ops.Handshake)
@@ -119,6 +120,7 @@ class _Unrecorded(Server):
 
 def _serve_unrecorded(parts: Parts) -> Server:
     made = serve(parts)
+    made.replica.session = ""  # the log has no start of it
     return _Unrecorded(parts, made.replica, made.hub, RequestIds(parts.secrets), WaitingNodes())
 
 

@@ -14,6 +14,7 @@ from typing import Any, Final
 from cryptography.hazmat.primitives.asymmetric import ec
 
 from nc.contract import DEFAULT_BOOTSTRAP_PORT, DEFAULT_GRPC_PORT
+from nc.domain.limits import NodeLimits
 from nc.pki.authority import self_signed
 from nc.pki.certificates import ADMIN_ORGANIZATION, AuthorityKind
 from nc.rpc.answers import status_name
@@ -104,6 +105,7 @@ class LocalServer:
                 rpc_ports=self.ports,
                 link_tls=lambda: None,
                 advertised=(ADVERTISED,),
+                node_limits=NodeLimits(reclaim_after_ms=0),
                 **parts,
             )
         )
