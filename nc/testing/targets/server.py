@@ -80,7 +80,7 @@ class MemoryPorts:
         call = LocalCall(operation.method, request_id, pem)
         edge = self._edges[Port.CONTROL if who else Port.BOOTSTRAP]
         if refusal := edge.admit(call):
-            call.refuse(*refusal)
+            call.refuse(refusal.code, refusal.details)
         elif work := edge.handle(call, request_of(operation, names).SerializeToString()):
             await work
         edge.ended(call, is_cancelled=False)
@@ -105,7 +105,7 @@ class LocalServer:
                 rpc_ports=self.ports,
                 link_tls=lambda: None,
                 advertised=(ADVERTISED,),
-                node_limits=NodeLimits(reclaim_after_ms=0),
+                node_limits=NodeLimits(reclaim_after_ms=0),  # trials are over in minutes
                 **parts,
             )
         )
