@@ -95,9 +95,9 @@ def two_nodes_get_one_address(patch: pytest.MonkeyPatch) -> None:
     """The pool forgets that the last address was taken."""
     bound = addresses.evolve_bound
 
-    def forgetful(draft: Any, event: Any, *more: Any) -> None:
+    def forgetful(draft: Any, event: Any, *idle: Any) -> None:
         before = draft.next_slot
-        bound(draft, event, *more)
+        bound(draft, event, *idle)
         draft.next_slot = before
 
     patch.setattr(addresses, "evolve_bound", forgetful)
@@ -241,12 +241,11 @@ def reads_are_stale(patch: pytest.MonkeyPatch) -> None:
 @_bug("replay equals live", "unregister is final")
 def an_unregistered_token_works_again_after_a_crash(patch: pytest.MonkeyPatch) -> None:
     """The fold of a replay skips that a node left; the running server knew."""
-    replayed = evolve_entries
 
     def forgetful(state: Any, entries: Iterable[Entry]) -> Any:
-        all_of_them = list(entries)
-        folded = replayed(state, all_of_them)
-        for event in (event for entry in all_of_them for event in entry.events):
+        read = list(entries)
+        folded = evolve_entries(state, read)
+        for event in (event for entry in read for event in entry.events):
             if event.HasField("unregistered"):
                 back = nodes.Node("", 0)
                 folded = replace(
