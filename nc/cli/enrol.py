@@ -7,9 +7,9 @@ from structlog.typing import FilteringBoundLogger
 
 from nc import log_events, sd_notify
 from nc.agent.addresses import KnownAddresses
-from nc.agent.backoff import delay_s
 from nc.agent.enrolment import Invitation, ServerUnreachable, redeem
 from nc.agent.state import CertificateSet, NodeIdentity, StateFolder, digest_of
+from nc.backoff import delay_s
 from nc.secrets import SystemSecrets
 from nc.text import host_port
 

@@ -15,11 +15,6 @@ from structlog.typing import FilteringBoundLogger
 from nc import log_events, sd_notify
 from nc.cli import signals, structured_logs
 from nc.cli.config_file import ConfigFile, ServerSection, load
-from nc.cli.entrypoint import (
-    DATA_DIR_VARIABLE,
-    data_dir_variable,
-    default_data_dir,
-)
 from nc.cli.event_loop import run_async
 from nc.cli.open_files import allow_open_files
 from nc.cli.options import ConfigOption, DebugOption, ListenOption
@@ -29,7 +24,13 @@ from nc.cli.streams import silence_stdout
 from nc.client.link_report import NoServer, read_link_report
 from nc.clock import SystemClock
 from nc.contract import DEFAULT_BOOTSTRAP_PORT, DEFAULT_GRPC_PORT, DEFAULT_LINK_PORT
-from nc.data_folder import DataFolder, DataFolderError
+from nc.data_folder import (
+    DATA_DIR_VARIABLE,
+    DataFolder,
+    DataFolderError,
+    data_dir_variable,
+    default_data_dir,
+)
 from nc.domain.network import DEFAULT_NETWORK
 from nc.errors import ConfigError
 from nc.net.sockets import PortUnavailable, try_ports

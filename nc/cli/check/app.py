@@ -8,11 +8,10 @@ import typer
 
 from nc.certificate_files import FolderPaths
 from nc.cli.check.targets import IN_PROCESS, PROCESS, SIM
-from nc.cli.entrypoint import DATA_DIR_VARIABLE, default_data_dir
 from nc.cli.ncadm.connection import Connection
 from nc.cli.options import Output, OutputOption
 from nc.cli.server_address import ServerAddress
-from nc.data_folder import DataFolder
+from nc.data_folder import DATA_DIR_VARIABLE, DataFolder, default_data_dir
 
 
 def check(

@@ -6,13 +6,12 @@ from typing import Annotated, ClassVar
 import typer
 
 from nc.certificate_files import FolderPaths
-from nc.cli.entrypoint import DATA_DIR_VARIABLE, default_data_dir
 from nc.cli.lazy import HELP_OPTIONS, LazyGroup
 from nc.cli.ncadm.connection import Connection
 from nc.cli.options import Output, OutputOption, version_option
 from nc.cli.server_address import DEFAULT_IP, read_host
 from nc.contract import DEFAULT_BOOTSTRAP_PORT, DEFAULT_GRPC_PORT
-from nc.data_folder import DataFolder
+from nc.data_folder import DATA_DIR_VARIABLE, DataFolder, default_data_dir
 
 
 class Commands(LazyGroup):

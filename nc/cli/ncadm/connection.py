@@ -18,7 +18,7 @@ from nc.errors import UNREACHABLE
 if TYPE_CHECKING:  # imported when a call is made, so that --help needs neither
     from google.protobuf.message import Message
 
-    from nc.client.channel import Client
+    from nc.client.channel import Channel
     from nc.client.tls import ClientTls
 
 
@@ -60,9 +60,9 @@ class Connection:
 
     def control(self, method: str, request: "Message") -> Any:
         """Call the control port with the administrator's certificate."""
-        from nc.client.channel import Client
+        from nc.client.channel import Channel
 
-        client = Client(self.ip or DEFAULT_IP, self.port, self.admin_tls())
+        client = Channel(self.ip or DEFAULT_IP, self.port, self.admin_tls())
         return self._call(client, method, request, "CONTROL")
 
     def admin_tls(self) -> "ClientTls | None":
@@ -76,7 +76,7 @@ class Connection:
 
     def bootstrap(self, method: str, request: "Message", place: ServerAddress) -> Any:
         """Call the bootstrap port without a certificate, at `place` unless options name another."""
-        from nc.client.channel import BOOTSTRAP_PORT, Client
+        from nc.client.channel import BOOTSTRAP_PORT, Channel
         from nc.client.tls import ClientTls
 
         tls = None
@@ -85,11 +85,11 @@ class Connection:
 
             tls = ClientTls(read_trusted(self.ca))
         host, port = self.ip or place.host, self.bootstrap_port or place.port
-        return self._call(Client(host, port, tls, BOOTSTRAP_PORT), method, request, "BOOTSTRAP")
+        return self._call(Channel(host, port, tls, BOOTSTRAP_PORT), method, request, "BOOTSTRAP")
 
-    def _call(self, client: "Client", method: str, request: "Message", expected: str) -> Any:
+    def _call(self, client: "Channel", method: str, request: "Message", expected: str) -> Any:
         """Call; if it does not get through, find out whether that is another port of the server."""
-        from nc.client.channel import CallFailed
+        from nc.client.errors import CallFailed
 
         try:
             return _call(client, method, request)
@@ -127,7 +127,7 @@ class Connection:
             ) from error
 
 
-def _call(client: "Client", method: str, request: "Message") -> Any:
+def _call(client: "Channel", method: str, request: "Message") -> Any:
     from nc.cli.event_loop import run_async
 
     async def call() -> Any:
