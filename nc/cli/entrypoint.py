@@ -131,10 +131,11 @@ def _empty_option(words: list[str]) -> str | None:
 
 def wants_json(words: list[str]) -> bool:
     """Whether the command line asks for JSON, read without a parser: parsing it may have failed."""
+    names = ("--output", "-o")
     values = [
-        word.removeprefix("--output=") if before != "--output" else word
+        word.removeprefix("--output=") if before not in names else word
         for before, word in pairwise(("", *words))
-        if before == "--output" or word.startswith("--output=")
+        if before in names or word.startswith("--output=")
     ]
     return bool(values) and values[-1] == "json"
 
