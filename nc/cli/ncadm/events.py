@@ -71,7 +71,8 @@ def events(
 ) -> None:
     """Print events, and follow new ones.
 
-    The newest 50, or those from a moment on; in order, times in UTC. After a broken connection --follow goes on where it was.
+    The newest 50, or those from a moment on; in order, times in UTC. After a broken connection
+    --follow goes on where it was.
 
     Example: ncadm events --follow --type StateChanged --node pi-3
     """

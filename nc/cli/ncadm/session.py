@@ -2,7 +2,6 @@
 
 import contextlib
 import logging
-import os
 import sys
 import time
 from collections.abc import Callable, Iterator
@@ -13,12 +12,20 @@ import typer
 from nc.cli.entrypoint import OperationFailed
 from nc.cli.ncadm.connection import raise_for_other_port
 from nc.cli.ncadm.where import options_of
+from nc.errors import USAGE, OperatorError
 
 if TYPE_CHECKING:  # imported when a call is made, so that --help does not need it
     from nc.client.blocking import Client
 
 _WATCH_INTERVAL_S: Final = 2.0
 _CLEAR: Final = "\x1b[H\x1b[J"  # cursor to the first line; delete what is below (ECMA-48)
+
+
+class NotConfirmed(OperatorError):
+    """What cannot be undone was neither confirmed nor refused."""
+
+    exit_code = USAGE
+    kind = "usage"
 
 
 @contextlib.contextmanager
@@ -66,12 +73,12 @@ def confirm(question: str, *, yes: bool) -> None:
     """Ask before what cannot be undone.
 
     Raises:
-        typer.BadParameter: there is no terminal to ask on, and no --yes.
+        NotConfirmed: there is no terminal to ask on, and no --yes.
         OperationFailed: the answer is not yes.
     """
     if yes:
         return
-    if not (sys.stdin.isatty() and os.isatty(2)):
-        raise typer.BadParameter(f"{question} There is no terminal to ask on: give --yes")
+    if not (sys.stdin.isatty() and sys.stderr.isatty()):
+        raise NotConfirmed(f"{question} There is no terminal to ask on: give --yes")
     if not typer.confirm(question, err=True):
         raise OperationFailed("nothing was changed")

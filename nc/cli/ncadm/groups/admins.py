@@ -26,6 +26,7 @@ from nc.cli.options import (
     FormatOption,
 )
 from nc.cli.time_args import parse_duration
+from nc.client.contexts import LOOPBACK
 from nc.client.types import Administrator, IssuedAdministrator, Role
 from nc.files import OS_FILES, replace_file
 from nc.small_files import read_small
@@ -110,7 +111,7 @@ def issue(
         issued = client.administrators.issue(
             name, Role(role.value), lifetime=duration, csr_pem=csr_pem.decode("ascii", "replace")
         )
-        place = client.context
+        host = client.context.host
     _write(out, issued, key_pem)
     admin = issued.administrator
     if output is not Document.TABLE:
@@ -124,10 +125,15 @@ def issue(
                 ("serial", admin.serial),
                 ("ends", f"{second(admin.certificate_ends)} UTC"),
                 ("written", f"{out}: {files}"),
-                ("use", f"ncadm contexts add NAME --ip {place.host} --certs {out}"),
+                ("use", f"ncadm contexts add NAME --ip {_outside(host)} --certs {out}"),
             ]
         )
     )
+
+
+def _outside(host: str) -> str:
+    """The server's address as another machine may use it."""
+    return "SERVER" if host in {LOOPBACK, "localhost"} else host
 
 
 def _duration(text: str) -> timedelta:

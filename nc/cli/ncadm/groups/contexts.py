@@ -54,8 +54,9 @@ def _certificate(context: Context) -> str:
 def contexts(output: AnyOutputOption = AnyOutput.TEXT) -> None:
     """Keep the addresses of several servers.
 
-    And the certificates for them. The current one is used by every command of ncadm that names no other with --context,
-    NC_CONTEXT, --data-dir or NC_DATA_DIR; options such as --ip win over its parts.
+    And the certificates for them. The current one is used by every command of ncadm that names no
+    other with --context, NC_CONTEXT, --data-dir or NC_DATA_DIR; options such as --ip win over its
+    parts.
 
     Example: ncadm contexts use prod
     """
