@@ -99,8 +99,6 @@ class Calls:
 
         return Items(chunks())
 
-    async def pause(self, failures: int) -> float:
-        """Wait before the next try; gives the seconds."""
-        wait_s = delay_s(failures, self._secrets)
-        await asyncio.sleep(wait_s)
-        return wait_s
+    async def pause(self, failures: int) -> None:
+        """Wait before the next try."""
+        await asyncio.sleep(delay_s(failures, self._secrets))

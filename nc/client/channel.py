@@ -1,5 +1,6 @@
 """A gRPC channel to one port of a server: every method by its name, errors with a remedy."""
 
+import asyncio
 import os
 from collections.abc import AsyncIterator
 from typing import Any, Self
@@ -10,7 +11,7 @@ from google.protobuf.descriptor import MethodDescriptor, ServiceDescriptor
 from google.protobuf.message import Message
 
 from nc.client.connection_errors import describe_grpc
-from nc.client.errors import CallFailed, call_failed
+from nc.client.errors import CallFailed, DeadlineExceeded, call_failed
 from nc.client.tls import ClientTls
 from nc.clock import SystemClock, now_utc
 from nc.services import ADMIN_SERVICES, BOOTSTRAP_SERVICE, CONTROL_SERVICE, INTERNAL_SERVICE
@@ -120,18 +121,28 @@ class Channel:
             _make_printable(response)
         return response
 
-    async def stream(self, method: str, request: Message) -> AsyncIterator[Any]:
-        """Call a method that answers with a stream; it has no deadline.
+    async def stream(
+        self, method: str, request: Message, *, silence_s: float
+    ) -> AsyncIterator[Any]:
+        """Call a method that answers with a stream; it has no deadline but that of each answer.
 
         Raises:
-            CallFailed: with the gRPC status.
+            CallFailed: with the gRPC status; DeadlineExceeded when nothing came for `silence_s`.
         """
         found = self._method(method)
         channel: Any = self._channel
         call = channel.unary_stream(_path(found), **_serializers(found))(request)
+        answers = call.__aiter__()
         try:
-            async for response in call:
-                yield response
+            while True:
+                async with asyncio.timeout(silence_s):
+                    answer = await anext(answers, None)
+                if answer is None:
+                    return
+                yield answer
+        except TimeoutError:
+            silent = f"nothing came for {silence_s:g} s"
+            raise DeadlineExceeded(_path(found), self.target, silent) from None
         except grpc.aio.AioRpcError as error:
             raise await self._failed(found, error) from None
         finally:

@@ -23,7 +23,7 @@ COLUMNS: tuple[Column[tuple[str, ...]], ...] = (
 
 @given(ROWS, st.integers(1, 80))
 def test_a_table_fits_its_width(rows: list[tuple[str, ...]], width: int) -> None:
-    """Columns are left out from the highest rank on, and the first never, even if it does not fit."""
+    """Columns are left out from the highest rank on; the first never is."""
     titles, *lines = render.table(COLUMNS, rows, width).split("\n")
     shown = titles.split()
     assert shown in (

@@ -6,14 +6,17 @@ from typing import Final, TypedDict, Unpack
 
 from nc.client.calls import LOG, Calls, Items
 from nc.client.convert import convert, ms_of
-from nc.client.errors import Cancelled, ResourceExhausted, Unavailable
+from nc.client.errors import Cancelled, DeadlineExceeded, ResourceExhausted, Unavailable
 from nc.client.types import LoggedEvent
 from nc.pb.admin.v1 import events_pb2
 
 PAGE_SIZE: Final = 1000
 
 # After which a watch begins again: the server stops, or this program read too slowly.
-_PASSING: Final = (Unavailable, ResourceExhausted, Cancelled)
+_PASSING: Final = (Unavailable, DeadlineExceeded, ResourceExhausted, Cancelled)
+
+# A server says something at least every 30 s; after this time the connection is dead.
+SILENCE_S: Final = 90.0
 
 
 class EventFilter(TypedDict, total=False):
@@ -106,24 +109,23 @@ class Events:
     async def _watch(
         self, from_seq: int, given: EventFilter
     ) -> AsyncGenerator[Sequence[LoggedEvent], None]:
-        # Asked first: what is recorded before the stream's first answer could be missed otherwise.
-        next_seq = max(from_seq, 1) if from_seq else await self.last_seq() + 1
-        request = events_pb2.WatchEventsRequest(filter=_message(given))
-        failures, was_connected = 0, not from_seq
+        request = events_pb2.WatchEventsRequest(from_seq=from_seq, filter=_message(given))
+        failures, is_begun = 0, False
         while True:
-            request.from_seq = next_seq
             try:
-                async for answer in self._calls.channel.stream("Events.Watch", request):
-                    failures, was_connected = 0, True
-                    fresh = [event for event in answer.events if event.seq >= next_seq]
-                    next_seq = max(next_seq, answer.next_seq, *(event.seq + 1 for event in fresh))
+                async for answer in self._calls.channel.stream(
+                    "Events.Watch", request, silence_s=SILENCE_S
+                ):
+                    failures, is_begun = 0, True  # the first answer comes at once
+                    fresh = [event for event in answer.events if event.seq >= request.from_seq]
+                    request.from_seq = max(request.from_seq, answer.next_seq)
                     if fresh:
                         yield [convert(LoggedEvent, event) for event in fresh]
                 reason = "the server ended the stream"
             except _PASSING as error:
-                if not was_connected:
+                if not is_begun:
                     raise
                 reason = str(error)
             failures += 1
-            LOG.warning("%s; watching again from event %d", reason, next_seq)
+            LOG.warning("%s; watching again from event %d", reason, request.from_seq)
             await self._calls.pause(failures)
