@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from google.protobuf.descriptor import ServiceDescriptor
+from google.protobuf.descriptor import MethodDescriptor, ServiceDescriptor
 
 from nc.pb import network_controller_pb2, sensor_pb2
 from nc.pb.admin.v1 import (
@@ -25,3 +25,13 @@ ADMIN_SERVICES: Final[tuple[ServiceDescriptor, ...]] = tuple(
     for file in (nodes_pb2, tokens_pb2, administrators_pb2, events_pb2, history_pb2, status_pb2)
     for service in file.DESCRIPTOR.services_by_name.values()
 )
+
+
+def full_name(method: MethodDescriptor) -> str:
+    """A method as in `nc.admin.v1.Nodes/List`."""
+    return f"{method.containing_service.full_name}/{method.name}"
+
+
+def path_of(method: MethodDescriptor) -> bytes:
+    """A method's path on the wire, `/nc.admin.v1.Nodes/List`."""
+    return f"/{full_name(method)}".encode()

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from hashlib import sha256
 from pathlib import Path
 
@@ -14,6 +14,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from nc.pki.certificates import (
     AUTHORITY_LIFETIME,
+    LEAF_LIFETIME,
     AuthorityKind,
     Issuer,
     authority_certificate,
@@ -181,11 +182,16 @@ class CertificateAuthority:
         return _issued(self.sign_server(names, key.public_key(), now, serial), key)
 
     def sign_client(
-        self, name: x509.Name, public_key: PublicKey, now: datetime, serial: int
+        self,
+        name: x509.Name,
+        public_key: PublicKey,
+        now: datetime,
+        serial: int,
+        lifetime: timedelta = LEAF_LIFETIME,
     ) -> x509.Certificate:
         """Sign a client certificate for a key that exists already; raises as `issue_client`."""
         self._require_valid(now)
-        builder = client_certificate(name, public_key, self._issuer, now, serial)
+        builder = client_certificate(name, public_key, self._issuer, now, serial, lifetime)
         return builder.sign(self._key, SHA256())
 
     def sign_server(

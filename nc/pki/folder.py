@@ -209,10 +209,12 @@ class _Opening:
             return
         verb = "made" if flaws == [renewal.MISSING] else "renewed"
         reason = f"{verb}: {', '.join(flaw.text for flaw in flaws)}"
+        is_foreign = any(flaw.is_foreign for flaw in flaws)
+        is_renewal = flaws != [renewal.MISSING] and not is_foreign
         try:
-            if any(flaw.is_foreign for flaw in flaws):
+            if is_foreign:
                 self.store.keep(path)
-            self.store.write_certificate(path, sign(), reason)
+            self.store.write_certificate(path, sign(), reason, is_renewal=is_renewal)
         except FolderUnusable as error:
             # A folder that cannot be written, such as a mounted secret, does not stop a server
             # whose certificate is still good for some weeks.

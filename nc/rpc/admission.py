@@ -13,6 +13,21 @@ from typing import Final
 _IPV6_PREFIX_BITS: Final = 64
 
 
+# Watches of events under way. Each holds one message at the most (`nc.rpc.admin.watching`).
+MAX_WATCHES: Final = 512
+MAX_WATCHES_OF_ONE: Final = 256
+
+
+class TooManyStreams(Exception):
+    """The watches of one identity, or all, have all the places that there are."""
+
+    def __init__(self, pool: "Pool") -> None:
+        super().__init__(
+            f"too many watches are open: {pool.for_party} of one certificate and {pool.for_all} in "
+            "all may be; end some, or watch once and share the events"
+        )
+
+
 class Pool:
     """Places for calls of one kind, and who has them. Used in one thread.
 
@@ -56,6 +71,7 @@ class Admission:
         self.administrators = Pool(2048, 1024)
         self.health = Pool(1024, 512)
         self.streams = Pool(1024, 64)  # health watches, reflection: they stay open
+        self.watches = Pool(MAX_WATCHES, MAX_WATCHES_OF_ONE)
         self.others = Pool(16_384, 12_288)
 
 

@@ -26,12 +26,11 @@ from nc.domain.events import pb as events_pb
 from nc.domain.fsm import ConnectionState
 from nc.domain.links import link_of
 from nc.domain.state import State
-from nc.pb import admin_pb2, sensor_pb2
 from nc.pb import network_controller_pb2 as pb
+from nc.pb import sensor_pb2
 from nc.pki.authority import CertificateAuthority, IssuedCertificate
 from nc.pki.certificates import LEAF_LIFETIME, NODE_ORGANIZATION, milliseconds
 from nc.replica.replica import Origin, Replica
-from nc.replica.waiting import WaitingNodes
 from nc.rpc.api import Authorities, Call, Endpoints
 from nc.rpc.callers import CallerKind
 from nc.rpc.permissions import require_self
@@ -48,7 +47,7 @@ _GREETING_CHARACTERS = 256
 
 
 class Controller:
-    """The operations behind both services.
+    """The operations behind LiteKube's services.
 
     Args:
         authorities: sign what GetToken hands out.
@@ -63,7 +62,6 @@ class Controller:
         token_ids: TokenIds,
         clock: Clock,
         secrets: Secrets,
-        waiting: WaitingNodes | None = None,
     ) -> None:
         self._replica = replica
         self._authorities = authorities
@@ -71,7 +69,6 @@ class Controller:
         self._token_ids = token_ids
         self._clock = clock
         self._secrets = secrets
-        self._waiting = waiting or WaitingNodes()
 
     def hello_world(self, request: pb.HelloWorldRequest, call: Call) -> bytes:
         del call
@@ -209,36 +206,6 @@ class Controller:
             expiries.append(nodes.Expiry(node_id, sensor.expireTime * 1000))
         await self._submit(nodes.SetExpiries(tuple(expiries), now_ms(self._clock)), call)
         return sensor_pb2.SensorExpireTimeResponse(code=OK, message=SUCCESS_MESSAGE)
-
-    async def take_back(
-        self, request: admin_pb2.TakeBackRequest, call: Call
-    ) -> admin_pb2.TakeBackResponse:
-        """Register nodes again that the log does not know.
-
-        Raises:
-            NodeTokenEmpty, ServerNodeFixed: a token is no node's.
-            NodeUnknown, NodeNotWaiting: a node was unregistered, or has shown no certificate; those
-                before it in the request are taken back.
-        """
-        for token in request.node_tokens:
-            if not token:
-                raise errors.NodeTokenEmpty
-            if token == SERVER_NODE_TOKEN:
-                raise errors.ServerNodeFixed
-        node_ids = [self._token_ids.id_of(token) for token in request.node_tokens]
-        if request.all_waiting:
-            node_ids += self._waiting.not_taken_back(self._replica.state.nodes)
-        taken_back = []
-        for node_id in dict.fromkeys(node_ids):
-            command = nodes.TakeBackNode(node_id, self._waiting.certificate_of(node_id))
-            if await self._submit(command, call):
-                taken_back.append(node_id)
-        return admin_pb2.TakeBackResponse(
-            code=OK,
-            message=SUCCESS_MESSAGE,
-            node_ids=taken_back,
-            waiting_ids=self._waiting.not_taken_back(self._replica.state.nodes),
-        )
 
     def _live_bootstrap_token(self, token: str) -> str:
         """The token's id, if it can be redeemed now.

@@ -6,7 +6,7 @@ come from `nc.rpc.queue` or, in tests and simulations, without sockets.
 """
 
 from collections import Counter
-from collections.abc import Callable, Coroutine, Mapping
+from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
 from functools import partial
 from typing import Any, Protocol
@@ -19,12 +19,12 @@ from nc.clock import Clock, now_ms
 from nc.contract import OK
 from nc.domain.state import State
 from nc.replica.errors import Overloaded, Stopping
-from nc.rpc.admission import Admission, Pool, party_of
-from nc.rpc.answers import Answer, Status, answer_to, as_status, status_name
+from nc.rpc.admission import Admission, Pool, TooManyStreams, party_of
+from nc.rpc.answers import Answer, Status, answer_to, status_name, status_to
 from nc.rpc.api import Call
 from nc.rpc.call_lines import CallLine, CallLines, LogCalls, log_one_by_one
 from nc.rpc.callers import CallerKind, Callers, Transport, caller_of
-from nc.rpc.methods import Messages, Method, StreamMethod
+from nc.rpc.methods import Method, Methods, StreamMethod
 from nc.rpc.permissions import require
 from nc.rpc.queue.binding import Metadata
 from nc.rpc.queue.call import Refusal
@@ -56,6 +56,14 @@ class WireCall(Protocol):
     def reply(self, message: bytes) -> None: ...
 
     def refuse(self, code: int, details: str) -> None: ...
+
+
+class WireMessages(Protocol):
+    """A stream's messages as its transport has them; see `nc.rpc.queue.stream.Stream`."""
+
+    async def read(self) -> bytes | None: ...
+
+    async def write(self, message: bytes) -> None: ...
 
 
 @dataclass(slots=True)
@@ -106,13 +114,13 @@ class Edge:
         self._clock = clock
         self._request_ids = RequestIds(secrets)
         self._log = log
-        self._methods: Mapping[bytes, Method | StreamMethod] = {}
+        self._methods: Methods = {}
         self._admission = Admission()
         self.denied: Counter[str] = Counter()
         self.lines = CallLines(log_calls or partial(log_one_by_one, log))
         self._is_closing = False
 
-    def open(self, methods: Mapping[bytes, Method | StreamMethod]) -> None:
+    def open(self, methods: Methods) -> None:
         """Set what can be called, by path."""
         self._methods = methods
 
@@ -136,7 +144,7 @@ class Edge:
             self._require(record)
             self._enter(wire, record)
         except Exception as error:  # noqa: BLE001 - every error has an answer
-            status = as_status(self._refused(record, error))
+            status = self._status_of(record, error)
             return Refusal(status.code.value[0], status.message)
         return None
 
@@ -157,7 +165,7 @@ class Edge:
             wire.reply(answer)
         return None
 
-    async def converse(self, wire: WireCall, messages: Messages) -> None:
+    async def converse(self, wire: WireCall, messages: WireMessages) -> None:
         """Have a stream's behaviour run.
 
         Raises:
@@ -165,10 +173,11 @@ class Edge:
         """
         record: _Record = wire.context
         method: Any = record.method
+        admitted = _AdmittedMessages(messages, lambda: self._require(record))
         try:
-            await method.behaviour(_AdmittedMessages(messages, lambda: self._require(record)))
+            await method.behaviour(admitted, record.call)
         except Exception as error:
-            raise RefusedWith(as_status(self._refused(record, error))) from error
+            raise RefusedWith(self._status_of(record, error)) from error
 
     def ended(self, wire: WireCall, *, is_cancelled: bool) -> None:
         """Give back the call's place, and log it."""
@@ -203,7 +212,8 @@ class Edge:
         method: Any = record.method
         if self._is_closing and not method.is_standard:
             raise Stopping
-        require(method.permission, record.call.caller, self._state(), now_ms(self._clock))
+        caller, now = record.call.caller, now_ms(self._clock)
+        require(method.permission, caller, self._state(), now, reads=method.reads)
 
     def _enter(self, wire: WireCall, record: _Record) -> None:
         caller, method = record.call.caller, record.method
@@ -211,7 +221,7 @@ class Edge:
         wire.party = caller.actor if is_known else party_of(wire.peer())
         admission = self._admission
         if isinstance(method, StreamMethod):
-            pool = admission.streams
+            pool = admission.watches if method.is_watch else admission.streams
         elif caller.kind is CallerKind.ADMIN:
             pool = admission.administrators
         elif method is not None and method.is_health:
@@ -219,32 +229,36 @@ class Edge:
         else:
             pool = admission.others
         if not pool.enter(wire.party):
-            raise Overloaded
+            raise TooManyStreams(pool) if pool is admission.watches else Overloaded
         record.pool = wire.pool = pool
 
     def _answer_error(self, wire: WireCall, record: _Record, error: Exception) -> None:
-        answer = self._refused(record, error)
         method: Any = record.method
         if method.refuse is None:
-            answer = as_status(answer)
+            answer: Answer | Status = status_to(error, record.call.request_id)
+        else:
+            answer = answer_to(error, record.call.request_id)
+        self._note(record, answer, error)
         if isinstance(answer, Status):
             wire.refuse(answer.code.value[0], answer.message)
         else:
             record.code = answer.code
             wire.reply(method.refuse(answer.code, answer.message).SerializeToString())
 
-    def _refused(self, record: _Record, error: Exception) -> Answer | Status:
-        """Choose the answer to an error, and count it."""
-        answer = answer_to(error, record.call.request_id)
+    def _status_of(self, record: _Record, error: Exception) -> Status:
+        status = status_to(error, record.call.request_id)
+        self._note(record, status, error)
+        return status
+
+    def _note(self, record: _Record, answer: Answer | Status, error: Exception) -> None:
+        """Keep, count and report what an error is answered with."""
         record.message = answer.message
-        if isinstance(answer, Answer):
-            if answer.is_unforeseen:
-                request_id = record.call.request_id
-                self._log.error(log_events.RPC_CRASHED, request_id=request_id, exc_info=error)
+        if answer.is_unforeseen:
+            request_id = record.call.request_id
+            self._log.error(log_events.RPC_CRASHED, request_id=request_id, exc_info=error)
         elif answer.code is grpc.StatusCode.PERMISSION_DENIED:
             self.denied[record.call.method] += 1
             record.denied_so_far = self.denied.total()
-        return answer
 
     def _code_of(self, wire: WireCall, record: _Record, *, is_cancelled: bool) -> str:
         """What the caller got."""
@@ -268,7 +282,7 @@ class RefusedWith(Exception):
 class _AdmittedMessages:
     """A stream's messages, for as long as its caller may still call."""
 
-    def __init__(self, messages: Messages, require: Callable[[], None]) -> None:
+    def __init__(self, messages: WireMessages, require: Callable[[], None]) -> None:
         self._messages = messages
         self._require = require
 
@@ -280,3 +294,6 @@ class _AdmittedMessages:
     async def write(self, message: bytes) -> None:
         self._require()
         await self._messages.write(message)
+
+    def check(self) -> None:
+        self._require()

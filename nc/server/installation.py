@@ -8,7 +8,7 @@ import asyncio
 import contextlib
 import socket
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 
@@ -99,7 +99,8 @@ async def serve_installation(
         async with serve(installation.parts) as server:
             _mark_authorities(installation, logger)
             report_start(settings, server.endpoints, logger)
-            yield installation, server
+            reload = partial(_reload, installation.reload, server)
+            yield replace(installation, reload=reload), server
 
 
 @contextlib.contextmanager
@@ -153,6 +154,9 @@ def open_installation(
             open_uplink=None if settings.tun is TunMode.OFF else uplink,
             report_path=folder.links_socket,
             sweep_interval_s=tuning.sweep_interval_s,
+            log_folder=folder.log,
+            installed=certificates.installed,
+            certificate_facts=certificates.facts,
             jobs=(Job("renew_certificates", tuning.certificate_check_interval_s, renew),),
         )
         try:
@@ -287,6 +291,11 @@ async def _uplink(
         yield keep
     finally:
         uplink.close()
+
+
+async def _reload(renew: Callable[[], Awaitable[None]], server: Server) -> None:
+    await renew()
+    await server.record_installed()
 
 
 async def _renew(

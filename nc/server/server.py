@@ -25,13 +25,15 @@ from nc.net.sockets import SocketUnavailable
 from nc.replica.errors import Unwritable, WriteRefused
 from nc.replica.replica import Origin, Replica
 from nc.replica.waiting import WaitingNodes
+from nc.rpc.admin.methods import admin_methods
 from nc.rpc.api import Endpoints
 from nc.rpc.callers import Transport
 from nc.rpc.controller import Controller
 from nc.rpc.edge import Edge
-from nc.rpc.methods import methods_of
+from nc.rpc.methods import Methods, methods_of
 from nc.secrets import RequestIds
 from nc.server import tasks
+from nc.server.admin import admin_services
 from nc.server.parts import Job, KeepUplink, Parts
 
 VERSION = version("litekube-network-controller")
@@ -72,7 +74,7 @@ class Server:
     Attributes:
         replica: the state, and the only way to change it.
         hub: the nodes' links.
-        methods: what can be called, by name.
+        methods: what can be called, by path.
         tasks: what runs in the background, by name; one that dies ends the server.
         endpoints: where clients find the server; there once it has started.
     """
@@ -98,9 +100,12 @@ class Server:
             parts.token_ids,
             parts.clock,
             parts.secrets,
-            waiting,
         )
-        self.methods = methods_of(controller)
+        self._failing: tasks.Failing = {}
+        self._admin = admin_services(
+            parts, replica, hub, waiting, VERSION, lambda: self.endpoints, self._failing
+        )
+        self.methods: Methods = {**methods_of(controller), **admin_methods(self._admin)}
         self._edges: list[Edge] = []
         # from here on: a start may take long, and the clock be set meanwhile
         self._clock_watch = ClockWatch(parts.clock)
@@ -149,6 +154,18 @@ class Server:
         origin = Origin("system", method, self._request_ids.new())
         await self.replica.submit(command, origin, internal=True)
 
+    async def record_installed(self, method: str = "certificates") -> None:
+        """Record the administrator's certificate of the server's folder, if it is another one."""
+        command = self._parts.installed()
+        known = self.replica.state.administrators.installed
+        if command is not None and command.certificate.serial != known:
+            await self.submit(command, method)
+
+    async def _then_record(self, run: Callable[[], Awaitable[None]]) -> None:
+        """Run a job, which may renew certificates."""
+        await run()
+        await self.record_installed()
+
     async def _start(self, started: contextlib.AsyncExitStack) -> None:
         """Start part by part; `started` stops them again, the last one first."""
         parts = self._parts
@@ -157,6 +174,7 @@ class Server:
             parts.logger.warning(log_events.SNAPSHOT_SKIPPED, message=warning)
         started.push_async_callback(self.replica.stop)
         await self._record_start()
+        await self.record_installed("start")
         started.push_async_callback(self.hub.stop)
         started.push_async_callback(self._record_stop)  # before links end, so that it ends them
         if parts.open_uplink is not None:
@@ -189,6 +207,7 @@ class Server:
     async def _open_ports(self, started: contextlib.AsyncExitStack) -> None:
         parts, ports = self._parts, self._parts.rpc_ports
         started.push_async_callback(ports.stop, STOP_GRACE_S)
+        started.callback(self._admin.stop)
         control, bootstrap = ports.open(self.methods, self.edge_of)
         listener = parts.listen_for_links()
         self.endpoints = Endpoints(
@@ -210,9 +229,11 @@ class Server:
         parts, logger = self._parts, self._parts.logger
         set_serving = parts.rpc_ports.set_serving
         sweep = tasks.Sweep(self.replica, self.submit, parts.clock).sweep
-        for job in (Job("sweep", parts.sweep_interval_s, sweep), *parts.jobs):
-            yield job.name, partial(tasks.repeat, job, logger)
-        yield "watch_clock", partial(tasks.watch_clock, self._clock_watch, parts.jobs, logger)
+        jobs = [job._replace(run=partial(self._then_record, job.run)) for job in parts.jobs]
+        for job in (Job("sweep", parts.sweep_interval_s, sweep), *jobs):
+            yield job.name, partial(tasks.repeat, job, logger, self._failing)
+        watch = partial(tasks.watch_clock, self._clock_watch, jobs, logger, self._failing)
+        yield "watch_clock", watch
         if self._keep_uplink is not None:
             yield "uplink", self._keep_uplink
         for report in (tasks.report_failure, tasks.report_lack):

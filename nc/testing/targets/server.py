@@ -21,10 +21,10 @@ from nc.rpc.answers import status_name
 from nc.rpc.api import Authorities
 from nc.rpc.callers import Transport
 from nc.rpc.edge import REQUEST_ID_KEY, Edge
-from nc.rpc.methods import Method
+from nc.rpc.methods import Methods
 from nc.rpc.queue.binding import Metadata
 from nc.server.server import Server
-from nc.services import ADMIN_SERVICE, BOOTSTRAP_SERVICE, CONTROL_SERVICE, INTERNAL_SERVICE
+from nc.services import BOOTSTRAP_SERVICE, CONTROL_SERVICE, INTERNAL_SERVICE, path_of
 from nc.testing.contract.history import Answer
 from nc.testing.contract.operations import ADMIN, Operation, Port
 from nc.testing.targets.calls import Names, answer_of, denied, rpc_of
@@ -33,6 +33,16 @@ ADVERTISED: Final = "192.0.2.7"
 
 # Certificates are good from some time before a trial begins until long after it.
 _FOUNDED = datetime(2026, 12, 1, tzinfo=UTC)
+
+
+# The methods that operations call, by port and name.
+_METHODS: Final = {
+    port: {method.name: method for service in services for method in service.methods}
+    for port, services in (
+        (Port.CONTROL, (CONTROL_SERVICE, INTERNAL_SERVICE)),
+        (Port.BOOTSTRAP, (BOOTSTRAP_SERVICE,)),
+    )
+}
 
 
 @cache
@@ -54,15 +64,13 @@ def _admin_certificate() -> bytes:
 class MemoryPorts:
     """The control port and the bootstrap port without sockets."""
 
-    def open(
-        self, methods: Mapping[str, Method], edge_of: Callable[[Transport], Edge]
-    ) -> tuple[int, int]:
+    def open(self, methods: Methods, edge_of: Callable[[Transport], Edge]) -> tuple[int, int]:
         self._edges = {
             Port.CONTROL: edge_of(Transport.MUTUAL_TLS),
             Port.BOOTSTRAP: edge_of(Transport.SERVER_TLS),
         }
-        for edge in self._edges.values():
-            edge.open({name.encode(): method for name, method in methods.items()})
+        for port, edge in self._edges.items():
+            edge.open({path: methods[path] for path in map(path_of, _METHODS[port].values())})
         return DEFAULT_GRPC_PORT, DEFAULT_BOOTSTRAP_PORT
 
     async def start(self) -> Mapping[str, Any]:
@@ -78,7 +86,8 @@ class MemoryPorts:
         rpc = rpc_of(operation, names)
         is_admin = rpc.caller == ADMIN
         pem = _admin_certificate() if is_admin else names.certificates(rpc.caller).certificate
-        call = LocalCall(rpc.method, request_id, pem)
+        method = _METHODS[rpc.port][rpc.method]
+        call = LocalCall(path_of(method), request_id, pem)
         edge = self._edges[rpc.port]
         if refusal := edge.admit(call):
             call.refuse(*refusal)
@@ -87,7 +96,8 @@ class MemoryPorts:
         edge.ended(call, is_cancelled=False)
         if call.answer is None:
             return denied(*call.refusal)
-        return answer_of(_response(rpc.method, call.answer))
+        response = message_factory.GetMessageClass(method.output_type)
+        return answer_of(response.FromString(call.answer))
 
 
 class LocalServer:
@@ -107,16 +117,6 @@ class LocalServer:
         await self._started.aclose()
 
 
-def _response(method_name: str, data: bytes) -> Any:
-    descriptors = (
-        method
-        for service in (CONTROL_SERVICE, BOOTSTRAP_SERVICE, INTERNAL_SERVICE, ADMIN_SERVICE)
-        for method in service.methods
-        if method.name == method_name
-    )
-    return message_factory.GetMessageClass(next(descriptors).output_type).FromString(data)
-
-
 class LocalCall:
     """A call without a transport, as an edge takes it.
 
@@ -127,8 +127,8 @@ class LocalCall:
 
     deadline = inf
 
-    def __init__(self, method: str, request_id: str, certificate_pem: bytes) -> None:
-        self.path = method.encode()
+    def __init__(self, path: bytes, request_id: str, certificate_pem: bytes) -> None:
+        self.path = path
         self.metadata: Metadata = ((REQUEST_ID_KEY, request_id),)
         self._certificate_pem = certificate_pem
         self.pool: Any = None
