@@ -113,6 +113,7 @@ class BlockingNodes(Area[Nodes]):
     set_expiry = Blocking(Nodes.set_expiry)
     assign_address = Blocking(Nodes.assign_address)
     states = Blocking(Nodes.states)
+    take_back = Blocking(Nodes.take_back)
 
 
 class BlockingTokens(Area[Tokens]):

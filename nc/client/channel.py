@@ -14,7 +14,13 @@ from nc.client.connection_errors import describe_grpc
 from nc.client.errors import CallFailed, DeadlineExceeded, call_failed
 from nc.client.tls import ClientTls
 from nc.clock import SystemClock, now_utc
-from nc.services import ADMIN_SERVICES, BOOTSTRAP_SERVICE, CONTROL_SERVICE, INTERNAL_SERVICE
+from nc.services import (
+    ADMIN_SERVICES,
+    BOOTSTRAP_SERVICE,
+    CONTROL_SERVICE,
+    INTERNAL_SERVICE,
+    full_name,
+)
 from nc.text import host_port, printable
 
 DEFAULT_TIMEOUT_S = 10.0
@@ -164,7 +170,7 @@ class Channel:
 
 
 def _path(method: MethodDescriptor) -> str:
-    return f"/{method.containing_service.full_name}/{method.name}"
+    return f"/{full_name(method)}"
 
 
 def _serializers(method: MethodDescriptor) -> dict[str, Any]:

@@ -106,6 +106,14 @@ class StateOfNode:
 
 
 @dataclass(frozen=True, slots=True)
+class TakenBack:
+    """The ids of the nodes that were registered again, and of those that still wait."""
+
+    node_ids: tuple[str, ...]
+    waiting_ids: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class BootstrapToken:
     """A bootstrap token by its id; a limit of 0 is none, `nodes` are those registered now."""
 

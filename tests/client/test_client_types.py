@@ -30,6 +30,7 @@ PAIRS: list[tuple[type, type[Message]]] = [
     (types.NodeFacts, nodes_pb2.NodeFacts),
     (types.Link, nodes_pb2.Link),
     (types.NodeLink, status_pb2.NodeLink),
+    (types.TakenBack, nodes_pb2.TakeBackResponse),
     (types.BootstrapToken, tokens_pb2.BootstrapToken),
     (types.IssuedToken, tokens_pb2.IssueTokenResponse),
     (types.Administrator, administrators_pb2.Administrator),

@@ -10,7 +10,7 @@ from typing import Final, TypedDict, Unpack
 
 from nc.client.calls import Calls, Items
 from nc.client.convert import convert, members_of, ms_of, number_of
-from nc.client.types import Node, NodeOrder, NodeState, StateOfNode
+from nc.client.types import Node, NodeOrder, NodeState, StateOfNode, TakenBack
 from nc.pb.admin.v1 import nodes_pb2
 
 PAGE_SIZE: Final = 1000
@@ -150,3 +150,13 @@ class Nodes:
         return tuple(
             StateOfNode(id_, name, named[state], address) for id_, name, state, address in rows
         )
+
+    async def take_back(self, *node_tokens: str, all_waiting: bool = False) -> TakenBack:
+        """Register nodes again that an older log does not know (docs/backup.md).
+
+        Args:
+            node_tokens: of the nodes.
+            all_waiting: all that have asked for a link since the server started.
+        """
+        request = nodes_pb2.TakeBackRequest(node_tokens=node_tokens, all_waiting=all_waiting)
+        return convert(TakenBack, await self._calls.write("Nodes.TakeBack", request))

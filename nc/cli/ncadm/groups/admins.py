@@ -144,7 +144,7 @@ def _duration(text: str) -> timedelta:
 
 
 def _request(name: str) -> tuple[bytes, bytes]:
-    from nc.pki.new_request import certificate_request
+    from nc.pki.requests import certificate_request
 
     return certificate_request(name[:64])
 
