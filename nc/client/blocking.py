@@ -9,7 +9,6 @@ import asyncio
 import contextlib
 import threading
 from collections.abc import Awaitable, Callable, Coroutine, Iterator
-from concurrent.futures import Future
 from functools import partial
 from typing import Any, Concatenate, Generic, ParamSpec, Self, TypeVar
 
@@ -40,18 +39,31 @@ class _Loop:
         self._thread.start()
 
     def run(self, work: Coroutine[Any, Any, T]) -> T:
-        """Wait for a coroutine; Ctrl-C in the meantime cancels it."""
-        future: Future[T] = asyncio.run_coroutine_threadsafe(work, self._loop)
+        """Wait for a coroutine; Ctrl-C in the meantime cancels it, and waits for its end."""
+        task = self._result_of(_begun(work))
         try:
-            return future.result()
+            self._result_of(_ended(task))
         except BaseException:
-            future.cancel()
+            task.get_loop().call_soon_threadsafe(task.cancel)
+            self._result_of(_ended(task))
             raise
+        return task.result()
+
+    def _result_of(self, quick: Coroutine[Any, Any, T]) -> T:
+        return asyncio.run_coroutine_threadsafe(quick, self._loop).result()
 
     def close(self) -> None:
         self._loop.call_soon_threadsafe(self._loop.stop)
         self._thread.join()
         self._loop.close()
+
+
+async def _begun(work: Coroutine[Any, Any, T]) -> asyncio.Task[T]:
+    return asyncio.create_task(work)
+
+
+async def _ended(task: asyncio.Task[Any]) -> None:
+    await asyncio.wait([task])
 
 
 class Area(Generic[A]):
