@@ -40,17 +40,17 @@ class _Loop:
 
     def run(self, work: Coroutine[Any, Any, T]) -> T:
         """Wait for a coroutine; Ctrl-C in the meantime cancels it, and waits for its end."""
-        task = self._result_of(_begun(work))
+        begun = asyncio.run_coroutine_threadsafe(_begun(work), self._loop)
         try:
-            self._result_of(_ended(task))
+            self._wait_for(begun.result())
         except BaseException:
-            task.get_loop().call_soon_threadsafe(task.cancel)
-            self._result_of(_ended(task))
+            self._loop.call_soon_threadsafe(begun.result().cancel)
+            self._wait_for(begun.result())
             raise
-        return task.result()
+        return begun.result().result()
 
-    def _result_of(self, quick: Coroutine[Any, Any, T]) -> T:
-        return asyncio.run_coroutine_threadsafe(quick, self._loop).result()
+    def _wait_for(self, task: asyncio.Task[Any]) -> None:
+        asyncio.run_coroutine_threadsafe(_ended(task), self._loop).result()
 
     def close(self) -> None:
         self._loop.call_soon_threadsafe(self._loop.stop)

@@ -3,6 +3,9 @@
 import asyncio
 import contextlib
 import itertools
+import os
+import signal
+import threading
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -172,3 +175,22 @@ def test_a_revoked_certificate_ends_a_watch(server: ServerProcess, tmp_path: Pat
             client.administrators.revoke("eve")
             with pytest.raises((PermissionDenied, Unauthenticated)):
                 list(itertools.islice(watch, 1000))
+
+
+def test_ctrl_c_ends_a_watch_in_good_order(server: ServerProcess) -> None:
+    """It reaches the program as KeyboardInterrupt, and the client can be used after it."""
+    context = Context.of_data_dir(server.data_dir, port=server.control_port)
+    with Client(context) as client:
+        client.tokens.issue()
+        watch = client.events.watch(from_seq=1, kinds=["token_issued"])
+        next(watch)
+        interrupt = threading.Thread(target=os.kill, args=(os.getpid(), signal.SIGINT))
+
+        def read_on() -> None:
+            interrupt.start()
+            list(watch)
+
+        with pytest.raises(KeyboardInterrupt):
+            read_on()
+        interrupt.join()
+        assert client.server.status().version
