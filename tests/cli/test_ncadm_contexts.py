@@ -1,6 +1,7 @@
 """`ncadm contexts`, and which server a command is for."""
 
 import json
+import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -89,6 +90,15 @@ def test_contexts_are_listed_chosen_and_removed(server: ServerProcess) -> None:
     assert run_here("ncadm", "contexts", "list").stdout.count("*") == 0
 
 
+def test_a_new_context_has_nothing_of_the_current_one(server: ServerProcess) -> None:
+    """Neither its port nor its certificates."""
+    add(server, "a")
+    done = run_here("ncadm", "--plaintext", "contexts", "add", "b", "--ip", "192.0.2.7")
+    assert done.returncode == 0
+    _, b = json.loads(run_here("ncadm", "contexts", "list", "-o", "json").stdout)
+    assert (b["server"], b["port"], b["bootstrap_port"]) == ("192.0.2.7", 6440, 6439)
+
+
 def test_a_context_that_cannot_be_used_is_told_when_it_is_added(config: Path) -> None:
     """Nothing is kept then."""
     done = run_here("ncadm", "contexts", "add", "x", "--ip", "192.0.2.7", "--certs", "/nonexistent")
@@ -138,4 +148,6 @@ def test_a_shell_completes_what_the_server_knows(ncadm: Run, server: ServerProce
     assert "admin" in completed(server, "admins revoke ")
     assert "NodeRegistered" in completed(server, "events --type noder")
     assert completed(server, "tokens revoke ", port=1) == set()
+    with socket.create_server(("127.0.0.1", 0)) as silent:  # accepts, and answers nothing
+        assert completed(server, "nodes show ", port=silent.getsockname()[1]) == set()
     assert {"list", "rename", "unregister"} <= completed(server, "nodes ")

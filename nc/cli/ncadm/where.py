@@ -34,11 +34,13 @@ class Options(NamedTuple):
         from nc.client.contexts import Context
 
         if self.context is not None:
-            found = Context.named(self.context)
-        elif self.data_dir is not None:
-            found = Context.of_data_dir(self.data_dir)
-        else:
-            found = Context.current()
+            return self.over(Context.named(self.context))
+        if self.data_dir is not None:
+            return self.over(Context.of_data_dir(self.data_dir))
+        return self.over(Context.current())
+
+    def over(self, found: "Context") -> "Context":
+        """A context with the parts that options name replaced."""
         return replace(
             found,
             host=self.ip or found.host,

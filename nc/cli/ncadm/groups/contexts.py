@@ -16,6 +16,7 @@ from nc.cli.ncadm.where import options_of
 from nc.cli.options import AnyOutput, AnyOutputOption, Format, FormatOption
 from nc.client.contexts import Context, Contexts
 from nc.client.tls import ClientTls
+from nc.data_folder import default_data_dir
 from nc.files import OS_FILES, replace_file
 from nc.text import host_port
 
@@ -138,10 +139,9 @@ def add(
         raise OperationFailed(f"there is a context {name} already: give --replace, or another name")
     options = options_of(context)
     options = options._replace(ip=ip or options.ip, port=port or options.port)
-    place = options.resolved()
-    if certs is not None:
-        of = Context.of_certificates(certs)
-        place = options._replace(cacert=of.ca, cert=of.certificate, key=of.key).resolved()
+    # Not over the current context: nothing of another server belongs into a new one.
+    found = Context.of_data_dir(options.data_dir or default_data_dir())
+    place = options.over(found if certs is None else Context.of_certificates(certs))
     tls = admin_tls(place)
     kept.with_entry(name, {})  # before anything is copied
     entry = _entry(place)
