@@ -39,7 +39,14 @@ class _Loop:
         self._thread.start()
 
     def run(self, work: Coroutine[Any, Any, T]) -> T:
-        """Wait for a coroutine; Ctrl-C in the meantime cancels it, and waits for its end."""
+        """Wait for a coroutine; Ctrl-C in the meantime cancels it, and waits for its end.
+
+        Raises:
+            RuntimeError: the client is closed.
+        """
+        if self.is_closed:
+            work.close()
+            raise RuntimeError("the client is closed")
         begun = asyncio.run_coroutine_threadsafe(_begun(work), self._loop)
         try:
             self._wait_for(begun.result())
@@ -52,7 +59,12 @@ class _Loop:
     def _wait_for(self, task: asyncio.Task[Any]) -> None:
         asyncio.run_coroutine_threadsafe(_ended(task), self._loop).result()
 
+    @property
+    def is_closed(self) -> bool:
+        return self._loop.is_closed()
+
     def close(self) -> None:
+        self.run(self._loop.shutdown_asyncgens())  # those that nobody has read to the end
         self._loop.call_soon_threadsafe(self._loop.stop)
         self._thread.join()
         self._loop.close()
@@ -103,16 +115,17 @@ class Iterated(Generic[A, P, T]):
 
     def _items(self, area: Area[A], *args: P.args, **kwargs: P.kwargs) -> Iterator[T]:
         chunks = self.method(area._area, *args, **kwargs).chunks  # noqa: SLF001 - its own
-        run = area._loop.run  # noqa: SLF001 - as above
+        loop = area._loop  # noqa: SLF001 - as above
         try:
             while True:
                 try:
-                    chunk = run(chunks.__anext__())
+                    chunk = loop.run(chunks.__anext__())
                 except StopAsyncIteration:
                     return
                 yield from chunk
         finally:
-            run(chunks.aclose())
+            if not loop.is_closed:
+                loop.run(chunks.aclose())
 
 
 class BlockingNodes(Area[Nodes]):

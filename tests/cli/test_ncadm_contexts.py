@@ -146,7 +146,7 @@ def test_a_shell_completes_what_the_server_knows(ncadm: Run, server: ServerProce
     assert token_id in completed(server, "tokens revoke ")
     assert token_id in completed(server, f"nodes list --token-id {token_id[:4]}")
     assert "admin" in completed(server, "admins revoke ")
-    assert "NodeRegistered" in completed(server, "events --type noder")
+    assert "NodeRegistered" in completed(server, "events --type NodeR")
     assert completed(server, "tokens revoke ", port=1) == set()
     with socket.create_server(("127.0.0.1", 0)) as silent:  # accepts, and answers nothing
         assert completed(server, "nodes show ", port=silent.getsockname()[1]) == set()

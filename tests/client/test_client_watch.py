@@ -145,6 +145,17 @@ def test_pages_are_asked_for_as_they_are_needed(server: ServerProcess) -> None:
         assert whole == list(range(1, until + 1))
 
 
+def test_a_closed_client_says_so(server: ServerProcess) -> None:
+    """Also through an iterator that was not read to its end, which is left without a warning."""
+    with Client(Context.of_data_dir(server.data_dir, port=server.control_port)) as client:
+        events = client.events.watch(from_seq=1)
+        next(events)
+    with pytest.raises(RuntimeError, match="the client is closed"):
+        client.nodes.count()
+    with pytest.raises(RuntimeError, match="the client is closed"):
+        list(events)
+
+
 def test_a_watch_of_nobody_is_an_error_at_once() -> None:
     """Where no server is, a watch does not try for ever."""
     with (

@@ -31,7 +31,7 @@ def complete_kinds(incomplete: str) -> list[str]:
     """The kinds of events."""
     from nc.history.fields import KIND_NAMES
 
-    return [name for name in KIND_NAMES.values() if name.lower().startswith(incomplete.lower())]
+    return [name for name in KIND_NAMES.values() if name.startswith(incomplete)]
 
 
 def complete_nodes(ctx: typer.Context, incomplete: str) -> list[str]:
