@@ -7,9 +7,9 @@ import pytest
 from google.protobuf import descriptor_pb2
 from grpc_reflection.v1alpha import reflection_pb2
 
-from nc.rpc.introspection import Reflection
 from nc.rpc.api import Call
 from nc.rpc.callers import ANONYMOUS
+from nc.rpc.introspection import Reflection
 from nc.services import ADMIN_SERVICES, BOOTSTRAP_SERVICE, CONTROL_SERVICE, INTERNAL_SERVICE
 
 CONTROL_FILE, HEALTH_FILE = "network_controller.proto", "grpc_health/v1/health.proto"
