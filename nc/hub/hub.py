@@ -60,6 +60,7 @@ class Hub:
             plain text.
         log: gets a line for each link that opens, closes or is refused.
         interconnection: whether nodes may reach each other.
+        reclaim_after_ms: how long a node must have been idle to lose its address to another.
         waiting: gets the nodes that the log does not know.
         destinations: what nodes may reach beyond the network, through the server.
 
@@ -84,16 +85,16 @@ class Hub:
         interconnection: bool,
         destinations: Iterable[IPv4Network] = (),
         limits: Limits,
+        reclaim_after_ms: int,
         waiting: WaitingNodes,
     ) -> None:
         self._replica = replica
-        self._recorder = LinkRecorder(replica, clock, waiting)
+        self._recorder = LinkRecorder(replica, clock, waiting, reclaim_after_ms)
         self._waiting = waiting
         self._prefix_length = network.prefix_length
         self._token_ids = token_ids
         self._clock = clock
-        self._request_ids = request_ids
-        self._log = log
+        self._request_ids, self._log = request_ids, log
         self._limits = limits
         self.acceptor = Acceptor(self._upgrade, tls, log, limits)
         self.switch = Switch(network, interconnection=interconnection, destinations=destinations)

@@ -22,8 +22,9 @@ from cryptography.x509.oid import ExtendedKeyUsageOID
 from nc.certificate_files import FolderPaths
 from nc.files import OS_FILES, Files
 from nc.pki import renewal
-from nc.pki.authority import CertificateAuthority, path_of, self_signed
+from nc.pki.authority import CertificateAuthority, self_signed
 from nc.pki.certificates import ADMIN, AuthorityKind, subject
+from nc.pki.chain import path_of
 from nc.pki.errors import FolderUnusable, KeyMissing
 from nc.pki.names import general_names
 from nc.pki.pem import PrivateKey, PublicKey, public_key_of

@@ -63,6 +63,7 @@ def serve(parts: Parts) -> "Server":
         interconnection=parts.interconnection,
         destinations=parts.allow_destination,
         limits=parts.link_limits,
+        reclaim_after_ms=parts.node_limits.reclaim_after_ms,
         waiting=waiting,
     )
     return Server(parts, replica, hub, request_ids, waiting)

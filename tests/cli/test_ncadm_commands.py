@@ -37,7 +37,7 @@ def told(ncadm: Run) -> Json:
 
     def run(*arguments: str) -> Any:
         done = ncadm(*arguments, "--output", "json")
-        assert (done.returncode, done.stderr) == (0, "")
+        assert (done.returncode, done.stderr) == (0, ""), done
         return json.loads(done.stdout)
 
     return run

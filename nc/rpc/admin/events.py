@@ -1,11 +1,14 @@
 """nc.admin.v1.Events: the log's events in pages, and as they are appended."""
 
+import asyncio
+import contextlib
 from collections.abc import Iterator
 from typing import Final
 
 from eventlog import EventLog
 from nc.domain.codec.records import Recorded, events_of
 from nc.pb.admin.v1 import events_pb2 as pb
+from nc.replica.replica import Replica
 from nc.rpc.admin.context import Context
 from nc.rpc.admin.errors import OutOfLog
 from nc.rpc.admin.event_filter import EventSelection, event_selection
@@ -26,6 +29,27 @@ _PAGE_BYTES: Final = 3 * 1024 * 1024
 MOST_LOOKED_AT: Final = 50_000
 
 
+# How long an event of another replica may take to become part of the state.
+_APPLIED_S: Final = 1.0
+
+
+class Progress:
+    """How far a replica's state has come; the log is ahead of it for a moment."""
+
+    def __init__(self, replica: Replica) -> None:
+        self._replica = replica
+        self._moved = asyncio.Event()
+        replica.observe(lambda _: self._moved.set())
+
+    async def reached(self, seq: int) -> None:
+        """Wait until the state has an event, but not for ever."""
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(_APPLIED_S):
+                while self._replica.state.seq < seq:
+                    self._moved.clear()
+                    await self._moved.wait()
+
+
 class EventsService:
     """The operations of the service; the errors are the domain's, and those of `errors`.
 
@@ -36,7 +60,8 @@ class EventsService:
         self._context = context
         self._log = log
         names = NodeNames(lambda: context.state)
-        self.source = Source(log, Tail(log, names), names, Pacer())
+        tail = Tail(log, names, Progress(context.replica).reached)
+        self.source = Source(log, tail, names, Pacer())
         self._reading = Turns("read events", working=4, waiting=64)
         self._first_seq = 0
 

@@ -8,7 +8,7 @@ import asyncio
 import json
 import os
 import sys
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from typing import Any, Final
 
 from google.protobuf.message import DecodeError, Message
@@ -25,23 +25,23 @@ from nc.rpc.admin.past_answers import at, diff, why
 
 _NICENESS: Final = 10
 
-Answering = Callable[[LogReader, Any, str], Message]
+Answering = Callable[[LogReader, Any, str], Awaitable[Message]]
 
 _METHODS: Final[dict[str, tuple[type[Message], Answering]]] = {
-    "At": (pb.AtRequest, lambda reader, request, _: asyncio.run(at(reader, request))),
-    "Diff": (pb.DiffRequest, lambda reader, request, _: diff(reader, request)),
+    "At": (pb.AtRequest, at),
+    "Diff": (pb.DiffRequest, diff),
     "Why": (pb.WhyRequest, why),
 }
 
 
-def answer(data: bytes) -> Message:
+async def answer(data: bytes) -> Message:
     """The response to what is on the standard input; raises one of `errors`."""
     first, _, rest = data.partition(b"\n")
     head = json.loads(first)
     request_class, answering = _METHODS[head["method"]]
     try:
         reader = LogReader(head["folder"])
-        return answering(reader, request_class.FromString(rest), head["node_id"])
+        return await answering(reader, request_class.FromString(rest), head["node_id"])
     except NodeReferenceUnknown as error:
         raise errors.NotFound(str(error)) from error
     except NodeReferenceAmbiguous as error:
@@ -59,7 +59,7 @@ def answer(data: bytes) -> Message:
 def main() -> None:
     os.nice(_NICENESS)
     try:
-        response = answer(sys.stdin.buffer.read())
+        response = asyncio.run(answer(sys.stdin.buffer.read()))
     except tuple(errors.REFUSALS.values()) as error:
         kind = next(name for name, kind in errors.REFUSALS.items() if isinstance(error, kind))
         sys.stdout.write(json.dumps([kind, str(error)]))

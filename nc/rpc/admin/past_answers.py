@@ -30,7 +30,7 @@ _MOST: Final = 10_000
 _NS_PER_MS: Final = 1_000_000
 
 
-async def at(reader: LogReader, request: pb.AtRequest) -> pb.AtResponse:
+async def at(reader: LogReader, request: pb.AtRequest, _: str) -> pb.AtResponse:
     """The state as of a moment; later pages are of the moment that the first one had."""
     seq_text, _, place = request.page_token.partition(".")
     listed = list_id("at", request.filter)
@@ -63,7 +63,7 @@ async def at(reader: LogReader, request: pb.AtRequest) -> pb.AtResponse:
     )
 
 
-def diff(reader: LogReader, request: pb.DiffRequest) -> pb.DiffResponse:
+async def diff(reader: LogReader, request: pb.DiffRequest, _: str) -> pb.DiffResponse:
     """What changed from one moment to another; backwards, if the first is the later one."""
     points = [_point(getattr(request, "from")), _point(request.to)]
     before, after = (found.state for found in states_at(reader, points))
@@ -170,7 +170,7 @@ def _number(value: int) -> str:
     return str(value) if value else ""
 
 
-def why(reader: LogReader, request: pb.WhyRequest, id_of_token: str) -> pb.WhyResponse:
+async def why(reader: LogReader, request: pb.WhyRequest, id_of_token: str) -> pb.WhyResponse:
     """What led to a node's state.
 
     Args:

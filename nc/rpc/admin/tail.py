@@ -7,7 +7,7 @@ decoded.
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Final, NamedTuple
 
 from eventlog import EventLog
@@ -25,6 +25,10 @@ _OVERHEAD_BYTES: Final = 400
 # Watches are woken at most so often: under load each gets some dozen events at a time, since a
 # message costs much more than an event in it.
 PAUSE_S: Final = 0.1
+
+
+# Waits until an event is part of the state.
+Applied = Callable[[int], Awaitable[None]]
 
 
 class TailEvent(NamedTuple):
@@ -60,6 +64,7 @@ class Tail:
     Args:
         log: is followed while anybody watches.
         names: of nodes.
+        applied: see `Applied`; nobody is shown an event that the state does not have.
         max_bytes: more are not kept.
         pause_s: how long watches are not woken after they were.
     """
@@ -68,12 +73,14 @@ class Tail:
         self,
         log: EventLog,
         names: NodeNames,
+        applied: Applied,
         max_bytes: int = MAX_BYTES,
         pause_s: float = PAUSE_S,
     ) -> None:
         self._pause_s = pause_s
         self._log = log
         self._names = names
+        self._applied = applied
         self._max_bytes = max_bytes
         self._size_bytes = 0  # of all that is kept; ≤ _max_bytes
         self._events: list[TailEvent] = []
@@ -142,6 +149,7 @@ class Tail:
     async def _follow(self) -> None:
         try:
             async for record in self._log.follow(self.last_seq):
+                await self._applied(record.last_seq)
                 for recorded in events_of(record):
                     self._add(tail_event(logged(recorded, self._names)))
                 self._names.keep_state()

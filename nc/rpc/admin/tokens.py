@@ -7,6 +7,7 @@ from nc.domain.expiry import has_passed
 from nc.domain.map_items import items_of
 from nc.domain.profile import label_pairs
 from nc.domain.references import token_meant
+from nc.domain.terms import Terms
 from nc.pb.admin.v1 import tokens_pb2 as pb
 from nc.pki.certificates import ca_cert_hash
 from nc.rpc.admin.context import Context
@@ -34,7 +35,7 @@ class BootstrapTokensService:
 
     async def issue(self, request: pb.IssueTokenRequest, call: Call) -> pb.IssueTokenResponse:
         context = self._context
-        terms = tokens.Terms(
+        terms = Terms(
             request.label,
             request.max_uses,
             request.max_nodes,

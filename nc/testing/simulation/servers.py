@@ -10,6 +10,7 @@ from eventlog.testing import PowerLoss
 from nc import log_events
 from nc.clock import Clock
 from nc.domain.events import Batch
+from nc.domain.limits import NodeLimits
 from nc.domain.network import Network as Overlay
 from nc.secrets import TokenIds
 from nc.server.parts import Parts
@@ -92,6 +93,7 @@ class SimulatedServer(LocalServer):
             listen_for_links=lambda: cast("Any", network.listen(self.life, number)),
             link_tls=lambda: None,
             advertised=(ADVERTISED,),
+            node_limits=NodeLimits(reclaim_after_ms=0),
             run_blocking=self._run_blocking,
             snapshot_tail_events=_SNAPSHOT_EVENTS,
             digest_interval_events=_DIGEST_EVENTS,

@@ -12,6 +12,7 @@ from nc.domain.decide import Command
 from nc.domain.errors import DomainError
 from nc.domain.events import pb
 from nc.domain.fsm import ConnectionState
+from nc.domain.limits import NodeLimits
 from nc.domain.links import AcceptLink, DropLink, HandOverAddress, link_of
 from nc.domain.network import Network
 from nc.domain.nodes import ExpireNodes
@@ -70,6 +71,7 @@ class LinklessServer(LocalServer):
             listen_for_links=lambda: cast("Any", _NoLinks()),
             link_tls=lambda: None,
             advertised=(ADVERTISED,),
+            node_limits=NodeLimits(reclaim_after_ms=0),
             run_blocking=run_blocking,
             sweep_interval_s=_NEVER_S,
         )
@@ -101,9 +103,9 @@ class LinklessServer(LocalServer):
         command: Command
         match operation:
             case ops.OpenLink():
-                command = AcceptLink(node_id, link_id, now)
+                command = AcceptLink(node_id, link_id, now, reclaim_after_ms=0)
             case ops.Handshake():
-                command = HandOverAddress(node_id, link_id, now)
+                command = HandOverAddress(node_id, link_id, now, reclaim_after_ms=0)
             case ops.CloseLink():
                 command = DropLink(node_id, link_id, pb.STATE_CHANGE_REASON_LINK_CLOSED)
         is_handshake = isinstance(operation, ops.Handshake)
@@ -126,7 +128,8 @@ class LinklessServer(LocalServer):
         return Answer(Facts(OK, address=address))
 
     def _is_init(self, node_id: str, link_id: str) -> bool:
-        return link_of(self.replica.state.links, node_id) == (ConnectionState.INIT, link_id)
+        link = link_of(self.replica.state.links, node_id)
+        return (link.state, link.link_id) == (ConnectionState.INIT, link_id)
 
     async def _sweep(self, request_id: str) -> Answer:
         now, origin = now_ms(self._clock), Origin("system", "sweep", request_id)

@@ -1,6 +1,7 @@
 """nc.admin.v1.Events over real TLS: the log in pages, and watched."""
 
 import asyncio
+import contextlib
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
@@ -77,21 +78,22 @@ async def test_the_log_is_read_in_pages(data_dir: Path) -> None:
 
 async def test_a_watch_resumes_without_a_hole(data_dir: Path) -> None:
     """Across a restart of the server: from the last message's next_seq on, nothing is missing."""
-    async with running(data_dir) as server, operator(server) as admin:
-        stream = admin.stream("Events/Watch", from_seq=1)
-        issued = [await admin.call("BootstrapTokens/Issue") for _ in range(3)]
-        assert len(issued) == 3
-        last = server.replica.state.seq
-        seqs = await watched(stream, last)
-        rest: list[Any] = []
+    rest: list[Any] = []
+    async with contextlib.AsyncExitStack() as channels:
+        async with running(data_dir) as server:
+            admin = await channels.enter_async_context(operator(server))
+            stream = admin.stream("Events/Watch", from_seq=1)
+            for _ in range(3):
+                await admin.call("BootstrapTokens/Issue")
+            last = server.replica.state.seq
+            seqs = await watched(stream, last)
 
-        async def to_the_end() -> None:
-            async for message in stream:
-                rest.append(message)
+            async def to_the_end() -> None:
+                rest.extend([message async for message in stream])
 
-        ending = asyncio.create_task(to_the_end())
-    with pytest.raises(Refused) as refused:
-        await asyncio.wait_for(ending, PATIENCE_S)
+            ending = asyncio.create_task(to_the_end())
+        with pytest.raises(Refused) as refused:
+            await asyncio.wait_for(ending, PATIENCE_S)
     assert refused.value.code is Code.UNAVAILABLE
     seqs += [event.seq for message in rest for event in message.events]
     next_seq = rest[-1].next_seq if rest else last + 1

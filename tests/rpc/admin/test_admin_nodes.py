@@ -136,7 +136,7 @@ async def test_what_cannot_be_done_to_a_node_is_said(data_dir: Path) -> None:
             ),
             (
                 "Nodes/List",
-                {"filter": pb.NodeFilter(token_id="x")},
+                {"filter": pb.NodeFilter(token_id="x")},  # noqa: S106 - no secret
                 Code.INVALID_ARGUMENT,
                 "4 digits",
             ),

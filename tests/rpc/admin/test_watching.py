@@ -65,14 +65,19 @@ class Reader:
         pass
 
 
+async def applied(_seq: int) -> None:
+    """There is no state that would have to be waited for."""
+
+
 def source_of(log: MemoryLog, max_bytes: int = 1 << 20, patience_s: float = 60.0) -> Source:
     names = NodeNames(State)
-    return Source(log, Tail(log, names, max_bytes, pause_s=0), names, Pacer(), patience_s)
+    tail = Tail(log, names, applied, max_bytes, pause_s=0)
+    return Source(log, tail, names, Pacer(), patience_s)
 
 
 async def until(condition: Callable[[], bool]) -> None:
     async with asyncio.timeout(60):
-        while not condition():
+        while not condition():  # noqa: ASYNC110 - it has no event to wait for
             await asyncio.sleep(0)
 
 
