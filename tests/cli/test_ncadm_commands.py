@@ -286,7 +286,7 @@ def test_the_past_is_explained(ncadm: Run, told: Json, machine: Machine) -> None
     assert [event["type"] for event in reasons][-1] == "NodeUpdated"
     text = ncadm("why", "renamed").stdout
     assert "now" in text.splitlines()[-1]
-    assert told("why", "renamed", "--at", str(before))["seq"] == before
+    assert told("why", machine.id, "--at", str(before))["seq"] == before
 
 
 def last_seq(told: Json) -> int:

@@ -25,9 +25,9 @@ from nc.cli.options import (
     Format,
     FormatOption,
 )
-from nc.cli.time_args import parse_duration
 from nc.client.contexts import LOOPBACK
 from nc.client.types import Administrator, IssuedAdministrator, Role
+from nc.durations import parse_duration
 from nc.files import OS_FILES, replace_file
 from nc.small_files import read_small
 

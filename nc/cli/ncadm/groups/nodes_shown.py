@@ -11,10 +11,10 @@ from nc.cli.ncadm.references import NodeArgument, TokenIdOption, reference
 from nc.cli.ncadm.render import Column, labels_text, second
 from nc.cli.ncadm.session import client_of, shown
 from nc.cli.options import Document, DocumentOption, Format, FormatOption
-from nc.cli.time_args import parse_duration
 from nc.cli.token_args import TokenFileOption
 from nc.client.types import Link, Node, NodeOrder, NodeState
 from nc.clock import SystemClock, now_utc
+from nc.durations import parse_duration
 
 _ID_DIGITS: Final = 12  # enough to tell nodes apart
 

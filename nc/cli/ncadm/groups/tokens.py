@@ -23,8 +23,8 @@ from nc.cli.options import (
     FormatOption,
 )
 from nc.cli.streams import require_stdout
-from nc.cli.time_args import parse_duration
 from nc.client.types import BootstrapToken, IssuedToken
+from nc.durations import parse_duration
 from nc.text import host_port
 
 
