@@ -194,6 +194,7 @@ async def why(reader: LogReader, request: pb.WhyRequest, id_of_token: str) -> pb
         else STATES[link_of(state.links, node_id).state],
         address=state.addresses.address_of(node_id),
         seq=state.seq,
+        left_out=len(lines) - len(shown),
         reasons=[
             pb.Reason(event=logged(each.recorded, names), sentence=each.text) for each in shown
         ],
