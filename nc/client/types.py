@@ -213,7 +213,11 @@ class Reason:
 
 @dataclass(frozen=True, slots=True)
 class Explanation:
-    """Why a node is in its state as of the event `seq`; the earliest reason first."""
+    """Why a node is in its state as of the event `seq`; the earliest reason first.
+
+    Attributes:
+        left_out: how many reasons are left out, behind the first ten.
+    """
 
     node_id: str
     name: str
@@ -221,6 +225,7 @@ class Explanation:
     address: str
     seq: int
     reasons: tuple[Reason, ...]
+    left_out: int
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,7 +17,7 @@ from nc.cli.ncadm.session import client_of
 from nc.cli.options import Document, DocumentOption
 from nc.cli.time_args import parse_point
 from nc.clock import SystemClock
-from nc.text import printable, time_text
+from nc.text import expiry_text, printable, time_text
 
 if TYPE_CHECKING:
     from nc.client.types import Difference
@@ -89,13 +89,20 @@ def diff(
         typer.echo(f"and {found.more} more")
 
 
+def _value(field: str, text: str) -> str:
+    """A field's value as people read it: times are milliseconds there."""
+    return expiry_text(int(text)) if field.endswith("_ms") and text.isdecimal() else text
+
+
 _DIFFERENCES: Final[tuple[Column["Difference"], ...]] = (
     Column("what", lambda row: row.subject),
     Column("which", lambda row: row.name or row.id),
-    Column("field", lambda row: row.field),
-    Column("before", lambda row: row.before),
-    Column("after", lambda row: row.after),
+    Column("field", lambda row: row.field.removesuffix("_ms").replace("_", " ")),
+    Column("before", lambda row: _value(row.field, row.before)),
+    Column("after", lambda row: _value(row.field, row.after)),
 )
+
+_BEFORE_THE_GAP: Final = 10  # reasons, if the server leaves some out
 
 
 def why(
@@ -129,12 +136,15 @@ def why(
             "state": found.state.value,
             "address": found.address,
             "seq": found.seq,
+            "left_out": found.left_out,
             "events": reasons,
         }
         typer.echo(render.as_data(fields, output))
         return
     typer.echo(printable(f"node {found.name} {found.node_id}".replace("  ", " ")))
-    for reason in found.reasons:
+    for number, reason in enumerate(found.reasons):
+        if found.left_out and number == _BEFORE_THE_GAP:
+            typer.echo(f"    ...  {found.left_out} more")
         event = reason.event
         by = f"by {event.actor} ({event.method}, request {event.request_id})"
         typer.echo(

@@ -41,7 +41,6 @@ class History:
         )
         first = page = await self._at(request)
         nodes = list(page.nodes)
-        request.moment.seq = first.seq  # the log may have grown, and the pages are of one state
         while page.next_page_token:
             request.page_token = page.next_page_token
             page = await self._at(request)
