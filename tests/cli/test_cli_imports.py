@@ -204,7 +204,7 @@ def test_a_shell_completes_commands_and_their_options(words: str, expected: set[
             "PATH": "/usr/bin:/bin",
             "_NCADM_COMPLETE": "complete_bash",
             "COMP_WORDS": f"ncadm {words}",
-            "COMP_CWORD": str(max(1, len(words.split()))),
+            "COMP_CWORD": str(max(1, len(words.split()) + words.endswith(" "))),
         },
     )
     assert expected <= set(done.stdout.split()), done
