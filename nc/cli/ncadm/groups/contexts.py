@@ -26,7 +26,7 @@ class ContextsCommands(LazyGroup):
         "list": ("List your contexts.", f"{__name__}:list_contexts"),
         "use": ("Choose the context that is used when none is named.", f"{__name__}:use"),
         "add": (
-            "Keep what the options before the command say as a context.",
+            "Keep a server's address and certificates as a context.",
             f"{__name__}:add",
         ),
         "remove": ("Forget a context.", f"{__name__}:remove"),
@@ -127,10 +127,11 @@ def add(
     ),
     current: Annotated[bool, typer.Option("--use", help="Use it from now on.")] = False,
 ) -> None:
-    """Keep what the options before the command say as a context.
+    """Keep a server's address and certificates as a context.
 
-    Its files are read before, so that one that cannot be used is told now. The first context
-    becomes the current one.
+    What the options before the command say (--data-dir, --cacert, …) is kept, too. The files are
+    read first, so that one that cannot be used is told now. The first context becomes the current
+    one.
 
     Example: ncadm contexts add prod --ip 192.0.2.7 --certs ./eve --copy
     """

@@ -96,7 +96,7 @@ def issue(
 
     Prints the command line that a machine joins with.
 
-    Example: ncadm tokens issue --lifetime 1h --uses 20 --label "shop 12" --name-prefix shop-12-
+    Example: ncadm tokens issue --lifetime 1h --uses 20 --name-prefix shop-12-
     """
     duration = _lifetime(lifetime)
     labels = dict(_pair(text) for text in node_label or ())
