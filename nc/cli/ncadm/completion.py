@@ -66,5 +66,5 @@ def _asked(ctx: Any, incomplete: str, words: "Callable[[Client], Iterator[str]]"
         logging.disable()
         with Client(options_of(ctx).resolved(), timeout_s=TIMEOUT_S, retries=0) as client:
             named = islice(words(client), _MOST)
-            found.extend(word for word in named if word and word.startswith(incomplete))
+            found.extend(word for word in named if word)
     return found
