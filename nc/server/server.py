@@ -17,7 +17,7 @@ from typing import Self
 from eventlog import SyncFailed, WriterReplaced
 from nc import log_events
 from nc.clock_watch import ClockWatch
-from nc.domain.decide import Command
+from nc.domain.decide import Command, decide
 from nc.domain.replicas import AuthorityKeys, StartReplica, StopReplica
 from nc.hub.hub import Hub
 from nc.hub.report import serve_report
@@ -75,6 +75,7 @@ class Server:
     Attributes:
         replica: the state, and the only way to change it.
         hub: the nodes' links.
+        admin: the services of nc.admin.v1.
         methods: what can be called, by path.
         tasks: what runs in the background, by name; one that dies ends the server.
         endpoints: where clients find the server; there once it has started.
@@ -103,10 +104,10 @@ class Server:
             parts.secrets,
         )
         self._failing: tasks.Failing = {}
-        self._admin = admin_services(
+        self.admin = admin_services(
             parts, replica, hub, waiting, VERSION, lambda: self.endpoints, self._failing
         )
-        self.methods: Methods = {**methods_of(controller), **admin_methods(self._admin)}
+        self.methods: Methods = {**methods_of(controller), **admin_methods(self.admin)}
         self._edges: list[Edge] = []
         # from here on: a start may take long, and the clock be set meanwhile
         self._clock_watch = ClockWatch(parts.clock)
@@ -175,7 +176,6 @@ class Server:
             parts.logger.warning(log_events.SNAPSHOT_SKIPPED, message=warning)
         started.push_async_callback(self.replica.stop)
         await self._record_start()
-        await self.record_installed("start")
         started.push_async_callback(self.hub.stop)
         started.push_async_callback(self._record_stop)  # before links end, so that it ends them
         if parts.open_uplink is not None:
@@ -208,7 +208,7 @@ class Server:
     async def _open_ports(self, started: contextlib.AsyncExitStack) -> None:
         parts, ports = self._parts, self._parts.rpc_ports
         started.push_async_callback(ports.stop, STOP_GRACE_S)
-        started.callback(self._admin.stop)
+        started.callback(self.admin.stop)
         control, bootstrap = ports.open(self.methods, self.edge_of)
         listener = parts.listen_for_links()
         self.endpoints = Endpoints(
@@ -256,8 +256,10 @@ class Server:
         key_check = parts.token_ids.key_check
         keys = AuthorityKeys(parts.authorities.grpc.key_hash, parts.authorities.network.key_hash)
         command = StartReplica(parts.name, VERSION, str(parts.network), key_check, keys)
+        decide(self.replica.state, command)  # a start that is refused records nothing at all
         try:
-            await self.submit(command, "start")
+            # together, so that they are one record
+            await asyncio.gather(self.submit(command, "start"), self.record_installed("start"))
         except Unwritable as error:
             raise self.replica.failure or error from None
 

@@ -92,7 +92,8 @@ async def operator(
         certificate_pem or paths.client.read_bytes(),
     )
     target = f"{LOOPBACK}:{server.endpoints.control_port}"
-    options = [("grpc.use_local_subchannel_pool", 1)]
+    # no connection is shared, and no more is taken than was asked for
+    options = [("grpc.use_local_subchannel_pool", 1), ("grpc.http2.bdp_probe", 0)]
     async with grpc.aio.secure_channel(target, credentials, options) as channel:
         yield Operator(channel)
 

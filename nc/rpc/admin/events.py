@@ -16,7 +16,7 @@ from nc.rpc.admin.logged import NodeNames, kind_of, logged, node_id_of
 from nc.rpc.admin.paging import page_size
 from nc.rpc.admin.tail import Tail
 from nc.rpc.admin.turns import Pacer, Turns
-from nc.rpc.admin.watching import SLICE, Source, Watch
+from nc.rpc.admin.watching import PATIENCE_S, SLICE, Source, Watch
 from nc.rpc.api import Call
 from nc.rpc.methods import Messages
 
@@ -61,7 +61,7 @@ class EventsService:
         self._log = log
         names = NodeNames(lambda: context.state)
         tail = Tail(log, names, Progress(context.replica).reached)
-        self.source = Source(log, tail, names, Pacer())
+        self.source = Source(log, tail, names, Pacer(), PATIENCE_S)
         self._reading = Turns("read events", working=4, waiting=64)
         self._first_seq = 0
 

@@ -67,6 +67,10 @@ class Tail:
         applied: see `Applied`; nobody is shown an event that the state does not have.
         max_bytes: more are not kept.
         pause_s: how long watches are not woken after they were.
+
+    Attributes:
+        watches: how many there are.
+        last_seq: of the events.
     """
 
     def __init__(
@@ -84,7 +88,7 @@ class Tail:
         self._max_bytes = max_bytes
         self._size_bytes = 0  # of all that is kept; ≤ _max_bytes
         self._events: list[TailEvent] = []
-        self._watches = 0
+        self.watches = 0
         self._task: asyncio.Task[None] | None = None
         self._is_over = False
         self._changed = asyncio.Event()  # another one after each change
@@ -109,12 +113,12 @@ class Tail:
         if self._task is None:
             self.last_seq = self._log.last_seq
             self._task = asyncio.create_task(self._follow(), name="events_tail")
-        self._watches += 1
+        self.watches += 1
         try:
             yield
         finally:
-            self._watches -= 1
-            if not self._watches:
+            self.watches -= 1
+            if not self.watches:
                 self._forget()
 
     def stop(self) -> None:

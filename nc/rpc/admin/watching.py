@@ -45,7 +45,7 @@ class Source:
     tail: Tail
     names: NodeNames
     pacer: Pacer
-    patience_s: float = PATIENCE_S
+    patience_s: float
 
 
 class Watch:

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import re
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
@@ -10,6 +11,7 @@ import grpc
 import pytest
 
 from nc.pb.admin.v1 import events_pb2 as pb
+from nc.rpc.admin import events
 from tests.support.operators import Operator, Refused, enrolled, operator
 from tests.support.whole_server import PATIENCE_S, running
 
@@ -127,6 +129,35 @@ async def test_a_watch_sends_what_fits_and_ends_where_it_is_told(data_dir: Path)
             await anext(admin.stream("Events/Watch", from_seq=last + 2))
         assert refused.value.code is Code.OUT_OF_RANGE
         assert "older backup" in refused.value.details
+
+
+async def test_a_watcher_that_pauses_is_told_where_to_go_on(
+    data_dir: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is ended while it reads nothing; what it reads then, and a new watch, are everything."""
+    monkeypatch.setattr(events, "PATIENCE_S", 0.01)
+    labels = {f"key-{number}": "x" * 63 for number in range(32)}
+    async with running(data_dir) as server, operator(server) as admin:
+        first = server.replica.state.seq + 1
+        paused = admin.stream("Events/Watch", from_seq=first)
+        await anext(paused)
+        while server.server.admin.events.source.tail.watches:
+            await admin.call("BootstrapTokens/Issue", node_labels=labels)
+        seqs: list[int] = []
+
+        async def read_on() -> None:
+            async for message in paused:
+                seqs.extend(event.seq for event in message.events)
+
+        with pytest.raises(Refused) as ended:
+            await asyncio.wait_for(read_on(), PATIENCE_S)
+        assert ended.value.code is Code.RESOURCE_EXHAUSTED
+        found = re.search(r"from_seq=(\d+)", ended.value.details)
+        assert found
+        again = admin.stream("Events/Watch", from_seq=int(found[1]), stop_at_end=True)
+        async for message in again:
+            seqs += [event.seq for event in message.events]
+        assert sorted(set(seqs)) == list(range(first, server.replica.state.seq + 1))
 
 
 async def test_many_watchers_of_whom_one_reads_nothing(data_dir: Path) -> None:
