@@ -282,10 +282,11 @@ def test_the_past_is_explained(ncadm: Run, told: Json, machine: Machine) -> None
     assert [c["after"] for c in changes if (c["id"], c["field"]) == (machine.id, "name")] == [
         "renamed"
     ]
-    reasons = told("why", "renamed")["events"]
-    assert [event["type"] for event in reasons][-1] == "NodeUpdated"
-    text = ncadm("why", "renamed").stdout
-    assert "now" in text.splitlines()[-1]
+    assert told("why", "renamed", "--at", str(last_seq(told)))["name"] == "renamed"
+    ncadm("nodes", "unregister", "renamed", "--yes")
+    assert "the node is not registered" in ncadm("why", "renamed").stdout.splitlines()[-1]
+    gone = told("why", "renamed")  # it is meant by the name that it had
+    assert [event["type"] for event in gone["events"]][-2:] == ["NodeUpdated", "Unregistered"]
     assert told("why", machine.id, "--at", str(before))["seq"] == before
 
 

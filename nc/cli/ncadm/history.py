@@ -16,11 +16,12 @@ from nc.cli.ncadm.render import Column
 from nc.cli.ncadm.session import client_of
 from nc.cli.options import Document, DocumentOption
 from nc.cli.time_args import parse_point
+from nc.client.types import NodeState
 from nc.clock import SystemClock
 from nc.text import expiry_text, printable, time_text
 
 if TYPE_CHECKING:
-    from nc.client.types import Difference
+    from nc.client.types import Difference, Explanation
 
 MomentArgument = Annotated[
     str, typer.Argument(metavar="SEQ|TIME", help=MOMENT_HELP, callback=unless_help)
@@ -150,5 +151,10 @@ def why(
         typer.echo(
             printable(f"{event.seq:>7}  {time_text(event.recorded_at_ns)}  {reason.sentence}; {by}")
         )
-    has = f"with {found.address}" if found.address else "without an address"
-    typer.echo(printable(f"    now  {found.state}, {has}, after event {found.seq}"))
+    typer.echo(printable(f"    now  {_now(found)}, after event {found.seq}"))
+
+
+def _now(found: "Explanation") -> str:
+    if found.state == NodeState.UNKNOWN:
+        return "the node is not registered"
+    return f"{found.state}, {f'with {found.address}' if found.address else 'without an address'}"
