@@ -41,23 +41,21 @@ def complete_nodes(ctx: typer.Context, incomplete: str) -> list[str]:
         for node in client.nodes.list(text=incomplete, page_size=_MOST):
             yield from (node.name, node.id, node.address) if incomplete else (node.name or node.id,)
 
-    return _asked(ctx, incomplete, words)
+    return _asked(ctx, words)
 
 
-def complete_tokens(ctx: typer.Context, incomplete: str) -> list[str]:
+def complete_tokens(ctx: typer.Context) -> list[str]:
     """The ids of bootstrap tokens."""
-    return _asked(ctx, incomplete, lambda client: (token.id for token in client.tokens.list()))
+    return _asked(ctx, lambda client: (token.id for token in client.tokens.list()))
 
 
-def complete_admins(ctx: typer.Context, incomplete: str) -> list[str]:
+def complete_admins(ctx: typer.Context) -> list[str]:
     """The names of administrators."""
-    return _asked(
-        ctx, incomplete, lambda client: (each.name for each in client.administrators.list())
-    )
+    return _asked(ctx, lambda client: (each.name for each in client.administrators.list()))
 
 
-def _asked(ctx: Any, incomplete: str, words: "Callable[[Client], Iterator[str]]") -> list[str]:
-    """The words that begin so, as far as a server tells them in time."""
+def _asked(ctx: Any, words: "Callable[[Client], Iterator[str]]") -> list[str]:
+    """The words that a server tells in time; what begins otherwise is left out by the shell."""
     found: list[str] = []
     with contextlib.suppress(Exception):
         from nc.cli.ncadm.where import options_of
