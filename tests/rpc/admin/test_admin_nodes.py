@@ -224,7 +224,8 @@ async def test_a_token_ends_when_its_operator_says(data_dir: Path) -> None:
     async with running(data_dir) as server, operator(server) as admin:
         issued = await admin.call("BootstrapTokens/Issue", lifetime_s=60, max_uses=2, label="x")
         left = issued.issued.expires_at_ms - issued.issued.issued_at_ms
-        assert (left, issued.port) == (60_000, server.endpoints.bootstrap_port)
+        assert 0 < left <= 60_000
+        assert issued.port == server.endpoints.bootstrap_port
         assert issued.ca_cert_hash.startswith("sha256:")
         never = await admin.call("BootstrapTokens/Issue", lifetime_s=-1)
         assert never.issued.expires_at_ms == 0
