@@ -2,7 +2,7 @@
 
     client, blocking  AsyncClient and Client: what a program uses (docs/sdk.md)
     areas/            what can be asked: nodes, tokens, administrators, events, history, server
-    types, convert    what calls give, and how messages become that
+    types, reports    what calls give; `convert` makes it of messages
     contexts          which server, and the certificates for it
     calls, channel    deadlines and repetition; one gRPC channel
     errors            what a call can end with instead
@@ -31,7 +31,8 @@ if TYPE_CHECKING:
         Unauthenticated,
         Unavailable,
     )
-    from nc.client.types import LoggedEvent, Node, NodeOrder, NodeState, Role
+    from nc.client.reports import LoggedEvent
+    from nc.client.types import Node, NodeOrder, NodeState, Role
 
 _ERRORS: Final = (
     "AlreadyExists",
@@ -52,7 +53,7 @@ _MODULES: Final = {
     "Client": "blocking",
     "Context": "contexts",
     "ContextError": "contexts",
-    "LoggedEvent": "types",
+    "LoggedEvent": "reports",
     "Node": "types",
     "NodeOrder": "types",
     "NodeState": "types",

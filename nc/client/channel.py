@@ -35,6 +35,9 @@ _OF_TLS = ("CERTIFICATE_VERIFY_FAILED", "Socket closed", "SSL_ERROR", "recvmsg",
 # A server that is back is found again soon; gRPC's own limit is two minutes.
 _RECONNECT = (("grpc.initial_reconnect_backoff_ms", 200), ("grpc.max_reconnect_backoff_ms", 5000))
 
+# gRPC takes 4 MB by default; the states of a million nodes have 60 MB.
+_ANSWERS = (("grpc.max_receive_message_length", 64 * 1024 * 1024),)
+
 
 def channel_options(proxy: str | None) -> list[tuple[str, Any]]:
     """Options by which gRPC goes through this proxy, and through none that the environment names.
@@ -69,7 +72,7 @@ class Channel:
         self._tls = tls
         self._services = services
         self._proxy = proxy
-        self._options = [*channel_options(proxy), *_RECONNECT]
+        self._options = [*channel_options(proxy), *_RECONNECT, *_ANSWERS]
         self._channel: grpc.aio.Channel | None = None
 
     async def __aenter__(self) -> Self:

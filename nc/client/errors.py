@@ -125,6 +125,12 @@ class DataLoss(Refused):
     kind = "damaged"
 
 
+class Aborted(Refused):
+    """A random id was taken. Nothing was changed; try again."""
+
+    code = grpc.StatusCode.ABORTED
+
+
 class Cancelled(CallFailed):
     """The server broke the call off, as one that stops does."""
 
@@ -152,6 +158,7 @@ _CLASSES: Final[dict[grpc.StatusCode, type[CallFailed]]] = {
         ResourceExhausted,
         OutOfRange,
         DataLoss,
+        Aborted,
         Cancelled,
         Unimplemented,
     )

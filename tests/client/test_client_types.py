@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import nc.client
-from nc.client import blocking, errors, types
+from nc.client import blocking, errors, reports, types
 from nc.client.areas import administrators, events, history, nodes, server, tokens
 from nc.client.blocking import Area
 from nc.client.convert import convert, ms_of, time_of
@@ -35,14 +35,14 @@ PAIRS: list[tuple[type, type[Message]]] = [
     (types.IssuedToken, tokens_pb2.IssueTokenResponse),
     (types.Administrator, administrators_pb2.Administrator),
     (types.IssuedAdministrator, administrators_pb2.IssueAdministratorResponse),
-    (types.LoggedEvent, events_pb2.LoggedEvent),
-    (types.Reason, history_pb2.Reason),
-    (types.Explanation, history_pb2.WhyResponse),
-    (types.Difference, history_pb2.Difference),
-    (types.Differences, history_pb2.DiffResponse),
-    (types.LogStatus, status_pb2.Log),
-    (types.CertificateStatus, status_pb2.CertificateStatus),
-    (types.ServerStatus, status_pb2.StatusResponse),
+    (reports.LoggedEvent, events_pb2.LoggedEvent),
+    (reports.Reason, history_pb2.Reason),
+    (reports.Explanation, history_pb2.WhyResponse),
+    (reports.Difference, history_pb2.Difference),
+    (reports.Differences, history_pb2.DiffResponse),
+    (reports.LogStatus, status_pb2.Log),
+    (reports.CertificateStatus, status_pb2.CertificateStatus),
+    (reports.ServerStatus, status_pb2.StatusResponse),
 ]
 
 AREAS = [

@@ -24,7 +24,7 @@ from nc.pb import events_pb2
 
 if TYPE_CHECKING:
     from nc.client.blocking import Client
-    from nc.client.types import LoggedEvent
+    from nc.client.reports import LoggedEvent
 
 _LAST: Final = 50
 _KINDS: Final = {text.lower(): kind for kind, name in KIND_NAMES.items() for text in (kind, name)}

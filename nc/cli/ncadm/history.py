@@ -21,7 +21,7 @@ from nc.clock import SystemClock
 from nc.text import expiry_text, printable, time_text
 
 if TYPE_CHECKING:
-    from nc.client.types import Difference, Explanation
+    from nc.client.reports import Difference, Explanation
 
 MomentArgument = Annotated[
     str, typer.Argument(metavar="SEQ|TIME", help=MOMENT_HELP, callback=unless_help)

@@ -8,7 +8,8 @@ from nc.cli.ncadm import render
 from nc.cli.ncadm.render import Column, second, size_text
 from nc.cli.ncadm.session import client_of, shown
 from nc.cli.options import Document, DocumentOption
-from nc.client.types import CertificateStatus, Link, NodeLink, ServerStatus
+from nc.client.reports import CertificateStatus, ServerStatus
+from nc.client.types import Link, NodeLink
 
 WatchOption = Annotated[
     bool, typer.Option("--watch", "-w", help="Again every two seconds, until Ctrl-C.")

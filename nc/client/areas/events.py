@@ -7,7 +7,7 @@ from typing import Final, TypedDict, Unpack
 from nc.client.calls import LOG, Calls, Items
 from nc.client.convert import convert, ms_of
 from nc.client.errors import Cancelled, DeadlineExceeded, ResourceExhausted, Unavailable
-from nc.client.types import LoggedEvent
+from nc.client.reports import LoggedEvent
 from nc.pb.admin.v1 import events_pb2
 
 PAGE_SIZE: Final = 1000

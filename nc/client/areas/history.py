@@ -9,7 +9,8 @@ from typing import Any, Final
 from nc.client.areas.nodes import NodeFilter, filter_message
 from nc.client.calls import Calls
 from nc.client.convert import convert, ms_of, time_of
-from nc.client.types import BootstrapToken, Differences, Explanation, Node, PastState
+from nc.client.reports import Differences, Explanation, PastState
+from nc.client.types import BootstrapToken, Node
 from nc.pb.admin.v1 import history_pb2
 
 Moment = int | datetime | None

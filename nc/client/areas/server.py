@@ -4,7 +4,8 @@ from typing import Final
 
 from nc.client.calls import Calls, Items
 from nc.client.convert import convert
-from nc.client.types import NodeLink, ServerStatus
+from nc.client.reports import ServerStatus
+from nc.client.types import NodeLink
 from nc.pb.admin.v1 import status_pb2
 
 PAGE_SIZE: Final = 1000
