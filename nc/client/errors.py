@@ -108,7 +108,6 @@ class ResourceExhausted(Refused):
     """A limit is reached. Of a watch: it was read too slowly."""
 
     code = grpc.StatusCode.RESOURCE_EXHAUSTED
-    advice = "the server is busy; try again in a moment"
 
 
 class OutOfRange(Refused):

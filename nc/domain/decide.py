@@ -106,7 +106,7 @@ DECISIONS: dict[type, Callable[[State, Any], list[Event]]] = {
         s.imported, s.tokens, s.nodes, s.names, s.unregistered, s.addresses, c
     ),
     replicas.StartReplica: lambda s, c: replicas.decide_start(
-        s.links, s.key_check, s.authorities, c
+        s.links, s.sessions, s.key_check, s.authorities, c
     ),
     replicas.StopReplica: lambda s, c: replicas.decide_stop(s.links, c),
     repairs.RecordRepair: lambda _, c: repairs.decide_record_repair(c),

@@ -25,7 +25,7 @@ class _TransientState:
 
     __slots__ = (
         *("addresses", "administrators", "at_ms", "authorities", "digest_seq", "imported"),
-        *("key_check", "links", "names", "nodes", "tokens", "unregistered"),
+        *("key_check", "links", "names", "nodes", "sessions", "tokens", "unregistered"),
     )
 
     def __init__(self, base: State) -> None:
@@ -37,6 +37,7 @@ class _TransientState:
         self.key_check = base.key_check
         self.unregistered = TransientMap(base.unregistered)
         self.authorities = base.authorities
+        self.sessions = base.sessions
         self.names = TransientMap(base.names)
         self.administrators = base.administrators
         self.imported = base.imported
@@ -53,6 +54,7 @@ class _TransientState:
             self.key_check,
             self.unregistered.finish(),
             self.authorities,
+            self.sessions,
             self.names.finish(),
             self.administrators,
             self.imported,
@@ -63,6 +65,11 @@ def _replica_started(state: _TransientState, _seq: int, event: Any) -> None:
     addresses.evolve_replica_started(state.addresses, event)
     state.key_check = event.key_check or state.key_check
     state.authorities = replicas.evolve_authorities(state.authorities, event)
+    state.sessions = replicas.evolve_sessions_started(state.sessions, event)
+
+
+def _replica_stopped(state: _TransientState, _seq: int, event: Any) -> None:
+    state.sessions = state.sessions.discard(event.session)
 
 
 def _token_issued(state: _TransientState, _seq: int, event: Any) -> None:
@@ -114,7 +121,7 @@ def _digest_recorded(state: _TransientState, _seq: int, event: Any) -> None:
 # How each kind of event is folded; the keys are the members of `Event.kind`.
 FOLDS: dict[str, Callable[[_TransientState, int, Any], None]] = {
     "replica_started": _replica_started,
-    "replica_stopped": lambda _state, _, _e: None,
+    "replica_stopped": _replica_stopped,
     "token_issued": _token_issued,
     "token_revoked": _token_revoked,
     "token_expired": lambda state, _, e: tokens.evolve_expired(state.tokens, e),

@@ -27,6 +27,7 @@ class NodeLink(NamedTuple):
 
     state: ConnectionState  # INIT or CONNECTED
     link_id: str
+    session: str = ""  # of the replica that holds it; "" in logs of older versions
     since_ms: int = 0  # when it came into this state; 0: not known
 
 
@@ -42,6 +43,7 @@ class AcceptLink:
     node_id: str
     link_id: str
     now_ms: int
+    session: str = ""  # of the replica that accepted it
     reclaim_after_ms: int = DEFAULT_RECLAIM_AFTER_MS
 
 
@@ -76,7 +78,8 @@ def evolve_state_changed(
     if state is ConnectionState.IDLE:
         links.discard(event.node_id)
     else:
-        links[shared_id(event.node_id)] = NodeLink(state, event.link_id, at_ms)
+        session = shared_id(event.session)
+        links[shared_id(event.node_id)] = NodeLink(state, event.link_id, session, at_ms)
 
 
 def decide_accept(
@@ -91,9 +94,10 @@ def decide_accept(
     if link_of(links, node_id).link_id == link_id:
         return []
     bind(addresses, node_id, reclaim)  # refused now rather than half-way through the handshake
+    begun = NO_LINK._replace(link_id=link_id, session=command.session)
     return [
         *drop(links, node_id, pb.STATE_CHANGE_REASON_LINK_SUPERSEDED),
-        _change(node_id, NO_LINK, Trigger.BEGIN, link_id, pb.STATE_CHANGE_REASON_LINK_ACCEPTED),
+        _change(node_id, begun, Trigger.BEGIN, pb.STATE_CHANGE_REASON_LINK_ACCEPTED),
     ]
 
 
@@ -112,7 +116,7 @@ def decide_hand_over(
     if link.link_id != link_id:
         raise LinkSuperseded
     reason = pb.STATE_CHANGE_REASON_ADDRESS_HANDED_OVER
-    established = _change(node_id, link, Trigger.ESTABLISH, link_id, reason)
+    established = _change(node_id, link, Trigger.ESTABLISH, reason)
     bound = bind(addresses, node_id, reclaim, command.wanted, command.avoided)
     return [*bound, established]
 
@@ -127,15 +131,16 @@ def decide_drop(links: Links, command: DropLink) -> list[Event]:
 def drop(links: Links, node_id: str, reason: Reason) -> list[Event]:
     """Drop the node's link; no event if it has none."""
     link = links.get(node_id)
-    return [] if link is None else [_change(node_id, link, Trigger.DROP, link.link_id, reason)]
+    return [] if link is None else [_change(node_id, link, Trigger.DROP, reason)]
 
 
-def drop_all(links: Links, reason: Reason) -> list[Event]:
-    """Drop every link, in the order of the node ids, since equal maps may differ in theirs."""
-    return [event for node_id in sorted(links) for event in drop(links, node_id, reason)]
+def drop_owned(links: Links, is_owner: Callable[[str], bool], reason: Reason) -> list[Event]:
+    """Drop the links of these sessions, sorted by node id: equal maps may differ in their order."""
+    owned = sorted(node_id for node_id, link in links.items() if is_owner(link.session))
+    return [event for node_id in owned for event in drop(links, node_id, reason)]
 
 
-def _change(node_id: str, link: NodeLink, trigger: Trigger, link_id: str, reason: Reason) -> Event:
+def _change(node_id: str, link: NodeLink, trigger: Trigger, reason: Reason) -> Event:
     """The event of a move of the state machine.
 
     Raises:
@@ -145,7 +150,8 @@ def _change(node_id: str, link: NodeLink, trigger: Trigger, link_id: str, reason
         node_id=node_id,
         from_state=link.state.value,
         to_state=next_state(link.state, trigger).value,
-        link_id=link_id,
+        link_id=link.link_id,
         reason=reason,
+        session=link.session,
     )
     return Event(state_changed=changed)

@@ -33,6 +33,9 @@ _ONLY_IF_SET: Final = frozenset(
     }
 )
 
+# Fields that only programs see: where a log has one server, they say nothing to people.
+_FOR_PROGRAMS: Final = frozenset({"is_alone", "session"})
+
 
 class _Field(NamedTuple):
     name: str
@@ -68,7 +71,9 @@ def field_texts(event: Event) -> dict[str, str]:
     return {
         name.removesuffix("_ms"): _text(name, value)
         for name, value in fields.items()
-        if value is not None and (value or name not in _ONLY_IF_SET or kind == "NodeUpdated")
+        if name not in _FOR_PROGRAMS
+        and value is not None
+        and (value or name not in _ONLY_IF_SET or kind == "NodeUpdated")
     }
 
 

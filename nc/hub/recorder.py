@@ -30,7 +30,11 @@ class LinkRecorder:
         """Record that the node is INIT on this link; raises what `Replica.submit` does."""
         link.is_accepted = True  # also if this is cancelled: the log may have it all the same
         command = AcceptLink(
-            link.node_id, link.link_id, now_ms(self._clock), self._reclaim_after_ms
+            link.node_id,
+            link.link_id,
+            now_ms(self._clock),
+            session=self._replica.session,
+            reclaim_after_ms=self._reclaim_after_ms,
         )
         try:
             await self._submit(link, command)

@@ -159,26 +159,32 @@ class Event(_message.Message):
     def __init__(self, replica_started: _Optional[_Union[ReplicaStarted, _Mapping]] = ..., replica_stopped: _Optional[_Union[ReplicaStopped, _Mapping]] = ..., token_issued: _Optional[_Union[TokenIssued, _Mapping]] = ..., token_expired: _Optional[_Union[TokenExpired, _Mapping]] = ..., node_registered: _Optional[_Union[NodeRegistered, _Mapping]] = ..., state_changed: _Optional[_Union[StateChanged, _Mapping]] = ..., address_bound: _Optional[_Union[AddressBound, _Mapping]] = ..., address_released: _Optional[_Union[AddressReleased, _Mapping]] = ..., expiry_changed: _Optional[_Union[ExpiryChanged, _Mapping]] = ..., unregistered: _Optional[_Union[Unregistered, _Mapping]] = ..., digest_recorded: _Optional[_Union[DigestRecorded, _Mapping]] = ..., log_repaired: _Optional[_Union[LogRepaired, _Mapping]] = ..., node_forgotten: _Optional[_Union[NodeForgotten, _Mapping]] = ..., node_updated: _Optional[_Union[NodeUpdated, _Mapping]] = ..., node_facts_reported: _Optional[_Union[NodeFactsReported, _Mapping]] = ..., certificates_renewed: _Optional[_Union[CertificatesRenewed, _Mapping]] = ..., token_revoked: _Optional[_Union[TokenRevoked, _Mapping]] = ..., administrator_added: _Optional[_Union[AdministratorAdded, _Mapping]] = ..., administrator_revoked: _Optional[_Union[AdministratorRevoked, _Mapping]] = ..., litekube_imported: _Optional[_Union[LitekubeImported, _Mapping]] = ...) -> None: ...
 
 class ReplicaStarted(_message.Message):
-    __slots__ = ("replica_id", "version", "network_address", "key_check", "grpc_authority", "network_authority")
+    __slots__ = ("replica_id", "version", "network_address", "key_check", "grpc_authority", "network_authority", "session", "is_alone")
     REPLICA_ID_FIELD_NUMBER: _ClassVar[int]
     VERSION_FIELD_NUMBER: _ClassVar[int]
     NETWORK_ADDRESS_FIELD_NUMBER: _ClassVar[int]
     KEY_CHECK_FIELD_NUMBER: _ClassVar[int]
     GRPC_AUTHORITY_FIELD_NUMBER: _ClassVar[int]
     NETWORK_AUTHORITY_FIELD_NUMBER: _ClassVar[int]
+    SESSION_FIELD_NUMBER: _ClassVar[int]
+    IS_ALONE_FIELD_NUMBER: _ClassVar[int]
     replica_id: str
     version: str
     network_address: str
     key_check: str
     grpc_authority: str
     network_authority: str
-    def __init__(self, replica_id: _Optional[str] = ..., version: _Optional[str] = ..., network_address: _Optional[str] = ..., key_check: _Optional[str] = ..., grpc_authority: _Optional[str] = ..., network_authority: _Optional[str] = ...) -> None: ...
+    session: str
+    is_alone: bool
+    def __init__(self, replica_id: _Optional[str] = ..., version: _Optional[str] = ..., network_address: _Optional[str] = ..., key_check: _Optional[str] = ..., grpc_authority: _Optional[str] = ..., network_authority: _Optional[str] = ..., session: _Optional[str] = ..., is_alone: _Optional[bool] = ...) -> None: ...
 
 class ReplicaStopped(_message.Message):
-    __slots__ = ("replica_id",)
+    __slots__ = ("replica_id", "session")
     REPLICA_ID_FIELD_NUMBER: _ClassVar[int]
+    SESSION_FIELD_NUMBER: _ClassVar[int]
     replica_id: str
-    def __init__(self, replica_id: _Optional[str] = ...) -> None: ...
+    session: str
+    def __init__(self, replica_id: _Optional[str] = ..., session: _Optional[str] = ...) -> None: ...
 
 class TokenIssued(_message.Message):
     __slots__ = ("token_id", "expires_at_ms", "label", "max_uses", "max_nodes", "node_labels", "node_name_prefix")
@@ -303,18 +309,20 @@ class Certificate(_message.Message):
     def __init__(self, authority: _Optional[_Union[CertificateAuthority, str]] = ..., serial: _Optional[str] = ..., not_after_ms: _Optional[int] = ...) -> None: ...
 
 class StateChanged(_message.Message):
-    __slots__ = ("node_id", "from_state", "to_state", "link_id", "reason")
+    __slots__ = ("node_id", "from_state", "to_state", "link_id", "reason", "session")
     NODE_ID_FIELD_NUMBER: _ClassVar[int]
     FROM_STATE_FIELD_NUMBER: _ClassVar[int]
     TO_STATE_FIELD_NUMBER: _ClassVar[int]
     LINK_ID_FIELD_NUMBER: _ClassVar[int]
     REASON_FIELD_NUMBER: _ClassVar[int]
+    SESSION_FIELD_NUMBER: _ClassVar[int]
     node_id: str
     from_state: ConnectionState
     to_state: ConnectionState
     link_id: str
     reason: StateChangeReason
-    def __init__(self, node_id: _Optional[str] = ..., from_state: _Optional[_Union[ConnectionState, str]] = ..., to_state: _Optional[_Union[ConnectionState, str]] = ..., link_id: _Optional[str] = ..., reason: _Optional[_Union[StateChangeReason, str]] = ...) -> None: ...
+    session: str
+    def __init__(self, node_id: _Optional[str] = ..., from_state: _Optional[_Union[ConnectionState, str]] = ..., to_state: _Optional[_Union[ConnectionState, str]] = ..., link_id: _Optional[str] = ..., reason: _Optional[_Union[StateChangeReason, str]] = ..., session: _Optional[str] = ...) -> None: ...
 
 class AddressBound(_message.Message):
     __slots__ = ("node_id", "address", "assigned")

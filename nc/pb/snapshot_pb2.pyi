@@ -8,7 +8,7 @@ from typing import ClassVar as _ClassVar, Optional as _Optional, Union as _Union
 DESCRIPTOR: _descriptor.FileDescriptor
 
 class StatePart(_message.Message):
-    __slots__ = ("seq", "pool", "tokens", "nodes", "links", "bindings", "digest_seq", "key_check", "unregistered", "grpc_authority", "network_authority", "administrators", "imported")
+    __slots__ = ("seq", "pool", "tokens", "nodes", "links", "bindings", "digest_seq", "key_check", "unregistered", "grpc_authority", "network_authority", "administrators", "imported", "sessions")
     SEQ_FIELD_NUMBER: _ClassVar[int]
     POOL_FIELD_NUMBER: _ClassVar[int]
     TOKENS_FIELD_NUMBER: _ClassVar[int]
@@ -22,6 +22,7 @@ class StatePart(_message.Message):
     NETWORK_AUTHORITY_FIELD_NUMBER: _ClassVar[int]
     ADMINISTRATORS_FIELD_NUMBER: _ClassVar[int]
     IMPORTED_FIELD_NUMBER: _ClassVar[int]
+    SESSIONS_FIELD_NUMBER: _ClassVar[int]
     seq: int
     pool: Pool
     tokens: Tokens
@@ -35,7 +36,8 @@ class StatePart(_message.Message):
     network_authority: str
     administrators: Administrators
     imported: _containers.RepeatedScalarFieldContainer[str]
-    def __init__(self, seq: _Optional[int] = ..., pool: _Optional[_Union[Pool, _Mapping]] = ..., tokens: _Optional[_Union[Tokens, _Mapping]] = ..., nodes: _Optional[_Union[Nodes, _Mapping]] = ..., links: _Optional[_Union[Links, _Mapping]] = ..., bindings: _Optional[_Union[Bindings, _Mapping]] = ..., digest_seq: _Optional[int] = ..., key_check: _Optional[str] = ..., unregistered: _Optional[_Union[Unregistered, _Mapping]] = ..., grpc_authority: _Optional[str] = ..., network_authority: _Optional[str] = ..., administrators: _Optional[_Union[Administrators, _Mapping]] = ..., imported: _Optional[_Iterable[str]] = ...) -> None: ...
+    sessions: Sessions
+    def __init__(self, seq: _Optional[int] = ..., pool: _Optional[_Union[Pool, _Mapping]] = ..., tokens: _Optional[_Union[Tokens, _Mapping]] = ..., nodes: _Optional[_Union[Nodes, _Mapping]] = ..., links: _Optional[_Union[Links, _Mapping]] = ..., bindings: _Optional[_Union[Bindings, _Mapping]] = ..., digest_seq: _Optional[int] = ..., key_check: _Optional[str] = ..., unregistered: _Optional[_Union[Unregistered, _Mapping]] = ..., grpc_authority: _Optional[str] = ..., network_authority: _Optional[str] = ..., administrators: _Optional[_Union[Administrators, _Mapping]] = ..., imported: _Optional[_Iterable[str]] = ..., sessions: _Optional[_Union[Sessions, _Mapping]] = ...) -> None: ...
 
 class Pool(_message.Message):
     __slots__ = ("network", "next_slot", "released", "ahead")
@@ -140,16 +142,28 @@ class Unregistered(_message.Message):
     def __init__(self, ids: _Optional[_Iterable[str]] = ..., until_ms: _Optional[_Iterable[int]] = ...) -> None: ...
 
 class Links(_message.Message):
-    __slots__ = ("node_ids", "states", "link_ids", "since_ms")
+    __slots__ = ("node_ids", "states", "link_ids", "since_ms", "sessions", "session_numbers")
     NODE_IDS_FIELD_NUMBER: _ClassVar[int]
     STATES_FIELD_NUMBER: _ClassVar[int]
     LINK_IDS_FIELD_NUMBER: _ClassVar[int]
     SINCE_MS_FIELD_NUMBER: _ClassVar[int]
+    SESSIONS_FIELD_NUMBER: _ClassVar[int]
+    SESSION_NUMBERS_FIELD_NUMBER: _ClassVar[int]
     node_ids: _containers.RepeatedScalarFieldContainer[str]
     states: _containers.RepeatedScalarFieldContainer[int]
     link_ids: _containers.RepeatedScalarFieldContainer[str]
     since_ms: _containers.RepeatedScalarFieldContainer[int]
-    def __init__(self, node_ids: _Optional[_Iterable[str]] = ..., states: _Optional[_Iterable[int]] = ..., link_ids: _Optional[_Iterable[str]] = ..., since_ms: _Optional[_Iterable[int]] = ...) -> None: ...
+    sessions: _containers.RepeatedScalarFieldContainer[str]
+    session_numbers: _containers.RepeatedScalarFieldContainer[int]
+    def __init__(self, node_ids: _Optional[_Iterable[str]] = ..., states: _Optional[_Iterable[int]] = ..., link_ids: _Optional[_Iterable[str]] = ..., since_ms: _Optional[_Iterable[int]] = ..., sessions: _Optional[_Iterable[str]] = ..., session_numbers: _Optional[_Iterable[int]] = ...) -> None: ...
+
+class Sessions(_message.Message):
+    __slots__ = ("ids", "replica_ids")
+    IDS_FIELD_NUMBER: _ClassVar[int]
+    REPLICA_IDS_FIELD_NUMBER: _ClassVar[int]
+    ids: _containers.RepeatedScalarFieldContainer[str]
+    replica_ids: _containers.RepeatedScalarFieldContainer[str]
+    def __init__(self, ids: _Optional[_Iterable[str]] = ..., replica_ids: _Optional[_Iterable[str]] = ...) -> None: ...
 
 class Bindings(_message.Message):
     __slots__ = ("node_ids", "addresses", "idle_since_seqs", "idle_since_ms", "assigned")

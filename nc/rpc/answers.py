@@ -18,6 +18,7 @@ from nc.domain.errors import AuthorityOfAnotherLog, DomainError, IdTaken, KeyOfA
 from nc.pki.errors import InvalidName, PkiError
 from nc.pki.requests import RequestUnusable
 from nc.replica.errors import Overloaded, Stopping, Unwritable, WriteRefused
+from nc.rpc.abuse import TooManyGuesses
 from nc.rpc.admin import errors as admin
 from nc.rpc.admission import TooManyStreams
 from nc.rpc.permissions import PermissionDenied
@@ -25,6 +26,13 @@ from nc.rpc.permissions import PermissionDenied
 Code = grpc.StatusCode
 
 _STATUS_NAMES = {code.value[0]: code.name for code in Code}
+
+
+class MethodUnknown(Exception):
+    """The path of a call is no method's."""
+
+    def __init__(self) -> None:
+        super().__init__("no such method here; check its name and the port")
 
 
 class ServiceUnknown(Exception):
@@ -55,6 +63,8 @@ _ALWAYS: Final[dict[type[Exception], grpc.StatusCode]] = {
     PermissionDenied: Code.PERMISSION_DENIED,
     Overloaded: Code.RESOURCE_EXHAUSTED,
     TooManyStreams: Code.RESOURCE_EXHAUSTED,
+    TooManyGuesses: Code.RESOURCE_EXHAUSTED,
+    MethodUnknown: Code.UNIMPLEMENTED,
     ServiceUnknown: Code.NOT_FOUND,
     Stopping: Code.UNAVAILABLE,
 }

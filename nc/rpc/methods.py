@@ -40,6 +40,7 @@ class Method:
         is_query: whether the operation is a query, answered from the state as it is.
         is_health: health checks have places of their own.
         is_standard: it belongs to a service that is not ours.
+        check_token: looks at the bootstrap token of a request, and raises if it is a wrong one.
     """
 
     name: str
@@ -51,6 +52,7 @@ class Method:
     is_query: bool = False
     is_health: bool = False
     is_standard: bool = False
+    check_token: Callable[[Any], object] | None = None
 
 
 class Messages(Protocol):
@@ -116,6 +118,7 @@ def methods_of(controller: Controller) -> dict[bytes, Method]:
             reads=name in queries,
             is_query=name in queries,
             is_health=name == "HealthCheck",
+            check_token=controller.live_bootstrap_token if name == "GetToken" else None,
         )
         for service in (CONTROL_SERVICE, BOOTSTRAP_SERVICE, INTERNAL_SERVICE)
         for method in service.methods

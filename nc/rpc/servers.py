@@ -14,12 +14,13 @@ from nc import log_events
 from nc.clock import Clock
 from nc.net.sockets import PortUnavailable
 from nc.rpc.callers import Transport
-from nc.rpc.edge import Edge, RefusedWith
+from nc.rpc.edge import Edge
 from nc.rpc.introspection import Health, standard_methods
 from nc.rpc.methods import Method, Methods, StreamMethod
 from nc.rpc.queue.port import Port, PortTaken, Streaming, Unary
 from nc.rpc.queue.server import QueueServer
 from nc.rpc.queue.stream import Stream, StreamRefused
+from nc.rpc.streams import RefusedWith
 from nc.services import (
     ADMIN_SERVICES,
     BOOTSTRAP_SERVICE,

@@ -28,6 +28,7 @@ from nc.secrets import Secrets, TokenIds
 from nc.server import first_start
 from nc.server.certificates import Certificates, authority_folders
 from nc.server.first_start import Start
+from nc.server.memory import GIVE_BACK
 from nc.server.parts import SWEEP_INTERVAL_S, Job, Parts
 from nc.server.server import Server, serve
 from nc.server.settings import ServerSettings, TunMode
@@ -148,6 +149,7 @@ def open_installation(
             link_limits=tuning.link_limits,
             interconnection=settings.interconnection,
             allow_destination=settings.allow_destination,
+            guesses_a_second=settings.guess_rate,
             node_limits=settings.node_limits,
             open_uplink=None if settings.tun is TunMode.OFF else partial(uplink, settings, logger),
             report_path=folder.links_socket,
@@ -155,7 +157,7 @@ def open_installation(
             log_folder=folder.log,
             installed=certificates.installed,
             certificate_facts=certificates.facts,
-            jobs=(Job("renew_certificates", tuning.certificate_check_interval_s, renew),),
+            jobs=(Job("renew_certificates", tuning.certificate_check_interval_s, renew), GIVE_BACK),
         )
         with _lost_of_another_log(folder, certificates):
             yield Installation(

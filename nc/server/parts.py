@@ -91,6 +91,7 @@ class Parts:
     Attributes:
         name: the replica's, in the log.
         log: where events are.
+        shares_log: whether other servers use the same log.
         network: the overlay network.
         token_ids: recognise tokens; the same key for the whole life of the log.
         authorities: sign nodes' certificates.
@@ -104,6 +105,7 @@ class Parts:
         run_blocking: runs what blocks for the disk.
         interconnection: whether nodes may reach each other.
         allow_destination: what nodes may reach beyond the network, through the server.
+        guesses_a_second: wrong bootstrap tokens of one address; 0: as many as it likes.
         node_limits: how many nodes there may be, and when they lose their addresses.
         open_uplink: connects the switch to this machine's own network, and gives the background
             task that keeps it connected, if it needs one; None: it stays apart.
@@ -126,11 +128,13 @@ class Parts:
     listen_for_links: Callable[[], socket.socket]
     link_tls: Callable[[], ssl.SSLContext | None]
     advertised: tuple[str, ...]
+    shares_log: bool = False
     callers: Callers = field(default_factory=Callers)
     run_blocking: RunBlocking = in_thread
     link_limits: Limits = field(default_factory=Limits)
     interconnection: bool = True
     allow_destination: tuple[IPv4Network, ...] = ()
+    guesses_a_second: float = 0
     node_limits: NodeLimits = DEFAULT_LIMITS
     open_uplink: OpenUplink | None = None
     report_path: Path | None = None

@@ -25,13 +25,14 @@ from nc.net.sockets import SocketUnavailable
 from nc.replica.errors import Unwritable, WriteRefused
 from nc.replica.replica import Origin, Replica
 from nc.replica.waiting import WaitingNodes
+from nc.rpc.abuse import Abuse
 from nc.rpc.admin.methods import admin_methods
 from nc.rpc.api import Endpoints
 from nc.rpc.callers import Transport
 from nc.rpc.controller import Controller
 from nc.rpc.edge import Edge
 from nc.rpc.methods import Methods, methods_of
-from nc.secrets import RequestIds
+from nc.secrets import RequestIds, new_session
 from nc.server import tasks
 from nc.server.admin import admin_services
 from nc.server.parts import Job, KeepUplink, Parts
@@ -50,6 +51,7 @@ def serve(parts: Parts) -> "Server":
     replica = Replica(parts.log, parts.clock, run_blocking=parts.run_blocking)
     replica.snapshots.tail_events = parts.snapshot_tail_events
     replica.digests.interval_events = parts.digest_interval_events
+    replica.session = new_session(parts.secrets)
     request_ids = RequestIds(parts.secrets)
     waiting = WaitingNodes()
     hub = Hub(
@@ -77,6 +79,7 @@ class Server:
         hub: the nodes' links.
         admin: the services of nc.admin.v1.
         methods: what can be called, by path.
+        abuse: counts wrong bootstrap tokens, and connections that were hung up on.
         tasks: what runs in the background, by name; one that dies ends the server.
         endpoints: where clients find the server; there once it has started.
     """
@@ -109,6 +112,7 @@ class Server:
         )
         self.methods: Methods = {**methods_of(controller), **admin_methods(self.admin)}
         self._edges: list[Edge] = []
+        self.abuse = Abuse(parts.guesses_a_second, parts.clock, parts.logger)
         # from here on: a start may take long, and the clock be set meanwhile
         self._clock_watch = ClockWatch(parts.clock)
         self.tasks: dict[str, asyncio.Task[None]] = {}
@@ -133,7 +137,9 @@ class Server:
             raise errors.exceptions[0] from None  # each was logged when it happened
         finally:
             denied = sum(edge.denied.total() for edge in self._edges)
-            self._parts.logger.info(log_events.SERVER_STOPPED, denied=denied)
+            self._parts.logger.info(
+                log_events.SERVER_STOPPED, denied=denied, wrong_tokens=self.abuse.wrong_tokens
+            )
 
     def edge_of(self, transport: Transport) -> Edge:
         """Make the edge of a port that is secured in this way."""
@@ -147,6 +153,7 @@ class Server:
             parts.secrets,
             parts.logger,
             parts.log_calls,
+            self.abuse,
         )
         self._edges.append(edge)
         return edge
@@ -255,7 +262,15 @@ class Server:
         parts = self._parts
         key_check = parts.token_ids.key_check
         keys = AuthorityKeys(parts.authorities.grpc.key_hash, parts.authorities.network.key_hash)
-        command = StartReplica(parts.name, VERSION, str(parts.network), key_check, keys)
+        command = StartReplica(
+            parts.name,
+            VERSION,
+            str(parts.network),
+            key_check,
+            keys,
+            self.replica.session,
+            is_alone=not parts.shares_log,
+        )
         decide(self.replica.state, command)  # a start that is refused records nothing at all
         try:
             # together, so that they are one record
@@ -267,4 +282,4 @@ class Server:
         if self.tasks["replica"].done():
             return  # it failed or crashed, and takes no command any more
         with contextlib.suppress(Unwritable, WriteRefused):  # it was reported when it happened
-            await self.submit(StopReplica(self._parts.name), "stop")
+            await self.submit(StopReplica(self._parts.name, self.replica.session), "stop")

@@ -19,7 +19,7 @@ from eventlog import LogReader
 from nc.domain.codec.records import entries_in
 from nc.domain.evolve import evolve_entries
 from nc.domain.state import State
-from nc.hub.acceptor import AcceptedConnection
+from nc.hub.connection import AcceptedConnection
 from nc.hub.limits import Limits
 from nc.hub.session import Session
 from tests.support.link_client import BINARY, CLOSE, HELLO, Closed, LinkClient, NoUpgrade, packet

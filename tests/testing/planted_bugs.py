@@ -157,6 +157,7 @@ def appends_are_never_synced(patch: pytest.MonkeyPatch) -> None:
 @_bug(
     "expiry cuts a link for good",
     "some order of the commands explains every answer",
+    "states move along the machine",
     "who is gone holds nothing",
 )
 def a_state_change_is_lost_at_unregister(patch: pytest.MonkeyPatch) -> None:
@@ -431,7 +432,7 @@ def links_survive_a_crash(patch: pytest.MonkeyPatch) -> None:
     """The next start believes the log about links that are gone."""
     from nc.domain import replicas  # noqa: PLC0415 - beside what is done with it
 
-    patch.setattr(replicas, "drop_all", lambda *_: [])
+    patch.setattr(replicas, "drop_owned", lambda *_: [])
 
 
 @_bug("the longest idle gives its address up")

@@ -313,7 +313,7 @@ def what_was_read_at_a_conflict_is_told_too_late(patch: pytest.MonkeyPatch) -> N
 @_bug("the hub's links are the log's", "no link outlives its server")
 def a_start_forgets_links_of_before(patch: pytest.MonkeyPatch) -> None:
     """What a crash left CONNECTED stays so."""
-    patch.setattr(replicas, "drop_all", lambda *_: [])
+    patch.setattr(replicas, "drop_owned", lambda *_: [])
 
 
 @_bug("expiry cuts a link for good", is_shared=True)

@@ -65,8 +65,7 @@ def entries(state: State) -> Iterator[tuple[str | int | None, ...]]:
         yield "node", node_id, node.token_id, node.expires_at_ms, *_of_profile(node.profile)
     for node_id, until_ms in state.unregistered.items():  # none in logs of older versions
         yield "unregistered", node_id, until_ms
-    for node_id, link in state.links.items():
-        yield "link", node_id, link.state.value, link.link_id
+    yield from _link_entries(state)
     for node_id, binding in addresses.by_node.items():
         assigned = ("assigned",) if binding.is_assigned else ()
         yield "binding", node_id, binding.address, binding.idle_since_seq, *assigned
@@ -107,11 +106,20 @@ def _of_profile(profile: Profile) -> tuple[str | int, ...]:
     )
 
 
+def _link_entries(state: State) -> Iterator[tuple[str | int | None, ...]]:
+    for node_id, link in state.links.items():
+        owner = (link.session,) if link.session else ()  # older versions wrote none
+        yield "link", node_id, link.state.value, link.link_id, *owner
+    for session, replica_id in state.sessions.items():
+        yield "session", session, replica_id
+
+
 def count_entries(state: State) -> int:
     """How many `entries` there are, in O(1); the cost of a digest is in proportion."""
     pool = state.addresses
     # `seq`, `digest`, `pool`; `key` and `authorities` if they are known
     single = 3 + bool(state.key_check) + any(state.authorities)
     maps = len(state.tokens) + len(state.nodes) + len(state.links) + len(state.unregistered)
+    maps += len(state.sessions)
     maps += len(state.administrators.by_serial) + len(state.imported)
     return single + maps + len(pool.released) + len(pool.ahead) + len(pool.by_node)

@@ -16,6 +16,7 @@ from google.protobuf.message import DecodeError
 from nc.domain.addresses import Addresses, Binding
 from nc.domain.administrators import Administrator
 from nc.domain.codec.snapshot_reader import Reader
+from nc.domain.links import NodeLink
 from nc.domain.nodes import Node
 from nc.domain.profile import NO_FACTS, NO_PROFILE, Profile, label_messages
 from nc.domain.state import State
@@ -73,15 +74,12 @@ def _parts(state: State, order: Callable[[Iterable[Any]], Iterable[Any]]) -> Ite
     for gone in _slices(order(state.unregistered.items())):
         ids, ends = [node_id for node_id, _ in gone], [until_ms for _, until_ms in gone]
         yield pb.StatePart(unregistered=pb.Unregistered(ids=ids, until_ms=ends))
+    numbers = {}
     for links in _slices(order(state.links.items())):
-        yield pb.StatePart(
-            links=pb.Links(
-                node_ids=[node_id for node_id, _ in links],
-                states=[link.state.value for _, link in links],
-                link_ids=[link.link_id for _, link in links],
-                since_ms=[link.since_ms for _, link in links],
-            )
-        )
+        yield pb.StatePart(links=_links(links, numbers))
+    for sessions in _slices(order(state.sessions.items())):
+        ids, owners = [session for session, _ in sessions], [owner for _, owner in sessions]
+        yield pb.StatePart(sessions=pb.Sessions(ids=ids, replica_ids=owners))
     for bindings in _slices(order(pool.by_node.items())):
         strays = [(node_id, held) for node_id, held in bindings if node_id not in state.nodes]
         yield pb.StatePart(bindings=_bindings(strays) if strays else None)
@@ -134,8 +132,7 @@ def _nodes(nodes: list[tuple[str, Node]], pool: Addresses, numbers: dict[str, in
     """
     held = [pool.by_node.get(node_id, _NO_BINDING) for node_id, _ in nodes]
     token_ids = [node.token_id for _, node in nodes]
-    new = list(dict.fromkeys(token_id for token_id in token_ids if token_id not in numbers))
-    numbers.update(zip(new, count(len(numbers)), strict=False))
+    new = _number(token_ids, numbers)
     return pb.Nodes(
         ids=[node_id for node_id, _ in nodes],
         token_ids=new,
@@ -166,6 +163,26 @@ def _profile(index: int, profile: Profile) -> pb.NodeProfile:
         key_sha256=profile.key_sha256,
         imported=profile.imported,
     )
+
+
+def _links(links: list[tuple[str, NodeLink]], numbers: dict[str, int]) -> pb.Links:
+    """Links, and the sessions that own them; `numbers` as for `_nodes`, of the sessions."""
+    owners = [link.session for _, link in links]
+    return pb.Links(
+        node_ids=[node_id for node_id, _ in links],
+        states=[link.state.value for _, link in links],
+        link_ids=[link.link_id for _, link in links],
+        since_ms=[link.since_ms for _, link in links],
+        sessions=_number(owners, numbers),
+        session_numbers=[numbers[session] for session in owners],
+    )
+
+
+def _number(ids: list[str], numbers: dict[str, int]) -> list[str]:
+    """Give the ids that have no number yet one; returns those."""
+    new = list(dict.fromkeys(each for each in ids if each not in numbers))
+    numbers.update(zip(new, count(len(numbers)), strict=False))
+    return new
 
 
 def _bindings(bindings: list[tuple[str, Binding]]) -> pb.Bindings:

@@ -41,6 +41,8 @@ class Reader:
         self._nodes: list[Iterable[tuple[str, Node]]] = []
         self._unregistered: list[Iterable[tuple[str, int]]] = []
         self._links: list[Iterable[tuple[str, NodeLink]]] = []
+        self._owners: list[str] = []  # of the links, by number
+        self._sessions: list[Iterable[tuple[str, str]]] = []
         self._by_node: list[Iterable[tuple[str, Binding]]] = []
 
     def add(self, part: pb.StatePart) -> None:
@@ -57,10 +59,8 @@ class Reader:
         self._add_administrators(part.administrators)
         gone = part.unregistered
         self._unregistered.append(_pairs(gone.ids, gone.until_ms))
-        states = map(ConnectionState, links.states)
-        self._links.append(
-            _pairs(links.node_ids, map(NodeLink, states, links.link_ids, links.since_ms))
-        )
+        self._add_links(links)
+        self._sessions.append(_pairs(part.sessions.ids, part.sessions.replica_ids))
         self._add_bindings(
             bindings.node_ids,
             bindings.addresses,
@@ -68,6 +68,13 @@ class Reader:
             bindings.idle_since_ms,
             bindings.assigned,
         )
+
+    def _add_links(self, links: pb.Links) -> None:
+        self._owners += links.sessions
+        states, owners = map(ConnectionState, links.states), self._owners
+        held_by = [owners[number] for number in links.session_numbers]
+        made = map(NodeLink, states, links.link_ids, held_by, links.since_ms)
+        self._links.append(_pairs(links.node_ids, made))
 
     def _add_tokens(self, tokens: pb.Tokens) -> None:
         columns = zip(
@@ -154,6 +161,7 @@ class Reader:
             self._key_check,
             HashTrieMap(chain.from_iterable(self._unregistered)),
             self._authorities,
+            HashTrieMap(chain.from_iterable(self._sessions)),
             HashTrieMap(
                 (node.profile.name, node_id) for node_id, node in nodes if node.profile.name
             ),
