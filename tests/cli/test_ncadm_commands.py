@@ -12,7 +12,6 @@ import yaml
 
 from eventlog import LogReader
 from nc.cli.lazy import LazyCommand, LazyGroup
-from nc.cli.ncadm.app import Commands
 from nc.cli.ncadm.groups.admins import AdminsCommands
 from nc.cli.ncadm.groups.contexts import ContextsCommands
 from nc.cli.ncadm.groups.nodes import NodesCommands
@@ -304,17 +303,9 @@ def test_the_status_says_what_is_degraded(ncadm: Run, told: Json) -> None:
     assert told("links")["links"] == []
 
 
-def test_every_command_has_an_example() -> None:
-    """In its help, on a line of its own."""
-    groups: tuple[type[LazyGroup], ...] = (
-        Commands,
-        NodesCommands,
-        TokensCommands,
-        AdminsCommands,
-        ContextsCommands,
-    )
-    for group in groups:
-        for name, (summary, place) in group.table.items():
-            text = LazyCommand(name, summary, place).load().help
-            assert re.search(r"^ *Example: ncadm ", text, re.MULTILINE), (group, name)
-            assert " ".join(text.split()).startswith(summary.rstrip(".")), (group, name)
+@pytest.mark.parametrize("group", [NodesCommands, TokensCommands, AdminsCommands, ContextsCommands])
+def test_the_lists_of_commands_say_what_their_help_says(group: type[LazyGroup]) -> None:
+    """The sentence in the table begins the command's own help."""
+    for name, (summary, place) in group.table.items():
+        text = LazyCommand(name, summary, place).load().help
+        assert " ".join(text.split()).startswith(summary.rstrip(".")), name
