@@ -42,13 +42,17 @@ class Callers:
     Args:
         admin_fingerprints: SHA-256 fingerprints of certificates that are an admin's whatever their
             subject says: the admin set of a folder that another program made.
+        installed: the serial of the administrator's certificate in the server's folder now; "" if
+            there is none.
     """
 
     def __init__(
         self,
         admin_fingerprints: Collection[str] = (),
         max_cached_certificates: int = MAX_CACHED_CERTIFICATES,
+        installed: Callable[[], str] = str,
     ) -> None:
+        self.installed = installed
         self._admin_fingerprints = frozenset(admin_fingerprints)
         self.identify = lru_cache(max_cached_certificates)(self._identify)
 

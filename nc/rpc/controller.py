@@ -52,6 +52,7 @@ class Controller:
     Args:
         authorities: sign what GetToken hands out.
         endpoints: asked for with each answer, since ports are known only once they are bound.
+        max_nodes: how many nodes may be registered; 0: any number.
     """
 
     def __init__(
@@ -62,7 +63,9 @@ class Controller:
         token_ids: TokenIds,
         clock: Clock,
         secrets: Secrets,
+        max_nodes: int = 0,
     ) -> None:
+        self._max_nodes = max_nodes
         self._replica = replica
         self._authorities = authorities
         self._endpoints = endpoints
@@ -118,7 +121,13 @@ class Controller:
             _certificate(events_pb.CERTIFICATE_AUTHORITY_GRPC, grpc),
             _certificate(events_pb.CERTIFICATE_AUTHORITY_NETWORK, network),
         )
-        command = tokens.RedeemToken(token_id, node_id, certificates, now_ms(self._clock))
+        command = tokens.RedeemToken(
+            token_id,
+            node_id,
+            certificates,
+            now_ms(self._clock),
+            max_nodes=self._max_nodes,
+        )
         if call.caller.kind in {CallerKind.ANONYMOUS, CallerKind.UNRESTRICTED}:
             actor = f"bootstrap:{token_id}"
         else:

@@ -7,6 +7,7 @@ anonymous      methods for anyone (the bootstrap port)
 expired, unregistered, unknown certificates: nothing
 """
 
+from collections.abc import Callable
 from enum import IntEnum
 
 from nc.domain.administrators import Administrators
@@ -30,9 +31,24 @@ class PermissionDenied(Exception):
 
 
 def require(
-    permission: Permission, caller: Caller, state: State, now_ms: int, *, reads: bool
+    permission: Permission,
+    caller: Caller,
+    state: State,
+    now_ms: int,
+    *,
+    reads: bool,
+    installed: Callable[[], str] = str,
 ) -> None:
-    """Check that the caller may call a method, which `reads` if it changes nothing.
+    """Check that the caller may call a method.
+
+    Args:
+        permission: what the method needs.
+        caller: who calls it.
+        state: has nodes and administrators.
+        now_ms: Unix time in milliseconds.
+        reads: the method changes nothing.
+        installed: the serial of the administrator's certificate in the server's folder, which may
+            have been renewed so recently that the log does not know it yet.
 
     Raises:
         PermissionDenied: it may not call this.
@@ -48,7 +64,7 @@ def require(
         return
     _require_valid_certificate(caller, now_ms)
     if kind is CallerKind.ADMIN or kind is CallerKind.VIEWER:
-        _require_accepted(caller, state.administrators)
+        _require_accepted(caller, state.administrators, installed)
         if kind is CallerKind.VIEWER and not reads:
             raise PermissionDenied("a viewer's certificate may read, and change nothing")
         return
@@ -82,7 +98,9 @@ def _require_valid_certificate(caller: Caller, now_ms: int) -> None:
         )
 
 
-def _require_accepted(caller: Caller, administrators: Administrators) -> None:
+def _require_accepted(
+    caller: Caller, administrators: Administrators, installed: Callable[[], str]
+) -> None:
     """The certificate is in the log, and not revoked: also on a connection that is open."""
     if administrators.accepts(caller.serial):
         return
@@ -91,6 +109,8 @@ def _require_accepted(caller: Caller, administrators: Administrators) -> None:
             "this certificate was revoked, or another lies in the server's folder in its place; "
             "ask an administrator for a new one (ncadm admins issue)"
         )
+    if caller.serial == installed():
+        return
     raise PermissionDenied(
         "this certificate was not issued by this server, or its log is older than the certificate; "
         "ask an administrator for a new one (ncadm admins issue)"

@@ -129,7 +129,8 @@ def open_installation(
             certificates = Certificates(settings, folder, clock, secrets, may_found=may_found)
         made = (folder.log, folder.secret_key) if is_first else ()
         certificates.report(logger)
-        callers = Callers({certificates.admin_fingerprint})
+        trusted = {certificates.admin_fingerprint}
+        callers = Callers(trusted, installed=certificates.installed_serial)
         renew = partial(_renew, certificates, callers, logger, asyncio.Lock())
         parts = Parts(
             name=socket.gethostname(),

@@ -105,6 +105,7 @@ class Server:
             parts.token_ids,
             parts.clock,
             parts.secrets,
+            parts.node_limits.max_nodes,
         )
         self._failing: tasks.Failing = {}
         self.admin = admin_services(

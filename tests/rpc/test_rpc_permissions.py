@@ -116,6 +116,14 @@ def test_every_method_of_every_service_is_in_the_table() -> None:
     assert paths == served_methods().keys()
 
 
+def test_a_certificate_that_was_just_renewed_is_accepted() -> None:
+    """The folder has it, and the log not yet; a revoked one in the folder stays refused."""
+    new, revoked = (_other(CallerKind.ADMIN, serial=serial) for serial in ("1", "0dd"))
+    require(Permission.ADMIN, new, STATE, NOW_MS, reads=False, installed=lambda: "1")
+    with pytest.raises(PermissionDenied):
+        require(Permission.ADMIN, revoked, STATE, NOW_MS, reads=False, installed=lambda: "0dd")
+
+
 @pytest.mark.parametrize("kind", [CallerKind.ADMIN, CallerKind.VIEWER])
 def test_an_older_log_knows_no_administrators(kind: CallerKind) -> None:
     """Before the log has the folder's certificate, every one of the CA is accepted."""
