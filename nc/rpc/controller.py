@@ -114,7 +114,7 @@ class Controller:
         token_id = self.live_bootstrap_token(request)
         node_token = new_token(self._secrets)
         node_id = self._token_ids.id_of(node_token)
-        now, at_ms = now_utc(self._clock), now_ms(self._clock)
+        now = now_utc(self._clock)
         grpc = self._issue(self._authorities.grpc, node_id, now)
         network = self._issue(self._authorities.network, node_id, now)
         certificates = (
