@@ -93,6 +93,7 @@ class SimulatedServer(LocalServer):
             link_tls=lambda: None,
             advertised=(ADVERTISED,),
             run_blocking=self._run_blocking,
+            append_on_loop=False,  # every append takes the disk's time
             snapshot_tail_events=_SNAPSHOT_EVENTS,
             digest_interval_events=_DIGEST_EVENTS,
         )

@@ -71,6 +71,7 @@ class LinklessServer(LocalServer):
             link_tls=lambda: None,
             advertised=(ADVERTISED,),
             run_blocking=run_blocking,
+            append_on_loop=False,  # whoever gave `run_blocking` decides what appends meet
             sweep_interval_s=_NEVER_S,
         )
         server = serve(parts)
