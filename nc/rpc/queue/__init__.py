@@ -11,6 +11,7 @@ the event loop. Nothing in this package knows which services are served.
     stream.py     a call with several messages, as a coroutine of the event loop
     bodies.py     which calls may receive a message now, so that messages take bounded memory
     deadlines.py  how long a message, or a reader of an answer, is waited for
+    batches.py    starts operations until the queue ends
     binding.py    what is used of grpcio
     selftest.py   tries it at every start
 
