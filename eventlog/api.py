@@ -11,7 +11,7 @@ start reads only the records behind it.
 Implementations: `eventlog.FileLog` (segments in a folder), `eventlog.MemoryLog` (for tests).
 """
 
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterator, Sequence
 from typing import Final, NamedTuple, Protocol
 
 from eventlog.errors import LogUnavailable, RecordTooLarge, SequenceConflict
@@ -22,6 +22,7 @@ __all__ = [
     "EventLog",
     "LogPosition",
     "LogUnavailable",
+    "NextRecords",
     "Record",
     "RecordTooLarge",
     "SequenceConflict",
@@ -100,6 +101,22 @@ class SnapshotStore(Protocol):
         """
 
 
+class NextRecords(Protocol):
+    """Reads a log forward, a bounded number of records at a time. Blocks for the disk."""
+
+    def __call__(self, after: int, through: int, /) -> Sequence[Record]:
+        """Some of the next records; maybe none although there are some.
+
+        Args:
+            after: only records that hold an event above this sequence number; of the last record
+                that came, to continue.
+            through: no record that begins behind this event, which is durable.
+
+        Raises:
+            LogDamaged, LogUnavailable: as `EventLog.read`.
+        """
+
+
 class EventLog(Protocol):
     """A log that is open for writing. Safe to call from several threads."""
 
@@ -168,8 +185,26 @@ class EventLog(Protocol):
             LogUnavailable: while iterating, the log cannot be read.
         """
 
-    def follow(self, after: int = 0) -> AsyncIterator[Record]:
-        """As `read`, then continue with what becomes durable, until the log is closed."""
+    def reading(self) -> NextRecords:
+        """Begin to read forward; for followers that decide themselves how far they may see."""
+
+    def follow(self, after: int = 0, *, max_behind: int | None = None) -> AsyncIterator[Record]:
+        """As `read`, then continue with what becomes durable, until the log is closed.
+
+        Every record comes once and in order. To resume, follow again after the last event that was
+        dealt with. Close the iterator (`contextlib.aclosing`), or let it go, to stop. A slow
+        consumer costs no memory, and nobody waits for it.
+
+        Args:
+            after: a sequence number; inside a record, that record is the first to come.
+            max_behind: once the iterator has been at the end of the log, the number of events
+                that it may be behind it; None: any.
+
+        Raises:
+            FollowerBehind: while iterating, `max_behind` was exceeded; it says where to resume.
+            LogRewound: while iterating, the log ends before event `after`.
+            LogDamaged, LogUnavailable: while iterating, as `read`.
+        """
 
     def close(self) -> None:
         """Release files and lock. Idempotent."""

@@ -8,12 +8,14 @@ from pathlib import Path
 from typing import ClassVar
 
 __all__ = [
+    "FollowerBehind",
     "LogDamaged",
     "LogError",
     "LogFull",
     "LogLacking",
     "LogLocked",
     "LogMissing",
+    "LogRewound",
     "LogUnavailable",
     "RecordTooLarge",
     "RepairFailed",
@@ -64,6 +66,20 @@ class RecordTooLarge(LogError):
         self.limit_bytes = limit_bytes
 
 
+class FollowerBehind(LogError):
+    """A follower's consumer is too slow for what is appended; it missed nothing yet."""
+
+    text = (
+        "the log ends at sequence number {last_seq}, and its follower is still at {after}, further "
+        "behind than it wanted to be; follow it again after {after}, or begin anew at its end"
+    )
+
+    def __init__(self, after: int, last_seq: int) -> None:
+        super().__init__(after, last_seq)
+        self.after = after  # the last event that the follower gave: where to resume
+        self.last_seq = last_seq  # of the log
+
+
 class _WithReason(LogError):
     """An error of which the reason is known in words."""
 
@@ -106,6 +122,18 @@ class WriterReplaced(LogUnavailable):
     text = (
         "log {log}: {reason}; expected to be its only writer: "
         "stop one of the two, keep the log on a local disk, and leave its lock file alone"
+    )
+
+
+class LogRewound(LogUnavailable):
+    """Events that were in the log are not there any more, or others are in their place.
+
+    Whatever was built on them is wrong: a writer has to stop, a reader to begin at the start.
+    """
+
+    text = (
+        "log {log}: {reason}; expected a log that only grows: it was put back from an older copy, "
+        "or another one is in its place; put the right one back, or read this one from the start"
     )
 
 

@@ -12,14 +12,15 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Final
 
-from eventlog.api import LogPosition, Record, check_appendable
+from eventlog.api import LogPosition, NextRecords, Record, check_appendable
 from eventlog.cursor import Cursor, events_after
 from eventlog.disk import Disk
 from eventlog.errors import LogError, LogLacking, LogUnavailable, SequenceConflict
-from eventlog.followers import Followers, follow
+from eventlog.followers import FOLLOW_SLICE, Followers, follow
 from eventlog.format import NO_CHAIN, SEGMENT_HEADER_BYTES, RecordType
 from eventlog.lacks import ROOM
 from eventlog.lockfile import WriterLock
+from eventlog.recent import RecentRecords
 from eventlog.recovery import Recovered, Recovery, recover
 from eventlog.snapshots import FileSnapshots
 from eventlog.sparse_index import SparseIndex
@@ -56,6 +57,7 @@ class FileLog:
         self._new = NewSegments(disk, folder, now_ns, random_bytes, segment_size_bytes)
         self._append_lock = threading.Lock()
         self._followers = Followers()
+        self._recent = RecentRecords()
         self._closed: LogUnavailable | None = None  # why nothing can be appended
         self._has_written = False
         try:
@@ -118,7 +120,7 @@ class FileLog:
         with self._writing(f"the append after {expected}"):
             if expected != self._end.last_seq:
                 raise SequenceConflict(expected, self._end.last_seq)
-            self._writer.write(RecordType.EVENTS, payload, count)
+            self._recent.add(self._writer.write(RecordType.EVENTS, payload, count))
             self._is_marked = False
             self._has_written = True
             self._index.add(self._end)
@@ -190,20 +192,28 @@ class FileLog:
             cursor.enter_next()
         return events_after(after, passed)
 
-    def follow(self, after: int = 0) -> AsyncIterator[Record]:
+    def reading(self) -> NextRecords:
+        cursor: Cursor | None = None  # in what is not in memory
+
+        def next_records(after: int, through: int) -> list[Record]:
+            nonlocal cursor
+            recent = self._recent.after(after, FOLLOW_SLICE)
+            if recent is not None:
+                cursor = None
+                return [record for record in recent if record.first_seq <= through]
+            cursor = cursor or self._cursor(after)
+            return self._advance(cursor, after, through)
+
+        return next_records
+
+    def follow(self, after: int = 0, *, max_behind: int | None = None) -> AsyncIterator[Record]:
         """See `EventLog.follow`. It runs on any event loop, and does not poll.
 
         History is read on that loop, a chunk at a time.
         """
-        cursor = self._cursor(after)
-
-        def next_records() -> list[Record]:
-            return self._advance(cursor, after, self._end.last_seq)
-
-        def something_new() -> bool:
-            return cursor.next_seq <= self._end.last_seq
-
-        return follow(next_records, something_new, self._followers)
+        return follow(
+            self.folder, self.reading(), lambda: self.last_seq, self._followers, after, max_behind
+        )
 
     def close(self) -> None:
         """Write a marker, release files and lock; followers end when they have read all."""

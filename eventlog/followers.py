@@ -1,16 +1,23 @@
 """Following a log: read to its end, sleep until the next append, continue.
 
-A follower is registered only while it sleeps, and checks for records once more after registering:
-it misses no append, and a consumer that stops leaves nothing behind.
+A follower is pulled by its consumer and keeps nothing but its position and the records of one read,
+so a slow consumer costs no memory, and the log never waits for it. It is registered only while it
+sleeps, and checks for records once more after registering: it misses no append, and a consumer
+that stops leaves nothing behind.
 """
 
 import asyncio
 import threading
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable
+from pathlib import Path
+from typing import Final
 
-from eventlog.api import Record
+from eventlog.api import NextRecords, Record
+from eventlog.errors import FollowerBehind, LogRewound
 
-__all__ = ["Followers", "follow"]
+__all__ = ["FOLLOW_SLICE", "Followers", "check_reached", "follow"]
+
+FOLLOW_SLICE: Final = 256  # records that a follower yields before its event loop runs others
 
 
 class _Sleeper:
@@ -80,25 +87,48 @@ class Followers:
             self._forget(sleeper)
 
 
+def check_reached(log: Path | str, after: int, last_seq: int) -> None:
+    """Check that a log has the event that a follower continues after.
+
+    Raises:
+        LogRewound: it ends before.
+    """
+    if after > last_seq:
+        reason = f"it ends at sequence number {last_seq}, and event {after} is not in it"
+        raise LogRewound(log, reason)
+
+
 async def follow(
-    next_records: Callable[[], Sequence[Record]],
-    something_new: Callable[[], bool],
+    log: Path | str,
+    next_records: NextRecords,
+    last_seq: Callable[[], int],
     followers: Followers,
+    after: int,
+    max_behind: int | None,
 ) -> AsyncIterator[Record]:
-    """Yield the records of `next_records`, until the log is closed.
+    """Yield the records behind event `after`, until the log is closed; see `EventLog.follow`.
 
     Args:
-        next_records: a bounded number of the next records; empty if there are none yet.
-        something_new: whether `next_records` would give more.
-        followers: of the log.
+        log: its name, for errors.
+        next_records: what `EventLog.reading` gives.
+        last_seq: the sequence number of the last event that it may give.
+        followers: woken after `last_seq` has changed; once they are closed, it ends there.
+        after: a sequence number.
+        max_behind: see `EventLog.follow`.
     """
+    check_reached(log, after, last_seq())
+    was_at_end = False
     while True:
-        records = next_records()
-        for record in records:
+        end = last_seq()
+        if was_at_end and max_behind is not None and end - after > max_behind:
+            raise FollowerBehind(after, end)
+        for record in next_records(after, end):
             yield record
-        if something_new():
+            after = record.last_seq
+        if last_seq() > after:
             await asyncio.sleep(0)  # a long history does not block the loop
         elif followers.closed:
             return
         else:
-            await followers.sleep_unless(something_new)
+            was_at_end = True
+            await followers.sleep_unless(lambda: last_seq() > after)  # noqa: B023 - awaited here

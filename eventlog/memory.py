@@ -10,14 +10,12 @@ from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import suppress
 from operator import attrgetter
 
-from eventlog.api import LogPosition, Record, Snapshot, check_appendable
+from eventlog.api import LogPosition, NextRecords, Record, Snapshot, check_appendable
 from eventlog.errors import LogError, LogFull, LogUnavailable, SequenceConflict
-from eventlog.followers import Followers, follow
+from eventlog.followers import FOLLOW_SLICE, Followers, follow
 from eventlog.format import NO_CHAIN, RecordHeader, RecordType, chain_record
 
 __all__ = ["MemoryLog"]
-
-_FOLLOW_SLICE = 256  # records that a follower yields before its event loop runs something else
 
 
 class _Shared:
@@ -180,20 +178,18 @@ class MemoryLog:
     def _index_after(self, after: int) -> int:
         return bisect_right(self._shared.records, after, key=attrgetter("last_seq"))
 
-    def follow(self, after: int = 0) -> AsyncIterator[Record]:
-        records = self._shared.records
-        index = self._index_after(after)
+    def reading(self) -> NextRecords:
+        def next_records(after: int, through: int) -> list[Record]:
+            index = self._index_after(after)
+            found = self._shared.records[index : index + FOLLOW_SLICE]
+            return [record for record in found if record.first_seq <= through]
 
-        def next_records() -> list[Record]:
-            nonlocal index
-            found = records[index : index + _FOLLOW_SLICE]
-            index += len(found)
-            return found
+        return next_records
 
-        def something_new() -> bool:
-            return index < len(records)
-
-        return follow(next_records, something_new, self._followers)
+    def follow(self, after: int = 0, *, max_behind: int | None = None) -> AsyncIterator[Record]:
+        return follow(
+            "in memory", self.reading(), lambda: self.last_seq, self._followers, after, max_behind
+        )
 
     def close(self) -> None:
         """Write a marker, take no more appends through this handle, and end its followers."""

@@ -14,6 +14,7 @@ from eventlog.api import LogPosition, Record, Snapshot
 from eventlog.cursor import Cursor, events_after, records_from
 from eventlog.disk import OS_DISK, Disk
 from eventlog.errors import LogMissing
+from eventlog.followers import check_reached
 from eventlog.format import StoredRecord
 from eventlog.header_format import BadBytes
 from eventlog.segments import list_segments
@@ -100,7 +101,14 @@ class LogReader:
             yield from chosen(after, passed)
 
     async def follow(self, after: int = 0, poll_s: float = 0.2) -> AsyncIterator[Record]:
-        """As `read`, then check for more every `poll_s` seconds, without an end."""
+        """As `read`, then check for more every `poll_s` seconds, without an end.
+
+        Raises:
+            LogRewound: while iterating, the log ends before event `after`.
+            LogDamaged, LogUnavailable: while iterating, as `read`.
+        """
+        if after > 0:
+            check_reached(self.folder, after, self.last_seq)
         cursor = self._cursor(after)
         thorough = True
         while True:

@@ -10,7 +10,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Final, NamedTuple
 
-from eventlog.api import LogPosition
+from eventlog.api import LogPosition, Record
 from eventlog.disk import Disk
 from eventlog.errors import LogLacking, WriterReplaced
 from eventlog.format import (
@@ -82,8 +82,8 @@ class SegmentWriter:
         self._path = self._new.folder / segment_name(segments[-1])
         self._fd = self._disk.open(self._path, write=True)
 
-    def write(self, kind: RecordType, payload: bytes, count: int) -> None:
-        """Write and sync one record, then move the end behind it.
+    def write(self, kind: RecordType, payload: bytes, count: int) -> Record:
+        """Write and sync one record, then move the end behind it. Returns the record.
 
         Raises:
             LogLacking: something is lacking for it (LogFull: room); nothing has changed.
@@ -105,6 +105,9 @@ class SegmentWriter:
             self._disk.fdatasync(self._fd)
         self._is_dirty = self._is_cut = False
         self.end = LogPosition(segment, offset + size_bytes, last_seq + count, chain)
+        return Record(
+            last_seq + 1, count, header.recorded_at_ns, header.epoch, chain, bytes(payload)
+        )
 
     def probe_space(self) -> None:
         """Write zeros at the end, as many as the record that was refused; raises as `write`."""

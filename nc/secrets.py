@@ -44,6 +44,11 @@ def new_serial(secrets: Secrets) -> int:
     return int.from_bytes(secrets.random_bytes(20)) >> 1 | 1
 
 
+def new_session(secrets: Secrets) -> str:
+    """The name of one life of a server's process, unlike any other: 16 hex digits."""
+    return secrets.random_bytes(8).hex()
+
+
 def is_well_formed(token: str) -> bool:
     return _TOKEN_PATTERN.fullmatch(token) is not None
 

@@ -11,10 +11,11 @@ from itertools import product
 from typing import Any, Final, NamedTuple
 
 from nc.domain.errors import IllegalTransition
-from nc.domain.events import DigestRecorded, Entry, Event
+from nc.domain.events import DigestRecorded, Entry, Event, ReplicaStarted
 from nc.domain.evolve import UnknownEvent
 from nc.domain.fsm import ConnectionState, Trigger, next_state
 from nc.domain.links import link_of
+from nc.domain.replicas import ended_by
 from nc.domain.state import State
 from nc.errors import DAMAGED, OperatorError
 
@@ -59,17 +60,21 @@ class Situation:
         seq: the last event that was applied.
         states: each registered node's connection state, as the events' number.
         link_ids: the current link of each node that is not IDLE.
+        owners: the session that holds that link.
+        sessions: those that have not ended, each with its replica's id.
         holders: the node that holds each bound address.
         digest_seq: the event that the last recorded digest is of, 0 if none was.
     """
 
-    __slots__ = ("digest_seq", "holders", "link_ids", "seq", "states")
+    __slots__ = ("digest_seq", "holders", "link_ids", "owners", "seq", "sessions", "states")
 
     def __init__(self, base: State | None = None) -> None:
         base = base or State()
         self.seq = base.seq
         self.states = {n: int(link_of(base.links, n).state.value) for n in base.nodes}
         self.link_ids = {node_id: link.link_id for node_id, link in base.links.items()}
+        self.owners = {node_id: link.session for node_id, link in base.links.items()}
+        self.sessions = dict(base.sessions.items())
         by_node = base.addresses.by_node.items()
         self.holders = {held.address: node_id for node_id, held in by_node if held.address}
         self.digest_seq = base.digest_seq
@@ -83,8 +88,14 @@ class Situation:
                 state = self.states[node_id] = event.to_state
                 if state == _IDLE:
                     self.link_ids.pop(node_id, None)
+                    self.owners.pop(node_id, None)
                 else:
                     self.link_ids[node_id] = event.link_id
+                    self.owners[node_id] = event.session
+            case "replica_started":
+                self._start_session(event)
+            case "replica_stopped":
+                self.sessions.pop(event.session, None)
             case "node_registered":
                 self.states[event.node_id] = _IDLE
             case "address_bound":
@@ -95,6 +106,12 @@ class Situation:
                 self.states.pop(event.node_id, None)
             case "digest_recorded":
                 self.digest_seq = event.seq
+
+    def _start_session(self, event: ReplicaStarted) -> None:
+        for session in ended_by(self.sessions.items(), event):
+            del self.sessions[session]
+        if event.session:
+            self.sessions[event.session] = event.replica_id
 
 
 class Place(NamedTuple):
@@ -160,6 +177,13 @@ def _check_state_changed(before: Situation, event: Any) -> None:
     if (source, destination) not in _MOVES:
         found = f"node {node_id} goes from {_name(source)} to {_name(destination)}"
         _refuse(before, found, "a move of the state machine")
+    session = event.session
+    owner = before.owners.get(node_id, session)
+    if session != owner:
+        _refuse(before, f"session {session!r} changes a link of node {node_id}", f"{owner!r}")
+    if source == _IDLE and session and session not in before.sessions:
+        found = f"session {session} accepts a link of node {node_id}"
+        _refuse(before, found, "a session that has started, and not ended")
 
 
 def _check_bound(before: Situation, event: Any) -> None:

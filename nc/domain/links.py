@@ -5,16 +5,18 @@ one. A node without an entry here is IDLE. The commands of a node's own ask `nc.
 whether its token is good (`nc.domain.decide`).
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import NamedTuple, TypeAlias
 
 from rpds import HashTrieMap
 
-from nc.domain.addresses import Addresses, bind
+from nc.domain.addresses import Addresses, Reclaim, bind
 from nc.domain.errors import LinkSuperseded
 from nc.domain.events import Event, StateChanged, pb
 from nc.domain.fsm import ConnectionState, Trigger, next_state
 from nc.domain.interning import shared_id
+from nc.domain.limits import DEFAULT_RECLAIM_AFTER_MS
 from nc.domain.transient_map import TransientMap
 
 Reason = pb.StateChangeReason
@@ -25,6 +27,8 @@ class NodeLink(NamedTuple):
 
     state: ConnectionState  # INIT or CONNECTED
     link_id: str
+    session: str = ""  # of the replica that holds it; "" in logs of older versions
+    since_ms: int = 0  # when it came into this state; 0: not known
 
 
 Links: TypeAlias = "HashTrieMap[str, NodeLink]"  # by node id
@@ -39,6 +43,8 @@ class AcceptLink:
     node_id: str
     link_id: str
     now_ms: int
+    session: str = ""  # of the replica that accepted it
+    reclaim_after_ms: int = DEFAULT_RECLAIM_AFTER_MS
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +56,7 @@ class HandOverAddress:
     now_ms: int
     wanted: str = ""  # the address that the node says it held, if the log knows none of it
     avoided: frozenset[str] = frozenset()  # those of other nodes that the log does not know
+    reclaim_after_ms: int = DEFAULT_RECLAIM_AFTER_MS
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,15 +71,20 @@ def link_of(links: Links, node_id: str) -> NodeLink:
     return links.get(node_id, NO_LINK)
 
 
-def evolve_state_changed(links: TransientMap[str, NodeLink], event: StateChanged) -> None:
+def evolve_state_changed(
+    links: TransientMap[str, NodeLink], at_ms: int, event: StateChanged
+) -> None:
     state = ConnectionState(event.to_state)
     if state is ConnectionState.IDLE:
         links.discard(event.node_id)
     else:
-        links[shared_id(event.node_id)] = NodeLink(state, event.link_id)
+        session = shared_id(event.session)
+        links[shared_id(event.node_id)] = NodeLink(state, event.link_id, session, at_ms)
 
 
-def decide_accept(links: Links, addresses: Addresses, command: AcceptLink) -> list[Event]:
+def decide_accept(
+    links: Links, addresses: Addresses, reclaim: Callable[[], Reclaim], command: AcceptLink
+) -> list[Event]:
     """Begin; the newer link wins. Accepting the same link twice changes nothing.
 
     Raises:
@@ -81,14 +93,17 @@ def decide_accept(links: Links, addresses: Addresses, command: AcceptLink) -> li
     node_id, link_id = command.node_id, command.link_id
     if link_of(links, node_id).link_id == link_id:
         return []
-    bind(addresses, node_id)  # refused now rather than half-way through the handshake
+    bind(addresses, node_id, reclaim)  # refused now rather than half-way through the handshake
+    begun = NO_LINK._replace(link_id=link_id, session=command.session)
     return [
         *drop(links, node_id, pb.STATE_CHANGE_REASON_LINK_SUPERSEDED),
-        _change(node_id, NO_LINK, Trigger.BEGIN, link_id, pb.STATE_CHANGE_REASON_LINK_ACCEPTED),
+        _change(node_id, begun, Trigger.BEGIN, pb.STATE_CHANGE_REASON_LINK_ACCEPTED),
     ]
 
 
-def decide_hand_over(links: Links, addresses: Addresses, command: HandOverAddress) -> list[Event]:
+def decide_hand_over(
+    links: Links, addresses: Addresses, reclaim: Callable[[], Reclaim], command: HandOverAddress
+) -> list[Event]:
     """Bind an address if the node holds none that will do, and establish.
 
     Raises:
@@ -101,8 +116,9 @@ def decide_hand_over(links: Links, addresses: Addresses, command: HandOverAddres
     if link.link_id != link_id:
         raise LinkSuperseded
     reason = pb.STATE_CHANGE_REASON_ADDRESS_HANDED_OVER
-    established = _change(node_id, link, Trigger.ESTABLISH, link_id, reason)
-    return [*bind(addresses, node_id, command.wanted, command.avoided), established]
+    established = _change(node_id, link, Trigger.ESTABLISH, reason)
+    bound = bind(addresses, node_id, reclaim, command.wanted, command.avoided)
+    return [*bound, established]
 
 
 def decide_drop(links: Links, command: DropLink) -> list[Event]:
@@ -115,15 +131,16 @@ def decide_drop(links: Links, command: DropLink) -> list[Event]:
 def drop(links: Links, node_id: str, reason: Reason) -> list[Event]:
     """Drop the node's link; no event if it has none."""
     link = links.get(node_id)
-    return [] if link is None else [_change(node_id, link, Trigger.DROP, link.link_id, reason)]
+    return [] if link is None else [_change(node_id, link, Trigger.DROP, reason)]
 
 
-def drop_all(links: Links, reason: Reason) -> list[Event]:
-    """Drop every link, in the order of the node ids, since equal maps may differ in theirs."""
-    return [event for node_id in sorted(links) for event in drop(links, node_id, reason)]
+def drop_owned(links: Links, is_owner: Callable[[str], bool], reason: Reason) -> list[Event]:
+    """Drop the links of these sessions, sorted by node id: equal maps may differ in their order."""
+    owned = sorted(node_id for node_id, link in links.items() if is_owner(link.session))
+    return [event for node_id in owned for event in drop(links, node_id, reason)]
 
 
-def _change(node_id: str, link: NodeLink, trigger: Trigger, link_id: str, reason: Reason) -> Event:
+def _change(node_id: str, link: NodeLink, trigger: Trigger, reason: Reason) -> Event:
     """The event of a move of the state machine.
 
     Raises:
@@ -133,7 +150,8 @@ def _change(node_id: str, link: NodeLink, trigger: Trigger, link_id: str, reason
         node_id=node_id,
         from_state=link.state.value,
         to_state=next_state(link.state, trigger).value,
-        link_id=link_id,
+        link_id=link.link_id,
         reason=reason,
+        session=link.session,
     )
     return Event(state_changed=changed)

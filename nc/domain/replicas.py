@@ -1,15 +1,23 @@
 """The replica aggregate: a replica starts, records digests of its state, and stops.
 
-A start without a stop before it follows a crash. Both drop every link: no link outlives the process
-that held it.
+Each life of a replica's process is a session, under a random id, and every link has one as its
+owner. A session ends with a stop, or, after a crash, with the next start of the same replica, or of
+one that has the log to itself. Its links are dropped then, and no others: no link outlives the
+process that held it.
 """
 
+from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import NamedTuple, TypeAlias
+
+from rpds import HashTrieMap
 
 from nc.domain.errors import AuthorityOfAnotherLog, KeyOfAnotherLog
 from nc.domain.events import DigestRecorded, Event, ReplicaStarted, ReplicaStopped, pb
-from nc.domain.links import Links, drop_all
+from nc.domain.interning import shared_id
+from nc.domain.links import Links, drop_owned
+
+Sessions: TypeAlias = "HashTrieMap[str, str]"  # those that have not ended → their replica's id
 
 
 class AuthorityKeys(NamedTuple):
@@ -28,6 +36,20 @@ def evolve_authorities(before: AuthorityKeys, event: ReplicaStarted) -> Authorit
     )
 
 
+def evolve_sessions_started(sessions: Sessions, event: ReplicaStarted) -> Sessions:
+    for session in ended_by(sessions.items(), event):
+        sessions = sessions.remove(session)
+    if not event.session:
+        return sessions
+    return sessions.insert(shared_id(event.session), event.replica_id)
+
+
+def ended_by(sessions: Iterable[tuple[str, str]], event: ReplicaStarted) -> list[str]:
+    """Those of the sessions, each with its replica's id, that a start shows to have ended."""
+    is_alone = event.is_alone or not event.session
+    return [session for session, owner in sessions if is_alone or owner == event.replica_id]
+
+
 @dataclass(frozen=True, slots=True)
 class StartReplica:
     replica_id: str
@@ -35,11 +57,14 @@ class StartReplica:
     network_address: str  # `10.1.1.1/24`
     key_check: str = ""  # of the key that this replica makes token ids with; "": it makes none
     authorities: AuthorityKeys = NO_AUTHORITIES  # that it signs certificates with
+    session: str = ""
+    is_alone: bool = False  # no other replica has the log
 
 
 @dataclass(frozen=True, slots=True)
 class StopReplica:
     replica_id: str
+    session: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,9 +76,13 @@ class RecordDigest:
 
 
 def decide_start(
-    links: Links, key_check: str, authorities: AuthorityKeys, command: StartReplica
+    links: Links,
+    sessions: Sessions,
+    key_check: str,
+    authorities: AuthorityKeys,
+    command: StartReplica,
 ) -> list[Event]:
-    """Record ReplicaStarted, then drop the links that the log still has.
+    """Record ReplicaStarted, then drop the links of the sessions that have ended.
 
     Raises:
         KeyOfAnotherLog: the log's token ids were made with another key.
@@ -73,18 +102,27 @@ def decide_start(
         key_check=command.key_check,
         grpc_authority=command.authorities.grpc,
         network_authority=command.authorities.network,
+        session=command.session,
+        is_alone=command.is_alone,
     )
+    ended = ended_by(sessions.items(), started)
+    going_on = {session for session, _ in sessions.items()}.difference(ended)
     return [
         Event(replica_started=started),
-        *drop_all(links, pb.STATE_CHANGE_REASON_REPLICA_RESTARTED),
+        *drop_owned(
+            links,
+            lambda session: session not in going_on,
+            pb.STATE_CHANGE_REASON_REPLICA_RESTARTED,
+        ),
     ]
 
 
 def decide_stop(links: Links, command: StopReplica) -> list[Event]:
-    """Drop every link, then record ReplicaStopped."""
-    stopped = ReplicaStopped(replica_id=command.replica_id)
+    """Drop the session's links, then record ReplicaStopped."""
+    stopped = ReplicaStopped(replica_id=command.replica_id, session=command.session)
+    reason = pb.STATE_CHANGE_REASON_REPLICA_STOPPED
     return [
-        *drop_all(links, pb.STATE_CHANGE_REASON_REPLICA_STOPPED),
+        *drop_owned(links, lambda session: session == command.session, reason),
         Event(replica_stopped=stopped),
     ]
 

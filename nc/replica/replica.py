@@ -46,7 +46,6 @@ Replay = Callable[[EventLog, State, Observer | None], State]
 # After this long with nothing to write, the log gets a sync marker. A caller takes less than that
 # from an answer to its next request, so that under load no marker is written.
 MARK_AFTER_IDLE_S = 0.05
-
 # How often a log that lacks something is tried again.
 ROOM_CHECK_INTERVAL_S = 0.5
 
@@ -90,6 +89,7 @@ class Replica:
         self._replay = replay
         self._state = State()
         self._stopping = False
+        self.session = ""  # of this process: random, the owner of its links
         self._is_marked = False  # nothing was appended since the last sync marker
         self._writer: asyncio.Task[None] | None = None
         self._observers: list[Observer] = []

@@ -26,8 +26,9 @@ from nc.domain.events import pb as events_pb
 from nc.domain.fsm import ConnectionState
 from nc.domain.links import link_of
 from nc.domain.state import State
-from nc.pb import admin_pb2, sensor_pb2
 from nc.pb import network_controller_pb2 as pb
+from nc.pb import sensor_pb2
+from nc.pb.admin.v1 import nodes_pb2
 from nc.pki.authority import CertificateAuthority, IssuedCertificate
 from nc.pki.certificates import LEAF_LIFETIME, NODE_ORGANIZATION, milliseconds
 from nc.replica.replica import Origin, Replica
@@ -211,8 +212,8 @@ class Controller:
         return sensor_pb2.SensorExpireTimeResponse(code=OK, message=SUCCESS_MESSAGE)
 
     async def take_back(
-        self, request: admin_pb2.TakeBackRequest, call: Call
-    ) -> admin_pb2.TakeBackResponse:
+        self, request: nodes_pb2.TakeBackRequest, call: Call
+    ) -> nodes_pb2.TakeBackResponse:
         """Register nodes again that the log does not know.
 
         Raises:
@@ -233,9 +234,7 @@ class Controller:
             command = nodes.TakeBackNode(node_id, self._waiting.certificate_of(node_id))
             if await self._submit(command, call):
                 taken_back.append(node_id)
-        return admin_pb2.TakeBackResponse(
-            code=OK,
-            message=SUCCESS_MESSAGE,
+        return nodes_pb2.TakeBackResponse(
             node_ids=taken_back,
             waiting_ids=self._waiting.not_taken_back(self._replica.state.nodes),
         )

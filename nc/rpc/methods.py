@@ -102,6 +102,7 @@ def methods_of(controller: Controller) -> dict[str, Method]:
         for service in (CONTROL_SERVICE, INTERNAL_SERVICE, ADMIN_SERVICE)
         for method in service.methods
         for name in [method.name]
+        if name in rules
     }
 
 
@@ -113,8 +114,10 @@ def _parser(method: MethodDescriptor) -> Callable[[bytes], Message]:
     return message_factory.GetMessageClass(method.input_type).FromString
 
 
-def _refuser(method: MethodDescriptor) -> Refuse:
+def _refuser(method: MethodDescriptor) -> Refuse | None:
     match method.name:
+        case "TakeBack":
+            return None
         case "HelloWorld":  # its response has one field, a text
             return lambda code, message: pb.HelloWorldResponse(thanks_text=f"{code}: {message}")
         case "HealthCheck":  # and this one has a code alone

@@ -229,6 +229,7 @@ class GrpcServers:
             f"/{service.full_name}/{method.name}".encode(): methods[method.name]
             for service in port.services
             for method in service.methods
+            if method.name in methods
         }
         by_path |= standard_methods(self._health, port.services)
         edge.open(by_path)

@@ -131,7 +131,6 @@ def open_installation(
         certificates.report(logger)
         callers = Callers({certificates.admin_fingerprint})
         renew = partial(_renew, certificates, callers, logger, asyncio.Lock())
-        is_plain, uplink = settings.plaintext, partial(_uplink, settings, logger)
         parts = Parts(
             name=socket.gethostname(),
             log=log,
@@ -146,11 +145,12 @@ def open_installation(
             advertised=settings.advertise,
             rpc_ports=_rpc_ports(settings, certificates, clock, logger),
             listen_for_links=partial(sockets.listen, *settings.listeners["--link-port"]),
-            link_tls=lambda: None if is_plain else certificates.link,
+            link_tls=lambda: None if settings.plaintext else certificates.link,
             link_limits=tuning.link_limits,
             interconnection=settings.interconnection,
             allow_destination=settings.allow_destination,
-            open_uplink=None if settings.tun is TunMode.OFF else uplink,
+            node_limits=settings.node_limits,
+            open_uplink=None if settings.tun is TunMode.OFF else partial(_uplink, settings, logger),
             report_path=folder.links_socket,
             sweep_interval_s=tuning.sweep_interval_s,
             jobs=(Job("renew_certificates", tuning.certificate_check_interval_s, renew),),

@@ -19,6 +19,7 @@ from structlog.typing import FilteringBoundLogger
 
 from eventlog import EventLog
 from nc.clock import Clock
+from nc.domain.limits import DEFAULT_LIMITS, NodeLimits
 from nc.domain.network import Network
 from nc.errors import OperatorError
 from nc.hub.limits import Limits
@@ -90,6 +91,7 @@ class Parts:
     Attributes:
         name: the replica's, in the log.
         log: where events are.
+        shares_log: whether other servers use the same log.
         network: the overlay network.
         token_ids: recognise tokens; the same key for the whole life of the log.
         authorities: sign nodes' certificates.
@@ -104,6 +106,7 @@ class Parts:
         append_on_loop: whether appends may block the event loop (`nc.replica.pace`).
         interconnection: whether nodes may reach each other.
         allow_destination: what nodes may reach beyond the network, through the server.
+        node_limits: how many nodes there may be, and when they lose their addresses.
         open_uplink: connects the switch to this machine's own network, and gives the background
             task that keeps it connected, if it needs one; None: it stays apart.
         report_path: the Unix socket that reports the links; None: there is none.
@@ -122,12 +125,14 @@ class Parts:
     listen_for_links: Callable[[], socket.socket]
     link_tls: Callable[[], ssl.SSLContext | None]
     advertised: tuple[str, ...]
+    shares_log: bool = False
     callers: Callers = field(default_factory=Callers)
     run_blocking: RunBlocking = in_thread
     append_on_loop: bool = True
     link_limits: Limits = field(default_factory=Limits)
     interconnection: bool = True
     allow_destination: tuple[IPv4Network, ...] = ()
+    node_limits: NodeLimits = DEFAULT_LIMITS
     open_uplink: OpenUplink | None = None
     report_path: Path | None = None
     jobs: tuple[Job, ...] = ()

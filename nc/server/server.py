@@ -30,7 +30,7 @@ from nc.rpc.callers import Transport
 from nc.rpc.controller import Controller
 from nc.rpc.edge import Edge
 from nc.rpc.methods import methods_of
-from nc.secrets import RequestIds
+from nc.secrets import RequestIds, new_session
 from nc.server import tasks
 from nc.server.parts import Job, KeepUplink, Parts
 
@@ -53,6 +53,7 @@ def serve(parts: Parts) -> "Server":
     )
     replica.snapshots.tail_events = parts.snapshot_tail_events
     replica.digests.interval_events = parts.digest_interval_events
+    replica.session = new_session(parts.secrets)
     request_ids = RequestIds(parts.secrets)
     waiting = WaitingNodes()
     hub = Hub(
@@ -66,6 +67,7 @@ def serve(parts: Parts) -> "Server":
         interconnection=parts.interconnection,
         destinations=parts.allow_destination,
         limits=parts.link_limits,
+        reclaim_after_ms=parts.node_limits.reclaim_after_ms,
         waiting=waiting,
     )
     return Server(parts, replica, hub, request_ids, waiting)
@@ -238,7 +240,15 @@ class Server:
         parts = self._parts
         key_check = parts.token_ids.key_check
         keys = AuthorityKeys(parts.authorities.grpc.key_hash, parts.authorities.network.key_hash)
-        command = StartReplica(parts.name, VERSION, str(parts.network), key_check, keys)
+        command = StartReplica(
+            parts.name,
+            VERSION,
+            str(parts.network),
+            key_check,
+            keys,
+            self.replica.session,
+            is_alone=not parts.shares_log,
+        )
         try:
             await self.submit(command, "start")
         except Unwritable as error:
@@ -248,4 +258,4 @@ class Server:
         if self.tasks["replica"].done():
             return  # it failed or crashed, and takes no command any more
         with contextlib.suppress(Unwritable, WriteRefused):  # it was reported when it happened
-            await self.submit(StopReplica(self._parts.name), "stop")
+            await self.submit(StopReplica(self._parts.name, self.replica.session), "stop")

@@ -1,5 +1,6 @@
 """The types of settings: which values are allowed, and what the error says of others."""
 
+from datetime import timedelta
 from ipaddress import IPv4Interface, IPv4Network, IPv6Address, ip_address
 from pathlib import Path
 from typing import Annotated
@@ -8,11 +9,13 @@ from urllib.parse import urlsplit
 from pydantic import AfterValidator, BeforeValidator, PlainValidator
 
 from nc.domain.network import DEFAULT_NETWORK, Network
+from nc.durations import parse_duration
 from nc.net.overlay import OverlayRefused, require_bounded
 from nc.pki.errors import InvalidName
 from nc.pki.names import general_name
 
 _DIGITS = 9  # more than any of our numbers has
+_LONGEST_DURATION = 60  # characters
 _LONGEST_NETWORK = 60  # characters, which are more than such a network takes
 _LONGEST_PATH = 4096  # PATH_MAX
 
@@ -47,6 +50,18 @@ Port = Annotated[int, _whole_number(1, 65_535, "a port number")]
 PortOrAny = Annotated[int, _whole_number(0, 65_535, "a port number, or 0 for any that is free")]
 Metric = Annotated[int, _whole_number(0, 2**32 - 1, "a route's metric, or 0 for none")]
 Mtu = Annotated[int, _whole_number(576, 65_535, "a number of bytes")]  # RFC 791: never below 576
+
+
+def _checked_duration(value: object) -> timedelta:
+    if isinstance(value, timedelta):
+        return value
+    text = str(value)[:_LONGEST_DURATION]
+    return timedelta() if text == "0" else parse_duration(text)
+
+
+# `7d`, `12h`; 0 is none.
+Duration = Annotated[timedelta, PlainValidator(_checked_duration)]
+NodeCount = Annotated[int, _whole_number(0, 999_999_999, "a number of nodes, or 0 for any")]
 
 
 def _checked_network(value: object) -> str:

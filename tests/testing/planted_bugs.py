@@ -194,9 +194,9 @@ def an_old_link_can_still_shake_hands(patch: pytest.MonkeyPatch) -> None:
     """The takeover is forgotten while the older link is being greeted."""
     original = links.decide_hand_over
 
-    def careless(now: Any, pool: Any, command: links.HandOverAddress) -> list[Event]:
+    def careless(now: Any, pool: Any, reclaim: Any, command: links.HandOverAddress) -> list[Event]:
         current = links.link_of(now, command.node_id).link_id or command.link_id
-        return original(now, pool, replace(command, link_id=current))
+        return original(now, pool, reclaim, replace(command, link_id=current))
 
     patch.setattr(links, "decide_hand_over", careless)
 
@@ -431,7 +431,7 @@ def links_survive_a_crash(patch: pytest.MonkeyPatch) -> None:
     """The next start believes the log about links that are gone."""
     from nc.domain import replicas  # noqa: PLC0415 - beside what is done with it
 
-    patch.setattr(replicas, "drop_all", lambda *_: [])
+    patch.setattr(replicas, "drop_owned", lambda *_: [])
 
 
 @_bug("the longest idle gives its address up")
@@ -439,8 +439,8 @@ def the_wrong_node_loses_its_address(patch: pytest.MonkeyPatch) -> None:
     """The node that has been idle for the shortest time gives its address up."""
     original = addresses._longest_idle
 
-    def shortest(pool: addresses.Addresses) -> str:
-        original(pool)  # which refuses if no node is idle
+    def shortest(pool: addresses.Addresses, reclaim: addresses.Reclaim) -> str:
+        original(pool, reclaim)  # which refuses if no node is idle
         idle = [
             (binding.idle_since_seq, node_id)
             for node_id, binding in pool.by_node.items()
@@ -474,9 +474,9 @@ def a_token_serves_once(patch: pytest.MonkeyPatch) -> None:
     """A bootstrap token is used up by its first node."""
     original = tokens.decide_redeem
 
-    def once(known: Any, there: Any, command: tokens.RedeemToken) -> list[Event]:
+    def once(known: Any, there: Any, names: Any, command: tokens.RedeemToken) -> list[Event]:
         if any(node.token_id == command.token_id for node in there.values()):
             known = HashTrieMap()
-        return original(known, there, command)
+        return original(known, there, names, command)
 
     patch.setattr(tokens, "decide_redeem", once)

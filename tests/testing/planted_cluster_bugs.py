@@ -19,7 +19,7 @@ from nc.domain import addresses, links, nodes, replicas
 from nc.domain.codec.records import entries_of
 from nc.domain.errors import BootstrapTokenMalformed, BootstrapTokenUnknown
 from nc.domain.events import Event, pb
-from nc.domain.evolve import evolve
+from nc.domain.evolve import evolve_entries
 from nc.domain.expiry import has_passed
 from nc.domain.links import DropLink, Links, drop
 from nc.domain.network import Network
@@ -248,7 +248,7 @@ def an_entry_of_another_is_folded_twice(patch: pytest.MonkeyPatch) -> None:
         folded = replay(log, state, observer)
         for record in list(log.read(state.seq))[-1:]:
             last = entries_of(record)[-1]
-            folded = replace(evolve(folded, last.events), seq=folded.seq)
+            folded = replace(evolve_entries(folded, [last]), seq=folded.seq)
         return folded
 
     replica_seams.plant(patch, replay=twice)
@@ -313,7 +313,7 @@ def what_was_read_at_a_conflict_is_told_too_late(patch: pytest.MonkeyPatch) -> N
 @_bug("the hub's links are the log's", "no link outlives its server")
 def a_start_forgets_links_of_before(patch: pytest.MonkeyPatch) -> None:
     """What a crash left CONNECTED stays so."""
-    patch.setattr(replicas, "drop_all", lambda *_: [])
+    patch.setattr(replicas, "drop_owned", lambda *_: [])
 
 
 @_bug("expiry cuts a link for good", is_shared=True)
@@ -339,8 +339,8 @@ def who_is_idle_holds_no_address(patch: pytest.MonkeyPatch) -> None:
     """It is folded so, though nothing says it."""
     state_changed = addresses.evolve_state_changed
 
-    def greedy(draft: Any, seq: int, event: Any) -> None:
-        state_changed(draft, seq, event)
+    def greedy(draft: Any, seq: int, at_ms: int, event: Any) -> None:
+        state_changed(draft, seq, at_ms, event)
         if event.to_state == pb.CONNECTION_STATE_IDLE:
             draft.by_node.discard(event.node_id)
 

@@ -1,6 +1,6 @@
 """Redaction: makes a history that names nothing, and that replays like the original. Pure.
 
-Nodes, bootstrap tokens, links, requests and replicas are numbered in order of appearance;
+Nodes, bootstrap tokens, links, requests, replicas and sessions are numbered in order of appearance;
 overlay networks move (`nc.history.redact.addresses`). Of an actor the kind is left. Certificates
 lose their serials, a start its key check, a repair its paths; fields of an unknown version are
 dropped. Times, versions, reasons, states and expiries stay. So
@@ -49,6 +49,7 @@ from nc.domain.state import State
 from nc.history.events import Recorded, field_of
 from nc.history.fold import RunningState
 from nc.history.redact.addresses import SMALLEST, Block, Relocation, block_of
+from nc.history.redact.names import Names, new_names
 from nc.pb import network_controller_pb2, sensor_pb2
 
 __all__ = ["Plan", "Redaction", "plan_of"]
@@ -69,7 +70,6 @@ METHODS: Final = frozenset(
 )
 OTHER: Final = "other"
 
-_TOKENS_FROM: Final = 0xB << 124  # so that no token has a node's id
 _EPOCH: Final = 1  # the redacted log has had one writer
 
 
@@ -109,30 +109,6 @@ def _around(address: str) -> Block:
     return Block(int(IPv4Address(address)) & -SMALLEST, SMALLEST)
 
 
-class _Numbers:
-    """Numbers for names, in order of first use; the empty name stays empty."""
-
-    def __init__(self, shown: Callable[[int], str]) -> None:
-        self._shown = shown
-        self._known: dict[str, str] = {"": ""}
-
-    def __call__(self, name: str) -> str:
-        number = self._known.get(name)
-        if number is None:
-            number = self._known[name] = self._shown(len(self._known))
-        return number
-
-
-class _Names(NamedTuple):
-    node: _Numbers
-    token: _Numbers
-    link: _Numbers
-    request: _Numbers
-    replica: _Numbers
-    place: Relocation
-    digests: dict[int, str]  # hex, by the events that they are of
-
-
 class Redaction:
     """Redacts one history, record by record.
 
@@ -146,15 +122,7 @@ class Redaction:
 
     def __init__(self, base: State, plan: Plan) -> None:
         self._plan = plan
-        self._names = _Names(
-            node=_Numbers(lambda number: f"{number:032x}"),
-            token=_Numbers(lambda number: f"{_TOKENS_FROM + number:032x}"),
-            link=_Numbers(lambda number: f"link-{number}"),
-            request=_Numbers(lambda number: f"request-{number}"),
-            replica=_Numbers(lambda number: f"replica-{number}"),
-            place=plan.relocation,
-            digests={},
-        )
+        self._names = new_names(plan.relocation)
         self.base = self.state(base)
         self._fold = RunningState(self.base)
         self._folded_until = max(plan.digested, default=0)
@@ -171,7 +139,9 @@ class Redaction:
             for key, value in sorted(state.nodes.items())
         }
         links = {
-            node(key): link._replace(link_id=names.link(link.link_id))
+            node(key): link._replace(
+                link_id=names.link(link.link_id), session=names.session(link.session)
+            )
             for key, link in sorted(state.links.items())
         }
         by_node = {
@@ -195,6 +165,12 @@ class Redaction:
             authorities=NO_AUTHORITIES,
             unregistered=HashTrieMap(
                 {node(key): until_ms for key, until_ms in sorted(state.unregistered.items())}
+            ),
+            sessions=HashTrieMap(
+                {
+                    names.session(session): names.replica(replica_id)
+                    for session, replica_id in sorted(state.sessions.items())
+                }
             ),
         )
 
@@ -247,13 +223,17 @@ class Redaction:
 
 # What becomes of each kind of event: made of what this version knows, field by field, since a newer
 # one may have added fields.
-_REDACTED: Final[dict[str, Callable[[_Names, Any], Any]]] = {
+_REDACTED: Final[dict[str, Callable[[Names, Any], Any]]] = {
     "replica_started": lambda names, e: ReplicaStarted(
         replica_id=names.replica(e.replica_id),
         version=e.version,
         network_address=names.place.interface(e.network_address),
+        session=names.session(e.session),
+        is_alone=e.is_alone,
     ),
-    "replica_stopped": lambda names, e: ReplicaStopped(replica_id=names.replica(e.replica_id)),
+    "replica_stopped": lambda names, e: ReplicaStopped(
+        replica_id=names.replica(e.replica_id), session=names.session(e.session)
+    ),
     "token_issued": lambda names, e: TokenIssued(
         token_id=names.token(e.token_id), expires_at_ms=e.expires_at_ms
     ),
@@ -273,6 +253,7 @@ _REDACTED: Final[dict[str, Callable[[_Names, Any], Any]]] = {
         to_state=e.to_state,
         link_id=names.link(e.link_id),
         reason=e.reason,
+        session=names.session(e.session),
     ),
     "address_bound": lambda names, e: AddressBound(
         node_id=names.node(e.node_id), address=names.place.address(e.address)

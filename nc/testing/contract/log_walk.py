@@ -40,7 +40,8 @@ class Written(NamedTuple):
     seq: int  # of its first event
     entry: pb.Entry
     before: set[str]
-    after: set[str]
+    after: dict[str, str]  # with the sessions that own them
+    sessions: set[str]  # that are going on after it
 
     def __str__(self) -> str:
         return f"event {self.seq}, {self.entry.method}"
@@ -70,4 +71,4 @@ def written(history: History) -> Iterator[Written]:
         for event in entry.events:
             kind = event.WhichOneof("kind") or ""
             situation.apply(kind, getattr(event, kind, event))
-        yield Written(seq, entry, before, set(situation.link_ids))
+        yield Written(seq, entry, before, dict(situation.owners), set(situation.sessions))

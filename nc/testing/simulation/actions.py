@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import NamedTuple
 
-from nc.testing.contract.operations import Operation
+from nc.testing.contract import operations as ops
 
 
 class Break(Enum):
@@ -39,7 +39,7 @@ class Join(Action):
 class Call(Action):
     """A client calls."""
 
-    operation: Operation
+    operation: ops.Call
     replica: int = 0
 
 

@@ -16,11 +16,10 @@ from eventlog import EventLog, LogDamaged, MemoryLog
 from nc.clock import Clock
 from nc.domain.state import State
 from nc.secrets import SECRET_KEY_BYTES, TokenIds
-from nc.testing.contract.expectations import DENIED, MISTAKE, OK
 from nc.testing.contract.history import Answer, Sighting, answer_text
 from nc.testing.contract.laws import Law
 from nc.testing.contract.laws.cluster import GOES_ON, NOTHING_CRASHES, RIGHT_ONE, STARTS
-from nc.testing.contract.operations import ADMIN, Operation, Unregister
+from nc.testing.contract.operations import ADMIN, DENIED, MISTAKE, OK, Call, Unregister
 from nc.testing.seeded_random import SeededRandom
 from nc.testing.simulation.actions import Plan
 from nc.testing.simulation.calls import Calls
@@ -143,11 +142,11 @@ class Cluster:
 
     # Calls
 
-    async def call(self, operation: Operation, replica: int = 0) -> Answer | None:
+    async def call(self, operation: Call, replica: int = 0) -> Answer | None:
         """The answer to a client; None: no answer, or only that the server is unavailable."""
         site = self.site_of(replica)
-        server, caller = site.server, getattr(operation, "caller", ADMIN)
-        if server is None or caller not in {ADMIN, *self._names.nodes()}:
+        server = site.server
+        if server is None or operation.shown not in {"", ADMIN, *self._names.nodes()}:
             return None
         while True:  # what was just given out must not be used in its own round
             await self._calls.wait_for_round()
@@ -229,6 +228,7 @@ class Cluster:
             clock=clock,
             token_ids=self.token_ids,
             chance=self.chance,
+            shares_log=self.plan.is_shared,
             is_broken=is_broken,
         )
 

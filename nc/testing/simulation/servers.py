@@ -10,12 +10,13 @@ from eventlog.testing import PowerLoss
 from nc import log_events
 from nc.clock import Clock
 from nc.domain.events import Batch
+from nc.domain.limits import NodeLimits
 from nc.domain.network import Network as Overlay
 from nc.secrets import TokenIds
 from nc.server.parts import Parts
 from nc.server.server import serve
 from nc.testing.contract.history import Answer
-from nc.testing.contract.operations import IssueToken, Operation
+from nc.testing.contract.operations import Call, IssueToken
 from nc.testing.seeded_random import SeededRandom
 from nc.testing.simulation.loop import Life, first_of
 from nc.testing.simulation.machines import listening_log
@@ -51,6 +52,7 @@ class SimulatedServer(LocalServer):
         overlay: the overlay network, as text.
         network: where its links come from; `number` is the server's in it.
         chance: for secrets, and for how long the disk takes.
+        shares_log: whether other servers use the log, too.
         is_broken: called with each log line of the server that reports a bug of ours.
 
     Attributes:
@@ -70,6 +72,7 @@ class SimulatedServer(LocalServer):
         clock: Clock,
         token_ids: TokenIds,
         chance: SeededRandom,
+        shares_log: bool,
         is_broken: Callable[[str], None],
     ) -> None:
         self.life = Life()
@@ -82,6 +85,7 @@ class SimulatedServer(LocalServer):
         parts = Parts(
             name=name,
             log=log,
+            shares_log=shares_log,
             network=Overlay.parse(overlay),
             token_ids=token_ids,
             authorities=authorities(),
@@ -92,6 +96,7 @@ class SimulatedServer(LocalServer):
             listen_for_links=lambda: cast("Any", network.listen(self.life, number)),
             link_tls=lambda: None,
             advertised=(ADVERTISED,),
+            node_limits=NodeLimits(reclaim_after_ms=0),
             run_blocking=self._run_blocking,
             append_on_loop=False,  # every append takes the disk's time
             snapshot_tail_events=_SNAPSHOT_EVENTS,
@@ -99,7 +104,7 @@ class SimulatedServer(LocalServer):
         )
         super().__init__(serve(parts), ports)
 
-    async def answer(self, operation: Operation, names: Names, request_id: str) -> Answer | None:
+    async def answer(self, operation: Call, names: Names, request_id: str) -> Answer | None:
         """The answer to a client; None if this life ends before it."""
         task = self.life.run(self.ports.call(operation, names, request_id))
         await first_of(task, self.life.over.wait())

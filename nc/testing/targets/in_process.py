@@ -20,6 +20,7 @@ from nc.domain.state import State
 from nc.replica.replay import replay
 from nc.secrets import SECRET_KEY_BYTES, TokenIds
 from nc.testing.contract import operations as ops
+from nc.testing.contract.happenings import Crash
 from nc.testing.contract.history import Answer, LogView
 from nc.testing.contract.model import Moment, at
 from nc.testing.seeded_random import SeededRandom
@@ -92,7 +93,7 @@ class InProcess:
             raise ServerGone(self._failure, replies)
         return replies
 
-    def perform_and_crash(self, requests: Sequence[Request], crash: ops.Crash) -> list[Reply]:
+    def perform_and_crash(self, requests: Sequence[Request], crash: Crash) -> list[Reply]:
         """Cut the power while operations run, or after them; see `Mortal`."""
         self._disk.power_fails_at = self._disk.steps + crash.at_step
         replies = self._run(self._perform(requests))

@@ -12,6 +12,7 @@ from nc.domain.decide import Command
 from nc.domain.errors import DomainError
 from nc.domain.events import pb
 from nc.domain.fsm import ConnectionState
+from nc.domain.limits import NodeLimits
 from nc.domain.links import AcceptLink, DropLink, HandOverAddress, link_of
 from nc.domain.network import Network
 from nc.domain.nodes import ExpireNodes
@@ -23,8 +24,8 @@ from nc.secrets import RequestIds, TokenIds
 from nc.server.parts import Parts
 from nc.server.server import Server, serve
 from nc.testing.contract import operations as ops
-from nc.testing.contract.expectations import MISTAKE, OK, Facts
 from nc.testing.contract.history import Answer
+from nc.testing.contract.operations import MISTAKE, OK, Facts
 from nc.testing.seeded_random import SeededRandom
 from nc.testing.targets.calls import Names
 from nc.testing.targets.server import ADVERTISED, LocalServer, MemoryPorts, authorities
@@ -70,6 +71,7 @@ class LinklessServer(LocalServer):
             listen_for_links=lambda: cast("Any", _NoLinks()),
             link_tls=lambda: None,
             advertised=(ADVERTISED,),
+            node_limits=NodeLimits(reclaim_after_ms=0),
             run_blocking=run_blocking,
             append_on_loop=False,  # whoever gave `run_blocking` decides what appends meet
             sweep_interval_s=_NEVER_S,
@@ -79,22 +81,23 @@ class LinklessServer(LocalServer):
             server = _Unrecorded(
                 parts, server.replica, server.hub, RequestIds(chance), WaitingNodes()
             )
+            server.replica.session = ""  # the log has no start of it
         super().__init__(server, ports)
         self._clock = clock
         self._token_ids = token_ids
 
     async def carry_out(self, operation: ops.Operation, names: Names, request_id: str) -> Answer:
         """The answer to a client's or a node's operation."""
+        if isinstance(operation, ops.Call):
+            return await self.ports.call(operation, names, request_id)
         try:
             if isinstance(operation, ops.LinkOperation):
                 return await self._on_link(operation, names.token(operation.node), request_id)
-            if isinstance(operation, ops.Sweep):
-                return await self._sweep(request_id)
+            return await self._sweep(request_id)
         except DomainError as error:
             return Answer(Facts(MISTAKE), str(error))
         except Exception as error:  # noqa: BLE001 - a call would be answered so, too
             return Answer(Facts(SERVER_FAULT), f"{type(error).__name__}: {error}")
-        return await self.ports.call(operation, names, request_id)
 
     async def _on_link(self, operation: ops.LinkOperation, token: str, request_id: str) -> Answer:
         """What the hub does about a link."""
@@ -102,10 +105,11 @@ class LinklessServer(LocalServer):
         command: Command
         match operation:
             case ops.OpenLink():
-                command = AcceptLink(node_id, link_id, now)
+                session = self.replica.session
+                command = AcceptLink(node_id, link_id, now, session, reclaim_after_ms=0)
             case ops.Handshake():
-                command = HandOverAddress(node_id, link_id, now)
-            case ops.CloseLink():
+                command = HandOverAddress(node_id, link_id, now, reclaim_after_ms=0)
+            case _:
                 command = DropLink(node_id, link_id, pb.STATE_CHANGE_REASON_LINK_CLOSED)
         is_handshake = isinstance(operation, ops.Handshake)
         address = self.replica.state.addresses.address_of(node_id)
@@ -127,7 +131,8 @@ class LinklessServer(LocalServer):
         return Answer(Facts(OK, address=address))
 
     def _is_init(self, node_id: str, link_id: str) -> bool:
-        return link_of(self.replica.state.links, node_id) == (ConnectionState.INIT, link_id)
+        link = link_of(self.replica.state.links, node_id)
+        return (link.state, link.link_id) == (ConnectionState.INIT, link_id)
 
     async def _sweep(self, request_id: str) -> Answer:
         now, origin = now_ms(self._clock), Origin("system", "sweep", request_id)

@@ -13,10 +13,16 @@ from typing import Final
 
 from nc.agent.connection import Target
 from nc.net.wire import EXPIRED, CloseCode
-from nc.testing.contract.expectations import MISTAKE, OK, Facts
 from nc.testing.contract.history import Answer, CertificateSet
 from nc.testing.contract.model import CONNECTED, INIT
-from nc.testing.contract.operations import CloseLink, Handshake, LinkOperation, OpenLink
+from nc.testing.contract.operations import (
+    MISTAKE,
+    OK,
+    Facts,
+    Handshake,
+    LinkOperation,
+    OpenLink,
+)
 from nc.testing.targets.calls import Names
 from nc.testing.targets.link_end import CUT, PATIENCE_S, LinkEnd, NotUpgraded, link_tls, open_link
 
@@ -75,8 +81,7 @@ class Links:
                 return await self._open(node, link, request_id, is_alone=is_alone)
             case Handshake(node, link):
                 return await self._shake_hands(node, link, request_id, is_alone=is_alone)
-            case CloseLink(node, link):
-                return await self._close(node, link, is_alone=is_alone)
+        return await self._close(operation.node, operation.link, is_alone=is_alone)
 
     async def until_at_most(self, count: int, node: str) -> None:
         """Wait until a node has no more links than that."""

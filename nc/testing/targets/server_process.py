@@ -27,8 +27,9 @@ from nc.pb import network_controller_pb2
 from nc.pb.events_pb2 import Entry
 from nc.pki import FolderPaths
 from nc.testing.contract import operations as ops
-from nc.testing.contract.expectations import DENIED, MISTAKE, OK, Facts
+from nc.testing.contract.happenings import Crash
 from nc.testing.contract.history import Answer, CertificateSet, LogView
+from nc.testing.contract.operations import DENIED, MISTAKE, OK, Facts
 from nc.testing.targets.calls import Names
 from nc.testing.targets.link_end import LinkEnd
 from nc.testing.targets.links import LINKED, Links
@@ -98,7 +99,7 @@ class ServerProcess(Remote):
             raise ServerGone(str(error), replies) from error
         return replies
 
-    def perform_and_crash(self, requests: Sequence[Request], crash: ops.Crash) -> list[Reply]:
+    def perform_and_crash(self, requests: Sequence[Request], crash: Crash) -> list[Reply]:
         """Kill the process (SIGKILL) while operations run, or after them."""
         replies = self._run(self._perform_and_kill(requests, crash.at_step * _MS_A_STEP / 1000))
         self._run(self._see_it_end())
@@ -192,7 +193,7 @@ class ServerProcess(Remote):
 
     async def _answer(self, operation: ops.Operation, request_id: str) -> Answer | None:
         match operation:
-            case ops.OpenLink() | ops.Handshake() | ops.CloseLink():
+            case ops.LinkOperation():
                 return await self._links.carry_out(operation, request_id, is_alone=self._is_alone)
             case ops.Sweep():
                 return Answer(Facts(OK), links=await self._links.until_swept())

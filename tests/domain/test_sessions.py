@@ -1,0 +1,168 @@
+"""The laws of sessions: a start and a stop end what is theirs, and no link outlives its session."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from nc.domain.decide import Command, decide
+from nc.domain.events import Event, StateChanged, pb
+from nc.domain.evolve import evolve
+from nc.domain.invariants import InconsistentHistory, InvariantChecker
+from nc.domain.links import AcceptLink
+from nc.domain.replicas import StartReplica, StopReplica
+from nc.domain.state import State
+from nc.domain.tokens import IssueToken, RedeemToken
+
+NODES = tuple("abcdef")
+
+
+def started(replica_id: str, session: str = "", *, is_alone: bool = False) -> StartReplica:
+    return StartReplica(replica_id, "1", "10.1.1.1/24", session=session, is_alone=is_alone)
+
+
+def after(state: State, *commands: Command) -> State:
+    for command in commands:
+        state = evolve(state, decide(state, command))
+    return state
+
+
+def with_nodes() -> State:
+    """Some nodes, before any start of a version that knows sessions."""
+    return after(
+        State(),
+        StartReplica("r1", "0", "10.1.1.1/24"),
+        IssueToken("t", 10, 0),
+        *(RedeemToken("t", node, (), 1) for node in NODES),
+    )
+
+
+def dropped(events: list[Event]) -> set[str]:
+    return {e.state_changed.node_id for e in events if e.HasField("state_changed")}
+
+
+def test_a_start_ends_earlier_sessions_of_the_same_replica_alone() -> None:
+    """A replica that starts again drops its own links; another's go on, with all that they have."""
+    state = after(
+        with_nodes(),
+        started("r1", "s1"),
+        started("r2", "s2"),
+        AcceptLink("a", "l1", 1, "s1"),
+        AcceptLink("b", "l2", 1, "s2"),
+    )
+    again = decide(state, started("r1", "s3"))
+    assert dropped(again) == {"a"}
+    state = evolve(state, again)
+    assert dict(state.sessions.items()) == {"s2": "r2", "s3": "r1"}
+    assert state.links["b"].session == "s2"
+
+
+def test_a_start_that_is_alone_ends_all() -> None:
+    """It drops every link: none of the processes that held them has the log any more."""
+    state = after(
+        with_nodes(),
+        AcceptLink("c", "old", 1),
+        started("r1", "s1"),
+        started("r2", "s2"),
+        AcceptLink("a", "l1", 1, "s1"),
+        AcceptLink("b", "l2", 1, "s2"),
+    )
+    state = after(state, started("r3", "s3", is_alone=True))
+    assert not list(state.links)
+    assert dict(state.sessions.items()) == {"s3": "r3"}
+
+
+def test_links_of_older_versions_end_with_the_first_session() -> None:
+    """Their owner was the only replica, and a log has that no longer once another starts."""
+    state = after(with_nodes(), AcceptLink("a", "l", 1))
+    assert state.links["a"].session == ""
+    assert dropped(decide(state, started("r2", "s1"))) == {"a"}
+    assert dropped(decide(state, StopReplica("r1"))) == {"a"}
+    state = after(state, started("r2", "s1"), AcceptLink("b", "l", 1, "s1"), started("r1"))
+    assert not list(state.links)
+    assert not list(state.sessions)
+
+
+def test_a_stop_drops_its_own_links() -> None:
+    """Each change carries the session of the link's owner, whoever decides it."""
+    state = after(
+        with_nodes(),
+        started("r1", "s1"),
+        started("r2", "s2"),
+        *(AcceptLink(node, f"l{node}", 1, "s1") for node in "abc"),
+        AcceptLink("c", "newer", 1, "s2"),  # the node went from one replica to the other
+    )
+    events = decide(state, StopReplica("r1", "s1"))
+    assert dropped(events) == {"a", "b"}
+    assert {e.state_changed.session for e in events if e.HasField("state_changed")} == {"s1"}
+    assert dict(evolve(state, events).sessions.items()) == {"s2": "r2"}
+
+
+_commands = st.one_of(
+    st.tuples(st.just("start"), st.sampled_from(("r1", "r2", "r3")), st.booleans()),
+    st.tuples(st.just("stop"), st.sampled_from(("r1", "r2", "r3")), st.just(value=False)),
+    st.tuples(st.sampled_from(NODES), st.sampled_from(("r1", "r2", "r3")), st.just(value=False)),
+)
+
+
+@given(st.lists(_commands, max_size=25))
+def test_every_link_has_a_session_that_goes_on(steps: list[tuple[str, str, bool]]) -> None:
+    """Whatever starts, crashes, stops and connects: and the history is one that may be."""
+    state, running = with_nodes(), dict[str, str]()
+    checker = InvariantChecker(state)
+    for number, (what, replica, is_alone) in enumerate(steps):
+        command: Command
+        if what == "start":  # without a stop before: it crashed
+            running = {} if is_alone else running
+            running[replica] = f"session {number}"
+            command = started(replica, running[replica], is_alone=is_alone)
+        elif replica not in running:
+            continue
+        elif what == "stop":
+            command = StopReplica(replica, running.pop(replica))
+        else:
+            command = AcceptLink(what, f"link {number}", 1, running[replica])
+        events = decide(state, command)
+        for event in events:
+            checker.follow(event)
+        state = evolve(state, events)
+        assert dict(state.sessions.items()) == {s: r for r, s in running.items()}
+        assert {link.session for link in state.links.values()} <= set(running.values())
+
+
+@pytest.mark.parametrize(
+    ("session", "to_state", "found"),
+    [
+        ("s1", pb.CONNECTION_STATE_CONNECTED, None),
+        ("s2", pb.CONNECTION_STATE_CONNECTED, "session 's2' changes a link of node a"),
+        ("", pb.CONNECTION_STATE_IDLE, "session '' changes a link of node a"),
+    ],
+)
+def test_a_link_is_changed_in_its_owners_name(
+    session: str, to_state: pb.ConnectionState, found: str | None
+) -> None:
+    """A history in which another session changes it is refused."""
+    state = after(
+        with_nodes(), started("r1", "s1"), started("r2", "s2"), AcceptLink("a", "l", 1, "s1")
+    )
+    changed = StateChanged(
+        node_id="a",
+        from_state=pb.CONNECTION_STATE_INIT,
+        to_state=to_state,
+        link_id="l",
+        session=session,
+    )
+    checker = InvariantChecker(state)
+    if found is None:
+        checker.follow(Event(state_changed=changed))
+    else:
+        with pytest.raises(InconsistentHistory, match=found):
+            checker.follow(Event(state_changed=changed))
+
+
+@pytest.mark.parametrize("session", ["s1", "unknown"])
+def test_a_session_that_has_ended_accepts_nothing(session: str) -> None:
+    """A history in which it does is refused."""
+    state = after(with_nodes(), started("r1", "s1"), StopReplica("r1", "s1"))
+    (accepted,) = decide(state, AcceptLink("a", "l", 1, session))
+    with pytest.raises(InconsistentHistory, match=f"session {session} accepts a link of node a"):
+        InvariantChecker(state).follow(accepted)
