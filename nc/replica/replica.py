@@ -19,11 +19,11 @@ from nc.clock import Clock
 from nc.domain.decide import Command
 from nc.domain.events import Batch, Event
 from nc.domain.state import State
+from nc.replica.appends import Appends, in_thread
 from nc.replica.batch import Decided, Origin, decide_batch
 from nc.replica.digests import Digests
 from nc.replica.errors import DiskFull, Overloaded, Stopping, Unwritable, WriteRefused, refusal_for
 from nc.replica.gc import gc_disabled
-from nc.replica.pace import Pace, in_thread
 from nc.replica.queue import MAX_WAITING_COMMANDS, CommandQueue
 from nc.replica.replay import Observer, replay
 from nc.replica.snapshots import RunBlocking, Snapshots
@@ -57,7 +57,7 @@ class Replica:
         log: the log; several replicas may share it.
         clock: stamps entries.
         run_blocking: runs what blocks for the disk; a simulation runs it in place.
-        append_on_loop: whether appends may block the event loop (`nc.replica.pace`).
+        append_on_loop: whether appends may block the event loop (`nc.replica.appends`).
         max_waiting_commands: a longer queue refuses commands.
         decide: decides a batch; tests plant bugs here.
         replay: folds what others wrote, and gives it to observers; tests plant bugs here.
@@ -94,7 +94,7 @@ class Replica:
         self._writer: asyncio.Task[None] | None = None
         self._observers: list[Observer] = []
         self.run_blocking = run_blocking
-        self._pace = Pace(clock, append_on_loop=append_on_loop)
+        self._appends = Appends(clock, append_on_loop=append_on_loop)
         self.queue = CommandQueue(max_waiting_commands)
         self.snapshots = Snapshots(log.snapshots, run_blocking)
         self.digests = Digests(self.submit)
@@ -277,7 +277,7 @@ class Replica:
         payload = Batch(entries=decided.entries).SerializeToString()
         self._is_marked = False
         append = partial(self._log.append, payload, count, expected)
-        await self._pace.run(append, self._state, self.run_blocking)
+        await self._appends.run(append, self._state, self.run_blocking)
 
     def _catch_up(self) -> None:
         """Fold in what other replicas wrote, and give it to the observers."""

@@ -103,7 +103,7 @@ class Parts:
         listen_for_links: opens the link port.
         link_tls: the link port's TLS context, asked for with each connection; None is plain text.
         run_blocking: runs what blocks for the disk.
-        append_on_loop: whether appends may block the event loop (`nc.replica.pace`).
+        append_on_loop: whether appends may block the event loop (`nc.replica.appends`).
         interconnection: whether nodes may reach each other.
         allow_destination: what nodes may reach beyond the network, through the server.
         node_limits: how many nodes there may be, and when they lose their addresses.

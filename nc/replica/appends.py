@@ -36,8 +36,8 @@ async def in_thread(function: Callable[[], T]) -> T:
     return await asyncio.get_running_loop().run_in_executor(None, function)
 
 
-class Pace:
-    """How fast the disk is, by the appends so far, and what follows from it.
+class Appends:
+    """Runs appends, and watches how fast the disk is.
 
     Args:
         clock: times the appends.
