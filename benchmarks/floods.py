@@ -76,6 +76,7 @@ def compare(arguments: argparse.Namespace) -> None:
                     uvloop.run(enrol(server, home, max(arguments.nodes) + QUIET))
                     for what, value in measure(server, home, arguments):
                         found[source][what].append(value)
+                        print(f"{source.name}: {what}: {value:.2f}", file=sys.stderr, flush=True)
     for source, figures in found.items():
         print(source.resolve().name)
         for what, values in figures.items():

@@ -21,6 +21,7 @@ from nc.server.setting_types import (
     Destinations,
     Duration,
     Folder,
+    GuessRate,
     ListenAddress,
     Metric,
     Mtu,
@@ -69,6 +70,7 @@ class ServerSection(_Section):
     internal_port: Port | None = None
     internal_listen: ListenAddress | None = None
     allow_destination: Destinations = ()
+    guess_rate: GuessRate | None = None
     reclaim_after: Duration | None = None
     max_nodes: NodeCount | None = None
 

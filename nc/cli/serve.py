@@ -15,14 +15,10 @@ from structlog.typing import FilteringBoundLogger
 from nc import log_events, sd_notify
 from nc.cli import signals, structured_logs
 from nc.cli.config_file import ConfigFile, ServerSection, load
-from nc.cli.entrypoint import (
-    DATA_DIR_VARIABLE,
-    data_dir_variable,
-    default_data_dir,
-)
+from nc.cli.entrypoint import DATA_DIR_VARIABLE, data_dir_variable, default_data_dir
 from nc.cli.event_loop import report_stray, run_async
 from nc.cli.open_files import allow_open_files
-from nc.cli.options import ConfigOption, DebugOption, ListenOption
+from nc.cli.options import ConfigOption, DebugOption, GuessRateOption, ListenOption
 from nc.cli.own_address import default_advertise, listen_address
 from nc.cli.serve_greeting import greet
 from nc.cli.streams import silence_stdout
@@ -121,6 +117,7 @@ def serve(
             "everything that this machine reaches. Default: nothing.",
         ),
     ] = None,
+    guess_rate: GuessRateOption = None,
     reclaim_after: Annotated[
         str | None,
         typer.Option(
@@ -169,6 +166,7 @@ def serve(
         "mtu": section.mtu,
         "interconnection": section.interconnection,
         "allow_destination": allow_destination or section.allow_destination,
+        "guess_rate": _first(guess_rate, section.guess_rate),
         "reclaim_after": reclaim_after or section.reclaim_after,
         "max_nodes": _first(max_nodes, section.max_nodes),
         "tun": tun,
@@ -290,7 +288,7 @@ async def _reload_whenever(
             log.info(log_events.SERVER_RELOADED)
 
 
-def _first(*values: int | None) -> int | None:
+def _first(*values: float | None) -> float | None:
     return next((value for value in values if value is not None), None)
 
 

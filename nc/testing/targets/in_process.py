@@ -16,6 +16,7 @@ from eventlog import EventLog, LogError, MemoryLog
 from eventlog.testing import CrashOutcome, PowerLoss, SimulatedDisk
 from nc.domain.codec.digest import digest
 from nc.domain.codec.records import entries_in
+from nc.domain.network import Network
 from nc.domain.state import State
 from nc.replica.replay import replay
 from nc.secrets import SECRET_KEY_BYTES, TokenIds
@@ -168,13 +169,13 @@ class InProcess:
 
     def _make_server(self, log: EventLog, *, rival: bool = False) -> LinklessServer:
         return LinklessServer(
-            log,
-            self._network,
+            is_recorded=not rival,
+            log=log,
+            network=Network.parse(self._network),
             clock=self._clock,
-            chance=self._chance,
+            secrets=self._chance,
             token_ids=self._token_ids,
             run_blocking=self._run_blocking,
-            is_recorded=not rival,
         )
 
     def _background_failed(self, _loop: object, context: dict[str, Any]) -> None:

@@ -5,20 +5,16 @@ from typing import Any, Final, cast
 
 import structlog
 
-from eventlog import EventLog
 from nc.clock import Clock, now_ms
 from nc.contract import DEFAULT_LINK_PORT, SERVER_FAULT
 from nc.domain.decide import Command
 from nc.domain.errors import DomainError
 from nc.domain.events import pb
 from nc.domain.fsm import ConnectionState
-from nc.domain.limits import NodeLimits
 from nc.domain.links import AcceptLink, DropLink, HandOverAddress, link_of
-from nc.domain.network import Network
 from nc.domain.nodes import ExpireNodes
 from nc.domain.tokens import ForgetExpiredTokens
 from nc.replica.replica import Origin
-from nc.replica.snapshots import RunBlocking
 from nc.replica.waiting import WaitingNodes
 from nc.secrets import RequestIds, TokenIds
 from nc.server.parts import Parts
@@ -26,9 +22,8 @@ from nc.server.server import Server, serve
 from nc.testing.contract import operations as ops
 from nc.testing.contract.history import Answer
 from nc.testing.contract.operations import MISTAKE, OK, Facts
-from nc.testing.seeded_random import SeededRandom
 from nc.testing.targets.calls import Names
-from nc.testing.targets.server import ADVERTISED, LocalServer, MemoryPorts, authorities
+from nc.testing.targets.server import LocalServer
 
 _NEVER_S: Final = 1e9  # a trial's own operations sweep
 
@@ -37,52 +32,24 @@ class LinklessServer(LocalServer):
     """See the module.
 
     Args:
-        log: opened by the caller, and closed by it.
-        network: the server's own address in the overlay, and the prefix length.
-        clock: does not move by itself.
-        chance: for secrets.
-        token_ids: the same in every life of one server.
-        run_blocking: runs what blocks for the disk.
         is_recorded: whether the log has its start and stop, which end every other replica's links.
+        parts: see `LocalServer`.
     """
 
     def __init__(
-        self,
-        log: EventLog,
-        network: str,
-        *,
-        clock: Clock,
-        chance: SeededRandom,
-        token_ids: TokenIds,
-        run_blocking: RunBlocking,
-        is_recorded: bool,
+        self, *, is_recorded: bool, clock: Clock, token_ids: TokenIds, **parts: Any
     ) -> None:
-        ports = MemoryPorts()
-        parts = Parts(
+        super().__init__(
+            serve if is_recorded else _serve_unrecorded,
             name="harness",
-            log=log,
-            network=Network.parse(network),
-            token_ids=token_ids,
-            authorities=authorities(),
             clock=clock,
-            secrets=chance,
+            token_ids=token_ids,
             logger=structlog.wrap_logger(structlog.ReturnLogger(), processors=[_drop]),
-            rpc_ports=ports,
             listen_for_links=lambda: cast("Any", _NoLinks()),
-            link_tls=lambda: None,
-            advertised=(ADVERTISED,),
-            node_limits=NodeLimits(reclaim_after_ms=0),
-            run_blocking=run_blocking,
             append_on_loop=False,  # whoever gave `run_blocking` decides what appends meet
             sweep_interval_s=_NEVER_S,
+            **parts,
         )
-        server = serve(parts)
-        if not is_recorded:
-            server = _Unrecorded(
-                parts, server.replica, server.hub, RequestIds(chance), WaitingNodes()
-            )
-            server.replica.session = ""  # the log has no start of it
-        super().__init__(server, ports)
         self._clock = clock
         self._token_ids = token_ids
 
@@ -150,6 +117,11 @@ class _Unrecorded(Server):
 
     async def _record_stop(self) -> None:
         pass
+
+
+def _serve_unrecorded(parts: Parts) -> Server:
+    made = serve(parts)
+    return _Unrecorded(parts, made.replica, made.hub, RequestIds(parts.secrets), WaitingNodes())
 
 
 class _NoLinks:

@@ -14,6 +14,7 @@ from typing import Any, Final
 from cryptography.hazmat.primitives.asymmetric import ec
 
 from nc.contract import DEFAULT_BOOTSTRAP_PORT, DEFAULT_GRPC_PORT
+from nc.domain.limits import NodeLimits
 from nc.pki.authority import self_signed
 from nc.pki.certificates import ADMIN_ORGANIZATION, AuthorityKind
 from nc.rpc.answers import status_name
@@ -22,7 +23,8 @@ from nc.rpc.callers import Transport
 from nc.rpc.edge import REQUEST_ID_KEY, Edge
 from nc.rpc.methods import Method
 from nc.rpc.queue.binding import Metadata
-from nc.server.server import Server
+from nc.server.parts import Parts
+from nc.server.server import Server, serve
 from nc.testing.contract.history import Answer
 from nc.testing.contract.operations import ADMIN, Call, Port
 from nc.testing.targets.calls import Names, answer_in, denied, request_of
@@ -78,7 +80,7 @@ class MemoryPorts:
         call = LocalCall(operation.method, request_id, pem)
         edge = self._edges[Port.CONTROL if who else Port.BOOTSTRAP]
         if refusal := edge.admit(call):
-            call.refuse(*refusal)
+            call.refuse(refusal.code, refusal.details)
         elif work := edge.handle(call, request_of(operation, names).SerializeToString()):
             await work
         edge.ended(call, is_cancelled=False)
@@ -88,13 +90,27 @@ class MemoryPorts:
 
 
 class LocalServer:
-    """A server and its ports, from start to a clean stop."""
+    """A server and its ports, from start to a clean stop.
 
-    def __init__(self, server: Server, ports: MemoryPorts) -> None:
-        self.replica = server.replica
-        self.hub = server.hub
-        self.ports = ports
-        self._server = server
+    Args:
+        make: puts it together.
+        parts: those of `Parts` that are not alike for all.
+    """
+
+    def __init__(self, make: Callable[[Parts], Server] = serve, **parts: Any) -> None:
+        self.ports = MemoryPorts()
+        self._server = make(
+            Parts(
+                authorities=authorities(),
+                rpc_ports=self.ports,
+                link_tls=lambda: None,
+                advertised=(ADVERTISED,),
+                node_limits=NodeLimits(reclaim_after_ms=0),  # trials are over in minutes
+                **parts,
+            )
+        )
+        self.replica = self._server.replica
+        self.hub = self._server.hub
         self._started = AsyncExitStack()
 
     async def start(self) -> None:

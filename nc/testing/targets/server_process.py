@@ -64,7 +64,6 @@ class ServerProcess(Remote):
         self._folder: DataFolder | None = None  # of the trial
         self._process: Process | None = None
         self._network = ""
-        self._is_alone = False  # one operation is under way, and no other
 
     @property
     def control_port(self) -> int:
@@ -174,14 +173,16 @@ class ServerProcess(Remote):
 
     async def _perform(self, requests: Sequence[Request]) -> list[Reply]:
         """As `Remote` does; after links that raced, the server has time to learn of all."""
-        self._is_alone = len(requests) == 1
+        self._links.is_alone = len(requests) == 1
         replies = await super()._perform(requests)
-        if not self._is_alone and any(isinstance(r.operation, ops.LinkOperation) for r in requests):
+        if not self._links.is_alone and any(
+            isinstance(r.operation, ops.LinkOperation) for r in requests
+        ):
             await self._write_something()
         return replies
 
     async def _perform_and_kill(self, requests: Sequence[Request], after_s: float) -> list[Reply]:
-        self._is_alone = False
+        self._links.is_alone = False
 
         async def kill() -> None:
             await asyncio.sleep(after_s)
@@ -194,10 +195,10 @@ class ServerProcess(Remote):
     async def _answer(self, operation: ops.Operation, request_id: str) -> Answer | None:
         match operation:
             case ops.LinkOperation():
-                return await self._links.carry_out(operation, request_id, is_alone=self._is_alone)
+                return await self._links.carry_out(operation, request_id)
             case ops.Sweep():
                 return Answer(Facts(OK), links=await self._links.until_swept())
-            case ops.CheckState(node) if self._is_alone:
+            case ops.CheckState(node) if self._links.is_alone:
                 before = len(self._links.of(node))
                 answer = await super()._answer(operation, request_id)
                 return None if answer is None else await self._with_links(answer, node, before)
