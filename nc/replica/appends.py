@@ -42,11 +42,15 @@ class Appends:
     Args:
         clock: times the appends.
         append_on_loop: whether any append may run on the event loop.
+
+    Attributes:
+        was_on_loop: whether the last one did.
     """
 
     def __init__(self, clock: Clock, *, append_on_loop: bool) -> None:
         self._monotonic_ns = clock.monotonic_ns
         self._append_on_loop = append_on_loop
+        self.was_on_loop = False
         self._last_was_fast = False
         self._not_before_ns = 0
 
@@ -54,7 +58,8 @@ class Appends:
         self, append: Callable[[], object], state: State, run_blocking: RunBlocking
     ) -> None:
         """Run the append that follows this state, where that is best; raises as it does."""
-        if self._may_wait(state):
+        self.was_on_loop = self._may_wait(state)
+        if self.was_on_loop:
             self._timed(append)
         else:
             await run_blocking(partial(self._timed, append))

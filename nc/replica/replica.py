@@ -178,7 +178,8 @@ class Replica:
                 await self._commit()
                 await self._snapshot_if_due()
                 self._digest_if_due()
-                await asyncio.sleep(0)  # an append on the loop lets nobody else run
+                if self._appends.was_on_loop:
+                    await asyncio.sleep(0)  # nobody else has run meanwhile
             else:
                 await self._rest()
         await self._finish()
