@@ -79,8 +79,8 @@ class SegmentWriter:
         self._segment_id = segment_id
         self._size_bytes = size_bytes  # end.offset ≤ _size_bytes
         self._allocated_bytes = size_bytes  # ≤ _size_bytes; less after a cut
-        path = self._new.folder / segment_name(segments[-1])
-        self._fd = self._disk.open(path, write=True)
+        self._path = self._new.folder / segment_name(segments[-1])
+        self._fd = self._disk.open(self._path, write=True)
 
     def write(self, kind: RecordType, payload: bytes, count: int) -> Record:
         """Write and sync one record, then move the end behind it. Returns the record.
@@ -117,10 +117,6 @@ class SegmentWriter:
 
     def close(self) -> None:
         close(self._disk, self._fd)
-
-    @property
-    def _path(self) -> Path:
-        return self._new.folder / segment_name(self.end.segment)
 
     def _check_end(self) -> None:
         """Check that no other writer has written where the log ends."""
@@ -193,6 +189,7 @@ class SegmentWriter:
         size_bytes = max(new.size_bytes, SEGMENT_HEADER_BYTES + record_bytes)
         self._fd = create_segment(self._disk, new.folder, header, size_bytes)
         self._is_named = False
+        self._path = new.folder / segment_name(first_seq)
         self.segments.append(first_seq)
         self._segment_id = segment_id
         self._size_bytes = self._allocated_bytes = size_bytes
