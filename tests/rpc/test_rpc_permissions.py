@@ -1,9 +1,9 @@
 """The table of rights, every method against every kind of caller."""
 
 import pytest
-from nc.domain.administrators import Administrator, Administrators
 from rpds import HashTrieMap
 
+from nc.domain.administrators import Administrator, Administrators
 from nc.domain.events import pb
 from nc.domain.nodes import Node
 from nc.domain.state import State
