@@ -64,7 +64,9 @@ def require(
         return
     _require_valid_certificate(caller, now_ms)
     if kind is CallerKind.ADMIN or kind is CallerKind.VIEWER:
-        _require_accepted(caller, state.administrators, installed)
+        administrator = state.administrators.by_serial.get(caller.serial)
+        if administrator is None or administrator.revoked_at_ms is not None:
+            _require_accepted(caller, state.administrators, installed)
         if kind is CallerKind.VIEWER and not reads:
             raise PermissionDenied("a viewer's certificate may read, and change nothing")
         return

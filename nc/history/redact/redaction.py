@@ -55,7 +55,7 @@ _API: Final = (
 ACTORS: Final = frozenset(("certificate", "bootstrap", "link", "system", "anonymous", "import"))
 METHODS: Final = frozenset(
     (
-        *("start", "stop", "sweep", "link", "digest", "log repair"),
+        *("start", "stop", "sweep", "link", "digest", "certificates", "log repair"),
         *(
             name
             for file in _API
