@@ -9,6 +9,7 @@ from typing import ClassVar
 
 __all__ = [
     "FollowerBehind",
+    "LogBusy",
     "LogDamaged",
     "LogError",
     "LogFull",
@@ -158,6 +159,19 @@ class LogLacking(_WithReason):
     )
 
 
+class LogBusy(_WithReason):
+    """A log on several machines has no majority for now: whether the append happened is open.
+
+    The log goes on finding that out, before anything else is appended. What was appended after all
+    is read as any other record. Reading goes on; appending does when a majority is there again.
+    """
+
+    text = (
+        "log {log}: {reason}; expected an answer from a majority of the servers that keep it: "
+        "the outcome is open; bring them back, and appending goes on"
+    )
+
+
 class LogFull(LogLacking):
     """The disk has no room: nothing was appended."""
 
@@ -189,7 +203,7 @@ class LogMissing(LogError):
         "name the folder that the log's writer uses"
     )
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path | str) -> None:
         super().__init__(folder)
         self.folder = folder
 
@@ -218,7 +232,7 @@ class LogDamaged(LogError):
 
     def __init__(
         self,
-        file: Path,
+        file: Path | str,
         offset: int,
         seq: int,
         found: str,
