@@ -203,7 +203,7 @@ class LogMissing(LogError):
         "name the folder that the log's writer uses"
     )
 
-    def __init__(self, folder: Path | str) -> None:
+    def __init__(self, folder: Path) -> None:
         super().__init__(folder)
         self.folder = folder
 
@@ -232,7 +232,7 @@ class LogDamaged(LogError):
 
     def __init__(
         self,
-        file: Path | str,
+        file: Path,
         offset: int,
         seq: int,
         found: str,

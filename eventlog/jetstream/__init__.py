@@ -39,6 +39,7 @@ async def open(  # noqa: A001 - called as `jetstream.open`
     folder: Path | str,
     *,
     only_reads: bool = False,
+    moved_to: str | None = None,
     now_ns: Callable[[], int] = time.time_ns,
     random_bytes: Callable[[int], bytes] = os.urandom,
     disk: Disk = OS_DISK,
@@ -50,6 +51,7 @@ async def open(  # noqa: A001 - called as `jetstream.open`
         address: of the stream.
         folder: of the copy; made if it is missing, but not the folder above it.
         only_reads: nothing will be appended, so the servers need not promise that they sync.
+        moved_to: where the log may have been moved to already.
         now_ns: Unix time in nanoseconds, for the records.
         random_bytes: gives that many random bytes.
         disk: has the folder.
@@ -68,7 +70,7 @@ async def open(  # noqa: A001 - called as `jetstream.open`
     try:
         if not only_reads:
             await check_servers(client, address)
-        log_id = await open_stream(client, address)
+        log_id = await open_stream(client, address, moved_to)
         copy = FolderCopy(
             Path(folder),
             log_id,

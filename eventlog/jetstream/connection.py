@@ -1,10 +1,10 @@
 """A connection to the servers of NATS, which is made again for as long as it is wanted."""
 
+import asyncio
 import ssl
 from contextlib import suppress
 from typing import Final
 
-import nats
 import nats.errors
 from nats.aio.client import Client
 
@@ -18,6 +18,7 @@ __all__ = ["FAILURES", "connect", "disconnect"]
 FAILURES: Final = (nats.errors.Error, TimeoutError, OSError)
 
 _CONNECT_S: Final = 2
+LET_IN_S: Final = 5.0  # by any of the servers
 _AGAIN_S: Final = 0.1  # before the next server is tried
 _PING_S: Final = 2  # a server that does not answer two of these is left
 
@@ -33,23 +34,30 @@ async def connect(address: StreamAddress, name: str = "eventlog") -> Client:
         LogUnavailable: none of them lets this program in.
     """
     credentials = None if address.credentials is None else Credentials(address.credentials)
+    context = _tls(address) if address.is_tls else None
+    client = Client()
     try:
-        client = await nats.connect(
-            address.urls,
-            name=name,
-            tls=_tls(address) if address.is_tls else None,
-            user_jwt_cb=None if credentials is None else credentials.jwt,
-            signature_cb=None if credentials is None else credentials.sign,
-            error_cb=_note,
-            connect_timeout=_CONNECT_S,
-            reconnect_time_wait=_AGAIN_S,
-            max_reconnect_attempts=1,
-            ping_interval=_PING_S,
-            max_outstanding_pings=2,
-        )
+        async with asyncio.timeout(LET_IN_S):  # one that refuses a certificate may say nothing
+            await client.connect(
+                address.urls,
+                name=name,
+                tls=context,
+                user_jwt_cb=None if credentials is None else credentials.jwt,
+                signature_cb=None if credentials is None else credentials.sign,
+                error_cb=_note,
+                connect_timeout=_CONNECT_S,
+                reconnect_time_wait=_AGAIN_S,  # type: ignore[arg-type]  # it is only slept for
+                max_reconnect_attempts=1,
+                ping_interval=_PING_S,
+                max_outstanding_pings=2,
+            )
     except FAILURES as error:
+        await disconnect(client)
         reason = f"no server of NATS lets this program in: {str(error) or type(error).__name__}"
         raise LogUnavailable(str(address), reason) from error
+    except BaseException:
+        await disconnect(client)
+        raise
     client.options["max_reconnect_attempts"] = -1  # from now on it never gives up
     return client
 

@@ -38,6 +38,7 @@ class JetStreamLog:
 
     Attributes:
         address: of the stream.
+        client: the connection.
         log_id: 16 bytes.
         epoch: of this writer, once it has appended.
         limits: of what it takes.
@@ -63,7 +64,7 @@ class JetStreamLog:
         self.busy_after_s = BUSY_AFTER_S
         self.failure: Exception | None = None
         self.failed = asyncio.Event()
-        self._client = client
+        self.client = client
         self._now_ns = now_ns
         self._codec = Codec(address.stream, self.log_id)
         self._tail = Tail(client, address, self._codec, copy)
@@ -129,6 +130,14 @@ class JetStreamLog:
             if not self._tail.is_marked:
                 await self._append(b"", 0)
 
+    async def catch_up(self) -> None:
+        """Read on until a server has nothing more, which may be out of date.
+
+        Raises:
+            LogRewound, LogDamaged, LogUnavailable: what is there does not follow.
+        """
+        await self._tail.catch_up()
+
     def read(self, after: int = 0) -> Iterator[Record]:
         """See `AsyncLog.read`: what is known of the stream."""
         return self.copy.read(after)
@@ -150,7 +159,7 @@ class JetStreamLog:
             with suppress(asyncio.CancelledError):
                 await self._syncing
         await asyncio.to_thread(self.copy.close)
-        await disconnect(self._client)
+        await disconnect(self.client)
 
     async def _append(self, payload: bytes, count: int) -> Outcome:
         """Append behind what is known, as this writer."""
@@ -175,7 +184,7 @@ class JetStreamLog:
             return Outcome.APPENDED
         try:
             outcome = await publish(
-                self._client, self.address, self._tail, pending, self.busy_after_s
+                self.client, self.address, self._tail, pending, self.busy_after_s
             )
         except LogBusy:
             raise

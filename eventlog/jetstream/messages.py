@@ -7,6 +7,7 @@ by the same chain. What a segment takes from its header comes from the log's id 
 import json
 from collections.abc import Sequence
 from contextlib import suppress
+from pathlib import Path
 from typing import Final, NamedTuple
 from zlib import crc32
 
@@ -117,7 +118,7 @@ class Codec:
 
     def _damaged(self, end: End, found: str) -> LogDamaged:
         return LogDamaged(
-            f"{self._stream}, message {end.stream_seq + 1}",
+            Path(f"{self._stream}, message {end.stream_seq + 1}"),
             0,
             end.last_seq + 1,
             found,

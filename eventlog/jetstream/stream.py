@@ -14,12 +14,19 @@ import nats.js.errors
 from nats.aio.client import Client
 from nats.js.api import DiscardPolicy, RePublish, RetentionPolicy, StorageType, StreamConfig
 
-from eventlog.errors import LogMissing, LogUnavailable
+from eventlog.errors import LogError, LogUnavailable
 from eventlog.jetstream.address import StreamAddress
 from eventlog.jetstream.connection import FAILURES
 from eventlog.jetstream.messages import OVERHEAD_BYTES, subject_of, tail_subject_of
 
-__all__ = ["StreamMissing", "check_servers", "make_stream", "open_stream", "payload_limit_of"]
+__all__ = [
+    "StreamMissing",
+    "check_servers",
+    "make_stream",
+    "mark_moved",
+    "open_stream",
+    "payload_limit_of",
+]
 
 OLDEST_SERVER: Final = (2, 11)
 _LOG_ID: Final = "eventlog.log_id"
@@ -43,10 +50,14 @@ _FIXED: Final[dict[str, Any]] = {
 }
 
 
-class StreamMissing(LogMissing):
+class StreamMissing(LogError):
     """The servers have no such stream."""
 
-    text = "{folder}: there is no such stream; name that of the log, or move a log there"
+    text = "{address}: there is no such stream; name that of the log, or move a log there"
+
+    def __init__(self, address: str) -> None:
+        super().__init__(address)
+        self.address = address
 
 
 def payload_limit_of(client: Client) -> int:
@@ -84,8 +95,13 @@ async def make_stream(
         raise LogUnavailable(str(address), f"the stream cannot be made: {error}") from error
 
 
-async def open_stream(client: Client, address: StreamAddress) -> bytes:
+async def open_stream(client: Client, address: StreamAddress, allowed: str | None = None) -> bytes:
     """Check the stream's configuration; returns the log's id.
+
+    Args:
+        client: connected.
+        address: names it.
+        allowed: where the log may have been moved to.
 
     Raises:
         StreamMissing: there is none.
@@ -104,7 +120,7 @@ async def open_stream(client: Client, address: StreamAddress) -> bytes:
     if not re.fullmatch("[0-9a-f]{32}", log_id):
         raise LogUnavailable(name, "the stream was not made for a log, as its metadata would say")
     moved_to = (config.metadata or {}).get(_MOVED_TO)
-    if moved_to is not None:
+    if moved_to not in (None, allowed):
         raise LogUnavailable(name, f"the log was moved from here to {moved_to}")
     wrong = [
         f"{field} {_plain(getattr(config, field))}, expected {_plain(expected)}"
@@ -144,7 +160,7 @@ async def mark_moved(client: Client, address: StreamAddress, to: str) -> None:
 async def check_servers(client: Client, address: StreamAddress) -> None:
     """Check that the servers are new enough, take large messages, and sync what they acknowledge.
 
-    Whether they sync is on their monitoring page alone.
+    Whether they sync is on their monitoring page alone. Of several, a minority may be down.
 
     Raises:
         LogUnavailable: one does not, or cannot be asked.
@@ -156,24 +172,37 @@ async def check_servers(client: Client, address: StreamAddress) -> None:
     if address.monitor is None:
         reason = "whether its servers sync is not known: add ?monitor=PORT to the address"
         raise LogUnavailable(name, reason)
+    hosts = [host for host, _ in address.servers]
     pages = await asyncio.gather(
-        *(asyncio.to_thread(_page, address, host) for host, _ in address.servers)
+        *(asyncio.to_thread(_page, address, host) for host in hosts), return_exceptions=True
     )
-    for (host, _), page in zip(address.servers, pages, strict=True):
-        found = str(page.get("version", ""))
-        version = tuple(int(part) for part in re.findall("[0-9]+", found)[:2])
-        if version < OLDEST_SERVER:
-            oldest = ".".join(map(str, OLDEST_SERVER))
-            raise LogUnavailable(name, f"{host} runs NATS {found}, expected {oldest} or newer")
-        jetstream = page.get("jetstream", {}).get("config")
-        if not jetstream:
-            raise LogUnavailable(name, f"{host} has no JetStream: add jetstream to its settings")
-        if not jetstream.get("sync_always", False):
-            reason = (
-                f"{host} loses what it acknowledged when its power fails: "
-                "set sync_interval to always in its jetstream settings"
-            )
-            raise LogUnavailable(name, reason)
+    problem: BaseException | None = None
+    answered = 0
+    for host, page in zip(hosts, pages, strict=True):
+        if isinstance(page, BaseException):
+            problem = page
+        else:
+            _check_server(name, host, page)
+            answered += 1
+    if problem is not None and 2 * answered <= len(hosts):  # one that is down need not be asked
+        raise problem
+
+
+def _check_server(name: str, host: str, page: dict[str, Any]) -> None:
+    found = str(page.get("version", ""))
+    version = tuple(int(part) for part in re.findall("[0-9]+", found)[:2])
+    if version < OLDEST_SERVER:
+        oldest = ".".join(map(str, OLDEST_SERVER))
+        raise LogUnavailable(name, f"{host} runs NATS {found}, expected {oldest} or newer")
+    jetstream = page.get("jetstream", {}).get("config")
+    if not jetstream:
+        raise LogUnavailable(name, f"{host} has no JetStream: add jetstream to its settings")
+    if not jetstream.get("sync_always", False):
+        reason = (
+            f"{host} loses what it acknowledged when its power fails: "
+            "set sync_interval to always in its jetstream settings"
+        )
+        raise LogUnavailable(name, reason)
 
 
 def _page(address: StreamAddress, host: str) -> dict[str, Any]:

@@ -67,12 +67,16 @@ class Tail:
         subject = tail_subject_of(self._stream)
         self._subscription = await self._client.subscribe(subject, cb=self._note)
         await self._locate()
+        await self.catch_up()
+        self._task = asyncio.create_task(self._run(fail), name="eventlog-tail")
+
+    async def catch_up(self) -> None:
+        """Read on until a server has nothing more."""
         try:
             while await self._fetch():
                 pass
         except FAILURES as error:
             raise LogUnavailable(self._name, f"no server answers: {error!r}") from error
-        self._task = asyncio.create_task(self._run(fail), name="eventlog-tail")
 
     async def stop(self) -> None:
         self._is_stopping = True  # the client's own waits may lose a cancellation

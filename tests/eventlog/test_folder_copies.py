@@ -152,6 +152,25 @@ def test_a_damaged_copy_is_refused(tmp_path: Path, records: list[Record]) -> Non
         open_copy(folder)
 
 
+def test_what_was_not_synced_may_be_lost_in_any_order(
+    tmp_path: Path, records: list[Record]
+) -> None:
+    """A record that did not reach the disk before later ones did is an end, and no damage."""
+    folder = tmp_path / "copy"
+    with closing(open_copy(folder)) as copy:
+        copy.add(records[:4])
+        start = copy.sync().offset
+        copy.add(records[4:6])
+    (only,) = folder.glob("*.seg")
+    data = bytearray(only.read_bytes())
+    data[start : start + 88] = bytes(88)
+    only.write_bytes(data)
+    with closing(open_copy(folder)) as copy:
+        assert copy.head == records[3].chain
+        copy.add(records[4:])
+    assert with_markers(folder) == records
+
+
 def test_memory_and_copy_agree(tmp_path: Path) -> None:
     """A log in memory, copied, has the same chain."""
     log = MemoryLog()

@@ -9,7 +9,15 @@ from typing import Any
 import nats.errors
 import pytest
 
-from eventlog import LogBusy, LogFull, LogRewound, LogUnavailable, SequenceConflict, jetstream
+from eventlog import (
+    LogBusy,
+    LogFull,
+    LogReader,
+    LogRewound,
+    LogUnavailable,
+    SequenceConflict,
+    jetstream,
+)
 from eventlog.jetstream import JetStreamLog, publishing
 from eventlog.jetstream.messages import subject_of
 from tests.support.logs import StreamHome
@@ -33,7 +41,7 @@ async def pair(
 
 def disturb(log: JetStreamLog, *what: Callable[[Any, Any], Any]) -> None:
     """Let the log's next requests be answered by these instead, one each; then as before."""
-    client, left = log._client, list(what)
+    client, left = log.client, list(what)
     request = client.request
 
     async def disturbed(subject: str, *arguments: Any, **options: Any) -> Any:
@@ -194,6 +202,21 @@ async def test_a_cancelled_append_is_settled_by_the_next(
     assert payloads(ours) == [b"first", b"second"]
 
 
+async def test_writers_that_take_turns_have_epochs_of_their_own(
+    pair: tuple[JetStreamLog, JetStreamLog],
+) -> None:
+    """An epoch is of one writer's, and they never decrease, markers included."""
+    ours, theirs = pair
+    for seq in range(1, 9):
+        writer = (ours, theirs)[seq % 2]
+        await writer.barrier()
+        await writer.append(b"x", 1, seq)
+    assert await ours.barrier() == 9
+    epochs = [record.epoch for record in LogReader(ours.copy.folder).read(markers=True)]
+    assert epochs == sorted(epochs)
+    assert len(set(epochs)) == 9
+
+
 async def test_a_full_stream_refuses_and_goes_on(tmp_path: Path, nats: NatsServer) -> None:
     """LogFull: nothing was written, and what fits is taken."""
     address = address_of(nats, stream="full")
@@ -242,7 +265,7 @@ async def test_what_is_not_republished_is_fetched(
     home = StreamHome(tmp_path / "log", lambda: 0, nats)
     ours, theirs = await home.open(), await home.open()
     tail, count = theirs._tail, 0
-    (subscription,) = [s for s in theirs._client._subs.values() if s.subject.endswith(".tail")]
+    (subscription,) = [s for s in theirs.client._subs.values() if s.subject.endswith(".tail")]
     note = subscription._cb
     assert note is not None
     kept: list[Any] = []
@@ -281,7 +304,7 @@ async def test_messages_are_not_believed(tmp_path: Path, nats: NatsServer) -> No
     ours, theirs = await home.open(), await home.open()
     await ours.append(b"good", 1, 0)
     subject = subject_of(ours.address.stream)
-    await ours._client.request(subject, b"no record", timeout=5)
+    await ours.client.request(subject, b"no record", timeout=5)
     await asyncio.wait_for(theirs.failed.wait(), TIMEOUT_S)
     with pytest.raises(LogUnavailable):
         await theirs.append(b"more", 1, 1)
