@@ -18,6 +18,9 @@ from nc.text import printable
 
 _MAX_REASON: Final = 300  # characters of an HTTP answer's body
 
+# Closed like this, a link needs that somebody mends something.
+_FOR_LATER: Final = (wire.EXPIRED, wire.SUPERSEDED, wire.CERTIFICATE_ENDED)
+
 _REJECTED: Final = {HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN}
 
 
@@ -65,7 +68,7 @@ def closed_by(frame: WSFrame) -> LinkEnded:
         return LinkEnded(sentence)
     if reason == wire.UNREGISTERED.reason:
         return NodeUnregistered(sentence)
-    is_later = reason in {wire.EXPIRED.reason, wire.SUPERSEDED.reason}
+    is_later = reason in {close.reason for close in _FOR_LATER}
     return RetryLater(sentence) if is_later else LinkEnded(sentence)
 
 

@@ -19,11 +19,14 @@ from nc.contract import DEFAULT_LINK_PORT, DEFAULT_MTU
 from nc.errors import ConfigError
 from nc.server.setting_types import (
     Destinations,
+    Duration,
     Folder,
+    GuessRate,
     ListenAddress,
     Metric,
     Mtu,
     NetworkAddress,
+    NodeCount,
     Port,
     PortOrAny,
     Proxy,
@@ -67,6 +70,9 @@ class ServerSection(_Section):
     internal_port: Port | None = None
     internal_listen: ListenAddress | None = None
     allow_destination: Destinations = ()
+    guess_rate: GuessRate | None = None
+    reclaim_after: Duration | None = None
+    max_nodes: NodeCount | None = None
 
 
 class ClientSection(_Section):

@@ -87,10 +87,17 @@ def tables(report: dict[str, Any]) -> RenderableType:
     drops.add_column("packets", justify="right")
     for reason, count in report["drops"].items():
         drops.add_row(reason.replace("_", " "), f"{count:,}")
+    refused = Table(box=None, pad_edge=False)
+    refused.add_column("no link because")
+    refused.add_column("connections", justify="right")
+    for reason, count in report["refused"].items():
+        refused.add_row(reason.replace("_", " "), f"{count:,}")
     turned_away = f"connections that ended before they asked for a link: {report['turned_away']:,}"
     parts: list[RenderableType] = [links, ""]
     if report["drops"]:
         parts += [drops, ""]
+    if report["refused"]:
+        parts += [refused, ""]
     return Group(*parts, turned_away)
 
 

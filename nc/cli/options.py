@@ -58,3 +58,13 @@ def version_option(program: str) -> Any:
 
     words = ("--version", "-v")
     return typer.Option(False, *words, callback=show, is_eager=True, help="Print the version.")
+
+
+GuessRateOption = Annotated[
+    float | None,
+    typer.Option(
+        metavar="NUMBER",
+        help="How many wrong bootstrap tokens a second are looked at from one address, after a "
+        "hundred at once; beyond that its GetToken calls are refused. 0: any number. Default: 1",
+    ),
+]

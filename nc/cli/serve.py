@@ -5,7 +5,7 @@ import contextlib
 import gc
 import sys
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 from pydantic import ValidationError
@@ -15,14 +15,10 @@ from structlog.typing import FilteringBoundLogger
 from nc import log_events, sd_notify
 from nc.cli import signals, structured_logs
 from nc.cli.config_file import ConfigFile, ServerSection, load
-from nc.cli.entrypoint import (
-    DATA_DIR_VARIABLE,
-    data_dir_variable,
-    default_data_dir,
-)
-from nc.cli.event_loop import run_async
+from nc.cli.entrypoint import DATA_DIR_VARIABLE, data_dir_variable, default_data_dir
+from nc.cli.event_loop import report_stray, run_async
 from nc.cli.open_files import allow_open_files
-from nc.cli.options import ConfigOption, DebugOption, ListenOption
+from nc.cli.options import ConfigOption, DebugOption, GuessRateOption, ListenOption
 from nc.cli.own_address import default_advertise, listen_address
 from nc.cli.serve_greeting import greet
 from nc.cli.streams import silence_stdout
@@ -45,10 +41,6 @@ from nc.server.settings import ServerSettings, TunMode
 # How long a thread may run Python code while another one waits to. With the default of 5 ms, calls
 # wait for the event loop when packets keep it busy: 1% for 85 to 105 ms, not 16 to 18.
 SWITCH_INTERVAL_S = 1e-4
-
-# aiofastnet's message when a client leaves during the TLS handshake, as port scanners do. The link
-# port counts those.
-_TLS_FAILED = "SSL handshake failed"
 
 
 def serve(
@@ -125,6 +117,17 @@ def serve(
             "everything that this machine reaches. Default: nothing.",
         ),
     ] = None,
+    guess_rate: GuessRateOption = None,
+    reclaim_after: Annotated[
+        str | None,
+        typer.Option(
+            metavar="TIME",
+            help="How long an idle node keeps its address when all are used. Default: 7d",
+        ),
+    ] = None,
+    max_nodes: Annotated[
+        int | None, typer.Option(help="How many nodes may be registered. Default: any number.")
+    ] = None,
     plaintext: Annotated[
         bool,
         typer.Option("--plaintext", help="No TLS, and no rights checked. For development only."),
@@ -163,6 +166,9 @@ def serve(
         "mtu": section.mtu,
         "interconnection": section.interconnection,
         "allow_destination": allow_destination or section.allow_destination,
+        "guess_rate": _first(guess_rate, section.guess_rate),
+        "reclaim_after": reclaim_after or section.reclaim_after,
+        "max_nodes": _first(max_nodes, section.max_nodes),
         "tun": tun,
         "plaintext": plaintext,
         "new_cluster": new_cluster,
@@ -240,7 +246,7 @@ async def _serve(settings: ServerSettings, log: FilteringBoundLogger) -> None:
     sys.setswitchinterval(SWITCH_INTERVAL_S)
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
-    loop.set_exception_handler(lambda _, context: _report_stray(log, context))
+    loop.set_exception_handler(lambda _, context: report_stray(log, context))
     reload = asyncio.Event()
     signals.handle(stop.set, reload.set)
     clock, secrets = SystemClock(), SystemSecrets()
@@ -282,15 +288,7 @@ async def _reload_whenever(
             log.info(log_events.SERVER_RELOADED)
 
 
-def _report_stray(log: FilteringBoundLogger, context: dict[str, Any]) -> None:
-    """Log an exception that no task awaits, by its type only: its text may hold a peer's bytes."""
-    if context["message"] == _TLS_FAILED:
-        return
-    error = type(context.get("exception")).__name__
-    log.error(log_events.LOOP_ERROR, message=f"{context['message']}: {error}")
-
-
-def _first(*values: int | None) -> int | None:
+def _first(*values: float | None) -> float | None:
     return next((value for value in values if value is not None), None)
 
 

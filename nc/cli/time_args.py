@@ -3,10 +3,10 @@
 `parse_duration` and `parse_moment` know the forms; the others say what each option makes of them.
 """
 
-import re
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
+from nc.durations import parse_duration, starts_with_duration
 from nc.history.events import Point
 from nc.text import moment, quoted, unwrapped
 
@@ -14,40 +14,6 @@ _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _LARGEST_SEQ: Final = 2**64
 _DIGITS: Final = 20  # of a number that means anything here
 _FIRST_MS: Final = 10**11  # as seconds it is the year 5138
-
-_PART: Final = re.compile(r"([0-9]{1,9}) ?([a-z]+) ?")
-_SECONDS: Final = {
-    name: seconds
-    for names, seconds in (
-        (("s", "sec", "secs", "second", "seconds"), 1),
-        (("m", "min", "mins", "minute", "minutes"), 60),
-        (("h", "hr", "hrs", "hour", "hours"), 3600),
-        (("d", "day", "days"), 86_400),
-        (("w", "week", "weeks"), 7 * 86_400),
-    )
-    for name in names
-}
-
-
-def parse_duration(text: str) -> timedelta:
-    """`90s`, `10m`, `2h`, `30d`, `1w`, or several together (`1h30m`); also with whole words.
-
-    Raises:
-        ValueError: it is none of these.
-    """
-    rest = text.strip().lower()
-    total_s = 0
-    while match := _PART.match(rest):
-        if match[2] not in _SECONDS:
-            break
-        total_s += int(match[1]) * _SECONDS[match[2]]
-        rest = rest[match.end() :]
-    if rest or not text.strip():
-        raise ValueError(f"{quoted(text)} is no duration: use 90s, 10m, 2h, 30d or 1w")
-    try:
-        return timedelta(seconds=total_s)
-    except OverflowError:
-        raise ValueError(f"{quoted(text)} is longer than there are years") from None
 
 
 def parse_moment(text: str, now_s: int, sign: str) -> datetime:
@@ -116,7 +82,7 @@ def parse_expiry(text: str, now_s: int) -> int:
 
 def _seconds_of(clean: str, text: str, now_s: int) -> int:
     try:
-        is_duration = _PART.match(clean.lower()) and "-" not in clean
+        is_duration = starts_with_duration(clean) and "-" not in clean
         at = parse_moment(f"+{clean}" if is_duration else clean, now_s, "+")
     except (ValueError, OverflowError):
         raise ValueError(

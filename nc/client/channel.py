@@ -25,7 +25,7 @@ _REMEDIES = {
     grpc.StatusCode.UNAVAILABLE: "is the server running there, and are the certificates its own?",
     grpc.StatusCode.DEADLINE_EXCEEDED: "the server did not answer in time; try again",
     grpc.StatusCode.PERMISSION_DENIED: "",
-    grpc.StatusCode.RESOURCE_EXHAUSTED: "the server is busy; try again in a moment",
+    grpc.StatusCode.RESOURCE_EXHAUSTED: "",  # as above, the server says what to do
     grpc.StatusCode.UNIMPLEMENTED: "is this the right port?",
 }
 

@@ -2,25 +2,53 @@
 
 Pure: equal states and equal commands give equal events. A command that is decided again, on the
 state that its events led to, changes nothing: it is refused, or leads to no events. The exceptions
-are StartReplica, StopReplica and RecordRepair, which are recorded each time.
+are StartReplica, StopReplica and RecordRepair, which are recorded each time, and RenewCertificates
+and a repeated attempt's RedeemToken, since certificates are signed for each.
 """
 
-from nc.domain import links, nodes, repairs, replicas, tokens
+from collections.abc import Callable
+from typing import Any
+
+from nc.domain import (
+    administrators,
+    assignments,
+    departures,
+    links,
+    litekube_import,
+    nodes,
+    repairs,
+    replicas,
+    tokens,
+    updates,
+)
+from nc.domain.addresses import Reclaim
 from nc.domain.events import Event
+from nc.domain.reclaiming import reclaim_for
 from nc.domain.state import State
 
 Command = (
     tokens.IssueToken
     | tokens.RedeemToken
+    | tokens.RevokeToken
     | tokens.ForgetExpiredTokens
     | nodes.Unregister
     | nodes.ForgetUnregistered
     | nodes.TakeBackNode
     | nodes.SetExpiries
     | nodes.ExpireNodes
+    | departures.UnregisterNodes
+    | departures.UnregisterNodesOfToken
+    | updates.UpdateNode
+    | updates.ReportFacts
+    | updates.RenewCertificates
+    | assignments.AssignAddress
     | links.AcceptLink
     | links.HandOverAddress
     | links.DropLink
+    | administrators.AddAdministrator
+    | administrators.InstallAdministrator
+    | administrators.RevokeAdministrator
+    | litekube_import.ImportLitekube
     | replicas.StartReplica
     | replicas.StopReplica
     | repairs.RecordRepair
@@ -28,50 +56,68 @@ Command = (
 )
 
 
-def decide(state: State, command: Command) -> list[Event]:  # noqa: C901, PLR0911, PLR0912 - a table
+def _live(state: State, command: links.AcceptLink | links.HandOverAddress) -> Callable[[], Reclaim]:
+    """Check that the node's token is good; what may be reclaimed for the node, once it is asked."""
+    node_id, now_ms = command.node_id, command.now_ms
+    nodes.require_live(state.nodes, state.unregistered, node_id, now_ms)
+    return lambda: reclaim_for(
+        state.nodes, state.addresses.network, node_id, now_ms, command.reclaim_after_ms
+    )
+
+
+# How each kind of command is decided.
+DECISIONS: dict[type, Callable[[State, Any], list[Event]]] = {
+    tokens.IssueToken: lambda s, c: tokens.decide_issue(s.tokens, c),
+    tokens.RedeemToken: lambda s, c: tokens.decide_redeem(s.tokens, s.nodes, s.names, c),
+    tokens.RevokeToken: lambda s, c: tokens.decide_revoke(s.tokens, c),
+    tokens.ForgetExpiredTokens: lambda s, c: tokens.decide_forget(s.tokens, c),
+    nodes.Unregister: lambda s, c: nodes.decide_unregister(
+        s.nodes, s.unregistered, s.links, s.addresses, c
+    ),
+    nodes.ForgetUnregistered: lambda s, c: nodes.decide_forget(s.unregistered, c),
+    nodes.TakeBackNode: lambda s, c: nodes.decide_take_back(s.nodes, s.names, s.unregistered, c),
+    nodes.SetExpiries: lambda s, c: nodes.decide_set_expiries(s.nodes, s.links, c),
+    nodes.ExpireNodes: lambda s, c: nodes.decide_expire(s.nodes, s.links, c),
+    departures.UnregisterNodes: lambda s, c: departures.decide_unregister_nodes(
+        s.nodes, s.unregistered, s.links, s.addresses, c
+    ),
+    departures.UnregisterNodesOfToken: lambda s, c: departures.decide_unregister_of_token(
+        s.tokens, s.nodes, s.links, s.addresses, c
+    ),
+    updates.UpdateNode: lambda s, c: updates.decide_update(s.nodes, s.names, s.unregistered, c),
+    updates.ReportFacts: lambda s, c: updates.decide_report(s.nodes, s.unregistered, c),
+    updates.RenewCertificates: lambda s, c: updates.decide_renew(s.nodes, s.unregistered, c),
+    assignments.AssignAddress: lambda s, c: assignments.decide_assign(
+        s.nodes, s.unregistered, s.links, s.addresses, c
+    ),
+    links.AcceptLink: lambda s, c: links.decide_accept(s.links, s.addresses, _live(s, c), c),
+    links.HandOverAddress: lambda s, c: links.decide_hand_over(
+        s.links, s.addresses, _live(s, c), c
+    ),
+    links.DropLink: lambda s, c: links.decide_drop(s.links, c),
+    administrators.AddAdministrator: lambda s, c: administrators.decide_add(s.administrators, c),
+    administrators.InstallAdministrator: lambda s, c: administrators.decide_install(
+        s.administrators, c
+    ),
+    administrators.RevokeAdministrator: lambda s, c: administrators.decide_revoke(
+        s.administrators, c
+    ),
+    litekube_import.ImportLitekube: lambda s, c: litekube_import.decide_import(
+        s.imported, s.tokens, s.nodes, s.names, s.unregistered, s.addresses, c
+    ),
+    replicas.StartReplica: lambda s, c: replicas.decide_start(
+        s.links, s.sessions, s.key_check, s.authorities, c
+    ),
+    replicas.StopReplica: lambda s, c: replicas.decide_stop(s.links, c),
+    repairs.RecordRepair: lambda _, c: repairs.decide_record_repair(c),
+    replicas.RecordDigest: lambda s, c: replicas.decide_digest(s.digest_seq, c),
+}
+
+
+def decide(state: State, command: Command) -> list[Event]:
     """The events that the command leads to; none if nothing changes.
 
     Raises:
         DomainError: the command is refused.
     """
-    match command:
-        case tokens.IssueToken():
-            return tokens.decide_issue(state.tokens, command)
-        case tokens.RedeemToken():
-            return tokens.decide_redeem(state.tokens, state.nodes, command)
-        case tokens.ForgetExpiredTokens():
-            return tokens.decide_forget(state.tokens, command)
-        case nodes.Unregister():
-            return nodes.decide_unregister(
-                state.nodes, state.unregistered, state.links, state.addresses, command
-            )
-        case nodes.ForgetUnregistered():
-            return nodes.decide_forget(state.unregistered, command)
-        case nodes.TakeBackNode():
-            return nodes.decide_take_back(state.nodes, state.unregistered, command)
-        case nodes.SetExpiries():
-            return nodes.decide_set_expiries(state.nodes, state.links, command)
-        case nodes.ExpireNodes():
-            return nodes.decide_expire(state.nodes, state.links, command)
-        case links.AcceptLink():
-            _require_live(state, command)
-            return links.decide_accept(state.links, state.addresses, command)
-        case links.HandOverAddress():
-            _require_live(state, command)
-            return links.decide_hand_over(state.links, state.addresses, command)
-        case links.DropLink():
-            return links.decide_drop(state.links, command)
-        case replicas.StartReplica():
-            return replicas.decide_start(
-                state.links, state.sessions, state.key_check, state.authorities, command
-            )
-        case replicas.StopReplica():
-            return replicas.decide_stop(state.links, command)
-        case repairs.RecordRepair():
-            return repairs.decide_record_repair(command)
-        case replicas.RecordDigest():
-            return replicas.decide_digest(state.digest_seq, command)
-
-
-def _require_live(state: State, command: links.AcceptLink | links.HandOverAddress) -> None:
-    nodes.require_live(state.nodes, state.unregistered, command.node_id, command.now_ms)
+    return DECISIONS[type(command)](state, command)

@@ -3,7 +3,7 @@
 The texts reach clients as they are. None of them holds a token, a key or an id.
 """
 
-from nc.text import moment
+from nc.text import duration_text, moment
 
 NODE_UNREGISTERED = "the node was unregistered"
 
@@ -20,25 +20,25 @@ class DomainError(Exception):
     """A command was refused. Nothing changed."""
 
 
-class _WithoutFacts(DomainError):
+class WithoutFacts(DomainError):
     text: str
 
     def __init__(self) -> None:
         super().__init__(self.text)
 
 
-class BootstrapTokenEmpty(_WithoutFacts):
+class BootstrapTokenEmpty(WithoutFacts):
     text = f"the bootstrap token is empty; {_REMEDY}"
 
 
-class BootstrapTokenMalformed(_WithoutFacts):
+class BootstrapTokenMalformed(WithoutFacts):
     text = (
         "the bootstrap token is malformed: it is 16 digits of 0-9 and a-f, and nothing else; "
         "check that it was copied whole"
     )
 
 
-class BootstrapTokenUnknown(_WithoutFacts):
+class BootstrapTokenUnknown(WithoutFacts):
     text = (
         f"the bootstrap token is unknown: it was not issued here, or it expired long ago; {_REMEDY}"
     )
@@ -54,16 +54,16 @@ class BootstrapTokenExpired(DomainError):
 
 
 class LifetimeTooLong(DomainError):
-    def __init__(self, minutes: int, longest_minutes: int) -> None:
-        self.minutes = minutes
-        self.longest_minutes = longest_minutes
+    def __init__(self, lifetime: int, longest: int, unit: str = "minutes") -> None:
+        self.lifetime = lifetime
+        self.longest = longest
         super().__init__(
-            f"a bootstrap token cannot live {minutes} minutes: at most {longest_minutes} "
+            f"a bootstrap token cannot live {lifetime} {unit}: at most {longest} "
             "(ten years), or a negative number for one that never expires"
         )
 
 
-class NodeTokenEmpty(_WithoutFacts):
+class NodeTokenEmpty(WithoutFacts):
     text = "the node token is empty; send the token that GetToken answered"
 
 
@@ -86,7 +86,7 @@ class NodeUnknown(DomainError):
         )
 
 
-class NodeNotWaiting(_WithoutFacts):
+class NodeNotWaiting(WithoutFacts):
     text = (
         "no node with this token waits to be taken back: it has to ask for a link first, with its "
         "certificate, after this server was started; check the token, and that its agent runs"
@@ -147,15 +147,15 @@ class ServerNodeFixed(DomainError):
 class AddressPoolExhausted(DomainError):
     """Every address of the network is held by a node that is connected."""
 
-    def __init__(self, network: str) -> None:
+    def __init__(self, network: str, why: str = "no node that holds one is idle") -> None:
         self.network = network
         super().__init__(
-            f"no overlay address is free in {network}, and no node that holds one is idle; "
+            f"no overlay address is free in {network}, and {why}; "
             "unregister nodes, or give the server a larger --network-addr"
         )
 
 
-class LinkSuperseded(_WithoutFacts):
+class LinkSuperseded(WithoutFacts):
     """The link is not the node's current one."""
 
     text = "this link has ended: it was dropped, or a newer link of the node replaced it"
@@ -170,7 +170,7 @@ class IllegalTransition(DomainError):
         super().__init__(f"a node that is {state} cannot {trigger}")
 
 
-class IdTaken(_WithoutFacts):
+class IdTaken(WithoutFacts):
     """A new random id is in use already; another one has to be drawn."""
 
     text = "the id that was drawn is in use; try again"
@@ -187,10 +187,80 @@ class AuthorityOfAnotherLog(DomainError):
         )
 
 
-class KeyOfAnotherLog(_WithoutFacts):
+class KeyOfAnotherLog(WithoutFacts):
     """A replica would make token ids with another key than those in the log were made with."""
 
     text = (
         "the key of the token ids is not the one that this log was written with; "
         "put the right one back"
+    )
+
+
+class BootstrapTokenRevoked(WithoutFacts):
+    text = f"the bootstrap token was revoked; {_REMEDY}"
+
+
+class BootstrapTokenUsedUp(DomainError):
+    def __init__(self, max_uses: int) -> None:
+        self.max_uses = max_uses
+        super().__init__(
+            f"the bootstrap token was used {max_uses} times, as often as it may be; {_REMEDY}"
+        )
+
+
+class TokenNodesReached(DomainError):
+    """As many nodes of the token are registered as may be at one time."""
+
+    def __init__(self, max_nodes: int) -> None:
+        self.max_nodes = max_nodes
+        super().__init__(
+            f"{max_nodes} nodes of this bootstrap token are registered, as many as may be; "
+            "unregister some of them (ncadm nodes unregister), or ask the operator for another one"
+        )
+
+
+class NodesReached(DomainError):
+    """As many nodes are registered as the server allows."""
+
+    def __init__(self, max_nodes: int) -> None:
+        self.max_nodes = max_nodes
+        super().__init__(
+            f"{max_nodes} nodes are registered, as many as this server allows (serve --max-nodes); "
+            "unregister some of them (ncadm nodes unregister), or allow more"
+        )
+
+
+class AddressRecentlyHeld(AddressPoolExhausted):
+    """Every idle node that holds an address has been idle for too short a time to lose it."""
+
+    def __init__(self, network: str, reclaim_after_ms: int) -> None:
+        since = duration_text(reclaim_after_ms / 1000)
+        super().__init__(
+            network, f"no node that holds one has been idle for {since} (serve --reclaim-after)"
+        )
+
+
+class TokenShareReached(AddressPoolExhausted):
+    """A newcomer would take an idle node's address, and its token has enrolled too many like it."""
+
+    def __init__(self, network: str, share: int) -> None:
+        self.share = share
+        super().__init__(
+            network,
+            "no node gives its up for this newcomer, since its bootstrap token enrolled more than "
+            f"{share} nodes within a day",
+        )
+
+
+class NodeKeyUnknown(WithoutFacts):
+    text = (
+        "this node's certificates cannot be renewed: the server made its key (GetToken), or does "
+        "not know it; enrol the machine again with a bootstrap token (network-controller join)"
+    )
+
+
+class NotTheNodesKey(WithoutFacts):
+    text = (
+        "the key of the certificate request is not the node's: renew with the key that it was "
+        "enrolled with, or enrol the machine again with a bootstrap token"
     )

@@ -9,19 +9,23 @@ refuses one that this version knows.
 from collections.abc import Callable, Iterable
 from typing import Any
 
-from nc.domain import addresses, links, nodes, replicas, tokens
-from nc.domain.events import Event
+from nc.domain import addresses, administrators, links, nodes, replicas, tokens, updates
+from nc.domain.events import Entry, Event, pb
 from nc.domain.state import State
 from nc.domain.transient_map import TransientMap
 from nc.errors import OperatorError
 
 
 class _TransientState:
-    """The state while events are folded into it."""
+    """The state while events are folded into it.
+
+    Attributes:
+        at_ms: when the event that is folded was recorded; 0: not known.
+    """
 
     __slots__ = (
-        *("addresses", "authorities", "digest_seq", "key_check", "links"),
-        *("nodes", "sessions", "tokens", "unregistered"),
+        *("addresses", "administrators", "at_ms", "authorities", "digest_seq", "imported"),
+        *("key_check", "links", "names", "nodes", "sessions", "tokens", "unregistered"),
     )
 
     def __init__(self, base: State) -> None:
@@ -34,6 +38,10 @@ class _TransientState:
         self.unregistered = TransientMap(base.unregistered)
         self.authorities = base.authorities
         self.sessions = base.sessions
+        self.names = TransientMap(base.names)
+        self.administrators = base.administrators
+        self.imported = base.imported
+        self.at_ms = 0
 
     def finish(self, seq: int) -> State:
         return State(
@@ -47,6 +55,9 @@ class _TransientState:
             self.unregistered.finish(),
             self.authorities,
             self.sessions,
+            self.names.finish(),
+            self.administrators,
+            self.imported,
         )
 
 
@@ -61,9 +72,46 @@ def _replica_stopped(state: _TransientState, _seq: int, event: Any) -> None:
     state.sessions = state.sessions.discard(event.session)
 
 
+def _token_issued(state: _TransientState, _seq: int, event: Any) -> None:
+    tokens.evolve_issued(state.tokens, state.at_ms, event)
+
+
+def _token_revoked(state: _TransientState, _seq: int, event: Any) -> None:
+    tokens.evolve_revoked(state.tokens, state.at_ms, event)
+
+
+def _node_registered(state: _TransientState, _seq: int, event: Any) -> None:
+    nodes.evolve_registered(state.nodes, state.names, state.unregistered, state.at_ms, event)
+    tokens.evolve_registered(state.tokens, event.token_id)
+
+
+def _unregistered(state: _TransientState, _seq: int, event: Any) -> None:
+    tokens.evolve_unregistered(state.tokens, state.nodes.get(event.node_id))
+    nodes.evolve_unregistered(state.nodes, state.names, state.unregistered, event)
+
+
 def _state_changed(state: _TransientState, seq: int, event: Any) -> None:
-    links.evolve_state_changed(state.links, event)
-    addresses.evolve_state_changed(state.addresses, seq, event)
+    links.evolve_state_changed(state.links, state.at_ms, event)
+    addresses.evolve_state_changed(state.addresses, seq, state.at_ms, event)
+    if event.to_state == pb.CONNECTION_STATE_CONNECTED:
+        nodes.evolve_linked(state.nodes, event.node_id)
+
+
+def _address_bound(state: _TransientState, seq: int, event: Any) -> None:
+    has_link = state.links.get(event.node_id) is not None
+    addresses.evolve_bound(state.addresses, event, None if has_link else (seq, state.at_ms))
+
+
+def _administrator_added(state: _TransientState, _seq: int, event: Any) -> None:
+    state.administrators = administrators.evolve_added(state.administrators, state.at_ms, event)
+
+
+def _administrator_revoked(state: _TransientState, _seq: int, event: Any) -> None:
+    state.administrators = administrators.evolve_revoked(state.administrators, state.at_ms, event)
+
+
+def _litekube_imported(state: _TransientState, _seq: int, event: Any) -> None:
+    state.imported |= {event.database_sha256}
 
 
 def _digest_recorded(state: _TransientState, _seq: int, event: Any) -> None:
@@ -74,22 +122,30 @@ def _digest_recorded(state: _TransientState, _seq: int, event: Any) -> None:
 FOLDS: dict[str, Callable[[_TransientState, int, Any], None]] = {
     "replica_started": _replica_started,
     "replica_stopped": _replica_stopped,
-    "token_issued": lambda state, _, e: tokens.evolve_issued(state.tokens, e),
+    "token_issued": _token_issued,
+    "token_revoked": _token_revoked,
     "token_expired": lambda state, _, e: tokens.evolve_expired(state.tokens, e),
-    "node_registered": lambda state, _, e: nodes.evolve_registered(
-        state.nodes, state.unregistered, e
-    ),
+    "node_registered": _node_registered,
+    "node_updated": lambda state, _, e: updates.evolve_updated(state.nodes, state.names, e),
+    "node_facts_reported": lambda state, _, e: updates.evolve_facts(state.nodes, e),
+    "certificates_renewed": lambda state, _, e: updates.evolve_renewed(state.nodes, e),
     "state_changed": _state_changed,
-    "address_bound": lambda state, _, e: addresses.evolve_bound(state.addresses, e),
+    "address_bound": _address_bound,
     "address_released": lambda state, _, e: addresses.evolve_released(state.addresses, e),
     "expiry_changed": lambda state, _, e: nodes.evolve_expiry_changed(state.nodes, e),
-    "unregistered": lambda state, _, e: nodes.evolve_unregistered(
-        state.nodes, state.unregistered, e
-    ),
+    "unregistered": _unregistered,
     "node_forgotten": lambda state, _, e: nodes.evolve_forgotten(state.unregistered, e),
+    "administrator_added": _administrator_added,
+    "administrator_revoked": _administrator_revoked,
+    "litekube_imported": _litekube_imported,
     "digest_recorded": _digest_recorded,
     "log_repaired": lambda _state, _, _e: None,
 }
+
+
+def recorded_ms(entry: Entry) -> int:
+    """When an entry was recorded, as folds keep it."""
+    return entry.recorded_at_ns // 1_000_000
 
 
 class Fold:
@@ -103,14 +159,28 @@ class Fold:
         self._state = _TransientState(state)
         self._seq = state.seq
 
-    def add(self, events: Iterable[Event]) -> None:
+    def add_entry(self, entry: Entry) -> None:
+        """Fold in the events of the entry that comes next; as `add`."""
+        self.add(entry.events, recorded_ms(entry))
+
+    def add_recorded(self, history: Iterable[tuple[int, Entry, Event]]) -> None:
+        """Fold in events that come next, each with its sequence number and entry; as `add`."""
+        for _, entry, event in history:
+            self.add((event,), recorded_ms(entry))
+
+    def add(self, events: Iterable[Event], at_ms: int = 0) -> None:
         """Fold in the events that come next.
+
+        Args:
+            events: of one entry, or of several.
+            at_ms: when they were recorded; 0: not known.
 
         Raises:
             UnknownEvent: an event is of a kind, or has a state or an address, that this version
                 does not know.
         """
         state = self._state
+        state.at_ms = at_ms
         for seq, event in enumerate(events, self._seq + 1):
             kind = event.WhichOneof("kind")
             if kind is None:
@@ -126,14 +196,34 @@ class Fold:
         return self._state.finish(self._seq)
 
 
-def evolve(state: State, events: Iterable[Event]) -> State:
+def evolve(state: State, events: Iterable[Event], at_ms: int = 0) -> State:
     """Fold the events that follow `state.seq` into it.
+
+    Args:
+        state: what they follow.
+        events: the events.
+        at_ms: when they were recorded; 0: not known.
 
     Raises:
         UnknownEvent: a newer version wrote an event.
     """
     fold = Fold(state)
-    fold.add(events)
+    fold.add(events, at_ms)
+    return fold.finish()
+
+
+def evolve_recorded(state: State, history: Iterable[tuple[int, Entry, Event]]) -> State:
+    """Fold events with their sequence numbers and entries. Raises as `evolve`."""
+    fold = Fold(state)
+    fold.add_recorded(history)
+    return fold.finish()
+
+
+def evolve_entries(state: State, entries: Iterable[Entry]) -> State:
+    """Fold the entries that follow `state.seq` into it. Raises as `evolve`."""
+    fold = Fold(state)
+    for entry in entries:
+        fold.add_entry(entry)
     return fold.finish()
 
 

@@ -11,11 +11,12 @@ from typing import NamedTuple, TypeAlias
 
 from rpds import HashTrieMap
 
-from nc.domain.addresses import Addresses, bind
+from nc.domain.addresses import Addresses, Reclaim, bind
 from nc.domain.errors import LinkSuperseded
 from nc.domain.events import Event, StateChanged, pb
 from nc.domain.fsm import ConnectionState, Trigger, next_state
 from nc.domain.interning import shared_id
+from nc.domain.limits import DEFAULT_RECLAIM_AFTER_MS
 from nc.domain.transient_map import TransientMap
 
 Reason = pb.StateChangeReason
@@ -27,6 +28,7 @@ class NodeLink(NamedTuple):
     state: ConnectionState  # INIT or CONNECTED
     link_id: str
     session: str = ""  # of the replica that holds it; "" in logs of older versions
+    since_ms: int = 0  # when it came into this state; 0: not known
 
 
 Links: TypeAlias = "HashTrieMap[str, NodeLink]"  # by node id
@@ -42,6 +44,7 @@ class AcceptLink:
     link_id: str
     now_ms: int
     session: str = ""  # of the replica that accepted it
+    reclaim_after_ms: int = DEFAULT_RECLAIM_AFTER_MS
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +56,7 @@ class HandOverAddress:
     now_ms: int
     wanted: str = ""  # the address that the node says it held, if the log knows none of it
     avoided: frozenset[str] = frozenset()  # those of other nodes that the log does not know
+    reclaim_after_ms: int = DEFAULT_RECLAIM_AFTER_MS
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,15 +71,20 @@ def link_of(links: Links, node_id: str) -> NodeLink:
     return links.get(node_id, NO_LINK)
 
 
-def evolve_state_changed(links: TransientMap[str, NodeLink], event: StateChanged) -> None:
+def evolve_state_changed(
+    links: TransientMap[str, NodeLink], at_ms: int, event: StateChanged
+) -> None:
     state = ConnectionState(event.to_state)
     if state is ConnectionState.IDLE:
         links.discard(event.node_id)
     else:
-        links[shared_id(event.node_id)] = NodeLink(state, event.link_id, shared_id(event.session))
+        session = shared_id(event.session)
+        links[shared_id(event.node_id)] = NodeLink(state, event.link_id, session, at_ms)
 
 
-def decide_accept(links: Links, addresses: Addresses, command: AcceptLink) -> list[Event]:
+def decide_accept(
+    links: Links, addresses: Addresses, reclaim: Callable[[], Reclaim], command: AcceptLink
+) -> list[Event]:
     """Begin; the newer link wins. Accepting the same link twice changes nothing.
 
     Raises:
@@ -84,7 +93,7 @@ def decide_accept(links: Links, addresses: Addresses, command: AcceptLink) -> li
     node_id, link_id = command.node_id, command.link_id
     if link_of(links, node_id).link_id == link_id:
         return []
-    bind(addresses, node_id)  # refused now rather than half-way through the handshake
+    bind(addresses, node_id, reclaim)  # refused now rather than half-way through the handshake
     begun = NO_LINK._replace(link_id=link_id, session=command.session)
     return [
         *drop(links, node_id, pb.STATE_CHANGE_REASON_LINK_SUPERSEDED),
@@ -92,7 +101,9 @@ def decide_accept(links: Links, addresses: Addresses, command: AcceptLink) -> li
     ]
 
 
-def decide_hand_over(links: Links, addresses: Addresses, command: HandOverAddress) -> list[Event]:
+def decide_hand_over(
+    links: Links, addresses: Addresses, reclaim: Callable[[], Reclaim], command: HandOverAddress
+) -> list[Event]:
     """Bind an address if the node holds none that will do, and establish.
 
     Raises:
@@ -106,7 +117,8 @@ def decide_hand_over(links: Links, addresses: Addresses, command: HandOverAddres
         raise LinkSuperseded
     reason = pb.STATE_CHANGE_REASON_ADDRESS_HANDED_OVER
     established = _change(node_id, link, Trigger.ESTABLISH, reason)
-    return [*bind(addresses, node_id, command.wanted, command.avoided), established]
+    bound = bind(addresses, node_id, reclaim, command.wanted, command.avoided)
+    return [*bound, established]
 
 
 def decide_drop(links: Links, command: DropLink) -> list[Event]:

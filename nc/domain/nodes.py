@@ -2,11 +2,12 @@
 
 A node is registered when a bootstrap token is redeemed (`nc.domain.tokens`). It can expire, which a
 later expiry undoes, and it can be unregistered, which nothing undoes. An unregistered node is
-remembered for as long as its certificates last, so that its agent hears why it is refused.
+remembered for as long as its certificates last, so that its agent hears why it is refused. What it
+is called and what is known of its machine is its profile (`nc.domain.profile`).
 """
 
+from collections.abc import Iterable
 from dataclasses import dataclass
-from functools import lru_cache
 from typing import NamedTuple, TypeAlias
 
 from rpds import HashTrieMap
@@ -23,8 +24,10 @@ from nc.domain.events import (
     pb,
 )
 from nc.domain.expiry import NEVER, has_passed
-from nc.domain.interning import REMEMBERED, shared_id
+from nc.domain.interning import shared_id
 from nc.domain.links import Links, drop
+from nc.domain.names import Names, TransientNames, newcomer_name
+from nc.domain.profile import NO_PROFILE, Profile, profile_in
 from nc.domain.transient_map import TransientMap
 
 
@@ -32,7 +35,16 @@ class Node(NamedTuple):
     """A machine that redeemed a bootstrap token and was not unregistered."""
 
     token_id: str  # of the bootstrap token
-    expires_at_ms: int  # 0: never
+    expires_at_ms: int = NEVER
+    registered_at_ms: int = 0  # 0: not known, as all times
+    certificates_end_ms: int = 0  # when the first of its newest certificates ends
+    links: int = 0  # how many it has opened, and was handed its address on
+    profile: Profile = NO_PROFILE
+
+    @property
+    def is_renewable(self) -> bool:
+        """Whether it can have its certificates renewed."""
+        return bool(self.profile.key_sha256) or self.profile.imported
 
 
 Nodes: TypeAlias = "HashTrieMap[str, Node]"  # by node id
@@ -41,9 +53,6 @@ TransientNodes: TypeAlias = TransientMap[str, Node]
 # Until when an unregistered node is remembered, by its id; milliseconds since the epoch.
 UnregisteredNodes: TypeAlias = "HashTrieMap[str, int]"
 TransientUnregistered: TypeAlias = TransientMap[str, int]
-
-# Nodes that came with one token and never expire are equal: they share one object.
-_shared_node = lru_cache(REMEMBERED)(Node)
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +78,7 @@ class TakeBackNode:
 
     node_id: str
     certificate: Certificate | None  # that the node has shown; None: none
+    key_sha256: str = ""  # of the certificate's key, if the machine made it; "": it is not known
 
 
 class Expiry(NamedTuple):
@@ -118,22 +128,56 @@ def require_live(nodes: Nodes, unregistered: UnregisteredNodes, node_id: str, no
     return node
 
 
+def certificates_end_ms(certificates: Iterable[Certificate]) -> int:
+    """When the first of these certificates ends; 0 without any."""
+    return min((each.not_after_ms for each in certificates), default=0)
+
+
 def evolve_registered(
-    nodes: TransientNodes, unregistered: TransientUnregistered, event: NodeRegistered
+    nodes: TransientNodes,
+    names: TransientNames,
+    unregistered: TransientUnregistered,
+    at_ms: int,
+    event: NodeRegistered,
 ) -> None:
-    nodes[shared_id(event.node_id)] = _shared_node(event.token_id, NEVER)
-    unregistered.discard(event.node_id)
+    node_id = shared_id(event.node_id)
+    _forget_name(nodes, names, node_id)
+    nodes[node_id] = Node(
+        shared_id(event.token_id),
+        registered_at_ms=at_ms,
+        certificates_end_ms=certificates_end_ms(event.certificates),
+        profile=profile_in(event),
+    )
+    if event.name:
+        names[event.name] = node_id
+    unregistered.discard(node_id)
+
+
+def _forget_name(nodes: TransientNodes, names: TransientNames, node_id: str) -> None:
+    node = nodes.get(node_id)
+    if node is not None and node.profile.name and names.get(node.profile.name) == node_id:
+        names.discard(node.profile.name)
+
+
+def evolve_linked(nodes: TransientNodes, node_id: str) -> None:
+    node = nodes.get(node_id)
+    if node is not None:
+        nodes[shared_id(node_id)] = node._replace(links=node.links + 1)
 
 
 def evolve_expiry_changed(nodes: TransientNodes, event: ExpiryChanged) -> None:
     node = nodes.get(event.node_id)
     if node is not None:
-        nodes[shared_id(event.node_id)] = _shared_node(node.token_id, event.expires_at_ms)
+        nodes[shared_id(event.node_id)] = node._replace(expires_at_ms=event.expires_at_ms)
 
 
 def evolve_unregistered(
-    nodes: TransientNodes, unregistered: TransientUnregistered, event: Unregistered
+    nodes: TransientNodes,
+    names: TransientNames,
+    unregistered: TransientUnregistered,
+    event: Unregistered,
 ) -> None:
+    _forget_name(nodes, names, event.node_id)
     nodes.discard(event.node_id)
     if event.remembered_until_ms:
         unregistered[shared_id(event.node_id)] = event.remembered_until_ms
@@ -156,29 +200,35 @@ def decide_unregister(
         NodeUnknown: it was never registered, or was unregistered.
     """
     require_node(nodes, unregistered, command.node_id)
+    return remove(links, addresses, command.node_id, command.remember_until_ms)
+
+
+def remove(links: Links, addresses: Addresses, node_id: str, remember_until_ms: int) -> list[Event]:
+    """Drop a registered node's link, free its address, and unregister it."""
     gone = Unregistered(
-        node_id=command.node_id,
+        node_id=node_id,
         reason=pb.UNREGISTER_REASON_REQUESTED,
-        remembered_until_ms=command.remember_until_ms,
+        remembered_until_ms=remember_until_ms,
     )
     return [
-        *drop(links, command.node_id, pb.STATE_CHANGE_REASON_UNREGISTERED),
-        *release(addresses, command.node_id, pb.ADDRESS_RELEASE_REASON_UNREGISTERED),
+        *drop(links, node_id, pb.STATE_CHANGE_REASON_UNREGISTERED),
+        *release(addresses, node_id, pb.ADDRESS_RELEASE_REASON_UNREGISTERED),
         Event(unregistered=gone),
     ]
 
 
 def decide_forget(unregistered: UnregisteredNodes, command: ForgetUnregistered) -> list[Event]:
+    """Forget those that are over, in the order of their times."""
     over = sorted(
-        node_id
+        (until_ms, node_id)
         for node_id in set(command.node_ids)
         if (until_ms := unregistered.get(node_id)) and has_passed(until_ms, command.now_ms)
     )
-    return [Event(node_forgotten=NodeForgotten(node_id=node_id)) for node_id in over]
+    return [Event(node_forgotten=NodeForgotten(node_id=node_id)) for _, node_id in over]
 
 
 def decide_take_back(
-    nodes: Nodes, unregistered: UnregisteredNodes, command: TakeBackNode
+    nodes: Nodes, names: Names, unregistered: UnregisteredNodes, command: TakeBackNode
 ) -> list[Event]:
     """Register the node; no event if it is registered.
 
@@ -193,7 +243,11 @@ def decide_take_back(
     if command.certificate is None:
         raise NodeNotWaiting
     registered = NodeRegistered(
-        node_id=command.node_id, certificates=[command.certificate], taken_back=True
+        node_id=command.node_id,
+        certificates=[command.certificate],
+        taken_back=True,
+        name=newcomer_name("", "", command.node_id, names.__contains__),
+        key_sha256=command.key_sha256,
     )
     return [Event(node_registered=registered)]
 
@@ -220,14 +274,14 @@ def decide_set_expiries(nodes: Nodes, links: Links, command: SetExpiries) -> lis
 
 
 def decide_expire(nodes: Nodes, links: Links, command: ExpireNodes) -> list[Event]:
-    """Drop the link of every node that has expired."""
-    expired = sorted(  # equal maps may differ in their order
-        node_id
+    """Drop the link of every node that has expired, in the order of their expiries."""
+    expired = sorted(
+        (node.expires_at_ms, node_id)
         for node_id in links
         if (node := nodes.get(node_id)) and has_passed(node.expires_at_ms, command.now_ms)
     )
     return [
         event
-        for node_id in expired
+        for _, node_id in expired
         for event in drop(links, node_id, pb.STATE_CHANGE_REASON_EXPIRED)
     ]

@@ -9,7 +9,9 @@ from dataclasses import dataclass, field
 from rpds import HashTrieMap
 
 from nc.domain.addresses import Addresses
+from nc.domain.administrators import Administrators
 from nc.domain.links import Links
+from nc.domain.names import Names
 from nc.domain.nodes import Nodes, UnregisteredNodes
 from nc.domain.replicas import NO_AUTHORITIES, AuthorityKeys, Sessions
 from nc.domain.tokens import Tokens
@@ -17,7 +19,7 @@ from nc.domain.tokens import Tokens
 
 @dataclass(frozen=True, slots=True)
 class State:
-    """Every token, node, link and address as of one event."""
+    """Every token, node, link, address and administrator as of one event."""
 
     seq: int = 0  # the last event that is folded in
     tokens: Tokens = field(default_factory=HashTrieMap)
@@ -29,3 +31,6 @@ class State:
     unregistered: UnregisteredNodes = field(default_factory=HashTrieMap)
     authorities: AuthorityKeys = NO_AUTHORITIES  # hashes of the CAs' keys, likewise
     sessions: Sessions = field(default_factory=HashTrieMap)  # none in logs of older versions
+    names: Names = field(default_factory=HashTrieMap, compare=False)  # it follows from `nodes`
+    administrators: Administrators = field(default_factory=Administrators)
+    imported: frozenset[str] = frozenset()  # hashes of the upstream databases

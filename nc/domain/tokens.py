@@ -1,7 +1,8 @@
-"""The bootstrap-token aggregate: which tokens admit machines, and until when.
+"""The bootstrap-token aggregate: which tokens admit machines, how many, and until when.
 
-A token is issued once, redeemed any number of times until it expires, and leaves memory when the
-sweep records that it has. Ids are HMACs: no token itself reaches this package.
+A token is issued once, and redeemed until it expires, is revoked, or was used as often as it may
+be. It leaves memory when the sweep records that it has; its nodes stay. Ids are HMACs: no token
+itself reaches this package.
 """
 
 from dataclasses import dataclass
@@ -12,13 +13,28 @@ from rpds import HashTrieMap
 from nc.contract import DEFAULT_LIFETIME_MINUTES
 from nc.domain.errors import (
     BootstrapTokenExpired,
+    BootstrapTokenRevoked,
     BootstrapTokenUnknown,
+    BootstrapTokenUsedUp,
     IdTaken,
     LifetimeTooLong,
+    NodesReached,
+    TokenNodesReached,
 )
-from nc.domain.events import Certificate, Event, NodeRegistered, TokenExpired, TokenIssued
+from nc.domain.events import (
+    Certificate,
+    CertificatesRenewed,
+    Event,
+    NodeRegistered,
+    TokenExpired,
+    TokenIssued,
+    TokenRevoked,
+)
 from nc.domain.expiry import NEVER, has_passed
-from nc.domain.nodes import Nodes
+from nc.domain.names import Names, newcomer_name
+from nc.domain.nodes import Node, Nodes
+from nc.domain.profile import NO_FACTS, Facts, label_messages
+from nc.domain.terms import NO_TERMS, Terms, require_terms, terms_in
 from nc.domain.transient_map import TransientMap
 
 LONGEST_LIFETIME_MINUTES = 10 * 365 * 24 * 60  # ten years: more is a mistake in the unit
@@ -29,6 +45,11 @@ EXPIRED_TOKEN_RETENTION_MS = 24 * 60 * 60 * 1000
 
 class Token(NamedTuple):
     expires_at_ms: int  # 0: never
+    issued_at_ms: int = 0  # 0: not known
+    revoked_at_ms: int | None = None  # None: it was not
+    uses: int = 0
+    nodes: int = 0  # its nodes that are registered now
+    terms: Terms = NO_TERMS
 
 
 Tokens: TypeAlias = "HashTrieMap[str, Token]"  # by token id
@@ -40,19 +61,40 @@ class IssueToken:
     token_id: str
     lifetime_minutes: int  # 0: the default; negative: it never expires
     now_ms: int
+    lifetime_s: int = 0  # instead of the minutes, if it is not 0
+    terms: Terms = NO_TERMS
+
+
+@dataclass(frozen=True, slots=True)
+class RevokeToken:
+    token_id: str
 
 
 @dataclass(frozen=True, slots=True)
 class RedeemToken:
+    """Register a machine.
+
+    Attributes:
+        name: that the machine wants, or ""; its hostname is the next choice.
+        key_sha256: hex, of the public key that the machine made; "": the server made it.
+        attempt_id: hex, of the attempt to enrol, which may be repeated; "": it cannot be.
+        max_nodes: how many nodes the server allows in all; 0: any number.
+    """
+
     token_id: str
     node_id: str
     certificates: tuple[Certificate, ...]
     now_ms: int
+    name: str = ""
+    facts: Facts = NO_FACTS
+    key_sha256: str = ""
+    attempt_id: str = ""
+    max_nodes: int = 0
 
 
 @dataclass(frozen=True, slots=True)
 class ForgetExpiredTokens:
-    """Forget those of these tokens that expired longer ago than the retention.
+    """Forget those of these tokens that expired, or were revoked, longer ago than the retention.
 
     The caller passes some ids at a time, since checking all would block the event loop.
     """
@@ -61,27 +103,67 @@ class ForgetExpiredTokens:
     now_ms: int
 
 
+def require_token(tokens: Tokens, token_id: str) -> Token:
+    """The token, whether or not it can be redeemed.
+
+    Raises:
+        BootstrapTokenUnknown: it was never issued, or was forgotten.
+    """
+    token = tokens.get(token_id)
+    if token is None:
+        raise BootstrapTokenUnknown
+    return token
+
+
 def require_live(tokens: Tokens, token_id: str, now_ms: int) -> Token:
     """The token, if it can be redeemed at this moment.
 
     Raises:
         BootstrapTokenUnknown: it was never issued, or was forgotten.
+        BootstrapTokenRevoked: an administrator revoked it.
         BootstrapTokenExpired: its expiry has passed.
+        BootstrapTokenUsedUp: it was used as often as it may be.
+        TokenNodesReached: as many of its nodes are registered as may be.
     """
-    token = tokens.get(token_id)
-    if token is None:
-        raise BootstrapTokenUnknown
+    token = require_token(tokens, token_id)
+    if token.revoked_at_ms is not None:
+        raise BootstrapTokenRevoked
     if has_passed(token.expires_at_ms, now_ms):
         raise BootstrapTokenExpired(token.expires_at_ms, now_ms)
+    terms = token.terms
+    if terms.max_uses and token.uses >= terms.max_uses:
+        raise BootstrapTokenUsedUp(terms.max_uses)
+    if terms.max_nodes and token.nodes >= terms.max_nodes:
+        raise TokenNodesReached(terms.max_nodes)
     return token
 
 
-def evolve_issued(tokens: TransientTokens, event: TokenIssued) -> None:
-    tokens[event.token_id] = Token(event.expires_at_ms)
+def evolve_issued(tokens: TransientTokens, at_ms: int, event: TokenIssued) -> None:
+    tokens[event.token_id] = Token(event.expires_at_ms, at_ms, terms=terms_in(event))
+
+
+def evolve_revoked(tokens: TransientTokens, at_ms: int, event: TokenRevoked) -> None:
+    token = tokens.get(event.token_id)
+    if token is not None:
+        tokens[event.token_id] = token._replace(revoked_at_ms=at_ms)
 
 
 def evolve_expired(tokens: TransientTokens, event: TokenExpired) -> None:
     tokens.discard(event.token_id)
+
+
+def evolve_registered(tokens: TransientTokens, token_id: str) -> None:
+    """Count another node of the token."""
+    token = tokens.get(token_id)
+    if token is not None:
+        tokens[token_id] = token._replace(uses=token.uses + 1, nodes=token.nodes + 1)
+
+
+def evolve_unregistered(tokens: TransientTokens, node: Node | None) -> None:
+    """Count a node less for its token."""
+    token = None if node is None else tokens.get(node.token_id)
+    if node is not None and token is not None:
+        tokens[node.token_id] = token._replace(nodes=token.nodes - 1)
 
 
 def decide_issue(tokens: Tokens, command: IssueToken) -> list[Event]:
@@ -89,43 +171,111 @@ def decide_issue(tokens: Tokens, command: IssueToken) -> list[Event]:
 
     Raises:
         LifetimeTooLong: it is longer than ten years.
+        TokenLabelInvalid, NamePrefixInvalid, LabelInvalid, TooManyLabels: a term is not in order.
         IdTaken: another token has this id.
     """
-    minutes = command.lifetime_minutes
-    if minutes > LONGEST_LIFETIME_MINUTES:
-        raise LifetimeTooLong(minutes, LONGEST_LIFETIME_MINUTES)
+    terms = command.terms
+    require_terms(terms)
+    issued = TokenIssued(
+        token_id=command.token_id,
+        expires_at_ms=_expiry_ms(command),
+        label=terms.label,
+        max_uses=terms.max_uses,
+        max_nodes=terms.max_nodes,
+        node_labels=label_messages(terms.node_labels),
+        node_name_prefix=terms.node_name_prefix,
+    )
     if command.token_id in tokens:
         raise IdTaken
-    if minutes < 0:
-        expires_at_ms = NEVER
-    else:
-        expires_at_ms = command.now_ms + (minutes or DEFAULT_LIFETIME_MINUTES) * 60_000
-    issued = TokenIssued(token_id=command.token_id, expires_at_ms=expires_at_ms)
     return [Event(token_issued=issued)]
 
 
-def decide_redeem(tokens: Tokens, nodes: Nodes, command: RedeemToken) -> list[Event]:
-    """Register one node under a live token.
+def _expiry_ms(command: IssueToken) -> int:
+    minutes, seconds = command.lifetime_minutes, command.lifetime_s
+    if seconds > LONGEST_LIFETIME_MINUTES * 60:
+        raise LifetimeTooLong(seconds, LONGEST_LIFETIME_MINUTES * 60, "seconds")
+    if not seconds and minutes > LONGEST_LIFETIME_MINUTES:
+        raise LifetimeTooLong(minutes, LONGEST_LIFETIME_MINUTES)
+    lifetime_s = seconds or (minutes or DEFAULT_LIFETIME_MINUTES) * 60
+    return NEVER if lifetime_s < 0 else command.now_ms + lifetime_s * 1000
+
+
+def decide_revoke(tokens: Tokens, command: RevokeToken) -> list[Event]:
+    """Revoke the token; no event if it is revoked. An expired one can be revoked, too.
 
     Raises:
-        BootstrapTokenUnknown: the token was never issued, or was forgotten.
-        BootstrapTokenExpired: with the moment it expired, ms since the epoch.
+        BootstrapTokenUnknown: it was never issued, or was forgotten.
+    """
+    token = require_token(tokens, command.token_id)
+    if token.revoked_at_ms is not None:
+        return []
+    return [Event(token_revoked=TokenRevoked(token_id=command.token_id))]
+
+
+def decide_redeem(tokens: Tokens, nodes: Nodes, names: Names, command: RedeemToken) -> list[Event]:
+    """Register one node under a live token; for a repeated attempt, record its new certificates.
+
+    Raises:
+        BootstrapTokenUnknown, …Revoked, …Expired, …UsedUp, TokenNodesReached: as `require_live`.
+        NodesReached: as many nodes are registered as the server allows.
         IdTaken: another node has this id.
     """
-    require_live(tokens, command.token_id, command.now_ms)
+    if is_repeated(tokens, nodes, command):
+        renewed = CertificatesRenewed(
+            node_id=command.node_id,
+            certificates=command.certificates,
+            key_sha256=command.key_sha256,
+        )
+        return [Event(certificates_renewed=renewed)]
+    token = require_live(tokens, command.token_id, command.now_ms)
     if command.node_id in nodes:
         raise IdTaken
+    if command.max_nodes and len(nodes) >= command.max_nodes:
+        raise NodesReached(command.max_nodes)
+    terms, facts = token.terms, command.facts.cleaned()
+    wanted = command.name or facts.hostname
     registered = NodeRegistered(
-        node_id=command.node_id, token_id=command.token_id, certificates=command.certificates
+        node_id=command.node_id,
+        token_id=command.token_id,
+        certificates=command.certificates,
+        name=newcomer_name(terms.node_name_prefix, wanted, command.node_id, names.__contains__),
+        labels=label_messages(terms.node_labels),
+        facts=None if facts == NO_FACTS else facts.message(),
+        key_sha256=command.key_sha256,
+        attempt_id=command.attempt_id,
     )
     return [Event(node_registered=registered)]
 
 
-def decide_forget(tokens: Tokens, command: ForgetExpiredTokens) -> list[Event]:
-    horizon_ms = command.now_ms - EXPIRED_TOKEN_RETENTION_MS
-    expired = sorted(  # the sweep walks a map, and equal maps may differ in their order
-        token_id
-        for token_id in set(command.token_ids)
-        if (token := tokens.get(token_id)) and has_passed(token.expires_at_ms, horizon_ms)
+def is_repeated(tokens: Tokens, nodes: Nodes, command: RedeemToken) -> bool:
+    """Whether the attempt has registered its node before, and its token is still remembered.
+
+    The node's id follows from the attempt, the token and the key (`nc.rpc`), so that a node of this
+    id, this token and this key can only be the attempt's. It needs no use of the token.
+    """
+    node = nodes.get(command.node_id)
+    return (
+        bool(command.attempt_id)
+        and node is not None
+        and command.token_id in tokens
+        and (node.token_id, node.profile.key_sha256) == (command.token_id, command.key_sha256)
     )
-    return [Event(token_expired=TokenExpired(token_id=token_id)) for token_id in expired]
+
+
+def decide_forget(tokens: Tokens, command: ForgetExpiredTokens) -> list[Event]:
+    """Forget those that are over, in the order of their times."""
+    horizon_ms = command.now_ms - EXPIRED_TOKEN_RETENTION_MS
+    over = sorted(
+        (over_ms, token_id)
+        for token_id in set(command.token_ids)
+        if (token := tokens.get(token_id)) and has_passed(over_ms := _over_ms(token), horizon_ms)
+    )
+    return [Event(token_expired=TokenExpired(token_id=token_id)) for _, token_id in over]
+
+
+def _over_ms(token: Token) -> int:
+    """Since when the token cannot be redeemed; `NEVER` if it can be for ever."""
+    revoked_ms, expires_at_ms = token.revoked_at_ms, token.expires_at_ms
+    if revoked_ms is None:
+        return expires_at_ms
+    return revoked_ms if expires_at_ms == NEVER else min(revoked_ms, expires_at_ms)

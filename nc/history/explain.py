@@ -87,6 +87,7 @@ _LOST: Final = {
     pb.STATE_CHANGE_REASON_LINK_SUPERSEDED: "a newer link of the same node took over",
     pb.STATE_CHANGE_REASON_UNREGISTERED: "it was unregistered",
     pb.STATE_CHANGE_REASON_EXPIRED: "its token had expired",
+    pb.STATE_CHANGE_REASON_CERTIFICATE_ENDED: "its certificate had ended",
     pb.STATE_CHANGE_REASON_REPLICA_STOPPED: "the server that held its link stopped",
 }
 

@@ -1,11 +1,11 @@
 """One event as data: its kind, and its fields as JSON for programs and as text for people."""
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from functools import cache
 from typing import Any, Final, NamedTuple
 
-from nc.domain.events import Event
+from nc.domain.events import Event, Label, Labels
 from nc.history.events import Recorded
 from nc.text import iso_time, moment
 
@@ -25,7 +25,13 @@ KIND_NAMES: Final[dict[str, str]] = {field.name: field.message_type.name for fie
 
 
 # Fields that most events leave empty: people see them only where they say something.
-_ONLY_IF_SET: Final = frozenset({"grpc_authority", "network_authority", "taken_back"})
+_ONLY_IF_SET: Final = frozenset(
+    {
+        *("grpc_authority", "network_authority", "taken_back", "imported", "assigned", "installed"),
+        *("name", "label", "labels", "note", "facts", "key_sha256", "attempt_id"),
+        *("max_uses", "max_nodes", "node_labels", "node_name_prefix"),
+    }
+)
 
 # Fields that only programs see: where a log has one server, they say nothing to people.
 _FOR_PROGRAMS: Final = frozenset({"is_alone", "session"})
@@ -35,6 +41,7 @@ class _Field(NamedTuple):
     name: str
     key: str  # in JSON, where `seq` is the number of the event that has the field
     plain: Callable[[Any], Any]  # its value in JSON
+    is_optional: bool  # None in JSON where it is absent
 
 
 def json_line(recorded: Recorded) -> str:
@@ -60,17 +67,23 @@ def json_fields(recorded: Recorded) -> dict[str, Any]:
 
 def field_texts(event: Event) -> dict[str, str]:
     """The fields of an event's body, each as people read it; not yet `printable`."""
-    _, fields = kind_and_fields(event)
+    kind, fields = kind_and_fields(event)
     return {
         name.removesuffix("_ms"): _text(name, value)
         for name, value in fields.items()
-        if name not in _FOR_PROGRAMS and (value or name not in _ONLY_IF_SET)
+        if name not in _FOR_PROGRAMS
+        and value is not None
+        and (value or name not in _ONLY_IF_SET or kind == "NodeUpdated")
     }
 
 
 def _text(name: str, value: Any) -> str:
     if isinstance(value, str):
         return value or '""'
+    if isinstance(value, dict):  # labels, facts, or a certificate, whose serial is in the JSON
+        shown = {key: text for key, text in value.items() if text}
+        pairs = ",".join(f"{key}={text}" for key, text in shown.items())
+        return shown.get("authority") or pairs or '""'
     if name.endswith(("_at_ms", "_until_ms")):
         return moment(value) if value else "never"
     if isinstance(value, list):
@@ -94,13 +107,21 @@ def kind_and_fields(event: Event) -> tuple[str, dict[str, Any]]:
 
 def _plain(message: Any) -> dict[str, Any]:
     fields = _fields(message.DESCRIPTOR)
-    return {key: plain(getattr(message, name)) for name, key, plain in fields}
+    return {
+        key: None if is_optional and not message.HasField(name) else plain(getattr(message, name))
+        for name, key, plain, is_optional in fields
+    }
 
 
 @cache
 def _fields(descriptor: Any) -> tuple[_Field, ...]:
     return tuple(
-        _Field(field.name, "of_seq" if field.name == "seq" else field.name, _converter(field))
+        _Field(
+            field.name,
+            "of_seq" if field.name == "seq" else field.name,
+            _converter(field),
+            field.has_presence,
+        )
         for field in descriptor.fields
     )
 
@@ -112,6 +133,17 @@ def _converter(field: Any) -> Callable[[Any], Any]:
         prefix = numbers[0].name.removesuffix("UNSPECIFIED")
         names = {n: value.name.removeprefix(prefix).lower() for n, value in numbers.items()}
         return lambda number: names.get(number) or str(number)
-    if field.message_type is not None:
+    kind = field.message_type
+    if kind is None:
+        return lambda value: value
+    if kind is Label.DESCRIPTOR:  # as an object: keys and values
+        return _label_fields
+    if kind is Labels.DESCRIPTOR:
+        return lambda message: _label_fields(message.labels)
+    if not field.has_presence:  # repeated
         return lambda items: [_plain(item) for item in items]
-    return lambda value: value
+    return _plain
+
+
+def _label_fields(labels: Iterable[Label]) -> dict[str, str]:
+    return {label.key: label.value for label in labels}

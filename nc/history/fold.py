@@ -20,7 +20,7 @@ def state_at(history: Iterable[Recorded], seq: int, base: State = EMPTY_STATE) -
         UnknownEvent: a newer version wrote one of them.
     """
     fold = Fold(base)
-    fold.add(recorded.event for recorded in islice(history, max(0, seq - base.seq)))
+    fold.add_recorded(islice(history, max(0, seq - base.seq)))
     return fold.finish()
 
 
@@ -48,7 +48,7 @@ class RunningState:
             UnknownEvent: a newer version wrote it.
         """
         if recorded.seq == self._next_seq:
-            self._fold.add((recorded.event,))
+            self._fold.add_recorded((recorded,))
             self._next_seq += 1
 
     @property

@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from itertools import islice
 from typing import Final, NamedTuple, Self
 
-from nc.domain.evolve import evolve
+from nc.domain.evolve import evolve_recorded
 from nc.domain.state import State
 from nc.history.events import Point, Recorded, seq_of
 
@@ -45,7 +45,7 @@ class Recording(NamedTuple):
         """The state after the first `position` events."""
         nearest, rest = divmod(position, CHECKPOINT_EVENTS)
         events = self.events[position - rest : position]
-        return evolve(self.checkpoints[nearest], (recorded.event for recorded in events))
+        return evolve_recorded(self.checkpoints[nearest], events)
 
 
 def recording_of(
@@ -68,7 +68,7 @@ def recording_of(
     remaining = iter(history)
     while chunk := list(islice(remaining, CHECKPOINT_EVENTS)):
         events += chunk
-        checkpoints.append(evolve(checkpoints[-1], (recorded.event for recorded in chunk)))
+        checkpoints.append(evolve_recorded(checkpoints[-1], chunk))
         progress(chunk[-1].seq)
     return Recording(events, checkpoints)
 

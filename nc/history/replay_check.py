@@ -10,7 +10,6 @@ from itertools import islice
 from typing import Final, NamedTuple
 
 from nc.domain.codec.digest import digest
-from nc.domain.events import Event
 from nc.domain.evolve import Fold
 from nc.domain.invariants import digested_seq
 from nc.domain.state import State
@@ -77,25 +76,25 @@ def check(
     """
     seq = 0 if start is None else start.seq
     fold = Fold(start or State())
-    events = (recorded.event for recorded in history)
+    remaining = iter(history)
     agreed = Checked(seq, 0, 0, None)
     expected_from = seq + 1
     for wanted in digests:
         if wanted.seq < expected_from:
             continue
-        seq = _fold_through(fold, events, seq, wanted.seq, progress)
+        seq = _fold_through(fold, remaining, seq, wanted.seq, progress)
         computed = digest(fold.finish()).hex()
         if computed != wanted.digest:
             fault = Fault(expected_from, wanted.seq, wanted.digest, computed)
             return agreed._replace(last_seq=seq, fault=fault)
         agreed = Checked(seq, agreed.digests + 1, wanted.seq, None)
         expected_from = wanted.seq + 1
-    return agreed._replace(last_seq=_fold_through(fold, events, seq, None, progress))
+    return agreed._replace(last_seq=_fold_through(fold, remaining, seq, None, progress))
 
 
 def _fold_through(
     fold: Fold,
-    events: Iterator[Event],
+    history: Iterator[Recorded],
     seq: int,
     until_seq: int | None,
     progress: Callable[[int], None],
@@ -103,9 +102,9 @@ def _fold_through(
     """Fold up to an event, or to the end; the last event that is folded in then."""
     while True:
         left = _CHUNK_EVENTS if until_seq is None else until_seq - seq
-        chunk = list(islice(events, min(_CHUNK_EVENTS, left)))
+        chunk = list(islice(history, min(_CHUNK_EVENTS, left)))
         if not chunk:
             return seq
-        fold.add(chunk)
+        fold.add_recorded(chunk)
         seq += len(chunk)
         progress(seq)

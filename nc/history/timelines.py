@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from operator import attrgetter
 from typing import NamedTuple
 
-from nc.domain.evolve import evolve
+from nc.domain.evolve import evolve_recorded
 from nc.domain.fsm import ConnectionState
 from nc.domain.links import link_of
 from nc.domain.state import State
@@ -57,7 +57,7 @@ def timelines(base: State, history: Iterable[Recorded]) -> dict[str, Timeline]:
         node_id: [Change(base.seq, status_of(base, node_id))] for node_id in sorted(base.nodes)
     }
     for recorded in history:
-        state = evolve(state, [recorded.event])
+        state = evolve_recorded(state, [recorded])
         node_id = field_of(recorded.event, "node_id")  # no event touches more than one
         status = status_of(state, node_id)
         timeline = found.get(node_id)

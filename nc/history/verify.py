@@ -11,7 +11,7 @@ from typing import Final, NamedTuple
 
 from eventlog.api import Record, Snapshot
 from nc.domain.codec.digest import digest
-from nc.domain.codec.records import events_in
+from nc.domain.codec.records import entries_of
 from nc.domain.codec.snapshot import decode
 from nc.domain.evolve import Fold
 from nc.domain.invariants import InconsistentHistory, InvariantChecker
@@ -104,11 +104,12 @@ class _Verification:
         self._settle()
         self._heads = {record.chain}
         self._seq = record.last_seq
-        events = list(events_in((record,)))
-        for event in events:
-            self._invariants.follow(event)
-        if self._seq <= self._folded_until:
-            self._fold.add(events)
+        is_folded = self._seq <= self._folded_until
+        for entry in entries_of(record):
+            for event in entry.events:
+                self._invariants.follow(event)
+            if is_folded:
+                self._fold.add_entry(entry)
         return record.first_seq // _PROGRESS_EVENTS < (record.last_seq + 1) // _PROGRESS_EVENTS
 
     def finish(self) -> Verified:

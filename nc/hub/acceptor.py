@@ -1,35 +1,38 @@
-"""The acceptor: accepts TCP, does TLS and the WebSocket upgrade, enforces time limits.
+"""The acceptor: accepts TCP, does TLS and reads the request for a link, all within limits.
 
-picows speaks WebSocket. Its own `ws_create_server` decides about an upgrade without knowing the
-connection, and so the certificate; and it lets any number of connections begin. So connections are
-accepted here, and picows' protocol object is made here.
+    accepted ──▶ silent ──▶ ready ──▶ beginning ──▶ a link, or a refusal
+                 no byte    waits     TLS and the
+                 yet        for TLS   request
+
+A silent connection costs little, and has little time. TLS costs much: so there are few places for
+it, which the parties (addresses) get in turn. Where a newcomer needs room the oldest of the party
+that has most gives way, and silent ones first. So connections that say nothing keep nobody out, and
+one address none of another; a cluster behind one address has all places if nobody else comes.
 """
 
 import asyncio
+import resource
 import socket
 import ssl
+from collections import Counter
 from collections.abc import Callable
-from email.utils import formatdate
 from functools import partial
-from http import HTTPStatus
 from typing import Any, Final
 
 import aiofastnet
 import aiofastnet.constants
-from picows import (
-    WSAutoPingStrategy,
-    WSUpgradeRequest,
-    WSUpgradeResponse,
-    WSUpgradeResponseWithListener,
-)
-from picows.picows import WSProtocol  # type: ignore[attr-defined]  # its stubs leave it out
+from picows import WSUpgradeRequest
 from structlog.typing import FilteringBoundLogger
 
 from nc import log_events
-from nc.hub.admission import LinkRefused
+from nc.hub.connection import AcceptedConnection
+from nc.hub.crowd import Crowd
 from nc.hub.limits import Limits
+from nc.hub.refusals import BEFORE_THE_REQUEST, LinkRefused, Refusal, bug_of_ours
+from nc.hub.request import RequestReader
 from nc.hub.session import Session
 from nc.net import wire
+from nc.net.party import party_at
 from nc.text import host_port
 
 # How long TLS may take to close.
@@ -48,117 +51,62 @@ _TLS_WRITE_BYTES: Final = 5 * _TLS_RECORD_BYTES
 # a millisecond's work. aiofastnet has no other way to set it.
 aiofastnet.constants.MAX_READ_BYTES_PER_CYCLE_HINT = _TLS_READ_BYTES
 
-_READ_BUFFER_BYTES: Final = 1024  # to begin with; it doubles up to what a link needs
+# The share of all file descriptors that connections may take which are not links yet.
+_SHARE_OF_FILES: Final = 4
 
 
-class AcceptedConnection(WSProtocol):  # type: ignore[misc]  # it has no stubs
-    """One connection, from TCP's handshake on.
+class Newcomer:
+    """A connection that is no link yet.
 
-    Args:
-        upgrade: makes the session for a request, or raises LinkRefused.
+    Attributes:
         peer: the other end's address and port, for people to read.
-        log: gets the traceback of a bug of ours.
-        addresses: where this server is reached.
+        party: whom its place counts for.
+        since_s: when it got its place for TLS, or was last found to wait for us, by the loop.
+        timer: ends it, while it is silent.
+        has_begun: its task is running, and closes it.
+        has_asked: its request is complete: it is a link or refused in a moment.
+        refusal: why it fails, if it fails now.
     """
 
-    def __init__(
-        self,
-        upgrade: "Upgrade",
-        peer: str,
-        log: FilteringBoundLogger,
-        addresses: tuple[wire.Address, ...] = (),
-    ) -> None:
-        super().__init__(
-            host_port=None,
-            ws_path=None,
-            is_client_side=False,
-            ws_listener_factory=partial(_answer, self, upgrade),
-            logger=_PicowsLogger(log, self._on_violation),
-            disconnect_on_exception=True,
-            websocket_handshake_timeout=None,  # `Acceptor` has one
-            enable_auto_ping=False,  # `nc.hub.heartbeat` pings
-            auto_ping_idle_timeout=0,
-            auto_ping_reply_timeout=0,
-            auto_ping_strategy=WSAutoPingStrategy.PING_WHEN_IDLE,
-            enable_auto_pong=False,  # a ping is a sign of life, which sessions must see
-            max_frame_size=wire.MAX_FRAME_BYTES,
-            extra_headers=None,
-            read_buffer_init_size=_READ_BUFFER_BYTES,
-        )
-        self.peer = peer
-        self.addresses = addresses
-        self._log = log
+    def __init__(self, accepted: socket.socket, address: tuple[Any, ...]) -> None:
+        host, port = str(address[0]).removeprefix("::ffff:"), int(address[1])
+        self.socket = accepted
+        self.peer = host_port(host, port)
+        self.party = party_at(host) or host
+        self.since_s = 0.0
+        self.timer: asyncio.TimerHandle | None = None
+        self.task: asyncio.Task[None] | None = None
+        self.has_begun = self.has_asked = False
+        self.refusal = Refusal.SILENT
 
-    def upgrade(self, upgrade: "Upgrade", request: WSUpgradeRequest) -> Session:
-        """The session for a request.
-
-        Raises:
-            LinkRefused: there is none; a bug of ours goes to the log, and the client gets a 500.
-        """
+    def waits_for_us(self) -> bool:
+        """Whether it has said something that this busy server has not read or answered yet."""
         try:
-            return upgrade(self, request)
-        except LinkRefused:
-            raise
-        except Exception:  # noqa: BLE001 - picows would send its text to the client
-            self._log.exception(log_events.LINK_CRASHED)
-            status = HTTPStatus.INTERNAL_SERVER_ERROR
-            text = "something is wrong with the server: its log has the reason; try again"
-            raise LinkRefused(status, text) from None
-
-    def _on_violation(self) -> None:
-        if isinstance(self.listener, Session):
-            self.listener.on_violation()
-
-    @property
-    def certificate_pem(self) -> bytes | None:
-        """The client's certificate, which TLS has verified; None without TLS."""
-        tls = self.transport.underlying_transport.get_extra_info("ssl_object")
-        der = None if tls is None else tls.getpeercert(True)
-        return None if der is None else ssl.DER_cert_to_PEM_cert(der).encode()
-
-
-Upgrade = Callable[[AcceptedConnection, WSUpgradeRequest], Session]
-
-
-def _answer(connection: AcceptedConnection, upgrade: Upgrade, request: WSUpgradeRequest) -> Any:
-    """The HTTP response that picows sends, and the session behind it."""
-    # A list of tokens (RFC 6455, 4.2.1), where picows accepts a single one.
-    connection_header = request.headers.get("Connection", "").lower()
-    if "upgrade" in (token.strip() for token in connection_header.split(",")):
-        request.headers["Connection"] = "upgrade"
-    try:
-        link = connection.upgrade(upgrade, request)
-    except LinkRefused as refusal:
-        headers = {"Content-Type": "text/plain; charset=utf-8"}
-        if refusal.now_s is not None:  # the client's clock may be what is wrong
-            headers["Date"] = formatdate(refusal.now_s, usegmt=True)
-        response = WSUpgradeResponse.create_error_response(
-            refusal.status, f"{refusal}\n".encode(), headers
-        )
-        return WSUpgradeResponseWithListener(response, None)
-    headers = {}
-    if wire.offers_offload(request.headers.get(wire.SUBPROTOCOL_HEADER)):
-        headers[wire.SUBPROTOCOL_HEADER] = wire.OFFLOAD
-        headers[wire.ADDRESSES_HEADER] = wire.addresses_text(connection.addresses)
-    return WSUpgradeResponseWithListener(WSUpgradeResponse.create_101_response(headers), link)
+            return self.has_asked or bool(
+                self.socket.recv(1, socket.MSG_PEEK | socket.MSG_DONTWAIT)
+            )
+        except OSError:  # there is nothing, or the connection is closed
+            return False
 
 
 class Acceptor:
     """Accepts connections on the link port.
 
     Args:
-        upgrade: see `AcceptedConnection`.
+        upgrade: makes the session for a request, or raises LinkRefused.
         tls: gives the context for a new connection; None for plain text.
 
     Attributes:
-        newcomers: the connections that are not upgraded yet, as tasks.
-        rejected: how many connections ended before the upgrade.
+        silent: the connections that no byte came from yet.
+        ready: those that wait for a place.
+        beginning: those with a place, until they are links or refused.
+        refused: how many connections became no link, by reason.
         addresses: where this server is reached, for agents.
     """
 
     def __init__(
         self,
-        upgrade: Upgrade,
+        upgrade: Callable[[AcceptedConnection, WSUpgradeRequest], Session],
         tls: Callable[[], ssl.SSLContext | None],
         log: FilteringBoundLogger,
         limits: Limits,
@@ -166,69 +114,179 @@ class Acceptor:
         self._upgrade = upgrade
         self._tls = tls
         self._log = log
-        self._upgrade_timeout_s = limits.upgrade_timeout_s
-        self._free_places = asyncio.Semaphore(limits.max_newcomers)
-        self.newcomers: set[asyncio.Task[None]] = set()
-        self.rejected = 0
+        self._limits = limits
+        files, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+        self._max_waiting = min(limits.max_waiting, files // _SHARE_OF_FILES)
+        self.silent: Crowd[Newcomer] = Crowd()
+        self.ready: Crowd[Newcomer] = Crowd()
+        self.beginning: Crowd[Newcomer] = Crowd()
+        self._retry: asyncio.TimerHandle | None = None
+        self.refused: Counter[Refusal] = Counter()
         self.addresses: tuple[wire.Address, ...] = ()
+
+    @property
+    def turned_away(self) -> int:
+        """Connections that ended before the request: mostly clients without our certificate."""
+        return sum(self.refused[reason] for reason in BEFORE_THE_REQUEST)
 
     async def serve(self, listener: socket.socket) -> None:
         """Accept until cancelled; then close the listener and all newcomers."""
         loop = asyncio.get_running_loop()
         listener.setblocking(False)
+        tasks: set[asyncio.Task[None]] = set()
         try:
             while True:
-                await self._free_places.acquire()
                 try:
                     accepted, address = await loop.sock_accept(listener)
                 except OSError:  # no file descriptor is left, or the client has closed
-                    self._free_places.release()
+                    if self.silent:
+                        self._end(self.silent.oldest_of_largest(), Refusal.DISPLACED)
                     await asyncio.sleep(_OUT_OF_FILES_PAUSE_S)
                     continue
-                newcomer = loop.create_task(self._receive(accepted, address))
-                self.newcomers.add(newcomer)
-                newcomer.add_done_callback(self._forget)
+                self._enter(Newcomer(accepted, address))
+                await asyncio.sleep(0)  # `sock_accept` does not wait while there are more
         finally:
             listener.close()
-            for newcomer in self.newcomers:
-                newcomer.cancel()
-            if self.newcomers:
-                await asyncio.wait(self.newcomers)
+            for one in (*self.silent, *self.ready):
+                self._end(one, Refusal.DISPLACED)
+            tasks = {one.task for one in self.beginning if one.task is not None}
+            for task in tasks:
+                task.cancel()
+            if tasks:
+                await asyncio.wait(tasks)
 
-    def _forget(self, newcomer: "asyncio.Task[None]") -> None:
-        self.newcomers.discard(newcomer)
-        self._free_places.release()
+    def _enter(self, one: Newcomer) -> None:
+        """Wait for its first byte."""
+        if len(self.silent) + len(self.ready) >= self._max_waiting:
+            self._end((self.silent or self.ready).oldest_of_largest(), Refusal.DISPLACED)
+        loop = asyncio.get_running_loop()
+        self.silent.add(one.party, one)
+        timeout_s = self._limits.first_byte_timeout_s
+        one.timer = loop.call_later(timeout_s, self._end, one, Refusal.SILENT)
+        loop.add_reader(one.socket, self._on_first_byte, one)
 
-    async def _receive(self, accepted: socket.socket, address: tuple[str, int]) -> None:
-        """Bring a connection to its upgrade, or close it."""
+    def _on_first_byte(self, one: Newcomer) -> None:
+        self._hear_no_more(one)
+        self.ready.add(one.party, one)
+        self._begin()
+
+    def _hear_no_more(self, one: Newcomer) -> None:
+        if one.timer is not None:
+            one.timer.cancel()
+            one.timer = None
+            asyncio.get_running_loop().remove_reader(one.socket)
+        self.silent.discard(one.party, one)
+
+    def _end(self, one: Newcomer, reason: Refusal) -> None:
+        """Close a connection that has no place."""
+        self._hear_no_more(one)
+        self.ready.discard(one.party, one)
+        one.socket.close()
+        self.refused[reason] += 1
+
+    def _begin(self) -> None:
+        """Give places to those that wait for one, the parties in turn."""
+        while self.ready and (
+            len(self.beginning) < self._limits.max_newcomers or self._make_room()
+        ):
+            one = self.ready.pop_next()
+            loop = asyncio.get_running_loop()
+            one.since_s = loop.time()
+            self.beginning.add(one.party, one)
+            one.task = loop.create_task(self._receive(one))
+            one.task.add_done_callback(partial(self._leave, one))
+
+    def _leave(self, one: Newcomer, _: "asyncio.Task[None]") -> None:
+        if not one.has_begun:  # it was cancelled before
+            one.socket.close()
+            self.refused[one.refusal] += 1
+        self.beginning.discard(one.party, one)
+        self._begin()
+
+    def _make_room(self) -> bool:
+        """Take the place of one that had it for long enough and says nothing; else look later."""
+        loop, patience_s = asyncio.get_running_loop(), self._limits.patience_s
+        one = self.beginning.oldest_of_largest()
+        if one.since_s + patience_s <= loop.time():
+            self.beginning.discard(one.party, one)
+            if not one.waits_for_us():
+                one.refusal = Refusal.DISPLACED
+                if one.task is not None:
+                    one.task.cancel()
+                return True
+            one.since_s = loop.time()
+            self.beginning.add(one.party, one)
+        if self._retry is None:
+            self._retry = loop.call_at(one.since_s + patience_s, self._begin_again)
+        return False
+
+    def _begin_again(self) -> None:
+        self._retry = None
+        self._begin()
+
+    async def _receive(self, one: Newcomer) -> None:
+        """Bring a connection to its link, or close it."""
         transport: asyncio.Transport | None = None
-        is_through = False
+        is_closed = False  # or about to be, in order
+        one.has_begun, one.refusal = True, Refusal.NO_TLS
         try:
-            async with asyncio.timeout(self._upgrade_timeout_s):
-                transport, connection = await self._connect(accepted, address)
-                await connection.wait_until_handshake_complete()
-            is_through = True
+            async with asyncio.timeout(self._limits.upgrade_timeout_s):
+                connection = AcceptedConnection(
+                    self._ask, one.peer, self._log, self.addresses, self._limits.close_timeout_s
+                )
+                hand_over = partial(self._hand_over, one, connection)
+                transport, reader = await self._connect(one.socket, hand_over)
+                one.refusal = Refusal.NO_REQUEST
+                await reader.done
+                await connection.wait_until_decided()
+            is_closed = True
+        except LinkRefused as refusal:
+            self.refused[refusal.reason] += 1
+            is_closed = True
         except OSError:  # SSLError, no certificate of ours, and TimeoutError are among them
-            self.rejected += 1
+            self.refused[one.refusal] += 1
+        except asyncio.CancelledError:
+            self.refused[one.refusal] += 1
+            raise
         finally:
-            if not is_through and transport is not None:
+            if not is_closed and transport is not None:
                 transport.abort()
-            elif not is_through:
-                accepted.close()
+            elif not is_closed:
+                one.socket.close()
+
+    def _hand_over(
+        self,
+        one: Newcomer,
+        connection: AcceptedConnection,
+        transport: asyncio.Transport,
+        received: bytes,
+    ) -> None:
+        one.has_asked = True
+        connection.take_over(transport, received)
+
+    def _ask(self, connection: AcceptedConnection, request: WSUpgradeRequest) -> Session:
+        """The session for a request.
+
+        Raises:
+            LinkRefused: there is none; a bug of ours goes to the log, and the client gets a 500.
+        """
+        try:
+            return self._upgrade(connection, request)
+        except LinkRefused as refusal:
+            self.refused[refusal.reason] += 1
+            raise
+        except Exception:  # noqa: BLE001 - picows would send its text to the client
+            self._log.exception(log_events.LINK_CRASHED)
+            self.refused[Refusal.BUG] += 1
+            raise bug_of_ours() from None
 
     async def _connect(
-        self, accepted: socket.socket, address: tuple[str, int]
-    ) -> tuple[asyncio.Transport, AcceptedConnection]:
+        self, accepted: socket.socket, hand_over: Callable[[asyncio.Transport, bytes], None]
+    ) -> tuple[asyncio.Transport, RequestReader]:
         tls = self._tls()
-        transport, protocol = await aiofastnet.connect_accepted_socket(
+        transport, reader = await aiofastnet.connect_accepted_socket(
             asyncio.get_running_loop(),
-            partial(
-                AcceptedConnection,
-                self._upgrade,
-                _as_text(*address[:2]),
-                self._log,
-                self.addresses,
-            ),
+            partial(RequestReader, hand_over),
             accepted,
             ssl=tls,
             ssl_shutdown_timeout=None if tls is None else _TLS_SHUTDOWN_S,
@@ -237,39 +295,4 @@ class Acceptor:
         )
         # The transport would keep Python's parsed copy of the certificate, which nothing reads.
         (transport.get_extra_info("peercert") or {}).clear()
-        return transport, protocol
-
-
-def _as_text(host: str, port: int) -> str:
-    """`192.0.2.9:51234`."""
-    bare_host = host.removeprefix("::ffff:")  # IPv4 on a socket that takes both
-    return host_port(bare_host, port)
-
-
-class _PicowsLogger:
-    """The logger given to picows, which has no other way to report why it ends a connection.
-
-    Args:
-        log: gets our own exceptions, with their tracebacks.
-        on_violation: called when the other end broke the protocol. picows sends a close frame, but
-            keeps reading for a moment, and would hand over frames that it refused.
-    """
-
-    def __init__(self, log: FilteringBoundLogger, on_violation: Callable[[], None]) -> None:
-        self._log = log
-        self._on_violation = on_violation
-
-    def isEnabledFor(self, _level: int) -> bool:  # noqa: N802 - logging.Logger's name
-        return False
-
-    def ignore(self, *_: object) -> None:
-        """Log nothing: the message may hold a stranger's bytes."""
-
-    log = debug = info = warning = ignore
-
-    def error(self, *_: object) -> None:
-        self._on_violation()
-
-    def exception(self, message: str, *_: object) -> None:
-        self._log.exception(log_events.LINK_CRASHED, message=message)
-        self._on_violation()
+        return transport, reader

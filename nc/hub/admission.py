@@ -4,6 +4,7 @@ Pure: what a request carried comes in, the node's id or a refusal comes out.
 """
 
 from http import HTTPStatus
+from typing import NamedTuple
 
 from nc.domain.errors import (
     NODE_OF_A_LATER_LOG,
@@ -16,26 +17,12 @@ from nc.domain.events import Certificate
 from nc.domain.events import pb as events_pb
 from nc.domain.nodes import require_live, require_node
 from nc.domain.state import State
+from nc.hub.refusals import LinkRefused, Refusal
 from nc.pki.certificates import NODE_ORGANIZATION
 from nc.pki.errors import CertificateUnreadable
-from nc.pki.identity import read_peer
+from nc.pki.identity import PeerCertificate, read_peer
 from nc.secrets import TokenIds
-
-
-class LinkRefused(Exception):
-    """The request for a link is refused; the text is the answer's one sentence.
-
-    Attributes:
-        status: 401, no live node has this token; 403, the certificate is another node's, or the
-            token has expired; 404, 500 and 503 as in HTTP.
-        now_s: Unix time by this server's clock, which the answer tells; None: not known.
-    """
-
-    now_s: float | None = None
-
-    def __init__(self, status: HTTPStatus, sentence: str) -> None:
-        self.status = status
-        super().__init__(sentence)
+from nc.text import moment
 
 
 class NodeWaits(LinkRefused):
@@ -48,15 +35,30 @@ class NodeWaits(LinkRefused):
     """
 
     def __init__(self, node_id: str, certificate: Certificate) -> None:
-        super().__init__(HTTPStatus.SERVICE_UNAVAILABLE, NODE_OF_A_LATER_LOG)
+        reason, status = Refusal.NODE_OF_A_LATER_LOG, HTTPStatus.SERVICE_UNAVAILABLE
+        super().__init__(reason, status, NODE_OF_A_LATER_LOG)
         self.node_id = node_id
         self.certificate = certificate
 
 
+class Admitted(NamedTuple):
+    """Who may have a link.
+
+    Attributes:
+        ends_at_ms: when the certificate does, Unix time; None without one. The link ends with it.
+    """
+
+    node_id: str
+    ends_at_ms: int | None
+
+
 def admit(
     token: str, certificate_pem: bytes | None, token_ids: TokenIds, state: State, now_ms: int
-) -> str:
-    """The id of the node that asks for a link.
+) -> Admitted:
+    """The node that asks for a link.
+
+    The certificate's dates are checked here as well, since TLS looks at none when it resumes a
+    session (TLS 1.2).
 
     Args:
         token: from the request's header, "" without one.
@@ -71,39 +73,59 @@ def admit(
         LinkRefused: with the status and the reason.
     """
     node_id = token_ids.id_of(token)
+    peer = None if certificate_pem is None else _node_certificate(certificate_pem, node_id, now_ms)
     try:
         if not token:
             raise NodeTokenEmpty
         require_node(state.nodes, state.unregistered, node_id)
-        if certificate_pem is not None and _certificate_of(certificate_pem, node_id) is None:
+        if certificate_pem is not None and peer is None:
             raise LinkRefused(
+                Refusal.FOREIGN_CERTIFICATE,
                 HTTPStatus.FORBIDDEN,
                 "the node token is not that of this certificate's node; connect with the network "
                 "certificate that GetToken answered together with the token",
             )
         require_live(state.nodes, state.unregistered, node_id, now_ms)
     except NodeUnknown as error:
-        own = None
-        if certificate_pem is not None and not error.was_unregistered:
-            own = _certificate_of(certificate_pem, node_id)
-        if own is not None:
-            raise NodeWaits(node_id, own) from None
-        raise LinkRefused(HTTPStatus.UNAUTHORIZED, str(error)) from None
+        if peer is not None and not error.was_unregistered:
+            raise NodeWaits(node_id, _recorded(peer)) from None
+        raise _no_token(error) from None
     except NodeExpired as error:
-        raise LinkRefused(HTTPStatus.FORBIDDEN, str(error)) from None
+        raise LinkRefused(Refusal.TOKEN_EXPIRED, HTTPStatus.FORBIDDEN, str(error)) from None
     except DomainError as error:
-        raise LinkRefused(HTTPStatus.UNAUTHORIZED, str(error)) from None
-    return node_id
+        raise _no_token(error) from None
+    return Admitted(node_id, None if peer is None else peer.not_after_ms)
 
 
-def _certificate_of(certificate_pem: bytes, node_id: str) -> Certificate | None:
-    """The node's certificate; None if it is another's."""
+def _no_token(error: DomainError) -> LinkRefused:
+    return LinkRefused(Refusal.BAD_TOKEN, HTTPStatus.UNAUTHORIZED, str(error))
+
+
+def _node_certificate(certificate_pem: bytes, node_id: str, now_ms: int) -> PeerCertificate | None:
+    """The node's certificate; None if it is another's.
+
+    Raises:
+        LinkRefused: it has ended, or is not valid yet.
+    """
     try:
         peer = read_peer(certificate_pem)
     except CertificateUnreadable:  # OpenSSL reads certificates that the library does not
         return None
+    if now_ms < peer.not_before_ms or now_ms >= peer.not_after_ms:
+        problem = (
+            f"is not valid before {moment(peer.not_before_ms)}; are both clocks right?"
+            if now_ms < peer.not_before_ms
+            else f"ended at {moment(peer.not_after_ms)}; join again with a new bootstrap token"
+        )
+        raise LinkRefused(
+            Refusal.CERTIFICATE_ENDED, HTTPStatus.FORBIDDEN, f"this node's certificate {problem}"
+        )
     if peer.common_name != node_id or NODE_ORGANIZATION not in peer.organizations:
         return None
+    return peer
+
+
+def _recorded(peer: PeerCertificate) -> Certificate:
     return Certificate(
         authority=events_pb.CERTIFICATE_AUTHORITY_NETWORK,
         serial=f"{peer.serial:x}",

@@ -1,12 +1,13 @@
 """The heartbeat: pings idle sessions, and reports those that stay silent for too long.
 
-Checks are counted, not seconds: while this process is suspended, no session becomes idle.
+Checks are counted, not seconds: while this process is suspended, no session becomes idle. It also
+reports sessions whose certificate has ended, by the clock: it may be set.
 """
 
 import asyncio
-from collections.abc import Callable, Mapping
-from typing import Final
+from typing import Final, Protocol
 
+from nc.clock import Clock, now_ms
 from nc.hub.session import Session
 
 # How often a session is checked within the time that it may be silent.
@@ -20,40 +21,45 @@ CHECKS_BEFORE_PING: Final = 10
 SESSIONS_PER_TURN: Final = 50
 
 
+class Watched(Protocol):
+    """The hub: its live sessions by link id, and what ends one."""
+
+    sessions: dict[str, Session]
+
+    def on_silent(self, link: Session) -> None: ...
+
+    def on_certificate_ended(self, link: Session) -> None: ...
+
+
 class Heartbeat:
     """Checks the sessions of one hub.
 
     Args:
-        sessions: those that live, by link id; it may change at any time.
         timeout_s: how long a session may be silent.
-        on_silent: ends a session that was silent for longer.
     """
 
-    def __init__(
-        self,
-        sessions: Mapping[str, Session],
-        timeout_s: float,
-        on_silent: Callable[[Session], None],
-    ) -> None:
-        self._sessions = sessions
+    def __init__(self, hub: Watched, clock: Clock, timeout_s: float) -> None:
+        self._hub = hub
+        self._clock = clock
         self._interval_s = timeout_s / CHECKS_PER_TIMEOUT
-        self._on_silent = on_silent
 
     async def run(self) -> None:
         """Check all sessions again and again, until cancelled."""
         while True:
             await asyncio.sleep(self._interval_s)
-            for count, link_id in enumerate(list(self._sessions), 1):
+            for count, link_id in enumerate(list(self._hub.sessions), 1):
                 self.check(link_id)  # no session in a variable here: it would live on in memory
                 if count % SESSIONS_PER_TURN == 0:
                     await asyncio.sleep(0)
 
     def check(self, link_id: str) -> None:
-        """Note whether a frame came; ping a session without one, or end it."""
-        if (link := self._sessions.get(link_id)) is None:
+        """Note whether a frame came; ping a session without one, or end one whose time is over."""
+        if (link := self._hub.sessions.get(link_id)) is None:
             return
         link.heard, link.idle_ticks = False, 0 if link.heard else link.idle_ticks + 1
-        if link.idle_ticks >= CHECKS_PER_TIMEOUT:
-            self._on_silent(link)
+        if link.ends_at_ms is not None and now_ms(self._clock) >= link.ends_at_ms:
+            self._hub.on_certificate_ended(link)
+        elif link.idle_ticks >= CHECKS_PER_TIMEOUT:
+            self._hub.on_silent(link)
         elif link.idle_ticks and link.idle_ticks % CHECKS_BEFORE_PING == 0:
             link.ping()

@@ -16,30 +16,31 @@ import socket
 import ssl
 from collections.abc import Callable, Coroutine, Iterable
 from functools import partial
-from http import HTTPStatus
 from ipaddress import IPv4Address, IPv4Network
 from typing import Any, Final
 
-from picows import WSUpgradeRequest
 from structlog.typing import FilteringBoundLogger
 
 from nc import log_events
-from nc.clock import Clock, now_ms
+from nc.clock import Clock
 from nc.domain.errors import AddressPoolExhausted, DomainError
 from nc.domain.events import Event, pb
 from nc.domain.links import Reason
 from nc.domain.network import Network
-from nc.hub.acceptor import AcceptedConnection, Acceptor
-from nc.hub.admission import LinkRefused, NodeWaits, admit
+from nc.domain.state import State
+from nc.hub.acceptor import Acceptor
 from nc.hub.heartbeat import Heartbeat
 from nc.hub.limits import Limits
+from nc.hub.link_requests import LinkRequests, monotonic_s
+from nc.hub.pace import Sampler
 from nc.hub.recorder import LinkRecorder
 from nc.hub.session import Session
 from nc.hub.switch import Drop, Switch
+from nc.hub.turns import Turns
 from nc.net import wire
 from nc.net.wire import Close, CloseCode, Frame, HandshakeError
 from nc.replica.replica import Overloaded, Replica, Stopping, Unwritable, WriteRefused
-from nc.replica.waiting import WaitingNode, WaitingNodes
+from nc.replica.waiting import WaitingNodes
 from nc.secrets import RequestIds, TokenIds
 
 # The close frame for each reason that an event drops a link for; any other: the server stops.
@@ -58,8 +59,10 @@ class Hub:
         network: the overlay network.
         tls: gives the context for a new connection, since certificates are renewed; None for
             plain text.
-        log: gets a line for each link that opens, closes or is refused.
+        log: gets a line for each link that opens, closes or is refused; a sample of them for
+            those that do it on and on.
         interconnection: whether nodes may reach each other.
+        reclaim_after_ms: how long a node must have been idle to lose its address to another.
         waiting: gets the nodes that the log does not know.
         destinations: what nodes may reach beyond the network, through the server.
 
@@ -84,18 +87,26 @@ class Hub:
         interconnection: bool,
         destinations: Iterable[IPv4Network] = (),
         limits: Limits,
+        reclaim_after_ms: int,
         waiting: WaitingNodes,
     ) -> None:
         self._replica = replica
-        self._recorder = LinkRecorder(replica, clock, waiting)
-        self._waiting = waiting
+        self._recorder = LinkRecorder(replica, clock, waiting, reclaim_after_ms)
         self._prefix_length = network.prefix_length
-        self._token_ids = token_ids
-        self._clock = clock
-        self._request_ids = request_ids
         self._log = log
         self._limits = limits
-        self.acceptor = Acceptor(self._upgrade, tls, log, limits)
+        requests = LinkRequests(
+            self,
+            token_ids=token_ids,
+            clock=clock,
+            request_ids=request_ids,
+            log=log,
+            limits=limits,
+            waiting=waiting,
+        )
+        time = partial(monotonic_s, clock)
+        self._lines = Sampler(limits.lines_at_once, limits.line_interval_s, time)
+        self.acceptor = Acceptor(requests.answer, tls, log, limits)
         self.switch = Switch(network, interconnection=interconnection, destinations=destinations)
         self.sessions: dict[str, Session] = {}
         self.handshakes: dict[Session, asyncio.Task[None]] = {}
@@ -103,14 +114,14 @@ class Hub:
         self._all_closed = asyncio.Event()  # set while there are no sockets
         self._all_closed.set()
         self.tasks: set[asyncio.Task[Any]] = set()
-        self._heartbeat = Heartbeat(self.sessions, limits.silence_timeout_s, self._on_silent)
+        self._turns = Turns()
+        self._heartbeat = Heartbeat(self, clock, limits.silence_timeout_s)
         self._heartbeat_task: asyncio.Task[None] | None = None
         self._acceptor_task: asyncio.Task[None] | None = None
 
     @property
-    def rejected(self) -> int:
-        """Connections that ended before the upgrade: mostly clients without our certificate."""
-        return self.acceptor.rejected
+    def state(self) -> State:
+        return self._replica.state
 
     def start(self, listener: socket.socket) -> "dict[str, asyncio.Task[None]]":
         """Serve on a socket that listens; gives the tasks that must not end before `stop`."""
@@ -140,54 +151,6 @@ class Hub:
             if link is not None and change.to_state == pb.CONNECTION_STATE_IDLE:
                 self._end(link, _CLOSES.get(change.reason, wire.STOPPING), change.reason)
 
-    def _upgrade(self, connection: AcceptedConnection, request: WSUpgradeRequest) -> Session:
-        """The session for a request.
-
-        Raises:
-            LinkRefused: with the status and the reason.
-        """
-        try:
-            return self._admit(connection, request)
-        except LinkRefused as refusal:
-            refusal.now_s = self._clock.now_ns() / 1e9
-            if isinstance(refusal, NodeWaits):
-                held = wire.held_address(request.headers.get(wire.SUBPROTOCOL_HEADER))
-                self._waiting.note(refusal.node_id, WaitingNode(refusal.certificate, held))
-            self._log.info(
-                log_events.LINK_REFUSED,
-                peer=connection.peer,
-                status=int(refusal.status),
-                reason=str(refusal),
-            )
-            raise
-
-    def _admit(self, connection: AcceptedConnection, request: WSUpgradeRequest) -> Session:
-        if request.path.partition(b"?")[0] != wire.PATH.encode():
-            raise LinkRefused(
-                HTTPStatus.NOT_FOUND, f"links are at {wire.PATH}, and nothing else is"
-            )
-        node_id = admit(
-            request.headers.get(wire.TOKEN_HEADER, ""),
-            connection.certificate_pem,
-            self._token_ids,
-            self._replica.state,
-            now_ms(self._clock),
-        )
-        busy = partial(LinkRefused, HTTPStatus.SERVICE_UNAVAILABLE)
-        if len(self.sockets) >= (most := self._limits.max_links):
-            raise busy(f"this server has {most} links and takes no more; try again later")
-        if len(self.handshakes) >= self._limits.max_handshakes:
-            raise busy("too many nodes are connecting at once; try again in a moment")
-        return Session(
-            self,
-            node_id,
-            self._request_ids.new(),
-            connection.peer,
-            offloads=wire.offers_offload(request.headers.get(wire.SUBPROTOCOL_HEADER)),
-            since_ns=self._clock.now_ns(),
-            close_timeout_s=self._limits.close_timeout_s,
-        )
-
     # What sessions report (`nc.hub.session.Owner`).
 
     def on_open(self, link: Session) -> None:
@@ -202,6 +165,9 @@ class Hub:
     def on_fragment(self, link: Session) -> None:
         self.switch.drop(link.port, Drop.FRAGMENTED)
 
+    def on_much_work(self, link: Session) -> None:
+        self._turns.wait(link)
+
     def on_closed(self, link: Session) -> None:
         self._drop(link, None, pb.STATE_CHANGE_REASON_LINK_CLOSED)
 
@@ -210,8 +176,14 @@ class Hub:
         if not self.sockets:
             self._all_closed.set()
 
-    def _on_silent(self, link: Session) -> None:
+    # What the heartbeat reports.
+
+    def on_silent(self, link: Session) -> None:
         self._drop(link, wire.SILENT, pb.STATE_CHANGE_REASON_LINK_SILENT)
+
+    def on_certificate_ended(self, link: Session) -> None:
+        reason = pb.STATE_CHANGE_REASON_CERTIFICATE_ENDED
+        self._drop(link, wire.CERTIFICATE_ENDED, reason)
 
     def _receive_hello(self, link: Session, hello: "asyncio.Future[bytes]", frame: Frame) -> None:
         """The first frame is the handshake's; packets may follow only once there is an address."""
@@ -250,14 +222,7 @@ class Hub:
         self.switch.attach(link.port)
         link.receive = partial(self.switch.receive, link.port)
         link.send_handshake(wire.answer(address, self._prefix_length))
-        self._log.info(
-            log_events.LINK_OPENED,
-            node_id=link.node_id,
-            link_id=link.link_id,
-            peer=link.peer,
-            address=address,
-            offloads=link.offloads,
-        )
+        self._report(log_events.LINK_OPENED, link, address=address, offloads=link.offloads)
 
     def _drop(self, link: Session, close: Close | None, reason: Reason) -> None:
         """End a link, unless it has ended, and record that; no `close` if the node has ended it."""
@@ -274,14 +239,16 @@ class Hub:
             handshake.cancel()
         if close is not None:
             link.close(close)
-        self._log.info(
-            log_events.LINK_CLOSED,
-            node_id=link.node_id,
-            link_id=link.link_id,
-            peer=link.peer,
-            reason=pb.StateChangeReason.Name(reason).removeprefix("STATE_CHANGE_REASON_").lower(),
-            message="" if close is None else close.reason,
-        )
+        name = pb.StateChangeReason.Name(reason).removeprefix("STATE_CHANGE_REASON_").lower()
+        message = "" if close is None else close.reason
+        self._report(log_events.LINK_CLOSED, link, reason=name, message=message)
+
+    def _report(self, event: str, link: Session, **more: object) -> None:
+        """A log line; a sample of them for a node that comes and goes in a loop."""
+        left_out = self._lines.fields(f"{event} {link.node_id}")
+        if left_out is not None:
+            names = {"node_id": link.node_id, "link_id": link.link_id, "peer": link.peer}
+            self._log.info(event, **names, **more, **left_out)
 
     def _spawn(self, work: Coroutine[Any, Any, None]) -> "asyncio.Task[None]":
         task = asyncio.create_task(work)

@@ -12,9 +12,16 @@ from nc.replica.waiting import WaitingNodes
 
 
 class LinkRecorder:
-    """Submits commands with the link's id as the request id: one search finds all its events."""
+    """Submits commands with the link's id as the request id: one search finds all its events.
 
-    def __init__(self, replica: Replica, clock: Clock, waiting: WaitingNodes) -> None:
+    Args:
+        reclaim_after_ms: how long a node must have been idle to lose its address to another.
+    """
+
+    def __init__(
+        self, replica: Replica, clock: Clock, waiting: WaitingNodes, reclaim_after_ms: int
+    ) -> None:
+        self._reclaim_after_ms = reclaim_after_ms
         self._waiting = waiting
         self._replica = replica
         self._clock = clock
@@ -22,9 +29,15 @@ class LinkRecorder:
     async def accept(self, link: Session) -> None:
         """Record that the node is INIT on this link; raises what `Replica.submit` does."""
         link.is_accepted = True  # also if this is cancelled: the log may have it all the same
+        command = AcceptLink(
+            link.node_id,
+            link.link_id,
+            now_ms(self._clock),
+            session=self._replica.session,
+            reclaim_after_ms=self._reclaim_after_ms,
+        )
         try:
-            now, session = now_ms(self._clock), self._replica.session
-            await self._submit(link, AcceptLink(link.node_id, link.link_id, now, session))
+            await self._submit(link, command)
         except (DomainError, Overloaded, WriteRefused, Stopping):  # nothing was recorded
             link.is_accepted = False
             raise
@@ -38,6 +51,7 @@ class LinkRecorder:
             now_ms(self._clock),
             wanted=waiting.address_of(link.node_id),
             avoided=waiting.addresses,
+            reclaim_after_ms=self._reclaim_after_ms,
         )
         await self._submit(link, command)
         waiting.discard(link.node_id)

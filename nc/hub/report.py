@@ -24,7 +24,8 @@ def report_of(hub: Hub) -> dict[str, Any]:
     return {
         "links": [_link(link) for link in hub.sessions.values()],
         "drops": {reason.value: count for reason, count in sorted(hub.switch.drops.items())},
-        "turned_away": hub.rejected,
+        "turned_away": hub.acceptor.turned_away,
+        "refused": {reason.value: count for reason, count in sorted(hub.acceptor.refused.items())},
     }
 
 

@@ -12,6 +12,7 @@ from typing import Protocol
 from picows import WSCloseCode, WSFrame, WSListener, WSMsgType, WSTransport
 
 from nc.hub.switch import MAX_QUEUED_BYTES, SwitchPort
+from nc.hub.turns import MUCH_WORK
 from nc.net import wire
 from nc.net.wire import Close, Frame
 
@@ -31,6 +32,9 @@ class Owner(Protocol):
     def on_fragment(self, link: "Session") -> None:
         """A message came in several frames, where a packet is one frame."""
 
+    def on_much_work(self, link: "Session") -> None:
+        """What was read at once was much work: others come first."""
+
     def on_closed(self, link: "Session") -> None:
         """The other end has closed the link, or the connection broke."""
 
@@ -47,6 +51,7 @@ class Session(WSListener):
         peer: the other end's address and port, for people to read.
         offloads: whether both ends speak the offload subprotocol.
         since_ns: Unix time of the request.
+        ends_at_ms: when the certificate does that was shown on it, Unix time; None without one.
         close_timeout_s: see `nc.hub.limits`.
 
     Attributes:
@@ -71,6 +76,7 @@ class Session(WSListener):
         *,
         offloads: bool,
         since_ns: int,
+        ends_at_ms: int | None,
         close_timeout_s: float,
     ) -> None:
         self._owner = owner
@@ -79,6 +85,9 @@ class Session(WSListener):
         self.peer = peer
         self.offloads = offloads
         self.since_ns = since_ns
+        self.ends_at_ms = ends_at_ms
+        self._frames = 0
+        self._work_so_far = 0
         self._close_timeout_s = close_timeout_s
         self.heard = True
         self.idle_ticks = 0
@@ -96,6 +105,10 @@ class Session(WSListener):
 
     def on_ws_frame(self, transport: WSTransport, frame: WSFrame) -> None:
         self.heard = True
+        self._frames += 1
+        if frame.rsv1 or frame.rsv2 or frame.rsv3:
+            self._refuse_reserved_bits()
+            return
         kind = frame.msg_type
         if (kind is _TEXT or kind is _BINARY) and frame.fin:
             if not self.is_over:
@@ -107,6 +120,8 @@ class Session(WSListener):
             self._on_close_frame(transport, frame)
         elif kind is not WSMsgType.PONG and not self.is_over:
             self._owner.on_fragment(self)
+        if frame.last_in_buffer:
+            self._weigh()
 
     def on_ws_disconnected(self, transport: WSTransport) -> None:
         del transport
@@ -125,6 +140,25 @@ class Session(WSListener):
         if not self.is_over:
             self._owner.on_closed(self)
             self._abort_soon()
+
+    def pause_reading(self) -> None:
+        self._transport.underlying_transport.pause_reading()
+
+    def resume_reading(self) -> None:
+        self._transport.underlying_transport.resume_reading()
+
+    def _weigh(self) -> None:
+        """See whether what came since the last time was much work."""
+        work = self._frames + self.port.packets_in
+        if work - self._work_so_far >= MUCH_WORK and not self.is_over:
+            self._owner.on_much_work(self)
+        self._work_so_far = work
+
+    def _refuse_reserved_bits(self) -> None:
+        """Fail the connection: no extension was agreed that gives them a meaning (5.2)."""
+        if not self.is_over:
+            self._owner.on_closed(self)
+            self.close(wire.RESERVED_BITS)
 
     def send_handshake(self, message: bytes) -> None:
         """Send a frame of the handshake: always Text, also where packets are Binary."""

@@ -3,11 +3,14 @@
     client                                             server
       GET /ws, Upgrade: websocket, node-token: T  ───▶
       ◀───                                             101, or one sentence and 401 (no such
-                                                       token), 403 (not this client's, or expired),
-                                                       503 (full; try again later)
+                                                       token), 403 (not this client's, or ended),
+                                                       503 (full, or too often; try again later)
       {"connectionState":2,"payload":null}        ───▶
       ◀───       {"connectionState":2,"payload":"<base64 of '10.1.1.3/24'>"}
       one raw IPv4 packet a frame                 ◀──▶
+
+Instead of 401 or 403 a client that does not offer `OFFLOAD` (below) gets 101 and a close frame,
+1008 with the same sentence: existing clients show that, and take a status for a broken server.
 
 Text and Binary frames mean the same; Text is what existing clients read (LiteKube link reference).
 A client that offers the subprotocol `OFFLOAD` in `Sec-WebSocket-Protocol`, and is answered with
@@ -96,6 +99,7 @@ class CloseCode(IntEnum):
 
     NORMAL = 1000
     GOING_AWAY = 1001  # the server stops
+    PROTOCOL_ERROR = 1002
     POLICY = 1008  # connecting again without a change would fail again
     TOO_BIG = 1009
     INTERNAL_ERROR = 1011
@@ -112,6 +116,12 @@ class Close(NamedTuple):
 STOPPING: Final = Close(CloseCode.GOING_AWAY, "the server is shutting down")
 UNREGISTERED: Final = Close(CloseCode.POLICY, "the node was unregistered")
 EXPIRED: Final = Close(CloseCode.POLICY, "the node token expired")
+CERTIFICATE_ENDED: Final = Close(
+    CloseCode.POLICY, "the node's certificate has ended; join again with a new bootstrap token"
+)
+RESERVED_BITS: Final = Close(
+    CloseCode.PROTOCOL_ERROR, "a frame has reserved bits set, and no extension was agreed"
+)
 SUPERSEDED: Final = Close(CloseCode.POLICY, "a newer link of this node took over")
 NO_HELLO: Final = Close(CloseCode.POLICY, "no handshake came within the time for it")
 BROKEN: Final = Close(CloseCode.INTERNAL_ERROR, "something is wrong with the server")

@@ -33,6 +33,8 @@ class StateChangeReason(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     STATE_CHANGE_REASON_EXPIRED: _ClassVar[StateChangeReason]
     STATE_CHANGE_REASON_REPLICA_RESTARTED: _ClassVar[StateChangeReason]
     STATE_CHANGE_REASON_REPLICA_STOPPED: _ClassVar[StateChangeReason]
+    STATE_CHANGE_REASON_ADDRESS_REASSIGNED: _ClassVar[StateChangeReason]
+    STATE_CHANGE_REASON_CERTIFICATE_ENDED: _ClassVar[StateChangeReason]
 
 class AddressReleaseReason(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     __slots__ = ()
@@ -40,11 +42,24 @@ class AddressReleaseReason(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     ADDRESS_RELEASE_REASON_UNREGISTERED: _ClassVar[AddressReleaseReason]
     ADDRESS_RELEASE_REASON_RECLAIMED: _ClassVar[AddressReleaseReason]
     ADDRESS_RELEASE_REASON_NETWORK_CHANGED: _ClassVar[AddressReleaseReason]
+    ADDRESS_RELEASE_REASON_REASSIGNED: _ClassVar[AddressReleaseReason]
 
 class UnregisterReason(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     __slots__ = ()
     UNREGISTER_REASON_UNSPECIFIED: _ClassVar[UnregisterReason]
     UNREGISTER_REASON_REQUESTED: _ClassVar[UnregisterReason]
+
+class AdministratorRole(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+    __slots__ = ()
+    ADMINISTRATOR_ROLE_UNSPECIFIED: _ClassVar[AdministratorRole]
+    ADMINISTRATOR_ROLE_ADMIN: _ClassVar[AdministratorRole]
+    ADMINISTRATOR_ROLE_VIEWER: _ClassVar[AdministratorRole]
+
+class AdministratorRevocationReason(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+    __slots__ = ()
+    ADMINISTRATOR_REVOCATION_REASON_UNSPECIFIED: _ClassVar[AdministratorRevocationReason]
+    ADMINISTRATOR_REVOCATION_REASON_REQUESTED: _ClassVar[AdministratorRevocationReason]
+    ADMINISTRATOR_REVOCATION_REASON_REPLACED: _ClassVar[AdministratorRevocationReason]
 CERTIFICATE_AUTHORITY_UNSPECIFIED: CertificateAuthority
 CERTIFICATE_AUTHORITY_GRPC: CertificateAuthority
 CERTIFICATE_AUTHORITY_NETWORK: CertificateAuthority
@@ -63,12 +78,21 @@ STATE_CHANGE_REASON_UNREGISTERED: StateChangeReason
 STATE_CHANGE_REASON_EXPIRED: StateChangeReason
 STATE_CHANGE_REASON_REPLICA_RESTARTED: StateChangeReason
 STATE_CHANGE_REASON_REPLICA_STOPPED: StateChangeReason
+STATE_CHANGE_REASON_ADDRESS_REASSIGNED: StateChangeReason
+STATE_CHANGE_REASON_CERTIFICATE_ENDED: StateChangeReason
 ADDRESS_RELEASE_REASON_UNSPECIFIED: AddressReleaseReason
 ADDRESS_RELEASE_REASON_UNREGISTERED: AddressReleaseReason
 ADDRESS_RELEASE_REASON_RECLAIMED: AddressReleaseReason
 ADDRESS_RELEASE_REASON_NETWORK_CHANGED: AddressReleaseReason
+ADDRESS_RELEASE_REASON_REASSIGNED: AddressReleaseReason
 UNREGISTER_REASON_UNSPECIFIED: UnregisterReason
 UNREGISTER_REASON_REQUESTED: UnregisterReason
+ADMINISTRATOR_ROLE_UNSPECIFIED: AdministratorRole
+ADMINISTRATOR_ROLE_ADMIN: AdministratorRole
+ADMINISTRATOR_ROLE_VIEWER: AdministratorRole
+ADMINISTRATOR_REVOCATION_REASON_UNSPECIFIED: AdministratorRevocationReason
+ADMINISTRATOR_REVOCATION_REASON_REQUESTED: AdministratorRevocationReason
+ADMINISTRATOR_REVOCATION_REASON_REPLACED: AdministratorRevocationReason
 
 class Batch(_message.Message):
     __slots__ = ("entries",)
@@ -91,7 +115,7 @@ class Entry(_message.Message):
     def __init__(self, recorded_at_ns: _Optional[int] = ..., actor: _Optional[str] = ..., method: _Optional[str] = ..., request_id: _Optional[str] = ..., events: _Optional[_Iterable[_Union[Event, _Mapping]]] = ...) -> None: ...
 
 class Event(_message.Message):
-    __slots__ = ("replica_started", "replica_stopped", "token_issued", "token_expired", "node_registered", "state_changed", "address_bound", "address_released", "expiry_changed", "unregistered", "digest_recorded", "log_repaired", "node_forgotten")
+    __slots__ = ("replica_started", "replica_stopped", "token_issued", "token_expired", "node_registered", "state_changed", "address_bound", "address_released", "expiry_changed", "unregistered", "digest_recorded", "log_repaired", "node_forgotten", "node_updated", "node_facts_reported", "certificates_renewed", "token_revoked", "administrator_added", "administrator_revoked", "litekube_imported")
     REPLICA_STARTED_FIELD_NUMBER: _ClassVar[int]
     REPLICA_STOPPED_FIELD_NUMBER: _ClassVar[int]
     TOKEN_ISSUED_FIELD_NUMBER: _ClassVar[int]
@@ -105,6 +129,13 @@ class Event(_message.Message):
     DIGEST_RECORDED_FIELD_NUMBER: _ClassVar[int]
     LOG_REPAIRED_FIELD_NUMBER: _ClassVar[int]
     NODE_FORGOTTEN_FIELD_NUMBER: _ClassVar[int]
+    NODE_UPDATED_FIELD_NUMBER: _ClassVar[int]
+    NODE_FACTS_REPORTED_FIELD_NUMBER: _ClassVar[int]
+    CERTIFICATES_RENEWED_FIELD_NUMBER: _ClassVar[int]
+    TOKEN_REVOKED_FIELD_NUMBER: _ClassVar[int]
+    ADMINISTRATOR_ADDED_FIELD_NUMBER: _ClassVar[int]
+    ADMINISTRATOR_REVOKED_FIELD_NUMBER: _ClassVar[int]
+    LITEKUBE_IMPORTED_FIELD_NUMBER: _ClassVar[int]
     replica_started: ReplicaStarted
     replica_stopped: ReplicaStopped
     token_issued: TokenIssued
@@ -118,7 +149,14 @@ class Event(_message.Message):
     digest_recorded: DigestRecorded
     log_repaired: LogRepaired
     node_forgotten: NodeForgotten
-    def __init__(self, replica_started: _Optional[_Union[ReplicaStarted, _Mapping]] = ..., replica_stopped: _Optional[_Union[ReplicaStopped, _Mapping]] = ..., token_issued: _Optional[_Union[TokenIssued, _Mapping]] = ..., token_expired: _Optional[_Union[TokenExpired, _Mapping]] = ..., node_registered: _Optional[_Union[NodeRegistered, _Mapping]] = ..., state_changed: _Optional[_Union[StateChanged, _Mapping]] = ..., address_bound: _Optional[_Union[AddressBound, _Mapping]] = ..., address_released: _Optional[_Union[AddressReleased, _Mapping]] = ..., expiry_changed: _Optional[_Union[ExpiryChanged, _Mapping]] = ..., unregistered: _Optional[_Union[Unregistered, _Mapping]] = ..., digest_recorded: _Optional[_Union[DigestRecorded, _Mapping]] = ..., log_repaired: _Optional[_Union[LogRepaired, _Mapping]] = ..., node_forgotten: _Optional[_Union[NodeForgotten, _Mapping]] = ...) -> None: ...
+    node_updated: NodeUpdated
+    node_facts_reported: NodeFactsReported
+    certificates_renewed: CertificatesRenewed
+    token_revoked: TokenRevoked
+    administrator_added: AdministratorAdded
+    administrator_revoked: AdministratorRevoked
+    litekube_imported: LitekubeImported
+    def __init__(self, replica_started: _Optional[_Union[ReplicaStarted, _Mapping]] = ..., replica_stopped: _Optional[_Union[ReplicaStopped, _Mapping]] = ..., token_issued: _Optional[_Union[TokenIssued, _Mapping]] = ..., token_expired: _Optional[_Union[TokenExpired, _Mapping]] = ..., node_registered: _Optional[_Union[NodeRegistered, _Mapping]] = ..., state_changed: _Optional[_Union[StateChanged, _Mapping]] = ..., address_bound: _Optional[_Union[AddressBound, _Mapping]] = ..., address_released: _Optional[_Union[AddressReleased, _Mapping]] = ..., expiry_changed: _Optional[_Union[ExpiryChanged, _Mapping]] = ..., unregistered: _Optional[_Union[Unregistered, _Mapping]] = ..., digest_recorded: _Optional[_Union[DigestRecorded, _Mapping]] = ..., log_repaired: _Optional[_Union[LogRepaired, _Mapping]] = ..., node_forgotten: _Optional[_Union[NodeForgotten, _Mapping]] = ..., node_updated: _Optional[_Union[NodeUpdated, _Mapping]] = ..., node_facts_reported: _Optional[_Union[NodeFactsReported, _Mapping]] = ..., certificates_renewed: _Optional[_Union[CertificatesRenewed, _Mapping]] = ..., token_revoked: _Optional[_Union[TokenRevoked, _Mapping]] = ..., administrator_added: _Optional[_Union[AdministratorAdded, _Mapping]] = ..., administrator_revoked: _Optional[_Union[AdministratorRevoked, _Mapping]] = ..., litekube_imported: _Optional[_Union[LitekubeImported, _Mapping]] = ...) -> None: ...
 
 class ReplicaStarted(_message.Message):
     __slots__ = ("replica_id", "version", "network_address", "key_check", "grpc_authority", "network_authority", "session", "is_alone")
@@ -149,12 +187,36 @@ class ReplicaStopped(_message.Message):
     def __init__(self, replica_id: _Optional[str] = ..., session: _Optional[str] = ...) -> None: ...
 
 class TokenIssued(_message.Message):
-    __slots__ = ("token_id", "expires_at_ms")
+    __slots__ = ("token_id", "expires_at_ms", "label", "max_uses", "max_nodes", "node_labels", "node_name_prefix")
     TOKEN_ID_FIELD_NUMBER: _ClassVar[int]
     EXPIRES_AT_MS_FIELD_NUMBER: _ClassVar[int]
+    LABEL_FIELD_NUMBER: _ClassVar[int]
+    MAX_USES_FIELD_NUMBER: _ClassVar[int]
+    MAX_NODES_FIELD_NUMBER: _ClassVar[int]
+    NODE_LABELS_FIELD_NUMBER: _ClassVar[int]
+    NODE_NAME_PREFIX_FIELD_NUMBER: _ClassVar[int]
     token_id: str
     expires_at_ms: int
-    def __init__(self, token_id: _Optional[str] = ..., expires_at_ms: _Optional[int] = ...) -> None: ...
+    label: str
+    max_uses: int
+    max_nodes: int
+    node_labels: _containers.RepeatedCompositeFieldContainer[Label]
+    node_name_prefix: str
+    def __init__(self, token_id: _Optional[str] = ..., expires_at_ms: _Optional[int] = ..., label: _Optional[str] = ..., max_uses: _Optional[int] = ..., max_nodes: _Optional[int] = ..., node_labels: _Optional[_Iterable[_Union[Label, _Mapping]]] = ..., node_name_prefix: _Optional[str] = ...) -> None: ...
+
+class Label(_message.Message):
+    __slots__ = ("key", "value")
+    KEY_FIELD_NUMBER: _ClassVar[int]
+    VALUE_FIELD_NUMBER: _ClassVar[int]
+    key: str
+    value: str
+    def __init__(self, key: _Optional[str] = ..., value: _Optional[str] = ...) -> None: ...
+
+class TokenRevoked(_message.Message):
+    __slots__ = ("token_id",)
+    TOKEN_ID_FIELD_NUMBER: _ClassVar[int]
+    token_id: str
+    def __init__(self, token_id: _Optional[str] = ...) -> None: ...
 
 class TokenExpired(_message.Message):
     __slots__ = ("token_id",)
@@ -163,16 +225,78 @@ class TokenExpired(_message.Message):
     def __init__(self, token_id: _Optional[str] = ...) -> None: ...
 
 class NodeRegistered(_message.Message):
-    __slots__ = ("node_id", "token_id", "certificates", "taken_back")
+    __slots__ = ("node_id", "token_id", "certificates", "taken_back", "name", "labels", "facts", "key_sha256", "attempt_id", "imported")
     NODE_ID_FIELD_NUMBER: _ClassVar[int]
     TOKEN_ID_FIELD_NUMBER: _ClassVar[int]
     CERTIFICATES_FIELD_NUMBER: _ClassVar[int]
     TAKEN_BACK_FIELD_NUMBER: _ClassVar[int]
+    NAME_FIELD_NUMBER: _ClassVar[int]
+    LABELS_FIELD_NUMBER: _ClassVar[int]
+    FACTS_FIELD_NUMBER: _ClassVar[int]
+    KEY_SHA256_FIELD_NUMBER: _ClassVar[int]
+    ATTEMPT_ID_FIELD_NUMBER: _ClassVar[int]
+    IMPORTED_FIELD_NUMBER: _ClassVar[int]
     node_id: str
     token_id: str
     certificates: _containers.RepeatedCompositeFieldContainer[Certificate]
     taken_back: bool
-    def __init__(self, node_id: _Optional[str] = ..., token_id: _Optional[str] = ..., certificates: _Optional[_Iterable[_Union[Certificate, _Mapping]]] = ..., taken_back: _Optional[bool] = ...) -> None: ...
+    name: str
+    labels: _containers.RepeatedCompositeFieldContainer[Label]
+    facts: NodeFacts
+    key_sha256: str
+    attempt_id: str
+    imported: bool
+    def __init__(self, node_id: _Optional[str] = ..., token_id: _Optional[str] = ..., certificates: _Optional[_Iterable[_Union[Certificate, _Mapping]]] = ..., taken_back: _Optional[bool] = ..., name: _Optional[str] = ..., labels: _Optional[_Iterable[_Union[Label, _Mapping]]] = ..., facts: _Optional[_Union[NodeFacts, _Mapping]] = ..., key_sha256: _Optional[str] = ..., attempt_id: _Optional[str] = ..., imported: _Optional[bool] = ...) -> None: ...
+
+class NodeFacts(_message.Message):
+    __slots__ = ("hostname", "os", "architecture", "agent_version", "peer_address")
+    HOSTNAME_FIELD_NUMBER: _ClassVar[int]
+    OS_FIELD_NUMBER: _ClassVar[int]
+    ARCHITECTURE_FIELD_NUMBER: _ClassVar[int]
+    AGENT_VERSION_FIELD_NUMBER: _ClassVar[int]
+    PEER_ADDRESS_FIELD_NUMBER: _ClassVar[int]
+    hostname: str
+    os: str
+    architecture: str
+    agent_version: str
+    peer_address: str
+    def __init__(self, hostname: _Optional[str] = ..., os: _Optional[str] = ..., architecture: _Optional[str] = ..., agent_version: _Optional[str] = ..., peer_address: _Optional[str] = ...) -> None: ...
+
+class NodeUpdated(_message.Message):
+    __slots__ = ("node_id", "name", "labels", "note")
+    NODE_ID_FIELD_NUMBER: _ClassVar[int]
+    NAME_FIELD_NUMBER: _ClassVar[int]
+    LABELS_FIELD_NUMBER: _ClassVar[int]
+    NOTE_FIELD_NUMBER: _ClassVar[int]
+    node_id: str
+    name: str
+    labels: Labels
+    note: str
+    def __init__(self, node_id: _Optional[str] = ..., name: _Optional[str] = ..., labels: _Optional[_Union[Labels, _Mapping]] = ..., note: _Optional[str] = ...) -> None: ...
+
+class Labels(_message.Message):
+    __slots__ = ("labels",)
+    LABELS_FIELD_NUMBER: _ClassVar[int]
+    labels: _containers.RepeatedCompositeFieldContainer[Label]
+    def __init__(self, labels: _Optional[_Iterable[_Union[Label, _Mapping]]] = ...) -> None: ...
+
+class NodeFactsReported(_message.Message):
+    __slots__ = ("node_id", "facts")
+    NODE_ID_FIELD_NUMBER: _ClassVar[int]
+    FACTS_FIELD_NUMBER: _ClassVar[int]
+    node_id: str
+    facts: NodeFacts
+    def __init__(self, node_id: _Optional[str] = ..., facts: _Optional[_Union[NodeFacts, _Mapping]] = ...) -> None: ...
+
+class CertificatesRenewed(_message.Message):
+    __slots__ = ("node_id", "certificates", "key_sha256")
+    NODE_ID_FIELD_NUMBER: _ClassVar[int]
+    CERTIFICATES_FIELD_NUMBER: _ClassVar[int]
+    KEY_SHA256_FIELD_NUMBER: _ClassVar[int]
+    node_id: str
+    certificates: _containers.RepeatedCompositeFieldContainer[Certificate]
+    key_sha256: str
+    def __init__(self, node_id: _Optional[str] = ..., certificates: _Optional[_Iterable[_Union[Certificate, _Mapping]]] = ..., key_sha256: _Optional[str] = ...) -> None: ...
 
 class Certificate(_message.Message):
     __slots__ = ("authority", "serial", "not_after_ms")
@@ -201,12 +325,14 @@ class StateChanged(_message.Message):
     def __init__(self, node_id: _Optional[str] = ..., from_state: _Optional[_Union[ConnectionState, str]] = ..., to_state: _Optional[_Union[ConnectionState, str]] = ..., link_id: _Optional[str] = ..., reason: _Optional[_Union[StateChangeReason, str]] = ..., session: _Optional[str] = ...) -> None: ...
 
 class AddressBound(_message.Message):
-    __slots__ = ("node_id", "address")
+    __slots__ = ("node_id", "address", "assigned")
     NODE_ID_FIELD_NUMBER: _ClassVar[int]
     ADDRESS_FIELD_NUMBER: _ClassVar[int]
+    ASSIGNED_FIELD_NUMBER: _ClassVar[int]
     node_id: str
     address: str
-    def __init__(self, node_id: _Optional[str] = ..., address: _Optional[str] = ...) -> None: ...
+    assigned: bool
+    def __init__(self, node_id: _Optional[str] = ..., address: _Optional[str] = ..., assigned: _Optional[bool] = ...) -> None: ...
 
 class AddressReleased(_message.Message):
     __slots__ = ("node_id", "address", "reason")
@@ -241,6 +367,36 @@ class NodeForgotten(_message.Message):
     NODE_ID_FIELD_NUMBER: _ClassVar[int]
     node_id: str
     def __init__(self, node_id: _Optional[str] = ...) -> None: ...
+
+class AdministratorAdded(_message.Message):
+    __slots__ = ("name", "role", "certificate", "installed")
+    NAME_FIELD_NUMBER: _ClassVar[int]
+    ROLE_FIELD_NUMBER: _ClassVar[int]
+    CERTIFICATE_FIELD_NUMBER: _ClassVar[int]
+    INSTALLED_FIELD_NUMBER: _ClassVar[int]
+    name: str
+    role: AdministratorRole
+    certificate: Certificate
+    installed: bool
+    def __init__(self, name: _Optional[str] = ..., role: _Optional[_Union[AdministratorRole, str]] = ..., certificate: _Optional[_Union[Certificate, _Mapping]] = ..., installed: _Optional[bool] = ...) -> None: ...
+
+class AdministratorRevoked(_message.Message):
+    __slots__ = ("serial", "reason")
+    SERIAL_FIELD_NUMBER: _ClassVar[int]
+    REASON_FIELD_NUMBER: _ClassVar[int]
+    serial: str
+    reason: AdministratorRevocationReason
+    def __init__(self, serial: _Optional[str] = ..., reason: _Optional[_Union[AdministratorRevocationReason, str]] = ...) -> None: ...
+
+class LitekubeImported(_message.Message):
+    __slots__ = ("database_sha256", "tokens", "nodes")
+    DATABASE_SHA256_FIELD_NUMBER: _ClassVar[int]
+    TOKENS_FIELD_NUMBER: _ClassVar[int]
+    NODES_FIELD_NUMBER: _ClassVar[int]
+    database_sha256: str
+    tokens: int
+    nodes: int
+    def __init__(self, database_sha256: _Optional[str] = ..., tokens: _Optional[int] = ..., nodes: _Optional[int] = ...) -> None: ...
 
 class DigestRecorded(_message.Message):
     __slots__ = ("seq", "digest")

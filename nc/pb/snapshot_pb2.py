@@ -22,29 +22,38 @@ _runtime_version.ValidateProtobufRuntimeVersion(
 _sym_db = _symbol_database.Default()
 
 
+from nc.pb import events_pb2 as nc_dot_pb_dot_events__pb2
 
 
-DESCRIPTOR = _POOL.AddSerializedFile(b'\n\x14nc/pb/snapshot.proto\x12\x0enc.snapshot.v1\"\x96\x03\n\tStatePart\x12\x0b\n\x03seq\x18\x01 \x01(\x04\x12\"\n\x04pool\x18\x02 \x01(\x0b\x32\x14.nc.snapshot.v1.Pool\x12&\n\x06tokens\x18\x03 \x01(\x0b\x32\x16.nc.snapshot.v1.Tokens\x12$\n\x05nodes\x18\x04 \x01(\x0b\x32\x15.nc.snapshot.v1.Nodes\x12$\n\x05links\x18\x05 \x01(\x0b\x32\x15.nc.snapshot.v1.Links\x12*\n\x08\x62indings\x18\x06 \x01(\x0b\x32\x18.nc.snapshot.v1.Bindings\x12\x12\n\ndigest_seq\x18\x07 \x01(\x03\x12\x11\n\tkey_check\x18\x08 \x01(\t\x12\x32\n\x0cunregistered\x18\t \x01(\x0b\x32\x1c.nc.snapshot.v1.Unregistered\x12\x16\n\x0egrpc_authority\x18\n \x01(\t\x12\x19\n\x11network_authority\x18\x0b \x01(\t\x12*\n\x08sessions\x18\x14 \x01(\x0b\x32\x18.nc.snapshot.v1.Sessions\"K\n\x04Pool\x12\x0f\n\x07network\x18\x01 \x01(\t\x12\x11\n\tnext_slot\x18\x02 \x01(\x04\x12\x10\n\x08released\x18\x03 \x03(\t\x12\r\n\x05\x61head\x18\x04 \x03(\t\",\n\x06Tokens\x12\x0b\n\x03ids\x18\x01 \x03(\t\x12\x15\n\rexpires_at_ms\x18\x02 \x03(\x03\"\x81\x01\n\x05Nodes\x12\x0b\n\x03ids\x18\x01 \x03(\t\x12\x11\n\ttoken_ids\x18\x02 \x03(\t\x12\x15\n\rtoken_numbers\x18\x03 \x03(\r\x12\x15\n\rexpires_at_ms\x18\x04 \x03(\x03\x12\x11\n\taddresses\x18\x05 \x03(\t\x12\x17\n\x0fidle_since_seqs\x18\x06 \x03(\x04\"-\n\x0cUnregistered\x12\x0b\n\x03ids\x18\x01 \x03(\t\x12\x10\n\x08until_ms\x18\x02 \x03(\x03\"f\n\x05Links\x12\x10\n\x08node_ids\x18\x01 \x03(\t\x12\x0e\n\x06states\x18\x02 \x03(\x05\x12\x10\n\x08link_ids\x18\x03 \x03(\t\x12\x10\n\x08sessions\x18\x14 \x03(\t\x12\x17\n\x0fsession_numbers\x18\x15 \x03(\r\",\n\x08Sessions\x12\x0b\n\x03ids\x18\x01 \x03(\t\x12\x13\n\x0breplica_ids\x18\x02 \x03(\t\"H\n\x08\x42indings\x12\x10\n\x08node_ids\x18\x01 \x03(\t\x12\x11\n\taddresses\x18\x02 \x03(\t\x12\x17\n\x0fidle_since_seqs\x18\x03 \x03(\x04\x62\x06proto3')
+DESCRIPTOR = _POOL.AddSerializedFile(b'\n\x14nc/pb/snapshot.proto\x12\x0enc.snapshot.v1\x1a\x12nc/pb/events.proto\"\xe0\x03\n\tStatePart\x12\x0b\n\x03seq\x18\x01 \x01(\x04\x12\"\n\x04pool\x18\x02 \x01(\x0b\x32\x14.nc.snapshot.v1.Pool\x12&\n\x06tokens\x18\x03 \x01(\x0b\x32\x16.nc.snapshot.v1.Tokens\x12$\n\x05nodes\x18\x04 \x01(\x0b\x32\x15.nc.snapshot.v1.Nodes\x12$\n\x05links\x18\x05 \x01(\x0b\x32\x15.nc.snapshot.v1.Links\x12*\n\x08\x62indings\x18\x06 \x01(\x0b\x32\x18.nc.snapshot.v1.Bindings\x12\x12\n\ndigest_seq\x18\x07 \x01(\x03\x12\x11\n\tkey_check\x18\x08 \x01(\t\x12\x32\n\x0cunregistered\x18\t \x01(\x0b\x32\x1c.nc.snapshot.v1.Unregistered\x12\x16\n\x0egrpc_authority\x18\n \x01(\t\x12\x19\n\x11network_authority\x18\x0b \x01(\t\x12\x36\n\x0e\x61\x64ministrators\x18\x0c \x01(\x0b\x32\x1e.nc.snapshot.v1.Administrators\x12\x10\n\x08imported\x18\r \x03(\t\x12*\n\x08sessions\x18\x14 \x01(\x0b\x32\x18.nc.snapshot.v1.Sessions\"K\n\x04Pool\x12\x0f\n\x07network\x18\x01 \x01(\t\x12\x11\n\tnext_slot\x18\x02 \x01(\x04\x12\x10\n\x08released\x18\x03 \x03(\t\x12\r\n\x05\x61head\x18\x04 \x03(\t\"\x8a\x01\n\x06Tokens\x12\x0b\n\x03ids\x18\x01 \x03(\t\x12\x15\n\rexpires_at_ms\x18\x02 \x03(\x03\x12\x14\n\x0cissued_at_ms\x18\x03 \x03(\x03\x12\x0c\n\x04uses\x18\x04 \x03(\r\x12\r\n\x05nodes\x18\x05 \x03(\x11\x12)\n\x05terms\x18\x06 \x03(\x0b\x32\x1a.nc.snapshot.v1.TokenTerms\"\xbb\x01\n\nTokenTerms\x12\r\n\x05index\x18\x01 \x01(\r\x12\x0f\n\x07revoked\x18\x02 \x01(\x08\x12\x15\n\rrevoked_at_ms\x18\x03 \x01(\x03\x12\r\n\x05label\x18\x04 \x01(\t\x12\x10\n\x08max_uses\x18\x05 \x01(\r\x12\x11\n\tmax_nodes\x18\x06 \x01(\r\x12(\n\x0bnode_labels\x18\x07 \x03(\x0b\x32\x13.nc.events.v1.Label\x12\x18\n\x10node_name_prefix\x18\x08 \x01(\t\"\x9f\x02\n\x05Nodes\x12\x0b\n\x03ids\x18\x01 \x03(\t\x12\x11\n\ttoken_ids\x18\x02 \x03(\t\x12\x15\n\rtoken_numbers\x18\x03 \x03(\r\x12\x15\n\rexpires_at_ms\x18\x04 \x03(\x03\x12\x11\n\taddresses\x18\x05 \x03(\t\x12\x17\n\x0fidle_since_seqs\x18\x06 \x03(\x04\x12\x18\n\x10registered_at_ms\x18\x07 \x03(\x03\x12\x1b\n\x13\x63\x65rtificates_end_ms\x18\x08 \x03(\x03\x12\r\n\x05links\x18\t \x03(\r\x12\x15\n\ridle_since_ms\x18\n \x03(\x03\x12\x10\n\x08\x61ssigned\x18\x0b \x03(\r\x12-\n\x08profiles\x18\x0c \x03(\x0b\x32\x1b.nc.snapshot.v1.NodeProfile\"\xab\x01\n\x0bNodeProfile\x12\r\n\x05index\x18\x01 \x01(\r\x12\x0c\n\x04name\x18\x02 \x01(\t\x12#\n\x06labels\x18\x03 \x03(\x0b\x32\x13.nc.events.v1.Label\x12\x0c\n\x04note\x18\x04 \x01(\t\x12&\n\x05\x66\x61\x63ts\x18\x05 \x01(\x0b\x32\x17.nc.events.v1.NodeFacts\x12\x12\n\nkey_sha256\x18\x06 \x01(\t\x12\x10\n\x08imported\x18\x07 \x01(\x08\"-\n\x0cUnregistered\x12\x0b\n\x03ids\x18\x01 \x03(\t\x12\x10\n\x08until_ms\x18\x02 \x03(\x03\"x\n\x05Links\x12\x10\n\x08node_ids\x18\x01 \x03(\t\x12\x0e\n\x06states\x18\x02 \x03(\x05\x12\x10\n\x08link_ids\x18\x03 \x03(\t\x12\x10\n\x08since_ms\x18\x04 \x03(\x03\x12\x10\n\x08sessions\x18\x14 \x03(\t\x12\x17\n\x0fsession_numbers\x18\x15 \x03(\r\",\n\x08Sessions\x12\x0b\n\x03ids\x18\x01 \x03(\t\x12\x13\n\x0breplica_ids\x18\x02 \x03(\t\"q\n\x08\x42indings\x12\x10\n\x08node_ids\x18\x01 \x03(\t\x12\x11\n\taddresses\x18\x02 \x03(\t\x12\x17\n\x0fidle_since_seqs\x18\x03 \x03(\x04\x12\x15\n\ridle_since_ms\x18\x04 \x03(\x03\x12\x10\n\x08\x61ssigned\x18\x05 \x03(\x08\"Z\n\x0e\x41\x64ministrators\x12\x35\n\x0e\x61\x64ministrators\x18\x01 \x03(\x0b\x32\x1d.nc.snapshot.v1.Administrator\x12\x11\n\tinstalled\x18\x02 \x01(\t\"\x9f\x01\n\rAdministrator\x12\x0e\n\x06serial\x18\x01 \x01(\t\x12\x0c\n\x04name\x18\x02 \x01(\t\x12\x0c\n\x04role\x18\x03 \x01(\x05\x12\x12\n\nends_at_ms\x18\x04 \x01(\x03\x12\x13\n\x0b\x61\x64\x64\x65\x64_at_ms\x18\x05 \x01(\x03\x12\x11\n\tinstalled\x18\x06 \x01(\x08\x12\x0f\n\x07revoked\x18\x07 \x01(\x08\x12\x15\n\rrevoked_at_ms\x18\x08 \x01(\x03\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'nc.pb.snapshot_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
-  _globals['_STATEPART']._serialized_start=41
-  _globals['_STATEPART']._serialized_end=447
-  _globals['_POOL']._serialized_start=449
-  _globals['_POOL']._serialized_end=524
-  _globals['_TOKENS']._serialized_start=526
-  _globals['_TOKENS']._serialized_end=570
-  _globals['_NODES']._serialized_start=573
-  _globals['_NODES']._serialized_end=702
-  _globals['_UNREGISTERED']._serialized_start=704
-  _globals['_UNREGISTERED']._serialized_end=749
-  _globals['_LINKS']._serialized_start=751
-  _globals['_LINKS']._serialized_end=853
-  _globals['_SESSIONS']._serialized_start=855
-  _globals['_SESSIONS']._serialized_end=899
-  _globals['_BINDINGS']._serialized_start=901
-  _globals['_BINDINGS']._serialized_end=973
+  _globals['_STATEPART']._serialized_start=61
+  _globals['_STATEPART']._serialized_end=541
+  _globals['_POOL']._serialized_start=543
+  _globals['_POOL']._serialized_end=618
+  _globals['_TOKENS']._serialized_start=621
+  _globals['_TOKENS']._serialized_end=759
+  _globals['_TOKENTERMS']._serialized_start=762
+  _globals['_TOKENTERMS']._serialized_end=949
+  _globals['_NODES']._serialized_start=952
+  _globals['_NODES']._serialized_end=1239
+  _globals['_NODEPROFILE']._serialized_start=1242
+  _globals['_NODEPROFILE']._serialized_end=1413
+  _globals['_UNREGISTERED']._serialized_start=1415
+  _globals['_UNREGISTERED']._serialized_end=1460
+  _globals['_LINKS']._serialized_start=1462
+  _globals['_LINKS']._serialized_end=1582
+  _globals['_SESSIONS']._serialized_start=1584
+  _globals['_SESSIONS']._serialized_end=1628
+  _globals['_BINDINGS']._serialized_start=1630
+  _globals['_BINDINGS']._serialized_end=1743
+  _globals['_ADMINISTRATORS']._serialized_start=1745
+  _globals['_ADMINISTRATORS']._serialized_end=1835
+  _globals['_ADMINISTRATOR']._serialized_start=1838
+  _globals['_ADMINISTRATOR']._serialized_end=1997
 # @@protoc_insertion_point(module_scope)

@@ -11,7 +11,7 @@ from typing import NamedTuple
 from eventlog.api import MAX_PAYLOAD_BYTES, RecordTooLarge
 from nc.domain.decide import Command, decide
 from nc.domain.events import Entry, Event
-from nc.domain.evolve import evolve
+from nc.domain.evolve import evolve, recorded_ms
 from nc.domain.state import State
 
 # Commands in one record: enough that the disk is never the bottleneck, few enough to block the
@@ -52,7 +52,7 @@ def decide_batch(
         try:
             events = decide(state, command)
             entry = _entry(recorded_at_ns, origin, events)
-            candidate = evolve(state, events)
+            candidate = evolve(state, events, recorded_ms(entry))
         except Exception as error:  # noqa: BLE001 - a refusal, or a bug that is one caller's
             outcomes.append(error)
             continue

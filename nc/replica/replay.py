@@ -3,9 +3,9 @@
 from collections.abc import Callable, Iterable, Sequence
 
 from eventlog.api import EventLog
-from nc.domain.codec.records import events_in
-from nc.domain.events import Event
-from nc.domain.evolve import evolve
+from nc.domain.codec.records import entries_in
+from nc.domain.events import Entry, Event
+from nc.domain.evolve import evolve_entries
 from nc.domain.state import State
 
 Observer = Callable[[Sequence[Event]], None]
@@ -24,10 +24,10 @@ def replay(log: EventLog, state: State, observer: Observer | None = None) -> Sta
         InconsistentHistory: no version wrote the bytes of a record.
         UnknownEvent: a newer version wrote an event.
     """
-    events: Iterable[Event] = events_in(log.read(state.seq))
+    entries: Iterable[Entry] = entries_in(log.read(state.seq))
     if observer is None:
-        return evolve(state, events)
-    read = list(events)
-    state = evolve(state, read)
-    observer(read)
+        return evolve_entries(state, entries)
+    read = list(entries)
+    state = evolve_entries(state, read)
+    observer([event for entry in read for event in entry.events])
     return state

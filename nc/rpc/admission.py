@@ -6,11 +6,7 @@ health checks and calls that stay open have pools of their own, so that those ar
 other places are taken, and these take no place of another kind.
 """
 
-from ipaddress import IPv6Address, ip_address, ip_network
-from typing import Final
-
-# An IPv6 host usually has a /64 of its own, and can call from any address of it.
-_IPV6_PREFIX_BITS: Final = 64
+from nc.net.party import party_at
 
 
 class Pool:
@@ -68,11 +64,4 @@ def party_of(peer: str) -> str:
     family, _, address = peer.partition(":")
     if family not in {"ipv4", "ipv6"}:
         return peer
-    host = address.rpartition(":")[0].strip("[]").partition("%")[0]
-    try:
-        ip = ip_address(host)
-    except ValueError:
-        return peer
-    if not isinstance(ip, IPv6Address):
-        return str(ip)
-    return str(ip.ipv4_mapped or ip_network((ip, _IPV6_PREFIX_BITS), strict=False))
+    return party_at(address.rpartition(":")[0].strip("[]")) or peer

@@ -12,9 +12,17 @@ from google.protobuf.message import DecodeError
 from nc.contract import CLIENT_MISTAKE, SERVER_FAULT
 from nc.domain.errors import AuthorityOfAnotherLog, DomainError, IdTaken, KeyOfAnotherLog
 from nc.replica.errors import Overloaded, Stopping, Unwritable, WriteRefused
+from nc.rpc.abuse import TooManyGuesses
 from nc.rpc.permissions import PermissionDenied
 
 _STATUS_NAMES = {code.value[0]: code.name for code in grpc.StatusCode}
+
+
+class MethodUnknown(Exception):
+    """The path of a call is no method's."""
+
+    def __init__(self) -> None:
+        super().__init__("no such method here; check its name and the port")
 
 
 class ServiceUnknown(Exception):
@@ -56,8 +64,10 @@ def answer_to(error: Exception, request_id: str) -> Answer | Status:  # noqa: PL
             )
         case PermissionDenied():
             return Status(grpc.StatusCode.PERMISSION_DENIED, str(error))
-        case Overloaded():
+        case Overloaded() | TooManyGuesses():
             return Status(grpc.StatusCode.RESOURCE_EXHAUSTED, str(error))
+        case MethodUnknown():
+            return Status(grpc.StatusCode.UNIMPLEMENTED, str(error))
         case ServiceUnknown():
             return Status(grpc.StatusCode.NOT_FOUND, str(error))
         case Stopping():

@@ -26,8 +26,9 @@ from nc.domain.events import pb as events_pb
 from nc.domain.fsm import ConnectionState
 from nc.domain.links import link_of
 from nc.domain.state import State
-from nc.pb import admin_pb2, sensor_pb2
 from nc.pb import network_controller_pb2 as pb
+from nc.pb import sensor_pb2
+from nc.pb.admin.v1 import nodes_pb2
 from nc.pki.authority import CertificateAuthority, IssuedCertificate
 from nc.pki.certificates import LEAF_LIFETIME, NODE_ORGANIZATION, milliseconds
 from nc.replica.replica import Origin, Replica
@@ -111,7 +112,7 @@ class Controller:
         Raises:
             BootstrapTokenEmpty, …Malformed, …Unknown, …Expired: it cannot be redeemed.
         """
-        token_id = self._live_bootstrap_token(request.bootStrapToken)
+        token_id = self.live_bootstrap_token(request)
         node_token = new_token(self._secrets)
         node_id = self._token_ids.id_of(node_token)
         now = now_utc(self._clock)
@@ -211,8 +212,8 @@ class Controller:
         return sensor_pb2.SensorExpireTimeResponse(code=OK, message=SUCCESS_MESSAGE)
 
     async def take_back(
-        self, request: admin_pb2.TakeBackRequest, call: Call
-    ) -> admin_pb2.TakeBackResponse:
+        self, request: nodes_pb2.TakeBackRequest, call: Call
+    ) -> nodes_pb2.TakeBackResponse:
         """Register nodes again that the log does not know.
 
         Raises:
@@ -233,20 +234,18 @@ class Controller:
             command = nodes.TakeBackNode(node_id, self._waiting.certificate_of(node_id))
             if await self._submit(command, call):
                 taken_back.append(node_id)
-        return admin_pb2.TakeBackResponse(
-            code=OK,
-            message=SUCCESS_MESSAGE,
+        return nodes_pb2.TakeBackResponse(
             node_ids=taken_back,
             waiting_ids=self._waiting.not_taken_back(self._replica.state.nodes),
         )
 
-    def _live_bootstrap_token(self, token: str) -> str:
-        """The token's id, if it can be redeemed now.
+    def live_bootstrap_token(self, request: pb.GetTokenRequest) -> str:
+        """The id of the request's token, if it can be redeemed now; in any thread.
 
         A malformed token is hashed and looked up, too, so that the time that the answer takes does
         not distinguish it from an unknown one.
         """
-        if not token:
+        if not (token := request.bootStrapToken):
             raise errors.BootstrapTokenEmpty
         known = self._replica.state.tokens
         token_id = self._token_ids.id_of(token)

@@ -5,6 +5,7 @@ the thread that receives calls, and leaves commands to the event loop. It knows 
 come from `nc.rpc.queue` or, in tests and simulations, without sockets.
 """
 
+import asyncio
 from collections import Counter
 from collections.abc import Callable, Coroutine, Mapping
 from dataclasses import dataclass
@@ -19,8 +20,9 @@ from nc.clock import Clock, now_ms
 from nc.contract import OK
 from nc.domain.state import State
 from nc.replica.errors import Overloaded, Stopping
+from nc.rpc.abuse import Abuse, WrongToken
 from nc.rpc.admission import Admission, Pool, party_of
-from nc.rpc.answers import Answer, Status, answer_to, as_status, status_name
+from nc.rpc.answers import Answer, MethodUnknown, Status, answer_to, as_status, status_name
 from nc.rpc.api import Call
 from nc.rpc.call_lines import CallLine, CallLines, LogCalls, log_one_by_one
 from nc.rpc.callers import CallerKind, Callers, Transport, caller_of
@@ -29,6 +31,7 @@ from nc.rpc.permissions import require
 from nc.rpc.queue.binding import Metadata
 from nc.rpc.queue.call import Refusal
 from nc.rpc.request_ids import request_id
+from nc.rpc.streams import AdmittedMessages, RefusedWith
 from nc.secrets import RequestIds, Secrets
 
 REQUEST_ID_KEY = "x-request-id"
@@ -82,6 +85,7 @@ class Edge:
         secrets: for request ids.
         log: gets an error that is a bug, with its traceback.
         log_calls: gets a line for each call; by default they go to `log`.
+        abuse: one for all ports.
 
     Attributes:
         denied: calls refused with PERMISSION_DENIED, by method.
@@ -98,8 +102,10 @@ class Edge:
         secrets: Secrets,
         log: FilteringBoundLogger,
         log_calls: LogCalls | None = None,
+        abuse: Abuse | None = None,
     ) -> None:
         self._transport = transport
+        self._has_identities = transport is Transport.MUTUAL_TLS
         self._callers = callers
         self._state = state
         self._token_id = token_id
@@ -108,6 +114,7 @@ class Edge:
         self._log = log
         self._methods: Mapping[bytes, Method | StreamMethod] = {}
         self._admission = Admission()
+        self._abuse = abuse or Abuse(0, clock, log)
         self.denied: Counter[str] = Counter()
         self.lines = CallLines(log_calls or partial(log_one_by_one, log))
         self._is_closing = False
@@ -125,19 +132,18 @@ class Edge:
         started_ns = self._clock.monotonic_ns()
         method = self._methods.get(wire.path)
         caller = caller_of(wire.certificate, self._transport, self._callers)
+        wire.party = caller.actor if self._has_identities else party_of(wire.peer())
         name = UNKNOWN_METHOD if method is None else method.name
         sent = (str(value) for key, value in wire.metadata if key == REQUEST_ID_KEY)
         returned, recorded = request_id(sent, self._request_ids.new, self._is_live_token)
         wire.trailing = ((REQUEST_ID_KEY, returned),)
         record = wire.context = _Record(Call(caller, name, recorded, started_ns), method)
-        if method is None:
-            return None  # the transport refuses it
         try:
-            self._require(record)
-            self._enter(wire, record)
+            self._let_in(wire, record)
         except Exception as error:  # noqa: BLE001 - every error has an answer
             status = as_status(self._refused(record, error))
-            return Refusal(status.code.value[0], status.message)
+            hangs_up = self._abuse.is_to_hang_up(caller, wire.party)
+            return Refusal(status.code.value[0], status.message, hangs_up)
         return None
 
     def handle(self, wire: WireCall, data: bytes) -> Coroutine[Any, Any, None] | None:
@@ -147,9 +153,14 @@ class Edge:
         try:
             self._require(record)  # again: its message may have come late
             request = method.parse(data)
+            if method.check_token is not None:
+                caller, check = record.call.caller, partial(method.check_token, request)
+                self._abuse.judge(caller, wire.party, check)
             if not method.is_query:
                 return self._carry_out(wire, record, request)
             answer = method.operation(request, record.call)
+        except WrongToken as wrong:
+            return self._refuse_late(wire, record, wrong)
         except Exception as error:  # noqa: BLE001 - every error has an answer
             self._answer_error(wire, record, error)
         else:
@@ -166,7 +177,7 @@ class Edge:
         record: _Record = wire.context
         method: Any = record.method
         try:
-            await method.behaviour(_AdmittedMessages(messages, lambda: self._require(record)))
+            await method.behaviour(AdmittedMessages(messages, lambda: self._require(record)))
         except Exception as error:
             raise RefusedWith(as_status(self._refused(record, error))) from error
 
@@ -195,6 +206,10 @@ class Edge:
             record.code = OK
             wire.reply(response.SerializeToString())
 
+    async def _refuse_late(self, wire: WireCall, record: _Record, wrong: WrongToken) -> None:
+        await asyncio.sleep(wrong.delay_s)
+        self._answer_error(wire, record, wrong.reason)
+
     def _is_live_token(self, text: str) -> bool:
         token_id, state = self._token_id(text), self._state()
         return token_id in state.tokens or token_id in state.nodes
@@ -205,19 +220,22 @@ class Edge:
             raise Stopping
         require(method.permission, record.call.caller, self._state(), now_ms(self._clock))
 
-    def _enter(self, wire: WireCall, record: _Record) -> None:
+    def _let_in(self, wire: WireCall, record: _Record) -> None:
         caller, method = record.call.caller, record.method
-        is_known = self._transport is Transport.MUTUAL_TLS
-        wire.party = caller.actor if is_known else party_of(wire.peer())
+        if method is None:
+            raise MethodUnknown
+        self._require(record)
         admission = self._admission
         if isinstance(method, StreamMethod):
             pool = admission.streams
         elif caller.kind is CallerKind.ADMIN:
             pool = admission.administrators
-        elif method is not None and method.is_health:
+        elif method.is_health:
             pool = admission.health
         else:
             pool = admission.others
+            if method.check_token is not None:
+                self._abuse.require_guesses_left(caller, wire.party)
         if not pool.enter(wire.party):
             raise Overloaded
         record.pool = wire.pool = pool
@@ -255,28 +273,3 @@ class Edge:
             code = grpc.StatusCode.DEADLINE_EXCEEDED if has_expired else grpc.StatusCode.CANCELLED
             return code.name
         return record.code or OK
-
-
-class RefusedWith(Exception):
-    """A stream ends with a status."""
-
-    def __init__(self, status: Status) -> None:
-        super().__init__(status.message)
-        self.status = status
-
-
-class _AdmittedMessages:
-    """A stream's messages, for as long as its caller may still call."""
-
-    def __init__(self, messages: Messages, require: Callable[[], None]) -> None:
-        self._messages = messages
-        self._require = require
-
-    async def read(self) -> bytes | None:
-        message = await self._messages.read()
-        self._require()
-        return message
-
-    async def write(self, message: bytes) -> None:
-        self._require()
-        await self._messages.write(message)

@@ -37,6 +37,7 @@ class Method:
         refuse: makes the response that carries a refusal; None: a status carries it.
         is_query: whether the operation is a query, answered from the state as it is.
         is_health: health checks have places of their own.
+        check_token: looks at the bootstrap token of a request, and raises if it is a wrong one.
     """
 
     name: str
@@ -46,6 +47,7 @@ class Method:
     permission: Permission
     is_query: bool = False
     is_health: bool = False
+    check_token: Callable[[Any], object] | None = None
 
     @property
     def is_standard(self) -> bool:
@@ -98,10 +100,12 @@ def methods_of(controller: Controller) -> dict[str, Method]:
             rules[name][1],
             is_query=name in queries,
             is_health=name == "HealthCheck",
+            check_token=controller.live_bootstrap_token if name == "GetToken" else None,
         )
         for service in (CONTROL_SERVICE, INTERNAL_SERVICE, ADMIN_SERVICE)
         for method in service.methods
         for name in [method.name]
+        if name in rules
     }
 
 
@@ -113,8 +117,10 @@ def _parser(method: MethodDescriptor) -> Callable[[bytes], Message]:
     return message_factory.GetMessageClass(method.input_type).FromString
 
 
-def _refuser(method: MethodDescriptor) -> Refuse:
+def _refuser(method: MethodDescriptor) -> Refuse | None:
     match method.name:
+        case "TakeBack":
+            return None
         case "HelloWorld":  # its response has one field, a text
             return lambda code, message: pb.HelloWorldResponse(thanks_text=f"{code}: {message}")
         case "HealthCheck":  # and this one has a code alone

@@ -14,12 +14,13 @@ from nc import log_events
 from nc.clock import Clock
 from nc.net.sockets import PortUnavailable
 from nc.rpc.callers import Transport
-from nc.rpc.edge import Edge, RefusedWith
+from nc.rpc.edge import Edge
 from nc.rpc.introspection import Health, standard_methods
 from nc.rpc.methods import Method, StreamMethod
 from nc.rpc.queue.port import Port, PortTaken, Streaming, Unary
 from nc.rpc.queue.server import QueueServer
 from nc.rpc.queue.stream import Stream, StreamRefused
+from nc.rpc.streams import RefusedWith
 from nc.services import ADMIN_SERVICE, BOOTSTRAP_SERVICE, CONTROL_SERVICE, INTERNAL_SERVICE
 
 # The largest request is a list of expiries: 40,000 nodes fit. Everything else is a few bytes.
@@ -229,6 +230,7 @@ class GrpcServers:
             f"/{service.full_name}/{method.name}".encode(): methods[method.name]
             for service in port.services
             for method in service.methods
+            if method.name in methods
         }
         by_path |= standard_methods(self._health, port.services)
         edge.open(by_path)

@@ -3,6 +3,7 @@
 import ssl
 from collections.abc import Iterable
 from pathlib import Path
+from typing import Final
 
 from cryptography import x509
 from structlog.typing import FilteringBoundLogger
@@ -21,6 +22,9 @@ from nc.rpc.api import Authorities
 from nc.rpc.servers import Credentials
 from nc.secrets import Secrets, new_serial
 from nc.server.settings import ServerSettings
+
+# Of TLS 1.2; those of TLS 1.3 are all like these. No CBC, which OpenSSL's own choice still has.
+_LINK_CIPHERS: Final = "ECDHE+AESGCM:ECDHE+CHACHA20"
 
 
 def authority_folders(settings: ServerSettings, folder: DataFolder) -> tuple[Path, Path]:
@@ -150,7 +154,9 @@ class Certificates:
         context.verify_mode = ssl.CERT_REQUIRED
         # OpenSSL sends what of the chain it finds here, and so an intermediate CA.
         context.load_cert_chain(paths.server, paths.server_key)
-        # A link lasts; resuming a session would save little, and verify no certificate.
+        context.set_ciphers(_LINK_CIPHERS)
+        # A link lasts; resuming a session would save little, and verify no certificate. TLS 1.2 can
+        # resume without tickets, which `ssl` cannot forbid: so admission looks at the dates, too.
         context.num_tickets = 0
         context.options |= ssl.OP_NO_TICKET
         return context

@@ -31,6 +31,7 @@ from nc.secrets import Secrets, TokenIds
 from nc.server import first_start
 from nc.server.certificates import Certificates, authority_folders
 from nc.server.first_start import Start
+from nc.server.memory import GIVE_BACK
 from nc.server.parts import SWEEP_INTERVAL_S, Job, KeepUplink, Parts
 from nc.server.server import Server, serve
 from nc.server.settings import ServerSettings, TunMode
@@ -131,7 +132,6 @@ def open_installation(
         certificates.report(logger)
         callers = Callers({certificates.admin_fingerprint})
         renew = partial(_renew, certificates, callers, logger, asyncio.Lock())
-        is_plain, uplink = settings.plaintext, partial(_uplink, settings, logger)
         parts = Parts(
             name=socket.gethostname(),
             log=log,
@@ -146,14 +146,16 @@ def open_installation(
             advertised=settings.advertise,
             rpc_ports=_rpc_ports(settings, certificates, clock, logger),
             listen_for_links=partial(sockets.listen, *settings.listeners["--link-port"]),
-            link_tls=lambda: None if is_plain else certificates.link,
+            link_tls=lambda: None if settings.plaintext else certificates.link,
             link_limits=tuning.link_limits,
             interconnection=settings.interconnection,
             allow_destination=settings.allow_destination,
-            open_uplink=None if settings.tun is TunMode.OFF else uplink,
+            guesses_a_second=settings.guess_rate,
+            node_limits=settings.node_limits,
+            open_uplink=None if settings.tun is TunMode.OFF else partial(_uplink, settings, logger),
             report_path=folder.links_socket,
             sweep_interval_s=tuning.sweep_interval_s,
-            jobs=(Job("renew_certificates", tuning.certificate_check_interval_s, renew),),
+            jobs=(Job("renew_certificates", tuning.certificate_check_interval_s, renew), GIVE_BACK),
         )
         try:
             yield Installation(
@@ -165,11 +167,10 @@ def open_installation(
                 "with another no token in it is recognised; put the right one back from a backup"
             ) from None
         except AuthorityOfAnotherLog as error:
-            pki = getattr(certificates, error.authority)
             raise DataLost(
-                f"{pki.paths.ca_key} is not the key that the certificates of this log's nodes were "
-                "signed with, and with another none of them is accepted; put the folder back from "
-                "a backup (docs/backup.md)"
+                f"{getattr(certificates, error.authority).paths.ca_key} is not the key that the "
+                "certificates of this log's nodes were signed with, and with another none of them "
+                "is accepted; put the folder back from a backup (docs/backup.md)"
             ) from None
 
 

@@ -19,6 +19,7 @@ from structlog.typing import FilteringBoundLogger
 
 from eventlog import EventLog
 from nc.clock import Clock
+from nc.domain.limits import DEFAULT_LIMITS, NodeLimits
 from nc.domain.network import Network
 from nc.errors import OperatorError
 from nc.hub.limits import Limits
@@ -104,6 +105,8 @@ class Parts:
         run_blocking: runs what blocks for the disk.
         interconnection: whether nodes may reach each other.
         allow_destination: what nodes may reach beyond the network, through the server.
+        guesses_a_second: wrong bootstrap tokens of one address; 0: as many as it likes.
+        node_limits: how many nodes there may be, and when they lose their addresses.
         open_uplink: connects the switch to this machine's own network, and gives the background
             task that keeps it connected, if it needs one; None: it stays apart.
         report_path: the Unix socket that reports the links; None: there is none.
@@ -128,6 +131,8 @@ class Parts:
     link_limits: Limits = field(default_factory=Limits)
     interconnection: bool = True
     allow_destination: tuple[IPv4Network, ...] = ()
+    guesses_a_second: float = 0
+    node_limits: NodeLimits = DEFAULT_LIMITS
     open_uplink: OpenUplink | None = None
     report_path: Path | None = None
     jobs: tuple[Job, ...] = ()

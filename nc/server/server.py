@@ -25,6 +25,7 @@ from nc.net.sockets import SocketUnavailable
 from nc.replica.errors import Unwritable, WriteRefused
 from nc.replica.replica import Origin, Replica
 from nc.replica.waiting import WaitingNodes
+from nc.rpc.abuse import Abuse
 from nc.rpc.api import Endpoints
 from nc.rpc.callers import Transport
 from nc.rpc.controller import Controller
@@ -62,6 +63,7 @@ def serve(parts: Parts) -> "Server":
         interconnection=parts.interconnection,
         destinations=parts.allow_destination,
         limits=parts.link_limits,
+        reclaim_after_ms=parts.node_limits.reclaim_after_ms,
         waiting=waiting,
     )
     return Server(parts, replica, hub, request_ids, waiting)
@@ -74,6 +76,7 @@ class Server:
         replica: the state, and the only way to change it.
         hub: the nodes' links.
         methods: what can be called, by name.
+        abuse: counts wrong bootstrap tokens, and connections that were hung up on.
         tasks: what runs in the background, by name; one that dies ends the server.
         endpoints: where clients find the server; there once it has started.
     """
@@ -103,6 +106,7 @@ class Server:
         )
         self.methods = methods_of(controller)
         self._edges: list[Edge] = []
+        self.abuse = Abuse(parts.guesses_a_second, parts.clock, parts.logger)
         # from here on: a start may take long, and the clock be set meanwhile
         self._clock_watch = ClockWatch(parts.clock)
         self.tasks: dict[str, asyncio.Task[None]] = {}
@@ -127,7 +131,9 @@ class Server:
             raise errors.exceptions[0] from None  # each was logged when it happened
         finally:
             denied = sum(edge.denied.total() for edge in self._edges)
-            self._parts.logger.info(log_events.SERVER_STOPPED, denied=denied)
+            self._parts.logger.info(
+                log_events.SERVER_STOPPED, denied=denied, wrong_tokens=self.abuse.wrong_tokens
+            )
 
     def edge_of(self, transport: Transport) -> Edge:
         """Make the edge of a port that is secured in this way."""
@@ -141,6 +147,7 @@ class Server:
             parts.secrets,
             parts.logger,
             parts.log_calls,
+            self.abuse,
         )
         self._edges.append(edge)
         return edge

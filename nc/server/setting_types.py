@@ -1,5 +1,7 @@
 """The types of settings: which values are allowed, and what the error says of others."""
 
+import re
+from datetime import timedelta
 from ipaddress import IPv4Interface, IPv4Network, IPv6Address, ip_address
 from pathlib import Path
 from typing import Annotated
@@ -8,13 +10,17 @@ from urllib.parse import urlsplit
 from pydantic import AfterValidator, BeforeValidator, PlainValidator
 
 from nc.domain.network import DEFAULT_NETWORK, Network
+from nc.durations import parse_duration
 from nc.net.overlay import OverlayRefused, require_bounded
 from nc.pki.errors import InvalidName
 from nc.pki.names import general_name
 
 _DIGITS = 9  # more than any of our numbers has
+_LONGEST_DURATION = 60  # characters
 _LONGEST_NETWORK = 60  # characters, which are more than such a network takes
 _LONGEST_PATH = 4096  # PATH_MAX
+_RATE = re.compile(r"[0-9]{1,6}(\.[0-9]{1,6})?")
+_LOWEST_RATE = 0.001
 
 
 def _whole_number(low: int, high: int, what: str) -> BeforeValidator:
@@ -26,6 +32,13 @@ def _whole_number(low: int, high: int, what: str) -> BeforeValidator:
         raise ValueError(f"expected {what}, {low} to {high}")
 
     return BeforeValidator(check)
+
+
+def _is_rate(value: object) -> float:
+    text = "" if isinstance(value, bool) else str(value)
+    if _RATE.fullmatch(text) and (text.strip("0.") == "" or float(text) >= _LOWEST_RATE):
+        return float(text)
+    raise ValueError(f"expected a number a second, {_LOWEST_RATE:g} or more, or 0 for no limit")
 
 
 def _is_switch(value: object) -> bool:
@@ -41,12 +54,25 @@ def _is_path(value: object) -> Path:
     raise ValueError(f"expected a path without control characters, at most {_LONGEST_PATH} long")
 
 
+GuessRate = Annotated[float, BeforeValidator(_is_rate)]
 Switch = Annotated[bool, BeforeValidator(_is_switch)]
 Folder = Annotated[Path, BeforeValidator(_is_path)]
 Port = Annotated[int, _whole_number(1, 65_535, "a port number")]
 PortOrAny = Annotated[int, _whole_number(0, 65_535, "a port number, or 0 for any that is free")]
 Metric = Annotated[int, _whole_number(0, 2**32 - 1, "a route's metric, or 0 for none")]
 Mtu = Annotated[int, _whole_number(576, 65_535, "a number of bytes")]  # RFC 791: never below 576
+
+
+def _checked_duration(value: object) -> timedelta:
+    if isinstance(value, timedelta):
+        return value
+    text = str(value)[:_LONGEST_DURATION]
+    return timedelta() if text == "0" else parse_duration(text)
+
+
+# `7d`, `12h`; 0 is none.
+Duration = Annotated[timedelta, PlainValidator(_checked_duration)]
+NodeCount = Annotated[int, _whole_number(0, 999_999_999, "a number of nodes, or 0 for any")]
 
 
 def _checked_network(value: object) -> str:

@@ -1,5 +1,6 @@
 """What a server runs with."""
 
+from datetime import timedelta
 from enum import StrEnum
 from ipaddress import IPv4Address, IPv4Interface, IPv4Network
 from pathlib import Path
@@ -7,13 +8,17 @@ from pathlib import Path
 from pydantic import BaseModel, ConfigDict
 
 from nc.contract import DEFAULT_BOOTSTRAP_PORT, DEFAULT_GRPC_PORT, DEFAULT_LINK_PORT, DEFAULT_MTU
+from nc.domain.limits import DEFAULT_RECLAIM_AFTER_MS, NodeLimits
 from nc.domain.network import DEFAULT_NETWORK, Network
 from nc.server.setting_types import (
     Destinations,
+    Duration,
     Folder,
+    GuessRate,
     ListenAddress,
     Mtu,
     NetworkAddress,
+    NodeCount,
     Port,
     PortOrAny,
     ServerNames,
@@ -37,6 +42,9 @@ class ServerSettings(BaseModel):
             told to our agents; all are names in its certificate.
         listen: for each port that has no address of its own.
         internal_port: None: there is none.
+        reclaim_after: how long a node must have been idle to lose its address to another, once all
+            are used up; 0: not at all.
+        max_nodes: how many nodes may be registered.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -56,11 +64,14 @@ class ServerSettings(BaseModel):
     mtu: Mtu = DEFAULT_MTU
     interconnection: Switch = True
     allow_destination: Destinations = ()  # what nodes reach beyond the network
+    guess_rate: GuessRate = 1.0  # wrong bootstrap tokens of one address a second; 0: no limit
     tun: TunMode = TunMode.OFF
     plaintext: bool = False
     grpc_cert_dir: Folder | None = None  # None: below the data folder
     network_cert_dir: Folder | None = None
     new_cluster: bool = False  # where something of an earlier start is missing, begin anew
+    reclaim_after: Duration = timedelta(milliseconds=DEFAULT_RECLAIM_AFTER_MS)
+    max_nodes: NodeCount = 0  # 0: any number
     tls_dir: Folder | None = None  # gets copies of the admin's files, for an admin client
 
     @property
@@ -79,6 +90,10 @@ class ServerSettings(BaseModel):
     def network(self) -> Network:
         """The overlay network."""
         return Network.parse(self.network_addr)
+
+    @property
+    def node_limits(self) -> NodeLimits:
+        return NodeLimits(self.max_nodes, self.reclaim_after // timedelta(milliseconds=1))
 
     @property
     def inside_overlay(self) -> str:

@@ -8,7 +8,7 @@ history; `targets` what can be driven; `simulation` a whole cluster; `search` dr
 seed, and makes smaller what breaks a law. docs/harness.md has examples.
 """
 
-from nc.testing.contract.expectations import Facts
+from nc.testing.contract.happenings import Crash, Restart, Wait
 from nc.testing.contract.history import (
     Answer,
     CertificateSet,
@@ -29,7 +29,7 @@ from nc.testing.contract.operations import (
     CheckHealth,
     CheckState,
     CloseLink,
-    Crash,
+    Facts,
     GetAddress,
     Handshake,
     IssueToken,
@@ -37,11 +37,9 @@ from nc.testing.contract.operations import (
     Operation,
     Port,
     Redeem,
-    Restart,
     SetExpiries,
     Sweep,
     Unregister,
-    Wait,
 )
 from nc.testing.targets.in_process import InProcess
 from nc.testing.targets.remote import Remote

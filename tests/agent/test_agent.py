@@ -15,6 +15,7 @@ from typing import Any
 import pytest
 import structlog
 
+from nc.agent import agent
 from nc.agent.agent import Agent, AgentStopped
 from nc.agent.certificates import node_tls
 from nc.agent.connection import Target, connect
@@ -47,6 +48,12 @@ from tests.support.whole_server import MovableClock
 
 TOKEN = "0123456789abcdef"  # noqa: S105 - made up
 PATIENCE_S = 60.0
+
+
+@pytest.fixture(autouse=True)
+def _look_often(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No test waits a second for an agent to look at its clock."""
+    monkeypatch.setattr(agent, "LOOK_INTERVAL_S", 0.01)
 
 
 class NoLuck:
@@ -208,6 +215,7 @@ CLOSES = [
     (wire.UNREGISTERED, NodeUnregistered),
     (wire.EXPIRED, RetryLater),
     (wire.SUPERSEDED, RetryLater),
+    (wire.CERTIFICATE_ENDED, RetryLater),
     (wire.STOPPING, LinkEnded),
     (wire.SILENT, LinkEnded),
     (wire.Close(wire.CloseCode.POLICY, "who knows"), LinkEnded),
@@ -610,15 +618,18 @@ async def test_a_stop_while_routes_are_made_takes_them_back(tmp_path: Path) -> N
 async def test_an_overlay_that_would_take_the_machine_over_is_refused(
     tmp_path: Path, address: str
 ) -> None:
-    """No device is made, the log says why, and the agent goes on: the server may be mended."""
-    async with plain_text_server() as server, running(server, tmp_path) as node:
+    """No device is made, the log says why, and the agent comes back once the server is mended."""
+    clock = MovableClock()
+    async with plain_text_server() as server, running(server, tmp_path, clock=clock) as node:
         await node.logged("agent.connected")
-        server.hands_over = address
+        right, server.hands_over = server.hands_over, address
         (await next_link(server)).writer.transport.abort()
         said = await node.logged("agent.disconnected", 2)
         assert said["reason"] == "NetworkRefused"
         assert address in said["message"]
-        assert not node.task.done()
+        server.hands_over = right
+        clock.stepped_ms += 86_400_000  # so that it asks at once
+        await node.logged("agent.connected", 2)
 
 
 async def test_nothing_secret_is_logged(tmp_path: Path) -> None:

@@ -12,6 +12,8 @@ BENCHMARKS = Path(__file__).parents[2] / "benchmarks"
 
 SMALL = {
     "appends": ("--rounds=1", "--seconds=0.05", "--folder=."),
+    "hostile": ("--seconds=0.3", "--settle=0"),
+    "floods": ("--rounds=1", "--seconds=0.3", "--nodes=1"),
     "links": ("--rounds=1", "--seconds=0.2", "--links=2"),
     "opening": ("--rounds=1", "--nodes=100", "--folder=."),
     "page": ("--nodes=5", "--events=100", "--steps=5"),

@@ -67,7 +67,9 @@ def test_a_peer_is_named_however_it_comes() -> None:
     known = {"node_id": "", "address": "", "peer": "[fd00::9]:4711", "since_ns": 0, "drops": {}}
     console = Console(width=132)
     with console.capture() as shown:
-        console.print(tables({"links": [known | counters], "drops": {}, "turned_away": 0}))
+        console.print(
+            tables({"links": [known | counters], "drops": {}, "turned_away": 0, "refused": {}})
+        )
     assert "[fd00::9]:4711" in shown.get()
 
 
@@ -82,7 +84,9 @@ def test_watch_tells_it_again_and_ends_quietly(server: ServerProcess) -> None:
     ) as watcher:
         assert watcher.stdout
         reports = [json.loads(watcher.stdout.readline()) for _ in range(2)]
-        assert [set(report) for report in reports] == [{"links", "drops", "turned_away"}] * 2
+        assert [set(report) for report in reports] == [
+            {"links", "drops", "turned_away", "refused"}
+        ] * 2
         watcher.send_signal(signal.SIGINT)
         _, stderr = watcher.communicate(timeout=60)
     assert (watcher.returncode, stderr) == (0, "")

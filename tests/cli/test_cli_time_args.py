@@ -5,7 +5,8 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from nc.cli.time_args import parse_duration, parse_expiry, parse_life, parse_point
+from nc.cli.time_args import parse_expiry, parse_life, parse_point
+from nc.durations import parse_duration
 from nc.text import iso_time
 
 NOW_S = 1_795_000_000

@@ -12,10 +12,13 @@ from nc.agent.link_errors import LinkEnded
 from nc.client.channel import CallFailed, Client
 from nc.client.connection_errors import describe
 from nc.client.tls import ClientTls
+from nc.hub.limits import Limits
 from nc.pb import network_controller_pb2 as pb
+from nc.server.installation import Tuning
 from tests.support.whole_server import LOOPBACK, WholeServer, running
 
 _NOBODY = 1  # a port that nobody listens on
+IMPATIENT = Tuning(link_limits=Limits(upgrade_timeout_s=0.5))  # with what is no WebSocket
 _RAW = ("Errno", "SSL_", "OPENSSL", "TSI", "_NUMBER", "ipv4:", "last error")
 
 
@@ -64,7 +67,7 @@ async def test_who_cannot_be_reached_is_said_in_plain_words(tmp_path: Path) -> N
     async with (
         running(tmp_path / "tls") as tls,
         running(tmp_path / "other") as other,
-        running(tmp_path / "plain", plaintext=True) as plain,
+        running(tmp_path / "plain", plaintext=True, tuning=IMPATIENT) as plain,
     ):
         control, link = tls.endpoints.control_port, tls.endpoints.link_port
         ours = shown(tls, "client-key", "client")

@@ -21,7 +21,7 @@ from typing import Any
 from eventlog import LogReader
 from nc.domain.codec.records import entries_of
 from nc.domain.events import Entry, Event, pb
-from nc.domain.evolve import evolve
+from nc.domain.evolve import evolve_entries
 from nc.domain.state import State
 from nc.history.events import events_of
 from nc.history.replay_check import check, recorded_digests
@@ -169,7 +169,7 @@ def read_history(folder: Path) -> tuple[History, State]:
         entries = entries_of(record)
         for entry in entries:
             history.apply(entry)
-        state = evolve(state, (event for entry in entries for event in entry.events))
+        state = evolve_entries(state, entries)
     _assert_same(history, state)
     everything = [each for record in LogReader(folder).read() for each in events_of(record)]
     assert check(everything, recorded_digests(everything)).fault is None

@@ -27,15 +27,14 @@ ON_ODD_DISK = Path(__file__).with_name("on_odd_disk.py")
 
 # Each folder sees as many kills as it has numbers: acknowledged answers before the kill.
 KILLS_AFTER = (
-    (1, 90, 40, 200, 7, 120),
-    (25, 3, 150, 60, 1, 30),
+    (1, 90, 40, 7),
+    (25, 3, 150, 30),
     (110, 1, 1, 75, 180, 10),
-    (60, 140, 20, 5, 95, 50),
 )
 # How long a write takes, half of it before and half after: in some folders so long that answers
 # would be heard before it is over, and that a kill leaves half of it.
 LONG_PAUSE_MS = 20
-PAUSES_MS = (0, 5, LONG_PAUSE_MS, 0)
+PAUSES_MS = (0, 5, LONG_PAUSE_MS)
 
 # Before these kills of a folder the server is also killed while it still starts.
 KILL_AT_START = (2, 4)

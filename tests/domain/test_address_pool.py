@@ -57,17 +57,19 @@ def test_a_network_is_used_to_its_last_address(network: str) -> None:
     assert len(state.addresses.by_node) == room
     state = after(state, *register("late"))
     with pytest.raises(AddressPoolExhausted) as refused:
-        decide(state, AcceptLink("late", "l", NOW_MS))
+        decide(state, AcceptLink("late", "l", NOW_MS, reclaim_after_ms=0))
     assert refused.value.network == network
 
 
 def test_an_address_stays_with_its_node() -> None:
     """Whoever reconnects, in whatever order, has the address of before, and no event says so."""
     state = after(members(started(), "a", "b", "c"), *disconnect("a", "b", "c"))
-    state = after(state, AcceptLink("c", "again", NOW_MS))
-    events = decide(state, HandOverAddress("c", "again", NOW_MS))
+    state = after(state, AcceptLink("c", "again", NOW_MS, reclaim_after_ms=0))
+    events = decide(state, HandOverAddress("c", "again", NOW_MS, reclaim_after_ms=0))
     assert kinds(events) == ["state_changed"]
-    state = after(state, HandOverAddress("c", "again", NOW_MS), *connect("b", "a"))
+    state = after(
+        state, HandOverAddress("c", "again", NOW_MS, reclaim_after_ms=0), *connect("b", "a")
+    )
     assert addresses(state, "a", "b", "c") == ["3", "5", "7"]
 
 
@@ -108,8 +110,8 @@ def test_the_longest_idle_gives_its_address_up() -> None:
     """In a full network the newcomer gets the address of the node that went idle first."""
     state = members(started(SMALL), "a", "b", "c", "d", "e", "f")
     state = after(state, *disconnect("e", "b", "a"), *connect("e"), *disconnect("e"))
-    state = after(state, *register("g"), AcceptLink("g", "l", NOW_MS))
-    events = decide(state, HandOverAddress("g", "l", NOW_MS))
+    state = after(state, *register("g"), AcceptLink("g", "l", NOW_MS, reclaim_after_ms=0))
+    events = decide(state, HandOverAddress("g", "l", NOW_MS, reclaim_after_ms=0))
     assert kinds(events) == ["address_released", "address_bound", "state_changed"]
     assert events[0].address_released.node_id == "b"
     assert events[0].address_released.reason == pb.ADDRESS_RELEASE_REASON_RECLAIMED
@@ -133,18 +135,22 @@ def test_whoever_lost_its_address_gets_another() -> None:
 def test_a_node_that_has_begun_keeps_its_address() -> None:
     """INIT is not idle: its address is not for the taking."""
     state = after(members(started("10.1.1.1/29"), "a", "b"), *disconnect("a"))
-    state = after(state, AcceptLink("a", "again", NOW_MS), *register("c"))
+    state = after(state, AcceptLink("a", "again", NOW_MS, reclaim_after_ms=0), *register("c"))
     with pytest.raises(AddressPoolExhausted):
-        decide(state, AcceptLink("c", "l", NOW_MS))
+        decide(state, AcceptLink("c", "l", NOW_MS, reclaim_after_ms=0))
 
 
 def test_two_that_were_promised_the_last_address() -> None:
     """Of two nodes that were accepted for one free address the later is refused at hand-over."""
     state = after(members(started("10.1.1.1/29"), "a"), *register("b", "c"))
-    state = after(state, AcceptLink("b", "lb", NOW_MS), AcceptLink("c", "lc", NOW_MS))
-    state = after(state, HandOverAddress("c", "lc", NOW_MS))
+    state = after(
+        state,
+        AcceptLink("b", "lb", NOW_MS, reclaim_after_ms=0),
+        AcceptLink("c", "lc", NOW_MS, reclaim_after_ms=0),
+    )
+    state = after(state, HandOverAddress("c", "lc", NOW_MS, reclaim_after_ms=0))
     with pytest.raises(AddressPoolExhausted):
-        decide(state, HandOverAddress("b", "lb", NOW_MS))
+        decide(state, HandOverAddress("b", "lb", NOW_MS, reclaim_after_ms=0))
     assert addresses(state, "a", "b", "c") == ["3", "", "5"]
 
 
@@ -152,9 +158,9 @@ def test_another_network_rebinds_at_the_next_connection() -> None:
     """After a network change nodes keep the old address until they connect, then get a new one."""
     state = started("10.9.0.1/24", members(started(), "a", "b"))
     assert addresses(state, "a", "b") == ["3", "5"]
-    state = after(state, AcceptLink("b", "l", NOW_MS))
+    state = after(state, AcceptLink("b", "l", NOW_MS, reclaim_after_ms=0))
     assert address_of(state, "b") == "10.1.1.5"
-    events = decide(state, HandOverAddress("b", "l", NOW_MS))
+    events = decide(state, HandOverAddress("b", "l", NOW_MS, reclaim_after_ms=0))
     assert kinds(events) == ["address_released", "address_bound", "state_changed"]
     assert events[0].address_released.reason == pb.ADDRESS_RELEASE_REASON_NETWORK_CHANGED
     state = evolve(state, events)
@@ -181,7 +187,7 @@ def test_addresses_of_the_old_network_are_no_use_to_the_new_one() -> None:
     state = members(state, "a", "b")
     state = after(state, *register("c"))
     with pytest.raises(AddressPoolExhausted):
-        decide(state, AcceptLink("c", "l", NOW_MS))
+        decide(state, AcceptLink("c", "l", NOW_MS, reclaim_after_ms=0))
 
 
 @given(st.lists(st.tuples(st.integers(0, 9), st.booleans()), max_size=60))

@@ -3,7 +3,7 @@
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from nc.domain.addresses import Addresses, bind, evolve_bound, evolve_released, release
+from nc.domain.addresses import Addresses, Reclaim, bind, evolve_bound, evolve_released, release
 from nc.domain.addresses import TransientAddresses as Pool
 from nc.domain.errors import AddressPoolExhausted
 from nc.domain.events import pb
@@ -26,6 +26,11 @@ def apply(addresses: Addresses, events: list[pb.Event]) -> Addresses:
     return pool.finish()
 
 
+def nothing_idle() -> Reclaim:
+    """What may be reclaimed: nothing, since every node has a link."""
+    return Reclaim(0)
+
+
 @settings(max_examples=400, deadline=None)
 @given(
     steps=st.lists(
@@ -44,7 +49,9 @@ def test_no_address_is_given_twice_or_lost(
             addresses = apply(addresses, release(addresses, node_id, reason))
         elif not addresses.address_of(node_id):
             try:
-                addresses = apply(addresses, bind(addresses, node_id, wanted, avoided))
+                addresses = apply(
+                    addresses, bind(addresses, node_id, nothing_idle, wanted, avoided)
+                )
             except AddressPoolExhausted:
                 assert ALL - held <= avoided
                 continue
@@ -55,5 +62,5 @@ def test_no_address_is_given_twice_or_lost(
             else:
                 assert given_out not in avoided
     for number in range(len(ALL) - len(addresses.by_node)):
-        addresses = apply(addresses, bind(addresses, f"last {number}"))
+        addresses = apply(addresses, bind(addresses, f"last {number}", nothing_idle))
     assert {binding.address for binding in addresses.by_node.values()} == ALL

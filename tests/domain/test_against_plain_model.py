@@ -169,13 +169,13 @@ class AgainstPlainModel(RuleBasedStateMachine):
     @rule(node=NODES, link=LINKS)
     def accept(self, node: str, link: str) -> None:
         """A link comes, new or known."""
-        command = AcceptLink(node, link, self.now_ms)
+        command = AcceptLink(node, link, self.now_ms, reclaim_after_ms=0)
         self.carry_out(command, "accept", node, link, at(self.now_ms))
 
     @rule(node=NODES, link=LINKS)
     def hand_over(self, node: str, link: str) -> None:
         """A link asks for its address, whether it is the current one or not."""
-        command = HandOverAddress(node, link, self.now_ms)
+        command = HandOverAddress(node, link, self.now_ms, reclaim_after_ms=0)
         before = self.model.links.get(node)
         self.carry_out(command, "hand_over", node, link, at(self.now_ms))
         if before is not None and node not in self.model.links:  # who asked ends what was refused

@@ -6,9 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nc.domain import errors
+from nc.domain import errors, operator_errors
 from nc.domain.decide import Command, decide
-from nc.domain.errors import DomainError
+from nc.domain.errors import DomainError, WithoutFacts
 from nc.domain.links import AcceptLink, HandOverAddress
 from nc.domain.nodes import Expiry, SetExpiries, Unregister
 from nc.domain.tokens import IssueToken, RedeemToken
@@ -19,8 +19,9 @@ CANARY = "c0ffee00c0ffee00"
 
 CLASSES = [
     error
-    for name, error in inspect.getmembers(errors, inspect.isclass)
-    if issubclass(error, DomainError) and error is not DomainError and not name.startswith("_")
+    for module in (errors, operator_errors)
+    for _, error in inspect.getmembers(module, inspect.isclass)
+    if issubclass(error, DomainError) and error not in (DomainError, WithoutFacts)
 ]
 
 
@@ -36,11 +37,15 @@ def test_every_number_is_some_moment(unix_ms: int) -> None:
     assert moment(unix_ms)
 
 
+def _fact(name: str, kind: type) -> object:
+    return {int: 7, list[str]: [f"the {name}"]}.get(kind, f"the {name}")
+
+
 @pytest.mark.parametrize("error", CLASSES)
 def test_a_refusal_says_what_and_what_to_do(error: type[DomainError]) -> None:
     """Each text is one line that a client can be shown, with the facts that came with it."""
     facts = {
-        name: 7 if parameter.annotation is int else f"the {name}"
+        name: _fact(name, parameter.annotation)
         for name, parameter in inspect.signature(error).parameters.items()
     }
     refused = error(**facts)

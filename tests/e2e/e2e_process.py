@@ -11,6 +11,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import IO, Any, Self
 
+from tests.support.programs import run_here
+
 PROGRAM = Path(sys.executable).parent / "network-controller"
 START_TIMEOUT_S = 60.0
 STOP_TIMEOUT_S = 60.0
@@ -181,10 +183,6 @@ class ServerProcess:
 def read_events(data_dir: Path, after: int = 0) -> list[dict[str, Any]]:
     """The event log of a data folder, as `network-controller log show` tells it."""
     options = ("--data-dir", str(data_dir), "--after", str(after), "--output", "json")
-    shown = subprocess.run(
-        [str(PROGRAM), "log", "show", *options],
-        capture_output=True,
-        text=True,
-        check=True,
-    )
+    shown = run_here("network-controller", "log", "show", *options)
+    assert shown.returncode == 0, shown.stderr
     return [json.loads(line) for line in shown.stdout.splitlines()]

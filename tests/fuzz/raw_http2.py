@@ -187,7 +187,7 @@ class Peer:
         """
         prefix = b"\0" + struct.pack(">I", body_bytes)
         sent = dict.fromkeys(streams, 0)
-        self.socket.settimeout(2.0)  # no frame for so long: no more is taken
+        self.socket.settimeout(0.5)  # no frame for so long: no more is taken
         with contextlib.suppress(TimeoutError, ConnectionError):
             for _ in self.frames():
                 for stream in sent:

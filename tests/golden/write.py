@@ -101,11 +101,15 @@ class Life:
         await self.do(command, f"bootstrap:{token_id}", "GetToken")
 
     async def accept(self, node_id: str, link_id: str) -> None:
-        await self.do(AcceptLink(node_id, link_id, self._clock.now_ms), f"link:{node_id}", "link")
+        await self.do(
+            AcceptLink(node_id, link_id, self._clock.now_ms, reclaim_after_ms=0),
+            f"link:{node_id}",
+            "link",
+        )
 
     async def connect(self, node_id: str, link_id: str) -> None:
         await self.accept(node_id, link_id)
-        command = HandOverAddress(node_id, link_id, self._clock.now_ms)
+        command = HandOverAddress(node_id, link_id, self._clock.now_ms, reclaim_after_ms=0)
         await self.do(command, f"link:{node_id}", "link")
 
     async def drop(self, node_id: str, link_id: str, reason: pb.StateChangeReason) -> None:

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from nc.domain.events import Entry, Event
-from nc.domain.evolve import evolve
+from nc.domain.evolve import evolve_recorded
 from nc.domain.state import State
 from nc.history.events import Point, Recorded, seq_of
 from nc.history.player import (
@@ -71,8 +71,8 @@ def test_what_is_shown_is_the_fold_up_to_there(player: Player, keys: list[Move])
     for key in keys:
         player = key(player)
         assert player.position in player.stops
-        events = [each.event for each in player.recording.events[: player.position]]
-        assert player.state == evolve(State(), events)
+        events = player.recording.events[: player.position]
+        assert player.state == evolve_recorded(State(), events)
         assert player.present is (player.recording.events[player.position - 1] if events else None)
         assert not (player.playing and player.at == player.last)
 
@@ -153,4 +153,4 @@ def test_a_past_may_begin_with_a_state(history: list[tuple[int, Event]]) -> None
         *[len(history)] * (len(history) % FEW > 0),
     ]
     for position in range(len(history) + 1):
-        assert past.state_at(position) == evolve(start, [event for _, event in history[:position]])
+        assert past.state_at(position) == evolve_recorded(start, recorded(history[:position]))

@@ -15,9 +15,11 @@ from pathlib import Path
 
 import pytest
 
-from nc.domain.evolve import evolve
+from eventlog import LogReader
+from nc.domain.codec.records import entries_in
+from nc.domain.evolve import evolve_entries
 from nc.domain.state import State
-from nc.hub.acceptor import AcceptedConnection
+from nc.hub.connection import AcceptedConnection
 from nc.hub.limits import Limits
 from nc.hub.session import Session
 from tests.support.link_client import BINARY, CLOSE, HELLO, Closed, LinkClient, NoUpgrade, packet
@@ -127,7 +129,7 @@ def agree(here: Cluster) -> bool:
 
 def replayed(here: Cluster) -> State:
     """What the log amounts to."""
-    return evolve(State(), logged_events(here.server.folder.log))
+    return evolve_entries(State(), entries_in(LogReader(here.server.folder.log).read()))
 
 
 def open_files() -> int:

@@ -13,6 +13,7 @@ from nc.agent.connection import Target, connect
 from nc.agent.link_errors import LinkEnded
 from nc.clock_watch import difference_text
 from nc.hub.limits import Limits
+from nc.hub.refusals import Refusal
 from nc.hub.switch import MAX_QUEUED_BYTES
 from tests.support.link_client import (
     BINARY,
@@ -46,14 +47,19 @@ async def test_without_a_certificate_of_ours_there_is_no_tls(
             context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
             with pytest.raises(SAID_NOTHING):
                 await LinkClient.connect(here.port, machine.token, context)
-        await until(lambda: here.server.hub.rejected == 2)
+        await until(lambda: here.server.hub.acceptor.refused == {Refusal.NO_TLS: 2})
         assert not here.server.hub.sessions
         assert here.moves(machine) == []
 
 
-async def test_a_token_that_is_no_good_opens_nothing(data_dir: Path) -> None:
-    """401 and 403 with one sentence, without a token in it, and no upgrade."""
+@pytest.mark.parametrize("is_ours", [True, False])
+async def test_a_token_that_is_no_good_opens_nothing(data_dir: Path, is_ours: bool) -> None:
+    """One sentence, without a token in it: 401 or 403 to a client that offers our subprotocol.
+
+    To any other, as the contract has it, the upgrade, and close 1008 before anything else is read.
+    """
     clock = MovableClock()
+    offer = {"Sec-WebSocket-Protocol": "nc.offload.1"} if is_ours else {}
     async with cluster(data_dir, clock=clock) as here:
         machine, other, expired, gone = [await here.enrol() for _ in range(4)]
         await here.expire(expired, 1)
@@ -70,14 +76,25 @@ async def test_a_token_that_is_no_good_opens_nothing(data_dir: Path) -> None:
             (other.token, machine.tls, 403, "not that of this certificate's node"),
             (expired.token, machine.tls, 403, "not that of this certificate's node"),
         ):
-            with pytest.raises(NoUpgrade) as refusal:
-                await LinkClient.connect(here.port, token, tls)
-            assert refusal.value.status == status, refusal.value
-            assert words in refusal.value.body
-            assert refusal.value.body.count("\n") == 1
-            assert not token or token not in refusal.value.body
+            if is_ours:
+                with pytest.raises(NoUpgrade) as refusal:
+                    await LinkClient.connect(here.port, token, tls, **offer)
+                assert refusal.value.status == status, refusal.value
+                assert refusal.value.body.count("\n") == 1
+                said = refusal.value.body
+            else:
+                closed = await LinkClient.refusal(here.port, token, tls)
+                assert closed.code == 1008
+                said = closed.reason
+            assert words in said
+            assert not token or token not in said
         assert not here.replica.state.links
         assert not here.lines.named("link.crashed")
+        assert here.server.hub.acceptor.refused == {
+            Refusal.BAD_TOKEN: 7,
+            Refusal.TOKEN_EXPIRED: 1,
+            Refusal.FOREIGN_CERTIFICATE: 2,
+        }
 
 
 async def test_a_refusal_tells_the_servers_time(data_dir: Path) -> None:
@@ -125,7 +142,8 @@ async def test_a_connection_header_may_be_a_list(data_dir: Path) -> None:
         client = await LinkClient.reach(here.port)
         here.links.append(client)
         client.send_raw(
-            b"GET /ws HTTP/1.1\r\nUpgrade: WebSocket\r\nConnection: keep-alive, Upgrade\r\n"
+            b"GET /ws HTTP/1.1\r\nHost: x\r\n"
+            b"Upgrade: WebSocket\r\nConnection: keep-alive, Upgrade\r\n"
             b"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n"
             b"Node-Token: " + machine.token.encode() + b"\r\n\r\n"
         )
@@ -265,28 +283,6 @@ async def test_pings_of_a_client_that_reads_nothing_cost_no_memory(data_dir: Pat
         (link,) = here.server.hub.sessions.values()
         await until(lambda: link.port.packets_in == 1)
         assert link.port.queued_bytes() < MAX_QUEUED_BYTES + 1000
-
-
-async def test_silent_newcomers_do_not_keep_others_out_for_long(data_dir: Path) -> None:
-    """So many may begin at once, and only for so long; who comes then has its turn."""
-    limits = Limits(max_newcomers=2, upgrade_timeout_s=1.0, close_timeout_s=0.05)
-    async with cluster(data_dir, limits=limits) as here:
-        machine = await here.enrol()
-        silent = [await asyncio.open_connection("127.0.0.1", here.port) for _ in range(4)]
-        newcomers = here.server.hub.acceptor.newcomers
-        await until(lambda: bool(newcomers))
-        assert len(newcomers) <= 2
-        half = await LinkClient.reach(
-            here.port, machine.tls
-        )  # waits for its turn, then for nothing
-        client, _ = await here.connect(machine)
-        await until(lambda: here.server.hub.rejected == 5)
-        assert (await half.end()).code == 1006
-        assert here.state(machine) is CONNECTED
-        for _, writer in silent:
-            writer.transport.abort()
-        for link in (half, client):
-            await link.vanish()
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,7 @@ from eventlog import MemoryLog, Record
 from nc.domain.decide import Command, decide
 from nc.domain.errors import AddressPoolExhausted, DomainError, IdTaken, NodeUnknown
 from nc.domain.events import Event
-from nc.domain.evolve import evolve
+from nc.domain.evolve import evolve_entries
 from nc.domain.links import AcceptLink, DropLink, HandOverAddress
 from nc.domain.nodes import Expiry, SetExpiries, Unregister
 from nc.domain.replicas import StartReplica
@@ -211,7 +211,7 @@ def check_history(
             assert entry.request_id not in written
             assert decide(state, asked[entry.request_id]) == events
             written[entry.request_id] = events
-        state = evolve(state, events)
+        state = evolve_entries(state, [entry])
         held = [binding.address for binding in state.addresses.by_node.values()]
         assert len(set(held)) == len(held)
     for replica_number in "01":

@@ -4,14 +4,26 @@ import asyncio
 import socket
 import struct
 from collections import Counter
+from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
+import grpc
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from nc.rpc.queue.bodies import Bodies
-from nc.rpc.queue.call import DEADLINE_EXCEEDED, OK, UNIMPLEMENTED, Refusal, ServerCall
-from nc.rpc.queue.port import Limits
+from nc.rpc.queue.call import (
+    DEADLINE_EXCEEDED,
+    OK,
+    RESOURCE_EXHAUSTED,
+    UNIMPLEMENTED,
+    Refusal,
+    ServerCall,
+)
+from nc.rpc.queue.limits import Limits
+from nc.rpc.queue.stalls import Stalls
 from nc.rpc.queue.stream import Stream
 from tests.fuzz.raw_http2 import (
     DATA,
@@ -25,6 +37,7 @@ from tests.fuzz.raw_http2 import (
     request,
 )
 from tests.support.queue_server import (
+    CHANNEL_OPTIONS,
     PATIENCE_S,
     STREAM,
     UNARY,
@@ -32,6 +45,8 @@ from tests.support.queue_server import (
     serving,
     unary,
 )
+
+PERMISSION_DENIED = 7
 
 
 def connected(running: Serving, settings: bytes = b"") -> Peer:
@@ -191,3 +206,78 @@ def test_bodies_keep_their_limits_and_leave_no_room_unused(
         for call in calls:
             has_room = of_party.total() < for_all and of_party[call.party] < for_party
             assert call.is_receiving or not has_room
+
+
+def refuse_strangers(call: ServerCall) -> Refusal | None:
+    is_stranger = dict(call.metadata).get("party") == "stranger"
+    return Refusal(PERMISSION_DENIED, "go away", hangs_up=True) if is_stranger else None
+
+
+def has_hung_up(running: Serving, count: int) -> bool:
+    return running.server.hang_ups.ended == count
+
+
+@pytest.mark.parametrize("address", ["127.0.0.1", "[::1]", "[::]"])
+async def test_a_gate_can_have_a_connection_end(address: str) -> None:
+    """That one, with all its calls, and no other; what is done by a new one is refused again."""
+    async with serving(decide=refuse_strangers, address=address) as running:
+        host = "::1" if address == "[::1]" else "127.0.0.1"
+        target = f"{'[::1]' if address == '[::1]' else host}:{running.port.number}"
+        async with grpc.aio.insecure_channel(target, options=CHANNEL_OPTIONS) as channel:
+            assert await unary(channel) == b"x"
+            for count in (1, 2):
+                raw = socket.create_connection((host, running.port.number), PATIENCE_S)
+                with raw:
+                    peer = Peer(raw)
+                    raw.sendall(headers(1, UNARY.encode()))  # which never gets its message
+                    stranger = headers(3, UNARY.encode(), fields=[(b"party", b"stranger")])
+                    raw.sendall(stranger)
+                    await asyncio.to_thread(list, peer.frames())  # until it ends
+                await running.until(lambda: running.port.calls_under_way == 0)
+                await running.until(partial(has_hung_up, running, count))
+            assert await unary(channel) == b"x"
+            assert channel.get_state() is grpc.ChannelConnectivity.READY
+        assert running.errors == []
+
+
+@dataclass
+class Call:
+    number: int
+    party: object
+
+
+@given(
+    st.integers(0, 3),
+    st.lists(st.sampled_from("abc")),
+    st.lists(st.sampled_from("abc"), max_size=5),
+    st.floats(1, 3),
+)
+def test_what_a_party_has_waiting_is_bounded_by_its_messages(
+    calls: int, waiting: list[str], came: list[str], passed_s: float
+) -> None:
+    """The oldest go that are more than `calls`, and than what its messages of ten seconds are."""
+    stalls, begun_ns = Stalls(calls, body_s=10.0), 5_000_000_000
+    assert not stalls.is_due(len(waiting), begun_ns)  # begins
+    for party in came:
+        stalls.came(party)
+    now_ns = begun_ns + int(passed_s * 1e9)
+    awaited = [Call(number, party) for number, party in enumerate(waiting)]
+    gone = list(stalls.beyond(awaited, now_ns)) if stalls.is_due(len(waiting), now_ns) else []
+    for party in "abc":
+        mine = [call for call in awaited if call.party == party]
+        may = max(calls, int(came.count(party) / ((now_ns - begun_ns) / 1e9) * 10.0))
+        assert [call for call in gone if call.party == party] == mine[: max(0, len(mine) - may)]
+
+
+async def test_calls_without_a_message_beyond_a_partys_share_end_soon() -> None:
+    """Long before the deadline; those within it, and others' calls, go on."""
+    limits = Limits(awaited=10, body_s=PATIENCE_S)
+    async with serving(decide=by_metadata, limits=limits) as running, running.channel() as channel:
+        peer = connected(running)
+        with peer.socket:
+            streams = range(1, 100, 2)
+            peer.socket.sendall(b"".join(headers(stream, UNARY.encode()) for stream in streams))
+            await running.until(lambda: running.port.calls_under_way == limits.awaited)
+            statuses = Counter(call.status for call, _ in running.gate.ended_calls)
+            assert statuses == {RESOURCE_EXHAUSTED: len(streams) - limits.awaited}
+            assert await unary(channel, metadata=(("party", "mine"),)) == b"x"

@@ -12,7 +12,8 @@ from nc.clock import SystemClock
 from nc.pki.authority import CertificateAuthority, IssuedCertificate, self_signed
 from nc.pki.certificates import AuthorityKind
 from nc.rpc.queue.call import Refusal, ServerCall
-from nc.rpc.queue.port import Limits, PortTaken, Unary
+from nc.rpc.queue.limits import Limits
+from nc.rpc.queue.port import PortTaken, Unary
 from nc.rpc.queue.selftest import GrpcioUnsupported, require_supported
 from nc.rpc.queue.server import QueueServer, QueueThreadDied
 from nc.rpc.queue.stream import Stream, StreamRefused
@@ -174,6 +175,7 @@ class Runner:
     def __init__(self, queue: Any, server: QueueServer) -> None:
         self.queue, self.clock = queue, server.clock
         self.to_loop, self.report = server.to_loop, server.report
+        self.hang_ups = server.hang_ups
 
 
 async def test_a_caller_that_cancels_ends_its_call() -> None:

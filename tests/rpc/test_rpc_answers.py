@@ -6,7 +6,7 @@ import grpc
 import pytest
 from google.protobuf.message import DecodeError
 
-from nc.domain import errors
+from nc.domain import errors, operator_errors
 from nc.replica.replica import Overloaded, Stopping, Unwritable
 from nc.rpc.answers import Answer, Status, answer_to
 from nc.rpc.permissions import PermissionDenied
@@ -29,6 +29,33 @@ MISTAKES: tuple[errors.DomainError, ...] = (
     errors.LinkSuperseded(),
     errors.NodeNotWaiting(),
     errors.IllegalTransition("idle", "establish"),
+    errors.BootstrapTokenRevoked(),
+    errors.BootstrapTokenUsedUp(3),
+    errors.TokenNodesReached(3),
+    errors.NodesReached(3),
+    errors.AddressRecentlyHeld("10.1.1.1/24", 1000),
+    errors.TokenShareReached("10.1.1.1/24", 3),
+    errors.NodeKeyUnknown(),
+    errors.NotTheNodesKey(),
+    operator_errors.TokenReferenceUnknown(),
+    operator_errors.TokenReferenceAmbiguous(2),
+    operator_errors.TokenLabelInvalid(63),
+    operator_errors.NamePrefixInvalid(40),
+    operator_errors.NodeReferenceUnknown(),
+    operator_errors.NodeReferenceAmbiguous(["a", "b"]),
+    operator_errors.NodeNameInvalid(),
+    operator_errors.NodeNameTaken("a"),
+    operator_errors.LabelInvalid("a b", ""),
+    operator_errors.TooManyLabels(33, 32),
+    operator_errors.NoteInvalid(1024),
+    operator_errors.AddressNotAssignable("10.1.1.4", "10.1.1.1/24"),
+    operator_errors.AddressTaken("10.1.1.3", "a"),
+    operator_errors.AdministratorNameInvalid(),
+    operator_errors.AdministratorUnknown(),
+    operator_errors.AdministratorAmbiguous(["1", "2"]),
+    operator_errors.LastAdministrator(),
+    operator_errors.AlreadyImported(),
+    operator_errors.ImportRefused("a token is there twice"),
 )
 FAULTS: tuple[Exception, ...] = (
     errors.IdTaken(),

@@ -130,7 +130,7 @@ class Bench:
         """Take a call through the edge, from its headers to its end."""
         refusal = self.edge.admit(context)
         if refusal is not None:
-            context.refuse(*refusal)
+            context.refuse(refusal.code, refusal.details)
         elif work := self.edge.handle(context, data):
             asyncio.run(work)
         self.edge.ended(context, is_cancelled=context.is_cancelled)
@@ -299,8 +299,9 @@ def test_a_call_that_was_never_answered_leaves_a_line() -> None:
 def test_an_unknown_method_leaves_a_line_without_its_name() -> None:
     """A path may be anything, and is not recorded."""
     bench, context = Bench(), Context(path=b"/\xff" + TOKEN.encode())
-    assert bench.edge.admit(context) is None
-    context.refuse(12, "there is no such method here")
+    refusal = bench.edge.admit(context)
+    assert refusal is not None
+    context.refuse(refusal.code, refusal.details)
     bench.edge.ended(context, is_cancelled=False)
     (line,) = bench.lines
     assert (line["method"], line["code"]) == ("unknown", "UNIMPLEMENTED")

@@ -24,7 +24,7 @@ from nc.domain.state import State
 from nc.domain.tokens import ForgetExpiredTokens, IssueToken, RedeemToken
 
 MINUTE_MS = 60_000
-UNITS_MS = {"ms": 1, "min": MINUTE_MS, "h": 60 * MINUTE_MS}
+UNITS_MS = {"ms": 1, "min": MINUTE_MS, "h": 60 * MINUTE_MS, "d": 1440 * MINUTE_MS}
 START_MS = 1_800_000_000_000  # what the scenarios call 0
 
 
@@ -85,7 +85,7 @@ class Run:
                 events = decide(self.state, command)
             except DomainError as refusal:
                 return [*outcome, f"refused: {type(refusal).__name__}"]
-            self.state = evolve(self.state, events)
+            self.state = evolve(self.state, events, self.now_ms)
             outcome += [told(event) for event in events]
         return outcome
 

@@ -38,7 +38,7 @@ def register(*node_ids: str) -> list[Command]:
 def connect(*node_ids: str) -> list[Command]:
     """Each of the nodes is accepted on a link of its own name, and is handed its address."""
     return [
-        command(node_id, f"link-{node_id}", NOW_MS)
+        command(node_id, f"link-{node_id}", NOW_MS, reclaim_after_ms=0)
         for node_id in node_ids
         for command in (AcceptLink, HandOverAddress)
     ]

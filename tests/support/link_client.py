@@ -224,6 +224,15 @@ class LinkClient:
         except Closed as closed:
             return closed
 
+    @classmethod
+    async def refusal(cls, port: int, token: str | None, tls: ssl.SSLContext | None) -> Closed:
+        """How a link is refused: it is upgraded, and closed before anything else is read."""
+        client = await cls.connect(port, token, tls)
+        try:
+            return await client.end()
+        finally:
+            await client.vanish()
+
     async def vanish(self) -> None:
         """End the connection without a word."""
         self._writer.transport.abort()

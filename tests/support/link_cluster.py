@@ -150,7 +150,11 @@ async def cluster(
     try:
         async with (
             running(
-                data_dir, clock, lines, tuning=tuning or Tuning(link_limits=limits), **settings
+                data_dir,
+                clock,
+                lines,
+                tuning=tuning or Tuning(link_limits=limits),
+                **{"reclaim_after": "0"} | settings,
             ) as server,
             admin(server) as client,
         ):

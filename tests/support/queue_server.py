@@ -10,7 +10,8 @@ import grpc
 
 from nc.clock import SystemClock
 from nc.rpc.queue.call import Refusal, ServerCall
-from nc.rpc.queue.port import Limits, Port, Routes, Streaming, Unary
+from nc.rpc.queue.limits import Limits
+from nc.rpc.queue.port import Port, Routes, Streaming, Unary
 from nc.rpc.queue.server import QueueServer
 from nc.rpc.queue.stream import Stream
 
@@ -78,6 +79,7 @@ async def serving(
     credentials: grpc.ServerCredentials | None = None,
     options: tuple[tuple[str, int], ...] = (),
     grace_s: float = 0.2,
+    address: str = "127.0.0.1",
 ) -> AsyncIterator[Serving]:
     """A server with one port, started; stopped at the end."""
     errors: list[Exception] = []
@@ -86,7 +88,7 @@ async def serving(
     routes: Routes = {UNARY.encode(): Unary(handle), STREAM.encode(): Streaming(behaviour)}
     try:
         port = server.listen(
-            "127.0.0.1:0",
+            f"{address}:0",
             routes,
             gate,
             limits=limits or Limits(),

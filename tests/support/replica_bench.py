@@ -8,10 +8,10 @@ from functools import wraps
 from typing import Any, ParamSpec, TypeVar
 
 from eventlog import EventLog, MemoryLog
-from nc.domain.codec.records import entries_of, events_in
+from nc.domain.codec.records import entries_in, entries_of
 from nc.domain.decide import Command
 from nc.domain.events import Entry, Event
-from nc.domain.evolve import evolve
+from nc.domain.evolve import evolve_entries
 from nc.domain.state import State
 from nc.replica.replica import MAX_WAITING_COMMANDS, Origin, Replica
 from nc.replica.snapshots import RunBlocking
@@ -127,4 +127,4 @@ def batches(log: MemoryLog) -> list[list[Entry]]:
 
 
 def replayed(log: MemoryLog) -> State:
-    return evolve(State(), events_in(log.read()))
+    return evolve_entries(State(), entries_in(log.read()))

@@ -16,6 +16,8 @@ from typing import Any, Self
 
 import grpc
 
+from tests.support.forked_program import ForkedProgram
+
 LOOPBACK = "127.0.0.1"
 PROGRAM = str(Path(sys.executable).with_name("network-controller"))
 SERVE = (PROGRAM, "serve")
@@ -50,17 +52,19 @@ class ServerProcess:
         self.stdout = b""  # all that it wrote, once it has ended
         self._lines: queue.SimpleQueue[bytes] = queue.SimpleQueue()  # b"" is the end
         self._stdout = tempfile.TemporaryFile()  # noqa: SIM115 - closed in `close`
-        self._process = subprocess.Popen(
-            [
-                *command,
-                *("--data-dir", str(data_dir), "--advertise", LOOPBACK),
-                *("--grpc-port", "0", "--bootstrap-port", "0", "--link-port", "0"),
-                *("--tun", "off", *arguments),
-            ],
-            stdin=subprocess.DEVNULL,
-            stdout=self._stdout,
-            stderr=subprocess.PIPE,
-        )
+        whole = [
+            *command,
+            *("--data-dir", str(data_dir), "--advertise", LOOPBACK),
+            *("--grpc-port", "0", "--bootstrap-port", "0", "--link-port", "0"),
+            *("--tun", "off", *arguments),
+        ]
+        self._process: subprocess.Popen[bytes] | ForkedProgram
+        if command == SERVE:
+            self._process = ForkedProgram(whole, self._stdout)
+        else:
+            self._process = subprocess.Popen(
+                whole, stdin=subprocess.DEVNULL, stdout=self._stdout, stderr=subprocess.PIPE
+            )
         self._reader = threading.Thread(target=self._read, daemon=True)
         self._reader.start()
         try:

@@ -16,7 +16,7 @@ from eventlog.snapshots import snapshot_name
 from eventlog.testing import NoSyncDisk
 from nc.domain.codec.snapshot import SNAPSHOT_SCHEMA, encode
 from nc.domain.events import Batch, Entry, Event, ReplicaStarted
-from nc.domain.evolve import evolve
+from nc.domain.evolve import evolve_entries
 from nc.domain.state import State
 from nc.history.events import Recorded, history
 from tests.support.event_strategies import events as any_event
@@ -62,7 +62,7 @@ def write_batches(
     for batch, is_pause in zip(records, [*pauses, *[False] * 99], strict=False):
         events = [event for entry in batch for event in entry.events]
         log.append(Batch(entries=batch).SerializeToString(), len(events), state.seq)
-        state = evolve(state, events)
+        state = evolve_entries(state, batch)
         if is_pause:
             _rest(log, state, is_kept=snapshots)
     log.close()

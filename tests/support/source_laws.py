@@ -23,6 +23,7 @@ PURE_MODULES = (
     "struct",
     "typing",
     "google.protobuf",
+    "re",
     "rpds",
     "transitions",
     "nc.pb",

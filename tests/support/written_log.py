@@ -1,12 +1,14 @@
 """A data folder with a log in it, made from commands, as a server would have written it."""
 
+from collections.abc import Iterable
 from pathlib import Path
 
 import eventlog
+from nc.domain.codec.records import Recorded
 from nc.domain.codec.snapshot import SNAPSHOT_SCHEMA, encode
 from nc.domain.decide import Command
 from nc.domain.events import Batch, Event, pb
-from nc.domain.evolve import evolve
+from nc.domain.evolve import evolve_recorded
 from nc.domain.links import AcceptLink, HandOverAddress
 from nc.domain.nodes import Expiry, SetExpiries, Unregister
 from nc.domain.replicas import StartReplica
@@ -76,9 +78,9 @@ def append_unchecked(folder: Path, events: list[Event], count: int | None = None
     log.close()
 
 
-def fold(events: list[Event]) -> State:
+def fold(history: Iterable[Recorded]) -> State:
     """What the events lead to, one by one."""
     state = State()
-    for event in events:
-        state = evolve(state, [event])
+    for recorded in history:
+        state = evolve_recorded(state, [recorded])
     return state

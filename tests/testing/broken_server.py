@@ -15,8 +15,7 @@ from nc.cli.main import main
 from nc.domain import decide, links, nodes
 from nc.domain.events import Event, pb
 from nc.domain.nodes import ExpireNodes
-from nc.hub import hub
-from nc.hub.admission import admit
+from nc.hub import admission
 from nc.hub.hub import Hub
 from nc.hub.recorder import LinkRecorder
 from nc.net import wire
@@ -116,14 +115,11 @@ def the_handshake_is_not_recorded() -> None:
 def an_expired_node_is_let_in_until_the_sweep() -> None:
     """Neither the admission nor the decision checks the node's expiry."""
 
-    def lenient(token: Any, certificate: Any, token_ids: Any, known: Any, _: int) -> str:
-        return admit(token, certificate, token_ids, known, 1)
+    def lenient(known: Any, gone: Any, node_id: str, _: int) -> None:
+        nodes.require_node(known, gone, node_id)
 
-    _replace(hub, "admit", lenient)
-    blind = vars(nodes) | {
-        "require_live": lambda known, gone, node_id, _: nodes.require_node(known, gone, node_id)
-    }
-    _replace(decide, "nodes", SimpleNamespace(**blind))
+    _replace(admission, "require_live", lenient)
+    _replace(decide, "nodes", SimpleNamespace(**vars(nodes) | {"require_live": lenient}))
 
 
 if __name__ == "__main__":

@@ -22,8 +22,8 @@ from nc.domain import (
 )
 from nc.domain.codec import snapshot
 from nc.domain.errors import ListedNodeUnknown
-from nc.domain.events import Event, ExpiryChanged, pb
-from nc.domain.evolve import evolve
+from nc.domain.events import Entry, Event, ExpiryChanged, pb
+from nc.domain.evolve import evolve, evolve_entries
 from nc.replica.replica import Replica
 from nc.rpc import controller, permissions
 from nc.rpc.controller import Controller
@@ -95,9 +95,9 @@ def two_nodes_get_one_address(patch: pytest.MonkeyPatch) -> None:
     """The pool forgets that the last address was taken."""
     bound = addresses.evolve_bound
 
-    def forgetful(draft: Any, event: Any) -> None:
+    def forgetful(draft: Any, event: Any, *idle: Any) -> None:
         before = draft.next_slot
-        bound(draft, event)
+        bound(draft, event, *idle)
         draft.next_slot = before
 
     patch.setattr(addresses, "evolve_bound", forgetful)
@@ -157,6 +157,7 @@ def appends_are_never_synced(patch: pytest.MonkeyPatch) -> None:
 @_bug(
     "expiry cuts a link for good",
     "some order of the commands explains every answer",
+    "states move along the machine",
     "who is gone holds nothing",
 )
 def a_state_change_is_lost_at_unregister(patch: pytest.MonkeyPatch) -> None:
@@ -194,9 +195,9 @@ def an_old_link_can_still_shake_hands(patch: pytest.MonkeyPatch) -> None:
     """The takeover is forgotten while the older link is being greeted."""
     original = links.decide_hand_over
 
-    def careless(now: Any, pool: Any, command: links.HandOverAddress) -> list[Event]:
+    def careless(now: Any, pool: Any, reclaim: Any, command: links.HandOverAddress) -> list[Event]:
         current = links.link_of(now, command.node_id).link_id or command.link_id
-        return original(now, pool, replace(command, link_id=current))
+        return original(now, pool, reclaim, replace(command, link_id=current))
 
     patch.setattr(links, "decide_hand_over", careless)
 
@@ -240,12 +241,11 @@ def reads_are_stale(patch: pytest.MonkeyPatch) -> None:
 @_bug("replay equals live", "unregister is final")
 def an_unregistered_token_works_again_after_a_crash(patch: pytest.MonkeyPatch) -> None:
     """The fold of a replay skips that a node left; the running server knew."""
-    replayed = evolve
 
-    def forgetful(state: Any, events: Iterable[Event]) -> Any:
-        all_of_them = list(events)
-        folded = replayed(state, all_of_them)
-        for event in all_of_them:
+    def forgetful(state: Any, entries: Iterable[Entry]) -> Any:
+        read = list(entries)
+        folded = evolve_entries(state, read)
+        for event in (event for entry in read for event in entry.events):
             if event.HasField("unregistered"):
                 back = nodes.Node("", 0)
                 folded = replace(
@@ -253,7 +253,7 @@ def an_unregistered_token_works_again_after_a_crash(patch: pytest.MonkeyPatch) -
                 )
         return folded
 
-    patch.setattr(nc.replica.replay, "evolve", forgetful)
+    patch.setattr(nc.replica.replay, "evolve_entries", forgetful)
 
 
 @_bug("an expired bootstrap token is refused")
@@ -316,8 +316,8 @@ def a_replay_differs_from_live(patch: pytest.MonkeyPatch) -> None:
     """The running server folds a release otherwise than a replay does."""
     live = evolve
 
-    def otherwise(state: Any, events: list[Event]) -> Any:
-        folded = live(state, events)
+    def otherwise(state: Any, events: list[Event], at_ms: int) -> Any:
+        folded = live(state, events, at_ms)
         if any(event.HasField("address_released") for event in events):
             folded = replace(folded, addresses=replace(folded.addresses, released=Queue()))
         return folded
@@ -439,8 +439,8 @@ def the_wrong_node_loses_its_address(patch: pytest.MonkeyPatch) -> None:
     """The node that has been idle for the shortest time gives its address up."""
     original = addresses._longest_idle
 
-    def shortest(pool: addresses.Addresses) -> str:
-        original(pool)  # which refuses if no node is idle
+    def shortest(pool: addresses.Addresses, reclaim: addresses.Reclaim) -> str:
+        original(pool, reclaim)  # which refuses if no node is idle
         idle = [
             (binding.idle_since_seq, node_id)
             for node_id, binding in pool.by_node.items()
@@ -474,9 +474,9 @@ def a_token_serves_once(patch: pytest.MonkeyPatch) -> None:
     """A bootstrap token is used up by its first node."""
     original = tokens.decide_redeem
 
-    def once(known: Any, there: Any, command: tokens.RedeemToken) -> list[Event]:
+    def once(known: Any, there: Any, names: Any, command: tokens.RedeemToken) -> list[Event]:
         if any(node.token_id == command.token_id for node in there.values()):
             known = HashTrieMap()
-        return original(known, there, command)
+        return original(known, there, names, command)
 
     patch.setattr(tokens, "decide_redeem", once)

@@ -19,7 +19,7 @@ from nc.domain import addresses, links, nodes, replicas
 from nc.domain.codec.records import entries_of
 from nc.domain.errors import BootstrapTokenMalformed, BootstrapTokenUnknown
 from nc.domain.events import Event, pb
-from nc.domain.evolve import evolve
+from nc.domain.evolve import evolve_entries
 from nc.domain.expiry import has_passed
 from nc.domain.links import DropLink, Links, drop
 from nc.domain.network import Network
@@ -33,7 +33,8 @@ from nc.net.wire import CloseCode
 from nc.replica.batch import Decided
 from nc.replica.replay import Observer, replay
 from nc.replica.replica import Replica
-from nc.rpc.callers import CallerKind
+from nc.rpc.abuse import Abuse, WrongToken
+from nc.rpc.callers import Caller, CallerKind
 from nc.rpc.controller import Controller
 from tests.testing import replica_seams
 from tests.testing.deaf_hub import deaf_to
@@ -248,7 +249,7 @@ def an_entry_of_another_is_folded_twice(patch: pytest.MonkeyPatch) -> None:
         folded = replay(log, state, observer)
         for record in list(log.read(state.seq))[-1:]:
             last = entries_of(record)[-1]
-            folded = replace(evolve(folded, last.events), seq=folded.seq)
+            folded = replace(evolve_entries(folded, [last]), seq=folded.seq)
         return folded
 
     replica_seams.plant(patch, replay=twice)
@@ -339,8 +340,8 @@ def who_is_idle_holds_no_address(patch: pytest.MonkeyPatch) -> None:
     """It is folded so, though nothing says it."""
     state_changed = addresses.evolve_state_changed
 
-    def greedy(draft: Any, seq: int, event: Any) -> None:
-        state_changed(draft, seq, event)
+    def greedy(draft: Any, seq: int, at_ms: int, event: Any) -> None:
+        state_changed(draft, seq, at_ms, event)
         if event.to_state == pb.CONNECTION_STATE_IDLE:
             draft.by_node.discard(event.node_id)
 
@@ -362,17 +363,18 @@ def a_node_gets_another_s_peer_address(patch: pytest.MonkeyPatch) -> None:
 @_bug("answers do not differ by port")
 def the_bootstrap_port_has_words_of_its_own(patch: pytest.MonkeyPatch) -> None:
     """For a token that is unknown."""
-    get_token = Controller.get_token
+    judge = Abuse.judge
 
-    async def curt(self: Controller, request: Any, call: Any) -> Any:
+    def curt(self: Abuse, caller: Caller, *call: Any) -> None:
         try:
-            return await get_token(self, request, call)
-        except BootstrapTokenUnknown as error:
-            if call.caller.kind is CallerKind.ANONYMOUS:
-                raise BootstrapTokenMalformed from error
+            judge(self, caller, *call)
+        except WrongToken as wrong:
+            is_unknown = isinstance(wrong.reason, BootstrapTokenUnknown)
+            if is_unknown and caller.kind is CallerKind.ANONYMOUS:
+                raise WrongToken(BootstrapTokenMalformed(), wrong.delay_s) from wrong
             raise
 
-    patch.setattr(Controller, "get_token", curt)
+    patch.setattr(Abuse, "judge", curt)
 
 
 @_bug("a start finds what was left")

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from nc.domain.decide import Command
-from nc.domain.evolve import evolve
+from nc.domain.evolve import evolve_entries
 from nc.domain.state import State
 from nc.replica.batch import Decided, Origin, decide_batch
 from nc.replica.replica import Replica
@@ -20,8 +20,7 @@ def plant(patch: pytest.MonkeyPatch, **seams: Any) -> None:
 
 def same_entries(state: State, known: Decided) -> Decided:
     """What was decided on an older state, as if it followed this one."""
-    events = (event for entry in known.entries for event in entry.events)
-    return known._replace(state=evolve(state, events))
+    return known._replace(state=evolve_entries(state, known.entries))
 
 
 class AtRetry:

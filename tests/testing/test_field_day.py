@@ -17,24 +17,12 @@ from nc.testing.contract.laws.cluster import (
 )
 from nc.testing.contract.operations import CheckState
 from nc.testing.simulation import Chronicle, Plan, play
-from nc.testing.simulation.actions import (
-    Action,
-    Break,
-    BreakLink,
-    Call,
-    Fault,
-    Join,
-    KillServer,
-    LoseData,
-    LoseFolder,
-    Misdirect,
-    Part,
-    StepClock,
-    SwitchOff,
-    SwitchOn,
-    WrongServer,
-)
+from nc.testing.simulation.actions import Action, Break, BreakLink, Call, Join, SwitchOff, SwitchOn
+from nc.testing.simulation.data import Part
+from nc.testing.simulation.faults import Fault, LoseData, LoseFolder, Misdirect, StepClock
 from nc.testing.simulation.field_workload import DAY_S, draw_day
+from nc.testing.simulation.network import WrongServer
+from nc.testing.simulation.outages import KillServer
 from tests.testing.planted_field_bugs import FIELD_BUGS
 
 # The planted bugs that the default suite looks for; the others take longer to find.

@@ -41,7 +41,7 @@ from nc.testing import (
 )
 from nc.testing.contract.model import at
 from nc.testing.contract.possible_states import Asked, PossibleStates
-from nc.testing.search import Trial, Trials, draw_trial, play, rounds_of, search
+from nc.testing.search import Trial, Trials, draw_trial, play, search
 from nc.testing.search.strategies import histories, packets, pick_with
 from nc.testing.search.workload import NETWORKS
 from nc.testing.targets import links
@@ -196,7 +196,7 @@ def test_a_history_can_be_played_again() -> None:
     trial.perform(CheckState("node 1"))
     played = Trial(target, "10.1.1.1/29")
     target.end()
-    assert play(target, "10.1.1.1/29", rounds_of(trial.history)).breaches == []
+    assert play(target, "10.1.1.1/29", trial.history.items).breaches == []
     assert str(played.history) == "    the server starts on 10.1.1.1/29"
     target.close()
 
@@ -213,7 +213,7 @@ def test_any_history_can_be_played(network: str, rounds: list[list[Operation]]) 
             asked = [o for o in operations if getattr(o, "caller", "admin") in joined]
             if asked:
                 trial.perform(*asked)
-            joined |= {s.operation.node for s in trial.history.of(Redeem) if s.is_ok}  # type: ignore[union-attr]  # a Redeem has one
+            joined |= set(trial.joined)
         trial.finish()
     finally:
         target.end()

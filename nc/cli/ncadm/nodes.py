@@ -11,8 +11,9 @@ from nc.cli.time_args import parse_expiry
 from nc.cli.token_args import NODE_TOKEN_VARIABLE, TokenFileOption, node_tokens
 from nc.clock import SystemClock, now_ms
 from nc.contract import LARGEST_EXPIRY_S, STATE_NAMES
-from nc.pb import admin_pb2, sensor_pb2
 from nc.pb import network_controller_pb2 as pb
+from nc.pb import sensor_pb2
+from nc.pb.admin.v1 import nodes_pb2
 from nc.text import expiry_text, moment
 
 NodeToken = Annotated[
@@ -108,8 +109,8 @@ def take_back(
     """
     connection = Connection.of(context, output)
     tokens = node_tokens(node_token, token_file) if node_token or token_file else ()
-    request = admin_pb2.TakeBackRequest(node_tokens=tokens, all_waiting=all_waiting)
-    answer = accepted(connection.control("TakeBack", request))
+    request = nodes_pb2.TakeBackRequest(node_tokens=tokens, all_waiting=all_waiting)
+    answer = connection.control("TakeBack", request)
     lines = [f"taken back: {node_id}" for node_id in answer.node_ids]
     lines += [f"waits: {node_id}" for node_id in answer.waiting_ids]
     connection.show(answer, "\n".join(lines) or "no node waits")

@@ -7,10 +7,13 @@ hashes modulo 2^256 finds mistakes; it does not stop an attacker who chooses ent
 
 from collections.abc import Iterable, Iterator
 from hashlib import sha256
-from itertools import islice
+from itertools import chain, islice
 from typing import Final
 
+from nc.domain.profile import NO_PROFILE, Profile
 from nc.domain.state import State
+from nc.domain.terms import NO_TERMS
+from nc.domain.tokens import Token
 
 _MODULUS: Final = 1 << 256
 
@@ -57,14 +60,50 @@ def entries(state: State) -> Iterator[tuple[str | int | None, ...]]:
     for address in addresses.ahead:
         yield "ahead", address
     for token_id, token in state.tokens.items():
-        yield "token", token_id, token.expires_at_ms
+        yield "token", token_id, token.expires_at_ms, *_of_token(token)
     for node_id, node in state.nodes.items():
-        yield "node", node_id, node.token_id, node.expires_at_ms
+        yield "node", node_id, node.token_id, node.expires_at_ms, *_of_profile(node.profile)
     for node_id, until_ms in state.unregistered.items():  # none in logs of older versions
         yield "unregistered", node_id, until_ms
     yield from _link_entries(state)
     for node_id, binding in addresses.by_node.items():
-        yield "binding", node_id, binding.address, binding.idle_since_seq
+        assigned = ("assigned",) if binding.is_assigned else ()
+        yield "binding", node_id, binding.address, binding.idle_since_seq, *assigned
+    yield from _administration(state)
+
+
+def _administration(state: State) -> Iterator[tuple[str | int | None, ...]]:
+    """The entries of which logs of older versions have none."""
+    installed = state.administrators.installed
+    for serial, each in state.administrators.by_serial.items():
+        revoked = "good" if each.revoked_at_ms is None else "revoked"
+        place = "installed" if serial == installed else ""
+        yield "administrator", serial, each.name, each.role, each.ends_at_ms, revoked, place
+    for database in state.imported:
+        yield "imported", database
+
+
+def _of_token(token: Token) -> tuple[str | int, ...]:
+    """What a token has that those of older versions have not; nothing for one as theirs."""
+    if token.terms == NO_TERMS and token.revoked_at_ms is None:
+        return ()
+    terms = token.terms
+    return (
+        *("good" if token.revoked_at_ms is None else "revoked", token.uses, token.nodes),
+        *(terms.label, terms.max_uses, terms.max_nodes, terms.node_name_prefix),
+        *chain.from_iterable(terms.node_labels),
+    )
+
+
+def _of_profile(profile: Profile) -> tuple[str | int, ...]:
+    """What a node has that those of older versions have not; nothing for one as theirs."""
+    if profile == NO_PROFILE:
+        return ()
+    return (
+        *(profile.name, profile.note, profile.key_sha256, int(profile.imported)),
+        *profile.facts,
+        *chain.from_iterable(profile.labels),
+    )
 
 
 def _link_entries(state: State) -> Iterator[tuple[str | int | None, ...]]:
@@ -82,4 +121,5 @@ def count_entries(state: State) -> int:
     single = 3 + bool(state.key_check) + any(state.authorities)
     maps = len(state.tokens) + len(state.nodes) + len(state.links) + len(state.unregistered)
     maps += len(state.sessions)
+    maps += len(state.administrators.by_serial) + len(state.imported)
     return single + maps + len(pool.released) + len(pool.ahead) + len(pool.by_node)

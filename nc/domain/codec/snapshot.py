@@ -8,20 +8,19 @@ Columns rather than entries: a node costs a few list elements instead of a messa
 
 import struct
 from collections.abc import Callable, Iterable, Iterator
-from itertools import chain, compress, count, islice
+from itertools import count, islice
 from typing import Any, Final, TypeVar
 
 from google.protobuf.message import DecodeError
-from rpds import HashTrieMap, HashTrieSet, Queue
 
 from nc.domain.addresses import Addresses, Binding
-from nc.domain.expiry import NEVER
-from nc.domain.fsm import ConnectionState
+from nc.domain.administrators import Administrator
+from nc.domain.codec.snapshot_reader import Reader
 from nc.domain.links import NodeLink
-from nc.domain.network import Network
 from nc.domain.nodes import Node
-from nc.domain.replicas import NO_AUTHORITIES, AuthorityKeys
+from nc.domain.profile import NO_FACTS, NO_PROFILE, Profile, label_messages
 from nc.domain.state import State
+from nc.domain.terms import NO_TERMS
 from nc.domain.tokens import Token
 from nc.pb import snapshot_pb2 as pb
 
@@ -61,15 +60,14 @@ def _parts(state: State, order: Callable[[Iterable[Any]], Iterable[Any]]) -> Ite
         key_check=state.key_check,
         grpc_authority=state.authorities.grpc,
         network_authority=state.authorities.network,
+        imported=sorted(state.imported),
     )
     for released in _slices(pool.released):
         yield pb.StatePart(pool=pb.Pool(released=released))
     for ahead in _slices(order(pool.ahead)):
         yield pb.StatePart(pool=pb.Pool(ahead=ahead))
     for tokens in _slices(order(state.tokens.items())):
-        expiries = [token.expires_at_ms for _, token in tokens]
-        ids = [token_id for token_id, _ in tokens]
-        yield pb.StatePart(tokens=pb.Tokens(ids=ids, expires_at_ms=expiries))
+        yield pb.StatePart(tokens=_tokens(tokens))
     numbers: dict[str, int] = {}
     for nodes in _slices(order(state.nodes.items())):
         yield pb.StatePart(nodes=_nodes(nodes, pool, numbers))
@@ -85,12 +83,43 @@ def _parts(state: State, order: Callable[[Iterable[Any]], Iterable[Any]]) -> Ite
     for bindings in _slices(order(pool.by_node.items())):
         strays = [(node_id, held) for node_id, held in bindings if node_id not in state.nodes]
         yield pb.StatePart(bindings=_bindings(strays) if strays else None)
+    for administrators in _slices(order(state.administrators.by_serial.items())):
+        yield pb.StatePart(administrators=_administrators(administrators, state))
 
 
 def _slices(entries: Iterable[T]) -> Iterator[list[T]]:
     iterator = iter(entries)
     while some := list(islice(iterator, _PART_ENTRIES)):
         yield some
+
+
+def _tokens(tokens: list[tuple[str, Token]]) -> pb.Tokens:
+    return pb.Tokens(
+        ids=[token_id for token_id, _ in tokens],
+        expires_at_ms=[token.expires_at_ms for _, token in tokens],
+        issued_at_ms=[token.issued_at_ms for _, token in tokens],
+        uses=[token.uses for _, token in tokens],
+        nodes=[token.nodes for _, token in tokens],
+        terms=[
+            _terms(index, token)
+            for index, (_, token) in enumerate(tokens)
+            if token.revoked_at_ms is not None or token.terms != NO_TERMS
+        ],
+    )
+
+
+def _terms(index: int, token: Token) -> pb.TokenTerms:
+    terms = token.terms
+    return pb.TokenTerms(
+        index=index,
+        revoked=token.revoked_at_ms is not None,
+        revoked_at_ms=token.revoked_at_ms or 0,
+        label=terms.label,
+        max_uses=terms.max_uses,
+        max_nodes=terms.max_nodes,
+        node_labels=label_messages(terms.node_labels),
+        node_name_prefix=terms.node_name_prefix,
+    )
 
 
 def _nodes(nodes: list[tuple[str, Node]], pool: Addresses, numbers: dict[str, int]) -> pb.Nodes:
@@ -111,6 +140,28 @@ def _nodes(nodes: list[tuple[str, Node]], pool: Addresses, numbers: dict[str, in
         expires_at_ms=[node.expires_at_ms for _, node in nodes],
         addresses=[binding.address for binding in held],
         idle_since_seqs=[binding.idle_since_seq or 0 for binding in held],
+        registered_at_ms=[node.registered_at_ms for _, node in nodes],
+        certificates_end_ms=[node.certificates_end_ms for _, node in nodes],
+        links=[node.links for _, node in nodes],
+        idle_since_ms=[binding.idle_since_ms for binding in held],
+        assigned=[index for index, binding in enumerate(held) if binding.is_assigned],
+        profiles=[
+            _profile(index, node.profile)
+            for index, (_, node) in enumerate(nodes)
+            if node.profile != NO_PROFILE
+        ],
+    )
+
+
+def _profile(index: int, profile: Profile) -> pb.NodeProfile:
+    return pb.NodeProfile(
+        index=index,
+        name=profile.name,
+        labels=label_messages(profile.labels),
+        note=profile.note,
+        facts=None if profile.facts == NO_FACTS else profile.facts.message(),
+        key_sha256=profile.key_sha256,
+        imported=profile.imported,
     )
 
 
@@ -121,6 +172,7 @@ def _links(links: list[tuple[str, NodeLink]], numbers: dict[str, int]) -> pb.Lin
         node_ids=[node_id for node_id, _ in links],
         states=[link.state.value for _, link in links],
         link_ids=[link.link_id for _, link in links],
+        since_ms=[link.since_ms for _, link in links],
         sessions=_number(owners, numbers),
         session_numbers=[numbers[session] for session in owners],
     )
@@ -138,6 +190,27 @@ def _bindings(bindings: list[tuple[str, Binding]]) -> pb.Bindings:
         node_ids=[node_id for node_id, _ in bindings],
         addresses=[binding.address for _, binding in bindings],
         idle_since_seqs=[binding.idle_since_seq or 0 for _, binding in bindings],
+        idle_since_ms=[binding.idle_since_ms for _, binding in bindings],
+        assigned=[binding.is_assigned for _, binding in bindings],
+    )
+
+
+def _administrators(some: list[tuple[str, Administrator]], state: State) -> pb.Administrators:
+    return pb.Administrators(
+        installed=state.administrators.installed,
+        administrators=[
+            pb.Administrator(
+                serial=serial,
+                name=each.name,
+                role=int(each.role),
+                ends_at_ms=each.ends_at_ms,
+                added_at_ms=each.added_at_ms,
+                installed=each.is_installed,
+                revoked=each.revoked_at_ms is not None,
+                revoked_at_ms=each.revoked_at_ms or 0,
+            )
+            for serial, each in some
+        ],
     )
 
 
@@ -147,7 +220,7 @@ def decode(payload: bytes, seq: int) -> State:
     Raises:
         ValueError: this is no snapshot's payload, or it has the state after another event.
     """
-    reader = _Reader()
+    reader = Reader()
     view = memoryview(payload)
     at = 0
     while at < len(view):
@@ -164,90 +237,3 @@ def decode(payload: bytes, seq: int) -> State:
     if state.seq != seq:
         raise ValueError(f"a state as of event {state.seq}")
     return state
-
-
-class _Reader:
-    """Collects what the parts list; `finish` makes each map at once, from pairs."""
-
-    def __init__(self) -> None:
-        self._seq = 0
-        self._pool: pb.Pool | None = None
-        self._digest_seq = 0
-        self._key_check = ""
-        self._authorities = NO_AUTHORITIES
-        self._released: list[str] = []
-        self._ahead: list[str] = []
-        self._tokens: list[Iterable[tuple[str, Token]]] = []
-        self._newcomers: list[Node] = []  # one a token: nodes that never expire share it
-        self._nodes: list[Iterable[tuple[str, Node]]] = []
-        self._unregistered: list[Iterable[tuple[str, int]]] = []
-        self._links: list[Iterable[tuple[str, NodeLink]]] = []
-        self._owners: list[str] = []  # of the links, by number
-        self._sessions: list[Iterable[tuple[str, str]]] = []
-        self._by_node: list[Iterable[tuple[str, Binding]]] = []
-
-    def add(self, part: pb.StatePart) -> None:
-        if self._pool is None:
-            self._seq, self._pool = part.seq, part.pool
-            self._digest_seq, self._key_check = part.digest_seq, part.key_check
-            self._authorities = AuthorityKeys(part.grpc_authority, part.network_authority)
-        self._released += part.pool.released
-        self._ahead += part.pool.ahead
-        tokens, links, bindings = part.tokens, part.links, part.bindings
-        self._tokens.append(_pairs(tokens.ids, map(Token, tokens.expires_at_ms)))
-        self._add_nodes(part.nodes)
-        gone = part.unregistered
-        self._unregistered.append(_pairs(gone.ids, gone.until_ms))
-        self._owners += links.sessions
-        states, owners = map(ConnectionState, links.states), self._owners
-        held_by = (owners[number] for number in links.session_numbers)
-        self._links.append(_pairs(links.node_ids, map(NodeLink, states, links.link_ids, held_by)))
-        self._sessions.append(_pairs(part.sessions.ids, part.sessions.replica_ids))
-        self._add_bindings(bindings.node_ids, bindings.addresses, bindings.idle_since_seqs)
-
-    def _add_nodes(self, nodes: pb.Nodes) -> None:
-        ids = list(nodes.ids)
-        self._newcomers += (Node(token_id, NEVER) for token_id in nodes.token_ids)
-        newcomers = self._newcomers
-        columns = zip(nodes.token_numbers, nodes.expires_at_ms, strict=True)
-        made = [
-            newcomers[number] if at == NEVER else Node(newcomers[number].token_id, at)
-            for number, at in columns
-        ]
-        self._nodes.append(_pairs(ids, made))
-        self._add_bindings(ids, nodes.addresses, nodes.idle_since_seqs)
-
-    def _add_bindings(
-        self, ids: Iterable[str], addresses: Iterable[str], idle_since_seqs: Iterable[int]
-    ) -> None:
-        texts = list(addresses)
-        held = map(Binding, texts, [seq or None for seq in idle_since_seqs])
-        self._by_node.append(compress(_pairs(ids, held), texts))
-
-    def finish(self) -> State:
-        if self._pool is None:
-            raise ValueError("a snapshot without parts")
-        addresses = Addresses(
-            Network.parse(self._pool.network),
-            self._pool.next_slot,
-            Queue(self._released),
-            HashTrieMap(chain.from_iterable(self._by_node)),
-            HashTrieSet(self._ahead),
-        )
-        return State(
-            self._seq,
-            HashTrieMap(chain.from_iterable(self._tokens)),
-            HashTrieMap(chain.from_iterable(self._nodes)),
-            HashTrieMap(chain.from_iterable(self._links)),
-            addresses,
-            self._digest_seq,
-            self._key_check,
-            HashTrieMap(chain.from_iterable(self._unregistered)),
-            self._authorities,
-            HashTrieMap(chain.from_iterable(self._sessions)),
-        )
-
-
-def _pairs(keys: Iterable[str], values: Iterable[T]) -> Iterator[tuple[str, T]]:
-    """Columns as entries; copied now, since a lazy read would keep the whole message alive."""
-    return zip(list(keys), list(values), strict=True)

@@ -7,9 +7,13 @@ the event loop. Nothing in this package knows which services are served.
 
     server.py     the thread, the way to the event loop, a stop that lets calls under way finish
     port.py       one port: its calls under way, its gate, its limits
+    needs.py      what a port needs of its gate and its server
     call.py       one call: what its headers say, one message in, one answer out
     stream.py     a call with several messages, as a coroutine of the event loop
     bodies.py     which calls may receive a message now, so that messages take bounded memory
+    hang_up.py    ends a connection, for a gate that wants that
+    limits.py     how many, how much, and how long
+    stalls.py     which calls wait while their party sends few messages
     deadlines.py  how long a message, or a reader of an answer, is waited for
     binding.py    what is used of grpcio
     selftest.py   tries it at every start

@@ -37,6 +37,7 @@ class Refusal(NamedTuple):
 
     code: int
     details: str
+    hangs_up: bool = False  # end the connection instead
 
 
 class ServerCall:
@@ -168,8 +169,9 @@ class ServerCall:
         self._port.ended(self, is_cancelled=event.batch_operations[-1].cancelled())
 
     def _received(self, event: Any) -> None:
-        self._port.received(self)
-        self.got(event.batch_operations[0].message())
+        message = event.batch_operations[0].message()
+        self._port.received(self, has_come=message is not None)
+        self.got(message)
 
     def _finish(self, operations: tuple[Any, ...]) -> None:
         self._port.answering(self)

@@ -23,6 +23,13 @@ class Deadlines(Generic[T]):
     def stop(self, awaited: T) -> None:
         self._due.pop(awaited, None)
 
+    def __len__(self) -> int:
+        return len(self._due)
+
+    def __iter__(self) -> Iterator[T]:
+        """All that are awaited now, the oldest first."""
+        return iter(list(self._due))  # a copy: others may be added meanwhile
+
     def overdue(self) -> Iterator[T]:
         """Each that has waited too long, once."""
         now = self._monotonic_ns()

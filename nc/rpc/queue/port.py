@@ -3,14 +3,15 @@
 import asyncio
 import contextlib
 import threading
-from collections.abc import Callable, Coroutine, Iterable, Mapping
+from collections import deque
+from collections.abc import Coroutine, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import partial
-from typing import Any, Final, Protocol
+from itertools import islice
+from typing import Any, Final
 
 import grpc
 
-from nc.clock import Clock
 from nc.rpc.queue.binding import cygrpc
 from nc.rpc.queue.bodies import Bodies
 from nc.rpc.queue.call import (
@@ -23,10 +24,21 @@ from nc.rpc.queue.call import (
     ServerCall,
 )
 from nc.rpc.queue.deadlines import Deadlines
+from nc.rpc.queue.limits import Limits
+from nc.rpc.queue.needs import Gate, Runner
+from nc.rpc.queue.stalls import Stalls
 from nc.rpc.queue.stream import Behaviour, Stream
 
 # Requests for calls that gRPC always has; calls beyond it wait in gRPC until the thread comes by.
 _REQUESTS: Final = 64
+
+# Unanswered calls that are kept until their connection ends, so that no others take their place.
+_UNANSWERED: Final = 2048
+
+_STALLED: Final = "too many of your calls wait for their message; send it with the call"
+
+# Calls that are ended at once for being late; others wait meanwhile.
+_SWEEP_CALLS: Final = 64
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,49 +58,8 @@ class Streaming:
 Routes = Mapping[bytes, Unary | Streaming]
 
 
-class Gate(Protocol):
-    """Decides about each call of a port, in the queue's thread."""
-
-    def admit(self, call: ServerCall) -> Refusal | None:
-        """Decide by the call's headers; may set `pool`, `party`, `trailing`, `context`."""
-
-    def ended(self, call: ServerCall, *, is_cancelled: bool) -> None:
-        """Take note that a call it was asked about has ended."""
-
-
-@dataclass(frozen=True, slots=True)
-class Limits:
-    """What the calls of a port may take.
-
-    Attributes:
-        calls: under way at once.
-        bodies, bodies_of_party: messages received at once, in each pool.
-        body_s: how long a call may wait for a message.
-        answer_s: how long a caller may take to read an answer.
-    """
-
-    calls: int = 20_480
-    bodies: int = 24
-    bodies_of_party: int = 12
-    body_s: float = 10.0
-    answer_s: float = 10.0
-
-
 class PortTaken(Exception):
     """The address cannot be listened on."""
-
-
-class Runner(Protocol):
-    """What a port needs of the server that it belongs to."""
-
-    queue: Any
-    clock: Clock
-
-    def to_loop(self, function: Callable[..., object], *arguments: Any) -> None:
-        """Run a function on the event loop."""
-
-    def report(self, error: Exception) -> None:
-        """Take note of an error of a handler."""
 
 
 class Port:
@@ -116,9 +87,12 @@ class Port:
         self._gate = gate
         self._limits = limits
         self._calls: set[ServerCall] = set()
+        self._unanswered: deque[ServerCall] = deque(maxlen=_UNANSWERED)
         self._tasks: set[asyncio.Task[None]] = set()
         self._bodies: dict[object, Bodies] = {}  # by pool
         self._awaited_bodies = Deadlines[ServerCall](limits.body_s, runner.clock.monotonic_ns)
+        self._stalls = Stalls(limits.awaited, limits.body_s)
+        self._stalled: Iterator[ServerCall] = iter(())  # those that are to end
         self._awaited_readers = Deadlines[ServerCall](limits.answer_s, runner.clock.monotonic_ns)
         self._is_started = self._is_accepting = self._is_over = False
         # For the bodies; and no operation is started once `_is_over`.
@@ -152,6 +126,7 @@ class Port:
         if not self._is_started:  # gRPC can only shut down what was started
             self._server.start()
         self._is_accepting = False
+        self._unanswered.clear()
         self._server.shutdown(self._runner.queue, self._gone)
         if not self._calls:
             self.is_idle.set()
@@ -178,16 +153,27 @@ class Port:
             self.ended(call, is_cancelled=True)
         self._server.destroy()
 
-    def sweep(self) -> None:
-        """End the calls that have waited too long."""
-        for call in self._awaited_bodies.overdue():
+    def sweep(self) -> bool:
+        """End some calls that have waited too long; whether there may be more of them."""
+        self._unanswered.clear()  # their connections have ended
+        now_ns = self._runner.clock.monotonic_ns()
+        if self._stalls.is_due(len(self._awaited_bodies), now_ns):
+            unary = (c for c in self._awaited_bodies if isinstance(self._routes[c.path], Unary))
+            self._stalled = self._stalls.beyond(unary, now_ns)
+        stalled = list(islice(self._stalled, _SWEEP_CALLS))
+        for call in stalled:
+            call.refuse(RESOURCE_EXHAUSTED, _STALLED)
+        late = list(islice(self._awaited_bodies.overdue(), _SWEEP_CALLS))
+        for call in late:
             if isinstance(self._routes.get(call.path), Streaming):
                 call.got(None)  # it may have had all that it wants
             else:
                 details = f"no message within {self._limits.body_s:g} s; send it with the call"
                 call.refuse(DEADLINE_EXCEEDED, details)
-        for call in self._awaited_readers.overdue():
+        deaf = list(islice(self._awaited_readers.overdue(), _SWEEP_CALLS))
+        for call in deaf:
             call.cancel()
+        return _SWEEP_CALLS in {len(stalled), len(late), len(deaf)}
 
     def receive(self, call: ServerCall) -> None:
         """Have the call receive a message once there is room."""
@@ -198,9 +184,11 @@ class Port:
                 self._bodies[call.pool] = bodies
             bodies.await_turn(call)
 
-    def received(self, call: ServerCall) -> None:
+    def received(self, call: ServerCall, *, has_come: bool) -> None:
         """The call's message is there, or will not come."""
         self._awaited_bodies.stop(call)
+        if has_come:
+            self._stalls.came(call.party)
         with self._lock:
             self._bodies[call.pool].release(call)
 
@@ -255,8 +243,7 @@ class Port:
             return
         self.request()
         self.arrived += 1
-        call = ServerCall(self, event)
-        self._calls.add(call)
+        self._calls.add(call := ServerCall(self, event))
         try:
             self._decide(call)
         except Exception as error:  # noqa: BLE001 - whatever it is, the caller gets a status
@@ -268,7 +255,7 @@ class Port:
             return
         call.is_judged = True
         if (refusal := self._gate.admit(call)) is not None:
-            call.refuse(*refusal)
+            self._refuse(call, refusal)
             return
         match self._routes.get(call.path):
             case Unary(handle):
@@ -278,6 +265,14 @@ class Port:
                 self._runner.to_loop(stream.begin, behaviour)
             case None:
                 call.refuse(UNIMPLEMENTED, "no such method here; check its name and the port")
+
+    def _refuse(self, call: ServerCall, refusal: Refusal) -> None:
+        if not (refusal.hangs_up and self._is_accepting):
+            call.refuse(refusal.code, refusal.details)
+            return  # else it gets no answer, which costs half; gRPC ends what nobody refers to
+        self._calls.discard(call)
+        self._unanswered.append(call)
+        self._runner.hang_ups.want(self.number, call.peer())
 
     def _begin(self, call: ServerCall, work: Coroutine[Any, Any, None]) -> None:
         """Do what is left of a call; on the event loop."""

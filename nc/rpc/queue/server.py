@@ -11,7 +11,10 @@ import grpc
 
 from nc.clock import Clock
 from nc.rpc.queue.binding import cygrpc
-from nc.rpc.queue.port import Gate, Limits, Port, Routes
+from nc.rpc.queue.hang_up import HangUps
+from nc.rpc.queue.limits import Limits
+from nc.rpc.queue.needs import Gate
+from nc.rpc.queue.port import Port, Routes
 
 # How often calls that have waited too long are ended, and after how many events at the latest.
 _SWEEP_S: Final = 1.0
@@ -54,6 +57,7 @@ class QueueServer:
     ) -> None:
         self.queue = cygrpc.CompletionQueue()
         self.clock = clock
+        self.hang_ups = HangUps()
         self.report = report
         self._between_calls = between_calls
         self._soon_s = 0.0  # when `between_calls` is wanted, Unix time; 0 if it is not
@@ -118,6 +122,7 @@ class QueueServer:
             port.abandon()
         self.queue.shutdown()
         await asyncio.to_thread(thread.join)
+        await asyncio.to_thread(self.hang_ups.stop)
         self._died.cancel()
         for port in self._ports:
             port.destroy()
@@ -164,11 +169,12 @@ class QueueServer:
     def _poll(self) -> None:
         """Wait for gRPC; the queue's thread."""
         try:
-            while not self._is_over():
+            sweep_s = _SWEEP_S
+            while not self._is_over(sweep_s):
                 self._soon_s = 0.0
                 self._between_calls()
-                for port in self._ports:
-                    port.sweep()
+                has_more = [port.sweep() for port in self._ports]
+                sweep_s = 0.0 if any(has_more) else _SWEEP_S
         except BaseException as error:  # noqa: BLE001 - SystemExit and the like: it ends the server
             self.to_loop(self._die, error)
 
@@ -176,9 +182,9 @@ class QueueServer:
         if not self._died.done():
             self._died.set_exception(QueueThreadDied(repr(error)))
 
-    def _is_over(self) -> bool:
+    def _is_over(self, sweep_s: float) -> bool:
         """Handle events until it is time to sweep; whether the queue has ended."""
-        deadline = self.clock.now_ns() / 1e9 + _SWEEP_S
+        deadline = self.clock.now_ns() / 1e9 + sweep_s
         event = None
         for _ in range(_SWEEP_EVENTS):
             # An event that is still referred to keeps its call alive, and gRPC's shutdown waiting.

@@ -70,7 +70,7 @@ class Stream:
         try:
             await behaviour(self)
         except StreamRefused as error:
-            code, details = error.refusal
+            code, details = error.refusal.code, error.refusal.details
         except asyncio.CancelledError:  # the caller is gone: nothing can be sent
             return
         except Exception as error:  # noqa: BLE001 - whatever it is, the caller gets a status

@@ -11,16 +11,16 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, fields
 from enum import Enum
 from itertools import groupby
-from typing import NamedTuple, TypeVar
+from typing import Final, NamedTuple, TypeAlias
 
 from nc.pb.events_pb2 import Entry
-from nc.testing.contract.expectations import OK, Facts
+from nc.testing.contract.happenings import Happening
 from nc.testing.contract.model import Moment
-from nc.testing.contract.operations import ADMIN, Happening, IssueToken, Operation, Redeem
+from nc.testing.contract.operations import ADMIN, OK, Facts, IssueToken, Operation, Redeem
 
-T = TypeVar("T")
+_NO_FACTS: Final = Facts("")
 
-_STATES = {-1: "IDLE", 1: "INIT", 3: "CONNECTED"}
+_STATES: Final = {-1: "IDLE", 1: "INIT", 3: "CONNECTED"}
 
 
 class Secret(str):
@@ -71,12 +71,26 @@ class Step:
     turns: int = 0  # how many turns of the others came before it began
 
     @property
+    def facts(self) -> Facts:
+        """Those of the answer; the code is "" if none came."""
+        return _NO_FACTS if self.answer is None else self.answer.facts
+
+    @property
     def code(self) -> str:
-        return "" if self.answer is None else self.answer.facts.code
+        return self.facts.code
 
     @property
     def is_ok(self) -> bool:
         return self.code == OK
+
+    @property
+    def may_have_happened(self) -> bool:
+        """Whether it took effect, or may have."""
+        return self.answer is None or self.is_ok
+
+    @property
+    def message(self) -> str:
+        return "" if self.answer is None else self.answer.message
 
     def __str__(self) -> str:
         return f"step {self.number}, {type(self.operation).__name__}"
@@ -92,6 +106,9 @@ class Observation:
 
     round: int  # a crash has that of the steps that it came into
     happening: Happening
+
+
+Item: TypeAlias = Step | Observation
 
 
 class Sighting(NamedTuple):
@@ -132,7 +149,7 @@ class History:
     """
 
     network: str = ""
-    items: list[Step | Observation] = field(default_factory=list)
+    items: list[Item] = field(default_factory=list)
     steps: list[Step] = field(default_factory=list)
     is_cluster: bool = False
     log: LogView | None = None
@@ -142,7 +159,7 @@ class History:
     held: Counter[str] = field(default_factory=Counter)
     sightings: dict[str, list[Sighting]] = field(default_factory=dict)
 
-    def add(self, item: Step | Observation) -> None:
+    def add(self, item: Item) -> None:
         self.items.append(item)
         if isinstance(item, Step):
             self.steps.append(item)
@@ -187,7 +204,7 @@ class History:
         return "\n".join([*beginning, *_lines(self.items, start)])
 
 
-def _lines(items: Sequence[Step | Observation], start_ms: int) -> Iterator[str]:
+def _lines(items: Sequence[Item], start_ms: int) -> Iterator[str]:
     for _, together in groupby(items, key=lambda item: item.round):
         group = list(together)
         steps = [item for item in group if isinstance(item, Step)]

@@ -1,15 +1,16 @@
 """What follows for certain from a history's answers: laws are checked on nothing else.
 
 An operation that was never answered may have happened or not, and of two in one round either may
-have been first: where that matters, these functions say `UNSURE`, and a law looks elsewhere.
+have been first: where that matters, the phase is `UNSURE`, and a law looks elsewhere.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from enum import Enum, auto
 from typing import Any, NamedTuple
 
 from nc.testing.contract import operations as ops
-from nc.testing.contract.expectations import DENIED, OK
+from nc.testing.contract.happenings import Wait
 from nc.testing.contract.history import History, Observation, Step
 from nc.testing.contract.model import (
     CONNECTED,
@@ -18,7 +19,9 @@ from nc.testing.contract.model import (
     IDLE,
     INIT,
     MINUTE_MS,
+    Expiry,
     Moment,
+    at,
 )
 
 
@@ -32,78 +35,10 @@ class Phase(Enum):
     UNSURE = auto()
 
 
-def _at(expiry: Moment, now: Moment) -> Phase:
-    if now.latest_ms < expiry.earliest_ms:
+def _phase_at(expiry: Expiry, now: Moment) -> Phase:
+    if expiry is None or now.latest_ms < expiry.earliest_ms:
         return Phase.LIVE
     return Phase.EXPIRED if now.earliest_ms >= expiry.latest_ms else Phase.UNSURE
-
-
-def may_have_happened(step: Step) -> bool:
-    """Whether the step took effect, or may have."""
-    return step.answer is None or step.is_ok
-
-
-def caller_of(step: Step) -> str:
-    """Whose certificate the call came with; "" with none."""
-    operation: Any = step.operation
-    if getattr(operation, "port", ops.Port.CONTROL) is ops.Port.BOOTSTRAP:
-        return ""
-    return str(getattr(operation, "caller", ops.ADMIN))
-
-
-def phase_of_token(history: History, token: str, step: Step) -> Phase:
-    """The phase of a bootstrap token while a step is under way."""
-    for issued in history.of(ops.IssueToken):
-        operation: Any = issued.operation
-        if issued.round < step.round and issued.is_ok and operation.token == token:
-            if operation.minutes < 0:
-                return Phase.LIVE
-            lifetime_ms = (operation.minutes or DEFAULT_MINUTES) * MINUTE_MS
-            return _at(issued.moment.plus(lifetime_ms), step.moment)
-    return Phase.UNKNOWN
-
-
-def phase_of_node(history: History, node: str, step: Step) -> Phase:
-    """The phase of a node while a step is under way."""
-    if not any(joined.round < step.round for joined in _enrolments(history, node)):
-        return Phase.UNKNOWN
-    for left in history.steps:
-        if left is step or left.round > step.round:
-            continue
-        operation = left.operation
-        if (
-            isinstance(operation, ops.Unregister)
-            and operation.node == node
-            and may_have_happened(left)
-        ):
-            is_sure = left.is_ok and left.round < step.round
-            return Phase.GONE if is_sure else Phase.UNSURE
-    expiry = last_expiry(history, node, step)
-    if expiry is None:
-        return Phase.UNSURE
-    return Phase.LIVE if expiry == 0 else _at(Moment(expiry, expiry), step.moment)
-
-
-def _enrolments(history: History, node: str) -> Iterator[Step]:
-    for step in history.of(ops.Redeem):
-        operation: Any = step.operation
-        if step.is_ok and operation.node == node:
-            yield step
-
-
-def last_expiry(history: History, node: str, step: Step) -> int | None:
-    """When the node expires by the answers before a step, ms, 0 never; None if unsure."""
-    expiry: int | None = 0
-    said_in = 0
-    for said in history.steps:
-        operation = said.operation
-        if said is step or said.round > step.round or not isinstance(operation, ops.SetExpiries):
-            continue
-        listed = dict(operation.expiries)  # of a repeated node, the last
-        if node in listed and may_have_happened(said):
-            is_sure = said.answer is not None and said.round not in {said_in, step.round}
-            expiry, said_in = (listed[node] * 1000 if is_sure else None), said.round
-    return expiry
 
 
 class Use(NamedTuple):
@@ -112,6 +47,15 @@ class Use(NamedTuple):
     step: Step
     name: str
     phase: Phase
+
+
+@dataclass
+class _Node:
+    """A node that has joined."""
+
+    expiry: Expiry = None
+    is_expiry_sure: bool = True
+    has_left: bool | None = False  # None: perhaps
 
 
 class Observed:
@@ -129,26 +73,85 @@ class Observed:
         self.bootstrap_tokens: list[Use] = []
         self.nodes: list[Use] = []
         self.callers: list[Use] = []
-        for step in history.steps:
-            if step.answer is not None:
-                self._look_at(step)
+        self._known_tokens: dict[str, Expiry] = {}  # as of the round before
+        self._known_nodes: dict[str, _Node] = {}
+        for _, steps in history.rounds():
+            for step in steps:
+                if step.answer is not None:
+                    self._look_at(step, [other for other in steps if other is not step])
+            self._learn(steps)
 
-    def _look_at(self, step: Step) -> None:
+    def _look_at(self, step: Step, beside: Sequence[Step]) -> None:
+        """Note the uses of tokens in a step; the others of its round are `beside` it."""
         operation: Any = step.operation
-        if (caller := caller_of(step)) not in {"", ops.ADMIN}:
-            phase = phase_of_node(self.history, caller, step)
-            self.callers.append(Use(step, caller, phase))
-            if step.code == DENIED:
+        if (caller := operation.shown) not in {"", ops.ADMIN}:
+            self.callers.append(Use(step, caller, self._phase_of_node(caller, step, beside)))
+            if step.code == ops.DENIED:
                 return  # it did not come as far as its token
         if isinstance(operation, ops.Redeem):
-            phase = phase_of_token(self.history, operation.token, step)
-            self.bootstrap_tokens.append(Use(step, operation.token, phase))
-        elif isinstance(operation, ops.SetExpiries):
-            for node in dict(operation.expiries):
-                self.nodes.append(Use(step, node, phase_of_node(self.history, node, step)))
-        elif hasattr(operation, "node"):
-            phase = phase_of_node(self.history, operation.node, step)
-            self.nodes.append(Use(step, operation.node, phase))
+            token, phase = operation.token, Phase.UNKNOWN
+            if token in self._known_tokens:
+                phase = _phase_at(self._known_tokens[token], step.moment)
+            self.bootstrap_tokens.append(Use(step, token, phase))
+            return
+        for node in _nodes_in(operation):
+            self.nodes.append(Use(step, node, self._phase_of_node(node, step, beside)))
+
+    def _phase_of_node(self, name: str, step: Step, beside: Sequence[Step]) -> Phase:
+        """The phase of a node while a step is under way."""
+        node = self._known_nodes.get(name)
+        if node is None:
+            return Phase.UNKNOWN
+        if node.has_left:
+            return Phase.GONE
+        changing = [other for other in beside if other.may_have_happened]
+        if (
+            node.has_left is None
+            or not node.is_expiry_sure
+            or any(_changes(other.operation, name) for other in changing)
+        ):
+            return Phase.UNSURE
+        return _phase_at(node.expiry, step.moment)
+
+    def _learn(self, steps: Sequence[Step]) -> None:
+        """Learn what is sure after a round."""
+        done = [step for step in steps if step.may_have_happened]
+        for step in done:
+            match step.operation:
+                case ops.IssueToken(token, minutes) if step.is_ok:
+                    lifetime_ms = (minutes or DEFAULT_MINUTES) * MINUTE_MS
+                    expiry = None if minutes < 0 else step.moment.plus(lifetime_ms)
+                    self._known_tokens.setdefault(token, expiry)
+                case ops.Redeem(_, name) if step.is_ok:
+                    self._known_nodes.setdefault(name, _Node())
+        said: set[str] = set()  # nodes whose expiry another step of the round has set
+        for step in done:
+            operation = step.operation
+            for name in _nodes_in(operation):
+                node = self._known_nodes.get(name)
+                if node is None:
+                    continue
+                if isinstance(operation, ops.Unregister):
+                    node.has_left = node.has_left or (True if step.is_ok else None)
+                elif isinstance(operation, ops.SetExpiries):
+                    expires_at_s = dict(operation.expiries)[name]  # of a repeated node, the last
+                    node.expiry = at(expires_at_s * 1000) if expires_at_s else None
+                    node.is_expiry_sure = step.is_ok and name not in said
+                    said.add(name)
+
+
+def _nodes_in(operation: Any) -> list[str]:
+    """The nodes that an operation is about, each once."""
+    if isinstance(operation, ops.SetExpiries):
+        return list(dict(operation.expiries))
+    is_about_one = isinstance(operation, ops.Query | ops.Unregister | ops.LinkOperation)
+    return [operation.node] if is_about_one else []
+
+
+def _changes(operation: ops.Operation, node: str) -> bool:
+    """Whether it would change the phase of a node."""
+    is_change = isinstance(operation, ops.Unregister | ops.SetExpiries)
+    return is_change and node in _nodes_in(operation)
 
 
 class LinkState(NamedTuple):
@@ -161,58 +164,51 @@ class LinkState(NamedTuple):
     opened_ms: int = 0  # when the current one was opened, at the earliest
 
 
-def link_states(history: History, node: str) -> Iterator[tuple[Step, LinkState]]:
-    """Each step, in a round of its own, with where the node's link is before it."""
-    now = LinkState(IDLE)
-    counts: dict[int, int] = {}
-    for step in history.steps:
-        counts[step.round] = counts.get(step.round, 0) + 1
+def link_states(history: History) -> Iterator[tuple[Step, LinkState]]:
+    """Each CheckState, in a round of its own, with where the node's link is before it."""
+    now: dict[str, LinkState] = {}
+    rounds = {number: len(steps) for number, steps in history.rounds()}
     for item in history.items:
         if isinstance(item, Observation):
-            if not isinstance(item.happening, ops.Wait):
-                now = LinkState(IDLE, opened=now.opened)  # no link outlives its process
+            if not isinstance(item.happening, Wait):  # no link outlives its process
+                now = {node: LinkState(IDLE, opened=was.opened) for node, was in now.items()}
             continue
-        if counts[item.round] == 1:
-            waited_ms = item.moment.latest_ms - now.opened_ms
-            is_late = now.state == INIT and waited_ms >= HELLO_LIMIT_MS
-            yield item, now._replace(state=None) if is_late else now
-        if _concerns(item, node):
-            now = _moved(now, item, is_alone=counts[item.round] == 1)
-
-
-def _concerns(step: Step, node: str) -> bool:
-    operation = step.operation
-    if isinstance(operation, ops.SetExpiries):
-        return node in dict(operation.expiries)
-    if isinstance(operation, ops.OpenLink | ops.Handshake | ops.CloseLink | ops.Unregister):
-        return operation.node == node
-    return isinstance(operation, ops.Sweep)
+        operation, is_alone = item.operation, rounds[item.round] == 1
+        if isinstance(operation, ops.CheckState) and is_alone:
+            before = now.get(operation.node, LinkState(IDLE))
+            waited_ms = item.moment.latest_ms - before.opened_ms
+            is_late = before.state == INIT and waited_ms >= HELLO_LIMIT_MS
+            yield item, before._replace(state=None) if is_late else before
+        elif not isinstance(operation, ops.Query):
+            concerned = list(now) if isinstance(operation, ops.Sweep) else _nodes_in(operation)
+            for node in concerned:
+                now[node] = _moved(now.get(node, LinkState(IDLE)), item, is_alone=is_alone)
 
 
 def _moved(before: LinkState, step: Step, *, is_alone: bool) -> LinkState:  # noqa: PLR0911 - a table
     """Where the link is after a step that may concern it."""
     operation = step.operation
-    if not may_have_happened(step):
+    if not step.may_have_happened:
         is_refused_address = isinstance(operation, ops.Handshake) and before.state == INIT
         return before._replace(state=None) if is_refused_address else before
     opened = before.opened
     if isinstance(operation, ops.OpenLink):
         opened |= {operation.link}
-    if step.code != OK or not is_alone:
+    if not step.is_ok or not is_alone:
         return before._replace(state=None, opened=opened)
     match operation:
-        case ops.OpenLink(_, link):
-            if before.link == link and before.state != IDLE:
-                return before
+        case ops.OpenLink(_, link) if before.link != link or before.state == IDLE:
             is_new = before.state is not None or link not in before.opened
             opened_ms = step.moment.earliest_ms
             return LinkState(INIT if is_new else None, link, opened, opened_ms=opened_ms)
         case ops.Handshake(_, link):
             return before._replace(state=CONNECTED, link=link)
-        case ops.CloseLink(_, link):
-            if before.state not in {IDLE, None} and before.link == link:
-                return before._replace(state=IDLE, link="", closed_late=False)
+        case ops.CloseLink(_, link) if before.state in {IDLE, None} or before.link != link:
             is_late = before.closed_late or link in before.opened
             return before._replace(closed_late=is_late)
-        case _:  # it may have lost its link: expiry and the sweep are other laws' business
+        case ops.CloseLink():
+            return before._replace(state=IDLE, link="", closed_late=False)
+        case ops.Unregister() | ops.SetExpiries() | ops.Sweep():
+            # it may have lost its link: expiry and the sweep are other laws' business
             return before if before.state == IDLE else before._replace(state=None)
+    return before

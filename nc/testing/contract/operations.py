@@ -1,17 +1,33 @@
-"""Operations: requests to a network controller, and events that happen to it.
+"""Operations: what clients and nodes ask of a network controller.
 
 Tokens, nodes and links have names here (`token 1`, `node 2`, `link 3`), which a target turns into
 the real ones that it was given: so a history reads the same for every target. A text that is no
 name is sent as it is, which is how a wrong token is spelled.
+
+An operation is one class, which says all of it: what is asked for, the RPC that it is, who may
+call it, and the answer that the contract demands, given the model's state.
 """
 
+import re
+from collections.abc import Callable
 from dataclasses import dataclass
 from enum import Enum
-from typing import TypeAlias
+from typing import Any, ClassVar, Final, NamedTuple
+
+from nc.testing.contract.model import CONNECTED, IDLE, Model, Moment, Refused
+from nc.testing.contract.overlay import server_address
 
 ADMIN = "admin"  # as a caller: the administrator's certificate
 
 SERVER_NODE = "reserverd"  # the node token that stands for the server itself, spelled so
+
+OK: Final = "200"
+MISTAKE: Final = "400"
+DENIED: Final = "PERMISSION_DENIED"
+
+_TOKEN: Final = re.compile(r"[0-9a-f]{16}")
+
+TokenOf = Callable[[str], str]  # the real token that stands behind a name
 
 
 class Port(Enum):
@@ -21,125 +37,256 @@ class Port(Enum):
     BOOTSTRAP = "bootstrap port"
 
 
-@dataclass(frozen=True, slots=True)
-class IssueToken:
-    """GetBootStrapToken."""
+class Facts(NamedTuple):
+    """The content of an answer, without its message and its random values."""
 
+    code: str
+    state: int | None = None
+    address: str | None = None
+    result: bool | None = None
+
+
+class Denied(Refused):
+    """The caller may not do this."""
+
+
+@dataclass(frozen=True, slots=True)
+class Operation:
+    """What is asked for.
+
+    Attributes:
+        refused: what a refusal contains.
+        event: the kind of the event that it leaves in the log, just once.
+    """
+
+    refused: ClassVar[Facts] = Facts(MISTAKE)
+    event: ClassVar[str] = ""
+
+    @property
+    def shown(self) -> str:
+        """Whose certificate it comes with; "" with none."""
+        is_bootstrap = getattr(self, "port", Port.CONTROL) is Port.BOOTSTRAP
+        return "" if is_bootstrap else getattr(self, "caller", ADMIN)
+
+    def check_caller(self, model: Model, now: Moment) -> None:
+        """Refuse who may not call it (contract, §4); raises `Denied`."""
+
+    def expect(self, model: Model, now: Moment) -> Facts:
+        """Carry it out on the model; what a client should see. Raises `Refused`."""
+        del model, now
+        return Facts(OK)
+
+
+@dataclass(frozen=True, slots=True)
+class Call(Operation):
+    """An operation of the gRPC API.
+
+    Attributes:
+        method: the RPC's name.
+        is_admins: whether only the administrator may call it.
+    """
+
+    method: ClassVar[str]
+    is_admins: ClassVar[bool] = False
+
+    def check_caller(self, model: Model, now: Moment) -> None:
+        if self.shown in {"", ADMIN}:
+            return
+        try:
+            model.check_live(self.shown, now)
+        except Refused as refused:
+            raise Denied(f"Caller{refused}") from None
+        if self.is_admins:
+            raise Denied("AdminOnly")
+
+    def fields(self, token: TokenOf) -> dict[str, Any]:
+        """The request's fields."""
+        del token
+        return {}
+
+
+@dataclass(frozen=True, slots=True)
+class IssueToken(Call):
     token: str  # the name that it gets
     minutes: int  # 0: the default; negative: for ever
     caller: str = ADMIN
 
+    method = "GetBootStrapToken"
+    is_admins = True
+    event = "token_issued"
+
+    def fields(self, token: TokenOf) -> dict[str, Any]:
+        del token
+        return {"expireTime": self.minutes}
+
+    def expect(self, model: Model, now: Moment) -> Facts:
+        model.issue(self.token, self.minutes, now)
+        return Facts(OK)
+
 
 @dataclass(frozen=True, slots=True)
-class Redeem:
-    """GetToken."""
-
+class Redeem(Call):
     token: str
     node: str  # the name that the new node gets
     port: Port = Port.BOOTSTRAP
     caller: str = ADMIN  # on the control port
 
+    method = "GetToken"
+    event = "node_registered"
+
+    def fields(self, token: TokenOf) -> dict[str, Any]:
+        return {"bootStrapToken": token(self.token)}
+
+    def expect(self, model: Model, now: Moment) -> Facts:
+        if not self.token:
+            raise Refused("BootstrapTokenEmpty")
+        is_name = self.token in model.tokens or " " in self.token  # names stand for real tokens
+        if not is_name and not _TOKEN.fullmatch(self.token):
+            raise Refused("BootstrapTokenMalformed")
+        model.redeem(self.token, self.node, now)
+        return Facts(OK)
+
 
 @dataclass(frozen=True, slots=True)
-class CheckState:
-    """CheckConnState."""
+class Query(Call):
+    """A question about a node."""
 
     node: str
     caller: str = ADMIN
 
+    def fields(self, token: TokenOf) -> dict[str, Any]:
+        return {"token": token(self.node)}
+
+    def _look(self, model: Model, now: Moment) -> tuple[int, str]:
+        """The node's state, and its address."""
+        if self.node == SERVER_NODE:
+            return CONNECTED, server_address(model.network)
+        if not self.node:
+            raise Refused("NodeTokenEmpty")
+        model.check_live(self.node, now)
+        state, _ = model.links.get(self.node, (IDLE, ""))
+        return state, model.held.get(self.node, "")
+
+
+class CheckState(Query):
+    __slots__ = ()
+    method = "CheckConnState"
+    refused = Facts(MISTAKE, IDLE, "")
+
+    def expect(self, model: Model, now: Moment) -> Facts:
+        state, address = self._look(model, now)
+        return Facts(OK, state, address)
+
+
+class GetAddress(Query):
+    __slots__ = ()
+    method = "GetRegistedIp"
+    refused = Facts(MISTAKE, address="")
+
+    def expect(self, model: Model, now: Moment) -> Facts:
+        _, address = self._look(model, now)
+        return Facts(OK, address=address)
+
 
 @dataclass(frozen=True, slots=True)
-class GetAddress:
-    """GetRegistedIp."""
-
+class Unregister(Call):
     node: str
     caller: str = ADMIN
 
+    method = "UnRegister"
+    refused = Facts(MISTAKE, result=False)
+    event = "unregistered"
+
+    def fields(self, token: TokenOf) -> dict[str, Any]:
+        return {"token": token(self.node)}
+
+    def check_caller(self, model: Model, now: Moment) -> None:
+        Call.check_caller(self, model, now)
+        if self.caller not in {ADMIN, self.node}:
+            raise Denied("NotItself")
+
+    def expect(self, model: Model, now: Moment) -> Facts:
+        del now
+        if not self.node:
+            raise Refused("NodeTokenEmpty")
+        if self.node == SERVER_NODE:
+            raise Refused("ServerNodeFixed")
+        model.unregister(self.node)
+        return Facts(OK, result=True)
+
 
 @dataclass(frozen=True, slots=True)
-class Unregister:
-    """UnRegister."""
-
-    node: str
-    caller: str = ADMIN
-
-
-@dataclass(frozen=True, slots=True)
-class SetExpiries:
-    """UpdateSensorExpireTime."""
-
+class SetExpiries(Call):
     expiries: tuple[tuple[str, int], ...]  # node, and Unix seconds or 0 for never
     caller: str = ADMIN
 
+    method = "UpdateSensorExpireTime"
+    is_admins = True
+
+    def fields(self, token: TokenOf) -> dict[str, Any]:
+        listed = [
+            {"deviceToken": token(node).encode(), "expireTime": seconds}
+            for node, seconds in self.expiries
+        ]
+        return {"sensorExpire": listed}
+
+    def expect(self, model: Model, now: Moment) -> Facts:
+        if any(node == SERVER_NODE for node, _ in self.expiries):
+            raise Refused("ServerNodeFixed")
+        model.set_expiries([(node, s * 1000) for node, s in self.expiries], now)
+        return Facts(OK)
+
 
 @dataclass(frozen=True, slots=True)
-class CheckHealth:
-    """HealthCheck."""
-
+class CheckHealth(Call):
     port: Port = Port.CONTROL
 
+    method = "HealthCheck"
+
 
 @dataclass(frozen=True, slots=True)
-class OpenLink:
+class LinkOperation(Operation):
+    node: str
+    link: str
+
+
+class OpenLink(LinkOperation):
     """A node's link is accepted."""
 
-    node: str
-    link: str
+    __slots__ = ()
+
+    def expect(self, model: Model, now: Moment) -> Facts:
+        model.accept(self.node, self.link, now)
+        return Facts(OK)
 
 
-@dataclass(frozen=True, slots=True)
-class Handshake:
+class Handshake(LinkOperation):
     """A node sends its handshake on its link, and gets its address."""
 
-    node: str
-    link: str
+    __slots__ = ()
+    event = "state_changed"
+
+    def expect(self, model: Model, now: Moment) -> Facts:
+        model.hand_over(self.node, self.link, now)
+        return Facts(OK, address=model.held[self.node])
 
 
-@dataclass(frozen=True, slots=True)
-class CloseLink:
+class CloseLink(LinkOperation):
     """A node closes its link."""
 
-    node: str
-    link: str
+    __slots__ = ()
+
+    def expect(self, model: Model, now: Moment) -> Facts:
+        del now
+        model.drop(self.node, self.link)
+        return Facts(OK)
 
 
 @dataclass(frozen=True, slots=True)
-class Sweep:
+class Sweep(Operation):
     """The server sweeps expired nodes and tokens; in real time it also does so by itself."""
 
-
-Query: TypeAlias = CheckState | GetAddress | CheckHealth
-LinkOperation: TypeAlias = OpenLink | Handshake | CloseLink
-Operation: TypeAlias = (
-    IssueToken | Redeem | Unregister | SetExpiries | Sweep | Query | LinkOperation
-)
-
-
-@dataclass(frozen=True, slots=True)
-class Wait:
-    """Time passes; a negative value sets the clock back, where the target allows it."""
-
-    ms: int
-
-
-@dataclass(frozen=True, slots=True)
-class Restart:
-    """The process stops cleanly, and starts again."""
-
-    network: str = ""  # another overlay network from now on; "" for the same
-
-
-@dataclass(frozen=True, slots=True)
-class Crash:
-    """The process ends while operations are under way, and starts again.
-
-    A real process is killed; on a simulated disk the power fails, too, and what was not synced is
-    kept or lost by chance.
-    """
-
-    at_step: int = 0  # how much of what is under way still happens
-    keep: float = 0.0  # the share of what was not synced that is kept
-    seed: int = 0  # of the chance
-
-
-Happening: TypeAlias = Wait | Restart | Crash
+    def expect(self, model: Model, now: Moment) -> Facts:
+        model.expire(now)
+        model.forget(now)
+        return Facts(OK)

@@ -9,12 +9,24 @@ the answers: the server is not linearisable, or does not do what the contract sa
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any, NamedTuple
 
-from nc.testing.contract.expectations import Expected, Facts, expect
-from nc.testing.contract.model import Model, Moment
-from nc.testing.contract.operations import IssueToken, Operation, Redeem
+from nc.testing.contract.model import Model, Moment, Refused
+from nc.testing.contract.operations import (
+    ADMIN,
+    DENIED,
+    Denied,
+    Facts,
+    IssueToken,
+    Operation,
+    Redeem,
+)
 
 # More are hardly ever possible; beyond, those that were found first are kept.
 MAX_WORLDS = 64
+
+
+class Expected(NamedTuple):
+    facts: Facts
+    reason: str = ""  # of a refusal, in one word
 
 
 class Asked(NamedTuple):
@@ -90,6 +102,25 @@ def _possible(
         untried += path.others()
         if asked.facts is None or asked.facts == expected.facts:
             yield candidate, expected
+
+
+def expect(model: Model, operation: Operation, now: Moment, arrival: Model | None) -> Expected:
+    """Carry the operation out on the model; the answer that a client should see.
+
+    `arrival` is the model when the operation came, if others ran since: its caller may have been
+    checked then.
+    """
+    model.act_alone(now)
+    try:
+        checked = model
+        if arrival is not None and operation.shown not in {"", ADMIN}:
+            checked = model.choose([model, arrival.copy(model.choose)])
+        operation.check_caller(checked, now)
+        return Expected(operation.expect(model, now))
+    except Denied as denied:
+        return Expected(Facts(DENIED), str(denied))
+    except Refused as refused:
+        return Expected(operation.refused, str(refused))
 
 
 class _Path:

@@ -2,6 +2,6 @@
 
 from nc.testing.search.run import Report, search
 from nc.testing.search.trial import Trial
-from nc.testing.search.trials import Trials, draw_trial, play, rounds_of
+from nc.testing.search.trials import Trials, draw_trial, play
 
-__all__ = ["Report", "Trial", "Trials", "draw_trial", "play", "rounds_of", "search"]
+__all__ = ["Report", "Trial", "Trials", "draw_trial", "play", "search"]

@@ -3,11 +3,11 @@
 Every trial has a seed of its own: the first one that of the search, the next one the number after
 it. So a trial that broke a law can be had again by itself, in any process. A history that breaks a
 law is made smaller by leaving parts out: names stay what they are, so the rest still means
-something. Halves are left out first, then ever smaller parts, then single operations of a round.
+something. Halves are left out first, then ever smaller parts, then single things.
 """
 
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
@@ -32,10 +32,7 @@ class Subject(Protocol):
         """Draw a trial, play it, and judge it."""
 
     def parts(self, history: History) -> list[Any]:
-        """The trial's parts; any of them can be left out."""
-
-    def without(self, part: Any) -> Iterator[Any]:
-        """The part without one of the things in it."""
+        """What happened in the trial; any of it can be left out."""
 
     def replay(self, history: History, parts: list[Any]) -> Judgement:
         """Play some parts of what was played."""
@@ -128,33 +125,18 @@ def search(
 def shrink(subject: Subject, broken: LawBroken, most_plays: int) -> LawBroken:
     """The smallest history found that breaks the same law, with so many plays at most."""
     parts = subject.parts(broken.history)
-    plays, size = 0, max(len(parts) // 2, 1)
-    while plays < most_plays:
-        for candidate in _smaller(subject, parts, size):
-            plays += 1
-            judgement = subject.replay(broken.history, candidate)
-            same = [each for each in judgement.breaches if each.law == broken.breach.law]
-            if same:
-                broken, parts = LawBroken(same[0], judgement.history), candidate
-                break
-            if plays >= most_plays:
-                break
+    size, end = max(len(parts) // 2, 1), len(parts)  # from the end on: it depends on the beginning
+    for _ in range(most_plays):
+        if not parts or not size:
+            break
+        fewer = [*parts[: max(end - size, 0)], *parts[end:]]
+        judgement = subject.replay(broken.history, fewer)
+        same = [each for each in judgement.breaches if each.law == broken.breach.law]
+        if same:
+            broken, parts = LawBroken(same[0], judgement.history), fewer
+            end = len(parts)
+        elif end > size:
+            end -= size
         else:
-            if size == 0:
-                break
-            size //= 2
+            size, end = size // 2, len(parts)
     return broken
-
-
-def _smaller(subject: Subject, parts: Sequence[Any], size: int) -> Iterator[list[Any]]:
-    """The next smaller candidates: without `size` parts, or (0) without one thing in a part.
-
-    From the end on, since what comes last depends on what comes first.
-    """
-    for end in range(len(parts), 0, -max(size, 1)):
-        before, after = parts[: max(end - max(size, 1), 0)], parts[end:]
-        if size:
-            yield [*before, *after]
-        else:
-            for smaller in subject.without(parts[end - 1]):
-                yield [*before, smaller, *after]

@@ -1,18 +1,16 @@
 """For tests with Hypothesis: it makes the choices, so its own shrinking and database work."""
 
-import struct
 from collections.abc import Callable, Sequence
 from ipaddress import IPv4Address
 from typing import TypeVar
 
 from hypothesis import strategies as st
 
+from nc.net.ipv4 import build_packet
 from nc.testing.contract.operations import IssueToken, Operation
 from nc.testing.search.choices import Choices, Pick
 
 T = TypeVar("T")
-
-_HEADER = struct.Struct("!BBHHHBBH4s4s")
 
 
 def pick_with(draw: Callable[[st.SearchStrategy[int]], int]) -> Pick:
@@ -50,17 +48,11 @@ def packets(
 ) -> bytes:
     """Raw IPv4 packets as links carry them: a header with its checksum, and any payload."""
     anywhere = st.integers(0, 2**32 - 1).map(lambda number: str(IPv4Address(number)))
-    source = IPv4Address(draw(anywhere if sources is None else sources)).packed
-    destination = IPv4Address(draw(anywhere if destinations is None else destinations)).packed
-    payload = draw(st.binary(max_size=max_payload_bytes))
-    length = _HEADER.size + len(payload)
-    protocol = draw(st.sampled_from([1, 6, 17, 47]))
-    fields = (0x45, 0, length, draw(st.integers(0, 0xFFFF)), 0x4000, draw(st.integers(1, 255)))
-    header = _HEADER.pack(*fields, protocol, 0, source, destination)
-    return _HEADER.pack(*fields, protocol, _checksum(header), source, destination) + payload
-
-
-def _checksum(header: bytes) -> int:
-    """The Internet checksum (RFC 1071) of a header whose own field is zero."""
-    words: tuple[int, ...] = struct.unpack(f"!{len(header) // 2}H", header)
-    return -sum(words) % 0xFFFF  # ones' complement arithmetic is arithmetic modulo 2**16 - 1
+    return build_packet(
+        draw(anywhere if sources is None else sources),
+        draw(anywhere if destinations is None else destinations),
+        draw(st.binary(max_size=max_payload_bytes)),
+        protocol=draw(st.sampled_from([1, 6, 17, 47])),
+        packet_id=draw(st.integers(0, 0xFFFF)),
+        ttl=draw(st.integers(1, 255)),
+    )

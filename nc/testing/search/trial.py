@@ -8,9 +8,9 @@ trial.finish()                                                              rais
 
 from collections import deque
 from collections.abc import Sequence
-from typing import Any
 
 from nc.testing.contract import operations as ops
+from nc.testing.contract.happenings import Crash, Happening, Restart, Wait
 from nc.testing.contract.history import Answer, History, Observation, Step, step_id
 from nc.testing.contract.judgement import Judgement, judge
 from nc.testing.contract.model import Model
@@ -51,13 +51,19 @@ class Trial:
         return self._judgement is not None
 
     @property
+    def joined(self) -> list[str]:
+        """The nodes that were given a token."""
+        done = [step.operation for step in self.history.of(ops.Redeem) if step.is_ok]
+        return [operation.node for operation in done if isinstance(operation, ops.Redeem)]
+
+    @property
     def _mortal(self) -> Mortal:
         if not isinstance(self._target, Mortal):
             raise TypeError(f"{self._target} cannot be ended: it is not ours")
         return self._target
 
     def perform(
-        self, *operations: ops.Operation, turns: Sequence[int] = (), crash: ops.Crash | None = None
+        self, *operations: ops.Operation, turns: Sequence[int] = (), crash: Crash | None = None
     ) -> list[Answer | None]:
         """Carry operations out at the same time, and hold the answers against the model.
 
@@ -92,9 +98,7 @@ class Trial:
             self._has_started(crash, "")
         return [reply.answer for reply in replies]
 
-    def _is_gone(
-        self, requests: Sequence[Request], error: ServerGone, crash: ops.Crash | None
-    ) -> None:
+    def _is_gone(self, requests: Sequence[Request], error: ServerGone, crash: Crash | None) -> None:
         """Record the answers that came and the server's end, then judge."""
         self.history.end = str(error)
         replies = error.replies or [Reply(self._target.now(), None)] * len(requests)
@@ -124,14 +128,12 @@ class Trial:
             if any(PossibleStates(model).explain(asked) is not None for model in self._past):
                 self.history.stale = self._round
             self.judge().require()
-        if not all(
-            isinstance(request.operation, ops.CheckState | ops.GetAddress) for request in requests
-        ):
+        if not all(isinstance(request.operation, ops.Query) for request in requests):
             self._past.append(before)
 
     def wait(self, ms: int) -> None:
         self._target.wait(ms)
-        self._happened(ops.Wait(ms))
+        self._happened(Wait(ms))
 
     def restart(self, network: str = "") -> None:
         """Stop the process cleanly, and start it again, perhaps on another network.
@@ -144,27 +146,25 @@ class Trial:
             self._mortal.restart(network)
         except ServerGone as error:
             self.history.end = str(error)
-        self._has_started(ops.Restart(network), network)
+        self._has_started(Restart(network), network)
 
-    def _has_started(self, after: ops.Crash | ops.Restart, network: str) -> None:
+    def _has_started(self, after: Crash | Restart, network: str) -> None:
         """Record that the server has started again, or failed to."""
         self._happened(after)
         if self.history.end:
             self.judge().require()
         self.states.change(lambda model: model.start(network or model.network))
 
-    def _happened(self, happening: ops.Crash | ops.Restart | ops.Wait) -> None:
-        if not isinstance(happening, ops.Crash):
+    def _happened(self, happening: Happening) -> None:
+        if not isinstance(happening, Crash):
             self._round += 1
         self._past.clear()
         self.history.add(Observation(self._round, happening))
 
     def finish(self) -> Judgement:
         """Ask about every node twice more, and judge; raises LawBroken."""
-        enrolments: list[Any] = [s.operation for s in self.history.of(ops.Redeem) if s.is_ok]
-        nodes = [enrolment.node for enrolment in enrolments]
         for _ in range(2):
-            for node in (*nodes, ops.SERVER_NODE):
+            for node in (*self.joined, ops.SERVER_NODE):
                 self.perform(ops.CheckState(node))
         judgement = self.judge()
         judgement.require()

@@ -1,15 +1,15 @@
-"""Trials of one target: drawn from a seed, or rounds of one played again."""
+"""Trials of one target: drawn from a seed, or what happened in one played again."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterable
 from contextlib import suppress
-from dataclasses import dataclass, replace
 from itertools import groupby
-from typing import Any, Final
+from typing import Final
 
-from nc.testing.contract.history import History, Observation, Step
+from nc.testing.contract.happenings import Restart, Wait
+from nc.testing.contract.history import History, Item, Observation, Step
 from nc.testing.contract.judgement import Judgement, LawBroken
 from nc.testing.contract.laws import LAWS
-from nc.testing.contract.operations import ADMIN, Happening, Operation, Redeem, Restart, Wait
+from nc.testing.contract.operations import ADMIN
 from nc.testing.search.choices import Pick
 from nc.testing.search.trial import Trial
 from nc.testing.search.workload import NETWORKS, Workload
@@ -19,15 +19,6 @@ from nc.testing.targets.target import Target
 DEFAULT_RULES: Final = 40  # in a trial; most of them are more than one step
 
 SHRINKS: Final = 500  # in process, some seconds
-
-
-@dataclass(frozen=True)
-class Round:
-    """One round: operations and perhaps a crash during them, or one other action."""
-
-    operations: tuple[Operation, ...] = ()
-    turns: tuple[int, ...] = ()
-    happening: Happening | None = None
 
 
 class Trials:
@@ -43,74 +34,50 @@ class Trials:
     def draw(self, seed: int) -> Judgement:
         return draw_trial(self._target, SeededRandom(("trial", seed)).pick, self._rules)
 
-    def parts(self, history: History) -> list[Round]:
-        return rounds_of(history)
+    def parts(self, history: History) -> list[Item]:
+        return history.items
 
-    def without(self, part: Round) -> Iterator[Round]:
-        """A round without one of its operations."""
-        for number in range(len(part.operations) if len(part.operations) > 1 else 0):
-            yield replace(
-                part,
-                operations=part.operations[:number] + part.operations[number + 1 :],
-                turns=part.turns[:number] + part.turns[number + 1 :],
-            )
-
-    def replay(self, history: History, parts: Sequence[Round]) -> Judgement:
+    def replay(self, history: History, parts: Iterable[Item]) -> Judgement:
         return play(self._target, history.network, parts)
 
 
 def draw_trial(target: Target, pick: Pick, rules: int = DEFAULT_RULES) -> Judgement:
     """Draw a trial, and play it; the laws' judgement."""
-    trial = Trial(target, pick(NETWORKS))
-    try:
-        with suppress(LawBroken):
-            Workload(trial, target, pick).run(rules)
-            trial.finish()
-        return trial.judge()
-    finally:
-        target.end()
+    return _judged(target, pick(NETWORKS), lambda trial: Workload(trial, target, pick).run(rules))
 
 
-def rounds_of(history: History) -> list[Round]:
-    """What has to be played to get this history again."""
-    rounds = []
-    for _, group in groupby(history.items, key=lambda item: item.round):
-        together = list(group)
-        steps = [item for item in together if isinstance(item, Step)]
-        happened = [item.happening for item in together if isinstance(item, Observation)]
-        operations = tuple(step.operation for step in steps)
-        turns = tuple(step.turns for step in steps)
-        rounds.append(Round(operations, turns, happened[0] if happened else None))
-    return rounds
+def play(target: Target, network: str, items: Iterable[Item]) -> Judgement:
+    """Play what happened in a history, or a part of it, again; the laws' judgement."""
+
+    def run(trial: Trial) -> None:
+        for _, together in groupby(items, key=lambda item: item.round):
+            _play_round(trial, list(together))
+
+    return _judged(target, network, run)
 
 
-def play(target: Target, network: str, rounds: Sequence[Round]) -> Judgement:
-    """Play rounds; the laws' judgement."""
+def _judged(target: Target, network: str, run: Callable[[Trial], None]) -> Judgement:
     trial = Trial(target, network)
     try:
         with suppress(LawBroken):
-            for round_ in rounds:
-                _play_round(trial, round_)
+            run(trial)
             trial.finish()
         return trial.judge()
     finally:
         target.end()
 
 
-def _play_round(trial: Trial, round_: Round) -> None:
-    match round_.happening:
+def _play_round(trial: Trial, items: list[Item]) -> None:
+    happening = next((item.happening for item in items if isinstance(item, Observation)), None)
+    match happening:
         case Wait(ms):
             trial.wait(ms)
         case Restart(network):
             trial.restart(network)
         case crash:
-            enrolments: list[Any] = [s.operation for s in trial.history.of(Redeem) if s.is_ok]
-            joined = {enrolment.node for enrolment in enrolments}  # they have a certificate
-            played = [
-                (operation, turns)
-                for operation, turns in zip(round_.operations, round_.turns, strict=True)
-                if getattr(operation, "caller", ADMIN) in {ADMIN, *joined}
-            ]
-            operations, turns = [o for o, _ in played], [t for _, t in played]
-            if operations or crash is not None:
-                trial.perform(*operations, turns=turns, crash=crash)
+            callers = {"", ADMIN, *trial.joined}  # who has a certificate
+            steps = [each for each in items if isinstance(each, Step)]
+            steps = [each for each in steps if each.operation.shown in callers]
+            if steps or crash is not None:
+                turns = [step.turns for step in steps]
+                trial.perform(*(step.operation for step in steps), turns=turns, crash=crash)

@@ -9,6 +9,7 @@ from collections.abc import Callable, Sequence
 from typing import Any, Final
 
 from nc.testing.contract import operations as ops
+from nc.testing.contract.happenings import Crash
 from nc.testing.contract.history import Answer
 from nc.testing.contract.model import DAY_MS, DEFAULT_MINUTES, IDLE, MINUTE_MS
 from nc.testing.search.choices import WRONG_TOKENS, Choices, Pick
@@ -64,7 +65,7 @@ class Workload(Choices):
             self.pick(able)(self)
 
     def perform(
-        self, *operations: ops.Operation, turns: Sequence[int] = (), crash: ops.Crash | None = None
+        self, *operations: ops.Operation, turns: Sequence[int] = (), crash: Crash | None = None
     ) -> list[Answer | None]:
         """Carry operations out, and learn from the answers."""
         answers = self._trial.perform(*operations, turns=turns, crash=crash)
@@ -233,9 +234,7 @@ class Workload(Choices):
 
     def the_process_ends(self) -> None:
         """A crash, while operations are under way or while the server is idle."""
-        crash = ops.Crash(
-            self.pick(_CRASH_STEPS), self.pick((0.0, 0.5, 1.0)), self.pick(range(1000))
-        )
+        crash = Crash(self.pick(_CRASH_STEPS), self.pick((0.0, 0.5, 1.0)), self.pick(range(1000)))
         operations, turns = self._together((0, 1, 2))
         self.perform(self.redemption(), *operations, turns=(0, *turns), crash=crash)
         for node in self.nodes[-1:]:

@@ -1,15 +1,20 @@
 """The actions of a simulated cluster; a plan is a list of them, each with its time.
 
-An action names what it is about (`node 3`), so that any action can be left out and the rest still
-means something: that is how a plan is made smaller. An action about something that is not there
-does nothing.
+An action is one class: what it is about, and what it does. It names its machine (`node 3`), so that
+any action can be left out and the rest still means something: that is how a plan is made smaller.
+An action about something that is not there does nothing.
 """
 
 from dataclasses import dataclass
 from enum import Enum
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
-from nc.testing.contract.operations import Operation
+from nc.testing.contract.operations import Call as Operation
+from nc.testing.contract.operations import IssueToken, Redeem, SetExpiries
+from nc.testing.simulation.machines import Machine
+
+if TYPE_CHECKING:
+    from nc.testing.simulation.executor import Executor
 
 
 class Break(Enum):
@@ -26,6 +31,9 @@ class Action:
 
     at_ms: int
 
+    def begin(self, on: "Executor") -> None:
+        raise NotImplementedError
+
 
 @dataclass(frozen=True, slots=True)
 class Join(Action):
@@ -34,6 +42,20 @@ class Join(Action):
     node: str
     replica: int = 0
 
+    def begin(self, on: "Executor") -> None:
+        on.do(self._join(on))
+
+    async def _join(self, on: "Executor") -> None:
+        cluster, node, token = on.cluster, self.node, f"token of {self.node}"
+        issued = await cluster.call(IssueToken(token, 10), self.replica)
+        if issued is None or not issued.is_ok or node in cluster.machines:
+            return
+        joined = await cluster.call(Redeem(token, node), self.replica)
+        if joined is not None and joined.is_ok:
+            cluster.enrolments[node] = joined
+            cluster.machines[node] = Machine(cluster, node, node)
+            cluster.machines[node].switch_on()
+
 
 @dataclass(frozen=True, slots=True)
 class Call(Action):
@@ -41,6 +63,9 @@ class Call(Action):
 
     operation: Operation
     replica: int = 0
+
+    def begin(self, on: "Executor") -> None:
+        on.do(on.cluster.call(self.operation, self.replica))
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,28 +76,21 @@ class Expire(Action):
     in_s: int
     replica: int = 0
 
-
-@dataclass(frozen=True, slots=True)
-class SwitchOff(Action):
-    """A machine is switched off; silently, as when its power fails: no peer learns of it."""
-
-    node: str
-    silently: bool
+    def begin(self, on: "Executor") -> None:
+        at_s = on.cluster.clock.now_ns() // 10**9 + self.in_s if self.in_s else 0
+        on.do(on.cluster.call(SetExpiries(((self.node, at_s),)), self.replica))
 
 
 @dataclass(frozen=True, slots=True)
-class SwitchOn(Action):
-    """A machine's agent starts."""
+class SetClock(Action):
+    """Clocks jump, forwards or back."""
 
-    node: str
+    by_ms: int
 
-
-@dataclass(frozen=True, slots=True)
-class DuplicateNode(Action):
-    """Another machine is the same node for a while, as after a copy of its disk."""
-
-    node: str
-    for_s: int
+    def begin(self, on: "Executor") -> None:
+        on.cluster.note(f"clocks jump by {self.by_ms / 1000:+g} s")
+        on.cluster.time.jumped_ms += self.by_ms
+        on.cluster.clock_set_at_s = on.cluster.now_s
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,134 +100,112 @@ class Partition(Action):
     nodes: tuple[str, ...]
     for_s: int
 
+    def begin(self, on: "Executor") -> None:
+        network = on.cluster.network
+        on.cluster.note(f"nothing comes through to {', '.join(self.nodes)} for {self.for_s} s")
+        for node in self.nodes:
+            network.cut_off(node)
+
+        def mend() -> None:
+            for node in self.nodes:
+                network.mend(node)
+
+        on.until(self.for_s, mend)
+
 
 @dataclass(frozen=True, slots=True)
-class BreakLink(Action):
-    """A machine's connection breaks."""
-
+class MachineAction(Action):
     node: str
-    how: Break
+
+    def begin(self, on: "Executor") -> None:
+        machine = on.cluster.machines.get(self.node)
+        if machine is not None:
+            self.happen(on, machine)
+
+    def happen(self, on: "Executor", machine: Machine) -> None:
+        raise NotImplementedError
 
 
 @dataclass(frozen=True, slots=True)
-class StopReading(Action):
-    """A machine reads nothing for a while."""
+class SwitchOff(MachineAction):
+    """A machine is switched off; silently, as when its power fails: no peer learns of it."""
 
-    node: str
+    silently: bool
+
+    def happen(self, on: "Executor", machine: Machine) -> None:
+        if machine.is_on:
+            how = ", silently" if self.silently else ""
+            on.cluster.note(f"{machine.name} is switched off{how}")
+            machine.switch_off(silently=self.silently)
+
+
+@dataclass(frozen=True, slots=True)
+class SwitchOn(MachineAction):
+    """A machine's agent starts."""
+
+    def happen(self, on: "Executor", machine: Machine) -> None:
+        if not machine.is_on:
+            on.cluster.note(f"{machine.name} is switched on")
+            machine.switch_on()
+
+
+@dataclass(frozen=True, slots=True)
+class DuplicateNode(MachineAction):
+    """Another machine is the same node for a while, as after a copy of its disk."""
+
     for_s: int
 
+    def happen(self, on: "Executor", machine: Machine) -> None:
+        del machine
+        cluster = on.cluster
+        name = f"duplicate {len(cluster.duplicates) + 1} of {self.node}"
+        duplicate = Machine(cluster, name, self.node)
+        cluster.duplicates.append(duplicate)
+        cluster.note(f"{name} is switched on for {self.for_s} s")
+        duplicate.switch_on()
+        on.until(self.for_s, lambda: duplicate.switch_off(silently=False))
+
 
 @dataclass(frozen=True, slots=True)
-class SendPackets(Action):
+class BreakLink(MachineAction):
+    """A machine's connection breaks."""
+
+    how: Break
+
+    def happen(self, on: "Executor", machine: Machine) -> None:
+        on.cluster.note(f"the connection of {machine.name} breaks: {self.how.value}")
+        if self.how is Break.SILENTLY:
+            on.cluster.network.sever(machine.name)
+        else:
+            on.cluster.network.reset(machine.name, at_server=self.how is Break.AT_SERVER)
+
+
+@dataclass(frozen=True, slots=True)
+class StopReading(MachineAction):
+    """A machine reads nothing for a while."""
+
+    for_s: int
+
+    def happen(self, on: "Executor", machine: Machine) -> None:
+        network, name = on.cluster.network, machine.name
+        on.cluster.note(f"{name} reads nothing for {self.for_s} s")
+        network.stall(name, is_stalled=True)
+        on.until(self.for_s, lambda: network.stall(name, is_stalled=False))
+
+
+@dataclass(frozen=True, slots=True)
+class SendPackets(MachineAction):
     """One machine sends to another."""
 
-    node: str
     to: str
     count: int
     size_bytes: int
 
-
-@dataclass(frozen=True, slots=True)
-class CutPower(Action):
-    """A server's power fails at so many steps of its disk from then on, or a second later."""
-
-    at_step: int
-    keep: float  # the share of what was not synced that is kept
-    seed: int  # of the chance in it
-    down_s: int
-    replica: int = 0
-
-
-@dataclass(frozen=True, slots=True)
-class KillServer(Action):
-    """A server's process ends at once; its kernel closes its connections."""
-
-    down_s: int
-    replica: int = 0
-
-
-@dataclass(frozen=True, slots=True)
-class RestartServer(Action):
-    """A server stops cleanly, and starts again."""
-
-    down_s: int
-    replica: int = 0
-
-
-@dataclass(frozen=True, slots=True)
-class SetClock(Action):
-    """Clocks jump, forwards or back."""
-
-    by_ms: int
-
-
-@dataclass(frozen=True, slots=True)
-class FillDisk(Action):
-    """A server's disk is full for a while."""
-
-    for_s: int
-    replica: int = 0
-
-
-@dataclass(frozen=True, slots=True)
-class FailSync(Action):
-    """One of the next syncs of a server's disk fails; of a log in memory, its next append."""
-
-    in_steps: int  # of a log in memory: odd, what it was to write is there all the same
-    replica: int = 0
-
-
-class WrongServer(Enum):
-    """What answers at the server's address for a while."""
-
-    OTHER_CA = "a server with another CA"
-    EMPTY_LOG = "a server with the same CA and an empty log"
-    CLOSED_PORT = "a machine without a server"
-    SILENT = "nothing"
-
-
-class Part(Enum):
-    """A part of the server's data; each may be a volume of its own."""
-
-    LOG = "the log"
-    SECRET_KEY = "the secret key"  # noqa: S105 - a file's name
-    CERTIFICATES = "the certificates"
-
-
-@dataclass(frozen=True, slots=True)
-class Fault(Action):
-    """Something in the field is wrong for a while, and then right again."""
-
-    for_s: int
-
-
-@dataclass(frozen=True, slots=True)
-class StepClock(Fault):
-    """A machine's clock is wrong by so much; `node` None: the server's."""
-
-    node: str | None
-    by_ms: int
-
-
-@dataclass(frozen=True, slots=True)
-class Misdirect(Fault):
-    """The server's name leads elsewhere, and every link breaks."""
-
-    to: WrongServer
-
-
-@dataclass(frozen=True, slots=True)
-class LoseData(Fault):
-    """The server's machine starts anew, without some of the server's data."""
-
-    parts: tuple[Part, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class LoseFolder(Fault):
-    """An agent's state folder is gone."""
-
-    node: str
+    def happen(self, on: "Executor", machine: Machine) -> None:
+        receiver = on.cluster.machines.get(self.to)
+        if receiver is not None and receiver.address:
+            for _ in range(self.count):
+                on.cluster.send_packet(machine, receiver.address, self.size_bytes)
 
 
 class Plan(NamedTuple):

@@ -8,19 +8,16 @@ it answers a call. Until then a server may act on what it knew; that has to be p
 import asyncio
 import itertools
 import math
-import ssl
 from collections.abc import Coroutine
 from typing import Any, Final
 
-from eventlog import EventLog, LogDamaged, MemoryLog
-from nc.clock import Clock
+from eventlog import LogDamaged, MemoryLog
 from nc.domain.state import State
 from nc.secrets import SECRET_KEY_BYTES, TokenIds
-from nc.testing.contract.expectations import DENIED, MISTAKE, OK
 from nc.testing.contract.history import Answer, Sighting, answer_text
 from nc.testing.contract.laws import Law
 from nc.testing.contract.laws.cluster import GOES_ON, NOTHING_CRASHES, RIGHT_ONE, STARTS
-from nc.testing.contract.operations import ADMIN, Operation, Unregister
+from nc.testing.contract.operations import ADMIN, DENIED, MISTAKE, OK, Call, Unregister
 from nc.testing.seeded_random import SeededRandom
 from nc.testing.simulation.actions import Plan
 from nc.testing.simulation.calls import Calls
@@ -143,11 +140,11 @@ class Cluster:
 
     # Calls
 
-    async def call(self, operation: Operation, replica: int = 0) -> Answer | None:
+    async def call(self, operation: Call, replica: int = 0) -> Answer | None:
         """The answer to a client; None: no answer, or only that the server is unavailable."""
         site = self.site_of(replica)
-        server, caller = site.server, getattr(operation, "caller", ADMIN)
-        if server is None or caller not in {ADMIN, *self._names.nodes()}:
+        server = site.server
+        if server is None or operation.shown not in {"", ADMIN, *self._names.nodes()}:
             return None
         while True:  # what was just given out must not be used in its own round
             await self._calls.wait_for_round()
@@ -199,41 +196,9 @@ class Cluster:
 
     # Machines
 
-    def add_machine(self, name: str, node: str, answer: Answer) -> Machine:
-        """Add a machine with an enrolment's certificates: the node's own, or a duplicate."""
-        pem = answer.certificates[1].certificate.decode("ascii")
-        return Machine(
-            name,
-            str(answer.token),
-            ssl.PEM_cert_to_DER_cert(pem),
-            time=self.time,
-            certificates=self.certificates,
-            network=self.network,
-            seed=self.plan.seed,
-            happens=lambda machine, what: self._happens(node, machine, what),
-            arrived=self._packet_arrived,
-        )
-
-    def make_server(self, name: str, log: EventLog, number: int, clock: Clock) -> SimulatedServer:
-        """A server of this cluster, or one that is taken for it."""
-
-        def is_broken(what: str) -> None:
-            self.saw(NOTHING_CRASHES, what, holds=False)
-
-        return SimulatedServer(
-            name,
-            log,
-            overlay=self.plan.network,
-            network=self.network,
-            number=number,
-            clock=clock,
-            token_ids=self.token_ids,
-            chance=self.chance,
-            shares_log=self.plan.is_shared,
-            is_broken=is_broken,
-        )
-
-    def _happens(self, node: str, machine: Machine, what: str) -> None:
+    def happens(self, machine: Machine, what: str) -> None:
+        """An agent has connected, lost its link, or given up."""
+        node = machine.node
         if what.startswith("is connected"):
             node_id, seq = self.node_id(machine), self.state.seq
             self.given.append(GivenAddress(node, node_id, machine.address, seq, self.now_s))
@@ -256,7 +221,7 @@ class Cluster:
         del self.packets[number]
         return 0
 
-    def _packet_arrived(self, machine: Machine, number: int, destination: str) -> None:
+    def packet_arrived(self, machine: Machine, number: int, destination: str) -> None:
         sent = self.packets.pop(number, None)
         is_right = sent is not None and destination == machine.address == sent[1]
         self.arrived += 1

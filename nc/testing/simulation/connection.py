@@ -63,6 +63,7 @@ class Endpoint(asyncio.Transport):
         self.protocol: Any = None
         self.heard_at_s = self._loop.time()
         self.is_stalled = self.is_severed = False
+        self._reads = True
         self.is_lost = False  # its protocol has had `connection_lost`
         self._is_closing = False
         self._sent: deque[tuple[float, bytes | _End]] = deque()  # with when it arrives
@@ -81,6 +82,13 @@ class Endpoint(asyncio.Transport):
 
     def is_closing(self) -> bool:
         return self._is_closing
+
+    def pause_reading(self) -> None:
+        self._reads = False
+
+    def resume_reading(self) -> None:
+        self._reads = True
+        self._loop.call_soon(self.peer.pump)
 
     def get_write_buffer_size(self) -> int:
         """The bytes in this end's buffer, beyond what kernels hold."""
@@ -170,7 +178,7 @@ class Endpoint(asyncio.Transport):
 
     def reads(self) -> bool:
         """Whether something reads here."""
-        return self.protocol is not None and not self.is_stalled
+        return self.protocol is not None and self._reads and not self.is_stalled
 
     def hear(self, data: bytes) -> None:
         self.heard_at_s = self._loop.time()

@@ -1,6 +1,7 @@
 """The data of a simulated server, opened as by a real one, also while parts of it are gone."""
 
 from collections.abc import Callable
+from enum import Enum
 from pathlib import Path
 from typing import Final
 
@@ -11,12 +12,19 @@ from nc.clock import Clock, now_utc
 from nc.pki.renewal import require_plausible
 from nc.server import first_start
 from nc.server.first_start import AuthorityFiles, Listing
-from nc.testing.simulation.actions import Part
 
 FOLDER: Final = Path("/log")
 _SEGMENT_BYTES: Final = 8192  # so that a life fills several
 _SECRET_KEY: Final = Path("/secret.key")
 _AUTHORITIES: Final = (Path("/grpc"), Path("/network"))
+
+
+class Part(Enum):
+    """A part of the server's data; each may be a volume of its own."""
+
+    LOG = "the log"
+    SECRET_KEY = "the secret key"  # noqa: S105 - a file's name
+    CERTIFICATES = "the certificates"
 
 
 class Data:

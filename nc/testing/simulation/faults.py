@@ -1,95 +1,123 @@
-"""What goes wrong in the field for a while: clocks, a wrong server, folders that are gone.
-
-Each function begins a fault, and gives what puts it right again.
-"""
+"""What goes wrong in the field for a while: clocks, a wrong server, folders that are gone."""
 
 from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from eventlog import MemoryLog
 from nc.testing.contract.laws.cluster import ONCE_ENROLLED
-from nc.testing.simulation import actions as act
-from nc.testing.simulation.cluster import Cluster
-from nc.testing.simulation.network import ANOTHER_SERVER
+from nc.testing.simulation.actions import Action
+from nc.testing.simulation.data import Part
+from nc.testing.simulation.network import ANOTHER_SERVER, WrongServer
 from nc.testing.simulation.servers import SimulatedServer
+
+if TYPE_CHECKING:
+    from nc.testing.simulation.cluster import Cluster
+    from nc.testing.simulation.executor import Executor
 
 PutRight = Callable[[], None]
 
 
-def begin_fault(cluster: Cluster, fault: act.Fault) -> PutRight | None:
-    """Begin a fault; None: it cannot be just now."""
-    match fault:
-        case act.StepClock(_, _, node, by_ms):
-            return _step_clock(cluster, node, by_ms)
-        case act.Misdirect(_, _, to) if cluster.network.misdirected_to is None:
-            return _misdirect(cluster, to)
-        case act.LoseData(_, _, parts) if not cluster.plan.is_shared:
-            return cluster.sites[0].lose_data(parts)
-        case act.LoseFolder(_, _, node) if node in cluster.machines:
-            return _lose_folder(cluster, node)
-    return None
+@dataclass(frozen=True, slots=True)
+class Fault(Action):
+    """Something in the field is wrong for a while, and then right again."""
+
+    for_s: int
+
+    def begin(self, on: "Executor") -> None:
+        if (put_right := self.happen(on.cluster)) is not None:
+            on.until(self.for_s, put_right)
+
+    def happen(self, cluster: "Cluster") -> PutRight | None:
+        """Begin it; gives what puts it right again, or None if it cannot be just now."""
+        raise NotImplementedError
 
 
-def _step_clock(cluster: Cluster, node: str | None, by_ms: int) -> PutRight | None:
-    """A clock that is wrong already is wrong by another amount, until the first of both ends."""
-    if node is not None and node not in cluster.machines:
-        return None
-    whose = "the server" if node is None else node
+@dataclass(frozen=True, slots=True)
+class StepClock(Fault):
+    """A machine's clock is wrong by so much; `node` None: the server's.
 
-    def step_to(offset_ms: int) -> None:
+    One that is wrong already is wrong by another amount, until the first of both ends.
+    """
+
+    node: str | None
+    by_ms: int
+
+    def happen(self, cluster: "Cluster") -> PutRight | None:
+        if self.node is not None and self.node not in cluster.machines:
+            return None
+        self._step_to(cluster, self.by_ms)
+        return lambda: self._step_to(cluster, 0)
+
+    def _step_to(self, cluster: "Cluster", offset_ms: int) -> None:
+        whose = "the server" if self.node is None else self.node
         cluster.note(f"the clock of {whose} is set to {offset_ms / 1000:+g} s")
-        if node is None:
+        if self.node is None:
             cluster.clock.offset_ms = offset_ms
             cluster.clock_set_at_s = cluster.now_s
         else:
-            cluster.machines[node].clock.offset_ms = offset_ms
-
-    step_to(by_ms)
-    return lambda: step_to(0)
+            cluster.machines[self.node].clock.offset_ms = offset_ms
 
 
-def _misdirect(cluster: Cluster, to: act.WrongServer) -> PutRight:
-    network = cluster.network
-    cluster.note(f"at the server's address there is {to.value}")
-    network.misdirected_to = to
-    cluster.certificates.is_other_ca = to is act.WrongServer.OTHER_CA
-    another = _begin_another(cluster) if to is act.WrongServer.EMPTY_LOG else None
-    _break_links(cluster)
+@dataclass(frozen=True, slots=True)
+class Misdirect(Fault):
+    """The server's name leads elsewhere, and every link breaks."""
 
-    def put_right() -> None:
-        cluster.note("the server is at its address again")
-        network.misdirected_to = None
-        cluster.certificates.is_other_ca = False
-        if another is not None:
-            strangers = len(another.replica.state.nodes)
-            what = f"a server with an empty log has {strangers} nodes"
-            cluster.saw(ONCE_ENROLLED, what, holds=strangers == 0)
-            network.end_life(another.life, silently=False)
-            another.life.end()
+    to: WrongServer
 
-    return put_right
+    def happen(self, cluster: "Cluster") -> PutRight | None:
+        network, certificates = cluster.network, cluster.certificates
+        if network.misdirected_to is not None:
+            return None
+        cluster.note(f"at the server's address there is {self.to.value}")
+        network.misdirected_to = self.to
+        certificates.is_other_ca = self.to is WrongServer.OTHER_CA
+        another: SimulatedServer | None = None
+        if self.to is WrongServer.EMPTY_LOG:  # with our CA and key; it knows no node
+            log = MemoryLog(cluster.time.now_ns)
+            another = SimulatedServer(cluster, "another server", log, ANOTHER_SERVER, cluster.time)
+            another.life.run(another.start())
+        for name in cluster.machines:
+            network.reset(name, at_server=False)
+
+        def put_right() -> None:
+            cluster.note("the server is at its address again")
+            network.misdirected_to = None
+            certificates.is_other_ca = False
+            if another is not None:
+                strangers = len(another.replica.state.nodes)
+                what = f"a server with an empty log has {strangers} nodes"
+                cluster.saw(ONCE_ENROLLED, what, holds=strangers == 0)
+                network.end_life(another.life, silently=False)
+                another.life.end()
+
+        return put_right
 
 
-def _begin_another(cluster: Cluster) -> SimulatedServer:
-    """A server with our CA and key, which knows no node."""
-    another = cluster.make_server(
-        "another server", MemoryLog(cluster.time.now_ns), ANOTHER_SERVER, cluster.time
-    )
-    another.life.run(another.start())
-    return another
+@dataclass(frozen=True, slots=True)
+class LoseData(Fault):
+    """The server's machine starts anew, without some of the server's data."""
+
+    parts: tuple[Part, ...]
+
+    def happen(self, cluster: "Cluster") -> PutRight | None:
+        return None if cluster.plan.is_shared else cluster.sites[0].lose_data(self.parts)
 
 
-def _break_links(cluster: Cluster) -> None:
-    for name in cluster.machines:
-        cluster.network.reset(name, at_server=False)
+@dataclass(frozen=True, slots=True)
+class LoseFolder(Fault):
+    """An agent's state folder is gone."""
 
+    node: str
 
-def _lose_folder(cluster: Cluster, node: str) -> PutRight:
-    cluster.note(f"the state folder of {node} is gone")
-    missing = cluster.certificates.missing
-    missing.add(node)
+    def happen(self, cluster: "Cluster") -> PutRight | None:
+        if self.node not in cluster.machines:
+            return None
+        cluster.note(f"the state folder of {self.node} is gone")
+        cluster.certificates.missing.add(self.node)
 
-    def put_right() -> None:
-        cluster.note(f"the state folder of {node} is back")
-        missing.discard(node)
+        def put_right() -> None:
+            cluster.note(f"the state folder of {self.node} is back")
+            cluster.certificates.missing.discard(self.node)
 
-    return put_right
+        return put_right

@@ -6,8 +6,9 @@ from typing import Final
 from nc.domain.tokens import Tokens
 from nc.server.tasks import FORGET_AFTER_S
 from nc.testing.contract.laws.cluster import ALL_BACK, KEEPS_TOKENS, ONCE_ENROLLED
-from nc.testing.simulation.actions import Fault, Join
+from nc.testing.simulation.actions import Join
 from nc.testing.simulation.cluster import Cluster
+from nc.testing.simulation.faults import Fault
 
 _LOOK_S: Final = 5.0
 

@@ -9,6 +9,10 @@ from typing import Final
 from nc.testing.contract.operations import IssueToken, Unregister
 from nc.testing.seeded_random import SeededRandom
 from nc.testing.simulation import actions as act
+from nc.testing.simulation.data import Part
+from nc.testing.simulation.faults import LoseData, LoseFolder, Misdirect, StepClock
+from nc.testing.simulation.network import WrongServer
+from nc.testing.simulation.outages import KillServer, RestartServer
 from nc.testing.simulation.workload import ClusterWorkload
 
 DAY_S: Final = 24 * 3600
@@ -26,11 +30,11 @@ _STEPS_MS: Final = tuple(
 )
 _MINUTES: Final = (1, 60, 365 * 24 * 60)  # of bootstrap tokens
 _LOST: Final = (
-    (act.Part.LOG,),
-    (act.Part.CERTIFICATES,),
-    (act.Part.SECRET_KEY,),
-    (act.Part.LOG, act.Part.SECRET_KEY),
-    (act.Part.LOG, act.Part.CERTIFICATES),
+    (Part.LOG,),
+    (Part.CERTIFICATES,),
+    (Part.SECRET_KEY,),
+    (Part.LOG, Part.SECRET_KEY),
+    (Part.LOG, Part.CERTIFICATES),
 )
 
 
@@ -66,28 +70,28 @@ class FieldWorkload(ClusterWorkload):
 
     def step_machine_clock(self) -> None:
         node = self._machine()
-        self._add(act.StepClock, self.pick(_SECONDS), node, self.pick(_STEPS_MS))
+        self._add(StepClock, self.pick(_SECONDS), node, self.pick(_STEPS_MS))
         self._perhaps_start(node)
 
     def step_server_clock(self) -> None:
-        self._add(act.StepClock, self.pick(_SECONDS), None, self.pick(_STEPS_MS))
+        self._add(StepClock, self.pick(_SECONDS), None, self.pick(_STEPS_MS))
         if self.pick((True, False)):
             self._now_ms += self.pick((100, 5000))
             self.pick((self.stop_server, self.issue_token, self.break_link))()
 
     def misdirect(self) -> None:
-        self._add(act.Misdirect, self.pick(_SECONDS), self.pick(tuple(act.WrongServer)))
+        self._add(Misdirect, self.pick(_SECONDS), self.pick(tuple(WrongServer)))
 
     def lose_data(self) -> None:
-        self._add(act.LoseData, self.pick(_SECONDS), self.pick(_LOST))
+        self._add(LoseData, self.pick(_SECONDS), self.pick(_LOST))
 
     def lose_folder(self) -> None:
         node = self._machine()
-        self._add(act.LoseFolder, self.pick(_SECONDS), node)
+        self._add(LoseFolder, self.pick(_SECONDS), node)
         self._perhaps_start(node)
 
     def stop_server(self) -> None:
-        self._add(self.pick((act.KillServer, act.RestartServer)), self.pick((0, 5, 30)))
+        self._add(self.pick((KillServer, RestartServer)), self.pick((0, 5, 30)))
 
     def switch(self) -> None:
         """A machine starts anew."""

@@ -8,7 +8,7 @@ from typing import Final, NamedTuple
 from eventlog import EventLog
 from nc.domain.codec.digest import digest
 from nc.domain.events import Batch
-from nc.domain.evolve import evolve
+from nc.domain.evolve import evolve_entries
 from nc.domain.fsm import ConnectionState
 from nc.domain.links import link_of
 from nc.domain.state import State
@@ -53,7 +53,7 @@ def read_log(chronicle: Chronicle, log: EventLog, states: Sequence[State]) -> li
         events = [event for entry in batch for event in entry.events]
         entries += batch
         chronicle.records.append(record)
-        state = evolve(past[-1], events)
+        state = evolve_entries(past[-1], batch)
         past.append(state)
         replayed_here = digest(state)
         at_seqs[state.seq] = replayed_here.hex()

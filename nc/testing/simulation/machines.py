@@ -1,10 +1,12 @@
 """A simulated machine: a real agent, with a network card that counts packets."""
 
 import asyncio
+import ssl
 import struct
 from collections.abc import Callable
+from functools import partial
 from ipaddress import IPv4Address
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import structlog
 
@@ -13,18 +15,18 @@ from nc.agent.agent import Agent, AgentStopped
 from nc.agent.device import Kernel
 from nc.agent.settings import AgentSettings
 from nc.agent.state import NodeIdentity
-from nc.clock import Clock
 from nc.net.ipv4 import MIN_HEADER_BYTES, build_packet
 from nc.net.redirect import Redirect
 from nc.net.routes import DeviceNetwork
 from nc.net.tun import Receive
 from nc.net.wire import PLAIN_VNET_HEADER, VNET_HEADER_BYTES, Frame, packets
 from nc.testing.seeded_random import SeededRandom
-from nc.testing.simulation.certificates import Certificates
 from nc.testing.simulation.clocks import MachineClock
 from nc.testing.simulation.connection import SERVER_PORT
 from nc.testing.simulation.loop import Life
-from nc.testing.simulation.network import Network
+
+if TYPE_CHECKING:
+    from nc.testing.simulation.cluster import Cluster
 
 _NUMBER_BYTES: Final = 8
 _RESTART_S: Final = 2.0
@@ -37,17 +39,13 @@ def packet(number: int, source: str, destination: str, size_bytes: int) -> bytes
     return build_packet(source, destination, number.to_bytes(_NUMBER_BYTES) + padding)
 
 
-Arrived = Callable[["Machine", int, str], None]  # where, a packet's number, and whom it was for
-Happens = Callable[["Machine", str], None]
-
-
 class _Card:
     """A network card: a `Device` without a kernel."""
 
-    def __init__(self, machine: "Machine", offload: bool) -> None:
-        self.name = f"card of {machine.name}"
+    def __init__(self, name: str, offload: bool, arrived: Callable[[int, str], None]) -> None:
+        self.name = name
         self.offload = offload
-        self._machine = machine
+        self._arrived = arrived
         self._receive: Receive | None = None
         self._is_reading = False
 
@@ -69,7 +67,7 @@ class _Card:
         for one in held:
             at = VNET_HEADER_BYTES if self.offload else 0
             destination, number = _ARRIVED.unpack_from(one, at)
-            self._machine.arrived(self._machine, number, str(IPv4Address(destination)))
+            self._arrived(number, str(IPv4Address(destination)))
         return len(held)
 
     def close(self) -> None:
@@ -103,11 +101,7 @@ class Machine:
 
     Args:
         name: of the machine; its uplink has the same.
-        certificate: the node's for the link, DER.
-        time: of the cluster; the machine's clock may differ from it.
-        certificates: where the agent finds the node's.
-        happens: called when its agent has connected, lost its link, or given up.
-        arrived: called with packets.
+        node: the name of its node, whose token and certificate it has; those of a duplicate, too.
 
     Attributes:
         address: what the agent was last given.
@@ -115,34 +109,22 @@ class Machine:
         has_given_up: why, if it has; "".
     """
 
-    def __init__(
-        self,
-        name: str,
-        token: str,
-        certificate: bytes,
-        *,
-        time: Clock,
-        certificates: Certificates,
-        network: Network,
-        seed: object,
-        happens: Happens,
-        arrived: Arrived,
-    ) -> None:
+    def __init__(self, cluster: "Cluster", name: str, node: str) -> None:
+        enrolment = cluster.enrolments[node]
+        certificate = enrolment.certificates[1].certificate.decode("ascii")
         self.name = name
-        self.token = token
-        self.arrived = arrived
-        self.clock = MachineClock(time)
-        self._network = network
-        self._chance = SeededRandom(("machine", name, seed))
-        self._happens = happens
+        self.node = node
+        self.token = str(enrolment.token)
+        self.clock = MachineClock(cluster.time)
+        self._cluster = cluster
+        self._chance = SeededRandom(("machine", name, cluster.plan.seed))
         self._card: _Card | None = None
         self._life: Life | None = None
         self.address = ""
         self.is_connected = False
         self.has_given_up = ""
-        network.certificates[name] = certificate
-        self._certificates = certificates
-        self._folder = certificates.add(name, self.clock, certificate)
+        shown = cluster.network.certificates[name] = ssl.PEM_cert_to_DER_cert(certificate)
+        self._folder = cluster.certificates.add(name, self.clock, shown)
 
     @property
     def is_on(self) -> bool:
@@ -172,7 +154,7 @@ class Machine:
         life, self._life = self._life, None
         self.is_connected, self._card = False, None
         if life is not None:
-            self._network.end_life(life, silently=silently)
+            self._cluster.network.end_life(life, silently=silently)
             life.end()
 
     def send(self, number: int, destination: str, size_bytes: int) -> bool:
@@ -182,20 +164,21 @@ class Machine:
         return self._card.send(packet(number, self.address, destination, size_bytes))
 
     async def _run(self, agent: Agent) -> None:
-        while self.name in self._certificates.missing:  # noqa: ASYNC110 - as systemd starts it
+        while self.name in self._cluster.certificates.missing:  # noqa: ASYNC110 - as systemd starts it
             await asyncio.sleep(_RESTART_S)
         try:
             await agent.run()
         except AgentStopped as stopped:
             self.has_given_up = str(stopped)
-            self._happens(self, f"gives up: {stopped}")
+            self._cluster.happens(self, f"gives up: {stopped}")
         except Exception as error:  # noqa: BLE001 - any is a bug of ours
             self.has_given_up = repr(error)
-            self._happens(self, f"crashes: {error!r}")
+            self._cluster.happens(self, f"crashes: {error!r}")
 
     async def _open_card(self, network: DeviceNetwork, offload: bool) -> _Card:
         del network
-        self._card = _Card(self, offload)
+        arrived = partial(self._cluster.packet_arrived, self)
+        self._card = _Card(f"card of {self.name}", offload, arrived)
         return self._card
 
     def _hear(self, event: str, fields: dict[str, Any]) -> None:
@@ -204,11 +187,11 @@ class Machine:
         if event == log_events.AGENT_CONNECTED:
             self.is_connected = True
             self.address = str(fields["address"]).partition("/")[0]
-            self._happens(self, f"is connected as {self.address}")
+            self._cluster.happens(self, f"is connected as {self.address}")
         elif event == log_events.AGENT_DISCONNECTED:
             was_connected, self.is_connected = self.is_connected, False
             if was_connected:
-                self._happens(self, f"is not connected: {fields['message']}")
+                self._cluster.happens(self, f"is not connected: {fields['message']}")
 
 
 def listening_log(hear: Callable[[str, dict[str, Any]], None]) -> Any:

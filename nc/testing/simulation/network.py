@@ -16,13 +16,13 @@ read holds up only what is sent to it.
 import asyncio
 import contextlib
 from collections.abc import Callable, Iterator
+from enum import Enum
 from typing import Any, Final
 from unittest import mock
 
 import aiofastnet
 
 from nc.testing.seeded_random import SeededRandom
-from nc.testing.simulation.actions import WrongServer
 from nc.testing.simulation.connection import SERVER_PORT, Endpoint, Socket
 from nc.testing.simulation.loop import Life, SimulatedLoop, life_here
 
@@ -30,6 +30,15 @@ _LATENCIES_S: Final = (0.0005, 0.01, 0.04, 0.15)
 _JITTER: Final = 0.5
 
 ANOTHER_SERVER: Final = -1  # the number of one that is none of the cluster's
+
+
+class WrongServer(Enum):
+    """What answers at the server's address for a while."""
+
+    OTHER_CA = "a server with another CA"
+    EMPTY_LOG = "a server with the same CA and an empty log"
+    CLOSED_PORT = "a machine without a server"
+    SILENT = "nothing"
 
 
 class Listener:

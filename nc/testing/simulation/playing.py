@@ -92,7 +92,7 @@ async def _live(cluster: Cluster, review: FieldReview) -> None:
             await asyncio.sleep(wait_s)
         if cluster.cannot_start:
             return
-        executor.begin(action)
+        action.begin(executor)
     await executor.repair()
     if not await _all_serve(cluster):
         cluster.saw(STARTS, "not every server serves again", holds=False)

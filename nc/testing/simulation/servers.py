@@ -3,25 +3,24 @@
 import asyncio
 import sys
 from collections.abc import Callable
-from typing import Any, Final, TypeVar, cast
+from typing import TYPE_CHECKING, Any, Final, TypeVar, cast
 
 from eventlog import EventLog
 from eventlog.testing import PowerLoss
 from nc import log_events
 from nc.clock import Clock
 from nc.domain.events import Batch
-from nc.domain.network import Network as Overlay
-from nc.secrets import TokenIds
-from nc.server.parts import Parts
-from nc.server.server import serve
+from nc.domain.network import Network
 from nc.testing.contract.history import Answer
-from nc.testing.contract.operations import IssueToken, Operation
-from nc.testing.seeded_random import SeededRandom
+from nc.testing.contract.laws.cluster import NOTHING_CRASHES
+from nc.testing.contract.operations import Call, IssueToken
 from nc.testing.simulation.loop import Life, first_of
 from nc.testing.simulation.machines import listening_log
-from nc.testing.simulation.network import Network
 from nc.testing.targets.calls import Names
-from nc.testing.targets.server import ADVERTISED, LocalServer, MemoryPorts, authorities
+from nc.testing.targets.server import LocalServer
+
+if TYPE_CHECKING:
+    from nc.testing.simulation.cluster import Cluster
 
 T = TypeVar("T")
 
@@ -48,11 +47,7 @@ class SimulatedServer(LocalServer):
 
     Args:
         log: closed by a clean stop.
-        overlay: the overlay network, as text.
-        network: where its links come from; `number` is the server's in it.
-        chance: for secrets, and for how long the disk takes.
-        shares_log: whether other servers use the log, too.
-        is_broken: called with each log line of the server that reports a bug of ours.
+        number: of the server in the cluster's network.
 
     Attributes:
         life: its process.
@@ -61,47 +56,29 @@ class SimulatedServer(LocalServer):
     """
 
     def __init__(
-        self,
-        name: str,
-        log: EventLog,
-        *,
-        overlay: str,
-        network: Network,
-        number: int,
-        clock: Clock,
-        token_ids: TokenIds,
-        chance: SeededRandom,
-        shares_log: bool,
-        is_broken: Callable[[str], None],
+        self, cluster: "Cluster", name: str, log: EventLog, number: int, clock: Clock
     ) -> None:
         self.life = Life()
         self.power_is_lost = asyncio.Event()
         self.is_stopping = False
         self.log = log
-        self._chance = chance
-        self._is_broken = is_broken
-        ports = MemoryPorts()
-        parts = Parts(
+        self._cluster = cluster
+        super().__init__(
             name=name,
             log=log,
-            shares_log=shares_log,
-            network=Overlay.parse(overlay),
-            token_ids=token_ids,
-            authorities=authorities(),
+            shares_log=cluster.plan.is_shared,
+            network=Network.parse(cluster.plan.network),
+            token_ids=cluster.token_ids,
             clock=clock,
-            secrets=chance,
+            secrets=cluster.chance,
             logger=listening_log(self._hear),
-            rpc_ports=ports,
-            listen_for_links=lambda: cast("Any", network.listen(self.life, number)),
-            link_tls=lambda: None,
-            advertised=(ADVERTISED,),
+            listen_for_links=lambda: cast("Any", cluster.network.listen(self.life, number)),
             run_blocking=self._run_blocking,
             snapshot_tail_events=_SNAPSHOT_EVENTS,
             digest_interval_events=_DIGEST_EVENTS,
         )
-        super().__init__(serve(parts), ports)
 
-    async def answer(self, operation: Operation, names: Names, request_id: str) -> Answer | None:
+    async def answer(self, operation: Call, names: Names, request_id: str) -> Answer | None:
         """The answer to a client; None if this life ends before it."""
         task = self.life.run(self.ports.call(operation, names, request_id))
         await first_of(task, self.life.over.wait())
@@ -153,11 +130,13 @@ class SimulatedServer(LocalServer):
         return done
 
     async def _disk_works(self) -> None:
-        draw = self._chance.random()
+        chance = self._cluster.chance
+        draw = chance.random()
         longest_s = next(longest_s for share, longest_s in _DISK_S if draw < share)
-        await asyncio.sleep(longest_s * self._chance.random())
+        await asyncio.sleep(longest_s * chance.random())
 
     def _hear(self, event: str, fields: dict[str, Any]) -> None:
         if event in _OUR_FAULTS and not self.life.is_over:
             error = sys.exc_info()[1] or fields.get("exc_info")
-            self._is_broken(f"{event}: {fields.get('message') or repr(error)}")
+            what = f"{event}: {fields.get('message') or repr(error)}"
+            self._cluster.saw(NOTHING_CRASHES, what, holds=False)

@@ -1,6 +1,6 @@
 """Lives of a simulated cluster, for a search; and the log of one, kept for the log's own tools."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
@@ -37,11 +37,6 @@ class Simulation:
 
     def parts(self, history: History) -> list[Action]:
         return list(_plan_of(history).actions)
-
-    def without(self, part: Action) -> Iterator[Action]:
-        """No smaller parts: an action is left out as a whole."""
-        del part
-        return iter(())
 
     def replay(self, history: History, parts: Sequence[Action]) -> Judgement:
         return judge(play(_plan_of(history)._replace(actions=tuple(parts))), CLUSTER_LAWS)

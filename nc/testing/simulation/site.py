@@ -17,8 +17,7 @@ from nc.replica.errors import Stopping, Unwritable, WriteRefused
 from nc.replica.replay import replay
 from nc.testing.contract.laws.cluster import NOTHING_CRASHES, ONE_CLUSTER, STARTS
 from nc.testing.seeded_random import SeededRandom
-from nc.testing.simulation.actions import Part
-from nc.testing.simulation.data import Data
+from nc.testing.simulation.data import Data, Part
 from nc.testing.simulation.loop import first_of
 from nc.testing.simulation.servers import SimulatedServer
 
@@ -79,8 +78,9 @@ class Site:
         server: SimulatedServer | None = None
         cluster = self._cluster
         try:
-            self.process = server = cluster.make_server(
-                self.name, self._open_log(), self._number, cluster.clock
+            log = self._open_log()
+            self.process = server = SimulatedServer(
+                cluster, self.name, log, self._number, cluster.clock
             )
             starting = server.life.run(server.start())
             await first_of(starting, server.life.over.wait(), server.power_is_lost.wait())

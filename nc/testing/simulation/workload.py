@@ -12,6 +12,13 @@ from nc.testing.contract.operations import CheckState, GetAddress, Unregister
 from nc.testing.search.choices import Choices
 from nc.testing.seeded_random import SeededRandom
 from nc.testing.simulation import actions as act
+from nc.testing.simulation.outages import (
+    CutPower,
+    FailSync,
+    FillDisk,
+    KillServer,
+    RestartServer,
+)
 from nc.testing.targets.in_process import START_MS
 
 DEFAULT_ACTIONS: Final = 40
@@ -159,12 +166,12 @@ class ClusterWorkload(Choices):
     def end_server(self) -> None:
         match self.pick(range(4)):
             case 0:
-                self._add(act.KillServer, self.pick(_DOWN_S), self._server())
+                self._add(KillServer, self.pick(_DOWN_S), self._server())
             case 1:
-                self._add(act.RestartServer, self.pick(_DOWN_S), self._server())
+                self._add(RestartServer, self.pick(_DOWN_S), self._server())
             case _:
                 at_step, keep, seed = self.pick(_STEPS), self.pick(_KEPT), self.pick(range(1000))
-                self._add(act.CutPower, at_step, keep, seed, self.pick(_DOWN_S), self._server())
+                self._add(CutPower, at_step, keep, seed, self.pick(_DOWN_S), self._server())
                 self.pick((ClusterWorkload.call, ClusterWorkload.reconnect))(self)
 
     def trouble_disk(self) -> None:
@@ -173,11 +180,11 @@ class ClusterWorkload(Choices):
             if self.pick((True, False)):
                 self.call()
                 self._now_ms += 1  # while the disk works for it
-            self._add(act.FillDisk, self.pick(_SECONDS), self._server())
+            self._add(FillDisk, self.pick(_SECONDS), self._server())
             self.pause()
             self.switch()
         else:
-            self._add(act.FailSync, self.pick(_STEPS), self._server())
+            self._add(FailSync, self.pick(_STEPS), self._server())
             self.call()
 
     def set_clock(self) -> None:

@@ -1,26 +1,24 @@
-"""From an operation to the call that it is, and from a response to an answer: for any transport."""
+"""From an operation to its request, and from a response to an answer: for any transport."""
 
 import base64
 import binascii
 from hashlib import sha256
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
 
+from google.protobuf import message_factory
 from google.protobuf.message import Message
 
-from nc.pb import network_controller_pb2 as pb
-from nc.pb import sensor_pb2
-from nc.testing.contract import operations as ops
-from nc.testing.contract.expectations import OK, Facts
+from nc.services import CONTROL_SERVICE, INTERNAL_SERVICE
 from nc.testing.contract.history import Answer, CertificateSet, Secret
+from nc.testing.contract.operations import OK, Call, Facts, IssueToken, Operation, Redeem
 
 _TOKEN_DIGITS: Final = 16
 
-
-class Rpc(NamedTuple):
-    port: ops.Port
-    method: str
-    request: Message
-    caller: str  # whose certificate it is made with, on the control port
+_METHODS: Final = {
+    method.name: method
+    for service in (CONTROL_SERVICE, INTERNAL_SERVICE)
+    for method in service.methods
+}
 
 
 class Names:
@@ -47,11 +45,11 @@ class Names:
         """A node's certificates for the link port; None if it was given none."""
         return self._certificates[node][1] if node in self._certificates else None
 
-    def remember(self, operation: ops.Operation, answer: Answer) -> None:
+    def remember(self, operation: Operation, answer: Answer) -> None:
         """Keep what an answer gave out."""
-        if isinstance(operation, ops.IssueToken) and answer.is_ok:
+        if isinstance(operation, IssueToken) and answer.is_ok:
             self._tokens[operation.token] = answer.token
-        elif isinstance(operation, ops.Redeem) and answer.is_ok:
+        elif isinstance(operation, Redeem) and answer.is_ok:
             self._tokens[operation.node] = answer.token
             if answer.certificates:
                 self._certificates[operation.node] = answer.certificates
@@ -67,61 +65,31 @@ class Names:
         return list(self._certificates)
 
 
-def rpc_of(operation: ops.Operation, names: Names) -> Rpc:
-    """The call that an operation is; TypeError for one about a link, and the sweep."""
-    port, caller = ops.Port.CONTROL, ops.ADMIN
-    request: Message
-    match operation:
-        case ops.IssueToken(_, minutes, caller):
-            method, request = "GetBootStrapToken", pb.GetBootStrapTokenRequest(expireTime=minutes)
-        case ops.Redeem(token, _, port, caller):
-            method, request = "GetToken", pb.GetTokenRequest(bootStrapToken=names.token(token))
-        case ops.CheckState(node, caller):
-            method, request = "CheckConnState", pb.CheckConnStateRequest(token=names.token(node))
-        case ops.GetAddress(node, caller):
-            method, request = "GetRegistedIp", pb.GetRegistedIpRequest(token=names.token(node))
-        case ops.Unregister(node, caller):
-            method, request = "UnRegister", pb.UnRegisterRequest(token=names.token(node))
-        case ops.SetExpiries(expiries, caller):
-            method = "UpdateSensorExpireTime"
-            request = sensor_pb2.SensorExpireTimeRequest(
-                sensorExpire=[
-                    sensor_pb2.SensorExpire(
-                        deviceToken=names.token(node).encode(), expireTime=seconds
-                    )
-                    for node, seconds in expiries
-                ]
-            )
-        case ops.CheckHealth(port):
-            method, request = "HealthCheck", pb.HealthCheckRequest()
-        case _:
-            raise TypeError(f"{operation} is no call")
-    return Rpc(port, method, request, caller)
+def request_of(call: Call, names: Names) -> Message:
+    kind = message_factory.GetMessageClass(_METHODS[call.method].input_type)
+    return kind(**call.fields(names.token))
+
+
+def answer_in(call: Call, data: bytes) -> Answer:
+    """The answer in a response's bytes."""
+    kind = message_factory.GetMessageClass(_METHODS[call.method].output_type)
+    return answer_of(kind.FromString(data))
 
 
 def answer_of(response: Any) -> Answer:
-    """The answer in a response."""
-    facts = Facts(response.code)
-    match response:
-        case pb.CheckConnResponse():
-            facts = facts._replace(state=response.connState, address=response.bindIp)
-        case pb.GetRegistedIpResponse():
-            facts = facts._replace(address=response.ip)
-        case pb.UnRegisterResponse():
-            facts = facts._replace(result=response.result)
-    return Answer(
-        facts, getattr(response, "message", ""), _token_in(response), _certificates_in(response)
-    )
+    """The answer in a response: what it has of the fields that any response may have."""
 
+    def field(*names: str) -> Any:
+        known = response.DESCRIPTOR.fields_by_name
+        return next((getattr(response, name) for name in names if name in known), None)
 
-def _token_in(response: Any) -> Secret:
-    if isinstance(response, pb.GetBootStrapTokenResponse):
-        return Secret(response.bootStrapToken)
-    return Secret(response.token if isinstance(response, pb.GetTokenResponse) else "")
+    facts = Facts(response.code, field("connState"), field("bindIp", "ip"), field("result"))
+    token = Secret(field("bootStrapToken", "token") or "")
+    return Answer(facts, field("message") or "", token, _certificates_in(response))
 
 
 def _certificates_in(response: Any) -> tuple[CertificateSet, ...]:
-    if not isinstance(response, pb.GetTokenResponse) or response.code != OK:
+    if not hasattr(response, "GrpcCaCert") or response.code != OK:
         return ()
     grpc = (response.GrpcCaCert, response.GrpcClientCert, response.GrpcClientKey)
     network = (response.NetworkCaCert, response.NetworkClientCert, response.NetworkClientKey)

@@ -16,10 +16,12 @@ from eventlog import EventLog, LogError, MemoryLog
 from eventlog.testing import CrashOutcome, PowerLoss, SimulatedDisk
 from nc.domain.codec.digest import digest
 from nc.domain.codec.records import entries_in
+from nc.domain.network import Network
 from nc.domain.state import State
 from nc.replica.replay import replay
 from nc.secrets import SECRET_KEY_BYTES, TokenIds
 from nc.testing.contract import operations as ops
+from nc.testing.contract.happenings import Crash
 from nc.testing.contract.history import Answer, LogView
 from nc.testing.contract.model import Moment, at
 from nc.testing.seeded_random import SeededRandom
@@ -92,7 +94,7 @@ class InProcess:
             raise ServerGone(self._failure, replies)
         return replies
 
-    def perform_and_crash(self, requests: Sequence[Request], crash: ops.Crash) -> list[Reply]:
+    def perform_and_crash(self, requests: Sequence[Request], crash: Crash) -> list[Reply]:
         """Cut the power while operations run, or after them; see `Mortal`."""
         self._disk.power_fails_at = self._disk.steps + crash.at_step
         replies = self._run(self._perform(requests))
@@ -167,13 +169,13 @@ class InProcess:
 
     def _make_server(self, log: EventLog, *, rival: bool = False) -> LinklessServer:
         return LinklessServer(
-            log,
-            self._network,
+            is_recorded=not rival,
+            log=log,
+            network=Network.parse(self._network),
             clock=self._clock,
-            chance=self._chance,
+            secrets=self._chance,
             token_ids=self._token_ids,
             run_blocking=self._run_blocking,
-            is_recorded=not rival,
         )
 
     def _background_failed(self, _loop: object, context: dict[str, Any]) -> None:

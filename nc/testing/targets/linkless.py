@@ -5,7 +5,6 @@ from typing import Any, Final, cast
 
 import structlog
 
-from eventlog import EventLog
 from nc.clock import Clock, now_ms
 from nc.contract import DEFAULT_LINK_PORT, SERVER_FAULT
 from nc.domain.decide import Command
@@ -13,21 +12,18 @@ from nc.domain.errors import DomainError
 from nc.domain.events import pb
 from nc.domain.fsm import ConnectionState
 from nc.domain.links import AcceptLink, DropLink, HandOverAddress, link_of
-from nc.domain.network import Network
 from nc.domain.nodes import ExpireNodes
 from nc.domain.tokens import ForgetExpiredTokens
 from nc.replica.replica import Origin
-from nc.replica.snapshots import RunBlocking
 from nc.replica.waiting import WaitingNodes
 from nc.secrets import RequestIds, TokenIds
 from nc.server.parts import Parts
 from nc.server.server import Server, serve
 from nc.testing.contract import operations as ops
-from nc.testing.contract.expectations import MISTAKE, OK, Facts
 from nc.testing.contract.history import Answer
-from nc.testing.seeded_random import SeededRandom
+from nc.testing.contract.operations import MISTAKE, OK, Facts
 from nc.testing.targets.calls import Names
-from nc.testing.targets.server import ADVERTISED, LocalServer, MemoryPorts, authorities
+from nc.testing.targets.server import LocalServer
 
 _NEVER_S: Final = 1e9  # a trial's own operations sweep
 
@@ -36,65 +32,38 @@ class LinklessServer(LocalServer):
     """See the module.
 
     Args:
-        log: opened by the caller, and closed by it.
-        network: the server's own address in the overlay, and the prefix length.
-        clock: does not move by itself.
-        chance: for secrets.
-        token_ids: the same in every life of one server.
-        run_blocking: runs what blocks for the disk.
         is_recorded: whether the log has its start and stop, which end every other replica's links.
+        parts: see `LocalServer`.
     """
 
     def __init__(
-        self,
-        log: EventLog,
-        network: str,
-        *,
-        clock: Clock,
-        chance: SeededRandom,
-        token_ids: TokenIds,
-        run_blocking: RunBlocking,
-        is_recorded: bool,
+        self, *, is_recorded: bool, clock: Clock, token_ids: TokenIds, **parts: Any
     ) -> None:
-        ports = MemoryPorts()
-        parts = Parts(
+        super().__init__(
+            serve if is_recorded else _serve_unrecorded,
             name="harness",
-            log=log,
-            network=Network.parse(network),
-            token_ids=token_ids,
-            authorities=authorities(),
             clock=clock,
-            secrets=chance,
+            token_ids=token_ids,
             logger=structlog.wrap_logger(structlog.ReturnLogger(), processors=[_drop]),
-            rpc_ports=ports,
             listen_for_links=lambda: cast("Any", _NoLinks()),
-            link_tls=lambda: None,
-            advertised=(ADVERTISED,),
-            run_blocking=run_blocking,
             sweep_interval_s=_NEVER_S,
+            **parts,
         )
-        server = serve(parts)
-        if not is_recorded:
-            server = _Unrecorded(
-                parts, server.replica, server.hub, RequestIds(chance), WaitingNodes()
-            )
-            server.replica.session = ""  # the log has no start of it
-        super().__init__(server, ports)
         self._clock = clock
         self._token_ids = token_ids
 
     async def carry_out(self, operation: ops.Operation, names: Names, request_id: str) -> Answer:
         """The answer to a client's or a node's operation."""
+        if isinstance(operation, ops.Call):
+            return await self.ports.call(operation, names, request_id)
         try:
             if isinstance(operation, ops.LinkOperation):
                 return await self._on_link(operation, names.token(operation.node), request_id)
-            if isinstance(operation, ops.Sweep):
-                return await self._sweep(request_id)
+            return await self._sweep(request_id)
         except DomainError as error:
             return Answer(Facts(MISTAKE), str(error))
         except Exception as error:  # noqa: BLE001 - a call would be answered so, too
             return Answer(Facts(SERVER_FAULT), f"{type(error).__name__}: {error}")
-        return await self.ports.call(operation, names, request_id)
 
     async def _on_link(self, operation: ops.LinkOperation, token: str, request_id: str) -> Answer:
         """What the hub does about a link."""
@@ -102,10 +71,11 @@ class LinklessServer(LocalServer):
         command: Command
         match operation:
             case ops.OpenLink():
-                command = AcceptLink(node_id, link_id, now, self.replica.session)
+                session = self.replica.session
+                command = AcceptLink(node_id, link_id, now, session, reclaim_after_ms=0)
             case ops.Handshake():
-                command = HandOverAddress(node_id, link_id, now)
-            case ops.CloseLink():
+                command = HandOverAddress(node_id, link_id, now, reclaim_after_ms=0)
+            case _:
                 command = DropLink(node_id, link_id, pb.STATE_CHANGE_REASON_LINK_CLOSED)
         is_handshake = isinstance(operation, ops.Handshake)
         address = self.replica.state.addresses.address_of(node_id)
@@ -146,6 +116,12 @@ class _Unrecorded(Server):
 
     async def _record_stop(self) -> None:
         pass
+
+
+def _serve_unrecorded(parts: Parts) -> Server:
+    made = serve(parts)
+    made.replica.session = ""  # the log has no start of it
+    return _Unrecorded(parts, made.replica, made.hub, RequestIds(parts.secrets), WaitingNodes())
 
 
 class _NoLinks:

@@ -13,10 +13,16 @@ from typing import Final
 
 from nc.agent.connection import Target
 from nc.net.wire import EXPIRED, CloseCode
-from nc.testing.contract.expectations import MISTAKE, OK, Facts
 from nc.testing.contract.history import Answer, CertificateSet
 from nc.testing.contract.model import CONNECTED, INIT
-from nc.testing.contract.operations import CloseLink, Handshake, LinkOperation, OpenLink
+from nc.testing.contract.operations import (
+    MISTAKE,
+    OK,
+    Facts,
+    Handshake,
+    LinkOperation,
+    OpenLink,
+)
 from nc.testing.targets.calls import Names
 from nc.testing.targets.link_end import CUT, PATIENCE_S, LinkEnd, NotUpgraded, link_tls, open_link
 
@@ -36,6 +42,10 @@ class Links:
         stranger: the TLS of a node without certificates.
         state_of: asks the server for a node's state; None if that is refused, 0 without an answer.
         on_upgrade: called with each link that the server has accepted.
+
+    Attributes:
+        is_alone: nothing else happens at the same time, so that what ends a link refuses the
+            operation; otherwise it is unknown whether that was done before.
     """
 
     def __init__(
@@ -53,6 +63,7 @@ class Links:
         self._stranger = stranger
         self._state_of = state_of
         self._on_upgrade = on_upgrade
+        self.is_alone = False
         self._tls: dict[str, ssl.SSLContext] = {}
         self._upgrades: dict[str, asyncio.Task[LinkEnd]] = {}  # by link
         self._openings: dict[str, asyncio.Task[Answer | None]] = {}  # by link
@@ -62,21 +73,14 @@ class Links:
         """A node's links that are open at its own end."""
         return [end for end in self._ends.get(node, []) if end.is_open]
 
-    async def carry_out(
-        self, operation: LinkOperation, request_id: str, *, is_alone: bool
-    ) -> Answer | None:
-        """Carry an operation out, and wait for its effect.
-
-        If it is alone, nothing else happens at the same time, so that what ends the link refuses
-        the operation; otherwise it is unknown whether that was done before.
-        """
+    async def carry_out(self, operation: LinkOperation, request_id: str) -> Answer | None:
+        """Carry an operation out, and wait for its effect."""
         match operation:
             case OpenLink(node, link):
-                return await self._open(node, link, request_id, is_alone=is_alone)
+                return await self._open(node, link, request_id)
             case Handshake(node, link):
-                return await self._shake_hands(node, link, request_id, is_alone=is_alone)
-            case CloseLink(node, link):
-                return await self._close(node, link, is_alone=is_alone)
+                return await self._shake_hands(node, link, request_id)
+        return await self._close(operation.node, operation.link)
 
     async def until_at_most(self, count: int, node: str) -> None:
         """Wait until a node has no more links than that."""
@@ -103,15 +107,13 @@ class Links:
         if ends:
             await asyncio.wait([end.ended for end in ends])
 
-    async def _open(
-        self, node: str, link: str, request_id: str, *, is_alone: bool
-    ) -> Answer | None:
+    async def _open(self, node: str, link: str, request_id: str) -> Answer | None:
         """A link that is open, or about to be, is not opened twice."""
         opening = self._openings.get(link)
         if opening is None or (opening.done() and self._end_of(link) is None):
-            is_refused = is_alone and await self._state_of(node) is None  # before it asks
+            is_refused = self.is_alone and await self._state_of(node) is None  # before it asks
             self._upgrades[link] = asyncio.create_task(self._upgrade(node, request_id))
-            seen = self._see_accepted(node, link, is_alone=is_alone, is_refused=is_refused)
+            seen = self._see_accepted(node, link, is_refused=is_refused)
             opening = asyncio.create_task(seen)
             self._openings[link] = opening
         return await opening
@@ -126,9 +128,7 @@ class Links:
         await self._on_upgrade(end)
         return end
 
-    async def _see_accepted(
-        self, node: str, link: str, *, is_alone: bool, is_refused: bool
-    ) -> Answer | None:
+    async def _see_accepted(self, node: str, link: str, *, is_refused: bool) -> Answer | None:
         """The node is INIT by this link, which is so if it has no other any more."""
         try:
             end = await self._upgrades[link]
@@ -144,11 +144,9 @@ class Links:
         await _until(is_decided)
         if end.is_open:
             return Answer(Facts(OK))
-        return _ended(end, is_alone=is_alone, is_refused=is_refused)
+        return _ended(end, is_alone=self.is_alone, is_refused=is_refused)
 
-    async def _shake_hands(
-        self, node: str, link: str, request_id: str, *, is_alone: bool
-    ) -> Answer | None:
+    async def _shake_hands(self, node: str, link: str, request_id: str) -> Answer | None:
         if link in self._upgrades:
             await asyncio.wait([self._upgrades[link]])
         end = self._end_of(link)
@@ -163,17 +161,17 @@ class Links:
             return Answer(Facts("no answer"))
         if end.greeted.exception() is None:
             return Answer(Facts(OK, address=str(end.interface.ip)))
-        if is_alone:
+        if self.is_alone:
             await self._until_missed(node)
-        return _ended(end, is_alone=is_alone)
+        return _ended(end, is_alone=self.is_alone)
 
-    async def _close(self, node: str, link: str, *, is_alone: bool) -> Answer:
+    async def _close(self, node: str, link: str) -> Answer:
         if link in self._openings:
             await asyncio.wait([self._openings[link]])
         end = self._end_of(link)
         if end is not None:
             await end.leave()
-            if is_alone:
+            if self.is_alone:
                 await self._until_missed(node)
         return Answer(Facts(OK))
 

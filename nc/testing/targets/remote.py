@@ -14,11 +14,10 @@ from nc.client.channel import BOOTSTRAP_PORT, CONTROL_PORT, CallFailed, Client
 from nc.client.tls import ClientTls
 from nc.clock import Clock, SystemClock, now_ms
 from nc.pb import network_controller_pb2 as pb
-from nc.testing.contract.expectations import OK
 from nc.testing.contract.history import Answer, LogView
 from nc.testing.contract.model import Moment
-from nc.testing.contract.operations import ADMIN, SERVER_NODE, Operation, Port, Unregister
-from nc.testing.targets.calls import Names, answer_of, denied, rpc_of
+from nc.testing.contract.operations import ADMIN, OK, SERVER_NODE, Call, Operation, Port
+from nc.testing.targets.calls import Names, answer_of, denied, request_of
 from nc.testing.targets.target import DEFAULT_NETWORK, Ability, Reply, Request
 
 T = TypeVar("T")
@@ -136,9 +135,12 @@ class Remote:
         return Reply(Moment(begun.earliest_ms, self.now().latest_ms), answer)
 
     async def _answer(self, operation: Operation, request_id: str) -> Answer | None:
-        port, method, request, caller = rpc_of(operation, self._names)
-        who = caller if port is Port.CONTROL else ""
+        if not isinstance(operation, Call):
+            raise TypeError(f"{operation} is no call")
+        request = request_of(operation, self._names)
         try:
+            who, method = operation.shown, operation.method
+            port = Port.CONTROL if who else Port.BOOTSTRAP
             return answer_of(await self._call(port, who, method, request, request_id))
         except CallFailed as failed:
             status = failed.code.name
@@ -167,8 +169,8 @@ class Remote:
     async def _tidy_up(self) -> None:
         for node in self._names.nodes():
             with suppress(CallFailed):  # the node is unregistered already, or the server has ended
-                rpc = rpc_of(Unregister(node), self._names)
-                await self._call(rpc.port, ADMIN, rpc.method, rpc.request)
+                request = pb.UnRegisterRequest(token=self._names.token(node))
+                await self._call(Port.CONTROL, ADMIN, "UnRegister", request)
         await self._hang_up({(port, who) for port, who in self._clients if who not in {"", ADMIN}})
         self._names = Names()
 

@@ -12,9 +12,9 @@ from math import inf
 from typing import Any, Final
 
 from cryptography.hazmat.primitives.asymmetric import ec
-from google.protobuf import message_factory
 
 from nc.contract import DEFAULT_BOOTSTRAP_PORT, DEFAULT_GRPC_PORT
+from nc.domain.limits import NodeLimits
 from nc.pki.authority import self_signed
 from nc.pki.certificates import ADMIN_ORGANIZATION, AuthorityKind
 from nc.rpc.answers import status_name
@@ -23,11 +23,11 @@ from nc.rpc.callers import Transport
 from nc.rpc.edge import REQUEST_ID_KEY, Edge
 from nc.rpc.methods import Method
 from nc.rpc.queue.binding import Metadata
-from nc.server.server import Server
-from nc.services import ADMIN_SERVICE, BOOTSTRAP_SERVICE, CONTROL_SERVICE, INTERNAL_SERVICE
+from nc.server.parts import Parts
+from nc.server.server import Server, serve
 from nc.testing.contract.history import Answer
-from nc.testing.contract.operations import ADMIN, Operation, Port
-from nc.testing.targets.calls import Names, answer_of, denied, rpc_of
+from nc.testing.contract.operations import ADMIN, Call, Port
+from nc.testing.targets.calls import Names, answer_in, denied, request_of
 
 ADVERTISED: Final = "192.0.2.7"
 
@@ -46,7 +46,7 @@ def authorities() -> Authorities:
 
 
 @cache
-def _admin_certificate() -> bytes:
+def _admin_pem() -> bytes:
     issued = authorities().grpc.issue_client(ADMIN, ADMIN_ORGANIZATION, _FOUNDED, 2)
     return issued.certificate_pem
 
@@ -74,30 +74,43 @@ class MemoryPorts:
     async def stop(self, grace_s: float) -> None:
         pass
 
-    async def call(self, operation: Operation, names: Names, request_id: str) -> Answer:
-        rpc = rpc_of(operation, names)
-        is_admin = rpc.caller == ADMIN
-        pem = _admin_certificate() if is_admin else names.certificates(rpc.caller).certificate
-        call = LocalCall(rpc.method, request_id, pem)
-        edge = self._edges[rpc.port]
+    async def call(self, operation: Call, names: Names, request_id: str) -> Answer:
+        who = operation.shown
+        pem = names.certificates(who).certificate if who not in {"", ADMIN} else _admin_pem()
+        call = LocalCall(operation.method, request_id, pem)
+        edge = self._edges[Port.CONTROL if who else Port.BOOTSTRAP]
         if refusal := edge.admit(call):
-            call.refuse(*refusal)
-        elif work := edge.handle(call, rpc.request.SerializeToString()):
+            call.refuse(refusal.code, refusal.details)
+        elif work := edge.handle(call, request_of(operation, names).SerializeToString()):
             await work
         edge.ended(call, is_cancelled=False)
         if call.answer is None:
             return denied(*call.refusal)
-        return answer_of(_response(rpc.method, call.answer))
+        return answer_in(operation, call.answer)
 
 
 class LocalServer:
-    """A server and its ports, from start to a clean stop."""
+    """A server and its ports, from start to a clean stop.
 
-    def __init__(self, server: Server, ports: MemoryPorts) -> None:
-        self.replica = server.replica
-        self.hub = server.hub
-        self.ports = ports
-        self._server = server
+    Args:
+        make: puts it together.
+        parts: those of `Parts` that are not alike for all.
+    """
+
+    def __init__(self, make: Callable[[Parts], Server] = serve, **parts: Any) -> None:
+        self.ports = MemoryPorts()
+        self._server = make(
+            Parts(
+                authorities=authorities(),
+                rpc_ports=self.ports,
+                link_tls=lambda: None,
+                advertised=(ADVERTISED,),
+                node_limits=NodeLimits(reclaim_after_ms=0),  # trials are over in minutes
+                **parts,
+            )
+        )
+        self.replica = self._server.replica
+        self.hub = self._server.hub
         self._started = AsyncExitStack()
 
     async def start(self) -> None:
@@ -105,16 +118,6 @@ class LocalServer:
 
     async def stop(self) -> None:
         await self._started.aclose()
-
-
-def _response(method_name: str, data: bytes) -> Any:
-    descriptors = (
-        method
-        for service in (CONTROL_SERVICE, BOOTSTRAP_SERVICE, INTERNAL_SERVICE, ADMIN_SERVICE)
-        for method in service.methods
-        if method.name == method_name
-    )
-    return message_factory.GetMessageClass(next(descriptors).output_type).FromString(data)
 
 
 class LocalCall:

@@ -27,8 +27,9 @@ from nc.pb import network_controller_pb2
 from nc.pb.events_pb2 import Entry
 from nc.pki import FolderPaths
 from nc.testing.contract import operations as ops
-from nc.testing.contract.expectations import DENIED, MISTAKE, OK, Facts
+from nc.testing.contract.happenings import Crash
 from nc.testing.contract.history import Answer, CertificateSet, LogView
+from nc.testing.contract.operations import DENIED, MISTAKE, OK, Facts
 from nc.testing.targets.calls import Names
 from nc.testing.targets.link_end import LinkEnd
 from nc.testing.targets.links import LINKED, Links
@@ -63,7 +64,6 @@ class ServerProcess(Remote):
         self._folder: DataFolder | None = None  # of the trial
         self._process: Process | None = None
         self._network = ""
-        self._is_alone = False  # one operation is under way, and no other
 
     @property
     def control_port(self) -> int:
@@ -98,7 +98,7 @@ class ServerProcess(Remote):
             raise ServerGone(str(error), replies) from error
         return replies
 
-    def perform_and_crash(self, requests: Sequence[Request], crash: ops.Crash) -> list[Reply]:
+    def perform_and_crash(self, requests: Sequence[Request], crash: Crash) -> list[Reply]:
         """Kill the process (SIGKILL) while operations run, or after them."""
         replies = self._run(self._perform_and_kill(requests, crash.at_step * _MS_A_STEP / 1000))
         self._run(self._see_it_end())
@@ -173,14 +173,16 @@ class ServerProcess(Remote):
 
     async def _perform(self, requests: Sequence[Request]) -> list[Reply]:
         """As `Remote` does; after links that raced, the server has time to learn of all."""
-        self._is_alone = len(requests) == 1
+        self._links.is_alone = len(requests) == 1
         replies = await super()._perform(requests)
-        if not self._is_alone and any(isinstance(r.operation, ops.LinkOperation) for r in requests):
+        if not self._links.is_alone and any(
+            isinstance(r.operation, ops.LinkOperation) for r in requests
+        ):
             await self._write_something()
         return replies
 
     async def _perform_and_kill(self, requests: Sequence[Request], after_s: float) -> list[Reply]:
-        self._is_alone = False
+        self._links.is_alone = False
 
         async def kill() -> None:
             await asyncio.sleep(after_s)
@@ -192,11 +194,11 @@ class ServerProcess(Remote):
 
     async def _answer(self, operation: ops.Operation, request_id: str) -> Answer | None:
         match operation:
-            case ops.OpenLink() | ops.Handshake() | ops.CloseLink():
-                return await self._links.carry_out(operation, request_id, is_alone=self._is_alone)
+            case ops.LinkOperation():
+                return await self._links.carry_out(operation, request_id)
             case ops.Sweep():
                 return Answer(Facts(OK), links=await self._links.until_swept())
-            case ops.CheckState(node) if self._is_alone:
+            case ops.CheckState(node) if self._links.is_alone:
                 before = len(self._links.of(node))
                 answer = await super()._answer(operation, request_id)
                 return None if answer is None else await self._with_links(answer, node, before)

@@ -9,9 +9,10 @@ from collections.abc import Sequence
 from enum import Enum, auto
 from typing import NamedTuple, Protocol, runtime_checkable
 
+from nc.testing.contract.happenings import Crash
 from nc.testing.contract.history import Answer, LogView
 from nc.testing.contract.model import Moment
-from nc.testing.contract.operations import Crash, Operation
+from nc.testing.contract.operations import Operation
 
 DEFAULT_NETWORK = "10.1.1.1/24"
 

@@ -258,7 +258,7 @@ def test_the_state_after_an_event_is_the_fold_of_those_before(log: Log, data_dir
     history = [e for record in LogReader(data_dir / "log").read() for e in events_of(record)]
     for seq in (0, 7, EVENTS):
         now_ns = history[max(seq - 1, 0)].entry.recorded_at_ns
-        expected = state_fields(fold([each.event for each in history[:seq]]), now_ns)
+        expected = state_fields(fold(history[:seq]), now_ns)
         assert log("at", str(seq), "--output", "json") == [expected]
     (then,) = log("at", "2027-01-15T08:04:30", "--output", "json")
     assert then["seq"] == 6

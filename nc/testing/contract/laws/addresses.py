@@ -7,6 +7,7 @@ from typing import Any, Final
 
 from nc.pb import events_pb2 as pb
 from nc.testing.contract import operations as ops
+from nc.testing.contract.happenings import Restart
 from nc.testing.contract.history import History, Observation
 from nc.testing.contract.knowledge import Observed, Phase
 from nc.testing.contract.laws.law import Evidence, law
@@ -39,7 +40,7 @@ def _holdings(history: History) -> Iterator[tuple[str, str, int, int]]:
     spans: dict[str, tuple[str, int, int]] = {}
     for step in history.steps:
         operation: Any = step.operation
-        if not isinstance(operation, ops.CheckState | ops.GetAddress | ops.Handshake):
+        if not isinstance(operation, ops.Query | ops.Handshake):
             continue
         if operation.node == ops.SERVER_NODE:
             continue  # an idle node may still hold what is the server's in a new network
@@ -47,7 +48,7 @@ def _holdings(history: History) -> Iterator[tuple[str, str, int, int]]:
         if held is not None and isinstance(operation, ops.Handshake):
             yield node, *spans.pop(node)
             held = None
-        if step.answer is None or not step.is_ok or not (address := step.answer.facts.address):
+        if not step.is_ok or not (address := step.facts.address):
             continue
         if held is not None and held[0] != address:
             yield node, *held
@@ -64,15 +65,15 @@ def an_address_stays_with_its_node(observed: Observed) -> Iterator[Evidence]:
         step.operation.node for step in history.steps if isinstance(step.operation, ops.Handshake)
     }
     moved = any(
-        isinstance(h.happening, ops.Restart) and h.happening.network for h in history.happenings
+        isinstance(h.happening, Restart) and h.happening.network for h in history.happenings
     )
     if moved or len(handed) > len(assignable(history.network)) or _is_any_reclaimed(history):
         return  # addresses may have been taken from idle nodes, or be another network's
     known: dict[str, tuple[str, int]] = {}  # and in which round it was answered
     for step, node, phase in observed.nodes:
-        if step.answer is None or not step.is_ok or phase is not Phase.LIVE:
+        if not step.is_ok or phase is not Phase.LIVE:
             continue
-        address = step.answer.facts.address
+        address = step.facts.address
         if address is not None and node in known and step.round > known[node][1]:
             yield Evidence(address == known[node][0], step)
         if address:
@@ -86,9 +87,9 @@ def an_address_is_one_for_nodes(observed: Observed) -> Iterator[Evidence]:
     for item in observed.history.items:
         if isinstance(item, Observation):
             happening = item.happening
-            network = (isinstance(happening, ops.Restart) and happening.network) or network
-        elif isinstance(item.operation, ops.Handshake) and item.is_ok and item.answer is not None:
-            address = item.answer.facts.address or "0.0.0.0"  # noqa: S104 - no address at all
+            network = (isinstance(happening, Restart) and happening.network) or network
+        elif isinstance(item.operation, ops.Handshake) and item.is_ok:
+            address = item.facts.address or "0.0.0.0"  # noqa: S104 - no address at all
             yield Evidence(_is_for_nodes(IPv4Address(address), network), item)
     for place in walk(observed.history):
         if place.kind == "address_bound":

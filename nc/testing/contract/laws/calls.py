@@ -6,28 +6,25 @@ from typing import Any
 
 from nc.testing.contract import model
 from nc.testing.contract import operations as ops
-from nc.testing.contract.expectations import DENIED, MISTAKE, OK
 from nc.testing.contract.history import Step
-from nc.testing.contract.knowledge import Observed, Phase, caller_of
+from nc.testing.contract.knowledge import Observed, Phase
 from nc.testing.contract.laws.law import Evidence, law
+from nc.testing.contract.operations import ADMIN, DENIED, MISTAKE, OK
 
 
 @law()
 def the_server_s_own_node_is_fixed(observed: Observed) -> Iterator[Evidence]:
     """`reserverd` is CONNECTED at the server's overlay address, and cannot be removed."""
-    for step in observed.history.of(
-        ops.CheckState, ops.GetAddress, ops.Unregister, ops.SetExpiries
-    ):
+    for step in observed.history.of(ops.Query, ops.Unregister, ops.SetExpiries):
         operation: Any = step.operation
-        facts = step.answer.facts if step.answer is not None else None
         if isinstance(operation, ops.SetExpiries):
             if any(node == ops.SERVER_NODE for node, _ in operation.expiries):
                 yield Evidence(not step.is_ok, step)
         elif operation.node == ops.SERVER_NODE and isinstance(operation, ops.Unregister):
-            yield Evidence(step.code == MISTAKE and facts is not None and not facts.result, step)
-        elif operation.node == ops.SERVER_NODE and facts is not None and step.code != DENIED:
-            states = {None, model.CONNECTED}
-            yield Evidence(step.is_ok and facts.state in states and bool(facts.address), step)
+            yield Evidence(step.code == MISTAKE and not step.facts.result, step)
+        elif operation.node == ops.SERVER_NODE and step.code != DENIED:
+            is_connected = step.facts.state in {None, model.CONNECTED}
+            yield Evidence(step.is_ok and is_connected and bool(step.facts.address), step)
 
 
 @law()
@@ -35,7 +32,7 @@ def answers_do_not_differ_by_port(observed: Observed) -> Iterator[Evidence]:
     """What both ports offer, both answer alike."""
     phases = {use.step.number: use.phase for use in observed.bootstrap_tokens}
     asked = observed.history.of(ops.Redeem, ops.CheckHealth)
-    for before, step in pairwise(each for each in asked if caller_of(each) in {"", ops.ADMIN}):
+    for before, step in pairwise(each for each in asked if each.operation.shown in {"", ADMIN}):
         phase, port = phases.get(step.number), _question(step)[1]
         is_settled = phase == phases.get(before.number) and phase in {
             None,
@@ -45,7 +42,7 @@ def answers_do_not_differ_by_port(observed: Observed) -> Iterator[Evidence]:
         is_next = step.round == before.round + 1 and step.reason == before.reason
         is_same = _question(step)[0] == _question(before)[0] and port is not _question(before)[1]
         if is_settled and is_next and is_same:
-            yield Evidence(step.code == before.code and _message(step) == _message(before), step)
+            yield Evidence(step.code == before.code and step.message == before.message, step)
 
 
 def _question(step: Step) -> tuple[object, ops.Port]:
@@ -53,25 +50,18 @@ def _question(step: Step) -> tuple[object, ops.Port]:
     return (type(operation), getattr(operation, "token", "")), operation.port
 
 
-def _message(step: Step) -> str:
-    return step.answer.message if step.answer is not None else ""
-
-
 @law()
 def who_may_call_what(observed: Observed) -> Iterator[Evidence]:
     """A node's certificate opens its own affairs, and nothing once the node is gone or expired."""
     for step, node, phase in observed.callers:
         operation: Any = step.operation
-        is_admins = isinstance(operation, ops.IssueToken | ops.SetExpiries)
         is_anothers = isinstance(operation, ops.Unregister) and operation.node != node
-        if phase in {Phase.GONE, Phase.EXPIRED} or is_admins or is_anothers:
+        if phase in {Phase.GONE, Phase.EXPIRED} or operation.is_admins or is_anothers:
             yield Evidence(step.code == DENIED, step)
         elif phase is Phase.LIVE:
             yield Evidence(step.code != DENIED, step)
-    for step in observed.history.of(
-        ops.IssueToken, ops.CheckState, ops.Unregister, ops.SetExpiries
-    ):
-        if caller_of(step) == ops.ADMIN:
+    for step in observed.history.of(ops.IssueToken, ops.Query, ops.Unregister, ops.SetExpiries):
+        if step.operation.shown == ADMIN:
             yield Evidence(step.code != DENIED, step)
 
 
@@ -79,16 +69,15 @@ def who_may_call_what(observed: Observed) -> Iterator[Evidence]:
 def every_mistake_has_its_own_message(observed: Observed) -> Iterator[Evidence]:
     """Success says `ok`; an empty, a malformed, an unknown and an expired token each read apart."""
     meanings: dict[str, str] = {}
-    for step in observed.history.steps:
-        if step.answer is None or not hasattr(step.operation, "caller"):
-            continue
-        message = step.answer.message
+    for step in observed.history.of(ops.Call):
+        if isinstance(step.operation, ops.CheckHealth):
+            continue  # it has no message
         if step.is_ok:
-            yield Evidence(message == "ok", step)
+            yield Evidence(step.message == "ok", step)
         elif step.reason.startswith("BootstrapToken"):
-            yield Evidence(meanings.setdefault(message, step.reason) == step.reason, step)
+            yield Evidence(meanings.setdefault(step.message, step.reason) == step.reason, step)
         else:
-            yield Evidence(bool(message), step)
+            yield Evidence(bool(step.message), step)
 
 
 @law()
@@ -96,8 +85,7 @@ def no_message_holds_a_token(observed: Observed) -> Iterator[Evidence]:
     """A message for people never contains a token or a key."""
     secrets = observed.history.secrets()
     for step in observed.history.steps:
-        if step.answer is not None and step.answer.message:
-            message = step.answer.message
+        if message := step.message:
             is_clean = "PRIVATE KEY" not in message and not any(s in message for s in secrets)
             yield Evidence(is_clean, step)
 
@@ -105,6 +93,5 @@ def no_message_holds_a_token(observed: Observed) -> Iterator[Evidence]:
 @law()
 def codes_are_the_contract_s(observed: Observed) -> Iterator[Evidence]:
     """An answer is 200 or 400, or denied; 500 and everything else is the server's own fault."""
-    for step in observed.history.steps:
-        if step.answer is not None:
-            yield Evidence(step.code in {OK, MISTAKE, DENIED}, step)
+    for step in observed.history.of(ops.Operation):
+        yield Evidence(step.code in {OK, MISTAKE, DENIED}, step)

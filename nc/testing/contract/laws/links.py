@@ -6,8 +6,9 @@ from typing import Final
 from nc.pb import events_pb2 as pb
 from nc.testing.contract import model
 from nc.testing.contract import operations as ops
+from nc.testing.contract.happenings import Wait
 from nc.testing.contract.history import Observation, Step
-from nc.testing.contract.knowledge import Observed, Phase, link_states
+from nc.testing.contract.knowledge import Observed, Phase, Use, link_states
 from nc.testing.contract.laws.law import Evidence, law
 from nc.testing.contract.log_walk import walk, written
 
@@ -20,16 +21,16 @@ def connected_means_one_live_link(observed: Observed) -> Iterator[Evidence]:
     """
     for step, state, was_closed_late in _states(observed):
         if not was_closed_late:
-            yield Evidence(step.answer is not None and step.answer.facts.state == state, step)
-    for step, _, phase in observed.nodes if not observed.history.is_cluster else ():
+            yield Evidence(step.facts.state == state, step)
+    for step, _, phase in _state_queries(observed):
         is_known = phase is Phase.GONE or (phase is Phase.LIVE and step.is_ok)
-        if isinstance(step.operation, ops.CheckState) and step.answer is not None and is_known:
-            links, answered = step.answer.links, step.answer.facts.state
-            if links is not None and answered is not None:
-                yield Evidence(links in _LINKS_AT_ITS_END.get(answered, {0}), step)
+        links = step.answer.links if step.answer is not None else None
+        if is_known and links is not None:
+            yield Evidence(links in _LINKS_AT_ITS_END.get(step.facts.state, {0}), step)
 
 
-_LINKS_AT_ITS_END: Final = {model.CONNECTED: {1}, model.INIT: {0, 1}}  # INIT outlives a refusal
+# INIT outlives a refusal
+_LINKS_AT_ITS_END: Final[dict[int | None, set[int]]] = {model.CONNECTED: {1}, model.INIT: {0, 1}}
 
 
 @law()
@@ -37,7 +38,7 @@ def an_old_link_s_end_does_not_touch_a_newer_one(observed: Observed) -> Iterator
     """The newer link wins, and what comes late of the older one changes nothing."""
     for step, state, was_closed_late in _states(observed):
         if was_closed_late:
-            yield Evidence(step.answer is not None and step.answer.facts.state == state, step)
+            yield Evidence(step.facts.state == state, step)
     # In the log: what a link's own server records has the link's id as its request id.
     superseded: dict[str, object] = {}
     for place in walk(observed.history):
@@ -53,14 +54,21 @@ _SUPERSEDED: Final = pb.STATE_CHANGE_REASON_LINK_SUPERSEDED
 
 def _states(observed: Observed) -> Iterator[tuple[Step, int, bool]]:
     """Each answer about a live node's state, and the state that its link must have."""
-    asked: dict[str, set[int]] = {}
-    for step, node, phase in observed.nodes if not observed.history.is_cluster else ():
-        if isinstance(step.operation, ops.CheckState) and phase is Phase.LIVE and step.is_ok:
-            asked.setdefault(node, set()).add(step.number)
-    for node, numbers in asked.items():
-        for step, link in link_states(observed.history, node):
-            if step.number in numbers and link.state is not None:
-                yield step, link.state, link.closed_late
+    live = {
+        step.number
+        for step, _, phase in _state_queries(observed)
+        if phase is Phase.LIVE and step.is_ok
+    }
+    for step, link in link_states(observed.history) if live else ():
+        if step.number in live and link.state is not None:
+            yield step, link.state, link.closed_late
+
+
+def _state_queries(observed: Observed) -> Iterator[Use]:
+    """The CheckStates; none of a cluster, whose agents open links by themselves."""
+    for use in observed.nodes if not observed.history.is_cluster else ():
+        if isinstance(use.step.operation, ops.CheckState):
+            yield use
 
 
 @law()
@@ -73,7 +81,7 @@ def no_link_outlives_its_server(observed: Observed) -> Iterator[Evidence]:
     fresh: dict[str, bool] = {}
     for item in observed.history.items:
         if isinstance(item, Observation):
-            if not isinstance(item.happening, ops.Wait):
+            if not isinstance(item.happening, Wait):
                 fresh = dict.fromkeys(fresh, True)
         elif isinstance(item.operation, ops.OpenLink):
             fresh[item.operation.node] = False
@@ -81,10 +89,9 @@ def no_link_outlives_its_server(observed: Observed) -> Iterator[Evidence]:
             isinstance(item.operation, ops.CheckState)
             and fresh.get(item.operation.node)
             and (item.operation.node, item.round) not in opened
-            and item.answer is not None
             and item.is_ok
         ):
-            yield Evidence(item.answer.facts.state == model.IDLE, item)
+            yield Evidence(item.facts.state == model.IDLE, item)
     for each in written(observed.history):
         for event in each.entry.events if each.before else ():
             owners = set(each.after.values())
@@ -124,8 +131,7 @@ def expiry_cuts_a_link_for_good(observed: Observed) -> Iterator[Evidence]:
             # a clock that was set back would have revived it, too
             and refused_ms.get(node, step.moment.latest_ms + 1) <= step.moment.earliest_ms
         ):
-            holds = step.answer is not None and step.answer.facts.state == model.IDLE
-            yield Evidence(holds, step)
+            yield Evidence(step.facts.state == model.IDLE, step)
     yield from _expiries_in_the_log(observed)
 
 

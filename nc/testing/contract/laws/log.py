@@ -15,7 +15,7 @@ def a_refused_command_changes_nothing(observed: Observed) -> Iterator[Evidence]:
     """What was refused, and what only asked, left no event."""
     left = _events_by_request(observed)
     for step in observed.history.steps if left else ():
-        is_query = isinstance(step.operation, ops.CheckState | ops.GetAddress | ops.CheckHealth)
+        is_query = isinstance(step.operation, ops.Query | ops.CheckHealth)
         if step.answer is not None and (is_query or not step.is_ok):
             yield Evidence(not left.get(step.request_id), step)
 
@@ -25,18 +25,12 @@ def an_acknowledged_change_is_in_the_log_once(observed: Observed) -> Iterator[Ev
     """What was answered with success left the events that the contract lists, just once."""
     left = _events_by_request(observed)
     for step in observed.history.steps if left else ():
-        wanted = _EVENTS.get(type(step.operation))
-        if step.is_ok and wanted is not None:
+        wanted = step.operation.event
+        if step.is_ok and wanted:
             kinds = left.get(step.request_id, [])
             yield Evidence(kinds.count(wanted) == 1 and len(kinds) <= _MOST_EVENTS, step)
 
 
-_EVENTS: Final = {
-    ops.IssueToken: "token_issued",
-    ops.Redeem: "node_registered",
-    ops.Unregister: "unregistered",
-    ops.Handshake: "state_changed",
-}
 _MOST_EVENTS: Final = 4  # an address moves twice, is bound, and the state changes
 
 

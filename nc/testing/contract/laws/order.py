@@ -14,7 +14,7 @@ def answers_are_never_stale(observed: Observed) -> Iterator[Evidence]:
     yield from sighted("answers are never stale", observed)
     is_known = False
     for number, steps in () if observed.history.is_cluster else observed.history.rounds():
-        if all(isinstance(step.operation, ops.CheckState | ops.GetAddress) for step in steps):
+        if all(isinstance(step.operation, ops.Query) for step in steps):
             if is_known:
                 yield Evidence(number != observed.history.stale, _round(steps))
         else:

@@ -6,18 +6,18 @@ from typing import Any, Final
 
 from nc.testing.contract import operations as ops
 from nc.testing.contract.certificates import flaws_of
-from nc.testing.contract.expectations import DENIED
 from nc.testing.contract.history import Step
-from nc.testing.contract.knowledge import Observed, Phase, caller_of
+from nc.testing.contract.knowledge import Observed, Phase
 from nc.testing.contract.laws.law import Evidence, law
 from nc.testing.contract.model import TEN_YEARS_MINUTES
+from nc.testing.contract.operations import ADMIN, DENIED
 
 
 @law()
 def an_acknowledged_enrolment_is_never_forgotten(observed: Observed) -> Iterator[Evidence]:
     """A node that was given its token is known from then on, whatever happens to the server."""
     for step, _, phase in observed.nodes:
-        if isinstance(step.operation, ops.CheckState | ops.GetAddress) and phase is Phase.LIVE:
+        if isinstance(step.operation, ops.Query) and phase is Phase.LIVE:
             yield Evidence(step.is_ok or step.code == DENIED, step)
 
 
@@ -33,9 +33,7 @@ def unregister_is_final(observed: Observed) -> Iterator[Evidence]:
 def an_expired_node_token_is_refused(observed: Observed) -> Iterator[Evidence]:
     """From the very moment on at which a node's token expires, it opens nothing."""
     for step, _, phase in observed.nodes:
-        is_use = isinstance(
-            step.operation, ops.CheckState | ops.GetAddress | ops.OpenLink | ops.Handshake
-        )
+        is_use = isinstance(step.operation, ops.Query | ops.OpenLink | ops.Handshake)
         if phase is Phase.EXPIRED and is_use:
             yield Evidence(not step.is_ok, step)
 
@@ -84,7 +82,7 @@ def a_lifetime_is_at_most_ten_years(observed: Observed) -> Iterator[Evidence]:
     """A bootstrap token may be asked for with up to ten years of minutes, not with one more."""
     for step in observed.history.of(ops.IssueToken):
         operation: Any = step.operation
-        if caller_of(step) == ops.ADMIN:
+        if step.operation.shown == ADMIN:
             yield Evidence(step.is_ok == (operation.minutes <= TEN_YEARS_MINUTES), step)
 
 

@@ -1,0 +1,194 @@
+"""Changes of a node's profile: its name and labels, its machine's facts, its certificates."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from nc.domain.errors import NodeKeyUnknown, NotTheNodesKey
+from nc.domain.events import (
+    Certificate,
+    CertificatesRenewed,
+    Event,
+    Labels,
+    NodeFactsReported,
+    NodeUpdated,
+)
+from nc.domain.interning import shared_id
+from nc.domain.names import Names, TransientNames, require_name
+from nc.domain.nodes import (
+    Node,
+    Nodes,
+    TransientNodes,
+    UnregisteredNodes,
+    certificates_end_ms,
+    require_live,
+    require_node,
+)
+from nc.domain.operator_errors import NodeNameTaken
+from nc.domain.profile import (
+    NO_FACTS,
+    Facts,
+    LabelPairs,
+    Profile,
+    facts_in,
+    label_messages,
+    label_pairs,
+    labels_in,
+    require_note,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class UpdateNode:
+    """Change what a node is called; None and absent labels stay."""
+
+    node_id: str
+    name: str | None = None
+    set_labels: Mapping[str, str] = field(default_factory=dict)
+    remove_labels: tuple[str, ...] = ()
+    note: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ReportFacts:
+    """A node's machine told facts; those that it left out stay."""
+
+    node_id: str
+    facts: Facts
+
+
+@dataclass(frozen=True, slots=True)
+class RenewCertificates:
+    """New certificates were signed for a node's key."""
+
+    node_id: str
+    certificates: tuple[Certificate, ...]
+    key_sha256: str  # hex, of the public key in them
+    now_ms: int
+    facts: Facts = NO_FACTS
+
+
+def evolve_updated(nodes: TransientNodes, names: TransientNames, event: NodeUpdated) -> None:
+    node = nodes.get(event.node_id)
+    if node is None:
+        return
+    profile = node.profile
+    if event.HasField("name"):
+        if names.get(profile.name) == event.node_id:
+            names.discard(profile.name)
+        names[event.name] = shared_id(event.node_id)
+        profile = profile._replace(name=event.name)
+    if event.HasField("labels"):
+        profile = profile._replace(labels=labels_in(event.labels.labels))
+    if event.HasField("note"):
+        profile = profile._replace(note=event.note)
+    nodes[shared_id(event.node_id)] = node._replace(profile=profile)
+
+
+def evolve_facts(nodes: TransientNodes, event: NodeFactsReported) -> None:
+    node = nodes.get(event.node_id)
+    if node is not None:
+        profile = node.profile._replace(facts=facts_in(event.facts))
+        nodes[shared_id(event.node_id)] = node._replace(profile=profile)
+
+
+def evolve_renewed(nodes: TransientNodes, event: CertificatesRenewed) -> None:
+    node = nodes.get(event.node_id)
+    if node is not None:
+        profile = node.profile._replace(key_sha256=event.key_sha256, imported=False)
+        nodes[shared_id(event.node_id)] = node._replace(
+            certificates_end_ms=certificates_end_ms(event.certificates), profile=profile
+        )
+
+
+def decide_update(
+    nodes: Nodes, names: Names, unregistered: UnregisteredNodes, command: UpdateNode
+) -> list[Event]:
+    """Change what differs; no event if nothing does.
+
+    Raises:
+        NodeUnknown: it was never registered, or was unregistered.
+        NodeNameInvalid, NodeNameTaken: it cannot have this name.
+        LabelInvalid, TooManyLabels, NoteInvalid: it cannot have this label or note.
+    """
+    profile = require_node(nodes, unregistered, command.node_id).profile
+    updated = NodeUpdated(node_id=command.node_id)
+    if command.name is not None and command.name != profile.name:
+        require_name(command.name)
+        if command.name in names:
+            raise NodeNameTaken(command.name)
+        updated.name = command.name
+    labels = _changed_labels(profile, command)
+    if labels != profile.labels:
+        updated.labels.CopyFrom(Labels(labels=label_messages(labels)))
+    if command.note is not None and command.note != profile.note:
+        require_note(command.note)
+        updated.note = command.note
+    return [] if updated == NodeUpdated(node_id=command.node_id) else [Event(node_updated=updated)]
+
+
+def _changed_labels(profile: Profile, command: UpdateNode) -> LabelPairs:
+    """The node's labels once the command is carried out."""
+    if not command.set_labels and not command.remove_labels:
+        return profile.labels
+    labels = dict(profile.labels)
+    for key in command.remove_labels:
+        labels.pop(key, None)
+    return label_pairs({**labels, **command.set_labels})
+
+
+def decide_report(
+    nodes: Nodes, unregistered: UnregisteredNodes, command: ReportFacts
+) -> list[Event]:
+    """Record the node's facts; no event if they are known.
+
+    Raises:
+        NodeUnknown: it was never registered, or was unregistered.
+    """
+    node = require_node(nodes, unregistered, command.node_id)
+    return _report(node, command.node_id, command.facts)
+
+
+def _report(node: Node, node_id: str, told: Facts) -> list[Event]:
+    before = node.profile.facts
+    told = told.cleaned()
+    facts = Facts(*(new or old for new, old in zip(told, before, strict=True)))
+    if facts == before:
+        return []
+    return [Event(node_facts_reported=NodeFactsReported(node_id=node_id, facts=facts.message()))]
+
+
+def decide_renew(
+    nodes: Nodes, unregistered: UnregisteredNodes, command: RenewCertificates
+) -> list[Event]:
+    """Record the certificates, and facts that are new.
+
+    Raises:
+        NodeUnknown, NodeExpired: the node's token is refused.
+        NodeKeyUnknown, NotTheNodesKey: as `require_key`.
+    """
+    node = require_live(nodes, unregistered, command.node_id, command.now_ms)
+    require_key(node, command.key_sha256)
+    renewed = CertificatesRenewed(
+        node_id=command.node_id,
+        certificates=command.certificates,
+        key_sha256=command.key_sha256,
+    )
+    return [
+        Event(certificates_renewed=renewed),
+        *_report(node, command.node_id, command.facts),
+    ]
+
+
+def require_key(node: Node, key_sha256: str) -> None:
+    """Check that certificates for this key may be signed for a node.
+
+    An imported node's first renewal brings its key.
+
+    Raises:
+        NodeKeyUnknown: the server made its key.
+        NotTheNodesKey: it has another one.
+    """
+    if not node.is_renewable:
+        raise NodeKeyUnknown
+    if node.profile.key_sha256 not in ("", key_sha256):
+        raise NotTheNodesKey

@@ -1,0 +1,141 @@
+"""Requests for links: whose it is, whether there is room, whether it comes too often."""
+
+from collections.abc import Sized
+from functools import partial
+from http import HTTPStatus
+from typing import Protocol
+
+from picows import WSUpgradeRequest
+from structlog.typing import FilteringBoundLogger
+
+from nc import log_events
+from nc.clock import Clock, now_ms
+from nc.domain.state import State
+from nc.hub.admission import NodeWaits, admit
+from nc.hub.connection import AcceptedConnection
+from nc.hub.limits import Limits
+from nc.hub.pace import Pace, Sampler
+from nc.hub.refusals import LinkRefused, Refusal
+from nc.hub.session import Owner, Session
+from nc.net import wire
+from nc.net.party import party_at
+from nc.replica.waiting import WaitingNode, WaitingNodes
+from nc.secrets import RequestIds, TokenIds
+
+
+class LinkOwner(Owner, Protocol):
+    """The hub: what sessions report to, and what it has already."""
+
+    @property
+    def state(self) -> State: ...
+
+    @property
+    def sockets(self) -> Sized: ...
+
+    @property
+    def handshakes(self) -> Sized: ...
+
+
+class LinkRequests:
+    """Answers the requests of one hub.
+
+    Args:
+        owner: the hub.
+        log: gets a line for each refusal; a sample of them from a party that asks on and on.
+    """
+
+    def __init__(
+        self,
+        owner: LinkOwner,
+        *,
+        token_ids: TokenIds,
+        clock: Clock,
+        request_ids: RequestIds,
+        log: FilteringBoundLogger,
+        limits: Limits,
+        waiting: WaitingNodes,
+    ) -> None:
+        self._owner = owner
+        self._token_ids = token_ids
+        self._clock = clock
+        self._request_ids = request_ids
+        self._log = log
+        self._limits = limits
+        self._waiting = waiting
+        time = partial(monotonic_s, clock)
+        self._links = Pace(limits.links_at_once, limits.link_interval_s, time)
+        self._lines = Sampler(limits.lines_at_once, limits.line_interval_s, time)
+
+    def answer(self, connection: AcceptedConnection, request: WSUpgradeRequest) -> Session:
+        """The session for a request.
+
+        Raises:
+            LinkRefused: with the status and the reason.
+        """
+        try:
+            return self._admit(connection, request)
+        except LinkRefused as refusal:
+            refusal.now_s = self._clock.now_ns() / 1e9
+            if isinstance(refusal, NodeWaits):
+                held = wire.held_address(request.headers.get(wire.SUBPROTOCOL_HEADER))
+                self._waiting.note(refusal.node_id, WaitingNode(refusal.certificate, held))
+            self._report(connection.peer, refusal)
+            raise
+
+    def _admit(self, connection: AcceptedConnection, request: WSUpgradeRequest) -> Session:
+        if request.path.partition(b"?")[0] != wire.PATH.encode():
+            raise LinkRefused(
+                Refusal.WRONG_PATH,
+                HTTPStatus.NOT_FOUND,
+                f"links are at {wire.PATH}, and nothing else is",
+            )
+        admitted = admit(
+            request.headers.get(wire.TOKEN_HEADER, ""),
+            connection.certificate_pem,
+            self._token_ids,
+            self._owner.state,
+            now_ms(self._clock),
+        )
+        if len(self._owner.sockets) >= (most := self._limits.max_links):
+            text = f"this server has {most} links and takes no more; try again later"
+            raise _busy(Refusal.TOO_MANY_LINKS, text)
+        if len(self._owner.handshakes) >= self._limits.max_handshakes:
+            text = "too many nodes are connecting at once; try again in a moment"
+            raise _busy(Refusal.TOO_MANY_HANDSHAKES, text)
+        if wait_s := self._links.wait_s(admitted.node_id):
+            raise _busy(
+                Refusal.TOO_OFTEN,
+                "this node opens links too often, as when two machines have the same "
+                f"certificate; try again in {wait_s:.1f} s",
+                {"Retry-After": str(int(wait_s) + 1)},
+            )
+        return Session(
+            self._owner,
+            admitted.node_id,
+            self._request_ids.new(),
+            connection.peer,
+            offloads=wire.offers_offload(request.headers.get(wire.SUBPROTOCOL_HEADER)),
+            since_ns=self._clock.now_ns(),
+            ends_at_ms=admitted.ends_at_ms,
+            close_timeout_s=self._limits.close_timeout_s,
+        )
+
+    def _report(self, peer: str, refusal: LinkRefused) -> None:
+        host = peer.rpartition(":")[0].strip("[]")
+        more = self._lines.fields(party_at(host) or host)
+        if more is not None:
+            self._log.info(
+                log_events.LINK_REFUSED,
+                peer=peer,
+                status=int(refusal.status),
+                reason=str(refusal),
+                **more,
+            )
+
+
+def monotonic_s(clock: Clock) -> float:
+    return clock.monotonic_ns() / 1e9
+
+
+def _busy(reason: Refusal, text: str, headers: dict[str, str] | None = None) -> LinkRefused:
+    return LinkRefused(reason, HTTPStatus.SERVICE_UNAVAILABLE, text, headers)
