@@ -18,9 +18,9 @@ import typer
 
 from eventlog import LogReader
 from eventlog.segments import SEGMENT_SUFFIX
-from nc.cli.entrypoint import DATA_DIR_VARIABLE, OperationFailed, default_data_dir
+from nc.cli.entrypoint import OperationFailed
 from nc.cli.extras import require_extra
-from nc.data_folder import DataFolder
+from nc.data_folder import DATA_DIR_VARIABLE, DataFolder, default_data_dir
 from nc.replica.gc import gc_disabled
 
 DataDirOption = Annotated[
