@@ -5,12 +5,12 @@ import re
 import shlex
 from datetime import UTC, timedelta, timezone, tzinfo
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Final
+from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
-from nc.cli.entrypoint import DATA_DIR_VARIABLE, data_dir_variable, default_data_dir
 from nc.cli.options import Output, OutputOption
+from nc.data_folder import DATA_DIR_VARIABLE, DataFolder, data_dir_variable, default_data_dir
 
 if TYPE_CHECKING:  # imported when the command runs, so that --help needs neither
     from nc.cli.config_file import ServerSection
@@ -99,7 +99,6 @@ def import_litekube(
     from nc.cli.import_report import dry_run_lines, import_json, import_lines
     from nc.cli.server_file import load_server_file
     from nc.clock import SystemClock
-    from nc.data_folder import DataFolder
     from nc.secrets import SystemSecrets
     from nc.server.litekube.database import read_database
     from nc.server.litekube.importing import Import, import_database, try_import
@@ -135,9 +134,7 @@ def import_litekube(
         raise outcome.refusal
 
 
-def _database(db: Path | None, section: "ServerSection", folder: Any) -> Path:
-    from nc.data_folder import DataFolder
-
+def _database(db: Path | None, section: "ServerSection", folder: DataFolder) -> Path:
     if db or section.db_path:
         return db or section.db_path or Path()
     upstream: Path = DataFolder(section.work_dir or folder.path).upstream_database
@@ -145,7 +142,7 @@ def _database(db: Path | None, section: "ServerSection", folder: Any) -> Path:
 
 
 def _authorities(
-    folder: Any, section: "ServerSection", grpc: Path | None, network: Path | None
+    folder: DataFolder, section: "ServerSection", grpc: Path | None, network: Path | None
 ) -> "AuthorityFolders":
     """Where the CAs are, and where our server will look for them.
 
@@ -203,7 +200,7 @@ def _zone(name: str) -> tzinfo:
 
 
 def _start_command(
-    folder: Any, config_file: Path | None, section: "ServerSection", network: "Network"
+    folder: DataFolder, config_file: Path | None, section: "ServerSection", network: "Network"
 ) -> str:
     from nc.domain.network import DEFAULT_NETWORK
 

@@ -114,6 +114,7 @@ class Close(NamedTuple):
 
 
 STOPPING: Final = Close(CloseCode.GOING_AWAY, "the server is shutting down")
+REASSIGNED: Final = Close(CloseCode.GOING_AWAY, "the node has another address from now on")
 UNREGISTERED: Final = Close(CloseCode.POLICY, "the node was unregistered")
 EXPIRED: Final = Close(CloseCode.POLICY, "the node token expired")
 CERTIFICATE_ENDED: Final = Close(
@@ -179,9 +180,12 @@ def offers_offload(header: str | None) -> bool:
     return header is not None and OFFLOAD in (name.strip() for name in header.split(","))
 
 
-def subprotocols(held: IPv4Address | None) -> str:
-    """The `Sec-WebSocket-Protocol` header of a client that offloads and may have an address."""
-    return OFFLOAD if held is None else f"{OFFLOAD}, {HELD_PREFIX}{held}"
+def subprotocols(held: IPv4Address | None, *, offload: bool = True) -> str:
+    """The `Sec-WebSocket-Protocol` header of a client that may have an address; "" for none."""
+    offers = [OFFLOAD] if offload else []
+    if held is not None:
+        offers.append(f"{HELD_PREFIX}{held}")
+    return ", ".join(offers)
 
 
 def held_address(header: str | None) -> str:

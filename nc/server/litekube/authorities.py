@@ -13,7 +13,8 @@ from nc.certificate_files import FolderPaths
 from nc.domain.replicas import AuthorityKeys
 from nc.errors import OperatorError
 from nc.files import OS_FILES, replace_file
-from nc.pki.authority import CertificateAuthority, path_of
+from nc.pki.authority import CertificateAuthority
+from nc.pki.chain import path_of
 from nc.pki.store import CERTIFICATE_MODE, KEY_MODE, Store
 
 
