@@ -101,7 +101,8 @@ def import_litekube(
     from nc.clock import SystemClock
     from nc.secrets import SystemSecrets
     from nc.server.litekube.database import read_database
-    from nc.server.litekube.importing import Import, import_database, try_import
+    from nc.server.litekube.decision import Import
+    from nc.server.litekube.importing import import_database, try_import
 
     file = None if config_file is None else load_server_file(config_file)
     section = (file and file.server) or ServerSection()

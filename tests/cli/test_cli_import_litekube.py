@@ -204,6 +204,39 @@ def test_wrong_options_are_named(
     assert not (tmp_path / "data").exists()
 
 
+def test_an_import_that_fails_midway_leaves_nothing(
+    tmp_path: Path, upstream: UpstreamServer
+) -> None:
+    """The second CA cannot be copied: no log, no key, and the first CA is taken away again."""
+    data = tmp_path / "data"
+    (data / "pki").mkdir(parents=True)
+    (data / "pki" / "network").write_text("in the way")
+    before = files(data)
+    refused(import_into(data, upstream), "pki/network")
+    assert files(data) == before
+    (data / "pki" / "network").unlink()
+    (data / "pki" / "network" / "ca.pem").mkdir(parents=True)
+    refused(import_into(data, upstream), "ca.pem")
+    (data / "pki" / "network" / "ca.pem").rmdir()
+    assert import_into(data, upstream).returncode == 0
+
+
+def test_a_ca_of_another_log_is_named(tmp_path: Path, upstream: UpstreamServer) -> None:
+    """Its mark says which log; without the mark it can be imported again."""
+    config = ("--config", str(upstream.write_config()))
+    first, second = (("--data-dir", str(tmp_path / name)) for name in ("first", "second"))
+    command = ("network-controller", "import-litekube", *config)
+    assert run_here(*command, *first).returncode == 0
+    done = run_here(*command, *second)
+    assert (done.returncode, "without the file log-id" in done.stderr) == (3, True)
+    assert "--new-cluster" not in done.stderr
+    for name in ("grpc", "network"):
+        (upstream.folder / "certs" / name / "log-id").unlink()
+    assert run_here(*command, *second).returncode == 0
+    for name in ("grpc", "network"):
+        (upstream.folder / "certs" / name / "log-id").unlink()
+
+
 def test_without_its_authorities_nothing_is_imported(
     tmp_path: Path, upstream: UpstreamServer
 ) -> None:

@@ -1,67 +1,31 @@
-"""Imports an upstream server's database into a data folder: all of it, or nothing.
-
-What the database leads to is decided first, on the state of the log, and only then appended, as one
-record: a start, which says the network, the key and the CAs, and the import.
-"""
+"""Imports an upstream server's database into a data folder: all of it, or nothing."""
 
 import asyncio
 import contextlib
 import fcntl
-import socket
-from dataclasses import dataclass, replace
-from datetime import tzinfo
-from importlib.metadata import version
+from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import Final
 
 import eventlog
-from nc.clock import Clock, now_utc
-from nc.data_folder import DataFolder
+from nc.clock import Clock
+from nc.data_folder import DataFolder, DataLost
 from nc.domain.decide import Command
-from nc.domain.errors import AuthorityOfAnotherLog, DomainError, KeyOfAnotherLog
 from nc.domain.events import Event
-from nc.domain.litekube_import import ImportLitekube
 from nc.domain.network import Network
-from nc.domain.operator_errors import AlreadyImported
-from nc.domain.replicas import AuthorityKeys, StartReplica, StopReplica
 from nc.domain.state import State
-from nc.errors import OperatorError
 from nc.history.as_of import states_at
 from nc.history.events import Point
-from nc.replica.batch import Origin, decide_batch
+from nc.replica.batch import Origin
 from nc.replica.errors import Unwritable
 from nc.replica.replica import Replica
-from nc.secrets import RequestIds, Secrets, TokenIds, new_session
+from nc.secrets import SECRET_KEY_BYTES, Secrets, TokenIds
 from nc.server import first_start
-from nc.server.litekube.authorities import AuthorityFolders, read_keys, taken_over
-from nc.server.litekube.database import UpstreamDatabase
-from nc.server.litekube.plan import Plan, plan_import
+from nc.server.litekube.authorities import read_keys, taken_over
+from nc.server.litekube.decision import Import, decide
+from nc.server.litekube.plan import Plan
 
-ACTOR: Final = "import:litekube"
-_METHOD: Final = "import-litekube"
-_DISTRIBUTION: Final = "litekube-network-controller"
-_SHOWN: Final = 3  # rows that an error names
-
-
-class ImportFailed(OperatorError):
-    """The database was not imported, and nothing was changed."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Import:
-    """What is to be imported, and into what.
-
-    Attributes:
-        network: of the upstream server; None: that of the log, or the default.
-        zone: of the database's times; None: it is not known.
-        skips_bad_rows: leave out rows that cannot be imported, instead of importing nothing.
-    """
-
-    database: UpstreamDatabase
-    folder: DataFolder
-    authorities: AuthorityFolders
-    network: Network | None
-    zone: tzinfo | None
-    skips_bad_rows: bool
+_NEW_FOLDER: Final = "import into a new data folder"
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,16 +54,17 @@ def try_import(given: Import, clock: Clock, secrets: Secrets) -> Outcome:
         OperatorError, LogError: the folder or the CAs cannot be used at all.
     """
     folder, keys = given.folder, read_keys(given.authorities)
-    there = first_start.look(folder, given.authorities.targets)
-    first_start.decide(there)
+    there = _look(given)
     state, warnings = State(), []
     if there.segments:
         log_id, state = _read_log(folder)
-        first_start.check(there, log_id, log_is_empty=state.seq == 0)
+        _check(there, log_id, state.seq)
         if _is_served(folder):
             warnings.append(f"a server runs on {folder.path}: stop it before the import")
-    key = folder.load_secret_key(secrets) if there.has_secret_key else secrets.random_bytes(32)
-    decision = _decide(given, state, keys, TokenIds(key), clock, secrets)
+    key = secrets.random_bytes(SECRET_KEY_BYTES)
+    if there.has_secret_key:
+        key = folder.load_secret_key(secrets)
+    decision = decide(given, state, keys, TokenIds(key), clock, secrets)
     return Outcome(
         decision.plan,
         decision.network,
@@ -120,8 +85,7 @@ def import_database(given: Import, clock: Clock, secrets: Secrets) -> Outcome:
     folder, keys = given.folder, read_keys(given.authorities)
     folder.prepare()
     warnings = folder.permission_warnings()
-    there = first_start.look(folder, given.authorities.targets)
-    first_start.decide(there)
+    there = _look(given)
     log = eventlog.open(folder.log, now_ns=clock.now_ns, random_bytes=secrets.random_bytes)
     with contextlib.closing(log):
         if (cut := log.recovery) is not None:
@@ -129,12 +93,12 @@ def import_database(given: Import, clock: Clock, secrets: Secrets) -> Outcome:
                 f"{cut.torn_bytes} bytes after event {cut.last_seq}, which a crash left "
                 f"unfinished, were cut from the log, and kept in {cut.kept_in}"
             )
-        log_id, is_empty = log.log_id.hex(), log.last_seq == 0
-        first_start.check(there, log_id, log_is_empty=is_empty)
-        with folder.forgotten_on_failure() if is_empty else contextlib.nullcontext():
+        log_id = log.log_id.hex()
+        _check(there, log_id, log.last_seq)
+        with contextlib.nullcontext() if log.last_seq else folder.forgotten_on_failure():
             token_ids = TokenIds(folder.load_secret_key(secrets))
             _, state = _read_log(folder)
-            decision = _decide(given, state, keys, token_ids, clock, secrets)
+            decision = decide(given, state, keys, token_ids, clock, secrets)
             if decision.refusal is not None:
                 raise decision.refusal
             with taken_over(given.authorities):
@@ -147,6 +111,33 @@ def import_database(given: Import, clock: Clock, secrets: Secrets) -> Outcome:
         ids_are_final=True,
         warnings=tuple(warnings),
     )
+
+
+def _look(given: Import) -> first_start.Listing:
+    """What there is in the folders; raises DataLost if something is missing."""
+    there = first_start.look(given.folder, given.authorities.targets)
+    with _with_remedy():
+        first_start.decide(there)
+    return there
+
+
+def _check(there: first_start.Listing, log_id: str, last_seq: int) -> None:
+    """Check that log, key and CAs belong together; raises DataLost."""
+    with _with_remedy():
+        first_start.check(there, log_id, log_is_empty=last_seq == 0)
+
+
+@contextlib.contextmanager
+def _with_remedy() -> Iterator[None]:
+    """Says what to do about data that is missing where an import is wanted."""
+    try:
+        yield
+    except DataLost as lost:
+        raise DataLost(
+            lost.problem,
+            remedy=f"put back what is missing, or {_NEW_FOLDER}; a CA that belongs to a log which "
+            f"is not wanted any more is free for another without the file {first_start.MARK_NAME}",
+        ) from None
 
 
 def _read_log(folder: DataFolder) -> tuple[str, State]:
@@ -165,103 +156,6 @@ def _is_served(folder: DataFolder) -> bool:
     except OSError:  # there is none, or the file system has no locks
         return False
     return False
-
-
-@dataclass(frozen=True, slots=True)
-class _Decision:
-    """The commands of an import and their events, or why it is refused."""
-
-    plan: Plan
-    network: Network
-    commands: tuple[tuple[Command, Origin], ...]
-    events: tuple[Event, ...] = ()
-    refusal: Exception | None = None
-
-
-def _decide(
-    given: Import,
-    state: State,
-    keys: AuthorityKeys,
-    token_ids: TokenIds,
-    clock: Clock,
-    secrets: Secrets,
-) -> _Decision:
-    known = state.addresses.network
-    network = given.network or known
-    plan = plan_import(given.database, token_ids.id_of, network, given.zone, now_utc(clock))
-    name, session, request_id = (
-        socket.gethostname(),
-        new_session(secrets),
-        RequestIds(secrets).new(),
-    )
-    command = ImportLitekube(
-        given.database.sha256,
-        tuple(token for _, token in plan.tokens),
-        tuple(node for _, node in plan.nodes),
-    )
-    start = StartReplica(
-        name,
-        version(_DISTRIBUTION),
-        str(network),
-        token_ids.key_check,
-        keys,
-        session,
-        is_alone=True,
-    )
-    commands = tuple(
-        (each, Origin(ACTOR, method, request_id))
-        for each, method in ((start, "start"), (command, _METHOD))
-    )
-    stop = (StopReplica(name, session), Origin(ACTOR, "stop", request_id))
-    decision = _Decision(plan, network, (*commands, stop))
-    if given.database.sha256 in state.imported:
-        return replace(decision, refusal=ImportFailed(str(AlreadyImported())))
-    if state.nodes and network != known:
-        text = f"the nodes in this log are in the network {known}, and the imported in {network}"
-        return replace(decision, refusal=ImportFailed(text, remedy=_NEW_FOLDER))
-    if plan.problems and not given.skips_bad_rows:
-        return replace(decision, refusal=_bad_rows(plan))
-    events: list[Event] = []
-    for outcome in decide_batch(state, commands, clock.now_ns()).outcomes:
-        if isinstance(outcome, Exception):
-            return replace(decision, refusal=_refusal(outcome, given))
-        events = outcome  # of the last command, which is the import
-    return replace(decision, events=tuple(events))
-
-
-_NEW_FOLDER: Final = "import into a new data folder"
-
-
-def _bad_rows(plan: Plan) -> ImportFailed:
-    problems = plan.problems
-    more = f", and {len(problems) - _SHOWN} more" if len(problems) > _SHOWN else ""
-    rows = "; ".join(map(str, problems[:_SHOWN]))
-    is_outside = any("is not in the network" in each.reason for each in problems)
-    hint = "; is --network-addr the upstream server's?" if is_outside else ""
-    return ImportFailed(
-        f"{rows}{more}{hint}",
-        remedy="nothing was imported: --dry-run shows all of it, and --skip-bad-rows leaves bad "
-        "rows, and bad addresses of nodes, out",
-    )
-
-
-def _refusal(error: Exception, given: Import) -> Exception:
-    match error:
-        case KeyOfAnotherLog():
-            return ImportFailed(
-                f"{given.folder.secret_key} is not the key that the log was written with; put the "
-                "right one back from a backup"
-            )
-        case AuthorityOfAnotherLog():
-            folder = getattr(given.authorities, error.authority).source
-            return ImportFailed(
-                f"the CA in {folder} is not the one that signed the certificates of this log's "
-                "nodes, and a server has one",
-                remedy=_NEW_FOLDER,
-            )
-        case DomainError():
-            return ImportFailed(str(error))
-    return error
 
 
 async def _append(
