@@ -224,7 +224,8 @@ def _find_log(
             log_events.SERVER_NEW_CLUSTER,
             message=f"a new cluster, with the certificates in {folders}, which another server has "
             "left: its nodes are not known here, and must join again; if that is not wanted, stop "
-            "this server and put its data folder back",
+            "this server, and put its data folder back or, from an upstream server, import its "
+            "database (network-controller import-litekube)",
         )
     return start, log
 

@@ -158,6 +158,19 @@ def test_a_folder_of_a_running_server_is_refused(tmp_path: Path, upstream: Upstr
     assert import_into(data, upstream).returncode == 0
 
 
+def test_an_import_after_a_start_is_not_too_late(tmp_path: Path) -> None:
+    """A server that was started with the upstream CAs says how its nodes are imported."""
+    upstream = UpstreamServer.made(tmp_path / "upstream")
+    upstream.write_database(NODES)
+    where = ("--data-dir", str(tmp_path / "data"), "--config", str(upstream.write_config()))
+    with ServerProcess(tmp_path / "data", *where[2:]) as server:
+        (line,) = server.logged("server.new_cluster")
+        assert "import-litekube" in line["message"]
+        assert server.stop() == 0
+    done = run_here("network-controller", "import-litekube", *where)
+    assert (done.returncode, done.stderr) == (0, "")
+
+
 @pytest.mark.parametrize(
     ("nodes", "says"),
     [
@@ -209,16 +222,28 @@ def test_an_import_that_fails_midway_leaves_nothing(
 ) -> None:
     """The second CA cannot be copied: no log, no key, and the first CA is taken away again."""
     data = tmp_path / "data"
-    (data / "pki").mkdir(parents=True)
-    (data / "pki" / "network").write_text("in the way")
-    before = files(data)
-    refused(import_into(data, upstream), "pki/network")
-    assert files(data) == before
-    (data / "pki" / "network").unlink()
-    (data / "pki" / "network" / "ca.pem").mkdir(parents=True)
-    refused(import_into(data, upstream), "ca.pem")
-    (data / "pki" / "network" / "ca.pem").rmdir()
+    in_the_way = data / "pki" / "network" / ".ca-key.pem.new"  # where the key is written first
+    in_the_way.mkdir(parents=True)
+    refused(import_into(data, upstream), "cannot be copied to")
+    assert list(data.rglob("*")) == [data / "pki", data / "pki" / "network", in_the_way]
+    in_the_way.rmdir()
     assert import_into(data, upstream).returncode == 0
+
+
+def test_a_key_that_every_user_may_read_is_named_before_the_import(
+    tmp_path: Path, upstream: UpstreamServer
+) -> None:
+    """A start would refuse it where it is; a copy is for the owner alone."""
+    key = upstream.folder / "certs" / "network" / "ca-key.pem"
+    key.chmod(0o644)
+    config = ("--config", str(upstream.write_config()))
+    where = ("--data-dir", str(tmp_path / "data"))
+    for dry_run in ((), ("--dry-run",)):
+        done = run_here("network-controller", "import-litekube", *config, *where, *dry_run)
+        refused(done, f"run chmod 600 {key}")
+    assert import_into(tmp_path / "data", upstream).returncode == 0
+    assert (tmp_path / "data" / "pki" / "network" / "ca-key.pem").stat().st_mode & 0o777 == 0o600
+    key.chmod(0o600)
 
 
 def test_a_ca_of_another_log_is_named(tmp_path: Path, upstream: UpstreamServer) -> None:

@@ -67,6 +67,9 @@ def test_what_a_crash_left_in_the_write_ahead_log_counts(path: Path) -> None:
     read = read_database(path, may_be_in_use=False)
     assert [row[1] for row in read.nodes] == ["reserverd", "a" * 16, "b" * 16, "late"]
     assert read.sha256 != before.sha256
+    link = path.parent.parent / "link.db"
+    link.symlink_to(path)
+    assert read_database(link, may_be_in_use=False).nodes == read.nodes
     assert files(path.parent) == left
 
 

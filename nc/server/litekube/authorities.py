@@ -13,6 +13,7 @@ from nc.certificate_files import FolderPaths
 from nc.domain.replicas import AuthorityKeys
 from nc.errors import OperatorError
 from nc.files import OS_FILES, replace_file
+from nc.permissions import check_secret, folder_warnings
 from nc.pki.authority import CertificateAuthority
 from nc.pki.chain import path_of
 from nc.pki.store import CERTIFICATE_MODE, KEY_MODE, Store
@@ -42,6 +43,7 @@ def read_keys(folders: AuthorityFolders) -> AuthorityKeys:
     """The hashes of the CAs' keys; changes nothing.
 
     Raises:
+        OpenToOthers: a folder is used in place, and a start would refuse it.
         AuthorityRefused: a CA is missing, or another one is where ours would look.
         PkiError: a CA cannot be used.
     """
@@ -49,6 +51,10 @@ def read_keys(folders: AuthorityFolders) -> AuthorityKeys:
 
 
 def _key_hash(folder: AuthorityFolder) -> str:
+    if folder.target == folder.source:
+        folder_warnings(folder.target)
+        for secret in FolderPaths.within(folder.target).secrets():
+            check_secret(secret)
     authority = _read(folder.source)
     if authority is None:
         raise AuthorityRefused(

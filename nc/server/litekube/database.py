@@ -120,11 +120,12 @@ def _user_of(file: os.stat_result) -> str:
 
 def _copied(path: Path, copy: Path) -> str:
     """Copy a database, with what belongs to it; returns the hash of all of it."""
+    # What is beside it lies where a link leads to.
     with _locked(path) as file, copy.open("wb") as target:
         shutil.copyfileobj(file, target)  # another descriptor would end the lock when it is closed
         for suffix in _BESIDE:
             with contextlib.suppress(FileNotFoundError):
-                shutil.copyfile(f"{path}{suffix}", f"{copy}{suffix}")
+                shutil.copyfile(f"{path.resolve()}{suffix}", f"{copy}{suffix}")
     digest = sha256()
     for suffix in ("", *_BESIDE):
         with contextlib.suppress(FileNotFoundError), Path(f"{copy}{suffix}").open("rb") as copied:
