@@ -79,13 +79,14 @@ async def redeem(invitation: Invitation) -> "GetTokenResponse":
         ServerUnreachable, NotOurServer, TokenRefused: it is not registered.
     """
     # gRPC takes some 30 MB, which an agent that has joined before does not need.
-    from nc.client.channel import BOOTSTRAP_PORT, CallFailed, Client  # noqa: PLC0415 - see above
+    from nc.client.channel import BOOTSTRAP_PORT, Channel  # noqa: PLC0415 - see above
+    from nc.client.errors import CallFailed  # noqa: PLC0415 - see above
     from nc.pb.network_controller_pb2 import GetTokenRequest  # noqa: PLC0415 - see above
 
     tls = None
     if not invitation.plaintext:
         tls = ClientTls(certificate_pem(await find_authority(invitation)))
-    client = Client(invitation.host, invitation.port, tls, BOOTSTRAP_PORT, invitation.proxy)
+    client = Channel(invitation.host, invitation.port, tls, BOOTSTRAP_PORT, invitation.proxy)
     try:
         async with client:
             answer = await client.call("GetToken", GetTokenRequest(bootStrapToken=invitation.token))

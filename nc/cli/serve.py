@@ -12,10 +12,9 @@ from pydantic import ValidationError
 from rich.console import Console
 from structlog.typing import FilteringBoundLogger
 
-from nc import log_events, sd_notify
+from nc import data_folder, log_events, sd_notify
 from nc.cli import signals, structured_logs
 from nc.cli.config_file import ConfigFile, ServerSection, load
-from nc.cli.entrypoint import DATA_DIR_VARIABLE, data_dir_variable, default_data_dir
 from nc.cli.event_loop import report_stray, run_async
 from nc.cli.open_files import allow_open_files
 from nc.cli.options import ConfigOption, DebugOption, GuessRateOption, ListenOption
@@ -25,7 +24,7 @@ from nc.cli.streams import silence_stdout
 from nc.client.link_report import NoServer, read_link_report
 from nc.clock import SystemClock
 from nc.contract import DEFAULT_BOOTSTRAP_PORT, DEFAULT_GRPC_PORT, DEFAULT_LINK_PORT
-from nc.data_folder import DataFolder, DataFolderError
+from nc.data_folder import DATA_DIR_VARIABLE, DataFolder, DataFolderError, default_data_dir
 from nc.domain.network import DEFAULT_NETWORK
 from nc.errors import ConfigError
 from nc.net.sockets import PortUnavailable, try_ports
@@ -151,7 +150,10 @@ def serve(
     section = (file and file.server) or ServerSection()
     listen = listen or section.listen
     given = {
-        "data_dir": data_dir or data_dir_variable() or section.work_dir or default_data_dir(),
+        "data_dir": data_dir
+        or data_folder.data_dir_variable()
+        or section.work_dir
+        or default_data_dir(),
         "advertise": advertise or section.ip or default_advertise(listen),
         "listen": listen or listen_address(),
         "grpc_listen": grpc_listen or section.grpc_listen,

@@ -258,7 +258,8 @@ def _longest_idle(addresses: Addresses, reclaim: Reclaim) -> str:
     ]
     if not idle:
         raise AddressPoolExhausted(str(network))
-    long = [each for each in idle if reclaim.now_ms - each[1] >= reclaim.after_ms]
+    # a command may have waited for longer than the node has been idle, or the clock gone back
+    long = [each for each in idle if max(0, reclaim.now_ms - each[1]) >= reclaim.after_ms]
     if not long:
         raise AddressRecentlyHeld(str(network), reclaim.after_ms)
     if reclaim.share is not None:

@@ -1,12 +1,15 @@
-"""Certificate requests (PKCS #10): the public key in one, proved by its signature. Pure."""
+"""Certificate requests (PKCS #10, RFC 2986): made by who has the key, read by who signs."""
 
 from typing import Final
 
 from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.serialization import Encoding
+from cryptography.x509.oid import NameOID
 
 from nc.pki.errors import PkiError
-from nc.pki.pem import UNREADABLE, PublicKey
+from nc.pki.pem import UNREADABLE, PublicKey, private_key_pem
 
 # A request is a few hundred bytes; one with the largest RSA key and names is below 4 KB.
 MAX_REQUEST_BYTES: Final = 16 * 1024
@@ -53,3 +56,11 @@ def requested_key(request_pem: str) -> PublicKey:
         "the key of the certificate request is of a kind that is not signed",
         "use EC on P-256, P-384 or P-521, or RSA of 2048 to 8192 bits",
     )
+
+
+def certificate_request(common_name: str) -> tuple[bytes, bytes]:
+    """A new P-256 key and a request for it, both PEM; a common name has 1 to 64 characters."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, common_name)])
+    request = x509.CertificateSigningRequestBuilder().subject_name(subject).sign(key, SHA256())
+    return private_key_pem(key), request.public_bytes(Encoding.PEM)

@@ -65,13 +65,11 @@ class Controller:
         secrets: Secrets,
         max_nodes: int = 0,
     ) -> None:
-        self._max_nodes = max_nodes
         self._replica = replica
         self._authorities = authorities
         self._endpoints = endpoints
-        self._token_ids = token_ids
-        self._clock = clock
-        self._secrets = secrets
+        self._token_ids, self._clock, self._secrets = token_ids, clock, secrets
+        self._max_nodes = max_nodes
 
     def hello_world(self, request: pb.HelloWorldRequest, call: Call) -> bytes:
         del call
@@ -109,12 +107,12 @@ class Controller:
         """Redeem a bootstrap token: register a node, and give it its token and certificates.
 
         Raises:
-            BootstrapTokenEmpty, …Malformed, …Unknown, …Expired: it cannot be redeemed.
+            BootstrapTokenEmpty, …Malformed, …Unknown, …Expired, …: it cannot be redeemed.
         """
         token_id = self.live_bootstrap_token(request)
         node_token = new_token(self._secrets)
         node_id = self._token_ids.id_of(node_token)
-        now = now_utc(self._clock)
+        now, at_ms = now_utc(self._clock), now_ms(self._clock)
         grpc = self._issue(self._authorities.grpc, node_id, now)
         network = self._issue(self._authorities.network, node_id, now)
         certificates = (
@@ -122,11 +120,7 @@ class Controller:
             _certificate(events_pb.CERTIFICATE_AUTHORITY_NETWORK, network),
         )
         command = tokens.RedeemToken(
-            token_id,
-            node_id,
-            certificates,
-            now_ms(self._clock),
-            max_nodes=self._max_nodes,
+            token_id, node_id, certificates, at_ms, max_nodes=self._max_nodes
         )
         if call.caller.kind in {CallerKind.ANONYMOUS, CallerKind.UNRESTRICTED}:
             actor = f"bootstrap:{token_id}"

@@ -35,7 +35,7 @@ finally:
 
 MAIN = {"network-controller": "nc.cli.main", "ncadm": "nc.cli.ncadm"}
 
-EXTRAS = ("hypothesis", "textual")
+EXTRAS = ("hypothesis", "nats", "textual")
 # typer converts paths and bounded numbers with pydantic, so a command with such options loads it.
 HEAVY = ("grpc", "nc.hub", "nc.server.server", "pydantic", "cryptography", "rich", *EXTRAS)
 NOT_FOR_CLIENTS = ("nc.hub", "nc.server.server", "nc.server.settings", "nc.replica", *EXTRAS)
@@ -80,6 +80,25 @@ def test_a_client_loads_no_server(server: ServerProcess) -> None:
     done, loaded = probe("ncadm", *where, "check-conn-state", "--node-token", "reserverd")
     assert (done.returncode, done.stderr) == (0, "")
     assert loaded.isdisjoint((*NOT_FOR_CLIENTS, "cryptography", "rich", "nc.domain.decide"))
+
+
+@pytest.mark.parametrize("command", ["nodes list", "tokens list", "status", "events", "why 0000"])
+def test_the_sdk_loads_no_server(server: ServerProcess, command: str) -> None:
+    """Neither do the commands that are made of it, nor what only some of them need."""
+    where = ("--port", str(server.control_port), "--data-dir", str(server.data_dir))
+    done, loaded = probe("ncadm", *where, *command.split())
+    assert (done.returncode, "Traceback" in done.stderr) == (int(command == "why 0000"), False)
+    assert "nc.client.blocking" in loaded
+    assert loaded.isdisjoint((*NOT_FOR_CLIENTS, "cryptography", "rich", "yaml", "nc.domain.decide"))
+
+
+def test_the_package_of_the_sdk_loads_nothing() -> None:
+    """An agent takes TLS from it, and no gRPC."""
+    probed = "import sys, nc.client, nc.client.tls; print('grpc' in sys.modules)"
+    done = subprocess.run(
+        [sys.executable, "-c", probed], check=True, capture_output=True, text=True, timeout=60
+    )
+    assert done.stdout == "False\n"
 
 
 def test_grpc_is_loaded_for_a_call_only(tmp_path: Path) -> None:
@@ -168,7 +187,8 @@ def test_ctrl_c_during_an_import_is_no_traceback(program: str, module: str) -> N
 @pytest.mark.parametrize(
     ("words", "expected"),
     [
-        ("", {"create-bootstrap-token", "check-health", "unregister"}),
+        ("", {"create-bootstrap-token", "check-health", "unregister", "nodes", "contexts"}),
+        ("nodes ", {"list", "show", "rename"}),
         ("check-conn-state --node", {"--node-token"}),
     ],
 )
@@ -184,7 +204,7 @@ def test_a_shell_completes_commands_and_their_options(words: str, expected: set[
             "PATH": "/usr/bin:/bin",
             "_NCADM_COMPLETE": "complete_bash",
             "COMP_WORDS": f"ncadm {words}",
-            "COMP_CWORD": str(max(1, len(words.split()))),
+            "COMP_CWORD": str(max(1, len(words.split()) + words.endswith(" "))),
         },
     )
     assert expected <= set(done.stdout.split()), done

@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 
 from nc.client.certificate_dates import date_problems, explain_dates
-from nc.client.channel import CallFailed, Client
+from nc.client.channel import Channel
+from nc.client.errors import CallFailed
 from nc.client.tls import ClientTls
 from nc.clock import SystemClock, now_utc
 from nc.pb import network_controller_pb2 as pb
@@ -45,7 +46,7 @@ async def test_a_call_with_a_wrong_clock_blames_no_ca(tmp_path: Path) -> None:
     clock.stepped_ms = 730 * 86_400_000
     async with (
         running(tmp_path / "data", clock) as server,
-        Client(LOOPBACK, server.endpoints.control_port, admin_tls(server)) as client,
+        Channel(LOOPBACK, server.endpoints.control_port, admin_tls(server)) as client,
     ):
         with pytest.raises(CallFailed, match=r"is valid from .* behind, or the clock of") as failed:
             await client.call("HealthCheck", pb.HealthCheckRequest())

@@ -188,6 +188,14 @@ def test_an_address_is_reclaimed_after_a_time(
     assert refused(state, AcceptLink("c", "l", late)) is expected
 
 
+def test_with_no_time_set_any_idle_node_gives_its_address_up() -> None:
+    """Also one that became idle after the command was made, while that waited in the queue."""
+    state = after(started("10.1.1.1/29"), *register("a", "b", "c"), *connect("a", "b"))
+    for command in disconnect("a"):
+        state = evolve(state, decide(state, command), NOW_MS + 1)
+    assert refused(state, AcceptLink("c", "l", NOW_MS, reclaim_after_ms=0)) is None
+
+
 def test_newcomers_beyond_their_tokens_share_take_no_address() -> None:
     """Of a token that enrols a fleet in a day only the first ones get what others held."""
     late = NOW_MS + 2 * DEFAULT_RECLAIM_AFTER_MS

@@ -208,8 +208,13 @@ async def test_a_deadline_of_the_caller_ends_its_call() -> None:
             code = await code_of(unary(channel, timeout=0.2))
             assert code is grpc.StatusCode.DEADLINE_EXCEEDED
         assert held[0].deadline <= SystemClock().now_ns() / 1e9
+        before = len(held)
+        later = asyncio.create_task(unary(channel))
+        await running.until(lambda: len(held) > before)  # what the caller sent before it was read
         held[0].reply(b"too late")
         await running.until(lambda: (held[0], True) in running.gate.ended_calls)
+        held[-1].reply(b"in time")
+        assert await later == b"in time"
 
 
 async def test_calls_beyond_the_limit_are_refused() -> None:
