@@ -91,7 +91,7 @@ def import_litekube(
     """Import the nodes, addresses and bootstrap tokens of an upstream LiteKube server.
 
     Stop that server first. Its nodes then connect to ours with the certificates, tokens and
-    addresses that they have. Nothing of the upstream server is changed.
+    addresses that they have. The upstream database is only read.
 
     Example: network-controller import-litekube --data-dir ./data --config server.yml --timezone UTC
     """
