@@ -15,9 +15,38 @@ class Background:
     """Facts from the events so far that the situation lacks; the walk updates them."""
 
     network: str
-    idle_since: dict[str, int] = field(default_factory=dict)  # the event that made a node idle
+    # The event that made a node idle, and its time.
+    idle_since: dict[str, tuple[int, int]] = field(default_factory=dict)
     left: set[str] = field(default_factory=set)  # nodes that were unregistered
-    expires_at_ms: dict[str, int] = field(default_factory=dict)  # by token, 0 never
+    linked: set[str] = field(default_factory=set)  # nodes that were handed an address
+    # Each node's bootstrap token, and when it was registered.
+    registered: dict[str, tuple[str, int]] = field(default_factory=dict)
+    expires_at_ms: dict[str, int] = field(default_factory=dict)  # or revoked; by token, 0 never
+
+    def learn(self, place: invariants.Place) -> None:
+        """Add what an event says."""
+        match place.kind:
+            case "state_changed" if place.event.to_state == pb.CONNECTION_STATE_IDLE:
+                self.idle_since[place.event.node_id] = _when(place)
+            case "state_changed" if place.event.to_state == pb.CONNECTION_STATE_CONNECTED:
+                self.linked.add(place.event.node_id)
+            case "address_bound" if place.event.node_id not in place.before.link_ids:
+                self.idle_since[place.event.node_id] = _when(place)
+            case "unregistered":
+                self.left.add(place.event.node_id)
+            case "token_issued":
+                self.expires_at_ms[place.event.token_id] = place.event.expires_at_ms
+            case "token_revoked":
+                _, recorded_ms = _when(place)
+                expires_ms = self.expires_at_ms.get(place.event.token_id, 0)
+                ends_ms = min(expires_ms or recorded_ms, recorded_ms)
+                self.expires_at_ms[place.event.token_id] = ends_ms
+            case "node_registered":
+                self.registered[place.event.node_id] = place.event.token_id, _when(place)[1]
+            case "token_expired":
+                self.expires_at_ms.pop(place.event.token_id, None)
+            case "replica_started":
+                self.network = place.event.network_address
 
 
 class Place(NamedTuple):
@@ -51,17 +80,11 @@ def walk(history: History) -> Iterator[Place]:
     background = Background(history.network)
     for place in invariants.walk(history.entries):
         yield Place(*place, background)
-        match place.kind:
-            case "state_changed" if place.event.to_state == pb.CONNECTION_STATE_IDLE:
-                background.idle_since[place.event.node_id] = place.seq
-            case "unregistered":
-                background.left.add(place.event.node_id)
-            case "token_issued":
-                background.expires_at_ms[place.event.token_id] = place.event.expires_at_ms
-            case "token_expired":
-                background.expires_at_ms.pop(place.event.token_id, None)
-            case "replica_started":
-                background.network = place.event.network_address
+        background.learn(place)
+
+
+def _when(place: invariants.Place) -> tuple[int, int]:
+    return place.seq, place.entry.recorded_at_ns // 1_000_000
 
 
 def written(history: History) -> Iterator[Written]:

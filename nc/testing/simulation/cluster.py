@@ -17,7 +17,8 @@ from nc.secrets import SECRET_KEY_BYTES, TokenIds
 from nc.testing.contract.history import Answer, Sighting, answer_text
 from nc.testing.contract.laws import Law
 from nc.testing.contract.laws.cluster import GOES_ON, NOTHING_CRASHES, RIGHT_ONE, STARTS
-from nc.testing.contract.operations import ADMIN, DENIED, MISTAKE, OK, Call, Unregister
+from nc.testing.contract.operations import DENIED, MISTAKE, OK, Call, Unregister
+from nc.testing.contract.values import ADMIN
 from nc.testing.seeded_random import SeededRandom
 from nc.testing.simulation.actions import Plan
 from nc.testing.simulation.calls import Calls
