@@ -9,7 +9,7 @@ import pytest
 ROOT = Path(__file__).parent.parent
 DOCUMENTS = [
     *(ROOT / name for name in ("README.md", "CONTRIBUTING.md", "SECURITY.md")),
-    *sorted((ROOT / "docs").glob("*.md")),
+    *sorted((ROOT / "docs").rglob("*.md")),
     *(ROOT / name for name in ("tests/golden/README.md", "eventlog/README.md")),
 ]
 TOP = "proto|eventlog|nc|tests|benchmarks|docs|packaging|\\.ci"
@@ -35,8 +35,8 @@ def test_every_path_that_a_document_names_exists(document: Path) -> None:
 
 def test_a_path_is_recognised() -> None:
     """The check finds paths in code spans, tables and prose, and ignores module names."""
-    text = "| `nc/hub/hub.py` | see docs/design.md. `nc.hub.hub`, nc/*.py, CHANGELOG.md, x/nc/y"
-    assert list(paths_in(text)) == ["nc/hub/hub.py", "docs/design.md", "nc/*.py", "CHANGELOG.md"]
+    text = "| `nc/hub/hub.py` | see docs/how-to/sdk.md. `nc.hub.hub`, nc/*.py, CHANGELOG.md, x/nc/y"
+    assert list(paths_in(text)) == ["nc/hub/hub.py", "docs/how-to/sdk.md", "nc/*.py", "CHANGELOG.md"]
 
 
 @pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.relative_to(ROOT).as_posix())
