@@ -175,7 +175,7 @@ class Operators(RuleBasedStateMachine):
                 self.carry_out(command)
 
     @rule(node=NODES)
-    @precondition(lambda self: len(self.state.links))
+    @precondition(lambda self: len(self.state.links) > 0)
     def disconnect(self, node: str) -> None:
         linked = node in self.state.links
         reason = pb.STATE_CHANGE_REASON_LINK_CLOSED
