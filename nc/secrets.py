@@ -46,8 +46,8 @@ def new_serial(secrets: Secrets) -> int:
 
 
 def new_session(secrets: Secrets) -> str:
-    """The name of one life of a server's process, unlike any other: 16 hex digits."""
-    return secrets.random_bytes(8).hex()
+    """The name of one life of a server's process: 20 hex digits, unlike any other and any token."""
+    return secrets.random_bytes(10).hex()
 
 
 def is_well_formed(token: str) -> bool:

@@ -182,7 +182,7 @@ def _lost_of_another_log(folder: DataFolder, certificates: Certificates) -> Iter
         raise DataLost(
             f"{pki.paths.ca_key} is not the key that the certificates of this log's nodes were "
             "signed with, and with another none of them is accepted; put the folder back from "
-            "a backup (docs/backup.md)"
+            "a backup (docs/how-to/backup.md)"
         ) from None
 
 
