@@ -10,8 +10,10 @@ from nc.domain import (
     addresses,
     administrators,
     assignments,
+    bindings,
     departures,
     reclaiming,
+    terms,
     tokens,
     updates,
 )
@@ -37,19 +39,19 @@ def a_token_serves_once_too_often(patch: pytest.MonkeyPatch) -> None:
     """The first use is not counted."""
     original = tokens.evolve_registered
 
-    def generous(draft: Any, token_id: str) -> None:
-        original(draft, token_id)
+    def generous(draft: Any, at_ms: int, token_id: str) -> int:
+        rank = original(draft, at_ms, token_id)
         token = draft.get(token_id)
         if token is not None and token.uses == 1 == token.nodes and token.terms.max_uses:
             draft[token_id] = token._replace(uses=0)
+        return rank
 
     patch.setattr(tokens, "evolve_registered", generous)
 
 
 @bug(LET_IN)
 def a_token_s_cap_of_nodes_is_not_looked_at(patch: pytest.MonkeyPatch) -> None:
-    original = tokens.terms_in
-    patch.setattr(tokens, "terms_in", lambda event: original(event)._replace(max_nodes=0))
+    patch.setattr(tokens, "terms_in", lambda event: terms.terms_in(event)._replace(max_nodes=0))
 
 
 @bug("some order of the commands explains every answer")
@@ -167,15 +169,19 @@ def an_address_is_assigned_twice(patch: pytest.MonkeyPatch) -> None:
 
 @bug("the longest idle gives its address up")
 def a_node_that_is_off_for_a_moment_loses_its_address(patch: pytest.MonkeyPatch) -> None:
-    original = addresses._longest_idle
-    impatient = lambda pool, reclaim: original(pool, reclaim._replace(after_ms=0))  # noqa: E731
-    patch.setattr(addresses, "_longest_idle", impatient)
+    original: Any = bindings.longest_idle
+
+    def impatient(*arguments: Any) -> Any:
+        *pool, reclaim = arguments
+        return original(*pool, reclaim._replace(after_ms=0))
+
+    patch.setattr(addresses, "longest_idle", impatient)
 
 
 @bug("a crowd of newcomers takes nothing away")
 def newcomers_take_every_address(patch: pytest.MonkeyPatch) -> None:
     """A token's share is not looked at."""
-    patch.setattr(reclaiming, "_rank", lambda *_: 0)
+    patch.setattr(reclaiming, "share_of", lambda network: network.slots)
 
 
 @bug("unregister is final", "some order of the commands explains every answer")

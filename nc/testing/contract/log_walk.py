@@ -8,6 +8,7 @@ from nc.domain import invariants
 from nc.domain.invariants import Situation
 from nc.pb import events_pb2 as pb
 from nc.testing.contract.history import History
+from nc.testing.contract.values import DAY_MS
 
 
 @dataclass
@@ -19,11 +20,12 @@ class Background:
     idle_since: dict[str, tuple[int, int]] = field(default_factory=dict)
     left: set[str] = field(default_factory=set)  # nodes that were unregistered
     linked: set[str] = field(default_factory=set)  # nodes that were handed an address
-    # Each node's bootstrap token, and when it was registered.
-    registered: dict[str, tuple[str, int]] = field(default_factory=dict)
+    # By token: when its day began, which its first node after a day begins, and its nodes since.
+    days: dict[str, tuple[int, int]] = field(default_factory=dict)
+    ranks: dict[str, int] = field(default_factory=dict)  # by node: the number of those then
     expires_at_ms: dict[str, int] = field(default_factory=dict)  # or revoked; by token, 0 never
 
-    def learn(self, place: invariants.Place) -> None:
+    def learn(self, place: invariants.Place) -> None:  # noqa: C901 - a table
         """Add what an event says."""
         match place.kind:
             case "state_changed" if place.event.to_state == pb.CONNECTION_STATE_IDLE:
@@ -42,7 +44,12 @@ class Background:
                 ends_ms = min(expires_ms or recorded_ms, recorded_ms)
                 self.expires_at_ms[place.event.token_id] = ends_ms
             case "node_registered":
-                self.registered[place.event.node_id] = place.event.token_id, _when(place)[1]
+                token_id, (_, at_ms) = place.event.token_id, _when(place)
+                began_ms, count = self.days.get(token_id, (at_ms, 0))
+                if not began_ms <= at_ms < began_ms + DAY_MS:
+                    began_ms, count = at_ms, 0
+                self.days[token_id] = began_ms, count + 1
+                self.ranks[place.event.node_id] = count + 1
             case "token_expired":
                 self.expires_at_ms.pop(place.event.token_id, None)
             case "replica_started":

@@ -17,7 +17,6 @@ from nc.testing.contract.token_model import TokenModel
 from nc.testing.contract.values import (
     ADMIN,
     CONNECTED,
-    DAY_MS,
     HELLO_LIMIT_MS,
     IDLE,
     INIT,
@@ -66,7 +65,7 @@ class Model(TokenModel):
     def key(self) -> tuple[object, ...]:
         """A key that is equal for models that will behave alike."""
         maps = (self.tokens, self.nodes, self.links, self.held)
-        others = (self.uses, self.revoked, self.profiles, self.operators)
+        others = (self.uses, self.days, self.revoked, self.profiles, self.operators)
         ticks = sorted({tick for tick, _ in self.idle_since.values()})
         idle = tuple(
             (node, ticks.index(tick), self.reclaim_after_ms and at_ms)
@@ -190,10 +189,7 @@ class Model(TokenModel):
 
     def _possible_for(self, node: str) -> list[tuple[str, str]]:
         """The addresses that it may get; a newcomer beyond its token's share takes no other's."""
-        token, until_ms, *_ = self.profiles[node]
-        registered = [self.profiles[each].registered_ms for each in self.nodes_of(token)]
-        rank = sum(until_ms - DAY_MS < each <= until_ms for each in registered)
-        takes = node in self.linked or not self.is_beyond_share(rank)
+        takes = node in self.linked or not self.is_beyond_share(self.profiles[node].rank)
         return self.next_addresses(takes=takes)
 
     def drop(self, node: str, link: str) -> None:

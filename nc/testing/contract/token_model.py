@@ -28,6 +28,7 @@ class TokenModel(AddressModel):
         self.terms: dict[str, Terms] = {}  # of the tokens that have some
         self.uses: dict[str, int] = {}  # of those
         self.revoked: dict[str, Moment] = {}  # tokens
+        self.days: dict[str, tuple[int, int]] = {}  # see `_rank`
         self.nodes: dict[str, Expiry] = {}
         self.profiles: dict[str, Profile] = {}
 
@@ -65,7 +66,14 @@ class TokenModel(AddressModel):
             self.uses[token] = uses + 1
         self.nodes[node] = None
         name = f"{terms.prefix or 'node-'}#"
-        self.profiles[node] = Profile(token, now.latest_ms, name, terms.label)
+        self.days[token] = self._rank(token, now.latest_ms)
+        self.profiles[node] = Profile(token, self.days[token][1], name, terms.label)
+
+    def _rank(self, token: str, now_ms: int) -> tuple[int, int]:
+        """When the token's day began, which its first node after a day begins; its nodes since."""
+        began_ms, rank = self.days.get(token, (now_ms, 0))
+        is_same_day = began_ms <= now_ms < began_ms + DAY_MS
+        return (began_ms, rank + 1) if is_same_day else (now_ms, 1)
 
     def nodes_of(self, token: str) -> list[str]:
         """The registered nodes that redeemed a token."""

@@ -64,6 +64,6 @@ class Profile(NamedTuple):
     """What is known of a node that no link changes."""
 
     token: str
-    registered_ms: int
+    rank: int  # which of its token's nodes it is, of a day
     name: str  # with # for the first digits of its id
     label: str = ""

@@ -14,7 +14,6 @@ from nc.testing.contract.knowledge import Observed, Phase
 from nc.testing.contract.laws.law import Evidence, law
 from nc.testing.contract.log_walk import walk
 from nc.testing.contract.overlay import OVERFLOWING_OCTET, assignable, server_address
-from nc.testing.contract.values import DAY_MS
 
 _RECLAIMED: Final = pb.ADDRESS_RELEASE_REASON_RECLAIMED
 
@@ -161,14 +160,8 @@ def a_crowd_of_newcomers_takes_nothing_away(observed: Observed) -> Iterator[Evid
             taker = place.entry.request_id
         elif place.kind == "address_bound" and place.entry.request_id == taker:
             node, background = place.event.node_id, place.background
-            token, until_ms = background.registered[node]
-            rank = sum(
-                each == token and until_ms - DAY_MS < at_ms <= until_ms
-                for other, (each, at_ms) in background.registered.items()
-                if other not in background.left
-            )
-            size = IPv4Interface(background.network).network.num_addresses
-            yield Evidence(node in background.linked or rank <= max(1, size // _SHARE), place)
+            share = max(1, IPv4Interface(background.network).network.num_addresses // _SHARE)
+            yield Evidence(node in background.linked or background.ranks[node] <= share, place)
 
 
 _SHARE: Final = 8  # a quarter of the slots, which are half of the addresses
