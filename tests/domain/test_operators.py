@@ -107,7 +107,7 @@ def test_a_newcomer_has_its_tokens_labels_and_prefix() -> None:
 def test_every_newcomer_gets_a_name_that_is_free(
     wanted: str, prefix: str, numbers: set[int]
 ) -> None:
-    """Whatever a machine calls itself, and whichever names are taken: with 2, or next to a taken."""
+    """Whatever a machine calls itself, and whichever names are taken: it is next to a taken one."""
     first = newcomer_name(prefix, wanted, "0123456789abcdef", lambda _: False)
     taken = {first, *(f"{first[:60]}-{number}" for number in numbers)}
     name = newcomer_name(prefix, wanted, "0123456789abcdef", taken.__contains__)
