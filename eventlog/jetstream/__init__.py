@@ -98,6 +98,7 @@ async def make(
     replicas: int,
     log_id: bytes | None = None,
     max_bytes: int = -1,
+    random_bytes: Callable[[int], bytes] = os.urandom,
 ) -> bytes:
     """Make the stream of a log; returns the log's id.
 
@@ -106,6 +107,7 @@ async def make(
         replicas: how many servers keep it: 3 survive the loss of one.
         log_id: of a log that will be moved there; by default a new one.
         max_bytes: the stream takes nothing more then; -1: no limit.
+        random_bytes: gives that many random bytes.
 
     Raises:
         AddressWrong: it is no address.
@@ -115,7 +117,7 @@ async def make(
     client = await connect(address)
     try:
         await check_servers(client, address)
-        made = log_id or os.urandom(LOG_ID_BYTES)
+        made = log_id or random_bytes(LOG_ID_BYTES)
         await make_stream(client, address, made, replicas, max_bytes)
     finally:
         await disconnect(client)

@@ -97,6 +97,7 @@ async def test_a_watch_resumes_without_a_hole(data_dir: Path) -> None:
         with pytest.raises(Refused) as refused:
             await asyncio.wait_for(ending, PATIENCE_S)
     assert refused.value.code is Code.UNAVAILABLE
+    assert "shutting down" in refused.value.details
     seqs += [event.seq for message in rest for event in message.events]
     next_seq = rest[-1].next_seq if rest else last + 1
     async with running(data_dir) as server, operator(server) as admin:
