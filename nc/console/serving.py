@@ -64,6 +64,7 @@ def _listen(port: int) -> socket.socket:
     made.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
         made.bind((LOOPBACK, port))
+        made.listen()  # the browser may come before the server takes it up
     except OSError as error:
         made.close()
         raise PortTaken(

@@ -19,7 +19,10 @@ export function confirm({ title, meaning, fields = [], verb, isGrave = false, ru
   dialog.showModal();
   return new Promise((done) => {
     let isDone = false;
-    dialog.onclose = () => done(isDone);
+    dialog.onclose = () => {
+      dialog.replaceChildren(); // it may have shown a secret
+      done(isDone);
+    };
     form.addEventListener("submit", async (event) => {
       event.preventDefault();
       yes.disabled = true;
