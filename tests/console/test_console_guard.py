@@ -2,7 +2,6 @@
 
 import http.client
 import re
-from collections.abc import Iterator
 from urllib.parse import urlsplit
 
 import pytest
@@ -52,7 +51,7 @@ def caller(live: LiveConsole) -> Caller:
 
 
 @pytest.fixture
-def inside(caller: Caller) -> Iterator[Caller]:
+def inside(caller: Caller) -> Caller:
     """One that has the cookie."""
     _, headers, _ = caller.ask(caller.once)
     caller.cookie = headers["set-cookie"].partition(";")[0]

@@ -54,10 +54,10 @@ class LiveConsole:
 
     def start_server(self) -> None:
         """Start it, with the ports that it had before."""
-        ports = {"grpc_port": self.port, "bootstrap_port": self.bootstrap_port}
-        server: WholeServer = self.run(
-            self._serving.enter_async_context(running(self.folder / "data", **ports))
+        made = running(
+            self.folder / "data", grpc_port=self.port, bootstrap_port=self.bootstrap_port
         )
+        server: WholeServer = self.run(self._serving.enter_async_context(made))
         self.port = server.endpoints.control_port
         self.bootstrap_port = server.endpoints.bootstrap_port
 

@@ -120,8 +120,7 @@ def test_the_browser_keeps_the_policy(tab: Tab, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("events", [0, 1])
 def test_hardly_any_history_has_a_page(shown: Shown, events: int) -> None:
-    """An empty log and a log of one event are shown; every control does no harm, and what is
-    missing is said once."""
+    """A log of no event or one: what is missing is said once, and no control does harm."""
     with shown(busy_history(1, 5)[:events]) as tab:
         tab.run(
             """([...document.querySelectorAll("button, [type=radio]")].map((each) => each.click()),
