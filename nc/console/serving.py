@@ -47,7 +47,7 @@ async def console(
             config = uvicorn.Config(
                 guard,
                 access_log=False,
-                log_level="error",
+                log_level="critical",
                 server_header=False,
                 proxy_headers=False,
                 ws="none",

@@ -1,6 +1,7 @@
 """`ncadm console`: a page on loopback that shows the server live, and changes it."""
 
 import asyncio
+import contextlib
 import logging
 import sys
 from typing import TYPE_CHECKING, Annotated
@@ -36,7 +37,8 @@ def console(
     for package in ("starlette", "uvicorn"):
         require_extra("console", package)
     place = options_of(context).resolved()
-    asyncio.run(_serve(place, port, opens=browser))
+    with contextlib.suppress(KeyboardInterrupt):  # which is how it ends
+        asyncio.run(_serve(place, port, opens=browser))
 
 
 async def _serve(place: "Context", port: int, *, opens: bool) -> None:

@@ -24,21 +24,51 @@ const own = new Table(
   [
     { title: "Authority", width: "84px", text: ({ authority }) => authority },
     { title: "Kind", width: "64px", text: ({ kind }) => kind },
-    { title: "Ends", width: "190px", text: ({ not_after: at }) => endText(at), key: ({ not_after: at }) => at ?? 0, tone: ({ not_after: at, renewed_from: renewed }) => (renewed ? "" : endTone(at)) },
-    { title: "Renewed by the server", width: "160px", text: ({ renewed_from: at }) => (at ? `from ${expiryText(at).slice(0, 10)} on` : "no") },
+    {
+      title: "Ends",
+      width: "190px",
+      text: ({ not_after: at }) => endText(at),
+      key: ({ not_after: at }) => at ?? 0,
+      tone: ({ not_after: at, renewed_from: renewed }) => (renewed ? "" : endTone(at)),
+    },
+    {
+      title: "Renewed by the server",
+      width: "160px",
+      text: ({ renewed_from: at }) => (at ? `from ${expiryText(at).slice(0, 10)} on` : "no"),
+    },
     { title: "File", width: "minmax(120px, 1fr)", text: ({ file }) => file, mono: true },
   ],
-  { absence: "The server has no certificates: it speaks plain text.", one: "certificate of the server", many: "certificates of the server" },
+  {
+    absence: "The server has no certificates: it speaks plain text.",
+    one: "certificate of the server",
+    many: "certificates of the server",
+  },
 );
 
-const standing = ({ revoked, certificate_ends: at }) => (revoked ? "revoked" : at && at < Date.now() ? "ended" : "good");
+const standing = ({ revoked, certificate_ends: at }) =>
+  revoked ? "revoked" : at && at < Date.now() ? "ended" : "good";
 const operators = new Table(
   "operators",
   [
-    { title: "Operator", width: "minmax(100px, 1fr)", text: ({ name, self }) => (self ? `${name} (you)` : name) },
+    {
+      title: "Operator",
+      width: "minmax(100px, 1fr)",
+      text: ({ name, self }) => (self ? `${name} (you)` : name),
+    },
     { title: "Role", width: "60px", text: ({ role }) => role },
-    { title: "Is", width: "64px", text: standing, tone: (each) => (standing(each) === "good" ? "good" : "faded") },
-    { title: "Ends", width: "190px", text: ({ certificate_ends: at }) => endText(at), key: ({ certificate_ends: at }) => at ?? 0, tone: (each) => (standing(each) === "good" ? endTone(each.certificate_ends) : "faded") },
+    {
+      title: "Is",
+      width: "64px",
+      text: standing,
+      tone: (each) => (standing(each) === "good" ? "good" : "faded"),
+    },
+    {
+      title: "Ends",
+      width: "190px",
+      text: ({ certificate_ends: at }) => endText(at),
+      key: ({ certificate_ends: at }) => at ?? 0,
+      tone: (each) => (standing(each) === "good" ? endTone(each.certificate_ends) : "faded"),
+    },
     { title: "Serial", width: "minmax(90px, 0.7fr)", text: ({ serial }) => serial, mono: true },
   ],
   { absence: "The log knows no operator's certificate.", one: "operator", onClick: showActions },
@@ -47,11 +77,30 @@ const operators = new Table(
 const ofNodes = new Table(
   "ends",
   [
-    { title: "Ends", width: "190px", text: ({ certificates_end: at }) => endText(at), key: ({ certificates_end: at }) => at ?? Infinity, tone: ({ certificates_end: at, renewable }) => (renewable ? "" : endTone(at)) },
-    { title: "Node", width: "minmax(100px, 1fr)", text: ({ name, id }) => shownName(name || id), mono: true },
-    { title: "Renews itself", width: "96px", text: ({ renewable }) => (renewable ? "yes" : "no: join again") },
+    {
+      title: "Ends",
+      width: "190px",
+      text: ({ certificates_end: at }) => endText(at),
+      key: ({ certificates_end: at }) => at ?? Infinity,
+      tone: ({ certificates_end: at, renewable }) => (renewable ? "" : endTone(at)),
+    },
+    {
+      title: "Node",
+      width: "minmax(100px, 1fr)",
+      text: ({ name, id }) => shownName(name || id),
+      mono: true,
+    },
+    {
+      title: "Renews itself",
+      width: "96px",
+      text: ({ renewable }) => (renewable ? "yes" : "no: join again"),
+    },
   ],
-  { absence: "No node has a certificate.", one: "node, by the end of its certificates", many: "nodes, by the end of their certificates" },
+  {
+    absence: "No node has a certificate.",
+    one: "node, by the end of its certificates",
+    many: "nodes, by the end of their certificates",
+  },
 );
 
 const load = soon(async () => {

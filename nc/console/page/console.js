@@ -12,6 +12,7 @@ import { beginLook } from "./look.js";
 import { addCertificates } from "./node.js";
 import { addNodeActions } from "./node-actions.js";
 import { addLiveParts } from "./node-live.js";
+import { addOtherChanges } from "./other-changes.js";
 import { addPulse } from "./pulse.js";
 import { addServer } from "./server.js";
 import { addTab } from "./tabs.js";
@@ -35,13 +36,17 @@ const me = await whoIsIt();
 complain("");
 const isAdministrator = me.role === "admin";
 document.title = `Network controller ${me.server}`;
-setText(element("who"), `${me.name || "plain text"}${isAdministrator ? "" : ", viewer"} @ ${me.server}`);
+setText(
+  element("who"),
+  `${me.name || "plain text"}${isAdministrator ? "" : ", viewer"} @ ${me.server}`,
+);
 addTab("fleet", "Fleet");
 addTokens(isAdministrator);
 addCertificatesTab(isAdministrator);
 addLinks();
 addServer();
 addChangesTab();
+addOtherChanges();
 addLiveParts();
 addCertificates();
 if (isAdministrator) addNodeActions();

@@ -11,7 +11,12 @@ export function confirm({ title, meaning, fields = [], verb, isGrave = false, ru
   problem.hidden = true;
   const form = box("form", "");
   const yes = line("button", verb, isGrave ? "action grave" : "action main");
-  const buttons = box("div", "buttons", button("Cancel", "action", () => dialog.close()), yes);
+  const buttons = box(
+    "div",
+    "buttons",
+    button("Cancel", "action", () => dialog.close()),
+    yes,
+  );
   const heading = line("h2", title);
   heading.id = "dialog-title";
   form.append(heading, ...meaning.map((text) => line("p", text)), ...fields, problem, buttons);

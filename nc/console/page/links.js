@@ -27,17 +27,63 @@ const rateText = (item, name) => (item[name] === null ? "–" : `${bytesText(ite
 const table = new Table(
   "links",
   [
-    { title: "Node", width: "minmax(100px, 1fr)", text: ({ name, node_id: id }) => shownName(name || id), mono: true },
+    {
+      title: "Node",
+      width: "minmax(100px, 1fr)",
+      text: ({ name, node_id: id }) => shownName(name || id),
+      mono: true,
+    },
     { title: "Address", width: "92px", text: ({ address }) => address, mono: true },
     { title: "From", width: "minmax(120px, 0.8fr)", text: ({ link }) => link.peer, mono: true },
-    { title: "Open for", width: "72px", text: ({ link }) => durationText(Date.now() - (link.opened_at ?? Date.now())), key: ({ link }) => link.opened_at ?? 0 },
-    { title: "In now", width: "82px", text: (item) => rateText(item, "rateIn"), key: ({ rateIn }) => -(rateIn ?? 0) },
-    { title: "Out now", width: "82px", text: (item) => rateText(item, "rateOut"), key: ({ rateOut }) => -(rateOut ?? 0) },
-    { title: "In", width: "76px", text: ({ link }) => bytesText(link.bytes_in), key: ({ link }) => -link.bytes_in },
-    { title: "Out", width: "76px", text: ({ link }) => bytesText(link.bytes_out), key: ({ link }) => -link.bytes_out },
-    { title: "Packets in", width: "82px", text: ({ link }) => numberText(link.packets_in), key: ({ link }) => -link.packets_in },
-    { title: "Out", width: "76px", text: ({ link }) => numberText(link.packets_out), key: ({ link }) => -link.packets_out },
-    { title: "Dropped", width: "72px", text: ({ link }) => numberText(droppedBy(link)), key: ({ link }) => -droppedBy(link), tone: ({ link }) => (droppedBy(link) ? "expired" : "") },
+    {
+      title: "Open for",
+      width: "72px",
+      text: ({ link }) => durationText(Date.now() - (link.opened_at ?? Date.now())),
+      key: ({ link }) => link.opened_at ?? 0,
+    },
+    {
+      title: "In now",
+      width: "82px",
+      text: (item) => rateText(item, "rateIn"),
+      key: ({ rateIn }) => -(rateIn ?? 0),
+    },
+    {
+      title: "Out now",
+      width: "82px",
+      text: (item) => rateText(item, "rateOut"),
+      key: ({ rateOut }) => -(rateOut ?? 0),
+    },
+    {
+      title: "In",
+      width: "76px",
+      text: ({ link }) => bytesText(link.bytes_in),
+      key: ({ link }) => -link.bytes_in,
+    },
+    {
+      title: "Out",
+      width: "76px",
+      text: ({ link }) => bytesText(link.bytes_out),
+      key: ({ link }) => -link.bytes_out,
+    },
+    {
+      title: "Packets in",
+      width: "82px",
+      text: ({ link }) => numberText(link.packets_in),
+      key: ({ link }) => -link.packets_in,
+    },
+    {
+      title: "Out",
+      width: "76px",
+      text: ({ link }) => numberText(link.packets_out),
+      key: ({ link }) => -link.packets_out,
+    },
+    {
+      title: "Dropped",
+      width: "72px",
+      text: ({ link }) => numberText(droppedBy(link)),
+      key: ({ link }) => -droppedBy(link),
+      tone: ({ link }) => (droppedBy(link) ? "expired" : ""),
+    },
   ],
   { absence: "No node has a link now.", one: "link", onClick: open },
 );
@@ -60,7 +106,9 @@ const load = soon(async () => {
   table.set(items);
   const reasons = Object.entries(dropped).sort(([, a], [, b]) => b - a);
   const list = facts(reasons.map(([reason, n]) => [reason.replaceAll("_", " "), numberText(n)]));
-  element("drops").replaceChildren(reasons.length ? list : line("p", "Nothing was dropped.", "faded"));
+  element("drops").replaceChildren(
+    reasons.length ? list : line("p", "Nothing was dropped.", "faded"),
+  );
 });
 
 export function addLinks() {

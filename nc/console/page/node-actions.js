@@ -23,7 +23,8 @@ function rename() {
     ],
     fields: [wanted.whole],
     verb: "Rename",
-    run: async () => void (await act("update-node", { node: id, new_name: wanted.input.value.trim() })),
+    run: async () =>
+      void (await act("update-node", { node: id, new_name: wanted.input.value.trim() })),
   });
 }
 
@@ -37,7 +38,9 @@ function label() {
   });
   confirm({
     title: `Labels of ${name}`,
-    meaning: ["Selectors such as ncadm nodes list --selector, and whatever else reads labels, see them at once."],
+    meaning: [
+      "Selectors such as ncadm nodes list --selector, and whatever else reads labels, see them at once.",
+    ],
     fields: [wanted.whole],
     verb: "Set labels",
     run: async () => {
@@ -52,7 +55,11 @@ function setExpiry() {
   const { id, name, status } = current();
   const at = status?.expiresMs ? timeText(status.expiresMs).slice(0, 16).replace(" ", "T") : "";
   const never = field("Never", { type: "checkbox", value: !at });
-  const when = field("Expires", { type: "datetime-local", value: at, hint: "In the time that the page shows." });
+  const when = field("Expires", {
+    type: "datetime-local",
+    value: at,
+    hint: "In the time that the page shows.",
+  });
   const fit = () => (when.input.disabled = never.input.checked);
   never.input.addEventListener("input", fit);
   fit();
@@ -67,7 +74,10 @@ function setExpiry() {
       const text = when.input.value;
       if (!never.input.checked && !text) throw new Error("Choose a moment, or Never.");
       const shown = element("clock").textContent === "UTC" ? `${text}Z` : text;
-      await act("set-expiry", { node: id, expires_at_ms: never.input.checked ? null : Date.parse(shown) });
+      await act("set-expiry", {
+        node: id,
+        expires_at_ms: never.input.checked ? null : Date.parse(shown),
+      });
     },
   });
 }
@@ -106,7 +116,9 @@ function showActions() {
 
 export function addNodeActions() {
   element("node-actions").append(
-    ...ACTIONS.map(([text, run]) => button(text, text === "Unregister" ? "action grave" : "action", run)),
+    ...ACTIONS.map(([text, run]) =>
+      button(text, text === "Unregister" ? "action grave" : "action", run),
+    ),
   );
   for (const what of ["moment", "node"]) on(what, showActions);
   showActions();

@@ -39,14 +39,28 @@ function shown(status) {
       tile("Connected", numberText(status.nodes_connected), share),
       tile("Idle", numberText(status.nodes_idle), `${numberText(status.nodes_init)} connecting`),
       tile("Events", numberText(log.last_seq), bytesText(log.size_bytes)),
-      tile("Up for", durationText(status.now - status.started_at), `since ${expiryText(status.started_at).slice(5, 16)}`),
-      tile("Free for the log", bytesText(log.free_bytes), log.writable ? "writable" : "not writable"),
+      tile(
+        "Up for",
+        durationText(status.now - status.started_at),
+        `since ${expiryText(status.started_at).slice(5, 16)}`,
+      ),
+      tile(
+        "Free for the log",
+        bytesText(log.free_bytes),
+        log.writable ? "writable" : "not writable",
+      ),
       tile("Tokens", numberText(status.tokens), "good now"),
     ),
     box(
       "div",
       "cards",
-      card("State", troubles(status)),
+      card(
+        "State",
+        troubles(status),
+        line("h3", "Addresses"),
+        line("p", `${addresses} are in use`),
+        meter(status.addresses_bound, status.addresses_total),
+      ),
       card(
         "Server",
         facts([
@@ -67,11 +81,19 @@ function shown(status) {
           ["free", bytesText(log.free_bytes)],
         ]),
       ),
-      card("Addresses", line("p", `${addresses} are in use`), meter(status.addresses_bound, status.addresses_total)),
       card(
         "Certificates",
-        facts(status.certificates.map((each) => [`${each.authority} ${each.kind}`, expiryText(each.not_after ?? 0)])),
-        line("p", `${numberText(status.unrenewable_nodes)} nodes have certificates that end within 30 days and cannot be renewed.`, status.unrenewable_nodes ? "expired" : "faded"),
+        facts(
+          status.certificates.map((each) => [
+            `${each.authority} ${each.kind}`,
+            expiryText(each.not_after ?? 0),
+          ]),
+        ),
+        line(
+          "p",
+          `${numberText(status.unrenewable_nodes)} nodes have certificates that end within 30 days and cannot be renewed.`,
+          status.unrenewable_nodes ? "expired" : "faded",
+        ),
       ),
     ),
   ];

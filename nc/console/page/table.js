@@ -81,7 +81,11 @@ export class Table {
 
   show() {
     const wanted = element(`${this.name}-filter`)?.value.trim().toLowerCase() ?? "";
-    const texts = (item) => this.columns.map(({ text }) => text(item)).join(" ").toLowerCase();
+    const texts = (item) =>
+      this.columns
+        .map(({ text }) => text(item))
+        .join(" ")
+        .toLowerCase();
     this.shown = wanted ? this.all.filter((item) => texts(item).includes(wanted)) : [...this.all];
     const key = this.column.key ?? this.column.text;
     const sign = this.descending ? -1 : 1;

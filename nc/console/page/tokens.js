@@ -11,20 +11,58 @@ import { addTab, shownTab } from "./tabs.js";
 import { Table } from "./table.js";
 import { soon } from "./soon.js";
 
-const of = (number, limit) => (limit ? `${numberText(number)} of ${numberText(limit)}` : numberText(number));
+const of = (number, limit) =>
+  limit ? `${numberText(number)} of ${numberText(limit)}` : numberText(number);
 const standing = (token) => (token.revoked ? "revoked" : token.expired ? "expired" : "good");
 
 const table = new Table(
   "tokens",
   [
-    { title: "Label", width: "minmax(90px, 1.2fr)", text: ({ label, id }) => label || id.slice(0, 8) },
-    { title: "Is", width: "64px", text: standing, tone: (token) => (standing(token) === "good" ? "good" : "faded") },
-    { title: "Expires", width: "148px", text: ({ expires_at: at }) => expiryText(at ?? 0), key: ({ expires_at: at }) => at ?? Infinity },
-    { title: "Uses", width: "74px", text: ({ uses, max_uses: most }) => of(uses, most), key: ({ uses }) => -uses },
-    { title: "Nodes", width: "74px", text: ({ nodes, max_nodes: most }) => of(nodes, most), key: ({ nodes }) => -nodes },
-    { title: "Issued", width: "148px", text: ({ issued_at: at }) => (at ? expiryText(at) : "–"), key: ({ issued_at: at }) => -(at ?? 0) },
-    { title: "Names begin with", width: "minmax(80px, 0.6fr)", text: ({ node_name_prefix: prefix }) => prefix },
-    { title: "Labels of nodes", width: "minmax(80px, 1fr)", text: ({ node_labels: labels }) => pairsText(labels) },
+    {
+      title: "Label",
+      width: "minmax(90px, 1.2fr)",
+      text: ({ label, id }) => label || id.slice(0, 8),
+    },
+    {
+      title: "Is",
+      width: "64px",
+      text: standing,
+      tone: (token) => (standing(token) === "good" ? "good" : "faded"),
+    },
+    {
+      title: "Expires",
+      width: "148px",
+      text: ({ expires_at: at }) => expiryText(at ?? 0),
+      key: ({ expires_at: at }) => at ?? Infinity,
+    },
+    {
+      title: "Uses",
+      width: "74px",
+      text: ({ uses, max_uses: most }) => of(uses, most),
+      key: ({ uses }) => -uses,
+    },
+    {
+      title: "Nodes",
+      width: "74px",
+      text: ({ nodes, max_nodes: most }) => of(nodes, most),
+      key: ({ nodes }) => -nodes,
+    },
+    {
+      title: "Issued",
+      width: "148px",
+      text: ({ issued_at: at }) => (at ? expiryText(at) : "–"),
+      key: ({ issued_at: at }) => -(at ?? 0),
+    },
+    {
+      title: "Names begin with",
+      width: "minmax(80px, 0.6fr)",
+      text: ({ node_name_prefix: prefix }) => prefix,
+    },
+    {
+      title: "Labels of nodes",
+      width: "minmax(80px, 1fr)",
+      text: ({ node_labels: labels }) => pairsText(labels),
+    },
     { title: "Id", width: "82px", text: ({ id }) => id.slice(0, 8), mono: true },
   ],
   { absence: "There is no bootstrap token.", one: "bootstrap token", onClick: showActions },
@@ -59,13 +97,20 @@ const LIFETIMES = [
 
 function issue() {
   const lifetime = choice("Good for", LIFETIMES, "600");
-  const uses = field("Uses", { type: "number", value: "1", min: 0, hint: "How many machines it registers; 0: any number." });
+  const uses = field("Uses", {
+    type: "number",
+    value: "1",
+    min: 0,
+    hint: "How many machines it registers; 0: any number.",
+  });
   const label = field("Label", { maxLength: 63, hint: "What you call it." });
   const prefix = field("Names begin with", { maxLength: 40 });
   const labels = field("Labels of its nodes", { rows: 2, hint: "One on each line, as key=value." });
   confirm({
     title: "Issue a bootstrap token",
-    meaning: ["Whoever has the token can make a machine a node of this network, until it expires or is used up."],
+    meaning: [
+      "Whoever has the token can make a machine a node of this network, until it expires or is used up.",
+    ],
     fields: [lifetime, uses, label, prefix, labels].map(({ whole }) => whole),
     verb: "Issue token",
     run: async () => {
@@ -77,7 +122,10 @@ function issue() {
         node_labels: labelsIn(labels.input.value),
       });
       return [
-        line("p", "Run this on the machine that is to join. It is shown this one time: the server keeps no token."),
+        line(
+          "p",
+          "Run this on the machine that is to join. It is shown this one time: the server keeps no token.",
+        ),
         copyLine(issued.join),
       ];
     },

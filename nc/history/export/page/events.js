@@ -137,7 +137,11 @@ function showCurrent() {
   }
   const event = eventAt(chosen.position);
   const title = line("h3", event.type, `type ${tone(event)}`);
-  const by = [["actor", event.actor], ["method", event.method], ["request_id", event.request]];
+  const by = [
+    ["actor", event.actor],
+    ["method", event.method],
+    ["request_id", event.request],
+  ];
   const list = facts(
     [...event.fields, ...by].map(([name, value]) => [
       name.replace(/_ms$/, "").replaceAll("_", " "),

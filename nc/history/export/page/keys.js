@@ -50,7 +50,9 @@ const HELP = [
 
 function search() {
   const visible = (field) => field && field.offsetParent !== null;
-  const field = [...document.querySelectorAll("main:not([hidden]) input[type=search]")].find(visible);
+  const field = [...document.querySelectorAll("main:not([hidden]) input[type=search]")].find(
+    visible,
+  );
   field?.focus();
   field?.select();
 }

@@ -114,7 +114,8 @@ function decodeEvents(chunk, placeOfText) {
     entries[position] = entry;
     const place = kinds[kind].node;
     const id = place >= 0 ? event[3 + place] : -1;
-    nodeOf[position] = place >= 0 ? (placeOfText.get(id) ?? nodeById.get(texts[id])?.place ?? -1) : -1;
+    nodeOf[position] =
+      place >= 0 ? (placeOfText.get(id) ?? nodeById.get(texts[id])?.place ?? -1) : -1;
     for (const total of totals) total[position] = 0;
     note(position, kinds[kind], event);
   }
@@ -177,8 +178,12 @@ export function lastAtMost(sorted, value, length = sorted.length) {
 // How a node is at a position: the last change at or before it. null: it is not registered.
 export function statusAt(node, position) {
   const change = lastAtMost(node.at, position);
-  const status = change < 0 ? 0 : node.status[change];
-  return status ? statuses[status - 1] : null;
+  return change < 0 ? null : statusOf(node.status[change]);
+}
+
+// What a step of a node's `status` stands for; null: not registered.
+export function statusOf(step) {
+  return step ? statuses[step - 1] : null;
 }
 
 // What a node was called at a position, or last before it; its id if it has no name.
@@ -243,7 +248,5 @@ export function eventsWhere(type, node, text) {
 function mentions(position, event, holds, wanted) {
   for (let i = 3; i < event.length; i++) if (holds[event[i]]) return true;
   for (let i = 1; i < 4; i++) if (holds[entryData[entries[position] + i]]) return true;
-  return (
-    String(seqs[position]) === wanted || kinds[event[2]].type.toLowerCase().includes(wanted)
-  );
+  return String(seqs[position]) === wanted || kinds[event[2]].type.toLowerCase().includes(wanted);
 }

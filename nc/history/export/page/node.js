@@ -40,7 +40,10 @@ function factsOf(node, status) {
     ["since", change < 0 || !node.at[change] ? "" : sinceText(since)],
     ["flaps", change < 0 ? "" : numberText(node.drops[change])],
     ["expires", status ? expiryWords(status) : ""],
-    ["labels", labels.length ? box("div", "chips", ...labels.map((l) => line("span", l, "chip"))) : ""],
+    [
+      "labels",
+      labels.length ? box("div", "chips", ...labels.map((l) => line("span", l, "chip"))) : "",
+    ],
   ]);
 }
 

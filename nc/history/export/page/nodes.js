@@ -4,7 +4,17 @@ import { chosen, on, tell } from "./chosen.js";
 import { element, line, setClass, setText, showAbsence } from "./dom.js";
 import { durationText, expiryText, numberText, shownName } from "./format.js";
 import { addCell, LongList, onArrows } from "./lists.js";
-import { count, lastAtMost, nameAt, nodes, states, statusAt, timeAt, times, totals } from "./model.js";
+import {
+  count,
+  lastAtMost,
+  nameAt,
+  nodes,
+  states,
+  statusOf,
+  timeAt,
+  times,
+  totals,
+} from "./model.js";
 
 export const GLYPHS = { CONNECTED: "●", INIT: "◐", IDLE: "○" };
 
@@ -82,7 +92,7 @@ export function showNodes() {
   let all = 0;
   for (const node of byName) {
     const change = lastAtMost(node.at, chosen.position);
-    const status = change < 0 ? null : statusAt(node, chosen.position);
+    const status = change < 0 ? null : statusOf(node.status[change]);
     if (status) {
       all++;
       if (wanted && !nodeText(node, status).includes(wanted)) continue;

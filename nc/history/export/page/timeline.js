@@ -167,7 +167,8 @@ class Timeline {
       pen.fillRect(x, OVERVIEW, 1, 4);
       const width = pen.measureText(text).width;
       pen.textAlign = "left";
-      pen.fillText(text, Math.min(x - width / 2, this.width - width - 2), OVERVIEW + 13);
+      const left = Math.max(this.gutter - 4, Math.min(x - width / 2, this.width - width - 2));
+      pen.fillText(text, left, OVERVIEW + 13);
     }
   }
 
