@@ -25,7 +25,7 @@ def started(server: ServerProcess, *arguments: str) -> "subprocess.Popen[str]":
 
 
 def test_it_prints_a_link_and_ends_with_ctrl_c(server: ServerProcess) -> None:
-    """The link works as soon as it is printed; an open page does not keep the program from ending."""
+    """The link works once it is printed; an open page does not keep the program from ending."""
     program = started(server, "--port", "0")
     assert program.stdout is not None
     url = urlsplit(program.stdout.readline().split()[-1])
@@ -53,10 +53,8 @@ def test_a_port_that_is_taken(server: ServerProcess) -> None:
         program = started(server, "--port", port)
         _, told = program.communicate(timeout=PATIENCE_S)
     assert program.returncode == 1
-    assert (
-        told
-        == f"ncadm: port {port} of 127.0.0.1: Address already in use; give another one with --port\n"
-    )
+    why = f"port {port} of 127.0.0.1: Address already in use"
+    assert told == f"ncadm: {why}; give another one with --port\n"
 
 
 def test_without_the_extra_it_says_how_to_install_it() -> None:

@@ -13,6 +13,7 @@ from nc.client.client import AsyncClient
 from nc.client.contexts import Context
 from nc.client.types import IssuedToken, Role
 from nc.console.serving import console
+from nc.domain.network import DEFAULT_NETWORK
 from nc.secrets import SystemSecrets
 from tests.support.chromium import Tab
 from tests.support.shown_page import LIBRARY
@@ -22,10 +23,16 @@ T = TypeVar("T")
 
 
 class LiveConsole:
-    """A server in a folder, and consoles of it, until the end of the `with` block."""
+    """A server in a folder, and consoles of it, until the end of the `with` block.
 
-    def __init__(self, folder: Path) -> None:
+    Args:
+        folder: has the server's data, and the machines that join.
+        network: the overlay network, as the server's own address in it.
+    """
+
+    def __init__(self, folder: Path, network: str = DEFAULT_NETWORK) -> None:
         self.folder = folder
+        self._network = network
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, daemon=True)
         self._serving = AsyncExitStack()
@@ -55,7 +62,10 @@ class LiveConsole:
     def start_server(self) -> None:
         """Start it, with the ports that it had before."""
         made = running(
-            self.folder / "data", grpc_port=self.port, bootstrap_port=self.bootstrap_port
+            self.folder / "data",
+            network_addr=self._network,
+            grpc_port=self.port,
+            bootstrap_port=self.bootstrap_port,
         )
         server: WholeServer = self.run(self._serving.enter_async_context(made))
         self.port = server.endpoints.control_port
