@@ -220,7 +220,10 @@ class Edge:
         if self._is_closing and not method.is_standard:
             raise Stopping
         caller, now = record.call.caller, now_ms(self._clock)
-        require(method.permission, caller, self._state(), now, reads=method.reads)
+        installed = self._callers.installed
+        require(
+            method.permission, caller, self._state(), now, reads=method.reads, installed=installed
+        )
 
     def _let_in(self, wire: WireCall, record: _Record) -> None:
         caller, method = record.call.caller, record.method

@@ -93,6 +93,13 @@ class Certificates:
         renewed = any(made.name == path.name and made.is_renewal for made in self.grpc.made)
         return InstallAdministrator(peer.common_name, certificate, is_renewal=renewed)
 
+    def installed_serial(self) -> str:
+        """The serial of that certificate as it is on disk; "" if it cannot be read."""
+        try:
+            return str(self.installed().certificate.serial)
+        except (OSError, PkiError):
+            return ""
+
     def facts(self) -> list[CertificateFacts]:
         """What the files hold now; those that cannot be read are left out."""
         return [

@@ -30,6 +30,7 @@ COMMANDS = [
     ("network-controller", "log", "why"),
     ("network-controller", "log", "export"),
     ("network-controller", "log", "repair"),
+    ("network-controller", "log", "move"),
     ("ncadm",),
     ("ncadm", "nodes"),
     ("ncadm", "nodes", "list"),

@@ -51,6 +51,10 @@ class LogCommands(LazyGroup):
             "Write the log, or a part of it, into one file.",
             "nc.cli.log.export:export",
         ),
+        "move": (
+            "Move the log from a folder to a stream of NATS JetStream, or back.",
+            "nc.cli.log.move:move",
+        ),
         "repair": (
             "Say what can be saved of a damaged log, and what is lost; with --apply, do it.",
             "nc.cli.log.repair:repair",

@@ -160,6 +160,17 @@ async def test_what_cannot_be_done_to_a_node_is_said(data_dir: Path) -> None:
         assert server.replica.state is before
 
 
+async def test_a_server_has_so_many_nodes_and_no_more(data_dir: Path) -> None:
+    """`--max-nodes`: one more is refused, until one is gone."""
+    async with running(data_dir, max_nodes=2) as server, operator(server) as admin:
+        token = (await admin.call("BootstrapTokens/Issue")).token
+        first, _ = [await enrolled(admin, token) for _ in range(2)]
+        answer = await admin.call("LiteKubeNCService/GetToken", bootStrapToken=token)
+        assert (answer.code, "--max-nodes" in answer.message) == ("400", True)
+        await admin.call("Nodes/Unregister", nodes=[first])
+        await enrolled(admin, token)
+
+
 async def test_states_of_many_nodes_in_one_call(data_dir: Path) -> None:
     """Those that are named, once each; those that no node is called; or all that a filter fits."""
     async with running(data_dir) as server, operator(server) as admin:
