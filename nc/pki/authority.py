@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from hashlib import sha256
 from pathlib import Path
 
@@ -14,6 +14,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from nc.pki.certificates import (
     AUTHORITY_LIFETIME,
+    LEAF_LIFETIME,
     AuthorityKind,
     Issuer,
     authority_certificate,
@@ -181,11 +182,16 @@ class CertificateAuthority:
         return _issued(self.sign_server(names, key.public_key(), now, serial), key)
 
     def sign_client(
-        self, name: x509.Name, public_key: PublicKey, now: datetime, serial: int
+        self,
+        name: x509.Name,
+        public_key: PublicKey,
+        now: datetime,
+        serial: int,
+        lifetime: timedelta = LEAF_LIFETIME,
     ) -> x509.Certificate:
         """Sign a client certificate for a key that exists already; raises as `issue_client`."""
         self._require_valid(now)
-        builder = client_certificate(name, public_key, self._issuer, now, serial)
+        builder = client_certificate(name, public_key, self._issuer, now, serial, lifetime)
         return builder.sign(self._key, SHA256())
 
     def sign_server(
@@ -234,38 +240,6 @@ def self_signed(
     end = max(now + AUTHORITY_LIFETIME, until or now)
     builder = authority_certificate(kind, key.public_key(), now, end, serial)
     return CertificateAuthority(builder.sign(key, SHA256()), key, path)
-
-
-def path_of(
-    chain: Sequence[x509.Certificate], key: PrivateKey
-) -> tuple[x509.Certificate, tuple[x509.Certificate, ...]]:
-    """The certificate of a key among these, and those above it, whatever their order."""
-    signing = next((c for c in chain if _has_key(c, key)), chain[0])
-    issuers: list[x509.Certificate] = []
-    lowest, rest = signing, [c for c in chain if c != signing]
-    while lowest.issuer != lowest.subject:
-        issuer = next((c for c in rest if _issued_by(lowest, c)), None)
-        if issuer is None:
-            break
-        issuers.append(issuer)
-        rest.remove(issuer)
-        lowest = issuer
-    return signing, tuple(issuers)
-
-
-def _has_key(certificate: x509.Certificate, key: PrivateKey) -> bool:
-    try:
-        return certificate.public_key() == key.public_key()
-    except UNREADABLE:
-        return False
-
-
-def _issued_by(certificate: x509.Certificate, issuer: x509.Certificate) -> bool:
-    try:
-        certificate.verify_directly_issued_by(issuer)
-    except (*UNREADABLE, InvalidSignature):
-        return False
-    return True
 
 
 def _is_damaged(certificate: x509.Certificate) -> bool:

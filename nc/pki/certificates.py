@@ -3,7 +3,9 @@
     kind      subject                          key usage (critical)     for          lives
     CA        CN = which network's             sign certificates, CRLs  -            10 years
     server    CN = network-controller          signature, encipherment  serverAuth   1 year
-    client    O, CN: the admin, or a node id   signature, encipherment  clientAuth   1 year
+    client    O, CN: an admin, or a node id    signature, encipherment  clientAuth   1 year *
+
+* unless another lifetime is asked for.
 
 Pure.
 """
@@ -36,6 +38,7 @@ LEAF_LIFETIME: Final = timedelta(days=365)
 
 ADMIN_COMMON_NAME: Final = "admin"
 ADMIN_ORGANIZATION: Final = "nc:admin"
+VIEWER_ORGANIZATION: Final = "nc:viewer"
 NODE_ORGANIZATION: Final = "lknm:register"
 SERVER_COMMON_NAME: Final = "network-controller"
 
@@ -145,10 +148,16 @@ def authority_certificate(
 
 
 def client_certificate(
-    name: x509.Name, public_key: PublicKey, issuer: Issuer, now: datetime, serial: int
+    name: x509.Name,
+    public_key: PublicKey,
+    issuer: Issuer,
+    now: datetime,
+    serial: int,
+    lifetime: timedelta = LEAF_LIFETIME,
 ) -> x509.CertificateBuilder:
-    """A client: a node (CN its id, O `lknm:register`) or the admin (`ADMIN`)."""
-    return _leaf(name, public_key, issuer, now, serial).add_extension(_FOR_CLIENTS, critical=False)
+    """A client: a node (CN its id, O `lknm:register`) or an administrator (such as `ADMIN`)."""
+    leaf = _leaf(name, public_key, issuer, now, serial, lifetime)
+    return leaf.add_extension(_FOR_CLIENTS, critical=False)
 
 
 def server_certificate(
@@ -180,18 +189,25 @@ def leaf_start(authority_start: datetime, now: datetime) -> datetime:
     return max(now - CLOCK_SKEW, authority_start)
 
 
-def leaf_end(authority_end: datetime, now: datetime) -> datetime:
-    """When a leaf signed at `now` ends: after a year, and never after its CA."""
-    return min(now + LEAF_LIFETIME, authority_end)
+def leaf_end(
+    authority_end: datetime, now: datetime, lifetime: timedelta = LEAF_LIFETIME
+) -> datetime:
+    """When a leaf signed at `now` ends: after its lifetime, and never after its CA."""
+    return min(now + lifetime, authority_end)
 
 
 def _leaf(
-    name: x509.Name, public_key: PublicKey, issuer: Issuer, now: datetime, serial: int
+    name: x509.Name,
+    public_key: PublicKey,
+    issuer: Issuer,
+    now: datetime,
+    serial: int,
+    lifetime: timedelta = LEAF_LIFETIME,
 ) -> x509.CertificateBuilder:
     return (
         _builder(name, issuer.name, public_key, serial)
         .not_valid_before(leaf_start(issuer.not_before, now))
-        .not_valid_after(leaf_end(issuer.not_after, now))
+        .not_valid_after(leaf_end(issuer.not_after, now, lifetime))
         .add_extension(_LEAF_USAGE, critical=True)
         .add_extension(issuer.key_identifier, critical=False)
     )

@@ -22,8 +22,9 @@ from cryptography.x509.oid import ExtendedKeyUsageOID
 from nc.certificate_files import FolderPaths
 from nc.files import OS_FILES, Files
 from nc.pki import renewal
-from nc.pki.authority import CertificateAuthority, path_of, self_signed
+from nc.pki.authority import CertificateAuthority, self_signed
 from nc.pki.certificates import ADMIN, AuthorityKind, subject
+from nc.pki.chain import path_of
 from nc.pki.errors import FolderUnusable, KeyMissing
 from nc.pki.names import general_names
 from nc.pki.pem import PrivateKey, PublicKey, public_key_of
@@ -209,10 +210,12 @@ class _Opening:
             return
         verb = "made" if flaws == [renewal.MISSING] else "renewed"
         reason = f"{verb}: {', '.join(flaw.text for flaw in flaws)}"
+        is_foreign = any(flaw.is_foreign for flaw in flaws)
+        is_renewal = flaws != [renewal.MISSING] and not is_foreign
         try:
-            if any(flaw.is_foreign for flaw in flaws):
+            if is_foreign:
                 self.store.keep(path)
-            self.store.write_certificate(path, sign(), reason)
+            self.store.write_certificate(path, sign(), reason, is_renewal=is_renewal)
         except FolderUnusable as error:
             # A folder that cannot be written, such as a mounted secret, does not stop a server
             # whose certificate is still good for some weeks.

@@ -12,7 +12,7 @@ import contextlib
 import errno
 import itertools
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Final
 
@@ -48,10 +48,15 @@ _REMEDIES: Final = {
 
 @dataclass(frozen=True, slots=True)
 class Made:
-    """A file that was written: its name, and why ("made: ..." or "renewed: ...")."""
+    """A file that was written: its name, and why ("made: ..." or "renewed: ...").
+
+    Attributes:
+        is_renewal: it is a certificate for the key that the one before was for.
+    """
 
     name: str
     reason: str
+    is_renewal: bool = False
 
     def __str__(self) -> str:
         return f"{self.name} {self.reason}"
@@ -129,9 +134,12 @@ class Store:
                     break
         return kept.name
 
-    def write_certificate(self, path: Path, certificate: x509.Certificate, reason: str) -> None:
+    def write_certificate(
+        self, path: Path, certificate: x509.Certificate, reason: str, *, is_renewal: bool = False
+    ) -> None:
         """Replace a certificate file; raises FolderUnusable."""
         self._write(path, certificate_pem(certificate), CERTIFICATE_MODE, reason)
+        self.made[-1] = replace(self.made[-1], is_renewal=is_renewal)
 
     def key_warnings(self) -> list[str]:
         """A warning for each key that other users can read."""
