@@ -19,6 +19,8 @@ from nc.domain.errors import (
     IdTaken,
     LifetimeTooLong,
     NodesReached,
+    NodeUnknown,
+    NotTheNodesKey,
     TokenNodesReached,
 )
 from nc.domain.events import (
@@ -32,7 +34,7 @@ from nc.domain.events import (
 )
 from nc.domain.expiry import NEVER, has_passed
 from nc.domain.names import Names, newcomer_name
-from nc.domain.nodes import Node, Nodes
+from nc.domain.nodes import Node, Nodes, UnregisteredNodes
 from nc.domain.profile import NO_FACTS, Facts, label_messages
 from nc.domain.terms import NO_TERMS, Terms, require_terms, terms_in
 from nc.domain.transient_map import TransientMap
@@ -212,10 +214,18 @@ def decide_revoke(tokens: Tokens, command: RevokeToken) -> list[Event]:
     return [Event(token_revoked=TokenRevoked(token_id=command.token_id))]
 
 
-def decide_redeem(tokens: Tokens, nodes: Nodes, names: Names, command: RedeemToken) -> list[Event]:
+def decide_redeem(
+    tokens: Tokens,
+    nodes: Nodes,
+    unregistered: UnregisteredNodes,
+    names: Names,
+    command: RedeemToken,
+) -> list[Event]:
     """Register one node under a live token; for a repeated attempt, record its new certificates.
 
     Raises:
+        NodeUnknown: the attempt's node was unregistered.
+        NotTheNodesKey: the attempt was made with another key.
         BootstrapTokenUnknown, …Revoked, …Expired, …UsedUp, TokenNodesReached: as `require_live`.
         NodesReached: as many nodes are registered as the server allows.
         IdTaken: another node has this id.
@@ -227,8 +237,13 @@ def decide_redeem(tokens: Tokens, nodes: Nodes, names: Names, command: RedeemTok
             key_sha256=command.key_sha256,
         )
         return [Event(certificates_renewed=renewed)]
+    if command.node_id in unregistered:
+        raise NodeUnknown(was_unregistered=True)
+    known = nodes.get(command.node_id)
+    if known is not None and command.attempt_id and known.profile.key_sha256 != command.key_sha256:
+        raise NotTheNodesKey
     token = require_live(tokens, command.token_id, command.now_ms)
-    if command.node_id in nodes:
+    if known is not None:
         raise IdTaken
     if command.max_nodes and len(nodes) >= command.max_nodes:
         raise NodesReached(command.max_nodes)
@@ -250,8 +265,8 @@ def decide_redeem(tokens: Tokens, nodes: Nodes, names: Names, command: RedeemTok
 def is_repeated(tokens: Tokens, nodes: Nodes, command: RedeemToken) -> bool:
     """Whether the attempt has registered its node before, and its token is still remembered.
 
-    The node's id follows from the attempt, the token and the key (`nc.rpc`), so that a node of this
-    id, this token and this key can only be the attempt's. It needs no use of the token.
+    The node's id follows from the attempt and the token (`nc.rpc.enrolment`), so that a node of
+    this id and this token can only be the attempt's. It needs no use of the token.
     """
     node = nodes.get(command.node_id)
     return (

@@ -475,9 +475,11 @@ def a_token_serves_once(patch: pytest.MonkeyPatch) -> None:
     """A bootstrap token is used up by its first node."""
     original = tokens.decide_redeem
 
-    def once(known: Any, there: Any, names: Any, command: tokens.RedeemToken) -> list[Event]:
+    def once(
+        known: Any, there: Any, gone: Any, names: Any, command: tokens.RedeemToken
+    ) -> list[Event]:
         if any(node.token_id == command.token_id for node in there.values()):
             known = HashTrieMap()
-        return original(known, there, names, command)
+        return original(known, there, gone, names, command)
 
     patch.setattr(tokens, "decide_redeem", once)

@@ -56,7 +56,7 @@ __all__ = ["Plan", "Redaction", "plan_of"]
 
 # The known kinds of actors (the text before the first colon), and the known methods. Any other text
 # could identify someone.
-ACTORS: Final = frozenset(("certificate", "bootstrap", "link", "system", "anonymous"))
+ACTORS: Final = frozenset(("certificate", "bootstrap", "node", "link", "system", "anonymous"))
 METHODS: Final = frozenset(
     (
         *("start", "stop", "sweep", "link", "digest", "log repair"),
