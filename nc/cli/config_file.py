@@ -22,6 +22,7 @@ from nc.server.setting_types import (
     Duration,
     Folder,
     GuessRate,
+    Lifetime,
     ListenAddress,
     Metric,
     Mtu,
@@ -73,6 +74,7 @@ class ServerSection(_Section):
     guess_rate: GuessRate | None = None
     reclaim_after: Duration | None = None
     max_nodes: NodeCount | None = None
+    certificate_lifetime: Lifetime | None = None
 
 
 class ClientSection(_Section):

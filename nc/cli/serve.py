@@ -128,6 +128,14 @@ def serve(
     max_nodes: Annotated[
         int | None, typer.Option(help="How many nodes may be registered. Default: any number.")
     ] = None,
+    certificate_lifetime: Annotated[
+        str | None,
+        typer.Option(
+            metavar="TIME",
+            help="How long a node's certificates last, which it renews after a third of that. "
+            "Default: 30d",
+        ),
+    ] = None,
     plaintext: Annotated[
         bool,
         typer.Option("--plaintext", help="No TLS, and no rights checked. For development only."),
@@ -169,6 +177,7 @@ def serve(
         "guess_rate": _first(guess_rate, section.guess_rate),
         "reclaim_after": reclaim_after or section.reclaim_after,
         "max_nodes": _first(max_nodes, section.max_nodes),
+        "certificate_lifetime": certificate_lifetime or section.certificate_lifetime,
         "tun": tun,
         "plaintext": plaintext,
         "new_cluster": new_cluster,

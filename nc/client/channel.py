@@ -12,14 +12,20 @@ from nc.client.connection_errors import describe_grpc
 from nc.client.tls import ClientTls
 from nc.clock import SystemClock, now_utc
 from nc.errors import UNREACHABLE, OperatorError
-from nc.services import ADMIN_SERVICE, BOOTSTRAP_SERVICE, CONTROL_SERVICE, INTERNAL_SERVICE
+from nc.services import (
+    ADMIN_SERVICES,
+    BOOTSTRAP_SERVICE,
+    CONTROL_SERVICE,
+    INTERNAL_SERVICE,
+    NODE_SERVICE,
+)
 from nc.text import host_port, printable
 
 DEFAULT_TIMEOUT_S = 10.0
 
 # The services on each port.
-CONTROL_PORT = (CONTROL_SERVICE, INTERNAL_SERVICE, ADMIN_SERVICE)
-BOOTSTRAP_PORT = (BOOTSTRAP_SERVICE,)
+CONTROL_PORT = (CONTROL_SERVICE, INTERNAL_SERVICE, *ADMIN_SERVICES)
+BOOTSTRAP_PORT = (BOOTSTRAP_SERVICE, NODE_SERVICE)
 
 _REMEDIES = {
     grpc.StatusCode.UNAVAILABLE: "is the server running there, and are the certificates its own?",

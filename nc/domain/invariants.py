@@ -1,8 +1,8 @@
 """The invariants of a history: can this event have followed those before it?
 
 A node moves along the state machine's table and from where it was, an address has one holder, and
-digests are of earlier events, in their order. Pure, and independent of the folds: the situation
-before each event is kept in plain dictionaries.
+digests are of earlier events, in their order; others are in `nc.domain.identity_invariants`. Pure,
+and independent of the folds: the situation before each event is kept in plain dictionaries.
 """
 
 from collections.abc import Callable, Iterable, Iterator
@@ -14,6 +14,7 @@ from nc.domain.errors import IllegalTransition
 from nc.domain.events import DigestRecorded, Entry, Event, ReplicaStarted
 from nc.domain.evolve import UnknownEvent
 from nc.domain.fsm import ConnectionState, Trigger, next_state
+from nc.domain.identity_invariants import Identities
 from nc.domain.links import link_of
 from nc.domain.replicas import ended_by
 from nc.domain.state import State
@@ -64,9 +65,13 @@ class Situation:
         sessions: those that have not ended, each with its replica's id.
         holders: the node that holds each bound address.
         digest_seq: the event that the last recorded digest is of, 0 if none was.
+        identities: names, keys, tokens and administrators.
     """
 
-    __slots__ = ("digest_seq", "holders", "link_ids", "owners", "seq", "sessions", "states")
+    __slots__ = (
+        *("digest_seq", "holders", "identities", "link_ids", "owners"),
+        *("seq", "sessions", "states"),
+    )
 
     def __init__(self, base: State | None = None) -> None:
         base = base or State()
@@ -78,10 +83,12 @@ class Situation:
         by_node = base.addresses.by_node.items()
         self.holders = {held.address: node_id for node_id, held in by_node if held.address}
         self.digest_seq = base.digest_seq
+        self.identities = Identities(base)
 
     def apply(self, kind: str, event: Any) -> None:
         """Apply the next event, of this kind."""
         self.seq += 1
+        self.identities.apply(kind, event)
         match kind:
             case "state_changed":
                 node_id = event.node_id  # each look at a field makes a string
@@ -161,6 +168,9 @@ class InvariantChecker:
         body = getattr(event, kind)
         if kind in _CHECKS:
             _CHECKS[kind](self.situation, body)
+        fault = self.situation.identities.fault(kind, body)
+        if fault is not None:
+            _refuse(self.situation, *fault)
         self.situation.apply(kind, body)
 
 

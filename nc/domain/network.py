@@ -60,6 +60,17 @@ class Network:
     def slots(self) -> int:
         return self.size // 2
 
+    @property
+    def capacity(self) -> int:
+        """How many nodes can have an address at one time."""
+        without_peer = max(self.size >> 8, 1)  # the last octet is 255, or the host the last one
+        near = (self.server - self.base + offset for offset in (-1, 0, 1))
+        servers = sum(
+            host % 2 == 1 and 0 < host < self.size and not self._peer_overflows(host)
+            for host in near
+        )
+        return self.slots - without_peer - servers
+
     def address(self, slot: int) -> str | None:
         """The address in a slot, or None if a node must not have it."""
         host = (2 * slot + _FIRST_HOST) % self.size
@@ -73,10 +84,11 @@ class Network:
         return (host - _FIRST_HOST) % self.size // 2
 
     def _is_assignable(self, host: int) -> bool:
-        number = self.base + host
-        peer_overflows = number & _LAST_OCTET == _LAST_OCTET or host + 1 == self.size
         # the server's pair: its own address and its peer
-        return not peer_overflows and abs(number - self.server) > 1
+        return not self._peer_overflows(host) and abs(self.base + host - self.server) > 1
+
+    def _peer_overflows(self, host: int) -> bool:
+        return (self.base + host) & _LAST_OCTET == _LAST_OCTET or host + 1 == self.size
 
 
 def _number(address: str) -> int:

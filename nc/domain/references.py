@@ -1,10 +1,14 @@
 """Which node, bootstrap token or administrator is meant by what an operator wrote."""
 
-from collections.abc import Callable, Iterable
-from itertools import islice
-from typing import Final
+from bisect import bisect_left
+from collections.abc import Callable
+from itertools import islice, takewhile
+from typing import Final, TypeVar
+
+from rpds import HashTrieMap
 
 from nc.domain.administrators import Administrators
+from nc.domain.map_items import items_of
 from nc.domain.names import shown_name
 from nc.domain.operator_errors import (
     AdministratorAmbiguous,
@@ -20,6 +24,9 @@ SHORTEST_PREFIX: Final = 4  # digits of an id that are enough to mean a node or 
 
 _HEX: Final = frozenset("0123456789abcdef")
 _SHOWN: Final = 4  # nodes that an ambiguous reference names
+_MOST: Final = 1000  # ids with a prefix, which are counted
+
+V = TypeVar("V")
 
 # Turns a token into its id; a reference may be a token, which is hashed at once.
 IdOf = Callable[[str], str]
@@ -28,8 +35,8 @@ IdOf = Callable[[str], str]
 def node_meant(state: State, reference: str, id_of: IdOf) -> str:
     """The id of a node, from its id or the beginning of it, its name, overlay address or token.
 
-    In this order: what is an id is never looked for among the names. A prefix costs O(nodes), the
-    others O(log nodes).
+    In this order: what is an id is never looked for among the names. The first prefix after a
+    node has changed costs O(nodes), the others O(log nodes).
 
     Raises:
         NodeReferenceUnknown: no node is meant.
@@ -42,7 +49,7 @@ def node_meant(state: State, reference: str, id_of: IdOf) -> str:
         return found
     if (by_token := id_of(reference)) in state.nodes:
         return by_token
-    matching = _with_prefix(state.nodes, reference)
+    matching = _with_prefix(_node_ids, state.nodes, reference)
     if not matching:
         raise NodeReferenceUnknown
     if len(matching) > 1:
@@ -62,7 +69,7 @@ def token_meant(state: State, reference: str, id_of: IdOf) -> str:
         return reference
     if (by_token := id_of(reference)) in state.tokens:
         return by_token
-    matching = _with_prefix(state.tokens, reference)
+    matching = _with_prefix(_token_ids, state.tokens, reference)
     if not matching:
         raise TokenReferenceUnknown
     if len(matching) > 1:
@@ -91,7 +98,27 @@ def administrator_meant(administrators: Administrators, reference: str, now_ms: 
     return matching[0]
 
 
-def _with_prefix(ids: Iterable[str], prefix: str) -> list[str]:
+class _SortedIds:
+    """The ids of the map that was last asked for, in order: a request may have many prefixes."""
+
+    def __init__(self) -> None:
+        self._mapping: object = None
+        self._ids: list[str] = []
+
+    def of(self, mapping: "HashTrieMap[str, V]") -> list[str]:
+        if self._mapping is not mapping:
+            self._ids = sorted(each for each, _ in items_of(mapping))
+            self._mapping = mapping
+        return self._ids
+
+
+_node_ids, _token_ids = _SortedIds(), _SortedIds()
+
+
+def _with_prefix(ids: _SortedIds, mapping: "HashTrieMap[str, V]", prefix: str) -> list[str]:
     if len(prefix) < SHORTEST_PREFIX or not _HEX.issuperset(prefix):
         return []
-    return sorted(islice((each for each in ids if each.startswith(prefix)), 1000))
+    ordered = ids.of(mapping)
+    start = bisect_left(ordered, prefix)
+    rest = islice(ordered, start, start + _MOST)
+    return list(takewhile(lambda each: each.startswith(prefix), rest))

@@ -1,6 +1,7 @@
 """A log as a history: its events in order, each as `Recorded`, and the places between them."""
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from types import MappingProxyType
 from typing import NamedTuple
 
 from eventlog import LogReader
@@ -37,6 +38,7 @@ class Point(NamedTuple):
 class Ids(NamedTuple):
     nodes: frozenset[str]
     tokens: frozenset[str]
+    names: Mapping[str, str] = MappingProxyType({})  # the last node that had each name
 
 
 def history(
@@ -55,11 +57,14 @@ def field_of(event: Event, name: str) -> str:
 
 
 def ids_in(events: Iterable[Recorded]) -> Ids:
-    nodes, tokens = set(), set()
+    nodes, tokens, names = set(), set(), {}
     for recorded in events:
-        nodes.add(field_of(recorded.event, "node_id"))
+        node_id = field_of(recorded.event, "node_id")
+        nodes.add(node_id)
         tokens.add(field_of(recorded.event, "token_id"))
-    return Ids(frozenset(nodes - {""}), frozenset(tokens - {""}))
+        if node_id and (name := field_of(recorded.event, "name")):
+            names[name] = node_id
+    return Ids(frozenset(nodes - {""}), frozenset(tokens - {""}), names)
 
 
 def seq_of(events: Iterable[Recorded], point: Point) -> int:

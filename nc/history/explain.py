@@ -10,6 +10,8 @@ from typing import Any, Final, NamedTuple
 from nc.domain.events import Event, pb
 from nc.domain.expiry import has_passed
 from nc.domain.links import link_of
+from nc.domain.nodes import certificates_end_ms
+from nc.domain.profile import facts_in
 from nc.domain.state import State
 from nc.history.events import Recorded, field_of
 from nc.text import moment
@@ -61,14 +63,17 @@ def now_line(state: State, target: Target, now_ms: int) -> str:
         nodes = (
             "1 node that came with it is" if users == 1 else f"{users} nodes that came with it are"
         )
-        ending = _expiry(token.expires_at_ms, now_ms)
+        is_revoked = token.revoked_at_ms is not None
+        ending = "was revoked" if is_revoked else _expiry(token.expires_at_ms, now_ms)
         return f"the bootstrap token {ending}; {nodes} registered"
     node = state.nodes.get(target.id)
     if node is None:
         return "the node is not registered: its token and its certificates are refused"
     name = link_of(state.links, target.id).state.name
     address = state.addresses.address_of(target.id) or "no address"
-    return f"the node is {name} with {address}, and its token {_expiry(node.expires_at_ms, now_ms)}"
+    called = f" {node.profile.name}" if node.profile.name else ""
+    expiry = _expiry(node.expires_at_ms, now_ms)
+    return f"the node{called} is {name} with {address}, and its token {expiry}"
 
 
 def _expiry(expires_at_ms: int, now_ms: int) -> str:
@@ -87,6 +92,7 @@ _LOST: Final = {
     pb.STATE_CHANGE_REASON_LINK_SUPERSEDED: "a newer link of the same node took over",
     pb.STATE_CHANGE_REASON_UNREGISTERED: "it was unregistered",
     pb.STATE_CHANGE_REASON_EXPIRED: "its token had expired",
+    pb.STATE_CHANGE_REASON_ADDRESS_REASSIGNED: "an administrator gave it another address",
     pb.STATE_CHANGE_REASON_CERTIFICATE_ENDED: "its certificate had ended",
     pb.STATE_CHANGE_REASON_REPLICA_STOPPED: "the server that held its link stopped",
 }
@@ -97,6 +103,7 @@ _RELEASED: Final = {
         "reclaimed, since the pool was used up and it had been idle longest"
     ),
     pb.ADDRESS_RELEASE_REASON_NETWORK_CHANGED: "which the overlay network no longer has",
+    pb.ADDRESS_RELEASE_REASON_REASSIGNED: "since an administrator gave it another one",
 }
 
 
@@ -111,6 +118,7 @@ class Explainer:
         self._reclaimed: dict[str, str] = {}  # from whom an address was last taken
         self._repair = "the log was repaired"
         self._is_alive = False  # the target exists, as of the events so far
+        self._names: dict[str, str] = {}  # of nodes
 
     def follow(self, recorded: Recorded) -> None:
         event = recorded.event
@@ -122,6 +130,8 @@ class Explainer:
             self._is_running = False
         elif event.HasField("log_repaired"):
             self._repair = _repair(recorded)
+        elif name := field_of(event, "name"):
+            self._names[field_of(event, "node_id")] = name
         elif event.HasField("address_released"):
             released = event.address_released
             if released.reason == pb.ADDRESS_RELEASE_REASON_RECLAIMED:
@@ -151,7 +161,10 @@ class Explainer:
         return Line(recorded, text, by)
 
     def name(self, node_id: str) -> str:
-        return "the node" if Target("node", node_id) == self._target else f"node {node_id}"
+        if Target("node", node_id) == self._target:
+            return "the node"
+        name = self._names.get(node_id)
+        return f"node {name} ({node_id})" if name else f"node {node_id}"
 
     def token_name(self, token_id: str) -> str:
         is_target = Target("token", token_id) == self._target
@@ -160,12 +173,37 @@ class Explainer:
     def issued(self, event: Any) -> str:
         until = event.expires_at_ms
         good = f"until {moment(until)}" if until else "for ever"
-        return f"{self.token_name(event.token_id)} was issued, good {good}"
+        label = f" ({event.label})" if event.label else ""
+        return f"{self.token_name(event.token_id)}{label} was issued, good {good}{_terms(event)}"
 
     def registered(self, event: Any) -> str:
         if event.taken_back:
-            return f"{self.name(event.node_id)} was taken back: the log did not know it"
-        return f"{self.name(event.node_id)} was registered with {self.token_name(event.token_id)}"
+            how = "taken back: the log did not know it"
+        elif event.imported:
+            how = "imported from an upstream server's database"
+        else:
+            how = f"registered with {self.token_name(event.token_id)}"
+        name = f", as {event.name}" if event.name else ""
+        return f"{self.name(event.node_id)} was {how}{name}"
+
+    def updated(self, event: Any) -> str:
+        changes = []
+        if event.HasField("name"):
+            changes.append(f"was named {event.name}")
+        if event.HasField("labels"):
+            labels = ", ".join(f"{each.key}={each.value}" for each in event.labels.labels)
+            changes.append(f"was given the labels {labels}" if labels else "lost its labels")
+        if event.HasField("note"):
+            changes.append(f"was noted: {event.note}" if event.note else "lost its note")
+        return f"{self.name(event.node_id)} {' and '.join(changes) or 'stayed as it was'}"
+
+    def facts_reported(self, event: Any) -> str:
+        facts = ", ".join(filter(None, facts_in(event.facts)))
+        return f"{self.name(event.node_id)} reported of its machine: {facts}"
+
+    def renewed(self, event: Any) -> str:
+        end = certificates_end_ms(event.certificates)
+        return f"{self.name(event.node_id)} was given new certificates, good until {moment(end)}"
 
     def state_changed(self, event: Any) -> str:
         name = self.name(event.node_id)
@@ -180,7 +218,8 @@ class Explainer:
     def bound(self, event: Any) -> str:
         former = self._reclaimed.pop(event.address, None)
         taken = f", which was taken from {self.name(former)}" if former else ""
-        return f"{self.name(event.node_id)} was given {event.address}{taken}"
+        given = "assigned" if event.assigned else "given"
+        return f"{self.name(event.node_id)} was {given} {event.address}{taken}"
 
     def released(self, event: Any) -> str:
         why = _RELEASED.get(event.reason, "for a reason that this version does not know")
@@ -195,6 +234,12 @@ class Explainer:
 
     def unregistered(self, event: Any) -> str:
         return f"{self.name(event.node_id)} was unregistered, for good"
+
+
+def _terms(event: Any) -> str:
+    """What limits a token beside its time, as the end of a sentence."""
+    uses = f", for {event.max_uses} uses" if event.max_uses else ""
+    return uses + (f", for {event.max_nodes} nodes at one time" if event.max_nodes else "")
 
 
 def _repair(recorded: Recorded) -> str:
@@ -213,9 +258,16 @@ def _body(event: Event) -> Any:
 _WORDS: Final[dict[str, Callable[[Explainer, Any], str]]] = {
     "token_issued": Explainer.issued,
     "token_expired": lambda explainer, e: (
-        f"{explainer.token_name(e.token_id)} was forgotten: it had expired a day before"
+        f"{explainer.token_name(e.token_id)} was forgotten: "
+        "it had expired, or was revoked, a day before"
+    ),
+    "token_revoked": lambda explainer, e: (
+        f"{explainer.token_name(e.token_id)} was revoked: it registers nobody any more"
     ),
     "node_registered": Explainer.registered,
+    "node_updated": Explainer.updated,
+    "node_facts_reported": Explainer.facts_reported,
+    "certificates_renewed": Explainer.renewed,
     "state_changed": Explainer.state_changed,
     "address_bound": Explainer.bound,
     "address_released": Explainer.released,

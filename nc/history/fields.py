@@ -28,13 +28,13 @@ KIND_NAMES: Final[dict[str, str]] = {field.name: field.message_type.name for fie
 _ONLY_IF_SET: Final = frozenset(
     {
         *("grpc_authority", "network_authority", "taken_back", "imported", "assigned", "installed"),
-        *("name", "label", "labels", "note", "facts", "key_sha256", "attempt_id"),
+        *("name", "label", "labels", "note", "facts"),
         *("max_uses", "max_nodes", "node_labels", "node_name_prefix"),
     }
 )
 
-# Fields that only programs see: where a log has one server, they say nothing to people.
-_FOR_PROGRAMS: Final = frozenset({"is_alone", "session"})
+# Fields that only programs see: they say nothing to people, or nothing where a log has one server.
+_FOR_PROGRAMS: Final = frozenset({"is_alone", "session", "key_sha256", "attempt_id"})
 
 
 class _Field(NamedTuple):

@@ -3,6 +3,7 @@
 from ipaddress import IPv4Address
 from typing import Any
 
+from nc.domain.events import pb
 from nc.domain.expiry import has_passed
 from nc.domain.links import link_of
 from nc.domain.state import State
@@ -26,6 +27,14 @@ def state_fields(state: State, now_ns: int) -> dict[str, Any]:
                 "expires_at_ms": node.expires_at_ms,
                 "expired": has_passed(node.expires_at_ms, now_ms),
                 "token_id": node.token_id,
+                "name": node.profile.name,
+                "labels": dict(node.profile.labels),
+                "note": node.profile.note,
+                "facts": node.profile.facts._asdict(),
+                "registered_at_ms": node.registered_at_ms,
+                "certificates_end_ms": node.certificates_end_ms,
+                "renewable": node.is_renewable,
+                "links": node.links,
             }
             for node_id, node in sorted(state.nodes.items())
         ],
@@ -34,6 +43,11 @@ def state_fields(state: State, now_ns: int) -> dict[str, Any]:
                 "token_id": token_id,
                 "expires_at_ms": token.expires_at_ms,
                 "expired": has_passed(token.expires_at_ms, now_ms),
+                "revoked": token.revoked_at_ms is not None,
+                "uses": token.uses,
+                "nodes": token.nodes,
+                **token.terms._asdict(),
+                "node_labels": dict(token.terms.node_labels),
             }
             for token_id, token in sorted(state.tokens.items())
         ],
@@ -46,5 +60,15 @@ def state_fields(state: State, now_ns: int) -> dict[str, Any]:
                 ),
                 key=lambda held: IPv4Address(held[0]),
             )
+        ],
+        "administrators": [
+            {
+                "serial": serial,
+                "name": each.name,
+                "role": pb.AdministratorRole.Name(each.role).rpartition("_")[2].lower(),
+                "ends_at_ms": each.ends_at_ms,
+                "revoked": each.revoked_at_ms is not None,
+            }
+            for serial, each in sorted(state.administrators.by_serial.items())
         ],
     }

@@ -47,6 +47,7 @@ from nc.secrets import RequestIds, TokenIds
 # The close frame for each reason that an event drops a link for; any other: the server stops.
 _CLOSES: Final = {
     pb.STATE_CHANGE_REASON_UNREGISTERED: wire.UNREGISTERED,
+    pb.STATE_CHANGE_REASON_ADDRESS_REASSIGNED: wire.REASSIGNED,
     pb.STATE_CHANGE_REASON_EXPIRED: wire.EXPIRED,
 }
 

@@ -114,6 +114,7 @@ class Close(NamedTuple):
 
 
 STOPPING: Final = Close(CloseCode.GOING_AWAY, "the server is shutting down")
+REASSIGNED: Final = Close(CloseCode.GOING_AWAY, "the node has another address from now on")
 UNREGISTERED: Final = Close(CloseCode.POLICY, "the node was unregistered")
 EXPIRED: Final = Close(CloseCode.POLICY, "the node token expired")
 CERTIFICATE_ENDED: Final = Close(

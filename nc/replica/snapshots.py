@@ -45,14 +45,16 @@ class Snapshots:
     Attributes:
         tail_events: how many events a start may have to replay; a simulation sets fewer.
         failed: set when a snapshot could not be written.
-        failure: why.
+        failure: why; None once one was written again.
+        written_seq: the event that the newest one was taken after; 0 without one.
     """
 
     def __init__(self, store: SnapshotStore, run_blocking: RunBlocking) -> None:
         self._store = store
         self._run_blocking = run_blocking
         self.tail_events = SNAPSHOT_TAIL_EVENTS
-        self._last_seq = 0  # of the newest snapshot
+        self._last_seq = 0  # of the newest snapshot, also of one that is being taken
+        self.written_seq = 0
         self._taking: asyncio.Task[None] | None = None
         self.failed = asyncio.Event()
         self.failure: SnapshotFailed | None = None
@@ -69,7 +71,7 @@ class Snapshots:
             except ValueError as error:
                 self._store.warnings.append(f"snapshot {seq}: {error}; it is passed over")
                 continue
-            self._last_seq = seq
+            self._last_seq = self.written_seq = seq
             return state
         return State()
 
@@ -106,6 +108,8 @@ class Snapshots:
             finally:
                 writer.give_up()
             self._last_seq = max(self._last_seq, state.seq)
+            self.written_seq = state.seq
+            self.failure = None
         except SnapshotFailed as error:
             self.failure = error
             self.failed.set()

@@ -6,7 +6,23 @@ health checks and calls that stay open have pools of their own, so that those ar
 other places are taken, and these take no place of another kind.
 """
 
+from typing import Final
+
 from nc.net.party import party_at
+
+# Watches of events under way. Each holds one message at the most (`nc.rpc.admin.watching`).
+MAX_WATCHES: Final = 512
+MAX_WATCHES_OF_ONE: Final = 256
+
+
+class TooManyStreams(Exception):
+    """The watches of one identity, or all, have all the places that there are."""
+
+    def __init__(self, pool: "Pool") -> None:
+        super().__init__(
+            f"too many watches are open: {pool.for_party} of one certificate and {pool.for_all} in "
+            "all may be; end some, or watch once and share the events"
+        )
 
 
 class Pool:
@@ -52,6 +68,7 @@ class Admission:
         self.administrators = Pool(2048, 1024)
         self.health = Pool(1024, 512)
         self.streams = Pool(1024, 64)  # health watches, reflection: they stay open
+        self.watches = Pool(MAX_WATCHES, MAX_WATCHES_OF_ONE)
         self.others = Pool(16_384, 12_288)
 
 

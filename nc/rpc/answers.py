@@ -1,21 +1,32 @@
 """From an error to the client's answer: the one place where codes and statuses are chosen.
 
-What reached the application is answered inside a gRPC OK, with a `code` that existing clients read;
-what did not is a gRPC status (LiteKube API contract, §2).
+LiteKube's methods answer what reached the application inside a gRPC OK, with a `code` that existing
+clients read; what did not is a gRPC status (LiteKube API contract, §2). Our own methods answer with
+statuses alone.
 """
 
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 import grpc
 from google.protobuf.message import DecodeError
 
+from eventlog import LogError, RecordTooLarge
 from nc.contract import CLIENT_MISTAKE, SERVER_FAULT
+from nc.domain import errors as domain
+from nc.domain import operator_errors as operator
 from nc.domain.errors import AuthorityOfAnotherLog, DomainError, IdTaken, KeyOfAnotherLog
+from nc.pki.errors import InvalidName, PkiError
+from nc.pki.requests import RequestUnusable
 from nc.replica.errors import Overloaded, Stopping, Unwritable, WriteRefused
 from nc.rpc.abuse import TooManyGuesses
+from nc.rpc.admin import errors as admin
+from nc.rpc.admission import TooManyStreams
+from nc.rpc.node import errors as node
 from nc.rpc.permissions import PermissionDenied
 
-_STATUS_NAMES = {code.value[0]: code.name for code in grpc.StatusCode}
+Code = grpc.StatusCode
+
+_STATUS_NAMES = {code.value[0]: code.name for code in Code}
 
 
 class MethodUnknown(Exception):
@@ -45,10 +56,68 @@ class Status(NamedTuple):
 
     code: grpc.StatusCode
     message: str
+    is_unforeseen: bool = False
 
 
-def answer_to(error: Exception, request_id: str) -> Answer | Status:  # noqa: PLR0911 - a table
-    """The answer to a call that failed; never a secret, never a stack trace."""
+# Errors that are a status whatever the method.
+_ALWAYS: Final[dict[type[Exception], grpc.StatusCode]] = {
+    PermissionDenied: Code.PERMISSION_DENIED,
+    Overloaded: Code.RESOURCE_EXHAUSTED,
+    TooManyStreams: Code.RESOURCE_EXHAUSTED,
+    TooManyGuesses: Code.RESOURCE_EXHAUSTED,
+    MethodUnknown: Code.UNIMPLEMENTED,
+    ServiceUnknown: Code.NOT_FOUND,
+    Stopping: Code.UNAVAILABLE,
+}
+
+# Where all errors are statuses. Of a class that is not here, its nearest base counts.
+_BY_STATUS: Final[dict[grpc.StatusCode, tuple[type[Exception], ...]]] = {
+    Code.INVALID_ARGUMENT: (
+        *(domain.BootstrapTokenEmpty, domain.BootstrapTokenMalformed, domain.LifetimeTooLong),
+        *(domain.NodeTokenEmpty, domain.ServerNodeFixed, domain.ExpiryTooLate),
+        *(operator.TokenLabelInvalid, operator.NamePrefixInvalid, operator.NodeNameInvalid),
+        *(operator.LabelInvalid, operator.TooManyLabels, operator.NoteInvalid),
+        *(operator.AddressNotAssignable, operator.AdministratorNameInvalid),
+        *(admin.BadRequest, RequestUnusable, InvalidName, node.AttemptMalformed),
+    ),
+    Code.NOT_FOUND: (
+        *(domain.BootstrapTokenUnknown, domain.NodeUnknown, domain.ListedNodeUnknown),
+        *(operator.TokenReferenceUnknown, operator.NodeReferenceUnknown),
+        *(operator.AdministratorUnknown, admin.NotFound),
+    ),
+    Code.ALREADY_EXISTS: (
+        *(operator.NodeNameTaken, operator.AddressTaken, operator.AlreadyImported),
+    ),
+    Code.FAILED_PRECONDITION: (
+        *(domain.BootstrapTokenExpired, domain.BootstrapTokenRevoked, domain.NodeExpired),
+        *(domain.NodeNotWaiting, domain.NodeKeyUnknown),
+        *(domain.LinkSuperseded, domain.IllegalTransition),
+        *(domain.KeyOfAnotherLog, domain.AuthorityOfAnotherLog),
+        *(operator.TokenReferenceAmbiguous, operator.NodeReferenceAmbiguous),
+        *(operator.AdministratorAmbiguous, operator.LastAdministrator, operator.ImportRefused),
+        *(admin.Ambiguous, admin.NotPossible, PkiError),
+    ),
+    Code.RESOURCE_EXHAUSTED: (
+        *(domain.BootstrapTokenUsedUp, domain.TokenNodesReached, domain.NodesReached),
+        *(domain.AddressPoolExhausted, domain.AddressRecentlyHeld, domain.TokenShareReached),
+        *(admin.WatchTooSlow, admin.TooMuchWork, RecordTooLarge),
+    ),
+    Code.OUT_OF_RANGE: (admin.OutOfLog,),
+    Code.PERMISSION_DENIED: (domain.NotTheNodesKey,),
+    Code.UNAUTHENTICATED: (node.CredentialRefused,),
+    Code.ABORTED: (domain.IdTaken,),
+    Code.UNAVAILABLE: (WriteRefused, Unwritable),
+    Code.DATA_LOSS: (admin.LogUnreadable, LogError),
+}
+STATUSES: Final[dict[type[Exception], grpc.StatusCode]] = _ALWAYS | {
+    kind: code for code, kinds in _BY_STATUS.items() for kind in kinds
+}
+
+
+def answer_to(error: Exception, request_id: str) -> Answer | Status:
+    """The answer of a method whose response has a code; never a secret, never a stack trace."""
+    if (code := _ALWAYS.get(type(error))) is not None:
+        return Status(code, str(error))
     match error:
         case (
             IdTaken() | KeyOfAnotherLog() | AuthorityOfAnotherLog() | Unwritable() | WriteRefused()
@@ -57,38 +126,29 @@ def answer_to(error: Exception, request_id: str) -> Answer | Status:  # noqa: PL
         case DomainError():
             return Answer(CLIENT_MISTAKE, str(error))
         case DecodeError():
-            return Answer(
-                CLIENT_MISTAKE,
-                "the request is not a message of this method; "
-                "generate the client from the published .proto files",
-            )
-        case PermissionDenied():
-            return Status(grpc.StatusCode.PERMISSION_DENIED, str(error))
-        case Overloaded() | TooManyGuesses():
-            return Status(grpc.StatusCode.RESOURCE_EXHAUSTED, str(error))
-        case MethodUnknown():
-            return Status(grpc.StatusCode.UNIMPLEMENTED, str(error))
-        case ServiceUnknown():
-            return Status(grpc.StatusCode.NOT_FOUND, str(error))
-        case Stopping():
-            return Status(grpc.StatusCode.UNAVAILABLE, str(error))
+            return Answer(CLIENT_MISTAKE, _UNREADABLE)
         case _:
-            return Answer(
-                SERVER_FAULT,
-                f"an internal error; the operator finds it in the server's log by {request_id}",
-                is_unforeseen=True,
-            )
+            return Answer(SERVER_FAULT, _unforeseen(request_id), is_unforeseen=True)
 
 
-def as_status(answer: Answer | Status) -> Status:
-    """The same for a standard service, whose responses have no place for a code of ours."""
-    if isinstance(answer, Status):
-        return answer
-    code = {
-        CLIENT_MISTAKE: grpc.StatusCode.INVALID_ARGUMENT,
-        SERVER_FAULT: grpc.StatusCode.INTERNAL,
-    }[answer.code]
-    return Status(code, answer.message)
+def status_to(error: Exception, request_id: str) -> Status:
+    """The same of a method whose response has no place for a code."""
+    if isinstance(error, DecodeError):
+        return Status(Code.INVALID_ARGUMENT, _UNREADABLE)
+    for kind in type(error).__mro__:
+        if (code := STATUSES.get(kind)) is not None:
+            return Status(code, str(error))
+    return Status(Code.INTERNAL, _unforeseen(request_id), is_unforeseen=True)
+
+
+_UNREADABLE: Final = (
+    "the request is not a message of this method; "
+    "generate the client from the published .proto files"
+)
+
+
+def _unforeseen(request_id: str) -> str:
+    return f"an internal error; the operator finds it in the server's log by {request_id}"
 
 
 def status_name(code: int) -> str:

@@ -5,7 +5,7 @@ from enum import Enum
 from functools import lru_cache
 from typing import NamedTuple
 
-from nc.pki.certificates import ADMIN_ORGANIZATION, NODE_ORGANIZATION
+from nc.pki.certificates import ADMIN_ORGANIZATION, NODE_ORGANIZATION, VIEWER_ORGANIZATION
 from nc.pki.errors import CertificateUnreadable
 from nc.pki.identity import PeerCertificate, read_peer
 from nc.secrets import is_id
@@ -19,6 +19,7 @@ class CallerKind(Enum):
     UNRESTRICTED = "unrestricted"  # no identity, and everything on the port is allowed
     ANONYMOUS = "anonymous"  # TLS without a client certificate
     ADMIN = "admin"
+    VIEWER = "viewer"  # an administrator who may only read
     NODE = "node"
     STRANGER = "stranger"  # signed by our CA, but neither an admin's nor a node's
 
@@ -28,6 +29,7 @@ class Caller(NamedTuple):
     actor: str  # as it is recorded
     node_id: str = ""  # of a NODE
     not_after_ms: int = 0  # of its certificate
+    serial: str = ""  # of its certificate; hex
 
 
 UNRESTRICTED = Caller(CallerKind.UNRESTRICTED, "anonymous")
@@ -40,13 +42,17 @@ class Callers:
     Args:
         admin_fingerprints: SHA-256 fingerprints of certificates that are an admin's whatever their
             subject says: the admin set of a folder that another program made.
+        installed: the serial of the administrator's certificate in the server's folder now; "" if
+            there is none.
     """
 
     def __init__(
         self,
         admin_fingerprints: Collection[str] = (),
         max_cached_certificates: int = MAX_CACHED_CERTIFICATES,
+        installed: Callable[[], str] = str,
     ) -> None:
+        self.installed = installed
         self._admin_fingerprints = frozenset(admin_fingerprints)
         self.identify = lru_cache(max_cached_certificates)(self._identify)
 
@@ -72,11 +78,14 @@ class Callers:
             peer.fingerprint_sha256 in self._admin_fingerprints and not is_issued_to_node
         ):
             kind = CallerKind.ADMIN
+        elif VIEWER_ORGANIZATION in peer.organizations:
+            kind = CallerKind.VIEWER
         elif is_node:
             kind = CallerKind.NODE
             node_id = peer.common_name
-        actor = f"certificate:{peer.common_name}:{peer.serial:x}"
-        return Caller(kind, actor, node_id, peer.not_after_ms)
+        serial = f"{peer.serial:x}"
+        actor = f"certificate:{peer.common_name}:{serial}"
+        return Caller(kind, actor, node_id, peer.not_after_ms, serial)
 
 
 class Transport(Enum):

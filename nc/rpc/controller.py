@@ -28,11 +28,9 @@ from nc.domain.links import link_of
 from nc.domain.state import State
 from nc.pb import network_controller_pb2 as pb
 from nc.pb import sensor_pb2
-from nc.pb.admin.v1 import nodes_pb2
 from nc.pki.authority import CertificateAuthority, IssuedCertificate
 from nc.pki.certificates import LEAF_LIFETIME, NODE_ORGANIZATION, milliseconds
 from nc.replica.replica import Origin, Replica
-from nc.replica.waiting import WaitingNodes
 from nc.rpc.api import Authorities, Call, Endpoints
 from nc.rpc.callers import CallerKind
 from nc.rpc.permissions import require_self
@@ -49,11 +47,12 @@ _GREETING_CHARACTERS = 256
 
 
 class Controller:
-    """The operations behind both services.
+    """The operations behind LiteKube's services.
 
     Args:
         authorities: sign what GetToken hands out.
         endpoints: asked for with each answer, since ports are known only once they are bound.
+        max_nodes: how many nodes may be registered; 0: any number.
     """
 
     def __init__(
@@ -64,15 +63,15 @@ class Controller:
         token_ids: TokenIds,
         clock: Clock,
         secrets: Secrets,
-        waiting: WaitingNodes | None = None,
+        max_nodes: int = 0,
     ) -> None:
+        self._max_nodes = max_nodes
         self._replica = replica
         self._authorities = authorities
         self._endpoints = endpoints
         self._token_ids = token_ids
         self._clock = clock
         self._secrets = secrets
-        self._waiting = waiting or WaitingNodes()
 
     def hello_world(self, request: pb.HelloWorldRequest, call: Call) -> bytes:
         del call
@@ -122,7 +121,13 @@ class Controller:
             _certificate(events_pb.CERTIFICATE_AUTHORITY_GRPC, grpc),
             _certificate(events_pb.CERTIFICATE_AUTHORITY_NETWORK, network),
         )
-        command = tokens.RedeemToken(token_id, node_id, certificates, now_ms(self._clock))
+        command = tokens.RedeemToken(
+            token_id,
+            node_id,
+            certificates,
+            now_ms(self._clock),
+            max_nodes=self._max_nodes,
+        )
         if call.caller.kind in {CallerKind.ANONYMOUS, CallerKind.UNRESTRICTED}:
             actor = f"bootstrap:{token_id}"
         else:
@@ -210,34 +215,6 @@ class Controller:
             expiries.append(nodes.Expiry(node_id, sensor.expireTime * 1000))
         await self._submit(nodes.SetExpiries(tuple(expiries), now_ms(self._clock)), call)
         return sensor_pb2.SensorExpireTimeResponse(code=OK, message=SUCCESS_MESSAGE)
-
-    async def take_back(
-        self, request: nodes_pb2.TakeBackRequest, call: Call
-    ) -> nodes_pb2.TakeBackResponse:
-        """Register nodes again that the log does not know.
-
-        Raises:
-            NodeTokenEmpty, ServerNodeFixed: a token is no node's.
-            NodeUnknown, NodeNotWaiting: a node was unregistered, or has shown no certificate; those
-                before it in the request are taken back.
-        """
-        for token in request.node_tokens:
-            if not token:
-                raise errors.NodeTokenEmpty
-            if token == SERVER_NODE_TOKEN:
-                raise errors.ServerNodeFixed
-        node_ids = [self._token_ids.id_of(token) for token in request.node_tokens]
-        if request.all_waiting:
-            node_ids += self._waiting.not_taken_back(self._replica.state.nodes)
-        taken_back = []
-        for node_id in dict.fromkeys(node_ids):
-            command = nodes.TakeBackNode(node_id, self._waiting.certificate_of(node_id))
-            if await self._submit(command, call):
-                taken_back.append(node_id)
-        return nodes_pb2.TakeBackResponse(
-            node_ids=taken_back,
-            waiting_ids=self._waiting.not_taken_back(self._replica.state.nodes),
-        )
 
     def live_bootstrap_token(self, request: pb.GetTokenRequest) -> str:
         """The id of the request's token, if it can be redeemed now; in any thread.

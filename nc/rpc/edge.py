@@ -7,7 +7,7 @@ come from `nc.rpc.queue` or, in tests and simulations, without sockets.
 
 import asyncio
 from collections import Counter
-from collections.abc import Callable, Coroutine, Mapping
+from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
 from functools import partial
 from typing import Any, Protocol
@@ -21,17 +21,17 @@ from nc.contract import OK
 from nc.domain.state import State
 from nc.replica.errors import Overloaded, Stopping
 from nc.rpc.abuse import Abuse, WrongToken
-from nc.rpc.admission import Admission, Pool, party_of
-from nc.rpc.answers import Answer, MethodUnknown, Status, answer_to, as_status, status_name
+from nc.rpc.admission import Admission, Pool, TooManyStreams, party_of
+from nc.rpc.answers import Answer, MethodUnknown, Status, answer_to, status_name, status_to
 from nc.rpc.api import Call
 from nc.rpc.call_lines import CallLine, CallLines, LogCalls, log_one_by_one
 from nc.rpc.callers import CallerKind, Callers, Transport, caller_of
-from nc.rpc.methods import Messages, Method, StreamMethod
+from nc.rpc.methods import Method, Methods, StreamMethod
 from nc.rpc.permissions import require
 from nc.rpc.queue.binding import Metadata
 from nc.rpc.queue.call import Refusal
 from nc.rpc.request_ids import request_id
-from nc.rpc.streams import AdmittedMessages, RefusedWith
+from nc.rpc.streams import AdmittedMessages, RefusedWith, WireMessages
 from nc.secrets import RequestIds, Secrets
 
 REQUEST_ID_KEY = "x-request-id"
@@ -112,14 +112,14 @@ class Edge:
         self._clock = clock
         self._request_ids = RequestIds(secrets)
         self._log = log
-        self._methods: Mapping[bytes, Method | StreamMethod] = {}
+        self._methods: Methods = {}
         self._admission = Admission()
         self._abuse = abuse or Abuse(0, clock, log)
         self.denied: Counter[str] = Counter()
         self.lines = CallLines(log_calls or partial(log_one_by_one, log))
         self._is_closing = False
 
-    def open(self, methods: Mapping[bytes, Method | StreamMethod]) -> None:
+    def open(self, methods: Methods) -> None:
         """Set what can be called, by path."""
         self._methods = methods
 
@@ -141,7 +141,7 @@ class Edge:
         try:
             self._let_in(wire, record)
         except Exception as error:  # noqa: BLE001 - every error has an answer
-            status = as_status(self._refused(record, error))
+            status = self._status_of(record, error)
             hangs_up = self._abuse.is_to_hang_up(caller, wire.party)
             return Refusal(status.code.value[0], status.message, hangs_up)
         return None
@@ -168,7 +168,7 @@ class Edge:
             wire.reply(answer)
         return None
 
-    async def converse(self, wire: WireCall, messages: Messages) -> None:
+    async def converse(self, wire: WireCall, messages: WireMessages) -> None:
         """Have a stream's behaviour run.
 
         Raises:
@@ -176,10 +176,11 @@ class Edge:
         """
         record: _Record = wire.context
         method: Any = record.method
+        admitted = AdmittedMessages(messages, lambda: self._require(record))
         try:
-            await method.behaviour(AdmittedMessages(messages, lambda: self._require(record)))
+            await method.behaviour(admitted, record.call)
         except Exception as error:
-            raise RefusedWith(as_status(self._refused(record, error))) from error
+            raise RefusedWith(self._status_of(record, error)) from error
 
     def ended(self, wire: WireCall, *, is_cancelled: bool) -> None:
         """Give back the call's place, and log it."""
@@ -218,7 +219,11 @@ class Edge:
         method: Any = record.method
         if self._is_closing and not method.is_standard:
             raise Stopping
-        require(method.permission, record.call.caller, self._state(), now_ms(self._clock))
+        caller, now = record.call.caller, now_ms(self._clock)
+        installed = self._callers.installed
+        require(
+            method.permission, caller, self._state(), now, reads=method.reads, installed=installed
+        )
 
     def _let_in(self, wire: WireCall, record: _Record) -> None:
         caller, method = record.call.caller, record.method
@@ -227,8 +232,8 @@ class Edge:
         self._require(record)
         admission = self._admission
         if isinstance(method, StreamMethod):
-            pool = admission.streams
-        elif caller.kind is CallerKind.ADMIN:
+            pool = admission.watches if method.is_watch else admission.streams
+        elif caller.kind is CallerKind.ADMIN or caller.kind is CallerKind.VIEWER:
             pool = admission.administrators
         elif method.is_health:
             pool = admission.health
@@ -237,32 +242,36 @@ class Edge:
             if method.check_token is not None:
                 self._abuse.require_guesses_left(caller, wire.party)
         if not pool.enter(wire.party):
-            raise Overloaded
+            raise TooManyStreams(pool) if pool is admission.watches else Overloaded
         record.pool = wire.pool = pool
 
     def _answer_error(self, wire: WireCall, record: _Record, error: Exception) -> None:
-        answer = self._refused(record, error)
         method: Any = record.method
         if method.refuse is None:
-            answer = as_status(answer)
+            answer: Answer | Status = status_to(error, record.call.request_id)
+        else:
+            answer = answer_to(error, record.call.request_id)
+        self._note(record, answer, error)
         if isinstance(answer, Status):
             wire.refuse(answer.code.value[0], answer.message)
         else:
             record.code = answer.code
             wire.reply(method.refuse(answer.code, answer.message).SerializeToString())
 
-    def _refused(self, record: _Record, error: Exception) -> Answer | Status:
-        """Choose the answer to an error, and count it."""
-        answer = answer_to(error, record.call.request_id)
+    def _status_of(self, record: _Record, error: Exception) -> Status:
+        status = status_to(error, record.call.request_id)
+        self._note(record, status, error)
+        return status
+
+    def _note(self, record: _Record, answer: Answer | Status, error: Exception) -> None:
+        """Keep, count and report what an error is answered with."""
         record.message = answer.message
-        if isinstance(answer, Answer):
-            if answer.is_unforeseen:
-                request_id = record.call.request_id
-                self._log.error(log_events.RPC_CRASHED, request_id=request_id, exc_info=error)
+        if answer.is_unforeseen:
+            request_id = record.call.request_id
+            self._log.error(log_events.RPC_CRASHED, request_id=request_id, exc_info=error)
         elif answer.code is grpc.StatusCode.PERMISSION_DENIED:
             self.denied[record.call.method] += 1
             record.denied_so_far = self.denied.total()
-        return answer
 
     def _code_of(self, wire: WireCall, record: _Record, *, is_cancelled: bool) -> str:
         """What the caller got."""

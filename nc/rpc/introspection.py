@@ -11,7 +11,7 @@ from grpc_reflection.v1alpha import reflection, reflection_pb2
 
 from nc.rpc.answers import ServiceUnknown
 from nc.rpc.api import Call
-from nc.rpc.methods import Messages, Method, StreamMethod
+from nc.rpc.methods import Messages, Method, Methods, StreamMethod
 from nc.rpc.permissions import Permission
 
 HEALTH_SERVICE: Any = health_pb2.DESCRIPTOR.services_by_name["Health"]
@@ -33,9 +33,27 @@ def _reflection_v1() -> Any:
 
 
 def _file_of(service: Any) -> descriptor_pb2.FileDescriptorProto:
+    return _copy(service.file)
+
+
+def _copy(descriptor: Any) -> descriptor_pb2.FileDescriptorProto:
     file = descriptor_pb2.FileDescriptorProto()
-    service.file.CopyToProto(file)
+    descriptor.CopyToProto(file)
     return file
+
+
+def _with_imports(files: Iterable[Any]) -> list[descriptor_pb2.FileDescriptorProto]:
+    """The files and all that they import, each once, and behind what it imports."""
+    found: dict[str, descriptor_pb2.FileDescriptorProto] = {}
+
+    def add(file: Any) -> None:
+        for imported in file.dependencies:
+            add(imported)
+        found.setdefault(file.name, _copy(file))
+
+    for file in files:
+        add(file)
+    return list(found.values())
 
 
 def _pool_of(*files: descriptor_pb2.FileDescriptorProto) -> descriptor_pool.DescriptorPool:
@@ -85,12 +103,13 @@ class Health:
             raise ServiceUnknown
         return _health(status)
 
-    async def watch(self, messages: Messages) -> None:
+    async def watch(self, messages: Messages, call: Call) -> None:
         """The status of a service now, and at each change.
 
         Raises:
             DecodeError: the request cannot be read.
         """
+        del call
         data = await messages.read()
         if data is None:
             return
@@ -154,17 +173,18 @@ class Reflection:
 
     def __init__(self, services: Iterable[ServiceDescriptor]) -> None:
         reflected = (*services, HEALTH_SERVICE, *REFLECTION_SERVICES)
-        files = {service.file.name: _file_of(service) for service in reflected}
+        files = _with_imports(service.file for service in reflected)
         self._servicer: Any = reflection.ReflectionServicer(
-            [service.full_name for service in reflected], _Symbols(_pool_of(*files.values()))
+            [service.full_name for service in reflected], _Symbols(_pool_of(*files))
         )
 
-    async def behaviour(self, messages: Messages) -> None:
+    async def behaviour(self, messages: Messages, call: Call) -> None:
         """Answer each request.
 
         Raises:
             DecodeError: a request cannot be read.
         """
+        del call
         # v1 requests and answers have v1alpha's bytes, so its messages serve both.
         parse = reflection_pb2.ServerReflectionRequest.FromString
         while (data := await messages.read()) is not None:
@@ -173,9 +193,7 @@ class Reflection:
                 await messages.write(response.SerializeToString())
 
 
-def standard_methods(
-    health: Health, services: Iterable[ServiceDescriptor]
-) -> dict[bytes, Method | StreamMethod]:
+def standard_methods(health: Health, services: Iterable[ServiceDescriptor]) -> Methods:
     """The methods of the standard services by path, for a port that has `services`."""
     name = HEALTH_SERVICE.full_name
     check = Method(
@@ -184,8 +202,10 @@ def standard_methods(
         health.check,
         None,
         Permission.ANYONE,
+        reads=True,
         is_query=True,
         is_health=True,
+        is_standard=True,
     )
     behaviour = Reflection(services).behaviour
     methods: tuple[Method | StreamMethod, ...] = (

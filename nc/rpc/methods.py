@@ -1,6 +1,6 @@
 """The table of the methods: what each takes, does, answers when it refuses, and requires."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
 from typing import Any, Protocol
@@ -16,7 +16,7 @@ from nc.pb import sensor_pb2
 from nc.rpc.api import Call
 from nc.rpc.controller import Controller
 from nc.rpc.permissions import Permission
-from nc.services import ADMIN_SERVICE, CONTROL_SERVICE, INTERNAL_SERVICE
+from nc.services import BOOTSTRAP_SERVICE, CONTROL_SERVICE, INTERNAL_SERVICE, path_of
 
 _INT64 = descriptor_pb2.FieldDescriptorProto.TYPE_INT64
 _UINT64 = descriptor_pb2.FieldDescriptorProto.TYPE_UINT64
@@ -32,11 +32,14 @@ class Method:
     """One unary method, as the edge needs to know it.
 
     Attributes:
+        name: as events and log lines have it.
         parse: raises DecodeError.
         operation: what it does.
         refuse: makes the response that carries a refusal; None: a status carries it.
+        reads: it changes nothing, so that a viewer may call it.
         is_query: whether the operation is a query, answered from the state as it is.
         is_health: health checks have places of their own.
+        is_standard: it belongs to a service that is not ours.
         check_token: looks at the bootstrap token of a request, and raises if it is a wrong one.
     """
 
@@ -45,38 +48,53 @@ class Method:
     operation: Command | Query
     refuse: Refuse | None
     permission: Permission
+    reads: bool = False
     is_query: bool = False
     is_health: bool = False
+    is_standard: bool = False
     check_token: Callable[[Any], object] | None = None
-
-    @property
-    def is_standard(self) -> bool:
-        """Whether it belongs to a service that is not ours."""
-        return self.refuse is None
 
 
 class Messages(Protocol):
-    """The messages of a stream."""
+    """The messages of a stream.
+
+    Each method raises PermissionDenied once the caller may not call any more, and, if the service
+    is ours, Stopping once the server stops.
+    """
 
     async def read(self) -> bytes | None:
         """The next one; None when no more come."""
 
     async def write(self, message: bytes) -> None:
-        """Send one."""
+        """Send one; waits until the caller takes it."""
+
+    def check(self) -> None:
+        """Nothing but that."""
 
 
 @dataclass(frozen=True, slots=True)
 class StreamMethod:
-    """One method of a standard service whose calls stay open."""
+    """One method whose calls stay open.
+
+    Attributes:
+        is_watch: its calls have places of their own.
+        name, permission, reads, is_standard: as of `Method`.
+    """
 
     name: str
-    behaviour: Callable[[Messages], Awaitable[None]]
+    behaviour: Callable[[Messages, Call], Awaitable[None]]
     permission: Permission = Permission.ANYONE
+    reads: bool = True
     is_standard: bool = True
+    is_watch: bool = False
 
 
-def methods_of(controller: Controller) -> dict[str, Method]:
-    """Every method by its name; the names are the same on both ports, and so are the answers."""
+# By their paths, as in `/pb.LiteKubeNCService/GetToken`.
+Methods = Mapping[bytes, Method | StreamMethod]
+
+
+def methods_of(controller: Controller) -> dict[bytes, Method]:
+    """LiteKube's methods; those that both ports have are the same, and so are their answers."""
     queries: dict[str, tuple[Query, Permission]] = {
         "HelloWorld": (controller.hello_world, Permission.ANYONE),
         "HealthCheck": (controller.health_check, Permission.ANYONE),
@@ -88,24 +106,23 @@ def methods_of(controller: Controller) -> dict[str, Method]:
         "GetToken": (controller.get_token, Permission.ANYONE),
         "UnRegister": (controller.unregister, Permission.MEMBER),
         "UpdateSensorExpireTime": (controller.update_sensor_expire_time, Permission.ADMIN),
-        "TakeBack": (controller.take_back, Permission.ADMIN),
     }
     rules: dict[str, tuple[Command | Query, Permission]] = {**queries, **commands}
     return {
-        name: Method(
+        path_of(method): Method(
             name,
             _parser(method),
             rules[name][0],
             _refuser(method),
             rules[name][1],
+            reads=name in queries,
             is_query=name in queries,
             is_health=name == "HealthCheck",
             check_token=controller.live_bootstrap_token if name == "GetToken" else None,
         )
-        for service in (CONTROL_SERVICE, INTERNAL_SERVICE, ADMIN_SERVICE)
+        for service in (CONTROL_SERVICE, BOOTSTRAP_SERVICE, INTERNAL_SERVICE)
         for method in service.methods
         for name in [method.name]
-        if name in rules
     }
 
 
@@ -117,10 +134,8 @@ def _parser(method: MethodDescriptor) -> Callable[[bytes], Message]:
     return message_factory.GetMessageClass(method.input_type).FromString
 
 
-def _refuser(method: MethodDescriptor) -> Refuse | None:
+def _refuser(method: MethodDescriptor) -> Refuse:
     match method.name:
-        case "TakeBack":
-            return None
         case "HelloWorld":  # its response has one field, a text
             return lambda code, message: pb.HelloWorldResponse(thanks_text=f"{code}: {message}")
         case "HealthCheck":  # and this one has a code alone

@@ -1,13 +1,16 @@
 """Which caller may call which method (LiteKube API contract, §4).
 
 admin          everything
+viewer         what changes nothing
 node           methods for members; UnRegister of itself
 anonymous      methods for anyone (the bootstrap port)
 expired, unregistered, unknown certificates: nothing
 """
 
+from collections.abc import Callable
 from enum import IntEnum
 
+from nc.domain.administrators import Administrators
 from nc.domain.errors import NODE_OF_A_LATER_LOG
 from nc.domain.expiry import has_passed
 from nc.domain.state import State
@@ -27,8 +30,25 @@ class PermissionDenied(Exception):
     """The caller may not do this."""
 
 
-def require(permission: Permission, caller: Caller, state: State, now_ms: int) -> None:
+def require(
+    permission: Permission,
+    caller: Caller,
+    state: State,
+    now_ms: int,
+    *,
+    reads: bool,
+    installed: Callable[[], str] = str,
+) -> None:
     """Check that the caller may call a method.
+
+    Args:
+        permission: what the method needs.
+        caller: who calls it.
+        state: has nodes and administrators.
+        now_ms: Unix time in milliseconds.
+        reads: the method changes nothing.
+        installed: the serial of the administrator's certificate in the server's folder, which may
+            have been renewed so recently that the log does not know it yet.
 
     Raises:
         PermissionDenied: it may not call this.
@@ -43,7 +63,10 @@ def require(permission: Permission, caller: Caller, state: State, now_ms: int) -
             )
         return
     _require_valid_certificate(caller, now_ms)
-    if kind is CallerKind.ADMIN:
+    if kind is CallerKind.ADMIN or kind is CallerKind.VIEWER:
+        _require_accepted(caller, state.administrators, installed)
+        if kind is CallerKind.VIEWER and not reads:
+            raise PermissionDenied("a viewer's certificate may read, and change nothing")
         return
     if kind is not CallerKind.NODE:
         raise PermissionDenied(
@@ -73,6 +96,25 @@ def _require_valid_certificate(caller: Caller, now_ms: int) -> None:
             f"is {moment(now_ms)}); if that clock is right, a node joins again with a bootstrap "
             "token, and an administrator takes the server's new client.pem and client-key.pem"
         )
+
+
+def _require_accepted(
+    caller: Caller, administrators: Administrators, installed: Callable[[], str]
+) -> None:
+    """The certificate is in the log, and not revoked: also on a connection that is open."""
+    if administrators.accepts(caller.serial):
+        return
+    if caller.serial in administrators.by_serial:
+        raise PermissionDenied(
+            "this certificate was revoked, or another lies in the server's folder in its place; "
+            "ask an administrator for a new one (ncadm admins issue)"
+        )
+    if caller.serial == installed():
+        return
+    raise PermissionDenied(
+        "this certificate was not issued by this server, or its log is older than the certificate; "
+        "ask an administrator for a new one (ncadm admins issue)"
+    )
 
 
 def _require_live_node(caller: Caller, state: State, now_ms: int) -> None:

@@ -1,7 +1,7 @@
 """The gRPC ports: what each serves, how it is secured, how it begins and ends."""
 
 import asyncio
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,12 +16,19 @@ from nc.net.sockets import PortUnavailable
 from nc.rpc.callers import Transport
 from nc.rpc.edge import Edge
 from nc.rpc.introspection import Health, standard_methods
-from nc.rpc.methods import Method, StreamMethod
+from nc.rpc.methods import Method, Methods, StreamMethod
 from nc.rpc.queue.port import Port, PortTaken, Streaming, Unary
 from nc.rpc.queue.server import QueueServer
 from nc.rpc.queue.stream import Stream, StreamRefused
 from nc.rpc.streams import RefusedWith
-from nc.services import ADMIN_SERVICE, BOOTSTRAP_SERVICE, CONTROL_SERVICE, INTERNAL_SERVICE
+from nc.services import (
+    ADMIN_SERVICES,
+    BOOTSTRAP_SERVICE,
+    CONTROL_SERVICE,
+    INTERNAL_SERVICE,
+    NODE_SERVICE,
+    path_of,
+)
 
 # The largest request is a list of expiries: 40,000 nodes fit. Everything else is a few bytes.
 MAX_REQUEST_BYTES = 1024 * 1024
@@ -149,14 +156,17 @@ class GrpcPort:
 def control_port(host: str, number: int, credentials: Credentials | None) -> GrpcPort:
     """The port for clients that have a certificate."""
     transport = Transport.PLAINTEXT if credentials is None else Transport.MUTUAL_TLS
-    services = (CONTROL_SERVICE, BOOTSTRAP_SERVICE, INTERNAL_SERVICE, ADMIN_SERVICE)
+    services = (
+        *(CONTROL_SERVICE, BOOTSTRAP_SERVICE, INTERNAL_SERVICE),
+        *(NODE_SERVICE, *ADMIN_SERVICES),
+    )
     return GrpcPort(host, number, transport, services, _CONTROL_OPTIONS, credentials)
 
 
 def bootstrap_port(host: str, number: int, credentials: Credentials | None) -> GrpcPort:
     """The port for machines that have none yet."""
     transport = Transport.PLAINTEXT if credentials is None else Transport.SERVER_TLS
-    services = (CONTROL_SERVICE, BOOTSTRAP_SERVICE)
+    services = (CONTROL_SERVICE, BOOTSTRAP_SERVICE, NODE_SERVICE)
     return GrpcPort(host, number, transport, services, _BOOTSTRAP_OPTIONS, credentials)
 
 
@@ -186,9 +196,7 @@ class GrpcServers:
         # The services that health is known of; "" is the server as a whole.
         self._services = {"", *(s.full_name for port in self._ports for s in port.services)}
 
-    def open(
-        self, methods: Mapping[str, Method], edge_of: Callable[[Transport], Edge]
-    ) -> tuple[int, int]:
+    def open(self, methods: Methods, edge_of: Callable[[Transport], Edge]) -> tuple[int, int]:
         """Take all ports, to be served from `start` on; returns those of control and bootstrap.
 
         Raises:
@@ -223,15 +231,9 @@ class GrpcServers:
             await self._server.stop(grace_s)
         self._write_lines()
 
-    def _listen(
-        self, server: QueueServer, port: GrpcPort, edge: Edge, methods: Mapping[str, Method]
-    ) -> Port:
-        by_path: dict[bytes, Method | StreamMethod] = {
-            f"/{service.full_name}/{method.name}".encode(): methods[method.name]
-            for service in port.services
-            for method in service.methods
-            if method.name in methods
-        }
+    def _listen(self, server: QueueServer, port: GrpcPort, edge: Edge, methods: Methods) -> Port:
+        paths = [path_of(method) for service in port.services for method in service.methods]
+        by_path = {path: methods[path] for path in paths}
         by_path |= standard_methods(self._health, port.services)
         edge.open(by_path)
         address = f"{port.host}:{port.number}"

@@ -1,9 +1,17 @@
 """A stream as the edge runs it: its messages, for as long as its caller may call."""
 
 from collections.abc import Callable
+from typing import Protocol
 
 from nc.rpc.answers import Status
-from nc.rpc.methods import Messages
+
+
+class WireMessages(Protocol):
+    """A stream's messages as its transport has them; see `nc.rpc.queue.stream.Stream`."""
+
+    async def read(self) -> bytes | None: ...
+
+    async def write(self, message: bytes) -> None: ...
 
 
 class RefusedWith(Exception):
@@ -17,7 +25,7 @@ class RefusedWith(Exception):
 class AdmittedMessages:
     """A stream's messages, for as long as its caller may still call."""
 
-    def __init__(self, messages: Messages, require: Callable[[], None]) -> None:
+    def __init__(self, messages: WireMessages, require: Callable[[], None]) -> None:
         self._messages = messages
         self._require = require
 
@@ -29,3 +37,6 @@ class AdmittedMessages:
     async def write(self, message: bytes) -> None:
         self._require()
         await self._messages.write(message)
+
+    def check(self) -> None:
+        self._require()

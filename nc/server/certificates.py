@@ -1,7 +1,7 @@
 """The certificates of a running server: both folders opened, used by the ports, and renewed."""
 
 import ssl
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Final
 
@@ -12,12 +12,17 @@ from nc import log_events
 from nc.certificate_files import FolderPaths
 from nc.clock import Clock, now_utc
 from nc.data_folder import DataFolder
+from nc.domain.administrators import InstallAdministrator
+from nc.domain.events import Certificate
+from nc.domain.events import pb as events_pb
 from nc.files import OS_FILES, replace_file
 from nc.permissions import check_secret, folder_warnings
 from nc.pki import AuthorityKind, PkiError, PkiFolder, open_folder, read_peer, server_names
+from nc.pki.certificates import milliseconds
 from nc.pki.pem import certificate_pem, load_certificates, public_key_of
-from nc.pki.renewal import require_plausible
+from nc.pki.renewal import RENEW_BEFORE, require_plausible
 from nc.pki.trial import anchored
+from nc.rpc.admin.server import CertificateFacts
 from nc.rpc.api import Authorities
 from nc.rpc.servers import Credentials
 from nc.secrets import Secrets, new_serial
@@ -75,6 +80,33 @@ class Certificates:
     def admin_fingerprint(self) -> str:
         """The fingerprint of the certificate that is an admin's whatever its subject says."""
         return read_peer(self.grpc.paths.client.read_bytes()).fingerprint_sha256
+
+    def installed(self) -> InstallAdministrator:
+        """The administrator's certificate of the folder, to be recorded."""
+        path = self.grpc.paths.client
+        peer = read_peer(path.read_bytes())
+        certificate = Certificate(
+            authority=events_pb.CERTIFICATE_AUTHORITY_GRPC,
+            serial=f"{peer.serial:x}",
+            not_after_ms=peer.not_after_ms,
+        )
+        renewed = any(made.name == path.name and made.is_renewal for made in self.grpc.made)
+        return InstallAdministrator(peer.common_name, certificate, is_renewal=renewed)
+
+    def installed_serial(self) -> str:
+        """The serial of that certificate as it is on disk; "" if it cannot be read."""
+        try:
+            return str(self.installed().certificate.serial)
+        except (OSError, PkiError):
+            return ""
+
+    def facts(self) -> list[CertificateFacts]:
+        """What the files hold now; those that cannot be read are left out."""
+        return [
+            fact
+            for name, pki in (("grpc", self.grpc), ("network", self.network))
+            for fact in _facts(name, pki)
+        ]
 
     def renew(self) -> None:
         """Renew what is near its end, and use what is on disk in every later handshake.
@@ -180,6 +212,24 @@ class Certificates:
                 f"tlsDir {self._tls_dir} cannot be written: {error.strerror}; the admin's files "
                 "are not copied there: make it writable, or choose another"
             )
+
+
+def _facts(authority: str, pki: PkiFolder) -> Iterator[CertificateFacts]:
+    ca_end = pki.authority.not_after
+    for kind, path in (
+        ("ca", pki.paths.ca),
+        ("server", pki.paths.server),
+        ("client", pki.paths.client),
+    ):
+        try:
+            end = load_certificates(path.read_bytes(), path)[0].not_valid_after_utc
+        except (OSError, PkiError):
+            continue
+        if kind == "ca":
+            end = ca_end
+        is_renewed = kind != "ca" and end < ca_end  # else a new one would end no later
+        renewed_from_ms = milliseconds(end - RENEW_BEFORE) if is_renewed else 0
+        yield CertificateFacts(authority, kind, str(path), milliseconds(end), renewed_from_ms)
 
 
 def _chain(folder: PkiFolder, above: Iterable[x509.Certificate]) -> bytes:

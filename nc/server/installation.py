@@ -8,7 +8,7 @@ import asyncio
 import contextlib
 import socket
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 
@@ -19,11 +19,8 @@ from nc import log_events
 from nc.clock import Clock, now_utc
 from nc.data_folder import DataFolder, DataLost
 from nc.domain.errors import AuthorityOfAnotherLog, KeyOfAnotherLog
-from nc.errors import OperatorError
 from nc.hub.limits import Limits
-from nc.hub.switch import Switch
 from nc.net import sockets
-from nc.net.tun import TunUnavailable
 from nc.rpc.call_lines import LogCalls
 from nc.rpc.callers import Callers
 from nc.rpc.servers import GrpcServers, bootstrap_port, control_port, internal_port
@@ -32,10 +29,11 @@ from nc.server import first_start
 from nc.server.certificates import Certificates, authority_folders
 from nc.server.first_start import Start
 from nc.server.memory import GIVE_BACK
-from nc.server.parts import SWEEP_INTERVAL_S, Job, KeepUplink, Parts
+from nc.server.parts import SWEEP_INTERVAL_S, Job, Parts
 from nc.server.server import Server, serve
 from nc.server.settings import ServerSettings, TunMode
 from nc.server.start_report import report_start, warn_of_folder
+from nc.server.uplink import uplink
 
 # Certificates are renewed weeks before they end, so checking a few times a day will do.
 CERTIFICATE_CHECK_INTERVAL_S = 6 * 60 * 60.0
@@ -100,7 +98,8 @@ async def serve_installation(
         async with serve(installation.parts) as server:
             _mark_authorities(installation, logger)
             report_start(settings, server.endpoints, logger)
-            yield installation, server
+            reload = partial(_reload, installation.reload, server)
+            yield replace(installation, reload=reload), server
 
 
 @contextlib.contextmanager
@@ -130,7 +129,8 @@ def open_installation(
             certificates = Certificates(settings, folder, clock, secrets, may_found=may_found)
         made = (folder.log, folder.secret_key) if is_first else ()
         certificates.report(logger)
-        callers = Callers({certificates.admin_fingerprint})
+        trusted = {certificates.admin_fingerprint}
+        callers = Callers(trusted, installed=certificates.installed_serial)
         renew = partial(_renew, certificates, callers, logger, asyncio.Lock())
         parts = Parts(
             name=socket.gethostname(),
@@ -152,26 +152,38 @@ def open_installation(
             allow_destination=settings.allow_destination,
             guesses_a_second=settings.guess_rate,
             node_limits=settings.node_limits,
-            open_uplink=None if settings.tun is TunMode.OFF else partial(_uplink, settings, logger),
+            certificate_lifetime=settings.certificate_lifetime,
+            open_uplink=None if settings.tun is TunMode.OFF else partial(uplink, settings, logger),
             report_path=folder.links_socket,
             sweep_interval_s=tuning.sweep_interval_s,
+            log_folder=folder.log,
+            installed=certificates.installed,
+            certificate_facts=certificates.facts,
             jobs=(Job("renew_certificates", tuning.certificate_check_interval_s, renew), GIVE_BACK),
         )
-        try:
+        with _lost_of_another_log(folder, certificates):
             yield Installation(
                 settings, folder, start, certificates, made, log.log_id.hex(), parts, renew
             )
-        except KeyOfAnotherLog:
-            raise DataLost(
-                f"{folder.secret_key} is not the key that the log was written with, and "
-                "with another no token in it is recognised; put the right one back from a backup"
-            ) from None
-        except AuthorityOfAnotherLog as error:
-            raise DataLost(
-                f"{getattr(certificates, error.authority).paths.ca_key} is not the key that the "
-                "certificates of this log's nodes were signed with, and with another none of them "
-                "is accepted; put the folder back from a backup (docs/backup.md)"
-            ) from None
+
+
+@contextlib.contextmanager
+def _lost_of_another_log(folder: DataFolder, certificates: Certificates) -> Iterator[None]:
+    """Raises DataLost where a start finds that the keys are not those of the log."""
+    try:
+        yield
+    except KeyOfAnotherLog:
+        raise DataLost(
+            f"{folder.secret_key} is not the key that the log was written with, and "
+            "with another no token in it is recognised; put the right one back from a backup"
+        ) from None
+    except AuthorityOfAnotherLog as error:
+        pki = getattr(certificates, error.authority)
+        raise DataLost(
+            f"{pki.paths.ca_key} is not the key that the certificates of this log's nodes were "
+            "signed with, and with another none of them is accepted; put the folder back from "
+            "a backup (docs/backup.md)"
+        ) from None
 
 
 def _find_log(
@@ -265,29 +277,9 @@ def _rpc_ports(
     )
 
 
-@contextlib.asynccontextmanager
-async def _uplink(
-    settings: ServerSettings, logger: FilteringBoundLogger, switch: Switch
-) -> AsyncIterator[KeepUplink | None]:
-    """A TUN device on the switch, where it is allowed or demanded; yields what keeps it."""
-    # Only here is pyroute2 needed, which takes long to import.
-    from nc.hub.uplink import Uplink  # noqa: PLC0415 - see above
-
-    uplink = Uplink(switch, settings.network, settings.mtu, logger)
-    keep: KeepUplink | None = uplink.keep
-    try:
-        await uplink.open()
-    except (OperatorError, OSError) as error:
-        if settings.tun is TunMode.ON:
-            raise
-        if isinstance(error, TunUnavailable):  # not allowed here
-            keep = None
-        report = logger.info if keep is None else logger.warning
-        report(log_events.TUN_UNAVAILABLE, message=f"{error}; going on without a device")
-    try:
-        yield keep
-    finally:
-        uplink.close()
+async def _reload(renew: Callable[[], Awaitable[None]], server: Server) -> None:
+    await renew()
+    await server.record_installed()
 
 
 async def _renew(

@@ -8,9 +8,10 @@ and no particular event loop: what blocks goes through `run_blocking`.
 import asyncio
 import socket
 import ssl
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
+from datetime import timedelta
 from ipaddress import IPv4Network
 from pathlib import Path
 from typing import NamedTuple, Protocol
@@ -19,19 +20,22 @@ from structlog.typing import FilteringBoundLogger
 
 from eventlog import EventLog
 from nc.clock import Clock
+from nc.domain.administrators import InstallAdministrator
 from nc.domain.limits import DEFAULT_LIMITS, NodeLimits
 from nc.domain.network import Network
 from nc.errors import OperatorError
 from nc.hub.limits import Limits
 from nc.hub.switch import Switch
+from nc.pki.certificates import NODE_LIFETIME
 from nc.replica.digests import DIGEST_EVENTS
 from nc.replica.replica import in_thread
 from nc.replica.snapshots import SNAPSHOT_TAIL_EVENTS, RunBlocking
+from nc.rpc.admin.server import CertificateFacts
 from nc.rpc.api import Authorities
 from nc.rpc.call_lines import LogCalls
 from nc.rpc.callers import Callers, Transport
 from nc.rpc.edge import Edge
-from nc.rpc.methods import Method
+from nc.rpc.methods import Methods
 from nc.secrets import Secrets, TokenIds
 
 # The longest that the link of an expired node outlives it.
@@ -41,13 +45,11 @@ SWEEP_INTERVAL_S = 1.0
 class RpcPorts(Protocol):
     """The control port and the bootstrap port: where calls come in."""
 
-    def open(
-        self, methods: Mapping[str, Method], edge_of: Callable[[Transport], Edge]
-    ) -> tuple[int, int]:
+    def open(self, methods: Methods, edge_of: Callable[[Transport], Edge]) -> tuple[int, int]:
         """Take both ports, to be served from `start` on; returns the numbers of control, bootstrap.
 
         Args:
-            methods: the operations, by their names.
+            methods: what can be called, by path.
             edge_of: makes the edge of a port that is secured in this way.
 
         Raises:
@@ -107,10 +109,14 @@ class Parts:
         allow_destination: what nodes may reach beyond the network, through the server.
         guesses_a_second: wrong bootstrap tokens of one address; 0: as many as it likes.
         node_limits: how many nodes there may be, and when they lose their addresses.
+        certificate_lifetime: of certificates that nodes renew.
         open_uplink: connects the switch to this machine's own network, and gives the background
             task that keeps it connected, if it needs one; None: it stays apart.
         report_path: the Unix socket that reports the links; None: there is none.
         jobs: work to be repeated, besides the sweep, and done after each step of the clock.
+        log_folder: where the log's files are; None: they are in no folder.
+        installed: the administrator's certificate of the server's folder; None: there is none.
+        certificate_facts: the server's own certificates, read from their files.
     """
 
     name: str
@@ -133,9 +139,13 @@ class Parts:
     allow_destination: tuple[IPv4Network, ...] = ()
     guesses_a_second: float = 0
     node_limits: NodeLimits = DEFAULT_LIMITS
+    certificate_lifetime: timedelta = NODE_LIFETIME
     open_uplink: OpenUplink | None = None
     report_path: Path | None = None
     jobs: tuple[Job, ...] = ()
+    log_folder: Path | None = None
+    installed: Callable[[], InstallAdministrator | None] = lambda: None
+    certificate_facts: Callable[[], Sequence[CertificateFacts]] = tuple
     log_calls: LogCalls | None = None
     sweep_interval_s: float = SWEEP_INTERVAL_S
     snapshot_tail_events: int = SNAPSHOT_TAIL_EVENTS

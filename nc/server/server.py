@@ -17,7 +17,7 @@ from typing import Self
 from eventlog import SyncFailed, WriterReplaced
 from nc import log_events
 from nc.clock_watch import ClockWatch
-from nc.domain.decide import Command
+from nc.domain.decide import Command, decide
 from nc.domain.replicas import AuthorityKeys, StartReplica, StopReplica
 from nc.hub.hub import Hub
 from nc.hub.report import serve_report
@@ -26,13 +26,17 @@ from nc.replica.errors import Unwritable, WriteRefused
 from nc.replica.replica import Origin, Replica
 from nc.replica.waiting import WaitingNodes
 from nc.rpc.abuse import Abuse
+from nc.rpc.admin.methods import admin_methods
 from nc.rpc.api import Endpoints
 from nc.rpc.callers import Transport
 from nc.rpc.controller import Controller
 from nc.rpc.edge import Edge
-from nc.rpc.methods import methods_of
+from nc.rpc.methods import Methods, methods_of
+from nc.rpc.node.enrolment import EnrolmentService
+from nc.rpc.node.methods import node_methods
 from nc.secrets import RequestIds, new_session
 from nc.server import tasks
+from nc.server.admin import admin_services
 from nc.server.parts import Job, KeepUplink, Parts
 
 VERSION = version("litekube-network-controller")
@@ -75,7 +79,8 @@ class Server:
     Attributes:
         replica: the state, and the only way to change it.
         hub: the nodes' links.
-        methods: what can be called, by name.
+        admin: the services of nc.admin.v1.
+        methods: what can be called, by path.
         abuse: counts wrong bootstrap tokens, and connections that were hung up on.
         tasks: what runs in the background, by name; one that dies ends the server.
         endpoints: where clients find the server; there once it has started.
@@ -102,9 +107,27 @@ class Server:
             parts.token_ids,
             parts.clock,
             parts.secrets,
-            waiting,
+            parts.node_limits.max_nodes,
         )
-        self.methods = methods_of(controller)
+        self._failing: tasks.Failing = {}
+        self.admin = admin_services(
+            parts, replica, hub, waiting, VERSION, lambda: self.endpoints, self._failing
+        )
+        enrolment = EnrolmentService(
+            replica,
+            parts.authorities,
+            lambda: self.endpoints,
+            parts.token_ids,
+            parts.clock,
+            parts.secrets,
+            lifetime=parts.certificate_lifetime,
+            max_nodes=parts.node_limits.max_nodes,
+        )
+        self.methods: Methods = {
+            **methods_of(controller),
+            **node_methods(enrolment),
+            **admin_methods(self.admin),
+        }
         self._edges: list[Edge] = []
         self.abuse = Abuse(parts.guesses_a_second, parts.clock, parts.logger)
         # from here on: a start may take long, and the clock be set meanwhile
@@ -157,6 +180,18 @@ class Server:
         origin = Origin("system", method, self._request_ids.new())
         await self.replica.submit(command, origin, internal=True)
 
+    async def record_installed(self, method: str = "certificates") -> None:
+        """Record the administrator's certificate of the server's folder, if it is another one."""
+        command = self._parts.installed()
+        known = self.replica.state.administrators.installed
+        if command is not None and command.certificate.serial != known:
+            await self.submit(command, method)
+
+    async def _then_record(self, run: Callable[[], Awaitable[None]]) -> None:
+        """Run a job, which may renew certificates."""
+        await run()
+        await self.record_installed()
+
     async def _start(self, started: contextlib.AsyncExitStack) -> None:
         """Start part by part; `started` stops them again, the last one first."""
         parts = self._parts
@@ -197,6 +232,7 @@ class Server:
     async def _open_ports(self, started: contextlib.AsyncExitStack) -> None:
         parts, ports = self._parts, self._parts.rpc_ports
         started.push_async_callback(ports.stop, STOP_GRACE_S)
+        started.callback(self.admin.stop)
         control, bootstrap = ports.open(self.methods, self.edge_of)
         listener = parts.listen_for_links()
         self.endpoints = Endpoints(
@@ -218,9 +254,11 @@ class Server:
         parts, logger = self._parts, self._parts.logger
         set_serving = parts.rpc_ports.set_serving
         sweep = tasks.Sweep(self.replica, self.submit, parts.clock).sweep
-        for job in (Job("sweep", parts.sweep_interval_s, sweep), *parts.jobs):
-            yield job.name, partial(tasks.repeat, job, logger)
-        yield "watch_clock", partial(tasks.watch_clock, self._clock_watch, parts.jobs, logger)
+        jobs = [job._replace(run=partial(self._then_record, job.run)) for job in parts.jobs]
+        for job in (Job("sweep", parts.sweep_interval_s, sweep), *jobs):
+            yield job.name, partial(tasks.repeat, job, logger, self._failing)
+        watch = partial(tasks.watch_clock, self._clock_watch, jobs, logger, self._failing)
+        yield "watch_clock", watch
         if self._keep_uplink is not None:
             yield "uplink", self._keep_uplink
         for report in (tasks.report_failure, tasks.report_lack):
@@ -250,8 +288,10 @@ class Server:
             self.replica.session,
             is_alone=not parts.shares_log,
         )
+        decide(self.replica.state, command)  # a start that is refused records nothing at all
         try:
-            await self.submit(command, "start")
+            # together, so that they are one record
+            await asyncio.gather(self.submit(command, "start"), self.record_installed("start"))
         except Unwritable as error:
             raise self.replica.failure or error from None
 

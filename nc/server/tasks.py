@@ -31,35 +31,42 @@ FORGET_AFTER_S: Final = 600.0
 LINKS_PER_TURN: Final = 200
 
 
-async def repeat(job: Job, logger: FilteringBoundLogger) -> None:
+Failing = dict[str, str]  # why the last run of a job failed, by its name
+
+
+async def repeat(job: Job, logger: FilteringBoundLogger, failing: Failing) -> None:
     """Run a job again and again, until the log cannot be written any more."""
     while True:
         await asyncio.sleep(job.interval_s)
-        if not await _run(job, logger):
+        if not await _run(job, logger, failing):
             return
 
 
-async def _run(job: Job, logger: FilteringBoundLogger) -> bool:
+async def _run(job: Job, logger: FilteringBoundLogger, failing: Failing) -> bool:
     """Run a job once; whether it may be run again."""
     try:
         await job.run()
+        failing.pop(job.name, None)
     except Unwritable:  # `report_failure` reports it
         return False
     except WriteRefused:  # `report_lack` reports it
         return True
     except PASSING_FAILURES as error:
+        failing[job.name] = str(error)
         logger.error(log_events.TASK_FAILED, message=f"{job.name}: {error}")  # noqa: TRY400 - in a line
     return True
 
 
-async def watch_clock(watch: ClockWatch, jobs: Sequence[Job], logger: FilteringBoundLogger) -> None:
+async def watch_clock(
+    watch: ClockWatch, jobs: Sequence[Job], logger: FilteringBoundLogger, failing: Failing
+) -> None:
     """Report each step of the clock, and run these jobs after it."""
     while True:
         await asyncio.sleep(LOOK_INTERVAL_S)
         if step_s := watch.look():
             logger.warning(log_events.CLOCK_STEPPED, message=step_text(step_s))
             for job in jobs:
-                await _run(job, logger)
+                await _run(job, logger, failing)
 
 
 async def watch(task: "asyncio.Task[None]") -> None:

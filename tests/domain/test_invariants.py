@@ -6,6 +6,7 @@ from hypothesis import strategies as st
 from nc.domain.events import Entry, Event
 from nc.domain.evolve import evolve
 from nc.domain.fsm import ConnectionState
+from nc.domain.identity_invariants import Identities
 from nc.domain.invariants import InvariantChecker, Situation, walk
 from nc.domain.state import State
 from tests.support.busy_log import busy_history
@@ -13,7 +14,9 @@ from tests.support.event_strategies import events as any_event
 
 
 def facts(situation: Situation) -> dict[str, object]:
-    return {name: getattr(situation, name) for name in Situation.__slots__}
+    slots = {name: getattr(situation, name) for name in Situation.__slots__}
+    identities = slots.pop("identities")
+    return slots | {name: getattr(identities, name) for name in Identities.__slots__}
 
 
 def test_a_situation_is_what_the_folds_say() -> None:

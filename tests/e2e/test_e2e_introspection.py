@@ -13,8 +13,12 @@ STANDARD = [
     "grpc.reflection.v1.ServerReflection",
     "grpc.reflection.v1alpha.ServerReflection",
 ]
+ADMIN = [
+    f"nc.admin.v1.{name}"
+    for name in ("Administrators", "BootstrapTokens", "Events", "History", "Nodes", "Server")
+]
 SERVICES = {
-    "admin": sorted([*STANDARD, "nc.admin.v1.Nodes", INTERNAL, BOOTSTRAP, CONTROL]),
+    "admin": sorted([*STANDARD, *ADMIN, INTERNAL, BOOTSTRAP, CONTROL]),
     "newcomer": sorted([*STANDARD, BOOTSTRAP, CONTROL]),
 }
 # What grpcurl shows of each answer: JSON names, in the order of the field numbers.

@@ -15,9 +15,16 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import eventlog
+from nc.domain.administrators import (
+    AddAdministrator,
+    InstallAdministrator,
+    RevokeAdministrator,
+)
+from nc.domain.assignments import AssignAddress
 from nc.domain.decide import Command
 from nc.domain.events import Certificate, Event, pb
 from nc.domain.links import AcceptLink, DropLink, HandOverAddress
+from nc.domain.litekube_import import ImportedNode, ImportedToken, ImportLitekube
 from nc.domain.nodes import (
     ExpireNodes,
     Expiry,
@@ -26,8 +33,11 @@ from nc.domain.nodes import (
     TakeBackNode,
     Unregister,
 )
+from nc.domain.profile import Facts
 from nc.domain.replicas import StartReplica, StopReplica
-from nc.domain.tokens import ForgetExpiredTokens, IssueToken, RedeemToken
+from nc.domain.terms import Terms
+from nc.domain.tokens import ForgetExpiredTokens, IssueToken, RedeemToken, RevokeToken
+from nc.domain.updates import RenewCertificates, ReportFacts, UpdateNode
 from nc.history.events import history
 from nc.replica.replica import Origin, Replica
 from nc.secrets import TokenIds
@@ -37,6 +47,7 @@ KEY = bytes(range(32))  # of a log that holds nothing secret
 IDS = TokenIds(KEY)
 LASTING, BRIEF = IDS.id_of("1a" * 8), IDS.id_of("b1" * 8)
 ALPHA, BETA, GAMMA, DELTA = (IDS.id_of(name * 8) for name in ("a1", "be", "ca", "de"))
+LIMITED, EPSILON, ZETA = (IDS.id_of(name * 8) for name in ("11", "e0", "2e"))
 ADMIN = "certificate:admin:75b753c15e86ca23"
 
 KINDS = {field.name for field in Event.DESCRIPTOR.oneofs_by_name["kind"].fields}
@@ -153,7 +164,7 @@ async def first_life(folder: Path, clock: Clock, requests: "count[int]") -> None
 
 
 async def second_life(folder: Path, clock: Clock, requests: "count[int]") -> None:
-    """After the crash, in another network; a node is unregistered while it is connected."""
+    """In another network; a node is unregistered while it is connected."""
     life = Life(folder, "10.2.0.1/24", clock, requests)
     await life.start()
     await life.connect(BETA, "b3")
@@ -177,6 +188,54 @@ async def third_life(folder: Path, clock: Clock, requests: "count[int]") -> None
     )
     await life.do(TakeBackNode(GAMMA, shown), ADMIN, "TakeBack")
     await life.stop()
+
+
+async def operators_life(folder: Path, clock: Clock, requests: "count[int]") -> None:
+    """After the crash, what operators do with tokens, nodes, addresses and administrators."""
+    life = Life(folder, "10.2.0.1/24", clock, requests)
+    await life.start()
+    for serial in ("75b753c15e86ca23", "86c8"):  # the second replaces the first
+        await life.do(
+            InstallAdministrator("admin", admin_certificate(serial), is_renewal=False),
+            "system",
+            "start",
+        )
+    eve = AddAdministrator("eve", pb.ADMINISTRATOR_ROLE_VIEWER, admin_certificate("e4e"))
+    await life.do(eve, ADMIN, "nc.admin.v1.Administrators/Issue")
+    revoke = RevokeAdministrator("e4e", clock.now_ms)
+    await life.do(revoke, ADMIN, "nc.admin.v1.Administrators/Revoke")
+    terms = Terms("edge", 9, 3, (("role", "edge"),), "edge-")
+    issue = IssueToken(LIMITED, 0, clock.now_ms, 3600, terms)
+    await life.do(issue, ADMIN, "nc.admin.v1.BootstrapTokens/Issue")
+    facts = Facts("web1.example", "linux", "x86_64", "0.3.0", "192.0.2.9")
+    key, until_ms = EPSILON * 2, clock.now_ms + 30 * DAY_MS
+    certificate = Certificate(
+        authority=pb.CERTIFICATE_AUTHORITY_GRPC, serial="e1", not_after_ms=until_ms
+    )
+    redeem = RedeemToken(
+        LIMITED, EPSILON, (certificate,), clock.now_ms, "", facts, key, IDS.id_of("attempt")
+    )
+    await life.do(redeem, f"bootstrap:{LIMITED}", "nc.node.v1.Enrolment/Enrol")
+    renew = RenewCertificates(EPSILON, (certificate,), key, clock.now_ms)
+    await life.do(renew, f"link:{EPSILON}", "nc.node.v1.Enrolment/Renew")
+    await life.do(
+        ReportFacts(EPSILON, facts._replace(agent_version="0.3.1")), f"link:{EPSILON}", "link"
+    )
+    update = UpdateNode(EPSILON, "shop", {"zone": "a"}, ("role",), "in the cellar")
+    await life.do(update, ADMIN, "nc.admin.v1.Nodes/Update")
+    await life.do(AssignAddress(EPSILON, "10.2.0.77"), ADMIN, "nc.admin.v1.Nodes/AssignAddress")
+    await life.do(RevokeToken(LIMITED), ADMIN, "nc.admin.v1.BootstrapTokens/Revoke")
+    database = ImportLitekube(
+        "da7a" * 16, (ImportedToken(IDS.id_of("22" * 8), 0),), (ImportedNode(ZETA, "10.2.0.99"),)
+    )
+    await life.do(database, "import:litekube", "import-litekube")
+    await life.stop()
+
+
+def admin_certificate(serial: str) -> Certificate:
+    return Certificate(
+        authority=pb.CERTIFICATE_AUTHORITY_GRPC, serial=serial, not_after_ms=START_MS + 999 * DAY_MS
+    )
 
 
 def damage(folder: Path) -> None:
@@ -214,6 +273,7 @@ def write(target: Path) -> None:
     with TemporaryDirectory() as data_dir:
         folder = Path(data_dir, "log")
         asyncio.run(first_life(folder, clock, requests))
+        asyncio.run(operators_life(folder, clock, requests))
         asyncio.run(second_life(folder, clock, requests))
         damage(folder)
         run("log", "repair", "--log", str(folder), "--apply", "--yes")

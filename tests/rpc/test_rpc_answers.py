@@ -8,7 +8,9 @@ from google.protobuf.message import DecodeError
 
 from nc.domain import errors, operator_errors
 from nc.replica.replica import Overloaded, Stopping, Unwritable
-from nc.rpc.answers import Answer, Status, answer_to
+from nc.rpc.answers import STATUSES as STATUS_OF
+from nc.rpc.answers import Answer, Status, answer_to, status_to
+from nc.rpc.node.errors import CredentialRefused
 from nc.rpc.permissions import PermissionDenied
 
 REQUEST_ID = "0f1e2d3c4b5a69788796"
@@ -20,6 +22,7 @@ MISTAKES: tuple[errors.DomainError, ...] = (
     errors.BootstrapTokenExpired(1, 2),
     errors.LifetimeTooLong(6_000_000, 5_256_000),
     errors.NodeTokenEmpty(),
+    CredentialRefused(errors.BootstrapTokenRevoked()),
     errors.NodeUnknown(),
     errors.NodeExpired(1, 2),
     errors.ListedNodeUnknown(3),
@@ -118,3 +121,31 @@ def test_no_refusal_is_forgotten() -> None:
     """Every error that a decision can raise is in one of the tables above."""
     known = {type(error) for error in (*MISTAKES, *FAULTS)}
     assert set(_concrete(errors.DomainError)) <= known
+
+
+def test_every_refusal_has_a_status_of_its_own() -> None:
+    """Our own methods answer with statuses: each error of the domain was given one on purpose."""
+    assert set(_concrete(errors.DomainError)) - STATUS_OF.keys() == set()
+
+
+@pytest.mark.parametrize("error", [*MISTAKES, *FAULTS], ids=lambda e: type(e).__name__)
+def test_a_refusal_is_a_status_with_its_own_sentence(error: Exception) -> None:
+    """Never OK, never UNKNOWN, and in the error's own words."""
+    status = status_to(error, REQUEST_ID)
+    assert status == Status(STATUS_OF[type(error)], str(error))
+
+
+def test_bytes_that_cannot_be_read_are_an_invalid_argument() -> None:
+    """The parser's own words stay inside here, too."""
+    status = status_to(DecodeError("secret bytes"), REQUEST_ID)
+    assert status.code is grpc.StatusCode.INVALID_ARGUMENT
+    assert "secret" not in status.message
+
+
+@pytest.mark.parametrize("error", [ValueError("secret"), KeyError("secret"), OSError(5, "secret")])
+def test_a_bug_is_internal_and_says_nothing(error: Exception) -> None:
+    """As with codes: the id alone."""
+    status = status_to(error, REQUEST_ID)
+    assert (status.code, status.is_unforeseen) == (grpc.StatusCode.INTERNAL, True)
+    assert REQUEST_ID in status.message
+    assert "secret" not in status.message

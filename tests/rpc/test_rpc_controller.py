@@ -242,7 +242,7 @@ def test_an_expiry_of_more_than_32_bits_is_not_another_one(at_s: int, says: str)
 
     async def scenario(bench: Bench) -> None:
         token = (await bench.join(await bench.issue())).token.encode()
-        method = methods_of(bench.controller)["UpdateSensorExpireTime"]
+        method = methods_of(bench.controller)[b"/Internal/UpdateSensorExpireTime"]
         operation: Any = method.operation
         after = bench.log.last_seq
         sensor = b"\x0a" + _varint(len(token)) + token + b"\x10" + _varint(at_s)

@@ -309,7 +309,8 @@ def test_an_unknown_method_leaves_a_line_without_its_name() -> None:
 
 
 def _health(operation: Callable[..., bytes]) -> Method:
-    return Method("health", bytes, operation, None, Permission.ANYONE, is_query=True)  # type: ignore[arg-type]  # bytes stand for a message
+    method = Method("health", bytes, operation, None, Permission.ANYONE)  # type: ignore[arg-type]  # bytes stand for a message
+    return replace(method, is_query=True, is_standard=True)
 
 
 def test_standard_services_are_behind_the_same_guard() -> None:

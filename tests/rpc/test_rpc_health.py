@@ -12,11 +12,10 @@ from grpc_health.v1 import health_pb2
 from nc.clock import SystemClock
 from nc.domain.state import State
 from nc.rpc.callers import Callers, Transport
-from nc.rpc.controller import Controller
 from nc.rpc.edge import Edge
-from nc.rpc.methods import methods_of
 from nc.rpc.servers import GrpcServers, bootstrap_port, control_port
 from nc.secrets import SystemSecrets
+from tests.support.served_methods import served_methods
 
 PATIENCE_S = 60.0
 GRACE_S = 0.2
@@ -36,7 +35,7 @@ async def _ports() -> AsyncIterator[tuple[GrpcServers, int]]:
     def edge_of(transport: Transport) -> Edge:
         return Edge(transport, Callers(), State, str, clock, secrets, log)
 
-    _, number = servers.open(methods_of(object.__new__(Controller)), edge_of)
+    _, number = servers.open(served_methods(), edge_of)
     await servers.start()
     try:
         yield servers, number

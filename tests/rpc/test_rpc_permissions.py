@@ -3,22 +3,46 @@
 import pytest
 from rpds import HashTrieMap
 
+from nc.domain.administrators import Administrator, Administrators
+from nc.domain.events import pb
 from nc.domain.nodes import Node
 from nc.domain.state import State
 from nc.rpc.callers import ANONYMOUS, UNRESTRICTED, Caller, CallerKind
-from nc.rpc.controller import Controller
-from nc.rpc.methods import methods_of
-from nc.rpc.permissions import PermissionDenied, require, require_self
-from nc.services import ADMIN_SERVICE, BOOTSTRAP_SERVICE, CONTROL_SERVICE, INTERNAL_SERVICE
+from nc.rpc.permissions import Permission, PermissionDenied, require, require_self
+from nc.services import (
+    ADMIN_SERVICES,
+    BOOTSTRAP_SERVICE,
+    CONTROL_SERVICE,
+    INTERNAL_SERVICE,
+    NODE_SERVICE,
+    path_of,
+)
+from tests.support.served_methods import served_methods
 
 NOW_MS = 1_900_000_000_000
 SOON_MS = NOW_MS + 1
-METHODS = methods_of(object.__new__(Controller))
+METHODS = {method.name: method for method in served_methods().values()}
 
 EVERYTHING = frozenset(METHODS)
-ANYONE = frozenset({"HelloWorld", "HealthCheck", "GetToken"})
+OF_NODES = frozenset({"nc.node.v1.Enrolment/Enrol", "nc.node.v1.Enrolment/Renew"})
+ANYONE = frozenset({"HelloWorld", "HealthCheck", "GetToken"}) | OF_NODES
 MEMBERS = ANYONE | {"CheckConnState", "GetRegistedIp", "UnRegister"}
 NOTHING: frozenset[str] = frozenset()
+VIEWERS = frozenset(
+    (
+        *("HelloWorld", "HealthCheck", "CheckConnState", "GetRegistedIp"),
+        *(
+            f"nc.admin.v1.{name}"
+            for name in (
+                *("Nodes/List", "Nodes/Get", "Nodes/States"),
+                *("BootstrapTokens/List", "Administrators/List"),
+                *("Events/Read", "Events/Watch"),
+                *("History/At", "History/Diff", "History/Why"),
+                *("Server/Status", "Server/Links"),
+            )
+        ),
+    )
+)
 
 STATE = State(
     nodes=HashTrieMap(
@@ -28,7 +52,16 @@ STATE = State(
             "node:expires-now": Node("t", NOW_MS),
             "node:expired": Node("t", 1),
         }
-    )
+    ),
+    administrators=Administrators(
+        HashTrieMap(
+            {
+                "600d": Administrator("x", pb.ADMINISTRATOR_ROLE_ADMIN, 0),
+                "0dd": Administrator("x", pb.ADMINISTRATOR_ROLE_ADMIN, 0, revoked_at_ms=1),
+            }
+        ),
+        installed="600d",
+    ),
 )
 
 
@@ -36,8 +69,8 @@ def _node(node_id: str, not_after_ms: int = SOON_MS) -> Caller:
     return Caller(CallerKind.NODE, "certificate:n:1", node_id, not_after_ms)
 
 
-def _other(kind: CallerKind, not_after_ms: int = SOON_MS) -> Caller:
-    return Caller(kind, "certificate:x:1", "", not_after_ms)
+def _other(kind: CallerKind, not_after_ms: int = SOON_MS, serial: str = "600d") -> Caller:
+    return Caller(kind, f"certificate:x:{serial}", "", not_after_ms, serial)
 
 
 # The contract, §4.
@@ -46,6 +79,11 @@ MAY: dict[str, tuple[Caller, frozenset[str]]] = {
     "no certificate": (ANONYMOUS, ANYONE),
     "admin": (_other(CallerKind.ADMIN), EVERYTHING),
     "admin whose certificate ends now": (_other(CallerKind.ADMIN, NOW_MS), NOTHING),
+    "admin whose certificate was revoked": (_other(CallerKind.ADMIN, serial="0dd"), NOTHING),
+    "admin whose certificate is not in the log": (_other(CallerKind.ADMIN, serial="1"), NOTHING),
+    "viewer": (_other(CallerKind.VIEWER), VIEWERS),
+    "viewer whose certificate ends now": (_other(CallerKind.VIEWER, NOW_MS), NOTHING),
+    "viewer whose certificate was revoked": (_other(CallerKind.VIEWER, serial="0dd"), NOTHING),
     "stranger": (_other(CallerKind.STRANGER), NOTHING),
     "stranger whose certificate ended": (_other(CallerKind.STRANGER, 1), NOTHING),
     "node": (_node("node:live"), MEMBERS),
@@ -64,18 +102,38 @@ MAY: dict[str, tuple[Caller, frozenset[str]]] = {
 def test_the_table_of_rights(method: str, name: str) -> None:
     """Each caller passes exactly where the contract lets it, and is told why not elsewhere."""
     caller, may = MAY[name]
+    permission, reads = METHODS[method].permission, METHODS[method].reads
     if method in may:
-        require(METHODS[method].permission, caller, STATE, NOW_MS)
+        require(permission, caller, STATE, NOW_MS, reads=reads)
     else:
         with pytest.raises(PermissionDenied, match=" ") as denied:
-            require(METHODS[method].permission, caller, STATE, NOW_MS)
+            require(permission, caller, STATE, NOW_MS, reads=reads)
         assert "node:" not in str(denied.value)
 
 
 def test_every_method_of_every_service_is_in_the_table() -> None:
     """No method is served that nobody decided about."""
-    services = (CONTROL_SERVICE, BOOTSTRAP_SERVICE, INTERNAL_SERVICE, ADMIN_SERVICE)
-    assert {method.name for service in services for method in service.methods} == EVERYTHING
+    services = (
+        *(CONTROL_SERVICE, BOOTSTRAP_SERVICE, INTERNAL_SERVICE),
+        *(NODE_SERVICE, *ADMIN_SERVICES),
+    )
+    paths = {path_of(method) for service in services for method in service.methods}
+    assert paths == served_methods().keys()
+
+
+def test_a_certificate_that_was_just_renewed_is_accepted() -> None:
+    """The folder has it, and the log not yet; a revoked one in the folder stays refused."""
+    new, revoked = (_other(CallerKind.ADMIN, serial=serial) for serial in ("1", "0dd"))
+    require(Permission.ADMIN, new, STATE, NOW_MS, reads=False, installed=lambda: "1")
+    with pytest.raises(PermissionDenied):
+        require(Permission.ADMIN, revoked, STATE, NOW_MS, reads=False, installed=lambda: "0dd")
+
+
+@pytest.mark.parametrize("kind", [CallerKind.ADMIN, CallerKind.VIEWER])
+def test_an_older_log_knows_no_administrators(kind: CallerKind) -> None:
+    """Before the log has the folder's certificate, every one of the CA is accepted."""
+    caller = _other(kind, serial="1")
+    require(Permission.ADMIN, caller, State(), NOW_MS, reads=True)
 
 
 def test_every_kind_of_caller_is_in_the_table() -> None:

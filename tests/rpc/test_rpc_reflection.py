@@ -7,8 +7,16 @@ import pytest
 from google.protobuf import descriptor_pb2
 from grpc_reflection.v1alpha import reflection_pb2
 
+from nc.rpc.api import Call
+from nc.rpc.callers import ANONYMOUS
 from nc.rpc.introspection import Reflection
-from nc.services import BOOTSTRAP_SERVICE, CONTROL_SERVICE, INTERNAL_SERVICE
+from nc.services import (
+    ADMIN_SERVICES,
+    BOOTSTRAP_SERVICE,
+    CONTROL_SERVICE,
+    INTERNAL_SERVICE,
+    NODE_SERVICE,
+)
 
 CONTROL_FILE, HEALTH_FILE = "network_controller.proto", "grpc_health/v1/health.proto"
 
@@ -26,12 +34,18 @@ class Messages:
     async def write(self, message: bytes) -> None:
         self.answers.append(reflection_pb2.ServerReflectionResponse.FromString(message))
 
+    def check(self) -> None:
+        pass
+
 
 def files_with(symbol: str) -> list[str]:
     """The files that are answered for a symbol; none if it is not found."""
     messages = Messages(reflection_pb2.ServerReflectionRequest(file_containing_symbol=symbol))
-    reflection = Reflection((CONTROL_SERVICE, BOOTSTRAP_SERVICE, INTERNAL_SERVICE))
-    asyncio.run(reflection.behaviour(messages))
+    reflection = Reflection(
+        (CONTROL_SERVICE, BOOTSTRAP_SERVICE, INTERNAL_SERVICE, NODE_SERVICE, *ADMIN_SERVICES)
+    )
+    call = Call(ANONYMOUS, "reflection", "1", 0)
+    asyncio.run(reflection.behaviour(messages, call))
     (answer,) = messages.answers
     if answer.HasField("error_response"):
         assert answer.error_response.error_code == grpc.StatusCode.NOT_FOUND.value[0]
@@ -51,6 +65,10 @@ def files_with(symbol: str) -> list[str]:
         ("Internal", "sensor.proto"),
         ("Internal.UpdateSensorExpireTime", "sensor.proto"),
         ("Internal/UpdateSensorExpireTime", "sensor.proto"),
+        ("nc.node.v1.Enrolment", "nc/node/v1/node.proto"),
+        ("nc.node.v1.Enrolment/Renew", "nc/node/v1/node.proto"),
+        ("nc.admin.v1.Nodes", "nc/admin/v1/nodes.proto"),
+        ("nc.events.v1.Event", "nc/pb/events.proto"),  # which a message of ours holds
         ("grpc.health.v1.Health.Watch", HEALTH_FILE),
         ("grpc.health.v1.HealthCheckResponse.ServingStatus", HEALTH_FILE),
         ("grpc.health.v1.HealthCheckResponse.SERVING", HEALTH_FILE),
@@ -61,6 +79,12 @@ def files_with(symbol: str) -> list[str]:
 def test_a_symbol_is_found(symbol: str, file: str) -> None:
     """Services, methods in both spellings, messages, fields, enums and their values."""
     assert files_with(symbol) == [file]
+
+
+def test_a_file_comes_with_those_that_it_imports() -> None:
+    """A tool needs no second question to understand a message."""
+    files = files_with("nc.admin.v1.Events/Watch")
+    assert files == ["nc/admin/v1/events.proto", "nc/pb/events.proto"]
 
 
 @pytest.mark.parametrize(

@@ -7,18 +7,28 @@ from hypothesis import strategies as st
 from nc.domain.events import (
     AddressBound,
     AddressReleased,
+    AdministratorAdded,
+    AdministratorRevoked,
     Certificate,
+    CertificatesRenewed,
     DigestRecorded,
     Event,
     ExpiryChanged,
+    Label,
+    Labels,
+    LitekubeImported,
     LogRepaired,
+    NodeFacts,
+    NodeFactsReported,
     NodeForgotten,
     NodeRegistered,
+    NodeUpdated,
     ReplicaStarted,
     ReplicaStopped,
     StateChanged,
     TokenExpired,
     TokenIssued,
+    TokenRevoked,
     Unregistered,
     pb,
 )
@@ -37,6 +47,13 @@ networks = st.sampled_from(
     ["10.1.1.1/24", "10.1.1.0/24", "10.1.1.9/28", "10.0.0.1/8", "1.2.3.4/29"]
 )
 
+counts = st.integers(0, 3)
+labels = st.dictionaries(ids, ids, max_size=2).map(
+    lambda pairs: [Label(key=key, value=value) for key, value in sorted(pairs.items())]
+)
+facts = st.builds(NodeFacts, hostname=ids, os=ids, peer_address=ids)
+certificates = st.lists(st.builds(Certificate, serial=ids, not_after_ms=times_ms), max_size=2)
+
 events: st.SearchStrategy[Event] = st.one_of(
     st.builds(
         Event,
@@ -53,7 +70,20 @@ events: st.SearchStrategy[Event] = st.one_of(
         ),
     ),
     st.builds(Event, replica_stopped=st.builds(ReplicaStopped, replica_id=ids, session=ids)),
-    st.builds(Event, token_issued=st.builds(TokenIssued, token_id=ids, expires_at_ms=times_ms)),
+    st.builds(
+        Event,
+        token_issued=st.builds(
+            TokenIssued,
+            token_id=ids,
+            expires_at_ms=times_ms,
+            label=ids,
+            max_uses=counts,
+            max_nodes=counts,
+            node_labels=labels,
+            node_name_prefix=ids,
+        ),
+    ),
+    st.builds(Event, token_revoked=st.builds(TokenRevoked, token_id=ids)),
     st.builds(Event, token_expired=st.builds(TokenExpired, token_id=ids)),
     st.builds(
         Event,
@@ -61,11 +91,51 @@ events: st.SearchStrategy[Event] = st.one_of(
             NodeRegistered,
             node_id=ids,
             token_id=ids,
-            certificates=st.lists(
-                st.builds(Certificate, serial=ids, not_after_ms=times_ms), max_size=2
-            ),
+            certificates=certificates,
+            name=ids,
+            labels=labels,
+            facts=st.none() | facts,
+            key_sha256=ids,
+            attempt_id=ids,
+            imported=st.booleans(),
         ),
     ),
+    st.builds(
+        Event,
+        node_updated=st.builds(
+            NodeUpdated,
+            node_id=ids,
+            name=st.none() | ids,
+            labels=st.none() | st.builds(Labels, labels=labels),
+            note=st.none() | ids,
+        ),
+    ),
+    st.builds(Event, node_facts_reported=st.builds(NodeFactsReported, node_id=ids, facts=facts)),
+    st.builds(
+        Event,
+        certificates_renewed=st.builds(
+            CertificatesRenewed, node_id=ids, certificates=certificates, key_sha256=ids
+        ),
+    ),
+    st.builds(
+        Event,
+        administrator_added=st.builds(
+            AdministratorAdded,
+            name=ids,
+            role=st.sampled_from(pb.AdministratorRole.values()),
+            certificate=st.builds(Certificate, serial=ids, not_after_ms=times_ms),
+            installed=st.booleans(),
+        ),
+    ),
+    st.builds(
+        Event,
+        administrator_revoked=st.builds(
+            AdministratorRevoked,
+            serial=ids,
+            reason=st.sampled_from(pb.AdministratorRevocationReason.values()),
+        ),
+    ),
+    st.builds(Event, litekube_imported=st.builds(LitekubeImported, database_sha256=ids)),
     st.builds(
         Event,
         state_changed=st.builds(
@@ -78,7 +148,12 @@ events: st.SearchStrategy[Event] = st.one_of(
             session=ids,
         ),
     ),
-    st.builds(Event, address_bound=st.builds(AddressBound, node_id=ids, address=addresses)),
+    st.builds(
+        Event,
+        address_bound=st.builds(
+            AddressBound, node_id=ids, address=addresses, assigned=st.booleans()
+        ),
+    ),
     st.builds(
         Event,
         address_released=st.builds(

@@ -19,6 +19,7 @@ PURE_MODULES = (
     "hashlib",
     "heapq",
     "ipaddress",
+    "bisect",
     "itertools",
     "struct",
     "typing",

@@ -22,8 +22,8 @@ from nc.domain import (
 )
 from nc.domain.codec import snapshot
 from nc.domain.errors import ListedNodeUnknown
-from nc.domain.events import Event, ExpiryChanged, pb
-from nc.domain.evolve import evolve
+from nc.domain.events import Entry, Event, ExpiryChanged, pb
+from nc.domain.evolve import evolve, evolve_entries
 from nc.replica.replica import Replica
 from nc.rpc import controller, permissions
 from nc.rpc.controller import Controller
@@ -95,9 +95,9 @@ def two_nodes_get_one_address(patch: pytest.MonkeyPatch) -> None:
     """The pool forgets that the last address was taken."""
     bound = addresses.evolve_bound
 
-    def forgetful(draft: Any, event: Any) -> None:
+    def forgetful(draft: Any, event: Any, *idle: Any) -> None:
         before = draft.next_slot
-        bound(draft, event)
+        bound(draft, event, *idle)
         draft.next_slot = before
 
     patch.setattr(addresses, "evolve_bound", forgetful)
@@ -241,12 +241,11 @@ def reads_are_stale(patch: pytest.MonkeyPatch) -> None:
 @_bug("replay equals live", "unregister is final")
 def an_unregistered_token_works_again_after_a_crash(patch: pytest.MonkeyPatch) -> None:
     """The fold of a replay skips that a node left; the running server knew."""
-    replayed = evolve
 
-    def forgetful(state: Any, events: Iterable[Event]) -> Any:
-        all_of_them = list(events)
-        folded = replayed(state, all_of_them)
-        for event in all_of_them:
+    def forgetful(state: Any, entries: Iterable[Entry]) -> Any:
+        read = list(entries)
+        folded = evolve_entries(state, read)
+        for event in (event for entry in read for event in entry.events):
             if event.HasField("unregistered"):
                 back = nodes.Node("", 0)
                 folded = replace(
@@ -254,7 +253,7 @@ def an_unregistered_token_works_again_after_a_crash(patch: pytest.MonkeyPatch) -
                 )
         return folded
 
-    patch.setattr(nc.replica.replay, "evolve", forgetful)
+    patch.setattr(nc.replica.replay, "evolve_entries", forgetful)
 
 
 @_bug("an expired bootstrap token is refused")
@@ -317,8 +316,8 @@ def a_replay_differs_from_live(patch: pytest.MonkeyPatch) -> None:
     """The running server folds a release otherwise than a replay does."""
     live = evolve
 
-    def otherwise(state: Any, events: list[Event]) -> Any:
-        folded = live(state, events)
+    def otherwise(state: Any, events: list[Event], at_ms: int) -> Any:
+        folded = live(state, events, at_ms)
         if any(event.HasField("address_released") for event in events):
             folded = replace(folded, addresses=replace(folded.addresses, released=Queue()))
         return folded

@@ -33,7 +33,8 @@ from nc.net.wire import CloseCode
 from nc.replica.batch import Decided
 from nc.replica.replay import Observer, replay
 from nc.replica.replica import Replica
-from nc.rpc.callers import CallerKind
+from nc.rpc.abuse import Abuse, WrongToken
+from nc.rpc.callers import Caller, CallerKind
 from nc.rpc.controller import Controller
 from tests.testing import replica_seams
 from tests.testing.deaf_hub import deaf_to
@@ -362,17 +363,18 @@ def a_node_gets_another_s_peer_address(patch: pytest.MonkeyPatch) -> None:
 @_bug("answers do not differ by port")
 def the_bootstrap_port_has_words_of_its_own(patch: pytest.MonkeyPatch) -> None:
     """For a token that is unknown."""
-    get_token = Controller.get_token
+    judge = Abuse.judge
 
-    async def curt(self: Controller, request: Any, call: Any) -> Any:
+    def curt(self: Abuse, caller: Caller, *call: Any) -> None:
         try:
-            return await get_token(self, request, call)
-        except BootstrapTokenUnknown as error:
-            if call.caller.kind is CallerKind.ANONYMOUS:
-                raise BootstrapTokenMalformed from error
+            judge(self, caller, *call)
+        except WrongToken as wrong:
+            is_unknown = isinstance(wrong.reason, BootstrapTokenUnknown)
+            if is_unknown and caller.kind is CallerKind.ANONYMOUS:
+                raise WrongToken(BootstrapTokenMalformed(), wrong.delay_s) from wrong
             raise
 
-    patch.setattr(Controller, "get_token", curt)
+    patch.setattr(Abuse, "judge", curt)
 
 
 @_bug("a start finds what was left")

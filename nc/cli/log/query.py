@@ -69,7 +69,10 @@ class Names(NamedTuple):
         name = reference(text)
         if name != SERVER_NODE_TOKEN and "." in name:
             raise OperationFailed("--node takes no address: give it with --address")
-        return name if is_id(name) else self.resolve(name, "node", self.known().nodes)
+        if is_id(name):
+            return name
+        known = self.known()
+        return known.names.get(name) or self.resolve(name, "node", known.nodes)
 
     def known(self) -> Ids:
         """Every id that the log names, or that it begins with."""
@@ -81,7 +84,8 @@ class Names(NamedTuple):
             base = base_of(self.reader)
         except BaseMissing:
             return named
-        return Ids(named.nodes | set(base.nodes), named.tokens | set(base.tokens))
+        names = {**base.names, **named.names}
+        return Ids(named.nodes | set(base.nodes), named.tokens | set(base.tokens), names)
 
     def resolve(self, text: str, what: str, known: frozenset[str]) -> str:
         """The one of the known ids that a text names.

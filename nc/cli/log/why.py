@@ -25,8 +25,8 @@ def why(
         str,
         typer.Argument(
             metavar="NODE|ADDRESS|TOKEN",
-            help="An id or the beginning of one, an overlay address, or a token, which is hashed "
-            "at once; - reads it from the standard input.",
+            help="An id or the beginning of one, a node's name, an overlay address, or a token, "
+            "which is hashed at once; - reads it from the standard input.",
         ),
     ],
     data_dir: DataDirOption = None,
@@ -71,6 +71,8 @@ def _target(names: Names, text: str) -> Target:
     if text == SERVER_NODE_TOKEN:
         return Target("node", text)
     known = names.known()
+    if by_name := known.names.get(text):
+        return Target("node", by_name)
     found = names.resolve(text, "node or bootstrap token", known.nodes | known.tokens)
     return Target("node" if found in known.nodes else "token", found)
 

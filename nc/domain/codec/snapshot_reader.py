@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Iterator
 from itertools import chain, compress
-from typing import TypeVar
+from typing import TypeVar, cast
 
 from rpds import HashTrieMap, HashTrieSet, Queue
 
@@ -131,7 +131,7 @@ class Reader:
         for each in administrators.administrators:
             self._administrators[each.serial] = Administrator(
                 each.name,
-                Role(each.role),
+                cast("Role", each.role),
                 each.ends_at_ms,
                 each.added_at_ms,
                 each.installed,

@@ -31,6 +31,9 @@ class Names(NamedTuple):
     request: _Numbers
     replica: _Numbers
     session: _Numbers
+    text: _Numbers  # names, labels, notes and facts
+    serial: _Numbers  # of administrators' certificates
+    hash: _Numbers  # of keys and databases
     place: Relocation
     digests: dict[int, str]  # hex, by the events that they are of
 
@@ -44,6 +47,9 @@ def new_names(place: Relocation) -> Names:
         request=_Numbers(lambda number: f"request-{number}"),
         replica=_Numbers(lambda number: f"replica-{number}"),
         session=_Numbers(lambda number: f"session-{number}"),
+        text=_Numbers(lambda number: f"text-{number}"),
+        serial=_Numbers(lambda number: f"{number:x}"),
+        hash=_Numbers(lambda number: f"{number:064x}"),
         place=place,
         digests={},
     )

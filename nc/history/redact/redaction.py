@@ -1,9 +1,10 @@
 """Redaction: makes a history that names nothing, and that replays like the original. Pure.
 
 Nodes, bootstrap tokens, links, requests, replicas and sessions are numbered in order of appearance;
-overlay networks move (`nc.history.redact.addresses`). Of an actor the kind is left. Certificates
-lose their serials, a start its key check, a repair its paths; fields of an unknown version are
-dropped. Times, versions, reasons, states and expiries stay. So
+names, labels, facts and other texts too; overlay networks move (`nc.history.redact.addresses`). Of
+an actor the kind is left. Nodes' certificates lose their serials, a start its key check, a repair
+its paths; fields of an unknown version are dropped (`nc.history.redact.events`). Times, versions,
+reasons, states and expiries stay. So
 
     fold(redacted(events)) = redacted(fold(events))
 
@@ -11,10 +12,10 @@ and every question to the one history can be put to the other. Digests of the st
 anew. Two passes are needed: the first finds the networks, and the events that have digests.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import replace
 from ipaddress import IPv4Address
-from typing import Any, Final, NamedTuple
+from typing import Final, NamedTuple
 
 from rpds import HashTrieMap, HashTrieSet, Queue
 
@@ -23,25 +24,7 @@ from eventlog.format import NO_CHAIN
 from nc.domain.addresses import Addresses
 from nc.domain.codec.digest import digest
 from nc.domain.codec.records import entries_of
-from nc.domain.events import (
-    AddressBound,
-    AddressReleased,
-    Batch,
-    Certificate,
-    DigestRecorded,
-    Entry,
-    Event,
-    ExpiryChanged,
-    LogRepaired,
-    NodeForgotten,
-    NodeRegistered,
-    ReplicaStarted,
-    ReplicaStopped,
-    StateChanged,
-    TokenExpired,
-    TokenIssued,
-    Unregistered,
-)
+from nc.domain.events import Batch, Entry, Event
 from nc.domain.evolve import UnknownEvent
 from nc.domain.network import Network
 from nc.domain.replicas import NO_AUTHORITIES
@@ -49,22 +32,38 @@ from nc.domain.state import State
 from nc.history.events import Recorded, field_of
 from nc.history.fold import RunningState
 from nc.history.redact.addresses import SMALLEST, Block, Relocation, block_of
-from nc.history.redact.names import Names, new_names
+from nc.history.redact.events import (
+    REDACTED,
+    redacted_administrators,
+    redacted_profile,
+    redacted_terms,
+)
+from nc.history.redact.names import new_names
 from nc.pb import network_controller_pb2, sensor_pb2
+from nc.pb.admin.v1 import administrators_pb2, nodes_pb2, tokens_pb2
+from nc.pb.node.v1 import node_pb2
 
 __all__ = ["Plan", "Redaction", "plan_of"]
 
+_API: Final = (
+    *(network_controller_pb2, sensor_pb2, node_pb2),
+    *(nodes_pb2, tokens_pb2, administrators_pb2),
+)
+
 # The known kinds of actors (the text before the first colon), and the known methods. Any other text
 # could identify someone.
-ACTORS: Final = frozenset(("certificate", "bootstrap", "node", "link", "system", "anonymous"))
+ACTORS: Final = frozenset(
+    ("certificate", "bootstrap", "node", "link", "system", "anonymous", "import")
+)
 METHODS: Final = frozenset(
     (
         *("start", "stop", "sweep", "link", "digest", "log repair"),
         *(
-            method.name
-            for file in (network_controller_pb2, sensor_pb2)
+            name
+            for file in _API
             for service in file.DESCRIPTOR.services_by_name.values()
             for method in service.methods
+            for name in (method.name, f"{service.full_name}/{method.name}")
         ),
     )
 )
@@ -133,9 +132,14 @@ class Redaction:
         names = self._names
         node, token, place = names.node, names.token, names.place
         pool = state.addresses
-        tokens = {token(key): value for key, value in sorted(state.tokens.items())}
+        tokens = {
+            token(key): value._replace(terms=redacted_terms(names, value.terms))
+            for key, value in sorted(state.tokens.items())
+        }
         nodes = {
-            node(key): value._replace(token_id=token(value.token_id))
+            node(key): value._replace(
+                token_id=token(value.token_id), profile=redacted_profile(names, value.profile)
+            )
             for key, value in sorted(state.nodes.items())
         }
         links = {
@@ -154,6 +158,7 @@ class Redaction:
             Queue(map(place.address, pool.released)),
             HashTrieMap(by_node),
             HashTrieSet(map(place.address, pool.ahead)),
+            HashTrieMap((held.address, node_id) for node_id, held in by_node.items()),
         )
         return replace(
             state,
@@ -161,6 +166,11 @@ class Redaction:
             nodes=HashTrieMap(nodes),
             links=HashTrieMap(links),
             addresses=addresses,
+            names=HashTrieMap(
+                (each.profile.name, node_id) for node_id, each in nodes.items() if each.profile.name
+            ),
+            administrators=redacted_administrators(names, state.administrators),
+            imported=frozenset(map(names.hash, sorted(state.imported))),
             key_check="",
             authorities=NO_AUTHORITIES,
             unregistered=HashTrieMap(
@@ -216,63 +226,6 @@ class Redaction:
         if kind is None:
             raise UnknownEvent(seq)
         try:
-            return Event(**{kind: _REDACTED[kind](self._names, getattr(event, kind))})
+            return Event(**{kind: REDACTED[kind](self._names, getattr(event, kind))})
         except ValueError as error:
             raise UnknownEvent(seq) from error
-
-
-# What becomes of each kind of event: made of what this version knows, field by field, since a newer
-# one may have added fields.
-_REDACTED: Final[dict[str, Callable[[Names, Any], Any]]] = {
-    "replica_started": lambda names, e: ReplicaStarted(
-        replica_id=names.replica(e.replica_id),
-        version=e.version,
-        network_address=names.place.interface(e.network_address),
-        session=names.session(e.session),
-        is_alone=e.is_alone,
-    ),
-    "replica_stopped": lambda names, e: ReplicaStopped(
-        replica_id=names.replica(e.replica_id), session=names.session(e.session)
-    ),
-    "token_issued": lambda names, e: TokenIssued(
-        token_id=names.token(e.token_id), expires_at_ms=e.expires_at_ms
-    ),
-    "token_expired": lambda names, e: TokenExpired(token_id=names.token(e.token_id)),
-    "node_registered": lambda names, e: NodeRegistered(
-        node_id=names.node(e.node_id),
-        token_id=names.token(e.token_id) if e.token_id else "",
-        taken_back=e.taken_back,
-        certificates=[
-            Certificate(authority=each.authority, not_after_ms=each.not_after_ms)
-            for each in e.certificates
-        ],
-    ),
-    "state_changed": lambda names, e: StateChanged(
-        node_id=names.node(e.node_id),
-        from_state=e.from_state,
-        to_state=e.to_state,
-        link_id=names.link(e.link_id),
-        reason=e.reason,
-        session=names.session(e.session),
-    ),
-    "address_bound": lambda names, e: AddressBound(
-        node_id=names.node(e.node_id), address=names.place.address(e.address)
-    ),
-    "address_released": lambda names, e: AddressReleased(
-        node_id=names.node(e.node_id), address=names.place.address(e.address), reason=e.reason
-    ),
-    "expiry_changed": lambda names, e: ExpiryChanged(
-        node_id=names.node(e.node_id), expires_at_ms=e.expires_at_ms
-    ),
-    "unregistered": lambda names, e: Unregistered(
-        node_id=names.node(e.node_id),
-        reason=e.reason,
-        remembered_until_ms=e.remembered_until_ms,
-    ),
-    "node_forgotten": lambda names, e: NodeForgotten(node_id=names.node(e.node_id)),
-    # one of a state before the slice cannot be made
-    "digest_recorded": lambda names, e: DigestRecorded(
-        seq=e.seq, digest=names.digests.get(e.seq, "")
-    ),
-    "log_repaired": lambda _, e: LogRepaired(lost_through_seq=e.lost_through_seq),
-}

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from typing import Any
+from typing import Any, Final
 
 from nc.rpc.queue.binding import (
     ReceiveClose,
@@ -13,6 +13,10 @@ from nc.rpc.queue.binding import (
 from nc.rpc.queue.call import INTERNAL, OK, Refusal, ServerCall
 
 _NO_FLAGS = 0
+
+# How long a caller may take to read the status that ends a stream. It stands behind a message that
+# the caller may have left for long, so it gets more time than an answer: it says how to go on.
+_STATUS_S: Final = 60.0
 
 ToLoop = Callable[..., None]  # runs a function with arguments on the event loop, from any thread
 
@@ -41,6 +45,7 @@ class Stream:
         self._to_loop = to_loop
         self._has_begun = False
         self._work: asyncio.Task[None] | None = None
+        self._give_up: asyncio.TimerHandle | None = None
 
     async def read(self) -> bytes | None:
         """The next message; None once the caller has sent all, is gone, or takes too long."""
@@ -51,12 +56,16 @@ class Stream:
     async def write(self, message: bytes) -> None:
         """Send a message; waits until the caller takes it.
 
+        If the wait is cancelled, the message is still on its way, and only the end may follow it.
+
         Raises:
             asyncio.CancelledError: the caller is gone.
         """
         self.call.answering()
-        event = await self._batch(*self._beginning(), SendMessage(message, _NO_FLAGS))
-        self.call.taken()
+        try:
+            event = await self._batch(*self._beginning(), SendMessage(message, _NO_FLAGS))
+        finally:
+            self.call.taken()
         if not event.success:
             raise asyncio.CancelledError
 
@@ -80,7 +89,8 @@ class Stream:
 
     def _finish(self, code: int, details: str) -> None:
         self.call.status = code
-        self.call.answering()
+        loop = asyncio.get_running_loop()
+        self._give_up = loop.call_later(_STATUS_S, self.call.cancel)
         status = SendStatus(self.call.trailing, code, details.encode(), _NO_FLAGS)
         self.call.start((*self._beginning(), status), lambda _event: None)
 
@@ -103,6 +113,8 @@ class Stream:
     def _end(self) -> None:
         if self._work is not None:
             self._work.cancel()
+        if self._give_up is not None:
+            self._give_up.cancel()
 
 
 def _resolve(future: "asyncio.Future[Any]", result: Any) -> None:

@@ -120,6 +120,7 @@ class _Unrecorded(Server):
 
 def _serve_unrecorded(parts: Parts) -> Server:
     made = serve(parts)
+    made.replica.session = ""  # the log has no start of it
     return _Unrecorded(parts, made.replica, made.hub, RequestIds(parts.secrets), WaitingNodes())
 
 

@@ -21,10 +21,11 @@ from nc.rpc.answers import status_name
 from nc.rpc.api import Authorities
 from nc.rpc.callers import Transport
 from nc.rpc.edge import REQUEST_ID_KEY, Edge
-from nc.rpc.methods import Method
+from nc.rpc.methods import Methods
 from nc.rpc.queue.binding import Metadata
 from nc.server.parts import Parts
 from nc.server.server import Server, serve
+from nc.services import BOOTSTRAP_SERVICE, CONTROL_SERVICE, INTERNAL_SERVICE, path_of
 from nc.testing.contract.history import Answer
 from nc.testing.contract.operations import ADMIN, Call, Port
 from nc.testing.targets.calls import Names, answer_in, denied, request_of
@@ -33,6 +34,16 @@ ADVERTISED: Final = "192.0.2.7"
 
 # Certificates are good from some time before a trial begins until long after it.
 _FOUNDED = datetime(2026, 12, 1, tzinfo=UTC)
+
+
+# The methods that operations call, by port and name.
+_METHODS: Final = {
+    port: {method.name: method for service in services for method in service.methods}
+    for port, services in (
+        (Port.CONTROL, (CONTROL_SERVICE, INTERNAL_SERVICE)),
+        (Port.BOOTSTRAP, (BOOTSTRAP_SERVICE,)),
+    )
+}
 
 
 @cache
@@ -54,15 +65,13 @@ def _admin_pem() -> bytes:
 class MemoryPorts:
     """The control port and the bootstrap port without sockets."""
 
-    def open(
-        self, methods: Mapping[str, Method], edge_of: Callable[[Transport], Edge]
-    ) -> tuple[int, int]:
+    def open(self, methods: Methods, edge_of: Callable[[Transport], Edge]) -> tuple[int, int]:
         self._edges = {
             Port.CONTROL: edge_of(Transport.MUTUAL_TLS),
             Port.BOOTSTRAP: edge_of(Transport.SERVER_TLS),
         }
-        for edge in self._edges.values():
-            edge.open({name.encode(): method for name, method in methods.items()})
+        for port, edge in self._edges.items():
+            edge.open({path: methods[path] for path in map(path_of, _METHODS[port].values())})
         return DEFAULT_GRPC_PORT, DEFAULT_BOOTSTRAP_PORT
 
     async def start(self) -> Mapping[str, Any]:
@@ -77,8 +86,9 @@ class MemoryPorts:
     async def call(self, operation: Call, names: Names, request_id: str) -> Answer:
         who = operation.shown
         pem = names.certificates(who).certificate if who not in {"", ADMIN} else _admin_pem()
-        call = LocalCall(operation.method, request_id, pem)
-        edge = self._edges[Port.CONTROL if who else Port.BOOTSTRAP]
+        port = Port.CONTROL if who else Port.BOOTSTRAP
+        call = LocalCall(path_of(_METHODS[port][operation.method]), request_id, pem)
+        edge = self._edges[port]
         if refusal := edge.admit(call):
             call.refuse(refusal.code, refusal.details)
         elif work := edge.handle(call, request_of(operation, names).SerializeToString()):
@@ -130,8 +140,8 @@ class LocalCall:
 
     deadline = inf
 
-    def __init__(self, method: str, request_id: str, certificate_pem: bytes) -> None:
-        self.path = method.encode()
+    def __init__(self, path: bytes, request_id: str, certificate_pem: bytes) -> None:
+        self.path = path
         self.metadata: Metadata = ((REQUEST_ID_KEY, request_id),)
         self._certificate_pem = certificate_pem
         self.pool: Any = None

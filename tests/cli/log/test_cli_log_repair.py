@@ -27,7 +27,7 @@ from nc.replica.snapshots import Snapshots
 from tests.support.programs import BIN, run_here
 from tests.support.written_log import ALPHA, BETA, EVENTS, TOKEN, append_unchecked, write_story
 
-DAMAGED_AT = 900  # in event 5, the first segment's fifth
+DAMAGED_AT = 916  # in event 5, the first segment's fifth
 
 
 @pytest.fixture(scope="module")
@@ -91,10 +91,10 @@ def test_the_dry_run_says_everything_and_changes_nothing(damaged: Path) -> None:
     assert code == 3
     first, second = sorted(before)
     for words in (
-        f"damage      {first}, offset 888: header crc",
+        f"damage      {first}, offset 904: header crc",
         "stays       events up to 4",
         "lost        events 5 to 15",
-        f"cut {first} at offset 888",
+        f"cut {first} at offset 904",
         f"remove {second}",
         "nodes that were registered in them must join again, and nodes that were unregistered",
         "of these 9 can be read, unverified",
@@ -130,7 +130,7 @@ def test_a_file_is_not_repaired_and_nobody_is_told_to(damaged: Path, tmp_path: P
     with zipfile.ZipFile(out, "w") as archive:
         archive.write(min(damaged.glob("*.seg")), f"{1:020d}.seg")
     code, said = log("show", out)
-    assert (code, "offset 888: header crc" in said, "export it again" in said) == (3, True, True)
+    assert (code, "offset 904: header crc" in said, "export it again" in said) == (3, True, True)
     assert "log repair" not in said
 
 
@@ -151,7 +151,7 @@ def test_a_repair_is_an_event_of_the_log_itself(damaged: Path) -> None:
         5,
         LogRepaired(
             lost_through_seq=EVENTS,
-            damage=f"{damage['file']}, offset 888: "
+            damage=f"{damage['file']}, offset 904: "
             f"{damage['found']}, expected {damage['expected']}",
             kept_in=done["kept_in"],
         ),

@@ -91,20 +91,22 @@ class WhyRequest(_message.Message):
     def __init__(self, node: _Optional[str] = ..., moment: _Optional[_Union[Moment, _Mapping]] = ...) -> None: ...
 
 class WhyResponse(_message.Message):
-    __slots__ = ("node_id", "name", "state", "address", "seq", "reasons")
+    __slots__ = ("node_id", "name", "state", "address", "seq", "reasons", "left_out")
     NODE_ID_FIELD_NUMBER: _ClassVar[int]
     NAME_FIELD_NUMBER: _ClassVar[int]
     STATE_FIELD_NUMBER: _ClassVar[int]
     ADDRESS_FIELD_NUMBER: _ClassVar[int]
     SEQ_FIELD_NUMBER: _ClassVar[int]
     REASONS_FIELD_NUMBER: _ClassVar[int]
+    LEFT_OUT_FIELD_NUMBER: _ClassVar[int]
     node_id: str
     name: str
     state: _nodes_pb2.NodeState
     address: str
     seq: int
     reasons: _containers.RepeatedCompositeFieldContainer[Reason]
-    def __init__(self, node_id: _Optional[str] = ..., name: _Optional[str] = ..., state: _Optional[_Union[_nodes_pb2.NodeState, str]] = ..., address: _Optional[str] = ..., seq: _Optional[int] = ..., reasons: _Optional[_Iterable[_Union[Reason, _Mapping]]] = ...) -> None: ...
+    left_out: int
+    def __init__(self, node_id: _Optional[str] = ..., name: _Optional[str] = ..., state: _Optional[_Union[_nodes_pb2.NodeState, str]] = ..., address: _Optional[str] = ..., seq: _Optional[int] = ..., reasons: _Optional[_Iterable[_Union[Reason, _Mapping]]] = ..., left_out: _Optional[int] = ...) -> None: ...
 
 class Reason(_message.Message):
     __slots__ = ("event", "sentence")

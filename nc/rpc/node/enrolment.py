@@ -29,7 +29,7 @@ from nc.pki.requests import requested_key
 from nc.replica.replica import Origin, Replica
 from nc.rpc.api import Authorities, Call, Endpoints
 from nc.rpc.callers import CallerKind
-from nc.rpc.enrolment_errors import AttemptMalformed, CredentialRefused
+from nc.rpc.node.errors import AttemptMalformed, CredentialRefused
 from nc.secrets import Secrets, TokenIds, is_id, is_well_formed, new_serial
 
 # Bootstrap tokens that are refused for these reasons admit nobody any more.
@@ -54,7 +54,7 @@ class _Signed(NamedTuple):
 
 
 class EnrolmentService:
-    """The operations of the service; the errors are the domain's, and those of `enrolment_errors`.
+    """The operations of the service; the errors are the domain's, and those of `errors`.
 
     Args:
         lifetime: of the certificates.
@@ -101,6 +101,8 @@ class EnrolmentService:
             tokens.require_live(state.tokens, attempt.token_id, now_ms(self._clock))
         except _OVER as error:
             raise CredentialRefused(error) from None
+        except errors.TokenNodesReached:
+            return  # it is no wrong token
 
     async def enrol(self, request: pb.EnrolRequest, call: Call) -> pb.EnrolResponse:
         """Redeem a bootstrap token; for an attempt that has its node, sign certificates anew.
@@ -148,9 +150,9 @@ class EnrolmentService:
         """Look at the node token of a request; in any thread.
 
         Raises:
-            DomainError: it is refused.
+            NodeTokenEmpty, NodeUnknown, CredentialRefused: it is no node's.
         """
-        self._live_node(request.node_token)
+        self._node(request.node_token)
 
     async def renew(self, request: pb.RenewRequest, call: Call) -> pb.RenewResponse:
         """Sign certificates anew for a node's key, also when the old ones have ended.
@@ -161,7 +163,7 @@ class EnrolmentService:
             NodeTokenEmpty, NodeUnknown, NodeExpired: the node token is refused now.
             NodeKeyUnknown, NotTheNodesKey: there are none for this key.
         """
-        node_id, node = self._live_node(request.node_token)
+        node_id, node = self._node(request.node_token)
         key = requested_key(request.csr_pem)
         require_key(node, key_sha256(key))  # before anything is signed
         signed = self._sign(node_id, key)
@@ -189,12 +191,13 @@ class EnrolmentService:
         node_token = self._token_ids.node_token_of(request.attempt, token_id)
         return _Attempt(token_id, node_token, self._token_ids.id_of(node_token))
 
-    def _live_node(self, token: str) -> tuple[str, nodes.Node]:
+    def _node(self, token: str) -> tuple[str, nodes.Node]:
+        """The id of the node with this token, and the node, expired or not."""
         if not token:
             raise errors.NodeTokenEmpty
         state, node_id = self._replica.state, self._token_ids.id_of(token)
         try:
-            node = nodes.require_live(state.nodes, state.unregistered, node_id, now_ms(self._clock))
+            node = nodes.require_node(state.nodes, state.unregistered, node_id)
         except errors.NodeUnknown as error:
             raise _refused(error) from None
         return node_id, node

@@ -1,0 +1,192 @@
+"""What becomes of each kind of event, and of the parts of a state, when a history is redacted."""
+
+from collections.abc import Callable, Iterable
+from typing import Any, Final
+
+from rpds import HashTrieMap
+
+from nc.domain.administrators import Administrators
+from nc.domain.events import (
+    AddressBound,
+    AddressReleased,
+    AdministratorAdded,
+    AdministratorRevoked,
+    Certificate,
+    CertificatesRenewed,
+    DigestRecorded,
+    ExpiryChanged,
+    Label,
+    Labels,
+    LitekubeImported,
+    LogRepaired,
+    NodeFacts,
+    NodeFactsReported,
+    NodeForgotten,
+    NodeRegistered,
+    NodeUpdated,
+    ReplicaStarted,
+    ReplicaStopped,
+    StateChanged,
+    TokenExpired,
+    TokenIssued,
+    TokenRevoked,
+    Unregistered,
+)
+from nc.domain.profile import NO_PROFILE, Facts, LabelPairs, Profile
+from nc.domain.terms import NO_TERMS, Terms
+from nc.history.redact.names import Names
+
+
+def redacted_profile(names: Names, profile: Profile) -> Profile:
+    if profile == NO_PROFILE:
+        return NO_PROFILE
+    return Profile(
+        names.text(profile.name),
+        _pairs(names, profile.labels),
+        names.text(profile.note),
+        Facts(*map(names.text, profile.facts)),
+        names.hash(profile.key_sha256),
+        profile.imported,
+    )
+
+
+def redacted_terms(names: Names, terms: Terms) -> Terms:
+    if terms == NO_TERMS:
+        return NO_TERMS
+    return terms._replace(
+        label=names.text(terms.label),
+        node_labels=_pairs(names, terms.node_labels),
+        node_name_prefix=names.text(terms.node_name_prefix),
+    )
+
+
+def redacted_administrators(names: Names, administrators: Administrators) -> Administrators:
+    by_serial = {
+        names.serial(serial): each._replace(name=names.text(each.name))
+        for serial, each in sorted(administrators.by_serial.items())
+    }
+    return Administrators(HashTrieMap(by_serial), names.serial(administrators.installed))
+
+
+def _pairs(names: Names, labels: LabelPairs) -> LabelPairs:
+    return tuple((names.text(key), names.text(value)) for key, value in labels)
+
+
+def _labels(names: Names, labels: Iterable[Label]) -> list[Label]:
+    return [Label(key=names.text(each.key), value=names.text(each.value)) for each in labels]
+
+
+def _facts(names: Names, facts: NodeFacts) -> NodeFacts:
+    return NodeFacts(
+        hostname=names.text(facts.hostname),
+        os=names.text(facts.os),
+        architecture=names.text(facts.architecture),
+        agent_version=names.text(facts.agent_version),
+        peer_address=names.text(facts.peer_address),
+    )
+
+
+def _certificates(event: Any) -> list[Certificate]:
+    return [
+        Certificate(authority=each.authority, not_after_ms=each.not_after_ms)
+        for each in event.certificates
+    ]
+
+
+# Each kind is made of what this version knows, field by field, since a newer
+# one may have added fields.
+REDACTED: Final[dict[str, Callable[[Names, Any], Any]]] = {
+    "replica_started": lambda names, e: ReplicaStarted(
+        replica_id=names.replica(e.replica_id),
+        version=e.version,
+        network_address=names.place.interface(e.network_address),
+        session=names.session(e.session),
+        is_alone=e.is_alone,
+    ),
+    "replica_stopped": lambda names, e: ReplicaStopped(
+        replica_id=names.replica(e.replica_id), session=names.session(e.session)
+    ),
+    "token_issued": lambda names, e: TokenIssued(
+        token_id=names.token(e.token_id),
+        expires_at_ms=e.expires_at_ms,
+        label=names.text(e.label),
+        max_uses=e.max_uses,
+        max_nodes=e.max_nodes,
+        node_labels=_labels(names, e.node_labels),
+        node_name_prefix=names.text(e.node_name_prefix),
+    ),
+    "token_revoked": lambda names, e: TokenRevoked(token_id=names.token(e.token_id)),
+    "token_expired": lambda names, e: TokenExpired(token_id=names.token(e.token_id)),
+    "node_registered": lambda names, e: NodeRegistered(
+        node_id=names.node(e.node_id),
+        token_id=names.token(e.token_id) if e.token_id else "",
+        taken_back=e.taken_back,
+        certificates=_certificates(e),
+        name=names.text(e.name),
+        labels=_labels(names, e.labels),
+        facts=_facts(names, e.facts) if e.HasField("facts") else None,
+        key_sha256=names.hash(e.key_sha256),
+        attempt_id=names.request(e.attempt_id),
+        imported=e.imported,
+    ),
+    "node_updated": lambda names, e: NodeUpdated(
+        node_id=names.node(e.node_id),
+        name=names.text(e.name) if e.HasField("name") else None,
+        labels=Labels(labels=_labels(names, e.labels.labels)) if e.HasField("labels") else None,
+        note=names.text(e.note) if e.HasField("note") else None,
+    ),
+    "node_facts_reported": lambda names, e: NodeFactsReported(
+        node_id=names.node(e.node_id), facts=_facts(names, e.facts)
+    ),
+    "certificates_renewed": lambda names, e: CertificatesRenewed(
+        node_id=names.node(e.node_id),
+        certificates=_certificates(e),
+        key_sha256=names.hash(e.key_sha256),
+    ),
+    "state_changed": lambda names, e: StateChanged(
+        node_id=names.node(e.node_id),
+        from_state=e.from_state,
+        to_state=e.to_state,
+        link_id=names.link(e.link_id),
+        reason=e.reason,
+        session=names.session(e.session),
+    ),
+    "address_bound": lambda names, e: AddressBound(
+        node_id=names.node(e.node_id),
+        address=names.place.address(e.address),
+        assigned=e.assigned,
+    ),
+    "address_released": lambda names, e: AddressReleased(
+        node_id=names.node(e.node_id), address=names.place.address(e.address), reason=e.reason
+    ),
+    "expiry_changed": lambda names, e: ExpiryChanged(
+        node_id=names.node(e.node_id), expires_at_ms=e.expires_at_ms
+    ),
+    "unregistered": lambda names, e: Unregistered(
+        node_id=names.node(e.node_id),
+        reason=e.reason,
+        remembered_until_ms=e.remembered_until_ms,
+    ),
+    "node_forgotten": lambda names, e: NodeForgotten(node_id=names.node(e.node_id)),
+    "administrator_added": lambda names, e: AdministratorAdded(
+        name=names.text(e.name),
+        role=e.role,
+        certificate=Certificate(
+            authority=e.certificate.authority,
+            serial=names.serial(e.certificate.serial),
+            not_after_ms=e.certificate.not_after_ms,
+        ),
+        installed=e.installed,
+    ),
+    "administrator_revoked": lambda names, e: AdministratorRevoked(
+        serial=names.serial(e.serial), reason=e.reason
+    ),
+    "litekube_imported": lambda names, e: LitekubeImported(
+        database_sha256=names.hash(e.database_sha256), tokens=e.tokens, nodes=e.nodes
+    ),
+    # one of a state before the slice cannot be made
+    "digest_recorded": lambda names, e: DigestRecorded(
+        seq=e.seq, digest=names.digests.get(e.seq, "")
+    ),
+    "log_repaired": lambda _, e: LogRepaired(lost_through_seq=e.lost_through_seq),
+}

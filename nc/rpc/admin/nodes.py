@@ -1,0 +1,211 @@
+"""nc.admin.v1.Nodes: list, describe, rename, remove nodes, and give them addresses and ends."""
+
+from collections.abc import Iterable, Sequence, Sized
+from typing import Final
+
+from nc.clock import now_utc
+from nc.contract import LARGEST_EXPIRY_S, SERVER_NODE_TOKEN
+from nc.domain import assignments, departures, nodes, updates
+from nc.domain.errors import NodeTokenEmpty, ServerNodeFixed
+from nc.domain.events import Event
+from nc.domain.links import link_of
+from nc.domain.map_items import items_of
+from nc.domain.names import shown_name
+from nc.domain.operator_errors import NodeReferenceUnknown
+from nc.domain.references import node_meant
+from nc.domain.state import State
+from nc.pb.admin.v1 import nodes_pb2 as pb
+from nc.pki.certificates import LEAF_LIFETIME, milliseconds
+from nc.replica.waiting import WaitingNodes
+from nc.rpc.admin.context import Context
+from nc.rpc.admin.errors import InvalidField
+from nc.rpc.admin.paging import list_id, page_of, page_size, place_of
+from nc.rpc.admin.references import token_of_nodes
+from nc.rpc.admin.selection import Item, node_filter, node_key, ordering_of
+from nc.rpc.admin.turns import in_slices
+from nc.rpc.admin.views import STATES, node_view
+from nc.rpc.api import Call
+from nc.text import moment
+
+# References in one request, each of which is looked up.
+MOST_REFERENCES: Final = 20_000
+
+
+class NodesService:
+    """The operations of the service; the errors are the domain's, and those of `errors`.
+
+    Args:
+        waiting: the nodes that the log does not know.
+    """
+
+    def __init__(self, context: Context, waiting: WaitingNodes) -> None:
+        self._context = context
+        self._waiting = waiting
+
+    async def list(self, request: pb.ListNodesRequest, call: Call) -> pb.ListNodesResponse:
+        del call
+        context, state, now_ms = self._context, self._context.state, self._context.now_ms
+        ordering = ordering_of(request.order)
+        listed = list_id("nodes", request.filter, request.order, request.descending)
+        after = place_of(request.page_token, listed, ordering.kind)
+        size = page_size(request.page_size)
+        key_of = node_key(state, node_filter(state, request.filter), ordering)
+        async with context.listing.taken():
+            page = await page_of(
+                items_of(state.nodes),
+                key_of,
+                after=after,
+                size=size,
+                descending=request.descending,
+                listed=listed,
+            )
+        found = ((node_id, state.nodes[node_id]) for _, node_id in page.keys)
+        views = [node_view(state, *each, context.links, now_ms) for each in found]
+        return pb.ListNodesResponse(nodes=views, next_page_token=page.next_token, total=page.total)
+
+    async def get(self, request: pb.GetNodeRequest, call: Call) -> pb.Node:
+        del call
+        return self._view(self._meant(request.node))
+
+    async def update(self, request: pb.UpdateNodeRequest, call: Call) -> pb.Node:
+        node_id = self._meant(request.node)
+        command = updates.UpdateNode(
+            node_id,
+            name=request.name if request.HasField("name") else None,
+            set_labels=dict(request.set_labels),
+            remove_labels=tuple(request.remove_labels),
+            note=request.note if request.HasField("note") else None,
+        )
+        await self._context.submit(command, call)
+        return self._view(node_id)
+
+    async def unregister(
+        self, request: pb.UnregisterNodesRequest, call: Call
+    ) -> pb.UnregisterNodesResponse:
+        """Remove nodes: all, or none."""
+        if bool(request.nodes) == bool(request.token_id):
+            raise InvalidField("nodes", "set either the nodes or token_id, and not both")
+        if request.revoke_token and not request.token_id:
+            raise InvalidField("revoke_token", "it goes with token_id")
+        # No certificate that was signed before now lasts longer.
+        until_ms = milliseconds(now_utc(self._context.clock) + LEAF_LIFETIME)
+        command: departures.UnregisterNodes | departures.UnregisterNodesOfToken
+        if request.token_id:
+            token_id = token_of_nodes(
+                self._context.state, request.token_id, self._context.token_ids.id_of
+            )
+            command = departures.UnregisterNodesOfToken(token_id, until_ms, request.revoke_token)
+        else:
+            _check_count(request.nodes)
+            meant = tuple(self._meant(each, "nodes") for each in request.nodes)
+            command = departures.UnregisterNodes(meant, until_ms)
+        events = await self._context.submit(command, call)
+        return pb.UnregisterNodesResponse(node_ids=_unregistered_in(events))
+
+    async def set_expiry(self, request: pb.SetNodeExpiryRequest, call: Call) -> pb.Node:
+        latest_ms = LARGEST_EXPIRY_S * 1000
+        if not 0 <= request.expires_at_ms <= latest_ms:
+            raise InvalidField(
+                "expires_at_ms",
+                f"{request.expires_at_ms} is not Unix time in milliseconds until "
+                f"{moment(latest_ms)}, or 0 for never",
+            )
+        node_id = self._meant(request.node)
+        expiries = (nodes.Expiry(node_id, request.expires_at_ms),)
+        await self._context.submit(nodes.SetExpiries(expiries, self._context.now_ms), call)
+        return self._view(node_id)
+
+    async def assign_address(self, request: pb.AssignAddressRequest, call: Call) -> pb.Node:
+        node_id = self._meant(request.node)
+        await self._context.submit(assignments.AssignAddress(node_id, request.address), call)
+        return self._view(node_id)
+
+    async def states(self, request: pb.NodeStatesRequest, call: Call) -> pb.NodeStatesResponse:
+        del call
+        state = self._context.state
+        answer = pb.NodeStatesResponse()
+        async with self._context.listing.taken():
+            if request.nodes:
+                _check_count(request.nodes)
+                items: Sequence[Item] = await self._named(state, request.nodes, answer)
+            else:
+                items = items_of(state.nodes)
+            fits = node_filter(state, request.filter)
+            async for some in in_slices(items):
+                chosen = some if fits is None else [item for item in some if fits(*item)]
+                _add_states(answer, state, chosen)
+        return answer
+
+    async def take_back(self, request: pb.TakeBackRequest, call: Call) -> pb.TakeBackResponse:
+        """Register nodes again that the log does not know.
+
+        Raises:
+            NodeUnknown, NodeNotWaiting: a node was unregistered, or has shown no certificate; those
+                before it in the request are taken back.
+        """
+        for token in request.node_tokens:
+            if not token:
+                raise NodeTokenEmpty
+            if token == SERVER_NODE_TOKEN:
+                raise ServerNodeFixed
+        context, waiting = self._context, self._waiting
+        node_ids = [context.token_ids.id_of(token) for token in request.node_tokens]
+        if request.all_waiting:
+            node_ids += waiting.not_taken_back(context.state.nodes)
+        taken_back = []
+        for node_id in dict.fromkeys(node_ids):
+            command = nodes.TakeBackNode(node_id, waiting.certificate_of(node_id))
+            if await context.submit(command, call):
+                taken_back.append(node_id)
+        return pb.TakeBackResponse(
+            node_ids=taken_back, waiting_ids=waiting.not_taken_back(context.state.nodes)
+        )
+
+    def _meant(self, reference: str, field: str = "node") -> str:
+        """The id of a node that a request refers to."""
+        if not reference:
+            raise InvalidField(
+                field, "it is empty; give a node's name, id, overlay address or token"
+            )
+        if reference == SERVER_NODE_TOKEN:
+            raise ServerNodeFixed
+        return node_meant(self._context.state, reference, self._context.token_ids.id_of)
+
+    def _view(self, node_id: str) -> pb.Node:
+        context, state = self._context, self._context.state
+        node = nodes.require_node(state.nodes, state.unregistered, node_id)
+        return node_view(state, node_id, node, context.links, context.now_ms)
+
+    async def _named(
+        self, state: State, references: Iterable[str], answer: pb.NodeStatesResponse
+    ) -> Sequence[Item]:
+        """The nodes that these references mean, each once; the others are put into the answer."""
+        found: dict[str, nodes.Node] = {}
+        async for some in in_slices(references):
+            for reference in some:
+                try:
+                    node_id = node_meant(state, reference, self._context.token_ids.id_of)
+                except NodeReferenceUnknown:
+                    answer.unknown.append(reference)
+                else:
+                    found[node_id] = state.nodes[node_id]
+        return tuple(found.items())
+
+
+def _check_count(references: Sized) -> None:
+    if len(references) > MOST_REFERENCES:
+        raise InvalidField(
+            "nodes", f"{len(references)} references are more than {MOST_REFERENCES}; ask in parts"
+        )
+
+
+def _add_states(answer: pb.NodeStatesResponse, state: State, items: list[Item]) -> None:
+    links, addresses = state.links, state.addresses
+    answer.ids.extend([node_id for node_id, _ in items])
+    answer.states.extend([STATES[link_of(links, node_id).state] for node_id, _ in items])
+    answer.addresses.extend([addresses.address_of(node_id) for node_id, _ in items])
+    answer.names.extend([shown_name(node.profile.name, node_id) for node_id, node in items])
+
+
+def _unregistered_in(events: list[Event]) -> list[str]:
+    return [each.unregistered.node_id for each in events if each.HasField("unregistered")]

@@ -1,0 +1,143 @@
+"""nc.admin.v1.Server: how the server is, and the links that it holds."""
+
+from collections.abc import Awaitable, Sequence
+from typing import Final, NamedTuple, Protocol
+
+from nc.domain.fsm import ConnectionState
+from nc.domain.links import link_of
+from nc.domain.map_items import items_of
+from nc.domain.names import shown_name
+from nc.domain.state import State
+from nc.pb.admin.v1 import status_pb2 as pb
+from nc.rpc.admin.context import Context
+from nc.rpc.admin.live_links import LiveLink
+from nc.rpc.admin.paging import Key, list_id, page_of, page_size, place_of
+from nc.rpc.admin.selection import ends_for_good
+from nc.rpc.admin.turns import in_slices
+from nc.rpc.admin.views import STATES, link_view
+from nc.rpc.api import Call
+
+# Certificates that end within this time, and cannot be renewed, are counted.
+_SOON_MS: Final = 30 * 24 * 60 * 60 * 1000
+
+
+class LogFacts(NamedTuple):
+    """Of the event log; sizes in bytes, 0 where there is no folder."""
+
+    folder: str
+    first_seq: int
+    last_seq: int
+    size_bytes: int
+    free_bytes: int
+    snapshot_seq: int
+
+
+class CertificateFacts(NamedTuple):
+    """Of one of the server's own certificates; as `CertificateStatus` has it."""
+
+    authority: str
+    kind: str
+    file: str
+    not_after_ms: int
+    renewed_from_ms: int
+
+
+class ServerFacts(NamedTuple):
+    """What the rest of the server tells of itself.
+
+    Attributes:
+        degraded: sentences that say what is wrong now, and what to do.
+    """
+
+    version: str
+    replica_id: str
+    started_at_ms: int
+    advertised: str
+    log: LogFacts
+    certificates: Sequence[CertificateFacts]
+    degraded: Sequence[str]
+
+
+class Facts(Protocol):
+    """Gathers the facts; reads files, but not on the event loop."""
+
+    def __call__(self) -> Awaitable[ServerFacts]: ...
+
+
+class ServerService:
+    """The operations of the service; the errors are those of `errors`."""
+
+    def __init__(self, context: Context, facts: Facts) -> None:
+        self._context = context
+        self._facts = facts
+
+    async def status(self, request: pb.StatusRequest, call: Call) -> pb.StatusResponse:
+        del request, call
+        context, state, now_ms = self._context, self._context.state, self._context.now_ms
+        facts = await self._facts()
+        states = [link.state for _, link in items_of(state.links)]
+        init = states.count(ConnectionState.INIT)
+        async with context.listing.taken():
+            unrenewable = 0
+            async for some in in_slices(items_of(state.nodes)):
+                unrenewable += sum(ends_for_good(node, now_ms + _SOON_MS) for _, node in some)
+        network = state.addresses.network
+        return pb.StatusResponse(
+            version=facts.version,
+            started_at_ms=facts.started_at_ms,
+            now_ms=now_ms,
+            network=str(network),
+            advertised=facts.advertised,
+            addresses_total=network.capacity,
+            addresses_bound=len(state.addresses.by_node),
+            nodes_idle=len(state.nodes) - len(states),
+            nodes_init=init,
+            nodes_connected=len(states) - init,
+            tokens=len(state.tokens),
+            log=pb.Log(**facts.log._asdict(), writable=context.replica.is_writable),
+            certificates=[pb.CertificateStatus(**each._asdict()) for each in facts.certificates],
+            degraded=facts.degraded,
+            unrenewable_nodes=unrenewable,
+            replica_id=facts.replica_id,
+        )
+
+    async def links(self, request: pb.LinksRequest, call: Call) -> pb.LinksResponse:
+        """By the names of the nodes."""
+        del call
+        context, state = self._context, self._context.state
+        listed = list_id("links")
+        live = {link.link_id: link for link in context.links.links()}
+
+        def key_of(link: LiveLink) -> Key:
+            return _name(state, link), link.link_id
+
+        async with context.listing.taken():
+            page = await page_of(
+                live.values(),
+                key_of,
+                after=place_of(request.page_token, listed, str),
+                size=page_size(request.page_size),
+                descending=False,
+                listed=listed,
+            )
+        return pb.LinksResponse(
+            links=[_link(state, live[link_id]) for _, link_id in page.keys],
+            next_page_token=page.next_token,
+            total=page.total,
+            dropped=dict(context.links.dropped()),
+        )
+
+
+def _name(state: State, link: LiveLink) -> str:
+    node = state.nodes.get(link.node_id)
+    return "" if node is None else shown_name(node.profile.name, link.node_id)
+
+
+def _link(state: State, link: LiveLink) -> pb.NodeLink:
+    return pb.NodeLink(
+        node_id=link.node_id,
+        name=_name(state, link),
+        address=state.addresses.address_of(link.node_id),
+        state=STATES[link_of(state.links, link.node_id).state],
+        link=link_view(link),
+    )

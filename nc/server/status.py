@@ -1,0 +1,119 @@
+"""How this server is: what nc.admin.v1.Server.Status answers beyond the state."""
+
+import os
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from pathlib import Path
+
+from nc.clock import Clock, now_ms
+from nc.replica.replica import Replica
+from nc.rpc.admin.server import CertificateFacts, LogFacts, ServerFacts
+from nc.server.parts import Parts
+from nc.text import moment
+
+_DAY_MS = 24 * 60 * 60 * 1000
+
+# How early the end of a CA is said: every node must join again then.
+_AUTHORITY_MS = 180 * _DAY_MS
+
+# How long a certificate may be due to be renewed: that is tried several times a day.
+_OVERDUE_MS = 2 * _DAY_MS
+
+
+class Status:
+    """Gathers what is to be told.
+
+    Args:
+        advertised: where clients reach the server.
+        first_seq: the log's first event.
+        failing: the jobs whose last run failed, by name, and why.
+    """
+
+    def __init__(
+        self,
+        parts: Parts,
+        replica: Replica,
+        version: str,
+        advertised: Callable[[], str],
+        first_seq: Callable[[], int],
+        failing: Mapping[str, str],
+    ) -> None:
+        self._parts = parts
+        self._replica = replica
+        self._version = version
+        self._advertised = advertised
+        self._first_seq = first_seq
+        self._failing = failing
+        self._started_at_ms = now_ms(parts.clock)
+
+    async def __call__(self) -> ServerFacts:
+        parts, replica = self._parts, self._replica
+        folder = parts.log_folder
+        size_bytes, free_bytes = (0, 0)
+        if folder is not None:
+            size_bytes, free_bytes = await parts.run_blocking(lambda: _sizes(folder))
+        certificates = await parts.run_blocking(parts.certificate_facts)
+        return ServerFacts(
+            self._version,
+            parts.name,
+            self._started_at_ms,
+            self._advertised(),
+            LogFacts(
+                "" if folder is None else str(folder),
+                self._first_seq(),
+                replica.state.seq,
+                size_bytes,
+                free_bytes,
+                replica.snapshots.written_seq,
+            ),
+            certificates,
+            [*self._of_log(), *of_certificates(certificates, parts.clock), *self._of_jobs()],
+        )
+
+    def _of_log(self) -> Iterator[str]:
+        replica = self._replica
+        if replica.failure is not None:
+            yield (
+                f"the event log cannot be written any more ({replica.failure}), so nothing can be "
+                "changed; remove the cause, then restart the server"
+            )
+        elif replica.lacking.is_set():
+            yield str(replica.refusal())
+        if replica.snapshots.failure is not None:
+            yield (
+                f"the last snapshot could not be written ({replica.snapshots.failure}); nothing is "
+                "lost, and the next start takes longer"
+            )
+
+    def _of_jobs(self) -> Iterator[str]:
+        for name, problem in self._failing.items():
+            yield f"{name} failed and is tried again: {problem}"
+
+
+def of_certificates(certificates: Sequence[CertificateFacts], clock: Clock) -> Iterator[str]:
+    """What is wrong with the server's own certificates."""
+    now = now_ms(clock)
+    for each in certificates:
+        is_authority = each.kind == "ca"
+        if each.not_after_ms <= now:
+            yield f"{each.file} ended at {moment(each.not_after_ms)}; nobody accepts it"
+        elif is_authority and each.not_after_ms - now <= _AUTHORITY_MS:
+            yield (
+                f"the CA in {each.file} ends at {moment(each.not_after_ms)}, and so does all that "
+                "it signed; plan for a new one, with which every node must join again"
+            )
+        elif each.renewed_from_ms and now - each.renewed_from_ms > _OVERDUE_MS:
+            yield (
+                f"{each.file} ends at {moment(each.not_after_ms)} and was not renewed; see the "
+                "server's log"
+            )
+
+
+def _sizes(folder: Path) -> tuple[int, int]:
+    """The bytes of a folder's files, and the free bytes of its disk; 0 for what is not known."""
+    try:
+        with os.scandir(folder) as entries:
+            size_bytes = sum(each.stat().st_size for each in entries if each.is_file())
+        disk = os.statvfs(folder)
+    except OSError:
+        return 0, 0
+    return size_bytes, disk.f_bavail * disk.f_frsize
