@@ -96,7 +96,6 @@ class ClientSection(_Section):
 
 class ConfigFile(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
-
     mode: Literal["server", "client"]
     server: ServerSection | None = None
     client: ClientSection | None = None

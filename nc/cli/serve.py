@@ -18,7 +18,15 @@ from nc.cli.config_file import ConfigFile, ServerSection, load
 from nc.cli.entrypoint import DATA_DIR_VARIABLE, data_dir_variable, default_data_dir
 from nc.cli.event_loop import report_stray, run_async
 from nc.cli.open_files import allow_open_files
-from nc.cli.options import ConfigOption, DebugOption, GuessRateOption, ListenOption
+from nc.cli.options import (
+    AllowDestinationOption,
+    CertificateLifetimeOption,
+    ConfigOption,
+    DebugOption,
+    GuessRateOption,
+    ListenOption,
+    ReclaimAfterOption,
+)
 from nc.cli.own_address import default_advertise, listen_address
 from nc.cli.serve_greeting import greet
 from nc.cli.streams import silence_stdout
@@ -108,34 +116,13 @@ def serve(
             "where that is allowed. Nodes reach each other either way."
         ),
     ] = TunMode.AUTO,
-    allow_destination: Annotated[
-        list[str] | None,
-        typer.Option(
-            metavar="CIDR",
-            help="What nodes may reach through this server besides its overlay address, as far as "
-            "its kernel forwards it; repeatable. 0.0.0.0/0, which redirectGateway needs, is "
-            "everything that this machine reaches. Default: nothing.",
-        ),
-    ] = None,
+    allow_destination: AllowDestinationOption = None,
     guess_rate: GuessRateOption = None,
-    reclaim_after: Annotated[
-        str | None,
-        typer.Option(
-            metavar="TIME",
-            help="How long an idle node keeps its address when all are used. Default: 7d",
-        ),
-    ] = None,
+    reclaim_after: ReclaimAfterOption = None,
     max_nodes: Annotated[
         int | None, typer.Option(help="How many nodes may be registered. Default: any number.")
     ] = None,
-    certificate_lifetime: Annotated[
-        str | None,
-        typer.Option(
-            metavar="TIME",
-            help="How long a node's certificates last, which it renews after a third of that. "
-            "Default: 30d",
-        ),
-    ] = None,
+    certificate_lifetime: CertificateLifetimeOption = None,
     plaintext: Annotated[
         bool,
         typer.Option("--plaintext", help="No TLS, and no rights checked. For development only."),

@@ -1,9 +1,11 @@
-"""Certificate requests (PKCS #10): the public key in one, proved by its signature. Pure."""
+"""Certificate requests (PKCS #10): made, and the public key in one, proved by its signature."""
 
 from typing import Final
 
 from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.serialization import Encoding
 
 from nc.pki.errors import PkiError
 from nc.pki.pem import UNREADABLE, PublicKey
@@ -20,6 +22,12 @@ class RequestUnusable(PkiError):
 
     def __init__(self, problem: str, remedy: str) -> None:
         super().__init__(None, problem, remedy)
+
+
+def certificate_request(key: ec.EllipticCurvePrivateKey) -> bytes:
+    """A request for a key, PEM; it names nobody."""
+    builder = x509.CertificateSigningRequestBuilder().subject_name(x509.Name([]))
+    return builder.sign(key, SHA256()).public_bytes(Encoding.PEM)
 
 
 def requested_key(request_pem: str) -> PublicKey:

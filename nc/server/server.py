@@ -29,14 +29,12 @@ from nc.rpc.abuse import Abuse
 from nc.rpc.admin.methods import admin_methods
 from nc.rpc.api import Endpoints
 from nc.rpc.callers import Transport
-from nc.rpc.controller import Controller
 from nc.rpc.edge import Edge
-from nc.rpc.methods import Methods, methods_of
-from nc.rpc.node.enrolment import EnrolmentService
-from nc.rpc.node.methods import node_methods
+from nc.rpc.methods import Methods
 from nc.secrets import RequestIds, new_session
 from nc.server import tasks
 from nc.server.admin import admin_services
+from nc.server.methods import public_methods
 from nc.server.parts import Job, KeepUplink, Parts
 
 VERSION = version("litekube-network-controller")
@@ -100,32 +98,12 @@ class Server:
         self.hub = hub
         self._parts = parts
         self._request_ids = request_ids
-        controller = Controller(
-            replica,
-            parts.authorities,
-            lambda: self.endpoints,
-            parts.token_ids,
-            parts.clock,
-            parts.secrets,
-            parts.node_limits.max_nodes,
-        )
         self._failing: tasks.Failing = {}
         self.admin = admin_services(
             parts, replica, hub, waiting, VERSION, lambda: self.endpoints, self._failing
         )
-        enrolment = EnrolmentService(
-            replica,
-            parts.authorities,
-            lambda: self.endpoints,
-            parts.token_ids,
-            parts.clock,
-            parts.secrets,
-            lifetime=parts.certificate_lifetime,
-            max_nodes=parts.node_limits.max_nodes,
-        )
         self.methods: Methods = {
-            **methods_of(controller),
-            **node_methods(enrolment),
+            **public_methods(parts, replica, lambda: self.endpoints),
             **admin_methods(self.admin),
         }
         self._edges: list[Edge] = []
