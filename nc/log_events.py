@@ -62,6 +62,8 @@ AGENT_INSECURE: Final = (
 )
 AGENT_REPLACED: Final = "agent.replaced"  # another token has made it another node
 AGENT_DEVICE_LOST: Final = "agent.device_lost"
+AGENT_RENEWED: Final = "agent.renewed"  # it has new certificates
+AGENT_NOT_RENEWED: Final = "agent.not_renewed"  # it is tried again
 AGENT_CERTIFICATE_ENDS: Final = "agent.certificate_ends"  # within weeks
 AGENT_NETWORK_RESTORED: Final = "agent.network_restored"  # another program had removed routes
 AGENT_RELOADED: Final = "agent.reloaded"  # after SIGHUP

@@ -1,20 +1,16 @@
 """Joining, as `network-controller join` does it: redeem the token, and keep the answer."""
 
 import asyncio
-from typing import TYPE_CHECKING
 
 from structlog.typing import FilteringBoundLogger
 
 from nc import log_events, sd_notify
 from nc.agent.addresses import KnownAddresses
 from nc.agent.backoff import delay_s
-from nc.agent.enrolment import Invitation, ServerUnreachable, redeem
-from nc.agent.state import CertificateSet, NodeIdentity, StateFolder, digest_of
+from nc.agent.enrolment import Enrolled, Invitation, ServerUnreachable, TokenRefused, redeem
+from nc.agent.state import NodeIdentity, StateFolder, digest_of
 from nc.secrets import SystemSecrets
 from nc.text import host_port
-
-if TYPE_CHECKING:
-    from nc.pb.network_controller_pb2 import GetTokenResponse
 
 
 async def enrol(
@@ -29,8 +25,12 @@ async def enrol(
     failures = 0
     while True:
         folder.require_room()  # else the server would register a node that cannot be kept
+        attempt = folder.attempt_with(digest_of(invited.token), SystemSecrets())
         try:
-            answer = await redeem(invited)
+            answer = await redeem(invited, attempt)
+        except TokenRefused:
+            folder.attempt.forget()
+            raise
         except ServerUnreachable as error:
             failures += 1
             wait_s = delay_s(failures, SystemSecrets())
@@ -53,23 +53,24 @@ async def enrol(
     # The address where the token was redeemed works from here, whatever the server advertises.
     known = KnownAddresses(folder.addresses, (node.host, node.port))
     known.joined(digest_of(invited.token), [(node.host, node.port), (invited.host, node.port)])
-    server = host_port(node.host, node.port)
-    log.info(log_events.AGENT_JOINED, server=server, state=str(folder.path))
+    log.info(
+        log_events.AGENT_JOINED,
+        server=host_port(node.host, node.port),
+        state=str(folder.path),
+        node_id=answer.node_id or node.node_id(),
+        name=answer.name or None,
+    )
     return node
 
 
-def _remember(folder: StateFolder, invited: Invitation, answer: "GetTokenResponse") -> NodeIdentity:
+def _remember(folder: StateFolder, invited: Invitation, answer: Enrolled) -> NodeIdentity:
     node = NodeIdentity(
-        answer.token,
-        answer.networkServerIp,
-        int(answer.networkServerPort),
+        answer.node_token,
+        answer.host,
+        answer.port,
         certificates=None,  # `keep` sets it
         joined_with=digest_of(invited.text),
     )
-    if invited.plaintext:
-        return folder.keep(node, None, None)
-    return folder.keep(
-        node,
-        CertificateSet(answer.GrpcCaCert, answer.GrpcClientKey, answer.GrpcClientCert),
-        CertificateSet(answer.NetworkCaCert, answer.NetworkClientKey, answer.NetworkClientCert),
-    )
+    kept = folder.keep(node, None if invited.plaintext else answer.certificates)
+    folder.attempt.forget()
+    return kept

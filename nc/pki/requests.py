@@ -8,7 +8,7 @@ from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.serialization import Encoding
 
 from nc.pki.errors import PkiError
-from nc.pki.pem import UNREADABLE, PublicKey
+from nc.pki.pem import UNREADABLE, PrivateKey, PublicKey
 
 # A request is a few hundred bytes; one with the largest RSA key and names is below 4 KB.
 MAX_REQUEST_BYTES: Final = 16 * 1024
@@ -24,7 +24,7 @@ class RequestUnusable(PkiError):
         super().__init__(None, problem, remedy)
 
 
-def certificate_request(key: ec.EllipticCurvePrivateKey) -> bytes:
+def certificate_request(key: PrivateKey) -> bytes:
     """A request for a key, PEM; it names nobody."""
     builder = x509.CertificateSigningRequestBuilder().subject_name(x509.Name([]))
     return builder.sign(key, SHA256()).public_bytes(Encoding.PEM)
