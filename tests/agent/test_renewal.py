@@ -227,6 +227,7 @@ async def test_the_process_that_asks_gives_what_it_was_answered(tmp_path: Path) 
         with pytest.raises(RenewalFailed, match="NOT_FOUND") as unknown:
             await ask_in_a_process(request._replace(node_token="0" * 16))
         assert not unknown.value.is_final
+        assert await one.stop() is None
         async with operator(server) as admin:
             await admin.call("Nodes/Unregister", nodes=[one.node_id])
         with pytest.raises(RenewalFailed, match="unregistered") as gone:
@@ -234,4 +235,3 @@ async def test_the_process_that_asks_gives_what_it_was_answered(tmp_path: Path) 
         assert gone.value.is_final
         with pytest.raises(RenewalFailed, match="UNAVAILABLE"):
             await ask_in_a_process(request._replace(port=1))
-        one._running = None
