@@ -48,6 +48,8 @@ SNAPSHOT_FAILED: Final = "snapshot.failed"  # one could not be written; nothing 
 TASK_FAILED: Final = "task.failed"  # it is tried again in its time
 TASK_CRASHED: Final = "task.crashed"  # a bug of ours, with its traceback; the server ends
 
+NODE_CERTIFICATES_END: Final = "node.certificates_end"  # and they cannot be renewed
+
 TUN_OPENED: Final = "tun.opened"
 TUN_UNAVAILABLE: Final = "tun.unavailable"  # nodes reach each other, but not this server's address
 TUN_LOST: Final = "tun.lost"  # it is made anew

@@ -34,6 +34,7 @@ from nc.rpc.methods import Methods
 from nc.secrets import RequestIds, new_session
 from nc.server import tasks
 from nc.server.admin import admin_services
+from nc.server.ending_certificates import EndingCertificates
 from nc.server.methods import public_methods
 from nc.server.parts import Job, KeepUplink, Parts
 
@@ -79,6 +80,7 @@ class Server:
         hub: the nodes' links.
         admin: the services of nc.admin.v1.
         methods: what can be called, by path.
+        ending_certificates: counts the nodes that must join again soon.
         abuse: counts wrong bootstrap tokens, and connections that were hung up on.
         tasks: what runs in the background, by name; one that dies ends the server.
         endpoints: where clients find the server; there once it has started.
@@ -106,6 +108,7 @@ class Server:
             **public_methods(parts, replica, lambda: self.endpoints),
             **admin_methods(self.admin),
         }
+        self.ending_certificates = EndingCertificates(replica, parts.clock, parts.logger)
         self._edges: list[Edge] = []
         self.abuse = Abuse(parts.guesses_a_second, parts.clock, parts.logger)
         # from here on: a start may take long, and the clock be set meanwhile
@@ -241,6 +244,7 @@ class Server:
             yield "uplink", self._keep_uplink
         for report in (tasks.report_failure, tasks.report_lack):
             yield report.__name__, partial(report, self.replica, set_serving, logger)
+        yield "ending_certificates", self.ending_certificates.run
         snapshots = partial(tasks.report_failed_snapshots, self.replica, logger)
         yield "report_failed_snapshots", snapshots
 

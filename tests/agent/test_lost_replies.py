@@ -23,7 +23,7 @@ from nc.server import installation
 from nc.services import BOOTSTRAP_SERVICE
 from tests.support.link_cluster import logged_events
 from tests.support.operators import operator
-from tests.support.whole_server import LOOPBACK, Lines, WholeServer, running
+from tests.support.whole_server import LOOPBACK, Lines, WholeServer, running, until
 
 _READ_BYTES = 65536
 
@@ -39,16 +39,23 @@ class Relay:
     def __init__(self) -> None:
         self.port = self.target = 0
         self._writers: list[asyncio.StreamWriter] = []
+        self._open = 0
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        with contextlib.suppress(OSError):
-            there = await asyncio.open_connection(LOOPBACK, self.target)
-            self._writers += (writer, there[1])
-            await asyncio.gather(_copy(reader, there[1]), _copy(there[0], writer))
+        self._open += 1
+        self._writers.append(writer)
+        try:
+            with contextlib.suppress(OSError):
+                there = await asyncio.open_connection(LOOPBACK, self.target)
+                self._writers.append(there[1])
+                await asyncio.gather(_copy(reader, there[1]), _copy(there[0], writer))
+                there[1].transport.abort()
+        finally:
+            writer.transport.abort()
+            self._open -= 1
 
     def cut(self) -> None:
-        writers, self._writers = self._writers, []
-        for writer in writers:
+        for writer in self._writers:
             writer.transport.abort()
 
     @contextlib.asynccontextmanager
@@ -58,6 +65,7 @@ class Relay:
         async with server:
             yield self
             self.cut()
+            await until(lambda: not self._open)
 
 
 async def _copy(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:

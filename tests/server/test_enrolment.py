@@ -22,7 +22,7 @@ from nc.rpc.abuse import GUESSES_AT_ONCE
 from nc.secrets import SystemSecrets
 from tests.support.link_cluster import logged_events
 from tests.support.operators import Operator, operator
-from tests.support.whole_server import LOOPBACK, MovableClock, WholeServer, running
+from tests.support.whole_server import LOOPBACK, Lines, MovableClock, WholeServer, running
 
 STATUS = grpc.StatusCode
 DAY_MS = 24 * 60 * 60 * 1000
@@ -80,10 +80,10 @@ class Here:
 
 @asynccontextmanager
 async def here(
-    data_dir: Path, clock: MovableClock | None = None, **more: Any
+    data_dir: Path, clock: MovableClock | None = None, lines: Lines | None = None, **more: Any
 ) -> AsyncIterator[Here]:
     async with (
-        running(data_dir, clock, **more) as server,
+        running(data_dir, clock, lines, **more) as server,
         operator(server) as admin,
         Client(
             LOOPBACK,
@@ -293,3 +293,27 @@ async def test_the_lifetime_is_a_setting(tmp_path: Path) -> None:
         older = await at.client.call("GetToken", pb.GetTokenRequest(bootStrapToken=token))
         long = certificate(base64.b64decode(older.NetworkClientCert).decode())
         assert long.not_valid_after_utc - long.not_valid_before_utc > timedelta(days=360)
+
+
+async def test_certificates_that_end_for_good_are_said(tmp_path: Path) -> None:
+    """At the start and once a day: those that the server made the keys of, by name."""
+    clock, lines = MovableClock(), Lines()
+    async with here(tmp_path / "data", clock, lines) as at:
+        token = await at.token(lifetime_s=-1)
+        own = await at.machine().enrol(token, name="renews")
+        answers = [
+            await at.client.call("GetToken", pb.GetTokenRequest(bootStrapToken=token))
+            for _ in range(12)
+        ]
+        ending = at.server.server.ending_certificates
+        await ending.look()
+        assert ending.count == 0
+        assert not lines.named("node.certificates_end")
+        clock.ahead_ms = 340 * DAY_MS
+        await ending.look()
+        assert ending.count == len(answers)
+    (line,) = lines.named("node.certificates_end")
+    assert line["count"] == len(answers)
+    assert "and 2 more end within 30 days" in line["message"]
+    assert own.name not in line["message"]
+    assert not any(answer.token in line["message"] for answer in answers)
