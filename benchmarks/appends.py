@@ -4,9 +4,11 @@ Question: at 1, 64 and 256 concurrent callers, each waiting for its own change t
 it makes the next one, how many changes a second does a replica reach, as a share of SQLite (WAL,
 synchronous=FULL, one transaction a change, a connection a thread) and of what the disk gives to a
 loop of pwrite + fdatasync into an allocated file? The bare log with one caller stands beside them,
-without decisions, folds and event loop.
+without decisions, folds and event loop. `threaded` is the replica of a server that nodes are linked
+to: every append is handed to a thread (`nc/replica/appends.py`).
 
-All on the same disk, in turns, in the same run; figures are medians over rounds.
+All on the same disk, in turns, in the same run. Before each, raw writes are measured again, and the
+ratio to them is taken within the pair, since disks and machines are shared; figures are medians.
 
     python benchmarks/appends.py [--rounds 3] [--seconds 1] [--folder .] [--json FILE]
 """
@@ -16,12 +18,14 @@ import asyncio
 import json
 import os
 import sqlite3
-import statistics
 import tempfile
 import threading
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
+from statistics import median
+from typing import NamedTuple
 
 import uvloop
 
@@ -32,7 +36,15 @@ from nc.replica.replica import Origin, Replica
 
 CALLERS = (1, 64, 256)
 RECORD_BYTES = 200  # about what one token's record takes
+Measure = Callable[[Path, float], float]  # folder and seconds to changes a second
 ORIGIN = Origin("system", "benchmark", "0123456789abcdef0123")
+
+
+class Pair(NamedTuple):
+    """Changes a second: raw, and by one contestant right after."""
+
+    raw: float
+    rate: float
 
 
 def main() -> None:
@@ -45,22 +57,29 @@ def main() -> None:
     parser.add_argument("--folder", type=Path, default=Path())
     parser.add_argument("--json", type=Path)
     arguments = parser.parse_args()
-    rates: dict[str, list[float]] = {}
+    pairs: dict[str, list[Pair]] = {}
     for _ in range(arguments.rounds):
         for name, measure in _contestants().items():
-            with tempfile.TemporaryDirectory(dir=arguments.folder, prefix="bench-") as folder:
-                rates.setdefault(name, []).append(measure(Path(folder), arguments.seconds))
-    medians = {name: statistics.median(values) for name, values in rates.items()}
-    _print(medians)
+            raw, rate = (
+                _in_folder(each, arguments.folder, arguments.seconds) for each in (_raw, measure)
+            )
+            pairs.setdefault(name, []).append(Pair(raw, rate))
+    _print(pairs)
     if arguments.json:
-        arguments.json.write_text(json.dumps(medians, indent=1))
+        arguments.json.write_text(json.dumps(pairs, indent=1))
 
 
-def _contestants() -> dict[str, Callable[[Path, float], float]]:
-    found: dict[str, Callable[[Path, float], float]] = {"raw 1": _raw, "log 1": _log}
+def _in_folder(measure: Measure, above: Path, seconds: float) -> float:
+    with tempfile.TemporaryDirectory(dir=above, prefix="bench-") as folder:
+        return measure(Path(folder), seconds)
+
+
+def _contestants() -> dict[str, Measure]:
+    found: dict[str, Measure] = {"raw 1": _raw, "log 1": _log}
     for callers in CALLERS:
-        found[f"replica {callers}"] = lambda folder, s, n=callers: _replica(folder, s, n)  # type: ignore[misc]
-        found[f"sqlite {callers}"] = lambda folder, s, n=callers: _sqlite(folder, s, n)  # type: ignore[misc]
+        found[f"replica {callers}"] = partial(_replica, callers=callers, append_on_loop=True)
+        found[f"threaded {callers}"] = partial(_replica, callers=callers, append_on_loop=False)
+        found[f"sqlite {callers}"] = partial(_sqlite, callers=callers)
     return found
 
 
@@ -89,7 +108,7 @@ def _log(folder: Path, seconds: float) -> float:
     return rate
 
 
-def _replica(folder: Path, seconds: float, callers: int) -> float:
+def _replica(folder: Path, seconds: float, *, callers: int, append_on_loop: bool) -> float:
     """Tokens issued a second."""
 
     async def call(replica: Replica, name: int, end: float) -> int:
@@ -101,7 +120,7 @@ def _replica(folder: Path, seconds: float, callers: int) -> float:
 
     async def run() -> float:
         log = eventlog.open(folder / "log")
-        replica = Replica(log, SystemClock())
+        replica = Replica(log, SystemClock(), append_on_loop=append_on_loop)
         replica.start()
         start = time.perf_counter()
         counts = await asyncio.gather(
@@ -116,7 +135,7 @@ def _replica(folder: Path, seconds: float, callers: int) -> float:
     return uvloop.run(run())
 
 
-def _sqlite(folder: Path, seconds: float, callers: int) -> float:
+def _sqlite(folder: Path, seconds: float, *, callers: int) -> float:
     """Rows inserted a second, a transaction each."""
     path = folder / "db"
     with sqlite3.connect(path) as first:
@@ -141,13 +160,14 @@ def _sqlite(folder: Path, seconds: float, callers: int) -> float:
     return sum(counts) / (time.perf_counter() - start)
 
 
-def _print(rates: dict[str, float]) -> None:
-    raw = rates["raw 1"]
+def _print(pairs: dict[str, list[Pair]]) -> None:
+    rates = {name: median(pair.rate for pair in of_name) for name, of_name in pairs.items()}
     print(f"{'':<14}{'a second':>10}{'/ raw':>8}{'/ SQLite':>10}")
-    for name, rate in rates.items():
+    for name, of_name in pairs.items():
         kind, _, callers = name.partition(" ")
         sqlite = rates[f"sqlite {callers}"] if kind != "raw" else rates["sqlite 1"]
-        print(f"{name:<14}{rate:>10,.0f}{rate / raw:>8.2f}{rate / sqlite:>10.1f}")
+        ratio = median(pair.rate / pair.raw for pair in of_name)
+        print(f"{name:<14}{rates[name]:>10,.0f}{ratio:>8.2f}{rates[name] / sqlite:>10.1f}")
 
 
 if __name__ == "__main__":

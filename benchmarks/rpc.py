@@ -14,6 +14,9 @@ connection with 32 calls under way, and 64 connections with one each. `--client 
 `grpc.aio` from 64 connections instead; such a client takes several times as long for a call as the
 server, and so the figures are more its own.
 
+With the generator it also measures how long one caller of CheckConnState waits while 64 connections
+call GetToken as fast as they are answered; the baseline is the same caller undisturbed.
+
     python benchmarks/rpc.py [--rounds 5] [--seconds 2] [--client c] [--json FILE]
 """
 
@@ -31,6 +34,7 @@ import tempfile
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -65,6 +69,8 @@ class Shape(NamedTuple):
     def __str__(self) -> str:
         return f"{self.connections} x {self.calls_each}"
 
+
+FLOOD_AROUND_S = 1.0  # how much earlier a flood begins than what is measured beside it
 
 SHAPES = {"c": (Shape(1, 32), Shape(64, 1)), "python": (Shape(64, 1),)}
 
@@ -125,6 +131,29 @@ def compare(arguments: argparse.Namespace) -> None:
                     )
                     pairs[method].append(pair)
             report(pairs, shape, arguments)
+        if loader:
+            beside_flood(Load(loader, pki, Shape(1, 1), arguments.seconds), ours, cases, arguments)
+
+
+def beside_flood(
+    caller: "Load", ours: Running, cases: dict[str, Any], arguments: argparse.Namespace
+) -> None:
+    """Print how long one caller of CheckConnState waits, alone and beside a flood of GetToken."""
+    waits: dict[str, list[dict[str, float]]] = {"alone": [], "beside GetToken": []}
+    flood = caller._replace(shape=Shape(64, 1), seconds=arguments.seconds + 2 * FLOOD_AROUND_S)
+    check = partial(caller.measure, ours, "CheckConnState", cases["CheckConnState"])
+    for _ in range(arguments.rounds):
+        waits["alone"].append(check())
+        command = flood.command(ours, "GetToken", cases["GetToken"])
+        with subprocess.Popen(command, stdout=subprocess.DEVNULL) as flooding:
+            time.sleep(FLOOD_AROUND_S)
+            waits["beside GetToken"].append(check())
+            assert flooding.poll() is None, "the flood ended before the caller did"
+    print(f"one caller of CheckConnState, {arguments.rounds} rounds; medians (highest)")
+    for name, rows in waits.items():
+        p99 = [row["p99_ms"] for row in rows]
+        p50 = statistics.median(row["p50_ms"] for row in rows)
+        print(f"{name:<18} p50 {p50:.2f} ms, p99 {statistics.median(p99):.2f} ({max(p99):.2f}) ms")
 
 
 def built_load(folder: Path) -> Path:
@@ -165,8 +194,7 @@ def report(pairs: dict[str, list[Pair]], shape: Shape, arguments: argparse.Names
             file.write(json.dumps({"shape": str(shape), "rounds": kept}) + "\n")
 
 
-@dataclass(frozen=True)
-class Load:
+class Load(NamedTuple):
     """A client in a process of its own; without `program` it is this file in its role `--load`."""
 
     program: Path | None
@@ -174,8 +202,8 @@ class Load:
     shape: Shape
     seconds: float
 
-    def measure(self, server: Running, method: str, request: Any) -> dict[str, float]:
-        """Calls a second, latency, and the server's CPU time a call."""
+    def command(self, server: Running, method: str, request: Any) -> list[str]:
+        """Calls this method of the server, and prints what it measured."""
         message = request.SerializeToString().hex()
         if self.program is None:
             role = {
@@ -186,11 +214,14 @@ class Load:
                 "clients": self.shape.connections,
                 "seconds": self.seconds,
             }
-            command = [sys.executable, __file__, "--load", json.dumps(role)]
-        else:
-            numbers = (*self.shape, self.seconds)
-            command = [str(self.program), str(server.port), str(self.pki), SERVICE + method]
-            command += [message, *map(str, numbers)]
+            return [sys.executable, __file__, "--load", json.dumps(role)]
+        numbers = (*self.shape, self.seconds)
+        command = [str(self.program), str(server.port), str(self.pki), SERVICE + method]
+        return [*command, message, *map(str, numbers)]
+
+    def measure(self, server: Running, method: str, request: Any) -> dict[str, float]:
+        """Calls a second, latency, and the server's CPU time a call."""
+        command = self.command(server, method, request)
         before_s = server.cpu_s()
         done = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True)
         result: dict[str, float] = json.loads(done.stdout)

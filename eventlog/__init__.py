@@ -7,7 +7,9 @@ from pathlib import Path
 
 from eventlog.api import (
     MAX_PAYLOAD_BYTES,
+    AsyncLog,
     EventLog,
+    Limits,
     LogPosition,
     NextRecords,
     Record,
@@ -18,6 +20,7 @@ from eventlog.api import (
 from eventlog.disk import OS_DISK, Disk
 from eventlog.errors import (
     FollowerBehind,
+    LogBusy,
     LogDamaged,
     LogError,
     LogFull,
@@ -43,10 +46,13 @@ from eventlog.spare import SparingDisk
 __all__ = [
     "MAX_PAYLOAD_BYTES",
     "SEGMENT_SIZE_BYTES",
+    "AsyncLog",
     "Disk",
     "EventLog",
     "FileLog",
     "FollowerBehind",
+    "Limits",
+    "LogBusy",
     "LogDamaged",
     "LogError",
     "LogFull",

@@ -19,7 +19,9 @@ from eventlog.errors import LogUnavailable, RecordTooLarge, SequenceConflict
 __all__ = [
     "MAX_COUNT",
     "MAX_PAYLOAD_BYTES",
+    "AsyncLog",
     "EventLog",
+    "Limits",
     "LogPosition",
     "LogUnavailable",
     "NextRecords",
@@ -53,6 +55,12 @@ class Record(NamedTuple):
     def last_seq(self) -> int:
         """The sequence number of the last event in it."""
         return self.first_seq + self.count - 1
+
+
+class Limits(NamedTuple):
+    """What a log takes."""
+
+    payload_bytes: int = MAX_PAYLOAD_BYTES
 
 
 class LogPosition(NamedTuple):
@@ -210,16 +218,76 @@ class EventLog(Protocol):
         """Release files and lock. Idempotent."""
 
 
-def check_appendable(payload: bytes, count: int) -> None:
+class AsyncLog(Protocol):
+    """A log as a server uses it: what may have to wait is awaited. For one event loop.
+
+    An append that needs not wait does not let the loop go on: awaiting it costs nothing then.
+    """
+
+    @property
+    def last_seq(self) -> int:
+        """The last event's sequence number that is known to be durable; 0: the log is empty."""
+
+    @property
+    def head(self) -> bytes:
+        """The chain hash of the last record that is known to be durable, 32 bytes."""
+
+    @property
+    def snapshots(self) -> SnapshotStore:
+        """The log's snapshots, on this machine."""
+
+    @property
+    def limits(self) -> Limits:
+        """What it takes."""
+
+    async def append(self, payload: bytes, count: int, expected: int) -> int:
+        """As `EventLog.append`; the payload has at most `limits.payload_bytes`.
+
+        Raises:
+            LogBusy: the outcome is open, and found out before anything else is appended.
+            LogRewound: the log has lost events; nothing can be appended any more.
+            SequenceConflict, LogLacking, LogUnavailable, RecordTooLarge, ValueError: as there.
+        """
+
+    async def write_sync_marker(self) -> LogPosition:
+        """As `EventLog.write_sync_marker`. Raises as `append`."""
+
+    async def probe_space(self) -> None:
+        """As `EventLog.probe_space`, and after LogBusy. Raises as `append`."""
+
+    async def barrier(self) -> int:
+        """Make sure that everything appended before the call, by anybody, is known here.
+
+        Returns:
+            The last event's sequence number.
+
+        Raises:
+            LogBusy, LogLacking, LogRewound, LogUnavailable: as `append`; it is not known then.
+        """
+
+    def read(self, after: int = 0) -> Iterator[Record]:
+        """As `EventLog.read`: what is known here."""
+
+    def reading(self) -> NextRecords:
+        """As `EventLog.reading`."""
+
+    def follow(self, after: int = 0, *, max_behind: int | None = None) -> AsyncIterator[Record]:
+        """As `EventLog.follow`."""
+
+    async def close(self) -> None:
+        """Release what it holds. Idempotent."""
+
+
+def check_appendable(payload: bytes, count: int, payload_bytes: int = MAX_PAYLOAD_BYTES) -> None:
     """Check that payload and count can be a record.
 
     Raises:
         ValueError: an empty payload, or a count that is not 1 to MAX_COUNT.
-        RecordTooLarge: more than MAX_PAYLOAD_BYTES.
+        RecordTooLarge: more than `payload_bytes`.
     """
     if not payload:
         raise ValueError("an empty payload, expected at least 1 byte")
     if not 1 <= count <= MAX_COUNT:
         raise ValueError(f"{count} events in a record, expected 1 to {MAX_COUNT}")
-    if len(payload) > MAX_PAYLOAD_BYTES:
-        raise RecordTooLarge(len(payload), MAX_PAYLOAD_BYTES)
+    if len(payload) > payload_bytes:
+        raise RecordTooLarge(len(payload), payload_bytes)

@@ -9,6 +9,7 @@ from typing import ClassVar
 
 __all__ = [
     "FollowerBehind",
+    "LogBusy",
     "LogDamaged",
     "LogError",
     "LogFull",
@@ -155,6 +156,19 @@ class LogLacking(_WithReason):
     text = (
         "log {log}: {reason}; nothing was written: "
         "remove the cause, such as a limit of open files, and appending goes on"
+    )
+
+
+class LogBusy(_WithReason):
+    """A log on several machines has no majority for now: whether the append happened is open.
+
+    The log goes on finding that out, before anything else is appended. What was appended after all
+    is read as any other record. Reading goes on; appending does when a majority is there again.
+    """
+
+    text = (
+        "log {log}: {reason}; expected an answer from a majority of the servers that keep it: "
+        "the outcome is open; bring them back, and appending goes on"
     )
 
 

@@ -26,9 +26,14 @@ from eventlog.snapshots import FileSnapshots
 from eventlog.sparse_index import SparseIndex
 from eventlog.writer import NewSegments, SegmentWriter
 
-__all__ = ["FileLog"]
+__all__ = ["COPY_MARK", "FileLog"]
 
 _LOG_ID_BYTES: Final = 16
+
+COPY_MARK: Final = "copy"  # a file in a folder that is a copy of a log that lives elsewhere
+IS_A_COPY: Final = (
+    f"it is a copy of a log that lives elsewhere, as its file “{COPY_MARK}” says, and is only read"
+)
 
 
 class FileLog:
@@ -49,11 +54,13 @@ class FileLog:
         random_bytes: Callable[[int], bytes],
         disk: Disk,
         segment_size_bytes: int,
+        log_id: bytes | None = None,
     ) -> None:
         if segment_size_bytes <= SEGMENT_HEADER_BYTES:
             raise ValueError(f"segments of {segment_size_bytes} bytes have no room for a record")
         self.folder = folder
         self._disk = disk
+        self._id_of_new = log_id  # None: it gets a random one
         self._new = NewSegments(disk, folder, now_ns, random_bytes, segment_size_bytes)
         self._append_lock = threading.Lock()
         self._followers = Followers()
@@ -72,6 +79,7 @@ class FileLog:
             raise LogUnavailable(folder, _not_opened(error)) from error
 
     def _open(self) -> None:
+        self._check_kind()
         recovered = recover(self._disk, self.folder, self._new.size_bytes)
         warnings: list[str] = []
         if recovered is None:
@@ -82,9 +90,14 @@ class FileLog:
         new = self._new
         self.snapshots = FileSnapshots(new.disk, self.folder, self.log_id, new.now_ns, warnings)
 
+    def _check_kind(self) -> None:
+        """Check that the folder is not a copy of a log that is appended to elsewhere."""
+        if COPY_MARK in self._disk.list(self.folder):
+            raise LogUnavailable(self.folder, IS_A_COPY)
+
     def _begin(self) -> None:
         self._disk.sync_folder(self.folder.parent)
-        self.log_id = self._new.random_bytes(_LOG_ID_BYTES)
+        self.log_id = self._id_of_new or self._new.random_bytes(_LOG_ID_BYTES)
         self.epoch = 1
         self.recovery: Recovery | None = None
         self._writer = SegmentWriter(self._new, self.log_id, 1, LogPosition(0, 0, 0, NO_CHAIN))

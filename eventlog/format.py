@@ -26,6 +26,7 @@ __all__ = [
     "RecordType",
     "SegmentHeader",
     "StoredRecord",
+    "chain_in",
     "chain_record",
     "decode_durable_head",
     "decode_record",
@@ -240,6 +241,11 @@ def decode_record(
         raise BadBytes(f"padding {data[end : at + size_bytes].hex()}", "zeros")
     record = Record(first_seq, count, recorded_at_ns, epoch, chain, payload)
     return StoredRecord(record, durable_seq, size_bytes)
+
+
+def chain_in(data: bytes, at: int = 0) -> bytes:
+    """The chain hash in the header of the record at `data[at:]`, as it is there."""
+    return bytes(data[at + RECORD_HEADER_BYTES - len(NO_CHAIN) : at + RECORD_HEADER_BYTES])
 
 
 def _check_crc(what: str, data: bytes, segment_id: int, stored: int) -> None:

@@ -67,6 +67,7 @@ class SegmentWriter:
         self._is_dirty = False  # there may be something behind the end of the log
         self._is_cut = False  # after the last sync
         self._is_named = True  # the last segment, durably
+        self._synced_seq = end.last_seq  # of the last event that is durable, of a copy
 
     def begin(self) -> None:
         """Make a log's first segment."""
@@ -79,8 +80,8 @@ class SegmentWriter:
         self._segment_id = segment_id
         self._size_bytes = size_bytes  # end.offset ≤ _size_bytes
         self._allocated_bytes = size_bytes  # ≤ _size_bytes; less after a cut
-        path = self._new.folder / segment_name(segments[-1])
-        self._fd = self._disk.open(path, write=True)
+        self._path = self._new.folder / segment_name(segments[-1])
+        self._fd = self._disk.open(self._path, write=True)
 
     def write(self, kind: RecordType, payload: bytes, count: int) -> Record:
         """Write and sync one record, then move the end behind it. Returns the record.
@@ -109,6 +110,50 @@ class SegmentWriter:
             last_seq + 1, count, header.recorded_at_ns, header.epoch, chain, bytes(payload)
         )
 
+    def copy(self, record: Record) -> None:
+        """Write another log's next record as it is, without a sync; see `sync`.
+
+        Args:
+            record: without events, it is a marker.
+
+        Raises:
+            LogLacking, WriterReplaced, OSError: as `write`.
+        """
+        size_bytes = record_size_bytes(len(record.payload))
+        self._epoch = record.epoch
+        with self._cut_back(size_bytes):
+            self._make_room(size_bytes)
+            segment, offset, last_seq, chain = self.end
+            kind = RecordType.EVENTS if record.count else RecordType.MARKER
+            header = RecordHeader(
+                record.first_seq, record.count, kind, record.recorded_at_ns, record.epoch
+            )
+            data, chain = encode_record(
+                chain,
+                header,
+                record.payload,
+                durable_seq=self._synced_seq,
+                segment_id=self._segment_id,
+            )
+            self._is_dirty = True
+            write_fully(self._disk, self._fd, data, offset)
+        self._is_dirty = False
+        self._is_cut = True  # so that the segment is synced before there is a next one
+        self.end = LogPosition(segment, offset + size_bytes, last_seq + record.count, chain)
+
+    def sync(self) -> None:
+        """Make what was copied durable.
+
+        Raises:
+            SyncFailed: it may not be.
+        """
+        last_seq = self.end.last_seq
+        if self._is_cut:
+            with synced(self._path, "fdatasync"):
+                self._disk.fdatasync(self._fd)
+            self._is_cut = False
+        self._synced_seq = last_seq
+
     def probe_space(self) -> None:
         """Write zeros at the end, as many as the record that was refused; raises as `write`."""
         with self._cut_back(self._wanted_bytes):
@@ -117,10 +162,6 @@ class SegmentWriter:
 
     def close(self) -> None:
         close(self._disk, self._fd)
-
-    @property
-    def _path(self) -> Path:
-        return self._new.folder / segment_name(self.end.segment)
 
     def _check_end(self) -> None:
         """Check that no other writer has written where the log ends."""
@@ -193,6 +234,7 @@ class SegmentWriter:
         size_bytes = max(new.size_bytes, SEGMENT_HEADER_BYTES + record_bytes)
         self._fd = create_segment(self._disk, new.folder, header, size_bytes)
         self._is_named = False
+        self._path = new.folder / segment_name(first_seq)
         self.segments.append(first_seq)
         self._segment_id = segment_id
         self._size_bytes = self._allocated_bytes = size_bytes

@@ -21,6 +21,21 @@ from nc.small_files import read_small
 
 SECRET_KEY_MODE = 0o600
 
+DATA_DIR_VARIABLE = "NC_DATA_DIR"
+
+
+def default_data_dir() -> Path:
+    """The data folder when none is named: the system's for root, the user's own otherwise."""
+    if os.geteuid() == 0:
+        return Path("/var/lib/network-controller")
+    return Path.home() / ".local" / "share" / "network-controller"
+
+
+def data_dir_variable() -> Path | None:
+    """The data folder that the environment names."""
+    value = os.environ.get(DATA_DIR_VARIABLE)
+    return Path(value) if value else None
+
 
 class DataFolderError(OperatorError):
     """The data folder cannot be used."""

@@ -26,7 +26,6 @@ from structlog.typing import FilteringBoundLogger
 
 from nc import log_events, sd_notify
 from nc.agent.addresses import KnownAddresses, connect_to_one_of
-from nc.agent.backoff import FIRST_REFUSED_S, LONGEST_REFUSED_S, delay_s
 from nc.agent.certificates import NodeTls, node_tls
 from nc.agent.connection import HubConnection, Target
 from nc.agent.device import Kernel
@@ -41,6 +40,7 @@ from nc.agent.settings import AgentSettings
 from nc.agent.state import NodeIdentity
 from nc.agent.traffic import Traffic
 from nc.agent.waiting import cancel, is_first
+from nc.backoff import FIRST_REFUSED_S, LONGEST_REFUSED_S, delay_s
 from nc.client.certificate_dates import explain_dates
 from nc.clock import Clock, now_utc
 from nc.clock_watch import LOOK_INTERVAL_S, ClockWatch, difference_text, step_text

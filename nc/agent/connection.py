@@ -61,6 +61,8 @@ class Target:
         held: the address of the last link.
         proxy: the URL of an HTTP proxy to go through; None connects directly, whatever the
             environment says.
+        offload: whether frames may hold what is left to a TUN device; without, each is one whole
+            packet.
     """
 
     host: str
@@ -69,6 +71,7 @@ class Target:
     tls: ssl.SSLContext | None
     held: IPv4Address | None = None
     proxy: str | None = None
+    offload: bool = True
 
     def __repr__(self) -> str:
         return f"Target({self})"
@@ -243,10 +246,7 @@ async def connect(
         happy_eyeballs_delay=ATTEMPT_DELAY_S,
         max_redirects=0,  # the token is sent to no other server
         logger_name="nowhere",
-        extra_headers={
-            wire.TOKEN_HEADER: target.token,
-            wire.SUBPROTOCOL_HEADER: wire.subprotocols(target.held),
-        },
+        extra_headers=_headers(target),
     )
     transport: WSTransport | None = None
     try:
@@ -272,6 +272,14 @@ async def connect(
             raise
         raise await _why_failed(error, target) from None
     return link
+
+
+def _headers(target: Target) -> dict[str, str]:
+    offers = wire.subprotocols(target.held, offload=target.offload)
+    return {
+        wire.TOKEN_HEADER: target.token,
+        **({wire.SUBPROTOCOL_HEADER: offers} if offers else {}),
+    }
 
 
 async def _why_failed(error: Exception, target: Target) -> LinkEnded:

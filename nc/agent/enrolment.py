@@ -95,12 +95,13 @@ async def redeem(invitation: Invitation, attempt: Attempt) -> Enrolled:
     """
     # gRPC takes some 30 MB, which an agent that has joined before does not need.
     from nc.agent.enrolment_calls import enrol, get_token  # noqa: PLC0415 - see above
-    from nc.client.channel import BOOTSTRAP_PORT, CallFailed, Client  # noqa: PLC0415 - see above
+    from nc.client.channel import BOOTSTRAP_PORT, Channel  # noqa: PLC0415 - see above
+    from nc.client.errors import CallFailed  # noqa: PLC0415 - see above
 
     tls = None
     if not invitation.plaintext:
         tls = ClientTls(certificate_pem(await find_authority(invitation)))
-    client = Client(invitation.host, invitation.port, tls, BOOTSTRAP_PORT, invitation.proxy)
+    client = Channel(invitation.host, invitation.port, tls, BOOTSTRAP_PORT, invitation.proxy)
     try:
         async with client:
             answer = await enrol(client, invitation.token, attempt)

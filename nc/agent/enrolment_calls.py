@@ -14,12 +14,13 @@ from nc.agent.enrolment import Enrolled, TokenRefused
 from nc.agent.facts import facts
 from nc.agent.node_files import RenewedCertificates, Terms, require_fitting
 from nc.agent.state import CertificateSet, NodeCertificates
-from nc.client.channel import CallFailed, Client
+from nc.client.channel import Channel
+from nc.client.errors import CallFailed
 from nc.contract import OK
 from nc.pb.network_controller_pb2 import GetTokenRequest
 from nc.pb.node.v1.node_pb2 import EnrolRequest
 from nc.pki.pem import private_key_pem
-from nc.pki.requests import certificate_request
+from nc.pki.requests import request_for
 
 # After these another try with the same token and key cannot succeed.
 _FINAL: Final = {
@@ -29,7 +30,7 @@ _FINAL: Final = {
 }
 
 
-async def enrol(client: Client, token: str, attempt: Attempt) -> Enrolled | None:
+async def enrol(client: Channel, token: str, attempt: Attempt) -> Enrolled | None:
     """Become a node with the attempt's key; None: the server knows no such call.
 
     Raises:
@@ -40,7 +41,7 @@ async def enrol(client: Client, token: str, attempt: Attempt) -> Enrolled | None
     request = EnrolRequest(
         bootstrap_token=token,
         attempt=attempt.id,
-        csr_pem=certificate_request(attempt.key).decode(),
+        csr_pem=request_for(attempt.key).decode(),
         facts=facts(),
     )
     try:
@@ -72,7 +73,7 @@ async def enrol(client: Client, token: str, attempt: Attempt) -> Enrolled | None
     )
 
 
-async def get_token(client: Client, token: str) -> Enrolled:
+async def get_token(client: Channel, token: str) -> Enrolled:
     """Become a node with keys that the server makes.
 
     Raises:

@@ -18,13 +18,13 @@ from structlog.typing import FilteringBoundLogger
 
 from nc import log_events
 from nc.agent.addresses import KnownAddresses
-from nc.agent.backoff import FIRST_REFUSED_S, LONGEST_REFUSED_S, delay_s
 from nc.agent.link_errors import LinkEnded, RetryLater
 from nc.agent.node_files import Files, RenewedCertificates, Terms, require_fitting
 from nc.agent.settings import AgentSettings
+from nc.backoff import FIRST_REFUSED_S, LONGEST_REFUSED_S, delay_s
 from nc.clock import Clock, now_ms
 from nc.pki import PkiError
-from nc.pki.requests import certificate_request
+from nc.pki.requests import request_for
 from nc.secrets import Secrets
 from nc.text import moment
 
@@ -153,7 +153,7 @@ class Renewal:
                 tuple(dict.fromkeys(host for host, _ in self._addresses.all)),
                 terms.bootstrap_port,
                 self._node_token,
-                certificate_request(key).decode(),
+                request_for(key).decode(),
                 self._files.authority_pem().decode(),
                 self._proxy,
             )

@@ -67,7 +67,8 @@ async def _ask(request: RenewalRequest) -> dict[str, Any]:
     import grpc  # noqa: PLC0415 - the agent imports this module, and must not load it
 
     from nc.agent.facts import facts  # noqa: PLC0415 - as above
-    from nc.client.channel import BOOTSTRAP_PORT, CallFailed, Client  # noqa: PLC0415 - as above
+    from nc.client.channel import BOOTSTRAP_PORT, Channel  # noqa: PLC0415 - as above
+    from nc.client.errors import CallFailed  # noqa: PLC0415 - as above
     from nc.client.tls import ClientTls  # noqa: PLC0415 - as above
     from nc.pb.node.v1.node_pb2 import RenewRequest  # noqa: PLC0415 - as above
 
@@ -77,7 +78,7 @@ async def _ask(request: RenewalRequest) -> dict[str, Any]:
     tls = ClientTls(request.authority_pem.encode())
     failed: list[CallFailed] = []
     for host in request.hosts:
-        client = Client(host, request.port, tls, BOOTSTRAP_PORT, request.proxy)
+        client = Channel(host, request.port, tls, BOOTSTRAP_PORT, request.proxy)
         try:
             async with client:
                 answer = await client.call("Renew", message)

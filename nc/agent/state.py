@@ -118,7 +118,7 @@ def digest_of(invitation: str) -> str:
 
 
 class StateFolder:
-    """A state folder; `locked` and `keep` make it if it is missing."""
+    """A state folder; `locked`, `require_room` and `keep` make it if it is missing."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -200,6 +200,7 @@ class StateFolder:
         probe = self.path / "probe"
         try:
             with self._explained():
+                self._make()
                 replace_file(OS_FILES, probe, bytes(_NODE_BYTES), _MODE)
         finally:
             probe.unlink(missing_ok=True)

@@ -1,14 +1,14 @@
-"""Joining, as `network-controller join` does it: redeem the token, and keep the answer."""
+"""Joining, as `network-controller join` does it: again and again until the server answers."""
 
 import asyncio
 
 from structlog.typing import FilteringBoundLogger
 
 from nc import log_events, sd_notify
-from nc.agent.addresses import KnownAddresses
-from nc.agent.backoff import delay_s
-from nc.agent.enrolment import Enrolled, Invitation, ServerUnreachable, TokenRefused, redeem
-from nc.agent.state import NodeIdentity, StateFolder, digest_of
+from nc.agent import joining
+from nc.agent.enrolment import Invitation, ServerUnreachable
+from nc.agent.state import NodeIdentity, StateFolder
+from nc.backoff import delay_s
 from nc.secrets import SystemSecrets
 from nc.text import host_port
 
@@ -22,15 +22,12 @@ async def enrol(
         if not invited.plaintext:
             problem = "the server is not checked against a hash: any server there gets the token"
         log.warning(log_events.AGENT_INSECURE, message=problem)
+    before = folder.load()
+    name = None if before is None else before.node_id()  # before its certificate is removed
     failures = 0
     while True:
-        folder.require_room()  # else the server would register a node that cannot be kept
-        attempt = folder.attempt_with(digest_of(invited.token), SystemSecrets())
         try:
-            answer = await redeem(invited, attempt)
-        except TokenRefused:
-            folder.attempt.forget()
-            raise
+            node, answer = await joining.join(folder, invited)
         except ServerUnreachable as error:
             failures += 1
             wait_s = delay_s(failures, SystemSecrets())
@@ -40,9 +37,6 @@ async def enrol(
             await asyncio.sleep(wait_s)
         else:
             break
-    before = folder.load()
-    name = None if before is None else before.node_id()  # before its certificate is removed
-    node = _remember(folder, invited, answer)
     if before is not None:
         log.warning(
             log_events.AGENT_REPLACED,
@@ -50,27 +44,12 @@ async def enrol(
             "is unregistered or expires, if it has not yet; its token is kept in "
             f"{folder.node_before}, for ncadm unregister --node-token",
         )
-    # The address where the token was redeemed works from here, whatever the server advertises.
-    known = KnownAddresses(folder.addresses, (node.host, node.port))
-    known.joined(digest_of(invited.token), [(node.host, node.port), (invited.host, node.port)])
+    server = host_port(node.host, node.port)
     log.info(
         log_events.AGENT_JOINED,
-        server=host_port(node.host, node.port),
+        server=server,
         state=str(folder.path),
         node_id=answer.node_id or node.node_id(),
         name=answer.name or None,
     )
     return node
-
-
-def _remember(folder: StateFolder, invited: Invitation, answer: Enrolled) -> NodeIdentity:
-    node = NodeIdentity(
-        answer.node_token,
-        answer.host,
-        answer.port,
-        certificates=None,  # `keep` sets it
-        joined_with=digest_of(invited.text),
-    )
-    kept = folder.keep(node, None if invited.plaintext else answer.certificates)
-    folder.attempt.forget()
-    return kept

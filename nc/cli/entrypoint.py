@@ -6,14 +6,12 @@ an error is like is known from its base class, without the package that raises i
 
 import importlib
 import json
-import os
 import re
 import shlex
 import signal
 import sys
 import warnings
 from itertools import pairwise
-from pathlib import Path
 from typing import Any, NoReturn
 
 from nc.cli.streams import is_of_stdout, open_missing_streams, silence_stdout, unwritable
@@ -23,24 +21,9 @@ INTERRUPTED = 130  # what a shell reports of a program that Ctrl-C ended
 
 _GO_OPTION = re.compile(r"-[A-Za-z][A-Za-z0-9-]+(=|$)")
 
-DATA_DIR_VARIABLE = "NC_DATA_DIR"
-
 
 class OperationFailed(OperatorError):
     """A command could not do what was asked."""
-
-
-def default_data_dir() -> Path:
-    """The data folder when none is named: the system's for root, the user's own otherwise."""
-    if os.geteuid() == 0:
-        return Path("/var/lib/network-controller")
-    return Path.home() / ".local" / "share" / "network-controller"
-
-
-def data_dir_variable() -> Path | None:
-    """The data folder that the environment names."""
-    value = os.environ.get(DATA_DIR_VARIABLE)
-    return Path(value) if value else None
 
 
 def run(program: str, module: str) -> NoReturn:
@@ -148,10 +131,11 @@ def _empty_option(words: list[str]) -> str | None:
 
 def wants_json(words: list[str]) -> bool:
     """Whether the command line asks for JSON, read without a parser: parsing it may have failed."""
+    names = ("--output", "-o")
     values = [
-        word.removeprefix("--output=") if before != "--output" else word
+        word.removeprefix("--output=") if before not in names else word
         for before, word in pairwise(("", *words))
-        if before == "--output" or word.startswith("--output=")
+        if before in names or word.startswith("--output=")
     ]
     return bool(values) and values[-1] == "json"
 

@@ -19,7 +19,7 @@ from nc.agent.settings import AgentSettings
 from nc.agent.state import NodeIdentity, StateFolder, digest_of
 from nc.cli import signals, structured_logs
 from nc.cli.enrol import enrol
-from nc.cli.entrypoint import OperationFailed, default_data_dir
+from nc.cli.entrypoint import OperationFailed
 from nc.cli.event_loop import run_async
 from nc.cli.invitation import InvitationArgument, invitation_of, without_invitation
 from nc.cli.options import DebugOption
@@ -27,6 +27,7 @@ from nc.cli.server_moves import known_addresses
 from nc.cli.token_args import BOOTSTRAP_TOKEN_VARIABLE, TokenFileOption
 from nc.clock import SystemClock
 from nc.contract import DEFAULT_BOOTSTRAP_PORT, DEFAULT_MTU
+from nc.data_folder import default_data_dir
 from nc.errors import ConfigError
 from nc.net.tun import TunUnavailable, require_tun
 from nc.permissions import forbid_core_dumps

@@ -12,11 +12,11 @@ from rich.live import Live
 from rich.markup import escape
 from rich.table import Table
 
-from nc.cli.entrypoint import OperationFailed, default_data_dir
+from nc.cli.entrypoint import OperationFailed
 from nc.cli.log.source import DataDirOption
 from nc.cli.options import Output, OutputOption
 from nc.client.link_report import read_link_report
-from nc.data_folder import DataFolder
+from nc.data_folder import DataFolder, default_data_dir
 from nc.text import iso_time
 
 _WATCH_INTERVAL_S = 1.0

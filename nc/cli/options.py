@@ -17,13 +17,47 @@ class Output(StrEnum):
     JSON = "json"
 
 
-def _chosen_output(context: typer.Context, param: typer.CallbackParam, value: Output) -> Output:
+class Document(StrEnum):
+    """How results are printed that have fields."""
+
+    TABLE = "table"
+    JSON = "json"
+    YAML = "yaml"
+
+
+class Format(StrEnum):
+    """How results are printed that have names, too."""
+
+    TABLE = "table"
+    JSON = "json"
+    YAML = "yaml"
+    NAME = "name"
+
+
+class AnyOutput(StrEnum):
+    """What may stand before a command, each of which knows some."""
+
+    TEXT = "text"
+    TABLE = "table"
+    JSON = "json"
+    YAML = "yaml"
+    NAME = "name"
+
+
+_SAME = {"text": "table", "table": "text"}
+
+
+def _chosen_output(context: typer.Context, param: typer.CallbackParam, value: StrEnum) -> StrEnum:
     """The value of --output after the command, else before it, else the default."""
     source = context.get_parameter_source(str(param.name))
     if source is not None and source.name != "DEFAULT":
         context.meta[_CHOSEN] = value
-    chosen: Output = context.meta.get(_CHOSEN, value)
-    return chosen
+    chosen = str(context.meta.get(_CHOSEN, value))
+    kind = type(value)
+    for text in (chosen, _SAME.get(chosen, "")):
+        if text in list(kind):
+            return kind(text)
+    raise typer.BadParameter(f"this command prints {', '.join(kind)}", param_hint="--output")
 
 
 OutputOption = Annotated[
@@ -33,6 +67,18 @@ OutputOption = Annotated[
         help="For people, or JSON. Before or after the command.",
         callback=_chosen_output,
     ),
+]
+
+_FORMATS = "For people, or for programs. Before or after the command."
+
+AnyOutputOption = Annotated[
+    AnyOutput, typer.Option("--output", "-o", help=_FORMATS, callback=_chosen_output)
+]
+DocumentOption = Annotated[
+    Document, typer.Option("--output", "-o", help=_FORMATS, callback=_chosen_output)
+]
+FormatOption = Annotated[
+    Format, typer.Option("--output", "-o", help=_FORMATS, callback=_chosen_output)
 ]
 
 DebugOption = Annotated[bool, typer.Option("--debug", help="Log more.")]

@@ -12,10 +12,9 @@ from pydantic import ValidationError
 from rich.console import Console
 from structlog.typing import FilteringBoundLogger
 
-from nc import log_events, sd_notify
+from nc import data_folder, log_events, sd_notify
 from nc.cli import signals, structured_logs
-from nc.cli.config_file import ConfigFile, ServerSection, load
-from nc.cli.entrypoint import DATA_DIR_VARIABLE, data_dir_variable, default_data_dir
+from nc.cli.config_file import ServerSection
 from nc.cli.event_loop import report_stray, run_async
 from nc.cli.open_files import allow_open_files
 from nc.cli.options import (
@@ -29,11 +28,12 @@ from nc.cli.options import (
 )
 from nc.cli.own_address import default_advertise, listen_address
 from nc.cli.serve_greeting import greet
+from nc.cli.server_file import load_server_file
 from nc.cli.streams import silence_stdout
 from nc.client.link_report import NoServer, read_link_report
 from nc.clock import SystemClock
 from nc.contract import DEFAULT_BOOTSTRAP_PORT, DEFAULT_GRPC_PORT, DEFAULT_LINK_PORT
-from nc.data_folder import DataFolder, DataFolderError
+from nc.data_folder import DATA_DIR_VARIABLE, DataFolder, DataFolderError, default_data_dir
 from nc.domain.network import DEFAULT_NETWORK
 from nc.errors import ConfigError
 from nc.net.sockets import PortUnavailable, try_ports
@@ -146,7 +146,10 @@ def serve(
     section = (file and file.server) or ServerSection()
     listen = listen or section.listen
     given = {
-        "data_dir": data_dir or data_dir_variable() or section.work_dir or default_data_dir(),
+        "data_dir": data_dir
+        or data_folder.data_dir_variable()
+        or section.work_dir
+        or default_data_dir(),
         "advertise": advertise or section.ip or default_advertise(listen),
         "listen": listen or listen_address(),
         "grpc_listen": grpc_listen or section.grpc_listen,
@@ -221,21 +224,6 @@ def _try_ports(settings: ServerSettings) -> None:
                 "stop it, or choose another folder with --data-dir, and other ports"
             ) from None
         raise
-
-
-def load_server_file(path: Path) -> ConfigFile:
-    """A configuration file of a server.
-
-    Raises:
-        ConfigError: the file is wrong, or describes a node.
-    """
-    file = load(path)
-    if file.mode == "client":
-        raise ConfigError(
-            f"{path}: mode: client describes a node; "
-            f"start it with network-controller --config {path}"
-        )
-    return file
 
 
 async def _serve(settings: ServerSettings, log: FilteringBoundLogger) -> None:

@@ -7,8 +7,8 @@ from pathlib import Path
 from rich.console import Console
 from rich.markup import escape
 
-from nc.cli.entrypoint import default_data_dir
 from nc.contract import DEFAULT_GRPC_PORT
+from nc.data_folder import default_data_dir
 from nc.server.first_start import Start
 from nc.server.installation import Installation
 from nc.server.server import VERSION, Server

@@ -1,23 +1,26 @@
 """A gRPC channel to one port of a server: every method by its name, errors with a remedy."""
 
+import asyncio
 import os
+from collections.abc import AsyncIterator
 from typing import Any, Self
 
 import grpc
 from google.protobuf import message_factory
-from google.protobuf.descriptor import ServiceDescriptor
+from google.protobuf.descriptor import MethodDescriptor, ServiceDescriptor
 from google.protobuf.message import Message
 
 from nc.client.connection_errors import describe_grpc
+from nc.client.errors import CallFailed, DeadlineExceeded, call_failed
 from nc.client.tls import ClientTls
 from nc.clock import SystemClock, now_utc
-from nc.errors import UNREACHABLE, OperatorError
 from nc.services import (
     ADMIN_SERVICES,
     BOOTSTRAP_SERVICE,
     CONTROL_SERVICE,
     INTERNAL_SERVICE,
     NODE_SERVICE,
+    full_name,
 )
 from nc.text import host_port, printable
 
@@ -27,33 +30,14 @@ DEFAULT_TIMEOUT_S = 10.0
 CONTROL_PORT = (CONTROL_SERVICE, INTERNAL_SERVICE, *ADMIN_SERVICES)
 BOOTSTRAP_PORT = (BOOTSTRAP_SERVICE, NODE_SERVICE)
 
-_REMEDIES = {
-    grpc.StatusCode.UNAVAILABLE: "is the server running there, and are the certificates its own?",
-    grpc.StatusCode.DEADLINE_EXCEEDED: "the server did not answer in time; try again",
-    grpc.StatusCode.PERMISSION_DENIED: "",
-    grpc.StatusCode.RESOURCE_EXHAUSTED: "",  # as above, the server says what to do
-    grpc.StatusCode.UNIMPLEMENTED: "is this the right port?",
-}
-
-
 # In gRPC's details when TLS failed: it refused a certificate, or the server refused ours.
 _OF_TLS = ("CERTIFICATE_VERIFY_FAILED", "Socket closed", "SSL_ERROR", "recvmsg", "handshake")
 
-_UNREACHABLE = (grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.DEADLINE_EXCEEDED)
+# A server that is back is found again soon; gRPC's own limit is two minutes.
+_RECONNECT = (("grpc.initial_reconnect_backoff_ms", 200), ("grpc.max_reconnect_backoff_ms", 5000))
 
-
-class CallFailed(OperatorError):
-    """A call was answered with a gRPC status instead of a response."""
-
-    def __init__(self, target: str, method: str, code: grpc.StatusCode, details: str) -> None:
-        self.code = code
-        self.details = details
-        remedy = _REMEDIES.get(code, "see the server's log")
-        if code in _UNREACHABLE:
-            self.exit_code, self.kind = UNREACHABLE, "unreachable"
-        elif code is grpc.StatusCode.PERMISSION_DENIED:
-            self.kind = "refused"
-        super().__init__(f"{method} at {target}: {code.name}: {details}", remedy=remedy)
+# gRPC takes 4 MB by default; the states of a million nodes have 60 MB.
+_ANSWERS = (("grpc.max_receive_message_length", 64 * 1024 * 1024),)
 
 
 def channel_options(proxy: str | None) -> list[tuple[str, Any]]:
@@ -67,7 +51,7 @@ def channel_options(proxy: str | None) -> list[tuple[str, Any]]:
     return [("grpc.http_proxy", proxy)]
 
 
-class Client:
+class Channel:
     """A channel to one port, open within `async with`.
 
     Args:
@@ -89,7 +73,7 @@ class Client:
         self._tls = tls
         self._services = services
         self._proxy = proxy
-        self._options = channel_options(proxy)
+        self._options = [*channel_options(proxy), *_RECONNECT, *_ANSWERS]
         self._channel: grpc.aio.Channel | None = None
 
     async def __aenter__(self) -> Self:
@@ -119,32 +103,85 @@ class Client:
                 return problems
         return describe_grpc(details, tls=self._tls is not None)
 
-    async def call(self, method: str, request: Message, *, request_id: str = "") -> Any:
+    async def call(
+        self,
+        method: str,
+        request: Message,
+        *,
+        request_id: str = "",
+        timeout_s: float = DEFAULT_TIMEOUT_S,
+    ) -> Any:
         """Call a method by its name in the .proto files; gives its response message.
 
-        The request id is recorded with the events of the call; "" lets the server make one.
+        Where several services have a method of this name, it is called `Nodes.List`. The request id
+        is recorded with the events of the call; "" lets the server make one.
 
         Raises:
             CallFailed: with the gRPC status.
         """
-        service = next(s for s in self._services if method in s.methods_by_name)
-        answer = message_factory.GetMessageClass(service.methods_by_name[method].output_type)
+        found = self._method(method)
         channel: Any = self._channel
-        call = channel.unary_unary(
-            f"/{service.full_name}/{method}",
-            request_serializer=lambda message: message.SerializeToString(),
-            response_deserializer=answer.FromString,
-        )
+        call = channel.unary_unary(_path(found), **_serializers(found))
         try:
             metadata = [("x-request-id", request_id)] if request_id else None
-            response = await call(request, timeout=DEFAULT_TIMEOUT_S, metadata=metadata)
+            response = await call(request, timeout=timeout_s, metadata=metadata)
         except grpc.aio.AioRpcError as error:
-            details = printable(error.details() or "")
-            if error.code() is grpc.StatusCode.UNAVAILABLE:
-                details = await self._describe(details)
-            raise CallFailed(self.target, method, error.code(), details) from None
-        _make_printable(response)
+            raise await self._failed(found, error) from None
+        if found.containing_service not in ADMIN_SERVICES:
+            _make_printable(response)
         return response
+
+    async def stream(
+        self, method: str, request: Message, *, silence_s: float
+    ) -> AsyncIterator[Any]:
+        """Call a method that answers with a stream; it has no deadline but that of each answer.
+
+        Raises:
+            CallFailed: with the gRPC status; DeadlineExceeded when nothing came for `silence_s`.
+        """
+        found = self._method(method)
+        channel: Any = self._channel
+        call = channel.unary_stream(_path(found), **_serializers(found))(request)
+        answers = call.__aiter__()
+        try:
+            while True:
+                async with asyncio.timeout(silence_s):
+                    answer = await anext(answers, None)
+                if answer is None:
+                    return
+                yield answer
+        except TimeoutError:
+            silent = f"nothing came for {silence_s:g} s"
+            raise DeadlineExceeded(_path(found), self.target, silent) from None
+        except grpc.aio.AioRpcError as error:
+            raise await self._failed(found, error) from None
+        finally:
+            call.cancel()
+
+    def _method(self, name: str) -> MethodDescriptor:
+        service_name, _, method = name.rpartition(".")
+        return next(
+            service.methods_by_name[method]
+            for service in self._services
+            if method in service.methods_by_name and service_name in ("", service.name)
+        )
+
+    async def _failed(self, method: MethodDescriptor, error: grpc.aio.AioRpcError) -> CallFailed:
+        details = printable(error.details() or "")
+        if error.code() is grpc.StatusCode.UNAVAILABLE:
+            details = await self._describe(details)
+        return call_failed(_path(method), self.target, error.code(), details)
+
+
+def _path(method: MethodDescriptor) -> str:
+    return f"/{full_name(method)}"
+
+
+def _serializers(method: MethodDescriptor) -> dict[str, Any]:
+    return {
+        "request_serializer": lambda message: message.SerializeToString(),
+        "response_deserializer": message_factory.GetMessageClass(method.output_type).FromString,
+    }
 
 
 def _make_printable(response: Message) -> None:

@@ -180,9 +180,12 @@ def offers_offload(header: str | None) -> bool:
     return header is not None and OFFLOAD in (name.strip() for name in header.split(","))
 
 
-def subprotocols(held: IPv4Address | None) -> str:
-    """The `Sec-WebSocket-Protocol` header of a client that offloads and may have an address."""
-    return OFFLOAD if held is None else f"{OFFLOAD}, {HELD_PREFIX}{held}"
+def subprotocols(held: IPv4Address | None, *, offload: bool = True) -> str:
+    """The `Sec-WebSocket-Protocol` header of a client that may have an address; "" for none."""
+    offers = [OFFLOAD] if offload else []
+    if held is not None:
+        offers.append(f"{HELD_PREFIX}{held}")
+    return ", ".join(offers)
 
 
 def held_address(header: str | None) -> str:

@@ -1,4 +1,4 @@
-"""Certificate requests (PKCS #10): made, and the public key in one, proved by its signature."""
+"""Certificate requests (PKCS #10, RFC 2986): made by who has the key, read by who signs."""
 
 from typing import Final
 
@@ -6,9 +6,10 @@ from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.serialization import Encoding
+from cryptography.x509.oid import NameOID
 
 from nc.pki.errors import PkiError
-from nc.pki.pem import UNREADABLE, PrivateKey, PublicKey
+from nc.pki.pem import UNREADABLE, PrivateKey, PublicKey, private_key_pem
 
 # A request is a few hundred bytes; one with the largest RSA key and names is below 4 KB.
 MAX_REQUEST_BYTES: Final = 16 * 1024
@@ -22,12 +23,6 @@ class RequestUnusable(PkiError):
 
     def __init__(self, problem: str, remedy: str) -> None:
         super().__init__(None, problem, remedy)
-
-
-def certificate_request(key: PrivateKey) -> bytes:
-    """A request for a key, PEM; it names nobody."""
-    builder = x509.CertificateSigningRequestBuilder().subject_name(x509.Name([]))
-    return builder.sign(key, SHA256()).public_bytes(Encoding.PEM)
 
 
 def requested_key(request_pem: str) -> PublicKey:
@@ -61,3 +56,16 @@ def requested_key(request_pem: str) -> PublicKey:
         "the key of the certificate request is of a kind that is not signed",
         "use EC on P-256, P-384 or P-521, or RSA of 2048 to 8192 bits",
     )
+
+
+def certificate_request(common_name: str) -> tuple[bytes, bytes]:
+    """A new P-256 key and a request for it, both PEM; a common name has 1 to 64 characters."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    return private_key_pem(key), request_for(key, common_name)
+
+
+def request_for(key: PrivateKey, common_name: str = "") -> bytes:
+    """A request for a key, PEM; without a common name it names nobody."""
+    names = [x509.NameAttribute(NameOID.COMMON_NAME, common_name)] if common_name else []
+    builder = x509.CertificateSigningRequestBuilder().subject_name(x509.Name(names))
+    return builder.sign(key, SHA256()).public_bytes(Encoding.PEM)

@@ -11,7 +11,7 @@ command is accepted, and queries still work.
 
 import asyncio
 from collections.abc import Callable, Iterable, Sequence
-from typing import TypeVar
+from functools import partial
 
 from eventlog.api import EventLog, LogPosition, SequenceConflict
 from eventlog.errors import LogError, LogLacking
@@ -19,6 +19,7 @@ from nc.clock import Clock
 from nc.domain.decide import Command
 from nc.domain.events import Batch, Event
 from nc.domain.state import State
+from nc.replica.appends import Appends, in_thread
 from nc.replica.batch import Decided, Origin, decide_batch
 from nc.replica.digests import Digests
 from nc.replica.errors import DiskFull, Overloaded, Stopping, Unwritable, WriteRefused, refusal_for
@@ -39,8 +40,6 @@ __all__ = [
     "in_thread",
 ]
 
-T = TypeVar("T")
-
 Decide = Callable[[State, Iterable[tuple[Command, Origin]], int], Decided]
 Replay = Callable[[EventLog, State, Observer | None], State]
 
@@ -51,11 +50,6 @@ MARK_AFTER_IDLE_S = 0.05
 ROOM_CHECK_INTERVAL_S = 0.5
 
 
-async def in_thread(function: Callable[[], T]) -> T:
-    """Run a blocking call in a thread of the default executor."""
-    return await asyncio.get_running_loop().run_in_executor(None, function)
-
-
 class Replica:
     """State that follows a log, and the only writer to it.
 
@@ -63,6 +57,7 @@ class Replica:
         log: the log; several replicas may share it.
         clock: stamps entries.
         run_blocking: runs what blocks for the disk; a simulation runs it in place.
+        append_on_loop: whether appends may block the event loop (`nc.replica.appends`).
         max_waiting_commands: a longer queue refuses commands.
         decide: decides a batch; tests plant bugs here.
         replay: folds what others wrote, and gives it to observers; tests plant bugs here.
@@ -83,6 +78,7 @@ class Replica:
         clock: Clock,
         *,
         run_blocking: RunBlocking = in_thread,
+        append_on_loop: bool = False,
         max_waiting_commands: int = MAX_WAITING_COMMANDS,
         decide: Decide = decide_batch,
         replay: Replay = replay,
@@ -98,6 +94,7 @@ class Replica:
         self._writer: asyncio.Task[None] | None = None
         self._observers: list[Observer] = []
         self.run_blocking = run_blocking
+        self._appends = Appends(clock, append_on_loop=append_on_loop)
         self.queue = CommandQueue(max_waiting_commands)
         self.snapshots = Snapshots(log.snapshots, run_blocking)
         self.digests = Digests(self.submit)
@@ -181,6 +178,8 @@ class Replica:
                 await self._commit()
                 await self._snapshot_if_due()
                 self._digest_if_due()
+                if self._appends.was_on_loop:
+                    await asyncio.sleep(0)  # nobody else has run meanwhile
             else:
                 await self._rest()
         await self._finish()
@@ -278,7 +277,8 @@ class Replica:
             return
         payload = Batch(entries=decided.entries).SerializeToString()
         self._is_marked = False
-        await self.run_blocking(lambda: self._log.append(payload, count, expected))
+        append = partial(self._log.append, payload, count, expected)
+        await self._appends.run(append, self._state, self.run_blocking)
 
     def _catch_up(self) -> None:
         """Fold in what other replicas wrote, and give it to the observers."""

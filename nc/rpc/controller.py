@@ -33,7 +33,7 @@ from nc.pki.certificates import LEAF_LIFETIME, NODE_ORGANIZATION, milliseconds
 from nc.replica.replica import Origin, Replica
 from nc.rpc.api import Authorities, Call, Endpoints
 from nc.rpc.callers import CallerKind
-from nc.rpc.permissions import require_self
+from nc.rpc.permissions import require_imported, require_self
 from nc.secrets import (
     Secrets,
     TokenIds,
@@ -65,13 +65,11 @@ class Controller:
         secrets: Secrets,
         max_nodes: int = 0,
     ) -> None:
-        self._max_nodes = max_nodes
         self._replica = replica
         self._authorities = authorities
         self._endpoints = endpoints
-        self._token_ids = token_ids
-        self._clock = clock
-        self._secrets = secrets
+        self._token_ids, self._clock, self._secrets = token_ids, clock, secrets
+        self._max_nodes = max_nodes
 
     def hello_world(self, request: pb.HelloWorldRequest, call: Call) -> bytes:
         del call
@@ -109,12 +107,12 @@ class Controller:
         """Redeem a bootstrap token: register a node, and give it its token and certificates.
 
         Raises:
-            BootstrapTokenEmpty, …Malformed, …Unknown, …Expired: it cannot be redeemed.
+            BootstrapTokenEmpty, …Malformed, …Unknown, …Expired, …: it cannot be redeemed.
         """
         token_id = self.live_bootstrap_token(request)
         node_token = new_token(self._secrets)
         node_id = self._token_ids.id_of(node_token)
-        now = now_utc(self._clock)
+        now, at_ms = now_utc(self._clock), now_ms(self._clock)
         grpc = self._issue(self._authorities.grpc, node_id, now)
         network = self._issue(self._authorities.network, node_id, now)
         certificates = (
@@ -122,11 +120,7 @@ class Controller:
             _certificate(events_pb.CERTIFICATE_AUTHORITY_NETWORK, network),
         )
         command = tokens.RedeemToken(
-            token_id,
-            node_id,
-            certificates,
-            now_ms(self._clock),
-            max_nodes=self._max_nodes,
+            token_id, node_id, certificates, at_ms, max_nodes=self._max_nodes
         )
         if call.caller.kind in {CallerKind.ANONYMOUS, CallerKind.UNRESTRICTED}:
             actor = f"bootstrap:{token_id}"
@@ -156,11 +150,10 @@ class Controller:
         Raises:
             NodeTokenEmpty, NodeUnknown, NodeExpired: the token is refused.
         """
-        del call
         if request.token == SERVER_NODE_TOKEN:
             return _conn_state(ConnectionState.CONNECTED.name, self._endpoints().overlay_address)
         state = self._replica.state
-        node_id = self._live_node(request.token, state)
+        node_id = self._live_node(request.token, state, call)
         link = link_of(state.links, node_id).state
         return _conn_state(link.name, state.addresses.address_of(node_id))
 
@@ -170,11 +163,11 @@ class Controller:
         Raises:
             NodeTokenEmpty, NodeUnknown, NodeExpired: the token is refused.
         """
-        del call
         if request.token == SERVER_NODE_TOKEN:
             return _registered_ip(self._endpoints().overlay_address)
         state = self._replica.state
-        return _registered_ip(state.addresses.address_of(self._live_node(request.token, state)))
+        node_id = self._live_node(request.token, state, call)
+        return _registered_ip(state.addresses.address_of(node_id))
 
     async def unregister(self, request: pb.UnRegisterRequest, call: Call) -> pb.UnRegisterResponse:
         """Remove a node for good; an expired one, too.
@@ -189,6 +182,7 @@ class Controller:
             raise errors.ServerNodeFixed
         node_id = self._token_ids.id_of(request.token)
         require_self(call.caller, node_id)
+        require_imported(call.caller, self._replica.state.nodes.get(node_id))
         # The certificates were signed before now, so they have ended by then.
         remember_until = now_utc(self._clock) + LEAF_LIFETIME
         await self._submit(nodes.Unregister(node_id, milliseconds(remember_until)), call)
@@ -231,12 +225,13 @@ class Controller:
         tokens.require_live(known, token_id, now_ms(self._clock))
         return token_id
 
-    def _live_node(self, token: str, state: State) -> str:
-        """The id of the node with this token, if it is good now."""
+    def _live_node(self, token: str, state: State, call: Call) -> str:
+        """The id of the node with this token, if it is good now, and the caller may ask of it."""
         if not token:
             raise errors.NodeTokenEmpty
         node_id = self._token_ids.id_of(token)
-        nodes.require_live(state.nodes, state.unregistered, node_id, now_ms(self._clock))
+        node = nodes.require_live(state.nodes, state.unregistered, node_id, now_ms(self._clock))
+        require_imported(call.caller, node)
         return node_id
 
     def _issue(

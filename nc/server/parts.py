@@ -105,6 +105,7 @@ class Parts:
         listen_for_links: opens the link port.
         link_tls: the link port's TLS context, asked for with each connection; None is plain text.
         run_blocking: runs what blocks for the disk.
+        append_on_loop: whether appends may block the event loop (`nc.replica.appends`).
         interconnection: whether nodes may reach each other.
         allow_destination: what nodes may reach beyond the network, through the server.
         guesses_a_second: wrong bootstrap tokens of one address; 0: as many as it likes.
@@ -134,6 +135,7 @@ class Parts:
     shares_log: bool = False
     callers: Callers = field(default_factory=Callers)
     run_blocking: RunBlocking = in_thread
+    append_on_loop: bool = True
     link_limits: Limits = field(default_factory=Limits)
     interconnection: bool = True
     allow_destination: tuple[IPv4Network, ...] = ()

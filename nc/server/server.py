@@ -49,7 +49,12 @@ def serve(parts: Parts) -> "Server":
 
     The block is cancelled when a background task dies, and its error is raised at the end of it.
     """
-    replica = Replica(parts.log, parts.clock, run_blocking=parts.run_blocking)
+    replica = Replica(
+        parts.log,
+        parts.clock,
+        run_blocking=parts.run_blocking,
+        append_on_loop=parts.append_on_loop,
+    )
     replica.snapshots.tail_events = parts.snapshot_tail_events
     replica.digests.interval_events = parts.digest_interval_events
     replica.session = new_session(parts.secrets)

@@ -14,7 +14,7 @@ from nc.agent.renewal import RenewalFailed, RenewalRequest
 from nc.agent.renewal_call import ask_in_a_process
 from nc.pki import read_peer
 from nc.pki import renewal as pki_renewal
-from nc.pki.requests import certificate_request
+from nc.pki.requests import request_for
 from tests.support.operators import operator
 from tests.support.renewing_agents import RenewingAgent, replaced
 from tests.support.whole_server import MovableClock, WholeServer, running, until
@@ -194,7 +194,7 @@ async def test_a_renewal_that_fails_is_tried_again(
                 return other
             return await good(request)
 
-        csr = certificate_request(two.files.key()).decode()
+        csr = request_for(two.files.key()).decode()
         one.ask = fail
         one.renew_now()
         one.start()
@@ -224,7 +224,7 @@ async def test_the_process_that_asks_gives_what_it_was_answered(tmp_path: Path) 
         await until(lambda: bool(one.lines.named("agent.renewed")))
         assert shown(one) != before
         (request,) = requests
-        with pytest.raises(RenewalFailed, match="NOT_FOUND") as unknown:
+        with pytest.raises(RenewalFailed, match="unknown here") as unknown:
             await ask_in_a_process(request._replace(node_token="0" * 16))
         assert not unknown.value.is_final
         assert await one.stop() is None

@@ -13,6 +13,7 @@ from nc.cli.ncadm.app import Commands as NcadmCommands
 from nc.cli.network_controller import Commands
 from tests.support.programs import Run
 from tests.support.server_process import ServerProcess
+from tests.support.upstream_server import UpstreamServer
 from tests.support.written_log import ALPHA, write_story
 
 # Runs a program's main as its console script does, and prints what it has loaded on stderr.
@@ -35,7 +36,7 @@ finally:
 
 MAIN = {"network-controller": "nc.cli.main", "ncadm": "nc.cli.ncadm"}
 
-EXTRAS = ("hypothesis", "textual")
+EXTRAS = ("hypothesis", "nats", "textual")
 # typer converts paths and bounded numbers with pydantic, so a command with such options loads it.
 HEAVY = ("grpc", "nc.hub", "nc.server.server", "pydantic", "cryptography", "rich", *EXTRAS)
 NOT_FOR_CLIENTS = ("nc.hub", "nc.server.server", "nc.server.settings", "nc.replica", *EXTRAS)
@@ -82,6 +83,25 @@ def test_a_client_loads_no_server(server: ServerProcess) -> None:
     assert loaded.isdisjoint((*NOT_FOR_CLIENTS, "cryptography", "rich", "nc.domain.decide"))
 
 
+@pytest.mark.parametrize("command", ["nodes list", "tokens list", "status", "events", "why 0000"])
+def test_the_sdk_loads_no_server(server: ServerProcess, command: str) -> None:
+    """Neither do the commands that are made of it, nor what only some of them need."""
+    where = ("--port", str(server.control_port), "--data-dir", str(server.data_dir))
+    done, loaded = probe("ncadm", *where, *command.split())
+    assert (done.returncode, "Traceback" in done.stderr) == (int(command == "why 0000"), False)
+    assert "nc.client.blocking" in loaded
+    assert loaded.isdisjoint((*NOT_FOR_CLIENTS, "cryptography", "rich", "yaml", "nc.domain.decide"))
+
+
+def test_the_package_of_the_sdk_loads_nothing() -> None:
+    """An agent takes TLS from it, and no gRPC."""
+    probed = "import sys, nc.client, nc.client.tls; print('grpc' in sys.modules)"
+    done = subprocess.run(
+        [sys.executable, "-c", probed], check=True, capture_output=True, text=True, timeout=60
+    )
+    assert done.stdout == "False\n"
+
+
 def test_grpc_is_loaded_for_a_call_only(tmp_path: Path) -> None:
     """A mistake that is found before the call costs no import of gRPC."""
     missing = ("--data-dir", str(tmp_path), "--output", "json")
@@ -95,6 +115,16 @@ def test_a_machine_that_joins_loads_no_server(tmp_path: Path) -> None:
     done, loaded = probe("network-controller", "join", "--no-tun", "--state-dir", str(tmp_path))
     assert done.returncode == 2
     assert loaded.isdisjoint((*NOT_FOR_CLIENTS, "yaml", "pyroute2"))
+
+
+def test_an_import_loads_no_server(tmp_path: Path) -> None:
+    """It appends to the log without a hub or gRPC."""
+    upstream = UpstreamServer.made(tmp_path / "upstream")
+    upstream.write_database([("a" * 16, "10.1.1.3")])
+    where = ("--data-dir", str(tmp_path / "data"), "--config", str(upstream.write_config()))
+    done, loaded = probe("network-controller", "import-litekube", *where)
+    assert done.returncode == 0, done
+    assert loaded.isdisjoint(("nc.hub", "nc.server.server", "grpc", "rich", *EXTRAS))
 
 
 @pytest.mark.parametrize("command", ["show --to 5", "info", "at 3", f"why {ALPHA}", "verify"])
@@ -168,7 +198,8 @@ def test_ctrl_c_during_an_import_is_no_traceback(program: str, module: str) -> N
 @pytest.mark.parametrize(
     ("words", "expected"),
     [
-        ("", {"create-bootstrap-token", "check-health", "unregister"}),
+        ("", {"create-bootstrap-token", "check-health", "unregister", "nodes", "contexts"}),
+        ("nodes ", {"list", "show", "rename"}),
         ("check-conn-state --node", {"--node-token"}),
     ],
 )
@@ -184,7 +215,7 @@ def test_a_shell_completes_commands_and_their_options(words: str, expected: set[
             "PATH": "/usr/bin:/bin",
             "_NCADM_COMPLETE": "complete_bash",
             "COMP_WORDS": f"ncadm {words}",
-            "COMP_CWORD": str(max(1, len(words.split()))),
+            "COMP_CWORD": str(max(1, len(words.split()) + words.endswith(" "))),
         },
     )
     assert expected <= set(done.stdout.split()), done

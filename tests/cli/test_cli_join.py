@@ -16,7 +16,7 @@ from google.protobuf.message import Message
 
 from nc import sd_notify
 from nc.cli.main import main
-from nc.client.channel import Client
+from nc.client.channel import Channel
 from nc.client.tls import ClientTls
 from nc.pb import network_controller_pb2 as pb
 from nc.pb import sensor_pb2
@@ -54,7 +54,7 @@ def admin(server: ServerProcess, method: str, request: Message) -> Any:
     async def call() -> Any:
         pki = FolderPaths.within(server.data_dir / "pki" / "grpc")
         files = (path.read_bytes() for path in (pki.ca, pki.client_key, pki.client))
-        async with Client("127.0.0.1", server.control_port, ClientTls(*files)) as client:
+        async with Channel("127.0.0.1", server.control_port, ClientTls(*files)) as client:
             return await client.call(method, request)
 
     answer = asyncio.run(call())

@@ -13,7 +13,7 @@ import pytest
 from rich.console import Console
 
 from nc.cli.links import tables
-from nc.client.channel import Client
+from nc.client.channel import Channel
 from nc.client.link_report import NoServer, read_link_report
 from nc.client.tls import ClientTls
 from nc.errors import UNREACHABLE
@@ -27,7 +27,7 @@ async def enrol(server: ServerProcess) -> tuple[str, Identity]:
     """A node's token, and its network identity."""
     pki = server.data_dir / "pki" / "grpc"
     tls = ClientTls(*((pki / f"{n}.pem").read_bytes() for n in ("ca", "client-key", "client")))
-    async with Client(LOOPBACK, server.control_port, tls) as client:
+    async with Channel(LOOPBACK, server.control_port, tls) as client:
         issued = await client.call("GetBootStrapToken", pb.GetBootStrapTokenRequest())
         request = pb.GetTokenRequest(bootStrapToken=issued.bootStrapToken)
         answer = await client.call("GetToken", request)

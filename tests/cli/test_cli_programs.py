@@ -30,7 +30,36 @@ COMMANDS = [
     ("network-controller", "log", "why"),
     ("network-controller", "log", "export"),
     ("network-controller", "log", "repair"),
+    ("network-controller", "log", "move"),
     ("ncadm",),
+    ("ncadm", "nodes"),
+    ("ncadm", "nodes", "list"),
+    ("ncadm", "nodes", "show"),
+    ("ncadm", "nodes", "rename"),
+    ("ncadm", "nodes", "label"),
+    ("ncadm", "nodes", "note"),
+    ("ncadm", "nodes", "assign"),
+    ("ncadm", "nodes", "unregister"),
+    ("ncadm", "nodes", "set-expiry"),
+    ("ncadm", "tokens"),
+    ("ncadm", "tokens", "issue"),
+    ("ncadm", "tokens", "list"),
+    ("ncadm", "tokens", "revoke"),
+    ("ncadm", "admins"),
+    ("ncadm", "admins", "issue"),
+    ("ncadm", "admins", "list"),
+    ("ncadm", "admins", "revoke"),
+    ("ncadm", "contexts"),
+    ("ncadm", "contexts", "list"),
+    ("ncadm", "contexts", "use"),
+    ("ncadm", "contexts", "add"),
+    ("ncadm", "contexts", "remove"),
+    ("ncadm", "status"),
+    ("ncadm", "links"),
+    ("ncadm", "events"),
+    ("ncadm", "why"),
+    ("ncadm", "at"),
+    ("ncadm", "diff"),
     ("ncadm", "create-bootstrap-token"),
     ("ncadm", "get-token"),
     ("ncadm", "check-conn-state"),
@@ -67,15 +96,10 @@ def test_every_command_has_help_with_an_example(run: Run, command: tuple[str, ..
 
 def test_the_commands_above_are_all_there_are(run: Run) -> None:
     """No command hides from the test above."""
-    for program in ("network-controller", "ncadm"):
-        listed = run(program, "--help").stdout.partition("Commands:")[2]
+    for group in {command[:-1] for command in COMMANDS} - {()}:
+        listed = run(*group, "--help").stdout.partition("Commands:")[2]
         names = set(re.findall(r"^  ([a-z][a-z-]+)", listed, re.MULTILINE))
-        assert names == {
-            command[1] for command in COMMANDS if command[0] == program and command[1:]
-        }
-    listed = run("network-controller", "log", "--help").stdout.partition("Commands:")[2]
-    names = set(re.findall(r"^  ([a-z][a-z-]+)", listed, re.MULTILINE))
-    assert names == {command[2] for command in COMMANDS if command[2:]}
+        assert names == {each[-1] for each in COMMANDS if each[:-1] == group}, group
 
 
 def test_the_version_is_the_distributions(run: Run) -> None:
@@ -120,16 +144,17 @@ def test_log_show_prints_every_event_once_in_order(run: Run, stopped: Path) -> N
     text = run("network-controller", "log", "show", "--data-dir", str(stopped))
     lines = run("network-controller", "log", "show", "--data-dir", str(stopped), "--output", "json")
     events = [json.loads(line) for line in lines.stdout.splitlines()]
-    assert [event["seq"] for event in events] == [1, 2]
-    assert [event["type"] for event in events] == ["ReplicaStarted", "ReplicaStopped"]
-    assert [line.split()[0] for line in text.stdout.splitlines()] == ["1", "2"]
+    assert [event["seq"] for event in events] == [1, 2, 3]
+    kinds = ["ReplicaStarted", "AdministratorAdded", "ReplicaStopped"]
+    assert [event["type"] for event in events] == kinds
+    assert [line.split()[0] for line in text.stdout.splitlines()] == ["1", "2", "3"]
     assert {event["actor"] for event in events} == {"system"}
 
 
 def test_log_show_after_a_sequence_number(run: Run, stopped: Path) -> None:
     """`--after` leaves out what was seen before."""
     done = run("network-controller", "log", "show", "--data-dir", str(stopped), "--after", "1")
-    assert [line.split()[0] for line in done.stdout.splitlines()] == ["2"]
+    assert [line.split()[0] for line in done.stdout.splitlines()] == ["2", "3"]
 
 
 def test_log_show_changes_nothing(run: Run, stopped: Path) -> None:

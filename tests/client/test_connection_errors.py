@@ -11,8 +11,9 @@ from nc.agent.attempt import Attempt
 from nc.agent.connection import Target, connect
 from nc.agent.enrolment import Invitation, ServerUnreachable, redeem
 from nc.agent.link_errors import LinkEnded
-from nc.client.channel import CallFailed, Client
+from nc.client.channel import Channel
 from nc.client.connection_errors import describe
+from nc.client.errors import CallFailed
 from nc.client.tls import ClientTls
 from nc.hub.limits import Limits
 from nc.pb import network_controller_pb2 as pb
@@ -32,7 +33,7 @@ def shown(server: WholeServer, *names: str) -> ClientTls:
 
 async def called(port: int, tls: ClientTls | None) -> str:
     """What is said of a call that never arrives."""
-    async with Client(LOOPBACK, port, tls) as client:
+    async with Channel(LOOPBACK, port, tls) as client:
         with pytest.raises(CallFailed) as failed:
             await client.call("HealthCheck", pb.HealthCheckRequest())
     return str(failed.value)

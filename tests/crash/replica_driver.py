@@ -90,9 +90,13 @@ class Driver:
         if rng.random() < 0.02:
             await self._submit(Unregister(node_id), "UnRegister")
         elif link is None or rng.random() < 0.1:
-            await self._submit(AcceptLink(node_id, self._fresh("link"), _now_ms()), "link")
+            await self._submit(
+                AcceptLink(node_id, self._fresh("link"), _now_ms(), reclaim_after_ms=0), "link"
+            )
         elif rng.random() < 0.5:
-            await self._submit(HandOverAddress(node_id, link.link_id, _now_ms()), "link")
+            await self._submit(
+                HandOverAddress(node_id, link.link_id, _now_ms(), reclaim_after_ms=0), "link"
+            )
         else:
             reason = pb.STATE_CHANGE_REASON_LINK_CLOSED
             await self._submit(DropLink(node_id, link.link_id, reason), "link")

@@ -22,7 +22,7 @@ import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
-from nc.client.channel import Client
+from nc.client.channel import Channel
 from nc.pb import network_controller_pb2 as pb
 from tests.support.link_client import HELLO, LinkClient, frame, packet
 from tests.support.server_process import LOOPBACK, PATIENCE_S, ServerProcess
@@ -49,7 +49,7 @@ class Target:
         self.others = itertools.cycle(others)
 
     async def _enrol(self) -> list[str]:
-        async with Client(LOOPBACK, self.server.control_port, None) as client:
+        async with Channel(LOOPBACK, self.server.control_port, None) as client:
             issued = await client.call("GetBootStrapToken", pb.GetBootStrapTokenRequest())
             request = pb.GetTokenRequest(bootStrapToken=issued.bootStrapToken)
             return [str((await client.call("GetToken", request)).token) for _ in range(21)]

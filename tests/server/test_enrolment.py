@@ -13,11 +13,12 @@ import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import ec
 
-from nc.client.channel import BOOTSTRAP_PORT, CallFailed, Client
+from nc.client.channel import BOOTSTRAP_PORT, Channel
+from nc.client.errors import CallFailed
 from nc.client.tls import ClientTls
 from nc.pb import network_controller_pb2 as pb
 from nc.pb.node.v1 import node_pb2
-from nc.pki.requests import certificate_request
+from nc.pki.requests import request_for
 from nc.rpc.abuse import GUESSES_AT_ONCE
 from nc.secrets import SystemSecrets
 from tests.support.link_cluster import logged_events
@@ -35,14 +36,14 @@ def new_attempt() -> str:
 class Machine:
     """A machine that makes its own key, and calls the bootstrap port."""
 
-    def __init__(self, client: Client) -> None:
+    def __init__(self, client: Channel) -> None:
         self._client = client
         self.key = ec.generate_private_key(ec.SECP256R1())
         self.attempt = new_attempt()
 
     @property
     def request_pem(self) -> str:
-        return certificate_request(self.key).decode()
+        return request_for(self.key).decode()
 
     async def enrol(self, token: str, **fields: Any) -> node_pb2.EnrolResponse:
         request = node_pb2.EnrolRequest(
@@ -61,7 +62,7 @@ class Machine:
 class Here:
     """A server, its operator, and its bootstrap port."""
 
-    def __init__(self, server: WholeServer, operator: Operator, client: Client) -> None:
+    def __init__(self, server: WholeServer, operator: Operator, client: Channel) -> None:
         self.server = server
         self.operator = operator
         self.client = client
@@ -85,7 +86,7 @@ async def here(
     async with (
         running(data_dir, clock, lines, **more) as server,
         operator(server) as admin,
-        Client(
+        Channel(
             LOOPBACK,
             server.endpoints.bootstrap_port,
             ClientTls(server.certificates.grpc.paths.ca.read_bytes()),

@@ -8,20 +8,21 @@ import grpc
 import pytest
 
 from nc import log_events
-from nc.client.channel import BOOTSTRAP_PORT, CallFailed, Client
+from nc.client.channel import BOOTSTRAP_PORT, Channel
+from nc.client.errors import CallFailed
 from nc.client.tls import ClientTls
 from nc.pb import network_controller_pb2 as pb
 from nc.rpc.abuse import GUESSES_AT_ONCE
 from tests.support.whole_server import LOOPBACK, Lines, MovableClock, WholeServer, admin, running
 
 
-def newcomer(server: WholeServer) -> Client:
+def newcomer(server: WholeServer) -> Channel:
     """A machine without a certificate."""
     tls = ClientTls(server.certificates.grpc.paths.ca.read_bytes())
-    return Client(LOOPBACK, server.endpoints.bootstrap_port, tls, BOOTSTRAP_PORT)
+    return Channel(LOOPBACK, server.endpoints.bootstrap_port, tls, BOOTSTRAP_PORT)
 
 
-def redeem(machine: Client, token: str) -> Any:
+def redeem(machine: Channel, token: str) -> Any:
     return machine.call("GetToken", pb.GetTokenRequest(bootStrapToken=token))
 
 

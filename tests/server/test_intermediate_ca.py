@@ -15,7 +15,8 @@ from cryptography.x509.oid import ExtendedKeyUsageOID
 from nc.agent.certificates import node_tls
 from nc.agent.connection import Target, connect
 from nc.agent.link_errors import LinkEnded
-from nc.client.channel import BOOTSTRAP_PORT, CallFailed, Client
+from nc.client.channel import BOOTSTRAP_PORT, Channel
+from nc.client.errors import CallFailed
 from nc.client.tls import ClientTls
 from nc.pb import network_controller_pb2 as pb
 from nc.pki import ADMIN_ORGANIZATION, NODE_ORGANIZATION, FolderPaths
@@ -49,10 +50,10 @@ async def enrolled(server: WholeServer, tmp_path: Path, trusted: bytes) -> tuple
     """A node's token, and the folder with its two sets of certificates."""
     paths = server.certificates.grpc.paths
     tls = ClientTls(trusted, paths.client_key.read_bytes(), paths.client.read_bytes())
-    async with Client(LOOPBACK, server.endpoints.control_port, tls) as admin:
+    async with Channel(LOOPBACK, server.endpoints.control_port, tls) as admin:
         token = await admin.call("GetBootStrapToken", pb.GetBootStrapTokenRequest())
     port = server.endpoints.bootstrap_port
-    async with Client(LOOPBACK, port, ClientTls(trusted), BOOTSTRAP_PORT) as newcomer:
+    async with Channel(LOOPBACK, port, ClientTls(trusted), BOOTSTRAP_PORT) as newcomer:
         request = pb.GetTokenRequest(bootStrapToken=token.bootStrapToken)
         answer = await newcomer.call("GetToken", request)
     for name, texts in {
@@ -77,7 +78,7 @@ async def test_an_intermediate_ca_serves_every_port(
         token, node = await enrolled(server, tmp_path, trusted.pem)
         grpc = FolderPaths.within(node / "grpc")
         tls = ClientTls(*(p.read_bytes() for p in (grpc.ca, grpc.client_key, grpc.client)))
-        async with Client(LOOPBACK, server.endpoints.control_port, tls) as member:
+        async with Channel(LOOPBACK, server.endpoints.control_port, tls) as member:
             answer = await member.call("CheckConnState", pb.CheckConnStateRequest(token=token))
         assert answer.code == "200"
         paths = FolderPaths.within(node / "network")
@@ -121,7 +122,7 @@ async def test_certificates_of_a_sibling_ca_are_nobodys(tmp_path: Path) -> None:
         now = datetime.now(UTC)
         admin = SIBLING.authority.issue_client("admin", ADMIN_ORGANIZATION, now, 77)
         tls = ClientTls(ROOT.pem, admin.key_pem, admin.certificate_pem + SIBLING.pem)
-        async with Client(LOOPBACK, server.endpoints.control_port, tls) as client:
+        async with Channel(LOOPBACK, server.endpoints.control_port, tls) as client:
             with pytest.raises(CallFailed, match="UNAVAILABLE"):
                 await client.call("GetBootStrapToken", pb.GetBootStrapTokenRequest())
         node = SIBLING.authority.issue_client("ab" * 16, NODE_ORGANIZATION, now, 78)

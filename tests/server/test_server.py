@@ -223,3 +223,16 @@ async def test_a_token_as_request_id_is_not_recorded(tmp_path: Path) -> None:
     assert token not in repr(lines).lower()
     assert kept.encode() in log
     assert kept in {line.get("request_id") for line in lines}
+
+
+async def test_a_server_registers_no_more_nodes_than_it_is_told_to(tmp_path: Path) -> None:
+    """`--max-nodes`: the next one is refused with a sentence, and a place that is left is free."""
+    async with running(tmp_path / "data", max_nodes=1) as server, admin(server) as client:
+        issued = await client.call("GetBootStrapToken", pb.GetBootStrapTokenRequest())
+        request = pb.GetTokenRequest(bootStrapToken=issued.bootStrapToken)
+        first = await client.call("GetToken", request)
+        refused = await client.call("GetToken", request)
+        assert (first.code, refused.code) == ("200", "400")
+        assert "--max-nodes" in refused.message
+        await client.call("UnRegister", pb.UnRegisterRequest(token=first.token))
+        assert (await client.call("GetToken", request)).code == "200"

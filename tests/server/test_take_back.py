@@ -18,7 +18,7 @@ from eventlog import LogReader
 from nc.agent.agent import Agent
 from nc.agent.settings import AgentSettings
 from nc.agent.state import CertificateSet, NodeIdentity
-from nc.client.channel import CallFailed
+from nc.client.errors import CallFailed
 from nc.clock import SystemClock
 from nc.domain.codec.records import entries_in
 from nc.domain.errors import NODE_OF_A_LATER_LOG

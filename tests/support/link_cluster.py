@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from eventlog import LogReader
-from nc.client.channel import Client
+from nc.client.channel import Channel
 from nc.clock import SystemClock
 from nc.domain.codec.records import events_in
 from nc.domain.events import Event, pb
@@ -42,7 +42,7 @@ class Cluster:
     """A server, its administrator, and the machines that joined it."""
 
     server: WholeServer
-    client: Client
+    client: Channel
     lines: Lines
     plaintext: bool
     bootstrap_token: str = ""

@@ -10,6 +10,7 @@ import structlog
 from nc.agent.addresses import KnownAddresses
 from nc.agent.agent import Agent
 from nc.agent.attempt import AttemptFile
+from nc.agent.connection import HubConnection, Target
 from nc.agent.device import Kernel
 from nc.agent.enrolment import Invitation, redeem
 from nc.agent.node_files import NodeFiles, RenewedCertificates
@@ -71,6 +72,19 @@ class Card:
         self._is_reading = False
 
 
+class _Agent(Agent):
+    """Says whether it opens a link just now: to stop it then would leave a socket behind."""
+
+    opening = 0
+
+    async def _open(self) -> tuple[HubConnection, Target]:
+        self.opening += 1
+        try:
+            return await super()._open()
+        finally:
+            self.opening -= 1
+
+
 class RenewingAgent:
     """A machine that has joined, with its agent; in one process with the server.
 
@@ -90,7 +104,7 @@ class RenewingAgent:
         self.ask = ask_here
         self.node: NodeIdentity
         self.node_id = ""
-        self._running: tuple[Agent, asyncio.Task[None]] | None = None
+        self._running: tuple[_Agent, asyncio.Task[None]] | None = None
 
     async def join(self, server: WholeServer, token: str) -> None:
         """Enrol, and keep the answer."""
@@ -116,7 +130,7 @@ class RenewingAgent:
         renewal = Renewal(
             self.node.token, self.files, known, settings, **parts, ask=self._ask_and_count
         )
-        agent = Agent(
+        agent = _Agent(
             self.node,
             settings,
             Redirect(self._folder / "redirect.json"),
@@ -130,7 +144,8 @@ class RenewingAgent:
     async def stop(self) -> BaseException | None:
         """End the agent; returns what it died of, if it did."""
         assert self._running is not None
-        _, task = self._running
+        agent, task = self._running
+        await until(lambda: task.done() or not agent.opening)
         self._running = None
         task.cancel()
         (ended,) = await asyncio.gather(task, return_exceptions=True)

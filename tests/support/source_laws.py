@@ -173,12 +173,12 @@ def only_its_command_knows_the_harness(source: Source) -> list[str]:
 
 
 def only_the_replica_appends(source: Source) -> list[str]:
-    """Only `nc/replica/replica.py` calls `EventLog.append`.
+    """Of those who use a log, only `nc/replica/replica.py` calls its `append`.
 
     An append is told by what it is called on, which has `log` in its name, or by what it is given:
     a list's takes one argument, a log's three.
     """
-    return [] if source.lies_in("nc/replica/replica.py") else appends(source)
+    return [] if source.lies_in("nc/replica/replica.py", "eventlog") else appends(source)
 
 
 def appends(source: Source) -> list[str]:
@@ -205,8 +205,9 @@ def time_and_chance_come_in_at_the_top(source: Source) -> list[str]:
     if source.lies_in("nc/clock.py", "nc/secrets.py"):
         return []
     allowed: set[ast.AST] = set()
-    if source.lies_in("eventlog/__init__.py"):
-        functions = (node for node in ast.walk(source.tree) if isinstance(node, ast.FunctionDef))
+    if source.lies_in("eventlog/__init__.py", "eventlog/jetstream/__init__.py"):
+        kinds = (ast.FunctionDef, ast.AsyncFunctionDef)
+        functions = (node for node in ast.walk(source.tree) if isinstance(node, kinds))
         defaults = (d for f in functions for d in (*f.args.defaults, *f.args.kw_defaults) if d)
         allowed = {node for default in defaults for node in ast.walk(default)}
     return [

@@ -9,7 +9,7 @@ from typing import Any
 
 import structlog
 
-from nc.client.channel import Client
+from nc.client.channel import Channel
 from nc.client.tls import ClientTls
 from nc.clock import SystemClock
 from nc.data_folder import DataFolder
@@ -101,13 +101,13 @@ async def running(
         )
 
 
-def admin(server: WholeServer) -> Client:
+def admin(server: WholeServer) -> Channel:
     """A client with the administrator's certificate, or in plain text if that is what is spoken."""
     if server.settings.plaintext:
-        return Client(LOOPBACK, server.endpoints.control_port, None)
+        return Channel(LOOPBACK, server.endpoints.control_port, None)
     paths = server.certificates.grpc.paths
     tls = ClientTls(*(p.read_bytes() for p in (paths.ca, paths.client_key, paths.client)))
-    return Client(LOOPBACK, server.endpoints.control_port, tls)
+    return Channel(LOOPBACK, server.endpoints.control_port, tls)
 
 
 async def until(condition: Callable[[], bool]) -> None:

@@ -8,11 +8,10 @@ import typer
 
 from nc.certificate_files import FolderPaths
 from nc.cli.check.targets import IN_PROCESS, PROCESS, SIM
-from nc.cli.entrypoint import DATA_DIR_VARIABLE, default_data_dir
-from nc.cli.ncadm.connection import Connection
 from nc.cli.options import Output, OutputOption
 from nc.cli.server_address import ServerAddress
-from nc.data_folder import DataFolder
+from nc.client.contexts import Context
+from nc.data_folder import DATA_DIR_VARIABLE, DataFolder, default_data_dir
 
 
 def check(
@@ -103,17 +102,15 @@ def check(
         raise typer.BadParameter(f"it goes with --target {SIM}", param_hint="--keep")
     paths = FolderPaths.within(DataFolder(data_dir or default_data_dir()).grpc_pki)
     host, port = _place(target)
-    connection = Connection(
+    context = Context(
         host,
         port,
-        bootport,
         cacert or paths.ca,
         cert or paths.client,
         key or paths.client_key,
-        plaintext,
-        output,
+        plaintext=plaintext,
     )
-    search.run(target, connection, examples, minutes or 0, seed, junit)
+    search.run(target, context, bootport, examples, minutes or 0, seed, junit, output)
 
 
 def _place(target: str) -> tuple[str, int]:

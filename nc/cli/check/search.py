@@ -14,8 +14,9 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 from nc.cli.check.report import as_json, as_junit, print_report
 from nc.cli.check.targets import IN_PROCESS, PROCESS, SIM
 from nc.cli.entrypoint import OperationFailed
-from nc.cli.ncadm.connection import Connection
+from nc.cli.ncadm.certificates import admin_tls
 from nc.cli.options import Output
+from nc.client.contexts import Context
 from nc.clock import SystemClock
 from nc.testing import (
     InProcess,
@@ -38,11 +39,13 @@ _SHRINKS_BY_NETWORK = 20
 
 def run(
     target: str,
-    connection: Connection,
+    context: Context,
+    bootstrap_port: int | None,
     examples: int | None,
     minutes: float,
     seed: int,
     junit: Path | None,
+    output: Output,
 ) -> None:
     """Search, and say what was found.
 
@@ -54,7 +57,7 @@ def run(
     count = examples or (_EXAMPLES_IN_PROCESS if is_here else _EXAMPLES_BY_NETWORK)
     with (
         _ended_in_order(),
-        closing(_make(target, connection)) as made,
+        closing(_make(target, context, bootstrap_port)) as made,
         _progress(count, minutes) as show,
     ):
         if isinstance(made, Remote) and not isinstance(made, ServerProcess):
@@ -68,7 +71,7 @@ def run(
             find_all=True,
             progress=show,
         )
-    _tell(report, target, connection.output, junit)
+    _tell(report, target, output, junit)
 
 
 def run_simulation(
@@ -156,14 +159,12 @@ def _ended_in_order() -> Iterator[None]:
         signal.signal(signal.SIGTERM, before)
 
 
-def _make(target: str, connection: Connection) -> Target:
+def _make(target: str, context: Context, bootstrap_port: int | None) -> Target:
     if target == IN_PROCESS:
         return InProcess()
     if target == PROCESS:
         return ServerProcess()
-    return Remote(
-        connection.ip or "", connection.port, connection.admin_tls(), connection.bootstrap_port
-    )
+    return Remote(context.host, context.port, admin_tls(context), bootstrap_port)
 
 
 @contextmanager

@@ -11,7 +11,8 @@ from eventlog import LogReader
 from nc.cli.demo.link import DemoLink, open_link
 from nc.cli.entrypoint import OperationFailed
 from nc.cli.log.render import text_format
-from nc.client.channel import BOOTSTRAP_PORT, CallFailed, Client
+from nc.client.channel import BOOTSTRAP_PORT, Channel
+from nc.client.errors import CallFailed
 from nc.client.tls import ClientTls
 from nc.clock import SystemClock, now_ms
 from nc.contract import STATE_NAMES
@@ -217,7 +218,7 @@ class Script:
 
     async def _redeem(self, bootstrap_token: str) -> Any:
         port, tls = self._endpoints.bootstrap_port, ClientTls(self._ca_pem)
-        async with Client(LOOPBACK, port, tls, BOOTSTRAP_PORT) as newcomer:
+        async with Channel(LOOPBACK, port, tls, BOOTSTRAP_PORT) as newcomer:
             request = pb.GetTokenRequest(bootStrapToken=bootstrap_token)
             return await newcomer.call("GetToken", request)
 
@@ -246,8 +247,8 @@ class Script:
         else:
             raise OperationFailed(f"{what} should have been refused, and was not")
 
-    def _control(self, tls: ClientTls) -> Client:
-        return Client(LOOPBACK, self._endpoints.control_port, tls)
+    def _control(self, tls: ClientTls) -> Channel:
+        return Channel(LOOPBACK, self._endpoints.control_port, tls)
 
     def _title(self, text: str) -> None:
         self._step += 1

@@ -3,15 +3,13 @@
 Each command's module is imported when the command runs.
 """
 
-from typing import Any, ClassVar, Final
+from typing import Any, ClassVar
 
 import typer
 
 from nc.cli.lazy import LazyGroup
+from nc.cli.moment_args import MOMENT_SETTINGS
 from nc.cli.options import Output, OutputOption
-
-# `-2h` is a moment here; click would read it as the options -2 and -h.
-_MOMENTS: Final = {"ignore_unknown_options": True, "help_option_names": ["--help"]}
 
 
 class LogCommands(LazyGroup):
@@ -53,6 +51,10 @@ class LogCommands(LazyGroup):
             "Write the log, or a part of it, into one file.",
             "nc.cli.log.export:export",
         ),
+        "move": (
+            "Move the log from a folder to a stream of NATS JetStream, or back.",
+            "nc.cli.log.move:move",
+        ),
         "repair": (
             "Say what can be saved of a damaged log, and what is lost; with --apply, do it.",
             "nc.cli.log.repair:repair",
@@ -62,7 +64,7 @@ class LogCommands(LazyGroup):
     def resolve_command(self, ctx: Any, args: list[str]) -> Any:
         name, command, rest = super().resolve_command(ctx, args)
         if name in ("at", "diff"):
-            command.context_settings = _MOMENTS
+            command.context_settings = MOMENT_SETTINGS
         return name, command, rest
 
     def invoke(self, ctx: Any) -> Any:

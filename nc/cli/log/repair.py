@@ -4,6 +4,7 @@ import contextlib
 import json
 import shlex
 import sys
+from pathlib import Path
 from typing import Annotated, Final
 
 import typer
@@ -16,7 +17,7 @@ from eventlog.repair import repair as carry_out
 from nc.cli.entrypoint import OperationFailed
 from nc.cli.event_loop import run_async
 from nc.cli.log.repair_text import described, fields, place, verdict
-from nc.cli.log.source import DataDirOption, LogOption, bar, log_path
+from nc.cli.log.source import DataDirOption, LogOption, bar, log_path, stream_address
 from nc.cli.options import Output, OutputOption
 from nc.clock import SystemClock
 from nc.domain.codec.snapshot import SNAPSHOT_SCHEMA
@@ -54,9 +55,7 @@ def repair(
 
     Example: network-controller log repair --data-dir ./data
     """
-    folder = log_path(data_dir, log)
-    if folder.is_file():
-        raise OperationFailed(f"{folder} is a file; a log's own folder can be repaired, no export")
+    folder = _folder(data_dir, log)
     with bar("looking at the log"):
         plan = plan_repair(folder, OS_DISK, SNAPSHOT_SCHEMA)
         lost = _lost(plan)
@@ -78,6 +77,15 @@ def repair(
     elif done:
         kept = plan.folder / str(done["kept_in"])
         typer.echo(f"repaired: event {done['seq']} says so; the originals are in {kept}")
+
+
+def _folder(data_dir: Path | None, log: Path | None) -> Path:
+    if (address := stream_address(log)) is not None:
+        raise OperationFailed(f"{address} is a stream: put it back from a replica's copy")
+    folder = log_path(data_dir, log)
+    if folder.is_file():
+        raise OperationFailed(f"{folder} is a file; a log's own folder can be repaired, no export")
+    return folder
 
 
 def _is_agreed() -> bool:

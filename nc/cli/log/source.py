@@ -18,8 +18,9 @@ import typer
 
 from eventlog import LogReader
 from eventlog.segments import SEGMENT_SUFFIX
-from nc.cli.entrypoint import DATA_DIR_VARIABLE, OperationFailed, default_data_dir
-from nc.data_folder import DataFolder
+from nc.cli.entrypoint import OperationFailed
+from nc.cli.extras import require_extra
+from nc.data_folder import DATA_DIR_VARIABLE, DataFolder, default_data_dir
 from nc.replica.gc import gc_disabled
 
 DataDirOption = Annotated[
@@ -35,23 +36,35 @@ LogOption = Annotated[
     typer.Option(
         "--log",
         metavar="PATH",
-        help="A log's own folder, such as a copy, or a binary export, instead of the data "
-        "folder's.",
+        help="A log's own folder, such as a copy, a binary export, or the stream of a cluster "
+        "(nats://HOST,…/STREAM), instead of the data folder's.",
         readable=False,
     ),
 ]
 
 _UNPACKED: Final = "network-controller-"  # the beginning of the temporary folder's name
+_STREAMS: Final = ("nats", "tls")
 _STEPS: Final = 500  # of a bar: more are not visible, and each takes a while
+
+
+def stream_address(log: Path | None) -> str | None:
+    """The address of the stream that the option names; None: it names a path."""
+    # a path has one slash where an address has two
+    scheme, slash, rest = str(log).partition(":/")
+    return f"{scheme}://{rest.lstrip('/')}" if slash and scheme in _STREAMS else None
 
 
 def log_path(data_dir: Path | None, log: Path | None) -> Path:
     """The folder or the file that the options name; of a data folder, the log in it.
 
+    What names a stream is given back.
+
     Raises:
         OperationFailed: they name nothing that exists and can be read.
     """
     path = log
+    if path is not None and stream_address(path) is not None:
+        return path
     if path is None:
         home = data_dir or default_data_dir()
         path = DataFolder(home).log
@@ -83,10 +96,15 @@ def open_reader(data_dir: Path | None, log: Path | None) -> LogReader:
     """The log that the options name.
 
     Raises:
-        OperationFailed: the file cannot be read, or there is no room to unpack it.
+        OperationFailed: the file cannot be read, or there is no room to unpack it; or it is a
+            stream, and the package for that is not installed.
+        AddressWrong: it is no address of a stream.
         ExportRefused, ExportDamaged: it is no binary export, or it was changed since.
         LogMissing, LogDamaged, LogUnavailable: from the reader.
     """
+    address = stream_address(log)
+    if address is not None:
+        return _copied(address)
     path = log_path(data_dir, log)
     return _unpacked(path) if path.is_file() else LogReader(path)
 
@@ -109,6 +127,29 @@ def _unpacked(path: Path) -> LogReader:
             ) from error
         raise
     weakref.finalize(reader, temporary.cleanup)  # also when the program ends
+    return reader
+
+
+def _copied(address: str) -> LogReader:
+    """The log in a stream, in a temporary folder that is kept up to date until the command ends."""
+    require_extra("cluster", "nats")
+    from eventlog.jetstream.address import StreamAddress
+    from eventlog.jetstream.reading import KeptCopy
+
+    parsed = StreamAddress.parse(address)
+    temporary = tempfile.TemporaryDirectory(prefix=_UNPACKED)
+    try:
+        copy = KeptCopy(parsed, Path(temporary.name))
+        reader = LogReader(temporary.name)
+    except BaseException:
+        temporary.cleanup()
+        raise
+
+    def end() -> None:
+        copy.close()
+        temporary.cleanup()
+
+    weakref.finalize(reader, end)
     return reader
 
 

@@ -11,6 +11,7 @@ from eventlog import LogReader
 from nc.cli.entrypoint import OperationFailed
 from nc.cli.log.query import point_named
 from nc.cli.log.source import DataDirOption, LogOption, open_reader, progress_to
+from nc.cli.moment_args import MOMENT_HELP, unless_help
 from nc.cli.options import Output, OutputOption
 from nc.clock import SystemClock
 from nc.history.as_of import StateAt, states_at
@@ -19,20 +20,10 @@ from nc.history.events import Point, history
 from nc.history.state_fields import state_fields
 from nc.text import iso_time, moment, printable
 
-_POINT_HELP = "A sequence number, 2026-11-20T15:00 (UTC), -2h, or now."
-
-
-def _unless_help(context: typer.Context, text: str) -> str:
-    """Print the help for `-h`, which is an argument here, since `-2h` is a moment."""
-    if text == "-h":
-        typer.echo(context.get_help())
-        raise typer.Exit
-    return text
-
 
 def at(
     point: Annotated[
-        str, typer.Argument(metavar="SEQ|TIME", help=_POINT_HELP, callback=_unless_help)
+        str, typer.Argument(metavar="SEQ|TIME", help=MOMENT_HELP, callback=unless_help)
     ] = "now",
     data_dir: DataDirOption = None,
     log: LogOption = None,
@@ -68,10 +59,10 @@ def at(
 
 
 def diff(
-    first: Annotated[str, typer.Argument(metavar="A", help=_POINT_HELP, callback=_unless_help)],
+    first: Annotated[str, typer.Argument(metavar="A", help=MOMENT_HELP, callback=unless_help)],
     second: Annotated[
         str,
-        typer.Argument(metavar="B", help="As A, and not before it.", callback=_unless_help),
+        typer.Argument(metavar="B", help="As A, and not before it.", callback=unless_help),
     ],
     data_dir: DataDirOption = None,
     log: LogOption = None,

@@ -1,24 +1,66 @@
 """The commands of `ncadm`, and the options before them that say where the server is."""
 
 from pathlib import Path
-from typing import Annotated, ClassVar
+from typing import Annotated, Any, ClassVar
 
 import typer
 
-from nc.certificate_files import FolderPaths
-from nc.cli.entrypoint import DATA_DIR_VARIABLE, default_data_dir
 from nc.cli.lazy import HELP_OPTIONS, LazyGroup
+from nc.cli.moment_args import MOMENT_SETTINGS
+from nc.cli.ncadm.completion import complete_contexts
 from nc.cli.ncadm.connection import Connection
-from nc.cli.options import Output, OutputOption, version_option
-from nc.cli.server_address import DEFAULT_IP, read_host
+from nc.cli.ncadm.where import options_of
+from nc.cli.options import AnyOutput, AnyOutputOption, version_option
+from nc.cli.server_address import DEFAULT_IP
+from nc.client.contexts import CONTEXT_VARIABLE
 from nc.contract import DEFAULT_BOOTSTRAP_PORT, DEFAULT_GRPC_PORT
-from nc.data_folder import DataFolder
+from nc.data_folder import DATA_DIR_VARIABLE, default_data_dir
 
 
 class Commands(LazyGroup):
     """Each group's module is imported when one of its commands runs."""
 
     table: ClassVar = {
+        "nodes": (
+            "List, show, rename, label and unregister nodes.",
+            "nc.cli.ncadm.groups.nodes:app",
+        ),
+        "tokens": (
+            "Issue, list and revoke bootstrap tokens.",
+            "nc.cli.ncadm.groups.tokens:app",
+        ),
+        "admins": (
+            "Issue, list and revoke operators' certificates.",
+            "nc.cli.ncadm.groups.admins:app",
+        ),
+        "status": (
+            "Print how the server is, and what is degraded.",
+            "nc.cli.ncadm.status:status",
+        ),
+        "links": (
+            "Print the links of nodes, and what was dropped.",
+            "nc.cli.ncadm.status:links",
+        ),
+        "events": (
+            "Print events, and follow new ones.",
+            "nc.cli.ncadm.events:events",
+        ),
+        "why": (
+            "Explain how a node came to its state.",
+            "nc.cli.ncadm.history:why",
+        ),
+        "at": (
+            "Print the state as it was at a moment.",
+            "nc.cli.ncadm.history:at",
+        ),
+        "diff": (
+            "Print what changed between two moments.",
+            "nc.cli.ncadm.history:diff",
+        ),
+        "contexts": (
+            "Keep the addresses of several servers.",
+            "nc.cli.ncadm.groups.contexts:app",
+        ),
         "create-bootstrap-token": (
             "Get a token that machines can join with.",
             "nc.cli.ncadm.tokens:create_bootstrap_token",
@@ -53,6 +95,12 @@ class Commands(LazyGroup):
         ),
     }
 
+    def resolve_command(self, ctx: Any, args: list[str]) -> Any:
+        name, command, rest = super().resolve_command(ctx, args)
+        if name in ("at", "diff"):
+            command.context_settings = MOMENT_SETTINGS
+        return name, command, rest
+
 
 app = typer.Typer(
     cls=Commands,
@@ -64,13 +112,15 @@ app = typer.Typer(
 
 @app.callback()
 def ncadm(
-    context: typer.Context,
+    ctx: typer.Context,
     ip: Annotated[
-        str | None, typer.Option(help=f"The server's address. Default: {DEFAULT_IP}")
+        str | None,
+        typer.Option(help=f"The server's address. Default: the context's, or {DEFAULT_IP}"),
     ] = None,
-    port: Annotated[int, typer.Option(min=1, max=65_535, help="Its control port.")] = (
-        DEFAULT_GRPC_PORT
-    ),
+    port: Annotated[
+        int | None,
+        typer.Option(min=1, max=65_535, help=f"Its control port. Default: {DEFAULT_GRPC_PORT}"),
+    ] = None,
     bootport: Annotated[
         int | None,
         typer.Option(
@@ -85,35 +135,28 @@ def ncadm(
         typer.Option(
             envvar=DATA_DIR_VARIABLE,
             help="The server's data folder, where the three files are looked for. "
-            f"Default: {default_data_dir()}",
+            f"Default: the context's files, or {default_data_dir()}",
+        ),
+    ] = None,
+    context: Annotated[
+        str | None,
+        typer.Option(
+            envvar=CONTEXT_VARIABLE,
+            autocompletion=complete_contexts,
+            help="One of your contexts. Default: the one chosen with ncadm contexts use",
         ),
     ] = None,
     plaintext: Annotated[
         bool, typer.Option("--plaintext", help="For a server that runs with --plaintext.")
     ] = False,
-    output: OutputOption = Output.TEXT,
+    output: AnyOutputOption = AnyOutput.TEXT,
     version: bool = version_option("ncadm"),
 ) -> None:
     """Administer a network controller.
 
-    Example: ncadm --ip 192.0.2.7 create-bootstrap-token --life 10
+    A node is named by its id or the beginning of it, its name, its overlay address, or its token.
+
+    Example: ncadm --ip 192.0.2.7 nodes list
     """
-    del version
-    paths = FolderPaths.within(DataFolder(data_dir or default_data_dir()).grpc_pki)
-    context.obj = Connection(
-        None if ip is None else _host(ip),
-        port,
-        bootport,
-        cacert or paths.ca,
-        cert or paths.client,
-        key or paths.client_key,
-        plaintext,
-        output,
-    )
-
-
-def _host(ip: str) -> str:
-    try:
-        return read_host(ip)
-    except ValueError as error:
-        raise typer.BadParameter(str(error), param_hint="--ip") from None
+    del ip, port, bootport, cacert, cert, key, data_dir, context, plaintext, output, version
+    ctx.obj = Connection(options_of(ctx))

@@ -1,16 +1,16 @@
-"""Calls the server and prints its answer, for every command."""
+"""Calls the server and prints its answer, for the commands that use LiteKube's API."""
 
 import json
 import sys
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import typer
 
 from nc.cli.entrypoint import OperationFailed
+from nc.cli.ncadm.where import Options
 from nc.cli.options import Output
-from nc.cli.server_address import DEFAULT_IP, ServerAddress
+from nc.cli.server_address import ServerAddress
 from nc.cli.streams import is_of_stdout, silence_stdout
 from nc.contract import OK
 from nc.errors import UNREACHABLE
@@ -18,8 +18,8 @@ from nc.errors import UNREACHABLE
 if TYPE_CHECKING:  # imported when a call is made, so that --help needs neither
     from google.protobuf.message import Message
 
-    from nc.client.channel import Client
-    from nc.client.tls import ClientTls
+    from nc.client.channel import Channel
+    from nc.client.contexts import Context
 
 
 class CallRefused(OperationFailed):
@@ -41,15 +41,9 @@ def accepted(answer: Any) -> Any:
 
 @dataclass(frozen=True, slots=True)
 class Connection:
-    """A server's address, and the files of certificates to trust and to present there."""
+    """Where the server is, and how answers are printed."""
 
-    ip: str | None
-    port: int
-    bootstrap_port: int | None
-    ca: Path
-    certificate: Path
-    key: Path
-    plaintext: bool
+    options: Options
     output: Output = Output.TEXT
 
     @classmethod
@@ -60,49 +54,32 @@ class Connection:
 
     def control(self, method: str, request: "Message") -> Any:
         """Call the control port with the administrator's certificate."""
-        from nc.client.channel import Client
+        from nc.cli.ncadm.certificates import admin_tls
+        from nc.client.channel import Channel
 
-        client = Client(self.ip or DEFAULT_IP, self.port, self.admin_tls())
-        return self._call(client, method, request, "CONTROL")
+        place = self.options.resolved()
+        channel = Channel(place.host, place.port, admin_tls(place))
+        return _call(channel, method, request, "CONTROL", plaintext=place.plaintext)
 
-    def admin_tls(self) -> "ClientTls | None":
-        """The certificates for the control port; None in plain text."""
-        if self.plaintext:
-            return None
-        from nc.cli.ncadm.certificates import read_pair, read_trusted
-        from nc.client.tls import ClientTls
-
-        return ClientTls(read_trusted(self.ca), *read_pair(self.key, self.certificate))
-
-    def bootstrap(self, method: str, request: "Message", place: ServerAddress) -> Any:
+    def bootstrap(self, method: str, request: "Message", place: ServerAddress | None) -> Any:
         """Call the bootstrap port without a certificate, at `place` unless options name another."""
-        from nc.client.channel import BOOTSTRAP_PORT, Client
+        from nc.client.channel import BOOTSTRAP_PORT, Channel
         from nc.client.tls import ClientTls
 
-        tls = None
-        if not self.plaintext:
-            from nc.cli.ncadm.certificates import read_trusted
+        context = self.options.resolved()
+        tls = None if context.plaintext else ClientTls(self.trusted(context))
+        host, port = context.host, context.bootstrap_port
+        if place is not None:
+            host, port = self.options.ip or place.host, self.options.bootport or place.port
+        channel = Channel(host, port, tls, BOOTSTRAP_PORT)
+        return _call(channel, method, request, "BOOTSTRAP", plaintext=context.plaintext)
 
-            tls = ClientTls(read_trusted(self.ca))
-        host, port = self.ip or place.host, self.bootstrap_port or place.port
-        return self._call(Client(host, port, tls, BOOTSTRAP_PORT), method, request, "BOOTSTRAP")
+    def trusted(self, context: "Context | None" = None) -> bytes:
+        """The CA's certificate, PEM; empty in plain text."""
+        from nc.cli.ncadm.certificates import read_trusted
 
-    def _call(self, client: "Client", method: str, request: "Message", expected: str) -> Any:
-        """Call; if it does not get through, find out whether that is another port of the server."""
-        from nc.client.channel import CallFailed
-
-        try:
-            return _call(client, method, request)
-        except CallFailed as error:
-            if self.plaintext or error.exit_code != UNREACHABLE:
-                raise
-            from nc.cli.event_loop import run_async
-            from nc.client.port_probe import PortKind, other_port
-
-            problem = run_async(other_port(client.host, client.port, PortKind[expected]))
-            if not problem:
-                raise
-            raise OperationFailed(f"{client.target}: {problem}") from None
+        place = context or self.options.resolved()
+        return b"" if place.plaintext else read_trusted(place.ca)
 
     def show(self, answer: "Message", text: str, **more: str) -> None:
         """Print an answer: the text for people, or its fields with `more` beside them as JSON.
@@ -115,23 +92,55 @@ class Connection:
 
             fields = MessageToDict(answer, always_print_fields_with_no_presence=True)
             text = json.dumps({**fields, **more})
-        try:
-            typer.echo(text)
-            sys.stdout.flush()
-        except OSError as error:
-            if not (isinstance(error, BrokenPipeError) or is_of_stdout(error)):
-                raise
-            silence_stdout()
-            raise OperationFailed(
-                f"the server did what was asked, but the output cannot be written: {error.strerror}"
-            ) from error
+        print_result(text)
 
 
-def _call(client: "Client", method: str, request: "Message") -> Any:
+def print_result(text: str) -> None:
+    """Print what the server has done.
+
+    Raises:
+        OperationFailed: it did what was asked, but the answer cannot be printed.
+    """
+    try:
+        typer.echo(text)
+        sys.stdout.flush()
+    except OSError as error:
+        if not (isinstance(error, BrokenPipeError) or is_of_stdout(error)):
+            raise
+        silence_stdout()
+        raise OperationFailed(
+            f"the server did what was asked, but the output cannot be written: {error.strerror}"
+        ) from error
+
+
+def _call(
+    channel: "Channel", method: str, request: "Message", expected: str, *, plaintext: bool
+) -> Any:
     from nc.cli.event_loop import run_async
+    from nc.client.errors import CallFailed
 
     async def call() -> Any:
-        async with client:
-            return await client.call(method, request)
+        async with channel:
+            return await channel.call(method, request)
 
-    return run_async(call())
+    try:
+        return run_async(call())
+    except CallFailed as error:
+        if plaintext or error.exit_code != UNREACHABLE:
+            raise
+        raise_for_other_port(channel.host, channel.port, expected)
+        raise
+
+
+def raise_for_other_port(host: str, port: int, expected: str) -> None:
+    """Find out whether another of the server's ports answers there.
+
+    Raises:
+        OperationFailed: one does.
+    """
+    from nc.cli.event_loop import run_async
+    from nc.client.port_probe import PortKind, other_port
+    from nc.text import host_port
+
+    if problem := run_async(other_port(host, port, PortKind[expected])):
+        raise OperationFailed(f"{host_port(host, port)}: {problem}") from None

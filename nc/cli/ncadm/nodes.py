@@ -10,7 +10,7 @@ from nc.cli.options import Output, OutputOption
 from nc.cli.time_args import parse_expiry
 from nc.cli.token_args import NODE_TOKEN_VARIABLE, TokenFileOption, node_tokens
 from nc.clock import SystemClock, now_ms
-from nc.contract import LARGEST_EXPIRY_S, STATE_NAMES
+from nc.contract import LARGEST_EXPIRY_S, OK, STATE_NAMES, SUCCESS_MESSAGE
 from nc.pb import network_controller_pb2 as pb
 from nc.pb import sensor_pb2
 from nc.pb.admin.v1 import nodes_pb2
@@ -113,7 +113,8 @@ def take_back(
     answer = connection.control("TakeBack", request)
     lines = [f"taken back: {node_id}" for node_id in answer.node_ids]
     lines += [f"waits: {node_id}" for node_id in answer.waiting_ids]
-    connection.show(answer, "\n".join(lines) or "no node waits")
+    text = "\n".join(lines) or "no node waits"
+    connection.show(answer, text, code=OK, message=SUCCESS_MESSAGE)
 
 
 def set_expiry(

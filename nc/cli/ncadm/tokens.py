@@ -6,7 +6,6 @@ from typing import Annotated
 
 import typer
 
-from nc.cli.ncadm.certificates import read_trusted
 from nc.cli.ncadm.connection import Connection, accepted
 from nc.cli.ncadm.folders import prepared, write_set
 from nc.cli.options import Output, OutputOption
@@ -75,14 +74,14 @@ def _minutes(life: str) -> int:
 
 def _ca_cert_hash(connection: Connection) -> str:
     """The hash by which a joining machine recognises the server's CA; "" in plain text."""
-    if connection.plaintext:
+    if not (pem := connection.trusted()):
         return ""
     from nc.pki import ca_cert_hash
 
-    return ca_cert_hash(read_trusted(connection.ca))
+    return ca_cert_hash(pem)
 
 
-def _bootstrap_token(text: str | None, file: Path | None) -> tuple[str, ServerAddress]:
+def _bootstrap_token(text: str | None, file: Path | None) -> tuple[str, ServerAddress | None]:
     option = "--bootstrap-token"
     given = secret_text(text, file, BOOTSTRAP_TOKEN_VARIABLE, option)
     if given is None:
@@ -99,7 +98,7 @@ def _bootstrap_token(text: str | None, file: Path | None) -> tuple[str, ServerAd
         ) from None
     if line.token is None:
         raise typer.BadParameter("this is an address without a token", param_hint=option)
-    return line.token, line.place or ServerAddress()
+    return line.token, line.place
 
 
 def get_token(

@@ -57,7 +57,7 @@ ACTORS: Final = frozenset(
 )
 METHODS: Final = frozenset(
     (
-        *("start", "stop", "sweep", "link", "digest", "log repair"),
+        *("start", "stop", "sweep", "link", "digest", "certificates", "log repair"),
         *(
             name
             for file in _API
@@ -158,7 +158,7 @@ class Redaction:
             Queue(map(place.address, pool.released)),
             HashTrieMap(by_node),
             HashTrieSet(map(place.address, pool.ahead)),
-            HashTrieMap((held.address, node_id) for node_id, held in by_node.items()),
+            pool.idle_hours,
         )
         return replace(
             state,

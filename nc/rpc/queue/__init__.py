@@ -15,6 +15,7 @@ the event loop. Nothing in this package knows which services are served.
     limits.py     how many, how much, and how long
     stalls.py     which calls wait while their party sends few messages
     deadlines.py  how long a message, or a reader of an answer, is waited for
+    batches.py    starts operations until the queue ends
     binding.py    what is used of grpcio
     selftest.py   tries it at every start
 

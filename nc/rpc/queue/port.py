@@ -12,6 +12,7 @@ from typing import Any, Final
 
 import grpc
 
+from nc.rpc.queue.batches import Batches
 from nc.rpc.queue.binding import cygrpc
 from nc.rpc.queue.bodies import Bodies
 from nc.rpc.queue.call import (
@@ -70,6 +71,7 @@ class Port:
         arrived: how many calls have come in.
         is_idle: set once no call is under way after `stop_accepting`.
         is_gone: set once connections are closed, too.
+        start_batch: see `Batches.start`.
     """
 
     def __init__(
@@ -94,9 +96,10 @@ class Port:
         self._stalls = Stalls(limits.awaited, limits.body_s)
         self._stalled: Iterator[ServerCall] = iter(())  # those that are to end
         self._awaited_readers = Deadlines[ServerCall](limits.answer_s, runner.clock.monotonic_ns)
-        self._is_started = self._is_accepting = self._is_over = False
-        # For the bodies; and no operation is started once `_is_over`.
-        self._lock = threading.RLock()
+        self._is_started = self._is_accepting = False
+        self._bodies_lock = threading.Lock()
+        self._batches = Batches()
+        self.start_batch = self._batches.start
         self.arrived = 0
         self.is_idle, self.is_gone = asyncio.Event(), asyncio.Event()
         self._server = cygrpc.Server(tuple(options), False)
@@ -136,16 +139,9 @@ class Port:
         if not self.is_gone.is_set():
             self._server.cancel_all_calls()
 
-    def start_batch(self, call: Any, operations: tuple[Any, ...], tag: Any) -> None:
-        """Start operations of a call, unless the queue has ended: gRPC would end the process."""
-        with self._lock:
-            if not self._is_over:
-                call.start_server_batch(operations, tag)
-
     def abandon(self) -> None:
         """Start nothing any more: the queue is about to end, after all connections are gone."""
-        with self._lock:
-            self._is_over = True
+        self._batches.end()
 
     def destroy(self) -> None:
         """Give up what gRPC holds for the port, and calls that were never answered."""
@@ -178,7 +174,7 @@ class Port:
     def receive(self, call: ServerCall) -> None:
         """Have the call receive a message once there is room."""
         self._awaited_bodies.start(call)
-        with self._lock:
+        with self._bodies_lock:
             if (bodies := self._bodies.get(call.pool)) is None:
                 bodies = Bodies(self._limits.bodies, self._limits.bodies_of_party)
                 self._bodies[call.pool] = bodies
@@ -189,7 +185,7 @@ class Port:
         self._awaited_bodies.stop(call)
         if has_come:
             self._stalls.came(call.party)
-        with self._lock:
+        with self._bodies_lock:
             self._bodies[call.pool].release(call)
 
     def handle(self, call: ServerCall, handle: Handle, message: bytes | None) -> None:

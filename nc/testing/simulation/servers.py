@@ -74,6 +74,7 @@ class SimulatedServer(LocalServer):
             logger=listening_log(self._hear),
             listen_for_links=lambda: cast("Any", cluster.network.listen(self.life, number)),
             run_blocking=self._run_blocking,
+            append_on_loop=False,  # every append takes the disk's time
             snapshot_tail_events=_SNAPSHOT_EVENTS,
             digest_interval_events=_DIGEST_EVENTS,
         )

@@ -46,6 +46,7 @@ class LinklessServer(LocalServer):
             token_ids=token_ids,
             logger=structlog.wrap_logger(structlog.ReturnLogger(), processors=[_drop]),
             listen_for_links=lambda: cast("Any", _NoLinks()),
+            append_on_loop=False,  # whoever gave `run_blocking` decides what appends meet
             sweep_interval_s=_NEVER_S,
             **parts,
         )

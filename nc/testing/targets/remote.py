@@ -10,7 +10,8 @@ from collections.abc import Coroutine, Sequence
 from contextlib import suppress
 from typing import Any, TypeVar
 
-from nc.client.channel import BOOTSTRAP_PORT, CONTROL_PORT, CallFailed, Client
+from nc.client.channel import BOOTSTRAP_PORT, CONTROL_PORT, Channel
+from nc.client.errors import CallFailed
 from nc.client.tls import ClientTls
 from nc.clock import Clock, SystemClock, now_ms
 from nc.pb import network_controller_pb2 as pb
@@ -58,7 +59,7 @@ class Remote:
         self._skew_ms = skew_ms
         self._clock = clock or SystemClock()
         self._runner = asyncio.Runner()
-        self._clients: dict[tuple[Port, str], Client] = {}
+        self._clients: dict[tuple[Port, str], Channel] = {}
         self._names = Names()
 
     @property
@@ -153,9 +154,9 @@ class Remote:
             self._clients[port, caller] = await self._connect(port, caller)
         return await self._clients[port, caller].call(method, request, request_id=request_id)
 
-    async def _connect(self, port: Port, caller: str) -> Client:
+    async def _connect(self, port: Port, caller: str) -> Channel:
         services = CONTROL_PORT if port is Port.CONTROL else BOOTSTRAP_PORT
-        client = Client(self._host, self._ports[port] or 0, self._tls_of(port, caller), services)
+        client = Channel(self._host, self._ports[port] or 0, self._tls_of(port, caller), services)
         return await client.__aenter__()
 
     def _tls_of(self, port: Port, caller: str) -> ClientTls | None:

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from eventlog import LogReader
-from nc.client.channel import CallFailed
+from nc.client.errors import CallFailed
 from nc.client.link_report import NoServer, read_link_report
 from nc.client.tls import ClientTls
 from nc.contract import SERVER_FAULT

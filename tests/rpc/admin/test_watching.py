@@ -172,6 +172,29 @@ async def test_the_tail_is_bounded_and_forgets_when_nobody_watches() -> None:
     log.close()
 
 
+async def test_nobody_is_shown_what_the_state_does_not_have() -> None:
+    """An event that is in the log is sent once it is applied, and not before."""
+    log, is_applied = MemoryLog(), asyncio.Event()
+
+    async def applied_late(_seq: int) -> None:
+        await is_applied.wait()
+
+    names = NodeNames(State)
+    source = Source(log, Tail(log, names, applied_late, pause_s=0), names, Pacer(), 60.0)
+    reader = Reader()
+    async with source.tail.watched():
+        watch = asyncio.create_task(Watch(source, reader, ALL, 1, None).run())
+        await until(lambda: reader.next_seq == 1)
+        append(log, 3)
+        for _ in range(20):
+            await asyncio.sleep(0)
+        assert reader.seqs == []
+        is_applied.set()
+        await until(lambda: reader.seqs == [1, 2, 3])
+        watch.cancel()
+    log.close()
+
+
 async def test_a_stop_ends_every_watch() -> None:
     """Those under way and those that come, with what tells their readers to come again."""
     log = MemoryLog()

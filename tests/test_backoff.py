@@ -3,7 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nc.agent.backoff import FIRST_S, LONGEST_S, delay_s
+from nc.backoff import FIRST_S, LONGEST_S, delay_s
 
 
 class Dice:

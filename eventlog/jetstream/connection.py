@@ -1,0 +1,78 @@
+"""A connection to the servers of NATS, which is made again for as long as it is wanted."""
+
+import asyncio
+import ssl
+from contextlib import suppress
+from typing import Final
+
+import nats.errors
+from nats.aio.client import Client
+
+from eventlog.errors import LogUnavailable
+from eventlog.jetstream.address import StreamAddress
+from eventlog.jetstream.credentials import Credentials
+
+__all__ = ["FAILURES", "connect", "disconnect"]
+
+# Everything by which the client says that a server did not answer.
+FAILURES: Final = (nats.errors.Error, TimeoutError, OSError)
+
+_CONNECT_S: Final = 2
+LET_IN_S: Final = 5.0  # by any of the servers
+_AGAIN_S: Final = 0.1  # before the next server is tried
+_PING_S: Final = 2  # a server that does not answer two of these is left
+
+
+async def _note(_error: Exception) -> None:
+    """The client tries the next server by itself; what is not answered is seen by who asked."""
+
+
+async def connect(address: StreamAddress, name: str = "eventlog") -> Client:
+    """Connect to any of the servers; later to another one whenever that one is gone.
+
+    Raises:
+        LogUnavailable: none of them lets this program in.
+    """
+    credentials = None if address.credentials is None else Credentials(address.credentials)
+    context = _tls(address) if address.is_tls else None
+    client = Client()
+    try:
+        async with asyncio.timeout(LET_IN_S):  # one that refuses a certificate may say nothing
+            await client.connect(
+                address.urls,
+                name=name,
+                tls=context,
+                user_jwt_cb=None if credentials is None else credentials.jwt,
+                signature_cb=None if credentials is None else credentials.sign,
+                error_cb=_note,
+                connect_timeout=_CONNECT_S,
+                reconnect_time_wait=_AGAIN_S,  # type: ignore[arg-type]  # it is only slept for
+                max_reconnect_attempts=1,
+                ping_interval=_PING_S,
+                max_outstanding_pings=2,
+            )
+    except FAILURES as error:
+        await disconnect(client)
+        reason = f"no server of NATS lets this program in: {str(error) or type(error).__name__}"
+        raise LogUnavailable(str(address), reason) from error
+    except BaseException:
+        await disconnect(client)
+        raise
+    client.options["max_reconnect_attempts"] = -1  # from now on it never gives up
+    return client
+
+
+def _tls(address: StreamAddress) -> ssl.SSLContext:
+    try:
+        context = ssl.create_default_context(cafile=address.ca)
+        if address.certificate is not None:
+            context.load_cert_chain(address.certificate, address.key)
+    except (OSError, ssl.SSLError) as error:
+        reason = f"ca, cert or key cannot be used: {error}"
+        raise LogUnavailable(str(address), reason) from error
+    return context
+
+
+async def disconnect(client: Client) -> None:
+    with suppress(*FAILURES):
+        await client.close()

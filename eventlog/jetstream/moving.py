@@ -1,0 +1,202 @@
+"""Moving a log between a folder and a stream: every record as it is, and the heads compared.
+
+The log is in both places then; the one that it left is marked, so that nobody appends there. A move
+that was interrupted is continued by moving again.
+"""
+
+import asyncio
+import json
+from collections.abc import Callable
+from contextlib import closing
+from itertools import islice
+from pathlib import Path
+from typing import Final
+
+from nats.aio.client import Client
+
+import eventlog
+from eventlog.api import Record
+from eventlog.copies import mark_as_copy, unmark
+from eventlog.errors import LogBusy, LogRewound, LogUnavailable, RecordTooLarge
+from eventlog.format import NO_CHAIN, chain_in
+from eventlog.jetstream import StreamAddress, StreamMissing, make
+from eventlog.jetstream import open as open_stream
+from eventlog.jetstream.connection import FAILURES, connect, disconnect
+from eventlog.jetstream.messages import Codec, End, fetch, subject_of
+from eventlog.jetstream.stream import check_servers, mark_moved, payload_limit_of
+from eventlog.jetstream.stream import open_stream as stream_id
+from eventlog.reader import LogReader
+
+__all__ = ["Progress", "to_folder", "to_stream"]
+
+Progress = Callable[[int, int], None]  # called with the events done, and those there are
+
+_AT_ONCE: Final = 128  # messages on their way
+_ANSWER_S: Final = 5.0
+_AGAIN_S: Final = 0.05
+_PATIENCE_S: Final = 60.0
+
+
+async def to_stream(
+    folder: Path, address: StreamAddress, *, replicas: int, progress: Progress
+) -> bytes:
+    """Move the log in a folder to a stream, which is made if it is missing.
+
+    Nothing may be appended to either meanwhile; the folder's lock is held. The folder is a copy of
+    the stream then.
+
+    Returns:
+        The head of both.
+
+    Raises:
+        LogLocked: a server has the log.
+        LogRewound: the stream holds another log, or went on.
+        RecordTooLarge: the servers do not take a record that large: raise their max_payload.
+        LogError: as `eventlog.open` and `eventlog.jetstream.open`.
+    """
+    with closing(eventlog.open(folder)) as log:
+        head, last_seq = log.head, log.last_seq
+        await _require_stream(address, log.log_id, replicas)
+        client = await connect(address)
+        try:
+            limit = payload_limit_of(client)
+            codec = Codec(address.stream, log.log_id)
+            source = LogReader(folder).read(markers=True)
+            before, place = NO_CHAIN, 0
+            while batch := list(islice(source, _AT_ONCE)):
+                messages = []
+                for record in batch:
+                    if len(record.payload) > limit:
+                        raise RecordTooLarge(len(record.payload), limit)
+                    messages.append((codec.encode_again(record, before), record))
+                    before = record.chain
+                await asyncio.gather(
+                    *(
+                        _send(client, address, data, record, place + number)
+                        for number, (data, record) in enumerate(messages)
+                    )
+                )
+                place += len(messages)
+                progress(batch[-1].last_seq, last_seq)
+        finally:
+            await disconnect(client)
+        await _compare(address, log.log_id, head, last_seq, place)
+    mark_as_copy(folder, str(address))
+    return head
+
+
+async def _send(
+    client: Client, address: StreamAddress, data: bytes, record: Record, after: int
+) -> None:
+    """Publish a record until it is in its place."""
+    headers = {
+        "Nats-Msg-Id": record.chain.hex(),
+        "Nats-Expected-Last-Sequence": str(after),
+        "Nats-Expected-Stream": address.stream,
+    }
+    problem, loop = "no answer", asyncio.get_running_loop()
+    begun_s = loop.time()
+    while loop.time() - begun_s < _PATIENCE_S:
+        try:
+            subject = subject_of(address.stream)
+            answer = await client.request(subject, data, _ANSWER_S, headers=headers)
+            found = json.loads(answer.data)
+        except (*FAILURES, ValueError) as error:
+            problem = repr(error)
+        else:
+            if found.get("seq") == after + 1:
+                return
+            problem = str(found.get("error", found))
+            there = await _chain_at(client, address, after + 1)
+            if there == record.chain:
+                return
+            if there is not None:
+                reason = f"message {after + 1} is another record; it was used already"
+                raise LogRewound(str(address), reason)
+        await asyncio.sleep(_AGAIN_S)
+    raise LogBusy(str(address), problem)
+
+
+async def _chain_at(client: Client, address: StreamAddress, seq: int) -> bytes | None:
+    """The chain hash of the record in a place; None: there may be none yet."""
+    try:
+        found = await fetch(client, address.stream, seq, batch=1)
+    except FAILURES:
+        return None
+    return chain_in(found[0][1]) if found else None
+
+
+async def _compare(
+    address: StreamAddress, log_id: bytes, head: bytes, last_seq: int, messages: int
+) -> None:
+    """Read the whole stream, and check that it ends as the log does.
+
+    Raises:
+        LogRewound: it does not.
+    """
+    client = await connect(address)
+    codec, end = Codec(address.stream, log_id), End(0, 0, NO_CHAIN)
+    try:
+        while found := await fetch(client, address.stream, end.stream_seq + 1):
+            for _, data in found:
+                _, end = codec.decode(end, data)
+    except FAILURES as error:
+        raise LogUnavailable(str(address), f"it cannot be read: {error!r}") from error
+    finally:
+        await disconnect(client)
+    if end != (messages, last_seq, head):
+        reason = (
+            f"it ends at event {end.last_seq} with head {end.chain.hex()}, "
+            f"expected event {last_seq} with head {head.hex()}"
+        )
+        raise LogRewound(str(address), reason)
+
+
+async def to_folder(address: StreamAddress, folder: Path, name: str) -> bytes:
+    """Move the log in a stream to a folder, which may be a copy of it already.
+
+    Nothing may be appended meanwhile: stop all servers. The stream is marked, and takes no server
+    any more; the folder is a log of its own then.
+
+    Args:
+        address: of the stream.
+        folder: where the log goes.
+        name: what the stream says of where that is.
+
+    Returns:
+        The head of both.
+
+    Raises:
+        LogLocked: a server has the folder.
+        LogError: as `eventlog.jetstream.open`.
+    """
+    log = await open_stream(address, folder, only_reads=True, moved_to=name)
+    try:
+        head = log.head
+        await mark_moved(log.client, address, name)
+        await log.catch_up()
+        if log.head != head:
+            reason = "a server appends to it; stop all of them, then move again"
+            raise LogUnavailable(str(address), reason)
+    finally:
+        await log.close()
+    unmark(folder)
+    if LogReader(folder).head != head:
+        raise LogUnavailable(folder, f"its head is not {head.hex()}, that of the stream")
+    return head
+
+
+async def _require_stream(address: StreamAddress, log_id: bytes, replicas: int) -> None:
+    """Make the stream, or check that it is this log's."""
+    client = await connect(address)
+    try:
+        await check_servers(client, address)
+        try:
+            found = await stream_id(client, address)
+        except StreamMissing:
+            found = await make(address, replicas=replicas, log_id=log_id)
+    finally:
+        await disconnect(client)
+    if found != log_id:
+        reason = f"the stream has log {found.hex()}, expected {log_id.hex()}"
+        raise LogUnavailable(str(address), reason)

@@ -1,0 +1,135 @@
+"""Publishing one record, until it is known whether the stream has it.
+
+No answer means nothing: the record may be there. Sending the same bytes again settles it, since
+they fit in one place only: they are acknowledged, or the place is taken, and what is there is read.
+"""
+
+import asyncio
+import json
+import re
+from enum import Enum, auto
+from typing import Any, Final
+
+from nats.aio.client import Client
+
+from eventlog.api import Record
+from eventlog.errors import LogBusy, LogFull, LogRewound
+from eventlog.jetstream.address import StreamAddress
+from eventlog.jetstream.connection import FAILURES
+from eventlog.jetstream.messages import subject_of
+from eventlog.jetstream.tail import Tail
+
+__all__ = ["Outcome", "Pending", "publish"]
+
+TRY_S: Final = 1.5  # then the same is sent to another server
+_AGAIN_S: Final = 0.05
+_REWOUND_AFTER_S: Final = 15.0  # a leader that was cut off is out of date for less than that
+
+_WRONG_LAST_SEQUENCE: Final = 10071
+_NO_ROOM: Final = (10023, 10047, 10077)  # resources, storage, the stream's max_bytes
+_LAST: Final = re.compile(r"(\d+)\s*$")
+
+
+class Outcome(Enum):
+    APPENDED = auto()
+    REFUSED = auto()  # another record is in its place
+
+
+class Pending:
+    """A record on its way.
+
+    Attributes:
+        after: the stream's sequence number that it has to follow.
+        record: what it is.
+        data: the message.
+        is_open: it may be in the stream, or come there yet.
+    """
+
+    def __init__(self, after: int, record: Record, data: bytes) -> None:
+        self.after = after
+        self.record = record
+        self.data = data
+        self.is_open = False
+
+
+async def publish(
+    client: Client, address: StreamAddress, tail: Tail, pending: Pending, busy_after_s: float
+) -> Outcome:
+    """Publish until the outcome is known; the tail has passed the place then.
+
+    Raises:
+        LogBusy: it is not known after `busy_after_s`.
+        LogFull: there is no room; nothing was written.
+        LogRewound: the stream has lost records.
+    """
+    name, loop = str(address), asyncio.get_running_loop()
+    begun_s = loop.time()
+    while True:
+        answer = await _ask(client, address.stream, pending)
+        error = answer.get("error")
+        if error is None and "seq" in answer:
+            _check_place(name, int(answer["seq"]), pending)
+            await tail.pass_own(pending.after + 1, pending.data)
+            return Outcome.APPENDED
+        code, why = (error or {}).get("err_code"), (error or {}).get("description", "no answer")
+        waited_s = loop.time() - begun_s
+        if code == _WRONG_LAST_SEQUENCE:
+            last = int(found[1]) if (found := _LAST.search(why)) else pending.after
+            if last > pending.after:
+                return await _read(tail, pending, name, busy_after_s - waited_s)
+            if last < pending.after and waited_s > max(_REWOUND_AFTER_S, busy_after_s):
+                reason = f"it ends at message {last}, and message {pending.after} was there"
+                raise LogRewound(name, reason)
+        elif code in _NO_ROOM and not pending.is_open:
+            raise LogFull(name, f"the stream takes nothing more: {why}")
+        pending.is_open = True
+        if waited_s > busy_after_s and code != _WRONG_LAST_SEQUENCE:
+            raise LogBusy(name, why)
+        await asyncio.sleep(_AGAIN_S)
+
+
+async def _ask(client: Client, stream: str, pending: Pending) -> dict[str, Any]:
+    """What a server answers; {} if none does."""
+    headers = {
+        "Nats-Msg-Id": pending.record.chain.hex(),
+        "Nats-Expected-Last-Sequence": str(pending.after),
+        "Nats-Expected-Stream": stream,
+    }
+    try:
+        # without the client's own timeout, by which Python 3.11 may lose a cancellation
+        async with asyncio.timeout(TRY_S):
+            message = await client.request(
+                subject_of(stream),
+                pending.data,
+                None,  # type: ignore[arg-type]  # it is passed to asyncio.wait_for
+                headers=headers,
+            )
+    except TimeoutError:
+        await client.force_reconnect()  # the server may be cut off, and not know it
+        return {}
+    except FAILURES:
+        return {}
+    try:
+        found = json.loads(message.data)
+    except ValueError:
+        return {}
+    return found if isinstance(found, dict) else {}
+
+
+def _check_place(name: str, seq: int, pending: Pending) -> None:
+    if seq != pending.after + 1:
+        reason = f"a record got the place {seq}, expected {pending.after + 1}"
+        raise LogRewound(name, reason)
+
+
+async def _read(tail: Tail, pending: Pending, name: str, patience_s: float) -> Outcome:
+    """Whose record is in the place."""
+    place = pending.after + 1
+    try:
+        async with asyncio.timeout(max(patience_s, TRY_S)):
+            await tail.reach(place)
+    except TimeoutError:
+        pending.is_open = True
+        raise LogBusy(name, f"message {place} is there, and no server gives it") from None
+    is_ours = tail.chain_at(place) == pending.record.chain
+    return Outcome.APPENDED if is_ours else Outcome.REFUSED

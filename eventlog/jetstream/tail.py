@@ -1,0 +1,235 @@
+"""The tail: reads a stream forward into its copy, each message verified, and follows its end.
+
+What the servers republish wakes it, and often is all that it needs; what is missing is fetched.
+Nothing is believed that does not continue the chain.
+"""
+
+import asyncio
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from typing import Final
+
+from nats.aio.client import Client
+from nats.aio.msg import Msg
+from nats.aio.subscription import Subscription
+
+from eventlog.copies import FolderCopy
+from eventlog.errors import LogError, LogLacking, LogRewound, LogUnavailable
+from eventlog.format import NO_CHAIN, chain_in
+from eventlog.jetstream.address import StreamAddress
+from eventlog.jetstream.connection import FAILURES
+from eventlog.jetstream.messages import Codec, End, fetch, tail_subject_of
+
+__all__ = ["Tail"]
+
+_LOOK_S: Final = 1.0  # after so long without a message, ask for one
+_AGAIN_S: Final = 0.05
+_REMEMBERED: Final = 1024  # chain hashes of the last messages; and messages that came too early
+_START_S: Final = 15.0  # a server that was cut off is out of date for less than that
+
+
+class Tail:
+    """Reads one stream.
+
+    Args:
+        client: connected.
+        address: of the stream.
+        codec: decodes its messages.
+        copy: gets its records.
+
+    Attributes:
+        end: of what was read and verified.
+        epoch: of the last record.
+        is_marked: whether that is a marker.
+    """
+
+    def __init__(
+        self, client: Client, address: StreamAddress, codec: Codec, copy: FolderCopy
+    ) -> None:
+        self._client = client
+        self._stream = address.stream
+        self._name = str(address)
+        self._codec = codec
+        self._copy = copy
+        self.end = End(0, copy.last_seq, copy.head)
+        self.epoch = copy.epoch - 1
+        self.is_marked = copy.is_marked
+        self._chains: dict[int, bytes] = {0: NO_CHAIN}
+        self._early: dict[int, bytes] = {}
+        self._woken = asyncio.Event()
+        self._advancing = asyncio.Lock()
+        self._subscription: Subscription | None = None
+        self._task: asyncio.Task[None] | None = None
+        self._is_stopping = False
+
+    async def start(self, fail: Callable[[Exception], None]) -> None:
+        """Find the copy's end in the stream, read on, and follow; `fail` gets what ends that."""
+        subject = tail_subject_of(self._stream)
+        self._subscription = await self._client.subscribe(subject, cb=self._note)
+        await self._locate()
+        await self.catch_up()
+        self._task = asyncio.create_task(self._run(fail), name="eventlog-tail")
+
+    async def catch_up(self) -> None:
+        """Read on until a server has nothing more."""
+        try:
+            while await self._fetch():
+                pass
+        except FAILURES as error:
+            raise LogUnavailable(self._name, f"no server answers: {error!r}") from error
+
+    async def stop(self) -> None:
+        self._is_stopping = True  # the client's own waits may lose a cancellation
+        if self._task is not None:
+            self._task.cancel()
+            with suppress(asyncio.CancelledError):
+                await self._task
+        if self._subscription is not None:
+            with suppress(*FAILURES):
+                await self._subscription.unsubscribe()
+
+    def chain_at(self, seq: int) -> bytes | None:
+        """The chain hash of a message that was read lately."""
+        return self._chains.get(seq)
+
+    async def reach(self, seq: int) -> None:
+        """Read on until message `seq` has been passed, however long that takes."""
+        while self.end.stream_seq < seq:
+            with suppress(*FAILURES):
+                await self._fetch()
+            if self.end.stream_seq < seq:
+                await asyncio.sleep(_AGAIN_S)
+
+    async def pass_own(self, seq: int, data: bytes) -> None:
+        """Pass a message that was acknowledged at this place.
+
+        Raises:
+            LogRewound: another one was read there.
+        """
+        async with self._advancing:
+            if self.end.stream_seq == seq - 1:
+                self._pass([(seq, data)])
+            elif self._chains.get(seq) != chain_in(data):
+                raise self._rewound(f"message {seq} was acknowledged, and another one is there")
+
+    async def _note(self, message: Msg) -> None:
+        """A message that the servers republished."""
+        headers = message.headers or {}
+        seq, data = int(headers.get("Nats-Sequence", 0)), message.data
+        known = self._chains.get(seq)
+        if known is not None and known != chain_in(data):
+            data = b""  # looked at by the task, which can say so
+        elif seq <= self.end.stream_seq:
+            return
+        if len(self._early) >= _REMEMBERED:
+            self._early.clear()  # they are fetched
+        self._early[seq] = data
+        self._woken.set()
+
+    async def _run(self, fail: Callable[[Exception], None]) -> None:
+        try:
+            while not self._is_stopping:
+                with suppress(TimeoutError):
+                    async with asyncio.timeout(_LOOK_S):
+                        await self._woken.wait()
+                is_woken = self._woken.is_set()
+                self._woken.clear()
+                await self._pass_early()
+                if self._early or not is_woken:
+                    with suppress(*FAILURES):
+                        await self._fetch()
+        except LogError as error:
+            fail(error)
+
+    async def _pass_early(self) -> None:
+        async with self._advancing:
+            next_ones = []
+            seq = self.end.stream_seq
+            for early, data in self._early.items():
+                if early <= seq and not data:
+                    raise self._rewound(f"message {early} is there a second time, and differs")
+            while data := self._early.pop(seq + 1, b""):
+                seq += 1
+                next_ones.append((seq, data))
+            self._pass(next_ones)
+            self._early = {s: data for s, data in self._early.items() if s > seq}
+
+    async def _fetch(self) -> bool:
+        """Pass the next messages that a server has; False if there are none yet."""
+        async with self._advancing:
+            found = await fetch(self._client, self._stream, self.end.stream_seq + 1)
+            self._pass(found)
+        return bool(found)
+
+    def _pass(self, messages: Sequence[tuple[int, bytes]]) -> None:
+        """Verify the messages that come next, and add them to the copy."""
+        records, end = [], self.end
+        for _, data in messages:
+            record, end = self._codec.decode(end, data)
+            records.append(record)
+            self._chains[end.stream_seq] = end.chain
+        if not records:
+            return
+        try:
+            self._copy.add(records)
+        except LogLacking as error:  # they are in the stream: this is no refusal
+            raise LogUnavailable(self._name, f"its copy cannot be written: {error}") from error
+        self.end = end
+        self.epoch, self.is_marked = records[-1].epoch, not records[-1].count
+        while len(self._chains) > _REMEMBERED:
+            del self._chains[next(iter(self._chains))]
+
+    async def _locate(self) -> None:
+        """Find the message that the copy ends with.
+
+        Raises:
+            LogRewound: the stream has another past, or ends before.
+            LogUnavailable: no server answers.
+        """
+        if self.end.chain == NO_CHAIN:
+            return
+        loop = asyncio.get_running_loop()
+        begun_s = loop.time()
+        while True:
+            try:
+                found = await self._search()
+            except FAILURES as error:
+                found, problem = None, f"no server answers: {error!r}"
+            else:
+                problem = f"it does not have event {self.end.last_seq} as its copy has it"
+            if found is not None:
+                self.end = self.end._replace(stream_seq=found)
+                self._chains = {found: self.end.chain}
+                return
+            if loop.time() - begun_s > _START_S:  # a read may be out of date for so long
+                if problem.startswith("no server"):
+                    raise LogUnavailable(self._name, problem)
+                raise self._rewound(problem)
+            await asyncio.sleep(_AGAIN_S)
+
+    async def _search(self) -> int | None:
+        """The place of the message with the copy's last chain hash; None: it was not found."""
+        wanted = self.end.last_seq
+        low, high = 1, 1
+        while (first := await self._first_seq(high)) is not None and first <= wanted:
+            low, high = high, high * 2
+        while low < high:  # the first message that begins behind the event, or is not there
+            middle = (low + high) // 2
+            first = await self._first_seq(middle)
+            if first is not None and first <= wanted:
+                low = middle + 1
+            else:
+                high = middle
+        place = max(low - 1, 1)  # its record holds the event; markers may follow
+        for seq, data in await fetch(self._client, self._stream, place):
+            if chain_in(data) == self.end.chain:
+                return seq
+        return None
+
+    async def _first_seq(self, seq: int) -> int | None:
+        """The first sequence number of a message's record; None: there is none."""
+        found = await fetch(self._client, self._stream, seq, batch=1)
+        return self._codec.position(found[0][1])[0] if found else None
+
+    def _rewound(self, reason: str) -> LogRewound:
+        return LogRewound(self._name, reason)

@@ -1,0 +1,65 @@
+"""`network-controller log move`: takes a log from a folder to a stream, or back."""
+
+import json
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from nc.cli.event_loop import run_async
+from nc.cli.extras import require_extra
+from nc.cli.log.source import DataDirOption, LogOption, bar, log_path, stream_address
+from nc.cli.options import Output, OutputOption
+from nc.text import printable
+
+
+def move(
+    to: Annotated[
+        Path,
+        typer.Option(
+            metavar="PLACE",
+            help="Where the log goes: the stream of a cluster (nats://HOST,…/STREAM?monitor=PORT), "
+            "or a folder.",
+        ),
+    ],
+    data_dir: DataDirOption = None,
+    log: LogOption = None,
+    replicas: Annotated[
+        int,
+        typer.Option(metavar="N", min=1, max=5, help="How many servers of NATS keep a new stream."),
+    ] = 3,
+    output: OutputOption = Output.TEXT,
+) -> None:
+    """Move the log to a stream of NATS JetStream, or from one back to a folder.
+
+    Stop the servers first. Every record is taken as it is, and the heads are compared; what is left
+    behind is marked, and takes no events any more. After an interruption, move again.
+
+    Example: network-controller log move --data-dir ./data --to nats://a,b,c/log?monitor=8222
+    """
+    here, there = stream_address(log), stream_address(to)
+    if (here is None) == (there is None):
+        raise typer.BadParameter(
+            "--to: name a stream (nats://…) to move a folder's log there, "
+            "or name a stream with --log and a folder with --to"
+        )
+    require_extra("cluster", "nats")
+    from eventlog.jetstream import StreamAddress
+    from eventlog.jetstream.moving import to_folder, to_stream
+
+    if there is not None:
+        folder = log_path(data_dir, log)
+        address = StreamAddress.parse(there)
+        with bar("moving") as progress:
+            moving = to_stream(folder, address, replicas=replicas, progress=progress)
+            head = run_async(moving)
+        left, now = str(folder), str(address)
+    else:
+        address = StreamAddress.parse(here or "")
+        head = run_async(to_folder(address, to, str(to.absolute())))
+        left, now = str(address), str(to)
+    if output is Output.JSON:
+        typer.echo(json.dumps({"from": left, "to": now, "head": head.hex()}))
+    else:
+        typer.echo(printable(f"the log is in {now} now, with the same head: {head.hex()}"))
+        typer.echo(printable(f"{left} is a copy, to which nothing is appended any more"))

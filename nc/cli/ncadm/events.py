@@ -1,0 +1,179 @@
+"""`ncadm events`: the event log of a server, read and followed from anywhere."""
+
+import contextlib
+import json
+import sys
+from collections.abc import Callable, Iterable
+from datetime import UTC, datetime
+from itertools import islice
+from typing import TYPE_CHECKING, Annotated, Any, Final
+
+import typer
+
+from nc.cli.log.render import text_format
+from nc.cli.ncadm import render
+from nc.cli.ncadm.completion import complete_kinds, complete_nodes
+from nc.cli.ncadm.references import references
+from nc.cli.ncadm.session import client_of
+from nc.cli.options import Document, DocumentOption
+from nc.cli.time_args import parse_point
+from nc.clock import SystemClock
+from nc.history.events import Point, Recorded
+from nc.history.fields import KIND_NAMES, json_fields
+from nc.pb import events_pb2
+
+if TYPE_CHECKING:
+    from nc.client.blocking import Client
+    from nc.client.reports import LoggedEvent
+
+_LAST: Final = 50
+_KINDS: Final = {text.lower(): kind for kind, name in KIND_NAMES.items() for text in (kind, name)}
+
+
+def events(
+    context: typer.Context,
+    follow: Annotated[
+        bool, typer.Option("--follow", "-f", help="New events too, until Ctrl-C.")
+    ] = False,
+    last: Annotated[
+        int, typer.Option(min=0, metavar="N", help="The newest N; with --from: all from there on.")
+    ] = _LAST,
+    start: Annotated[
+        str | None,
+        typer.Option(
+            "--from", metavar="SEQ|TIME", help="The first event: 2026-11-20T15:00, -2h, or now."
+        ),
+    ] = None,
+    end: Annotated[
+        str | None, typer.Option("--to", metavar="TIME", help="Only events until then.")
+    ] = None,
+    node: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="NODE",
+            autocompletion=complete_nodes,
+            help="Only about this node; may be given repeatedly.",
+        ),
+    ] = None,
+    kinds: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--type",
+            metavar="KIND",
+            autocompletion=complete_kinds,
+            help="Only this kind, such as NodeRegistered; may be given repeatedly.",
+        ),
+    ] = None,
+    actor: Annotated[
+        str, typer.Option(help="Only by actors that begin so: certificate:eve, link:, system.")
+    ] = "",
+    output: DocumentOption = Document.TABLE,
+) -> None:
+    """Print events, and follow new ones.
+
+    The newest 50, or those from a moment on; in order, times in UTC. After a broken connection
+    --follow goes on where it was.
+
+    Example: ncadm events --follow --type StateChanged --node pi-3
+    """
+    since, until = _point("--from", start), _point("--to", end)
+    if until.seq is not None:
+        raise typer.BadParameter("it takes a time", param_hint="--to")
+    if follow and end is not None:
+        raise typer.BadParameter("--follow has no end: drop --to")
+    given: dict[str, Any] = {
+        "nodes": references(node) if node else (),
+        "kinds": [_kind(text) for text in kinds or ()],
+        "actor": actor,
+        "since": _moment(since),
+        "until": _moment(until),
+    }
+    line_of = _line_format(output)
+    with client_of(context) as client, contextlib.suppress(KeyboardInterrupt):
+        reached = client.events.last_seq()
+        if start is None:
+            _print(_newest(client, reached, last, given), line_of)
+        elif since != Point():
+            # What is recorded meanwhile is left to the watch, so that nothing is printed twice.
+            found = client.events.read(from_seq=since.seq or 0, **given)
+            _print((event for event in found if event.seq <= reached), line_of)
+        if follow:
+            begin = max(reached + 1, since.seq or 0)
+            _print(client.events.watch(begin, **given), line_of, flush=True)
+
+
+def _newest(
+    client: "Client", reached: int, count: int, given: dict[str, Any]
+) -> "list[LoggedEvent]":
+    if not (count and reached):
+        return []
+    found = client.events.read(
+        from_seq=reached, newest_first=True, page_size=min(count, 1000), **given
+    )
+    return list(islice(found, count))[::-1]
+
+
+def _print(
+    found: "Iterable[LoggedEvent]",
+    line_of: "Callable[[LoggedEvent], str]",
+    *,
+    flush: bool = False,
+) -> None:
+    for event in found:
+        sys.stdout.write(f"{line_of(event)}\n")
+        if flush:
+            sys.stdout.flush()
+    sys.stdout.flush()
+
+
+def _line_format(output: Document) -> "Callable[[LoggedEvent], str]":
+    """One line for each event; for YAML a document."""
+    if output is Document.JSON:
+        return lambda event: json.dumps(event_fields(event))
+    if output is Document.YAML:
+        return lambda event: f"---\n{render.as_data(event_fields(event), output)}"
+    as_text = text_format()
+    return lambda event: as_text(recorded(event))
+
+
+def event_fields(event: "LoggedEvent") -> dict[str, Any]:
+    """An event as `network-controller log show --output json` has it, and its node's name."""
+    fields = json_fields(recorded(event))
+    return {**fields, "node_name": event.node_name} if event.node_name else fields
+
+
+def recorded(event: "LoggedEvent") -> Recorded:
+    """An event as those that were read from a log."""
+    entry = events_pb2.Entry(
+        recorded_at_ns=event.recorded_at_ns,
+        actor=event.actor,
+        method=event.method,
+        request_id=event.request_id,
+    )
+    return Recorded(event.seq, entry, event.event)
+
+
+def _kind(text: str) -> str:
+    try:
+        return _KINDS[text.lower()]
+    except KeyError:
+        raise typer.BadParameter(
+            f"--type {text!r} is no kind of event: use {', '.join(KIND_NAMES.values())}"
+        ) from None
+
+
+def _point(option: str, text: str | None) -> Point:
+    try:
+        return Point() if text is None else parse_point(text, _now_s())
+    except ValueError as error:
+        raise typer.BadParameter(f"{option} {error}") from None
+
+
+def _now_s() -> int:
+    return SystemClock().now_ns() // 1_000_000_000
+
+
+def _moment(point: Point) -> datetime | None:
+    if point.at_ns is None:
+        return None
+    return datetime.fromtimestamp(point.at_ns / 1e9, UTC)

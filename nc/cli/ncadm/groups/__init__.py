@@ -1,0 +1,1 @@
+"""`ncadm THING VERB`: one file for each kind of thing."""

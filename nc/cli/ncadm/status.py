@@ -1,0 +1,109 @@
+"""`ncadm status` and `ncadm links`: how the server is, and what goes over its links."""
+
+from typing import Annotated, Final
+
+import typer
+
+from nc.cli.ncadm import render
+from nc.cli.ncadm.render import Column, second, size_text
+from nc.cli.ncadm.session import client_of, shown
+from nc.cli.options import Document, DocumentOption
+from nc.client.reports import CertificateStatus, ServerStatus
+from nc.client.types import Link, NodeLink
+
+WatchOption = Annotated[
+    bool, typer.Option("--watch", "-w", help="Again every two seconds, until Ctrl-C.")
+]
+
+
+def status(
+    context: typer.Context, watch: WatchOption = False, output: DocumentOption = Document.TABLE
+) -> None:
+    """Print how the server is, and what is degraded.
+
+    Example: ncadm status
+    """
+    with client_of(context) as client:
+        shown(lambda: _status_text(client.server.status(), output), watch=watch)
+
+
+def _status_text(status: ServerStatus, output: Document) -> str:
+    if output is not Document.TABLE:
+        return render.as_data(render.plain(status), output)
+    log = status.log
+    state = "" if log.writable else ", cannot be written"
+    counts = (
+        (status.nodes_connected, "CONNECTED"),
+        (status.nodes_init, "INIT"),
+        (status.nodes_idle, "IDLE"),
+    )
+    rows = [
+        ("version", f"{status.version}, started {second(status.started_at, '?')} UTC"),
+        ("advertised", status.advertised),
+        ("network", status.network),
+        ("addresses", f"{status.addresses_bound} of {status.addresses_total} are bound"),
+        ("nodes", ", ".join(f"{count} {name}" for count, name in counts)),
+        ("bootstrap tokens", str(status.tokens)),
+        ("log", f"events {log.first_seq} to {log.last_seq}{state}, in {log.folder}"),
+        ("room", f"{size_text(log.size_bytes)} used, {size_text(log.free_bytes)} free"),
+        *(("certificate", _certificate(each)) for each in status.certificates),
+    ]
+    if status.unrenewable_nodes:
+        count = status.unrenewable_nodes
+        text = f"{count} end within 30 days and cannot be renewed: ncadm nodes list --ending 30d"
+        rows.append(("nodes' certificates", text))
+    rows += [("degraded", sentence) for sentence in status.degraded] or [("degraded", "nothing is")]
+    return render.fields(rows)
+
+
+def _certificate(each: CertificateStatus) -> str:
+    renewed = (
+        "the server cannot renew it"
+        if each.renewed_from is None
+        else f"renewed from {second(each.renewed_from)} on"
+    )
+    return f"{each.authority} {each.kind} ends {second(each.not_after, '?')}; {renewed}"
+
+
+COLUMNS: Final[tuple[Column[NodeLink], ...]] = (
+    Column("node", lambda row: row.name or row.node_id[:8]),
+    Column("address", lambda row: row.address or "not yet"),
+    Column("peer", lambda row: row.link.peer, rank=2),
+    Column("since (UTC)", lambda row: second(row.link.opened_at, "?"), rank=1),
+    Column("packets in", lambda row: f"{row.link.packets_in:,}", rank=4, is_number=True),
+    Column("bytes in", lambda row: f"{row.link.bytes_in:,}", is_number=True),
+    Column("packets out", lambda row: f"{row.link.packets_out:,}", rank=4, is_number=True),
+    Column("bytes out", lambda row: f"{row.link.bytes_out:,}", is_number=True),
+    Column("dropped", lambda row: f"{_dropped(row.link):,}", rank=3, is_number=True),
+)
+
+_DROPPED: Final[tuple[Column[tuple[str, int]], ...]] = (
+    Column("dropped because", lambda row: row[0].replace("_", " ")),
+    Column("packets", lambda row: f"{row[1]:,}", is_number=True),
+)
+
+
+def _dropped(link: Link) -> int:
+    return sum(link.dropped.values())
+
+
+def links(
+    context: typer.Context, watch: WatchOption = False, output: DocumentOption = Document.TABLE
+) -> None:
+    """Print the links of nodes, and what was dropped.
+
+    Example: ncadm links --watch
+    """
+    with client_of(context) as client:
+
+        def text() -> str:
+            found, dropped = list(client.server.links()), client.server.dropped()
+            if output is not Document.TABLE:
+                data = {"links": render.plain(found), "dropped": dropped}
+                return render.as_data(data, output)
+            parts = [render.listed(found, COLUMNS, output, none="there are no links")]
+            if dropped:
+                parts += ["", render.table(_DROPPED, dropped.items())]
+            return "\n".join(parts)
+
+        shown(text, watch=watch)

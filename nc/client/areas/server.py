@@ -1,0 +1,32 @@
+"""`client.server`: how the server is, and the links that it holds."""
+
+from typing import Final
+
+from nc.client.calls import Calls, Items
+from nc.client.convert import convert
+from nc.client.reports import ServerStatus
+from nc.client.types import NodeLink
+from nc.pb.admin.v1 import status_pb2
+
+PAGE_SIZE: Final = 1000
+
+
+class Server:
+    def __init__(self, calls: Calls) -> None:
+        self._calls = calls
+
+    async def status(self) -> ServerStatus:
+        answer = await self._calls.read("Server.Status", status_pb2.StatusRequest())
+        return convert(ServerStatus, answer)
+
+    def links(self, *, page_size: int = PAGE_SIZE) -> Items[NodeLink]:
+        """The links that the server holds, with their counters."""
+        request = status_pb2.LinksRequest(page_size=page_size)
+        return self._calls.pages(
+            "Server.Links", request, lambda page: [convert(NodeLink, link) for link in page.links]
+        )
+
+    async def dropped(self) -> dict[str, int]:
+        """The packets that the server dropped, by reason."""
+        answer = await self._calls.read("Server.Links", status_pb2.LinksRequest(page_size=1))
+        return dict(answer.dropped)

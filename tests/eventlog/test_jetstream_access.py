@@ -1,0 +1,78 @@
+"""Who is let in to the servers: TLS with certificates, and credentials."""
+
+from pathlib import Path
+
+import pytest
+
+from eventlog import LogUnavailable, jetstream
+from eventlog.jetstream import connection
+from tests.support.nats_identities import write_certificates, write_credentials
+from tests.support.nats_servers import address_of, nats_server
+
+pytestmark = [  # as that fixture says
+    pytest.mark.usefixtures("forgotten_sockets"),
+    pytest.mark.filterwarnings("ignore::ResourceWarning"),
+]
+
+
+async def appended(address: str, folder: Path) -> None:
+    """Make the stream, and append to it."""
+    await jetstream.make(address, replicas=1)
+    log = await jetstream.open(address, folder)
+    assert await log.append(b"x", 1, 0) == 1
+    await log.close()
+
+
+async def refused(address: str, folder: Path, reason: str) -> str:
+    """It is not opened, for this reason; what is said."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(connection, "LET_IN_S", 1)  # it is refused in any case
+        with pytest.raises(LogUnavailable, match=reason) as why:
+            await jetstream.open(address, folder)
+    return str(why.value)
+
+
+NOT_IN = "no server of NATS lets this program in"
+
+
+async def test_over_tls_with_a_certificate(tmp_path: Path) -> None:
+    """Only a client with a certificate of the CA is let in, and only to a server with one."""
+    pki = tmp_path / "pki"
+    write_certificates(pki)
+    settings = (
+        f'tls {{ cert_file: "{pki}/server.pem", key_file: "{pki}/server-key.pem", '
+        f'ca_file: "{pki}/ca.pem", verify: true }}'
+    )
+    with nats_server(tmp_path / "nats", extra=settings) as server:
+
+        def address(ca: str, client: str) -> str:
+            files = f"&ca={pki}/{ca}.pem&cert={pki}/{client}.pem&key={pki}/{client}-key.pem"
+            return address_of(server, stream="L", more=files)
+
+        await appended(address("ca", "client"), tmp_path / "copy")
+        for ca, client in (("ca", "stranger"), ("other", "client")):
+            await refused(address(ca, client), tmp_path / "no", NOT_IN)
+        await refused(address("ca", "missing"), tmp_path / "no", "ca, cert or key cannot be used")
+
+
+async def test_with_credentials(tmp_path: Path) -> None:
+    """A file with a JWT and a seed lets in; another account's, a damaged one, or none does not."""
+    settings = write_credentials(tmp_path)
+    with nats_server(tmp_path / "nats", extra=settings) as server:
+
+        def address(name: str) -> str:
+            return address_of(server, stream="L", more=f"&creds={tmp_path}/{name}.creds")
+
+        await appended(address("user"), tmp_path / "copy")
+        await refused(address("stranger"), tmp_path / "no", NOT_IN)
+        await refused(address_of(server, stream="L"), tmp_path / "no", NOT_IN)
+        await refused(address("none"), tmp_path / "no", "the credentials cannot be read")
+        good = (tmp_path / "user.creds").read_text()
+        (tmp_path / "cut.creds").write_text(good[: good.index("USER NKEY")])
+        await refused(address("cut"), tmp_path / "no", "no credentials: expected")
+        seed = good.split("SEED-----\n")[1].split("\n")[0]
+        (tmp_path / "bad.creds").write_text(good.replace(seed, seed[:-8] + "AAAAAAAA"))
+        said = await refused(
+            address("bad"), tmp_path / "no", "the seed in the credentials is damaged"
+        )
+        assert seed[:20] not in said

@@ -1,0 +1,313 @@
+"""Appends to a stream when answers are lost: what happened is found out, and nothing twice."""
+
+import asyncio
+import json
+from collections.abc import AsyncIterator, Callable
+from pathlib import Path
+from typing import Any
+
+import nats.errors
+import pytest
+
+from eventlog import (
+    LogBusy,
+    LogFull,
+    LogReader,
+    LogRewound,
+    LogUnavailable,
+    SequenceConflict,
+    jetstream,
+)
+from eventlog.jetstream import JetStreamLog, publishing
+from eventlog.jetstream.messages import subject_of
+from tests.support.logs import StreamHome
+from tests.support.nats_servers import NatsServer, address_of
+
+TIMEOUT_S = 60
+
+
+@pytest.fixture
+async def pair(
+    tmp_path: Path, nats: NatsServer
+) -> AsyncIterator[tuple[JetStreamLog, JetStreamLog]]:
+    """One log, opened twice."""
+    home = StreamHome(tmp_path / "log", lambda: 0, nats)
+    logs = await home.open(), await home.open()
+    await logs[0].append(b"first", 1, 0)
+    yield logs
+    for log in logs:
+        await log.close()
+
+
+def disturb(log: JetStreamLog, *what: Callable[[Any, Any], Any]) -> None:
+    """Let the log's next requests be answered by these instead, one each; then as before."""
+    client, left = log.client, list(what)
+    request = client.request
+
+    async def disturbed(subject: str, *arguments: Any, **options: Any) -> Any:
+        if left and subject.endswith(".log"):
+            return await left.pop(0)(request, (subject, arguments, options))
+        return await request(subject, *arguments, **options)
+
+    client.request = disturbed  # type: ignore[method-assign]
+
+
+async def lose_answer(request: Any, call: Any) -> Any:
+    """It arrives, and its answer does not."""
+    subject, arguments, options = call
+    await request(subject, *arguments, **options)
+    raise nats.errors.TimeoutError
+
+
+async def lose_request(_request: Any, _call: Any) -> Any:
+    raise nats.errors.TimeoutError
+
+
+def answering(**fields: Any) -> Callable[[Any, Any], Any]:
+    """It does not arrive, and this is the answer."""
+
+    class Answer:
+        data = json.dumps(fields).encode()
+
+    async def answer(_request: Any, _call: Any) -> Any:
+        return Answer
+
+    return answer
+
+
+def payloads(log: JetStreamLog) -> list[bytes]:
+    return [record.payload for record in log.read()]
+
+
+@pytest.mark.parametrize(
+    "fault",
+    [
+        (lose_answer,),
+        (lose_request,),
+        (lose_answer, lose_answer, lose_request),
+        (answering(error={"err_code": 10008, "description": "temporarily unavailable"}),),
+        (lose_answer, answering(error={"err_code": 10077, "description": "maximum bytes"})),
+    ],
+)
+async def test_an_append_without_an_answer_happens_once(
+    pair: tuple[JetStreamLog, JetStreamLog], fault: tuple[Any, ...]
+) -> None:
+    """Whether the request or its answer was lost: the record is there, once, and said to be."""
+    ours, theirs = pair
+    disturb(ours, *fault)
+    assert await ours.append(b"second", 1, 1) == 2
+    assert await theirs.barrier() == 2
+    assert payloads(ours) == payloads(theirs) == [b"first", b"second"]
+
+
+async def test_an_append_that_was_overtaken_has_happened(
+    pair: tuple[JetStreamLog, JetStreamLog],
+) -> None:
+    """Its answer was lost, and another writer appended after it: that is not a conflict."""
+    ours, theirs = pair
+
+    async def lose_and_overtake(request: Any, call: Any) -> Any:
+        subject, arguments, options = call
+        await request(subject, *arguments, **options)
+        await theirs.barrier()
+        await theirs.append(b"third", 1, 2)
+        raise nats.errors.TimeoutError
+
+    disturb(ours, lose_and_overtake)
+    assert await ours.append(b"second", 1, 1) == 2
+    assert await ours.barrier() == 3
+    assert payloads(ours) == [b"first", b"second", b"third"]
+
+
+async def test_an_append_after_the_servers_forgot_it(
+    pair: tuple[JetStreamLog, JetStreamLog],
+) -> None:
+    """Sent again when no server knows its id any more, its place is taken, by itself."""
+    ours, _ = pair
+
+    async def lose_and_forget(request: Any, call: Any) -> Any:
+        subject, arguments, options = call
+        await request(subject, *arguments, **options)
+        raise nats.errors.TimeoutError
+
+    async def as_another(request: Any, call: Any) -> Any:
+        subject, arguments, options = call
+        headers = {**options["headers"], "Nats-Msg-Id": "another"}
+        return await request(subject, *arguments, headers=headers)
+
+    disturb(ours, lose_and_forget, as_another)
+    assert await ours.append(b"second", 1, 1) == 2
+    assert payloads(ours) == [b"first", b"second"]
+
+
+async def test_an_append_that_never_arrived_is_a_conflict(
+    pair: tuple[JetStreamLog, JetStreamLog],
+) -> None:
+    """Another writer got the place meanwhile: nothing was appended."""
+    ours, theirs = pair
+
+    async def lose_and_take(_request: Any, _call: Any) -> Any:
+        await theirs.append(b"theirs", 1, 1)
+        raise nats.errors.TimeoutError
+
+    disturb(ours, lose_and_take)
+    with pytest.raises(SequenceConflict) as caught:
+        await ours.append(b"ours", 1, 1)
+    assert (caught.value.expected, caught.value.actual) == (1, 2)
+    assert payloads(ours) == [b"first", b"theirs"]
+
+
+@pytest.mark.parametrize("arrives", [True, False])
+async def test_without_a_majority_the_outcome_is_open(
+    pair: tuple[JetStreamLog, JetStreamLog], arrives: bool
+) -> None:
+    """LogBusy; reading goes on. What is asked for next finds out first what happened."""
+    ours, _ = pair
+    ours.busy_after_s = 0
+    unavailable = answering(error={"err_code": 10008, "description": "no majority"})
+    disturb(ours, lose_answer if arrives else lose_request, unavailable, unavailable)
+    with pytest.raises(LogBusy):
+        await ours.append(b"second", 1, 1)
+    assert payloads(ours)[:1] == [b"first"]
+    with pytest.raises(LogBusy):
+        await ours.probe_space()
+    ours.busy_after_s = TIMEOUT_S
+    await ours.probe_space()
+    with pytest.raises(SequenceConflict):  # since it did happen
+        await ours.append(b"third", 1, 1)
+    assert await ours.append(b"third", 1, 2) == 3
+    assert payloads(ours) == [b"first", b"second", b"third"]
+
+
+async def test_a_cancelled_append_is_settled_by_the_next(
+    pair: tuple[JetStreamLog, JetStreamLog],
+) -> None:
+    """Its caller is gone; it happened, and the next append is refused as out of date."""
+    ours, _ = pair
+    sent = asyncio.Event()
+
+    async def hang(request: Any, call: Any) -> Any:
+        subject, arguments, options = call
+        await request(subject, *arguments, **options)
+        sent.set()
+        await asyncio.Event().wait()
+
+    disturb(ours, hang)
+    appending = asyncio.create_task(ours.append(b"second", 1, 1))
+    await asyncio.wait_for(sent.wait(), TIMEOUT_S)
+    appending.cancel()
+    await asyncio.gather(appending, return_exceptions=True)
+    with pytest.raises(SequenceConflict):
+        await ours.append(b"third", 1, 1)
+    assert payloads(ours) == [b"first", b"second"]
+
+
+async def test_writers_that_take_turns_have_epochs_of_their_own(
+    pair: tuple[JetStreamLog, JetStreamLog],
+) -> None:
+    """An epoch is of one writer's, and they never decrease, markers included."""
+    ours, theirs = pair
+    for seq in range(1, 9):
+        writer = (ours, theirs)[seq % 2]
+        await writer.barrier()
+        await writer.append(b"x", 1, seq)
+    assert await ours.barrier() == 9
+    epochs = [record.epoch for record in LogReader(ours.copy.folder).read(markers=True)]
+    assert epochs == sorted(epochs)
+    assert len(set(epochs)) == 9
+
+
+async def test_a_full_stream_refuses_and_goes_on(tmp_path: Path, nats: NatsServer) -> None:
+    """LogFull: nothing was written, and what fits is taken."""
+    address = address_of(nats, stream="full")
+    await jetstream.make(address, replicas=1, max_bytes=3000)
+    log = await jetstream.open(address, tmp_path / "copy")
+    await log.append(b"x", 1, 0)
+    with pytest.raises(LogFull):
+        await log.append(bytes(4000), 1, 1)
+    assert await log.append(b"y", 1, 1) == 2
+    assert payloads(log) == [b"x", b"y"]
+    await log.close()
+
+
+async def test_a_record_in_a_wrong_place_ends_the_log(
+    pair: tuple[JetStreamLog, JetStreamLog],
+) -> None:
+    """The stream lost records if an append gets an earlier place: nothing is appended any more."""
+    ours, _ = pair
+    disturb(ours, answering(stream="x", seq=1))
+    with pytest.raises(LogRewound, match="got the place 1, expected 2"):
+        await ours.append(b"second", 1, 1)
+    assert ours.failed.is_set()
+    with pytest.raises(LogRewound):
+        await ours.append(b"second", 1, 1)
+
+
+async def test_a_stream_that_stays_behind_was_rewound(
+    pair: tuple[JetStreamLog, JetStreamLog], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A server may be out of date for a while; if none knows better, records were lost."""
+    ours, _ = pair
+    behind = answering(error={"err_code": 10071, "description": "wrong last sequence: 0"})
+    disturb(ours, behind)
+    assert await ours.append(b"second", 1, 1) == 2
+    monkeypatch.setattr(publishing, "_REWOUND_AFTER_S", 0)
+    ours.busy_after_s = 0
+    disturb(ours, *[behind] * 9)
+    with pytest.raises(LogRewound, match="ends at message 0, and message 2 was there"):
+        await ours.append(b"third", 1, 2)
+
+
+async def test_what_is_not_republished_is_fetched(
+    tmp_path: Path, nats: NatsServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whatever is lost of what the servers publish, in any order: nothing is missing."""
+    home = StreamHome(tmp_path / "log", lambda: 0, nats)
+    ours, theirs = await home.open(), await home.open()
+    tail, count = theirs._tail, 0
+    (subscription,) = [s for s in theirs.client._subs.values() if s.subject.endswith(".tail")]
+    note = subscription._cb
+    assert note is not None
+    kept: list[Any] = []
+
+    async def lossy(message: Any) -> None:
+        nonlocal count
+        count += 1
+        if count % 3 == 0:
+            kept.append(message)  # comes later
+        elif count % 3 == 1:
+            await note(message)
+            while kept:
+                await note(kept.pop())
+
+    monkeypatch.setattr(subscription, "_cb", lossy)
+    for seq in range(50):
+        await ours.append(b"%d" % seq, 1, seq)
+    async with asyncio.timeout(TIMEOUT_S):
+        followed = [record async for record in _through(theirs, 50)]
+    assert followed == list(ours.read())
+    assert tail.end == ours._tail.end
+    await ours.close()
+    await theirs.close()
+
+
+async def _through(log: JetStreamLog, last_seq: int) -> AsyncIterator[Any]:
+    async for record in log.follow():
+        yield record
+        if record.last_seq >= last_seq:
+            return
+
+
+async def test_messages_are_not_believed(tmp_path: Path, nats: NatsServer) -> None:
+    """A message that is no record, or another's record, ends the log; nothing of it is read."""
+    home = StreamHome(tmp_path / "log", lambda: 0, nats)
+    ours, theirs = await home.open(), await home.open()
+    await ours.append(b"good", 1, 0)
+    subject = subject_of(ours.address.stream)
+    await ours.client.request(subject, b"no record", timeout=5)
+    await asyncio.wait_for(theirs.failed.wait(), TIMEOUT_S)
+    with pytest.raises(LogUnavailable):
+        await theirs.append(b"more", 1, 1)
+    assert payloads(theirs) == [b"good"]
+    await ours.close()
+    await theirs.close()

@@ -1,0 +1,96 @@
+"""Moving a log between folder and stream: every record and marker, and nothing twice."""
+
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+import eventlog
+from eventlog import LogLocked, LogReader, LogRewound, RecordTooLarge, jetstream
+from eventlog.jetstream import StreamAddress
+from eventlog.jetstream.moving import to_folder, to_stream
+from tests.support.nats_servers import NatsServer, address_of
+
+RECORDS = 300  # more than are on their way at a time
+
+
+def written(folder: Path) -> bytes:
+    """A log with markers and several epochs; its head."""
+    for _ in range(3):
+        with closing(eventlog.open(folder)) as log:
+            for number in range(RECORDS // 3):
+                log.append(b"%d" % number, 1 + number % 3, log.last_seq)
+                if number % 10 == 0:
+                    log.write_sync_marker()
+            log.write_sync_marker()
+            head = log.head
+    return head
+
+
+def nothing(_done: int, _total: int) -> None: ...
+
+
+async def test_there_and_back(tmp_path: Path, nats: NatsServer) -> None:
+    """The same records, markers, times, epochs and head; and the log goes on."""
+    head = written(tmp_path / "log")
+    before = list(LogReader(tmp_path / "log").read(markers=True))
+    address = StreamAddress.parse(address_of(nats, stream="there"))
+    done: list[int] = []
+    moving = to_stream(
+        tmp_path / "log", address, replicas=1, progress=lambda seq, _: done.append(seq)
+    )
+    assert await moving == head
+    assert done == sorted(done)
+    log = await jetstream.open(address, tmp_path / "copy")
+    assert log.head == head
+    await log.append(b"more", 1, log.last_seq)
+    await log.close()
+    assert await to_folder(address, tmp_path / "copy", "the folder") != head
+    with closing(eventlog.open(tmp_path / "copy")) as back:
+        assert back.append(b"and more", 1, back.last_seq) == back.last_seq
+    after = list(LogReader(tmp_path / "copy").read(markers=True))
+    assert after[: len(before)] == before
+    assert [record.payload for record in after if record.count][-2:] == [b"more", b"and more"]
+
+
+async def test_an_interrupted_move_is_continued(tmp_path: Path, nats: NatsServer) -> None:
+    """Until it is complete the folder is the log; then it is a copy."""
+    head = written(tmp_path / "log")
+    address = StreamAddress.parse(address_of(nats, stream="interrupted"))
+
+    def interrupt(_done: int, _total: int) -> None:
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        await to_stream(tmp_path / "log", address, replicas=1, progress=interrupt)
+    eventlog.open(tmp_path / "log").close()
+    assert await to_stream(tmp_path / "log", address, replicas=1, progress=nothing) == head
+    copy = await jetstream.open(address, tmp_path / "copy")
+    assert copy.head == head
+    await copy.close()
+
+
+async def test_a_stream_that_went_on_is_left_alone(tmp_path: Path, nats: NatsServer) -> None:
+    """If something was appended to it, the folder is out of date, and stays a log of its own."""
+    written(tmp_path / "log")
+    address = StreamAddress.parse(address_of(nats, stream="went"))
+    log_id = LogReader(tmp_path / "log").log_id
+    await jetstream.make(address, replicas=1, log_id=log_id)
+    log = await jetstream.open(address, tmp_path / "copy")
+    await log.append(b"new", 1, 0)
+    await log.close()
+    with pytest.raises(LogRewound, match="message 1 is another record"):
+        await to_stream(tmp_path / "log", address, replicas=1, progress=nothing)
+    eventlog.open(tmp_path / "log").close()
+
+
+async def test_what_cannot_be_moved(tmp_path: Path, nats: NatsServer) -> None:
+    """A log that a server has, and a record that the servers do not take."""
+    address = StreamAddress.parse(address_of(nats, stream="large"))
+    with closing(eventlog.open(tmp_path / "log")) as log:
+        log.append(bytes(2 * 1024 * 1024), 1, 0)
+        with pytest.raises(LogLocked):
+            await to_stream(tmp_path / "log", address, replicas=1, progress=nothing)
+    with pytest.raises(RecordTooLarge):
+        await to_stream(tmp_path / "log", address, replicas=1, progress=nothing)
+    eventlog.open(tmp_path / "log").close()
