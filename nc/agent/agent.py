@@ -193,6 +193,8 @@ class Agent:
         address = (target.host, target.port)
         await asyncio.to_thread(self._addresses.linked, address, connection.told)
         sd_notify.ready(f"connected to {target} as {connection.interface.ip}")
+        if self._renewal is not None:
+            return
         if self._tls and (text := self._tls.announcement(now_utc(self._clock))):
             self._log.warning(log_events.AGENT_CERTIFICATE_ENDS, message=text)
 
@@ -280,7 +282,7 @@ class Agent:
                 )
             )
             hints.append(next(filter(None, found), "is this machine's clock right?"))
-        elif self._tls is not None:
+        elif self._tls is not None and self._renewal is None:
             hints.append(self._tls.problem(now))
         return [hint for hint in hints if hint]
 

@@ -31,7 +31,7 @@ def decide_redeem(
             key_sha256=command.key_sha256,
         )
         return [Event(certificates_renewed=renewed)]
-    if command.node_id in unregistered:
+    if command.attempt_id and command.node_id in unregistered:
         raise NodeUnknown(was_unregistered=True)
     known = nodes.get(command.node_id)
     if known is not None and command.attempt_id and known.profile.key_sha256 != command.key_sha256:
