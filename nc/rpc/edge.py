@@ -192,10 +192,10 @@ class Edge:
         clock, call = self._clock, record.call
         code = self._code_of(wire, record, is_cancelled=is_cancelled)
         duration_ns = clock.monotonic_ns() - call.started_ns
-        line = CallLine(
-            clock.now_ns(), call, code, duration_ns, record.message, record.denied_so_far
-        )
-        self.lines.add(line)
+        node = self._state().nodes.get(call.caller.node_id) if call.caller.node_id else None
+        name = "" if node is None else node.profile.name
+        now_ns, denied = clock.now_ns(), record.denied_so_far
+        self.lines.add(CallLine(now_ns, call, code, duration_ns, record.message, denied, name))
 
     async def _carry_out(self, wire: WireCall, record: _Record, request: Any) -> None:
         method: Any = record.method
