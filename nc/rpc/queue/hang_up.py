@@ -27,6 +27,7 @@ class HangUps:
 
     def __init__(self) -> None:
         self._wanted: set[tuple[int, str]] = set()
+        self._searched: set[tuple[int, str]] = set()  # that are being ended now
         self._is_wanted = threading.Event()
         self._is_over = False
         self._thread: threading.Thread | None = None
@@ -45,6 +46,16 @@ class HangUps:
         self._wanted.add((local_port, peer))
         self._is_wanted.set()
 
+    @property
+    def are_wanted(self) -> bool:
+        """Whether any connection is to end."""
+        return bool(self._wanted or self._searched)
+
+    def is_wanted(self, local_port: int, peer: str) -> bool:
+        """Whether this connection is to end, and has not yet; the arguments as of `want`."""
+        connection = (local_port, peer)
+        return connection in self._wanted or connection in self._searched
+
     def stop(self) -> None:
         """End the thread, if there is one."""
         self._is_over = True
@@ -55,10 +66,12 @@ class HangUps:
     def _run(self) -> None:
         while self._is_wanted.wait() and not self._is_over:
             self._is_wanted.clear()
-            wanted, self._wanted = self._wanted, set()
+            self._searched = wanted = self._wanted
+            self._wanted = set()
             for descriptor in _descriptors():
                 with contextlib.suppress(OSError):  # it was closed, or has no peer any more
                     self.ended += _shut_down(descriptor, wanted)
+            self._searched = set()
             time.sleep(_PAUSE_S)
 
 
