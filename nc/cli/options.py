@@ -110,7 +110,7 @@ GuessRateOption = Annotated[
     float | None,
     typer.Option(
         metavar="NUMBER",
-        help="How many wrong bootstrap tokens a second are looked at from one address, after a "
+        help="How many wrong tokens a second are looked at from one address, after a "
         "hundred at once; beyond that its GetToken calls are refused. 0: any number. Default: 1",
     ),
 ]

@@ -4,6 +4,7 @@ admin          everything
 viewer         what changes nothing
 node           methods for members; UnRegister of itself
 anonymous      methods for anyone (the bootstrap port)
+internal       everything on the internal port: the node tokens in a request are the right to it
 expired, unregistered, unknown certificates: nothing
 """
 
@@ -54,7 +55,7 @@ def require(
         PermissionDenied: it may not call this.
     """
     kind = caller.kind
-    if kind is CallerKind.UNRESTRICTED:
+    if kind is CallerKind.UNRESTRICTED or kind is CallerKind.INTERNAL:
         return
     if kind is CallerKind.ANONYMOUS:
         if permission is not Permission.ANYONE:

@@ -84,7 +84,7 @@ class Server:
         hub: the nodes' links.
         admin: the services of nc.admin.v1.
         methods: what can be called, by path.
-        abuse: counts wrong bootstrap tokens, and connections that were hung up on.
+        abuse: counts wrong tokens, and connections that were hung up on.
         tasks: what runs in the background, by name; one that dies ends the server.
         endpoints: where clients find the server; there once it has started.
     """
