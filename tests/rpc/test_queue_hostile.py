@@ -5,6 +5,7 @@ import socket
 import struct
 import threading
 from collections import Counter
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -14,7 +15,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nc.rpc.queue import hang_up
+from nc.rpc.queue import connections
 from nc.rpc.queue.bodies import Bodies
 from nc.rpc.queue.call import (
     DEADLINE_EXCEEDED,
@@ -248,12 +249,12 @@ async def test_the_gate_is_asked_no_more_about_a_connection_that_is_to_end(
     """However many calls wait on it; calls of others are answered meanwhile."""
     may_end = threading.Event()
 
-    def later() -> list[int]:
+    def later() -> Iterable[int]:
         may_end.wait(PATIENCE_S)
         return descriptors()
 
-    descriptors = hang_up._descriptors
-    monkeypatch.setattr(hang_up, "_descriptors", later)
+    descriptors = connections._descriptors
+    monkeypatch.setattr(connections, "_descriptors", later)
     async with serving(decide=refuse_strangers) as running, running.channel() as channel:
         peer = connected(running)
         with peer.socket:
