@@ -12,6 +12,7 @@ import re
 from typing import Protocol
 
 TOKEN_HEX_DIGITS = 16
+LONGEST_TOKEN = 64  # characters; an upstream server's tokens may be longer than ours
 _ID_BYTES = 16
 _CHECK_TEXT = "which key this is"  # what no token is
 SECRET_KEY_BYTES = 32
@@ -93,7 +94,7 @@ class TokenIds:
         Of a text that is too long for a token only the beginning counts, so that all take the same
         time.
         """
-        text = token[: 4 * TOKEN_HEX_DIGITS].encode("utf-8", "surrogateescape")
+        text = token[:LONGEST_TOKEN].encode("utf-8", "surrogateescape")
         code = self._keyed.copy()
         code.update(text)
         return code.digest()[:_ID_BYTES].hex()

@@ -14,12 +14,13 @@ from structlog.typing import FilteringBoundLogger
 
 from nc import data_folder, log_events, sd_notify
 from nc.cli import signals, structured_logs
-from nc.cli.config_file import ConfigFile, ServerSection, load
+from nc.cli.config_file import ServerSection
 from nc.cli.event_loop import report_stray, run_async
 from nc.cli.open_files import allow_open_files
 from nc.cli.options import ConfigOption, DebugOption, GuessRateOption, ListenOption
 from nc.cli.own_address import default_advertise, listen_address
 from nc.cli.serve_greeting import greet
+from nc.cli.server_file import load_server_file
 from nc.cli.streams import silence_stdout
 from nc.client.link_report import NoServer, read_link_report
 from nc.clock import SystemClock
@@ -227,21 +228,6 @@ def _try_ports(settings: ServerSettings) -> None:
                 "stop it, or choose another folder with --data-dir, and other ports"
             ) from None
         raise
-
-
-def load_server_file(path: Path) -> ConfigFile:
-    """A configuration file of a server.
-
-    Raises:
-        ConfigError: the file is wrong, or describes a node.
-    """
-    file = load(path)
-    if file.mode == "client":
-        raise ConfigError(
-            f"{path}: mode: client describes a node; "
-            f"start it with network-controller --config {path}"
-        )
-    return file
 
 
 async def _serve(settings: ServerSettings, log: FilteringBoundLogger) -> None:

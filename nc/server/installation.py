@@ -32,7 +32,7 @@ from nc.server.memory import GIVE_BACK
 from nc.server.parts import SWEEP_INTERVAL_S, Job, Parts
 from nc.server.server import Server, serve
 from nc.server.settings import ServerSettings, TunMode
-from nc.server.start_report import report_start, warn_of_folder
+from nc.server.start_report import report_start, warn_of_database, warn_of_folder
 from nc.server.uplink import uplink
 
 # Certificates are renewed weeks before they end, so checking a few times a day will do.
@@ -97,6 +97,7 @@ async def serve_installation(
     with opened as installation:
         async with serve(installation.parts) as server:
             _mark_authorities(installation, logger)
+            warn_of_database(installation.folder, server.replica.state, logger)
             report_start(settings, server.endpoints, logger)
             reload = partial(_reload, installation.reload, server)
             yield replace(installation, reload=reload), server
@@ -181,7 +182,7 @@ def _lost_of_another_log(folder: DataFolder, certificates: Certificates) -> Iter
         raise DataLost(
             f"{pki.paths.ca_key} is not the key that the certificates of this log's nodes were "
             "signed with, and with another none of them is accepted; put the folder back from "
-            "a backup (docs/backup.md)"
+            "a backup (docs/how-to/backup.md)"
         ) from None
 
 
@@ -223,7 +224,8 @@ def _find_log(
             log_events.SERVER_NEW_CLUSTER,
             message=f"a new cluster, with the certificates in {folders}, which another server has "
             "left: its nodes are not known here, and must join again; if that is not wanted, stop "
-            "this server and put its data folder back",
+            "this server, and put its data folder back or, from an upstream server, import its "
+            "database (network-controller import-litekube)",
         )
     return start, log
 
