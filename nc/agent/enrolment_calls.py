@@ -11,14 +11,14 @@ import grpc
 
 from nc.agent.attempt import Attempt
 from nc.agent.enrolment import Enrolled, TokenRefused
-from nc.agent.facts import facts
+from nc.agent.machine import this_machine
 from nc.agent.node_files import RenewedCertificates, Terms, require_fitting
 from nc.agent.state import CertificateSet, NodeCertificates
 from nc.client.channel import Channel
 from nc.client.errors import CallFailed
 from nc.contract import OK
 from nc.pb.network_controller_pb2 import GetTokenRequest
-from nc.pb.node.v1.node_pb2 import EnrolRequest
+from nc.pb.node.v1.node_pb2 import EnrolRequest, Facts
 from nc.pki.pem import private_key_pem
 from nc.pki.requests import request_for
 
@@ -42,7 +42,7 @@ async def enrol(client: Channel, token: str, attempt: Attempt) -> Enrolled | Non
         bootstrap_token=token,
         attempt=attempt.id,
         csr_pem=request_for(attempt.key).decode(),
-        facts=facts(),
+        facts=Facts(**this_machine()._asdict()),
     )
     try:
         answer = await client.call("Enrol", request)

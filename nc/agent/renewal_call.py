@@ -11,6 +11,7 @@ import json
 import sys
 from typing import Any, Final
 
+from nc.agent.machine import this_machine
 from nc.agent.node_files import RenewedCertificates, Terms
 from nc.agent.renewal import RenewalFailed, RenewalRequest
 from nc.permissions import forbid_core_dumps
@@ -66,14 +67,15 @@ async def _ask(request: RenewalRequest) -> dict[str, Any]:
     """What `ask_in_a_process` reads."""
     import grpc  # noqa: PLC0415 - the agent imports this module, and must not load it
 
-    from nc.agent.facts import facts  # noqa: PLC0415 - as above
     from nc.client.channel import BOOTSTRAP_PORT, Channel  # noqa: PLC0415 - as above
     from nc.client.errors import CallFailed  # noqa: PLC0415 - as above
     from nc.client.tls import ClientTls  # noqa: PLC0415 - as above
-    from nc.pb.node.v1.node_pb2 import RenewRequest  # noqa: PLC0415 - as above
+    from nc.pb.node.v1.node_pb2 import Facts, RenewRequest  # noqa: PLC0415 - as above
 
     message = RenewRequest(
-        node_token=request.node_token, csr_pem=request.request_pem, facts=facts()
+        node_token=request.node_token,
+        csr_pem=request.request_pem,
+        facts=Facts(**this_machine()._asdict()),
     )
     tls = ClientTls(request.authority_pem.encode())
     failed: list[CallFailed] = []

@@ -108,7 +108,7 @@ class Parts:
         append_on_loop: whether appends may block the event loop (`nc.replica.appends`).
         interconnection: whether nodes may reach each other.
         allow_destination: what nodes may reach beyond the network, through the server.
-        guesses_a_second: wrong bootstrap tokens of one address; 0: as many as it likes.
+        guesses_a_second: wrong tokens of one address; 0: as many as it likes.
         node_limits: how many nodes there may be, and when they lose their addresses.
         certificate_lifetime: of certificates that nodes renew.
         open_uplink: connects the switch to this machine's own network, and gives the background

@@ -86,7 +86,7 @@ class Server:
         admin: the services of nc.admin.v1.
         methods: what can be called, by path.
         ending_certificates: counts the nodes that must join again soon.
-        abuse: counts wrong bootstrap tokens, and connections that were hung up on.
+        abuse: counts wrong tokens, and connections that were hung up on.
         tasks: what runs in the background, by name; one that dies ends the server.
         endpoints: where clients find the server; there once it has started.
     """

@@ -67,7 +67,7 @@ class ServerSettings(BaseModel):
     mtu: Mtu = DEFAULT_MTU
     interconnection: Switch = True
     allow_destination: Destinations = ()  # what nodes reach beyond the network
-    guess_rate: GuessRate = 1.0  # wrong bootstrap tokens of one address a second; 0: no limit
+    guess_rate: GuessRate = 1.0  # wrong tokens of one address a second; 0: no limit
     tun: TunMode = TunMode.OFF
     plaintext: bool = False
     grpc_cert_dir: Folder | None = None  # None: below the data folder
