@@ -13,6 +13,7 @@ from nc.domain import (
     bindings,
     departures,
     reclaiming,
+    redeeming,
     terms,
     tokens,
     updates,
@@ -28,7 +29,7 @@ LET_IN = "a token lets in no more than its terms say"
 REVOKED = "a revoked bootstrap token is refused"
 
 
-@bug(REVOKED, LET_IN)
+@bug(REVOKED, LET_IN, "every mistake has its own message")
 def a_revoked_bootstrap_token_is_accepted(patch: pytest.MonkeyPatch) -> None:
     """Its revocation is recorded, and nothing more."""
     patch.setattr(tokens, "evolve_revoked", lambda *_: None)
@@ -62,13 +63,13 @@ def who_left_still_counts(patch: pytest.MonkeyPatch) -> None:
 
 @bug(LET_IN)
 def the_server_s_cap_of_nodes_is_not_looked_at(patch: pytest.MonkeyPatch) -> None:
-    original: Any = tokens.decide_redeem
+    original: Any = redeeming.decide_redeem
 
     def unlimited(*arguments: Any) -> Any:
         *state, command = arguments
         return original(*state, replace(command, max_nodes=0))
 
-    patch.setattr(tokens, "decide_redeem", unlimited)
+    patch.setattr(redeeming, "decide_redeem", unlimited)
 
 
 @bug("replay equals live", REVOKED, LET_IN)
@@ -107,7 +108,7 @@ def a_rename_loses_the_labels(patch: pytest.MonkeyPatch) -> None:
 
 @bug("a node is called what it was called")
 def newcomers_get_no_label_of_their_token(patch: pytest.MonkeyPatch) -> None:
-    patch.setattr(tokens, "label_messages", lambda _: [])
+    patch.setattr(redeeming, "label_messages", lambda _: [])
 
 
 @bug("a revoked certificate opens nothing")
