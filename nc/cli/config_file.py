@@ -1,7 +1,6 @@
 """Configuration files as they exist in the field, of a server or of a node.
 
-Keys and meanings are fixed (LiteKube configuration reference). Any mistake in a file is an
-error that names the file, the line, the key and what is allowed.
+Keys and meanings are fixed (LiteKube configuration reference). Errors name line, key, and remedy.
 """
 
 from collections.abc import Iterator
@@ -24,6 +23,7 @@ from nc.server.setting_types import (
     GuessRate,
     ListenAddress,
     Metric,
+    MetricsListenText,
     Mtu,
     NetworkAddress,
     NodeCount,
@@ -73,6 +73,7 @@ class ServerSection(_Section):
     guess_rate: GuessRate | None = None
     reclaim_after: Duration | None = None
     max_nodes: NodeCount | None = None
+    metrics_listen: MetricsListenText | None = None
 
 
 class ClientSection(_Section):

@@ -20,6 +20,7 @@ from nc.clock import Clock, now_utc
 from nc.data_folder import DataFolder, DataLost
 from nc.domain.errors import AuthorityOfAnotherLog, KeyOfAnotherLog
 from nc.hub.limits import Limits
+from nc.metrics.sources import OpenMetrics
 from nc.net import sockets
 from nc.rpc.call_lines import LogCalls
 from nc.rpc.callers import Callers
@@ -153,6 +154,7 @@ def open_installation(
             guesses_a_second=settings.guess_rate,
             node_limits=settings.node_limits,
             open_uplink=None if settings.tun is TunMode.OFF else partial(uplink, settings, logger),
+            open_metrics=_open_metrics(settings, logger),
             report_path=folder.links_socket,
             sweep_interval_s=tuning.sweep_interval_s,
             log_folder=folder.log,
@@ -274,6 +276,14 @@ def _rpc_ports(
         logger,
         *more,
     )
+
+
+def _open_metrics(settings: ServerSettings, logger: FilteringBoundLogger) -> OpenMetrics | None:
+    if settings.metrics_listen is None:
+        return None
+    from nc.metrics.exporter import open_metrics  # noqa: PLC0415 - loads an HTTP server
+
+    return partial(open_metrics, *settings.metrics_listen, logger)
 
 
 async def _reload(renew: Callable[[], Awaitable[None]], server: Server) -> None:

@@ -56,7 +56,7 @@ class ServerProcess:
             *command,
             *("--data-dir", str(data_dir), "--advertise", LOOPBACK),
             *("--grpc-port", "0", "--bootstrap-port", "0", "--link-port", "0"),
-            *("--tun", "off", *arguments),
+            *("--metrics-listen", "none", "--tun", "off", *arguments),
         ]
         self._process: subprocess.Popen[bytes] | ForkedProgram
         if command == SERVE:
