@@ -42,16 +42,16 @@ def calls(counts: CallCounts) -> Iterator[Metric]:
     refused = CounterMetricFamily(
         "nc_calls_refused",
         "Calls that were answered with the status OK and another code than 200 in the response.",
-        labels=["grpc_method", "code"],
+        labels=["grpc_service", "grpc_method", "code"],
     )
-    for name, each in counts.items():
+    for name, each in counts.by_method():
         started.add_metric(name, each.started)
         by_status: dict[str, int] = {}
         for code, count in dict(each.ended).items():
             status = _GO_CODES.get(code, "OK")
             by_status[status] = by_status.get(status, 0) + count
             if code not in _GO_CODES and code != OK:
-                refused.add_metric([name.method, code], count)
+                refused.add_metric([name.service, name.method, code], count)
         for status, count in by_status.items():
             handled.add_metric([*name, status], count)
         if by_status:

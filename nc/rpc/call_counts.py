@@ -64,7 +64,7 @@ class CallCounts:
         """The counts of these methods, by their paths."""
         return {path: self._counts(_name(path, methods)) for path in methods}
 
-    def items(self) -> Iterable[tuple[MethodName, MethodCounts]]:
+    def by_method(self) -> Iterable[tuple[MethodName, MethodCounts]]:
         return list(self._by_name.items())
 
     def _counts(self, name: MethodName) -> MethodCounts:

@@ -200,7 +200,7 @@ class Server:
             self._keep_uplink = await started.enter_async_context(uplink)
         await self._open_ports(started)
         await report_links(parts, self.hub, started)
-        self._keep_metrics = await serve_metrics(parts, self._sources(), started)
+        self._keep_metrics = await serve_metrics(parts, self.metrics_sources(), started)
         group = await started.enter_async_context(asyncio.TaskGroup())
         for name, task in self.tasks.items():  # which replica, hub and ports end by themselves
             watcher = group.create_task(self._supervised(name, partial(tasks.watch, task)))
@@ -209,7 +209,7 @@ class Server:
             self.tasks[name] = group.create_task(self._supervised(name, work), name=name)
             started.callback(self.tasks[name].cancel)
 
-    def _sources(self) -> Sources:
+    def metrics_sources(self) -> Sources:
         return Sources(
             version=VERSION,
             replica=self.replica,

@@ -1,0 +1,142 @@
+"""What is counted for the metrics, without a server."""
+
+from collections import Counter
+from itertools import pairwise
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from nc.clock import SystemClock
+from nc.domain.decide import Command, decide
+from nc.domain.evolve import evolve
+from nc.domain.nodes import Expiry, SetExpiries, Unregister
+from nc.domain.state import State
+from nc.histogram import Histogram
+from nc.metrics.census import SOON_MS, Counted
+from nc.metrics.tally import FLAP_WINDOW_NS, FLAPPING_ENDS, Tally
+from nc.rpc.call_counts import CallCounts
+from tests.support.histories import NOW_MS, after, connect, disconnect, register, started
+
+NODES = ("a", "b", "c")
+HOUR_MS = 60 * 60 * 1000
+
+commands = st.sampled_from(NODES).flatmap(
+    lambda node: st.sampled_from(
+        [
+            *((register(node)[0],) if node != "a" else ()),
+            *connect(node),
+            *disconnect(node),
+            Unregister(node),
+            SetExpiries((Expiry(node, 1),), NOW_MS),
+        ]
+    )
+)
+
+
+class StillClock(SystemClock):
+    """Stands until it is moved."""
+
+    now = 0
+
+    def monotonic_ns(self) -> int:
+        return self.now
+
+
+def carry_out(state: State, command: Command) -> tuple[State, list[Any]]:
+    """The state after a command, and its events; a refused one changes nothing."""
+    try:
+        events = decide(state, command)
+    except Exception:  # noqa: BLE001 - any refusal
+        return state, []
+    return evolve(state, events), events
+
+
+@given(history=st.lists(commands, max_size=40), begins=st.integers(0, 40))
+def test_the_tally_is_the_states(history: list[Command], begins: int) -> None:
+    """Begun at any moment, it counts what the state has, and each event once."""
+    state = after(started(), *register(*NODES))
+    tally: Tally | None = None
+    seen: Counter[str] = Counter()
+    for step, command in enumerate([*history, Unregister("none")]):
+        if step == min(begins, len(history)):
+            tally = Tally(state, StillClock())
+        state, events = carry_out(state, command)
+        if tally is not None:
+            tally.observe(events)
+            seen.update(event.WhichOneof("kind") for event in events)
+    assert tally is not None
+    states = Counter(link.state.name for link in state.links.values())
+    assert (tally.connected(), tally.beginning()) == (states["CONNECTED"], states["INIT"])
+    assert +Counter(tally.events) == seen
+
+
+def test_a_node_flaps_within_two_windows() -> None:
+    """As many ends as it takes, in a window and the one before; later it flaps no more."""
+    clock = StillClock()
+    state = after(started(), *register("a", "b"))
+    tally = Tally(state, clock)
+    for end in range(FLAPPING_ENDS):
+        assert tally.flapping() == 0
+        if end == FLAPPING_ENDS - 1:
+            clock.now += FLAP_WINDOW_NS
+        for command in (*connect("a"), *disconnect("a")):
+            state, events = carry_out(state, command)
+            tally.observe(events)
+    assert tally.flapping() == 1
+    clock.now += FLAP_WINDOW_NS
+    assert tally.flapping() == 0  # the first four are forgotten
+    clock.now += 5 * FLAP_WINDOW_NS
+    assert tally.flapping() == 0
+
+
+def test_a_census_tells_the_offline_from_the_expired() -> None:
+    """An expired node is not offline; a linked one neither; since when counts."""
+    state = after(started(), *register("a", "b", "c"), *connect("b"))
+    state = after(state, SetExpiries((Expiry("c", NOW_MS + 1),), NOW_MS))
+    nodes = {
+        node_id: node._replace(registered_at_ms=NOW_MS) for node_id, node in state.nodes.items()
+    }
+    counted = Counted(NOW_MS + HOUR_MS)
+    counted.add(state, nodes.items())
+    assert (counted.offline, counted.expired) == ({"5m": 1, "1h": 1, "1d": 0}, 1)
+
+
+@pytest.mark.parametrize(
+    ("ends_in_ms", "key", "count"),
+    [(SOON_MS - 1, "", 1), (SOON_MS, "", 0), (-1, "", 1), (1, "key", 0)],
+)
+def test_certificates_that_cannot_be_renewed(ends_in_ms: int, key: str, count: int) -> None:
+    """Those count that end soon, or have ended, of nodes whose key the machine did not make."""
+    state = after(started(), *register("a"))
+    node = state.nodes["a"]
+    node = node._replace(
+        certificates_end_ms=NOW_MS + ends_in_ms, profile=node.profile._replace(key_sha256=key)
+    )
+    counted = Counted(NOW_MS)
+    counted.add(state, [("a", node)])
+    assert counted.unrenewable == count
+
+
+@given(durations=st.lists(st.integers(0, 10_000_000_000)), bounds=st.sets(st.integers(1, 9)))
+def test_a_histogram_counts_each_duration_once(durations: list[int], bounds: set[int]) -> None:
+    """A bucket has what is not longer than its bound, the last one all; so has the sum."""
+    histogram = Histogram(tuple(float(bound) for bound in sorted(bounds)))
+    for duration in durations:
+        histogram.observe(duration)
+    found = list(histogram.cumulative())
+    assert found == [
+        (bound, sum(duration <= bound * 1e9 for duration in durations))
+        for bound in (*sorted(bounds), float("inf"))
+    ]
+    assert all(one <= other for (_, one), (_, other) in pairwise(found))
+    assert (histogram.count, histogram.total_ns) == (len(durations), sum(durations))
+
+
+def test_a_method_on_two_ports_is_counted_once() -> None:
+    """Ports share the counts of a method; each method's are its own."""
+    counts = CallCounts()
+    one, other = (counts.of({b"/p.S/M": object(), b"/p.S/N": object()}) for _ in range(2))  # type: ignore[dict-item]  # the path alone counts
+    assert one[b"/p.S/M"] is other[b"/p.S/M"]
+    assert one[b"/p.S/M"] is not one[b"/p.S/N"]
