@@ -1,7 +1,8 @@
 """What is counted for the metrics, without a server."""
 
 from collections import Counter
-from itertools import pairwise
+from dataclasses import replace
+from itertools import chain, pairwise
 from typing import Any
 
 import pytest
@@ -9,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from nc.clock import SystemClock
+from nc.clock_watch import ClockWatch
 from nc.domain.decide import Command, decide
 from nc.domain.evolve import evolve
 from nc.domain.nodes import Expiry, SetExpiries, Unregister
@@ -18,18 +20,21 @@ from nc.metrics.census import SOON_MS, Counted
 from nc.metrics.tally import FLAP_WINDOW_NS, FLAPPING_ENDS, Tally
 from nc.rpc.call_counts import CallCounts
 from tests.support.histories import NOW_MS, after, connect, disconnect, register, started
+from tests.support.whole_server import MovableClock
 
 NODES = ("a", "b", "c")
 HOUR_MS = 60 * 60 * 1000
 
-commands = st.sampled_from(NODES).flatmap(
+# Some commands that follow one another.
+moves = st.sampled_from(NODES).flatmap(
     lambda node: st.sampled_from(
         [
-            *((register(node)[0],) if node != "a" else ()),
-            *connect(node),
-            *disconnect(node),
-            Unregister(node),
-            SetExpiries((Expiry(node, 1),), NOW_MS),
+            connect(node),
+            connect(node)[:1],
+            disconnect(node),
+            [Unregister(node), *register(node)],
+            [Unregister(node)],
+            [SetExpiries((Expiry(node, 1),), NOW_MS)],
         ]
     )
 )
@@ -53,20 +58,18 @@ def carry_out(state: State, command: Command) -> tuple[State, list[Any]]:
     return evolve(state, events), events
 
 
-@given(history=st.lists(commands, max_size=40), begins=st.integers(0, 40))
-def test_the_tally_is_the_states(history: list[Command], begins: int) -> None:
+@given(before=st.lists(moves, max_size=5), history=st.lists(moves, min_size=3, max_size=20))
+def test_the_tally_is_the_states(before: list[list[Command]], history: list[list[Command]]) -> None:
     """Begun at any moment, it counts what the state has, and each event once."""
     state = after(started(), *register(*NODES))
-    tally: Tally | None = None
+    for command in chain.from_iterable(before):
+        state, _ = carry_out(state, command)
+    tally = Tally(state, StillClock())
     seen: Counter[str] = Counter()
-    for step, command in enumerate([*history, Unregister("none")]):
-        if step == min(begins, len(history)):
-            tally = Tally(state, StillClock())
+    for command in chain.from_iterable(history):
         state, events = carry_out(state, command)
-        if tally is not None:
-            tally.observe(events)
-            seen.update(event.WhichOneof("kind") for event in events)
-    assert tally is not None
+        tally.observe(events)
+        seen.update(event.WhichOneof("kind") for event in events)
     states = Counter(link.state.name for link in state.links.values())
     assert (tally.connected(), tally.beginning()) == (states["CONNECTED"], states["INIT"])
     assert +Counter(tally.events) == seen
@@ -95,6 +98,8 @@ def test_a_census_tells_the_offline_from_the_expired() -> None:
     """An expired node is not offline; a linked one neither; since when counts."""
     state = after(started(), *register("a", "b", "c"), *connect("b"))
     state = after(state, SetExpiries((Expiry("c", NOW_MS + 1),), NOW_MS))
+    linked = state.links["b"]._replace(since_ms=NOW_MS)
+    state = replace(state, links=state.links.insert("b", linked))
     nodes = {
         node_id: node._replace(registered_at_ms=NOW_MS) for node_id, node in state.nodes.items()
     }
@@ -140,3 +145,14 @@ def test_a_method_on_two_ports_is_counted_once() -> None:
     one, other = (counts.of({b"/p.S/M": object(), b"/p.S/N": object()}) for _ in range(2))  # type: ignore[dict-item]  # the path alone counts
     assert one[b"/p.S/M"] is other[b"/p.S/M"]
     assert one[b"/p.S/M"] is not one[b"/p.S/N"]
+
+
+@pytest.mark.parametrize(("stepped_ms", "steps"), [(0, 0), (400, 0), (600, 1), (-3_600_000, 1)])
+def test_steps_of_the_clock_are_counted(stepped_ms: int, steps: int) -> None:
+    """In either direction; what NTP slews is none."""
+    clock = MovableClock()
+    watch = ClockWatch(clock)
+    clock.stepped_ms = stepped_ms
+    watch.look()
+    watch.look()
+    assert watch.steps == steps

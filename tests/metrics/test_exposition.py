@@ -25,7 +25,7 @@ from tests.support.scraped import (
     url_of,
     value,
 )
-from tests.support.whole_server import LOOPBACK, Lines, running
+from tests.support.whole_server import LOOPBACK, PATIENCE_S, Lines, running
 
 ROW = re.compile(r"^\| `([a-z_]+)` \| (\w+) \| (.*?) \| (.*) \|$", re.MULTILINE)
 
@@ -158,10 +158,11 @@ async def test_silent_connections_keep_nobody_out_for_long(data_dir: Path) -> No
                 for _ in range(MAX_CONNECTIONS + 1)
             ]
             assert await asyncio.to_thread(silent[-1].recv, 1) == b""
-        while True:  # the threads of those that have left end by and by
-            with contextlib.suppress(OSError):
-                assert "nc_build_info" in await asyncio.to_thread(read, url)
-                break
+        async with asyncio.timeout(PATIENCE_S):
+            while True:  # the threads of those that have left end by and by
+                with contextlib.suppress(OSError):
+                    assert "nc_build_info" in await asyncio.to_thread(read, url)
+                    break
 
 
 async def test_an_address_that_is_none_of_this_machine(data_dir: Path) -> None:
