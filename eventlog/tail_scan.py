@@ -13,7 +13,7 @@ from eventlog.format import RECORD_HEADER_BYTES, RECORD_MAGIC, decode_durable_he
 from eventlog.header_format import BadBytes
 from eventlog.segments import CHUNK_BYTES, read_bytes
 
-__all__ = ["TailScan", "bad_end_of_sealed", "proof_of_damage", "scan_rest"]
+__all__ = ["TailScan", "bad_end_of_sealed", "missing_end", "proof_of_damage", "scan_rest"]
 
 _NO_BYTES: Final = bytes(CHUNK_BYTES)
 
@@ -53,7 +53,7 @@ def scan_rest(disk: Disk, cursor: Cursor) -> TailScan:
 
 def proof_of_damage(cursor: Cursor, rest: TailScan) -> BadBytes | None:
     """What no crash explains behind a cursor in the last segment; None: a crash explains all."""
-    stop = cursor.stop or _missing_end(cursor, rest)
+    stop = cursor.stop or missing_end(cursor, rest)
     if stop is not None and not stop.torn:
         return stop
     if rest.durable_seq < cursor.next_seq:
@@ -63,7 +63,7 @@ def proof_of_damage(cursor: Cursor, rest: TailScan) -> BadBytes | None:
     return BadBytes(found, f"{expected}: {proof}")
 
 
-def _missing_end(cursor: Cursor, rest: TailScan) -> BadBytes | None:
+def missing_end(cursor: Cursor, rest: TailScan) -> BadBytes | None:
     """What is wrong with a file that ends with its last record; None: records may end there.
 
     A writer keeps a file as long as it was made, so that zeros follow its records. A segment whose

@@ -12,6 +12,7 @@ import re
 from typing import Protocol
 
 TOKEN_HEX_DIGITS = 16
+LONGEST_TOKEN = 64  # characters; an upstream server's tokens may be longer than ours
 _ID_BYTES = 16
 _CHECK_TEXT = "which key this is"  # what no token is
 SECRET_KEY_BYTES = 32
@@ -45,8 +46,8 @@ def new_serial(secrets: Secrets) -> int:
 
 
 def new_session(secrets: Secrets) -> str:
-    """The name of one life of a server's process, unlike any other: 16 hex digits."""
-    return secrets.random_bytes(8).hex()
+    """The name of one life of a server's process: 20 hex digits, unlike any other and any token."""
+    return secrets.random_bytes(10).hex()
 
 
 def is_well_formed(token: str) -> bool:
@@ -93,7 +94,7 @@ class TokenIds:
         Of a text that is too long for a token only the beginning counts, so that all take the same
         time.
         """
-        text = token[: 4 * TOKEN_HEX_DIGITS].encode("utf-8", "surrogateescape")
+        text = token[:LONGEST_TOKEN].encode("utf-8", "surrogateescape")
         code = self._keyed.copy()
         code.update(text)
         return code.digest()[:_ID_BYTES].hex()

@@ -96,7 +96,14 @@ async def _ask(client: Client, stream: str, pending: Pending) -> dict[str, Any]:
         "Nats-Expected-Stream": stream,
     }
     try:
-        message = await client.request(subject_of(stream), pending.data, TRY_S, headers=headers)
+        # without the client's own timeout, by which Python 3.11 may lose a cancellation
+        async with asyncio.timeout(TRY_S):
+            message = await client.request(
+                subject_of(stream),
+                pending.data,
+                None,  # type: ignore[arg-type]  # it is passed to asyncio.wait_for
+                headers=headers,
+            )
     except TimeoutError:
         await client.force_reconnect()  # the server may be cut off, and not know it
         return {}

@@ -16,7 +16,13 @@ from eventlog.repair.segment_fixes import (
     has_successor,
     rebuild_header,
 )
-from eventlog.tail_scan import TailScan, bad_end_of_sealed, proof_of_damage, scan_rest
+from eventlog.tail_scan import (
+    TailScan,
+    bad_end_of_sealed,
+    missing_end,
+    proof_of_damage,
+    scan_rest,
+)
 
 __all__ = ["LogScan", "scan_log"]
 
@@ -26,7 +32,8 @@ class LogScan(NamedTuple):
     fixes: tuple[SegmentFix, ...]  # of damage that did not stop the scan
     damage: LogDamaged | None  # what stopped it; None: the end of the log
     is_newer: bool  # it was stopped by a later version of the format
-    rest_end: int  # the offset behind what follows the end and has to be cut; 0: nothing has
+    # The offset behind what follows the end and has to be written anew; 0: nothing has.
+    rest_end: int
     passed: frozenset[bytes]  # the chain hashes searched for that were found
     ended: dict[int, int]  # the offset where the records end, of each segment read to its end
 
@@ -69,8 +76,10 @@ def scan_log(
                     rest_end = max(rest.end, cursor.offset) if bad.short else rest.end
                 break
             _check_sealed(disk, cursor, rest, fixes)
-            rest_end = 0
+            # a segment that was cut short after its records has to be made longer to be the last
+            rest_end = cursor.offset if missing_end(cursor, rest) else 0
             _enter_next(disk, cursor, in_order, fixes)
+            rest_end = 0
     except LogDamaged as error:
         damage = error
     is_newer = cursor.stop is not None and cursor.stop.newer

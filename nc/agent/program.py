@@ -1,4 +1,4 @@
-"""For programs that play a node, without a TUN device or privileges (docs/sdk.md).
+"""For programs that play a node, without a TUN device or privileges (docs/how-to/sdk.md).
 
     node = await enrol(StateFolder(path), Invitation(token, host, port, ca_cert_hash))
     async with open_link(node) as link:

@@ -74,6 +74,7 @@ class ServerSection(_Section):
     reclaim_after: Duration | None = None
     max_nodes: NodeCount | None = None
     metrics_listen: MetricsListenText | None = None
+    db_path: Folder | None = None  # an upstream server's database, for import-litekube
 
 
 class ClientSection(_Section):
@@ -107,14 +108,14 @@ class ConfigFile(BaseModel):
         return self._notes
 
 
-# Keys of older and newer releases, and ours; None: there is none.
-_OTHER_KEYS: dict[str, dict[str, str | None]] = {
+# Keys of older and newer releases, and ours.
+_OTHER_KEYS: dict[str, dict[str, str]] = {
     "server": {
         "mut": "mtu",
         "vpnAddr": "networkAddr",
         "vpnCertDir": "networkCertDir",
         "listenAddr": "listen",
-        "dbPath": None,
+        "dbPath": "dbPath",
     },
     "client": {"mut": "mtu", "vpnCertDir": "networkCertDir"},
 }
@@ -217,11 +218,9 @@ def _rename(content: dict[str, Any], lines: "dict[Location, int]", path: Path) -
         for other in [other for other in others if other in section]:
             where = f"{path}, line {lines.get((mode, other), 1)}: {mode}.{other}"
             key, value = others[other], section.pop(other)
-            if key is None:
-                yield (
-                    f"{where}: the database {value} of an upstream server is not read: its nodes "
-                    "are not known here, and join again with a new bootstrap token"
-                )
+            if key == other:
+                yield f"{where}: only import-litekube reads an upstream server's database"
+                section[key] = value
                 continue
             if key in section:
                 raise ConfigError(f"{where}: means {key}, which is given, too; remove one")

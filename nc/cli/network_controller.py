@@ -15,6 +15,10 @@ class Commands(LazyGroup):
     table: ClassVar = {
         "serve": ("Run the server, until SIGTERM or Ctrl-C.", "nc.cli.serve:serve"),
         "join": ("Join a network, and stay connected until SIGTERM or Ctrl-C.", "nc.cli.join:join"),
+        "import-litekube": (
+            "Import the nodes, addresses and bootstrap tokens of an upstream LiteKube server.",
+            "nc.cli.import_litekube:import_litekube",
+        ),
         "demo": (
             "Run three nodes through their life, then print the event log.",
             "nc.cli.demo.app:demo",

@@ -13,13 +13,14 @@ from structlog.typing import FilteringBoundLogger
 
 from nc import data_folder, log_events, sd_notify
 from nc.cli import signals, structured_logs
-from nc.cli.config_file import ConfigFile, ServerSection, load
+from nc.cli.config_file import ServerSection
 from nc.cli.event_loop import report_stray, run_async
 from nc.cli.free_ports import require_free_ports
 from nc.cli.open_files import allow_open_files
 from nc.cli.options import ConfigOption, DebugOption, GuessRateOption, ListenOption
 from nc.cli.own_address import default_advertise, listen_address
 from nc.cli.serve_greeting import greet
+from nc.cli.server_file import load_server_file
 from nc.cli.streams import silence_stdout
 from nc.clock import SystemClock
 from nc.contract import DEFAULT_BOOTSTRAP_PORT, DEFAULT_GRPC_PORT, DEFAULT_LINK_PORT
@@ -208,21 +209,6 @@ def serve(
         run_async(_serve(settings, log))
     finally:
         structured_logs.flush()
-
-
-def load_server_file(path: Path) -> ConfigFile:
-    """A configuration file of a server.
-
-    Raises:
-        ConfigError: the file is wrong, or describes a node.
-    """
-    file = load(path)
-    if file.mode == "client":
-        raise ConfigError(
-            f"{path}: mode: client describes a node; "
-            f"start it with network-controller --config {path}"
-        )
-    return file
 
 
 async def _serve(settings: ServerSettings, log: FilteringBoundLogger) -> None:

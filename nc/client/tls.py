@@ -3,6 +3,18 @@
 import os
 import ssl
 from dataclasses import dataclass, field
+from typing import Any
+
+
+class _ClosingSocket(ssl.SSLSocket):
+    """Closed by a reset before its handshake, too, where `wrap_socket` leaves it open."""
+
+    def recv(self, *arguments: Any) -> bytes:
+        try:
+            return super().recv(*arguments)
+        except ConnectionError:
+            self.close()
+            raise
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,6 +33,7 @@ class ClientTls:
         """
         # Not the default context: from Python 3.13 on it refuses CAs that exist in the field.
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+        context.sslsocket_class = _ClosingSocket
         context.verify_flags |= ssl.VERIFY_X509_PARTIAL_CHAIN  # an intermediate CA may be trusted
         if self.ca_pem:
             context.load_verify_locations(cadata=self.ca_pem.decode("ascii", "ignore"))

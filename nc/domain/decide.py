@@ -21,7 +21,7 @@ from nc.domain import (
     tokens,
     updates,
 )
-from nc.domain.addresses import Reclaim
+from nc.domain.bindings import Reclaim
 from nc.domain.events import Event
 from nc.domain.reclaiming import reclaim_for
 from nc.domain.state import State
@@ -59,10 +59,8 @@ Command = (
 def _live(state: State, command: links.AcceptLink | links.HandOverAddress) -> Callable[[], Reclaim]:
     """Check that the node's token is good; what may be reclaimed for the node, once it is asked."""
     node_id, now_ms = command.node_id, command.now_ms
-    nodes.require_live(state.nodes, state.unregistered, node_id, now_ms)
-    return lambda: reclaim_for(
-        state.nodes, state.addresses.network, node_id, now_ms, command.reclaim_after_ms
-    )
+    node = nodes.require_live(state.nodes, state.unregistered, node_id, now_ms)
+    return lambda: reclaim_for(node, state.addresses.network, now_ms, command.reclaim_after_ms)
 
 
 # How each kind of command is decided.

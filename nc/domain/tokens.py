@@ -6,7 +6,7 @@ itself reaches this package.
 """
 
 from dataclasses import dataclass
-from typing import NamedTuple, TypeAlias
+from typing import Final, NamedTuple, TypeAlias
 
 from rpds import HashTrieMap
 
@@ -42,6 +42,8 @@ LONGEST_LIFETIME_MINUTES = 10 * 365 * 24 * 60  # ten years: more is a mistake in
 # An expired token is remembered this long, so that the answer is "expired" and not "unknown".
 EXPIRED_TOKEN_RETENTION_MS = 24 * 60 * 60 * 1000
 
+_DAY_MS: Final = 24 * 60 * 60 * 1000
+
 
 class Token(NamedTuple):
     expires_at_ms: int  # 0: never
@@ -50,6 +52,9 @@ class Token(NamedTuple):
     uses: int = 0
     nodes: int = 0  # its nodes that are registered now
     terms: Terms = NO_TERMS
+    # Its current day: the 24 hours from a node that was registered after the day before.
+    day_began_ms: int = 0
+    enrolled: int = 0  # in that day, nodes that have left since included
 
 
 Tokens: TypeAlias = "HashTrieMap[str, Token]"  # by token id
@@ -152,11 +157,21 @@ def evolve_expired(tokens: TransientTokens, event: TokenExpired) -> None:
     tokens.discard(event.token_id)
 
 
-def evolve_registered(tokens: TransientTokens, token_id: str) -> None:
-    """Count another node of the token."""
+def evolve_registered(tokens: TransientTokens, at_ms: int, token_id: str) -> int:
+    """Count another node of the token; returns which of the token's day it is, from 1.
+
+    0 without a token, as of a node that an administrator registered again.
+    """
     token = tokens.get(token_id)
-    if token is not None:
-        tokens[token_id] = token._replace(uses=token.uses + 1, nodes=token.nodes + 1)
+    if token is None:
+        return 0
+    end_ms, issued_ms, revoked_ms, uses, nodes, terms, began_ms, enrolled = token
+    if not began_ms <= at_ms < began_ms + _DAY_MS:
+        began_ms, enrolled = at_ms, 0
+    tokens[token_id] = Token(  # a third of the time of _replace
+        end_ms, issued_ms, revoked_ms, uses + 1, nodes + 1, terms, began_ms, enrolled + 1
+    )
+    return enrolled + 1
 
 
 def evolve_unregistered(tokens: TransientTokens, node: Node | None) -> None:

@@ -1,5 +1,8 @@
 """Admission: a link needs a live node token, and the certificate of the same node.
 
+An upstream server's certificates name no node. One of them, signed by the imported CA, is accepted
+with the token of any node that was imported and has not renewed its certificates since.
+
 Pure: what a request carried comes in, the node's id or a refusal comes out.
 """
 
@@ -18,7 +21,7 @@ from nc.domain.events import pb as events_pb
 from nc.domain.nodes import require_live, require_node
 from nc.domain.state import State
 from nc.hub.refusals import LinkRefused, Refusal
-from nc.pki.certificates import NODE_ORGANIZATION
+from nc.pki.certificates import NODE_ORGANIZATION, UPSTREAM_NETWORK_COMMON_NAME
 from nc.pki.errors import CertificateUnreadable
 from nc.pki.identity import PeerCertificate, read_peer
 from nc.secrets import TokenIds
@@ -73,7 +76,11 @@ def admit(
         LinkRefused: with the status and the reason.
     """
     node_id = token_ids.id_of(token)
-    peer = None if certificate_pem is None else _node_certificate(certificate_pem, node_id, now_ms)
+    node = state.nodes.get(node_id)
+    is_imported = node is not None and node.profile.imported
+    peer = None
+    if certificate_pem is not None:
+        peer = _node_certificate(certificate_pem, node_id, now_ms, is_imported=is_imported)
     try:
         if not token:
             raise NodeTokenEmpty
@@ -101,7 +108,9 @@ def _no_token(error: DomainError) -> LinkRefused:
     return LinkRefused(Refusal.BAD_TOKEN, HTTPStatus.UNAUTHORIZED, str(error))
 
 
-def _node_certificate(certificate_pem: bytes, node_id: str, now_ms: int) -> PeerCertificate | None:
+def _node_certificate(
+    certificate_pem: bytes, node_id: str, now_ms: int, *, is_imported: bool
+) -> PeerCertificate | None:
     """The node's certificate; None if it is another's.
 
     Raises:
@@ -120,6 +129,8 @@ def _node_certificate(certificate_pem: bytes, node_id: str, now_ms: int) -> Peer
         raise LinkRefused(
             Refusal.CERTIFICATE_ENDED, HTTPStatus.FORBIDDEN, f"this node's certificate {problem}"
         )
+    if is_imported and peer.common_name == UPSTREAM_NETWORK_COMMON_NAME:
+        return peer
     if peer.common_name != node_id or NODE_ORGANIZATION not in peer.organizations:
         return None
     return peer

@@ -42,6 +42,10 @@ VIEWER_ORGANIZATION: Final = "nc:viewer"
 NODE_ORGANIZATION: Final = "lknm:register"
 SERVER_COMMON_NAME: Final = "network-controller"
 
+# What upstream servers call all nodes in the certificates of each CA.
+UPSTREAM_GRPC_COMMON_NAME: Final = "network-controller-grpc-client"
+UPSTREAM_NETWORK_COMMON_NAME: Final = "network-controller-client"
+
 _SUBJECT_MAX_BYTES: Final = 64  # X.520 ub-common-name and ub-organization-name, as UTF-8
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 

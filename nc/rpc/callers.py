@@ -5,7 +5,12 @@ from enum import Enum
 from functools import lru_cache
 from typing import NamedTuple
 
-from nc.pki.certificates import ADMIN_ORGANIZATION, NODE_ORGANIZATION, VIEWER_ORGANIZATION
+from nc.pki.certificates import (
+    ADMIN_ORGANIZATION,
+    NODE_ORGANIZATION,
+    UPSTREAM_GRPC_COMMON_NAME,
+    VIEWER_ORGANIZATION,
+)
 from nc.pki.errors import CertificateUnreadable
 from nc.pki.identity import PeerCertificate, read_peer
 from nc.secrets import is_id
@@ -14,6 +19,10 @@ from nc.secrets import is_id
 # each; one that is not cached costs some 50 µs.
 MAX_CACHED_CERTIFICATES = 16_384
 
+# Of the fingerprint of an upstream server's certificate: whether its serials differ is not known.
+# Longer than a token, so that it is not taken for one.
+_FINGERPRINT_DIGITS = 20
+
 
 class CallerKind(Enum):
     UNRESTRICTED = "unrestricted"  # no identity, and everything on the port is allowed
@@ -21,6 +30,7 @@ class CallerKind(Enum):
     ADMIN = "admin"
     VIEWER = "viewer"  # an administrator who may only read
     NODE = "node"
+    UPSTREAM_NODE = "upstream node"  # some node of the upstream server that was imported
     STRANGER = "stranger"  # signed by our CA, but neither an admin's nor a node's
 
 
@@ -83,8 +93,12 @@ class Callers:
         elif is_node:
             kind = CallerKind.NODE
             node_id = peer.common_name
-        serial = f"{peer.serial:x}"
-        actor = f"certificate:{peer.common_name}:{serial}"
+        elif peer.common_name == UPSTREAM_GRPC_COMMON_NAME:
+            kind = CallerKind.UPSTREAM_NODE
+        serial = which = f"{peer.serial:x}"
+        if kind is CallerKind.UPSTREAM_NODE:
+            which = peer.fingerprint_sha256[:_FINGERPRINT_DIGITS]
+        actor = f"certificate:{peer.common_name}:{which}"
         return Caller(kind, actor, node_id, peer.not_after_ms, serial)
 
 

@@ -33,7 +33,7 @@ from nc.pki.certificates import LEAF_LIFETIME, NODE_ORGANIZATION, milliseconds
 from nc.replica.replica import Origin, Replica
 from nc.rpc.api import Authorities, Call, Endpoints
 from nc.rpc.callers import CallerKind
-from nc.rpc.permissions import require_self
+from nc.rpc.permissions import require_imported, require_self
 from nc.secrets import (
     Secrets,
     TokenIds,
@@ -150,11 +150,10 @@ class Controller:
         Raises:
             NodeTokenEmpty, NodeUnknown, NodeExpired: the token is refused.
         """
-        del call
         if request.token == SERVER_NODE_TOKEN:
             return _conn_state(ConnectionState.CONNECTED.name, self._endpoints().overlay_address)
         state = self._replica.state
-        node_id = self._live_node(request.token, state)
+        node_id = self._live_node(request.token, state, call)
         link = link_of(state.links, node_id).state
         return _conn_state(link.name, state.addresses.address_of(node_id))
 
@@ -164,11 +163,11 @@ class Controller:
         Raises:
             NodeTokenEmpty, NodeUnknown, NodeExpired: the token is refused.
         """
-        del call
         if request.token == SERVER_NODE_TOKEN:
             return _registered_ip(self._endpoints().overlay_address)
         state = self._replica.state
-        return _registered_ip(state.addresses.address_of(self._live_node(request.token, state)))
+        node_id = self._live_node(request.token, state, call)
+        return _registered_ip(state.addresses.address_of(node_id))
 
     async def unregister(self, request: pb.UnRegisterRequest, call: Call) -> pb.UnRegisterResponse:
         """Remove a node for good; an expired one, too.
@@ -183,6 +182,7 @@ class Controller:
             raise errors.ServerNodeFixed
         node_id = self._token_ids.id_of(request.token)
         require_self(call.caller, node_id)
+        require_imported(call.caller, self._replica.state.nodes.get(node_id))
         # The certificates were signed before now, so they have ended by then.
         remember_until = now_utc(self._clock) + LEAF_LIFETIME
         await self._submit(nodes.Unregister(node_id, milliseconds(remember_until)), call)
@@ -225,12 +225,13 @@ class Controller:
         tokens.require_live(known, token_id, now_ms(self._clock))
         return token_id
 
-    def _live_node(self, token: str, state: State) -> str:
-        """The id of the node with this token, if it is good now."""
+    def _live_node(self, token: str, state: State, call: Call) -> str:
+        """The id of the node with this token, if it is good now, and the caller may ask of it."""
         if not token:
             raise errors.NodeTokenEmpty
         node_id = self._token_ids.id_of(token)
-        nodes.require_live(state.nodes, state.unregistered, node_id, now_ms(self._clock))
+        node = nodes.require_live(state.nodes, state.unregistered, node_id, now_ms(self._clock))
+        require_imported(call.caller, node)
         return node_id
 
     def _issue(

@@ -3,6 +3,7 @@
 admin          everything
 viewer         what changes nothing
 node           methods for members; UnRegister of itself
+upstream node  the same, with the token of a node that was imported and has not renewed
 anonymous      methods for anyone (the bootstrap port)
 expired, unregistered, unknown certificates: nothing
 """
@@ -13,6 +14,7 @@ from enum import IntEnum
 from nc.domain.administrators import Administrators
 from nc.domain.errors import NODE_OF_A_LATER_LOG
 from nc.domain.expiry import has_passed
+from nc.domain.nodes import Node
 from nc.domain.state import State
 from nc.rpc.callers import Caller, CallerKind
 from nc.text import moment
@@ -70,12 +72,15 @@ def require(
         if kind is CallerKind.VIEWER and not reads:
             raise PermissionDenied("a viewer's certificate may read, and change nothing")
         return
-    if kind is not CallerKind.NODE:
+    # nodes can have been imported only if a database was
+    is_upstream = kind is CallerKind.UPSTREAM_NODE and bool(state.imported)
+    if kind is not CallerKind.NODE and not is_upstream:
         raise PermissionDenied(
             "this certificate is neither an administrator's nor a node's; "
             "use the one that GetToken answered"
         )
-    _require_live_node(caller, state, now_ms)
+    if not is_upstream:
+        _require_live_node(caller, state, now_ms)
     if permission is Permission.ADMIN:
         raise PermissionDenied("only an administrator's certificate may call this")
 
@@ -88,6 +93,19 @@ def require_self(caller: Caller, node_id: str) -> None:
     """
     if caller.kind is CallerKind.NODE and caller.node_id != node_id:
         raise PermissionDenied("a node may unregister itself only, not another one")
+
+
+def require_imported(caller: Caller, node: Node | None) -> None:
+    """Check that an upstream server's certificate comes with the token of an imported node.
+
+    Raises:
+        PermissionDenied: the node is another, or has certificates of its own by now.
+    """
+    if caller.kind is CallerKind.UPSTREAM_NODE and node is not None and not node.profile.imported:
+        raise PermissionDenied(
+            "an upstream server's certificate is good for imported nodes that have not renewed "
+            "theirs, and this token is another node's; use the certificate that came with it"
+        )
 
 
 def _require_valid_certificate(caller: Caller, now_ms: int) -> None:

@@ -1,13 +1,17 @@
 """What a server goes on without if it cannot be had: the report of its links, and its metrics."""
 
 import contextlib
+from functools import partial
+
+from structlog.typing import FilteringBoundLogger
 
 from nc import log_events
 from nc.hub.hub import Hub
 from nc.hub.report import serve_report
-from nc.metrics.sources import KeepMetrics, Sources
+from nc.metrics.sources import KeepMetrics, OpenMetrics, Sources
 from nc.net.sockets import PortUnavailable, SocketUnavailable
 from nc.server.parts import Parts
+from nc.server.settings import ServerSettings
 
 
 async def report_links(parts: Parts, hub: Hub, started: contextlib.AsyncExitStack) -> None:
@@ -41,3 +45,12 @@ async def serve_metrics(
             "or none",
         )
         return None
+
+
+def metrics_of(settings: ServerSettings, logger: FilteringBoundLogger) -> OpenMetrics | None:
+    """What serves the metrics where the settings say; None: nothing does."""
+    if settings.metrics_listen is None:
+        return None
+    from nc.metrics.exporter import open_metrics  # noqa: PLC0415 - loads an HTTP server
+
+    return partial(open_metrics, *settings.metrics_listen, logger)

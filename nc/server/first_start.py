@@ -191,7 +191,7 @@ _BEGIN_ANEW: Final = (
 )
 _PUT_BACK: Final = (
     "put back what is missing (is its volume mounted? is it compressed or moved?) or restore all "
-    f"of it from one backup (docs/backup.md); {_BEGIN_ANEW}"
+    f"of it from one backup (docs/how-to/backup.md); {_BEGIN_ANEW}"
 )
 
 

@@ -20,7 +20,6 @@ from nc.clock import Clock, now_utc
 from nc.data_folder import DataFolder, DataLost
 from nc.domain.errors import AuthorityOfAnotherLog, KeyOfAnotherLog
 from nc.hub.limits import Limits
-from nc.metrics.sources import OpenMetrics
 from nc.net import sockets
 from nc.rpc.call_lines import LogCalls
 from nc.rpc.callers import Callers
@@ -28,12 +27,13 @@ from nc.rpc.servers import GrpcServers, bootstrap_port, control_port, internal_p
 from nc.secrets import Secrets, TokenIds
 from nc.server import first_start
 from nc.server.certificates import Certificates, authority_folders
+from nc.server.extras import metrics_of
 from nc.server.first_start import Start
 from nc.server.memory import GIVE_BACK
 from nc.server.parts import SWEEP_INTERVAL_S, Job, Parts
 from nc.server.server import Server, serve
 from nc.server.settings import ServerSettings, TunMode
-from nc.server.start_report import report_start, warn_of_folder
+from nc.server.start_report import report_start, warn_of_database, warn_of_folder
 from nc.server.uplink import uplink
 
 # Certificates are renewed weeks before they end, so checking a few times a day will do.
@@ -98,6 +98,7 @@ async def serve_installation(
     with opened as installation:
         async with serve(installation.parts) as server:
             _mark_authorities(installation, logger)
+            warn_of_database(installation.folder, server.replica.state, logger)
             report_start(settings, server.endpoints, logger)
             reload = partial(_reload, installation.reload, server)
             yield replace(installation, reload=reload), server
@@ -154,7 +155,7 @@ def open_installation(
             guesses_a_second=settings.guess_rate,
             node_limits=settings.node_limits,
             open_uplink=None if settings.tun is TunMode.OFF else partial(uplink, settings, logger),
-            open_metrics=_open_metrics(settings, logger),
+            open_metrics=metrics_of(settings, logger),
             report_path=folder.links_socket,
             sweep_interval_s=tuning.sweep_interval_s,
             log_folder=folder.log,
@@ -183,7 +184,7 @@ def _lost_of_another_log(folder: DataFolder, certificates: Certificates) -> Iter
         raise DataLost(
             f"{pki.paths.ca_key} is not the key that the certificates of this log's nodes were "
             "signed with, and with another none of them is accepted; put the folder back from "
-            "a backup (docs/backup.md)"
+            "a backup (docs/how-to/backup.md)"
         ) from None
 
 
@@ -225,7 +226,8 @@ def _find_log(
             log_events.SERVER_NEW_CLUSTER,
             message=f"a new cluster, with the certificates in {folders}, which another server has "
             "left: its nodes are not known here, and must join again; if that is not wanted, stop "
-            "this server and put its data folder back",
+            "this server, and put its data folder back or, from an upstream server, import its "
+            "database (network-controller import-litekube)",
         )
     return start, log
 
@@ -276,14 +278,6 @@ def _rpc_ports(
         logger,
         *more,
     )
-
-
-def _open_metrics(settings: ServerSettings, logger: FilteringBoundLogger) -> OpenMetrics | None:
-    if settings.metrics_listen is None:
-        return None
-    from nc.metrics.exporter import open_metrics  # noqa: PLC0415 - loads an HTTP server
-
-    return partial(open_metrics, *settings.metrics_listen, logger)
 
 
 async def _reload(renew: Callable[[], Awaitable[None]], server: Server) -> None:

@@ -4,6 +4,7 @@ from structlog.typing import FilteringBoundLogger
 
 from nc import log_events
 from nc.data_folder import DataFolder
+from nc.domain.state import State
 from nc.rpc.api import Endpoints
 from nc.server.server import VERSION
 from nc.server.settings import ServerSettings
@@ -38,13 +39,19 @@ def report_start(
 
 
 def warn_of_folder(folder: DataFolder, logger: FilteringBoundLogger) -> None:
-    """Warn of wrong permissions, and of what an upstream server left in the data folder."""
+    """Warn of wrong permissions."""
     for warning in folder.permission_warnings():
         logger.warning(log_events.FOLDER_WARNING, message=warning)
-    if folder.upstream_database.exists():
+
+
+def warn_of_database(folder: DataFolder, state: State, logger: FilteringBoundLogger) -> None:
+    """Warn of an upstream server's database in the data folder, if none was imported."""
+    database = folder.upstream_database
+    if database.exists() and not state.imported:
         logger.warning(
             log_events.SERVER_UPSTREAM_DATABASE,
-            message=f"{folder.upstream_database} is an upstream server's database, which is not "
-            "read: the nodes in it are not known here, and must join again with a new bootstrap "
-            "token; move it away to end this warning",
+            message=f"{database} is an upstream server's database, and the nodes in it are not "
+            "known here; to import them stop this server and run network-controller "
+            f"import-litekube --data-dir {folder.path} --db {database}, with the options that its "
+            "--help names (docs/how-to/from-litekube.md); or move the file away",
         )

@@ -5,7 +5,7 @@
 
 `contract` has what is asked, the model of what should happen, and the laws, which are checked on a
 history; `targets` what can be driven; `simulation` a whole cluster; `search` draws trials from a
-seed, and makes smaller what breaks a law. docs/harness.md has examples.
+seed, and makes smaller what breaks a law. docs/how-to/harness.md has examples.
 """
 
 from nc.testing.contract.happenings import Crash, Restart, Wait

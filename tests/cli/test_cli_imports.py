@@ -13,6 +13,7 @@ from nc.cli.ncadm.app import Commands as NcadmCommands
 from nc.cli.network_controller import Commands
 from tests.support.programs import Run
 from tests.support.server_process import ServerProcess
+from tests.support.upstream_server import UpstreamServer
 from tests.support.written_log import ALPHA, write_story
 
 # Runs a program's main as its console script does, and prints what it has loaded on stderr.
@@ -121,6 +122,16 @@ def test_a_machine_that_joins_loads_no_server(tmp_path: Path) -> None:
     done, loaded = probe("network-controller", "join", "--no-tun", "--state-dir", str(tmp_path))
     assert done.returncode == 2
     assert loaded.isdisjoint((*NOT_FOR_CLIENTS, "yaml", "pyroute2"))
+
+
+def test_an_import_loads_no_server(tmp_path: Path) -> None:
+    """It appends to the log without a hub or gRPC."""
+    upstream = UpstreamServer.made(tmp_path / "upstream")
+    upstream.write_database([("a" * 16, "10.1.1.3")])
+    where = ("--data-dir", str(tmp_path / "data"), "--config", str(upstream.write_config()))
+    done, loaded = probe("network-controller", "import-litekube", *where)
+    assert done.returncode == 0, done
+    assert loaded.isdisjoint(("nc.hub", "nc.server.server", "grpc", "rich", *EXTRAS))
 
 
 @pytest.mark.parametrize("command", ["show --to 5", "info", "at 3", f"why {ALPHA}", "verify"])

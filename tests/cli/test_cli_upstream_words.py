@@ -57,14 +57,14 @@ def test_debug_goes_with_a_configuration(tmp_path: Path) -> None:
 
 
 def test_an_upstream_database_is_noticed(tmp_path: Path) -> None:
-    """A server that takes an upstream work folder over says what becomes of the nodes in it."""
+    """A server that takes an upstream work folder over says how to import the nodes in it."""
     database = tmp_path / "data" / "db" / "litekube-nc.db"
     database.parent.mkdir(parents=True)
     database.touch()
     with ServerProcess(tmp_path / "data") as server:
         [line] = server.logged("server.upstream_database")
         assert str(database) in line["message"]
-        assert "join again with a new bootstrap token" in line["message"]
+        assert f"import-litekube --data-dir {tmp_path / 'data'} --db" in line["message"]
 
 
 def test_no_warning_of_a_library_reaches_the_terminal(tmp_path: Path) -> None:

@@ -1,11 +1,15 @@
 """A client whose clock is wrong: it is the clock that is named, not the CA."""
 
+import gc
+import socket
+import struct
+import warnings
 from datetime import timedelta
 from pathlib import Path
 
 import pytest
 
-from nc.client.certificate_dates import date_problems, explain_dates
+from nc.client.certificate_dates import date_problems, explain_dates, shown_chain
 from nc.client.channel import Channel
 from nc.client.errors import CallFailed
 from nc.client.tls import ClientTls
@@ -51,3 +55,18 @@ async def test_a_call_with_a_wrong_clock_blames_no_ca(tmp_path: Path) -> None:
         with pytest.raises(CallFailed, match=r"is valid from .* behind, or the clock of") as failed:
             await client.call("HealthCheck", pb.HealthCheckRequest())
         assert "CA" not in str(failed.value).replace("UNAVAILABLE", "")
+
+
+def test_a_reset_before_the_handshake_leaves_no_socket_open() -> None:
+    """A server that is killed as it accepts is an OSError, and the connection is closed."""
+    with socket.create_server((LOOPBACK, 0)) as server:
+        connected = socket.create_connection(server.getsockname())
+        accepted, _ = server.accept()
+        accepted.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        accepted.close()  # with a reset
+    with warnings.catch_warnings(record=True) as warned:
+        warnings.simplefilter("always", ResourceWarning)
+        with pytest.raises(ConnectionError):
+            shown_chain(connected, "localhost")
+        gc.collect()
+    assert [str(each.message) for each in warned] == []

@@ -186,9 +186,9 @@ def test_a_key_and_its_older_name_are_a_mistake(tmp_path: Path) -> None:
         config.load(path)
 
 
-def test_an_upstream_database_is_not_read_and_said_not_to_be(tmp_path: Path) -> None:
-    """The key is no mistake; what becomes of the nodes in it is in the line."""
+def test_an_upstream_database_is_no_mistake(tmp_path: Path) -> None:
+    """A server does not read it, and says what does."""
     path = tmp_path / "nc.yaml"
     path.write_text(f"{SERVER}dbPath: /var/lib/litekube-nc.db\n")
     [note] = config.load(path).notes
-    assert "join again with a new bootstrap token" in note
+    assert "import-litekube" in note

@@ -9,6 +9,11 @@ from eventlog.jetstream import connection
 from tests.support.nats_identities import write_certificates, write_credentials
 from tests.support.nats_servers import address_of, nats_server
 
+pytestmark = [  # as that fixture says
+    pytest.mark.usefixtures("forgotten_sockets"),
+    pytest.mark.filterwarnings("ignore::ResourceWarning"),
+]
+
 
 async def appended(address: str, folder: Path) -> None:
     """Make the stream, and append to it."""

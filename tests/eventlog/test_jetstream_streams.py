@@ -15,6 +15,11 @@ from eventlog.jetstream import StreamAddress, stream, tail
 from eventlog.jetstream.address import AddressWrong
 from tests.support.nats_servers import NatsServer, address_of, free_port, nats_server
 
+pytestmark = [  # as that fixture says
+    pytest.mark.usefixtures("forgotten_sockets"),
+    pytest.mark.filterwarnings("ignore::ResourceWarning"),
+]
+
 TIMEOUT_S = 60
 
 

@@ -31,6 +31,7 @@ from tests.support.broken_life import (
     SEGMENTS,
     SEVENTH,
     SNAPSHOTS,
+    THIRD,
     all_of,
     carry_out,
     files,
@@ -277,6 +278,15 @@ def test_whatever_happens_a_repair_leaves_a_log_that_opens(
     if any(name.endswith((".seg", ".snapshot")) for name in left):
         good = [n for n in SNAPSHOTS if n in whole and left.get(n) == whole[n]]
         check_repair(disk, events, [int(name[:20]) for name in good])
+
+
+def test_a_segment_cut_short_can_become_the_last_one() -> None:
+    """A sealed segment that lacks records and its end is repaired once, not twice."""
+    for size_bytes in range(HEAD, len(files(lived()[0])[THIRD])):
+        disk, events = lived()
+        lost(*SNAPSHOTS)(disk)
+        shorten(disk, THIRD, size_bytes)
+        check_repair(disk, events, [])
 
 
 @pytest.mark.parametrize("name", [FIRST, EIGHTH, NEWEST])

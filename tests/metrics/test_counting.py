@@ -100,9 +100,7 @@ def test_a_census_tells_the_offline_from_the_expired() -> None:
     state = after(state, SetExpiries((Expiry("c", NOW_MS + 1),), NOW_MS))
     linked = state.links["b"]._replace(since_ms=NOW_MS)
     state = replace(state, links=state.links.insert("b", linked))
-    nodes = {
-        node_id: node._replace(registered_at_ms=NOW_MS) for node_id, node in state.nodes.items()
-    }
+    nodes = {node_id: node._replace(idle_since_ms=NOW_MS) for node_id, node in state.nodes.items()}
     counted = Counted(NOW_MS + HOUR_MS)
     counted.add(state, nodes.items())
     assert (counted.offline, counted.expired) == ({"5m": 1, "1h": 1, "1d": 0}, 1)
@@ -110,14 +108,14 @@ def test_a_census_tells_the_offline_from_the_expired() -> None:
 
 @pytest.mark.parametrize(
     ("ends_in_ms", "key", "count"),
-    [(SOON_MS - 1, "", 1), (SOON_MS, "", 0), (-1, "", 1), (1, "key", 0)],
+    [(SOON_MS - 1, b"", 1), (SOON_MS, b"", 0), (-1, b"", 1), (1, b"key", 0)],
 )
-def test_certificates_that_cannot_be_renewed(ends_in_ms: int, key: str, count: int) -> None:
+def test_certificates_that_cannot_be_renewed(ends_in_ms: int, key: bytes, count: int) -> None:
     """Those count that end soon, or have ended, of nodes whose key the machine did not make."""
     state = after(started(), *register("a"))
     node = state.nodes["a"]
     node = node._replace(
-        certificates_end_ms=NOW_MS + ends_in_ms, profile=node.profile._replace(key_sha256=key)
+        certificates_end_ms=NOW_MS + ends_in_ms, profile=node.profile._replace(key=key)
     )
     counted = Counted(NOW_MS)
     counted.add(state, [("a", node)])

@@ -101,9 +101,9 @@ async def test_prometheus_takes_it(data_dir: Path) -> None:
 
 
 async def test_the_document_has_every_metric(data_dir: Path) -> None:
-    """The table of docs/metrics.md is what a server exposes: names, types, labels and meanings."""
+    """Its table is what a server exposes: names, types, labels and meanings."""
     text = await scrape_of_a_busy_server(data_dir)
-    document = Path(__file__).parents[2] / "docs" / "metrics.md"
+    document = Path(__file__).parents[2] / "docs" / "reference" / "metrics.md"
     exposed = [
         (
             f"{each.name}_total" if each.type == "counter" else each.name,

@@ -42,6 +42,22 @@ def test_a_node_is_known_by_its_name(authority: CertificateAuthority) -> None:
     assert caller.not_after_ms == end.timestamp() * 1000
 
 
+def test_an_upstream_node_is_known_by_the_name_of_all_of_them(
+    authority: CertificateAuthority,
+) -> None:
+    """Recorded by a fingerprint, since serials may repeat; our own organizations come first."""
+    name = "network-controller-grpc-client"
+    twins = [_certificate(authority, name, "someone") for _ in range(2)]
+    callers = [Callers().identify(pem) for pem in twins]
+    assert {each.kind for each in callers} == {CallerKind.UPSTREAM_NODE}
+    assert len({each.actor for each in callers}) == 2
+    assert callers[0].actor.startswith(f"certificate:{name}:")
+    ours = Callers().identify(_certificate(authority, name, "lknm:register"))
+    assert (ours.kind, ours.node_id) == (CallerKind.NODE, name)
+    other = Callers().identify(_certificate(authority, "network-controller-client", "someone"))
+    assert other.kind is CallerKind.STRANGER
+
+
 @pytest.mark.parametrize("organization", ["someone", "NC:ADMIN", "nc:admin2", "lknm:register "])
 def test_anybody_else_is_a_stranger(authority: CertificateAuthority, organization: str) -> None:
     """An organization that is not exactly ours grants nothing, even under a node's name."""

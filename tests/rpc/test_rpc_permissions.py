@@ -1,14 +1,23 @@
 """The table of rights, every method against every kind of caller."""
 
+from dataclasses import replace
+
 import pytest
 from rpds import HashTrieMap
 
 from nc.domain.administrators import Administrator, Administrators
 from nc.domain.events import pb
 from nc.domain.nodes import Node
+from nc.domain.profile import Profile
 from nc.domain.state import State
 from nc.rpc.callers import ANONYMOUS, UNRESTRICTED, Caller, CallerKind
-from nc.rpc.permissions import Permission, PermissionDenied, require, require_self
+from nc.rpc.permissions import (
+    Permission,
+    PermissionDenied,
+    require,
+    require_imported,
+    require_self,
+)
 from nc.services import (
     ADMIN_SERVICES,
     BOOTSTRAP_SERVICE,
@@ -51,6 +60,7 @@ STATE = State(
             "node:expired": Node("t", 1),
         }
     ),
+    imported=frozenset({"hash of a database"}),
     administrators=Administrators(
         HashTrieMap(
             {
@@ -84,6 +94,8 @@ MAY: dict[str, tuple[Caller, frozenset[str]]] = {
     "viewer whose certificate was revoked": (_other(CallerKind.VIEWER, serial="0dd"), NOTHING),
     "stranger": (_other(CallerKind.STRANGER), NOTHING),
     "stranger whose certificate ended": (_other(CallerKind.STRANGER, 1), NOTHING),
+    "upstream node": (_other(CallerKind.UPSTREAM_NODE), MEMBERS),
+    "upstream node whose certificate ended": (_other(CallerKind.UPSTREAM_NODE, 1), NOTHING),
     "node": (_node("node:live"), MEMBERS),
     "node that expires soon": (_node("node:expires-soon"), MEMBERS),
     "node that expires now": (_node("node:expires-now"), NOTHING),
@@ -107,6 +119,28 @@ def test_the_table_of_rights(method: str, name: str) -> None:
         with pytest.raises(PermissionDenied, match=" ") as denied:
             require(permission, caller, STATE, NOW_MS, reads=reads)
         assert "node:" not in str(denied.value)
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_an_upstream_certificate_is_a_strangers_where_nothing_was_imported(method: str) -> None:
+    """The name in it alone gives no right."""
+    caller, state = _other(CallerKind.UPSTREAM_NODE), replace(STATE, imported=frozenset())
+    with pytest.raises(PermissionDenied, match="neither an administrator's nor a node's"):
+        require(METHODS[method].permission, caller, state, NOW_MS, reads=METHODS[method].reads)
+
+
+@pytest.mark.parametrize("kind", CallerKind)
+@pytest.mark.parametrize("imported", [True, False])
+def test_an_upstream_certificate_goes_with_imported_nodes(kind: CallerKind, imported: bool) -> None:
+    """Other callers are not held to it, and an unknown token is the operation's to refuse."""
+    node = Node("", profile=Profile(imported=imported))
+    caller = _other(kind)
+    require_imported(caller, None)
+    if kind is CallerKind.UPSTREAM_NODE and not imported:
+        with pytest.raises(PermissionDenied, match="have not renewed"):
+            require_imported(caller, node)
+    else:
+        require_imported(caller, node)
 
 
 def test_every_method_of_every_service_is_in_the_table() -> None:

@@ -14,6 +14,7 @@ import nc.replica.replay
 from eventlog.testing import SimulatedDisk
 from nc.domain import (
     addresses,
+    bindings,
     decide,
     expiry,
     links,
@@ -24,6 +25,7 @@ from nc.domain.codec import snapshot
 from nc.domain.errors import ListedNodeUnknown
 from nc.domain.events import Entry, Event, ExpiryChanged, pb
 from nc.domain.evolve import evolve, evolve_entries
+from nc.domain.network import Network
 from nc.replica.replica import Replica
 from nc.rpc import controller, permissions
 from nc.rpc.controller import Controller
@@ -437,18 +439,23 @@ def links_survive_a_crash(patch: pytest.MonkeyPatch) -> None:
 @_bug("the longest idle gives its address up")
 def the_wrong_node_loses_its_address(patch: pytest.MonkeyPatch) -> None:
     """The node that has been idle for the shortest time gives its address up."""
-    original = addresses._longest_idle
+    original = bindings.longest_idle
 
-    def shortest(pool: addresses.Addresses, reclaim: addresses.Reclaim) -> str:
-        original(pool, reclaim)  # which refuses if no node is idle
+    def shortest(
+        held: bindings.Bindings,
+        hours: "HashTrieMap[int, int]",
+        network: Network,
+        reclaim: bindings.Reclaim,
+    ) -> str:
+        original(held, hours, network, reclaim)  # which refuses if no node is idle
         idle = [
             (binding.idle_since_seq, node_id)
-            for node_id, binding in pool.by_node.items()
-            if binding.idle_since_seq is not None and pool.network.slot(binding.address) is not None
+            for node_id, binding in held.items()
+            if bindings.is_reclaimable(network, binding)
         ]
         return max(idle)[1]
 
-    patch.setattr(addresses, "_longest_idle", shortest)
+    patch.setattr(addresses, "longest_idle", shortest)
 
 
 @_bug("who may call what")

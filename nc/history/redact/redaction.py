@@ -156,7 +156,7 @@ class Redaction:
             Queue(map(place.address, pool.released)),
             HashTrieMap(by_node),
             HashTrieSet(map(place.address, pool.ahead)),
-            HashTrieMap((held.address, node_id) for node_id, held in by_node.items()),
+            pool.idle_hours,
         )
         return replace(
             state,
