@@ -28,6 +28,7 @@ LAYERS: dict[str, frozenset[str]] = {
     "rpc": frozenset({"eventlog", "pb", "domain", "replica", "history", "pki", "net", GROUND}),
     "hub": frozenset({"domain", "replica", "pki", "net", GROUND}),
     "metrics": frozenset({"eventlog", "domain", "replica", "net", "rpc", "hub", GROUND}),
+    "console": frozenset({"pb", "domain", "history", "client", GROUND}),
     "server": frozenset(
         {
             *("eventlog", "pb", "domain", "replica", "history", "pki", "net", "rpc", "hub"),
