@@ -18,6 +18,7 @@ SERVER_STOPPED: Final = "server.stopped"
 SERVER_RELOADED: Final = "server.reloaded"  # after SIGHUP: log file and certificates
 SERVER_EXTRA_FAILED: Final = "server.extra_failed"  # the server goes on without it
 SERVER_NEW_CLUSTER: Final = "server.new_cluster"
+SERVER_METRICS: Final = "server.metrics"  # where they are served
 SERVER_PLAINTEXT: Final = "server.plaintext"
 SERVER_INTERNAL_PORT: Final = "server.internal_port"  # it is open
 SERVER_UPSTREAM_DATABASE: Final = "server.upstream_database"

@@ -18,6 +18,7 @@ from nc.server.setting_types import (
     GuessRate,
     Lifetime,
     ListenAddress,
+    MetricsListen,
     Mtu,
     NetworkAddress,
     NodeCount,
@@ -48,6 +49,7 @@ class ServerSettings(BaseModel):
             are used up; 0: not at all.
         max_nodes: how many nodes may be registered.
         certificate_lifetime: of the certificates of nodes that renew them.
+        metrics_listen: address and port where metrics are served; None: nowhere.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -76,6 +78,7 @@ class ServerSettings(BaseModel):
     reclaim_after: Duration = timedelta(milliseconds=DEFAULT_RECLAIM_AFTER_MS)
     max_nodes: NodeCount = 0  # 0: any number
     certificate_lifetime: Lifetime = NODE_LIFETIME
+    metrics_listen: MetricsListen = None
     tls_dir: Folder | None = None  # gets copies of the admin's files, for an admin client
 
     @property
