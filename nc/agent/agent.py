@@ -31,6 +31,7 @@ from nc.agent.link_errors import (
     RetryLater,
     UntrustedServer,
 )
+from nc.agent.machine import this_machine
 from nc.agent.settings import AgentSettings
 from nc.agent.state import NodeIdentity
 from nc.backoff import FIRST_REFUSED_S, LONGEST_REFUSED_S, delay_s
@@ -241,8 +242,9 @@ class Agent:
             except PkiError as error:
                 raise RetryLater(str(error)) from error
             tls = self._tls.context
+        proxy, machine = self._settings.proxy, this_machine()
         return [
-            Target(host, port, node.token, tls, self._held, self._settings.proxy)
+            Target(host, port, node.token, tls, self._held, proxy, machine=machine)
             for host, port in self._addresses.all
         ]
 

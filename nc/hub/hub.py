@@ -212,6 +212,7 @@ class Hub:
             self._drop(link, wire.BROKEN, refused)
         else:
             self._connect(link)
+            self._spawn(self._recorder.report(link))
 
     def _connect(self, link: Session) -> None:
         """The address is durable: send it, and let packets flow.
