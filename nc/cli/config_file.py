@@ -21,6 +21,7 @@ from nc.server.setting_types import (
     Duration,
     Folder,
     GuessRate,
+    Lifetime,
     ListenAddress,
     Metric,
     MetricsListenText,
@@ -74,6 +75,7 @@ class ServerSection(_Section):
     reclaim_after: Duration | None = None
     max_nodes: NodeCount | None = None
     metrics_listen: MetricsListenText | None = None
+    certificate_lifetime: Lifetime | None = None
     db_path: Folder | None = None  # an upstream server's database, for import-litekube
 
 
@@ -96,7 +98,6 @@ class ClientSection(_Section):
 
 class ConfigFile(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
-
     mode: Literal["server", "client"]
     server: ServerSection | None = None
     client: ClientSection | None = None

@@ -17,7 +17,15 @@ from nc.cli.config_file import ServerSection
 from nc.cli.event_loop import report_stray, run_async
 from nc.cli.free_ports import require_free_ports
 from nc.cli.open_files import allow_open_files
-from nc.cli.options import ConfigOption, DebugOption, GuessRateOption, ListenOption
+from nc.cli.options import (
+    AllowDestinationOption,
+    CertificateLifetimeOption,
+    ConfigOption,
+    DebugOption,
+    GuessRateOption,
+    ListenOption,
+    ReclaimAfterOption,
+)
 from nc.cli.own_address import default_advertise, listen_address
 from nc.cli.serve_greeting import greet
 from nc.cli.server_file import load_server_file
@@ -106,23 +114,9 @@ def serve(
             "where that is allowed. Nodes reach each other either way."
         ),
     ] = TunMode.AUTO,
-    allow_destination: Annotated[
-        list[str] | None,
-        typer.Option(
-            metavar="CIDR",
-            help="What nodes may reach through this server besides its overlay address, as far as "
-            "its kernel forwards it; repeatable. 0.0.0.0/0, which redirectGateway needs, is "
-            "everything that this machine reaches. Default: nothing.",
-        ),
-    ] = None,
+    allow_destination: AllowDestinationOption = None,
     guess_rate: GuessRateOption = None,
-    reclaim_after: Annotated[
-        str | None,
-        typer.Option(
-            metavar="TIME",
-            help="How long an idle node keeps its address when all are used. Default: 7d",
-        ),
-    ] = None,
+    reclaim_after: ReclaimAfterOption = None,
     max_nodes: Annotated[
         int | None, typer.Option(help="How many nodes may be registered. Default: any number.")
     ] = None,
@@ -134,6 +128,7 @@ def serve(
             f"Default: {DEFAULT_METRICS_LISTEN}, if that is free",
         ),
     ] = None,
+    certificate_lifetime: CertificateLifetimeOption = None,
     plaintext: Annotated[
         bool,
         typer.Option("--plaintext", help="No TLS, and no rights checked. For development only."),
@@ -179,6 +174,7 @@ def serve(
         "reclaim_after": reclaim_after or section.reclaim_after,
         "max_nodes": _first(max_nodes, section.max_nodes),
         "metrics_listen": metrics_listen or section.metrics_listen or DEFAULT_METRICS_LISTEN,
+        "certificate_lifetime": certificate_lifetime or section.certificate_lifetime,
         "tun": tun,
         "plaintext": plaintext,
         "new_cluster": new_cluster,
@@ -190,12 +186,7 @@ def serve(
         settings = ServerSettings.model_validate({k: v for k, v in given.items() if v is not None})
     except ValidationError as error:
         raise ConfigError(_first_mistake(error)) from error
-    if settings.inside_overlay:
-        raise ConfigError(
-            f"the advertised address {settings.inside_overlay} is in the overlay network "
-            f"{settings.network_addr}: nodes would lead their links into it; choose another "
-            "network with --network-addr, or another address with --advertise"
-        )
+    _require_outside_overlay(settings)
     if settings.tun is TunMode.ON:
         require_tun()
     require_free_ports(settings, metrics_listen or section.metrics_listen)
@@ -209,6 +200,15 @@ def serve(
         run_async(_serve(settings, log))
     finally:
         structured_logs.flush()
+
+
+def _require_outside_overlay(settings: ServerSettings) -> None:
+    if settings.inside_overlay:
+        raise ConfigError(
+            f"the advertised address {settings.inside_overlay} is in the overlay network "
+            f"{settings.network_addr}: nodes would lead their links into it; choose another "
+            "network with --network-addr, or another address with --advertise"
+        )
 
 
 async def _serve(settings: ServerSettings, log: FilteringBoundLogger) -> None:

@@ -201,16 +201,22 @@ class Edge:
         code = self._code_of(wire, record, is_cancelled=is_cancelled)
         duration_ns = clock.monotonic_ns() - call.started_ns
         record.counts.end(code, duration_ns)
-        line = CallLine(
-            clock.now_ns(), call, code, duration_ns, record.message, record.denied_so_far
-        )
-        self.lines.add(line)
+        node = self._state().nodes.get(call.caller.node_id) if call.caller.node_id else None
+        name = "" if node is None else node.profile.name
+        now_ns, denied = clock.now_ns(), record.denied_so_far
+        self.lines.add(CallLine(now_ns, call, code, duration_ns, record.message, denied, name))
 
     async def _carry_out(self, wire: WireCall, record: _Record, request: Any) -> None:
         method: Any = record.method
         try:
+            if method.wrong_token is not None:
+                # Guesses that are sent at once are looked at one after the other: the operation
+                # finds a wrong token before it waits for anything.
+                self._abuse.require_guesses_left(record.call.caller, wire.party)
             response = await method.operation(request, record.call)
         except Exception as error:  # noqa: BLE001 - every error has an answer
+            if method.wrong_token is not None and isinstance(error, method.wrong_token):
+                await asyncio.sleep(self._abuse.note_guess(record.call.caller, wire.party))
             self._answer_error(wire, record, error)
         else:
             record.code = OK
@@ -248,7 +254,7 @@ class Edge:
             pool = admission.health
         else:
             pool = admission.others
-            if method.check_token is not None:
+            if method.takes_tokens:
                 self._abuse.require_guesses_left(caller, wire.party)
         if not pool.enter(wire.party):
             raise TooManyStreams(pool) if pool is admission.watches else Overloaded

@@ -154,6 +154,7 @@ def open_installation(
             allow_destination=settings.allow_destination,
             guesses_a_second=settings.guess_rate,
             node_limits=settings.node_limits,
+            certificate_lifetime=settings.certificate_lifetime,
             open_uplink=None if settings.tun is TunMode.OFF else partial(uplink, settings, logger),
             open_metrics=metrics_of(settings, logger),
             report_path=folder.links_socket,
