@@ -74,8 +74,8 @@ class ServerSection(_Section):
     guess_rate: GuessRate | None = None
     reclaim_after: Duration | None = None
     max_nodes: NodeCount | None = None
-    metrics_listen: MetricsListenText | None = None
     certificate_lifetime: Lifetime | None = None
+    metrics_listen: MetricsListenText | None = None
     db_path: Folder | None = None  # an upstream server's database, for import-litekube
 
 

@@ -120,6 +120,7 @@ def serve(
     max_nodes: Annotated[
         int | None, typer.Option(help="How many nodes may be registered. Default: any number.")
     ] = None,
+    certificate_lifetime: CertificateLifetimeOption = None,
     metrics_listen: Annotated[
         str | None,
         typer.Option(
@@ -128,7 +129,6 @@ def serve(
             f"Default: {DEFAULT_METRICS_LISTEN}, if that is free",
         ),
     ] = None,
-    certificate_lifetime: CertificateLifetimeOption = None,
     plaintext: Annotated[
         bool,
         typer.Option("--plaintext", help="No TLS, and no rights checked. For development only."),
@@ -173,8 +173,8 @@ def serve(
         "guess_rate": _first(guess_rate, section.guess_rate),
         "reclaim_after": reclaim_after or section.reclaim_after,
         "max_nodes": _first(max_nodes, section.max_nodes),
-        "metrics_listen": metrics_listen or section.metrics_listen or DEFAULT_METRICS_LISTEN,
         "certificate_lifetime": certificate_lifetime or section.certificate_lifetime,
+        "metrics_listen": metrics_listen or section.metrics_listen or DEFAULT_METRICS_LISTEN,
         "tun": tun,
         "plaintext": plaintext,
         "new_cluster": new_cluster,

@@ -48,8 +48,8 @@ class ServerSettings(BaseModel):
         reclaim_after: how long a node must have been idle to lose its address to another, once all
             are used up; 0: not at all.
         max_nodes: how many nodes may be registered.
-        metrics_listen: address and port where metrics are served; None: nowhere.
         certificate_lifetime: of the certificates of nodes that renew them.
+        metrics_listen: address and port where metrics are served; None: nowhere.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -77,8 +77,8 @@ class ServerSettings(BaseModel):
     new_cluster: bool = False  # where something of an earlier start is missing, begin anew
     reclaim_after: Duration = timedelta(milliseconds=DEFAULT_RECLAIM_AFTER_MS)
     max_nodes: NodeCount = 0  # 0: any number
-    metrics_listen: MetricsListen = None
     certificate_lifetime: Lifetime = NODE_LIFETIME
+    metrics_listen: MetricsListen = None
     tls_dir: Folder | None = None  # gets copies of the admin's files, for an admin client
 
     @property
