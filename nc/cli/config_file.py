@@ -22,6 +22,7 @@ from nc.server.setting_types import (
     Duration,
     Folder,
     GuessRate,
+    Lifetime,
     ListenAddress,
     Metric,
     Mtu,
@@ -73,6 +74,7 @@ class ServerSection(_Section):
     guess_rate: GuessRate | None = None
     reclaim_after: Duration | None = None
     max_nodes: NodeCount | None = None
+    certificate_lifetime: Lifetime | None = None
     db_path: Folder | None = None  # an upstream server's database, for import-litekube
 
 
@@ -95,7 +97,6 @@ class ClientSection(_Section):
 
 class ConfigFile(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
-
     mode: Literal["server", "client"]
     server: ServerSection | None = None
     client: ClientSection | None = None

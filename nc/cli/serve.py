@@ -17,7 +17,15 @@ from nc.cli import signals, structured_logs
 from nc.cli.config_file import ServerSection
 from nc.cli.event_loop import report_stray, run_async
 from nc.cli.open_files import allow_open_files
-from nc.cli.options import ConfigOption, DebugOption, GuessRateOption, ListenOption
+from nc.cli.options import (
+    AllowDestinationOption,
+    CertificateLifetimeOption,
+    ConfigOption,
+    DebugOption,
+    GuessRateOption,
+    ListenOption,
+    ReclaimAfterOption,
+)
 from nc.cli.own_address import default_advertise, listen_address
 from nc.cli.serve_greeting import greet
 from nc.cli.server_file import load_server_file
@@ -108,26 +116,13 @@ def serve(
             "where that is allowed. Nodes reach each other either way."
         ),
     ] = TunMode.AUTO,
-    allow_destination: Annotated[
-        list[str] | None,
-        typer.Option(
-            metavar="CIDR",
-            help="What nodes may reach through this server besides its overlay address, as far as "
-            "its kernel forwards it; repeatable. 0.0.0.0/0, which redirectGateway needs, is "
-            "everything that this machine reaches. Default: nothing.",
-        ),
-    ] = None,
+    allow_destination: AllowDestinationOption = None,
     guess_rate: GuessRateOption = None,
-    reclaim_after: Annotated[
-        str | None,
-        typer.Option(
-            metavar="TIME",
-            help="How long an idle node keeps its address when all are used. Default: 7d",
-        ),
-    ] = None,
+    reclaim_after: ReclaimAfterOption = None,
     max_nodes: Annotated[
         int | None, typer.Option(help="How many nodes may be registered. Default: any number.")
     ] = None,
+    certificate_lifetime: CertificateLifetimeOption = None,
     plaintext: Annotated[
         bool,
         typer.Option("--plaintext", help="No TLS, and no rights checked. For development only."),
@@ -172,6 +167,7 @@ def serve(
         "guess_rate": _first(guess_rate, section.guess_rate),
         "reclaim_after": reclaim_after or section.reclaim_after,
         "max_nodes": _first(max_nodes, section.max_nodes),
+        "certificate_lifetime": certificate_lifetime or section.certificate_lifetime,
         "tun": tun,
         "plaintext": plaintext,
         "new_cluster": new_cluster,

@@ -34,11 +34,11 @@ _LINE_EVERY_NS: Final = 10 * _NS
 
 
 class TooManyGuesses(Exception):
-    """A party has sent too many wrong bootstrap tokens."""
+    """A party has sent too many wrong tokens."""
 
     def __init__(self, wait_s: float) -> None:
         super().__init__(
-            "too many wrong bootstrap tokens have come from your address; try again in "
+            "too many wrong tokens have come from your address; try again in "
             f"{math.ceil(wait_s)} s with a valid one (ncadm create-bootstrap-token makes one)"
         )
 

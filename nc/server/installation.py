@@ -153,6 +153,7 @@ def open_installation(
             allow_destination=settings.allow_destination,
             guesses_a_second=settings.guess_rate,
             node_limits=settings.node_limits,
+            certificate_lifetime=settings.certificate_lifetime,
             open_uplink=None if settings.tun is TunMode.OFF else partial(uplink, settings, logger),
             report_path=folder.links_socket,
             sweep_interval_s=tuning.sweep_interval_s,

@@ -29,12 +29,13 @@ from nc.rpc.abuse import Abuse
 from nc.rpc.admin.methods import admin_methods
 from nc.rpc.api import Endpoints
 from nc.rpc.callers import Transport
-from nc.rpc.controller import Controller
 from nc.rpc.edge import Edge
-from nc.rpc.methods import Methods, methods_of
+from nc.rpc.methods import Methods
 from nc.secrets import RequestIds, new_session
 from nc.server import tasks
 from nc.server.admin import admin_services
+from nc.server.ending_certificates import EndingCertificates
+from nc.server.methods import public_methods
 from nc.server.parts import Job, KeepUplink, Parts
 
 VERSION = version("litekube-network-controller")
@@ -84,6 +85,7 @@ class Server:
         hub: the nodes' links.
         admin: the services of nc.admin.v1.
         methods: what can be called, by path.
+        ending_certificates: counts the nodes that must join again soon.
         abuse: counts wrong bootstrap tokens, and connections that were hung up on.
         tasks: what runs in the background, by name; one that dies ends the server.
         endpoints: where clients find the server; there once it has started.
@@ -103,20 +105,15 @@ class Server:
         self.hub = hub
         self._parts = parts
         self._request_ids = request_ids
-        controller = Controller(
-            replica,
-            parts.authorities,
-            lambda: self.endpoints,
-            parts.token_ids,
-            parts.clock,
-            parts.secrets,
-            parts.node_limits.max_nodes,
-        )
         self._failing: tasks.Failing = {}
         self.admin = admin_services(
             parts, replica, hub, waiting, VERSION, lambda: self.endpoints, self._failing
         )
-        self.methods: Methods = {**methods_of(controller), **admin_methods(self.admin)}
+        self.methods: Methods = {
+            **public_methods(parts, replica, lambda: self.endpoints),
+            **admin_methods(self.admin),
+        }
+        self.ending_certificates = EndingCertificates(replica, parts.clock, parts.logger)
         self._edges: list[Edge] = []
         self.abuse = Abuse(parts.guesses_a_second, parts.clock, parts.logger)
         # from here on: a start may take long, and the clock be set meanwhile
@@ -252,6 +249,7 @@ class Server:
             yield "uplink", self._keep_uplink
         for report in (tasks.report_failure, tasks.report_lack):
             yield report.__name__, partial(report, self.replica, set_serving, logger)
+        yield "ending_certificates", self.ending_certificates.run
         snapshots = partial(tasks.report_failed_snapshots, self.replica, logger)
         yield "report_failed_snapshots", snapshots
 

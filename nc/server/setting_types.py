@@ -12,11 +12,13 @@ from pydantic import AfterValidator, BeforeValidator, PlainValidator
 from nc.domain.network import DEFAULT_NETWORK, Network
 from nc.durations import parse_duration
 from nc.net.overlay import OverlayRefused, require_bounded
+from nc.pki.certificates import LEAF_LIFETIME
 from nc.pki.errors import InvalidName
 from nc.pki.names import general_name
 
 _DIGITS = 9  # more than any of our numbers has
 _LONGEST_DURATION = 60  # characters
+_SHORTEST_LIFETIME = timedelta(minutes=1)
 _LONGEST_NETWORK = 60  # characters, which are more than such a network takes
 _LONGEST_PATH = 4096  # PATH_MAX
 _RATE = re.compile(r"[0-9]{1,6}(\.[0-9]{1,6})?")
@@ -70,8 +72,16 @@ def _checked_duration(value: object) -> timedelta:
     return timedelta() if text == "0" else parse_duration(text)
 
 
+def _checked_lifetime(value: object) -> timedelta:
+    lifetime = _checked_duration(value)
+    if _SHORTEST_LIFETIME <= lifetime <= LEAF_LIFETIME:
+        return lifetime
+    raise ValueError("expected a duration of 1m to 365d, such as 30d")
+
+
 # `7d`, `12h`; 0 is none.
 Duration = Annotated[timedelta, PlainValidator(_checked_duration)]
+Lifetime = Annotated[timedelta, PlainValidator(_checked_lifetime)]
 NodeCount = Annotated[int, _whole_number(0, 999_999_999, "a number of nodes, or 0 for any")]
 
 

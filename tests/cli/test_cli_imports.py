@@ -36,7 +36,7 @@ finally:
 
 MAIN = {"network-controller": "nc.cli.main", "ncadm": "nc.cli.ncadm"}
 
-EXTRAS = ("hypothesis", "nats", "textual")
+EXTRAS = ("hypothesis", "nats", "starlette", "textual", "uvicorn")
 # typer converts paths and bounded numbers with pydantic, so a command with such options loads it.
 HEAVY = ("grpc", "nc.hub", "nc.server.server", "pydantic", "cryptography", "rich", *EXTRAS)
 NOT_FOR_CLIENTS = ("nc.hub", "nc.server.server", "nc.server.settings", "nc.replica", *EXTRAS)

@@ -27,6 +27,7 @@ LAYERS: dict[str, frozenset[str]] = {
     "agent": frozenset({"pb", "pki", "net", "client", GROUND}),
     "rpc": frozenset({"eventlog", "pb", "domain", "replica", "history", "pki", "net", GROUND}),
     "hub": frozenset({"domain", "replica", "pki", "net", GROUND}),
+    "console": frozenset({"pb", "domain", "history", "client", GROUND}),
     "server": frozenset(
         {"eventlog", "pb", "domain", "replica", "history", "pki", "net", "rpc", "hub", GROUND}
     ),
