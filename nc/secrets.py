@@ -88,6 +88,15 @@ class TokenIds:
         """A fingerprint of the key, to detect that it was swapped."""
         return self.id_of(_CHECK_TEXT)
 
+    def node_token_of(self, attempt: str, token_id: str) -> str:
+        """The node token of an attempt to enrol with a bootstrap token, the same each time.
+
+        No id gives it away: what is hashed is longer than any text of `id_of`.
+        """
+        code = self._keyed.copy()
+        code.update(f"node token of attempt {attempt} with bootstrap token {token_id}".encode())
+        return code.hexdigest()[:TOKEN_HEX_DIGITS]
+
     def id_of(self, token: str) -> str:
         """The id: HMAC-SHA256(key, token), the first 16 bytes as hex.
 

@@ -46,6 +46,9 @@ SILENCE_LIMIT_S: Final = 60.0
 # How much is queued before the TUN device is paused: a few super-packets.
 WRITE_BUFFER_BYTES: Final = 256 * 1024
 
+# Frames that come while the device is set up; more are dropped. They are 16 MiB at the very most.
+_MAX_EARLY: Final = 256
+
 # How long the server may take to answer our close frame.
 _CLOSE_TIMEOUT_S: Final = 1.0
 
@@ -90,7 +93,7 @@ class HubConnection(WSListener):
         interface: the node's address and network, once `connect` has returned.
         offload: whether the server speaks the offload subprotocol.
         told: where the server says that it is reached.
-        deliver: gets every packet; packets that come before it is set are dropped.
+        deliver: gets every packet, from `begin` on.
         writable: called with False when the send queue is full, and with True when it is not.
         greeted: the address, when the server has sent it.
         ended: the reason, when the link has ended.
@@ -113,6 +116,7 @@ class HubConnection(WSListener):
         self._timer: asyncio.TimerHandle | None = None
         self._transport: WSTransport
         self._kind = WSMsgType.TEXT
+        self._early: list[tuple[bytes, bool]] = []
         self._reason: LinkEnded | None = None
 
     @property
@@ -120,6 +124,13 @@ class HubConnection(WSListener):
         """The IP address that the link goes to."""
         peer = self._transport.underlying_transport.get_extra_info("peername")
         return str(peer[0]).removeprefix("::ffff:")
+
+    def begin(self, deliver: Deliver) -> None:
+        """Deliver every packet from now on, and before them those that came early."""
+        self.deliver = deliver
+        early, self._early = self._early, []
+        for frame, has_header in early:
+            deliver(memoryview(frame), has_header)
 
     def send(self, frame: bytes) -> None:
         """Send a packet, behind its vnet header if the link offloads."""
@@ -161,6 +172,9 @@ class HubConnection(WSListener):
             elif self.deliver is not None:
                 has_header = self.offload and kind is WSMsgType.BINARY
                 self.deliver(frame.get_payload_as_memoryview(), has_header)
+            elif len(self._early) < _MAX_EARLY:
+                has_header = self.offload and kind is WSMsgType.BINARY
+                self._early.append((frame.get_payload_as_bytes(), has_header))
         elif kind is WSMsgType.PING:
             transport.send_pong(frame.get_payload_as_bytes())
         elif kind is WSMsgType.CLOSE:

@@ -68,8 +68,8 @@ class NodeLink:
         self._received: deque[bytes] = deque()
         self._arrived, self._writable = asyncio.Event(), asyncio.Event()
         self._writable.set()
-        connection.deliver = self._deliver
         connection.writable = self._set_writable
+        connection.begin(self._deliver)
         connection.ended.add_done_callback(self._wake)
 
     async def send(self, packet: bytes) -> None:

@@ -1,7 +1,6 @@
 """Configuration files as they exist in the field, of a server or of a node.
 
-Keys and meanings are fixed (LiteKube configuration reference). Any mistake in a file is an
-error that names the file, the line, the key and what is allowed.
+Keys and meanings are fixed (LiteKube configuration reference). Errors name line, key, and remedy.
 """
 
 from collections.abc import Iterator
@@ -22,8 +21,10 @@ from nc.server.setting_types import (
     Duration,
     Folder,
     GuessRate,
+    Lifetime,
     ListenAddress,
     Metric,
+    MetricsListenText,
     Mtu,
     NetworkAddress,
     NodeCount,
@@ -73,6 +74,8 @@ class ServerSection(_Section):
     guess_rate: GuessRate | None = None
     reclaim_after: Duration | None = None
     max_nodes: NodeCount | None = None
+    certificate_lifetime: Lifetime | None = None
+    metrics_listen: MetricsListenText | None = None
     db_path: Folder | None = None  # an upstream server's database, for import-litekube
 
 
@@ -95,7 +98,6 @@ class ClientSection(_Section):
 
 class ConfigFile(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
-
     mode: Literal["server", "client"]
     server: ServerSection | None = None
     client: ClientSection | None = None

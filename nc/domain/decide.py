@@ -16,6 +16,7 @@ from nc.domain import (
     links,
     litekube_import,
     nodes,
+    redeeming,
     repairs,
     replicas,
     tokens,
@@ -66,7 +67,9 @@ def _live(state: State, command: links.AcceptLink | links.HandOverAddress) -> Ca
 # How each kind of command is decided.
 DECISIONS: dict[type, Callable[[State, Any], list[Event]]] = {
     tokens.IssueToken: lambda s, c: tokens.decide_issue(s.tokens, c),
-    tokens.RedeemToken: lambda s, c: tokens.decide_redeem(s.tokens, s.nodes, s.names, c),
+    tokens.RedeemToken: lambda s, c: redeeming.decide_redeem(
+        s.tokens, s.nodes, s.unregistered, s.names, c
+    ),
     tokens.RevokeToken: lambda s, c: tokens.decide_revoke(s.tokens, c),
     tokens.ForgetExpiredTokens: lambda s, c: tokens.decide_forget(s.tokens, c),
     nodes.Unregister: lambda s, c: nodes.decide_unregister(

@@ -18,21 +18,17 @@ from nc.domain.errors import (
     BootstrapTokenUsedUp,
     IdTaken,
     LifetimeTooLong,
-    NodesReached,
     TokenNodesReached,
 )
 from nc.domain.events import (
     Certificate,
-    CertificatesRenewed,
     Event,
-    NodeRegistered,
     TokenExpired,
     TokenIssued,
     TokenRevoked,
 )
 from nc.domain.expiry import NEVER, has_passed
-from nc.domain.names import Names, newcomer_name
-from nc.domain.nodes import Node, Nodes
+from nc.domain.nodes import Node
 from nc.domain.profile import NO_FACTS, Facts, label_messages
 from nc.domain.terms import NO_TERMS, Terms, require_terms, terms_in
 from nc.domain.transient_map import TransientMap
@@ -225,56 +221,6 @@ def decide_revoke(tokens: Tokens, command: RevokeToken) -> list[Event]:
     if token.revoked_at_ms is not None:
         return []
     return [Event(token_revoked=TokenRevoked(token_id=command.token_id))]
-
-
-def decide_redeem(tokens: Tokens, nodes: Nodes, names: Names, command: RedeemToken) -> list[Event]:
-    """Register one node under a live token; for a repeated attempt, record its new certificates.
-
-    Raises:
-        BootstrapTokenUnknown, …Revoked, …Expired, …UsedUp, TokenNodesReached: as `require_live`.
-        NodesReached: as many nodes are registered as the server allows.
-        IdTaken: another node has this id.
-    """
-    if is_repeated(tokens, nodes, command):
-        renewed = CertificatesRenewed(
-            node_id=command.node_id,
-            certificates=command.certificates,
-            key_sha256=command.key_sha256,
-        )
-        return [Event(certificates_renewed=renewed)]
-    token = require_live(tokens, command.token_id, command.now_ms)
-    if command.node_id in nodes:
-        raise IdTaken
-    if command.max_nodes and len(nodes) >= command.max_nodes:
-        raise NodesReached(command.max_nodes)
-    terms, facts = token.terms, command.facts.cleaned()
-    wanted = command.name or facts.hostname
-    registered = NodeRegistered(
-        node_id=command.node_id,
-        token_id=command.token_id,
-        certificates=command.certificates,
-        name=newcomer_name(terms.node_name_prefix, wanted, command.node_id, names.__contains__),
-        labels=label_messages(terms.node_labels),
-        facts=None if facts == NO_FACTS else facts.message(),
-        key_sha256=command.key_sha256,
-        attempt_id=command.attempt_id,
-    )
-    return [Event(node_registered=registered)]
-
-
-def is_repeated(tokens: Tokens, nodes: Nodes, command: RedeemToken) -> bool:
-    """Whether the attempt has registered its node before, and its token is still remembered.
-
-    The node's id follows from the attempt, the token and the key (`nc.rpc`), so that a node of this
-    id, this token and this key can only be the attempt's. It needs no use of the token.
-    """
-    node = nodes.get(command.node_id)
-    return (
-        bool(command.attempt_id)
-        and node is not None
-        and command.token_id in tokens
-        and (node.token_id, node.profile.key_sha256) == (command.token_id, command.key_sha256)
-    )
 
 
 def decide_forget(tokens: Tokens, command: ForgetExpiredTokens) -> list[Event]:

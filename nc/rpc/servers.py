@@ -26,6 +26,7 @@ from nc.services import (
     BOOTSTRAP_SERVICE,
     CONTROL_SERVICE,
     INTERNAL_SERVICE,
+    NODE_SERVICE,
     path_of,
 )
 
@@ -159,14 +160,17 @@ class GrpcPort:
 def control_port(host: str, number: int, credentials: Credentials | None) -> GrpcPort:
     """The port for clients that have a certificate."""
     transport = Transport.PLAINTEXT if credentials is None else Transport.MUTUAL_TLS
-    services = (CONTROL_SERVICE, BOOTSTRAP_SERVICE, INTERNAL_SERVICE, *ADMIN_SERVICES)
+    services = (
+        *(CONTROL_SERVICE, BOOTSTRAP_SERVICE, INTERNAL_SERVICE),
+        *(NODE_SERVICE, *ADMIN_SERVICES),
+    )
     return GrpcPort(host, number, transport, services, _CONTROL_OPTIONS, credentials)
 
 
 def bootstrap_port(host: str, number: int, credentials: Credentials | None) -> GrpcPort:
     """The port for machines that have none yet."""
     transport = Transport.PLAINTEXT if credentials is None else Transport.SERVER_TLS
-    services = (CONTROL_SERVICE, BOOTSTRAP_SERVICE)
+    services = (CONTROL_SERVICE, BOOTSTRAP_SERVICE, NODE_SERVICE)
     return GrpcPort(host, number, transport, services, _BOOTSTRAP_OPTIONS, credentials)
 
 

@@ -10,12 +10,15 @@ from pydantic import BaseModel, ConfigDict
 from nc.contract import DEFAULT_BOOTSTRAP_PORT, DEFAULT_GRPC_PORT, DEFAULT_LINK_PORT, DEFAULT_MTU
 from nc.domain.limits import DEFAULT_RECLAIM_AFTER_MS, NodeLimits
 from nc.domain.network import DEFAULT_NETWORK, Network
+from nc.pki.certificates import NODE_LIFETIME
 from nc.server.setting_types import (
     Destinations,
     Duration,
     Folder,
     GuessRate,
+    Lifetime,
     ListenAddress,
+    MetricsListen,
     Mtu,
     NetworkAddress,
     NodeCount,
@@ -45,6 +48,8 @@ class ServerSettings(BaseModel):
         reclaim_after: how long a node must have been idle to lose its address to another, once all
             are used up; 0: not at all.
         max_nodes: how many nodes may be registered.
+        certificate_lifetime: of the certificates of nodes that renew them.
+        metrics_listen: address and port where metrics are served; None: nowhere.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -72,6 +77,8 @@ class ServerSettings(BaseModel):
     new_cluster: bool = False  # where something of an earlier start is missing, begin anew
     reclaim_after: Duration = timedelta(milliseconds=DEFAULT_RECLAIM_AFTER_MS)
     max_nodes: NodeCount = 0  # 0: any number
+    certificate_lifetime: Lifetime = NODE_LIFETIME
+    metrics_listen: MetricsListen = None
     tls_dir: Folder | None = None  # gets copies of the admin's files, for an admin client
 
     @property

@@ -13,6 +13,7 @@ from cryptography import x509
 
 from nc.domain.links import link_of
 from nc.domain.profile import Facts
+from nc.hub.switch import Drop
 from nc.server.installation import Tuning
 from nc.server.settings import ServerSettings
 from tests.support.link_client import (
@@ -116,8 +117,6 @@ async def test_the_newer_link_wins(data_dir: Path) -> None:
         assert await old.receive() == Frame(
             CLOSE, (1008).to_bytes(2) + b"a newer link of this node took over"
         )
-        old.send(PACKET)  # it is over for the old one: nothing is forwarded
-        await old.drain()
         await old.vanish()
         await until(lambda: len(here.server.hub.sockets) == 2)
         assert here.state(machine) is CONNECTED
@@ -128,6 +127,47 @@ async def test_the_newer_link_wins(data_dir: Path) -> None:
         link_id = link_of(here.replica.state.links, machine.node_id).link_id
         assert [link.link_id for link in here.server.hub.sessions.values()].count(link_id) == 1
         assert ("IDLE", "link_superseded") in here.moves(machine)
+
+
+async def test_the_older_link_carries_packets_until_the_newer_does(data_dir: Path) -> None:
+    """Both ways while the newer one shakes hands; then, until it is closed, those from the node."""
+    async with cluster(data_dir) as here:
+        machine, other = [await here.enrol() for _ in range(2)]
+        old, address = await here.connect(machine)
+        peer, peer_address = await here.connect(other)
+        there, back = packet(address, peer_address), packet(peer_address, address)
+        new = await here.open(machine)
+        await here.becomes(machine, INIT)
+        peer.send(back)
+        assert (await old.receive()).payload == back
+        old.send(there)
+        assert (await peer.receive()).payload == there
+        await new.hand_shake()
+        assert (await old.receive()).opcode == CLOSE
+        old.send(there)  # as if sent before the close frame came
+        assert (await peer.receive()).payload == there
+        peer.send(back)
+        assert (await new.receive()).payload == back
+
+
+async def test_an_older_link_ends_with_its_node(data_dir: Path) -> None:
+    """An unregistered node sends nothing on any of its links, and leaves no address behind."""
+    async with cluster(data_dir) as here:
+        machine, other = [await here.enrol() for _ in range(2)]
+        old, address = await here.connect(machine)
+        peer, peer_address = await here.connect(other)
+        await here.open(machine)
+        await here.becomes(machine, INIT)
+        await here.unregister(machine)
+        assert (await old.receive()).opcode == CLOSE
+        old.send(packet(address, peer_address))
+        await old.drain()
+        await old.vanish()
+        await until(lambda: len(here.server.hub.sockets) == 1)
+        (last,) = here.server.hub.sessions.values()
+        assert last.port.packets_out == 0
+        peer.send(packet(peer_address, address))
+        await until(lambda: here.server.hub.switch.drops[Drop.NOBODY_THERE] == 1)
 
 
 async def test_a_link_that_takes_over_in_the_middle_of_a_handshake(data_dir: Path) -> None:

@@ -20,6 +20,7 @@ from nc.domain import (
     expiry,
     links,
     nodes,
+    redeeming,
     tokens,
 )
 from nc.domain.codec import snapshot
@@ -480,11 +481,13 @@ def the_certificate_of_who_is_gone_is_accepted(patch: pytest.MonkeyPatch) -> Non
 @bug("a bootstrap token serves until it expires")
 def a_token_serves_once(patch: pytest.MonkeyPatch) -> None:
     """A bootstrap token is used up by its first node."""
-    original = tokens.decide_redeem
+    original = redeeming.decide_redeem
 
-    def once(known: Any, there: Any, names: Any, command: tokens.RedeemToken) -> list[Event]:
+    def once(
+        known: Any, there: Any, gone: Any, names: Any, command: tokens.RedeemToken
+    ) -> list[Event]:
         if any(node.token_id == command.token_id for node in there.values()):
             known = HashTrieMap()
-        return original(known, there, names, command)
+        return original(known, there, gone, names, command)
 
-    patch.setattr(tokens, "decide_redeem", once)
+    patch.setattr(redeeming, "decide_redeem", once)

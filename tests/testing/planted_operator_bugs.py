@@ -13,6 +13,7 @@ from nc.domain import (
     bindings,
     departures,
     reclaiming,
+    redeeming,
     terms,
     tokens,
     updates,
@@ -62,13 +63,13 @@ def who_left_still_counts(patch: pytest.MonkeyPatch) -> None:
 
 @bug(LET_IN)
 def the_server_s_cap_of_nodes_is_not_looked_at(patch: pytest.MonkeyPatch) -> None:
-    original: Any = tokens.decide_redeem
+    original: Any = redeeming.decide_redeem
 
     def unlimited(*arguments: Any) -> Any:
         *state, command = arguments
         return original(*state, replace(command, max_nodes=0))
 
-    patch.setattr(tokens, "decide_redeem", unlimited)
+    patch.setattr(redeeming, "decide_redeem", unlimited)
 
 
 @bug("replay equals live", REVOKED, LET_IN)

@@ -243,7 +243,7 @@ FORGERIES: dict[str, tuple[Lie, set[str]]] = {
     "only dead tokens are forgotten": (writing("token_expired", before_it_expires), set()),
     REVOKED: (saying(Redeem("token 1", "nobody"), "200"), {USABLE, LOGGED_ONCE, NEW}),
     LET_IN: (used_up_by_one, set()),
-    ASSIGNED: (of_the_first_node, {LONGEST_IDLE}),
+    ASSIGNED: (of_the_first_node, set()),
     CROWD: (with_many_before_it, set()),
     CUT_OFF: (saying(CheckState("node 1", "operator 1"), "200", -1, ""), set()),
     VIEWERS: (saying(IssueToken("token 2", 10, "operator 1"), "400"), set()),

@@ -52,7 +52,9 @@ _API: Final = (
 
 # The known kinds of actors (the text before the first colon), and the known methods. Any other text
 # could identify someone.
-ACTORS: Final = frozenset(("certificate", "bootstrap", "link", "system", "anonymous", "import"))
+ACTORS: Final = frozenset(
+    ("certificate", "bootstrap", "node", "link", "system", "anonymous", "import")
+)
 METHODS: Final = frozenset(
     (
         *("start", "stop", "sweep", "link", "digest", "certificates", "log repair"),

@@ -5,10 +5,11 @@ from typing import Final
 
 from nc.testing.contract import administration as adm
 from nc.testing.contract import operations as ops
-from nc.testing.contract.values import ADMIN, VIEWER
+from nc.testing.contract.values import ADMIN, MINUTE_MS, VIEWER
 from nc.testing.search.workload import Workload
 from nc.testing.targets.target import Ability
 
+_CROWD: Final = 5  # more than the small networks have addresses, or may take in a day
 _POOL_SEEN: Final = 5  # of the addresses, those that operators choose from
 
 
@@ -49,6 +50,17 @@ class AdministrationWorkload(Workload):
             if self.pick((True, False)):
                 self.connect(node)
 
+    def a_crowd_of_newcomers(self) -> None:
+        """More machines of one token than there are addresses, each off again; then another's."""
+        token, nodes = self.fresh("token"), [self.fresh("node") for _ in range(_CROWD)]
+        self.perform(ops.IssueToken(token, 10))
+        for node in nodes:
+            self.perform(ops.Redeem(token, node))
+            self.perform(ops.CloseLink(node, self.connect(node)))
+        self.wait(self.pick((MINUTE_MS, 20 * MINUTE_MS)))
+        self.connect(nodes[-1])
+        self.a_newcomer()
+
     def an_operator_comes_and_goes(self) -> None:
         """One who may do all or only read, until the certificate is revoked."""
         operator, role = self.fresh("operator"), self.pick((VIEWER, ADMIN))
@@ -73,5 +85,6 @@ AdministrationWorkload.rules = (
     (AdministrationWorkload.the_nodes_of_a_token_leave, Ability.ADMINISTRATION),
     (AdministrationWorkload.a_node_is_described, Ability.ADMINISTRATION),
     (AdministrationWorkload.an_address_is_assigned, Ability.ADMINISTRATION),
+    (AdministrationWorkload.a_crowd_of_newcomers, Ability.CLOCK),
     (AdministrationWorkload.an_operator_comes_and_goes, Ability.ADMINISTRATION),
 )

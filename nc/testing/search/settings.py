@@ -15,4 +15,7 @@ NETWORKS: Final = (
     "10.1.1.1/24",
 )
 
-LIMITS: Final = (NO_LIMITS, NO_LIMITS, Limits(max_nodes=6), Limits(0, 10 * MINUTE_MS))
+LIMITS: Final = (
+    *(NO_LIMITS, NO_LIMITS, Limits(max_nodes=6)),
+    *(Limits(reclaim_after_ms=10 * MINUTE_MS), Limits(reclaim_after_ms=MINUTE_MS)),
+)

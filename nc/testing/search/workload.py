@@ -80,7 +80,7 @@ class Workload(Choices):
     def _now_ms(self) -> int:
         return self._target.now().latest_ms
 
-    def _wait(self, ms: int) -> None:
+    def wait(self, ms: int) -> None:
         begun_ms = self.trial.history.steps[0].moment.earliest_ms
         if self._now_ms + ms - begun_ms < _LONGEST_TRIAL_MS:
             self.trial.wait(ms)
@@ -152,7 +152,7 @@ class Workload(Choices):
             if Ability.CLOCK in self._has:
                 expires_at_s += 1
                 self.perform(ops.SetExpiries(((node, expires_at_s),)))
-                self._wait(expires_at_s * 1000 + self.pick((0, 1, -1)) - self._now_ms)
+                self.wait(expires_at_s * 1000 + self.pick((0, 1, -1)) - self._now_ms)
             else:
                 self.perform(ops.SetExpiries(((node, expires_at_s - 1),)))
             for each in (ops.CheckState(node), ops.SetExpiries(((node, 0),)), ops.CheckState(node)):
@@ -166,7 +166,7 @@ class Workload(Choices):
                 self._link_of(node)
             expires_at_s = self._now_ms // 1000 + 1
             self.perform(ops.SetExpiries(((node, expires_at_s),)))
-            self._wait(expires_at_s * 1000 - self._target.now().earliest_ms)
+            self.wait(expires_at_s * 1000 - self._target.now().earliest_ms)
             self.perform(ops.CheckState(node))
             if Ability.SWEEP in self._has:
                 self.perform(ops.Sweep())
@@ -246,12 +246,12 @@ class Workload(Choices):
     def the_server_sweeps(self) -> None:
         """A sweep, now or after the retention of expired tokens."""
         if self.pick((False, False, True)) and Ability.CLOCK in self._has:
-            self._wait(DAY_MS + DEFAULT_MINUTES * MINUTE_MS)
+            self.wait(DAY_MS + DEFAULT_MINUTES * MINUTE_MS)
         self.perform(ops.Sweep())
 
     def time_passes(self) -> None:
         """The clock jumps, forwards or a little back."""
-        self._wait(self.pick((1, 1000, MINUTE_MS, 10 * MINUTE_MS, DAY_MS, -1, -1000)))
+        self.wait(self.pick((1, 1000, MINUTE_MS, 10 * MINUTE_MS, DAY_MS, -1, -1000)))
 
     def an_expiry_comes(self) -> None:
         """The clock moves to a token's expiry, or 1 ms beside it, and the token is used."""
@@ -264,7 +264,7 @@ class Workload(Choices):
         ]
         if due:
             name, at_ms = self.pick(due)
-            self._wait(at_ms + self.pick((0, -1, 1)) - self._now_ms)
+            self.wait(at_ms + self.pick((0, -1, 1)) - self._now_ms)
             if name in model.tokens:
                 self.perform(ops.Redeem(name, self.fresh("node")))
             else:

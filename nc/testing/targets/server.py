@@ -24,9 +24,10 @@ from nc.pki.identity import read_peer
 from nc.rpc.answers import status_name
 from nc.rpc.api import Authorities
 from nc.rpc.callers import Transport
-from nc.rpc.edge import REQUEST_ID_KEY, Edge
+from nc.rpc.edge import Edge
 from nc.rpc.methods import Methods
 from nc.rpc.queue.binding import Metadata
+from nc.rpc.request_ids import REQUEST_ID_KEY
 from nc.server.parts import Parts
 from nc.server.server import Server, serve
 from nc.services import (

@@ -128,6 +128,8 @@ def the_longest_idle_gives_its_address_up(observed: Observed) -> Iterator[Eviden
     for place in walk(observed.history):
         if place.kind == "address_released" and place.event.reason == _RECLAIMED:
             before, background, loser = place.before, place.background, place.event.node_id
+            if loser in before.identities.assigned:
+                continue  # another law's
             idle = {n: a for a, n in before.holders.items() if n not in before.link_ids}
             network = assignable(background.network)
             now_ms = place.entry.recorded_at_ns // 1_000_000
