@@ -24,6 +24,7 @@ from nc.cli.options import (
     DebugOption,
     GuessRateOption,
     ListenOption,
+    MetricsListenOption,
     ReclaimAfterOption,
 )
 from nc.cli.own_address import default_advertise, listen_address
@@ -31,7 +32,12 @@ from nc.cli.serve_greeting import greet
 from nc.cli.server_file import load_server_file
 from nc.cli.streams import silence_stdout
 from nc.clock import SystemClock
-from nc.contract import DEFAULT_BOOTSTRAP_PORT, DEFAULT_GRPC_PORT, DEFAULT_LINK_PORT
+from nc.contract import (
+    DEFAULT_BOOTSTRAP_PORT,
+    DEFAULT_GRPC_PORT,
+    DEFAULT_LINK_PORT,
+    DEFAULT_METRICS_LISTEN,
+)
 from nc.data_folder import DATA_DIR_VARIABLE, default_data_dir
 from nc.domain.network import DEFAULT_NETWORK
 from nc.errors import ConfigError
@@ -41,7 +47,7 @@ from nc.rpc.queue.selftest import require_supported
 from nc.secrets import SystemSecrets
 from nc.server.installation import Installation, serve_installation
 from nc.server.parts import PASSING_FAILURES
-from nc.server.setting_types import DEFAULT_METRICS_LISTEN, explain
+from nc.server.setting_types import explain
 from nc.server.settings import ServerSettings, TunMode
 
 # How long a thread may run Python code while another one waits to. With the default of 5 ms, calls
@@ -121,14 +127,7 @@ def serve(
         int | None, typer.Option(help="How many nodes may be registered. Default: any number.")
     ] = None,
     certificate_lifetime: CertificateLifetimeOption = None,
-    metrics_listen: Annotated[
-        str | None,
-        typer.Option(
-            metavar="IP:PORT|none",
-            help="Where Prometheus reads metrics, over HTTP and without a password. "
-            f"Default: {DEFAULT_METRICS_LISTEN}, if that is free",
-        ),
-    ] = None,
+    metrics_listen: MetricsListenOption = None,
     plaintext: Annotated[
         bool,
         typer.Option("--plaintext", help="No TLS, and no rights checked. For development only."),
@@ -186,12 +185,7 @@ def serve(
         settings = ServerSettings.model_validate({k: v for k, v in given.items() if v is not None})
     except ValidationError as error:
         raise ConfigError(_first_mistake(error)) from error
-    if settings.inside_overlay:
-        raise ConfigError(
-            f"the advertised address {settings.inside_overlay} is in the overlay network "
-            f"{settings.network_addr}: nodes would lead their links into it; choose another "
-            "network with --network-addr, or another address with --advertise"
-        )
+    _require_outside_overlay(settings)
     if settings.tun is TunMode.ON:
         require_tun()
     require_free_ports(settings, metrics_listen or section.metrics_listen)
@@ -205,6 +199,15 @@ def serve(
         run_async(_serve(settings, log))
     finally:
         structured_logs.flush()
+
+
+def _require_outside_overlay(settings: ServerSettings) -> None:
+    if settings.inside_overlay:
+        raise ConfigError(
+            f"the advertised address {settings.inside_overlay} is in the overlay network "
+            f"{settings.network_addr}: nodes would lead their links into it; choose another "
+            "network with --network-addr, or another address with --advertise"
+        )
 
 
 async def _serve(settings: ServerSettings, log: FilteringBoundLogger) -> None:
