@@ -58,6 +58,7 @@ class History:
     starts: list[int] = field(default_factory=list)  # sequence numbers
     stops: list[int] = field(default_factory=list)
     entries: dict[str, list[Entry]] = field(default_factory=lambda: defaultdict(list))
+    installed: list[int] = field(default_factory=list)  # administrators' certificates, at starts
     digests: list[int] = field(default_factory=list)
     digested: int = 0  # the event that the last of them is of
     bindings: list[dict[str, str]] = field(default_factory=list)  # by_node after each event
@@ -127,6 +128,7 @@ class History:
         assert event.installed, event
         assert event.certificate.serial not in self.serials, event
         self.serials.add(event.certificate.serial)
+        self.installed.append(self.last_seq)
 
     def _node_facts_reported(self, event: pb.NodeFactsReported) -> None:
         assert event.node_id in self.nodes, event
