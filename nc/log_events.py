@@ -7,7 +7,8 @@ from typing import Final
 
 RPC: Final = "rpc"  # one line per call
 LOOP_ERROR: Final = "loop.error"  # an exception that no caller handled
-RPC_GUESSES: Final = "rpc.guesses"  # too many wrong bootstrap tokens from one address
+RPC_GUESSES: Final = "rpc.guesses"  # too many wrong tokens from one address
+RPC_CROWDED: Final = "rpc.crowded"  # addresses with too many connections lost some
 RPC_HUNG_UP: Final = "rpc.hung_up"  # on somebody who went on although refused
 RPC_CRASHED: Final = "rpc.crashed"  # a bug of ours, with its traceback
 
@@ -17,6 +18,7 @@ SERVER_STOPPED: Final = "server.stopped"
 SERVER_RELOADED: Final = "server.reloaded"  # after SIGHUP: log file and certificates
 SERVER_EXTRA_FAILED: Final = "server.extra_failed"  # the server goes on without it
 SERVER_NEW_CLUSTER: Final = "server.new_cluster"
+SERVER_METRICS: Final = "server.metrics"  # where they are served
 SERVER_PLAINTEXT: Final = "server.plaintext"
 SERVER_INTERNAL_PORT: Final = "server.internal_port"  # it is open
 SERVER_UPSTREAM_DATABASE: Final = "server.upstream_database"

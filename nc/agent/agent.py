@@ -35,6 +35,7 @@ from nc.agent.link_errors import (
     RetryLater,
     UntrustedServer,
 )
+from nc.agent.machine import this_machine
 from nc.agent.renewal import Renewal
 from nc.agent.settings import AgentSettings
 from nc.agent.state import NodeIdentity
@@ -240,8 +241,9 @@ class Agent:
             except PkiError as error:
                 raise RetryLater(str(error)) from error
             tls = self._tls.context
+        proxy, machine = self._settings.proxy, this_machine()
         return [
-            Target(host, port, node.token, tls, self._held, self._settings.proxy)
+            Target(host, port, node.token, tls, self._held, proxy, machine=machine)
             for host, port in self._addresses.all
         ]
 

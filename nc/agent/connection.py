@@ -29,6 +29,7 @@ from nc.agent.link_errors import LinkEnded, UntrustedServer, closed_by, connecti
 from nc.client.port_probe import PortKind, other_port
 from nc.net import wire
 from nc.net.dial import ATTEMPT_DELAY_S
+from nc.net.machine import NO_FACTS, MachineFacts, machine_headers
 from nc.net.wire import HandshakeError
 from nc.text import host_port
 
@@ -63,6 +64,7 @@ class Target:
             environment says.
         offload: whether frames may hold what is left to a TUN device; without, each is one whole
             packet.
+        machine: what the server is told of this machine.
     """
 
     host: str
@@ -72,6 +74,7 @@ class Target:
     held: IPv4Address | None = None
     proxy: str | None = None
     offload: bool = True
+    machine: MachineFacts = NO_FACTS
 
     def __repr__(self) -> str:
         return f"Target({self})"
@@ -279,6 +282,7 @@ def _headers(target: Target) -> dict[str, str]:
     return {
         wire.TOKEN_HEADER: target.token,
         **({wire.SUBPROTOCOL_HEADER: offers} if offers else {}),
+        **machine_headers(target.machine),
     }
 
 

@@ -21,6 +21,7 @@ from nc.agent.connection import HubConnection, Target, connect
 from nc.agent.enrolment import Invitation, NotOurServer, ServerUnreachable, TokenRefused
 from nc.agent.joining import enrol
 from nc.agent.link_errors import LinkEnded
+from nc.agent.machine import this_machine
 from nc.agent.state import NodeIdentity, StateFolder
 from nc.certificate_files import FolderPaths
 from nc.client.tls import ClientTls
@@ -138,7 +139,11 @@ async def open_link(
     tls = None
     if node.certificates is not None:
         tls = node_tls(FolderPaths.within(node.certificates)).context
-    target = Target(node.host, node.port, node.token, tls, held, proxy, offload=False)
+    target = Target(
+        *(node.host, node.port, node.token, tls, held, proxy),
+        offload=False,
+        machine=this_machine(),
+    )
     connection = await connect(target)
     try:
         yield NodeLink(connection)

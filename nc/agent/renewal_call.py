@@ -11,6 +11,7 @@ import json
 import sys
 from typing import Any, Final
 
+from nc.agent.machine import this_machine
 from nc.agent.node_files import RenewedCertificates, Terms
 from nc.agent.renewal import RenewalFailed, RenewalRequest
 from nc.permissions import forbid_core_dumps
@@ -64,16 +65,16 @@ def _read(answer: dict[str, Any]) -> RenewedCertificates:
 
 async def _ask(request: RenewalRequest) -> dict[str, Any]:
     """What `ask_in_a_process` reads."""
-    import grpc  # noqa: PLC0415 - the agent imports this module, and must not load it
-
-    from nc.agent.facts import facts  # noqa: PLC0415 - as above
-    from nc.client.channel import BOOTSTRAP_PORT, Channel  # noqa: PLC0415 - as above
-    from nc.client.errors import CallFailed  # noqa: PLC0415 - as above
+    # the agent imports this module, and must not load gRPC
+    from nc.client.channel import BOOTSTRAP_PORT, Channel  # noqa: PLC0415
+    from nc.client.errors import CallFailed, Unauthenticated  # noqa: PLC0415 - as above
     from nc.client.tls import ClientTls  # noqa: PLC0415 - as above
-    from nc.pb.node.v1.node_pb2 import RenewRequest  # noqa: PLC0415 - as above
+    from nc.pb.node.v1.node_pb2 import Facts, RenewRequest  # noqa: PLC0415 - as above
 
     message = RenewRequest(
-        node_token=request.node_token, csr_pem=request.request_pem, facts=facts()
+        node_token=request.node_token,
+        csr_pem=request.request_pem,
+        facts=Facts(**this_machine()._asdict()),
     )
     tls = ClientTls(request.authority_pem.encode())
     failed: list[CallFailed] = []
@@ -97,7 +98,7 @@ async def _ask(request: RenewalRequest) -> dict[str, Any]:
             "lifetime_s": given.lifetime_s,
         }
     # every one, as another may be the server that still knows the node
-    is_final = all(error.code is grpc.StatusCode.UNAUTHENTICATED for error in failed)
+    is_final = all(isinstance(error, Unauthenticated) for error in failed)
     text = "; ".join(map(str, failed)) or "no address of the server is known"
     return {"error": text, "is_final": bool(failed) and is_final}
 

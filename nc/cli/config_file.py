@@ -1,7 +1,6 @@
 """Configuration files as they exist in the field, of a server or of a node.
 
-Keys and meanings are fixed (LiteKube configuration reference). Any mistake in a file is an
-error that names the file, the line, the key and what is allowed.
+Keys and meanings are fixed (LiteKube configuration reference). Errors name line, key, and remedy.
 """
 
 from collections.abc import Iterator
@@ -25,6 +24,7 @@ from nc.server.setting_types import (
     Lifetime,
     ListenAddress,
     Metric,
+    MetricsListenText,
     Mtu,
     NetworkAddress,
     NodeCount,
@@ -75,6 +75,7 @@ class ServerSection(_Section):
     reclaim_after: Duration | None = None
     max_nodes: NodeCount | None = None
     certificate_lifetime: Lifetime | None = None
+    metrics_listen: MetricsListenText | None = None
     db_path: Folder | None = None  # an upstream server's database, for import-litekube
 
 

@@ -1,7 +1,6 @@
 """`network-controller serve`: merges options and configuration, and runs the server."""
 
 import asyncio
-import contextlib
 import gc
 import sys
 from pathlib import Path
@@ -16,6 +15,7 @@ from nc import data_folder, log_events, sd_notify
 from nc.cli import signals, structured_logs
 from nc.cli.config_file import ServerSection
 from nc.cli.event_loop import report_stray, run_async
+from nc.cli.free_ports import require_free_ports
 from nc.cli.open_files import allow_open_files
 from nc.cli.options import (
     AllowDestinationOption,
@@ -24,19 +24,23 @@ from nc.cli.options import (
     DebugOption,
     GuessRateOption,
     ListenOption,
+    MetricsListenOption,
     ReclaimAfterOption,
 )
 from nc.cli.own_address import default_advertise, listen_address
 from nc.cli.serve_greeting import greet
 from nc.cli.server_file import load_server_file
 from nc.cli.streams import silence_stdout
-from nc.client.link_report import NoServer, read_link_report
 from nc.clock import SystemClock
-from nc.contract import DEFAULT_BOOTSTRAP_PORT, DEFAULT_GRPC_PORT, DEFAULT_LINK_PORT
-from nc.data_folder import DATA_DIR_VARIABLE, DataFolder, DataFolderError, default_data_dir
+from nc.contract import (
+    DEFAULT_BOOTSTRAP_PORT,
+    DEFAULT_GRPC_PORT,
+    DEFAULT_LINK_PORT,
+    DEFAULT_METRICS_LISTEN,
+)
+from nc.data_folder import DATA_DIR_VARIABLE, default_data_dir
 from nc.domain.network import DEFAULT_NETWORK
 from nc.errors import ConfigError
-from nc.net.sockets import PortUnavailable, try_ports
 from nc.net.tun import require_tun
 from nc.permissions import forbid_core_dumps
 from nc.rpc.queue.selftest import require_supported
@@ -123,6 +127,7 @@ def serve(
         int | None, typer.Option(help="How many nodes may be registered. Default: any number.")
     ] = None,
     certificate_lifetime: CertificateLifetimeOption = None,
+    metrics_listen: MetricsListenOption = None,
     plaintext: Annotated[
         bool,
         typer.Option("--plaintext", help="No TLS, and no rights checked. For development only."),
@@ -168,6 +173,7 @@ def serve(
         "reclaim_after": reclaim_after or section.reclaim_after,
         "max_nodes": _first(max_nodes, section.max_nodes),
         "certificate_lifetime": certificate_lifetime or section.certificate_lifetime,
+        "metrics_listen": metrics_listen or section.metrics_listen or DEFAULT_METRICS_LISTEN,
         "tun": tun,
         "plaintext": plaintext,
         "new_cluster": new_cluster,
@@ -179,15 +185,10 @@ def serve(
         settings = ServerSettings.model_validate({k: v for k, v in given.items() if v is not None})
     except ValidationError as error:
         raise ConfigError(_first_mistake(error)) from error
-    if settings.inside_overlay:
-        raise ConfigError(
-            f"the advertised address {settings.inside_overlay} is in the overlay network "
-            f"{settings.network_addr}: nodes would lead their links into it; choose another "
-            "network with --network-addr, or another address with --advertise"
-        )
+    _require_outside_overlay(settings)
     if settings.tun is TunMode.ON:
         require_tun()
-    _try_ports(settings)
+    require_free_ports(settings, metrics_listen or section.metrics_listen)
     signals.ignore_others()
     forbid_core_dumps()
     log = structured_logs.configure(debug=debug or section.debug, log_dir=section.log_dir)
@@ -200,30 +201,13 @@ def serve(
         structured_logs.flush()
 
 
-def _try_ports(settings: ServerSettings) -> None:
-    """Check that each port is free, before any file is made.
-
-    Raises:
-        ConfigError: two are the same.
-        DataFolderError: a server runs on the folder already, probably with these ports.
-        PortUnavailable: another reason.
-    """
-    listeners = list(settings.listeners.values())
-    if twice := [each for each in listeners if each[1] and listeners.count(each) > 1]:
-        *others, last = settings.listeners
+def _require_outside_overlay(settings: ServerSettings) -> None:
+    if settings.inside_overlay:
         raise ConfigError(
-            f"port {twice[0][1]} is given twice; {', '.join(others)} and {last} need one each"
+            f"the advertised address {settings.inside_overlay} is in the overlay network "
+            f"{settings.network_addr}: nodes would lead their links into it; choose another "
+            "network with --network-addr, or another address with --advertise"
         )
-    try:
-        try_ports(listeners)
-    except PortUnavailable:
-        with contextlib.suppress(NoServer, OSError):
-            read_link_report(DataFolder(settings.data_dir).links_socket)
-            raise DataFolderError(
-                f"a server runs on {settings.data_dir} already; "
-                "stop it, or choose another folder with --data-dir, and other ports"
-            ) from None
-        raise
 
 
 async def _serve(settings: ServerSettings, log: FilteringBoundLogger) -> None:

@@ -41,6 +41,11 @@ class Facts(NamedTuple):
 NO_FACTS: Final = Facts()
 
 
+def told(before: Facts, said: Facts) -> Facts:
+    """A machine's facts once it has said these; those that it left out stay."""
+    return Facts(*(new or old for new, old in zip(said.cleaned(), before, strict=True)))
+
+
 class Build(NamedTuple):
     """Those of a machine's facts that many machines have in common."""
 

@@ -35,6 +35,7 @@ from nc.domain.profile import (
     label_pairs,
     labels_in,
     require_note,
+    told,
 )
 
 
@@ -149,10 +150,9 @@ def decide_report(
     return _report(node, command.node_id, command.facts)
 
 
-def _report(node: Node, node_id: str, told: Facts) -> list[Event]:
+def _report(node: Node, node_id: str, said: Facts) -> list[Event]:
     before = node.profile.facts
-    told = told.cleaned()
-    facts = Facts(*(new or old for new, old in zip(told, before, strict=True)))
+    facts = told(before, said)
     if facts == before:
         return []
     return [Event(node_facts_reported=NodeFactsReported(node_id=node_id, facts=facts.message()))]

@@ -125,6 +125,11 @@ class Hub:
     def state(self) -> State:
         return self._replica.state
 
+    def name_of(self, node_id: str) -> str:
+        """What a node is called; "" if it has no name, or is none any more."""
+        node = self.state.nodes.get(node_id)
+        return "" if node is None else node.profile.name
+
     def start(self, listener: socket.socket) -> "dict[str, asyncio.Task[None]]":
         """Serve on a socket that listens; gives the tasks that must not end before `stop`."""
         self._replica.observe(self.follow)
@@ -218,6 +223,7 @@ class Hub:
             self._drop(link, wire.BROKEN, refused)
         else:
             self._connect(link)
+            self._spawn(self._recorder.report(link))
 
     def _connect(self, link: Session) -> None:
         """The address is durable: send it, and let packets flow.
@@ -267,8 +273,8 @@ class Hub:
         """A log line; a sample of them for a node that comes and goes in a loop."""
         left_out = self._lines.fields(f"{event} {link.node_id}")
         if left_out is not None:
-            names = {"node_id": link.node_id, "link_id": link.link_id, "peer": link.peer}
-            self._log.info(event, **names, **more, **left_out)
+            ids = {"node_id": link.node_id, "link_id": link.link_id, "peer": link.peer}
+            self._log.info(event, node=self.name_of(link.node_id), **ids, **more, **left_out)
 
     def _spawn(self, work: Coroutine[Any, Any, None]) -> "asyncio.Task[None]":
         task = asyncio.create_task(work)

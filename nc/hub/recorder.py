@@ -6,6 +6,8 @@ from nc.clock import Clock, now_ms
 from nc.domain.decide import Command
 from nc.domain.errors import DomainError
 from nc.domain.links import AcceptLink, DropLink, HandOverAddress, Reason
+from nc.domain.profile import told
+from nc.domain.updates import ReportFacts
 from nc.hub.session import Session
 from nc.replica.replica import Origin, Overloaded, Replica, Stopping, Unwritable, WriteRefused
 from nc.replica.waiting import WaitingNodes
@@ -55,6 +57,17 @@ class LinkRecorder:
         )
         await self._submit(link, command)
         waiting.discard(link.node_id)
+
+    async def report(self, link: Session) -> None:
+        """Record the facts that came with the request; not essential, the next link has them too.
+
+        A link with the facts that are known already costs the log nothing.
+        """
+        node = self._replica.state.nodes.get(link.node_id)
+        if node is None or told(node.profile.facts, link.facts) == node.profile.facts:
+            return
+        with suppress(DomainError, Overloaded, WriteRefused, Stopping, Unwritable):
+            await self._submit(link, ReportFacts(link.node_id, link.facts))
 
     async def end(self, link: Session, reason: Reason) -> None:
         """Record that the node is IDLE, unless it has a newer link.

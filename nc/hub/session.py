@@ -11,6 +11,7 @@ from typing import Protocol
 
 from picows import WSCloseCode, WSFrame, WSListener, WSMsgType, WSTransport
 
+from nc.domain.profile import Facts
 from nc.hub.switch import MAX_QUEUED_BYTES, SwitchPort
 from nc.hub.turns import MUCH_WORK
 from nc.net import wire
@@ -49,6 +50,7 @@ class Session(WSListener):
         owner: the hub.
         node_id, link_id: whose it is, and which one.
         peer: the other end's address and port, for people to read.
+        facts: what the request says of the node's machine, and where it came from.
         offloads: whether both ends speak the offload subprotocol.
         since_ns: Unix time of the request.
         ends_at_ms: when the certificate does that was shown on it, Unix time; None without one.
@@ -75,6 +77,7 @@ class Session(WSListener):
         link_id: str,
         peer: str,
         *,
+        facts: Facts,
         offloads: bool,
         since_ns: int,
         ends_at_ms: int | None,
@@ -84,6 +87,7 @@ class Session(WSListener):
         self.node_id = node_id
         self.link_id = link_id
         self.peer = peer
+        self.facts = facts
         self.offloads = offloads
         self.since_ns = since_ns
         self.ends_at_ms = ends_at_ms

@@ -19,6 +19,7 @@ from typing import Final, TypeVar
 
 from nc.clock import Clock
 from nc.domain.state import State
+from nc.histogram import Histogram
 from nc.replica.snapshots import RunBlocking
 
 T = TypeVar("T")
@@ -29,6 +30,21 @@ FAST_NS: Final = 1_000_000
 # How many times its duration a slow append is followed by appends in the thread alone, so that slow
 # ones take at most a hundredth of the loop's time.
 PAUSE_FACTOR: Final = 100
+
+# From a disk that does not wait for its platters to one that fails.
+DURATION_BOUNDS_S: Final = (
+    0.0001,
+    0.00025,
+    0.0005,
+    0.001,
+    0.0025,
+    0.005,
+    0.01,
+    0.025,
+    0.1,
+    0.5,
+    2.5,
+)
 
 
 async def in_thread(function: Callable[[], T]) -> T:
@@ -45,12 +61,14 @@ class Appends:
 
     Attributes:
         was_on_loop: whether the last one did.
+        durations: of those that succeeded.
     """
 
     def __init__(self, clock: Clock, *, append_on_loop: bool) -> None:
         self._monotonic_ns = clock.monotonic_ns
         self._append_on_loop = append_on_loop
         self.was_on_loop = False
+        self.durations = Histogram(DURATION_BOUNDS_S)
         self._last_was_fast = False
         self._not_before_ns = 0
 
@@ -75,6 +93,7 @@ class Appends:
         started_ns = self._monotonic_ns()
         try:
             append()
+            self.durations.observe(self._monotonic_ns() - started_ns)
         finally:
             ended_ns = self._monotonic_ns()
             duration_ns = ended_ns - started_ns

@@ -63,7 +63,7 @@ class Replica:
         replay: folds what others wrote, and gives it to observers; tests plant bugs here.
 
     Attributes:
-        queue: the undecided commands.
+        queue, appends: the undecided commands; how long it took to append what was decided.
         snapshots: of the log.
         digests: that this replica records.
         failure: why the log cannot be written any more; None while it can.
@@ -94,7 +94,7 @@ class Replica:
         self._writer: asyncio.Task[None] | None = None
         self._observers: list[Observer] = []
         self.run_blocking = run_blocking
-        self._appends = Appends(clock, append_on_loop=append_on_loop)
+        self.appends = Appends(clock, append_on_loop=append_on_loop)
         self.queue = CommandQueue(max_waiting_commands)
         self.snapshots = Snapshots(log.snapshots, run_blocking)
         self.digests = Digests(self.submit)
@@ -178,7 +178,7 @@ class Replica:
                 await self._commit()
                 await self._snapshot_if_due()
                 self._digest_if_due()
-                if self._appends.was_on_loop:
+                if self.appends.was_on_loop:
                     await asyncio.sleep(0)  # nobody else has run meanwhile
             else:
                 await self._rest()
@@ -278,7 +278,7 @@ class Replica:
         payload = Batch(entries=decided.entries).SerializeToString()
         self._is_marked = False
         append = partial(self._log.append, payload, count, expected)
-        await self._appends.run(append, self._state, self.run_blocking)
+        await self.appends.run(append, self._state, self.run_blocking)
 
     def _catch_up(self) -> None:
         """Fold in what other replicas wrote, and give it to the observers."""

@@ -27,6 +27,7 @@ from nc.rpc.servers import GrpcServers, bootstrap_port, control_port, internal_p
 from nc.secrets import Secrets, TokenIds
 from nc.server import first_start
 from nc.server.certificates import Certificates, authority_folders
+from nc.server.extras import metrics_of
 from nc.server.first_start import Start
 from nc.server.memory import GIVE_BACK
 from nc.server.parts import SWEEP_INTERVAL_S, Job, Parts
@@ -155,6 +156,7 @@ def open_installation(
             node_limits=settings.node_limits,
             certificate_lifetime=settings.certificate_lifetime,
             open_uplink=None if settings.tun is TunMode.OFF else partial(uplink, settings, logger),
+            open_metrics=metrics_of(settings, logger),
             report_path=folder.links_socket,
             sweep_interval_s=tuning.sweep_interval_s,
             log_folder=folder.log,

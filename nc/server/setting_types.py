@@ -9,6 +9,7 @@ from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, BeforeValidator, PlainValidator
 
+from nc.contract import DEFAULT_METRICS_LISTEN
 from nc.domain.network import DEFAULT_NETWORK, Network
 from nc.durations import parse_duration
 from nc.net.overlay import OverlayRefused, require_bounded
@@ -16,6 +17,7 @@ from nc.pki.certificates import LEAF_LIFETIME
 from nc.pki.errors import InvalidName
 from nc.pki.names import general_name
 
+_LAST_PORT = 65_535
 _DIGITS = 9  # more than any of our numbers has
 _LONGEST_DURATION = 60  # characters
 _SHORTEST_LIFETIME = timedelta(minutes=1)
@@ -126,6 +128,31 @@ def _checked_listen(value: object) -> str:
     return f"[{address}]" if isinstance(address, IPv6Address) else str(address)
 
 
+def checked_metrics_listen(value: object) -> tuple[str, int] | None:
+    """`IP:PORT`, or `none`."""
+    text = str(value)
+    if text == "none":
+        return None
+    host, colon, port = text.rpartition(":")
+    try:
+        if not (
+            colon and port.isascii() and port.isdecimal() and int(port[:_DIGITS]) <= _LAST_PORT
+        ):
+            raise ValueError  # noqa: TRY301 - as of a wrong address
+        return _checked_listen(host), int(port)
+    except ValueError:
+        raise ValueError(
+            f"expected an IP address of this machine and a port, such as {DEFAULT_METRICS_LISTEN}, "
+            "or none"
+        ) from None
+
+
+def _metrics_listen_text(value: object) -> str:
+    """The text as it is, checked; an absent one is something else than `none`."""
+    checked_metrics_listen(value)
+    return str(value)
+
+
 def _checked_destinations(value: object) -> tuple[IPv4Network, ...]:
     """A list of networks, or one alone."""
     texts = value if isinstance(value, (list, tuple)) else [value]
@@ -145,6 +172,11 @@ ServerName = Annotated[str, AfterValidator(_checked_name)]
 
 
 ServerNames = Annotated[tuple[str, ...], PlainValidator(_checked_names)]
+
+# Where metrics are served: an address and a port, 0 for any that is free; None: nowhere.
+MetricsListen = Annotated[tuple[str, int] | None, PlainValidator(checked_metrics_listen)]
+
+MetricsListenText = Annotated[str, PlainValidator(_metrics_listen_text)]  # in a file
 
 # Where a port listens; an IPv6 address in brackets.
 ListenAddress = Annotated[str, BeforeValidator(_checked_listen)]

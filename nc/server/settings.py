@@ -18,6 +18,7 @@ from nc.server.setting_types import (
     GuessRate,
     Lifetime,
     ListenAddress,
+    MetricsListen,
     Mtu,
     NetworkAddress,
     NodeCount,
@@ -48,6 +49,7 @@ class ServerSettings(BaseModel):
             are used up; 0: not at all.
         max_nodes: how many nodes may be registered.
         certificate_lifetime: of the certificates of nodes that renew them.
+        metrics_listen: address and port where metrics are served; None: nowhere.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -67,7 +69,7 @@ class ServerSettings(BaseModel):
     mtu: Mtu = DEFAULT_MTU
     interconnection: Switch = True
     allow_destination: Destinations = ()  # what nodes reach beyond the network
-    guess_rate: GuessRate = 1.0  # wrong bootstrap tokens of one address a second; 0: no limit
+    guess_rate: GuessRate = 1.0  # wrong tokens of one address a second; 0: no limit
     tun: TunMode = TunMode.OFF
     plaintext: bool = False
     grpc_cert_dir: Folder | None = None  # None: below the data folder
@@ -76,6 +78,7 @@ class ServerSettings(BaseModel):
     reclaim_after: Duration = timedelta(milliseconds=DEFAULT_RECLAIM_AFTER_MS)
     max_nodes: NodeCount = 0  # 0: any number
     certificate_lifetime: Lifetime = NODE_LIFETIME
+    metrics_listen: MetricsListen = None
     tls_dir: Folder | None = None  # gets copies of the admin's files, for an admin client
 
     @property

@@ -89,8 +89,8 @@ def test_a_repeated_attempt_costs_nothing() -> None:
     events = decide(state, first)
     assert kinds(events) == ["certificates_renewed"]
     assert evolve(state, events).tokens["u"].uses == 1
-    assert refused(state, replace(first, key_sha256="cc")) is errors.BootstrapTokenUsedUp
-    assert refused(after(issued(), first), replace(first, key_sha256="bb")) is errors.IdTaken
+    assert refused(state, replace(first, key_sha256="cc")) is errors.NotTheNodesKey
+    assert refused(after(issued(), first), replace(first, attempt_id="")) is errors.IdTaken
 
 
 def test_a_newcomer_has_its_tokens_labels_and_prefix() -> None:
@@ -107,13 +107,15 @@ def test_a_newcomer_has_its_tokens_labels_and_prefix() -> None:
 def test_every_newcomer_gets_a_name_that_is_free(
     wanted: str, prefix: str, numbers: set[int]
 ) -> None:
-    """Whatever a machine calls itself, and whichever names are taken."""
+    """Whatever a machine calls itself, and whichever names are taken: it is next to a taken one."""
     first = newcomer_name(prefix, wanted, "0123456789abcdef", lambda _: False)
     taken = {first, *(f"{first[:60]}-{number}" for number in numbers)}
     name = newcomer_name(prefix, wanted, "0123456789abcdef", taken.__contains__)
     assert is_name(first)
     assert is_name(name)
     assert name not in taken
+    number = int(name.rpartition("-")[2])
+    assert number == 2 or f"{first[:60]}-{number - 1}" in taken
 
 
 def test_a_name_has_one_node() -> None:

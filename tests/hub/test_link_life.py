@@ -12,6 +12,7 @@ import pytest
 from cryptography import x509
 
 from nc.domain.links import link_of
+from nc.domain.profile import Facts
 from nc.hub.switch import Drop
 from nc.server.installation import Tuning
 from nc.server.settings import ServerSettings
@@ -374,3 +375,28 @@ def test_the_port_may_be_any() -> None:
     """Port 0 is whichever is free."""
     settings = ServerSettings(data_dir=Path(os.devnull), advertise=(LOOPBACK,), link_port=0)
     assert settings.link_port == 0
+
+
+async def test_the_log_has_what_a_machine_says_of_itself(data_dir: Path) -> None:
+    """And where it links from, once for as long as that is the same; what it leaves out stays."""
+    async with cluster(data_dir) as here:
+        machine = await here.enrol()
+
+        def facts() -> Facts:
+            return here.replica.state.nodes[machine.node_id].profile.facts
+
+        async def link(expected: Facts, **headers: str) -> None:
+            client, _ = await here.connect(machine, **headers)
+            await until(lambda: facts() == expected)
+            await client.vanish()
+            await here.becomes(machine, IDLE)
+
+        said = Facts("web-1", "Debian \N{SNOWMAN}", peer_address="127.0.0.1")
+        for _ in range(2):
+            await link(said, nc_machine_hostname="web-1", nc_machine_os="Debian%20%E2%98%83")
+        await link(said)
+        await link(
+            said._replace(hostname="web-2\N{REPLACEMENT CHARACTER}"), nc_machine_hostname="web-2%1B"
+        )
+        kinds = [event.WhichOneof("kind") for event in logged_events(here.server.folder.log)]
+        assert kinds.count("node_facts_reported") == 2

@@ -10,7 +10,7 @@ from nc.domain.events import pb
 from nc.domain.nodes import Node
 from nc.domain.profile import Profile
 from nc.domain.state import State
-from nc.rpc.callers import ANONYMOUS, UNRESTRICTED, Caller, CallerKind
+from nc.rpc.callers import ANONYMOUS, INTERNAL, UNRESTRICTED, Caller, CallerKind
 from nc.rpc.permissions import (
     Permission,
     PermissionDenied,
@@ -86,6 +86,7 @@ def _other(kind: CallerKind, not_after_ms: int = SOON_MS, serial: str = "600d") 
 # The contract, §4.
 MAY: dict[str, tuple[Caller, frozenset[str]]] = {
     "plain text": (UNRESTRICTED, EVERYTHING),
+    "internal port": (INTERNAL, EVERYTHING),
     "no certificate": (ANONYMOUS, ANYONE),
     "admin": (_other(CallerKind.ADMIN), EVERYTHING),
     "admin whose certificate ends now": (_other(CallerKind.ADMIN, NOW_MS), NOTHING),
