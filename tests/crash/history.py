@@ -81,6 +81,9 @@ class History:
             assert kind is not None, event
             getattr(self, f"_{kind}")(getattr(event, kind))
             self.bindings.append(dict(self.by_node))
+        if entry.events[0].HasField("administrator_added"):  # recorded together with a start
+            self.entries[entry.request_id].append(entry)
+            return
         last = entry.events[-1].WhichOneof("kind")
         assert last == LAST_EVENT.get(entry.method, last), entry
         if entry.method == "start":
@@ -119,6 +122,14 @@ class History:
             assert certificate.not_after_ms > 0, event
             self.serials.add(certificate.serial)
         self.nodes[event.node_id] = 0
+
+    def _administrator_added(self, event: pb.AdministratorAdded) -> None:
+        assert event.installed, event
+        assert event.certificate.serial not in self.serials, event
+        self.serials.add(event.certificate.serial)
+
+    def _node_facts_reported(self, event: pb.NodeFactsReported) -> None:
+        assert event.node_id in self.nodes, event
 
     def _expiry_changed(self, event: pb.ExpiryChanged) -> None:
         assert event.node_id in self.nodes, event
