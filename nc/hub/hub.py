@@ -39,7 +39,14 @@ from nc.hub.switch import Drop, Switch
 from nc.hub.turns import Turns
 from nc.net import wire
 from nc.net.wire import Close, CloseCode, Frame, HandshakeError
-from nc.replica.replica import Overloaded, Replica, Stopping, Unwritable, WriteRefused
+from nc.replica.replica import (
+    OutcomeOpen,
+    Overloaded,
+    Replica,
+    Stopping,
+    Unwritable,
+    WriteRefused,
+)
 from nc.replica.waiting import WaitingNodes
 from nc.secrets import RequestIds, TokenIds
 
@@ -50,6 +57,12 @@ _CLOSES: Final = {
     pb.STATE_CHANGE_REASON_ADDRESS_REASSIGNED: wire.REASSIGNED,
     pb.STATE_CHANGE_REASON_EXPIRED: wire.EXPIRED,
 }
+
+# After these the node tries again.
+_LATER: Final = (
+    *(AddressPoolExhausted, Overloaded, WriteRefused),
+    *(OutcomeOpen, Unwritable, Stopping),
+)
 
 
 class Hub:
@@ -203,7 +216,7 @@ class Hub:
             await self._recorder.hand_over(link)
         except TimeoutError:
             self._drop(link, wire.NO_HELLO, refused)
-        except (AddressPoolExhausted, Overloaded, WriteRefused, Unwritable, Stopping) as error:
+        except _LATER as error:
             self._drop(link, Close(CloseCode.TRY_AGAIN_LATER, str(error)), refused)
         except (HandshakeError, DomainError) as error:
             self._drop(link, Close(CloseCode.POLICY, str(error)), refused)

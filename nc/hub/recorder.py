@@ -7,7 +7,15 @@ from nc.domain.decide import Command
 from nc.domain.errors import DomainError
 from nc.domain.links import AcceptLink, DropLink, HandOverAddress, Reason
 from nc.hub.session import Session
-from nc.replica.replica import Origin, Overloaded, Replica, Stopping, Unwritable, WriteRefused
+from nc.replica.replica import (
+    Origin,
+    OutcomeOpen,
+    Overloaded,
+    Replica,
+    Stopping,
+    Unwritable,
+    WriteRefused,
+)
 from nc.replica.waiting import WaitingNodes
 
 
@@ -69,7 +77,7 @@ class LinkRecorder:
             while True:
                 try:
                     await self._submit(link, command, internal=True)
-                except WriteRefused:
+                except (WriteRefused, OutcomeOpen):
                     await self._replica.writable.wait()
                 else:
                     return

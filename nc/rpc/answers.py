@@ -17,7 +17,7 @@ from nc.domain import operator_errors as operator
 from nc.domain.errors import AuthorityOfAnotherLog, DomainError, IdTaken, KeyOfAnotherLog
 from nc.pki.errors import InvalidName, PkiError
 from nc.pki.requests import RequestUnusable
-from nc.replica.errors import Overloaded, Stopping, Unwritable, WriteRefused
+from nc.replica.errors import OutcomeOpen, Overloaded, Stopping, Unwritable, WriteRefused
 from nc.rpc.abuse import TooManyGuesses
 from nc.rpc.admin import errors as admin
 from nc.rpc.admission import TooManyStreams
@@ -103,7 +103,7 @@ _BY_STATUS: Final[dict[grpc.StatusCode, tuple[type[Exception], ...]]] = {
     ),
     Code.OUT_OF_RANGE: (admin.OutOfLog,),
     Code.ABORTED: (domain.IdTaken,),
-    Code.UNAVAILABLE: (WriteRefused, Unwritable),
+    Code.UNAVAILABLE: (WriteRefused, OutcomeOpen, Unwritable),
     Code.DATA_LOSS: (admin.LogUnreadable, LogError),
 }
 STATUSES: Final[dict[type[Exception], grpc.StatusCode]] = _ALWAYS | {
@@ -117,7 +117,12 @@ def answer_to(error: Exception, request_id: str) -> Answer | Status:
         return Status(code, str(error))
     match error:
         case (
-            IdTaken() | KeyOfAnotherLog() | AuthorityOfAnotherLog() | Unwritable() | WriteRefused()
+            IdTaken()
+            | KeyOfAnotherLog()
+            | AuthorityOfAnotherLog()
+            | OutcomeOpen()
+            | Unwritable()
+            | WriteRefused()
         ):
             return Answer(SERVER_FAULT, str(error))
         case DomainError():

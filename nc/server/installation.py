@@ -21,6 +21,7 @@ from nc.data_folder import DataFolder, DataLost
 from nc.domain.errors import AuthorityOfAnotherLog, KeyOfAnotherLog
 from nc.hub.limits import Limits
 from nc.net import sockets
+from nc.replica.appends import LocalLog
 from nc.rpc.call_lines import LogCalls
 from nc.rpc.callers import Callers
 from nc.rpc.servers import GrpcServers, bootstrap_port, control_port, internal_port
@@ -135,7 +136,7 @@ def open_installation(
         renew = partial(_renew, certificates, callers, logger, asyncio.Lock())
         parts = Parts(
             name=socket.gethostname(),
-            log=log,
+            log=LocalLog(log, clock),
             network=settings.network,
             token_ids=TokenIds(key),
             authorities=certificates.authorities,

@@ -17,7 +17,8 @@ from typing import NamedTuple, Protocol
 
 from structlog.typing import FilteringBoundLogger
 
-from eventlog import EventLog
+from eventlog import AsyncLog
+from eventlog.offloop import RunBlocking
 from nc.clock import Clock
 from nc.domain.administrators import InstallAdministrator
 from nc.domain.limits import DEFAULT_LIMITS, NodeLimits
@@ -25,9 +26,9 @@ from nc.domain.network import Network
 from nc.errors import OperatorError
 from nc.hub.limits import Limits
 from nc.hub.switch import Switch
+from nc.replica.appends import in_thread
 from nc.replica.digests import DIGEST_EVENTS
-from nc.replica.replica import in_thread
-from nc.replica.snapshots import SNAPSHOT_TAIL_EVENTS, RunBlocking
+from nc.replica.snapshots import SNAPSHOT_TAIL_EVENTS
 from nc.rpc.admin.server import CertificateFacts
 from nc.rpc.api import Authorities
 from nc.rpc.call_lines import LogCalls
@@ -92,6 +93,7 @@ class Parts:
         name: the replica's, in the log.
         log: where events are.
         shares_log: whether other servers use the same log.
+        follows_log: whether what others append is read as it comes, not only at an append.
         network: the overlay network.
         token_ids: recognise tokens; the same key for the whole life of the log.
         authorities: sign nodes' certificates.
@@ -118,7 +120,7 @@ class Parts:
     """
 
     name: str
-    log: EventLog
+    log: AsyncLog
     network: Network
     token_ids: TokenIds
     authorities: Authorities
@@ -130,6 +132,7 @@ class Parts:
     link_tls: Callable[[], ssl.SSLContext | None]
     advertised: tuple[str, ...]
     shares_log: bool = False
+    follows_log: bool = False
     callers: Callers = field(default_factory=Callers)
     run_blocking: RunBlocking = in_thread
     append_on_loop: bool = True

@@ -14,7 +14,6 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from eventlog import SyncFailed, WriterReplaced
 from nc import log_events
 from nc.clock_watch import ClockWatch
 from nc.domain.decide import Command, decide
@@ -22,7 +21,7 @@ from nc.domain.replicas import AuthorityKeys, StartReplica, StopReplica
 from nc.hub.hub import Hub
 from nc.hub.report import serve_report
 from nc.net.sockets import SocketUnavailable
-from nc.replica.errors import Unwritable, WriteRefused
+from nc.replica.errors import OutcomeOpen, Unwritable, WriteRefused
 from nc.replica.replica import Origin, Replica
 from nc.replica.waiting import WaitingNodes
 from nc.rpc.abuse import Abuse
@@ -250,6 +249,9 @@ class Server:
         yield "watch_clock", watch
         if self._keep_uplink is not None:
             yield "uplink", self._keep_uplink
+        yield "watch_log", partial(tasks.watch_log, parts.log, self.replica)
+        if parts.follows_log:
+            yield "follow_log", partial(tasks.follow_log, parts.log, self.replica)
         for report in (tasks.report_failure, tasks.report_lack):
             yield report.__name__, partial(report, self.replica, set_serving, logger)
         snapshots = partial(tasks.report_failed_snapshots, self.replica, logger)
@@ -258,7 +260,7 @@ class Server:
     async def _supervised(self, name: str, work: Callable[[], Awaitable[None]]) -> None:
         try:
             await work()
-        except (SyncFailed, WriterReplaced):
+        except tasks.FATAL:
             raise  # `report_failure` has logged it
         except Exception as error:
             self._parts.logger.critical(log_events.TASK_CRASHED, task=name, exc_info=error)
@@ -287,5 +289,6 @@ class Server:
     async def _record_stop(self) -> None:
         if self.tasks["replica"].done():
             return  # it failed or crashed, and takes no command any more
-        with contextlib.suppress(Unwritable, WriteRefused):  # it was reported when it happened
+        # what it raises was reported when it happened
+        with contextlib.suppress(Unwritable, WriteRefused, OutcomeOpen):
             await self.submit(StopReplica(self._parts.name, self.replica.session), "stop")

@@ -17,6 +17,7 @@ from nc.contract import DEFAULT_BOOTSTRAP_PORT, DEFAULT_GRPC_PORT
 from nc.domain.limits import NodeLimits
 from nc.pki.authority import self_signed
 from nc.pki.certificates import ADMIN_ORGANIZATION, AuthorityKind
+from nc.replica.appends import LocalLog
 from nc.rpc.answers import status_name
 from nc.rpc.api import Authorities
 from nc.rpc.callers import Transport
@@ -109,6 +110,7 @@ class LocalServer:
 
     def __init__(self, make: Callable[[Parts], Server] = serve, **parts: Any) -> None:
         self.ports = MemoryPorts()
+        parts["log"] = LocalLog(parts["log"], parts["clock"], run_blocking=parts["run_blocking"])
         self._server = make(
             Parts(
                 authorities=authorities(),
