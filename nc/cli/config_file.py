@@ -32,6 +32,7 @@ from nc.server.setting_types import (
     Proxy,
     ServerAddress,
     ServerNames,
+    StreamReplicas,
     Switch,
     explain,
 )
@@ -73,6 +74,8 @@ class ServerSection(_Section):
     guess_rate: GuessRate | None = None
     reclaim_after: Duration | None = None
     max_nodes: NodeCount | None = None
+    cluster: str | None = None
+    cluster_replicas: StreamReplicas | None = None
     db_path: Folder | None = None  # an upstream server's database, for import-litekube
 
 
@@ -294,5 +297,4 @@ def _allowed(section: Location) -> list[str]:
         ("server",): ServerSection,
         ("client",): ClientSection,
     }
-    fields = models[section].model_fields
-    return [field.alias or name for name, field in fields.items()]
+    return [field.alias or name for name, field in models[section].model_fields.items()]

@@ -21,6 +21,11 @@ from nc.cli.options import ConfigOption, DebugOption, GuessRateOption, ListenOpt
 from nc.cli.own_address import default_advertise, listen_address
 from nc.cli.serve_greeting import greet
 from nc.cli.server_file import load_server_file
+from nc.cli.stream_address import (
+    ClusterOption,
+    ClusterReplicasOption,
+    require_stream_address,
+)
 from nc.cli.streams import silence_stdout
 from nc.client.link_report import NoServer, read_link_report
 from nc.clock import SystemClock
@@ -128,6 +133,8 @@ def serve(
     max_nodes: Annotated[
         int | None, typer.Option(help="How many nodes may be registered. Default: any number.")
     ] = None,
+    cluster: ClusterOption = None,
+    cluster_replicas: ClusterReplicasOption = None,
     plaintext: Annotated[
         bool,
         typer.Option("--plaintext", help="No TLS, and no rights checked. For development only."),
@@ -172,6 +179,8 @@ def serve(
         "guess_rate": _first(guess_rate, section.guess_rate),
         "reclaim_after": reclaim_after or section.reclaim_after,
         "max_nodes": _first(max_nodes, section.max_nodes),
+        "cluster": cluster or section.cluster,
+        "cluster_replicas": _first(cluster_replicas, section.cluster_replicas),
         "tun": tun,
         "plaintext": plaintext,
         "new_cluster": new_cluster,
@@ -189,9 +198,7 @@ def serve(
             f"{settings.network_addr}: nodes would lead their links into it; choose another "
             "network with --network-addr, or another address with --advertise"
         )
-    if settings.tun is TunMode.ON:
-        require_tun()
-    _try_ports(settings)
+    _check_machine(settings)
     signals.ignore_others()
     forbid_core_dumps()
     log = structured_logs.configure(debug=debug or section.debug, log_dir=section.log_dir)
@@ -202,6 +209,15 @@ def serve(
         run_async(_serve(settings, log))
     finally:
         structured_logs.flush()
+
+
+def _check_machine(settings: ServerSettings) -> None:
+    """Check what can be, before any file is made; raises what says why not."""
+    if settings.cluster is not None:
+        require_stream_address(settings.cluster)
+    if settings.tun is TunMode.ON:
+        require_tun()
+    _try_ports(settings)
 
 
 def _try_ports(settings: ServerSettings) -> None:

@@ -127,6 +127,8 @@ def answer_to(error: Exception, request_id: str) -> Answer | Status:
             return Answer(SERVER_FAULT, str(error))
         case DomainError():
             return Answer(CLIENT_MISTAKE, str(error))
+        case RecordTooLarge():
+            return Answer(CLIENT_MISTAKE, _TOO_MUCH)
         case DecodeError():
             return Answer(CLIENT_MISTAKE, _UNREADABLE)
         case _:
@@ -143,6 +145,7 @@ def status_to(error: Exception, request_id: str) -> Status:
     return Status(Code.INTERNAL, _unforeseen(request_id), is_unforeseen=True)
 
 
+_TOO_MUCH: Final = "this request changes too much at once; send it in several parts"
 _UNREADABLE: Final = (
     "the request is not a message of this method; "
     "generate the client from the published .proto files"

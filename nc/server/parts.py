@@ -93,6 +93,8 @@ class Parts:
         name: the replica's, in the log.
         log: where events are.
         shares_log: whether other servers use the same log.
+        stream: which keeps the log, if one does.
+        log_problem: what is wrong with the log's place at the moment, or "".
         follows_log: whether what others append is read as it comes, not only at an append.
         network: the overlay network.
         token_ids: recognise tokens; the same key for the whole life of the log.
@@ -133,6 +135,8 @@ class Parts:
     advertised: tuple[str, ...]
     shares_log: bool = False
     follows_log: bool = False
+    stream: str = ""
+    log_problem: Callable[[], str] = lambda: ""
     callers: Callers = field(default_factory=Callers)
     run_blocking: RunBlocking = in_thread
     append_on_loop: bool = True

@@ -16,13 +16,13 @@ from typing import Self
 
 from nc import log_events
 from nc.clock_watch import ClockWatch
-from nc.domain.decide import Command, decide
+from nc.domain.decide import decide
 from nc.domain.replicas import AuthorityKeys, StartReplica, StopReplica
 from nc.hub.hub import Hub
 from nc.hub.report import serve_report
 from nc.net.sockets import SocketUnavailable
 from nc.replica.errors import OutcomeOpen, Unwritable, WriteRefused
-from nc.replica.replica import Origin, Replica
+from nc.replica.replica import Replica
 from nc.replica.waiting import WaitingNodes
 from nc.rpc.abuse import Abuse
 from nc.rpc.admin.methods import admin_methods
@@ -34,6 +34,7 @@ from nc.rpc.methods import Methods, methods_of
 from nc.secrets import RequestIds, new_session
 from nc.server import tasks
 from nc.server.admin import admin_services
+from nc.server.own_changes import OwnChanges
 from nc.server.parts import Job, KeepUplink, Parts
 
 VERSION = version("litekube-network-controller")
@@ -82,6 +83,7 @@ class Server:
         replica: the state, and the only way to change it.
         hub: the nodes' links.
         admin: the services of nc.admin.v1.
+        submit: makes a change that the server itself wants.
         methods: what can be called, by path.
         abuse: counts wrong bootstrap tokens, and connections that were hung up on.
         tasks: what runs in the background, by name; one that dies ends the server.
@@ -101,7 +103,7 @@ class Server:
         self.replica = replica
         self.hub = hub
         self._parts = parts
-        self._request_ids = request_ids
+        self.submit = OwnChanges(replica, request_ids, parts.log.limits).submit
         controller = Controller(
             replica,
             parts.authorities,
@@ -162,11 +164,6 @@ class Server:
         )
         self._edges.append(edge)
         return edge
-
-    async def submit(self, command: Command, method: str) -> None:
-        """Make a change that the server itself wants."""
-        origin = Origin("system", method, self._request_ids.new())
-        await self.replica.submit(command, origin, internal=True)
 
     async def record_installed(self, method: str = "certificates") -> None:
         """Record the administrator's certificate of the server's folder, if it is another one."""
