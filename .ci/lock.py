@@ -31,7 +31,7 @@ PYTHONS = ("3.11", "3.12", "3.13", "3.14")
 MACHINES = ("x86_64", "aarch64")
 GLIBC_MINORS = (28, 34, 39)
 OLDEST_GLIBC_MINOR = 5  # manylinux1
-DEV_EXTRAS = {"dev", "bench"}
+DEV_EXTRAS = {"dev", "bench", "docs"}
 
 CONCURRENT_RUNS = 4  # of pip, which mostly waits for the index
 

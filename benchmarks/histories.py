@@ -11,6 +11,7 @@ import hashlib
 import random
 from collections import Counter
 from collections.abc import Iterable, Iterator
+from ipaddress import IPv4Address
 from itertools import islice
 from pathlib import Path
 
@@ -22,6 +23,8 @@ from nc.domain.events import (
     Certificate,
     Entry,
     Event,
+    Label,
+    NodeFacts,
     NodeRegistered,
     ReplicaStarted,
     StateChanged,
@@ -76,10 +79,28 @@ def certificates(node_id: str) -> tuple[Certificate, ...]:
     )
 
 
-def newcomers(nodes: int, *, linked: bool = False) -> Iterator[Entry]:
+def named(number: int) -> NodeRegistered:
+    """What a node says of itself that is enrolled by the agent: all but its ids."""
+    name = f"worker-{number}"
+    return NodeRegistered(
+        name=name,
+        labels=[Label(key="zone", value="a"), Label(key="role", value="edge")],
+        facts=NodeFacts(
+            hostname=name,
+            os="linux",
+            architecture="x86_64",
+            agent_version="0.3.0",
+            peer_address=str(IPv4Address(0xC6120000 + number)),
+        ),
+        key_sha256=hashlib.sha256(name.encode()).hexdigest(),
+    )
+
+
+def newcomers(nodes: int, *, linked: bool = False, are_named: bool = False) -> Iterator[Entry]:
     """Nodes that register, and are given their addresses: two events a node.
 
-    Linked, each is CONNECTED with that address: two more events.
+    Linked, each is CONNECTED with that address: two more events. Named, each has a profile, and its
+    own times: a name, two labels of its token, facts and the hash of a key.
     """
     network = Network.parse(NETWORK)
     addresses = (a for slot in range(network.slots) if (a := network.address(slot)))
@@ -91,6 +112,10 @@ def newcomers(nodes: int, *, linked: bool = False) -> Iterator[Entry]:
         registered = NodeRegistered(
             node_id=node_id, token_id=token_id, certificates=certificates(node_id)
         )
+        if are_named:
+            registered.MergeFrom(named(number))
+            for certificate in registered.certificates:
+                certificate.not_after_ms += 1000 * number
         link_id = identity("link", number)
         init, connected = pb.CONNECTION_STATE_INIT, pb.CONNECTION_STATE_CONNECTED
         changes = [
@@ -98,6 +123,7 @@ def newcomers(nodes: int, *, linked: bool = False) -> Iterator[Entry]:
             for source, to_state in ((pb.CONNECTION_STATE_IDLE, init), (init, connected))
         ]
         yield Entry(
+            recorded_at_ns=(BEGAN_MS + 10 * number) * 1_000_000 if are_named else 0,
             actor=f"bootstrap:{token_id}",
             method="GetToken",
             request_id=node_id[:20],

@@ -7,7 +7,7 @@ a node take then? The baseline is reading the same files once, as `cat` does.
 Each start is a process of its own, and files are in the page cache for all of them. Bytes are what
 the process's resident memory grew by. Best of the rounds, by the wall's clock and by the CPU's.
 
-    python benchmarks/opening.py [--nodes 1000000] [--linked] [--rounds 3] [--json FILE]
+    python benchmarks/opening.py [--nodes 1000000] [--linked] [--named] [--rounds 3] [--json FILE]
 """
 
 import argparse
@@ -39,6 +39,7 @@ def main() -> None:
     )
     parser.add_argument("--nodes", type=int, default=1_000_000)
     parser.add_argument("--linked", action="store_true", help="every node is CONNECTED, too")
+    parser.add_argument("--named", action="store_true", help="every node has a profile, too")
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--folder", type=Path, default=Path())
     parser.add_argument("--json", type=Path)
@@ -55,7 +56,8 @@ def compare(arguments: argparse.Namespace) -> None:
     """Make a log, start on it without and with a snapshot, print the table."""
     with tempfile.TemporaryDirectory(dir=arguments.folder, prefix="bench-") as home:
         folder = Path(home) / "log"
-        write_log(folder, newcomers(arguments.nodes, linked=arguments.linked))
+        history = newcomers(arguments.nodes, linked=arguments.linked, are_named=arguments.named)
+        write_log(folder, history)
         without = [start_process(folder) for _ in range(arguments.rounds)]
         left = start_process(folder, "--snapshot")
         with_snapshot = [start_process(folder) for _ in range(arguments.rounds)]

@@ -1,11 +1,16 @@
-"""How fast is the page of a long log, in a browser?
+"""How fast is a long log in a browser: as a page of one file, and live in the console?
 
-Question: how long does Chromium take to open the page of 50,000 events about 2,000 nodes, and to
-show another moment of it? The baseline is the page of one event: what the browser takes anyway.
+Question: how long does Chromium take to show 100,000 events about 10,000 nodes, and to show another
+moment of them, and how much memory do they take? The baseline is the page of one event: what the
+browser takes anyway. For the console a real server has the log; it, the console and the browser
+share the machine.
 
-A step is what the slider's handler takes; until it is seen is longer by a frame at the most.
+    opened   until the file's page is loaded, or the console has shown every event
+    paint    the first contentful paint
+    step     what the slider's handler takes; until it is seen is longer by a frame at the most
+    heap     of JavaScript, after all steps
 
-    python benchmarks/page.py [--nodes 2000] [--events 50000] [--steps 300]
+    python benchmarks/page.py [--nodes 10000] [--events 100000] [--steps 300] [--no-console]
 """
 
 import argparse
@@ -13,20 +18,27 @@ import statistics
 import sys
 import tempfile
 import time
+from itertools import groupby
 from pathlib import Path
 
+import eventlog
+from nc.domain.events import Batch
 from nc.domain.state import State
 from nc.history.events import Recorded
 from nc.history.export.html import write_page
 
 sys.path.insert(0, str(Path(__file__).parent.parent))
 
-from tests.support.busy_log import busy_history
+from tests.support.busy_log import START, busy_history
 from tests.support.chromium import Chromium, Tab
+from tests.support.live_console import LiveConsole, enter, wait_for
 
 ROUNDS = 5
+ENTRIES_IN_RECORD = 100
 
 OPENED_MS = "performance.getEntriesByType('navigation')[0].loadEventEnd"
+PAINT_MS = "performance.getEntriesByName('first-contentful-paint')[0]?.startTime ?? 0"
+HEAP_MB = "performance.memory.usedJSHeapSize / 1e6"
 STEPS_MS = """
 (async () => {
   const slider = document.getElementById("slider");
@@ -44,38 +56,82 @@ STEPS_MS = """
 
 
 def main() -> None:
-    """Measure both pages."""
+    """Measure the pages and the console."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawTextHelpFormatter
     )
-    parser.add_argument("--nodes", type=int, default=2000)
-    parser.add_argument("--events", type=int, default=50_000)
+    parser.add_argument("--nodes", type=int, default=10_000)
+    parser.add_argument("--events", type=int, default=100_000)
     parser.add_argument("--steps", type=int, default=300)
+    parser.add_argument("--no-console", action="store_true")
     arguments = parser.parse_args()
     history = busy_history(arguments.nodes, arguments.events)
-    print("            written s    size MB  opened ms  step ms p50    p99    max")
-    with tempfile.TemporaryDirectory() as folder, Chromium() as browser, Tab(browser) as tab:
+    titles = "written s  size MB  opened ms  paint ms  step ms p50    p99    max  heap MB"
+    print(f"{titles:>97}")
+    with tempfile.TemporaryDirectory() as name, Chromium() as browser, Tab(browser) as tab:
+        folder = Path(name)
         for events in (history[:1], history):
-            measure(tab, Path(folder) / "page.html", events, arguments.steps)
+            measure_page(tab, folder / "page.html", events, arguments.steps)
+        if not arguments.no_console:
+            measure_console(tab, folder, history, arguments.steps)
 
 
-def measure(tab: Tab, path: Path, events: list[Recorded], steps: int) -> None:
+def measure_page(tab: Tab, path: Path, events: list[Recorded], steps: int) -> None:
     """Write a page, open it some times, move its slider; print what it took."""
     before = time.perf_counter()
     with path.open("w", encoding="utf-8") as out:
         write_page(events, State(), out)
     written_s = time.perf_counter() - before
     opened: list[float] = []
+    painted: list[float] = []
     stepped: list[float] = []
     for _ in range(ROUNDS):
         tab.open(path)
         opened.append(tab.run(OPENED_MS))
         stepped += tab.run(STEPS_MS % (steps // ROUNDS))
-    stepped.sort()
+        painted.append(tab.run(PAINT_MS))
+    size_mb = path.stat().st_size / 1e6
+    start = f"page {len(events):>6} events {written_s:>8.2f} {size_mb:>8.2f}"
+    show(start, statistics.median(opened), statistics.median(painted), stepped, tab.run(HEAP_MB))
+
+
+def measure_console(tab: Tab, folder: Path, history: list[Recorded], steps: int) -> None:
+    """Serve the log, open the console, move its slider; print what it took."""
+    with LiveConsole(folder, START.network_address) as live:
+        live.stop_server()
+        before = time.perf_counter()
+        write_log(folder / "data" / "log", history)
+        written_s = time.perf_counter() - before
+        live.start_server()
+        last_seq = live.run(live.client.events.last_seq())
+        enter(tab, live.start_console())
+        wait_for(tab, f"text('moment-event').replaceAll(',', '').includes('of {last_seq}')")
+        opened = tab.run("performance.now()")
+        painted = tab.run(PAINT_MS)
+        stepped = tab.run(STEPS_MS % steps)
+        start = f"live {last_seq:>6} events {written_s:>8.2f} {'':>8}"
+        show(start, opened, painted, stepped, tab.run(HEAP_MB))
+
+
+def write_log(folder: Path, history: list[Recorded]) -> None:
+    """Add a history to a log, many entries a record."""
+    entries = [next(group).entry for _, group in groupby(history, key=lambda each: id(each.entry))]
+    log = eventlog.open(folder)
+    seq = log.last_seq
+    for start in range(0, len(entries), ENTRIES_IN_RECORD):
+        some = entries[start : start + ENTRIES_IN_RECORD]
+        count = sum(len(entry.events) for entry in some)
+        log.append(Batch(entries=some).SerializeToString(), count, seq)
+        seq += count
+    log.close()
+
+
+def show(start: str, opened: float, painted: float, stepped: list[float], heap_mb: float) -> None:
+    """Print a line of the table."""
+    stepped = sorted(stepped)
     print(
-        f"{len(events):>6} events {written_s:>9.2f} {path.stat().st_size / 1e6:>10.2f}"
-        f" {statistics.median(opened):>10.0f} {statistics.median(stepped):>12.1f}"
-        f" {stepped[len(stepped) * 99 // 100]:>6.1f} {stepped[-1]:>6.1f}"
+        f"{start} {opened:>10.0f} {painted:>9.0f} {statistics.median(stepped):>12.1f}"
+        f" {stepped[len(stepped) * 99 // 100]:>6.1f} {stepped[-1]:>6.1f} {heap_mb:>8.0f}"
     )
 
 

@@ -31,6 +31,9 @@ class ClockWatch:
         clock: the clock.
         steady_after_s: how long a step forward is doubted.
         is_trusted: False doubts the clock from the start on, as after a step forward.
+
+    Attributes:
+        steps: how many were seen.
     """
 
     def __init__(
@@ -39,6 +42,7 @@ class ClockWatch:
         self._clock = clock
         self._steady_after_ns = int(steady_after_s * 1e9)
         self._difference_ns = self._measure()
+        self.steps = 0
         self._doubted_since_ns = None if is_trusted else clock.monotonic_ns()
 
     def look(self) -> float:
@@ -47,6 +51,7 @@ class ClockWatch:
         step_ns = self._difference_ns - before_ns
         if abs(step_ns) < _STEP_NS:
             return 0.0
+        self.steps += 1
         if step_ns > 0:
             self._doubted_since_ns = self._clock.monotonic_ns()
         return step_ns / 1e9

@@ -7,7 +7,8 @@ from typing import Final
 
 RPC: Final = "rpc"  # one line per call
 LOOP_ERROR: Final = "loop.error"  # an exception that no caller handled
-RPC_GUESSES: Final = "rpc.guesses"  # too many wrong bootstrap tokens from one address
+RPC_GUESSES: Final = "rpc.guesses"  # too many wrong tokens from one address
+RPC_CROWDED: Final = "rpc.crowded"  # addresses with too many connections lost some
 RPC_HUNG_UP: Final = "rpc.hung_up"  # on somebody who went on although refused
 RPC_CRASHED: Final = "rpc.crashed"  # a bug of ours, with its traceback
 
@@ -17,6 +18,7 @@ SERVER_STOPPED: Final = "server.stopped"
 SERVER_RELOADED: Final = "server.reloaded"  # after SIGHUP: log file and certificates
 SERVER_EXTRA_FAILED: Final = "server.extra_failed"  # the server goes on without it
 SERVER_NEW_CLUSTER: Final = "server.new_cluster"
+SERVER_METRICS: Final = "server.metrics"  # where they are served
 SERVER_PLAINTEXT: Final = "server.plaintext"
 SERVER_INTERNAL_PORT: Final = "server.internal_port"  # it is open
 SERVER_UPSTREAM_DATABASE: Final = "server.upstream_database"
@@ -50,6 +52,8 @@ SNAPSHOT_FAILED: Final = "snapshot.failed"  # one could not be written; nothing 
 TASK_FAILED: Final = "task.failed"  # it is tried again in its time
 TASK_CRASHED: Final = "task.crashed"  # a bug of ours, with its traceback; the server ends
 
+NODE_CERTIFICATES_END: Final = "node.certificates_end"  # and they cannot be renewed
+
 TUN_OPENED: Final = "tun.opened"
 TUN_UNAVAILABLE: Final = "tun.unavailable"  # nodes reach each other, but not this server's address
 TUN_LOST: Final = "tun.lost"  # it is made anew
@@ -64,6 +68,8 @@ AGENT_INSECURE: Final = (
 )
 AGENT_REPLACED: Final = "agent.replaced"  # another token has made it another node
 AGENT_DEVICE_LOST: Final = "agent.device_lost"
+AGENT_RENEWED: Final = "agent.renewed"  # it has new certificates
+AGENT_NOT_RENEWED: Final = "agent.not_renewed"  # it is tried again
 AGENT_CERTIFICATE_ENDS: Final = "agent.certificate_ends"  # within weeks
 AGENT_NETWORK_RESTORED: Final = "agent.network_restored"  # another program had removed routes
 AGENT_RELOADED: Final = "agent.reloaded"  # after SIGHUP

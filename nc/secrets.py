@@ -46,8 +46,8 @@ def new_serial(secrets: Secrets) -> int:
 
 
 def new_session(secrets: Secrets) -> str:
-    """The name of one life of a server's process, unlike any other: 16 hex digits."""
-    return secrets.random_bytes(8).hex()
+    """The name of one life of a server's process: 20 hex digits, unlike any other and any token."""
+    return secrets.random_bytes(10).hex()
 
 
 def is_well_formed(token: str) -> bool:
@@ -87,6 +87,15 @@ class TokenIds:
     def key_check(self) -> str:
         """A fingerprint of the key, to detect that it was swapped."""
         return self.id_of(_CHECK_TEXT)
+
+    def node_token_of(self, attempt: str, token_id: str) -> str:
+        """The node token of an attempt to enrol with a bootstrap token, the same each time.
+
+        No id gives it away: what is hashed is longer than any text of `id_of`.
+        """
+        code = self._keyed.copy()
+        code.update(f"node token of attempt {attempt} with bootstrap token {token_id}".encode())
+        return code.hexdigest()[:TOKEN_HEX_DIGITS]
 
     def id_of(self, token: str) -> str:
         """The id: HMAC-SHA256(key, token), the first 16 bytes as hex.

@@ -13,11 +13,15 @@ from nc.pb.admin.v1 import (
     status_pb2,
     tokens_pb2,
 )
+from nc.pb.node.v1 import node_pb2
 
 _control_services = network_controller_pb2.DESCRIPTOR.services_by_name
 CONTROL_SERVICE: Final[ServiceDescriptor] = _control_services["LiteKubeNCService"]
 BOOTSTRAP_SERVICE: Final[ServiceDescriptor] = _control_services["LiteKubeNCBootstrapService"]
 INTERNAL_SERVICE: Final[ServiceDescriptor] = sensor_pb2.DESCRIPTOR.services_by_name["Internal"]
+
+# nc.node.v1
+NODE_SERVICE: Final[ServiceDescriptor] = node_pb2.DESCRIPTOR.services_by_name["Enrolment"]
 
 # nc.admin.v1
 ADMIN_SERVICES: Final[tuple[ServiceDescriptor, ...]] = tuple(

@@ -1,4 +1,4 @@
-"""The programs in docs/sdk.md run as printed."""
+"""The programs in docs/how-to/sdk.md run as printed."""
 
 import re
 import subprocess
@@ -11,7 +11,7 @@ from nc.net.ipv4 import build_packet
 from nc.pki import ca_cert_hash
 from tests.support.server_process import LOOPBACK, ServerProcess
 
-TEXT = (Path(__file__).parent.parent / "docs" / "sdk.md").read_text(encoding="utf-8")
+TEXT = (Path(__file__).parent.parent / "docs" / "how-to" / "sdk.md").read_text(encoding="utf-8")
 
 
 def block(containing: str) -> str:

@@ -113,6 +113,7 @@ def _summed_up(errors: Sequence[LinkEnded], text: str) -> LinkEnded:
     if refused:
         kind = type(refused[0])
     ended = kind(text)
+    ended.is_cut_short = any(error.is_cut_short for error in errors)
     if isinstance(ended, UntrustedServer):
         ended.is_for_dates = bool(for_dates)
     times = (error.server_time for error in errors if error.server_time is not None)

@@ -1,10 +1,15 @@
 """The node agent: keeps one link to the server, and a TUN device on it, until it is stopped.
 
     try ──▶ connected ──▶ ended ──▶ wait ──▶ try …
+     │       ▲     │                 │
+     │       └ newer link            │
      └──────── failed ───────────────┘
 
 The device stays while links come and go, so that connections of programs over it survive; it is
 made anew only if the address or the use of offloads changed.
+
+When the node's certificates were replaced, a newer link is opened with them beside the old one,
+which carries packets until then.
 
 An agent ends by itself in one case: a server whose certificate is from the node's own CA answers
 that the node was unregistered. Every other refusal may be due to a wrong clock, a wrong server, a
@@ -23,25 +28,25 @@ from nc import log_events, sd_notify
 from nc.agent.addresses import KnownAddresses, connect_to_one_of
 from nc.agent.certificates import NodeTls, node_tls
 from nc.agent.connection import HubConnection, Target
-from nc.agent.device import Kernel, NodeDevice
+from nc.agent.device import Kernel
 from nc.agent.link_errors import (
     LinkEnded,
-    NetworkRefused,
     NodeUnregistered,
     RetryLater,
     UntrustedServer,
 )
+from nc.agent.machine import this_machine
+from nc.agent.renewal import Renewal
 from nc.agent.settings import AgentSettings
 from nc.agent.state import NodeIdentity
+from nc.agent.traffic import Traffic
+from nc.agent.waiting import cancel, is_first
 from nc.backoff import FIRST_REFUSED_S, LONGEST_REFUSED_S, delay_s
 from nc.client.certificate_dates import explain_dates
 from nc.clock import Clock, now_utc
 from nc.clock_watch import LOOK_INTERVAL_S, ClockWatch, difference_text, step_text
 from nc.errors import UNREGISTERED, OperatorError
-from nc.net import ipv4
-from nc.net.overlay import require_bounded
 from nc.net.redirect import Redirect
-from nc.net.wire import PLAIN_VNET_HEADER, VNET_HEADER_BYTES, Frame, packets
 from nc.pki import FolderPaths, PkiError
 from nc.secrets import Secrets
 
@@ -64,10 +69,10 @@ class Agent:
         redirect: the routes outside the device, also those that a crash left.
         kernel: makes the device, and keeps its address and routes.
         addresses: where the server may be.
+        renewal: of the node's certificates; None: they cannot be renewed.
 
     Attributes:
-        packets_in, packets_out: received from the server, and sent to it.
-        dropped: packets from the kernel that are not IPv4.
+        traffic: its device and link, and their counters.
     """
 
     def __init__(
@@ -81,20 +86,21 @@ class Agent:
         log: FilteringBoundLogger,
         kernel: Kernel = REAL_KERNEL,
         addresses: KnownAddresses | None = None,
+        renewal: Renewal | None = None,
     ) -> None:
         self._node = node
+        self._renewal = renewal
+        self._replaced = asyncio.Event()  # there may be other certificates than those of the link
         self._addresses = addresses or KnownAddresses(None, (node.host, node.port))
         self._settings = settings
-        self._device = NodeDevice(settings.device, redirect, log, kernel)
+        self.traffic = Traffic(settings, redirect, log, kernel)
         self._clock = clock
         self._secrets = secrets
         self._log = log
-        self._connection: HubConnection | None = None
         self._held: IPv4Address | None = None  # the address of the last link
         self._tls: NodeTls | None = None  # of the last try; None in plain text
         self._connected_s = 0.0  # how long the last link lasted; 0 without one
         self._failures = self._refusals = 0  # in a row; refusals are failures, too
-        self.packets_in = self.packets_out = self.dropped = 0
 
     async def run(self) -> None:
         """Connect, and connect again, until cancelled.
@@ -103,129 +109,123 @@ class Agent:
             AgentStopped: the node was unregistered.
             TunUnavailable: there can be no device.
         """
+        renewing = None
+        if self._renewal is not None:
+            renewing = asyncio.create_task(self._renewal.run(self._replaced.set))
         try:
-            await self._device.clean_up()
+            await self.traffic.clean_up()
             while True:
                 self._connected_s = 0.0
                 try:
                     await self._run_link()
                 except LinkEnded as error:
-                    if isinstance(error, NodeUnregistered) and self._tls is not None:
-                        raise AgentStopped(
-                            f"{error}; join again with a new bootstrap token"
-                        ) from None
+                    self._require_registered(error)
+                    if self._renewal is not None:
+                        self._renewal.link_failed(error)
                     wait_s = self._delay_s(error)
                     self._report(error, await self._hints(error), wait_s)
                     await self._wait(wait_s)
         finally:
+            if renewing is not None:
+                await cancel(renewing)
             sd_notify.stopping()
-            self._device.close()
+            self.traffic.close()
             self._report_stop()
 
     def reload(self) -> None:
-        """Begin a new link if the node's certificate was replaced on disk since this one began."""
-        if self._connection is None or self._node.certificates is None:
-            return
+        """Begin a newer link if the certificate was replaced on disk since this one began."""
+        if self.traffic.connection is not None and self._has_another_certificate():
+            self._log.info(log_events.AGENT_RELOADED)
+            self._replaced.set()
+
+    def _has_another_certificate(self) -> bool:
+        if self._node.certificates is None:
+            return False
         with contextlib.suppress(PkiError):  # it is being replaced just now, or lost
             shown = node_tls(FolderPaths.within(self._node.certificates)).certificate
-            if self._tls is None or shown != self._tls.certificate:
-                self._log.info(log_events.AGENT_RELOADED)
-                self._connection.hang_up("the node's certificate was replaced")
+            return self._tls is None or shown != self._tls.certificate
+        return False
+
+    def _require_registered(self, error: LinkEnded) -> None:
+        """Raises AgentStopped: the server says that the node was unregistered."""
+        unregistered = "" if self._renewal is None else self._renewal.unregistered
+        if isinstance(error, NodeUnregistered) and self._tls is not None:
+            unregistered = str(error)
+        if unregistered:
+            raise AgentStopped(f"{unregistered}; join again with a new bootstrap token") from None
 
     async def _run_link(self) -> None:
-        """Connect, and forward packets until the link ends; always raises why it ended."""
-        targets = await asyncio.to_thread(self._make_targets)
-        connection, target = await connect_to_one_of(targets)
-        self._held = connection.interface.ip
+        """Connect, and forward packets until there is no link; always raises why it ended."""
+        self._replaced.clear()
+        connection, target = await self._open()
         since_s = asyncio.get_running_loop().time()
         try:
-            await self._attach(connection)
-            self._log.info(
-                log_events.AGENT_CONNECTED,
-                server=str(target),
-                address=str(connection.interface),
-                offload=connection.offload,
-                device=self._device.tun.name if self._device.tun else None,
-            )
-            address = (target.host, target.port)
-            await asyncio.to_thread(self._addresses.linked, address, connection.told)
-            sd_notify.ready(f"connected to {target} as {connection.interface.ip}")
-            if self._tls and (text := self._tls.announcement(now_utc(self._clock))):
-                self._log.warning(log_events.AGENT_CERTIFICATE_ENDS, message=text)
-            ended = await connection.ended
+            await self.traffic.begin(connection)
+            while True:
+                await self._note_link(connection, target)
+                newer = await self._newer_link(connection)
+                if newer is None:
+                    raise connection.ended.result()
+                older, (connection, target) = connection, newer
+                try:
+                    await self.traffic.change(connection)
+                finally:
+                    await older.close()
         finally:
             self._connected_s = asyncio.get_running_loop().time() - since_s
             await connection.close()
-            await self._detach()
-        raise ended
+            await self.traffic.end()
 
-    async def _attach(self, connection: HubConnection) -> None:
-        """Let packets flow between the kernel and the link.
+    async def _open(self) -> tuple[HubConnection, Target]:
+        """Open a link, to the first address that gives one; raises LinkEnded."""
+        targets = await asyncio.to_thread(self._make_targets)
+        return await connect_to_one_of(targets)
 
-        Raises:
-            NetworkRefused: this machine does not take the overlay, or not now.
-        """
-        try:
-            require_bounded(connection.interface, may_be_all=self._settings.device.redirect_gateway)
-            if self._settings.tun:
-                await self._device.attach(
-                    connection.interface,
-                    connection.offload,
-                    connection.server_address,
-                    connection.hang_up,
-                )
-        except (OperatorError, OSError) as error:
-            raise NetworkRefused(str(error)) from error
-        self._connection = connection
-        connection.deliver = self._from_server
-        if self._device.tun is not None:
-            connection.writable = self._on_writable
-            self._device.tun.start(self._from_kernel, self._lost_device)
-
-    async def _detach(self) -> None:
-        if self._connection is not None:
-            self._connection.deliver = self._connection.writable = None
-        self._connection = None
-        await self._device.detach()
-
-    def _from_server(self, frame: Frame, has_header: bool) -> None:
-        tun = self._device.tun
-        if tun is None:
-            self.packets_in += sum(1 for _ in packets(frame)) if has_header else 1
+    async def _note_link(self, connection: HubConnection, target: Target) -> None:
+        """Report a link, and keep what is known by it."""
+        self._held = connection.interface.ip
+        self._log.info(
+            log_events.AGENT_CONNECTED,
+            server=str(target),
+            address=str(connection.interface),
+            offload=connection.offload,
+            device=self.traffic.device_name,
+        )
+        address = (target.host, target.port)
+        await asyncio.to_thread(self._addresses.linked, address, connection.told)
+        sd_notify.ready(f"connected to {target} as {connection.interface.ip}")
+        if self._renewal is not None:
             return
-        if tun.offload and not has_header:
-            frame = PLAIN_VNET_HEADER + bytes(frame)
-        self.packets_in += tun.write(frame)
+        if self._tls and (text := self._tls.announcement(now_utc(self._clock))):
+            self._log.warning(log_events.AGENT_CERTIFICATE_ENDS, message=text)
 
-    def _from_kernel(self, frame: bytes, count: int) -> None:
-        tun = self._device.tun
-        at = VNET_HEADER_BYTES if tun is not None and tun.offload else 0
-        if self._connection is None or len(frame) <= at or frame[at] >> 4 != ipv4.VERSION:
-            self.dropped += count
-            return
-        self.packets_out += count
-        self._connection.send(frame)
-
-    def _on_writable(self, is_writable: bool) -> None:
-        tun = self._device.tun
-        if tun is not None and is_writable:
-            tun.resume()
-        elif tun is not None:
-            tun.pause()
-
-    def _lost_device(self) -> None:
-        """End the link: the next one gets a new device."""
-        self._log.warning(log_events.AGENT_DEVICE_LOST, message="the TUN device was deleted")
-        self._device.close()
-        if self._connection is not None:
-            self._connection.hang_up("the TUN device was deleted")
+    async def _newer_link(self, current: HubConnection) -> tuple[HubConnection, Target] | None:
+        """Wait for other certificates, and open a link with them; None: the current one ended."""
+        while True:
+            if await is_first(current.ended, self._replaced.wait()):
+                return None
+            self._replaced.clear()
+            opening = asyncio.create_task(self._open())
+            try:
+                if await is_first(current.ended, asyncio.wait([opening])):
+                    self.traffic.pause()  # the newer one has taken over at the server
+                return await opening
+            except LinkEnded as error:
+                if current.ended.done():
+                    return None
+                wait_s = self._delay_s(error)
+                text = f"no newer link: {error}; trying again in {wait_s:.1f} s"
+                self._log.warning(log_events.AGENT_NOT_RENEWED, message=text)
+                asyncio.get_running_loop().call_later(wait_s, self._replaced.set)
+            finally:
+                await cancel(opening)
 
     def _report_stop(self) -> None:
         self._log.info(
             log_events.AGENT_STOPPED,
-            packets_in=self.packets_in,
-            packets_out=self.packets_out,
-            dropped=self.dropped,
+            packets_in=self.traffic.packets_in,
+            packets_out=self.traffic.packets_out,
+            dropped=self.traffic.dropped,
         )
 
     def _make_targets(self) -> list[Target]:
@@ -241,8 +241,9 @@ class Agent:
             except PkiError as error:
                 raise RetryLater(str(error)) from error
             tls = self._tls.context
+        proxy, machine = self._settings.proxy, this_machine()
         return [
-            Target(host, port, node.token, tls, self._held, self._settings.proxy)
+            Target(host, port, node.token, tls, self._held, proxy, machine=machine)
             for host, port in self._addresses.all
         ]
 
@@ -257,11 +258,14 @@ class Agent:
         return delay_s(self._refusals, self._secrets, FIRST_REFUSED_S, LONGEST_REFUSED_S)
 
     async def _wait(self, wait_s: float) -> None:
-        """Wait for the next try; not any longer once the clock was set."""
+        """Wait for the next try; not any longer once the clock was set, or certificates came."""
         watch, loop = ClockWatch(self._clock), asyncio.get_running_loop()
         until_s = loop.time() + wait_s
         while (left_s := until_s - loop.time()) > 0:
-            await asyncio.sleep(min(left_s, LOOK_INTERVAL_S))
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(min(left_s, LOOK_INTERVAL_S)):
+                    await self._replaced.wait()
+                    return
             if step_s := watch.look():
                 self._log.warning(log_events.CLOCK_STEPPED, message=step_text(step_s))
                 self._failures = self._refusals = 0
@@ -280,7 +284,7 @@ class Agent:
                 )
             )
             hints.append(next(filter(None, found), "is this machine's clock right?"))
-        elif self._tls is not None:
+        elif self._tls is not None and self._renewal is None:
             hints.append(self._tls.problem(now))
         return [hint for hint in hints if hint]
 

@@ -60,7 +60,9 @@ def node_tls(paths: FolderPaths) -> NodeTls:
     Raises:
         PkiError: a file cannot be read.
     """
-    tls = ClientTls(_anchor(paths.ca), _read(paths.client_key), certificate_pem=_read(paths.client))
+    tls = ClientTls(
+        anchor_of(paths.ca), _read(paths.client_key), certificate_pem=_read(paths.client)
+    )
     try:
         (certificate, *_) = load_certificates(tls.certificate_pem or b"", paths.client)
     except PkiError as error:
@@ -76,8 +78,12 @@ def node_tls(paths: FolderPaths) -> NodeTls:
         ) from error
 
 
-def _anchor(path: Path) -> bytes:
-    """What a node trusts: an intermediate CA alone, although its root is in the file, too."""
+def anchor_of(path: Path) -> bytes:
+    """What a node trusts: an intermediate CA alone, although its root is in the file, too.
+
+    Raises:
+        PkiError: the file cannot be read.
+    """
     pem = _read(path)
     try:
         first = load_certificates(pem, path)[0]

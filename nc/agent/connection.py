@@ -29,6 +29,7 @@ from nc.agent.link_errors import LinkEnded, UntrustedServer, closed_by, connecti
 from nc.client.port_probe import PortKind, other_port
 from nc.net import wire
 from nc.net.dial import ATTEMPT_DELAY_S
+from nc.net.machine import NO_FACTS, MachineFacts, machine_headers
 from nc.net.wire import HandshakeError
 from nc.text import host_port
 
@@ -45,6 +46,9 @@ SILENCE_LIMIT_S: Final = 60.0
 # How much is queued before the TUN device is paused: a few super-packets.
 WRITE_BUFFER_BYTES: Final = 256 * 1024
 
+# Frames that come while the device is set up; more are dropped. They are 16 MiB at the very most.
+_MAX_EARLY: Final = 256
+
 # How long the server may take to answer our close frame.
 _CLOSE_TIMEOUT_S: Final = 1.0
 
@@ -60,6 +64,7 @@ class Target:
             environment says.
         offload: whether frames may hold what is left to a TUN device; without, each is one whole
             packet.
+        machine: what the server is told of this machine.
     """
 
     host: str
@@ -69,6 +74,7 @@ class Target:
     held: IPv4Address | None = None
     proxy: str | None = None
     offload: bool = True
+    machine: MachineFacts = NO_FACTS
 
     def __repr__(self) -> str:
         return f"Target({self})"
@@ -87,7 +93,7 @@ class HubConnection(WSListener):
         interface: the node's address and network, once `connect` has returned.
         offload: whether the server speaks the offload subprotocol.
         told: where the server says that it is reached.
-        deliver: gets every packet; packets that come before it is set are dropped.
+        deliver: gets every packet, from `begin` on.
         writable: called with False when the send queue is full, and with True when it is not.
         greeted: the address, when the server has sent it.
         ended: the reason, when the link has ended.
@@ -110,6 +116,7 @@ class HubConnection(WSListener):
         self._timer: asyncio.TimerHandle | None = None
         self._transport: WSTransport
         self._kind = WSMsgType.TEXT
+        self._early: list[tuple[bytes, bool]] = []
         self._reason: LinkEnded | None = None
 
     @property
@@ -117,6 +124,13 @@ class HubConnection(WSListener):
         """The IP address that the link goes to."""
         peer = self._transport.underlying_transport.get_extra_info("peername")
         return str(peer[0]).removeprefix("::ffff:")
+
+    def begin(self, deliver: Deliver) -> None:
+        """Deliver every packet from now on, and before them those that came early."""
+        self.deliver = deliver
+        early, self._early = self._early, []
+        for frame, has_header in early:
+            deliver(memoryview(frame), has_header)
 
     def send(self, frame: bytes) -> None:
         """Send a packet, behind its vnet header if the link offloads."""
@@ -158,6 +172,9 @@ class HubConnection(WSListener):
             elif self.deliver is not None:
                 has_header = self.offload and kind is WSMsgType.BINARY
                 self.deliver(frame.get_payload_as_memoryview(), has_header)
+            elif len(self._early) < _MAX_EARLY:
+                has_header = self.offload and kind is WSMsgType.BINARY
+                self._early.append((frame.get_payload_as_bytes(), has_header))
         elif kind is WSMsgType.PING:
             transport.send_pong(frame.get_payload_as_bytes())
         elif kind is WSMsgType.CLOSE:
@@ -265,6 +282,7 @@ def _headers(target: Target) -> dict[str, str]:
     return {
         wire.TOKEN_HEADER: target.token,
         **({wire.SUBPROTOCOL_HEADER: offers} if offers else {}),
+        **machine_headers(target.machine),
     }
 
 

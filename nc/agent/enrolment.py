@@ -1,18 +1,20 @@
 """Joining: find out which server may get the bootstrap token, then redeem it there.
 
 A machine that joins knows the server's CA by a hash at most. So a first connection does the TLS
-handshake only, and looks for the CA in the chain that the server sends; GetToken is called over a
-second one that trusts this CA alone. Only a server with a certificate from the pinned key ever
+handshake only, and looks for the CA in the chain that the server sends; the token is redeemed over
+a second one that trusts this CA alone. Only a server with a certificate from the pinned key ever
 gets the token.
 """
 
 import asyncio
 import socket
 import ssl
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import Final, NamedTuple
 
 from cryptography import x509
 
+from nc.agent.attempt import Attempt
+from nc.agent.state import NodeCertificates
 from nc.client.certificate_dates import (
     HANDSHAKE_TIMEOUT_S,
     NOT_ITS_TIME,
@@ -22,16 +24,12 @@ from nc.client.connection_errors import describe
 from nc.client.port_probe import PortKind, ask, mistaken, other_port
 from nc.client.tls import ClientTls
 from nc.clock import SystemClock, now_utc
-from nc.contract import OK
 from nc.errors import OperatorError
 from nc.net.dial import dial
 from nc.pki import ca_cert_hash
 from nc.pki.names import NOT_ITS_NAME
 from nc.pki.pem import UNREADABLE, certificate_pem
 from nc.text import host_port
-
-if TYPE_CHECKING:
-    from nc.pb.network_controller_pb2 import GetTokenResponse
 
 _CHECK: Final = "check the address and the port (ncadm create-bootstrap-token prints both)"
 
@@ -45,7 +43,7 @@ class NotOurServer(OperatorError):
 
 
 class TokenRefused(OperatorError):
-    """The server refuses the bootstrap token; the text is the server's."""
+    """The server refuses the bootstrap token for good; the text is the server's."""
 
 
 class Invitation(NamedTuple):
@@ -72,16 +70,33 @@ class Invitation(NamedTuple):
         return self.plaintext or self.ca_cert_hash is not None
 
 
-async def redeem(invitation: Invitation) -> "GetTokenResponse":
-    """Register this machine as a node.
+class Enrolled(NamedTuple):
+    """What a machine is answered.
+
+    Attributes:
+        node_id, name: "" from a server that does not say them.
+        host, port: of the link.
+        certificates: None in plain text.
+    """
+
+    node_token: str
+    node_id: str
+    name: str
+    host: str
+    port: int
+    certificates: NodeCertificates | None
+
+
+async def redeem(invitation: Invitation, attempt: Attempt) -> Enrolled:
+    """Register this machine as a node: with a key of its own, where the server takes one.
 
     Raises:
         ServerUnreachable, NotOurServer, TokenRefused: it is not registered.
     """
     # gRPC takes some 30 MB, which an agent that has joined before does not need.
+    from nc.agent.enrolment_calls import enrol, get_token  # noqa: PLC0415 - see above
     from nc.client.channel import BOOTSTRAP_PORT, Channel  # noqa: PLC0415 - see above
     from nc.client.errors import CallFailed  # noqa: PLC0415 - see above
-    from nc.pb.network_controller_pb2 import GetTokenRequest  # noqa: PLC0415 - see above
 
     tls = None
     if not invitation.plaintext:
@@ -89,16 +104,13 @@ async def redeem(invitation: Invitation) -> "GetTokenResponse":
     client = Channel(invitation.host, invitation.port, tls, BOOTSTRAP_PORT, invitation.proxy)
     try:
         async with client:
-            answer = await client.call("GetToken", GetTokenRequest(bootStrapToken=invitation.token))
+            answer = await enrol(client, invitation.token, attempt)
+            return answer or await get_token(client, invitation.token)
     except CallFailed as error:
         if tls is not None:
             await _check_trust(invitation, tls.ca_pem)
             await _check_port(invitation)
         raise ServerUnreachable(str(error)) from None
-    if answer.code != OK:
-        raise TokenRefused(f"{answer.message} (code {answer.code})")
-    response: GetTokenResponse = answer
-    return response
 
 
 async def find_authority(invitation: Invitation) -> x509.Certificate:

@@ -29,9 +29,11 @@ class LinkEnded(Exception):
 
     Attributes:
         server_time: by the server's clock, if it was given.
+        is_cut_short: TLS did not come about, as when the server refuses the certificate.
     """
 
     server_time: datetime | None = None
+    is_cut_short = False
 
 
 class RetryLater(LinkEnded):
@@ -78,12 +80,16 @@ def connecting_failed(error: Exception, host: str, *, is_tls: bool) -> LinkEnded
         return _untrusted(error, host)
     if isinstance(error, ConnectionResetError):  # mostly: one side speaks TLS, the other does not
         wanted = "speak" if is_tls else "want"
-        return LinkEnded(f"the handshake was cut short (does the server {wanted} TLS?)")
+        ended = LinkEnded(f"the handshake was cut short (does the server {wanted} TLS?)")
+        ended.is_cut_short = is_tls
+        return ended
     if isinstance(error, TimeoutError):
         return LinkEnded("the server did not answer in time")
     if isinstance(error, WSHandshakeError) and error.response is not None:
         return _refused(error)
-    return LinkEnded(f"no connection: {describe(error)}")
+    ended = LinkEnded(f"no connection: {describe(error)}")
+    ended.is_cut_short = isinstance(error, ssl.SSLError)
+    return ended
 
 
 def _untrusted(error: ssl.SSLCertVerificationError, host: str) -> UntrustedServer:

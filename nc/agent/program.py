@@ -1,4 +1,4 @@
-"""For programs that play a node, without a TUN device or privileges (docs/sdk.md).
+"""For programs that play a node, without a TUN device or privileges (docs/how-to/sdk.md).
 
     node = await enrol(StateFolder(path), Invitation(token, host, port, ca_cert_hash))
     async with open_link(node) as link:
@@ -21,6 +21,7 @@ from nc.agent.connection import HubConnection, Target, connect
 from nc.agent.enrolment import Invitation, NotOurServer, ServerUnreachable, TokenRefused
 from nc.agent.joining import enrol
 from nc.agent.link_errors import LinkEnded
+from nc.agent.machine import this_machine
 from nc.agent.state import NodeIdentity, StateFolder
 from nc.certificate_files import FolderPaths
 from nc.client.tls import ClientTls
@@ -67,8 +68,8 @@ class NodeLink:
         self._received: deque[bytes] = deque()
         self._arrived, self._writable = asyncio.Event(), asyncio.Event()
         self._writable.set()
-        connection.deliver = self._deliver
         connection.writable = self._set_writable
+        connection.begin(self._deliver)
         connection.ended.add_done_callback(self._wake)
 
     async def send(self, packet: bytes) -> None:
@@ -138,7 +139,11 @@ async def open_link(
     tls = None
     if node.certificates is not None:
         tls = node_tls(FolderPaths.within(node.certificates)).context
-    target = Target(node.host, node.port, node.token, tls, held, proxy, offload=False)
+    target = Target(
+        *(node.host, node.port, node.token, tls, held, proxy),
+        offload=False,
+        machine=this_machine(),
+    )
     connection = await connect(target)
     try:
         yield NodeLink(connection)

@@ -1,7 +1,9 @@
 """The state folder: a node's token and certificates, kept across restarts.
 
 node.json         where the server is, the node's token, which folder its certificates are in
-certificates-N/   grpc/ and network/, each `ca.pem client.pem client-key.pem`
+certificates-N/   grpc/ and network/, each `ca.pem client.pem client-key.pem`; renewal.json
+                  (`nc.agent.node_files`)
+attempt.json      an attempt to enrol that was not answered yet (`nc.agent.attempt`)
 node-before.json  the node before another token was redeemed: its token, to unregister it with
 addresses.json    where else the server may be (`nc.agent.addresses`)
 redirect.json     the route to remove at the end (`nc.net.routes`)
@@ -11,7 +13,6 @@ All files have mode 0600. `node.json` is replaced atomically, after the certific
 were written to a new folder: a crash leaves the old node or the new one.
 """
 
-import base64
 import contextlib
 import fcntl
 import hashlib
@@ -24,10 +25,13 @@ from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any, Final
 
+from nc.agent.attempt import Attempt, AttemptFile
+from nc.agent.node_files import NodeFiles, Terms
 from nc.errors import OperatorError
 from nc.files import OS_FILES, replace_file
 from nc.permissions import folder_warnings
 from nc.pki import FolderPaths, PkiError, read_peer
+from nc.secrets import Secrets
 from nc.small_files import read_json_object, read_small
 
 _MODE: Final = 0o600
@@ -72,21 +76,40 @@ class NodeIdentity:
 
 @dataclass(frozen=True, slots=True)
 class CertificateSet:
-    """One set as GetToken answers it: base64 of PEM."""
+    """The certificate for one kind of port, its key and its CA; PEM."""
 
-    ca: str
-    key: str = field(repr=False)
-    certificate: str
+    ca: bytes
+    key: bytes = field(repr=False)
+    certificate: bytes
 
     def write(self, folder: Path) -> None:
         OS_FILES.make_folder(folder)
         paths = FolderPaths.within(folder)
-        for path, text in (
+        for path, pem in (
             (paths.ca, self.ca),
             (paths.client_key, self.key),
             (paths.client, self.certificate),
         ):
-            replace_file(OS_FILES, path, base64.b64decode(text), _MODE)
+            replace_file(OS_FILES, path, pem, _MODE)
+
+
+@dataclass(frozen=True, slots=True)
+class NodeCertificates:
+    """What a node is given.
+
+    Attributes:
+        terms: how they are renewed; None: they cannot be.
+    """
+
+    grpc: CertificateSet
+    network: CertificateSet
+    terms: Terms | None = None
+
+    def write(self, folder: Path) -> None:
+        self.grpc.write(folder / "grpc")
+        self.network.write(folder / "network")
+        if self.terms is not None:
+            NodeFiles(folder / "network").write_terms(self.terms)
 
 
 def digest_of(invitation: str) -> str:
@@ -101,6 +124,7 @@ class StateFolder:
         self.path = path
         self.redirect = path / "redirect.json"
         self.addresses = path / "addresses.json"
+        self.attempt = AttemptFile(path / "attempt.json")
         self._node = path / "node.json"
         self.node_before = path / "node-before.json"
 
@@ -181,9 +205,16 @@ class StateFolder:
         finally:
             probe.unlink(missing_ok=True)
 
-    def keep(
-        self, node: NodeIdentity, grpc: CertificateSet | None, network: CertificateSet | None
-    ) -> NodeIdentity:
+    def attempt_with(self, token_digest: str, secrets: Secrets) -> Attempt:
+        """The attempt to enrol with a bootstrap token, kept before it is made.
+
+        Raises:
+            StateFolderError: it cannot be kept.
+        """
+        with self._explained():
+            return self.attempt.load_or_make(token_digest, secrets)
+
+    def keep(self, node: NodeIdentity, certificates: NodeCertificates | None) -> NodeIdentity:
         """Keep a node instead of the one before; gives it with its certificates folder.
 
         Raises:
@@ -192,20 +223,19 @@ class StateFolder:
         with self._explained():
             self._make()
         before = sorted(self.path.glob(f"{_CERTIFICATES}*"))
-        folder = self._next_folder(before) if grpc and network else None
+        folder = self._next_folder(before) if certificates else None
         kept = asdict(node) | {"certificates": folder}
         with self._explained():
-            if grpc and network and folder:
-                grpc.write(self.path / folder / "grpc")
-                network.write(self.path / folder / "network")
+            if certificates and folder:
+                certificates.write(self.path / folder)
                 OS_FILES.sync_folder(self.path)
             if self._node.exists():
                 replace_file(OS_FILES, self.node_before, read_small(self._node), _MODE)
             replace_file(OS_FILES, self._node, json.dumps(kept).encode(), _MODE)
         for old in before:
             shutil.rmtree(old, ignore_errors=True)
-        certificates = None if folder is None else self.path / folder / "network"
-        return replace(node, certificates=certificates)
+        kept_in = None if folder is None else self.path / folder / "network"
+        return replace(node, certificates=kept_in)
 
     def _next_folder(self, before: list[Path]) -> str:
         numbers = [int(tail) for p in before if (tail := p.name.rpartition("-")[2]).isdecimal()]

@@ -1,7 +1,6 @@
 """Configuration files as they exist in the field, of a server or of a node.
 
-Keys and meanings are fixed (LiteKube configuration reference). Any mistake in a file is an
-error that names the file, the line, the key and what is allowed.
+Keys and meanings are fixed (LiteKube configuration reference). Errors name line, key, and remedy.
 """
 
 from collections.abc import Iterator
@@ -22,8 +21,10 @@ from nc.server.setting_types import (
     Duration,
     Folder,
     GuessRate,
+    Lifetime,
     ListenAddress,
     Metric,
+    MetricsListenText,
     Mtu,
     NetworkAddress,
     NodeCount,
@@ -76,6 +77,8 @@ class ServerSection(_Section):
     max_nodes: NodeCount | None = None
     cluster: str | None = None
     cluster_replicas: StreamReplicas | None = None
+    certificate_lifetime: Lifetime | None = None
+    metrics_listen: MetricsListenText | None = None
     db_path: Folder | None = None  # an upstream server's database, for import-litekube
 
 
@@ -98,7 +101,6 @@ class ClientSection(_Section):
 
 class ConfigFile(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
-
     mode: Literal["server", "client"]
     server: ServerSection | None = None
     client: ClientSection | None = None
@@ -186,11 +188,9 @@ def load(path: Path) -> ConfigFile:
     except (yaml.YAMLError, ValueError) as error:
         raise ConfigError(f"{path}: is not YAML: {str(error).splitlines()[0]}") from error
     if not isinstance(content, dict):
-        raise ConfigError(
-            f"{path}, line 1: expected keys and values, beginning with `mode: server`"
-        )
-    mode = content.get("mode")
-    other = {"server": "client", "client": "server"}.get(str(mode))
+        text = "expected keys and values, beginning with `mode: server`"
+        raise ConfigError(f"{path}, line 1: {text}")
+    other = {"server": "client", "client": "server"}.get(str(mode := content.get("mode")))
     if other in content:
         if mode not in content:
             raise ConfigError(

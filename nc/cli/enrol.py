@@ -27,7 +27,7 @@ async def enrol(
     failures = 0
     while True:
         try:
-            node = await joining.enrol(folder, invited)
+            node, answer = await joining.join(folder, invited)
         except ServerUnreachable as error:
             failures += 1
             wait_s = delay_s(failures, SystemSecrets())
@@ -45,5 +45,11 @@ async def enrol(
             f"{folder.node_before}, for ncadm unregister --node-token",
         )
     server = host_port(node.host, node.port)
-    log.info(log_events.AGENT_JOINED, server=server, state=str(folder.path))
+    log.info(
+        log_events.AGENT_JOINED,
+        server=server,
+        state=str(folder.path),
+        node_id=answer.node_id or node.node_id(),
+        name=answer.name or None,
+    )
     return node

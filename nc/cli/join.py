@@ -270,12 +270,17 @@ async def _hold(
     log: FilteringBoundLogger,
 ) -> None:
     from nc.agent.agent import Agent
+    from nc.agent.node_files import NodeFiles
+    from nc.agent.renewal import Renewal
+    from nc.agent.renewal_call import ask_in_a_process
     from nc.net.redirect import Redirect
 
     redirect = Redirect(folder.redirect)
     clock, secrets = SystemClock(), SystemSecrets()
-    agent = Agent(
-        node, settings, redirect, clock=clock, secrets=secrets, log=log, addresses=addresses
-    )
+    parts: dict[str, Any] = {"clock": clock, "secrets": secrets, "log": log}
+    renewal = None
+    if node.certificates is not None and (files := NodeFiles(node.certificates)).terms():
+        renewal = Renewal(node.token, files, addresses, settings, **parts, ask=ask_in_a_process)
+    agent = Agent(node, settings, redirect, **parts, addresses=addresses, renewal=renewal)
     _RELOADS[:] = [agent.reload]
     await agent.run()

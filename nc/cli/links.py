@@ -69,12 +69,13 @@ def show_json(folder: DataFolder, *, watch: bool) -> None:
 def tables(report: dict[str, Any]) -> RenderableType:
     """A line for each link, and a line for each reason why packets were dropped."""
     links = Table(box=None, pad_edge=False)
-    for name in ("node", "address", "peer", "since (UTC)"):
+    for name in ("name", "node", "address", "peer", "since (UTC)"):
         links.add_column(name, no_wrap=True)
     for name in ("packets in", "bytes in", "packets out", "bytes out", "dropped"):
         links.add_column(name, justify="right", no_wrap=True)
     for link in sorted(report["links"], key=lambda link: int(link["since_ns"])):
         links.add_row(
+            link.get("name", ""),  # a server of an older version says none
             link["node_id"][:_NODE_ID_DIGITS],
             link["address"] or "not yet",
             escape(link["peer"]),  # an IPv6 address has brackets

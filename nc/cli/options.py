@@ -106,11 +106,38 @@ def version_option(program: str) -> Any:
     return typer.Option(False, *words, callback=show, is_eager=True, help="Print the version.")
 
 
+AllowDestinationOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        metavar="CIDR",
+        help="What nodes may reach through this server besides its overlay address, as far as "
+        "its kernel forwards it; repeatable. 0.0.0.0/0, which redirectGateway needs, is "
+        "everything that this machine reaches. Default: nothing.",
+    ),
+]
+
+ReclaimAfterOption = Annotated[
+    str | None,
+    typer.Option(
+        metavar="TIME",
+        help="How long an idle node keeps its address when all are used. Default: 7d",
+    ),
+]
+
+CertificateLifetimeOption = Annotated[
+    str | None,
+    typer.Option(
+        metavar="TIME",
+        help="How long a node's certificates last; it renews them after a third of that. Those "
+        "that GetToken answers last a year. Default: 30d",
+    ),
+]
+
 GuessRateOption = Annotated[
     float | None,
     typer.Option(
         metavar="NUMBER",
-        help="How many wrong bootstrap tokens a second are looked at from one address, after a "
-        "hundred at once; beyond that its GetToken calls are refused. 0: any number. Default: 1",
+        help="How many wrong tokens a second are looked at from one address, after a "
+        "hundred at once; beyond that its calls with one are refused. 0: any number. Default: 1",
     ),
 ]

@@ -1,7 +1,6 @@
 """`network-controller serve`: merges options and configuration, and runs the server."""
 
 import asyncio
-import contextlib
 import gc
 import sys
 from pathlib import Path
@@ -16,8 +15,17 @@ from nc import data_folder, log_events, sd_notify
 from nc.cli import signals, structured_logs
 from nc.cli.config_file import ServerSection
 from nc.cli.event_loop import report_stray, run_async
+from nc.cli.free_ports import require_free_ports
 from nc.cli.open_files import allow_open_files
-from nc.cli.options import ConfigOption, DebugOption, GuessRateOption, ListenOption
+from nc.cli.options import (
+    AllowDestinationOption,
+    CertificateLifetimeOption,
+    ConfigOption,
+    DebugOption,
+    GuessRateOption,
+    ListenOption,
+    ReclaimAfterOption,
+)
 from nc.cli.own_address import default_advertise, listen_address
 from nc.cli.serve_greeting import greet
 from nc.cli.server_file import load_server_file
@@ -27,20 +35,18 @@ from nc.cli.stream_address import (
     require_stream_address,
 )
 from nc.cli.streams import silence_stdout
-from nc.client.link_report import NoServer, read_link_report
 from nc.clock import SystemClock
 from nc.contract import DEFAULT_BOOTSTRAP_PORT, DEFAULT_GRPC_PORT, DEFAULT_LINK_PORT
-from nc.data_folder import DATA_DIR_VARIABLE, DataFolder, DataFolderError, default_data_dir
+from nc.data_folder import DATA_DIR_VARIABLE, default_data_dir
 from nc.domain.network import DEFAULT_NETWORK
 from nc.errors import ConfigError
-from nc.net.sockets import PortUnavailable, try_ports
 from nc.net.tun import require_tun
 from nc.permissions import forbid_core_dumps
 from nc.rpc.queue.selftest import require_supported
 from nc.secrets import SystemSecrets
 from nc.server.installation import Installation, serve_installation
 from nc.server.parts import PASSING_FAILURES
-from nc.server.setting_types import explain
+from nc.server.setting_types import DEFAULT_METRICS_LISTEN, explain
 from nc.server.settings import ServerSettings, TunMode
 
 # How long a thread may run Python code while another one waits to. With the default of 5 ms, calls
@@ -113,28 +119,23 @@ def serve(
             "where that is allowed. Nodes reach each other either way."
         ),
     ] = TunMode.AUTO,
-    allow_destination: Annotated[
-        list[str] | None,
-        typer.Option(
-            metavar="CIDR",
-            help="What nodes may reach through this server besides its overlay address, as far as "
-            "its kernel forwards it; repeatable. 0.0.0.0/0, which redirectGateway needs, is "
-            "everything that this machine reaches. Default: nothing.",
-        ),
-    ] = None,
+    allow_destination: AllowDestinationOption = None,
     guess_rate: GuessRateOption = None,
-    reclaim_after: Annotated[
-        str | None,
-        typer.Option(
-            metavar="TIME",
-            help="How long an idle node keeps its address when all are used. Default: 7d",
-        ),
-    ] = None,
+    reclaim_after: ReclaimAfterOption = None,
     max_nodes: Annotated[
         int | None, typer.Option(help="How many nodes may be registered. Default: any number.")
     ] = None,
     cluster: ClusterOption = None,
     cluster_replicas: ClusterReplicasOption = None,
+    certificate_lifetime: CertificateLifetimeOption = None,
+    metrics_listen: Annotated[
+        str | None,
+        typer.Option(
+            metavar="IP:PORT|none",
+            help="Where Prometheus reads metrics, over HTTP and without a password. "
+            f"Default: {DEFAULT_METRICS_LISTEN}, if that is free",
+        ),
+    ] = None,
     plaintext: Annotated[
         bool,
         typer.Option("--plaintext", help="No TLS, and no rights checked. For development only."),
@@ -181,6 +182,8 @@ def serve(
         "max_nodes": _first(max_nodes, section.max_nodes),
         "cluster": cluster or section.cluster,
         "cluster_replicas": _first(cluster_replicas, section.cluster_replicas),
+        "certificate_lifetime": certificate_lifetime or section.certificate_lifetime,
+        "metrics_listen": metrics_listen or section.metrics_listen or DEFAULT_METRICS_LISTEN,
         "tun": tun,
         "plaintext": plaintext,
         "new_cluster": new_cluster,
@@ -192,13 +195,7 @@ def serve(
         settings = ServerSettings.model_validate({k: v for k, v in given.items() if v is not None})
     except ValidationError as error:
         raise ConfigError(_first_mistake(error)) from error
-    if settings.inside_overlay:
-        raise ConfigError(
-            f"the advertised address {settings.inside_overlay} is in the overlay network "
-            f"{settings.network_addr}: nodes would lead their links into it; choose another "
-            "network with --network-addr, or another address with --advertise"
-        )
-    _check_machine(settings)
+    _check(settings, metrics_listen or section.metrics_listen)
     signals.ignore_others()
     forbid_core_dumps()
     log = structured_logs.configure(debug=debug or section.debug, log_dir=section.log_dir)
@@ -211,39 +208,19 @@ def serve(
         structured_logs.flush()
 
 
-def _check_machine(settings: ServerSettings) -> None:
+def _check(settings: ServerSettings, metrics_listen: str | None) -> None:
     """Check what can be, before any file is made; raises what says why not."""
+    if settings.inside_overlay:
+        raise ConfigError(
+            f"the advertised address {settings.inside_overlay} is in the overlay network "
+            f"{settings.network_addr}: nodes would lead their links into it; choose another "
+            "network with --network-addr, or another address with --advertise"
+        )
     if settings.cluster is not None:
         require_stream_address(settings.cluster)
     if settings.tun is TunMode.ON:
         require_tun()
-    _try_ports(settings)
-
-
-def _try_ports(settings: ServerSettings) -> None:
-    """Check that each port is free, before any file is made.
-
-    Raises:
-        ConfigError: two are the same.
-        DataFolderError: a server runs on the folder already, probably with these ports.
-        PortUnavailable: another reason.
-    """
-    listeners = list(settings.listeners.values())
-    if twice := [each for each in listeners if each[1] and listeners.count(each) > 1]:
-        *others, last = settings.listeners
-        raise ConfigError(
-            f"port {twice[0][1]} is given twice; {', '.join(others)} and {last} need one each"
-        )
-    try:
-        try_ports(listeners)
-    except PortUnavailable:
-        with contextlib.suppress(NoServer, OSError):
-            read_link_report(DataFolder(settings.data_dir).links_socket)
-            raise DataFolderError(
-                f"a server runs on {settings.data_dir} already; "
-                "stop it, or choose another folder with --data-dir, and other ports"
-            ) from None
-        raise
+    require_free_ports(settings, metrics_listen)
 
 
 async def _serve(settings: ServerSettings, log: FilteringBoundLogger) -> None:

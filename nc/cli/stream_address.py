@@ -12,7 +12,7 @@ ClusterOption = Annotated[
     typer.Option(
         metavar="nats://HOST[,…]/STREAM",
         help="Keep the event log in a stream of NATS JetStream, which a first start makes, and a "
-        "copy of it in the data folder (docs/replicas.md). Default: in the data folder.",
+        "copy of it in the data folder (docs/how-to/replicas.md). Default: in the data folder.",
     ),
 ]
 ClusterReplicasOption = Annotated[

@@ -14,7 +14,7 @@ class LoggedEvent:
     """An event, and who caused it when through what.
 
     Attributes:
-        kind: `node_registered`; docs/events.md has them all.
+        kind: `node_registered`; docs/reference/events.md has them all.
         node_id, node_name: of the node that it is about; empty if it is about none.
         event: the message, `nc.pb.events_pb2.Event`.
     """

@@ -4,10 +4,13 @@ Times are `datetime` in UTC; None means never, or not known. Texts are as they w
 by other machines too: pass them through `nc.text.printable` before a terminal gets them.
 """
 
+import shlex
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
+
+from nc.text import host_port
 
 
 class NodeState(StrEnum):
@@ -137,6 +140,17 @@ class IssuedToken:
     host: str
     port: int
     ca_cert_hash: str
+
+    @property
+    def invitation(self) -> str:
+        """The token and where to redeem it, in one word."""
+        return f"{self.token}@{host_port(self.host, self.port)}"
+
+    @property
+    def join_command(self) -> str:
+        """The command line that a machine joins with."""
+        trust = ("--ca-cert-hash", self.ca_cert_hash) if self.ca_cert_hash else ("--plaintext",)
+        return shlex.join(["network-controller", "join", self.invitation, *trust])
 
     def __repr__(self) -> str:
         return f"IssuedToken({self.issued.id})"

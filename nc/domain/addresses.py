@@ -7,34 +7,31 @@ idle longest gives its address up, if it has been idle for long enough, and no o
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from typing import Any, NamedTuple
+from typing import Any
 
 from rpds import HashTrieMap, HashTrieSet, Queue
 
-from nc.domain.errors import AddressPoolExhausted, AddressRecentlyHeld, TokenShareReached
+from nc.domain.bindings import (
+    HOUR_MS,
+    Binding,
+    Bindings,
+    Reclaim,
+    holder_in,
+    longest_idle,
+)
 from nc.domain.events import (
     AddressBound,
     AddressReleased,
     Event,
     ReplicaStarted,
-    StateChanged,
     pb,
 )
 from nc.domain.interning import shared_id
-from nc.domain.limits import DEFAULT_RECLAIM_AFTER_MS
+from nc.domain.map_items import items_of
 from nc.domain.network import DEFAULT_NETWORK, Network
 from nc.domain.transient_map import TransientMap
 
 ReleaseReason = pb.AddressReleaseReason
-
-
-class Binding(NamedTuple):
-    """An address that a node holds."""
-
-    address: str
-    idle_since_seq: int | None  # the event that made the node idle; None while it has a link
-    idle_since_ms: int = 0  # when that was; 0: not known, or it has a link
-    is_assigned: bool = False  # an administrator chose it: it is not reclaimed
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,11 +44,12 @@ class Addresses:
     network: Network = field(default_factory=lambda: Network.parse(DEFAULT_NETWORK))
     next_slot: int = 0  # every slot below it was given out, or belongs to the server
     released: "Queue[str]" = field(default_factory=Queue)  # longest ago first
-    by_node: "HashTrieMap[str, Binding]" = field(default_factory=HashTrieMap)
+    by_node: Bindings = field(default_factory=HashTrieMap)
     # Bound in an earlier network, or by a node that was taken back.
     ahead: "HashTrieSet[str]" = field(default_factory=HashTrieSet)
-    # Who holds which address; it follows from `by_node`.
-    holders: "HashTrieMap[str, str]" = field(default_factory=HashTrieMap, compare=False)
+    # How many addresses of idle nodes became idle in which hour (`nc.domain.bindings`), so that a
+    # request in vain does not look at all of them. It follows from `by_node`.
+    idle_hours: "HashTrieMap[int, int]" = field(default_factory=HashTrieMap, compare=False)
 
     def address_of(self, node_id: str) -> str:
         """The node's address, "" if it holds none."""
@@ -59,14 +57,20 @@ class Addresses:
         return "" if binding is None else binding.address
 
     def holder_of(self, address: str) -> str:
-        """The id of the node that holds the address, "" if none does."""
-        return self.holders.get(address, "")
+        """The id of the node that holds the address, "" if none does.
+
+        O(1) for an address that was asked about before or was never given out, else O(bindings).
+        """
+        slot = self.network.slot_if_any(address)
+        if slot is not None and slot >= self.next_slot and address not in self.ahead:
+            return ""
+        return holder_in(self.by_node, address)
 
 
 class TransientAddresses:
     """The pool while events are folded into it."""
 
-    __slots__ = ("ahead", "by_node", "holders", "network", "next_slot", "released")
+    __slots__ = ("ahead", "by_node", "idle_hours", "network", "next_slot", "released")
 
     def __init__(self, base: Addresses) -> None:
         self.network = base.network
@@ -74,7 +78,28 @@ class TransientAddresses:
         self.released = base.released
         self.by_node: TransientMap[str, Binding] = TransientMap(base.by_node)
         self.ahead = base.ahead
-        self.holders: TransientMap[str, str] = TransientMap(base.holders)
+        self.idle_hours: TransientMap[int, int] = TransientMap(base.idle_hours)
+
+    def hold(self, node_id: str, binding: Binding | None) -> None:
+        """Let the node hold this, or nothing."""
+        before = self.by_node.get(node_id)
+        if before is not None and before.idle_since_seq is not None:
+            self._count(before, -1)
+        if binding is None:
+            self.by_node.discard(node_id)
+            return
+        self.by_node[node_id] = binding
+        if binding.idle_since_seq is not None:
+            self._count(binding, 1)
+
+    def _count(self, idle: Binding, change: int) -> None:
+        if not idle.is_assigned:
+            hour = idle.idle_since_ms // HOUR_MS
+            count = (self.idle_hours.get(hour) or 0) + change
+            if count:
+                self.idle_hours[hour] = count
+            else:
+                self.idle_hours.discard(hour)
 
     def is_passed(self, slot: int) -> bool:
         """Whether a slot has no address to give: it is held, or the server's."""
@@ -88,7 +113,7 @@ class TransientAddresses:
             self.released,
             self.by_node.finish(),
             self.ahead,
-            self.holders.finish(),
+            self.idle_hours.finish(),
         )
 
 
@@ -102,7 +127,7 @@ def evolve_replica_started(addresses: TransientAddresses, event: ReplicaStarted)
         addresses.network = network
         addresses.next_slot = 0
         addresses.released = Queue()
-        held = (binding.address for binding in addresses.by_node.finish().values())
+        held = (binding.address for _, binding in items_of(addresses.by_node.finish()))
         addresses.ahead = HashTrieSet(a for a in held if network.slot(a) is not None)
 
 
@@ -116,14 +141,9 @@ def evolve_bound(
         event: the event.
         idle_since: its sequence number and time, if the node has no link; None while it has one.
     """
-    node_id = shared_id(event.node_id)
-    before = addresses.by_node.get(node_id)
-    if before is not None:
-        _forget_holder(addresses, node_id, before.address)
     seq, at_ms = idle_since or (None, 0)
     binding = Binding(event.address, seq, at_ms, event.assigned)
-    addresses.by_node[node_id] = binding
-    addresses.holders[binding.address] = node_id
+    addresses.hold(shared_id(event.node_id), binding)
     slot = addresses.network.slot(event.address)
     if slot is not None and slot >= addresses.next_slot:
         if all(map(addresses.is_passed, range(addresses.next_slot, slot))):
@@ -140,30 +160,24 @@ def evolve_bound(
 
 def evolve_released(addresses: TransientAddresses, event: AddressReleased) -> None:
     """Free the address; it joins the queue unless its slot is still to come."""
-    addresses.by_node.discard(event.node_id)
-    _forget_holder(addresses, event.node_id, event.address)
+    addresses.hold(event.node_id, None)
     addresses.ahead = addresses.ahead.discard(event.address)
     slot = addresses.network.slot(event.address)
     if slot is not None and slot < addresses.next_slot:
         addresses.released = addresses.released.enqueue(event.address)
 
 
-def _forget_holder(addresses: TransientAddresses, node_id: str, address: str) -> None:
-    if addresses.holders.get(address) == node_id:
-        addresses.holders.discard(address)
-
-
 def evolve_state_changed(
-    addresses: TransientAddresses, seq: int, at_ms: int, event: StateChanged
+    addresses: TransientAddresses, node_id: str, seq: int, at_ms: int, *, is_idle: bool
 ) -> None:
     """Remember since which event a node that holds an address is idle."""
-    node_id = shared_id(event.node_id)
     binding = addresses.by_node.get(node_id)
-    if binding is not None:
-        idle = event.to_state == pb.CONNECTION_STATE_IDLE
-        addresses.by_node[node_id] = Binding(
-            binding.address, seq if idle else None, at_ms if idle else 0, binding.is_assigned
-        )
+    if binding is None:
+        return
+    if is_idle:
+        addresses.hold(node_id, Binding(binding.address, seq, at_ms, binding.is_assigned))
+    elif binding.idle_since_seq is not None:
+        addresses.hold(node_id, Binding(binding.address, None, 0, binding.is_assigned))
 
 
 def release(addresses: Addresses, node_id: str, reason: ReleaseReason) -> list[Event]:
@@ -173,20 +187,6 @@ def release(addresses: Addresses, node_id: str, reason: ReleaseReason) -> list[E
         return []
     released = AddressReleased(node_id=node_id, address=address, reason=reason)
     return [Event(address_released=released)]
-
-
-class Reclaim(NamedTuple):
-    """Whose address may be reclaimed for a node.
-
-    Attributes:
-        now_ms: the present.
-        after_ms: only that of a node that has been idle for so long.
-        share: None, or the node may have none, since its token enrolled more than so many in a day.
-    """
-
-    now_ms: int
-    after_ms: int = DEFAULT_RECLAIM_AFTER_MS
-    share: int | None = None
 
 
 def bind(
@@ -210,7 +210,9 @@ def bind(
     free = (address for address in _free(addresses) if address not in avoided)
     address = wanted if is_free(addresses, wanted) else next(free, None)
     if address is None:
-        idle_node_id = _longest_idle(addresses, reclaim())
+        idle_node_id = longest_idle(
+            addresses.by_node, addresses.idle_hours, addresses.network, reclaim()
+        )
         address = addresses.address_of(idle_node_id)
         events += release(addresses, idle_node_id, pb.ADDRESS_RELEASE_REASON_RECLAIMED)
     return [*events, Event(address_bound=AddressBound(node_id=node_id, address=address))]
@@ -218,10 +220,7 @@ def bind(
 
 def is_assignable(addresses: Addresses, address: str) -> bool:
     """Whether the network has this address for a node, held or not."""
-    try:
-        slot = addresses.network.slot(address) if address else None
-    except ValueError:
-        return False
+    slot = addresses.network.slot_if_any(address)
     return slot is not None and addresses.network.address(slot) == address
 
 
@@ -238,30 +237,3 @@ def _free(addresses: Addresses) -> Iterator[str]:
         if address is not None and address not in addresses.ahead:
             yield address
     yield from addresses.released
-
-
-def _longest_idle(addresses: Addresses, reclaim: Reclaim) -> str:
-    """The node that has been idle longest among those with an address of this network.
-
-    O(bindings), which the pool's size bounds; needed only when the pool is used up.
-
-    Raises:
-        AddressPoolExhausted: none is idle, or none for long enough, or the node may have none.
-    """
-    network = addresses.network
-    idle = [
-        (binding.idle_since_seq, binding.idle_since_ms, node_id)
-        for node_id, binding in addresses.by_node.items()
-        if binding.idle_since_seq is not None
-        and not binding.is_assigned
-        and network.slot(binding.address) is not None
-    ]
-    if not idle:
-        raise AddressPoolExhausted(str(network))
-    # a command may have waited for longer than the node has been idle, or the clock gone back
-    long = [each for each in idle if max(0, reclaim.now_ms - each[1]) >= reclaim.after_ms]
-    if not long:
-        raise AddressRecentlyHeld(str(network), reclaim.after_ms)
-    if reclaim.share is not None:
-        raise TokenShareReached(str(network), reclaim.share)
-    return min(long)[2]

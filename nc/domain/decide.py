@@ -16,12 +16,13 @@ from nc.domain import (
     links,
     litekube_import,
     nodes,
+    redeeming,
     repairs,
     replicas,
     tokens,
     updates,
 )
-from nc.domain.addresses import Reclaim
+from nc.domain.bindings import Reclaim
 from nc.domain.events import Event
 from nc.domain.reclaiming import reclaim_for
 from nc.domain.state import State
@@ -60,16 +61,16 @@ Command = (
 def _live(state: State, command: links.AcceptLink | links.HandOverAddress) -> Callable[[], Reclaim]:
     """Check that the node's token is good; what may be reclaimed for the node, once it is asked."""
     node_id, now_ms = command.node_id, command.now_ms
-    nodes.require_live(state.nodes, state.unregistered, node_id, now_ms)
-    return lambda: reclaim_for(
-        state.nodes, state.addresses.network, node_id, now_ms, command.reclaim_after_ms
-    )
+    node = nodes.require_live(state.nodes, state.unregistered, node_id, now_ms)
+    return lambda: reclaim_for(node, state.addresses.network, now_ms, command.reclaim_after_ms)
 
 
 # How each kind of command is decided.
 DECISIONS: dict[type, Callable[[State, Any], list[Event]]] = {
     tokens.IssueToken: lambda s, c: tokens.decide_issue(s.tokens, c),
-    tokens.RedeemToken: lambda s, c: tokens.decide_redeem(s.tokens, s.nodes, s.names, c),
+    tokens.RedeemToken: lambda s, c: redeeming.decide_redeem(
+        s.tokens, s.nodes, s.unregistered, s.names, c
+    ),
     tokens.RevokeToken: lambda s, c: tokens.decide_revoke(s.tokens, c),
     tokens.ForgetExpiredTokens: lambda s, c: tokens.decide_forget(s.tokens, c),
     nodes.Unregister: lambda s, c: nodes.decide_unregister(

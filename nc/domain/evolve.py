@@ -10,7 +10,9 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 from nc.domain import addresses, administrators, links, nodes, replicas, tokens, updates
-from nc.domain.events import Entry, Event, pb
+from nc.domain.events import Entry, Event
+from nc.domain.fsm import ConnectionState
+from nc.domain.interning import shared_id
 from nc.domain.state import State
 from nc.domain.transient_map import TransientMap
 from nc.errors import OperatorError
@@ -81,8 +83,8 @@ def _token_revoked(state: _TransientState, _seq: int, event: Any) -> None:
 
 
 def _node_registered(state: _TransientState, _seq: int, event: Any) -> None:
-    nodes.evolve_registered(state.nodes, state.names, state.unregistered, state.at_ms, event)
-    tokens.evolve_registered(state.tokens, event.token_id)
+    rank = tokens.evolve_registered(state.tokens, state.at_ms, event.token_id)
+    nodes.evolve_registered(state.nodes, state.names, state.unregistered, state.at_ms, rank, event)
 
 
 def _unregistered(state: _TransientState, _seq: int, event: Any) -> None:
@@ -91,10 +93,15 @@ def _unregistered(state: _TransientState, _seq: int, event: Any) -> None:
 
 
 def _state_changed(state: _TransientState, seq: int, event: Any) -> None:
-    links.evolve_state_changed(state.links, state.at_ms, event)
-    addresses.evolve_state_changed(state.addresses, seq, state.at_ms, event)
-    if event.to_state == pb.CONNECTION_STATE_CONNECTED:
-        nodes.evolve_linked(state.nodes, event.node_id)
+    node_id, at_ms, to_state = (
+        shared_id(event.node_id),
+        state.at_ms,
+        ConnectionState(event.to_state),
+    )
+    is_idle = to_state is ConnectionState.IDLE
+    links.evolve_state_changed(state.links, node_id, to_state, at_ms, event)
+    addresses.evolve_state_changed(state.addresses, node_id, seq, at_ms, is_idle=is_idle)
+    nodes.evolve_state_changed(state.nodes, node_id, to_state, at_ms)
 
 
 def _address_bound(state: _TransientState, seq: int, event: Any) -> None:

@@ -11,7 +11,8 @@ from typing import NamedTuple, TypeAlias
 
 from rpds import HashTrieMap
 
-from nc.domain.addresses import Addresses, Reclaim, bind
+from nc.domain.addresses import Addresses, bind
+from nc.domain.bindings import Reclaim
 from nc.domain.errors import LinkSuperseded
 from nc.domain.events import Event, StateChanged, pb
 from nc.domain.fsm import ConnectionState, Trigger, next_state
@@ -72,14 +73,16 @@ def link_of(links: Links, node_id: str) -> NodeLink:
 
 
 def evolve_state_changed(
-    links: TransientMap[str, NodeLink], at_ms: int, event: StateChanged
+    links: TransientMap[str, NodeLink],
+    node_id: str,
+    state: ConnectionState,
+    at_ms: int,
+    event: StateChanged,
 ) -> None:
-    state = ConnectionState(event.to_state)
     if state is ConnectionState.IDLE:
-        links.discard(event.node_id)
+        links.discard(node_id)
     else:
-        session = shared_id(event.session)
-        links[shared_id(event.node_id)] = NodeLink(state, event.link_id, session, at_ms)
+        links[node_id] = NodeLink(state, event.link_id, shared_id(event.session), at_ms)
 
 
 def decide_accept(

@@ -78,10 +78,20 @@ class Network:
 
     def slot(self, address: str) -> int | None:
         """The slot of an address, or None if this network would not give it to a node."""
-        host = _number(address) - self.base
-        if not 0 < host < self.size or host % 2 == 0 or not self._is_assignable(host):
+        number, size = _number(address), 1 << (32 - self.prefix_length)
+        host = number - self.base
+        # `_is_assignable`, without the calls: replay comes here for every address
+        is_apart = number - self.server < -1 or number - self.server > 1
+        if 0 < host < size - 1 and host % 2 and number & _LAST_OCTET != _LAST_OCTET and is_apart:
+            return (host - _FIRST_HOST) % size // 2
+        return None
+
+    def slot_if_any(self, text: str) -> int | None:
+        """The slot of what may be an address, or None."""
+        try:
+            return self.slot(text)
+        except ValueError:
             return None
-        return (host - _FIRST_HOST) % self.size // 2
 
     def _is_assignable(self, host: int) -> bool:
         # the server's pair: its own address and its peer

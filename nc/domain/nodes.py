@@ -24,6 +24,7 @@ from nc.domain.events import (
     pb,
 )
 from nc.domain.expiry import NEVER, has_passed
+from nc.domain.fsm import ConnectionState
 from nc.domain.interning import shared_id
 from nc.domain.links import Links, drop
 from nc.domain.names import Names, TransientNames, newcomer_name
@@ -40,6 +41,8 @@ class Node(NamedTuple):
     certificates_end_ms: int = 0  # when the first of its newest certificates ends
     links: int = 0  # how many it has opened, and was handed its address on
     profile: Profile = NO_PROFILE
+    idle_since_ms: int = 0  # when it was registered, or its last link dropped; stale while linked
+    rank: int = 0  # which of the nodes of its token's day it is, from 1 (`nc.domain.tokens`)
 
     @property
     def is_renewable(self) -> bool:
@@ -130,7 +133,7 @@ def require_live(nodes: Nodes, unregistered: UnregisteredNodes, node_id: str, no
 
 def certificates_end_ms(certificates: Iterable[Certificate]) -> int:
     """When the first of these certificates ends; 0 without any."""
-    return min((each.not_after_ms for each in certificates), default=0)
+    return min([each.not_after_ms for each in certificates], default=0)
 
 
 def evolve_registered(
@@ -138,18 +141,16 @@ def evolve_registered(
     names: TransientNames,
     unregistered: TransientUnregistered,
     at_ms: int,
+    rank: int,
     event: NodeRegistered,
 ) -> None:
     node_id = shared_id(event.node_id)
     _forget_name(nodes, names, node_id)
-    nodes[node_id] = Node(
-        shared_id(event.token_id),
-        registered_at_ms=at_ms,
-        certificates_end_ms=certificates_end_ms(event.certificates),
-        profile=profile_in(event),
-    )
-    if event.name:
-        names[event.name] = node_id
+    profile = profile_in(event)
+    token_id, end_ms = shared_id(event.token_id), certificates_end_ms(event.certificates)
+    nodes[node_id] = Node(token_id, NEVER, at_ms, end_ms, 0, profile, at_ms, rank)
+    if profile.name:
+        names[profile.name] = node_id
     unregistered.discard(node_id)
 
 
@@ -159,10 +160,22 @@ def _forget_name(nodes: TransientNodes, names: TransientNames, node_id: str) -> 
         names.discard(node.profile.name)
 
 
-def evolve_linked(nodes: TransientNodes, node_id: str) -> None:
-    node = nodes.get(node_id)
-    if node is not None:
-        nodes[shared_id(node_id)] = node._replace(links=node.links + 1)
+def evolve_state_changed(
+    nodes: TransientNodes, node_id: str, state: ConnectionState, at_ms: int
+) -> None:
+    """Count a link that was handed its address; remember when one dropped."""
+    node = None if state is ConnectionState.INIT else nodes.get(node_id)
+    if node is None:
+        return
+    token_id, expires_at_ms, registered_ms, end_ms, links, profile, idle_ms, rank = node
+    if state is ConnectionState.IDLE:
+        idle_ms = at_ms
+    else:
+        links += 1
+    # a third of the time of _replace
+    nodes[node_id] = Node(
+        token_id, expires_at_ms, registered_ms, end_ms, links, profile, idle_ms, rank
+    )
 
 
 def evolve_expiry_changed(nodes: TransientNodes, event: ExpiryChanged) -> None:

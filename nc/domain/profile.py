@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping
 from typing import Final, NamedTuple, TypeAlias
 
 from nc.domain.events import Label, NodeFacts, NodeRegistered
-from nc.domain.interning import shared_id
+from nc.domain.interning import shared
 from nc.domain.operator_errors import LabelInvalid, NoteInvalid, TokenLabelInvalid, TooManyLabels
 from nc.text import printable
 
@@ -41,27 +41,63 @@ class Facts(NamedTuple):
 NO_FACTS: Final = Facts()
 
 
+def told(before: Facts, said: Facts) -> Facts:
+    """A machine's facts once it has said these; those that it left out stay."""
+    return Facts(*(new or old for new, old in zip(said.cleaned(), before, strict=True)))
+
+
+class Build(NamedTuple):
+    """Those of a machine's facts that many machines have in common."""
+
+    os: str = ""
+    architecture: str = ""
+    agent_version: str = ""
+
+
 class Profile(NamedTuple):
-    """What a node is called, what is known of its machine, and the key that it has."""
+    """What a node is called, what is known of its machine, and the key that it has.
+
+    One tuple with few objects of its own, since a state holds one for each node.
+    """
 
     name: str = ""  # no other registered node has it; "" in logs of versions without names
     labels: LabelPairs = ()
     note: str = ""
-    facts: Facts = NO_FACTS
-    key_sha256: str = ""  # hex, of the public key that the machine made; "": the server made it
+    hostname: str = ""
+    peer_address: str = ""
+    build: Build = Build()
+    key: bytes = b""  # SHA-256 of the public key that the machine made; empty: the server made it
     imported: bool = False  # its certificates are an upstream server's, with another common name
+
+    @property
+    def facts(self) -> Facts:
+        return Facts(self.hostname, *self.build, self.peer_address)
+
+    @property
+    def key_sha256(self) -> str:
+        """The key's hash in hex; "" if the server made the key."""
+        return self.key.hex()
+
+    def with_facts(self, facts: Facts) -> "Profile":
+        """The profile with these facts; texts that profiles have in common are shared."""
+        hostname, system, architecture, agent_version, peer_address = facts
+        return self._replace(
+            hostname=self.name if hostname == self.name else hostname,
+            build=shared(Build(system, architecture, agent_version)),
+            peer_address=peer_address,
+        )
 
 
 NO_PROFILE: Final = Profile()
 
 
 def facts_in(message: NodeFacts) -> Facts:
-    """The facts of an event; machines have many in common, which share their texts."""
+    """The facts of an event."""
     return Facts(
         message.hostname,
-        shared_id(message.os),
-        shared_id(message.architecture),
-        shared_id(message.agent_version),
+        message.os,
+        message.architecture,
+        message.agent_version,
         message.peer_address,
     )
 
@@ -86,8 +122,9 @@ def label_messages(labels: LabelPairs) -> list[Label]:
 
 
 def labels_in(messages: Iterable[Label]) -> LabelPairs:
-    """The labels of an event; nodes have many in common, which share their texts."""
-    return tuple((shared_id(each.key), shared_id(each.value)) for each in messages)
+    """The labels of an event; nodes with equal ones share them."""
+    labels: LabelPairs = shared(tuple((each.key, each.value) for each in messages))
+    return labels
 
 
 def require_note(note: str) -> None:
@@ -102,14 +139,23 @@ def require_token_label(label: str) -> None:
         raise TokenLabelInvalid(LONGEST_TOKEN_LABEL)
 
 
+def key_in(key_sha256: str) -> bytes:
+    """A key's hash as a profile has it.
+
+    Raises:
+        ValueError: this is no hex.
+    """
+    return bytes.fromhex(key_sha256)
+
+
 def profile_in(event: NodeRegistered) -> Profile:
     """The profile that a node begins with."""
     if not (event.name or event.imported or event.key_sha256):
         return NO_PROFILE  # shared by the nodes of older logs
-    return Profile(
+    named = Profile(
         event.name,
         labels_in(event.labels),
-        facts=facts_in(event.facts),
-        key_sha256=event.key_sha256,
+        key=key_in(event.key_sha256),
         imported=event.imported,
     )
+    return named.with_facts(facts_in(event.facts)) if event.HasField("facts") else named

@@ -6,7 +6,7 @@ itself reaches this package.
 """
 
 from dataclasses import dataclass
-from typing import NamedTuple, TypeAlias
+from typing import Final, NamedTuple, TypeAlias
 
 from rpds import HashTrieMap
 
@@ -18,21 +18,17 @@ from nc.domain.errors import (
     BootstrapTokenUsedUp,
     IdTaken,
     LifetimeTooLong,
-    NodesReached,
     TokenNodesReached,
 )
 from nc.domain.events import (
     Certificate,
-    CertificatesRenewed,
     Event,
-    NodeRegistered,
     TokenExpired,
     TokenIssued,
     TokenRevoked,
 )
 from nc.domain.expiry import NEVER, has_passed
-from nc.domain.names import Names, newcomer_name
-from nc.domain.nodes import Node, Nodes
+from nc.domain.nodes import Node
 from nc.domain.profile import NO_FACTS, Facts, label_messages
 from nc.domain.terms import NO_TERMS, Terms, require_terms, terms_in
 from nc.domain.transient_map import TransientMap
@@ -42,6 +38,8 @@ LONGEST_LIFETIME_MINUTES = 10 * 365 * 24 * 60  # ten years: more is a mistake in
 # An expired token is remembered this long, so that the answer is "expired" and not "unknown".
 EXPIRED_TOKEN_RETENTION_MS = 24 * 60 * 60 * 1000
 
+_DAY_MS: Final = 24 * 60 * 60 * 1000
+
 
 class Token(NamedTuple):
     expires_at_ms: int  # 0: never
@@ -50,6 +48,9 @@ class Token(NamedTuple):
     uses: int = 0
     nodes: int = 0  # its nodes that are registered now
     terms: Terms = NO_TERMS
+    # Its current day: the 24 hours from a node that was registered after the day before.
+    day_began_ms: int = 0
+    enrolled: int = 0  # in that day, nodes that have left since included
 
 
 Tokens: TypeAlias = "HashTrieMap[str, Token]"  # by token id
@@ -152,11 +153,21 @@ def evolve_expired(tokens: TransientTokens, event: TokenExpired) -> None:
     tokens.discard(event.token_id)
 
 
-def evolve_registered(tokens: TransientTokens, token_id: str) -> None:
-    """Count another node of the token."""
+def evolve_registered(tokens: TransientTokens, at_ms: int, token_id: str) -> int:
+    """Count another node of the token; returns which of the token's day it is, from 1.
+
+    0 without a token, as of a node that an administrator registered again.
+    """
     token = tokens.get(token_id)
-    if token is not None:
-        tokens[token_id] = token._replace(uses=token.uses + 1, nodes=token.nodes + 1)
+    if token is None:
+        return 0
+    end_ms, issued_ms, revoked_ms, uses, nodes, terms, began_ms, enrolled = token
+    if not began_ms <= at_ms < began_ms + _DAY_MS:
+        began_ms, enrolled = at_ms, 0
+    tokens[token_id] = Token(  # a third of the time of _replace
+        end_ms, issued_ms, revoked_ms, uses + 1, nodes + 1, terms, began_ms, enrolled + 1
+    )
+    return enrolled + 1
 
 
 def evolve_unregistered(tokens: TransientTokens, node: Node | None) -> None:
@@ -210,56 +221,6 @@ def decide_revoke(tokens: Tokens, command: RevokeToken) -> list[Event]:
     if token.revoked_at_ms is not None:
         return []
     return [Event(token_revoked=TokenRevoked(token_id=command.token_id))]
-
-
-def decide_redeem(tokens: Tokens, nodes: Nodes, names: Names, command: RedeemToken) -> list[Event]:
-    """Register one node under a live token; for a repeated attempt, record its new certificates.
-
-    Raises:
-        BootstrapTokenUnknown, …Revoked, …Expired, …UsedUp, TokenNodesReached: as `require_live`.
-        NodesReached: as many nodes are registered as the server allows.
-        IdTaken: another node has this id.
-    """
-    if is_repeated(tokens, nodes, command):
-        renewed = CertificatesRenewed(
-            node_id=command.node_id,
-            certificates=command.certificates,
-            key_sha256=command.key_sha256,
-        )
-        return [Event(certificates_renewed=renewed)]
-    token = require_live(tokens, command.token_id, command.now_ms)
-    if command.node_id in nodes:
-        raise IdTaken
-    if command.max_nodes and len(nodes) >= command.max_nodes:
-        raise NodesReached(command.max_nodes)
-    terms, facts = token.terms, command.facts.cleaned()
-    wanted = command.name or facts.hostname
-    registered = NodeRegistered(
-        node_id=command.node_id,
-        token_id=command.token_id,
-        certificates=command.certificates,
-        name=newcomer_name(terms.node_name_prefix, wanted, command.node_id, names.__contains__),
-        labels=label_messages(terms.node_labels),
-        facts=None if facts == NO_FACTS else facts.message(),
-        key_sha256=command.key_sha256,
-        attempt_id=command.attempt_id,
-    )
-    return [Event(node_registered=registered)]
-
-
-def is_repeated(tokens: Tokens, nodes: Nodes, command: RedeemToken) -> bool:
-    """Whether the attempt has registered its node before, and its token is still remembered.
-
-    The node's id follows from the attempt, the token and the key (`nc.rpc`), so that a node of this
-    id, this token and this key can only be the attempt's. It needs no use of the token.
-    """
-    node = nodes.get(command.node_id)
-    return (
-        bool(command.attempt_id)
-        and node is not None
-        and command.token_id in tokens
-        and (node.token_id, node.profile.key_sha256) == (command.token_id, command.key_sha256)
-    )
 
 
 def decide_forget(tokens: Tokens, command: ForgetExpiredTokens) -> list[Event]:

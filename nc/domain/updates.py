@@ -30,10 +30,12 @@ from nc.domain.profile import (
     LabelPairs,
     Profile,
     facts_in,
+    key_in,
     label_messages,
     label_pairs,
     labels_in,
     require_note,
+    told,
 )
 
 
@@ -75,8 +77,8 @@ def evolve_updated(nodes: TransientNodes, names: TransientNames, event: NodeUpda
     if event.HasField("name"):
         if names.get(profile.name) == event.node_id:
             names.discard(profile.name)
-        names[event.name] = shared_id(event.node_id)
         profile = profile._replace(name=event.name)
+        names[profile.name] = shared_id(event.node_id)
     if event.HasField("labels"):
         profile = profile._replace(labels=labels_in(event.labels.labels))
     if event.HasField("note"):
@@ -87,14 +89,14 @@ def evolve_updated(nodes: TransientNodes, names: TransientNames, event: NodeUpda
 def evolve_facts(nodes: TransientNodes, event: NodeFactsReported) -> None:
     node = nodes.get(event.node_id)
     if node is not None:
-        profile = node.profile._replace(facts=facts_in(event.facts))
+        profile = node.profile.with_facts(facts_in(event.facts))
         nodes[shared_id(event.node_id)] = node._replace(profile=profile)
 
 
 def evolve_renewed(nodes: TransientNodes, event: CertificatesRenewed) -> None:
     node = nodes.get(event.node_id)
     if node is not None:
-        profile = node.profile._replace(key_sha256=event.key_sha256, imported=False)
+        profile = node.profile._replace(key=key_in(event.key_sha256), imported=False)
         nodes[shared_id(event.node_id)] = node._replace(
             certificates_end_ms=certificates_end_ms(event.certificates), profile=profile
         )
@@ -148,10 +150,9 @@ def decide_report(
     return _report(node, command.node_id, command.facts)
 
 
-def _report(node: Node, node_id: str, told: Facts) -> list[Event]:
+def _report(node: Node, node_id: str, said: Facts) -> list[Event]:
     before = node.profile.facts
-    told = told.cleaned()
-    facts = Facts(*(new or old for new, old in zip(told, before, strict=True)))
+    facts = told(before, said)
     if facts == before:
         return []
     return [Event(node_facts_reported=NodeFactsReported(node_id=node_id, facts=facts.message()))]

@@ -4,9 +4,14 @@ from collections import Counter
 from collections.abc import Callable, Iterable
 from typing import NamedTuple, TypeVar
 
+from rpds import HashTrieMap
+
+from nc.domain.administrators import Administrator
 from nc.domain.events import pb
 from nc.domain.links import link_of
+from nc.domain.profile import LabelPairs
 from nc.domain.state import State
+from nc.domain.tokens import Token
 from nc.history.events import Recorded
 
 __all__ = ["Difference", "differences"]
@@ -26,12 +31,19 @@ class Difference(NamedTuple):
     expiries: dict[str, tuple[int, int]]  # ms, 0 never
     tokens_came: list[str]
     tokens_went: list[str]
+    renamed: dict[str, tuple[str, str]]
+    relabelled: dict[str, tuple[LabelPairs, LabelPairs]]
+    notes: dict[str, tuple[str, str]]
+    tokens_revoked: list[str]
+    administrators_came: list[str]  # serials
+    administrators_revoked: list[str]
 
 
 def differences(before: State, after: State, between: Iterable[Recorded]) -> Difference:
     """Compare two states; `between` are the events that lead from one to the other."""
     stayed = sorted(set(before.nodes) & set(after.nodes))
     registered, flapped = _registered_and_flapped(between)
+    old, new = before.administrators.by_serial, after.administrators.by_serial
     return Difference(
         came=sorted(set(after.nodes) - set(before.nodes)),
         went=sorted(set(before.nodes) - set(after.nodes)),
@@ -50,7 +62,29 @@ def differences(before: State, after: State, between: Iterable[Recorded]) -> Dif
         ),
         tokens_came=sorted(set(after.tokens) - set(before.tokens)),
         tokens_went=sorted(set(before.tokens) - set(after.tokens)),
+        renamed=_changes(
+            stayed,
+            lambda node_id: before.nodes[node_id].profile.name,
+            lambda node_id: after.nodes[node_id].profile.name,
+        ),
+        relabelled=_changes(
+            stayed,
+            lambda node_id: before.nodes[node_id].profile.labels,
+            lambda node_id: after.nodes[node_id].profile.labels,
+        ),
+        notes=_changes(
+            stayed,
+            lambda node_id: before.nodes[node_id].profile.note,
+            lambda node_id: after.nodes[node_id].profile.note,
+        ),
+        tokens_revoked=sorted(_revoked(after.tokens) - _revoked(before.tokens)),
+        administrators_came=sorted(set(new) - set(old)),
+        administrators_revoked=sorted(_revoked(new) - _revoked(old)),
     )
+
+
+def _revoked(each: "HashTrieMap[str, Token] | HashTrieMap[str, Administrator]") -> set[str]:
+    return {key for key, value in each.items() if value.revoked_at_ms is not None}
 
 
 def _changes(

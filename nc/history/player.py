@@ -16,8 +16,9 @@ from typing import Final, NamedTuple, Self
 from nc.domain.evolve import evolve_recorded
 from nc.domain.state import State
 from nc.history.events import Point, Recorded, seq_of
+from nc.history.fields import field_texts, kind_of
 
-__all__ = ["AS_FAST_AS_IT_GOES", "Player", "Recording", "recording_of"]
+__all__ = ["AS_FAST_AS_IT_GOES", "Player", "Recording", "recording_of", "stops_with"]
 
 # A state is kept every so many events: folding as many takes a few milliseconds.
 CHECKPOINT_EVENTS: Final = 500
@@ -71,6 +72,25 @@ def recording_of(
         checkpoints.append(evolve_recorded(checkpoints[-1], chunk))
         progress(chunk[-1].seq)
     return Recording(events, checkpoints)
+
+
+def stops_with(recording: Recording, stops: Sequence[int], text: str) -> Sequence[int]:
+    """Of these stops the first, and those whose events have a text in them, in any case.
+
+    It is looked for in the kind, each field and the entry's actor, method and request id.
+    """
+    wanted = text.casefold()
+    if not wanted:
+        return stops
+    first, *others = stops
+    return [first, *(stop for stop in others if _has(recording.events[stop - 1], wanted))]
+
+
+def _has(recorded: Recorded, wanted: str) -> bool:
+    entry, event = recorded.entry, recorded.event
+    said = (kind_of(event), *field_texts(event).values())
+    texts = (*said, entry.actor, entry.method, entry.request_id)
+    return any(wanted in each.casefold() for each in texts)
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,6 +149,11 @@ class Player:
         seq = seq_of(self.recording.events, point)
         position = bisect_right(self.recording.events, seq, key=lambda recorded: recorded.seq)
         return self.skipped(max(bisect_right(self.stops, position) - 1, 0) - self.at)
+
+    def among(self, stops: Sequence[int]) -> Self:
+        """At other stops of the recording: at the last that is not behind the present one."""
+        at = max(bisect_right(stops, self.position) - 1, 0)
+        return replace(self, stops=stops, at=at, waited_ns=0, playing=False)
 
     def faster(self) -> Self:
         return self._at_speed(min((s for s in _SPEEDS if s > self.speed), default=self.speed))

@@ -23,7 +23,7 @@ from structlog.typing import FilteringBoundLogger
 
 from nc import log_events
 from nc.clock import Clock
-from nc.domain.errors import AddressPoolExhausted, DomainError
+from nc.domain.errors import DomainError
 from nc.domain.events import Event, pb
 from nc.domain.links import Reason
 from nc.domain.network import Network
@@ -33,36 +33,23 @@ from nc.hub.heartbeat import Heartbeat
 from nc.hub.limits import Limits
 from nc.hub.link_requests import LinkRequests, monotonic_s
 from nc.hub.pace import Sampler
-from nc.hub.recorder import LinkRecorder
+from nc.hub.recorder import LATER, LinkRecorder
 from nc.hub.session import Session
+from nc.hub.superseded import SupersededLinks
 from nc.hub.switch import Drop, Switch
 from nc.hub.turns import Turns
 from nc.net import wire
 from nc.net.wire import Close, CloseCode, Frame, HandshakeError
-from nc.replica.replica import (
-    OutcomeOpen,
-    Overloaded,
-    Replica,
-    Stopping,
-    Unwritable,
-    WriteRefused,
-)
+from nc.replica.replica import Replica
 from nc.replica.waiting import WaitingNodes
 from nc.secrets import RequestIds, TokenIds
 
 # The close frame for each reason that an event drops a link for; any other: the server stops.
 _CLOSES: Final = {
-    pb.STATE_CHANGE_REASON_LINK_SUPERSEDED: wire.SUPERSEDED,
     pb.STATE_CHANGE_REASON_UNREGISTERED: wire.UNREGISTERED,
     pb.STATE_CHANGE_REASON_ADDRESS_REASSIGNED: wire.REASSIGNED,
     pb.STATE_CHANGE_REASON_EXPIRED: wire.EXPIRED,
 }
-
-# After these the node tries again.
-_LATER: Final = (
-    *(AddressPoolExhausted, Overloaded, WriteRefused),
-    *(OutcomeOpen, Unwritable, Stopping),
-)
 
 
 class Hub:
@@ -122,6 +109,7 @@ class Hub:
         self._lines = Sampler(limits.lines_at_once, limits.line_interval_s, time)
         self.acceptor = Acceptor(requests.answer, tls, log, limits)
         self.switch = Switch(network, interconnection=interconnection, destinations=destinations)
+        self._superseded = SupersededLinks(self.switch)
         self.sessions: dict[str, Session] = {}
         self.handshakes: dict[Session, asyncio.Task[None]] = {}
         self.sockets: set[Session] = set()
@@ -136,6 +124,11 @@ class Hub:
     @property
     def state(self) -> State:
         return self._replica.state
+
+    def name_of(self, node_id: str) -> str:
+        """What a node is called; "" if it has no name, or is none any more."""
+        node = self.state.nodes.get(node_id)
+        return "" if node is None else node.profile.name
 
     def start(self, listener: socket.socket) -> "dict[str, asyncio.Task[None]]":
         """Serve on a socket that listens; gives the tasks that must not end before `stop`."""
@@ -162,7 +155,11 @@ class Hub:
                 continue
             change = event.state_changed
             link = self.sessions.get(change.link_id)
-            if link is not None and change.to_state == pb.CONNECTION_STATE_IDLE:
+            if link is None or change.to_state != pb.CONNECTION_STATE_IDLE:
+                continue
+            if change.reason == pb.STATE_CHANGE_REASON_LINK_SUPERSEDED:
+                self._supersede(link)
+            else:
                 self._end(link, _CLOSES.get(change.reason, wire.STOPPING), change.reason)
 
     # What sessions report (`nc.hub.session.Owner`).
@@ -187,6 +184,7 @@ class Hub:
 
     def on_disconnected(self, link: Session) -> None:
         self.sockets.discard(link)
+        self._superseded.forget(link)
         if not self.sockets:
             self._all_closed.set()
 
@@ -216,7 +214,7 @@ class Hub:
             await self._recorder.hand_over(link)
         except TimeoutError:
             self._drop(link, wire.NO_HELLO, refused)
-        except _LATER as error:
+        except LATER as error:
             self._drop(link, Close(CloseCode.TRY_AGAIN_LATER, str(error)), refused)
         except (HandshakeError, DomainError) as error:
             self._drop(link, Close(CloseCode.POLICY, str(error)), refused)
@@ -225,6 +223,7 @@ class Hub:
             self._drop(link, wire.BROKEN, refused)
         else:
             self._connect(link)
+            self._spawn(self._recorder.report(link))
 
     def _connect(self, link: Session) -> None:
         """The address is durable: send it, and let packets flow.
@@ -234,6 +233,7 @@ class Hub:
         address = self._replica.state.addresses.address_of(link.node_id)
         link.port.address = int(IPv4Address(address))
         self.switch.attach(link.port)
+        self._superseded.replace(link.node_id)
         link.receive = partial(self.switch.receive, link.port)
         link.send_handshake(wire.answer(address, self._prefix_length))
         self._report(log_events.LINK_OPENED, link, address=address, offloads=link.offloads)
@@ -245,24 +245,36 @@ class Hub:
             self._spawn(self._recorder.end(link, reason))
 
     def _end(self, link: Session, close: Close | None, reason: Reason) -> None:
+        self._leave(link)
+        self.switch.detach(link.port)
+        self._superseded.end(link.node_id)
+        if close is not None:
+            link.close(close)
+        self._report_end(link, "" if close is None else close.reason, reason)
+
+    def _supersede(self, link: Session) -> None:
+        self._leave(link)
+        self._superseded.keep(link)
+        reason = pb.STATE_CHANGE_REASON_LINK_SUPERSEDED
+        self._report_end(link, wire.SUPERSEDED.reason, reason)
+
+    def _leave(self, link: Session) -> None:
         link.is_over = True
         del self.sessions[link.link_id]
-        self.switch.detach(link.port)
         handshake = self.handshakes.get(link)
         if handshake is not None and handshake is not asyncio.current_task():
             handshake.cancel()
-        if close is not None:
-            link.close(close)
+
+    def _report_end(self, link: Session, message: str, reason: Reason) -> None:
         name = pb.StateChangeReason.Name(reason).removeprefix("STATE_CHANGE_REASON_").lower()
-        message = "" if close is None else close.reason
         self._report(log_events.LINK_CLOSED, link, reason=name, message=message)
 
     def _report(self, event: str, link: Session, **more: object) -> None:
         """A log line; a sample of them for a node that comes and goes in a loop."""
         left_out = self._lines.fields(f"{event} {link.node_id}")
         if left_out is not None:
-            names = {"node_id": link.node_id, "link_id": link.link_id, "peer": link.peer}
-            self._log.info(event, **names, **more, **left_out)
+            ids = {"node_id": link.node_id, "link_id": link.link_id, "peer": link.peer}
+            self._log.info(event, node=self.name_of(link.node_id), **ids, **more, **left_out)
 
     def _spawn(self, work: Coroutine[Any, Any, None]) -> "asyncio.Task[None]":
         task = asyncio.create_task(work)

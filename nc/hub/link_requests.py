@@ -10,6 +10,7 @@ from structlog.typing import FilteringBoundLogger
 
 from nc import log_events
 from nc.clock import Clock, now_ms
+from nc.domain.profile import Facts
 from nc.domain.state import State
 from nc.hub.admission import NodeWaits, admit
 from nc.hub.connection import AcceptedConnection
@@ -18,6 +19,7 @@ from nc.hub.pace import Pace, Sampler
 from nc.hub.refusals import LinkRefused, Refusal
 from nc.hub.session import Owner, Session
 from nc.net import wire
+from nc.net.machine import read_machine
 from nc.net.party import party_at
 from nc.replica.waiting import WaitingNode, WaitingNodes
 from nc.secrets import RequestIds, TokenIds
@@ -114,6 +116,7 @@ class LinkRequests:
             admitted.node_id,
             self._request_ids.new(),
             connection.peer,
+            facts=Facts(*read_machine(request.headers), _host(connection.peer)),
             offloads=wire.offers_offload(request.headers.get(wire.SUBPROTOCOL_HEADER)),
             since_ns=self._clock.now_ns(),
             ends_at_ms=admitted.ends_at_ms,
@@ -121,7 +124,7 @@ class LinkRequests:
         )
 
     def _report(self, peer: str, refusal: LinkRefused) -> None:
-        host = peer.rpartition(":")[0].strip("[]")
+        host = _host(peer)
         more = self._lines.fields(party_at(host) or host)
         if more is not None:
             self._log.info(
@@ -135,6 +138,11 @@ class LinkRequests:
 
 def monotonic_s(clock: Clock) -> float:
     return clock.monotonic_ns() / 1e9
+
+
+def _host(peer: str) -> str:
+    """The IP address in `192.0.2.1:1234` or `[2001:db8::1]:1234`."""
+    return peer.rpartition(":")[0].strip("[]")
 
 
 def _busy(reason: Refusal, text: str, headers: dict[str, str] | None = None) -> LinkRefused:

@@ -1,15 +1,18 @@
 """Records links: each step of a session is a command to the replica."""
 
 from contextlib import suppress
+from typing import Final
 
 from nc.clock import Clock, now_ms
 from nc.domain.decide import Command
-from nc.domain.errors import DomainError
+from nc.domain.errors import AddressPoolExhausted, DomainError
 from nc.domain.links import AcceptLink, DropLink, HandOverAddress, Reason
+from nc.domain.profile import told
+from nc.domain.updates import ReportFacts
 from nc.hub.session import Session
+from nc.replica.errors import OutcomeOpen
 from nc.replica.replica import (
     Origin,
-    OutcomeOpen,
     Overloaded,
     Replica,
     Stopping,
@@ -17,6 +20,12 @@ from nc.replica.replica import (
     WriteRefused,
 )
 from nc.replica.waiting import WaitingNodes
+
+# After these a node may try again.
+LATER: Final = (
+    *(AddressPoolExhausted, Overloaded, WriteRefused),
+    *(OutcomeOpen, Unwritable, Stopping),
+)
 
 
 class LinkRecorder:
@@ -63,6 +72,17 @@ class LinkRecorder:
         )
         await self._submit(link, command)
         waiting.discard(link.node_id)
+
+    async def report(self, link: Session) -> None:
+        """Record the facts that came with the request; not essential, the next link has them too.
+
+        A link with the facts that are known already costs the log nothing.
+        """
+        node = self._replica.state.nodes.get(link.node_id)
+        if node is None or told(node.profile.facts, link.facts) == node.profile.facts:
+            return
+        with suppress(DomainError, Overloaded, WriteRefused, Stopping, Unwritable):
+            await self._submit(link, ReportFacts(link.node_id, link.facts))
 
     async def end(self, link: Session, reason: Reason) -> None:
         """Record that the node is IDLE, unless it has a newer link.

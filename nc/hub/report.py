@@ -22,16 +22,17 @@ _WRITE_TIMEOUT_S: Final = 5.0
 def report_of(hub: Hub) -> dict[str, Any]:
     """The links and counters of a hub, as JSON has them."""
     return {
-        "links": [_link(link) for link in hub.sessions.values()],
+        "links": [_link(link, hub.name_of(link.node_id)) for link in hub.sessions.values()],
         "drops": {reason.value: count for reason, count in sorted(hub.switch.drops.items())},
         "turned_away": hub.acceptor.turned_away,
         "refused": {reason.value: count for reason, count in sorted(hub.acceptor.refused.items())},
     }
 
 
-def _link(link: Session) -> dict[str, Any]:
+def _link(link: Session, name: str) -> dict[str, Any]:
     port = link.port
     return {
+        "name": name,
         "node_id": link.node_id,
         "link_id": link.link_id,
         "address": str(IPv4Address(port.address)) if port.address else "",

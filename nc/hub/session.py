@@ -11,6 +11,7 @@ from typing import Protocol
 
 from picows import WSCloseCode, WSFrame, WSListener, WSMsgType, WSTransport
 
+from nc.domain.profile import Facts
 from nc.hub.switch import MAX_QUEUED_BYTES, SwitchPort
 from nc.hub.turns import MUCH_WORK
 from nc.net import wire
@@ -49,6 +50,7 @@ class Session(WSListener):
         owner: the hub.
         node_id, link_id: whose it is, and which one.
         peer: the other end's address and port, for people to read.
+        facts: what the request says of the node's machine, and where it came from.
         offloads: whether both ends speak the offload subprotocol.
         since_ns: Unix time of the request.
         ends_at_ms: when the certificate does that was shown on it, Unix time; None without one.
@@ -58,6 +60,7 @@ class Session(WSListener):
         port: its port of the switch, once it is open.
         receive: takes each frame.
         is_over: it has ended, or is about to.
+        still_carries: packets come and go although it is over (`nc.hub.superseded`).
         is_accepted: the log may have its AcceptLink.
         heard: whether a frame came since the last check (`nc.hub.heartbeat`).
         idle_ticks: how many checks in a row found none.
@@ -74,6 +77,7 @@ class Session(WSListener):
         link_id: str,
         peer: str,
         *,
+        facts: Facts,
         offloads: bool,
         since_ns: int,
         ends_at_ms: int | None,
@@ -83,6 +87,7 @@ class Session(WSListener):
         self.node_id = node_id
         self.link_id = link_id
         self.peer = peer
+        self.facts = facts
         self.offloads = offloads
         self.since_ns = since_ns
         self.ends_at_ms = ends_at_ms
@@ -91,7 +96,7 @@ class Session(WSListener):
         self._close_timeout_s = close_timeout_s
         self.heard = True
         self.idle_ticks = 0
-        self.is_over = False
+        self.is_over = self.still_carries = False
         self.is_accepted = False
 
     def on_ws_connected(self, transport: WSTransport) -> None:
@@ -111,7 +116,7 @@ class Session(WSListener):
             return
         kind = frame.msg_type
         if (kind is _TEXT or kind is _BINARY) and frame.fin:
-            if not self.is_over:
+            if not self.is_over or self.still_carries:
                 self.receive(frame.get_payload_as_memoryview())
         elif kind is _PING:
             if self.port.queued_bytes() < MAX_QUEUED_BYTES:  # else the node reads no pong either
@@ -150,7 +155,8 @@ class Session(WSListener):
     def _weigh(self) -> None:
         """See whether what came since the last time was much work."""
         work = self._frames + self.port.packets_in
-        if work - self._work_so_far >= MUCH_WORK and not self.is_over:
+        is_of_use = not self.is_over or self.still_carries
+        if work - self._work_so_far >= MUCH_WORK and is_of_use:
             self._owner.on_much_work(self)
         self._work_so_far = work
 

@@ -126,6 +126,7 @@ class Switch:
     Attributes:
         ports: the nodes' ports by overlay address.
         drops: packets dropped since the start, by reason.
+        packets_in, bytes_in: received from all ports since the start, dropped or not; IP bytes.
     """
 
     def __init__(
@@ -146,6 +147,7 @@ class Switch:
         self.ports: dict[int, SwitchPort] = {}
         self._uplink: SwitchPort | None = None
         self.drops: Counter[Drop] = Counter()
+        self.packets_in = self.bytes_in = 0
 
     def attach(self, port: SwitchPort) -> None:
         """Forward packets for the port's address to it, and no longer to an older port."""
@@ -169,6 +171,7 @@ class Switch:
         """Forward or drop each packet of a frame that came from a port."""
         receiver: SwitchPort | None = None  # of the packets from `begin` to `at`
         size, begin, at, count = len(frame), 0, 0, 0
+        packets_in = bytes_in = 0
         while True:
             found, end = self._route(sender, frame, at)
             if found is not receiver:
@@ -176,11 +179,15 @@ class Switch:
                     self._forward(sender, receiver, frame[begin:at], count)
                 receiver, begin, count = found, at, 0
             count += 1
-            sender.packets_in += 1
-            sender.bytes_in += max(end - at - sender.header_bytes, 0)
+            packets_in += 1
+            bytes_in += max(end - at - sender.header_bytes, 0)
             at = end
             if at >= size:
                 break
+        sender.packets_in += packets_in
+        sender.bytes_in += bytes_in
+        self.packets_in += packets_in
+        self.bytes_in += bytes_in
         if receiver is not None:
             self._forward(sender, receiver, frame[begin:], count)
 

@@ -52,20 +52,24 @@ class Pool(_message.Message):
     def __init__(self, network: _Optional[str] = ..., next_slot: _Optional[int] = ..., released: _Optional[_Iterable[str]] = ..., ahead: _Optional[_Iterable[str]] = ...) -> None: ...
 
 class Tokens(_message.Message):
-    __slots__ = ("ids", "expires_at_ms", "issued_at_ms", "uses", "nodes", "terms")
+    __slots__ = ("ids", "expires_at_ms", "issued_at_ms", "uses", "nodes", "terms", "day_began_ms", "enrolled")
     IDS_FIELD_NUMBER: _ClassVar[int]
     EXPIRES_AT_MS_FIELD_NUMBER: _ClassVar[int]
     ISSUED_AT_MS_FIELD_NUMBER: _ClassVar[int]
     USES_FIELD_NUMBER: _ClassVar[int]
     NODES_FIELD_NUMBER: _ClassVar[int]
     TERMS_FIELD_NUMBER: _ClassVar[int]
+    DAY_BEGAN_MS_FIELD_NUMBER: _ClassVar[int]
+    ENROLLED_FIELD_NUMBER: _ClassVar[int]
     ids: _containers.RepeatedScalarFieldContainer[str]
     expires_at_ms: _containers.RepeatedScalarFieldContainer[int]
     issued_at_ms: _containers.RepeatedScalarFieldContainer[int]
     uses: _containers.RepeatedScalarFieldContainer[int]
     nodes: _containers.RepeatedScalarFieldContainer[int]
     terms: _containers.RepeatedCompositeFieldContainer[TokenTerms]
-    def __init__(self, ids: _Optional[_Iterable[str]] = ..., expires_at_ms: _Optional[_Iterable[int]] = ..., issued_at_ms: _Optional[_Iterable[int]] = ..., uses: _Optional[_Iterable[int]] = ..., nodes: _Optional[_Iterable[int]] = ..., terms: _Optional[_Iterable[_Union[TokenTerms, _Mapping]]] = ...) -> None: ...
+    day_began_ms: _containers.RepeatedScalarFieldContainer[int]
+    enrolled: _containers.RepeatedScalarFieldContainer[int]
+    def __init__(self, ids: _Optional[_Iterable[str]] = ..., expires_at_ms: _Optional[_Iterable[int]] = ..., issued_at_ms: _Optional[_Iterable[int]] = ..., uses: _Optional[_Iterable[int]] = ..., nodes: _Optional[_Iterable[int]] = ..., terms: _Optional[_Iterable[_Union[TokenTerms, _Mapping]]] = ..., day_began_ms: _Optional[_Iterable[int]] = ..., enrolled: _Optional[_Iterable[int]] = ...) -> None: ...
 
 class TokenTerms(_message.Message):
     __slots__ = ("index", "revoked", "revoked_at_ms", "label", "max_uses", "max_nodes", "node_labels", "node_name_prefix")
@@ -88,7 +92,7 @@ class TokenTerms(_message.Message):
     def __init__(self, index: _Optional[int] = ..., revoked: _Optional[bool] = ..., revoked_at_ms: _Optional[int] = ..., label: _Optional[str] = ..., max_uses: _Optional[int] = ..., max_nodes: _Optional[int] = ..., node_labels: _Optional[_Iterable[_Union[_events_pb2.Label, _Mapping]]] = ..., node_name_prefix: _Optional[str] = ...) -> None: ...
 
 class Nodes(_message.Message):
-    __slots__ = ("ids", "token_ids", "token_numbers", "expires_at_ms", "addresses", "idle_since_seqs", "registered_at_ms", "certificates_end_ms", "links", "idle_since_ms", "assigned", "profiles")
+    __slots__ = ("ids", "token_ids", "token_numbers", "expires_at_ms", "addresses", "idle_since_seqs", "registered_at_ms", "certificates_end_ms", "links", "idle_since_ms", "assigned", "profiles", "address_idle_since_ms", "ranks")
     IDS_FIELD_NUMBER: _ClassVar[int]
     TOKEN_IDS_FIELD_NUMBER: _ClassVar[int]
     TOKEN_NUMBERS_FIELD_NUMBER: _ClassVar[int]
@@ -101,6 +105,8 @@ class Nodes(_message.Message):
     IDLE_SINCE_MS_FIELD_NUMBER: _ClassVar[int]
     ASSIGNED_FIELD_NUMBER: _ClassVar[int]
     PROFILES_FIELD_NUMBER: _ClassVar[int]
+    ADDRESS_IDLE_SINCE_MS_FIELD_NUMBER: _ClassVar[int]
+    RANKS_FIELD_NUMBER: _ClassVar[int]
     ids: _containers.RepeatedScalarFieldContainer[str]
     token_ids: _containers.RepeatedScalarFieldContainer[str]
     token_numbers: _containers.RepeatedScalarFieldContainer[int]
@@ -113,7 +119,9 @@ class Nodes(_message.Message):
     idle_since_ms: _containers.RepeatedScalarFieldContainer[int]
     assigned: _containers.RepeatedScalarFieldContainer[int]
     profiles: _containers.RepeatedCompositeFieldContainer[NodeProfile]
-    def __init__(self, ids: _Optional[_Iterable[str]] = ..., token_ids: _Optional[_Iterable[str]] = ..., token_numbers: _Optional[_Iterable[int]] = ..., expires_at_ms: _Optional[_Iterable[int]] = ..., addresses: _Optional[_Iterable[str]] = ..., idle_since_seqs: _Optional[_Iterable[int]] = ..., registered_at_ms: _Optional[_Iterable[int]] = ..., certificates_end_ms: _Optional[_Iterable[int]] = ..., links: _Optional[_Iterable[int]] = ..., idle_since_ms: _Optional[_Iterable[int]] = ..., assigned: _Optional[_Iterable[int]] = ..., profiles: _Optional[_Iterable[_Union[NodeProfile, _Mapping]]] = ...) -> None: ...
+    address_idle_since_ms: _containers.RepeatedScalarFieldContainer[int]
+    ranks: _containers.RepeatedScalarFieldContainer[int]
+    def __init__(self, ids: _Optional[_Iterable[str]] = ..., token_ids: _Optional[_Iterable[str]] = ..., token_numbers: _Optional[_Iterable[int]] = ..., expires_at_ms: _Optional[_Iterable[int]] = ..., addresses: _Optional[_Iterable[str]] = ..., idle_since_seqs: _Optional[_Iterable[int]] = ..., registered_at_ms: _Optional[_Iterable[int]] = ..., certificates_end_ms: _Optional[_Iterable[int]] = ..., links: _Optional[_Iterable[int]] = ..., idle_since_ms: _Optional[_Iterable[int]] = ..., assigned: _Optional[_Iterable[int]] = ..., profiles: _Optional[_Iterable[_Union[NodeProfile, _Mapping]]] = ..., address_idle_since_ms: _Optional[_Iterable[int]] = ..., ranks: _Optional[_Iterable[int]] = ...) -> None: ...
 
 class NodeProfile(_message.Message):
     __slots__ = ("index", "name", "labels", "note", "facts", "key_sha256", "imported")

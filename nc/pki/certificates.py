@@ -36,6 +36,9 @@ AUTHORITY_LIFETIME: Final = timedelta(days=3650)
 LEAF_LIFETIME: Final = timedelta(days=365)
 """One year (LiteKube API reference, GetToken)."""
 
+NODE_LIFETIME: Final = timedelta(days=30)
+"""Of nodes that renew theirs, unless the operator sets another."""
+
 ADMIN_COMMON_NAME: Final = "admin"
 ADMIN_ORGANIZATION: Final = "nc:admin"
 VIEWER_ORGANIZATION: Final = "nc:viewer"

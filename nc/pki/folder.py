@@ -110,7 +110,7 @@ class _Opening:
             raise KeyMissing(
                 key_path,
                 "the CA's private key is missing, and without it no node can join",
-                "put the folder back from a backup (docs/backup.md)",
+                "put the folder back from a backup (docs/how-to/backup.md)",
             )
         reason = "made: it was missing" if key is None else SIGNED_ANEW
         key = key or self.store.new_key(key_path)

@@ -1,5 +1,6 @@
 """From PEM to certificates and keys, and back. Pure: paths are for errors only."""
 
+from hashlib import sha256
 from pathlib import Path
 
 from cryptography import x509
@@ -9,6 +10,7 @@ from cryptography.hazmat.primitives.serialization import (
     Encoding,
     NoEncryption,
     PrivateFormat,
+    PublicFormat,
     load_pem_private_key,
 )
 
@@ -99,3 +101,8 @@ def certificate_pem(certificate: x509.Certificate) -> bytes:
 def private_key_pem(key: PrivateKey) -> bytes:
     """Unencrypted, as `EC PRIVATE KEY` or `RSA PRIVATE KEY`, which old clients read."""
     return key.private_bytes(Encoding.PEM, PrivateFormat.TraditionalOpenSSL, NoEncryption())
+
+
+def key_sha256(key: PublicKey) -> str:
+    """SHA-256 of a public key (SubjectPublicKeyInfo, DER), as hex."""
+    return sha256(key.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)).hexdigest()

@@ -9,7 +9,7 @@ from cryptography.hazmat.primitives.serialization import Encoding
 from cryptography.x509.oid import NameOID
 
 from nc.pki.errors import PkiError
-from nc.pki.pem import UNREADABLE, PublicKey, private_key_pem
+from nc.pki.pem import UNREADABLE, PrivateKey, PublicKey, private_key_pem
 
 # A request is a few hundred bytes; one with the largest RSA key and names is below 4 KB.
 MAX_REQUEST_BYTES: Final = 16 * 1024
@@ -61,6 +61,11 @@ def requested_key(request_pem: str) -> PublicKey:
 def certificate_request(common_name: str) -> tuple[bytes, bytes]:
     """A new P-256 key and a request for it, both PEM; a common name has 1 to 64 characters."""
     key = ec.generate_private_key(ec.SECP256R1())
-    subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, common_name)])
-    request = x509.CertificateSigningRequestBuilder().subject_name(subject).sign(key, SHA256())
-    return private_key_pem(key), request.public_bytes(Encoding.PEM)
+    return private_key_pem(key), request_for(key, common_name)
+
+
+def request_for(key: PrivateKey, common_name: str = "") -> bytes:
+    """A request for a key, PEM; without a common name it names nobody."""
+    names = [x509.NameAttribute(NameOID.COMMON_NAME, common_name)] if common_name else []
+    builder = x509.CertificateSigningRequestBuilder().subject_name(x509.Name(names))
+    return builder.sign(key, SHA256()).public_bytes(Encoding.PEM)

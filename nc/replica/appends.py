@@ -21,7 +21,7 @@ from eventlog.api import EventLog
 from eventlog.offloop import OffLoopLog, RunBlocking
 from nc.clock import Clock
 
-__all__ = ["FAST_NS", "PAUSE_FACTOR", "LocalLog", "in_thread"]
+__all__ = ["FAST_NS", "PAUSE_FACTOR", "LocalLog", "RunBlocking", "in_thread"]
 
 T = TypeVar("T")
 

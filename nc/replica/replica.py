@@ -24,7 +24,6 @@ from nc.replica.batch import Origin, decide_batch
 from nc.replica.digests import Digests
 from nc.replica.errors import (
     DiskFull,
-    OutcomeOpen,
     Overloaded,
     Stopping,
     Unwritable,
@@ -41,7 +40,6 @@ __all__ = [
     "MAX_WAITING_COMMANDS",
     "DiskFull",
     "Origin",
-    "OutcomeOpen",
     "Overloaded",
     "Replica",
     "Stopping",
@@ -70,6 +68,7 @@ class Replica:
 
     Attributes:
         queue: the undecided commands.
+        append_durations: how long it took to append what was decided.
         snapshots: of the log.
         digests: that this replica records.
         failure: why the log cannot be written any more; None while it can.
@@ -94,6 +93,7 @@ class Replica:
         self._stopping = False
         self._is_marked = False  # nothing was appended since the last sync marker
         self._writer: asyncio.Task[None] | None = None
+        self.append_durations = self._timeline.append_durations
         self.run_blocking = run_blocking
         self._append_on_loop = append_on_loop
         self._is_behind = False  # `look` was called

@@ -6,6 +6,7 @@ Whoever finds that another replica has appended first reads that, and decides ag
 
 import asyncio
 from collections.abc import Callable, Iterable, Sequence
+from typing import Final
 
 from eventlog.api import AsyncLog, ReadableLog, SequenceConflict
 from eventlog.errors import LogBusy
@@ -13,6 +14,7 @@ from nc.clock import Clock
 from nc.domain.decide import Command
 from nc.domain.events import Batch, Event
 from nc.domain.state import State
+from nc.histogram import Histogram
 from nc.replica.batch import Decided, Origin
 from nc.replica.errors import Replaced
 from nc.replica.replay import Observer
@@ -22,6 +24,21 @@ __all__ = ["Decide", "Replay", "Timeline"]
 Decide = Callable[[State, Iterable[tuple[Command, Origin]], int, int], Decided]
 Replay = Callable[[ReadableLog, State, Observer | None], State]
 Asked = Callable[[], Iterable[tuple[Command, Origin]]]  # the commands that wait, first come first
+
+# From a disk that does not wait for its platters to one that fails.
+DURATION_BOUNDS_S: Final = (
+    0.0001,
+    0.00025,
+    0.0005,
+    0.001,
+    0.0025,
+    0.005,
+    0.01,
+    0.025,
+    0.1,
+    0.5,
+    2.5,
+)
 
 
 class Timeline:
@@ -36,6 +53,7 @@ class Timeline:
     Attributes:
         state: as of the last durable event that is known.
         session: of this process: random, the owner of its links.
+        append_durations: of appends that succeeded.
     """
 
     def __init__(
@@ -49,6 +67,7 @@ class Timeline:
         self._observers: list[Observer] = []
         self.state = State()
         self.session = ""
+        self.append_durations = Histogram(DURATION_BOUNDS_S)
 
     def observe(self, observer: Observer) -> None:
         """See `Replica.observe`."""
@@ -100,7 +119,9 @@ class Timeline:
         if count:
             payload = Batch(entries=decided.entries).SerializeToString()
             may_block = self._append_on_loop and not self.state.links
+            began_ns = self._clock.monotonic_ns()
             await self._log.append(payload, count, expected, may_block=may_block)
+            self.append_durations.observe(self._clock.monotonic_ns() - began_ns)
 
     def _notify(self, events: Sequence[Event]) -> None:
         for observer in self._observers:  # an observer that fails does not fail the writer

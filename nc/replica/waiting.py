@@ -32,6 +32,9 @@ class WaitingNodes:
         self._nodes: dict[str, WaitingNode] = {}
         self.addresses: frozenset[str] = frozenset()
 
+    def __len__(self) -> int:
+        return len(self._nodes)
+
     def note(self, node_id: str, node: WaitingNode) -> None:
         """A node asked for a link; what it said before is replaced, an address only by another."""
         before = self._nodes.pop(node_id, None)

@@ -1,15 +1,18 @@
-"""What callers are held to that guess bootstrap tokens, or go on calling although they are refused.
+"""What callers are held to that guess tokens, or go on calling although they are refused.
 
-A wrong bootstrap token counts against the address that it came from, a right one does not: a rack
+A wrong token counts against the address that it came from, a right one does not: a rack
 of machines may enrol at once from behind one address. Once an address has nothing left, none of its
 tokens is looked at, since an answer to a right one would tell it from the wrong ones. Who may issue
 tokens (administrators, and everybody in plain text) has no need to guess, and is not limited.
+Bootstrap tokens are for GetToken; node tokens are for the internal port, where knowing one is the
+right to change when its node expires.
 
 Refusing a call costs as much as answering it. Who goes on all the same has its connections ended,
 so that each handful of calls costs it a TLS handshake.
 """
 
 import math
+import threading
 from collections.abc import Callable
 from typing import Any, Final
 
@@ -34,17 +37,18 @@ _LINE_EVERY_NS: Final = 10 * _NS
 
 
 class TooManyGuesses(Exception):
-    """A party has sent too many wrong bootstrap tokens."""
+    """A party has sent too many wrong tokens."""
 
     def __init__(self, wait_s: float) -> None:
         super().__init__(
-            "too many wrong bootstrap tokens have come from your address; try again in "
-            f"{math.ceil(wait_s)} s with a valid one (ncadm create-bootstrap-token makes one)"
+            "too many wrong tokens have come from your address; try again in "
+            f"{math.ceil(wait_s)} s with a valid one (ncadm create-bootstrap-token makes a "
+            "bootstrap token)"
         )
 
 
 class WrongToken(Exception):
-    """A bootstrap token was refused.
+    """A token was refused.
 
     Attributes:
         reason: why.
@@ -58,14 +62,14 @@ class WrongToken(Exception):
 
 
 class Abuse:
-    """What each party has left, on all ports. Used in the queue's thread.
+    """What each party has left, on all ports. Used in the queue's thread, guesses in any.
 
     Args:
-        guesses_a_second: wrong bootstrap tokens of a party; 0: as many as it likes.
+        guesses_a_second: wrong tokens of a party; 0: as many as it likes.
         log: gets a line every ten seconds at most while parties are limited.
 
     Attributes:
-        wrong_tokens: bootstrap tokens that were refused.
+        wrong_tokens: tokens that were refused.
         not_looked_at: calls that were refused for the wrong tokens before them.
         hung_up: refusals with which a connection was ended.
     """
@@ -77,18 +81,23 @@ class Abuse:
         if guesses_a_second:
             self._guesses = Rates(guesses_a_second, GUESSES_AT_ONCE, clock.monotonic_ns)
         self._refusals = Rates(REFUSALS_A_SECOND, REFUSALS_AT_ONCE, clock.monotonic_ns)
+        self._guesses_lock = threading.Lock()
         self._line_due_ns: dict[str, int] = {}
         self.wrong_tokens = self.not_looked_at = self.hung_up = 0
 
     def require_guesses_left(self, caller: Caller, party: object) -> None:
-        """Check that a bootstrap token of this caller may be looked at.
+        """Check that a token of this caller may be looked at.
 
         Raises:
             TooManyGuesses: there were too many wrong ones.
         """
         guesses = self._guesses
-        if guesses is None or _may_issue(caller) or guesses.left(party) > 0:
+        if guesses is None or _may_issue(caller):
             return
+        with self._guesses_lock:
+            if guesses.left(party) > 0:
+                return
+            wait_s = guesses.wait_s(party)
         self.not_looked_at += 1
         self._warn(
             log_events.RPC_GUESSES,
@@ -96,7 +105,7 @@ class Abuse:
             wrong_tokens=self.wrong_tokens,
             not_looked_at=self.not_looked_at,
         )
-        raise TooManyGuesses(guesses.wait_s(party))
+        raise TooManyGuesses(wait_s)
 
     def judge(self, caller: Caller, party: object, check: Callable[[], object]) -> None:
         """Look at a bootstrap token.
@@ -109,8 +118,7 @@ class Abuse:
         try:
             check()
         except DomainError as error:
-            self.wrong_tokens += 1
-            raise WrongToken(error, self._note_guess(caller, party)) from error
+            raise WrongToken(error, self.note_guess(caller, party)) from error
 
     def is_to_hang_up(self, caller: Caller, party: object) -> bool:
         """Note a refusal; whether the connection that it went to is to end."""
@@ -123,16 +131,18 @@ class Abuse:
         self._warn(log_events.RPC_HUNG_UP, party, hung_up=self.hung_up)
         return True
 
-    def _note_guess(self, caller: Caller, party: object) -> float:
+    def note_guess(self, caller: Caller, party: object) -> float:
         """Count a wrong token; how long its answer is held back, seconds.
 
         The first ones are mistakes, and are answered at once.
         """
+        self.wrong_tokens += 1
         guesses = self._guesses
         if guesses is None or _may_issue(caller):
             return 0.0
-        guesses.spend(party)
-        is_mistake = guesses.left(party) >= guesses.at_once // 2
+        with self._guesses_lock:
+            guesses.spend(party)
+            is_mistake = guesses.left(party) >= guesses.at_once // 2
         return 0.0 if is_mistake else min(1.0, guesses.each_ns / _NS)
 
     def _warn(self, event: str, party: object, **counts: Any) -> None:

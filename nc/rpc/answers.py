@@ -21,6 +21,7 @@ from nc.replica.errors import OutcomeOpen, Overloaded, Stopping, Unwritable, Wri
 from nc.rpc.abuse import TooManyGuesses
 from nc.rpc.admin import errors as admin
 from nc.rpc.admission import TooManyStreams
+from nc.rpc.node import errors as node
 from nc.rpc.permissions import PermissionDenied
 
 Code = grpc.StatusCode
@@ -77,7 +78,7 @@ _BY_STATUS: Final[dict[grpc.StatusCode, tuple[type[Exception], ...]]] = {
         *(operator.TokenLabelInvalid, operator.NamePrefixInvalid, operator.NodeNameInvalid),
         *(operator.LabelInvalid, operator.TooManyLabels, operator.NoteInvalid),
         *(operator.AddressNotAssignable, operator.AdministratorNameInvalid),
-        *(admin.BadRequest, RequestUnusable, InvalidName),
+        *(admin.BadRequest, RequestUnusable, InvalidName, node.AttemptMalformed),
     ),
     Code.NOT_FOUND: (
         *(domain.BootstrapTokenUnknown, domain.NodeUnknown, domain.ListedNodeUnknown),
@@ -89,7 +90,7 @@ _BY_STATUS: Final[dict[grpc.StatusCode, tuple[type[Exception], ...]]] = {
     ),
     Code.FAILED_PRECONDITION: (
         *(domain.BootstrapTokenExpired, domain.BootstrapTokenRevoked, domain.NodeExpired),
-        *(domain.NodeNotWaiting, domain.NodeKeyUnknown, domain.NotTheNodesKey),
+        *(domain.NodeNotWaiting, domain.NodeKeyUnknown),
         *(domain.LinkSuperseded, domain.IllegalTransition),
         *(domain.KeyOfAnotherLog, domain.AuthorityOfAnotherLog),
         *(operator.TokenReferenceAmbiguous, operator.NodeReferenceAmbiguous),
@@ -102,6 +103,8 @@ _BY_STATUS: Final[dict[grpc.StatusCode, tuple[type[Exception], ...]]] = {
         *(admin.WatchTooSlow, admin.TooMuchWork, RecordTooLarge),
     ),
     Code.OUT_OF_RANGE: (admin.OutOfLog,),
+    Code.PERMISSION_DENIED: (domain.NotTheNodesKey,),
+    Code.UNAUTHENTICATED: (node.CredentialRefused,),
     Code.ABORTED: (domain.IdTaken,),
     Code.UNAVAILABLE: (WriteRefused, OutcomeOpen, Unwritable),
     Code.DATA_LOSS: (admin.LogUnreadable, LogError),

@@ -16,6 +16,7 @@ class CallLine(NamedTuple):
         at_ns: when it ended, Unix time.
         message: of a refusal.
         denied_so_far: of a call that was refused with PERMISSION_DENIED.
+        node: what the node that called is called; "" for another caller.
     """
 
     at_ns: int
@@ -24,12 +25,15 @@ class CallLine(NamedTuple):
     duration_ns: int
     message: str = ""
     denied_so_far: int = 0
+    node: str = ""
 
     def fields(self) -> dict[str, object]:
         """The line's fields, in their order."""
         more: dict[str, object] = {"message": self.message} if self.message else {}
         if self.denied_so_far:
             more["denied_so_far"] = self.denied_so_far
+        if self.node:
+            more["node"] = self.node
         return {
             "method": self.call.method,
             "code": self.code,

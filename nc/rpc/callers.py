@@ -26,6 +26,7 @@ _FINGERPRINT_DIGITS = 20
 
 class CallerKind(Enum):
     UNRESTRICTED = "unrestricted"  # no identity, and everything on the port is allowed
+    INTERNAL = "internal"  # likewise, and knows node tokens, or guesses them
     ANONYMOUS = "anonymous"  # TLS without a client certificate
     ADMIN = "admin"
     VIEWER = "viewer"  # an administrator who may only read
@@ -43,6 +44,7 @@ class Caller(NamedTuple):
 
 
 UNRESTRICTED = Caller(CallerKind.UNRESTRICTED, "anonymous")
+INTERNAL = Caller(CallerKind.INTERNAL, "anonymous")
 ANONYMOUS = Caller(CallerKind.ANONYMOUS, "anonymous")
 
 
@@ -115,8 +117,10 @@ def caller_of(
     certificate: Callable[[], bytes | None], transport: Transport, callers: Callers
 ) -> Caller:
     """Who makes a call, by the certificate of its connection, which is asked for if it counts."""
-    if transport in {Transport.PLAINTEXT, Transport.INTERNAL}:
+    if transport is Transport.PLAINTEXT:
         return UNRESTRICTED
+    if transport is Transport.INTERNAL:
+        return INTERNAL
     if transport is Transport.SERVER_TLS:
         return ANONYMOUS
     # Without a certificate the handshake would have failed; if it ever does not, the caller has no

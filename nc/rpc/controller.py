@@ -198,6 +198,9 @@ class Controller:
             ServerNodeFixed: the server is in the list.
             ExpiryTooLate: a time does not fit the API's 32 bits.
         """
+        # Tokens that may be guesses are looked up before anything is waited for: the edge counts
+        # wrong ones (`Method.wrong_token`).
+        may_guess, known = call.caller.kind is CallerKind.INTERNAL, self._replica.state.nodes
         expiries = []
         for position, sensor in enumerate(request.sensorExpire, start=1):
             token = sensor.deviceToken.decode("utf-8", "surrogateescape")
@@ -206,6 +209,8 @@ class Controller:
             if sensor.expireTime > LARGEST_EXPIRY_S:
                 raise errors.ExpiryTooLate(position, sensor.expireTime, LARGEST_EXPIRY_S)
             node_id = self._token_ids.id_of(token)
+            if may_guess and node_id not in known:
+                raise errors.ListedNodeUnknown(position)
             expiries.append(nodes.Expiry(node_id, sensor.expireTime * 1000))
         await self._submit(nodes.SetExpiries(tuple(expiries), now_ms(self._clock)), call)
         return sensor_pb2.SensorExpireTimeResponse(code=OK, message=SUCCESS_MESSAGE)

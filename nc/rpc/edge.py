@@ -24,17 +24,16 @@ from nc.rpc.abuse import Abuse, WrongToken
 from nc.rpc.admission import Admission, Pool, TooManyStreams, party_of
 from nc.rpc.answers import Answer, MethodUnknown, Status, answer_to, status_name, status_to
 from nc.rpc.api import Call
+from nc.rpc.call_counts import CallCounts, MethodCounts
 from nc.rpc.call_lines import CallLine, CallLines, LogCalls, log_one_by_one
 from nc.rpc.callers import CallerKind, Callers, Transport, caller_of
 from nc.rpc.methods import Method, Methods, StreamMethod
 from nc.rpc.permissions import require
 from nc.rpc.queue.binding import Metadata
 from nc.rpc.queue.call import Refusal
-from nc.rpc.request_ids import request_id
+from nc.rpc.request_ids import REQUEST_ID_KEY, request_id, sent_ids
 from nc.rpc.streams import AdmittedMessages, RefusedWith, WireMessages
 from nc.secrets import RequestIds, Secrets
-
-REQUEST_ID_KEY = "x-request-id"
 
 # What is logged as the method of a call whose path is none of ours: it may be anything.
 UNKNOWN_METHOD = "unknown"
@@ -67,6 +66,7 @@ class _Record:
 
     call: Call
     method: Method | StreamMethod | None
+    counts: MethodCounts
     pool: Pool | None = None  # where it has a place
     code: str = ""  # what it was answered with, unless that is a status
     message: str = ""
@@ -86,6 +86,7 @@ class Edge:
         log: gets an error that is a bug, with its traceback.
         log_calls: gets a line for each call; by default they go to `log`.
         abuse: one for all ports.
+        counts: likewise.
 
     Attributes:
         denied: calls refused with PERMISSION_DENIED, by method.
@@ -103,6 +104,7 @@ class Edge:
         log: FilteringBoundLogger,
         log_calls: LogCalls | None = None,
         abuse: Abuse | None = None,
+        counts: CallCounts | None = None,
     ) -> None:
         self._transport = transport
         self._has_identities = transport is Transport.MUTUAL_TLS
@@ -113,6 +115,8 @@ class Edge:
         self._request_ids = RequestIds(secrets)
         self._log = log
         self._methods: Methods = {}
+        self._all_counts = counts or CallCounts()
+        self._counts: dict[bytes, MethodCounts] = {}
         self._admission = Admission()
         self._abuse = abuse or Abuse(0, clock, log)
         self.denied: Counter[str] = Counter()
@@ -122,6 +126,7 @@ class Edge:
     def open(self, methods: Methods) -> None:
         """Set what can be called, by path."""
         self._methods = methods
+        self._counts = self._all_counts.of(methods)
 
     def close(self) -> None:
         """Refuse new calls to our own methods; those under way go on."""
@@ -134,10 +139,13 @@ class Edge:
         caller = caller_of(wire.certificate, self._transport, self._callers)
         wire.party = caller.actor if self._has_identities else party_of(wire.peer())
         name = UNKNOWN_METHOD if method is None else method.name
-        sent = (str(value) for key, value in wire.metadata if key == REQUEST_ID_KEY)
+        sent = sent_ids(wire.metadata)
         returned, recorded = request_id(sent, self._request_ids.new, self._is_live_token)
         wire.trailing = ((REQUEST_ID_KEY, returned),)
-        record = wire.context = _Record(Call(caller, name, recorded, started_ns), method)
+        counts = self._counts.get(wire.path, self._all_counts.unknown)
+        counts.started += 1
+        call = Call(caller, name, recorded, started_ns)
+        record = wire.context = _Record(call, method, counts)
         try:
             self._let_in(wire, record)
         except Exception as error:  # noqa: BLE001 - every error has an answer
@@ -192,16 +200,23 @@ class Edge:
         clock, call = self._clock, record.call
         code = self._code_of(wire, record, is_cancelled=is_cancelled)
         duration_ns = clock.monotonic_ns() - call.started_ns
-        line = CallLine(
-            clock.now_ns(), call, code, duration_ns, record.message, record.denied_so_far
-        )
-        self.lines.add(line)
+        record.counts.end(code, duration_ns)
+        node = self._state().nodes.get(call.caller.node_id) if call.caller.node_id else None
+        name = "" if node is None else node.profile.name
+        now_ns, denied = clock.now_ns(), record.denied_so_far
+        self.lines.add(CallLine(now_ns, call, code, duration_ns, record.message, denied, name))
 
     async def _carry_out(self, wire: WireCall, record: _Record, request: Any) -> None:
         method: Any = record.method
         try:
+            if method.wrong_token is not None:
+                # Guesses that are sent at once are looked at one after the other: the operation
+                # finds a wrong token before it waits for anything.
+                self._abuse.require_guesses_left(record.call.caller, wire.party)
             response = await method.operation(request, record.call)
         except Exception as error:  # noqa: BLE001 - every error has an answer
+            if method.wrong_token is not None and isinstance(error, method.wrong_token):
+                await asyncio.sleep(self._abuse.note_guess(record.call.caller, wire.party))
             self._answer_error(wire, record, error)
         else:
             record.code = OK
@@ -239,7 +254,7 @@ class Edge:
             pool = admission.health
         else:
             pool = admission.others
-            if method.check_token is not None:
+            if method.takes_tokens:
                 self._abuse.require_guesses_left(caller, wire.party)
         if not pool.enter(wire.party):
             raise TooManyStreams(pool) if pool is admission.watches else Overloaded

@@ -11,6 +11,7 @@ from google.protobuf.descriptor_pool import DescriptorPool
 from google.protobuf.message import Message
 
 from nc.contract import WIRE_STATES
+from nc.domain.errors import DomainError, ListedNodeUnknown
 from nc.pb import network_controller_pb2 as pb
 from nc.pb import sensor_pb2
 from nc.rpc.api import Call
@@ -41,6 +42,8 @@ class Method:
         is_health: health checks have places of their own.
         is_standard: it belongs to a service that is not ours.
         check_token: looks at the bootstrap token of a request, and raises if it is a wrong one.
+        wrong_token: the error of the operation that shows that a token in the request is wrong;
+            raised before the operation waits for anything if the caller may guess.
     """
 
     name: str
@@ -53,6 +56,12 @@ class Method:
     is_health: bool = False
     is_standard: bool = False
     check_token: Callable[[Any], object] | None = None
+    wrong_token: type[DomainError] | None = None
+
+    @property
+    def takes_tokens(self) -> bool:
+        """Whether its answers tell right tokens from wrong ones."""
+        return self.check_token is not None or self.wrong_token is not None
 
 
 class Messages(Protocol):
@@ -119,6 +128,7 @@ def methods_of(controller: Controller) -> dict[bytes, Method]:
             is_query=name in queries,
             is_health=name == "HealthCheck",
             check_token=controller.live_bootstrap_token if name == "GetToken" else None,
+            wrong_token=ListedNodeUnknown if name == "UpdateSensorExpireTime" else None,
         )
         for service in (CONTROL_SERVICE, BOOTSTRAP_SERVICE, INTERNAL_SERVICE)
         for method in service.methods

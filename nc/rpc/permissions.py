@@ -5,6 +5,7 @@ viewer         what changes nothing
 node           methods for members; UnRegister of itself
 upstream node  the same, with the token of a node that was imported and has not renewed
 anonymous      methods for anyone (the bootstrap port)
+internal       everything on the internal port: the node tokens in a request are the right to it
 expired, unregistered, unknown certificates: nothing
 """
 
@@ -56,7 +57,7 @@ def require(
         PermissionDenied: it may not call this.
     """
     kind = caller.kind
-    if kind is CallerKind.UNRESTRICTED:
+    if kind is CallerKind.UNRESTRICTED or kind is CallerKind.INTERNAL:
         return
     if kind is CallerKind.ANONYMOUS:
         if permission is not Permission.ANYONE:

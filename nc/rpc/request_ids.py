@@ -1,4 +1,6 @@
-"""Which request ids of callers are used: `x-request-id` of gRPC's metadata.
+"""Which request ids of callers are used: `x-request-id` of gRPC's metadata, or a trace's id.
+
+Of a call without `x-request-id`, the trace id of its `traceparent` counts (W3C Trace Context, 3.2).
 
 Events and log lines keep a call's request id for ever, and a careless caller may send a token in
 it. So only ids of four narrow forms are used, and all others are replaced:
@@ -16,11 +18,14 @@ after a token was found.
 
 import re
 from collections.abc import Callable, Iterable
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from nc.secrets import TOKEN_HEX_DIGITS
 
-__all__ = ["RequestId", "request_id"]
+__all__ = ["REQUEST_ID_KEY", "RequestId", "request_id", "sent_ids"]
+
+REQUEST_ID_KEY: Final = "x-request-id"
+_TRACE_KEY: Final = "traceparent"
 
 _UUID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE | re.ASCII)
 _WITH_ROOM = re.compile(
@@ -30,6 +35,10 @@ _WITH_ROOM = re.compile(
     re.IGNORECASE | re.ASCII,
 )
 _TRACEPARENT = re.compile(r"00-([0-9a-f]{32})-[0-9a-f]{16}-[0-9a-f]{2}", re.IGNORECASE | re.ASCII)
+_TRACE = re.compile(  # the whole of version 00; ff is none; later versions may have more behind it
+    r"(00|(?!ff)[0-9a-f]{2})-(?!0{32})([0-9a-f]{32})-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}(-.*)?",
+    re.ASCII,
+)
 _TOKEN_LIKE = re.compile(f"(?=([0-9a-f]{{{TOKEN_HEX_DIGITS}}}))", re.ASCII)  # at every offset
 
 
@@ -38,6 +47,22 @@ class RequestId(NamedTuple):
 
     returned: str
     recorded: str
+
+
+def sent_ids(metadata: Iterable[tuple[str, str | bytes]]) -> list[str]:
+    """What a call has of ids, in the order in which they count.
+
+    Args:
+        metadata: of the call; the keys are in lower case.
+    """
+    ids: list[str] = []
+    traces: list[str] = []
+    for key, value in metadata:
+        if key == REQUEST_ID_KEY:
+            ids.append(str(value))
+        elif key == _TRACE_KEY:
+            traces.append(str(value))
+    return ids or [trace_id for each in traces if (trace_id := _trace_id(each))]
 
 
 def request_id(
@@ -61,3 +86,11 @@ def request_id(
             return RequestId(each, new() if holds_token else candidate)
     made = new()
     return RequestId(made, made)
+
+
+def _trace_id(traceparent: str) -> str:
+    """The trace id of a `traceparent`; "" if it is to be ignored (Trace Context, 3.2.2 and 4.3)."""
+    found = _TRACE.fullmatch(traceparent)
+    if found is None or (found[1] == "00" and found[3]):
+        return ""
+    return found[2]

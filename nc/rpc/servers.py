@@ -26,6 +26,7 @@ from nc.services import (
     BOOTSTRAP_SERVICE,
     CONTROL_SERVICE,
     INTERNAL_SERVICE,
+    NODE_SERVICE,
     path_of,
 )
 
@@ -52,6 +53,10 @@ _LOOKAHEAD_BYTES = 16 * 1024
 
 # Connections of one port at once; further ones are closed. Each takes some 40 KB, and a descriptor.
 MAX_CONNECTIONS = 20_000
+
+# From so many connections of all ports on, the parties that have most lose some.
+CROWDED_CONNECTIONS = MAX_CONNECTIONS * 3 // 4
+_CROWDED_LINE_EVERY_NS = 10 * 1_000_000_000
 
 _OPTIONS = (
     # Two servers on one port would silently share its calls.
@@ -155,14 +160,17 @@ class GrpcPort:
 def control_port(host: str, number: int, credentials: Credentials | None) -> GrpcPort:
     """The port for clients that have a certificate."""
     transport = Transport.PLAINTEXT if credentials is None else Transport.MUTUAL_TLS
-    services = (CONTROL_SERVICE, BOOTSTRAP_SERVICE, INTERNAL_SERVICE, *ADMIN_SERVICES)
+    services = (
+        *(CONTROL_SERVICE, BOOTSTRAP_SERVICE, INTERNAL_SERVICE),
+        *(NODE_SERVICE, *ADMIN_SERVICES),
+    )
     return GrpcPort(host, number, transport, services, _CONTROL_OPTIONS, credentials)
 
 
 def bootstrap_port(host: str, number: int, credentials: Credentials | None) -> GrpcPort:
     """The port for machines that have none yet."""
     transport = Transport.PLAINTEXT if credentials is None else Transport.SERVER_TLS
-    services = (CONTROL_SERVICE, BOOTSTRAP_SERVICE)
+    services = (CONTROL_SERVICE, BOOTSTRAP_SERVICE, NODE_SERVICE)
     return GrpcPort(host, number, transport, services, _BOOTSTRAP_OPTIONS, credentials)
 
 
@@ -189,6 +197,7 @@ class GrpcServers:
         self._health = Health()
         self._server: QueueServer | None = None
         self._edges: list[Edge] = []
+        self._ended_in_crowds = self._crowded_line_due_ns = 0
         # The services that health is known of; "" is the server as a whole.
         self._services = {"", *(s.full_name for port in self._ports for s in port.services)}
 
@@ -198,7 +207,13 @@ class GrpcServers:
         Raises:
             PortUnavailable: another program has one, or it may not be had.
         """
-        self._server = QueueServer(self._clock, self._report, self._write_lines)
+        self._server = QueueServer(
+            self._clock,
+            self._report,
+            self._write_lines,
+            CROWDED_CONNECTIONS,
+            self._report_crowd,
+        )
         numbers = []
         for port in self._ports:
             edge = edge_of(port.transport)
@@ -247,6 +262,13 @@ class GrpcServers:
     def _write_lines(self) -> None:
         for edge in self._edges:
             edge.lines.write()
+
+    def _report_crowd(self, party: str, ended: int) -> None:
+        self._ended_in_crowds += ended
+        now_ns = self._clock.monotonic_ns()
+        if now_ns >= self._crowded_line_due_ns:
+            self._crowded_line_due_ns = now_ns + _CROWDED_LINE_EVERY_NS
+            self._log.warning(log_events.RPC_CROWDED, party=party, ended=self._ended_in_crowds)
 
     def _report(self, error: Exception) -> None:
         self._log.error(log_events.RPC_CRASHED, exc_info=error)

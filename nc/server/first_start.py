@@ -203,7 +203,7 @@ def _begin_anew(there: Listing) -> str:
 def _put_back(there: Listing) -> str:
     return (
         "put back what is missing (is its volume mounted? is it compressed or moved?) or restore "
-        f"all of it from one backup (docs/backup.md); {_begin_anew(there)}"
+        f"all of it from one backup (docs/how-to/backup.md); {_begin_anew(there)}"
     )
 
 

@@ -26,6 +26,7 @@ from nc.rpc.servers import GrpcServers, bootstrap_port, control_port, internal_p
 from nc.secrets import Secrets, TokenIds
 from nc.server import first_start
 from nc.server.certificates import Certificates, authority_folders
+from nc.server.extras import metrics_of
 from nc.server.first_start import Start
 from nc.server.logs import Opening, open_log
 from nc.server.memory import GIVE_BACK
@@ -148,7 +149,9 @@ async def open_installation(
             allow_destination=settings.allow_destination,
             guesses_a_second=settings.guess_rate,
             node_limits=settings.node_limits,
+            certificate_lifetime=settings.certificate_lifetime,
             open_uplink=None if settings.tun is TunMode.OFF else partial(uplink, settings, logger),
+            open_metrics=metrics_of(settings, logger),
             report_path=folder.links_socket,
             sweep_interval_s=tuning.sweep_interval_s,
             log_folder=folder.log,
@@ -177,7 +180,7 @@ def _lost_of_another_log(folder: DataFolder, certificates: Certificates) -> Iter
         raise DataLost(
             f"{pki.paths.ca_key} is not the key that the certificates of this log's nodes were "
             "signed with, and with another none of them is accepted; put the folder back from "
-            "a backup (docs/backup.md)"
+            "a backup (docs/how-to/backup.md)"
         ) from None
 
 

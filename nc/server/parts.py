@@ -11,6 +11,7 @@ import ssl
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
+from datetime import timedelta
 from ipaddress import IPv4Network
 from pathlib import Path
 from typing import NamedTuple, Protocol
@@ -26,6 +27,8 @@ from nc.domain.network import Network
 from nc.errors import OperatorError
 from nc.hub.limits import Limits
 from nc.hub.switch import Switch
+from nc.metrics.sources import OpenMetrics
+from nc.pki.certificates import NODE_LIFETIME
 from nc.replica.appends import in_thread
 from nc.replica.digests import DIGEST_EVENTS
 from nc.replica.snapshots import SNAPSHOT_TAIL_EVENTS
@@ -110,10 +113,12 @@ class Parts:
         append_on_loop: whether appends may block the event loop (`nc.replica.appends`).
         interconnection: whether nodes may reach each other.
         allow_destination: what nodes may reach beyond the network, through the server.
-        guesses_a_second: wrong bootstrap tokens of one address; 0: as many as it likes.
+        guesses_a_second: wrong tokens of one address; 0: as many as it likes.
         node_limits: how many nodes there may be, and when they lose their addresses.
+        certificate_lifetime: of certificates that nodes renew.
         open_uplink: connects the switch to this machine's own network, and gives the background
             task that keeps it connected, if it needs one; None: it stays apart.
+        open_metrics: serves the metrics; None: nobody reads them.
         report_path: the Unix socket that reports the links; None: there is none.
         jobs: work to be repeated, besides the sweep, and done after each step of the clock.
         log_folder: where the log's files are; None: they are in no folder.
@@ -145,7 +150,9 @@ class Parts:
     allow_destination: tuple[IPv4Network, ...] = ()
     guesses_a_second: float = 0
     node_limits: NodeLimits = DEFAULT_LIMITS
+    certificate_lifetime: timedelta = NODE_LIFETIME
     open_uplink: OpenUplink | None = None
+    open_metrics: OpenMetrics | None = None
     report_path: Path | None = None
     jobs: tuple[Job, ...] = ()
     log_folder: Path | None = None

@@ -10,7 +10,6 @@ import contextlib
 from collections.abc import Awaitable, Callable, Iterator
 from functools import partial
 from importlib.metadata import version
-from pathlib import Path
 from types import TracebackType
 from typing import Self
 
@@ -19,21 +18,23 @@ from nc.clock_watch import ClockWatch
 from nc.domain.decide import decide
 from nc.domain.replicas import AuthorityKeys, StartReplica, StopReplica
 from nc.hub.hub import Hub
-from nc.hub.report import serve_report
-from nc.net.sockets import SocketUnavailable
+from nc.metrics.sources import KeepMetrics, Sources
 from nc.replica.errors import OutcomeOpen, Unwritable, WriteRefused
 from nc.replica.replica import Replica
 from nc.replica.waiting import WaitingNodes
 from nc.rpc.abuse import Abuse
 from nc.rpc.admin.methods import admin_methods
 from nc.rpc.api import Endpoints
+from nc.rpc.call_counts import CallCounts
 from nc.rpc.callers import Transport
-from nc.rpc.controller import Controller
 from nc.rpc.edge import Edge
-from nc.rpc.methods import Methods, methods_of
+from nc.rpc.methods import Methods
 from nc.secrets import RequestIds, new_session
 from nc.server import tasks
 from nc.server.admin import admin_services
+from nc.server.ending_certificates import EndingCertificates
+from nc.server.extras import report_links, serve_metrics
+from nc.server.methods import public_methods
 from nc.server.own_changes import OwnChanges
 from nc.server.parts import Job, KeepUplink, Parts
 
@@ -85,7 +86,8 @@ class Server:
         admin: the services of nc.admin.v1.
         submit: makes a change that the server itself wants.
         methods: what can be called, by path.
-        abuse: counts wrong bootstrap tokens, and connections that were hung up on.
+        ending_certificates: counts the nodes that must join again soon.
+        abuse: counts wrong tokens, and connections that were hung up on.
         tasks: what runs in the background, by name; one that dies ends the server.
         endpoints: where clients find the server; there once it has started.
     """
@@ -104,26 +106,24 @@ class Server:
         self.hub = hub
         self._parts = parts
         self.submit = OwnChanges(replica, request_ids, parts.log.limits).submit
-        controller = Controller(
-            replica,
-            parts.authorities,
-            lambda: self.endpoints,
-            parts.token_ids,
-            parts.clock,
-            parts.secrets,
-            parts.node_limits.max_nodes,
-        )
         self._failing: tasks.Failing = {}
         self.admin = admin_services(
             parts, replica, hub, waiting, VERSION, lambda: self.endpoints, self._failing
         )
-        self.methods: Methods = {**methods_of(controller), **admin_methods(self.admin)}
+        self.methods: Methods = {
+            **public_methods(parts, replica, lambda: self.endpoints),
+            **admin_methods(self.admin),
+        }
+        self.ending_certificates = EndingCertificates(replica, parts.clock, parts.logger)
         self._edges: list[Edge] = []
+        self._calls = CallCounts()
+        self._waiting = waiting
         self.abuse = Abuse(parts.guesses_a_second, parts.clock, parts.logger)
         # from here on: a start may take long, and the clock be set meanwhile
         self._clock_watch = ClockWatch(parts.clock)
         self.tasks: dict[str, asyncio.Task[None]] = {}
         self._keep_uplink: KeepUplink | None = None
+        self._keep_metrics: KeepMetrics | None = None
 
     async def __aenter__(self) -> Self:
         async with contextlib.AsyncExitStack() as started:
@@ -161,6 +161,7 @@ class Server:
             parts.logger,
             parts.log_calls,
             self.abuse,
+            self._calls,
         )
         self._edges.append(edge)
         return edge
@@ -191,8 +192,8 @@ class Server:
             uplink = parts.open_uplink(self.hub.switch)
             self._keep_uplink = await started.enter_async_context(uplink)
         await self._open_ports(started)
-        if parts.report_path is not None:
-            await self._report_links(parts.report_path, started)
+        await report_links(parts, self.hub, started)
+        self._keep_metrics = await serve_metrics(parts, self.metrics_sources(), started)
         group = await started.enter_async_context(asyncio.TaskGroup())
         for name, task in self.tasks.items():  # which replica, hub and ports end by themselves
             watcher = group.create_task(self._supervised(name, partial(tasks.watch, task)))
@@ -201,18 +202,20 @@ class Server:
             self.tasks[name] = group.create_task(self._supervised(name, work), name=name)
             started.callback(self.tasks[name].cancel)
 
-    async def _report_links(self, path: Path, started: contextlib.AsyncExitStack) -> None:
-        """Serve the report of the links; a server that cannot goes on without it."""
-        try:
-            report = await serve_report(path, self.hub)
-        except (OSError, SocketUnavailable) as error:
-            self._parts.logger.warning(
-                log_events.SERVER_EXTRA_FAILED,
-                message=f"no report of the links (network-controller links) until a restart: "
-                f"{error}; remove the cause, then restart",
-            )
-        else:
-            started.push_async_callback(report.stop)
+    def metrics_sources(self) -> Sources:
+        return Sources(
+            version=VERSION,
+            replica=self.replica,
+            hub=self.hub,
+            calls=self._calls,
+            abuse=self.abuse,
+            waiting=self._waiting,
+            watches=lambda: self.admin.events.source.tail.watches,
+            facts=self.admin.server.facts,
+            clock=self._parts.clock,
+            clock_watch=self._clock_watch,
+            run_blocking=self._parts.run_blocking,
+        )
 
     async def _open_ports(self, started: contextlib.AsyncExitStack) -> None:
         parts, ports = self._parts, self._parts.rpc_ports
@@ -249,8 +252,11 @@ class Server:
         yield "watch_log", partial(tasks.watch_log, parts.log, self.replica)
         if parts.follows_log:
             yield "follow_log", partial(tasks.follow_log, parts.log, self.replica)
+        if self._keep_metrics is not None:
+            yield "metrics", self._keep_metrics
         for report in (tasks.report_failure, tasks.report_lack):
             yield report.__name__, partial(report, self.replica, set_serving, logger)
+        yield "ending_certificates", self.ending_certificates.run
         snapshots = partial(tasks.report_failed_snapshots, self.replica, logger)
         yield "report_failed_snapshots", snapshots
 

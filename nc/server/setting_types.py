@@ -12,11 +12,17 @@ from pydantic import AfterValidator, BeforeValidator, PlainValidator
 from nc.domain.network import DEFAULT_NETWORK, Network
 from nc.durations import parse_duration
 from nc.net.overlay import OverlayRefused, require_bounded
+from nc.pki.certificates import LEAF_LIFETIME
 from nc.pki.errors import InvalidName
 from nc.pki.names import general_name
 
+# The port that is customary for Prometheus to read an instrumented program at.
+DEFAULT_METRICS_LISTEN = "127.0.0.1:9464"
+
+_LAST_PORT = 65_535
 _DIGITS = 9  # more than any of our numbers has
 _LONGEST_DURATION = 60  # characters
+_SHORTEST_LIFETIME = timedelta(minutes=1)
 _LONGEST_NETWORK = 60  # characters, which are more than such a network takes
 _LONGEST_PATH = 4096  # PATH_MAX
 _RATE = re.compile(r"[0-9]{1,6}(\.[0-9]{1,6})?")
@@ -71,8 +77,16 @@ def _checked_duration(value: object) -> timedelta:
     return timedelta() if text == "0" else parse_duration(text)
 
 
+def _checked_lifetime(value: object) -> timedelta:
+    lifetime = _checked_duration(value)
+    if _SHORTEST_LIFETIME <= lifetime <= LEAF_LIFETIME:
+        return lifetime
+    raise ValueError("expected a duration of 1m to 365d, such as 30d")
+
+
 # `7d`, `12h`; 0 is none.
 Duration = Annotated[timedelta, PlainValidator(_checked_duration)]
+Lifetime = Annotated[timedelta, PlainValidator(_checked_lifetime)]
 NodeCount = Annotated[int, _whole_number(0, 999_999_999, "a number of nodes, or 0 for any")]
 
 
@@ -117,6 +131,31 @@ def _checked_listen(value: object) -> str:
     return f"[{address}]" if isinstance(address, IPv6Address) else str(address)
 
 
+def checked_metrics_listen(value: object) -> tuple[str, int] | None:
+    """`IP:PORT`, or `none`."""
+    text = str(value)
+    if text == "none":
+        return None
+    host, colon, port = text.rpartition(":")
+    try:
+        if not (
+            colon and port.isascii() and port.isdecimal() and int(port[:_DIGITS]) <= _LAST_PORT
+        ):
+            raise ValueError  # noqa: TRY301 - as of a wrong address
+        return _checked_listen(host), int(port)
+    except ValueError:
+        raise ValueError(
+            f"expected an IP address of this machine and a port, such as {DEFAULT_METRICS_LISTEN}, "
+            "or none"
+        ) from None
+
+
+def _metrics_listen_text(value: object) -> str:
+    """The text as it is, checked; an absent one is something else than `none`."""
+    checked_metrics_listen(value)
+    return str(value)
+
+
 def _checked_destinations(value: object) -> tuple[IPv4Network, ...]:
     """A list of networks, or one alone."""
     texts = value if isinstance(value, (list, tuple)) else [value]
@@ -136,6 +175,11 @@ ServerName = Annotated[str, AfterValidator(_checked_name)]
 
 
 ServerNames = Annotated[tuple[str, ...], PlainValidator(_checked_names)]
+
+# Where metrics are served: an address and a port, 0 for any that is free; None: nowhere.
+MetricsListen = Annotated[tuple[str, int] | None, PlainValidator(checked_metrics_listen)]
+
+MetricsListenText = Annotated[str, PlainValidator(_metrics_listen_text)]  # in a file
 
 # Where a port listens; an IPv6 address in brackets.
 ListenAddress = Annotated[str, BeforeValidator(_checked_listen)]

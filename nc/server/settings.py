@@ -10,12 +10,15 @@ from pydantic import BaseModel, ConfigDict
 from nc.contract import DEFAULT_BOOTSTRAP_PORT, DEFAULT_GRPC_PORT, DEFAULT_LINK_PORT, DEFAULT_MTU
 from nc.domain.limits import DEFAULT_RECLAIM_AFTER_MS, NodeLimits
 from nc.domain.network import DEFAULT_NETWORK, Network
+from nc.pki.certificates import NODE_LIFETIME
 from nc.server.setting_types import (
     Destinations,
     Duration,
     Folder,
     GuessRate,
+    Lifetime,
     ListenAddress,
+    MetricsListen,
     Mtu,
     NetworkAddress,
     NodeCount,
@@ -46,6 +49,8 @@ class ServerSettings(BaseModel):
         reclaim_after: how long a node must have been idle to lose its address to another, once all
             are used up; 0: not at all.
         max_nodes: how many nodes may be registered.
+        certificate_lifetime: of the certificates of nodes that renew them.
+        metrics_listen: address and port where metrics are served; None: nowhere.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -65,7 +70,7 @@ class ServerSettings(BaseModel):
     mtu: Mtu = DEFAULT_MTU
     interconnection: Switch = True
     allow_destination: Destinations = ()  # what nodes reach beyond the network
-    guess_rate: GuessRate = 1.0  # wrong bootstrap tokens of one address a second; 0: no limit
+    guess_rate: GuessRate = 1.0  # wrong tokens of one address a second; 0: no limit
     tun: TunMode = TunMode.OFF
     plaintext: bool = False
     grpc_cert_dir: Folder | None = None  # None: below the data folder
@@ -75,6 +80,8 @@ class ServerSettings(BaseModel):
     max_nodes: NodeCount = 0  # 0: any number
     cluster: str | None = None  # the address of the stream that keeps the log
     cluster_replicas: StreamReplicas = 3  # how many servers of NATS keep a stream that is made
+    certificate_lifetime: Lifetime = NODE_LIFETIME
+    metrics_listen: MetricsListen = None
     tls_dir: Folder | None = None  # gets copies of the admin's files, for an admin client
 
     @property

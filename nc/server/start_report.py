@@ -53,5 +53,5 @@ def warn_of_database(folder: DataFolder, state: State, logger: FilteringBoundLog
             message=f"{database} is an upstream server's database, and the nodes in it are not "
             "known here; to import them stop this server and run network-controller "
             f"import-litekube --data-dir {folder.path} --db {database}, with the options that its "
-            "--help names (docs/from-litekube.md); or move the file away",
+            "--help names (docs/how-to/from-litekube.md); or move the file away",
         )

@@ -5,7 +5,7 @@
 
 `contract` has what is asked, the model of what should happen, and the laws, which are checked on a
 history; `targets` what can be driven; `simulation` a whole cluster; `search` draws trials from a
-seed, and makes smaller what breaks a law. docs/harness.md has examples.
+seed, and makes smaller what breaks a law. docs/how-to/harness.md has examples.
 """
 
 from nc.testing.contract.happenings import Crash, Restart, Wait
@@ -22,9 +22,8 @@ from nc.testing.contract.history import (
 from nc.testing.contract.judgement import Breach, Judgement, LawBroken, judge
 from nc.testing.contract.knowledge import Observed
 from nc.testing.contract.laws import CLUSTER_LAWS, LAWS, Evidence, Law
-from nc.testing.contract.model import Model, Moment, Refused
+from nc.testing.contract.model import Model
 from nc.testing.contract.operations import (
-    ADMIN,
     SERVER_NODE,
     CheckHealth,
     CheckState,
@@ -41,6 +40,7 @@ from nc.testing.contract.operations import (
     Sweep,
     Unregister,
 )
+from nc.testing.contract.values import ADMIN, Moment, Refused
 from nc.testing.targets.in_process import InProcess
 from nc.testing.targets.remote import Remote
 from nc.testing.targets.server_process import ServerProcess

@@ -547,7 +547,7 @@ async def test_without_a_device_packets_are_counted(tmp_path: Path) -> None:
             link.send(TEXT, b"E" + bytes(19))
         link.send(PING, b"")
         await next_frame(link, PONG)
-        assert node.agent.packets_in == 7
+        assert node.agent.traffic.packets_in == 7
 
 
 class SlowRedirect(Redirect):

@@ -16,16 +16,6 @@ from nc.pki import FolderPaths, PkiError
 from nc.secrets import SystemSecrets
 
 
-class Link:
-    """A connection that remembers why it was ended."""
-
-    def __init__(self) -> None:
-        self.ended: list[str] = []
-
-    def hang_up(self, reason: str) -> None:
-        self.ended.append(reason)
-
-
 def certificate_of(paths: FolderPaths) -> NodeTls:
     """A stand-in: the file's bytes are the certificate."""
     anything: Any = None
@@ -35,7 +25,7 @@ def certificate_of(paths: FolderPaths) -> NodeTls:
     return NodeTls(anything, contents)
 
 
-def agent_with(folder: Path, link: Link) -> Agent:
+def agent_with(folder: Path) -> Agent:
     node = NodeIdentity("token", "127.0.0.1", 1, folder)
     log = structlog.wrap_logger(structlog.ReturnLogger())
     agent = Agent(
@@ -47,7 +37,7 @@ def agent_with(folder: Path, link: Link) -> Agent:
         log=log,
     )
     held: Any = agent
-    held._connection = link
+    held.traffic.connection = object()
     held._tls = certificate_of(FolderPaths.within(folder))
     return agent
 
@@ -57,13 +47,14 @@ def test_only_another_certificate_begins_a_new_link(
 ) -> None:
     """The same one, one that is missing for a moment, and no link at all change nothing."""
     monkeypatch.setattr("nc.agent.agent.node_tls", certificate_of)
-    path, link = FolderPaths.within(tmp_path).client, Link()
+    path = FolderPaths.within(tmp_path).client
     path.write_bytes(b"one")
-    agent = agent_with(tmp_path, link)
+    agent = agent_with(tmp_path)
+    begins_anew: Any = agent._replaced
     agent.reload()
     path.unlink()
     agent.reload()
-    assert link.ended == []
+    assert not begins_anew.is_set()
     path.write_bytes(b"two")
     agent.reload()
-    assert link.ended == ["the node's certificate was replaced"]
+    assert begins_anew.is_set()

@@ -1,19 +1,29 @@
 """The state folder: the node comes back as itself, or as nobody; never as half of two."""
 
-import base64
 import os
 import stat
 from pathlib import Path
 
 import pytest
 
-from nc.agent.state import CertificateSet, NodeIdentity, StateFolder, StateFolderError, digest_of
+from nc.agent.state import (
+    CertificateSet,
+    NodeCertificates,
+    NodeIdentity,
+    StateFolder,
+    StateFolderError,
+    digest_of,
+)
 
 
 def certificates(name: str) -> CertificateSet:
     """A set whose files say whose they are."""
     parts = (f"{name} {part}".encode() for part in ("ca", "key", "certificate"))
-    return CertificateSet(*(base64.b64encode(part).decode() for part in parts))
+    return CertificateSet(*parts)
+
+
+def both(grpc: str = "grpc", network: str = "network") -> NodeCertificates:
+    return NodeCertificates(certificates(grpc), certificates(network))
 
 
 def node(name: str) -> NodeIdentity:
@@ -23,9 +33,7 @@ def node(name: str) -> NodeIdentity:
 
 def test_what_is_kept_is_loaded(tmp_path: Path) -> None:
     """By another process too: everything but where the folder is comes from the folder."""
-    kept = StateFolder(tmp_path / "a" / "state").keep(
-        node("one"), certificates("grpc"), certificates("network")
-    )
+    kept = StateFolder(tmp_path / "a" / "state").keep(node("one"), both())
     (tmp_path / "a").rename(tmp_path / "b")
     loaded = StateFolder(tmp_path / "b" / "state").load()
     assert loaded is not None
@@ -51,7 +59,7 @@ def test_everything_is_closed_to_others(tmp_path: Path) -> None:
     try:
         folder = StateFolder(tmp_path / "state")
         with folder.locked():
-            folder.keep(node("one"), certificates("grpc"), certificates("network"))
+            folder.keep(node("one"), both())
     finally:
         os.umask(before)
     made = [folder.path, *folder.path.rglob("*")]
@@ -65,7 +73,7 @@ def test_a_new_node_takes_the_place_of_the_old_one_at_once(
 ) -> None:
     """If the disk fails at any of the steps, the old node is still whole, or the new one is."""
     folder = StateFolder(tmp_path / "state")
-    folder.keep(node("old"), certificates("old"), certificates("old"))
+    folder.keep(node("old"), both("old", "old"))
     replace = os.replace
     done: list[str] = []
 
@@ -77,7 +85,7 @@ def test_a_new_node_takes_the_place_of_the_old_one_at_once(
 
     monkeypatch.setattr(os, "replace", failing)
     try:
-        folder.keep(node("new"), certificates("new"), certificates("new"))
+        folder.keep(node("new"), both("new", "new"))
     except StateFolderError as error:
         expected, said = "old", str(error)
     else:
@@ -97,7 +105,7 @@ def test_the_old_certificates_are_gone(tmp_path: Path) -> None:
     """Keys that are of no more use do not lie about."""
     folder = StateFolder(tmp_path / "state")
     for name in ("one", "two", "three"):
-        folder.keep(node(name), certificates(name), certificates(name))
+        folder.keep(node(name), both(name, name))
     assert [path.name for path in folder.path.glob("certificates-*")] == ["certificates-3"]
 
 
@@ -134,4 +142,4 @@ def test_a_file_in_its_place_is_named(tmp_path: Path) -> None:
 def test_nothing_secret_is_shown() -> None:
     """Neither a token nor a key is in a repr."""
     assert "token-one" not in repr(node("one"))
-    assert certificates("x").key not in repr(certificates("x"))
+    assert certificates("x").key.decode() not in repr(certificates("x"))

@@ -7,7 +7,9 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
+from cryptography.hazmat.primitives.asymmetric import ec
 
+from nc.agent.attempt import Attempt
 from nc.agent.enrolment import Invitation, ServerUnreachable, redeem
 from nc.pki import AuthorityKind, ca_cert_hash, open_folder
 
@@ -25,5 +27,6 @@ async def test_a_clock_that_is_wrong_is_named(tmp_path: Path) -> None:
     async with server:
         port = server.sockets[0].getsockname()[1]
         pin = ca_cert_hash(pki.authority.certificate_pem)
+        attempt = Attempt("a" * 32, ec.generate_private_key(ec.SECP256R1()))
         with pytest.raises(ServerUnreachable, match=r"has expired; .* clock right"):
-            await redeem(Invitation("0123456789abcdef", "127.0.0.1", port, pin))
+            await redeem(Invitation("0123456789abcdef", "127.0.0.1", port, pin), attempt)

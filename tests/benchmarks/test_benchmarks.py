@@ -15,6 +15,7 @@ SMALL = {
     "hostile": ("--seconds=0.3", "--settle=0"),
     "floods": ("--rounds=1", "--seconds=0.3", "--nodes=1"),
     "links": ("--rounds=1", "--seconds=0.2", "--links=2"),
+    "metrics": ("--rounds=1", "--calls=10", "--nodes=10"),
     "opening": ("--rounds=1", "--nodes=100", "--folder=."),
     "page": ("--nodes=5", "--events=100", "--steps=5"),
     "replay": ("--rounds=1", "--events=300", "--nodes=10", "--folder=."),

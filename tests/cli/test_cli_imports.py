@@ -36,10 +36,17 @@ finally:
 
 MAIN = {"network-controller": "nc.cli.main", "ncadm": "nc.cli.ncadm"}
 
-EXTRAS = ("hypothesis", "nats", "textual")
+EXTRAS = ("hypothesis", "nats", "starlette", "textual", "uvicorn")
 # typer converts paths and bounded numbers with pydantic, so a command with such options loads it.
-HEAVY = ("grpc", "nc.hub", "nc.server.server", "pydantic", "cryptography", "rich", *EXTRAS)
-NOT_FOR_CLIENTS = ("nc.hub", "nc.server.server", "nc.server.settings", "nc.replica", *EXTRAS)
+PROMETHEUS = "prometheus_client"
+HEAVY = (
+    *("grpc", "nc.hub", "nc.server.server", "pydantic", "cryptography", "rich", PROMETHEUS),
+    *EXTRAS,
+)
+NOT_FOR_CLIENTS = (
+    *("nc.hub", "nc.server.server", "nc.server.settings", "nc.replica", PROMETHEUS),
+    *EXTRAS,
+)
 
 
 def probe(
@@ -133,7 +140,7 @@ def test_reading_a_log_loads_no_server(data_dir: Path, command: str) -> None:
     words = ("log", *command.split(), "--data-dir", str(data_dir))
     done, loaded = probe("network-controller", *words)
     assert (done.returncode, done.stderr) == (0, "")
-    assert loaded.isdisjoint(("nc.hub", "nc.server.server", "grpc", *EXTRAS))
+    assert loaded.isdisjoint(("nc.hub", "nc.server.server", "grpc", PROMETHEUS, *EXTRAS))
 
 
 def test_a_missing_extra_is_one_line(data_dir: Path) -> None:
@@ -150,14 +157,14 @@ def test_a_search_needs_no_extra(target: str) -> None:
     options = ("--target", target, "--examples", "1")
     done, loaded = probe("network-controller", "check", *options, blocked=EXTRAS)
     assert (done.returncode, done.stderr) == (0, "")
-    assert loaded.isdisjoint(EXTRAS)
+    assert loaded.isdisjoint((PROMETHEUS, *EXTRAS))
 
 
 def test_the_server_needs_no_extra() -> None:
-    """`demo` starts a whole server, with nodes, where neither extra is installed."""
+    """`demo` starts a whole server, with nodes, where neither extra is installed; no metrics."""
     done, loaded = probe("network-controller", "demo", blocked=EXTRAS)
     assert (done.returncode, done.stderr) == (0, "")
-    assert loaded.isdisjoint(EXTRAS)
+    assert loaded.isdisjoint((PROMETHEUS, *EXTRAS))
 
 
 @pytest.mark.parametrize("group", [Commands, NcadmCommands])

@@ -49,6 +49,7 @@ COMMANDS = [
     ("ncadm", "admins", "issue"),
     ("ncadm", "admins", "list"),
     ("ncadm", "admins", "revoke"),
+    ("ncadm", "console"),
     ("ncadm", "contexts"),
     ("ncadm", "contexts", "list"),
     ("ncadm", "contexts", "use"),

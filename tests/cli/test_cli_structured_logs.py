@@ -80,6 +80,7 @@ CALLS = st.builds(
     st.integers(0, 2**62),
     st.text(),
     st.integers(0, 2**31),
+    st.text(),
 )
 
 

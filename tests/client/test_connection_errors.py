@@ -5,7 +5,9 @@ import ssl
 from pathlib import Path
 
 import pytest
+from cryptography.hazmat.primitives.asymmetric import ec
 
+from nc.agent.attempt import Attempt
 from nc.agent.connection import Target, connect
 from nc.agent.enrolment import Invitation, ServerUnreachable, redeem
 from nc.agent.link_errors import LinkEnded
@@ -46,8 +48,9 @@ async def linked(port: int, tls: ssl.SSLContext | None) -> str:
 
 async def joined(port: int) -> str:
     """What is said of a server that a machine cannot join."""
+    attempt = Attempt("a" * 32, ec.generate_private_key(ec.SECP256R1()))
     with pytest.raises(ServerUnreachable) as failed:
-        await redeem(Invitation("0123456789abcdef", LOOPBACK, port, None))
+        await redeem(Invitation("0123456789abcdef", LOOPBACK, port, None), attempt)
     return str(failed.value)
 
 

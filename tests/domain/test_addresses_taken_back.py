@@ -3,8 +3,9 @@
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from nc.domain.addresses import Addresses, Reclaim, bind, evolve_bound, evolve_released, release
+from nc.domain.addresses import Addresses, bind, evolve_bound, evolve_released, release
 from nc.domain.addresses import TransientAddresses as Pool
+from nc.domain.bindings import Reclaim
 from nc.domain.errors import AddressPoolExhausted
 from nc.domain.events import pb
 from nc.domain.network import Network

@@ -30,8 +30,8 @@ from nc.domain.replicas import RecordDigest, StartReplica, StopReplica
 from nc.domain.state import State
 from nc.domain.tokens import ForgetExpiredTokens, IssueToken, RedeemToken
 from nc.testing import Model, Refused
-from nc.testing.contract.model import Expiry as ModelExpiry
-from nc.testing.contract.model import at
+from nc.testing.contract.values import Expiry as ModelExpiry
+from nc.testing.contract.values import at
 from tests.support.histories import refusal
 
 TOKENS = st.sampled_from([f"token-{number}" for number in range(4)])
@@ -105,7 +105,7 @@ class AgainstPlainModel(RuleBasedStateMachine):
             "links": {n: (WIRE_STATES[link.state.name], link.link_id) for n, link in links.items()},
             "held": {node: binding.address for node, binding in pool.by_node.items()},
             "holders": {h.address: pool.holder_of(h.address) for h in pool.by_node.values()},
-            "rested": list(pool.released),
+            "rested": [frozenset([address]) for address in pool.released],
             "idle": [node for _, node in sorted(idle)],
             "digested": self.state.digest_seq,
         }

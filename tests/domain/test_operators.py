@@ -84,13 +84,13 @@ def test_a_revoked_token_registers_nobody_and_its_nodes_stay() -> None:
 
 def test_a_repeated_attempt_costs_nothing() -> None:
     """The same attempt, token and key are the same node, also once the token is used up."""
-    first = redeem("a", attempt_id="f00d", key_sha256="k")
+    first = redeem("a", attempt_id="f00d", key_sha256="aa")
     state = after(issued(max_uses=1), first)
     events = decide(state, first)
     assert kinds(events) == ["certificates_renewed"]
     assert evolve(state, events).tokens["u"].uses == 1
-    assert refused(state, replace(first, key_sha256="other")) is errors.BootstrapTokenUsedUp
-    assert refused(after(issued(), first), replace(first, key_sha256="o")) is errors.IdTaken
+    assert refused(state, replace(first, key_sha256="cc")) is errors.BootstrapTokenUsedUp
+    assert refused(after(issued(), first), replace(first, key_sha256="bb")) is errors.IdTaken
 
 
 def test_a_newcomer_has_its_tokens_labels_and_prefix() -> None:
@@ -107,13 +107,15 @@ def test_a_newcomer_has_its_tokens_labels_and_prefix() -> None:
 def test_every_newcomer_gets_a_name_that_is_free(
     wanted: str, prefix: str, numbers: set[int]
 ) -> None:
-    """Whatever a machine calls itself, and whichever names are taken."""
+    """Whatever a machine calls itself, and whichever names are taken: it is next to a taken one."""
     first = newcomer_name(prefix, wanted, "0123456789abcdef", lambda _: False)
     taken = {first, *(f"{first[:60]}-{number}" for number in numbers)}
     name = newcomer_name(prefix, wanted, "0123456789abcdef", taken.__contains__)
     assert is_name(first)
     assert is_name(name)
     assert name not in taken
+    number = int(name.rpartition("-")[2])
+    assert number == 2 or f"{first[:60]}-{number - 1}" in taken
 
 
 def test_a_name_has_one_node() -> None:
@@ -147,14 +149,14 @@ def test_facts_are_recorded_once() -> None:
 
 def test_only_a_nodes_own_key_is_renewed() -> None:
     """Not another one, nor one that the server made; an imported node brings its first key."""
-    state = after(issued(), redeem("a", key_sha256="k"), *register("b"))
-    renew = RenewCertificates("a", (CERTIFICATE,), "k", NOW_MS)
+    state = after(issued(), redeem("a", key_sha256="aa"), *register("b"))
+    renew = RenewCertificates("a", (CERTIFICATE,), "aa", NOW_MS)
     assert after(state, renew).nodes["a"].certificates_end_ms == NOW_MS + DAY_MS
-    assert refused(state, replace(renew, key_sha256="o")) is errors.NotTheNodesKey
+    assert refused(state, replace(renew, key_sha256="bb")) is errors.NotTheNodesKey
     assert refused(state, replace(renew, node_id="b")) is errors.NodeKeyUnknown
     imported = after(started(), ImportLitekube("da7a", (), (ImportedNode("a", ""),)), renew)
     assert not imported.nodes["a"].profile.imported
-    assert refused(imported, replace(renew, key_sha256="o")) is errors.NotTheNodesKey
+    assert refused(imported, replace(renew, key_sha256="bb")) is errors.NotTheNodesKey
 
 
 def test_an_assigned_address_is_its_nodes() -> None:

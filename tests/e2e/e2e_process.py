@@ -19,7 +19,7 @@ STOP_TIMEOUT_S = 60.0
 
 _ANY_FREE_PORTS = (
     *("--grpc-port", "0", "--bootstrap-port", "0", "--link-port", "0"),
-    *("--advertise", "127.0.0.1", "--tun", "off"),
+    *("--advertise", "127.0.0.1", "--tun", "off", "--metrics-listen", "none"),
 )
 
 

@@ -1,4 +1,4 @@
-"""A server whose disk fails it, by strace: it ends, or serves on, as README says."""
+"""A server whose disk fails it, by strace: it ends or serves on, as troubleshooting.md says."""
 
 import json
 import shutil

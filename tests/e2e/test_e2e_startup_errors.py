@@ -32,6 +32,26 @@ CASES: dict[str, Case] = {
         FAILED, ("USED_PORT", "in use"), ("--bootstrap-port", "USED_PORT")
     ),
     "link port in use": Case(FAILED, ("USED_PORT", "in use"), ("--link-port", "USED_PORT")),
+    "metrics port in use": Case(
+        FAILED, ("127.0.0.1:USED_PORT", "in use"), ("--metrics-listen", "127.0.0.1:USED_PORT")
+    ),
+    "metrics without a port": Case(
+        USAGE, ("--metrics-listen: expected", "127.0.0.1:9464"), ("--metrics-listen", "127.0.0.1")
+    ),
+    "metrics by a name": Case(
+        USAGE, ("--metrics-listen: expected", "or none"), ("--metrics-listen", "localhost:9464")
+    ),
+    "metrics port out of range": Case(
+        USAGE, ("--metrics-listen: expected",), ("--metrics-listen", "127.0.0.1:65536")
+    ),
+    "metrics on the link port": Case(
+        USAGE,
+        ("FREE_PORT is given twice",),
+        (
+            *("--listen", "127.0.0.1", "--link-port", "FREE_PORT"),
+            *("--metrics-listen", "127.0.0.1:FREE_PORT"),
+        ),
+    ),
     "one port for both": Case(
         USAGE,
         ("FREE_PORT is given twice",),

@@ -68,6 +68,13 @@ def test_a_difference_accounts_for_every_node(history: list[tuple[int, Event]], 
     assert set(before.nodes) - set(found.went) | set(found.came) == set(after.nodes)
     assert set(before.tokens) - set(found.tokens_went) | set(found.tokens_came) == set(after.tokens)
     assert set(found.passed_through).isdisjoint({*before.nodes, *after.nodes})
+    for node_id in before.nodes.keys() & after.nodes.keys():
+        was, has = before.nodes[node_id].profile, after.nodes[node_id].profile
+        assert found.renamed.get(node_id, (has.name, has.name)) == (was.name, has.name)
+        assert found.relabelled.get(node_id, (has.labels,) * 2) == (was.labels, has.labels)
+        assert found.notes.get(node_id, (has.note,) * 2) == (was.note, has.note)
+    old, new = (set(each.administrators.by_serial) for each in (before, after))
+    assert old | set(found.administrators_came) == new
 
 
 @given(timed, ids, st.sampled_from(["node", "address", "token"]))

@@ -11,11 +11,13 @@ from nc.domain.events import Entry, Event
 from nc.domain.evolve import evolve_recorded
 from nc.domain.state import State
 from nc.history.events import Point, Recorded, seq_of
+from nc.history.fields import field_texts, kind_of
 from nc.history.player import (
     AS_FAST_AS_IT_GOES,
     LONGEST_WAIT_NS,
     Player,
     recording_of,
+    stops_with,
 )
 from tests.support.event_strategies import events as any_event
 from tests.support.histories import started
@@ -154,3 +156,27 @@ def test_a_past_may_begin_with_a_state(history: list[tuple[int, Event]]) -> None
     ]
     for position in range(len(history) + 1):
         assert past.state_at(position) == evolve_recorded(start, recorded(history[:position]))
+
+
+@given(
+    player=players(), moves=st.lists(moves, max_size=3), text=st.sampled_from(["", "A", "_id", "?"])
+)
+def test_a_filter_takes_some_of_the_stops(player: Player, moves: list[Move], text: str) -> None:
+    """The first place, and each event that says the text; the player goes back to one, or stays."""
+    for move in moves:
+        player = move(player)
+    stops = stops_with(player.recording, player.stops, text)
+    assert list(stops) == [
+        stop for stop in player.stops if stop == player.stops[0] or says(player, stop, text)
+    ]
+    moved = player.among(stops)
+    assert moved.position == max(stop for stop in stops if stop <= player.position)
+    assert moved.state == player.recording.state_at(moved.position)
+    assert moved.among(player.stops).position == moved.position
+
+
+def says(player: Player, stop: int, text: str) -> bool:
+    """Whether the event of a stop has a text in what the player shows of it."""
+    event = player.recording.events[stop - 1].event
+    shown = [kind_of(event), *field_texts(event).values()]
+    return any(text.casefold() in each.casefold() for each in shown)

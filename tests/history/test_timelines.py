@@ -57,8 +57,8 @@ def test_no_event_touches_a_node_that_it_does_not_name(history: list[Recorded]) 
 
 
 def test_a_status_is_a_node_as_a_state_has_it() -> None:
-    """State, address and expiry; None for a node that is not registered."""
+    """State, address, expiry, name and labels; None for a node that is not registered."""
     state = after(started(), *register("a", "b"), *connect("a"))
-    assert status_of(state, "a") == NodeStatus(ConnectionState.CONNECTED, "10.1.1.3", 0)
-    assert status_of(state, "b") == NodeStatus(ConnectionState.IDLE, "", 0)
+    assert status_of(state, "a") == NodeStatus(ConnectionState.CONNECTED, "10.1.1.3", 0, "node-a")
+    assert status_of(state, "b") == NodeStatus(ConnectionState.IDLE, "", 0, "node-b")
     assert status_of(state, "c") is None

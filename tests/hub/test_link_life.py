@@ -12,6 +12,8 @@ import pytest
 from cryptography import x509
 
 from nc.domain.links import link_of
+from nc.domain.profile import Facts
+from nc.hub.switch import Drop
 from nc.server.installation import Tuning
 from nc.server.settings import ServerSettings
 from tests.support.link_client import (
@@ -115,8 +117,6 @@ async def test_the_newer_link_wins(data_dir: Path) -> None:
         assert await old.receive() == Frame(
             CLOSE, (1008).to_bytes(2) + b"a newer link of this node took over"
         )
-        old.send(PACKET)  # it is over for the old one: nothing is forwarded
-        await old.drain()
         await old.vanish()
         await until(lambda: len(here.server.hub.sockets) == 2)
         assert here.state(machine) is CONNECTED
@@ -127,6 +127,47 @@ async def test_the_newer_link_wins(data_dir: Path) -> None:
         link_id = link_of(here.replica.state.links, machine.node_id).link_id
         assert [link.link_id for link in here.server.hub.sessions.values()].count(link_id) == 1
         assert ("IDLE", "link_superseded") in here.moves(machine)
+
+
+async def test_the_older_link_carries_packets_until_the_newer_does(data_dir: Path) -> None:
+    """Both ways while the newer one shakes hands; then, until it is closed, those from the node."""
+    async with cluster(data_dir) as here:
+        machine, other = [await here.enrol() for _ in range(2)]
+        old, address = await here.connect(machine)
+        peer, peer_address = await here.connect(other)
+        there, back = packet(address, peer_address), packet(peer_address, address)
+        new = await here.open(machine)
+        await here.becomes(machine, INIT)
+        peer.send(back)
+        assert (await old.receive()).payload == back
+        old.send(there)
+        assert (await peer.receive()).payload == there
+        await new.hand_shake()
+        assert (await old.receive()).opcode == CLOSE
+        old.send(there)  # as if sent before the close frame came
+        assert (await peer.receive()).payload == there
+        peer.send(back)
+        assert (await new.receive()).payload == back
+
+
+async def test_an_older_link_ends_with_its_node(data_dir: Path) -> None:
+    """An unregistered node sends nothing on any of its links, and leaves no address behind."""
+    async with cluster(data_dir) as here:
+        machine, other = [await here.enrol() for _ in range(2)]
+        old, address = await here.connect(machine)
+        peer, peer_address = await here.connect(other)
+        await here.open(machine)
+        await here.becomes(machine, INIT)
+        await here.unregister(machine)
+        assert (await old.receive()).opcode == CLOSE
+        old.send(packet(address, peer_address))
+        await old.drain()
+        await old.vanish()
+        await until(lambda: len(here.server.hub.sockets) == 1)
+        (last,) = here.server.hub.sessions.values()
+        assert last.port.packets_out == 0
+        peer.send(packet(peer_address, address))
+        await until(lambda: here.server.hub.switch.drops[Drop.NOBODY_THERE] == 1)
 
 
 async def test_a_link_that_takes_over_in_the_middle_of_a_handshake(data_dir: Path) -> None:
@@ -166,13 +207,14 @@ async def test_a_node_that_is_gone_with_the_record_that_connects_it(
         machine = await here.enrol()
         client = await here.open(machine)
         await here.becomes(machine, INIT)
-        append, gate = here.replica.run_blocking, asyncio.Event()
+        log: Any = here.server.server._parts.log
+        append, gate = log._run_blocking, asyncio.Event()
 
         async def append_later(function: Callable[[], Any]) -> Any:
             await gate.wait()
             return await append(function)
 
-        monkeypatch.setattr(here.replica, "run_blocking", append_later)
+        monkeypatch.setattr(log, "_run_blocking", append_later)
         waiting = here.replica.queue
         other = asyncio.create_task(here.enrol())
         await until(lambda: len(waiting) == 1)
@@ -334,3 +376,28 @@ def test_the_port_may_be_any() -> None:
     """Port 0 is whichever is free."""
     settings = ServerSettings(data_dir=Path(os.devnull), advertise=(LOOPBACK,), link_port=0)
     assert settings.link_port == 0
+
+
+async def test_the_log_has_what_a_machine_says_of_itself(data_dir: Path) -> None:
+    """And where it links from, once for as long as that is the same; what it leaves out stays."""
+    async with cluster(data_dir) as here:
+        machine = await here.enrol()
+
+        def facts() -> Facts:
+            return here.replica.state.nodes[machine.node_id].profile.facts
+
+        async def link(expected: Facts, **headers: str) -> None:
+            client, _ = await here.connect(machine, **headers)
+            await until(lambda: facts() == expected)
+            await client.vanish()
+            await here.becomes(machine, IDLE)
+
+        said = Facts("web-1", "Debian \N{SNOWMAN}", peer_address="127.0.0.1")
+        for _ in range(2):
+            await link(said, nc_machine_hostname="web-1", nc_machine_os="Debian%20%E2%98%83")
+        await link(said)
+        await link(
+            said._replace(hostname="web-2\N{REPLACEMENT CHARACTER}"), nc_machine_hostname="web-2%1B"
+        )
+        kinds = [event.WhichOneof("kind") for event in logged_events(here.server.folder.log)]
+        assert kinds.count("node_facts_reported") == 2

@@ -3,7 +3,9 @@
 import asyncio
 import socket
 import struct
+import threading
 from collections import Counter
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -13,6 +15,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from nc.rpc.queue import connections
 from nc.rpc.queue.bodies import Bodies
 from nc.rpc.queue.call import (
     DEADLINE_EXCEEDED,
@@ -238,6 +241,33 @@ async def test_a_gate_can_have_a_connection_end(address: str) -> None:
             assert await unary(channel) == b"x"
             assert channel.get_state() is grpc.ChannelConnectivity.READY
         assert running.errors == []
+
+
+async def test_the_gate_is_asked_no_more_about_a_connection_that_is_to_end(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """However many calls wait on it; calls of others are answered meanwhile."""
+    may_end = threading.Event()
+
+    def later() -> Iterable[int]:
+        may_end.wait(PATIENCE_S)
+        return descriptors()
+
+    descriptors = connections._descriptors
+    monkeypatch.setattr(connections, "_descriptors", later)
+    async with serving(decide=refuse_strangers) as running, running.channel() as channel:
+        peer = connected(running)
+        with peer.socket:
+            stranger = [(b"party", b"stranger")]
+            calls = (headers(n, UNARY.encode(), fields=stranger) for n in range(1, 100, 2))
+            peer.socket.sendall(b"".join(calls))
+            await running.until(lambda: running.port.arrived == 50)
+            assert await unary(channel) == b"x"
+            assert len(running.gate.admitted) == 2
+            may_end.set()
+            await asyncio.to_thread(list, peer.frames())  # until it ends
+        assert await unary(channel) == b"x"
+        assert len(running.gate.admitted) == 3
 
 
 @dataclass

@@ -199,21 +199,22 @@ async def test_a_caller_that_cancels_ends_its_call() -> None:
 
 async def test_a_deadline_of_the_caller_ends_its_call() -> None:
     """The handler knows by when, and the gate learns that it was missed."""
-    held: list[ServerCall] = []
-    async with (
-        serving(lambda call, _message: held.append(call)) as running,
-        running.channel() as channel,
-    ):
-        while not held:  # a call may be over before it arrives
-            code = await code_of(unary(channel, timeout=0.2))
+    held: dict[bytes, ServerCall] = {}  # by message: one that came late may arrive at any time
+
+    def hold(call: ServerCall, message: bytes) -> None:
+        held.setdefault(message, call)
+
+    async with serving(hold) as running, running.channel() as channel:
+        while b"short" not in held:  # a call may be over before it arrives
+            code = await code_of(unary(channel, b"short", timeout=0.2))
             assert code is grpc.StatusCode.DEADLINE_EXCEEDED
-        assert held[0].deadline <= SystemClock().now_ns() / 1e9
-        before = len(held)
-        later = asyncio.create_task(unary(channel))
-        await running.until(lambda: len(held) > before)  # what the caller sent before it was read
-        held[0].reply(b"too late")
-        await running.until(lambda: (held[0], True) in running.gate.ended_calls)
-        held[-1].reply(b"in time")
+        late = held[b"short"]
+        assert late.deadline <= SystemClock().now_ns() / 1e9
+        later = asyncio.create_task(unary(channel, b"long"))
+        await running.until(lambda: b"long" in held)  # what the caller sent before it was read
+        late.reply(b"too late")
+        await running.until(lambda: (late, True) in running.gate.ended_calls)
+        held[b"long"].reply(b"in time")
         assert await later == b"in time"
 
 

@@ -10,6 +10,7 @@ from nc.domain import errors, operator_errors
 from nc.replica.replica import Overloaded, Stopping, Unwritable
 from nc.rpc.answers import STATUSES as STATUS_OF
 from nc.rpc.answers import Answer, Status, answer_to, status_to
+from nc.rpc.node.errors import CredentialRefused
 from nc.rpc.permissions import PermissionDenied
 
 REQUEST_ID = "0f1e2d3c4b5a69788796"
@@ -21,6 +22,7 @@ MISTAKES: tuple[errors.DomainError, ...] = (
     errors.BootstrapTokenExpired(1, 2),
     errors.LifetimeTooLong(6_000_000, 5_256_000),
     errors.NodeTokenEmpty(),
+    CredentialRefused(errors.BootstrapTokenRevoked()),
     errors.NodeUnknown(),
     errors.NodeExpired(1, 2),
     errors.ListedNodeUnknown(3),

@@ -8,7 +8,15 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from nc.pki import read_peer
 from nc.pki.authority import CertificateAuthority, self_signed
 from nc.pki.certificates import AuthorityKind
-from nc.rpc.callers import ANONYMOUS, UNRESTRICTED, CallerKind, Callers, Transport, caller_of
+from nc.rpc.callers import (
+    ANONYMOUS,
+    INTERNAL,
+    UNRESTRICTED,
+    CallerKind,
+    Callers,
+    Transport,
+    caller_of,
+)
 
 NOW = datetime(2030, 1, 2, 3, 4, 5, tzinfo=UTC)
 NODE_ID = "0123456789abcdef0123456789abcdef"
@@ -107,6 +115,7 @@ def test_the_port_decides_what_is_known(authority: CertificateAuthority) -> None
     assert caller_of(certificate, Transport.MUTUAL_TLS, callers).kind is CallerKind.ADMIN
     assert caller_of(certificate, Transport.SERVER_TLS, callers) is ANONYMOUS
     assert caller_of(certificate, Transport.PLAINTEXT, callers) is UNRESTRICTED
+    assert caller_of(certificate, Transport.INTERNAL, callers) is INTERNAL
 
 
 def test_no_certificate_is_nobody() -> None:

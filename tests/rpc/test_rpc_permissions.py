@@ -10,7 +10,7 @@ from nc.domain.events import pb
 from nc.domain.nodes import Node
 from nc.domain.profile import Profile
 from nc.domain.state import State
-from nc.rpc.callers import ANONYMOUS, UNRESTRICTED, Caller, CallerKind
+from nc.rpc.callers import ANONYMOUS, INTERNAL, UNRESTRICTED, Caller, CallerKind
 from nc.rpc.permissions import (
     Permission,
     PermissionDenied,
@@ -23,6 +23,7 @@ from nc.services import (
     BOOTSTRAP_SERVICE,
     CONTROL_SERVICE,
     INTERNAL_SERVICE,
+    NODE_SERVICE,
     path_of,
 )
 from tests.support.served_methods import served_methods
@@ -32,7 +33,8 @@ SOON_MS = NOW_MS + 1
 METHODS = {method.name: method for method in served_methods().values()}
 
 EVERYTHING = frozenset(METHODS)
-ANYONE = frozenset({"HelloWorld", "HealthCheck", "GetToken"})
+OF_NODES = frozenset({"nc.node.v1.Enrolment/Enrol", "nc.node.v1.Enrolment/Renew"})
+ANYONE = frozenset({"HelloWorld", "HealthCheck", "GetToken"}) | OF_NODES
 MEMBERS = ANYONE | {"CheckConnState", "GetRegistedIp", "UnRegister"}
 NOTHING: frozenset[str] = frozenset()
 VIEWERS = frozenset(
@@ -84,6 +86,7 @@ def _other(kind: CallerKind, not_after_ms: int = SOON_MS, serial: str = "600d") 
 # The contract, §4.
 MAY: dict[str, tuple[Caller, frozenset[str]]] = {
     "plain text": (UNRESTRICTED, EVERYTHING),
+    "internal port": (INTERNAL, EVERYTHING),
     "no certificate": (ANONYMOUS, ANYONE),
     "admin": (_other(CallerKind.ADMIN), EVERYTHING),
     "admin whose certificate ends now": (_other(CallerKind.ADMIN, NOW_MS), NOTHING),
@@ -145,7 +148,10 @@ def test_an_upstream_certificate_goes_with_imported_nodes(kind: CallerKind, impo
 
 def test_every_method_of_every_service_is_in_the_table() -> None:
     """No method is served that nobody decided about."""
-    services = (CONTROL_SERVICE, BOOTSTRAP_SERVICE, INTERNAL_SERVICE, *ADMIN_SERVICES)
+    services = (
+        *(CONTROL_SERVICE, BOOTSTRAP_SERVICE, INTERNAL_SERVICE),
+        *(NODE_SERVICE, *ADMIN_SERVICES),
+    )
     paths = {path_of(method) for service in services for method in service.methods}
     assert paths == served_methods().keys()
 

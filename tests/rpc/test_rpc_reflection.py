@@ -10,7 +10,13 @@ from grpc_reflection.v1alpha import reflection_pb2
 from nc.rpc.api import Call
 from nc.rpc.callers import ANONYMOUS
 from nc.rpc.introspection import Reflection
-from nc.services import ADMIN_SERVICES, BOOTSTRAP_SERVICE, CONTROL_SERVICE, INTERNAL_SERVICE
+from nc.services import (
+    ADMIN_SERVICES,
+    BOOTSTRAP_SERVICE,
+    CONTROL_SERVICE,
+    INTERNAL_SERVICE,
+    NODE_SERVICE,
+)
 
 CONTROL_FILE, HEALTH_FILE = "network_controller.proto", "grpc_health/v1/health.proto"
 
@@ -35,7 +41,9 @@ class Messages:
 def files_with(symbol: str) -> list[str]:
     """The files that are answered for a symbol; none if it is not found."""
     messages = Messages(reflection_pb2.ServerReflectionRequest(file_containing_symbol=symbol))
-    reflection = Reflection((CONTROL_SERVICE, BOOTSTRAP_SERVICE, INTERNAL_SERVICE, *ADMIN_SERVICES))
+    reflection = Reflection(
+        (CONTROL_SERVICE, BOOTSTRAP_SERVICE, INTERNAL_SERVICE, NODE_SERVICE, *ADMIN_SERVICES)
+    )
     call = Call(ANONYMOUS, "reflection", "1", 0)
     asyncio.run(reflection.behaviour(messages, call))
     (answer,) = messages.answers
@@ -57,6 +65,8 @@ def files_with(symbol: str) -> list[str]:
         ("Internal", "sensor.proto"),
         ("Internal.UpdateSensorExpireTime", "sensor.proto"),
         ("Internal/UpdateSensorExpireTime", "sensor.proto"),
+        ("nc.node.v1.Enrolment", "nc/node/v1/node.proto"),
+        ("nc.node.v1.Enrolment/Renew", "nc/node/v1/node.proto"),
         ("nc.admin.v1.Nodes", "nc/admin/v1/nodes.proto"),
         ("nc.events.v1.Event", "nc/pb/events.proto"),  # which a message of ours holds
         ("grpc.health.v1.Health.Watch", HEALTH_FILE),

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nc.rpc.request_ids import RequestId, request_id
+from nc.rpc.request_ids import RequestId, request_id, sent_ids
 
 CROCKFORD = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
 NEW = "new"
@@ -83,3 +83,44 @@ def test_the_calls_of_a_trace_have_one_id(number: uuid.UUID) -> None:
 def test_an_innocent_id_is_used_as_it_is(sent: str) -> None:
     """It is returned and recorded."""
     assert chosen(sent) == (sent, sent)
+
+
+TRACE = "4bf92f3577b34da6a3ce929d0e0e4736"
+PARENT = f"00-{TRACE}-00f067aa0ba902b7-01"
+
+
+@pytest.mark.parametrize("parent", [PARENT, f"cc-{TRACE}-00f067aa0ba902b7-01-what-comes-later"])
+def test_a_traced_call_is_known_by_its_trace(parent: str) -> None:
+    """Without an `x-request-id`, the trace id of `traceparent` counts, of later versions too."""
+    sent = sent_ids([("user-agent", "x"), ("traceparent", parent)])
+    assert request_id(sent, lambda: NEW, lambda _: False) == (TRACE, TRACE)
+    assert sent_ids([("traceparent", parent), ("x-request-id", "a")]) == ["a"]
+
+
+@pytest.mark.parametrize(
+    "parent",
+    [
+        "",
+        TRACE,
+        PARENT.upper(),
+        f"{PARENT}-more",
+        f"ff-{TRACE}-00f067aa0ba902b7-01",
+        f"00-{'0' * 32}-00f067aa0ba902b7-01",
+        f"00-{TRACE}-{'0' * 16}-01",
+        f"00-{TRACE}-00f067aa0ba902b7-01\n",
+    ],
+)
+def test_a_wrong_traceparent_is_ignored(parent: str) -> None:
+    """As W3C Trace Context wants it: what breaks the form is as if it were not there."""
+    assert sent_ids([("traceparent", parent)]) == []
+
+
+@given(token=tokens, offset=st.integers(0, 16), rest=tokens)
+def test_a_trace_that_holds_a_live_token_is_not_recorded(
+    token: str, offset: int, rest: str
+) -> None:
+    """The caller is returned its trace id all the same."""
+    trace = rest[:offset] + token + rest[offset:]
+    sent = sent_ids([("traceparent", f"00-{trace}-00f067aa0ba902b7-01")])
+    found = request_id(sent, lambda: NEW, lambda text: text == token)
+    assert found == ((trace, NEW) if sent else (NEW, NEW))

@@ -44,7 +44,7 @@ async def issue(client: Channel) -> str:
 
 
 async def degraded(server: WholeServer) -> list[str]:
-    facts: ServerFacts = await server.server.admin.server._facts()
+    facts: ServerFacts = await server.server.admin.server.facts()
     return list(facts.degraded)
 
 

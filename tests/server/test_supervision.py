@@ -14,7 +14,7 @@ from tests.support.whole_server import PATIENCE_S, Lines, running, until
 
 TASKS = (
     *("sweep", "renew_certificates", "give_back_memory", "watch_clock", "watch_log"),
-    *("report_failure", "report_lack", "report_failed_snapshots"),
+    *("report_failure", "report_lack", "report_failed_snapshots", "ending_certificates"),
     *("replica", "link_acceptor", "link_heartbeat", "rpc_queue"),
 )
 

@@ -1,6 +1,7 @@
 """After an older backup was put back: nodes that joined since are told so, and are taken back."""
 
 import asyncio
+import base64
 import contextlib
 import shutil
 import socket
@@ -56,9 +57,8 @@ class Fleet:
             request = pb.GetTokenRequest(bootStrapToken=issued.bootStrapToken)
             answer = await client.call("GetToken", request)
         certificates = self.folder / name
-        CertificateSet(
-            answer.NetworkCaCert, answer.NetworkClientKey, answer.NetworkClientCert
-        ).write(certificates)
+        texts = (answer.NetworkCaCert, answer.NetworkClientKey, answer.NetworkClientCert)
+        CertificateSet(*map(base64.b64decode, texts)).write(certificates)
         self.lines[name], self.tokens[name] = Lines(), answer.token
         agent = Agent(
             NodeIdentity(answer.token, LOOPBACK, self.link_port, certificates),

@@ -156,10 +156,14 @@ class Tab:
             path: the file.
             fragment: what its address has after `#`.
         """
+        self.visit(path.resolve().as_uri(), fragment)
+
+    def visit(self, address: str, fragment: str = "") -> None:
+        """Show an address, and forget what happened before."""
         self.run("0")  # whatever happened before is told before this is answered
         self._browser.events.clear()
         self.resize(1280, 800)
-        self.address = path.resolve().as_uri()
+        self.address = address
         self._call("Page.navigate", url=self.address + (f"#{fragment}" if fragment else ""))
         self._browser.wait_for("Page.loadEventFired", self._session)
 

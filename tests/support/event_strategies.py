@@ -33,6 +33,7 @@ from nc.domain.events import (
     pb,
 )
 
+keys = st.binary(max_size=4).map(bytes.hex)
 ids = st.sampled_from(["", "a", "b", "c"]) | st.text(
     st.characters(exclude_categories=["Cs"]), max_size=3
 )
@@ -95,7 +96,7 @@ events: st.SearchStrategy[Event] = st.one_of(
             name=ids,
             labels=labels,
             facts=st.none() | facts,
-            key_sha256=ids,
+            key_sha256=keys,
             attempt_id=ids,
             imported=st.booleans(),
         ),
@@ -114,7 +115,7 @@ events: st.SearchStrategy[Event] = st.one_of(
     st.builds(
         Event,
         certificates_renewed=st.builds(
-            CertificatesRenewed, node_id=ids, certificates=certificates, key_sha256=ids
+            CertificatesRenewed, node_id=ids, certificates=certificates, key_sha256=keys
         ),
     ),
     st.builds(

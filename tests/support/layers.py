@@ -27,8 +27,13 @@ LAYERS: dict[str, frozenset[str]] = {
     "agent": frozenset({"pb", "pki", "net", "client", GROUND}),
     "rpc": frozenset({"eventlog", "pb", "domain", "replica", "history", "pki", "net", GROUND}),
     "hub": frozenset({"domain", "replica", "pki", "net", GROUND}),
+    "metrics": frozenset({"eventlog", "domain", "replica", "net", "rpc", "hub", GROUND}),
+    "console": frozenset({"pb", "domain", "history", "client", GROUND}),
     "server": frozenset(
-        {"eventlog", "pb", "domain", "replica", "history", "pki", "net", "rpc", "hub", GROUND}
+        {
+            *("eventlog", "pb", "domain", "replica", "history", "pki", "net", "rpc", "hub"),
+            *("metrics", GROUND),
+        }
     ),
 }
 LAYERS["testing"] = frozenset(LAYERS)

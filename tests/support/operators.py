@@ -14,6 +14,7 @@ from nc.services import (
     BOOTSTRAP_SERVICE,
     CONTROL_SERVICE,
     INTERNAL_SERVICE,
+    NODE_SERVICE,
     full_name,
 )
 from tests.support.whole_server import LOOPBACK, PATIENCE_S, WholeServer
@@ -21,7 +22,13 @@ from tests.support.whole_server import LOOPBACK, PATIENCE_S, WholeServer
 # As in `Nodes/List`.
 METHODS = {
     f"{method.containing_service.name}/{method.name}": method
-    for service in (CONTROL_SERVICE, BOOTSTRAP_SERVICE, INTERNAL_SERVICE, *ADMIN_SERVICES)
+    for service in (
+        CONTROL_SERVICE,
+        BOOTSTRAP_SERVICE,
+        INTERNAL_SERVICE,
+        NODE_SERVICE,
+        *ADMIN_SERVICES,
+    )
     for method in service.methods
 }
 

@@ -80,11 +80,12 @@ async def serving(
     options: tuple[tuple[str, int], ...] = (),
     grace_s: float = 0.2,
     address: str = "127.0.0.1",
+    **more: Any,
 ) -> AsyncIterator[Serving]:
-    """A server with one port, started; stopped at the end."""
+    """A server with one port, started; stopped at the end. For `more` see `QueueServer`."""
     errors: list[Exception] = []
     gate = Gate(decide)
-    server = QueueServer(SystemClock(), errors.append)
+    server = QueueServer(SystemClock(), errors.append, **more)
     routes: Routes = {UNARY.encode(): Unary(handle), STREAM.encode(): Streaming(behaviour)}
     try:
         port = server.listen(

@@ -9,6 +9,8 @@ from nc.rpc.admin.server import ServerService
 from nc.rpc.admin.tokens import BootstrapTokensService
 from nc.rpc.controller import Controller
 from nc.rpc.methods import Methods, methods_of
+from nc.rpc.node.enrolment import EnrolmentService
+from nc.rpc.node.methods import node_methods
 
 
 def served_methods() -> Methods:
@@ -21,4 +23,8 @@ def served_methods() -> Methods:
         HistoryService.__new__(HistoryService),
         ServerService.__new__(ServerService),
     )
-    return {**methods_of(Controller.__new__(Controller)), **admin_methods(services)}
+    return {
+        **methods_of(Controller.__new__(Controller)),
+        **node_methods(EnrolmentService.__new__(EnrolmentService)),
+        **admin_methods(services),
+    }

@@ -37,6 +37,7 @@ class ServerProcess:
         arguments: more of the command line.
         command: what is run, up to its options.
         ready: the log line that is waited for.
+        metrics: where metrics are served; by default nowhere, since servers would share a port.
     """
 
     def __init__(
@@ -45,6 +46,7 @@ class ServerProcess:
         *arguments: str,
         command: Sequence[str] = SERVE,
         ready: str = "server.started",
+        metrics: Sequence[str] = ("--metrics-listen", "none"),
     ) -> None:
         self.data_dir = data_dir
         self.log_dir = data_dir / "log"
@@ -56,7 +58,7 @@ class ServerProcess:
             *command,
             *("--data-dir", str(data_dir), "--advertise", LOOPBACK),
             *("--grpc-port", "0", "--bootstrap-port", "0", "--link-port", "0"),
-            *("--tun", "off", *arguments),
+            *("--tun", "off", *metrics, *arguments),
         ]
         self._process: subprocess.Popen[bytes] | ForkedProgram
         if command == SERVE:

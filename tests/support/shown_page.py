@@ -1,5 +1,6 @@
 """A history's page in Chromium: what is asked of it, and what it has to show."""
 
+import re
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from typing import Any
@@ -16,6 +17,8 @@ Shown = Callable[..., AbstractContextManager[Tab]]
 
 GLYPHS = {"CONNECTED": "●", "INIT": "◐", "IDLE": "○"}
 
+_ID = re.compile(r"[0-9a-f]{32}")
+
 NO_ADDRESS = "\N{EN DASH}"
 
 GUTTER, MARGIN = 236, 22  # px beside the picture; `nc/history/export/page/timeline.js`
@@ -26,6 +29,7 @@ globalThis.rows = (id) => [...document.querySelectorAll(`#${id} .rows .row:not([
   .sort((a, b) => a.ariaRowIndex - b.ariaRowIndex);
 globalThis.selected = (id) => rows(id).filter((row) => row.ariaSelected === "true").map(cells);
 globalThis.cells = (row) => [...row.children].map((cell) => cell.textContent);
+globalThis.nodeCells = (row) => cells(row).slice(0, 4);
 globalThis.text = (id) => document.getElementById(id).textContent;
 globalThis.frame = () => new Promise((done) => requestAnimationFrame(() => setTimeout(done)));
 globalThis.slideTo = (fraction) => set("slider", fraction);
@@ -51,15 +55,27 @@ globalThis.everyRow = async (id) => {
 
 
 def table(state: State, now_ms: int) -> list[list[str]]:
-    """What the table of nodes has to show, by node id."""
+    """The first four columns of what the table of nodes has to show, by name."""
     rows = []
     for node_id, node in state.nodes.items():
         name = link_of(state.links, node_id).state.name
-        until = moment(node.expires_at_ms) if node.expires_at_ms else "never"
+        until = expiry_words(node.expires_at_ms)
         expired = "expired " if has_passed(node.expires_at_ms, now_ms) else ""
         address = state.addresses.address_of(node_id) or NO_ADDRESS
-        rows.append([node_id, f"{GLYPHS[name]} {name}", address, expired + until])
+        shown = shown_name(node.profile.name, node_id)
+        rows.append([shown, f"{GLYPHS[name]} {name}", address, expired + until])
     return sorted(rows)
+
+
+def shown_name(name: str, node_id: str) -> str:
+    """What a node is called in the page: an id without a name is cut, other texts never are."""
+    return name or (node_id[:8] if _ID.fullmatch(node_id) else node_id)
+
+
+def expiry_words(expires_at_ms: int) -> str:
+    """An expiry as the page shows it, in UTC."""
+    text = moment(expires_at_ms) if expires_at_ms else "never"
+    return text.replace("T", " ").removesuffix("Z")
 
 
 def counts(state: State) -> str:

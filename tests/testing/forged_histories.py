@@ -26,12 +26,23 @@ from nc.testing import (
     Sweep,
     Unregister,
 )
+from nc.testing.contract.administration import (
+    AssignAddress,
+    Describe,
+    IssueLimited,
+    IssueOperator,
+    RevokeOperator,
+    RevokeToken,
+    UpdateNode,
+)
 from nc.testing.contract.history import Step
+from nc.testing.contract.values import ADMIN, NO_LIMITS, VIEWER, Limits
 from nc.testing.search import Trial
 from nc.testing.targets.in_process import START_MS
 
 NOBODY = "0123456789abcdef"
-DAY_MS = 24 * 3_600_000
+HOUR_MS = 3_600_000
+DAY_MS = 24 * HOUR_MS
 START_S = START_MS // 1000
 
 Lie = Callable[[History], History]
@@ -91,6 +102,46 @@ def a_life(trial: Trial) -> None:
     trial.finish()
 
 
+def an_office(trial: Trial) -> None:
+    """What operators do with tokens, nodes and one another."""
+    for operation in (
+        IssueLimited("token 1", 10, max_uses=2, prefix="web-", label="a"),
+        Redeem("token 1", "node 1"),
+        Describe("node 1"),
+        UpdateNode("node 1", name="db"),
+        Redeem("token 1", "node 2"),
+        UpdateNode("node 2", name="db"),
+        UpdateNode("node 2", name="web"),
+        RevokeToken("token 1"),
+        Redeem("token 1", "nobody"),
+        RevokeOperator(ADMIN),
+        IssueOperator("operator 1", VIEWER),
+        CheckState("node 1", "operator 1"),
+        IssueToken("token 2", 10, "operator 1"),
+        RevokeOperator("operator 1"),
+        CheckState("node 1", "operator 1"),
+    ):
+        trial.perform(operation)
+    trial.finish()
+
+
+def a_full_house(trial: Trial) -> None:
+    """Two addresses: one is an operator's choice, the other is reclaimed for a fourth node."""
+    trial.perform(IssueToken("token 1", 10))
+    for number in (1, 2):
+        trial.perform(Redeem("token 1", f"node {number}"))
+        trial.perform(OpenLink(f"node {number}", f"link {number}"))
+        trial.perform(Handshake(f"node {number}", f"link {number}"))
+        trial.perform(CloseLink(f"node {number}", f"link {number}"))
+    trial.perform(AssignAddress("node 1", address="10.1.1.3"))
+    trial.wait(HOUR_MS)
+    trial.perform(IssueToken("token 2", 10))
+    trial.perform(Redeem("token 2", "node 3"))
+    trial.perform(OpenLink("node 3", "link 3"))
+    trial.perform(Handshake("node 3", "link 3"))
+    trial.finish()
+
+
 def a_crowd(trial: Trial) -> None:
     """Three nodes, and addresses for two."""
     trial.perform(IssueToken("token 1", 10))
@@ -110,7 +161,9 @@ def a_crowd(trial: Trial) -> None:
 def recorded(script: Callable[[Trial], None]) -> History:
     """The history of a script; callers do not change it."""
     target = InProcess()
-    trial = Trial(target, "10.1.1.1/29" if script is a_crowd else "10.1.1.1/24")
+    network = "10.1.1.1/24" if script in {a_life, an_office} else "10.1.1.1/29"
+    limits = Limits(reclaim_after_ms=HOUR_MS) if script is a_full_house else NO_LIMITS
+    trial = Trial(target, network, limits)
     script(trial)
     target.end()
     target.close()

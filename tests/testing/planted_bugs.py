@@ -1,6 +1,7 @@
 """Realistic bugs, each planted by replacing a function of the network controller for a while."""
 
 import asyncio
+import re
 import sys
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
@@ -14,16 +15,19 @@ import nc.replica.replay
 from eventlog.testing import SimulatedDisk
 from nc.domain import (
     addresses,
+    bindings,
     decide,
     expiry,
     links,
     nodes,
+    redeeming,
     tokens,
 )
 from nc.domain.codec import snapshot
 from nc.domain.errors import ListedNodeUnknown
 from nc.domain.events import Entry, Event, ExpiryChanged, pb
 from nc.domain.evolve import evolve, evolve_entries
+from nc.domain.network import Network
 from nc.replica.queue import CommandQueue
 from nc.replica.replica import Replica
 from nc.replica.timeline import Timeline
@@ -55,18 +59,18 @@ class Bug:
 BUGS: list[Bug] = []
 
 
-def _bug(*laws: str, **target: bool) -> Callable[[Patch], Patch]:
+def bug(*laws: str, **target: bool) -> Callable[[Patch], Patch]:
     """A bug: its name is the function's."""
 
     def declare(plant: Patch) -> Patch:
-        name = plant.__name__.replace("_", " ")
+        name = re.sub(r" s\b", "'s", plant.__name__.replace("_", " "))
         BUGS.append(Bug(name, plant, frozenset(laws), lambda: InProcess(**target)))
         return plant
 
     return declare
 
 
-def _everywhere(patch: pytest.MonkeyPatch, old: Any, new: Any) -> None:
+def everywhere(patch: pytest.MonkeyPatch, old: Any, new: Any) -> None:
     """Replace a function under every name that a module of ours knows it by."""
     for module in [m for name, m in sys.modules.items() if name.startswith("nc.")]:
         for name, value in list(vars(module).items()):
@@ -74,13 +78,13 @@ def _everywhere(patch: pytest.MonkeyPatch, old: Any, new: Any) -> None:
                 patch.setattr(module, name, new)
 
 
-@_bug("an expired bootstrap token is refused", "an expired node token is refused")
+@bug("an expired bootstrap token is refused", "an expired node token is refused")
 def expiry_is_off_by_one(patch: pytest.MonkeyPatch) -> None:
     """A token still works in its last millisecond."""
-    _everywhere(patch, expiry.has_passed, lambda at_ms, now_ms: 0 < at_ms < now_ms)
+    everywhere(patch, expiry.has_passed, lambda at_ms, now_ms: 0 < at_ms < now_ms)
 
 
-@_bug("some order of the commands explains every answer")
+@bug("some order of the commands explains every answer")
 def address_is_reused_too_early(patch: pytest.MonkeyPatch) -> None:
     """What was released last is given out first, before fresh addresses."""
     free = addresses._free
@@ -92,7 +96,7 @@ def address_is_reused_too_early(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(addresses, "_free", eager)
 
 
-@_bug("no two nodes hold one address", "some order of the commands explains every answer")
+@bug("no two nodes hold one address", "some order of the commands explains every answer")
 def two_nodes_get_one_address(patch: pytest.MonkeyPatch) -> None:
     """The pool forgets that the last address was taken."""
     bound = addresses.evolve_bound
@@ -105,7 +109,7 @@ def two_nodes_get_one_address(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(addresses, "evolve_bound", forgetful)
 
 
-@_bug(
+@bug(
     "an acknowledged change is in the log once",
     "an acknowledged enrolment is never forgotten",
     "unregister is final",
@@ -140,7 +144,7 @@ def reply_before_the_append_is_durable(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(Timeline, "_append", hasty)
 
 
-@_bug(
+@bug(
     "an acknowledged enrolment is never forgotten",
     "the server starts again",
     "unregister is final",
@@ -155,7 +159,7 @@ def appends_are_never_synced(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(SimulatedDisk, "fdatasync", lambda _self, _fd: None)
 
 
-@_bug(
+@bug(
     "expiry cuts a link for good",
     "some order of the commands explains every answer",
     "states move along the machine",
@@ -166,7 +170,7 @@ def a_state_change_is_lost_at_unregister(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(nodes, "drop", lambda *_: [])
 
 
-@_bug("connected means one live link", "states move along the machine")
+@bug("connected means one live link", "states move along the machine")
 def a_state_change_is_lost_at_takeover(patch: pytest.MonkeyPatch) -> None:
     """A newer link begins without an end of the older one."""
     original = links.decide_accept
@@ -177,7 +181,7 @@ def a_state_change_is_lost_at_takeover(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(links, "decide_accept", forgetful)
 
 
-@_bug(
+@bug(
     "an old link's end does not touch a newer one",
     "connected means one live link",
     "some order of the commands explains every answer",
@@ -191,7 +195,7 @@ def a_late_drop_hurts_the_newer_link(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(links, "decide_drop", careless)
 
 
-@_bug("some order of the commands explains every answer")
+@bug("some order of the commands explains every answer")
 def an_old_link_can_still_shake_hands(patch: pytest.MonkeyPatch) -> None:
     """The takeover is forgotten while the older link is being greeted."""
     original = links.decide_hand_over
@@ -203,13 +207,13 @@ def an_old_link_can_still_shake_hands(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(links, "decide_hand_over", careless)
 
 
-@_bug("states move along the machine", "who is gone holds nothing", on_disk=False, rival=True)
+@bug("states move along the machine", "who is gone holds nothing", on_disk=False, rival=True)
 def a_conflict_is_not_decided_again(patch: pytest.MonkeyPatch) -> None:
     """What was decided before another replica wrote is appended after it, as it was."""
     replica_seams.plant(patch, decide=replica_seams.AtRetry(replica_seams.same_entries))
 
 
-@_bug(
+@bug(
     "an acknowledged enrolment is never forgotten",
     "unregister is final",
     "an expired node token is refused",
@@ -239,7 +243,7 @@ def reads_are_stale(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(Controller, "check_conn_state", stale)
 
 
-@_bug("replay equals live", "unregister is final")
+@bug("replay equals live", "unregister is final")
 def an_unregistered_token_works_again_after_a_crash(patch: pytest.MonkeyPatch) -> None:
     """The fold of a replay skips that a node left; the running server knew."""
 
@@ -257,13 +261,13 @@ def an_unregistered_token_works_again_after_a_crash(patch: pytest.MonkeyPatch) -
     patch.setattr(nc.replica.replay, "evolve_entries", forgetful)
 
 
-@_bug("an expired bootstrap token is refused")
+@bug("an expired bootstrap token is refused")
 def an_expired_bootstrap_token_is_accepted(patch: pytest.MonkeyPatch) -> None:
     """Only the sweep ends a token's life."""
     patch.setattr(tokens, "has_passed", lambda *_: False)
 
 
-@_bug(
+@bug(
     "a refused command changes nothing",
     "who may call what",
     "an acknowledged enrolment is never forgotten",
@@ -286,7 +290,7 @@ def a_list_is_applied_up_to_the_stranger(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(Replica, "submit", by_halves)
 
 
-@_bug("an expired node token is refused", "replay equals live")
+@bug("an expired node token is refused", "replay equals live")
 def a_snapshot_forgets_expiries(patch: pytest.MonkeyPatch) -> None:
     """A node's expiry is not written."""
     original = snapshot._nodes
@@ -299,7 +303,7 @@ def a_snapshot_forgets_expiries(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(snapshot, "_nodes", forgetful)
 
 
-@_bug("replay equals live", "an address stays with its node")
+@bug("replay equals live", "an address stays with its node")
 def a_snapshot_forgets_who_holds_what(patch: pytest.MonkeyPatch) -> None:
     """The addresses that rest are not written."""
     patch.setattr(snapshot, "_slices", _without_addresses(snapshot._slices))
@@ -312,7 +316,7 @@ def _without_addresses(original: Any) -> Any:
     return slices
 
 
-@_bug("replay equals live")
+@bug("replay equals live")
 def a_replay_differs_from_live(patch: pytest.MonkeyPatch) -> None:
     """The running server folds a release otherwise than a replay does."""
     live = evolve
@@ -326,7 +330,7 @@ def a_replay_differs_from_live(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(nc.replica.batch, "evolve", otherwise)
 
 
-@_bug("a refused command changes nothing", "who is gone holds nothing")
+@bug("a refused command changes nothing", "who is gone holds nothing")
 def a_refused_command_appends_an_event(patch: pytest.MonkeyPatch) -> None:
     """A list with an unknown node is recorded all the same."""
     original = decide.decide
@@ -354,13 +358,13 @@ def a_refused_command_appends_an_event(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(Replica, "submit", and_refuses)
 
 
-@_bug("the server's own node is fixed")
+@bug("the server's own node is fixed")
 def the_server_can_expire(patch: pytest.MonkeyPatch) -> None:
     """`reserverd` is a node like any other."""
     patch.setattr(controller, "SERVER_NODE_TOKEN", "reserved")  # as one would spell it
 
 
-@_bug("an address stays with its node", "some order of the commands explains every answer")
+@bug("an address stays with its node", "some order of the commands explains every answer")
 def an_address_changes_at_reconnect(patch: pytest.MonkeyPatch) -> None:
     """Every handshake takes the next address."""
     original = addresses.bind
@@ -375,7 +379,7 @@ def an_address_changes_at_reconnect(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(links, "bind", restless)
 
 
-@_bug(
+@bug(
     "only dead tokens are forgotten",
     "every mistake has its own message",
     "a bootstrap token serves until it expires",
@@ -385,13 +389,13 @@ def the_sweep_forgets_a_live_token(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(tokens, "EXPIRED_TOKEN_RETENTION_MS", -tokens.EXPIRED_TOKEN_RETENTION_MS)
 
 
-@_bug("an expired node token is refused", "some order of the commands explains every answer")
+@bug("an expired node token is refused", "some order of the commands explains every answer")
 def an_expired_node_is_let_in_until_the_sweep(patch: pytest.MonkeyPatch) -> None:
     """A query does not look at the time."""
     patch.setattr(nodes, "has_passed", lambda *_: False)
 
 
-@_bug(
+@bug(
     "an acknowledged enrolment is never forgotten",
     "some order of the commands explains every answer",
     "a later expiry revives a node",
@@ -408,7 +412,7 @@ def a_revived_node_stays_refused(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(nodes, "evolve_expiry_changed", only_sooner)
 
 
-@_bug("expiry cuts a link for good")
+@bug("expiry cuts a link for good")
 def a_revived_node_is_still_connected(patch: pytest.MonkeyPatch) -> None:
     """Its link was not dropped when it expired, since the sweep had not come by."""
     original = nodes.decide_set_expiries
@@ -423,7 +427,7 @@ def a_revived_node_is_still_connected(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(nodes, "decide_set_expiries", lenient)
 
 
-@_bug(
+@bug(
     "connected means one live link",
     "no link outlives its server",
     "some order of the commands explains every answer",
@@ -435,30 +439,35 @@ def links_survive_a_crash(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(replicas, "drop_owned", lambda *_: [])
 
 
-@_bug("the longest idle gives its address up")
+@bug("the longest idle gives its address up")
 def the_wrong_node_loses_its_address(patch: pytest.MonkeyPatch) -> None:
     """The node that has been idle for the shortest time gives its address up."""
-    original = addresses._longest_idle
+    original = bindings.longest_idle
 
-    def shortest(pool: addresses.Addresses, reclaim: addresses.Reclaim) -> str:
-        original(pool, reclaim)  # which refuses if no node is idle
+    def shortest(
+        held: bindings.Bindings,
+        hours: "HashTrieMap[int, int]",
+        network: Network,
+        reclaim: bindings.Reclaim,
+    ) -> str:
+        original(held, hours, network, reclaim)  # which refuses if no node is idle
         idle = [
             (binding.idle_since_seq, node_id)
-            for node_id, binding in pool.by_node.items()
-            if binding.idle_since_seq is not None and pool.network.slot(binding.address) is not None
+            for node_id, binding in held.items()
+            if bindings.is_reclaimable(network, binding)
         ]
         return max(idle)[1]
 
-    patch.setattr(addresses, "_longest_idle", shortest)
+    patch.setattr(addresses, "longest_idle", shortest)
 
 
-@_bug("who may call what")
+@bug("who may call what")
 def a_node_may_unregister_another(patch: pytest.MonkeyPatch) -> None:
     """Who is a member may do what members may, to anybody."""
     patch.setattr(controller, "require_self", lambda *_: None)
 
 
-@_bug("who may call what")
+@bug("who may call what")
 def the_certificate_of_who_is_gone_is_accepted(patch: pytest.MonkeyPatch) -> None:
     """Only what is known to have expired is refused."""
     original = permissions._require_live_node
@@ -470,14 +479,16 @@ def the_certificate_of_who_is_gone_is_accepted(patch: pytest.MonkeyPatch) -> Non
     patch.setattr(permissions, "_require_live_node", lenient)
 
 
-@_bug("a bootstrap token serves until it expires")
+@bug("a bootstrap token serves until it expires")
 def a_token_serves_once(patch: pytest.MonkeyPatch) -> None:
     """A bootstrap token is used up by its first node."""
-    original = tokens.decide_redeem
+    original = redeeming.decide_redeem
 
-    def once(known: Any, there: Any, names: Any, command: tokens.RedeemToken) -> list[Event]:
+    def once(
+        known: Any, there: Any, gone: Any, names: Any, command: tokens.RedeemToken
+    ) -> list[Event]:
         if any(node.token_id == command.token_id for node in there.values()):
             known = HashTrieMap()
-        return original(known, there, names, command)
+        return original(known, there, gone, names, command)
 
-    patch.setattr(tokens, "decide_redeem", once)
+    patch.setattr(redeeming, "decide_redeem", once)

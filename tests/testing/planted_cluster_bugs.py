@@ -341,10 +341,10 @@ def who_is_idle_holds_no_address(patch: pytest.MonkeyPatch) -> None:
     """It is folded so, though nothing says it."""
     state_changed = addresses.evolve_state_changed
 
-    def greedy(draft: Any, seq: int, at_ms: int, event: Any) -> None:
-        state_changed(draft, seq, at_ms, event)
-        if event.to_state == pb.CONNECTION_STATE_IDLE:
-            draft.by_node.discard(event.node_id)
+    def greedy(draft: Any, node_id: str, seq: int, at_ms: int, *, is_idle: bool) -> None:
+        state_changed(draft, node_id, seq, at_ms, is_idle=is_idle)
+        if is_idle:
+            draft.by_node.discard(node_id)
 
     patch.setattr(addresses, "evolve_state_changed", greedy)
 

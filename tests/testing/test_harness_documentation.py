@@ -1,15 +1,15 @@
-"""What docs/harness.md shows is what works."""
+"""What docs/how-to/harness.md shows is what works."""
 
 import re
 import subprocess
 import sys
 from pathlib import Path
 
-from tests.testing.planted_bugs import BUGS
+from tests.testing.planted_operator_bugs import BUGS
 from tests.testing.test_harness_planted_bugs import OF_ALL_ANSWERS
 
 ROOT = Path(__file__).parents[2]
-TEXT = (ROOT / "docs" / "harness.md").read_text(encoding="utf-8")
+TEXT = (ROOT / "docs" / "how-to" / "harness.md").read_text(encoding="utf-8")
 
 
 def test_the_example_runs_as_printed(tmp_path: Path) -> None:

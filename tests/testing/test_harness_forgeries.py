@@ -25,14 +25,18 @@ from nc.testing import (
     Unregister,
     judge,
 )
+from nc.testing.contract.administration import Describe, RevokeOperator
 from nc.testing.contract.history import step_id
+from nc.testing.contract.values import ADMIN
 from nc.testing.search import Trial
 from nc.testing.targets.in_process import START_MS
 from tests.testing.forged_histories import (
     NOBODY,
     Lie,
     a_crowd,
+    a_full_house,
     a_life,
+    an_office,
     answering,
     recorded,
     saying,
@@ -124,6 +128,46 @@ def as_step(number: int) -> Callable[[pb.Entry, Any], None]:
     return lambda entry, _: setattr(entry, "request_id", step_id(number))
 
 
+def of_the_first_node(history: History) -> History:
+    """All that is released or reclaimed is the first node's, which an operator chose."""
+    assert history.log is not None
+    entries = [pb.Entry.FromString(entry.SerializeToString()) for entry in history.log.entries]
+    events = [event for entry in entries for event in entry.events]
+    first = next(event.node_registered for event in events if event.HasField("node_registered"))
+    for event in events:
+        if event.HasField("address_released"):
+            event.address_released.node_id = first.node_id
+    return replace(history, log=replace(history.log, entries=entries))
+
+
+def with_many_before_it(history: History) -> History:
+    """The newcomer's token enrolled others just before."""
+    assert history.log is not None
+    entries = [pb.Entry.FromString(entry.SerializeToString()) for entry in history.log.entries]
+    last = [entry for entry in entries if entry.method == "GetToken"][-1]
+    others = []
+    for number in range(2):
+        other = pb.Entry.FromString(last.SerializeToString())
+        other.events[0].node_registered.node_id = f"{number}" * 32
+        other.events[0].node_registered.name = f"other-{number}"
+        other.request_id = f"another {number}"
+        others.append(other)
+    place = entries.index(last)
+    log = replace(history.log, entries=[*entries[:place], *others, *entries[place:]])
+    return replace(history, log=log)
+
+
+def called_db(_: pb.Entry, event: Any) -> None:
+    """It is called as another one is."""
+    event.name = "db"
+
+
+def used_up_by_one(history: History) -> History:
+    """The token was issued for one use."""
+    lie = writing("token_issued", lambda _, event: setattr(event, "max_uses", 1))
+    return lie(history)
+
+
 UNKNOWN = "BootstrapTokenUnknown"  # as the model says
 ADDRESS_1, ADDRESS_2 = "10.1.1.3", "10.1.1.5"
 
@@ -137,6 +181,15 @@ NEVER_ISSUED = "a token that was never issued is refused"
 STAYS = "an address stays with its node"
 ONE_LINK = "connected means one live link"
 EXPLAINED = "some order of the commands explains every answer"
+LET_IN = "a token lets in no more than its terms say"
+REVOKED = "a revoked bootstrap token is refused"
+ASSIGNED = "an assigned address stays"
+CROWD = "a crowd of newcomers takes nothing away"
+CUT_OFF = "a revoked certificate opens nothing"
+VIEWERS = "a viewer reads and changes nothing"
+LAST_ONE = "an administrator is left"
+ONE_NAME = "no two nodes have one name"
+CALLED = "a node is called what it was called"
 LONGEST_IDLE = "the longest idle gives its address up"
 
 JOIN_2, JOIN_3 = Redeem("token 1", "node 2"), Redeem("token 1", "node 3")
@@ -188,15 +241,31 @@ FORGERIES: dict[str, tuple[Lie, set[str]]] = {
     "who is gone holds nothing": (writing("unregistered", without_a_release), set()),
     LONGEST_IDLE: (idle_the_other_way_round, set()),
     "only dead tokens are forgotten": (writing("token_expired", before_it_expires), set()),
+    REVOKED: (saying(Redeem("token 1", "nobody"), "200"), {USABLE, LOGGED_ONCE, NEW}),
+    LET_IN: (used_up_by_one, set()),
+    ASSIGNED: (of_the_first_node, set()),
+    CROWD: (with_many_before_it, set()),
+    CUT_OFF: (saying(CheckState("node 1", "operator 1"), "200", -1, ""), set()),
+    VIEWERS: (saying(IssueToken("token 2", 10, "operator 1"), "400"), set()),
+    LAST_ONE: (saying(RevokeOperator(ADMIN), "200"), set()),
+    ONE_NAME: (writing("node_updated", called_db), set()),
+    CALLED: (saying(Describe("node 1"), "200", None, "", None, ("web-2", "a")), set()),
     "replay equals live": (with_another_replay, set()),
     "answers are never stale": (lambda h: replace(h, stale=_last_query(h)), set()),
     EXPLAINED: (lambda h: replace(h, unexplained=_last_query(h)), set()),
 }
 
 
+SCRIPTS = {
+    LONGEST_IDLE: a_crowd,
+    **dict.fromkeys((ASSIGNED, CROWD), a_full_house),
+    **dict.fromkeys((REVOKED, LET_IN, CUT_OFF, VIEWERS, LAST_ONE, ONE_NAME, CALLED), an_office),
+}
+
+
 def script_for(law: str) -> Callable[[Trial], None]:
     """One that exercises it."""
-    return a_crowd if law == LONGEST_IDLE else a_life
+    return SCRIPTS.get(law, a_life)
 
 
 @pytest.mark.parametrize("law", FORGERIES)

@@ -39,11 +39,11 @@ from nc.testing import (
     Unregister,
     judge,
 )
-from nc.testing.contract.model import at
 from nc.testing.contract.possible_states import Asked, PossibleStates
+from nc.testing.contract.values import NO_LIMITS, Limits, at
 from nc.testing.search import Trial, Trials, draw_trial, play, search
+from nc.testing.search.settings import NETWORKS
 from nc.testing.search.strategies import histories, packets, pick_with
-from nc.testing.search.workload import NETWORKS
 from nc.testing.targets import links
 from nc.testing.targets.in_process import START_MS
 
@@ -321,10 +321,10 @@ def test_an_end_by_the_sweep_refuses_nothing() -> None:
 class _DeadAfterAll(InProcess):
     """Whatever it left is more than it can read."""
 
-    def begin(self, network: str) -> str:
+    def begin(self, network: str, limits: Limits = NO_LIMITS) -> str:
         """Once."""
         self._has_begun = False
-        return super().begin(network)
+        return super().begin(network, limits)
 
     def _open_log(self) -> EventLog:
         if self._has_begun:

@@ -4,23 +4,29 @@ The log is read in a thread, so that the screen is there at once.
 """
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import ClassVar, Final, NamedTuple
 
 from rich.text import Text
 from textual.app import App, ComposeResult
 from textual.binding import Binding, BindingType
-from textual.containers import Vertical, VerticalScroll
+from textual.containers import VerticalScroll
 from textual.events import Resize
-from textual.screen import ModalScreen
-from textual.widgets import Footer, Input, ProgressBar, Static
+from textual.widgets import Footer, ProgressBar, Static
 
+from nc.cli.log.player_dialogs import Ask, Help
 from nc.cli.log.player_nodes import NodeTable, heading
-from nc.cli.log.player_texts import NEIGHBOURS, event_text, neighbours_text, position_text
+from nc.cli.log.player_texts import (
+    NEIGHBOURS,
+    event_text,
+    neighbours_text,
+    position_text,
+    summary_text,
+)
 from nc.cli.time_args import parse_point
 from nc.clock import Clock
 from nc.history.events import Point, Progress, field_of
-from nc.history.player import Player
+from nc.history.player import Player, stops_with
 from nc.text import printable
 
 __all__ = ["LogPlayer", "PlayerSource"]
@@ -48,32 +54,6 @@ class _Closed(Exception):
     """The player has been closed; ends the reading thread."""
 
 
-class _GoTo(ModalScreen[Point | None]):
-    CSS = """
-    _GoTo { align: center middle; }
-    #ask { width: 60; height: auto; border: round $accent; padding: 0 1; }
-    """
-    BINDINGS: ClassVar[list[BindingType]] = [Binding("escape", "dismiss", "back")]
-
-    def __init__(self, now_s: int) -> None:
-        super().__init__()
-        self._now_s = now_s
-
-    def compose(self) -> ComposeResult:
-        with Vertical(id="ask"):
-            yield Static(
-                "go to: now, a sequence number, 2026-11-20T15:00 (UTC), or -2h", markup=False
-            )
-            yield Input()
-            yield Static("", id="wrong", markup=False)
-
-    def on_input_submitted(self, submitted: Input.Submitted) -> None:
-        try:
-            self.dismiss(parse_point(submitted.value, self._now_s))
-        except ValueError as error:
-            self.query_one("#wrong", Static).update(Text(printable(str(error)), "red"))
-
-
 class LogPlayer(App[None]):
     """Plays a history.
 
@@ -87,16 +67,18 @@ class LogPlayer(App[None]):
 
     CSS = f"""
     #heading {{ text-style: bold; height: 1; }}
-    #title {{ height: 1; text-wrap: nowrap; text-overflow: ellipsis; }}
+    #title, #summary {{ height: 1; text-wrap: nowrap; text-overflow: ellipsis; }}
     NodeTable {{ height: 1fr; }}
     #event {{ height: {_EVENT_LINES + 1}; border-top: solid $accent; }}
     #neighbours {{
         height: {2 * NEIGHBOURS + 2}; border-top: solid $accent;
         text-wrap: nowrap; text-overflow: ellipsis;
     }}
-    #heading, NodeTable, #event, #neighbours {{ display: none; }}
-    .ready #heading, .ready NodeTable, .ready #event, .ready #neighbours {{ display: block; }}
-    .ready ProgressBar {{ display: none; }}
+    #summary, #heading, NodeTable, #event, #neighbours {{ display: none; }}
+    .ready #summary, .ready #heading, .ready NodeTable, .ready #event, .ready #neighbours {{
+        display: block;
+    }}
+    .ready #title, .ready ProgressBar {{ display: none; }}
     """
     ENABLE_COMMAND_PALETTE = False
     BINDINGS: ClassVar[list[BindingType]] = [
@@ -104,14 +86,16 @@ class LogPlayer(App[None]):
         Binding("right,n", "step(1)", "step", key_display="→ n"),
         Binding("left,p", "step(-1)", "back", key_display="← p"),
         Binding("g", "go_to", "go to"),
+        Binding("f,slash", "filter", "filter", key_display="f"),
         Binding("plus,equals_sign", "faster", "speed", key_display="+ -"),
         Binding("minus", "slower", show=False),
-        Binding("pageup", f"skip({-_PAGE})", f"{_PAGE}", key_display="PgUp/Dn"),
+        Binding("pageup", f"skip({-_PAGE})", show=False),
         Binding("pagedown", f"skip({_PAGE})", show=False),
-        Binding("home", "first", "ends", key_display="Home End"),
+        Binding("home", "first", show=False),
         Binding("end", "last", show=False),
         Binding("up", "scroll(-1)", show=False),
         Binding("down", "scroll(1)", show=False),
+        Binding("question_mark", "help", "help", key_display="?"),
         Binding("q", "quit", "quit"),
         Binding("ctrl+c", "quit", show=False, priority=True),
     ]
@@ -124,6 +108,9 @@ class LogPlayer(App[None]):
         self._clock = clock
         # held, since a query would look on the screen that is on top
         self._position = Static(Text("reading the log"), id="position")
+        self._summary = Static(id="summary")
+        self._filter = ""  # what events must have in them to be played
+        self._all_stops: Sequence[int] = ()  # of the player as it was loaded
         self._reading = ProgressBar(total=source.last_seq or None)
         self._heading = Static(id="heading")
         self._nodes_table = NodeTable(source.node_id)
@@ -135,6 +122,7 @@ class LogPlayer(App[None]):
 
     def compose(self) -> ComposeResult:
         yield Static(Text(printable(self._source.title)), id="title")
+        yield self._summary
         yield self._position
         yield self._reading
         yield self._heading
@@ -166,6 +154,7 @@ class LogPlayer(App[None]):
             self.exit()
             return
         self._ticked_ns = self._clock.monotonic_ns()
+        self._all_stops = player.stops
         self.screen.add_class("ready")
         self._show(player)
 
@@ -190,7 +179,8 @@ class LogPlayer(App[None]):
             player.speed,
         ):
             self._position.update(position_text(player, self.size.width))
-        if shown is None or shown.at != player.at:
+        if shown is None or (shown.at, shown.stops) != (player.at, player.stops):
+            self._summary.update(summary_text(player.state, self._filter))
             present = player.present
             concerned = "" if present is None else field_of(present.event, "node_id")
             self._nodes_table.show(player.state, concerned)
@@ -231,4 +221,28 @@ class LogPlayer(App[None]):
             if point is not None:
                 self._move(lambda player: player.jumped(point))
 
-        self.push_screen(_GoTo(self._clock.now_ns() // 1_000_000_000), go)
+        now_s = self._clock.now_ns() // 1_000_000_000
+        question = "go to: now, a sequence number, 2026-11-20T15:00 (UTC), or -2h"
+        self.push_screen(Ask(question, lambda text: parse_point(text, now_s)), go)
+
+    def action_filter(self) -> None:
+        if self.player is None:
+            return
+        recording, stops = self.player.recording, self._all_stops
+
+        def chosen(text: str) -> tuple[str, Sequence[int]]:
+            found = stops_with(recording, stops, text.strip())
+            if len(found) == 1 < len(stops):
+                raise ValueError(f"no event has {text.strip()!r} in it")
+            return text.strip(), found
+
+        def play(found: tuple[str, Sequence[int]] | None) -> None:
+            if found is not None:
+                self._filter = found[0]
+                self._move(lambda player: player.among(found[1]))
+
+        question = "only events with this in them: a kind, a node, an actor, …"
+        self.push_screen(Ask(question, chosen, self._filter), play)
+
+    def action_help(self) -> None:
+        self.push_screen(Help(self._source.title))

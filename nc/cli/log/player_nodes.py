@@ -19,7 +19,7 @@ from nc.domain.state import State
 from nc.history.timelines import status_of
 from nc.text import moment, printable
 
-_STYLES: Final = {
+STATE_STYLES: Final = {
     ConnectionState.CONNECTED: Style.parse("green"),
     ConnectionState.INIT: Style.parse("yellow"),
     ConnectionState.IDLE: Style.parse("dim"),
@@ -115,7 +115,7 @@ class NodeTable(ScrollView, can_focus=False):
             return _PLAIN if is_same else _CHANGED
 
         cells += [
-            (status.state.name, _STYLES[status.state] + changed("state")),
+            (status.state.name, STATE_STYLES[status.state] + changed("state")),
             (status.address, changed("address")),
             (expires, changed("expires_at_ms")),
         ]

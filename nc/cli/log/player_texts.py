@@ -4,11 +4,16 @@ A certificate may hold any name, so every text is made of parts that are printed
 nothing in them steers the terminal, and nothing is read as markup.
 """
 
+from collections import Counter
 from typing import Final
 
 from rich.text import Text
 
+from nc.cli.log.player_nodes import STATE_STYLES
 from nc.cli.log.render import KIND_STYLES, line_parts
+from nc.domain.fsm import ConnectionState
+from nc.domain.map_items import items_of
+from nc.domain.state import State
 from nc.history.events import Recorded
 from nc.history.fields import field_texts, kind_of
 from nc.history.player import AS_FAST_AS_IT_GOES, LONGEST_WAIT_NS, Player
@@ -20,6 +25,24 @@ _SHORTEST_BAR_CELLS: Final = 5
 
 # Events before the present one, and as many after it.
 NEIGHBOURS: Final = 2
+
+
+def summary_text(state: State, chosen: str) -> Text:
+    """How many nodes are in which state, what else there is, and what events must have in them."""
+    counts = Counter(link.state for _, link in items_of(state.links))
+    counts[ConnectionState.IDLE] = len(state.nodes) - counts.total()
+    text = Text.assemble((_counted(len(state.nodes), "node"), "bold"))
+    for link_state in (ConnectionState.CONNECTED, ConnectionState.INIT, ConnectionState.IDLE):
+        text.append(f"  {counts[link_state]} {link_state.name}", STATE_STYLES[link_state])
+    text.append(f"  {_counted(len(state.addresses.by_node), 'address', 'es')}")
+    text.append(f"  {_counted(len(state.tokens), 'token')}")
+    if chosen:
+        text.append(f"  only: {printable(chosen)}", "reverse")
+    return text
+
+
+def _counted(count: int, what: str, plural: str = "s") -> str:
+    return f"{count} {what}{'' if count == 1 else plural}"
 
 
 def position_text(player: Player, width: int) -> Text:

@@ -1,7 +1,7 @@
 """`network-controller log at` and `log diff`: the state at a moment; what changed between two."""
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from itertools import takewhile
 from typing import Annotated, Any
 
@@ -9,13 +9,15 @@ import typer
 
 from eventlog import LogReader
 from nc.cli.entrypoint import OperationFailed
+from nc.cli.log.changes import sentences
 from nc.cli.log.query import point_named
 from nc.cli.log.source import DataDirOption, LogOption, open_reader, progress_to
 from nc.cli.moment_args import MOMENT_HELP, unless_help
 from nc.cli.options import Output, OutputOption
 from nc.clock import SystemClock
+from nc.domain.names import shown_name
 from nc.history.as_of import StateAt, states_at
-from nc.history.diff import Difference, differences
+from nc.history.diff import differences
 from nc.history.events import Point, history
 from nc.history.state_fields import state_fields
 from nc.text import iso_time, moment, printable
@@ -47,15 +49,32 @@ def at(
         typer.echo(json.dumps(described))
         return
     typer.echo(f"after event {seq}, at {iso_time(now_ns)}, in {state.addresses.network}")
+    _print_state(described)
+
+
+def _print_state(described: dict[str, Any]) -> None:
+    names = {n["node_id"]: shown_name(n["name"], n["node_id"]) for n in described["nodes"]}
     nodes = [
-        (n["node_id"], n["state"], n["address"], _ending(n), n["token_id"])
+        (names[n["node_id"]], n["node_id"], n["state"], n["address"], _ending(n), n["token_id"])
         for n in described["nodes"]
     ]
-    _print("nodes", ("node", "state", "address", "expires", "bootstrap token"), nodes)
-    tokens = [(token["token_id"], _ending(token)) for token in described["tokens"]]
-    _print("bootstrap tokens", ("token", "expires"), tokens)
-    held = [(each["address"], each["node_id"]) for each in described["addresses"]]
-    _print("addresses", ("address", "node"), held)
+    columns = ("name", "node", "state", "address", "expires", "bootstrap token")
+    _print("nodes", columns, nodes)
+    tokens = [
+        (each["label"], each["token_id"], _ending(each), _uses(each), str(each["nodes"]))
+        for each in described["tokens"]
+    ]
+    _print("bootstrap tokens", ("label", "token", "expires", "uses", "nodes"), tokens)
+    held = [
+        (each["address"], names.get(each["node_id"], ""), each["node_id"])
+        for each in described["addresses"]
+    ]
+    _print("addresses", ("address", "name", "node"), held)
+    administrators = [
+        (each["name"], each["role"], each["serial"], _revocable(each, moment(each["ends_at_ms"])))
+        for each in described["administrators"]
+    ]
+    _print("administrators", ("name", "role", "certificate", "ends"), administrators)
 
 
 def diff(
@@ -85,33 +104,8 @@ def diff(
         typer.echo(json.dumps({"from_seq": start, "to_seq": end, **found._asdict()}))
         return
     typer.echo(f"from event {start} to event {end}")
-    for line in _sentences(found):
+    for line in sentences(found, before, after):
         typer.echo(f"  {printable(line)}")
-
-
-def _sentences(found: Difference) -> Iterable[str]:
-    changes = [
-        *(f"node {node_id} was registered" for node_id in found.came),
-        *(f"node {node_id} was unregistered" for node_id in found.went),
-        *(f"node {node_id} was registered and unregistered" for node_id in found.passed_through),
-        *(
-            f"node {node_id} moved from {old or 'no address'} to {new or 'no address'}"
-            for node_id, (old, new) in found.moved.items()
-        ),
-        *(f"node {node_id} was {old}, is {new}" for node_id, (old, new) in found.changed.items()),
-        *(
-            f"node {node_id} flapped: it lost its link and was CONNECTED again, "
-            + ("once" if times == 1 else f"{times} times")
-            for node_id, times in found.flapped.items()
-        ),
-        *(
-            f"node {node_id} expires {_at(new)} instead of {_at(old)}"
-            for node_id, (old, new) in found.expiries.items()
-        ),
-        *(f"bootstrap token {token_id} was issued" for token_id in found.tokens_came),
-        *(f"bootstrap token {token_id} was forgotten" for token_id in found.tokens_went),
-    ]
-    return changes or ["nothing changed"]
 
 
 def _at(expires_at_ms: int) -> str:
@@ -149,7 +143,16 @@ def _first_at_ns(reader: LogReader) -> int:
 
 def _ending(described: dict[str, Any]) -> str:
     expired = ", expired" if described["expired"] else ""
-    return _at(described["expires_at_ms"]) + expired
+    return _revocable(described, _at(described["expires_at_ms"]) + expired)
+
+
+def _revocable(described: dict[str, Any], text: str) -> str:
+    return f"{text}, revoked" if described.get("revoked") else text
+
+
+def _uses(token: dict[str, Any]) -> str:
+    """How often it was used, and how often it may be: `3 of 5`."""
+    return f"{token['uses']} of {token['max_uses']}" if token["max_uses"] else str(token["uses"])
 
 
 def _print(title: str, columns: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> None:

@@ -57,6 +57,10 @@ class Commands(LazyGroup):
             "Print what changed between two moments.",
             "nc.cli.ncadm.history:diff",
         ),
+        "console": (
+            "Show the server in your browser, live.",
+            "nc.cli.ncadm.console:console",
+        ),
         "contexts": (
             "Keep the addresses of several servers.",
             "nc.cli.ncadm.groups.contexts:app",

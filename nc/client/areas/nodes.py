@@ -152,7 +152,7 @@ class Nodes:
         )
 
     async def take_back(self, *node_tokens: str, all_waiting: bool = False) -> TakenBack:
-        """Register nodes again that an older log does not know (docs/backup.md).
+        """Register nodes again that an older log does not know (docs/how-to/backup.md).
 
         Args:
             node_tokens: of the nodes.

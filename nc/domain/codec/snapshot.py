@@ -13,8 +13,9 @@ from typing import Any, Final, TypeVar
 
 from google.protobuf.message import DecodeError
 
-from nc.domain.addresses import Addresses, Binding
+from nc.domain.addresses import Addresses
 from nc.domain.administrators import Administrator
+from nc.domain.bindings import Binding
 from nc.domain.codec.snapshot_reader import Reader
 from nc.domain.links import NodeLink
 from nc.domain.nodes import Node
@@ -28,7 +29,7 @@ T = TypeVar("T")
 
 # A new number for every change of the format or of a fold: a snapshot of another schema is skipped,
 # and the events are read instead.
-SNAPSHOT_SCHEMA: Final = 3
+SNAPSHOT_SCHEMA: Final = 4
 
 # Entries in a part: making one takes half a millisecond, so an event loop can do it between calls.
 _PART_ENTRIES: Final = 256
@@ -100,6 +101,8 @@ def _tokens(tokens: list[tuple[str, Token]]) -> pb.Tokens:
         issued_at_ms=[token.issued_at_ms for _, token in tokens],
         uses=[token.uses for _, token in tokens],
         nodes=[token.nodes for _, token in tokens],
+        day_began_ms=[token.day_began_ms for _, token in tokens],
+        enrolled=[token.enrolled for _, token in tokens],
         terms=[
             _terms(index, token)
             for index, (_, token) in enumerate(tokens)
@@ -143,7 +146,9 @@ def _nodes(nodes: list[tuple[str, Node]], pool: Addresses, numbers: dict[str, in
         registered_at_ms=[node.registered_at_ms for _, node in nodes],
         certificates_end_ms=[node.certificates_end_ms for _, node in nodes],
         links=[node.links for _, node in nodes],
-        idle_since_ms=[binding.idle_since_ms for binding in held],
+        idle_since_ms=[node.idle_since_ms for _, node in nodes],
+        address_idle_since_ms=[binding.idle_since_ms for binding in held],
+        ranks=[node.rank for _, node in nodes],
         assigned=[index for index, binding in enumerate(held) if binding.is_assigned],
         profiles=[
             _profile(index, node.profile)

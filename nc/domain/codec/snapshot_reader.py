@@ -1,21 +1,22 @@
 """Puts a state together from the parts of a snapshot (`nc.domain.codec.snapshot`)."""
 
 from collections.abc import Iterable, Iterator
-from itertools import chain, compress
+from itertools import chain, compress, repeat
 from typing import TypeVar, cast
 
 from rpds import HashTrieMap, HashTrieSet, Queue
 
-from nc.domain.addresses import Addresses, Binding
+from nc.domain.addresses import Addresses
 from nc.domain.administrators import Administrator, Administrators, Role
+from nc.domain.bindings import Binding, idle_hours
 from nc.domain.fsm import ConnectionState
 from nc.domain.links import NodeLink
 from nc.domain.network import Network
 from nc.domain.nodes import Node
-from nc.domain.profile import Profile, facts_in, labels_in
+from nc.domain.profile import NO_PROFILE, Profile, facts_in, key_in, labels_in
 from nc.domain.replicas import NO_AUTHORITIES, AuthorityKeys
 from nc.domain.state import State
-from nc.domain.terms import terms_in
+from nc.domain.terms import NO_TERMS, terms_in
 from nc.domain.tokens import Token
 from nc.pb import snapshot_pb2 as pb
 
@@ -78,9 +79,14 @@ class Reader:
 
     def _add_tokens(self, tokens: pb.Tokens) -> None:
         columns = zip(
-            tokens.expires_at_ms, tokens.issued_at_ms, tokens.uses, tokens.nodes, strict=True
+            *(tokens.expires_at_ms, tokens.issued_at_ms, tokens.uses, tokens.nodes),
+            *(tokens.day_began_ms, tokens.enrolled),
+            strict=True,
         )
-        made = [Token(expiry, issued, None, uses, nodes) for expiry, issued, uses, nodes in columns]
+        made = [
+            Token(expiry, issued, None, uses, nodes, NO_TERMS, began_ms, enrolled)
+            for expiry, issued, uses, nodes, began_ms, enrolled in columns
+        ]
         for each in tokens.terms:
             made[each.index] = made[each.index]._replace(
                 revoked_at_ms=each.revoked_at_ms if each.revoked else None,
@@ -91,14 +97,19 @@ class Reader:
     def _add_nodes(self, nodes: pb.Nodes) -> None:
         ids = list(nodes.ids)
         self._token_ids += nodes.token_ids
+        registered_ms = list(nodes.registered_at_ms)
+        idle_ms = _shared(nodes.idle_since_ms, registered_ms)
         made = list(
             map(
                 Node,
                 [self._token_ids[number] for number in nodes.token_numbers],
                 nodes.expires_at_ms,
-                nodes.registered_at_ms,
+                registered_ms,
                 nodes.certificates_end_ms,
                 nodes.links,
+                repeat(NO_PROFILE),
+                idle_ms,
+                nodes.ranks,
             )
         )
         for each in nodes.profiles:
@@ -109,7 +120,7 @@ class Reader:
             ids,
             nodes.addresses,
             nodes.idle_since_seqs,
-            nodes.idle_since_ms,
+            _shared(nodes.address_idle_since_ms, idle_ms),
             [index in assigned for index in range(len(ids))],
         )
 
@@ -149,7 +160,7 @@ class Reader:
             Queue(self._released),
             HashTrieMap(by_node),
             HashTrieSet(self._ahead),
-            HashTrieMap((binding.address, node_id) for node_id, binding in by_node),
+            idle_hours(binding for _, binding in by_node),
         )
         return State(
             self._seq,
@@ -175,12 +186,19 @@ def _pairs(keys: Iterable[str], values: Iterable[T]) -> Iterator[tuple[str, T]]:
     return zip(list(keys), list(values), strict=True)
 
 
+def _shared(numbers: Iterable[int], others: list[int]) -> list[int]:
+    """The numbers; where the other is equal, its object, as after a fold."""
+    return [
+        other if number == other else number for number, other in zip(numbers, others, strict=True)
+    ]
+
+
 def profile_in(message: pb.NodeProfile) -> Profile:
-    return Profile(
+    profile = Profile(
         message.name,
         labels_in(message.labels),
         message.note,
-        facts_in(message.facts),
-        message.key_sha256,
-        message.imported,
+        key=key_in(message.key_sha256),
+        imported=message.imported,
     )
+    return profile.with_facts(facts_in(message.facts))

@@ -32,7 +32,7 @@ from nc.domain.events import (
     TokenRevoked,
     Unregistered,
 )
-from nc.domain.profile import NO_PROFILE, Facts, LabelPairs, Profile
+from nc.domain.profile import NO_PROFILE, Facts, LabelPairs, Profile, key_in
 from nc.domain.terms import NO_TERMS, Terms
 from nc.history.redact.names import Names
 
@@ -40,14 +40,14 @@ from nc.history.redact.names import Names
 def redacted_profile(names: Names, profile: Profile) -> Profile:
     if profile == NO_PROFILE:
         return NO_PROFILE
-    return Profile(
+    hidden = Profile(
         names.text(profile.name),
         _pairs(names, profile.labels),
         names.text(profile.note),
-        Facts(*map(names.text, profile.facts)),
-        names.hash(profile.key_sha256),
-        profile.imported,
+        key=key_in(names.hash(profile.key_sha256)),
+        imported=profile.imported,
     )
+    return hidden.with_facts(Facts(*map(names.text, profile.facts)))
 
 
 def redacted_terms(names: Names, terms: Terms) -> Terms:

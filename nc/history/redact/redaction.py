@@ -52,7 +52,9 @@ _API: Final = (
 
 # The known kinds of actors (the text before the first colon), and the known methods. Any other text
 # could identify someone.
-ACTORS: Final = frozenset(("certificate", "bootstrap", "link", "system", "anonymous", "import"))
+ACTORS: Final = frozenset(
+    ("certificate", "bootstrap", "node", "link", "system", "anonymous", "import")
+)
 METHODS: Final = frozenset(
     (
         *("start", "stop", "sweep", "link", "digest", "certificates", "log repair"),
@@ -156,7 +158,7 @@ class Redaction:
             Queue(map(place.address, pool.released)),
             HashTrieMap(by_node),
             HashTrieSet(map(place.address, pool.ahead)),
-            HashTrieMap((held.address, node_id) for node_id, held in by_node.items()),
+            pool.idle_hours,
         )
         return replace(
             state,

@@ -172,8 +172,11 @@ class NodesService:
         return node_meant(self._context.state, reference, self._context.token_ids.id_of)
 
     def _view(self, node_id: str) -> pb.Node:
+        """The node as it is now; its id alone if it left just after it was changed."""
         context, state = self._context, self._context.state
-        node = nodes.require_node(state.nodes, state.unregistered, node_id)
+        node = state.nodes.get(node_id)
+        if node is None:
+            return pb.Node(id=node_id)
         return node_view(state, node_id, node, context.links, context.now_ms)
 
     async def _named(

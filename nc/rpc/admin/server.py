@@ -70,12 +70,12 @@ class ServerService:
 
     def __init__(self, context: Context, facts: Facts) -> None:
         self._context = context
-        self._facts = facts
+        self.facts = facts
 
     async def status(self, request: pb.StatusRequest, call: Call) -> pb.StatusResponse:
         del request, call
         context, state, now_ms = self._context, self._context.state, self._context.now_ms
-        facts = await self._facts()
+        facts = await self.facts()
         states = [link.state for _, link in items_of(state.links)]
         init = states.count(ConnectionState.INIT)
         async with context.listing.taken():

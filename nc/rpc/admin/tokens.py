@@ -89,5 +89,8 @@ class BootstrapTokensService:
         return self._view(token_id)
 
     def _view(self, token_id: str) -> pb.BootstrapToken:
-        token = tokens.require_token(self._context.state.tokens, token_id)
+        """The token as it is now; its id alone if it was forgotten just after it was changed."""
+        token = self._context.state.tokens.get(token_id)
+        if token is None:
+            return pb.BootstrapToken(id=token_id)
         return token_view(token_id, token, self._context.now_ms)

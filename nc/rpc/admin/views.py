@@ -2,8 +2,8 @@
 
 from typing import Final
 
-from nc.domain.addresses import Binding
 from nc.domain.administrators import Administrator
+from nc.domain.bindings import Binding
 from nc.domain.events import pb as events_pb
 from nc.domain.expiry import has_passed
 from nc.domain.fsm import ConnectionState
@@ -32,11 +32,7 @@ ROLES: Final[dict[int, administrators_pb2.Role]] = {
 def state_since_ms(state: State, node_id: str, node: Node) -> int:
     """When a node came into the state that it is in; 0 if that is not known."""
     link = state.links.get(node_id)
-    if link is not None:
-        return link.since_ms
-    if not node.links:
-        return node.registered_at_ms
-    return state.addresses.by_node.get(node_id, _NO_BINDING).idle_since_ms
+    return node.idle_since_ms if link is None else link.since_ms
 
 
 def node_view(

@@ -33,7 +33,8 @@ from nc.rpc.queue.stream import Behaviour, Stream
 # Requests for calls that gRPC always has; calls beyond it wait in gRPC until the thread comes by.
 _REQUESTS: Final = 64
 
-# Unanswered calls that are kept until their connection ends, so that no others take their place.
+# Unanswered calls that are kept until their connection ends, so that no others take their place:
+# gRPC ends a call that nobody refers to, and the caller begins another.
 _UNANSWERED: Final = 2048
 
 _STALLED: Final = "too many of your calls wait for their message; send it with the call"
@@ -239,7 +240,12 @@ class Port:
             return
         self.request()
         self.arrived += 1
-        self._calls.add(call := ServerCall(self, event))
+        call = ServerCall(self, event)
+        hang_ups = self._runner.hang_ups
+        if hang_ups.are_wanted and hang_ups.is_wanted(self.number, call.peer()):
+            self._unanswered.append(call)  # to decide about it would cost several times as much
+            return
+        self._calls.add(call)
         try:
             self._decide(call)
         except Exception as error:  # noqa: BLE001 - whatever it is, the caller gets a status
@@ -265,7 +271,7 @@ class Port:
     def _refuse(self, call: ServerCall, refusal: Refusal) -> None:
         if not (refusal.hangs_up and self._is_accepting):
             call.refuse(refusal.code, refusal.details)
-            return  # else it gets no answer, which costs half; gRPC ends what nobody refers to
+            return  # else it gets no answer, which costs half
         self._calls.discard(call)
         self._unanswered.append(call)
         self._runner.hang_ups.want(self.number, call.peer())

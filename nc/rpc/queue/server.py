@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import sys
 import threading
 from collections import deque
 from collections.abc import Callable, Iterable
@@ -11,6 +12,7 @@ import grpc
 
 from nc.clock import Clock
 from nc.rpc.queue.binding import cygrpc
+from nc.rpc.queue.crowds import Crowds
 from nc.rpc.queue.hang_up import HangUps
 from nc.rpc.queue.limits import Limits
 from nc.rpc.queue.needs import Gate
@@ -47,6 +49,8 @@ class QueueServer:
         report: called with an error that a handler did not deal with, from any thread.
         between_calls: called in the queue's thread some milliseconds after `want_between_calls`, or
             after some hundred events: for what is cheaper for many calls than for each.
+        connections: see `Crowds`.
+        report_crowd: likewise.
     """
 
     def __init__(
@@ -54,6 +58,8 @@ class QueueServer:
         clock: Clock,
         report: Callable[[Exception], None],
         between_calls: Callable[[], None] = lambda: None,
+        connections: int = sys.maxsize,
+        report_crowd: Callable[[str, int], None] = lambda _party, _ended: None,
     ) -> None:
         self.queue = cygrpc.CompletionQueue()
         self.clock = clock
@@ -65,6 +71,8 @@ class QueueServer:
         self._handed: deque[tuple[Callable[..., object], tuple[Any, ...]]] = deque()
         self._is_scheduled = self._is_stopping = False
         self._ports: list[Port] = []
+        self._numbers: set[int] = set()  # of the ports
+        self._crowds = Crowds(self._numbers, connections, report_crowd)
         self._thread: threading.Thread | None = None
         self._died: asyncio.Future[None] = self._loop.create_future()
 
@@ -85,6 +93,7 @@ class QueueServer:
         """
         port = Port(self, address, routes, gate, options, credentials, limits)
         self._ports.append(port)
+        self._numbers.add(port.number)
         return port
 
     def start(self) -> "asyncio.Task[None]":
@@ -95,6 +104,7 @@ class QueueServer:
         for port in self._ports:
             port.start()
         self._start_thread()
+        self._crowds.start()
         return self._loop.create_task(self._watch())
 
     async def stop(self, grace_s: float) -> None:
@@ -123,6 +133,7 @@ class QueueServer:
         self.queue.shutdown()
         await asyncio.to_thread(thread.join)
         await asyncio.to_thread(self.hang_ups.stop)
+        await asyncio.to_thread(self._crowds.stop)
         self._died.cancel()
         for port in self._ports:
             port.destroy()

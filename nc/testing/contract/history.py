@@ -15,8 +15,8 @@ from typing import Final, NamedTuple, TypeAlias
 
 from nc.pb.events_pb2 import Entry
 from nc.testing.contract.happenings import Happening
-from nc.testing.contract.model import Moment
-from nc.testing.contract.operations import ADMIN, OK, Facts, IssueToken, Operation, Redeem
+from nc.testing.contract.operations import OK, Facts, IssueToken, Operation, Redeem
+from nc.testing.contract.values import ADMIN, NO_LIMITS, Limits, Moment
 
 _NO_FACTS: Final = Facts("")
 
@@ -137,6 +137,7 @@ class History:
 
     Attributes:
         network: the overlay network at the beginning, as the server's own address in it.
+        limits: the server's settings about its nodes.
         items: steps, and what happened between them; grows by `add`.
         steps: the steps alone.
         is_cluster: agents open links by themselves, and no model runs beside it.
@@ -149,6 +150,7 @@ class History:
     """
 
     network: str = ""
+    limits: Limits = NO_LIMITS
     items: list[Item] = field(default_factory=list)
     steps: list[Step] = field(default_factory=list)
     is_cluster: bool = False
@@ -200,7 +202,8 @@ class History:
     def __str__(self) -> str:
         """Numbered steps for people; without tokens and keys."""
         start = next((step.moment.earliest_ms for step in self.steps), 0)
-        beginning = [f"    the server starts on {self.network}"] if self.network else []
+        settings = "".join(f", {k}={v}" for k, v in self.limits._asdict().items() if v)
+        beginning = [f"    the server starts on {self.network}{settings}"] if self.network else []
         return "\n".join([*beginning, *_lines(self.items, start)])
 
 
@@ -232,6 +235,8 @@ def operation_text(operation: Operation | Happening, start_ms: int) -> str:
             parts += [f"by {value}"] * (value != ADMIN)
         elif isinstance(value, str):
             parts.append(value or "“”")
+        elif isinstance(value, bool):
+            parts += [entry.name] * value
         else:
             parts.append(value.value if isinstance(value, Enum) else f"{entry.name} {value}")
     return " ".join([type(operation).__name__, ", ".join(parts)]).strip()
@@ -245,7 +250,7 @@ def answer_text(answer: Answer | None) -> str:
     """An answer in a line, without its token."""
     if answer is None:
         return "no answer"
-    code, state, address, result = answer.facts
+    code, state, address, result, said = answer.facts
     parts = [code]
     if state is not None:
         parts.append(_STATES.get(state, str(state)))
@@ -253,6 +258,7 @@ def answer_text(answer: Answer | None) -> str:
         parts.append(address or "no address")
     if result is not None:
         parts.append(f"result {str(result).lower()}")
+    parts += said
     if answer.links is not None:
         parts.append(f"{answer.links} links open" if answer.links != 1 else "1 link open")
     if code != OK:

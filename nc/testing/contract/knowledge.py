@@ -9,10 +9,12 @@ from dataclasses import dataclass
 from enum import Enum, auto
 from typing import Any, NamedTuple
 
+from nc.testing.contract import administration as adm
 from nc.testing.contract import operations as ops
 from nc.testing.contract.happenings import Wait
 from nc.testing.contract.history import History, Observation, Step
-from nc.testing.contract.model import (
+from nc.testing.contract.values import (
+    ADMIN,
     CONNECTED,
     DEFAULT_MINUTES,
     HELLO_LIMIT_MS,
@@ -53,9 +55,35 @@ class Use(NamedTuple):
 class _Node:
     """A node that has joined."""
 
+    token: str
     expiry: Expiry = None
     is_expiry_sure: bool = True
     has_left: bool | None = False  # None: perhaps
+
+
+@dataclass
+class _Token:
+    """A bootstrap token that was issued."""
+
+    expiry: Expiry
+    most: int  # of its uses, or of its nodes; 0: any number
+    uses: int = 0  # at most
+    is_revoked: bool | None = False  # None: perhaps
+
+    def phase(self, now: Moment) -> Phase:
+        if self.is_revoked:
+            return Phase.GONE
+        phase = _phase_at(self.expiry, now)
+        is_open = self.is_revoked is False and not 0 < self.most <= self.uses
+        return phase if is_open or phase is Phase.EXPIRED else Phase.UNSURE
+
+
+@dataclass
+class _Operator:
+    """An operator whose certificate was issued."""
+
+    role: str
+    is_revoked: bool | None = False  # None: perhaps
 
 
 class Observed:
@@ -66,6 +94,7 @@ class Observed:
         bootstrap_tokens: the answered uses of bootstrap tokens.
         nodes: the answered uses of node tokens.
         callers: the answered calls with nodes' certificates.
+        operators: those with the certificates of operators, and the operator's role.
     """
 
     def __init__(self, history: History) -> None:
@@ -73,7 +102,9 @@ class Observed:
         self.bootstrap_tokens: list[Use] = []
         self.nodes: list[Use] = []
         self.callers: list[Use] = []
-        self._known_tokens: dict[str, Expiry] = {}  # as of the round before
+        self.operators: list[tuple[Use, str]] = []
+        self._known_tokens: dict[str, _Token] = {}  # as of the round before
+        self._known_operators: dict[str, _Operator] = {}
         self._known_nodes: dict[str, _Node] = {}
         for _, steps in history.rounds():
             for step in steps:
@@ -84,14 +115,24 @@ class Observed:
     def _look_at(self, step: Step, beside: Sequence[Step]) -> None:
         """Note the uses of tokens in a step; the others of its round are `beside` it."""
         operation: Any = step.operation
-        if (caller := operation.shown) not in {"", ops.ADMIN}:
-            self.callers.append(Use(step, caller, self._phase_of_node(caller, step, beside)))
+        if (caller := operation.shown) not in {"", ADMIN}:
+            operator = self._known_operators.get(caller)
+            if operator is None:
+                self.callers.append(Use(step, caller, self._phase_of_node(caller, step, beside)))
+            else:
+                phase = Phase.GONE if operator.is_revoked else Phase.LIVE
+                ends_now = any(isinstance(each.operation, adm.RevokeOperator) for each in beside)
+                if operator.is_revoked is None or (ends_now and not operator.is_revoked):
+                    phase = Phase.UNSURE
+                self.operators.append((Use(step, caller, phase), operator.role))
             if step.code == ops.DENIED:
                 return  # it did not come as far as its token
         if isinstance(operation, ops.Redeem):
             token, phase = operation.token, Phase.UNKNOWN
             if token in self._known_tokens:
-                phase = _phase_at(self._known_tokens[token], step.moment)
+                phase = self._known_tokens[token].phase(step.moment)
+                if phase is Phase.LIVE and any(map(self._may_use_up, beside)):
+                    phase = Phase.UNSURE
             self.bootstrap_tokens.append(Use(step, token, phase))
             return
         for node in _nodes_in(operation):
@@ -108,10 +149,44 @@ class Observed:
         if (
             node.has_left is None
             or not node.is_expiry_sure
-            or any(_changes(other.operation, name) for other in changing)
+            or any(self._changes(other.operation, name) for other in changing)
         ):
             return Phase.UNSURE
         return _phase_at(node.expiry, step.moment)
+
+    def _changes(self, operation: ops.Operation, node: str) -> bool:
+        """Whether it would change the phase of a node."""
+        if isinstance(operation, adm.UnregisterNodesOf):
+            return self._known_nodes[node].token == operation.token
+        is_change = isinstance(operation, ops.Unregister | ops.SetExpiries)
+        return is_change and node in _nodes_in(operation)
+
+    def _may_use_up(self, step: Step) -> bool:
+        """Whether it may be why a bootstrap token is refused that was good before."""
+        operation: Any = step.operation
+        if isinstance(operation, ops.Redeem):
+            token = self._known_tokens.get(operation.token)
+            return token is not None and bool(token.most)
+        return isinstance(operation, adm.RevokeToken | adm.UnregisterNodesOf)
+
+    def _learn_of_tokens(self, done: Sequence[Step]) -> None:
+        """What is sure of bootstrap tokens and operators after a round."""
+        for step in done:
+            match step.operation:
+                case ops.Redeem(token) | adm.RevokeToken(token) | adm.UnregisterNodesOf(token):
+                    known = self._known_tokens.get(token)
+                    if known is None:
+                        continue
+                    if isinstance(step.operation, ops.Redeem):
+                        known.uses += 1
+                    elif getattr(step.operation, "revokes", True):
+                        known.is_revoked = known.is_revoked or (True if step.is_ok else None)
+                case adm.IssueOperator(operator, role) if step.is_ok:
+                    self._known_operators[operator] = _Operator(role)
+                case adm.RevokeOperator(name) if name in self._known_operators:
+                    operator_known = self._known_operators[name]
+                    is_sure = operator_known.is_revoked or step.is_ok
+                    operator_known.is_revoked = True if is_sure else None
 
     def _learn(self, steps: Sequence[Step]) -> None:
         """Learn what is sure after a round."""
@@ -121,17 +196,19 @@ class Observed:
                 case ops.IssueToken(token, minutes) if step.is_ok:
                     lifetime_ms = (minutes or DEFAULT_MINUTES) * MINUTE_MS
                     expiry = None if minutes < 0 else step.moment.plus(lifetime_ms)
-                    self._known_tokens.setdefault(token, expiry)
-                case ops.Redeem(_, name) if step.is_ok:
-                    self._known_nodes.setdefault(name, _Node())
+                    terms = [getattr(step.operation, each, 0) for each in ("max_uses", "max_nodes")]
+                    self._known_tokens.setdefault(token, _Token(expiry, max(terms)))
+                case ops.Redeem(token, name) if step.is_ok:
+                    self._known_nodes.setdefault(name, _Node(token))
+        self._learn_of_tokens(done)
         said: set[str] = set()  # nodes whose expiry another step of the round has set
         for step in done:
             operation = step.operation
-            for name in _nodes_in(operation):
+            for name in self._nodes_changed_by(operation):
                 node = self._known_nodes.get(name)
                 if node is None:
                     continue
-                if isinstance(operation, ops.Unregister):
+                if isinstance(operation, ops.Unregister | adm.UnregisterNodesOf):
                     node.has_left = node.has_left or (True if step.is_ok else None)
                 elif isinstance(operation, ops.SetExpiries):
                     expires_at_s = dict(operation.expiries)[name]  # of a repeated node, the last
@@ -139,19 +216,20 @@ class Observed:
                     node.is_expiry_sure = step.is_ok and name not in said
                     said.add(name)
 
+    def _nodes_changed_by(self, operation: Any) -> list[str]:
+        if isinstance(operation, adm.UnregisterNodesOf):
+            return [n for n, node in self._known_nodes.items() if node.token == operation.token]
+        return _nodes_in(operation)
+
 
 def _nodes_in(operation: Any) -> list[str]:
     """The nodes that an operation is about, each once."""
     if isinstance(operation, ops.SetExpiries):
         return list(dict(operation.expiries))
-    is_about_one = isinstance(operation, ops.Query | ops.Unregister | ops.LinkOperation)
+    is_about_one = isinstance(
+        operation, ops.Query | ops.Unregister | ops.LinkOperation | adm.NodeCall
+    )
     return [operation.node] if is_about_one else []
-
-
-def _changes(operation: ops.Operation, node: str) -> bool:
-    """Whether it would change the phase of a node."""
-    is_change = isinstance(operation, ops.Unregister | ops.SetExpiries)
-    return is_change and node in _nodes_in(operation)
 
 
 class LinkState(NamedTuple):
@@ -179,8 +257,9 @@ def link_states(history: History) -> Iterator[tuple[Step, LinkState]]:
             waited_ms = item.moment.latest_ms - before.opened_ms
             is_late = before.state == INIT and waited_ms >= HELLO_LIMIT_MS
             yield item, before._replace(state=None) if is_late else before
-        elif not isinstance(operation, ops.Query):
-            concerned = list(now) if isinstance(operation, ops.Sweep) else _nodes_in(operation)
+        elif not operation.reads:
+            is_of_all = isinstance(operation, ops.Sweep | adm.UnregisterNodesOf)
+            concerned = list(now) if is_of_all else _nodes_in(operation)
             for node in concerned:
                 now[node] = _moved(now.get(node, LinkState(IDLE)), item, is_alone=is_alone)
 
@@ -208,7 +287,13 @@ def _moved(before: LinkState, step: Step, *, is_alone: bool) -> LinkState:  # no
             return before._replace(closed_late=is_late)
         case ops.CloseLink():
             return before._replace(state=IDLE, link="", closed_late=False)
-        case ops.Unregister() | ops.SetExpiries() | ops.Sweep():
+        case (
+            ops.Unregister()
+            | ops.SetExpiries()
+            | ops.Sweep()
+            | adm.AssignAddress()
+            | adm.UnregisterNodesOf()
+        ):
             # it may have lost its link: expiry and the sweep are other laws' business
             return before if before.state == IDLE else before._replace(state=None)
     return before

@@ -8,6 +8,7 @@ from nc.domain import invariants
 from nc.domain.invariants import Situation
 from nc.pb import events_pb2 as pb
 from nc.testing.contract.history import History
+from nc.testing.contract.values import DAY_MS
 
 
 @dataclass
@@ -15,9 +16,44 @@ class Background:
     """Facts from the events so far that the situation lacks; the walk updates them."""
 
     network: str
-    idle_since: dict[str, int] = field(default_factory=dict)  # the event that made a node idle
+    # The event that made a node idle, and its time.
+    idle_since: dict[str, tuple[int, int]] = field(default_factory=dict)
     left: set[str] = field(default_factory=set)  # nodes that were unregistered
-    expires_at_ms: dict[str, int] = field(default_factory=dict)  # by token, 0 never
+    linked: set[str] = field(default_factory=set)  # nodes that were handed an address
+    # By token: when its day began, which its first node after a day begins, and its nodes since.
+    days: dict[str, tuple[int, int]] = field(default_factory=dict)
+    ranks: dict[str, int] = field(default_factory=dict)  # by node: the number of those then
+    expires_at_ms: dict[str, int] = field(default_factory=dict)  # or revoked; by token, 0 never
+
+    def learn(self, place: invariants.Place) -> None:  # noqa: C901 - a table
+        """Add what an event says."""
+        match place.kind:
+            case "state_changed" if place.event.to_state == pb.CONNECTION_STATE_IDLE:
+                self.idle_since[place.event.node_id] = _when(place)
+            case "state_changed" if place.event.to_state == pb.CONNECTION_STATE_CONNECTED:
+                self.linked.add(place.event.node_id)
+            case "address_bound" if place.event.node_id not in place.before.link_ids:
+                self.idle_since[place.event.node_id] = _when(place)
+            case "unregistered":
+                self.left.add(place.event.node_id)
+            case "token_issued":
+                self.expires_at_ms[place.event.token_id] = place.event.expires_at_ms
+            case "token_revoked":
+                _, recorded_ms = _when(place)
+                expires_ms = self.expires_at_ms.get(place.event.token_id, 0)
+                ends_ms = min(expires_ms or recorded_ms, recorded_ms)
+                self.expires_at_ms[place.event.token_id] = ends_ms
+            case "node_registered":
+                token_id, (_, at_ms) = place.event.token_id, _when(place)
+                began_ms, count = self.days.get(token_id, (at_ms, 0))
+                if not began_ms <= at_ms < began_ms + DAY_MS:
+                    began_ms, count = at_ms, 0
+                self.days[token_id] = began_ms, count + 1
+                self.ranks[place.event.node_id] = count + 1
+            case "token_expired":
+                self.expires_at_ms.pop(place.event.token_id, None)
+            case "replica_started":
+                self.network = place.event.network_address
 
 
 class Place(NamedTuple):
@@ -51,17 +87,11 @@ def walk(history: History) -> Iterator[Place]:
     background = Background(history.network)
     for place in invariants.walk(history.entries):
         yield Place(*place, background)
-        match place.kind:
-            case "state_changed" if place.event.to_state == pb.CONNECTION_STATE_IDLE:
-                background.idle_since[place.event.node_id] = place.seq
-            case "unregistered":
-                background.left.add(place.event.node_id)
-            case "token_issued":
-                background.expires_at_ms[place.event.token_id] = place.event.expires_at_ms
-            case "token_expired":
-                background.expires_at_ms.pop(place.event.token_id, None)
-            case "replica_started":
-                background.network = place.event.network_address
+        background.learn(place)
+
+
+def _when(place: invariants.Place) -> tuple[int, int]:
+    return place.seq, place.entry.recorded_at_ns // 1_000_000
 
 
 def written(history: History) -> Iterator[Written]:

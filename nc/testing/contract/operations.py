@@ -14,10 +14,9 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import Any, ClassVar, Final, NamedTuple
 
-from nc.testing.contract.model import CONNECTED, IDLE, Model, Moment, Refused
+from nc.testing.contract.model import Model
 from nc.testing.contract.overlay import server_address
-
-ADMIN = "admin"  # as a caller: the administrator's certificate
+from nc.testing.contract.values import ADMIN, CONNECTED, IDLE, VIEWER, Moment, Refused
 
 SERVER_NODE = "reserverd"  # the node token that stands for the server itself, spelled so
 
@@ -31,7 +30,7 @@ TokenOf = Callable[[str], str]  # the real token that stands behind a name
 
 
 class Port(Enum):
-    """Which gRPC port a call goes through."""
+    """A gRPC port."""
 
     CONTROL = "control port"
     BOOTSTRAP = "bootstrap port"
@@ -44,6 +43,7 @@ class Facts(NamedTuple):
     state: int | None = None
     address: str | None = None
     result: bool | None = None
+    said: tuple[str, ...] = ()  # of a node: its name, with # for digits of its id, and its label
 
 
 class Denied(Refused):
@@ -57,10 +57,12 @@ class Operation:
     Attributes:
         refused: what a refusal contains.
         event: the kind of the event that it leaves in the log, just once.
+        reads: whether it only asks.
     """
 
     refused: ClassVar[Facts] = Facts(MISTAKE)
     event: ClassVar[str] = ""
+    reads: ClassVar[bool] = False
 
     @property
     def shown(self) -> str:
@@ -76,10 +78,14 @@ class Operation:
         del model, now
         return Facts(OK)
 
+    def refusal(self, _reason: str) -> Facts:
+        """The answer that says no, for a reason of `Refused`."""
+        return self.refused
+
 
 @dataclass(frozen=True, slots=True)
 class Call(Operation):
-    """An operation of the gRPC API.
+    """An RPC.
 
     Attributes:
         method: the RPC's name.
@@ -90,8 +96,12 @@ class Call(Operation):
     is_admins: ClassVar[bool] = False
 
     def check_caller(self, model: Model, now: Moment) -> None:
-        if self.shown in {"", ADMIN}:
+        if not self.shown:
             return
+        if (role := model.operators.get(self.shown)) is not None:
+            if role == ADMIN or (role == VIEWER and self.reads):
+                return
+            raise Denied(f"Operator{role}")
         try:
             model.check_live(self.shown, now)
         except Refused as refused:
@@ -153,6 +163,7 @@ class Query(Call):
 
     node: str
     caller: str = ADMIN
+    reads = True
 
     def fields(self, token: TokenOf) -> dict[str, Any]:
         return {"token": token(self.node)}
@@ -202,7 +213,7 @@ class Unregister(Call):
 
     def check_caller(self, model: Model, now: Moment) -> None:
         Call.check_caller(self, model, now)
-        if self.caller not in {ADMIN, self.node}:
+        if self.caller not in {*model.operators, self.node}:
             raise Denied("NotItself")
 
     def expect(self, model: Model, now: Moment) -> Facts:
@@ -242,6 +253,7 @@ class CheckHealth(Call):
     port: Port = Port.CONTROL
 
     method = "HealthCheck"
+    reads = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -251,8 +263,6 @@ class LinkOperation(Operation):
 
 
 class OpenLink(LinkOperation):
-    """A node's link is accepted."""
-
     __slots__ = ()
 
     def expect(self, model: Model, now: Moment) -> Facts:
@@ -261,7 +271,7 @@ class OpenLink(LinkOperation):
 
 
 class Handshake(LinkOperation):
-    """A node sends its handshake on its link, and gets its address."""
+    """A node asks on its link for its address."""
 
     __slots__ = ()
     event = "state_changed"
@@ -272,8 +282,6 @@ class Handshake(LinkOperation):
 
 
 class CloseLink(LinkOperation):
-    """A node closes its link."""
-
     __slots__ = ()
 
     def expect(self, model: Model, now: Moment) -> Facts:

@@ -9,13 +9,18 @@ simplest one.
 from collections.abc import Callable, Iterable, Sequence
 from typing import Protocol, TypeVar
 
+from nc.testing.contract import administration as adm
 from nc.testing.contract import operations as ops
-from nc.testing.contract.model import TEN_YEARS_MINUTES
+from nc.testing.contract.values import ADMIN, TEN_YEARS_MINUTES, VIEWER
 
 T = TypeVar("T")
 
 WRONG_TOKENS = ("", "0123456789abcdef", "ffffffffffffffff", "0123456789ABCDEF", "5eed", "x" * 64)
+_SHORT = WRONG_TOKENS[4]
 _IN_NO_LIST = (WRONG_TOKENS[1], ops.SERVER_NODE)  # for these a list is refused
+
+# In all networks of trials or some, taken mostly; the server's; of none.
+_ADDRESSES = ("10.1.1.5", "10.1.1.3", "", "10.1.1.13", "10.1.1.1", "10.1.1.6", "192.0.2.3")
 
 _MOST_LISTED = 4
 _FAR_S = 30 * 24 * 3600
@@ -39,9 +44,11 @@ class Choices:
         with_eternity: whether bootstrap tokens may be asked for that never expire.
         with_links: whether operations may be about links.
         with_sweep: whether the server can be asked to sweep.
+        with_administration: whether there is nc.admin.v1.
 
     Attributes:
         tokens, nodes: names that were given a token, also those that are gone or expired.
+        operators: names that were given a certificate, also those that were revoked.
         links: every link that was asked for, by node.
     """
 
@@ -53,17 +60,21 @@ class Choices:
         with_eternity: bool = True,
         with_links: bool = True,
         with_sweep: bool = True,
+        with_administration: bool = True,
     ) -> None:
         self.pick = pick
         self.tokens: list[str] = []
         self.nodes: list[str] = []
+        self.operators: list[str] = []
         self.links: dict[str, list[str]] = {}
         self._with_certificates = with_certificates
         self._with_eternity = with_eternity
+        self._with_administration = with_administration
         self._kinds: list[Callable[[int], ops.Operation]] = [
             *(self.query, self.redemption, self.issue, self.departure, self.expiries, self.health),
             *[self.link_operation] * 2 * with_links,
             *[lambda _now_ms: ops.Sweep()] * with_sweep,
+            *[self.administration] * 2 * with_administration,
         ]
         self._made = 0
 
@@ -79,6 +90,8 @@ class Choices:
                     self.tokens.append(token)
                 case ops.Redeem(_, node):
                     self.nodes.append(node)
+                case adm.IssueOperator(operator):
+                    self.operators.append(operator)
                 case ops.OpenLink(node, link):
                     links = self.links.setdefault(node, [])
                     if link not in links:
@@ -97,13 +110,13 @@ class Choices:
 
     def _caller(self) -> str:
         if not self._callers or self.pick(_COIN) < _USUALLY - 2:
-            return ops.ADMIN
+            return ADMIN
         return self.pick(self._callers)
 
     @property
     def _callers(self) -> list[str]:
-        """The nodes whose certificates may be called with."""
-        return self.nodes if self._with_certificates else []
+        """The nodes and operators whose certificates may be called with."""
+        return [*self.nodes, *self.operators] if self._with_certificates else []
 
     def operation(self, now_ms: int) -> ops.Operation:
         return self.pick(self._kinds)(now_ms)
@@ -124,15 +137,15 @@ class Choices:
 
     def redemption(self, _now_ms: int = 0) -> ops.Redeem:
         port = self.pick((ops.Port.BOOTSTRAP, ops.Port.CONTROL))
-        caller = self._caller() if port is ops.Port.CONTROL else ops.ADMIN
+        caller = self._caller() if port is ops.Port.CONTROL else ADMIN
         return ops.Redeem(self._token(), self.fresh("node"), port, caller)
 
     def departure(self, _now_ms: int = 0) -> ops.Unregister:
         """Unregister, by the administrator, by the node itself or by another node."""
-        if not self._callers or self.pick((True, True, False)):
+        if not (self._callers and self.nodes) or self.pick((True, True, False)):
             return ops.Unregister(self._node())
         caller = self.pick(self._callers)
-        return ops.Unregister(self.pick((caller, self.pick(self._callers))), caller)
+        return ops.Unregister(self.pick((caller, self.pick(self.nodes))), caller)
 
     def expiries(self, now_ms: int) -> ops.SetExpiries:
         """SetExpiries: never, or a moment near to now or far from it."""
@@ -141,6 +154,42 @@ class Choices:
         count = self.pick(range(1, _MOST_LISTED + 1))
         listed = [(self._mostly(self.nodes, _IN_NO_LIST), self.pick(moments)) for _ in range(count)]
         return ops.SetExpiries(tuple(listed), self._caller())
+
+    def limited(self, _now_ms: int = 0) -> adm.IssueLimited:
+        """A bootstrap token with terms."""
+        most, prefix, label = self.pick((0, 1, 2)), self.pick(("", "web-")), self.pick(("", "a"))
+        uses, nodes = self.pick(((most, 0), (0, most)))
+        minutes, caller = self.pick((10, 1)), self._caller()
+        return adm.IssueLimited(self.fresh("token"), minutes, caller, uses, nodes, prefix, label)
+
+    def update(self, node: str) -> adm.UpdateNode:
+        """Of its name mostly."""
+        name = self.pick(("web-1", "db", "", adm.UpdateNode.invalid))
+        return adm.UpdateNode(node, self._caller(), name, self.pick(("", "b", "c")))
+
+    def about(self, node: str) -> list[ops.Operation]:
+        """What may be asked about one node."""
+        some = [ops.Unregister(node), ops.CheckState(node), ops.SetExpiries(((node, 0),))]
+        more = [self.update(node), adm.AssignAddress(node, address=_ADDRESSES[0])]
+        return [*some, *more * self._with_administration]
+
+    def administration(self, _now_ms: int = 0) -> ops.Call:
+        """Something of nc.admin.v1."""
+        node, token, caller = self._referred(self._node()), self._referred(self._token()), ADMIN
+        options: list[Callable[[], ops.Call]] = [
+            *(self.limited, lambda: self.update(node), lambda: adm.Describe(node, self._caller())),
+            lambda: adm.AssignAddress(node, self._caller(), self.pick(_ADDRESSES)),
+            lambda: adm.RevokeToken(token, self._caller()),
+            lambda: adm.UnregisterNodesOf(token, self.pick((False, True)), self._caller()),
+            lambda: adm.IssueOperator(self.fresh("operator"), VIEWER, caller),
+        ]
+        if self.operators:
+            options.append(lambda: adm.RevokeOperator(self.pick(self.operators), self._caller()))
+        return self.pick(options)()
+
+    def _referred(self, name: str) -> str:
+        """The name; another one if it might be the beginning of an id."""
+        return "" if name == _SHORT else name
 
     def health(self, _now_ms: int = 0) -> ops.CheckHealth:
         return ops.CheckHealth(self.pick((ops.Port.CONTROL, ops.Port.BOOTSTRAP)))

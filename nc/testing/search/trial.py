@@ -10,11 +10,13 @@ from collections import deque
 from collections.abc import Sequence
 
 from nc.testing.contract import operations as ops
+from nc.testing.contract.administration import IssueOperator
 from nc.testing.contract.happenings import Crash, Happening, Restart, Wait
 from nc.testing.contract.history import Answer, History, Observation, Step, step_id
 from nc.testing.contract.judgement import Judgement, judge
 from nc.testing.contract.model import Model
 from nc.testing.contract.possible_states import Asked, PossibleStates
+from nc.testing.contract.values import NO_LIMITS, Limits
 from nc.testing.targets.target import (
     DEFAULT_NETWORK,
     Ability,
@@ -36,11 +38,14 @@ class Trial:
         states: the models that explain it.
     """
 
-    def __init__(self, target: Target, network: str = DEFAULT_NETWORK) -> None:
+    def __init__(
+        self, target: Target, network: str = DEFAULT_NETWORK, limits: Limits = NO_LIMITS
+    ) -> None:
         self._target = target
-        self.history = History(target.begin(network))
+        self.history = History(target.begin(network, limits), limits)
         acts_alone = Ability.CLOCK not in target.abilities
-        self.states = PossibleStates(Model(self.history.network, acts_alone=acts_alone))
+        model = Model(self.history.network, acts_alone=acts_alone, limits=limits)
+        self.states = PossibleStates(model)
         self._judgement: Judgement | None = None
         self._past: deque[Model] = deque(maxlen=_REMEMBERED_ROUNDS)
         self._round = 0
@@ -55,6 +60,12 @@ class Trial:
         """The nodes that were given a token."""
         done = [step.operation for step in self.history.of(ops.Redeem) if step.is_ok]
         return [operation.node for operation in done if isinstance(operation, ops.Redeem)]
+
+    @property
+    def appointed(self) -> list[str]:
+        """The operators that were given a certificate."""
+        done = [step.operation for step in self.history.of(IssueOperator) if step.is_ok]
+        return [each.operator for each in done if isinstance(each, IssueOperator)]
 
     @property
     def _mortal(self) -> Mortal:
@@ -128,7 +139,7 @@ class Trial:
             if any(PossibleStates(model).explain(asked) is not None for model in self._past):
                 self.history.stale = self._round
             self.judge().require()
-        if not all(isinstance(request.operation, ops.Query) for request in requests):
+        if not all(request.operation.reads for request in requests):
             self._past.append(before)
 
     def wait(self, ms: int) -> None:
@@ -153,7 +164,8 @@ class Trial:
         self._happened(after)
         if self.history.end:
             self.judge().require()
-        self.states.change(lambda model: model.start(network or model.network))
+        now_ms = self._target.now().latest_ms
+        self.states.change(lambda model: model.start(network or model.network, now_ms))
 
     def _happened(self, happening: Happening) -> None:
         if not isinstance(happening, Crash):

@@ -9,12 +9,13 @@ from nc.testing.contract.happenings import Restart, Wait
 from nc.testing.contract.history import History, Item, Observation, Step
 from nc.testing.contract.judgement import Judgement, LawBroken
 from nc.testing.contract.laws import LAWS
-from nc.testing.contract.operations import ADMIN
+from nc.testing.contract.values import ADMIN, NO_LIMITS, Limits
+from nc.testing.search.administration import AdministrationWorkload
 from nc.testing.search.choices import Pick
+from nc.testing.search.settings import LIMITS, NETWORKS
 from nc.testing.search.trial import Trial
-from nc.testing.search.workload import NETWORKS, Workload
 from nc.testing.seeded_random import SeededRandom
-from nc.testing.targets.target import Target
+from nc.testing.targets.target import Ability, Target
 
 DEFAULT_RULES: Final = 40  # in a trial; most of them are more than one step
 
@@ -38,26 +39,37 @@ class Trials:
         return history.items
 
     def replay(self, history: History, parts: Iterable[Item]) -> Judgement:
-        return play(self._target, history.network, parts)
+        return play(self._target, history.network, parts, history.limits)
 
 
 def draw_trial(target: Target, pick: Pick, rules: int = DEFAULT_RULES) -> Judgement:
     """Draw a trial, and play it; the laws' judgement."""
-    return _judged(target, pick(NETWORKS), lambda trial: Workload(trial, target, pick).run(rules))
+    network = pick(NETWORKS)
+    limits = pick(LIMITS) if Ability.CLOCK in target.abilities else NO_LIMITS
+    return _judged(
+        target,
+        network,
+        limits,
+        lambda trial: AdministrationWorkload(trial, target, pick).run(rules),
+    )
 
 
-def play(target: Target, network: str, items: Iterable[Item]) -> Judgement:
+def play(
+    target: Target, network: str, items: Iterable[Item], limits: Limits = NO_LIMITS
+) -> Judgement:
     """Play what happened in a history, or a part of it, again; the laws' judgement."""
 
     def run(trial: Trial) -> None:
         for _, together in groupby(items, key=lambda item: item.round):
             _play_round(trial, list(together))
 
-    return _judged(target, network, run)
+    return _judged(target, network, limits, run)
 
 
-def _judged(target: Target, network: str, run: Callable[[Trial], None]) -> Judgement:
-    trial = Trial(target, network)
+def _judged(
+    target: Target, network: str, limits: Limits, run: Callable[[Trial], None]
+) -> Judgement:
+    trial = Trial(target, network, limits)
     try:
         with suppress(LawBroken):
             run(trial)
@@ -75,7 +87,7 @@ def _play_round(trial: Trial, items: list[Item]) -> None:
         case Restart(network):
             trial.restart(network)
         case crash:
-            callers = {"", ADMIN, *trial.joined}  # who has a certificate
+            callers = {"", ADMIN, *trial.joined, *trial.appointed}  # who has a certificate
             steps = [each for each in items if isinstance(each, Step)]
             steps = [each for each in steps if each.operation.shown in callers]
             if steps or crash is not None:

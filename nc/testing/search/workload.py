@@ -11,21 +11,11 @@ from typing import Any, Final
 from nc.testing.contract import operations as ops
 from nc.testing.contract.happenings import Crash
 from nc.testing.contract.history import Answer
-from nc.testing.contract.model import DAY_MS, DEFAULT_MINUTES, IDLE, MINUTE_MS
+from nc.testing.contract.values import DAY_MS, DEFAULT_MINUTES, IDLE, MINUTE_MS
 from nc.testing.search.choices import WRONG_TOKENS, Choices, Pick
+from nc.testing.search.settings import NETWORKS
 from nc.testing.search.trial import Trial
 from nc.testing.targets.target import Ability, Target
-
-# Small, so that the pool is used up; the server at its beginning, in its middle, at its end.
-NETWORKS: Final = (
-    "10.1.1.1/29",
-    "10.1.1.1/28",
-    "10.1.1.9/28",
-    "10.1.1.4/29",
-    "10.1.1.0/28",
-    "10.9.255.249/29",
-    "10.1.1.1/24",
-)
 
 _NODES_AT_FIRST: Final = (1, 2, 3, 4)
 _SHORTEST: Final = 8  # the share of the rules that the shortest trial has
@@ -36,8 +26,17 @@ _TRIALS_A_REAL_WAIT: Final = 5  # one trial in so many waits for an expiry in re
 _LONGEST_TRIAL_MS: Final = 200 * DAY_MS  # certificates last a year, and are not renewed in a trial
 
 
+Rules = tuple[tuple[Callable[[Any], None], Ability | None], ...]
+
+
 class Workload(Choices):
-    """Drives a trial that has just begun; `pick` makes every choice."""
+    """Drives a trial that has just begun; `pick` makes every choice.
+
+    Attributes:
+        rules: each rule, and the ability of the target that it needs.
+    """
+
+    rules: Rules
 
     def __init__(self, trial: Trial, target: Target, pick: Pick) -> None:
         self._has = target.abilities
@@ -47,14 +46,15 @@ class Workload(Choices):
             with_eternity=Ability.ETERNITY in self._has,
             with_links=Ability.LINKS in self._has,
             with_sweep=Ability.SWEEP in self._has,
+            with_administration=Ability.ADMINISTRATION in self._has,
         )
-        self._trial = trial
+        self.trial = trial
         self._target = target
         self._may_wait = not pick(range(_TRIALS_A_REAL_WAIT))
 
     def run(self, rules: int) -> None:
         """A first start, and at most so many rules; raises LawBroken."""
-        able = [rule for rule, needed in _RULES if needed is None or needed in self._has]
+        able = [rule for rule, needed in self.rules if needed is None or needed in self._has]
         if Ability.CLOCK not in self._has:
             able.append(Workload.a_node_expires_in_real_time)
         token = self.fresh("token")
@@ -68,7 +68,7 @@ class Workload(Choices):
         self, *operations: ops.Operation, turns: Sequence[int] = (), crash: Crash | None = None
     ) -> list[Answer | None]:
         """Carry operations out, and learn from the answers."""
-        answers = self._trial.perform(*operations, turns=turns, crash=crash)
+        answers = self.trial.perform(*operations, turns=turns, crash=crash)
         self.learn(
             operation
             for operation, answer in zip(operations, answers, strict=True)
@@ -80,10 +80,10 @@ class Workload(Choices):
     def _now_ms(self) -> int:
         return self._target.now().latest_ms
 
-    def _wait(self, ms: int) -> None:
-        begun_ms = self._trial.history.steps[0].moment.earliest_ms
+    def wait(self, ms: int) -> None:
+        begun_ms = self.trial.history.steps[0].moment.earliest_ms
         if self._now_ms + ms - begun_ms < _LONGEST_TRIAL_MS:
-            self._trial.wait(ms)
+            self.trial.wait(ms)
 
     def _some_nodes(self) -> list[str]:
         """Some of the nodes, from any of them on."""
@@ -93,16 +93,16 @@ class Workload(Choices):
         first, count = self.pick(range(len(nodes))), self.pick(range(1, len(nodes) + 1))
         return (nodes + nodes)[first : first + min(count, _MOST_IN_A_WAVE)]
 
-    def _one_node(self) -> list[str]:
+    def one_node(self) -> list[str]:
         """One of the nodes; none if there is none."""
         return [self.pick(self.nodes)] if self.nodes else []
 
     def _link_of(self, node: str) -> str:
         """The node's link; a new one if it has none."""
-        _, link = self._trial.states.any.links.get(node, (IDLE, ""))
-        return link or self._connect(node)
+        _, link = self.trial.states.any.links.get(node, (IDLE, ""))
+        return link or self.connect(node)
 
-    def _connect(self, node: str) -> str:
+    def connect(self, node: str) -> str:
         link = self.fresh("link")
         self.perform(ops.OpenLink(node, link))
         self.perform(ops.Handshake(node, link))
@@ -130,7 +130,7 @@ class Workload(Choices):
         self.perform(ops.IssueToken(token, self.pick((10, 0))))
         self.perform(ops.Redeem(token, node))
         if Ability.LINKS in self._has:
-            self._connect(node)
+            self.connect(node)
             self.perform(ops.CheckState(node))
 
     def a_node_leaves(self) -> None:
@@ -147,12 +147,12 @@ class Workload(Choices):
 
     def a_node_expires_and_is_revived(self) -> None:
         """The clock moves to a node's expiry, or 1 ms beside it; then the node is revived."""
-        for node in self._one_node():
+        for node in self.one_node():
             expires_at_s = self._now_ms // 1000
             if Ability.CLOCK in self._has:
                 expires_at_s += 1
                 self.perform(ops.SetExpiries(((node, expires_at_s),)))
-                self._wait(expires_at_s * 1000 + self.pick((0, 1, -1)) - self._now_ms)
+                self.wait(expires_at_s * 1000 + self.pick((0, 1, -1)) - self._now_ms)
             else:
                 self.perform(ops.SetExpiries(((node, expires_at_s - 1),)))
             for each in (ops.CheckState(node), ops.SetExpiries(((node, 0),)), ops.CheckState(node)):
@@ -160,13 +160,13 @@ class Workload(Choices):
 
     def a_node_expires_in_real_time(self) -> None:
         """Takes a second of real time, so it happens in few trials, at most once in each."""
-        for node in self._one_node() if self._may_wait else ():
+        for node in self.one_node() if self._may_wait else ():
             self._may_wait = False
             if Ability.LINKS in self._has:
                 self._link_of(node)
             expires_at_s = self._now_ms // 1000 + 1
             self.perform(ops.SetExpiries(((node, expires_at_s),)))
-            self._wait(expires_at_s * 1000 - self._target.now().earliest_ms)
+            self.wait(expires_at_s * 1000 - self._target.now().earliest_ms)
             self.perform(ops.CheckState(node))
             if Ability.SWEEP in self._has:
                 self.perform(ops.Sweep())
@@ -185,14 +185,14 @@ class Workload(Choices):
         self.perform(ops.CheckState(operation.node))
 
     def a_node_comes_and_goes(self) -> None:
-        for node in self._one_node():
+        for node in self.one_node():
             link = self._link_of(node)
             for each in (ops.CheckState(node), ops.CloseLink(node, link), ops.CheckState(node)):
                 self.perform(each)
 
     def a_link_is_taken_over(self) -> None:
         """A node opens a second link; the old one then sends its handshake late, or ends late."""
-        for node in self._one_node():
+        for node in self.one_node():
             old, link = self._link_of(node), self.fresh("link")
             self.perform(ops.OpenLink(node, link))
             if self.pick((False, True)):
@@ -201,7 +201,7 @@ class Workload(Choices):
                 self.perform(each)
 
     def a_link_is_taken_over_as_it_ends(self) -> None:
-        for node in self._one_node():
+        for node in self.one_node():
             closing = ops.CloseLink(node, self._link_of(node))
             opening = ops.OpenLink(node, self.fresh("link"))
             self.perform(closing, opening, turns=(self.pick(_TURNS), self.pick(_TURNS)))
@@ -209,7 +209,7 @@ class Workload(Choices):
 
     def a_wave_connects(self) -> None:
         for node in self._some_nodes():
-            self._connect(node)
+            self.connect(node)
 
     def a_wave_disconnects(self) -> None:
         for node in self._some_nodes():
@@ -222,10 +222,8 @@ class Workload(Choices):
 
     def several_about_one_node(self) -> None:
         """Concurrent operations on the same node."""
-        for node in self._one_node():
-            options: list[ops.Operation] = [
-                *(ops.Unregister(node), ops.CheckState(node), ops.SetExpiries(((node, 0),)))
-            ]
+        for node in self.one_node():
+            options = self.about(node)
             if Ability.LINKS in self._has:
                 link = self.fresh("link")
                 options += [ops.OpenLink(node, link), ops.Handshake(node, link)]
@@ -233,7 +231,7 @@ class Workload(Choices):
             self.perform(ops.CheckState(node))
 
     def the_process_ends(self) -> None:
-        """A crash, while operations are under way or while the server is idle."""
+        """While operations are under way, or while the server is idle."""
         crash = Crash(self.pick(_CRASH_STEPS), self.pick((0.0, 0.5, 1.0)), self.pick(range(1000)))
         operations, turns = self._together((0, 1, 2))
         self.perform(self.redemption(), *operations, turns=(0, *turns), crash=crash)
@@ -243,21 +241,21 @@ class Workload(Choices):
     def the_server_restarts(self) -> None:
         """A clean restart; now and then on another network."""
         is_moved = Ability.NETWORKS in self._has and self.pick((False, False, True))
-        self._trial.restart(self.pick(NETWORKS) if is_moved else "")
+        self.trial.restart(self.pick(NETWORKS) if is_moved else "")
 
     def the_server_sweeps(self) -> None:
         """A sweep, now or after the retention of expired tokens."""
         if self.pick((False, False, True)) and Ability.CLOCK in self._has:
-            self._wait(DAY_MS + DEFAULT_MINUTES * MINUTE_MS)
+            self.wait(DAY_MS + DEFAULT_MINUTES * MINUTE_MS)
         self.perform(ops.Sweep())
 
     def time_passes(self) -> None:
         """The clock jumps, forwards or a little back."""
-        self._wait(self.pick((1, 1000, MINUTE_MS, 10 * MINUTE_MS, DAY_MS, -1, -1000)))
+        self.wait(self.pick((1, 1000, MINUTE_MS, 10 * MINUTE_MS, DAY_MS, -1, -1000)))
 
     def an_expiry_comes(self) -> None:
         """The clock moves to a token's expiry, or 1 ms beside it, and the token is used."""
-        model = self._trial.states.any
+        model = self.trial.states.any
         due = [
             (name, expiry.latest_ms)
             for expiries in (model.tokens, model.nodes)
@@ -266,15 +264,14 @@ class Workload(Choices):
         ]
         if due:
             name, at_ms = self.pick(due)
-            self._wait(at_ms + self.pick((0, -1, 1)) - self._now_ms)
+            self.wait(at_ms + self.pick((0, -1, 1)) - self._now_ms)
             if name in model.tokens:
                 self.perform(ops.Redeem(name, self.fresh("node")))
             else:
                 self.perform(ops.CheckState(name))
 
 
-# Each rule, and the ability of the target that it needs.
-_RULES: Final[tuple[tuple[Callable[[Any], None], Ability | None], ...]] = (
+Workload.rules = (
     (Workload.a_query, None),
     (Workload.a_token_is_issued, None),
     (Workload.a_node_joins, None),

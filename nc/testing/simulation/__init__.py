@@ -4,7 +4,8 @@
     report.require()
 
 Everything above sockets and files is the real code: edge, controller, replica, log, hub, switch,
-picows, the agents. The same seed gives the same history, byte for byte. docs/harness.md says more.
+picows, the agents. The same seed gives the same history, byte for byte. docs/how-to/harness.md has
+more.
 """
 
 from nc.testing.simulation.actions import Plan

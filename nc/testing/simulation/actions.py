@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from nc.testing.contract.operations import Call as Operation
 from nc.testing.contract.operations import IssueToken, Redeem, SetExpiries
-from nc.testing.simulation.machines import Machine
+from nc.testing.simulation.machines import JOINS_BY, Machine
 
 if TYPE_CHECKING:
     from nc.testing.simulation.executor import Executor
@@ -46,7 +46,7 @@ class Join(Action):
         on.do(self._join(on))
 
     async def _join(self, on: "Executor") -> None:
-        cluster, node, token = on.cluster, self.node, f"token of {self.node}"
+        cluster, node, token = on.cluster, self.node, f"{JOINS_BY}{self.node}"
         issued = await cluster.call(IssueToken(token, 10), self.replica)
         if issued is None or not issued.is_ok or node in cluster.machines:
             return

@@ -8,8 +8,8 @@ import asyncio
 from dataclasses import dataclass
 
 from nc.testing.contract.history import Answer, Step, operation_text, step_id
-from nc.testing.contract.model import Moment
 from nc.testing.contract.operations import Operation
+from nc.testing.contract.values import Moment
 from nc.testing.targets.in_process import START_MS
 
 

@@ -14,10 +14,12 @@ from typing import Any, Final
 from eventlog import LogDamaged, MemoryLog
 from nc.domain.state import State
 from nc.secrets import SECRET_KEY_BYTES, TokenIds
+from nc.testing.contract.administration import STATUSES, UnregisterNodesOf
 from nc.testing.contract.history import Answer, Sighting, answer_text
 from nc.testing.contract.laws import Law
 from nc.testing.contract.laws.cluster import GOES_ON, NOTHING_CRASHES, RIGHT_ONE, STARTS
-from nc.testing.contract.operations import ADMIN, DENIED, MISTAKE, OK, Call, Unregister
+from nc.testing.contract.operations import DENIED, MISTAKE, OK, Call, Unregister
+from nc.testing.contract.values import ADMIN
 from nc.testing.seeded_random import SeededRandom
 from nc.testing.simulation.actions import Plan
 from nc.testing.simulation.calls import Calls
@@ -31,7 +33,7 @@ from nc.testing.simulation.log_review import (
     read_log,
 )
 from nc.testing.simulation.loop import SimulatedLoop
-from nc.testing.simulation.machines import Machine
+from nc.testing.simulation.machines import JOINS_BY, Machine
 from nc.testing.simulation.network import Network
 from nc.testing.simulation.servers import SimulatedServer
 from nc.testing.simulation.site import Site
@@ -45,6 +47,8 @@ _NO_STATE: Final = State()
 _NEWS_S: Final = 2.0
 
 _SERVERS_OF_A_SHARED_LOG: Final = 2
+
+_NO_FAULTS: Final = {OK, MISTAKE, DENIED, *STATUSES.values()}
 
 
 class Cluster:
@@ -157,10 +161,12 @@ class Cluster:
         call = self._calls.begin(operation, self._now_ms, self.now_s, known_seq)
         if isinstance(operation, Unregister):
             self.asked_to_leave.add(operation.node)
+        elif isinstance(operation, UnregisterNodesOf):
+            self.asked_to_leave.add(operation.token.removeprefix(JOINS_BY))
         # the call is begun a turn later, and must not know what is given out meanwhile
         answer = await server.answer(operation, self._names.copy(), call.request_id)
         call.answered_seq = server.replica.state.seq
-        is_fault = answer is not None and answer.facts.code not in {OK, MISTAKE, DENIED}
+        is_fault = answer is not None and answer.facts.code not in _NO_FAULTS
         is_trouble = was_in_trouble or site.in_trouble
         # by a clock that is wrong, the caller's certificate has ended, or the CA's
         is_denied = answer is not None and answer.facts.code != OK and self.clock.offset_ms != 0

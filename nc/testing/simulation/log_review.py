@@ -16,8 +16,8 @@ from nc.pb import events_pb2 as pb
 from nc.testing.contract.history import LogView, Sighting
 from nc.testing.contract.laws.cluster import DIGESTS, DURABLE_ADDRESS, KEEPS_ADDRESS
 from nc.testing.contract.laws.order import answers_are_never_stale
-from nc.testing.contract.model import CONNECTED, IDLE, INIT
 from nc.testing.contract.operations import SERVER_NODE, CheckState, GetAddress
+from nc.testing.contract.values import CONNECTED, IDLE, INIT
 from nc.testing.simulation.calls import CallRecord
 from nc.testing.simulation.chronicle import Chronicle
 

@@ -39,6 +39,9 @@ def packet(number: int, source: str, destination: str, size_bytes: int) -> bytes
     return build_packet(source, destination, number.to_bytes(_NUMBER_BYTES) + padding)
 
 
+JOINS_BY: Final = "token of "  # and a machine's name: the token that it joins with
+
+
 class _Card:
     """A network card: a `Device` without a kernel."""
 

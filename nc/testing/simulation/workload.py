@@ -12,6 +12,7 @@ from nc.testing.contract.operations import CheckState, GetAddress, Unregister
 from nc.testing.search.choices import Choices
 from nc.testing.seeded_random import SeededRandom
 from nc.testing.simulation import actions as act
+from nc.testing.simulation.machines import JOINS_BY
 from nc.testing.simulation.outages import (
     CutPower,
     FailSync,
@@ -87,7 +88,7 @@ class ClusterWorkload(Choices):
         if len(self.nodes) < _MOST_NODES:
             node = self.fresh("node")
             self.nodes.append(node)
-            self.tokens.append(f"token of {node}")
+            self.tokens.append(f"{JOINS_BY}{node}")
             self._add(act.Join, node, self._replica())
 
     def race(self) -> None:

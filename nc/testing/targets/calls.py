@@ -2,23 +2,35 @@
 
 import base64
 import binascii
+from collections.abc import Iterable
 from hashlib import sha256
 from typing import Any, Final
 
 from google.protobuf import message_factory
+from google.protobuf.descriptor import MethodDescriptor, ServiceDescriptor
 from google.protobuf.message import Message
 
-from nc.services import CONTROL_SERVICE, INTERNAL_SERVICE
+from nc.contract import SUCCESS_MESSAGE
+from nc.pb.admin.v1 import administrators_pb2, nodes_pb2
+from nc.services import ADMIN_SERVICES, CONTROL_SERVICE, INTERNAL_SERVICE
+from nc.testing.contract.administration import IssueOperator
 from nc.testing.contract.history import Answer, CertificateSet, Secret
 from nc.testing.contract.operations import OK, Call, Facts, IssueToken, Operation, Redeem
 
 _TOKEN_DIGITS: Final = 16
+_SHOWN_DIGITS: Final = 8  # of a node's id, in names that the server makes
 
-_METHODS: Final = {
-    method.name: method
-    for service in (CONTROL_SERVICE, INTERNAL_SERVICE)
-    for method in service.methods
-}
+
+def methods_by_name(services: Iterable[ServiceDescriptor]) -> dict[str, MethodDescriptor]:
+    """Their methods, by the names that operations have: `GetToken`, `Nodes.Get`."""
+    return {
+        f"{service.name}.{method.name}" if service in ADMIN_SERVICES else method.name: method
+        for service in services
+        for method in service.methods
+    }
+
+
+_METHODS: Final = methods_by_name((CONTROL_SERVICE, INTERNAL_SERVICE, *ADMIN_SERVICES))
 
 
 class Names:
@@ -53,6 +65,8 @@ class Names:
             self._tokens[operation.node] = answer.token
             if answer.certificates:
                 self._certificates[operation.node] = answer.certificates
+        elif isinstance(operation, IssueOperator) and answer.is_ok:
+            self._certificates[operation.operator] = answer.certificates
 
     def copy(self) -> "Names":
         """A copy that later answers do not change."""
@@ -61,7 +75,7 @@ class Names:
         return names
 
     def nodes(self) -> list[str]:
-        """The names of all nodes that certificates were given to."""
+        """The names of all that certificates were given to, nodes first of all."""
         return list(self._certificates)
 
 
@@ -73,22 +87,31 @@ def request_of(call: Call, names: Names) -> Message:
 def answer_in(call: Call, data: bytes) -> Answer:
     """The answer in a response's bytes."""
     kind = message_factory.GetMessageClass(_METHODS[call.method].output_type)
-    return answer_of(kind.FromString(data))
+    return answer_of(call, kind.FromString(data))
 
 
-def answer_of(response: Any) -> Answer:
+def answer_of(call: Call, response: Any) -> Answer:
     """The answer in a response: what it has of the fields that any response may have."""
 
     def field(*names: str) -> Any:
         known = response.DESCRIPTOR.fields_by_name
         return next((getattr(response, name) for name in names if name in known), None)
 
-    facts = Facts(response.code, field("connState"), field("bindIp", "ip"), field("result"))
     token = Secret(field("bootStrapToken", "token") or "")
+    if isinstance(response, nodes_pb2.Node) and call.reads:  # or others changed it meanwhile
+        name = response.name.replace(response.id[:_SHOWN_DIGITS], "#")
+        said = (name, *response.labels.values()) if response.labels else (name, "")
+        return Answer(Facts(OK, address=response.address, said=said), SUCCESS_MESSAGE)
+    if field("code") is None:  # of nc.admin.v1, whose refusals are statuses
+        return Answer(Facts(OK), SUCCESS_MESSAGE, token, _certificates_in(response))
+    facts = Facts(response.code, field("connState"), field("bindIp", "ip"), field("result"))
     return Answer(facts, field("message") or "", token, _certificates_in(response))
 
 
 def _certificates_in(response: Any) -> tuple[CertificateSet, ...]:
+    if isinstance(response, administrators_pb2.IssueAdministratorResponse):
+        texts = (response.ca_pem, response.certificate_pem, response.key_pem)
+        return (CertificateSet(*(text.encode() for text in texts)),)
     if not hasattr(response, "GrpcCaCert") or response.code != OK:
         return ()
     grpc = (response.GrpcCaCert, response.GrpcClientCert, response.GrpcClientKey)

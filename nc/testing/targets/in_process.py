@@ -16,6 +16,7 @@ from eventlog import EventLog, LogError, MemoryLog
 from eventlog.testing import CrashOutcome, PowerLoss, SimulatedDisk
 from nc.domain.codec.digest import digest
 from nc.domain.codec.records import entries_in
+from nc.domain.limits import NodeLimits
 from nc.domain.network import Network
 from nc.domain.state import State
 from nc.replica.replay import replay
@@ -23,7 +24,7 @@ from nc.secrets import SECRET_KEY_BYTES, TokenIds
 from nc.testing.contract import operations as ops
 from nc.testing.contract.happenings import Crash
 from nc.testing.contract.history import Answer, LogView
-from nc.testing.contract.model import Moment, at
+from nc.testing.contract.values import NO_LIMITS, Limits, Moment, at
 from nc.testing.seeded_random import SeededRandom
 from nc.testing.targets.calls import Names
 from nc.testing.targets.linkless import LinklessServer
@@ -75,7 +76,7 @@ class InProcess:
     def abilities(self) -> frozenset[Ability]:
         return frozenset(Ability)
 
-    def begin(self, network: str) -> str:
+    def begin(self, network: str, limits: Limits = NO_LIMITS) -> str:
         """A new server, on an empty log."""
         self._disk = SimulatedDisk()
         self._memory = MemoryLog()
@@ -84,6 +85,7 @@ class InProcess:
         self._token_ids = TokenIds(self._chance.random_bytes(SECRET_KEY_BYTES))
         self._names = Names()
         self._network = network
+        self._limits = limits
         self._rival_request: Request | None = None
         self._start()
         return network
@@ -172,6 +174,7 @@ class InProcess:
             is_recorded=not rival,
             log=log,
             network=Network.parse(self._network),
+            node_limits=NodeLimits(*self._limits),
             clock=self._clock,
             secrets=self._chance,
             token_ids=self._token_ids,
@@ -216,11 +219,12 @@ class InProcess:
         dead.cancel()
         return [Reply(self.now(), task.result() if task.done() else None) for task in tasks]
 
-    async def _answer(self, server: LinklessServer, request: Request) -> Answer:
+    async def _answer(self, server: LinklessServer, request: Request) -> Answer | None:
         for _ in range(request.turns):
             await asyncio.sleep(0)
         answer = await server.carry_out(request.operation, self._names, request.request_id)
-        self._names.remember(request.operation, answer)
+        if answer is not None:
+            self._names.remember(request.operation, answer)
         return answer
 
     async def _perform_with_rival(self, requests: Sequence[Request]) -> list[Reply]:
@@ -246,7 +250,7 @@ class InProcess:
         log.close()
 
 
-async def _all(tasks: Sequence["asyncio.Task[Answer]"]) -> None:
+async def _all(tasks: Sequence["asyncio.Task[Answer | None]"]) -> None:
     """Wait for each of them, also for one that fails."""
     if tasks:
         await asyncio.wait(tasks)

@@ -51,10 +51,13 @@ class LinklessServer(LocalServer):
             **parts,
         )
         self._clock = clock
+        self._reclaim_after_ms = parts["node_limits"].reclaim_after_ms
         self._token_ids = token_ids
 
-    async def carry_out(self, operation: ops.Operation, names: Names, request_id: str) -> Answer:
-        """The answer to a client's or a node's operation."""
+    async def carry_out(
+        self, operation: ops.Operation, names: Names, request_id: str
+    ) -> Answer | None:
+        """The answer to a client's or a node's operation; None if that is not known."""
         if isinstance(operation, ops.Call):
             return await self.ports.call(operation, names, request_id)
         try:
@@ -66,16 +69,20 @@ class LinklessServer(LocalServer):
         except Exception as error:  # noqa: BLE001 - a call would be answered so, too
             return Answer(Facts(SERVER_FAULT), f"{type(error).__name__}: {error}")
 
-    async def _on_link(self, operation: ops.LinkOperation, token: str, request_id: str) -> Answer:
+    async def _on_link(
+        self, operation: ops.LinkOperation, token: str, request_id: str
+    ) -> Answer | None:
         """What the hub does about a link."""
         node_id, link_id, now = self._token_ids.id_of(token), operation.link, now_ms(self._clock)
         command: Command
         match operation:
             case ops.OpenLink():
                 session = self.replica.session
-                command = AcceptLink(node_id, link_id, now, session, reclaim_after_ms=0)
+                command = AcceptLink(node_id, link_id, now, session, self._reclaim_after_ms)
             case ops.Handshake():
-                command = HandOverAddress(node_id, link_id, now, reclaim_after_ms=0)
+                command = HandOverAddress(
+                    node_id, link_id, now, reclaim_after_ms=self._reclaim_after_ms
+                )
             case _:
                 command = DropLink(node_id, link_id, pb.STATE_CHANGE_REASON_LINK_CLOSED)
         is_handshake = isinstance(operation, ops.Handshake)
@@ -94,8 +101,9 @@ class LinklessServer(LocalServer):
             return Answer(Facts(OK))
         for event in events:
             if event.HasField("address_bound"):
-                address = event.address_bound.address
-        return Answer(Facts(OK, address=address))
+                return Answer(Facts(OK, address=event.address_bound.address))
+        is_same = address == self.replica.state.addresses.address_of(node_id)
+        return Answer(Facts(OK, address=address)) if is_same else None  # assigned meanwhile
 
     def _is_init(self, node_id: str, link_id: str) -> bool:
         link = link_of(self.replica.state.links, node_id)

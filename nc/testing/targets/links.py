@@ -14,7 +14,6 @@ from typing import Final
 from nc.agent.connection import Target
 from nc.net.wire import EXPIRED, CloseCode
 from nc.testing.contract.history import Answer, CertificateSet
-from nc.testing.contract.model import CONNECTED, INIT
 from nc.testing.contract.operations import (
     MISTAKE,
     OK,
@@ -23,6 +22,7 @@ from nc.testing.contract.operations import (
     LinkOperation,
     OpenLink,
 )
+from nc.testing.contract.values import CONNECTED, INIT
 from nc.testing.targets.calls import Names
 from nc.testing.targets.link_end import CUT, PATIENCE_S, LinkEnd, NotUpgraded, link_tls, open_link
 

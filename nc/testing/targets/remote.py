@@ -16,8 +16,8 @@ from nc.client.tls import ClientTls
 from nc.clock import Clock, SystemClock, now_ms
 from nc.pb import network_controller_pb2 as pb
 from nc.testing.contract.history import Answer, LogView
-from nc.testing.contract.model import Moment
-from nc.testing.contract.operations import ADMIN, OK, SERVER_NODE, Call, Operation, Port
+from nc.testing.contract.operations import OK, SERVER_NODE, Call, Operation, Port
+from nc.testing.contract.values import ADMIN, NO_LIMITS, Limits, Moment
 from nc.testing.targets.calls import Names, answer_of, denied, request_of
 from nc.testing.targets.target import DEFAULT_NETWORK, Ability, Reply, Request
 
@@ -67,9 +67,9 @@ class Remote:
         """Calls alone; with certificates unless it is all in plain text."""
         return frozenset({Ability.CERTIFICATES} if self._tls is not None else ())
 
-    def begin(self, network: str) -> str:
+    def begin(self, network: str, limits: Limits = NO_LIMITS) -> str:
         """Ask for the server's own address; the API does not give the prefix length."""
-        del network
+        del network, limits
         if self._ports[Port.BOOTSTRAP] is None:
             self._ports[Port.BOOTSTRAP] = self._run(self._find_bootstrap_port())
         request = pb.GetRegistedIpRequest(token=SERVER_NODE)
@@ -142,7 +142,8 @@ class Remote:
         try:
             who, method = operation.shown, operation.method
             port = Port.CONTROL if who else Port.BOOTSTRAP
-            return answer_of(await self._call(port, who, method, request, request_id))
+            response = await self._call(port, who, method, request, request_id)
+            return answer_of(operation, response)
         except CallFailed as failed:
             status = failed.code.name
             return None if status in _UNKNOWN_OUTCOMES else denied(status, failed.details)

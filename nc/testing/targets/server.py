@@ -14,22 +14,34 @@ from typing import Any, Final
 from cryptography.hazmat.primitives.asymmetric import ec
 
 from nc.contract import DEFAULT_BOOTSTRAP_PORT, DEFAULT_GRPC_PORT
+from nc.domain.administrators import InstallAdministrator
+from nc.domain.events import Certificate
+from nc.domain.events import pb as events_pb
 from nc.domain.limits import NodeLimits
 from nc.pki.authority import self_signed
 from nc.pki.certificates import ADMIN_ORGANIZATION, AuthorityKind
+from nc.pki.identity import read_peer
 from nc.replica.appends import LocalLog
 from nc.rpc.answers import status_name
 from nc.rpc.api import Authorities
 from nc.rpc.callers import Transport
-from nc.rpc.edge import REQUEST_ID_KEY, Edge
+from nc.rpc.edge import Edge
 from nc.rpc.methods import Methods
 from nc.rpc.queue.binding import Metadata
+from nc.rpc.request_ids import REQUEST_ID_KEY
 from nc.server.parts import Parts
 from nc.server.server import Server, serve
-from nc.services import BOOTSTRAP_SERVICE, CONTROL_SERVICE, INTERNAL_SERVICE, path_of
+from nc.services import (
+    ADMIN_SERVICES,
+    BOOTSTRAP_SERVICE,
+    CONTROL_SERVICE,
+    INTERNAL_SERVICE,
+    path_of,
+)
 from nc.testing.contract.history import Answer
-from nc.testing.contract.operations import ADMIN, Call, Port
-from nc.testing.targets.calls import Names, answer_in, denied, request_of
+from nc.testing.contract.operations import Call, Port
+from nc.testing.contract.values import ADMIN
+from nc.testing.targets.calls import Names, answer_in, denied, methods_by_name, request_of
 
 ADVERTISED: Final = "192.0.2.7"
 
@@ -39,9 +51,9 @@ _FOUNDED = datetime(2026, 12, 1, tzinfo=UTC)
 
 # The methods that operations call, by port and name.
 _METHODS: Final = {
-    port: {method.name: method for service in services for method in service.methods}
+    port: methods_by_name(services)
     for port, services in (
-        (Port.CONTROL, (CONTROL_SERVICE, INTERNAL_SERVICE)),
+        (Port.CONTROL, (CONTROL_SERVICE, INTERNAL_SERVICE, *ADMIN_SERVICES)),
         (Port.BOOTSTRAP, (BOOTSTRAP_SERVICE,)),
     )
 }
@@ -61,6 +73,17 @@ def authorities() -> Authorities:
 def _admin_pem() -> bytes:
     issued = authorities().grpc.issue_client(ADMIN, ADMIN_ORGANIZATION, _FOUNDED, 2)
     return issued.certificate_pem
+
+
+def _installed() -> InstallAdministrator:
+    """The administrator's certificate as the server's folder would have it."""
+    peer = read_peer(_admin_pem())
+    certificate = Certificate(
+        authority=events_pb.CERTIFICATE_AUTHORITY_GRPC,
+        serial=f"{peer.serial:x}",
+        not_after_ms=peer.not_after_ms,
+    )
+    return InstallAdministrator(peer.common_name, certificate, is_renewal=False)
 
 
 class MemoryPorts:
@@ -117,8 +140,8 @@ class LocalServer:
                 rpc_ports=self.ports,
                 link_tls=lambda: None,
                 advertised=(ADVERTISED,),
-                node_limits=NodeLimits(reclaim_after_ms=0),  # trials are over in minutes
-                **parts,
+                installed=_installed,
+                **{"node_limits": NodeLimits(reclaim_after_ms=0), **parts},
             )
         )
         self.replica = self._server.replica

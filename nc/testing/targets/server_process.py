@@ -27,9 +27,11 @@ from nc.pb import network_controller_pb2
 from nc.pb.events_pb2 import Entry
 from nc.pki import FolderPaths
 from nc.testing.contract import operations as ops
+from nc.testing.contract.administration import STATUSES, AssignAddress, UnregisterNodesOf
 from nc.testing.contract.happenings import Crash
 from nc.testing.contract.history import Answer, CertificateSet, LogView
 from nc.testing.contract.operations import DENIED, MISTAKE, OK, Facts
+from nc.testing.contract.values import ADMIN, IDLE, NO_LIMITS, Limits
 from nc.testing.targets.calls import Names
 from nc.testing.targets.link_end import LinkEnd
 from nc.testing.targets.links import LINKED, Links
@@ -40,7 +42,7 @@ from nc.testing.targets.target import Ability, Reply, Request, ServerGone
 SERVE = (str(Path(sys.executable).with_name("network-controller")), "serve")
 
 # While a server is killed, any other code is what the connection came to.
-_WHOLE_ANSWERS = {OK, MISTAKE, DENIED, SERVER_FAULT}
+_WHOLE_ANSWERS = {OK, MISTAKE, DENIED, SERVER_FAULT, *STATUSES.values()}
 
 _QUESTIONS = 4  # each is waited for, so many that a slow machine answers one
 
@@ -75,8 +77,9 @@ class ServerProcess(Remote):
         """All but `CLOCK`."""
         return frozenset(Ability) - {Ability.CLOCK}
 
-    def begin(self, network: str) -> str:
-        """A new server, on nothing."""
+    def begin(self, network: str, limits: Limits = NO_LIMITS) -> str:
+        """A new server, on nothing, without limits."""
+        del limits
         self.end()
         self._folder = DataFolder(Path(tempfile.mkdtemp(prefix="nc-check-")) / "data")
         self._network = network
@@ -203,9 +206,19 @@ class ServerProcess(Remote):
                 answer = await super()._answer(operation, request_id)
                 return None if answer is None else await self._with_links(answer, node, before)
         answer = await super()._answer(operation, request_id)
-        if isinstance(operation, ops.Unregister) and answer is not None and answer.is_ok:
-            await self._links.until_at_most(0, operation.node)
+        if answer is not None and answer.is_ok:
+            await self._see_links_end(operation)
         return answer
+
+    async def _see_links_end(self, operation: ops.Operation) -> None:
+        """Wait until the links that a change has cut are closed at the nodes' own ends."""
+        match operation:
+            case ops.Unregister(node):
+                await self._links.until_at_most(0, node)
+            case AssignAddress(node) if await self._state_of(node) == IDLE:
+                await self._links.until_at_most(0, node)
+            case UnregisterNodesOf():
+                await self._links.until_swept()
 
     async def _with_links(self, answer: Answer, node: str, before: int) -> Answer:
         """The answer, and how many links the node itself has; one too many has time to end."""
@@ -218,7 +231,7 @@ class ServerProcess(Remote):
         """The node's state; None if the server refuses to say, 0 if it does not answer."""
         request = network_controller_pb2.CheckConnStateRequest(token=self._names.token(node))
         try:
-            answer = await self._call(ops.Port.CONTROL, ops.ADMIN, "CheckConnState", request)
+            answer = await self._call(ops.Port.CONTROL, ADMIN, "CheckConnState", request)
         except CallFailed:
             return 0
         return int(answer.connState) if answer.code == OK else None
@@ -227,7 +240,7 @@ class ServerProcess(Remote):
         """Make the server write an event: all that it learned before is in the log then."""
         request = network_controller_pb2.GetBootStrapTokenRequest(expireTime=1)
         with suppress(CallFailed):
-            await self._call(ops.Port.CONTROL, ops.ADMIN, "GetBootStrapToken", request)
+            await self._call(ops.Port.CONTROL, ADMIN, "GetBootStrapToken", request)
 
     async def _learn_id(self, told_at: Path, end: LinkEnd) -> None:
         """Ask the server under which id it knows a link."""

@@ -11,8 +11,8 @@ from typing import NamedTuple, Protocol, runtime_checkable
 
 from nc.testing.contract.happenings import Crash
 from nc.testing.contract.history import Answer, LogView
-from nc.testing.contract.model import Moment
 from nc.testing.contract.operations import Operation
+from nc.testing.contract.values import NO_LIMITS, Limits, Moment
 
 DEFAULT_NETWORK = "10.1.1.1/24"
 
@@ -27,6 +27,7 @@ class Ability(Enum):
     NETWORKS = auto()  # start on any overlay network
     SWEEP = auto()  # sweep when asked, or report when it has done so by itself
     CLOCK = auto()  # move its clock, backwards too; nothing else makes its time pass
+    ADMINISTRATION = auto()  # nc.admin.v1, and operators' certificates
     ETERNITY = auto()  # tokens that never expire may be left behind
 
 
@@ -63,11 +64,12 @@ class Target(Protocol):
     def abilities(self) -> frozenset[Ability]:
         """What the target can do besides calls; constant."""
 
-    def begin(self, network: str) -> str:
+    def begin(self, network: str, limits: Limits = NO_LIMITS) -> str:
         """Prepare a trial that no earlier one influences.
 
         Args:
             network: the overlay network to start on, for a target that has the choice.
+            limits: the server's settings about its nodes, likewise.
 
         Returns:
             The one that it is on: the server's own address in it, `10.1.1.1/24`.

@@ -5,12 +5,14 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 
 import pytest
+from textual.binding import Binding
 from textual.pilot import Pilot
 from textual.widgets import Input
 
 from eventlog import LogReader
 from nc.cli.log.player import LogPlayer, PlayerSource
-from nc.cli.log.player_nodes import _STYLES, NodeTable
+from nc.cli.log.player_dialogs import HELP
+from nc.cli.log.player_nodes import STATE_STYLES, NodeTable
 from nc.domain.events import Entry, Event, ExpiryChanged, NodeRegistered
 from nc.domain.fsm import ConnectionState
 from nc.history.events import Recorded, history
@@ -22,6 +24,24 @@ from tests.support.written_log import ALPHA, BETA, EVENTS, write_story
 
 SECOND_NS = 1_000_000_000
 SIZE = (130, 40)
+
+# How the help writes keys that it does not write as Textual does; the last ones it need not name.
+SHOWN = {
+    "right": "→",
+    "left": "←",
+    "up": "↑",
+    "down": "↓",
+    "plus": "+",
+    "minus": "-",
+    "pageup": "PgUp",
+    "pagedown": "PgDn",
+    "home": "Home",
+    "end": "End",
+    "ctrl+c": "Ctrl-C",
+    "equals_sign": "",
+    "slash": "",
+    "question_mark": "",
+}
 
 Progress = Callable[[int], None]
 
@@ -78,7 +98,12 @@ async def table(pilot: Pilot[None]) -> list[list[str]]:
 
 
 async def go_to(pilot: Pilot[None], text: str) -> None:
-    await pilot.press("g")
+    await ask(pilot, "g", text)
+
+
+async def ask(pilot: Pilot[None], key: str, text: str) -> None:
+    """Type a text where the key asks for it."""
+    await pilot.press(key)
     pilot.app.screen.query_one(Input).value = text
     await pilot.press("enter")
 
@@ -285,4 +310,59 @@ async def test_quitting_ends_the_reading() -> None:
 
 def test_state_names_all_have_a_style() -> None:
     """Each state of the machine has a colour in the table."""
-    assert set(_STYLES) == set(ConnectionState)
+    assert set(STATE_STYLES) == set(ConnectionState)
+
+
+async def test_the_summary_counts_the_nodes(story: list[Recorded]) -> None:
+    """How many nodes are in which state at the present event, and what else there is."""
+    async with watching(story, size=(80, 24)) as (pilot, _):
+        for seq in range(EVENTS + 1):
+            state = player_of(pilot).state
+            states = [link.state.name for link in state.links.values()]
+            counts = [f"{states.count(name)} {name}" for name in ("CONNECTED", "INIT")]
+            idle = f"{len(state.nodes) - len(states)} IDLE"
+            nodes = "1 node" if len(state.nodes) == 1 else f"{len(state.nodes)} nodes"
+            text = await screen(pilot)
+            assert "  ".join([nodes, *counts, idle]) in text, seq
+            assert f"  {len(state.addresses.by_node)} address" in text
+            assert f"  {len(state.tokens)} token" in text
+            await pilot.press("n")
+
+
+async def test_a_filter_plays_what_has_a_text_in_it(story: list[Recorded]) -> None:
+    """Only such events are stops; the states between are those of all; an empty text ends it."""
+    async with watching(story, size=(80, 24)) as (pilot, _):
+        await go_to(pilot, "9")
+        await ask(pilot, "f", "statechanged")
+        assert player_of(pilot).position <= 9
+        await pilot.press("home")
+        expected = [e.seq for e in story if e.event.HasField("state_changed")]
+        for seq in expected:
+            await pilot.press("n")
+            assert player_of(pilot).position == seq
+            assert player_of(pilot).state.seq == seq
+        assert "only: statechanged" in await screen(pilot)
+        await ask(pilot, "f", "[b]none of this")
+        assert "no event has '[b]none of this' in it" in await screen(pilot)
+        await pilot.press("escape")
+        await ask(pilot, "slash", "")
+        assert player_of(pilot).last == EVENTS
+        assert player_of(pilot).position == expected[-1]
+        assert "only:" not in await screen(pilot)
+
+
+async def test_help_has_every_key(story: list[Recorded]) -> None:
+    """`?` shows what each key does, at 80 by 24, and what is played; any usual key goes back."""
+    async with watching(story, size=(80, 24)) as (pilot, _):
+        await pilot.press("question_mark")
+        text = await screen(pilot)
+        assert "a log" in text
+        for key, does in HELP:
+            assert f"{key}  {does}" in text
+        named = " ".join(key for key, _ in HELP)
+        for binding in LogPlayer.BINDINGS:
+            assert isinstance(binding, Binding)
+            for key in binding.key.split(","):
+                assert SHOWN.get(key, key) in named, key
+        await pilot.press("escape", "n")
+        assert player_of(pilot).position == 1

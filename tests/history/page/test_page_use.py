@@ -11,6 +11,10 @@ from tests.support.shown_page import GUTTER, MARGIN, NO_ADDRESS, Shown, box, mid
 SEQS = "everyRow('events').then((all) => all.map(([seq]) => Number(seq)))"
 
 
+def named(history: list[Recorded], node_id: str) -> str:
+    return state_at(history, len(history)).nodes[node_id].profile.name
+
+
 def where(tab: Tab) -> int:
     """The event after which the page shows things; the list marks the same."""
     told, listed = tab.run(
@@ -81,8 +85,9 @@ def test_buttons_and_clicks_move_through_time(shown: Shown, busy: list[Recorded]
 
 def test_a_bar_tells_and_chooses_its_node(shown: Shown, busy: list[Recorded]) -> None:
     """Pointing at a bar says how the node was then; a click chooses it and the moment."""
-    registered = next(each for each in busy if each.event.HasField("node_registered"))
-    first = field_of(registered.event, "node_id")
+    state = state_at(busy, len(busy))
+    first = min(state.nodes, key=lambda node_id: state.nodes[node_id].profile.name)
+    name = state.nodes[first].profile.name
     seq = [each.seq for each in busy if field_of(each.event, "node_id") == first][-1]
     with shown(busy) as tab:
         left, top, width, _ = box(tab, "#timeline")
@@ -92,10 +97,10 @@ def test_a_bar_tells_and_chooses_its_node(shown: Shown, busy: list[Recorded]) ->
         tab.click(x, y)
         assert where(tab) == seq
         standing = table(state_at(busy, seq), 0)
-        (row,) = [row for row in standing if row[0] == first]
-        assert tip[0] == f"{first}: {row[1][2:]} {row[2]}"
+        (row,) = [row for row in standing if row[0] == name]
+        assert tip[0] == f"{name}: {row[1][2:]} {row[2]}"
         assert tip[1].endswith(f" UTC, event {seq}")
-        assert tab.run("selected('nodes')[0][0]") == first
+        assert tab.run("selected('nodes')[0][0]") == name
         of_node = tab.run(
             "rows('events').map((r) => [r.classList.contains('of-node'), +cells(r)[0]])"
         )
@@ -182,7 +187,7 @@ def test_a_link_points_at_a_moment_and_a_node(shown: Shown, busy: list[Recorded]
     node_id = field_of(busy[300].event, "node_id")
     with shown(busy, fragment=f"seq=301&node={node_id}&by=time") as tab:
         assert where(tab) == 301
-        assert tab.run("selected('nodes').map(([id]) => id)") == [node_id]
+        assert tab.run("selected('nodes').map(([id]) => id)") == [named(busy, node_id)]
         assert tab.run("document.querySelector('[value=time]').checked")
         tab.press("ArrowRight", 39)
         tab.run("new Promise((done) => setTimeout(done, 300))")

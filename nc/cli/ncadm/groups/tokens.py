@@ -1,6 +1,5 @@
 """`ncadm tokens …`: bootstrap tokens."""
 
-import shlex
 from datetime import timedelta
 from typing import Annotated, ClassVar, Final
 
@@ -25,7 +24,6 @@ from nc.cli.options import (
 from nc.cli.streams import require_stdout
 from nc.client.types import BootstrapToken, IssuedToken
 from nc.durations import parse_duration
-from nc.text import host_port
 
 
 class TokensCommands(LazyGroup):
@@ -114,9 +112,7 @@ def issue(
 
 
 def _issued_text(issued: IssuedToken, output: Document) -> str:
-    token = f"{issued.token}@{host_port(issued.host, issued.port)}"
-    trust = ("--ca-cert-hash", issued.ca_cert_hash) if issued.ca_cert_hash else ("--plaintext",)
-    join = shlex.join(["network-controller", "join", token, *trust])
+    token, join = issued.invitation, issued.join_command
     if output is not Document.TABLE:
         more = {"join_token": token, "join_command": join}
         return render.as_data({**render.plain(issued), **more}, output)

@@ -1,8 +1,28 @@
 // The list of events, and all of the one that led to the chosen moment.
 
+import { chosen, on } from "./chosen.js";
+import { element, facts, line, setClass, setText, showAbsence } from "./dom.js";
+import { expiryText, numberText, shortened, shownName, timeText } from "./format.js";
+import { addCell, LongList, onArrows } from "./lists.js";
+import {
+  count,
+  drawnTimes,
+  eventAt,
+  eventsWhere,
+  eventTypes,
+  lastAtMost,
+  nameAt,
+  nodeById,
+  nodeOf,
+  tokenLabel,
+  typeCounts,
+} from "./model.js";
+import { go } from "./moment.js";
+
 const TONES = {
   ReplicaStarted: "server",
   ReplicaStopped: "server",
+  DigestRecorded: "other",
   TokenIssued: "token",
   TokenRevoked: "went",
   TokenExpired: "token",
@@ -20,37 +40,28 @@ const TONES = {
   LitekubeImported: "server",
   LogRepaired: "went",
 };
-const isOneDay = timeText(drawnTimes[0]).slice(0, 10) === timeText(drawnTimes[count]).slice(0, 10);
-element("events").classList.toggle("one-day", isOneDay);
+let isOneDay = true;
 let shownEvents = []; // positions
 
-function tone(event) {
+export function tone(event) {
   if (event.type !== "StateChanged") return TONES[event.type] ?? "other";
   return `to-${fieldOf(event, "to_state")}`;
 }
 
 function fieldOf(event, wanted) {
-  return event.fields.find(([name]) => name === wanted)[1];
+  return event.fields.find(([name]) => name === wanted)?.[1] ?? "";
 }
 
 const eventList = new LongList(
   element("events-rows"),
-  24,
   (row) => {
     for (const name of ["seq", "at", "type", "what"]) addCell(row, name);
-    row.element.addEventListener("click", () => show(shownEvents[row.index]));
+    row.position = -1;
+    row.element.addEventListener("click", () => go(shownEvents[row.index]));
   },
   (row, index) => {
     const position = shownEvents[index];
-    if (row.position !== position) {
-      const event = eventAt(position);
-      row.position = position;
-      setText(row.cells.seq, String(event.seq));
-      setText(row.cells.at, timeText(event.time).slice(isOneDay ? 11 : 5));
-      setText(row.cells.type, event.type);
-      setClass(row.cells.type, `type ${tone(event)}`);
-      setText(row.cells.what, summary(event));
-    }
+    if (row.position !== position) fillEvent(row, position);
     const isCurrent = position === chosen.position;
     const isChosen = chosen.node !== null && nodeOf[position] === chosen.node.place;
     const when = position > chosen.position ? " later" : "";
@@ -60,21 +71,46 @@ const eventList = new LongList(
   () => lastAtMost(shownEvents, chosen.position),
 );
 
-const UNTOLD = new Set(["link_id", "certificates", "from_state"]);
+function fillEvent(row, position) {
+  const event = eventAt(position);
+  row.position = position;
+  setText(row.cells.seq, String(event.seq));
+  setText(row.cells.at, timeText(event.time).slice(isOneDay ? 11 : 5));
+  setText(row.cells.type, event.type);
+  setClass(row.cells.type, `type ${tone(event)}`);
+  const { why, rest } = summary(event);
+  row.cells.what.replaceChildren(line("b", why), line("span", rest));
+  row.cells.what.title = [why, rest].filter(Boolean).join(" · ");
+}
 
-function summary(event) {
-  const told = event.fields.filter(([name, value]) => value !== "" && !UNTOLD.has(name));
-  return told.map(([name, value]) => fieldSummary(name, value, event)).join(" · ");
+const LEFT_OUT = new Set([
+  ...["link_id", "certificates", "certificate", "from_state", "to_state", "reason", "session"],
+  ...["is_alone", "key_check", "grpc_authority", "network_authority", "key_sha256"],
+  ...["attempt_id", "serial", "digest", "database_sha256", "remembered_until_ms"],
+]);
+
+// What an event says in a line: why, which is never cut, and what else.
+export function summary(event) {
+  const reason = fieldOf(event, "reason").replaceAll("_", " ");
+  const isMove = event.type === "StateChanged";
+  const why = isMove ? `${fieldOf(event, "to_state").toUpperCase()}: ${reason}` : reason;
+  const rest = event.fields
+    .filter(([name, value]) => value !== "" && value !== "0" && !LEFT_OUT.has(name))
+    .map(([name, value]) => fieldSummary(name, value, event));
+  return { why, rest: rest.join(" · ") };
 }
 
 function fieldSummary(name, value, event) {
-  if (name === "node_id" || name === "token_id") return shortened(value, 11);
-  if (name === "to_state") return `${fieldOf(event, "from_state")} → ${value}`;
-  if (name === "expires_at") return `expires ${value}`;
-  return name === "reason" ? value.replaceAll("_", " ") : value;
+  if (name === "node_id") {
+    const node = nodeById.get(value);
+    return node ? shownName(nameAt(node, event.position)) : shortened(value, 11);
+  }
+  if (name === "token_id") return `token ${tokenLabel(value) || shortened(value, 9)}`;
+  if (name === "expires_at_ms") return `expires ${expiryText(Number(value))}`;
+  return value;
 }
 
-function filterEvents() {
+export function filterEvents() {
   const only = element("events-only");
   only.disabled = chosen.node === null;
   const node = only.checked && !only.disabled ? chosen.node : null;
@@ -84,11 +120,10 @@ function filterEvents() {
   setText(element("events-title"), count === 1 ? "1 event" : `${numberText(count)} events`);
   setText(element("events-count"), all ? "" : `${numberText(shownEvents.length)} shown`);
   eventList.setLength(shownEvents.length);
-  const absence = count ? "No event fits the filters." : "This log is empty.";
-  showAbsence("no-events", shownEvents.length, absence);
+  showAbsence("no-events", shownEvents.length, "No event fits the filters.");
 }
 
-function showEvents() {
+export function showEvents() {
   const index = lastAtMost(shownEvents, chosen.position);
   if (shownEvents.length) eventList.reveal(Math.max(0, index));
   eventList.render();
@@ -97,29 +132,87 @@ function showEvents() {
 function showCurrent() {
   const card = element("current");
   if (chosen.position === 0) {
-    card.replaceChildren(line("p", count ? "Before the first event." : "Nothing has happened."));
+    card.replaceChildren(line("p", "Before the first event."));
     return;
   }
   const event = eventAt(chosen.position);
-  const title = line("h3", event.type);
-  title.className = `type ${tone(event)}`;
-  const list = document.createElement("dl");
-  const by = [["actor", event.actor], ["method", event.method], ["request_id", event.request]];
-  for (const [name, value] of [...event.fields, ...by]) {
-    const pair = list.appendChild(document.createElement("div"));
-    const term = name.replaceAll("_", " ");
-    pair.append(line("dt", term), line("dd", value || "–"));
+  const title = line("h3", event.type, `type ${tone(event)}`);
+  const by = [
+    ["actor", event.actor],
+    ["method", event.method],
+    ["request_id", event.request],
+  ];
+  const list = facts(
+    [...event.fields, ...by].map(([name, value]) => [
+      name.replace(/_ms$/, "").replaceAll("_", " "),
+      name.endsWith("_ms") ? expiryText(Number(value)) : value,
+    ]),
+  );
+  for (const pair of list.children) {
+    const value = pair.lastChild.textContent;
     if (value.length > 30) pair.className = "wide";
-    pair.title = `${term}: ${value}`;
+    pair.title = `${pair.firstChild.textContent}: ${value}`;
   }
   card.replaceChildren(title, list);
 }
 
-const types = new Map();
-for (const [, , kind] of data.events) {
-  types.set(kinds[kind].type, (types.get(kinds[kind].type) ?? 0) + 1);
+function showTypes() {
+  const select = element("events-type");
+  const options = [new Option("all types", "")];
+  for (const type of eventTypes.filter((each) => typeCounts.has(each))) {
+    options.push(new Option(`${type} (${numberText(typeCounts.get(type))})`, type));
+  }
+  const before = select.value;
+  select.replaceChildren(...options);
+  select.value = typeCounts.has(before) ? before : "";
 }
-element("events-type").append(new Option("all types", ""));
-for (const type of data.types.filter((each) => types.has(each))) {
-  element("events-type").append(new Option(`${type} (${numberText(types.get(type))})`, type));
+
+onArrows(eventList, (step) => {
+  const index = lastAtMost(shownEvents, chosen.position);
+  const isListed = shownEvents[index] === chosen.position;
+  const next = shownEvents[step > 0 || isListed ? index + step : index];
+  if (next) go(next);
+});
+
+const EVENTS_ON_PAPER = 60;
+
+export function unrollEvents() {
+  const index = lastAtMost(shownEvents, chosen.position);
+  eventList.unroll(Math.max(0, index - EVENTS_ON_PAPER / 2), EVENTS_ON_PAPER);
+}
+
+export function rollUpEvents() {
+  eventList.rollUp();
+}
+
+function showAnew() {
+  const day = (position) => timeText(drawnTimes[position]).slice(0, 10);
+  isOneDay = day(0) === day(count);
+  element("events").classList.toggle("one-day", isOneDay);
+  for (const row of eventList.rows) row.position = -1;
+}
+
+on("grown", () => {
+  showAnew();
+  showTypes();
+  filterEvents();
+});
+on("moment", () => {
+  showCurrent();
+  showEvents();
+});
+on("node", () => {
+  filterEvents();
+  showEvents();
+});
+on("look", () => {
+  showAnew();
+  showCurrent();
+  eventList.render();
+});
+for (const id of ["events-filter", "events-type", "events-only"]) {
+  element(id).addEventListener("input", () => {
+    filterEvents();
+    showEvents();
+  });
 }

@@ -1,12 +1,16 @@
 // Long lists of which only the rows in sight exist, each as high as the others.
 
-class LongList {
+function heightOfRows(box) {
+  return parseFloat(getComputedStyle(box).getPropertyValue("--row")) || 24;
+}
+
+export class LongList {
   // `create(row)` gives a new row its cells; `fill(row, index)` says what they show; `current()` is
   // the index of the row that stays in sight when the window changes, or -1.
-  constructor(box, rowHeight, create, fill, current) {
+  constructor(box, create, fill, current) {
     this.box = box;
     this.grid = box.parentElement;
-    this.rowHeight = rowHeight;
+    this.rowHeight = heightOfRows(box);
     this.create = create;
     this.fill = fill;
     this.length = 0;
@@ -21,10 +25,19 @@ class LongList {
     });
     new ResizeObserver(() => {
       this.height = box.clientHeight;
+      this.setRowHeight(heightOfRows(box));
       const index = current();
       if (index >= 0) this.reveal(index);
       this.render();
     }).observe(box);
+  }
+
+  // The style says it: a narrow window has rows of two lines.
+  setRowHeight(height) {
+    if (height === this.rowHeight) return;
+    this.rowHeight = height;
+    this.size.style.height = `${this.length * height}px`;
+    for (const row of this.rows) row.index = -1;
   }
 
   setLength(length) {
@@ -107,7 +120,7 @@ class LongList {
   }
 }
 
-function addCell(row, name, role = "gridcell") {
+export function addCell(row, name, role = "gridcell") {
   const cell = document.createElement("span");
   cell.className = name;
   cell.role = role;
@@ -116,26 +129,14 @@ function addCell(row, name, role = "gridcell") {
   return cell;
 }
 
-function element(id) {
-  return document.getElementById(id);
-}
-
-// Text as text: whatever it holds, the browser never reads it as HTML.
-function setText(element, text) {
-  if (element.textContent !== text) element.textContent = text;
-}
-
-function setClass(element, name) {
-  if (element.className !== name) element.className = name;
-}
-
-function line(tag, text) {
-  const made = document.createElement(tag);
-  made.textContent = text;
-  return made;
-}
-
-function showAbsence(id, length, text) {
-  element(id).hidden = length > 0;
-  setText(element(id), text);
+// Up and down in a list: to its neighbours.
+export function onArrows(list, move) {
+  list.grid.addEventListener("keydown", (event) => {
+    const step = { ArrowUp: -1, ArrowDown: 1 }[event.key];
+    if (!step) return;
+    event.preventDefault();
+    move(step);
+    const selected = list.box.querySelector("[aria-selected=true]:not([hidden])");
+    list.grid.setAttribute("aria-activedescendant", selected ? selected.id : "");
+  });
 }

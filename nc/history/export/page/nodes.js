@@ -1,15 +1,35 @@
 // The table of nodes: who is registered at the chosen moment, and how they are then.
 
-const GLYPHS = { CONNECTED: "●", INIT: "◐", IDLE: "○" };
+import { chosen, on, tell } from "./chosen.js";
+import { element, line, setClass, setText, showAbsence } from "./dom.js";
+import { durationText, expiryText, numberText, shownName } from "./format.js";
+import { addCell, LongList, onArrows } from "./lists.js";
+import {
+  count,
+  lastAtMost,
+  nameAt,
+  nodes,
+  states,
+  statusOf,
+  timeAt,
+  times,
+  totals,
+} from "./model.js";
+
+export const GLYPHS = { CONNECTED: "●", INIT: "◐", IDLE: "○" };
+
 const COLUMNS = [
   { name: "id", title: "Node" },
   { name: "state", title: "State", key: ({ status }) => status.state },
   { name: "address", title: "Address", key: ({ status }) => addressNumber(status.address) },
   { name: "expiry", title: "Expires", key: ({ status }) => status.expiresMs || Infinity },
+  { name: "since", title: "Last seen", key: (each) => -each.seen },
+  { name: "flaps", title: "Flaps", key: (each) => -each.flaps },
+  { name: "labels", title: "Labels", key: ({ status }) => status.labels || "\uffff" },
 ];
-const byId = [...nodes].sort((a, b) => (a.id < b.id ? -1 : 1));
 const sorting = { column: COLUMNS[0], descending: false };
-let shownNodes = []; // { node, status }
+let byName = []; // nodes, by their names at the end
+let shownNodes = []; // { node, status, seen, flaps }
 
 function addressNumber(address) {
   return address.split(".").reduce((number, part) => number * 256 + Number(part), 0);
@@ -17,7 +37,6 @@ function addressNumber(address) {
 
 const nodeList = new LongList(
   element("nodes-rows"),
-  26,
   (row) => {
     for (const { name } of COLUMNS) addCell(row, name);
     row.element.addEventListener("click", () => {
@@ -25,43 +44,76 @@ const nodeList = new LongList(
       chooseNode(node === chosen.node ? null : node);
     });
   },
-  (row, index) => {
-    const { node, status } = shownNodes[index];
-    const state = data.states[status.state];
-    setText(row.cells.id, node.id);
-    row.cells.id.title = node.id;
-    setText(row.cells.state, `${GLYPHS[state]} ${state}`);
-    setClass(row.cells.state, `state ${state.toLowerCase()}`);
-    setText(row.cells.address, status.address || "–");
-    setText(row.cells.expiry, expiryText(status));
-    setClass(row.cells.expiry, isExpired(status) ? "expiry expired" : "expiry");
-    row.element.setAttribute("aria-selected", node === chosen.node);
-  },
+  fillRow,
   () => shownNodes.findIndex(({ node }) => node === chosen.node),
 );
 
-function showNodes() {
+function fillRow(row, index) {
+  const { node, status, seen, flaps } = shownNodes[index];
+  const state = states[status.state];
+  setText(row.cells.id, shownName(status.name || node.id));
+  row.cells.id.title = status.name ? `${status.name}, ${node.id}` : node.id;
+  setText(row.cells.state, `${GLYPHS[state]} ${state}`);
+  setClass(row.cells.state, `state ${state.toLowerCase()}`);
+  setText(row.cells.address, status.address || "–");
+  setText(row.cells.expiry, expiryWords(status));
+  row.cells.expiry.title = row.cells.expiry.textContent;
+  setClass(row.cells.expiry, isExpired(status) ? "expiry expired" : "expiry");
+  setText(row.cells.since, seenText(state, seen));
+  setText(row.cells.flaps, flaps ? numberText(flaps) : "–");
+  setText(row.cells.labels, status.labels);
+  row.cells.labels.title = status.labels;
+  row.element.setAttribute("aria-selected", node === chosen.node);
+}
+
+// When a node was last heard of, as far as events tell: now if it has a link, or how long ago.
+function seenText(state, seen) {
+  if (state !== "IDLE") return "now";
+  return seen ? `${durationText(timeAt(chosen.position) - times[seen])} ago` : "–";
+}
+
+export function chooseNode(node) {
+  if (node === chosen.node) return;
+  chosen.node = node;
+  revealNode();
+  tell("node");
+}
+
+function revealNode() {
+  const index = shownNodes.findIndex((each) => each.node === chosen.node);
+  if (index >= 0) nodeList.reveal(index);
+  nodeList.render();
+}
+
+export function showNodes() {
   const wanted = element("nodes-filter").value.trim().toLowerCase();
+  const gone = []; // of those that fit the filter
   shownNodes = [];
   let all = 0;
-  for (const node of byId) {
-    const status = statusAt(node, chosen.position);
-    if (!status) continue;
-    all++;
-    if (!wanted || nodeText(node, status).includes(wanted)) shownNodes.push({ node, status });
+  for (const node of byName) {
+    const change = lastAtMost(node.at, chosen.position);
+    const status = change < 0 ? null : statusOf(node.status[change]);
+    if (status) {
+      all++;
+      if (wanted && !nodeText(node, status).includes(wanted)) continue;
+      const [seen, flaps] = [change ? node.at[change] : 0, node.drops[change]];
+      shownNodes.push({ node, status, seen, flaps });
+    } else if (!wanted || `${nameAt(node, count)} ${node.id}`.toLowerCase().includes(wanted)) {
+      gone.push(node);
+    }
   }
   sortNodes();
   const part = shownNodes.length < all ? `${numberText(shownNodes.length)} of ` : "";
   setText(element("nodes-title"), all === 1 ? `${part}1 node` : `${part}${numberText(all)} nodes`);
-  data.states.forEach((state, place) => {
-    setText(counts[place], `${GLYPHS[state]} ${numberText(totals[place][chosen.position])}`);
-  });
+  showCounts();
   nodeList.setLength(shownNodes.length);
   nodeList.render();
-  showAbsence("no-nodes", shownNodes.length, all ? "No node fits the filter." : "No node yet.");
+  const absence = all ? "No node fits the filter." : "No node is registered at this moment.";
+  showAbsence("no-nodes", shownNodes.length, absence);
+  tell("order", shownNodes.map(({ node }) => node).concat(gone));
 }
 
-// By id they are already; a sort keeps the order of those that are equal otherwise.
+// By name they are already; a sort keeps the order of those that are equal otherwise.
 function sortNodes() {
   const { key } = sorting.column;
   const sign = sorting.descending ? -1 : 1;
@@ -72,34 +124,42 @@ function sortNodes() {
 }
 
 function nodeText(node, status) {
-  const { state, address } = status;
-  return `${node.id} ${data.states[state]} ${address} ${expiryText(status)}`.toLowerCase();
+  const { state, address, name, labels } = status;
+  const text = `${name} ${node.id} ${states[state]} ${address} ${labels} ${expiryWords(status)}`;
+  return text.toLowerCase();
 }
 
-function isExpired({ expiresMs }) {
-  return expiresMs !== 0 && times[chosen.position] >= expiresMs;
+export function isExpired({ expiresMs }) {
+  return expiresMs !== 0 && timeAt(chosen.position) >= expiresMs;
 }
 
-function expiryText(status) {
-  return (isExpired(status) ? "expired " : "") + status.expires;
+export function expiryWords(status) {
+  return (isExpired(status) ? "expired " : "") + expiryText(status.expiresMs);
 }
 
-const counts = data.states.map((state) => {
-  const item = document.createElement("span");
-  element("counts").prepend(item); // connected first
-  item.className = `state ${state.toLowerCase()}`;
-  item.title = `nodes that are ${state}`;
-  return item;
-});
+let counters = [];
+
+function showCounts() {
+  if (counters.length !== states.length) {
+    counters = states.map((state) => {
+      const item = line("span", "", `state ${state.toLowerCase()}`);
+      item.title = `nodes that are ${state}`;
+      return item;
+    });
+    element("counts").replaceChildren(...counters.toReversed()); // connected first
+  }
+  states.forEach((state, place) => {
+    setText(counters[place], `${GLYPHS[state]} ${numberText(totals[place][chosen.position])}`);
+  });
+}
 
 for (const column of COLUMNS) {
   const head = element("nodes-columns").appendChild(document.createElement("span"));
   head.role = "columnheader";
   head.className = column.name;
-  const button = head.appendChild(document.createElement("button"));
-  button.textContent = column.title;
+  const title = head.appendChild(line("button", column.title));
   column.head = head;
-  button.addEventListener("click", () => {
+  title.addEventListener("click", () => {
     sorting.descending = sorting.column === column && !sorting.descending;
     sorting.column = column;
     showSorting();
@@ -113,3 +173,27 @@ function showSorting() {
     column.head.setAttribute("aria-sort", sorting.column === column ? direction : "none");
   }
 }
+
+onArrows(nodeList, (step) => {
+  const index = shownNodes.findIndex(({ node }) => node === chosen.node);
+  const next = index < 0 ? shownNodes[0] : shownNodes[index + step];
+  if (next) chooseNode(next.node);
+});
+
+export function unrollNodes() {
+  nodeList.unroll(0, nodeList.length);
+}
+
+export function rollUpNodes() {
+  nodeList.rollUp();
+}
+
+on("grown", () => {
+  const name = new Map(nodes.map((node) => [node, nameAt(node, count)]));
+  byName = [...nodes].sort((a, b) => (name.get(a) < name.get(b) ? -1 : 1));
+});
+on("moment", showNodes);
+on("node", () => nodeList.render());
+on("look", () => nodeList.render());
+element("nodes-filter").addEventListener("input", showNodes);
+showSorting();

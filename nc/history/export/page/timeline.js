@@ -1,16 +1,30 @@
 // The picture of all history: how many nodes were in each state, and a bar for each node.
 //
 // States differ in height and in lightness too, for those who cannot tell the colours apart. Only
-// bars in sight are drawn, and nothing is drawn anew when the chosen moment changes: that is a line
-// of its own above the picture.
+// bars in sight are drawn, in the order of the table, and nothing is drawn anew when the chosen
+// moment changes unless the order does: the moment is a line of its own above the picture.
 
-const GUTTER = 236; // px for the nodes' names
-const MARGIN = 22; // px on the right, where the scrollbar is
+import { chosen, on } from "./chosen.js";
+import { element } from "./dom.js";
+import { numberText, shownName } from "./format.js";
+import {
+  lastAtMost,
+  mostNodes,
+  nameAt,
+  nodes,
+  restarts,
+  states,
+  statuses,
+  totals,
+} from "./model.js";
+import { drawn, fractionOf, isZoomed, positionAt, ticks } from "./scale.js";
+
 const OVERVIEW = 46; // px
 const AXIS = 22; // px
 const BARS = 0.225; // of the window's height, at most
 const LOWEST_ROW = 15; // px
 const HIGHEST_ROW = 28; // px
+const LAYERS = ["CONNECTED", "INIT", "IDLE"]; // from below
 
 class Timeline {
   constructor() {
@@ -19,56 +33,71 @@ class Timeline {
     this.bars = element("timeline");
     this.overview = element("overview");
     this.line = element("line");
-    this.byTime = false;
+    this.order = [];
     this.chosen = null;
     this.box.addEventListener("scroll", () => this.drawBars());
     new ResizeObserver(() => this.resize()).observe(document.body);
-    matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => this.draw());
-    this.resize();
-    const many = `How many of ${nodes.length} nodes were in each state over time`;
-    this.overview.setAttribute("aria-label", many);
     this.bars.setAttribute("aria-label", "The states of each node over time, a bar a node");
   }
 
   resize() {
     this.width = this.picture.clientWidth;
-    const room = Math.floor(innerHeight * BARS);
-    const even = Math.floor(room / Math.max(1, nodes.length));
-    this.rowHeight = Math.min(HIGHEST_ROW, Math.max(LOWEST_ROW, even));
-    const bars = Math.min(room, Math.max(1, nodes.length) * this.rowHeight + 8);
-    this.picture.style.height = `${OVERVIEW + AXIS + bars + 1}px`;
-    element("bars-size").style.height = `${nodes.length * this.rowHeight}px`;
+    this.gutter = parseFloat(getComputedStyle(this.picture).getPropertyValue("--gutter"));
+    this.margin = parseFloat(getComputedStyle(this.picture).getPropertyValue("--margin"));
+    this.fitHeight();
     this.draw();
     this.moveLine(this.fraction ?? 0);
   }
 
-  get plotWidth() {
-    return Math.max(1, this.width - GUTTER - MARGIN);
+  fitHeight() {
+    const room = Math.floor(innerHeight * BARS);
+    const all = Math.max(1, this.order.length);
+    const even = Math.floor(room / all);
+    this.rowHeight = Math.min(HIGHEST_ROW, Math.max(LOWEST_ROW, even));
+    const bars = Math.min(room, Math.max(1, nodes.length) * this.rowHeight + 8);
+    this.picture.style.height = `${OVERVIEW + AXIS + (nodes.length ? bars : 0) + 1}px`;
+    element("bars-size").style.height = `${all * this.rowHeight}px`;
   }
 
-  // Where a fraction of the scale is, and back, in px of the picture.
+  setOrder(order) {
+    const isSame = order.length === this.order.length && order.every((n, i) => n === this.order[i]);
+    if (isSame) return;
+    const isResized = order.length !== this.order.length;
+    this.order = order;
+    if (isResized) this.fitHeight();
+    this.drawBars();
+  }
+
+  get plotWidth() {
+    return Math.max(1, this.width - this.gutter - this.margin);
+  }
+
+  // Where a fraction of the whole is, and back, in px of the picture.
   x(fraction) {
-    return GUTTER + fraction * this.plotWidth;
+    return this.gutter + ((fraction - drawn.from) / (drawn.to - drawn.from)) * this.plotWidth;
   }
 
   fractionAt(x) {
-    return Math.min(1, Math.max(0, (x - GUTTER) / this.plotWidth));
+    const share = Math.min(1, Math.max(0, (x - this.gutter) / this.plotWidth));
+    return drawn.from + share * (drawn.to - drawn.from);
   }
 
   nodeAt(y) {
-    return nodes[Math.floor((y + this.box.scrollTop) / this.rowHeight)] ?? null;
+    return this.order[Math.floor((y + this.box.scrollTop) / this.rowHeight)] ?? null;
   }
 
   moveLine(fraction) {
     this.fraction = fraction;
-    this.line.style.transform = `translateX(${Math.round(this.x(fraction))}px)`;
+    const x = this.x(fraction);
+    this.line.hidden = x < this.gutter - 1 || x > this.width - this.margin + 1;
+    this.line.style.transform = `translateX(${Math.round(x)}px)`;
   }
 
   choose(node) {
     if (node === this.chosen) return;
     this.chosen = node;
     if (node) {
-      const top = node.place * this.rowHeight;
+      const top = this.order.indexOf(node) * this.rowHeight;
       const { scrollTop, clientHeight } = this.box;
       if (top < scrollTop || top + this.rowHeight > scrollTop + clientHeight) {
         this.box.scrollTop = top - (clientHeight - this.rowHeight) / 2;
@@ -79,17 +108,19 @@ class Timeline {
 
   draw() {
     if (!this.width) return;
-    const style = getComputedStyle(document.documentElement);
-    const colour = (name) => style.getPropertyValue(name).trim();
+    const colour = resolver();
     this.ink = colour("--ink");
     this.faint = colour("--faint");
     this.rule = colour("--rule");
     this.accent = colour("--accent");
     this.wash = colour("--wash");
     this.gone = colour("--gone");
-    this.colours = data.states.map((state) => colour(`--${state.toLowerCase()}`));
+    this.stopped = colour("--went");
+    this.started = colour("--server");
+    this.colours = states.map((state) => colour(`--${state.toLowerCase()}`));
     this.drawOverview();
     this.drawBars();
+    this.drawThumb();
   }
 
   // A canvas of this size, empty, with a pixel for each of the screen's.
@@ -108,34 +139,54 @@ class Timeline {
 
   drawOverview() {
     const pen = this.paper(this.overview, OVERVIEW + AXIS);
-    const most = totals[0].reduce((top, _, p) => Math.max(top, this.sum(p)), 1);
-    const order = ["CONNECTED", "INIT", "IDLE"].map((name) => data.states.indexOf(name));
+    const order = LAYERS.map((name) => states.indexOf(name)).filter((place) => place >= 0);
     for (let x = 0; x < this.plotWidth; x++) {
-      const position = positionAt((x + 0.5) / this.plotWidth, this.byTime);
+      const position = positionAt(this.fractionAt(this.gutter + x + 0.5));
       let bottom = OVERVIEW;
       for (const state of order) {
-        const height = (totals[state][position] / most) * (OVERVIEW - 8);
+        const height = (totals[state][position] / mostNodes) * (OVERVIEW - 8);
         pen.fillStyle = this.colours[state];
-        pen.fillRect(GUTTER + x, bottom - height, 1, height);
+        pen.fillRect(this.gutter + x, bottom - height, 1, height);
         bottom -= height;
       }
     }
     pen.fillStyle = this.rule;
-    pen.fillRect(GUTTER, OVERVIEW, this.plotWidth, 1);
+    pen.fillRect(this.gutter, OVERVIEW, this.plotWidth, 1);
+    this.drawRestarts(pen);
+    this.drawAxis(pen);
+    const many = `How many of ${nodes.length} nodes were in each state over time`;
+    this.overview.setAttribute("aria-label", many);
+  }
+
+  drawAxis(pen) {
     pen.fillStyle = this.faint;
     pen.textAlign = "right";
-    if (nodes.length) pen.fillText(numberText(most), GUTTER - 6, 10);
-    for (const { fraction, text } of ticks(this.byTime, this.plotWidth)) {
+    if (nodes.length) pen.fillText(numberText(mostNodes), this.gutter - 6, 10);
+    for (const { fraction, text } of ticks(this.plotWidth)) {
       const x = Math.round(this.x(fraction));
       pen.fillRect(x, OVERVIEW, 1, 4);
       const width = pen.measureText(text).width;
       pen.textAlign = "left";
-      pen.fillText(text, Math.min(x - width / 2, this.width - width - 2), OVERVIEW + 13);
+      const left = Math.max(this.gutter - 4, Math.min(x - width / 2, this.width - width - 2));
+      pen.fillText(text, left, OVERVIEW + 13);
     }
   }
 
-  sum(position) {
-    return totals.reduce((all, total) => all + total[position], 0);
+  // A mark for each start of the server; one after a crash is drawn through.
+  drawRestarts(pen) {
+    let before = -1;
+    for (const { position, crashed } of restarts) {
+      const x = Math.round(this.x(fractionOf(position)));
+      if (x === before || x < this.gutter || x > this.width - this.margin) continue;
+      before = x;
+      pen.fillStyle = crashed ? this.stopped : this.started;
+      if (crashed) pen.fillRect(x, 6, 1, OVERVIEW - 6);
+      pen.beginPath();
+      pen.moveTo(x - 4, 0);
+      pen.lineTo(x + 5, 0);
+      pen.lineTo(x + 0.5, 6);
+      pen.fill();
+    }
   }
 
   drawBars() {
@@ -144,9 +195,9 @@ class Timeline {
     const pen = this.paper(this.bars, height);
     const top = this.box.scrollTop;
     const first = Math.floor(top / this.rowHeight);
-    const last = Math.min(nodes.length, Math.ceil((top + height) / this.rowHeight));
+    const last = Math.min(this.order.length, Math.ceil((top + height) / this.rowHeight));
     for (let place = first; place < last; place++) {
-      this.drawBar(pen, nodes[place], place * this.rowHeight - top);
+      this.drawBar(pen, this.order[place], place * this.rowHeight - top);
     }
   }
 
@@ -159,18 +210,27 @@ class Timeline {
       pen.fillStyle = this.accent;
       pen.fillRect(0, y, 3, this.rowHeight);
     }
-    pen.fillStyle = isChosen ? this.ink : this.faint;
-    pen.textAlign = "left";
-    pen.fillText(shortened(node.id, 29), 12, middle + 0.5);
-    const segments = node.at.length;
+    this.drawName(pen, node, middle, isChosen);
+    const from = Math.max(0, lastAtMost(node.at, positionAt(drawn.from)));
+    const edge = this.width - this.margin;
     for (const isInstant of [false, true]) {
-      for (let i = 0; i < segments; i++) {
-        const start = this.x(fractionOf(node.at[i], this.byTime));
-        const end = this.x(i + 1 < segments ? fractionOf(node.at[i + 1], this.byTime) : 1);
-        if (end - start < 1 !== isInstant) continue;
+      for (let i = from; i < node.at.length; i++) {
+        const start = Math.max(this.gutter, this.x(fractionOf(node.at[i])));
+        if (start > edge) break;
+        const next = i + 1 < node.at.length ? this.x(fractionOf(node.at[i + 1])) : this.x(1);
+        const end = Math.min(edge, next);
+        if (end < this.gutter || end - start < 1 !== isInstant) continue;
         this.drawSegment(pen, node.status[i], start, Math.max(1, end - start), middle);
       }
     }
+  }
+
+  drawName(pen, node, middle, isChosen) {
+    pen.fillStyle = isChosen ? this.ink : this.faint;
+    pen.textAlign = "left";
+    const room = Math.floor((this.gutter - 18) / 6.7);
+    const name = shownName(nameAt(node, chosen.position));
+    pen.fillText(name.length > room ? `${name.slice(0, room - 1)}…` : name, 12, middle + 0.5);
   }
 
   drawSegment(pen, status, start, width, middle) {
@@ -183,47 +243,52 @@ class Timeline {
     }
     const { state } = statuses[status - 1];
     const full = Math.min(14, this.rowHeight - 5);
-    const height = data.states[state] === "IDLE" ? Math.max(3, Math.round(full / 3)) : full;
+    const height = states[state] === "IDLE" ? Math.max(3, Math.round(full / 3)) : full;
     pen.fillStyle = this.colours[state];
     pen.fillRect(start, middle - height / 2, width, height);
   }
-}
 
-const timeline = new Timeline();
-
-function shortened(text, length) {
-  return text.length > length ? `${text.slice(0, length - 1)}…` : text;
-}
-
-const TIME_STEPS = [
-  1, 2, 5, 10, 20, 50, 100, 200, 500, 1e3, 2e3, 5e3, 1e4, 15e3, 3e4, 6e4, 12e4, 3e5, 6e5, 9e5, 18e5,
-  36e5, 72e5, 108e5, 216e5, 432e5, 864e5, 1728e5, 6048e5, 12096e5, 2592e6, 7776e6, 31536e6,
-  157680e6,
-];
-
-// Where the scale has marks, and what they say: about one each 110 px.
-function ticks(byTime, width) {
-  const wanted = Math.max(2, width / 110);
-  const found = [];
-  if (byTime && duration > 0) {
-    const step = TIME_STEPS.find((each) => duration / each <= wanted) ?? duration;
-    for (let t = Math.ceil(times[0] / step) * step; t <= times[0] + duration; t += step) {
-      found.push({ fraction: (t - drawnTimes[0]) / duration, text: tickText(t, step) });
-    }
-  } else if (count) {
-    const raw = Math.max(1, count / wanted);
-    const power = 10 ** Math.floor(Math.log10(raw));
-    const step = power * ([1, 2, 5, 10].find((each) => each * power >= raw) ?? 10);
-    for (let position = 0; position <= count; position += step) {
-      found.push({ fraction: position / count, text: numberText(seqs[position]) });
-    }
+  // Which part of the whole is drawn, under the slider.
+  drawThumb() {
+    element("window").hidden = !isZoomed();
+    const thumb = element("window-thumb");
+    thumb.style.left = `${drawn.from * 100}%`;
+    thumb.style.width = `${(drawn.to - drawn.from) * 100}%`;
   }
-  return found;
 }
 
-function tickText(ms, step) {
-  const text = timeText(ms);
-  if (step >= 864e5) return text.slice(0, 10);
-  if (step >= 6e4) return duration > 864e5 ? text.slice(5, 16) : text.slice(11, 16);
-  return step >= 1e3 ? text.slice(11, 19) : text.slice(11);
+// What a custom property comes to, as a colour that a canvas takes.
+function resolver() {
+  const probe = element("probe");
+  return (name) => {
+    probe.style.color = `var(${name})`;
+    return getComputedStyle(probe).color;
+  };
 }
+
+export const timeline = new Timeline();
+
+let drawing = 0;
+
+// At most once a frame: events may come by the hundred.
+function drawSoon() {
+  if (drawing) return;
+  drawing = requestAnimationFrame(() => {
+    drawing = 0;
+    timeline.draw();
+  });
+}
+
+on("moment", (fraction) => timeline.moveLine(fraction));
+on("line", (fraction) => timeline.moveLine(fraction));
+on("node", () => timeline.choose(chosen.node));
+on("order", (order) => timeline.setOrder(order));
+on("window", () => {
+  timeline.moveLine(fractionOf(chosen.position));
+  drawSoon();
+});
+on("grown", () => {
+  timeline.fitHeight();
+  drawSoon();
+});
+on("look", drawSoon);

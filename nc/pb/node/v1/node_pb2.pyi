@@ -58,16 +58,18 @@ class Endpoint(_message.Message):
     def __init__(self, host: _Optional[str] = ..., port: _Optional[int] = ...) -> None: ...
 
 class Certificates(_message.Message):
-    __slots__ = ("grpc_ca_pem", "grpc_certificate_pem", "network_ca_pem", "network_certificate_pem")
+    __slots__ = ("grpc_ca_pem", "grpc_certificate_pem", "network_ca_pem", "network_certificate_pem", "lifetime_s")
     GRPC_CA_PEM_FIELD_NUMBER: _ClassVar[int]
     GRPC_CERTIFICATE_PEM_FIELD_NUMBER: _ClassVar[int]
     NETWORK_CA_PEM_FIELD_NUMBER: _ClassVar[int]
     NETWORK_CERTIFICATE_PEM_FIELD_NUMBER: _ClassVar[int]
+    LIFETIME_S_FIELD_NUMBER: _ClassVar[int]
     grpc_ca_pem: str
     grpc_certificate_pem: str
     network_ca_pem: str
     network_certificate_pem: str
-    def __init__(self, grpc_ca_pem: _Optional[str] = ..., grpc_certificate_pem: _Optional[str] = ..., network_ca_pem: _Optional[str] = ..., network_certificate_pem: _Optional[str] = ...) -> None: ...
+    lifetime_s: int
+    def __init__(self, grpc_ca_pem: _Optional[str] = ..., grpc_certificate_pem: _Optional[str] = ..., network_ca_pem: _Optional[str] = ..., network_certificate_pem: _Optional[str] = ..., lifetime_s: _Optional[int] = ...) -> None: ...
 
 class RenewRequest(_message.Message):
     __slots__ = ("node_token", "csr_pem", "facts")

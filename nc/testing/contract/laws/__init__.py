@@ -7,7 +7,17 @@ no order of the commands explains it.
 
 from typing import Final
 
-from nc.testing.contract.laws import addresses, calls, cluster, links, log, order, server, tokens
+from nc.testing.contract.laws import (
+    addresses,
+    calls,
+    cluster,
+    links,
+    log,
+    operators,
+    order,
+    server,
+    tokens,
+)
 from nc.testing.contract.laws.cluster import NOT_IN_A_CLUSTER
 from nc.testing.contract.laws.law import Check, Evidence, Law
 
@@ -20,7 +30,7 @@ def _laws_in(*modules: object) -> tuple[Law, ...]:
     )
 
 
-LAWS: Final = _laws_in(server, tokens, addresses, links, calls, log, order)
+LAWS: Final = _laws_in(server, tokens, addresses, links, operators, calls, log, order)
 CLUSTER_LAWS: Final = (
     *_laws_in(cluster),
     *(law for law in LAWS if law.name not in NOT_IN_A_CLUSTER),

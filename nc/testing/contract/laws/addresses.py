@@ -6,6 +6,7 @@ from itertools import combinations
 from typing import Any, Final
 
 from nc.pb import events_pb2 as pb
+from nc.testing.contract import administration as adm
 from nc.testing.contract import operations as ops
 from nc.testing.contract.happenings import Restart
 from nc.testing.contract.history import History, Observation
@@ -28,7 +29,9 @@ def no_two_nodes_hold_one_address(observed: Observed) -> Iterator[Evidence]:
         yield from (Evidence(True, node) for node, *_ in spans)
     for place in walk(observed.history):
         if place.kind == "address_bound" and place.before.holders:
-            yield Evidence(place.event.address not in place.before.holders, place)
+            node_id = place.event.node_id  # which may hold it, and keep it from now on
+            holder = place.before.holders.get(place.event.address, node_id)
+            yield Evidence(holder == node_id, place)
 
 
 def _holdings(history: History) -> Iterator[tuple[str, str, int, int]]:
@@ -40,6 +43,8 @@ def _holdings(history: History) -> Iterator[tuple[str, str, int, int]]:
     spans: dict[str, tuple[str, int, int]] = {}
     for step in history.steps:
         operation: Any = step.operation
+        if isinstance(operation, adm.AssignAddress) and operation.node in spans:
+            yield operation.node, *spans.pop(operation.node)
         if not isinstance(operation, ops.Query | ops.Handshake):
             continue
         if operation.node == ops.SERVER_NODE:
@@ -62,7 +67,9 @@ def an_address_stays_with_its_node(observed: Observed) -> Iterator[Evidence]:
     """Until it is released, a node has the same address, across reconnects and restarts."""
     history = observed.history
     handed = {
-        step.operation.node for step in history.steps if isinstance(step.operation, ops.Handshake)
+        step.operation.node
+        for step in history.steps
+        if isinstance(step.operation, ops.Handshake | adm.AssignAddress)
     }
     moved = any(
         isinstance(h.happening, Restart) and h.happening.network for h in history.happenings
@@ -71,6 +78,8 @@ def an_address_stays_with_its_node(observed: Observed) -> Iterator[Evidence]:
         return  # addresses may have been taken from idle nodes, or be another network's
     known: dict[str, tuple[str, int]] = {}  # and in which round it was answered
     for step, node, phase in observed.nodes:
+        if isinstance(step.operation, adm.AssignAddress):
+            known.pop(node, None)
         if not step.is_ok or phase is not Phase.LIVE:
             continue
         address = step.facts.address
@@ -115,12 +124,46 @@ def _is_any_reclaimed(history: History) -> bool:
 
 @law(needs_log=True)
 def the_longest_idle_gives_its_address_up(observed: Observed) -> Iterator[Evidence]:
-    """An address is taken only from a node that is idle, and from the one idle longest."""
+    """An address is taken from the node idle longest, if it is so for long, and none else."""
     for place in walk(observed.history):
         if place.kind == "address_released" and place.event.reason == _RECLAIMED:
             before, background, loser = place.before, place.background, place.event.node_id
+            if loser in before.identities.assigned:
+                continue  # another law's
             idle = {n: a for a, n in before.holders.items() if n not in before.link_ids}
             network = assignable(background.network)
-            good = {n: background.idle_since.get(n, 0) for n, a in idle.items() if a in network}
-            holds = loser in idle and (loser not in good or good[loser] == min(good.values()))
-            yield Evidence(holds, place)
+            now_ms = place.entry.recorded_at_ns // 1_000_000
+            after_ms = observed.history.limits.reclaim_after_ms
+            good = {}
+            for node, address in idle.items():
+                seq, at_ms = background.idle_since.get(node, (0, 0))
+                is_long = max(0, now_ms - at_ms) >= after_ms
+                if address in network and is_long and node not in before.identities.assigned:
+                    good[node] = seq
+            yield Evidence(loser in good and good[loser] == min(good.values()), place)
+
+
+@law(needs_log=True)
+def an_assigned_address_stays(observed: Observed) -> Iterator[Evidence]:
+    """What an operator chose for a node is not taken for another one, however long it is idle."""
+    for place in walk(observed.history):
+        identities = place.before.identities
+        if place.kind == "address_released" and identities.assigned:
+            yield Evidence(identities.fault(place.kind, place.event) is None, place)
+
+
+@law(needs_log=True)
+def a_crowd_of_newcomers_takes_nothing_away(observed: Observed) -> Iterator[Evidence]:
+    """A newcomer takes no address of others once its token has enrolled its share in a day."""
+    after_ms = observed.history.limits.reclaim_after_ms
+    taker = ""
+    for place in walk(observed.history) if after_ms else ():
+        if place.kind == "address_released" and place.event.reason == _RECLAIMED:
+            taker = place.entry.request_id
+        elif place.kind == "address_bound" and place.entry.request_id == taker:
+            node, background = place.event.node_id, place.background
+            share = max(1, IPv4Interface(background.network).network.num_addresses // _SHARE)
+            yield Evidence(node in background.linked or background.ranks[node] <= share, place)
+
+
+_SHARE: Final = 8  # a quarter of the slots, which are half of the addresses

@@ -4,12 +4,14 @@ from collections.abc import Iterator
 from itertools import pairwise
 from typing import Any
 
-from nc.testing.contract import model
 from nc.testing.contract import operations as ops
+from nc.testing.contract import values
+from nc.testing.contract.administration import STATUSES, AdminCall
 from nc.testing.contract.history import Step
 from nc.testing.contract.knowledge import Observed, Phase
 from nc.testing.contract.laws.law import Evidence, law
-from nc.testing.contract.operations import ADMIN, DENIED, MISTAKE, OK
+from nc.testing.contract.operations import DENIED, MISTAKE, OK
+from nc.testing.contract.values import ADMIN
 
 
 @law()
@@ -23,7 +25,7 @@ def the_server_s_own_node_is_fixed(observed: Observed) -> Iterator[Evidence]:
         elif operation.node == ops.SERVER_NODE and isinstance(operation, ops.Unregister):
             yield Evidence(step.code == MISTAKE and not step.facts.result, step)
         elif operation.node == ops.SERVER_NODE and step.code != DENIED:
-            is_connected = step.facts.state in {None, model.CONNECTED}
+            is_connected = step.facts.state in {None, values.CONNECTED}
             yield Evidence(step.is_ok and is_connected and bool(step.facts.address), step)
 
 
@@ -60,7 +62,9 @@ def who_may_call_what(observed: Observed) -> Iterator[Evidence]:
             yield Evidence(step.code == DENIED, step)
         elif phase is Phase.LIVE:
             yield Evidence(step.code != DENIED, step)
-    for step in observed.history.of(ops.IssueToken, ops.Query, ops.Unregister, ops.SetExpiries):
+    for step in observed.history.of(
+        ops.IssueToken, ops.Query, ops.Unregister, ops.SetExpiries, AdminCall
+    ):
         if step.operation.shown == ADMIN:
             yield Evidence(step.code != DENIED, step)
 
@@ -92,6 +96,11 @@ def no_message_holds_a_token(observed: Observed) -> Iterator[Evidence]:
 
 @law()
 def codes_are_the_contract_s(observed: Observed) -> Iterator[Evidence]:
-    """An answer is 200 or 400, or denied; 500 and everything else is the server's own fault."""
+    """An answer is 200 or 400, or denied; of nc.admin.v1, a status for mistakes.
+
+    500 and everything else is the server's own fault.
+    """
     for step in observed.history.of(ops.Operation):
-        yield Evidence(step.code in {OK, MISTAKE, DENIED}, step)
+        is_status = isinstance(step.operation, AdminCall)
+        refusals = STATUSES.values() if is_status else {MISTAKE}
+        yield Evidence(step.code in {OK, DENIED, *refusals}, step)

@@ -4,8 +4,8 @@ from collections.abc import Iterator
 from typing import Final
 
 from nc.pb import events_pb2 as pb
-from nc.testing.contract import model
 from nc.testing.contract import operations as ops
+from nc.testing.contract import values
 from nc.testing.contract.happenings import Wait
 from nc.testing.contract.history import Observation, Step
 from nc.testing.contract.knowledge import Observed, Phase, Use, link_states
@@ -30,7 +30,7 @@ def connected_means_one_live_link(observed: Observed) -> Iterator[Evidence]:
 
 
 # INIT outlives a refusal
-_LINKS_AT_ITS_END: Final[dict[int | None, set[int]]] = {model.CONNECTED: {1}, model.INIT: {0, 1}}
+_LINKS_AT_ITS_END: Final[dict[int | None, set[int]]] = {values.CONNECTED: {1}, values.INIT: {0, 1}}
 
 
 @law()
@@ -91,7 +91,7 @@ def no_link_outlives_its_server(observed: Observed) -> Iterator[Evidence]:
             and (item.operation.node, item.round) not in opened
             and item.is_ok
         ):
-            yield Evidence(item.facts.state == model.IDLE, item)
+            yield Evidence(item.facts.state == values.IDLE, item)
     for each in written(observed.history):
         for event in each.entry.events if each.before else ():
             owners = set(each.after.values())
@@ -131,7 +131,7 @@ def expiry_cuts_a_link_for_good(observed: Observed) -> Iterator[Evidence]:
             # a clock that was set back would have revived it, too
             and refused_ms.get(node, step.moment.latest_ms + 1) <= step.moment.earliest_ms
         ):
-            yield Evidence(step.facts.state == model.IDLE, step)
+            yield Evidence(step.facts.state == values.IDLE, step)
     yield from _expiries_in_the_log(observed)
 
 

@@ -4,7 +4,6 @@ from collections.abc import Iterator
 from typing import Final
 
 from nc.pb import events_pb2 as pb
-from nc.testing.contract import operations as ops
 from nc.testing.contract.knowledge import Observed
 from nc.testing.contract.laws.law import Evidence, law
 from nc.testing.contract.log_walk import walk
@@ -15,8 +14,7 @@ def a_refused_command_changes_nothing(observed: Observed) -> Iterator[Evidence]:
     """What was refused, and what only asked, left no event."""
     left = _events_by_request(observed)
     for step in observed.history.steps if left else ():
-        is_query = isinstance(step.operation, ops.Query | ops.CheckHealth)
-        if step.answer is not None and (is_query or not step.is_ok):
+        if step.answer is not None and (step.operation.reads or not step.is_ok):
             yield Evidence(not left.get(step.request_id), step)
 
 
@@ -80,7 +78,7 @@ def who_is_gone_holds_nothing(observed: Observed) -> Iterator[Evidence]:
 
 @law(needs_log=True)
 def only_dead_tokens_are_forgotten(observed: Observed) -> Iterator[Evidence]:
-    """The sweep lets go of bootstrap tokens that have expired, and of no others."""
+    """The sweep lets go of bootstrap tokens that expired or were revoked, and of no others."""
     for place in walk(observed.history):
         if place.kind == "token_expired":
             expires_at_ms = place.background.expires_at_ms.get(place.event.token_id, 0)

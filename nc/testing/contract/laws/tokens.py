@@ -9,8 +9,9 @@ from nc.testing.contract.certificates import flaws_of
 from nc.testing.contract.history import Step
 from nc.testing.contract.knowledge import Observed, Phase
 from nc.testing.contract.laws.law import Evidence, law
-from nc.testing.contract.model import TEN_YEARS_MINUTES
-from nc.testing.contract.operations import ADMIN, DENIED
+from nc.testing.contract.log_walk import walk
+from nc.testing.contract.operations import DENIED
+from nc.testing.contract.values import ADMIN, TEN_YEARS_MINUTES
 
 
 @law()
@@ -58,10 +59,30 @@ def an_expired_bootstrap_token_is_refused(observed: Observed) -> Iterator[Eviden
 
 
 @law()
-def a_bootstrap_token_serves_until_it_expires(observed: Observed) -> Iterator[Evidence]:
-    """Until it expires, a bootstrap token lets any number of nodes in, across restarts too."""
+def a_revoked_bootstrap_token_is_refused(observed: Observed) -> Iterator[Evidence]:
+    """Once its revocation was answered, no node can join with a bootstrap token."""
     for step, _, phase in observed.bootstrap_tokens:
-        if phase is Phase.LIVE:
+        if phase is Phase.GONE:
+            yield Evidence(not step.is_ok, step)
+
+
+@law(needs_log=True)
+def a_token_lets_in_no_more_than_its_terms_say(observed: Observed) -> Iterator[Evidence]:
+    """No uses beyond a limit, no more nodes at one time, nor more than the server allows."""
+    most = observed.history.limits.max_nodes
+    for place in walk(observed.history):
+        if place.kind == "node_registered":
+            identities = place.before.identities
+            is_full = 0 < most <= len(identities.nodes)
+            yield Evidence(not is_full and not identities.fault(place.kind, place.event), place)
+
+
+@law()
+def a_bootstrap_token_serves_until_it_expires(observed: Observed) -> Iterator[Evidence]:
+    """Until it expires, a bootstrap token lets in as many nodes as it may, across restarts too."""
+    for step, _, phase in observed.bootstrap_tokens:
+        may_be_full = observed.history.limits.max_nodes and not step.is_ok
+        if phase is Phase.LIVE and not may_be_full:
             yield Evidence(step.is_ok, step)
 
 

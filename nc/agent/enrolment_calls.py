@@ -1,0 +1,100 @@
+"""The two calls that redeem a bootstrap token: ours, and LiteKube's. Importing this loads gRPC.
+
+Enrol      a request for the machine's own key; an attempt that may be repeated
+GetToken   the server makes the keys; each call registers another node
+"""
+
+import base64
+from typing import Final
+
+import grpc
+
+from nc.agent.attempt import Attempt
+from nc.agent.enrolment import Enrolled, TokenRefused
+from nc.agent.machine import this_machine
+from nc.agent.node_files import RenewedCertificates, Terms, require_fitting
+from nc.agent.state import CertificateSet, NodeCertificates
+from nc.client.channel import Channel
+from nc.client.errors import CallFailed
+from nc.contract import OK
+from nc.pb.network_controller_pb2 import GetTokenRequest
+from nc.pb.node.v1.node_pb2 import EnrolRequest, Facts
+from nc.pki.pem import private_key_pem
+from nc.pki.requests import request_for
+
+# After these another try with the same token and key cannot succeed.
+_FINAL: Final = {
+    grpc.StatusCode.INVALID_ARGUMENT,
+    grpc.StatusCode.PERMISSION_DENIED,
+    grpc.StatusCode.UNAUTHENTICATED,
+}
+
+
+async def enrol(client: Channel, token: str, attempt: Attempt) -> Enrolled | None:
+    """Become a node with the attempt's key; None: the server knows no such call.
+
+    Raises:
+        TokenRefused: for good.
+        CallFailed: there is no answer, or the server refuses it now.
+        PkiError: the certificates do not fit.
+    """
+    request = EnrolRequest(
+        bootstrap_token=token,
+        attempt=attempt.id,
+        csr_pem=request_for(attempt.key).decode(),
+        facts=Facts(**this_machine()._asdict()),
+    )
+    try:
+        answer = await client.call("Enrol", request)
+    except CallFailed as error:
+        if error.code is grpc.StatusCode.UNIMPLEMENTED:
+            return None
+        if error.code in _FINAL:
+            raise TokenRefused(f"{error.details} ({error.code.name})") from None
+        raise
+    given, key_pem = answer.certificates, private_key_pem(attempt.key)
+    renewed = RenewedCertificates(
+        *(given.grpc_ca_pem, given.grpc_certificate_pem),
+        *(given.network_ca_pem, given.network_certificate_pem),
+        Terms(answer.bootstrap.port, given.lifetime_s),
+    )
+    require_fitting(renewed, attempt.key)
+    grpc_set, network_set = (
+        CertificateSet(authority.encode(), key_pem, certificate.encode())
+        for authority, certificate in (renewed[0:2], renewed[2:4])
+    )
+    return Enrolled(
+        answer.node_token,
+        answer.node_id,
+        answer.name,
+        answer.link.host,
+        answer.link.port,
+        NodeCertificates(grpc_set, network_set, renewed.terms),
+    )
+
+
+async def get_token(client: Channel, token: str) -> Enrolled:
+    """Become a node with keys that the server makes.
+
+    Raises:
+        TokenRefused: for good.
+        CallFailed: there is no answer.
+    """
+    answer = await client.call("GetToken", GetTokenRequest(bootStrapToken=token))
+    if answer.code != OK:
+        raise TokenRefused(f"{answer.message} (code {answer.code})")
+    grpc_set, network_set = (
+        CertificateSet(*map(base64.b64decode, texts))
+        for texts in (
+            (answer.GrpcCaCert, answer.GrpcClientKey, answer.GrpcClientCert),
+            (answer.NetworkCaCert, answer.NetworkClientKey, answer.NetworkClientCert),
+        )
+    )
+    return Enrolled(
+        answer.token,
+        "",
+        "",
+        answer.networkServerIp,
+        int(answer.networkServerPort),
+        NodeCertificates(grpc_set, network_set),
+    )

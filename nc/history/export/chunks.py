@@ -1,0 +1,150 @@
+"""What the page shows, as chunks of JSON: all of a history, or what was added since the last one.
+
+A chunk is arrays of numbers, so that 50,000 events are a few megabytes. A position is a number of
+events that have happened: 0 is the base, 1 is after the first event.
+
+    start      the position that the chunk begins after
+    base       the sequence number of the base; this and the next four are in the first chunk alone
+    network    the overlay network as of the base
+    states     names of connection states, in the order of their places
+    types      names of the types of events that there can be
+    tokens     [id, label] of the tokens that the base has
+    texts      texts that were not there before; other arrays have the place among all
+    kinds      [name, names of fields] of kinds of events that were not there before
+    statuses   [state, address, expiry in ms, name, labels] that were not there before
+    entries    [ms since the entry before, actor, method, request id, …], four an entry
+    events     [sequence numbers since the event before, entries since, kind, fields, …]
+    nodes      [id, positions since the change before, status from 1 on or 0 for none, …]
+
+The first entry of a chunk has Unix time, and the first change of a node positions since `start`.
+"""
+
+from collections.abc import Iterable
+from typing import Any
+
+from nc.domain.events import Entry
+from nc.domain.fsm import ConnectionState
+from nc.history.events import Recorded
+from nc.history.fields import KIND_NAMES, kind_and_fields
+from nc.history.timelines import NodeStatus
+from nc.text import moment
+
+
+class _Table:
+    """Distinct values; arrays refer to a value by its place."""
+
+    def __init__(self) -> None:
+        self._places: dict[Any, int] = {}
+        self._fresh: list[Any] = []
+
+    def place(self, value: Any) -> int:
+        place = self._places.get(value)
+        if place is None:
+            place = self._places[value] = len(self._places)
+            self._fresh.append(value)
+        return place
+
+    def take_fresh(self) -> list[Any]:
+        fresh, self._fresh = self._fresh, []
+        return fresh
+
+
+class ChunkWriter:
+    """Takes a history, event by event, and gives it as chunks.
+
+    Args:
+        base_seq: the sequence number of the state before the first event.
+        network: the overlay network then; "": there was none.
+        tokens: id and label of each bootstrap token then.
+    """
+
+    def __init__(self, base_seq: int, network: str, tokens: Iterable[tuple[str, str]] = ()) -> None:
+        self.last_seq = base_seq
+        self._first: dict[str, Any] = {
+            "base": base_seq,
+            "network": network,
+            "states": [state.name for state in ConnectionState],
+            "types": list(KIND_NAMES.values()),
+            "tokens": [list(token) for token in tokens],
+        }
+        self._texts, self._kinds, self._statuses = _Table(), _Table(), _Table()
+        self._position = self._start = 0
+        self._begin()
+
+    def _begin(self) -> None:
+        self._start = self._position
+        self._entry: Entry | None = None
+        self._recorded_at_ms = 0
+        self._entries: list[int] = []
+        self._events: list[list[int]] = []
+        self._nodes: dict[str, list[int]] = {}
+        self._changed_at: dict[str, int] = {}
+
+    def note(self, recorded: Recorded) -> None:
+        """Add the next event.
+
+        Args:
+            recorded: events of one entry have the same object as their entry.
+        """
+        is_new = self._entry is not recorded.entry
+        if is_new:
+            entry = self._entry = recorded.entry
+            now_ms = entry.recorded_at_ns // 1_000_000
+            by = (entry.actor, entry.method, entry.request_id)
+            self._entries += [now_ms - self._recorded_at_ms, *map(self._texts.place, by)]
+            self._recorded_at_ms = now_ms
+        kind, fields = kind_and_fields(recorded.event)
+        values = [self._texts.place(_text(*field)) for field in fields.items()]
+        kind_place = self._kinds.place((kind, tuple(fields)))
+        self._events.append([recorded.seq - self.last_seq, int(is_new), kind_place, *values])
+        self.last_seq = recorded.seq
+        self._position += 1
+
+    def change(self, node_id: str, status: NodeStatus | None) -> None:
+        """A node has this status from the last event on, or from the base on."""
+        steps = self._nodes.setdefault(node_id, [self._texts.place(node_id)])
+        before = self._changed_at.get(node_id, self._start)
+        steps += [self._position - before, self._status(status)]
+        self._changed_at[node_id] = self._position
+
+    def _status(self, status: NodeStatus | None) -> int:
+        if status is None:
+            return 0
+        state, address, expires_at_ms, name, labels = status
+        shown = ", ".join(f"{key}={value}" if value else key for key, value in labels)
+        return 1 + self._statuses.place((state.name, address, expires_at_ms, name, shown))
+
+    def chunk(self) -> dict[str, Any]:
+        """What was added since the last chunk."""
+        written = {
+            "start": self._start,
+            **self._first,
+            "texts": self._texts.take_fresh(),
+            "kinds": self._kinds.take_fresh(),
+            "statuses": self._statuses.take_fresh(),
+            "entries": self._entries,
+            "events": self._events,
+            "nodes": list(self._nodes.values()),
+        }
+        self._first = {}
+        self._begin()
+        return written
+
+
+def _text(name: str, value: Any) -> str:
+    """A field for people; a time stays a number, which the page writes in the reader's zone."""
+    if value is None or isinstance(value, bool):
+        return "yes" if value else ""
+    if isinstance(value, list):
+        return "; ".join(_certificate(item) for item in value)
+    if isinstance(value, dict):
+        if "authority" in value:
+            return _certificate(value)
+        pairs = ((key, text) for key, text in value.items() if text or name != "facts")
+        return ", ".join(f"{key}={text}" if text else key for key, text in pairs)
+    return str(value)
+
+
+def _certificate(fields: dict[str, Any]) -> str:
+    until = moment(fields["not_after_ms"])
+    return f"{fields['authority']} {fields['serial']}, until {until}"

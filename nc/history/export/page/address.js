@@ -1,0 +1,40 @@
+// The moment, the node and the view are in the address after `#`, so that a link points at them.
+
+import { chosen, on } from "./chosen.js";
+import { count, nodeById, positionOfSeq, seqs } from "./model.js";
+import { chooseScale } from "./moment.js";
+import { chooseNode } from "./nodes.js";
+import { showTab, shownTab, tabNames } from "./tabs.js";
+
+let remembering = 0;
+
+export function rememberSoon() {
+  // browsers refuse more than some ten changes of the address a second
+  if (!remembering) remembering = setTimeout(remember, 250);
+}
+
+function remember() {
+  remembering = 0;
+  const parts = new URLSearchParams();
+  if (!chosen.isAtEnd) parts.set("seq", seqs[chosen.position]);
+  if (chosen.node) parts.set("node", chosen.node.id);
+  if (chosen.byTime !== usual.byTime) parts.set("by", chosen.byTime ? "time" : "event");
+  if (shownTab() !== tabNames()[0]) parts.set("view", shownTab());
+  const wanted = String(parts) ? `#${parts}` : "";
+  if (location.hash !== wanted) history.replaceState(null, "", wanted || location.pathname);
+}
+
+export const usual = { byTime: false };
+
+export function recall() {
+  const parts = new URLSearchParams(location.hash.slice(1));
+  const seq = parts.get("seq");
+  const isNumber = seq !== null && /^\d+$/.test(seq);
+  chosen.position = isNumber ? positionOfSeq(Number(seq)) : count;
+  chooseScale(parts.has("by") ? parts.get("by") === "time" : usual.byTime);
+  chooseNode(nodeById.get(parts.get("node")) ?? null);
+  showTab(tabNames().includes(parts.get("view")) ? parts.get("view") : tabNames()[0]);
+}
+
+for (const what of ["moment", "node", "tab"]) on(what, rememberSoon);
+addEventListener("hashchange", recall);

@@ -1,0 +1,56 @@
+"""Links that a newer one of their node replaces: they carry packets until the newer one does.
+
+    newer link accepted ──▶ the older one goes on ──▶ newer link has its address, or failed
+                                                        │
+        packets for the node take the newer one; the older is closed, and what the node had sent
+        on it before it answers the close frame is forwarded
+
+So a node that renews its certificates, or comes over another network, loses no packet. The log
+knows the newer link alone; what the older one still carries is bounded by the newer one's handshake
+and by the limit for the answer to a close frame.
+"""
+
+from nc.hub.session import Session
+from nc.hub.switch import Switch
+from nc.net import wire
+
+
+class SupersededLinks:
+    """At most one for each node that has a newer one."""
+
+    def __init__(self, switch: Switch) -> None:
+        self._switch = switch
+        self._carrying: dict[str, Session] = {}  # by node id; until the newer one has its address
+        self._closing: dict[str, Session] = {}  # from then on, until their connections are closed
+
+    def keep(self, link: Session) -> None:
+        """Let a link carry packets until `replace`, if it does now; else close it."""
+        self.end(link.node_id)
+        if link.port.address is None:
+            link.close(wire.SUPERSEDED)
+            return
+        link.still_carries = True
+        self._carrying[link.node_id] = link
+
+    def replace(self, node_id: str) -> None:
+        """The newer link has its address: close the older one, and take what is on its way."""
+        link = self._carrying.pop(node_id, None)
+        if link is not None:
+            self._switch.detach(link.port)
+            link.close(wire.SUPERSEDED)
+            self._closing[node_id] = link
+
+    def end(self, node_id: str) -> None:
+        """Close the node's older link, and take nothing more from it."""
+        self.replace(node_id)
+        link = self._closing.pop(node_id, None)
+        if link is not None:
+            link.still_carries = False
+
+    def forget(self, link: Session) -> None:
+        """The connection of a link is closed."""
+        if self._carrying.get(link.node_id) is link:
+            del self._carrying[link.node_id]
+            self._switch.detach(link.port)
+        if self._closing.get(link.node_id) is link:
+            del self._closing[link.node_id]

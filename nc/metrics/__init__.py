@@ -1,0 +1,1 @@
+"""What Prometheus reads of a server: gathered when it asks, from what is counted anyway."""

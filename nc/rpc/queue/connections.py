@@ -1,0 +1,108 @@
+"""Looks at this process's TCP connections, and ends some: gRPC has no way to end one.
+
+Descriptors are looked at one after the other, as a duplicate, so that one that is closed and used
+for something else meanwhile is never taken for what it was. The duplicate has a descriptor that is
+kept for it, and so there is one also when none is left.
+"""
+
+import contextlib
+import os
+import resource
+import socket
+import struct
+from collections.abc import Iterable, Iterator
+from typing import Final, NamedTuple
+
+# `tcpi_bytes_received` of Linux' `struct tcp_info`, include/uapi/linux/tcp.h.
+_TCP_INFO_BYTES: Final = 136
+_BYTES_RECEIVED_AT: Final = 128
+
+
+class Connection(NamedTuple):
+    """One connection: the server's end, and the caller's."""
+
+    descriptor: int
+    local_port: int
+    host: str
+    port: int
+
+    @property
+    def peer(self) -> str:
+        """As gRPC writes it: `ipv4:192.0.2.1:4711`, `ipv6:[::1]:4711`."""
+        host = self.host.partition("%")[0]
+        if "." not in host:
+            return f"ipv6:[{host}]:{self.port}"
+        return f"ipv4:{host.removeprefix('::ffff:')}:{self.port}"
+
+
+class Connections:
+    """Used in one thread."""
+
+    def __init__(self) -> None:
+        self._nothing = socket.socket(socket.AF_UNIX)
+        duplicate = os.dup(self._nothing.fileno())
+        # Of the family with the longest addresses, so that it can be asked for those of any.
+        self._looked_at = socket.socket(socket.AF_INET6, socket.SOCK_STREAM, 0, duplicate)
+
+    def close(self) -> None:
+        self._looked_at.close()
+        self._nothing.close()
+
+    def __iter__(self) -> Iterator[Connection]:
+        """Every connection; some 10 µs for each."""
+        for descriptor in self._others():
+            with contextlib.suppress(OSError):  # no socket, or it has no peer
+                if (connection := self._look_at(descriptor)) is not None:
+                    yield connection
+        self._look_away()
+
+    def received_bytes(self, connection: Connection) -> int:
+        """How much has come on it; 0 if it has ended."""
+        try:
+            if self._look_at(connection.descriptor) != connection:
+                return 0
+            level, option = socket.IPPROTO_TCP, socket.TCP_INFO
+            info = self._looked_at.getsockopt(level, option, _TCP_INFO_BYTES)
+        except OSError:
+            return 0
+        finally:
+            self._look_away()
+        return int(struct.unpack_from("=Q", info, _BYTES_RECEIVED_AT)[0])
+
+    def end(self, connections: Iterable[Connection]) -> int:
+        """Shut them down, unless they have ended; gRPC then closes them. How many there were."""
+        ended = 0
+        for connection in connections:
+            with contextlib.suppress(OSError):
+                if self._look_at(connection.descriptor) == connection:
+                    self._looked_at.shutdown(socket.SHUT_RDWR)
+                    ended += 1
+        self._look_away()
+        return ended
+
+    def _others(self) -> list[int]:
+        own = {self._nothing.fileno(), self._looked_at.fileno()}
+        return [descriptor for descriptor in _descriptors() if descriptor not in own]
+
+    def _look_at(self, descriptor: int) -> Connection | None:
+        """What it is now; None if that is no TCP connection.
+
+        Raises:
+            OSError: nor any other.
+        """
+        os.dup2(descriptor, self._looked_at.fileno(), inheritable=False)
+        local, peer = self._looked_at.getsockname(), self._looked_at.getpeername()
+        if not (isinstance(local, tuple) and isinstance(peer, tuple) and isinstance(peer[0], str)):
+            return None
+        return Connection(descriptor, local[1], peer[0], peer[1])
+
+    def _look_away(self) -> None:
+        """Keep no connection open."""
+        os.dup2(self._nothing.fileno(), self._looked_at.fileno(), inheritable=False)
+
+
+def _descriptors() -> Iterable[int]:
+    try:
+        return [int(name) for name in os.listdir("/proc/self/fd")]  # noqa: PTH208 - names alone
+    except OSError:  # no descriptor is left to list them with
+        return range(resource.getrlimit(resource.RLIMIT_NOFILE)[0])

@@ -1,0 +1,224 @@
+"""Operations of nc.admin.v1: what operators ask for. Refusals are gRPC statuses."""
+
+from dataclasses import dataclass
+from typing import Any, ClassVar, Final
+
+from nc.testing.contract.model import Model
+from nc.testing.contract.operations import OK, SERVER_NODE, Call, Facts, IssueToken, TokenOf
+from nc.testing.contract.values import ADMIN, VIEWER, Moment, Refused, Terms
+
+# The status of each refusal, by its reason.
+STATUSES: Final = {
+    "FieldEmpty": "INVALID_ARGUMENT",
+    "ServerNodeFixed": "INVALID_ARGUMENT",
+    "LifetimeTooLong": "INVALID_ARGUMENT",
+    "NodeNameInvalid": "INVALID_ARGUMENT",
+    "AddressNotAssignable": "INVALID_ARGUMENT",
+    "NodeNameTaken": "ALREADY_EXISTS",
+    "AddressTaken": "ALREADY_EXISTS",
+    "NodeReferenceUnknown": "NOT_FOUND",
+    "TokenReferenceUnknown": "NOT_FOUND",
+    "AdministratorUnknown": "NOT_FOUND",
+    "LastAdministrator": "FAILED_PRECONDITION",
+}
+
+_LABEL: Final = "site"  # the key; operations have the value
+_ROLES: Final = {ADMIN: 1, VIEWER: 2}  # as nc.admin.v1.Role has them
+
+
+@dataclass(frozen=True, slots=True)
+class AdminCall(Call):
+    is_admins = True
+
+    def refusal(self, _reason: str) -> Facts:
+        return Facts(STATUSES[_reason])
+
+
+@dataclass(frozen=True, slots=True)
+class IssueLimited(AdminCall, IssueToken):
+    """A bootstrap token with terms."""
+
+    max_uses: int = 0
+    max_nodes: int = 0
+    prefix: str = ""
+    label: str = ""
+
+    method = "BootstrapTokens.Issue"
+
+    def fields(self, token: TokenOf) -> dict[str, Any]:
+        del token
+        return {
+            "lifetime_s": self.minutes * 60,
+            "max_uses": self.max_uses,
+            "max_nodes": self.max_nodes,
+            "node_name_prefix": self.prefix,
+            "node_labels": {_LABEL: self.label} if self.label else {},
+        }
+
+    def expect(self, model: Model, now: Moment) -> Facts:
+        terms = Terms(self.max_uses, self.max_nodes, self.prefix, self.label)
+        model.issue(self.token, self.minutes, now, terms)
+        return Facts(OK)
+
+
+@dataclass(frozen=True, slots=True)
+class RevokeToken(AdminCall):
+    token: str
+    caller: str = ADMIN
+
+    method = "BootstrapTokens.Revoke"
+
+    def fields(self, token: TokenOf) -> dict[str, Any]:
+        return {"token": token(self.token)}
+
+    def expect(self, model: Model, now: Moment) -> Facts:
+        if not self.token:
+            raise Refused("FieldEmpty")
+        model.revoke(self.token, now)
+        return Facts(OK)
+
+
+@dataclass(frozen=True, slots=True)
+class UnregisterNodesOf(AdminCall):
+    """All nodes of a bootstrap token leave."""
+
+    token: str
+    revokes: bool
+    caller: str = ADMIN
+
+    method = "Nodes.Unregister"
+
+    def fields(self, token: TokenOf) -> dict[str, Any]:
+        return {"token_id": token(self.token), "revoke_token": self.revokes}
+
+    def expect(self, model: Model, now: Moment) -> Facts:
+        if not self.token:
+            raise Refused("FieldEmpty")
+        nodes = model.nodes_of(self.token)
+        if self.token not in model.tokens and not nodes:
+            raise Refused("TokenReferenceUnknown")
+        if self.revokes and self.token in model.tokens:
+            model.revoke(self.token, now)
+        model.unregister(*nodes)
+        return Facts(OK)
+
+
+@dataclass(frozen=True, slots=True)
+class NodeCall(AdminCall):
+    """It is about one node, which is meant by its token."""
+
+    node: str
+    caller: str = ADMIN
+
+    def fields(self, token: TokenOf) -> dict[str, Any]:
+        return {"node": token(self.node)}
+
+    def _require(self, model: Model) -> None:
+        if not self.node:
+            raise Refused("FieldEmpty")
+        if self.node == SERVER_NODE:
+            raise Refused("ServerNodeFixed")
+        if self.node not in model.nodes:
+            raise Refused("NodeReferenceUnknown")
+
+
+class Describe(NodeCall):
+    __slots__ = ()
+    method = "Nodes.Get"
+    reads = True
+
+    def expect(self, model: Model, now: Moment) -> Facts:
+        del now
+        self._require(model)
+        profile, address = model.profiles[self.node], model.held.get(self.node, "")
+        return Facts(OK, address=address, said=(profile.name, profile.label))
+
+
+@dataclass(frozen=True, slots=True)
+class UpdateNode(NodeCall):
+    name: str = ""  # as it is
+    label: str = ""  # as it is
+
+    method = "Nodes.Update"
+    invalid: ClassVar[str] = "Web_1"  # a name that is none
+
+    def fields(self, token: TokenOf) -> dict[str, Any]:
+        name = {"name": self.name} if self.name else {}
+        labels = {"set_labels": {_LABEL: self.label}} if self.label else {}
+        return {"node": token(self.node), **name, **labels}
+
+    def expect(self, model: Model, now: Moment) -> Facts:
+        del now
+        self._require(model)
+        if self.name == self.invalid:
+            raise Refused("NodeNameInvalid")
+        model.update(self.node, self.name, self.label)
+        return Facts(OK)
+
+
+@dataclass(frozen=True, slots=True)
+class AssignAddress(NodeCall):
+    address: str = ""  # any
+
+    method = "Nodes.AssignAddress"
+
+    def fields(self, token: TokenOf) -> dict[str, Any]:
+        return {"node": token(self.node), "address": self.address}
+
+    def expect(self, model: Model, now: Moment) -> Facts:
+        del now
+        self._require(model)
+        model.assign(self.node, self.address)
+        return Facts(OK)
+
+
+@dataclass(frozen=True, slots=True)
+class OperatorCall(AdminCall):
+    """It is about an operator's certificate."""
+
+    operator: str  # the name of the certificate
+
+    @property
+    def _called(self) -> str:
+        """As the server knows the operator."""
+        return self.operator.replace(" ", "-")
+
+
+@dataclass(frozen=True, slots=True)
+class IssueOperator(OperatorCall):
+    role: str  # ADMIN or VIEWER
+    caller: str = ADMIN
+
+    method = "Administrators.Issue"
+    event = "administrator_added"
+
+    def fields(self, token: TokenOf) -> dict[str, Any]:
+        del token
+        return {"name": self._called, "role": _ROLES[self.role]}
+
+    def expect(self, model: Model, now: Moment) -> Facts:
+        del now
+        model.operators[self.operator] = self.role
+        return Facts(OK)
+
+
+@dataclass(frozen=True, slots=True)
+class RevokeOperator(OperatorCall):
+    caller: str = ADMIN
+
+    method = "Administrators.Revoke"
+
+    def fields(self, token: TokenOf) -> dict[str, Any]:
+        del token
+        return {"administrator": self._called}
+
+    def expect(self, model: Model, now: Moment) -> Facts:
+        del now
+        role = model.operators.get(self.operator)
+        # It is looked for by its name before it is revoked, perhaps by another call meanwhile.
+        if role is None or (not role and model.choose([True, False])):
+            raise Refused("AdministratorUnknown")
+        if role == ADMIN and list(model.operators.values()).count(ADMIN) == 1:
+            raise Refused("LastAdministrator")
+        model.operators[self.operator] = ""
+        return Facts(OK)

@@ -1,0 +1,150 @@
+"""Each action of an administrator, through its dialog, and what the server has afterwards."""
+
+import pytest
+
+from nc.client.errors import NotFound
+from nc.client.types import BootstrapToken, IssuedToken, Node, Role
+from tests.support.chromium import Tab
+from tests.support.live_console import LiveConsole, wait_for
+
+
+@pytest.fixture
+def node(live: LiveConsole, tab: Tab, token: IssuedToken) -> Node:
+    """A node that has just joined, and is chosen in the page."""
+    made = live.run(live.client.nodes.get(live.join(token).token))
+    wait_for(tab, f"rows('nodes').some((row) => cells(row)[0] === {made.name!r})")
+    tab.run(f"rows('nodes').find((row) => cells(row)[0] === {made.name!r}).click()")
+    return made
+
+
+FIELDS = "#dialog :is(input, textarea, select)"
+
+
+def confirm(tab: Tab, *fields: tuple[int, str]) -> str:
+    """Fill in fields of the dialog by their places, and confirm; gives what it said."""
+    for place, value in fields:
+        tab.run(
+            f"""(() => {{
+              const field = document.querySelectorAll("{FIELDS}")[{place}];
+              if (field.type === "checkbox") field.checked = {value!r} === "yes";
+              else field.value = {value!r};
+              field.dispatchEvent(new Event("input"));
+            }})()"""
+        )
+    meaning = tab.run("document.getElementById('dialog').textContent")
+    tab.run("document.querySelector('#dialog [class*=action]:last-child').click()")
+    return str(meaning)
+
+
+def choose(tab: Tab, text: str) -> None:
+    tab.run(
+        f"[...document.querySelectorAll('#node-actions button')]"
+        f".find((each) => each.textContent === {text!r}).click()"
+    )
+
+
+def closed(tab: Tab) -> None:
+    wait_for(tab, "!document.getElementById('dialog').open")
+
+
+def test_rename(live: LiveConsole, tab: Tab, node: Node) -> None:
+    """The new name is there at once; one that cannot be is refused with the server's sentence."""
+    choose(tab, "Rename")
+    confirm(tab, (0, "Not a name"))
+    wait_for(tab, "!document.querySelector('#dialog .problem').hidden")
+    told = tab.run("document.querySelector('#dialog .problem').textContent")
+    assert "name" in told
+    assert "keeps its id" in confirm(tab, (0, "renamed"))
+    closed(tab)
+    assert live.run(live.client.nodes.get(node.id)).name == "renamed"
+    wait_for(tab, "text('node-title') === 'renamed'")
+
+
+def test_labels(live: LiveConsole, tab: Tab, node: Node) -> None:
+    """Lines are set; a line that is deleted removes its label."""
+    live.run(live.client.nodes.update(node.id, set_labels={"old": "1", "kept": "2"}))
+    wait_for(tab, "document.querySelectorAll('#node .chip').length === 2")
+    choose(tab, "Labels")
+    confirm(tab, (0, "kept=3\nnew"))
+    closed(tab)
+    assert live.run(live.client.nodes.get(node.id)).labels == {"kept": "3", "new": ""}
+
+
+def test_expiry(live: LiveConsole, tab: Tab, node: Node) -> None:
+    """A moment, in the zone that the page shows, and never again."""
+    choose(tab, "Set expiry")
+    assert "refused" in confirm(tab, (0, "no"), (1, "2099-03-01T12:30"))
+    closed(tab)
+    expires = live.run(live.client.nodes.get(node.id)).expires_at
+    assert expires is not None
+    assert expires.isoformat() == "2099-03-01T12:30:00+00:00"
+    wait_for(tab, "document.getElementById('node').textContent.includes('2099-03-01 12:30')")
+    choose(tab, "Set expiry")
+    confirm(tab, (0, "yes"))
+    closed(tab)
+    assert live.run(live.client.nodes.get(node.id)).expires_at is None
+
+
+def test_unregister(live: LiveConsole, tab: Tab, node: Node) -> None:
+    """Only after its name was typed; the node is gone for good."""
+    choose(tab, "Unregister")
+    assert "cannot be undone" in confirm(tab, (0, "another"))
+    wait_for(tab, "!document.querySelector('#dialog .problem').hidden")
+    assert live.run(live.client.nodes.get(node.id)).id == node.id
+    confirm(tab, (0, node.name))
+    closed(tab)
+    with pytest.raises(NotFound):
+        live.run(live.client.nodes.get(node.id))
+    wait_for(tab, "text('node-state') === 'not registered'")
+    assert tab.run("document.getElementById('node-actions').hidden")
+
+
+def test_issue_and_revoke_a_token(live: LiveConsole, tab: Tab) -> None:
+    """The line to join with is shown once, and is nowhere else; revoked, it registers nobody."""
+    tab.press("2", 50, "2")
+    tab.run("document.getElementById('token-issue').click()")
+    confirm(tab, (0, "3600"), (1, "5"), (2, "from the page"), (3, "shop-"), (4, "site=here"))
+    wait_for(tab, "document.querySelector('#dialog code') !== null")
+    line = tab.run("document.querySelector('#dialog code').textContent")
+    tab.run("document.querySelector('#dialog .buttons button').click()")
+    wait_for(tab, "document.getElementById('dialog').childElementCount === 0")
+    secret = line.split()[2].partition("@")[0]
+    assert line.startswith(f"network-controller join {secret}@")
+    assert secret not in tab.run("document.documentElement.outerHTML")
+    wait_for(tab, "rows('view-tokens').some((row) => cells(row)[0] === 'from the page')")
+    issued = live.run(tokens(live))["from the page"]
+    assert (issued.max_uses, issued.node_name_prefix) == (5, "shop-")
+    assert issued.node_labels == {"site": "here"}
+    tab.run("rows('view-tokens').find((row) => cells(row)[0] === 'from the page').click()")
+    tab.run("document.getElementById('token-revoke').click()")
+    assert "registers nobody" in confirm(tab)
+    closed(tab)
+    assert live.run(tokens(live))["from the page"].revoked
+    tab.press("1", 49, "1")
+
+
+async def tokens(live: LiveConsole) -> dict[str, BootstrapToken]:
+    return {each.label: each async for each in live.client.tokens.list(all=True)}
+
+
+def test_revoke_an_operator(live: LiveConsole, tab: Tab) -> None:
+    """The certificate is refused from now on."""
+    live.run(live.client.administrators.issue("mallory", Role.ADMIN))
+    tab.press("3", 51, "3")
+    wait_for(tab, "rows('view-certificates').some((row) => cells(row)[0] === 'mallory')")
+    tab.run("rows('view-certificates').find((row) => cells(row)[0] === 'mallory').click()")
+    tab.run("document.getElementById('operator-revoke').click()")
+    assert "refused from now on" in confirm(tab)
+    closed(tab)
+    everybody = live.run(live.client.administrators.list(all=True))
+    assert [each.revoked for each in everybody if each.name == "mallory"] == [True]
+    tab.press("1", 49, "1")
+
+
+@pytest.mark.usefixtures("node")
+def test_the_past_has_no_actions(tab: Tab) -> None:
+    """Actions are about how things are now."""
+    assert not tab.run("document.getElementById('node-actions').hidden")
+    tab.press("ArrowLeft", 37)
+    assert tab.run("document.getElementById('node-actions').hidden")
+    tab.press("End", 35)

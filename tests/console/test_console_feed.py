@@ -1,0 +1,128 @@
+"""What the feed gives to pages, against what the server has."""
+
+import asyncio
+import json
+from pathlib import Path
+from typing import Any
+
+from hypothesis import given
+
+from nc.client.client import AsyncClient
+from nc.client.contexts import Context
+from nc.console.feed import Feed
+from nc.console.statuses import Statuses
+from nc.domain.events import Entry, Event
+from nc.domain.state import State
+from nc.history.events import Recorded
+from nc.history.timelines import changes
+from tests.support.event_strategies import histories
+from tests.support.operators import enrolled, operator
+from tests.support.whole_server import running
+
+
+@given(histories)
+def test_statuses_follow_events_as_the_fold_does(events: list[Event]) -> None:
+    """After each event of any history: the same change of the same node, or none."""
+    statuses = Statuses()
+    history = [Recorded(seq, Entry(), event) for seq, event in enumerate(events, 1)]
+    for recorded, change in changes(State(), history):
+        assert statuses.follow(recorded.event) == change
+
+
+class Page:
+    """What a page has read: the statuses of nodes, and the sequence numbers of events."""
+
+    def __init__(self) -> None:
+        self.generation = 0
+        self.last_seq = 0
+        self.base = 0
+
+    def read(self, generation: int, data: bytes) -> None:
+        chunk: dict[str, Any] = json.loads(data)
+        if "states" in chunk:
+            self.generation, self.base = generation, chunk["base"]
+            self.texts: list[str] = []
+            self.statuses: list[Any] = []
+            self.nodes: dict[str, Any] = {}
+            self.seqs: list[int] = []
+            self.last_seq = self.base
+        assert generation == self.generation
+        self.texts += chunk["texts"]
+        self.statuses += chunk["statuses"]
+        for step, *_ in chunk["events"]:
+            self.last_seq += step
+            self.seqs.append(self.last_seq)
+        for place, *steps in chunk["nodes"]:
+            status = steps[-1]
+            self.nodes[self.texts[place]] = self.statuses[status - 1] if status else None
+
+    def registered(self) -> dict[str, tuple[str, str, str]]:
+        kept = {node_id: status for node_id, status in self.nodes.items() if status}
+        return {node_id: (s[0], s[1], s[3]) for node_id, s in kept.items()}
+
+
+async def follow(feed: Feed, page: Page, until_seq: int, after: tuple[int, int] = (0, 0)) -> None:
+    """Let a page read until it has an event."""
+    async with asyncio.timeout(60):
+        async for chunk in feed.after(*after):
+            if chunk is not None:
+                page.read(chunk.generation, chunk.data)
+            if page.last_seq >= until_seq:
+                return
+
+
+async def nodes_of(client: AsyncClient) -> dict[str, tuple[str, str, str]]:
+    return {
+        node.id: (node.state.value, node.address, node.name) async for node in client.nodes.list()
+    }
+
+
+async def test_a_page_has_what_the_server_has(tmp_path: Path) -> None:
+    """All of the log or its end: the nodes are those of the server, and no event is missing."""
+    async with running(tmp_path / "data") as server, operator(server) as admin:
+        context = Context.of_data_dir(tmp_path / "data", port=server.endpoints.control_port)
+        async with AsyncClient(context) as client:
+            issued = await client.tokens.issue(label="first")
+            nodes = [await enrolled(admin, issued.token) for _ in range(4)]
+            await client.nodes.update(nodes[1], name="renamed", set_labels={"a": "b"})
+            await client.nodes.unregister(nodes[2])
+            whole, end = Feed(client), Feed(client, most_events=3)
+            tasks = [asyncio.create_task(feed.run()) for feed in (whole, end)]
+            pages = Page(), Page()
+            last_seq = await client.events.last_seq()
+            for feed, page in zip((whole, end), pages, strict=True):
+                await follow(feed, page, last_seq)
+                assert page.registered() == await nodes_of(client)
+                assert page.seqs == list(range(page.base + 1, last_seq + 1))
+            assert (pages[0].base, pages[1].base) == (0, last_seq - 3)
+
+            await client.nodes.unregister(nodes[0])
+            last_seq = await client.events.last_seq()
+            after = whole_page = pages[0].generation, pages[0].last_seq
+            await follow(whole, pages[0], last_seq, after)
+            assert pages[0].seqs == list(range(1, last_seq + 1))
+            assert pages[0].registered() == await nodes_of(client)
+
+            stranger = Page()
+            await follow(whole, stranger, last_seq, (whole_page[0] + 1, whole_page[1]))
+            assert stranger.seqs == pages[0].seqs
+            for task in tasks:
+                task.cancel()
+
+
+async def test_a_feed_that_grows_begins_anew(tmp_path: Path) -> None:
+    """Once twice as many events have come as it keeps, pages read the end of the log again."""
+    async with running(tmp_path / "data") as server:
+        context = Context.of_data_dir(tmp_path / "data", port=server.endpoints.control_port)
+        async with AsyncClient(context) as client:
+            feed, page = Feed(client, most_events=4), Page()
+            task = asyncio.create_task(feed.run())
+            for _ in range(20):
+                await client.tokens.issue()
+                await follow(feed, page, await client.events.last_seq())
+            last_seq = await client.events.last_seq()
+            assert page.generation > 1
+            assert page.base > 0
+            assert page.seqs == list(range(page.base + 1, last_seq + 1))
+            assert len(page.seqs) <= 2 * 4 + 1
+            task.cancel()

@@ -1,0 +1,138 @@
+"""What an operator sees in the console, in Chromium, of a real server."""
+
+from nc.client.types import BootstrapToken, IssuedToken, Node
+from tests.support.chromium import Chromium, Tab
+from tests.support.live_console import LiveConsole, enter, wait_for
+
+LAST_EVENT = "cells(rows('events').at(-1))[2]"
+
+
+def last_seq(live: LiveConsole) -> int:
+    return live.run(live.client.events.last_seq())
+
+
+def test_what_happens_is_shown_at_once(live: LiveConsole, tab: Tab, token: IssuedToken) -> None:
+    """A token that is issued, and a node that joins, are there without anybody doing anything."""
+    live.run(live.client.tokens.issue(label="new"))
+    wait_for(tab, f"{LAST_EVENT} === 'TokenIssued'")
+    node = live.join(token)
+    named = live.run(live.client.nodes.get(node.token)).name
+    wait_for(tab, f"rows('nodes').some((row) => cells(row)[0] === {named!r})")
+    assert tab.run("text('pulse')") == "Live"
+    assert tab.run("text('moment-event')") == f"after event {last_seq(live)} of {last_seq(live)}"
+
+
+def test_the_past_stays_where_it_is(live: LiveConsole, tab: Tab) -> None:
+    """While somebody looks at an earlier moment, what happens is added after it."""
+    tab.press("Home", 36)
+    tab.press("ArrowRight", 39)
+    live.run(live.client.tokens.issue(label="later"))
+    end = last_seq(live)
+    wait_for(tab, f"text('moment-event') === 'after event 1 of {end}'")
+    assert tab.run("text('pulse')") == "Back to live"
+    tab.run("document.getElementById('pulse').click()")
+    assert tab.run("text('moment-event')") == f"after event {end} of {end}"
+
+
+def test_every_view_has_what_the_server_says(live: LiveConsole, tab: Tab) -> None:
+    """Tokens, certificates, links, and how the server is; each by its key."""
+    tokens = [token.label for token in live.run(_tokens(live))]
+    for key, ready in (
+        ("2", f"rows('view-tokens').length === {len(tokens)}"),
+        ("3", "rows('view-certificates').some((row) => cells(row)[0] === 'admin (you)')"),
+        ("4", "text('drops') === 'Nothing was dropped.'"),
+        ("5", "text('server-body').includes('Nothing is wrong.')"),
+    ):
+        tab.press(key, ord(key), key)
+        wait_for(tab, ready)
+    tab.press("2", 50, "2")
+    wait_for(tab, f"rows('view-tokens').length === {len(tokens)}")
+    told = tab.run("rows('view-tokens').map((row) => cells(row)[0])")
+    assert sorted(told) == sorted(tokens)
+    tab.press("1", 49, "1")
+
+
+async def _tokens(live: LiveConsole) -> list[BootstrapToken]:
+    return [token async for token in live.client.tokens.list(all=True)]
+
+
+def test_tokens_are_those_of_the_moment(tab: Tab) -> None:
+    """Before the first was issued there is none."""
+    tab.press("2", 50, "2")
+    tab.press("Home", 36)
+    tab.press("ArrowRight", 39)
+    wait_for(tab, "rows('view-tokens').length === 0")
+    assert tab.run("text('no-tokens')") == "There is no bootstrap token."
+    tab.press("End", 35)
+    wait_for(tab, "rows('view-tokens').length > 0")
+    tab.press("1", 49, "1")
+
+
+def test_a_node_has_its_story_in_words(live: LiveConsole, tab: Tab) -> None:
+    """The server's sentences, at the chosen moment."""
+    node = next(iter(live.run(_nodes(live))))
+    why = live.run(live.client.history.why(node.id))
+    tab.run("rows('nodes')[0].click()")
+    wait_for(tab, "document.querySelector('#node .story li') !== null")
+    assert tab.run("text('node-title')") == node.name
+    told = tab.run("[...document.querySelectorAll('.story li span')].map((e) => e.textContent)")
+    assert told == [reason.sentence for reason in reversed(why.reasons)]
+    tab.press("Escape", 27)
+    assert tab.run("document.getElementById('node').hidden")
+
+
+async def _nodes(live: LiveConsole) -> list[Node]:
+    return [node async for node in live.client.nodes.list()]
+
+
+def test_a_server_that_comes_back(live: LiveConsole, tab: Tab) -> None:
+    """While it is away the page says so; afterwards it goes on, and no event is there twice."""
+    live.stop_server()
+    wait_for(tab, "document.body.classList.contains('away')")
+    assert "does not answer" in tab.run("text('notice')")
+    live.start_server()
+    wait_for(tab, "!document.body.classList.contains('away')")
+    live.run(live.client.tokens.issue(label="after the start"))
+    end = last_seq(live)
+    wait_for(tab, f"text('moment-event') === 'after event {end} of {end}'")
+    listed = tab.run("everyRow('events').then((all) => all.map(([seq]) => Number(seq)))")
+    assert listed == list(range(1, end + 1))
+
+
+def test_hostile_texts_are_texts(live: LiveConsole, tab: Tab, token: IssuedToken) -> None:
+    """What others may choose is shown as it is, isolated, and none of it runs."""
+    hostile = "<img src=x onerror=ran=1>", "<script>ran=1</script>"
+    node = live.run(live.client.nodes.get(live.join(token).token))
+    longest = "n-" + "x" * 61
+    note = f"{hostile[0]} \u05e9\u05dc\u05d5\u05dd ${{x}}"
+    live.run(live.client.nodes.update(node.id, name=longest, note=note))
+    live.run(live.client.tokens.issue(label=hostile[1]))
+    wait_for(tab, f"rows('nodes').some((row) => cells(row)[0] === {longest!r})")
+    tab.run(f"rows('nodes').find((row) => cells(row)[0] === {longest!r}).click()")
+    wait_for(tab, f"document.getElementById('node').textContent.includes({note!r})")
+    tab.press("2", 50, "2")
+    wait_for(tab, f"rows('view-tokens').some((row) => cells(row)[0] === {hostile[1]!r})")
+    tab.press("1", 49, "1")
+    tab.press("Escape", 27)
+    assert tab.run("[typeof ran, document.images.length]") == ["undefined", 0]
+
+
+def test_a_viewer_sees_everything_and_no_action(
+    live: LiveConsole, browser: Chromium, token: IssuedToken
+) -> None:
+    """There is no button that changes anything; a call all the same is refused by the server."""
+    with Tab(browser) as viewing:
+        enter(viewing, live.start_console(live.issue_viewer("eve")))
+        viewing.run("rows('nodes')[0].click()")
+        wait_for(viewing, "document.querySelector('#node .story li') !== null")
+        assert viewing.run("document.getElementById('node-actions').hidden")
+        assert viewing.run("document.querySelectorAll('.action.main, .action.grave').length") == 0
+        assert "eve, viewer @" in viewing.run("text('who')")
+        status = viewing.run(
+            f"""fetch("/api/actions/revoke-token", {{
+                method: "POST",
+                headers: {{"x-nc-console": "1"}},
+                body: JSON.stringify({{token: {token.issued.id!r}}}),
+            }}).then((answer) => answer.status)"""
+        )
+        assert status == 403
