@@ -6,6 +6,7 @@ from typing import Final
 DEFAULT_GRPC_PORT: Final = 6440
 DEFAULT_BOOTSTRAP_PORT: Final = 6439
 DEFAULT_LINK_PORT: Final = 6441
+DEFAULT_METRICS_LISTEN: Final = "127.0.0.1:9464"  # where Prometheus customarily reads a program
 
 DEFAULT_MTU: Final = 1400
 

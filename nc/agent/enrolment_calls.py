@@ -7,15 +7,18 @@ GetToken   the server makes the keys; each call registers another node
 import base64
 from typing import Final
 
-import grpc
-
 from nc.agent.attempt import Attempt
 from nc.agent.enrolment import Enrolled, TokenRefused
 from nc.agent.machine import this_machine
 from nc.agent.node_files import RenewedCertificates, Terms, require_fitting
 from nc.agent.state import CertificateSet, NodeCertificates
 from nc.client.channel import Channel
-from nc.client.errors import CallFailed
+from nc.client.errors import (
+    InvalidArgument,
+    PermissionDenied,
+    Unauthenticated,
+    Unimplemented,
+)
 from nc.contract import OK
 from nc.pb.network_controller_pb2 import GetTokenRequest
 from nc.pb.node.v1.node_pb2 import EnrolRequest, Facts
@@ -23,11 +26,7 @@ from nc.pki.pem import private_key_pem
 from nc.pki.requests import request_for
 
 # After these another try with the same token and key cannot succeed.
-_FINAL: Final = {
-    grpc.StatusCode.INVALID_ARGUMENT,
-    grpc.StatusCode.PERMISSION_DENIED,
-    grpc.StatusCode.UNAUTHENTICATED,
-}
+_FINAL: Final = (InvalidArgument, PermissionDenied, Unauthenticated)
 
 
 async def enrol(client: Channel, token: str, attempt: Attempt) -> Enrolled | None:
@@ -46,12 +45,10 @@ async def enrol(client: Channel, token: str, attempt: Attempt) -> Enrolled | Non
     )
     try:
         answer = await client.call("Enrol", request)
-    except CallFailed as error:
-        if error.code is grpc.StatusCode.UNIMPLEMENTED:
-            return None
-        if error.code in _FINAL:
-            raise TokenRefused(f"{error.details} ({error.code.name})") from None
-        raise
+    except Unimplemented:
+        return None
+    except _FINAL as error:
+        raise TokenRefused(f"{error.details} ({error.code.name})") from None
     given, key_pem = answer.certificates, private_key_pem(attempt.key)
     renewed = RenewedCertificates(
         *(given.grpc_ca_pem, given.grpc_certificate_pem),

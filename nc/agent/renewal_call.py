@@ -65,10 +65,9 @@ def _read(answer: dict[str, Any]) -> RenewedCertificates:
 
 async def _ask(request: RenewalRequest) -> dict[str, Any]:
     """What `ask_in_a_process` reads."""
-    import grpc  # noqa: PLC0415 - the agent imports this module, and must not load it
-
-    from nc.client.channel import BOOTSTRAP_PORT, Channel  # noqa: PLC0415 - as above
-    from nc.client.errors import CallFailed  # noqa: PLC0415 - as above
+    # the agent imports this module, and must not load gRPC
+    from nc.client.channel import BOOTSTRAP_PORT, Channel  # noqa: PLC0415
+    from nc.client.errors import CallFailed, Unauthenticated  # noqa: PLC0415 - as above
     from nc.client.tls import ClientTls  # noqa: PLC0415 - as above
     from nc.pb.node.v1.node_pb2 import Facts, RenewRequest  # noqa: PLC0415 - as above
 
@@ -99,7 +98,7 @@ async def _ask(request: RenewalRequest) -> dict[str, Any]:
             "lifetime_s": given.lifetime_s,
         }
     # every one, as another may be the server that still knows the node
-    is_final = all(error.code is grpc.StatusCode.UNAUTHENTICATED for error in failed)
+    is_final = all(isinstance(error, Unauthenticated) for error in failed)
     text = "; ".join(map(str, failed)) or "no address of the server is known"
     return {"error": text, "is_final": bool(failed) and is_final}
 

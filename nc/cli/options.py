@@ -7,6 +7,8 @@ from typing import Annotated, Any
 
 import typer
 
+from nc.contract import DEFAULT_METRICS_LISTEN
+
 _CHOSEN = "nc.cli.output"  # in the context's meta, which a command shares with its group
 
 
@@ -139,5 +141,14 @@ GuessRateOption = Annotated[
         metavar="NUMBER",
         help="How many wrong tokens a second are looked at from one address, after a "
         "hundred at once; beyond that its calls with one are refused. 0: any number. Default: 1",
+    ),
+]
+
+MetricsListenOption = Annotated[
+    str | None,
+    typer.Option(
+        metavar="IP:PORT|none",
+        help="Where Prometheus reads metrics, over HTTP and without a password. "
+        f"Default: {DEFAULT_METRICS_LISTEN}, if that is free",
     ),
 ]

@@ -24,6 +24,7 @@ from nc.cli.options import (
     DebugOption,
     GuessRateOption,
     ListenOption,
+    MetricsListenOption,
     ReclaimAfterOption,
 )
 from nc.cli.own_address import default_advertise, listen_address
@@ -36,7 +37,12 @@ from nc.cli.stream_address import (
 )
 from nc.cli.streams import silence_stdout
 from nc.clock import SystemClock
-from nc.contract import DEFAULT_BOOTSTRAP_PORT, DEFAULT_GRPC_PORT, DEFAULT_LINK_PORT
+from nc.contract import (
+    DEFAULT_BOOTSTRAP_PORT,
+    DEFAULT_GRPC_PORT,
+    DEFAULT_LINK_PORT,
+    DEFAULT_METRICS_LISTEN,
+)
 from nc.data_folder import DATA_DIR_VARIABLE, default_data_dir
 from nc.domain.network import DEFAULT_NETWORK
 from nc.errors import ConfigError
@@ -46,7 +52,7 @@ from nc.rpc.queue.selftest import require_supported
 from nc.secrets import SystemSecrets
 from nc.server.installation import Installation, serve_installation
 from nc.server.parts import PASSING_FAILURES
-from nc.server.setting_types import DEFAULT_METRICS_LISTEN, explain
+from nc.server.setting_types import explain
 from nc.server.settings import ServerSettings, TunMode
 
 # How long a thread may run Python code while another one waits to. With the default of 5 ms, calls
@@ -128,14 +134,7 @@ def serve(
     cluster: ClusterOption = None,
     cluster_replicas: ClusterReplicasOption = None,
     certificate_lifetime: CertificateLifetimeOption = None,
-    metrics_listen: Annotated[
-        str | None,
-        typer.Option(
-            metavar="IP:PORT|none",
-            help="Where Prometheus reads metrics, over HTTP and without a password. "
-            f"Default: {DEFAULT_METRICS_LISTEN}, if that is free",
-        ),
-    ] = None,
+    metrics_listen: MetricsListenOption = None,
     plaintext: Annotated[
         bool,
         typer.Option("--plaintext", help="No TLS, and no rights checked. For development only."),

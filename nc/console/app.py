@@ -109,9 +109,14 @@ class _Console:
         return StreamingResponse(self._stream(*start), media_type="text/event-stream")
 
     async def _stream(self, generation: int, seq: int) -> AsyncIterator[bytes]:
+        yield self._health_event()
         async for chunk in self._feed.after(generation, seq):
             if chunk is None:
-                yield b"event: health\ndata: " + json.dumps(self._health).encode() + b"\n\n"
+                yield self._health_event()
                 continue
             head = f"event: chunk\nid: {chunk.generation}-{chunk.last_seq}\ndata: "
             yield head.encode() + chunk.data + b"\n\n"
+
+    def _health_event(self) -> bytes:
+        health = {**self._health, "end_seq": self._feed.end_seq}
+        return b"event: health\ndata: " + json.dumps(health).encode() + b"\n\n"

@@ -36,6 +36,7 @@ class Feed:
 
     Attributes:
         problem: why the log cannot be read now; "": nothing is wrong.
+        end_seq: the log's last event when this generation began: what comes before it is the past.
     """
 
     def __init__(self, client: AsyncClient, most_events: int = MOST_EVENTS) -> None:
@@ -46,6 +47,7 @@ class Feed:
         self._events = 0
         self._changed = asyncio.Event()
         self.problem = ""
+        self.end_seq = 0
 
     async def run(self) -> None:
         """Follow the log until this is cancelled."""
@@ -95,6 +97,7 @@ class Feed:
         after_seq = max(log.first_seq - 1, log.last_seq - self._most_events, 0)
         statuses, writer = await self._base(after_seq)
         self._generation += 1
+        self.end_seq = log.last_seq
         self._chunks, self._events, self.problem = [], 0, ""
         self._add(writer)
         entries = _Entries()

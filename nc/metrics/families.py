@@ -112,13 +112,13 @@ class Families:
     def _refusals(self) -> Iterator[Metric]:
         abuse = self._sources.abuse
         by_reason = {
-            "wrong_bootstrap_token": abuse.wrong_tokens,
-            "too_many_wrong_bootstrap_tokens": abuse.not_looked_at,
+            "wrong_token": abuse.wrong_tokens,
+            "too_many_wrong_tokens": abuse.not_looked_at,
             "connection_ended": abuse.hung_up,
         }
         yield labelled_counter(
             "nc_abuse_refusals",
-            "Refusals of who guesses bootstrap tokens, or goes on although refused, by reason.",
+            "Refusals of who guesses tokens, or goes on although refused, by reason.",
             reason=by_reason,
         )
         refused = self._sources.hub.acceptor.refused

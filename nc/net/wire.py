@@ -28,7 +28,8 @@ as its IPv4 header says, and the next one begins behind it. So packets that are 
 time share a frame, and with it what TLS, TCP and two event loops take for one.
 
 A client that had an address offers it, too, as `HELD_PREFIX` with the address: a server whose log
-is older than the node keeps that address for it (`nc.replica.waiting`).
+is older than the node keeps that address for it (`nc.replica.waiting`). What it says of its machine
+is in headers of their own (`nc.net.machine`).
 
 Pure.
 """

@@ -9,15 +9,13 @@ from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, BeforeValidator, PlainValidator
 
+from nc.contract import DEFAULT_METRICS_LISTEN
 from nc.domain.network import DEFAULT_NETWORK, Network
 from nc.durations import parse_duration
 from nc.net.overlay import OverlayRefused, require_bounded
 from nc.pki.certificates import LEAF_LIFETIME
 from nc.pki.errors import InvalidName
 from nc.pki.names import general_name
-
-# The port that is customary for Prometheus to read an instrumented program at.
-DEFAULT_METRICS_LISTEN = "127.0.0.1:9464"
 
 _LAST_PORT = 65_535
 _DIGITS = 9  # more than any of our numbers has

@@ -34,6 +34,20 @@ def test_the_past_stays_where_it_is(live: LiveConsole, tab: Tab) -> None:
     assert tab.run("text('moment-event')") == f"after event {end} of {end}"
 
 
+def test_it_is_not_called_live_before_all_is_read(live: LiveConsole, tab: Tab) -> None:
+    """While there is more in the log than the page has, it says how much it has read."""
+    tab.run("import('/page/model.js').then((model) => { globalThis.source = model.live; })")
+    tab.run(
+        """Object.defineProperty(source, "endSeq",
+             {get: () => 1e6, set: () => {}, configurable: true, enumerable: true})"""
+    )
+    live.run(live.client.tokens.issue(label="one of many"))
+    wait_for(tab, "text('pulse') === 'Reading the log, 0 %'")
+    tab.run("Object.defineProperty(source, 'endSeq', {value: 1, writable: true})")
+    live.run(live.client.tokens.issue(label="the last"))
+    wait_for(tab, "text('pulse') === 'Live'")
+
+
 def test_every_view_has_what_the_server_says(live: LiveConsole, tab: Tab) -> None:
     """Tokens, certificates, links, and how the server is; each by its key."""
     tokens = [token.label for token in live.run(_tokens(live))]

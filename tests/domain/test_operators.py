@@ -89,8 +89,8 @@ def test_a_repeated_attempt_costs_nothing() -> None:
     events = decide(state, first)
     assert kinds(events) == ["certificates_renewed"]
     assert evolve(state, events).tokens["u"].uses == 1
-    assert refused(state, replace(first, key_sha256="cc")) is errors.BootstrapTokenUsedUp
-    assert refused(after(issued(), first), replace(first, key_sha256="bb")) is errors.IdTaken
+    assert refused(state, replace(first, key_sha256="cc")) is errors.NotTheNodesKey
+    assert refused(after(issued(), first), replace(first, attempt_id="")) is errors.IdTaken
 
 
 def test_a_newcomer_has_its_tokens_labels_and_prefix() -> None:

@@ -72,7 +72,7 @@ async def test_a_refusal_in_an_answer_is_counted(data_dir: Path) -> None:
     handled = value(found, "grpc_server_handled_total", grpc_type="unary", grpc_code="OK", **names)
     assert handled == 1
     assert value(found, "nc_calls_refused_total", code="400", **names) == 1
-    assert value(found, "nc_abuse_refusals_total", reason="wrong_bootstrap_token") == 1
+    assert value(found, "nc_abuse_refusals_total", reason="wrong_token") == 1
 
 
 async def test_no_label_grows_with_what_is_there(data_dir: Path) -> None:

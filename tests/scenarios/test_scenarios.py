@@ -13,7 +13,9 @@ from typing import Any
 import pytest
 import yaml
 
+from nc.domain.assignments import AssignAddress
 from nc.domain.decide import Command, decide
+from nc.domain.departures import UnregisterNodesOfToken
 from nc.domain.errors import DomainError
 from nc.domain.events import Event, pb
 from nc.domain.evolve import evolve
@@ -21,7 +23,8 @@ from nc.domain.links import AcceptLink, DropLink, HandOverAddress, link_of
 from nc.domain.nodes import ExpireNodes, Expiry, SetExpiries, Unregister
 from nc.domain.replicas import StartReplica, StopReplica
 from nc.domain.state import State
-from nc.domain.tokens import ForgetExpiredTokens, IssueToken, RedeemToken
+from nc.domain.tokens import ForgetExpiredTokens, IssueToken, RedeemToken, RevokeToken
+from nc.domain.updates import UpdateNode
 
 MINUTE_MS = 60_000
 UNITS_MS = {"ms": 1, "min": MINUTE_MS, "h": 60 * MINUTE_MS, "d": 1440 * MINUTE_MS}
@@ -60,6 +63,12 @@ STEPS: dict[str, Callable[..., Command | list[Command]]] = {
     ),
     r"(\S+) is unregistered": lambda _, node: Unregister(node),
     r"expiries are set: (.+)": lambda now, listed: SetExpiries(expiries(listed), now),
+    r"token (\S+) is revoked": lambda _, token: RevokeToken(token),
+    r"token (\S+) is revoked with its nodes": lambda _, token: UnregisterNodesOfToken(
+        token, 0, revoke=True
+    ),
+    r"(\S+) is assigned (\S+)": lambda _, node, address: AssignAddress(node, address),
+    r"(\S+) is renamed (\S+)": lambda _, node, name: UpdateNode(node, name),
     r"the sweep passes": lambda now: [
         ExpireNodes(now),
         ForgetExpiredTokens(("t", "for-ever"), now),
@@ -125,7 +134,7 @@ def told(event: Event) -> str:
             return f"{name} {fact.node_id} {fact.address}"
         case "replica_started" | "replica_stopped":
             return name
-        case "token_issued" | "token_expired":
+        case "token_issued" | "token_expired" | "token_revoked":
             return f"{name} {fact.token_id}"
         case _:
             return f"{name} {fact.node_id}"

@@ -29,7 +29,7 @@ LET_IN = "a token lets in no more than its terms say"
 REVOKED = "a revoked bootstrap token is refused"
 
 
-@bug(REVOKED, LET_IN)
+@bug(REVOKED, LET_IN, "every mistake has its own message")
 def a_revoked_bootstrap_token_is_accepted(patch: pytest.MonkeyPatch) -> None:
     """Its revocation is recorded, and nothing more."""
     patch.setattr(tokens, "evolve_revoked", lambda *_: None)
@@ -108,7 +108,7 @@ def a_rename_loses_the_labels(patch: pytest.MonkeyPatch) -> None:
 
 @bug("a node is called what it was called")
 def newcomers_get_no_label_of_their_token(patch: pytest.MonkeyPatch) -> None:
-    patch.setattr(tokens, "label_messages", lambda _: [])
+    patch.setattr(redeeming, "label_messages", lambda _: [])
 
 
 @bug("a revoked certificate opens nothing")

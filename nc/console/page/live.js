@@ -30,7 +30,8 @@ function onChunk({ data }) {
 }
 
 function onHealth({ data }) {
-  const { problem, now_ms: now } = JSON.parse(data);
+  const { problem, now_ms: now, end_seq: end } = JSON.parse(data);
+  live.endSeq = end;
   if (now) live.aheadMs = now - Date.now();
   say(problem ? `The server does not answer: ${problem}. What is shown is as of then.` : "");
 }

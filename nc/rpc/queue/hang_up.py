@@ -24,6 +24,7 @@ class HangUps:
         self._is_wanted = threading.Event()
         self._is_over = False
         self._thread: threading.Thread | None = None
+        self._connections = Connections()
         self.ended = 0
 
     def want(self, local_port: int, peer: str) -> None:
@@ -55,15 +56,14 @@ class HangUps:
         self._is_wanted.set()
         if self._thread is not None:
             self._thread.join()
+        self._connections.close()
 
     def _run(self) -> None:
-        connections = Connections()
         while self._is_wanted.wait() and not self._is_over:
             self._is_wanted.clear()
             self._searched = wanted = self._wanted
             self._wanted = set()
-            found = [each for each in connections if (each.local_port, each.peer) in wanted]
-            self.ended += connections.end(found)
+            found = [each for each in self._connections if (each.local_port, each.peer) in wanted]
+            self.ended += self._connections.end(found)
             self._searched = set()
             time.sleep(_PAUSE_S)
-        connections.close()

@@ -37,8 +37,9 @@ class AdministrationWorkload(Workload):
 
     def a_node_is_described(self) -> None:
         """Before and after it is given a name, which another one may have."""
-        for node in self.one_node():
-            for each in (adm.Describe(node), self.update(node), adm.Describe(node)):
+        for node, other in zip(self.one_node(), self.one_node(), strict=True):
+            taking = adm.UpdateNode(other, name="db")
+            for each in (adm.Describe(node), self.update(node), taking, adm.Describe(node)):
                 self.perform(each)
 
     def an_address_is_assigned(self) -> None:

@@ -7,6 +7,9 @@ import grpc
 import pytest
 
 from nc.pb.admin.v1 import nodes_pb2 as pb
+from nc.testing import InProcess, IssueToken, Redeem, Unregister
+from nc.testing.contract.administration import UpdateNode
+from nc.testing.search import Trial
 from tests.support.operators import Operator, Refused, enrolled, operator
 from tests.support.whole_server import running
 
@@ -254,3 +257,15 @@ async def test_a_token_ends_when_its_operator_says(data_dir: Path) -> None:
             assert (await admin.call("BootstrapTokens/Revoke", token=reference)).revoked
         assert (await admin.call("BootstrapTokens/List")).total == 0
         assert (await admin.call("BootstrapTokens/List", all=True)).total == 2
+
+
+def test_a_change_is_answered_as_made_although_the_node_leaves_just_then() -> None:
+    """Both are in one batch: what was recorded is no NOT_FOUND."""
+    target = InProcess()
+    trial = Trial(target)
+    trial.perform(IssueToken("token 1", 10))
+    trial.perform(Redeem("token 1", "node 1"))
+    answers = trial.perform(UpdateNode("node 1", name="db"), Unregister("node 1"))
+    assert [answer is not None and answer.is_ok for answer in answers] == [True, True]
+    trial.finish()
+    target.close()

@@ -31,8 +31,9 @@ export let nodeOf = new Int32Array(1).fill(-1); // the place in `nodes`
 export let totals = []; // how many nodes are in each state, by state
 export let mostNodes = 1; // that there ever were
 
-// A live source sets how far the server's clock is ahead of this one, ms.
-export const live = { aheadMs: null };
+// A live source sets how far the server's clock is ahead of this one, ms, and the sequence number
+// that there is more up to.
+export const live = { aheadMs: null, endSeq: 0 };
 
 let isRunning = false; // the server, as of the last event
 

@@ -32,9 +32,15 @@ def a_viewer_reads_and_changes_nothing(observed: Observed) -> Iterator[Evidence]
 @law()
 def an_administrator_is_left(observed: Observed) -> Iterator[Evidence]:
     """The last certificate that may change something cannot be revoked."""
-    for step in observed.history.of(adm.RevokeOperator):
-        if step.reason == "LastAdministrator" and step.operation.shown == ADMIN:
-            yield Evidence(not step.is_ok, step)
+    others: set[str] = set()  # who may be an administrator, too
+    for step in observed.history.steps:
+        match step.operation:
+            case adm.IssueOperator(operator, role) if role == ADMIN and step.may_have_happened:
+                others.add(operator)
+            case adm.RevokeOperator(operator) if operator != ADMIN:
+                others -= {operator} if step.is_ok else set()
+            case adm.RevokeOperator() if not others and step.answer is not None:
+                yield Evidence(not step.is_ok, step)
 
 
 @law(needs_log=True)
