@@ -32,6 +32,7 @@ import uvloop
 import eventlog
 from nc.clock import SystemClock
 from nc.domain.tokens import IssueToken
+from nc.replica.appends import LocalLog
 from nc.replica.replica import Origin, Replica
 
 CALLERS = (1, 64, 256)
@@ -120,7 +121,9 @@ def _replica(folder: Path, seconds: float, *, callers: int, append_on_loop: bool
 
     async def run() -> float:
         log = eventlog.open(folder / "log")
-        replica = Replica(log, SystemClock(), append_on_loop=append_on_loop)
+        replica = Replica(
+            LocalLog(log, SystemClock()), SystemClock(), append_on_loop=append_on_loop
+        )
         replica.start()
         start = time.perf_counter()
         counts = await asyncio.gather(

@@ -25,6 +25,7 @@ import eventlog
 from benchmarks.histories import newcomers, write_log
 from nc.clock import SystemClock
 from nc.domain.codec.digest import digest
+from nc.replica.appends import LocalLog
 from nc.replica.replica import Replica
 
 # What was aimed at, at a million nodes.
@@ -103,7 +104,7 @@ async def start(folder: Path, *, leave: bool) -> dict[str, object]:
     before = resident_bytes()
     began, began_cpu = time.perf_counter(), time.process_time()
     log = eventlog.open(folder)
-    replica = Replica(log, SystemClock())
+    replica = Replica(LocalLog(log, SystemClock()), SystemClock())
     replica.start()
     seconds, cpu_seconds = time.perf_counter() - began, time.process_time() - began_cpu
     state = replica.state

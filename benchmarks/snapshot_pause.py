@@ -95,7 +95,7 @@ async def serve(data_dir: Path) -> None:
         while True:
             await writing.wait()
             while writing.is_set():
-                position = replica._log.write_sync_marker()  # noqa: SLF001 - only it appends
+                position = await replica._log.write_sync_marker()  # noqa: SLF001 - only it appends
                 began = time.perf_counter()
                 replica.snapshots.begin(replica.state, position)
                 taking = replica.snapshots._taking  # noqa: SLF001 - nothing else waits for one

@@ -25,6 +25,7 @@ __all__ = [
     "LogPosition",
     "LogUnavailable",
     "NextRecords",
+    "ReadableLog",
     "Record",
     "RecordTooLarge",
     "SequenceConflict",
@@ -125,20 +126,56 @@ class NextRecords(Protocol):
         """
 
 
-class EventLog(Protocol):
-    """A log that is open for writing. Safe to call from several threads."""
+class ReadableLog(Protocol):
+    """A log that is read and followed."""
 
     @property
     def last_seq(self) -> int:
-        """The last durable event's sequence number, 0 when the log is empty."""
+        """The last event's sequence number that is known to be durable; 0: the log is empty."""
 
     @property
     def head(self) -> bytes:
-        """The last durable record's chain hash, 32 bytes (zeros when the log is empty)."""
+        """The chain hash of the last record that is known to be durable; 32 zeros: no record."""
 
     @property
     def snapshots(self) -> SnapshotStore:
-        """The log's snapshots."""
+        """The log's snapshots, on this machine."""
+
+    def read(self, after: int = 0) -> Iterator[Record]:
+        """The durable records that hold events with sequence numbers above `after`, in order.
+
+        It ends with what is durable when it is called.
+
+        Raises:
+            LogDamaged: while iterating, what is stored is not what was written; the records that
+                came before are good.
+            LogUnavailable: while iterating, the log cannot be read.
+        """
+
+    def reading(self) -> NextRecords:
+        """Begin to read forward; for followers that decide themselves how far they may see."""
+
+    def follow(self, after: int = 0, *, max_behind: int | None = None) -> AsyncIterator[Record]:
+        """As `read`, then continue with what becomes durable, until the log is closed.
+
+        Every record comes once and in order. To resume, follow again after the last event that was
+        dealt with. Close the iterator (`contextlib.aclosing`), or let it go, to stop. A slow
+        consumer costs no memory, and nobody waits for it.
+
+        Args:
+            after: a sequence number; inside a record, that record is the first to come.
+            max_behind: once the iterator has been at the end of the log, the number of events
+                that it may be behind it; None: any.
+
+        Raises:
+            FollowerBehind: while iterating, `max_behind` was exceeded; it says where to resume.
+            LogRewound: while iterating, the log ends before event `after`.
+            LogDamaged, LogUnavailable: while iterating, as `read`.
+        """
+
+
+class EventLog(ReadableLog, Protocol):
+    """A log that is open for writing. Safe to call from several threads."""
 
     def append(self, payload: bytes, count: int, expected: int) -> int:
         """Append `count` events as one record; durable on return. Blocks for the disk.
@@ -182,66 +219,27 @@ class EventLog(Protocol):
             LogUnavailable: the log cannot be written.
         """
 
-    def read(self, after: int = 0) -> Iterator[Record]:
-        """The durable records that hold events with sequence numbers above `after`, in order.
-
-        It ends with what is durable when it is called.
-
-        Raises:
-            LogDamaged: while iterating, what is stored is not what was written; the records that
-                came before are good.
-            LogUnavailable: while iterating, the log cannot be read.
-        """
-
-    def reading(self) -> NextRecords:
-        """Begin to read forward; for followers that decide themselves how far they may see."""
-
-    def follow(self, after: int = 0, *, max_behind: int | None = None) -> AsyncIterator[Record]:
-        """As `read`, then continue with what becomes durable, until the log is closed.
-
-        Every record comes once and in order. To resume, follow again after the last event that was
-        dealt with. Close the iterator (`contextlib.aclosing`), or let it go, to stop. A slow
-        consumer costs no memory, and nobody waits for it.
-
-        Args:
-            after: a sequence number; inside a record, that record is the first to come.
-            max_behind: once the iterator has been at the end of the log, the number of events
-                that it may be behind it; None: any.
-
-        Raises:
-            FollowerBehind: while iterating, `max_behind` was exceeded; it says where to resume.
-            LogRewound: while iterating, the log ends before event `after`.
-            LogDamaged, LogUnavailable: while iterating, as `read`.
-        """
-
     def close(self) -> None:
         """Release files and lock. Idempotent."""
 
 
-class AsyncLog(Protocol):
-    """A log as a server uses it: what may have to wait is awaited. For one event loop.
-
-    An append that needs not wait does not let the loop go on: awaiting it costs nothing then.
-    """
-
-    @property
-    def last_seq(self) -> int:
-        """The last event's sequence number that is known to be durable; 0: the log is empty."""
-
-    @property
-    def head(self) -> bytes:
-        """The chain hash of the last record that is known to be durable, 32 bytes."""
-
-    @property
-    def snapshots(self) -> SnapshotStore:
-        """The log's snapshots, on this machine."""
+class AsyncLog(ReadableLog, Protocol):
+    """A log as a server uses it: what may have to wait is awaited. For one event loop."""
 
     @property
     def limits(self) -> Limits:
         """What it takes."""
 
-    async def append(self, payload: bytes, count: int, expected: int) -> int:
-        """As `EventLog.append`; the payload has at most `limits.payload_bytes`.
+    async def append(
+        self, payload: bytes, count: int, expected: int, *, may_block: bool = False
+    ) -> int:
+        """As `EventLog.append`.
+
+        Args:
+            payload: at most `limits.payload_bytes`.
+            count: as there.
+            expected: as there.
+            may_block: whether the event loop may wait for it, should that be quick.
 
         Raises:
             LogBusy: the outcome is open, and found out before anything else is appended.
@@ -265,14 +263,12 @@ class AsyncLog(Protocol):
             LogBusy, LogLacking, LogRewound, LogUnavailable: as `append`; it is not known then.
         """
 
-    def read(self, after: int = 0) -> Iterator[Record]:
-        """As `EventLog.read`: what is known here."""
+    async def watch(self) -> None:
+        """Wait until nothing can be appended or read any more, for whatever reason; raises it.
 
-    def reading(self) -> NextRecords:
-        """As `EventLog.reading`."""
-
-    def follow(self, after: int = 0, *, max_behind: int | None = None) -> AsyncIterator[Record]:
-        """As `EventLog.follow`."""
+        Raises:
+            LogRewound, LogDamaged, LogUnavailable: what was found.
+        """
 
     async def close(self) -> None:
         """Release what it holds. Idempotent."""

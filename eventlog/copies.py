@@ -17,8 +17,9 @@ from eventlog.filelog import COPY_MARK, IS_A_COPY, FileLog
 from eventlog.format import SEGMENT_SIZE_BYTES, RecordHeader, RecordType, chain_record
 from eventlog.segments import list_segments, new_file, write_fully
 
-__all__ = ["FolderCopy", "mark_as_copy", "unmark"]
+__all__ = ["FolderCopy", "mark_as_copy", "source_of", "unmark"]
 
+_MARK: Final = "a copy of "  # what the file begins with; then the log's name
 _NOT_A_COPY: Final = "it is a log of its own, and no copy of one"
 
 
@@ -132,7 +133,16 @@ class FolderCopy(FileLog):
 def mark_as_copy(folder: Path, source: str, disk: Disk = OS_DISK) -> None:
     """Make a folder a copy of a log that lives elsewhere."""
     with new_file(disk, folder / COPY_MARK) as fd:
-        write_fully(disk, fd, f"a copy of {source}\n".encode(), 0)
+        write_fully(disk, fd, f"{_MARK}{source}\n".encode(), 0)
+
+
+def source_of(folder: Path) -> str | None:
+    """The name of the log that a folder has a copy of; None: it is no copy."""
+    try:
+        text = (folder / COPY_MARK).read_text("utf-8", "replace")
+    except OSError:
+        return None
+    return text.removeprefix(_MARK).strip()
 
 
 def unmark(folder: Path, disk: Disk = OS_DISK) -> None:

@@ -1,5 +1,6 @@
 """A log in a folder or in memory as an `AsyncLog`: what blocks runs off the event loop."""
 
+import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from functools import partial
 from typing import Protocol, TypeVar
@@ -43,7 +44,14 @@ class OffLoopLog:
     def snapshots(self) -> SnapshotStore:
         return self._log.snapshots
 
-    async def append(self, payload: bytes, count: int, expected: int) -> int:
+    async def append(
+        self,
+        payload: bytes,
+        count: int,
+        expected: int,
+        *,
+        may_block: bool = False,  # noqa: ARG002 - a subclass may know what is quick
+    ) -> int:
         return await self._run_blocking(partial(self._log.append, payload, count, expected))
 
     async def write_sync_marker(self) -> LogPosition:
@@ -64,6 +72,10 @@ class OffLoopLog:
 
     def follow(self, after: int = 0, *, max_behind: int | None = None) -> AsyncIterator[Record]:
         return self._log.follow(after, max_behind=max_behind)
+
+    async def watch(self) -> None:
+        """For ever: whoever appends is told what is wrong."""
+        await asyncio.Event().wait()
 
     async def close(self) -> None:
         await self._run_blocking(self._log.close)

@@ -149,7 +149,8 @@ class DataFolder:
         try:
             yield
         except BaseException:
-            for path in (*self.log.glob("*.seg"), self.log / "lock", self.secret_key):
+            of_log = (*self.log.glob("*.seg"), self.log / "lock", self.log / "copy")
+            for path in (*of_log, self.secret_key):
                 path.unlink(missing_ok=True)
             for folder in (self.log, self.path):
                 with contextlib.suppress(OSError):  # it holds other files

@@ -42,6 +42,8 @@ LOG_TAIL_CUT: Final = "log.tail_cut"
 LOG_UNAVAILABLE: Final = "log.unavailable"
 LOG_FULL: Final = "log.full"  # the disk is; nothing is changed until there is room
 LOG_LACKING: Final = "log.lacking"  # descriptors, memory or rights are; as above
+LOG_STREAM_MADE: Final = "log.stream_made"  # a first start of a cluster
+LOG_BUSY: Final = "log.busy"  # too few of its servers answer; as above
 LOG_WRITABLE: Final = "log.writable"  # nothing is lacking any more
 
 SNAPSHOT_SKIPPED: Final = "snapshot.skipped"  # it does not check out; nothing is lost

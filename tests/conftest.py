@@ -1,5 +1,6 @@
 """What all tests share: no clock in their verdicts, and folders that leave nothing behind."""
 
+import gc
 import shutil
 import signal
 from collections.abc import Iterator
@@ -7,6 +8,8 @@ from pathlib import Path
 
 import pytest
 from hypothesis import settings
+
+from tests.support.nats_servers import NatsServer, nats_server
 
 settings.register_profile("no-deadline", deadline=None)  # a busy machine is not a failure
 settings.load_profile("no-deadline")
@@ -22,3 +25,20 @@ def data_dir(tmp_path: Path) -> Iterator[Path]:
     path = tmp_path / "data"
     yield path
     shutil.rmtree(path, ignore_errors=True)
+
+
+@pytest.fixture
+def forgotten_sockets() -> Iterator[None]:
+    """The client of NATS leaves sockets of servers that are gone to the garbage collector.
+
+    It is run where the test's marks let a ResourceWarning pass.
+    """
+    yield
+    gc.collect()
+
+
+@pytest.fixture(scope="module")
+def nats(tmp_path_factory: pytest.TempPathFactory) -> Iterator[NatsServer]:
+    """A server that keeps streams, shared by a module's tests: each uses streams of its own."""
+    with nats_server(tmp_path_factory.mktemp("nats")) as server:
+        yield server

@@ -96,7 +96,14 @@ class JetStreamLog:
     def snapshots(self) -> FileSnapshots:
         return self.copy.snapshots
 
-    async def append(self, payload: bytes, count: int, expected: int) -> int:
+    async def append(
+        self,
+        payload: bytes,
+        count: int,
+        expected: int,
+        *,
+        may_block: bool = False,  # noqa: ARG002 - nothing here blocks
+    ) -> int:
         """See `AsyncLog.append`."""
         check_appendable(payload, count, self.limits.payload_bytes)
         async with self._appending:
@@ -147,6 +154,12 @@ class JetStreamLog:
 
     def follow(self, after: int = 0, *, max_behind: int | None = None) -> AsyncIterator[Record]:
         return self.copy.follow(after, max_behind=max_behind)
+
+    async def watch(self) -> None:
+        """See `AsyncLog.watch`."""
+        await self.failed.wait()
+        if self.failure is not None:
+            raise self.failure
 
     async def close(self) -> None:
         """Leave the stream, sync the copy; its followers end when they have read all."""

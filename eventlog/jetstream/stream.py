@@ -14,6 +14,7 @@ import nats.js.errors
 from nats.aio.client import Client
 from nats.js.api import DiscardPolicy, RePublish, RetentionPolicy, StorageType, StreamConfig
 
+from eventlog.api import MAX_PAYLOAD_BYTES
 from eventlog.errors import LogError, LogUnavailable
 from eventlog.jetstream.address import StreamAddress
 from eventlog.jetstream.connection import FAILURES
@@ -61,8 +62,8 @@ class StreamMissing(LogError):
 
 
 def payload_limit_of(client: Client) -> int:
-    """The largest payload of a record that the servers take."""
-    return client.max_payload - OVERHEAD_BYTES
+    """The largest payload of a record that the servers take, and a copy has room for."""
+    return min(client.max_payload - OVERHEAD_BYTES, MAX_PAYLOAD_BYTES)
 
 
 async def make_stream(

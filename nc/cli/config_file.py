@@ -33,6 +33,7 @@ from nc.server.setting_types import (
     Proxy,
     ServerAddress,
     ServerNames,
+    StreamReplicas,
     Switch,
     explain,
 )
@@ -74,6 +75,8 @@ class ServerSection(_Section):
     guess_rate: GuessRate | None = None
     reclaim_after: Duration | None = None
     max_nodes: NodeCount | None = None
+    cluster: str | None = None
+    cluster_replicas: StreamReplicas | None = None
     certificate_lifetime: Lifetime | None = None
     metrics_listen: MetricsListenText | None = None
     db_path: Folder | None = None  # an upstream server's database, for import-litekube
@@ -185,11 +188,9 @@ def load(path: Path) -> ConfigFile:
     except (yaml.YAMLError, ValueError) as error:
         raise ConfigError(f"{path}: is not YAML: {str(error).splitlines()[0]}") from error
     if not isinstance(content, dict):
-        raise ConfigError(
-            f"{path}, line 1: expected keys and values, beginning with `mode: server`"
-        )
-    mode = content.get("mode")
-    other = {"server": "client", "client": "server"}.get(str(mode))
+        text = "expected keys and values, beginning with `mode: server`"
+        raise ConfigError(f"{path}, line 1: {text}")
+    other = {"server": "client", "client": "server"}.get(str(mode := content.get("mode")))
     if other in content:
         if mode not in content:
             raise ConfigError(
@@ -296,5 +297,4 @@ def _allowed(section: Location) -> list[str]:
         ("server",): ServerSection,
         ("client",): ClientSection,
     }
-    fields = models[section].model_fields
-    return [field.alias or name for name, field in fields.items()]
+    return [field.alias or name for name, field in models[section].model_fields.items()]

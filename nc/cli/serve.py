@@ -30,6 +30,11 @@ from nc.cli.options import (
 from nc.cli.own_address import default_advertise, listen_address
 from nc.cli.serve_greeting import greet
 from nc.cli.server_file import load_server_file
+from nc.cli.stream_address import (
+    ClusterOption,
+    ClusterReplicasOption,
+    require_stream_address,
+)
 from nc.cli.streams import silence_stdout
 from nc.clock import SystemClock
 from nc.contract import (
@@ -126,6 +131,8 @@ def serve(
     max_nodes: Annotated[
         int | None, typer.Option(help="How many nodes may be registered. Default: any number.")
     ] = None,
+    cluster: ClusterOption = None,
+    cluster_replicas: ClusterReplicasOption = None,
     certificate_lifetime: CertificateLifetimeOption = None,
     metrics_listen: MetricsListenOption = None,
     plaintext: Annotated[
@@ -172,6 +179,8 @@ def serve(
         "guess_rate": _first(guess_rate, section.guess_rate),
         "reclaim_after": reclaim_after or section.reclaim_after,
         "max_nodes": _first(max_nodes, section.max_nodes),
+        "cluster": cluster or section.cluster,
+        "cluster_replicas": _first(cluster_replicas, section.cluster_replicas),
         "certificate_lifetime": certificate_lifetime or section.certificate_lifetime,
         "metrics_listen": metrics_listen or section.metrics_listen or DEFAULT_METRICS_LISTEN,
         "tun": tun,
@@ -185,10 +194,7 @@ def serve(
         settings = ServerSettings.model_validate({k: v for k, v in given.items() if v is not None})
     except ValidationError as error:
         raise ConfigError(_first_mistake(error)) from error
-    _require_outside_overlay(settings)
-    if settings.tun is TunMode.ON:
-        require_tun()
-    require_free_ports(settings, metrics_listen or section.metrics_listen)
+    _check(settings, metrics_listen or section.metrics_listen)
     signals.ignore_others()
     forbid_core_dumps()
     log = structured_logs.configure(debug=debug or section.debug, log_dir=section.log_dir)
@@ -201,13 +207,19 @@ def serve(
         structured_logs.flush()
 
 
-def _require_outside_overlay(settings: ServerSettings) -> None:
+def _check(settings: ServerSettings, metrics_listen: str | None) -> None:
+    """Check what can be, before any file is made; raises what says why not."""
     if settings.inside_overlay:
         raise ConfigError(
             f"the advertised address {settings.inside_overlay} is in the overlay network "
             f"{settings.network_addr}: nodes would lead their links into it; choose another "
             "network with --network-addr, or another address with --advertise"
         )
+    if settings.cluster is not None:
+        require_stream_address(settings.cluster)
+    if settings.tun is TunMode.ON:
+        require_tun()
+    require_free_ports(settings, metrics_listen)
 
 
 async def _serve(settings: ServerSettings, log: FilteringBoundLogger) -> None:

@@ -106,6 +106,7 @@ class LogStatus:
     free_bytes: int
     snapshot_seq: int
     writable: bool
+    stream: str = ""  # which keeps it; in the folder is a copy then
 
 
 @dataclass(frozen=True, slots=True)

@@ -52,6 +52,7 @@ Command = (
     | litekube_import.ImportLitekube
     | replicas.StartReplica
     | replicas.StopReplica
+    | replicas.DropSome
     | repairs.RecordRepair
     | replicas.RecordDigest
 )
@@ -110,6 +111,7 @@ DECISIONS: dict[type, Callable[[State, Any], list[Event]]] = {
         s.links, s.sessions, s.key_check, s.authorities, c
     ),
     replicas.StopReplica: lambda s, c: replicas.decide_stop(s.links, c),
+    replicas.DropSome: lambda s, c: replicas.decide_drop_some(decide(s, c.of), c.most),
     repairs.RecordRepair: lambda _, c: repairs.decide_record_repair(c),
     replicas.RecordDigest: lambda s, c: replicas.decide_digest(s.digest_seq, c),
 }

@@ -16,6 +16,7 @@ from nc.domain.errors import AuthorityOfAnotherLog, KeyOfAnotherLog
 from nc.domain.events import DigestRecorded, Event, ReplicaStarted, ReplicaStopped, pb
 from nc.domain.interning import shared_id
 from nc.domain.links import Links, drop_owned
+from nc.domain.nodes import ExpireNodes
 
 Sessions: TypeAlias = "HashTrieMap[str, str]"  # those that have not ended → their replica's id
 
@@ -65,6 +66,17 @@ class StartReplica:
 class StopReplica:
     replica_id: str
     session: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class DropSome:
+    """Drop some of the links that another command would, while they are more than `most`.
+
+    Whoever repeats it until there is no event can carry the other one out in a small record.
+    """
+
+    of: StartReplica | StopReplica | ExpireNodes
+    most: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,6 +137,12 @@ def decide_stop(links: Links, command: StopReplica) -> list[Event]:
         *drop_owned(links, lambda session: session == command.session, reason),
         Event(replica_stopped=stopped),
     ]
+
+
+def decide_drop_some(events: Iterable[Event], most: int) -> list[Event]:
+    """So many of the links' ends among the events of the other command, if there are more."""
+    dropped = [event for event in events if event.HasField("state_changed")]
+    return dropped[:most] if len(dropped) > most else []
 
 
 def decide_digest(digest_seq: int, command: RecordDigest) -> list[Event]:

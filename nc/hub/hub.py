@@ -23,7 +23,7 @@ from structlog.typing import FilteringBoundLogger
 
 from nc import log_events
 from nc.clock import Clock
-from nc.domain.errors import AddressPoolExhausted, DomainError
+from nc.domain.errors import DomainError
 from nc.domain.events import Event, pb
 from nc.domain.links import Reason
 from nc.domain.network import Network
@@ -33,14 +33,14 @@ from nc.hub.heartbeat import Heartbeat
 from nc.hub.limits import Limits
 from nc.hub.link_requests import LinkRequests, monotonic_s
 from nc.hub.pace import Sampler
-from nc.hub.recorder import LinkRecorder
+from nc.hub.recorder import LATER, LinkRecorder
 from nc.hub.session import Session
 from nc.hub.superseded import SupersededLinks
 from nc.hub.switch import Drop, Switch
 from nc.hub.turns import Turns
 from nc.net import wire
 from nc.net.wire import Close, CloseCode, Frame, HandshakeError
-from nc.replica.replica import Overloaded, Replica, Stopping, Unwritable, WriteRefused
+from nc.replica.replica import Replica
 from nc.replica.waiting import WaitingNodes
 from nc.secrets import RequestIds, TokenIds
 
@@ -214,7 +214,7 @@ class Hub:
             await self._recorder.hand_over(link)
         except TimeoutError:
             self._drop(link, wire.NO_HELLO, refused)
-        except (AddressPoolExhausted, Overloaded, WriteRefused, Unwritable, Stopping) as error:
+        except LATER as error:
             self._drop(link, Close(CloseCode.TRY_AGAIN_LATER, str(error)), refused)
         except (HandshakeError, DomainError) as error:
             self._drop(link, Close(CloseCode.POLICY, str(error)), refused)

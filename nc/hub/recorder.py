@@ -1,16 +1,31 @@
 """Records links: each step of a session is a command to the replica."""
 
 from contextlib import suppress
+from typing import Final
 
 from nc.clock import Clock, now_ms
 from nc.domain.decide import Command
-from nc.domain.errors import DomainError
+from nc.domain.errors import AddressPoolExhausted, DomainError
 from nc.domain.links import AcceptLink, DropLink, HandOverAddress, Reason
 from nc.domain.profile import told
 from nc.domain.updates import ReportFacts
 from nc.hub.session import Session
-from nc.replica.replica import Origin, Overloaded, Replica, Stopping, Unwritable, WriteRefused
+from nc.replica.errors import OutcomeOpen
+from nc.replica.replica import (
+    Origin,
+    Overloaded,
+    Replica,
+    Stopping,
+    Unwritable,
+    WriteRefused,
+)
 from nc.replica.waiting import WaitingNodes
+
+# After these a node may try again.
+LATER: Final = (
+    *(AddressPoolExhausted, Overloaded, WriteRefused),
+    *(OutcomeOpen, Unwritable, Stopping),
+)
 
 
 class LinkRecorder:
@@ -82,7 +97,7 @@ class LinkRecorder:
             while True:
                 try:
                     await self._submit(link, command, internal=True)
-                except WriteRefused:
+                except (WriteRefused, OutcomeOpen):
                     await self._replica.writable.wait()
                 else:
                     return

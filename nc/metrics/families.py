@@ -100,7 +100,7 @@ class Families:
         yield histogram(
             "nc_append_duration_seconds",
             "How long it took to append a record to the log and make it durable.",
-            replica.appends.durations,
+            replica.append_durations,
         )
         yield gauge("nc_commands_queued", "Commands that wait to be decided.", len(replica.queue))
         yield gauge(

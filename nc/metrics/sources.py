@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from nc.clock import Clock
 from nc.clock_watch import ClockWatch
 from nc.hub.hub import Hub
+from nc.replica.appends import RunBlocking
 from nc.replica.replica import Replica
-from nc.replica.snapshots import RunBlocking
 from nc.replica.waiting import WaitingNodes
 from nc.rpc.abuse import Abuse
 from nc.rpc.admin.server import Facts

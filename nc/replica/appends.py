@@ -5,7 +5,7 @@ and the outcome back takes half as long again. The loop can wait for such a disk
 decision. But nobody knows beforehand how long the disk will take, and packets of links must never
 wait for it. So the loop appends by itself only
 
-    while no node has a link,
+    while no node has a link, which the replica says (`may_block`),
     if the last append was fast,
     and not for some time after a slow one: a hundred times as long as that took.
 
@@ -17,10 +17,11 @@ from collections.abc import Callable
 from functools import partial
 from typing import Final, TypeVar
 
+from eventlog.api import EventLog
+from eventlog.offloop import OffLoopLog, RunBlocking
 from nc.clock import Clock
-from nc.domain.state import State
-from nc.histogram import Histogram
-from nc.replica.snapshots import RunBlocking
+
+__all__ = ["FAST_NS", "PAUSE_FACTOR", "LocalLog", "RunBlocking", "in_thread"]
 
 T = TypeVar("T")
 
@@ -31,69 +32,42 @@ FAST_NS: Final = 1_000_000
 # ones take at most a hundredth of the loop's time.
 PAUSE_FACTOR: Final = 100
 
-# From a disk that does not wait for its platters to one that fails.
-DURATION_BOUNDS_S: Final = (
-    0.0001,
-    0.00025,
-    0.0005,
-    0.001,
-    0.0025,
-    0.005,
-    0.01,
-    0.025,
-    0.1,
-    0.5,
-    2.5,
-)
-
 
 async def in_thread(function: Callable[[], T]) -> T:
     """Run a blocking call in a thread of the default executor."""
     return await asyncio.get_running_loop().run_in_executor(None, function)
 
 
-class Appends:
-    """Runs appends, and watches how fast the disk is.
+class LocalLog(OffLoopLog):
+    """A log in a folder or in memory, for a replica; watches how fast its disk is.
 
     Args:
+        log: closed with this one.
         clock: times the appends.
-        append_on_loop: whether any append may run on the event loop.
-
-    Attributes:
-        was_on_loop: whether the last one did.
-        durations: of those that succeeded.
+        run_blocking: runs what blocks for the disk; a simulation runs it in place.
     """
 
-    def __init__(self, clock: Clock, *, append_on_loop: bool) -> None:
+    def __init__(
+        self, log: EventLog, clock: Clock, *, run_blocking: RunBlocking = in_thread
+    ) -> None:
+        super().__init__(log, run_blocking)
         self._monotonic_ns = clock.monotonic_ns
-        self._append_on_loop = append_on_loop
-        self.was_on_loop = False
-        self.durations = Histogram(DURATION_BOUNDS_S)
         self._last_was_fast = False
         self._not_before_ns = 0
 
-    async def run(
-        self, append: Callable[[], object], state: State, run_blocking: RunBlocking
-    ) -> None:
-        """Run the append that follows this state, where that is best; raises as it does."""
-        self.was_on_loop = self._may_wait(state)
-        if self.was_on_loop:
-            self._timed(append)
-        else:
-            await run_blocking(partial(self._timed, append))
+    async def append(
+        self, payload: bytes, count: int, expected: int, *, may_block: bool = False
+    ) -> int:
+        append = partial(self._timed, payload, count, expected)
+        if may_block and self._last_was_fast and self._monotonic_ns() >= self._not_before_ns:
+            return append()
+        return await self._run_blocking(append)
 
-    def _may_wait(self, state: State) -> bool:
-        """Whether the event loop may wait for the disk now."""
-        if not self._append_on_loop or state.links:
-            return False
-        return self._last_was_fast and self._monotonic_ns() >= self._not_before_ns
-
-    def _timed(self, append: Callable[[], object]) -> None:
-        """Run an append, and take note of how long it took; in any thread."""
+    def _timed(self, payload: bytes, count: int, expected: int) -> int:
+        """Append, and take note of how long it took; in any thread."""
         started_ns = self._monotonic_ns()
         try:
-            append()
-            self.durations.observe(self._monotonic_ns() - started_ns)
+            return self._log.append(payload, count, expected)
         finally:
             ended_ns = self._monotonic_ns()
             duration_ns = ended_ns - started_ns

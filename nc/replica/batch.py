@@ -21,8 +21,8 @@ MAX_BATCH_COMMANDS = 512
 # A record is closed once it holds this much; one command's events may take it beyond.
 MAX_BATCH_BYTES = 1024 * 1024
 
-# A command with larger events is refused: they would not fit into a record after others.
-MAX_COMMAND_BYTES = MAX_PAYLOAD_BYTES - 2 * MAX_BATCH_BYTES
+# What an entry takes in a record beside its own bytes.
+_FRAME_BYTES = 8
 
 
 class Origin(NamedTuple):
@@ -42,16 +42,30 @@ class Decided(NamedTuple):
 
 
 def decide_batch(
-    state: State, waiting: Iterable[tuple[Command, Origin]], recorded_at_ns: int
+    state: State,
+    waiting: Iterable[tuple[Command, Origin]],
+    recorded_at_ns: int,
+    payload_bytes: int = MAX_PAYLOAD_BYTES,
 ) -> Decided:
-    """Decide the first commands of a queue, as many as go into one record."""
+    """Decide the first commands of a queue, as many as go into one record.
+
+    Args:
+        state: to decide on.
+        waiting: the queue.
+        recorded_at_ns: the time that the entries get.
+        payload_bytes: what a record may hold; a command whose events are more is refused with
+            RecordTooLarge.
+    """
     size_bytes = 0
     entries: list[Entry] = []
     outcomes: list[list[Event] | Exception] = []
     for command, origin in islice(waiting, MAX_BATCH_COMMANDS):
         try:
             events = decide(state, command)
-            entry = _entry(recorded_at_ns, origin, events)
+            entry = _entry(recorded_at_ns, origin, events, payload_bytes - _FRAME_BYTES)
+            added_bytes = entry.ByteSize() + _FRAME_BYTES
+            if size_bytes + added_bytes > payload_bytes:
+                break  # the next record's
             candidate = evolve(state, events, recorded_ms(entry))
         except Exception as error:  # noqa: BLE001 - a refusal, or a bug that is one caller's
             outcomes.append(error)
@@ -60,17 +74,17 @@ def decide_batch(
         if events:  # nothing can fail from here: state and entries change together
             state = candidate
             entries.append(entry)
-            size_bytes += entry.ByteSize()
+            size_bytes += added_bytes
         if size_bytes >= MAX_BATCH_BYTES:
             break
     return Decided(state, entries, outcomes)
 
 
-def _entry(recorded_at_ns: int, origin: Origin, events: list[Event]) -> Entry:
+def _entry(recorded_at_ns: int, origin: Origin, events: list[Event], most_bytes: int) -> Entry:
     """The entry of one command.
 
     Raises:
-        RecordTooLarge: it has more than MAX_COMMAND_BYTES.
+        RecordTooLarge: it has more than `most_bytes`.
     """
     entry = Entry(
         recorded_at_ns=recorded_at_ns,
@@ -80,6 +94,6 @@ def _entry(recorded_at_ns: int, origin: Origin, events: list[Event]) -> Entry:
         events=events,
     )
     size_bytes = entry.ByteSize()
-    if size_bytes > MAX_COMMAND_BYTES:
-        raise RecordTooLarge(size_bytes, MAX_COMMAND_BYTES)
+    if size_bytes > most_bytes:
+        raise RecordTooLarge(size_bytes, most_bytes)
     return entry

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from functools import partial
 
-from eventlog import LogFull, LogLacking
+from eventlog import LogBusy, LogFull, LogLacking
 from nc import log_events
 from nc.errors import OperatorError
 
@@ -60,8 +60,43 @@ class DiskFull(WriteRefused):
         )
 
 
-def refusal_for(error: LogLacking) -> Callable[[], WriteRefused]:
+class NoMajority(WriteRefused):
+    """Too few of the servers that keep the log answer; this command was not tried."""
+
+    event = log_events.LOG_BUSY
+
+    def __init__(self) -> None:
+        OperatorError.__init__(
+            self,
+            "too few of the servers that keep the event log answer, and nothing was changed; "
+            "try again in a moment, or once the operator has brought them back",
+        )
+
+
+class OutcomeOpen(OperatorError):
+    """The log has no majority; whether this command is in it is found out once it has one."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "too few of the servers that keep the event log answer, and whether this was done is "
+            "not known yet; see whether it was before you do it again"
+        )
+
+
+class Replaced(OperatorError):
+    """Another server has begun to use the log, and has ended this one's session."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "another server has started on the same log, and takes it that this one has ended; "
+            "stop one of the two, then start the other again"
+        )
+
+
+def refusal_for(error: LogLacking | LogBusy) -> Callable[[], WriteRefused]:
     """Make the refusals of commands, without the log's path."""
+    if isinstance(error, LogBusy):
+        return NoMajority
     if isinstance(error, LogFull):
         return DiskFull
     return partial(WriteRefused, getattr(error.__cause__, "strerror", None) or "no memory is left")

@@ -6,7 +6,7 @@ answered with a state that has it.
 
 from collections.abc import AsyncIterator
 
-from eventlog.api import EventLog
+from eventlog.api import ReadableLog
 from eventlog.followers import Followers, follow
 from nc.domain.codec.records import Recorded, events_of
 from nc.replica.replica import Replica
@@ -22,7 +22,7 @@ class Feed:
         replica: may have started, or not.
     """
 
-    def __init__(self, log: EventLog, replica: Replica) -> None:
+    def __init__(self, log: ReadableLog, replica: Replica) -> None:
         self._log = log
         self._replica = replica
         self._followers = Followers()

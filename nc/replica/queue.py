@@ -13,7 +13,7 @@ from typing import NamedTuple
 from nc.domain.decide import Command
 from nc.domain.events import Event
 from nc.replica.batch import Origin
-from nc.replica.errors import Overloaded
+from nc.replica.errors import OutcomeOpen, Overloaded
 
 __all__ = ["MAX_WAITING_COMMANDS", "CommandQueue", "Waiting"]
 
@@ -54,6 +54,9 @@ class CommandQueue:
 
     def __iter__(self) -> Iterator[Waiting]:
         return iter(self._waiting)
+
+    def commands(self) -> Iterator[tuple[Command, Origin]]:
+        return ((waiting.command, waiting.origin) for waiting in self._waiting)
 
     def add(
         self, command: Command, origin: Origin, *, internal: bool = False
@@ -103,6 +106,10 @@ class CommandQueue:
                 reply.set_exception(outcome)
             else:
                 reply.set_result(outcome)
+
+    def leave_open(self, count: int) -> None:
+        """Tell the first commands that their outcome is not known for now."""
+        self.answer([OutcomeOpen() for _ in range(count)])
 
     def refuse(self, error: Callable[[], Exception]) -> None:
         """Fail all queued commands."""

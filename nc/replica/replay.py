@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterable, Sequence
 
-from eventlog.api import EventLog
+from eventlog.api import ReadableLog
 from nc.domain.codec.records import entries_in
 from nc.domain.events import Entry, Event
 from nc.domain.evolve import evolve_entries
@@ -11,7 +11,7 @@ from nc.domain.state import State
 Observer = Callable[[Sequence[Event]], None]
 
 
-def replay(log: EventLog, state: State, observer: Observer | None = None) -> State:
+def replay(log: ReadableLog, state: State, observer: Observer | None = None) -> State:
     """The state after all events in the log. Blocks while it reads.
 
     Args:

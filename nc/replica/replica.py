@@ -1,8 +1,8 @@
 """The replica: where decide, append, evolve and reply meet.
 
-One writer task drains the command queue. It decides each command on the state that the ones before
-it in the batch lead to, appends all their entries as one record, and only after the append has
-returned replaces the state and resolves the replies. While an append is under way the next batch
+One writer task drains the command queue: it decides each command on the state that the ones before
+it lead to, appends all their entries as one record, and only then replaces the state
+(`nc.replica.timeline`) and resolves the replies. While an append is under way the next batch
 gathers (`nc.replica.queue`): that is the group commit.
 
 Laws: only durable events are visible; a refused command changes nothing; after a failed append no
@@ -10,23 +10,31 @@ command is accepted, and queries still work.
 """
 
 import asyncio
-from collections.abc import Callable, Iterable, Sequence
-from functools import partial
+from collections.abc import Callable
 
-from eventlog.api import EventLog, LogPosition, SequenceConflict
-from eventlog.errors import LogError, LogLacking
+from eventlog.api import AsyncLog, LogPosition
+from eventlog.errors import LogBusy, LogError, LogLacking
+from eventlog.offloop import RunBlocking
 from nc.clock import Clock
 from nc.domain.decide import Command
-from nc.domain.events import Batch, Event
+from nc.domain.events import Event
 from nc.domain.state import State
-from nc.replica.appends import Appends, in_thread
-from nc.replica.batch import Decided, Origin, decide_batch
+from nc.replica.appends import in_thread
+from nc.replica.batch import Origin, decide_batch
 from nc.replica.digests import Digests
-from nc.replica.errors import DiskFull, Overloaded, Stopping, Unwritable, WriteRefused, refusal_for
+from nc.replica.errors import (
+    DiskFull,
+    Overloaded,
+    Stopping,
+    Unwritable,
+    WriteRefused,
+    refusal_for,
+)
 from nc.replica.gc import gc_disabled
 from nc.replica.queue import MAX_WAITING_COMMANDS, CommandQueue
 from nc.replica.replay import Observer, replay
-from nc.replica.snapshots import RunBlocking, Snapshots
+from nc.replica.snapshots import Snapshots
+from nc.replica.timeline import Decide, Replay, Timeline
 
 __all__ = [
     "MAX_WAITING_COMMANDS",
@@ -37,11 +45,7 @@ __all__ = [
     "Stopping",
     "Unwritable",
     "WriteRefused",
-    "in_thread",
 ]
-
-Decide = Callable[[State, Iterable[tuple[Command, Origin]], int], Decided]
-Replay = Callable[[EventLog, State, Observer | None], State]
 
 # After this long with nothing to write, the log gets a sync marker. A caller takes less than that
 # from an answer to its next request, so that under load no marker is written.
@@ -56,14 +60,15 @@ class Replica:
     Args:
         log: the log; several replicas may share it.
         clock: stamps entries.
-        run_blocking: runs what blocks for the disk; a simulation runs it in place.
+        run_blocking: runs what blocks for snapshots; a simulation runs it in place.
         append_on_loop: whether appends may block the event loop (`nc.replica.appends`).
         max_waiting_commands: a longer queue refuses commands.
         decide: decides a batch; tests plant bugs here.
         replay: folds what others wrote, and gives it to observers; tests plant bugs here.
 
     Attributes:
-        queue, appends: the undecided commands; how long it took to append what was decided.
+        queue: the undecided commands.
+        append_durations: how long it took to append what was decided.
         snapshots: of the log.
         digests: that this replica records.
         failure: why the log cannot be written any more; None while it can.
@@ -74,7 +79,7 @@ class Replica:
 
     def __init__(
         self,
-        log: EventLog,
+        log: AsyncLog,
         clock: Clock,
         *,
         run_blocking: RunBlocking = in_thread,
@@ -84,17 +89,15 @@ class Replica:
         replay: Replay = replay,
     ) -> None:
         self._log = log
-        self._clock = clock
-        self._decide = decide
-        self._replay = replay
-        self._state = State()
+        self._timeline = Timeline(log, clock, decide, replay, append_on_loop=append_on_loop)
         self._stopping = False
-        self.session = ""  # of this process: random, the owner of its links
         self._is_marked = False  # nothing was appended since the last sync marker
         self._writer: asyncio.Task[None] | None = None
-        self._observers: list[Observer] = []
+        self.append_durations = self._timeline.append_durations
         self.run_blocking = run_blocking
-        self.appends = Appends(clock, append_on_loop=append_on_loop)
+        self._append_on_loop = append_on_loop
+        self._is_behind = False  # `look` was called
+        self._ended_by: Exception | None = None
         self.queue = CommandQueue(max_waiting_commands)
         self.snapshots = Snapshots(log.snapshots, run_blocking)
         self.digests = Digests(self.submit)
@@ -109,7 +112,7 @@ class Replica:
 
         They are part of `state` then, and the commands that led to them have not been answered yet.
         """
-        self._observers.append(observer)
+        self._timeline.observe(observer)
 
     def start(self) -> "asyncio.Task[None]":
         """Load the newest snapshot, fold in what came after it, then take commands.
@@ -117,15 +120,24 @@ class Replica:
         Blocks while it reads. Returns the writer task: should it die, no command is answered.
         """
         with gc_disabled():
-            self._state = self.snapshots.load()
-            self._catch_up()
+            self._timeline.state = self.snapshots.load()
+            self._timeline.catch_up()
         self._writer = asyncio.create_task(self._write(), name="replica-writer")
         return self._writer
 
     @property
+    def session(self) -> str:
+        """Of this process: random, the owner of its links."""
+        return self._timeline.session
+
+    @session.setter
+    def session(self, session: str) -> None:
+        self._timeline.session = session
+
+    @property
     def state(self) -> State:
         """The state as of the last durable event that this replica knows. Never waits."""
-        return self._state
+        return self._timeline.state
 
     @property
     def is_writable(self) -> bool:
@@ -150,6 +162,7 @@ class Replica:
             RecordTooLarge: its events are more than a record can hold; nothing changed.
             Overloaded: too many commands wait; nothing changed.
             WriteRefused: something is lacking for it (DiskFull: room); nothing changed.
+            OutcomeOpen: the log has no majority; the outcome is unknown for now.
             Stopping: the replica is shutting down; nothing changed.
             Unwritable: the log cannot be written; the outcome is unknown.
         """
@@ -161,6 +174,11 @@ class Replica:
             raise self.refusal()
         return await self.queue.add(command, origin, internal=internal)
 
+    def look(self, failure: Exception | None = None) -> None:
+        """Fold in soon what other replicas have appended; or fail, with what ended the log."""
+        self._is_behind, self._ended_by = True, failure
+        self.queue.wake()
+
     async def stop(self) -> None:
         """Take no more commands, finish the queue, leave a snapshot. Idempotent."""
         self._stopping = True
@@ -170,7 +188,9 @@ class Replica:
 
     async def _write(self) -> None:
         while self.queue or not self._stopping:
-            if self.lacking.is_set():
+            if self._is_behind:
+                self._catch_up_or_fail()
+            elif self.lacking.is_set():
                 await self._wait_for_room()
             elif self.queue:
                 if not self._stopping:
@@ -178,8 +198,8 @@ class Replica:
                 await self._commit()
                 await self._snapshot_if_due()
                 self._digest_if_due()
-                if self.appends.was_on_loop:
-                    await asyncio.sleep(0)  # nobody else has run meanwhile
+                if self._append_on_loop:
+                    await asyncio.sleep(0)  # it may be that nobody else has run meanwhile
             else:
                 await self._rest()
         await self._finish()
@@ -193,8 +213,8 @@ class Replica:
     async def _mark(self) -> LogPosition | None:
         """Mark the log durable; None if that failed, which is handled."""
         try:
-            position = await self.run_blocking(self._log.write_sync_marker)
-        except LogLacking as error:
+            position = await self._log.write_sync_marker()
+        except (LogLacking, LogBusy) as error:
             self._suspend(error)
         except Exception as error:  # noqa: BLE001 - any error has closed the log
             self._fail(error)
@@ -207,86 +227,66 @@ class Replica:
         """Probe the log once, after ROOM_CHECK_INTERVAL_S."""
         await self.queue.sleep(ROOM_CHECK_INTERVAL_S)
         try:
-            await self.run_blocking(self._log.probe_space)
-        except LogLacking:
+            await self._log.probe_space()
+        except (LogLacking, LogBusy):
             return
         except Exception as error:  # noqa: BLE001 - any error has closed the log
             self._fail(error)
             return
-        self.lacking.clear()
-        self.writable.set()
+        self._catch_up_or_fail()  # what was open may have been appended
+        if self.failure is None:
+            self.lacking.clear()
+            self.writable.set()
 
     async def _snapshot_if_due(self) -> None:
-        if self.is_writable and self.snapshots.is_due(self._state):
+        if self.is_writable and self.snapshots.is_due(self.state):
             position = await self._mark()
             # unless another replica has appended meanwhile
-            if position is not None and position.last_seq == self._state.seq:
-                self.snapshots.begin(self._state, position)
+            if position is not None and position.last_seq == self.state.seq:
+                self.snapshots.begin(self.state, position)
 
     def _digest_if_due(self) -> None:
-        if self.is_writable and not self._stopping and self.digests.is_due(self._state):
-            self.digests.begin(self._state)
+        if self.is_writable and not self._stopping and self.digests.is_due(self.state):
+            self.digests.begin(self.state)
 
     async def _finish(self) -> None:
         """Leave a sync marker and a snapshot, so that the next start is quick."""
         await self.snapshots.stop()
         await self.digests.stop()
-        if self.failure is not None:
+        if self.failure is not None or self.lacking.is_set():
             return
         try:
-            position = await self.run_blocking(self._log.write_sync_marker)
+            position = await self._log.write_sync_marker()
         except LogError:
             return  # no command waits for it; the next open reports what is wrong
-        if position.last_seq == self._state.seq:
-            await self.snapshots.take_last(self._state, position)
+        if position.last_seq == self.state.seq:
+            await self.snapshots.take_last(self.state, position)
 
     async def _commit(self) -> None:
         """Make the first queued commands durable, apply them, answer."""
         try:
-            decided = await self._decide_durably()
-        except LogLacking as error:
+            decided = await self._timeline.commit(self.queue.commands, self.queue.leave_open)
+        except (LogLacking, LogBusy) as error:
             self._suspend(error)
             return
         except Exception as error:  # noqa: BLE001 - after any error no command was answered
             self._fail(error)
             return
-        self._state = decided.state
-        self._notify([event for entry in decided.entries for event in entry.events])
+        self._is_marked = self._is_marked and not decided.entries
         self.queue.answer(decided.outcomes)
 
-    def _notify(self, events: Sequence[Event]) -> None:
-        for observer in self._observers:  # an observer that fails does not fail the writer
-            asyncio.get_running_loop().call_soon(observer, events)
+    def _catch_up_or_fail(self) -> None:
+        self._is_behind = False
+        try:
+            self._timeline.catch_up()
+        except Exception as error:  # noqa: BLE001 - the state is not the log's any more
+            self._fail(error)
+        if self._ended_by is not None:
+            self._fail(self._ended_by)
 
-    async def _decide_durably(self) -> Decided:
-        """Decide and append; decide again whenever another replica appended first."""
-        while True:
-            queued = ((command, origin) for command, origin, _ in self.queue)
-            decided = self._decide(self._state, queued, self._clock.now_ns())
-            try:
-                await self._append(decided)
-            except SequenceConflict:
-                self._catch_up()
-            else:
-                return decided
-
-    async def _append(self, decided: Decided) -> None:
-        expected = self._state.seq
-        count = decided.state.seq - expected
-        if count == 0:
-            return
-        payload = Batch(entries=decided.entries).SerializeToString()
-        self._is_marked = False
-        append = partial(self._log.append, payload, count, expected)
-        await self.appends.run(append, self._state, self.run_blocking)
-
-    def _catch_up(self) -> None:
-        """Fold in what other replicas wrote, and give it to the observers."""
-        observer = self._notify if self._observers else None
-        self._state = self._replay(self._log, self._state, observer)
-
-    def _suspend(self, error: LogLacking) -> None:
+    def _suspend(self, error: LogLacking | LogBusy) -> None:
         """Fail all queued commands with WriteRefused, and later ones until nothing is lacking."""
+        self._is_marked = False  # what is open may be behind the marker
         self.refusal = refusal_for(error)
         self.writable.clear()
         self.lacking.set()

@@ -6,15 +6,13 @@ Only writing and syncing the file runs off the loop.
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable
-from typing import Final, Protocol, TypeVar
+from typing import Final
 
 from eventlog.api import LogPosition, SnapshotStore, SnapshotWriter
 from eventlog.errors import SnapshotFailed
+from eventlog.offloop import RunBlocking
 from nc.domain.codec.snapshot import SNAPSHOT_SCHEMA, decode, encode
 from nc.domain.state import State
-
-T = TypeVar("T")
 
 # A snapshot is due after max(100,000, a quarter of the entries) events: a start replays 100,000 in
 # about half a second, and the share keeps the snapshots' bytes in proportion to the events.
@@ -26,13 +24,6 @@ _PAUSE_S: Final = 0.002
 
 # Written to the disk at once.
 _WRITE_BYTES: Final = 256 * 1024
-
-
-class RunBlocking(Protocol):
-    """Runs a blocking call while the event loop runs; a simulation runs it in place."""
-
-    def __call__(self, function: Callable[[], T], /) -> Awaitable[T]:
-        """What the function returns."""
 
 
 class Snapshots:

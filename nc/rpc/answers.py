@@ -17,7 +17,7 @@ from nc.domain import operator_errors as operator
 from nc.domain.errors import AuthorityOfAnotherLog, DomainError, IdTaken, KeyOfAnotherLog
 from nc.pki.errors import InvalidName, PkiError
 from nc.pki.requests import RequestUnusable
-from nc.replica.errors import Overloaded, Stopping, Unwritable, WriteRefused
+from nc.replica.errors import OutcomeOpen, Overloaded, Stopping, Unwritable, WriteRefused
 from nc.rpc.abuse import TooManyGuesses
 from nc.rpc.admin import errors as admin
 from nc.rpc.admission import TooManyStreams
@@ -106,7 +106,7 @@ _BY_STATUS: Final[dict[grpc.StatusCode, tuple[type[Exception], ...]]] = {
     Code.PERMISSION_DENIED: (domain.NotTheNodesKey,),
     Code.UNAUTHENTICATED: (node.CredentialRefused,),
     Code.ABORTED: (domain.IdTaken,),
-    Code.UNAVAILABLE: (WriteRefused, Unwritable),
+    Code.UNAVAILABLE: (WriteRefused, OutcomeOpen, Unwritable),
     Code.DATA_LOSS: (admin.LogUnreadable, LogError),
 }
 STATUSES: Final[dict[type[Exception], grpc.StatusCode]] = _ALWAYS | {
@@ -120,11 +120,18 @@ def answer_to(error: Exception, request_id: str) -> Answer | Status:
         return Status(code, str(error))
     match error:
         case (
-            IdTaken() | KeyOfAnotherLog() | AuthorityOfAnotherLog() | Unwritable() | WriteRefused()
+            IdTaken()
+            | KeyOfAnotherLog()
+            | AuthorityOfAnotherLog()
+            | OutcomeOpen()
+            | Unwritable()
+            | WriteRefused()
         ):
             return Answer(SERVER_FAULT, str(error))
         case DomainError():
             return Answer(CLIENT_MISTAKE, str(error))
+        case RecordTooLarge():
+            return Answer(CLIENT_MISTAKE, _TOO_MUCH)
         case DecodeError():
             return Answer(CLIENT_MISTAKE, _UNREADABLE)
         case _:
@@ -141,6 +148,7 @@ def status_to(error: Exception, request_id: str) -> Status:
     return Status(Code.INTERNAL, _unforeseen(request_id), is_unforeseen=True)
 
 
+_TOO_MUCH: Final = "this request changes too much at once; send it in several parts"
 _UNREADABLE: Final = (
     "the request is not a message of this method; "
     "generate the client from the published .proto files"

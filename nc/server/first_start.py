@@ -9,7 +9,7 @@ keys (`ReplicaStarted`). A folder of certificates without a mark is another serv
 version's, and is used as it is.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import Enum
@@ -61,7 +61,8 @@ class Listing:
     """What there is before a start makes anything.
 
     Attributes:
-        segments: the log has at least one.
+        log: its folder.
+        segments: it has at least one.
         traces: files that an earlier start, its tools or an agent have left, without certificates.
     """
 
@@ -71,6 +72,11 @@ class Listing:
     has_secret_key: bool
     traces: tuple[Path, ...]
     authorities: tuple[AuthorityFiles, ...]
+    stream: str = ""  # which keeps the log, if one does; in the folder is a copy then
+
+    @property
+    def log_name(self) -> str:
+        return self.stream or str(self.log)
 
 
 def look(folder: DataFolder, authority_folders: tuple[Path, ...]) -> Listing:
@@ -105,16 +111,17 @@ def look(folder: DataFolder, authority_folders: tuple[Path, ...]) -> Listing:
 
 
 def decide(there: Listing) -> Start:
-    """What kind of start this is, before the log is opened.
+    """What kind of start this is, before the log is opened; of a stream, if there is none.
 
     Raises:
-        DataLost: the log has no segment, and something of an earlier start is there.
+        DataLost: the log has no segment, or is missing, and something of an earlier start is there.
     """
-    if there.segments:
+    if there.segments and not there.stream:
         return Start.AGAIN
     marked = [each.folder / MARK_NAME for each in there.authorities if each.mark is not None]
     if left := [*there.traces, *marked]:
-        raise DataLost(_lost([there.log / "*.seg"], left), remedy=_PUT_BACK)
+        missing = [f"the stream {there.stream}" if there.stream else there.log / "*.seg"]
+        raise DataLost(_lost(missing, left), remedy=_put_back(there))
     has_authority = any(each.has_certificate or each.has_key for each in there.authorities)
     return Start.TAKES_OVER if has_authority else Start.FIRST
 
@@ -129,16 +136,16 @@ def check(there: Listing, log_id: str, *, log_is_empty: bool) -> None:
         if each.mark not in (None, log_id):
             raise DataLost(
                 f"the certificate authority in {each.folder} is that of another log ({each.mark}, "
-                f"and {there.log} is {log_id}): no node that one of them knows is known to the "
-                "other",
-                remedy=f"put both back from the same backup; {_BEGIN_ANEW}",
+                f"and {there.log_name} is {log_id}): no node that one of them knows is known to "
+                "the other",
+                remedy=f"put both back from the same backup; {_begin_anew(there)}",
             )
     if log_is_empty:
         return
-    missing = [] if there.has_secret_key else [there.secret_key]
+    missing: list[Path | str] = [] if there.has_secret_key else [there.secret_key]
     missing += [FolderPaths.within(a.folder).ca_key for a in there.authorities if not a.has_key]
     if missing:
-        raise DataLost(_lost(missing, [there.log]), remedy=_PUT_BACK)
+        raise DataLost(_lost(missing, [there.log_name]), remedy=_put_back(there))
 
 
 def mark(folders: tuple[Path, ...], log_id: str) -> Iterator[str]:
@@ -185,17 +192,22 @@ def set_aside(there: Listing, now: datetime) -> list[Path]:
     return list(moved)
 
 
-_BEGIN_ANEW: Final = (
-    "for a new cluster, which no node of the old one can use, start with --new-cluster: it keeps "
-    "what is there in a folder of its own"
-)
-_PUT_BACK: Final = (
-    "put back what is missing (is its volume mounted? is it compressed or moved?) or restore all "
-    f"of it from one backup (docs/how-to/backup.md); {_BEGIN_ANEW}"
-)
+def _begin_anew(there: Listing) -> str:
+    where = " and with a stream that is not there yet" if there.stream else ""
+    return (
+        "for a new cluster, which no node of the old one can use, start with --new-cluster"
+        f"{where}: it keeps what is there in a folder of its own"
+    )
 
 
-def _lost(missing: list[Path], left: list[Path]) -> str:
+def _put_back(there: Listing) -> str:
+    return (
+        "put back what is missing (is its volume mounted? is it compressed or moved?) or restore "
+        f"all of it from one backup (docs/how-to/backup.md); {_begin_anew(there)}"
+    )
+
+
+def _lost(missing: Sequence[Path | str], left: Sequence[Path | str]) -> str:
     more = f" and {len(left) - _SHOWN} more" if len(left) > _SHOWN else ""
     found = ", ".join(map(str, left[:_SHOWN])) + more
     absent = " and ".join(map(str, missing)) + (" is" if len(missing) == 1 else " are")

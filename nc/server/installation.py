@@ -14,9 +14,8 @@ from pathlib import Path
 
 from structlog.typing import FilteringBoundLogger
 
-import eventlog
 from nc import log_events
-from nc.clock import Clock, now_utc
+from nc.clock import Clock
 from nc.data_folder import DataFolder, DataLost
 from nc.domain.errors import AuthorityOfAnotherLog, KeyOfAnotherLog
 from nc.hub.limits import Limits
@@ -29,6 +28,7 @@ from nc.server import first_start
 from nc.server.certificates import Certificates, authority_folders
 from nc.server.extras import metrics_of
 from nc.server.first_start import Start
+from nc.server.logs import Opening, open_log
 from nc.server.memory import GIVE_BACK
 from nc.server.parts import SWEEP_INTERVAL_S, Job, Parts
 from nc.server.server import Server, serve
@@ -38,10 +38,6 @@ from nc.server.uplink import uplink
 
 # Certificates are renewed weeks before they end, so checking a few times a day will do.
 CERTIFICATE_CHECK_INTERVAL_S = 6 * 60 * 60.0
-
-# A new segment and a snapshot open a file and the folder each, while connections have taken every
-# other descriptor.
-SPARE_DESCRIPTORS = 8
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -95,24 +91,23 @@ async def serve_installation(
         DataFolderError, LogError, PkiError, PortUnavailable, TunUnavailable: it cannot start.
     """
     opened = open_installation(settings, clock, secrets, logger, log_calls, tuning or Tuning())
-    with opened as installation:
-        async with serve(installation.parts) as server:
-            _mark_authorities(installation, logger)
-            warn_of_database(installation.folder, server.replica.state, logger)
-            report_start(settings, server.endpoints, logger)
-            reload = partial(_reload, installation.reload, server)
-            yield replace(installation, reload=reload), server
+    async with opened as installation, serve(installation.parts) as server:
+        _mark_authorities(installation, logger)
+        warn_of_database(installation.folder, server.replica.state, logger)
+        report_start(settings, server.endpoints, logger)
+        reload = partial(_reload, installation.reload, server)
+        yield replace(installation, reload=reload), server
 
 
-@contextlib.contextmanager
-def open_installation(
+@contextlib.asynccontextmanager
+async def open_installation(
     settings: ServerSettings,
     clock: Clock,
     secrets: Secrets,
     logger: FilteringBoundLogger,
     log_calls: LogCalls | None,
     tuning: Tuning,
-) -> Iterator[Installation]:
+) -> AsyncIterator[Installation]:
     """Open the data folder and everything in it; the log is closed at the end.
 
     Raises:
@@ -121,11 +116,8 @@ def open_installation(
     folder = DataFolder(settings.data_dir)
     folder.prepare()
     warn_of_folder(folder, logger)
-    with contextlib.ExitStack() as held:
-        disk = held.enter_context(eventlog.SparingDisk(SPARE_DESCRIPTORS))
-        start, log = _find_log(settings, folder, disk, clock, secrets, logger)
-        held.callback(log.close)
-        is_first = start is not Start.AGAIN
+    async with open_log(Opening(settings, folder, clock, secrets, logger)) as opened:
+        log, is_first = opened.log, opened.start is not Start.AGAIN
         with folder.forgotten_on_failure() if is_first else contextlib.nullcontext():
             key, may_found = folder.load_secret_key(secrets), log.last_seq == 0
             certificates = Certificates(settings, folder, clock, secrets, may_found=may_found)
@@ -137,6 +129,9 @@ def open_installation(
         parts = Parts(
             name=socket.gethostname(),
             log=log,
+            follows_log=bool(opened.stream),
+            stream=opened.stream,
+            log_problem=opened.problem,
             network=settings.network,
             token_ids=TokenIds(key),
             authorities=certificates.authorities,
@@ -166,7 +161,7 @@ def open_installation(
         )
         with _lost_of_another_log(folder, certificates):
             yield Installation(
-                settings, folder, start, certificates, made, log.log_id.hex(), parts, renew
+                settings, folder, opened.start, certificates, made, opened.log_id, parts, renew
             )
 
 
@@ -189,76 +184,11 @@ def _lost_of_another_log(folder: DataFolder, certificates: Certificates) -> Iter
         ) from None
 
 
-def _find_log(
-    settings: ServerSettings,
-    folder: DataFolder,
-    disk: eventlog.Disk,
-    clock: Clock,
-    secrets: Secrets,
-    logger: FilteringBoundLogger,
-) -> tuple[Start, eventlog.FileLog]:
-    """Open the log, or begin one where this is a first start.
-
-    Raises:
-        DataLost: something of an earlier start is missing, and no new cluster is wanted.
-    """
-    there = first_start.look(folder, authority_folders(settings, folder))
-    try:
-        start = first_start.decide(there)
-        log = _open_log(folder, disk, clock, secrets, logger)
-        try:
-            first_start.check(there, log.log_id.hex(), log_is_empty=log.last_seq == 0)
-        except BaseException:
-            log.close()
-            raise
-    except DataLost as lost:
-        if not settings.new_cluster:
-            raise
-        kept = first_start.set_aside(there, now_utc(clock))
-        text = (
-            f"{lost.problem}; --new-cluster began a new cluster, and what was there is kept in "
-            f"{', '.join(map(str, kept))}; to undo this, stop the server and put it back"
-        )
-        logger.warning(log_events.SERVER_NEW_CLUSTER, message=text)
-        return Start.FIRST, _open_log(folder, disk, clock, secrets, logger)
-    if start is Start.TAKES_OVER:
-        folders = " and ".join(str(each.folder) for each in there.authorities)
-        logger.warning(
-            log_events.SERVER_NEW_CLUSTER,
-            message=f"a new cluster, with the certificates in {folders}, which another server has "
-            "left: its nodes are not known here, and must join again; if that is not wanted, stop "
-            "this server, and put its data folder back or, from an upstream server, import its "
-            "database (network-controller import-litekube)",
-        )
-    return start, log
-
-
 def _mark_authorities(installation: Installation, logger: FilteringBoundLogger) -> None:
     settings, folder = installation.settings, installation.folder
     log_id = installation.log_id
     for warning in first_start.mark(authority_folders(settings, folder), log_id):
         logger.warning(log_events.CERTIFICATE_WARNING, message=warning)
-
-
-def _open_log(
-    folder: DataFolder,
-    disk: eventlog.Disk,
-    clock: Clock,
-    secrets: Secrets,
-    logger: FilteringBoundLogger,
-) -> eventlog.FileLog:
-    log = eventlog.open(
-        folder.log, now_ns=clock.now_ns, random_bytes=secrets.random_bytes, disk=disk
-    )
-    if (cut := log.recovery) is not None:
-        logger.warning(
-            log_events.LOG_TAIL_CUT,
-            message=f"{cut.torn_bytes} bytes after event {cut.last_seq} were cut from "
-            f"{cut.segment}: a write that a crash interrupted, and that was not acknowledged; "
-            f"there is nothing to do; they are kept in {cut.kept_in}",
-        )
-    logger.info(log_events.LOG_OPENED, folder=str(folder.log), last_seq=log.last_seq)
-    return log
 
 
 def _rpc_ports(

@@ -18,7 +18,8 @@ from typing import NamedTuple, Protocol
 
 from structlog.typing import FilteringBoundLogger
 
-from eventlog import EventLog
+from eventlog import AsyncLog
+from eventlog.offloop import RunBlocking
 from nc.clock import Clock
 from nc.domain.administrators import InstallAdministrator
 from nc.domain.limits import DEFAULT_LIMITS, NodeLimits
@@ -28,9 +29,9 @@ from nc.hub.limits import Limits
 from nc.hub.switch import Switch
 from nc.metrics.sources import OpenMetrics
 from nc.pki.certificates import NODE_LIFETIME
+from nc.replica.appends import in_thread
 from nc.replica.digests import DIGEST_EVENTS
-from nc.replica.replica import in_thread
-from nc.replica.snapshots import SNAPSHOT_TAIL_EVENTS, RunBlocking
+from nc.replica.snapshots import SNAPSHOT_TAIL_EVENTS
 from nc.rpc.admin.server import CertificateFacts
 from nc.rpc.api import Authorities
 from nc.rpc.call_lines import LogCalls
@@ -95,6 +96,9 @@ class Parts:
         name: the replica's, in the log.
         log: where events are.
         shares_log: whether other servers use the same log.
+        stream: which keeps the log, if one does.
+        log_problem: what is wrong with the log's place at the moment, or "".
+        follows_log: whether what others append is read as it comes, not only at an append.
         network: the overlay network.
         token_ids: recognise tokens; the same key for the whole life of the log.
         authorities: sign nodes' certificates.
@@ -123,7 +127,7 @@ class Parts:
     """
 
     name: str
-    log: EventLog
+    log: AsyncLog
     network: Network
     token_ids: TokenIds
     authorities: Authorities
@@ -135,6 +139,9 @@ class Parts:
     link_tls: Callable[[], ssl.SSLContext | None]
     advertised: tuple[str, ...]
     shares_log: bool = False
+    follows_log: bool = False
+    stream: str = ""
+    log_problem: Callable[[], str] = lambda: ""
     callers: Callers = field(default_factory=Callers)
     run_blocking: RunBlocking = in_thread
     append_on_loop: bool = True

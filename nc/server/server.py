@@ -13,15 +13,14 @@ from importlib.metadata import version
 from types import TracebackType
 from typing import Self
 
-from eventlog import SyncFailed, WriterReplaced
 from nc import log_events
 from nc.clock_watch import ClockWatch
-from nc.domain.decide import Command, decide
+from nc.domain.decide import decide
 from nc.domain.replicas import AuthorityKeys, StartReplica, StopReplica
 from nc.hub.hub import Hub
 from nc.metrics.sources import KeepMetrics, Sources
-from nc.replica.errors import Unwritable, WriteRefused
-from nc.replica.replica import Origin, Replica
+from nc.replica.errors import OutcomeOpen, Unwritable, WriteRefused
+from nc.replica.replica import Replica
 from nc.replica.waiting import WaitingNodes
 from nc.rpc.abuse import Abuse
 from nc.rpc.admin.methods import admin_methods
@@ -36,6 +35,7 @@ from nc.server.admin import admin_services
 from nc.server.ending_certificates import EndingCertificates
 from nc.server.extras import report_links, serve_metrics
 from nc.server.methods import public_methods
+from nc.server.own_changes import OwnChanges
 from nc.server.parts import Job, KeepUplink, Parts
 
 VERSION = version("litekube-network-controller")
@@ -84,6 +84,7 @@ class Server:
         replica: the state, and the only way to change it.
         hub: the nodes' links.
         admin: the services of nc.admin.v1.
+        submit: makes a change that the server itself wants.
         methods: what can be called, by path.
         ending_certificates: counts the nodes that must join again soon.
         abuse: counts wrong tokens, and connections that were hung up on.
@@ -104,7 +105,7 @@ class Server:
         self.replica = replica
         self.hub = hub
         self._parts = parts
-        self._request_ids = request_ids
+        self.submit = OwnChanges(replica, request_ids, parts.log.limits).submit
         self._failing: tasks.Failing = {}
         self.admin = admin_services(
             parts, replica, hub, waiting, VERSION, lambda: self.endpoints, self._failing
@@ -164,11 +165,6 @@ class Server:
         )
         self._edges.append(edge)
         return edge
-
-    async def submit(self, command: Command, method: str) -> None:
-        """Make a change that the server itself wants."""
-        origin = Origin("system", method, self._request_ids.new())
-        await self.replica.submit(command, origin, internal=True)
 
     async def record_installed(self, method: str = "certificates") -> None:
         """Record the administrator's certificate of the server's folder, if it is another one."""
@@ -253,6 +249,9 @@ class Server:
         yield "watch_clock", watch
         if self._keep_uplink is not None:
             yield "uplink", self._keep_uplink
+        yield "watch_log", partial(tasks.watch_log, parts.log, self.replica)
+        if parts.follows_log:
+            yield "follow_log", partial(tasks.follow_log, parts.log, self.replica)
         if self._keep_metrics is not None:
             yield "metrics", self._keep_metrics
         for report in (tasks.report_failure, tasks.report_lack):
@@ -264,7 +263,7 @@ class Server:
     async def _supervised(self, name: str, work: Callable[[], Awaitable[None]]) -> None:
         try:
             await work()
-        except (SyncFailed, WriterReplaced):
+        except tasks.FATAL:
             raise  # `report_failure` has logged it
         except Exception as error:
             self._parts.logger.critical(log_events.TASK_CRASHED, task=name, exc_info=error)
@@ -293,5 +292,6 @@ class Server:
     async def _record_stop(self) -> None:
         if self.tasks["replica"].done():
             return  # it failed or crashed, and takes no command any more
-        with contextlib.suppress(Unwritable, WriteRefused):  # it was reported when it happened
+        # what it raises was reported when it happened
+        with contextlib.suppress(Unwritable, WriteRefused, OutcomeOpen):
             await self.submit(StopReplica(self._parts.name, self.replica.session), "stop")

@@ -61,6 +61,7 @@ def _is_path(value: object) -> Path:
 GuessRate = Annotated[float, BeforeValidator(_is_rate)]
 Switch = Annotated[bool, BeforeValidator(_is_switch)]
 Folder = Annotated[Path, BeforeValidator(_is_path)]
+StreamReplicas = Annotated[int, _whole_number(1, 5, "a number of servers")]
 Port = Annotated[int, _whole_number(1, 65_535, "a port number")]
 PortOrAny = Annotated[int, _whole_number(0, 65_535, "a port number, or 0 for any that is free")]
 Metric = Annotated[int, _whole_number(0, 2**32 - 1, "a route's metric, or 0 for none")]

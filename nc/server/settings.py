@@ -25,6 +25,7 @@ from nc.server.setting_types import (
     Port,
     PortOrAny,
     ServerNames,
+    StreamReplicas,
     Switch,
 )
 
@@ -77,6 +78,8 @@ class ServerSettings(BaseModel):
     new_cluster: bool = False  # where something of an earlier start is missing, begin anew
     reclaim_after: Duration = timedelta(milliseconds=DEFAULT_RECLAIM_AFTER_MS)
     max_nodes: NodeCount = 0  # 0: any number
+    cluster: str | None = None  # the address of the stream that keeps the log
+    cluster_replicas: StreamReplicas = 3  # how many servers of NATS keep a stream that is made
     certificate_lifetime: Lifetime = NODE_LIFETIME
     metrics_listen: MetricsListen = None
     tls_dir: Folder | None = None  # gets copies of the admin's files, for an admin client

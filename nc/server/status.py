@@ -64,6 +64,7 @@ class Status:
                 size_bytes,
                 free_bytes,
                 replica.snapshots.written_seq,
+                parts.stream,
             ),
             certificates,
             [*self._of_log(), *of_certificates(certificates, parts.clock), *self._of_jobs()],
@@ -76,6 +77,8 @@ class Status:
                 f"the event log cannot be written any more ({replica.failure}), so nothing can be "
                 "changed; remove the cause, then restart the server"
             )
+        elif problem := self._parts.log_problem():
+            yield problem
         elif replica.lacking.is_set():
             yield str(replica.refusal())
         if replica.snapshots.failure is not None:

@@ -7,7 +7,7 @@ from typing import Final, Protocol
 
 from structlog.typing import FilteringBoundLogger
 
-from eventlog import SyncFailed, WriterReplaced
+from eventlog import AsyncLog, LogError, LogRewound, SyncFailed, WriterReplaced
 from nc import log_events
 from nc.clock import Clock, now_ms
 from nc.clock_watch import LOOK_INTERVAL_S, ClockWatch, step_text
@@ -16,7 +16,7 @@ from nc.domain.expiry import NEVER, has_passed
 from nc.domain.links import Links
 from nc.domain.nodes import ExpireNodes, ForgetUnregistered, Nodes
 from nc.domain.tokens import ForgetExpiredTokens
-from nc.replica.errors import Unwritable, WriteRefused
+from nc.replica.errors import OutcomeOpen, Replaced, Unwritable, WriteRefused
 from nc.replica.replica import Replica
 from nc.server.parts import PASSING_FAILURES, Job
 
@@ -49,7 +49,7 @@ async def _run(job: Job, logger: FilteringBoundLogger, failing: Failing) -> bool
         failing.pop(job.name, None)
     except Unwritable:  # `report_failure` reports it
         return False
-    except WriteRefused:  # `report_lack` reports it
+    except (WriteRefused, OutcomeOpen):  # `report_lack` reports it
         return True
     except PASSING_FAILURES as error:
         failing[job.name] = str(error)
@@ -148,6 +148,11 @@ class Sweep:
         return tuple(islice(self._unregistered, TOKENS_PER_SWEEP))
 
 
+# What is in memory may not be in the log: it never reached the disk, or is not there any more, or
+# another process has the log and has gone on.
+FATAL: Final = (SyncFailed, WriterReplaced, LogRewound, Replaced)
+
+
 class SetServing(Protocol):
     """Sets what health checks answer."""
 
@@ -159,14 +164,28 @@ async def report_failure(
 ) -> None:
     """Report, once, that the log cannot be written any more.
 
-    After most failures queries can go on. Not after these, which are raised: what the kernel holds
-    in memory may never have reached the disk, or another process has the log and has gone on.
+    After most failures queries can go on. Not after `FATAL` ones, which are raised.
     """
     await replica.failed.wait()
     set_serving(serving=False)
     logger.critical(log_events.LOG_UNAVAILABLE, message=str(replica.failure))
-    if isinstance(replica.failure, SyncFailed | WriterReplaced):
+    if isinstance(replica.failure, FATAL):
         raise replica.failure
+
+
+async def watch_log(log: AsyncLog, replica: Replica) -> None:
+    """Tell the replica when the log can neither be appended to nor read any more."""
+    try:
+        await log.watch()
+    except LogError as error:
+        replica.look(error)
+
+
+async def follow_log(log: AsyncLog, replica: Replica) -> None:
+    """Let the replica read what others append."""
+    async for record in log.follow(replica.state.seq):
+        if record.last_seq > replica.state.seq:
+            replica.look()
 
 
 async def report_lack(

@@ -30,6 +30,7 @@ from nc.pki.certificates import NODE_LIFETIME
 from nc.pki.identity import read_peer
 from nc.pki.pem import PrivateKey
 from nc.pki.requests import request_for
+from nc.replica.appends import LocalLog
 from nc.replica.replica import Origin, Replica
 from nc.rpc.api import Authorities, Call, Endpoints
 from nc.rpc.callers import ANONYMOUS
@@ -80,7 +81,9 @@ class Server:
         self.replica: Replica
 
     async def start(self) -> None:
-        self.replica = Replica(self.log, self.clock, run_blocking=at_once)
+        self.replica = Replica(
+            LocalLog(self.log, self.clock, run_blocking=at_once), self.clock, run_blocking=at_once
+        )
         self.replica.start()
         self.service = EnrolmentService(
             self.replica,

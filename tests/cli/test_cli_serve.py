@@ -1,12 +1,16 @@
 """`network-controller serve` where the machine does not let it: the real reason, in one line."""
 
+import json
 import shutil
 import subprocess
 from pathlib import Path
 
 import pytest
 
+from eventlog import LogReader
+from nc.domain.codec.records import events_in
 from tests.support.namespaces import require_namespaces
+from tests.support.nats_servers import NatsServer, address_of
 from tests.support.programs import BIN
 from tests.support.server_process import ServerProcess
 
@@ -59,3 +63,50 @@ def test_a_lost_authority_is_named_and_a_new_cluster_has_to_be_wanted(tmp_path: 
     last = done.stderr.splitlines()[-1]  # behind the log lines
     assert "ca-key.pem are missing" in last
     assert "--new-cluster" in last
+
+
+@pytest.mark.parametrize(
+    ("address", "code", "says"),
+    [
+        ("10.0.0.1", 2, "--cluster: address 10.0.0.1: no nats:// or tls:// at its beginning"),
+        ("nats://127.0.0.1/log", 2, "add ?monitor=PORT"),
+        ("nats://secret@127.0.0.1/log", 2, "name a creds file"),
+        ("nats://127.0.0.1:1/log?monitor=2", 1, "no server of NATS lets this program in"),
+    ],
+)
+def test_a_cluster_that_cannot_be_is_named(
+    tmp_path: Path, address: str, code: int, says: str
+) -> None:
+    """In one line, without a password that is in it; and no key or log is made."""
+    ports = (word for name in ("grpc", "bootstrap", "link") for word in (f"--{name}-port", "0"))
+    data = tmp_path / "data"
+    done = subprocess.run(
+        [*_SERVE, str(data), "--tun", "off", *ports, "--cluster", address],
+        check=False,
+        capture_output=True,
+        text=True,
+        timeout=120,
+    )
+    assert (done.returncode, done.stdout) == (code, "")
+    assert says in done.stderr.splitlines()[-1]
+    assert "secret@" not in done.stderr
+    assert not data.exists() or list(data.iterdir()) == []
+
+
+def test_a_server_that_is_killed_goes_on_where_its_stream_is(
+    data_dir: Path, nats: NatsServer
+) -> None:
+    """From options and from a file; the program's log says where the event log is."""
+    address = address_of(nats, stream="killed")
+    with ServerProcess(data_dir, "--cluster", address, "--cluster-replicas", "1") as server:
+        server.kill()
+    file = data_dir.with_name("server.yaml")
+    file.write_text(f"mode: server\nserver:\n  cluster: {address}\n")
+    with ServerProcess(data_dir, "--config", str(file)) as server:
+        assert server.stop() == 0
+    lines = [json.loads(line) for line in server.stderr.splitlines()]
+    (opened,) = [line for line in lines if line.get("event") == "log.opened"]
+    assert opened["stream"] == f"nats://{nats.host}:{nats.port}/killed"
+    kinds = [event.WhichOneof("kind") for event in events_in(LogReader(data_dir / "log").read())]
+    assert kinds.count("replica_started") == 2
+    assert kinds.count("replica_stopped") == 1

@@ -24,6 +24,7 @@ from nc.domain.nodes import Unregister
 from nc.domain.replicas import StartReplica
 from nc.domain.state import State
 from nc.domain.tokens import IssueToken, RedeemToken
+from nc.replica.appends import LocalLog
 from nc.replica.replica import Origin, Replica
 
 NETWORK = "10.1.1.1/28"
@@ -131,7 +132,7 @@ def _now_ms() -> int:
 async def main() -> None:
     """Open the folder's log, and drive a replica on it."""
     log = eventlog.open(sys.argv[1])
-    replica = Replica(log, SystemClock())
+    replica = Replica(LocalLog(log, SystemClock()), SystemClock())
     replica.start()
     rng = random.Random(f"{sys.argv[2]} {log.epoch}")  # noqa: S311 - a test's choices
     await Driver(replica, log.epoch, rng).run()

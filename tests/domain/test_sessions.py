@@ -9,7 +9,8 @@ from nc.domain.events import Event, StateChanged, pb
 from nc.domain.evolve import evolve
 from nc.domain.invariants import InconsistentHistory, InvariantChecker
 from nc.domain.links import AcceptLink
-from nc.domain.replicas import StartReplica, StopReplica
+from nc.domain.nodes import ExpireNodes, Expiry, SetExpiries
+from nc.domain.replicas import DropSome, StartReplica, StopReplica
 from nc.domain.state import State
 from nc.domain.tokens import IssueToken, RedeemToken
 
@@ -166,3 +167,35 @@ def test_a_session_that_has_ended_accepts_nothing(session: str) -> None:
     (accepted,) = decide(state, AcceptLink("a", "l", 1, session))
     with pytest.raises(InconsistentHistory, match=f"session {session} accepts a link of node a"):
         InvariantChecker(state).follow(accepted)
+
+
+@given(
+    st.sets(st.sampled_from(NODES)),
+    st.integers(1, 4),
+    st.sampled_from([started("r1", "s2"), StopReplica("r1", "s1"), ExpireNodes(5)]),
+)
+def test_what_ends_many_links_can_be_done_in_parts(
+    linked: set[str], most: int, command: StartReplica | StopReplica | ExpireNodes
+) -> None:
+    """Each part ends at most so many, none more than the whole would; together they are the whole.
+
+    Parts are needed only where the whole ends more than that.
+    """
+    state = after(
+        with_nodes(),
+        started("r1", "s1"),
+        started("other", "s0"),
+        AcceptLink("a", "l0", 1, "s0"),
+        *(AcceptLink(node, f"l{node}", 1, "s1") for node in sorted(linked)),
+        SetExpiries(tuple(Expiry(node, 4) for node in "bcdef"), 2),
+    )
+    whole = decide(state, command)
+    ended: set[str] = set()
+    while part := decide(state, DropSome(command, most)):
+        assert len(dropped(part)) == len(part) == most
+        ended |= dropped(part)
+        state = evolve(state, part)
+    last = decide(state, command)
+    assert len(dropped(last)) <= most
+    assert ended | dropped(last) == dropped(whole)
+    assert bool(ended) == (len(dropped(whole)) > most)

@@ -14,6 +14,7 @@ from nc.domain.errors import BootstrapTokenMalformed, BootstrapTokenUnknown
 from nc.domain.events import Batch, Entry, Event, TokenIssued
 from nc.domain.tokens import Token
 from nc.pb.network_controller_pb2 import GetTokenRequest
+from nc.replica.appends import LocalLog
 from nc.replica.replica import Replica
 from nc.rpc.api import Call
 from nc.rpc.callers import ANONYMOUS
@@ -69,7 +70,7 @@ class Bench:
         issued = (TokenIssued(token_id=secrets.token_hex(16)) for _ in range(ISSUED))
         entry = Entry(events=[Event(token_issued=token) for token in issued])
         log.append(Batch(entries=[entry]).SerializeToString(), ISSUED, 0)
-        self.replica = Replica(log, SystemClock())
+        self.replica = Replica(LocalLog(log, SystemClock()), SystemClock())
         asyncio.run(_load(self.replica))
         unused: Any = None  # certificates and ports are for those who are let in
         self.controller = Controller(

@@ -10,6 +10,7 @@ import eventlog
 from nc.clock import SystemClock
 from nc.domain.replicas import StartReplica
 from nc.history.events import history, ids_in
+from nc.replica.appends import LocalLog
 from nc.replica.replica import Origin, Replica
 from tests.golden.write import IDS, KINDS, kinds_in, write
 from tests.support.programs import run_here
@@ -64,7 +65,7 @@ async def test_a_server_continues_a_golden_log(version: str, tmp_path: Path) -> 
     folder = tmp_path / "log"
     shutil.copytree(GOLDEN / version / "log", folder)
     log = eventlog.open(folder)
-    replica = Replica(log, SystemClock())
+    replica = Replica(LocalLog(log, SystemClock()), SystemClock())
     replica.start()
     start = StartReplica("golden", "next", "10.2.0.1/24", IDS.key_check)
     await replica.submit(start, Origin("system", "start", "next"))

@@ -39,6 +39,7 @@ from nc.domain.terms import Terms
 from nc.domain.tokens import ForgetExpiredTokens, IssueToken, RedeemToken, RevokeToken
 from nc.domain.updates import RenewCertificates, ReportFacts, UpdateNode
 from nc.history.events import history
+from nc.replica.appends import LocalLog
 from nc.replica.replica import Origin, Replica
 from nc.secrets import TokenIds
 
@@ -79,7 +80,7 @@ class Life:
         self._clock = clock
         self._requests = requests
         self._network = network
-        self.replica = Replica(self._log, clock)
+        self.replica = Replica(LocalLog(self._log, clock), clock)
         self.replica.digests.interval_events = DIGEST_EVENTS
 
     async def start(self) -> None:

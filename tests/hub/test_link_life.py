@@ -207,13 +207,14 @@ async def test_a_node_that_is_gone_with_the_record_that_connects_it(
         machine = await here.enrol()
         client = await here.open(machine)
         await here.becomes(machine, INIT)
-        append, gate = here.replica.run_blocking, asyncio.Event()
+        log: Any = here.server.server._parts.log
+        append, gate = log._run_blocking, asyncio.Event()
 
         async def append_later(function: Callable[[], Any]) -> Any:
             await gate.wait()
             return await append(function)
 
-        monkeypatch.setattr(here.replica, "run_blocking", append_later)
+        monkeypatch.setattr(log, "_run_blocking", append_later)
         waiting = here.replica.queue
         other = asyncio.create_task(here.enrol())
         await until(lambda: len(waiting) == 1)

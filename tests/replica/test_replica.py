@@ -12,8 +12,9 @@ from nc.domain.errors import BootstrapTokenUnknown, IdTaken
 from nc.domain.events import Event
 from nc.domain.nodes import ExpireNodes, Unregister
 from nc.domain.tokens import IssueToken, RedeemToken
+from nc.replica.appends import in_thread
 from nc.replica.batch import MAX_BATCH_COMMANDS
-from nc.replica.replica import Origin, Overloaded, Replica, Stopping, in_thread
+from nc.replica.replica import Origin, Overloaded, Replica, Stopping
 from tests.support.histories import NOW_MS
 from tests.support.replica_bench import (
     ORIGIN,

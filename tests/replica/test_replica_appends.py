@@ -16,7 +16,7 @@ from nc.domain.events import pb
 from nc.domain.links import AcceptLink, DropLink
 from nc.domain.replicas import StartReplica
 from nc.domain.tokens import IssueToken, RedeemToken
-from nc.replica.appends import FAST_NS, PAUSE_FACTOR
+from nc.replica.appends import FAST_NS, PAUSE_FACTOR, LocalLog
 from nc.replica.replica import Replica, Unwritable
 from tests.support.histories import NOW_MS
 from tests.support.replica_bench import (
@@ -91,7 +91,10 @@ def started(disk: Disk, *, append_on_loop: bool = True) -> tuple[Replica, TimedL
     log = TimedLog()
     log.disk = disk
     replica = Replica(
-        log, disk.clock, run_blocking=disk.run_blocking, append_on_loop=append_on_loop
+        LocalLog(log, disk.clock, run_blocking=disk.run_blocking),
+        disk.clock,
+        run_blocking=disk.run_blocking,
+        append_on_loop=append_on_loop,
     )
     replica.start()
     return replica, log
@@ -212,7 +215,11 @@ async def test_a_conflict_on_the_loop_is_decided_again() -> None:
     disk = Disk()
     replica, log = started(disk)
     await replica.submit(issue(0), ORIGIN)
-    peer = Replica(log.peer(), disk.clock, run_blocking=disk.run_blocking)
+    peer = Replica(
+        LocalLog(log.peer(), disk.clock, run_blocking=disk.run_blocking),
+        disk.clock,
+        run_blocking=disk.run_blocking,
+    )
     peer.start()
     await peer.submit(issue(1), ORIGIN)
     assert await outcomes(submit(replica, issue(1), issue(2))) == [IdTaken, 1]

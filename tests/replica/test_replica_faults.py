@@ -23,6 +23,7 @@ from nc.domain.evolve import UnknownEvent
 from nc.domain.replicas import StartReplica
 from nc.domain.state import State
 from nc.domain.tokens import IssueToken
+from nc.replica.appends import LocalLog
 from nc.replica.replica import DiskFull, Origin, Replica, Unwritable, WriteRefused
 from tests.support.histories import NOW_MS
 from tests.support.replica_bench import (
@@ -171,7 +172,7 @@ async def test_a_start_refuses_what_it_does_not_understand() -> None:
     log = MemoryLog()
     log.append(Batch(entries=[Entry(events=[Event()])]).SerializeToString(), 1, 0)
     with pytest.raises(UnknownEvent):
-        Replica(log, ManualClock()).start()
+        Replica(LocalLog(log, ManualClock()), ManualClock()).start()
 
 
 @on_a_loop
@@ -207,7 +208,7 @@ async def test_a_command_too_large_for_a_record_is_refused_alone() -> None:
     """What no record can hold does not end the writing; the commands beside it are carried out."""
     log, gate = MemoryLog(), Gate(held=True)
     async with running(log, gate) as replica:
-        tasks = submit(replica, issue("a"), issue("x" * 15_000_000), issue("b"))
+        tasks = submit(replica, issue("a"), issue("x" * 17_000_000), issue("b"))
         await settle()
         await gate.open()
         assert await outcomes(tasks) == [1, RecordTooLarge, 1]

@@ -14,6 +14,7 @@ from nc.domain.codec.digest import digest
 from nc.domain.codec.snapshot import SNAPSHOT_SCHEMA, encode
 from nc.domain.state import State
 from nc.domain.tokens import IssueToken
+from nc.replica.appends import LocalLog
 from nc.replica.replay import replay
 from nc.replica.replica import DiskFull, Replica, Unwritable
 from tests.support.histories import NOW_MS
@@ -42,7 +43,7 @@ def open_log(folder: Path, disk: NoSyncDisk | None = None) -> FileLog:
 async def live(folder: Path, names: list[str], *, dies: bool = False) -> State:
     """A replica starts, issues tokens one by one, and stops or dies; returns its last state."""
     log = open_log(folder)
-    replica = Replica(log, ManualClock())
+    replica = Replica(LocalLog(log, ManualClock()), ManualClock())
     replica.start()
     for name in names:
         await replica.submit(issue(name), ORIGIN)
@@ -89,7 +90,7 @@ def test_any_snapshots_may_be_damaged_or_missing(tmp_path: Path) -> None:
         for path, data in kept.items():
             path.write_bytes(data[:-3] + b"\xff" + data[-2:])
         log = open_log(folder)
-        replica = Replica(log, ManualClock())
+        replica = Replica(LocalLog(log, ManualClock()), ManualClock())
         assert replica.snapshots.load().seq < state.seq
         assert len(log.snapshots.warnings) == warnings
         assert "passed over" in log.snapshots.warnings[0]
@@ -120,7 +121,7 @@ def test_a_snapshot_of_the_future_is_passed_over(tmp_path: Path, offset: int, wh
         writer.finish()
     abandon(log)
     log = open_log(folder)
-    assert Replica(log, ManualClock()).snapshots.load() == State()
+    assert Replica(LocalLog(log, ManualClock()), ManualClock()).snapshots.load() == State()
     assert any(what in warning for warning in log.snapshots.warnings)
     log.close()
     assert asyncio.run(live(folder, [])) == state
@@ -139,7 +140,7 @@ def test_a_snapshot_of_another_place_is_passed_over(tmp_path: Path, seq: int) ->
     writer.finish()
     abandon(log)
     log = open_log(folder)
-    assert Replica(log, ManualClock()).snapshots.load() == State()
+    assert Replica(LocalLog(log, ManualClock()), ManualClock()).snapshots.load() == State()
     (warning,) = log.snapshots.warnings
     assert warning == f"snapshot 3: a state as of event {seq}; it is passed over"
     log.close()
@@ -205,7 +206,9 @@ async def test_a_full_disk_refuses_and_resumes() -> None:
 async def test_a_disk_that_stays_full_does_not_hold_up_the_end() -> None:
     """A replica that waits for room can be stopped."""
     log = MemoryLog()
-    replica = Replica(log, ManualClock(), run_blocking=Gate())
+    replica = Replica(
+        LocalLog(log, ManualClock(), run_blocking=Gate()), ManualClock(), run_blocking=Gate()
+    )
     replica.start()
     log.is_full = True
     assert await outcomes(submit(replica, issue("a"))) == [DiskFull]

@@ -16,6 +16,7 @@ from nc.pb import network_controller_pb2 as pb
 from nc.pb import sensor_pb2
 from nc.pki.authority import CertificateAuthority, self_signed
 from nc.pki.certificates import AuthorityKind
+from nc.replica.appends import LocalLog
 from nc.replica.replica import Origin, Overloaded, Replica, Unwritable
 from nc.rpc.api import Authorities, Call, Endpoints
 from nc.rpc.callers import UNRESTRICTED
@@ -69,7 +70,9 @@ class Bench:
         self.clock = Clock()
         self.log = MemoryLog()
         self.ids = CountingIds(b"k" * 32)
-        self.replica = Replica(self.log, self.clock, max_waiting_commands=max_waiting_commands)
+        self.replica = Replica(
+            LocalLog(self.log, self.clock), self.clock, max_waiting_commands=max_waiting_commands
+        )
         self.controller = Controller(
             self.replica, AUTHORITIES, lambda: ENDPOINTS, self.ids, self.clock, SystemSecrets()
         )
@@ -260,7 +263,7 @@ def test_the_addresses_survive_the_log() -> None:
     async def scenario(bench: Bench) -> None:
         token = (await bench.join(await bench.issue())).token
         await bench.connect(token)
-        second = Replica(bench.log.peer(), bench.clock)
+        second = Replica(LocalLog(bench.log.peer(), bench.clock), bench.clock)
         second.start()
         assert second.state.addresses.address_of(bench.ids.id_of(token)) == "10.1.1.3"
         await second.stop()

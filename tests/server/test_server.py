@@ -10,13 +10,16 @@ from typing import Any
 import pytest
 from cryptography import x509
 
-from eventlog import LogReader
+from eventlog import MAX_PAYLOAD_BYTES, LogReader
 from nc.data_folder import DataLost
 from nc.domain.codec.records import events_in
+from nc.domain.events import pb as pb_events
 from nc.domain.tokens import EXPIRED_TOKEN_RETENTION_MS
 from nc.pb import network_controller_pb2 as pb
 from nc.pki import PkiError
+from nc.server import own_changes
 from nc.server.installation import Tuning
+from tests.support.link_cluster import cluster
 from tests.support.whole_server import (
     LOOPBACK,
     PATIENCE_S,
@@ -236,3 +239,20 @@ async def test_a_server_registers_no_more_nodes_than_it_is_told_to(tmp_path: Pat
         assert "--max-nodes" in refused.message
         await client.call("UnRegister", pb.UnRegisterRequest(token=first.token))
         assert (await client.call("GetToken", request)).code == "200"
+
+
+async def test_a_stop_ends_links_in_as_many_records_as_it_needs(
+    data_dir: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A log that takes small records does not keep a server with many links from stopping."""
+    monkeypatch.setattr(own_changes, "DROP_BYTES", MAX_PAYLOAD_BYTES)  # one in each
+    async with cluster(data_dir, plaintext=True) as here:
+        nodes = [await here.enrol() for _ in range(4)]
+        for node in nodes:
+            await here.connect(node)
+        folder = here.server.folder.log
+    ends = [
+        sum(change.state_changed.to_state == pb_events.CONNECTION_STATE_IDLE for change in changes)
+        for changes in (list(events_in([record])) for record in LogReader(folder).read())
+    ]
+    assert [count for count in ends if count] == [1, 1, 1, 1]

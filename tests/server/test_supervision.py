@@ -13,8 +13,8 @@ from nc.server.installation import Tuning
 from tests.support.whole_server import PATIENCE_S, Lines, running, until
 
 TASKS = (
-    *("sweep", "renew_certificates", "watch_clock", "give_back_memory"),
-    *("report_failure", "report_lack", "report_failed_snapshots"),
+    *("sweep", "renew_certificates", "give_back_memory", "watch_clock", "watch_log"),
+    *("report_failure", "report_lack", "report_failed_snapshots", "ending_certificates"),
     *("replica", "link_acceptor", "link_heartbeat", "rpc_queue"),
 )
 

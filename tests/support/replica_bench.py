@@ -8,13 +8,14 @@ from functools import wraps
 from typing import Any, ParamSpec, TypeVar
 
 from eventlog import EventLog, MemoryLog
+from eventlog.offloop import RunBlocking
 from nc.domain.codec.records import entries_in, entries_of
 from nc.domain.decide import Command
 from nc.domain.events import Entry, Event
 from nc.domain.evolve import evolve_entries
 from nc.domain.state import State
+from nc.replica.appends import LocalLog
 from nc.replica.replica import MAX_WAITING_COMMANDS, Origin, Replica
-from nc.replica.snapshots import RunBlocking
 from nc.testing.virtual_time import VirtualLoop
 
 P = ParamSpec("P")
@@ -95,10 +96,11 @@ async def running(
     max_waiting_commands: int = MAX_WAITING_COMMANDS,
 ) -> AsyncIterator[Replica]:
     """A replica that has started, and is stopped at the end."""
+    gate, clock = gate or Gate(), clock or ManualClock()
     replica = Replica(
-        log,
-        clock or ManualClock(),
-        run_blocking=gate or Gate(),
+        LocalLog(log, clock, run_blocking=gate),
+        clock,
+        run_blocking=gate,
         max_waiting_commands=max_waiting_commands,
     )
     replica.start()

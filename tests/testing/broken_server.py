@@ -19,7 +19,7 @@ from nc.hub import admission
 from nc.hub.hub import Hub
 from nc.hub.recorder import LinkRecorder
 from nc.net import wire
-from nc.server.server import Server
+from nc.server.own_changes import OwnChanges
 from tests.testing.deaf_hub import deaf_to
 
 BUGS: dict[str, Callable[[], None]] = {}
@@ -89,13 +89,13 @@ def an_unregistered_node_keeps_its_link() -> None:
 @_bug
 def an_expired_node_keeps_its_link() -> None:
     """The sweep looks at tokens only."""
-    submit = Server.submit
+    submit = OwnChanges.submit
 
     async def lazy(self: Any, command: Any, method: str) -> None:
         if not isinstance(command, ExpireNodes):
             await submit(self, command, method)
 
-    _replace(Server, "submit", lazy)
+    _replace(OwnChanges, "submit", lazy)
 
 
 @_bug

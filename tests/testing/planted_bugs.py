@@ -28,7 +28,9 @@ from nc.domain.errors import ListedNodeUnknown
 from nc.domain.events import Entry, Event, ExpiryChanged, pb
 from nc.domain.evolve import evolve, evolve_entries
 from nc.domain.network import Network
+from nc.replica.queue import CommandQueue
 from nc.replica.replica import Replica
+from nc.replica.timeline import Timeline
 from nc.rpc import controller, permissions
 from nc.rpc.controller import Controller
 from nc.testing import InProcess
@@ -119,28 +121,27 @@ def two_nodes_get_one_address(patch: pytest.MonkeyPatch) -> None:
 )
 def reply_before_the_append_is_durable(patch: pytest.MonkeyPatch) -> None:
     """Callers are answered while the disk still works."""
-    original = Replica._append
+    append, commit = Timeline._append, Replica._commit
+    queues: dict[Timeline, CommandQueue] = {}
 
-    async def hasty(self: Replica, decided: Any) -> None:
-        self._state = decided.state
-        for waiting, outcome in zip(list(self.queue), decided.outcomes, strict=False):
+    async def known(self: Replica) -> None:
+        queues[self._timeline] = self.queue
+        await commit(self)
+
+    async def hasty(self: Timeline, decided: Any) -> None:
+        before, self.state = self.state, decided.state
+        for waiting, outcome in zip(list(queues[self]), decided.outcomes, strict=False):
             if isinstance(outcome, list) and not waiting.reply.done():
                 waiting.reply.set_result(outcome)
         await asyncio.sleep(0)
-        self._state, now = (
-            replace(
-                self._state,
-                seq=decided.state.seq
-                - sum(len(o) for o in decided.outcomes if isinstance(o, list)),
-            ),
-            self._state,
-        )
+        self.state = replace(decided.state, seq=before.seq)
         try:
-            await original(self, decided)
+            await append(self, decided)
         finally:
-            self._state = now
+            self.state = decided.state
 
-    patch.setattr(Replica, "_append", hasty)
+    patch.setattr(Replica, "_commit", known)
+    patch.setattr(Timeline, "_append", hasty)
 
 
 @bug(
@@ -225,11 +226,11 @@ def reads_are_stale(patch: pytest.MonkeyPatch) -> None:
     commit = Replica._commit
 
     async def remember(self: Any) -> None:
-        self.before = self._state
+        self.before = self._timeline.state
         await commit(self)
 
     patch.setattr(Replica, "_commit", remember)
-    old = property(lambda self: getattr(self, "before", self._state))
+    old = property(lambda self: getattr(self, "before", self._timeline.state))
     original = Controller.check_conn_state
 
     def stale(self: Any, request: Any, call: Any) -> Any:
@@ -237,7 +238,7 @@ def reads_are_stale(patch: pytest.MonkeyPatch) -> None:
         try:
             return original(self, request, call)
         finally:
-            patch.setattr(Replica, "state", property(lambda self: self._state))
+            patch.setattr(Replica, "state", property(lambda self: self._timeline.state))
 
     patch.setattr(Controller, "check_conn_state", stale)
 
@@ -278,7 +279,7 @@ def a_list_is_applied_up_to_the_stranger(patch: pytest.MonkeyPatch) -> None:
 
     async def by_halves(self: Any, command: Any, origin: Any, **more: Any) -> Any:
         if isinstance(command, nodes.SetExpiries):
-            known = self._state.nodes
+            known = self._timeline.state.nodes
             for position, (node_id, _) in enumerate(command.expiries, start=1):
                 if node_id not in known:
                     some = replace(command, expiries=command.expiries[: position - 1])
@@ -347,7 +348,7 @@ def a_refused_command_appends_an_event(patch: pytest.MonkeyPatch) -> None:
 
     async def and_refuses(self: Any, command: Any, origin: Any, **more: Any) -> Any:
         unknown = isinstance(command, nodes.SetExpiries) and any(
-            node_id not in self._state.nodes for node_id, _ in command.expiries
+            node_id not in self._timeline.state.nodes for node_id, _ in command.expiries
         )
         events = await submit(self, command, origin, **more)
         if unknown:

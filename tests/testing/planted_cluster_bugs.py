@@ -33,6 +33,7 @@ from nc.net.wire import CloseCode
 from nc.replica.batch import Decided
 from nc.replica.replay import Observer, replay
 from nc.replica.replica import Replica
+from nc.replica.timeline import Timeline
 from nc.rpc.abuse import Abuse, WrongToken
 from nc.rpc.callers import Caller, CallerKind
 from nc.rpc.controller import Controller
@@ -208,7 +209,7 @@ def a_full_disk_at_a_snapshot_ends_the_writer(patch: pytest.MonkeyPatch) -> None
 
     async def unguarded(self: Replica) -> None:
         if self.is_writable and self.snapshots.is_due(self.state):
-            place = await self.run_blocking(self._log.write_sync_marker)
+            place = await self._log.write_sync_marker()
             self.snapshots.begin(self.state, place)
 
     patch.setattr(Replica, "_snapshot_if_due", unguarded)
@@ -289,24 +290,24 @@ def a_late_close_drops_the_link_at_another_server(patch: pytest.MonkeyPatch) -> 
 )
 def what_was_read_at_a_conflict_is_told_too_late(patch: pytest.MonkeyPatch) -> None:
     """It is decided on at once, but queries see it only with the next write."""
-    catch_up, commit, check = Replica._catch_up, Replica._commit, Controller.check_conn_state
-    before: dict[Replica, State] = {}
+    catch_up, commit, check = Timeline.catch_up, Replica._commit, Controller.check_conn_state
+    before: dict[Timeline, State] = {}
 
-    def remembering(self: Replica) -> None:
+    def remembering(self: Timeline) -> None:
         before.setdefault(self, self.state)
         catch_up(self)
 
     async def forgetting(self: Replica) -> None:
-        before.pop(self, None)
+        before.pop(self._timeline, None)
         await commit(self)
 
     def late(self: Controller, request: Any, call: Any) -> Any:
         view, replica = copy(self), self._replica
-        known = SimpleNamespace(state=before.get(replica, replica.state))
+        known = SimpleNamespace(state=before.get(replica._timeline, replica.state))
         patch.setattr(view, "_replica", known)
         return check(view, request, call)
 
-    patch.setattr(Replica, "_catch_up", remembering)
+    patch.setattr(Timeline, "catch_up", remembering)
     patch.setattr(Replica, "_commit", forgetting)
     patch.setattr(Controller, "check_conn_state", late)
 

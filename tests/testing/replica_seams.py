@@ -35,13 +35,17 @@ class AtRetry:
         self._known: dict[int, tuple[Command, Decided]] = {}  # by the identity of the first command
 
     def __call__(
-        self, state: State, queued: Iterable[tuple[Command, Origin]], recorded_at_ns: int
+        self,
+        state: State,
+        queued: Iterable[tuple[Command, Origin]],
+        recorded_at_ns: int,
+        payload_bytes: int,
     ) -> Decided:
         batch = list(queued)
         first, _ = batch[0]
         if id(first) in self._known:
             decided = self._again(state, self._known[id(first)][1])
         else:
-            decided = decide_batch(state, batch, recorded_at_ns)
+            decided = decide_batch(state, batch, recorded_at_ns, payload_bytes)
         self._known[id(first)] = first, decided
         return decided

@@ -26,6 +26,7 @@ from nc.domain.repairs import RecordRepair
 from nc.errors import DAMAGED
 from nc.history.salvage import LostEvents, lost_events
 from nc.permissions import folder_warnings
+from nc.replica.appends import LocalLog
 from nc.replica.replica import Origin, Replica, Unwritable, WriteRefused
 from nc.secrets import RequestIds, SystemSecrets
 from nc.text import printable
@@ -116,7 +117,8 @@ async def _record(plan: RepairPlan, kept_in: str) -> int:
     command = RecordRepair(lost_through_seq, place(plan), kept_in)
     origin = Origin("system", _METHOD, RequestIds(SystemSecrets()).new())
     with contextlib.closing(eventlog.open(plan.folder)) as log:
-        replica = Replica(log, SystemClock())
+        clock = SystemClock()
+        replica = Replica(LocalLog(log, clock), clock)
         replica.start()
         seq = replica.state.seq + 1
         try:

@@ -32,6 +32,7 @@ def _status_text(status: ServerStatus, output: Document) -> str:
         return render.as_data(render.plain(status), output)
     log = status.log
     state = "" if log.writable else ", cannot be written"
+    place = f"{log.stream}, with a copy in {log.folder}" if log.stream else log.folder
     counts = (
         (status.nodes_connected, "CONNECTED"),
         (status.nodes_init, "INIT"),
@@ -44,7 +45,7 @@ def _status_text(status: ServerStatus, output: Document) -> str:
         ("addresses", f"{status.addresses_bound} of {status.addresses_total} are bound"),
         ("nodes", ", ".join(f"{count} {name}" for count, name in counts)),
         ("bootstrap tokens", str(status.tokens)),
-        ("log", f"events {log.first_seq} to {log.last_seq}{state}, in {log.folder}"),
+        ("log", f"events {log.first_seq} to {log.last_seq}{state}, in {place}"),
         ("room", f"{size_text(log.size_bytes)} used, {size_text(log.free_bytes)} free"),
         *(("certificate", _certificate(each)) for each in status.certificates),
     ]

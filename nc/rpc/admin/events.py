@@ -5,7 +5,7 @@ import contextlib
 from collections.abc import Iterator
 from typing import Final
 
-from eventlog import EventLog
+from eventlog import ReadableLog
 from nc.domain.codec.records import Recorded, events_of
 from nc.pb.admin.v1 import events_pb2 as pb
 from nc.replica.replica import Replica
@@ -56,7 +56,7 @@ class EventsService:
     Raises of each, besides: LogError, the log cannot be read.
     """
 
-    def __init__(self, context: Context, log: EventLog) -> None:
+    def __init__(self, context: Context, log: ReadableLog) -> None:
         self._context = context
         self._log = log
         names = NodeNames(lambda: context.state)

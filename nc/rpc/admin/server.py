@@ -30,6 +30,7 @@ class LogFacts(NamedTuple):
     size_bytes: int
     free_bytes: int
     snapshot_seq: int
+    stream: str = ""
 
 
 class CertificateFacts(NamedTuple):

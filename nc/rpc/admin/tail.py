@@ -10,7 +10,7 @@ import contextlib
 from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Final, NamedTuple
 
-from eventlog import EventLog
+from eventlog import ReadableLog
 from nc.domain.codec.records import events_of
 from nc.pb.admin.v1.events_pb2 import LoggedEvent, WatchEventsResponse
 from nc.replica.errors import Stopping
@@ -75,7 +75,7 @@ class Tail:
 
     def __init__(
         self,
-        log: EventLog,
+        log: ReadableLog,
         names: NodeNames,
         applied: Applied,
         max_bytes: int = MAX_BYTES,

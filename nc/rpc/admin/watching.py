@@ -12,7 +12,7 @@ from collections.abc import AsyncGenerator, Iterable
 from dataclasses import dataclass
 from typing import Final, cast
 
-from eventlog import EventLog, Record
+from eventlog import ReadableLog, Record
 from nc.domain.codec.records import Recorded, events_of
 from nc.pb.admin.v1.events_pb2 import WatchEventsResponse
 from nc.rpc.admin.errors import WatchTooSlow
@@ -41,7 +41,7 @@ QUIET_S: Final = 30.0
 class Source:
     """Where all watches read."""
 
-    log: EventLog
+    log: ReadableLog
     tail: Tail
     names: NodeNames
     pacer: Pacer

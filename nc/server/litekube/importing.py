@@ -16,6 +16,7 @@ from nc.domain.network import Network
 from nc.domain.state import State
 from nc.history.as_of import states_at
 from nc.history.events import Point
+from nc.replica.appends import LocalLog
 from nc.replica.batch import Origin
 from nc.replica.errors import Unwritable
 from nc.replica.replica import Replica
@@ -161,7 +162,7 @@ def _is_served(folder: DataFolder) -> bool:
 async def _append(
     log: eventlog.FileLog, clock: Clock, commands: tuple[tuple[Command, Origin], ...]
 ) -> None:
-    replica = Replica(log, clock)
+    replica = Replica(LocalLog(log, clock), clock)
     replica.start()
     try:
         # together, so that a start is never recorded without the import

@@ -21,6 +21,7 @@ from nc.domain.limits import NodeLimits
 from nc.pki.authority import self_signed
 from nc.pki.certificates import ADMIN_ORGANIZATION, AuthorityKind
 from nc.pki.identity import read_peer
+from nc.replica.appends import LocalLog
 from nc.rpc.answers import status_name
 from nc.rpc.api import Authorities
 from nc.rpc.callers import Transport
@@ -132,6 +133,7 @@ class LocalServer:
 
     def __init__(self, make: Callable[[Parts], Server] = serve, **parts: Any) -> None:
         self.ports = MemoryPorts()
+        parts["log"] = LocalLog(parts["log"], parts["clock"], run_blocking=parts["run_blocking"])
         self._server = make(
             Parts(
                 authorities=authorities(),

@@ -21,8 +21,8 @@ from eventlog import LogReader
 from nc.domain.events import Event, LogRepaired, TokenExpired
 from nc.domain.state import State
 from nc.history.events import Recorded, events_of
+from nc.replica.appends import in_thread
 from nc.replica.replay import replay
-from nc.replica.replica import in_thread
 from nc.replica.snapshots import Snapshots
 from tests.support.programs import BIN, run_here
 from tests.support.written_log import ALPHA, BETA, EVENTS, TOKEN, append_unchecked, write_story

@@ -48,7 +48,7 @@ class StatusResponse(_message.Message):
     def __init__(self, version: _Optional[str] = ..., started_at_ms: _Optional[int] = ..., now_ms: _Optional[int] = ..., network: _Optional[str] = ..., advertised: _Optional[str] = ..., addresses_total: _Optional[int] = ..., addresses_bound: _Optional[int] = ..., nodes_idle: _Optional[int] = ..., nodes_init: _Optional[int] = ..., nodes_connected: _Optional[int] = ..., tokens: _Optional[int] = ..., log: _Optional[_Union[Log, _Mapping]] = ..., certificates: _Optional[_Iterable[_Union[CertificateStatus, _Mapping]]] = ..., degraded: _Optional[_Iterable[str]] = ..., unrenewable_nodes: _Optional[int] = ..., replica_id: _Optional[str] = ...) -> None: ...
 
 class Log(_message.Message):
-    __slots__ = ("folder", "first_seq", "last_seq", "size_bytes", "free_bytes", "snapshot_seq", "writable")
+    __slots__ = ("folder", "first_seq", "last_seq", "size_bytes", "free_bytes", "snapshot_seq", "writable", "stream")
     FOLDER_FIELD_NUMBER: _ClassVar[int]
     FIRST_SEQ_FIELD_NUMBER: _ClassVar[int]
     LAST_SEQ_FIELD_NUMBER: _ClassVar[int]
@@ -56,6 +56,7 @@ class Log(_message.Message):
     FREE_BYTES_FIELD_NUMBER: _ClassVar[int]
     SNAPSHOT_SEQ_FIELD_NUMBER: _ClassVar[int]
     WRITABLE_FIELD_NUMBER: _ClassVar[int]
+    STREAM_FIELD_NUMBER: _ClassVar[int]
     folder: str
     first_seq: int
     last_seq: int
@@ -63,7 +64,8 @@ class Log(_message.Message):
     free_bytes: int
     snapshot_seq: int
     writable: bool
-    def __init__(self, folder: _Optional[str] = ..., first_seq: _Optional[int] = ..., last_seq: _Optional[int] = ..., size_bytes: _Optional[int] = ..., free_bytes: _Optional[int] = ..., snapshot_seq: _Optional[int] = ..., writable: _Optional[bool] = ...) -> None: ...
+    stream: str
+    def __init__(self, folder: _Optional[str] = ..., first_seq: _Optional[int] = ..., last_seq: _Optional[int] = ..., size_bytes: _Optional[int] = ..., free_bytes: _Optional[int] = ..., snapshot_seq: _Optional[int] = ..., writable: _Optional[bool] = ..., stream: _Optional[str] = ...) -> None: ...
 
 class CertificateStatus(_message.Message):
     __slots__ = ("authority", "kind", "file", "not_after_ms", "renewed_from_ms")

@@ -1,0 +1,44 @@
+"""The address of the stream that keeps a cluster's log, as people give it to `serve`."""
+
+from typing import Annotated
+
+import typer
+
+from nc.cli.extras import require_extra
+from nc.errors import ConfigError
+
+ClusterOption = Annotated[
+    str | None,
+    typer.Option(
+        metavar="nats://HOST[,…]/STREAM",
+        help="Keep the event log in a stream of NATS JetStream, which a first start makes, and a "
+        "copy of it in the data folder (docs/how-to/replicas.md). Default: in the data folder.",
+    ),
+]
+ClusterReplicasOption = Annotated[
+    int | None,
+    typer.Option(
+        metavar="N", help="How many servers of NATS keep a stream that is made. Default: 3"
+    ),
+]
+
+
+def require_stream_address(address: str) -> None:
+    """Check that it is one, and that what it takes to use it is installed.
+
+    Raises:
+        OperationFailed: a package is missing; the message has the command that installs it.
+        ConfigError: it is no address.
+    """
+    require_extra("cluster", "nats")
+    from eventlog.jetstream.address import AddressWrong, StreamAddress
+
+    try:
+        parsed = StreamAddress.parse(address)
+    except AddressWrong as error:
+        raise ConfigError(f"--cluster: {error}") from error
+    if parsed.monitor is None:
+        raise ConfigError(
+            f"--cluster: whether the servers of {parsed} keep what they acknowledge is shown on "
+            "their monitoring page alone; add ?monitor=PORT"
+        )

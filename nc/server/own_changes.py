@@ -1,0 +1,40 @@
+"""Changes that the server itself wants: each is carried out in as many records as it needs."""
+
+from functools import partial
+from typing import Final
+
+from eventlog.api import Limits
+from nc.domain.decide import Command
+from nc.domain.nodes import ExpireNodes
+from nc.domain.replicas import DropSome, StartReplica, StopReplica
+from nc.replica.batch import Origin
+from nc.replica.replica import Replica
+from nc.secrets import RequestIds
+
+# What the end of a link takes in a record, at the most.
+DROP_BYTES: Final = 512
+
+
+class OwnChanges:
+    """Those of one server.
+
+    Args:
+        replica: makes them.
+        request_ids: gives each its id.
+        limits: of the log.
+    """
+
+    def __init__(self, replica: Replica, request_ids: RequestIds, limits: Limits) -> None:
+        self._replica = replica
+        self._request_ids = request_ids
+        self._most_drops = limits.payload_bytes // DROP_BYTES
+
+    async def submit(self, command: Command, method: str) -> None:
+        """Make a change; raises as `Replica.submit`, and some of its links may have ended then."""
+        origin = Origin("system", method, self._request_ids.new())
+        submit = partial(self._replica.submit, origin=origin, internal=True)
+        if isinstance(command, StartReplica | StopReplica | ExpireNodes):
+            some = DropSome(command, self._most_drops)
+            while len(self._replica.state.links) > self._most_drops and await submit(some):
+                pass
+        await submit(command)
