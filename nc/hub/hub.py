@@ -25,7 +25,7 @@ from nc import log_events
 from nc.clock import Clock
 from nc.domain.errors import DomainError
 from nc.domain.events import Event, pb
-from nc.domain.links import Reason
+from nc.domain.links import Reason, link_of
 from nc.domain.network import Network
 from nc.domain.state import State
 from nc.hub.acceptor import Acceptor
@@ -46,6 +46,7 @@ from nc.secrets import RequestIds, TokenIds
 
 # The close frame for each reason that an event drops a link for; any other: the server stops.
 _CLOSES: Final = {
+    pb.STATE_CHANGE_REASON_LINK_SUPERSEDED: wire.SUPERSEDED,
     pb.STATE_CHANGE_REASON_UNREGISTERED: wire.UNREGISTERED,
     pb.STATE_CHANGE_REASON_ADDRESS_REASSIGNED: wire.REASSIGNED,
     pb.STATE_CHANGE_REASON_EXPIRED: wire.EXPIRED,
@@ -157,9 +158,10 @@ class Hub:
             link = self.sessions.get(change.link_id)
             if link is None or change.to_state != pb.CONNECTION_STATE_IDLE:
                 continue
-            if change.reason == pb.STATE_CHANGE_REASON_LINK_SUPERSEDED:
+            is_superseded = change.reason == pb.STATE_CHANGE_REASON_LINK_SUPERSEDED
+            if is_superseded and link_of(self.state.links, link.node_id).link_id in self.sessions:
                 self._supersede(link)
-            else:
+            else:  # also if the newer link is at another server
                 self._end(link, _CLOSES.get(change.reason, wire.STOPPING), change.reason)
 
     # What sessions report (`nc.hub.session.Owner`).
