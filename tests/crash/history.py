@@ -59,6 +59,7 @@ class History:
     stops: list[int] = field(default_factory=list)
     entries: dict[str, list[Entry]] = field(default_factory=lambda: defaultdict(list))
     digests: list[int] = field(default_factory=list)
+    administrators: list[int] = field(default_factory=list)
     digested: int = 0  # the event that the last of them is of
     bindings: list[dict[str, str]] = field(default_factory=list)  # by_node after each event
 
@@ -83,8 +84,8 @@ class History:
             self.bindings.append(dict(self.by_node))
         last = entry.events[-1].WhichOneof("kind")
         assert last == LAST_EVENT.get(entry.method, last), entry
-        if entry.method == "start":
-            assert entry.events[0].HasField("replica_started"), entry
+        if entry.events[0].HasField("replica_started"):
+            assert entry.method == "start", entry
             assert not self.links, f"not idle after the start at {self.starts[-1]}: {self.links}"
         self.entries[entry.request_id].append(entry)
 
@@ -95,6 +96,11 @@ class History:
     def _replica_stopped(self, event: pb.ReplicaStopped) -> None:
         assert event.replica_id, event
         self.stops.append(self.last_seq)
+
+    def _administrator_added(self, event: pb.AdministratorAdded) -> None:
+        assert event.certificate.serial not in self.serials, event
+        self.serials.add(event.certificate.serial)
+        self.administrators.append(self.last_seq)
 
     def _digest_recorded(self, event: pb.DigestRecorded) -> None:
         assert self.digested < event.seq < self.last_seq, event
