@@ -71,9 +71,9 @@ def now_line(state: State, target: Target, now_ms: int) -> str:
         return "the node is not registered: its token and its certificates are refused"
     name = link_of(state.links, target.id).state.name
     address = state.addresses.address_of(target.id) or "no address"
-    called = f" {node.profile.name}" if node.profile.name else ""
+    called = f"node {node.profile.name}" if node.profile.name else "the node"
     expiry = _expiry(node.expires_at_ms, now_ms)
-    return f"the node{called} is {name} with {address}, and its token {expiry}"
+    return f"{called} is {name} with {address}, and its token {expiry}"
 
 
 def _expiry(expires_at_ms: int, now_ms: int) -> str:

@@ -35,13 +35,15 @@ class NodeWaits(LinkRefused):
 
     Attributes:
         node_id, certificate: the node, and what it showed.
+        key_sha256: of the key that it has shown it has.
     """
 
-    def __init__(self, node_id: str, certificate: Certificate) -> None:
+    def __init__(self, node_id: str, certificate: Certificate, key_sha256: str) -> None:
         reason, status = Refusal.NODE_OF_A_LATER_LOG, HTTPStatus.SERVICE_UNAVAILABLE
         super().__init__(reason, status, NODE_OF_A_LATER_LOG)
         self.node_id = node_id
         self.certificate = certificate
+        self.key_sha256 = key_sha256
 
 
 class Admitted(NamedTuple):
@@ -95,7 +97,7 @@ def admit(
         require_live(state.nodes, state.unregistered, node_id, now_ms)
     except NodeUnknown as error:
         if peer is not None and not error.was_unregistered:
-            raise NodeWaits(node_id, _recorded(peer)) from None
+            raise NodeWaits(node_id, _recorded(peer), peer.key_sha256) from None
         raise _no_token(error) from None
     except NodeExpired as error:
         raise LinkRefused(Refusal.TOKEN_EXPIRED, HTTPStatus.FORBIDDEN, str(error)) from None

@@ -80,7 +80,8 @@ class LinkRequests:
             refusal.now_s = self._clock.now_ns() / 1e9
             if isinstance(refusal, NodeWaits):
                 held = wire.held_address(request.headers.get(wire.SUBPROTOCOL_HEADER))
-                self._waiting.note(refusal.node_id, WaitingNode(refusal.certificate, held))
+                waits = WaitingNode(refusal.certificate, held, refusal.key_sha256)
+                self._waiting.note(refusal.node_id, waits)
             self._report(connection.peer, refusal)
             raise
 

@@ -10,8 +10,8 @@ from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.x509.oid import NameOID
 
 from nc.pki.certificates import milliseconds
-from nc.pki.errors import CertificateUnreadable
-from nc.pki.pem import UNREADABLE
+from nc.pki.errors import CertificateUnreadable, PkiError
+from nc.pki.pem import UNREADABLE, key_sha256, public_key_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,6 +23,7 @@ class PeerCertificate:
         organizations: every O of the subject; compare whole entries.
         not_before_ms, not_after_ms: its validity, milliseconds since the epoch.
         fingerprint_sha256: SHA-256 of its DER, lower-case hex.
+        key_sha256: the same of its public key; "" if that cannot be read.
     """
 
     common_name: str
@@ -31,6 +32,7 @@ class PeerCertificate:
     not_before_ms: int
     not_after_ms: int
     fingerprint_sha256: str
+    key_sha256: str
 
 
 def read_peer(certificate_pem: bytes) -> PeerCertificate:
@@ -55,7 +57,15 @@ def read_peer(certificate_pem: bytes) -> PeerCertificate:
         not_before_ms=milliseconds(not_before),
         not_after_ms=milliseconds(not_after),
         fingerprint_sha256=certificate.fingerprint(SHA256()).hex(),
+        key_sha256=_key_sha256(certificate),
     )
+
+
+def _key_sha256(certificate: x509.Certificate) -> str:
+    try:
+        return key_sha256(public_key_of(certificate))
+    except PkiError:
+        return ""
 
 
 def _texts(certificate: x509.Certificate, oid: x509.ObjectIdentifier) -> tuple[str, ...]:

@@ -14,10 +14,16 @@ MOST_WAITING: Final = 20_000
 
 
 class WaitingNode(NamedTuple):
-    """What is known of a node that waits; `address` is "" if it said none."""
+    """What is known of a node that waits.
+
+    Attributes:
+        address: that it says it holds; "" if it said none.
+        key_sha256: hex, of the key that it has shown it has.
+    """
 
     certificate: Certificate
     address: str
+    key_sha256: str = ""
 
 
 class WaitingNodes:
@@ -53,6 +59,10 @@ class WaitingNodes:
     def certificate_of(self, node_id: str) -> Certificate | None:
         node = self._nodes.get(node_id)
         return None if node is None else node.certificate
+
+    def key_of(self, node_id: str) -> str:
+        node = self._nodes.get(node_id)
+        return "" if node is None else node.key_sha256
 
     def not_taken_back(self, nodes: Nodes) -> list[str]:
         """The ids of those that are not registered, in the order in which they asked."""

@@ -1,14 +1,19 @@
 """Renewal of a node's certificates over real TLS: under traffic, after a year, across failures."""
 
 import asyncio
+import shutil
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
+from ipaddress import IPv4Interface
 from pathlib import Path
+from typing import Any
 
 import pytest
+from picows import WSMsgType
 
 from nc.agent import renewal
+from nc.agent.connection import HubConnection
 from nc.agent.node_files import RenewedCertificates
 from nc.agent.renewal import RenewalFailed, RenewalRequest
 from nc.agent.renewal_call import ask_in_a_process
@@ -235,3 +240,52 @@ async def test_the_process_that_asks_gives_what_it_was_answered(tmp_path: Path) 
         assert gone.value.is_final
         with pytest.raises(RenewalFailed, match="UNAVAILABLE"):
             await ask_in_a_process(request._replace(port=1))
+
+
+async def test_a_node_that_was_taken_back_renews(tmp_path: Path) -> None:
+    """After an older backup was put back: its key is the one that it has shown."""
+    data, backup = tmp_path / "data", tmp_path / "backup"
+    async with running(data):
+        pass
+    shutil.copytree(data, backup)
+    async with running(data) as server, agents(tmp_path, server, 1) as (one,):
+        pass
+    shutil.rmtree(data)
+    backup.rename(data)
+    async with running(data) as server, operator(server) as admin:
+        one.moved_to(server)
+        one.start()
+        await until(lambda: bool(one.lines.named("agent.disconnected")))
+        await admin.call("Nodes/TakeBack", all_waiting=True)
+        assert server.replica.state.nodes[one.node_id].is_renewable
+        assert await one.stop() is None
+        one.renew_now()
+        one.start()
+        await until(lambda: bool(one.lines.named("agent.renewed")))
+        assert await one.stop() is None
+
+
+async def test_packets_that_come_early_are_delivered_first() -> None:
+    """A server that switched to a newer link sends on it before the agent has taken it up."""
+    link: Any = HubConnection(30, 60)
+    link.greeted.set_result(IPv4Interface("10.1.1.3/24"))
+    got: list[bytes] = []
+    link.on_ws_frame(None, Packet(b"one"))
+    link.begin(lambda frame, _has_header: got.append(bytes(frame)))
+    link.on_ws_frame(None, Packet(b"two"))
+    assert got == [b"one", b"two"]
+
+
+class Packet:
+    """A frame with one packet, as picows hands it over."""
+
+    msg_type = WSMsgType.TEXT
+
+    def __init__(self, payload: bytes) -> None:
+        self._payload = payload
+
+    def get_payload_as_bytes(self) -> bytes:
+        return self._payload
+
+    def get_payload_as_memoryview(self) -> memoryview:
+        return memoryview(self._payload)

@@ -11,6 +11,7 @@ import pytest
 BENCHMARKS = Path(__file__).parents[2] / "benchmarks"
 
 SMALL = {
+    "admin": ("--nodes=20", "--events=50", "--seconds=0.2", "--watches=2", "--rate=50"),
     "appends": ("--rounds=1", "--seconds=0.05", "--folder=."),
     "hostile": ("--seconds=0.3", "--settle=0"),
     "floods": ("--rounds=1", "--seconds=0.3", "--nodes=1"),

@@ -16,6 +16,7 @@ COMMANDS = [
     ("network-controller",),
     ("network-controller", "serve"),
     ("network-controller", "join"),
+    ("network-controller", "import-litekube"),
     ("network-controller", "demo"),
     ("network-controller", "links"),
     ("network-controller", "fsm"),

@@ -58,8 +58,8 @@ class History:
     starts: list[int] = field(default_factory=list)  # sequence numbers
     stops: list[int] = field(default_factory=list)
     entries: dict[str, list[Entry]] = field(default_factory=lambda: defaultdict(list))
+    installed: list[int] = field(default_factory=list)  # administrators' certificates, at starts
     digests: list[int] = field(default_factory=list)
-    administrators: list[int] = field(default_factory=list)
     digested: int = 0  # the event that the last of them is of
     bindings: list[dict[str, str]] = field(default_factory=list)  # by_node after each event
 
@@ -82,10 +82,13 @@ class History:
             assert kind is not None, event
             getattr(self, f"_{kind}")(getattr(event, kind))
             self.bindings.append(dict(self.by_node))
+        if entry.events[0].HasField("administrator_added"):  # recorded together with a start
+            self.entries[entry.request_id].append(entry)
+            return
         last = entry.events[-1].WhichOneof("kind")
         assert last == LAST_EVENT.get(entry.method, last), entry
-        if entry.events[0].HasField("replica_started"):
-            assert entry.method == "start", entry
+        if entry.method == "start":
+            assert entry.events[0].HasField("replica_started"), entry
             assert not self.links, f"not idle after the start at {self.starts[-1]}: {self.links}"
         self.entries[entry.request_id].append(entry)
 
@@ -96,11 +99,6 @@ class History:
     def _replica_stopped(self, event: pb.ReplicaStopped) -> None:
         assert event.replica_id, event
         self.stops.append(self.last_seq)
-
-    def _administrator_added(self, event: pb.AdministratorAdded) -> None:
-        assert event.certificate.serial not in self.serials, event
-        self.serials.add(event.certificate.serial)
-        self.administrators.append(self.last_seq)
 
     def _digest_recorded(self, event: pb.DigestRecorded) -> None:
         assert self.digested < event.seq < self.last_seq, event
@@ -125,6 +123,15 @@ class History:
             assert certificate.not_after_ms > 0, event
             self.serials.add(certificate.serial)
         self.nodes[event.node_id] = 0
+
+    def _administrator_added(self, event: pb.AdministratorAdded) -> None:
+        assert event.installed, event
+        assert event.certificate.serial not in self.serials, event
+        self.serials.add(event.certificate.serial)
+        self.installed.append(self.last_seq)
+
+    def _node_facts_reported(self, event: pb.NodeFactsReported) -> None:
+        assert event.node_id in self.nodes, event
 
     def _expiry_changed(self, event: pb.ExpiryChanged) -> None:
         assert event.node_id in self.nodes, event

@@ -81,7 +81,7 @@ def _check(ledger: Ledger, data_dir: Path, server: ServerProcess) -> None:
     """All that was promised, seen from the log and from the server that runs on it."""
     history, state = read_history(data_dir / "log")
     after_the_start = range(history.starts[-1] + 1, history.last_seq + 1)
-    assert set(after_the_start) <= {*history.digests, *history.administrators}
+    assert set(after_the_start) <= {*history.digests, *history.installed}
     assert history.stops == []
     for request_id, events in ledger.asked.items():
         found = len(history.events_of(request_id))

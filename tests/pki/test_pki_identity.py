@@ -9,7 +9,7 @@ import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.hashes import SHA256
-from cryptography.hazmat.primitives.serialization import Encoding
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from cryptography.x509.oid import NameOID
 from hypothesis import example, given
 from hypothesis import strategies as st
@@ -44,6 +44,7 @@ WHOLE = certificate((NameOID.COMMON_NAME, "n1"), (NameOID.ORGANIZATION_NAME, "o"
 def test_a_certificate_reads_back_as_it_was_signed() -> None:
     """Every field is the certificate's own; times in milliseconds, fingerprint over the DER."""
     node = certificate((NameOID.ORGANIZATION_NAME, "lknm:register"), (NameOID.COMMON_NAME, "n1"))
+    spki = node.public_key().public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
     assert read_peer(node.public_bytes(Encoding.PEM)) == PeerCertificate(
         common_name="n1",
         organizations=("lknm:register",),
@@ -51,6 +52,7 @@ def test_a_certificate_reads_back_as_it_was_signed() -> None:
         not_before_ms=1_779_019_200_000,
         not_after_ms=1_779_105_600_000,
         fingerprint_sha256=hashlib.sha256(node.public_bytes(Encoding.DER)).hexdigest(),
+        key_sha256=hashlib.sha256(spki).hexdigest(),
     )
 
 

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -159,6 +160,13 @@ class RenewingAgent:
 
     async def connected(self, times: int) -> None:
         await until(lambda: len(self.lines.named("agent.connected")) >= times)
+
+    def moved_to(self, server: WholeServer) -> None:
+        """The server has other ports now."""
+        self.node = replace(self.node, port=server.endpoints.link_port)
+        terms = self.files.terms()
+        assert terms is not None
+        self.files.write_terms(terms._replace(bootstrap_port=server.endpoints.bootstrap_port))
 
     def renew_now(self) -> None:
         """Let the agent, once it is started, find that renewal is due."""

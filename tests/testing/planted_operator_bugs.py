@@ -157,7 +157,7 @@ def an_assigned_address_is_reclaimed(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(addresses, "evolve_bound", forgetful)
 
 
-@bug("no two nodes hold one address", "some order of the commands explains every answer")
+@bug("no two nodes hold one address", "codes are the contract's")
 def an_address_is_assigned_twice(patch: pytest.MonkeyPatch) -> None:
     """Its holder is not asked for."""
     original = assignments.decide_assign

@@ -154,7 +154,9 @@ class NodesService:
             node_ids += waiting.not_taken_back(context.state.nodes)
         taken_back = []
         for node_id in dict.fromkeys(node_ids):
-            command = nodes.TakeBackNode(node_id, waiting.certificate_of(node_id))
+            command = nodes.TakeBackNode(
+                node_id, waiting.certificate_of(node_id), waiting.key_of(node_id)
+            )
             if await context.submit(command, call):
                 taken_back.append(node_id)
         return pb.TakeBackResponse(

@@ -201,6 +201,7 @@ class Observed:
                 case ops.Redeem(token, name) if step.is_ok:
                     self._known_nodes.setdefault(name, _Node(token))
         self._learn_of_tokens(done)
+        joining = {step.operation.node for step in done if isinstance(step.operation, ops.Redeem)}
         said: set[str] = set()  # nodes whose expiry another step of the round has set
         for step in done:
             operation = step.operation
@@ -209,7 +210,7 @@ class Observed:
                 if node is None:
                     continue
                 if isinstance(operation, ops.Unregister | adm.UnregisterNodesOf):
-                    node.has_left = node.has_left or (True if step.is_ok else None)
+                    node.has_left = node.has_left or (step.is_ok and name not in joining) or None
                 elif isinstance(operation, ops.SetExpiries):
                     expires_at_s = dict(operation.expiries)[name]  # of a repeated node, the last
                     node.expiry = at(expires_at_s * 1000) if expires_at_s else None

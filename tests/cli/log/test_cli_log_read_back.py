@@ -316,7 +316,7 @@ def test_a_difference_says_who_came_went_and_flapped(log: Log) -> None:
     assert (found["came"], found["passed_through"]) == ([BETA], [ALPHA])
     assert found["tokens_came"] == [TOKEN]
     text = log("diff", "7", "13")
-    assert f"node {BETA} expires" in text
+    assert f"({BETA}) expires" in text
     assert log("diff", "4", "4").endswith("nothing changed\n")
 
 
@@ -347,11 +347,11 @@ def test_why_tells_an_unregistered_nodes_whole_story(log: Log, name: str) -> Non
 def test_why_tells_of_addresses_and_bootstrap_tokens(log: Log) -> None:
     """An address names its holders, a bootstrap token the nodes that came with it."""
     text = log("why", "10.1.1.3")
-    assert f"node {ALPHA} was given 10.1.1.3" in text
+    assert f"({ALPHA}) was given 10.1.1.3" in text
     assert "10.1.1.3 is free" in text
     text = log("why", BOOTSTRAP_TOKEN)
     for node_id in (ALPHA, BETA):
-        assert f"node {node_id} was registered with the bootstrap token" in text
+        assert f"({node_id}) was registered with the bootstrap token" in text
     assert "1 node that came with it is registered" in text
 
 
