@@ -230,6 +230,10 @@ class AsyncLog(ReadableLog, Protocol):
     def limits(self) -> Limits:
         """What it takes."""
 
+    @property
+    def has_blocked(self) -> bool:
+        """Whether the event loop waited for the last append (`may_block`)."""
+
     async def append(
         self, payload: bytes, count: int, expected: int, *, may_block: bool = False
     ) -> int:

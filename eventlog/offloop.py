@@ -31,6 +31,7 @@ class OffLoopLog:
         self._log = log
         self._run_blocking = run_blocking
         self.limits = Limits()
+        self.has_blocked = False
 
     @property
     def last_seq(self) -> int:

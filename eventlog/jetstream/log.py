@@ -60,6 +60,7 @@ class JetStreamLog:
         self.log_id = copy.log_id
         self.epoch = 0
         self.limits = Limits(payload_limit_of(client))
+        self.has_blocked = False
         self.copy = copy
         self.busy_after_s = BUSY_AFTER_S
         self.failure: Exception | None = None

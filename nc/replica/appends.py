@@ -59,9 +59,9 @@ class LocalLog(OffLoopLog):
         self, payload: bytes, count: int, expected: int, *, may_block: bool = False
     ) -> int:
         append = partial(self._timed, payload, count, expected)
-        if may_block and self._last_was_fast and self._monotonic_ns() >= self._not_before_ns:
-            return append()
-        return await self._run_blocking(append)
+        is_quick = self._last_was_fast and self._monotonic_ns() >= self._not_before_ns
+        self.has_blocked = may_block and is_quick
+        return append() if self.has_blocked else await self._run_blocking(append)
 
     def _timed(self, payload: bytes, count: int, expected: int) -> int:
         """Append, and take note of how long it took; in any thread."""

@@ -95,7 +95,6 @@ class Replica:
         self._writer: asyncio.Task[None] | None = None
         self.append_durations = self._timeline.append_durations
         self.run_blocking = run_blocking
-        self._append_on_loop = append_on_loop
         self._is_behind = False  # `look` was called
         self._ended_by: Exception | None = None
         self.queue = CommandQueue(max_waiting_commands)
@@ -198,8 +197,8 @@ class Replica:
                 await self._commit()
                 await self._snapshot_if_due()
                 self._digest_if_due()
-                if self._append_on_loop:
-                    await asyncio.sleep(0)  # it may be that nobody else has run meanwhile
+                if self._log.has_blocked:
+                    await asyncio.sleep(0)  # nobody else has run meanwhile
             else:
                 await self._rest()
         await self._finish()
