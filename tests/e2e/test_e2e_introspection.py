@@ -17,9 +17,10 @@ ADMIN = [
     f"nc.admin.v1.{name}"
     for name in ("Administrators", "BootstrapTokens", "Events", "History", "Nodes", "Server")
 ]
+ENROLMENT = "nc.node.v1.Enrolment"
 SERVICES = {
-    "admin": sorted([*STANDARD, *ADMIN, INTERNAL, BOOTSTRAP, CONTROL]),
-    "newcomer": sorted([*STANDARD, BOOTSTRAP, CONTROL]),
+    "admin": sorted([*STANDARD, *ADMIN, INTERNAL, BOOTSTRAP, CONTROL, ENROLMENT]),
+    "newcomer": sorted([*STANDARD, BOOTSTRAP, CONTROL, ENROLMENT]),
 }
 # What grpcurl shows of each answer: JSON names, in the order of the field numbers.
 JSON_NAMES = {

@@ -129,7 +129,7 @@ class Links:
         return end
 
     async def _see_accepted(self, node: str, link: str, *, is_refused: bool) -> Answer | None:
-        """The node is INIT by this link, which is so if it has no other any more."""
+        """The node is INIT by this link; any other of it may carry packets until this one does."""
         try:
             end = await self._upgrades[link]
         except NotUpgraded as refused:
@@ -139,7 +139,9 @@ class Links:
         async def is_decided() -> bool:
             if not end.is_open:
                 return True
-            return await self._state_of(node) in LINKED and self.of(node) == [end]
+            state, others = await self._state_of(node), [e for e in self.of(node) if e is not end]
+            carrying = state == INIT and all(other.greeted.done() for other in others)
+            return carrying or (state in LINKED and not others)
 
         await _until(is_decided)
         if end.is_open:

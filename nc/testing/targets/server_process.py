@@ -31,10 +31,10 @@ from nc.testing.contract.administration import STATUSES, AssignAddress, Unregist
 from nc.testing.contract.happenings import Crash
 from nc.testing.contract.history import Answer, CertificateSet, LogView
 from nc.testing.contract.operations import DENIED, MISTAKE, OK, Facts
-from nc.testing.contract.values import ADMIN, IDLE, NO_LIMITS, Limits
+from nc.testing.contract.values import ADMIN, CONNECTED, IDLE, INIT, NO_LIMITS, Limits
 from nc.testing.targets.calls import Names
 from nc.testing.targets.link_end import LinkEnd
-from nc.testing.targets.links import LINKED, Links
+from nc.testing.targets.links import Links
 from nc.testing.targets.process import LOOPBACK, Process
 from nc.testing.targets.remote import Remote
 from nc.testing.targets.target import Ability, Reply, Request, ServerGone
@@ -222,7 +222,7 @@ class ServerProcess(Remote):
 
     async def _with_links(self, answer: Answer, node: str, before: int) -> Answer:
         """The answer, and how many links the node itself has; one too many has time to end."""
-        most = int(answer.facts.state in LINKED)
+        most = {CONNECTED: 1, INIT: 2}.get(answer.facts.state or 0, 0)
         if before > most and answer.is_ok:
             await self._links.until_at_most(most, node)
         return answer._replace(links=min(before, max(most, len(self._links.of(node)))))
