@@ -1,7 +1,7 @@
 """Realistic bugs of links, agents and replicas that share a log: only a cluster shows them."""
 
 import asyncio
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from copy import copy
 from dataclasses import dataclass, replace
 from ipaddress import IPv4Address
@@ -95,23 +95,13 @@ def expiry_does_not_cut_the_link(patch: pytest.MonkeyPatch) -> None:
 
 
 @_bug("a packet arrives at the one it is for", "a packet arrives or is counted as dropped")
-def a_late_close_detaches_the_newer_port(patch: pytest.MonkeyPatch) -> None:
+def the_older_link_s_end_detaches_the_newer_port(patch: pytest.MonkeyPatch) -> None:
     """The port that has the address is detached, whichever it is."""
 
     def careless(self: Switch, port: Any) -> None:
         self.ports.pop(port.address, None)
 
-    follow, deferred = Hub.follow, asyncio.sleep
-
-    def late(self: Hub, events: Iterable[Event]) -> None:
-        async def wait() -> None:
-            await deferred(0.5)
-            follow(self, events)
-
-        self._spawn(wait())
-
     patch.setattr(Switch, "detach", careless)
-    patch.setattr(Hub, "follow", late)
 
 
 @_bug("a silent link is ended")
