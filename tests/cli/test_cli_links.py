@@ -101,7 +101,7 @@ def test_watch_fills_a_file_too(server: ServerProcess) -> None:
         while headers < 2:
             line = watcher.stdout.readline()
             assert line, "it has ended"
-            headers += line.startswith("node ")
+            headers += line.startswith("name ")
         watcher.send_signal(signal.SIGINT)
         watcher.communicate(timeout=60)
     assert watcher.returncode == 0

@@ -310,6 +310,7 @@ async def test_a_full_disk_refuses_links_and_forgets_none(data_dir: Path) -> Non
     async with cluster(data_dir) as here:
         machine, other = [await here.enrol() for _ in range(2)]
         client, _ = await here.connect(machine)
+        await until(lambda: not here.server.hub.tasks)  # the machine's facts are recorded
         here.replica._suspend(LogFull("log", "no room"))  # as an append that found no room does
         here.replica.queue.wake()
         with pytest.raises(Closed, match="the server's disk is full") as refusal:
