@@ -26,7 +26,7 @@ from nc.cli.options import DebugOption
 from nc.cli.server_moves import known_addresses
 from nc.cli.token_args import BOOTSTRAP_TOKEN_VARIABLE, TokenFileOption
 from nc.clock import SystemClock
-from nc.contract import DEFAULT_BOOTSTRAP_PORT, DEFAULT_MTU
+from nc.contract import DEFAULT_BOOTSTRAP_PORT, DEFAULT_MTU, LARGEST_UINT32
 from nc.data_folder import default_data_dir
 from nc.errors import ConfigError
 from nc.net.tun import TunUnavailable, require_tun
@@ -84,7 +84,7 @@ def join(
         int | None,
         typer.Option(
             min=1,
-            max=2**32 - 1,
+            max=LARGEST_UINT32,
             help="Set the route to the overlay with this metric, also beside one of this "
             "machine's own networks; the least metric wins.",
         ),

@@ -23,6 +23,7 @@ from nc.cli.log.render import text_format
 from nc.cli.log.source import DataDirOption, LogOption, log_path, open_reader
 from nc.cli.options import Output, OutputOption
 from nc.clock import SystemClock
+from nc.contract import LARGEST_UINT64
 from nc.history.events import Point, events_of
 from nc.history.fields import json_line
 from nc.history.filters import Filter
@@ -36,7 +37,10 @@ def show(
     data_dir: DataDirOption = None,
     log: LogOption = None,
     after: Annotated[
-        int, typer.Option(metavar="SEQ", min=0, help="Only events after this sequence number.")
+        int,
+        typer.Option(
+            metavar="SEQ", min=0, max=LARGEST_UINT64, help="Only events after this sequence number."
+        ),
     ] = 0,
     node: NodeOption = None,
     address: AddressOption = None,

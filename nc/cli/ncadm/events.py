@@ -18,6 +18,7 @@ from nc.cli.ncadm.session import client_of
 from nc.cli.options import Document, DocumentOption
 from nc.cli.time_args import parse_point
 from nc.clock import SystemClock
+from nc.contract import LARGEST_UINT32
 from nc.history.events import Point, Recorded
 from nc.history.fields import KIND_NAMES, json_fields
 from nc.pb import events_pb2
@@ -36,7 +37,13 @@ def events(
         bool, typer.Option("--follow", "-f", help="New events too, until Ctrl-C.")
     ] = False,
     last: Annotated[
-        int, typer.Option(min=0, metavar="N", help="The newest N; with --from: all from there on.")
+        int,
+        typer.Option(
+            min=0,
+            max=LARGEST_UINT32,
+            metavar="N",
+            help="The newest N; with --from: all from there on.",
+        ),
     ] = _LAST,
     start: Annotated[
         str | None,

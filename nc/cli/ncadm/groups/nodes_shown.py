@@ -14,6 +14,7 @@ from nc.cli.options import Document, DocumentOption, Format, FormatOption
 from nc.cli.token_args import TokenFileOption
 from nc.client.types import Link, Node, NodeOrder, NodeState
 from nc.clock import SystemClock, now_utc
+from nc.contract import LARGEST_UINT32
 from nc.durations import parse_duration
 
 _ID_DIGITS: Final = 12  # enough to tell nodes apart
@@ -74,7 +75,9 @@ def list_nodes(
     ] = None,
     order: Annotated[NodeOrder, typer.Option(help="What they are sorted by.")] = NodeOrder.NAME,
     descending: Annotated[bool, typer.Option("--descending", help="The other way round.")] = False,
-    limit: Annotated[int | None, typer.Option(min=1, help="At most so many.")] = None,
+    limit: Annotated[
+        int | None, typer.Option(min=1, max=LARGEST_UINT32, help="At most so many.")
+    ] = None,
     watch: Annotated[
         bool, typer.Option("--watch", "-w", help="Again every two seconds, until Ctrl-C.")
     ] = False,

@@ -23,6 +23,7 @@ from nc.cli.options import (
 )
 from nc.cli.streams import require_stdout
 from nc.client.types import BootstrapToken, IssuedToken
+from nc.contract import LARGEST_UINT32
 from nc.durations import parse_duration
 
 
@@ -74,11 +75,18 @@ def issue(
         str, typer.Option(metavar="DURATION", help="90s, 10m, 2h, 30d, or never.")
     ] = "10m",
     uses: Annotated[
-        int, typer.Option(min=0, help="How many machines it registers; 0: any number.")
+        int,
+        typer.Option(
+            min=0, max=LARGEST_UINT32, help="How many machines it registers; 0: any number."
+        ),
     ] = 0,
     max_nodes: Annotated[
         int,
-        typer.Option(min=0, help="How many of its nodes there may be at one time; 0: any number."),
+        typer.Option(
+            min=0,
+            max=LARGEST_UINT32,
+            help="How many of its nodes there may be at one time; 0: any number.",
+        ),
     ] = 0,
     label: Annotated[str, typer.Option(metavar="TEXT", help="What you call it.")] = "",
     node_label: Annotated[
