@@ -289,6 +289,30 @@ def test_the_past_is_explained(ncadm: Run, told: Json, machine: Machine) -> None
     assert told("why", machine.id, "--at", str(before))["seq"] == before
 
 
+def test_every_time_has_its_zone(
+    ncadm: Run, machine: Machine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """UTC follows a moment on a line of its own, and is in the title of a column of them."""
+    ncadm("nodes", "set-expiry", machine.id, "2099-01-01T00:00")
+    for command in (
+        ("tokens", "issue", "--lifetime", "1h"),
+        ("nodes", "show", machine.id),
+        ("status",),
+        ("at",),
+        ("admins", "issue", "--name", "zoe", "--out", str(tmp_path / "zoe")),
+    ):
+        first = ncadm(*command).stdout.partition("\nnodes:")[0]
+        times = re.findall(r"\d\d:\d\d:\d\d(?:Z| UTC)?", first)
+        assert times, command
+        assert all(time.endswith(("Z", " UTC")) for time in times), first
+    monkeypatch.setattr("nc.cli.ncadm.render.terminal_width", lambda: None)  # every column
+    for command in (("nodes", "list"), ("tokens", "list"), ("admins", "list")):
+        titles, *lines = ncadm(*command).stdout.splitlines()
+        columns = {at.start() for line in lines for at in re.finditer(r"\d{4}-\d\d-\d\d ", line)}
+        assert columns <= {at.start() for at in re.finditer(r"\S+( \S+)* \(UTC\)", titles)}
+    ncadm("admins", "revoke", "zoe", "--yes")
+
+
 def last_seq(told: Json) -> int:
     """The newest event of the server's log."""
     return int(told("status")["log"]["last_seq"])

@@ -35,6 +35,8 @@ def why(
 ) -> None:
     """Explain how a node, an address or a token came to its state, and by whom.
 
+    Times are in UTC.
+
     Example: network-controller log why 10.1.1.3 --data-dir ./data
     """
     reader = open_reader(data_dir, log)

@@ -11,7 +11,7 @@ from nc.cli.ncadm import render
 from nc.cli.ncadm.connection import print_result
 from nc.cli.ncadm.groups.nodes_changed import YesOption
 from nc.cli.ncadm.references import TokenArgument, reference
-from nc.cli.ncadm.render import Column, labels_text, second
+from nc.cli.ncadm.render import Column, labels_text, second, second_utc
 from nc.cli.ncadm.session import client_of, confirm, shown
 from nc.cli.options import (
     AnyOutput,
@@ -124,7 +124,7 @@ def _issued_text(issued: IssuedToken, output: Document) -> str:
     if output is not Document.TABLE:
         more = {"join_token": token, "join_command": join}
         return render.as_data({**render.plain(issued), **more}, output)
-    expires = second(issued.issued.expires_at)
+    expires = second_utc(issued.issued.expires_at)
     return f"token: {token}\nexpires: {expires}\nid: {issued.issued.id}\njoin: {join}"
 
 
