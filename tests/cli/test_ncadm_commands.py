@@ -306,8 +306,8 @@ def test_every_time_has_its_zone(
         assert times, command
         assert all(time.endswith(("Z", " UTC")) for time in times), first
     monkeypatch.setattr("nc.cli.ncadm.render.terminal_width", lambda: None)  # every column
-    for command in (("nodes", "list"), ("tokens", "list"), ("admins", "list")):
-        titles, *lines = ncadm(*command).stdout.splitlines()
+    for listing in ("nodes", "tokens", "admins"):
+        titles, *lines = ncadm(listing, "list").stdout.splitlines()
         columns = {at.start() for line in lines for at in re.finditer(r"\d{4}-\d\d-\d\d ", line)}
         assert columns <= {at.start() for at in re.finditer(r"\S+( \S+)* \(UTC\)", titles)}
     ncadm("admins", "revoke", "zoe", "--yes")

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from typing import Final
 
 from nc.history.events import Recorded
-from nc.history.fields import field_texts, kind_of
+from nc.history.fields import KIND_NAMES, field_texts, kind_of
 from nc.text import printable, time_text
 
 __all__ = ["KIND_STYLES", "line_parts", "text_format"]
@@ -38,6 +38,8 @@ KIND_STYLES: Final = {
     "LogRepaired": "bold red",
 }
 
+_KIND_WIDTH: Final = max(map(len, KIND_NAMES.values()))
+
 # Select Graphic Rendition (ECMA-48): a style's parameters.
 _SGR: Final = {
     "": "",
@@ -62,7 +64,7 @@ def line_parts(recorded: Recorded) -> list[tuple[str, str]]:
     return [
         (f"{recorded.seq:>7}  ", "dim"),
         (f"{time_text(entry.recorded_at_ns)}  ", ""),
-        (f"{kind:<15} ", KIND_STYLES.get(kind, "")),
+        (f"{kind:<{_KIND_WIDTH}} ", KIND_STYLES.get(kind, "")),
         (printable(details), ""),
         (printable(by), "dim"),
     ]

@@ -11,9 +11,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from nc.cli.log.app import LogCommands
-from nc.cli.log.render import text_format
+from nc.cli.log.render import line_parts, text_format
 from nc.domain.events import Entry, Event
 from nc.history.events import Recorded
+from nc.history.fields import KIND_NAMES
 from tests.support import event_strategies
 from tests.support.programs import run_here
 from tests.support.written_log import EVENTS, write_story
@@ -46,6 +47,13 @@ def test_a_coloured_line_is_the_plain_line_with_colours(
     assert plain.isprintable()
     assert coloured != plain
     assert COLOUR.sub("", coloured) == plain
+
+
+def test_columns_are_aligned() -> None:
+    """The fields of an event begin at the same place, whatever its kind."""
+    before = [line_parts(Recorded(1, Entry(), Event(**{kind: {}})))[:3] for kind in KIND_NAMES]
+    assert len({tuple(len(text) for text, _ in parts) for parts in before}) == 1
+    assert all(text.endswith(" ") for parts in before for text, _ in parts)
 
 
 @pytest.mark.parametrize("variables", [{"NO_COLOR": "1"}, {"TERM": "dumb"}])
