@@ -99,17 +99,20 @@ def administrator_meant(administrators: Administrators, reference: str, now_ms: 
 
 
 class _SortedIds:
-    """The ids of the map that was last asked for, in order: a request may have many prefixes."""
+    """The ids of the map that was last asked for, in order: a request may have many prefixes.
+
+    Several threads ask. Both values are replaced as one, so that no ids go with another map.
+    """
 
     def __init__(self) -> None:
-        self._mapping: object = None
-        self._ids: list[str] = []
+        self._last: tuple[object, list[str]] = (None, [])
 
     def of(self, mapping: "HashTrieMap[str, V]") -> list[str]:
-        if self._mapping is not mapping:
-            self._ids = sorted(each for each, _ in items_of(mapping))
-            self._mapping = mapping
-        return self._ids
+        of, ids = self._last
+        if of is not mapping:
+            ids = sorted(each for each, _ in items_of(mapping))
+            self._last = mapping, ids
+        return ids
 
 
 _node_ids, _token_ids = _SortedIds(), _SortedIds()
