@@ -14,7 +14,6 @@ from nc.cli.ncadm import render
 from nc.cli.ncadm.completion import complete_admins
 from nc.cli.ncadm.connection import print_result
 from nc.cli.ncadm.folders import prepared
-from nc.cli.ncadm.groups.nodes_changed import YesOption
 from nc.cli.ncadm.render import Column, second, second_utc
 from nc.cli.ncadm.session import client_of, confirm
 from nc.cli.options import (
@@ -24,6 +23,7 @@ from nc.cli.options import (
     DocumentOption,
     Format,
     FormatOption,
+    YesOption,
 )
 from nc.client.contexts import LOOPBACK
 from nc.client.types import Administrator, IssuedAdministrator, Role

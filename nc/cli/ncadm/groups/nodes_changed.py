@@ -16,7 +16,7 @@ from nc.cli.ncadm.references import (
     references,
 )
 from nc.cli.ncadm.session import client_of, confirm
-from nc.cli.options import Document, DocumentOption, Format, FormatOption
+from nc.cli.options import Document, DocumentOption, Format, FormatOption, YesOption
 from nc.cli.time_args import parse_expiry
 from nc.cli.token_args import TokenFileOption
 from nc.clock import SystemClock, now_ms
@@ -25,8 +25,6 @@ from nc.text import expiry_text, printable
 if TYPE_CHECKING:
     from nc.client.blocking import Client
     from nc.client.types import Node
-
-YesOption = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")]
 
 
 def _show(node: "Node", sentence: str, output: Document) -> None:

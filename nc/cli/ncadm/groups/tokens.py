@@ -9,7 +9,6 @@ from nc.cli.entrypoint import OperationFailed
 from nc.cli.lazy import LazyGroup
 from nc.cli.ncadm import render
 from nc.cli.ncadm.connection import print_result
-from nc.cli.ncadm.groups.nodes_changed import YesOption
 from nc.cli.ncadm.references import TokenArgument, reference
 from nc.cli.ncadm.render import Column, labels_text, second, second_utc
 from nc.cli.ncadm.session import client_of, confirm, shown
@@ -20,6 +19,7 @@ from nc.cli.options import (
     DocumentOption,
     Format,
     FormatOption,
+    YesOption,
 )
 from nc.cli.streams import require_stdout
 from nc.client.types import BootstrapToken, IssuedToken
