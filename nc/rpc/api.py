@@ -1,13 +1,13 @@
 """What the operations get besides the request: the call, the server's addresses, its CAs."""
 
 from dataclasses import dataclass
-from typing import NamedTuple
 
 from nc.pki.authority import CertificateAuthority
 from nc.rpc.callers import Caller
 
 
-class Call(NamedTuple):
+@dataclass(slots=True)
+class Call:
     """One call: by whom, of what, and since when."""
 
     caller: Caller
