@@ -219,9 +219,9 @@ async def operators_life(folder: Path, clock: Clock, requests: "count[int]") -> 
     await life.do(redeem, f"bootstrap:{LIMITED}", "nc.node.v1.Enrolment/Enrol")
     renew = RenewCertificates(EPSILON, (certificate,), key, clock.now_ms)
     await life.do(renew, f"link:{EPSILON}", "nc.node.v1.Enrolment/Renew")
-    await life.do(
-        ReportFacts(EPSILON, facts._replace(agent_version="0.3.1")), f"link:{EPSILON}", "link"
-    )
+    await life.accept(EPSILON, "e1")
+    report = ReportFacts(EPSILON, "e1", facts._replace(agent_version="0.3.1"))
+    await life.do(report, f"link:{EPSILON}", "link")
     update = UpdateNode(EPSILON, "shop", {"zone": "a"}, ("role",), "in the cellar")
     await life.do(update, ADMIN, "nc.admin.v1.Nodes/Update")
     await life.do(AssignAddress(EPSILON, "10.2.0.77"), ADMIN, "nc.admin.v1.Nodes/AssignAddress")
@@ -253,8 +253,8 @@ def remove_allocated_space(folder: Path) -> None:
     """Shorten the segment that `log repair` allocated: its end is zeros."""
     for segment in folder.glob("*.seg"):
         data = segment.read_bytes()
-        assert not any(data[SEGMENT_SIZE_BYTES:])
-        segment.write_bytes(data[:SEGMENT_SIZE_BYTES])
+        used = len(data.rstrip(b"\0"))
+        segment.write_bytes(data[: -(-used // SEGMENT_SIZE_BYTES) * SEGMENT_SIZE_BYTES])
 
 
 def kinds_in(folder: Path) -> set[str]:
