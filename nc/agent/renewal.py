@@ -160,6 +160,7 @@ class Renewal:
             renewed = await self._ask(request)
             require_fitting(renewed, key)
             await asyncio.to_thread(self._files.replace, renewed)
+            await asyncio.to_thread(self._addresses.told, renewed.links)
         except (OSError, PkiError) as error:
             raise RenewalFailed(str(error)) from error
         self._renewed_at_s = self._monotonic_s
