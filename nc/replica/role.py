@@ -14,12 +14,12 @@ from nc.clock import Clock
 from nc.domain.errors import ElectionLost
 from nc.domain.events import Event
 from nc.domain.leadership import LEVEL, Leader, StandForElection
-from nc.domain.replicas import Sessions
 from nc.replica.batch import Origin
 from nc.replica.errors import NotCurrent, OutcomeOpen, WriteRefused
-from nc.replica.leadership import SILENCE_S, Candidate, Silences
-from nc.replica.leases import NS, FollowerLease, LeaderLeases
+from nc.replica.leadership import Candidate, Silences
+from nc.replica.leases import NS, QUIET_S, FollowerLease, LeaderLeases
 from nc.replica.shared import SharedReplica
+from nc.replica.waiters import Waiters
 
 __all__ = ["CURRENT_WAIT_S", "Granted", "Role"]
 
@@ -56,6 +56,7 @@ class Role:
     Attributes:
         leases: what is known of the followers; None while it does not lead.
         stands: it tries to be elected: it answers nothing and nobody.
+        events: wakes those that wait for another state.
         changed: called when it begins to lead, or to follow another one.
     """
 
@@ -79,8 +80,8 @@ class Role:
         self.changed: Callable[[], None] = lambda: None
         self._candidate = Candidate(replica_id, replica.session, self._now_ns())
         self._valid = (0, 0)  # until when it may answer, with which event; one, for other threads
-        self._waiting: list[asyncio.Future[None]] = []
-        self._on_events: list[asyncio.Future[None]] = []
+        self._answerable = Waiters()
+        self.events = Waiters()
         self._leader = Leader()
         self._records_seen = 0
         self._confirming: asyncio.Task[None] | None = None
@@ -113,17 +114,9 @@ class Role:
         try:
             async with asyncio.timeout(timeout_s):
                 while not self.may_answer():
-                    waiting = asyncio.get_running_loop().create_future()
-                    self._waiting.append(waiting)
-                    await waiting
+                    await self._answerable.wait()
         except TimeoutError:
             raise NotCurrent from None
-
-    async def wait_for_events(self) -> None:
-        """Wait until the state has changed."""
-        changed = asyncio.get_running_loop().create_future()
-        self._on_events.append(changed)
-        await changed
 
     def begin_session(self, session: str) -> None:
         """Go on under another session: the one before has ended."""
@@ -140,10 +133,7 @@ class Role:
     def follow(self, events: Iterable[Event]) -> None:
         """Events have become part of the state."""
         del events
-        changed, self._on_events = self._on_events, []
-        for each in changed:
-            if not each.done():
-                each.set_result(None)
+        self.events.wake()
         self.look()
 
     def look(self) -> None:
@@ -155,8 +145,7 @@ class Role:
             if not self.replica.leads:
                 self._candidate.heard(now_ns)
         if self.replica.leads and self.leases is None and not self._is_over:
-            self._candidate.heard(now_ns)  # when it was elected is not known
-            self._lead(state.seq, now_ns)
+            self._lead(now_ns + int(QUIET_S * NS))  # when it was elected is not known
         elif self.leases is not None and not self.replica.leads:
             self._step_down()
         if state.leader != self._leader:
@@ -267,22 +256,12 @@ class Role:
         if self._records() != records + 1:  # read behind its back: of the leader, maybe
             self._candidate.heard(now_ns)
         self._records_seen = self._records()
-        self._lead(self.replica.state.seq, now_ns, leader, sessions)
+        self._lead(self._candidate.quiet_until_ns(leader, sessions))
 
-    def _lead(
-        self,
-        elected_seq: int,
-        now_ns: int,
-        leader: Leader | None = None,
-        sessions: "Sessions | None" = None,
-    ) -> None:
-        if leader is None or sessions is None:
-            quiet_until_ns = now_ns + int(SILENCE_S * NS)
-        else:
-            quiet_until_ns = self._candidate.quiet_until_ns(leader, sessions)
-        self.silences = Silences()
+    def _lead(self, quiet_until_ns: int) -> None:
+        replica, self.silences = self.replica, Silences()
         self.leases = LeaderLeases(
-            self.replica.session, elected_seq, quiet_until_ns, self.replica.appended_ns
+            replica.session, replica.state.seq, quiet_until_ns, replica.appended_ns
         )
 
     def _step_down(self) -> None:
@@ -312,8 +291,5 @@ class Role:
             self._valid = (self.leases.until_ns(self.replica.state.sessions), 0)
         else:
             self._valid = (self.lease.until_ns, self.lease.needed_seq)
-        if self._waiting and self.may_answer():
-            waiting, self._waiting = self._waiting, []
-            for each in waiting:
-                if not each.done():
-                    each.set_result(None)
+        if self._answerable and self.may_answer():
+            self._answerable.wake()

@@ -14,7 +14,15 @@ from eventlog import LogError, RecordTooLarge
 from nc.contract import CLIENT_MISTAKE, SERVER_FAULT
 from nc.domain import errors as domain
 from nc.domain import operator_errors as operator
-from nc.domain.errors import AuthorityOfAnotherLog, DomainError, IdTaken, KeyOfAnotherLog
+from nc.domain.errors import (
+    AuthorityOfAnotherLog,
+    DomainError,
+    ElectionLost,
+    IdTaken,
+    KeyOfAnotherLog,
+    LeaderKept,
+    SessionEnded,
+)
 from nc.pki.errors import InvalidName, PkiError
 from nc.pki.requests import RequestUnusable
 from nc.replica.errors import (
@@ -134,6 +142,9 @@ def answer_to(error: Exception, request_id: str) -> Answer | Status:
             IdTaken()
             | KeyOfAnotherLog()
             | AuthorityOfAnotherLog()
+            | SessionEnded()
+            | ElectionLost()
+            | LeaderKept()
             | OutcomeOpen()
             | Unwritable()
             | WriteRefused()

@@ -4,17 +4,16 @@ import socket
 from functools import partial
 from typing import Final
 
-import grpc
-
 from eventlog import AsyncLog
 from nc.clock import Clock, now_utc
 from nc.data_folder import DataFolder, DataFolderError
 from nc.files import OS_FILES, replace_file
 from nc.pki.certificates import REPLICA_ORGANIZATION
-from nc.rpc.api import Authorities
-from nc.rpc.replication.line import GrpcLine
+from nc.rpc.replication.line import GrpcLine, Identity
 from nc.secrets import Secrets, new_serial
+from nc.server.certificates import Certificates
 from nc.server.parts import Cluster
+from nc.server.settings import ServerSettings
 from nc.small_files import read_small
 
 __all__ = ["cluster_of", "replica_name"]
@@ -45,31 +44,23 @@ def replica_name(folder: DataFolder, secrets: Secrets) -> str:
 def cluster_of(
     log: AsyncLog,
     name: str,
-    authorities: Authorities,
+    certificates: Certificates,
     clock: Clock,
     secrets: Secrets,
-    *,
-    is_plain: bool,
+    settings: ServerSettings,
 ) -> Cluster | None:
     """The parts by which a server is one of several; None if the log is its own."""
-    count = getattr(log, "records", None)
-    if count is None:
+    if settings.cluster is None:
         return None
 
     def open_line(address: str) -> GrpcLine:
-        return GrpcLine(
-            address, None if is_plain else _credentials(name, authorities, clock, secrets)
-        )
+        if settings.plaintext:
+            return GrpcLine(address, None)
+        authority = certificates.authorities.grpc
+        issued = authority.issue_client(
+            name[:64], REPLICA_ORGANIZATION, now_utc(clock), new_serial(secrets)
+        )  # each time: every replica has the CA
+        identity = Identity(authority.chain_pem, issued.key_pem, issued.certificate_pem)
+        return GrpcLine(address, identity)
 
     return Cluster(partial(getattr, log, "records"), open_line)
-
-
-def _credentials(
-    name: str, authorities: Authorities, clock: Clock, secrets: Secrets
-) -> grpc.ChannelCredentials:
-    """With a new certificate each time: every replica has the CA."""
-    authority = authorities.grpc
-    issued = authority.issue_client(
-        name[:64], REPLICA_ORGANIZATION, now_utc(clock), new_serial(secrets)
-    )
-    return grpc.ssl_channel_credentials(authority.chain_pem, issued.key_pem, issued.certificate_pem)

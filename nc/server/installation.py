@@ -127,15 +127,12 @@ async def open_installation(
         trusted = {certificates.admin_fingerprint}
         callers = Callers(trusted, installed=certificates.installed_serial)
         name = replica_name(folder, secrets) if opened.stream else socket.gethostname()
-        cluster = cluster_of(
-            log, name, certificates.authorities, clock, secrets, is_plain=settings.plaintext
-        )
         renew = partial(_renew, certificates, callers, logger, asyncio.Lock())
         parts = Parts(
             name=name,
             log=log,
-            cluster=cluster,
-            shares_log=cluster is not None,
+            cluster=cluster_of(log, name, certificates, clock, secrets, settings),
+            shares_log=bool(opened.stream),
             follows_log=bool(opened.stream),
             stream=opened.stream,
             log_problem=opened.problem,

@@ -6,7 +6,7 @@ the others know of it at once.
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Callable, Iterable, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Final
 
@@ -15,7 +15,7 @@ from nc.domain.administrators import AddAdministrator
 from nc.domain.decide import Command
 from nc.domain.errors import DomainError
 from nc.domain.events import Event, pb
-from nc.domain.leadership import DropUnowned, LoseReplica, unowned
+from nc.domain.leadership import DropUnowned, LoseReplica
 from nc.domain.replicas import StartReplica, StopReplica
 from nc.replica.batch import Origin
 from nc.replica.errors import NotLeading, OutcomeOpen, Replaced, Stopping, Unwritable, WriteRefused
@@ -32,6 +32,7 @@ from nc.rpc.replication.methods import replica_methods
 from nc.rpc.replication.service import BEAT_S, ReplicationService
 from nc.secrets import RequestIds, new_session
 from nc.server import tasks
+from nc.server.losses import Losses
 from nc.server.own_changes import OwnChanges
 from nc.server.own_session import start_command
 from nc.server.parts import Cluster, Parts
@@ -41,9 +42,6 @@ __all__ = ["Membership"]
 
 # How often it is looked at who leads, and what may be answered.
 _LOOK_S: Final = 0.1
-
-# A link's end takes less than this in a record; some milliseconds of the event loop.
-_DROPS: Final = 500
 
 _AGAIN_S: Final = 0.5
 
@@ -95,7 +93,7 @@ class Membership:
             parts.logger,
         )
         self.methods = replica_methods(self._service)
-        self._may_have_unowned = False
+        self._losses = Losses(self.role, self._submit, parts.logger)
         self._has_begun = False
         self._is_stopping = False
         self._is_serving: bool | None = None
@@ -172,7 +170,7 @@ class Membership:
         """Record the stop, then answer nothing any more."""
         self._is_stopping = True
         stop = StopReplica(self._parts.name, self._replica.session)
-        with contextlib.suppress(Unwritable, *_PASSING):
+        with contextlib.suppress(TimeoutError, Unwritable, *_PASSING):
             async with asyncio.timeout(_LEAVE_S):
                 await self._wiring.own_changes.submit(stop, "stop")
         await self._following.stop()
@@ -209,7 +207,7 @@ class Membership:
     def _leader_changed(self) -> None:
         leader = self.role.leader
         self._following.ahead()
-        self._may_have_unowned = True
+        self._losses.may_have_unowned = True
         self._parts.logger.info(
             log_events.LEADER_ELECTED,
             epoch=leader.epoch,
@@ -217,19 +215,10 @@ class Membership:
             is_own=self._replica.leads,
         )
 
-    def _see(self, events: Iterable[Event]) -> None:
+    def _see(self, events: Sequence[Event]) -> None:
+        self._losses.see(events)
         for event in events:
-            match event.WhichOneof("kind"):
-                case "replica_lost":
-                    self._may_have_unowned = True
-                    session = event.replica_lost.session
-                    is_own = session == self._replica.session
-                    self._parts.logger.warning(
-                        log_events.REPLICA_LOST, session=session, is_own=is_own
-                    )
-                case "replica_started" | "replica_stopped":
-                    self._may_have_unowned = True
-                    self._require_own_name(event)
+            self._require_own_name(event)
 
     def _require_own_name(self, event: Event) -> None:
         """End this server if another one has begun under its name, with a copy of its folder."""
@@ -262,18 +251,8 @@ class Membership:
         while True:
             await asyncio.sleep(BEAT_S)
             with contextlib.suppress(*_PASSING, Unwritable):
-                for session in self.role.lost():
-                    await self._submit(LoseReplica(session))
-                if self._replica.leads and self._may_have_unowned:
-                    await self._drop_unowned()
+                await self._losses.look()
                 await self._begin_anew_if_lost()
-
-    async def _drop_unowned(self) -> None:
-        self._may_have_unowned = False
-        state = self._replica.state
-        if next(iter(unowned(state.links, state.sessions)), None) is not None:
-            self._may_have_unowned = True
-            await self._submit(DropUnowned(_DROPS))
 
     async def _begin_anew_if_lost(self) -> None:
         """A replica that was lost goes on in another session; its links have been dropped."""

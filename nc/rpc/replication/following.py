@@ -155,7 +155,7 @@ class Following:
         try:
             async with asyncio.timeout(FORWARD_S):
                 while self._role.replica.state.seq < seq:
-                    await self._role.wait_for_events()
+                    await self._role.events.wait()
         except TimeoutError:
             raise LeaderLost from None
 

@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from typing import Any, Final, Protocol
+from typing import Any, Final, NamedTuple, Protocol
 
 import grpc
 from grpc import aio
@@ -11,7 +11,7 @@ from grpc import aio
 from nc.pb.replica.v1 import replication_pb2 as pb
 from nc.services import REPLICA_SERVICE, path_of
 
-__all__ = ["GrpcLine", "Line", "LineBroken", "OpenLine"]
+__all__ = ["GrpcLine", "Identity", "Line", "LineBroken", "OpenLine"]
 
 # Without data for so long, the other end is asked whether it is still there.
 _OPTIONS: Final = (
@@ -23,6 +23,14 @@ _OPTIONS: Final = (
 )
 
 _FOLLOW, _FORWARD = (path_of(method).decode() for method in REPLICA_SERVICE.methods)
+
+
+class Identity(NamedTuple):
+    """PEM: whom a replica trusts, and what it shows."""
+
+    authority: bytes
+    key: bytes
+    certificate: bytes
 
 
 class LineBroken(Exception):
@@ -50,13 +58,14 @@ class GrpcLine:
 
     Args:
         address: of the leader's control port.
-        credentials: None for plain text.
+        identity: None for plain text.
     """
 
-    def __init__(self, address: str, credentials: grpc.ChannelCredentials | None) -> None:
-        if credentials is None:
+    def __init__(self, address: str, identity: Identity | None) -> None:
+        if identity is None:
             self._channel = aio.insecure_channel(address, options=_OPTIONS)
         else:
+            credentials = grpc.ssl_channel_credentials(*identity)
             self._channel = aio.secure_channel(address, credentials, options=_OPTIONS)
         follow = self._channel.stream_stream(
             _FOLLOW,
