@@ -220,8 +220,11 @@ class LeaderLeases:
         member.granted_ns = max(member.granted_ns, member.heard_ns)
         return member.sent_ns
 
-    def advance(self, now_ns: int) -> None:
-        """Put out whom there is no need to wait for any more, and acknowledge what may be."""
+    def advance(self, sessions: Collection[str], now_ns: int) -> None:
+        """Put out whom there is no need to wait for any more, and acknowledge what may be.
+
+        Only under a lease: whoever is elected acknowledges nothing before that has ended.
+        """
         reached = self._reached(now_ns)
         for member in self._in():
             if member.applied_seq >= reached:
@@ -233,7 +236,7 @@ class LeaderLeases:
         reached = min([reached, *(member.applied_seq for member in self._in())])
         self.acknowledged_seq = max(self.acknowledged_seq, reached)
         ready = [each for each in self._waiting if each.seq <= self.acknowledged_seq]
-        if ready and now_ns >= self._quiet_until_ns:
+        if ready and self._quiet_until_ns <= now_ns < self.until_ns(sessions):
             self._waiting = [each for each in self._waiting if each.seq > self.acknowledged_seq]
             for each in ready:
                 each.answer(True)

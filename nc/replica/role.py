@@ -78,7 +78,9 @@ class Role:
         self.silences = Silences()
         self.stands = False
         self.changed: Callable[[], None] = lambda: None
-        self._candidate = Candidate(replica_id, replica.session, self._now_ns())
+        self._candidate = Candidate(
+            replica_id, replica.session, self._now_ns(), replica.state.leader
+        )
         self._valid = (0, 0)  # until when it may answer, with which event; one, for other threads
         self._answerable = Waiters()
         self.events = Waiters()
@@ -144,6 +146,7 @@ class Role:
             self._records_seen = self._records()
             if not self.replica.leads:
                 self._candidate.heard(now_ns)
+        self._candidate.see(state.leader, state.sessions)
         if self.replica.leads and self.leases is None and not self._is_over:
             self._lead(now_ns + int(QUIET_S * NS))  # when it was elected is not known
         elif self.leases is not None and not self.replica.leads:
@@ -162,7 +165,7 @@ class Role:
         leases.applied(state.seq)
         for session in [each for each in leases.members if each not in state.sessions]:
             leases.forget(session)
-        leases.advance(now_ns)
+        leases.advance(state.sessions, now_ns)
         is_short = leases.until_ns(state.sessions) - now_ns < _RENEW_S * NS
         is_old = now_ns - leases.appended_ns > _RENEW_APPEND_S * NS
         if (is_short or is_old) and self._confirming is None and self.replica.is_writable:

@@ -75,7 +75,7 @@ class Following:
                 continue
             line = self._open_line(leader.address)
             try:
-                await self._follow(line, leader.epoch)
+                await self._follow(line, leader.epoch, role.replica.session)
             except LineBroken:
                 await asyncio.sleep(_AGAIN_S)
             finally:
@@ -171,15 +171,15 @@ class Following:
                     await self._line_is_there.wait()
         return self._line
 
-    async def _follow(self, line: Line, epoch: int) -> None:
-        """Follow one leader until the line breaks, another one leads, or this replica stands.
+    async def _follow(self, line: Line, epoch: int, session: str) -> None:
+        """Follow one leader until the line breaks, or what it was begun for is over.
 
         Raises:
             LineBroken: it is gone.
         """
         self._asked_ns = 0
         await line.send(self._message(is_first=True))
-        sending = asyncio.create_task(self._send(line, epoch), name="follower_messages")
+        sending = asyncio.create_task(self._send(line, epoch, session), name="follower_messages")
         try:
             while not sending.done():
                 try:
@@ -207,23 +207,25 @@ class Following:
             found = {p.session: Peer(p.host, p.link_port) for p in message.peers}
             self._peers.set({session: peer for session, peer in found.items() if session != own})
 
-    async def _send(self, line: Line, epoch: int) -> None:
+    async def _send(self, line: Line, epoch: int, session: str) -> None:
         """Answer beats, and say what is applied, while this leader leads."""
         role = self._role
         applied_seq = role.replica.state.seq
-        while self._is_following(epoch):
+        while self._is_following(epoch, session):
             await self._wake.wait()
             self._wake.clear()
             is_news = self._asked_ns != 0 or applied_seq != role.replica.state.seq
-            if is_news and self._is_following(epoch):
+            if is_news and self._is_following(epoch, session):
                 applied_seq = role.replica.state.seq
                 message = self._message()
                 self._asked_ns = 0
                 await line.send(message)
 
-    def _is_following(self, epoch: int) -> bool:
+    def _is_following(self, epoch: int, session: str) -> bool:
+        """Not if another one leads, this replica stands or stops, or has another session."""
         role = self._role
-        return role.leader.epoch == epoch and not role.stands and not self._is_over
+        is_same = role.leader.epoch == epoch and role.replica.session == session
+        return is_same and not role.stands and not self._is_over
 
     def _message(self, *, is_first: bool = False, leaves: bool = False) -> pb.FromFollower:
         replica = self._role.replica
