@@ -13,8 +13,8 @@ from nc.clock import SystemClock, now_ms
 from nc.contract import SERVER_NODE_TOKEN
 from nc.domain.state import State
 from nc.history.as_of import nearest
-from nc.history.events import Point, history
-from nc.history.explain import Target, explain, now_line
+from nc.history.events import Point, field_of, history
+from nc.history.explain import Line, Target, explain, now_line
 from nc.history.fields import json_fields
 from nc.history.fold import RunningState
 from nc.text import printable, time_text
@@ -50,6 +50,7 @@ def why(
         raise OperationFailed(
             f"nothing in this log is about {target.kind} {target.id}; `log at` lists what there is"
         )
+    name = _name_of(lines) if target.kind == "node" else ""
     now = server or now_line(fold.state, target, now_ms(SystemClock()))
     first_seq = reader.start.last_seq + 1
     if output is Output.JSON:
@@ -58,13 +59,19 @@ def why(
             json.dumps({**target._asdict(), "first_seq": first_seq, "events": events, "now": now})
         )
         return
-    typer.echo(printable(f"{target.kind} {target.id}"))
+    typer.echo(printable(" ".join(filter(None, (target.kind, name, target.id)))))
     if first_seq > 1:
         typer.echo(f"    ...  what was before event {first_seq} is not in this slice of a log")
     for recorded, text, by in lines:
         when = time_text(recorded.entry.recorded_at_ns)
         typer.echo(f"{recorded.seq:>7}  {when}  " + printable(f"{text}; by {by}"))
     typer.echo(f"    now  {printable(now)}")
+
+
+def _name_of(lines: list[Line]) -> str:
+    """The last name that the events give to the node that they are about."""
+    names = [field_of(each.recorded.event, "name") for each in lines]
+    return next(filter(None, reversed(names)), "")
 
 
 def _target(names: Names, text: str) -> Target:

@@ -89,7 +89,8 @@ def _differences(reader: LogReader, before: State, after: State) -> Iterator[pb.
     between = takewhile(lambda each: each.seq <= last, history(reader, first))
     passing = differences(before, after, between)
     for node_id in passing.passed_through:
-        yield pb.Difference(subject="node", id=node_id, field="came and went")
+        name = passing.passed_names.get(node_id, "")
+        yield pb.Difference(subject="node", id=node_id, name=name, field="came and went")
     for node_id, count in passing.flapped.items():
         yield pb.Difference(
             subject="node",
