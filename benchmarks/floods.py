@@ -33,7 +33,8 @@ import uvloop
 sys.path.insert(0, str(Path(__file__).parent.parent))
 from benchmarks.links import CALLS, Running, enrol, ours_running
 from nc.agent.certificates import node_tls
-from nc.agent.connection import HubConnection, Target, connect
+from nc.agent.connecting import connect
+from nc.agent.connection import HubConnection, Target
 from nc.net.wire import PLAIN_VNET_HEADER
 from nc.pki import FolderPaths
 

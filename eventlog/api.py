@@ -254,6 +254,16 @@ class AsyncLog(ReadableLog, Protocol):
     async def write_sync_marker(self) -> LogPosition:
         """As `EventLog.write_sync_marker`. Raises as `append`."""
 
+    async def sync(self) -> LogPosition:
+        """Make what is known of it durable on this machine; appends nothing to a shared log.
+
+        Returns:
+            The end of that, where a snapshot may be taken.
+
+        Raises:
+            LogLacking, LogUnavailable: as `append`.
+        """
+
     async def probe_space(self) -> None:
         """As `EventLog.probe_space`, and after LogBusy. Raises as `append`."""
 

@@ -67,6 +67,7 @@ async def enrol(client: Channel, token: str, attempt: Attempt) -> Enrolled | Non
         answer.link.host,
         answer.link.port,
         NodeCertificates(grpc_set, network_set, renewed.terms),
+        tuple((link.host, link.port) for link in answer.links),
     )
 
 

@@ -19,7 +19,8 @@ from typing import Final
 from nc.agent import renewal, renewal_call
 from nc.agent.addresses import KnownAddresses
 from nc.agent.certificates import node_tls
-from nc.agent.connection import HubConnection, Target, connect
+from nc.agent.connecting import connect
+from nc.agent.connection import HubConnection, Target
 from nc.agent.enrolment import Invitation, NotOurServer, ServerUnreachable, TokenRefused
 from nc.agent.joining import enrol
 from nc.agent.link_errors import LinkEnded

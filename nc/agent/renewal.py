@@ -109,6 +109,7 @@ async def renew(
         )
         require_fitting(renewed, key)
         await asyncio.to_thread(files.replace, renewed)
+        await asyncio.to_thread(addresses.told, renewed.links)
     except (OSError, PkiError) as error:
         raise RenewalFailed(str(error)) from error
 

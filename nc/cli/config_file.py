@@ -31,7 +31,7 @@ from nc.server.setting_types import (
     Port,
     PortOrAny,
     Proxy,
-    ServerAddress,
+    ServerAddresses,
     ServerNames,
     StreamReplicas,
     Switch,
@@ -86,7 +86,7 @@ class ClientSection(_Section):
     """`client:` in a file."""
 
     network_cert_dir: Folder
-    server_addr: ServerAddress
+    server_addr: ServerAddresses
     port: Port = DEFAULT_LINK_PORT
     mtu: Mtu = DEFAULT_MTU
     token: Annotated[str, AfterValidator(read_token)] = Field(repr=False)

@@ -95,9 +95,9 @@ def join(
     server: Annotated[
         str | None,
         typer.Option(
-            metavar="IP[:PORT]",
+            metavar="IP[:PORT][,…]",
             help="Where the server's link port is now, if it has moved; a machine that has joined "
-            "keeps it.",
+            "keeps it. Several: those of several servers, or of one.",
         ),
     ] = None,
     proxy: Annotated[
@@ -158,12 +158,13 @@ def join_as_configured(path: Path, file: "ConfigFile", *, debug: bool = False) -
     )
     settings = AgentSettings(device=device, proxy=section.proxy)
     with folder.locked():
-        known = KnownAddresses(folder.addresses, (node.host, node.port))
-        _run(_hold(folder, node, known, settings, log))
+        servers = [(host, section.port) for host in section.server_addr]
+        _run(_hold(folder, node, KnownAddresses(folder.addresses, *servers), settings, log))
 
 
 def _configured(section: "ClientSection") -> NodeIdentity:
-    return NodeIdentity(section.token, section.server_addr, section.port, section.network_cert_dir)
+    host, *_ = section.server_addr
+    return NodeIdentity(section.token, host, section.port, section.network_cert_dir)
 
 
 def _start_again(invitation: str | None) -> NoReturn:

@@ -74,16 +74,21 @@ def read_ca_cert_hash(text: str) -> str:
 
 
 class JoinLine(NamedTuple):
-    """What a text says of how to join; None: it does not."""
+    """What a text says of how to join; None: it does not.
+
+    Attributes:
+        others: more places than one.
+    """
 
     token: str | None = None
     place: ServerAddress | None = None
     ca_cert_hash: str | None = None
     is_plaintext: bool = False
+    others: tuple[ServerAddress, ...] = ()
 
 
 def read_join_line(text: str) -> JoinLine:
-    """Read `T@IP:PORT`, `T`, `IP:PORT`, or the whole of what create-bootstrap-token prints.
+    """Read `T@IP:PORT,…`, `T`, `IP:PORT,…`, or the whole of what create-bootstrap-token prints.
 
     Raises:
         ValueError: it is none of these; the message says what is wrong with it.
@@ -106,15 +111,20 @@ def read_join_line(text: str) -> JoinLine:
 def _read_word(word: str) -> JoinLine:
     token, at, place = word.rpartition("@")
     if at:
-        address = ServerAddress.parse(place or "none")
+        first, *others = _read_places(place)
         scheme_free = token.rpartition("/")[2]  # https://T@IP:PORT
-        return JoinLine(read_token(scheme_free), address)
+        return JoinLine(read_token(scheme_free), first, others=tuple(others))
     try:
         return JoinLine(token=read_token(word))
     except ValueError:
         if ":" not in word or _PIN.fullmatch(word.lower()):
             raise
-        return JoinLine(place=ServerAddress.parse(word))
+        first, *others = _read_places(word)
+        return JoinLine(place=first, others=tuple(others))
+
+
+def _read_places(text: str) -> list[ServerAddress]:
+    return list(dict.fromkeys(ServerAddress.parse(place or "none") for place in text.split(",")))
 
 
 def _pin_in(words: list[str]) -> str | None:

@@ -9,7 +9,16 @@ refuses one that this version knows.
 from collections.abc import Callable, Iterable
 from typing import Any
 
-from nc.domain import addresses, administrators, links, nodes, replicas, tokens, updates
+from nc.domain import (
+    addresses,
+    administrators,
+    leadership,
+    links,
+    nodes,
+    replicas,
+    tokens,
+    updates,
+)
 from nc.domain.events import Entry, Event
 from nc.domain.fsm import ConnectionState
 from nc.domain.interning import shared_id
@@ -27,7 +36,7 @@ class _TransientState:
 
     __slots__ = (
         *("addresses", "administrators", "at_ms", "authorities", "digest_seq", "imported"),
-        *("key_check", "links", "names", "nodes", "sessions", "tokens", "unregistered"),
+        *("key_check", "leader", "links", "names", "nodes", "sessions", "tokens", "unregistered"),
     )
 
     def __init__(self, base: State) -> None:
@@ -43,6 +52,7 @@ class _TransientState:
         self.names = TransientMap(base.names)
         self.administrators = base.administrators
         self.imported = base.imported
+        self.leader = base.leader
         self.at_ms = 0
 
     def finish(self, seq: int) -> State:
@@ -60,6 +70,7 @@ class _TransientState:
             self.names.finish(),
             self.administrators,
             self.imported,
+            self.leader,
         )
 
 
@@ -72,6 +83,14 @@ def _replica_started(state: _TransientState, _seq: int, event: Any) -> None:
 
 def _replica_stopped(state: _TransientState, _seq: int, event: Any) -> None:
     state.sessions = state.sessions.discard(event.session)
+
+
+def _replica_lost(state: _TransientState, _seq: int, event: Any) -> None:
+    state.sessions = state.sessions.discard(event.session)
+
+
+def _leader_elected(state: _TransientState, _seq: int, event: Any) -> None:
+    state.leader = leadership.evolve_elected(event)
 
 
 def _token_issued(state: _TransientState, _seq: int, event: Any) -> None:
@@ -129,6 +148,8 @@ def _digest_recorded(state: _TransientState, _seq: int, event: Any) -> None:
 FOLDS: dict[str, Callable[[_TransientState, int, Any], None]] = {
     "replica_started": _replica_started,
     "replica_stopped": _replica_stopped,
+    "replica_lost": _replica_lost,
+    "leader_elected": _leader_elected,
     "token_issued": _token_issued,
     "token_revoked": _token_revoked,
     "token_expired": lambda state, _, e: tokens.evolve_expired(state.tokens, e),

@@ -64,12 +64,13 @@ class Situation:
         owners: the session that holds that link.
         sessions: those that have not ended, each with its replica's id.
         holders: the node that holds each bound address.
+        epoch: of the last leader that was elected; 0: none was.
         digest_seq: the event that the last recorded digest is of, 0 if none was.
         identities: names, keys, tokens and administrators.
     """
 
     __slots__ = (
-        *("digest_seq", "holders", "identities", "link_ids", "owners"),
+        *("digest_seq", "epoch", "holders", "identities", "link_ids", "owners"),
         *("seq", "sessions", "states"),
     )
 
@@ -82,6 +83,7 @@ class Situation:
         self.sessions = dict(base.sessions.items())
         by_node = base.addresses.by_node.items()
         self.holders = {held.address: node_id for node_id, held in by_node if held.address}
+        self.epoch = base.leader.epoch
         self.digest_seq = base.digest_seq
         self.identities = Identities(base)
 
@@ -99,10 +101,8 @@ class Situation:
                 else:
                     self.link_ids[node_id] = event.link_id
                     self.owners[node_id] = event.session
-            case "replica_started":
-                self._start_session(event)
-            case "replica_stopped":
-                self.sessions.pop(event.session, None)
+            case "replica_started" | "replica_stopped" | "replica_lost":
+                self._follow_session(kind, event)
             case "node_registered":
                 self.states[event.node_id] = _IDLE
             case "address_bound":
@@ -111,10 +111,15 @@ class Situation:
                 self.holders.pop(event.address, None)
             case "unregistered":
                 self.states.pop(event.node_id, None)
+            case "leader_elected":
+                self.epoch = event.epoch
             case "digest_recorded":
                 self.digest_seq = event.seq
 
-    def _start_session(self, event: ReplicaStarted) -> None:
+    def _follow_session(self, kind: str, event: ReplicaStarted) -> None:
+        if kind != "replica_started":
+            self.sessions.pop(event.session, None)
+            return
         for session in ended_by(self.sessions.items(), event):
             del self.sessions[session]
         if event.session:
@@ -223,6 +228,17 @@ def _check_forgotten(before: Situation, event: Any) -> None:
         _refuse(before, f"node {event.node_id} is forgotten", "a node that is not registered")
 
 
+def _check_elected(before: Situation, event: Any) -> None:
+    if event.epoch != before.epoch + 1:
+        _refuse(before, f"a leader is elected in epoch {event.epoch}", f"{before.epoch + 1}")
+
+
+def _check_lost(before: Situation, event: Any) -> None:
+    if event.session not in before.sessions:
+        found = f"session {event.session} is lost"
+        _refuse(before, found, "a session that has started, and not ended")
+
+
 def _check_digest(before: Situation, event: Any) -> None:
     digested_seq(before.seq + 1, event, before.digest_seq)
 
@@ -264,5 +280,7 @@ _CHECKS: Final[dict[str, Callable[[Situation, Any], None]]] = {
     "address_released": _check_released,
     "unregistered": _check_unregistered,
     "node_forgotten": _check_forgotten,
+    "leader_elected": _check_elected,
+    "replica_lost": _check_lost,
     "digest_recorded": _check_digest,
 }

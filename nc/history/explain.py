@@ -95,6 +95,7 @@ _LOST: Final = {
     pb.STATE_CHANGE_REASON_ADDRESS_REASSIGNED: "an administrator gave it another address",
     pb.STATE_CHANGE_REASON_CERTIFICATE_ENDED: "its certificate had ended",
     pb.STATE_CHANGE_REASON_REPLICA_STOPPED: "the server that held its link stopped",
+    pb.STATE_CHANGE_REASON_REPLICA_LOST: "the server that held its link was silent for too long",
 }
 
 _RELEASED: Final = {

@@ -83,6 +83,23 @@ class OutcomeOpen(OperatorError):
         )
 
 
+class NotLeading(Exception):
+    """Another replica leads, or none; nothing was changed."""
+
+    def __init__(self) -> None:
+        super().__init__("another server leads now, and nothing was changed; try again")
+
+
+class NotCurrent(Exception):
+    """This replica may have missed something: it answers nothing now."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "this server is not in touch with the others, so what it knows may be out of date; "
+            "try again in a moment, or at another server"
+        )
+
+
 class Replaced(OperatorError):
     """Another server has begun to use the log, and has ended this one's session."""
 

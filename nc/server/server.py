@@ -230,8 +230,9 @@ class Server:
             control_port=control,
             bootstrap_port=bootstrap,
             link_port=listener.getsockname()[1],
+            links=self.hub.reachable.told,
         )
-        self.hub.acceptor.addresses = tuple(
+        self.hub.reachable.own = tuple(
             (name, self.endpoints.link_port) for name in parts.advertised
         )
         started.push_async_callback(self.hub.stop_accepting)

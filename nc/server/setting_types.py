@@ -109,12 +109,18 @@ def _checked_name(value: str) -> str:
 
 
 def _checked_names(value: object) -> tuple[str, ...]:
-    """One name or several, separated by commas, or in a list."""
+    return tuple(dict.fromkeys(_checked_name(name) for name in _texts(value)))
+
+
+def _texts(value: object) -> list[str]:
+    """One text or several, separated by commas, or in a list."""
     if isinstance(value, str):
         value = value.split(",")
-    if not isinstance(value, (list, tuple)) or not all(isinstance(name, str) for name in value):
+    if not (
+        isinstance(value, (list, tuple)) and value and all(isinstance(one, str) for one in value)
+    ):
         raise ValueError("input should be a valid string, or a list of them")
-    return tuple(dict.fromkeys(_checked_name(name.strip()) for name in value))
+    return [text.strip() for text in value]
 
 
 def _checked_listen(value: object) -> str:
@@ -183,13 +189,14 @@ MetricsListenText = Annotated[str, PlainValidator(_metrics_listen_text)]  # in a
 ListenAddress = Annotated[str, BeforeValidator(_checked_listen)]
 
 
-def _checked_server(value: str) -> str:
-    """An address, IPv6 with brackets or without, or a name; the port has a key of its own."""
-    return _checked_name(value.removeprefix("[").removesuffix("]"))
+def _checked_servers(value: object) -> tuple[str, ...]:
+    """Addresses, IPv6 with brackets or without, or names; the port has a key of its own."""
+    texts = _texts(value)
+    return tuple(_checked_name(text.removeprefix("[").removesuffix("]")) for text in texts)
 
 
-# Whom a node connects to.
-ServerAddress = Annotated[str, AfterValidator(_checked_server)]
+# Whom a node connects to: one server's addresses, or those of several.
+ServerAddresses = Annotated[tuple[str, ...], PlainValidator(_checked_servers)]
 
 
 def checked_proxy(value: object) -> str:

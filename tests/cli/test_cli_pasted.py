@@ -2,7 +2,6 @@
 
 import json
 import os
-import subprocess
 from collections.abc import Callable
 from pathlib import Path
 
@@ -15,8 +14,8 @@ from nc.cli.pasted import JoinLine, read_ca_cert_hash, read_join_line, read_toke
 from nc.cli.server_address import ServerAddress, read_host
 from nc.text import quoted, unwrapped
 from tests.support.agent_process import AgentProcess
-from tests.support.programs import BIN, Run
-from tests.support.server_process import PATIENCE_S, ServerProcess
+from tests.support.programs import Run, run_program
+from tests.support.server_process import ServerProcess
 
 TOKENS = st.text("0123456789abcdef", min_size=16, max_size=16)
 PORTS = st.integers(1, 65_535)
@@ -171,7 +170,7 @@ def test_a_connected_node_shows_no_token(ncadm: Run, tmp_path: Path, way: str) -
     for _ in range(2 if way == "resumed" else 1):
         with AgentProcess(*state, *words, environment=environment) as node:
             node.wait_for("agent.connected")
-            assert token not in shown(node._process.pid).lower()
+            assert token not in shown(node.pid).lower()
             assert node.stop() == 0
             assert token not in node.said
 
@@ -195,18 +194,14 @@ def test_a_node_token_need_not_be_on_the_command_line(
         "NC_NODE_TOKEN": (),
     }[way]
     where = ("--data-dir", str(server.data_dir), "--port", str(server.control_port))
-    done = subprocess.run(
-        [str(BIN / "ncadm"), *where, "check-conn-state", *words],
-        input=f" {token.upper()}\n",
-        env=os.environ | {"NC_NODE_TOKEN": token if way == "NC_NODE_TOKEN" else ""},
-        capture_output=True, text=True, check=False, timeout=PATIENCE_S,
-    )  # fmt: skip
+    said = f" {token.upper()}\n"
+    environment = os.environ | {"NC_NODE_TOKEN": token if way == "NC_NODE_TOKEN" else ""}
+    done = run_program(
+        "ncadm", *where, "check-conn-state", *words, said=said, environment=environment
+    )
     assert (done.returncode, done.stdout.splitlines()[0]) == (0, "state: IDLE"), done.stderr
-    command = (str(BIN / "network-controller"), "log", "why", "-", "--data-dir")
-    why = subprocess.run(
-        [*command, str(server.data_dir)], input=f" {token.upper()}\n",
-        capture_output=True, text=True, check=False, timeout=PATIENCE_S,
-    )  # fmt: skip
+    command = ("log", "why", "-", "--data-dir", str(server.data_dir))
+    why = run_program("network-controller", *command, said=said)
     assert why.returncode == 0, why.stderr
 
 

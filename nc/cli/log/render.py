@@ -18,6 +18,8 @@ __all__ = ["KIND_STYLES", "line_parts", "text_format"]
 KIND_STYLES: Final = {
     "ReplicaStarted": "blue",
     "ReplicaStopped": "blue",
+    "LeaderElected": "blue",
+    "ReplicaLost": "red",
     "TokenIssued": "cyan",
     "TokenRevoked": "red",
     "TokenExpired": "cyan",

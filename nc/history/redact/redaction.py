@@ -176,6 +176,7 @@ class Redaction:
             unregistered=HashTrieMap(
                 {node(key): until_ms for key, until_ms in sorted(state.unregistered.items())}
             ),
+            leader=state.leader._replace(session=names.session(state.leader.session), address=""),
             sessions=HashTrieMap(
                 {
                     names.session(session): names.replica(replica_id)

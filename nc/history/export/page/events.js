@@ -22,6 +22,8 @@ import { go } from "./moment.js";
 const TONES = {
   ReplicaStarted: "server",
   ReplicaStopped: "server",
+  LeaderElected: "server",
+  ReplicaLost: "server",
   DigestRecorded: "other",
   TokenIssued: "token",
   TokenRevoked: "went",
