@@ -67,13 +67,14 @@ class Names(NamedTuple):
         Raises:
             OperationFailed: there is none, or there are several.
         """
-        name = reference(text)
+        given = reference(text)
+        name = given.lower()
         if is_id(name):
             return name
         known = self.known()
-        if "." in name:
+        if is_address(name):
             return known.holders.get(address_named(name)) or _held_by_none(name)
-        return known.names.get(name) or self.resolve(name, "node", known.nodes)
+        return known.names.get(name) or self.resolve(given, "node", known.nodes)
 
     def known(self) -> Ids:
         """Every id that the log names, or that it begins with."""
@@ -99,9 +100,10 @@ class Names(NamedTuple):
         Raises:
             OperationFailed: there is none, or there are several.
         """
-        if is_well_formed(text) and (found := self._hashed(text)) in known:
+        if text and (found := self._hashed(text)) in known:
             return str(found)
-        matches = sorted(each for each in known if text and each.startswith(text))
+        start = text.lower()
+        matches = sorted(each for each in known if start and each.startswith(start))
         if len(matches) == 1:
             return matches[0]
         if matches:
@@ -170,9 +172,18 @@ def filter_named(
 
 
 def reference(text: str) -> str:
-    """A node, token or address as it was pasted; a token is no longer visible in `ps`."""
-    given = secret_text(text, None, "", "") or ""
-    return unwrapped(given).lower()
+    """A node, token or address as it was pasted; a token is no longer visible in `ps`.
+
+    In small letters, unless it may be an imported node's token, in which capitals count.
+    """
+    given = unwrapped(secret_text(text, None, "", "") or "")
+    lower = given.lower()
+    return lower if is_id(lower) or is_well_formed(lower) else given
+
+
+def is_address(text: str) -> bool:
+    """Whether it is written as an address is: `10.1.1.3`, `10.1.1.3/24`."""
+    return "." in text and set(text) <= set("0123456789./")
 
 
 def address_named(text: str) -> str:

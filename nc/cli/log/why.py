@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from nc.cli.entrypoint import OperationFailed
-from nc.cli.log.query import Names, address_named, names_in, reference
+from nc.cli.log.query import Names, address_named, is_address, names_in, reference
 from nc.cli.log.source import DataDirOption, LogOption, open_reader, progress_to
 from nc.cli.options import Output, OutputOption
 from nc.clock import SystemClock, now_ms
@@ -75,12 +75,12 @@ def _name_of(lines: list[Line]) -> str:
 
 
 def _target(names: Names, text: str) -> Target:
-    if "." in text:
+    if is_address(text):
         return Target("address", address_named(text))
     if text == SERVER_NODE_TOKEN:
         return Target("node", text)
     known = names.known()
-    if by_name := known.names.get(text):
+    if by_name := known.names.get(text.lower()):
         return Target("node", by_name)
     found = names.resolve(text, "node or bootstrap token", known.nodes | known.tokens)
     return Target("node" if found in known.nodes else "token", found)

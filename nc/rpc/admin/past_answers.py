@@ -210,7 +210,7 @@ def _node_meant(reader: LogReader, state: State, reference: str, id_of_token: st
     try:
         return node_meant(state, reference, lambda _: id_of_token)
     except NodeReferenceUnknown:
-        gone = sorted(_nodes_seen(_until(reader, state.seq), reference, id_of_token))
+        gone = sorted(_nodes_seen(_until(reader, state.seq), reference.lower(), id_of_token))
         if not gone:
             raise
         if len(gone) > 1:
