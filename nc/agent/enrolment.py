@@ -52,6 +52,7 @@ class Invitation(NamedTuple):
 
     Attributes:
         others: more places, of servers of the same network.
+        name: what the node asks to be called; "": as its hostname.
     """
 
     token: str
@@ -61,6 +62,7 @@ class Invitation(NamedTuple):
     plaintext: bool = False
     proxy: str | None = None
     others: tuple[Address, ...] = ()
+    name: str = ""
 
     def __repr__(self) -> str:
         return f"Invitation({addresses_text(self.places)})"
@@ -140,7 +142,7 @@ async def _redeem_at(invitation: Invitation, attempt: Attempt) -> Enrolled:
     client = Channel(invitation.host, invitation.port, tls, BOOTSTRAP_PORT, invitation.proxy)
     try:
         async with client:
-            answer = await enrol(client, invitation.token, attempt)
+            answer = await enrol(client, invitation.token, attempt, invitation.name)
             return answer or await get_token(client, invitation.token)
     except CallFailed as error:
         if tls is not None:

@@ -22,7 +22,7 @@ from nc.cli.enrol import enrol
 from nc.cli.entrypoint import OperationFailed
 from nc.cli.event_loop import run_async
 from nc.cli.invitation import InvitationArgument, invitation_of, without_invitation
-from nc.cli.options import DebugOption
+from nc.cli.options import DebugOption, Output, OutputOption
 from nc.cli.server_moves import known_addresses
 from nc.cli.token_args import BOOTSTRAP_TOKEN_VARIABLE, TokenFileOption
 from nc.clock import SystemClock
@@ -108,7 +108,12 @@ def join(
             "environment names are not used.",
         ),
     ] = None,
+    name: Annotated[
+        str,
+        typer.Option(metavar="NAME", help="What to be called, if it joins now. Default: hostname."),
+    ] = "",
     debug: DebugOption = False,
+    output: OutputOption = Output.TEXT,
 ) -> None:
     """Join a network, and stay connected until SIGTERM or Ctrl-C.
 
@@ -130,7 +135,7 @@ def join(
     with folder.locked():
         identity = _identity(folder, invited, insecure=insecure_bootstrap)
         if isinstance(identity, Invitation):
-            if _run(enrol(folder, identity, log)):
+            if _run(enrol(folder, identity._replace(name=name.lower()), log, output)):
                 _start_again(invitation)
         else:
             known = known_addresses(folder, identity, invited, server, log)

@@ -35,21 +35,22 @@ IdOf = Callable[[str], str]
 def node_meant(state: State, reference: str, id_of: IdOf) -> str:
     """The id of a node, from its id or the beginning of it, its name, overlay address or token.
 
-    In this order: what is an id is never looked for among the names. The first prefix after a
-    node has changed costs O(nodes), the others O(log nodes).
+    In this order: what is an id is never looked for among the names. Capitals count in tokens
+    alone. The first prefix after a node has changed costs O(nodes), the others O(log nodes).
 
     Raises:
         NodeReferenceUnknown: no node is meant.
         NodeReferenceAmbiguous: several are.
     """
-    if reference in state.nodes:
-        return reference
-    found = state.names.get(reference) or state.addresses.holder_of(reference)
+    lower = reference.lower()
+    if lower in state.nodes:
+        return lower
+    found = state.names.get(lower) or state.addresses.holder_of(reference)
     if found in state.nodes:
         return found
     if (by_token := id_of(reference)) in state.nodes:
         return by_token
-    matching = _with_prefix(_node_ids, state.nodes, reference)
+    matching = _with_prefix(_node_ids, state.nodes, lower)
     if not matching:
         raise NodeReferenceUnknown
     if len(matching) > 1:
@@ -65,11 +66,12 @@ def token_meant(state: State, reference: str, id_of: IdOf) -> str:
         TokenReferenceUnknown: no token is meant.
         TokenReferenceAmbiguous: several are.
     """
-    if reference in state.tokens:
-        return reference
+    lower = reference.lower()
+    if lower in state.tokens:
+        return lower
     if (by_token := id_of(reference)) in state.tokens:
         return by_token
-    matching = _with_prefix(_token_ids, state.tokens, reference)
+    matching = _with_prefix(_token_ids, state.tokens, lower)
     if not matching:
         raise TokenReferenceUnknown
     if len(matching) > 1:

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from nc.cli.invitation import without_invitation
-from nc.cli.pasted import JoinLine, read_ca_cert_hash, read_join_line, read_token
+from nc.cli.pasted import JoinLine, read_ca_cert_hash, read_join_line, read_node_token, read_token
 from nc.cli.server_address import ServerAddress, read_host
 from nc.text import quoted, unwrapped
 from tests.support.agent_process import AgentProcess
@@ -43,10 +43,22 @@ def test_a_token_is_found_in_what_surrounds_it(
     assert read_join_line(text) == JoinLine(token)
 
 
+@given(st.text(st.characters(min_codepoint=ord("!"), max_codepoint=ord("~")), min_size=1))
+def test_a_node_token_may_have_another_form(text: str) -> None:
+    """That of an imported node: any visible characters, as they are; at most 64."""
+    token = unwrapped(text)
+    if refusal(read_node_token, text):
+        assert not 0 < len(token) <= 64 or set(token) & set("@.:/0123456789")
+    elif not refusal(read_token, text):
+        assert read_node_token(text) == read_token(text)
+    elif not token.lower().startswith(("node token", "token:", "join:")):
+        assert read_node_token(f" {text}\r\n") == token
+
+
 @given(st.text())
 def test_a_text_is_a_token_or_refused_without_being_repeated(text: str) -> None:
     """Whatever is pasted ends in a token or in one line, and a secret in it is not shown."""
-    said = refusal(read_token, text)
+    said = refusal(read_token, text) + refusal(read_node_token, text)
     assert "\n" not in said
     assert len(text.strip()) < 8 or text.strip() not in said
 

@@ -282,9 +282,12 @@ def test_the_past_is_explained(ncadm: Run, told: Json, machine: Machine) -> None
         "renamed"
     ]
     assert told("why", "renamed", "--at", str(last_seq(told)))["name"] == "renamed"
-    ncadm("nodes", "unregister", "renamed", "--yes")
+    said = ncadm("nodes", "unregister", "renamed", "--yes").stdout
+    assert said == f"unregistered: renamed {machine.id}\n"
     assert "the node is not registered" in ncadm("why", "renamed").stdout.splitlines()[-1]
     gone = told("why", "renamed")  # it is meant by the name that it had
+    last = ncadm("events", "--node", "renamed").stdout.splitlines()[-1]
+    assert f" node_id={machine.id} " in last
     assert [event["type"] for event in gone["events"]][-2:] == ["NodeUpdated", "Unregistered"]
     assert told("why", machine.id, "--at", str(before))["seq"] == before
 

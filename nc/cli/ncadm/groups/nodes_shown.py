@@ -20,6 +20,8 @@ from nc.durations import parse_duration
 
 _ID_DIGITS: Final = 12  # enough to tell nodes apart
 
+_NO_NODES: Final = "there are no nodes yet: ncadm tokens issue gets a token that machines join with"
+
 _STATES: Final = (NodeState.IDLE, NodeState.INIT, NodeState.CONNECTED)
 
 
@@ -89,6 +91,8 @@ def list_nodes(
     Example: ncadm nodes list --state connected --selector site=berlin
     """
     states = [_state(text) for text in state or ()]
+    is_filtered = states or selector or search or token_id or ending
+    none = "there are no such nodes" if is_filtered else _NO_NODES
     within = None if ending is None else _duration(ending)
     with client_of(context) as client:
 
@@ -103,9 +107,8 @@ def list_nodes(
                 order=order,
                 descending=descending,
             )
-            return render.listed(
-                list(islice(found, limit)), COLUMNS, output, name_of, "there are no such nodes"
-            )
+            nodes = list(islice(found, limit))
+            return render.listed(nodes, COLUMNS, output, name_of, none)
 
         shown(text, watch=watch)
 
