@@ -54,7 +54,8 @@ def now_line(state: State, target: Target, now_ms: int) -> str:
     """The target as a state has it, as a sentence."""
     if target.kind == "address":
         holder = state.addresses.holder_of(target.id)
-        return f"{target.id} is held by node {holder}" if holder else f"{target.id} is free"
+        kind = "a server, session" if holder in state.sessions else "node"
+        return f"{target.id} is held by {kind} {holder}" if holder else f"{target.id} is free"
     if target.kind == "token":
         token = state.tokens.get(target.id)
         if token is None:
@@ -272,6 +273,9 @@ _WORDS: Final[dict[str, Callable[[Explainer, Any], str]]] = {
     "state_changed": Explainer.state_changed,
     "address_bound": Explainer.bound,
     "address_released": Explainer.released,
+    "replica_address_bound": lambda _, e: (
+        f"a server was given {e.address} as its own, until its session {e.session} ends"
+    ),
     "expiry_changed": Explainer.expiry_changed,
     "unregistered": Explainer.unregistered,
     "node_forgotten": lambda explainer, e: (

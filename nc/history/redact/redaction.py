@@ -96,6 +96,8 @@ def plan_of(base: State, history: Iterable[Recorded]) -> Plan:
                 networks.append(block_of(Network.parse(event.replica_started.network_address)))
             elif event.HasField("digest_recorded"):
                 digested.add(event.digest_recorded.seq)
+            elif event.HasField("leader_elected"):
+                continue  # its address is no overlay address
             elif address := field_of(event, "address"):
                 strays.add(_around(address))
         except ValueError as error:
@@ -149,7 +151,9 @@ class Redaction:
             for key, link in sorted(state.links.items())
         }
         by_node = {
-            node(key): held._replace(address=place.address(held.address))
+            (names.session if key in state.sessions else node)(key): held._replace(
+                address=place.address(held.address)
+            )
             for key, held in sorted(pool.by_node.items())
         }
         addresses = Addresses(
