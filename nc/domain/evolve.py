@@ -80,12 +80,12 @@ def _replica_started(state: _TransientState, _seq: int, event: Any) -> None:
     state.key_check = event.key_check or state.key_check
     state.authorities = replicas.evolve_authorities(state.authorities, event)
     for session in replicas.ended_by(state.sessions.items(), event):
-        addresses.free(state.addresses, session)
+        replica_addresses.end_session(state.addresses, session)
     state.sessions = replicas.evolve_sessions_started(state.sessions, event)
 
 
 def _session_ended(state: _TransientState, _seq: int, event: Any) -> None:
-    addresses.free(state.addresses, event.session)
+    replica_addresses.end_session(state.addresses, event.session)
     state.sessions = state.sessions.discard(event.session)
 
 

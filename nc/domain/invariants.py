@@ -12,6 +12,7 @@ from itertools import product
 from typing import Any, Final, NamedTuple
 
 from nc.domain import replica_invariants
+from nc.domain.bindings import session_holder, session_of
 from nc.domain.errors import IllegalTransition
 from nc.domain.events import DigestRecorded, Entry, Event, ReplicaStarted
 from nc.domain.evolve import UnknownEvent
@@ -86,7 +87,8 @@ class Situation:
         self.sessions = dict(base.sessions.items())
         by_node = base.addresses.by_node.items()
         self.holders = {held.address: node_id for node_id, held in by_node if held.address}
-        self.own = {key: held.address for key, held in by_node if key in base.sessions}
+        sessions = ((session_of(holder), held.address) for holder, held in by_node)
+        self.own = {session: address for session, address in sessions if session is not None}
         self.epoch = base.leader.epoch
         self.digest_seq = base.digest_seq
         self.identities = Identities(base)
@@ -133,7 +135,7 @@ class Situation:
             self.holders.pop(event.address, None)
         else:
             self._free(event.session)
-            self.holders[event.address] = event.session
+            self.holders[event.address] = session_holder(event.session)
             self.own[event.session] = event.address
 
     def _free(self, session: str) -> None:

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from nc.domain.addresses import Addresses, TransientAddresses, evolve_bound, free, free_addresses
+from nc.domain.bindings import session_holder
 from nc.domain.errors import AddressPoolExhausted
 from nc.domain.events import AddressBound, Event, ReplicaAddressBound
 from nc.domain.leadership import require_going_on
@@ -34,7 +35,7 @@ def decide_bind(
         AddressPoolExhausted: none is free; none is taken from a node.
     """
     require_going_on(sessions, command.session)
-    current = addresses.address_of(command.session)
+    current = own_address(addresses, command.session)
     if current and addresses.network.slot(current) is not None:
         return []
     address = next(free_addresses(addresses), None)
@@ -49,10 +50,20 @@ def without_address(addresses: Addresses, sessions: "Sessions") -> list[str]:
     return [
         session
         for session in sorted(sessions)
-        if addresses.network.slot_if_any(addresses.address_of(session)) is None
+        if addresses.network.slot_if_any(own_address(addresses, session)) is None
     ]
 
 
+def own_address(addresses: Addresses, session: str) -> str:
+    """The address of a session, "" if it has none."""
+    return addresses.address_of(session_holder(session))
+
+
+def end_session(addresses: TransientAddresses, session: str) -> None:
+    free(addresses, session_holder(session))
+
+
 def evolve_replica_address_bound(addresses: TransientAddresses, event: ReplicaAddressBound) -> None:
-    free(addresses, event.session)  # one of an earlier network
-    evolve_bound(addresses, AddressBound(node_id=event.session, address=event.address))
+    holder = session_holder(event.session)
+    free(addresses, holder)  # one of an earlier network
+    evolve_bound(addresses, AddressBound(node_id=holder, address=event.address))

@@ -7,6 +7,7 @@ what no client asked for, too: an address that was reclaimed, a link that was lo
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any, Final, NamedTuple
 
+from nc.domain.bindings import session_of
 from nc.domain.events import Event, pb
 from nc.domain.expiry import has_passed
 from nc.domain.links import link_of
@@ -54,8 +55,9 @@ def now_line(state: State, target: Target, now_ms: int) -> str:
     """The target as a state has it, as a sentence."""
     if target.kind == "address":
         holder = state.addresses.holder_of(target.id)
-        kind = "a server, session" if holder in state.sessions else "node"
-        return f"{target.id} is held by {kind} {holder}" if holder else f"{target.id} is free"
+        if (session := session_of(holder)) is not None:
+            return f"{target.id} is held by the server with the session {session}"
+        return f"{target.id} is held by node {holder}" if holder else f"{target.id} is free"
     if target.kind == "token":
         token = state.tokens.get(target.id)
         if token is None:

@@ -16,7 +16,7 @@ from nc.domain.invariants import InconsistentHistory, InvariantChecker
 from nc.domain.leadership import LoseReplica, StandForElection
 from nc.domain.links import AcceptLink, HandOverAddress
 from nc.domain.operator_errors import AddressTaken
-from nc.domain.replica_addresses import BindReplicaAddress, without_address
+from nc.domain.replica_addresses import BindReplicaAddress, own_address, without_address
 from nc.domain.replicas import StartReplica, StopReplica
 from nc.domain.state import State
 
@@ -47,7 +47,7 @@ TWO = after(start("a", "s1"), start("b", "s2"), BindReplicaAddress("s1"), BindRe
 
 def test_each_replica_has_one_of_its_own() -> None:
     """Two sessions have two addresses; no node gets them, and digests have them."""
-    one, two = (TWO.addresses.address_of(session) for session in ("s1", "s2"))
+    one, two = (own_address(TWO.addresses, session) for session in ("s1", "s2"))
     assert one != two
     assert without_address(TWO.addresses, TWO.sessions) == []
     state = evolve(TWO, [Event(node_registered=NodeRegistered(node_id="n"))])
@@ -71,9 +71,9 @@ def test_each_replica_has_one_of_its_own() -> None:
 def test_it_is_free_when_the_session_has_ended(end: Command) -> None:
     """By a stop, a loss, a new start of the same replica or one that has the log to itself."""
     state = after(StandForElection("s1", 1, ""), base=TWO)
-    address = TWO.addresses.address_of("s2")
+    address = own_address(TWO.addresses, "s2")
     state = after(end, base=state)
-    assert state.addresses.address_of("s2") == ""
+    assert own_address(state.addresses, "s2") == ""
     assert state.addresses.holder_of(address) == ""
     assert address in state.addresses.released
     with pytest.raises(SessionEnded):
@@ -95,14 +95,14 @@ def test_a_network_that_changes_gives_another_one() -> None:
     state = after(start("a", "s1"), BindReplicaAddress("s1"), start("c", "s4", "10.9.9.1/24"))
     assert without_address(state.addresses, state.sessions) == ["s1", "s4"]
     state = after(BindReplicaAddress("s1"), base=state)
-    assert state.addresses.address_of("s1").startswith("10.9.9.")
+    assert own_address(state.addresses, "s1").startswith("10.9.9.")
 
 
 @pytest.mark.parametrize(
     "event",
     [
         ReplicaAddressBound(session="s9", address="10.1.1.99"),
-        ReplicaAddressBound(session="s1", address=TWO.addresses.address_of("s2")),
+        ReplicaAddressBound(session="s1", address=own_address(TWO.addresses, "s2")),
     ],
 )
 def test_what_cannot_have_happened_is_refused(event: ReplicaAddressBound) -> None:
