@@ -120,7 +120,7 @@ class Hub:
         self._all_closed = asyncio.Event()  # set while there are no sockets
         self._all_closed.set()
         self.tasks: set[asyncio.Task[Any]] = set()
-        self._turns = Turns()
+        self.turns = Turns()
         self._heartbeat = Heartbeat(self, clock, limits.silence_timeout_s)
         self._heartbeat_task: asyncio.Task[None] | None = None
         self._acceptor_task: asyncio.Task[None] | None = None
@@ -187,7 +187,7 @@ class Hub:
         self.switch.drop(link.port, Drop.FRAGMENTED)
 
     def on_much_work(self, link: Session) -> None:
-        self._turns.wait(link)
+        self.turns.wait(link)
 
     def on_closed(self, link: Session) -> None:
         self._drop(link, None, pb.STATE_CHANGE_REASON_LINK_CLOSED)
