@@ -19,6 +19,7 @@ from nc.domain import (
     nodes,
     redeeming,
     repairs,
+    replica_addresses,
     replicas,
     tokens,
     updates,
@@ -59,6 +60,7 @@ Command = (
     | leadership.StandForElection
     | leadership.LoseReplica
     | leadership.DropUnowned
+    | replica_addresses.BindReplicaAddress
 )
 
 
@@ -123,6 +125,9 @@ DECISIONS: dict[type, Callable[[State, Any], list[Event]]] = {
     leadership.StandForElection: lambda s, c: leadership.decide_election(s.leader, c),
     leadership.LoseReplica: lambda s, c: leadership.decide_loss(s.leader, s.sessions, c),
     leadership.DropUnowned: lambda s, c: leadership.decide_drop_unowned(s.links, s.sessions, c),
+    replica_addresses.BindReplicaAddress: lambda s, c: replica_addresses.decide_bind(
+        s.addresses, s.sessions, c
+    ),
 }
 
 

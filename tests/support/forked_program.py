@@ -15,6 +15,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import IO, Final
 
+from tests.support.unsynced import are_syncs_skipped
+
 _ZYGOTE: Final = Path(__file__).with_name("zygote.py")
 _LOCK: Final = threading.Lock()  # one request at a time
 
@@ -26,7 +28,7 @@ def _requests() -> socket.socket:
     with theirs:
         number = theirs.fileno()
         zygote = subprocess.Popen(
-            [sys.executable, _ZYGOTE, str(number)],
+            [sys.executable, _ZYGOTE, str(number), *(["--no-sync"] * are_syncs_skipped())],
             pass_fds=[number],
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,

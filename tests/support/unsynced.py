@@ -15,5 +15,9 @@ def skip_syncs() -> None:
         setattr(os, name, _sync_nothing)
 
 
+def are_syncs_skipped() -> bool:
+    return os.fsync is _sync_nothing
+
+
 def _sync_nothing(fd: Any, /) -> None:
     os.fstat(fd if isinstance(fd, int) else fd.fileno())  # what is no descriptor is still an error

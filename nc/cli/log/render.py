@@ -20,6 +20,7 @@ KIND_STYLES: Final = {
     "ReplicaStopped": "blue",
     "LeaderElected": "blue",
     "ReplicaLost": "red",
+    "ReplicaAddressBound": "blue",
     "TokenIssued": "cyan",
     "TokenRevoked": "red",
     "TokenExpired": "cyan",
