@@ -22,7 +22,7 @@ from tests.support.upstream_server import GRPC_NAME, NETWORK_NAME, UpstreamServe
 
 UUID = "7f9c2ba4-e88f-4827-8f5e-4a51d0a6c2b3"  # tokens need not look like ours
 NODES = {"a" * 16: "10.1.1.3", UUID: "10.1.1.9", "tok/en+Of=another.Form": "10.1.1.7"}
-TAKEN_OVER = "Of/our+own=agent"  # noqa: S105 - made up
+TAKEN_OVER = "Of/our+own=agent"
 NEW = "b" * 16  # had no address yet
 BOOTSTRAP_TOKEN = "Upstream-Bootstrap"  # noqa: S105 - made up
 
@@ -120,7 +120,7 @@ async def test_our_agent_takes_over_an_imported_node(imported: Imported, tmp_pat
     node = folder.load()
     assert node is not None
     node_id = node.node_id() or ""
-    assert re.search(f"^joined .* as node-{node_id[:8]} {node_id}$", agent.said, re.M)
+    assert re.search(f"^joined .* as node-{node_id[:8]} {node_id}$", agent.said, re.MULTILINE)
     refused = await asyncio.to_thread(imported.refusal_of, TAKEN_OVER, imported.identity)
     assert "not that of this certificate's node" in refused
     await renew(folder, node)
