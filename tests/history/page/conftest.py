@@ -38,6 +38,7 @@ def shown(tab: Tab, tmp_path_factory: pytest.TempPathFactory) -> Shown:
             write_page(iter(history), base or State(), out)
         tab.open(path, fragment)
         tab.run(LIBRARY)
+        tab.run("frame()")  # lists know how high they are
         yield tab
         assert [address.partition("#")[0] for address in tab.requests()] == [tab.address]
         assert tab.complaints() == []
