@@ -28,6 +28,9 @@ SERVER_FD_LIMIT_LOW: Final = "server.fd_limit_low"
 LINK_OPENED: Final = "link.opened"  # a node is connected
 LINK_CLOSED: Final = "link.closed"  # or did not get so far; with the reason
 LINK_REFUSED: Final = "link.refused"  # no upgrade
+PEER_CONNECTED: Final = "peer.connected"  # packets go to another server from now on
+PEER_DISCONNECTED: Final = "peer.disconnected"  # and no more, with the reason
+PEER_UNREACHABLE: Final = "peer.unreachable"  # the first of some tries in a row
 LINK_CRASHED: Final = "link.crashed"  # a bug of ours, with its traceback
 
 FOLDER_WARNING: Final = "folder.warning"  # who may write into it, or whose it is

@@ -16,7 +16,8 @@ from structlog.typing import FilteringBoundLogger
 from nc import log_events
 from nc.domain.network import Network
 from nc.errors import OperatorError
-from nc.hub.switch import Switch, SwitchPort
+from nc.hub.ports import SwitchPort
+from nc.hub.switch import Switch
 from nc.net import routes
 from nc.net.overlay import Wanted
 from nc.net.routes import DeviceNetwork, open_tun
