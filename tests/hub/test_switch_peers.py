@@ -76,7 +76,7 @@ def from_peer(sender: str, source: str, to: str, *, interconnection: bool) -> st
     return "uplink" if to == OWN else to
 
 
-def from_here(sender: str, source: str, to: str, *, interconnection: bool) -> str | Drop:  # noqa: PLR0911 - one reason after the other
+def from_here(sender: str, source: str, to: str, *, interconnection: bool) -> str | Drop:
     """Where a packet of a node or of the uplink goes, or why it does not."""
     if sender not in {"uplink", source}:
         return Drop.WRONG_SOURCE
