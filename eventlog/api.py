@@ -255,13 +255,9 @@ class AsyncLog(ReadableLog, Protocol):
         """As `EventLog.write_sync_marker`. Raises as `append`."""
 
     async def sync(self) -> LogPosition:
-        """Make what is known of it durable on this machine; appends nothing to a shared log.
+        """Make what is known of it durable on this machine; nothing is appended to a shared log.
 
-        Returns:
-            The end of that, where a snapshot may be taken.
-
-        Raises:
-            LogLacking, LogUnavailable: as `append`.
+        Returns its end, where a snapshot may be taken. Raises LogLacking, LogUnavailable.
         """
 
     async def probe_space(self) -> None:

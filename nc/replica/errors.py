@@ -73,6 +73,17 @@ class NoMajority(WriteRefused):
         )
 
 
+class NoLeader(WriteRefused):
+    """No replica leads that can be reached; this command was not tried."""
+
+    def __init__(self) -> None:
+        OperatorError.__init__(
+            self,
+            "no server leads the others at the moment, and nothing was changed; try again in a "
+            "moment",
+        )
+
+
 class OutcomeOpen(OperatorError):
     """The log has no majority; whether this command is in it is found out once it has one."""
 
@@ -97,6 +108,17 @@ class NotCurrent(Exception):
         super().__init__(
             "this server is not in touch with the others, so what it knows may be out of date; "
             "try again in a moment, or at another server"
+        )
+
+
+class LeaderLost(OutcomeOpen):
+    """The replica that leads was gone before it answered."""
+
+    def __init__(self) -> None:
+        OperatorError.__init__(
+            self,
+            "the server that leads was lost before it answered, and whether this was done is not "
+            "known; see whether it was before you do it again",
         )
 
 

@@ -12,7 +12,7 @@ Pure: times are nanoseconds of one's own monotonic clock, and come with each cal
 
 from typing import Final
 
-from nc.domain.leadership import Leader
+from nc.domain.leadership import NO_LEADER, Leader
 from nc.domain.replicas import Sessions
 from nc.replica.leases import NEWCOMER_S, NS, QUIET_S
 
@@ -32,17 +32,20 @@ class Candidate:
     Args:
         replica_id: its own.
         began_ns: when it began to follow the log.
+        first: who led then.
 
     Attributes:
         session: its own.
         heard_ns: when it last heard the leader, on the replication stream or through the log.
     """
 
-    def __init__(self, replica_id: str, session: str, began_ns: int) -> None:
+    def __init__(self, replica_id: str, session: str, began_ns: int, first: Leader) -> None:
         self._replica_id = replica_id
         self.session = session
         self.heard_ns = began_ns
         self._not_before_ns = began_ns
+        self._first = first
+        self._has_begun = ""  # the last leader whose session did
 
     def heard(self, now_ns: int) -> None:
         """The leader has said something, or a record of it was read."""
@@ -52,8 +55,10 @@ class Candidate:
         """Do not stand before then: the log is busy, or another one was elected just now."""
         self._not_before_ns = max(self._not_before_ns, until_ns)
 
-    def leads(self, leader: Leader) -> bool:
-        return leader.session == self.session
+    def see(self, leader: Leader, sessions: Sessions) -> None:
+        """The state has these now."""
+        if leader.session in sessions:
+            self._has_begun = leader.session
 
     def stands_ns(self, leader: Leader, sessions: Sessions) -> int:
         """When to stand, if nothing is heard until then."""
@@ -67,12 +72,12 @@ class Candidate:
             leader: the one before.
             sessions: as they were before the election.
         """
-        if not self._others(sessions):
-            return 0  # nobody has a lease
-        silence_s = QUIET_S
         if not self._has_ended(leader, sessions):
-            silence_s = max(QUIET_S, self._silence_s(sessions))
-        return self.heard_ns + int(silence_s * NS)
+            return self.heard_ns + int(max(QUIET_S, self._silence_s(sessions)) * NS)
+        has_followers = any(replica_id != self._replica_id for replica_id in sessions.values())
+        if leader == NO_LEADER or not has_followers:
+            return 0  # nobody has a lease
+        return self.heard_ns + int(QUIET_S * NS)
 
     def _silence_s(self, sessions: Sessions) -> float:
         """How long the leader must have been silent.
@@ -86,13 +91,15 @@ class Candidate:
         """Whether the leader would have to ask us, or the process before us of the same folder."""
         return self.session in sessions or self._replica_id in sessions.values()
 
-    def _others(self, sessions: Sessions) -> bool:
-        return any(replica_id != self._replica_id for replica_id in sessions.values())
-
     def _has_ended(self, leader: Leader, sessions: Sessions) -> bool:
-        """Whether the leader's process is known to have ended: it stopped, or has a successor."""
+        """Whether the leader's process is known to have ended: it stopped, or has a successor.
+
+        One that has just been elected has not begun its session yet.
+        """
         replica_id = sessions.get(leader.session)
-        return replica_id is None or replica_id == self._replica_id
+        if replica_id is None:
+            return leader in (NO_LEADER, self._first) or leader.session == self._has_begun
+        return replica_id == self._replica_id
 
 
 class Silences:

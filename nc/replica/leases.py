@@ -118,7 +118,7 @@ class Member:
 @dataclass(frozen=True, slots=True)
 class _Unacknowledged:
     seq: int
-    acknowledge: Callable[[], None]
+    answer: Callable[[bool], None]
 
 
 class LeaderLeases:
@@ -154,9 +154,15 @@ class LeaderLeases:
         """Our own state has this event."""
         self._applied_seq = max(self._applied_seq, seq)
 
-    def wait(self, seq: int, acknowledge: Callable[[], None]) -> None:
-        """Acknowledge something once all that are in have applied this event."""
-        self._waiting.append(_Unacknowledged(seq, acknowledge))
+    def wait(self, seq: int, answer: Callable[[bool], None]) -> None:
+        """Answer True once all that are in have applied this event, False if that stays open."""
+        self._waiting.append(_Unacknowledged(seq, answer))
+
+    def give_up(self) -> None:
+        """Another one leads: what is not acknowledged stays open."""
+        waiting, self._waiting = self._waiting, []
+        for each in waiting:
+            each.answer(False)
 
     def heard(
         self, session: str, sent_ns: int, applied_seq: int, asked_ns: int, now_ns: int
@@ -214,8 +220,11 @@ class LeaderLeases:
         member.granted_ns = max(member.granted_ns, member.heard_ns)
         return member.sent_ns
 
-    def advance(self, now_ns: int) -> None:
-        """Put out whom there is no need to wait for any more, and acknowledge what may be."""
+    def advance(self, sessions: Collection[str], now_ns: int) -> None:
+        """Put out whom there is no need to wait for any more, and acknowledge what may be.
+
+        Only under a lease: whoever is elected acknowledges nothing before that has ended.
+        """
         reached = self._reached(now_ns)
         for member in self._in():
             if member.applied_seq >= reached:
@@ -227,10 +236,10 @@ class LeaderLeases:
         reached = min([reached, *(member.applied_seq for member in self._in())])
         self.acknowledged_seq = max(self.acknowledged_seq, reached)
         ready = [each for each in self._waiting if each.seq <= self.acknowledged_seq]
-        if ready and now_ns >= self._quiet_until_ns:
+        if ready and self._quiet_until_ns <= now_ns < self.until_ns(sessions):
             self._waiting = [each for each in self._waiting if each.seq > self.acknowledged_seq]
             for each in ready:
-                each.acknowledge()
+                each.answer(True)
 
     def _reached(self, now_ns: int) -> int:
         return self.acknowledged_seq if now_ns < self._quiet_until_ns else self._applied_seq

@@ -5,7 +5,9 @@ it follows: its state is the log's, and its snapshots and the copy of the log ar
 appends nothing, neither digests nor markers.
 """
 
-from collections.abc import Callable
+import asyncio
+from collections.abc import Awaitable, Callable
+from typing import Final
 
 from eventlog.api import AsyncLog, LogPosition
 from nc.clock import Clock
@@ -13,7 +15,7 @@ from nc.domain.decide import Command
 from nc.domain.events import Event
 from nc.domain.leadership import StandForElection
 from nc.replica.batch import Decided, Origin
-from nc.replica.errors import OutcomeOpen
+from nc.replica.errors import LeaderLost, NotLeading, OutcomeOpen
 from nc.replica.queue import resolve
 from nc.replica.replica import Replica
 
@@ -27,11 +29,23 @@ def _at_once(_seq: int, answer: Callable[[bool], None]) -> None:
     answer(True)
 
 
+# Passes a command on to the leader; with True it is tried until it is known to be made.
+Forward = Callable[[Command, Origin, bool], Awaitable[list[Event]]]
+
+_AGAIN_S: Final = 0.05
+
+
+async def _to_nobody(_command: Command, _origin: Origin, _insist: bool) -> list[Event]:
+    raise NotLeading
+
+
 class SharedReplica(Replica):
     """See `Replica`, and the module.
 
     Attributes:
         acknowledge: set by who knows the followers.
+        forward: set by who reaches the leader; it raises NotLeading if this replica leads by then.
+        forwarded: what is passed on.
         elected: called when the election of this replica is durable and part of the state.
     """
 
@@ -41,7 +55,9 @@ class SharedReplica(Replica):
         self._sync = self._sync_as_role
         self.acknowledge: Acknowledge = _at_once
         self.elected: Callable[[], None] = lambda: None
-        self._led = False
+        self._led_epoch = 0
+        self.forward: Forward = _to_nobody
+        self.forwarded: tuple[type, ...] = ()
 
     @property
     def leads(self) -> bool:
@@ -59,24 +75,39 @@ class SharedReplica(Replica):
         """See `Replica.submit`.
 
         Raises:
-            NotLeading: another replica leads, or none.
+                NotLeading: another replica leads, or none, and this is no command to be passed on.
         """
-        origin = origin._replace(session=self.session)
-        return await super().submit(command, origin, internal=internal)
+        own = origin._replace(session=self.session)
+        while True:
+            try:
+                if not self.leads:
+                    return await self.forward(command, origin, internal)
+                return await super().submit(command, own, internal=internal)
+            except NotLeading:
+                if not self.leads and not isinstance(command, self.forwarded):
+                    raise
+            except OutcomeOpen:
+                # it changes nothing the second time
+                if not internal or self.lacking.is_set():
+                    raise
+            await asyncio.sleep(_AGAIN_S)
 
     async def stand(self, command: StandForElection, origin: Origin) -> None:
         """Try to be elected; raises as `Replica.submit`."""
         await super().submit(command, origin, internal=True)
 
     def _answer(self, decided: Decided) -> None:
-        replies = self.queue.take(len(decided.outcomes))
-        if self.leads and not self._led:
+        epoch = self.state.leader.epoch
+        if self.leads and epoch != self._led_epoch:
+            self._led_epoch = epoch
             self.elected()
-        self._led = self.leads
+            super()._answer(decided)  # nothing else was decided with it
+            return
+        replies = self.queue.take(len(decided.outcomes))
 
         def answer(is_known: bool) -> None:
             for reply, outcome in zip(replies, decided.outcomes, strict=True):
-                resolve(reply, outcome if is_known else OutcomeOpen())
+                resolve(reply, outcome if is_known else LeaderLost())
 
         self.acknowledge(self.state.seq, answer)
 
