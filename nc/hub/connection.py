@@ -144,7 +144,8 @@ def _refused(
     headers = dict(refusal.headers)
     if refusal.now_s is not None:  # the client's clock may be what is wrong
         headers["Date"] = formatdate(refusal.now_s, usegmt=True)
-    is_ours = wire.offers_offload(request.headers.get(wire.SUBPROTOCOL_HEADER))
+    is_agent = wire.offers_offload(request.headers.get(wire.SUBPROTOCOL_HEADER))
+    is_ours = is_agent or wire.REPLICA_HEADER in request.headers
     if refusal.status in _FOR_GOOD and not is_ours:
         return WSUpgradeResponseWithListener(
             WSUpgradeResponse.create_101_response(headers),

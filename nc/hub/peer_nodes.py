@@ -74,7 +74,10 @@ class PeerNodes:
         behind.pop(None, None)
         self._servers = self._switch.servers = frozenset(a for a in behind if a is not None)
         self._switch.peers.update((a, port) for a, port in behind.items() if a is not None)
-        self._switch.own_address = _number(own_address(state.addresses, own))
+        number = _number(own_address(state.addresses, own))
+        if number != self._switch.own_address:
+            self._switch.own_address = number
+            self._switch.own_changed()
 
     def look_at(self, node_id: str) -> None:
         """Take over where a node is."""

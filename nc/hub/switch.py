@@ -60,6 +60,7 @@ class Switch:
         ports: the nodes' ports by overlay address.
         peers: the ports of other servers, by the overlay addresses behind them.
         own_address: this server's own among several, which share the server's; None: it has none.
+        own_changed: called when it has another.
         servers: the own addresses of the peers.
         drops: packets dropped since the start, by reason.
         packets_in, bytes_in: received from all ports since the start, dropped or not; IP bytes.
@@ -83,6 +84,7 @@ class Switch:
         self.ports: dict[int, SwitchPort] = {}
         self.peers: dict[int, PeerPort] = {}
         self.own_address: int | None = None
+        self.own_changed: Callable[[], None] = lambda: None
         self.servers: frozenset[int] = frozenset()
         self._uplink: SwitchPort | None = None
         self.drops: Counter[Drop] = Counter()
