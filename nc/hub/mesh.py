@@ -201,7 +201,7 @@ class Mesh:
         link = PeerLink(
             port,
             self._parts.own(),
-            partial(self._switch.receive_from_peer, port),
+            partial(self._switch.receive, port),
             self._turns.wait,
             self._parts.close_timeout_s,
             self.accepted.add,

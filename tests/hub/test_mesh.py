@@ -73,7 +73,7 @@ async def test_nodes_that_are_kept_apart_are_so_across_hubs(interconnection: boo
             assert await other.packet() == packet(address, beside, b"to a node")
         else:  # also if the other hub lets it pass
             frame = PLAIN_VNET_HEADER + packet(address, beside, b"to a node")
-            one.switch.receive_from_peer(one.port_to(two), frame)
+            one.switch.receive(one.port_to(two), frame)
             assert one.switch.drops == {Drop.NOT_INTERCONNECTED: 1}
 
 

@@ -49,11 +49,7 @@ class Bench:
         return keep
 
     def send(self, sender: str, content: bytes) -> None:
-        port = self.ports[sender]
-        if isinstance(port, PeerPort):
-            self.switch.receive_from_peer(port, PLAIN_VNET_HEADER + content)
-        else:
-            self.switch.receive(port, PLAIN_VNET_HEADER + content)
+        self.switch.receive(self.ports[sender], PLAIN_VNET_HEADER + content)
 
 
 def _empty() -> int:
@@ -67,10 +63,10 @@ def number(address: str) -> int:
 def from_peer(sender: str, source: str, to: str, *, interconnection: bool) -> str | Drop:
     """Where a packet of a peer goes, or why it does not."""
     behind = (*THERE, OWN_THERE) if sender == "there" else FARTHER
-    if to not in (*HERE, OWN):
-        return Drop.NOBODY_THERE
     if source not in behind:
         return Drop.WRONG_SOURCE
+    if to not in (*HERE, OWN):
+        return Drop.NOBODY_THERE
     if not interconnection and to != OWN and source != OWN_THERE:
         return Drop.NOT_INTERCONNECTED
     return "uplink" if to == OWN else to
@@ -116,7 +112,7 @@ def test_what_is_no_packet_is_counted_for_the_peer(cut: int) -> None:
     """Whatever a peer sends, it is one drop of that peer's, or more."""
     here = Bench(interconnection=True)
     frame = PLAIN_VNET_HEADER + packet(THERE[0], HERE[0])
-    here.switch.receive_from_peer(_peer(here), frame[:cut])
+    here.switch.receive(here.ports["there"], frame[:cut])
     assert here.ports["there"].drops == {Drop.TRUNCATED: 1}
 
 
@@ -124,11 +120,5 @@ def test_an_offload_header_that_does_harm_ends_at_the_peers_border() -> None:
     """As it does at a node's."""
     here = Bench(interconnection=True)
     bad = b"\x01\x01" + bytes(8) + packet(THERE[0], HERE[0], bytes(60))
-    here.switch.receive_from_peer(_peer(here), bad)
+    here.switch.receive(here.ports["there"], bad)
     assert here.switch.drops == {Drop.BAD_OFFLOAD: 1}
-
-
-def _peer(here: Bench) -> PeerPort:
-    port = here.ports["there"]
-    assert isinstance(port, PeerPort)
-    return port

@@ -69,7 +69,9 @@ class TwoServers:
 
     def close(self) -> None:
         """End every process."""
-        for process in (*self.agents.values(), *self.servers.values()):
-            process.close()
+        for agent in self.agents.values():
+            agent.close()
+        for server in self.servers.values():
+            server.close()
         self._nats.kill()
         self._nats.wait()
