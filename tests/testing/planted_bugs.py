@@ -207,7 +207,13 @@ def an_old_link_can_still_shake_hands(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(links, "decide_hand_over", careless)
 
 
-@bug("states move along the machine", "who is gone holds nothing", on_disk=False, rival=True)
+@bug(
+    "states move along the machine",
+    "who is gone holds nothing",
+    "a bootstrap token serves until it expires",
+    on_disk=False,
+    rival=True,
+)
 def a_conflict_is_not_decided_again(patch: pytest.MonkeyPatch) -> None:
     """What was decided before another replica wrote is appended after it, as it was."""
     replica_seams.plant(patch, decide=replica_seams.AtRetry(replica_seams.same_entries))
