@@ -397,6 +397,7 @@ def an_expired_node_is_let_in_until_the_sweep(patch: pytest.MonkeyPatch) -> None
 
 @bug(
     "an acknowledged enrolment is never forgotten",
+    "certificates are renewed for a node's own key",
     "some order of the commands explains every answer",
     "a later expiry revives a node",
 )
