@@ -1,7 +1,9 @@
 """What the operations get besides the request: the call, the server's addresses, its CAs."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
+from nc.net.wire import Address
 from nc.pki.authority import CertificateAuthority
 from nc.rpc.callers import Caller
 
@@ -25,6 +27,7 @@ class Endpoints:
     control_port: int
     bootstrap_port: int
     link_port: int
+    links: Callable[[], tuple[Address, ...]] = tuple  # where links may go, the best first
 
 
 @dataclass(slots=True)

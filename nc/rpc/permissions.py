@@ -3,6 +3,7 @@
 admin          everything
 viewer         what changes nothing
 node           methods for members; UnRegister of itself
+replica        methods for replicas, which nobody else may call
 upstream node  the same, with the token of a node that was imported and has not renewed
 anonymous      methods for anyone (the bootstrap port)
 internal       everything on the internal port: the node tokens in a request are the right to it
@@ -24,6 +25,7 @@ from nc.text import moment
 class Permission(IntEnum):
     """Which callers a method is for."""
 
+    REPLICA = 0  # other servers on the same log
     ADMIN = 1
     MEMBER = 2  # nodes that are registered and not expired
     ANYONE = 3
@@ -33,6 +35,7 @@ class Permission(IntEnum):
 _ADMIN, _VIEWER, _NODE = CallerKind.ADMIN, CallerKind.VIEWER, CallerKind.NODE
 _FREE = (CallerKind.UNRESTRICTED, CallerKind.INTERNAL)
 _ANONYMOUS, _UPSTREAM_NODE = CallerKind.ANONYMOUS, CallerKind.UPSTREAM_NODE
+_REPLICA, _FOR_REPLICAS = CallerKind.REPLICA, Permission.REPLICA
 
 
 class PermissionDenied(Exception):
@@ -72,12 +75,11 @@ def require(
             )
         return
     _require_valid_certificate(caller, now_ms)
+    if kind is _REPLICA or permission is _FOR_REPLICAS:
+        _require_replica(permission, caller)
+        return
     if kind is _ADMIN or kind is _VIEWER:
-        administrator = state.administrators.by_serial.get(caller.serial)
-        if administrator is None or administrator.revoked_at_ms is not None:
-            _require_accepted(caller, state.administrators, installed)
-        if kind is _VIEWER and not reads:
-            raise PermissionDenied("a viewer's certificate may read, and change nothing")
+        _require_administrator(caller, state.administrators, installed, reads=reads)
         return
     # nodes can have been imported only if a database was
     is_upstream = kind is _UPSTREAM_NODE and bool(state.imported)
@@ -90,6 +92,14 @@ def require(
         _require_live_node(caller, state, now_ms)
     if permission is Permission.ADMIN:
         raise PermissionDenied("only an administrator's certificate may call this")
+
+
+def _require_replica(permission: Permission, caller: Caller) -> None:
+    if caller.kind is not _REPLICA or permission is not _FOR_REPLICAS:
+        raise PermissionDenied(
+            "what the servers of a cluster say to each other is for their own certificates, and "
+            "those are good for nothing else"
+        )
 
 
 def require_self(caller: Caller, node_id: str) -> None:
@@ -123,6 +133,16 @@ def _require_valid_certificate(caller: Caller, now_ms: int) -> None:
             f"is {moment(now_ms)}); if that clock is right, a node joins again with a bootstrap "
             "token, and an administrator takes the server's new client.pem and client-key.pem"
         )
+
+
+def _require_administrator(
+    caller: Caller, administrators: Administrators, installed: Callable[[], str], *, reads: bool
+) -> None:
+    administrator = administrators.by_serial.get(caller.serial)
+    if administrator is None or administrator.revoked_at_ms is not None:
+        _require_accepted(caller, administrators, installed)
+    if caller.kind is _VIEWER and not reads:
+        raise PermissionDenied("a viewer's certificate may read, and change nothing")
 
 
 def _require_accepted(
