@@ -146,7 +146,7 @@ REASSIGNED: Final = Close(CloseCode.GOING_AWAY, "the node has another address fr
 UNREGISTERED: Final = Close(CloseCode.POLICY, "the node was unregistered")
 EXPIRED: Final = Close(CloseCode.POLICY, "the node token expired")
 CERTIFICATE_ENDED: Final = Close(
-    CloseCode.POLICY, "the node's certificate has ended; join again with a new bootstrap token"
+    CloseCode.POLICY, "the node's certificate has ended; renew it, or join again if you cannot"
 )
 RESERVED_BITS: Final = Close(
     CloseCode.PROTOCOL_ERROR, "a frame has reserved bits set, and no extension was agreed"

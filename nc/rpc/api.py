@@ -2,14 +2,14 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import NamedTuple
 
 from nc.net.wire import Address
 from nc.pki.authority import CertificateAuthority
 from nc.rpc.callers import Caller
 
 
-class Call(NamedTuple):
+@dataclass(slots=True)
+class Call:
     """One call: by whom, of what, and since when."""
 
     caller: Caller

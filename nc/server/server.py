@@ -16,7 +16,7 @@ from typing import Self
 from nc import log_events
 from nc.clock_watch import ClockWatch
 from nc.hub.hub import Hub
-from nc.metrics.sources import KeepMetrics, Sources
+from nc.metrics.sources import ServedMetrics, Sources
 from nc.replica.replica import Replica
 from nc.replica.shared import SharedReplica
 from nc.replica.waiting import WaitingNodes
@@ -91,6 +91,7 @@ class Server:
         ending_certificates: counts the nodes that must join again soon.
         abuse: counts wrong tokens, and connections that were hung up on.
         tasks: what runs in the background, by name; one that dies ends the server.
+        metrics: where they are served; None: nowhere.
         endpoints: where clients find the server; there once it has started.
         membership: of a cluster, if it is one of several servers.
     """
@@ -136,7 +137,7 @@ class Server:
         self._clock_watch = ClockWatch(parts.clock)
         self.tasks: dict[str, asyncio.Task[None]] = {}
         self._keep_uplink: KeepUplink | None = None
-        self._keep_metrics: KeepMetrics | None = None
+        self.metrics: ServedMetrics | None = None
 
     async def __aenter__(self) -> Self:
         async with contextlib.AsyncExitStack() as started:
@@ -217,7 +218,7 @@ class Server:
             self._keep_uplink = await started.enter_async_context(uplink)
         await self._open_ports(started)
         await report_links(parts, self.hub, started)
-        self._keep_metrics = await serve_metrics(parts, self.metrics_sources(), started)
+        self.metrics = await serve_metrics(parts, self.metrics_sources(), started)
         group = await started.enter_async_context(asyncio.TaskGroup())
         for name, task in self.tasks.items():  # which replica, hub and ports end by themselves
             watcher = group.create_task(self._supervised(name, partial(tasks.watch, task)))
@@ -280,8 +281,8 @@ class Server:
         yield "watch_log", partial(tasks.watch_log, parts.log, self.replica)
         if parts.follows_log and self.membership is None:
             yield "follow_log", partial(tasks.follow_log, parts.log, self.replica)
-        if self._keep_metrics is not None:
-            yield "metrics", self._keep_metrics
+        if self.metrics is not None:
+            yield "metrics", self.metrics.keep
         for report in (tasks.report_failure, tasks.report_lack):
             yield report.__name__, partial(report, self.replica, set_serving, logger)
         yield "ending_certificates", self.ending_certificates.run

@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, BeforeValidator, PlainValidator
 
-from nc.contract import DEFAULT_METRICS_LISTEN
+from nc.contract import DEFAULT_METRICS_LISTEN, LARGEST_UINT32
 from nc.domain.network import DEFAULT_NETWORK, Network
 from nc.durations import parse_duration
 from nc.net.overlay import OverlayRefused, require_bounded
@@ -64,7 +64,7 @@ Folder = Annotated[Path, BeforeValidator(_is_path)]
 StreamReplicas = Annotated[int, _whole_number(1, 5, "a number of servers")]
 Port = Annotated[int, _whole_number(1, 65_535, "a port number")]
 PortOrAny = Annotated[int, _whole_number(0, 65_535, "a port number, or 0 for any that is free")]
-Metric = Annotated[int, _whole_number(0, 2**32 - 1, "a route's metric, or 0 for none")]
+Metric = Annotated[int, _whole_number(0, LARGEST_UINT32, "a route's metric, or 0 for none")]
 Mtu = Annotated[int, _whole_number(576, 65_535, "a number of bytes")]  # RFC 791: never below 576
 
 

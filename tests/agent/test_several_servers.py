@@ -23,6 +23,7 @@ from nc.agent.retries import Retries
 from nc.agent.settings import AgentSettings
 from nc.agent.state import NodeIdentity, StateFolder
 from nc.cli.enrol import enrol
+from nc.cli.options import Output
 from nc.domain.errors import NodeUnknown
 from nc.net import wire
 from nc.net.redirect import Redirect
@@ -228,7 +229,7 @@ async def test_a_machine_that_joins_knows_every_server_before_its_first_link(
         for first, *others in ((place, CLOSED), (CLOSED, place)):
             invited = Invitation(token, *first, pin, others=tuple(others))
             with state.locked():
-                node = await enrol(state, invited, log)
+                node = await enrol(state, invited, log, Output.TEXT)
             known = KnownAddresses(state.addresses, (node.host, node.port))
             assert known.all[:3] == ((LOOPBACK, it.port), ("nc.example", it.port), peer)
 

@@ -239,9 +239,9 @@ async def operators_life(folder: Path, clock: Clock, requests: "count[int]") -> 
     await life.do(redeem, f"bootstrap:{LIMITED}", "nc.node.v1.Enrolment/Enrol")
     renew = RenewCertificates(EPSILON, (certificate,), key, clock.now_ms)
     await life.do(renew, f"link:{EPSILON}", "nc.node.v1.Enrolment/Renew")
-    await life.do(
-        ReportFacts(EPSILON, facts._replace(agent_version="0.3.1")), f"link:{EPSILON}", "link"
-    )
+    await life.accept(EPSILON, "e1")
+    report = ReportFacts(EPSILON, "e1", facts._replace(agent_version="0.3.1"))
+    await life.do(report, f"link:{EPSILON}", "link")
     update = UpdateNode(EPSILON, "shop", {"zone": "a"}, ("role",), "in the cellar")
     await life.do(update, ADMIN, "nc.admin.v1.Nodes/Update")
     await life.do(AssignAddress(EPSILON, "10.2.0.77"), ADMIN, "nc.admin.v1.Nodes/AssignAddress")
