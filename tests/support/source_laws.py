@@ -175,12 +175,15 @@ def only_its_command_knows_the_harness(source: Source) -> list[str]:
 def only_the_replica_appends(source: Source) -> list[str]:
     """Of those who use a log, only `nc/replica/timeline.py` calls its `append`.
 
-    `nc/replica/appends.py` is a log itself.
+    `nc/replica/appends.py` is a log itself, and so is the simulated one of several servers.
 
     An append is told by what it is called on, which has `log` in its name, or by what it is given:
     a list's takes one argument, a log's three.
     """
-    allowed = ("nc/replica/timeline.py", "nc/replica/appends.py", "eventlog")
+    allowed = (
+        *("nc/replica/timeline.py", "nc/replica/appends.py", "eventlog"),
+        "nc/testing/simulation/replicas/shared_log.py",
+    )
     return [] if source.lies_in(*allowed) else appends(source)
 
 
