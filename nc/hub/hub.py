@@ -69,6 +69,7 @@ class Hub:
         destinations: what nodes may reach beyond the network, through the server.
 
     Attributes:
+        is_current: whether the state is not out of date; set where several servers share a log.
         switch: forwards packets.
         sessions: those that have not ended, by link id.
         handshakes: the sessions among them that have no address yet, with their tasks.
@@ -94,6 +95,7 @@ class Hub:
     ) -> None:
         self._replica = replica
         self._recorder = LinkRecorder(replica, clock, waiting, reclaim_after_ms)
+        self.is_current: Callable[[], bool] = lambda: True
         self._prefix_length = network.prefix_length
         self._log = log
         self._limits = limits

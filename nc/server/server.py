@@ -123,6 +123,7 @@ class Server:
             wiring = Wiring(replica, request_ids, own, lambda: self.methods, lambda: self.endpoints)
             self.membership = Membership(parts, parts.cluster, wiring)
             self.methods = {**self.methods, **self.membership.methods}
+            hub.is_current = self.membership.role.may_answer
         self.ending_certificates = EndingCertificates(replica, parts.clock, parts.logger)
         self._edges: list[Edge] = []
         self._calls = CallCounts()
