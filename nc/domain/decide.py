@@ -19,6 +19,7 @@ from nc.domain import (
     nodes,
     redeeming,
     repairs,
+    replica_addresses,
     replicas,
     tokens,
     updates,
@@ -59,6 +60,7 @@ Command = (
     | leadership.StandForElection
     | leadership.LoseReplica
     | leadership.DropUnowned
+    | replica_addresses.BindReplicaAddress
 )
 
 
@@ -93,7 +95,7 @@ DECISIONS: dict[type, Callable[[State, Any], list[Event]]] = {
         s.tokens, s.nodes, s.links, s.addresses, c
     ),
     updates.UpdateNode: lambda s, c: updates.decide_update(s.nodes, s.names, s.unregistered, c),
-    updates.ReportFacts: lambda s, c: updates.decide_report(s.nodes, s.unregistered, c),
+    updates.ReportFacts: lambda s, c: updates.decide_report(s.nodes, s.unregistered, s.links, c),
     updates.RenewCertificates: lambda s, c: updates.decide_renew(s.nodes, s.unregistered, c),
     assignments.AssignAddress: lambda s, c: assignments.decide_assign(
         s.nodes, s.unregistered, s.links, s.addresses, c
@@ -123,6 +125,9 @@ DECISIONS: dict[type, Callable[[State, Any], list[Event]]] = {
     leadership.StandForElection: lambda s, c: leadership.decide_election(s.leader, c),
     leadership.LoseReplica: lambda s, c: leadership.decide_loss(s.leader, s.sessions, c),
     leadership.DropUnowned: lambda s, c: leadership.decide_drop_unowned(s.links, s.sessions, c),
+    replica_addresses.BindReplicaAddress: lambda s, c: replica_addresses.decide_bind(
+        s.addresses, s.sessions, c
+    ),
 }
 
 

@@ -15,6 +15,7 @@ from nc.domain import (
     leadership,
     links,
     nodes,
+    replica_addresses,
     replicas,
     tokens,
     updates,
@@ -78,14 +79,13 @@ def _replica_started(state: _TransientState, _seq: int, event: Any) -> None:
     addresses.evolve_replica_started(state.addresses, event)
     state.key_check = event.key_check or state.key_check
     state.authorities = replicas.evolve_authorities(state.authorities, event)
+    for session in replicas.ended_by(state.sessions.items(), event):
+        replica_addresses.end_session(state.addresses, session)
     state.sessions = replicas.evolve_sessions_started(state.sessions, event)
 
 
-def _replica_stopped(state: _TransientState, _seq: int, event: Any) -> None:
-    state.sessions = state.sessions.discard(event.session)
-
-
-def _replica_lost(state: _TransientState, _seq: int, event: Any) -> None:
+def _session_ended(state: _TransientState, _seq: int, event: Any) -> None:
+    replica_addresses.end_session(state.addresses, event.session)
     state.sessions = state.sessions.discard(event.session)
 
 
@@ -147,8 +147,11 @@ def _digest_recorded(state: _TransientState, _seq: int, event: Any) -> None:
 # How each kind of event is folded; the keys are the members of `Event.kind`.
 FOLDS: dict[str, Callable[[_TransientState, int, Any], None]] = {
     "replica_started": _replica_started,
-    "replica_stopped": _replica_stopped,
-    "replica_lost": _replica_lost,
+    "replica_stopped": _session_ended,
+    "replica_lost": _session_ended,
+    "replica_address_bound": lambda state, _, e: replica_addresses.evolve_replica_address_bound(
+        state.addresses, e
+    ),
     "leader_elected": _leader_elected,
     "token_issued": _token_issued,
     "token_revoked": _token_revoked,

@@ -82,7 +82,7 @@ class LinkRecorder:
         if node is None or told(node.profile.facts, link.facts) == node.profile.facts:
             return
         with suppress(DomainError, Overloaded, WriteRefused, Stopping, Unwritable):
-            await self._submit(link, ReportFacts(link.node_id, link.facts))
+            await self._submit(link, ReportFacts(link.node_id, link.link_id, link.facts))
 
     async def end(self, link: Session, reason: Reason) -> None:
         """Record that the node is IDLE, unless it has a newer link.

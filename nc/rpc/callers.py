@@ -121,13 +121,11 @@ def caller_of(
     certificate: Callable[[], bytes | None], transport: Transport, callers: Callers
 ) -> Caller:
     """Who makes a call, by the certificate of its connection, which is asked for if it counts."""
+    if transport is Transport.MUTUAL_TLS:
+        # Without a certificate the handshake would have failed; if it ever does not, the caller has
+        # no rights.
+        pem = certificate()
+        return ANONYMOUS if pem is None else callers.identify(pem)
     if transport is Transport.PLAINTEXT:
         return UNRESTRICTED
-    if transport is Transport.INTERNAL:
-        return INTERNAL
-    if transport is Transport.SERVER_TLS:
-        return ANONYMOUS
-    # Without a certificate the handshake would have failed; if it ever does not, the caller has no
-    # rights.
-    pem = certificate()
-    return ANONYMOUS if pem is None else callers.identify(pem)
+    return INTERNAL if transport is Transport.INTERNAL else ANONYMOUS

@@ -16,7 +16,7 @@ from typing import Self
 from nc import log_events
 from nc.clock_watch import ClockWatch
 from nc.hub.hub import Hub
-from nc.metrics.sources import KeepMetrics, Sources
+from nc.metrics.sources import ServedMetrics, Sources
 from nc.replica.replica import Replica
 from nc.replica.shared import SharedReplica
 from nc.replica.waiting import WaitingNodes
@@ -34,6 +34,7 @@ from nc.server.admin import admin_services
 from nc.server.ending_certificates import EndingCertificates
 from nc.server.extras import report_links, serve_metrics
 from nc.server.membership import Membership, Wiring
+from nc.server.mesh import mesh_parts
 from nc.server.methods import public_methods
 from nc.server.own_changes import OwnChanges
 from nc.server.own_session import OwnSession
@@ -90,6 +91,7 @@ class Server:
         ending_certificates: counts the nodes that must join again soon.
         abuse: counts wrong tokens, and connections that were hung up on.
         tasks: what runs in the background, by name; one that dies ends the server.
+        metrics: where they are served; None: nowhere.
         endpoints: where clients find the server; there once it has started.
         membership: of a cluster, if it is one of several servers.
     """
@@ -124,6 +126,9 @@ class Server:
             self.membership = Membership(parts, parts.cluster, wiring)
             self.methods = {**self.methods, **self.membership.methods}
             hub.is_current = self.membership.role.may_answer
+            hub.leads = lambda: replica.leads
+            if (tls := parts.cluster.peer_tls) is not None:
+                hub.join_mesh(mesh_parts(parts, tls, self.membership.peers, replica))
         self.ending_certificates = EndingCertificates(replica, parts.clock, parts.logger)
         self._edges: list[Edge] = []
         self._calls = CallCounts()
@@ -133,7 +138,7 @@ class Server:
         self._clock_watch = ClockWatch(parts.clock)
         self.tasks: dict[str, asyncio.Task[None]] = {}
         self._keep_uplink: KeepUplink | None = None
-        self._keep_metrics: KeepMetrics | None = None
+        self.metrics: ServedMetrics | None = None
 
     async def __aenter__(self) -> Self:
         async with contextlib.AsyncExitStack() as started:
@@ -214,7 +219,7 @@ class Server:
             self._keep_uplink = await started.enter_async_context(uplink)
         await self._open_ports(started)
         await report_links(parts, self.hub, started)
-        self._keep_metrics = await serve_metrics(parts, self.metrics_sources(), started)
+        self.metrics = await serve_metrics(parts, self.metrics_sources(), started)
         group = await started.enter_async_context(asyncio.TaskGroup())
         for name, task in self.tasks.items():  # which replica, hub and ports end by themselves
             watcher = group.create_task(self._supervised(name, partial(tasks.watch, task)))
@@ -250,8 +255,9 @@ class Server:
             control_port=control,
             bootstrap_port=bootstrap,
             link_port=listener.getsockname()[1],
+            links=self.hub.reachable.told,
         )
-        self.hub.acceptor.addresses = tuple(
+        self.hub.reachable.own = tuple(
             (name, self.endpoints.link_port) for name in parts.advertised
         )
         started.push_async_callback(self.hub.stop_accepting)
@@ -276,8 +282,8 @@ class Server:
         yield "watch_log", partial(tasks.watch_log, parts.log, self.replica)
         if parts.follows_log and self.membership is None:
             yield "follow_log", partial(tasks.follow_log, parts.log, self.replica)
-        if self._keep_metrics is not None:
-            yield "metrics", self._keep_metrics
+        if self.metrics is not None:
+            yield "metrics", self.metrics.keep
         for report in (tasks.report_failure, tasks.report_lack):
             yield report.__name__, partial(report, self.replica, set_serving, logger)
         yield "ending_certificates", self.ending_certificates.run

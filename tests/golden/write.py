@@ -35,6 +35,7 @@ from nc.domain.nodes import (
     Unregister,
 )
 from nc.domain.profile import Facts
+from nc.domain.replica_addresses import BindReplicaAddress
 from nc.domain.replicas import StartReplica, StopReplica
 from nc.domain.terms import Terms
 from nc.domain.tokens import ForgetExpiredTokens, IssueToken, RedeemToken, RevokeToken
@@ -202,6 +203,8 @@ async def replicas_life(folder: Path, clock: Clock, requests: "count[int]") -> N
     await life.do(StandForElection("first", 1, "192.0.2.1:6440"), "system", "election")
     accept = AcceptLink(DELTA, "d0", clock.now_ms, session="second", reclaim_after_ms=0)
     await life.do(accept, f"link:{DELTA}", "link")
+    for name in ("first", "second"):
+        await life.do(BindReplicaAddress(name), "system", "addresses")
     await life.do(LoseReplica("second"), "system", "losses")
     await life.do(DropUnowned(10), "system", "losses")
     await life.do(StopReplica("first", "first"), "system", "stop")
@@ -236,9 +239,9 @@ async def operators_life(folder: Path, clock: Clock, requests: "count[int]") -> 
     await life.do(redeem, f"bootstrap:{LIMITED}", "nc.node.v1.Enrolment/Enrol")
     renew = RenewCertificates(EPSILON, (certificate,), key, clock.now_ms)
     await life.do(renew, f"link:{EPSILON}", "nc.node.v1.Enrolment/Renew")
-    await life.do(
-        ReportFacts(EPSILON, facts._replace(agent_version="0.3.1")), f"link:{EPSILON}", "link"
-    )
+    await life.connect(EPSILON, "e1")
+    report = ReportFacts(EPSILON, "e1", facts._replace(agent_version="0.3.1"))
+    await life.do(report, f"link:{EPSILON}", "link")
     update = UpdateNode(EPSILON, "shop", {"zone": "a"}, ("role",), "in the cellar")
     await life.do(update, ADMIN, "nc.admin.v1.Nodes/Update")
     await life.do(AssignAddress(EPSILON, "10.2.0.77"), ADMIN, "nc.admin.v1.Nodes/AssignAddress")

@@ -24,6 +24,7 @@ from nc.domain.events import (
     NodeForgotten,
     NodeRegistered,
     NodeUpdated,
+    ReplicaAddressBound,
     ReplicaLost,
     ReplicaStarted,
     ReplicaStopped,
@@ -80,6 +81,10 @@ events: st.SearchStrategy[Event] = st.one_of(
         ),
     ),
     st.builds(Event, replica_lost=st.builds(ReplicaLost, session=ids)),
+    st.builds(
+        Event,
+        replica_address_bound=st.builds(ReplicaAddressBound, session=ids, address=addresses),
+    ),
     st.builds(
         Event,
         token_issued=st.builds(

@@ -25,6 +25,7 @@ from nc.domain.events import (
     NodeForgotten,
     NodeRegistered,
     NodeUpdated,
+    ReplicaAddressBound,
     ReplicaLost,
     ReplicaStarted,
     ReplicaStopped,
@@ -112,6 +113,9 @@ REDACTED: Final[dict[str, Callable[[Names, Any], Any]]] = {
         session=names.session(e.session), epoch=e.epoch, level=e.level
     ),
     "replica_lost": lambda names, e: ReplicaLost(session=names.session(e.session)),
+    "replica_address_bound": lambda names, e: ReplicaAddressBound(
+        session=names.session(e.session), address=names.place.address(e.address)
+    ),
     "token_issued": lambda names, e: TokenIssued(
         token_id=names.token(e.token_id),
         expires_at_ms=e.expires_at_ms,

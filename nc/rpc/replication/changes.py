@@ -56,8 +56,9 @@ def change_of(command: Command, origin: Origin) -> pb.Change:
             )
         case links.DropLink(node_id, link_id, reason):
             change.drop_link.CopyFrom(pb.DropLink(node_id=node_id, link_id=link_id, reason=reason))
-        case updates.ReportFacts(node_id, facts):
-            change.report_facts.CopyFrom(pb.ReportFacts(node_id=node_id, facts=facts.message()))
+        case updates.ReportFacts(node_id, link_id, facts):
+            told = pb.ReportFacts(node_id=node_id, link_id=link_id, facts=facts.message())
+            change.report_facts.CopyFrom(told)
         case replicas.StartReplica():
             change.start_replica.CopyFrom(_start_message(command))
         case replicas.StopReplica(replica_id, session):
@@ -108,7 +109,7 @@ _COMMANDS: Final[dict[str, Callable[[Any], Command]]] = {
         *(m.wanted, frozenset(m.avoided), m.reclaim_after_ms),
     ),
     "drop_link": lambda m: links.DropLink(m.node_id, m.link_id, m.reason),
-    "report_facts": lambda m: updates.ReportFacts(m.node_id, _facts(m.facts)),
+    "report_facts": lambda m: updates.ReportFacts(m.node_id, m.link_id, _facts(m.facts)),
     "start_replica": lambda m: replicas.StartReplica(
         *(m.replica_id, m.version, m.network_address, m.key_check),
         replicas.AuthorityKeys(m.grpc_authority, m.network_authority),

@@ -14,7 +14,8 @@ from nc.pb.replica.v1 import replication_pb2 as pb
 from nc.replica.errors import NotLeading
 from nc.replica.role import Role
 from nc.rpc.abuse import WrongToken
-from nc.rpc.edge import Edge, WireCall
+from nc.rpc.call_records import WireCall
+from nc.rpc.edge import Edge
 from nc.rpc.methods import Method, StreamMethod
 from nc.rpc.permissions import Permission
 from nc.rpc.replication.changes import error_of

@@ -1,8 +1,7 @@
 """A simulated cluster: its servers, machines and network, its calls, and its history.
 
-Servers that share a log learn what the others wrote when they next write themselves: no replica
-follows the log by itself. So each writes something now and then if there is news for it, and before
-it answers a call. Until then a server may act on what it knew; that has to be put right soon after.
+Servers that share a log read what the others wrote a moment later. Until then each acts on what it
+knew; a call waits for that moment, before it and after it.
 """
 
 import asyncio
@@ -15,6 +14,7 @@ from eventlog import LogDamaged, MemoryLog
 from nc.domain.state import State
 from nc.secrets import SECRET_KEY_BYTES, TokenIds
 from nc.testing.contract.administration import STATUSES, UnregisterNodesOf
+from nc.testing.contract.enrolment import NODE_STATUSES
 from nc.testing.contract.history import Answer, Sighting, answer_text
 from nc.testing.contract.laws import Law
 from nc.testing.contract.laws.cluster import GOES_ON, NOTHING_CRASHES, RIGHT_ONE, STARTS
@@ -38,17 +38,17 @@ from nc.testing.simulation.network import Network
 from nc.testing.simulation.servers import SimulatedServer
 from nc.testing.simulation.site import Site
 from nc.testing.targets.calls import Names
+from nc.testing.targets.server import imported_certificates
 
-_TRY_AGAIN_S: Final = 0.02
+# A server has read the log within some steps of its disk; so many looks, each after some time.
+_READING_S: Final = 0.005
+_LOOKS: Final = 100
 
 _NO_STATE: Final = State()
 
-# How often a server that shares its log writes, if others have: between two looks of the audit.
-_NEWS_S: Final = 2.0
-
 _SERVERS_OF_A_SHARED_LOG: Final = 2
 
-_NO_FAULTS: Final = {OK, MISTAKE, DENIED, *STATUSES.values()}
+_NO_FAULTS: Final = {OK, MISTAKE, DENIED, *STATUSES.values(), *NODE_STATUSES.values()}
 
 
 class Cluster:
@@ -83,7 +83,7 @@ class Cluster:
         self.chance = SeededRandom(("cluster", plan.seed))
         self.token_ids = TokenIds(self.chance.random_bytes(SECRET_KEY_BYTES))
         self._loop = loop
-        self._names = Names()
+        self._names = Names(imported_certificates())
         shared = MemoryLog(self.clock.now_ns) if plan.is_shared else None
         self.sites = [Site(number, shared, self) for number in range(servers)]
         self._calls = Calls()
@@ -153,7 +153,8 @@ class Cluster:
         while True:  # what was just given out must not be used in its own round
             await self._calls.wait_for_round()
             known_seq = self.state.seq
-            if server.life.is_over or not await self._knows_all(server):
+            await self._until_read(site)
+            if server.life.is_over:
                 return None
             if not self._calls.must_wait:
                 break
@@ -172,7 +173,8 @@ class Cluster:
         is_denied = answer is not None and answer.facts.code != OK and self.clock.offset_ms != 0
         if is_denied or (is_fault and is_trouble):
             answer = None
-        await self._let_all_know()
+        for each in self.sites:  # one might reject a node that another has enrolled
+            await self._until_read(each)
         if answer is not None:
             self._names.remember(operation, answer)
         self._calls.end(call, answer, self._now_ms)
@@ -184,21 +186,13 @@ class Cluster:
     def _now_ms(self) -> int:
         return self.clock.now_ns() // 1_000_000
 
-    async def _let_all_know(self) -> None:
-        """Let each server read the log: one might reject a node that another has enrolled."""
-        for site in self.sites:
-            while site.process is not None and not await self._knows_all(site.process):  # noqa: ASYNC110 - it tries
-                await asyncio.sleep(_TRY_AGAIN_S)
-
-    async def spread_news(self) -> None:
-        """Make each server read what others wrote, again and again, until cancelled."""
-        while True:
-            await asyncio.sleep(_NEWS_S)
-            for server in self.servers:
-                await server.catch_up()
-
-    async def _knows_all(self, server: SimulatedServer) -> bool:
-        return not self.plan.is_shared or await server.catch_up()
+    async def _until_read(self, site: Site) -> None:
+        """Give a server, if it runs, the time to read all that is in a shared log now."""
+        last_seq = 0 if site.process is None else site.process.log.last_seq
+        for _ in range(_LOOKS if self.plan.is_shared else 0):
+            if site.process is None or site.process.replica.state.seq >= last_seq:
+                break
+            await asyncio.sleep(_READING_S)
 
     # Machines
 

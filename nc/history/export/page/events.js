@@ -24,6 +24,7 @@ const TONES = {
   ReplicaStopped: "server",
   LeaderElected: "server",
   ReplicaLost: "server",
+  ReplicaAddressBound: "server",
   DigestRecorded: "other",
   TokenIssued: "token",
   TokenRevoked: "went",

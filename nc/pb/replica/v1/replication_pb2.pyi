@@ -146,12 +146,14 @@ class DropLink(_message.Message):
     def __init__(self, node_id: _Optional[str] = ..., link_id: _Optional[str] = ..., reason: _Optional[_Union[_events_pb2.StateChangeReason, str]] = ...) -> None: ...
 
 class ReportFacts(_message.Message):
-    __slots__ = ("node_id", "facts")
+    __slots__ = ("node_id", "facts", "link_id")
     NODE_ID_FIELD_NUMBER: _ClassVar[int]
     FACTS_FIELD_NUMBER: _ClassVar[int]
+    LINK_ID_FIELD_NUMBER: _ClassVar[int]
     node_id: str
     facts: _events_pb2.NodeFacts
-    def __init__(self, node_id: _Optional[str] = ..., facts: _Optional[_Union[_events_pb2.NodeFacts, _Mapping]] = ...) -> None: ...
+    link_id: str
+    def __init__(self, node_id: _Optional[str] = ..., facts: _Optional[_Union[_events_pb2.NodeFacts, _Mapping]] = ..., link_id: _Optional[str] = ...) -> None: ...
 
 class StartReplica(_message.Message):
     __slots__ = ("replica_id", "version", "network_address", "key_check", "grpc_authority", "network_authority", "session")
