@@ -22,7 +22,7 @@ from nc.domain.errors import BootstrapTokenMalformed, BootstrapTokenUnknown
 from nc.domain.events import Event, pb
 from nc.domain.evolve import evolve_entries
 from nc.domain.expiry import has_passed
-from nc.domain.links import DropLink, Links, drop, link_of
+from nc.domain.links import DropLink, Links, drop
 from nc.domain.network import Network
 from nc.domain.nodes import Nodes, SetExpiries
 from nc.domain.state import State
@@ -228,11 +228,10 @@ def a_replaced_link_waits_for_one_that_is_elsewhere(patch: pytest.MonkeyPatch) -
 @_bug("an old link's end does not touch a newer one", is_shared=True)
 def facts_of_an_older_link_come_late(patch: pytest.MonkeyPatch) -> None:
     """They replace those of the newer one."""
-    decide = updates.decide_report
 
-    def careless(known: Any, gone: Any, links: Links, command: updates.ReportFacts) -> list[Event]:
-        newest = replace(command, link_id=link_of(links, command.node_id).link_id)
-        return decide(known, gone, links, newest)
+    def careless(known: Nodes, gone: Any, _: Links, command: updates.ReportFacts) -> list[Event]:
+        node = nodes.require_node(known, gone, command.node_id)
+        return updates._report(node, command.node_id, command.facts)
 
     patch.setattr(updates, "decide_report", careless)
 
