@@ -28,6 +28,11 @@ SERVER_FD_LIMIT_LOW: Final = "server.fd_limit_low"
 LINK_OPENED: Final = "link.opened"  # a node is connected
 LINK_CLOSED: Final = "link.closed"  # or did not get so far; with the reason
 LINK_REFUSED: Final = "link.refused"  # no upgrade
+PEER_CONNECTED: Final = "peer.connected"  # packets go to another server from now on
+PEER_DISCONNECTED: Final = "peer.disconnected"  # and no more, with the reason
+PEER_UNREACHABLE: Final = "peer.unreachable"  # the first of some tries in a row
+OWN_ADDRESS: Final = "tun.own_address"  # what this server sends into the overlay comes from it
+NO_OWN_ADDRESS: Final = "peer.no_address"  # the pool has none for each server
 LINK_CRASHED: Final = "link.crashed"  # a bug of ours, with its traceback
 
 FOLDER_WARNING: Final = "folder.warning"  # who may write into it, or whose it is
@@ -43,6 +48,8 @@ LOG_UNAVAILABLE: Final = "log.unavailable"
 LOG_FULL: Final = "log.full"  # the disk is; nothing is changed until there is room
 LOG_LACKING: Final = "log.lacking"  # descriptors, memory or rights are; as above
 LOG_STREAM_MADE: Final = "log.stream_made"  # a first start of a cluster
+LEADER_ELECTED: Final = "leader.elected"  # this server or another one leads from now on
+REPLICA_LOST: Final = "replica.lost"  # a server was silent for too long
 LOG_BUSY: Final = "log.busy"  # too few of its servers answer; as above
 LOG_WRITABLE: Final = "log.writable"  # nothing is lacking any more
 

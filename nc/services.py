@@ -14,6 +14,7 @@ from nc.pb.admin.v1 import (
     tokens_pb2,
 )
 from nc.pb.node.v1 import node_pb2
+from nc.pb.replica.v1 import replication_pb2
 
 _control_services = network_controller_pb2.DESCRIPTOR.services_by_name
 CONTROL_SERVICE: Final[ServiceDescriptor] = _control_services["LiteKubeNCService"]
@@ -22,6 +23,11 @@ INTERNAL_SERVICE: Final[ServiceDescriptor] = sensor_pb2.DESCRIPTOR.services_by_n
 
 # nc.node.v1
 NODE_SERVICE: Final[ServiceDescriptor] = node_pb2.DESCRIPTOR.services_by_name["Enrolment"]
+
+# nc.replica.v1
+REPLICA_SERVICE: Final[ServiceDescriptor] = replication_pb2.DESCRIPTOR.services_by_name[
+    "Replication"
+]
 
 # nc.admin.v1
 ADMIN_SERVICES: Final[tuple[ServiceDescriptor, ...]] = tuple(

@@ -14,11 +14,14 @@ from dataclasses import fields
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from functools import cache, partial
+from operator import attrgetter
 from types import UnionType
 from typing import Any, Final, NamedTuple, TypeVar, cast, get_args, get_origin, get_type_hints
 
 from google.protobuf.descriptor import Descriptor, EnumDescriptor
 from google.protobuf.message import Message
+
+from nc.contract import LARGEST_UINT32, LARGEST_UINT64
 
 T = TypeVar("T")
 E = TypeVar("E", bound=StrEnum)
@@ -39,6 +42,9 @@ class _Field(NamedTuple):
 
 def convert(kind: type[T], message: Message) -> T:
     """A message as a dataclass."""
+    read_all = _as_it_is(cast("Any", kind), message.DESCRIPTOR)
+    if read_all is not None:
+        return kind(*read_all(message))
     values: dict[str, Any] = {}
     for name, source, to, may_be_absent in _plan(cast("Any", kind), message.DESCRIPTOR):
         if may_be_absent and not message.HasField(source):
@@ -69,9 +75,34 @@ def ms_of(moment: datetime | None) -> int:
     return (aware - _EPOCH) // timedelta(milliseconds=1)
 
 
+def uint32(name: str, value: int) -> int:
+    """A number for a field that holds 32 bits; raises ValueError if it does not fit."""
+    return _within(name, value, LARGEST_UINT32)
+
+
+def uint64(name: str, value: int) -> int:
+    """A number for a field that holds 64 bits; raises ValueError if it does not fit."""
+    return _within(name, value, LARGEST_UINT64)
+
+
+def _within(name: str, value: int, largest: int) -> int:
+    if not 0 <= value <= largest:
+        raise ValueError(f"{name} is {value}: expected 0 to {largest}")
+    return value
+
+
 def number_of(member: StrEnum, enum: EnumDescriptor) -> int:
     """An enum's number for a request."""
     return next(v.number for v in enum.values if v.name.endswith(f"_{member.name}"))
+
+
+@cache
+def _as_it_is(kind: Any, descriptor: Descriptor) -> Callable[[Any], tuple[Any, ...]] | None:
+    """Reads the values of a dataclass of which each is taken as it is, such as an event's."""
+    plan = _plan(kind, descriptor)
+    if len(plan) == 1 or any(each.convert or each.may_be_absent for each in plan):
+        return None
+    return attrgetter(*(each.source for each in plan))
 
 
 @cache

@@ -11,7 +11,9 @@ from starlette.requests import Request
 from starlette.routing import Route
 
 from nc.client.client import AsyncClient
+from nc.client.types import Role
 from nc.console.answers import BadRequest, answering
+from nc.contract import LARGEST_UINT32
 
 _LONGEST_BODY: Final = 64 * 1024
 _LAST_MS: Final = 253_402_300_799_999  # the year 9999
@@ -30,8 +32,8 @@ class Action(BaseModel):
 class IssueToken(Action):
     name: ClassVar = "issue-token"
     lifetime_s: int | None = Field(ge=1)  # null: it never expires
-    max_uses: int = Field(default=0, ge=0, lt=2**32)
-    max_nodes: int = Field(default=0, ge=0, lt=2**32)
+    max_uses: int = Field(default=0, ge=0, le=LARGEST_UINT32)
+    max_nodes: int = Field(default=0, ge=0, le=LARGEST_UINT32)
     label: str = ""
     node_labels: dict[str, str] = {}
     node_name_prefix: str = ""
@@ -99,6 +101,38 @@ class UnregisterNode(Action):
         return {"unregistered": len(await client.nodes.unregister(self.node))}
 
 
+class AssignAddress(Action):
+    """Give a node an overlay address; "": any, which it has already if it has one."""
+
+    name: ClassVar = "assign-address"
+    node: str
+    address: str
+
+    async def run(self, client: AsyncClient) -> Any:
+        return await client.nodes.assign_address(self.node, self.address)
+
+
+class IssueAdministrator(Action):
+    """Certify an operator's own key, of which the console only sees the request."""
+
+    name: ClassVar = "issue-administrator"
+    operator: str
+    role: Role
+    lifetime_s: int = Field(ge=1)
+    csr_pem: str = Field(min_length=1)  # without it the server would make a key, and send it
+
+    async def run(self, client: AsyncClient) -> Any:
+        lifetime = timedelta(seconds=self.lifetime_s)
+        issued = await client.administrators.issue(
+            self.operator, self.role, lifetime=lifetime, csr_pem=self.csr_pem
+        )
+        return {
+            "serial": issued.administrator.serial,
+            "certificate": issued.certificate_pem,
+            "ca": issued.ca_pem,
+        }
+
+
 class RevokeAdministrator(Action):
     name: ClassVar = "revoke-administrator"
     serial: str
@@ -113,6 +147,8 @@ ACTIONS: Final[tuple[type[Action], ...]] = (
     UpdateNode,
     SetExpiry,
     UnregisterNode,
+    AssignAddress,
+    IssueAdministrator,
     RevokeAdministrator,
 )
 

@@ -13,11 +13,13 @@ from nc.domain import (
     administrators,
     assignments,
     departures,
+    leadership,
     links,
     litekube_import,
     nodes,
     redeeming,
     repairs,
+    replica_addresses,
     replicas,
     tokens,
     updates,
@@ -55,12 +57,18 @@ Command = (
     | replicas.DropSome
     | repairs.RecordRepair
     | replicas.RecordDigest
+    | leadership.StandForElection
+    | leadership.LoseReplica
+    | leadership.DropUnowned
+    | replica_addresses.BindReplicaAddress
 )
 
 
 def _live(state: State, command: links.AcceptLink | links.HandOverAddress) -> Callable[[], Reclaim]:
     """Check that the node's token is good; what may be reclaimed for the node, once it is asked."""
     node_id, now_ms = command.node_id, command.now_ms
+    if isinstance(command, links.AcceptLink) and command.session:
+        leadership.require_going_on(state.sessions, command.session)
     node = nodes.require_live(state.nodes, state.unregistered, node_id, now_ms)
     return lambda: reclaim_for(node, state.addresses.network, now_ms, command.reclaim_after_ms)
 
@@ -114,6 +122,12 @@ DECISIONS: dict[type, Callable[[State, Any], list[Event]]] = {
     replicas.DropSome: lambda s, c: replicas.decide_drop_some(decide(s, c.of), c.most),
     repairs.RecordRepair: lambda _, c: repairs.decide_record_repair(c),
     replicas.RecordDigest: lambda s, c: replicas.decide_digest(s.digest_seq, c),
+    leadership.StandForElection: lambda s, c: leadership.decide_election(s.leader, c),
+    leadership.LoseReplica: lambda s, c: leadership.decide_loss(s.leader, s.sessions, c),
+    leadership.DropUnowned: lambda s, c: leadership.decide_drop_unowned(s.links, s.sessions, c),
+    replica_addresses.BindReplicaAddress: lambda s, c: replica_addresses.decide_bind(
+        s.addresses, s.sessions, c
+    ),
 }
 
 

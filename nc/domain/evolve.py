@@ -9,7 +9,17 @@ refuses one that this version knows.
 from collections.abc import Callable, Iterable
 from typing import Any
 
-from nc.domain import addresses, administrators, links, nodes, replicas, tokens, updates
+from nc.domain import (
+    addresses,
+    administrators,
+    leadership,
+    links,
+    nodes,
+    replica_addresses,
+    replicas,
+    tokens,
+    updates,
+)
 from nc.domain.events import Entry, Event
 from nc.domain.fsm import ConnectionState
 from nc.domain.interning import shared_id
@@ -27,7 +37,7 @@ class _TransientState:
 
     __slots__ = (
         *("addresses", "administrators", "at_ms", "authorities", "digest_seq", "imported"),
-        *("key_check", "links", "names", "nodes", "sessions", "tokens", "unregistered"),
+        *("key_check", "leader", "links", "names", "nodes", "sessions", "tokens", "unregistered"),
     )
 
     def __init__(self, base: State) -> None:
@@ -43,6 +53,7 @@ class _TransientState:
         self.names = TransientMap(base.names)
         self.administrators = base.administrators
         self.imported = base.imported
+        self.leader = base.leader
         self.at_ms = 0
 
     def finish(self, seq: int) -> State:
@@ -60,6 +71,7 @@ class _TransientState:
             self.names.finish(),
             self.administrators,
             self.imported,
+            self.leader,
         )
 
 
@@ -67,11 +79,18 @@ def _replica_started(state: _TransientState, _seq: int, event: Any) -> None:
     addresses.evolve_replica_started(state.addresses, event)
     state.key_check = event.key_check or state.key_check
     state.authorities = replicas.evolve_authorities(state.authorities, event)
+    for session in replicas.ended_by(state.sessions.items(), event):
+        replica_addresses.end_session(state.addresses, session)
     state.sessions = replicas.evolve_sessions_started(state.sessions, event)
 
 
-def _replica_stopped(state: _TransientState, _seq: int, event: Any) -> None:
+def _session_ended(state: _TransientState, _seq: int, event: Any) -> None:
+    replica_addresses.end_session(state.addresses, event.session)
     state.sessions = state.sessions.discard(event.session)
+
+
+def _leader_elected(state: _TransientState, _seq: int, event: Any) -> None:
+    state.leader = leadership.evolve_elected(event)
 
 
 def _token_issued(state: _TransientState, _seq: int, event: Any) -> None:
@@ -128,7 +147,12 @@ def _digest_recorded(state: _TransientState, _seq: int, event: Any) -> None:
 # How each kind of event is folded; the keys are the members of `Event.kind`.
 FOLDS: dict[str, Callable[[_TransientState, int, Any], None]] = {
     "replica_started": _replica_started,
-    "replica_stopped": _replica_stopped,
+    "replica_stopped": _session_ended,
+    "replica_lost": _session_ended,
+    "replica_address_bound": lambda state, _, e: replica_addresses.evolve_replica_address_bound(
+        state.addresses, e
+    ),
+    "leader_elected": _leader_elected,
     "token_issued": _token_issued,
     "token_revoked": _token_revoked,
     "token_expired": lambda state, _, e: tokens.evolve_expired(state.tokens, e),

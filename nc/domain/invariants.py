@@ -1,8 +1,9 @@
 """The invariants of a history: can this event have followed those before it?
 
 A node moves along the state machine's table and from where it was, an address has one holder, and
-digests are of earlier events, in their order; others are in `nc.domain.identity_invariants`. Pure,
-and independent of the folds: the situation before each event is kept in plain dictionaries.
+digests are of earlier events, in their order; others are in `nc.domain.identity_invariants` and
+`nc.domain.replica_invariants`. Pure, and independent of the folds: the situation before each event
+is kept in plain dictionaries.
 """
 
 from collections.abc import Callable, Iterable, Iterator
@@ -10,6 +11,8 @@ from contextlib import suppress
 from itertools import product
 from typing import Any, Final, NamedTuple
 
+from nc.domain import replica_invariants
+from nc.domain.bindings import session_holder, session_of
 from nc.domain.errors import IllegalTransition
 from nc.domain.events import DigestRecorded, Entry, Event, ReplicaStarted
 from nc.domain.evolve import UnknownEvent
@@ -63,13 +66,15 @@ class Situation:
         link_ids: the current link of each node that is not IDLE.
         owners: the session that holds that link.
         sessions: those that have not ended, each with its replica's id.
-        holders: the node that holds each bound address.
+        holders: the node, or the session, that holds each bound address.
+        own: the address of each session that has one.
+        epoch: of the last leader that was elected; 0: none was.
         digest_seq: the event that the last recorded digest is of, 0 if none was.
         identities: names, keys, tokens and administrators.
     """
 
     __slots__ = (
-        *("digest_seq", "holders", "identities", "link_ids", "owners"),
+        *("digest_seq", "epoch", "holders", "identities", "link_ids", "own", "owners"),
         *("seq", "sessions", "states"),
     )
 
@@ -82,6 +87,9 @@ class Situation:
         self.sessions = dict(base.sessions.items())
         by_node = base.addresses.by_node.items()
         self.holders = {held.address: node_id for node_id, held in by_node if held.address}
+        sessions = ((session_of(holder), held.address) for holder, held in by_node)
+        self.own = {session: address for session, address in sessions if session is not None}
+        self.epoch = base.leader.epoch
         self.digest_seq = base.digest_seq
         self.identities = Identities(base)
 
@@ -99,26 +107,39 @@ class Situation:
                 else:
                     self.link_ids[node_id] = event.link_id
                     self.owners[node_id] = event.session
-            case "replica_started":
-                self._start_session(event)
-            case "replica_stopped":
-                self.sessions.pop(event.session, None)
+            case "replica_started" | "replica_stopped" | "replica_lost":
+                self._follow_session(kind, event)
             case "node_registered":
                 self.states[event.node_id] = _IDLE
-            case "address_bound":
-                self.holders[event.address] = event.node_id
-            case "address_released":
-                self.holders.pop(event.address, None)
+            case "address_bound" | "address_released" | "replica_address_bound":
+                self._follow_address(kind, event)
             case "unregistered":
                 self.states.pop(event.node_id, None)
+            case "leader_elected":
+                self.epoch = event.epoch
             case "digest_recorded":
                 self.digest_seq = event.seq
 
-    def _start_session(self, event: ReplicaStarted) -> None:
-        for session in ended_by(self.sessions.items(), event):
-            del self.sessions[session]
-        if event.session:
+    def _follow_session(self, kind: str, event: ReplicaStarted) -> None:
+        is_start = kind == "replica_started"
+        for ended in ended_by(self.sessions.items(), event) if is_start else [event.session]:
+            self.sessions.pop(ended, None)
+            self._free(ended)
+        if is_start and event.session:
             self.sessions[event.session] = event.replica_id
+
+    def _follow_address(self, kind: str, event: Any) -> None:
+        if kind == "address_bound":
+            self.holders[event.address] = event.node_id
+        elif kind == "address_released":
+            self.holders.pop(event.address, None)
+        else:
+            self._free(event.session)
+            self.holders[event.address] = session_holder(event.session)
+            self.own[event.session] = event.address
+
+    def _free(self, session: str) -> None:
+        self.holders.pop(self.own.pop(session, ""), None)
 
 
 class Place(NamedTuple):
@@ -169,6 +190,7 @@ class InvariantChecker:
         if kind in _CHECKS:
             _CHECKS[kind](self.situation, body)
         fault = self.situation.identities.fault(kind, body)
+        fault = fault or replica_invariants.fault(self.situation, kind, body)
         if fault is not None:
             _refuse(self.situation, *fault)
         self.situation.apply(kind, body)

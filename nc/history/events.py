@@ -39,6 +39,7 @@ class Ids(NamedTuple):
     nodes: frozenset[str]
     tokens: frozenset[str]
     names: Mapping[str, str] = MappingProxyType({})  # the last node that had each name
+    holders: Mapping[str, str] = MappingProxyType({})  # the last node that held each address
 
 
 def history(
@@ -57,14 +58,16 @@ def field_of(event: Event, name: str) -> str:
 
 
 def ids_in(events: Iterable[Recorded]) -> Ids:
-    nodes, tokens, names = set(), set(), {}
+    nodes, tokens, names, holders = set(), set(), {}, {}
     for recorded in events:
         node_id = field_of(recorded.event, "node_id")
         nodes.add(node_id)
         tokens.add(field_of(recorded.event, "token_id"))
         if node_id and (name := field_of(recorded.event, "name")):
             names[name] = node_id
-    return Ids(frozenset(nodes - {""}), frozenset(tokens - {""}), names)
+        if node_id and (address := field_of(recorded.event, "address")):
+            holders[address] = node_id
+    return Ids(frozenset(nodes - {""}), frozenset(tokens - {""}), names, holders)
 
 
 def seq_of(events: Iterable[Recorded], point: Point) -> int:

@@ -7,6 +7,7 @@ what no client asked for, too: an address that was reclaimed, a link that was lo
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any, Final, NamedTuple
 
+from nc.domain.bindings import session_of
 from nc.domain.events import Event, pb
 from nc.domain.expiry import has_passed
 from nc.domain.links import link_of
@@ -54,6 +55,8 @@ def now_line(state: State, target: Target, now_ms: int) -> str:
     """The target as a state has it, as a sentence."""
     if target.kind == "address":
         holder = state.addresses.holder_of(target.id)
+        if (session := session_of(holder)) is not None:
+            return f"{target.id} is held by the server with the session {session}"
         return f"{target.id} is held by node {holder}" if holder else f"{target.id} is free"
     if target.kind == "token":
         token = state.tokens.get(target.id)
@@ -95,6 +98,7 @@ _LOST: Final = {
     pb.STATE_CHANGE_REASON_ADDRESS_REASSIGNED: "an administrator gave it another address",
     pb.STATE_CHANGE_REASON_CERTIFICATE_ENDED: "its certificate had ended",
     pb.STATE_CHANGE_REASON_REPLICA_STOPPED: "the server that held its link stopped",
+    pb.STATE_CHANGE_REASON_REPLICA_LOST: "the server that held its link was silent for too long",
 }
 
 _RELEASED: Final = {
@@ -271,6 +275,9 @@ _WORDS: Final[dict[str, Callable[[Explainer, Any], str]]] = {
     "state_changed": Explainer.state_changed,
     "address_bound": Explainer.bound,
     "address_released": Explainer.released,
+    "replica_address_bound": lambda _, e: (
+        f"a server was given {e.address} as its own, until its session {e.session} ends"
+    ),
     "expiry_changed": Explainer.expiry_changed,
     "unregistered": Explainer.unregistered,
     "node_forgotten": lambda explainer, e: (

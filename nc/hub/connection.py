@@ -33,6 +33,8 @@ from picows.picows import WSProtocol  # type: ignore[attr-defined]  # its stubs 
 from structlog.typing import FilteringBoundLogger
 
 from nc import log_events
+from nc.hub.peer_link import PeerLink
+from nc.hub.reachable import Reachable
 from nc.hub.refusals import LinkRefused
 from nc.hub.request import accept_lists
 from nc.hub.session import Session
@@ -54,7 +56,7 @@ class AcceptedConnection(WSProtocol):  # type: ignore[misc]  # it has no stubs
         close_timeout_s: see `nc.hub.limits`.
         peer: the other end's address and port, for people to read.
         log: gets the traceback of a bug of ours.
-        addresses: where this server is reached.
+        reachable: where this server and its peers are.
     """
 
     def __init__(
@@ -62,7 +64,7 @@ class AcceptedConnection(WSProtocol):  # type: ignore[misc]  # it has no stubs
         upgrade: "Upgrade",
         peer: str,
         log: FilteringBoundLogger,
-        addresses: tuple[wire.Address, ...],
+        reachable: Reachable,
         close_timeout_s: float,
     ) -> None:
         super().__init__(
@@ -83,7 +85,7 @@ class AcceptedConnection(WSProtocol):  # type: ignore[misc]  # it has no stubs
             read_buffer_init_size=_READ_BUFFER_BYTES,
         )
         self.peer = peer
-        self.addresses = addresses
+        self.reachable = reachable
         self.close_timeout_s = close_timeout_s
 
     def take_over(self, transport: asyncio.Transport, received: bytes) -> None:
@@ -105,7 +107,7 @@ class AcceptedConnection(WSProtocol):  # type: ignore[misc]  # it has no stubs
             await self.listener.closed
 
     def _on_violation(self) -> None:
-        if isinstance(self.listener, Session):
+        if isinstance(self.listener, Session | PeerLink):
             self.listener.on_violation()
 
     @property
@@ -116,7 +118,7 @@ class AcceptedConnection(WSProtocol):  # type: ignore[misc]  # it has no stubs
         return None if der is None else ssl.DER_cert_to_PEM_cert(der).encode()
 
 
-Upgrade = Callable[[AcceptedConnection, WSUpgradeRequest], Session]
+Upgrade = Callable[[AcceptedConnection, WSUpgradeRequest], Session | PeerLink]
 
 
 def _answer(connection: AcceptedConnection, upgrade: Upgrade, request: WSUpgradeRequest) -> Any:
@@ -127,9 +129,11 @@ def _answer(connection: AcceptedConnection, upgrade: Upgrade, request: WSUpgrade
     except LinkRefused as refusal:
         return _refused(connection, request, refusal)
     headers = {}
-    if wire.offers_offload(request.headers.get(wire.SUBPROTOCOL_HEADER)):
+    if isinstance(link, PeerLink):
+        headers[wire.REPLICA_HEADER] = link.own_session
+    elif wire.offers_offload(request.headers.get(wire.SUBPROTOCOL_HEADER)):
         headers[wire.SUBPROTOCOL_HEADER] = wire.OFFLOAD
-        headers[wire.ADDRESSES_HEADER] = wire.addresses_text(connection.addresses)
+        headers[wire.ADDRESSES_HEADER] = wire.addresses_text(connection.reachable.told())
     return WSUpgradeResponseWithListener(WSUpgradeResponse.create_101_response(headers), link)
 
 
@@ -140,7 +144,8 @@ def _refused(
     headers = dict(refusal.headers)
     if refusal.now_s is not None:  # the client's clock may be what is wrong
         headers["Date"] = formatdate(refusal.now_s, usegmt=True)
-    is_ours = wire.offers_offload(request.headers.get(wire.SUBPROTOCOL_HEADER))
+    is_agent = wire.offers_offload(request.headers.get(wire.SUBPROTOCOL_HEADER))
+    is_ours = is_agent or wire.REPLICA_HEADER in request.headers
     if refusal.status in _FOR_GOOD and not is_ours:
         return WSUpgradeResponseWithListener(
             WSUpgradeResponse.create_101_response(headers),

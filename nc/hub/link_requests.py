@@ -15,7 +15,9 @@ from nc.domain.state import State
 from nc.hub.admission import NodeWaits, admit
 from nc.hub.connection import AcceptedConnection
 from nc.hub.limits import Limits
+from nc.hub.mesh import Mesh
 from nc.hub.pace import Pace, Sampler
+from nc.hub.peer_link import PeerLink
 from nc.hub.refusals import LinkRefused, Refusal
 from nc.hub.session import Owner, Session
 from nc.net import wire
@@ -30,6 +32,12 @@ class LinkOwner(Owner, Protocol):
 
     @property
     def state(self) -> State: ...
+
+    @property
+    def mesh(self) -> Mesh | None: ...
+
+    def leads(self) -> bool:
+        """Whether this server decides what the log has."""
 
     @property
     def sockets(self) -> Sized: ...
@@ -68,16 +76,23 @@ class LinkRequests:
         self._links = Pace(limits.links_at_once, limits.link_interval_s, time)
         self._lines = Sampler(limits.lines_at_once, limits.line_interval_s, time)
 
-    def answer(self, connection: AcceptedConnection, request: WSUpgradeRequest) -> Session:
-        """The session for a request.
+    def answer(
+        self, connection: AcceptedConnection, request: WSUpgradeRequest
+    ) -> Session | PeerLink:
+        """The session for a request, or the end of another server's connection.
 
         Raises:
             LinkRefused: with the status and the reason.
         """
         try:
+            mesh, path = self._owner.mesh, request.path.partition(b"?")[0]
+            if mesh is not None and path == wire.PEERS_PATH.encode():
+                return mesh.admit(connection, request)
             return self._admit(connection, request)
         except LinkRefused as refusal:
             refusal.now_s = self._clock.now_ns() / 1e9
+            if self._owner.leads():
+                refusal.headers[wire.LEADER_HEADER] = wire.IS_LEADER
             if isinstance(refusal, NodeWaits):
                 held = wire.held_address(request.headers.get(wire.SUBPROTOCOL_HEADER))
                 waits = WaitingNode(refusal.certificate, held, refusal.key_sha256)
@@ -112,13 +127,16 @@ class LinkRequests:
                 f"certificate; try again in {wait_s:.1f} s",
                 {"Retry-After": str(int(wait_s) + 1)},
             )
+        offers = request.headers.get(wire.SUBPROTOCOL_HEADER)
         return Session(
             self._owner,
             admitted.node_id,
             self._request_ids.new(),
             connection.peer,
             facts=Facts(*read_machine(request.headers), _host(connection.peer)),
-            offloads=wire.offers_offload(request.headers.get(wire.SUBPROTOCOL_HEADER)),
+            offloads=wire.offers_offload(offers),
+            hears_servers=wire.offers_servers(offers),
+            told_version=connection.reachable.version,
             since_ns=self._clock.now_ns(),
             ends_at_ms=admitted.ends_at_ms,
             close_timeout_s=self._limits.close_timeout_s,

@@ -73,6 +73,17 @@ class NoMajority(WriteRefused):
         )
 
 
+class NoLeader(WriteRefused):
+    """No replica leads that can be reached; this command was not tried."""
+
+    def __init__(self) -> None:
+        OperatorError.__init__(
+            self,
+            "no server leads the others at the moment, and nothing was changed; try again in a "
+            "moment",
+        )
+
+
 class OutcomeOpen(OperatorError):
     """The log has no majority; whether this command is in it is found out once it has one."""
 
@@ -80,6 +91,34 @@ class OutcomeOpen(OperatorError):
         super().__init__(
             "too few of the servers that keep the event log answer, and whether this was done is "
             "not known yet; see whether it was before you do it again"
+        )
+
+
+class NotLeading(Exception):
+    """Another replica leads, or none; nothing was changed."""
+
+    def __init__(self) -> None:
+        super().__init__("another server leads now, and nothing was changed; try again")
+
+
+class NotCurrent(Exception):
+    """This replica may have missed something: it answers nothing now."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "this server is not in touch with the others, so what it knows may be out of date; "
+            "try again in a moment, or at another server"
+        )
+
+
+class LeaderLost(OutcomeOpen):
+    """The replica that leads was gone before it answered."""
+
+    def __init__(self) -> None:
+        OperatorError.__init__(
+            self,
+            "the server that leads was lost before it answered, and whether this was done is not "
+            "known; see whether it was before you do it again",
         )
 
 

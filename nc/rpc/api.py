@@ -1,13 +1,15 @@
 """What the operations get besides the request: the call, the server's addresses, its CAs."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import NamedTuple
 
+from nc.net.wire import Address
 from nc.pki.authority import CertificateAuthority
 from nc.rpc.callers import Caller
 
 
-class Call(NamedTuple):
+@dataclass(slots=True)
+class Call:
     """One call: by whom, of what, and since when."""
 
     caller: Caller
@@ -25,6 +27,7 @@ class Endpoints:
     control_port: int
     bootstrap_port: int
     link_port: int
+    links: Callable[[], tuple[Address, ...]] = tuple  # where links may go, the best first
 
 
 @dataclass(slots=True)

@@ -27,6 +27,7 @@ from nc.services import (
     CONTROL_SERVICE,
     INTERNAL_SERVICE,
     NODE_SERVICE,
+    REPLICA_SERVICE,
     path_of,
 )
 
@@ -157,12 +158,15 @@ class GrpcPort:
     credentials: Credentials | None
 
 
-def control_port(host: str, number: int, credentials: Credentials | None) -> GrpcPort:
-    """The port for clients that have a certificate."""
+def control_port(
+    host: str, number: int, credentials: Credentials | None, *, has_replicas: bool = False
+) -> GrpcPort:
+    """The port for clients that have a certificate; also for other servers of a cluster."""
     transport = Transport.PLAINTEXT if credentials is None else Transport.MUTUAL_TLS
     services = (
         *(CONTROL_SERVICE, BOOTSTRAP_SERVICE, INTERNAL_SERVICE),
         *(NODE_SERVICE, *ADMIN_SERVICES),
+        *([REPLICA_SERVICE] if has_replicas else []),
     )
     return GrpcPort(host, number, transport, services, _CONTROL_OPTIONS, credentials)
 

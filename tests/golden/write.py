@@ -23,6 +23,7 @@ from nc.domain.administrators import (
 from nc.domain.assignments import AssignAddress
 from nc.domain.decide import Command
 from nc.domain.events import Certificate, Event, pb
+from nc.domain.leadership import DropUnowned, LoseReplica, StandForElection
 from nc.domain.links import AcceptLink, DropLink, HandOverAddress
 from nc.domain.litekube_import import ImportedNode, ImportedToken, ImportLitekube
 from nc.domain.nodes import (
@@ -34,6 +35,7 @@ from nc.domain.nodes import (
     Unregister,
 )
 from nc.domain.profile import Facts
+from nc.domain.replica_addresses import BindReplicaAddress
 from nc.domain.replicas import StartReplica, StopReplica
 from nc.domain.terms import Terms
 from nc.domain.tokens import ForgetExpiredTokens, IssueToken, RedeemToken, RevokeToken
@@ -191,6 +193,24 @@ async def third_life(folder: Path, clock: Clock, requests: "count[int]") -> None
     await life.stop()
 
 
+async def replicas_life(folder: Path, clock: Clock, requests: "count[int]") -> None:
+    """One replica leads, and another is lost with the link that it holds."""
+    life = Life(folder, "10.2.0.1/24", clock, requests)
+    await life.start()
+    for name in ("first", "second"):
+        start = StartReplica(name, VERSION, "10.2.0.1/24", IDS.key_check, session=name)
+        await life.do(start, "system", "start")
+    await life.do(StandForElection("first", 1, "192.0.2.1:6440"), "system", "election")
+    accept = AcceptLink(DELTA, "d0", clock.now_ms, session="second", reclaim_after_ms=0)
+    await life.do(accept, f"link:{DELTA}", "link")
+    for name in ("first", "second"):
+        await life.do(BindReplicaAddress(name), "system", "addresses")
+    await life.do(LoseReplica("second"), "system", "losses")
+    await life.do(DropUnowned(10), "system", "losses")
+    await life.do(StopReplica("first", "first"), "system", "stop")
+    await life.stop()
+
+
 async def operators_life(folder: Path, clock: Clock, requests: "count[int]") -> None:
     """After the crash, what operators do with tokens, nodes, addresses and administrators."""
     life = Life(folder, "10.2.0.1/24", clock, requests)
@@ -253,8 +273,8 @@ def remove_allocated_space(folder: Path) -> None:
     """Shorten the segment that `log repair` allocated: its end is zeros."""
     for segment in folder.glob("*.seg"):
         data = segment.read_bytes()
-        used = len(data.rstrip(b"\0"))
-        segment.write_bytes(data[: -(-used // SEGMENT_SIZE_BYTES) * SEGMENT_SIZE_BYTES])
+        blocks = max(1, -(-len(data.rstrip(b"\0")) // SEGMENT_SIZE_BYTES))
+        segment.write_bytes(data[: blocks * SEGMENT_SIZE_BYTES])
 
 
 def kinds_in(folder: Path) -> set[str]:
@@ -275,6 +295,7 @@ def write(target: Path) -> None:
         folder = Path(data_dir, "log")
         asyncio.run(first_life(folder, clock, requests))
         asyncio.run(operators_life(folder, clock, requests))
+        asyncio.run(replicas_life(folder, clock, requests))
         asyncio.run(second_life(folder, clock, requests))
         damage(folder)
         run("log", "repair", "--log", str(folder), "--apply", "--yes")

@@ -16,6 +16,7 @@ from nc.domain.events import (
     ExpiryChanged,
     Label,
     Labels,
+    LeaderElected,
     LitekubeImported,
     LogRepaired,
     NodeFacts,
@@ -23,6 +24,8 @@ from nc.domain.events import (
     NodeForgotten,
     NodeRegistered,
     NodeUpdated,
+    ReplicaAddressBound,
+    ReplicaLost,
     ReplicaStarted,
     ReplicaStopped,
     StateChanged,
@@ -71,6 +74,17 @@ events: st.SearchStrategy[Event] = st.one_of(
         ),
     ),
     st.builds(Event, replica_stopped=st.builds(ReplicaStopped, replica_id=ids, session=ids)),
+    st.builds(
+        Event,
+        leader_elected=st.builds(
+            LeaderElected, session=ids, epoch=counts, address=ids, level=counts
+        ),
+    ),
+    st.builds(Event, replica_lost=st.builds(ReplicaLost, session=ids)),
+    st.builds(
+        Event,
+        replica_address_bound=st.builds(ReplicaAddressBound, session=ids, address=addresses),
+    ),
     st.builds(
         Event,
         token_issued=st.builds(

@@ -218,7 +218,7 @@ def a_replaced_link_waits_for_one_that_is_elsewhere(patch: pytest.MonkeyPatch) -
             change = event.state_changed
             is_replaced = change.reason == pb.STATE_CHANGE_REASON_LINK_SUPERSEDED
             if is_replaced and change.link_id in self.sessions:
-                self._supersede(self.sessions[change.link_id])
+                self.supersede(self.sessions[change.link_id])
             else:
                 follow(self, [event])
 

@@ -200,9 +200,10 @@ def a_hostname_is_preferred_to_the_name_that_is_wanted(patch: pytest.MonkeyPatch
 def upstream_s_certificate_opens_any_node_s_link(patch: pytest.MonkeyPatch) -> None:
     original = admission._node_certificate
 
-    def lenient(*arguments: Any, is_imported: bool) -> Any:
-        del is_imported
-        return original(*arguments, is_imported=True)
+    def lenient(certificate_pem: bytes, node_id: str, node: Node | None, now_ms: int) -> Any:
+        if node is not None:
+            node = node._replace(profile=node.profile._replace(imported=True))
+        return original(certificate_pem, node_id, node, now_ms)
 
     patch.setattr(admission, "_node_certificate", lenient)
 
@@ -233,10 +234,9 @@ def any_node_s_certificate_opens_a_link(patch: pytest.MonkeyPatch) -> None:
     """It is only verified, as TLS does."""
     original = admission._node_certificate
 
-    def careless(certificate_pem: bytes, node_id: str, *arguments: Any, is_imported: bool) -> Any:
-        del node_id
+    def careless(certificate_pem: bytes, _node_id: str, *arguments: Any) -> Any:
         name = read_peer(certificate_pem).common_name
-        return original(certificate_pem, name, *arguments, is_imported=is_imported)
+        return original(certificate_pem, name, *arguments)
 
     patch.setattr(admission, "_node_certificate", careless)
 

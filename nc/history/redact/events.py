@@ -17,6 +17,7 @@ from nc.domain.events import (
     ExpiryChanged,
     Label,
     Labels,
+    LeaderElected,
     LitekubeImported,
     LogRepaired,
     NodeFacts,
@@ -24,6 +25,8 @@ from nc.domain.events import (
     NodeForgotten,
     NodeRegistered,
     NodeUpdated,
+    ReplicaAddressBound,
+    ReplicaLost,
     ReplicaStarted,
     ReplicaStopped,
     StateChanged,
@@ -105,6 +108,13 @@ REDACTED: Final[dict[str, Callable[[Names, Any], Any]]] = {
     ),
     "replica_stopped": lambda names, e: ReplicaStopped(
         replica_id=names.replica(e.replica_id), session=names.session(e.session)
+    ),
+    "leader_elected": lambda names, e: LeaderElected(
+        session=names.session(e.session), epoch=e.epoch, level=e.level
+    ),
+    "replica_lost": lambda names, e: ReplicaLost(session=names.session(e.session)),
+    "replica_address_bound": lambda names, e: ReplicaAddressBound(
+        session=names.session(e.session), address=names.place.address(e.address)
     ),
     "token_issued": lambda names, e: TokenIssued(
         token_id=names.token(e.token_id),

@@ -24,8 +24,10 @@ from nc.testing.simulation.network import in_place_of_sockets
 BOUND_S: Final = 800
 
 _LONGEST_START_S: Final = 120  # it may be down for a while
-_QUIET_S: Final = 8.0
 _SOON_S: Final = 0.1
+
+# More than the 10 s that a node has for its handshake: it may have left without a word in it.
+_QUIET_S: Final = 12.0
 _LAST_TURNS: Final = 5  # seconds in which what was ended releases its resources
 
 # picows keeps an exception with this text to itself when a dial is given up at the same time.

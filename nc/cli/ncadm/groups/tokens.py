@@ -1,7 +1,7 @@
 """`ncadm tokens …`: bootstrap tokens."""
 
 from datetime import timedelta
-from typing import Annotated, ClassVar, Final
+from typing import TYPE_CHECKING, Annotated, ClassVar, Final
 
 import typer
 
@@ -9,9 +9,8 @@ from nc.cli.entrypoint import OperationFailed
 from nc.cli.lazy import LazyGroup
 from nc.cli.ncadm import render
 from nc.cli.ncadm.connection import print_result
-from nc.cli.ncadm.groups.nodes_changed import YesOption
 from nc.cli.ncadm.references import TokenArgument, reference
-from nc.cli.ncadm.render import Column, labels_text, second
+from nc.cli.ncadm.render import Column, labels_text, second, second_utc
 from nc.cli.ncadm.session import client_of, confirm, shown
 from nc.cli.options import (
     AnyOutput,
@@ -20,10 +19,18 @@ from nc.cli.options import (
     DocumentOption,
     Format,
     FormatOption,
+    YesOption,
 )
 from nc.cli.streams import require_stdout
 from nc.client.types import BootstrapToken, IssuedToken
+from nc.contract import LARGEST_UINT32
 from nc.durations import parse_duration
+from nc.text import printable
+
+if TYPE_CHECKING:
+    from nc.client.blocking import Client
+
+_ID_DIGITS: Final = 8  # enough to tell tokens apart
 
 
 class TokensCommands(LazyGroup):
@@ -74,11 +81,18 @@ def issue(
         str, typer.Option(metavar="DURATION", help="90s, 10m, 2h, 30d, or never.")
     ] = "10m",
     uses: Annotated[
-        int, typer.Option(min=0, help="How many machines it registers; 0: any number.")
+        int,
+        typer.Option(
+            min=0, max=LARGEST_UINT32, help="How many machines it registers; 0: any number."
+        ),
     ] = 0,
     max_nodes: Annotated[
         int,
-        typer.Option(min=0, help="How many of its nodes there may be at one time; 0: any number."),
+        typer.Option(
+            min=0,
+            max=LARGEST_UINT32,
+            help="How many of its nodes there may be at one time; 0: any number.",
+        ),
     ] = 0,
     label: Annotated[str, typer.Option(metavar="TEXT", help="What you call it.")] = "",
     node_label: Annotated[
@@ -116,7 +130,7 @@ def _issued_text(issued: IssuedToken, output: Document) -> str:
     if output is not Document.TABLE:
         more = {"join_token": token, "join_command": join}
         return render.as_data({**render.plain(issued), **more}, output)
-    expires = second(issued.issued.expires_at)
+    expires = second_utc(issued.issued.expires_at)
     return f"token: {token}\nexpires: {expires}\nid: {issued.issued.id}\njoin: {join}"
 
 
@@ -177,12 +191,28 @@ def revoke(
     Example: ncadm tokens revoke bf2c046d
     """
     named = reference(token, None, "TOKEN")
-    confirm("Revoke this bootstrap token?", yes=yes)
     with client_of(context) as client:
+        if not yes:
+            confirm(_question(client, named), yes=False)
         revoked = client.tokens.revoke(named)
     if not revoked.revoked:
         raise OperationFailed(f"the server answers that {revoked.id} is not revoked")
-    text = f"revoked: {revoked.id}; it has registered {revoked.nodes} nodes that are there now"
+    text = f"revoked: {revoked.id}"
+    if revoked.nodes:
+        text += (
+            f"; its {revoked.nodes} nodes stay: ncadm nodes unregister --token-id "
+            f"{revoked.id[:_ID_DIGITS]} removes them"
+        )
     print_result(
         text if output is Document.TABLE else render.as_data(render.plain(revoked), output)
     )
+
+
+def _question(client: "Client", named: str) -> str:
+    """What is asked before a token is revoked; the secret itself is not repeated."""
+    found = [each for each in client.tokens.list(all=True) if each.id.startswith(named)]
+    if len(found) != 1:
+        return "Revoke this bootstrap token?"
+    (token,) = found
+    label = f" ({token.label})" if token.label else ""
+    return printable(f"Revoke the bootstrap token {token.id}{label}? Its {token.nodes} nodes stay.")
