@@ -16,7 +16,7 @@ from eventlog.writer import SegmentWriter
 from nc.agent.agent import Agent, AgentStopped
 from nc.agent.connection import HubConnection
 from nc.agent.link_errors import LinkEnded
-from nc.domain import addresses, links, nodes, replicas, updates
+from nc.domain import addresses, links, nodes, replicas
 from nc.domain.codec.records import entries_of
 from nc.domain.errors import BootstrapTokenMalformed, BootstrapTokenUnknown
 from nc.domain.events import Event, pb
@@ -223,17 +223,6 @@ def a_replaced_link_waits_for_one_that_is_elsewhere(patch: pytest.MonkeyPatch) -
                 follow(self, [event])
 
     patch.setattr(Hub, "follow", patient)
-
-
-@_bug("an old link's end does not touch a newer one", is_shared=True)
-def facts_of_an_older_link_come_late(patch: pytest.MonkeyPatch) -> None:
-    """They replace those of the newer one."""
-
-    def careless(known: Nodes, gone: Any, _: Links, command: updates.ReportFacts) -> list[Event]:
-        node = nodes.require_node(known, gone, command.node_id)
-        return updates._report(node, command.node_id, command.facts)
-
-    patch.setattr(updates, "decide_report", careless)
 
 
 @_bug("an attempt to enrol makes one node", "a node is enrolled once")
