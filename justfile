@@ -71,11 +71,12 @@ proto-check:
 generate folder:
     tmp=$(mktemp -d) && trap 'rm -rf "$tmp"' EXIT && mkdir -p "$tmp/nc/pb" && \
     {{python}} -m grpc_tools.protoc --proto_path=proto --python_out="$tmp" --pyi_out="$tmp" \
-        proto/nc/pb/*.proto proto/nc/admin/v1/*.proto proto/nc/node/v1/*.proto && \
+        proto/nc/pb/*.proto proto/nc/admin/v1/*.proto proto/nc/node/v1/*.proto \
+        proto/nc/replica/v1/*.proto && \
     {{python}} -m grpc_tools.protoc --proto_path=proto --python_out="$tmp/nc/pb" --pyi_out="$tmp/nc/pb" proto/*.proto && \
-    mv "$tmp/nc/admin" "$tmp/nc/node" "$tmp/nc/pb" && \
+    mv "$tmp/nc/admin" "$tmp/nc/node" "$tmp/nc/replica" "$tmp/nc/pb" && \
     find "$tmp/nc/pb" -name '*_pb2.py*' -exec sed -i \
-        's/^from google.protobuf import descriptor_pool as _descriptor_pool$/from nc.pb import POOL as _POOL/; s/_descriptor_pool.Default()/_POOL/; s/^from nc\.\(admin\|node\)\.v1 import/from nc.pb.\1.v1 import/' {} + && \
+        's/^from google.protobuf import descriptor_pool as _descriptor_pool$/from nc.pb import POOL as _POOL/; s/_descriptor_pool.Default()/_POOL/; s/^from nc\.\(admin\|node\|replica\)\.v1 import/from nc.pb.\1.v1 import/' {} + && \
     cp -r "$tmp"/nc/pb/* {{folder}}
 
 # Run every benchmark; the output is also written to benchmarks/results/.

@@ -9,7 +9,16 @@ refuses one that this version knows.
 from collections.abc import Callable, Iterable
 from typing import Any
 
-from nc.domain import addresses, administrators, links, nodes, replicas, tokens, updates
+from nc.domain import (
+    addresses,
+    administrators,
+    invitations,
+    links,
+    nodes,
+    replicas,
+    tokens,
+    updates,
+)
 from nc.domain.events import Entry, Event
 from nc.domain.fsm import ConnectionState
 from nc.domain.interning import shared_id
@@ -27,7 +36,8 @@ class _TransientState:
 
     __slots__ = (
         *("addresses", "administrators", "at_ms", "authorities", "digest_seq", "imported"),
-        *("key_check", "links", "names", "nodes", "sessions", "tokens", "unregistered"),
+        *("key_check", "links", "membership", "names", "nodes", "sessions", "tokens"),
+        "unregistered",
     )
 
     def __init__(self, base: State) -> None:
@@ -43,6 +53,7 @@ class _TransientState:
         self.names = TransientMap(base.names)
         self.administrators = base.administrators
         self.imported = base.imported
+        self.membership = base.membership
         self.at_ms = 0
 
     def finish(self, seq: int) -> State:
@@ -60,6 +71,7 @@ class _TransientState:
             self.names.finish(),
             self.administrators,
             self.imported,
+            self.membership,
         )
 
 
@@ -68,10 +80,30 @@ def _replica_started(state: _TransientState, _seq: int, event: Any) -> None:
     state.key_check = event.key_check or state.key_check
     state.authorities = replicas.evolve_authorities(state.authorities, event)
     state.sessions = replicas.evolve_sessions_started(state.sessions, event)
+    state.membership = invitations.evolve_started(
+        state.membership, state.sessions, state.at_ms, event
+    )
 
 
 def _replica_stopped(state: _TransientState, _seq: int, event: Any) -> None:
     state.sessions = state.sessions.discard(event.session)
+
+
+def _replica_invited(state: _TransientState, _seq: int, event: Any) -> None:
+    state.membership = invitations.evolve_invited(state.membership, state.at_ms, event)
+
+
+def _invitation_redeemed(state: _TransientState, _seq: int, event: Any) -> None:
+    state.membership = invitations.evolve_redeemed(state.membership, state.at_ms, event)
+
+
+def _invitation_ended(state: _TransientState, _seq: int, event: Any) -> None:
+    state.membership = invitations.evolve_ended(state.membership, event)
+
+
+def _replica_removed(state: _TransientState, _seq: int, event: Any) -> None:
+    state.membership = invitations.evolve_removed(state.membership, state.at_ms, event)
+    state.sessions = invitations.evolve_sessions_removed(state.sessions, event)
 
 
 def _token_issued(state: _TransientState, _seq: int, event: Any) -> None:
@@ -129,6 +161,10 @@ def _digest_recorded(state: _TransientState, _seq: int, event: Any) -> None:
 FOLDS: dict[str, Callable[[_TransientState, int, Any], None]] = {
     "replica_started": _replica_started,
     "replica_stopped": _replica_stopped,
+    "replica_invited": _replica_invited,
+    "invitation_redeemed": _invitation_redeemed,
+    "invitation_ended": _invitation_ended,
+    "replica_removed": _replica_removed,
     "token_issued": _token_issued,
     "token_revoked": _token_revoked,
     "token_expired": lambda state, _, e: tokens.evolve_expired(state.tokens, e),

@@ -1,8 +1,9 @@
 """The invariants of a history: can this event have followed those before it?
 
 A node moves along the state machine's table and from where it was, an address has one holder, and
-digests are of earlier events, in their order; others are in `nc.domain.identity_invariants`. Pure,
-and independent of the folds: the situation before each event is kept in plain dictionaries.
+digests are of earlier events, in their order; others are in `nc.domain.identity_invariants` and
+`nc.domain.membership_invariants`. Pure, and independent of the folds: the situation before each
+event is kept in plain dictionaries.
 """
 
 from collections.abc import Callable, Iterable, Iterator
@@ -11,11 +12,12 @@ from itertools import product
 from typing import Any, Final, NamedTuple
 
 from nc.domain.errors import IllegalTransition
-from nc.domain.events import DigestRecorded, Entry, Event, ReplicaStarted
+from nc.domain.events import DigestRecorded, Entry, Event
 from nc.domain.evolve import UnknownEvent
 from nc.domain.fsm import ConnectionState, Trigger, next_state
 from nc.domain.identity_invariants import Identities
 from nc.domain.links import link_of
+from nc.domain.membership_invariants import Members
 from nc.domain.replicas import ended_by
 from nc.domain.state import State
 from nc.errors import DAMAGED, OperatorError
@@ -66,11 +68,12 @@ class Situation:
         holders: the node that holds each bound address.
         digest_seq: the event that the last recorded digest is of, 0 if none was.
         identities: names, keys, tokens and administrators.
+        members: replicas and invitations.
     """
 
     __slots__ = (
         *("digest_seq", "holders", "identities", "link_ids", "owners"),
-        *("seq", "sessions", "states"),
+        *("members", "seq", "sessions", "states"),
     )
 
     def __init__(self, base: State | None = None) -> None:
@@ -84,11 +87,13 @@ class Situation:
         self.holders = {held.address: node_id for node_id, held in by_node if held.address}
         self.digest_seq = base.digest_seq
         self.identities = Identities(base)
+        self.members = Members(base)
 
     def apply(self, kind: str, event: Any) -> None:
         """Apply the next event, of this kind."""
         self.seq += 1
         self.identities.apply(kind, event)
+        self.members.apply(kind, event)
         match kind:
             case "state_changed":
                 node_id = event.node_id  # each look at a field makes a string
@@ -99,10 +104,8 @@ class Situation:
                 else:
                     self.link_ids[node_id] = event.link_id
                     self.owners[node_id] = event.session
-            case "replica_started":
-                self._start_session(event)
-            case "replica_stopped":
-                self.sessions.pop(event.session, None)
+            case "replica_started" | "replica_stopped" | "replica_removed":
+                self._follow_session(kind, event)
             case "node_registered":
                 self.states[event.node_id] = _IDLE
             case "address_bound":
@@ -114,7 +117,17 @@ class Situation:
             case "digest_recorded":
                 self.digest_seq = event.seq
 
-    def _start_session(self, event: ReplicaStarted) -> None:
+    def _follow_session(self, kind: str, event: Any) -> None:
+        if kind == "replica_stopped":
+            self.sessions.pop(event.session, None)
+            return
+        if kind == "replica_removed":
+            of_it = [
+                session for session, owner in self.sessions.items() if owner == event.replica_id
+            ]
+            for session in of_it:
+                del self.sessions[session]
+            return
         for session in ended_by(self.sessions.items(), event):
             del self.sessions[session]
         if event.session:
@@ -168,7 +181,9 @@ class InvariantChecker:
         body = getattr(event, kind)
         if kind in _CHECKS:
             _CHECKS[kind](self.situation, body)
-        fault = self.situation.identities.fault(kind, body)
+        fault = self.situation.identities.fault(kind, body) or self.situation.members.fault(
+            kind, body
+        )
         if fault is not None:
             _refuse(self.situation, *fault)
         self.situation.apply(kind, body)

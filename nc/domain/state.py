@@ -10,6 +10,7 @@ from rpds import HashTrieMap
 
 from nc.domain.addresses import Addresses
 from nc.domain.administrators import Administrators
+from nc.domain.invitations import Membership
 from nc.domain.links import Links
 from nc.domain.names import Names
 from nc.domain.nodes import Nodes, UnregisteredNodes
@@ -34,3 +35,4 @@ class State:
     names: Names = field(default_factory=HashTrieMap, compare=False)  # it follows from `nodes`
     administrators: Administrators = field(default_factory=Administrators)
     imported: frozenset[str] = frozenset()  # hashes of the upstream databases
+    membership: Membership = field(default_factory=Membership)  # what of replicas is remembered

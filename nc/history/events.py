@@ -39,6 +39,7 @@ class Ids(NamedTuple):
     nodes: frozenset[str]
     tokens: frozenset[str]
     names: Mapping[str, str] = MappingProxyType({})  # the last node that had each name
+    invitations: frozenset[str] = frozenset()
 
 
 def history(
@@ -57,14 +58,21 @@ def field_of(event: Event, name: str) -> str:
 
 
 def ids_in(events: Iterable[Recorded]) -> Ids:
-    nodes, tokens, names = set(), set(), {}
+    nodes, tokens, names, invitations = set(), set(), {}, set()
     for recorded in events:
         node_id = field_of(recorded.event, "node_id")
         nodes.add(node_id)
         tokens.add(field_of(recorded.event, "token_id"))
+        invitations.add(field_of(recorded.event, "invitation_id"))
         if node_id and (name := field_of(recorded.event, "name")):
             names[name] = node_id
-    return Ids(frozenset(nodes - {""}), frozenset(tokens - {""}), names)
+    nothing = {""}
+    return Ids(
+        frozenset(nodes - nothing),
+        frozenset(tokens - nothing),
+        names,
+        frozenset(invitations - nothing),
+    )
 
 
 def seq_of(events: Iterable[Recorded], point: Point) -> int:

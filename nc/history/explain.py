@@ -1,4 +1,4 @@
-"""Explains how one node, address or bootstrap token came to its state, in sentences. Pure.
+"""Explains how a node, address, token or invitation came to its state, in sentences. Pure.
 
 The explanation of a node begins with the issue of the bootstrap token that it came with, and holds
 what no client asked for, too: an address that was reclaimed, a link that was lost in a crash.
@@ -13,17 +13,18 @@ from nc.domain.links import link_of
 from nc.domain.nodes import certificates_end_ms
 from nc.domain.profile import facts_in
 from nc.domain.state import State
+from nc.history import invitation_words
 from nc.history.events import Recorded, field_of
 from nc.text import moment
 
 __all__ = ["Kind", "Line", "Target", "explain", "now_line"]
 
-Kind = str  # `node`, `address` or `token`
+Kind = str  # `node`, `address`, `token` or `invitation`
 
 
 class Target(NamedTuple):
     kind: Kind
-    id: str  # of the node or the token; the address
+    id: str  # of the node, the token, the invitation; the address
 
 
 class Line(NamedTuple):
@@ -55,6 +56,8 @@ def now_line(state: State, target: Target, now_ms: int) -> str:
     if target.kind == "address":
         holder = state.addresses.holder_of(target.id)
         return f"{target.id} is held by node {holder}" if holder else f"{target.id} is free"
+    if target.kind == "invitation":
+        return invitation_words.now_sentence(state, target.id, now_ms)
     if target.kind == "token":
         token = state.tokens.get(target.id)
         if token is None:
@@ -83,7 +86,12 @@ def _expiry(expires_at_ms: int, now_ms: int) -> str:
     return f"{verb} at {moment(expires_at_ms)}"
 
 
-_FIELDS: Final = {"node": "node_id", "address": "address", "token": "token_id"}
+_FIELDS: Final = {
+    "node": "node_id",
+    "address": "address",
+    "token": "token_id",
+    "invitation": "invitation_id",
+}
 
 _LOST: Final = {
     pb.STATE_CHANGE_REASON_LINK_CLOSED: "its link was closed",
@@ -277,7 +285,15 @@ _WORDS: Final[dict[str, Callable[[Explainer, Any], str]]] = {
         f"{explainer.name(e.node_id)} was forgotten: its certificates have ended"
     ),
     "log_repaired": Explainer.repaired,
+    **{
+        kind: lambda _, e, words=words: words(e)  # type: ignore[misc]  # bound for each kind
+        for kind, words in invitation_words.WORDS.items()
+    },
 }
 
 # The event after which a target exists no more; addresses always exist.
-_ENDS: Final = {"node": {"unregistered", "node_forgotten"}, "token": {"token_expired"}}
+_ENDS: Final = {
+    "node": {"unregistered", "node_forgotten"},
+    "token": {"token_expired"},
+    "invitation": {"invitation_ended"},
+}

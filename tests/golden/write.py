@@ -23,6 +23,12 @@ from nc.domain.administrators import (
 from nc.domain.assignments import AssignAddress
 from nc.domain.decide import Command
 from nc.domain.events import Certificate, Event, pb
+from nc.domain.invitations import (
+    ForgetInvitations,
+    InviteReplica,
+    RedeemInvitation,
+    RemoveReplica,
+)
 from nc.domain.links import AcceptLink, DropLink, HandOverAddress
 from nc.domain.litekube_import import ImportedNode, ImportedToken, ImportLitekube
 from nc.domain.nodes import (
@@ -191,6 +197,23 @@ async def third_life(folder: Path, clock: Clock, requests: "count[int]") -> None
     await life.stop()
 
 
+async def members_life(folder: Path, clock: Clock, requests: "count[int]") -> None:
+    """A second replica is invited, comes, and is removed; the invitation is forgotten."""
+    life = Life(folder, "10.2.0.1/24", clock, requests)
+    await life.start()
+    code_id, attempt_id = IDS.id_of("44" * 12), IDS.id_of("45" * 16)
+    invite = InviteReplica(code_id, clock.now_ms)
+    await life.do(invite, ADMIN, "nc.admin.v1.Replicas/Invite")
+    redeem = RedeemInvitation(code_id, "second", "192.0.2.8", attempt_id, clock.now_ms)
+    await life.do(redeem, f"invitation:{code_id}", "nc.replica.v1.Joining/Redeem")
+    start = StartReplica("second", VERSION, "10.2.0.1/24", IDS.key_check, session="second")
+    await life.do(start, "system", "start")
+    await life.do(RemoveReplica("second", "golden"), ADMIN, "nc.admin.v1.Replicas/Remove")
+    clock.now_ms += 2 * DAY_MS
+    await life.do(ForgetInvitations(clock.now_ms), "system", "sweep")
+    await life.stop()
+
+
 async def operators_life(folder: Path, clock: Clock, requests: "count[int]") -> None:
     """After the crash, what operators do with tokens, nodes, addresses and administrators."""
     life = Life(folder, "10.2.0.1/24", clock, requests)
@@ -253,8 +276,8 @@ def remove_allocated_space(folder: Path) -> None:
     """Shorten the segment that `log repair` allocated: its end is zeros."""
     for segment in folder.glob("*.seg"):
         data = segment.read_bytes()
-        assert not any(data[SEGMENT_SIZE_BYTES:])
-        segment.write_bytes(data[:SEGMENT_SIZE_BYTES])
+        blocks = max(1, -(-len(data.rstrip(b"\0")) // SEGMENT_SIZE_BYTES))
+        segment.write_bytes(data[: blocks * SEGMENT_SIZE_BYTES])
 
 
 def kinds_in(folder: Path) -> set[str]:
@@ -275,6 +298,7 @@ def write(target: Path) -> None:
         folder = Path(data_dir, "log")
         asyncio.run(first_life(folder, clock, requests))
         asyncio.run(operators_life(folder, clock, requests))
+        asyncio.run(members_life(folder, clock, requests))
         asyncio.run(second_life(folder, clock, requests))
         damage(folder)
         run("log", "repair", "--log", str(folder), "--apply", "--yes")

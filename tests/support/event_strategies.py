@@ -14,6 +14,8 @@ from nc.domain.events import (
     DigestRecorded,
     Event,
     ExpiryChanged,
+    InvitationEnded,
+    InvitationRedeemed,
     Label,
     Labels,
     LitekubeImported,
@@ -23,6 +25,8 @@ from nc.domain.events import (
     NodeForgotten,
     NodeRegistered,
     NodeUpdated,
+    ReplicaInvited,
+    ReplicaRemoved,
     ReplicaStarted,
     ReplicaStopped,
     StateChanged,
@@ -71,6 +75,27 @@ events: st.SearchStrategy[Event] = st.one_of(
         ),
     ),
     st.builds(Event, replica_stopped=st.builds(ReplicaStopped, replica_id=ids, session=ids)),
+    st.builds(
+        Event,
+        replica_invited=st.builds(ReplicaInvited, invitation_id=ids, expires_at_ms=times_ms),
+    ),
+    st.builds(
+        Event,
+        invitation_redeemed=st.builds(
+            InvitationRedeemed,
+            invitation_id=ids,
+            replica_id=ids,
+            peer_address=ids,
+            attempt_id=ids,
+        ),
+    ),
+    st.builds(
+        Event,
+        invitation_ended=st.builds(
+            InvitationEnded, invitation_id=ids, reason=st.sampled_from([1, 2])
+        ),
+    ),
+    st.builds(Event, replica_removed=st.builds(ReplicaRemoved, replica_id=ids)),
     st.builds(
         Event,
         token_issued=st.builds(

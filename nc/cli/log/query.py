@@ -85,7 +85,9 @@ class Names(NamedTuple):
         except BaseMissing:
             return named
         names = {**base.names, **named.names}
-        return Ids(named.nodes | set(base.nodes), named.tokens | set(base.tokens), names)
+        invitations = named.invitations | set(base.membership.invitations)
+        tokens = named.tokens | set(base.tokens)
+        return Ids(named.nodes | set(base.nodes), tokens, names, invitations)
 
     def resolve(self, text: str, what: str, known: frozenset[str]) -> str:
         """The one of the known ids that a text names.

@@ -9,6 +9,7 @@ from rpds import HashTrieMap, HashTrieSet, Queue
 from nc.domain.addresses import Addresses
 from nc.domain.administrators import Administrator, Administrators, Role
 from nc.domain.bindings import Binding, idle_hours
+from nc.domain.codec.membership import MembershipReader
 from nc.domain.fsm import ConnectionState
 from nc.domain.links import NodeLink
 from nc.domain.network import Network
@@ -37,6 +38,7 @@ class Reader:
         self._administrators: dict[str, Administrator] = {}
         self._installed = ""
         self._imported: list[str] = []
+        self._membership = MembershipReader()
         self._tokens: list[Iterable[tuple[str, Token]]] = []
         self._token_ids: list[str] = []  # of the nodes; those of one token share its id
         self._nodes: list[Iterable[tuple[str, Node]]] = []
@@ -58,6 +60,7 @@ class Reader:
         self._add_tokens(part.tokens)
         self._add_nodes(part.nodes)
         self._add_administrators(part.administrators)
+        self._membership.add(part.membership)
         gone = part.unregistered
         self._unregistered.append(_pairs(gone.ids, gone.until_ms))
         self._add_links(links)
@@ -178,6 +181,7 @@ class Reader:
             ),
             Administrators(HashTrieMap(self._administrators), self._installed),
             frozenset(self._imported),
+            self._membership.finish(),
         )
 
 
