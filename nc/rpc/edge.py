@@ -144,7 +144,7 @@ class Edge:
         wire.trailing = ((REQUEST_ID_KEY, returned),)
         counts = self._counts.get(wire.path, self._all_counts.unknown)
         counts.started += 1
-        call = Call(caller, name, recorded, started_ns)
+        call = Call(caller, name, recorded, started_ns, "" if self._has_identities else wire.party)
         record = wire.context = _Record(call, method, counts)
         try:
             self._let_in(wire, record)
@@ -228,7 +228,8 @@ class Edge:
 
     def _is_live_token(self, text: str) -> bool:
         token_id, state = self._token_id(text), self._state()
-        return token_id in state.tokens or token_id in state.nodes
+        known = (state.tokens, state.nodes, state.membership.invitations)
+        return any(token_id in some for some in known)
 
     def _require(self, record: _Record) -> None:
         method: Any = record.method
