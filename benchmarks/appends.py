@@ -90,7 +90,7 @@ def _raw(folder: Path, seconds: float) -> float:
     os.posix_fallocate(fd, 0, 64 * 1024 * 1024)
     os.fsync(fd)
     data, count, start = bytes(RECORD_BYTES), 0, time.perf_counter()
-    while time.perf_counter() - start < seconds:
+    while not count or time.perf_counter() - start < seconds:
         os.pwrite(fd, data, count * RECORD_BYTES)
         os.fdatasync(fd)
         count += 1
@@ -102,7 +102,7 @@ def _log(folder: Path, seconds: float) -> float:
     """Appends a second to the bare log, one after the other."""
     log = eventlog.open(folder / "log")
     data, start = bytes(RECORD_BYTES - 88), time.perf_counter()
-    while time.perf_counter() - start < seconds:
+    while not log.last_seq or time.perf_counter() - start < seconds:
         log.append(data, 1, log.last_seq)
     rate = log.last_seq / (time.perf_counter() - start)
     log.close()
@@ -114,7 +114,7 @@ def _replica(folder: Path, seconds: float, *, callers: int, append_on_loop: bool
 
     async def call(replica: Replica, name: int, end: float) -> int:
         count = 0
-        while time.perf_counter() < end:
+        while not count or time.perf_counter() < end:
             await replica.submit(IssueToken(f"{name:08x}{count:024x}", -1, 0), ORIGIN)
             count += 1
         return count
@@ -150,7 +150,7 @@ def _sqlite(folder: Path, seconds: float, *, callers: int) -> float:
     def call(name: int) -> None:
         connection = sqlite3.connect(path, timeout=60, isolation_level=None)
         connection.execute("PRAGMA synchronous=FULL")
-        while time.perf_counter() - start < seconds:
+        while not any(counts) or time.perf_counter() - start < seconds:
             connection.execute("INSERT INTO events (payload) VALUES (?)", (bytes(112),))
             counts[name] += 1
         connection.close()

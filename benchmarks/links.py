@@ -36,7 +36,8 @@ import uvloop
 
 sys.path.insert(0, str(Path(__file__).parent.parent))
 from nc.agent.certificates import node_tls
-from nc.agent.connection import Target, connect
+from nc.agent.connecting import connect
+from nc.agent.connection import Target
 from nc.pb import network_controller_pb2 as pb
 from nc.pki import FolderPaths
 
@@ -183,7 +184,7 @@ async def hold(name: str, port: int, nodes: list[str]) -> None:
             if name == "bare":
                 return await asyncio.open_connection("127.0.0.1", port, ssl=context)
             token = (folder / "token").read_text()
-            return await connect(Target("127.0.0.1", port, token, context), timeout_s=PATIENCE_S)
+            return await connect(Target("127.0.0.1", port, token, context, timeout_s=PATIENCE_S))
 
     ends = await asyncio.gather(*map(link, folders, contexts))
     print("linked", flush=True)

@@ -11,6 +11,8 @@ import time
 SO_RCVBUFFORCE = 33  # of Linux; the socket module has no name for it
 PORT = 5202
 HEADERS_BYTES = 28  # IPv4 and UDP
+BURST = 64  # packets between two looks at the clock
+START_S = 60  # until the first packet
 QUIET_S = 0.3  # with nothing for so long, it is over
 
 
@@ -20,8 +22,10 @@ def send(address: str, seconds: float, size_bytes: int) -> None:
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sender:
         sender.connect((address, PORT))
         end = time.perf_counter() + seconds
-        while time.perf_counter() < end:
-            for _ in range(64):
+        sent = 0
+        while not sent or time.perf_counter() < end:
+            sent += BURST
+            for _ in range(BURST):
                 try:
                     sender.send(payload)
                 except OSError:  # ENOBUFS
@@ -34,7 +38,7 @@ def count(address: str) -> None:
         receiver.setsockopt(socket.SOL_SOCKET, SO_RCVBUFFORCE, 8 * 1024 * 1024)
         receiver.bind((address, PORT))
         print("ready", flush=True)
-        receiver.settimeout(10)
+        receiver.settimeout(START_S)
         receiver.recv(65536)
         receiver.settimeout(QUIET_S)
         first = last = time.perf_counter()
@@ -46,7 +50,7 @@ def count(address: str) -> None:
                 break
             packets += 1
             last = time.perf_counter()
-        print(packets / (last - first))
+        print(packets / (last - first) if packets else 0.0)
 
 
 if __name__ == "__main__":

@@ -158,10 +158,10 @@ def measure(lab: Lab, overlay: Overlay, seconds: float) -> Iterator[tuple[str, f
     addresses = overlay.addresses
     for name in ("server", "b"):
         patiently(lambda name=name: _answers(lab, addresses[name]), name)  # type: ignore[misc]
-    times = lab.run("a", "ping", "-q", "-c", "300", "-i", "0.005", addresses["server"])
-    yield "round trip to server, ms", _average_ms(times)
-    times = lab.run("a", "ping", "-q", "-c", "300", "-i", "0.005", addresses["b"])
-    yield "round trip to node, ms", _average_ms(times)
+    for name, place in (("server", "server"), ("node", "b")):
+        count = str(max(10, int(100 * seconds)))
+        times = lab.run("a", "ping", "-q", "-c", count, "-i", "0.005", addresses[place])
+        yield f"round trip to {name}, ms", _average_ms(times)
     with _calls(lab, overlay, seconds) as waits_ms:
         time.sleep(seconds)
     if waits_ms:
@@ -169,7 +169,14 @@ def measure(lab: Lab, overlay: Overlay, seconds: float) -> Iterator[tuple[str, f
     for name, place in (("server", "server"), ("node", "b")):
         with lab.running(place, "iperf3", "-s", "-B", addresses[place]):
             patiently(lambda place=place: _listens(lab, place), "iperf3")  # type: ignore[misc]
-            client = ["iperf3", "-J", "-c", addresses[place], "-t", str(seconds)]
+            client = [
+                "iperf3",
+                "-J",
+                "-c",
+                addresses[place],
+                "-t",
+                str(max(1, round(seconds))),
+            ]  # 0 is no end
             with _calls(lab, overlay, seconds) as waits_ms:
                 sent = json.loads(lab.run("a", *client))["end"]["sum_received"]
             if waits_ms:

@@ -254,6 +254,12 @@ class AsyncLog(ReadableLog, Protocol):
     async def write_sync_marker(self) -> LogPosition:
         """As `EventLog.write_sync_marker`. Raises as `append`."""
 
+    async def sync(self) -> LogPosition:
+        """Make what is known of it durable on this machine; nothing is appended to a shared log.
+
+        Returns its end, where a snapshot may be taken. Raises LogLacking, LogUnavailable.
+        """
+
     async def probe_space(self) -> None:
         """As `EventLog.probe_space`, and after LogBusy. Raises as `append`."""
 

@@ -58,6 +58,10 @@ class OffLoopLog:
     async def write_sync_marker(self) -> LogPosition:
         return await self._run_blocking(self._log.write_sync_marker)
 
+    async def sync(self) -> LogPosition:
+        """As `write_sync_marker`: the log is on this machine alone."""
+        return await self.write_sync_marker()
+
     async def probe_space(self) -> None:
         await self._run_blocking(self._log.probe_space)
 

@@ -19,11 +19,8 @@ class Clock(Protocol):
 
 
 class SystemClock:
-    def now_ns(self) -> int:
-        return time.time_ns()
-
-    def monotonic_ns(self) -> int:
-        return time.monotonic_ns()
+    now_ns = staticmethod(time.time_ns)  # asked several times for each call
+    monotonic_ns = staticmethod(time.monotonic_ns)
 
 
 def now_ms(clock: Clock) -> int:

@@ -13,8 +13,12 @@ DEFAULT_MTU: Final = 1400
 # How long a bootstrap token can be redeemed when no time is named.
 DEFAULT_LIFETIME_MINUTES: Final = 10
 
-# The last moment that a node's token can expire at, Unix seconds: the API's uint32.
-LARGEST_EXPIRY_S: Final = 2**32 - 1
+# The largest numbers that fields of the APIs hold.
+LARGEST_UINT32: Final = 2**32 - 1
+LARGEST_UINT64: Final = 2**64 - 1
+
+# The last moment that a node's token can expire at, Unix seconds.
+LARGEST_EXPIRY_S: Final = LARGEST_UINT32
 
 # `code` of a response.
 OK: Final = "200"

@@ -5,6 +5,7 @@ pki/network/  the link's certificates
 log/          the event log
 secret.key    the key that token ids are made with; lost, no token is recognised any more
 nats/         what NATS asks for, on a machine that an invitation made a replica
+replica       with --cluster: the server's name among the others
 links.sock    while a server runs: the report of its links, for the folder's owner
 """
 
@@ -79,6 +80,10 @@ class DataFolder:
     @property
     def secret_key(self) -> Path:
         return self.path / "secret.key"
+
+    @property
+    def replica_name(self) -> Path:
+        return self.path / "replica"
 
     @property
     def links_socket(self) -> Path:

@@ -45,6 +45,8 @@ LOG_UNAVAILABLE: Final = "log.unavailable"
 LOG_FULL: Final = "log.full"  # the disk is; nothing is changed until there is room
 LOG_LACKING: Final = "log.lacking"  # descriptors, memory or rights are; as above
 LOG_STREAM_MADE: Final = "log.stream_made"  # a first start of a cluster
+LEADER_ELECTED: Final = "leader.elected"  # this server or another one leads from now on
+REPLICA_LOST: Final = "replica.lost"  # a server was silent for too long
 LOG_BUSY: Final = "log.busy"  # too few of its servers answer; as above
 LOG_WRITABLE: Final = "log.writable"  # nothing is lacking any more
 

@@ -15,7 +15,7 @@ from nc.pb.admin.v1 import (
     tokens_pb2,
 )
 from nc.pb.node.v1 import node_pb2
-from nc.pb.replica.v1 import joining_pb2
+from nc.pb.replica.v1 import joining_pb2, replication_pb2
 
 _control_services = network_controller_pb2.DESCRIPTOR.services_by_name
 CONTROL_SERVICE: Final[ServiceDescriptor] = _control_services["LiteKubeNCService"]
@@ -27,6 +27,9 @@ NODE_SERVICE: Final[ServiceDescriptor] = node_pb2.DESCRIPTOR.services_by_name["E
 
 # nc.replica.v1
 JOINING_SERVICE: Final[ServiceDescriptor] = joining_pb2.DESCRIPTOR.services_by_name["Joining"]
+REPLICA_SERVICE: Final[ServiceDescriptor] = replication_pb2.DESCRIPTOR.services_by_name[
+    "Replication"
+]
 
 # nc.admin.v1
 ADMIN_SERVICES: Final[tuple[ServiceDescriptor, ...]] = tuple(

@@ -10,7 +10,9 @@ import pytest
 from hypothesis import settings
 
 from tests.support.nats_servers import NatsServer, nats_server
+from tests.support.unsynced import skip_syncs
 
+skip_syncs()
 settings.register_profile("no-deadline", deadline=None)  # a busy machine is not a failure
 settings.load_profile("no-deadline")
 

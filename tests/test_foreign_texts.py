@@ -8,7 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from nc import sd_notify
-from nc.agent.connection import Target, connect
+from nc.agent.connecting import connect
+from nc.agent.connection import Target
 from nc.agent.link_errors import LinkEnded
 from nc.client import channel
 from nc.pb import network_controller_pb2 as pb

@@ -5,7 +5,17 @@ import subprocess
 import sys
 from pathlib import Path
 
-from nc.agent.program import Invitation, StateFolder, enrol, open_link, state_of
+import pytest
+
+from nc.agent.program import (
+    Invitation,
+    RenewalFailed,
+    StateFolder,
+    enrol,
+    open_link,
+    renew,
+    state_of,
+)
 from nc.client import AsyncClient, Context
 from nc.net.ipv4 import build_packet
 from nc.pki import ca_cert_hash
@@ -57,3 +67,20 @@ async def test_a_program_plays_a_node(tmp_path: Path) -> None:
                 await one.send(packet)
                 assert await other.receive() == packet
                 assert (await client.nodes.get(address)).link is not None
+                await _renewed(folders[0], client)
+
+
+async def _renewed(folder: StateFolder, client: AsyncClient) -> None:
+    """The node's certificates become others, for the same key; a node that is gone gets none."""
+    node = folder.load()
+    assert node is not None
+    assert node.certificates is not None
+    certificate, key = (node.certificates / name for name in ("client.pem", "client-key.pem"))
+    before = certificate.read_bytes(), key.read_bytes()
+    await renew(folder, node)
+    after = certificate.read_bytes(), key.read_bytes()
+    assert (before[0] != after[0], before[1] == after[1]) == (True, True)
+    await client.nodes.unregister(node.token)
+    with pytest.raises(RenewalFailed) as gone:
+        await renew(folder, node)
+    assert gone.value.is_final

@@ -90,6 +90,11 @@ class JetStreamLog:
         return self._tail.end.last_seq
 
     @property
+    def records(self) -> int:
+        """How many records and markers are known."""
+        return self._tail.end.stream_seq
+
+    @property
     def head(self) -> bytes:
         return self._tail.end.chain
 
@@ -121,6 +126,10 @@ class JetStreamLog:
             await self._settle()
             while not self._tail.is_marked:
                 await self._append(b"", 0)
+        return await asyncio.to_thread(self.copy.sync)
+
+    async def sync(self) -> LogPosition:
+        """See `AsyncLog.sync`: syncs the copy."""
         return await asyncio.to_thread(self.copy.sync)
 
     async def barrier(self) -> int:

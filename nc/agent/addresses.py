@@ -1,9 +1,10 @@
 """Where the server may be: the addresses that a node knows, kept across restarts.
 
-    the one that worked last ─▶ those that the server tells over the link ─▶ the one it joined with
+    the one that worked last ─▶ those that the server tells ─▶ the one it joined with
 
-They are tried in this order. An operator who moves a server advertises both addresses for a while;
-a node that has linked once in that time finds the new one by itself.
+They are tried in this order, but the one that was just lost comes last. A server tells them when a
+machine joins, at each link, whenever they change, and at renewals. So a node finds the other
+servers when one is gone, and a server that moves, for which both addresses are advertised.
 """
 
 import contextlib
@@ -12,8 +13,15 @@ from collections.abc import Awaitable, Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any, Final
 
-from nc.agent.connection import HubConnection, Target, connect
-from nc.agent.link_errors import LinkEnded, NodeUnregistered, RetryLater, UntrustedServer
+from nc.agent.connecting import connect
+from nc.agent.connection import HubConnection, Target
+from nc.agent.link_errors import (
+    WITNESSES,
+    LinkEnded,
+    NodeUnregistered,
+    RetryLater,
+    UntrustedServer,
+)
 from nc.files import OS_FILES, replace_file
 from nc.net.wire import Address, addresses_text, read_addresses
 
@@ -30,15 +38,18 @@ class KnownAddresses:
         path: the file that keeps them; None keeps them in memory.
         origin: the address in the node's own state or configuration; what was learnt under another
             one does not count.
+        others: more addresses that its configuration has.
 
     Attributes:
         token_digest: of the bootstrap token that the node joined with; "" if it is not known.
     """
 
-    def __init__(self, path: Path | None, origin: Address) -> None:
+    def __init__(self, path: Path | None, origin: Address, *others: Address) -> None:
         self._path = path
         self._origin = origin
+        self._others = others
         self._learnt: tuple[Address, ...] = ()
+        self._lost: Address | None = None
         self.token_digest = ""
         with contextlib.suppress(OSError, ValueError, TypeError, KeyError, AttributeError):
             kept: dict[str, Any] = json.loads(path.read_bytes()) if path else {}
@@ -49,7 +60,11 @@ class KnownAddresses:
     @property
     def all(self) -> tuple[Address, ...]:
         """Each address once, the most promising first."""
-        return tuple(dict.fromkeys((*self._learnt, self._origin)))
+        each = dict.fromkeys((*self._learnt, self._origin, *self._others))
+        if self._lost in each:
+            del each[self._lost]
+            each[self._lost] = None
+        return tuple(each)
 
     def prefer(self, addresses: Iterable[Address]) -> None:
         """Try these before all others from now on."""
@@ -57,7 +72,17 @@ class KnownAddresses:
 
     def linked(self, address: Address, told: Sequence[Address]) -> None:
         """Keep the address that a link was made to, and those that the server told over it."""
+        self._lost = None
         self._keep((address, *(told or self._learnt)))
+
+    def lost(self, address: Address) -> None:
+        """A link to this address has ended: try it after the others."""
+        self._lost = address
+
+    def told(self, addresses: Sequence[Address]) -> None:
+        """Keep what a server tells without a link; the address that worked last stays the first."""
+        if addresses:
+            self._keep((*self._learnt[:1], *addresses))
 
     def joined(self, token_digest: str, addresses: Iterable[Address]) -> None:
         """Keep what a machine knows that has just joined."""
@@ -82,13 +107,18 @@ class KnownAddresses:
 
 
 async def connect_to_one_of(
-    targets: Sequence[Target], connect: Connect = connect
+    targets: Sequence[Target], connect: Connect = connect, *, before: str = ""
 ) -> tuple[HubConnection, Target]:
     """Open a link to the first of these that gives one.
 
+    Args:
+        targets: in the order in which they are tried.
+        connect: opens a link.
+        before: the target that has said that the node was unregistered when it ended a link.
+
     Raises:
-        LinkEnded: none does. NodeUnregistered only if every one says so: another may be the
-            server that still knows the node.
+        LinkEnded: none does. NodeUnregistered only if the server says so that decides, or two, or
+            every one: another may be the server that still knows the node.
     """
     errors: list[LinkEnded] = []
     for target in targets:
@@ -98,7 +128,16 @@ async def connect_to_one_of(
             errors.append(error)
     if len(errors) == 1:
         raise errors[0]
-    each = "; ".join(f"{target}: {error}" for target, error in zip(targets, errors, strict=True))
+    tried = [str(target) for target in targets]
+    each = "; ".join(f"{place}: {error}" for place, error in zip(tried, errors, strict=True))
+    unregistered = {
+        place: error
+        for place, error in zip(tried, errors, strict=True)
+        if isinstance(error, NodeUnregistered)
+    }
+    is_certain = any(error.is_certain for error in unregistered.values())
+    if is_certain or (unregistered and len({before, *unregistered} - {""}) >= WITNESSES):
+        raise NodeUnregistered(each)
     raise _summed_up(errors, each)
 
 
@@ -106,9 +145,8 @@ def _summed_up(errors: Sequence[LinkEnded], text: str) -> LinkEnded:
     """One error for several: the kind, the server's time, and whether dates are the reason."""
     for_dates = [e for e in errors if isinstance(e, UntrustedServer) and e.is_for_dates]
     refused = [*for_dates, *(e for e in errors if isinstance(e, RetryLater))]
-    is_unregistered = [isinstance(e, NodeUnregistered) for e in errors]
     kind = type(errors[0])
-    if any(is_unregistered) and not all(is_unregistered):
+    if any(isinstance(e, NodeUnregistered) for e in errors):
         kind = RetryLater
     if refused:
         kind = type(refused[0])

@@ -8,17 +8,21 @@
 The device stays while links come and go, so that connections of programs over it survive; it is
 made anew only if the address or the use of offloads changed.
 
+With several addresses the next is tried at once when a link has ended, and there is a wait after
+each of them has failed.
+
 When the node's certificates were replaced, a newer link is opened with them beside the old one,
 which carries packets until then.
 
 An agent ends by itself in one case: a server whose certificate is from the node's own CA answers
-that the node was unregistered. Every other refusal may be due to a wrong clock, a wrong server, a
-server without its data or a folder that is not mounted, and is tried again, more and more seldom;
-at once when this machine's clock is set.
+that the node was unregistered; of several, the one that decides, or two. Every other refusal may be
+due to a wrong clock, a wrong server, a server without its data or a folder that is not mounted, and
+is tried again, more and more seldom; at once when this machine's clock is set.
 """
 
 import asyncio
 import contextlib
+from dataclasses import replace
 from ipaddress import IPv4Address
 from typing import Final
 
@@ -27,24 +31,19 @@ from structlog.typing import FilteringBoundLogger
 from nc import log_events, sd_notify
 from nc.agent.addresses import KnownAddresses, connect_to_one_of
 from nc.agent.certificates import NodeTls, node_tls
-from nc.agent.connection import HubConnection, Target
+from nc.agent.connection import CONNECT_TIMEOUT_S, HubConnection, Target
 from nc.agent.device import Kernel
-from nc.agent.link_errors import (
-    LinkEnded,
-    NodeUnregistered,
-    RetryLater,
-    UntrustedServer,
-)
+from nc.agent.hints import hints_for
+from nc.agent.link_errors import LinkEnded, NodeUnregistered, RetryLater, Unconfirmed
 from nc.agent.machine import this_machine
 from nc.agent.renewal import Renewal
+from nc.agent.retries import Retries
 from nc.agent.settings import AgentSettings
 from nc.agent.state import NodeIdentity
 from nc.agent.traffic import Traffic
 from nc.agent.waiting import cancel, is_first
-from nc.backoff import FIRST_REFUSED_S, LONGEST_REFUSED_S, delay_s
-from nc.client.certificate_dates import explain_dates
 from nc.clock import Clock, now_utc
-from nc.clock_watch import LOOK_INTERVAL_S, ClockWatch, difference_text, step_text
+from nc.clock_watch import LOOK_INTERVAL_S, ClockWatch, step_text
 from nc.errors import UNREGISTERED, OperatorError
 from nc.net.redirect import Redirect
 from nc.pki import FolderPaths, PkiError
@@ -52,8 +51,8 @@ from nc.secrets import Secrets
 
 REAL_KERNEL: Final = Kernel()
 
-# A link that lasted so long does not count as a failure.
-_LASTED_S: Final = 10.0
+# How long each of several addresses has in the first round: one may swallow packets.
+_FIRST_ROUND_TIMEOUT_S: Final = 6.0
 
 
 class AgentStopped(OperatorError):
@@ -95,12 +94,12 @@ class Agent:
         self._settings = settings
         self.traffic = Traffic(settings, redirect, log, kernel)
         self._clock = clock
-        self._secrets = secrets
+        self._retries = Retries(secrets)
         self._log = log
         self._held: IPv4Address | None = None  # the address of the last link
         self._tls: NodeTls | None = None  # of the last try; None in plain text
         self._connected_s = 0.0  # how long the last link lasted; 0 without one
-        self._failures = self._refusals = 0  # in a row; refusals are failures, too
+        self._told_unregistered = ""  # the server whose close frame said so
 
     async def run(self) -> None:
         """Connect, and connect again, until cancelled.
@@ -122,7 +121,7 @@ class Agent:
                     self._require_registered(error)
                     if self._renewal is not None:
                         self._renewal.link_failed(error)
-                    wait_s = self._delay_s(error)
+                    wait_s = self._delay_s(error, self._connected_s)
                     self._report(error, await self._hints(error), wait_s)
                     await self._wait(wait_s)
         finally:
@@ -165,7 +164,7 @@ class Agent:
                 await self._note_link(connection, target)
                 newer = await self._newer_link(connection)
                 if newer is None:
-                    raise connection.ended.result()
+                    raise self._why_ended(connection, target)
                 older, (connection, target) = connection, newer
                 try:
                     await self.traffic.change(connection)
@@ -176,10 +175,25 @@ class Agent:
             await connection.close()
             await self.traffic.end()
 
+    def _why_ended(self, connection: HubConnection, target: Target) -> LinkEnded:
+        """The reason for which a link has ended; another address is tried first."""
+        error = connection.ended.result()
+        self._addresses.lost((target.host, target.port))
+        if isinstance(error, NodeUnregistered) and self._has_others:
+            self._told_unregistered = str(target)
+            return Unconfirmed(str(error))
+        return error
+
+    @property
+    def _has_others(self) -> bool:
+        return len(self._addresses.all) > 1
+
     async def _open(self) -> tuple[HubConnection, Target]:
         """Open a link, to the first address that gives one; raises LinkEnded."""
         targets = await asyncio.to_thread(self._make_targets)
-        return await connect_to_one_of(targets)
+        opened = await connect_to_one_of(targets, before=self._told_unregistered)
+        self._told_unregistered = ""
+        return opened
 
     async def _note_link(self, connection: HubConnection, target: Target) -> None:
         """Report a link, and keep what is known by it."""
@@ -192,7 +206,12 @@ class Agent:
             device=self.traffic.device_name,
         )
         address = (target.host, target.port)
-        await asyncio.to_thread(self._addresses.linked, address, connection.told)
+
+        def keep() -> None:
+            self._addresses.linked(address, connection.told)
+
+        connection.on_told = keep
+        await asyncio.to_thread(keep)
         sd_notify.ready(f"connected to {target} as {connection.interface.ip}")
         if self._renewal is not None:
             return
@@ -213,7 +232,7 @@ class Agent:
             except LinkEnded as error:
                 if current.ended.done():
                     return None
-                wait_s = self._delay_s(error)
+                wait_s = self._delay_s(error, 0.0)
                 text = f"no newer link: {error}; trying again in {wait_s:.1f} s"
                 self._log.warning(log_events.AGENT_NOT_RENEWED, message=text)
                 asyncio.get_running_loop().call_later(wait_s, self._replaced.set)
@@ -241,21 +260,17 @@ class Agent:
             except PkiError as error:
                 raise RetryLater(str(error)) from error
             tls = self._tls.context
-        proxy, machine = self._settings.proxy, this_machine()
-        return [
-            Target(host, port, node.token, tls, self._held, proxy, machine=machine)
-            for host, port in self._addresses.all
-        ]
+        is_short = self._has_others and self._retries.is_early
+        first = Target(
+            *(node.host, node.port, node.token, tls, self._held, self._settings.proxy),
+            machine=this_machine(),
+            timeout_s=_FIRST_ROUND_TIMEOUT_S if is_short else CONNECT_TIMEOUT_S,
+            has_others=self._has_others,
+        )
+        return [replace(first, host=host, port=port) for host, port in self._addresses.all]
 
-    def _delay_s(self, error: LinkEnded) -> float:
-        """Seconds until the next try, after this failure."""
-        if self._connected_s >= _LASTED_S:
-            self._failures = self._refusals = 0
-        self._failures += 1
-        if not isinstance(error, RetryLater | NodeUnregistered):
-            return delay_s(self._failures, self._secrets)
-        self._refusals += 1
-        return delay_s(self._refusals, self._secrets, FIRST_REFUSED_S, LONGEST_REFUSED_S)
+    def _delay_s(self, error: LinkEnded, connected_s: float) -> float:
+        return self._retries.delay_s(error, connected_s, has_others=self._has_others)
 
     async def _wait(self, wait_s: float) -> None:
         """Wait for the next try; not any longer once the clock was set, or certificates came."""
@@ -268,25 +283,15 @@ class Agent:
                     return
             if step_s := watch.look():
                 self._log.warning(log_events.CLOCK_STEPPED, message=step_text(step_s))
-                self._failures = self._refusals = 0
+                self._retries.forget()
                 return
 
     async def _hints(self, error: LinkEnded) -> list[str]:
         """What else is known about a failure, a sentence each."""
-        now, hints = now_utc(self._clock), []
-        if error.server_time is not None:
-            hints.append(difference_text(now, error.server_time))
-        if isinstance(error, UntrustedServer) and error.is_for_dates:
-            found = await asyncio.gather(
-                *(
-                    explain_dates(host, port, now, self._settings.proxy)
-                    for host, port in self._addresses.all
-                )
-            )
-            hints.append(next(filter(None, found), "is this machine's clock right?"))
-        elif self._tls is not None and self._renewal is None:
-            hints.append(self._tls.problem(now))
-        return [hint for hint in hints if hint]
+        now, problem = now_utc(self._clock), ""
+        if self._tls is not None and self._renewal is None:
+            problem = self._tls.problem(now)
+        return await hints_for(error, now, self._addresses.all, self._settings.proxy, problem)
 
     def _report(self, error: LinkEnded, hints: list[str], wait_s: float) -> None:
         text = "; ".join([str(error), *hints, f"trying again in {wait_s:.1f} s"])

@@ -16,32 +16,27 @@ from typing import Final
 
 from picows import (
     WSCloseCode,
-    WSError,
     WSFrame,
     WSListener,
     WSMsgType,
     WSTransport,
-    ws_connect,
 )
-from python_socks import ProxyError  # what picows raises for a proxy that refuses
 
-from nc.agent.link_errors import LinkEnded, UntrustedServer, closed_by, connecting_failed
-from nc.client.port_probe import PortKind, other_port
+from nc.agent.link_errors import LinkEnded, closed_by
 from nc.net import wire
-from nc.net.dial import ATTEMPT_DELAY_S
-from nc.net.machine import NO_FACTS, MachineFacts, machine_headers
+from nc.net.machine import NO_FACTS, MachineFacts
 from nc.net.wire import HandshakeError
 from nc.text import host_port
 
 # From the first TCP packet to the node's address.
 CONNECT_TIMEOUT_S: Final = 15.0
 
-# The upgrade's share of that. picows enforces it and then closes the connection, which cancelling
-# picows does not do: so it must be over before the whole.
-_UPGRADE_SHARE: Final = 1 / 3
-
 PING_INTERVAL_S: Final = 30.0  # LiteKube link reference
 SILENCE_LIMIT_S: Final = 60.0
+
+# Where there is another address to go to: a server that is gone costs so long.
+SHORT_PING_INTERVAL_S: Final = 5.0
+SHORT_SILENCE_LIMIT_S: Final = 15.0
 
 # How much is queued before the TUN device is paused: a few super-packets.
 WRITE_BUFFER_BYTES: Final = 256 * 1024
@@ -65,6 +60,8 @@ class Target:
         offload: whether frames may hold what is left to a TUN device; without, each is one whole
             packet.
         machine: what the server is told of this machine.
+        timeout_s: from the first TCP packet to the node's address.
+        has_others: whether there are other addresses to go to.
     """
 
     host: str
@@ -75,6 +72,8 @@ class Target:
     proxy: str | None = None
     offload: bool = True
     machine: MachineFacts = NO_FACTS
+    timeout_s: float = CONNECT_TIMEOUT_S
+    has_others: bool = False
 
     def __repr__(self) -> str:
         return f"Target({self})"
@@ -87,12 +86,13 @@ Deliver = Callable[[memoryview, bool], None]  # a frame, and whether it begins w
 
 
 class HubConnection(WSListener):
-    """One link, as picows' listener; made by `connect`.
+    """One link, as picows' listener; made by `nc.agent.connecting.connect`.
 
     Attributes:
         interface: the node's address and network, once `connect` has returned.
         offload: whether the server speaks the offload subprotocol.
-        told: where the server says that it is reached.
+        told: where the server says that it and its like are reached.
+        on_told: called when it has said so anew.
         deliver: gets every packet, from `begin` on.
         writable: called with False when the send queue is full, and with True when it is not.
         greeted: the address, when the server has sent it.
@@ -105,6 +105,7 @@ class HubConnection(WSListener):
         loop = asyncio.get_running_loop()
         self.offload = False
         self.told: tuple[wire.Address, ...] = ()
+        self.on_told: Callable[[], None] | None = None
         self.deliver: Deliver | None = None
         self.writable: Callable[[bool], None] | None = None
         self.ended: asyncio.Future[LinkEnded] = loop.create_future()
@@ -131,6 +132,11 @@ class HubConnection(WSListener):
         early, self._early = self._early, []
         for frame, has_header in early:
             deliver(memoryview(frame), has_header)
+
+    def hurry(self) -> None:
+        """Notice soon that the server is gone: there are others."""
+        self._ping_interval_s = min(self._ping_interval_s, SHORT_PING_INTERVAL_S)
+        self._silence_limit_s = min(self._silence_limit_s, SHORT_SILENCE_LIMIT_S)
 
     def send(self, frame: bytes) -> None:
         """Send a packet, behind its vnet header if the link offloads."""
@@ -159,7 +165,7 @@ class HubConnection(WSListener):
         headers = transport.response.headers
         if headers.get(wire.SUBPROTOCOL_HEADER) == wire.OFFLOAD:
             self.offload, self._kind = True, WSMsgType.BINARY
-            self.told = wire.read_addresses(headers.get(wire.ADDRESSES_HEADER, ""))
+            self._note(wire.read_addresses(headers.get(wire.ADDRESSES_HEADER, "")))
         transport.send(WSMsgType.TEXT, wire.hello())
         self._timer = self._loop.call_later(self._ping_interval_s, self._ping)
 
@@ -169,12 +175,12 @@ class HubConnection(WSListener):
         if kind is WSMsgType.BINARY or kind is WSMsgType.TEXT:
             if not self.greeted.done():
                 self._read_answer(frame.get_payload_as_bytes())
+            elif self.offload and kind is WSMsgType.TEXT:
+                self._note(wire.read_servers(frame.get_payload_as_bytes()))
             elif self.deliver is not None:
-                has_header = self.offload and kind is WSMsgType.BINARY
-                self.deliver(frame.get_payload_as_memoryview(), has_header)
+                self.deliver(frame.get_payload_as_memoryview(), self.offload)
             elif len(self._early) < _MAX_EARLY:
-                has_header = self.offload and kind is WSMsgType.BINARY
-                self._early.append((frame.get_payload_as_bytes(), has_header))
+                self._early.append((frame.get_payload_as_bytes(), self.offload))
         elif kind is WSMsgType.PING:
             transport.send_pong(frame.get_payload_as_bytes())
         elif kind is WSMsgType.CLOSE:
@@ -206,6 +212,16 @@ class HubConnection(WSListener):
         if self.writable is not None:
             self.writable(True)
 
+    def _note(self, told: tuple[wire.Address, ...]) -> None:
+        """Keep where the servers are."""
+        if not told:
+            return
+        self.told = told
+        if len(told) > 1:
+            self.hurry()
+        if self.on_told is not None:
+            self.on_told()
+
     def _read_answer(self, payload: bytes) -> None:
         try:
             self.interface = wire.read_answer(payload)
@@ -223,74 +239,3 @@ class HubConnection(WSListener):
         self._transport.send_ping()
         wait_s = min(self._ping_interval_s, self._silence_limit_s - silent_s)
         self._timer = self._loop.call_later(wait_s, self._ping)
-
-
-async def connect(
-    target: Target,
-    *,
-    timeout_s: float = CONNECT_TIMEOUT_S,
-    ping_interval_s: float = PING_INTERVAL_S,
-    silence_limit_s: float = SILENCE_LIMIT_S,
-) -> HubConnection:
-    """Open a link, up to the address that the server hands over.
-
-    Raises:
-        LinkEnded: or a subclass.
-    """
-    link = HubConnection(ping_interval_s, silence_limit_s)
-    opening = ws_connect(
-        lambda: link,
-        f"{'ws' if target.tls is None else 'wss'}://{target}{wire.PATH}",
-        ssl_context=target.tls,
-        proxy=target.proxy,
-        websocket_handshake_timeout=timeout_s * _UPGRADE_SHARE,
-        enable_auto_pong=False,  # a ping is a sign of life, which `on_ws_frame` must see
-        max_frame_size=wire.MAX_FRAME_BYTES,
-        happy_eyeballs_delay=ATTEMPT_DELAY_S,
-        max_redirects=0,  # the token is sent to no other server
-        logger_name="nowhere",
-        extra_headers=_headers(target),
-    )
-    transport: WSTransport | None = None
-    try:
-        async with asyncio.timeout(timeout_s):
-            transport, _ = await opening
-            if transport.is_disconnected and not link.greeted.done():
-                raise ConnectionResetError
-            await link.greeted
-    except LinkEnded:
-        if transport is not None:
-            transport.disconnect(False)
-        raise
-    except (
-        OSError,
-        WSError,
-        ProxyError,
-        ValueError,
-        asyncio.CancelledError,
-    ) as error:  # ValueError: not a host name
-        if transport is not None:
-            transport.disconnect(False)
-        if isinstance(error, asyncio.CancelledError):
-            raise
-        raise await _why_failed(error, target) from None
-    return link
-
-
-def _headers(target: Target) -> dict[str, str]:
-    offers = wire.subprotocols(target.held, offload=target.offload)
-    return {
-        wire.TOKEN_HEADER: target.token,
-        **({wire.SUBPROTOCOL_HEADER: offers} if offers else {}),
-        **machine_headers(target.machine),
-    }
-
-
-async def _why_failed(error: Exception, target: Target) -> LinkEnded:
-    """The reason for which a link was not made; another port of the server is one."""
-    failed = connecting_failed(error, target.host, is_tls=target.tls is not None)
-    if isinstance(failed, UntrustedServer) and not failed.is_for_dates:
-        problem = await other_port(target.host, target.port, PortKind.LINK, target.proxy)
-        if problem:
-            return UntrustedServer(problem)
-    return failed

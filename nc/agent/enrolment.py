@@ -26,6 +26,7 @@ from nc.client.tls import ClientTls
 from nc.clock import SystemClock, now_utc
 from nc.errors import OperatorError
 from nc.net.dial import dial
+from nc.net.wire import Address, addresses_text
 from nc.pki import ca_cert_hash
 from nc.pki.names import NOT_ITS_NAME
 from nc.pki.pem import UNREADABLE, certificate_pem
@@ -47,7 +48,12 @@ class TokenRefused(OperatorError):
 
 
 class Invitation(NamedTuple):
-    """Where a bootstrap token is redeemed, and the hash of the CA there."""
+    """Where a bootstrap token is redeemed, and the hash of the CA there.
+
+    Attributes:
+        others: more places, of servers of the same network.
+        name: what the node asks to be called; "": as its hostname.
+    """
 
     token: str
     host: str
@@ -55,14 +61,21 @@ class Invitation(NamedTuple):
     ca_cert_hash: str | None  # None: any server gets the token
     plaintext: bool = False
     proxy: str | None = None
+    others: tuple[Address, ...] = ()
+    name: str = ""
 
     def __repr__(self) -> str:
-        return f"Invitation({self.host}:{self.port})"
+        return f"Invitation({addresses_text(self.places)})"
+
+    @property
+    def places(self) -> tuple[Address, ...]:
+        """Each place."""
+        return ((self.host, self.port), *self.others)
 
     @property
     def text(self) -> str:
-        """`TOKEN@IP:PORT`; a secret."""
-        return f"{self.token}@{self.host}:{self.port}"
+        """`TOKEN@IP:PORT,…`; a secret."""
+        return f"{self.token}@{','.join(f'{host}:{port}' for host, port in self.places)}"
 
     @property
     def is_safe(self) -> bool:
@@ -77,6 +90,8 @@ class Enrolled(NamedTuple):
         node_id, name: "" from a server that does not say them.
         host, port: of the link.
         certificates: None in plain text.
+        links: where else the node may link, as the server says it.
+        redeemed_at: the host that has answered.
     """
 
     node_token: str
@@ -85,14 +100,37 @@ class Enrolled(NamedTuple):
     host: str
     port: int
     certificates: NodeCertificates | None
+    links: tuple[Address, ...] = ()
+    redeemed_at: str = ""
 
 
 async def redeem(invitation: Invitation, attempt: Attempt) -> Enrolled:
-    """Register this machine as a node: with a key of its own, where the server takes one.
+    """Register this machine as a node, at the first of the places that answers.
+
+    The attempt's id says which one is asked first, so that many machines ask all of them.
 
     Raises:
         ServerUnreachable, NotOurServer, TokenRefused: it is not registered.
     """
+    places = invitation.places
+    first = int(attempt.id, 16) % len(places)
+    failed: list[ServerUnreachable | NotOurServer] = []
+    for host, port in (*places[first:], *places[:first]):
+        try:
+            answer = await _redeem_at(invitation._replace(host=host, port=port, others=()), attempt)
+        except (ServerUnreachable, NotOurServer) as error:
+            failed.append(error)
+        else:
+            return answer._replace(redeemed_at=host)
+    if len(failed) == 1:
+        raise failed[0]
+    text = "; ".join(map(str, failed))
+    is_wrong = all(isinstance(error, NotOurServer) for error in failed)
+    raise NotOurServer(text) if is_wrong else ServerUnreachable(text)
+
+
+async def _redeem_at(invitation: Invitation, attempt: Attempt) -> Enrolled:
+    """Redeem it with a key of the machine's own, where the server takes one; raises as `redeem`."""
     # gRPC takes some 30 MB, which an agent that has joined before does not need.
     from nc.agent.enrolment_calls import enrol, get_token  # noqa: PLC0415 - see above
     from nc.client.channel import BOOTSTRAP_PORT, Channel  # noqa: PLC0415 - see above
@@ -104,7 +142,7 @@ async def redeem(invitation: Invitation, attempt: Attempt) -> Enrolled:
     client = Channel(invitation.host, invitation.port, tls, BOOTSTRAP_PORT, invitation.proxy)
     try:
         async with client:
-            answer = await enrol(client, invitation.token, attempt)
+            answer = await enrol(client, invitation.token, attempt, invitation.name)
             return answer or await get_token(client, invitation.token)
     except CallFailed as error:
         if tls is not None:

@@ -29,7 +29,7 @@ from nc.pki.requests import request_for
 _FINAL: Final = (InvalidArgument, PermissionDenied, Unauthenticated)
 
 
-async def enrol(client: Channel, token: str, attempt: Attempt) -> Enrolled | None:
+async def enrol(client: Channel, token: str, attempt: Attempt, name: str = "") -> Enrolled | None:
     """Become a node with the attempt's key; None: the server knows no such call.
 
     Raises:
@@ -42,6 +42,7 @@ async def enrol(client: Channel, token: str, attempt: Attempt) -> Enrolled | Non
         attempt=attempt.id,
         csr_pem=request_for(attempt.key).decode(),
         facts=Facts(**this_machine()._asdict()),
+        name=name,
     )
     try:
         answer = await client.call("Enrol", request)
@@ -67,6 +68,7 @@ async def enrol(client: Channel, token: str, attempt: Attempt) -> Enrolled | Non
         answer.link.host,
         answer.link.port,
         NodeCertificates(grpc_set, network_set, renewed.terms),
+        tuple((link.host, link.port) for link in answer.links),
     )
 
 

@@ -40,5 +40,7 @@ async def join(folder: StateFolder, invited: Invitation) -> tuple[NodeIdentity, 
     folder.attempt.forget()
     # The address where the token was redeemed works from here, whatever the server advertises.
     known = KnownAddresses(folder.addresses, (kept.host, kept.port))
-    known.joined(digest_of(invited.token), [(kept.host, kept.port), (invited.host, kept.port)])
+    others = ((host, kept.port) for host, _ in invited.places)
+    first = ((kept.host, kept.port), (answer.redeemed_at, kept.port))
+    known.joined(digest_of(invited.token), (*first, *answer.links, *others))
     return kept, answer

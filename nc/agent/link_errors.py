@@ -21,6 +21,9 @@ _MAX_REASON: Final = 300  # characters of an HTTP answer's body
 # Closed like this, a link needs that somebody mends something.
 _FOR_LATER: Final = (wire.EXPIRED, wire.SUPERSEDED, wire.CERTIFICATE_ENDED)
 
+# So many servers that say that a node was unregistered are believed.
+WITNESSES: Final = 2
+
 _REJECTED: Final = {HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN}
 
 
@@ -58,7 +61,17 @@ class NetworkRefused(RetryLater):
 
 
 class NodeUnregistered(LinkEnded):
-    """The server says that this node was unregistered."""
+    """The server says that this node was unregistered.
+
+    Attributes:
+        is_certain: no other server knows better: this one decides what the log has.
+    """
+
+    is_certain = False
+
+
+class Unconfirmed(LinkEnded):
+    """One of several servers says that this node was unregistered: another is asked."""
 
 
 def closed_by(frame: WSFrame) -> LinkEnded:
@@ -119,6 +132,7 @@ def _refused(error: Any) -> LinkEnded:
     ended: LinkEnded
     if status == HTTPStatus.UNAUTHORIZED and reason.startswith(wire.UNREGISTERED.reason):
         ended = NodeUnregistered(sentence)
+        ended.is_certain = error.response.headers.get(wire.LEADER_HEADER) == wire.IS_LEADER
     else:
         ended = (RetryLater if status in _REJECTED else LinkEnded)(sentence)
     with contextlib.suppress(ValueError, TypeError):  # a missing or malformed header

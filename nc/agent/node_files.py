@@ -15,6 +15,7 @@ from typing import Final, NamedTuple, Protocol
 from nc.agent.certificates import anchor_of
 from nc.certificate_files import FolderPaths
 from nc.files import OS_FILES, replace_file
+from nc.net.wire import Address
 from nc.pki import PkiError, read_peer
 from nc.pki.pem import PrivateKey, load_certificates, load_private_key
 from nc.small_files import read_json_object, read_small
@@ -36,13 +37,18 @@ class Terms(NamedTuple):
 
 
 class RenewedCertificates(NamedTuple):
-    """What a server answers to a renewal; PEM."""
+    """What a server answers to a renewal; PEM.
+
+    Attributes:
+        links: where the node may link; none from a server that does not say.
+    """
 
     grpc_ca: str
     grpc_certificate: str
     network_ca: str
     network_certificate: str
     terms: Terms
+    links: tuple[Address, ...] = ()
 
 
 class Files(Protocol):

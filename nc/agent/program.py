@@ -16,12 +16,17 @@ from contextlib import asynccontextmanager
 from ipaddress import IPv4Address, IPv4Interface
 from typing import Final
 
+from nc.agent import renewal, renewal_call
+from nc.agent.addresses import KnownAddresses
 from nc.agent.certificates import node_tls
-from nc.agent.connection import HubConnection, Target, connect
+from nc.agent.connecting import connect
+from nc.agent.connection import HubConnection, Target
 from nc.agent.enrolment import Invitation, NotOurServer, ServerUnreachable, TokenRefused
 from nc.agent.joining import enrol
 from nc.agent.link_errors import LinkEnded
 from nc.agent.machine import this_machine
+from nc.agent.node_files import NodeFiles
+from nc.agent.renewal import RenewalFailed
 from nc.agent.state import NodeIdentity, StateFolder
 from nc.certificate_files import FolderPaths
 from nc.client.tls import ClientTls
@@ -36,12 +41,14 @@ __all__ = [
     "NodeIdentity",
     "NodeLink",
     "NotOurServer",
+    "RenewalFailed",
     "ServerUnreachable",
     "StateFolder",
     "StateRefused",
     "TokenRefused",
     "enrol",
     "open_link",
+    "renew",
     "state_of",
 ]
 
@@ -119,6 +126,28 @@ class NodeLink:
     def _wake(self, _ended: object) -> None:
         self._arrived.set()
         self._writable.set()
+
+
+async def renew(folder: StateFolder, node: NodeIdentity, *, proxy: str | None = None) -> None:
+    """New certificates for the node, with its key, id and address; open links stay.
+
+    Certificates last 30 days, unless the server says otherwise: a program that runs for longer
+    calls this once a week, say. It may be late: certificates that have ended are renewed, too.
+
+    Args:
+        folder: where `enrol` has kept the node.
+        node: as `enrol` gives it, or `StateFolder.load`.
+        proxy: the URL of an HTTP proxy to go through.
+
+    Raises:
+        RenewalFailed: there are none; `is_final`: the node was unregistered.
+    """
+    if node.certificates is None:  # plain text
+        return
+    addresses = KnownAddresses(folder.addresses, (node.host, node.port))
+    await renewal.renew(
+        node.token, NodeFiles(node.certificates), addresses, proxy, renewal_call.ask_here
+    )
 
 
 @asynccontextmanager

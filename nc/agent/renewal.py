@@ -78,6 +78,42 @@ class RenewalFailed(Exception):
 Ask = Callable[[RenewalRequest], Awaitable[RenewedCertificates]]
 
 
+async def renew(
+    node_token: str, files: Files, addresses: KnownAddresses, proxy: str | None, ask: Ask
+) -> None:
+    """Replace a node's certificates by new ones for the same key.
+
+    Args:
+        node_token: the node's.
+        files: the node's.
+        addresses: where its server may be.
+        proxy: the URL of an HTTP proxy to go through.
+        ask: asks the server; raises RenewalFailed.
+
+    Raises:
+        RenewalFailed: there are no new ones; what is in the files is left as it was.
+    """
+    terms = files.terms()
+    if terms is None:
+        raise RenewalFailed(
+            "the server made the node's key, and so does not renew its certificates"
+        )
+    try:
+        key = files.key()
+        hosts = tuple(dict.fromkeys(host for host, _ in addresses.all))
+        request_pem, authority_pem = request_for(key).decode(), files.authority_pem().decode()
+        renewed = await ask(
+            RenewalRequest(
+                hosts, terms.bootstrap_port, node_token, request_pem, authority_pem, proxy
+            )
+        )
+        require_fitting(renewed, key)
+        await asyncio.to_thread(files.replace, renewed)
+        await asyncio.to_thread(addresses.told, renewed.links)
+    except (OSError, PkiError) as error:
+        raise RenewalFailed(str(error)) from error
+
+
 class Renewal:
     """The renewal of one node's certificates.
 
@@ -134,7 +170,7 @@ class Renewal:
             if not failures:
                 await self._wait_until_due(terms)
             try:
-                await self._renew(terms)
+                await self._renew()
             except RenewalFailed as error:
                 if error.is_final:
                     self.unregistered = str(error)
@@ -146,22 +182,8 @@ class Renewal:
                 changed()
         changed()
 
-    async def _renew(self, terms: Terms) -> None:
-        try:
-            key = self._files.key()
-            request = RenewalRequest(
-                tuple(dict.fromkeys(host for host, _ in self._addresses.all)),
-                terms.bootstrap_port,
-                self._node_token,
-                request_for(key).decode(),
-                self._files.authority_pem().decode(),
-                self._proxy,
-            )
-            renewed = await self._ask(request)
-            require_fitting(renewed, key)
-            await asyncio.to_thread(self._files.replace, renewed)
-        except (OSError, PkiError) as error:
-            raise RenewalFailed(str(error)) from error
+    async def _renew(self) -> None:
+        await renew(self._node_token, self._files, self._addresses, self._proxy, self._ask)
         self._renewed_at_s = self._monotonic_s
         self._refused.clear()
         self._log.info(log_events.AGENT_RENEWED, ends=moment(self._ends_ms()))

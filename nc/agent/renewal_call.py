@@ -11,6 +11,7 @@ import json
 import sys
 from typing import Any, Final
 
+from nc.agent.link_errors import WITNESSES
 from nc.agent.machine import this_machine
 from nc.agent.node_files import RenewedCertificates, Terms
 from nc.agent.renewal import RenewalFailed, RenewalRequest
@@ -60,7 +61,8 @@ def _read(answer: dict[str, Any]) -> RenewedCertificates:
     if "error" in answer:
         raise RenewalFailed(answer["error"], is_final=answer["is_final"])
     terms = Terms(answer["bootstrap_port"], answer["lifetime_s"])
-    return RenewedCertificates(**answer["pems"], terms=terms)
+    links = tuple((host, port) for host, port in answer["links"])
+    return RenewedCertificates(**answer["pems"], terms=terms, links=links)
 
 
 async def _ask(request: RenewalRequest) -> dict[str, Any]:
@@ -96,9 +98,11 @@ async def _ask(request: RenewalRequest) -> dict[str, Any]:
             },
             "bootstrap_port": answer.bootstrap.port,
             "lifetime_s": given.lifetime_s,
+            "links": [(link.host, link.port) for link in answer.links],
         }
-    # every one, as another may be the server that still knows the node
-    is_final = all(isinstance(error, Unauthenticated) for error in failed)
+    # two of them, or all: another may be the server that still knows the node
+    refused = sum(isinstance(error, Unauthenticated) for error in failed)
+    is_final = refused >= min(len(failed), WITNESSES)
     text = "; ".join(map(str, failed)) or "no address of the server is known"
     return {"error": text, "is_final": bool(failed) and is_final}
 

@@ -13,7 +13,7 @@ from pydantic.alias_generators import to_camel
 from yaml.composer import ComposerError
 from yaml.reader import ReaderError
 
-from nc.cli.pasted import read_token
+from nc.cli.pasted import read_node_token
 from nc.contract import DEFAULT_LINK_PORT, DEFAULT_MTU
 from nc.errors import ConfigError
 from nc.server.setting_types import (
@@ -31,7 +31,7 @@ from nc.server.setting_types import (
     Port,
     PortOrAny,
     Proxy,
-    ServerAddress,
+    ServerAddresses,
     ServerNames,
     StreamReplicas,
     Switch,
@@ -88,10 +88,10 @@ class ClientSection(_Section):
     """`client:` in a file."""
 
     network_cert_dir: Folder
-    server_addr: ServerAddress
+    server_addr: ServerAddresses
     port: Port = DEFAULT_LINK_PORT
     mtu: Mtu = DEFAULT_MTU
-    token: Annotated[str, AfterValidator(read_token)] = Field(repr=False)
+    token: Annotated[str, AfterValidator(read_node_token)] = Field(repr=False)
     log_dir: Folder | None = None
     work_dir: Folder | None = None
     debug: Switch = False

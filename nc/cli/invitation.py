@@ -12,9 +12,10 @@ from nc.cli.token_args import BOOTSTRAP_TOKEN_VARIABLE, secret_text
 InvitationArgument = Annotated[
     str | None,
     typer.Argument(
-        metavar="[TOKEN@IP:PORT]",
+        metavar="[TOKEN@IP:PORT[,IP:PORT…]]",
         help="As ncadm create-bootstrap-token prints it; IP:PORT alone with --token-file or "
-        f"{BOOTSTRAP_TOKEN_VARIABLE}. A machine that has joined needs none.",
+        f"{BOOTSTRAP_TOKEN_VARIABLE}. Of several servers of a network, the first that answers is "
+        "joined. A machine that has joined needs none.",
     ),
 ]
 
@@ -46,7 +47,9 @@ def invitation_of(
     if line.token is None or line.place is None:
         missing = "the token" if line.token is None else "the address"
         raise typer.BadParameter(f"{missing} is missing: {_EXPECTED}")
-    return Invitation(line.token, line.place.host, line.place.port, pin, is_plaintext, proxy)
+    host, port = line.place.host, line.place.port
+    others = tuple((place.host, place.port) for place in line.others)
+    return Invitation(line.token, host, port, pin, is_plaintext, proxy, others)
 
 
 def _given(argument: str | None, token_file: Path | None) -> JoinLine:
@@ -62,7 +65,7 @@ def _given(argument: str | None, token_file: Path | None) -> JoinLine:
     if text is None:
         return first
     second = _read(text)
-    return second._replace(place=first.place)
+    return second._replace(place=first.place, others=first.others)
 
 
 def _read(text: str) -> JoinLine:

@@ -22,11 +22,11 @@ from nc.cli.enrol import enrol
 from nc.cli.entrypoint import OperationFailed
 from nc.cli.event_loop import run_async
 from nc.cli.invitation import InvitationArgument, invitation_of, without_invitation
-from nc.cli.options import DebugOption
+from nc.cli.options import DebugOption, Output, OutputOption
 from nc.cli.server_moves import known_addresses
 from nc.cli.token_args import BOOTSTRAP_TOKEN_VARIABLE, TokenFileOption
 from nc.clock import SystemClock
-from nc.contract import DEFAULT_BOOTSTRAP_PORT, DEFAULT_MTU
+from nc.contract import DEFAULT_BOOTSTRAP_PORT, DEFAULT_MTU, LARGEST_UINT32
 from nc.data_folder import default_data_dir
 from nc.errors import ConfigError
 from nc.net.tun import TunUnavailable, require_tun
@@ -84,7 +84,7 @@ def join(
         int | None,
         typer.Option(
             min=1,
-            max=2**32 - 1,
+            max=LARGEST_UINT32,
             help="Set the route to the overlay with this metric, also beside one of this "
             "machine's own networks; the least metric wins.",
         ),
@@ -95,9 +95,9 @@ def join(
     server: Annotated[
         str | None,
         typer.Option(
-            metavar="IP[:PORT]",
+            metavar="IP[:PORT][,…]",
             help="Where the server's link port is now, if it has moved; a machine that has joined "
-            "keeps it.",
+            "keeps it. Several: those of several servers, or of one.",
         ),
     ] = None,
     proxy: Annotated[
@@ -108,7 +108,12 @@ def join(
             "environment names are not used.",
         ),
     ] = None,
+    name: Annotated[
+        str,
+        typer.Option(metavar="NAME", help="What to be called, if it joins now. Default: hostname."),
+    ] = "",
     debug: DebugOption = False,
+    output: OutputOption = Output.TEXT,
 ) -> None:
     """Join a network, and stay connected until SIGTERM or Ctrl-C.
 
@@ -130,7 +135,7 @@ def join(
     with folder.locked():
         identity = _identity(folder, invited, insecure=insecure_bootstrap)
         if isinstance(identity, Invitation):
-            if _run(enrol(folder, identity, log)):
+            if _run(enrol(folder, identity._replace(name=name.lower()), log, output)):
                 _start_again(invitation)
         else:
             known = known_addresses(folder, identity, invited, server, log)
@@ -158,12 +163,13 @@ def join_as_configured(path: Path, file: "ConfigFile", *, debug: bool = False) -
     )
     settings = AgentSettings(device=device, proxy=section.proxy)
     with folder.locked():
-        known = KnownAddresses(folder.addresses, (node.host, node.port))
-        _run(_hold(folder, node, known, settings, log))
+        servers = [(host, section.port) for host in section.server_addr]
+        _run(_hold(folder, node, KnownAddresses(folder.addresses, *servers), settings, log))
 
 
 def _configured(section: "ClientSection") -> NodeIdentity:
-    return NodeIdentity(section.token, section.server_addr, section.port, section.network_cert_dir)
+    host, *_ = section.server_addr
+    return NodeIdentity(section.token, host, section.port, section.network_cert_dir)
 
 
 def _start_again(invitation: str | None) -> NoReturn:

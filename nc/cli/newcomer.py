@@ -4,7 +4,6 @@ The invitation's code is worth every key of the cluster, so it goes to no server
 has the CA that is pinned.
 """
 
-import socket
 from typing import Final, NamedTuple
 
 from structlog.typing import FilteringBoundLogger
@@ -57,13 +56,13 @@ async def become_replica(
         NotInvited, NoReplicaReached, DataFolderError: it is not.
     """
 
-    async def ask(attempt: str) -> ReplicaSecrets:
-        return await _redeem(invitation, attempt)
+    async def ask(attempt: str, name: str) -> ReplicaSecrets:
+        return await _redeem(invitation, attempt, name)
 
     await fill(settings, invitation.code, ask, secrets, log)
 
 
-async def _redeem(invitation: ReplicaInvitation, attempt: str) -> ReplicaSecrets:
+async def _redeem(invitation: ReplicaInvitation, attempt: str, name: str) -> ReplicaSecrets:
     # gRPC's client takes memory that a server that has joined does not need.
     from nc.client.channel import BOOTSTRAP_PORT, Channel
     from nc.client.errors import CallFailed, Refused, ResourceExhausted, Unimplemented
@@ -78,9 +77,7 @@ async def _redeem(invitation: ReplicaInvitation, attempt: str) -> ReplicaSecrets
         raise NotInvited(f"not invited: {error}") from None
     except ServerUnreachable as error:
         raise NoReplicaReached(f"not invited yet: {error}") from None
-    request = RedeemInvitationRequest(
-        code=invitation.code, attempt=attempt, replica_id=socket.gethostname()
-    )
+    request = RedeemInvitationRequest(code=invitation.code, attempt=attempt, replica_id=name)
     tls = ClientTls(certificate_pem(authority))
     try:
         async with Channel(invitation.host, invitation.port, tls, BOOTSTRAP_PORT) as channel:

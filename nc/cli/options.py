@@ -83,6 +83,8 @@ FormatOption = Annotated[
     Format, typer.Option("--output", "-o", help=_FORMATS, callback=_chosen_output)
 ]
 
+YesOption = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")]
+
 DebugOption = Annotated[bool, typer.Option("--debug", help="Log more.")]
 
 ListenOption = Annotated[

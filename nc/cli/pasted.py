@@ -11,12 +11,13 @@ from typing import Final, NamedTuple
 
 from nc.cli.server_address import ServerAddress
 from nc.contract import SERVER_NODE_TOKEN
-from nc.secrets import is_code, is_id, is_well_formed
+from nc.secrets import LONGEST_TOKEN, is_code, is_id, is_well_formed
 from nc.text import unwrapped
 
 _LABELS: Final = ("node token:", "token:", "join:")
 _HEX: Final = re.compile(r"[0-9a-f]+")
 _PIN: Final = re.compile(r"(?:sha256:)?([0-9a-f]{64})")
+_IMPORTED: Final = re.compile(rf"[!-~]{{1,{LONGEST_TOKEN}}}")
 _WHAT_IT_IS: Final = "a token is 16 digits of 0-9 and a-f"
 
 
@@ -26,12 +27,42 @@ def read_token(text: str) -> str:
     Raises:
         ValueError: it is none; the message says what it seems to be.
     """
-    token = unwrapped(text).lower()
+    token = _unlabelled(text).lower()
+    if problem := doubt_of(token):
+        raise ValueError(problem)
+    return token
+
+
+def read_node_token(text: str) -> str:
+    """A node token, also of a node that was imported from an upstream server.
+
+    Those may be any visible characters. So what may be a mistake is told by `doubt_of` once the
+    server does not know the token; here only addresses and invitations are refused.
+
+    Raises:
+        ValueError: it is none.
+    """
+    token = _unlabelled(text)
+    if not doubt_of(token.lower()):
+        return token.lower()
+    if not _IMPORTED.fullmatch(token) or "@" in token or _is_address(token):
+        raise ValueError(_problem(token.lower()))
+    return token
+
+
+def doubt_of(token: str) -> str:
+    """Why it may be no token; "" if it looks like one of ours."""
+    is_ours = is_well_formed(token) or token == SERVER_NODE_TOKEN
+    return "" if is_ours else _problem(token)
+
+
+def _unlabelled(text: str) -> str:
+    """Without what surrounds it, and without the word that is printed before it."""
+    token = unwrapped(text)
     for label in _LABELS:
-        token = token.removeprefix(label).strip()
-    if is_well_formed(token) or token == SERVER_NODE_TOKEN:
-        return token
-    raise ValueError(_problem(token))
+        if token.lower().startswith(label):
+            token = token[len(label) :].strip()
+    return token
 
 
 def _problem(text: str) -> str:
@@ -75,16 +106,21 @@ def read_ca_cert_hash(text: str) -> str:
 
 
 class JoinLine(NamedTuple):
-    """What a text says of how to join; None: it does not."""
+    """What a text says of how to join; None: it does not.
+
+    Attributes:
+        others: more places than one.
+    """
 
     token: str | None = None
     place: ServerAddress | None = None
     ca_cert_hash: str | None = None
     is_plaintext: bool = False
+    others: tuple[ServerAddress, ...] = ()
 
 
 def read_join_line(text: str) -> JoinLine:
-    """Read `T@IP:PORT`, `T`, `IP:PORT`, or the whole of what create-bootstrap-token prints.
+    """Read `T@IP:PORT,…`, `T`, `IP:PORT,…`, or the whole of what create-bootstrap-token prints.
 
     Raises:
         ValueError: it is none of these; the message says what is wrong with it.
@@ -104,18 +140,34 @@ def read_join_line(text: str) -> JoinLine:
     )
 
 
+def _read_bootstrap_token(text: str) -> str:
+    """One of ours, or one that was imported: what is of digits alone is too likely a mistake."""
+    try:
+        return read_token(text)
+    except ValueError:
+        token = _unlabelled(text)
+        if _HEX.fullmatch(token.lower()) or _PIN.fullmatch(token.lower()):
+            raise
+        return read_node_token(token)
+
+
 def _read_word(word: str) -> JoinLine:
     token, at, place = word.rpartition("@")
     if at:
-        address = ServerAddress.parse(place or "none")
+        first, *others = _read_places(place)
         scheme_free = token.rpartition("/")[2]  # https://T@IP:PORT
-        return JoinLine(read_token(scheme_free), address)
+        return JoinLine(_read_bootstrap_token(scheme_free), first, others=tuple(others))
     try:
         return JoinLine(token=read_token(word))
     except ValueError:
         if ":" not in word or _PIN.fullmatch(word.lower()):
             raise
-        return JoinLine(place=ServerAddress.parse(word))
+        first, *others = _read_places(word)
+        return JoinLine(place=first, others=tuple(others))
+
+
+def _read_places(text: str) -> list[ServerAddress]:
+    return list(dict.fromkeys(ServerAddress.parse(place or "none") for place in text.split(",")))
 
 
 class ReplicaLine(NamedTuple):

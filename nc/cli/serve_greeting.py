@@ -29,6 +29,7 @@ def greet(installation: Installation, server: Server, console: Console) -> None:
         ("bootstrap", f"port {endpoints.bootstrap_port}, gRPC, {secured}"),
         ("link", f"port {endpoints.link_port}, WebSocket, {mutual}"),
         *(("internal", text) for text in _internal(settings)),
+        *(("metrics", text) for text in metrics_places(settings, server)),
         ("network", f"{settings.network_addr}"),
     ):
         console.print(f"  {label:<10}{escape(str(text))}", soft_wrap=True)
@@ -46,6 +47,16 @@ def _internal(settings: ServerSettings) -> Iterator[str]:
     if settings.internal_port is not None:
         where = host_port(settings.internal_listen.strip("[]"), settings.internal_port)
         yield f"{where}, gRPC, no certificate asked: a node token is the right to change its expiry"
+
+
+def metrics_places(settings: ServerSettings, server: Server) -> Iterator[str]:
+    """Where metrics are served, or why they are not; nothing where they were switched off."""
+    if server.metrics is not None:
+        yield server.metrics.url
+    elif settings.metrics_listen is not None:
+        host, port = settings.metrics_listen
+        where = host_port(host.strip("[]"), port)
+        yield f"none, as {where} cannot be listened on: name another with --metrics-listen"
 
 
 def _made(installation: Installation) -> Iterator[str]:

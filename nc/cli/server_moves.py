@@ -22,15 +22,17 @@ def known_addresses(
 ) -> KnownAddresses:
     """Where the server may be: where the command line says that it is now comes first."""
     known = KnownAddresses(folder.addresses, (node.host, node.port))
+    hosts = {host for host, _ in known.all}
     if server is not None:
-        known.prefer([_link_port(server, node.port)])
-    elif invited is not None and invited.host not in {host for host, _ in known.all}:
-        known.prefer([(invited.host, node.port)])
+        known.prefer([_link_port(place.strip(), node.port) for place in server.split(",")])
+    elif invited is not None and (new := [h for h, _ in invited.places if h not in hosts]):
+        known.prefer([(host, node.port) for host in new])
+        places = ", ".join(host_port(host, node.port) for host in new)
         log.info(
             log_events.AGENT_MOVED,
             message=f"this machine has joined with that token already; from now on it looks for "
-            f"its server at {host_port(invited.host, node.port)} first; if the link port is "
-            "another, name it with --server IP:PORT",
+            f"its server at {places} first; if the link port is another, name it with --server "
+            "IP:PORT",
         )
     return known
 

@@ -153,6 +153,8 @@ def _calls_as_json(calls: "Sequence[CallLine]") -> list[str]:
     lines = []
     made_ms, timestamp = -1, ""
     for at_ns, call, code, duration_ns, message, denied_so_far, node in calls:
+        # As `nc.rpc.call_lines.milliseconds`, without a function for each line.
+        duration_ms = round(duration_ns / 1000) / 1000
         if (at_ms := at_ns // 1_000_000) != made_ms:
             made_ms, timestamp = at_ms, iso_time(at_ns)
         more = f'"message": {_quoted(message)}, ' if message else ""
@@ -162,7 +164,7 @@ def _calls_as_json(calls: "Sequence[CallLine]") -> list[str]:
             more += f'"node": {_quoted(node)}, '
         lines.append(
             f'{{"method": "{call.method}", "code": "{code}", '
-            f'"duration_ms": {round(duration_ns / 1e6, 3)}, '
+            f'"duration_ms": {duration_ms}, '
             f'"actor": {_quoted(call.caller.actor)}, "request_id": {_quoted(call.request_id)}, '
             f'{more}"event": "{log_events.RPC}", "level": "info", "timestamp": "{timestamp}"}}'
         )

@@ -6,12 +6,12 @@
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
+from nc.contract import LARGEST_UINT64
 from nc.durations import parse_duration, starts_with_duration
 from nc.history.events import Point
 from nc.text import moment, quoted, unwrapped
 
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
-_LARGEST_SEQ: Final = 2**64
 _DIGITS: Final = 20  # of a number that means anything here
 _FIRST_MS: Final = 10**11  # as seconds it is the year 5138
 
@@ -44,7 +44,7 @@ def parse_point(text: str, now_s: int) -> Point:
     clean = unwrapped(text)
     if clean.lower() == "now":
         return Point()
-    if _is_number(clean) and int(clean) < _LARGEST_SEQ:
+    if _is_number(clean) and int(clean) <= LARGEST_UINT64:
         return Point(seq=int(clean))
     try:
         at = parse_moment(clean, now_s, "-")

@@ -12,7 +12,7 @@ from typing import Annotated, Final
 import typer
 
 from nc.cli.entrypoint import OperationFailed
-from nc.cli.pasted import read_token
+from nc.cli.pasted import read_node_token
 from nc.small_files import read_small
 
 BOOTSTRAP_TOKEN_VARIABLE: Final = "NC_BOOTSTRAP_TOKEN"  # noqa: S105 - its name
@@ -78,9 +78,9 @@ def _decoded(data: bytes, name: str) -> str:
     return text
 
 
-def token_named(text: str, option: str) -> str:
+def _node_token(text: str, option: str) -> str:
     try:
-        return read_token(text)
+        return read_node_token(text)
     except ValueError as error:
         raise typer.BadParameter(str(error), param_hint=option) from None
 
@@ -100,7 +100,7 @@ def node_tokens(texts: list[str] | None, file: Path | None) -> list[str]:
             f"{NODE_TOKEN_VARIABLE}",
             param_hint="--node-token",
         )
-    return [token_named(line, "--node-token") for line in lines]
+    return [_node_token(line, "--node-token") for line in lines]
 
 
 def hide(text: str) -> None:

@@ -20,6 +20,8 @@ from typing import Any, Final, NamedTuple, TypeVar, cast, get_args, get_origin, 
 from google.protobuf.descriptor import Descriptor, EnumDescriptor
 from google.protobuf.message import Message
 
+from nc.contract import LARGEST_UINT32, LARGEST_UINT64
+
 T = TypeVar("T")
 E = TypeVar("E", bound=StrEnum)
 
@@ -67,6 +69,22 @@ def ms_of(moment: datetime | None) -> int:
         return 0
     aware = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
     return (aware - _EPOCH) // timedelta(milliseconds=1)
+
+
+def uint32(name: str, value: int) -> int:
+    """A number for a field that holds 32 bits; raises ValueError if it does not fit."""
+    return _within(name, value, LARGEST_UINT32)
+
+
+def uint64(name: str, value: int) -> int:
+    """A number for a field that holds 64 bits; raises ValueError if it does not fit."""
+    return _within(name, value, LARGEST_UINT64)
+
+
+def _within(name: str, value: int, largest: int) -> int:
+    if not 0 <= value <= largest:
+        raise ValueError(f"{name} is {value}: expected 0 to {largest}")
+    return value
 
 
 def number_of(member: StrEnum, enum: EnumDescriptor) -> int:

@@ -12,6 +12,7 @@ from starlette.routing import Route
 
 from nc.client.client import AsyncClient
 from nc.console.answers import BadRequest, answering
+from nc.contract import LARGEST_UINT32
 
 _LONGEST_BODY: Final = 64 * 1024
 _LAST_MS: Final = 253_402_300_799_999  # the year 9999
@@ -30,8 +31,8 @@ class Action(BaseModel):
 class IssueToken(Action):
     name: ClassVar = "issue-token"
     lifetime_s: int | None = Field(ge=1)  # null: it never expires
-    max_uses: int = Field(default=0, ge=0, lt=2**32)
-    max_nodes: int = Field(default=0, ge=0, lt=2**32)
+    max_uses: int = Field(default=0, ge=0, le=LARGEST_UINT32)
+    max_nodes: int = Field(default=0, ge=0, le=LARGEST_UINT32)
     label: str = ""
     node_labels: dict[str, str] = {}
     node_name_prefix: str = ""

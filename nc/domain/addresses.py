@@ -159,12 +159,24 @@ def evolve_bound(
 
 
 def evolve_released(addresses: TransientAddresses, event: AddressReleased) -> None:
-    """Free the address; it joins the queue unless its slot is still to come."""
     addresses.hold(event.node_id, None)
-    addresses.ahead = addresses.ahead.discard(event.address)
-    slot = addresses.network.slot(event.address)
+    _let_go(addresses, event.address)
+
+
+def free(addresses: TransientAddresses, holder: str) -> None:
+    """Free the address of a holder that is gone, if it has one."""
+    held = addresses.by_node.get(holder)
+    if held is not None:
+        addresses.hold(holder, None)
+        _let_go(addresses, held.address)
+
+
+def _let_go(addresses: TransientAddresses, address: str) -> None:
+    """The address joins the queue, unless its slot is still to come."""
+    addresses.ahead = addresses.ahead.discard(address)
+    slot = addresses.network.slot(address)
     if slot is not None and slot < addresses.next_slot:
-        addresses.released = addresses.released.enqueue(event.address)
+        addresses.released = addresses.released.enqueue(address)
 
 
 def evolve_state_changed(
@@ -207,8 +219,8 @@ def bind(
     if current and addresses.network.slot(current) is not None:
         return []
     events = release(addresses, node_id, pb.ADDRESS_RELEASE_REASON_NETWORK_CHANGED)
-    free = (address for address in _free(addresses) if address not in avoided)
-    address = wanted if is_free(addresses, wanted) else next(free, None)
+    others = (address for address in free_addresses(addresses) if address not in avoided)
+    address = wanted if is_free(addresses, wanted) else next(others, None)
     if address is None:
         idle_node_id = longest_idle(
             addresses.by_node, addresses.idle_hours, addresses.network, reclaim()
@@ -229,7 +241,7 @@ def is_free(addresses: Addresses, address: str) -> bool:
     return is_assignable(addresses, address) and not addresses.holder_of(address)
 
 
-def _free(addresses: Addresses) -> Iterator[str]:
+def free_addresses(addresses: Addresses) -> Iterator[str]:
     """The free addresses, in the order in which they are given out."""
     network = addresses.network
     for slot in range(addresses.next_slot, network.slots):

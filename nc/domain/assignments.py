@@ -40,7 +40,9 @@ def decide_assign(
         raise AddressNotAssignable(address, str(addresses.network))
     holder = addresses.holder_of(address)
     if holder not in ("", node_id):
-        raise AddressTaken(address, shown_name(nodes[holder].profile.name, holder))
+        node = nodes.get(holder)  # none: a server holds it
+        name = "a server" if node is None else shown_name(node.profile.name, holder)
+        raise AddressTaken(address, name)
     if holder == node_id:
         kept = held is not None and held.is_assigned
         return [] if kept else [_bound(node_id, address, assigned=True)]

@@ -11,6 +11,9 @@ from nc.domain.limits import DEFAULT_RECLAIM_AFTER_MS
 from nc.domain.map_items import items_of
 from nc.domain.network import Network
 
+# Holders that are no nodes: replicas, by their sessions.
+_SESSION: Final = "session "
+
 HOUR_MS: Final = 60 * 60 * 1000
 
 
@@ -23,7 +26,17 @@ class Binding(NamedTuple):
     is_assigned: bool = False  # an administrator chose it: it is not reclaimed
 
 
-Bindings: TypeAlias = "HashTrieMap[str, Binding]"  # by node id
+Bindings: TypeAlias = "HashTrieMap[str, Binding]"  # by node id, or `session_holder`
+
+
+def session_holder(session: str) -> str:
+    """The holder, among the bindings, that a session is."""
+    return f"{_SESSION}{session}"
+
+
+def session_of(holder: str) -> str | None:
+    """The session that a holder is; None for a node."""
+    return holder.removeprefix(_SESSION) if holder.startswith(_SESSION) else None
 
 
 class Reclaim(NamedTuple):

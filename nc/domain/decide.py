@@ -14,11 +14,13 @@ from nc.domain import (
     assignments,
     departures,
     invitations,
+    leadership,
     links,
     litekube_import,
     nodes,
     redeeming,
     repairs,
+    replica_addresses,
     replicas,
     tokens,
     updates,
@@ -61,12 +63,18 @@ Command = (
     | invitations.EndInvitation
     | invitations.ForgetInvitations
     | invitations.RemoveReplica
+    | leadership.StandForElection
+    | leadership.LoseReplica
+    | leadership.DropUnowned
+    | replica_addresses.BindReplicaAddress
 )
 
 
 def _live(state: State, command: links.AcceptLink | links.HandOverAddress) -> Callable[[], Reclaim]:
     """Check that the node's token is good; what may be reclaimed for the node, once it is asked."""
     node_id, now_ms = command.node_id, command.now_ms
+    if isinstance(command, links.AcceptLink) and command.session:
+        leadership.require_going_on(state.sessions, command.session)
     node = nodes.require_live(state.nodes, state.unregistered, node_id, now_ms)
     return lambda: reclaim_for(node, state.addresses.network, now_ms, command.reclaim_after_ms)
 
@@ -100,7 +108,7 @@ DECISIONS: dict[type, Callable[[State, Any], list[Event]]] = {
         s.tokens, s.nodes, s.links, s.addresses, c
     ),
     updates.UpdateNode: lambda s, c: updates.decide_update(s.nodes, s.names, s.unregistered, c),
-    updates.ReportFacts: lambda s, c: updates.decide_report(s.nodes, s.unregistered, c),
+    updates.ReportFacts: lambda s, c: updates.decide_report(s.nodes, s.unregistered, s.links, c),
     updates.RenewCertificates: lambda s, c: updates.decide_renew(s.nodes, s.unregistered, c),
     assignments.AssignAddress: lambda s, c: assignments.decide_assign(
         s.nodes, s.unregistered, s.links, s.addresses, c
@@ -132,6 +140,12 @@ DECISIONS: dict[type, Callable[[State, Any], list[Event]]] = {
     invitations.EndInvitation: lambda s, c: invitations.decide_end(s.membership, c),
     invitations.ForgetInvitations: lambda s, c: invitations.decide_forget(s.membership, c),
     invitations.RemoveReplica: lambda s, c: invitations.decide_remove(s.membership, s.sessions, c),
+    leadership.StandForElection: lambda s, c: leadership.decide_election(s.leader, c),
+    leadership.LoseReplica: lambda s, c: leadership.decide_loss(s.leader, s.sessions, c),
+    leadership.DropUnowned: lambda s, c: leadership.decide_drop_unowned(s.links, s.sessions, c),
+    replica_addresses.BindReplicaAddress: lambda s, c: replica_addresses.decide_bind(
+        s.addresses, s.sessions, c
+    ),
 }
 
 

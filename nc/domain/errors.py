@@ -264,3 +264,15 @@ class NotTheNodesKey(WithoutFacts):
         "the key of the certificate request is not the node's: renew with the key that it was "
         "enrolled with, or enrol the machine again with a bootstrap token"
     )
+
+
+class SessionEnded(WithoutFacts):
+    text = "this server's session has ended, since it was silent for too long; try again"
+
+
+class ElectionLost(WithoutFacts):
+    text = "another server was elected to lead meanwhile"
+
+
+class LeaderKept(WithoutFacts):
+    text = "the server that leads cannot be lost; it would find out itself"

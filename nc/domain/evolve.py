@@ -13,8 +13,10 @@ from nc.domain import (
     addresses,
     administrators,
     invitations,
+    leadership,
     links,
     nodes,
+    replica_addresses,
     replicas,
     tokens,
     updates,
@@ -36,7 +38,7 @@ class _TransientState:
 
     __slots__ = (
         *("addresses", "administrators", "at_ms", "authorities", "digest_seq", "imported"),
-        *("key_check", "links", "membership", "names", "nodes", "sessions", "tokens"),
+        *("key_check", "leader", "links", "membership", "names", "nodes", "sessions", "tokens"),
         "unregistered",
     )
 
@@ -54,6 +56,7 @@ class _TransientState:
         self.administrators = base.administrators
         self.imported = base.imported
         self.membership = base.membership
+        self.leader = base.leader
         self.at_ms = 0
 
     def finish(self, seq: int) -> State:
@@ -71,6 +74,7 @@ class _TransientState:
             self.names.finish(),
             self.administrators,
             self.imported,
+            self.leader,
             self.membership,
         )
 
@@ -79,13 +83,16 @@ def _replica_started(state: _TransientState, _seq: int, event: Any) -> None:
     addresses.evolve_replica_started(state.addresses, event)
     state.key_check = event.key_check or state.key_check
     state.authorities = replicas.evolve_authorities(state.authorities, event)
+    for session in replicas.ended_by(state.sessions.items(), event):
+        replica_addresses.end_session(state.addresses, session)
     state.sessions = replicas.evolve_sessions_started(state.sessions, event)
     state.membership = invitations.evolve_started(
         state.membership, state.sessions, state.at_ms, event
     )
 
 
-def _replica_stopped(state: _TransientState, _seq: int, event: Any) -> None:
+def _session_ended(state: _TransientState, _seq: int, event: Any) -> None:
+    replica_addresses.end_session(state.addresses, event.session)
     state.sessions = state.sessions.discard(event.session)
 
 
@@ -103,7 +110,13 @@ def _invitation_ended(state: _TransientState, _seq: int, event: Any) -> None:
 
 def _replica_removed(state: _TransientState, _seq: int, event: Any) -> None:
     state.membership = invitations.evolve_removed(state.membership, state.at_ms, event)
-    state.sessions = invitations.evolve_sessions_removed(state.sessions, event)
+    for session in invitations.sessions_of(state.sessions, event.replica_id):
+        replica_addresses.end_session(state.addresses, session)
+        state.sessions = state.sessions.remove(session)
+
+
+def _leader_elected(state: _TransientState, _seq: int, event: Any) -> None:
+    state.leader = leadership.evolve_elected(event)
 
 
 def _token_issued(state: _TransientState, _seq: int, event: Any) -> None:
@@ -160,11 +173,16 @@ def _digest_recorded(state: _TransientState, _seq: int, event: Any) -> None:
 # How each kind of event is folded; the keys are the members of `Event.kind`.
 FOLDS: dict[str, Callable[[_TransientState, int, Any], None]] = {
     "replica_started": _replica_started,
-    "replica_stopped": _replica_stopped,
     "replica_invited": _replica_invited,
     "invitation_redeemed": _invitation_redeemed,
     "invitation_ended": _invitation_ended,
     "replica_removed": _replica_removed,
+    "replica_stopped": _session_ended,
+    "replica_lost": _session_ended,
+    "replica_address_bound": lambda state, _, e: replica_addresses.evolve_replica_address_bound(
+        state.addresses, e
+    ),
+    "leader_elected": _leader_elected,
     "token_issued": _token_issued,
     "token_revoked": _token_revoked,
     "token_expired": lambda state, _, e: tokens.evolve_expired(state.tokens, e),

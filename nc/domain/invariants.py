@@ -2,8 +2,8 @@
 
 A node moves along the state machine's table and from where it was, an address has one holder, and
 digests are of earlier events, in their order; others are in `nc.domain.identity_invariants` and
-`nc.domain.membership_invariants`. Pure, and independent of the folds: the situation before each
-event is kept in plain dictionaries.
+`replica_invariants` and `membership_invariants` beside it. Pure, and independent of the folds: the
+situation before each event is kept in plain dictionaries.
 """
 
 from collections.abc import Callable, Iterable, Iterator
@@ -11,6 +11,8 @@ from contextlib import suppress
 from itertools import product
 from typing import Any, Final, NamedTuple
 
+from nc.domain import replica_invariants
+from nc.domain.bindings import session_holder, session_of
 from nc.domain.errors import IllegalTransition
 from nc.domain.events import DigestRecorded, Entry, Event
 from nc.domain.evolve import UnknownEvent
@@ -65,15 +67,17 @@ class Situation:
         link_ids: the current link of each node that is not IDLE.
         owners: the session that holds that link.
         sessions: those that have not ended, each with its replica's id.
-        holders: the node that holds each bound address.
+        holders: the node, or the session, that holds each bound address.
+        own: the address of each session that has one.
+        epoch: of the last leader that was elected; 0: none was.
         digest_seq: the event that the last recorded digest is of, 0 if none was.
         identities: names, keys, tokens and administrators.
         members: replicas and invitations.
     """
 
     __slots__ = (
-        *("digest_seq", "holders", "identities", "link_ids", "owners"),
-        *("members", "seq", "sessions", "states"),
+        *("digest_seq", "epoch", "holders", "identities", "link_ids", "members", "own", "owners"),
+        *("seq", "sessions", "states"),
     )
 
     def __init__(self, base: State | None = None) -> None:
@@ -85,6 +89,9 @@ class Situation:
         self.sessions = dict(base.sessions.items())
         by_node = base.addresses.by_node.items()
         self.holders = {held.address: node_id for node_id, held in by_node if held.address}
+        sessions = ((session_of(holder), held.address) for holder, held in by_node)
+        self.own = {session: address for session, address in sessions if session is not None}
+        self.epoch = base.leader.epoch
         self.digest_seq = base.digest_seq
         self.identities = Identities(base)
         self.members = Members(base)
@@ -104,34 +111,44 @@ class Situation:
                 else:
                     self.link_ids[node_id] = event.link_id
                     self.owners[node_id] = event.session
-            case "replica_started" | "replica_stopped" | "replica_removed":
+            case "replica_started" | "replica_stopped" | "replica_lost" | "replica_removed":
                 self._follow_session(kind, event)
             case "node_registered":
                 self.states[event.node_id] = _IDLE
-            case "address_bound":
-                self.holders[event.address] = event.node_id
-            case "address_released":
-                self.holders.pop(event.address, None)
+            case "address_bound" | "address_released" | "replica_address_bound":
+                self._follow_address(kind, event)
             case "unregistered":
                 self.states.pop(event.node_id, None)
+            case "leader_elected":
+                self.epoch = event.epoch
             case "digest_recorded":
                 self.digest_seq = event.seq
 
     def _follow_session(self, kind: str, event: Any) -> None:
-        if kind == "replica_stopped":
-            self.sessions.pop(event.session, None)
-            return
+        is_start = kind == "replica_started"
         if kind == "replica_removed":
-            of_it = [
-                session for session, owner in self.sessions.items() if owner == event.replica_id
-            ]
-            for session in of_it:
-                del self.sessions[session]
-            return
-        for session in ended_by(self.sessions.items(), event):
-            del self.sessions[session]
-        if event.session:
+            of_it = self.sessions.items()
+            gone = [session for session, owner in of_it if owner == event.replica_id]
+        else:
+            gone = ended_by(self.sessions.items(), event) if is_start else [event.session]
+        for ended in gone:
+            self.sessions.pop(ended, None)
+            self._free(ended)
+        if is_start and event.session:
             self.sessions[event.session] = event.replica_id
+
+    def _follow_address(self, kind: str, event: Any) -> None:
+        if kind == "address_bound":
+            self.holders[event.address] = event.node_id
+        elif kind == "address_released":
+            self.holders.pop(event.address, None)
+        else:
+            self._free(event.session)
+            self.holders[event.address] = session_holder(event.session)
+            self.own[event.session] = event.address
+
+    def _free(self, session: str) -> None:
+        self.holders.pop(self.own.pop(session, ""), None)
 
 
 class Place(NamedTuple):
@@ -181,9 +198,9 @@ class InvariantChecker:
         body = getattr(event, kind)
         if kind in _CHECKS:
             _CHECKS[kind](self.situation, body)
-        fault = self.situation.identities.fault(kind, body) or self.situation.members.fault(
-            kind, body
-        )
+        fault = self.situation.identities.fault(kind, body)
+        fault = fault or self.situation.members.fault(kind, body)
+        fault = fault or replica_invariants.fault(self.situation, kind, body)
         if fault is not None:
             _refuse(self.situation, *fault)
         self.situation.apply(kind, body)

@@ -45,7 +45,7 @@ RETENTION_MS: Final = 24 * 60 * 60 * 1000
 # another one.
 MOST_STOPPED: Final = 100
 
-_LONGEST_ID: Final = 64  # characters; a host name of Linux has no more
+_LONGEST_ID: Final = 80  # characters; a host name of Linux has 64, and more is added to it
 
 
 class Invitation(NamedTuple):
@@ -70,7 +70,8 @@ class KnownReplica(NamedTuple):
 class Membership:
     """By their ids: replicas that have started, when others were removed, and invitations."""
 
-    replicas: "HashTrieMap[str, KnownReplica]" = field(default_factory=HashTrieMap)
+    # Older versions did not keep them, so no digest has them, and equal states may differ in them.
+    replicas: "HashTrieMap[str, KnownReplica]" = field(default_factory=HashTrieMap, compare=False)
     removed: "HashTrieMap[str, int]" = field(default_factory=HashTrieMap)
     invitations: "HashTrieMap[str, Invitation]" = field(default_factory=HashTrieMap)
 
@@ -159,11 +160,9 @@ def evolve_removed(members: Membership, at_ms: int, event: ReplicaRemoved) -> Me
     )
 
 
-def evolve_sessions_removed(sessions: Sessions, event: ReplicaRemoved) -> Sessions:
-    for session, replica_id in sessions.items():
-        if replica_id == event.replica_id:
-            sessions = sessions.remove(session)
-    return sessions
+def sessions_of(sessions: Sessions, replica_id: str) -> list[str]:
+    """The sessions of a replica that have not ended."""
+    return sorted(session for session, owner in sessions.items() if owner == replica_id)
 
 
 def decide_invite(members: Membership, command: InviteReplica) -> list[Event]:

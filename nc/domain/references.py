@@ -37,21 +37,22 @@ IdOf = Callable[[str], str]
 def node_meant(state: State, reference: str, id_of: IdOf) -> str:
     """The id of a node, from its id or the beginning of it, its name, overlay address or token.
 
-    In this order: what is an id is never looked for among the names. The first prefix after a
-    node has changed costs O(nodes), the others O(log nodes).
+    In this order: what is an id is never looked for among the names. Capitals count in tokens
+    alone. The first prefix after a node has changed costs O(nodes), the others O(log nodes).
 
     Raises:
         NodeReferenceUnknown: no node is meant.
         NodeReferenceAmbiguous: several are.
     """
-    if reference in state.nodes:
-        return reference
-    found = state.names.get(reference) or state.addresses.holder_of(reference)
+    lower = reference.lower()
+    if lower in state.nodes:
+        return lower
+    found = state.names.get(lower) or state.addresses.holder_of(reference)
     if found in state.nodes:
         return found
     if (by_token := id_of(reference)) in state.nodes:
         return by_token
-    matching = _with_prefix(_node_ids, state.nodes, reference)
+    matching = _with_prefix(_node_ids, state.nodes, lower)
     if not matching:
         raise NodeReferenceUnknown
     if len(matching) > 1:
@@ -67,11 +68,12 @@ def token_meant(state: State, reference: str, id_of: IdOf) -> str:
         TokenReferenceUnknown: no token is meant.
         TokenReferenceAmbiguous: several are.
     """
-    if reference in state.tokens:
-        return reference
+    lower = reference.lower()
+    if lower in state.tokens:
+        return lower
     if (by_token := id_of(reference)) in state.tokens:
         return by_token
-    matching = _with_prefix(_token_ids, state.tokens, reference)
+    matching = _with_prefix(_token_ids, state.tokens, lower)
     if not matching:
         raise TokenReferenceUnknown
     if len(matching) > 1:
@@ -118,17 +120,20 @@ def invitation_meant(invitations: "HashTrieMap[str, Invitation]", reference: str
 
 
 class _SortedIds:
-    """The ids of the map that was last asked for, in order: a request may have many prefixes."""
+    """The ids of the map that was last asked for, in order: a request may have many prefixes.
+
+    Several threads ask. Both values are replaced as one, so that no ids go with another map.
+    """
 
     def __init__(self) -> None:
-        self._mapping: object = None
-        self._ids: list[str] = []
+        self._last: tuple[object, list[str]] = (None, [])
 
     def of(self, mapping: "HashTrieMap[str, V]") -> list[str]:
-        if self._mapping is not mapping:
-            self._ids = sorted(each for each, _ in items_of(mapping))
-            self._mapping = mapping
-        return self._ids
+        of, ids = self._last
+        if of is not mapping:
+            ids = sorted(each for each, _ in items_of(mapping))
+            self._last = mapping, ids
+        return ids
 
 
 _node_ids, _token_ids = _SortedIds(), _SortedIds()

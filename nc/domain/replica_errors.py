@@ -50,8 +50,8 @@ class InvitationUsed(DomainError):
 class ReplicaIdWrong(DomainError):
     def __init__(self, longest: int) -> None:
         super().__init__(
-            f"a server's name is 1 to {longest} characters without spaces: give the machine a host "
-            "name (hostnamectl hostname NAME)"
+            f"a server's name is 1 to {longest} characters without spaces: remove the file replica "
+            "from its data folder, and start it again"
         )
 
 
@@ -59,9 +59,9 @@ class ReplicaIdTaken(DomainError):
     def __init__(self, replica_id: str) -> None:
         self.replica_id = replica_id
         super().__init__(
-            f"a server called {quoted(replica_id)} runs, and each is known by the host name of its "
-            "machine: give this machine another one (hostnamectl hostname NAME), or, if that "
-            "server is gone, wait until the others have noticed"
+            f"a server called {quoted(replica_id)} runs: if this one's data folder is a copy of "
+            "that one's, begin with an empty one; if that server is gone, wait until the others "
+            "have noticed"
         )
 
 

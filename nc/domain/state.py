@@ -11,6 +11,7 @@ from rpds import HashTrieMap
 from nc.domain.addresses import Addresses
 from nc.domain.administrators import Administrators
 from nc.domain.invitations import Membership
+from nc.domain.leadership import NO_LEADER, Leader
 from nc.domain.links import Links
 from nc.domain.names import Names
 from nc.domain.nodes import Nodes, UnregisteredNodes
@@ -35,4 +36,5 @@ class State:
     names: Names = field(default_factory=HashTrieMap, compare=False)  # it follows from `nodes`
     administrators: Administrators = field(default_factory=Administrators)
     imported: frozenset[str] = frozenset()  # hashes of the upstream databases
+    leader: Leader = NO_LEADER  # none in a log that one replica writes
     membership: Membership = field(default_factory=Membership)  # what of replicas is remembered

@@ -13,6 +13,7 @@ from nc.domain.events import (
     NodeUpdated,
 )
 from nc.domain.interning import shared_id
+from nc.domain.links import Links, link_of
 from nc.domain.names import Names, TransientNames, require_name
 from nc.domain.nodes import (
     Node,
@@ -52,9 +53,10 @@ class UpdateNode:
 
 @dataclass(frozen=True, slots=True)
 class ReportFacts:
-    """A node's machine told facts; those that it left out stay."""
+    """A node's machine told facts on a link; those that it left out stay."""
 
     node_id: str
+    link_id: str
     facts: Facts
 
 
@@ -139,15 +141,16 @@ def _changed_labels(profile: Profile, command: UpdateNode) -> LabelPairs:
 
 
 def decide_report(
-    nodes: Nodes, unregistered: UnregisteredNodes, command: ReportFacts
+    nodes: Nodes, unregistered: UnregisteredNodes, links: Links, command: ReportFacts
 ) -> list[Event]:
-    """Record the node's facts; no event if they are known.
+    """Record the node's facts; no event if they are known, or the node has a newer link or none.
 
     Raises:
         NodeUnknown: it was never registered, or was unregistered.
     """
     node = require_node(nodes, unregistered, command.node_id)
-    return _report(node, command.node_id, command.facts)
+    is_current = link_of(links, command.node_id).link_id == command.link_id
+    return _report(node, command.node_id, command.facts) if is_current else []
 
 
 def _report(node: Node, node_id: str, said: Facts) -> list[Event]:

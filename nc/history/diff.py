@@ -25,6 +25,7 @@ class Difference(NamedTuple):
     came: list[str]
     went: list[str]
     passed_through: list[str]  # came after the first place, and went before the second
+    passed_names: dict[str, str]  # the last names of those
     moved: dict[str, tuple[str, str]]  # addresses, "" for none
     changed: dict[str, tuple[str, str]]  # names of states
     flapped: dict[str, int]  # how often it lost its link and was CONNECTED again
@@ -43,11 +44,13 @@ def differences(before: State, after: State, between: Iterable[Recorded]) -> Dif
     """Compare two states; `between` are the events that lead from one to the other."""
     stayed = sorted(set(before.nodes) & set(after.nodes))
     registered, flapped = _registered_and_flapped(between)
+    passed = sorted(registered.keys() - set(before.nodes) - set(after.nodes))
     old, new = before.administrators.by_serial, after.administrators.by_serial
     return Difference(
         came=sorted(set(after.nodes) - set(before.nodes)),
         went=sorted(set(before.nodes) - set(after.nodes)),
-        passed_through=sorted(registered - set(before.nodes) - set(after.nodes)),
+        passed_through=passed,
+        passed_names={node_id: registered[node_id] for node_id in passed if registered[node_id]},
         moved=_changes(stayed, before.addresses.address_of, after.addresses.address_of),
         changed=_changes(
             stayed,
@@ -95,15 +98,23 @@ def _changes(
     return {each: (old, new) for each, (old, new) in pairs.items() if old != new}
 
 
-def _registered_and_flapped(between: Iterable[Recorded]) -> tuple[set[str], Counter[str]]:
-    """The nodes that were registered, and how often each lost its link and was CONNECTED again."""
-    registered: set[str] = set()
+def _registered_and_flapped(
+    between: Iterable[Recorded],
+) -> tuple[dict[str, str], Counter[str]]:
+    """The nodes that were registered, and how often each lost its link and was CONNECTED again.
+
+    Of those that were registered, the last name that each was given.
+    """
+    registered: dict[str, str] = {}
     lost: set[str] = set()
     flapped: Counter[str] = Counter()
     for recorded in between:
         event = recorded.event
         if event.HasField("node_registered"):
-            registered.add(event.node_registered.node_id)
+            registered[event.node_registered.node_id] = event.node_registered.name
+        elif event.HasField("node_updated") and event.node_updated.node_id in registered:
+            updated = event.node_updated
+            registered[updated.node_id] = updated.name or registered[updated.node_id]
         elif event.HasField("state_changed"):
             change = event.state_changed
             if change.from_state == pb.CONNECTION_STATE_CONNECTED:

@@ -7,14 +7,19 @@ what no client asked for, too: an address that was reclaimed, a link that was lo
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any, Final, NamedTuple
 
+from nc.domain.bindings import session_of
 from nc.domain.events import Event, pb
-from nc.domain.expiry import has_passed
 from nc.domain.links import link_of
 from nc.domain.nodes import certificates_end_ms
 from nc.domain.profile import facts_in
 from nc.domain.state import State
-from nc.history import invitation_words
 from nc.history.events import Recorded, field_of
+from nc.history.present import (
+    INVITATION_WORDS,
+    expiry_clause,
+    invitation_sentence,
+    token_sentence,
+)
 from nc.text import moment
 
 __all__ = ["Kind", "Line", "Target", "explain", "now_line"]
@@ -55,35 +60,21 @@ def now_line(state: State, target: Target, now_ms: int) -> str:
     """The target as a state has it, as a sentence."""
     if target.kind == "address":
         holder = state.addresses.holder_of(target.id)
+        if (session := session_of(holder)) is not None:
+            return f"{target.id} is held by the server with the session {session}"
         return f"{target.id} is held by node {holder}" if holder else f"{target.id} is free"
     if target.kind == "invitation":
-        return invitation_words.now_sentence(state, target.id, now_ms)
+        return invitation_sentence(state, target.id, now_ms)
     if target.kind == "token":
-        token = state.tokens.get(target.id)
-        if token is None:
-            return "the bootstrap token is not remembered any more"
-        users = sum(node.token_id == target.id for node in state.nodes.values())
-        nodes = (
-            "1 node that came with it is" if users == 1 else f"{users} nodes that came with it are"
-        )
-        is_revoked = token.revoked_at_ms is not None
-        ending = "was revoked" if is_revoked else _expiry(token.expires_at_ms, now_ms)
-        return f"the bootstrap token {ending}; {nodes} registered"
+        return token_sentence(state, target.id, now_ms)
     node = state.nodes.get(target.id)
     if node is None:
         return "the node is not registered: its token and its certificates are refused"
     name = link_of(state.links, target.id).state.name
     address = state.addresses.address_of(target.id) or "no address"
     called = f"node {node.profile.name}" if node.profile.name else "the node"
-    expiry = _expiry(node.expires_at_ms, now_ms)
+    expiry = expiry_clause(node.expires_at_ms, now_ms)
     return f"{called} is {name} with {address}, and its token {expiry}"
-
-
-def _expiry(expires_at_ms: int, now_ms: int) -> str:
-    if expires_at_ms == 0:
-        return "never expires"
-    verb = "expired" if has_passed(expires_at_ms, now_ms) else "expires"
-    return f"{verb} at {moment(expires_at_ms)}"
 
 
 _FIELDS: Final = {
@@ -103,6 +94,7 @@ _LOST: Final = {
     pb.STATE_CHANGE_REASON_ADDRESS_REASSIGNED: "an administrator gave it another address",
     pb.STATE_CHANGE_REASON_CERTIFICATE_ENDED: "its certificate had ended",
     pb.STATE_CHANGE_REASON_REPLICA_STOPPED: "the server that held its link stopped",
+    pb.STATE_CHANGE_REASON_REPLICA_LOST: "the server that held its link was silent for too long",
 }
 
 _RELEASED: Final = {
@@ -279,6 +271,9 @@ _WORDS: Final[dict[str, Callable[[Explainer, Any], str]]] = {
     "state_changed": Explainer.state_changed,
     "address_bound": Explainer.bound,
     "address_released": Explainer.released,
+    "replica_address_bound": lambda _, e: (
+        f"a server was given {e.address} as its own, until its session {e.session} ends"
+    ),
     "expiry_changed": Explainer.expiry_changed,
     "unregistered": Explainer.unregistered,
     "node_forgotten": lambda explainer, e: (
@@ -287,7 +282,7 @@ _WORDS: Final[dict[str, Callable[[Explainer, Any], str]]] = {
     "log_repaired": Explainer.repaired,
     **{
         kind: lambda _, e, words=words: words(e)  # type: ignore[misc]  # bound for each kind
-        for kind, words in invitation_words.WORDS.items()
+        for kind, words in INVITATION_WORDS.items()
     },
 }
 

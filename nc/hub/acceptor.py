@@ -28,10 +28,10 @@ from nc import log_events
 from nc.hub.connection import AcceptedConnection
 from nc.hub.crowd import Crowd
 from nc.hub.limits import Limits
+from nc.hub.reachable import Reachable
 from nc.hub.refusals import BEFORE_THE_REQUEST, LinkRefused, Refusal, bug_of_ours
 from nc.hub.request import RequestReader
 from nc.hub.session import Session
-from nc.net import wire
 from nc.net.party import party_at
 from nc.text import host_port
 
@@ -95,13 +95,13 @@ class Acceptor:
     Args:
         upgrade: makes the session for a request, or raises LinkRefused.
         tls: gives the context for a new connection; None for plain text.
+        reachable: where this server and its peers are, for agents.
 
     Attributes:
         silent: the connections that no byte came from yet.
         ready: those that wait for a place.
         beginning: those with a place, until they are links or refused.
         refused: how many connections became no link, by reason.
-        addresses: where this server is reached, for agents.
     """
 
     def __init__(
@@ -110,8 +110,10 @@ class Acceptor:
         tls: Callable[[], ssl.SSLContext | None],
         log: FilteringBoundLogger,
         limits: Limits,
+        reachable: Reachable,
     ) -> None:
         self._upgrade = upgrade
+        self._reachable = reachable
         self._tls = tls
         self._log = log
         self._limits = limits
@@ -122,7 +124,6 @@ class Acceptor:
         self.beginning: Crowd[Newcomer] = Crowd()
         self._retry: asyncio.TimerHandle | None = None
         self.refused: Counter[Refusal] = Counter()
-        self.addresses: tuple[wire.Address, ...] = ()
 
     @property
     def turned_away(self) -> int:
@@ -232,7 +233,7 @@ class Acceptor:
         try:
             async with asyncio.timeout(self._limits.upgrade_timeout_s):
                 connection = AcceptedConnection(
-                    self._ask, one.peer, self._log, self.addresses, self._limits.close_timeout_s
+                    self._ask, one.peer, self._log, self._reachable, self._limits.close_timeout_s
                 )
                 hand_over = partial(self._hand_over, one, connection)
                 transport, reader = await self._connect(one.socket, hand_over)

@@ -18,7 +18,7 @@ from nc.domain.errors import (
 )
 from nc.domain.events import Certificate
 from nc.domain.events import pb as events_pb
-from nc.domain.nodes import require_live, require_node
+from nc.domain.nodes import Node, require_live, require_node
 from nc.domain.state import State
 from nc.hub.refusals import LinkRefused, Refusal
 from nc.pki.certificates import NODE_ORGANIZATION, UPSTREAM_NETWORK_COMMON_NAME
@@ -79,10 +79,9 @@ def admit(
     """
     node_id = token_ids.id_of(token)
     node = state.nodes.get(node_id)
-    is_imported = node is not None and node.profile.imported
     peer = None
     if certificate_pem is not None:
-        peer = _node_certificate(certificate_pem, node_id, now_ms, is_imported=is_imported)
+        peer = _node_certificate(certificate_pem, node_id, node, now_ms)
     try:
         if not token:
             raise NodeTokenEmpty
@@ -111,7 +110,7 @@ def _no_token(error: DomainError) -> LinkRefused:
 
 
 def _node_certificate(
-    certificate_pem: bytes, node_id: str, now_ms: int, *, is_imported: bool
+    certificate_pem: bytes, node_id: str, node: Node | None, now_ms: int
 ) -> PeerCertificate | None:
     """The node's certificate; None if it is another's.
 
@@ -123,19 +122,28 @@ def _node_certificate(
     except CertificateUnreadable:  # OpenSSL reads certificates that the library does not
         return None
     if now_ms < peer.not_before_ms or now_ms >= peer.not_after_ms:
-        problem = (
-            f"is not valid before {moment(peer.not_before_ms)}; are both clocks right?"
-            if now_ms < peer.not_before_ms
-            else f"ended at {moment(peer.not_after_ms)}; join again with a new bootstrap token"
-        )
+        problem = _problem(peer, now_ms, may_renew=node is not None and node.is_renewable)
         raise LinkRefused(
             Refusal.CERTIFICATE_ENDED, HTTPStatus.FORBIDDEN, f"this node's certificate {problem}"
         )
+    is_imported = node is not None and node.profile.imported
     if is_imported and peer.common_name == UPSTREAM_NETWORK_COMMON_NAME:
         return peer
     if peer.common_name != node_id or NODE_ORGANIZATION not in peer.organizations:
         return None
     return peer
+
+
+def _problem(peer: PeerCertificate, now_ms: int, *, may_renew: bool) -> str:
+    """What is wrong with the dates of a certificate, and what to do."""
+    if now_ms < peer.not_before_ms:
+        return f"is not valid before {moment(peer.not_before_ms)}; are both clocks right?"
+    way = (
+        "renew it at the bootstrap port, as network-controller join does by itself"
+        if may_renew
+        else "join again with a new bootstrap token"
+    )
+    return f"ended at {moment(peer.not_after_ms)}; {way}"
 
 
 def _recorded(peer: PeerCertificate) -> Certificate:

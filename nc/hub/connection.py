@@ -33,6 +33,7 @@ from picows.picows import WSProtocol  # type: ignore[attr-defined]  # its stubs 
 from structlog.typing import FilteringBoundLogger
 
 from nc import log_events
+from nc.hub.reachable import Reachable
 from nc.hub.refusals import LinkRefused
 from nc.hub.request import accept_lists
 from nc.hub.session import Session
@@ -54,7 +55,7 @@ class AcceptedConnection(WSProtocol):  # type: ignore[misc]  # it has no stubs
         close_timeout_s: see `nc.hub.limits`.
         peer: the other end's address and port, for people to read.
         log: gets the traceback of a bug of ours.
-        addresses: where this server is reached.
+        reachable: where this server and its peers are.
     """
 
     def __init__(
@@ -62,7 +63,7 @@ class AcceptedConnection(WSProtocol):  # type: ignore[misc]  # it has no stubs
         upgrade: "Upgrade",
         peer: str,
         log: FilteringBoundLogger,
-        addresses: tuple[wire.Address, ...],
+        reachable: Reachable,
         close_timeout_s: float,
     ) -> None:
         super().__init__(
@@ -83,7 +84,7 @@ class AcceptedConnection(WSProtocol):  # type: ignore[misc]  # it has no stubs
             read_buffer_init_size=_READ_BUFFER_BYTES,
         )
         self.peer = peer
-        self.addresses = addresses
+        self.reachable = reachable
         self.close_timeout_s = close_timeout_s
 
     def take_over(self, transport: asyncio.Transport, received: bytes) -> None:
@@ -129,7 +130,7 @@ def _answer(connection: AcceptedConnection, upgrade: Upgrade, request: WSUpgrade
     headers = {}
     if wire.offers_offload(request.headers.get(wire.SUBPROTOCOL_HEADER)):
         headers[wire.SUBPROTOCOL_HEADER] = wire.OFFLOAD
-        headers[wire.ADDRESSES_HEADER] = wire.addresses_text(connection.addresses)
+        headers[wire.ADDRESSES_HEADER] = wire.addresses_text(connection.reachable.told())
     return WSUpgradeResponseWithListener(WSUpgradeResponse.create_101_response(headers), link)
 
 

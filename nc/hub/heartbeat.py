@@ -9,16 +9,13 @@ from typing import Final, Protocol
 
 from nc.clock import Clock, now_ms
 from nc.hub.session import Session
+from nc.hub.turns import LINKS_PER_TURN
 
 # How often a session is checked within the time that it may be silent.
 CHECKS_PER_TIMEOUT: Final = 30
 
 # After how many checks without a frame a ping is sent: every third of that time.
 CHECKS_BEFORE_PING: Final = 10
-
-# How many sessions are checked in one turn of the event loop: a ping takes some ten microseconds,
-# and after a restart all sessions are silent at the same time.
-SESSIONS_PER_TURN: Final = 50
 
 
 class Watched(Protocol):
@@ -49,7 +46,7 @@ class Heartbeat:
             await asyncio.sleep(self._interval_s)
             for count, link_id in enumerate(list(self._hub.sessions), 1):
                 self.check(link_id)  # no session in a variable here: it would live on in memory
-                if count % SESSIONS_PER_TURN == 0:
+                if count % LINKS_PER_TURN == 0:
                     await asyncio.sleep(0)
 
     def check(self, link_id: str) -> None:

@@ -31,8 +31,9 @@ from nc.domain.state import State
 from nc.hub.acceptor import Acceptor
 from nc.hub.heartbeat import Heartbeat
 from nc.hub.limits import Limits
-from nc.hub.link_requests import LinkRequests, monotonic_s
-from nc.hub.pace import Sampler
+from nc.hub.link_lines import LinkLines
+from nc.hub.link_requests import LinkRequests
+from nc.hub.reachable import Reachable
 from nc.hub.recorder import LATER, LinkRecorder
 from nc.hub.session import Session
 from nc.hub.superseded import SupersededLinks
@@ -61,8 +62,7 @@ class Hub:
         network: the overlay network.
         tls: gives the context for a new connection, since certificates are renewed; None for
             plain text.
-        log: gets a line for each link that opens, closes or is refused; a sample of them for
-            those that do it on and on.
+        log: gets a line for each link that opens, closes or is refused.
         interconnection: whether nodes may reach each other.
         reclaim_after_ms: how long a node must have been idle to lose its address to another.
         waiting: gets the nodes that the log does not know.
@@ -70,6 +70,8 @@ class Hub:
 
     Attributes:
         switch: forwards packets.
+        leads: whether this server decides what the log has.
+        reachable: where this server and its peers are, for agents.
         sessions: those that have not ended, by link id.
         handshakes: the sessions among them that have no address yet, with their tasks.
         sockets: the sessions whose connection is not closed yet, ended or not.
@@ -106,9 +108,10 @@ class Hub:
             limits=limits,
             waiting=waiting,
         )
-        time = partial(monotonic_s, clock)
-        self._lines = Sampler(limits.lines_at_once, limits.line_interval_s, time)
-        self.acceptor = Acceptor(requests.answer, tls, log, limits)
+        self._lines = LinkLines(log, limits, clock, self.name_of)
+        self.leads: Callable[[], bool] = lambda: True
+        self.reachable = Reachable()
+        self.acceptor = Acceptor(requests.answer, tls, log, limits, self.reachable)
         self.switch = Switch(network, interconnection=interconnection, destinations=destinations)
         self._superseded = SupersededLinks(self.switch)
         self.sessions: dict[str, Session] = {}
@@ -163,6 +166,11 @@ class Hub:
                 self._supersede(link)
             else:  # also if the newer link is at another server
                 self._end(link, _CLOSES.get(change.reason, wire.STOPPING), change.reason)
+
+    def peers_moved(self, peers: tuple[wire.Address, ...]) -> None:
+        """Tell every node where the other servers are now."""
+        if self.reachable.change(peers):
+            self._spawn(self.reachable.tell_all(self.sessions))
 
     # What sessions report (`nc.hub.session.Owner`).
 
@@ -238,7 +246,8 @@ class Hub:
         self._superseded.replace(link.node_id)
         link.receive = partial(self.switch.receive, link.port)
         link.send_handshake(wire.answer(address, self._prefix_length))
-        self._report(log_events.LINK_OPENED, link, address=address, offloads=link.offloads)
+        self.reachable.tell(link)
+        self._lines.opened(link, address)
 
     def _drop(self, link: Session, close: Close | None, reason: Reason) -> None:
         """End a link, unless it has ended, and record that; no `close` if the node has ended it."""
@@ -252,13 +261,13 @@ class Hub:
         self._superseded.end(link.node_id)
         if close is not None:
             link.close(close)
-        self._report_end(link, "" if close is None else close.reason, reason)
+        self._lines.closed(link, "" if close is None else close.reason, reason)
 
     def _supersede(self, link: Session) -> None:
         self._leave(link)
         self._superseded.keep(link)
         reason = pb.STATE_CHANGE_REASON_LINK_SUPERSEDED
-        self._report_end(link, wire.SUPERSEDED.reason, reason)
+        self._lines.closed(link, wire.SUPERSEDED.reason, reason)
 
     def _leave(self, link: Session) -> None:
         link.is_over = True
@@ -266,17 +275,6 @@ class Hub:
         handshake = self.handshakes.get(link)
         if handshake is not None and handshake is not asyncio.current_task():
             handshake.cancel()
-
-    def _report_end(self, link: Session, message: str, reason: Reason) -> None:
-        name = pb.StateChangeReason.Name(reason).removeprefix("STATE_CHANGE_REASON_").lower()
-        self._report(log_events.LINK_CLOSED, link, reason=name, message=message)
-
-    def _report(self, event: str, link: Session, **more: object) -> None:
-        """A log line; a sample of them for a node that comes and goes in a loop."""
-        left_out = self._lines.fields(f"{event} {link.node_id}")
-        if left_out is not None:
-            ids = {"node_id": link.node_id, "link_id": link.link_id, "peer": link.peer}
-            self._log.info(event, node=self.name_of(link.node_id), **ids, **more, **left_out)
 
     def _spawn(self, work: Coroutine[Any, Any, None]) -> "asyncio.Task[None]":
         task = asyncio.create_task(work)

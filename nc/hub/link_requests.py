@@ -31,6 +31,9 @@ class LinkOwner(Owner, Protocol):
     @property
     def state(self) -> State: ...
 
+    def leads(self) -> bool:
+        """Whether this server decides what the log has."""
+
     @property
     def sockets(self) -> Sized: ...
 
@@ -78,6 +81,8 @@ class LinkRequests:
             return self._admit(connection, request)
         except LinkRefused as refusal:
             refusal.now_s = self._clock.now_ns() / 1e9
+            if self._owner.leads():
+                refusal.headers[wire.LEADER_HEADER] = wire.IS_LEADER
             if isinstance(refusal, NodeWaits):
                 held = wire.held_address(request.headers.get(wire.SUBPROTOCOL_HEADER))
                 waits = WaitingNode(refusal.certificate, held, refusal.key_sha256)
@@ -112,13 +117,16 @@ class LinkRequests:
                 f"certificate; try again in {wait_s:.1f} s",
                 {"Retry-After": str(int(wait_s) + 1)},
             )
+        offers = request.headers.get(wire.SUBPROTOCOL_HEADER)
         return Session(
             self._owner,
             admitted.node_id,
             self._request_ids.new(),
             connection.peer,
             facts=Facts(*read_machine(request.headers), _host(connection.peer)),
-            offloads=wire.offers_offload(request.headers.get(wire.SUBPROTOCOL_HEADER)),
+            offloads=wire.offers_offload(offers),
+            hears_servers=wire.offers_servers(offers),
+            told_version=connection.reachable.version,
             since_ns=self._clock.now_ns(),
             ends_at_ms=admitted.ends_at_ms,
             close_timeout_s=self._limits.close_timeout_s,

@@ -5,7 +5,7 @@ from typing import Final
 
 from nc.clock import Clock, now_ms
 from nc.domain.decide import Command
-from nc.domain.errors import AddressPoolExhausted, DomainError
+from nc.domain.errors import AddressPoolExhausted, DomainError, SessionEnded
 from nc.domain.links import AcceptLink, DropLink, HandOverAddress, Reason
 from nc.domain.profile import told
 from nc.domain.updates import ReportFacts
@@ -23,7 +23,7 @@ from nc.replica.waiting import WaitingNodes
 
 # After these a node may try again.
 LATER: Final = (
-    *(AddressPoolExhausted, Overloaded, WriteRefused),
+    *(AddressPoolExhausted, SessionEnded, Overloaded, WriteRefused),
     *(OutcomeOpen, Unwritable, Stopping),
 )
 
@@ -82,7 +82,7 @@ class LinkRecorder:
         if node is None or told(node.profile.facts, link.facts) == node.profile.facts:
             return
         with suppress(DomainError, Overloaded, WriteRefused, Stopping, Unwritable):
-            await self._submit(link, ReportFacts(link.node_id, link.facts))
+            await self._submit(link, ReportFacts(link.node_id, link.link_id, link.facts))
 
     async def end(self, link: Session, reason: Reason) -> None:
         """Record that the node is IDLE, unless it has a newer link.

@@ -52,6 +52,8 @@ class Session(WSListener):
         peer: the other end's address and port, for people to read.
         facts: what the request says of the node's machine, and where it came from.
         offloads: whether both ends speak the offload subprotocol.
+        hears_servers: whether the node is told where servers are.
+        told_version: which version of that it knows (`nc.hub.reachable`).
         since_ns: Unix time of the request.
         ends_at_ms: when the certificate does that was shown on it, Unix time; None without one.
         close_timeout_s: see `nc.hub.limits`.
@@ -79,6 +81,8 @@ class Session(WSListener):
         *,
         facts: Facts,
         offloads: bool,
+        hears_servers: bool,
+        told_version: int,
         since_ns: int,
         ends_at_ms: int | None,
         close_timeout_s: float,
@@ -89,6 +93,8 @@ class Session(WSListener):
         self.peer = peer
         self.facts = facts
         self.offloads = offloads
+        self.hears_servers = hears_servers
+        self.told_version = told_version
         self.since_ns = since_ns
         self.ends_at_ms = ends_at_ms
         self._frames = 0

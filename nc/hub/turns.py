@@ -14,6 +14,11 @@ from typing import Final, Protocol
 MUCH_WORK: Final = 64
 
 
+# How many links something is done for in one turn of the event loop that all of them get: it takes
+# some ten microseconds each.
+LINKS_PER_TURN: Final = 50
+
+
 class Readable(Protocol):
     def pause_reading(self) -> None: ...
 

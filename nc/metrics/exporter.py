@@ -19,7 +19,7 @@ from nc import log_events
 from nc.metrics.census import Census
 from nc.metrics.families import Families
 from nc.metrics.loop_lag import LoopLag
-from nc.metrics.sources import KeepMetrics, Sources
+from nc.metrics.sources import ServedMetrics, Sources
 from nc.metrics.tally import Tally
 from nc.net.sockets import listen
 from nc.text import host_port
@@ -74,7 +74,7 @@ class _Server(ThreadingMixIn, WSGIServer):
 @contextlib.asynccontextmanager
 async def open_metrics(
     host: str, port: int, logger: FilteringBoundLogger, sources: Sources
-) -> AsyncIterator[KeepMetrics]:
+) -> AsyncIterator[ServedMetrics]:
     """Serve the metrics on an address; see `nc.metrics.sources.OpenMetrics`."""
     tally = Tally(sources.replica.state, sources.clock)
     census, lag = Census(sources, tally), LoopLag(sources.clock)
@@ -87,7 +87,8 @@ async def open_metrics(
         )
         thread.start()
         address = host_port(host.strip("[]"), server.server_port)
-        logger.info(log_events.SERVER_METRICS, url=f"http://{address}/metrics")
+        url = f"http://{address}/metrics"
+        logger.info(log_events.SERVER_METRICS, url=url)
 
         async def keep() -> None:
             async with asyncio.TaskGroup() as both:
@@ -95,7 +96,7 @@ async def open_metrics(
                 both.create_task(lag.keep())
 
         try:
-            yield keep
+            yield ServedMetrics(url, keep)
         finally:
             await asyncio.to_thread(server.shutdown)
             await asyncio.to_thread(thread.join)

@@ -3,6 +3,7 @@
 from collections.abc import Awaitable, Callable
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from nc.clock import Clock
 from nc.clock_watch import ClockWatch
@@ -38,8 +39,17 @@ class Sources:
     run_blocking: RunBlocking
 
 
-# The background task that keeps the metrics true.
-KeepMetrics = Callable[[], Awaitable[None]]
+class ServedMetrics(NamedTuple):
+    """Metrics that are served.
+
+    Attributes:
+        url: where they are.
+        keep: the background task that keeps them true.
+    """
+
+    url: str
+    keep: Callable[[], Awaitable[None]]
+
 
 # Serves the metrics until the end of its block; raises PortUnavailable if it cannot.
-OpenMetrics = Callable[[Sources], AbstractAsyncContextManager[KeepMetrics]]
+OpenMetrics = Callable[[Sources], AbstractAsyncContextManager[ServedMetrics]]

@@ -27,6 +27,10 @@ than the MTU (segmentation was left to the receiver) and its checksum may be par
 as its IPv4 header says, and the next one begins behind it. So packets that are there at the same
 time share a frame, and with it what TLS, TCP and two event loops take for one.
 
+A client that also offers `SERVERS` is told where servers are whenever that changes: a Text frame
+(`servers_message`), which on a link with `OFFLOAD` is never a packet. The server answers nothing to
+that offer.
+
 A client that had an address offers it, too, as `HELD_PREFIX` with the address: a server whose log
 is older than the node keeps that address for it (`nc.replica.waiting`). What it says of its machine
 is in headers of their own (`nc.net.machine`).
@@ -54,16 +58,21 @@ PATH: Final = "/ws"
 TOKEN_HEADER: Final = "node-token"  # noqa: S105 - where the token is, not a token
 SUBPROTOCOL_HEADER: Final = "Sec-WebSocket-Protocol"
 
-# Where the server is reached, in its answer to those that offer `OFFLOAD`: `HOST:PORT, …`, an IPv6
-# address in brackets.
+# Where servers are reached, the answering one first, in its answer to those that offer `OFFLOAD`:
+# `HOST:PORT, …`, an IPv6 address in brackets.
 ADDRESSES_HEADER: Final = "nc-addresses"
-_MAX_ADDRESSES: Final = 16
+MAX_ADDRESSES: Final = 16
 _ADDRESS: Final = re.compile(r"(?:\[([0-9a-fA-F:.]{2,45})\]|([A-Za-z0-9._-]{1,253})):([0-9]{1,5})")
 _LAST_PORT: Final = 65_535
+
+# In a refusal by the server that decides what the log has: none knows more about a node.
+LEADER_HEADER: Final = "nc-leader"
+IS_LEADER: Final = "yes"
 
 Address: TypeAlias = tuple[str, int]
 
 OFFLOAD: Final = "nc.offload.1"
+SERVERS: Final = "nc.servers.1"
 HELD_PREFIX: Final = "nc.held."  # and an address that the node held; the server answers nothing
 VNET_HEADER_BYTES: Final = 10
 PLAIN_VNET_HEADER: Final = bytes(VNET_HEADER_BYTES)  # a whole packet, its checksums complete
@@ -80,6 +89,7 @@ MAX_HANDSHAKE_BYTES: Final = 1024
 # A close frame's payload is 125 bytes at the most, two of them the code (RFC 6455, 5.5).
 MAX_REASON_BYTES: Final = 123
 
+_SERVERS_KEY: Final = "servers"
 _ADDRESS_STATE: Final = 2  # the only `connectionState` that the handshake knows
 
 
@@ -90,9 +100,24 @@ def addresses_text(addresses: Iterable[Address]) -> str:
 
 def read_addresses(text: str) -> tuple[Address, ...]:
     """What such a header says; what is no address is skipped, and so is what is too much."""
-    found = (_ADDRESS.fullmatch(part.strip()) for part in text.split(",")[:_MAX_ADDRESSES])
+    found = (_ADDRESS.fullmatch(part.strip()) for part in text.split(",")[:MAX_ADDRESSES])
     addresses = ((match[1] or match[2], int(match[3])) for match in found if match)
     return tuple(address for address in addresses if 0 < address[1] <= _LAST_PORT)
+
+
+def servers_message(addresses: Iterable[Address]) -> bytes:
+    """Where servers are, as a frame of a link says it."""
+    return json.dumps({_SERVERS_KEY: addresses_text(addresses)}, separators=(",", ":")).encode()
+
+
+def read_servers(frame: bytes) -> tuple[Address, ...]:
+    """What such a frame says; nothing if it is another one."""
+    try:
+        message = json.loads(frame.decode("utf-8"))
+    except (ValueError, RecursionError):
+        return ()
+    text = message.get(_SERVERS_KEY) if isinstance(message, dict) else None
+    return read_addresses(text) if isinstance(text, str) else ()
 
 
 class CloseCode(IntEnum):
@@ -119,7 +144,7 @@ REASSIGNED: Final = Close(CloseCode.GOING_AWAY, "the node has another address fr
 UNREGISTERED: Final = Close(CloseCode.POLICY, "the node was unregistered")
 EXPIRED: Final = Close(CloseCode.POLICY, "the node token expired")
 CERTIFICATE_ENDED: Final = Close(
-    CloseCode.POLICY, "the node's certificate has ended; join again with a new bootstrap token"
+    CloseCode.POLICY, "the node's certificate has ended; renew it, or join again if you cannot"
 )
 RESERVED_BITS: Final = Close(
     CloseCode.PROTOCOL_ERROR, "a frame has reserved bits set, and no extension was agreed"
@@ -178,12 +203,21 @@ def close_reason(text: str) -> str:
 
 def offers_offload(header: str | None) -> bool:
     """Whether a `Sec-WebSocket-Protocol` header names the offload subprotocol."""
-    return header is not None and OFFLOAD in (name.strip() for name in header.split(","))
+    return _offers(header, OFFLOAD)
+
+
+def offers_servers(header: str | None) -> bool:
+    """Whether it says that the client reads where servers are."""
+    return _offers(header, SERVERS) and _offers(header, OFFLOAD)
+
+
+def _offers(header: str | None, name: str) -> bool:
+    return header is not None and name in (one.strip() for one in header.split(","))
 
 
 def subprotocols(held: IPv4Address | None, *, offload: bool = True) -> str:
     """The `Sec-WebSocket-Protocol` header of a client that may have an address; "" for none."""
-    offers = [OFFLOAD] if offload else []
+    offers = [OFFLOAD, SERVERS] if offload else []
     if held is not None:
         offers.append(f"{HELD_PREFIX}{held}")
     return ", ".join(offers)

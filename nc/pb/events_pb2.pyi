@@ -41,6 +41,7 @@ class StateChangeReason(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     STATE_CHANGE_REASON_REPLICA_STOPPED: _ClassVar[StateChangeReason]
     STATE_CHANGE_REASON_ADDRESS_REASSIGNED: _ClassVar[StateChangeReason]
     STATE_CHANGE_REASON_CERTIFICATE_ENDED: _ClassVar[StateChangeReason]
+    STATE_CHANGE_REASON_REPLICA_LOST: _ClassVar[StateChangeReason]
 
 class AddressReleaseReason(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     __slots__ = ()
@@ -89,6 +90,7 @@ STATE_CHANGE_REASON_REPLICA_RESTARTED: StateChangeReason
 STATE_CHANGE_REASON_REPLICA_STOPPED: StateChangeReason
 STATE_CHANGE_REASON_ADDRESS_REASSIGNED: StateChangeReason
 STATE_CHANGE_REASON_CERTIFICATE_ENDED: StateChangeReason
+STATE_CHANGE_REASON_REPLICA_LOST: StateChangeReason
 ADDRESS_RELEASE_REASON_UNSPECIFIED: AddressReleaseReason
 ADDRESS_RELEASE_REASON_UNREGISTERED: AddressReleaseReason
 ADDRESS_RELEASE_REASON_RECLAIMED: AddressReleaseReason
@@ -124,7 +126,7 @@ class Entry(_message.Message):
     def __init__(self, recorded_at_ns: _Optional[int] = ..., actor: _Optional[str] = ..., method: _Optional[str] = ..., request_id: _Optional[str] = ..., events: _Optional[_Iterable[_Union[Event, _Mapping]]] = ...) -> None: ...
 
 class Event(_message.Message):
-    __slots__ = ("replica_started", "replica_stopped", "token_issued", "token_expired", "node_registered", "state_changed", "address_bound", "address_released", "expiry_changed", "unregistered", "digest_recorded", "log_repaired", "node_forgotten", "node_updated", "node_facts_reported", "certificates_renewed", "token_revoked", "administrator_added", "administrator_revoked", "litekube_imported", "replica_invited", "invitation_redeemed", "invitation_ended", "replica_removed")
+    __slots__ = ("replica_started", "replica_stopped", "token_issued", "token_expired", "node_registered", "state_changed", "address_bound", "address_released", "expiry_changed", "unregistered", "digest_recorded", "log_repaired", "node_forgotten", "node_updated", "node_facts_reported", "certificates_renewed", "token_revoked", "administrator_added", "administrator_revoked", "litekube_imported", "replica_invited", "invitation_redeemed", "invitation_ended", "replica_removed", "leader_elected", "replica_lost", "replica_address_bound")
     REPLICA_STARTED_FIELD_NUMBER: _ClassVar[int]
     REPLICA_STOPPED_FIELD_NUMBER: _ClassVar[int]
     TOKEN_ISSUED_FIELD_NUMBER: _ClassVar[int]
@@ -149,6 +151,9 @@ class Event(_message.Message):
     INVITATION_REDEEMED_FIELD_NUMBER: _ClassVar[int]
     INVITATION_ENDED_FIELD_NUMBER: _ClassVar[int]
     REPLICA_REMOVED_FIELD_NUMBER: _ClassVar[int]
+    LEADER_ELECTED_FIELD_NUMBER: _ClassVar[int]
+    REPLICA_LOST_FIELD_NUMBER: _ClassVar[int]
+    REPLICA_ADDRESS_BOUND_FIELD_NUMBER: _ClassVar[int]
     replica_started: ReplicaStarted
     replica_stopped: ReplicaStopped
     token_issued: TokenIssued
@@ -173,7 +178,10 @@ class Event(_message.Message):
     invitation_redeemed: InvitationRedeemed
     invitation_ended: InvitationEnded
     replica_removed: ReplicaRemoved
-    def __init__(self, replica_started: _Optional[_Union[ReplicaStarted, _Mapping]] = ..., replica_stopped: _Optional[_Union[ReplicaStopped, _Mapping]] = ..., token_issued: _Optional[_Union[TokenIssued, _Mapping]] = ..., token_expired: _Optional[_Union[TokenExpired, _Mapping]] = ..., node_registered: _Optional[_Union[NodeRegistered, _Mapping]] = ..., state_changed: _Optional[_Union[StateChanged, _Mapping]] = ..., address_bound: _Optional[_Union[AddressBound, _Mapping]] = ..., address_released: _Optional[_Union[AddressReleased, _Mapping]] = ..., expiry_changed: _Optional[_Union[ExpiryChanged, _Mapping]] = ..., unregistered: _Optional[_Union[Unregistered, _Mapping]] = ..., digest_recorded: _Optional[_Union[DigestRecorded, _Mapping]] = ..., log_repaired: _Optional[_Union[LogRepaired, _Mapping]] = ..., node_forgotten: _Optional[_Union[NodeForgotten, _Mapping]] = ..., node_updated: _Optional[_Union[NodeUpdated, _Mapping]] = ..., node_facts_reported: _Optional[_Union[NodeFactsReported, _Mapping]] = ..., certificates_renewed: _Optional[_Union[CertificatesRenewed, _Mapping]] = ..., token_revoked: _Optional[_Union[TokenRevoked, _Mapping]] = ..., administrator_added: _Optional[_Union[AdministratorAdded, _Mapping]] = ..., administrator_revoked: _Optional[_Union[AdministratorRevoked, _Mapping]] = ..., litekube_imported: _Optional[_Union[LitekubeImported, _Mapping]] = ..., replica_invited: _Optional[_Union[ReplicaInvited, _Mapping]] = ..., invitation_redeemed: _Optional[_Union[InvitationRedeemed, _Mapping]] = ..., invitation_ended: _Optional[_Union[InvitationEnded, _Mapping]] = ..., replica_removed: _Optional[_Union[ReplicaRemoved, _Mapping]] = ...) -> None: ...
+    leader_elected: LeaderElected
+    replica_lost: ReplicaLost
+    replica_address_bound: ReplicaAddressBound
+    def __init__(self, replica_started: _Optional[_Union[ReplicaStarted, _Mapping]] = ..., replica_stopped: _Optional[_Union[ReplicaStopped, _Mapping]] = ..., token_issued: _Optional[_Union[TokenIssued, _Mapping]] = ..., token_expired: _Optional[_Union[TokenExpired, _Mapping]] = ..., node_registered: _Optional[_Union[NodeRegistered, _Mapping]] = ..., state_changed: _Optional[_Union[StateChanged, _Mapping]] = ..., address_bound: _Optional[_Union[AddressBound, _Mapping]] = ..., address_released: _Optional[_Union[AddressReleased, _Mapping]] = ..., expiry_changed: _Optional[_Union[ExpiryChanged, _Mapping]] = ..., unregistered: _Optional[_Union[Unregistered, _Mapping]] = ..., digest_recorded: _Optional[_Union[DigestRecorded, _Mapping]] = ..., log_repaired: _Optional[_Union[LogRepaired, _Mapping]] = ..., node_forgotten: _Optional[_Union[NodeForgotten, _Mapping]] = ..., node_updated: _Optional[_Union[NodeUpdated, _Mapping]] = ..., node_facts_reported: _Optional[_Union[NodeFactsReported, _Mapping]] = ..., certificates_renewed: _Optional[_Union[CertificatesRenewed, _Mapping]] = ..., token_revoked: _Optional[_Union[TokenRevoked, _Mapping]] = ..., administrator_added: _Optional[_Union[AdministratorAdded, _Mapping]] = ..., administrator_revoked: _Optional[_Union[AdministratorRevoked, _Mapping]] = ..., litekube_imported: _Optional[_Union[LitekubeImported, _Mapping]] = ..., replica_invited: _Optional[_Union[ReplicaInvited, _Mapping]] = ..., invitation_redeemed: _Optional[_Union[InvitationRedeemed, _Mapping]] = ..., invitation_ended: _Optional[_Union[InvitationEnded, _Mapping]] = ..., replica_removed: _Optional[_Union[ReplicaRemoved, _Mapping]] = ..., leader_elected: _Optional[_Union[LeaderElected, _Mapping]] = ..., replica_lost: _Optional[_Union[ReplicaLost, _Mapping]] = ..., replica_address_bound: _Optional[_Union[ReplicaAddressBound, _Mapping]] = ...) -> None: ...
 
 class ReplicaStarted(_message.Message):
     __slots__ = ("replica_id", "version", "network_address", "key_check", "grpc_authority", "network_authority", "session", "is_alone")
@@ -236,6 +244,32 @@ class ReplicaRemoved(_message.Message):
     REPLICA_ID_FIELD_NUMBER: _ClassVar[int]
     replica_id: str
     def __init__(self, replica_id: _Optional[str] = ...) -> None: ...
+
+class LeaderElected(_message.Message):
+    __slots__ = ("session", "epoch", "address", "level")
+    SESSION_FIELD_NUMBER: _ClassVar[int]
+    EPOCH_FIELD_NUMBER: _ClassVar[int]
+    ADDRESS_FIELD_NUMBER: _ClassVar[int]
+    LEVEL_FIELD_NUMBER: _ClassVar[int]
+    session: str
+    epoch: int
+    address: str
+    level: int
+    def __init__(self, session: _Optional[str] = ..., epoch: _Optional[int] = ..., address: _Optional[str] = ..., level: _Optional[int] = ...) -> None: ...
+
+class ReplicaLost(_message.Message):
+    __slots__ = ("session",)
+    SESSION_FIELD_NUMBER: _ClassVar[int]
+    session: str
+    def __init__(self, session: _Optional[str] = ...) -> None: ...
+
+class ReplicaAddressBound(_message.Message):
+    __slots__ = ("session", "address")
+    SESSION_FIELD_NUMBER: _ClassVar[int]
+    ADDRESS_FIELD_NUMBER: _ClassVar[int]
+    session: str
+    address: str
+    def __init__(self, session: _Optional[str] = ..., address: _Optional[str] = ...) -> None: ...
 
 class TokenIssued(_message.Message):
     __slots__ = ("token_id", "expires_at_ms", "label", "max_uses", "max_nodes", "node_labels", "node_name_prefix")

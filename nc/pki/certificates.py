@@ -43,6 +43,7 @@ ADMIN_COMMON_NAME: Final = "admin"
 ADMIN_ORGANIZATION: Final = "nc:admin"
 VIEWER_ORGANIZATION: Final = "nc:viewer"
 NODE_ORGANIZATION: Final = "lknm:register"
+REPLICA_ORGANIZATION: Final = "nc:replica"
 SERVER_COMMON_NAME: Final = "network-controller"
 
 # What upstream servers call all nodes in the certificates of each CA.

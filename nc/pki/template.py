@@ -18,7 +18,7 @@ Byte for byte what the builder makes, which the tests hold it to.
 """
 
 import binascii
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import lru_cache
@@ -42,6 +42,7 @@ from nc.pki.pem import PrivateKey
 __all__ = ["ClientTemplate", "Signed"]
 
 _CURVE: Final = ec.SECP256R1()
+_ECDSA: Final = ec.ECDSA(SHA256())
 _POINT_BYTES: Final = 65  # uncompressed (SEC 1, 2.3.3)
 _SPKI_BEFORE_POINT: Final = bytes.fromhex(
     "3059"  # SubjectPublicKeyInfo
@@ -73,7 +74,7 @@ class ClientTemplate:
     """
 
     def __init__(self, key: PrivateKey, issuer: Issuer) -> None:
-        self._key = key
+        self._sign = _signer(key)
         self._issuer = issuer
         sample = client_certificate(
             ADMIN, ec.generate_private_key(_CURVE).public_key(), issuer, issuer.not_before, 1
@@ -96,7 +97,7 @@ class ClientTemplate:
         )
         point = key[-_POINT_BYTES:]  # an ECPrivateKey ends with its public key (RFC 5915)
         tbs = self.tbs(common_name, organization, now, serial, point)
-        signature = _der(_BIT_STRING, b"\0" + self._signature(tbs))
+        signature = _der(_BIT_STRING, b"\0" + self._sign(tbs))
         certificate = _der(_SEQUENCE, tbs + self._algorithm + signature)
         return Signed(certificate, key, self._validity_at(now.replace(microsecond=0))[1])
 
@@ -125,16 +126,19 @@ class ClientTemplate:
         start, end = leaf_start(self._issuer.not_before, now), leaf_end(self._issuer.not_after, now)
         return _der(_SEQUENCE, _time(start) + _time(end)), milliseconds(end) // 1000 * 1000
 
-    def _signature(self, tbs: bytes) -> bytes:
-        if isinstance(self._key, rsa.RSAPrivateKey):
-            return self._key.sign(tbs, padding.PKCS1v15(), SHA256())
-        return self._key.sign(tbs, ec.ECDSA(SHA256()))
+
+def _signer(key: PrivateKey) -> Callable[[bytes], bytes]:
+    """Signs with a key."""
+    if isinstance(key, rsa.RSAPrivateKey):
+        return lambda tbs: key.sign(tbs, padding.PKCS1v15(), SHA256())
+    return lambda tbs: key.sign(tbs, _ECDSA)
 
 
 def pem(label: str, der: bytes) -> bytes:
     """DER as PEM (RFC 7468), in lines of 64 characters."""
-    lines = b"".join(binascii.b2a_base64(der[at : at + 48]) for at in range(0, len(der), 48))
-    return b"-----BEGIN %b-----\n%b-----END %b-----\n" % (label.encode(), lines, label.encode())
+    text, name = binascii.b2a_base64(der, newline=False), label.encode()
+    lines = b"\n".join([text[at : at + 64] for at in range(0, len(text), 64)])
+    return b"-----BEGIN %b-----\n%b\n-----END %b-----\n" % (name, lines, name)
 
 
 def _der(tag: int, body: bytes) -> bytes:

@@ -13,6 +13,7 @@ from nc.domain.decide import Command, decide
 from nc.domain.events import Entry, Event
 from nc.domain.evolve import evolve, recorded_ms
 from nc.domain.state import State
+from nc.replica.errors import NotLeading
 
 # Commands in one record: enough that the disk is never the bottleneck, few enough to block the
 # event loop for some ten milliseconds at the most.
@@ -31,6 +32,7 @@ class Origin(NamedTuple):
     actor: str
     method: str
     request_id: str
+    session: str = ""  # that leads when it is decided; "": whichever does. Not recorded
 
 
 class Decided(NamedTuple):
@@ -61,6 +63,8 @@ def decide_batch(
     outcomes: list[list[Event] | Exception] = []
     for command, origin in islice(waiting, MAX_BATCH_COMMANDS):
         try:
+            if origin.session and origin.session != state.leader.session:
+                raise NotLeading  # noqa: TRY301 - a refusal as any other
             events = decide(state, command)
             entry = _entry(recorded_at_ns, origin, events, payload_bytes - _FRAME_BYTES)
             added_bytes = entry.ByteSize() + _FRAME_BYTES

@@ -5,7 +5,7 @@ from functools import partial
 
 from eventlog import LogBusy, LogFull, LogLacking
 from nc import log_events
-from nc.errors import OperatorError
+from nc.errors import USAGE, OperatorError
 
 
 class Overloaded(Exception):
@@ -73,6 +73,17 @@ class NoMajority(WriteRefused):
         )
 
 
+class NoLeader(WriteRefused):
+    """No replica leads that can be reached; this command was not tried."""
+
+    def __init__(self) -> None:
+        OperatorError.__init__(
+            self,
+            "no server leads the others at the moment, and nothing was changed; try again in a "
+            "moment",
+        )
+
+
 class OutcomeOpen(OperatorError):
     """The log has no majority; whether this command is in it is found out once it has one."""
 
@@ -83,6 +94,34 @@ class OutcomeOpen(OperatorError):
         )
 
 
+class NotLeading(Exception):
+    """Another replica leads, or none; nothing was changed."""
+
+    def __init__(self) -> None:
+        super().__init__("another server leads now, and nothing was changed; try again")
+
+
+class NotCurrent(Exception):
+    """This replica may have missed something: it answers nothing now."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "this server is not in touch with the others, so what it knows may be out of date; "
+            "try again in a moment, or at another server"
+        )
+
+
+class LeaderLost(OutcomeOpen):
+    """The replica that leads was gone before it answered."""
+
+    def __init__(self) -> None:
+        OperatorError.__init__(
+            self,
+            "the server that leads was lost before it answered, and whether this was done is not "
+            "known; see whether it was before you do it again",
+        )
+
+
 class Replaced(OperatorError):
     """Another server has begun to use the log, and has ended this one's session."""
 
@@ -90,6 +129,20 @@ class Replaced(OperatorError):
         super().__init__(
             "another server has started on the same log, and takes it that this one has ended; "
             "stop one of the two, then start the other again"
+        )
+
+
+class Removed(Replaced):
+    """An administrator has removed this replica."""
+
+    exit_code = USAGE
+    kind = "usage"
+
+    def __init__(self) -> None:
+        OperatorError.__init__(
+            self,
+            "this server was removed (ncadm replicas remove), and is refused from now on; to let "
+            "it in again, invite it (ncadm replicas invite), and start it on an empty data folder",
         )
 
 

@@ -15,7 +15,7 @@ from nc.domain.events import Event
 from nc.replica.batch import Origin
 from nc.replica.errors import OutcomeOpen, Overloaded
 
-__all__ = ["MAX_WAITING_COMMANDS", "CommandQueue", "Waiting"]
+__all__ = ["MAX_WAITING_COMMANDS", "CommandQueue", "Waiting", "resolve"]
 
 # More commands are refused. A command waits for the batch that is being written and for the one
 # before its own, so this bounds memory, not the wait.
@@ -97,15 +97,13 @@ class CommandQueue:
 
     def answer(self, outcomes: list[list[Event] | Exception]) -> None:
         """Remove the first commands and resolve their replies, one outcome each."""
-        self._last_batch = len(outcomes)
-        for outcome in outcomes:
-            reply = self._waiting.popleft().reply
-            if reply.done():  # its caller was cancelled
-                continue
-            if isinstance(outcome, Exception):
-                reply.set_exception(outcome)
-            else:
-                reply.set_result(outcome)
+        for reply, outcome in zip(self.take(len(outcomes)), outcomes, strict=True):
+            resolve(reply, outcome)
+
+    def take(self, count: int) -> "list[asyncio.Future[list[Event]]]":
+        """Remove the first commands; returns their replies."""
+        self._last_batch = count
+        return [self._waiting.popleft().reply for _ in range(count)]
 
     def leave_open(self, count: int) -> None:
         """Tell the first commands that their outcome is not known for now."""
@@ -117,3 +115,13 @@ class CommandQueue:
             if not waiting.reply.done():
                 waiting.reply.set_exception(error())
         self._waiting.clear()
+
+
+def resolve(reply: "asyncio.Future[list[Event]]", outcome: list[Event] | Exception) -> None:
+    """Resolve a reply, unless its caller was cancelled."""
+    if reply.done():
+        return
+    if isinstance(outcome, Exception):
+        reply.set_exception(outcome)
+    else:
+        reply.set_result(outcome)

@@ -20,7 +20,7 @@ from nc.domain.decide import Command
 from nc.domain.events import Event
 from nc.domain.state import State
 from nc.replica.appends import in_thread
-from nc.replica.batch import Origin, decide_batch
+from nc.replica.batch import Decided, Origin, decide_batch
 from nc.replica.digests import Digests
 from nc.replica.errors import (
     DiskFull,
@@ -37,15 +37,9 @@ from nc.replica.snapshots import Snapshots
 from nc.replica.timeline import Decide, Replay, Timeline
 
 __all__ = [
-    "MAX_WAITING_COMMANDS",
-    "DiskFull",
-    "Origin",
-    "Overloaded",
-    "Replica",
-    "Stopping",
-    "Unwritable",
-    "WriteRefused",
-]
+    "MAX_WAITING_COMMANDS", "DiskFull", "Origin", "Overloaded", "Replica",
+    "Stopping", "Unwritable", "WriteRefused",
+]  # fmt: skip
 
 # After this long with nothing to write, the log gets a sync marker. A caller takes less than that
 # from an answer to its next request, so that under load no marker is written.
@@ -89,6 +83,7 @@ class Replica:
         replay: Replay = replay,
     ) -> None:
         self._log = log
+        self._sync = log.write_sync_marker  # makes it durable, and says where it ends
         self._timeline = Timeline(log, clock, decide, replay, append_on_loop=append_on_loop)
         self._stopping = False
         self._is_marked = False  # nothing was appended since the last sync marker
@@ -189,6 +184,7 @@ class Replica:
         while self.queue or not self._stopping:
             if self._is_behind:
                 self._catch_up_or_fail()
+                await self._snapshot_if_due()
             elif self.lacking.is_set():
                 await self._wait_for_room()
             elif self.queue:
@@ -212,7 +208,7 @@ class Replica:
     async def _mark(self) -> LogPosition | None:
         """Mark the log durable; None if that failed, which is handled."""
         try:
-            position = await self._log.write_sync_marker()
+            position = await self._sync()
         except (LogLacking, LogBusy) as error:
             self._suspend(error)
         except Exception as error:  # noqa: BLE001 - any error has closed the log
@@ -255,7 +251,7 @@ class Replica:
         if self.failure is not None or self.lacking.is_set():
             return
         try:
-            position = await self._log.write_sync_marker()
+            position = await self._sync()
         except LogError:
             return  # no command waits for it; the next open reports what is wrong
         if position.last_seq == self.state.seq:
@@ -272,6 +268,10 @@ class Replica:
             self._fail(error)
             return
         self._is_marked = self._is_marked and not decided.entries
+        self._answer(decided)
+
+    def _answer(self, decided: Decided) -> None:
+        """Answer what was decided, which is durable and part of the state."""
         self.queue.answer(decided.outcomes)
 
     def _catch_up_or_fail(self) -> None:

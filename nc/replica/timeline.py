@@ -54,6 +54,8 @@ class Timeline:
         state: as of the last durable event that is known.
         session: of this process: random, the owner of its links.
         append_durations: of appends that succeeded.
+        appended_ns: when the last of those began, by the monotonic clock.
+        ends_with_session: whether another replica that ends the session is raised (`Replaced`).
     """
 
     def __init__(
@@ -68,6 +70,8 @@ class Timeline:
         self.state = State()
         self.session = ""
         self.append_durations = Histogram(DURATION_BOUNDS_S)
+        self.appended_ns = 0
+        self.ends_with_session = True
 
     def observe(self, observer: Observer) -> None:
         """See `Replica.observe`."""
@@ -83,7 +87,8 @@ class Timeline:
         observer = self._notify if self._observers else None
         was_going_on = self.session in self.state.sessions
         self.state = self._replay(self._log, self.state, observer)
-        if was_going_on and self.session not in self.state.sessions:
+        has_ended = was_going_on and self.session not in self.state.sessions
+        if has_ended and self.ends_with_session:
             raise Replaced
 
     async def commit(self, asked: Asked, left_open: Callable[[int], None]) -> Decided:
@@ -122,6 +127,7 @@ class Timeline:
             began_ns = self._clock.monotonic_ns()
             await self._log.append(payload, count, expected, may_block=may_block)
             self.append_durations.observe(self._clock.monotonic_ns() - began_ns)
+            self.appended_ns = began_ns
 
     def _notify(self, events: Sequence[Event]) -> None:
         for observer in self._observers:  # an observer that fails does not fail the writer

@@ -15,10 +15,26 @@ from nc.contract import CLIENT_MISTAKE, SERVER_FAULT
 from nc.domain import errors as domain
 from nc.domain import operator_errors as operator
 from nc.domain import replica_errors as replica
-from nc.domain.errors import AuthorityOfAnotherLog, DomainError, IdTaken, KeyOfAnotherLog
+from nc.domain.errors import (
+    AuthorityOfAnotherLog,
+    DomainError,
+    ElectionLost,
+    IdTaken,
+    KeyOfAnotherLog,
+    LeaderKept,
+    SessionEnded,
+)
 from nc.pki.errors import InvalidName, PkiError
 from nc.pki.requests import RequestUnusable
-from nc.replica.errors import OutcomeOpen, Overloaded, Stopping, Unwritable, WriteRefused
+from nc.replica.errors import (
+    NotCurrent,
+    NotLeading,
+    OutcomeOpen,
+    Overloaded,
+    Stopping,
+    Unwritable,
+    WriteRefused,
+)
 from nc.rpc.abuse import TooManyGuesses
 from nc.rpc.admin import errors as admin
 from nc.rpc.admission import TooManyStreams
@@ -69,6 +85,8 @@ _ALWAYS: Final[dict[type[Exception], grpc.StatusCode]] = {
     MethodUnknown: Code.UNIMPLEMENTED,
     ServiceUnknown: Code.NOT_FOUND,
     Stopping: Code.UNAVAILABLE,
+    NotLeading: Code.UNAVAILABLE,
+    NotCurrent: Code.UNAVAILABLE,
 }
 
 # Where all errors are statuses. Of a class that is not here, its nearest base counts.
@@ -95,6 +113,7 @@ _BY_STATUS: Final[dict[grpc.StatusCode, tuple[type[Exception], ...]]] = {
         *(domain.BootstrapTokenExpired, domain.BootstrapTokenRevoked, domain.NodeExpired),
         *(domain.NodeNotWaiting, domain.NodeKeyUnknown),
         *(domain.LinkSuperseded, domain.IllegalTransition),
+        *(domain.SessionEnded, domain.ElectionLost, domain.LeaderKept),
         *(domain.KeyOfAnotherLog, domain.AuthorityOfAnotherLog),
         *(operator.TokenReferenceAmbiguous, operator.NodeReferenceAmbiguous),
         *(operator.AdministratorAmbiguous, operator.LastAdministrator, operator.ImportRefused),
@@ -130,6 +149,9 @@ def answer_to(error: Exception, request_id: str) -> Answer | Status:
             IdTaken()
             | KeyOfAnotherLog()
             | AuthorityOfAnotherLog()
+            | SessionEnded()
+            | ElectionLost()
+            | LeaderKept()
             | OutcomeOpen()
             | Unwritable()
             | WriteRefused()

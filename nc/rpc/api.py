@@ -1,15 +1,16 @@
 """What the operations get besides the request: the call, the server's addresses, its secrets."""
 
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
-from typing import NamedTuple
+from dataclasses import dataclass, field
 
+from nc.net.wire import Address
 from nc.pki.authority import CertificateAuthority
 from nc.replica_secrets import ReplicaSecrets
 from nc.rpc.callers import Caller
 
 
-class Call(NamedTuple):
+@dataclass(slots=True)
+class Call:
     """One call: by whom, of what, and since when.
 
     Attributes:
@@ -20,7 +21,7 @@ class Call(NamedTuple):
     method: str
     request_id: str
     started_ns: int  # monotonic
-    peer: str = ""
+    peer: str = field(default="", kw_only=True)
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +33,7 @@ class Endpoints:
     control_port: int
     bootstrap_port: int
     link_port: int
+    links: Callable[[], tuple[Address, ...]] = tuple  # where links may go, the best first
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,6 +8,7 @@ from typing import NamedTuple
 from nc.pki.certificates import (
     ADMIN_ORGANIZATION,
     NODE_ORGANIZATION,
+    REPLICA_ORGANIZATION,
     UPSTREAM_GRPC_COMMON_NAME,
     VIEWER_ORGANIZATION,
 )
@@ -32,6 +33,7 @@ class CallerKind(Enum):
     VIEWER = "viewer"  # an administrator who may only read
     NODE = "node"
     UPSTREAM_NODE = "upstream node"  # some node of the upstream server that was imported
+    REPLICA = "replica"  # another server on the same log
     STRANGER = "stranger"  # signed by our CA, but neither an admin's nor a node's
 
 
@@ -92,6 +94,8 @@ class Callers:
             kind = CallerKind.ADMIN
         elif VIEWER_ORGANIZATION in peer.organizations:
             kind = CallerKind.VIEWER
+        elif REPLICA_ORGANIZATION in peer.organizations:
+            kind = CallerKind.REPLICA
         elif is_node:
             kind = CallerKind.NODE
             node_id = peer.common_name
@@ -117,13 +121,11 @@ def caller_of(
     certificate: Callable[[], bytes | None], transport: Transport, callers: Callers
 ) -> Caller:
     """Who makes a call, by the certificate of its connection, which is asked for if it counts."""
+    if transport is Transport.MUTUAL_TLS:
+        # Without a certificate the handshake would have failed; if it ever does not, the caller has
+        # no rights.
+        pem = certificate()
+        return ANONYMOUS if pem is None else callers.identify(pem)
     if transport is Transport.PLAINTEXT:
         return UNRESTRICTED
-    if transport is Transport.INTERNAL:
-        return INTERNAL
-    if transport is Transport.SERVER_TLS:
-        return ANONYMOUS
-    # Without a certificate the handshake would have failed; if it ever does not, the caller has no
-    # rights.
-    pem = certificate()
-    return ANONYMOUS if pem is None else callers.identify(pem)
+    return INTERNAL if transport is Transport.INTERNAL else ANONYMOUS

@@ -8,9 +8,8 @@ come from `nc.rpc.queue` or, in tests and simulations, without sockets.
 import asyncio
 from collections import Counter
 from collections.abc import Callable, Coroutine
-from dataclasses import dataclass
 from functools import partial
-from typing import Any, Protocol
+from typing import Any, Final
 
 import grpc
 from structlog.typing import FilteringBoundLogger
@@ -21,15 +20,14 @@ from nc.contract import OK
 from nc.domain.state import State
 from nc.replica.errors import Overloaded, Stopping
 from nc.rpc.abuse import Abuse, WrongToken
-from nc.rpc.admission import Admission, Pool, TooManyStreams, party_of
+from nc.rpc.admission import Admission, TooManyStreams, party_of
 from nc.rpc.answers import Answer, MethodUnknown, Status, answer_to, status_name, status_to
-from nc.rpc.api import Call
-from nc.rpc.call_counts import CallCounts, MethodCounts
+from nc.rpc.call_counts import CallCounts
 from nc.rpc.call_lines import CallLine, CallLines, LogCalls, log_one_by_one
+from nc.rpc.call_records import Record, Served, WireCall, served_by
 from nc.rpc.callers import CallerKind, Callers, Transport, caller_of
-from nc.rpc.methods import Method, Methods, StreamMethod
+from nc.rpc.methods import Methods
 from nc.rpc.permissions import require
-from nc.rpc.queue.binding import Metadata
 from nc.rpc.queue.call import Refusal
 from nc.rpc.request_ids import REQUEST_ID_KEY, request_id, sent_ids
 from nc.rpc.streams import AdmittedMessages, RefusedWith, WireMessages
@@ -38,39 +36,8 @@ from nc.secrets import RequestIds, Secrets
 # What is logged as the method of a call whose path is none of ours: it may be anything.
 UNKNOWN_METHOD = "unknown"
 
-
-class WireCall(Protocol):
-    """A call as its transport has it; see `nc.rpc.queue.call.ServerCall`."""
-
-    path: bytes
-    metadata: Metadata
-    deadline: float
-    pool: Any
-    party: Any
-    context: Any
-    trailing: Any
-    status: int | None
-
-    def peer(self) -> str: ...
-
-    def certificate(self) -> bytes | None: ...
-
-    def reply(self, message: bytes) -> None: ...
-
-    def refuse(self, code: int, details: str) -> None: ...
-
-
-@dataclass(slots=True)
-class _Record:
-    """What the edge keeps of a call until its end."""
-
-    call: Call
-    method: Method | StreamMethod | None
-    counts: MethodCounts
-    pool: Pool | None = None  # where it has a place
-    code: str = ""  # what it was answered with, unless that is a status
-    message: str = ""
-    denied_so_far: int = 0
+# For so long a call stays allowed between its headers and its message, if nothing has changed.
+_ALLOWED_FOR_NS: Final = 1_000_000_000
 
 
 class Edge:
@@ -114,9 +81,9 @@ class Edge:
         self._clock = clock
         self._request_ids = RequestIds(secrets)
         self._log = log
-        self._methods: Methods = {}
         self._all_counts = counts or CallCounts()
-        self._counts: dict[bytes, MethodCounts] = {}
+        self._unknown = Served(None, UNKNOWN_METHOD, self._all_counts.unknown)
+        self._served: dict[bytes, Served] = {}  # by path
         self._admission = Admission()
         self._abuse = abuse or Abuse(0, clock, log)
         self.denied: Counter[str] = Counter()
@@ -125,8 +92,11 @@ class Edge:
 
     def open(self, methods: Methods) -> None:
         """Set what can be called, by path."""
-        self._methods = methods
-        self._counts = self._all_counts.of(methods)
+        counts = self._all_counts.of(methods)
+        self._served = {
+            path: served_by(method, counts[path], self._admission)
+            for path, method in methods.items()
+        }
 
     def close(self) -> None:
         """Refuse new calls to our own methods; those under way go on."""
@@ -135,17 +105,18 @@ class Edge:
     def admit(self, wire: WireCall) -> Refusal | None:
         """Decide about a call by its headers: who it is, whether it may, whether there is room."""
         started_ns = self._clock.monotonic_ns()
-        method = self._methods.get(wire.path)
+        served = self._served.get(wire.path, self._unknown)
         caller = caller_of(wire.certificate, self._transport, self._callers)
         wire.party = caller.actor if self._has_identities else party_of(wire.peer())
-        name = UNKNOWN_METHOD if method is None else method.name
-        sent = sent_ids(wire.metadata)
-        returned, recorded = request_id(sent, self._request_ids.new, self._is_live_token)
+        if sent := sent_ids(wire.metadata):
+            returned, recorded = request_id(sent, self._request_ids.new, self._is_live_token)
+        else:
+            returned = recorded = self._request_ids.new()
         wire.trailing = ((REQUEST_ID_KEY, returned),)
-        counts = self._counts.get(wire.path, self._all_counts.unknown)
-        counts.started += 1
-        call = Call(caller, name, recorded, started_ns, "" if self._has_identities else wire.party)
-        record = wire.context = _Record(call, method, counts)
+        served.counts.started += 1
+        record = wire.context = Record(caller, served.name, recorded, started_ns, served)
+        if not self._has_identities:
+            record.peer = wire.party
         try:
             self._let_in(wire, record)
         except Exception as error:  # noqa: BLE001 - every error has an answer
@@ -156,17 +127,17 @@ class Edge:
 
     def handle(self, wire: WireCall, data: bytes) -> Coroutine[Any, Any, None] | None:
         """Answer a query; of a command, return what is left to do on the event loop."""
-        record: _Record = wire.context
-        method: Any = record.method
+        record: Record = wire.context
+        method: Any = record.served.method
         try:
-            self._require(record)  # again: its message may have come late
+            self._require_still(record)
             request = method.parse(data)
             if method.check_token is not None:
-                caller, check = record.call.caller, partial(method.check_token, request)
+                caller, check = record.caller, partial(method.check_token, request)
                 self._abuse.judge(caller, wire.party, check)
             if not method.is_query:
                 return self._carry_out(wire, record, request)
-            answer = method.operation(request, record.call)
+            answer = method.operation(request, record)
         except WrongToken as wrong:
             return self._refuse_late(wire, record, wrong)
         except Exception as error:  # noqa: BLE001 - every error has an answer
@@ -182,47 +153,47 @@ class Edge:
         Raises:
             RefusedWith: it ends with a status.
         """
-        record: _Record = wire.context
-        method: Any = record.method
+        record: Record = wire.context
+        method: Any = record.served.method
         admitted = AdmittedMessages(messages, lambda: self._require(record))
         try:
-            await method.behaviour(admitted, record.call)
+            await method.behaviour(admitted, record)
         except Exception as error:
             raise RefusedWith(self._status_of(record, error)) from error
 
     def ended(self, wire: WireCall, *, is_cancelled: bool) -> None:
         """Give back the call's place, and log it."""
-        record: _Record | None = wire.context
+        record: Record | None = wire.context
         if record is None:  # `admit` failed
             return
-        if record.pool is not None:
-            record.pool.leave(wire.party)
-        clock, call = self._clock, record.call
+        if record.place is not None:
+            record.place.leave(wire.party)
+        clock, node_id = self._clock, record.caller.node_id
         code = self._code_of(wire, record, is_cancelled=is_cancelled)
-        duration_ns = clock.monotonic_ns() - call.started_ns
-        record.counts.end(code, duration_ns)
-        node = self._state().nodes.get(call.caller.node_id) if call.caller.node_id else None
+        duration_ns = clock.monotonic_ns() - record.started_ns
+        record.served.counts.end(code, duration_ns)
+        node = self._state().nodes.get(node_id) if node_id else None
         name = "" if node is None else node.profile.name
         now_ns, denied = clock.now_ns(), record.denied_so_far
-        self.lines.add(CallLine(now_ns, call, code, duration_ns, record.message, denied, name))
+        self.lines.add(CallLine(now_ns, record, code, duration_ns, record.message, denied, name))
 
-    async def _carry_out(self, wire: WireCall, record: _Record, request: Any) -> None:
-        method: Any = record.method
+    async def _carry_out(self, wire: WireCall, record: Record, request: Any) -> None:
+        method: Any = record.served.method
         try:
             if method.wrong_token is not None:
                 # Guesses that are sent at once are looked at one after the other: the operation
                 # finds a wrong token before it waits for anything.
-                self._abuse.require_guesses_left(record.call.caller, wire.party)
-            response = await method.operation(request, record.call)
+                self._abuse.require_guesses_left(record.caller, wire.party)
+            response = await method.operation(request, record)
         except Exception as error:  # noqa: BLE001 - every error has an answer
             if method.wrong_token is not None and isinstance(error, method.wrong_token):
-                await asyncio.sleep(self._abuse.note_guess(record.call.caller, wire.party))
+                await asyncio.sleep(self._abuse.note_guess(record.caller, wire.party))
             self._answer_error(wire, record, error)
         else:
             record.code = OK
             wire.reply(response.SerializeToString())
 
-    async def _refuse_late(self, wire: WireCall, record: _Record, wrong: WrongToken) -> None:
+    async def _refuse_late(self, wire: WireCall, record: Record, wrong: WrongToken) -> None:
         await asyncio.sleep(wrong.delay_s)
         self._answer_error(wire, record, wrong.reason)
 
@@ -231,42 +202,50 @@ class Edge:
         known = (state.tokens, state.nodes, state.membership.invitations)
         return any(token_id in some for some in known)
 
-    def _require(self, record: _Record) -> None:
-        method: Any = record.method
+    def _require(self, record: Record) -> None:
+        """Check that the caller may call the method in the state as it is now."""
+        method: Any = record.served.method
         if self._is_closing and not method.is_standard:
             raise Stopping
-        caller, now = record.call.caller, now_ms(self._clock)
-        installed = self._callers.installed
+        state, installed = self._state(), self._callers.installed
         require(
-            method.permission, caller, self._state(), now, reads=method.reads, installed=installed
+            method.permission,
+            record.caller,
+            state,
+            now_ms(self._clock),
+            reads=method.reads,
+            installed=installed,
         )
+        record.allowed_in = state
 
-    def _let_in(self, wire: WireCall, record: _Record) -> None:
-        caller, method = record.call.caller, record.method
-        if method is None:
+    def _require_still(self, record: Record) -> None:
+        """Check again when the message is there, which may have come late."""
+        waited_ns = self._clock.monotonic_ns() - record.started_ns
+        has_changed = record.allowed_in is not self._state() or self._is_closing
+        if has_changed or waited_ns > _ALLOWED_FOR_NS:
+            self._require(record)
+
+    def _let_in(self, wire: WireCall, record: Record) -> None:
+        served = record.served
+        if served.pools is None:
             raise MethodUnknown
         self._require(record)
-        admission = self._admission
-        if isinstance(method, StreamMethod):
-            pool = admission.watches if method.is_watch else admission.streams
-        elif caller.kind is CallerKind.ADMIN or caller.kind is CallerKind.VIEWER:
-            pool = admission.administrators
-        elif method.is_health:
-            pool = admission.health
-        else:
-            pool = admission.others
-            if method.takes_tokens:
-                self._abuse.require_guesses_left(caller, wire.party)
+        of_administrators, pool = served.pools
+        caller = record.caller
+        if caller.kind is CallerKind.ADMIN or caller.kind is CallerKind.VIEWER:
+            pool = of_administrators
+        elif served.takes_tokens:
+            self._abuse.require_guesses_left(caller, wire.party)
         if not pool.enter(wire.party):
-            raise TooManyStreams(pool) if pool is admission.watches else Overloaded
-        record.pool = wire.pool = pool
+            raise TooManyStreams(pool) if pool is self._admission.watches else Overloaded
+        record.place = wire.pool = pool
 
-    def _answer_error(self, wire: WireCall, record: _Record, error: Exception) -> None:
-        method: Any = record.method
+    def _answer_error(self, wire: WireCall, record: Record, error: Exception) -> None:
+        method: Any = record.served.method
         if method.refuse is None:
-            answer: Answer | Status = status_to(error, record.call.request_id)
+            answer: Answer | Status = status_to(error, record.request_id)
         else:
-            answer = answer_to(error, record.call.request_id)
+            answer = answer_to(error, record.request_id)
         self._note(record, answer, error)
         if isinstance(answer, Status):
             wire.refuse(answer.code.value[0], answer.message)
@@ -274,22 +253,22 @@ class Edge:
             record.code = answer.code
             wire.reply(method.refuse(answer.code, answer.message).SerializeToString())
 
-    def _status_of(self, record: _Record, error: Exception) -> Status:
-        status = status_to(error, record.call.request_id)
+    def _status_of(self, record: Record, error: Exception) -> Status:
+        status = status_to(error, record.request_id)
         self._note(record, status, error)
         return status
 
-    def _note(self, record: _Record, answer: Answer | Status, error: Exception) -> None:
+    def _note(self, record: Record, answer: Answer | Status, error: Exception) -> None:
         """Keep, count and report what an error is answered with."""
         record.message = answer.message
         if answer.is_unforeseen:
-            request_id = record.call.request_id
+            request_id = record.request_id
             self._log.error(log_events.RPC_CRASHED, request_id=request_id, exc_info=error)
         elif answer.code is grpc.StatusCode.PERMISSION_DENIED:
-            self.denied[record.call.method] += 1
+            self.denied[record.method] += 1
             record.denied_so_far = self.denied.total()
 
-    def _code_of(self, wire: WireCall, record: _Record, *, is_cancelled: bool) -> str:
+    def _code_of(self, wire: WireCall, record: Record, *, is_cancelled: bool) -> str:
         """What the caller got."""
         if wire.status:
             return status_name(wire.status)

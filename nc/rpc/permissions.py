@@ -3,6 +3,7 @@
 admin          everything
 viewer         what changes nothing
 node           methods for members; UnRegister of itself
+replica        methods for replicas, which nobody else may call
 upstream node  the same, with the token of a node that was imported and has not renewed
 anonymous      methods for anyone (the bootstrap port)
 internal       everything on the internal port: the node tokens in a request are the right to it
@@ -24,9 +25,17 @@ from nc.text import moment
 class Permission(IntEnum):
     """Which callers a method is for."""
 
+    REPLICA = 0  # other servers on the same log
     ADMIN = 1
     MEMBER = 2  # nodes that are registered and not expired
     ANYONE = 3
+
+
+# An enumeration's attribute takes as long as a call.
+_ADMIN, _VIEWER, _NODE = CallerKind.ADMIN, CallerKind.VIEWER, CallerKind.NODE
+_FREE = (CallerKind.UNRESTRICTED, CallerKind.INTERNAL)
+_ANONYMOUS, _UPSTREAM_NODE = CallerKind.ANONYMOUS, CallerKind.UPSTREAM_NODE
+_REPLICA, _FOR_REPLICAS = CallerKind.REPLICA, Permission.REPLICA
 
 
 class PermissionDenied(Exception):
@@ -57,25 +66,24 @@ def require(
         PermissionDenied: it may not call this.
     """
     kind = caller.kind
-    if kind is CallerKind.UNRESTRICTED or kind is CallerKind.INTERNAL:
+    if kind in _FREE:
         return
-    if kind is CallerKind.ANONYMOUS:
+    if kind is _ANONYMOUS:
         if permission is not Permission.ANYONE:
             raise PermissionDenied(
                 "this call needs a client certificate: make it on the control port"
             )
         return
     _require_valid_certificate(caller, now_ms)
-    if kind is CallerKind.ADMIN or kind is CallerKind.VIEWER:
-        administrator = state.administrators.by_serial.get(caller.serial)
-        if administrator is None or administrator.revoked_at_ms is not None:
-            _require_accepted(caller, state.administrators, installed)
-        if kind is CallerKind.VIEWER and not reads:
-            raise PermissionDenied("a viewer's certificate may read, and change nothing")
+    if kind is _REPLICA or permission is _FOR_REPLICAS:
+        _require_replica(permission, caller)
+        return
+    if kind is _ADMIN or kind is _VIEWER:
+        _require_administrator(caller, state.administrators, installed, reads=reads)
         return
     # nodes can have been imported only if a database was
-    is_upstream = kind is CallerKind.UPSTREAM_NODE and bool(state.imported)
-    if kind is not CallerKind.NODE and not is_upstream:
+    is_upstream = kind is _UPSTREAM_NODE and bool(state.imported)
+    if kind is not _NODE and not is_upstream:
         raise PermissionDenied(
             "this certificate is neither an administrator's nor a node's; "
             "use the one that GetToken answered"
@@ -86,13 +94,21 @@ def require(
         raise PermissionDenied("only an administrator's certificate may call this")
 
 
+def _require_replica(permission: Permission, caller: Caller) -> None:
+    if caller.kind is not _REPLICA or permission is not _FOR_REPLICAS:
+        raise PermissionDenied(
+            "what the servers of a cluster say to each other is for their own certificates, and "
+            "those are good for nothing else"
+        )
+
+
 def require_self(caller: Caller, node_id: str) -> None:
     """Check that a node does this to itself.
 
     Raises:
         PermissionDenied: it is another node.
     """
-    if caller.kind is CallerKind.NODE and caller.node_id != node_id:
+    if caller.kind is _NODE and caller.node_id != node_id:
         raise PermissionDenied("a node may unregister itself only, not another one")
 
 
@@ -102,7 +118,7 @@ def require_imported(caller: Caller, node: Node | None) -> None:
     Raises:
         PermissionDenied: the node is another, or has certificates of its own by now.
     """
-    if caller.kind is CallerKind.UPSTREAM_NODE and node is not None and not node.profile.imported:
+    if caller.kind is _UPSTREAM_NODE and node is not None and not node.profile.imported:
         raise PermissionDenied(
             "an upstream server's certificate is good for imported nodes that have not renewed "
             "theirs, and this token is another node's; use the certificate that came with it"
@@ -117,6 +133,16 @@ def _require_valid_certificate(caller: Caller, now_ms: int) -> None:
             f"is {moment(now_ms)}); if that clock is right, a node joins again with a bootstrap "
             "token, and an administrator takes the server's new client.pem and client-key.pem"
         )
+
+
+def _require_administrator(
+    caller: Caller, administrators: Administrators, installed: Callable[[], str], *, reads: bool
+) -> None:
+    administrator = administrators.by_serial.get(caller.serial)
+    if administrator is None or administrator.revoked_at_ms is not None:
+        _require_accepted(caller, administrators, installed)
+    if caller.kind is _VIEWER and not reads:
+        raise PermissionDenied("a viewer's certificate may read, and change nothing")
 
 
 def _require_accepted(

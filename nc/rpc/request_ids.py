@@ -62,7 +62,9 @@ def sent_ids(metadata: Iterable[tuple[str, str | bytes]]) -> list[str]:
             ids.append(str(value))
         elif key == _TRACE_KEY:
             traces.append(str(value))
-    return ids or [trace_id for each in traces if (trace_id := _trace_id(each))]
+    if ids or not traces:
+        return ids
+    return [trace_id for each in traces if (trace_id := _trace_id(each))]
 
 
 def request_id(

@@ -28,6 +28,7 @@ from nc.services import (
     INTERNAL_SERVICE,
     JOINING_SERVICE,
     NODE_SERVICE,
+    REPLICA_SERVICE,
     path_of,
 )
 
@@ -158,12 +159,15 @@ class GrpcPort:
     credentials: Credentials | None
 
 
-def control_port(host: str, number: int, credentials: Credentials | None) -> GrpcPort:
-    """The port for clients that have a certificate."""
+def control_port(
+    host: str, number: int, credentials: Credentials | None, *, has_replicas: bool = False
+) -> GrpcPort:
+    """The port for clients that have a certificate; also for other servers of a cluster."""
     transport = Transport.PLAINTEXT if credentials is None else Transport.MUTUAL_TLS
     services = (
         *(CONTROL_SERVICE, BOOTSTRAP_SERVICE, INTERNAL_SERVICE),
         *(NODE_SERVICE, *ADMIN_SERVICES),
+        *([REPLICA_SERVICE] if has_replicas else []),
     )
     return GrpcPort(host, number, transport, services, _CONTROL_OPTIONS, credentials)
 

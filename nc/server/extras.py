@@ -8,7 +8,7 @@ from structlog.typing import FilteringBoundLogger
 from nc import log_events
 from nc.hub.hub import Hub
 from nc.hub.report import serve_report
-from nc.metrics.sources import KeepMetrics, OpenMetrics, Sources
+from nc.metrics.sources import OpenMetrics, ServedMetrics, Sources
 from nc.net.sockets import PortUnavailable, SocketUnavailable
 from nc.server.parts import Parts
 from nc.server.settings import ServerSettings
@@ -32,8 +32,8 @@ async def report_links(parts: Parts, hub: Hub, started: contextlib.AsyncExitStac
 
 async def serve_metrics(
     parts: Parts, sources: Sources, started: contextlib.AsyncExitStack
-) -> KeepMetrics | None:
-    """Serve the metrics until `started` ends; returns their background task, if they are served."""
+) -> ServedMetrics | None:
+    """Serve the metrics until `started` ends; None: they are not served."""
     if parts.open_metrics is None:
         return None
     try:

@@ -29,6 +29,7 @@ from nc.rpc.servers import GrpcServers, bootstrap_port, control_port, internal_p
 from nc.secrets import Secrets, TokenIds
 from nc.server import first_start
 from nc.server.certificates import Certificates, authority_folders
+from nc.server.cluster import cluster_of, replica_name
 from nc.server.extras import metrics_of
 from nc.server.first_start import Start
 from nc.server.logs import Opening, open_log
@@ -131,10 +132,13 @@ async def open_installation(
         certificates.report(logger)
         trusted = {certificates.admin_fingerprint}
         callers = Callers(trusted, installed=certificates.installed_serial)
+        name = replica_name(folder, secrets) if opened.stream else socket.gethostname()
         renew = partial(_renew, certificates, callers, logger, asyncio.Lock())
         parts = Parts(
-            name=socket.gethostname(),
+            name=name,
             log=log,
+            cluster=cluster_of(log, name, certificates, clock, secrets, settings),
+            shares_log=bool(opened.stream),
             follows_log=bool(opened.stream),
             stream=opened.stream,
             log_problem=opened.problem,
@@ -212,7 +216,11 @@ def _rpc_ports(
         credentials = None if is_plain else certificates.internal
         more.append(internal_port(*at["--internal-port"], credentials))
     return GrpcServers(
-        control_port(*at["--grpc-port"], None if is_plain else certificates.control),
+        control_port(
+            *at["--grpc-port"],
+            None if is_plain else certificates.control,
+            has_replicas=settings.cluster is not None,
+        ),
         bootstrap_port(*at["--bootstrap-port"], None if is_plain else certificates.bootstrap),
         clock,
         logger,

@@ -26,6 +26,7 @@ from nc.replica_secrets import NATS_FILES, ReplicaSecrets
 from nc.secrets import SECRET_KEY_BYTES, Secrets, is_id
 from nc.server import first_start
 from nc.server.certificates import authority_folders
+from nc.server.cluster import replica_name
 from nc.server.settings import ServerSettings
 from nc.small_files import read_json_object
 
@@ -35,8 +36,9 @@ _SECRET_MODE: Final = 0o600
 _PUBLIC_MODE: Final = 0o644  # as of every CA's certificate
 _ATTEMPT_BYTES: Final = 16
 
-# Redeems an invitation with this attempt. Raises InvitationRefused if no other try can succeed.
-Redeem = Callable[[str], Awaitable[ReplicaSecrets]]
+# Redeems an invitation, with an attempt and the name of this server. Raises InvitationRefused if no
+# other try can succeed.
+Redeem = Callable[[str, str], Awaitable[ReplicaSecrets]]
 
 
 class InvitationRefused(OperatorError):
@@ -74,8 +76,9 @@ async def fill(
     is_new = not folder.invitation_attempt.exists()
     if is_new:
         _require_empty(settings, folder)
+    name = replica_name(folder, secrets)
     try:
-        given = await redeem(_attempt(folder, code, secrets))
+        given = await redeem(_attempt(folder, code, secrets), name)
     except InvitationRefused:
         if is_new:
             folder.invitation_attempt.unlink(missing_ok=True)

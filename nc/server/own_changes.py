@@ -1,5 +1,6 @@
 """Changes that the server itself wants: each is carried out in as many records as it needs."""
 
+from collections.abc import Callable
 from functools import partial
 from typing import Final
 
@@ -22,18 +23,29 @@ class OwnChanges:
         replica: makes them.
         request_ids: gives each its id.
         limits: of the log.
+        decides: whether this replica decides now; else the one that does makes several records.
     """
 
-    def __init__(self, replica: Replica, request_ids: RequestIds, limits: Limits) -> None:
+    def __init__(
+        self,
+        replica: Replica,
+        request_ids: RequestIds,
+        limits: Limits,
+        decides: Callable[[], bool] = lambda: True,
+    ) -> None:
         self._replica = replica
+        self._decides = decides
         self._request_ids = request_ids
         self._most_drops = limits.payload_bytes // DROP_BYTES
 
     async def submit(self, command: Command, method: str) -> None:
         """Make a change; raises as `Replica.submit`, and some of its links may have ended then."""
-        origin = Origin("system", method, self._request_ids.new())
+        await self.submit_as(command, Origin("system", method, self._request_ids.new()))
+
+    async def submit_as(self, command: Command, origin: Origin) -> None:
+        """As `submit`, for another replica."""
         submit = partial(self._replica.submit, origin=origin, internal=True)
-        if isinstance(command, StartReplica | StopReplica | ExpireNodes):
+        if isinstance(command, StartReplica | StopReplica | ExpireNodes) and self._decides():
             some = DropSome(command, self._most_drops)
             while len(self._replica.state.links) > self._most_drops and await submit(some):
                 pass

@@ -38,6 +38,7 @@ from nc.rpc.call_lines import LogCalls
 from nc.rpc.callers import Callers, Transport
 from nc.rpc.edge import Edge
 from nc.rpc.methods import Methods
+from nc.rpc.replication.line import OpenLine
 from nc.secrets import Secrets, TokenIds
 
 # The longest that the link of an expired node outlives it.
@@ -88,6 +89,19 @@ class Job(NamedTuple):
     run: Callable[[], Awaitable[None]]
 
 
+@dataclass(frozen=True, slots=True)
+class Cluster:
+    """What a server needs to be one of several on one log.
+
+    Attributes:
+        records: how many records and markers are known of the log.
+        open_line: calls another server, at the address of its control port.
+    """
+
+    records: Callable[[], int]
+    open_line: OpenLine
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Parts:
     """What a server is made of; its maker closes what it opened, after the server has stopped.
@@ -95,6 +109,7 @@ class Parts:
     Attributes:
         name: the replica's, in the log.
         log: where events are.
+        cluster: if this is one of several servers.
         shares_log: whether other servers use the same log.
         stream: which keeps the log, if one does.
         log_problem: what is wrong with the log's place at the moment, or "".
@@ -139,6 +154,7 @@ class Parts:
     listen_for_links: Callable[[], socket.socket]
     link_tls: Callable[[], ssl.SSLContext | None]
     advertised: tuple[str, ...]
+    cluster: Cluster | None = None
     shares_log: bool = False
     follows_log: bool = False
     stream: str = ""

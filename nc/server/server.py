@@ -15,12 +15,10 @@ from typing import Self
 
 from nc import log_events
 from nc.clock_watch import ClockWatch
-from nc.domain.decide import decide
-from nc.domain.replicas import AuthorityKeys, StartReplica, StopReplica
 from nc.hub.hub import Hub
-from nc.metrics.sources import KeepMetrics, Sources
-from nc.replica.errors import OutcomeOpen, Unwritable, WriteRefused
+from nc.metrics.sources import ServedMetrics, Sources
 from nc.replica.replica import Replica
+from nc.replica.shared import SharedReplica
 from nc.replica.waiting import WaitingNodes
 from nc.rpc.abuse import Abuse
 from nc.rpc.admin.methods import admin_methods
@@ -29,14 +27,18 @@ from nc.rpc.call_counts import CallCounts
 from nc.rpc.callers import Transport
 from nc.rpc.edge import Edge
 from nc.rpc.methods import Methods
+from nc.rpc.replication.edge import SharedEdge
 from nc.secrets import RequestIds, new_session
 from nc.server import tasks
 from nc.server.admin import admin_services
 from nc.server.ending_certificates import EndingCertificates
 from nc.server.extras import report_links, serve_metrics
+from nc.server.membership import Membership, Wiring
 from nc.server.methods import public_methods
 from nc.server.own_changes import OwnChanges
+from nc.server.own_session import OwnSession
 from nc.server.parts import Job, KeepUplink, Parts
+from nc.server.standing import standing_of
 
 VERSION = version("litekube-network-controller")
 
@@ -49,7 +51,7 @@ def serve(parts: Parts) -> "Server":
 
     The block is cancelled when a background task dies, and its error is raised at the end of it.
     """
-    replica = Replica(
+    replica = (Replica if parts.cluster is None else SharedReplica)(
         parts.log,
         parts.clock,
         run_blocking=parts.run_blocking,
@@ -89,7 +91,9 @@ class Server:
         ending_certificates: counts the nodes that must join again soon.
         abuse: counts wrong tokens, and connections that were hung up on.
         tasks: what runs in the background, by name; one that dies ends the server.
+        metrics: where they are served; None: nowhere.
         endpoints: where clients find the server; there once it has started.
+        membership: of a cluster, if it is one of several servers.
     """
 
     endpoints: Endpoints
@@ -105,15 +109,24 @@ class Server:
         self.replica = replica
         self.hub = hub
         self._parts = parts
-        self.submit = OwnChanges(replica, request_ids, parts.log.limits).submit
         self._failing: tasks.Failing = {}
+        self.membership = None
+        own = OwnChanges(replica, request_ids, parts.log.limits, lambda: self._decides)
+        self.submit = own.submit
+        self._session = OwnSession(parts, replica, self.submit, VERSION)
         self.admin = admin_services(
-            parts, replica, hub, waiting, VERSION, lambda: self.endpoints, self._failing
+            *(parts, replica, hub, waiting, VERSION),
+            *(lambda: self.endpoints, self._failing),
+            lambda session: standing_of(self.membership, self.endpoints, session),
         )
         self.methods: Methods = {
             **public_methods(parts, replica, lambda: self.endpoints),
             **admin_methods(self.admin),
         }
+        if parts.cluster is not None and isinstance(replica, SharedReplica):
+            wiring = Wiring(replica, request_ids, own, lambda: self.methods, lambda: self.endpoints)
+            self.membership = Membership(parts, parts.cluster, wiring)
+            self.methods = {**self.methods, **self.membership.methods}
         self.ending_certificates = EndingCertificates(replica, parts.clock, parts.logger)
         self._edges: list[Edge] = []
         self._calls = CallCounts()
@@ -123,7 +136,7 @@ class Server:
         self._clock_watch = ClockWatch(parts.clock)
         self.tasks: dict[str, asyncio.Task[None]] = {}
         self._keep_uplink: KeepUplink | None = None
-        self._keep_metrics: KeepMetrics | None = None
+        self.metrics: ServedMetrics | None = None
 
     async def __aenter__(self) -> Self:
         async with contextlib.AsyncExitStack() as started:
@@ -151,7 +164,7 @@ class Server:
     def edge_of(self, transport: Transport) -> Edge:
         """Make the edge of a port that is secured in this way."""
         parts = self._parts
-        edge = Edge(
+        edge = (Edge if self.membership is None else SharedEdge)(
             transport,
             parts.callers,
             lambda: self.replica.state,
@@ -163,15 +176,23 @@ class Server:
             self.abuse,
             self._calls,
         )
+        if self.membership is not None:
+            self.membership.serve_edge(edge)
         self._edges.append(edge)
         return edge
 
     async def record_installed(self, method: str = "certificates") -> None:
         """Record the administrator's certificate of the server's folder, if it is another one."""
-        command = self._parts.installed()
-        known = self.replica.state.administrators.installed
-        if command is not None and command.certificate.serial != known:
-            await self.submit(command, method)
+        await (self.membership or self._session).record_installed(method)
+
+    @property
+    def _decides(self) -> bool:
+        """Whether this server decides: alone, or as the leader of several."""
+        return self.membership is None or self.membership.leads
+
+    async def _sweep_if_it_decides(self, sweep: Callable[[], Awaitable[None]]) -> None:
+        if self._decides:
+            await sweep()
 
     async def _then_record(self, run: Callable[[], Awaitable[None]]) -> None:
         """Run a job, which may renew certificates."""
@@ -185,15 +206,18 @@ class Server:
         for warning in parts.log.snapshots.warnings:
             parts.logger.warning(log_events.SNAPSHOT_SKIPPED, message=warning)
         started.push_async_callback(self.replica.stop)
-        await self._record_start()
+        if self.membership is None:
+            await self._session.begin()
         started.push_async_callback(self.hub.stop)
-        started.push_async_callback(self._record_stop)  # before links end, so that it ends them
+        if self.membership is None:
+            # before links end, so that it ends them
+            started.push_async_callback(self._session.end, self.tasks["replica"])
         if parts.open_uplink is not None:
             uplink = parts.open_uplink(self.hub.switch)
             self._keep_uplink = await started.enter_async_context(uplink)
         await self._open_ports(started)
         await report_links(parts, self.hub, started)
-        self._keep_metrics = await serve_metrics(parts, self.metrics_sources(), started)
+        self.metrics = await serve_metrics(parts, self.metrics_sources(), started)
         group = await started.enter_async_context(asyncio.TaskGroup())
         for name, task in self.tasks.items():  # which replica, hub and ports end by themselves
             watcher = group.create_task(self._supervised(name, partial(tasks.watch, task)))
@@ -229,19 +253,23 @@ class Server:
             control_port=control,
             bootstrap_port=bootstrap,
             link_port=listener.getsockname()[1],
+            links=self.hub.reachable.told,
         )
-        self.hub.acceptor.addresses = tuple(
+        self.hub.reachable.own = tuple(
             (name, self.endpoints.link_port) for name in parts.advertised
         )
         started.push_async_callback(self.hub.stop_accepting)
-        self.tasks |= self.hub.start(listener)
         self.tasks |= await ports.start()
+        if self.membership is not None:  # others have to reach it before it has begun
+            self.tasks |= await self.membership.enter(started, VERSION)
+        self.tasks |= self.hub.start(listener)
 
     def _background(self) -> Iterator[tuple[str, Callable[[], Awaitable[None]]]]:
         """The server's own background tasks, by their names."""
         parts, logger = self._parts, self._parts.logger
-        set_serving = parts.rpc_ports.set_serving
+        set_serving = (self.membership or parts.rpc_ports).set_serving
         sweep = tasks.Sweep(self.replica, self.submit, parts.clock).sweep
+        sweep = partial(self._sweep_if_it_decides, sweep)
         jobs = [job._replace(run=partial(self._then_record, job.run)) for job in parts.jobs]
         for job in (Job("sweep", parts.sweep_interval_s, sweep), *jobs):
             yield job.name, partial(tasks.repeat, job, logger, self._failing)
@@ -250,10 +278,10 @@ class Server:
         if self._keep_uplink is not None:
             yield "uplink", self._keep_uplink
         yield "watch_log", partial(tasks.watch_log, parts.log, self.replica)
-        if parts.follows_log:
+        if parts.follows_log and self.membership is None:
             yield "follow_log", partial(tasks.follow_log, parts.log, self.replica)
-        if self._keep_metrics is not None:
-            yield "metrics", self._keep_metrics
+        if self.metrics is not None:
+            yield "metrics", self.metrics.keep
         for report in (tasks.report_failure, tasks.report_lack):
             yield report.__name__, partial(report, self.replica, set_serving, logger)
         yield "ending_certificates", self.ending_certificates.run
@@ -268,30 +296,3 @@ class Server:
         except Exception as error:
             self._parts.logger.critical(log_events.TASK_CRASHED, task=name, exc_info=error)
             raise
-
-    async def _record_start(self) -> None:
-        parts = self._parts
-        key_check = parts.token_ids.key_check
-        keys = AuthorityKeys(parts.authorities.grpc.key_hash, parts.authorities.network.key_hash)
-        command = StartReplica(
-            parts.name,
-            VERSION,
-            str(parts.network),
-            key_check,
-            keys,
-            self.replica.session,
-            is_alone=not parts.shares_log,
-        )
-        decide(self.replica.state, command)  # a start that is refused records nothing at all
-        try:
-            # together, so that they are one record
-            await asyncio.gather(self.submit(command, "start"), self.record_installed("start"))
-        except Unwritable as error:
-            raise self.replica.failure or error from None
-
-    async def _record_stop(self) -> None:
-        if self.tasks["replica"].done():
-            return  # it failed or crashed, and takes no command any more
-        # what it raises was reported when it happened
-        with contextlib.suppress(Unwritable, WriteRefused, OutcomeOpen):
-            await self.submit(StopReplica(self._parts.name, self.replica.session), "stop")

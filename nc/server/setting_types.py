@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, BeforeValidator, PlainValidator
 
-from nc.contract import DEFAULT_METRICS_LISTEN
+from nc.contract import DEFAULT_METRICS_LISTEN, LARGEST_UINT32
 from nc.domain.network import DEFAULT_NETWORK, Network
 from nc.durations import parse_duration
 from nc.net.overlay import OverlayRefused, require_bounded
@@ -64,7 +64,7 @@ Folder = Annotated[Path, BeforeValidator(_is_path)]
 StreamReplicas = Annotated[int, _whole_number(1, 5, "a number of servers")]
 Port = Annotated[int, _whole_number(1, 65_535, "a port number")]
 PortOrAny = Annotated[int, _whole_number(0, 65_535, "a port number, or 0 for any that is free")]
-Metric = Annotated[int, _whole_number(0, 2**32 - 1, "a route's metric, or 0 for none")]
+Metric = Annotated[int, _whole_number(0, LARGEST_UINT32, "a route's metric, or 0 for none")]
 Mtu = Annotated[int, _whole_number(576, 65_535, "a number of bytes")]  # RFC 791: never below 576
 
 
@@ -109,12 +109,18 @@ def _checked_name(value: str) -> str:
 
 
 def _checked_names(value: object) -> tuple[str, ...]:
-    """One name or several, separated by commas, or in a list."""
+    return tuple(dict.fromkeys(_checked_name(name) for name in _texts(value)))
+
+
+def _texts(value: object) -> list[str]:
+    """One text or several, separated by commas, or in a list."""
     if isinstance(value, str):
         value = value.split(",")
-    if not isinstance(value, (list, tuple)) or not all(isinstance(name, str) for name in value):
+    if not (
+        isinstance(value, (list, tuple)) and value and all(isinstance(one, str) for one in value)
+    ):
         raise ValueError("input should be a valid string, or a list of them")
-    return tuple(dict.fromkeys(_checked_name(name.strip()) for name in value))
+    return [text.strip() for text in value]
 
 
 def _checked_listen(value: object) -> str:
@@ -183,13 +189,14 @@ MetricsListenText = Annotated[str, PlainValidator(_metrics_listen_text)]  # in a
 ListenAddress = Annotated[str, BeforeValidator(_checked_listen)]
 
 
-def _checked_server(value: str) -> str:
-    """An address, IPv6 with brackets or without, or a name; the port has a key of its own."""
-    return _checked_name(value.removeprefix("[").removesuffix("]"))
+def _checked_servers(value: object) -> tuple[str, ...]:
+    """Addresses, IPv6 with brackets or without, or names; the port has a key of its own."""
+    texts = _texts(value)
+    return tuple(_checked_name(text.removeprefix("[").removesuffix("]")) for text in texts)
 
 
-# Whom a node connects to.
-ServerAddress = Annotated[str, AfterValidator(_checked_server)]
+# Whom a node connects to: one server's addresses, or those of several.
+ServerAddresses = Annotated[tuple[str, ...], PlainValidator(_checked_servers)]
 
 
 def checked_proxy(value: object) -> str:

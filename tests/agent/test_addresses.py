@@ -51,6 +51,22 @@ def test_the_address_that_worked_comes_first_and_the_origin_last(tmp_path: Path)
     assert KnownAddresses(path, ORIGIN).all == (("10.0.0.2", 6441), ORIGIN)
 
 
+def test_what_is_told_without_a_link_leaves_the_first_and_the_configured(tmp_path: Path) -> None:
+    """A renewal names the servers anew; those of a configuration file are always known."""
+    path, configured = tmp_path / "a", ("10.0.0.8", 6441)
+    known = KnownAddresses(path, ORIGIN, configured)
+    known.linked(("10.0.0.1", 6441), [("10.0.0.2", 6441)])
+    known.told([("10.0.0.3", 6441)])
+    expected = (("10.0.0.1", 6441), ("10.0.0.3", 6441), ORIGIN, configured)
+    assert known.all == expected
+    known.told(())
+    assert KnownAddresses(path, ORIGIN, configured).all == expected
+    known.lost(("10.0.0.1", 6441))
+    assert known.all == (*expected[1:], expected[0])
+    known.linked(ORIGIN, ())
+    assert known.all[:2] == (ORIGIN, expected[0])
+
+
 def test_a_server_that_tells_nothing_changes_nothing(tmp_path: Path) -> None:
     """An upstream server, or an older one: what was known stays known."""
     known = KnownAddresses(tmp_path / "a", ORIGIN)
@@ -98,6 +114,8 @@ def test_no_token_is_in_the_file(tmp_path: Path) -> None:
 A, B, C = (Target(f"10.0.0.{n}", 6441, "", None) for n in (1, 2, 3))
 DOWN, UNTRUSTED = LinkEnded("down"), UntrustedServer("not ours")
 UNKNOWN, LATER = NodeUnregistered("unknown"), RetryLater("expired")
+CERTAIN = NodeUnregistered("unknown to the one that decides")
+CERTAIN.is_certain = True
 
 
 @pytest.mark.parametrize(
@@ -111,6 +129,9 @@ UNKNOWN, LATER = NodeUnregistered("unknown"), RetryLater("expired")
         ([UNKNOWN], NodeUnregistered),
         ([UNKNOWN, UNKNOWN], NodeUnregistered),
         ([UNKNOWN, DOWN], RetryLater),
+        ([UNKNOWN, DOWN, UNKNOWN], NodeUnregistered),
+        ([DOWN, CERTAIN], NodeUnregistered),
+        ([CERTAIN, None], B),
         ([DOWN, LATER], RetryLater),
         ([UNTRUSTED, DOWN], UntrustedServer),
     ],

@@ -18,7 +18,8 @@ import structlog
 from nc.agent import agent
 from nc.agent.agent import Agent, AgentStopped
 from nc.agent.certificates import node_tls
-from nc.agent.connection import Target, connect
+from nc.agent.connecting import connect
+from nc.agent.connection import Target
 from nc.agent.device import Device, DeviceSettings, Kernel
 from nc.agent.link_errors import LinkEnded, NodeUnregistered, RetryLater, UntrustedServer
 from nc.agent.settings import AgentSettings
@@ -287,7 +288,7 @@ async def test_a_server_that_says_nothing_is_given_up(said: bytes) -> None:
     async with await asyncio.start_server(accept, "127.0.0.1", 0) as server:
         port = server.sockets[0].getsockname()[1]
         with pytest.raises(LinkEnded):
-            await connect(Target("127.0.0.1", port, TOKEN, None), timeout_s=0.2)
+            await connect(Target("127.0.0.1", port, TOKEN, None, timeout_s=0.2))
         await asyncio.wait_for(over.wait(), PATIENCE_S)
 
 
@@ -658,4 +659,4 @@ async def test_a_close_reason_is_shown_although_tcp_stays_open(tmp_path: Path, c
     async with PlainLinkServer(server_tls(tmp_path / "ours")) as server:
         server.close = (code, "node-token is invalid")
         with pytest.raises(LinkEnded, match="the server closed the link: node-token is invalid"):
-            await connect(target(server, tls), timeout_s=20.0)
+            await connect(replace(target(server, tls), timeout_s=20.0))

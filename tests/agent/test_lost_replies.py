@@ -14,6 +14,7 @@ from nc.agent.enrolment import Invitation, ServerUnreachable, TokenRefused, rede
 from nc.agent.node_files import NodeFiles
 from nc.agent.state import NodeIdentity, StateFolder, digest_of
 from nc.cli.enrol import enrol
+from nc.cli.options import Output
 from nc.pki import ca_cert_hash
 from nc.rpc import servers
 from nc.rpc.api import Call
@@ -118,7 +119,7 @@ async def join(folder: Path, invited: Invitation) -> tuple[NodeIdentity, Lines]:
     log: Any = structlog.wrap_logger(structlog.ReturnLogger(), processors=[lines])
     state = StateFolder(folder)
     with state.locked():
-        return await enrol(state, invited, log), lines
+        return await enrol(state, invited, log, Output.TEXT), lines
 
 
 async def test_lost_replies_cost_neither_a_use_nor_a_node(

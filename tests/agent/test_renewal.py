@@ -89,6 +89,7 @@ async def test_a_due_certificate_is_renewed_while_linked(tmp_path: Path) -> None
         agents(tmp_path, server, 1) as (one,),
     ):
         before, key = shown(one), one.files.key().private_numbers()
+        server.hub.reachable.change((("10.0.0.2", 6441),))
         one.renew_now()
         one.start()
         await until(lambda: bool(one.lines.named("agent.renewed")))
@@ -100,6 +101,7 @@ async def test_a_due_certificate_is_renewed_while_linked(tmp_path: Path) -> None
         assert terms is not None
         assert terms.lifetime_s <= 30 * 86_400
         assert one.calls == 1
+        assert one.renewed[0].links == server.hub.reachable.told()
 
 
 Past = Callable[[int], MovableClock]

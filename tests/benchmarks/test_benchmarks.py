@@ -13,8 +13,11 @@ BENCHMARKS = Path(__file__).parents[2] / "benchmarks"
 SMALL = {
     "admin": ("--nodes=20", "--events=50", "--seconds=0.2", "--watches=2", "--rate=50"),
     "appends": ("--rounds=1", "--seconds=0.05", "--folder=."),
-    "hostile": ("--seconds=0.3", "--settle=0"),
-    "floods": ("--rounds=1", "--seconds=0.3", "--nodes=1"),
+    "hostile": (
+        *("--seconds=0.1", "--settle=0", "--only"),
+        *("headers, unregistered", "guesses", "ClientHellos"),
+    ),
+    "floods": ("--rounds=1", "--seconds=0.1", "--nodes=1"),
     "links": ("--rounds=1", "--seconds=0.2", "--links=2"),
     "metrics": ("--rounds=1", "--calls=10", "--nodes=10"),
     "opening": ("--rounds=1", "--nodes=100", "--folder=."),
@@ -22,7 +25,7 @@ SMALL = {
     "replay": ("--rounds=1", "--events=300", "--nodes=10", "--folder=."),
     "rpc": ("--rounds=1", "--seconds=0.1", "--client=python"),
     "snapshot_pause": ("--rounds=1", "--seconds=0.1", "--nodes=100"),
-    "traffic": ("--rounds=1", "--seconds=1", "--only=ours"),
+    "traffic": ("--rounds=1", "--seconds=0.1", "--only=ours"),
     "verify": ("--rounds=1", "--events=300", "--nodes=10", "--folder=."),
 }
 PARTS = {"calls", "eventsourced", "histories", "lab", "packets", "timing"}  # of other benchmarks

@@ -15,6 +15,7 @@ import pytest
 from google.protobuf.message import Message
 
 from nc import sd_notify
+from nc.agent.state import StateFolder
 from nc.cli.main import main
 from nc.client.channel import Channel
 from nc.client.tls import ClientTls
@@ -79,6 +80,13 @@ def token_in(state: Path) -> str:
     return str(json.loads((state / "node.json").read_bytes())["token"])
 
 
+def node_id_in(state: Path) -> str | None:
+    """The id of the node that is kept."""
+    node = StateFolder(state).load()
+    assert node is not None
+    return node.node_id()
+
+
 def state_of(server: ServerProcess, state: Path) -> int:
     """The node's connection state, as the API numbers it."""
     request = pb.CheckConnStateRequest(token=token_in(state))
@@ -104,9 +112,9 @@ def test_the_printed_line_joins_and_joins_no_second_time(
     """It connects; stopped, the node is IDLE; the same line again resumes as the same node."""
     token, state = invite(server), tmp_path / "state"
     before = redeemed(server)
-    tokens = set()
+    tokens, said = set(), []
     for _ in range(2):
-        with agent(state, token, *known_by) as node:
+        with agent(state, token, *known_by, "--name", "Kiosk-7") as node:
             assert node.wait_for("agent.connected")["server"] == f"127.0.0.1:{server.link_port}"
             assert state_of(server, state) == 3
             assert node.stop() == 0
@@ -114,8 +122,27 @@ def test_the_printed_line_joins_and_joins_no_second_time(
         tokens.add(token_in(state))
         for secret in (token.partition("@")[0], *tokens):
             assert secret not in node.said
+        said += re.findall("^joined .*$", node.said, re.MULTILINE)
     assert len(tokens) == 1
+    assert said == [f"joined 127.0.0.1:{server.link_port} as kiosk-7 {node_id_in(state)}"]
     assert redeemed(server) == before + 1
+
+
+def test_programs_are_told_which_node_they_are(
+    server: ServerProcess, known_by: list[str], tmp_path: Path
+) -> None:
+    """In JSON; a name that is taken gets a number, and one that cannot be a name is refused."""
+    for name in ("robot", "robot-2"):
+        with agent(
+            tmp_path / name, invite(server), *known_by, "--output", "json", "--name", "robot"
+        ) as node:
+            node.wait_for("agent.connected")
+            found = [line for line in node.lines() if "node_id" in line and "event" not in line]
+        (told,) = found
+        assert (told["name"], told["node_id"]) == (name, node_id_in(tmp_path / name))
+    with agent(tmp_path / "no", invite(server), *known_by, "--name", "no name") as node:
+        assert node.wait() == 1
+    assert "a node's name is at most 63 characters" in node.said
 
 
 def test_a_node_that_was_unregistered_joins_with_a_new_token(

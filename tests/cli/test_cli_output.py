@@ -3,11 +3,14 @@
 import json
 import os
 import subprocess
+import tempfile
 from pathlib import Path
+from typing import IO
 
 import pytest
 
-from tests.support.programs import BIN
+from tests.support.forked_program import ForkedProgram
+from tests.support.programs import ALONE, BIN, PATIENCE_S
 from tests.support.written_log import ALPHA, write_story
 
 COMMANDS = ("show", "show --output json", "info", "at 3", f"why {ALPHA}", "export --format jsonl")
@@ -21,8 +24,20 @@ def data_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
-def log_into(stdout: int | None, data_dir: Path, command: str, **env: str) -> tuple[int, str]:
-    """Run `log …` with this as its standard output, None for closed: exit code, and stderr."""
+def log_into(stdout: IO[bytes], data_dir: Path, command: str) -> tuple[int, str]:
+    """Run `log …` with this as its standard output: exit code, and stderr."""
+    words = [str(BIN / "network-controller"), "log", *command.split(), "--data-dir", str(data_dir)]
+    with tempfile.TemporaryFile() as stderr:
+        program = ForkedProgram(words, stdout=stdout, stderr=stderr, environment=ALONE)
+        code = program.wait(PATIENCE_S)
+        stderr.seek(0)
+        return code, stderr.read().decode()
+
+
+def installed_log_into(
+    stdout: int | None, data_dir: Path, command: str, **env: str
+) -> tuple[int, str]:
+    """As a shell runs it; None: the standard output is closed."""
     words = [str(BIN / "network-controller"), "log", *command.split(), "--data-dir", str(data_dir)]
     shell = ["sh", "-c", 'exec "$@" >&-', "sh"] if stdout is None else []
     done = subprocess.run(
@@ -30,8 +45,8 @@ def log_into(stdout: int | None, data_dir: Path, command: str, **env: str) -> tu
         check=False,
         stdout=stdout,
         stderr=subprocess.PIPE,
-        timeout=120,
-        env={"PATH": "/usr/bin:/bin", "HOME": "/nonexistent", **env},
+        timeout=PATIENCE_S,
+        env=ALONE | env,
     )
     return done.returncode, done.stderr.decode()
 
@@ -41,20 +56,15 @@ def test_a_reader_that_has_gone_is_no_failure(data_dir: Path, command: str) -> N
     """`log … | head` exits with 0 and says nothing, however the command prints."""
     reader, writer = os.pipe()
     os.close(reader)
-    try:
-        assert log_into(writer, data_dir, command) == (0, "")
-    finally:
-        os.close(writer)
+    with os.fdopen(writer, "wb") as output:
+        assert log_into(output, data_dir, command) == (0, "")
 
 
 @pytest.mark.parametrize("command", COMMANDS)
 def test_a_full_disk_behind_the_output_is_one_line(data_dir: Path, command: str) -> None:
     """What cannot be printed is a failure that says why, in one line."""
-    full = os.open("/dev/full", os.O_WRONLY)
-    try:
+    with Path("/dev/full").open("wb") as full:
         code, said = log_into(full, data_dir, command)
-    finally:
-        os.close(full)
     text = "the output cannot be written: No space left on device"
     if "--output json" in command:
         assert (code, json.loads(said)["error"]) == (1, text)
@@ -66,13 +76,14 @@ def test_a_full_disk_behind_the_output_is_one_line(data_dir: Path, command: str)
 def test_a_closed_output_loses_nothing_silently(data_dir: Path, command: str) -> None:
     """What a command would print to a closed standard output is a failure, in one line."""
     expected = "network-controller: the output cannot be written: Bad file descriptor\n"
-    assert log_into(None, data_dir, command) == (1, expected)
+    assert installed_log_into(None, data_dir, command) == (1, expected)
 
 
 def test_an_output_without_a_character_gets_another(data_dir: Path, tmp_path: Path) -> None:
     """Names of any alphabet are printed on any terminal; a page is UTF-8 wherever it goes."""
     ascii_only = {"PYTHONIOENCODING": "ascii"}
     with (tmp_path / "out").open("w+b") as out:
-        assert log_into(out.fileno(), data_dir, "export --format html", **ascii_only) == (0, "")
+        done = installed_log_into(out.fileno(), data_dir, "export --format html", **ascii_only)
+        assert done == (0, "")
         out.seek(0)
         assert "→" in out.read().decode("utf-8")

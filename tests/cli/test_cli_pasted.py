@@ -2,7 +2,6 @@
 
 import json
 import os
-import subprocess
 from collections.abc import Callable
 from pathlib import Path
 
@@ -11,12 +10,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from nc.cli.invitation import without_invitation
-from nc.cli.pasted import JoinLine, read_ca_cert_hash, read_join_line, read_token
+from nc.cli.pasted import JoinLine, read_ca_cert_hash, read_join_line, read_node_token, read_token
 from nc.cli.server_address import ServerAddress, read_host
 from nc.text import quoted, unwrapped
 from tests.support.agent_process import AgentProcess
-from tests.support.programs import BIN, Run
-from tests.support.server_process import PATIENCE_S, ServerProcess
+from tests.support.programs import Run, run_program
+from tests.support.server_process import ServerProcess
 
 TOKENS = st.text("0123456789abcdef", min_size=16, max_size=16)
 PORTS = st.integers(1, 65_535)
@@ -44,10 +43,22 @@ def test_a_token_is_found_in_what_surrounds_it(
     assert read_join_line(text) == JoinLine(token)
 
 
+@given(st.text(st.characters(min_codepoint=ord("!"), max_codepoint=ord("~")), min_size=1))
+def test_a_node_token_may_have_another_form(text: str) -> None:
+    """That of an imported node: any visible characters, as they are; at most 64."""
+    token = unwrapped(text)
+    if refusal(read_node_token, text):
+        assert not 0 < len(token) <= 64 or set(token) & set("@.:/0123456789")
+    elif not refusal(read_token, text):
+        assert read_node_token(text) == read_token(text)
+    elif not token.lower().startswith(("node token", "token:", "join:")):
+        assert read_node_token(f" {text}\r\n") == token
+
+
 @given(st.text())
 def test_a_text_is_a_token_or_refused_without_being_repeated(text: str) -> None:
     """Whatever is pasted ends in a token or in one line, and a secret in it is not shown."""
-    said = refusal(read_token, text)
+    said = refusal(read_token, text) + refusal(read_node_token, text)
     assert "\n" not in said
     assert len(text.strip()) < 8 or text.strip() not in said
 
@@ -171,7 +182,7 @@ def test_a_connected_node_shows_no_token(ncadm: Run, tmp_path: Path, way: str) -
     for _ in range(2 if way == "resumed" else 1):
         with AgentProcess(*state, *words, environment=environment) as node:
             node.wait_for("agent.connected")
-            assert token not in shown(node._process.pid).lower()
+            assert token not in shown(node.pid).lower()
             assert node.stop() == 0
             assert token not in node.said
 
@@ -195,18 +206,14 @@ def test_a_node_token_need_not_be_on_the_command_line(
         "NC_NODE_TOKEN": (),
     }[way]
     where = ("--data-dir", str(server.data_dir), "--port", str(server.control_port))
-    done = subprocess.run(
-        [str(BIN / "ncadm"), *where, "check-conn-state", *words],
-        input=f" {token.upper()}\n",
-        env=os.environ | {"NC_NODE_TOKEN": token if way == "NC_NODE_TOKEN" else ""},
-        capture_output=True, text=True, check=False, timeout=PATIENCE_S,
-    )  # fmt: skip
+    said = f" {token.upper()}\n"
+    environment = os.environ | {"NC_NODE_TOKEN": token if way == "NC_NODE_TOKEN" else ""}
+    done = run_program(
+        "ncadm", *where, "check-conn-state", *words, said=said, environment=environment
+    )
     assert (done.returncode, done.stdout.splitlines()[0]) == (0, "state: IDLE"), done.stderr
-    command = (str(BIN / "network-controller"), "log", "why", "-", "--data-dir")
-    why = subprocess.run(
-        [*command, str(server.data_dir)], input=f" {token.upper()}\n",
-        capture_output=True, text=True, check=False, timeout=PATIENCE_S,
-    )  # fmt: skip
+    command = ("log", "why", "-", "--data-dir", str(server.data_dir))
+    why = run_program("network-controller", *command, said=said)
     assert why.returncode == 0, why.stderr
 
 

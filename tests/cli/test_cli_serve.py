@@ -11,10 +11,10 @@ from eventlog import LogReader
 from nc.domain.codec.records import events_in
 from tests.support.namespaces import require_namespaces
 from tests.support.nats_servers import NatsServer, address_of
-from tests.support.programs import BIN
-from tests.support.server_process import ServerProcess
+from tests.support.programs import run_program
+from tests.support.server_process import PROGRAM, ServerProcess
 
-_SERVE = (str(BIN / "network-controller"), "serve", "--advertise", "127.0.0.1", "--data-dir")
+_SERVE = ("serve", "--advertise", "127.0.0.1", "--data-dir")
 _READ_ONLY = 'mount --bind -o ro "$1" "$1"; shift; exec "$@"'
 _NO_RIGHTS = 'shift; exec setpriv --bounding-set=-net_bind_service "$@"'
 
@@ -31,7 +31,7 @@ def test_what_the_machine_refuses_is_named(
 ) -> None:
     """Not the next best reason: what is said to do about it would help; and nothing is made."""
     require_namespaces()
-    arguments = ("sh", "-ec", around, "sh", tmp_path, *_SERVE, tmp_path, *options)
+    arguments = ("sh", "-ec", around, "sh", tmp_path, PROGRAM, *_SERVE, tmp_path, *options)
     done = subprocess.run(
         [str(shutil.which("unshare")), "--net", "--mount", *map(str, arguments)],
         check=False,
@@ -52,13 +52,7 @@ def test_a_lost_authority_is_named_and_a_new_cluster_has_to_be_wanted(tmp_path: 
     shutil.rmtree(data / "pki")
     options = ("--advertise", "127.0.0.1", "--tun", "off")
     ports = (word for name in ("grpc", "bootstrap", "link") for word in (f"--{name}-port", "0"))
-    done = subprocess.run(
-        [*_SERVE, str(data), *options, *ports],
-        check=False,
-        capture_output=True,
-        text=True,
-        timeout=120,
-    )
+    done = run_program("network-controller", *_SERVE, str(data), *options, *ports)
     assert (done.returncode, done.stdout) == (3, "")
     last = done.stderr.splitlines()[-1]  # behind the log lines
     assert "ca-key.pem are missing" in last
@@ -80,13 +74,8 @@ def test_a_cluster_that_cannot_be_is_named(
     """In one line, without a password that is in it; and no key or log is made."""
     ports = (word for name in ("grpc", "bootstrap", "link") for word in (f"--{name}-port", "0"))
     data = tmp_path / "data"
-    done = subprocess.run(
-        [*_SERVE, str(data), "--tun", "off", *ports, "--cluster", address],
-        check=False,
-        capture_output=True,
-        text=True,
-        timeout=120,
-    )
+    options = ("--tun", "off", *ports, "--cluster", address)
+    done = run_program("network-controller", *_SERVE, str(data), *options)
     assert (done.returncode, done.stdout) == (code, "")
     assert says in done.stderr.splitlines()[-1]
     assert "secret@" not in done.stderr

@@ -282,11 +282,38 @@ def test_the_past_is_explained(ncadm: Run, told: Json, machine: Machine) -> None
         "renamed"
     ]
     assert told("why", "renamed", "--at", str(last_seq(told)))["name"] == "renamed"
-    ncadm("nodes", "unregister", "renamed", "--yes")
+    said = ncadm("nodes", "unregister", "renamed", "--yes").stdout
+    assert said == f"unregistered: renamed {machine.id}\n"
     assert "the node is not registered" in ncadm("why", "renamed").stdout.splitlines()[-1]
     gone = told("why", "renamed")  # it is meant by the name that it had
+    last = ncadm("events", "--node", "renamed").stdout.splitlines()[-1]
+    assert f" node_id={machine.id} " in last
     assert [event["type"] for event in gone["events"]][-2:] == ["NodeUpdated", "Unregistered"]
     assert told("why", machine.id, "--at", str(before))["seq"] == before
+
+
+def test_every_time_has_its_zone(
+    ncadm: Run, machine: Machine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """UTC follows a moment on a line of its own, and is in the title of a column of them."""
+    ncadm("nodes", "set-expiry", machine.id, "2099-01-01T00:00")
+    for command in (
+        ("tokens", "issue", "--lifetime", "1h"),
+        ("nodes", "show", machine.id),
+        ("status",),
+        ("at",),
+        ("admins", "issue", "--name", "zoe", "--out", str(tmp_path / "zoe")),
+    ):
+        first = ncadm(*command).stdout.partition("\nnodes:")[0]
+        times = re.findall(r"\d\d:\d\d:\d\d(?:Z| UTC)?", first)
+        assert times, command
+        assert all(time.endswith(("Z", " UTC")) for time in times), first
+    monkeypatch.setattr("nc.cli.ncadm.render.terminal_width", lambda: None)  # every column
+    for listing in ("nodes", "tokens", "admins"):
+        titles, *lines = ncadm(listing, "list").stdout.splitlines()
+        columns = {at.start() for line in lines for at in re.finditer(r"\d{4}-\d\d-\d\d ", line)}
+        assert columns <= {at.start() for at in re.finditer(r"\S+( \S+)* \(UTC\)", titles)}
+    ncadm("admins", "revoke", "zoe", "--yes")
 
 
 def last_seq(told: Json) -> int:

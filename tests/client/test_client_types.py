@@ -3,7 +3,7 @@
 import inspect
 from dataclasses import fields
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import Any, get_args, get_type_hints
 
 import grpc
 import pytest
@@ -150,3 +150,37 @@ def test_no_token_is_in_a_text_of_a_result() -> None:
         administrators_pb2.IssueAdministratorResponse(key_pem="PRIVATE KEY"),
     )
     assert "PRIVATE KEY" not in repr(made)
+
+
+# The parameters that take a number, by area and method.
+NUMBERS = [
+    (area, method, name)
+    for area, _ in AREAS
+    for method, function in inspect.getmembers(area, inspect.isfunction)
+    if not method.startswith("_")
+    for name, hint in get_type_hints(function).items()
+    if name != "return" and int in (hint, *get_args(hint))
+]
+
+
+@pytest.mark.parametrize(("area", "method", "name"), NUMBERS)
+@given(number=st.integers(max_value=-1) | st.integers(min_value=2**64))
+async def test_a_number_that_fits_no_field_is_named(
+    area: Any, method: str, name: str, number: int
+) -> None:
+    """And nothing is called: protobuf would say `Value out of range`, and not of what."""
+    called = getattr(area, method)
+    needed = [
+        each.name
+        for each in inspect.signature(called).parameters.values()
+        if each.default is each.empty and each.kind is each.POSITIONAL_OR_KEYWORD
+    ][1:]
+    given_ = {**dict.fromkeys(needed, "x"), name: number}
+
+    async def call() -> None:
+        answer = called(area(None), **given_)
+        if inspect.isawaitable(answer):
+            await answer
+
+    with pytest.raises(ValueError, match=f"is {number}: expected 0 to [0-9]+$"):
+        await call()

@@ -8,7 +8,8 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric import ec
 
 from nc.agent.attempt import Attempt
-from nc.agent.connection import Target, connect
+from nc.agent.connecting import connect
+from nc.agent.connection import Target
 from nc.agent.enrolment import Invitation, ServerUnreachable, redeem
 from nc.agent.link_errors import LinkEnded
 from nc.client.channel import Channel

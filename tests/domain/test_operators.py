@@ -141,10 +141,22 @@ def test_labels_and_notes_are_changed_one_by_one() -> None:
 
 def test_facts_are_recorded_once() -> None:
     """Known facts lead to no event, and what a machine leaves out stays."""
-    state = after(started(), *register("a"), ReportFacts("a", Facts("host", peer_address="1")))
-    assert decide(state, ReportFacts("a", Facts(peer_address="1"))) == []
-    state = after(state, ReportFacts("a", Facts(peer_address="2")))
+
+    def told(**facts: str) -> ReportFacts:
+        return ReportFacts("a", "link-a", Facts(**facts))
+
+    state = after(started(), *register("a"), *connect("a"), told(hostname="host", peer_address="1"))
+    assert decide(state, told(peer_address="1")) == []
+    state = after(state, told(peer_address="2"))
     assert state.nodes["a"].profile.facts == Facts("host", peer_address="2")
+
+
+def test_facts_of_an_older_link_are_passed_over() -> None:
+    """They come late, after those of the newer link, or after all links."""
+    state = after(started(), *register("a"), *connect("a"))
+    older = ReportFacts("a", "link-0", Facts("old"))
+    assert decide(state, older) == []
+    assert decide(after(state, *disconnect("a")), replace(older, link_id="link-a")) == []
 
 
 def test_only_a_nodes_own_key_is_renewed() -> None:

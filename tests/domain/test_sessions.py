@@ -5,6 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from nc.domain.decide import Command, decide
+from nc.domain.errors import SessionEnded
 from nc.domain.events import Event, StateChanged, pb
 from nc.domain.evolve import evolve
 from nc.domain.invariants import InconsistentHistory, InvariantChecker
@@ -162,9 +163,12 @@ def test_a_link_is_changed_in_its_owners_name(
 
 @pytest.mark.parametrize("session", ["s1", "unknown"])
 def test_a_session_that_has_ended_accepts_nothing(session: str) -> None:
-    """A history in which it does is refused."""
+    """What it wants to accept is refused, and so is a history in which it does."""
+    accept = AcceptLink("a", "l", 1, session)
+    (accepted,) = decide(after(with_nodes(), started("r2", session)), accept)
     state = after(with_nodes(), started("r1", "s1"), StopReplica("r1", "s1"))
-    (accepted,) = decide(state, AcceptLink("a", "l", 1, session))
+    with pytest.raises(SessionEnded):
+        decide(state, accept)
     with pytest.raises(InconsistentHistory, match=f"session {session} accepts a link of node a"):
         InvariantChecker(state).follow(accepted)
 

@@ -1,9 +1,9 @@
 """`network-controller serve` as a process of its own: started, read, stopped by its own id."""
 
+import io
 import json
 import os
 import signal
-import subprocess
 import sys
 import threading
 from collections.abc import Callable
@@ -11,6 +11,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import IO, Any, Self
 
+from tests.support.forked_program import ForkedProgram
 from tests.support.programs import run_here
 
 PROGRAM = Path(sys.executable).parent / "network-controller"
@@ -88,7 +89,7 @@ class ServerProcess:
         if options is None:
             options = ("serve", "--data-dir", str(data_dir), *_ANY_FREE_PORTS, *options_after)
         self.options = options
-        self._process: subprocess.Popen[str] | None = None
+        self._process: ForkedProgram | None = None
 
     def __enter__(self) -> Self:
         if self._process is None:
@@ -121,20 +122,15 @@ class ServerProcess:
         self.link_port = int(started["link_port"])
 
     def launch(self) -> None:
-        self._process = subprocess.Popen(
-            [str(PROGRAM), *self.options],
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-            env={**os.environ, "COLUMNS": "400"},
-        )
+        command, environment = [str(PROGRAM), *self.options], {**os.environ, "COLUMNS": "400"}
+        self._process = ForkedProgram(command, environment=environment)
         assert self._process.stdout
         assert self._process.stderr
-        self.stdout = Lines(self._process.stdout)
-        self.stderr = Lines(self._process.stderr)
+        self.stdout = Lines(io.TextIOWrapper(self._process.stdout))
+        self.stderr = Lines(io.TextIOWrapper(self._process.stderr))
 
     @property
-    def process(self) -> "subprocess.Popen[str]":
+    def process(self) -> ForkedProgram:
         assert self._process is not None, "it was not started"
         return self._process
 

@@ -151,7 +151,7 @@ def test_a_token_that_looks_like_a_number_is_text(tmp_path: Path, token: str) ->
     )
     client = config.load(path).client
     assert client is not None
-    assert (client.token, client.port, client.server_addr) == (token, 6441, "::1")
+    assert (client.token, client.port, client.server_addr) == (token, 6441, ("::1",))
 
 
 @pytest.mark.parametrize(

@@ -99,6 +99,22 @@ def test_an_imported_node_may_do_what_a_node_may(imported: Imported) -> None:
     assert_denied(imported.caller.call("UpdateSensorExpireTime", {}, service=INTERNAL))
 
 
+def test_ncadm_takes_the_tokens_of_imported_nodes(imported: Imported) -> None:
+    """Whatever their form: where a node token is asked for, as a reference, and of the log."""
+    server, pki = imported.deployment.server, imported.upstream.folder / "certs" / "grpc"
+    files = (("cacert", "ca"), ("cert", "client"), ("key", "client-key"))
+    tls = [f"--{option}={pki / name}.pem" for option, name in files]
+    where = ("--port", str(server.grpc_port), *tls)
+    for token, address in NODES.items():
+        for command in (("check-conn-state", "--node-token", token), ("nodes", "show", token)):
+            done = run_here("ncadm", *where, *command)
+            assert (done.returncode, address in done.stdout) == (0, True), done
+        log = ("log", "show", "--data-dir", str(server.data_dir), "--node", token)
+        assert f"address={address}" in run_here("network-controller", *log).stdout
+    known = run_here("ncadm", *where, "check-conn-state", "--node-token", "a" * 15)
+    assert (known.returncode, "15 digits: was it copied whole?" in known.stderr) == (1, True)
+
+
 def test_the_certificate_is_good_for_imported_nodes_alone(imported: Imported) -> None:
     """A node that enrolled here is not opened, asked about or unregistered with it."""
     node = imported.deployment.register()

@@ -29,6 +29,7 @@ from nc.domain.invitations import (
     RedeemInvitation,
     RemoveReplica,
 )
+from nc.domain.leadership import DropUnowned, LoseReplica, StandForElection
 from nc.domain.links import AcceptLink, DropLink, HandOverAddress
 from nc.domain.litekube_import import ImportedNode, ImportedToken, ImportLitekube
 from nc.domain.nodes import (
@@ -40,6 +41,7 @@ from nc.domain.nodes import (
     Unregister,
 )
 from nc.domain.profile import Facts
+from nc.domain.replica_addresses import BindReplicaAddress
 from nc.domain.replicas import StartReplica, StopReplica
 from nc.domain.terms import Terms
 from nc.domain.tokens import ForgetExpiredTokens, IssueToken, RedeemToken, RevokeToken
@@ -198,19 +200,37 @@ async def third_life(folder: Path, clock: Clock, requests: "count[int]") -> None
 
 
 async def members_life(folder: Path, clock: Clock, requests: "count[int]") -> None:
-    """A second replica is invited, comes, and is removed; the invitation is forgotten."""
+    """A further replica is invited, comes, and is removed; the invitation is forgotten."""
     life = Life(folder, "10.2.0.1/24", clock, requests)
     await life.start()
     code_id, attempt_id = IDS.id_of("44" * 12), IDS.id_of("45" * 16)
     invite = InviteReplica(code_id, clock.now_ms)
     await life.do(invite, ADMIN, "nc.admin.v1.Replicas/Invite")
-    redeem = RedeemInvitation(code_id, "second", "192.0.2.8", attempt_id, clock.now_ms)
+    redeem = RedeemInvitation(code_id, "third", "192.0.2.8", attempt_id, clock.now_ms)
     await life.do(redeem, f"invitation:{code_id}", "nc.replica.v1.Joining/Redeem")
-    start = StartReplica("second", VERSION, "10.2.0.1/24", IDS.key_check, session="second")
+    start = StartReplica("third", VERSION, "10.2.0.1/24", IDS.key_check, session="third")
     await life.do(start, "system", "start")
-    await life.do(RemoveReplica("second", "golden"), ADMIN, "nc.admin.v1.Replicas/Remove")
+    await life.do(RemoveReplica("third", "golden"), ADMIN, "nc.admin.v1.Replicas/Remove")
     clock.now_ms += 2 * DAY_MS
     await life.do(ForgetInvitations(clock.now_ms), "system", "sweep")
+    await life.stop()
+
+
+async def replicas_life(folder: Path, clock: Clock, requests: "count[int]") -> None:
+    """One replica leads, and another is lost with the link that it holds."""
+    life = Life(folder, "10.2.0.1/24", clock, requests)
+    await life.start()
+    for name in ("first", "second"):
+        start = StartReplica(name, VERSION, "10.2.0.1/24", IDS.key_check, session=name)
+        await life.do(start, "system", "start")
+    await life.do(StandForElection("first", 1, "192.0.2.1:6440"), "system", "election")
+    accept = AcceptLink(DELTA, "d0", clock.now_ms, session="second", reclaim_after_ms=0)
+    await life.do(accept, f"link:{DELTA}", "link")
+    for name in ("first", "second"):
+        await life.do(BindReplicaAddress(name), "system", "addresses")
+    await life.do(LoseReplica("second"), "system", "losses")
+    await life.do(DropUnowned(10), "system", "losses")
+    await life.do(StopReplica("first", "first"), "system", "stop")
     await life.stop()
 
 
@@ -242,9 +262,9 @@ async def operators_life(folder: Path, clock: Clock, requests: "count[int]") -> 
     await life.do(redeem, f"bootstrap:{LIMITED}", "nc.node.v1.Enrolment/Enrol")
     renew = RenewCertificates(EPSILON, (certificate,), key, clock.now_ms)
     await life.do(renew, f"link:{EPSILON}", "nc.node.v1.Enrolment/Renew")
-    await life.do(
-        ReportFacts(EPSILON, facts._replace(agent_version="0.3.1")), f"link:{EPSILON}", "link"
-    )
+    await life.accept(EPSILON, "e1")
+    report = ReportFacts(EPSILON, "e1", facts._replace(agent_version="0.3.1"))
+    await life.do(report, f"link:{EPSILON}", "link")
     update = UpdateNode(EPSILON, "shop", {"zone": "a"}, ("role",), "in the cellar")
     await life.do(update, ADMIN, "nc.admin.v1.Nodes/Update")
     await life.do(AssignAddress(EPSILON, "10.2.0.77"), ADMIN, "nc.admin.v1.Nodes/AssignAddress")
@@ -299,6 +319,7 @@ def write(target: Path) -> None:
         asyncio.run(first_life(folder, clock, requests))
         asyncio.run(operators_life(folder, clock, requests))
         asyncio.run(members_life(folder, clock, requests))
+        asyncio.run(replicas_life(folder, clock, requests))
         asyncio.run(second_life(folder, clock, requests))
         damage(folder)
         run("log", "repair", "--log", str(folder), "--apply", "--yes")

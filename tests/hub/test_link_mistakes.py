@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 
 from eventlog import LogFull
-from nc.agent.connection import Target, connect
+from nc.agent.connecting import connect
+from nc.agent.connection import Target
 from nc.agent.link_errors import LinkEnded
 from nc.clock_watch import difference_text
 from nc.hub.limits import Limits

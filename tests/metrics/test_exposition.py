@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from nc.cli.serve_greeting import metrics_places
 from nc.metrics.exporter import MAX_CONNECTIONS
 from nc.net.sockets import PortUnavailable
 from tests.support.link_client import NoUpgrade
@@ -128,6 +129,8 @@ async def test_a_taken_port_stops_no_server(data_dir: Path) -> None:
         address = f"{LOOPBACK}:{taken.getsockname()[1]}"
         async with running(data_dir, lines=lines, metrics_listen=address) as server:
             assert server.replica.is_writable
+            (greeted,) = metrics_places(server.settings, server.server)
+    assert greeted.startswith(f"none, as {address} cannot be listened on: ")
     (line,) = lines.named("server.extra_failed")
     assert address in line["message"]
     assert "--metrics-listen" in line["message"]

@@ -39,6 +39,7 @@ def test_the_program_serves_metrics_and_records_traces(data_dir: Path, config: P
         found = series(read(line["url"]))
         assert value(found, "nc_events_total", kind="token_issued") == 1
         assert server.stop() == 0
+    assert f"  metrics   {line['url']}\n".encode() in server.stdout
     entries = entries_in(LogReader(server.log_dir).read())
     assert [e.request_id for e in entries if e.method == "GetBootStrapToken"] == [TRACE]
 
@@ -48,3 +49,4 @@ def test_the_file_switches_metrics_off(data_dir: Path, config: Path) -> None:
     with ServerProcess(data_dir, "--config", str(config), metrics=()) as server:
         assert server.logged("server.started")
         assert server.logged("server.metrics") == server.logged("server.extra_failed") == []
+    assert b"  metrics  " not in server.stdout

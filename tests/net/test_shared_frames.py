@@ -80,7 +80,7 @@ async def test_many_silent_links_leave_others_their_turn(
     data_dir: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Between two turns so many of them are looked at and no more, and yet each in every round."""
-    monkeypatch.setattr("nc.hub.heartbeat.SESSIONS_PER_TURN", 1)
+    monkeypatch.setattr("nc.hub.heartbeat.LINKS_PER_TURN", 1)
     limits = replace(HASTY, silence_timeout_s=3.0)
     async with cluster(data_dir, plaintext=True, limits=limits) as here:
         for _ in range(4):

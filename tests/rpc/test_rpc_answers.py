@@ -74,6 +74,9 @@ FAULTS: tuple[Exception, ...] = (
     errors.IdTaken(),
     errors.KeyOfAnotherLog(),
     errors.AuthorityOfAnotherLog("grpc"),
+    errors.SessionEnded(),
+    errors.ElectionLost(),
+    errors.LeaderKept(),
     Unwritable(),
 )
 STATUSES = {

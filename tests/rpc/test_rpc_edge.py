@@ -12,13 +12,15 @@ import grpc
 import pytest
 import structlog
 from cryptography.hazmat.primitives.asymmetric import ec
+from rpds import HashTrieMap
 
-from nc.clock import SystemClock
+from nc.clock import SystemClock, now_ms
 from nc.domain.errors import NodeUnknown
+from nc.domain.nodes import Node
 from nc.domain.state import State
 from nc.pb import network_controller_pb2 as pb
 from nc.pki.authority import self_signed
-from nc.pki.certificates import AuthorityKind
+from nc.pki.certificates import NODE_ORGANIZATION, AuthorityKind
 from nc.replica.replica import Overloaded, Unwritable
 from nc.rpc.answers import ServiceUnknown
 from nc.rpc.callers import Callers, Transport
@@ -26,8 +28,11 @@ from nc.rpc.edge import Edge
 from nc.rpc.methods import Method
 from nc.rpc.permissions import Permission
 from nc.secrets import SystemSecrets, TokenIds
+from tests.support.whole_server import MovableClock
 
 TOKEN = "5ec2e75ec2e75ec2"  # noqa: S105 - a canary
+NODE_ID = "0123456789abcdef0123456789abcdef"
+EXPIRES_MS = 60_000  # later
 
 token_id = TokenIds(bytes(32)).id_of
 
@@ -90,7 +95,13 @@ class Context:
 class Bench:
     """An edge whose log lines are kept, and one method that does what a test wants."""
 
-    def __init__(self, transport: Transport = Transport.PLAINTEXT) -> None:
+    def __init__(
+        self,
+        transport: Transport = Transport.PLAINTEXT,
+        clock: SystemClock | None = None,
+        state: State | None = None,
+    ) -> None:
+        self.state = state or State()
         self.lines: list[dict[str, Any]] = []
         log = structlog.wrap_logger(
             structlog.ReturnLogger(),
@@ -101,8 +112,8 @@ class Bench:
             ],
             wrapper_class=structlog.make_filtering_bound_logger(0),
         )
-        clock, secrets = SystemClock(), SystemSecrets()
-        self.edge = Edge(transport, Callers(), State, token_id, clock, secrets, log)
+        clock, secrets = clock or SystemClock(), SystemSecrets()
+        self.edge = Edge(transport, Callers(), lambda: self.state, token_id, clock, secrets, log)
 
     def _keep(self, _logger: Any, _name: str, line: Any) -> str:
         self.lines.append(json.loads(line))
@@ -363,9 +374,49 @@ def test_a_party_has_a_share_and_gives_it_back() -> None:
     assert bench.edge.admit(Context()) is None
 
 
+def _close(bench: Bench, _clock: MovableClock) -> None:
+    bench.edge.close()
+
+
+def _unregister(bench: Bench, _clock: MovableClock) -> None:
+    bench.state = State(unregistered=HashTrieMap({NODE_ID: 2**62}))
+
+
+def _let_expire(_bench: Bench, clock: MovableClock) -> None:
+    clock.ahead_ms = EXPIRES_MS
+
+
+@pytest.mark.parametrize("happens", [_close, _unregister, _let_expire, None])
+def test_a_call_is_judged_again_when_its_message_comes(
+    happens: Callable[[Bench, MovableClock], None] | None,
+) -> None:
+    """What has changed since its headers counts: the operation does not run for it."""
+    clock = MovableClock()
+    expiring = Node("t", now_ms(clock) + EXPIRES_MS)
+    bench = Bench(Transport.MUTUAL_TLS, clock, State(nodes=HashTrieMap({NODE_ID: expiring})))
+    reached: list[bytes] = []
+
+    def check(request: bytes, _call: Any) -> bytes:
+        reached.append(request)
+        return b"ok"
+
+    method = replace(_health(check), permission=Permission.MEMBER, is_standard=False)
+    bench.edge.open({b"/CheckConnState": method})
+    context = Context(pem=_certificate(NODE_ID, NODE_ORGANIZATION))
+    assert bench.edge.admit(context) is None
+    if happens is not None:
+        happens(bench, clock)
+    bench.edge.handle(context, b"")
+    assert (context.status == 0, len(reached)) == ((True, 1) if happens is None else (False, 0))
+
+
 def _stranger() -> bytes:
+    return _certificate("x", "someone")
+
+
+def _certificate(name: str, organization: str) -> bytes:
     now = datetime.now(UTC)
     authority = self_signed(
         AuthorityKind.GRPC, ec.generate_private_key(ec.SECP256R1()), now, serial=1
     )
-    return authority.issue_client("x", "someone", now, serial=2).certificate_pem
+    return authority.issue_client(name, organization, now, serial=2).certificate_pem

@@ -1,5 +1,6 @@
 """The table of rights, every method against every kind of caller."""
 
+import contextlib
 from dataclasses import replace
 
 import pytest
@@ -101,6 +102,8 @@ MAY: dict[str, tuple[Caller, frozenset[str]]] = {
     "viewer": (_other(CallerKind.VIEWER), VIEWERS),
     "viewer whose certificate ends now": (_other(CallerKind.VIEWER, NOW_MS), NOTHING),
     "viewer whose certificate was revoked": (_other(CallerKind.VIEWER, serial="0dd"), NOTHING),
+    "replica": (_other(CallerKind.REPLICA), NOTHING),
+    "replica whose certificate ended": (_other(CallerKind.REPLICA, 1), NOTHING),
     "stranger": (_other(CallerKind.STRANGER), NOTHING),
     "stranger whose certificate ended": (_other(CallerKind.STRANGER, 1), NOTHING),
     "upstream node": (_other(CallerKind.UPSTREAM_NODE), MEMBERS),
@@ -192,3 +195,12 @@ def test_only_a_node_is_held_to_itself(kind: CallerKind) -> None:
             require_self(caller, "another")
     else:
         require_self(caller, "another")
+
+
+@pytest.mark.parametrize("kind", CallerKind)
+def test_what_replicas_say_to_each_other_is_for_them_alone(kind: CallerKind) -> None:
+    """No administrator, no node: whoever may forward speaks for every caller."""
+    caller = Caller(kind, "certificate:b:1", "", SOON_MS, "600d")
+    is_let_in = kind in (CallerKind.REPLICA, CallerKind.UNRESTRICTED, CallerKind.INTERNAL)
+    with contextlib.nullcontext() if is_let_in else pytest.raises(PermissionDenied):
+        require(Permission.REPLICA, caller, STATE, NOW_MS, reads=False)

@@ -13,7 +13,8 @@ from cryptography import x509
 from cryptography.x509.oid import ExtendedKeyUsageOID
 
 from nc.agent.certificates import node_tls
-from nc.agent.connection import Target, connect
+from nc.agent.connecting import connect
+from nc.agent.connection import Target
 from nc.agent.link_errors import LinkEnded
 from nc.client.channel import BOOTSTRAP_PORT, Channel
 from nc.client.errors import CallFailed
@@ -129,7 +130,7 @@ async def test_certificates_of_a_sibling_ca_are_nobodys(tmp_path: Path) -> None:
         tls = ClientTls(ROOT.pem, node.key_pem, node.certificate_pem + SIBLING.pem)
         with pytest.raises(LinkEnded):
             await connect(
-                Target(LOOPBACK, server.endpoints.link_port, token, tls.context()), timeout_s=60
+                Target(LOOPBACK, server.endpoints.link_port, token, tls.context(), timeout_s=60)
             )
 
 

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Self
 
+from tests.support.forked_program import ForkedProgram
 from tests.support.server_process import PATIENCE_S, PROGRAM, parse
 
 JOIN = (PROGRAM, "join")
@@ -30,13 +31,20 @@ class AgentProcess:
         environment: dict[str, str] | None = None,
     ) -> None:
         self._stderr = tempfile.TemporaryFile()  # noqa: SIM115 - closed in `close`
-        self._process = subprocess.Popen(
-            [*command, *map(str, arguments)],
-            stdin=subprocess.DEVNULL,
-            stdout=self._stderr,
-            stderr=self._stderr,
-            env=environment,
-        )
+        whole = [*command, *map(str, arguments)]
+        self._process: subprocess.Popen[bytes] | ForkedProgram
+        if command == JOIN:
+            self._process = ForkedProgram(
+                whole, stdout=self._stderr, stderr=self._stderr, environment=environment
+            )
+        else:
+            self._process = subprocess.Popen(
+                whole,
+                stdin=subprocess.DEVNULL,
+                stdout=self._stderr,
+                stderr=self._stderr,
+                env=environment,
+            )
         self._read_bytes = 0
         self.said = ""
 
@@ -78,6 +86,10 @@ class AgentProcess:
             assert self._process.poll() is None, self.said
             assert time.monotonic() < give_up_at, self.said
             time.sleep(_LOOK_INTERVAL_S)
+
+    @property
+    def pid(self) -> int:
+        return self._process.pid
 
     def send_signal(self, number: int) -> None:
         """Send a signal to it."""

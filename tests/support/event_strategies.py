@@ -18,6 +18,7 @@ from nc.domain.events import (
     InvitationRedeemed,
     Label,
     Labels,
+    LeaderElected,
     LitekubeImported,
     LogRepaired,
     NodeFacts,
@@ -25,7 +26,9 @@ from nc.domain.events import (
     NodeForgotten,
     NodeRegistered,
     NodeUpdated,
+    ReplicaAddressBound,
     ReplicaInvited,
+    ReplicaLost,
     ReplicaRemoved,
     ReplicaStarted,
     ReplicaStopped,
@@ -96,6 +99,17 @@ events: st.SearchStrategy[Event] = st.one_of(
         ),
     ),
     st.builds(Event, replica_removed=st.builds(ReplicaRemoved, replica_id=ids)),
+    st.builds(
+        Event,
+        leader_elected=st.builds(
+            LeaderElected, session=ids, epoch=counts, address=ids, level=counts
+        ),
+    ),
+    st.builds(Event, replica_lost=st.builds(ReplicaLost, session=ids)),
+    st.builds(
+        Event,
+        replica_address_bound=st.builds(ReplicaAddressBound, session=ids, address=addresses),
+    ),
     st.builds(
         Event,
         token_issued=st.builds(

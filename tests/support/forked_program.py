@@ -11,9 +11,11 @@ import socket
 import subprocess
 import sys
 import threading
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import IO, Final
+
+from tests.support.unsynced import are_syncs_skipped
 
 _ZYGOTE: Final = Path(__file__).with_name("zygote.py")
 _LOCK: Final = threading.Lock()  # one request at a time
@@ -26,7 +28,7 @@ def _requests() -> socket.socket:
     with theirs:
         number = theirs.fileno()
         zygote = subprocess.Popen(
-            [sys.executable, _ZYGOTE, str(number)],
+            [sys.executable, _ZYGOTE, str(number), *(["--no-sync"] * are_syncs_skipped())],
             pass_fds=[number],
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
@@ -42,25 +44,46 @@ def _requests() -> socket.socket:
 
 
 class ForkedProgram:
-    """What `subprocess.Popen` is for a program of ours, with stderr as a pipe."""
+    """What `subprocess.Popen` is for a program of ours.
 
-    def __init__(self, command: Sequence[str], stdout: IO[bytes]) -> None:
-        reading, stderr = os.pipe()
+    Args:
+        command: its command line; the first word's name says which program.
+        stdout: where its output goes, also stderr's; by default each is a pipe.
+        environment: by default this process's own.
+    """
+
+    def __init__(
+        self,
+        command: Sequence[str],
+        *,
+        stdin: IO[bytes] | None = None,
+        stdout: IO[bytes] | None = None,
+        stderr: IO[bytes] | None = None,
+        environment: Mapping[str, str] | None = None,
+    ) -> None:
         self._ended, code = os.pipe()
         self._code: int | None = None
-        self.stderr: IO[bytes] = os.fdopen(reading, "rb")
+        self.stdout, self.stderr = stdout, stderr
         request = {
             "command": list(command),
-            "environment": dict(os.environ),
+            "environment": dict(os.environ if environment is None else environment),
             "folder": str(Path.cwd()),
         }
-        with _LOCK, Path(os.devnull).open("rb") as stdin:
-            descriptors = [stdin.fileno(), stdout.fileno(), stderr, code]
+        with _LOCK, contextlib.ExitStack() as stack:
+            given = stdin or stack.enter_context(Path(os.devnull).open("rb"))
+            descriptors = [given.fileno()]
+            for name, file in (("stdout", stdout), ("stderr", stderr)):
+                if file is not None:
+                    descriptors.append(file.fileno())
+                    continue
+                reading, writing = os.pipe()
+                stack.callback(os.close, writing)
+                descriptors.append(writing)
+                setattr(self, name, os.fdopen(reading, "rb"))
+            stack.callback(os.close, code)
             requests = _requests()
-            socket.send_fds(requests, [json.dumps(request).encode()], descriptors)
+            socket.send_fds(requests, [json.dumps(request).encode()], [*descriptors, code])
             self.pid = int(requests.recv(32))
-        os.close(stderr)
-        os.close(code)
 
     def poll(self) -> int | None:
         with contextlib.suppress(subprocess.TimeoutExpired):

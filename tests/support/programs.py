@@ -1,16 +1,18 @@
-"""Our programs as a shell finds them."""
+"""Our programs: as a shell finds them, forked from one that is loaded, or in this process."""
 
 import io
 import subprocess
 import sys
-from collections.abc import Callable
-from contextlib import redirect_stderr, redirect_stdout
+import tempfile
+from collections.abc import Callable, Mapping
+from contextlib import ExitStack, redirect_stderr, redirect_stdout
 from pathlib import Path
 
 import pytest
 
 from nc.cli import main as network_controller
 from nc.cli import ncadm
+from tests.support.forked_program import ForkedProgram
 
 # Runs a program with arguments to its end: `run("ncadm", "check-health")`.
 Run = Callable[..., "subprocess.CompletedProcess[str]"]
@@ -18,16 +20,49 @@ Run = Callable[..., "subprocess.CompletedProcess[str]"]
 BIN = Path(sys.executable).parent
 
 
-def run_program(program: str, *arguments: str) -> "subprocess.CompletedProcess[str]":
-    """Run one of our programs to its end, in an environment of its own."""
+ALONE = {"PATH": "/usr/bin:/bin", "HOME": "/nonexistent", "COLUMNS": "80"}
+PATIENCE_S = 120.0
+
+
+def run_installed(program: str, *arguments: str) -> "subprocess.CompletedProcess[str]":
+    """Run one of our programs to its end as a shell finds it, in an environment of its own."""
     return subprocess.run(
         [str(BIN / program), *arguments],
         check=False,
         capture_output=True,
         text=True,
-        timeout=120,
-        env={"PATH": "/usr/bin:/bin", "HOME": "/nonexistent", "COLUMNS": "80"},
+        timeout=PATIENCE_S,
+        env=ALONE,
     )
+
+
+def run_program(
+    program: str,
+    *arguments: str,
+    said: str = "",
+    environment: Mapping[str, str] | None = None,
+) -> "subprocess.CompletedProcess[str]":
+    """Run one in a process and an environment of its own, without loading its modules anew.
+
+    It reads `said` from its standard input.
+    """
+    with ExitStack() as stack:
+        stdin, stdout, stderr = (stack.enter_context(tempfile.TemporaryFile()) for _ in range(3))
+        stdin.write(said.encode())
+        stdin.seek(0)
+        process = ForkedProgram(
+            [str(BIN / program), *arguments],
+            stdin=stdin,
+            stdout=stdout,
+            stderr=stderr,
+            environment=ALONE if environment is None else environment,
+        )
+        stack.callback(process.kill)
+        code = process.wait(PATIENCE_S)
+        stdout.seek(0)
+        stderr.seek(0)
+        texts = stdout.read().decode(), stderr.read().decode()
+    return subprocess.CompletedProcess(arguments, code, *texts)
 
 
 def run_here(program: str, *arguments: str) -> "subprocess.CompletedProcess[str]":

@@ -93,6 +93,7 @@ class RenewingAgent:
         lines: the agent's log lines.
         calls: how often it asked for a renewal.
         ask: what carries out a renewal.
+        renewed: what was answered.
     """
 
     def __init__(self, folder: Path, clock: SystemClock | None = None) -> None:
@@ -103,6 +104,7 @@ class RenewingAgent:
         self.calls = 0
         self.cards: list[Card] = []
         self.ask = ask_here
+        self.renewed: list[RenewedCertificates] = []
         self.node: NodeIdentity
         self.node_id = ""
         self._running: tuple[_Agent, asyncio.Task[None]] | None = None
@@ -187,7 +189,8 @@ class RenewingAgent:
 
     async def _ask_and_count(self, request: RenewalRequest) -> RenewedCertificates:
         self.calls += 1
-        return await self.ask(request)
+        self.renewed.append(await self.ask(request))
+        return self.renewed[-1]
 
     async def _open_card(self, network: DeviceNetwork, offload: bool) -> Card:
         del network

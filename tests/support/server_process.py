@@ -62,7 +62,7 @@ class ServerProcess:
         ]
         self._process: subprocess.Popen[bytes] | ForkedProgram
         if command == SERVE:
-            self._process = ForkedProgram(whole, self._stdout)
+            self._process = ForkedProgram(whole, stdout=self._stdout)
         else:
             self._process = subprocess.Popen(
                 whole, stdin=subprocess.DEVNULL, stdout=self._stdout, stderr=subprocess.PIPE

@@ -77,10 +77,22 @@ class Source:
         """Whether it is one of these files, or in one of these folders."""
         return any(PurePosixPath(self.path).is_relative_to(place) for place in places)
 
-    def imports(self) -> Iterator[tuple[int, str, str]]:
+    @cached_property
+    def nodes(self) -> list[ast.AST]:
+        """All of the tree; it is asked for by every law."""
+        return list(ast.walk(self.tree))
+
+    def imports(self) -> list[tuple[int, str, str]]:
         """Each name that is imported, wherever: the line, its own name here, and its full name."""
+        return self._imports
+
+    @cached_property
+    def _imports(self) -> list[tuple[int, str, str]]:
+        return list(self._find_imports())
+
+    def _find_imports(self) -> Iterator[tuple[int, str, str]]:
         package = PurePosixPath(self.path).parent.parts
-        for node in ast.walk(self.tree):
+        for node in self.nodes:
             if isinstance(node, ast.Import):
                 for alias in node.names:
                     yield node.lineno, alias.asname or alias.name, alias.name
@@ -96,7 +108,7 @@ class Source:
         for _, here, full in self.imports():
             bound = here.partition(".")[0]  # `import a.b` binds a
             known[bound] = full if bound == here else bound
-        for node in ast.walk(self.tree):
+        for node in self.nodes:
             if isinstance(node, ast.Name | ast.Attribute):
                 first, *rest = _dotted(node).split(".")
                 if first in known:
@@ -134,7 +146,7 @@ def decisions_and_folds_are_pure(source: Source) -> list[str]:
     ]
     return found + [
         f"{source.path}:{node.lineno} {node.id}"
-        for node in ast.walk(source.tree)
+        for node in source.nodes
         if isinstance(node, ast.Name) and node.id in IMPURE_BUILTINS
     ]
 
@@ -175,12 +187,13 @@ def only_its_command_knows_the_harness(source: Source) -> list[str]:
 def only_the_replica_appends(source: Source) -> list[str]:
     """Of those who use a log, only `nc/replica/timeline.py` calls its `append`.
 
-    `nc/replica/appends.py` is a log itself.
+    `nc/replica/appends.py` and the simulated log of several servers are logs themselves.
 
     An append is told by what it is called on, which has `log` in its name, or by what it is given:
     a list's takes one argument, a log's three.
     """
-    allowed = ("nc/replica/timeline.py", "nc/replica/appends.py", "eventlog")
+    logs = ("eventlog", "nc/replica/appends.py", "nc/testing/simulation/replicas/shared_log.py")
+    allowed = ("nc/replica/timeline.py", *logs)
     return [] if source.lies_in(*allowed) else appends(source)
 
 
@@ -188,12 +201,12 @@ def appends(source: Source) -> list[str]:
     """Where something is appended to an event log."""
     of_three = {
         node.func
-        for node in ast.walk(source.tree)
+        for node in source.nodes
         if isinstance(node, ast.Call) and len(node.args) + len(node.keywords) >= 3
     }
     return [
         f"{source.path}:{node.lineno} {_dotted(node)}"
-        for node in ast.walk(source.tree)
+        for node in source.nodes
         if isinstance(node, ast.Attribute)
         and node.attr == "append"
         and (node in of_three or "log" in _dotted(node.value).rpartition(".")[2].lower())
@@ -210,7 +223,7 @@ def time_and_chance_come_in_at_the_top(source: Source) -> list[str]:
     allowed: set[ast.AST] = set()
     if source.lies_in("eventlog/__init__.py", "eventlog/jetstream/__init__.py"):
         kinds = (ast.FunctionDef, ast.AsyncFunctionDef)
-        functions = (node for node in ast.walk(source.tree) if isinstance(node, kinds))
+        functions = (node for node in source.nodes if isinstance(node, kinds))
         defaults = (d for f in functions for d in (*f.args.defaults, *f.args.kw_defaults) if d)
         allowed = {node for default in defaults for node in ast.walk(default)}
     return [

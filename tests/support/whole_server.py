@@ -43,8 +43,9 @@ class MovableClock(SystemClock):
 
 def settings(data_dir: Path, **more: Any) -> ServerSettings:
     """Any free ports, on loopback."""
-    ports = {"grpc_port": 0, "bootstrap_port": 0, "link_port": 0} | more
-    return ServerSettings(data_dir=data_dir, advertise=(LOOPBACK,), listen=LOOPBACK, **ports)
+    ports = {"grpc_port": 0, "bootstrap_port": 0, "link_port": 0}
+    names = {"advertise": (LOOPBACK,), "listen": LOOPBACK}
+    return ServerSettings(data_dir=data_dir, **(ports | names | more))
 
 
 class Lines(list[dict[str, Any]]):

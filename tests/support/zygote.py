@@ -1,27 +1,44 @@
-"""A process that has loaded the server's modules, and forks for each server that a test starts.
+"""A process that has loaded our programs' modules, and forks for each one that a test starts.
 
-Loading takes most of a start: 0.3 s of CPU, several hundred times. What a fork runs is the
+Loading takes most of a start: 0.2 to 0.4 s of CPU, a thousand times. What a fork runs is the
 program's own `main`, with its own command line, environment, folder and files. Tests of the
-program as a shell finds it run that (`tests/support/programs.py`).
+program as a shell finds it run that (`run_installed` in `tests/support/programs.py`).
 
-Run as `python zygote.py FD`. Over the socket come requests, JSON, with descriptors for stdin,
-stdout, stderr and the exit code; the answer is the process's id.
+Run as `python zygote.py FD [--no-sync]`. Over the socket come requests, JSON, with descriptors for
+stdin, stdout, stderr and the exit code; the answer is the process's id.
 """
 
 import contextlib
 import gc
+import importlib
+import io
 import json
 import os
 import select
 import signal
 import socket
 import sys
+from collections.abc import Callable, Mapping
+from pathlib import Path
 from typing import Any, Final
 
-import nc.cli.network_controller
-import nc.cli.serve
-import nc.server.installation  # noqa: F401 - the three are loaded here, once for all
-from nc.cli.main import main as program
+from nc.cli import main as network_controller
+from nc.cli import ncadm
+from nc.cli.lazy import LazyGroup
+from tests.support.unsynced import skip_syncs
+
+PROGRAMS: Final[Mapping[str, Callable[[], None]]] = {
+    "network-controller": network_controller.main,
+    "ncadm": ncadm.main,
+}
+
+# What the commands load once they run; each costs a fork as much as it costs a program.
+LOADED: Final = (
+    *("nc.cli.network_controller", "nc.cli.ncadm.app"),
+    *("nc.server.installation", "nc.agent.agent", "nc.agent.renewal"),
+    *("nc.agent.enrolment_calls", "nc.client.blocking", "nc.client.client"),
+    *("pydantic.type_adapter", "cryptography.hazmat.backends.openssl.backend"),
+)
 
 MAX_REQUEST_BYTES: Final = 1 << 20
 DESCRIPTORS: Final = 4
@@ -29,6 +46,9 @@ DESCRIPTORS: Final = 4
 
 def main() -> None:
     requests = socket.socket(fileno=int(sys.argv[1]))
+    if "--no-sync" in sys.argv:  # benchmarks measure what a disk takes
+        skip_syncs()
+    _load()
     gc.freeze()  # so that no collection writes to what is shared
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C ends who asks
     ended, wakeup = os.pipe()
@@ -62,6 +82,18 @@ def main() -> None:
             os.kill(pid, signal.SIGKILL)
 
 
+def _load() -> None:
+    """Every command, and what it needs."""
+    for module in LOADED:
+        importlib.import_module(module)
+    seen: set[type[LazyGroup]] = set()
+    while groups := set(LazyGroup.__subclasses__()) - seen:
+        seen |= groups
+        for group in groups:
+            for _, place in group.table.values():
+                importlib.import_module(place.partition(":")[0])
+
+
 def _reap(codes: dict[int, int]) -> None:
     while True:
         try:
@@ -80,13 +112,25 @@ def _become(request: dict[str, Any], descriptors: list[int]) -> None:
     for number, descriptor in enumerate(descriptors):
         os.dup2(descriptor, number)
         os.close(descriptor)
+    _open_streams()
     signal.signal(signal.SIGINT, signal.default_int_handler)
     signal.signal(signal.SIGCHLD, signal.SIG_DFL)
     os.chdir(request["folder"])
     os.environ.clear()
     os.environ.update(request["environment"])
     sys.argv = request["command"]
-    program()
+    sys.orig_argv = [sys.executable, *sys.argv]  # `join` starts itself anew
+    PROGRAMS[Path(sys.argv[0]).name]()
+
+
+def _open_streams() -> None:
+    """Text streams on descriptors 0 to 2, as Python makes them at its start."""
+    sys.stdin = io.TextIOWrapper(io.BufferedReader(io.FileIO(0, closefd=False)), "utf-8")
+    out, errors = (io.FileIO(number, "w", closefd=False) for number in (1, 2))
+    sys.stdout = io.TextIOWrapper(io.BufferedWriter(out), "utf-8", "surrogateescape")
+    sys.stderr = io.TextIOWrapper(
+        io.BufferedWriter(errors), "utf-8", "backslashreplace", line_buffering=True
+    )
 
 
 if __name__ == "__main__":

@@ -87,13 +87,13 @@ def expiry_is_off_by_one(patch: pytest.MonkeyPatch) -> None:
 @bug("some order of the commands explains every answer")
 def address_is_reused_too_early(patch: pytest.MonkeyPatch) -> None:
     """What was released last is given out first, before fresh addresses."""
-    free = addresses._free
+    free = addresses.free_addresses
 
     def eager(pool: addresses.Addresses) -> Iterable[str]:
         yield from reversed(list(pool.released))
         yield from free(pool)
 
-    patch.setattr(addresses, "_free", eager)
+    patch.setattr(addresses, "free_addresses", eager)
 
 
 @bug("no two nodes hold one address", "some order of the commands explains every answer")

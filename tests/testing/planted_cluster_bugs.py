@@ -1,7 +1,7 @@
 """Realistic bugs of links, agents and replicas that share a log: only a cluster shows them."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from copy import copy
 from dataclasses import dataclass, replace
 from ipaddress import IPv4Address
@@ -37,6 +37,7 @@ from nc.replica.timeline import Timeline
 from nc.rpc.abuse import Abuse, WrongToken
 from nc.rpc.callers import Caller, CallerKind
 from nc.rpc.controller import Controller
+from nc.server import tasks
 from tests.testing import replica_seams
 from tests.testing.deaf_hub import deaf_to
 
@@ -203,6 +204,33 @@ def a_full_disk_at_a_snapshot_ends_the_writer(patch: pytest.MonkeyPatch) -> None
             self.snapshots.begin(self.state, place)
 
     patch.setattr(Replica, "_snapshot_if_due", unguarded)
+
+
+@_bug(*_A_LINK_TOO_MANY, "every live agent is connected again", is_shared=True)
+def a_replaced_link_waits_for_one_that_is_elsewhere(patch: pytest.MonkeyPatch) -> None:
+    """It is kept until the newer one has its address here."""
+    follow = Hub.follow
+
+    def patient(self: Hub, events: Iterable[Event]) -> None:
+        for event in events:
+            change = event.state_changed
+            is_replaced = change.reason == pb.STATE_CHANGE_REASON_LINK_SUPERSEDED
+            if is_replaced and change.link_id in self.sessions:
+                self._supersede(self.sessions[change.link_id])
+            else:
+                follow(self, [event])
+
+    patch.setattr(Hub, "follow", patient)
+
+
+@_bug(*_A_LINK_TOO_MANY, is_shared=True)
+def a_server_does_not_follow_the_log(patch: pytest.MonkeyPatch) -> None:
+    """It reads what others wrote when it next writes itself."""
+
+    async def idle(*_: object) -> None:
+        await asyncio.Event().wait()
+
+    patch.setattr(tasks, "follow_log", idle)
 
 
 @_bug(*_A_LINK_TOO_MANY, is_shared=True)

@@ -5,7 +5,7 @@ from typing import Final
 
 import pytest
 
-from nc.agent import connection
+from nc.agent import connecting
 from nc.agent.link_errors import (
     LinkEnded,
     NodeUnregistered,
@@ -27,7 +27,7 @@ def _end_for(patch: pytest.MonkeyPatch, is_the_end: Callable[[LinkEnded], bool])
         ended = connecting_failed(error, host, is_tls=is_tls)
         return NodeUnregistered(str(ended)) if is_the_end(ended) else ended
 
-    patch.setattr(connection, "connecting_failed", final)
+    patch.setattr(connecting, "connecting_failed", final)
 
 
 def an_agent_ends_for_unknown(patch: pytest.MonkeyPatch) -> None:

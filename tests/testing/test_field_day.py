@@ -28,6 +28,8 @@ from tests.testing.planted_field_bugs import FIELD_BUGS
 # The planted bugs that the default suite looks for; the others take longer to find.
 IN_SHORT = {"an agent gives up when its clock is ahead", "an agent crashes without its folder"}
 
+SHORT_DAY = 3  # its number; of few others the first hours have something for each law
+SHORT_DAY_S = 9 * 3600
 PART_OF_A_DAY_S = 6 * 3600
 MOST_PARTS = 4
 LONG_SEARCH = 20  # days
@@ -50,27 +52,27 @@ def played(*actions: Action) -> Chronicle:
     return play(Plan(1, "10.1.1.1/24", False, (*joins, *actions, last)))
 
 
-def require_day(seed: int) -> None:
-    """Play a day, which has every kind of fault, and hold it against every law."""
-    plan = draw_day(seed)
+def require_day(seed: int, seconds: int = DAY_S) -> None:
+    """Play a day, or the first part of it, with every kind of fault; hold it against every law."""
+    plan = draw_day(seed, seconds)
     faults = [action for action in plan.actions if isinstance(action, Fault)]
     assert {type(fault) for fault in faults} == {StepClock, Misdirect, LoseData, LoseFolder}
-    assert len(faults) > 100
-    assert plan.actions[-1].at_ms >= (DAY_S - 3600) * 1000
+    assert len(faults) > 4 * seconds / 3600
+    assert plan.actions[-1].at_ms >= (seconds - 3600) * 1000
     judgement = judged(play(plan))
     assert judgement.breaches == []
     assert all(judgement.exercised[law] for law in FIELD_LAWS)
 
 
-def test_every_agent_is_connected_at_the_end_of_a_day() -> None:
-    """After 24 hours of wrong clocks, wrong servers and lost folders, no law is broken."""
-    require_day(1)
+def test_every_agent_is_connected_at_the_end_of_a_short_day() -> None:
+    """After hours of wrong clocks, wrong servers and lost folders, no law is broken."""
+    require_day(SHORT_DAY, SHORT_DAY_S)
 
 
 @pytest.mark.long
-@pytest.mark.parametrize("seed", range(1000, 1000 + LONG_SEARCH))
+@pytest.mark.parametrize("seed", [1, *range(1000, 1000 + LONG_SEARCH)])
 def test_many_days(seed: int) -> None:
-    """The same for other days."""
+    """The same for 24 hours, and other days."""
     require_day(seed)
 
 

@@ -11,6 +11,7 @@ from nc.cli.check.targets import IN_PROCESS, PROCESS, SIM
 from nc.cli.options import Output, OutputOption
 from nc.cli.server_address import ServerAddress
 from nc.client.contexts import Context
+from nc.contract import LARGEST_UINT32, LARGEST_UINT64
 from nc.data_folder import DATA_DIR_VARIABLE, DataFolder, default_data_dir
 
 
@@ -29,6 +30,7 @@ def check(
         int | None,
         typer.Option(
             min=1,
+            max=LARGEST_UINT32,
             metavar="N",
             help="How many trials. Default: 200, or 20 by network, or 100 of a simulation.",
         ),
@@ -39,7 +41,10 @@ def check(
     seed: Annotated[
         int,
         typer.Option(
-            metavar="S", help="The same seed gives the same search, in process and simulated."
+            min=0,
+            max=LARGEST_UINT64,
+            metavar="S",
+            help="The same seed gives the same search, in process and simulated.",
         ),
     ] = 0,
     cacert: Annotated[

@@ -164,7 +164,7 @@ class Script:
         for record in LogReader(self._log_folder).read():
             for recorded in events_of(record):
                 if recorded.event.state_changed.node_id == node_id:
-                    typer.echo(text_format()(recorded))
+                    typer.echo(text_format()(recorded, ""))
 
     async def _state_becomes(self, state: str, machine: Machine) -> Any:
         """Poll the node's state until it is as expected: the server notices a link's end later."""

@@ -20,7 +20,7 @@ def _of_nodes(found: Difference, before: State, after: State) -> Iterable[str]:
     def node(node_id: str) -> str:
         """What it is called, later if it has two names."""
         known = after.nodes.get(node_id) or before.nodes.get(node_id)
-        name = "" if known is None else known.profile.name
+        name = found.passed_names.get(node_id, "") if known is None else known.profile.name
         return f"node {name} ({node_id})" if name else f"node {node_id}"
 
     yield from (f"{node(each)} was registered" for each in found.came)

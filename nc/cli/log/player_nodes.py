@@ -25,7 +25,7 @@ STATE_STYLES: Final = {
     ConnectionState.IDLE: Style.parse("dim"),
 }
 # What a node that was not registered had.
-_NOTHING: Final = {"state": None, "address": "", "expires_at_ms": 0}
+_NOTHING: Final = {"state": None, "name": "", "address": "", "expires_at_ms": 0}
 
 _PLAIN: Final = Style()
 _CHANGED: Final = Style(bold=True, underline=True)
@@ -33,25 +33,28 @@ _CONCERNED: Final = Style(reverse=True)
 
 SCROLLBAR_CELLS: Final = 1
 
-# Mark, node id, state, address, expiry; in cells, each with a space behind it at least.
-_WIDE: Final = (2, 34, 11, 17, 22)
-_NARROW: Final = (2, 33, 10, 16, 21)
-_ID: Final = 1  # the column that is cut on a narrow terminal: the beginning of an id names a node
-_SHORTEST_ID: Final = 9
+# Mark, name, node id, state, address, expiry; in cells, each with a space behind it at least.
+_WIDE: Final = (2, 22, 34, 11, 17, 22)
+_NARROW: Final = (2, 22, 33, 10, 16, 21)
+
+# The columns that are cut on a narrow terminal, the first one first, and how wide they are at
+# least: the beginning of an id names a node.
+_CUT: Final = ((2, 10), (1, 9))
 
 
 def _widths(total: int) -> list[int]:
     if total >= sum(_WIDE):
         return [*_WIDE]
     widths = [*_NARROW]
-    lacking = max(sum(widths) - 1 - total, 0)  # the last space need not fit
-    widths[_ID] = max(widths[_ID] - lacking, _SHORTEST_ID)
+    for column, least in _CUT:
+        lacking = max(sum(widths) - 1 - total, 0)  # the last space need not fit
+        widths[column] = max(widths[column] - lacking, least)
     return widths
 
 
 def heading(total: int) -> str:
     """The heading of a table that is so many cells wide, with its scroll bar."""
-    titles = ("", "node", "state", "address", "expires")
+    titles = ("", "name", "node", "state", "address", "expires")
     return "".join(map(str.ljust, titles, _widths(total - SCROLLBAR_CELLS)))
 
 
@@ -105,16 +108,19 @@ class NodeTable(ScrollView, can_focus=False):
         is_concerned = node_id == self._concerned
         mark = "▶" if is_concerned else ""
         id_style = _CONCERNED if is_concerned else _PLAIN
-        cells = [(mark, _PLAIN), (node_id, id_style)]
         if status is None:
-            return list(map(_cell, [*cells, ("none", _PLAIN)], widths))
+            gone = ((mark, _PLAIN), ("", _PLAIN), (node_id, id_style), ("none", _PLAIN))
+            return list(map(_cell, gone, widths))
         expires = moment(status.expires_at_ms) if status.expires_at_ms else "never"
 
         def changed(field: str) -> Style:
             is_same = getattr(was, field, _NOTHING.get(field)) == getattr(status, field)
             return _PLAIN if is_same else _CHANGED
 
-        cells += [
+        cells = [
+            (mark, _PLAIN),
+            (status.name, changed("name")),
+            (node_id, id_style),
             (status.state.name, STATE_STYLES[status.state] + changed("state")),
             (status.address, changed("address")),
             (expires, changed("expires_at_ms")),

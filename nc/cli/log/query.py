@@ -1,13 +1,14 @@
 """Options that select events: nodes, bootstrap tokens, addresses, actors, kinds and moments.
 
 A node or a token is named by its id, by a beginning of it that no other has, or by the token
-itself, which is hashed at once under the server's key and shown nowhere.
+itself, which is hashed at once under the server's key and shown nowhere; a node also by its name
+or its overlay address.
 """
 
 from collections.abc import Iterable
 from ipaddress import IPv4Address
 from pathlib import Path
-from typing import Annotated, Final, NamedTuple
+from typing import Annotated, Final, NamedTuple, NoReturn
 
 import typer
 
@@ -17,7 +18,6 @@ from nc.cli.log.source import progress_to
 from nc.cli.time_args import parse_point
 from nc.cli.token_args import secret_text
 from nc.clock import SystemClock
-from nc.contract import SERVER_NODE_TOKEN
 from nc.data_folder import DataFolder
 from nc.history.events import Ids, Point, history, ids_in
 from nc.history.fields import KIND_NAMES
@@ -29,7 +29,8 @@ from nc.text import unwrapped
 NodeOption = Annotated[
     str | None,
     typer.Option(
-        help="Only about this node: its id, the beginning of it, or its token; "
+        help="Only about this node: its id or the beginning of it, its name, the overlay address "
+        "that it held last, or its token; "
         "- reads it from the standard input."
     ),
 ]
@@ -66,13 +67,14 @@ class Names(NamedTuple):
         Raises:
             OperationFailed: there is none, or there are several.
         """
-        name = reference(text)
-        if name != SERVER_NODE_TOKEN and "." in name:
-            raise OperationFailed("--node takes no address: give it with --address")
+        given = reference(text)
+        name = given.lower()
         if is_id(name):
             return name
         known = self.known()
-        return known.names.get(name) or self.resolve(name, "node", known.nodes)
+        if is_address(name):
+            return known.holders.get(address_named(name)) or _held_by_none(name)
+        return known.names.get(name) or self.resolve(given, "node", known.nodes)
 
     def known(self) -> Ids:
         """Every id that the log names, or that it begins with."""
@@ -84,10 +86,14 @@ class Names(NamedTuple):
             base = base_of(self.reader)
         except BaseMissing:
             return named
-        names = {**base.names, **named.names}
-        invitations = named.invitations | set(base.membership.invitations)
-        tokens = named.tokens | set(base.tokens)
-        return Ids(named.nodes | set(base.nodes), tokens, names, invitations)
+        held = {each.address: node_id for node_id, each in base.addresses.by_node.items()}
+        return Ids(
+            named.nodes | set(base.nodes),
+            named.tokens | set(base.tokens),
+            {**base.names, **named.names},
+            {**held, **named.holders},
+            named.invitations | set(base.membership.invitations),
+        )
 
     def resolve(self, text: str, what: str, known: frozenset[str]) -> str:
         """The one of the known ids that a text names.
@@ -95,9 +101,10 @@ class Names(NamedTuple):
         Raises:
             OperationFailed: there is none, or there are several.
         """
-        if is_well_formed(text) and (found := self._hashed(text)) in known:
+        if text and (found := self._hashed(text)) in known:
             return str(found)
-        matches = sorted(each for each in known if text and each.startswith(text))
+        start = text.lower()
+        matches = sorted(each for each in known if start and each.startswith(start))
         if len(matches) == 1:
             return matches[0]
         if matches:
@@ -110,8 +117,9 @@ class Names(NamedTuple):
                 "recognised; name the data folder that has it with --data-dir, or give the id "
                 "instead of the token"
             )
+        known_by = "name, id, address or token" if what == "node" else "id or token"
         raise OperationFailed(
-            f"no {what} in this log has that id or token; `log at` lists those that there are"
+            f"no {what} in this log has that {known_by}; `log at` lists those that there are"
         )
 
     def _hashed(self, token: str) -> str | None:
@@ -121,6 +129,10 @@ class Names(NamedTuple):
         except OSError:
             return None
         return TokenIds(key).id_of(token) if len(key) == SECRET_KEY_BYTES else None
+
+
+def _held_by_none(address: str) -> NoReturn:
+    raise OperationFailed(f"no node in this log has held {address}; `log at` lists those that do")
 
 
 def names_in(reader: LogReader, data_dir: Path | None, log: Path | None) -> Names:
@@ -161,9 +173,18 @@ def filter_named(
 
 
 def reference(text: str) -> str:
-    """A node, token or address as it was pasted; a token is no longer visible in `ps`."""
-    given = secret_text(text, None, "", "") or ""
-    return unwrapped(given).lower()
+    """A node, token or address as it was pasted; a token is no longer visible in `ps`.
+
+    In small letters, unless it may be an imported node's token, in which capitals count.
+    """
+    given = unwrapped(secret_text(text, None, "", "") or "")
+    lower = given.lower()
+    return lower if is_id(lower) or is_well_formed(lower) else given
+
+
+def is_address(text: str) -> bool:
+    """Whether it is written as an address is: `10.1.1.3`, `10.1.1.3/24`."""
+    return "." in text and set(text) <= set("0123456789./")
 
 
 def address_named(text: str) -> str:

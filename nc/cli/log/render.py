@@ -9,7 +9,7 @@ from collections.abc import Callable
 from typing import Final
 
 from nc.history.events import Recorded
-from nc.history.fields import field_texts, kind_of
+from nc.history.fields import KIND_NAMES, field_texts, kind_of
 from nc.text import printable, time_text
 
 __all__ = ["KIND_STYLES", "line_parts", "text_format"]
@@ -18,6 +18,9 @@ __all__ = ["KIND_STYLES", "line_parts", "text_format"]
 KIND_STYLES: Final = {
     "ReplicaStarted": "blue",
     "ReplicaStopped": "blue",
+    "LeaderElected": "blue",
+    "ReplicaLost": "red",
+    "ReplicaAddressBound": "blue",
     "TokenIssued": "cyan",
     "TokenRevoked": "red",
     "TokenExpired": "cyan",
@@ -42,6 +45,8 @@ KIND_STYLES: Final = {
     "LogRepaired": "bold red",
 }
 
+_KIND_WIDTH: Final = max(map(len, KIND_NAMES.values()))
+
 # Select Graphic Rendition (ECMA-48): a style's parameters.
 _SGR: Final = {
     "": "",
@@ -56,24 +61,33 @@ _SGR: Final = {
 }
 
 
-def line_parts(recorded: Recorded) -> list[tuple[str, str]]:
-    """Number, time (UTC), kind and fields, who did it through what: each with its style."""
+def line_parts(recorded: Recorded, node_name: str = "") -> list[tuple[str, str]]:
+    """Number, time (UTC), kind and fields, who did it through what: each with its style.
+
+    Args:
+        recorded: the event.
+        node_name: of the node that it is about, which most events tell the id of only.
+    """
     entry = recorded.entry
     kind = kind_of(recorded.event)
     fields = field_texts(recorded.event)
+    if node_name and not fields.get("node_id", "").startswith(node_name):
+        fields = {"node": node_name, **fields}
     details = " ".join([f"{name}={text}" for name, text in fields.items()])
     by = f"  by {entry.actor} ({entry.method}, request {entry.request_id})"
     return [
         (f"{recorded.seq:>7}  ", "dim"),
         (f"{time_text(entry.recorded_at_ns)}  ", ""),
-        (f"{kind:<15} ", KIND_STYLES.get(kind, "")),
+        (f"{kind:<{_KIND_WIDTH}} ", KIND_STYLES.get(kind, "")),
         (printable(details), ""),
         (printable(by), "dim"),
     ]
 
 
-def text_format() -> Callable[[Recorded], str]:
+def text_format() -> Callable[[Recorded, str], str]:
     """How events are printed as text: in colour if the standard output is a terminal that has any.
+
+    What it gives takes an event and its node's name.
 
     The variables are those of https://no-color.org and https://force-color.org.
     """
@@ -82,14 +96,14 @@ def text_format() -> Callable[[Recorded], str]:
     return _coloured_line if is_coloured and not has_none else _plain_line
 
 
-def _plain_line(recorded: Recorded) -> str:
-    return "".join([text for text, _ in line_parts(recorded)])
+def _plain_line(recorded: Recorded, node_name: str) -> str:
+    return "".join([text for text, _ in line_parts(recorded, node_name)])
 
 
-def _coloured_line(recorded: Recorded) -> str:
+def _coloured_line(recorded: Recorded, node_name: str) -> str:
     return "".join(
         [
             f"\x1b[{_SGR[style]}m{text}\x1b[0m" if style else text
-            for text, style in line_parts(recorded)
+            for text, style in line_parts(recorded, node_name)
         ]
     )

@@ -4,11 +4,12 @@ import asyncio
 import contextlib
 import sys
 from collections.abc import Callable
+from itertools import takewhile
 from typing import Annotated, Final
 
 import typer
 
-from eventlog import LogReader, Record
+from eventlog import LogError, LogReader, Record
 from nc.cli.log.query import (
     ActorOption,
     AddressOption,
@@ -23,9 +24,13 @@ from nc.cli.log.render import text_format
 from nc.cli.log.source import DataDirOption, LogOption, log_path, open_reader
 from nc.cli.options import Output, OutputOption
 from nc.clock import SystemClock
-from nc.history.events import Point, events_of
+from nc.contract import LARGEST_UINT64
+from nc.history.as_of import BaseMissing, nearest
+from nc.history.events import Point, Recorded, events_of, history
 from nc.history.fields import json_line
 from nc.history.filters import Filter
+from nc.history.fold import EMPTY_STATE
+from nc.history.node_names import NodeNames
 
 Display = Callable[[Record], None]
 
@@ -36,7 +41,10 @@ def show(
     data_dir: DataDirOption = None,
     log: LogOption = None,
     after: Annotated[
-        int, typer.Option(metavar="SEQ", min=0, help="Only events after this sequence number.")
+        int,
+        typer.Option(
+            metavar="SEQ", min=0, max=LARGEST_UINT64, help="Only events after this sequence number."
+        ),
     ] = 0,
     node: NodeOption = None,
     address: AddressOption = None,
@@ -67,7 +75,7 @@ def show(
         end=end,
     )
     after = max(after, (chosen.start.seq or 1) - 1)  # what comes before need not be readable
-    display = displayer(output, after, chosen)
+    display = displayer(output, after, chosen, _names_before(reader, after))
     if follow:
         wait_s = None if end is None else _seconds_to(chosen.end)
         with contextlib.suppress(KeyboardInterrupt):
@@ -76,22 +84,55 @@ def show(
         _show(reader, after, display, chosen.end)
 
 
-def displayer(output: Output, after: int = 0, chosen: Filter | None = None) -> Display:
-    """A function that prints a record's events: those chosen after a sequence number."""
-    line_of = json_line if output is Output.JSON else text_format()
+def displayer(
+    output: Output,
+    after: int = 0,
+    chosen: Filter | None = None,
+    names: NodeNames | None = None,
+) -> Display:
+    """A function that prints a record's events.
+
+    Args:
+        output: as what.
+        after: only those after this one,
+        chosen: and of them only those.
+        names: of nodes, as of `after`.
+    """
+    names = names or NodeNames(EMPTY_STATE)
+    line_of = _json_line if output is Output.JSON else text_format()
     flushes = sys.stdout.isatty()
 
     def display(record: Record) -> None:
         lines = [
-            f"{line_of(recorded)}\n"
+            f"{line_of(recorded, name)}\n"
             for recorded in events_of(record)
-            if recorded.seq > after and (chosen is None or chosen.chooses(recorded))
+            if recorded.seq > after
+            for name in [names.follow(recorded)]
+            if chosen is None or chosen.chooses(recorded)
         ]
         sys.stdout.write("".join(lines))
         if flushes:
             sys.stdout.flush()
 
     return display
+
+
+def _json_line(recorded: Recorded, _name: str) -> str:
+    return json_line(recorded)
+
+
+def _names_before(reader: LogReader, after: int) -> NodeNames:
+    """What nodes were called before the first event that is shown.
+
+    What comes before need not be readable: then only the names in the events shown are known.
+    """
+    try:
+        names = NodeNames(base := nearest(reader, [Point(seq=after)]))
+        for recorded in takewhile(lambda each: each.seq <= after, history(reader, base.seq)):
+            names.follow(recorded)
+    except (BaseMissing, LogError):
+        return NodeNames(EMPTY_STATE)
+    return names
 
 
 def _show(reader: LogReader, after: int, display: Display, end: Point) -> None:

@@ -82,7 +82,7 @@ def diff(
     second: Annotated[
         str,
         typer.Argument(metavar="B", help="As A, and not before it.", callback=unless_help),
-    ],
+    ] = "now",
     data_dir: DataDirOption = None,
     log: LogOption = None,
     output: OutputOption = Output.TEXT,

@@ -13,6 +13,7 @@ from nc.cli.entrypoint import OperationFailed
 from nc.cli.log.damage import damage_in
 from nc.cli.log.source import DataDirOption, LogOption, open_reader, progress_to
 from nc.cli.options import Output, OutputOption
+from nc.contract import LARGEST_UINT64
 from nc.domain.codec.snapshot import SNAPSHOT_SCHEMA
 from nc.domain.invariants import InconsistentHistory
 from nc.errors import DAMAGED
@@ -31,7 +32,10 @@ def verify(
         typer.Option(metavar="HASH", help="A head that was printed earlier; with --seq."),
     ] = None,
     seq: Annotated[
-        int | None, typer.Option(metavar="N", min=0, help="The event that it was the head after.")
+        int | None,
+        typer.Option(
+            metavar="N", min=0, max=LARGEST_UINT64, help="The event that it was the head after."
+        ),
     ] = None,
     output: OutputOption = Output.TEXT,
 ) -> None:

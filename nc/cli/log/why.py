@@ -6,15 +6,15 @@ from typing import Annotated
 import typer
 
 from nc.cli.entrypoint import OperationFailed
-from nc.cli.log.query import Names, address_named, names_in, reference
+from nc.cli.log.query import Names, address_named, is_address, names_in, reference
 from nc.cli.log.source import DataDirOption, LogOption, open_reader, progress_to
 from nc.cli.options import Output, OutputOption
 from nc.clock import SystemClock, now_ms
 from nc.contract import SERVER_NODE_TOKEN
 from nc.domain.state import State
 from nc.history.as_of import nearest
-from nc.history.events import Point, history
-from nc.history.explain import Target, explain, now_line
+from nc.history.events import Point, field_of, history
+from nc.history.explain import Line, Target, explain, now_line
 from nc.history.fields import json_fields
 from nc.history.fold import RunningState
 from nc.text import printable, time_text
@@ -35,6 +35,8 @@ def why(
 ) -> None:
     """Explain how a node, an address or a token came to its state, and by whom.
 
+    Times are in UTC.
+
     Example: network-controller log why 10.1.1.3 --data-dir ./data
     """
     reader = open_reader(data_dir, log)
@@ -48,6 +50,7 @@ def why(
         raise OperationFailed(
             f"nothing in this log is about {target.kind} {target.id}; `log at` lists what there is"
         )
+    name = _name_of(lines) if target.kind == "node" else ""
     now = server or now_line(fold.state, target, now_ms(SystemClock()))
     first_seq = reader.start.last_seq + 1
     if output is Output.JSON:
@@ -56,7 +59,7 @@ def why(
             json.dumps({**target._asdict(), "first_seq": first_seq, "events": events, "now": now})
         )
         return
-    typer.echo(printable(f"{target.kind} {target.id}"))
+    typer.echo(printable(" ".join(filter(None, (target.kind, name, target.id)))))
     if first_seq > 1:
         typer.echo(f"    ...  what was before event {first_seq} is not in this slice of a log")
     for recorded, text, by in lines:
@@ -65,13 +68,19 @@ def why(
     typer.echo(f"    now  {printable(now)}")
 
 
+def _name_of(lines: list[Line]) -> str:
+    """The last name that the events give to the node that they are about."""
+    names = [field_of(each.recorded.event, "name") for each in lines]
+    return next(filter(None, reversed(names)), "")
+
+
 def _target(names: Names, text: str) -> Target:
-    if "." in text:
+    if is_address(text):
         return Target("address", address_named(text))
     if text == SERVER_NODE_TOKEN:
         return Target("node", text)
     known = names.known()
-    if by_name := known.names.get(text):
+    if by_name := known.names.get(text.lower()):
         return Target("node", by_name)
     every = known.nodes | known.tokens | known.invitations
     found = names.resolve(text, "node, bootstrap token or invitation", every)

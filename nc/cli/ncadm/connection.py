@@ -10,6 +10,7 @@ import typer
 from nc.cli.entrypoint import OperationFailed
 from nc.cli.ncadm.where import Options
 from nc.cli.options import Output
+from nc.cli.pasted import doubt_of
 from nc.cli.server_address import ServerAddress
 from nc.cli.streams import is_of_stdout, silence_stdout
 from nc.contract import OK
@@ -28,14 +29,19 @@ class CallRefused(OperationFailed):
     kind = "refused"
 
 
-def accepted(answer: Any) -> Any:
+def accepted(answer: Any, *tokens: str) -> Any:
     """The answer, if it is a success.
+
+    Args:
+        answer: of the server.
+        tokens: node tokens that were sent; a refusal says which of them do not look like one.
 
     Raises:
         CallRefused: it is not.
     """
     if answer.code != OK:
-        raise CallRefused(f"{answer.message} (code {answer.code})")
+        doubts = dict.fromkeys(filter(None, map(doubt_of, tokens)))
+        raise CallRefused("; ".join([f"{answer.message} (code {answer.code})", *doubts]))
     return answer
 
 

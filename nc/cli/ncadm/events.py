@@ -18,9 +18,11 @@ from nc.cli.ncadm.session import client_of
 from nc.cli.options import Document, DocumentOption
 from nc.cli.time_args import parse_point
 from nc.clock import SystemClock
+from nc.contract import LARGEST_UINT32
 from nc.history.events import Point, Recorded
 from nc.history.fields import KIND_NAMES, json_fields
 from nc.pb import events_pb2
+from nc.secrets import is_id
 
 if TYPE_CHECKING:
     from nc.client.blocking import Client
@@ -36,7 +38,13 @@ def events(
         bool, typer.Option("--follow", "-f", help="New events too, until Ctrl-C.")
     ] = False,
     last: Annotated[
-        int, typer.Option(min=0, metavar="N", help="The newest N; with --from: all from there on.")
+        int,
+        typer.Option(
+            min=0,
+            max=LARGEST_UINT32,
+            metavar="N",
+            help="The newest N; with --from: all from there on.",
+        ),
     ] = _LAST,
     start: Annotated[
         str | None,
@@ -90,6 +98,7 @@ def events(
     }
     line_of = _line_format(output)
     with client_of(context) as client, contextlib.suppress(KeyboardInterrupt):
+        given["nodes"] = [_id_of(client, each) for each in given["nodes"]]
         reached = client.events.last_seq()
         if start is None:
             _print(_newest(client, reached, last, given), line_of)
@@ -100,6 +109,18 @@ def events(
         if follow:
             begin = max(reached + 1, since.seq or 0)
             _print(client.events.watch(begin, **given), line_of, flush=True)
+
+
+def _id_of(client: "Client", node: str) -> str:
+    """The id of a node, which may be gone: the log is searched for it then."""
+    from nc.client.errors import NotFound
+
+    if is_id(node):
+        return node
+    try:
+        return client.nodes.get(node).id
+    except NotFound:
+        return client.history.why(node).node_id
 
 
 def _newest(
@@ -133,7 +154,7 @@ def _line_format(output: Document) -> "Callable[[LoggedEvent], str]":
     if output is Document.YAML:
         return lambda event: f"---\n{render.as_data(event_fields(event), output)}"
     as_text = text_format()
-    return lambda event: as_text(recorded(event))
+    return lambda event: as_text(recorded(event), event.node_name)
 
 
 def event_fields(event: "LoggedEvent") -> dict[str, Any]:

@@ -53,8 +53,8 @@ def at(
     if output is not Document.TABLE:
         typer.echo(render.as_data(render.plain(past), output))
         return
-    recorded = render.second(past.recorded_at, "an unknown time")
-    typer.echo(f"after event {past.seq}, recorded {recorded} UTC, in {printable(past.network)}")
+    recorded = render.second_utc(past.recorded_at, "an unknown time")
+    typer.echo(f"after event {past.seq}, recorded {recorded}, in {printable(past.network)}")
     typer.echo(f"nodes: {len(past.nodes)}")
     if past.nodes:
         typer.echo(render.table(NODE_COLUMNS, past.nodes))
@@ -122,7 +122,7 @@ def why(
     ] = "now",
     output: DocumentOption = Document.TABLE,
 ) -> None:
-    """Explain how a node came to its state.
+    """Explain how a node came to its state. Times are in UTC.
 
     Example: ncadm why pi-3 --at -2h
     """

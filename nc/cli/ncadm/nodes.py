@@ -41,7 +41,7 @@ def check_conn_state(
     """
     connection = Connection.of(context, output)
     request = pb.CheckConnStateRequest(token=_one(node_token, token_file))
-    answer = accepted(connection.control("CheckConnState", request))
+    answer = accepted(connection.control("CheckConnState", request), request.token)
     state = STATE_NAMES.get(answer.connState, str(answer.connState))
     connection.show(answer, f"state: {state}\naddress: {answer.bindIp or 'none yet'}")
 
@@ -58,7 +58,7 @@ def get_registed_ip(
     """
     connection = Connection.of(context, output)
     request = pb.GetRegistedIpRequest(token=_one(node_token, token_file))
-    answer = accepted(connection.control("GetRegistedIp", request))
+    answer = accepted(connection.control("GetRegistedIp", request), request.token)
     connection.show(answer, f"address: {answer.ip or 'none yet'}")
 
 
@@ -83,7 +83,7 @@ def unregister(
     """
     connection = Connection.of(context, output)
     request = pb.UnRegisterRequest(token=_one(node_token, token_file))
-    answer = accepted(connection.control("UnRegister", request))
+    answer = accepted(connection.control("UnRegister", request), request.token)
     connection.show(answer, "unregistered")
 
 

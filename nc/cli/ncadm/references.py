@@ -72,4 +72,4 @@ def _read(line: str) -> str:
     try:
         return read_token(line)
     except ValueError:
-        return unwrapped(line).lower()
+        return unwrapped(line)  # an imported token may have capitals; the server knows what it is

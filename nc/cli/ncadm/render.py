@@ -119,8 +119,13 @@ def fields(rows: Iterable[tuple[str, str]]) -> str:
 
 
 def second(moment: datetime | None, never: str = "never") -> str:
-    """A moment in UTC, to the second."""
+    """A moment in UTC, to the second, for a column whose title says so."""
     return never if moment is None else f"{moment:%Y-%m-%d %H:%M:%S}"
+
+
+def second_utc(moment: datetime | None, never: str = "never") -> str:
+    """The same with its zone, where no title says it."""
+    return never if moment is None else f"{second(moment)} UTC"
 
 
 def labels_text(labels: Mapping[str, str]) -> str:

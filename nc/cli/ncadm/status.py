@@ -5,7 +5,7 @@ from typing import Annotated, Final
 import typer
 
 from nc.cli.ncadm import render
-from nc.cli.ncadm.render import Column, second, size_text
+from nc.cli.ncadm.render import Column, second, second_utc, size_text
 from nc.cli.ncadm.session import client_of, shown
 from nc.cli.options import Document, DocumentOption
 from nc.client.reports import CertificateStatus, ServerStatus
@@ -39,7 +39,7 @@ def _status_text(status: ServerStatus, output: Document) -> str:
         (status.nodes_idle, "IDLE"),
     )
     rows = [
-        ("version", f"{status.version}, started {second(status.started_at, '?')} UTC"),
+        ("version", f"{status.version}, started {second_utc(status.started_at, '?')}"),
         ("advertised", status.advertised),
         ("network", status.network),
         ("addresses", f"{status.addresses_bound} of {status.addresses_total} are bound"),
@@ -61,9 +61,9 @@ def _certificate(each: CertificateStatus) -> str:
     renewed = (
         "the server cannot renew it"
         if each.renewed_from is None
-        else f"renewed from {second(each.renewed_from)} on"
+        else f"renewed from {second_utc(each.renewed_from)} on"
     )
-    return f"{each.authority} {each.kind} ends {second(each.not_after, '?')}; {renewed}"
+    return f"{each.authority} {each.kind} ends {second_utc(each.not_after, '?')}; {renewed}"
 
 
 COLUMNS: Final[tuple[Column[NodeLink], ...]] = (

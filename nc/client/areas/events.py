@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import Final, TypedDict, Unpack
 
 from nc.client.calls import LOG, Calls, Items
-from nc.client.convert import convert, ms_of
+from nc.client.convert import convert, ms_of, uint32, uint64
 from nc.client.errors import Cancelled, DeadlineExceeded, ResourceExhausted, Unavailable
 from nc.client.reports import LoggedEvent
 from nc.pb.admin.v1 import events_pb2
@@ -67,8 +67,8 @@ class Events:
             given: see `EventFilter`.
         """
         request = events_pb2.ReadEventsRequest(
-            from_seq=from_seq,
-            page_size=page_size,
+            from_seq=uint64("from_seq", from_seq),
+            page_size=uint32("page_size", page_size),
             newest_first=newest_first,
             filter=_message(given),
         )
@@ -104,7 +104,7 @@ class Events:
             OutOfRange: the log does not have that event (any more).
             CallFailed: another refusal, such as of a certificate that was revoked.
         """
-        return Items(self._watch(from_seq, given))
+        return Items(self._watch(uint64("from_seq", from_seq), given))
 
     async def _watch(
         self, from_seq: int, given: EventFilter

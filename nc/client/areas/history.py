@@ -8,7 +8,7 @@ from typing import Any, Final
 
 from nc.client.areas.nodes import NodeFilter, filter_message
 from nc.client.calls import Calls
-from nc.client.convert import convert, ms_of, time_of
+from nc.client.convert import convert, ms_of, time_of, uint64
 from nc.client.reports import Differences, Explanation, PastState
 from nc.client.types import BootstrapToken, Node
 from nc.pb.admin.v1 import history_pb2
@@ -24,7 +24,7 @@ def _moment(moment: Moment) -> Any:
         return history_pb2.Moment()
     if isinstance(moment, datetime):
         return history_pb2.Moment(time_ms=ms_of(moment))
-    return history_pb2.Moment(seq=moment)
+    return history_pb2.Moment(seq=uint64("moment", moment))
 
 
 class History:

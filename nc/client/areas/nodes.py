@@ -9,7 +9,7 @@ from datetime import datetime
 from typing import Final, TypedDict, Unpack
 
 from nc.client.calls import Calls, Items
-from nc.client.convert import convert, members_of, ms_of, number_of
+from nc.client.convert import convert, members_of, ms_of, number_of, uint32
 from nc.client.types import Node, NodeOrder, NodeState, StateOfNode, TakenBack
 from nc.pb.admin.v1 import nodes_pb2
 
@@ -68,7 +68,7 @@ class Nodes:
             given: see `NodeFilter`.
         """
         request = nodes_pb2.ListNodesRequest(
-            page_size=page_size,
+            page_size=uint32("page_size", page_size),
             filter=filter_message(given),
             order=number_of(order, _ORDERS),  # type: ignore[arg-type]  # a number
             descending=descending,

@@ -3,7 +3,7 @@
 from typing import Final
 
 from nc.client.calls import Calls, Items
-from nc.client.convert import convert
+from nc.client.convert import convert, uint32
 from nc.client.reports import ServerStatus
 from nc.client.types import NodeLink
 from nc.pb.admin.v1 import status_pb2
@@ -21,7 +21,7 @@ class Server:
 
     def links(self, *, page_size: int = PAGE_SIZE) -> Items[NodeLink]:
         """The links that the server holds, with their counters."""
-        request = status_pb2.LinksRequest(page_size=page_size)
+        request = status_pb2.LinksRequest(page_size=uint32("page_size", page_size))
         return self._calls.pages(
             "Server.Links", request, lambda page: [convert(NodeLink, link) for link in page.links]
         )

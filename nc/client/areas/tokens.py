@@ -5,7 +5,7 @@ from datetime import timedelta
 from typing import Final
 
 from nc.client.calls import Calls, Items
-from nc.client.convert import convert
+from nc.client.convert import convert, uint32
 from nc.client.types import BootstrapToken, IssuedToken
 from nc.pb.admin.v1 import tokens_pb2
 
@@ -38,8 +38,8 @@ class Tokens:
         """
         request = tokens_pb2.IssueTokenRequest(
             lifetime_s=-1 if lifetime is None else max(1, round(lifetime.total_seconds())),
-            max_uses=max_uses,
-            max_nodes=max_nodes,
+            max_uses=uint32("max_uses", max_uses),
+            max_nodes=uint32("max_nodes", max_nodes),
             label=label,
             node_labels=node_labels,
             node_name_prefix=node_name_prefix,
@@ -49,7 +49,7 @@ class Tokens:
     # `all` is the word of the API.
     def list(self, *, all: bool = False, page_size: int = PAGE_SIZE) -> Items[BootstrapToken]:  # noqa: A002
         """The tokens that register machines now; with `all`, expired and revoked ones too."""
-        request = tokens_pb2.ListTokensRequest(page_size=page_size, all=all)
+        request = tokens_pb2.ListTokensRequest(page_size=uint32("page_size", page_size), all=all)
         return self._calls.pages(
             "BootstrapTokens.List",
             request,

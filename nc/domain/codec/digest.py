@@ -10,6 +10,7 @@ from hashlib import sha256
 from itertools import chain, islice
 from typing import Final
 
+from nc.domain.leadership import NO_LEADER
 from nc.domain.profile import NO_PROFILE, Profile
 from nc.domain.state import State
 from nc.domain.terms import NO_TERMS
@@ -118,13 +119,15 @@ def _link_entries(state: State) -> Iterator[tuple[str | int | None, ...]]:
         yield "link", node_id, link.state.value, link.link_id, *owner
     for session, replica_id in state.sessions.items():
         yield "session", session, replica_id
+    if state.leader != NO_LEADER:
+        yield "leader", *state.leader
 
 
 def count_entries(state: State) -> int:
     """How many `entries` there are, in O(1); the cost of a digest is in proportion."""
     pool = state.addresses
-    # `seq`, `digest`, `pool`; `key` and `authorities` if they are known
-    single = 3 + bool(state.key_check) + any(state.authorities)
+    # `seq`, `digest`, `pool`; `key`, `authorities` and `leader` if they are known
+    single = 3 + bool(state.key_check) + any(state.authorities) + (state.leader != NO_LEADER)
     maps = len(state.tokens) + len(state.nodes) + len(state.links) + len(state.unregistered)
     maps += len(state.sessions)
     maps += len(state.administrators.by_serial) + len(state.imported)

@@ -18,6 +18,7 @@ from nc.domain.administrators import Administrator
 from nc.domain.bindings import Binding
 from nc.domain.codec.membership import membership_parts
 from nc.domain.codec.snapshot_reader import Reader
+from nc.domain.leadership import NO_LEADER
 from nc.domain.links import NodeLink
 from nc.domain.nodes import Node
 from nc.domain.profile import NO_FACTS, NO_PROFILE, Profile, label_messages
@@ -63,6 +64,7 @@ def _parts(state: State, order: Callable[[Iterable[Any]], Iterable[Any]]) -> Ite
         grpc_authority=state.authorities.grpc,
         network_authority=state.authorities.network,
         imported=sorted(state.imported),
+        leader=state.leader.event() if state.leader != NO_LEADER else None,
     )
     for released in _slices(pool.released):
         yield pb.StatePart(pool=pb.Pool(released=released))

@@ -11,6 +11,7 @@ from nc.domain.administrators import Administrator, Administrators, Role
 from nc.domain.bindings import Binding, idle_hours
 from nc.domain.codec.membership import MembershipReader
 from nc.domain.fsm import ConnectionState
+from nc.domain.leadership import NO_LEADER, evolve_elected
 from nc.domain.links import NodeLink
 from nc.domain.network import Network
 from nc.domain.nodes import Node
@@ -39,6 +40,7 @@ class Reader:
         self._installed = ""
         self._imported: list[str] = []
         self._membership = MembershipReader()
+        self._leader = NO_LEADER
         self._tokens: list[Iterable[tuple[str, Token]]] = []
         self._token_ids: list[str] = []  # of the nodes; those of one token share its id
         self._nodes: list[Iterable[tuple[str, Node]]] = []
@@ -53,6 +55,7 @@ class Reader:
             self._seq, self._pool = part.seq, part.pool
             self._digest_seq, self._key_check = part.digest_seq, part.key_check
             self._authorities = AuthorityKeys(part.grpc_authority, part.network_authority)
+            self._leader = evolve_elected(part.leader)
         self._released += part.pool.released
         self._ahead += part.pool.ahead
         self._imported += part.imported
@@ -181,6 +184,7 @@ class Reader:
             ),
             Administrators(HashTrieMap(self._administrators), self._installed),
             frozenset(self._imported),
+            self._leader,
             self._membership.finish(),
         )
 

@@ -19,6 +19,7 @@ from nc.domain.events import (
     InvitationRedeemed,
     Label,
     Labels,
+    LeaderElected,
     LitekubeImported,
     LogRepaired,
     NodeFacts,
@@ -26,7 +27,9 @@ from nc.domain.events import (
     NodeForgotten,
     NodeRegistered,
     NodeUpdated,
+    ReplicaAddressBound,
     ReplicaInvited,
+    ReplicaLost,
     ReplicaRemoved,
     ReplicaStarted,
     ReplicaStopped,
@@ -124,6 +127,13 @@ REDACTED: Final[dict[str, Callable[[Names, Any], Any]]] = {
     ),
     "replica_stopped": lambda names, e: ReplicaStopped(
         replica_id=names.replica(e.replica_id), session=names.session(e.session)
+    ),
+    "leader_elected": lambda names, e: LeaderElected(
+        session=names.session(e.session), epoch=e.epoch, level=e.level
+    ),
+    "replica_lost": lambda names, e: ReplicaLost(session=names.session(e.session)),
+    "replica_address_bound": lambda names, e: ReplicaAddressBound(
+        session=names.session(e.session), address=names.place.address(e.address)
     ),
     "token_issued": lambda names, e: TokenIssued(
         token_id=names.token(e.token_id),

@@ -22,6 +22,7 @@ from rpds import HashTrieMap, HashTrieSet, Queue
 from eventlog.api import Record
 from eventlog.format import NO_CHAIN
 from nc.domain.addresses import Addresses
+from nc.domain.bindings import session_holder, session_of
 from nc.domain.codec.digest import digest
 from nc.domain.codec.records import entries_of
 from nc.domain.events import Batch, Entry, Event
@@ -39,7 +40,7 @@ from nc.history.redact.events import (
     redacted_profile,
     redacted_terms,
 )
-from nc.history.redact.names import new_names
+from nc.history.redact.names import Names, new_names
 from nc.pb import network_controller_pb2, sensor_pb2
 from nc.pb.admin.v1 import administrators_pb2, nodes_pb2, replicas_pb2, tokens_pb2
 from nc.pb.node.v1 import node_pb2
@@ -98,11 +99,19 @@ def plan_of(base: State, history: Iterable[Recorded]) -> Plan:
                 networks.append(block_of(Network.parse(event.replica_started.network_address)))
             elif event.HasField("digest_recorded"):
                 digested.add(event.digest_recorded.seq)
+            elif event.HasField("leader_elected"):
+                continue  # its address is no overlay address
             elif address := field_of(event, "address"):
                 strays.add(_around(address))
         except ValueError as error:
             raise UnknownEvent(seq) from error
     return Plan(Relocation([*networks, *sorted(strays)]), frozenset(digested))
+
+
+def _redacted_holder(names: Names, holder: str) -> str:
+    """Who holds an address: a node, or a replica by its session."""
+    session = session_of(holder)
+    return names.node(holder) if session is None else session_holder(names.session(session))
 
 
 def _around(address: str) -> Block:
@@ -151,7 +160,7 @@ class Redaction:
             for key, link in sorted(state.links.items())
         }
         by_node = {
-            node(key): held._replace(address=place.address(held.address))
+            _redacted_holder(names, key): held._replace(address=place.address(held.address))
             for key, held in sorted(pool.by_node.items())
         }
         addresses = Addresses(
@@ -179,6 +188,7 @@ class Redaction:
             unregistered=HashTrieMap(
                 {node(key): until_ms for key, until_ms in sorted(state.unregistered.items())}
             ),
+            leader=state.leader._replace(session=names.session(state.leader.session), address=""),
             sessions=HashTrieMap(
                 {
                     names.session(session): names.replica(replica_id)

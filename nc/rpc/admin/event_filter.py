@@ -66,6 +66,6 @@ def _node_id(state: State, reference: str, id_of: IdOf) -> str:
     try:
         return node_meant(state, reference, id_of)
     except NodeReferenceUnknown:
-        if is_id(reference):  # of a node that is gone
-            return reference
+        if is_id(reference.lower()):  # of a node that is gone
+            return reference.lower()
         raise

@@ -89,7 +89,8 @@ def _differences(reader: LogReader, before: State, after: State) -> Iterator[pb.
     between = takewhile(lambda each: each.seq <= last, history(reader, first))
     passing = differences(before, after, between)
     for node_id in passing.passed_through:
-        yield pb.Difference(subject="node", id=node_id, field="came and went")
+        name = passing.passed_names.get(node_id, "")
+        yield pb.Difference(subject="node", id=node_id, name=name, field="came and went")
     for node_id, count in passing.flapped.items():
         yield pb.Difference(
             subject="node",
@@ -209,7 +210,7 @@ def _node_meant(reader: LogReader, state: State, reference: str, id_of_token: st
     try:
         return node_meant(state, reference, lambda _: id_of_token)
     except NodeReferenceUnknown:
-        gone = sorted(_nodes_seen(_until(reader, state.seq), reference, id_of_token))
+        gone = sorted(_nodes_seen(_until(reader, state.seq), reference.lower(), id_of_token))
         if not gone:
             raise
         if len(gone) > 1:

@@ -18,10 +18,11 @@ def token_of_nodes(state: State, reference: str, id_of: IdOf) -> str:
     except TokenReferenceUnknown:
         if len(reference) < SHORTEST_PREFIX:
             raise
+        start, by_token = reference.lower(), id_of(reference)
         meant = {
             node.token_id
             for _, node in items_of(state.nodes)
-            if node.token_id in (reference, id_of(reference)) or node.token_id.startswith(reference)
+            if node.token_id == by_token or node.token_id.startswith(start)
         }
         if not meant:
             raise

@@ -1,6 +1,7 @@
 """nc.admin.v1.Replicas: list the servers that share a log, invite further ones, remove them."""
 
 from collections.abc import Callable
+from typing import NamedTuple
 
 from nc.domain.expiry import has_passed
 from nc.domain.invitations import EndInvitation, Invitation, InviteReplica, RemoveReplica
@@ -15,6 +16,20 @@ from nc.rpc.joining import require_inviting
 from nc.secrets import new_code
 
 
+class Standing(NamedTuple):
+    """What one server knows of a live replica beside what the log says.
+
+    Attributes:
+        host: where it is reached; "": not known.
+        level: which kinds of events it knows; None: not known.
+        lag_events: that it has not applied; None: not known.
+    """
+
+    host: str = ""
+    level: int | None = None
+    lag_events: int | None = None
+
+
 class ReplicasService:
     """The operations of the service; the errors are the domain's, and those of `errors`.
 
@@ -22,6 +37,7 @@ class ReplicasService:
         own_id: of the replica that answers.
         inviting: what it gives to a newcomer, or why it does not.
         endpoints: asked for with each answer.
+        standing: of a session that has not ended.
     """
 
     def __init__(
@@ -31,12 +47,14 @@ class ReplicasService:
         endpoints: Callable[[], Endpoints],
         own_id: str,
         inviting: Inviting | str,
+        standing: Callable[[str], Standing],
     ) -> None:
         self._context = context
         self._authorities = authorities
         self._endpoints = endpoints
         self._own_id = own_id
         self._inviting = inviting
+        self._standing = standing
 
     async def list(self, request: pb.ListReplicasRequest, call: Call) -> pb.ListReplicasResponse:
         """Replicas by their ids, invitations the newest first."""
@@ -110,18 +128,39 @@ class ReplicasService:
         members = state.membership
         of_it = [session for session, owner in state.sessions.items() if owner == replica_id]
         known, removed_ms = members.replicas.get(replica_id), members.removed.get(replica_id)
-        standing = pb.REPLICA_STATE_RUNNING if of_it else pb.REPLICA_STATE_STOPPED
+        place = pb.REPLICA_STATE_RUNNING if of_it else pb.REPLICA_STATE_STOPPED
         if removed_ms is not None:
-            standing = pb.REPLICA_STATE_REMOVED
+            place = pb.REPLICA_STATE_REMOVED
         since_ms = 0 if known is None else known.started_at_ms
-        return pb.Replica(
+        view = pb.Replica(
             id=replica_id,
-            state=standing,
+            state=place,
             sessions=sorted(of_it),
             version="" if known is None else known.version,
             since_ms=since_ms if removed_ms is None else removed_ms,
             self=replica_id == self._own_id,
         )
+        for session in of_it[-1:]:  # more than one for a moment at most
+            standing = self._standing(session)
+            view.MergeFrom(_standing_view(standing, _role_of(state, session)))
+        return view
+
+
+def _role_of(state: State, session: str) -> pb.ReplicaRole | None:
+    """Leader or follower; None where nobody was elected."""
+    if state.leader.session not in state.sessions:
+        return None
+    is_leader = session == state.leader.session
+    return pb.REPLICA_ROLE_LEADER if is_leader else pb.REPLICA_ROLE_FOLLOWER
+
+
+def _standing_view(standing: Standing, role: pb.ReplicaRole | None) -> pb.Replica:
+    return pb.Replica(
+        role=role,
+        address=standing.host or None,
+        level=standing.level,
+        lag_events=standing.lag_events,
+    )
 
 
 def invitation_view(invitation_id: str, invitation: Invitation, now_ms: int) -> pb.Invitation:

@@ -144,6 +144,7 @@ class EnrolmentService:
             link=pb.Endpoint(host=endpoints.advertised, port=endpoints.link_port),
             control=pb.Endpoint(host=endpoints.overlay_address, port=endpoints.control_port),
             bootstrap=pb.Endpoint(host=endpoints.advertised, port=endpoints.bootstrap_port),
+            links=_links(endpoints),
         )
 
     def check_renew(self, request: pb.RenewRequest) -> None:
@@ -181,6 +182,7 @@ class EnrolmentService:
             name=self._name_of(node_id),
             link=pb.Endpoint(host=endpoints.advertised, port=endpoints.link_port),
             bootstrap=pb.Endpoint(host=endpoints.advertised, port=endpoints.bootstrap_port),
+            links=_links(endpoints),
         )
 
     def _attempt(self, request: pb.EnrolRequest) -> _Attempt:
@@ -248,6 +250,10 @@ def _origin(call: Call, without_certificate: str) -> Origin:
     is_unknown = call.caller.kind in {CallerKind.ANONYMOUS, CallerKind.UNRESTRICTED}
     actor = without_certificate if is_unknown else call.caller.actor
     return Origin(actor, call.method, call.request_id)
+
+
+def _links(endpoints: Endpoints) -> list[pb.Endpoint]:
+    return [pb.Endpoint(host=host, port=port) for host, port in endpoints.links()]
 
 
 def _facts(told: pb.Facts) -> Facts:

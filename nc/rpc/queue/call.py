@@ -135,7 +135,7 @@ class ServerCall:
         """Receive the message now: the port has room for it."""
         if self.status is not None:  # it ended while it waited
             return False
-        self.start((ReceiveMessage(_NO_FLAGS),), self._received)
+        self._port.start_batch(self._call, (ReceiveMessage(_NO_FLAGS),), self._received)
         return True
 
     def got(self, message: bytes | None) -> None:
@@ -175,4 +175,4 @@ class ServerCall:
 
     def _finish(self, operations: tuple[Any, ...]) -> None:
         self._port.answering(self)
-        self.start(operations, self.ended)
+        self._port.start_batch(self._call, operations, self.ended)

@@ -1,7 +1,6 @@
 """One port: takes its calls, decides about each at its headers, and knows which are under way."""
 
 import asyncio
-import contextlib
 import threading
 from collections import deque
 from collections.abc import Coroutine, Iterable, Iterator, Mapping
@@ -73,6 +72,8 @@ class Port:
         is_idle: set once no call is under way after `stop_accepting`.
         is_gone: set once connections are closed, too.
         start_batch: see `Batches.start`.
+        answering: called with a call when something is sent that its caller must take in time.
+        taken: likewise when the caller has taken it.
     """
 
     def __init__(
@@ -101,6 +102,7 @@ class Port:
         self._bodies_lock = threading.Lock()
         self._batches = Batches()
         self.start_batch = self._batches.start
+        self.answering, self.taken = self._awaited_readers.start, self._awaited_readers.stop
         self.arrived = 0
         self.is_idle, self.is_gone = asyncio.Event(), asyncio.Event()
         self._server = cygrpc.Server(tuple(options), False)
@@ -120,10 +122,12 @@ class Port:
 
     def request(self) -> None:
         """Ask gRPC for one more call."""
-        queue = self._runner.queue
-        with contextlib.suppress(ValueError):  # the server shuts down at this moment
-            if self._is_accepting:
+        if self._is_accepting:
+            queue = self._runner.queue
+            try:  # noqa: SIM105 - for each call, a context manager would cost more than the rest
                 self._server.request_call(queue, queue, self._arrived)
+            except ValueError:  # the server shuts down at this moment
+                pass
 
     def stop_accepting(self) -> None:
         """Take no more calls; those under way go on."""
@@ -176,7 +180,8 @@ class Port:
         """Have the call receive a message once there is room."""
         self._awaited_bodies.start(call)
         with self._bodies_lock:
-            if (bodies := self._bodies.get(call.pool)) is None:
+            bodies = self._bodies.get(call.pool)
+            if bodies is None:
                 bodies = Bodies(self._limits.bodies, self._limits.bodies_of_party)
                 self._bodies[call.pool] = bodies
             bodies.await_turn(call)
@@ -205,14 +210,6 @@ class Port:
     def report(self, error: Exception) -> None:
         """Take note of an error of a handler."""
         self._runner.report(error)
-
-    def answering(self, call: ServerCall) -> None:
-        """Something is being sent, which the caller must take in time."""
-        self._awaited_readers.start(call)
-
-    def taken(self, call: ServerCall) -> None:
-        """The caller has taken what was sent."""
-        self._awaited_readers.stop(call)
 
     def ended(self, call: ServerCall, *, is_cancelled: bool) -> None:
         """The call is over."""
@@ -256,17 +253,18 @@ class Port:
             call.refuse(RESOURCE_EXHAUSTED, "too many calls are under way; try again later")
             return
         call.is_judged = True
-        if (refusal := self._gate.admit(call)) is not None:
+        refusal = self._gate.admit(call)
+        if refusal is not None:
             self._refuse(call, refusal)
             return
-        match self._routes.get(call.path):
-            case Unary(handle):
-                call.receive(partial(self.handle, call, handle))
-            case Streaming(behaviour):
-                stream = Stream(call, self._runner.to_loop)
-                self._runner.to_loop(stream.begin, behaviour)
-            case None:
-                call.refuse(UNIMPLEMENTED, "no such method here; check its name and the port")
+        route = self._routes.get(call.path)
+        if isinstance(route, Unary):
+            call.receive(partial(self.handle, call, route.handle))
+        elif route is not None:
+            stream = Stream(call, self._runner.to_loop)
+            self._runner.to_loop(stream.begin, route.behaviour)
+        else:
+            call.refuse(UNIMPLEMENTED, "no such method here; check its name and the port")
 
     def _refuse(self, call: ServerCall, refusal: Refusal) -> None:
         if not (refusal.hangs_up and self._is_accepting):

@@ -1,8 +1,8 @@
 """An audit: every few seconds, checks what must hold of the whole cluster at every moment.
 
-What may take a moment (a link that is just being closed, or whose end its server has yet to read
-in the log) is wrong only if the next look, some seconds later, still finds it. While a server is
-down, or its disk full, not everything can be put right, and the audit waits.
+What may take a moment (a link that is just being closed) is wrong only if the next look, some
+seconds later, still finds it. While a server is down, or its disk full, not everything can be put
+right, and the audit waits.
 """
 
 import asyncio
@@ -114,8 +114,12 @@ class Audit:
         """
         cluster = self._cluster
         in_log = {link.link_id: link.state for link in cluster.state.links.values()}
-        at_hubs = self._links()
-        differ = in_log.keys() ^ at_hubs.keys()
+        at_hubs = set(self._links())
+        if is_quiet:  # what a newer link replaced has had time to end, too
+            hubs = [server.hub for server in cluster.servers]
+            sockets = [(hub.switch.ports.values(), link) for hub in hubs for link in hub.sockets]
+            at_hubs |= {link.link_id for ports, link in sockets if link.port in ports}
+        differ = in_log.keys() ^ at_hubs
         if is_quiet:
             differ |= {i for i, s in in_log.items() if s is not ConnectionState.CONNECTED}
         wrong = {i for i in differ if ("differs", i) in before}

@@ -15,7 +15,7 @@ from unittest import mock
 
 from cryptography import x509
 
-from nc.agent import agent
+from nc.agent import agent, hints
 from nc.agent.certificates import NodeTls
 from nc.certificate_files import FolderPaths
 from nc.clock import Clock, now_utc
@@ -90,7 +90,7 @@ class Certificates:
         """Let agents find their certificates here, and what a server at their address shows."""
         with (
             mock.patch.object(agent, "node_tls", self._node_tls),
-            mock.patch.object(agent, "explain_dates", self._explain_dates),
+            mock.patch.object(hints, "explain_dates", self._explain_dates),
         ):
             yield
 

@@ -1,8 +1,7 @@
 """A simulated cluster: its servers, machines and network, its calls, and its history.
 
-Servers that share a log learn what the others wrote when they next write themselves: no replica
-follows the log by itself. So each writes something now and then if there is news for it, and before
-it answers a call. Until then a server may act on what it knew; that has to be put right soon after.
+Servers that share a log read what the others wrote a moment later. Until then each acts on what it
+knew; a call waits for that moment, before it and after it.
 """
 
 import asyncio
@@ -39,12 +38,11 @@ from nc.testing.simulation.servers import SimulatedServer
 from nc.testing.simulation.site import Site
 from nc.testing.targets.calls import Names
 
-_TRY_AGAIN_S: Final = 0.02
+# A server has read the log within some steps of its disk; so many looks, each after some time.
+_READING_S: Final = 0.005
+_LOOKS: Final = 100
 
 _NO_STATE: Final = State()
-
-# How often a server that shares its log writes, if others have: between two looks of the audit.
-_NEWS_S: Final = 2.0
 
 _SERVERS_OF_A_SHARED_LOG: Final = 2
 
@@ -153,7 +151,8 @@ class Cluster:
         while True:  # what was just given out must not be used in its own round
             await self._calls.wait_for_round()
             known_seq = self.state.seq
-            if server.life.is_over or not await self._knows_all(server):
+            await self._until_read(site)
+            if server.life.is_over:
                 return None
             if not self._calls.must_wait:
                 break
@@ -172,7 +171,8 @@ class Cluster:
         is_denied = answer is not None and answer.facts.code != OK and self.clock.offset_ms != 0
         if is_denied or (is_fault and is_trouble):
             answer = None
-        await self._let_all_know()
+        for each in self.sites:  # one might reject a node that another has enrolled
+            await self._until_read(each)
         if answer is not None:
             self._names.remember(operation, answer)
         self._calls.end(call, answer, self._now_ms)
@@ -184,21 +184,13 @@ class Cluster:
     def _now_ms(self) -> int:
         return self.clock.now_ns() // 1_000_000
 
-    async def _let_all_know(self) -> None:
-        """Let each server read the log: one might reject a node that another has enrolled."""
-        for site in self.sites:
-            while site.process is not None and not await self._knows_all(site.process):  # noqa: ASYNC110 - it tries
-                await asyncio.sleep(_TRY_AGAIN_S)
-
-    async def spread_news(self) -> None:
-        """Make each server read what others wrote, again and again, until cancelled."""
-        while True:
-            await asyncio.sleep(_NEWS_S)
-            for server in self.servers:
-                await server.catch_up()
-
-    async def _knows_all(self, server: SimulatedServer) -> bool:
-        return not self.plan.is_shared or await server.catch_up()
+    async def _until_read(self, site: Site) -> None:
+        """Give a server, if it runs, the time to read all that is in a shared log now."""
+        last_seq = 0 if site.process is None else site.process.log.last_seq
+        for _ in range(_LOOKS if self.plan.is_shared else 0):
+            if site.process is None or site.process.replica.state.seq >= last_seq:
+                break
+            await asyncio.sleep(_READING_S)
 
     # Machines
 

@@ -11,7 +11,7 @@ from nc.testing.contract.laws.cluster import NOTHING_CRASHES, STARTS
 from nc.testing.contract.operations import CheckHealth, CheckState, Port, Redeem
 from nc.testing.search.choices import WRONG_TOKENS
 from nc.testing.simulation.actions import Plan
-from nc.testing.simulation.audit import LOOK_S, Audit
+from nc.testing.simulation.audit import Audit
 from nc.testing.simulation.chronicle import Chronicle
 from nc.testing.simulation.cluster import Cluster
 from nc.testing.simulation.executor import Executor
@@ -24,7 +24,10 @@ from nc.testing.simulation.network import in_place_of_sockets
 BOUND_S: Final = 800
 
 _LONGEST_START_S: Final = 120  # it may be down for a while
-_QUIET_S: Final = 8.0
+_SOON_S: Final = 0.1
+
+# More than the 10 s that a node has for its handshake: it may have left without a word in it.
+_QUIET_S: Final = 12.0
 _LAST_TURNS: Final = 5  # seconds in which what was ended releases its resources
 
 # picows keeps an exception with this text to itself when a dial is given up at the same time.
@@ -82,8 +85,6 @@ async def _live(cluster: Cluster, review: FieldReview) -> None:
     for site in cluster.sites:
         site.begin()
     await _all_serve(cluster)
-    if cluster.plan.is_shared:
-        cluster.spawn(cluster.spread_news())
     cluster.spawn(audit.run())
     if review.is_needed:
         cluster.spawn(review.watch())
@@ -128,6 +129,5 @@ async def _settle(cluster: Cluster, audit: Audit) -> None:
             await cluster.call(operation(port=port), replica)
     await audit.try_packets()
     before = audit.compare_links(set(), is_quiet=True)
-    if before and cluster.plan.is_shared:  # a server may have to read what the other one recorded
-        await asyncio.sleep(LOOK_S)
+    await asyncio.sleep(_SOON_S if before else 0)  # a server may be reading the other one's event
     audit.compare_links(before, is_quiet=True)

@@ -9,11 +9,10 @@ from eventlog import EventLog
 from eventlog.testing import PowerLoss
 from nc import log_events
 from nc.clock import Clock
-from nc.domain.events import Batch
 from nc.domain.network import Network
 from nc.testing.contract.history import Answer
 from nc.testing.contract.laws.cluster import NOTHING_CRASHES
-from nc.testing.contract.operations import Call, IssueToken
+from nc.testing.contract.operations import Call
 from nc.testing.simulation.loop import Life, first_of
 from nc.testing.simulation.machines import listening_log
 from nc.testing.targets.calls import Names
@@ -30,9 +29,6 @@ _DIGEST_EVENTS: Final = 20
 
 # How long a disk operation takes at most, and for what share of them.
 _DISK_S: Final = ((0.5, 0.0001), (0.95, 0.0005), (1.0, 0.004))
-
-_NEWS: Final = IssueToken("", 1)
-_NEWS_ID: Final = "00000000-0000-8000-8001-000000000000"
 
 _OUR_FAULTS: Final = {
     log_events.LINK_CRASHED,
@@ -67,6 +63,7 @@ class SimulatedServer(LocalServer):
             name=name,
             log=log,
             shares_log=cluster.plan.is_shared,
+            follows_log=cluster.plan.is_shared,
             network=Network.parse(cluster.plan.network),
             token_ids=cluster.token_ids,
             clock=clock,
@@ -84,20 +81,6 @@ class SimulatedServer(LocalServer):
         task = self.life.run(self.ports.call(operation, names, request_id))
         await first_of(task, self.life.over.wait())
         return task.result() if task.done() and not task.cancelled() else None
-
-    @property
-    def has_news(self) -> bool:
-        """Whether the log holds what matters, beyond what this server knows."""
-        unread = self.log.read(self.replica.state.seq)
-        batches = (Batch.FromString(record.payload) for record in unread)
-        return any(entry.request_id != _NEWS_ID for batch in batches for entry in batch.entries)
-
-    async def catch_up(self) -> bool:
-        """Write an event if others wrote, which reads theirs; whether the state is current now."""
-        if not self.has_news:
-            return True
-        answer = await self.answer(_NEWS, Names(), _NEWS_ID)
-        return answer is not None and answer.is_ok
 
     def require_power(self) -> None:
         """Check that the power has not failed.

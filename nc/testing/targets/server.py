@@ -112,15 +112,24 @@ class MemoryPorts:
         pem = names.certificates(who).certificate if who not in {"", ADMIN} else _admin_pem()
         port = Port.CONTROL if who else Port.BOOTSTRAP
         call = LocalCall(path_of(_METHODS[port][operation.method]), request_id, pem)
-        edge = self._edges[port]
-        if refusal := edge.admit(call):
-            call.refuse(refusal.code, refusal.details)
-        elif work := edge.handle(call, request_of(operation, names).SerializeToString()):
-            await work
-        edge.ended(call, is_cancelled=False)
+        await self._carry_out(port, call, request_of(operation, names).SerializeToString())
         if call.answer is None:
             return denied(*call.refusal)
         return answer_in(operation, call.answer)
+
+    async def ask(self, method: str, request: bytes, request_id: str) -> "LocalCall":
+        """Make a call as an administrator; returns it with its answer."""
+        call = LocalCall(path_of(_METHODS[Port.CONTROL][method]), request_id, _admin_pem())
+        await self._carry_out(Port.CONTROL, call, request)
+        return call
+
+    async def _carry_out(self, port: Port, call: "LocalCall", request: bytes) -> None:
+        edge = self._edges[port]
+        if refusal := edge.admit(call):
+            call.refuse(refusal.code, refusal.details)
+        elif work := edge.handle(call, request):
+            await work
+        edge.ended(call, is_cancelled=False)
 
 
 class LocalServer:
@@ -133,23 +142,28 @@ class LocalServer:
 
     def __init__(self, make: Callable[[Parts], Server] = serve, **parts: Any) -> None:
         self.ports = MemoryPorts()
-        parts["log"] = LocalLog(parts["log"], parts["clock"], run_blocking=parts["run_blocking"])
-        self._server = make(
+        if "cluster" not in parts:
+            run_blocking = parts["run_blocking"]
+            parts["log"] = LocalLog(parts["log"], parts["clock"], run_blocking=run_blocking)
+        self.server = make(
             Parts(
                 authorities=authorities(),
                 rpc_ports=self.ports,
                 link_tls=lambda: None,
-                advertised=(ADVERTISED,),
                 installed=_installed,
-                **{"node_limits": NodeLimits(reclaim_after_ms=0), **parts},
+                **{
+                    "advertised": (ADVERTISED,),
+                    "node_limits": NodeLimits(reclaim_after_ms=0),
+                    **parts,
+                },
             )
         )
-        self.replica = self._server.replica
-        self.hub = self._server.hub
+        self.replica = self.server.replica
+        self.hub = self.server.hub
         self._started = AsyncExitStack()
 
     async def start(self) -> None:
-        await self._started.enter_async_context(self._server)
+        await self._started.enter_async_context(self.server)
 
     async def stop(self) -> None:
         await self._started.aclose()

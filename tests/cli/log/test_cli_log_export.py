@@ -6,7 +6,6 @@ import os
 import re
 import shutil
 import stat
-import subprocess
 import zipfile
 from pathlib import Path
 from typing import Any
@@ -18,7 +17,7 @@ from nc.domain.codec.digest import digest
 from nc.domain.events import DigestRecorded, Event
 from nc.history.as_of import states_at
 from nc.history.events import Point
-from tests.support.programs import BIN, run_here, run_program
+from tests.support.programs import ALONE, run_here, run_program
 from tests.support.server_process import ServerProcess
 from tests.support.written_log import (
     ALPHA,
@@ -130,13 +129,9 @@ def test_nothing_is_left_behind(places: dict[str, Path], monkeypatch: pytest.Mon
     refused("at", 99, "--log", places["a binary export"])
     gc.collect()  # where no process ends, its errors live on
     assert list(temporary.iterdir()) == []
-    command = [str(BIN / "network-controller"), "log", "at", "99", "--log"]
-    failed = subprocess.run(
-        [*command, str(places["a binary export"])],
-        check=False,
-        capture_output=True,
-        env={"TMPDIR": str(temporary), "HOME": "/nonexistent"},
-    )
+    environment = ALONE | {"TMPDIR": str(temporary)}
+    command = ("log", "at", "99", "--log", str(places["a binary export"]))
+    failed = run_program("network-controller", *command, environment=environment)
     assert (failed.returncode, list(temporary.iterdir())) == (1, [])
 
 

@@ -1,5 +1,6 @@
 import json
 import os
+import re
 import shutil
 import tempfile
 import time
@@ -220,6 +221,8 @@ FILTERS: list[tuple[list[str], Callable[[dict[str, Any]], bool]]] = [
     (["--node", ALPHA], lambda e: e.get("node_id") == ALPHA),
     (["--node", ALPHA[:20]], lambda e: e.get("node_id") == ALPHA),
     (["--node", ALPHA_TOKEN], lambda e: e.get("node_id") == ALPHA),
+    (["--node", f"node-{ALPHA[:8]}"], lambda e: e.get("node_id") == ALPHA),
+    (["--node", "10.1.1.3"], lambda e: e.get("node_id") == ALPHA),
     (["--address", "10.1.1.3"], lambda e: e.get("address") == "10.1.1.3"),
     (["--actor", "system"], lambda e: e["actor"] == "system"),
     (["--actor", "certificate:admin"], lambda e: e["actor"].startswith("certificate:admin:")),
@@ -315,9 +318,21 @@ def test_a_difference_says_who_came_went_and_flapped(log: Log) -> None:
     (found,) = log("diff", "0", str(EVENTS), "--output", "json")
     assert (found["came"], found["passed_through"]) == ([BETA], [ALPHA])
     assert found["tokens_came"] == [TOKEN]
+    assert f"node node-{ALPHA[:8]} ({ALPHA}) was registered and un" in log("diff", "0")
     text = log("diff", "7", "13")
     assert f"({BETA}) expires" in text
     assert log("diff", "4", "4").endswith("nothing changed\n")
+
+
+def test_events_name_their_nodes(log: Log) -> None:
+    """Each that is about a node which had a name before, wherever the reading begins."""
+    named = re.compile(f" node=node-{ALPHA[:8]} node_id={ALPHA} ")
+    about = [event["seq"] for event in log("show", "--node", ALPHA, "--output", "json")]
+    for after in (0, about[0], about[2]):
+        lines = log("show", "--after", str(after)).splitlines()
+        found = [int(line.split()[0]) for line in lines if named.search(line)]
+        assert found == [seq for seq in about[1:] if seq > after]
+    assert log("why", ALPHA).startswith(f"node node-{ALPHA[:8]} {ALPHA}\n")
 
 
 @pytest.mark.parametrize("name", [ALPHA, ALPHA[:9], ALPHA_TOKEN])

@@ -19,6 +19,9 @@ from tests.support.programs import BIN, run_here
 from tests.support.terminal import Terminal
 from tests.support.written_log import ALPHA, EVENTS, append_unchecked, write_story
 
+# As the table of nodes has it: name and id.
+NAMED_ALPHA = f"node-{ALPHA[:8]}".ljust(22) + ALPHA
+
 ESCAPE = "\x1b"
 RIGHT, LEFT, END = f"{ESCAPE}[C", f"{ESCAPE}[D", f"{ESCAPE}[F"
 
@@ -121,13 +124,13 @@ def test_it_plays_in_a_terminal(story: Path) -> None:
         terminal.press("n")
         terminal.until("ReplicaStarted", "network_address  10.1.1.1/29")
         terminal.press(RIGHT + "n")
-        terminal.until(f"▶ {ALPHA}  IDLE", "NodeRegistered")
+        terminal.until(f"▶ {NAMED_ALPHA}  IDLE", "NodeRegistered")
         terminal.press("g")
         terminal.until("go to: ")
         terminal.press("6\r")
-        terminal.until(f"▶ {ALPHA}  CONNECTED  10.1.1.3", f"6 of {EVENTS}")
+        terminal.until(f"▶ {NAMED_ALPHA}  CONNECTED  10.1.1.3", f"6 of {EVENTS}")
         terminal.press(LEFT + "p")
-        terminal.until(f"▶ {ALPHA}  INIT", f"4 of {EVENTS}")
+        terminal.until(f"▶ {NAMED_ALPHA}  INIT", f"4 of {EVENTS}")
         terminal.press(END)
         text = terminal.until(f"{EVENTS} of {EVENTS}", "Unregistered")
         assert f"{ALPHA}  " not in text.partition("Unregistered")[0]
@@ -142,7 +145,7 @@ def test_it_plays_what_is_asked_for(story: Path) -> None:
     program = BIN / "network-controller"
     options = ("--node", ALPHA[:9], "--from", "4", "--to", "6", "--speed", "1000")
     with Terminal(program, "log", "replay", "--log", story, *options) as terminal:
-        terminal.until("3 of 3  paused at 1000 times real time", f"▶ {ALPHA}  CONNECTED")
+        terminal.until("3 of 3  paused at 1000 times real time", f"▶ {NAMED_ALPHA}  CONNECTED")
         terminal.press("p")
         terminal.until("2 of 3", "AddressBound")
         terminal.press("\x03")

@@ -11,9 +11,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from nc.cli.log.app import LogCommands
-from nc.cli.log.render import text_format
+from nc.cli.log.render import line_parts, text_format
 from nc.domain.events import Entry, Event
 from nc.history.events import Recorded
+from nc.history.fields import KIND_NAMES
 from tests.support import event_strategies
 from tests.support.programs import run_here
 from tests.support.written_log import EVENTS, write_story
@@ -29,9 +30,9 @@ def data_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
-@given(event_strategies.events, st.text(), st.text())
+@given(event_strategies.events, st.text(), st.text(), st.text())
 def test_a_coloured_line_is_the_plain_line_with_colours(
-    event: Event, actor: str, request_id: str
+    event: Event, actor: str, request_id: str, name: str
 ) -> None:
     """Of any event: no other character, and none that steers a terminal, whatever the names are."""
     entry = Entry(actor=actor, request_id=request_id)
@@ -41,11 +42,18 @@ def test_a_coloured_line_is_the_plain_line_with_colours(
             patch.setenv("FORCE_COLOR", forced)
             patch.setenv("TERM", "xterm")
             patch.delenv("NO_COLOR", raising=False)
-            lines.append(text_format()(Recorded(1, entry, event)))
+            lines.append(text_format()(Recorded(1, entry, event), name))
     plain, coloured = lines
     assert plain.isprintable()
     assert coloured != plain
     assert COLOUR.sub("", coloured) == plain
+
+
+def test_columns_are_aligned() -> None:
+    """The fields of an event begin at the same place, whatever its kind."""
+    before = [line_parts(Recorded(1, Entry(), Event(**{kind: {}})))[:3] for kind in KIND_NAMES]
+    assert len({tuple(len(text) for text, _ in parts) for parts in before}) == 1
+    assert all(text.endswith(" ") for parts in before for text, _ in parts)
 
 
 @pytest.mark.parametrize("variables", [{"NO_COLOR": "1"}, {"TERM": "dumb"}])
@@ -56,7 +64,7 @@ def test_a_terminal_without_colours_gets_none(
     recorded = Recorded(1, Entry(), Event())
     for name, value in {"FORCE_COLOR": "1", **variables}.items():
         monkeypatch.setenv(name, value)
-    assert text_format()(recorded).isprintable()
+    assert text_format()(recorded, "").isprintable()
 
 
 @pytest.mark.parametrize("command", ["info", "show", "verify", "at 9", "diff 3 9", "why 10.1.1.3"])

@@ -14,8 +14,7 @@ from nc.cli.ncadm import render
 from nc.cli.ncadm.completion import complete_admins
 from nc.cli.ncadm.connection import print_result
 from nc.cli.ncadm.folders import prepared
-from nc.cli.ncadm.groups.nodes_changed import YesOption
-from nc.cli.ncadm.render import Column, second
+from nc.cli.ncadm.render import Column, second, second_utc
 from nc.cli.ncadm.session import client_of, confirm
 from nc.cli.options import (
     AnyOutput,
@@ -24,6 +23,7 @@ from nc.cli.options import (
     DocumentOption,
     Format,
     FormatOption,
+    YesOption,
 )
 from nc.client.contexts import LOOPBACK
 from nc.client.types import Administrator, IssuedAdministrator, Role
@@ -123,7 +123,7 @@ def issue(
             [
                 ("name", f"{admin.name}, {admin.role}"),
                 ("serial", admin.serial),
-                ("ends", f"{second(admin.certificate_ends)} UTC"),
+                ("ends", second_utc(admin.certificate_ends)),
                 ("written", f"{out}: {files}"),
                 ("use", f"ncadm contexts add NAME --ip {_outside(host)} --certs {out}"),
             ]

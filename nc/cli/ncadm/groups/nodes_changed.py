@@ -16,7 +16,7 @@ from nc.cli.ncadm.references import (
     references,
 )
 from nc.cli.ncadm.session import client_of, confirm
-from nc.cli.options import Document, DocumentOption, Format, FormatOption
+from nc.cli.options import Document, DocumentOption, Format, FormatOption, YesOption
 from nc.cli.time_args import parse_expiry
 from nc.cli.token_args import TokenFileOption
 from nc.clock import SystemClock, now_ms
@@ -25,8 +25,6 @@ from nc.text import expiry_text, printable
 if TYPE_CHECKING:
     from nc.client.blocking import Client
     from nc.client.types import Node
-
-YesOption = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")]
 
 
 def _show(node: "Node", sentence: str, output: Document) -> None:
@@ -172,16 +170,24 @@ def unregister(
     with client_of(context) as client:
         if not yes:
             confirm(_question(client, named, token_id), yes=False)
+        names = _names(client, named, token_id)
         if token_id:
             gone = client.nodes.unregister_all_of(token_id, revoke_token=revoke_token)
         else:
             gone = client.nodes.unregister(*named)
         if output is Format.TABLE:
-            print_result("\n".join(f"unregistered: {each}" for each in gone) or "there is no node")
+            lines = [printable(f"unregistered: {names.get(each, '')}{each}") for each in gone]
+            print_result("\n".join(lines) or "there is no node")
         elif output is Format.NAME:
             print_result("\n".join(gone))
         else:
             print_result(render.as_data({"node_ids": list(gone)}, output))
+
+
+def _names(client: "Client", named: list[str], token_id: str) -> dict[str, str]:
+    """What stands before the ids of the nodes that are meant: the name of each that has one."""
+    found = client.nodes.states(token_id=token_id) if token_id else client.nodes.states(*named)
+    return {each.id: f"{each.name} " for each in found if not each.id.startswith(each.name)}
 
 
 def _question(client: "Client", named: list[str], token_id: str) -> str:

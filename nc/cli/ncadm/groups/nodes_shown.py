@@ -1,6 +1,7 @@
 """`ncadm nodes list` and `show`."""
 
-from datetime import timedelta
+from collections.abc import Callable
+from datetime import datetime, timedelta
 from itertools import islice
 from typing import Annotated, Final
 
@@ -8,15 +9,18 @@ import typer
 
 from nc.cli.ncadm import render
 from nc.cli.ncadm.references import NodeArgument, TokenIdOption, reference
-from nc.cli.ncadm.render import Column, labels_text, second
+from nc.cli.ncadm.render import Column, labels_text, second, second_utc
 from nc.cli.ncadm.session import client_of, shown
 from nc.cli.options import Document, DocumentOption, Format, FormatOption
 from nc.cli.token_args import TokenFileOption
 from nc.client.types import Link, Node, NodeOrder, NodeState
 from nc.clock import SystemClock, now_utc
+from nc.contract import LARGEST_UINT32
 from nc.durations import parse_duration
 
 _ID_DIGITS: Final = 12  # enough to tell nodes apart
+
+_NO_NODES: Final = "there are no nodes yet: ncadm tokens issue gets a token that machines join with"
 
 _STATES: Final = (NodeState.IDLE, NodeState.INIT, NodeState.CONNECTED)
 
@@ -26,8 +30,8 @@ def name_of(node: Node) -> str:
     return node.name or node.id[:8]
 
 
-def _expiry(node: Node) -> str:
-    return second(node.expires_at) + (", expired" if node.expired else "")
+def _expiry(node: Node, text: Callable[[datetime | None], str] = second) -> str:
+    return text(node.expires_at) + (", expired" if node.expired else "")
 
 
 COLUMNS: Final[tuple[Column[Node], ...]] = (
@@ -39,7 +43,7 @@ COLUMNS: Final[tuple[Column[Node], ...]] = (
     Column("hostname", lambda node: node.facts.hostname, rank=5),
     Column("labels", lambda node: labels_text(node.labels), rank=3),
     Column("expires (UTC)", _expiry, rank=4),
-    Column("certificates end", lambda node: second(node.certificates_end, ""), rank=6),
+    Column("certificates end (UTC)", lambda node: second(node.certificates_end, ""), rank=6),
     Column("agent", lambda node: node.facts.agent_version, rank=7),
     Column("note", lambda node: node.note, rank=8),
 )
@@ -74,7 +78,9 @@ def list_nodes(
     ] = None,
     order: Annotated[NodeOrder, typer.Option(help="What they are sorted by.")] = NodeOrder.NAME,
     descending: Annotated[bool, typer.Option("--descending", help="The other way round.")] = False,
-    limit: Annotated[int | None, typer.Option(min=1, help="At most so many.")] = None,
+    limit: Annotated[
+        int | None, typer.Option(min=1, max=LARGEST_UINT32, help="At most so many.")
+    ] = None,
     watch: Annotated[
         bool, typer.Option("--watch", "-w", help="Again every two seconds, until Ctrl-C.")
     ] = False,
@@ -85,6 +91,8 @@ def list_nodes(
     Example: ncadm nodes list --state connected --selector site=berlin
     """
     states = [_state(text) for text in state or ()]
+    is_filtered = states or selector or search or token_id or ending
+    none = "there are no such nodes" if is_filtered else _NO_NODES
     within = None if ending is None else _duration(ending)
     with client_of(context) as client:
 
@@ -99,9 +107,8 @@ def list_nodes(
                 order=order,
                 descending=descending,
             )
-            return render.listed(
-                list(islice(found, limit)), COLUMNS, output, name_of, "there are no such nodes"
-            )
+            nodes = list(islice(found, limit))
+            return render.listed(nodes, COLUMNS, output, name_of, none)
 
         shown(text, watch=watch)
 
@@ -142,13 +149,13 @@ def node_text(node: Node, output: Document) -> str:
     rows = [
         ("name", node.name),
         ("id", node.id),
-        ("state", f"{node.state} since {second(node.state_since, 'an unknown time')}"),
+        ("state", f"{node.state} since {second_utc(node.state_since, 'an unknown time')}"),
         ("address", f"{node.address} ({kept}overlay)" if node.address else "none yet"),
         ("labels", labels_text(node.labels)),
         ("note", node.note),
-        ("registered", second(node.registered_at, "")),
+        ("registered", second_utc(node.registered_at, "")),
         ("bootstrap token", node.token_id),
-        ("expires", _expiry(node)),
+        ("expires", _expiry(node, second_utc)),
         ("certificates end", _certificates(node)),
         ("hostname", facts.hostname),
         ("system", " ".join(filter(None, (facts.os, facts.architecture)))),
@@ -163,13 +170,13 @@ def _certificates(node: Node) -> str:
     if node.certificates_end is None:
         return ""
     renewed = "the node renews them" if node.renewable else "they cannot be renewed"
-    return f"{second(node.certificates_end)}; {renewed}"
+    return f"{second_utc(node.certificates_end)}; {renewed}"
 
 
 def _link_rows(link: Link) -> list[tuple[str, str]]:
     dropped = ", ".join(f"{why.replace('_', ' ')}: {n:,}" for why, n in link.dropped.items())
     return [
-        ("link", f"{link.link_id} from {link.peer} since {second(link.opened_at, '?')}"),
+        ("link", f"{link.link_id} from {link.peer} since {second_utc(link.opened_at, '?')}"),
         ("  in", f"{link.packets_in:,} packets, {link.bytes_in:,} bytes"),
         ("  out", f"{link.packets_out:,} packets, {link.bytes_out:,} bytes"),
         ("  dropped", dropped),

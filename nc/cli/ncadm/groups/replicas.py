@@ -9,7 +9,6 @@ from nc.cli.lazy import LazyGroup
 from nc.cli.ncadm import render
 from nc.cli.ncadm.completion import complete_replicas
 from nc.cli.ncadm.connection import print_result
-from nc.cli.ncadm.groups.nodes_changed import YesOption
 from nc.cli.ncadm.render import Column, second
 from nc.cli.ncadm.session import client_of, confirm
 from nc.cli.options import (
@@ -19,6 +18,7 @@ from nc.cli.options import (
     DocumentOption,
     Format,
     FormatOption,
+    YesOption,
 )
 from nc.cli.streams import require_stdout
 from nc.client.types import IssuedInvitation, Replica, ReplicaInvitation

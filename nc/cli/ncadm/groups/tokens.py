@@ -9,9 +9,8 @@ from nc.cli.entrypoint import OperationFailed
 from nc.cli.lazy import LazyGroup
 from nc.cli.ncadm import render
 from nc.cli.ncadm.connection import print_result
-from nc.cli.ncadm.groups.nodes_changed import YesOption
 from nc.cli.ncadm.references import TokenArgument, reference
-from nc.cli.ncadm.render import Column, labels_text, second
+from nc.cli.ncadm.render import Column, labels_text, second, second_utc
 from nc.cli.ncadm.session import client_of, confirm, shown
 from nc.cli.options import (
     AnyOutput,
@@ -20,9 +19,11 @@ from nc.cli.options import (
     DocumentOption,
     Format,
     FormatOption,
+    YesOption,
 )
 from nc.cli.streams import require_stdout
 from nc.client.types import BootstrapToken, IssuedToken
+from nc.contract import LARGEST_UINT32
 from nc.durations import parse_duration
 
 
@@ -74,11 +75,18 @@ def issue(
         str, typer.Option(metavar="DURATION", help="90s, 10m, 2h, 30d, or never.")
     ] = "10m",
     uses: Annotated[
-        int, typer.Option(min=0, help="How many machines it registers; 0: any number.")
+        int,
+        typer.Option(
+            min=0, max=LARGEST_UINT32, help="How many machines it registers; 0: any number."
+        ),
     ] = 0,
     max_nodes: Annotated[
         int,
-        typer.Option(min=0, help="How many of its nodes there may be at one time; 0: any number."),
+        typer.Option(
+            min=0,
+            max=LARGEST_UINT32,
+            help="How many of its nodes there may be at one time; 0: any number.",
+        ),
     ] = 0,
     label: Annotated[str, typer.Option(metavar="TEXT", help="What you call it.")] = "",
     node_label: Annotated[
@@ -116,7 +124,7 @@ def _issued_text(issued: IssuedToken, output: Document) -> str:
     if output is not Document.TABLE:
         more = {"join_token": token, "join_command": join}
         return render.as_data({**render.plain(issued), **more}, output)
-    expires = second(issued.issued.expires_at)
+    expires = second_utc(issued.issued.expires_at)
     return f"token: {token}\nexpires: {expires}\nid: {issued.issued.id}\njoin: {join}"
 
 

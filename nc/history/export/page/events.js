@@ -22,6 +22,9 @@ import { go } from "./moment.js";
 const TONES = {
   ReplicaStarted: "server",
   ReplicaStopped: "server",
+  LeaderElected: "server",
+  ReplicaLost: "server",
+  ReplicaAddressBound: "server",
   DigestRecorded: "other",
   TokenIssued: "token",
   TokenRevoked: "went",

@@ -24,7 +24,7 @@ _sym_db = _symbol_database.Default()
 
 
 
-DESCRIPTOR = _POOL.AddSerializedFile(b'\n\x15nc/node/v1/node.proto\x12\nnc.node.v1\"R\n\x05\x46\x61\x63ts\x12\x10\n\x08hostname\x18\x01 \x01(\t\x12\n\n\x02os\x18\x02 \x01(\t\x12\x14\n\x0c\x61rchitecture\x18\x03 \x01(\t\x12\x15\n\ragent_version\x18\x04 \x01(\t\"y\n\x0c\x45nrolRequest\x12\x17\n\x0f\x62ootstrap_token\x18\x01 \x01(\t\x12\x0f\n\x07\x61ttempt\x18\x02 \x01(\t\x12\x0f\n\x07\x63sr_pem\x18\x03 \x01(\t\x12 \n\x05\x66\x61\x63ts\x18\x04 \x01(\x0b\x32\x11.nc.node.v1.Facts\x12\x0c\n\x04name\x18\x05 \x01(\t\"\xe6\x01\n\rEnrolResponse\x12\x12\n\nnode_token\x18\x01 \x01(\t\x12\x0f\n\x07node_id\x18\x02 \x01(\t\x12\x0c\n\x04name\x18\x03 \x01(\t\x12.\n\x0c\x63\x65rtificates\x18\x04 \x01(\x0b\x32\x18.nc.node.v1.Certificates\x12\"\n\x04link\x18\x05 \x01(\x0b\x32\x14.nc.node.v1.Endpoint\x12%\n\x07\x63ontrol\x18\x06 \x01(\x0b\x32\x14.nc.node.v1.Endpoint\x12\'\n\tbootstrap\x18\x07 \x01(\x0b\x32\x14.nc.node.v1.Endpoint\"&\n\x08\x45ndpoint\x12\x0c\n\x04host\x18\x01 \x01(\t\x12\x0c\n\x04port\x18\x02 \x01(\r\"\x8e\x01\n\x0c\x43\x65rtificates\x12\x13\n\x0bgrpc_ca_pem\x18\x01 \x01(\t\x12\x1c\n\x14grpc_certificate_pem\x18\x02 \x01(\t\x12\x16\n\x0enetwork_ca_pem\x18\x03 \x01(\t\x12\x1f\n\x17network_certificate_pem\x18\x04 \x01(\t\x12\x12\n\nlifetime_s\x18\x05 \x01(\x03\"U\n\x0cRenewRequest\x12\x12\n\nnode_token\x18\x01 \x01(\t\x12\x0f\n\x07\x63sr_pem\x18\x02 \x01(\t\x12 \n\x05\x66\x61\x63ts\x18\x03 \x01(\x0b\x32\x11.nc.node.v1.Facts\"\xab\x01\n\rRenewResponse\x12.\n\x0c\x63\x65rtificates\x18\x01 \x01(\x0b\x32\x18.nc.node.v1.Certificates\x12\x0f\n\x07node_id\x18\x02 \x01(\t\x12\x0c\n\x04name\x18\x03 \x01(\t\x12\"\n\x04link\x18\x04 \x01(\x0b\x32\x14.nc.node.v1.Endpoint\x12\'\n\tbootstrap\x18\x05 \x01(\x0b\x32\x14.nc.node.v1.Endpoint2\x87\x01\n\tEnrolment\x12<\n\x05\x45nrol\x12\x18.nc.node.v1.EnrolRequest\x1a\x19.nc.node.v1.EnrolResponse\x12<\n\x05Renew\x12\x18.nc.node.v1.RenewRequest\x1a\x19.nc.node.v1.RenewResponseb\x06proto3')
+DESCRIPTOR = _POOL.AddSerializedFile(b'\n\x15nc/node/v1/node.proto\x12\nnc.node.v1\"R\n\x05\x46\x61\x63ts\x12\x10\n\x08hostname\x18\x01 \x01(\t\x12\n\n\x02os\x18\x02 \x01(\t\x12\x14\n\x0c\x61rchitecture\x18\x03 \x01(\t\x12\x15\n\ragent_version\x18\x04 \x01(\t\"y\n\x0c\x45nrolRequest\x12\x17\n\x0f\x62ootstrap_token\x18\x01 \x01(\t\x12\x0f\n\x07\x61ttempt\x18\x02 \x01(\t\x12\x0f\n\x07\x63sr_pem\x18\x03 \x01(\t\x12 \n\x05\x66\x61\x63ts\x18\x04 \x01(\x0b\x32\x11.nc.node.v1.Facts\x12\x0c\n\x04name\x18\x05 \x01(\t\"\x8b\x02\n\rEnrolResponse\x12\x12\n\nnode_token\x18\x01 \x01(\t\x12\x0f\n\x07node_id\x18\x02 \x01(\t\x12\x0c\n\x04name\x18\x03 \x01(\t\x12.\n\x0c\x63\x65rtificates\x18\x04 \x01(\x0b\x32\x18.nc.node.v1.Certificates\x12\"\n\x04link\x18\x05 \x01(\x0b\x32\x14.nc.node.v1.Endpoint\x12%\n\x07\x63ontrol\x18\x06 \x01(\x0b\x32\x14.nc.node.v1.Endpoint\x12\'\n\tbootstrap\x18\x07 \x01(\x0b\x32\x14.nc.node.v1.Endpoint\x12#\n\x05links\x18\x08 \x03(\x0b\x32\x14.nc.node.v1.Endpoint\"&\n\x08\x45ndpoint\x12\x0c\n\x04host\x18\x01 \x01(\t\x12\x0c\n\x04port\x18\x02 \x01(\r\"\x8e\x01\n\x0c\x43\x65rtificates\x12\x13\n\x0bgrpc_ca_pem\x18\x01 \x01(\t\x12\x1c\n\x14grpc_certificate_pem\x18\x02 \x01(\t\x12\x16\n\x0enetwork_ca_pem\x18\x03 \x01(\t\x12\x1f\n\x17network_certificate_pem\x18\x04 \x01(\t\x12\x12\n\nlifetime_s\x18\x05 \x01(\x03\"U\n\x0cRenewRequest\x12\x12\n\nnode_token\x18\x01 \x01(\t\x12\x0f\n\x07\x63sr_pem\x18\x02 \x01(\t\x12 \n\x05\x66\x61\x63ts\x18\x03 \x01(\x0b\x32\x11.nc.node.v1.Facts\"\xd0\x01\n\rRenewResponse\x12.\n\x0c\x63\x65rtificates\x18\x01 \x01(\x0b\x32\x18.nc.node.v1.Certificates\x12\x0f\n\x07node_id\x18\x02 \x01(\t\x12\x0c\n\x04name\x18\x03 \x01(\t\x12\"\n\x04link\x18\x04 \x01(\x0b\x32\x14.nc.node.v1.Endpoint\x12\'\n\tbootstrap\x18\x05 \x01(\x0b\x32\x14.nc.node.v1.Endpoint\x12#\n\x05links\x18\x06 \x03(\x0b\x32\x14.nc.node.v1.Endpoint2\x87\x01\n\tEnrolment\x12<\n\x05\x45nrol\x12\x18.nc.node.v1.EnrolRequest\x1a\x19.nc.node.v1.EnrolResponse\x12<\n\x05Renew\x12\x18.nc.node.v1.RenewRequest\x1a\x19.nc.node.v1.RenewResponseb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -36,15 +36,15 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_ENROLREQUEST']._serialized_start=121
   _globals['_ENROLREQUEST']._serialized_end=242
   _globals['_ENROLRESPONSE']._serialized_start=245
-  _globals['_ENROLRESPONSE']._serialized_end=475
-  _globals['_ENDPOINT']._serialized_start=477
-  _globals['_ENDPOINT']._serialized_end=515
-  _globals['_CERTIFICATES']._serialized_start=518
-  _globals['_CERTIFICATES']._serialized_end=660
-  _globals['_RENEWREQUEST']._serialized_start=662
-  _globals['_RENEWREQUEST']._serialized_end=747
-  _globals['_RENEWRESPONSE']._serialized_start=750
-  _globals['_RENEWRESPONSE']._serialized_end=921
-  _globals['_ENROLMENT']._serialized_start=924
-  _globals['_ENROLMENT']._serialized_end=1059
+  _globals['_ENROLRESPONSE']._serialized_end=512
+  _globals['_ENDPOINT']._serialized_start=514
+  _globals['_ENDPOINT']._serialized_end=552
+  _globals['_CERTIFICATES']._serialized_start=555
+  _globals['_CERTIFICATES']._serialized_end=697
+  _globals['_RENEWREQUEST']._serialized_start=699
+  _globals['_RENEWREQUEST']._serialized_end=784
+  _globals['_RENEWRESPONSE']._serialized_start=787
+  _globals['_RENEWRESPONSE']._serialized_end=995
+  _globals['_ENROLMENT']._serialized_start=998
+  _globals['_ENROLMENT']._serialized_end=1133
 # @@protoc_insertion_point(module_scope)

@@ -1,6 +1,7 @@
+from google.protobuf.internal import containers as _containers
 from google.protobuf import descriptor as _descriptor
 from google.protobuf import message as _message
-from collections.abc import Mapping as _Mapping
+from collections.abc import Iterable as _Iterable, Mapping as _Mapping
 from typing import ClassVar as _ClassVar, Optional as _Optional, Union as _Union
 
 DESCRIPTOR: _descriptor.FileDescriptor
@@ -32,7 +33,7 @@ class EnrolRequest(_message.Message):
     def __init__(self, bootstrap_token: _Optional[str] = ..., attempt: _Optional[str] = ..., csr_pem: _Optional[str] = ..., facts: _Optional[_Union[Facts, _Mapping]] = ..., name: _Optional[str] = ...) -> None: ...
 
 class EnrolResponse(_message.Message):
-    __slots__ = ("node_token", "node_id", "name", "certificates", "link", "control", "bootstrap")
+    __slots__ = ("node_token", "node_id", "name", "certificates", "link", "control", "bootstrap", "links")
     NODE_TOKEN_FIELD_NUMBER: _ClassVar[int]
     NODE_ID_FIELD_NUMBER: _ClassVar[int]
     NAME_FIELD_NUMBER: _ClassVar[int]
@@ -40,6 +41,7 @@ class EnrolResponse(_message.Message):
     LINK_FIELD_NUMBER: _ClassVar[int]
     CONTROL_FIELD_NUMBER: _ClassVar[int]
     BOOTSTRAP_FIELD_NUMBER: _ClassVar[int]
+    LINKS_FIELD_NUMBER: _ClassVar[int]
     node_token: str
     node_id: str
     name: str
@@ -47,7 +49,8 @@ class EnrolResponse(_message.Message):
     link: Endpoint
     control: Endpoint
     bootstrap: Endpoint
-    def __init__(self, node_token: _Optional[str] = ..., node_id: _Optional[str] = ..., name: _Optional[str] = ..., certificates: _Optional[_Union[Certificates, _Mapping]] = ..., link: _Optional[_Union[Endpoint, _Mapping]] = ..., control: _Optional[_Union[Endpoint, _Mapping]] = ..., bootstrap: _Optional[_Union[Endpoint, _Mapping]] = ...) -> None: ...
+    links: _containers.RepeatedCompositeFieldContainer[Endpoint]
+    def __init__(self, node_token: _Optional[str] = ..., node_id: _Optional[str] = ..., name: _Optional[str] = ..., certificates: _Optional[_Union[Certificates, _Mapping]] = ..., link: _Optional[_Union[Endpoint, _Mapping]] = ..., control: _Optional[_Union[Endpoint, _Mapping]] = ..., bootstrap: _Optional[_Union[Endpoint, _Mapping]] = ..., links: _Optional[_Iterable[_Union[Endpoint, _Mapping]]] = ...) -> None: ...
 
 class Endpoint(_message.Message):
     __slots__ = ("host", "port")
@@ -82,15 +85,17 @@ class RenewRequest(_message.Message):
     def __init__(self, node_token: _Optional[str] = ..., csr_pem: _Optional[str] = ..., facts: _Optional[_Union[Facts, _Mapping]] = ...) -> None: ...
 
 class RenewResponse(_message.Message):
-    __slots__ = ("certificates", "node_id", "name", "link", "bootstrap")
+    __slots__ = ("certificates", "node_id", "name", "link", "bootstrap", "links")
     CERTIFICATES_FIELD_NUMBER: _ClassVar[int]
     NODE_ID_FIELD_NUMBER: _ClassVar[int]
     NAME_FIELD_NUMBER: _ClassVar[int]
     LINK_FIELD_NUMBER: _ClassVar[int]
     BOOTSTRAP_FIELD_NUMBER: _ClassVar[int]
+    LINKS_FIELD_NUMBER: _ClassVar[int]
     certificates: Certificates
     node_id: str
     name: str
     link: Endpoint
     bootstrap: Endpoint
-    def __init__(self, certificates: _Optional[_Union[Certificates, _Mapping]] = ..., node_id: _Optional[str] = ..., name: _Optional[str] = ..., link: _Optional[_Union[Endpoint, _Mapping]] = ..., bootstrap: _Optional[_Union[Endpoint, _Mapping]] = ...) -> None: ...
+    links: _containers.RepeatedCompositeFieldContainer[Endpoint]
+    def __init__(self, certificates: _Optional[_Union[Certificates, _Mapping]] = ..., node_id: _Optional[str] = ..., name: _Optional[str] = ..., link: _Optional[_Union[Endpoint, _Mapping]] = ..., bootstrap: _Optional[_Union[Endpoint, _Mapping]] = ..., links: _Optional[_Iterable[_Union[Endpoint, _Mapping]]] = ...) -> None: ...

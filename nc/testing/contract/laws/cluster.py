@@ -55,9 +55,7 @@ RIGHT_ONE = _law(
 )
 SAME_LINKS = _law(
     "the hub's links are the log's",
-    "Once things are quiet, what is CONNECTED in the log is just what has a link, at one server. "
-    "Not covered: of two servers on one log, one that has yet to read what the other recorded, "
-    "such as the end of a link in its sweep; it reads it some seconds later.",
+    "Once things are quiet, what is CONNECTED in the log is just what has a link, at one server.",
 )
 COMES_BACK = _law(
     "every live agent is connected again",

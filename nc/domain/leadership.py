@@ -1,0 +1,120 @@
+"""Leadership: which of several replicas decides and appends, and which are taken for lost.
+
+A replica leads from its LeaderElected to the next one. That is a record like any other: of two
+replicas that stand at a time the log takes one, and whoever was replaced finds that out at its next
+append. Each election has the epoch after the last one's, so that nobody is elected over a leader
+that it does not know.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from itertools import islice
+from typing import TYPE_CHECKING, Final, NamedTuple
+
+from nc.domain.errors import ElectionLost, LeaderKept, SessionEnded
+from nc.domain.events import Event, LeaderElected, ReplicaLost, pb
+from nc.domain.links import Links, drop
+
+if TYPE_CHECKING:
+    from nc.domain.replicas import Sessions
+
+# Which kinds of events this version knows. Each version that adds some has the next number, and
+# writes them only once every replica is of its level.
+LEVEL: Final = 1
+
+
+class Leader(NamedTuple):
+    """Who was elected last."""
+
+    session: str = ""  # "": nobody was
+    epoch: int = 0
+    address: str = ""  # where other replicas reach it
+    level: int = 0
+
+    def event(self) -> LeaderElected:
+        return LeaderElected(**self._asdict())
+
+
+NO_LEADER: Final = Leader()
+
+
+@dataclass(frozen=True, slots=True)
+class StandForElection:
+    """Lead, as the one after the leader that is known."""
+
+    session: str
+    epoch: int
+    address: str
+    level: int = LEVEL
+
+
+@dataclass(frozen=True, slots=True)
+class LoseReplica:
+    """A replica was silent for too long: end its session."""
+
+    session: str
+
+
+@dataclass(frozen=True, slots=True)
+class DropUnowned:
+    """Drop links whose session has ended, some at a time."""
+
+    most: int
+
+
+def evolve_elected(event: LeaderElected) -> Leader:
+    return Leader(event.session, event.epoch, event.address, event.level)
+
+
+def decide_election(leader: Leader, command: StandForElection) -> list[Event]:
+    """Elect the one who stands; the level never falls.
+
+    Raises:
+        ElectionLost: another one was elected meanwhile.
+    """
+    if command.epoch != leader.epoch + 1:
+        raise ElectionLost
+    elected = LeaderElected(
+        session=command.session,
+        epoch=command.epoch,
+        address=command.address,
+        level=max(leader.level, command.level),
+    )
+    return [Event(leader_elected=elected)]
+
+
+def decide_loss(leader: Leader, sessions: "Sessions", command: LoseReplica) -> list[Event]:
+    """End the session; no event if it has ended.
+
+    Raises:
+        LeaderKept: it is the leader's own.
+    """
+    if command.session == leader.session:
+        raise LeaderKept
+    if command.session not in sessions:
+        return []
+    return [Event(replica_lost=ReplicaLost(session=command.session))]
+
+
+def require_going_on(sessions: "Sessions", session: str) -> None:
+    """Check that a session may begin something.
+
+    Raises:
+        SessionEnded: it may not; its replica begins a new one.
+    """
+    if session not in sessions:
+        raise SessionEnded
+
+
+def decide_drop_unowned(links: Links, sessions: "Sessions", command: DropUnowned) -> list[Event]:
+    """Drop the first of them, sorted by node id: equal maps may differ in their order."""
+    chosen = islice(sorted(unowned(links, sessions)), command.most)
+    reason = pb.STATE_CHANGE_REASON_REPLICA_LOST
+    return [event for node_id in chosen for event in drop(links, node_id, reason)]
+
+
+def unowned(links: Links, sessions: "Sessions") -> Iterable[str]:
+    """The nodes whose link is of a session that has ended."""
+    return (
+        node_id for node_id, link in links.items() if link.session and link.session not in sessions
+    )

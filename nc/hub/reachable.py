@@ -1,0 +1,58 @@
+"""Where this server and its peers are reached, as agents are told it.
+
+Agents try them in the order in which they are told, so each is told this server's own addresses
+first and then the peers' in another order: a server that goes away leaves its nodes to all others.
+"""
+
+import asyncio
+from collections.abc import Mapping
+from itertools import count
+
+from nc.hub.session import Session
+from nc.hub.turns import LINKS_PER_TURN
+from nc.net import wire
+from nc.net.wire import Address
+
+
+class Reachable:
+    """The addresses of link ports.
+
+    Attributes:
+        own: of this server.
+        version: grows with every change of the peers'.
+    """
+
+    def __init__(self) -> None:
+        self.own: tuple[Address, ...] = ()
+        self.version = 0
+        self._peers: tuple[Address, ...] = ()
+        self._turns = count()
+
+    def change(self, peers: tuple[Address, ...]) -> bool:
+        """Take over where the peers are; whether that is news."""
+        if peers == self._peers:
+            return False
+        self._peers = peers
+        self.version += 1
+        return True
+
+    def told(self) -> tuple[Address, ...]:
+        """What the next agent is told; each once, and no more than agents read."""
+        peers = self._peers
+        at = next(self._turns) % len(peers) if peers else 0
+        return tuple(dict.fromkeys((*self.own, *peers[at:], *peers[:at])))[: wire.MAX_ADDRESSES]
+
+    def tell(self, link: Session) -> None:
+        """Tell a node that has its address where servers are, if that is news to it."""
+        is_news = link.told_version != self.version and link.port.address is not None
+        if is_news and link.hears_servers:
+            link.told_version = self.version
+            link.send_handshake(wire.servers_message(self.told()))
+
+    async def tell_all(self, links: Mapping[str, Session]) -> None:
+        """Tell every node."""
+        for number, link_id in enumerate(list(links), 1):
+            if link_id in links:
+                self.tell(links[link_id])
+            if number % LINKS_PER_TURN == 0:
+                await asyncio.sleep(0)

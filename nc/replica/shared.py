@@ -1,0 +1,119 @@
+"""A replica of several that share one log: it decides and appends only while it leads.
+
+What it decides is answered once its followers have it, too (`acknowledge`). While it does not lead
+it follows: its state is the log's, and its snapshots and the copy of the log are its own, but it
+appends nothing, neither digests nor markers.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from typing import Final
+
+from eventlog.api import AsyncLog, LogPosition
+from nc.clock import Clock
+from nc.domain.decide import Command
+from nc.domain.events import Event
+from nc.domain.leadership import StandForElection
+from nc.replica.batch import Decided, Origin
+from nc.replica.errors import LeaderLost, NotLeading, OutcomeOpen
+from nc.replica.queue import resolve
+from nc.replica.replica import Replica
+
+__all__ = ["Acknowledge", "SharedReplica"]
+
+# Calls back once an event is where it has to be; with False if that will not be known.
+Acknowledge = Callable[[int, Callable[[bool], None]], None]
+
+
+def _at_once(_seq: int, answer: Callable[[bool], None]) -> None:
+    answer(True)
+
+
+# Passes a command on to the leader; with True it is tried until it is known to be made.
+Forward = Callable[[Command, Origin, bool], Awaitable[list[Event]]]
+
+_AGAIN_S: Final = 0.05
+
+
+async def _to_nobody(_command: Command, _origin: Origin, _insist: bool) -> list[Event]:
+    raise NotLeading
+
+
+class SharedReplica(Replica):
+    """See `Replica`, and the module.
+
+    Attributes:
+        acknowledge: set by who knows the followers.
+        forward: set by who reaches the leader; it raises NotLeading if this replica leads by then.
+        forwarded: what is passed on.
+        elected: called when the election of this replica is durable and part of the state.
+    """
+
+    def __init__(self, log: AsyncLog, clock: Clock, **more: object) -> None:
+        super().__init__(log, clock, **more)  # type: ignore[arg-type]  # as `Replica` has them
+        self._timeline.ends_with_session = False
+        self._sync = self._sync_as_role
+        self.acknowledge: Acknowledge = _at_once
+        self.elected: Callable[[], None] = lambda: None
+        self._led_epoch = 0
+        self.forward: Forward = _to_nobody
+        self.forwarded: tuple[type, ...] = ()
+
+    @property
+    def leads(self) -> bool:
+        """Whether it was elected, and no other one since, as far as is known."""
+        return self.state.leader.session == self.session
+
+    @property
+    def appended_ns(self) -> int:
+        """When its last append that succeeded began, by the monotonic clock."""
+        return self._timeline.appended_ns
+
+    async def submit(
+        self, command: Command, origin: Origin, *, internal: bool = False
+    ) -> list[Event]:
+        """See `Replica.submit`.
+
+        Raises:
+                NotLeading: another replica leads, or none, and this is no command to be passed on.
+        """
+        own = origin._replace(session=self.session)
+        while True:
+            try:
+                if not self.leads:
+                    return await self.forward(command, origin, internal)
+                return await super().submit(command, own, internal=internal)
+            except NotLeading:
+                if not self.leads and not isinstance(command, self.forwarded):
+                    raise
+            except OutcomeOpen:
+                # it changes nothing the second time
+                if not internal or self.lacking.is_set():
+                    raise
+            await asyncio.sleep(_AGAIN_S)
+
+    async def stand(self, command: StandForElection, origin: Origin) -> None:
+        """Try to be elected; raises as `Replica.submit`."""
+        await super().submit(command, origin, internal=True)
+
+    def _answer(self, decided: Decided) -> None:
+        epoch = self.state.leader.epoch
+        if self.leads and epoch != self._led_epoch:
+            self._led_epoch = epoch
+            self.elected()
+            super()._answer(decided)  # nothing else was decided with it
+            return
+        replies = self.queue.take(len(decided.outcomes))
+
+        def answer(is_known: bool) -> None:
+            for reply, outcome in zip(replies, decided.outcomes, strict=True):
+                resolve(reply, outcome if is_known else LeaderLost())
+
+        self.acknowledge(self.state.seq, answer)
+
+    async def _sync_as_role(self) -> LogPosition:
+        return await (self._log.write_sync_marker() if self.leads else self._log.sync())
+
+    def _digest_if_due(self) -> None:
+        if self.leads:
+            super()._digest_if_due()

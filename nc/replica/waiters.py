@@ -1,0 +1,28 @@
+"""Coroutines that wait until something changes, as often as it does."""
+
+import asyncio
+
+__all__ = ["Waiters"]
+
+
+class Waiters:
+    """Those of one event loop; unlike an `asyncio.Event` it has no state of its own."""
+
+    def __init__(self) -> None:
+        self._waiting: list[asyncio.Future[None]] = []
+
+    def __len__(self) -> int:
+        return len(self._waiting)
+
+    async def wait(self) -> None:
+        """Until the next `wake`."""
+        waiting: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._waiting.append(waiting)
+        await waiting
+
+    def wake(self) -> None:
+        """Let all go on that wait now."""
+        waiting, self._waiting = self._waiting, []
+        for each in waiting:
+            if not each.done():
+                each.set_result(None)

@@ -1,0 +1,137 @@
+"""The edge of one replica among several: who may be answered here, and what the leader has to do.
+
+query     answered here once this replica may answer
+command   carried out here if this replica leads; else by the leader, for the same caller
+health    always answered
+"""
+
+import asyncio
+from collections.abc import Callable, Coroutine
+from functools import partial
+from typing import Any
+
+from nc.pb.replica.v1 import replication_pb2 as pb
+from nc.replica.errors import NotLeading
+from nc.replica.role import Role
+from nc.rpc.abuse import WrongToken
+from nc.rpc.call_records import WireCall
+from nc.rpc.edge import Edge
+from nc.rpc.methods import Method, StreamMethod
+from nc.rpc.permissions import Permission
+from nc.rpc.replication.changes import error_of
+from nc.rpc.replication.following import FORWARD_S, Following
+from nc.rpc.streams import RefusedWith, WireMessages
+
+__all__ = ["SharedEdge"]
+
+
+class SharedEdge(Edge):
+    """See `Edge`, and the module.
+
+    Attributes:
+        role: of this replica.
+        following: reaches the leader.
+    """
+
+    role: Role
+    following: Following
+
+    def handle(self, wire: WireCall, data: bytes) -> Coroutine[Any, Any, None] | None:
+        method: Any = wire.context.served.method
+        if not _is_of_the_state(method):
+            return super().handle(wire, data)
+        if self.role.may_answer() and (method.reads or self.role.replica.leads):
+            return super().handle(wire, data)
+        return self._later(wire, data)
+
+    async def converse(self, wire: WireCall, messages: WireMessages) -> None:
+        if _is_of_the_state(wire.context.served.method):
+            try:
+                await self.role.current()
+            except Exception as error:
+                raise RefusedWith(self._status_of(wire.context, error)) from error
+        await super().converse(wire, messages)
+
+    def _require(self, record: Any) -> None:
+        is_asked_again = _is_of_the_state(record.served.method) and record.place is None
+        if is_asked_again and not self.role.may_answer():
+            return
+        super()._require(record)
+
+    async def _later(self, wire: WireCall, data: bytes) -> None:
+        """Answer once this replica may, or have the leader do it."""
+        record = wire.context
+        try:
+            if record.served.method.reads:
+                await self.role.current()
+            elif not self.role.replica.leads and await self._is_forwarded(wire, data):
+                return
+            else:
+                await self.role.current(FORWARD_S)
+        except WrongToken as wrong:
+            await self._refuse_late(wire, record, wrong)
+            return
+        except Exception as error:  # noqa: BLE001 - every error has an answer
+            self._answer_error(wire, record, error)
+            return
+        left = super().handle(wire, data)
+        if left is not None:
+            await left
+
+    async def _is_forwarded(self, wire: WireCall, data: bytes) -> bool:
+        """Have the leader carry out a command, and answer; False if this replica leads by now."""
+        record = wire.context
+        method, caller = record.served.method, record.caller
+        if self.role.may_answer():
+            self._require(record)
+            request = method.parse(data)
+            if method.check_token is not None:
+                self._abuse.judge(caller, wire.party, partial(method.check_token, request))
+        if method.wrong_token is not None:
+            self._abuse.require_guesses_left(caller, wire.party)
+        call = pb.Call(
+            path=wire.path.decode(),
+            request=data,
+            request_id=record.request_id,
+            caller_kind=caller.kind.value,
+            actor=caller.actor,
+            node_id=caller.node_id,
+            not_after_ms=caller.not_after_ms,
+            serial=caller.serial,
+            peer=record.peer,
+        )
+        request = pb.ForwardRequest(session=self.role.replica.session, call=call)
+        try:
+            response = await self.following.forward(request, FORWARD_S)
+        except NotLeading:
+            return False
+        await self._pass_on(wire, response)
+        return True
+
+    async def _pass_on(self, wire: WireCall, response: pb.ForwardResponse) -> None:
+        record = wire.context
+        if response.is_wrong_token:
+            await asyncio.sleep(self._abuse.note_guess(record.caller, wire.party))
+        match response.WhichOneof("outcome"):
+            case "answer":
+                record.code, record.message = response.answer.code, response.answer.message
+                wire.reply(response.answer.response)
+            case "status":
+                record.message = response.status.message
+                wire.refuse(response.status.code, response.status.message)
+            case _:
+                self._answer_error(wire, record, error_of(response.refusal))
+
+
+def _is_of_the_state(method: Method | StreamMethod | None) -> bool:
+    """Whether a method's answer depends on the state."""
+    if method is None or method.is_standard or method.permission is Permission.REPLICA:
+        return False
+    return isinstance(method, StreamMethod) or not method.is_health
+
+
+def shared_edge(make: Callable[..., SharedEdge], role: Role, following: Following) -> SharedEdge:
+    """Make the edge of a port."""
+    edge = make()
+    edge.role, edge.following = role, following
+    return edge

@@ -1,0 +1,242 @@
+"""The leader's side: it counts its followers, and carries out what they want.
+
+follower          leader
+│──first message──▶│
+│◀──beat───────────│  every BEAT_S
+│──answer─────────▶│  when it was sent, what is applied
+│◀──granted────────│  by the answer's own time
+│──applied────────▶│  as soon as the state has more events
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Final
+
+from structlog.typing import FilteringBoundLogger
+
+from nc import log_events
+from nc.clock import Clock, now_ms
+from nc.contract import OK
+from nc.domain.decide import Command
+from nc.domain.errors import DomainError, SessionEnded
+from nc.domain.replicas import StartReplica
+from nc.pb.replica.v1 import replication_pb2 as pb
+from nc.replica.batch import Origin
+from nc.replica.errors import (
+    NotLeading,
+    OutcomeOpen,
+    Overloaded,
+    Stopping,
+    Unwritable,
+    WriteRefused,
+)
+from nc.replica.peers import Peer, Peers
+from nc.replica.role import Role
+from nc.rpc.answers import Status, answer_to, status_to
+from nc.rpc.api import Call
+from nc.rpc.callers import Caller, CallerKind, Callers
+from nc.rpc.methods import Messages, Method, Methods
+from nc.rpc.permissions import require
+from nc.rpc.replication.changes import command_of, refusal_of
+
+__all__ = ["BEAT_S", "ReplicationService", "Submit"]
+
+BEAT_S: Final = 0.5
+
+Submit = Callable[[Command, Origin], Awaitable[None]]  # a change, in as many records as it needs
+
+
+class ReplicationService:
+    """See the module.
+
+    Args:
+        role: of this replica.
+        peers: of this replica, which it keeps while it leads.
+        own: where its own link port is.
+        methods: what can be called, by path.
+        callers: knows the administrator's certificate of the folder.
+        submit: makes changes.
+        clock: for permissions.
+        log: gets errors that are bugs.
+    """
+
+    def __init__(
+        self,
+        role: Role,
+        peers: Peers,
+        own: Callable[[], Peer],
+        methods: Callable[[], Methods],
+        callers: Callers,
+        submit: Submit,
+        clock: Clock,
+        log: FilteringBoundLogger,
+    ) -> None:
+        self._role = role
+        self._peers = peers
+        self._own = own
+        self._methods = methods
+        self._callers = callers
+        self._submit = submit
+        self._clock = clock
+        self._log = log
+        self._known: dict[str, Peer] = {}  # all that have followed since this one leads
+        self._wakes: set[asyncio.Event] = set()
+
+    async def follow(self, messages: Messages, call: Call) -> None:
+        """Have a follower, until it goes away or another replica leads.
+
+        Raises:
+            NotLeading: this replica does not lead.
+        """
+        del call
+        first = await self._read(messages)
+        if first is None:
+            return
+        if self._role.leases is None:
+            raise NotLeading
+        session = first.session
+        self._known[session] = Peer(first.peer.host, first.peer.link_port)
+        wake = asyncio.Event()
+        self._wakes.add(wake)
+        self._hear(session, first)
+        beating = asyncio.create_task(self._beat(messages, session, wake), name="beats")
+        try:
+            while (message := await self._read(messages)) is not None:
+                if message.leaves:
+                    self._role.left(session)
+                    return
+                self._hear(session, message)
+                if message.asked_ns:
+                    wake.set()
+                if beating.done():
+                    break
+        finally:
+            self._wakes.discard(wake)
+            beating.cancel()
+            await asyncio.wait([beating])
+        if not beating.cancelled():
+            beating.result()
+
+    def look(self) -> None:
+        """Keep the list of peers; often, on the event loop."""
+        role = self._role
+        if role.leases is None:
+            self._known.clear()
+            for wake in self._wakes:  # they end
+                wake.set()
+            return
+        sessions = role.replica.state.sessions
+        self._known = {key: peer for key, peer in self._known.items() if key in sessions}
+        self._peers.set(self._known)
+
+    async def forward(self, request: pb.ForwardRequest, call: Call) -> pb.ForwardResponse:
+        """Carry out what a caller or a link of a follower wants."""
+        response = pb.ForwardResponse()
+        try:
+            await self._role.current()
+            if not self._role.replica.leads:
+                raise NotLeading  # noqa: TRY301 - answered as what `_change` raises
+            if request.HasField("call"):
+                await self._call(request.call, call, response)
+            else:
+                await self._change(request)
+                response.refusal.SetInParent()
+        except Exception as error:  # noqa: BLE001 - every error has an answer
+            self._report(error, call)
+            response.refusal.CopyFrom(refusal_of(error))
+        response.seq = self._role.replica.state.seq
+        return response
+
+    async def _read(self, messages: Messages) -> pb.FromFollower | None:
+        data = await messages.read()
+        return None if data is None else pb.FromFollower.FromString(data)
+
+    def _hear(self, session: str, message: pb.FromFollower) -> None:
+        self._role.heard(session, message.sent_ns, message.applied_seq, message.asked_ns)
+
+    async def _beat(self, messages: Messages, session: str, wake: asyncio.Event) -> None:
+        """Send beats, and what is granted in between, for as long as this replica leads."""
+        loop = asyncio.get_running_loop()
+        beat_at = loop.time()
+        while self._role.leases is not None:
+            is_beat = loop.time() >= beat_at
+            if is_beat:
+                beat_at = loop.time() + BEAT_S
+            await messages.write(self._message(session, is_beat=is_beat).SerializeToString())
+            wake.clear()
+            try:
+                async with asyncio.timeout(max(0.0, beat_at - loop.time())):
+                    await wake.wait()
+            except TimeoutError:
+                continue
+
+    def _message(self, session: str, *, is_beat: bool) -> pb.FromLeader:
+        granted = self._role.grant(session)
+        message = pb.FromLeader(
+            epoch=granted.epoch,
+            sent_ns=self._clock.monotonic_ns(),
+            granted_ns=granted.granted_ns,
+            acknowledged_seq=granted.acknowledged_seq,
+            is_beat=is_beat,
+        )
+        if is_beat:
+            own = {self._role.replica.session: self._own()}
+            message.peers.extend(_peer_messages(self._known | own))
+        return message
+
+    async def _call(self, wish: pb.Call, call: Call, response: pb.ForwardResponse) -> None:
+        method = self._methods().get(wish.path.encode())
+        if not isinstance(method, Method) or method.reads:
+            raise ValueError(f"{wish.path} is no method that is forwarded")
+        kind = CallerKind(wish.caller_kind)
+        caller = Caller(kind, wish.actor, wish.node_id, wish.not_after_ms, wish.serial)
+        its = Call(caller, method.name, wish.request_id, call.started_ns, peer=wish.peer)
+        try:
+            state, now = self._role.replica.state, now_ms(self._clock)
+            installed = self._callers.installed
+            require(method.permission, caller, state, now, reads=False, installed=installed)
+            operation = method.operation
+            answer = await operation(method.parse(wish.request), its)  # type: ignore[misc]
+        except NotLeading:
+            raise
+        except Exception as error:  # noqa: BLE001 - every error has an answer
+            self._refuse(method, error, its, response)
+        else:
+            response.answer.response = answer.SerializeToString()
+            response.answer.code = OK
+
+    def _refuse(
+        self, method: Method, error: Exception, call: Call, response: pb.ForwardResponse
+    ) -> None:
+        self._report(error, call)
+        request_id = call.request_id
+        is_status = method.refuse is None
+        said = status_to(error, request_id) if is_status else answer_to(error, request_id)
+        if isinstance(said, Status):
+            response.status.code, response.status.message = said.code.value[0], said.message
+        elif method.refuse is not None:
+            refused = method.refuse(said.code, said.message)
+            response.answer.response = refused.SerializeToString()
+            response.answer.code, response.answer.message = said.code, said.message
+        wrong = method.wrong_token
+        response.is_wrong_token = wrong is not None and isinstance(error, wrong)
+
+    async def _change(self, request: pb.ForwardRequest) -> None:
+        command, said = command_of(request.change), request.change
+        sessions = self._role.replica.state.sessions
+        if request.session not in sessions and not isinstance(command, StartReplica):
+            raise SessionEnded
+        await self._submit(command, Origin(said.actor, said.method, said.request_id))
+
+    def _report(self, error: Exception, call: Call) -> None:
+        foreseen = (DomainError, WriteRefused, OutcomeOpen, Overloaded, Stopping, Unwritable)
+        if not isinstance(error, foreseen) and status_to(error, "").is_unforeseen:
+            request_id = call.request_id
+            self._log.error(log_events.RPC_CRASHED, request_id=request_id, exc_info=error)
+
+
+def _peer_messages(peers: Mapping[str, Peer]) -> list[pb.Peer]:
+    return [
+        pb.Peer(session=session, host=peer.host, link_port=peer.port)
+        for session, peer in peers.items()
+    ]

@@ -1,0 +1,52 @@
+"""Replicas that are lost: found by the leader, and the links that they held are dropped."""
+
+from collections.abc import Awaitable, Callable, Iterable
+from typing import Final
+
+from structlog.typing import FilteringBoundLogger
+
+from nc import log_events
+from nc.domain.events import Event
+from nc.domain.leadership import DropUnowned, LoseReplica, unowned
+from nc.replica.role import Role
+
+__all__ = ["Losses", "SubmitLoss"]
+
+_ENDS: Final = ("replica_lost", "replica_removed", "replica_started", "replica_stopped")
+
+# A link's end takes less than this in a record; some milliseconds of the event loop.
+_DROPS: Final = 500
+
+SubmitLoss = Callable[[LoseReplica | DropUnowned], Awaitable[None]]
+
+
+class Losses:
+    """Those that one replica finds while it leads."""
+
+    def __init__(self, role: Role, submit: SubmitLoss, log: FilteringBoundLogger) -> None:
+        self._role = role
+        self._submit = submit
+        self._log = log
+        self.may_have_unowned = True  # links of sessions that have ended
+
+    def see(self, events: Iterable[Event]) -> None:
+        """Events have become part of the state."""
+        for event in events:
+            kind = event.WhichOneof("kind")
+            if kind not in _ENDS:
+                continue
+            self.may_have_unowned = True
+            if kind == "replica_lost":
+                session = event.replica_lost.session
+                is_own = session == self._role.replica.session
+                self._log.warning(log_events.REPLICA_LOST, session=session, is_own=is_own)
+
+    async def look(self) -> None:
+        """Look once; raises as `Replica.submit`."""
+        for session in self._role.lost():
+            await self._submit(LoseReplica(session))
+        while self._role.replica.leads and self.may_have_unowned:
+            state = self._role.replica.state
+            self.may_have_unowned = any(True for _ in unowned(state.links, state.sessions))
+            if self.may_have_unowned:
+                await self._submit(DropUnowned(_DROPS))

@@ -1,0 +1,1 @@
+"""Several servers on one log that others keep: simulated, with everything that can go wrong."""

@@ -1,0 +1,266 @@
+"""A log that others keep, as a stream of NATS does: it lags, is busy, and may lose its end.
+
+    SharedLog   what is true: messages, of which each append names the last that it knows
+    LogView     what one server knows of it: an `AsyncLog`
+
+An append may be lost on its way, or done and its answer lost; it is repeated until its outcome is
+known, or open. What a server reads may be out of date for as long as it is cut off.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator, Iterator
+from typing import Final, NamedTuple
+
+from eventlog import MemoryLog
+from eventlog.api import Limits, LogPosition, NextRecords, Record, SnapshotStore, check_appendable
+from eventlog.errors import LogBusy, LogRewound, LogUnavailable, SequenceConflict
+from nc.testing.seeded_random import SeededRandom
+
+__all__ = ["LogView", "Message", "SharedLog"]
+
+_NAME: Final = "nats://simulated"
+
+BUSY_AFTER_S: Final = 6.0
+_TRY_S: Final = 1.5
+_LATENCY_S: Final = 0.004
+_LOOK_S: Final = 0.05
+
+
+class Message(NamedTuple):
+    """One record or marker.
+
+    Attributes:
+        writer: whose append it was; with `number` it is told from all others.
+        count: of events; 0: a marker.
+    """
+
+    writer: str
+    number: int
+    payload: bytes
+    count: int  # type: ignore[assignment]  # as of `eventlog.api.Record`
+
+
+class SharedLog:
+    """The servers that keep the log.
+
+    Attributes:
+        messages: those that are there.
+        has_majority: whether anything can be appended.
+        cut_off: the servers of ours that do not reach it.
+        loses_answers: the share of appends that are done, or not, and not answered.
+        lags_s: how long a message takes to a reader at most.
+        changed: set, and replaced, with each append.
+    """
+
+    def __init__(self, chance: SeededRandom) -> None:
+        self.messages: list[Message] = []
+        self.has_majority = True
+        self.cut_off: set[str] = set()
+        self.loses_answers = 0.0
+        self.lags_s = _LATENCY_S
+        self.chance = chance
+        self.changed = asyncio.Event()
+
+    def reaches(self, name: str) -> bool:
+        return name not in self.cut_off
+
+    def take(self, message: Message, after: int) -> int | None:
+        """Append behind so many messages; the new number of them, None if that is wrong."""
+        if len(self.messages) != after:
+            return None
+        self.messages.append(message)
+        self.changed.set()
+        self.changed = asyncio.Event()
+        return len(self.messages)
+
+    def rewind(self, count: int) -> None:
+        """Lose the last messages, as when old copies are put back."""
+        del self.messages[len(self.messages) - count :]
+
+
+class _Pending(NamedTuple):
+    message: Message
+    after: int
+
+
+class LogView:
+    """What one server knows of the log; its copy outlives the process.
+
+    Args:
+        shared: the log.
+        name: of the server.
+        copy: with what was read by earlier processes.
+        known: how many messages that is, with a mark for each of them.
+    """
+
+    def __init__(self, shared: SharedLog, name: str, copy: MemoryLog, known: list[Message]) -> None:
+        self._shared = shared
+        self._name = self.name = name
+        self._copy = copy
+        self._known = known
+        self._appending = asyncio.Lock()
+        self._pending: _Pending | None = None
+        self._number = 0
+        self._writer = f"{name}/{len(known)}/{shared.chance.random()}"
+        self.limits = Limits(64 * 1024)
+        self.has_blocked = False
+        self.failure: LogUnavailable | None = None
+        self._failed = asyncio.Event()
+        self._is_closed = False
+        self._check_own_past()
+
+    @property
+    def records(self) -> int:
+        return len(self._known)
+
+    @property
+    def last_seq(self) -> int:
+        return self._copy.last_seq
+
+    @property
+    def head(self) -> bytes:
+        return self._copy.head
+
+    @property
+    def snapshots(self) -> SnapshotStore:
+        return self._copy.snapshots
+
+    async def run(self) -> None:
+        """Read what comes, with its delay, for ever."""
+        shared = self._shared
+        while True:
+            changed = shared.changed
+            if shared.reaches(self._name) and len(self._known) < len(shared.messages):
+                await asyncio.sleep(shared.lags_s * shared.chance.random())
+                self._read(1)
+            elif shared.reaches(self._name):
+                self._read(0)
+                await changed.wait()
+            else:
+                await asyncio.sleep(_LOOK_S)
+
+    async def append(
+        self, payload: bytes, count: int, expected: int, *, may_block: bool = False
+    ) -> int:
+        del may_block
+        check_appendable(payload, count, self.limits.payload_bytes)
+        async with self._appending:
+            await self._settle()
+            if expected != self.last_seq:
+                raise SequenceConflict(expected, self.last_seq)
+            if not await self._publish(payload, count):
+                raise SequenceConflict(expected, self.last_seq)
+            return expected + count
+
+    async def write_sync_marker(self) -> LogPosition:
+        async with self._appending:
+            await self._settle()
+            while self._known and self._known[-1].count:
+                await self._publish(b"", 0)
+        return await self.sync()
+
+    async def sync(self) -> LogPosition:
+        return self._copy.write_sync_marker()
+
+    async def barrier(self) -> int:
+        async with self._appending:
+            await self._settle()
+            while not await self._publish(b"", 0):
+                pass
+            return self.last_seq
+
+    async def probe_space(self) -> None:
+        async with self._appending:
+            await self._settle()
+            await self._publish(b"", 0)
+
+    def read(self, after: int = 0) -> Iterator[Record]:
+        return self._copy.read(after)
+
+    def reading(self) -> NextRecords:
+        return self._copy.reading()
+
+    def follow(self, after: int = 0, *, max_behind: int | None = None) -> AsyncIterator[Record]:
+        return self._copy.follow(after, max_behind=max_behind)
+
+    async def watch(self) -> None:
+        await self._failed.wait()
+        if self.failure is not None:
+            raise self.failure
+
+    async def close(self) -> None:
+        self._is_closed = True
+
+    async def _publish(self, payload: bytes, count: int) -> bool:
+        """Append behind what is known; whether it is there."""
+        self._number += 1
+        message = Message(self._writer, self._number, payload, count)
+        self._pending = _Pending(message, len(self._known))
+        return await self._settle()
+
+    async def _settle(self) -> bool:
+        """Find out what became of the append under way, if there is one.
+
+        Raises:
+            LogBusy: that is open.
+            LogRewound: the log has lost messages.
+        """
+        if self.failure is not None:
+            raise self.failure
+        if self._pending is None:
+            return True
+        message, after = self._pending
+        loop = asyncio.get_running_loop()
+        until = loop.time() + BUSY_AFTER_S
+        while loop.time() < until:
+            outcome = await self._ask(message, after)
+            if outcome is not None:
+                self._pending = None
+                return outcome
+        raise LogBusy(_NAME, "no answer")
+
+    async def _ask(self, message: Message, after: int) -> bool | None:
+        """Send an append once; whether it is there, None: not known."""
+        shared, chance = self._shared, self._shared.chance
+        await asyncio.sleep(_LATENCY_S * chance.random())
+        if not shared.reaches(self._name) or not shared.has_majority:
+            await asyncio.sleep(_TRY_S)
+            return None
+        is_lost = chance.random() < shared.loses_answers
+        if is_lost and chance.pick((True, False)):  # before it came
+            await asyncio.sleep(_TRY_S)
+            return None
+        shared.take(message, after)
+        if is_lost or not shared.reaches(self._name):
+            await asyncio.sleep(_TRY_S)
+            return None
+        await asyncio.sleep(_LATENCY_S * chance.random())
+        if not shared.reaches(self._name):
+            return None
+        if len(shared.messages) <= after:
+            self._fail(LogRewound(_NAME, f"it ends at message {len(shared.messages)}"))
+        self._read(after + 1 - len(self._known))
+        return self._known[after] == message
+
+    def _read(self, most: int) -> None:
+        """Read on; raises and fails if the log is not what it was."""
+        shared, known = self._shared, self._known
+        if self._is_closed:
+            return
+        self._check_own_past()
+        for message in shared.messages[len(known) : len(known) + max(most, 0)]:
+            if message.count:
+                self._copy.append(message.payload, message.count, self._copy.last_seq)
+            known.append(message)
+
+    def _check_own_past(self) -> None:
+        """Fail if the log does not have what this server has read."""
+        last = len(self._known)
+        there = self._shared.messages
+        if last and (len(there) < last or there[last - 1] != self._known[-1]):
+            self._fail(LogRewound(_NAME, f"it does not have message {last} as its copy has it"))
+
+    def _fail(self, error: LogUnavailable) -> None:
+        self.failure = self.failure or error
+        self._failed.set()
+        raise error
