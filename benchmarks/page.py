@@ -6,6 +6,7 @@ browser takes anyway. For the console a real server has the log; it, the console
 share the machine.
 
     opened   until the file's page is loaded, or the console has shown every event
+    present  until the console shows the nodes as they are, and the newest events
     paint    the first contentful paint
     step     what the slider's handler takes; until it is seen is longer by a frame at the most
     heap     of JavaScript, after all steps
@@ -67,8 +68,10 @@ def main() -> None:
     parser.add_argument("--only", choices=("page", "console"))
     arguments = parser.parse_args()
     history = busy_history(arguments.nodes, arguments.events)
-    titles = "written s  size MB  opened ms  paint ms  step ms p50    p99    max  heap MB"
-    print(f"{titles:>97}")
+    titles = (
+        "written s  size MB  opened ms  present ms  paint ms  step ms p50    p99    max  heap MB"
+    )
+    print(f"{titles:>109}")
     with tempfile.TemporaryDirectory() as name, Chromium() as browser, Tab(browser) as tab:
         folder = Path(name)
         if arguments.only != "console":
@@ -94,7 +97,7 @@ def measure_page(tab: Tab, path: Path, events: list[Recorded], steps: int) -> No
         painted.append(tab.run(PAINT_MS))
     size_mb = path.stat().st_size / 1e6
     start = f"page {len(events):>6} events {written_s:>8.2f} {size_mb:>8.2f}"
-    show(start, statistics.median(opened), statistics.median(painted), stepped, tab.run(HEAP_MB))
+    show(start, statistics.median(opened), 0, statistics.median(painted), stepped, tab.run(HEAP_MB))
 
 
 def measure_console(tab: Tab, folder: Path, history: list[Recorded], steps: int) -> None:
@@ -107,12 +110,13 @@ def measure_console(tab: Tab, folder: Path, history: list[Recorded], steps: int)
         live.start_server()
         last_seq = live.run(live.client.events.last_seq())
         enter(tab, live.start_console())
+        present = tab.run("performance.now()")
         wait_for(tab, f"{LAST_SHOWN} >= {last_seq}")  # the server may record something meanwhile
         opened = tab.run("performance.now()")
         painted = tab.run(PAINT_MS)
         stepped = tab.run(STEPS_MS % steps)
         start = f"live {last_seq:>6} events {written_s:>8.2f} {'':>8}"
-        show(start, opened, painted, stepped, tab.run(HEAP_MB))
+        show(start, opened, present, painted, stepped, tab.run(HEAP_MB))
 
 
 def write_log(folder: Path, history: list[Recorded]) -> None:
@@ -128,12 +132,21 @@ def write_log(folder: Path, history: list[Recorded]) -> None:
     log.close()
 
 
-def show(start: str, opened: float, painted: float, stepped: list[float], heap_mb: float) -> None:
+def show(
+    start: str,
+    opened: float,
+    present: float,
+    painted: float,
+    stepped: list[float],
+    heap_mb: float,
+) -> None:
     """Print a line of the table."""
     stepped = sorted(stepped)
+    shown = f"{present:.0f}" if present else ""
+    p99 = stepped[len(stepped) * 99 // 100]
     print(
-        f"{start} {opened:>10.0f} {painted:>9.0f} {statistics.median(stepped):>12.1f}"
-        f" {stepped[len(stepped) * 99 // 100]:>6.1f} {stepped[-1]:>6.1f} {heap_mb:>8.0f}"
+        f"{start} {opened:>10.0f} {shown:>11} {painted:>9.0f} {statistics.median(stepped):>12.1f}"
+        f" {p99:>6.1f} {stepped[-1]:>6.1f} {heap_mb:>8.0f}"
     )
 
 

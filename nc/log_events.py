@@ -30,6 +30,11 @@ SERVER_FD_LIMIT_LOW: Final = "server.fd_limit_low"
 LINK_OPENED: Final = "link.opened"  # a node is connected
 LINK_CLOSED: Final = "link.closed"  # or did not get so far; with the reason
 LINK_REFUSED: Final = "link.refused"  # no upgrade
+PEER_CONNECTED: Final = "peer.connected"  # packets go to another server from now on
+PEER_DISCONNECTED: Final = "peer.disconnected"  # and no more, with the reason
+PEER_UNREACHABLE: Final = "peer.unreachable"  # the first of some tries in a row
+OWN_ADDRESS: Final = "tun.own_address"  # what this server sends into the overlay comes from it
+NO_OWN_ADDRESS: Final = "peer.no_address"  # the pool has none for each server
 LINK_CRASHED: Final = "link.crashed"  # a bug of ours, with its traceback
 
 FOLDER_WARNING: Final = "folder.warning"  # who may write into it, or whose it is

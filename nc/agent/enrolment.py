@@ -53,6 +53,8 @@ class Invitation(NamedTuple):
     Attributes:
         others: more places, of servers of the same network.
         name: what the node asks to be called; "": as its hostname.
+        is_imported: the token is that of a node which was imported from an upstream server, and
+            which gets certificates for a key of its own.
     """
 
     token: str
@@ -63,6 +65,7 @@ class Invitation(NamedTuple):
     proxy: str | None = None
     others: tuple[Address, ...] = ()
     name: str = ""
+    is_imported: bool = False
 
     def __repr__(self) -> str:
         return f"Invitation({addresses_text(self.places)})"
@@ -132,7 +135,7 @@ async def redeem(invitation: Invitation, attempt: Attempt) -> Enrolled:
 async def _redeem_at(invitation: Invitation, attempt: Attempt) -> Enrolled:
     """Redeem it with a key of the machine's own, where the server takes one; raises as `redeem`."""
     # gRPC takes some 30 MB, which an agent that has joined before does not need.
-    from nc.agent.enrolment_calls import enrol, get_token  # noqa: PLC0415 - see above
+    from nc.agent.enrolment_calls import enrol, first_renewal, get_token  # noqa: PLC0415 - see above
     from nc.client.channel import BOOTSTRAP_PORT, Channel  # noqa: PLC0415 - see above
     from nc.client.errors import CallFailed  # noqa: PLC0415 - see above
 
@@ -142,6 +145,8 @@ async def _redeem_at(invitation: Invitation, attempt: Attempt) -> Enrolled:
     client = Channel(invitation.host, invitation.port, tls, BOOTSTRAP_PORT, invitation.proxy)
     try:
         async with client:
+            if invitation.is_imported:
+                return await first_renewal(client, invitation.token, attempt)
             answer = await enrol(client, invitation.token, attempt, invitation.name)
             return answer or await get_token(client, invitation.token)
     except CallFailed as error:

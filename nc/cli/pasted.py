@@ -119,8 +119,12 @@ class JoinLine(NamedTuple):
     others: tuple[ServerAddress, ...] = ()
 
 
-def read_join_line(text: str) -> JoinLine:
+def read_join_line(text: str, *, is_node: bool = False) -> JoinLine:
     """Read `T@IP:PORT,…`, `T`, `IP:PORT,…`, or the whole of what create-bootstrap-token prints.
+
+    Args:
+        text: as it was pasted.
+        is_node: T is the node token of an imported node, which may look like anything.
 
     Raises:
         ValueError: it is none of these; the message says what is wrong with it.
@@ -128,14 +132,14 @@ def read_join_line(text: str) -> JoinLine:
     words = [unwrapped(word) for word in unicodedata.normalize("NFKC", text).split()]
     words = [word for word in words if word]
     if len(words) == 1:
-        return _read_word(words[0])
+        return _read_word(words[0], is_node=is_node)
     with_place = [word for word in words if "@" in word]
     if not with_place:
         alone = [word for word in words if is_well_formed(word.lower())]
         if not alone:
             raise ValueError("it has no TOKEN@IP:PORT")
         return JoinLine(alone[0].lower())
-    return _read_word(with_place[0])._replace(
+    return _read_word(with_place[0], is_node=is_node)._replace(
         ca_cert_hash=_pin_in(words), is_plaintext="--plaintext" in words
     )
 
@@ -151,12 +155,15 @@ def _read_bootstrap_token(text: str) -> str:
         return read_node_token(token)
 
 
-def _read_word(word: str) -> JoinLine:
+def _read_word(word: str, *, is_node: bool) -> JoinLine:
     token, at, place = word.rpartition("@")
     if at:
         first, *others = _read_places(place)
-        scheme_free = token.rpartition("/")[2]  # https://T@IP:PORT
-        return JoinLine(_read_bootstrap_token(scheme_free), first, others=tuple(others))
+        read = read_node_token if is_node else _read_bootstrap_token
+        scheme_free = token.rpartition("://")[2]  # https://T@IP:PORT
+        return JoinLine(read(scheme_free), first, others=tuple(others))
+    if is_node and ":" not in word:
+        return JoinLine(token=read_node_token(word))
     try:
         return JoinLine(token=read_token(word))
     except ValueError:

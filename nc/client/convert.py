@@ -14,6 +14,7 @@ from dataclasses import fields
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from functools import cache, partial
+from operator import attrgetter
 from types import UnionType
 from typing import Any, Final, NamedTuple, TypeVar, cast, get_args, get_origin, get_type_hints
 
@@ -41,6 +42,9 @@ class _Field(NamedTuple):
 
 def convert(kind: type[T], message: Message) -> T:
     """A message as a dataclass."""
+    read_all = _as_it_is(cast("Any", kind), message.DESCRIPTOR)
+    if read_all is not None:
+        return kind(*read_all(message))
     values: dict[str, Any] = {}
     for name, source, to, may_be_absent in _plan(cast("Any", kind), message.DESCRIPTOR):
         if may_be_absent and not message.HasField(source):
@@ -90,6 +94,15 @@ def _within(name: str, value: int, largest: int) -> int:
 def number_of(member: StrEnum, enum: EnumDescriptor) -> int:
     """An enum's number for a request."""
     return next(v.number for v in enum.values if v.name.endswith(f"_{member.name}"))
+
+
+@cache
+def _as_it_is(kind: Any, descriptor: Descriptor) -> Callable[[Any], tuple[Any, ...]] | None:
+    """Reads the values of a dataclass of which each is taken as it is, such as an event's."""
+    plan = _plan(kind, descriptor)
+    if len(plan) == 1 or any(each.convert or each.may_be_absent for each in plan):
+        return None
+    return attrgetter(*(each.source for each in plan))
 
 
 @cache

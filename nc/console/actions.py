@@ -11,6 +11,7 @@ from starlette.requests import Request
 from starlette.routing import Route
 
 from nc.client.client import AsyncClient
+from nc.client.types import Role
 from nc.console.answers import BadRequest, answering
 from nc.contract import LARGEST_UINT32
 
@@ -100,6 +101,38 @@ class UnregisterNode(Action):
         return {"unregistered": len(await client.nodes.unregister(self.node))}
 
 
+class AssignAddress(Action):
+    """Give a node an overlay address; "": any, which it has already if it has one."""
+
+    name: ClassVar = "assign-address"
+    node: str
+    address: str
+
+    async def run(self, client: AsyncClient) -> Any:
+        return await client.nodes.assign_address(self.node, self.address)
+
+
+class IssueAdministrator(Action):
+    """Certify an operator's own key, of which the console only sees the request."""
+
+    name: ClassVar = "issue-administrator"
+    operator: str
+    role: Role
+    lifetime_s: int = Field(ge=1)
+    csr_pem: str = Field(min_length=1)  # without it the server would make a key, and send it
+
+    async def run(self, client: AsyncClient) -> Any:
+        lifetime = timedelta(seconds=self.lifetime_s)
+        issued = await client.administrators.issue(
+            self.operator, self.role, lifetime=lifetime, csr_pem=self.csr_pem
+        )
+        return {
+            "serial": issued.administrator.serial,
+            "certificate": issued.certificate_pem,
+            "ca": issued.ca_pem,
+        }
+
+
 class RevokeAdministrator(Action):
     name: ClassVar = "revoke-administrator"
     serial: str
@@ -114,6 +147,8 @@ ACTIONS: Final[tuple[type[Action], ...]] = (
     UpdateNode,
     SetExpiry,
     UnregisterNode,
+    AssignAddress,
+    IssueAdministrator,
     RevokeAdministrator,
 )
 

@@ -101,7 +101,7 @@ class _Console:
         return Response(text, media_type=kind)
 
     async def live(self, request: Request) -> Response:
-        """Server-sent events: `chunk`, with the id `generation-seq` to go on from, and `health`."""
+        """Server-sent events: `health`, `present`, and `chunk` with an id to go on from."""
         given = request.headers.get("last-event-id", "")
         generation, _, seq = given.partition("-")
         is_id = generation.isdecimal() and seq.isdecimal()
@@ -114,9 +114,8 @@ class _Console:
             if chunk is None:
                 yield self._health_event()
                 continue
-            head = f"event: chunk\nid: {chunk.generation}-{chunk.last_seq}\ndata: "
-            yield head.encode() + chunk.data + b"\n\n"
+            place = f"id: {chunk.id}\n" if chunk.id else ""
+            yield f"event: {chunk.kind}\n{place}data: ".encode() + chunk.data + b"\n\n"
 
     def _health_event(self) -> bytes:
-        health = {**self._health, "end_seq": self._feed.end_seq}
-        return b"event: health\ndata: " + json.dumps(health).encode() + b"\n\n"
+        return b"event: health\ndata: " + json.dumps(self._health).encode() + b"\n\n"

@@ -10,7 +10,6 @@ from nc.client.types import Node
 from nc.domain.events import Event
 from nc.domain.fsm import ConnectionState
 from nc.domain.profile import LabelPairs
-from nc.history.events import field_of
 from nc.history.timelines import NodeStatus
 
 _NEW = NodeStatus(ConnectionState.IDLE, "", 0)
@@ -28,9 +27,13 @@ class Statuses:
 
     def follow(self, event: Event) -> tuple[str, NodeStatus | None] | None:
         """The node whose status an event changes, and its status then; None: no status changes."""
-        node_id = field_of(event, "node_id")
+        kind = event.WhichOneof("kind") or ""
+        if kind not in _OF_NODES:
+            return None
+        body = getattr(event, kind)
+        node_id = body.node_id
         before = self.by_id.get(node_id)
-        after = _after(before, event)
+        after = _after(before, kind, body)
         if after == before:
             return None
         if after is None:
@@ -50,15 +53,12 @@ def _status(node: Node) -> NodeStatus:
     )
 
 
-def _after(before: NodeStatus | None, event: Event) -> NodeStatus | None:
-    kind = event.WhichOneof("kind") or ""
+def _after(before: NodeStatus | None, kind: str, body: Any) -> NodeStatus | None:
     if kind == "node_registered":
-        made = event.node_registered
-        return _NEW._replace(name=made.name, labels=_pairs(made.labels))
+        return _NEW._replace(name=body.name, labels=_pairs(body.labels))
     if before is None or kind == "unregistered":
         return None
-    change = _CHANGES.get(kind)
-    return before if change is None else change(before, getattr(event, kind))
+    return _CHANGES[kind](before, body)
 
 
 def _updated(before: NodeStatus, update: Any) -> NodeStatus:
@@ -80,3 +80,5 @@ _CHANGES: Final[dict[str, Callable[[NodeStatus, Any], NodeStatus]]] = {
     "expiry_changed": lambda before, e: before._replace(expires_at_ms=e.expires_at_ms),
     "node_updated": _updated,
 }
+
+_OF_NODES: Final = frozenset({*_CHANGES, "node_registered", "unregistered"})

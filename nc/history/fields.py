@@ -11,7 +11,9 @@ from nc.text import iso_time, moment
 
 __all__ = [
     "KIND_NAMES",
+    "Field",
     "field_texts",
+    "fields_of",
     "json_fields",
     "json_line",
     "kind_and_fields",
@@ -37,11 +39,14 @@ _ONLY_IF_SET: Final = frozenset(
 _FOR_PROGRAMS: Final = frozenset({"is_alone", "session", "key_sha256", "attempt_id"})
 
 
-class _Field(NamedTuple):
+class Field(NamedTuple):
+    """How a field of an event's body is read."""
+
     name: str
     key: str  # in JSON, where `seq` is the number of the event that has the field
     plain: Callable[[Any], Any]  # its value in JSON
     is_optional: bool  # None in JSON where it is absent
+    is_text: bool  # a text that is always there
 
 
 def json_line(recorded: Recorded) -> str:
@@ -106,21 +111,23 @@ def kind_and_fields(event: Event) -> tuple[str, dict[str, Any]]:
 
 
 def _plain(message: Any) -> dict[str, Any]:
-    fields = _fields(message.DESCRIPTOR)
+    fields = fields_of(message.DESCRIPTOR)
     return {
         key: None if is_optional and not message.HasField(name) else plain(getattr(message, name))
-        for name, key, plain, is_optional in fields
+        for name, key, plain, is_optional, _ in fields
     }
 
 
 @cache
-def _fields(descriptor: Any) -> tuple[_Field, ...]:
+def fields_of(descriptor: Any) -> tuple[Field, ...]:
+    """The fields of a message of the events proto, in its order."""
     return tuple(
-        _Field(
+        Field(
             field.name,
             "of_seq" if field.name == "seq" else field.name,
             _converter(field),
             field.has_presence,
+            field.type == field.TYPE_STRING and not field.has_presence and not field.is_repeated,
         )
         for field in descriptor.fields
     )

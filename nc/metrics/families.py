@@ -7,8 +7,8 @@ from prometheus_client.core import GaugeMetricFamily, Metric
 
 from nc.domain.events import pb
 from nc.hub.hub import Hub
+from nc.hub.ports import Drop
 from nc.hub.refusals import Refusal
-from nc.hub.switch import Drop
 from nc.metrics.calls import calls
 from nc.metrics.census import Census, Counted
 from nc.metrics.loop_lag import LoopLag

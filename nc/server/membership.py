@@ -17,6 +17,7 @@ from nc.domain.errors import DomainError
 from nc.domain.events import Event, pb
 from nc.domain.invitations import require_not_removed
 from nc.domain.leadership import DropUnowned, LoseReplica
+from nc.domain.replica_addresses import BindReplicaAddress
 from nc.domain.replicas import StartReplica, StopReplica
 from nc.replica.batch import Origin
 from nc.replica.errors import (
@@ -42,6 +43,7 @@ from nc.rpc.replication.service import BEAT_S, ReplicationService
 from nc.secrets import RequestIds, new_session
 from nc.server import tasks
 from nc.server.losses import Losses
+from nc.server.own_addresses import OwnAddresses
 from nc.server.own_changes import OwnChanges
 from nc.server.own_session import start_command
 from nc.server.parts import Cluster, Parts
@@ -103,6 +105,7 @@ class Membership:
         )
         self.methods = replica_methods(self._service)
         self._losses = Losses(self.role, self._submit, parts.logger)
+        self._addresses = OwnAddresses(replica, self._bind, parts.logger)
         self._has_begun = False
         self._is_stopping = False
         self._is_serving: bool | None = None
@@ -266,6 +269,7 @@ class Membership:
             with contextlib.suppress(*_PASSING, Unwritable):
                 await self._losses.look()
                 await self._begin_anew_if_lost()
+                await self._addresses.look()
 
     async def _begin_anew_if_lost(self) -> None:
         """A replica that was lost goes on in another session; its links have been dropped."""
@@ -281,6 +285,9 @@ class Membership:
 
     async def _submit(self, command: LoseReplica | DropUnowned) -> None:
         await self._wiring.own_changes.submit(command, "losses")
+
+    async def _bind(self, command: BindReplicaAddress) -> None:
+        await self._wiring.own_changes.submit(command, "addresses")
 
     async def _watch_failure(self) -> None:
         """End a replica that cannot follow the log any more: the others go on without it."""

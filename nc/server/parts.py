@@ -89,6 +89,10 @@ class Job(NamedTuple):
     run: Callable[[], Awaitable[None]]
 
 
+# Gives the context for a connection to another server, by this one's session; None for plain text.
+PeerTls = Callable[[str], ssl.SSLContext | None]
+
+
 @dataclass(frozen=True, slots=True)
 class Cluster:
     """What a server needs to be one of several on one log.
@@ -96,10 +100,12 @@ class Cluster:
     Attributes:
         records: how many records and markers are known of the log.
         open_line: calls another server, at the address of its control port.
+        peer_tls: of connections between hubs; None: there are none.
     """
 
     records: Callable[[], int]
     open_line: OpenLine
+    peer_tls: PeerTls | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

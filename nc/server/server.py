@@ -34,6 +34,7 @@ from nc.server.admin import admin_services
 from nc.server.ending_certificates import EndingCertificates
 from nc.server.extras import report_links, serve_metrics
 from nc.server.membership import Membership, Wiring
+from nc.server.mesh import mesh_parts
 from nc.server.methods import public_methods
 from nc.server.own_changes import OwnChanges
 from nc.server.own_session import OwnSession
@@ -127,6 +128,9 @@ class Server:
             wiring = Wiring(replica, request_ids, own, lambda: self.methods, lambda: self.endpoints)
             self.membership = Membership(parts, parts.cluster, wiring)
             self.methods = {**self.methods, **self.membership.methods}
+            hub.leads = lambda: replica.leads
+            if (tls := parts.cluster.peer_tls) is not None:
+                hub.join_mesh(mesh_parts(parts, tls, self.membership.peers, replica))
         self.ending_certificates = EndingCertificates(replica, parts.clock, parts.logger)
         self._edges: list[Edge] = []
         self._calls = CallCounts()

@@ -1,9 +1,12 @@
 """Each action of an administrator, through its dialog, and what the server has afterwards."""
 
 import pytest
+from cryptography.hazmat.primitives.serialization import load_pem_private_key
+from cryptography.x509 import Certificate, load_pem_x509_certificate
 
 from nc.client.errors import NotFound
 from nc.client.types import BootstrapToken, IssuedToken, Node, Role
+from nc.pki.requests import certificate_request
 from tests.support.chromium import Tab
 from tests.support.live_console import LiveConsole, wait_for
 
@@ -32,7 +35,7 @@ def confirm(tab: Tab, *fields: tuple[int, str]) -> str:
             }})()"""
         )
     meaning = tab.run("document.getElementById('dialog').textContent")
-    tab.run("document.querySelector('#dialog [class*=action]:last-child').click()")
+    tab.run("document.querySelector('#dialog form > .buttons > :last-child').click()")
     return str(meaning)
 
 
@@ -68,6 +71,39 @@ def test_labels(live: LiveConsole, tab: Tab, node: Node) -> None:
     confirm(tab, (0, "kept=3\nnew"))
     closed(tab)
     assert live.run(live.client.nodes.get(node.id)).labels == {"kept": "3", "new": ""}
+
+
+def test_note(live: LiveConsole, tab: Tab, node: Node) -> None:
+    """The dialog has the note that there is; lines stay lines, and nothing is no note."""
+    live.run(live.client.nodes.update(node.id, note="in the cellar"))
+    choose(tab, "Note")
+    wait_for(tab, "document.querySelector('#dialog textarea')?.value === 'in the cellar'")
+    confirm(tab, (0, "in the attic\nbeside the window"))
+    closed(tab)
+    wait_for(tab, "document.getElementById('node').textContent.includes('in the attic')")
+    assert live.run(live.client.nodes.get(node.id)).note == "in the attic\nbeside the window"
+    choose(tab, "Note")
+    wait_for(tab, "document.getElementById('dialog').open")
+    confirm(tab, (0, ""))
+    closed(tab)
+    assert live.run(live.client.nodes.get(node.id)).note == ""
+
+
+def test_address(live: LiveConsole, tab: Tab, node: Node) -> None:
+    """One that is no address of the network is refused with the server's sentence."""
+    choose(tab, "Address")
+    confirm(tab, (0, "192.0.2.1"))
+    wait_for(tab, "!document.querySelector('#dialog .problem').hidden")
+    assert "192.0.2.1" in tab.run("document.querySelector('#dialog .problem').textContent")
+    assert "loses its link" in confirm(tab, (0, "10.1.1.77"))
+    closed(tab)
+    changed = live.run(live.client.nodes.get(node.id))
+    assert (changed.address, changed.address_assigned) == ("10.1.1.77", True)
+    wait_for(tab, "document.getElementById('node').textContent.includes('10.1.1.77')")
+    choose(tab, "Address")
+    confirm(tab, (0, ""))
+    closed(tab)
+    assert not live.run(live.client.nodes.get(node.id)).address_assigned
 
 
 def test_expiry(live: LiveConsole, tab: Tab, node: Node) -> None:
@@ -125,6 +161,39 @@ def test_issue_and_revoke_a_token(live: LiveConsole, tab: Tab) -> None:
 
 async def tokens(live: LiveConsole) -> dict[str, BootstrapToken]:
     return {each.label: each async for each in live.client.tokens.list(all=True)}
+
+
+def test_issue_an_operators_certificate(live: LiveConsole, tab: Tab) -> None:
+    """For a request that the operator made: no key is in the page, nor asked of the server."""
+    key_pem, csr_pem = certificate_request("carol")
+    tab.press("3", 51, "3")
+    tab.run("document.getElementById('operator-issue').click()")
+    told = confirm(tab, (0, "carol"), (1, "viewer"), (2, "604800"), (3, "no request"))
+    assert "the request alone" in told
+    wait_for(tab, "!document.querySelector('#dialog .problem').hidden")
+    confirm(tab, (3, csr_pem.decode()))
+    wait_for(tab, "document.querySelector('#dialog form') === null")
+    tab.run(
+        """saved = [];
+        URL.createObjectURL = (blob) => (saved.push(blob), "#");
+        document.querySelectorAll("#dialog .main").forEach((each) =>
+          each.textContent.startsWith("Save") && each.click())"""
+    )
+    files = tab.run("Promise.all(saved.map((each) => each.text()))")
+    tab.run("document.querySelector('#dialog > div > .buttons:last-child button').click()")
+    closed(tab)
+    certificate, ca = (read_pem(text) for text in files)
+    assert certificate.public_key() == load_pem_private_key(key_pem, None).public_key()
+    certificate.verify_directly_issued_by(ca)
+    assert "PRIVATE KEY" not in tab.run("document.documentElement.outerHTML")
+    everybody = live.run(live.client.administrators.list())
+    assert [each.role for each in everybody if each.name == "carol"] == [Role.VIEWER]
+    wait_for(tab, "rows('view-certificates').some((row) => cells(row)[0] === 'carol')")
+    tab.press("1", 49, "1")
+
+
+def read_pem(text: str) -> Certificate:
+    return load_pem_x509_certificate(text.encode())
 
 
 def test_revoke_an_operator(live: LiveConsole, tab: Tab) -> None:

@@ -1,7 +1,14 @@
 """What an operator sees in the console, in Chromium, of a real server."""
 
+import asyncio
+import threading
+from collections.abc import AsyncIterator
+
+import pytest
+
 from nc.client.types import BootstrapToken, IssuedToken, Node
-from tests.support.chromium import Chromium, Tab
+from nc.console.story import Story
+from tests.support.chromium import PATIENCE_S, Chromium, Tab
 from tests.support.live_console import LiveConsole, enter, wait_for
 
 LAST_EVENT = "cells(rows('events').at(-1))[2]"
@@ -34,18 +41,14 @@ def test_the_past_stays_where_it_is(live: LiveConsole, tab: Tab) -> None:
     assert tab.run("text('moment-event')") == f"after event {end} of {end}"
 
 
-def test_it_is_not_called_live_before_all_is_read(live: LiveConsole, tab: Tab) -> None:
-    """While there is more in the log than the page has, it says how much it has read."""
-    tab.run("import('/page/model.js').then((model) => { globalThis.source = model.live; })")
-    tab.run(
-        """Object.defineProperty(source, "endSeq",
-             {get: () => 1e6, set: () => {}, configurable: true, enumerable: true})"""
-    )
-    live.run(live.client.tokens.issue(label="one of many"))
-    wait_for(tab, "text('pulse') === 'Reading the log, 0 %'")
-    tab.run("Object.defineProperty(source, 'endSeq', {value: 1, writable: true})")
-    live.run(live.client.tokens.issue(label="the last"))
-    wait_for(tab, "text('pulse') === 'Live'")
+def test_time_goes_on(tab: Tab) -> None:
+    """The scale of times ends with now: what was last moves away from its end."""
+    tab.run("import('/page/scale.js').then((scale) => { globalThis.scale = scale; })")
+    tab.run("import('/page/model.js').then((model) => { globalThis.model = model; })")
+    wait_for(tab, "scale.fractionOf(model.count) < 1")
+    before = tab.run("scale.fractionOf(model.count)")
+    wait_for(tab, f"scale.fractionOf(model.count) < {before}")
+    assert tab.run("Number(document.getElementById('slider').value)") == 1
 
 
 def test_every_view_has_what_the_server_says(live: LiveConsole, tab: Tab) -> None:
@@ -150,3 +153,39 @@ def test_a_viewer_sees_everything_and_no_action(
             }}).then((answer) => answer.status)"""
         )
         assert status == 403
+
+
+def test_the_present_comes_first(
+    live: LiveConsole, browser: Chromium, token: IssuedToken, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """While the log is still read, the nodes and the newest events are there, and what happens."""
+    may_read, read = threading.Event(), Story.read
+
+    async def read_later(story: Story) -> AsyncIterator[None]:
+        async for _ in read(story):
+            yield
+            await asyncio.to_thread(may_read.wait, PATIENCE_S)
+
+    monkeypatch.setattr(Story, "read", read_later)
+    before = last_seq(live)
+    with Tab(browser) as tab:
+        enter(tab, live.start_console())
+        wait_for(tab, "text('pulse') === 'Live, reading the past: 0 %'")
+        assert tab.run("text('moment-event')") == f"after event {before} of {before}"
+        node = live.run(live.client.nodes.get(live.join(token).token))
+        wait_for(tab, f"rows('nodes').some((row) => cells(row)[0] === {node.name!r})")
+        tab.run(f"rows('nodes').find((row) => cells(row)[0] === {node.name!r}).click()")
+        tab.press("Home", 36)  # to where it is known how nodes were: before this one joined
+        assert tab.run("rows('nodes').length") == len(live.run(_nodes(live))) - 1
+        tab.press("End", 35)
+        assert tab.run("text('node-title')") == node.name
+        tab.run("location.hash = 'seq=2'")  # a bookmark: it is gone to once it is read
+        wait_for(tab, "document.getElementById('node').hidden")
+        assert tab.run("text('pulse')") == "Live, reading the past: 0 %"
+        may_read.set()
+        end = last_seq(live)
+        wait_for(tab, f"text('moment-event') === 'after event 2 of {end}'")
+        assert tab.run("text('events-title')") == f"{end} events"
+        assert tab.run("rows('nodes').length") == 0
+        tab.press("End", 35)
+        assert tab.run("text('pulse')") == "Live"

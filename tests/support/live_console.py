@@ -130,10 +130,19 @@ def enter(tab: Tab, url: str) -> None:
 
 
 def wait_for(tab: Tab, condition: str) -> None:
-    """Wait until an expression is true in the page."""
+    """Wait until an expression is true in the page.
+
+    Raises:
+        RuntimeError: it never is.
+    """
     tab.run(
-        f"""new Promise((done) => {{
-              const look = () => (({condition}) ? done() : setTimeout(look, 10));
+        f"""new Promise((done, fail) => {{
+              const end = performance.now() + {1000 * PATIENCE_S};
+              const look = () => {{
+                if ({condition}) done();
+                else if (performance.now() > end) fail(new Error({condition!r}));
+                else setTimeout(look, 10);
+              }};
               look();
             }})"""
     )

@@ -1,15 +1,18 @@
 """`network-controller demo`: a server in a temporary folder, the steps, and the event log."""
 
+import logging
 import tempfile
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import structlog
+import typer
 from rich.console import Console
 
 from eventlog import LogReader
 from nc.cli.demo.steps import LOOPBACK, DemoClock, Script
 from nc.cli.event_loop import run_async
+from nc.cli.extras import require_extra
 from nc.cli.log.show import displayer
 from nc.cli.options import Output
 from nc.secrets import SystemSecrets
@@ -17,15 +20,38 @@ from nc.server.installation import serve_installation
 from nc.server.settings import ServerSettings
 
 
-def demo() -> None:
+def demo(
+    live: Annotated[
+        bool,
+        typer.Option("--console", help="Play it slowly, with the console beside it, until Ctrl-C."),
+    ] = False,
+    browser: Annotated[
+        bool,
+        typer.Option("--browser/--no-browser", help="Open the console in your browser."),
+    ] = True,
+    pause: Annotated[
+        float,
+        typer.Option(min=0, max=3600, metavar="SECONDS", help="Between two steps, with --console."),
+    ] = 2.0,
+) -> None:
     """Run three nodes through their life, then print the event log.
 
     Starts a real server with TLS on free ports of 127.0.0.1, in a temporary folder, and ends by
-    itself.
+    itself; with --console, at Ctrl-C.
 
-    Example: network-controller demo
+    Example: network-controller demo --console
     """
-    run_async(_play(Console(highlight=False)))
+    output = Console(highlight=False)
+    if not live:
+        run_async(_play(output))
+        return
+    for package in ("starlette", "uvicorn"):
+        require_extra("console", package)
+    from nc.cli.demo.live import play
+
+    for name in ("grpc", "nc.client"):  # what cannot be reached is shown on the page
+        logging.getLogger(name).setLevel(logging.CRITICAL)
+    run_async(play(output, pause, opens=browser))
 
 
 async def _play(console: Console) -> None:

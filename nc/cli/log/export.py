@@ -28,6 +28,7 @@ from nc.cli.log.query import (
 )
 from nc.cli.log.source import DataDirOption, LogOption, open_reader, progress_to
 from nc.cli.options import Output, OutputOption
+from nc.clock import SystemClock, now_ms
 from nc.domain.state import State
 from nc.history.as_of import states_at
 from nc.history.events import Point, events_of, history
@@ -211,7 +212,9 @@ def _write_jsonl(exported: _Chosen, out: TextIO) -> Exported:
 
 def _write_html(exported: _Chosen, out: TextIO) -> Exported:
     history = chain.from_iterable(events_of(shown) for _, shown in exported.pairs())
-    write_page(history, exported.shown_base, out)
+    goes_to_end = exported.filter.end == Point()
+    until_ms = now_ms(SystemClock()) if goes_to_end else 0
+    write_page(history, exported.shown_base, out, until_ms)
     return all_of(exported.piece)
 
 

@@ -2,8 +2,8 @@
 
 import { act, ask } from "./api.js";
 import { on } from "./chosen.js";
-import { confirm } from "./dialogs.js";
-import { button, element } from "./dom.js";
+import { choice, confirm, copyLine, field, saving } from "./dialogs.js";
+import { box, button, element, line } from "./dom.js";
 import { durationText, expiryText, shownName } from "./format.js";
 import { soon, whileShown } from "./soon.js";
 import { addTab, shownTab } from "./tabs.js";
@@ -133,6 +133,56 @@ function revoke() {
   }).then(load);
 }
 
+const ROLES = [
+  ["viewer", "viewer: reads everything, changes nothing"],
+  ["admin", "admin: may change everything"],
+];
+const LIFETIMES_OF_OPERATORS = [
+  ["28800", "8 hours"],
+  ["604800", "7 days"],
+  ["2592000", "30 days"],
+  ["31536000", "1 year"],
+];
+const REQUEST =
+  "openssl req -new -newkey ec -pkeyopt ec_paramgen_curve:P-256 -noenc -subj /CN=NAME -keyout client-key.pem -out client.csr";
+
+function issue() {
+  const name = field("Name", {
+    required: true,
+    maxLength: 63,
+    hint: "Letters, digits and .-_@. Everything that is done is recorded under it.",
+  });
+  const role = choice("Role", ROLES, "viewer");
+  const lifetime = choice("Good for", LIFETIMES_OF_OPERATORS, "31536000");
+  const request = field("Certificate request", {
+    rows: 5,
+    required: true,
+    placeholder: "-----BEGIN CERTIFICATE REQUEST-----",
+  });
+  confirm({
+    title: "Issue a certificate for an operator",
+    meaning: [
+      "Whoever has the key of the request can read everything here, and as an admin change everything, until the certificate ends or is revoked.",
+      "The operator makes key and request on a machine of their own, and sends you the request alone, client.csr:",
+    ],
+    fields: [copyLine(REQUEST), name.whole, role.whole, lifetime.whole, request.whole],
+    verb: "Issue certificate",
+    run: async () => {
+      const { certificate, ca } = await act("issue-administrator", {
+        operator: name.input.value.trim(),
+        role: role.input.value,
+        lifetime_s: Number(lifetime.input.value),
+        csr_pem: request.input.value,
+      });
+      return [
+        line("p", "Send both files to the operator; they are no secret. Beside client-key.pem:"),
+        box("div", "buttons", saving("client.pem", certificate), saving("ca.pem", ca)),
+        copyLine("ncadm contexts add NAME --ip SERVER --certs DIR"),
+      ];
+    },
+  }).then(load);
+}
+
 export function addCertificatesTab(isAdministrator) {
   isAllowed = isAdministrator;
   const shownNow = whileShown(() => shownTab() === "certificates", load, EVERY_MS);
@@ -140,7 +190,9 @@ export function addCertificatesTab(isAdministrator) {
   if (isAllowed) {
     const revoking = button("Revoke", "action grave", revoke);
     revoking.id = "operator-revoke";
-    element("operators-actions").append(revoking);
+    const issuing = button("Issue certificate", "action main", issue);
+    issuing.id = "operator-issue";
+    element("operators-actions").append(revoking, issuing);
     showActions(null);
   }
   on("back", shownNow);

@@ -69,6 +69,17 @@ export function choice(label, options, value) {
   return { whole: box("label", "field", line("span", label), input), input };
 }
 
+// A button that saves a text as a file.
+export function saving(name, text) {
+  return button(`Save ${name}`, "action main", () => {
+    const link = document.createElement("a");
+    link.href = URL.createObjectURL(new Blob([text], { type: "application/x-pem-file" }));
+    link.download = name;
+    link.click();
+    URL.revokeObjectURL(link.href);
+  });
+}
+
 // A line to copy.
 export function copyLine(text) {
   const code = line("code", text);

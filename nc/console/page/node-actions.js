@@ -1,6 +1,6 @@
 // What an administrator may do with a node.
 
-import { act } from "./api.js";
+import { act, ask } from "./api.js";
 import { chosen, on } from "./chosen.js";
 import { confirm, field } from "./dialogs.js";
 import { button, element } from "./dom.js";
@@ -48,6 +48,37 @@ function label() {
       const removed = Object.keys(labelsIn(before)).filter((key) => !(key in set));
       await act("update-node", { node: id, set_labels: set, remove_labels: removed });
     },
+  });
+}
+
+async function note() {
+  const { id, name } = current();
+  const { note: before } = await ask("node", { node: id });
+  const wanted = field("Note", { value: before, rows: 4, maxLength: 1000 });
+  confirm({
+    title: `Note on ${name}`,
+    meaning: ["Everybody who may read this server sees it, and the log keeps what it was before."],
+    fields: [wanted.whole],
+    verb: "Set note",
+    run: async () => void (await act("update-node", { node: id, note: wanted.input.value.trim() })),
+  });
+}
+
+function assignAddress() {
+  const { id, name, status } = current();
+  const wanted = field("Address", {
+    value: status?.address ?? "",
+    hint: "An odd address of the overlay network that is free. Empty: any; it may be given to another node when this one is idle for long.",
+  });
+  confirm({
+    title: `Address of ${name}`,
+    meaning: [
+      "A node that has another address now loses its link for a moment, and connects again to get this one. Whoever uses the old address does not reach it any more.",
+    ],
+    fields: [wanted.whole],
+    verb: "Set address",
+    run: async () =>
+      void (await act("assign-address", { node: id, address: wanted.input.value.trim() })),
   });
 }
 
@@ -104,6 +135,8 @@ function unregister() {
 const ACTIONS = [
   ["Rename", rename],
   ["Labels", label],
+  ["Note", note],
+  ["Address", assignAddress],
   ["Set expiry", setExpiry],
   ["Unregister", unregister],
 ];

@@ -1,8 +1,8 @@
-// Says whether what is shown is live, or how much of the log has been read; goes back to live.
+// Says whether what is shown is live, and how much of the past has been read; goes back to live.
 
 import { chosen, on } from "./chosen.js";
 import { button, element, setText } from "./dom.js";
-import { count, live, seqs } from "./model.js";
+import { count, live } from "./model.js";
 import { go } from "./moment.js";
 
 export function addPulse() {
@@ -10,13 +10,12 @@ export function addPulse() {
   pulse.id = "pulse";
   element("moment").before(pulse);
   const show = () => {
-    const share = Math.floor((100 * (seqs[count] - seqs[0])) / Math.max(1, live.endSeq - seqs[0]));
-    const isBehind = seqs[count] < live.endSeq;
-    const now = isBehind ? `Reading the log, ${share} %` : "Live";
-    setText(pulse, chosen.isAtEnd || isBehind ? now : "Back to live");
+    const { readShare: share } = live;
+    const now = share === null ? "Live" : `Live, reading the past: ${Math.floor(100 * share)} %`;
+    setText(pulse, chosen.isAtEnd ? now : "Back to live");
     pulse.title = chosen.isAtEnd ? "What happens is shown at once" : "To the end (End)";
     pulse.classList.toggle("past", !chosen.isAtEnd);
   };
-  on("moment", show);
+  for (const what of ["moment", "read"]) on(what, show);
   show();
 }

@@ -22,13 +22,15 @@ from nc.history.export.page_files import one_script, one_style, page_html
 from nc.history.timelines import changes, status_of
 
 
-def write_page(history: Iterable[Recorded], base: State, out: TextIO) -> None:
+def write_page(history: Iterable[Recorded], base: State, out: TextIO, until_ms: int = 0) -> None:
     """Write the page.
 
     Args:
         history: the events, in order; read once.
         base: the state before the first of them.
         out: takes text in UTF-8.
+        until_ms: when the history ends, Unix ms, if the server runs at its end: nothing else has
+            happened until then. 0: with its last event.
 
     Raises:
         UnknownEvent: a newer version wrote one of the events.
@@ -38,7 +40,7 @@ def write_page(history: Iterable[Recorded], base: State, out: TextIO) -> None:
         f"default-src 'none'; script-src {_source(script)}; style-src {_source(style)}; "
         "base-uri 'none'; form-action 'none'"
     )
-    data = _json_inside(_all_of(history, base))
+    data = _json_inside(_all_of(history, base, until_ms))
     out.write(
         page_html(
             title="Network controller log",
@@ -51,16 +53,21 @@ def write_page(history: Iterable[Recorded], base: State, out: TextIO) -> None:
     )
 
 
-def _all_of(history: Iterable[Recorded], base: State) -> dict[str, Any]:
+def _all_of(history: Iterable[Recorded], base: State, until_ms: int) -> dict[str, Any]:
     network = str(base.addresses.network) if base.seq else ""
     tokens = [(token_id, token.terms.label) for token_id, token in sorted(base.tokens.items())]
     writer = ChunkWriter(base.seq, network, tokens)
+    is_running = False
     for node_id in sorted(base.nodes):
         writer.change(node_id, status_of(base, node_id))
     for recorded, change in changes(base, history):
         writer.note(recorded)
+        kind = recorded.event.WhichOneof("kind")
+        is_running = kind == "replica_started" or (is_running and kind != "replica_stopped")
         if change is not None:
             writer.change(*change)
+    if is_running:
+        writer.last_until(until_ms)
     return writer.chunk()
 
 

@@ -61,6 +61,7 @@ ACTORS: Final = frozenset(
 METHODS: Final = frozenset(
     (
         *("start", "stop", "sweep", "link", "digest", "certificates", "log repair"),
+        *("election", "losses", "addresses"),
         *(
             name
             for file in _API

@@ -31,13 +31,17 @@ def shown(tab: Tab, tmp_path_factory: pytest.TempPathFactory) -> Shown:
 
     @contextmanager
     def show(
-        history: list[Recorded], base: State | None = None, fragment: str = ""
+        history: list[Recorded],
+        base: State | None = None,
+        fragment: str = "",
+        until_ms: int = 0,
     ) -> Iterator[Tab]:
         path = folder / f"{next(numbers)}.html"
         with path.open("w", encoding="utf-8") as out:
-            write_page(iter(history), base or State(), out)
+            write_page(iter(history), base or State(), out, until_ms)
         tab.open(path, fragment)
         tab.run(LIBRARY)
+        tab.run("frame()")  # lists know how high they are
         yield tab
         assert [address.partition("#")[0] for address in tab.requests()] == [tab.address]
         assert tab.complaints() == []

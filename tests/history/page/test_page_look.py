@@ -10,7 +10,7 @@ from nc.history.fold import state_at
 from tests.support.busy_log import busy_history
 from tests.support.chromium import Tab
 from tests.support.histories import NOW_MS
-from tests.support.shown_page import GUTTER, MARGIN, NO_ADDRESS, Shown, box
+from tests.support.shown_page import GUTTER, MARGIN, NO_ADDRESS, Shown, box, recorded_at_ms
 
 WINDOW = "[Number(slider.min), Number(slider.max)]"
 
@@ -283,3 +283,17 @@ def test_keys_are_listed_and_search_is_one_of_them(shown: Shown) -> None:
         tab.run(wait)
         tab.press("/", 191, "/")
         assert tab.run("document.activeElement.id") == "nodes-filter"
+
+
+def test_the_scale_of_times_ends_with_the_export(shown: Shown, busy: list[Recorded]) -> None:
+    """A server that runs has done nothing since; of one that was stopped nobody knows."""
+    start, end = recorded_at_ms(busy, 1), recorded_at_ms(busy, len(busy))
+    until = end + (end - start)
+    stopped = Recorded(busy[-1].seq + 1, busy[-1].entry, Event(replica_stopped=ReplicaStopped()))
+    for history, share in ((busy, 0.5), ([*busy, stopped], 1.0)):
+        with shown(history, fragment="by=time", until_ms=until) as tab:
+            assert tab.run("fractionOf(count)") == pytest.approx(share)
+            assert tab.run("Number(slider.value)") == 1
+            tab.run("slideTo(0.75)")
+            whole = f"after event {len(history)} of {len(history)}"
+            assert (tab.run("text('moment-event')") == whole) == (share < 1)

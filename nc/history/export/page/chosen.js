@@ -6,6 +6,8 @@
 //   span     changes between two positions are shown
 //   tab      another view is shown           back    a live source is there again
 //   line     the moment is drawn elsewhere, as while it plays
+//   tick     time has passed, of a live source
+//   read     more of the past has been read
 
 export const chosen = { position: 0, node: null, byTime: false, isAtEnd: true };
 

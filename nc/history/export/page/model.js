@@ -1,168 +1,42 @@
 // What is shown, how it was at any moment, and which moment is chosen. Changes nothing of the page.
 //
 // A position is a number of events that have happened: 0 is before the first, `count` is the end.
-// The data comes in chunks, of which the first may be all; `nc/history/export/chunks.py` says how a
-// chunk is laid out.
 
-export let count = 0;
-export let session = 0; // of what has been read: another one begins with its own first chunk
+import { Recording } from "./recording.js";
 
-export let states = []; // names
-export let eventTypes = []; // every type of event that there can be, by name
-export const kinds = []; // { type, fields, node }
-export const statuses = []; // { state, address, expiresMs, name, labels }
-export const nodes = []; // { place, id, at, status, drops }, in order of registration
-export const nodeById = new Map();
-export const restarts = []; // { position, crashed }: starts of the server
-export const typeCounts = new Map();
+// Of the recording that is shown; `recording.js` says what each is.
+export let count, knownFrom, untilMs, states, eventTypes, kinds, statuses, nodes, nodeById;
+export let restarts, typeCounts, seqs, times, drawnTimes, nodeOf, totals, mostNodes;
+let texts, entryData, eventData, entries, networks, tokenLabels;
 
-const texts = [];
-const entryData = []; // [ms since the entry before, actor, method, request id], four an entry
-const eventData = []; // of the event that led to position n + 1
-const networks = { at: [0], names: [""] }; // the overlay network, from positions on
-const tokenLabels = new Map(); // by the token's id
+export let session = 0; // another one for each recording that is shown
 
-// By position; what position 0 has is that of the base. They are longer than what is in them.
-export let seqs = new Float64Array(1);
-export let times = new Float64Array(1); // Unix ms
-export let drawnTimes = new Float64Array(1); // a clock that was put back does not go back here
-let entries = new Uint32Array(1); // where the entry is in entryData
-export let nodeOf = new Int32Array(1).fill(-1); // the place in `nodes`
-export let totals = []; // how many nodes are in each state, by state
-export let mostNodes = 1; // that there ever were
+// A live source sets how far the server's clock is ahead of this one, ms, and what share of the past
+// it has read; null: all of it.
+export const live = { aheadMs: null, readShare: null };
 
-// A live source sets how far the server's clock is ahead of this one, ms, and the sequence number
-// that there is more up to.
-export const live = { aheadMs: null, endSeq: 0 };
+let recording = new Recording();
+bind();
 
-let isRunning = false; // the server, as of the last event
-
-function grown(array, length) {
-  if (array.length >= length) return array;
-  const larger = new array.constructor(Math.max(length, 2 * array.length));
-  larger.set(array);
-  return larger;
+// The arrays of a recording are others once it has grown.
+function bind() {
+  ({ count, knownFrom, untilMs, states, eventTypes, kinds, statuses, nodes, nodeById } = recording);
+  ({ restarts, typeCounts, seqs, times, drawnTimes, nodeOf, totals, mostNodes } = recording);
+  ({ texts, entryData, eventData, entries, networks, tokenLabels } = recording);
 }
 
-// Add what happened after what is there.
-export function append(chunk) {
-  if (chunk.states) begin(chunk);
-  const first = count + 1;
-  for (const text of chunk.texts) texts.push(text);
-  for (const [type, fields] of chunk.kinds) {
-    kinds.push({
-      type,
-      fields,
-      node: fields.indexOf("node_id"),
-      network: fields.indexOf("network_address"),
-    });
-  }
-  for (const [state, address, expiresMs, name, labels] of chunk.statuses) {
-    statuses.push({ state: states.indexOf(state), address, expiresMs, name, labels });
-  }
-  const length = count + chunk.events.length + 1;
-  [seqs, times, drawnTimes] = [seqs, times, drawnTimes].map((each) => grown(each, length));
-  [entries, nodeOf] = [entries, nodeOf].map((each) => grown(each, length));
-  totals = totals.map((each) => grown(each, length));
-  const places = chunk.nodes.map(([id]) => placeOf(texts[id]));
-  decodeEvents(chunk, new Map(chunk.nodes.map(([id], i) => [id, places[i]])));
-  chunk.nodes.forEach((node, i) => decodeSteps(chunk.start, nodes[places[i]], node));
-  for (const total of totals) for (let p = first; p <= count; p++) total[p] += total[p - 1];
-  for (let p = first - 1; p <= count; p++) mostNodes = Math.max(mostNodes, sumAt(p));
-}
-
-function begin(chunk) {
+// Show another recording.
+export function use(another) {
+  recording = another;
   session++;
-  for (const list of [kinds, statuses, nodes, restarts, texts, entryData, eventData]) {
-    list.length = 0;
-  }
-  for (const map of [nodeById, typeCounts, tokenLabels]) map.clear();
-  [count, mostNodes, isRunning] = [0, 1, false];
-  [states, eventTypes] = [chunk.states, chunk.types];
-  totals = states.map(() => new Int32Array(1));
-  [networks.at, networks.names] = [[0], [chunk.network]];
-  for (const [id, label] of chunk.tokens ?? []) tokenLabels.set(id, label);
-  seqs[0] = chunk.base;
-  times[0] = drawnTimes[0] = 0;
+  bind();
 }
 
-function placeOf(id) {
-  const known = nodeById.get(id);
-  if (known) return known.place;
-  const node = { place: nodes.length, id, at: [], status: [], drops: [] };
-  nodes.push(node);
-  nodeById.set(id, node);
-  return node.place;
-}
-
-function decodeEvents(chunk, placeOfText) {
-  let [seq, time, entry] = [seqs[count], 0, entryData.length - 4];
-  let read = 0;
-  for (const event of chunk.events) {
-    const [seqStep, isNewEntry, kind] = event;
-    const position = ++count;
-    seq += seqStep;
-    if (isNewEntry) {
-      time += chunk.entries[read];
-      for (let i = 0; i < 4; i++) entryData.push(chunk.entries[read++]);
-      entry += 4;
-    }
-    eventData.push(event);
-    seqs[position] = seq;
-    times[position] = time;
-    drawnTimes[position] = position === 1 ? time : Math.max(time, drawnTimes[position - 1]);
-    if (position === 1) times[0] = drawnTimes[0] = time;
-    entries[position] = entry;
-    const place = kinds[kind].node;
-    const id = place >= 0 ? event[3 + place] : -1;
-    nodeOf[position] =
-      place >= 0 ? (placeOfText.get(id) ?? nodeById.get(texts[id])?.place ?? -1) : -1;
-    for (const total of totals) total[position] = 0;
-    note(position, kinds[kind], event);
-  }
-}
-
-// What is kept of some events, so that nobody has to look for them.
-function note(position, { type, fields, network }, event) {
-  typeCounts.set(type, (typeCounts.get(type) ?? 0) + 1);
-  if (network >= 0) {
-    networks.at.push(position);
-    networks.names.push(texts[event[3 + network]]);
-  }
-  if (type === "ReplicaStarted") {
-    restarts.push({ position, crashed: isRunning });
-    isRunning = true;
-  } else if (type === "ReplicaStopped") isRunning = false;
-  else if (type === "TokenIssued" && fields.includes("label")) {
-    const value = (name) => texts[event[3 + fields.indexOf(name)]];
-    tokenLabels.set(value("token_id"), value("label"));
-  }
-}
-
-function decodeSteps(start, node, steps) {
-  const connected = states.indexOf("CONNECTED");
-  let position = start;
-  for (let i = 1; i < steps.length; i += 2) {
-    position += steps[i];
-    const before = stateOf(node.status.at(-1));
-    const after = stateOf(steps[i + 1]);
-    if (before >= 0) totals[before][position]--;
-    if (after >= 0) totals[after][position]++;
-    const drops = node.drops.at(-1) ?? 0;
-    node.at.push(position);
-    node.status.push(steps[i + 1]);
-    node.drops.push(drops + (before === connected && after !== connected ? 1 : 0));
-  }
-}
-
-function stateOf(status) {
-  return status ? statuses[status - 1].state : -1;
-}
-
-export function sumAt(position) {
-  let all = 0;
-  for (const total of totals) all += total[position];
-  return all;
+// Add what happened after what is shown; what begins with its own base is shown instead.
+export function append(chunk) {
+  if (chunk.states) use(new Recording());
+  recording.append(chunk);
+  bind();
 }
 
 // The last place among the first `length` of a sorted array whose value is at most this, or -1.
@@ -196,10 +70,15 @@ export function nameAt(node, position) {
   return statuses[node.status[0] - 1]?.name || node.id;
 }
 
-// When a position is: at the end of a live source it is now.
+// When the history ends: now, of a live source.
+export function endMs() {
+  const now = live.aheadMs === null ? untilMs : Date.now() + live.aheadMs;
+  return Math.max(drawnTimes[count], now);
+}
+
+// When a position is: at the end it is when the history ends.
 export function timeAt(position) {
-  const isNow = position === count && live.aheadMs !== null;
-  return isNow ? Math.max(times[count], Date.now() + live.aheadMs) : times[position];
+  return position === count ? Math.max(times[count], endMs()) : times[position];
 }
 
 export function networkAt(position) {

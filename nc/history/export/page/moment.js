@@ -3,16 +3,16 @@
 import { chosen, on, tell } from "./chosen.js";
 import { element, setText } from "./dom.js";
 import { countText, numberText, timeText, zoneName } from "./format.js";
-import { count, networkAt, nodes, seqs, times } from "./model.js";
-import { bringIntoWindow, drawn, fractionOf, positionAt } from "./scale.js";
+import { count, knownFrom, networkAt, nodes, seqs, times } from "./model.js";
+import { bringIntoWindow, drawn, moveOn, placeOf, positionAt } from "./scale.js";
 
 const slider = element("slider");
 
 // Show a moment; `drawnAt` is its place if that is more exact, as while it plays.
 export function show(position, drawnAt = null) {
-  chosen.position = Math.min(count, Math.max(0, position));
+  chosen.position = Math.min(count, Math.max(knownFrom, position));
   chosen.isAtEnd = chosen.position === count;
-  const fraction = drawnAt ?? fractionOf(chosen.position);
+  const fraction = drawnAt ?? placeOf(chosen.position);
   bringIntoWindow(fraction);
   slider.value = fraction;
   showMoment();
@@ -69,7 +69,7 @@ const playing = { frame: 0, before: 0, fraction: 0 };
 
 function play() {
   if (chosen.position === count) show(0);
-  playing.fraction = fractionOf(chosen.position);
+  playing.fraction = placeOf(chosen.position);
   playing.before = performance.now();
   playing.frame = requestAnimationFrame(playOn);
   showPlaying();
@@ -107,7 +107,7 @@ function showPlaying() {
 function fitSlider() {
   slider.min = drawn.from;
   slider.max = drawn.to;
-  slider.value = fractionOf(chosen.position);
+  slider.value = placeOf(chosen.position);
 }
 
 slider.addEventListener("input", () => go(positionAt(Number(slider.value))));
@@ -121,6 +121,11 @@ for (const each of document.getElementsByName("scale")) {
 }
 
 on("window", fitSlider);
+on("tick", () => {
+  if (!chosen.byTime) return;
+  moveOn();
+  tell("window");
+});
 on("grown", () => {
   showFacts();
   const isEmpty = count === 0 && nodes.length === 0;

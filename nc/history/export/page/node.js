@@ -6,7 +6,17 @@ import { chosen, on } from "./chosen.js";
 import { box, element, facts, line, setClass, setText } from "./dom.js";
 import { summary } from "./events.js";
 import { durationText, expiryText, numberText, timeText } from "./format.js";
-import { eventAt, lastAtMost, nameAt, nodeOf, states, statusAt, timeAt, times } from "./model.js";
+import {
+  eventAt,
+  knownFrom,
+  lastAtMost,
+  nameAt,
+  nodeOf,
+  states,
+  statusAt,
+  timeAt,
+  times,
+} from "./model.js";
 import { go } from "./moment.js";
 import { chooseNode, expiryWords, GLYPHS } from "./nodes.js";
 
@@ -37,7 +47,7 @@ function factsOf(node, status) {
   return facts([
     ["id", node.id],
     ["address", status ? status.address || "none" : ""],
-    ["since", change < 0 || !node.at[change] ? "" : sinceText(since)],
+    ["since", change < 0 || node.at[change] <= knownFrom ? "" : sinceText(since)],
     ["flaps", change < 0 ? "" : numberText(node.drops[change])],
     ["expires", status ? expiryWords(status) : ""],
     [

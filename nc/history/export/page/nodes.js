@@ -194,6 +194,6 @@ on("grown", () => {
 });
 on("moment", showNodes);
 on("node", () => nodeList.render());
-on("look", () => nodeList.render());
+for (const what of ["look", "tick"]) on(what, () => nodeList.render());
 element("nodes-filter").addEventListener("input", showNodes);
 showSorting();

@@ -8,6 +8,7 @@ import "./keys.js";
 import { beginLook } from "./look.js";
 import { append, count } from "./model.js";
 import { addCertificates, addStory } from "./node.js";
+import { drawAll } from "./scale.js";
 import { addTab } from "./tabs.js";
 
 addTab("fleet", "Fleet");
@@ -15,6 +16,7 @@ addChangesTab();
 addCertificates();
 addStory();
 append(JSON.parse(element("data").textContent));
+drawAll();
 tell("grown");
 beginLook();
 document.title = `Network controller log: ${count} events`;

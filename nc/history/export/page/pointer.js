@@ -6,7 +6,16 @@ import { shownName, timeText, zoneName } from "./format.js";
 import { nameAt, restarts, seqs, states, statusAt, times, totals } from "./model.js";
 import { go } from "./moment.js";
 import { chooseNode } from "./nodes.js";
-import { drawWindow, drawn, fractionOf, isZoomed, pan, positionAt, zoom } from "./scale.js";
+import {
+  drawWindow,
+  drawn,
+  fractionOf,
+  isZoomed,
+  pan,
+  placeOf,
+  positionAt,
+  zoom,
+} from "./scale.js";
 import { timeline } from "./timeline.js";
 
 const NEAR = 5; // px from a mark
@@ -118,7 +127,7 @@ timeline.picture.addEventListener(
 timeline.picture.addEventListener("dblclick", () => drawWindow(0, 1));
 
 function about() {
-  const fraction = fractionOf(chosen.position);
+  const fraction = placeOf(chosen.position);
   return fraction < drawn.from || fraction > drawn.to ? (drawn.from + drawn.to) / 2 : fraction;
 }
 

@@ -4,20 +4,48 @@
 
 import { chosen, tell } from "./chosen.js";
 import { numberText, timeText } from "./format.js";
-import { count, drawnTimes, lastAtMost, seqs } from "./model.js";
+import { count, drawnTimes, endMs, lastAtMost, seqs } from "./model.js";
 
 export const drawn = { from: 0, to: 1 };
 
 const FEWEST = 8; // events in the smallest window by event
 const SHORTEST_MS = 20;
 
+// Where the scale of times ends. It stays while something is drawn; `moveOn` moves it.
+let lastMs = 0;
+let lastCount = 0;
+
 export function duration() {
-  return drawnTimes[count] - drawnTimes[0];
+  return count ? Math.max(lastMs, drawnTimes[count]) - drawnTimes[0] : 0;
+}
+
+// Events were added, or time has passed: what is drawn stays what it is, and goes on if it ends with
+// the end.
+export function moveOn() {
+  const [time, events] = [duration(), lastCount];
+  [lastMs, lastCount] = [endMs(), count];
+  if (!isZoomed()) return;
+  const before = chosen.byTime ? time : events;
+  const ratio = before ? before / (chosen.byTime ? duration() : count) : 1;
+  const width = Math.max(narrowest(), (drawn.to - drawn.from) * ratio);
+  drawn.to = drawn.to === 1 ? 1 : Math.min(1, drawn.to * ratio);
+  drawn.from = Math.max(0, drawn.to - width);
+}
+
+// Another history: all of it is drawn.
+export function drawAll() {
+  [drawn.from, drawn.to] = [0, 1];
+  [lastMs, lastCount] = [endMs(), count];
 }
 
 export function fractionOf(position) {
   if (chosen.byTime && duration() > 0) return (drawnTimes[position] - drawnTimes[0]) / duration();
   return count ? position / count : 0;
+}
+
+// Where a moment is: the last one lasts until the end.
+export function placeOf(position) {
+  return position === count && count ? 1 : fractionOf(position);
 }
 
 export function positionAt(fraction) {

@@ -8,6 +8,7 @@ import { chosen, on } from "./chosen.js";
 import { element } from "./dom.js";
 import { numberText, shownName } from "./format.js";
 import {
+  knownFrom,
   lastAtMost,
   mostNodes,
   nameAt,
@@ -17,7 +18,7 @@ import {
   statuses,
   totals,
 } from "./model.js";
-import { drawn, fractionOf, isZoomed, positionAt, ticks } from "./scale.js";
+import { drawn, fractionOf, isZoomed, placeOf, positionAt, ticks } from "./scale.js";
 
 const OVERVIEW = 46; // px
 const AXIS = 22; // px
@@ -152,6 +153,11 @@ class Timeline {
     }
     pen.fillStyle = this.rule;
     pen.fillRect(this.gutter, OVERVIEW, this.plotWidth, 1);
+    if (knownFrom) {
+      pen.fillStyle = this.faint;
+      pen.textAlign = "left";
+      pen.fillText("The past is being read …", this.gutter + 8, OVERVIEW / 2);
+    }
     this.drawRestarts(pen);
     this.drawAxis(pen);
     const many = `How many of ${nodes.length} nodes were in each state over time`;
@@ -284,7 +290,7 @@ on("line", (fraction) => timeline.moveLine(fraction));
 on("node", () => timeline.choose(chosen.node));
 on("order", (order) => timeline.setOrder(order));
 on("window", () => {
-  timeline.moveLine(fractionOf(chosen.position));
+  timeline.moveLine(placeOf(chosen.position));
   drawSoon();
 });
 on("grown", () => {

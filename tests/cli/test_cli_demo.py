@@ -1,0 +1,48 @@
+"""`network-controller demo --console` as a newcomer starts it: real processes, and Chromium."""
+
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+from tests.cli.test_cli_imports import probe
+from tests.support.chromium import Chromium, Tab, is_installed
+from tests.support.live_console import enter, wait_for
+from tests.support.whole_server import PATIENCE_S
+
+PROGRAM = str(Path(sys.executable).with_name("network-controller"))
+NAMES = "rows('nodes').map((row) => cells(row).slice(0, 2).join(' '))"
+
+
+def test_three_nodes_are_seen_in_the_console(tmp_path: Path) -> None:
+    """They are there with their names and links; Ctrl-C ends it, and leaves nothing behind."""
+    program = subprocess.Popen(
+        [PROGRAM, "demo", "--console", "--no-browser", "--pause", "0.05"],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        env={"TMPDIR": str(tmp_path), "PATH": "/usr/bin:/bin"},
+    )
+    assert program.stdout is not None
+    url = program.stdout.readline().split()[-1]
+    assert url.startswith("http://127.0.0.1:")
+    if is_installed():
+        with Chromium() as browser, Tab(browser) as tab:
+            enter(tab, url)
+            for name in ("alpha", "beta", "gamma"):
+                wait_for(tab, f"{NAMES}.some((row) => /^{name} ● ?CONNECTED/.test(row))")
+            revoked = "document.getElementById('events').textContent.includes('TokenRevoked')"
+            wait_for(tab, revoked)
+    assert any("This goes on" in line for line in program.stdout)
+    program.send_signal(signal.SIGINT)
+    told, complaints = program.communicate(timeout=PATIENCE_S)
+    assert (program.returncode, complaints) == (0, "")
+    assert told.endswith("nothing of it is left.\n")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_without_the_extra_it_says_how_to_install_it() -> None:
+    """As the console itself does."""
+    done, _ = probe("network-controller", "demo", "--console", blocked=("starlette", "uvicorn"))
+    assert done.returncode == 1
+    assert "pip install 'litekube-network-controller[console]'" in done.stderr
