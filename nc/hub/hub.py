@@ -164,7 +164,7 @@ class Hub:
 
     def join_mesh(self, parts: MeshParts) -> None:
         """Exchange packets with the hubs of other servers; before `start`."""
-        self.mesh = Mesh(parts, self.switch, lambda: self.state, self._turns, self.peers_moved)
+        self.mesh = Mesh(parts, self.switch, lambda: self.state, self.turns, self.peers_moved)
 
     def is_peers(self, session: str) -> bool:
         """Whether a session is that of another server, which packets are exchanged with."""

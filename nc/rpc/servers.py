@@ -27,6 +27,7 @@ from nc.services import (
     BOOTSTRAP_SERVICE,
     CONTROL_SERVICE,
     INTERNAL_SERVICE,
+    JOINING_SERVICE,
     NODE_SERVICE,
     REPLICA_SERVICE,
     path_of,
@@ -178,7 +179,7 @@ def control_port(
 def bootstrap_port(host: str, number: int, credentials: Credentials | None) -> GrpcPort:
     """The port for machines that have none yet."""
     transport = Transport.PLAINTEXT if credentials is None else Transport.SERVER_TLS
-    services = (CONTROL_SERVICE, BOOTSTRAP_SERVICE, NODE_SERVICE)
+    services = (CONTROL_SERVICE, BOOTSTRAP_SERVICE, NODE_SERVICE, JOINING_SERVICE)
     return GrpcPort(
         host, number, transport, services, _BOOTSTRAP_OPTIONS, credentials, _BOOTSTRAP_LIMITS
     )

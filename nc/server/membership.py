@@ -15,11 +15,20 @@ from nc.domain.administrators import AddAdministrator
 from nc.domain.decide import Command
 from nc.domain.errors import DomainError
 from nc.domain.events import Event, pb
+from nc.domain.invitations import require_not_removed
 from nc.domain.leadership import DropUnowned, LoseReplica
 from nc.domain.replica_addresses import BindReplicaAddress
 from nc.domain.replicas import StartReplica, StopReplica
 from nc.replica.batch import Origin
-from nc.replica.errors import NotLeading, OutcomeOpen, Replaced, Stopping, Unwritable, WriteRefused
+from nc.replica.errors import (
+    NotLeading,
+    OutcomeOpen,
+    Removed,
+    Replaced,
+    Stopping,
+    Unwritable,
+    WriteRefused,
+)
 from nc.replica.peers import Peer, Peers
 from nc.replica.role import Role
 from nc.replica.shared import SharedReplica
@@ -128,7 +137,9 @@ class Membership:
 
         Raises:
             KeyOfAnotherLog, AuthorityOfAnotherLog: the log is another cluster's.
+            ReplicaIsRemoved: an administrator has removed this replica.
         """
+        require_not_removed(self._replica.state.membership, self._parts.name)
         running = await started.enter_async_context(self._running())
         await self._begin_once(start_command(self._parts, self._replica, version), running)
         started.push_async_callback(self._leave)
@@ -226,7 +237,9 @@ class Membership:
             self._require_own_name(event)
 
     def _require_own_name(self, event: Event) -> None:
-        """End this server if another one has begun under its name, with a copy of its folder."""
+        """End this server if it was removed, or another one has begun with a copy of its folder."""
+        if event.replica_removed.replica_id == self._parts.name:
+            self._replica.look(Removed())
         started = event.replica_started
         is_of_the_name = (
             event.HasField("replica_started") and started.replica_id == self._parts.name

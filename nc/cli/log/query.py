@@ -105,6 +105,7 @@ class Names(NamedTuple):
             named.tokens | set(base.tokens),
             {**base.names, **named.names},
             {**held, **named.holders},
+            named.invitations | set(base.membership.invitations),
         )
 
     def resolve(self, text: str, what: str, known: frozenset[str]) -> str:
