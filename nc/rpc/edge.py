@@ -115,6 +115,8 @@ class Edge:
         wire.trailing = ((REQUEST_ID_KEY, returned),)
         served.counts.started += 1
         record = wire.context = Record(caller, served.name, recorded, started_ns, served)
+        if not self._has_identities:
+            record.peer = wire.party
         try:
             self._let_in(wire, record)
         except Exception as error:  # noqa: BLE001 - every error has an answer
@@ -197,7 +199,8 @@ class Edge:
 
     def _is_live_token(self, text: str) -> bool:
         token_id, state = self._token_id(text), self._state()
-        return token_id in state.tokens or token_id in state.nodes
+        known = (state.tokens, state.nodes, state.membership.invitations)
+        return any(token_id in some for some in known)
 
     def _require(self, record: Record) -> None:
         """Check that the caller may call the method in the state as it is now."""

@@ -15,11 +15,20 @@ from nc.domain.administrators import AddAdministrator
 from nc.domain.decide import Command
 from nc.domain.errors import DomainError
 from nc.domain.events import Event, pb
+from nc.domain.invitations import require_not_removed
 from nc.domain.leadership import DropUnowned, LoseReplica
 from nc.domain.replica_addresses import BindReplicaAddress
 from nc.domain.replicas import StartReplica, StopReplica
 from nc.replica.batch import Origin
-from nc.replica.errors import NotLeading, OutcomeOpen, Replaced, Stopping, Unwritable, WriteRefused
+from nc.replica.errors import (
+    NotLeading,
+    OutcomeOpen,
+    Removed,
+    Replaced,
+    Stopping,
+    Unwritable,
+    WriteRefused,
+)
 from nc.replica.peers import Peer, Peers
 from nc.replica.role import Role
 from nc.replica.shared import SharedReplica
@@ -128,7 +137,9 @@ class Membership:
 
         Raises:
             KeyOfAnotherLog, AuthorityOfAnotherLog: the log is another cluster's.
+            ReplicaIsRemoved: an administrator has removed this replica.
         """
+        require_not_removed(self._replica.state.membership, self._parts.name)
         running = await started.enter_async_context(self._running())
         await self._begin_once(start_command(self._parts, self._replica, version), running)
         started.push_async_callback(self._leave)
@@ -138,6 +149,7 @@ class Membership:
     async def _running(self) -> AsyncIterator[Mapping[str, asyncio.Task[None]]]:
         """Run the background tasks that begin and end by themselves."""
         log, replica = self._parts.log, self._replica
+        self.role.begin()
         work = {
             "follow_log": tasks.follow_log(log, replica),
             "role": self._look(),
@@ -170,14 +182,15 @@ class Membership:
         self._has_begun = True
 
     async def _leave(self) -> None:
-        """Record the stop, then answer nothing any more."""
+        """Answer nothing any more, then record the stop: the leader waits for it until then."""
         self._is_stopping = True
+        self.role.stop()
+        self._update_health()
         stop = StopReplica(self._parts.name, self._replica.session)
         with contextlib.suppress(TimeoutError, Unwritable, *_PASSING):
             async with asyncio.timeout(_LEAVE_S):
                 await self._wiring.own_changes.submit(stop, "stop")
         await self._following.stop()
-        self._update_health()
 
     async def record_installed(self, method: str) -> None:
         """Record the administrator's certificate of the folder beside those of other replicas."""
@@ -224,7 +237,9 @@ class Membership:
             self._require_own_name(event)
 
     def _require_own_name(self, event: Event) -> None:
-        """End this server if another one has begun under its name, with a copy of its folder."""
+        """End this server if it was removed, or another one has begun with a copy of its folder."""
+        if event.replica_removed.replica_id == self._parts.name:
+            self._replica.look(Removed())
         started = event.replica_started
         is_of_the_name = (
             event.HasField("replica_started") and started.replica_id == self._parts.name
