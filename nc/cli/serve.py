@@ -36,7 +36,7 @@ from nc.cli.stream_address import (
     require_stream_address,
 )
 from nc.cli.streams import silence_stdout
-from nc.clock import SystemClock
+from nc.clock import BootClock, SystemClock
 from nc.contract import (
     DEFAULT_BOOTSTRAP_PORT,
     DEFAULT_GRPC_PORT,
@@ -233,7 +233,8 @@ async def _serve(settings: ServerSettings, log: FilteringBoundLogger) -> None:
     loop.set_exception_handler(lambda _, context: report_stray(log, context))
     reload = asyncio.Event()
     signals.handle(stop.set, reload.set)
-    clock, secrets = SystemClock(), SystemSecrets()
+    clock = SystemClock() if settings.cluster is None else BootClock()
+    secrets = SystemSecrets()
     await require_supported(clock, f"unix-abstract:nc-{secrets.random_bytes(8).hex()}")
     serving = serve_installation(
         settings, clock=clock, secrets=secrets, logger=log, log_calls=structured_logs.log_calls

@@ -64,6 +64,7 @@ class Hub:
         destinations: what nodes may reach beyond the network, through the server.
 
     Attributes:
+        is_current: whether the state is not out of date; set where several servers share a log.
         switch: forwards packets.
         mesh: the connections to other servers; None without them.
         leads: whether this server decides what the log has.
@@ -92,6 +93,7 @@ class Hub:
     ) -> None:
         self._replica = replica
         self._recorder = LinkRecorder(replica, clock, waiting, reclaim_after_ms)
+        self.is_current: Callable[[], bool] = lambda: True
         self._prefix_length = network.prefix_length
         self._log = log
         self._limits = limits

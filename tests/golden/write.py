@@ -239,7 +239,7 @@ async def operators_life(folder: Path, clock: Clock, requests: "count[int]") -> 
     await life.do(redeem, f"bootstrap:{LIMITED}", "nc.node.v1.Enrolment/Enrol")
     renew = RenewCertificates(EPSILON, (certificate,), key, clock.now_ms)
     await life.do(renew, f"link:{EPSILON}", "nc.node.v1.Enrolment/Renew")
-    await life.accept(EPSILON, "e1")
+    await life.connect(EPSILON, "e1")
     report = ReportFacts(EPSILON, "e1", facts._replace(agent_version="0.3.1"))
     await life.do(report, f"link:{EPSILON}", "link")
     update = UpdateNode(EPSILON, "shop", {"zone": "a"}, ("role",), "in the cellar")

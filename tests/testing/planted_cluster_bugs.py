@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterable
 from copy import copy
 from dataclasses import dataclass, replace
 from ipaddress import IPv4Address
+from itertools import count
 from types import SimpleNamespace
 from typing import Any
 
@@ -15,13 +16,13 @@ from eventlog.writer import SegmentWriter
 from nc.agent.agent import Agent, AgentStopped
 from nc.agent.connection import HubConnection
 from nc.agent.link_errors import LinkEnded
-from nc.domain import addresses, links, nodes, replicas
+from nc.domain import addresses, links, nodes, replicas, updates
 from nc.domain.codec.records import entries_of
 from nc.domain.errors import BootstrapTokenMalformed, BootstrapTokenUnknown
 from nc.domain.events import Event, pb
 from nc.domain.evolve import evolve_entries
 from nc.domain.expiry import has_passed
-from nc.domain.links import DropLink, Links, drop
+from nc.domain.links import DropLink, Links, drop, link_of
 from nc.domain.network import Network
 from nc.domain.nodes import Nodes, SetExpiries
 from nc.domain.state import State
@@ -37,6 +38,7 @@ from nc.replica.timeline import Timeline
 from nc.rpc.abuse import Abuse, WrongToken
 from nc.rpc.callers import Caller, CallerKind
 from nc.rpc.controller import Controller
+from nc.secrets import TokenIds
 from nc.server import tasks
 from tests.testing import replica_seams
 from tests.testing.deaf_hub import deaf_to
@@ -216,11 +218,34 @@ def a_replaced_link_waits_for_one_that_is_elsewhere(patch: pytest.MonkeyPatch) -
             change = event.state_changed
             is_replaced = change.reason == pb.STATE_CHANGE_REASON_LINK_SUPERSEDED
             if is_replaced and change.link_id in self.sessions:
-                self._supersede(self.sessions[change.link_id])
+                self.supersede(self.sessions[change.link_id])
             else:
                 follow(self, [event])
 
     patch.setattr(Hub, "follow", patient)
+
+
+@_bug("an old link's end does not touch a newer one", is_shared=True)
+def facts_of_an_older_link_come_late(patch: pytest.MonkeyPatch) -> None:
+    """They replace those of the newer one."""
+    decide = updates.decide_report
+
+    def careless(known: Any, gone: Any, links: Links, command: updates.ReportFacts) -> list[Event]:
+        newest = replace(command, link_id=link_of(links, command.node_id).link_id)
+        return decide(known, gone, links, newest)
+
+    patch.setattr(updates, "decide_report", careless)
+
+
+@_bug("an attempt to enrol makes one node", "a node is enrolled once")
+def a_lost_reply_to_an_attempt_costs_another_node(patch: pytest.MonkeyPatch) -> None:
+    """Its token is drawn anew each time."""
+    original, drawn = TokenIds.node_token_of, count()
+
+    def fickle(self: TokenIds, attempt: str, token_id: str) -> str:
+        return original(self, f"{attempt}{next(drawn)}", token_id)
+
+    patch.setattr(TokenIds, "node_token_of", fickle)
 
 
 @_bug(*_A_LINK_TOO_MANY, is_shared=True)
@@ -299,6 +324,7 @@ def a_late_close_drops_the_link_at_another_server(patch: pytest.MonkeyPatch) -> 
 
 @_bug(
     "answers are never stale",
+    "an address stays with its node",
     "an acknowledged enrolment is never forgotten",
     "unregister is final",
     "an expired node token is refused",

@@ -28,21 +28,32 @@ from nc.pb.events_pb2 import Entry
 from nc.pki import FolderPaths
 from nc.testing.contract import operations as ops
 from nc.testing.contract.administration import STATUSES, AssignAddress, UnregisterNodesOf
+from nc.testing.contract.enrolment import NODE_STATUSES
 from nc.testing.contract.happenings import Crash
 from nc.testing.contract.history import Answer, CertificateSet, LogView
 from nc.testing.contract.operations import DENIED, MISTAKE, OK, Facts
-from nc.testing.contract.values import ADMIN, CONNECTED, IDLE, INIT, NO_LIMITS, Limits
+from nc.testing.contract.overlay import assignable
+from nc.testing.contract.values import (
+    ADMIN,
+    CONNECTED,
+    IDLE,
+    INIT,
+    NO_LIMITS,
+    Limits,
+    imported_nodes,
+)
 from nc.testing.targets.calls import Names
 from nc.testing.targets.link_end import LinkEnd
 from nc.testing.targets.links import Links
 from nc.testing.targets.process import LOOPBACK, Process
 from nc.testing.targets.remote import Remote
 from nc.testing.targets.target import Ability, Reply, Request, ServerGone
+from nc.testing.targets.upstream import import_nodes, upstream_of
 
 SERVE = (str(Path(sys.executable).with_name("network-controller")), "serve")
 
 # While a server is killed, any other code is what the connection came to.
-_WHOLE_ANSWERS = {OK, MISTAKE, DENIED, SERVER_FAULT, *STATUSES.values()}
+_WHOLE_ANSWERS = {OK, MISTAKE, DENIED, SERVER_FAULT, *STATUSES.values(), *NODE_STATUSES.values()}
 
 _QUESTIONS = 4  # each is waited for, so many that a slow machine answers one
 
@@ -78,19 +89,30 @@ class ServerProcess(Remote):
         return frozenset(Ability) - {Ability.CLOCK}
 
     def begin(self, network: str, limits: Limits = NO_LIMITS) -> str:
-        """A new server, on nothing, without limits."""
-        del limits
+        """A new server, on nothing or on what was imported, without limits."""
         self.end()
         self._folder = DataFolder(Path(tempfile.mkdtemp(prefix="nc-check-")) / "data")
         self._network = network
         self._names = Names()
         self._link_ids: dict[str, LinkEnd] = {}
         try:
+            if limits.imported:
+                self._import(limits.imported)
             self._start()
+            self._names.upstream = upstream_of(self._folder)
         except BaseException:
             self.end()
             raise
         return network
+
+    def _import(self, count: int) -> None:
+        if self._folder is not None:
+            pool = assignable(self._network)
+            addresses = [*pool[-1:], *[""] * count]
+            tokens = map(self._names.token, imported_nodes(count))
+            nodes = list(zip(tokens, addresses, strict=False))
+            self._names = Names(imported=count)
+            import_nodes(self._folder, self._network, nodes)
 
     def perform(self, requests: Sequence[Request]) -> list[Reply]:
         """As `Remote` does; then check the server's health."""
@@ -198,7 +220,7 @@ class ServerProcess(Remote):
     async def _answer(self, operation: ops.Operation, request_id: str) -> Answer | None:
         match operation:
             case ops.LinkOperation():
-                return await self._links.carry_out(operation, request_id)
+                return await self._on_link(operation, request_id)
             case ops.Sweep():
                 return Answer(Facts(OK), links=await self._links.until_swept())
             case ops.CheckState(node) if self._links.is_alone:
@@ -208,6 +230,13 @@ class ServerProcess(Remote):
         answer = await super()._answer(operation, request_id)
         if answer is not None and answer.is_ok:
             await self._see_links_end(operation)
+        return answer
+
+    async def _on_link(self, operation: ops.LinkOperation, request_id: str) -> Answer | None:
+        """A node's facts are recorded just after it was given its address."""
+        answer = await self._links.carry_out(operation, request_id)
+        if isinstance(operation, ops.Handshake) and answer is not None and answer.is_ok:
+            await self._write_something()
         return answer
 
     async def _see_links_end(self, operation: ops.Operation) -> None:

@@ -27,7 +27,6 @@ from nc.contract import LARGEST_UINT32
 from nc.durations import parse_duration
 from nc.text import printable
 
-
 if TYPE_CHECKING:
     from nc.client.blocking import Client
 
