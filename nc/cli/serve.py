@@ -43,7 +43,7 @@ from nc.cli.stream_address import (
     require_stream_address,
 )
 from nc.cli.streams import silence_stdout
-from nc.clock import SystemClock
+from nc.clock import BootClock, SystemClock
 from nc.contract import (
     DEFAULT_BOOTSTRAP_PORT,
     DEFAULT_GRPC_PORT,
@@ -248,7 +248,8 @@ async def _serve(
     loop.set_exception_handler(lambda _, context: report_stray(log, context))
     reload = asyncio.Event()
     signals.handle(stop.set, reload.set)
-    clock, secrets = SystemClock(), SystemSecrets()
+    clock = SystemClock() if settings.cluster is None else BootClock()
+    secrets = SystemSecrets()
     if invitation is not None:
         await become_replica(settings, invitation, secrets, log)
     await require_supported(clock, f"unix-abstract:nc-{secrets.random_bytes(8).hex()}")

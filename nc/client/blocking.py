@@ -177,6 +177,7 @@ class BlockingServer(Area[Server]):
     status = Blocking(Server.status)
     links = Iterated(Server.links)
     dropped = Blocking(Server.dropped)
+    peers = Blocking(Server.peers)
 
 
 class Client:

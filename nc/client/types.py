@@ -62,6 +62,21 @@ class Link:
 
 
 @dataclass(frozen=True, slots=True)
+class PeerServer:
+    """Another server of the network; counters since its session began, "in" is from there."""
+
+    replica_id: str
+    session: str
+    address: str
+    connected: bool
+    packets_in: int
+    packets_out: int
+    bytes_in: int
+    bytes_out: int
+    dropped: Mapping[str, int]
+
+
+@dataclass(frozen=True, slots=True)
 class Node:
     """A node; `address` is empty while it has none, `link` is None unless this server has one."""
 

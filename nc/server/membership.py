@@ -148,6 +148,7 @@ class Membership:
     async def _running(self) -> AsyncIterator[Mapping[str, asyncio.Task[None]]]:
         """Run the background tasks that begin and end by themselves."""
         log, replica = self._parts.log, self._replica
+        self.role.begin()
         work = {
             "follow_log": tasks.follow_log(log, replica),
             "role": self._look(),
@@ -180,14 +181,15 @@ class Membership:
         self._has_begun = True
 
     async def _leave(self) -> None:
-        """Record the stop, then answer nothing any more."""
+        """Answer nothing any more, then record the stop: the leader waits for it until then."""
         self._is_stopping = True
+        self.role.stop()
+        self._update_health()
         stop = StopReplica(self._parts.name, self._replica.session)
         with contextlib.suppress(TimeoutError, Unwritable, *_PASSING):
             async with asyncio.timeout(_LEAVE_S):
                 await self._wiring.own_changes.submit(stop, "stop")
         await self._following.stop()
-        self._update_health()
 
     async def record_installed(self, method: str) -> None:
         """Record the administrator's certificate of the folder beside those of other replicas."""

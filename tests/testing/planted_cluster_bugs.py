@@ -16,13 +16,13 @@ from eventlog.writer import SegmentWriter
 from nc.agent.agent import Agent, AgentStopped
 from nc.agent.connection import HubConnection
 from nc.agent.link_errors import LinkEnded
-from nc.domain import addresses, links, nodes, replicas, updates
+from nc.domain import addresses, links, nodes, replicas
 from nc.domain.codec.records import entries_of
 from nc.domain.errors import BootstrapTokenMalformed, BootstrapTokenUnknown
 from nc.domain.events import Event, pb
 from nc.domain.evolve import evolve_entries
 from nc.domain.expiry import has_passed
-from nc.domain.links import DropLink, Links, drop, link_of
+from nc.domain.links import DropLink, Links, drop
 from nc.domain.network import Network
 from nc.domain.nodes import Nodes, SetExpiries
 from nc.domain.state import State
@@ -223,18 +223,6 @@ def a_replaced_link_waits_for_one_that_is_elsewhere(patch: pytest.MonkeyPatch) -
                 follow(self, [event])
 
     patch.setattr(Hub, "follow", patient)
-
-
-@_bug("an old link's end does not touch a newer one", is_shared=True)
-def facts_of_an_older_link_come_late(patch: pytest.MonkeyPatch) -> None:
-    """They replace those of the newer one."""
-    decide = updates.decide_report
-
-    def careless(known: Any, gone: Any, links: Links, command: updates.ReportFacts) -> list[Event]:
-        newest = replace(command, link_id=link_of(links, command.node_id).link_id)
-        return decide(known, gone, links, newest)
-
-    patch.setattr(updates, "decide_report", careless)
 
 
 @_bug("an attempt to enrol makes one node", "a node is enrolled once")

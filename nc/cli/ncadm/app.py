@@ -42,7 +42,7 @@ class Commands(LazyGroup):
             "nc.cli.ncadm.status:status",
         ),
         "links": (
-            "Print the links of nodes, and what was dropped.",
+            "Print the links of nodes, the other servers, and what was dropped.",
             "nc.cli.ncadm.status:links",
         ),
         "events": (

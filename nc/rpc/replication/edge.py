@@ -14,7 +14,7 @@ from nc.pb.replica.v1 import replication_pb2 as pb
 from nc.replica.errors import NotLeading
 from nc.replica.role import Role
 from nc.rpc.abuse import WrongToken
-from nc.rpc.call_records import WireCall
+from nc.rpc.call_records import Record, WireCall
 from nc.rpc.edge import Edge
 from nc.rpc.methods import Method, StreamMethod
 from nc.rpc.permissions import Permission
@@ -52,7 +52,7 @@ class SharedEdge(Edge):
                 raise RefusedWith(self._status_of(wire.context, error)) from error
         await super().converse(wire, messages)
 
-    def _require(self, record: Any) -> None:
+    def _require(self, record: Record) -> None:
         is_asked_again = _is_of_the_state(record.served.method) and record.place is None
         if is_asked_again and not self.role.may_answer():
             return
@@ -60,9 +60,10 @@ class SharedEdge(Edge):
 
     async def _later(self, wire: WireCall, data: bytes) -> None:
         """Answer once this replica may, or have the leader do it."""
-        record = wire.context
+        record: Record = wire.context
+        method: Any = record.served.method
         try:
-            if record.served.method.reads:
+            if method.reads:
                 await self.role.current()
             elif not self.role.replica.leads and await self._is_forwarded(wire, data):
                 return
@@ -80,8 +81,9 @@ class SharedEdge(Edge):
 
     async def _is_forwarded(self, wire: WireCall, data: bytes) -> bool:
         """Have the leader carry out a command, and answer; False if this replica leads by now."""
-        record = wire.context
-        method, caller = record.served.method, record.caller
+        record: Record = wire.context
+        method: Any = record.served.method
+        caller = record.caller
         if self.role.may_answer():
             self._require(record)
             request = method.parse(data)
@@ -98,7 +100,6 @@ class SharedEdge(Edge):
             node_id=caller.node_id,
             not_after_ms=caller.not_after_ms,
             serial=caller.serial,
-            peer=record.peer,
         )
         request = pb.ForwardRequest(session=self.role.replica.session, call=call)
         try:
@@ -109,7 +110,7 @@ class SharedEdge(Edge):
         return True
 
     async def _pass_on(self, wire: WireCall, response: pb.ForwardResponse) -> None:
-        record = wire.context
+        record: Record = wire.context
         if response.is_wrong_token:
             await asyncio.sleep(self._abuse.note_guess(record.caller, wire.party))
         match response.WhichOneof("outcome"):
