@@ -23,8 +23,6 @@ from nc.replica.batch import Origin
 from nc.replica.errors import (
     NotLeading,
     OutcomeOpen,
-    Removed,
-    Replaced,
     Stopping,
     Unwritable,
     WriteRefused,
@@ -47,6 +45,7 @@ from nc.server.own_addresses import OwnAddresses
 from nc.server.own_changes import OwnChanges
 from nc.server.own_session import start_command
 from nc.server.parts import Cluster, Parts
+from nc.server.standing import why_it_ends
 from nc.text import host_port
 
 __all__ = ["Membership"]
@@ -233,19 +232,10 @@ class Membership:
 
     def _see(self, events: Sequence[Event]) -> None:
         self._losses.see(events)
+        begun = self._replica.session if self._has_begun else ""
         for event in events:
-            self._require_own_name(event)
-
-    def _require_own_name(self, event: Event) -> None:
-        """End this server if it was removed, or another one has begun with a copy of its folder."""
-        if event.replica_removed.replica_id == self._parts.name:
-            self._replica.look(Removed())
-        started = event.replica_started
-        is_of_the_name = (
-            event.HasField("replica_started") and started.replica_id == self._parts.name
-        )
-        if is_of_the_name and self._has_begun and started.session != self._replica.session:
-            self._replica.look(Replaced())
+            if (end := why_it_ends(event, self._parts.name, begun)) is not None:
+                self._replica.look(end)
 
     async def _look(self) -> None:
         """Keep the role up to date, for ever."""

@@ -116,9 +116,8 @@ class Server:
         self.submit = own.submit
         self._session = OwnSession(parts, replica, self.submit, VERSION)
         self.admin = admin_services(
-            *(parts, replica, hub, waiting, VERSION),
-            *(lambda: self.endpoints, self._failing),
-            lambda session: standing_of(self.membership, self.endpoints, session),
+            *(parts, replica, hub, waiting, VERSION, lambda: self.endpoints, self._failing),
+            partial(standing_of, self),
         )
         self.methods: Methods = {
             **public_methods(parts, replica, lambda: self.endpoints),
