@@ -8,7 +8,7 @@ from typing import Final
 RPC: Final = "rpc"  # one line per call
 LOOP_ERROR: Final = "loop.error"  # an exception that no caller handled
 RPC_GUESSES: Final = "rpc.guesses"  # too many wrong tokens from one address
-RPC_CROWDED: Final = "rpc.crowded"  # addresses with too many connections lost some
+RPC_CROWDED: Final = "rpc.crowded"  # an address lost connections: too many, or too much on them
 RPC_HUNG_UP: Final = "rpc.hung_up"  # on somebody who went on although refused
 RPC_CRASHED: Final = "rpc.crashed"  # a bug of ours, with its traceback
 
@@ -22,12 +22,19 @@ SERVER_METRICS: Final = "server.metrics"  # where they are served
 SERVER_PLAINTEXT: Final = "server.plaintext"
 SERVER_INTERNAL_PORT: Final = "server.internal_port"  # it is open
 SERVER_UPSTREAM_DATABASE: Final = "server.upstream_database"
+REPLICA_ADMITTED: Final = "replica.admitted"  # an invitation has filled the data folder
+REPLICA_INVITATION_IGNORED: Final = "replica.invitation_ignored"  # the folder has its keys
 CONFIG_OLD_KEY: Final = "config.old_key"  # of an older or newer release
 SERVER_FD_LIMIT_LOW: Final = "server.fd_limit_low"
 
 LINK_OPENED: Final = "link.opened"  # a node is connected
 LINK_CLOSED: Final = "link.closed"  # or did not get so far; with the reason
 LINK_REFUSED: Final = "link.refused"  # no upgrade
+PEER_CONNECTED: Final = "peer.connected"  # packets go to another server from now on
+PEER_DISCONNECTED: Final = "peer.disconnected"  # and no more, with the reason
+PEER_UNREACHABLE: Final = "peer.unreachable"  # the first of some tries in a row
+OWN_ADDRESS: Final = "tun.own_address"  # what this server sends into the overlay comes from it
+NO_OWN_ADDRESS: Final = "peer.no_address"  # the pool has none for each server
 LINK_CRASHED: Final = "link.crashed"  # a bug of ours, with its traceback
 
 FOLDER_WARNING: Final = "folder.warning"  # who may write into it, or whose it is

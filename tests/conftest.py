@@ -9,8 +9,11 @@ from pathlib import Path
 import pytest
 from hypothesis import settings
 
+from tests.support.module_folders import pytest_fixture_post_finalizer, pytest_fixture_setup
 from tests.support.nats_servers import NatsServer, nats_server
 from tests.support.unsynced import skip_syncs
+
+__all__ = ["pytest_fixture_post_finalizer", "pytest_fixture_setup"]  # hooks
 
 skip_syncs()
 settings.register_profile("no-deadline", deadline=None)  # a busy machine is not a failure
@@ -31,7 +34,7 @@ def data_dir(tmp_path: Path) -> Iterator[Path]:
 
 @pytest.fixture
 def forgotten_sockets() -> Iterator[None]:
-    """The client of NATS leaves sockets of servers that are gone to the garbage collector.
+    """Sockets that a library leaves to the garbage collector, as the client of NATS does.
 
     It is run where the test's marks let a ResourceWarning pass.
     """

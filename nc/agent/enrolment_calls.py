@@ -1,7 +1,8 @@
-"""The two calls that redeem a bootstrap token: ours, and LiteKube's. Importing this loads gRPC.
+"""The calls with which a machine becomes a node. Importing this loads gRPC.
 
-Enrol      a request for the machine's own key; an attempt that may be repeated
-GetToken   the server makes the keys; each call registers another node
+Enrol      redeems a bootstrap token for the machine's own key; an attempt that may be repeated
+GetToken   LiteKube's: the server makes the keys; each call registers another node
+Renew      certificates of its own for a node that was imported from an upstream server
 """
 
 import base64
@@ -14,14 +15,16 @@ from nc.agent.node_files import RenewedCertificates, Terms, require_fitting
 from nc.agent.state import CertificateSet, NodeCertificates
 from nc.client.channel import Channel
 from nc.client.errors import (
+    FailedPrecondition,
     InvalidArgument,
+    NotFound,
     PermissionDenied,
     Unauthenticated,
     Unimplemented,
 )
 from nc.contract import OK
 from nc.pb.network_controller_pb2 import GetTokenRequest
-from nc.pb.node.v1.node_pb2 import EnrolRequest, Facts
+from nc.pb.node.v1.node_pb2 import EnrolRequest, EnrolResponse, Facts, RenewRequest, RenewResponse
 from nc.pki.pem import private_key_pem
 from nc.pki.requests import request_for
 
@@ -50,6 +53,30 @@ async def enrol(client: Channel, token: str, attempt: Attempt, name: str = "") -
         return None
     except _FINAL as error:
         raise TokenRefused(f"{error.details} ({error.code.name})") from None
+    return _enrolled(answer, answer.node_token, attempt)
+
+
+async def first_renewal(client: Channel, node_token: str, attempt: Attempt) -> Enrolled:
+    """Get certificates of its own for a node that was imported, with the attempt's key.
+
+    Raises:
+        TokenRefused: for good.
+        CallFailed: there is no answer, or the server refuses it now.
+        PkiError: the certificates do not fit.
+    """
+    request = RenewRequest(
+        node_token=node_token,
+        csr_pem=request_for(attempt.key).decode(),
+        facts=Facts(**this_machine()._asdict()),
+    )
+    try:
+        answer = await client.call("Renew", request)
+    except (*_FINAL, FailedPrecondition, NotFound, Unimplemented) as error:
+        raise TokenRefused(f"{error.details} ({error.code.name})") from None
+    return _enrolled(answer, node_token, attempt)
+
+
+def _enrolled(answer: EnrolResponse | RenewResponse, node_token: str, attempt: Attempt) -> Enrolled:
     given, key_pem = answer.certificates, private_key_pem(attempt.key)
     renewed = RenewedCertificates(
         *(given.grpc_ca_pem, given.grpc_certificate_pem),
@@ -62,7 +89,7 @@ async def enrol(client: Channel, token: str, attempt: Attempt, name: str = "") -
         for authority, certificate in (renewed[0:2], renewed[2:4])
     )
     return Enrolled(
-        answer.node_token,
+        node_token,
         answer.node_id,
         answer.name,
         answer.link.host,

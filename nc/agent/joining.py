@@ -42,5 +42,7 @@ async def join(folder: StateFolder, invited: Invitation) -> tuple[NodeIdentity, 
     known = KnownAddresses(folder.addresses, (kept.host, kept.port))
     others = ((host, kept.port) for host, _ in invited.places)
     first = ((kept.host, kept.port), (answer.redeemed_at, kept.port))
-    known.joined(digest_of(invited.token), (*first, *answer.links, *others))
+    # Of several servers the one that has answered: another may have decided, and say its own.
+    answering = tuple(link for link in answer.links if link[0] == answer.redeemed_at)
+    known.joined(digest_of(invited.token), (*answering, *first, *answer.links, *others))
     return kept, answer

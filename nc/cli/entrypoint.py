@@ -71,7 +71,8 @@ def _exit_code_of(program: str, error: Exception) -> int:
     if isinstance(error, typer.TyperException):
         context: Any = getattr(error, "ctx", None)
         command = context.command_path if context else program
-        return _report(program, error.format_message(), error.exit_code, "usage", command)
+        text = _misplaced(error, program) or error.format_message()
+        return _report(program, text, error.exit_code, "usage", command)
     if isinstance(error, UnicodeEncodeError):
         return _report(
             program,
@@ -84,6 +85,20 @@ def _exit_code_of(program: str, error: Exception) -> int:
     if known is None:
         raise error
     return _report(program, *known)
+
+
+def _misplaced(error: Any, program: str) -> str:
+    """What to say of an option of the program's own that stands behind a command; "" of others."""
+    name, context = getattr(error, "option_name", ""), getattr(error, "ctx", None)
+    if not name or context is None or context.parent is None:
+        return ""
+    root = context.find_root()
+    if root.command.invoke_without_command:  # then they are options of what it does by itself
+        return ""
+    if not any(name in each.opts for each in root.command.get_params(root)):
+        return ""
+    words = context.command_path.removeprefix(program).strip()
+    return f"{name} stands before the command: {program} {name} … {words} …"
 
 
 def _known(error: Exception) -> tuple[str, int, str] | None:

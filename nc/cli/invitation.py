@@ -1,7 +1,9 @@
 """The invitation to join that a command line, a file or the environment gives."""
 
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
-from typing import Annotated, Final
+from typing import Annotated, Final, NamedTuple
 
 import typer
 
@@ -19,25 +21,43 @@ InvitationArgument = Annotated[
     ),
 ]
 
+ImportedOption = Annotated[
+    bool,
+    typer.Option(
+        "--imported",
+        help="The token is the node token of a machine that was imported from an upstream server: "
+        "it stays that node, and gets certificates of its own.",
+    ),
+]
+
 _EXPECTED: Final = "expected TOKEN@IP:PORT, as ncadm create-bootstrap-token prints it"
 
 
+class InvitationKind(NamedTuple):
+    """What the options say of an invitation, beside the token and the CA."""
+
+    is_plaintext: bool
+    proxy: str | None
+    is_imported: bool
+    name: str
+
+
 def invitation_of(
-    argument: str | None,
-    token_file: Path | None,
-    ca_cert_hash: str | None,
-    *,
-    plaintext: bool,
-    proxy: str | None,
+    argument: str | None, token_file: Path | None, ca_cert_hash: str | None, kind: InvitationKind
 ) -> Invitation | None:
     """What was given; None: nothing was.
 
     Raises:
         typer.BadParameter: it is not usable; the message does not repeat the token.
     """
-    line = _given(argument, token_file)
+    read = partial(_read, is_node=kind.is_imported)
+    line = _given(argument, token_file, read)
+    if kind.is_imported and kind.name:
+        raise typer.BadParameter(
+            "an imported node has a name: ncadm nodes rename gives it another", param_hint="--name"
+        )
     pin = _checked_hash(ca_cert_hash) or line.ca_cert_hash
-    is_plaintext = plaintext or line.is_plaintext
+    is_plaintext = kind.is_plaintext or line.is_plaintext
     if pin is not None and is_plaintext:
         raise typer.BadParameter(
             "--ca-cert-hash cannot be checked without TLS (--plaintext): drop one of the two"
@@ -49,28 +69,34 @@ def invitation_of(
         raise typer.BadParameter(f"{missing} is missing: {_EXPECTED}")
     host, port = line.place.host, line.place.port
     others = tuple((place.host, place.port) for place in line.others)
-    return Invitation(line.token, host, port, pin, is_plaintext, proxy, others)
+    return Invitation(
+        *(line.token, host, port, pin, is_plaintext, kind.proxy, others),
+        name=kind.name,
+        is_imported=kind.is_imported,
+    )
 
 
-def _given(argument: str | None, token_file: Path | None) -> JoinLine:
+def _given(
+    argument: str | None, token_file: Path | None, read: Callable[[str], JoinLine]
+) -> JoinLine:
     """The argument's parts; those that it lacks, from the file or the environment."""
     if argument in {None, "-"}:
         text = secret_text(argument, token_file, BOOTSTRAP_TOKEN_VARIABLE, "the argument")
-        return JoinLine() if text is None else _read(text)
-    first = _read(str(argument))
+        return JoinLine() if text is None else read(text)
+    first = read(str(argument))
     if first.token is not None:
         secret_text(argument, token_file, "", "the argument")
         return first
     text = secret_text(None, token_file, BOOTSTRAP_TOKEN_VARIABLE, "the argument")
     if text is None:
         return first
-    second = _read(text)
+    second = read(text)
     return second._replace(place=first.place, others=first.others)
 
 
-def _read(text: str) -> JoinLine:
+def _read(text: str, *, is_node: bool) -> JoinLine:
     try:
-        return read_join_line(text)
+        return read_join_line(text, is_node=is_node)
     except ValueError as error:
         raise typer.BadParameter(f"{_EXPECTED}: {error}") from None
 

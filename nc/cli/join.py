@@ -21,7 +21,13 @@ from nc.cli import signals, structured_logs
 from nc.cli.enrol import enrol
 from nc.cli.entrypoint import OperationFailed
 from nc.cli.event_loop import run_async
-from nc.cli.invitation import InvitationArgument, invitation_of, without_invitation
+from nc.cli.invitation import (
+    ImportedOption,
+    InvitationArgument,
+    InvitationKind,
+    invitation_of,
+    without_invitation,
+)
 from nc.cli.options import DebugOption, Output, OutputOption
 from nc.cli.server_moves import known_addresses
 from nc.cli.token_args import BOOTSTRAP_TOKEN_VARIABLE, TokenFileOption
@@ -112,6 +118,7 @@ def join(
         str,
         typer.Option(metavar="NAME", help="What to be called, if it joins now. Default: hostname."),
     ] = "",
+    imported: ImportedOption = False,
     debug: DebugOption = False,
     output: OutputOption = Output.TEXT,
 ) -> None:
@@ -124,7 +131,8 @@ def join(
     proxy = _checked_proxy(proxy)
     device = DeviceSettings(mtu, has_route=not no_route, metric=route_metric)
     settings = AgentSettings(not no_tun, device, proxy)
-    invited = invitation_of(invitation, token_file, ca_cert_hash, plaintext=plaintext, proxy=proxy)
+    how = InvitationKind(plaintext, proxy, imported, name.lower())
+    invited = invitation_of(invitation, token_file, ca_cert_hash, how)
     folder = StateFolder(state_dir or default_state_dir())
     _identity(folder, invited, insecure=insecure_bootstrap)  # before anything is made
     if not no_tun:
@@ -135,7 +143,7 @@ def join(
     with folder.locked():
         identity = _identity(folder, invited, insecure=insecure_bootstrap)
         if isinstance(identity, Invitation):
-            if _run(enrol(folder, identity._replace(name=name.lower()), log, output)):
+            if _run(enrol(folder, identity, log, output)):
                 _start_again(invitation)
         else:
             known = known_addresses(folder, identity, invited, server, log)

@@ -8,7 +8,7 @@ from typing import Any, Final
 
 import typer
 
-MOMENT_HELP: Final = "A sequence number, 2026-11-20T15:00 (UTC), -2h, or now."
+MOMENT_HELP: Final = "A sequence number, 2026-11-20T15:00 or 15:00 (UTC), -2h, or now."
 
 # Of a command, instead of the usual ones.
 MOMENT_SETTINGS: Final[dict[str, Any]] = {

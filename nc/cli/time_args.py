@@ -3,7 +3,8 @@
 `parse_duration` and `parse_moment` know the forms; the others say what each option makes of them.
 """
 
-from datetime import UTC, datetime, timedelta
+import re
+from datetime import UTC, datetime, time, timedelta
 from typing import Final
 
 from nc.contract import LARGEST_UINT64
@@ -13,6 +14,7 @@ from nc.text import moment, quoted, unwrapped
 
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _DIGITS: Final = 20  # of a number that means anything here
+_TIME_OF_DAY: Final = re.compile(r"[0-9]{1,2}:[0-9]{2}(:[0-9]{2})?")
 _FIRST_MS: Final = 10**11  # as seconds it is the year 5138
 
 
@@ -35,7 +37,8 @@ def parse_point(text: str, now_s: int) -> Point:
 
     Args:
         text: `now`, which is the end of the log, a sequence number, `2026-11-20T15:00` (UTC unless
-            it says otherwise), or `-2h` (s, m, h, d, w).
+            it says otherwise), `15:00`, the last time that it was so late in UTC, or `-2h` (s, m,
+            h, d, w).
         now_s: what `-` counts from.
 
     Raises:
@@ -47,13 +50,23 @@ def parse_point(text: str, now_s: int) -> Point:
     if _is_number(clean) and int(clean) <= LARGEST_UINT64:
         return Point(seq=int(clean))
     try:
-        at = parse_moment(clean, now_s, "-")
+        is_time = _TIME_OF_DAY.fullmatch(clean)
+        at = _last_time(clean, now_s) if is_time else parse_moment(clean, now_s, "-")
     except (ValueError, OverflowError):
         raise ValueError(
-            f"{quoted(text)} is no moment: use now, a sequence number, 2026-11-20T15:00 (UTC), "
-            "or -2h"
+            f"{quoted(text)} is no moment: use now, a sequence number, 2026-11-20T15:00 or 15:00 "
+            "(UTC), or -2h"
         ) from None
     return Point(at_ns=(at - _EPOCH) // timedelta(microseconds=1) * 1000)
+
+
+def _last_time(text: str, now_s: int) -> datetime:
+    """The last moment until now at which it was so late in UTC."""
+    now = datetime.fromtimestamp(now_s, UTC)
+    at = datetime.combine(
+        now.date(), time.fromisoformat(text if text[2] == ":" else f"0{text}"), UTC
+    )
+    return at if at <= now else at - timedelta(days=1)
 
 
 def parse_expiry(text: str, now_s: int) -> int:

@@ -12,6 +12,7 @@ from nc.domain.events import (
     NodeFactsReported,
     NodeUpdated,
 )
+from nc.domain.fsm import ConnectionState
 from nc.domain.interning import shared_id
 from nc.domain.links import Links, link_of
 from nc.domain.names import Names, TransientNames, require_name
@@ -143,13 +144,14 @@ def _changed_labels(profile: Profile, command: UpdateNode) -> LabelPairs:
 def decide_report(
     nodes: Nodes, unregistered: UnregisteredNodes, links: Links, command: ReportFacts
 ) -> list[Event]:
-    """Record the node's facts; no event if they are known, or the node has a newer link or none.
+    """Record the node's facts; no event if they are known, or it is not connected by this link.
 
     Raises:
         NodeUnknown: it was never registered, or was unregistered.
     """
     node = require_node(nodes, unregistered, command.node_id)
-    is_current = link_of(links, command.node_id).link_id == command.link_id
+    link = link_of(links, command.node_id)
+    is_current = (link.state, link.link_id) == (ConnectionState.CONNECTED, command.link_id)
     return _report(node, command.node_id, command.facts) if is_current else []
 
 

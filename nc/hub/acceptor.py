@@ -25,9 +25,10 @@ from picows import WSUpgradeRequest
 from structlog.typing import FilteringBoundLogger
 
 from nc import log_events
-from nc.hub.connection import AcceptedConnection
+from nc.hub.connection import AcceptedConnection, Upgrade
 from nc.hub.crowd import Crowd
 from nc.hub.limits import Limits
+from nc.hub.peer_link import PeerLink
 from nc.hub.reachable import Reachable
 from nc.hub.refusals import BEFORE_THE_REQUEST, LinkRefused, Refusal, bug_of_ours
 from nc.hub.request import RequestReader
@@ -106,7 +107,7 @@ class Acceptor:
 
     def __init__(
         self,
-        upgrade: Callable[[AcceptedConnection, WSUpgradeRequest], Session],
+        upgrade: Upgrade,
         tls: Callable[[], ssl.SSLContext | None],
         log: FilteringBoundLogger,
         limits: Limits,
@@ -265,7 +266,7 @@ class Acceptor:
         one.has_asked = True
         connection.take_over(transport, received)
 
-    def _ask(self, connection: AcceptedConnection, request: WSUpgradeRequest) -> Session:
+    def _ask(self, connection: AcceptedConnection, request: WSUpgradeRequest) -> Session | PeerLink:
         """The session for a request.
 
         Raises:

@@ -33,6 +33,7 @@ from picows.picows import WSProtocol  # type: ignore[attr-defined]  # its stubs 
 from structlog.typing import FilteringBoundLogger
 
 from nc import log_events
+from nc.hub.peer_link import PeerLink
 from nc.hub.reachable import Reachable
 from nc.hub.refusals import LinkRefused
 from nc.hub.request import accept_lists
@@ -106,7 +107,7 @@ class AcceptedConnection(WSProtocol):  # type: ignore[misc]  # it has no stubs
             await self.listener.closed
 
     def _on_violation(self) -> None:
-        if isinstance(self.listener, Session):
+        if isinstance(self.listener, Session | PeerLink):
             self.listener.on_violation()
 
     @property
@@ -117,7 +118,7 @@ class AcceptedConnection(WSProtocol):  # type: ignore[misc]  # it has no stubs
         return None if der is None else ssl.DER_cert_to_PEM_cert(der).encode()
 
 
-Upgrade = Callable[[AcceptedConnection, WSUpgradeRequest], Session]
+Upgrade = Callable[[AcceptedConnection, WSUpgradeRequest], Session | PeerLink]
 
 
 def _answer(connection: AcceptedConnection, upgrade: Upgrade, request: WSUpgradeRequest) -> Any:
@@ -128,7 +129,9 @@ def _answer(connection: AcceptedConnection, upgrade: Upgrade, request: WSUpgrade
     except LinkRefused as refusal:
         return _refused(connection, request, refusal)
     headers = {}
-    if wire.offers_offload(request.headers.get(wire.SUBPROTOCOL_HEADER)):
+    if isinstance(link, PeerLink):
+        headers[wire.REPLICA_HEADER] = link.own_session
+    elif wire.offers_offload(request.headers.get(wire.SUBPROTOCOL_HEADER)):
         headers[wire.SUBPROTOCOL_HEADER] = wire.OFFLOAD
         headers[wire.ADDRESSES_HEADER] = wire.addresses_text(connection.reachable.told())
     return WSUpgradeResponseWithListener(WSUpgradeResponse.create_101_response(headers), link)
@@ -141,7 +144,8 @@ def _refused(
     headers = dict(refusal.headers)
     if refusal.now_s is not None:  # the client's clock may be what is wrong
         headers["Date"] = formatdate(refusal.now_s, usegmt=True)
-    is_ours = wire.offers_offload(request.headers.get(wire.SUBPROTOCOL_HEADER))
+    is_agent = wire.offers_offload(request.headers.get(wire.SUBPROTOCOL_HEADER))
+    is_ours = is_agent or wire.REPLICA_HEADER in request.headers
     if refusal.status in _FOR_GOOD and not is_ours:
         return WSUpgradeResponseWithListener(
             WSUpgradeResponse.create_101_response(headers),

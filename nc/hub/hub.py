@@ -17,7 +17,7 @@ import ssl
 from collections.abc import Callable, Coroutine, Iterable
 from functools import partial
 from ipaddress import IPv4Address, IPv4Network
-from typing import Any, Final
+from typing import Any
 
 from structlog.typing import FilteringBoundLogger
 
@@ -25,33 +25,28 @@ from nc import log_events
 from nc.clock import Clock
 from nc.domain.errors import DomainError
 from nc.domain.events import Event, pb
-from nc.domain.links import Reason, link_of
+from nc.domain.links import Reason
 from nc.domain.network import Network
 from nc.domain.state import State
 from nc.hub.acceptor import Acceptor
+from nc.hub.followed import FollowedLinks
 from nc.hub.heartbeat import Heartbeat
 from nc.hub.limits import Limits
 from nc.hub.link_lines import LinkLines
 from nc.hub.link_requests import LinkRequests
+from nc.hub.mesh import Mesh, MeshParts
+from nc.hub.ports import Drop
 from nc.hub.reachable import Reachable
 from nc.hub.recorder import LATER, LinkRecorder
 from nc.hub.session import Session
 from nc.hub.superseded import SupersededLinks
-from nc.hub.switch import Drop, Switch
+from nc.hub.switch import Switch
 from nc.hub.turns import Turns
 from nc.net import wire
 from nc.net.wire import Close, CloseCode, Frame, HandshakeError
 from nc.replica.replica import Replica
 from nc.replica.waiting import WaitingNodes
 from nc.secrets import RequestIds, TokenIds
-
-# The close frame for each reason that an event drops a link for; any other: the server stops.
-_CLOSES: Final = {
-    pb.STATE_CHANGE_REASON_LINK_SUPERSEDED: wire.SUPERSEDED,
-    pb.STATE_CHANGE_REASON_UNREGISTERED: wire.UNREGISTERED,
-    pb.STATE_CHANGE_REASON_ADDRESS_REASSIGNED: wire.REASSIGNED,
-    pb.STATE_CHANGE_REASON_EXPIRED: wire.EXPIRED,
-}
 
 
 class Hub:
@@ -69,7 +64,9 @@ class Hub:
         destinations: what nodes may reach beyond the network, through the server.
 
     Attributes:
+        is_current: whether the state is not out of date; set where several servers share a log.
         switch: forwards packets.
+        mesh: the connections to other servers; None without them.
         leads: whether this server decides what the log has.
         reachable: where this server and its peers are, for agents.
         sessions: those that have not ended, by link id.
@@ -96,6 +93,7 @@ class Hub:
     ) -> None:
         self._replica = replica
         self._recorder = LinkRecorder(replica, clock, waiting, reclaim_after_ms)
+        self.is_current: Callable[[], bool] = lambda: True
         self._prefix_length = network.prefix_length
         self._log = log
         self._limits = limits
@@ -114,16 +112,19 @@ class Hub:
         self.acceptor = Acceptor(requests.answer, tls, log, limits, self.reachable)
         self.switch = Switch(network, interconnection=interconnection, destinations=destinations)
         self._superseded = SupersededLinks(self.switch)
+        self._followed = FollowedLinks(self, self._superseded)
         self.sessions: dict[str, Session] = {}
         self.handshakes: dict[Session, asyncio.Task[None]] = {}
         self.sockets: set[Session] = set()
         self._all_closed = asyncio.Event()  # set while there are no sockets
         self._all_closed.set()
         self.tasks: set[asyncio.Task[Any]] = set()
-        self._turns = Turns()
+        self.turns = Turns()
         self._heartbeat = Heartbeat(self, clock, limits.silence_timeout_s)
         self._heartbeat_task: asyncio.Task[None] | None = None
         self._acceptor_task: asyncio.Task[None] | None = None
+        self._mesh_task: asyncio.Task[None] | None = None
+        self.mesh: Mesh | None = None
 
     @property
     def state(self) -> State:
@@ -136,10 +137,15 @@ class Hub:
 
     def start(self, listener: socket.socket) -> "dict[str, asyncio.Task[None]]":
         """Serve on a socket that listens; gives the tasks that must not end before `stop`."""
+        tasks = {}
+        if self.mesh is not None:
+            self._replica.observe(self.mesh.follow)
+            self._mesh_task = tasks["mesh"] = asyncio.create_task(self.mesh.run())
         self._replica.observe(self.follow)
         self._acceptor_task = asyncio.create_task(self.acceptor.serve(listener))
         self._heartbeat_task = asyncio.create_task(self._heartbeat.run())
-        return {"link_acceptor": self._acceptor_task, "link_heartbeat": self._heartbeat_task}
+        own = {"link_acceptor": self._acceptor_task, "link_heartbeat": self._heartbeat_task}
+        return own | tasks
 
     async def stop_accepting(self) -> None:
         """Close the listener and all connections that are not upgraded; links stay."""
@@ -148,24 +154,21 @@ class Hub:
     async def stop(self) -> None:
         """Close every link, and wait until nothing is left of any."""
         for link in list(self.sessions.values()):
-            self._end(link, wire.STOPPING, pb.STATE_CHANGE_REASON_REPLICA_STOPPED)
+            self.end(link, wire.STOPPING, pb.STATE_CHANGE_REASON_REPLICA_STOPPED)
         await self._all_closed.wait()  # a close frame that is not answered has a time limit
-        await _cancel(self._heartbeat_task, *self.tasks)
+        await _cancel(self._heartbeat_task, self._mesh_task, *self.tasks)
 
     def follow(self, events: Iterable[Event]) -> None:
         """End the links that these events drop."""
-        for event in events:
-            if event.WhichOneof("kind") != "state_changed":
-                continue
-            change = event.state_changed
-            link = self.sessions.get(change.link_id)
-            if link is None or change.to_state != pb.CONNECTION_STATE_IDLE:
-                continue
-            is_superseded = change.reason == pb.STATE_CHANGE_REASON_LINK_SUPERSEDED
-            if is_superseded and link_of(self.state.links, link.node_id).link_id in self.sessions:
-                self._supersede(link)
-            else:  # also if the newer link is at another server
-                self._end(link, _CLOSES.get(change.reason, wire.STOPPING), change.reason)
+        self._followed.follow(events)
+
+    def join_mesh(self, parts: MeshParts) -> None:
+        """Exchange packets with the hubs of other servers; before `start`."""
+        self.mesh = Mesh(parts, self.switch, lambda: self.state, self.turns, self.peers_moved)
+
+    def is_peers(self, session: str) -> bool:
+        """Whether a session is that of another server, which packets are exchanged with."""
+        return self.mesh is not None and session in self.mesh.nodes.ports
 
     def peers_moved(self, peers: tuple[wire.Address, ...]) -> None:
         """Tell every node where the other servers are now."""
@@ -187,7 +190,7 @@ class Hub:
         self.switch.drop(link.port, Drop.FRAGMENTED)
 
     def on_much_work(self, link: Session) -> None:
-        self._turns.wait(link)
+        self.turns.wait(link)
 
     def on_closed(self, link: Session) -> None:
         self._drop(link, None, pb.STATE_CHANGE_REASON_LINK_CLOSED)
@@ -252,10 +255,11 @@ class Hub:
     def _drop(self, link: Session, close: Close | None, reason: Reason) -> None:
         """End a link, unless it has ended, and record that; no `close` if the node has ended it."""
         if not link.is_over:
-            self._end(link, close, reason)
+            self.end(link, close, reason)
             self._spawn(self._recorder.end(link, reason))
 
-    def _end(self, link: Session, close: Close | None, reason: Reason) -> None:
+    def end(self, link: Session, close: Close | None, reason: Reason) -> None:
+        """End a link; what the log has of it is another matter."""
         self._leave(link)
         self.switch.detach(link.port)
         self._superseded.end(link.node_id)
@@ -263,7 +267,8 @@ class Hub:
             link.close(close)
         self._lines.closed(link, "" if close is None else close.reason, reason)
 
-    def _supersede(self, link: Session) -> None:
+    def supersede(self, link: Session) -> None:
+        """End a link in the log's view; its packets go on until the newer one has its address."""
         self._leave(link)
         self._superseded.keep(link)
         reason = pb.STATE_CHANGE_REASON_LINK_SUPERSEDED

@@ -1,6 +1,6 @@
 """Requests for links: whose it is, whether there is room, whether it comes too often."""
 
-from collections.abc import Sized
+from collections.abc import Callable, Sized
 from functools import partial
 from http import HTTPStatus
 from typing import Protocol
@@ -15,7 +15,9 @@ from nc.domain.state import State
 from nc.hub.admission import NodeWaits, admit
 from nc.hub.connection import AcceptedConnection
 from nc.hub.limits import Limits
+from nc.hub.mesh import Mesh
 from nc.hub.pace import Pace, Sampler
+from nc.hub.peer_link import PeerLink
 from nc.hub.refusals import LinkRefused, Refusal
 from nc.hub.session import Owner, Session
 from nc.net import wire
@@ -30,6 +32,12 @@ class LinkOwner(Owner, Protocol):
 
     @property
     def state(self) -> State: ...
+
+    @property
+    def is_current(self) -> Callable[[], bool]: ...
+
+    @property
+    def mesh(self) -> Mesh | None: ...
 
     def leads(self) -> bool:
         """Whether this server decides what the log has."""
@@ -71,13 +79,18 @@ class LinkRequests:
         self._links = Pace(limits.links_at_once, limits.link_interval_s, time)
         self._lines = Sampler(limits.lines_at_once, limits.line_interval_s, time)
 
-    def answer(self, connection: AcceptedConnection, request: WSUpgradeRequest) -> Session:
-        """The session for a request.
+    def answer(
+        self, connection: AcceptedConnection, request: WSUpgradeRequest
+    ) -> Session | PeerLink:
+        """The session for a request, or the end of another server's connection.
 
         Raises:
             LinkRefused: with the status and the reason.
         """
         try:
+            mesh, path = self._owner.mesh, request.path.partition(b"?")[0]
+            if mesh is not None and path == wire.PEERS_PATH.encode():
+                return mesh.admit(connection, request)
             return self._admit(connection, request)
         except LinkRefused as refusal:
             refusal.now_s = self._clock.now_ns() / 1e9
@@ -97,6 +110,9 @@ class LinkRequests:
                 HTTPStatus.NOT_FOUND,
                 f"links are at {wire.PATH}, and nothing else is",
             )
+        if not self._owner.is_current():
+            text = "this server is not in touch with the others; try again in a moment"
+            raise _busy(Refusal.NOT_CURRENT, text)
         admitted = admit(
             request.headers.get(wire.TOKEN_HEADER, ""),
             connection.certificate_pem,

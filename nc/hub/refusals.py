@@ -23,10 +23,16 @@ class Refusal(StrEnum):
     CERTIFICATE_ENDED = "certificate_ended"  # or is not valid yet
     NODE_OF_A_LATER_LOG = "node_of_a_later_log"
 
+    # another server
+    FOREIGN_REPLICA = "foreign_replica"  # without a replica's certificate
+    UNKNOWN_REPLICA = "unknown_replica"  # its session is not one of those in the log (yet)
+
     # how many ask
     TOO_OFTEN = "too_often"  # this node
     TOO_MANY_LINKS = "too_many_links"
     TOO_MANY_HANDSHAKES = "too_many_handshakes"
+
+    NOT_CURRENT = "not_current"  # this server may have missed something that others know
 
     BUG = "bug"  # of ours; the log has it
 

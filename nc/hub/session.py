@@ -12,7 +12,7 @@ from typing import Protocol
 from picows import WSCloseCode, WSFrame, WSListener, WSMsgType, WSTransport
 
 from nc.domain.profile import Facts
-from nc.hub.switch import MAX_QUEUED_BYTES, SwitchPort
+from nc.hub.ports import MAX_QUEUED_BYTES, SwitchPort
 from nc.hub.turns import MUCH_WORK
 from nc.net import wire
 from nc.net.wire import Close, Frame

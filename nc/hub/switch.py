@@ -1,9 +1,11 @@
 """The switch: forwards packets between ports by their IPv4 addresses.
 
     a node's link ──┐                        ┌──▶ another node's link, by its overlay address
-                    ├──▶ source is its own ──┤
+                    ├──▶ source is its own ──┼──▶ a peer: another server, which has that link
     the uplink ─────┘    (a link's only)     └──▶ the uplink: the server's own address, and the
                                                   destinations that the operator allows
+    a peer ──▶ source is at that peer ──▶ a node's link here, or the uplink for this server's own
+                                          address; never another peer: so a packet hops once
 
 The uplink is the server's TUN device when there is one. Through it a node reaches the server's
 overlay address alone, so that the server is no open router, whatever its kernel forwards; more
@@ -13,10 +15,10 @@ A packet is parsed once, in the receive buffer, and forwarded from there, togeth
 neighbours for the same port if both ends speak the offload subprotocol; it is copied only between
 an end that does and one that does not.
 
-Laws: a packet is either handed to exactly one port or counted under exactly one reason; a node
-sends from its own address only, and reaches beyond the network only what is allowed; a port that
-does not drain loses its own packets, and delays no other's; what one port sends another stays in
-its order.
+Laws: a packet is either handed to exactly one port or counted under exactly one reason; what came
+from a peer goes to none; a node sends from its own address only, and reaches beyond the network
+only what is allowed; a port that does not drain loses its own packets, and delays no other's; what
+one port sends another stays in its order.
 
 Pure: a port is two functions.
 """
@@ -24,22 +26,14 @@ Pure: a port is two functions.
 import struct
 from collections import Counter
 from collections.abc import Callable, Iterable
-from enum import StrEnum
 from ipaddress import IPv4Network, collapse_addresses
 from typing import Final
 
 from nc.domain.network import Network
+from nc.hub.ports import MAX_QUEUED_BYTES, Drop, PeerPort, SwitchPort
 from nc.net import ipv4
 from nc.net.offload import BadHeader, VnetHeader, require_harmless, whole_packets
 from nc.net.wire import PLAIN_VNET_HEADER, VNET_HEADER_BYTES, Frame, packets
-
-# The longest queue of one receiver: some 180 packets of 1,400 bytes, or 3 ms of 600 Mbit/s. More
-# would only add latency. A frame is taken as long as less than this is queued.
-MAX_QUEUED_BYTES: Final = 256 * 1024
-
-# Version and header length, total length, source and destination (RFC 791, 3.1).
-_PLAIN: Final = struct.Struct("!BxH8xII").unpack_from
-_BEHIND_VNET_HEADER: Final = struct.Struct(f"!{VNET_HEADER_BYTES}xBxH8xII").unpack_from
 
 _TOTAL_LENGTH: Final = struct.Struct("!2xH").unpack_from
 
@@ -49,70 +43,6 @@ NOT_UNICAST_OCTETS: Final = frozenset({0, 127, *range(224, 256)})
 
 _MIN_BYTES: Final = ipv4.MIN_HEADER_BYTES
 _NO_OPTIONS: Final = ipv4.VERSION << 4 | _MIN_BYTES // 4  # how nearly every packet begins
-
-
-class Drop(StrEnum):
-    """Why a packet was dropped; bytes that are no packet count as one, to the frame's end."""
-
-    NOT_IPV4 = "not_ipv4"
-    TRUNCATED = "truncated"  # shorter than its header says, or than a header
-    WRONG_SOURCE = "wrong_source"  # not the node's own address
-    BAD_OFFLOAD = "bad_offload"  # the offload header does not fit its packet
-    FRAGMENTED = "fragmented"  # one message over several frames: a packet is one frame
-    TOO_EARLY = "too_early"  # before the node has its address
-    NOT_INTERCONNECTED = "not_interconnected"  # nodes may not reach each other
-    NOBODY_THERE = "nobody_there"  # an address of the network that no connected node holds
-    NOT_UNICAST = "not_unicast"  # multicast, broadcast, loopback, "this network" (RFC 6890)
-    NOT_ALLOWED = "not_allowed"  # beyond the network, and no `--allow-destination` has it
-    NO_UPLINK = "no_uplink"  # for the server itself or beyond, and there is no TUN device
-    SLOW_READER = "slow_reader"  # the receiver's queue is full
-
-
-class SwitchPort:
-    """One end of the switch, and its counters.
-
-    Args:
-        send: hands a frame to the other side, at once or into its queue; the frame is only good
-            until it returns, and holds several packets only if the port offloads.
-        queued_bytes: the length of its queue.
-        offloads: whether frames begin with a virtio_net_hdr (`nc.net.wire.OFFLOAD`).
-        address: the node's overlay address as a number; None: any source address is accepted.
-
-    Attributes:
-        packets_in, bytes_in: received from the other side, dropped or not; IP bytes.
-        packets_out, bytes_out: handed to the other side.
-        drops: packets from it, and those for it that its full queue did not take.
-    """
-
-    __slots__ = (
-        "address",
-        "bytes_in",
-        "bytes_out",
-        "drops",
-        "fields",
-        "header_bytes",
-        "packets_in",
-        "packets_out",
-        "queued_bytes",
-        "send",
-    )
-
-    def __init__(
-        self,
-        send: Callable[[Frame], object],
-        queued_bytes: Callable[[], int],
-        *,
-        offloads: bool = False,
-        address: int | None = None,
-    ) -> None:
-        self.send = send
-        self.queued_bytes = queued_bytes
-        self.address = address
-        self.header_bytes = VNET_HEADER_BYTES if offloads else 0
-        self.fields = _BEHIND_VNET_HEADER if offloads else _PLAIN
-        self.packets_in = self.bytes_in = 0
-        self.packets_out = self.bytes_out = 0
-        self.drops: Counter[Drop] = Counter()
 
 
 class Switch:
@@ -125,6 +55,10 @@ class Switch:
 
     Attributes:
         ports: the nodes' ports by overlay address.
+        peers: the ports of other servers, by the overlay addresses behind them.
+        own_address: this server's own among several, which share the server's; None: it has none.
+        own_changed: called when it has another.
+        servers: the own addresses of the peers.
         drops: packets dropped since the start, by reason.
         packets_in, bytes_in: received from all ports since the start, dropped or not; IP bytes.
     """
@@ -145,6 +79,10 @@ class Switch:
             for one in collapse_addresses(destinations)
         )
         self.ports: dict[int, SwitchPort] = {}
+        self.peers: dict[int, PeerPort] = {}
+        self.own_address: int | None = None
+        self.own_changed: Callable[[], None] = lambda: None
+        self.servers: frozenset[int] = frozenset()
         self._uplink: SwitchPort | None = None
         self.drops: Counter[Drop] = Counter()
         self.packets_in = self.bytes_in = 0
@@ -191,7 +129,9 @@ class Switch:
         if receiver is not None:
             self._forward(sender, receiver, frame[begin:], count)
 
-    def _route(self, sender: SwitchPort, frame: Frame, at: int) -> tuple[SwitchPort | None, int]:
+    def _route(  # noqa: C901, PLR0911 - every packet comes here: a call costs a tenth of it
+        self, sender: SwitchPort, frame: Frame, at: int
+    ) -> tuple[SwitchPort | None, int]:
         """The receiver of the packet that begins at `at`, None if dropped, and where it ends."""
         size = len(frame) - at - sender.header_bytes
         if size < _MIN_BYTES:
@@ -214,6 +154,8 @@ class Switch:
         elif source >> 24 in NOT_UNICAST_OCTETS:
             self.drop(sender, Drop.NOT_UNICAST)
             return None, end
+        elif isinstance(sender, PeerPort):
+            return self._route_from_peer(sender, frame[at:end], source, destination), end
         receiver = self.ports.get(destination)
         if receiver is None:
             receiver = self._route_beyond(sender, destination)
@@ -224,7 +166,7 @@ class Switch:
 
     def _forward(self, sender: SwitchPort, receiver: SwitchPort, frame: Frame, count: int) -> None:
         if receiver.queued_bytes() >= MAX_QUEUED_BYTES:
-            self.drop(receiver, Drop.SLOW_READER, count)
+            self.drop(receiver, receiver.full, count)
         elif receiver.header_bytes == sender.header_bytes:
             _hand_over(receiver, frame, count)
         elif receiver.header_bytes:
@@ -240,21 +182,49 @@ class Switch:
         self.drops[reason] += count
 
     def _route_beyond(self, sender: SwitchPort, destination: int) -> SwitchPort | None:
-        """The receiver of a packet whose destination is no connected node's."""
-        if destination != self._server and self._base <= destination < self._end:
-            is_kept_apart = not self._interconnection and sender.address is not None
-            self.drop(sender, Drop.NOT_INTERCONNECTED if is_kept_apart else Drop.NOBODY_THERE)
+        """The receiver of a packet whose destination is no node's that is connected here."""
+        is_own = destination in (self._server, self.own_address)
+        if not is_own and self._base <= destination < self._end:
+            found: SwitchPort | Drop = self._at_peer(sender, destination)
+        elif destination >> 24 in NOT_UNICAST_OCTETS:
+            found = Drop.NOT_UNICAST
+        elif not is_own and not self._is_allowed(destination):
+            found = Drop.NOT_ALLOWED
+        elif self._uplink is None or self._uplink is sender:  # never back to its sender
+            found = Drop.NO_UPLINK
+        else:
+            return self._uplink
+        if isinstance(found, Drop):
+            self.drop(sender, found)
             return None
-        if destination >> 24 in NOT_UNICAST_OCTETS:
-            self.drop(sender, Drop.NOT_UNICAST)
-            return None
-        if destination != self._server and not self._is_allowed(destination):
-            self.drop(sender, Drop.NOT_ALLOWED)
-            return None
-        if self._uplink is None or self._uplink is sender:  # never back to its sender
-            self.drop(sender, Drop.NO_UPLINK)
-            return None
-        return self._uplink
+        return found
+
+    def _at_peer(self, sender: SwitchPort, destination: int) -> SwitchPort | Drop:
+        """The peer that has an address of the network."""
+        is_of_a_node = sender.address is not None
+        if is_of_a_node and not (self._interconnection or destination in self.servers):
+            return Drop.NOT_INTERCONNECTED
+        return self.peers.get(destination, Drop.NOBODY_THERE)
+
+    def _route_from_peer(
+        self, peer: PeerPort, packet: Frame, source: int, destination: int
+    ) -> SwitchPort | None:
+        """The receiver of a packet from a peer, None if dropped."""
+        is_own = destination == self.own_address
+        receiver = self._uplink if is_own else self.ports.get(destination)
+        may_reach = self._interconnection or is_own or source in self.servers
+        if self.peers.get(source) is not peer:
+            fault = Drop.WRONG_SOURCE
+        elif receiver is None:
+            fault = Drop.NOBODY_THERE  # here: another hop would be the second
+        elif not _is_harmless(packet, 0, len(packet) - VNET_HEADER_BYTES):
+            fault = Drop.BAD_OFFLOAD
+        elif not may_reach:
+            fault = Drop.NOT_INTERCONNECTED
+        else:
+            return receiver
+        self.drop(peer, fault)
+        return None
 
     def _is_allowed(self, destination: int) -> bool:
         return any(first <= destination <= last for first, last in self._allowed)

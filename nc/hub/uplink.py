@@ -8,15 +8,15 @@ that was deleted, or could not be made because another network was in its way, i
 """
 
 import asyncio
-from functools import partial
-from ipaddress import IPv4Interface
+from ipaddress import IPv4Address, IPv4Interface
 
 from structlog.typing import FilteringBoundLogger
 
 from nc import log_events
 from nc.domain.network import Network
 from nc.errors import OperatorError
-from nc.hub.switch import Switch, SwitchPort
+from nc.hub.ports import SwitchPort
+from nc.hub.switch import Switch
 from nc.net import routes
 from nc.net.overlay import Wanted
 from nc.net.routes import DeviceNetwork, open_tun
@@ -35,6 +35,8 @@ class Uplink:
         self._log = log
         self._tun: Tun | None = None
         self._deleted = asyncio.Event()
+        self._own_changed = asyncio.Event()
+        switch.own_changed = self._own_changed.set
 
     async def open(self) -> None:
         """Make the device, with the server's address and the route to the network.
@@ -73,21 +75,43 @@ class Uplink:
 
     async def _until_lost(self, tun: Tun) -> str:
         """Restore what is removed, until the device is deleted or cannot be kept; says why."""
-        restore = partial(asyncio.to_thread, routes.restore, tun.name, self._network)
+
+        async def restore() -> list[str]:
+            return await asyncio.to_thread(routes.restore, tun.name, self._network)
+
         watching = asyncio.ensure_future(watch(restore, self._report))
         deleted = asyncio.ensure_future(self._deleted.wait())
+        changing = asyncio.ensure_future(self._follow_own(tun))
+        waited = (watching, deleted, changing)
         try:
-            await asyncio.wait((watching, deleted), return_when=asyncio.FIRST_COMPLETED)
+            await asyncio.wait(waited, return_when=asyncio.FIRST_COMPLETED)
             if deleted.done():
                 return "the TUN device was deleted"
-            await watching
+            await (changing if changing.done() else watching)
         except (OperatorError, OSError) as error:
             return str(error)
         finally:
-            watching.cancel()
-            deleted.cancel()
-            await asyncio.wait((watching, deleted))
+            for each in waited:
+                each.cancel()
+            await asyncio.wait(waited)
         return "the watch ended"
+
+    async def _follow_own(self, tun: Tun) -> None:
+        """Let what the kernel sends come from this server's own address, whichever that is."""
+        while True:
+            own, before = self._own(), self._network.wanted.own
+            if own != before:
+                self._network = self._network._replace(
+                    wanted=self._network.wanted._replace(own=own)
+                )
+                await asyncio.to_thread(routes.change_own, tun.name, self._network, before)
+                self._log.info(log_events.OWN_ADDRESS, device=tun.name, address=str(own or ""))
+            await self._own_changed.wait()
+            self._own_changed.clear()
+
+    def _own(self) -> IPv4Address | None:
+        address = self._switch.own_address
+        return None if address is None else IPv4Address(address)
 
     def close(self) -> None:
         """Remove the device, and with it its address and route. Idempotent."""

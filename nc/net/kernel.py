@@ -68,6 +68,17 @@ def add_missing(kernel: Any, what: str, **fields: Any) -> bool:
     return True
 
 
+def remove_address(kernel: Any, index: int, address: str) -> None:
+    """Remove a /32 from a device, unless it is gone."""
+    from pyroute2 import NetlinkError  # noqa: PLC0415 - as above
+
+    try:
+        kernel.addr("del", index=index, local=address, prefixlen=32, family=socket.AF_INET)
+    except NetlinkError as error:
+        if error.code != errno.EADDRNOTAVAIL:
+            raise
+
+
 def device_index(kernel: Any, device: str) -> int:
     """Raises KernelRefused if there is no such device."""
     indices = kernel.link_lookup(ifname=device)

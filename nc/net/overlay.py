@@ -58,12 +58,14 @@ class Wanted(NamedTuple):
         server: where the link goes to; None on the server, or if that is no IPv4 address.
         has_route: whether the overlay network gets a route at all.
         metric: of that route; None: the operator has not chosen one, and no overlap is accepted.
+        own: a second address, which what this machine sends into the overlay comes from.
     """
 
     interface: IPv4Interface
     server: IPv4Address | None = None
     has_route: bool = True
     metric: int | None = None
+    own: IPv4Address | None = None
 
 
 def require_bounded(interface: IPv4Interface, *, may_be_all: bool = False) -> None:

@@ -65,16 +65,51 @@ def _add_missing(netlink: Any, index: int, network: DeviceNetwork) -> list[str]:
     address = {"index": index, "local": local, "address": peer, "prefixlen": 32}
     if kernel.add_missing(netlink, "addr", family=socket.AF_INET, **address):
         added.append(f"the address {local}")
+    source = local if wanted.own is None else str(wanted.own)
+    own = {"index": index, "local": source, "address": source, "prefixlen": 32}
+    if source != local and kernel.add_missing(netlink, "addr", family=socket.AF_INET, **own):
+        added.append(f"the address {source}")
     if not is_up or link.get("mtu") != network.mtu:
         netlink.link("set", index=index, mtu=network.mtu, gso_max_size=_GSO_MAX_BYTES, state="up")
         added.append("the device's MTU and state")
     if wanted.has_route and wanted.interface.network != ALL:
-        destination = str(wanted.interface.network)
-        route = {"dst": destination, "oif": index, "prefsrc": local, "proto": kernel.PROTOCOL}
-        metric = {} if wanted.metric is None else {"priority": wanted.metric}
-        if kernel.add_missing(netlink, "route", scope=_SCOPE_LINK, **route, **metric):
-            added.append(f"the route to {destination}")
+        route = _route(index, wanted)
+        if kernel.add_missing(netlink, "route", **route):
+            added.append(f"the route to {route['dst']}")
     return added
+
+
+def _route(index: int, wanted: Wanted) -> dict[str, Any]:
+    """The route to the overlay, as rtnetlink wants it."""
+    metric = {} if wanted.metric is None else {"priority": wanted.metric}
+    return {
+        "dst": str(wanted.interface.network),
+        "oif": index,
+        "prefsrc": str(wanted.own or wanted.interface.ip),
+        "proto": kernel.PROTOCOL,
+        "scope": _SCOPE_LINK,
+        **metric,
+    }
+
+
+def change_own(device: str, network: DeviceNetwork, before: IPv4Address | None) -> None:
+    """Let what this machine sends into the overlay come from another address than before.
+
+    Args:
+        device: the device.
+        network: what it is to have, the own address as it is from now on.
+        before: the own address until now.
+
+    Raises:
+        OverlayRefused, KernelRefused: see `restore`.
+    """
+    restore(device, network)
+    with kernel.opened(f"the route of {device}") as netlink:
+        index = kernel.device_index(netlink, device)
+        if network.wanted.has_route and network.wanted.interface.network != ALL:
+            netlink.route("replace", **_route(index, network.wanted))
+        if before is not None and before != network.wanted.own:
+            kernel.remove_address(netlink, index, str(before))
 
 
 async def open_tun(network: DeviceNetwork, offload: bool) -> Tun:

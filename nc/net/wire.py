@@ -55,6 +55,8 @@ from nc.text import host_port
 Frame: TypeAlias = "bytes | memoryview"
 
 PATH: Final = "/ws"
+PEERS_PATH: Final = "/hub"  # of another server of the same network (`nc.hub.mesh`)
+REPLICA_HEADER: Final = "nc-replica"  # the session of a server, in its request and its answer
 TOKEN_HEADER: Final = "node-token"  # noqa: S105 - where the token is, not a token
 SUBPROTOCOL_HEADER: Final = "Sec-WebSocket-Protocol"
 

@@ -12,6 +12,7 @@ from nc.pki.certificates import REPLICA_ORGANIZATION
 from nc.rpc.replication.line import GrpcLine, Identity
 from nc.secrets import Secrets, new_serial
 from nc.server.certificates import Certificates
+from nc.server.mesh import peer_tls
 from nc.server.parts import Cluster
 from nc.server.settings import ServerSettings
 from nc.small_files import read_small
@@ -63,4 +64,5 @@ def cluster_of(
         identity = Identity(authority.chain_pem, issued.key_pem, issued.certificate_pem)
         return GrpcLine(address, identity)
 
-    return Cluster(partial(getattr, log, "records"), open_line)
+    tls = peer_tls(certificates.authorities, clock, secrets, is_plain=settings.plaintext)
+    return Cluster(partial(getattr, log, "records"), open_line, tls)

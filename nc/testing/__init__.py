@@ -8,6 +8,7 @@ history; `targets` what can be driven; `simulation` a whole cluster; `search` dr
 seed, and makes smaller what breaks a law. docs/how-to/harness.md has examples.
 """
 
+from nc.testing.contract.enrolment import CheckAsUpstream, Enrol, OpenLinkWith, Renew
 from nc.testing.contract.happenings import Crash, Restart, Wait
 from nc.testing.contract.history import (
     Answer,
@@ -40,7 +41,15 @@ from nc.testing.contract.operations import (
     Sweep,
     Unregister,
 )
-from nc.testing.contract.values import ADMIN, Moment, Refused
+from nc.testing.contract.values import (
+    ADMIN,
+    UPSTREAM,
+    Limits,
+    Moment,
+    Refused,
+    Told,
+    old,
+)
 from nc.testing.targets.in_process import InProcess
 from nc.testing.targets.remote import Remote
 from nc.testing.targets.server_process import ServerProcess
@@ -51,14 +60,17 @@ __all__ = [
     "CLUSTER_LAWS",
     "LAWS",
     "SERVER_NODE",
+    "UPSTREAM",
     "Ability",
     "Answer",
     "Breach",
     "CertificateSet",
+    "CheckAsUpstream",
     "CheckHealth",
     "CheckState",
     "CloseLink",
     "Crash",
+    "Enrol",
     "Evidence",
     "Facts",
     "GetAddress",
@@ -69,6 +81,7 @@ __all__ = [
     "Judgement",
     "Law",
     "LawBroken",
+    "Limits",
     "LogView",
     "Model",
     "Moment",
@@ -76,11 +89,13 @@ __all__ = [
     "Observation",
     "Observed",
     "OpenLink",
+    "OpenLinkWith",
     "Operation",
     "Port",
     "Redeem",
     "Refused",
     "Remote",
+    "Renew",
     "Reply",
     "Request",
     "Restart",
@@ -92,7 +107,9 @@ __all__ = [
     "Step",
     "Sweep",
     "Target",
+    "Told",
     "Unregister",
     "Wait",
     "judge",
+    "old",
 ]

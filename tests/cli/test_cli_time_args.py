@@ -1,5 +1,5 @@
 import contextlib
-from datetime import UTC, datetime, timedelta, timezone
+from datetime import UTC, datetime, time, timedelta, timezone
 
 import pytest
 from hypothesis import example, given
@@ -32,6 +32,19 @@ def test_iso_times_are_utc_unless_they_say_otherwise(at: datetime) -> None:
     seconds = int(at.replace(tzinfo=UTC).timestamp())
     assert parse_expiry(at.isoformat(), NOW_S) == seconds
     assert parse_expiry(at.isoformat() + "+01:00", NOW_S) == seconds - 3600
+
+
+@given(st.times().map(lambda at: at.replace(microsecond=0)), st.booleans())
+def test_a_time_of_day_is_the_last_one(at: time, has_seconds: bool) -> None:
+    """In UTC: today's, or yesterday's if that is still to come."""
+    at = at if has_seconds else at.replace(second=0)
+    text = f"{at:%H:%M:%S}" if has_seconds else f"{at:%H:%M}"
+    assert parse_point(text, NOW_S) == parse_point(text.removeprefix("0"), NOW_S)
+    at_ns = parse_point(text, NOW_S).at_ns
+    assert at_ns is not None
+    found = datetime.fromtimestamp(at_ns / 1e9, UTC)
+    assert found.time() == at
+    assert 0 <= NOW_S - found.timestamp() < 86_400
 
 
 def test_never_is_the_apis_zero() -> None:

@@ -330,6 +330,21 @@ def test_the_status_says_what_is_degraded(ncadm: Run, told: Json) -> None:
     assert told("links")["links"] == []
 
 
+@pytest.mark.parametrize(
+    ("words", "says"),
+    [
+        (("ncadm", "nodes", "list", "--port", "6440"), "ncadm --port … nodes list …"),
+        (("ncadm", "events", "--context", "prod"), "ncadm --context … events …"),
+        (("ncadm", "nodes", "list", "--prt", "6440"), "No such option: --prt"),
+        (("network-controller", "log", "show", "--config", "x"), "No such option: --config"),
+    ],
+)
+def test_an_option_is_told_its_place(words: tuple[str, ...], says: str) -> None:
+    """One of `ncadm` itself that stands behind a command goes before it."""
+    done = run_here(*words)
+    assert (done.returncode, says in done.stderr, done.stderr.count("\n")) == (2, True, 1), done
+
+
 @pytest.mark.parametrize("group", [NodesCommands, TokensCommands, AdminsCommands, ContextsCommands])
 def test_the_lists_of_commands_say_what_their_help_says(group: type[LazyGroup]) -> None:
     """The sentence in the table begins the command's own help."""

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,15 +10,19 @@ from typing import Any
 
 import pytest
 
+from nc.agent.program import StateFolder, open_link, renew
+from nc.pki import ca_cert_hash
 from tests.e2e.contract_peer import BOOTSTRAP, INTERNAL, Caller, ContractClient, Tls
 from tests.e2e.deployment import Deployment, assert_denied, assert_mistake
 from tests.e2e.e2e_process import ServerProcess, read_events
+from tests.support.agent_process import AgentProcess
 from tests.support.link_client import Identity, LinkClient
 from tests.support.programs import run_here
 from tests.support.upstream_server import GRPC_NAME, NETWORK_NAME, UpstreamServer
 
 UUID = "7f9c2ba4-e88f-4827-8f5e-4a51d0a6c2b3"  # tokens need not look like ours
 NODES = {"a" * 16: "10.1.1.3", UUID: "10.1.1.9", "tok/en+Of=another.Form": "10.1.1.7"}
+TAKEN_OVER = "Of/our+own=agent"
 NEW = "b" * 16  # had no address yet
 BOOTSTRAP_TOKEN = "Upstream-Bootstrap"  # noqa: S105 - made up
 
@@ -52,7 +57,7 @@ class Imported:
 def upstream(tmp_path_factory: pytest.TempPathFactory) -> UpstreamServer:
     server = UpstreamServer.made(tmp_path_factory.mktemp("upstream"))
     server.write_database(
-        [*NODES.items(), (NEW, "")],
+        [*NODES.items(), (TAKEN_OVER, "10.1.1.11"), (NEW, "")],
         [(BOOTSTRAP_TOKEN, "-1"), ("c" * 16, "2020-01-01 00:00:00")],
     )
     return server
@@ -97,6 +102,30 @@ def test_an_imported_node_may_do_what_a_node_may(imported: Imported) -> None:
     assert imported.caller.call("HealthCheck").code == "200"
     assert_denied(imported.caller.call("GetBootStrapToken", {"expireTime": 1}))
     assert_denied(imported.caller.call("UpdateSensorExpireTime", {}, service=INTERNAL))
+
+
+@pytest.mark.filterwarnings("ignore:Parsed a serial number")  # 0, of the upstream CAs
+async def test_our_agent_takes_over_an_imported_node(imported: Imported, tmp_path: Path) -> None:
+    """With its token alone: it keeps its address, and renews; the upstream certificate is out."""
+    server, state = imported.deployment.server, tmp_path / "state"
+    pin = ca_cert_hash((imported.upstream.folder / "certs" / "grpc" / "ca.pem").read_bytes())
+    invitation = f"{TAKEN_OVER}@127.0.0.1:{server.bootstrap_port}"
+    how = ("--imported", "--ca-cert-hash", pin, "--no-tun", "--state-dir", state)
+    with AgentProcess(invitation, *how) as agent:
+        connected = await asyncio.to_thread(agent.wait_for, "agent.connected")
+        assert connected["address"] == "10.1.1.11/24"
+        assert agent.stop() == 0
+        assert TAKEN_OVER not in agent.said
+    folder = StateFolder(state)
+    node = folder.load()
+    assert node is not None
+    node_id = node.node_id() or ""
+    assert re.search(f"^joined .* as node-{node_id[:8]} {node_id}$", agent.said, re.MULTILINE)
+    refused = await asyncio.to_thread(imported.refusal_of, TAKEN_OVER, imported.identity)
+    assert "not that of this certificate's node" in refused
+    await renew(folder, node)
+    async with open_link(node) as link:
+        assert str(link.interface) == "10.1.1.11/24"
 
 
 def test_ncadm_takes_the_tokens_of_imported_nodes(imported: Imported) -> None:
@@ -167,13 +196,13 @@ def test_no_token_is_in_the_log(imported: Imported) -> None:
     server = imported.deployment.server
     said = "\n".join([*server.stderr.so_far, *server.stdout.so_far]).encode()
     contents = [path.read_bytes() for path in data.rglob("*") if path.is_file()]
-    for token in (*NODES, NEW, BOOTSTRAP_TOKEN):
+    for token in (*NODES, TAKEN_OVER, NEW, BOOTSTRAP_TOKEN):
         assert not any(token.encode() in content for content in (said, *contents))
     kinds: dict[str, list[Any]] = {}
     for event in read_events(data):
         kinds.setdefault(event["type"], []).append(event)
     assert kinds["LitekubeImported"][0]["actor"] == "import:litekube"
-    assert json.dumps(kinds["NodeRegistered"]).count('"imported": true') == len(NODES) + 1
+    assert json.dumps(kinds["NodeRegistered"]).count('"imported": true') == len(NODES) + 2
 
 
 def test_copied_authorities_serve_without_the_configuration(

@@ -147,6 +147,7 @@ async def test_an_append_that_never_arrived_is_a_conflict(
     ours, theirs = pair
 
     async def lose_and_take(_request: Any, _call: Any) -> Any:
+        await theirs.barrier()
         await theirs.append(b"theirs", 1, 1)
         raise nats.errors.TimeoutError
 

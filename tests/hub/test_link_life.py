@@ -13,7 +13,7 @@ from cryptography import x509
 
 from nc.domain.links import link_of
 from nc.domain.profile import Facts
-from nc.hub.switch import Drop
+from nc.hub.ports import Drop
 from nc.server.installation import Tuning
 from nc.server.settings import ServerSettings
 from tests.support.link_client import (

@@ -14,8 +14,8 @@ from nc.agent.connection import Target
 from nc.agent.link_errors import LinkEnded
 from nc.clock_watch import difference_text
 from nc.hub.limits import Limits
+from nc.hub.ports import MAX_QUEUED_BYTES
 from nc.hub.refusals import Refusal
-from nc.hub.switch import MAX_QUEUED_BYTES
 from tests.support.link_client import (
     BINARY,
     CONTINUATION,

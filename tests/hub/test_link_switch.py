@@ -9,7 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from nc.domain.network import Network
-from nc.hub.switch import MAX_QUEUED_BYTES, Drop, Switch, SwitchPort
+from nc.hub.ports import MAX_QUEUED_BYTES, Drop, SwitchPort
+from nc.hub.switch import Switch
 from nc.net.wire import PLAIN_VNET_HEADER, VNET_HEADER_BYTES, Frame
 from tests.support.link_client import packet
 

@@ -35,8 +35,9 @@ from nc.testing.contract.administration import (
     RevokeToken,
     UpdateNode,
 )
+from nc.testing.contract.enrolment import CheckAsUpstream, Enrol, OpenLinkWith, Renew
 from nc.testing.contract.history import Step
-from nc.testing.contract.values import ADMIN, NO_LIMITS, VIEWER, Limits
+from nc.testing.contract.values import ADMIN, NO_LIMITS, UPSTREAM, VIEWER, Limits, Told, old
 from nc.testing.search import Trial
 from nc.testing.targets.in_process import START_MS
 
@@ -125,6 +126,28 @@ def an_office(trial: Trial) -> None:
     trial.finish()
 
 
+def a_workshop(trial: Trial) -> None:
+    """Machines with keys of their own, and a node that was imported."""
+    first = Enrol("token 1", "node 1", told=Told("db", "1.0"))
+    for operation in (
+        IssueLimited("token 1", 10, max_uses=2, prefix="web-"),
+        first,
+        first,
+        replace(first, machine="another machine"),
+        Renew("node 1", told=Told("", "1.1")),
+        Renew("node 1", "another machine"),
+        Describe("node 1"),
+        CheckAsUpstream("node 1"),
+        CheckAsUpstream("imported 1"),
+        Renew("imported 1"),
+        OpenLinkWith("imported 1", "link 1", UPSTREAM),
+        OpenLinkWith("imported 1", "link 2"),
+        CheckState("node 1", old("node 1")),
+    ):
+        trial.perform(operation)
+    trial.finish()
+
+
 def a_full_house(trial: Trial) -> None:
     """Two addresses: one is an operator's choice, the other is reclaimed for a fourth node."""
     trial.perform(IssueToken("token 1", 10))
@@ -157,12 +180,18 @@ def a_crowd(trial: Trial) -> None:
     trial.finish()
 
 
+LIMITS: dict[Callable[[Trial], None], Limits] = {
+    a_full_house: Limits(reclaim_after_ms=HOUR_MS),
+    a_workshop: Limits(imported=1),
+}
+
+
 @cache
 def recorded(script: Callable[[Trial], None]) -> History:
     """The history of a script; callers do not change it."""
     target = InProcess()
-    network = "10.1.1.1/24" if script in {a_life, an_office} else "10.1.1.1/29"
-    limits = Limits(reclaim_after_ms=HOUR_MS) if script is a_full_house else NO_LIMITS
+    network = "10.1.1.1/24" if script in {a_life, an_office, a_workshop} else "10.1.1.1/29"
+    limits = LIMITS.get(script, NO_LIMITS)
     trial = Trial(target, network, limits)
     script(trial)
     target.end()

@@ -207,7 +207,13 @@ def an_old_link_can_still_shake_hands(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(links, "decide_hand_over", careless)
 
 
-@bug("states move along the machine", "who is gone holds nothing", on_disk=False, rival=True)
+@bug(
+    "states move along the machine",
+    "who is gone holds nothing",
+    "a bootstrap token serves until it expires",
+    on_disk=False,
+    rival=True,
+)
 def a_conflict_is_not_decided_again(patch: pytest.MonkeyPatch) -> None:
     """What was decided before another replica wrote is appended after it, as it was."""
     replica_seams.plant(patch, decide=replica_seams.AtRetry(replica_seams.same_entries))
@@ -397,6 +403,7 @@ def an_expired_node_is_let_in_until_the_sweep(patch: pytest.MonkeyPatch) -> None
 
 @bug(
     "an acknowledged enrolment is never forgotten",
+    "certificates are renewed for a node's own key",
     "some order of the commands explains every answer",
     "a later expiry revives a node",
 )

@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterable
 from copy import copy
 from dataclasses import dataclass, replace
 from ipaddress import IPv4Address
+from itertools import count
 from types import SimpleNamespace
 from typing import Any
 
@@ -37,6 +38,7 @@ from nc.replica.timeline import Timeline
 from nc.rpc.abuse import Abuse, WrongToken
 from nc.rpc.callers import Caller, CallerKind
 from nc.rpc.controller import Controller
+from nc.secrets import TokenIds
 from nc.server import tasks
 from tests.testing import replica_seams
 from tests.testing.deaf_hub import deaf_to
@@ -216,11 +218,22 @@ def a_replaced_link_waits_for_one_that_is_elsewhere(patch: pytest.MonkeyPatch) -
             change = event.state_changed
             is_replaced = change.reason == pb.STATE_CHANGE_REASON_LINK_SUPERSEDED
             if is_replaced and change.link_id in self.sessions:
-                self._supersede(self.sessions[change.link_id])
+                self.supersede(self.sessions[change.link_id])
             else:
                 follow(self, [event])
 
     patch.setattr(Hub, "follow", patient)
+
+
+@_bug("an attempt to enrol makes one node", "a node is enrolled once")
+def a_lost_reply_to_an_attempt_costs_another_node(patch: pytest.MonkeyPatch) -> None:
+    """Its token is drawn anew each time."""
+    original, drawn = TokenIds.node_token_of, count()
+
+    def fickle(self: TokenIds, attempt: str, token_id: str) -> str:
+        return original(self, f"{attempt}{next(drawn)}", token_id)
+
+    patch.setattr(TokenIds, "node_token_of", fickle)
 
 
 @_bug(*_A_LINK_TOO_MANY, is_shared=True)
@@ -299,6 +312,7 @@ def a_late_close_drops_the_link_at_another_server(patch: pytest.MonkeyPatch) -> 
 
 @_bug(
     "answers are never stale",
+    "an address stays with its node",
     "an acknowledged enrolment is never forgotten",
     "unregister is final",
     "an expired node token is refused",

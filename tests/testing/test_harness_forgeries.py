@@ -26,8 +26,9 @@ from nc.testing import (
     judge,
 )
 from nc.testing.contract.administration import Describe, RevokeOperator
+from nc.testing.contract.enrolment import CheckAsUpstream, Enrol, Renew
 from nc.testing.contract.history import step_id
-from nc.testing.contract.values import ADMIN
+from nc.testing.contract.values import ADMIN, Told
 from nc.testing.search import Trial
 from nc.testing.targets.in_process import START_MS
 from tests.testing.forged_histories import (
@@ -36,6 +37,7 @@ from tests.testing.forged_histories import (
     a_crowd,
     a_full_house,
     a_life,
+    a_workshop,
     an_office,
     answering,
     recorded,
@@ -162,6 +164,16 @@ def called_db(_: pb.Entry, event: Any) -> None:
     event.name = "db"
 
 
+def of_another_node(answer: Answer, _: History) -> Answer:
+    """A second node was made."""
+    return answer._replace(token=Secret("5eed" * 4))
+
+
+def called_otherwise(answer: Answer, _: History) -> Answer:
+    node_id, _name = answer.node
+    return answer._replace(node=(node_id, "web-store"))
+
+
 def used_up_by_one(history: History) -> History:
     """The token was issued for one use."""
     lie = writing("token_issued", lambda _, event: setattr(event, "max_uses", 1))
@@ -191,6 +203,13 @@ LAST_ONE = "an administrator is left"
 ONE_NAME = "no two nodes have one name"
 CALLED = "a node is called what it was called"
 LONGEST_IDLE = "the longest idle gives its address up"
+ONE_NODE = "an attempt to enrol makes one node"
+FIRST_KEY = "an attempt is for the key that came first"
+OWN_KEY = "certificates are renewed for a node's own key"
+OWN_CERTIFICATES = "certificates for a machine's key are usable"
+TOLD = "what is shown of a machine is what it told"
+AS_ASKED = "a newcomer is called as it asked"
+OF_ITS_NODE = "a link needs the certificate of its node"
 
 JOIN_2, JOIN_3 = Redeem("token 1", "node 2"), Redeem("token 1", "node 3")
 ASK_1, ASK_2 = CheckState("node 1"), CheckState("node 2")
@@ -198,6 +217,8 @@ WHERE_1, WHERE_2 = GetAddress("node 1"), GetAddress("node 2")
 GREET_1 = Handshake("node 1", "link 1")
 TOO_LATE, TOO_LONG = Redeem("token 2", "nobody"), IssueToken("token 3", 5_256_001)
 STEAL = Unregister("node 1", "node 2")
+ENROL = Enrol("token 1", "node 1", told=Told("db", "1.0"))
+THIEF = replace(ENROL, machine="another machine")
 
 # By a law: a lie that breaks it, and whatever other law the same lie breaks.
 FORGERIES: dict[str, tuple[Lie, set[str]]] = {
@@ -249,7 +270,14 @@ FORGERIES: dict[str, tuple[Lie, set[str]]] = {
     VIEWERS: (saying(IssueToken("token 2", 10, "operator 1"), "400"), set()),
     LAST_ONE: (saying(RevokeOperator(ADMIN), "200"), set()),
     ONE_NAME: (writing("node_updated", called_db), set()),
-    CALLED: (saying(Describe("node 1"), "200", None, "", None, ("web-2", "a")), set()),
+    CALLED: (saying(Describe("node 1"), "200", None, "", None, ("web-2", "a", "", "")), set()),
+    ONE_NODE: (answering(ENROL, of_another_node), set()),
+    FIRST_KEY: (saying(THIEF, "200"), {NEW, ONE_NODE, OWN_CERTIFICATES}),
+    OWN_KEY: (saying(Renew("node 1", "another machine"), "200"), {LOGGED_ONCE, OWN_CERTIFICATES}),
+    OWN_CERTIFICATES: (answering(ENROL, with_a_bit_less_pem), set()),
+    TOLD: (saying(Describe("node 1"), "200", None, "", None, ("web-db", "", "", "1.1")), set()),
+    AS_ASKED: (answering(ENROL, called_otherwise, at=0), {CALLED}),
+    OF_ITS_NODE: (saying(CheckAsUpstream("node 1"), "200", -1, ""), set()),
     "replay equals live": (with_another_replay, set()),
     "answers are never stale": (lambda h: replace(h, stale=_last_query(h)), set()),
     EXPLAINED: (lambda h: replace(h, unexplained=_last_query(h)), set()),
@@ -259,6 +287,9 @@ FORGERIES: dict[str, tuple[Lie, set[str]]] = {
 SCRIPTS = {
     LONGEST_IDLE: a_crowd,
     **dict.fromkeys((ASSIGNED, CROWD), a_full_house),
+    **dict.fromkeys(
+        (ONE_NODE, FIRST_KEY, OWN_KEY, OWN_CERTIFICATES, TOLD, AS_ASKED, OF_ITS_NODE), a_workshop
+    ),
     **dict.fromkeys((REVOKED, LET_IN, CUT_OFF, VIEWERS, LAST_ONE, ONE_NAME, CALLED), an_office),
 }
 

@@ -47,7 +47,7 @@ KindsOption = Annotated[
 FromOption = Annotated[
     str | None,
     typer.Option(
-        "--from", metavar="SEQ|TIME", help="The first event: 2026-11-20T15:00, -2h, or now."
+        "--from", metavar="SEQ|TIME", help="The first event: 2026-11-20T15:00, 15:00, -2h, or now."
     ),
 ]
 ToOption = Annotated[
@@ -105,6 +105,7 @@ class Names(NamedTuple):
             named.tokens | set(base.tokens),
             {**base.names, **named.names},
             {**held, **named.holders},
+            named.invitations | set(base.membership.invitations),
         )
 
     def resolve(self, text: str, what: str, known: frozenset[str]) -> str:

@@ -49,7 +49,9 @@ def events(
     start: Annotated[
         str | None,
         typer.Option(
-            "--from", metavar="SEQ|TIME", help="The first event: 2026-11-20T15:00, -2h, or now."
+            "--from",
+            metavar="SEQ|TIME",
+            help="The first event: 2026-11-20T15:00, 15:00, -2h, or now.",
         ),
     ] = None,
     end: Annotated[

@@ -151,7 +151,8 @@ def why(
         typer.echo(
             printable(f"{event.seq:>7}  {time_text(event.recorded_at_ns)}  {reason.sentence}; {by}")
         )
-    typer.echo(printable(f"    now  {_now(found)}, after event {found.seq}"))
+    time_ = "now" if when is None else "then"
+    typer.echo(printable(f"{time_:>7}  {_now(found)}, after event {found.seq}"))
 
 
 def _now(found: "Explanation") -> str:

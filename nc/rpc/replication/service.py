@@ -80,6 +80,7 @@ class ReplicationService:
         self._clock = clock
         self._log = log
         self._known: dict[str, Peer] = {}  # all that have followed since this one leads
+        self._begun: set[str] = set()  # those of them whose session has
         self._wakes: set[asyncio.Event] = set()
 
     async def follow(self, messages: Messages, call: Call) -> None:
@@ -122,12 +123,20 @@ class ReplicationService:
         role = self._role
         if role.leases is None:
             self._known.clear()
+            self._begun.clear()
             for wake in self._wakes:  # they end
                 wake.set()
             return
-        sessions = role.replica.state.sessions
-        self._known = {key: peer for key, peer in self._known.items() if key in sessions}
-        self._peers.set(self._known)
+        self._peers.set(self._live())
+
+    def _live(self) -> dict[str, Peer]:
+        """Those whose session goes on; one that has just called has not begun it yet."""
+        sessions = self._role.replica.state.sessions
+        live = {session: peer for session, peer in self._known.items() if session in sessions}
+        ended = self._begun.difference(live)
+        self._known = {key: peer for key, peer in self._known.items() if key not in ended}
+        self._begun = set(live)
+        return live
 
     async def forward(self, request: pb.ForwardRequest, call: Call) -> pb.ForwardResponse:
         """Carry out what a caller or a link of a follower wants."""
@@ -181,7 +190,7 @@ class ReplicationService:
         )
         if is_beat:
             own = {self._role.replica.session: self._own()}
-            message.peers.extend(_peer_messages(self._known | own))
+            message.peers.extend(_peer_messages(self._live() | own))
         return message
 
     async def _call(self, wish: pb.Call, call: Call, response: pb.ForwardResponse) -> None:
@@ -190,7 +199,7 @@ class ReplicationService:
             raise ValueError(f"{wish.path} is no method that is forwarded")
         kind = CallerKind(wish.caller_kind)
         caller = Caller(kind, wish.actor, wish.node_id, wish.not_after_ms, wish.serial)
-        its = Call(caller, method.name, wish.request_id, call.started_ns)
+        its = Call(caller, method.name, wish.request_id, call.started_ns, peer=wish.peer)
         try:
             state, now = self._role.replica.state, now_ms(self._clock)
             installed = self._callers.installed

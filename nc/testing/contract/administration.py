@@ -131,7 +131,7 @@ class Describe(NodeCall):
         del now
         self._require(model)
         profile, address = model.profiles[self.node], model.held.get(self.node, "")
-        return Facts(OK, address=address, said=(profile.name, profile.label))
+        return Facts(OK, address=address, said=(profile.name, profile.label, *profile.told))
 
 
 @dataclass(frozen=True, slots=True)

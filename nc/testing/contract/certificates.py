@@ -35,6 +35,13 @@ def flaws_of(certificates: CertificateSet) -> list[str]:
     return found
 
 
+def common_names(certificates: CertificateSet) -> list[str]:
+    """What a certificate's subject names."""
+    leaf = x509.load_pem_x509_certificate(certificates.certificate)
+    names = leaf.subject.get_attributes_for_oid(NameOID.COMMON_NAME)
+    return [str(name.value) for name in names]
+
+
 def _flaws(authority: x509.Certificate, leaf: x509.Certificate) -> Iterator[str]:
     try:
         leaf.verify_directly_issued_by(authority)

@@ -49,6 +49,7 @@ class Answer(NamedTuple):
     token: Secret = Secret()
     certificates: tuple[CertificateSet, ...] = ()  # gRPC, network
     links: int | None = None  # of that node, open at its own end; None where that was not counted
+    node: tuple[str, str] = ("", "")  # the id and the name of the node that was made or renewed
 
     @property
     def is_ok(self) -> bool:
@@ -230,9 +231,14 @@ def operation_text(operation: Operation | Happening, start_ms: int) -> str:
     for entry in fields(operation):
         value = getattr(operation, entry.name)
         if isinstance(value, tuple):
-            parts += [f"{node or '“”'} at {_when(at_s, start_ms)}" for node, at_s in value]
+            if entry.name == "expiries":
+                parts += [f"{node or '“”'} at {_when(at_s, start_ms)}" for node, at_s in value]
+            else:
+                parts += [f"{entry.name} {' '.join(filter(None, value))}"] * any(value)
         elif entry.name == "caller":
             parts += [f"by {value}"] * (value != ADMIN)
+        elif isinstance(value, str) and entry.default == "":
+            parts += [f"{entry.name} {value}"] * bool(value)
         elif isinstance(value, str):
             parts.append(value or "“”")
         elif isinstance(value, bool):
@@ -258,7 +264,7 @@ def answer_text(answer: Answer | None) -> str:
         parts.append(address or "no address")
     if result is not None:
         parts.append(f"result {str(result).lower()}")
-    parts += said
+    parts += [text for text in said if text]
     if answer.links is not None:
         parts.append(f"{answer.links} links open" if answer.links != 1 else "1 link open")
     if code != OK:

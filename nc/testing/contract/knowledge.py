@@ -4,26 +4,24 @@ An operation that was never answered may have happened or not, and of two in one
 have been first: where that matters, the phase is `UNSURE`, and a law looks elsewhere.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import Enum, auto
 from typing import Any, NamedTuple
 
 from nc.testing.contract import administration as adm
+from nc.testing.contract import enrolment
 from nc.testing.contract import operations as ops
-from nc.testing.contract.happenings import Wait
-from nc.testing.contract.history import History, Observation, Step
+from nc.testing.contract.history import History, Step
 from nc.testing.contract.values import (
     ADMIN,
-    CONNECTED,
     DEFAULT_MINUTES,
-    HELLO_LIMIT_MS,
-    IDLE,
-    INIT,
     MINUTE_MS,
     Expiry,
     Moment,
     at,
+    imported_nodes,
+    owner,
 )
 
 
@@ -61,6 +59,15 @@ class _Node:
     has_left: bool | None = False  # None: perhaps
 
 
+class Attempt(NamedTuple):
+    """An attempt to enrol, which was answered with a node or perhaps made one."""
+
+    token: str
+    key: str
+    at_ms: int  # when it was first made, at the earliest
+    is_sure: bool  # it was answered with the node
+
+
 @dataclass
 class _Token:
     """A bootstrap token that was issued."""
@@ -95,6 +102,7 @@ class Observed:
         nodes: the answered uses of node tokens.
         callers: the answered calls with nodes' certificates.
         operators: those with the certificates of operators, and the operator's role.
+        repeats: the answered attempts to enrol that were made before, and the first one.
     """
 
     def __init__(self, history: History) -> None:
@@ -103,9 +111,12 @@ class Observed:
         self.nodes: list[Use] = []
         self.callers: list[Use] = []
         self.operators: list[tuple[Use, str]] = []
+        self.repeats: list[tuple[Use, Attempt]] = []
+        self._attempts: dict[str, Attempt] = {}  # by node; as of the round before, as what follows
         self._known_tokens: dict[str, _Token] = {}  # as of the round before
         self._known_operators: dict[str, _Operator] = {}
-        self._known_nodes: dict[str, _Node] = {}
+        imported = imported_nodes(history.limits.imported)
+        self._known_nodes: dict[str, _Node] = {node: _Node("") for node in imported}
         for _, steps in history.rounds():
             for step in steps:
                 if step.answer is not None:
@@ -115,28 +126,46 @@ class Observed:
     def _look_at(self, step: Step, beside: Sequence[Step]) -> None:
         """Note the uses of tokens in a step; the others of its round are `beside` it."""
         operation: Any = step.operation
-        if (caller := operation.shown) not in {"", ADMIN}:
-            operator = self._known_operators.get(caller)
-            if operator is None:
-                self.callers.append(Use(step, caller, self._phase_of_node(caller, step, beside)))
-            else:
-                phase = Phase.GONE if operator.is_revoked else Phase.LIVE
-                ends_now = any(isinstance(each.operation, adm.RevokeOperator) for each in beside)
-                if operator.is_revoked is None or (ends_now and not operator.is_revoked):
-                    phase = Phase.UNSURE
-                self.operators.append((Use(step, caller, phase), operator.role))
+        if operation.shown not in {"", ADMIN}:
+            self._look_at_caller(step, beside)
             if step.code == ops.DENIED:
                 return  # it did not come as far as its token
         if isinstance(operation, ops.Redeem):
-            token, phase = operation.token, Phase.UNKNOWN
-            if token in self._known_tokens:
-                phase = self._known_tokens[token].phase(step.moment)
-                if phase is Phase.LIVE and any(map(self._may_use_up, beside)):
-                    phase = Phase.UNSURE
-            self.bootstrap_tokens.append(Use(step, token, phase))
+            self._look_at_redemption(step, operation, beside)
             return
-        for node in _nodes_in(operation):
+        for node in nodes_in(operation):
             self.nodes.append(Use(step, node, self._phase_of_node(node, step, beside)))
+
+    def _look_at_caller(self, step: Step, beside: Sequence[Step]) -> None:
+        caller = step.operation.shown
+        operator = self._known_operators.get(caller)
+        if operator is None:
+            node = owner(caller)
+            self.callers.append(Use(step, node, self._phase_of_node(node, step, beside)))
+            return
+        phase = Phase.GONE if operator.is_revoked else Phase.LIVE
+        ends_now = any(isinstance(each.operation, adm.RevokeOperator) for each in beside)
+        if operator.is_revoked is None or (ends_now and not operator.is_revoked):
+            phase = Phase.UNSURE
+        self.operators.append((Use(step, caller, phase), operator.role))
+
+    def _look_at_redemption(
+        self, step: Step, operation: ops.Redeem, beside: Sequence[Step]
+    ) -> None:
+        if isinstance(operation, enrolment.Enrol):
+            first = self._attempts.get(operation.node)
+            if first is not None:
+                phase = self._phase_of_node(operation.node, step, beside)
+                self.repeats.append((Use(step, operation.node, phase), first))
+            is_at_once = any(operation.node == _enrolled(other.operation) for other in beside)
+            if first is not None or is_at_once or not operation.is_in_order:
+                return
+        token, phase = operation.token, Phase.UNKNOWN
+        if token in self._known_tokens:
+            phase = self._known_tokens[token].phase(step.moment)
+            if phase is Phase.LIVE and any(map(self._may_use_up, beside)):
+                phase = Phase.UNSURE
+        self.bootstrap_tokens.append(Use(step, token, phase))
 
     def _phase_of_node(self, name: str, step: Step, beside: Sequence[Step]) -> Phase:
         """The phase of a node while a step is under way."""
@@ -159,7 +188,7 @@ class Observed:
         if isinstance(operation, adm.UnregisterNodesOf):
             return self._known_nodes[node].token == operation.token
         is_change = isinstance(operation, ops.Unregister | ops.SetExpiries)
-        return is_change and node in _nodes_in(operation)
+        return is_change and node in nodes_in(operation)
 
     def _may_use_up(self, step: Step) -> bool:
         """Whether it may be why a bootstrap token is refused that was good before."""
@@ -178,7 +207,7 @@ class Observed:
                     if known is None:
                         continue
                     if isinstance(step.operation, ops.Redeem):
-                        known.uses += 1
+                        known.uses += _enrolled(step.operation) not in self._attempts
                     elif getattr(step.operation, "revokes", True):
                         known.is_revoked = known.is_revoked or (True if step.is_ok else None)
                 case adm.IssueOperator(operator, role) if step.is_ok:
@@ -187,6 +216,15 @@ class Observed:
                     operator_known = self._known_operators[name]
                     is_sure = operator_known.is_revoked or step.is_ok
                     operator_known.is_revoked = True if is_sure else None
+
+    def _learn_of_attempts(self, done: Sequence[Step]) -> None:
+        for step in done:
+            if isinstance(each := step.operation, enrolment.Enrol):
+                known_attempt = self._attempts.get(each.node)
+                if known_attempt is None or (step.is_ok and not known_attempt.is_sure):
+                    at_ms = step.moment.earliest_ms
+                    attempt = Attempt(each.token, each.key, at_ms, step.is_ok)
+                    self._attempts[each.node] = attempt
 
     def _learn(self, steps: Sequence[Step]) -> None:
         """Learn what is sure after a round."""
@@ -201,6 +239,7 @@ class Observed:
                 case ops.Redeem(token, name) if step.is_ok:
                     self._known_nodes.setdefault(name, _Node(token))
         self._learn_of_tokens(done)
+        self._learn_of_attempts(done)
         joining = {step.operation.node for step in done if isinstance(step.operation, ops.Redeem)}
         said: set[str] = set()  # nodes whose expiry another step of the round has set
         for step in done:
@@ -220,81 +259,19 @@ class Observed:
     def _nodes_changed_by(self, operation: Any) -> list[str]:
         if isinstance(operation, adm.UnregisterNodesOf):
             return [n for n, node in self._known_nodes.items() if node.token == operation.token]
-        return _nodes_in(operation)
+        return nodes_in(operation)
 
 
-def _nodes_in(operation: Any) -> list[str]:
+def _enrolled(operation: ops.Operation) -> str | None:
+    """The node of an attempt to enrol."""
+    return operation.node if isinstance(operation, enrolment.Enrol) else None
+
+
+def nodes_in(operation: Any) -> list[str]:
     """The nodes that an operation is about, each once."""
     if isinstance(operation, ops.SetExpiries):
         return list(dict(operation.expiries))
     is_about_one = isinstance(
-        operation, ops.Query | ops.Unregister | ops.LinkOperation | adm.NodeCall
+        operation, ops.Query | ops.Unregister | ops.LinkOperation | adm.NodeCall | enrolment.Renew
     )
     return [operation.node] if is_about_one else []
-
-
-class LinkState(NamedTuple):
-    """Where a node's link must be."""
-
-    state: int | None  # as clients see it; None: unsure
-    link: str = ""
-    opened: frozenset[str] = frozenset()  # every link that was ever accepted
-    closed_late: bool = False  # a superseded link was closed since the current one was opened
-    opened_ms: int = 0  # when the current one was opened, at the earliest
-
-
-def link_states(history: History) -> Iterator[tuple[Step, LinkState]]:
-    """Each CheckState, in a round of its own, with where the node's link is before it."""
-    now: dict[str, LinkState] = {}
-    rounds = {number: len(steps) for number, steps in history.rounds()}
-    for item in history.items:
-        if isinstance(item, Observation):
-            if not isinstance(item.happening, Wait):  # no link outlives its process
-                now = {node: LinkState(IDLE, opened=was.opened) for node, was in now.items()}
-            continue
-        operation, is_alone = item.operation, rounds[item.round] == 1
-        if isinstance(operation, ops.CheckState) and is_alone:
-            before = now.get(operation.node, LinkState(IDLE))
-            waited_ms = item.moment.latest_ms - before.opened_ms
-            is_late = before.state == INIT and waited_ms >= HELLO_LIMIT_MS
-            yield item, before._replace(state=None) if is_late else before
-        elif not operation.reads:
-            is_of_all = isinstance(operation, ops.Sweep | adm.UnregisterNodesOf)
-            concerned = list(now) if is_of_all else _nodes_in(operation)
-            for node in concerned:
-                now[node] = _moved(now.get(node, LinkState(IDLE)), item, is_alone=is_alone)
-
-
-def _moved(before: LinkState, step: Step, *, is_alone: bool) -> LinkState:  # noqa: PLR0911 - a table
-    """Where the link is after a step that may concern it."""
-    operation = step.operation
-    if not step.may_have_happened:
-        is_refused_address = isinstance(operation, ops.Handshake) and before.state == INIT
-        return before._replace(state=None) if is_refused_address else before
-    opened = before.opened
-    if isinstance(operation, ops.OpenLink):
-        opened |= {operation.link}
-    if not step.is_ok or not is_alone:
-        return before._replace(state=None, opened=opened)
-    match operation:
-        case ops.OpenLink(_, link) if before.link != link or before.state == IDLE:
-            is_new = before.state is not None or link not in before.opened
-            opened_ms = step.moment.earliest_ms
-            return LinkState(INIT if is_new else None, link, opened, opened_ms=opened_ms)
-        case ops.Handshake(_, link):
-            return before._replace(state=CONNECTED, link=link)
-        case ops.CloseLink(_, link) if before.state in {IDLE, None} or before.link != link:
-            is_late = before.closed_late or link in before.opened
-            return before._replace(closed_late=is_late)
-        case ops.CloseLink():
-            return before._replace(state=IDLE, link="", closed_late=False)
-        case (
-            ops.Unregister()
-            | ops.SetExpiries()
-            | ops.Sweep()
-            | adm.AssignAddress()
-            | adm.UnregisterNodesOf()
-        ):
-            # it may have lost its link: expiry and the sweep are other laws' business
-            return before if before.state == IDLE else before._replace(state=None)
-    return before

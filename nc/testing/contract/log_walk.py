@@ -49,7 +49,7 @@ class Background:
                 if not began_ms <= at_ms < began_ms + DAY_MS:
                     began_ms, count = at_ms, 0
                 self.days[token_id] = began_ms, count + 1
-                self.ranks[place.event.node_id] = count + 1
+                self.ranks[place.event.node_id] = count + 1 if token_id else 0
             case "token_expired":
                 self.expires_at_ms.pop(place.event.token_id, None)
             case "replica_started":

@@ -20,10 +20,12 @@ from nc.testing.contract.values import (
     HELLO_LIMIT_MS,
     IDLE,
     INIT,
+    NO_FACTS,
     NO_LIMITS,
     Limits,
     Moment,
     Refused,
+    Told,
     at,
 )
 
@@ -35,7 +37,8 @@ class Model(TokenModel):
         network: the server's own address in the overlay, and the prefix length.
         choose: picks one of several things that the contract allows; by default the first.
         acts_alone: whether the server ends links by itself when their time has come.
-        limits: its settings.
+        limits: its settings, and what it begins with.
+        now_ms: when it begins.
     """
 
     def __init__(
@@ -45,11 +48,13 @@ class Model(TokenModel):
         *,
         acts_alone: bool = False,
         limits: Limits = NO_LIMITS,
+        now_ms: int = 0,
     ) -> None:
-        super().__init__(network, choose, limits)
+        super().__init__(network, choose, limits, now_ms)
         self.acts_alone = acts_alone
         self.links: dict[str, tuple[int, str]] = {}  # state and link, unless idle
         self.linked: set[str] = set()  # nodes that were handed an address
+        self.telling: dict[str, Told] = {}  # facts, by the link that they come with
         self.hello_due_ms: dict[str, int] = {}  # by node, for its newest link
         self.operators: dict[str, str] = {ADMIN: ADMIN}  # role; "": revoked
 
@@ -72,7 +77,7 @@ class Model(TokenModel):
             for node, (tick, at_ms) in sorted(self.idle_since.items())
         )
         known = [frozenset(entries.items()) for entries in (*maps, *others)]
-        sets = frozenset(self.assigned), frozenset(self.linked)
+        sets = [frozenset(each) for each in (self.assigned, self.linked, self.gone)]
         return (self.network, self.come_up, tuple(self.rested), idle, *known, *sets)
 
     @property
@@ -89,6 +94,7 @@ class Model(TokenModel):
         self._cut(nodes)
         self.free(nodes)
         self.linked.difference_update(nodes)
+        self.gone.update(nodes)
         for node in nodes:
             del self.nodes[node], self.profiles[node]
 
@@ -174,6 +180,7 @@ class Model(TokenModel):
             raise Refused("IllegalTransition")
         self._have_address(node)
         self.linked.add(node)
+        self.tell(node, self.telling.get(link, NO_FACTS))
         self.links[node] = (CONNECTED, link)
 
     def _have_address(self, node: str) -> None:

@@ -16,16 +16,14 @@ from typing import Any, ClassVar, Final, NamedTuple
 
 from nc.testing.contract.model import Model
 from nc.testing.contract.overlay import server_address
-from nc.testing.contract.values import ADMIN, CONNECTED, IDLE, VIEWER, Moment, Refused
+from nc.testing.contract.values import ADMIN, CONNECTED, IDLE, VIEWER, Moment, Refused, owner
 
 SERVER_NODE = "reserverd"  # the node token that stands for the server itself, spelled so
-
 OK: Final = "200"
 MISTAKE: Final = "400"
 DENIED: Final = "PERMISSION_DENIED"
 
 _TOKEN: Final = re.compile(r"[0-9a-f]{16}")
-
 TokenOf = Callable[[str], str]  # the real token that stands behind a name
 
 
@@ -43,7 +41,7 @@ class Facts(NamedTuple):
     state: int | None = None
     address: str | None = None
     result: bool | None = None
-    said: tuple[str, ...] = ()  # of a node: its name, with # for digits of its id, and its label
+    said: tuple[str, ...] = ()  # of a node: name, with # for digits of its id, label, and facts
 
 
 class Denied(Refused):
@@ -63,6 +61,11 @@ class Operation:
     refused: ClassVar[Facts] = Facts(MISTAKE)
     event: ClassVar[str] = ""
     reads: ClassVar[bool] = False
+
+    @property
+    def is_checked_at_once(self) -> bool:
+        """Whether who asks is checked when it is asked, and others may come before it then."""
+        return self.shown not in {"", ADMIN}
 
     @property
     def shown(self) -> str:
@@ -103,7 +106,7 @@ class Call(Operation):
                 return
             raise Denied(f"Operator{role}")
         try:
-            model.check_live(self.shown, now)
+            model.check_live(owner(self.shown), now)
         except Refused as refused:
             raise Denied(f"Caller{refused}") from None
         if self.is_admins:
@@ -120,7 +123,6 @@ class IssueToken(Call):
     token: str  # the name that it gets
     minutes: int  # 0: the default; negative: for ever
     caller: str = ADMIN
-
     method = "GetBootStrapToken"
     is_admins = True
     event = "token_issued"
@@ -140,19 +142,23 @@ class Redeem(Call):
     node: str  # the name that the new node gets
     port: Port = Port.BOOTSTRAP
     caller: str = ADMIN  # on the control port
-
     method = "GetToken"
     event = "node_registered"
+    is_repeatable: ClassVar[bool] = False  # another one with the same node is the same attempt
 
     def fields(self, token: TokenOf) -> dict[str, Any]:
         return {"bootStrapToken": token(self.token)}
 
-    def expect(self, model: Model, now: Moment) -> Facts:
+    def check_token(self, model: Model) -> None:
+        """Refuse what is no token."""
         if not self.token:
             raise Refused("BootstrapTokenEmpty")
         is_name = self.token in model.tokens or " " in self.token  # names stand for real tokens
         if not is_name and not _TOKEN.fullmatch(self.token):
             raise Refused("BootstrapTokenMalformed")
+
+    def expect(self, model: Model, now: Moment) -> Facts:
+        self.check_token(model)
         model.redeem(self.token, self.node, now)
         return Facts(OK)
 
@@ -175,8 +181,7 @@ class Query(Call):
         if not self.node:
             raise Refused("NodeTokenEmpty")
         model.check_live(self.node, now)
-        state, _ = model.links.get(self.node, (IDLE, ""))
-        return state, model.held.get(self.node, "")
+        return model.links.get(self.node, (IDLE, ""))[0], model.held.get(self.node, "")
 
 
 class CheckState(Query):
@@ -185,8 +190,7 @@ class CheckState(Query):
     refused = Facts(MISTAKE, IDLE, "")
 
     def expect(self, model: Model, now: Moment) -> Facts:
-        state, address = self._look(model, now)
-        return Facts(OK, state, address)
+        return Facts(OK, *self._look(model, now))
 
 
 class GetAddress(Query):
@@ -195,15 +199,13 @@ class GetAddress(Query):
     refused = Facts(MISTAKE, address="")
 
     def expect(self, model: Model, now: Moment) -> Facts:
-        _, address = self._look(model, now)
-        return Facts(OK, address=address)
+        return Facts(OK, address=self._look(model, now)[1])
 
 
 @dataclass(frozen=True, slots=True)
 class Unregister(Call):
     node: str
     caller: str = ADMIN
-
     method = "UnRegister"
     refused = Facts(MISTAKE, result=False)
     event = "unregistered"
@@ -213,7 +215,7 @@ class Unregister(Call):
 
     def check_caller(self, model: Model, now: Moment) -> None:
         Call.check_caller(self, model, now)
-        if self.caller not in {*model.operators, self.node}:
+        if self.caller not in model.operators and owner(self.caller) != self.node:
             raise Denied("NotItself")
 
     def expect(self, model: Model, now: Moment) -> Facts:
@@ -230,7 +232,6 @@ class Unregister(Call):
 class SetExpiries(Call):
     expiries: tuple[tuple[str, int], ...]  # node, and Unix seconds or 0 for never
     caller: str = ADMIN
-
     method = "UpdateSensorExpireTime"
     is_admins = True
 
@@ -251,7 +252,6 @@ class SetExpiries(Call):
 @dataclass(frozen=True, slots=True)
 class CheckHealth(Call):
     port: Port = Port.CONTROL
-
     method = "HealthCheck"
     reads = True
 

@@ -1,5 +1,6 @@
 """Bootstrap tokens in the model, and the nodes that redeem them."""
 
+import re
 from collections.abc import Iterable
 
 from nc.testing.contract.address_model import AddressModel, Choose
@@ -15,14 +16,22 @@ from nc.testing.contract.values import (
     Profile,
     Refused,
     Terms,
+    Told,
+    imported_nodes,
 )
+
+
+def label_of(text: str) -> str:
+    """The DNS label nearest to a hostname or a name; "" if there is none."""
+    return re.sub("[^a-z0-9]+", "-", text.partition(".")[0].lower()).strip("-")
 
 
 class TokenModel(AddressModel):
     """Tokens and nodes; the arguments are those of `Model`."""
 
-    def __init__(self, network: str, choose: Choose, limits: Limits) -> None:
+    def __init__(self, network: str, choose: Choose, limits: Limits, now_ms: int) -> None:
         super().__init__(network, choose, limits.reclaim_after_ms)
+        self.now_ms = now_ms
         self.max_nodes = limits.max_nodes
         self.tokens: dict[str, Expiry] = {}
         self.terms: dict[str, Terms] = {}  # of the tokens that have some
@@ -31,6 +40,14 @@ class TokenModel(AddressModel):
         self.days: dict[str, tuple[int, int]] = {}  # see `_rank`
         self.nodes: dict[str, Expiry] = {}
         self.profiles: dict[str, Profile] = {}
+        self.gone: set[str] = set()  # nodes that were unregistered
+        self.has_imported = bool(limits.imported)
+        for node in imported_nodes(limits.imported):
+            self.nodes[node] = None
+            self.profiles[node] = Profile("", 0, "node-#", is_imported=True)
+            if node == imported_nodes(1)[0] and self.pool:
+                self.take(node, self.pool[-1])
+                self.is_idle([node])
 
     def issue(self, token: str, minutes: int, now: Moment, terms: Terms = NO_TERMS) -> None:
         """0 minutes are ten, fewer are for ever."""
@@ -45,17 +62,21 @@ class TokenModel(AddressModel):
         if terms != NO_TERMS:
             self.terms[token] = terms
 
-    def redeem(self, token: str, node: str, now: Moment) -> None:
-        """GetToken: as many nodes as the token's terms say, until it expires or is revoked."""
+    def check_redeemable(self, token: str, now: Moment) -> None:
+        """Refuse a token that lets nobody in any more, whoever leaves."""
         if token not in self.tokens:
             raise Refused("BootstrapTokenUnknown")
         if token in self.revoked:
             raise Refused("BootstrapTokenRevoked")
         if self.has_passed(self.tokens, token, now):
             raise Refused("BootstrapTokenExpired")
-        terms, uses = self.terms.get(token, NO_TERMS), self.uses.get(token, 0)
-        if 0 < terms.max_uses <= uses:
+        if 0 < self.terms.get(token, NO_TERMS).max_uses <= self.uses.get(token, 0):
             raise Refused("BootstrapTokenUsedUp")
+
+    def redeem(self, token: str, node: str, now: Moment) -> None:
+        """GetToken: as many nodes as the token's terms say, until it expires or is revoked."""
+        self.check_redeemable(token, now)
+        terms = self.terms.get(token, NO_TERMS)
         if 0 < terms.max_nodes <= len(self.nodes_of(token)):
             raise Refused("TokenNodesReached")
         if node in self.nodes:
@@ -63,11 +84,53 @@ class TokenModel(AddressModel):
         if 0 < self.max_nodes <= len(self.nodes):
             raise Refused("NodesReached")
         if token in self.terms:
-            self.uses[token] = uses + 1
+            self.uses[token] = self.uses.get(token, 0) + 1
         self.nodes[node] = None
         name = f"{terms.prefix or 'node-'}#"
         self.days[token] = self._rank(token, now.latest_ms)
         self.profiles[node] = Profile(token, self.days[token][1], name, terms.label)
+
+    def enrol(self, token: str, node: str, key: str, name: str, told: Told, now: Moment) -> None:
+        """Enrol: as GetToken, but with a machine's key; the same attempt again changes nothing."""
+        profile = self.profiles.get(node)
+        if profile and (profile.token, profile.key) == (token, key) and token in self.tokens:
+            return
+        if node in self.gone:
+            raise Refused("NodeUnregistered")
+        if profile and profile.key != key:
+            raise Refused("NotTheNodesKey")
+        self.redeem(token, node, now)
+        wanted = label_of(name or told.hostname)
+        made = self.profiles[node]
+        if wanted:
+            name = self._free_name(self.terms.get(token, NO_TERMS).prefix + wanted)
+        self.profiles[node] = made._replace(name=name if wanted else made.name, key=key, told=told)
+
+    def _free_name(self, name: str) -> str:
+        """The name, with -2 if it is taken; then with one more than a taken number."""
+        taken = {profile.name for profile in self.profiles.values()}
+        if not {name, f"{name}-2"} <= taken:
+            return f"{name}-2" if name in taken else name
+        numbers = range(3, len(taken) + 3)
+        options = [n for n in numbers if f"{name}-{n - 1}" in taken and f"{name}-{n}" not in taken]
+        return f"{name}-{self.choose(options)}"
+
+    def renew(self, node: str, key: str, told: Told, now: Moment) -> None:
+        """Renew: for a registered node's own key; an imported node's first renewal brings it."""
+        profile = self.profiles[node]
+        if not profile.key and not profile.is_imported:
+            raise Refused("NodeKeyUnknown")
+        if profile.key not in {"", key}:
+            raise Refused("NotTheNodesKey")
+        if self.has_passed(self.nodes, node, now):
+            raise Refused("NodeExpired")
+        self.profiles[node] = profile._replace(key=key, is_imported=False)
+        self.tell(node, told)
+
+    def tell(self, node: str, told: Told) -> None:
+        """A node's machine tells facts."""
+        profile = self.profiles[node]
+        self.profiles[node] = profile._replace(told=told.after(profile.told))
 
     def _rank(self, token: str, now_ms: int) -> tuple[int, int]:
         """When the token's day began, which its first node after a day begins; its nodes since."""

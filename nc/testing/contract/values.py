@@ -4,6 +4,8 @@ from typing import Final, NamedTuple
 
 ADMIN: Final = "admin"  # the administrator whose certificate the server made
 VIEWER: Final = "viewer"  # as a role; that of the others is ADMIN
+UPSTREAM: Final = "upstream"  # whose certificates nodes that were imported have
+_OLD: Final = "old certificate of "
 
 DAY_MS = 24 * 60 * 60 * 1000
 MINUTE_MS = 60_000
@@ -39,10 +41,11 @@ class Refused(Exception):
 
 
 class Limits(NamedTuple):
-    """Settings of a server about its nodes."""
+    """What a server begins with: its settings about nodes, and nodes that were imported."""
 
     max_nodes: int = 0  # registered at one time; 0: any number
     reclaim_after_ms: int = 0  # how long a node must be idle to lose its address; 0: not at all
+    imported: int = 0  # how many nodes an upstream server's database had
 
 
 NO_LIMITS: Final = Limits()
@@ -60,10 +63,42 @@ class Terms(NamedTuple):
 NO_TERMS: Final = Terms()
 
 
+class Told(NamedTuple):
+    """Facts that a machine tells; what is "" stays what it was."""
+
+    hostname: str = ""
+    agent_version: str = ""
+
+    def after(self, before: "Told") -> "Told":
+        """What is known once these were told."""
+        return Told(*(new or old for new, old in zip(self, before, strict=True)))
+
+
+NO_FACTS: Final = Told()
+
+
 class Profile(NamedTuple):
-    """What is known of a node that no link changes."""
+    """What is known of a node that no link's state changes."""
 
     token: str
     rank: int  # which of its token's nodes it is, of a day
     name: str  # with # for the first digits of its id
     label: str = ""
+    key: str = ""  # the machine that made it; "": the server did
+    told: Told = NO_FACTS
+    is_imported: bool = False  # and has not renewed its certificates
+
+
+def imported_nodes(count: int) -> list[str]:
+    """Their names; the first of them has an address."""
+    return [f"imported {number + 1}" for number in range(count)]
+
+
+def old(node: str) -> str:
+    """Names a node's certificates of before its last renewal."""
+    return f"{_OLD}{node}"
+
+
+def owner(certificate: str) -> str:
+    """Whose certificate it is."""
+    return certificate.removeprefix(_OLD)

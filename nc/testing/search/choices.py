@@ -7,11 +7,22 @@ simplest one.
 """
 
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
 from typing import Protocol, TypeVar
 
 from nc.testing.contract import administration as adm
+from nc.testing.contract import enrolment as enr
 from nc.testing.contract import operations as ops
-from nc.testing.contract.values import ADMIN, TEN_YEARS_MINUTES, VIEWER
+from nc.testing.contract.values import (
+    ADMIN,
+    TEN_YEARS_MINUTES,
+    UPSTREAM,
+    VIEWER,
+    Told,
+    imported_nodes,
+    old,
+    owner,
+)
 
 T = TypeVar("T")
 
@@ -21,6 +32,12 @@ _IN_NO_LIST = (WRONG_TOKENS[1], ops.SERVER_NODE)  # for these a list is refused
 
 # In all networks of trials or some, taken mostly; the server's; of none.
 _ADDRESSES = ("10.1.1.5", "10.1.1.3", "", "10.1.1.13", "10.1.1.1", "10.1.1.6", "192.0.2.3")
+
+# Names that a machine asks for, and its hostnames: few, so that most are taken.
+_WANTED = ("", "", "", "db", "web-1")
+_HOSTNAMES = ("db", "Web_1.example", "1", "")
+_VERSIONS = ("1.0", "", "1.1")
+_THIEF = "another machine"
 
 _MOST_LISTED = 4
 _FAR_S = 30 * 24 * 3600
@@ -45,10 +62,13 @@ class Choices:
         with_links: whether operations may be about links.
         with_sweep: whether the server can be asked to sweep.
         with_administration: whether there is nc.admin.v1.
+        with_enrolment: whether there is nc.node.v1, and links are opened with certificates.
+        imported: how many nodes were imported.
 
     Attributes:
         tokens, nodes: names that were given a token, also those that are gone or expired.
         operators: names that were given a certificate, also those that were revoked.
+        attempts: to enrol, as they were first made, whatever was answered.
         links: every link that was asked for, by node.
     """
 
@@ -61,20 +81,27 @@ class Choices:
         with_links: bool = True,
         with_sweep: bool = True,
         with_administration: bool = True,
+        with_enrolment: bool = True,
+        imported: int = 0,
     ) -> None:
         self.pick = pick
         self.tokens: list[str] = []
-        self.nodes: list[str] = []
+        self._imported = imported_nodes(imported)
+        self._renewed: list[str] = []  # nodes
+        self.nodes: list[str] = [*self._imported]
+        self.attempts: list[enr.Enrol] = []
         self.operators: list[str] = []
         self.links: dict[str, list[str]] = {}
         self._with_certificates = with_certificates
         self._with_eternity = with_eternity
         self._with_administration = with_administration
+        self._with_enrolment = with_enrolment
         self._kinds: list[Callable[[int], ops.Operation]] = [
             *(self.query, self.redemption, self.issue, self.departure, self.expiries, self.health),
             *[self.link_operation] * 2 * with_links,
             *[lambda _now_ms: ops.Sweep()] * with_sweep,
             *[self.administration] * 2 * with_administration,
+            *(self.enrol, self.renewal, self.query_as_upstream) * with_enrolment,
         ]
         self._made = 0
 
@@ -88,8 +115,10 @@ class Choices:
             match operation:
                 case ops.IssueToken(token):
                     self.tokens.append(token)
-                case ops.Redeem(_, node):
+                case ops.Redeem(_, node) if node not in self.nodes:
                     self.nodes.append(node)
+                case enr.Renew(node):
+                    self._renewed.append(node)
                 case adm.IssueOperator(operator):
                     self.operators.append(operator)
                 case ops.OpenLink(node, link):
@@ -115,8 +144,11 @@ class Choices:
 
     @property
     def _callers(self) -> list[str]:
-        """The nodes and operators whose certificates may be called with."""
-        return [*self.nodes, *self.operators] if self._with_certificates else []
+        """The certificates of nodes and operators that may be called with."""
+        if not self._with_certificates:
+            return []
+        nodes = [n for n in self.nodes if n not in self._imported or n in self._renewed]
+        return [*nodes, *map(old, self._renewed), *self.operators]
 
     def operation(self, now_ms: int) -> ops.Operation:
         return self.pick(self._kinds)(now_ms)
@@ -145,7 +177,7 @@ class Choices:
         if not (self._callers and self.nodes) or self.pick((True, True, False)):
             return ops.Unregister(self._node())
         caller = self.pick(self._callers)
-        return ops.Unregister(self.pick((caller, self.pick(self.nodes))), caller)
+        return ops.Unregister(self.pick((owner(caller), self.pick(self.nodes))), caller)
 
     def expiries(self, now_ms: int) -> ops.SetExpiries:
         """SetExpiries: never, or a moment near to now or far from it."""
@@ -154,6 +186,48 @@ class Choices:
         count = self.pick(range(1, _MOST_LISTED + 1))
         listed = [(self._mostly(self.nodes, _IN_NO_LIST), self.pick(moments)) for _ in range(count)]
         return ops.SetExpiries(tuple(listed), self._caller())
+
+    def _told(self) -> Told:
+        return Told(self.pick(_HOSTNAMES), self.pick(_VERSIONS))
+
+    def _key(self) -> str:
+        """The machine whose key is used: the node's own mostly."""
+        return self._mostly(("",), (_THIEF, enr.NO_REQUEST))
+
+    def enrol(self, _now_ms: int = 0) -> enr.Enrol:
+        """A machine's first attempt, or one that was made before; now and then by another one."""
+        port = self.pick((ops.Port.BOOTSTRAP, ops.Port.BOOTSTRAP, ops.Port.CONTROL))
+        is_repeat = self.pick((True, False))
+        if self.attempts and is_repeat:
+            return replace(self.pick(self.attempts), port=port, machine=self._key())
+        attempt = self.first_attempt(self._token())
+        attempt = replace(attempt, port=port, caller=ADMIN)
+        return attempt if self.pick(_COIN) < _USUALLY - 1 else self.spoiled(attempt)
+
+    def spoiled(self, attempt: enr.Enrol) -> enr.Enrol:
+        """Another node's, which is not in order."""
+        another = replace(attempt, node=self.fresh("node"))
+        wrong = (replace(another, name=enr.INVALID_NAME), replace(another, attempt=_SHORT))
+        return self.pick(wrong)
+
+    def first_attempt(self, token: str) -> enr.Enrol:
+        attempt = enr.Enrol(token, self.fresh("node"), name=self.pick(_WANTED), told=self._told())
+        self.attempts.append(attempt)
+        return attempt
+
+    def renewal(self, _now_ms: int = 0) -> enr.Renew:
+        return enr.Renew(self._node(), self._key(), self._told())
+
+    def query_as_upstream(self, _now_ms: int = 0) -> enr.CheckAsUpstream:
+        return enr.CheckAsUpstream(self._node())
+
+    def opening(self, node: str) -> ops.OpenLink:
+        """A new link, with its own certificate mostly."""
+        link = self.fresh("link")
+        if not self._with_enrolment:
+            return ops.OpenLink(node, link)
+        others = (UPSTREAM, old(node), self.pick(self.nodes))
+        return enr.OpenLinkWith(node, link, self._mostly(("",), others), self._told())
 
     def limited(self, _now_ms: int = 0) -> adm.IssueLimited:
         """A bootstrap token with terms."""
@@ -171,7 +245,8 @@ class Choices:
         """What may be asked about one node."""
         some = [ops.Unregister(node), ops.CheckState(node), ops.SetExpiries(((node, 0),))]
         more = [self.update(node), adm.AssignAddress(node, address=_ADDRESSES[0])]
-        return [*some, *more * self._with_administration]
+        renewals = [enr.Renew(node), enr.Renew(node, told=self._told())]
+        return [*some, *more * self._with_administration, *renewals * self._with_enrolment]
 
     def administration(self, _now_ms: int = 0) -> ops.Call:
         """Something of nc.admin.v1."""
@@ -198,17 +273,16 @@ class Choices:
         """An operation on a new link, or on any earlier one."""
         if not self.nodes:
             return ops.OpenLink(self.pick(WRONG_TOKENS), self.fresh("link"))
-        owner = self.pick(self.nodes)
-        old = self.links.get(owner, [])
-        fresh = ops.OpenLink(owner, self.fresh("link"))
-        if not old:
+        node = self.pick(self.nodes)
+        fresh, earlier = self.opening(node), self.links.get(node, [])
+        if not earlier:
             return fresh
-        newest, some = old[-1], self.pick(old)
+        newest, some = earlier[-1], self.pick(earlier)
         options: tuple[ops.LinkOperation, ...] = (
             fresh,
-            ops.Handshake(owner, newest),
-            ops.CloseLink(owner, newest),
-            ops.CloseLink(owner, some),
-            ops.Handshake(owner, some),
+            ops.Handshake(node, newest),
+            ops.CloseLink(node, newest),
+            ops.CloseLink(node, some),
+            ops.Handshake(node, some),
         )
         return self.pick(options)

@@ -15,7 +15,10 @@ NETWORKS: Final = (
     "10.1.1.1/24",
 )
 
+IMPORTED: Final = Limits(imported=2)
+
 LIMITS: Final = (
+    *(IMPORTED, Limits(reclaim_after_ms=10 * MINUTE_MS, imported=2)),
     *(NO_LIMITS, NO_LIMITS, Limits(max_nodes=6)),
     *(Limits(reclaim_after_ms=10 * MINUTE_MS), Limits(reclaim_after_ms=MINUTE_MS)),
 )

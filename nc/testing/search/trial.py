@@ -11,12 +11,13 @@ from collections.abc import Sequence
 
 from nc.testing.contract import operations as ops
 from nc.testing.contract.administration import IssueOperator
+from nc.testing.contract.enrolment import Renew
 from nc.testing.contract.happenings import Crash, Happening, Restart, Wait
 from nc.testing.contract.history import Answer, History, Observation, Step, step_id
 from nc.testing.contract.judgement import Judgement, judge
 from nc.testing.contract.model import Model
 from nc.testing.contract.possible_states import Asked, PossibleStates
-from nc.testing.contract.values import NO_LIMITS, Limits
+from nc.testing.contract.values import ADMIN, NO_LIMITS, UPSTREAM, Limits, imported_nodes
 from nc.testing.targets.target import (
     DEFAULT_NETWORK,
     Ability,
@@ -44,7 +45,9 @@ class Trial:
         self._target = target
         self.history = History(target.begin(network, limits), limits)
         acts_alone = Ability.CLOCK not in target.abilities
-        model = Model(self.history.network, acts_alone=acts_alone, limits=limits)
+        now_ms = target.now().latest_ms
+        network = self.history.network
+        model = Model(network, acts_alone=acts_alone, limits=limits, now_ms=now_ms)
         self.states = PossibleStates(model)
         self._judgement: Judgement | None = None
         self._past: deque[Model] = deque(maxlen=_REMEMBERED_ROUNDS)
@@ -59,7 +62,15 @@ class Trial:
     def joined(self) -> list[str]:
         """The nodes that were given a token."""
         done = [step.operation for step in self.history.of(ops.Redeem) if step.is_ok]
-        return [operation.node for operation in done if isinstance(operation, ops.Redeem)]
+        nodes = [operation.node for operation in done if isinstance(operation, ops.Redeem)]
+        return list(dict.fromkeys(nodes))  # an attempt to enrol may have been repeated
+
+    @property
+    def certified(self) -> set[str]:
+        """Those whose certificates may be called with."""
+        done = [step.operation for step in self.history.of(Renew) if step.is_ok]
+        renewed = [operation.node for operation in done if isinstance(operation, Renew)]
+        return {"", ADMIN, UPSTREAM, *self.joined, *renewed, *self.appointed}
 
     @property
     def appointed(self) -> list[str]:
@@ -176,7 +187,8 @@ class Trial:
     def finish(self) -> Judgement:
         """Ask about every node twice more, and judge; raises LawBroken."""
         for _ in range(2):
-            for node in (*self.joined, ops.SERVER_NODE):
+            imported = imported_nodes(self.history.limits.imported)
+            for node in (*imported, *self.joined, ops.SERVER_NODE):
                 self.perform(ops.CheckState(node))
         judgement = self.judge()
         judgement.require()

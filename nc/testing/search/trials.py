@@ -9,10 +9,10 @@ from nc.testing.contract.happenings import Restart, Wait
 from nc.testing.contract.history import History, Item, Observation, Step
 from nc.testing.contract.judgement import Judgement, LawBroken
 from nc.testing.contract.laws import LAWS
-from nc.testing.contract.values import ADMIN, NO_LIMITS, Limits
-from nc.testing.search.administration import AdministrationWorkload
+from nc.testing.contract.values import NO_LIMITS, Limits, owner
 from nc.testing.search.choices import Pick
-from nc.testing.search.settings import LIMITS, NETWORKS
+from nc.testing.search.enrolment import EnrolmentWorkload
+from nc.testing.search.settings import IMPORTED, LIMITS, NETWORKS
 from nc.testing.search.trial import Trial
 from nc.testing.seeded_random import SeededRandom
 from nc.testing.targets.target import Ability, Target
@@ -45,12 +45,13 @@ class Trials:
 def draw_trial(target: Target, pick: Pick, rules: int = DEFAULT_RULES) -> Judgement:
     """Draw a trial, and play it; the laws' judgement."""
     network = pick(NETWORKS)
-    limits = pick(LIMITS) if Ability.CLOCK in target.abilities else NO_LIMITS
+    limits = NO_LIMITS
+    if Ability.CLOCK in target.abilities:
+        limits = pick(LIMITS)
+    elif Ability.ENROLMENT in target.abilities:
+        limits = pick((NO_LIMITS, NO_LIMITS, IMPORTED))
     return _judged(
-        target,
-        network,
-        limits,
-        lambda trial: AdministrationWorkload(trial, target, pick).run(rules),
+        target, network, limits, lambda trial: EnrolmentWorkload(trial, target, pick).run(rules)
     )
 
 
@@ -87,9 +88,9 @@ def _play_round(trial: Trial, items: list[Item]) -> None:
         case Restart(network):
             trial.restart(network)
         case crash:
-            callers = {"", ADMIN, *trial.joined, *trial.appointed}  # who has a certificate
+            callers = trial.certified
             steps = [each for each in items if isinstance(each, Step)]
-            steps = [each for each in steps if each.operation.shown in callers]
+            steps = [each for each in steps if owner(each.operation.shown) in callers]
             if steps or crash is not None:
                 turns = [step.turns for step in steps]
                 trial.perform(*(step.operation for step in steps), turns=turns, crash=crash)

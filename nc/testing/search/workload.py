@@ -47,6 +47,8 @@ class Workload(Choices):
             with_links=Ability.LINKS in self._has,
             with_sweep=Ability.SWEEP in self._has,
             with_administration=Ability.ADMINISTRATION in self._has,
+            with_enrolment=Ability.ENROLMENT in self._has,
+            imported=trial.history.limits.imported,
         )
         self.trial = trial
         self._target = target

@@ -5,16 +5,23 @@ any action can be left out and the rest still means something: that is how a pla
 An action about something that is not there does nothing.
 """
 
+import asyncio
 from dataclasses import dataclass
 from enum import Enum
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Final, NamedTuple
 
+from nc.testing.contract.enrolment import Enrol
+from nc.testing.contract.history import Answer
 from nc.testing.contract.operations import Call as Operation
 from nc.testing.contract.operations import IssueToken, Redeem, SetExpiries
 from nc.testing.simulation.machines import JOINS_BY, Machine
 
 if TYPE_CHECKING:
     from nc.testing.simulation.executor import Executor
+
+
+_ATTEMPTS: Final = 30
+_AGAIN_S: Final = 2.0
 
 
 class Break(Enum):
@@ -37,10 +44,14 @@ class Action:
 
 @dataclass(frozen=True, slots=True)
 class Join(Action):
-    """A token is issued and redeemed, and the new machine's agent starts."""
+    """A token is issued and redeemed, and the new machine's agent starts.
+
+    A machine that enrols with a key of its own repeats its attempt while no answer comes.
+    """
 
     node: str
     replica: int = 0
+    enrols: bool = False
 
     def begin(self, on: "Executor") -> None:
         on.do(self._join(on))
@@ -50,11 +61,21 @@ class Join(Action):
         issued = await cluster.call(IssueToken(token, 10), self.replica)
         if issued is None or not issued.is_ok or node in cluster.machines:
             return
-        joined = await cluster.call(Redeem(token, node), self.replica)
-        if joined is not None and joined.is_ok:
+        joined = await self._ask(on, token)
+        if joined is not None and joined.is_ok and node not in cluster.machines:
             cluster.enrolments[node] = joined
             cluster.machines[node] = Machine(cluster, node, node)
             cluster.machines[node].switch_on()
+
+    async def _ask(self, on: "Executor", token: str) -> Answer | None:
+        if not self.enrols:
+            return await on.cluster.call(Redeem(token, self.node), self.replica)
+        for _ in range(_ATTEMPTS):
+            answer = await on.cluster.call(Enrol(token, self.node), self.replica)
+            if answer is not None:
+                return answer
+            await asyncio.sleep(_AGAIN_S)
+        return None
 
 
 @dataclass(frozen=True, slots=True)

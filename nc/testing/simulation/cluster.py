@@ -14,6 +14,7 @@ from eventlog import LogDamaged, MemoryLog
 from nc.domain.state import State
 from nc.secrets import SECRET_KEY_BYTES, TokenIds
 from nc.testing.contract.administration import STATUSES, UnregisterNodesOf
+from nc.testing.contract.enrolment import NODE_STATUSES
 from nc.testing.contract.history import Answer, Sighting, answer_text
 from nc.testing.contract.laws import Law
 from nc.testing.contract.laws.cluster import GOES_ON, NOTHING_CRASHES, RIGHT_ONE, STARTS
@@ -37,6 +38,7 @@ from nc.testing.simulation.network import Network
 from nc.testing.simulation.servers import SimulatedServer
 from nc.testing.simulation.site import Site
 from nc.testing.targets.calls import Names
+from nc.testing.targets.server import imported_certificates
 
 # A server has read the log within some steps of its disk; so many looks, each after some time.
 _READING_S: Final = 0.005
@@ -46,7 +48,7 @@ _NO_STATE: Final = State()
 
 _SERVERS_OF_A_SHARED_LOG: Final = 2
 
-_NO_FAULTS: Final = {OK, MISTAKE, DENIED, *STATUSES.values()}
+_NO_FAULTS: Final = {OK, MISTAKE, DENIED, *STATUSES.values(), *NODE_STATUSES.values()}
 
 
 class Cluster:
@@ -81,7 +83,7 @@ class Cluster:
         self.chance = SeededRandom(("cluster", plan.seed))
         self.token_ids = TokenIds(self.chance.random_bytes(SECRET_KEY_BYTES))
         self._loop = loop
-        self._names = Names()
+        self._names = Names(imported_certificates())
         shared = MemoryLog(self.clock.now_ns) if plan.is_shared else None
         self.sites = [Site(number, shared, self) for number in range(servers)]
         self._calls = Calls()

@@ -89,7 +89,7 @@ class ClusterWorkload(Choices):
             node = self.fresh("node")
             self.nodes.append(node)
             self.tokens.append(f"{JOINS_BY}{node}")
-            self._add(act.Join, node, self._replica())
+            self._add(act.Join, node, self._replica(), self.pick((False, True)))
 
     def race(self) -> None:
         """Both servers are asked to change a node, while it may be on its way to either."""

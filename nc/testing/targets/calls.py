@@ -12,10 +12,21 @@ from google.protobuf.message import Message
 
 from nc.contract import SUCCESS_MESSAGE
 from nc.pb.admin.v1 import administrators_pb2, nodes_pb2
-from nc.services import ADMIN_SERVICES, CONTROL_SERVICE, INTERNAL_SERVICE
+from nc.services import ADMIN_SERVICES, CONTROL_SERVICE, INTERNAL_SERVICE, NODE_SERVICE
 from nc.testing.contract.administration import IssueOperator
+from nc.testing.contract.enrolment import Enrol, Renew
 from nc.testing.contract.history import Answer, CertificateSet, Secret
-from nc.testing.contract.operations import OK, Call, Facts, IssueToken, Operation, Redeem
+from nc.testing.contract.machine_keys import key_pem
+from nc.testing.contract.operations import (
+    OK,
+    Call,
+    Facts,
+    IssueToken,
+    OpenLink,
+    Operation,
+    Redeem,
+)
+from nc.testing.contract.values import UPSTREAM, imported_nodes, owner
 
 _TOKEN_DIGITS: Final = 16
 _SHOWN_DIGITS: Final = 8  # of a node's id, in names that the server makes
@@ -30,15 +41,25 @@ def methods_by_name(services: Iterable[ServiceDescriptor]) -> dict[str, MethodDe
     }
 
 
-_METHODS: Final = methods_by_name((CONTROL_SERVICE, INTERNAL_SERVICE, *ADMIN_SERVICES))
+_METHODS: Final = methods_by_name(
+    (CONTROL_SERVICE, INTERNAL_SERVICE, NODE_SERVICE, *ADMIN_SERVICES)
+)
 
 
 class Names:
-    """The tokens that stand behind names, and the certificates of nodes."""
+    """The tokens that stand behind names, and the certificates of nodes.
 
-    def __init__(self) -> None:
+    Args:
+        upstream: the certificates of the nodes that were imported.
+        imported: how many of them there are.
+    """
+
+    def __init__(self, upstream: tuple[CertificateSet, ...] = (), imported: int = 0) -> None:
+        self.imported = {*imported_nodes(imported)}
         self._tokens: dict[str, str] = {}
         self._certificates: dict[str, tuple[CertificateSet, ...]] = {}
+        self._old: dict[str, tuple[CertificateSet, ...]] = {}  # before the last renewal
+        self.upstream = upstream
 
     def token(self, name: str) -> str:
         """The token with this name; a text that is no name (no space in it) is one as it stands.
@@ -51,11 +72,25 @@ class Names:
 
     def certificates(self, node: str) -> CertificateSet:
         """A node's certificates for the control port."""
-        return self._certificates[node][0]
+        return self._of(node)[0]
 
     def network_certificates(self, node: str) -> CertificateSet | None:
         """A node's certificates for the link port; None if it was given none."""
-        return self._certificates[node][1] if node in self._certificates else None
+        given = self._of(node)
+        return given[1] if given else None
+
+    def _of(self, name: str) -> tuple[CertificateSet, ...]:
+        if name == UPSTREAM:
+            return self.upstream
+        older = self._old.get(owner(name)) if owner(name) != name else None
+        return older or self._certificates.get(owner(name), ())
+
+    def certificate_of(self, operation: OpenLink) -> CertificateSet | None:
+        """What a node shows as it asks for a link."""
+        if shown := getattr(operation, "certificate", ""):
+            return self.network_certificates(shown)
+        is_imported = operation.node in self.imported and operation.node not in self._certificates
+        return self.network_certificates(UPSTREAM if is_imported else operation.node)
 
     def remember(self, operation: Operation, answer: Answer) -> None:
         """Keep what an answer gave out."""
@@ -65,12 +100,17 @@ class Names:
             self._tokens[operation.node] = answer.token
             if answer.certificates:
                 self._certificates[operation.node] = answer.certificates
+        elif isinstance(operation, Renew) and answer.is_ok:
+            if operation.node in self._certificates:
+                self._old[operation.node] = self._certificates[operation.node]
+            self._certificates[operation.node] = answer.certificates
         elif isinstance(operation, IssueOperator) and answer.is_ok:
             self._certificates[operation.operator] = answer.certificates
 
     def copy(self) -> "Names":
         """A copy that later answers do not change."""
-        names = Names()
+        names = Names(self.upstream)
+        names.imported, names._old = self.imported, self._old.copy()
         names._tokens, names._certificates = self._tokens.copy(), self._certificates.copy()
         return names
 
@@ -99,13 +139,32 @@ def answer_of(call: Call, response: Any) -> Answer:
 
     token = Secret(field("bootStrapToken", "token") or "")
     if isinstance(response, nodes_pb2.Node) and call.reads:  # or others changed it meanwhile
-        name = response.name.replace(response.id[:_SHOWN_DIGITS], "#")
-        said = (name, *response.labels.values()) if response.labels else (name, "")
+        label = "".join(response.labels.values())
+        facts = response.facts
+        said = (_name_in(response.name, response.id), label, facts.hostname, facts.agent_version)
         return Answer(Facts(OK, address=response.address, said=said), SUCCESS_MESSAGE)
+    if isinstance(call, Enrol | Renew):
+        made = response.node_id, _name_in(response.name, response.node_id)
+        token = Secret(field("node_token") or "")
+        certificates = _certificates_for(call.key, response.certificates)
+        return Answer(Facts(OK), SUCCESS_MESSAGE, token, certificates, node=made)
     if field("code") is None:  # of nc.admin.v1, whose refusals are statuses
         return Answer(Facts(OK), SUCCESS_MESSAGE, token, _certificates_in(response))
-    facts = Facts(response.code, field("connState"), field("bindIp", "ip"), field("result"))
-    return Answer(facts, field("message") or "", token, _certificates_in(response))
+    answered = Facts(response.code, field("connState"), field("bindIp", "ip"), field("result"))
+    return Answer(answered, field("message") or "", token, _certificates_in(response))
+
+
+def _name_in(name: str, node_id: str) -> str:
+    """With # for digits of the id, as random ones are not compared."""
+    return name.replace(node_id[:_SHOWN_DIGITS], "#")
+
+
+def _certificates_for(machine: str, told: Any) -> tuple[CertificateSet, ...]:
+    """Certificates for a machine's key."""
+    grpc = (told.grpc_ca_pem, told.grpc_certificate_pem)
+    network = (told.network_ca_pem, told.network_certificate_pem)
+    key = key_pem(machine)
+    return tuple(CertificateSet(ca.encode(), pem.encode(), key) for ca, pem in (grpc, network))
 
 
 def _certificates_in(response: Any) -> tuple[CertificateSet, ...]:

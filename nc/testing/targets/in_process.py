@@ -17,17 +17,21 @@ from eventlog.testing import CrashOutcome, PowerLoss, SimulatedDisk
 from nc.domain.codec.digest import digest
 from nc.domain.codec.records import entries_in
 from nc.domain.limits import NodeLimits
+from nc.domain.litekube_import import ImportedNode, ImportLitekube
 from nc.domain.network import Network
 from nc.domain.state import State
 from nc.replica.replay import replay
+from nc.replica.replica import Origin
 from nc.secrets import SECRET_KEY_BYTES, TokenIds
 from nc.testing.contract import operations as ops
 from nc.testing.contract.happenings import Crash
 from nc.testing.contract.history import Answer, LogView
-from nc.testing.contract.values import NO_LIMITS, Limits, Moment, at
+from nc.testing.contract.overlay import assignable
+from nc.testing.contract.values import NO_LIMITS, Limits, Moment, at, imported_nodes
 from nc.testing.seeded_random import SeededRandom
 from nc.testing.targets.calls import Names
 from nc.testing.targets.linkless import LinklessServer
+from nc.testing.targets.server import imported_certificates
 from nc.testing.targets.target import Ability, Reply, Request, ServerGone
 from nc.testing.virtual_time import VirtualLoop
 
@@ -83,12 +87,25 @@ class InProcess:
         self._clock = ManualClock()
         self._chance = SeededRandom("server")
         self._token_ids = TokenIds(self._chance.random_bytes(SECRET_KEY_BYTES))
-        self._names = Names()
+        self._names = Names(imported_certificates(), limits.imported)
         self._network = network
         self._limits = limits
         self._rival_request: Request | None = None
         self._start()
+        if limits.imported:
+            self._run(self._import(limits.imported))
         return network
+
+    async def _import(self, count: int) -> None:
+        """Import nodes, the first of them with the last address of the network."""
+        pool = assignable(self._network)
+        nodes = [
+            ImportedNode(self._token_ids.id_of(self._names.token(name)), "")
+            for name in imported_nodes(count)
+        ]
+        nodes[0] = nodes[0]._replace(address=pool[-1] if pool else "")
+        command = ImportLitekube("da7a" * 16, (), tuple(nodes))
+        await self._server.replica.submit(command, Origin("import:litekube", "import", "import"))
 
     def perform(self, requests: Sequence[Request]) -> list[Reply]:
         replies = self._run(self._perform(requests))
@@ -174,7 +191,7 @@ class InProcess:
             is_recorded=not rival,
             log=log,
             network=Network.parse(self._network),
-            node_limits=NodeLimits(*self._limits),
+            node_limits=NodeLimits(self._limits.max_nodes, self._limits.reclaim_after_ms),
             clock=self._clock,
             secrets=self._chance,
             token_ids=self._token_ids,

@@ -9,6 +9,7 @@ from picows import WSError, WSFrame, WSHandshakeError, WSMsgType, WSTransport, w
 from nc.agent.connection import PING_INTERVAL_S, SILENCE_LIMIT_S, HubConnection, Target
 from nc.client.tls import ClientTls
 from nc.net import wire
+from nc.net.machine import MachineFacts, machine_headers
 from nc.testing.contract.history import CertificateSet
 
 # Far beyond what anything here takes: it only turns what never comes into a breach of a law.
@@ -100,7 +101,7 @@ class LinkEnd(HubConnection):
         self.extra += 1
 
 
-async def open_link(target: Target, opened_by: str) -> LinkEnd:
+async def open_link(target: Target, opened_by: str, facts: MachineFacts) -> LinkEnd:
     """Connect, up to the upgrade.
 
     Raises:
@@ -117,7 +118,7 @@ async def open_link(target: Target, opened_by: str) -> LinkEnd:
             max_frame_size=wire.MAX_FRAME_BYTES,
             max_redirects=0,
             logger_name="nowhere",
-            extra_headers={wire.TOKEN_HEADER: target.token},
+            extra_headers={wire.TOKEN_HEADER: target.token, **machine_headers(facts)},
         )
     except WSHandshakeError as error:
         if error.response is None:

@@ -9,21 +9,28 @@ from nc.clock import Clock, now_ms
 from nc.contract import DEFAULT_LINK_PORT, SERVER_FAULT
 from nc.domain.decide import Command
 from nc.domain.errors import DomainError
-from nc.domain.events import pb
+from nc.domain.events import Event, pb
 from nc.domain.fsm import ConnectionState
 from nc.domain.links import AcceptLink, DropLink, HandOverAddress, link_of
-from nc.domain.nodes import ExpireNodes
+from nc.domain.nodes import ExpireNodes, ForgetUnregistered
+from nc.domain.profile import Facts
 from nc.domain.tokens import ForgetExpiredTokens
+from nc.domain.updates import ReportFacts
+from nc.hub.admission import admit
+from nc.hub.refusals import LinkRefused
 from nc.replica.replica import Origin
 from nc.replica.waiting import WaitingNodes
 from nc.secrets import RequestIds, TokenIds
 from nc.server.parts import Parts
 from nc.server.server import Server, serve
 from nc.testing.contract import operations as ops
+from nc.testing.contract.enrolment import OpenLinkWith
 from nc.testing.contract.history import Answer
-from nc.testing.contract.operations import MISTAKE, OK, Facts
+from nc.testing.contract.operations import MISTAKE, OK
+from nc.testing.contract.operations import Facts as Answered
+from nc.testing.contract.values import Told
 from nc.testing.targets.calls import Names
-from nc.testing.targets.server import LocalServer
+from nc.testing.targets.server import LocalServer, admin_pem
 
 _NEVER_S: Final = 1e9  # a trial's own operations sweep
 
@@ -53,6 +60,7 @@ class LinklessServer(LocalServer):
         self._clock = clock
         self._reclaim_after_ms = parts["node_limits"].reclaim_after_ms
         self._token_ids = token_ids
+        self._telling: dict[str, Told] = {}  # facts, by the link that they come with
 
     async def carry_out(
         self, operation: ops.Operation, names: Names, request_id: str
@@ -61,13 +69,24 @@ class LinklessServer(LocalServer):
         if isinstance(operation, ops.Call):
             return await self.ports.call(operation, names, request_id)
         try:
+            if isinstance(operation, ops.OpenLink):
+                self._admit(operation, names)
             if isinstance(operation, ops.LinkOperation):
                 return await self._on_link(operation, names.token(operation.node), request_id)
             return await self._sweep(request_id)
-        except DomainError as error:
-            return Answer(Facts(MISTAKE), str(error))
+        except (DomainError, LinkRefused) as error:
+            return Answer(Answered(MISTAKE), str(error))
         except Exception as error:  # noqa: BLE001 - a call would be answered so, too
-            return Answer(Facts(SERVER_FAULT), f"{type(error).__name__}: {error}")
+            return Answer(Answered(SERVER_FAULT), f"{type(error).__name__}: {error}")
+
+    def _admit(self, operation: ops.OpenLink, names: Names) -> None:
+        """Look at the request for a link, as the hub does; a stranger shows an operator's."""
+        shown = names.certificate_of(operation)
+        pem = admin_pem() if shown is None else shown.certificate
+        token = names.token(operation.node)
+        admit(token, pem, self._token_ids, self.replica.state, now_ms(self._clock))
+        if isinstance(operation, OpenLinkWith):
+            self._telling[operation.link] = operation.told
 
     async def _on_link(
         self, operation: ops.LinkOperation, token: str, request_id: str
@@ -90,7 +109,7 @@ class LinklessServer(LocalServer):
         waited = is_handshake and self._is_init(node_id, link_id)
         origin = Origin(f"link:{node_id}", "link", request_id)
         try:
-            events = await self.replica.submit(command, origin)
+            events = await self._submit(command, origin)
         except DomainError:
             if waited and self._is_init(node_id, link_id):  # it ends, being refused its address
                 refused = DropLink(node_id, link_id, pb.STATE_CHANGE_REASON_LINK_REFUSED)
@@ -98,12 +117,32 @@ class LinklessServer(LocalServer):
                 await self.replica.submit(refused, origin)
             raise
         if not is_handshake:
-            return Answer(Facts(OK))
+            return Answer(Answered(OK))
         for event in events:
             if event.HasField("address_bound"):
-                return Answer(Facts(OK, address=event.address_bound.address))
+                return Answer(Answered(OK, address=event.address_bound.address))
         is_same = address == self.replica.state.addresses.address_of(node_id)
-        return Answer(Facts(OK, address=address)) if is_same else None  # assigned meanwhile
+        return Answer(Answered(OK, address=address)) if is_same else None  # assigned meanwhile
+
+    async def _submit(self, command: Command, origin: Origin) -> list[Event]:
+        """Submit a command; with a node's address, record the facts that came with its link."""
+        told = None
+        if isinstance(command, HandOverAddress):
+            told = self._telling.pop(command.link_id, None)
+        if told is None or not isinstance(command, HandOverAddress):
+            return await self.replica.submit(command, origin)
+        facts = Facts(told.hostname, agent_version=told.agent_version)
+        report = ReportFacts(command.node_id, command.link_id, facts)
+        later = origin._replace(request_id=f"{origin.request_id}, facts")
+        events, reported = await asyncio.gather(  # together, so that nothing comes in between
+            self.replica.submit(command, origin),
+            self.replica.submit(report, later),
+            return_exceptions=True,
+        )
+        for outcome in (events, reported):
+            if isinstance(outcome, BaseException):
+                raise outcome
+        return cast("list[Event]", events)
 
     def _is_init(self, node_id: str, link_id: str) -> bool:
         link = link_of(self.replica.state.links, node_id)
@@ -114,7 +153,9 @@ class LinklessServer(LocalServer):
         await self.replica.submit(ExpireNodes(now), origin)
         tokens = tuple(self.replica.state.tokens)
         await self.replica.submit(ForgetExpiredTokens(tokens, now), origin)
-        return Answer(Facts(OK))
+        gone = tuple(self.replica.state.unregistered)
+        await self.replica.submit(ForgetUnregistered(gone, now), origin)
+        return Answer(Answered(OK))
 
 
 class _Unrecorded(Server):

@@ -12,6 +12,7 @@ from collections.abc import Awaitable, Callable
 from typing import Final
 
 from nc.agent.connection import Target
+from nc.net.machine import MachineFacts
 from nc.net.wire import EXPIRED, CloseCode
 from nc.testing.contract.history import Answer, CertificateSet
 from nc.testing.contract.operations import (
@@ -22,7 +23,7 @@ from nc.testing.contract.operations import (
     LinkOperation,
     OpenLink,
 )
-from nc.testing.contract.values import CONNECTED, INIT
+from nc.testing.contract.values import CONNECTED, INIT, NO_FACTS
 from nc.testing.targets.calls import Names
 from nc.testing.targets.link_end import CUT, PATIENCE_S, LinkEnd, NotUpgraded, link_tls, open_link
 
@@ -64,7 +65,7 @@ class Links:
         self._state_of = state_of
         self._on_upgrade = on_upgrade
         self.is_alone = False
-        self._tls: dict[str, ssl.SSLContext] = {}
+        self._tls: dict[CertificateSet, ssl.SSLContext] = {}
         self._upgrades: dict[str, asyncio.Task[LinkEnd]] = {}  # by link
         self._openings: dict[str, asyncio.Task[Answer | None]] = {}  # by link
         self._ends: dict[str, list[LinkEnd]] = {}  # by node
@@ -76,8 +77,8 @@ class Links:
     async def carry_out(self, operation: LinkOperation, request_id: str) -> Answer | None:
         """Carry an operation out, and wait for its effect."""
         match operation:
-            case OpenLink(node, link):
-                return await self._open(node, link, request_id)
+            case OpenLink():
+                return await self._open(operation, request_id)
             case Handshake(node, link):
                 return await self._shake_hands(node, link, request_id)
         return await self._close(operation.node, operation.link)
@@ -107,23 +108,26 @@ class Links:
         if ends:
             await asyncio.wait([end.ended for end in ends])
 
-    async def _open(self, node: str, link: str, request_id: str) -> Answer | None:
+    async def _open(self, operation: OpenLink, request_id: str) -> Answer | None:
         """A link that is open, or about to be, is not opened twice."""
+        node, link = operation.node, operation.link
         opening = self._openings.get(link)
         if opening is None or (opening.done() and self._end_of(link) is None):
             is_refused = self.is_alone and await self._state_of(node) is None  # before it asks
-            self._upgrades[link] = asyncio.create_task(self._upgrade(node, request_id))
+            self._upgrades[link] = asyncio.create_task(self._upgrade(operation, request_id))
             seen = self._see_accepted(node, link, is_refused=is_refused)
             opening = asyncio.create_task(seen)
             self._openings[link] = opening
         return await opening
 
-    async def _upgrade(self, node: str, request_id: str) -> LinkEnd:
-        token = self._names.token(node)
-        if node not in self._tls:
-            shown = self._names.network_certificates(node) or self._stranger
-            self._tls[node] = link_tls(shown)
-        end = await open_link(Target(self._host, self._port, token, self._tls[node]), request_id)
+    async def _upgrade(self, operation: OpenLink, request_id: str) -> LinkEnd:
+        node, shown = operation.node, self._names.certificate_of(operation) or self._stranger
+        if shown not in self._tls:
+            self._tls[shown] = link_tls(shown)
+        target = Target(self._host, self._port, self._names.token(node), self._tls[shown])
+        told = getattr(operation, "told", NO_FACTS)
+        facts = MachineFacts(told.hostname, agent_version=told.agent_version)
+        end = await open_link(target, request_id, facts)
         self._ends.setdefault(node, []).append(end)
         await self._on_upgrade(end)
         return end

@@ -48,7 +48,9 @@ class Process:
                 *("--data-dir", str(data_dir), "--advertise", LOOPBACK),
                 *("--grpc-port", "0", "--bootstrap-port", "0", "--link-port", "0"),
                 *("--network-addr", network, "--tun", "off"),
-                *("--reclaim-after", "0s", "--guess-rate", "0"),  # the model knows neither
+                # the model knows none of these
+                *("--reclaim-after", "0s", "--guess-rate", "0"),
+                *("--certificate-lifetime", "365d"),
             ],
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,

@@ -15,6 +15,7 @@ from nc.client.errors import CallFailed
 from nc.client.tls import ClientTls
 from nc.clock import Clock, SystemClock, now_ms
 from nc.pb import network_controller_pb2 as pb
+from nc.services import NODE_SERVICE
 from nc.testing.contract.history import Answer, LogView
 from nc.testing.contract.operations import OK, SERVER_NODE, Call, Operation, Port
 from nc.testing.contract.values import ADMIN, NO_LIMITS, Limits, Moment
@@ -59,7 +60,7 @@ class Remote:
         self._skew_ms = skew_ms
         self._clock = clock or SystemClock()
         self._runner = asyncio.Runner()
-        self._clients: dict[tuple[Port, str], Channel] = {}
+        self._clients: dict[tuple[Port, str, ClientTls | None], Channel] = {}
         self._names = Names()
 
     @property
@@ -151,14 +152,14 @@ class Remote:
     async def _call(
         self, port: Port, caller: str, method: str, request: Any, request_id: str = ""
     ) -> Any:
-        if (port, caller) not in self._clients:
-            self._clients[port, caller] = await self._connect(port, caller)
-        return await self._clients[port, caller].call(method, request, request_id=request_id)
-
-    async def _connect(self, port: Port, caller: str) -> Channel:
-        services = CONTROL_PORT if port is Port.CONTROL else BOOTSTRAP_PORT
-        client = Channel(self._host, self._ports[port] or 0, self._tls_of(port, caller), services)
-        return await client.__aenter__()
+        tls = self._tls_of(port, caller)
+        client = self._clients.get((port, caller, tls))
+        if client is None:
+            services = (*CONTROL_PORT, NODE_SERVICE) if port is Port.CONTROL else BOOTSTRAP_PORT
+            client = Channel(self._host, self._ports[port] or 0, tls, services)
+            self._clients[port, caller, tls] = client
+            await client.__aenter__()
+        return await client.call(method, request, request_id=request_id)
 
     def _tls_of(self, port: Port, caller: str) -> ClientTls | None:
         if self._tls is None or caller == ADMIN:
@@ -173,9 +174,9 @@ class Remote:
             with suppress(CallFailed):  # the node is unregistered already, or the server has ended
                 request = pb.UnRegisterRequest(token=self._names.token(node))
                 await self._call(Port.CONTROL, ADMIN, "UnRegister", request)
-        await self._hang_up({(port, who) for port, who in self._clients if who not in {"", ADMIN}})
+        await self._hang_up({key for key in self._clients if key[1] not in {"", ADMIN}})
         self._names = Names()
 
-    async def _hang_up(self, which: set[tuple[Port, str]] | None = None) -> None:
+    async def _hang_up(self, which: set[tuple[Port, str, ClientTls | None]] | None = None) -> None:
         for key in list(self._clients) if which is None else which:
             await self._clients.pop(key).__aexit__()

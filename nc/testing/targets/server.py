@@ -6,7 +6,7 @@ directions.
 
 from collections.abc import Callable, Mapping
 from contextlib import AsyncExitStack
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from functools import cache
 from math import inf
 from typing import Any, Final
@@ -19,7 +19,12 @@ from nc.domain.events import Certificate
 from nc.domain.events import pb as events_pb
 from nc.domain.limits import NodeLimits
 from nc.pki.authority import self_signed
-from nc.pki.certificates import ADMIN_ORGANIZATION, AuthorityKind
+from nc.pki.certificates import (
+    ADMIN_ORGANIZATION,
+    UPSTREAM_GRPC_COMMON_NAME,
+    UPSTREAM_NETWORK_COMMON_NAME,
+    AuthorityKind,
+)
 from nc.pki.identity import read_peer
 from nc.replica.appends import LocalLog
 from nc.rpc.answers import status_name
@@ -36,9 +41,10 @@ from nc.services import (
     BOOTSTRAP_SERVICE,
     CONTROL_SERVICE,
     INTERNAL_SERVICE,
+    NODE_SERVICE,
     path_of,
 )
-from nc.testing.contract.history import Answer
+from nc.testing.contract.history import Answer, CertificateSet
 from nc.testing.contract.operations import Call, Port
 from nc.testing.contract.values import ADMIN
 from nc.testing.targets.calls import Names, answer_in, denied, methods_by_name, request_of
@@ -49,12 +55,15 @@ ADVERTISED: Final = "192.0.2.7"
 _FOUNDED = datetime(2026, 12, 1, tzinfo=UTC)
 
 
+# Of certificates that nodes renew: like those of GetToken, so that none ends within a trial.
+LIFETIME: Final = timedelta(days=365)
+
 # The methods that operations call, by port and name.
 _METHODS: Final = {
     port: methods_by_name(services)
     for port, services in (
-        (Port.CONTROL, (CONTROL_SERVICE, INTERNAL_SERVICE, *ADMIN_SERVICES)),
-        (Port.BOOTSTRAP, (BOOTSTRAP_SERVICE,)),
+        (Port.CONTROL, (CONTROL_SERVICE, INTERNAL_SERVICE, NODE_SERVICE, *ADMIN_SERVICES)),
+        (Port.BOOTSTRAP, (BOOTSTRAP_SERVICE, NODE_SERVICE)),
     )
 }
 
@@ -70,14 +79,32 @@ def authorities() -> Authorities:
 
 
 @cache
-def _admin_pem() -> bytes:
+def admin_pem() -> bytes:
     issued = authorities().grpc.issue_client(ADMIN, ADMIN_ORGANIZATION, _FOUNDED, 2)
     return issued.certificate_pem
 
 
+def upstream_certificates(
+    authorities: Authorities, now: datetime
+) -> tuple[CertificateSet, CertificateSet]:
+    """What all nodes of an upstream server show: for the control port, and for links."""
+    named = (
+        (authorities.grpc, UPSTREAM_GRPC_COMMON_NAME),
+        (authorities.network, UPSTREAM_NETWORK_COMMON_NAME),
+    )
+    issued = [(ca, ca.issue_client(name, "upstream", now, serial=3)) for ca, name in named]
+    grpc, network = (CertificateSet(a.chain_pem, i.certificate_pem, i.key_pem) for a, i in issued)
+    return grpc, network
+
+
+@cache
+def imported_certificates() -> tuple[CertificateSet, CertificateSet]:
+    return upstream_certificates(authorities(), _FOUNDED)
+
+
 def _installed() -> InstallAdministrator:
     """The administrator's certificate as the server's folder would have it."""
-    peer = read_peer(_admin_pem())
+    peer = read_peer(admin_pem())
     certificate = Certificate(
         authority=events_pb.CERTIFICATE_AUTHORITY_GRPC,
         serial=f"{peer.serial:x}",
@@ -109,7 +136,7 @@ class MemoryPorts:
 
     async def call(self, operation: Call, names: Names, request_id: str) -> Answer:
         who = operation.shown
-        pem = names.certificates(who).certificate if who not in {"", ADMIN} else _admin_pem()
+        pem = names.certificates(who).certificate if who not in {"", ADMIN} else admin_pem()
         port = Port.CONTROL if who else Port.BOOTSTRAP
         call = LocalCall(path_of(_METHODS[port][operation.method]), request_id, pem)
         await self._carry_out(port, call, request_of(operation, names).SerializeToString())
@@ -119,7 +146,7 @@ class MemoryPorts:
 
     async def ask(self, method: str, request: bytes, request_id: str) -> "LocalCall":
         """Make a call as an administrator; returns it with its answer."""
-        call = LocalCall(path_of(_METHODS[Port.CONTROL][method]), request_id, _admin_pem())
+        call = LocalCall(path_of(_METHODS[Port.CONTROL][method]), request_id, admin_pem())
         await self._carry_out(Port.CONTROL, call, request)
         return call
 
@@ -151,6 +178,7 @@ class LocalServer:
                 rpc_ports=self.ports,
                 link_tls=lambda: None,
                 installed=_installed,
+                certificate_lifetime=LIFETIME,
                 **{
                     "advertised": (ADVERTISED,),
                     "node_limits": NodeLimits(reclaim_after_ms=0),

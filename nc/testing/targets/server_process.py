@@ -10,41 +10,47 @@ import sys
 import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
-from functools import partial
 from pathlib import Path
 from typing import Any
 
 from eventlog import LogReader
 from nc.client.errors import CallFailed
-from nc.client.link_report import NoServer, read_link_report
 from nc.client.tls import ClientTls
 from nc.contract import SERVER_FAULT
 from nc.data_folder import DataFolder
 from nc.domain.codec.records import entries_in
 from nc.domain.events import Event
-from nc.pb import events_pb2 as pb
 from nc.pb import network_controller_pb2
 from nc.pb.events_pb2 import Entry
 from nc.pki import FolderPaths
 from nc.testing.contract import operations as ops
 from nc.testing.contract.administration import STATUSES, AssignAddress, UnregisterNodesOf
+from nc.testing.contract.enrolment import NODE_STATUSES
 from nc.testing.contract.happenings import Crash
 from nc.testing.contract.history import Answer, CertificateSet, LogView
 from nc.testing.contract.operations import DENIED, MISTAKE, OK, Facts
-from nc.testing.contract.values import ADMIN, CONNECTED, IDLE, INIT, NO_LIMITS, Limits
+from nc.testing.contract.overlay import assignable
+from nc.testing.contract.values import (
+    ADMIN,
+    CONNECTED,
+    IDLE,
+    INIT,
+    NO_LIMITS,
+    Limits,
+    imported_nodes,
+)
 from nc.testing.targets.calls import Names
-from nc.testing.targets.link_end import LinkEnd
 from nc.testing.targets.links import Links
+from nc.testing.targets.links_log import LinksLog
 from nc.testing.targets.process import LOOPBACK, Process
 from nc.testing.targets.remote import Remote
 from nc.testing.targets.target import Ability, Reply, Request, ServerGone
+from nc.testing.targets.upstream import import_nodes, upstream_of
 
 SERVE = (str(Path(sys.executable).with_name("network-controller")), "serve")
 
 # While a server is killed, any other code is what the connection came to.
-_WHOLE_ANSWERS = {OK, MISTAKE, DENIED, SERVER_FAULT, *STATUSES.values()}
-
-_QUESTIONS = 4  # each is waited for, so many that a slow machine answers one
+_WHOLE_ANSWERS = {OK, MISTAKE, DENIED, SERVER_FAULT, *STATUSES.values(), *NODE_STATUSES.values()}
 
 _MS_A_STEP = 2  # of a crash: how much of what is under way happens before the process is killed
 
@@ -78,19 +84,30 @@ class ServerProcess(Remote):
         return frozenset(Ability) - {Ability.CLOCK}
 
     def begin(self, network: str, limits: Limits = NO_LIMITS) -> str:
-        """A new server, on nothing, without limits."""
-        del limits
+        """A new server, on nothing or on what was imported, without limits."""
         self.end()
         self._folder = DataFolder(Path(tempfile.mkdtemp(prefix="nc-check-")) / "data")
         self._network = network
         self._names = Names()
-        self._link_ids: dict[str, LinkEnd] = {}
+        self._links_log = LinksLog(self._folder.links_socket)
         try:
+            if limits.imported:
+                self._import(limits.imported)
             self._start()
+            self._names.upstream = upstream_of(self._folder)
         except BaseException:
             self.end()
             raise
         return network
+
+    def _import(self, count: int) -> None:
+        if self._folder is not None:
+            pool = assignable(self._network)
+            addresses = [*pool[-1:], *[""] * count]
+            tokens = map(self._names.token, imported_nodes(count))
+            nodes = list(zip(tokens, addresses, strict=False))
+            self._names = Names(imported=count)
+            import_nodes(self._folder, self._network, nodes)
 
     def perform(self, requests: Sequence[Request]) -> list[Reply]:
         """As `Remote` does; then check the server's health."""
@@ -122,10 +139,16 @@ class ServerProcess(Remote):
 
     def log(self) -> LogView:
         """The log; an entry about a link is matched to the step that led to it."""
-        return LogView([self._known_by_step(entry) for entry in self._entries()], None, None)
+        return LogView(
+            [self._links_log.known_by_step(each) for each in self._entries()], None, None
+        )
 
     def events(self) -> list[Event]:
         return [event for entry in self._entries() for event in entry.events]
+
+    def _entries(self) -> Iterator[Entry]:
+        if self._folder is not None:
+            yield from entries_in(LogReader(self._folder.log).read())
 
     def end(self) -> None:
         if self._process is not None:
@@ -157,7 +180,7 @@ class ServerProcess(Remote):
             self._names,
             _client_set(folder.network_pki),
             self._state_of,
-            partial(self._learn_id, folder.links_socket),
+            self._links_log.learn_id,
         )
 
     def _require_health(self) -> None:
@@ -198,7 +221,7 @@ class ServerProcess(Remote):
     async def _answer(self, operation: ops.Operation, request_id: str) -> Answer | None:
         match operation:
             case ops.LinkOperation():
-                return await self._links.carry_out(operation, request_id)
+                return await self._on_link(operation, request_id)
             case ops.Sweep():
                 return Answer(Facts(OK), links=await self._links.until_swept())
             case ops.CheckState(node) if self._links.is_alone:
@@ -208,6 +231,13 @@ class ServerProcess(Remote):
         answer = await super()._answer(operation, request_id)
         if answer is not None and answer.is_ok:
             await self._see_links_end(operation)
+        return answer
+
+    async def _on_link(self, operation: ops.LinkOperation, request_id: str) -> Answer | None:
+        """A node's facts are recorded just after it was given its address."""
+        answer = await self._links.carry_out(operation, request_id)
+        if isinstance(operation, ops.Handshake) and answer is not None and answer.is_ok:
+            await self._write_something()
         return answer
 
     async def _see_links_end(self, operation: ops.Operation) -> None:
@@ -241,36 +271,6 @@ class ServerProcess(Remote):
         request = network_controller_pb2.GetBootStrapTokenRequest(expireTime=1)
         with suppress(CallFailed):
             await self._call(ops.Port.CONTROL, ADMIN, "GetBootStrapToken", request)
-
-    async def _learn_id(self, told_at: Path, end: LinkEnd) -> None:
-        """Ask the server under which id it knows a link."""
-        address = end.own_address
-        for _ in range(_QUESTIONS):
-            with suppress(NoServer):  # it is slow, or has ended
-                report = await asyncio.to_thread(read_link_report, told_at)
-                ids = {link["peer"]: link["link_id"] for link in report["links"]}
-                if address in ids:
-                    self._link_ids[ids[address]] = end
-                return
-            if not end.is_open:
-                return
-
-    def _entries(self) -> Iterator[Entry]:
-        if self._folder is not None:
-            yield from entries_in(LogReader(self._folder.log).read())
-
-    def _known_by_step(self, entry: Entry) -> Entry:
-        end = self._link_ids.get(entry.request_id)
-        if end is None:
-            return entry
-        known = Entry()
-        known.CopyFrom(entry)
-        states = {event.state_changed.to_state for event in entry.events}
-        if pb.CONNECTION_STATE_INIT in states:
-            known.request_id = end.opened_by
-        elif pb.CONNECTION_STATE_CONNECTED in states:
-            known.request_id = end.greeted_by
-        return known
 
 
 def _tell_unless_cut(loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:

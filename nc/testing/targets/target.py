@@ -28,6 +28,7 @@ class Ability(Enum):
     SWEEP = auto()  # sweep when asked, or report when it has done so by itself
     CLOCK = auto()  # move its clock, backwards too; nothing else makes its time pass
     ADMINISTRATION = auto()  # nc.admin.v1, and operators' certificates
+    ENROLMENT = auto()  # nc.node.v1, links with any certificate, and nodes that were imported
     ETERNITY = auto()  # tokens that never expire may be left behind
 
 

@@ -41,7 +41,7 @@ def shown(tab: Tab, tmp_path_factory: pytest.TempPathFactory) -> Shown:
             write_page(iter(history), base or State(), out, until_ms)
         tab.open(path, fragment)
         tab.run(LIBRARY)
-        tab.run("frame()")  # panels have their sizes from the first frame on
+        tab.run("frame()")  # lists know how high they are
         yield tab
         assert [address.partition("#")[0] for address in tab.requests()] == [tab.address]
         assert tab.complaints() == []

@@ -6,7 +6,10 @@ from typing import Any
 import grpc
 import pytest
 
+from nc.clock import SystemClock, now_ms
+from nc.domain.tokens import RedeemToken
 from nc.pb.admin.v1 import nodes_pb2 as pb
+from nc.replica.replica import Origin
 from nc.testing import InProcess, IssueToken, Redeem, Unregister
 from nc.testing.contract.administration import UpdateNode
 from nc.testing.search import Trial
@@ -172,6 +175,23 @@ async def test_a_server_has_so_many_nodes_and_no_more(data_dir: Path) -> None:
         assert (answer.code, "--max-nodes" in answer.message) == ("400", True)
         await admin.call("Nodes/Unregister", nodes=[first])
         await enrolled(admin, token)
+
+
+async def test_the_nodes_of_a_leaked_token_are_out_with_one_call(data_dir: Path) -> None:
+    """A hundred of them, and the token; those of another stay."""
+    async with running(data_dir) as server, operator(server) as admin:
+        leaked, kept = [(await admin.call("BootstrapTokens/Issue")).issued.id for _ in range(2)]
+        made = {leaked: set[str](), kept: set[str]()}
+        for number in range(103):
+            token_id, node_id = (leaked if number < 100 else kept), f"{number:032x}"
+            command = RedeemToken(token_id, node_id, (), now_ms(SystemClock()))
+            await server.replica.submit(command, Origin("test", "test", "test"))
+            made[token_id].add(node_id)
+        gone = await admin.call("Nodes/Unregister", token_id=leaked[:8], revoke_token=True)
+        assert set(gone.node_ids) == made[leaked]
+        assert set(server.replica.state.nodes) == made[kept]
+        tokens = (await admin.call("BootstrapTokens/List", all=True)).tokens
+        assert {each.id: each.revoked for each in tokens} == {leaked: True, kept: False}
 
 
 async def test_states_of_many_nodes_in_one_call(data_dir: Path) -> None:

@@ -25,8 +25,9 @@ from nc.cli.options import (
     FormatOption,
     YesOption,
 )
-from nc.client.contexts import LOOPBACK
+from nc.client.contexts import LOOPBACK, Context
 from nc.client.types import Administrator, IssuedAdministrator, Role
+from nc.contract import DEFAULT_GRPC_PORT
 from nc.durations import parse_duration
 from nc.files import OS_FILES, replace_file
 from nc.small_files import read_small
@@ -111,7 +112,7 @@ def issue(
         issued = client.administrators.issue(
             name, Role(role.value), lifetime=duration, csr_pem=csr_pem.decode("ascii", "replace")
         )
-        host = client.context.host
+        place = client.context
     _write(out, issued, key_pem)
     admin = issued.administrator
     if output is not Document.TABLE:
@@ -125,15 +126,17 @@ def issue(
                 ("serial", admin.serial),
                 ("ends", second_utc(admin.certificate_ends)),
                 ("written", f"{out}: {files}"),
-                ("use", f"ncadm contexts add NAME --ip {_outside(host)} --certs {out}"),
+                ("use", f"ncadm contexts add NAME {_outside(place)} --certs {out}"),
             ]
         )
     )
 
 
-def _outside(host: str) -> str:
-    """The server's address as another machine may use it."""
-    return "SERVER" if host in {LOOPBACK, "localhost"} else host
+def _outside(place: Context) -> str:
+    """The options with the server's address, as another machine may use it."""
+    host = "SERVER" if place.host in {LOOPBACK, "localhost"} else place.host
+    port = "" if place.port == DEFAULT_GRPC_PORT else f" --port {place.port}"
+    return f"--ip {host}{port}"
 
 
 def _duration(text: str) -> timedelta:

@@ -1,7 +1,7 @@
 """`ncadm tokens …`: bootstrap tokens."""
 
 from datetime import timedelta
-from typing import Annotated, ClassVar, Final
+from typing import TYPE_CHECKING, Annotated, ClassVar, Final
 
 import typer
 
@@ -25,6 +25,12 @@ from nc.cli.streams import require_stdout
 from nc.client.types import BootstrapToken, IssuedToken
 from nc.contract import LARGEST_UINT32
 from nc.durations import parse_duration
+from nc.text import printable
+
+if TYPE_CHECKING:
+    from nc.client.blocking import Client
+
+_ID_DIGITS: Final = 8  # enough to tell tokens apart
 
 
 class TokensCommands(LazyGroup):
@@ -185,12 +191,28 @@ def revoke(
     Example: ncadm tokens revoke bf2c046d
     """
     named = reference(token, None, "TOKEN")
-    confirm("Revoke this bootstrap token?", yes=yes)
     with client_of(context) as client:
+        if not yes:
+            confirm(_question(client, named), yes=False)
         revoked = client.tokens.revoke(named)
     if not revoked.revoked:
         raise OperationFailed(f"the server answers that {revoked.id} is not revoked")
-    text = f"revoked: {revoked.id}; it has registered {revoked.nodes} nodes that are there now"
+    text = f"revoked: {revoked.id}"
+    if revoked.nodes:
+        text += (
+            f"; its {revoked.nodes} nodes stay: ncadm nodes unregister --token-id "
+            f"{revoked.id[:_ID_DIGITS]} removes them"
+        )
     print_result(
         text if output is Document.TABLE else render.as_data(render.plain(revoked), output)
     )
+
+
+def _question(client: "Client", named: str) -> str:
+    """What is asked before a token is revoked; the secret itself is not repeated."""
+    found = [each for each in client.tokens.list(all=True) if each.id.startswith(named)]
+    if len(found) != 1:
+        return "Revoke this bootstrap token?"
+    (token,) = found
+    label = f" ({token.label})" if token.label else ""
+    return printable(f"Revoke the bootstrap token {token.id}{label}? Its {token.nodes} nodes stay.")

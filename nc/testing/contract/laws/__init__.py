@@ -11,6 +11,7 @@ from nc.testing.contract.laws import (
     addresses,
     calls,
     cluster,
+    enrolment,
     links,
     log,
     operators,
@@ -30,7 +31,7 @@ def _laws_in(*modules: object) -> tuple[Law, ...]:
     )
 
 
-LAWS: Final = _laws_in(server, tokens, addresses, links, operators, calls, log, order)
+LAWS: Final = _laws_in(server, tokens, enrolment, addresses, links, operators, calls, log, order)
 CLUSTER_LAWS: Final = (
     *_laws_in(cluster),
     *(law for law in LAWS if law.name not in NOT_IN_A_CLUSTER),

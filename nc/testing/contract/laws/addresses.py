@@ -9,7 +9,7 @@ from nc.pb import events_pb2 as pb
 from nc.testing.contract import administration as adm
 from nc.testing.contract import operations as ops
 from nc.testing.contract.happenings import Restart
-from nc.testing.contract.history import History, Observation
+from nc.testing.contract.history import History, Observation, Step
 from nc.testing.contract.knowledge import Observed, Phase
 from nc.testing.contract.laws.law import Evidence, law
 from nc.testing.contract.log_walk import walk
@@ -77,16 +77,25 @@ def an_address_stays_with_its_node(observed: Observed) -> Iterator[Evidence]:
     if moved or len(handed) > len(assignable(history.network)) or _is_any_reclaimed(history):
         return  # addresses may have been taken from idle nodes, or be another network's
     known: dict[str, tuple[str, int]] = {}  # and in which round it was answered
+    assigned = {  # nodes, and the rounds in which they were perhaps given another one
+        (node, step.round)
+        for step, node, _ in observed.nodes
+        if isinstance(step.operation, adm.AssignAddress)
+    }
     for step, node, phase in observed.nodes:
-        if isinstance(step.operation, adm.AssignAddress):
+        if (node, step.round) in assigned:
             known.pop(node, None)
-        if not step.is_ok or phase is not Phase.LIVE:
-            continue
-        address = step.facts.address
-        if address is not None and node in known and step.round > known[node][1]:
-            yield Evidence(address == known[node][0], step)
-        if address:
-            known[node] = (address, step.round)
+        elif step.is_ok and phase is Phase.LIVE:
+            yield from _same_address(known, step, node)
+
+
+def _same_address(known: dict[str, tuple[str, int]], step: Step, node: str) -> Iterator[Evidence]:
+    """Whether a node has the address that is known, which is learned."""
+    address = step.facts.address
+    if address is not None and node in known and step.round > known[node][1]:
+        yield Evidence(address == known[node][0], step)
+    if address:
+        known[node] = (address, step.round)
 
 
 @law()

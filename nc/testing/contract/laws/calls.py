@@ -7,6 +7,7 @@ from typing import Any
 from nc.testing.contract import operations as ops
 from nc.testing.contract import values
 from nc.testing.contract.administration import STATUSES, AdminCall
+from nc.testing.contract.enrolment import NODE_STATUSES, EnrolmentCall
 from nc.testing.contract.history import Step
 from nc.testing.contract.knowledge import Observed, Phase
 from nc.testing.contract.laws.law import Evidence, law
@@ -96,11 +97,14 @@ def no_message_holds_a_token(observed: Observed) -> Iterator[Evidence]:
 
 @law()
 def codes_are_the_contract_s(observed: Observed) -> Iterator[Evidence]:
-    """An answer is 200 or 400, or denied; of nc.admin.v1, a status for mistakes.
+    """An answer is 200 or 400, or denied; of our own APIs, a status for mistakes.
 
     500 and everything else is the server's own fault.
     """
     for step in observed.history.of(ops.Operation):
-        is_status = isinstance(step.operation, AdminCall)
-        refusals = STATUSES.values() if is_status else {MISTAKE}
+        refusals = {MISTAKE}
+        if isinstance(step.operation, AdminCall):
+            refusals = {*STATUSES.values()}
+        elif isinstance(step.operation, EnrolmentCall):
+            refusals = {*NODE_STATUSES.values()}
         yield Evidence(step.code in {OK, DENIED, *refusals}, step)

@@ -8,8 +8,9 @@ from nc.testing.contract import operations as ops
 from nc.testing.contract import values
 from nc.testing.contract.happenings import Wait
 from nc.testing.contract.history import Observation, Step
-from nc.testing.contract.knowledge import Observed, Phase, Use, link_states
+from nc.testing.contract.knowledge import Observed, Phase, Use
 from nc.testing.contract.laws.law import Evidence, law
+from nc.testing.contract.link_states import link_states
 from nc.testing.contract.log_walk import walk, written
 
 

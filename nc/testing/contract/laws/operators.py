@@ -67,12 +67,13 @@ def a_node_is_called_what_it_was_called(observed: Observed) -> Iterator[Evidence
             operation = step.operation
             match operation:
                 case adm.Describe(node) if step.is_ok and node in known:
-                    yield Evidence(step.facts.said == known[node], step)
+                    yield Evidence(step.facts.said[:2] == known[node], step)
                 case adm.IssueLimited() if step.is_ok:
                     terms[operation.token] = operation.prefix, operation.label
-                case ops.Redeem(token, node) if step.is_ok:
+                case ops.Redeem(token, node) if step.is_ok and node not in known:
                     prefix, label = terms.get(token, ("", ""))
-                    known[node] = f"{prefix or 'node-'}#", label
+                    name = step.answer.node[1] if step.answer is not None else ""
+                    known[node] = name or f"{prefix or 'node-'}#", label
                 case adm.UpdateNode(node) if step.may_have_happened:
                     name, label = known.pop(node, ("", ""))
                     if step.is_ok and len(steps) == 1 and name:

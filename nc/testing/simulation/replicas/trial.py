@@ -25,7 +25,7 @@ from nc.testing.simulation.loop import SimulatedLoop, first_of
 from nc.testing.simulation.replicas.clients import ISSUE, Clients
 from nc.testing.simulation.replicas.faults import Faults
 from nc.testing.simulation.replicas.lines import Lines
-from nc.testing.simulation.replicas.shared_log import SharedLog
+from nc.testing.simulation.replicas.shared_log import Message, SharedLog
 from nc.testing.simulation.replicas.sites import DriftingClock, Process, Site, World
 
 __all__ = ["Trial", "run_trial"]
@@ -35,6 +35,7 @@ _CLIENTS: Final = 3
 _CALM_S: Final = 40.0  # after the last fault, all is to be well by then
 _QUIET_S: Final = 15.0  # without clients
 _RESTART_S: Final = 0.2
+_SETTLE_S: Final = 8.0
 _RATES: Final = (0.97, 0.06)  # the slowest clock, and how much faster the fastest is
 
 
@@ -174,16 +175,33 @@ class Trial:
                     self.breach(f"{link_id} was dropped while its session goes on")
 
 
-async def _play(loop: SimulatedLoop, seed: object, faults_s: float) -> Trial:
+async def _lose_events(trial: Trial, count: int, *, appended: bool) -> None:
+    """Put the log back to an older copy of it; all servers have read it to its end before."""
+    await asyncio.sleep(_SETTLE_S)
+    trial.note(f"the log loses its last {count} messages")
+    trial.shared.rewind(count)
+    if appended:
+        for number in range(count + 1):
+            trial.shared.messages.append(Message("somebody", number, b"", 0))
+    await asyncio.sleep(_QUIET_S)
+
+
+async def _play(
+    loop: SimulatedLoop, seed: object, faults_s: float, rewind: int, *, appended: bool
+) -> Trial:
     trial = Trial(loop, seed)
     keeping = [asyncio.create_task(trial.keep(site)) for site in trial.sites]
     asking = [asyncio.create_task(trial.clients.run()) for _ in range(_CLIENTS)]
     await trial.faults.run(faults_s)
-    await asyncio.sleep(_CALM_S)
+    if rewind:
+        await _lose_events(trial, rewind, appended=appended)
+    else:
+        await asyncio.sleep(_CALM_S)
     for task in asking:
         task.cancel()
-    await asyncio.sleep(_QUIET_S)
-    await trial.check()
+    if not rewind:
+        await asyncio.sleep(_QUIET_S)
+        await trial.check()
     for task in (*keeping, *asking):
         task.cancel()
     for result in await asyncio.gather(*keeping, *asking, return_exceptions=True):
@@ -194,11 +212,20 @@ async def _play(loop: SimulatedLoop, seed: object, faults_s: float) -> Trial:
     return trial
 
 
-def run_trial(seed: object, faults_s: float = 60.0) -> Trial:
-    """Play a trial: so many seconds with faults, then a calm."""
+def run_trial(
+    seed: object, faults_s: float = 60.0, *, rewind: int = 0, appended: bool = False
+) -> Trial:
+    """Play a trial: so many seconds with faults, then a calm.
+
+    Args:
+        seed: what is drawn follows from it.
+        faults_s: how long.
+        rewind: the log loses so many of its last messages then, and the trial is over.
+        appended: others have appended since.
+    """
     loop = SimulatedLoop()
     try:
-        return loop.run_until_complete(_play(loop, seed, faults_s))
+        return loop.run_until_complete(_play(loop, seed, faults_s, rewind, appended=appended))
     finally:
         left = asyncio.all_tasks(loop)
         for task in left:

@@ -1,0 +1,84 @@
+"""What the log's events do to the links of a hub: one that is dropped ends, whatever caused it.
+
+A link that a newer one of its node replaces goes on until that has its address (`superseded`), also
+where the newer one is at a peer. Without a mesh that is not found out, and the link ends at once.
+"""
+
+from collections.abc import Iterable
+from typing import Final, Protocol
+
+from nc.domain.events import Event, StateChanged, pb
+from nc.domain.links import Reason, link_of
+from nc.domain.state import State
+from nc.hub.session import Session
+from nc.hub.superseded import SupersededLinks
+from nc.net import wire
+from nc.net.wire import Close
+
+# The close frame for each reason that an event drops a link for; any other: the server stops.
+_CLOSES: Final = {
+    pb.STATE_CHANGE_REASON_LINK_SUPERSEDED: wire.SUPERSEDED,
+    pb.STATE_CHANGE_REASON_UNREGISTERED: wire.UNREGISTERED,
+    pb.STATE_CHANGE_REASON_ADDRESS_REASSIGNED: wire.REASSIGNED,
+    pb.STATE_CHANGE_REASON_EXPIRED: wire.EXPIRED,
+}
+
+
+class Links(Protocol):
+    """The hub: its live sessions by link id, and what ends one."""
+
+    sessions: dict[str, Session]
+
+    @property
+    def state(self) -> State: ...
+
+    def is_peers(self, session: str) -> bool:
+        """Whether a session is that of a server whose links this one follows."""
+
+    def end(self, link: Session, close: Close | None, reason: Reason) -> None:
+        """End a link at once."""
+
+    def supersede(self, link: Session) -> None:
+        """Let a link go on until the newer one has its address."""
+
+
+class FollowedLinks:
+    """The links of one hub."""
+
+    def __init__(self, hub: Links, superseded: SupersededLinks) -> None:
+        self._hub = hub
+        self._superseded = superseded
+
+    def follow(self, events: Iterable[Event]) -> None:
+        """End the links that these events drop."""
+        for event in events:
+            if event.WhichOneof("kind") == "state_changed":
+                self._follow(event.state_changed)
+
+    def _follow(self, change: StateChanged) -> None:
+        link = self._hub.sessions.get(change.link_id)
+        if link is None:
+            self._follow_elsewhere(change)
+        elif change.to_state == pb.CONNECTION_STATE_IDLE:
+            is_superseded = change.reason == pb.STATE_CHANGE_REASON_LINK_SUPERSEDED
+            if is_superseded and self._is_followed(link.node_id):
+                self._hub.supersede(link)
+            else:
+                self._hub.end(link, _CLOSES.get(change.reason, wire.STOPPING), change.reason)
+
+    def _is_followed(self, node_id: str) -> bool:
+        """Whether it will be known what becomes of the node's newer link."""
+        newer = link_of(self._hub.state.links, node_id)
+        return newer.link_id in self._hub.sessions or self._hub.is_peers(newer.session)
+
+    def _follow_elsewhere(self, change: StateChanged) -> None:
+        """The node's newer link at a peer has its address, or has failed."""
+        if not self._hub.is_peers(change.session):
+            return
+        if change.to_state == pb.CONNECTION_STATE_CONNECTED:
+            self._superseded.replace(change.node_id)
+        elif (
+            change.to_state == pb.CONNECTION_STATE_IDLE
+            and change.reason != pb.STATE_CHANGE_REASON_LINK_SUPERSEDED
+        ):
+            self._superseded.end(change.node_id)
