@@ -15,90 +15,29 @@ nothing at all and only takes a core from the server, as an attacker on the same
 
 import argparse
 import base64
-import contextlib
 import json
 import re
-import selectors
-import socket
-import ssl
 import statistics
 import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import grpc
 
 sys.path.insert(0, str(Path(__file__).parent.parent))
+from benchmarks.attacks import ATTACKS, OTHERS
 from nc.pb import network_controller_pb2 as pb
-from tests.fuzz.raw_http2 import (
-    ACK,
-    DATA,
-    END_STREAM,
-    PING,
-    PREFACE,
-    RST_STREAM,
-    SETTINGS,
-    call,
-    frame,
-    headers,
-)
 from tests.support.server_process import ServerProcess
 
+ATTACKER = Path(__file__).with_name("attacks.py")
 CALLS = [sys.executable, str(Path(__file__).with_name("calls.py"))]
-GUESS = b"/pb.LiteKubeNCBootstrapService/GetToken"
-CHECK = b"/pb.LiteKubeNCService/CheckConnState"
-WATCH = b"/grpc.health.v1.Health/Watch"
-STREAMS = 100
-HELLOS_A_SECOND = 4000
-FRAME_HEADER_BYTES = 9
-
-
-class Attack(NamedTuple):
-    """What an attacker does.
-
-    Attributes:
-        connections: how many it has.
-        port: `bootstrap`, without a certificate, or `control`, with an unregistered node's.
-        calls: what is sent of a call on a stream.
-        again: whether a call that has ended is followed by another.
-    """
-
-    connections: int
-    port: str
-    calls: Callable[[int], bytes]
-    again: bool = False
-
-
-def _reset(stream: int) -> bytes:
-    return call(stream, GUESS) + frame(RST_STREAM, b"\0\0\0\x08", stream=stream)
-
-
-def _watch(stream: int) -> bytes:
-    return headers(stream, WATCH) + frame(DATA, bytes(5), END_STREAM, stream)
-
-
-def _guess(stream: int) -> bytes:
-    return call(stream, GUESS, b"\x0a\x10" + b"%016x" % stream)
-
-
-ATTACKS = {
-    "headers, stranger": Attack(90, "bootstrap", lambda stream: headers(stream, GUESS)),
-    "headers, unregistered": Attack(90, "control", lambda stream: headers(stream, CHECK)),
-    "headers again, stranger": Attack(90, "bootstrap", lambda s: headers(s, GUESS), again=True),
-    "headers again, unregistered": Attack(90, "control", lambda s: headers(s, CHECK), again=True),
-    "health watches": Attack(12, "bootstrap", _watch),
-    "guesses": Attack(8, "bootstrap", _guess, again=True),
-    "rapid reset": Attack(1, "bootstrap", _reset, again=True),
-}
-OTHERS = ("busy", "ClientHellos")
 
 
 def main() -> None:
-    """Run the comparison, or play one of its roles."""
+    """Measure each attack beside the same server left alone, and print the table."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawTextHelpFormatter
     )
@@ -106,16 +45,7 @@ def main() -> None:
     parser.add_argument("--settle", type=float, default=35.0)
     parser.add_argument("--only", nargs="*", choices=(*ATTACKS, *OTHERS))
     parser.add_argument("--json", type=Path)
-    parser.add_argument("--attack", metavar="JSON", help=argparse.SUPPRESS)
     arguments = parser.parse_args()
-    if arguments.attack:
-        attack(**json.loads(arguments.attack))
-    else:
-        compare(arguments)
-
-
-def compare(arguments: argparse.Namespace) -> None:
-    """Measure each attack beside the same server left alone, and print the table."""
     rows: dict[str, dict[str, float]] = {}
     print(
         f"{'':<30}{'alone p99':>10}{'p99 ms':>8}{'ratio':>7}{'max ms':>8}{'MiB':>6}{'kept':>6}"
@@ -153,7 +83,7 @@ def measure(
         "folder": str(home),
         "seconds": seconds + 0.5,
     }
-    command = [sys.executable, __file__, "--attack", json.dumps(role)]
+    command = [sys.executable, str(ATTACKER), json.dumps(role)]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as it:
         assert it.stdin
         assert it.stdout
@@ -206,131 +136,6 @@ def enrol_and_unregister(server: ServerProcess, home: Path) -> None:
         ask("UnRegister", pb.UnRegisterRequest(token=node.token), pb.UnRegisterResponse)
     for file, text in (("node.pem", node.GrpcClientCert), ("node-key.pem", node.GrpcClientKey)):
         (home / file).write_bytes(base64.b64decode(text))
-
-
-def attack(name: str, port: int, folder: str, seconds: float) -> None:
-    """Prepare, wait for the word, and go on for so long; prints how many calls were begun."""
-    if name == "busy":
-        started()
-        end = time.monotonic() + seconds
-        while time.monotonic() < end:
-            pass
-        print(0)
-    elif name == "ClientHellos":
-        print(hellos(port, seconds))
-    else:
-        print(flood(ATTACKS[name], port, Path(folder), seconds))
-
-
-def started() -> None:
-    print("ready", flush=True)
-    sys.stdin.readline()
-
-
-def hellos(port: int, seconds: float) -> int:
-    """Begin that many handshakes, and leave them."""
-    outgoing = ssl.MemoryBIO()
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-    context.check_hostname = False
-    with contextlib.suppress(ssl.SSLWantReadError):
-        context.wrap_bio(ssl.MemoryBIO(), outgoing).do_handshake()
-    hello = outgoing.read()
-    started()
-    begun, opened = time.monotonic(), list[socket.socket]()
-    sent = 0
-    while (now := time.monotonic() - begun) < seconds:
-        while sent < HELLOS_A_SECOND * now:
-            sent += 1
-            peer = socket.socket()
-            peer.setblocking(False)
-            peer.connect_ex(("127.0.0.1", port))
-            with contextlib.suppress(OSError):
-                peer.send(hello)
-            opened.append(peer)
-            if len(opened) > HELLOS_A_SECOND:
-                opened.pop(0).close()
-        time.sleep(0.01)
-    return sent
-
-
-class Connection:
-    """One of the attacker's connections; `begin` sends as many calls as it may have."""
-
-    def __init__(self, what: Attack, port: int, folder: Path) -> None:
-        context = ssl.create_default_context(cafile=str(folder / "data/pki/grpc/ca.pem"))
-        context.set_alpn_protocols(["h2"])
-        if what.port == "control":
-            context.load_cert_chain(folder / "node.pem", folder / "node-key.pem")
-        raw = socket.create_connection(("127.0.0.1", port))
-        self.socket = context.wrap_socket(raw, server_hostname="localhost")
-        self._calls = what.calls
-        self._next = 1
-        self._received = b""
-        self.begun = 0
-        self.socket.sendall(PREFACE + frame(SETTINGS))
-        self._prepared = b"".join(self._take() for _ in range(STREAMS))
-
-    def begin(self) -> None:
-        self.begun += STREAMS
-        self.socket.sendall(self._prepared)
-
-    def go_on(self, *, again: bool) -> None:
-        """Read what has come, answer what has to be, and follow calls that have ended by others."""
-        with contextlib.suppress(ssl.SSLWantReadError):
-            self.socket.settimeout(0)
-            try:
-                if not (received := self.socket.recv(1 << 20)):
-                    raise ConnectionResetError
-                self._received += received
-            finally:
-                self.socket.settimeout(None)
-        answer = b"".join(self._answers(again=again))
-        if answer:
-            self.socket.sendall(answer)
-
-    def _answers(self, *, again: bool) -> Iterator[bytes]:
-        while len(self._received) >= FRAME_HEADER_BYTES:
-            end = FRAME_HEADER_BYTES + int.from_bytes(self._received[:3])
-            if len(self._received) < end:
-                return
-            kind, flags, payload = self._received[3], self._received[4], self._received[9:end]
-            self._received = self._received[end:]
-            if kind in {SETTINGS, PING} and not flags & ACK:
-                yield frame(kind, payload if kind == PING else b"", ACK)
-            elif again and kind != DATA and flags & END_STREAM:
-                self.begun += 1
-                yield self._take()
-
-    def _take(self) -> bytes:
-        self._next += 2
-        return self._calls(self._next - 2)
-
-
-def flood(what: Attack, port: int, folder: Path, seconds: float) -> int:
-    """Begin calls on all connections, and connect again when the server hangs up."""
-    connections = [Connection(what, port, folder) for _ in range(what.connections)]
-    waiting = selectors.DefaultSelector()
-    for one in connections:
-        waiting.register(one.socket, selectors.EVENT_READ, one)
-    started()
-    end = time.monotonic() + seconds
-    for one in connections:
-        one.begin()
-    while time.monotonic() < end:
-        for key, _ in waiting.select(0.1):
-            one = key.data
-            try:
-                one.go_on(again=what.again)
-                if what.calls is _reset:
-                    one.begin()
-            except OSError:
-                waiting.unregister(key.fileobj)
-                one.socket.close()
-                if what.again:
-                    connections.append(another := Connection(what, port, folder))
-                    another.begin()
-                    waiting.register(another.socket, selectors.EVENT_READ, another)
-    return sum(one.begun for one in connections)
 
 
 if __name__ == "__main__":

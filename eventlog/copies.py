@@ -94,7 +94,7 @@ class FolderCopy(FileLog):
                 self._index.add(self._end)
                 if record.count:
                     self._recent.add(record)
-            self._followers.wake()
+            self.followers.wake()
 
     def _check_follows(self, record: Record) -> None:
         kind = RecordType.EVENTS if record.count else RecordType.MARKER

@@ -63,7 +63,7 @@ class FileLog:
         self._id_of_new = log_id  # None: it gets a random one
         self._new = NewSegments(disk, folder, now_ns, random_bytes, segment_size_bytes)
         self._append_lock = threading.Lock()
-        self._followers = Followers()
+        self.followers = Followers()
         self._recent = RecentRecords()
         self._closed: LogUnavailable | None = None  # why nothing can be appended
         self._has_written = False
@@ -137,7 +137,7 @@ class FileLog:
             self._is_marked = False
             self._has_written = True
             self._index.add(self._end)
-            self._followers.wake()
+            self.followers.wake()
             return self._end.last_seq
 
     def write_sync_marker(self) -> LogPosition:
@@ -225,7 +225,7 @@ class FileLog:
         History is read on that loop, a chunk at a time.
         """
         return follow(
-            self.folder, self.reading(), lambda: self.last_seq, self._followers, after, max_behind
+            self.folder, self.reading(), lambda: self.last_seq, self.followers, after, max_behind
         )
 
     def close(self) -> None:
@@ -234,12 +234,12 @@ class FileLog:
             with suppress(LogError):
                 self.write_sync_marker()
         with self._append_lock:
-            if self._followers.closed:
+            if self.followers.closed:
                 return
             self._closed = self._closed or LogUnavailable(self.folder, "closed")
             self._writer.close()
             self._lock.release()
-            self._followers.close()
+            self.followers.close()
 
 
 def _not_opened(error: OSError) -> str:

@@ -89,7 +89,7 @@ class MemoryLog:
     ) -> None:
         self._now_ns = now_ns
         self._shared = shared = _shared or _Shared()
-        self._followers = Followers()
+        self.followers = Followers()
         self.snapshots = MemorySnapshots(shared)
         self.is_full = False  # made so, appends raise LogFull
         self._failures: float = 0
@@ -98,7 +98,7 @@ class MemoryLog:
         self._has_written = False
         with shared.lock:
             shared.epoch += 1
-            shared.followers.append(self._followers)
+            shared.followers.append(self.followers)
             self.epoch = shared.epoch  # the number of handles opened so far
 
     def peer(self) -> "MemoryLog":
@@ -188,7 +188,7 @@ class MemoryLog:
 
     def follow(self, after: int = 0, *, max_behind: int | None = None) -> AsyncIterator[Record]:
         return follow(
-            "in memory", self.reading(), lambda: self.last_seq, self._followers, after, max_behind
+            "in memory", self.reading(), lambda: self.last_seq, self.followers, after, max_behind
         )
 
     def close(self) -> None:
@@ -198,6 +198,6 @@ class MemoryLog:
                 self.write_sync_marker()
         with self._shared.lock:
             self._closed = True
-            if self._followers in self._shared.followers:
-                self._shared.followers.remove(self._followers)
-        self._followers.close()
+            if self.followers in self._shared.followers:
+                self._shared.followers.remove(self.followers)
+        self.followers.close()

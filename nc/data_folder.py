@@ -4,6 +4,7 @@ pki/grpc/     the control port's certificates; client*.pem is the admin's set
 pki/network/  the link's certificates
 log/          the event log
 secret.key    the key that token ids are made with; lost, no token is recognised any more
+nats/         what NATS asks for, on a machine that an invitation made a replica
 replica       with --cluster: the server's name among the others
 links.sock    while a server runs: the report of its links, for the folder's owner
 """
@@ -64,6 +65,15 @@ class DataFolder:
         return self.path / "pki" / "network"
 
     @property
+    def nats(self) -> Path:
+        return self.path / "nats"
+
+    @property
+    def invitation_attempt(self) -> Path:
+        """What a start with an invitation leaves until it has filled the folder."""
+        return self.path / "invitation.attempt"
+
+    @property
     def log(self) -> Path:
         return self.path / "log"
 
@@ -112,7 +122,8 @@ class DataFolder:
         Raises:
             OpenToOthers: other users may write into them, or read the key.
         """
-        check_secret(self.secret_key)
+        for secret in (self.secret_key, *sorted(self.nats.glob("*"))):
+            check_secret(secret)
         return [*folder_warnings(self.path), *folder_warnings(self.log)]
 
     def load_secret_key(self, secrets: Secrets) -> bytes:

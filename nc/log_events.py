@@ -8,7 +8,7 @@ from typing import Final
 RPC: Final = "rpc"  # one line per call
 LOOP_ERROR: Final = "loop.error"  # an exception that no caller handled
 RPC_GUESSES: Final = "rpc.guesses"  # too many wrong tokens from one address
-RPC_CROWDED: Final = "rpc.crowded"  # addresses with too many connections lost some
+RPC_CROWDED: Final = "rpc.crowded"  # an address lost connections: too many, or too much on them
 RPC_HUNG_UP: Final = "rpc.hung_up"  # on somebody who went on although refused
 RPC_CRASHED: Final = "rpc.crashed"  # a bug of ours, with its traceback
 
@@ -22,6 +22,8 @@ SERVER_METRICS: Final = "server.metrics"  # where they are served
 SERVER_PLAINTEXT: Final = "server.plaintext"
 SERVER_INTERNAL_PORT: Final = "server.internal_port"  # it is open
 SERVER_UPSTREAM_DATABASE: Final = "server.upstream_database"
+REPLICA_ADMITTED: Final = "replica.admitted"  # an invitation has filled the data folder
+REPLICA_INVITATION_IGNORED: Final = "replica.invitation_ignored"  # the folder has its keys
 CONFIG_OLD_KEY: Final = "config.old_key"  # of an older or newer release
 SERVER_FD_LIMIT_LOW: Final = "server.fd_limit_low"
 

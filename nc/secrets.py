@@ -12,12 +12,14 @@ import re
 from typing import Protocol
 
 TOKEN_HEX_DIGITS = 16
+CODE_HEX_DIGITS = 24
 LONGEST_TOKEN = 64  # characters; an upstream server's tokens may be longer than ours
 _ID_BYTES = 16
 _CHECK_TEXT = "which key this is"  # what no token is
 SECRET_KEY_BYTES = 32
 
 _ID_PATTERN = re.compile(f"[0-9a-f]{{{2 * _ID_BYTES}}}")
+_CODE_PATTERN = re.compile(f"[0-9a-f]{{{CODE_HEX_DIGITS}}}")
 _TOKEN_PATTERN = re.compile(f"[0-9a-f]{{{TOKEN_HEX_DIGITS}}}")
 
 
@@ -40,6 +42,11 @@ def new_token(secrets: Secrets) -> str:
     return secrets.random_bytes(TOKEN_HEX_DIGITS // 2).hex()
 
 
+def new_code(secrets: Secrets) -> str:
+    """The code of an invitation: 24 hex digits, and so unlike any token, session and id."""
+    return secrets.random_bytes(CODE_HEX_DIGITS // 2).hex()
+
+
 def new_serial(secrets: Secrets) -> int:
     """A certificate's serial number: positive, at most 20 bytes (RFC 5280, 4.1.2.2)."""
     return int.from_bytes(secrets.random_bytes(20)) >> 1 | 1
@@ -52,6 +59,11 @@ def new_session(secrets: Secrets) -> str:
 
 def is_well_formed(token: str) -> bool:
     return _TOKEN_PATTERN.fullmatch(token) is not None
+
+
+def is_code(text: str) -> bool:
+    """Whether it could be the code of an invitation."""
+    return _CODE_PATTERN.fullmatch(text) is not None
 
 
 def is_id(text: str) -> bool:

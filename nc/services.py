@@ -10,11 +10,12 @@ from nc.pb.admin.v1 import (
     events_pb2,
     history_pb2,
     nodes_pb2,
+    replicas_pb2,
     status_pb2,
     tokens_pb2,
 )
 from nc.pb.node.v1 import node_pb2
-from nc.pb.replica.v1 import replication_pb2
+from nc.pb.replica.v1 import joining_pb2, replication_pb2
 
 _control_services = network_controller_pb2.DESCRIPTOR.services_by_name
 CONTROL_SERVICE: Final[ServiceDescriptor] = _control_services["LiteKubeNCService"]
@@ -25,6 +26,7 @@ INTERNAL_SERVICE: Final[ServiceDescriptor] = sensor_pb2.DESCRIPTOR.services_by_n
 NODE_SERVICE: Final[ServiceDescriptor] = node_pb2.DESCRIPTOR.services_by_name["Enrolment"]
 
 # nc.replica.v1
+JOINING_SERVICE: Final[ServiceDescriptor] = joining_pb2.DESCRIPTOR.services_by_name["Joining"]
 REPLICA_SERVICE: Final[ServiceDescriptor] = replication_pb2.DESCRIPTOR.services_by_name[
     "Replication"
 ]
@@ -32,7 +34,10 @@ REPLICA_SERVICE: Final[ServiceDescriptor] = replication_pb2.DESCRIPTOR.services_
 # nc.admin.v1
 ADMIN_SERVICES: Final[tuple[ServiceDescriptor, ...]] = tuple(
     service
-    for file in (nodes_pb2, tokens_pb2, administrators_pb2, events_pb2, history_pb2, status_pb2)
+    for file in (
+        *(nodes_pb2, tokens_pb2, administrators_pb2, replicas_pb2),
+        *(events_pb2, history_pb2, status_pb2),
+    )
     for service in file.DESCRIPTOR.services_by_name.values()
 )
 

@@ -15,6 +15,9 @@ from nc.errors import UNREGISTERED, USAGE
 from tests.support.namespaces import REQUIRED
 from tests.support.programs import BIN
 
+DROP_IN = (
+    Path(__file__).parent.parent / "packaging/systemd/network-controller.service.d/cluster.conf"
+)
 UNITS = sorted((Path(__file__).parent.parent / "packaging" / "systemd").glob("*.service"))
 INSTALLED = "/usr/local/bin/network-controller"
 
@@ -31,29 +34,41 @@ def test_there_is_one_for_the_server_and_one_for_nodes() -> None:
     assert [unit.stem for unit in UNITS] == ["network-controller-node", "network-controller"]
 
 
-@pytest.mark.parametrize("unit", UNITS, ids=lambda unit: unit.stem)
-def test_systemd_finds_nothing_wrong(unit: Path, tmp_path: Path) -> None:
-    """`systemd-analyze verify` says nothing."""
+@pytest.mark.parametrize(
+    ("unit", "drop_in"),
+    [*((unit, None) for unit in UNITS), (UNITS[-1], DROP_IN)],
+    ids=lambda path: "" if path is None else path.stem,
+)
+def test_systemd_finds_nothing_wrong(unit: Path, drop_in: Path | None, tmp_path: Path) -> None:
+    """`systemd-analyze verify` says nothing, of the server's unit with the drop-in neither."""
     analyze = shutil.which("systemd-analyze")
     if analyze is None:
         if REQUIRED in os.environ:
             pytest.fail(f"there is no systemd-analyze here, and {REQUIRED} is set")
         pytest.skip("there is no systemd-analyze here")
-    text = unit.read_text(encoding="utf-8")
-    assert INSTALLED in text
     here = tmp_path / unit.name
-    here.write_text(text.replace(INSTALLED, str(BIN / "network-controller")), encoding="utf-8")
+    _install(unit, here)
+    if drop_in is not None:
+        here.with_name(f"{here.name}.d").mkdir()
+        _install(drop_in, here.with_name(f"{here.name}.d") / drop_in.name)
     done = subprocess.run(
         [analyze, "verify", "--man=no", str(here)], check=False, capture_output=True, text=True
     )
     assert (done.returncode, done.stderr) == (0, "")
 
 
-@pytest.mark.parametrize("unit", UNITS, ids=lambda unit: unit.stem)
+def _install(source: Path, target: Path) -> None:
+    """Copy a unit; it runs our own program, not the installed one."""
+    text = source.read_text(encoding="utf-8")
+    assert INSTALLED in text
+    target.write_text(text.replace(INSTALLED, str(BIN / "network-controller")), encoding="utf-8")
+
+
+@pytest.mark.parametrize("unit", [*UNITS, DROP_IN], ids=lambda unit: unit.stem)
 def test_the_command_line_is_one_of_ours(unit: Path) -> None:
     """Every option that a unit gives is one of the command's, and it waits to be told READY."""
     service = parsed(unit)["Service"]
-    assert service["Type"] == "notify"
+    assert unit == DROP_IN or service["Type"] == "notify"
     program, command, *words = shlex.split(service["ExecStart"])
     assert program == INSTALLED
     group = typer.main.get_group(app)

@@ -32,7 +32,7 @@ from nc.pki.names import NOT_ITS_NAME
 from nc.pki.pem import UNREADABLE, certificate_pem
 from nc.text import host_port
 
-_CHECK: Final = "check the address and the port (ncadm create-bootstrap-token prints both)"
+_PRINTED_BY: Final = "ncadm create-bootstrap-token"
 
 
 class ServerUnreachable(Exception):
@@ -156,8 +156,12 @@ async def _redeem_at(invitation: Invitation, attempt: Attempt) -> Enrolled:
         raise ServerUnreachable(str(error)) from None
 
 
-async def find_authority(invitation: Invitation) -> x509.Certificate:
+async def find_authority(invitation: Invitation, printed_by: str = _PRINTED_BY) -> x509.Certificate:
     """The CA to trust there; nothing but a TLS handshake is sent.
+
+    Args:
+        invitation: says where, and which CA.
+        printed_by: the command that prints an invitation, for messages.
 
     Raises:
         ServerUnreachable: the handshake failed.
@@ -165,12 +169,13 @@ async def find_authority(invitation: Invitation) -> x509.Certificate:
             chain that the server sends.
     """
     host, port, pin = invitation.host, invitation.port, invitation.ca_cert_hash
+    check = f"check the address and the port ({printed_by} prints both)"
     try:
         answer = await ask(host, port, invitation.proxy)
         chain = [x509.load_der_x509_certificate(der) for der in answer.chain]
         hashes = [ca_cert_hash(certificate_pem(certificate)) for certificate in chain]
     except UnicodeError as error:  # not a host name
-        raise NotOurServer(f"{host!r} is neither a host name nor an address; {_CHECK}") from error
+        raise NotOurServer(f"{host!r} is neither a host name nor an address; {check}") from error
     except OSError as error:  # SSLError is one
         raise ServerUnreachable(
             f"no TLS handshake with {host}:{port}: {describe(error)}; check that the server runs "
@@ -178,7 +183,7 @@ async def find_authority(invitation: Invitation) -> x509.Certificate:
         ) from error
     except UNREADABLE as error:
         raise NotOurServer(
-            f"{host}:{port} shows a certificate that cannot be read; {_CHECK}"
+            f"{host}:{port} shows a certificate that cannot be read; {check}"
         ) from error
     if pin not in hashes and (problem := mistaken(port, answer.kind, PortKind.BOOTSTRAP)):
         raise NotOurServer(f"{host_port(host, port)}: {problem}; nothing was sent")
@@ -187,7 +192,7 @@ async def find_authority(invitation: Invitation) -> x509.Certificate:
     if pin not in hashes:
         raise NotOurServer(
             f"{host}:{port} has no certificate from the CA {pin}; it shows {hashes[-1]}: check the "
-            "address and the hash (ncadm create-bootstrap-token prints both); nothing was sent"
+            f"address and the hash ({printed_by} prints both); nothing was sent"
         )
     return chain[hashes.index(pin)]
 

@@ -77,6 +77,8 @@ class ServerSection(_Section):
     max_nodes: NodeCount | None = None
     cluster: str | None = None
     cluster_replicas: StreamReplicas | None = None
+    invite: str | None = Field(default=None, repr=False)  # a secret
+    ca_cert_hash: str | None = None
     certificate_lifetime: Lifetime | None = None
     metrics_listen: MetricsListenText | None = None
     db_path: Folder | None = None  # an upstream server's database, for import-litekube
@@ -292,9 +294,6 @@ def _first_mistake(path: Path, lines: dict[Location, int], error: ValidationErro
 
 
 def _allowed(section: Location) -> list[str]:
-    models: dict[Location, type[BaseModel]] = {
-        (): ConfigFile,
-        ("server",): ServerSection,
-        ("client",): ClientSection,
-    }
-    return [field.alias or name for name, field in models[section].model_fields.items()]
+    sections: dict[str, type[BaseModel]] = {"server": ServerSection, "client": ClientSection}
+    model = sections[section[0]] if section else ConfigFile
+    return [field.alias or name for name, field in model.model_fields.items()]

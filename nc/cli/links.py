@@ -95,11 +95,31 @@ def tables(report: dict[str, Any]) -> RenderableType:
         refused.add_row(reason.replace("_", " "), f"{count:,}")
     turned_away = f"connections that ended before they asked for a link: {report['turned_away']:,}"
     parts: list[RenderableType] = [links, ""]
+    if report.get("peers"):
+        parts += [_peers(report["peers"]), ""]
     if report["drops"]:
         parts += [drops, ""]
     if report["refused"]:
         parts += [refused, ""]
     return Group(*parts, turned_away)
+
+
+def _peers(peers: list[dict[str, Any]]) -> Table:
+    """A line for each other server of the network."""
+    table = Table(box=None, pad_edge=False)
+    for name in ("server", "at", "connected"):
+        table.add_column(name, no_wrap=True)
+    for name in ("packets in", "bytes in", "packets out", "bytes out", "dropped"):
+        table.add_column(name, justify="right", no_wrap=True)
+    for peer in peers:
+        table.add_row(
+            peer["session"][:_NODE_ID_DIGITS],
+            escape(peer["address"] or "not known now"),
+            "yes" if peer["connected"] else "no",
+            *(f"{peer[n]:,}" for n in ("packets_in", "bytes_in", "packets_out", "bytes_out")),
+            f"{sum(peer['drops'].values()):,}",
+        )
+    return table
 
 
 def _second(since_ns: int) -> str:

@@ -11,7 +11,7 @@ from typing import Final, NamedTuple
 
 from nc.cli.server_address import ServerAddress
 from nc.contract import SERVER_NODE_TOKEN
-from nc.secrets import LONGEST_TOKEN, is_id, is_well_formed
+from nc.secrets import LONGEST_TOKEN, is_code, is_id, is_well_formed
 from nc.text import unwrapped
 
 _LABELS: Final = ("node token:", "token:", "join:")
@@ -70,6 +70,7 @@ def _problem(text: str) -> str:
         (not text, "it is empty"),
         (is_id(text), "this is the id of a node or a token, as the log has it"),
         (_PIN.fullmatch(text), "this is a hash, as for --ca-cert-hash"),
+        (is_code(text), "this is the code of an invitation for a server (ncadm replicas invite)"),
         ("@" in text, "this is a bootstrap token with its address (T@IP:PORT)"),
         (_is_address(text), "this is an address"),
         (_HEX.fullmatch(text), f"this has {len(text)} digits: was it copied whole?"),
@@ -174,6 +175,34 @@ def _read_word(word: str, *, is_node: bool) -> JoinLine:
 
 def _read_places(text: str) -> list[ServerAddress]:
     return list(dict.fromkeys(ServerAddress.parse(place or "none") for place in text.split(",")))
+
+
+class ReplicaLine(NamedTuple):
+    """An invitation to become a replica; the hash is None where the text has none."""
+
+    code: str
+    place: ServerAddress
+    ca_cert_hash: str | None = None
+
+
+def read_replica_line(text: str) -> ReplicaLine:
+    """Read `CODE@IP:PORT`, or the whole of what `replicas invite` prints.
+
+    Raises:
+        ValueError: it is none; the message says what is wrong with it.
+    """
+    words = [unwrapped(word) for word in unicodedata.normalize("NFKC", text).split()]
+    found = next((word for word in words if "@" in word), None)
+    if found is None:
+        is_alone = any(is_code(word.lower()) for word in words)
+        raise ValueError("the address behind the code is missing" if is_alone else "it has no @")
+    code, _, place = found.rpartition("@")
+    code = code.rpartition("=")[2].lower()  # --invite=CODE@IP:PORT
+    if is_well_formed(code):
+        raise ValueError("this is a bootstrap token, with which a machine becomes a node (join)")
+    if not is_code(code):
+        raise ValueError("a code is 24 digits of 0-9 and a-f; was it copied whole?")
+    return ReplicaLine(code, ServerAddress.parse(place or "none"), _pin_in(words))
 
 
 def _pin_in(words: list[str]) -> str | None:

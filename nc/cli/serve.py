@@ -16,6 +16,7 @@ from nc.cli import signals, structured_logs
 from nc.cli.config_file import ServerSection
 from nc.cli.event_loop import report_stray, run_async
 from nc.cli.free_ports import require_free_ports
+from nc.cli.newcomer import ReplicaInvitation, become_replica
 from nc.cli.open_files import allow_open_files
 from nc.cli.options import (
     AllowDestinationOption,
@@ -28,6 +29,12 @@ from nc.cli.options import (
     ReclaimAfterOption,
 )
 from nc.cli.own_address import default_advertise, listen_address
+from nc.cli.replica_invitation import (
+    CaCertHashOption,
+    InviteFileOption,
+    InviteOption,
+    replica_invitation,
+)
 from nc.cli.serve_greeting import greet
 from nc.cli.server_file import load_server_file
 from nc.cli.stream_address import (
@@ -36,7 +43,7 @@ from nc.cli.stream_address import (
     require_stream_address,
 )
 from nc.cli.streams import silence_stdout
-from nc.clock import SystemClock
+from nc.clock import BootClock, SystemClock
 from nc.contract import (
     DEFAULT_BOOTSTRAP_PORT,
     DEFAULT_GRPC_PORT,
@@ -137,6 +144,9 @@ def serve(
     ] = None,
     cluster: ClusterOption = None,
     cluster_replicas: ClusterReplicasOption = None,
+    invite: InviteOption = None,
+    invite_file: InviteFileOption = None,
+    ca_cert_hash: CaCertHashOption = None,
     certificate_lifetime: CertificateLifetimeOption = None,
     metrics_listen: MetricsListenOption = None,
     plaintext: Annotated[
@@ -198,6 +208,9 @@ def serve(
         settings = ServerSettings.model_validate({k: v for k, v in given.items() if v is not None})
     except ValidationError as error:
         raise ConfigError(_first_mistake(error)) from error
+    given_invite = (invite or (None if invite_file else section.invite), invite_file)
+    pin = ca_cert_hash or section.ca_cert_hash
+    invitation = replica_invitation(*given_invite, pin, cluster=settings.cluster)
     _check(settings, metrics_listen or section.metrics_listen)
     signals.ignore_others()
     forbid_core_dumps()
@@ -206,7 +219,7 @@ def serve(
         log.warning(log_events.CONFIG_OLD_KEY, message=note)
     allow_open_files(log)
     try:
-        run_async(_serve(settings, log))
+        run_async(_serve(settings, invitation, log))
     finally:
         structured_logs.flush()
 
@@ -226,14 +239,19 @@ def _check(settings: ServerSettings, metrics_listen: str | None) -> None:
     require_free_ports(settings, metrics_listen)
 
 
-async def _serve(settings: ServerSettings, log: FilteringBoundLogger) -> None:
+async def _serve(
+    settings: ServerSettings, invitation: ReplicaInvitation | None, log: FilteringBoundLogger
+) -> None:
     sys.setswitchinterval(SWITCH_INTERVAL_S)
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     loop.set_exception_handler(lambda _, context: report_stray(log, context))
     reload = asyncio.Event()
     signals.handle(stop.set, reload.set)
-    clock, secrets = SystemClock(), SystemSecrets()
+    clock = SystemClock() if settings.cluster is None else BootClock()
+    secrets = SystemSecrets()
+    if invitation is not None:
+        await become_replica(settings, invitation, secrets, log)
     await require_supported(clock, f"unix-abstract:nc-{secrets.random_bytes(8).hex()}")
     serving = serve_installation(
         settings, clock=clock, secrets=secrets, logger=log, log_calls=structured_logs.log_calls

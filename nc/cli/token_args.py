@@ -19,6 +19,7 @@ BOOTSTRAP_TOKEN_VARIABLE: Final = "NC_BOOTSTRAP_TOKEN"  # noqa: S105 - its name
 NODE_TOKEN_VARIABLE: Final = "NC_NODE_TOKEN"  # noqa: S105 - its name
 
 _STDIN: Final = "-"
+_FILE_OPTION: Final = "--token-file"
 _LIMIT_BYTES: Final = 64 * 1024
 _SHORTEST: Final = 12  # characters that are overwritten: what is shorter is no token
 _ARGUMENTS_AT: Final = slice(45, 47)  # arg_start, arg_end (proc_pid_stat(5)), behind the name
@@ -26,28 +27,31 @@ _ARGUMENTS_AT: Final = slice(45, 47)  # arg_start, arg_end (proc_pid_stat(5)), b
 TokenFileOption = Annotated[
     Path | None,
     typer.Option(
-        "--token-file",
+        _FILE_OPTION,
         metavar="FILE",
         help="Read the token from a file, - for the standard input: others can read command lines.",
     ),
 ]
 
 
-def secret_text(text: str | None, file: Path | None, variable: str, option: str) -> str | None:
+def secret_text(
+    text: str | None, file: Path | None, variable: str, option: str, file_option: str = _FILE_OPTION
+) -> str | None:
     """The text with a token that was given; None: none was. It is no longer visible in `ps`.
 
     Args:
         text: of the command line; `-` is the standard input.
-        file: of --token-file.
+        file: of `file_option`.
         variable: of the environment, which is asked last.
         option: the name of `text`, for messages.
+        file_option: likewise of `file`.
 
     Raises:
         typer.BadParameter: it is given twice.
         OperationFailed: the file cannot be read.
     """
     if text is not None and file is not None:
-        raise typer.BadParameter(f"--token-file and {option} both give a token: drop one of them")
+        raise typer.BadParameter(f"{file_option} and {option} both give one: drop one of them")
     if text == _STDIN or (file is not None and str(file) == _STDIN):
         return _decoded(sys.stdin.buffer.read(_LIMIT_BYTES), "the standard input")
     if file is not None:
@@ -55,7 +59,7 @@ def secret_text(text: str | None, file: Path | None, variable: str, option: str)
             data = read_small(file, _LIMIT_BYTES, may_be_pipe=True)
         except OSError as error:
             raise OperationFailed(
-                f"--token-file {file} cannot be read: {error.strerror}; name the right file"
+                f"{file_option} {file} cannot be read: {error.strerror}; name the right file"
             ) from error
         return _decoded(data, str(file))
     if text is not None:

@@ -1,7 +1,7 @@
 """The calling side of a server: the Python SDK, and what it is built from.
 
     client, blocking  AsyncClient and Client: what a program uses (docs/how-to/sdk.md)
-    areas/            what can be asked: nodes, tokens, administrators, events, history, server
+    areas/            what can be asked: nodes, tokens, administrators, replicas, events, …
     types, reports    what calls give; `convert` makes it of messages
     contexts          which server, and the certificates for it
     calls, channel    deadlines and repetition; one gRPC channel

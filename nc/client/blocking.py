@@ -16,6 +16,7 @@ from nc.client.areas.administrators import Administrators
 from nc.client.areas.events import Events
 from nc.client.areas.history import History
 from nc.client.areas.nodes import Nodes
+from nc.client.areas.replicas import Replicas
 from nc.client.areas.server import Server
 from nc.client.areas.tokens import Tokens
 from nc.client.calls import Items
@@ -153,6 +154,13 @@ class BlockingAdministrators(Area[Administrators]):
     revoke = Blocking(Administrators.revoke)
 
 
+class BlockingReplicas(Area[Replicas]):
+    list = Blocking(Replicas.list)
+    invitations = Blocking(Replicas.invitations)
+    invite = Blocking(Replicas.invite)
+    remove = Blocking(Replicas.remove)
+
+
 class BlockingEvents(Area[Events]):
     read = Iterated(Events.read)
     last_seq = Blocking(Events.last_seq)
@@ -169,6 +177,7 @@ class BlockingServer(Area[Server]):
     status = Blocking(Server.status)
     links = Iterated(Server.links)
     dropped = Blocking(Server.dropped)
+    peers = Blocking(Server.peers)
 
 
 class Client:
@@ -196,6 +205,7 @@ class Client:
         self.nodes = BlockingNodes(client.nodes, loop)
         self.tokens = BlockingTokens(client.tokens, loop)
         self.administrators = BlockingAdministrators(client.administrators, loop)
+        self.replicas = BlockingReplicas(client.replicas, loop)
         self.events = BlockingEvents(client.events, loop)
         self.history = BlockingHistory(client.history, loop)
         self.server = BlockingServer(client.server, loop)

@@ -19,6 +19,7 @@ from nc.services import (
     BOOTSTRAP_SERVICE,
     CONTROL_SERVICE,
     INTERNAL_SERVICE,
+    JOINING_SERVICE,
     NODE_SERVICE,
     full_name,
 )
@@ -28,7 +29,7 @@ DEFAULT_TIMEOUT_S = 10.0
 
 # The services on each port.
 CONTROL_PORT = (CONTROL_SERVICE, INTERNAL_SERVICE, *ADMIN_SERVICES)
-BOOTSTRAP_PORT = (BOOTSTRAP_SERVICE, NODE_SERVICE)
+BOOTSTRAP_PORT = (BOOTSTRAP_SERVICE, NODE_SERVICE, JOINING_SERVICE)
 
 # In gRPC's details when TLS failed: it refused a certificate, or the server refused ours.
 _OF_TLS = ("CERTIFICATE_VERIFY_FAILED", "Socket closed", "SSL_ERROR", "recvmsg", "handshake")

@@ -6,6 +6,7 @@ from nc.client.areas.administrators import Administrators
 from nc.client.areas.events import Events
 from nc.client.areas.history import History
 from nc.client.areas.nodes import Nodes
+from nc.client.areas.replicas import Replicas
 from nc.client.areas.server import Server
 from nc.client.areas.tokens import Tokens
 from nc.client.calls import Calls
@@ -44,6 +45,7 @@ class AsyncClient:
         self.nodes = Nodes(calls)
         self.tokens = Tokens(calls)
         self.administrators = Administrators(calls)
+        self.replicas = Replicas(calls)
         self.events = Events(calls)
         self.history = History(calls)
         self.server = Server(calls)

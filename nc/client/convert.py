@@ -3,7 +3,7 @@
     message                          dataclass
     int64 NAME_ms, NAME_ns           NAME: datetime in UTC, None for 0
     enum STATE_IDLE                  a StrEnum's member IDLE, UNKNOWN for what it does not have
-    message, absent                  None, where the type allows it
+    message or optional, absent      None, where the type allows it
     repeated, map                    tuple, dict
 
 The rest is taken as it is. What a dataclass does not have is left out.
@@ -117,7 +117,7 @@ def _planned(name: str, hint: Any, descriptor: Descriptor) -> _Field:
     if unit is None:
         raise TypeError(f"{descriptor.full_name} has no field for {name}")
     source = names[name + unit]
-    may_be_absent = get_origin(hint) is UnionType and source.message_type is not None
+    may_be_absent = get_origin(hint) is UnionType and source.has_presence
     if unit:
         return _Field(name, source.name, partial(time_of, unit=unit), may_be_absent=False)
     return _Field(name, source.name, _converter(hint, source), may_be_absent)

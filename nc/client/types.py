@@ -62,6 +62,21 @@ class Link:
 
 
 @dataclass(frozen=True, slots=True)
+class PeerServer:
+    """Another server of the network; counters since its session began, "in" is from there."""
+
+    replica_id: str
+    session: str
+    address: str
+    connected: bool
+    packets_in: int
+    packets_out: int
+    bytes_in: int
+    bytes_out: int
+    dropped: Mapping[str, int]
+
+
+@dataclass(frozen=True, slots=True)
 class Node:
     """A node; `address` is empty while it has none, `link` is None unless this server has one."""
 
@@ -182,3 +197,78 @@ class IssuedAdministrator:
 
     def __repr__(self) -> str:
         return f"IssuedAdministrator({self.administrator.name})"
+
+
+class ReplicaState(StrEnum):
+    UNKNOWN = "unknown"
+    RUNNING = "running"
+    STOPPED = "stopped"  # or it crashed, or was lost
+    REMOVED = "removed"
+
+
+class ReplicaRole(StrEnum):
+    UNKNOWN = "unknown"
+    LEADER = "leader"
+    FOLLOWER = "follower"
+
+
+@dataclass(frozen=True, slots=True)
+class Replica:
+    """A server of those that share a log; `self` is the one that answers.
+
+    Attributes:
+        sessions: those of it that have not ended.
+        since: when it started last, or was removed.
+        role, address, level, lag_events: None where the server that answers does not know them.
+    """
+
+    id: str
+    state: ReplicaState
+    sessions: tuple[str, ...]
+    version: str
+    since: datetime | None
+    self: bool
+    role: ReplicaRole | None
+    address: str | None
+    level: int | None
+    lag_events: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class ReplicaInvitation:
+    """An invitation for one further server; `replica_id` is empty while nobody has redeemed it."""
+
+    id: str
+    issued_at: datetime | None
+    expires_at: datetime | None
+    expired: bool
+    replica_id: str
+    peer_address: str
+    redeemed_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class IssuedInvitation:
+    """A new invitation; the code is worth every key of the cluster until it is redeemed."""
+
+    code: str
+    issued: ReplicaInvitation
+    host: str
+    port: int
+    ca_cert_hash: str
+    cluster: str
+
+    @property
+    def invitation(self) -> str:
+        """`CODE@IP:PORT`, a secret."""
+        return f"{self.code}@{host_port(self.host, self.port)}"
+
+    @property
+    def serve_command(self) -> str:
+        """The command line that makes another machine a replica."""
+        words = ["network-controller", "serve", "--data-dir", "DIR", "--cluster", self.cluster]
+        words += ["--invite", self.invitation, "--ca-cert-hash", self.ca_cert_hash]
+        return shlex.join(words)
+
+    def __repr__(self) -> str:
+        return f"IssuedInvitation({self.issued.id})"

@@ -13,6 +13,7 @@ from nc.domain import (
     administrators,
     assignments,
     departures,
+    invitations,
     leadership,
     links,
     litekube_import,
@@ -57,6 +58,11 @@ Command = (
     | replicas.DropSome
     | repairs.RecordRepair
     | replicas.RecordDigest
+    | invitations.InviteReplica
+    | invitations.RedeemInvitation
+    | invitations.EndInvitation
+    | invitations.ForgetInvitations
+    | invitations.RemoveReplica
     | leadership.StandForElection
     | leadership.LoseReplica
     | leadership.DropUnowned
@@ -71,6 +77,13 @@ def _live(state: State, command: links.AcceptLink | links.HandOverAddress) -> Ca
         leadership.require_going_on(state.sessions, command.session)
     node = nodes.require_live(state.nodes, state.unregistered, node_id, now_ms)
     return lambda: reclaim_for(node, state.addresses.network, now_ms, command.reclaim_after_ms)
+
+
+def _start(state: State, command: replicas.StartReplica) -> list[Event]:
+    invitations.require_not_removed(state.membership, command.replica_id)
+    return replicas.decide_start(
+        state.links, state.sessions, state.key_check, state.authorities, command
+    )
 
 
 # How each kind of command is decided.
@@ -115,13 +128,18 @@ DECISIONS: dict[type, Callable[[State, Any], list[Event]]] = {
     litekube_import.ImportLitekube: lambda s, c: litekube_import.decide_import(
         s.imported, s.tokens, s.nodes, s.names, s.unregistered, s.addresses, c
     ),
-    replicas.StartReplica: lambda s, c: replicas.decide_start(
-        s.links, s.sessions, s.key_check, s.authorities, c
-    ),
+    replicas.StartReplica: _start,
     replicas.StopReplica: lambda s, c: replicas.decide_stop(s.links, c),
     replicas.DropSome: lambda s, c: replicas.decide_drop_some(decide(s, c.of), c.most),
     repairs.RecordRepair: lambda _, c: repairs.decide_record_repair(c),
     replicas.RecordDigest: lambda s, c: replicas.decide_digest(s.digest_seq, c),
+    invitations.InviteReplica: lambda s, c: invitations.decide_invite(s.membership, c),
+    invitations.RedeemInvitation: lambda s, c: invitations.decide_redeem(
+        s.membership, s.sessions, c
+    ),
+    invitations.EndInvitation: lambda s, c: invitations.decide_end(s.membership, c),
+    invitations.ForgetInvitations: lambda s, c: invitations.decide_forget(s.membership, c),
+    invitations.RemoveReplica: lambda s, c: invitations.decide_remove(s.membership, s.sessions, c),
     leadership.StandForElection: lambda s, c: leadership.decide_election(s.leader, c),
     leadership.LoseReplica: lambda s, c: leadership.decide_loss(s.leader, s.sessions, c),
     leadership.DropUnowned: lambda s, c: leadership.decide_drop_unowned(s.links, s.sessions, c),

@@ -12,6 +12,7 @@ from typing import Any
 from nc.domain import (
     addresses,
     administrators,
+    invitations,
     leadership,
     links,
     nodes,
@@ -37,7 +38,8 @@ class _TransientState:
 
     __slots__ = (
         *("addresses", "administrators", "at_ms", "authorities", "digest_seq", "imported"),
-        *("key_check", "leader", "links", "names", "nodes", "sessions", "tokens", "unregistered"),
+        *("key_check", "leader", "links", "membership", "names", "nodes", "sessions", "tokens"),
+        "unregistered",
     )
 
     def __init__(self, base: State) -> None:
@@ -53,6 +55,7 @@ class _TransientState:
         self.names = TransientMap(base.names)
         self.administrators = base.administrators
         self.imported = base.imported
+        self.membership = base.membership
         self.leader = base.leader
         self.at_ms = 0
 
@@ -72,6 +75,7 @@ class _TransientState:
             self.administrators,
             self.imported,
             self.leader,
+            self.membership,
         )
 
 
@@ -82,11 +86,33 @@ def _replica_started(state: _TransientState, _seq: int, event: Any) -> None:
     for session in replicas.ended_by(state.sessions.items(), event):
         replica_addresses.end_session(state.addresses, session)
     state.sessions = replicas.evolve_sessions_started(state.sessions, event)
+    state.membership = invitations.evolve_started(
+        state.membership, state.sessions, state.at_ms, event
+    )
 
 
 def _session_ended(state: _TransientState, _seq: int, event: Any) -> None:
     replica_addresses.end_session(state.addresses, event.session)
     state.sessions = state.sessions.discard(event.session)
+
+
+def _replica_invited(state: _TransientState, _seq: int, event: Any) -> None:
+    state.membership = invitations.evolve_invited(state.membership, state.at_ms, event)
+
+
+def _invitation_redeemed(state: _TransientState, _seq: int, event: Any) -> None:
+    state.membership = invitations.evolve_redeemed(state.membership, state.at_ms, event)
+
+
+def _invitation_ended(state: _TransientState, _seq: int, event: Any) -> None:
+    state.membership = invitations.evolve_ended(state.membership, event)
+
+
+def _replica_removed(state: _TransientState, _seq: int, event: Any) -> None:
+    state.membership = invitations.evolve_removed(state.membership, state.at_ms, event)
+    for session in invitations.sessions_of(state.sessions, event.replica_id):
+        replica_addresses.end_session(state.addresses, session)
+        state.sessions = state.sessions.remove(session)
 
 
 def _leader_elected(state: _TransientState, _seq: int, event: Any) -> None:
@@ -147,6 +173,10 @@ def _digest_recorded(state: _TransientState, _seq: int, event: Any) -> None:
 # How each kind of event is folded; the keys are the members of `Event.kind`.
 FOLDS: dict[str, Callable[[_TransientState, int, Any], None]] = {
     "replica_started": _replica_started,
+    "replica_invited": _replica_invited,
+    "invitation_redeemed": _invitation_redeemed,
+    "invitation_ended": _invitation_ended,
+    "replica_removed": _replica_removed,
     "replica_stopped": _session_ended,
     "replica_lost": _session_ended,
     "replica_address_bound": lambda state, _, e: replica_addresses.evolve_replica_address_bound(

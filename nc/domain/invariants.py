@@ -2,8 +2,8 @@
 
 A node moves along the state machine's table and from where it was, an address has one holder, and
 digests are of earlier events, in their order; others are in `nc.domain.identity_invariants` and
-`nc.domain.replica_invariants`. Pure, and independent of the folds: the situation before each event
-is kept in plain dictionaries.
+`replica_invariants` and `membership_invariants` beside it. Pure, and independent of the folds: the
+situation before each event is kept in plain dictionaries.
 """
 
 from collections.abc import Callable, Iterable, Iterator
@@ -14,11 +14,12 @@ from typing import Any, Final, NamedTuple
 from nc.domain import replica_invariants
 from nc.domain.bindings import session_holder, session_of
 from nc.domain.errors import IllegalTransition
-from nc.domain.events import DigestRecorded, Entry, Event, ReplicaStarted
+from nc.domain.events import DigestRecorded, Entry, Event
 from nc.domain.evolve import UnknownEvent
 from nc.domain.fsm import ConnectionState, Trigger, next_state
 from nc.domain.identity_invariants import Identities
 from nc.domain.links import link_of
+from nc.domain.membership_invariants import Members
 from nc.domain.replicas import ended_by
 from nc.domain.state import State
 from nc.errors import DAMAGED, OperatorError
@@ -71,10 +72,11 @@ class Situation:
         epoch: of the last leader that was elected; 0: none was.
         digest_seq: the event that the last recorded digest is of, 0 if none was.
         identities: names, keys, tokens and administrators.
+        members: replicas and invitations.
     """
 
     __slots__ = (
-        *("digest_seq", "epoch", "holders", "identities", "link_ids", "own", "owners"),
+        *("digest_seq", "epoch", "holders", "identities", "link_ids", "members", "own", "owners"),
         *("seq", "sessions", "states"),
     )
 
@@ -92,11 +94,13 @@ class Situation:
         self.epoch = base.leader.epoch
         self.digest_seq = base.digest_seq
         self.identities = Identities(base)
+        self.members = Members(base)
 
     def apply(self, kind: str, event: Any) -> None:
         """Apply the next event, of this kind."""
         self.seq += 1
         self.identities.apply(kind, event)
+        self.members.apply(kind, event)
         match kind:
             case "state_changed":
                 node_id = event.node_id  # each look at a field makes a string
@@ -107,7 +111,7 @@ class Situation:
                 else:
                     self.link_ids[node_id] = event.link_id
                     self.owners[node_id] = event.session
-            case "replica_started" | "replica_stopped" | "replica_lost":
+            case "replica_started" | "replica_stopped" | "replica_lost" | "replica_removed":
                 self._follow_session(kind, event)
             case "node_registered":
                 self.states[event.node_id] = _IDLE
@@ -120,9 +124,14 @@ class Situation:
             case "digest_recorded":
                 self.digest_seq = event.seq
 
-    def _follow_session(self, kind: str, event: ReplicaStarted) -> None:
+    def _follow_session(self, kind: str, event: Any) -> None:
         is_start = kind == "replica_started"
-        for ended in ended_by(self.sessions.items(), event) if is_start else [event.session]:
+        if kind == "replica_removed":
+            of_it = self.sessions.items()
+            gone = [session for session, owner in of_it if owner == event.replica_id]
+        else:
+            gone = ended_by(self.sessions.items(), event) if is_start else [event.session]
+        for ended in gone:
             self.sessions.pop(ended, None)
             self._free(ended)
         if is_start and event.session:
@@ -190,6 +199,7 @@ class InvariantChecker:
         if kind in _CHECKS:
             _CHECKS[kind](self.situation, body)
         fault = self.situation.identities.fault(kind, body)
+        fault = fault or self.situation.members.fault(kind, body)
         fault = fault or replica_invariants.fault(self.situation, kind, body)
         if fault is not None:
             _refuse(self.situation, *fault)

@@ -1,4 +1,4 @@
-"""Which node, bootstrap token or administrator is meant by what an operator wrote."""
+"""Which node, bootstrap token, administrator or invitation is meant by what an operator wrote."""
 
 from bisect import bisect_left
 from collections.abc import Callable
@@ -8,6 +8,7 @@ from typing import Final, TypeVar
 from rpds import HashTrieMap
 
 from nc.domain.administrators import Administrators
+from nc.domain.invitations import Invitation
 from nc.domain.map_items import items_of
 from nc.domain.names import shown_name
 from nc.domain.operator_errors import (
@@ -18,6 +19,7 @@ from nc.domain.operator_errors import (
     TokenReferenceAmbiguous,
     TokenReferenceUnknown,
 )
+from nc.domain.replica_errors import ReplicaAmbiguous, ReplicaUnknown
 from nc.domain.state import State
 
 SHORTEST_PREFIX: Final = 4  # digits of an id that are enough to mean a node or token
@@ -97,6 +99,23 @@ def administrator_meant(administrators: Administrators, reference: str, now_ms: 
         raise AdministratorUnknown
     if len(matching) > 1:
         raise AdministratorAmbiguous(matching)
+    return matching[0]
+
+
+def invitation_meant(invitations: "HashTrieMap[str, Invitation]", reference: str) -> str:
+    """The id of an invitation, from it or the beginning of it.
+
+    Raises:
+        ReplicaUnknown: none is meant.
+        ReplicaAmbiguous: several are.
+    """
+    if reference in invitations:
+        return reference
+    matching = sorted(each for each in invitations if each.startswith(reference))
+    if not matching or len(reference) < SHORTEST_PREFIX:
+        raise ReplicaUnknown
+    if len(matching) > 1:
+        raise ReplicaAmbiguous(len(matching))
     return matching[0]
 
 

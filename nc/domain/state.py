@@ -10,6 +10,7 @@ from rpds import HashTrieMap
 
 from nc.domain.addresses import Addresses
 from nc.domain.administrators import Administrators
+from nc.domain.invitations import Membership
 from nc.domain.leadership import NO_LEADER, Leader
 from nc.domain.links import Links
 from nc.domain.names import Names
@@ -36,3 +37,4 @@ class State:
     administrators: Administrators = field(default_factory=Administrators)
     imported: frozenset[str] = frozenset()  # hashes of the upstream databases
     leader: Leader = NO_LEADER  # none in a log that one replica writes
+    membership: Membership = field(default_factory=Membership)  # what of replicas is remembered

@@ -40,6 +40,7 @@ class Ids(NamedTuple):
     tokens: frozenset[str]
     names: Mapping[str, str] = MappingProxyType({})  # the last node that had each name
     holders: Mapping[str, str] = MappingProxyType({})  # the last node that held each address
+    invitations: frozenset[str] = frozenset()
 
 
 def history(
@@ -58,16 +59,19 @@ def field_of(event: Event, name: str) -> str:
 
 
 def ids_in(events: Iterable[Recorded]) -> Ids:
-    nodes, tokens, names, holders = set(), set(), {}, {}
+    nodes, tokens, names, holders, invitations = set(), set(), {}, {}, set()
     for recorded in events:
         node_id = field_of(recorded.event, "node_id")
         nodes.add(node_id)
         tokens.add(field_of(recorded.event, "token_id"))
+        invitations.add(field_of(recorded.event, "invitation_id"))
         if node_id and (name := field_of(recorded.event, "name")):
             names[name] = node_id
         if node_id and (address := field_of(recorded.event, "address")):
             holders[address] = node_id
-    return Ids(frozenset(nodes - {""}), frozenset(tokens - {""}), names, holders)
+    known = (frozenset(ids - {""}) for ids in (nodes, tokens, invitations))
+    of_nodes, of_tokens, of_invitations = known
+    return Ids(of_nodes, of_tokens, names, holders, of_invitations)
 
 
 def seq_of(events: Iterable[Recorded], point: Point) -> int:

@@ -1,4 +1,4 @@
-"""Explains how one node, address or bootstrap token came to its state, in sentences. Pure.
+"""Explains how a node, address, token or invitation came to its state, in sentences. Pure.
 
 The explanation of a node begins with the issue of the bootstrap token that it came with, and holds
 what no client asked for, too: an address that was reclaimed, a link that was lost in a crash.
@@ -9,22 +9,27 @@ from typing import Any, Final, NamedTuple
 
 from nc.domain.bindings import session_of
 from nc.domain.events import Event, pb
-from nc.domain.expiry import has_passed
 from nc.domain.links import link_of
 from nc.domain.nodes import certificates_end_ms
 from nc.domain.profile import facts_in
 from nc.domain.state import State
 from nc.history.events import Recorded, field_of
+from nc.history.present import (
+    INVITATION_WORDS,
+    expiry_clause,
+    invitation_sentence,
+    token_sentence,
+)
 from nc.text import moment
 
 __all__ = ["Kind", "Line", "Target", "explain", "now_line"]
 
-Kind = str  # `node`, `address` or `token`
+Kind = str  # `node`, `address`, `token` or `invitation`
 
 
 class Target(NamedTuple):
     kind: Kind
-    id: str  # of the node or the token; the address
+    id: str  # of the node, the token, the invitation; the address
 
 
 class Line(NamedTuple):
@@ -58,35 +63,26 @@ def now_line(state: State, target: Target, now_ms: int) -> str:
         if (session := session_of(holder)) is not None:
             return f"{target.id} is held by the server with the session {session}"
         return f"{target.id} is held by node {holder}" if holder else f"{target.id} is free"
+    if target.kind == "invitation":
+        return invitation_sentence(state, target.id, now_ms)
     if target.kind == "token":
-        token = state.tokens.get(target.id)
-        if token is None:
-            return "the bootstrap token is not remembered any more"
-        users = sum(node.token_id == target.id for node in state.nodes.values())
-        nodes = (
-            "1 node that came with it is" if users == 1 else f"{users} nodes that came with it are"
-        )
-        is_revoked = token.revoked_at_ms is not None
-        ending = "was revoked" if is_revoked else _expiry(token.expires_at_ms, now_ms)
-        return f"the bootstrap token {ending}; {nodes} registered"
+        return token_sentence(state, target.id, now_ms)
     node = state.nodes.get(target.id)
     if node is None:
         return "the node is not registered: its token and its certificates are refused"
     name = link_of(state.links, target.id).state.name
     address = state.addresses.address_of(target.id) or "no address"
     called = f"node {node.profile.name}" if node.profile.name else "the node"
-    expiry = _expiry(node.expires_at_ms, now_ms)
+    expiry = expiry_clause(node.expires_at_ms, now_ms)
     return f"{called} is {name} with {address}, and its token {expiry}"
 
 
-def _expiry(expires_at_ms: int, now_ms: int) -> str:
-    if expires_at_ms == 0:
-        return "never expires"
-    verb = "expired" if has_passed(expires_at_ms, now_ms) else "expires"
-    return f"{verb} at {moment(expires_at_ms)}"
-
-
-_FIELDS: Final = {"node": "node_id", "address": "address", "token": "token_id"}
+_FIELDS: Final = {
+    "node": "node_id",
+    "address": "address",
+    "token": "token_id",
+    "invitation": "invitation_id",
+}
 
 _LOST: Final = {
     pb.STATE_CHANGE_REASON_LINK_CLOSED: "its link was closed",
@@ -284,7 +280,15 @@ _WORDS: Final[dict[str, Callable[[Explainer, Any], str]]] = {
         f"{explainer.name(e.node_id)} was forgotten: its certificates have ended"
     ),
     "log_repaired": Explainer.repaired,
+    **{
+        kind: lambda _, e, words=words: words(e)  # type: ignore[misc]  # bound for each kind
+        for kind, words in INVITATION_WORDS.items()
+    },
 }
 
 # The event after which a target exists no more; addresses always exist.
-_ENDS: Final = {"node": {"unregistered", "node_forgotten"}, "token": {"token_expired"}}
+_ENDS: Final = {
+    "node": {"unregistered", "node_forgotten"},
+    "token": {"token_expired"},
+    "invitation": {"invitation_ended"},
+}

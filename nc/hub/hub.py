@@ -64,6 +64,7 @@ class Hub:
         destinations: what nodes may reach beyond the network, through the server.
 
     Attributes:
+        is_current: whether the state is not out of date; set where several servers share a log.
         switch: forwards packets.
         mesh: the connections to other servers; None without them.
         leads: whether this server decides what the log has.
@@ -92,6 +93,7 @@ class Hub:
     ) -> None:
         self._replica = replica
         self._recorder = LinkRecorder(replica, clock, waiting, reclaim_after_ms)
+        self.is_current: Callable[[], bool] = lambda: True
         self._prefix_length = network.prefix_length
         self._log = log
         self._limits = limits
@@ -117,7 +119,7 @@ class Hub:
         self._all_closed = asyncio.Event()  # set while there are no sockets
         self._all_closed.set()
         self.tasks: set[asyncio.Task[Any]] = set()
-        self._turns = Turns()
+        self.turns = Turns()
         self._heartbeat = Heartbeat(self, clock, limits.silence_timeout_s)
         self._heartbeat_task: asyncio.Task[None] | None = None
         self._acceptor_task: asyncio.Task[None] | None = None
@@ -162,7 +164,7 @@ class Hub:
 
     def join_mesh(self, parts: MeshParts) -> None:
         """Exchange packets with the hubs of other servers; before `start`."""
-        self.mesh = Mesh(parts, self.switch, lambda: self.state, self._turns, self.peers_moved)
+        self.mesh = Mesh(parts, self.switch, lambda: self.state, self.turns, self.peers_moved)
 
     def is_peers(self, session: str) -> bool:
         """Whether a session is that of another server, which packets are exchanged with."""
@@ -188,7 +190,7 @@ class Hub:
         self.switch.drop(link.port, Drop.FRAGMENTED)
 
     def on_much_work(self, link: Session) -> None:
-        self._turns.wait(link)
+        self.turns.wait(link)
 
     def on_closed(self, link: Session) -> None:
         self._drop(link, None, pb.STATE_CHANGE_REASON_LINK_CLOSED)

@@ -1,6 +1,6 @@
 """Requests for links: whose it is, whether there is room, whether it comes too often."""
 
-from collections.abc import Sized
+from collections.abc import Callable, Sized
 from functools import partial
 from http import HTTPStatus
 from typing import Protocol
@@ -32,6 +32,9 @@ class LinkOwner(Owner, Protocol):
 
     @property
     def state(self) -> State: ...
+
+    @property
+    def is_current(self) -> Callable[[], bool]: ...
 
     @property
     def mesh(self) -> Mesh | None: ...
@@ -107,6 +110,9 @@ class LinkRequests:
                 HTTPStatus.NOT_FOUND,
                 f"links are at {wire.PATH}, and nothing else is",
             )
+        if not self._owner.is_current():
+            text = "this server is not in touch with the others; try again in a moment"
+            raise _busy(Refusal.NOT_CURRENT, text)
         admitted = admit(
             request.headers.get(wire.TOKEN_HEADER, ""),
             connection.certificate_pem,

@@ -185,6 +185,11 @@ class Mesh:
             del self.open[port.session]
             port.leave()
 
+    def address_of(self, session: str) -> str:
+        """Where a peer's link port is; "" if it is not known now."""
+        peer = self._parts.peers.peers().get(session)
+        return "" if peer is None else host_port(*peer)
+
     def admit(self, connection: AcceptedConnection, request: WSUpgradeRequest) -> PeerLink:
         """The end of a connection that another server opens.
 

@@ -26,6 +26,10 @@ class Pace:
         self._empty_at_s: dict[str, float] = {}
         self._forget_above = _FEW_KEYS
 
+    def __len__(self) -> int:
+        """How many keys are remembered."""
+        return len(self._empty_at_s)
+
     def wait_s(self, key: str) -> float:
         """Do it once, and 0; or in how many seconds it may be done."""
         now_s = self._time()

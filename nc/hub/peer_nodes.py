@@ -5,6 +5,7 @@ so that packets reach its older link for as long as that carries any.
 """
 
 import asyncio
+from collections import Counter
 from collections.abc import Callable, Iterable
 from ipaddress import IPv4Address
 from typing import Final
@@ -40,8 +41,13 @@ class PeerNodes:
         self._state = state
         self._own = own
         self.ports: dict[str, PeerPort] = {}
+        self._past: Counter[str] = Counter()  # of ports that are gone
         self._nodes: dict[str, int] = {}  # the addresses of peers' nodes in the table
         self._servers: frozenset[int] = frozenset()
+
+    def totals(self) -> Counter[str]:
+        """Packets and bytes exchanged with all peers since the start."""
+        return sum(map(_counters, self.ports.values()), Counter(self._past))
 
     def follow(self, events: Iterable[Event]) -> None:
         """Look at what these events, which are part of the state, may have changed."""
@@ -65,7 +71,7 @@ class PeerNodes:
         state, own = self._state(), self._own()
         others = {session for session in state.sessions if session != own}
         for session in self.ports.keys() - others:
-            del self.ports[session]
+            self._past.update(_counters(self.ports.pop(session)))
         for session in others - self.ports.keys():
             self.ports[session] = PeerPort(session)
         for address in self._servers:
@@ -94,6 +100,11 @@ class PeerNodes:
         if port is not None and address is not None:
             self._nodes[node_id] = address
             self._switch.peers[address] = port
+
+
+def _counters(port: PeerPort) -> Counter[str]:
+    names = ("packets_in", "packets_out", "bytes_in", "bytes_out")
+    return Counter({name: getattr(port, name) for name in names})
 
 
 def _number(address: str) -> int | None:

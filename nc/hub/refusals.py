@@ -32,6 +32,8 @@ class Refusal(StrEnum):
     TOO_MANY_LINKS = "too_many_links"
     TOO_MANY_HANDSHAKES = "too_many_handshakes"
 
+    NOT_CURRENT = "not_current"  # this server may have missed something that others know
+
     BUG = "bug"  # of ours; the log has it
 
 

@@ -12,6 +12,8 @@ from pathlib import Path
 from typing import Any, Final
 
 from nc.hub.hub import Hub
+from nc.hub.mesh import Mesh
+from nc.hub.ports import PeerPort, SwitchPort
 from nc.hub.session import Session
 from nc.net.sockets import listen_unix
 
@@ -23,9 +25,35 @@ def report_of(hub: Hub) -> dict[str, Any]:
     """The links and counters of a hub, as JSON has them."""
     return {
         "links": [_link(link, hub.name_of(link.node_id)) for link in hub.sessions.values()],
+        "peers": []
+        if hub.mesh is None
+        else [_peer(hub.mesh, p) for p in hub.mesh.nodes.ports.values()],
         "drops": {reason.value: count for reason, count in sorted(hub.switch.drops.items())},
         "turned_away": hub.acceptor.turned_away,
         "refused": {reason.value: count for reason, count in sorted(hub.acceptor.refused.items())},
+    }
+
+
+def _peers(mesh: Mesh) -> list[dict[str, Any]]:
+    return [_peer(mesh, port) for port in mesh.nodes.ports.values()]
+
+
+def _peer(mesh: Mesh, port: PeerPort) -> dict[str, Any]:
+    return {
+        "session": port.session,
+        "address": mesh.address_of(port.session),
+        "connected": not port.is_away,
+        **_counters(port),
+    }
+
+
+def _counters(port: SwitchPort) -> dict[str, Any]:
+    return {
+        "packets_in": port.packets_in,
+        "bytes_in": port.bytes_in,
+        "packets_out": port.packets_out,
+        "bytes_out": port.bytes_out,
+        "drops": {reason.value: count for reason, count in sorted(port.drops.items())},
     }
 
 
@@ -39,11 +67,7 @@ def _link(link: Session, name: str) -> dict[str, Any]:
         "peer": link.peer,
         "offloads": link.offloads,
         "since_ns": link.since_ns,
-        "packets_in": port.packets_in,
-        "bytes_in": port.bytes_in,
-        "packets_out": port.packets_out,
-        "bytes_out": port.bytes_out,
-        "drops": {reason.value: count for reason, count in sorted(port.drops.items())},
+        **_counters(port),
     }
 
 

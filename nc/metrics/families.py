@@ -1,5 +1,6 @@
 """The metrics: their names, what they mean, and where each is read."""
 
+from collections import Counter
 from collections.abc import Iterator
 from typing import Final
 
@@ -46,6 +47,7 @@ class Families:
         yield from calls(sources.calls)
         yield from self._nodes()
         yield from links(sources.hub, self._tally)
+        yield from peers(self._sources.hub)
         yield from self._events()
         yield from self._refusals()
         yield from self._server()
@@ -172,13 +174,43 @@ def links(hub: Hub, tally: Tally) -> Iterator[Metric]:
     )
     switch = hub.switch
     yield counter(
-        "nc_packets_received", "Packets that came from nodes and this machine.", switch.packets_in
+        "nc_packets_received",
+        "Packets that came from nodes, other servers and this machine.",
+        switch.packets_in,
     )
     yield counter("nc_received_bytes", "Bytes of these packets.", switch.bytes_in)
     yield labelled_counter(
         "nc_packets_dropped",
         "Packets that went nowhere, by reason.",
         reason={each.value: switch.drops[each] for each in Drop},
+    )
+
+
+def peers(hub: Hub) -> Iterator[Metric]:
+    """Those of a server without a mesh are 0."""
+    mesh = hub.mesh
+    ports = [] if mesh is None else list(mesh.nodes.ports.values())
+    totals = Counter[str]() if mesh is None else mesh.nodes.totals()
+    away = sum(port.is_away for port in ports)
+    yield labelled(
+        "nc_peers",
+        "Other servers of this network, by whether there is a connection to them.",
+        state={"away": away, "connected": len(ports) - away},
+    )
+    yield labelled_counter(
+        "nc_peer_packets",
+        "Packets exchanged with other servers, by direction.",
+        direction={"in": totals["packets_in"], "out": totals["packets_out"]},
+    )
+    yield labelled_counter(
+        "nc_peer_bytes",
+        "Bytes of these packets.",
+        direction={"in": totals["bytes_in"], "out": totals["bytes_out"]},
+    )
+    yield counter(
+        "nc_peer_connections_failed",
+        "Connections to other servers that were not made, or not for the right one.",
+        0 if mesh is None else mesh.failed,
     )
 
 

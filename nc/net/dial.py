@@ -102,7 +102,7 @@ async def _first_connected(addresses: "list[AddressInfo]") -> socket.socket:
     try:
         while waiting or attempts:
             if waiting:
-                attempts.add(asyncio.create_task(_connect(waiting.pop(0))))
+                attempts.add(asyncio.create_task(connect_to(waiting.pop(0))))
             done, attempts = await asyncio.wait(
                 attempts,
                 timeout=ATTEMPT_DELAY_S if waiting else None,
@@ -128,7 +128,7 @@ def _close(attempt: "asyncio.Task[socket.socket]") -> None:
         attempt.result().close()
 
 
-async def _connect(info: AddressInfo) -> socket.socket:
+async def connect_to(info: AddressInfo) -> socket.socket:
     family, kind, protocol, _, address = info
     connection = socket.socket(family, kind, protocol)
     try:

@@ -7,6 +7,12 @@ from typing import ClassVar as _ClassVar, Optional as _Optional, Union as _Union
 
 DESCRIPTOR: _descriptor.FileDescriptor
 
+class InvitationEndReason(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+    __slots__ = ()
+    INVITATION_END_REASON_UNSPECIFIED: _ClassVar[InvitationEndReason]
+    INVITATION_END_REASON_REVOKED: _ClassVar[InvitationEndReason]
+    INVITATION_END_REASON_EXPIRED: _ClassVar[InvitationEndReason]
+
 class CertificateAuthority(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     __slots__ = ()
     CERTIFICATE_AUTHORITY_UNSPECIFIED: _ClassVar[CertificateAuthority]
@@ -61,6 +67,9 @@ class AdministratorRevocationReason(int, metaclass=_enum_type_wrapper.EnumTypeWr
     ADMINISTRATOR_REVOCATION_REASON_UNSPECIFIED: _ClassVar[AdministratorRevocationReason]
     ADMINISTRATOR_REVOCATION_REASON_REQUESTED: _ClassVar[AdministratorRevocationReason]
     ADMINISTRATOR_REVOCATION_REASON_REPLACED: _ClassVar[AdministratorRevocationReason]
+INVITATION_END_REASON_UNSPECIFIED: InvitationEndReason
+INVITATION_END_REASON_REVOKED: InvitationEndReason
+INVITATION_END_REASON_EXPIRED: InvitationEndReason
 CERTIFICATE_AUTHORITY_UNSPECIFIED: CertificateAuthority
 CERTIFICATE_AUTHORITY_GRPC: CertificateAuthority
 CERTIFICATE_AUTHORITY_NETWORK: CertificateAuthority
@@ -117,7 +126,7 @@ class Entry(_message.Message):
     def __init__(self, recorded_at_ns: _Optional[int] = ..., actor: _Optional[str] = ..., method: _Optional[str] = ..., request_id: _Optional[str] = ..., events: _Optional[_Iterable[_Union[Event, _Mapping]]] = ...) -> None: ...
 
 class Event(_message.Message):
-    __slots__ = ("replica_started", "replica_stopped", "token_issued", "token_expired", "node_registered", "state_changed", "address_bound", "address_released", "expiry_changed", "unregistered", "digest_recorded", "log_repaired", "node_forgotten", "node_updated", "node_facts_reported", "certificates_renewed", "token_revoked", "administrator_added", "administrator_revoked", "litekube_imported", "leader_elected", "replica_lost", "replica_address_bound")
+    __slots__ = ("replica_started", "replica_stopped", "token_issued", "token_expired", "node_registered", "state_changed", "address_bound", "address_released", "expiry_changed", "unregistered", "digest_recorded", "log_repaired", "node_forgotten", "node_updated", "node_facts_reported", "certificates_renewed", "token_revoked", "administrator_added", "administrator_revoked", "litekube_imported", "replica_invited", "invitation_redeemed", "invitation_ended", "replica_removed", "leader_elected", "replica_lost", "replica_address_bound")
     REPLICA_STARTED_FIELD_NUMBER: _ClassVar[int]
     REPLICA_STOPPED_FIELD_NUMBER: _ClassVar[int]
     TOKEN_ISSUED_FIELD_NUMBER: _ClassVar[int]
@@ -138,6 +147,10 @@ class Event(_message.Message):
     ADMINISTRATOR_ADDED_FIELD_NUMBER: _ClassVar[int]
     ADMINISTRATOR_REVOKED_FIELD_NUMBER: _ClassVar[int]
     LITEKUBE_IMPORTED_FIELD_NUMBER: _ClassVar[int]
+    REPLICA_INVITED_FIELD_NUMBER: _ClassVar[int]
+    INVITATION_REDEEMED_FIELD_NUMBER: _ClassVar[int]
+    INVITATION_ENDED_FIELD_NUMBER: _ClassVar[int]
+    REPLICA_REMOVED_FIELD_NUMBER: _ClassVar[int]
     LEADER_ELECTED_FIELD_NUMBER: _ClassVar[int]
     REPLICA_LOST_FIELD_NUMBER: _ClassVar[int]
     REPLICA_ADDRESS_BOUND_FIELD_NUMBER: _ClassVar[int]
@@ -161,10 +174,14 @@ class Event(_message.Message):
     administrator_added: AdministratorAdded
     administrator_revoked: AdministratorRevoked
     litekube_imported: LitekubeImported
+    replica_invited: ReplicaInvited
+    invitation_redeemed: InvitationRedeemed
+    invitation_ended: InvitationEnded
+    replica_removed: ReplicaRemoved
     leader_elected: LeaderElected
     replica_lost: ReplicaLost
     replica_address_bound: ReplicaAddressBound
-    def __init__(self, replica_started: _Optional[_Union[ReplicaStarted, _Mapping]] = ..., replica_stopped: _Optional[_Union[ReplicaStopped, _Mapping]] = ..., token_issued: _Optional[_Union[TokenIssued, _Mapping]] = ..., token_expired: _Optional[_Union[TokenExpired, _Mapping]] = ..., node_registered: _Optional[_Union[NodeRegistered, _Mapping]] = ..., state_changed: _Optional[_Union[StateChanged, _Mapping]] = ..., address_bound: _Optional[_Union[AddressBound, _Mapping]] = ..., address_released: _Optional[_Union[AddressReleased, _Mapping]] = ..., expiry_changed: _Optional[_Union[ExpiryChanged, _Mapping]] = ..., unregistered: _Optional[_Union[Unregistered, _Mapping]] = ..., digest_recorded: _Optional[_Union[DigestRecorded, _Mapping]] = ..., log_repaired: _Optional[_Union[LogRepaired, _Mapping]] = ..., node_forgotten: _Optional[_Union[NodeForgotten, _Mapping]] = ..., node_updated: _Optional[_Union[NodeUpdated, _Mapping]] = ..., node_facts_reported: _Optional[_Union[NodeFactsReported, _Mapping]] = ..., certificates_renewed: _Optional[_Union[CertificatesRenewed, _Mapping]] = ..., token_revoked: _Optional[_Union[TokenRevoked, _Mapping]] = ..., administrator_added: _Optional[_Union[AdministratorAdded, _Mapping]] = ..., administrator_revoked: _Optional[_Union[AdministratorRevoked, _Mapping]] = ..., litekube_imported: _Optional[_Union[LitekubeImported, _Mapping]] = ..., leader_elected: _Optional[_Union[LeaderElected, _Mapping]] = ..., replica_lost: _Optional[_Union[ReplicaLost, _Mapping]] = ..., replica_address_bound: _Optional[_Union[ReplicaAddressBound, _Mapping]] = ...) -> None: ...
+    def __init__(self, replica_started: _Optional[_Union[ReplicaStarted, _Mapping]] = ..., replica_stopped: _Optional[_Union[ReplicaStopped, _Mapping]] = ..., token_issued: _Optional[_Union[TokenIssued, _Mapping]] = ..., token_expired: _Optional[_Union[TokenExpired, _Mapping]] = ..., node_registered: _Optional[_Union[NodeRegistered, _Mapping]] = ..., state_changed: _Optional[_Union[StateChanged, _Mapping]] = ..., address_bound: _Optional[_Union[AddressBound, _Mapping]] = ..., address_released: _Optional[_Union[AddressReleased, _Mapping]] = ..., expiry_changed: _Optional[_Union[ExpiryChanged, _Mapping]] = ..., unregistered: _Optional[_Union[Unregistered, _Mapping]] = ..., digest_recorded: _Optional[_Union[DigestRecorded, _Mapping]] = ..., log_repaired: _Optional[_Union[LogRepaired, _Mapping]] = ..., node_forgotten: _Optional[_Union[NodeForgotten, _Mapping]] = ..., node_updated: _Optional[_Union[NodeUpdated, _Mapping]] = ..., node_facts_reported: _Optional[_Union[NodeFactsReported, _Mapping]] = ..., certificates_renewed: _Optional[_Union[CertificatesRenewed, _Mapping]] = ..., token_revoked: _Optional[_Union[TokenRevoked, _Mapping]] = ..., administrator_added: _Optional[_Union[AdministratorAdded, _Mapping]] = ..., administrator_revoked: _Optional[_Union[AdministratorRevoked, _Mapping]] = ..., litekube_imported: _Optional[_Union[LitekubeImported, _Mapping]] = ..., replica_invited: _Optional[_Union[ReplicaInvited, _Mapping]] = ..., invitation_redeemed: _Optional[_Union[InvitationRedeemed, _Mapping]] = ..., invitation_ended: _Optional[_Union[InvitationEnded, _Mapping]] = ..., replica_removed: _Optional[_Union[ReplicaRemoved, _Mapping]] = ..., leader_elected: _Optional[_Union[LeaderElected, _Mapping]] = ..., replica_lost: _Optional[_Union[ReplicaLost, _Mapping]] = ..., replica_address_bound: _Optional[_Union[ReplicaAddressBound, _Mapping]] = ...) -> None: ...
 
 class ReplicaStarted(_message.Message):
     __slots__ = ("replica_id", "version", "network_address", "key_check", "grpc_authority", "network_authority", "session", "is_alone")
@@ -193,6 +210,40 @@ class ReplicaStopped(_message.Message):
     replica_id: str
     session: str
     def __init__(self, replica_id: _Optional[str] = ..., session: _Optional[str] = ...) -> None: ...
+
+class ReplicaInvited(_message.Message):
+    __slots__ = ("invitation_id", "expires_at_ms")
+    INVITATION_ID_FIELD_NUMBER: _ClassVar[int]
+    EXPIRES_AT_MS_FIELD_NUMBER: _ClassVar[int]
+    invitation_id: str
+    expires_at_ms: int
+    def __init__(self, invitation_id: _Optional[str] = ..., expires_at_ms: _Optional[int] = ...) -> None: ...
+
+class InvitationRedeemed(_message.Message):
+    __slots__ = ("invitation_id", "replica_id", "peer_address", "attempt_id")
+    INVITATION_ID_FIELD_NUMBER: _ClassVar[int]
+    REPLICA_ID_FIELD_NUMBER: _ClassVar[int]
+    PEER_ADDRESS_FIELD_NUMBER: _ClassVar[int]
+    ATTEMPT_ID_FIELD_NUMBER: _ClassVar[int]
+    invitation_id: str
+    replica_id: str
+    peer_address: str
+    attempt_id: str
+    def __init__(self, invitation_id: _Optional[str] = ..., replica_id: _Optional[str] = ..., peer_address: _Optional[str] = ..., attempt_id: _Optional[str] = ...) -> None: ...
+
+class InvitationEnded(_message.Message):
+    __slots__ = ("invitation_id", "reason")
+    INVITATION_ID_FIELD_NUMBER: _ClassVar[int]
+    REASON_FIELD_NUMBER: _ClassVar[int]
+    invitation_id: str
+    reason: InvitationEndReason
+    def __init__(self, invitation_id: _Optional[str] = ..., reason: _Optional[_Union[InvitationEndReason, str]] = ...) -> None: ...
+
+class ReplicaRemoved(_message.Message):
+    __slots__ = ("replica_id",)
+    REPLICA_ID_FIELD_NUMBER: _ClassVar[int]
+    replica_id: str
+    def __init__(self, replica_id: _Optional[str] = ...) -> None: ...
 
 class LeaderElected(_message.Message):
     __slots__ = ("session", "epoch", "address", "level")

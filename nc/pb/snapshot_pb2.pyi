@@ -8,7 +8,7 @@ from typing import ClassVar as _ClassVar, Optional as _Optional, Union as _Union
 DESCRIPTOR: _descriptor.FileDescriptor
 
 class StatePart(_message.Message):
-    __slots__ = ("seq", "pool", "tokens", "nodes", "links", "bindings", "digest_seq", "key_check", "unregistered", "grpc_authority", "network_authority", "administrators", "imported", "sessions", "leader")
+    __slots__ = ("seq", "pool", "tokens", "nodes", "links", "bindings", "digest_seq", "key_check", "unregistered", "grpc_authority", "network_authority", "administrators", "imported", "sessions", "leader", "membership")
     SEQ_FIELD_NUMBER: _ClassVar[int]
     POOL_FIELD_NUMBER: _ClassVar[int]
     TOKENS_FIELD_NUMBER: _ClassVar[int]
@@ -24,6 +24,7 @@ class StatePart(_message.Message):
     IMPORTED_FIELD_NUMBER: _ClassVar[int]
     SESSIONS_FIELD_NUMBER: _ClassVar[int]
     LEADER_FIELD_NUMBER: _ClassVar[int]
+    MEMBERSHIP_FIELD_NUMBER: _ClassVar[int]
     seq: int
     pool: Pool
     tokens: Tokens
@@ -39,7 +40,54 @@ class StatePart(_message.Message):
     imported: _containers.RepeatedScalarFieldContainer[str]
     sessions: Sessions
     leader: _events_pb2.LeaderElected
-    def __init__(self, seq: _Optional[int] = ..., pool: _Optional[_Union[Pool, _Mapping]] = ..., tokens: _Optional[_Union[Tokens, _Mapping]] = ..., nodes: _Optional[_Union[Nodes, _Mapping]] = ..., links: _Optional[_Union[Links, _Mapping]] = ..., bindings: _Optional[_Union[Bindings, _Mapping]] = ..., digest_seq: _Optional[int] = ..., key_check: _Optional[str] = ..., unregistered: _Optional[_Union[Unregistered, _Mapping]] = ..., grpc_authority: _Optional[str] = ..., network_authority: _Optional[str] = ..., administrators: _Optional[_Union[Administrators, _Mapping]] = ..., imported: _Optional[_Iterable[str]] = ..., sessions: _Optional[_Union[Sessions, _Mapping]] = ..., leader: _Optional[_Union[_events_pb2.LeaderElected, _Mapping]] = ...) -> None: ...
+    membership: Membership
+    def __init__(self, seq: _Optional[int] = ..., pool: _Optional[_Union[Pool, _Mapping]] = ..., tokens: _Optional[_Union[Tokens, _Mapping]] = ..., nodes: _Optional[_Union[Nodes, _Mapping]] = ..., links: _Optional[_Union[Links, _Mapping]] = ..., bindings: _Optional[_Union[Bindings, _Mapping]] = ..., digest_seq: _Optional[int] = ..., key_check: _Optional[str] = ..., unregistered: _Optional[_Union[Unregistered, _Mapping]] = ..., grpc_authority: _Optional[str] = ..., network_authority: _Optional[str] = ..., administrators: _Optional[_Union[Administrators, _Mapping]] = ..., imported: _Optional[_Iterable[str]] = ..., sessions: _Optional[_Union[Sessions, _Mapping]] = ..., leader: _Optional[_Union[_events_pb2.LeaderElected, _Mapping]] = ..., membership: _Optional[_Union[Membership, _Mapping]] = ...) -> None: ...
+
+class Membership(_message.Message):
+    __slots__ = ("invitations", "replicas", "removed")
+    INVITATIONS_FIELD_NUMBER: _ClassVar[int]
+    REPLICAS_FIELD_NUMBER: _ClassVar[int]
+    REMOVED_FIELD_NUMBER: _ClassVar[int]
+    invitations: _containers.RepeatedCompositeFieldContainer[Invitation]
+    replicas: _containers.RepeatedCompositeFieldContainer[Replica]
+    removed: _containers.RepeatedCompositeFieldContainer[RemovedReplica]
+    def __init__(self, invitations: _Optional[_Iterable[_Union[Invitation, _Mapping]]] = ..., replicas: _Optional[_Iterable[_Union[Replica, _Mapping]]] = ..., removed: _Optional[_Iterable[_Union[RemovedReplica, _Mapping]]] = ...) -> None: ...
+
+class Invitation(_message.Message):
+    __slots__ = ("id", "expires_at_ms", "issued_at_ms", "replica_id", "peer_address", "attempt_id", "redeemed_at_ms")
+    ID_FIELD_NUMBER: _ClassVar[int]
+    EXPIRES_AT_MS_FIELD_NUMBER: _ClassVar[int]
+    ISSUED_AT_MS_FIELD_NUMBER: _ClassVar[int]
+    REPLICA_ID_FIELD_NUMBER: _ClassVar[int]
+    PEER_ADDRESS_FIELD_NUMBER: _ClassVar[int]
+    ATTEMPT_ID_FIELD_NUMBER: _ClassVar[int]
+    REDEEMED_AT_MS_FIELD_NUMBER: _ClassVar[int]
+    id: str
+    expires_at_ms: int
+    issued_at_ms: int
+    replica_id: str
+    peer_address: str
+    attempt_id: str
+    redeemed_at_ms: int
+    def __init__(self, id: _Optional[str] = ..., expires_at_ms: _Optional[int] = ..., issued_at_ms: _Optional[int] = ..., replica_id: _Optional[str] = ..., peer_address: _Optional[str] = ..., attempt_id: _Optional[str] = ..., redeemed_at_ms: _Optional[int] = ...) -> None: ...
+
+class Replica(_message.Message):
+    __slots__ = ("id", "version", "started_at_ms")
+    ID_FIELD_NUMBER: _ClassVar[int]
+    VERSION_FIELD_NUMBER: _ClassVar[int]
+    STARTED_AT_MS_FIELD_NUMBER: _ClassVar[int]
+    id: str
+    version: str
+    started_at_ms: int
+    def __init__(self, id: _Optional[str] = ..., version: _Optional[str] = ..., started_at_ms: _Optional[int] = ...) -> None: ...
+
+class RemovedReplica(_message.Message):
+    __slots__ = ("id", "removed_at_ms")
+    ID_FIELD_NUMBER: _ClassVar[int]
+    REMOVED_AT_MS_FIELD_NUMBER: _ClassVar[int]
+    id: str
+    removed_at_ms: int
+    def __init__(self, id: _Optional[str] = ..., removed_at_ms: _Optional[int] = ...) -> None: ...
 
 class Pool(_message.Message):
     __slots__ = ("network", "next_slot", "released", "ahead")

@@ -48,24 +48,24 @@ class Digests:
     def __init__(self, submit: Submit) -> None:
         self._submit = submit
         self.interval_events = DIGEST_EVENTS
-        self._recording: asyncio.Task[None] | None = None
+        self.recording: asyncio.Task[None] | None = None
 
     def is_due(self, state: State) -> bool:
         """Whether a digest is due, and none is being computed."""
-        if self._recording is not None and not self._recording.done():
+        if self.recording is not None and not self.recording.done():
             return False
         events = max(self.interval_events, count_entries(state) * _EVENTS_PER_ENTRY)
         return state.seq - state.digest_seq >= events
 
     def begin(self, state: State) -> None:
         """Compute and record the digest of a state, in the background."""
-        self._recording = asyncio.create_task(self._record(state), name="digest")
+        self.recording = asyncio.create_task(self._record(state), name="digest")
 
     async def stop(self) -> None:
         """Abandon the digest that is being computed; the next start of the replica computes one."""
-        if self._recording is not None:
-            self._recording.cancel()
-            await asyncio.gather(self._recording, return_exceptions=True)
+        if self.recording is not None:
+            self.recording.cancel()
+            await asyncio.gather(self.recording, return_exceptions=True)
 
     async def _record(self, state: State) -> None:
         summands = []

@@ -5,7 +5,7 @@ from functools import partial
 
 from eventlog import LogBusy, LogFull, LogLacking
 from nc import log_events
-from nc.errors import OperatorError
+from nc.errors import USAGE, OperatorError
 
 
 class Overloaded(Exception):
@@ -129,6 +129,20 @@ class Replaced(OperatorError):
         super().__init__(
             "another server has started on the same log, and takes it that this one has ended; "
             "stop one of the two, then start the other again"
+        )
+
+
+class Removed(Replaced):
+    """An administrator has removed this replica."""
+
+    exit_code = USAGE
+    kind = "usage"
+
+    def __init__(self) -> None:
+        OperatorError.__init__(
+            self,
+            "this server was removed (ncadm replicas remove), and is refused from now on; to let "
+            "it in again, invite it (ncadm replicas invite), and start it on an empty data folder",
         )
 
 

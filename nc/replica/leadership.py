@@ -10,6 +10,7 @@ long whoever was elected keeps quiet, until no lease can be left that an earlier
 Pure: times are nanoseconds of one's own monotonic clock, and come with each call.
 """
 
+from collections import deque
 from typing import Final
 
 from nc.domain.leadership import NO_LEADER, Leader
@@ -24,6 +25,8 @@ SILENCE_S: Final = 3.0
 
 # In so many looks in a row, two a second, nothing was heard of a replica that is lost then.
 LOST_AFTER_LOOKS: Final = 10
+
+_REMEMBERED: Final = 64  # sessions that have begun: the last leader's is among them
 
 
 class Candidate:
@@ -45,7 +48,7 @@ class Candidate:
         self.heard_ns = began_ns
         self._not_before_ns = began_ns
         self._first = first
-        self._has_begun = ""  # the last leader whose session did
+        self._begun: deque[str] = deque(maxlen=_REMEMBERED)
 
     def heard(self, now_ns: int) -> None:
         """The leader has said something, or a record of it was read."""
@@ -55,10 +58,9 @@ class Candidate:
         """Do not stand before then: the log is busy, or another one was elected just now."""
         self._not_before_ns = max(self._not_before_ns, until_ns)
 
-    def see(self, leader: Leader, sessions: Sessions) -> None:
-        """The state has these now."""
-        if leader.session in sessions:
-            self._has_begun = leader.session
+    def begun(self, session: str) -> None:
+        """A replica has begun a session since this one follows the log."""
+        self._begun.append(session)
 
     def stands_ns(self, leader: Leader, sessions: Sessions) -> int:
         """When to stand, if nothing is heard until then."""
@@ -98,7 +100,7 @@ class Candidate:
         """
         replica_id = sessions.get(leader.session)
         if replica_id is None:
-            return leader in (NO_LEADER, self._first) or leader.session == self._has_begun
+            return leader in (NO_LEADER, self._first) or leader.session in self._begun
         return replica_id == self._replica_id
 
 

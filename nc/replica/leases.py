@@ -19,7 +19,7 @@ Pure: times are nanoseconds of one's own monotonic clock, and come with each cal
 
 from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, NamedTuple
 
 __all__ = [
     "APPEND_LEASE_S",
@@ -31,6 +31,7 @@ __all__ = [
     "OUT_AFTER_S",
     "QUIET_S",
     "FollowerLease",
+    "Granted",
     "LeaderLeases",
     "Member",
 ]
@@ -58,6 +59,14 @@ LAG_S: Final = 1.0
 # long those keep quiet. A log that cannot be appended to stops all answers after the first.
 APPEND_LEASE_S: Final = 60.0
 NEWCOMER_S: Final = 66.0
+
+
+class Granted(NamedTuple):
+    """What a leader answers a follower's message with."""
+
+    epoch: int
+    granted_ns: int  # by the follower's clock; 0: it may not answer
+    acknowledged_seq: int
 
 
 class FollowerLease:
@@ -225,6 +234,8 @@ class LeaderLeases:
 
         Only under a lease: whoever is elected acknowledges nothing before that has ended.
         """
+        for session in self.members.keys() - set(sessions):
+            self.forget(session)
         reached = self._reached(now_ns)
         for member in self._in():
             if member.applied_seq >= reached:

@@ -7,21 +7,22 @@ what is to be sent.
 
 import asyncio
 from collections.abc import Awaitable, Callable, Iterable
-from typing import Final, NamedTuple
+from contextlib import suppress
+from typing import Final
 
 from eventlog.errors import LogError
 from nc.clock import Clock
 from nc.domain.errors import ElectionLost
 from nc.domain.events import Event
-from nc.domain.leadership import LEVEL, Leader, StandForElection
+from nc.domain.leadership import Leader, StandForElection
 from nc.replica.batch import Origin
 from nc.replica.errors import NotCurrent, OutcomeOpen, WriteRefused
 from nc.replica.leadership import Candidate, Silences
-from nc.replica.leases import NS, QUIET_S, FollowerLease, LeaderLeases
+from nc.replica.leases import NS, QUIET_S, FollowerLease, Granted, LeaderLeases
 from nc.replica.shared import SharedReplica
 from nc.replica.waiters import Waiters
 
-__all__ = ["CURRENT_WAIT_S", "Granted", "Role"]
+__all__ = ["CURRENT_WAIT_S", "Role"]
 
 # How long a question waits until this replica may answer; then it is refused.
 CURRENT_WAIT_S: Final = 2.0
@@ -35,16 +36,8 @@ _RENEW_APPEND_S: Final = 30.0
 _STAND_AGAIN_S: Final = 1.0
 
 
-class Granted(NamedTuple):
-    """What a leader answers a follower's message with."""
-
-    epoch: int
-    granted_ns: int  # by the follower's clock; 0: it may not answer
-    acknowledged_seq: int
-
-
 class Role:
-    """See the module. Used on the event loop, but for `may_answer`.
+    """Used on the event loop, but for `may_answer`.
 
     Args:
         replica: whose role it is.
@@ -78,9 +71,7 @@ class Role:
         self.silences = Silences()
         self.stands = False
         self.changed: Callable[[], None] = lambda: None
-        self._candidate = Candidate(
-            replica_id, replica.session, self._now_ns(), replica.state.leader
-        )
+        self._candidate = self._new_candidate()
         self._valid = (0, 0)  # until when it may answer, with which event; one, for other threads
         self._answerable = Waiters()
         self.events = Waiters()
@@ -93,6 +84,14 @@ class Role:
         replica.acknowledge = self._acknowledge
         replica.elected = self._elected
         replica.observe(self.follow)
+
+    def begin(self) -> None:
+        """The replica has loaded its state, and follows the log from now on."""
+        self._candidate = self._new_candidate()
+
+    def _new_candidate(self) -> Candidate:
+        session, leader = self.replica.session, self.replica.state.leader
+        return Candidate(self._replica_id, session, self._now_ns(), leader)
 
     @property
     def leader(self) -> Leader:
@@ -134,7 +133,9 @@ class Role:
 
     def follow(self, events: Iterable[Event]) -> None:
         """Events have become part of the state."""
-        del events
+        for event in events:
+            if event.HasField("replica_started"):
+                self._candidate.begun(event.replica_started.session)
         self.events.wake()
         self.look()
 
@@ -146,7 +147,6 @@ class Role:
             self._records_seen = self._records()
             if not self.replica.leads:
                 self._candidate.heard(now_ns)
-        self._candidate.see(state.leader, state.sessions)
         if self.replica.leads and self.leases is None and not self._is_over:
             self._lead(now_ns + int(QUIET_S * NS))  # when it was elected is not known
         elif self.leases is not None and not self.replica.leads:
@@ -163,8 +163,6 @@ class Role:
         state = self.replica.state
         leases.appended(self.replica.appended_ns)
         leases.applied(state.seq)
-        for session in [each for each in leases.members if each not in state.sessions]:
-            leases.forget(session)
         leases.advance(state.sessions, now_ns)
         is_short = leases.until_ns(state.sessions) - now_ns < _RENEW_S * NS
         is_old = now_ns - leases.appended_ns > _RENEW_APPEND_S * NS
@@ -196,9 +194,7 @@ class Role:
         self.lease.end(state.leader.epoch)
         self._update()
         self._before = (state.leader, state.sessions, self._records())
-        command = StandForElection(
-            self.replica.session, state.leader.epoch + 1, address, level=LEVEL
-        )
+        command = StandForElection(self.replica.session, state.leader.epoch + 1, address)
         try:
             await self.replica.stand(command, Origin("system", "election", request_id))
         except ElectionLost:
@@ -268,20 +264,20 @@ class Role:
         )
 
     def _step_down(self) -> None:
-        leases, self.leases = self.leases, None
         self._candidate.heard(self._now_ns())
-        if leases is not None:
-            leases.give_up()
+        if self.leases is not None:
+            self.leases.give_up()
+        self.leases = None
 
     async def _show_leadership(self) -> None:
         """Append a marker, which shows that nobody else was elected before."""
         began_ns, leases = self._now_ns(), self.leases
         try:
-            last_seq = await self._confirm()
-            if leases is not None and self.replica.state.seq >= last_seq and self.replica.leads:
-                leases.appended(began_ns)
-        except LogError:
-            pass  # the replica reports it when it appends
+            with suppress(LogError):  # the replica reports it when it appends
+                last_seq = await self._confirm()
+                is_known = self.replica.state.seq >= last_seq  # with whoever was elected
+                if leases is not None and is_known and self.replica.leads:
+                    leases.appended(began_ns)
         finally:
             self._confirming = None
             self.look()

@@ -14,6 +14,7 @@ from eventlog import LogError, RecordTooLarge
 from nc.contract import CLIENT_MISTAKE, SERVER_FAULT
 from nc.domain import errors as domain
 from nc.domain import operator_errors as operator
+from nc.domain import replica_errors as replica
 from nc.domain.errors import (
     AuthorityOfAnotherLog,
     DomainError,
@@ -96,15 +97,17 @@ _BY_STATUS: Final[dict[grpc.StatusCode, tuple[type[Exception], ...]]] = {
         *(operator.TokenLabelInvalid, operator.NamePrefixInvalid, operator.NodeNameInvalid),
         *(operator.LabelInvalid, operator.TooManyLabels, operator.NoteInvalid),
         *(operator.AddressNotAssignable, operator.AdministratorNameInvalid),
+        *(replica.InvitationLifetimeWrong, replica.ReplicaIdWrong),
         *(admin.BadRequest, RequestUnusable, InvalidName, node.AttemptMalformed),
     ),
     Code.NOT_FOUND: (
         *(domain.BootstrapTokenUnknown, domain.NodeUnknown, domain.ListedNodeUnknown),
         *(operator.TokenReferenceUnknown, operator.NodeReferenceUnknown),
-        *(operator.AdministratorUnknown, admin.NotFound),
+        *(operator.AdministratorUnknown, admin.NotFound, replica.ReplicaUnknown),
     ),
     Code.ALREADY_EXISTS: (
         *(operator.NodeNameTaken, operator.AddressTaken, operator.AlreadyImported),
+        replica.ReplicaIdTaken,
     ),
     Code.FAILED_PRECONDITION: (
         *(domain.BootstrapTokenExpired, domain.BootstrapTokenRevoked, domain.NodeExpired),
@@ -114,6 +117,7 @@ _BY_STATUS: Final[dict[grpc.StatusCode, tuple[type[Exception], ...]]] = {
         *(domain.KeyOfAnotherLog, domain.AuthorityOfAnotherLog),
         *(operator.TokenReferenceAmbiguous, operator.NodeReferenceAmbiguous),
         *(operator.AdministratorAmbiguous, operator.LastAdministrator, operator.ImportRefused),
+        *(replica.ReplicaAmbiguous, replica.ReplicaInCharge, replica.ReplicaIsRemoved),
         *(admin.Ambiguous, admin.NotPossible, PkiError),
     ),
     Code.RESOURCE_EXHAUSTED: (
@@ -123,7 +127,10 @@ _BY_STATUS: Final[dict[grpc.StatusCode, tuple[type[Exception], ...]]] = {
     ),
     Code.OUT_OF_RANGE: (admin.OutOfLog,),
     Code.PERMISSION_DENIED: (domain.NotTheNodesKey,),
-    Code.UNAUTHENTICATED: (node.CredentialRefused,),
+    Code.UNAUTHENTICATED: (
+        *(replica.InvitationUnknown, replica.InvitationExpired, replica.InvitationUsed),
+        node.CredentialRefused,
+    ),
     Code.ABORTED: (domain.IdTaken,),
     Code.UNAVAILABLE: (WriteRefused, OutcomeOpen, Unwritable),
     Code.DATA_LOSS: (admin.LogUnreadable, LogError),

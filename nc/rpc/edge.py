@@ -84,7 +84,7 @@ class Edge:
         self._all_counts = counts or CallCounts()
         self._unknown = Served(None, UNKNOWN_METHOD, self._all_counts.unknown)
         self._served: dict[bytes, Served] = {}  # by path
-        self._admission = Admission()
+        self.admission = Admission()
         self._abuse = abuse or Abuse(0, clock, log)
         self.denied: Counter[str] = Counter()
         self.lines = CallLines(log_calls or partial(log_one_by_one, log))
@@ -94,7 +94,7 @@ class Edge:
         """Set what can be called, by path."""
         counts = self._all_counts.of(methods)
         self._served = {
-            path: served_by(method, counts[path], self._admission)
+            path: served_by(method, counts[path], self.admission)
             for path, method in methods.items()
         }
 
@@ -115,6 +115,8 @@ class Edge:
         wire.trailing = ((REQUEST_ID_KEY, returned),)
         served.counts.started += 1
         record = wire.context = Record(caller, served.name, recorded, started_ns, served)
+        if not self._has_identities:
+            record.peer = wire.party
         try:
             self._let_in(wire, record)
         except Exception as error:  # noqa: BLE001 - every error has an answer
@@ -197,7 +199,8 @@ class Edge:
 
     def _is_live_token(self, text: str) -> bool:
         token_id, state = self._token_id(text), self._state()
-        return token_id in state.tokens or token_id in state.nodes
+        known = (state.tokens, state.nodes, state.membership.invitations)
+        return any(token_id in some for some in known)
 
     def _require(self, record: Record) -> None:
         """Check that the caller may call the method in the state as it is now."""
@@ -234,7 +237,7 @@ class Edge:
         elif served.takes_tokens:
             self._abuse.require_guesses_left(caller, wire.party)
         if not pool.enter(wire.party):
-            raise TooManyStreams(pool) if pool is self._admission.watches else Overloaded
+            raise TooManyStreams(pool) if pool is self.admission.watches else Overloaded
         record.place = wire.pool = pool
 
     def _answer_error(self, wire: WireCall, record: Record, error: Exception) -> None:

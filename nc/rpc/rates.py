@@ -23,6 +23,10 @@ class Rates:
         self._monotonic_ns = monotonic_ns
         self._full_at_ns: OrderedDict[object, int] = OrderedDict()  # when all of it is back
 
+    def __len__(self) -> int:
+        """How many parties are remembered."""
+        return len(self._full_at_ns)
+
     def left(self, party: object) -> int:
         """How many more times the party may do it now."""
         return self.at_once - -(-self._missing_ns(party) // self.each_ns)

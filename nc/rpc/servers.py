@@ -17,6 +17,7 @@ from nc.rpc.callers import Transport
 from nc.rpc.edge import Edge
 from nc.rpc.introspection import Health, standard_methods
 from nc.rpc.methods import Method, Methods, StreamMethod
+from nc.rpc.queue.limits import Limits
 from nc.rpc.queue.port import Port, PortTaken, Streaming, Unary
 from nc.rpc.queue.server import QueueServer
 from nc.rpc.queue.stream import Stream, StreamRefused
@@ -26,6 +27,7 @@ from nc.services import (
     BOOTSTRAP_SERVICE,
     CONTROL_SERVICE,
     INTERNAL_SERVICE,
+    JOINING_SERVICE,
     NODE_SERVICE,
     REPLICA_SERVICE,
     path_of,
@@ -67,7 +69,7 @@ _OPTIONS = (
     ("grpc.server_handshake_timeout_ms", 10_000),
     ("grpc.http2.lookahead_bytes", _LOOKAHEAD_BYTES),
     ("grpc.http2.bdp_probe", 0),  # it would raise the window
-    ("grpc.max_metadata_size", MAX_METADATA_BYTES),
+    ("grpc.max_metadata_size", MAX_METADATA_BYTES),  # of a frame; see `nc.rpc.queue.floods`
     ("grpc.server.max_pending_requests", MAX_WAITING_CALLS),
     ("grpc.server.max_pending_requests_hard_limit", MAX_WAITING_CALLS),
     # Home routers forget a silent TCP connection after minutes; a ping a minute keeps it known, and
@@ -95,6 +97,7 @@ _BOOTSTRAP_OPTIONS = (
     ("grpc.max_connection_age_ms", 60_000),
     ("grpc.max_connection_age_grace_ms", 10_000),
 )
+_BOOTSTRAP_LIMITS = Limits(brought=1024 * 1024)
 
 
 class Credentials:
@@ -148,6 +151,7 @@ class GrpcPort:
         services: ours, as this port has them.
         options: gRPC's, beyond those of every port.
         credentials: its TLS identity, None for plain text.
+        limits: of its calls.
     """
 
     host: str
@@ -156,6 +160,7 @@ class GrpcPort:
     services: tuple[ServiceDescriptor, ...]
     options: tuple[tuple[str, int], ...]
     credentials: Credentials | None
+    limits: Limits = Limits()  # noqa: RUF009 - immutable
 
 
 def control_port(
@@ -174,8 +179,10 @@ def control_port(
 def bootstrap_port(host: str, number: int, credentials: Credentials | None) -> GrpcPort:
     """The port for machines that have none yet."""
     transport = Transport.PLAINTEXT if credentials is None else Transport.SERVER_TLS
-    services = (CONTROL_SERVICE, BOOTSTRAP_SERVICE, NODE_SERVICE)
-    return GrpcPort(host, number, transport, services, _BOOTSTRAP_OPTIONS, credentials)
+    services = (CONTROL_SERVICE, BOOTSTRAP_SERVICE, NODE_SERVICE, JOINING_SERVICE)
+    return GrpcPort(
+        host, number, transport, services, _BOOTSTRAP_OPTIONS, credentials, _BOOTSTRAP_LIMITS
+    )
 
 
 def internal_port(host: str, number: int, credentials: Credentials | None) -> GrpcPort:
@@ -259,6 +266,7 @@ class GrpcServers:
                 edge,
                 options=(*_OPTIONS, *port.options),
                 credentials=None if port.credentials is None else port.credentials.for_server(),
+                limits=port.limits,
             )
         except PortTaken as error:
             raise PortUnavailable(address, "it is in use, or not allowed") from error

@@ -11,6 +11,7 @@ from nc.rpc.admin.events import EventsService
 from nc.rpc.admin.history import HistoryService
 from nc.rpc.admin.methods import AdminServices
 from nc.rpc.admin.nodes import NodesService
+from nc.rpc.admin.replicas import ReplicasService, Standing
 from nc.rpc.admin.server import ServerService
 from nc.rpc.admin.tokens import BootstrapTokensService
 from nc.rpc.admin.turns import Turns
@@ -31,6 +32,7 @@ def admin_services(
     version: str,
     endpoints: Callable[[], Endpoints],
     failing: Mapping[str, str],
+    standing: Callable[[str], Standing],
 ) -> AdminServices:
     context = Context(
         replica,
@@ -53,6 +55,9 @@ def admin_services(
         nodes=NodesService(context, waiting),
         tokens=BootstrapTokensService(context, parts.authorities, endpoints),
         administrators=AdministratorsService(context, parts.authorities),
+        replicas=ReplicasService(
+            context, parts.authorities, endpoints, parts.name, parts.inviting, standing
+        ),
         events=events,
         history=HistoryService(context, parts.log_folder, events.require_in_log),
         server=ServerService(context, status),

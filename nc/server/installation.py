@@ -18,8 +18,11 @@ from nc import log_events
 from nc.clock import Clock
 from nc.data_folder import DataFolder, DataLost
 from nc.domain.errors import AuthorityOfAnotherLog, KeyOfAnotherLog
+from nc.domain.replica_errors import ReplicaIsRemoved
+from nc.errors import ConfigError
 from nc.hub.limits import Limits
 from nc.net import sockets
+from nc.replica.appends import in_thread
 from nc.rpc.call_lines import LogCalls
 from nc.rpc.callers import Callers
 from nc.rpc.servers import GrpcServers, bootstrap_port, control_port, internal_port
@@ -31,9 +34,11 @@ from nc.server.extras import metrics_of
 from nc.server.first_start import Start
 from nc.server.logs import Opening, open_log
 from nc.server.memory import GIVE_BACK
+from nc.server.newcomer import require_finished
 from nc.server.parts import SWEEP_INTERVAL_S, Job, Parts
 from nc.server.server import Server, serve
 from nc.server.settings import ServerSettings, TunMode
+from nc.server.shared_secrets import inviting
 from nc.server.start_report import report_start, warn_of_database, warn_of_folder
 from nc.server.uplink import uplink
 
@@ -116,6 +121,7 @@ async def open_installation(
     """
     folder = DataFolder(settings.data_dir)
     folder.prepare()
+    require_finished(folder)
     warn_of_folder(folder, logger)
     async with open_log(Opening(settings, folder, clock, secrets, logger)) as opened:
         log, is_first = opened.log, opened.start is not Start.AGAIN
@@ -158,6 +164,7 @@ async def open_installation(
             open_metrics=metrics_of(settings, logger),
             report_path=folder.links_socket,
             sweep_interval_s=tuning.sweep_interval_s,
+            inviting=inviting(settings, folder, certificates, in_thread),
             log_folder=folder.log,
             installed=certificates.installed,
             certificate_facts=certificates.facts,
@@ -171,9 +178,11 @@ async def open_installation(
 
 @contextlib.contextmanager
 def _lost_of_another_log(folder: DataFolder, certificates: Certificates) -> Iterator[None]:
-    """Raises DataLost where a start finds that the keys are not those of the log."""
+    """Raises DataLost where a start finds that the keys are not the log's, or it was removed."""
     try:
         yield
+    except ReplicaIsRemoved as error:
+        raise ConfigError(str(error)) from None
     except KeyOfAnotherLog:
         raise DataLost(
             f"{folder.secret_key} is not the key that the log was written with, and "

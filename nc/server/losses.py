@@ -12,6 +12,8 @@ from nc.replica.role import Role
 
 __all__ = ["Losses", "SubmitLoss"]
 
+_ENDS: Final = ("replica_lost", "replica_removed", "replica_started", "replica_stopped")
+
 # A link's end takes less than this in a record; some milliseconds of the event loop.
 _DROPS: Final = 500
 
@@ -31,7 +33,7 @@ class Losses:
         """Events have become part of the state."""
         for event in events:
             kind = event.WhichOneof("kind")
-            if kind not in ("replica_lost", "replica_started", "replica_stopped"):
+            if kind not in _ENDS:
                 continue
             self.may_have_unowned = True
             if kind == "replica_lost":

@@ -15,11 +15,18 @@ from nc.domain.administrators import AddAdministrator
 from nc.domain.decide import Command
 from nc.domain.errors import DomainError
 from nc.domain.events import Event, pb
+from nc.domain.invitations import require_not_removed
 from nc.domain.leadership import DropUnowned, LoseReplica
 from nc.domain.replica_addresses import BindReplicaAddress
 from nc.domain.replicas import StartReplica, StopReplica
 from nc.replica.batch import Origin
-from nc.replica.errors import NotLeading, OutcomeOpen, Replaced, Stopping, Unwritable, WriteRefused
+from nc.replica.errors import (
+    NotLeading,
+    OutcomeOpen,
+    Stopping,
+    Unwritable,
+    WriteRefused,
+)
 from nc.replica.peers import Peer, Peers
 from nc.replica.role import Role
 from nc.replica.shared import SharedReplica
@@ -38,6 +45,7 @@ from nc.server.own_addresses import OwnAddresses
 from nc.server.own_changes import OwnChanges
 from nc.server.own_session import start_command
 from nc.server.parts import Cluster, Parts
+from nc.server.standing import why_it_ends
 from nc.text import host_port
 
 __all__ = ["Membership"]
@@ -128,7 +136,9 @@ class Membership:
 
         Raises:
             KeyOfAnotherLog, AuthorityOfAnotherLog: the log is another cluster's.
+            ReplicaIsRemoved: an administrator has removed this replica.
         """
+        require_not_removed(self._replica.state.membership, self._parts.name)
         running = await started.enter_async_context(self._running())
         await self._begin_once(start_command(self._parts, self._replica, version), running)
         started.push_async_callback(self._leave)
@@ -138,6 +148,7 @@ class Membership:
     async def _running(self) -> AsyncIterator[Mapping[str, asyncio.Task[None]]]:
         """Run the background tasks that begin and end by themselves."""
         log, replica = self._parts.log, self._replica
+        self.role.begin()
         work = {
             "follow_log": tasks.follow_log(log, replica),
             "role": self._look(),
@@ -170,14 +181,15 @@ class Membership:
         self._has_begun = True
 
     async def _leave(self) -> None:
-        """Record the stop, then answer nothing any more."""
+        """Answer nothing any more, then record the stop: the leader waits for it until then."""
         self._is_stopping = True
+        self.role.stop()
+        self._update_health()
         stop = StopReplica(self._parts.name, self._replica.session)
         with contextlib.suppress(TimeoutError, Unwritable, *_PASSING):
             async with asyncio.timeout(_LEAVE_S):
                 await self._wiring.own_changes.submit(stop, "stop")
         await self._following.stop()
-        self._update_health()
 
     async def record_installed(self, method: str) -> None:
         """Record the administrator's certificate of the folder beside those of other replicas."""
@@ -220,17 +232,10 @@ class Membership:
 
     def _see(self, events: Sequence[Event]) -> None:
         self._losses.see(events)
+        begun = self._replica.session if self._has_begun else ""
         for event in events:
-            self._require_own_name(event)
-
-    def _require_own_name(self, event: Event) -> None:
-        """End this server if another one has begun under its name, with a copy of its folder."""
-        started = event.replica_started
-        is_of_the_name = (
-            event.HasField("replica_started") and started.replica_id == self._parts.name
-        )
-        if is_of_the_name and self._has_begun and started.session != self._replica.session:
-            self._replica.look(Replaced())
+            if (end := why_it_ends(event, self._parts.name, begun)) is not None:
+                self._replica.look(end)
 
     async def _look(self) -> None:
         """Keep the role up to date, for ever."""

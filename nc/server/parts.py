@@ -33,7 +33,7 @@ from nc.replica.appends import in_thread
 from nc.replica.digests import DIGEST_EVENTS
 from nc.replica.snapshots import SNAPSHOT_TAIL_EVENTS
 from nc.rpc.admin.server import CertificateFacts
-from nc.rpc.api import Authorities
+from nc.rpc.api import Authorities, Inviting
 from nc.rpc.call_lines import LogCalls
 from nc.rpc.callers import Callers, Transport
 from nc.rpc.edge import Edge
@@ -142,6 +142,7 @@ class Parts:
         open_metrics: serves the metrics; None: nobody reads them.
         report_path: the Unix socket that reports the links; None: there is none.
         jobs: work to be repeated, besides the sweep, and done after each step of the clock.
+        inviting: what a machine is given that is to become a replica, or why it is given nothing.
         log_folder: where the log's files are; None: they are in no folder.
         installed: the administrator's certificate of the server's folder; None: there is none.
         certificate_facts: the server's own certificates, read from their files.
@@ -177,6 +178,7 @@ class Parts:
     open_metrics: OpenMetrics | None = None
     report_path: Path | None = None
     jobs: tuple[Job, ...] = ()
+    inviting: Inviting | str = "this server has no files that it could give to another one"
     log_folder: Path | None = None
     installed: Callable[[], InstallAdministrator | None] = lambda: None
     certificate_facts: Callable[[], Sequence[CertificateFacts]] = tuple

@@ -39,6 +39,7 @@ from nc.server.methods import public_methods
 from nc.server.own_changes import OwnChanges
 from nc.server.own_session import OwnSession
 from nc.server.parts import Job, KeepUplink, Parts
+from nc.server.standing import standing_of
 
 VERSION = version("litekube-network-controller")
 
@@ -115,7 +116,8 @@ class Server:
         self.submit = own.submit
         self._session = OwnSession(parts, replica, self.submit, VERSION)
         self.admin = admin_services(
-            parts, replica, hub, waiting, VERSION, lambda: self.endpoints, self._failing
+            *(parts, replica, hub, waiting, VERSION, lambda: self.endpoints, self._failing),
+            partial(standing_of, self),
         )
         self.methods: Methods = {
             **public_methods(parts, replica, lambda: self.endpoints),
@@ -125,6 +127,7 @@ class Server:
             wiring = Wiring(replica, request_ids, own, lambda: self.methods, lambda: self.endpoints)
             self.membership = Membership(parts, parts.cluster, wiring)
             self.methods = {**self.methods, **self.membership.methods}
+            hub.is_current = self.membership.role.may_answer
             hub.leads = lambda: replica.leads
             if (tls := parts.cluster.peer_tls) is not None:
                 hub.join_mesh(mesh_parts(parts, tls, self.membership.peers, replica))

@@ -15,6 +15,7 @@ from nc.data_folder import DataFolder, DataFolderError, DataLost
 from nc.server import first_start
 from nc.server.first_start import Start
 from nc.server.logs import Opening, OpenLog, begin_anew, warn_of_taking_over
+from nc.server.shared_secrets import stream_address
 
 __all__ = ["find"]
 
@@ -31,7 +32,7 @@ async def find(opening: Opening, cluster: str, disk: eventlog.Disk) -> OpenLog:
         DataLost: something of an earlier start is missing, and no new cluster is wanted.
         DataFolderError, LogError: it cannot be used.
     """
-    address = StreamAddress.parse(cluster)
+    address = stream_address(cluster, opening.folder)
     _require_copy(opening.folder, address)
     there = replace(opening.look(), stream=str(address))
     start = Start.AGAIN

@@ -13,6 +13,7 @@ from nc.clock import Clock, now_ms
 from nc.clock_watch import LOOK_INTERVAL_S, ClockWatch, step_text
 from nc.domain.decide import Command
 from nc.domain.expiry import NEVER, has_passed
+from nc.domain.invitations import ForgetInvitations
 from nc.domain.links import Links
 from nc.domain.nodes import ExpireNodes, ForgetUnregistered, Nodes
 from nc.domain.tokens import ForgetExpiredTokens
@@ -83,7 +84,7 @@ class Submit(Protocol):
 
 
 class Sweep:
-    """Drops the links of expired nodes, and forgets expired tokens and unregistered nodes.
+    """Drops the links of expired nodes, and forgets tokens, invitations and nodes that are over.
 
     Links are dropped at once, but after a step forward of the clock only when it is steady again.
     What is forgotten cannot be brought back, so the clock is doubted for longer then, and after
@@ -114,6 +115,8 @@ class Sweep:
             await self._submit(ForgetExpiredTokens(self._next_tokens(), now), "sweep")
             if node_ids := self._next_unregistered():
                 await self._submit(ForgetUnregistered(node_ids, now), "sweep")
+            if self._replica.state.membership.invitations:
+                await self._submit(ForgetInvitations(now), "sweep")
 
     async def _soonest_expiry_ms(self) -> int:
         """When the first node that has a link expires; `NEVER` if none does.

@@ -27,7 +27,7 @@ from nc.domain.tokens import IssueToken
 from nc.pb.node.v1 import node_pb2 as pb
 from nc.pki import AuthorityKind, self_signed
 from nc.pki.certificates import NODE_LIFETIME
-from nc.pki.identity import read_peer
+from nc.pki.identity import PeerCertificate, read_peer
 from nc.pki.pem import PrivateKey
 from nc.pki.requests import request_for
 from nc.replica.appends import LocalLog
@@ -117,7 +117,7 @@ class Server:
 
     def accepts(self, machine: "Machine") -> bool:
         now_ms = self.clock.now_ns() // 10**6
-        peer = read_peer(machine.files.network_certificate.encode())
+        peer = machine.files.peer
         return machine.node_id in self.replica.state.nodes and (
             peer.not_before_ms <= now_ms < peer.not_after_ms
         )
@@ -128,14 +128,14 @@ class Files:
 
     def __init__(self, key: PrivateKey) -> None:
         self._key = key
-        self.network_certificate = ""
+        self.peer: PeerCertificate
         self._terms = Terms(1, 1)
 
     def terms(self) -> Terms:
         return self._terms
 
     def ends_ms(self) -> int:
-        return read_peer(self.network_certificate.encode()).not_after_ms
+        return self.peer.not_after_ms
 
     def key(self) -> PrivateKey:
         return self._key
@@ -144,7 +144,7 @@ class Files:
         return b""
 
     def replace(self, renewed: RenewedCertificates) -> None:
-        self.network_certificate, self._terms = renewed.network_certificate, renewed.terms
+        self.peer, self._terms = read_peer(renewed.network_certificate.encode()), renewed.terms
 
 
 def _renewed(given: pb.Certificates) -> RenewedCertificates:

@@ -46,7 +46,7 @@ async def agents(
         yield made
     finally:
         for each in made:
-            if each._running is not None:
+            if each.running is not None:
                 assert await each.stop() is None
 
 

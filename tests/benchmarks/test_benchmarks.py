@@ -28,7 +28,15 @@ SMALL = {
     "traffic": ("--rounds=1", "--seconds=0.1", "--only=ours"),
     "verify": ("--rounds=1", "--events=300", "--nodes=10", "--folder=."),
 }
-PARTS = {"calls", "eventsourced", "histories", "lab", "packets", "timing"}  # of other benchmarks
+PARTS = {
+    "attacks",
+    "calls",
+    "eventsourced",
+    "histories",
+    "lab",
+    "packets",
+    "timing",
+}  # of other benchmarks
 
 
 def test_every_benchmark_is_run() -> None:

@@ -85,7 +85,7 @@ def test_watch_tells_it_again_and_ends_quietly(server: ServerProcess) -> None:
         assert watcher.stdout
         reports = [json.loads(watcher.stdout.readline()) for _ in range(2)]
         assert [set(report) for report in reports] == [
-            {"links", "drops", "turned_away", "refused"}
+            {"links", "peers", "drops", "turned_away", "refused"}
         ] * 2
         watcher.send_signal(signal.SIGINT)
         _, stderr = watcher.communicate(timeout=60)

@@ -8,6 +8,7 @@ from nc.domain.evolve import evolve
 from nc.domain.fsm import ConnectionState
 from nc.domain.identity_invariants import Identities
 from nc.domain.invariants import InvariantChecker, Situation, walk
+from nc.domain.membership_invariants import Members
 from nc.domain.state import State
 from tests.support.busy_log import busy_history
 from tests.support.event_strategies import events as any_event
@@ -15,8 +16,10 @@ from tests.support.event_strategies import events as any_event
 
 def facts(situation: Situation) -> dict[str, object]:
     slots = {name: getattr(situation, name) for name in Situation.__slots__}
-    identities = slots.pop("identities")
-    return slots | {name: getattr(identities, name) for name in Identities.__slots__}
+    for part, kind in (("identities", Identities), ("members", Members)):
+        known = slots.pop(part)
+        slots |= {name: getattr(known, name) for name in kind.__slots__}
+    return slots
 
 
 def test_a_situation_is_what_the_folds_say() -> None:

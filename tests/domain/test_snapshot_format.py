@@ -34,6 +34,7 @@ def test_a_state_survives_its_snapshot(past: list[Event], future: list[Event]) -
     state = evolve(State(), past)
     read_back = decode(b"".join(encode(state)), state.seq)
     assert read_back == state
+    assert read_back.membership.replicas == state.membership.replicas
     assert digest(read_back) == digest(state)
     assert evolve(read_back, future) == evolve(state, future)
 

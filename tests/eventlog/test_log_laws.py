@@ -240,7 +240,7 @@ def test_followers_live_on_any_event_loop(log: MemoryLog | FileLog) -> None:
 async def asleep(log: MemoryLog | FileLog) -> None:
     """Let the followers of this loop run until one sleeps."""
     async with asyncio.timeout(TIMEOUT_S):
-        while not len(log._followers):  # noqa: ASYNC110 - nothing tells when a follower sleeps
+        while not len(log.followers):  # noqa: ASYNC110 - nothing tells when a follower sleeps
             await asyncio.sleep(0)
 
 
@@ -252,7 +252,7 @@ def test_a_consumer_that_goes_away_leaves_nothing(log: MemoryLog | FileLog) -> N
         await asleep(log)
         task.cancel()
         await asyncio.gather(task, return_exceptions=True)
-        assert len(log._followers) == 0
+        assert len(log.followers) == 0
 
     asyncio.run(cancelled())
 
@@ -262,7 +262,7 @@ def test_a_consumer_that_goes_away_leaves_nothing(log: MemoryLog | FileLog) -> N
     loop.run_until_complete(asleep(log))
     loop.close()
     assert log.append(b"x", 1, 0) == 1
-    assert len(log._followers) == 0
+    assert len(log.followers) == 0
     abandoned.close()
     task._log_destroy_pending = False  # type: ignore[attr-defined]  # its end is what is tested
 

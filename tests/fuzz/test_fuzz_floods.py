@@ -44,6 +44,7 @@ HEALTH_CHECK = b"/pb.LiteKubeNCBootstrapService/HealthCheck"
 CONTINUATION = 9
 AT_ONCE = 50
 MEMORY_MIB = 64
+ENDED_S = 2.0  # a connection that was ended may no longer be read, and then takes no more
 
 
 @pytest.fixture(scope="module")
@@ -111,7 +112,7 @@ def drain(channel: socket.socket) -> None:
 
 
 _FRAGMENT = literals([(b"x-more", b"m" * 1000)])
-_ENDLESS = headers(1, HEALTH_CHECK, 0) + frame(CONTINUATION, _FRAGMENT, 0, 1) * 200
+_FRAGMENTS = frame(CONTINUATION, _FRAGMENT, 0, 1) * 1000
 _SETTINGS = frame(SETTINGS, struct.pack(">HI", 4, 65_535)) * 500
 _PINGS = frame(PING, bytes(8)) * 1000
 _EMPTY_DATA = headers(1, HEALTH_CHECK) + frame(DATA, b"", 0, 1) * 1000
@@ -119,8 +120,8 @@ _EMPTY_DATA = headers(1, HEALTH_CHECK) + frame(DATA, b"", 0, 1) * 1000
 
 @pytest.mark.parametrize(
     ("data", "times"),
-    [(_ENDLESS, 20), (_SETTINGS, 40), (_PINGS, 40), (_EMPTY_DATA, 1)],
-    ids=["CONTINUATION", "SETTINGS", "PING", "empty DATA"],
+    [(_SETTINGS, 40), (_PINGS, 40), (_EMPTY_DATA, 1)],
+    ids=["SETTINGS", "PING", "empty DATA"],
 )
 def test_floods_of_frames_are_held(data: bytes, times: int, server: ServerProcess) -> None:
     """Frames that cost their sender next to nothing take neither memory nor others' service."""
@@ -137,6 +138,25 @@ def test_floods_of_frames_are_held(data: bytes, times: int, server: ServerProces
         assert_serves(server)
         for flood in floods:
             flood.result()
+
+
+def test_headers_that_go_on_and_on_end(server: ServerProcess) -> None:
+    """Connections end before they have brought what gRPC would keep: 480 MB of CONTINUATION."""
+
+    def go_on(number: int) -> None:
+        del number
+        with (
+            connect(server, server.bootstrap_port, plaintext=False, certificate=False) as channel,
+            contextlib.suppress(OSError),
+        ):
+            channel.settimeout(ENDED_S)
+            channel.sendall(PREFACE + frame(SETTINGS) + headers(1, HEALTH_CHECK, 0))
+            for _ in range(120):
+                channel.sendall(_FRAGMENTS)
+
+    with bounded(server, 4 * MEMORY_MIB), ThreadPoolExecutor(4) as threads:
+        list(threads.map(go_on, range(4)))
+    assert server.logged("rpc.crowded")
 
 
 def test_a_compressed_message_is_bounded_by_what_it_becomes(server: ServerProcess) -> None:
@@ -216,7 +236,8 @@ def test_an_unregistered_node_that_goes_on_is_hung_up_on(
                         if refused > 5 * REFUSALS_AT_ONCE:
                             break
                         channel.sendall(headers(stream + 2 * AT_ONCE, path))
-            assert REFUSALS_AT_ONCE <= refused <= 5 * REFUSALS_AT_ONCE
+            # the last answers may be lost with the connection
+            assert REFUSALS_AT_ONCE - AT_ONCE <= refused <= 5 * REFUSALS_AT_ONCE
         server.wait_for("rpc.hung_up")
         assert len(server.logged("rpc.hung_up")) == 1
 
@@ -233,7 +254,6 @@ def hello() -> bytes:
 HELLOS, HELLOS_AT_ONCE = 12_000, 1000
 
 
-@pytest.mark.long
 @pytest.mark.long
 def test_handshakes_that_are_left_are_given_back(server: ServerProcess) -> None:
     """Thousands of ClientHellos, then silence: the server ends those that stay open, in time."""

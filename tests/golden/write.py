@@ -23,6 +23,12 @@ from nc.domain.administrators import (
 from nc.domain.assignments import AssignAddress
 from nc.domain.decide import Command
 from nc.domain.events import Certificate, Event, pb
+from nc.domain.invitations import (
+    ForgetInvitations,
+    InviteReplica,
+    RedeemInvitation,
+    RemoveReplica,
+)
 from nc.domain.leadership import DropUnowned, LoseReplica, StandForElection
 from nc.domain.links import AcceptLink, DropLink, HandOverAddress
 from nc.domain.litekube_import import ImportedNode, ImportedToken, ImportLitekube
@@ -193,6 +199,23 @@ async def third_life(folder: Path, clock: Clock, requests: "count[int]") -> None
     await life.stop()
 
 
+async def members_life(folder: Path, clock: Clock, requests: "count[int]") -> None:
+    """A further replica is invited, comes, and is removed; the invitation is forgotten."""
+    life = Life(folder, "10.2.0.1/24", clock, requests)
+    await life.start()
+    code_id, attempt_id = IDS.id_of("44" * 12), IDS.id_of("45" * 16)
+    invite = InviteReplica(code_id, clock.now_ms)
+    await life.do(invite, ADMIN, "nc.admin.v1.Replicas/Invite")
+    redeem = RedeemInvitation(code_id, "third", "192.0.2.8", attempt_id, clock.now_ms)
+    await life.do(redeem, f"invitation:{code_id}", "nc.replica.v1.Joining/Redeem")
+    start = StartReplica("third", VERSION, "10.2.0.1/24", IDS.key_check, session="third")
+    await life.do(start, "system", "start")
+    await life.do(RemoveReplica("third", "golden"), ADMIN, "nc.admin.v1.Replicas/Remove")
+    clock.now_ms += 2 * DAY_MS
+    await life.do(ForgetInvitations(clock.now_ms), "system", "sweep")
+    await life.stop()
+
+
 async def replicas_life(folder: Path, clock: Clock, requests: "count[int]") -> None:
     """One replica leads, and another is lost with the link that it holds."""
     life = Life(folder, "10.2.0.1/24", clock, requests)
@@ -295,6 +318,7 @@ def write(target: Path) -> None:
         folder = Path(data_dir, "log")
         asyncio.run(first_life(folder, clock, requests))
         asyncio.run(operators_life(folder, clock, requests))
+        asyncio.run(members_life(folder, clock, requests))
         asyncio.run(replicas_life(folder, clock, requests))
         asyncio.run(second_life(folder, clock, requests))
         damage(folder)

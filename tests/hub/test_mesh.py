@@ -1,12 +1,32 @@
 """Several hubs as a mesh: a packet reaches a node at another hub in one hop, or is counted."""
 
-import pytest
+from io import StringIO
+from typing import Any
 
+import pytest
+from rich.console import Console, RenderableType
+
+from nc.cli.links import tables
+from nc.domain.replicas import StopReplica
 from nc.hub.ports import Drop
+from nc.hub.report import report_of
+from nc.metrics.families import peers
 from nc.net.wire import PLAIN_VNET_HEADER
+from nc.rpc.admin.live_links import LivePeer
+from nc.server.live_links import HubLinks
 from tests.support.link_client import LinkClient, packet
 from tests.support.mesh_hubs import OFFERS, MeshHubs, mesh_hubs
 from tests.support.whole_server import until
+
+REPORT: dict[str, Any] = {"links": [], "drops": {}, "refused": {}, "turned_away": 0}
+
+
+def render(table: RenderableType) -> str:
+    """As a terminal shows it."""
+    console = Console(width=200, file=StringIO())
+    with console.capture() as shown:
+        console.print(table)
+    return shown.get()
 
 
 def dropped(here: MeshHubs) -> dict[Drop, int]:
@@ -187,6 +207,37 @@ async def test_what_a_peer_does_not_take_is_counted_and_it_comes_back() -> None:
         assert one.mesh.opened == opened + 1
         client.send(packet(source, destination, b"again"))
         assert await other.packet() == packet(source, destination, b"again")
+
+
+async def test_reports_have_what_was_exchanged_with_each_peer() -> None:
+    """On the socket, by the admin API and in metrics; the counts of a peer that is gone stay."""
+    async with mesh_hubs(2) as here:
+        one, two = here.hubs
+        client, source = await here.link(one, await here.register("a"))
+        other, destination = await here.link(two, await here.register("b"))
+        client.send(packet(source, destination, b"12345678"))
+        await other.packet()
+        other.send(packet(destination, source))
+        await client.packet()
+        (peer,) = report_of(one.hub)["peers"]
+        at = f"127.0.0.1:{two.port}"
+        expected = {"packets_in": 1, "bytes_in": 20, "packets_out": 1, "bytes_out": 28}
+        known = {"session": two.session, "address": at, "connected": True, "drops": {}}
+        assert peer == known | expected
+        (live,) = HubLinks(one.hub).peers()
+        assert live == LivePeer(two.session, at, True, 1, 1, 20, 28, {})
+        await two.submit(StopReplica("r1", two.session))
+        await until(lambda: not one.mesh.nodes.ports)
+        assert dict(one.mesh.nodes.totals()) == expected
+        samples = {
+            (sample.name, *sample.labels.values()): sample.value
+            for family in peers(one.hub)
+            for sample in family.samples
+        }
+        assert samples["nc_peer_packets_total", "out"] == 1
+        assert samples["nc_peer_bytes_total", "in"] == 20
+        assert samples["nc_peers", "connected"] == 0
+        assert at in render(tables(REPORT | {"peers": [peer]}))
 
 
 async def test_nodes_are_told_where_the_other_hubs_are() -> None:

@@ -62,13 +62,13 @@ async def test_one_in_a_turn_of_the_loop_and_in_order() -> None:
 def count_turns(here: Cluster, monkeypatch: pytest.MonkeyPatch) -> list[Any]:
     """The links that had to wait for their turn, as they do."""
     waited: list[Any] = []
-    wait = here.server.hub._turns.wait
+    wait = here.server.hub.turns.wait
 
     def note(link: Any) -> None:
         waited.append(link)
         wait(link)
 
-    monkeypatch.setattr(here.server.hub._turns, "wait", note)
+    monkeypatch.setattr(here.server.hub.turns, "wait", note)
     return waited
 
 

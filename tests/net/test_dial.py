@@ -48,7 +48,7 @@ def resolve_to(monkeypatch: pytest.MonkeyPatch, *addresses: Any) -> None:
 
 def swallow(monkeypatch: pytest.MonkeyPatch, black_hole: object) -> list[object]:
     """Let connecting to one address take for ever; gives the attempts at it."""
-    connect = dial_module._connect
+    connect = dial_module.connect_to
     tried: list[object] = []
 
     async def perhaps(info: AddressInfo) -> socket.socket:
@@ -57,7 +57,7 @@ def swallow(monkeypatch: pytest.MonkeyPatch, black_hole: object) -> list[object]
             await asyncio.Event().wait()
         return await connect(info)
 
-    monkeypatch.setattr(dial_module, "_connect", perhaps)
+    monkeypatch.setattr(dial_module, "connect_to", perhaps)
     return tried
 
 

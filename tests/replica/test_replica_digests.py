@@ -125,8 +125,8 @@ async def test_a_full_disk_gives_a_digest_up() -> None:
         await asyncio.gather(*submit(replica, *issue(20)))
         log.is_full = True
         assert await outcomes(submit(replica, IssueToken("x", -1, NOW_MS))) == [DiskFull]
-        assert replica.digests._recording is not None
-        await replica.digests._recording  # raises nothing
+        assert replica.digests.recording is not None
+        await replica.digests.recording  # raises nothing
         assert not digests_of(log)
         log.is_full = False
         await replica.writable.wait()

@@ -253,8 +253,8 @@ async def test_the_gate_is_asked_no_more_about_a_connection_that_is_to_end(
         may_end.wait(PATIENCE_S)
         return descriptors()
 
-    descriptors = connections._descriptors
-    monkeypatch.setattr(connections, "_descriptors", later)
+    descriptors = connections.open_descriptors
+    monkeypatch.setattr(connections, "open_descriptors", later)
     async with serving(decide=refuse_strangers) as running, running.channel() as channel:
         peer = connected(running)
         with peer.socket:

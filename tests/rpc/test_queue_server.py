@@ -142,7 +142,7 @@ async def test_errors_of_the_queue_do_not_end_the_thread() -> None:
     async with serving() as running, running.channel() as channel:
         queue = running.server.queue
         broken = BrokenQueue(queue, broken=100)
-        running.port._runner = Runner(queue, running.server)
+        running.port.runner = Runner(queue, running.server)
         running.server.queue = broken
         while broken.broken:
             calls = (unary(channel, timeout=0.1) for _ in range(10))

@@ -6,7 +6,7 @@ import grpc
 import pytest
 from google.protobuf.message import DecodeError
 
-from nc.domain import errors, operator_errors
+from nc.domain import errors, operator_errors, replica_errors
 from nc.replica.replica import Overloaded, Stopping, Unwritable
 from nc.rpc.answers import STATUSES as STATUS_OF
 from nc.rpc.answers import Answer, Status, answer_to, status_to
@@ -58,6 +58,16 @@ MISTAKES: tuple[errors.DomainError, ...] = (
     operator_errors.AdministratorAmbiguous(["1", "2"]),
     operator_errors.LastAdministrator(),
     operator_errors.AlreadyImported(),
+    replica_errors.InvitationLifetimeWrong(-1, 604_800),
+    replica_errors.InvitationUnknown(),
+    replica_errors.InvitationExpired(1, 2),
+    replica_errors.InvitationUsed("b", "192.0.2.2", 1),
+    replica_errors.ReplicaIdWrong(64),
+    replica_errors.ReplicaIdTaken("b"),
+    replica_errors.ReplicaUnknown(),
+    replica_errors.ReplicaAmbiguous(2),
+    replica_errors.ReplicaInCharge("b"),
+    replica_errors.ReplicaIsRemoved("b", 1),
     operator_errors.ImportRefused("a token is there twice"),
 )
 FAULTS: tuple[Exception, ...] = (

@@ -362,7 +362,7 @@ def test_a_standard_method_is_answered_while_the_edge_closes() -> None:
 def test_a_party_has_a_share_and_gives_it_back() -> None:
     """Calls beyond a party's share are refused at their headers, and others' are not."""
     bench = Bench()
-    share = bench.edge._admission.health.for_party
+    share = bench.edge.admission.health.for_party
     method = replace(_health(lambda *_: b"ok"), is_health=True)
     bench.edge.open({b"/CheckConnState": method})
     calls = [Context() for _ in range(share)]

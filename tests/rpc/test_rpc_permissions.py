@@ -24,6 +24,7 @@ from nc.services import (
     BOOTSTRAP_SERVICE,
     CONTROL_SERVICE,
     INTERNAL_SERVICE,
+    JOINING_SERVICE,
     NODE_SERVICE,
     path_of,
 )
@@ -34,7 +35,12 @@ SOON_MS = NOW_MS + 1
 METHODS = {method.name: method for method in served_methods().values()}
 
 EVERYTHING = frozenset(METHODS)
-OF_NODES = frozenset({"nc.node.v1.Enrolment/Enrol", "nc.node.v1.Enrolment/Renew"})
+OF_NODES = frozenset(
+    {
+        *("nc.node.v1.Enrolment/Enrol", "nc.node.v1.Enrolment/Renew"),
+        "nc.replica.v1.Joining/Redeem",
+    }
+)
 ANYONE = frozenset({"HelloWorld", "HealthCheck", "GetToken"}) | OF_NODES
 MEMBERS = ANYONE | {"CheckConnState", "GetRegistedIp", "UnRegister"}
 NOTHING: frozenset[str] = frozenset()
@@ -45,7 +51,7 @@ VIEWERS = frozenset(
             f"nc.admin.v1.{name}"
             for name in (
                 *("Nodes/List", "Nodes/Get", "Nodes/States"),
-                *("BootstrapTokens/List", "Administrators/List"),
+                *("BootstrapTokens/List", "Administrators/List", "Replicas/List"),
                 *("Events/Read", "Events/Watch"),
                 *("History/At", "History/Diff", "History/Why"),
                 *("Server/Status", "Server/Links"),
@@ -153,7 +159,7 @@ def test_every_method_of_every_service_is_in_the_table() -> None:
     """No method is served that nobody decided about."""
     services = (
         *(CONTROL_SERVICE, BOOTSTRAP_SERVICE, INTERNAL_SERVICE),
-        *(NODE_SERVICE, *ADMIN_SERVICES),
+        *(NODE_SERVICE, JOINING_SERVICE, *ADMIN_SERVICES),
     )
     paths = {path_of(method) for service in services for method in service.methods}
     assert paths == served_methods().keys()

@@ -15,6 +15,7 @@ from nc.services import (
     BOOTSTRAP_SERVICE,
     CONTROL_SERVICE,
     INTERNAL_SERVICE,
+    JOINING_SERVICE,
     NODE_SERVICE,
 )
 
@@ -42,7 +43,10 @@ def files_with(symbol: str) -> list[str]:
     """The files that are answered for a symbol; none if it is not found."""
     messages = Messages(reflection_pb2.ServerReflectionRequest(file_containing_symbol=symbol))
     reflection = Reflection(
-        (CONTROL_SERVICE, BOOTSTRAP_SERVICE, INTERNAL_SERVICE, NODE_SERVICE, *ADMIN_SERVICES)
+        (
+            *(CONTROL_SERVICE, BOOTSTRAP_SERVICE, INTERNAL_SERVICE),
+            *(NODE_SERVICE, JOINING_SERVICE, *ADMIN_SERVICES),
+        )
     )
     call = Call(ANONYMOUS, "reflection", "1", 0)
     asyncio.run(reflection.behaviour(messages, call))
@@ -67,6 +71,7 @@ def files_with(symbol: str) -> list[str]:
         ("Internal/UpdateSensorExpireTime", "sensor.proto"),
         ("nc.node.v1.Enrolment", "nc/node/v1/node.proto"),
         ("nc.node.v1.Enrolment/Renew", "nc/node/v1/node.proto"),
+        ("nc.replica.v1.Joining/Redeem", "nc/replica/v1/joining.proto"),
         ("nc.admin.v1.Nodes", "nc/admin/v1/nodes.proto"),
         ("nc.events.v1.Event", "nc/pb/events.proto"),  # which a message of ours holds
         ("grpc.health.v1.Health.Watch", HEALTH_FILE),

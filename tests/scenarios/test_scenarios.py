@@ -19,6 +19,12 @@ from nc.domain.departures import UnregisterNodesOfToken
 from nc.domain.errors import DomainError
 from nc.domain.events import Event, pb
 from nc.domain.evolve import evolve
+from nc.domain.invitations import (
+    ForgetInvitations,
+    InviteReplica,
+    RedeemInvitation,
+    RemoveReplica,
+)
 from nc.domain.links import AcceptLink, DropLink, HandOverAddress, link_of
 from nc.domain.nodes import ExpireNodes, Expiry, SetExpiries, Unregister
 from nc.domain.replicas import StartReplica, StopReplica
@@ -69,7 +75,16 @@ STEPS: dict[str, Callable[..., Command | list[Command]]] = {
     ),
     r"(\S+) is assigned (\S+)": lambda _, node, address: AssignAddress(node, address),
     r"(\S+) is renamed (\S+)": lambda _, node, name: UpdateNode(node, name),
+    r"replica (\S+) starts": lambda _, name: StartReplica(
+        name, "1", "10.1.1.1/24", session=f"of-{name}"
+    ),
+    r"replica (\S+) is removed by (\S+)": lambda _, name, by: RemoveReplica(name, by),
+    r"invitation (\S+) is issued": lambda now, name: InviteReplica(name, now),
+    r"(\S+) redeems (\S+)": lambda now, replica, name: RedeemInvitation(
+        name, replica, "192.0.2.1", f"of-{replica}", now
+    ),
     r"the sweep passes": lambda now: [
+        ForgetInvitations(now),
         ExpireNodes(now),
         ForgetExpiredTokens(("t", "for-ever"), now),
     ],
@@ -113,6 +128,14 @@ class Run:
         return f"{state} {self.state.addresses.address_of(node_id)}".strip()
 
 
+# What is told of the kinds of which it is no node's id.
+ID_FIELDS = {
+    **dict.fromkeys(("token_issued", "token_expired", "token_revoked"), "token_id"),
+    **dict.fromkeys(("replica_invited", "invitation_redeemed"), "invitation_id"),
+    "replica_removed": "replica_id",
+}
+
+
 def told(event: Event) -> str:
     """An event as the scenarios write it: `StateChanged n IDLE→INIT link_accepted`."""
     kind = str(event.WhichOneof("kind"))
@@ -134,10 +157,12 @@ def told(event: Event) -> str:
             return f"{name} {fact.node_id} {fact.address}"
         case "replica_started" | "replica_stopped":
             return name
-        case "token_issued" | "token_expired" | "token_revoked":
-            return f"{name} {fact.token_id}"
+        case "invitation_ended":
+            reason = pb.InvitationEndReason.Name(fact.reason)
+            reason = reason.removeprefix("INVITATION_END_REASON_").lower()
+            return f"{name} {fact.invitation_id} {reason}"
         case _:
-            return f"{name} {fact.node_id}"
+            return f"{name} {getattr(fact, ID_FIELDS.get(kind, 'node_id'))}"
 
 
 def scenarios() -> list[Any]:

@@ -14,6 +14,8 @@ from nc.domain.events import (
     DigestRecorded,
     Event,
     ExpiryChanged,
+    InvitationEnded,
+    InvitationRedeemed,
     Label,
     Labels,
     LeaderElected,
@@ -25,7 +27,9 @@ from nc.domain.events import (
     NodeRegistered,
     NodeUpdated,
     ReplicaAddressBound,
+    ReplicaInvited,
     ReplicaLost,
+    ReplicaRemoved,
     ReplicaStarted,
     ReplicaStopped,
     StateChanged,
@@ -74,6 +78,27 @@ events: st.SearchStrategy[Event] = st.one_of(
         ),
     ),
     st.builds(Event, replica_stopped=st.builds(ReplicaStopped, replica_id=ids, session=ids)),
+    st.builds(
+        Event,
+        replica_invited=st.builds(ReplicaInvited, invitation_id=ids, expires_at_ms=times_ms),
+    ),
+    st.builds(
+        Event,
+        invitation_redeemed=st.builds(
+            InvitationRedeemed,
+            invitation_id=ids,
+            replica_id=ids,
+            peer_address=ids,
+            attempt_id=ids,
+        ),
+    ),
+    st.builds(
+        Event,
+        invitation_ended=st.builds(
+            InvitationEnded, invitation_id=ids, reason=st.sampled_from([1, 2])
+        ),
+    ),
+    st.builds(Event, replica_removed=st.builds(ReplicaRemoved, replica_id=ids)),
     st.builds(
         Event,
         leader_elected=st.builds(

@@ -14,6 +14,7 @@ from nc.services import (
     BOOTSTRAP_SERVICE,
     CONTROL_SERVICE,
     INTERNAL_SERVICE,
+    JOINING_SERVICE,
     NODE_SERVICE,
     full_name,
 )
@@ -27,6 +28,7 @@ METHODS = {
         BOOTSTRAP_SERVICE,
         INTERNAL_SERVICE,
         NODE_SERVICE,
+        JOINING_SERVICE,
         *ADMIN_SERVICES,
     )
     for method in service.methods

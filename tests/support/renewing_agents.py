@@ -107,7 +107,7 @@ class RenewingAgent:
         self.renewed: list[RenewedCertificates] = []
         self.node: NodeIdentity
         self.node_id = ""
-        self._running: tuple[_Agent, asyncio.Task[None]] | None = None
+        self.running: tuple[_Agent, asyncio.Task[None]] | None = None
 
     async def join(self, server: WholeServer, token: str) -> None:
         """Enrol, and keep the answer."""
@@ -142,23 +142,23 @@ class RenewingAgent:
             addresses=known,
             renewal=renewal,
         )
-        self._running = agent, asyncio.create_task(agent.run())
+        self.running = agent, asyncio.create_task(agent.run())
 
     async def stop(self) -> BaseException | None:
         """End the agent; returns what it died of, if it did."""
-        assert self._running is not None
-        agent, task = self._running
+        assert self.running is not None
+        agent, task = self.running
         await until(lambda: task.done() or not agent.opening)
-        self._running = None
+        self.running = None
         task.cancel()
         (ended,) = await asyncio.gather(task, return_exceptions=True)
         return None if isinstance(ended, asyncio.CancelledError) else ended
 
     async def ended(self) -> str:
         """Wait until the agent ends by itself; returns what it says."""
-        assert self._running is not None
-        await asyncio.wait([self._running[1]])
-        return str(self._running[1].exception())
+        assert self.running is not None
+        await asyncio.wait([self.running[1]])
+        return str(self.running[1].exception())
 
     async def connected(self, times: int) -> None:
         await until(lambda: len(self.lines.named("agent.connected")) >= times)
@@ -203,6 +203,6 @@ async def _watch_nothing(_restore: object, _report: object) -> None: ...
 
 def replaced(agent: RenewingAgent) -> Callable[[], None]:
     """What begins a newer link."""
-    running = agent._running
+    running = agent.running
     assert running is not None
     return running[0]._replaced.set

@@ -16,16 +16,8 @@ from eventlog.slices import Slice, slice_of
 from nc.cli.atomic_write import whole_file
 from nc.cli.entrypoint import OperationFailed
 from nc.cli.log.export_summary import Exported, all_of, export_summary
-from nc.cli.log.query import (
-    ActorOption,
-    AddressOption,
-    FromOption,
-    KindsOption,
-    NodeOption,
-    ToOption,
-    filter_named,
-    names_in,
-)
+from nc.cli.log.filter_options import NO_OPTIONS, FilterOptions, takes_filter_options
+from nc.cli.log.query import names_in
 from nc.cli.log.source import DataDirOption, LogOption, open_reader, progress_to
 from nc.cli.options import Output, OutputOption
 from nc.clock import SystemClock, now_ms
@@ -71,6 +63,7 @@ class _Chosen(NamedTuple):
                 yield record, self.redaction.record(record)
 
 
+@takes_filter_options
 def export(
     kind: Annotated[
         Format,
@@ -84,12 +77,7 @@ def export(
     ] = _STDOUT,
     data_dir: DataDirOption = None,
     log: LogOption = None,
-    start: FromOption = None,
-    end: ToOption = None,
-    node: NodeOption = None,
-    address: AddressOption = None,
-    actor: ActorOption = None,
-    kinds: KindsOption = None,
+    options: FilterOptions = NO_OPTIONS,
     redact: Annotated[
         bool,
         typer.Option("--redact", help="Replace ids, addresses and actors; the file still replays."),
@@ -105,20 +93,12 @@ def export(
 
     Example: network-controller log export --format binary --redact --out log.zip --data-dir ./data
     """
-    if kind is not Format.JSONL and (node or address or actor or kinds):
+    if kind is not Format.JSONL and options.are_more_than_places:
         raise typer.BadParameter(f"--format {kind} takes --from and --to, and no other filter")
     if kind is Format.BINARY and out == _STDOUT:
         raise typer.BadParameter("--format binary needs a file: name one with --out")
     reader = open_reader(data_dir, log)
-    chosen = filter_named(
-        names_in(reader, data_dir, log),
-        node=node,
-        address=address,
-        actor=actor,
-        kinds=kinds,
-        start=start,
-        end=end,
-    )
+    chosen = options.filter(names_in(reader, data_dir, log))
     piece = _piece(reader, chosen, announces=kind is not Format.JSONL)
     base, redaction = EMPTY_STATE, None
     if redact or kind is not Format.JSONL:

@@ -8,7 +8,7 @@ or its overlay address.
 from collections.abc import Iterable
 from ipaddress import IPv4Address
 from pathlib import Path
-from typing import Annotated, Final, NamedTuple, NoReturn
+from typing import Annotated, Final, NamedTuple, NoReturn, Protocol
 
 import typer
 
@@ -57,9 +57,22 @@ ToOption = Annotated[
 _KINDS: Final = {name.lower(): kind for kind, name in KIND_NAMES.items()}
 
 
+class Naming(Protocol):
+    """Knows the nodes of a log."""
+
+    @property
+    def last_seq(self) -> int: ...
+
+    def node(self, text: str) -> str: ...
+
+
 class Names(NamedTuple):
     reader: LogReader
     secret_key: Path
+
+    @property
+    def last_seq(self) -> int:
+        return self.reader.last_seq
 
     def node(self, text: str) -> str:
         """The id of a node.
@@ -92,6 +105,7 @@ class Names(NamedTuple):
             named.tokens | set(base.tokens),
             {**base.names, **named.names},
             {**held, **named.holders},
+            named.invitations | set(base.membership.invitations),
         )
 
     def resolve(self, text: str, what: str, known: frozenset[str]) -> str:
@@ -145,7 +159,7 @@ def names_in(reader: LogReader, data_dir: Path | None, log: Path | None) -> Name
 
 
 def filter_named(
-    names: Names,
+    names: Naming,
     *,
     node: str | None = None,
     address: str | None = None,
@@ -157,7 +171,7 @@ def filter_named(
     first = Point() if start is None else point_named(start, "--from ")
     last = Point() if end is None else point_named(end, "--to ")
     if start is not None and first == Point():
-        first = Point(seq=names.reader.last_seq + 1)
+        first = Point(seq=names.last_seq + 1)
     for one, other in zip(first, last, strict=True):
         if one is not None and other is not None and one > other:
             raise typer.BadParameter(f"--from {start} is after --to {end}: exchange them")

@@ -37,6 +37,10 @@ KIND_STYLES: Final = {
     "AdministratorAdded": "green",
     "AdministratorRevoked": "red",
     "LitekubeImported": "blue",
+    "ReplicaInvited": "cyan",
+    "InvitationRedeemed": "green",
+    "InvitationEnded": "cyan",
+    "ReplicaRemoved": "red",
     "DigestRecorded": "dim",
     "LogRepaired": "bold red",
 }

@@ -2,23 +2,32 @@
 
 import json
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import takewhile
-from typing import Annotated, Final
+from pathlib import Path
+from typing import Annotated, Final, NamedTuple
 
 import typer
 
 from eventlog import LogReader
 from nc.cli.entrypoint import OperationFailed
 from nc.cli.extras import require_extra
-from nc.cli.log.query import FromOption, NodeOption, ToOption, filter_named, names_in
+from nc.cli.log.query import (
+    FromOption,
+    Naming,
+    NodeOption,
+    ToOption,
+    filter_named,
+    names_in,
+)
 from nc.cli.log.source import DataDirOption, LogOption, open_reader, progress_to
 from nc.cli.options import Output, OutputOption
 from nc.clock import SystemClock
+from nc.domain.state import State
 from nc.history.as_of import base_of
-from nc.history.events import Point, Recorded, history
+from nc.history.events import Point, Progress, Recorded, history
 from nc.history.filters import Filter
-from nc.history.fold import state_at
+from nc.history.fold import EMPTY_STATE, state_at
 from nc.history.player import AS_FAST_AS_IT_GOES, Player, Recording, recording_of
 from nc.history.replay_check import Checked, Fault, check, recorded_digests
 from nc.replica.gc import gc_disabled
@@ -46,19 +55,35 @@ def replay(
     node: NodeOption = None,
     start: FromOption = None,
     end: ToOption = None,
+    context: Annotated[
+        str | None,
+        typer.Option(metavar="NAME", help="Play what a server has: this one of ncadm's contexts."),
+    ] = None,
+    server: Annotated[
+        str | None,
+        typer.Option(
+            metavar="HOST[:PORT]",
+            help="The same, at this address, with the certificate of the context or of --data-dir.",
+        ),
+    ] = None,
     output: OutputOption = Output.TEXT,
 ) -> None:
     """Play the history on a terminal: nodes as they change, forwards and back.
+
+    With --context or --server it is read from a server that runs.
 
     With --check, fold it with this version's code instead, and compare with the digests that were
     recorded in it: whether this version understands the log as the one that wrote it did.
 
     Example: network-controller log replay --data-dir ./data --from -2h --speed 60
     """
-    reader = open_reader(data_dir, log)
+    is_remote = (context, server) != (None, None)
+    if is_remote and log is not None:
+        raise typer.BadParameter("give --log, or --context and --server")
     if compare:
-        if step or (speed, node, start, end) != (None,) * 4:
-            raise typer.BadParameter("--check is about the whole log: it goes with --output alone")
+        if step or is_remote or (speed, node, start, end) != (None,) * 4:
+            raise typer.BadParameter("--check is about a whole log: it goes with --output alone")
+        reader = open_reader(data_dir, log)
         _print_check(_checked(reader), reader.start.last_seq, output)
         return
     if output is Output.JSON:
@@ -68,39 +93,79 @@ def replay(
         raise typer.BadParameter(
             "playing needs a terminal: use `log show` to print the events, or --check"
         )
-    names = names_in(reader, data_dir, log)
+    tape, names = _of_server(context, server, data_dir) if is_remote else _of_folder(data_dir, log)
     chosen = filter_named(names, node=node, start=start, end=end)
 
-    def load(progress: Callable[[int], None]) -> Player:
+    def load(progress: Progress) -> Player:
         with gc_disabled():
-            recording = _recording(reader, chosen, progress)
+            recording = _recording(tape.load(progress), chosen, progress)
         player = Player(recording, _stops(recording, chosen), speed=speed or AS_FAST_AS_IT_GOES)
         return player if step else player.toggled()
 
-    _play(reader, load, chosen.node)
+    _play(f"network-controller log replay  {tape.title}", names.last_seq, load, chosen.node)
+
+
+class _Read(NamedTuple):
+    """A history that can be read again."""
+
+    after: Callable[[int], Iterable[Recorded]]  # the events behind a sequence number
+    base: State  # before the first one
+
+
+class _Tape(NamedTuple):
+    """What is played.
+
+    Attributes:
+        load: opens it, which may take a while.
+    """
+
+    title: str
+    load: Callable[[Progress], _Read]
+
+
+def _of_folder(data_dir: Path | None, log: Path | None) -> tuple[_Tape, Naming]:
+    reader = open_reader(data_dir, log)
+
+    def load(_: Progress) -> _Read:
+        return _Read(lambda after: history(reader, after), base_of(reader))
+
+    return _Tape(str(reader.folder), load), names_in(reader, data_dir, log)
+
+
+def _of_server(
+    context: str | None, server: str | None, data_dir: Path | None
+) -> tuple[_Tape, Naming]:
+    from nc.cli.log.replay_server import ServerLog, place_of
+
+    log = ServerLog(place_of(context, server, data_dir))
+
+    def load(progress: Progress) -> _Read:
+        events = log.events(progress)
+        return _Read(lambda after: events[after:], EMPTY_STATE)  # the first is event 1
+
+    return _Tape(log.title, load), log
 
 
 def _play(
-    reader: LogReader, load: Callable[[Callable[[int], None]], Player], node_id: str | None
+    title: str, last_seq: int, load: Callable[[Progress], Player], node_id: str | None
 ) -> None:
     from nc.cli.log.player import LogPlayer, PlayerSource
 
-    title = f"network-controller log replay  {reader.folder}"
-    app = LogPlayer(PlayerSource(title, reader.last_seq, load, node_id), SystemClock())
+    app = LogPlayer(PlayerSource(title, last_seq, load, node_id), SystemClock())
     app.run()
     if app.failure is not None:
         raise app.failure
 
 
-def _recording(reader: LogReader, chosen: Filter, progress: Callable[[int], None]) -> Recording:
+def _recording(read: _Read, chosen: Filter, progress: Progress) -> Recording:
     """Record the part of the history that is asked for, from the state before it on."""
     if chosen.start == chosen.end == Point():
-        return recording_of(history(reader), base_of(reader), progress)
-    seqs = [each.seq for each in _followed(reader, progress) if chosen.chooses(each)]
-    base = base_of(reader)
+        return recording_of(read.after(0), read.base, progress)
+    base = read.base
+    seqs = [each.seq for each in _followed(read.after(0), progress) if chosen.chooses(each)]
     first, last = (seqs[0], seqs[-1]) if seqs else (base.seq + 1, base.seq)
-    events = takewhile(lambda each: each.seq <= last, history(reader, first - 1))
-    return recording_of(events, state_at(history(reader), first - 1, base), progress)
+    events = takewhile(lambda each: each.seq <= last, read.after(first - 1))
+    return recording_of(events, state_at(read.after(0), first - 1, base), progress)
 
 
 def _stops(recording: Recording, chosen: Filter) -> Sequence[int]:
@@ -117,14 +182,14 @@ def _stops(recording: Recording, chosen: Filter) -> Sequence[int]:
 
 def _checked(reader: LogReader) -> Checked:
     with progress_to(reader, "collecting digests") as progress:
-        digests = recorded_digests(_followed(reader, progress))
+        digests = recorded_digests(_followed(history(reader), progress))
     with progress_to(reader, "replaying") as progress:
         return check(history(reader), digests, base_of(reader), progress)
 
 
-def _followed(reader: LogReader, progress: Callable[[int], None]) -> Iterator[Recorded]:
+def _followed(events: Iterable[Recorded], progress: Progress) -> Iterator[Recorded]:
     """Every event; reports progress now and then."""
-    for recorded in history(reader):
+    for recorded in events:
         if recorded.seq % _PROGRESS_EVENTS == 0:
             progress(recorded.seq)
         yield recorded

@@ -10,16 +10,8 @@ from typing import Annotated, Final
 import typer
 
 from eventlog import LogError, LogReader, Record
-from nc.cli.log.query import (
-    ActorOption,
-    AddressOption,
-    FromOption,
-    KindsOption,
-    NodeOption,
-    ToOption,
-    filter_named,
-    names_in,
-)
+from nc.cli.log.filter_options import NO_OPTIONS, FilterOptions, takes_filter_options
+from nc.cli.log.query import names_in
 from nc.cli.log.render import text_format
 from nc.cli.log.source import DataDirOption, LogOption, log_path, open_reader
 from nc.cli.options import Output, OutputOption
@@ -37,6 +29,7 @@ Display = Callable[[Record], None]
 _LATE_S: Final = 1  # an event is in the log a moment after the time that it was recorded at
 
 
+@takes_filter_options
 def show(
     data_dir: DataDirOption = None,
     log: LogOption = None,
@@ -46,12 +39,7 @@ def show(
             metavar="SEQ", min=0, max=LARGEST_UINT64, help="Only events after this sequence number."
         ),
     ] = 0,
-    node: NodeOption = None,
-    address: AddressOption = None,
-    actor: ActorOption = None,
-    kinds: KindsOption = None,
-    start: FromOption = None,
-    end: ToOption = None,
+    options: FilterOptions = NO_OPTIONS,
     follow: Annotated[
         bool,
         typer.Option("--follow", "-f", help="Print new events too, until --to or Ctrl-C."),
@@ -65,19 +53,11 @@ def show(
     if follow and log_path(data_dir, log).is_file():
         raise typer.BadParameter("--follow: a file that was exported does not grow")
     reader = open_reader(data_dir, log)
-    chosen = filter_named(
-        names_in(reader, data_dir, log),
-        node=node,
-        address=address,
-        actor=actor,
-        kinds=kinds,
-        start=start,
-        end=end,
-    )
+    chosen = options.filter(names_in(reader, data_dir, log))
     after = max(after, (chosen.start.seq or 1) - 1)  # what comes before need not be readable
     display = displayer(output, after, chosen, _names_before(reader, after))
     if follow:
-        wait_s = None if end is None else _seconds_to(chosen.end)
+        wait_s = None if options.end is None else _seconds_to(chosen.end)
         with contextlib.suppress(KeyboardInterrupt):
             asyncio.run(_follow(reader, after, display, chosen.end, wait_s))
     else:

@@ -1,4 +1,4 @@
-"""`network-controller log why`: explains one node, address or bootstrap token."""
+"""`network-controller log why`: explains one node, address, token or invitation."""
 
 import json
 from typing import Annotated
@@ -82,7 +82,10 @@ def _target(names: Names, text: str) -> Target:
     known = names.known()
     if by_name := known.names.get(text.lower()):
         return Target("node", by_name)
-    found = names.resolve(text, "node or bootstrap token", known.nodes | known.tokens)
+    every = known.nodes | known.tokens | known.invitations
+    found = names.resolve(text, "node, bootstrap token or invitation", every)
+    if found in known.invitations:
+        return Target("invitation", found)
     return Target("node" if found in known.nodes else "token", found)
 
 

@@ -33,12 +33,16 @@ class Commands(LazyGroup):
             "Issue, list and revoke operators' certificates.",
             "nc.cli.ncadm.groups.admins:app",
         ),
+        "replicas": (
+            "List, invite and remove servers that share the log.",
+            "nc.cli.ncadm.groups.replicas:app",
+        ),
         "status": (
             "Print how the server is, and what is degraded.",
             "nc.cli.ncadm.status:status",
         ),
         "links": (
-            "Print the links of nodes, and what was dropped.",
+            "Print the links of nodes, the other servers, and what was dropped.",
             "nc.cli.ncadm.status:links",
         ),
         "events": (

@@ -54,6 +54,16 @@ def complete_admins(ctx: typer.Context) -> list[str]:
     return _asked(ctx, lambda client: (each.name for each in client.administrators.list()))
 
 
+def complete_replicas(ctx: typer.Context) -> list[str]:
+    """The ids of servers, and of invitations that can be redeemed."""
+
+    def words(client: "Client") -> Iterator[str]:
+        yield from (each.id for each in client.replicas.list())
+        yield from (each.id for each in client.replicas.invitations())
+
+    return _asked(ctx, words)
+
+
 def _asked(ctx: Any, words: "Callable[[Client], Iterator[str]]") -> list[str]:
     """The words that a server tells in time; what begins otherwise is left out by the shell."""
     found: list[str] = []

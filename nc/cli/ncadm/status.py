@@ -9,7 +9,7 @@ from nc.cli.ncadm.render import Column, second, second_utc, size_text
 from nc.cli.ncadm.session import client_of, shown
 from nc.cli.options import Document, DocumentOption
 from nc.client.reports import CertificateStatus, ServerStatus
-from nc.client.types import Link, NodeLink
+from nc.client.types import Link, NodeLink, PeerServer
 
 WatchOption = Annotated[
     bool, typer.Option("--watch", "-w", help="Again every two seconds, until Ctrl-C.")
@@ -84,6 +84,18 @@ _DROPPED: Final[tuple[Column[tuple[str, int]], ...]] = (
 )
 
 
+_PEERS: Final[tuple[Column[PeerServer], ...]] = (
+    Column("server", lambda row: row.replica_id or row.session[:8]),
+    Column("at", lambda row: row.address or "not known now", rank=1),
+    Column("connected", lambda row: "yes" if row.connected else "no"),
+    Column("packets in", lambda row: f"{row.packets_in:,}", rank=3, is_number=True),
+    Column("bytes in", lambda row: f"{row.bytes_in:,}", is_number=True),
+    Column("packets out", lambda row: f"{row.packets_out:,}", rank=3, is_number=True),
+    Column("bytes out", lambda row: f"{row.bytes_out:,}", is_number=True),
+    Column("dropped", lambda row: f"{sum(row.dropped.values()):,}", rank=2, is_number=True),
+)
+
+
 def _dropped(link: Link) -> int:
     return sum(link.dropped.values())
 
@@ -91,7 +103,7 @@ def _dropped(link: Link) -> int:
 def links(
     context: typer.Context, watch: WatchOption = False, output: DocumentOption = Document.TABLE
 ) -> None:
-    """Print the links of nodes, and what was dropped.
+    """Print the links of nodes, the other servers, and what was dropped.
 
     Example: ncadm links --watch
     """
@@ -99,10 +111,17 @@ def links(
 
         def text() -> str:
             found, dropped = list(client.server.links()), client.server.dropped()
+            peers = client.server.peers()
             if output is not Document.TABLE:
-                data = {"links": render.plain(found), "dropped": dropped}
+                data = {
+                    "links": render.plain(found),
+                    "dropped": dropped,
+                    "peers": render.plain(peers),
+                }
                 return render.as_data(data, output)
             parts = [render.listed(found, COLUMNS, output, none="there are no links")]
+            if peers:
+                parts += ["", render.table(_PEERS, peers)]
             if dropped:
                 parts += ["", render.table(_DROPPED, dropped.items())]
             return "\n".join(parts)

@@ -5,7 +5,7 @@ from typing import Final
 from nc.client.calls import Calls, Items
 from nc.client.convert import convert, uint32
 from nc.client.reports import ServerStatus
-from nc.client.types import NodeLink
+from nc.client.types import NodeLink, PeerServer
 from nc.pb.admin.v1 import status_pb2
 
 PAGE_SIZE: Final = 1000
@@ -30,3 +30,8 @@ class Server:
         """The packets that the server dropped, by reason."""
         answer = await self._calls.read("Server.Links", status_pb2.LinksRequest(page_size=1))
         return dict(answer.dropped)
+
+    async def peers(self) -> list[PeerServer]:
+        """The other servers of the network, and the packets exchanged with them."""
+        answer = await self._calls.read("Server.Links", status_pb2.LinksRequest(page_size=1))
+        return [convert(PeerServer, peer) for peer in answer.peers]

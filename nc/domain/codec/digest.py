@@ -82,6 +82,12 @@ def _administration(state: State) -> Iterator[tuple[str | int | None, ...]]:
         yield "administrator", serial, each.name, each.role, each.ends_at_ms, revoked, place
     for database in state.imported:
         yield "imported", database
+    members = state.membership  # of which nothing that old logs have: their digests stay
+    for invitation_id, invited in members.invitations.items():
+        redeemed = (invited.replica_id, invited.peer_address, invited.attempt_id)
+        yield "invitation", invitation_id, invited.expires_at_ms, *redeemed
+    for replica_id in members.removed:
+        yield "removed", replica_id
 
 
 def _of_token(token: Token) -> tuple[str | int, ...]:
@@ -125,4 +131,5 @@ def count_entries(state: State) -> int:
     maps = len(state.tokens) + len(state.nodes) + len(state.links) + len(state.unregistered)
     maps += len(state.sessions)
     maps += len(state.administrators.by_serial) + len(state.imported)
+    maps += len(state.membership.invitations) + len(state.membership.removed)
     return single + maps + len(pool.released) + len(pool.ahead) + len(pool.by_node)

@@ -16,6 +16,7 @@ from google.protobuf.message import DecodeError
 from nc.domain.addresses import Addresses
 from nc.domain.administrators import Administrator
 from nc.domain.bindings import Binding
+from nc.domain.codec.membership import membership_parts
 from nc.domain.codec.snapshot_reader import Reader
 from nc.domain.leadership import NO_LEADER
 from nc.domain.links import NodeLink
@@ -30,7 +31,7 @@ T = TypeVar("T")
 
 # A new number for every change of the format or of a fold: a snapshot of another schema is skipped,
 # and the events are read instead.
-SNAPSHOT_SCHEMA: Final = 4
+SNAPSHOT_SCHEMA: Final = 5
 
 # Entries in a part: making one takes half a millisecond, so an event loop can do it between calls.
 _PART_ENTRIES: Final = 256
@@ -86,8 +87,16 @@ def _parts(state: State, order: Callable[[Iterable[Any]], Iterable[Any]]) -> Ite
     for bindings in _slices(order(pool.by_node.items())):
         strays = [(node_id, held) for node_id, held in bindings if node_id not in state.nodes]
         yield pb.StatePart(bindings=_bindings(strays) if strays else None)
-    for administrators in _slices(order(state.administrators.by_serial.items())):
+    yield from _administration(state, lambda some: _slices(order(some)))
+
+
+def _administration(
+    state: State, slices: Callable[[Iterable[Any]], Iterable[list[Any]]]
+) -> Iterator[pb.StatePart]:
+    for administrators in slices(state.administrators.by_serial.items()):
         yield pb.StatePart(administrators=_administrators(administrators, state))
+    for members in membership_parts(state.membership, slices):
+        yield pb.StatePart(membership=members)
 
 
 def _slices(entries: Iterable[T]) -> Iterator[list[T]]:

@@ -9,6 +9,7 @@ from rpds import HashTrieMap, HashTrieSet, Queue
 from nc.domain.addresses import Addresses
 from nc.domain.administrators import Administrator, Administrators, Role
 from nc.domain.bindings import Binding, idle_hours
+from nc.domain.codec.membership import MembershipReader
 from nc.domain.fsm import ConnectionState
 from nc.domain.leadership import NO_LEADER, evolve_elected
 from nc.domain.links import NodeLink
@@ -38,6 +39,7 @@ class Reader:
         self._administrators: dict[str, Administrator] = {}
         self._installed = ""
         self._imported: list[str] = []
+        self._membership = MembershipReader()
         self._leader = NO_LEADER
         self._tokens: list[Iterable[tuple[str, Token]]] = []
         self._token_ids: list[str] = []  # of the nodes; those of one token share its id
@@ -61,6 +63,7 @@ class Reader:
         self._add_tokens(part.tokens)
         self._add_nodes(part.nodes)
         self._add_administrators(part.administrators)
+        self._membership.add(part.membership)
         gone = part.unregistered
         self._unregistered.append(_pairs(gone.ids, gone.until_ms))
         self._add_links(links)
@@ -182,6 +185,7 @@ class Reader:
             Administrators(HashTrieMap(self._administrators), self._installed),
             frozenset(self._imported),
             self._leader,
+            self._membership.finish(),
         )
 
 

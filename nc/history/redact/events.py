@@ -15,6 +15,8 @@ from nc.domain.events import (
     CertificatesRenewed,
     DigestRecorded,
     ExpiryChanged,
+    InvitationEnded,
+    InvitationRedeemed,
     Label,
     Labels,
     LeaderElected,
@@ -26,7 +28,9 @@ from nc.domain.events import (
     NodeRegistered,
     NodeUpdated,
     ReplicaAddressBound,
+    ReplicaInvited,
     ReplicaLost,
+    ReplicaRemoved,
     ReplicaStarted,
     ReplicaStopped,
     StateChanged,
@@ -35,6 +39,7 @@ from nc.domain.events import (
     TokenRevoked,
     Unregistered,
 )
+from nc.domain.invitations import Membership
 from nc.domain.profile import NO_PROFILE, Facts, LabelPairs, Profile, key_in
 from nc.domain.terms import NO_TERMS, Terms
 from nc.history.redact.names import Names
@@ -69,6 +74,20 @@ def redacted_administrators(names: Names, administrators: Administrators) -> Adm
         for serial, each in sorted(administrators.by_serial.items())
     }
     return Administrators(HashTrieMap(by_serial), names.serial(administrators.installed))
+
+
+def redacted_membership(names: Names, members: Membership) -> Membership:
+    invitations = {
+        names.token(invitation_id): each._replace(
+            replica_id=names.replica(each.replica_id),
+            peer_address=names.text(each.peer_address),
+            attempt_id=names.request(each.attempt_id),
+        )
+        for invitation_id, each in sorted(members.invitations.items())
+    }
+    replicas = {names.replica(key): each for key, each in sorted(members.replicas.items())}
+    removed = {names.replica(key): at_ms for key, at_ms in sorted(members.removed.items())}
+    return Membership(HashTrieMap(replicas), HashTrieMap(removed), HashTrieMap(invitations))
 
 
 def _pairs(names: Names, labels: LabelPairs) -> LabelPairs:
@@ -194,6 +213,19 @@ REDACTED: Final[dict[str, Callable[[Names, Any], Any]]] = {
     "litekube_imported": lambda names, e: LitekubeImported(
         database_sha256=names.hash(e.database_sha256), tokens=e.tokens, nodes=e.nodes
     ),
+    "replica_invited": lambda names, e: ReplicaInvited(
+        invitation_id=names.token(e.invitation_id), expires_at_ms=e.expires_at_ms
+    ),
+    "invitation_redeemed": lambda names, e: InvitationRedeemed(
+        invitation_id=names.token(e.invitation_id),
+        replica_id=names.replica(e.replica_id),
+        peer_address=names.text(e.peer_address),
+        attempt_id=names.request(e.attempt_id),
+    ),
+    "invitation_ended": lambda names, e: InvitationEnded(
+        invitation_id=names.token(e.invitation_id), reason=e.reason
+    ),
+    "replica_removed": lambda names, e: ReplicaRemoved(replica_id=names.replica(e.replica_id)),
     # one of a state before the slice cannot be made
     "digest_recorded": lambda names, e: DigestRecorded(
         seq=e.seq, digest=names.digests.get(e.seq, "")

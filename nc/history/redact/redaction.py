@@ -36,25 +36,27 @@ from nc.history.redact.addresses import SMALLEST, Block, Relocation, block_of
 from nc.history.redact.events import (
     REDACTED,
     redacted_administrators,
+    redacted_membership,
     redacted_profile,
     redacted_terms,
 )
 from nc.history.redact.names import Names, new_names
 from nc.pb import network_controller_pb2, sensor_pb2
-from nc.pb.admin.v1 import administrators_pb2, nodes_pb2, tokens_pb2
+from nc.pb.admin.v1 import administrators_pb2, nodes_pb2, replicas_pb2, tokens_pb2
 from nc.pb.node.v1 import node_pb2
+from nc.pb.replica.v1 import joining_pb2
 
 __all__ = ["Plan", "Redaction", "plan_of"]
 
 _API: Final = (
-    *(network_controller_pb2, sensor_pb2, node_pb2),
-    *(nodes_pb2, tokens_pb2, administrators_pb2),
+    *(network_controller_pb2, sensor_pb2, node_pb2, joining_pb2),
+    *(nodes_pb2, tokens_pb2, administrators_pb2, replicas_pb2),
 )
 
 # The known kinds of actors (the text before the first colon), and the known methods. Any other text
 # could identify someone.
 ACTORS: Final = frozenset(
-    ("certificate", "bootstrap", "node", "link", "system", "anonymous", "import")
+    ("certificate", "bootstrap", "node", "link", "system", "anonymous", "import", "invitation")
 )
 METHODS: Final = frozenset(
     (
@@ -181,6 +183,7 @@ class Redaction:
             ),
             administrators=redacted_administrators(names, state.administrators),
             imported=frozenset(map(names.hash, sorted(state.imported))),
+            membership=redacted_membership(names, state.membership),
             key_check="",
             authorities=NO_AUTHORITIES,
             unregistered=HashTrieMap(

@@ -23,6 +23,24 @@ class LiveLink(NamedTuple):
     dropped: Mapping[str, int]
 
 
+class LivePeer(NamedTuple):
+    """Another server of the network, and the packets exchanged with it; "in" is from there.
+
+    Attributes:
+        address: HOST:PORT of its link port; "" if it is not known now.
+        connected: whether packets can be sent to it.
+    """
+
+    session: str
+    address: str
+    connected: bool
+    packets_in: int
+    packets_out: int
+    bytes_in: int
+    bytes_out: int
+    dropped: Mapping[str, int]
+
+
 class LiveLinks(Protocol):
     """What the hub tells; on the event loop."""
 
@@ -34,6 +52,9 @@ class LiveLinks(Protocol):
 
     def dropped(self) -> Mapping[str, int]:
         """Packets that the server dropped, by reason."""
+
+    def peers(self) -> Iterable[LivePeer]:
+        """The other servers."""
 
 
 class NoLinks:
@@ -48,3 +69,6 @@ class NoLinks:
 
     def dropped(self) -> Mapping[str, int]:
         return {}
+
+    def peers(self) -> Iterable[LivePeer]:
+        return ()

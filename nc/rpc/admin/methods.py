@@ -11,6 +11,7 @@ from nc.rpc.admin.administrators import AdministratorsService
 from nc.rpc.admin.events import EventsService
 from nc.rpc.admin.history import HistoryService
 from nc.rpc.admin.nodes import NodesService
+from nc.rpc.admin.replicas import ReplicasService
 from nc.rpc.admin.server import ServerService
 from nc.rpc.admin.tokens import BootstrapTokensService
 from nc.rpc.api import Call
@@ -29,6 +30,7 @@ class AdminServices:
     nodes: NodesService
     tokens: BootstrapTokensService
     administrators: AdministratorsService
+    replicas: ReplicasService
     events: EventsService
     history: HistoryService
     server: ServerService
@@ -43,7 +45,7 @@ class AdminServices:
 READING: Final = frozenset(
     (
         *("Nodes/List", "Nodes/Get", "Nodes/States"),
-        *("BootstrapTokens/List", "Administrators/List"),
+        *("BootstrapTokens/List", "Administrators/List", "Replicas/List"),
         *("Events/Read", "Events/Watch"),
         *("History/At", "History/Diff", "History/Why"),
         *("Server/Status", "Server/Links"),
@@ -68,6 +70,9 @@ def admin_methods(services: AdminServices) -> Methods:
         "Administrators/Issue": services.administrators.issue,
         "Administrators/List": services.administrators.list,
         "Administrators/Revoke": services.administrators.revoke,
+        "Replicas/List": services.replicas.list,
+        "Replicas/Invite": services.replicas.invite,
+        "Replicas/Remove": services.replicas.remove,
         "Events/Read": services.events.read,
         "History/At": services.history.at,
         "History/Diff": services.history.diff,

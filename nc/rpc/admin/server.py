@@ -10,7 +10,7 @@ from nc.domain.names import shown_name
 from nc.domain.state import State
 from nc.pb.admin.v1 import status_pb2 as pb
 from nc.rpc.admin.context import Context
-from nc.rpc.admin.live_links import LiveLink
+from nc.rpc.admin.live_links import LiveLink, LivePeer
 from nc.rpc.admin.paging import Key, list_id, page_of, page_size, place_of
 from nc.rpc.admin.selection import ends_for_good
 from nc.rpc.admin.turns import in_slices
@@ -126,12 +126,17 @@ class ServerService:
             next_page_token=page.next_token,
             total=page.total,
             dropped=dict(context.links.dropped()),
+            peers=[_peer(state, peer) for peer in context.links.peers()],
         )
 
 
 def _name(state: State, link: LiveLink) -> str:
     node = state.nodes.get(link.node_id)
     return "" if node is None else shown_name(node.profile.name, link.node_id)
+
+
+def _peer(state: State, peer: LivePeer) -> pb.PeerServer:
+    return pb.PeerServer(**peer._asdict(), replica_id=state.sessions.get(peer.session, ""))
 
 
 def _link(state: State, link: LiveLink) -> pb.NodeLink:

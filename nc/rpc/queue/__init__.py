@@ -14,6 +14,7 @@ the event loop. Nothing in this package knows which services are served.
     hang_up.py    ends a connection, for a gate that wants that
     crowds.py     ends connections of parties that have most, once few more have room
     connections.py  finds this process's connections, and shuts them down
+    floods.py     ends connections that bring much while memory grows
     limits.py     how many, how much, and how long
     stalls.py     which calls wait while their party sends few messages
     deadlines.py  how long a message, or a reader of an answer, is waited for

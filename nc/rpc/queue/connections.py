@@ -82,7 +82,7 @@ class Connections:
 
     def _others(self) -> list[int]:
         own = {self._nothing.fileno(), self._looked_at.fileno()}
-        return [descriptor for descriptor in _descriptors() if descriptor not in own]
+        return [descriptor for descriptor in open_descriptors() if descriptor not in own]
 
     def _look_at(self, descriptor: int) -> Connection | None:
         """What it is now; None if that is no TCP connection.
@@ -101,7 +101,7 @@ class Connections:
         os.dup2(self._nothing.fileno(), self._looked_at.fileno(), inheritable=False)
 
 
-def _descriptors() -> Iterable[int]:
+def open_descriptors() -> Iterable[int]:
     try:
         return [int(name) for name in os.listdir("/proc/self/fd")]  # noqa: PTH208 - names alone
     except OSError:  # no descriptor is left to list them with

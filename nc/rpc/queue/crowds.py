@@ -1,4 +1,4 @@
-"""Keeps the connections of a few addresses from taking the room of all others.
+"""Keeps the connections of a few addresses from taking the room of all others, or the memory.
 
 gRPC accepts whoever comes, up to a number of connections, and lets a peer take its time for the
 handshake. Once most of the room is taken, the addresses (IPv6: the /64) that have the most lose
@@ -10,15 +10,16 @@ import os
 import resource
 import threading
 import time
-from collections import defaultdict
-from collections.abc import Callable, Collection
+from collections import Counter, defaultdict
+from collections.abc import Callable, Collection, Mapping
 from typing import Final
 
 from nc.net.party import party_at
 from nc.rpc.queue.connections import Connection, Connections
+from nc.rpc.queue.floods import Floods
 
 # How long to the next look, which takes some 10 µs a connection: a tenth of a core at most.
-_PAUSE_S: Final = 0.25
+_PAUSE_S: Final = 0.1
 _PAUSE_PER_LOOK: Final = 9
 
 # What a crowd is thinned out to: two thirds, so that there is room until the next look.
@@ -29,14 +30,14 @@ class Crowds:
     """A thread that looks, from `start` to `stop`.
 
     Args:
-        ports: those whose connections count, all together.
+        ports: those whose connections count, all together; for each see `Floods.most_brought`.
         most: so many connections may be open; and no more than three quarters of the descriptors
             that the process may have are left to them.
         report: called in the thread with a party and how many of its connections were ended.
     """
 
     def __init__(
-        self, ports: Collection[int], most: int, report: Callable[[str, int], None]
+        self, ports: Mapping[int, int], most: int, report: Callable[[str, int], None]
     ) -> None:
         self._ports = ports
         files, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
@@ -44,6 +45,7 @@ class Crowds:
         self._report = report
         self._is_over = threading.Event()
         self._connections = Connections()
+        self._floods = Floods(ports, self._connections)
         self._thread = threading.Thread(target=self._run, daemon=True, name="grpc-crowds")
 
     def start(self) -> None:
@@ -61,6 +63,9 @@ class Crowds:
             began_s = time.thread_time()
             if _open_files_at_least() > min(self._most, self._files):
                 self._thin_out()
+            flooding = self._floods.look(time.monotonic())
+            for party, ended in Counter(_party(each) for each in flooding).items():
+                self._report(party, ended)
             pause_s = max(_PAUSE_S, _PAUSE_PER_LOOK * (time.thread_time() - began_s))
 
     def _thin_out(self) -> None:
@@ -68,7 +73,7 @@ class Crowds:
         others = 0
         for connection in self._connections:
             if connection.local_port in self._ports:
-                parties[party_at(connection.host) or connection.host].append(connection)
+                parties[_party(connection)].append(connection)
             else:
                 others += 1
         room = min(self._most, self._files - others) * _LEFT // _OF
@@ -78,6 +83,10 @@ class Crowds:
                 connections.sort(key=self._connections.received_bytes)
                 ended = self._connections.end(connections[: len(connections) - share])
                 self._report(party, ended)
+
+
+def _party(connection: Connection) -> str:
+    return party_at(connection.host) or connection.host
 
 
 def equal_share(counts: Collection[int], room: int) -> int:

@@ -13,6 +13,8 @@ class Limits:
         bodies, bodies_of_party: messages received at once, in each pool.
         body_s: how long a call may wait for a message.
         answer_s: how long a caller may take to read an answer.
+        brought: bytes that a connection may bring within a minute while memory grows (see
+            `floods`).
     """
 
     calls: int = 20_480
@@ -21,3 +23,4 @@ class Limits:
     bodies_of_party: int = 12
     body_s: float = 10.0
     answer_s: float = 10.0
+    brought: int = 8 * 1024 * 1024

@@ -86,7 +86,7 @@ class Port:
         credentials: grpc.ServerCredentials | None,
         limits: Limits,
     ) -> None:
-        self._runner = runner
+        self.runner = runner
         self._routes = routes
         self._gate = gate
         self._limits = limits
@@ -123,7 +123,7 @@ class Port:
     def request(self) -> None:
         """Ask gRPC for one more call."""
         if self._is_accepting:
-            queue = self._runner.queue
+            queue = self.runner.queue
             try:  # noqa: SIM105 - for each call, a context manager would cost more than the rest
                 self._server.request_call(queue, queue, self._arrived)
             except ValueError:  # the server shuts down at this moment
@@ -135,7 +135,7 @@ class Port:
             self._server.start()
         self._is_accepting = False
         self._unanswered.clear()
-        self._server.shutdown(self._runner.queue, self._gone)
+        self._server.shutdown(self.runner.queue, self._gone)
         if not self._calls:
             self.is_idle.set()
 
@@ -157,7 +157,7 @@ class Port:
     def sweep(self) -> bool:
         """End some calls that have waited too long; whether there may be more of them."""
         self._unanswered.clear()  # their connections have ended
-        now_ns = self._runner.clock.monotonic_ns()
+        now_ns = self.runner.clock.monotonic_ns()
         if self._stalls.is_due(len(self._awaited_bodies), now_ns):
             unary = (c for c in self._awaited_bodies if isinstance(self._routes[c.path], Unary))
             self._stalled = self._stalls.beyond(unary, now_ns)
@@ -205,11 +205,11 @@ class Port:
             self._crashed(call, error)
         else:
             if work is not None:
-                self._runner.to_loop(self._begin, call, work)
+                self.runner.to_loop(self._begin, call, work)
 
     def report(self, error: Exception) -> None:
         """Take note of an error of a handler."""
-        self._runner.report(error)
+        self.runner.report(error)
 
     def ended(self, call: ServerCall, *, is_cancelled: bool) -> None:
         """The call is over."""
@@ -219,7 +219,7 @@ class Port:
         if call.is_judged:
             self._gate.ended(call, is_cancelled=is_cancelled)
         if not self._calls and not self._is_accepting:
-            self._runner.to_loop(self.is_idle.set)
+            self.runner.to_loop(self.is_idle.set)
 
     def _bind(self, address: str, credentials: grpc.ServerCredentials | None) -> int:
         secured = [] if credentials is None else [credentials._credentials]  # type: ignore[attr-defined]  # noqa: SLF001 - as grpc itself does
@@ -238,7 +238,7 @@ class Port:
         self.request()
         self.arrived += 1
         call = ServerCall(self, event)
-        hang_ups = self._runner.hang_ups
+        hang_ups = self.runner.hang_ups
         if hang_ups.are_wanted and hang_ups.is_wanted(self.number, call.peer()):
             self._unanswered.append(call)  # to decide about it would cost several times as much
             return
@@ -261,8 +261,8 @@ class Port:
         if isinstance(route, Unary):
             call.receive(partial(self.handle, call, route.handle))
         elif route is not None:
-            stream = Stream(call, self._runner.to_loop)
-            self._runner.to_loop(stream.begin, route.behaviour)
+            stream = Stream(call, self.runner.to_loop)
+            self.runner.to_loop(stream.begin, route.behaviour)
         else:
             call.refuse(UNIMPLEMENTED, "no such method here; check its name and the port")
 
@@ -272,7 +272,7 @@ class Port:
             return  # else it gets no answer, which costs half
         self._calls.discard(call)
         self._unanswered.append(call)
-        self._runner.hang_ups.want(self.number, call.peer())
+        self.runner.hang_ups.want(self.number, call.peer())
 
     def _begin(self, call: ServerCall, work: Coroutine[Any, Any, None]) -> None:
         """Do what is left of a call; on the event loop."""
@@ -292,4 +292,4 @@ class Port:
         call.refuse(INTERNAL, "internal error")
 
     def _gone(self, _event: Any) -> None:
-        self._runner.to_loop(self.is_gone.set)
+        self.runner.to_loop(self.is_gone.set)

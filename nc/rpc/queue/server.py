@@ -71,7 +71,7 @@ class QueueServer:
         self._handed: deque[tuple[Callable[..., object], tuple[Any, ...]]] = deque()
         self._is_scheduled = self._is_stopping = False
         self._ports: list[Port] = []
-        self._numbers: set[int] = set()  # of the ports
+        self._numbers: dict[int, int] = {}  # of the ports; see `Limits.brought`
         self._crowds = Crowds(self._numbers, connections, report_crowd)
         self._thread: threading.Thread | None = None
         self._died: asyncio.Future[None] = self._loop.create_future()
@@ -93,7 +93,7 @@ class QueueServer:
         """
         port = Port(self, address, routes, gate, options, credentials, limits)
         self._ports.append(port)
-        self._numbers.add(port.number)
+        self._numbers[port.number] = limits.brought
         return port
 
     def start(self) -> "asyncio.Task[None]":

@@ -4,7 +4,7 @@ import inspect
 from collections.abc import Callable
 from typing import Any, Final
 
-from nc.domain import administrators, links, replicas, updates
+from nc.domain import administrators, links, replica_errors, replicas, updates
 from nc.domain import errors as domain
 from nc.domain.decide import Command
 from nc.domain.errors import DomainError
@@ -23,7 +23,7 @@ FORWARDED: Final = (
 
 _REFUSALS: Final[dict[str, type[Exception]]] = {
     name: kind
-    for module in (domain, replica)
+    for module in (domain, replica, replica_errors)
     for name, kind in inspect.getmembers(module, inspect.isclass)
     if issubclass(kind, Exception)
 }

@@ -14,7 +14,7 @@ from nc.pb.replica.v1 import replication_pb2 as pb
 from nc.replica.errors import NotLeading
 from nc.replica.role import Role
 from nc.rpc.abuse import WrongToken
-from nc.rpc.call_records import WireCall
+from nc.rpc.call_records import Record, WireCall
 from nc.rpc.edge import Edge
 from nc.rpc.methods import Method, StreamMethod
 from nc.rpc.permissions import Permission
@@ -37,7 +37,7 @@ class SharedEdge(Edge):
     following: Following
 
     def handle(self, wire: WireCall, data: bytes) -> Coroutine[Any, Any, None] | None:
-        method = wire.context.method
+        method: Any = wire.context.served.method
         if not _is_of_the_state(method):
             return super().handle(wire, data)
         if self.role.may_answer() and (method.reads or self.role.replica.leads):
@@ -45,24 +45,25 @@ class SharedEdge(Edge):
         return self._later(wire, data)
 
     async def converse(self, wire: WireCall, messages: WireMessages) -> None:
-        if _is_of_the_state(wire.context.method):
+        if _is_of_the_state(wire.context.served.method):
             try:
                 await self.role.current()
             except Exception as error:
                 raise RefusedWith(self._status_of(wire.context, error)) from error
         await super().converse(wire, messages)
 
-    def _require(self, record: Any) -> None:
-        is_asked_again = _is_of_the_state(record.method) and record.pool is None
+    def _require(self, record: Record) -> None:
+        is_asked_again = _is_of_the_state(record.served.method) and record.place is None
         if is_asked_again and not self.role.may_answer():
             return
         super()._require(record)
 
     async def _later(self, wire: WireCall, data: bytes) -> None:
         """Answer once this replica may, or have the leader do it."""
-        record = wire.context
+        record: Record = wire.context
+        method: Any = record.served.method
         try:
-            if record.method.reads:
+            if method.reads:
                 await self.role.current()
             elif not self.role.replica.leads and await self._is_forwarded(wire, data):
                 return
@@ -80,8 +81,9 @@ class SharedEdge(Edge):
 
     async def _is_forwarded(self, wire: WireCall, data: bytes) -> bool:
         """Have the leader carry out a command, and answer; False if this replica leads by now."""
-        record = wire.context
-        method, caller = record.method, record.call.caller
+        record: Record = wire.context
+        method: Any = record.served.method
+        caller = record.caller
         if self.role.may_answer():
             self._require(record)
             request = method.parse(data)
@@ -92,7 +94,7 @@ class SharedEdge(Edge):
         call = pb.Call(
             path=wire.path.decode(),
             request=data,
-            request_id=record.call.request_id,
+            request_id=record.request_id,
             caller_kind=caller.kind.value,
             actor=caller.actor,
             node_id=caller.node_id,
@@ -108,9 +110,9 @@ class SharedEdge(Edge):
         return True
 
     async def _pass_on(self, wire: WireCall, response: pb.ForwardResponse) -> None:
-        record = wire.context
+        record: Record = wire.context
         if response.is_wrong_token:
-            await asyncio.sleep(self._abuse.note_guess(record.call.caller, wire.party))
+            await asyncio.sleep(self._abuse.note_guess(record.caller, wire.party))
         match response.WhichOneof("outcome"):
             case "answer":
                 record.code, record.message = response.answer.code, response.answer.message

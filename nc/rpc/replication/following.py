@@ -12,8 +12,9 @@ from nc.domain.leadership import LEVEL
 from nc.pb.replica.v1 import replication_pb2 as pb
 from nc.replica.batch import Origin
 from nc.replica.errors import LeaderLost, NoLeader, NotCurrent, NotLeading, OutcomeOpen, Stopping
+from nc.replica.leases import Granted
 from nc.replica.peers import Peer, Peers
-from nc.replica.role import Granted, Role
+from nc.replica.role import Role
 from nc.rpc.replication.changes import change_of, error_of
 from nc.rpc.replication.line import Line, LineBroken, OpenLine
 

@@ -199,7 +199,7 @@ class ReplicationService:
             raise ValueError(f"{wish.path} is no method that is forwarded")
         kind = CallerKind(wish.caller_kind)
         caller = Caller(kind, wish.actor, wish.node_id, wish.not_after_ms, wish.serial)
-        its = Call(caller, method.name, wish.request_id, call.started_ns)
+        its = Call(caller, method.name, wish.request_id, call.started_ns, peer=wish.peer)
         try:
             state, now = self._role.replica.state, now_ms(self._clock)
             installed = self._callers.installed

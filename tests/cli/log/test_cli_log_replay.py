@@ -8,14 +8,16 @@ from pathlib import Path
 import pytest
 
 from eventlog import LogReader
-from nc.cli.log.replay import _recording
+from nc.cli.log.replay import _Read, _recording
 from nc.domain.codec.digest import digest
 from nc.domain.events import DigestRecorded, Event, TokenIssued
 from nc.domain.evolve import FOLDS
+from nc.domain.state import State
 from nc.history.events import Point, history
 from nc.history.filters import Filter
 from nc.history.fold import state_at
 from tests.support.programs import BIN, run_here
+from tests.support.server_process import ServerProcess
 from tests.support.terminal import Terminal
 from tests.support.written_log import ALPHA, EVENTS, append_unchecked, write_story
 
@@ -152,14 +154,41 @@ def test_it_plays_what_is_asked_for(story: Path) -> None:
         assert terminal.ended() == 0
 
 
+def test_it_plays_what_a_server_has(server: ServerProcess) -> None:
+    """While the server runs; a node is named as the server knows it."""
+    where = ("--server", f"127.0.0.1:{server.control_port}", "--data-dir", server.data_dir)
+    last_seq = LogReader(server.data_dir / "log").last_seq
+    program = BIN / "network-controller"
+    with Terminal(program, "log", "replay", "--step", *where) as terminal:
+        terminal.until(f"0 of {last_seq}  paused")
+        terminal.press("n")
+        terminal.until("ReplicaStarted", f"1 of {last_seq}")
+        terminal.press(END)
+        terminal.until(f"{last_seq} of {last_seq}")
+        terminal.press("q")
+        assert terminal.ended() == 0
+    with Terminal(program, "log", "replay", "--node", "nobody", *where) as terminal:
+        assert terminal.ended() == 1
+        assert b"no node is meant by this" in terminal.output
+
+
+def test_a_server_or_a_folder(story: Path) -> None:
+    """Both at once are a mistake in usage; digests are checked in a folder alone."""
+    for arguments in (("--server", "127.0.0.1:1"), ("--context", "prod", "--check")):
+        done = replay(story, *arguments)
+        assert done.returncode == 2
+        assert "--log" in done.stderr
+
+
 def test_of_a_part_of_a_log_the_rest_is_not_kept(story: Path) -> None:
     """What was before is folded, what comes after is not read: a part costs what a part costs."""
     reader = LogReader(story)
-    past = _recording(reader, Filter(start=Point(seq=4), end=Point(seq=6)), lambda _: None)
+    read = _Read(lambda after: history(reader, after), State())
+    past = _recording(read, Filter(start=Point(seq=4), end=Point(seq=6)), lambda _: None)
     assert [each.seq for each in past.events] == [4, 5, 6]
     for position in range(4):
         assert past.state_at(position) == state_at(history(reader), 3 + position)
-    nothing = _recording(reader, Filter(start=Point(seq=99)), lambda _: None)
+    nothing = _recording(read, Filter(start=Point(seq=99)), lambda _: None)
     assert nothing.events == []
 
 

@@ -115,7 +115,8 @@ def list_nodes(
 
 def _state(text: str) -> NodeState:
     if text.upper() not in _STATES:
-        raise typer.BadParameter(f"{text!r} is no state", param_hint="--state")
+        states = ", ".join(state.lower() for state in _STATES)
+        raise typer.BadParameter(f"{text!r} is no state: use {states}", param_hint="--state")
     return NodeState(text.upper())
 
 

@@ -41,6 +41,10 @@ const TONES = {
   AdministratorAdded: "came",
   AdministratorRevoked: "went",
   LitekubeImported: "server",
+  ReplicaInvited: "token",
+  InvitationRedeemed: "came",
+  InvitationEnded: "token",
+  ReplicaRemoved: "went",
   LogRepaired: "went",
 };
 let isOneDay = true;

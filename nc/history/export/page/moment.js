@@ -3,7 +3,7 @@
 import { chosen, on, tell } from "./chosen.js";
 import { element, setText } from "./dom.js";
 import { countText, numberText, timeText, zoneName } from "./format.js";
-import { count, knownFrom, networkAt, nodes, seqs, times } from "./model.js";
+import { count, endMs, knownFrom, live, networkAt, nodes, seqs, times } from "./model.js";
 import { bringIntoWindow, drawn, moveOn, placeOf, positionAt } from "./scale.js";
 
 const slider = element("slider");
@@ -37,14 +37,22 @@ export function chooseScale(byTime) {
 
 function showMoment() {
   const { position } = chosen;
-  const time = position ? `${timeText(times[position])} ${zoneName()}` : "the beginning";
+  const time = position ? `${momentText(position)} ${zoneName()}` : "the beginning";
   let where = `after event ${numberText(seqs[position])} of ${numberText(seqs[count])}`;
   if (!position) where = count ? `before event ${numberText(seqs[1])}` : "an empty log";
   setText(element("moment-time"), time);
   setText(element("moment-event"), where);
   slider.setAttribute("aria-valuetext", `${where}, ${time}`);
+  const isMoving = playing.frame !== 0 || (chosen.isAtEnd && live.aheadMs !== null);
+  element("moment").setAttribute("aria-live", isMoving ? "off" : "polite"); // no reader keeps up
   const network = networkAt(position);
   setText(element("title"), network ? `Network ${network}` : "Network controller");
+}
+
+// When a moment is: at the end of a live source it is now.
+function momentText(position) {
+  const isNow = position === count && live.aheadMs !== null;
+  return isNow ? timeText(endMs()).slice(0, 19) : timeText(times[position]);
 }
 
 function showFacts() {
@@ -99,7 +107,6 @@ function showPlaying() {
   const is = playing.frame !== 0;
   element("play").setAttribute("aria-pressed", is);
   element("play").setAttribute("aria-label", is ? "Pause" : "Play");
-  element("moment").setAttribute("aria-live", is ? "off" : "polite"); // no reader keeps up
 }
 
 // ---- Controls
@@ -122,6 +129,7 @@ for (const each of document.getElementsByName("scale")) {
 
 on("window", fitSlider);
 on("tick", () => {
+  if (chosen.isAtEnd) showMoment();
   if (!chosen.byTime) return;
   moveOn();
   tell("window");

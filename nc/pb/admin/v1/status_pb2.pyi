@@ -90,7 +90,7 @@ class LinksRequest(_message.Message):
     def __init__(self, page_size: _Optional[int] = ..., page_token: _Optional[str] = ...) -> None: ...
 
 class LinksResponse(_message.Message):
-    __slots__ = ("links", "next_page_token", "total", "dropped")
+    __slots__ = ("links", "next_page_token", "total", "dropped", "peers")
     class DroppedEntry(_message.Message):
         __slots__ = ("key", "value")
         KEY_FIELD_NUMBER: _ClassVar[int]
@@ -102,11 +102,42 @@ class LinksResponse(_message.Message):
     NEXT_PAGE_TOKEN_FIELD_NUMBER: _ClassVar[int]
     TOTAL_FIELD_NUMBER: _ClassVar[int]
     DROPPED_FIELD_NUMBER: _ClassVar[int]
+    PEERS_FIELD_NUMBER: _ClassVar[int]
     links: _containers.RepeatedCompositeFieldContainer[NodeLink]
     next_page_token: str
     total: int
     dropped: _containers.ScalarMap[str, int]
-    def __init__(self, links: _Optional[_Iterable[_Union[NodeLink, _Mapping]]] = ..., next_page_token: _Optional[str] = ..., total: _Optional[int] = ..., dropped: _Optional[_Mapping[str, int]] = ...) -> None: ...
+    peers: _containers.RepeatedCompositeFieldContainer[PeerServer]
+    def __init__(self, links: _Optional[_Iterable[_Union[NodeLink, _Mapping]]] = ..., next_page_token: _Optional[str] = ..., total: _Optional[int] = ..., dropped: _Optional[_Mapping[str, int]] = ..., peers: _Optional[_Iterable[_Union[PeerServer, _Mapping]]] = ...) -> None: ...
+
+class PeerServer(_message.Message):
+    __slots__ = ("session", "address", "connected", "packets_in", "packets_out", "bytes_in", "bytes_out", "dropped", "replica_id")
+    class DroppedEntry(_message.Message):
+        __slots__ = ("key", "value")
+        KEY_FIELD_NUMBER: _ClassVar[int]
+        VALUE_FIELD_NUMBER: _ClassVar[int]
+        key: str
+        value: int
+        def __init__(self, key: _Optional[str] = ..., value: _Optional[int] = ...) -> None: ...
+    SESSION_FIELD_NUMBER: _ClassVar[int]
+    ADDRESS_FIELD_NUMBER: _ClassVar[int]
+    CONNECTED_FIELD_NUMBER: _ClassVar[int]
+    PACKETS_IN_FIELD_NUMBER: _ClassVar[int]
+    PACKETS_OUT_FIELD_NUMBER: _ClassVar[int]
+    BYTES_IN_FIELD_NUMBER: _ClassVar[int]
+    BYTES_OUT_FIELD_NUMBER: _ClassVar[int]
+    DROPPED_FIELD_NUMBER: _ClassVar[int]
+    REPLICA_ID_FIELD_NUMBER: _ClassVar[int]
+    session: str
+    address: str
+    connected: bool
+    packets_in: int
+    packets_out: int
+    bytes_in: int
+    bytes_out: int
+    dropped: _containers.ScalarMap[str, int]
+    replica_id: str
+    def __init__(self, session: _Optional[str] = ..., address: _Optional[str] = ..., connected: _Optional[bool] = ..., packets_in: _Optional[int] = ..., packets_out: _Optional[int] = ..., bytes_in: _Optional[int] = ..., bytes_out: _Optional[int] = ..., dropped: _Optional[_Mapping[str, int]] = ..., replica_id: _Optional[str] = ...) -> None: ...
 
 class NodeLink(_message.Message):
     __slots__ = ("node_id", "name", "address", "state", "link")

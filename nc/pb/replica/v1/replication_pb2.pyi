@@ -62,7 +62,7 @@ class ForwardRequest(_message.Message):
     def __init__(self, session: _Optional[str] = ..., call: _Optional[_Union[Call, _Mapping]] = ..., change: _Optional[_Union[Change, _Mapping]] = ...) -> None: ...
 
 class Call(_message.Message):
-    __slots__ = ("path", "request", "request_id", "caller_kind", "actor", "node_id", "not_after_ms", "serial")
+    __slots__ = ("path", "request", "request_id", "caller_kind", "actor", "node_id", "not_after_ms", "serial", "peer")
     PATH_FIELD_NUMBER: _ClassVar[int]
     REQUEST_FIELD_NUMBER: _ClassVar[int]
     REQUEST_ID_FIELD_NUMBER: _ClassVar[int]
@@ -71,6 +71,7 @@ class Call(_message.Message):
     NODE_ID_FIELD_NUMBER: _ClassVar[int]
     NOT_AFTER_MS_FIELD_NUMBER: _ClassVar[int]
     SERIAL_FIELD_NUMBER: _ClassVar[int]
+    PEER_FIELD_NUMBER: _ClassVar[int]
     path: str
     request: bytes
     request_id: str
@@ -79,7 +80,8 @@ class Call(_message.Message):
     node_id: str
     not_after_ms: int
     serial: str
-    def __init__(self, path: _Optional[str] = ..., request: _Optional[bytes] = ..., request_id: _Optional[str] = ..., caller_kind: _Optional[str] = ..., actor: _Optional[str] = ..., node_id: _Optional[str] = ..., not_after_ms: _Optional[int] = ..., serial: _Optional[str] = ...) -> None: ...
+    peer: str
+    def __init__(self, path: _Optional[str] = ..., request: _Optional[bytes] = ..., request_id: _Optional[str] = ..., caller_kind: _Optional[str] = ..., actor: _Optional[str] = ..., node_id: _Optional[str] = ..., not_after_ms: _Optional[int] = ..., serial: _Optional[str] = ..., peer: _Optional[str] = ...) -> None: ...
 
 class Change(_message.Message):
     __slots__ = ("actor", "method", "request_id", "accept_link", "hand_over_address", "drop_link", "report_facts", "start_replica", "stop_replica", "add_administrator")

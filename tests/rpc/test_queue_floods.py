@@ -1,0 +1,80 @@
+"""Connections that bring much while memory grows end, and no others."""
+
+import contextlib
+import socket
+from collections.abc import Iterator
+
+import pytest
+
+from nc.rpc.queue.connections import Connections
+from nc.rpc.queue.floods import Floods
+
+MOST, GROWTH = 1000, 100 * 1024 * 1024
+
+
+class Bench:
+    """A port with connections, and memory that grows when a test wants."""
+
+    def __init__(self, stack: contextlib.ExitStack) -> None:
+        self.memory: int | None = GROWTH
+        self._stack = stack
+        self._listening = stack.enter_context(socket.create_server(("127.0.0.1", 0)))
+        self.port = self._listening.getsockname()[1]
+        connections = Connections()
+        stack.callback(connections.close)
+        self.floods = Floods({self.port: MOST}, connections, lambda: self.memory)
+
+    def connect(self) -> socket.socket:
+        peer = self._stack.enter_context(socket.create_connection(("127.0.0.1", self.port)))
+        self._stack.enter_context(self._listening.accept()[0])
+        return peer
+
+    def ended_at(self, now_s: float) -> list[int]:
+        """The callers' ports of the connections that end."""
+        return [each.port for each in self.floods.look(now_s)]
+
+    def grow(self) -> None:
+        self.memory = (self.memory or 0) + GROWTH
+
+
+@pytest.fixture
+def bench() -> Iterator[Bench]:
+    with contextlib.ExitStack() as stack:
+        yield Bench(stack)
+
+
+def number_of(peer: socket.socket) -> int:
+    return int(peer.getsockname()[1])
+
+
+def test_who_brings_much_while_memory_grows_is_ended(bench: Bench) -> None:
+    """One beyond the limit, and not one at it."""
+    heavy, light = bench.connect(), bench.connect()
+    heavy.sendall(bytes(MOST + 1))
+    light.sendall(bytes(MOST))
+    assert bench.ended_at(0.0) == []
+    bench.grow()
+    heavy.sendall(bytes(MOST + 1))
+    light.sendall(bytes(MOST))
+    assert bench.ended_at(1.0) == [number_of(heavy)]
+    assert heavy.recv(1) == b""
+
+
+def test_nobody_is_ended_while_memory_does_not_grow(bench: Bench) -> None:
+    """However much it brings; nor while it cannot be told how much memory there is."""
+    bench.connect().sendall(bytes(10 * MOST))
+    assert bench.ended_at(0.0) == []
+    bench.memory = None
+    assert bench.ended_at(1.0) == []
+    bench.memory = GROWTH
+    assert bench.ended_at(2.0) == []
+
+
+def test_what_a_connection_brought_long_ago_does_not_count(bench: Bench) -> None:
+    """What was brought before the last look, which is a minute ago at most, is forgotten."""
+    bench.connect().sendall(bytes(10 * MOST))
+    assert bench.ended_at(0.0) == []
+    newcomer = bench.connect()
+    newcomer.sendall(bytes(10 * MOST))
+    bench.grow()
+    assert bench.ended_at(59.0) == [number_of(newcomer)]
