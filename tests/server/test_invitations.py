@@ -11,9 +11,12 @@ import pytest
 import structlog
 
 from nc.cli.newcomer import NoReplicaReached, NotInvited, ReplicaInvitation, become_replica
+from nc.client.channel import BOOTSTRAP_PORT, Channel
+from nc.client.errors import FailedPrecondition
 from nc.data_folder import DataFolder, DataFolderError
 from nc.errors import UNREACHABLE, USAGE, ConfigError, OperatorError
 from nc.pb.admin.v1 import replicas_pb2 as pb
+from nc.pb.replica.v1.joining_pb2 import RedeemInvitationRequest
 from nc.replica.errors import Removed
 from nc.replica_secrets import NATS_FILES
 from nc.secrets import SystemSecrets
@@ -29,6 +32,7 @@ from tests.support.whole_server import (
     Lines,
     MovableClock,
     WholeServer,
+    admin,
     running,
     settings,
     until,
@@ -47,8 +51,8 @@ HOUR_MS = 3_600_000
 class Cluster:
     """A server on a stream, its administrator, and whoever is invited to it."""
 
-    def __init__(self, server: WholeServer, admin: Operator) -> None:
-        self.server, self.admin = server, admin
+    def __init__(self, server: WholeServer, caller: Operator) -> None:
+        self.server, self.admin = server, caller
         self.clock, self.lines = MovableClock(), Lines()
 
     async def invite(self, **more: Any) -> ReplicaInvitation:
@@ -87,8 +91,8 @@ def address(nats: NatsServer, request: pytest.FixtureRequest) -> str:
 async def on_stream(data_dir: Path, address: str) -> AsyncIterator[Cluster]:
     clock, lines = MovableClock(), Lines()
     more: dict[str, Any] = {"cluster": address, "cluster_replicas": 1}
-    async with running(data_dir, clock, lines, **more) as server, operator(server) as admin:
-        made = Cluster(server, admin)
+    async with running(data_dir, clock, lines, **more) as server, operator(server) as caller:
+        made = Cluster(server, caller)
         made.clock, made.lines = clock, lines
         yield made
 
@@ -227,16 +231,29 @@ async def test_a_removed_server_ends_and_starts_no_more(
 
 async def test_a_server_that_has_nothing_to_share_invites_nobody(data_dir: Path) -> None:
     """The sentence says what to do; its list is of itself."""
-    async with running(data_dir) as server, operator(server) as admin:
+    async with running(data_dir) as server, operator(server) as caller:
         with pytest.raises(Refused, match=r"own data folder.*log move.*--cluster") as refused:
-            await admin.call("Replicas/Invite")
+            await caller.call("Replicas/Invite")
         assert refused.value.code.name == "FAILED_PRECONDITION"
-        (own,) = (await admin.call("Replicas/List")).replicas
+        (own,) = (await caller.call("Replicas/List")).replicas
         assert (own.self, own.state, own.HasField("role")) == (
             True,
             pb.REPLICA_STATE_RUNNING,
             False,
         )
+
+
+async def test_a_server_without_tls_gives_nothing_away(data_dir: Path, address: str) -> None:
+    """Neither an invitation nor, to whoever asks the bootstrap port, what one is worth."""
+    more: dict[str, Any] = {"cluster": address, "cluster_replicas": 1, "plaintext": True}
+    async with running(data_dir, **more) as server, admin(server) as client:
+        with pytest.raises(FailedPrecondition, match=r"without TLS.*--plaintext"):
+            await client.call("Replicas.Invite", pb.InviteReplicaRequest())
+        request = RedeemInvitationRequest(code="0" * 24, attempt="0" * 32, replica_id="b")
+        there = Channel(LOOPBACK, server.endpoints.bootstrap_port, None, BOOTSTRAP_PORT)
+        async with there as stranger:
+            with pytest.raises(FailedPrecondition, match=r"without TLS.*--plaintext"):
+                await stranger.call("Redeem", request)
 
 
 def test_the_files_of_an_invitation_are_used_where_an_address_names_none(tmp_path: Path) -> None:
