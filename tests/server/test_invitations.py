@@ -25,6 +25,7 @@ from nc.server.newcomer import require_finished
 from nc.server.settings import ServerSettings
 from nc.server.shared_secrets import stream_address
 from tests.support.link_cluster import logged_events
+from tests.support.nats_identities import write_credentials
 from tests.support.nats_servers import NatsServer, address_of
 from tests.support.operators import Operator, Refused, operator
 from tests.support.whole_server import (
@@ -62,7 +63,8 @@ class Cluster:
 
     async def join(self, folder: Path, invitation: ReplicaInvitation) -> ServerSettings:
         """Fill a folder, as `serve` does before it starts."""
-        theirs = settings(folder, cluster=self.server.settings.cluster, cluster_replicas=1)
+        cluster = str(self.server.settings.cluster).partition("&")[0]  # it need name no files
+        theirs = settings(folder, cluster=cluster, cluster_replicas=1)
         log = structlog.wrap_logger(structlog.ReturnLogger(), processors=[self.lines])
         await become_replica(theirs, invitation, SystemSecrets(), log)
         return theirs
@@ -105,13 +107,15 @@ async def test_a_newcomer_is_given_what_replicas_share_and_follows(
     data_dir: Path, address: str, tmp_path: Path
 ) -> None:
     """For its owner's eyes alone, and nothing else; neither log nor lines have any of it."""
-    folder = tmp_path / "b"
-    async with on_stream(data_dir, address) as a:
+    folder, creds = tmp_path / "b", tmp_path / "user.creds"
+    write_credentials(tmp_path)
+    async with on_stream(data_dir, f"{address}&creds={creds}") as a:
         invitation = await a.invite()
         theirs = await a.join(folder, invitation)
         assert contents(folder) == contents(data_dir)
+        assert (folder / "nats" / "nats.creds").read_bytes() == creds.read_bytes()
         made = {str(p.relative_to(folder)): p for p in folder.rglob("*") if p.is_file()}
-        assert made.keys() == {*SHARED, "replica"}
+        assert made.keys() == {*SHARED, "nats/nats.creds", "replica"}
         for path in folder.rglob("*"):
             mode, is_public = stat.S_IMODE(path.stat().st_mode), path.name in ("ca.pem", "replica")
             assert mode == (0o700 if path.is_dir() else 0o644 if is_public else 0o600)
@@ -135,12 +139,16 @@ async def test_a_newcomer_is_given_what_replicas_share_and_follows(
         (used, _) = (await a.admin.call("Replicas/List", all=True)).invitations[::-1]
         assert (used.replica_id, used.peer_address) == (name, LOOPBACK)
         secrets = [invitation.code.encode(), third.code.encode(), *contents(data_dir).values()]
+        secrets.append(creds.read_bytes())
         folders = (data_dir / "log", folder / "log")
         logs = [p.read_bytes() for log in folders for p in log.rglob("*") if p.is_file()]
         told = b"".join([*logs, json.dumps([*a.lines, *lines], default=str).encode()])
     assert contents(tmp_path / "c") == contents(data_dir)
+    assert (tmp_path / "c" / "nats" / "nats.creds").read_bytes() == creds.read_bytes()
     for secret in secrets:
-        parts = secret.splitlines()[1:-1] if secret.startswith(b"-----") else [secret]
+        of_pem = [line for line in secret.splitlines() if len(line) > 40 and b"-" not in line]
+        parts = of_pem if b"-----" in secret else [secret]
+        assert parts
         assert not [part for part in parts if part in told or part.hex().encode() in told]
 
 
