@@ -72,9 +72,12 @@ class Lab:
         _ip(namespace, "link", "set", "lo", "up")
         return namespace
 
+    def namespace(self, where: str) -> str:
+        return f"{self._prefix}-{where}"
+
     def command(self, where: str, *command: str | Path) -> list[str]:
         """What runs a command in a namespace, as itself: `ip netns exec` is replaced by it."""
-        return ["ip", "netns", "exec", f"{self._prefix}-{where}", *map(str, command)]
+        return ["ip", "netns", "exec", self.namespace(where), *map(str, command)]
 
     def run(self, where: str, *command: str | Path) -> str:
         """Run a command to its end; what it printed.

@@ -242,12 +242,11 @@ async def _serve(
 ) -> None:
     sys.setswitchinterval(SWITCH_INTERVAL_S)
     stop = asyncio.Event()
-    loop = asyncio.get_running_loop()
-    loop.set_exception_handler(lambda _, context: report_stray(log, context))
+    asyncio.get_running_loop().set_exception_handler(lambda _, context: report_stray(log, context))
     reload = asyncio.Event()
     signals.handle(stop.set, reload.set)
-    clock = SystemClock() if settings.cluster is None else BootClock()
     secrets = SystemSecrets()
+    clock = SystemClock() if settings.cluster is None else BootClock()
     if invitation is not None:
         await become_replica(settings, invitation, secrets, log)
     await require_supported(clock, f"unix-abstract:nc-{secrets.random_bytes(8).hex()}")

@@ -2,6 +2,7 @@
 
 import http.client
 import re
+import socket
 from urllib.parse import urlsplit
 
 import pytest
@@ -56,6 +57,12 @@ def inside(caller: Caller) -> Caller:
     _, headers, _ = caller.ask(caller.once)
     caller.cookie = headers["set-cookie"].partition(";")[0]
     return caller
+
+
+def test_it_listens_on_one_address_of_loopback(caller: Caller) -> None:
+    """No other address of the machine has the port open, not even another one of loopback."""
+    with pytest.raises(ConnectionRefusedError):
+        socket.create_connection(("127.0.0.2", caller.parts.port), timeout=60)
 
 
 def test_without_the_cookie_nothing_is_answered(caller: Caller) -> None:

@@ -10,6 +10,7 @@ from nc.client.types import BootstrapToken, IssuedToken, Node
 from nc.console.story import Story
 from tests.support.chromium import PATIENCE_S, Chromium, Tab
 from tests.support.live_console import LiveConsole, enter, wait_for
+from tests.support.shown_page import CONTRAST
 
 LAST_EVENT = "cells(rows('events').at(-1))[2]"
 
@@ -100,6 +101,28 @@ def test_a_node_has_its_story_in_words(live: LiveConsole, tab: Tab) -> None:
 
 async def _nodes(live: LiveConsole) -> list[Node]:
     return [node async for node in live.client.nodes.list()]
+
+
+CUT = """
+[...document.querySelectorAll("h1, h2, header button, #moment-time, .action")]
+  .filter((each) => each.checkVisibility() && each.scrollWidth > each.clientWidth + 1)
+  .map((each) => each.textContent)
+"""
+
+
+@pytest.mark.parametrize("colours", ["light", "dark"])
+def test_each_view_fits_and_can_be_read(tab: Tab, colours: str) -> None:
+    """On phones and large windows, no title or button is cut and no text too pale."""
+    tab.prefer(colours)
+    for width in (390, 1024, 1400):
+        tab.resize(width, 844)
+        for key in "654321":
+            tab.press(key, ord(key), key)
+            where = (width, key)
+            assert tab.run("frame().then(() => document.documentElement.scrollWidth)") <= width
+            assert (where, tab.run(CUT), tab.run(CONTRAST)) == (where, [], [])
+    tab.resize(1280, 800)
+    tab.prefer("light")
 
 
 def test_a_server_that_comes_back(live: LiveConsole, tab: Tab) -> None:

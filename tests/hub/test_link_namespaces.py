@@ -12,7 +12,7 @@ import pytest
 from benchmarks.lab import Lab, patiently
 from nc.errors import UNREGISTERED
 from tests.support.namespaces import pings, require_namespaces, transfer
-from tests.support.overlay import MACHINES, NODES, SERVER, Overlay
+from tests.support.overlay import AS_A_SERVICE, MACHINES, NODES, SERVER, Overlay
 from tests.support.programs import BIN
 
 
@@ -25,7 +25,7 @@ def overlay(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Overlay]:
         with contextlib.closing(overlay):
             arguments = overlay.invite()
             for name in NODES:
-                overlay.join(name, *arguments)
+                overlay.join(name, *arguments, through=AS_A_SERVICE)
             for name in NODES:
                 overlay.agents[name].wait_for("agent.connected")
             yield overlay

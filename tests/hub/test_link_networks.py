@@ -12,7 +12,7 @@ import pytest
 from benchmarks.lab import Lab, patiently
 from tests.support.namespaces import pings, require_namespaces
 from tests.support.overlay import MACHINES, SERVER, Overlay
-from tests.support.programs import BIN
+from tests.support.programs import BIN, run_program
 
 NAME = "nc.example.com"
 SERVICE = "192.168.88.1"  # an address of the server's machine that is not its overlay address
@@ -140,8 +140,8 @@ def test_the_servers_device_is_made_anew(overlay: Overlay) -> None:
 def drops(overlay: Overlay) -> dict[str, int]:
     """The server's counters of dropped packets."""
     folder = str(overlay.home / "data")
-    program = (BIN / "network-controller", "links", "--data-dir", folder, "--output", "json")
-    counters: dict[str, int] = json.loads(overlay.lab.run("server", *program))["drops"]
+    done = run_program("network-controller", "links", "--data-dir", folder, "--output", "json")
+    counters: dict[str, int] = json.loads(done.stdout)["drops"]
     return counters
 
 

@@ -22,6 +22,7 @@ class AgentProcess:
         arguments: of the command line.
         command: what is run, up to its options.
         environment: its environment; this process's own by default.
+        namespace: of the network that it is in, where no other command runs it.
     """
 
     def __init__(
@@ -29,13 +30,18 @@ class AgentProcess:
         *arguments: str | Path,
         command: Sequence[str] = JOIN,
         environment: dict[str, str] | None = None,
+        namespace: str = "",
     ) -> None:
         self._stderr = tempfile.TemporaryFile()  # noqa: SIM115 - closed in `close`
         whole = [*command, *map(str, arguments)]
         self._process: subprocess.Popen[bytes] | ForkedProgram
         if command == JOIN:
             self._process = ForkedProgram(
-                whole, stdout=self._stderr, stderr=self._stderr, environment=environment
+                whole,
+                stdout=self._stderr,
+                stderr=self._stderr,
+                environment=environment,
+                namespace=namespace,
             )
         else:
             self._process = subprocess.Popen(

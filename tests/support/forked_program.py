@@ -50,6 +50,7 @@ class ForkedProgram:
         command: its command line; the first word's name says which program.
         stdout: where its output goes, also stderr's; by default each is a pipe.
         environment: by default this process's own.
+        namespace: the name of a network namespace that it is in.
     """
 
     def __init__(
@@ -60,6 +61,7 @@ class ForkedProgram:
         stdout: IO[bytes] | None = None,
         stderr: IO[bytes] | None = None,
         environment: Mapping[str, str] | None = None,
+        namespace: str = "",
     ) -> None:
         self._ended, code = os.pipe()
         self._code: int | None = None
@@ -68,6 +70,7 @@ class ForkedProgram:
             "command": list(command),
             "environment": dict(os.environ if environment is None else environment),
             "folder": str(Path.cwd()),
+            "namespace": namespace,
         }
         with _LOCK, contextlib.ExitStack() as stack:
             given = stdin or stack.enter_context(Path(os.devnull).open("rb"))

@@ -8,8 +8,8 @@ from typing import Any
 from benchmarks.lab import Lab
 from tests.support.agent_process import JOIN, AgentProcess
 from tests.support.namespaces import pings
-from tests.support.programs import BIN
-from tests.support.server_process import SERVE, ServerProcess
+from tests.support.programs import run_program
+from tests.support.server_process import ServerProcess
 
 MACHINES = {
     "server": "192.168.77.1",
@@ -41,14 +41,16 @@ class Overlay:
         return ServerProcess(
             self.home / "data",
             *("--advertise", MACHINES["server"], "--tun", "on", *PORTS, *arguments),
-            command=self.lab.command("server", *SERVE),
+            namespace=self.lab.namespace("server"),
         )
 
     def admin(self, *arguments: str) -> dict[str, Any]:
         """What `ncadm` answers on the server's machine."""
         folder = str(self.home / "data")
-        command: list[str | Path] = [BIN / "ncadm", "--data-dir", folder, "--output", "json"]
-        answer: dict[str, Any] = json.loads(self.lab.run("server", *command, *arguments))
+        words = ("--data-dir", folder, "--output", "json", *arguments)
+        done = run_program("ncadm", *words, namespace=self.lab.namespace("server"))
+        assert done.returncode == 0, done.stderr
+        answer: dict[str, Any] = json.loads(done.stdout)
         return answer
 
     def join(
@@ -56,7 +58,7 @@ class Overlay:
         name: str,
         *arguments: str,
         state: str | None = None,
-        through: tuple[str, ...] = AS_A_SERVICE,
+        through: tuple[str, ...] = (),
     ) -> AgentProcess:
         """Start an agent on a machine, instead of the one before; without a token it resumes.
 
@@ -64,10 +66,12 @@ class Overlay:
         """
         if name in self.agents:
             self.agents[name].close()
-        command = self.lab.command(name, *through, *JOIN)
-        self.agents[name] = AgentProcess(
-            *arguments, "--state-dir", self.home / (state or name), command=command
-        )
+        words: tuple[str | Path, ...] = (*arguments, "--state-dir", self.home / (state or name))
+        if through:
+            command = self.lab.command(name, *through, *JOIN)
+            self.agents[name] = AgentProcess(*words, command=command)
+        else:
+            self.agents[name] = AgentProcess(*words, namespace=self.lab.namespace(name))
         return self.agents[name]
 
     def invite(self) -> list[str]:

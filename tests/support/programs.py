@@ -41,6 +41,7 @@ def run_program(
     *arguments: str,
     said: str = "",
     environment: Mapping[str, str] | None = None,
+    namespace: str = "",
 ) -> "subprocess.CompletedProcess[str]":
     """Run one in a process and an environment of its own, without loading its modules anew.
 
@@ -56,6 +57,7 @@ def run_program(
             stdout=stdout,
             stderr=stderr,
             environment=ALONE if environment is None else environment,
+            namespace=namespace,
         )
         stack.callback(process.kill)
         code = process.wait(PATIENCE_S)

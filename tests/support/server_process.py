@@ -37,6 +37,7 @@ class ServerProcess:
         arguments: more of the command line.
         command: what is run, up to its options.
         ready: the log line that is waited for.
+        namespace: of the network that it is in, where no other command runs it.
         metrics: where metrics are served; by default nowhere, since servers would share a port.
     """
 
@@ -47,6 +48,7 @@ class ServerProcess:
         command: Sequence[str] = SERVE,
         ready: str = "server.started",
         metrics: Sequence[str] = ("--metrics-listen", "none"),
+        namespace: str = "",
     ) -> None:
         self.data_dir = data_dir
         self.log_dir = data_dir / "log"
@@ -62,7 +64,7 @@ class ServerProcess:
         ]
         self._process: subprocess.Popen[bytes] | ForkedProgram
         if command == SERVE:
-            self._process = ForkedProgram(whole, stdout=self._stdout)
+            self._process = ForkedProgram(whole, stdout=self._stdout, namespace=namespace)
         else:
             self._process = subprocess.Popen(
                 whole, stdin=subprocess.DEVNULL, stdout=self._stdout, stderr=subprocess.PIPE

@@ -23,6 +23,43 @@ NO_ADDRESS = "\N{EN DASH}"
 
 GUTTER, MARGIN = 236, 22  # px beside the picture; `nc/history/export/page/timeline.js`
 
+# The texts in sight that are too pale to be read: WCAG AA wants 4.5:1.
+CONTRAST = """
+(() => {
+  const pen = new OffscreenCanvas(1, 1).getContext("2d", { willReadFrequently: true });
+  const rgba = (colour) => {
+    pen.clearRect(0, 0, 1, 1);
+    pen.fillStyle = colour;
+    pen.fillRect(0, 0, 1, 1);
+    return [...pen.getImageData(0, 0, 1, 1).data];
+  };
+  const light = (part) => {
+    const share = part / 255;
+    return share <= 0.04045 ? share / 12.92 : ((share + 0.055) / 1.055) ** 2.4;
+  };
+  const luminance = ([r, g, b]) => 0.2126 * light(r) + 0.7152 * light(g) + 0.0722 * light(b);
+  const behind = (element) => {
+    for (let each = element; each; each = each.parentElement) {
+      const colour = rgba(getComputedStyle(each).backgroundColor);
+      if (colour[3] === 255) return colour;
+    }
+    return rgba("white");
+  };
+  const found = [];
+  const walker = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
+  while (walker.nextNode()) {
+    const element = walker.currentNode.parentElement;
+    if (!walker.currentNode.data.trim() || !element.checkVisibility()) continue;
+    if (element.closest(":disabled, script, style, noscript")) continue;
+    const colours = [luminance(rgba(getComputedStyle(element).color)), luminance(behind(element))];
+    const [dark, bright] = colours.sort((a, b) => a - b);
+    const ratio = (bright + 0.05) / (dark + 0.05);
+    if (ratio < 4.5) found.push([walker.currentNode.data.trim(), ratio.toFixed(2)]);
+  }
+  return found;
+})()
+"""
+
 # What tests call in the page.
 LIBRARY = """
 globalThis.rows = (id) => [...document.querySelectorAll(`#${id} .rows .row:not([hidden])`)]

@@ -9,6 +9,7 @@ stdin, stdout, stderr and the exit code; the answer is the process's id.
 """
 
 import contextlib
+import ctypes
 import gc
 import importlib
 import io
@@ -42,6 +43,7 @@ LOADED: Final = (
 
 MAX_REQUEST_BYTES: Final = 1 << 20
 DESCRIPTORS: Final = 4
+CLONE_NEWNET: Final = 0x40000000  # linux/sched.h
 
 
 def main() -> None:
@@ -115,12 +117,21 @@ def _become(request: dict[str, Any], descriptors: list[int]) -> None:
     _open_streams()
     signal.signal(signal.SIGINT, signal.default_int_handler)
     signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+    if request["namespace"]:
+        _enter(request["namespace"])
     os.chdir(request["folder"])
     os.environ.clear()
     os.environ.update(request["environment"])
     sys.argv = request["command"]
     sys.orig_argv = [sys.executable, *sys.argv]  # `join` starts itself anew
     PROGRAMS[Path(sys.argv[0]).name]()
+
+
+def _enter(namespace: str) -> None:
+    """As `ip netns exec` does."""
+    with Path("/run/netns", namespace).open("rb") as file:
+        if ctypes.CDLL(None, use_errno=True).setns(file.fileno(), CLONE_NEWNET):
+            raise OSError(ctypes.get_errno(), f"network namespace {namespace}")
 
 
 def _open_streams() -> None:

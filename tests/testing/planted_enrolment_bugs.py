@@ -6,12 +6,22 @@ from typing import Any
 
 import pytest
 
-from nc.domain import litekube_import, names, nodes, profile, redeeming, tokens, updates
+from nc.domain import (
+    assignments,
+    litekube_import,
+    names,
+    nodes,
+    profile,
+    redeeming,
+    tokens,
+    updates,
+)
 from nc.domain.events import Event
 from nc.domain.nodes import Node
 from nc.hub import admission
 from nc.pki.identity import read_peer
 from nc.rpc import permissions
+from nc.rpc.node import enrolment
 from nc.rpc.node.enrolment import EnrolmentService
 from nc.secrets import TokenIds
 from tests.testing.planted_bugs import Bug, bug, everywhere
@@ -255,3 +265,35 @@ def an_import_loses_the_addresses(patch: pytest.MonkeyPatch) -> None:
 def imported_nodes_are_refused(patch: pytest.MonkeyPatch) -> None:
     """Upstream's common name is not known."""
     patch.setattr(admission, "UPSTREAM_NETWORK_COMMON_NAME", "network-controller")
+
+
+@bug("some order of the commands explains every answer")
+def the_sweep_forgets_who_has_just_left(patch: pytest.MonkeyPatch) -> None:
+    """Its attempt to enrol may make another node then, and a renewal says that it is unknown."""
+    original = nodes.decide_forget
+
+    def hasty(gone: Any, command: Any) -> list[Event]:
+        return original(gone, replace(command, now_ms=2 * command.now_ms))
+
+    patch.setattr(nodes, "decide_forget", hasty)
+
+
+@bug("some order of the commands explains every answer")
+def any_text_is_an_attempt(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(enrolment, "is_id", lambda _: True)
+
+
+@bug("some order of the commands explains every answer")
+def a_name_that_is_none_is_mended(patch: pytest.MonkeyPatch) -> None:
+    """In place of a refusal the node is called otherwise."""
+    patch.setattr(enrolment, "require_name", lambda _: None)
+
+
+@bug("an address is one for nodes", "some order of the commands explains every answer")
+def any_address_can_be_assigned(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(assignments, "is_assignable", lambda *_: True)
+
+
+@bug("a lifetime is at most ten years")
+def a_token_may_live_for_centuries(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(tokens, "LONGEST_LIFETIME_MINUTES", 2**40)

@@ -202,8 +202,13 @@ class Choices:
             return replace(self.pick(self.attempts), port=port, machine=self._key())
         attempt = self.first_attempt(self._token())
         attempt = replace(attempt, port=port, caller=ADMIN)
-        wrong = (replace(attempt, name=enr.INVALID_NAME), replace(attempt, attempt=_SHORT))
-        return attempt if self.pick(_COIN) < _USUALLY - 1 else self.pick(wrong)
+        return attempt if self.pick(_COIN) < _USUALLY - 1 else self.spoiled(attempt)
+
+    def spoiled(self, attempt: enr.Enrol) -> enr.Enrol:
+        """Another node's, which is not in order."""
+        another = replace(attempt, node=self.fresh("node"))
+        wrong = (replace(another, name=enr.INVALID_NAME), replace(another, attempt=_SHORT))
+        return self.pick(wrong)
 
     def first_attempt(self, token: str) -> enr.Enrol:
         attempt = enr.Enrol(token, self.fresh("node"), name=self.pick(_WANTED), told=self._told())

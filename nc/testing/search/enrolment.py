@@ -21,6 +21,8 @@ class EnrolmentWorkload(AdministrationWorkload):
         token = self.limited()
         self.perform(token)
         attempt = self.first_attempt(token.token)
+        if self.pick((False, True)):
+            self.perform(self.spoiled(attempt))
         is_lost = Ability.CRASH in self._has and self.pick((False, True))
         self.perform(attempt, crash=Crash(self.pick(range(_LAST_STEP))) if is_lost else None)
         for each in (attempt, adm.Describe(attempt.node), self.first_attempt(token.token)):

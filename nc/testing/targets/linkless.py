@@ -12,7 +12,7 @@ from nc.domain.errors import DomainError
 from nc.domain.events import Event, pb
 from nc.domain.fsm import ConnectionState
 from nc.domain.links import AcceptLink, DropLink, HandOverAddress, link_of
-from nc.domain.nodes import ExpireNodes
+from nc.domain.nodes import ExpireNodes, ForgetUnregistered
 from nc.domain.profile import Facts
 from nc.domain.tokens import ForgetExpiredTokens
 from nc.domain.updates import ReportFacts
@@ -153,6 +153,8 @@ class LinklessServer(LocalServer):
         await self.replica.submit(ExpireNodes(now), origin)
         tokens = tuple(self.replica.state.tokens)
         await self.replica.submit(ForgetExpiredTokens(tokens, now), origin)
+        gone = tuple(self.replica.state.unregistered)
+        await self.replica.submit(ForgetUnregistered(gone, now), origin)
         return Answer(Answered(OK))
 
 

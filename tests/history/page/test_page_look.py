@@ -10,7 +10,15 @@ from nc.history.fold import state_at
 from tests.support.busy_log import busy_history
 from tests.support.chromium import Tab
 from tests.support.histories import NOW_MS
-from tests.support.shown_page import GUTTER, MARGIN, NO_ADDRESS, Shown, box, recorded_at_ms
+from tests.support.shown_page import (
+    CONTRAST,
+    GUTTER,
+    MARGIN,
+    NO_ADDRESS,
+    Shown,
+    box,
+    recorded_at_ms,
+)
 
 WINDOW = "[Number(slider.min), Number(slider.max)]"
 
@@ -171,43 +179,6 @@ def test_starts_of_the_server_are_marked(shown: Shown) -> None:
         assert "the server started" in tab.run("text('tip')")
         tab.point(left + GUTTER + (width - GUTTER - MARGIN) - 1, top + 20)
         assert "after a crash" in tab.run("text('tip')")
-
-
-CONTRAST = """
-(() => {
-  const pen = new OffscreenCanvas(1, 1).getContext("2d", { willReadFrequently: true });
-  const rgba = (colour) => {
-    pen.clearRect(0, 0, 1, 1);
-    pen.fillStyle = colour;
-    pen.fillRect(0, 0, 1, 1);
-    return [...pen.getImageData(0, 0, 1, 1).data];
-  };
-  const light = (part) => {
-    const share = part / 255;
-    return share <= 0.04045 ? share / 12.92 : ((share + 0.055) / 1.055) ** 2.4;
-  };
-  const luminance = ([r, g, b]) => 0.2126 * light(r) + 0.7152 * light(g) + 0.0722 * light(b);
-  const behind = (element) => {
-    for (let each = element; each; each = each.parentElement) {
-      const colour = rgba(getComputedStyle(each).backgroundColor);
-      if (colour[3] === 255) return colour;
-    }
-    return rgba("white");
-  };
-  const found = [];
-  const walker = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
-  while (walker.nextNode()) {
-    const element = walker.currentNode.parentElement;
-    if (!walker.currentNode.data.trim() || !element.checkVisibility()) continue;
-    if (element.closest(":disabled, script, style, noscript")) continue;
-    const colours = [luminance(rgba(getComputedStyle(element).color)), luminance(behind(element))];
-    const [dark, bright] = colours.sort((a, b) => a - b);
-    const ratio = (bright + 0.05) / (dark + 0.05);
-    if (ratio < 4.5) found.push([walker.currentNode.data.trim(), ratio.toFixed(2)]);
-  }
-  return found;
-})()
-"""
 
 
 @pytest.mark.parametrize("colours", ["light", "dark"])
