@@ -5,11 +5,12 @@ moment of them, and how much memory do they take? The baseline is the page of on
 browser takes anyway. For the console a real server has the log; it, the console and the browser
 share the machine.
 
-    opened   until the file's page is loaded, or the console has shown every event
+    opened   until the file's page is loaded, or the console has read and shown all of the log
     present  until the console shows the nodes as they are, and the newest events
     paint    the first contentful paint
     step     what the slider's handler takes; until it is seen is longer by a frame at the most
     heap     of JavaScript, after all steps
+    live     from a call that changes something to the page that shows it, on average
 
     python benchmarks/page.py [--nodes 10000] [--events 100000] [--steps 300] [--only console]
 """
@@ -69,9 +70,10 @@ def main() -> None:
     arguments = parser.parse_args()
     history = busy_history(arguments.nodes, arguments.events)
     titles = (
-        "written s  size MB  opened ms  present ms  paint ms  step ms p50    p99    max  heap MB"
+        "written s  size MB  opened ms  present ms  paint ms  "
+        "step ms p50    p99    max  heap MB  live ms"
     )
-    print(f"{titles:>109}")
+    print(f"{titles:>118}")
     with tempfile.TemporaryDirectory() as name, Chromium() as browser, Tab(browser) as tab:
         folder = Path(name)
         if arguments.only != "console":
@@ -111,12 +113,22 @@ def measure_console(tab: Tab, folder: Path, history: list[Recorded], steps: int)
         last_seq = live.run(live.client.events.last_seq())
         enter(tab, live.start_console())
         present = tab.run("performance.now()")
-        wait_for(tab, f"{LAST_SHOWN} >= {last_seq}")  # the server may record something meanwhile
+        wait_for(tab, "text('pulse') === 'Live'")
         opened = tab.run("performance.now()")
         painted = tab.run(PAINT_MS)
         stepped = tab.run(STEPS_MS % steps)
         start = f"live {last_seq:>6} events {written_s:>8.2f} {'':>8}"
-        show(start, opened, present, painted, stepped, tab.run(HEAP_MB))
+        show(start, opened, present, painted, stepped, tab.run(HEAP_MB), shown_ms(live, tab))
+
+
+def shown_ms(live: LiveConsole, tab: Tab) -> float:
+    """How long it takes until a page shows what has changed, ms."""
+    before = time.perf_counter()
+    for _ in range(ROUNDS):
+        live.run(live.client.tokens.issue())
+        last_seq = live.run(live.client.events.last_seq())
+        wait_for(tab, f"{LAST_SHOWN} >= {last_seq}")
+    return (time.perf_counter() - before) * 1000 / ROUNDS
 
 
 def write_log(folder: Path, history: list[Recorded]) -> None:
@@ -139,14 +151,16 @@ def show(
     painted: float,
     stepped: list[float],
     heap_mb: float,
+    live_ms: float = 0,
 ) -> None:
     """Print a line of the table."""
     stepped = sorted(stepped)
     shown = f"{present:.0f}" if present else ""
+    lived = f"{live_ms:.0f}" if live_ms else ""
     p99 = stepped[len(stepped) * 99 // 100]
     print(
         f"{start} {opened:>10.0f} {shown:>11} {painted:>9.0f} {statistics.median(stepped):>12.1f}"
-        f" {p99:>6.1f} {stepped[-1]:>6.1f} {heap_mb:>8.0f}"
+        f" {p99:>6.1f} {stepped[-1]:>6.1f} {heap_mb:>8.0f} {lived:>8}"
     )
 
 

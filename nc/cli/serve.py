@@ -208,9 +208,7 @@ def serve(
         settings = ServerSettings.model_validate({k: v for k, v in given.items() if v is not None})
     except ValidationError as error:
         raise ConfigError(_first_mistake(error)) from error
-    given_invite = (invite or (None if invite_file else section.invite), invite_file)
-    pin = ca_cert_hash or section.ca_cert_hash
-    invitation = replica_invitation(*given_invite, pin, cluster=settings.cluster)
+    invitation = replica_invitation(invite, invite_file, ca_cert_hash, section, settings.cluster)
     _check(settings, metrics_listen or section.metrics_listen)
     signals.ignore_others()
     forbid_core_dumps()

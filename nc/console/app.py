@@ -18,7 +18,7 @@ from nc.client.errors import CallFailed
 from nc.console.actions import action_routes
 from nc.console.feed import Feed
 from nc.console.reads import Reads
-from nc.history.export.page_files import STYLES, page_file, page_html
+from nc.history.export.page_files import STYLES, imports_of, page_file, page_html
 
 CHECK_S: Final = 2.0  # between two looks at whether the server answers
 _ENTRY: Final = "console.js"
@@ -54,6 +54,19 @@ def _own_file(name: str) -> str | None:
         return None
 
 
+@cache
+def _modules() -> list[str]:
+    """The names of all modules that the page has."""
+    found: list[str] = []
+    waiting = [_ENTRY]
+    while waiting:
+        name = waiting.pop()
+        if name not in found:
+            found.append(name)
+            waiting += imports_of(_own_file(name) or "")
+    return found
+
+
 class _Console:
     def __init__(self, client: AsyncClient, feed: Feed) -> None:
         self._client = client
@@ -84,8 +97,12 @@ class _Console:
         styles = "\n".join(
             f'<link rel="stylesheet" href="/page/{name}">' for name in (*STYLES, _STYLE)
         )
+        # all at once: to find one in another would take as many turns as they are deep
+        modules = "\n".join(
+            f'<link rel="modulepreload" href="/page/{name}">' for name in _modules()
+        )
         html = page_html(
-            head=styles,
+            head=f"{styles}\n{modules}",
             title="Network controller",
             views=_own_file(_VIEWS) or "",
             scripts=f'<script type="module" src="/page/{_ENTRY}"></script>',

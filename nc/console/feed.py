@@ -91,6 +91,9 @@ class Feed:
         """Look at the present, then follow the log, and read what was before beside that."""
         self._present = await Present.of(self._client)
         self.problem = ""
+        async for nodes in self._client.nodes.list().chunks:
+            self._present.list_nodes(nodes)
+            self.tell()
         async with asyncio.TaskGroup() as group:
             self._story = self._begin(group)
             self.tell()

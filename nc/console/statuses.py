@@ -23,7 +23,11 @@ class Statuses:
     """
 
     def __init__(self, nodes: Iterable[Node] = ()) -> None:
-        self.by_id = {node.id: _status(node) for node in nodes}
+        self.by_id: dict[str, NodeStatus] = {}
+        self.add(nodes)
+
+    def add(self, nodes: Iterable[Node]) -> None:
+        self.by_id |= {node.id: _status(node) for node in nodes}
 
     def follow(self, event: Event) -> tuple[str, NodeStatus | None] | None:
         """The node whose status an event changes, and its status then; None: no status changes."""

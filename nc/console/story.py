@@ -13,7 +13,10 @@ from nc.domain.events import Entry
 from nc.history.events import Recorded
 from nc.history.export.chunks import ChunkWriter
 
-PAGE_SIZE: Final = 2000  # events in a chunk: the loop has others to answer
+PAGE_SIZE: Final = 1000  # events in a chunk
+
+# Events that are written before others run: a page that is opened meanwhile asks for many files.
+_SLICE: Final = 200
 
 
 class Chunk(NamedTuple):
@@ -79,8 +82,10 @@ class Story:
             try:
                 while (events := await coming) is not None:
                     coming = asyncio.ensure_future(anext(pages, None))  # the server works meanwhile
-                    await asyncio.sleep(0)
-                    self._write(events)
+                    for start in range(0, len(events), _SLICE):
+                        await asyncio.sleep(0)
+                        self._note(events[start : start + _SLICE])
+                    self._end_chunk()
                     yield
             finally:
                 coming.cancel()
@@ -105,16 +110,19 @@ class Story:
             self._waiting.append(events)
 
     def _write(self, events: Sequence[LoggedEvent]) -> None:
+        """Add a chunk of what is not there yet: a watch may be behind what was read."""
         fresh = [event for event in events if event.seq > self._writer.last_seq]
-        if not fresh:
-            return
-        for event in fresh:
+        if fresh:
+            self._note(fresh)
+            self._end_chunk()
+
+    def _note(self, events: Sequence[LoggedEvent]) -> None:
+        for event in events:
             self._writer.note(Recorded(event.seq, self._entries.entry_of(event), event.event))
             change = self._statuses.follow(event.event)
             if change is not None:
                 self._writer.change(*change)
-        self._events += len(fresh)
-        self._end_chunk()
+        self._events += len(events)
 
     def _end_chunk(self) -> None:
         last_seq = self._writer.last_seq

@@ -39,7 +39,6 @@ from nc.server.methods import public_methods
 from nc.server.own_changes import OwnChanges
 from nc.server.own_session import OwnSession
 from nc.server.parts import Job, KeepUplink, Parts
-from nc.server.standing import standing_of
 
 VERSION = version("litekube-network-controller")
 
@@ -115,10 +114,7 @@ class Server:
         own = OwnChanges(replica, request_ids, parts.log.limits, self._decides)
         self.submit = own.submit
         self._session = OwnSession(parts, replica, self.submit, VERSION)
-        self.admin = admin_services(
-            *(parts, replica, hub, waiting, VERSION, lambda: self.endpoints, self._failing),
-            partial(standing_of, self),
-        )
+        self.admin = admin_services(self, parts, waiting, VERSION, self._failing)
         self.methods: Methods = {
             **public_methods(parts, replica, lambda: self.endpoints),
             **admin_methods(self.admin),

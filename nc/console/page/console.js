@@ -7,7 +7,7 @@ import { addChangesTab } from "./changes.js";
 import { element, setText } from "./dom.js";
 import "./keys.js";
 import { addLinks } from "./links.js";
-import { beginLive, complain } from "./live.js";
+import { beginLive, complain, connect } from "./live.js";
 import { beginLook } from "./look.js";
 import { addCertificates } from "./node.js";
 import { addNodeActions } from "./node-actions.js";
@@ -29,6 +29,7 @@ async function whoIsIt() {
   }
 }
 
+connect();
 usual.byTime = true;
 addPulse();
 beginLook();

@@ -31,10 +31,11 @@ let isWhole = false; // the log is shown, or is to be
 let presentSeq = -1; // that the present goes up to
 let waiting = []; // chunks to be added to what is shown
 let timer = 0;
+let isReady = false;
 let isRecalled = false;
 
 function takeInSoon() {
-  timer ||= setTimeout(takeIn, PAUSE_MS);
+  if (isReady) timer ||= setTimeout(takeIn, PAUSE_MS);
 }
 
 function takeIn() {
@@ -69,6 +70,7 @@ function onPresent({ data }) {
   if (isWhole) return; // it has what this one has, or soon will
   const chunk = JSON.parse(data);
   presentSeq = seqAfter(chunk);
+  live.readShare ??= 0;
   waiting.push(chunk);
   takeInSoon();
 }
@@ -120,7 +122,16 @@ export function complain(text) {
   showNotice();
 }
 
+// Show what has come, and what comes: every view is there.
 export function beginLive() {
+  isReady = true;
+  if (built || waiting.length) takeInSoon();
+  setInterval(() => {
+    if (isRecalled && !document.hidden && told.problem === "") tell("tick");
+  }, TICK_MS);
+}
+
+export function connect() {
   const source = new EventSource("/api/live");
   source.addEventListener("present", onPresent);
   source.addEventListener("chunk", onChunk);
@@ -128,7 +139,4 @@ export function beginLive() {
   source.addEventListener("error", () => {
     say("The console does not answer: start ncadm console again, and open its new link.");
   });
-  setInterval(() => {
-    if (isRecalled && !document.hidden && told.problem === "") tell("tick");
-  }, TICK_MS);
 }

@@ -24,6 +24,11 @@ def page_file(name: str) -> str:
     return (files(_PACKAGE) / _FOLDER / name).read_text(encoding="utf-8")
 
 
+def imports_of(text: str) -> list[str]:
+    """The names of the modules that a module imports."""
+    return _IMPORT.findall(text)
+
+
 def page_html(**parts: str) -> str:
     """The HTML with its parts: `head`, `title`, `views` and `scripts`."""
     return Template(page_file("page.html")).substitute(parts)
@@ -44,7 +49,7 @@ def one_script(entry: str) -> str:
             return
         seen.add(name)
         text = page_file(name)
-        for imported in _IMPORT.findall(text):
+        for imported in imports_of(text):
             write(imported)
         written.append(_EXPORT.sub("", _IMPORT.sub("", text)))
 
