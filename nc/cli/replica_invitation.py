@@ -9,7 +9,8 @@ from nc.cli.pasted import read_ca_cert_hash, read_replica_line
 from nc.cli.token_args import secret_text
 from nc.errors import ConfigError
 
-if TYPE_CHECKING:  # it loads what only a newcomer needs
+if TYPE_CHECKING:  # they load what a command line may not need
+    from nc.cli.config_file import ServerSection
     from nc.cli.newcomer import ReplicaInvitation
 
 INVITE_VARIABLE: Final = "NC_INVITE"
@@ -48,20 +49,24 @@ def replica_invitation(
     text: str | None,
     file: Path | None,
     ca_cert_hash: str | None,
-    *,
-    cluster: str | None,
+    section: "ServerSection | None" = None,
+    cluster: str | None = None,
 ) -> "ReplicaInvitation | None":
     """What was given; None: nothing was.
 
     Args:
-        text: of the command line, or a configuration.
+        text: of the command line.
         file: of --invite-file.
         ca_cert_hash: wins over one in the text.
+        section: of a configuration file, which is asked next.
         cluster: the address of the stream.
 
     Raises:
         ConfigError: it is not usable; the message does not repeat the code.
     """
+    if section is not None:
+        text = text or (None if file else section.invite)
+        ca_cert_hash = ca_cert_hash or section.ca_cert_hash
     given = secret_text(text, file, INVITE_VARIABLE, "--invite", "--invite-file")
     if given is None:
         return None

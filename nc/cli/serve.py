@@ -208,9 +208,7 @@ def serve(
         settings = ServerSettings.model_validate({k: v for k, v in given.items() if v is not None})
     except ValidationError as error:
         raise ConfigError(_first_mistake(error)) from error
-    given_invite = (invite or (None if invite_file else section.invite), invite_file)
-    pin = ca_cert_hash or section.ca_cert_hash
-    invitation = replica_invitation(*given_invite, pin, cluster=settings.cluster)
+    invitation = replica_invitation(invite, invite_file, ca_cert_hash, section, settings.cluster)
     _check(settings, metrics_listen or section.metrics_listen)
     signals.ignore_others()
     forbid_core_dumps()
@@ -244,12 +242,11 @@ async def _serve(
 ) -> None:
     sys.setswitchinterval(SWITCH_INTERVAL_S)
     stop = asyncio.Event()
-    loop = asyncio.get_running_loop()
-    loop.set_exception_handler(lambda _, context: report_stray(log, context))
+    asyncio.get_running_loop().set_exception_handler(lambda _, context: report_stray(log, context))
     reload = asyncio.Event()
     signals.handle(stop.set, reload.set)
-    clock = SystemClock() if settings.cluster is None else BootClock()
     secrets = SystemSecrets()
+    clock = SystemClock() if settings.cluster is None else BootClock()
     if invitation is not None:
         await become_replica(settings, invitation, secrets, log)
     await require_supported(clock, f"unix-abstract:nc-{secrets.random_bytes(8).hex()}")

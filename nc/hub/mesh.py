@@ -103,6 +103,7 @@ class Mesh:
         self.open: dict[str, PeerLink] = {}
         self.accepted: set[PeerLink] = set()
         self.opened, self.failed = 0, 0
+        self._known: dict[str, Peer] = {}  # where each was when it was last named
         self._wanted: dict[_Wanted, asyncio.Task[None]] = {}
         self._changed = asyncio.Event()
         parts.peers.observe(self._changed.set)
@@ -132,13 +133,22 @@ class Mesh:
                 await asyncio.wait(ended)
 
     def _reconcile(self) -> None:
-        """Begin and end connections as the peers are now."""
-        own, peers = self._parts.own(), self._parts.peers.peers()
-        sessions = self._state().sessions
+        """Begin and end connections as the peers are now.
+
+        One that the leader does not name now, since it hears nothing of it, stays a peer until its
+        session has ended: the way between the two may be well.
+        """
+        own, sessions = self._parts.own(), self._state().sessions
+        self._known.update(self._parts.peers.peers())
+        self._known = {
+            session: peer
+            for session, peer in self._known.items()
+            if session != own and session in sessions
+        }
         wanted = {
             _Wanted(own, session, peer)
-            for session, peer in peers.items()
-            if session != own and session in self.nodes.ports
+            for session, peer in self._known.items()
+            if session in self.nodes.ports
         }
         for gone in self._wanted.keys() - wanted:
             self._wanted.pop(gone).cancel()
@@ -147,7 +157,7 @@ class Mesh:
         for link in [*self.accepted]:
             if link.port.session not in sessions:
                 link.end("this session has ended")
-        self._moved(tuple(sorted(peer for session, peer in peers.items() if session != own)))
+        self._moved(tuple(sorted(self._known.values())))
 
     async def _keep(self, wanted: _Wanted, port: PeerPort) -> None:
         """Keep one connection, for ever."""
@@ -187,7 +197,7 @@ class Mesh:
 
     def address_of(self, session: str) -> str:
         """Where a peer's link port is; "" if it is not known now."""
-        peer = self._parts.peers.peers().get(session)
+        peer = self._known.get(session)
         return "" if peer is None else host_port(*peer)
 
     def admit(self, connection: AcceptedConnection, request: WSUpgradeRequest) -> PeerLink:

@@ -21,6 +21,7 @@ from nc.domain.replica_addresses import BindReplicaAddress
 from nc.domain.replicas import StartReplica, StopReplica
 from nc.replica.batch import Origin
 from nc.replica.errors import (
+    NotCurrent,
     NotLeading,
     OutcomeOpen,
     Stopping,
@@ -214,7 +215,9 @@ class Membership:
             except (NotLeading, WriteRefused, OutcomeOpen):
                 await asyncio.sleep(_AGAIN_S)
             else:
-                return
+                break
+        with contextlib.suppress(NotCurrent):  # it is ready all the same, and says NOT_SERVING
+            await self.role.current()
 
     async def _forward(self, command: Command, origin: Origin, insist: bool) -> list[Event]:
         return await self._following.change(command, origin, insist=insist)

@@ -39,7 +39,6 @@ from nc.server.methods import public_methods
 from nc.server.own_changes import OwnChanges
 from nc.server.own_session import OwnSession
 from nc.server.parts import Job, KeepUplink, Parts
-from nc.server.standing import standing_of
 
 VERSION = version("litekube-network-controller")
 
@@ -112,13 +111,10 @@ class Server:
         self._parts = parts
         self._failing: tasks.Failing = {}
         self.membership = None
-        own = OwnChanges(replica, request_ids, parts.log.limits, lambda: self._decides)
+        own = OwnChanges(replica, request_ids, parts.log.limits, self._decides)
         self.submit = own.submit
         self._session = OwnSession(parts, replica, self.submit, VERSION)
-        self.admin = admin_services(
-            *(parts, replica, hub, waiting, VERSION, lambda: self.endpoints, self._failing),
-            partial(standing_of, self),
-        )
+        self.admin = admin_services(self, parts, waiting, VERSION, self._failing)
         self.methods: Methods = {
             **public_methods(parts, replica, lambda: self.endpoints),
             **admin_methods(self.admin),
@@ -189,14 +185,9 @@ class Server:
         """Record the administrator's certificate of the server's folder, if it is another one."""
         await (self.membership or self._session).record_installed(method)
 
-    @property
     def _decides(self) -> bool:
         """Whether this server decides: alone, or as the leader of several."""
         return self.membership is None or self.membership.leads
-
-    async def _sweep_if_it_decides(self, sweep: Callable[[], Awaitable[None]]) -> None:
-        if self._decides:
-            await sweep()
 
     async def _then_record(self, run: Callable[[], Awaitable[None]]) -> None:
         """Run a job, which may renew certificates."""
@@ -272,8 +263,7 @@ class Server:
         """The server's own background tasks, by their names."""
         parts, logger = self._parts, self._parts.logger
         set_serving = (self.membership or parts.rpc_ports).set_serving
-        sweep = tasks.Sweep(self.replica, self.submit, parts.clock).sweep
-        sweep = partial(self._sweep_if_it_decides, sweep)
+        sweep = tasks.Sweep(self.replica, self.submit, parts.clock, self._decides).sweep
         jobs = [job._replace(run=partial(self._then_record, job.run)) for job in parts.jobs]
         for job in (Job("sweep", parts.sweep_interval_s, sweep), *jobs):
             yield job.name, partial(tasks.repeat, job, logger, self._failing)

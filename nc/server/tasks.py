@@ -1,7 +1,7 @@
 """The server's background work: jobs that are repeated, and watchers that report trouble."""
 
 import asyncio
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from itertools import islice
 from typing import Final, Protocol
 
@@ -91,8 +91,15 @@ class Sweep:
     each start, too: the machine's clock may be wrong until NTP has set it.
     """
 
-    def __init__(self, replica: Replica, submit: Submit, clock: Clock) -> None:
+    def __init__(
+        self,
+        replica: Replica,
+        submit: Submit,
+        clock: Clock,
+        decides: Callable[[], bool] = lambda: True,  # of several servers, the leader alone
+    ) -> None:
         self._replica = replica
+        self._decides = decides
         self._submit = submit
         self._clock = clock
         self._watch = ClockWatch(clock)
@@ -105,6 +112,8 @@ class Sweep:
 
     async def sweep(self) -> None:
         """Sweep once."""
+        if not self._decides():
+            return
         soonest_ms = await self._soonest_expiry_ms()
         now = now_ms(self._clock)
         self._watch.look()

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 import yaml
 
+from nc.cli.config_file import load
 from nc.cli.newcomer import ReplicaInvitation
 from nc.cli.pasted import read_replica_line, read_token
 from nc.cli.replica_invitation import replica_invitation
@@ -113,6 +114,12 @@ def test_an_invitation_comes_from_where_others_cannot_read(
     file = tmp_path / "invite"
     file.write_text(f"{LINE}\n")
     assert replica_invitation(None, file, None, cluster="nats://h/s") == EXPECTED
+    config = tmp_path / "server.json"
+    server = {"invite": f"{CODE}@192.0.2.1:6439", "caCertHash": PIN}
+    config.write_text(json.dumps({"mode": "server", "server": server}))
+    section = load(config).server
+    assert CODE not in repr(section)
+    assert replica_invitation(None, None, None, section, "nats://h/s") == EXPECTED
     monkeypatch.setenv("NC_INVITE", f"{CODE}@192.0.2.1:6439")
     assert replica_invitation(None, None, PIN, cluster="nats://h/s") == EXPECTED
     for text, pin, cluster, sentence in (

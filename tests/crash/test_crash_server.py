@@ -36,6 +36,11 @@ KILLS_AFTER = (
 LONG_PAUSE_MS = 20
 PAUSES_MS = (0, 5, LONG_PAUSE_MS)
 
+# There it is killed again until that has happened, so often at most: most kills are in the middle
+# of a write that takes so long.
+MOST_KILLS = 40
+MORE_KILLS_AFTER = 20
+
 # Before these kills of a folder the server is also killed while it still starts.
 KILL_AT_START = (2, 4)
 
@@ -59,7 +64,8 @@ def _survive(seed: int, kills_after: tuple[int, ...], pause_ms: int, data_dir: P
     command = (sys.executable, str(ON_ODD_DISK), f"slow:{pause_ms}", "serve") if pause_ms else SERVE
     ledger = Ledger()
     rng = random.Random(seed)  # noqa: S311 - a test's choices
-    for kill, after in enumerate(kills_after):
+    kills = list(kills_after)
+    for kill, after in enumerate(kills):
         if kill in KILL_AT_START:
             with ServerProcess(data_dir, command=command, ready="log.opened") as server:
                 server.kill()
@@ -68,13 +74,19 @@ def _survive(seed: int, kills_after: tuple[int, ...], pause_ms: int, data_dir: P
             load = Load(server, ledger, rng, f"s{seed}k{kill}", after, server.kill)
             asyncio.run(load.run())
             assert load.answers >= after
+        if kill == len(kills) - 1 < MOST_KILLS and pause_ms == LONG_PAUSE_MS:
+            kills += [] if _torn(data_dir) else [MORE_KILLS_AFTER]
     with ServerProcess(data_dir) as server:
         _check(ledger, data_dir, server)
         assert server.stop() == 0
     history, _ = read_history(data_dir / "log")
     assert history.stops == [history.last_seq]
-    # Six kills or more, each of them most likely in the middle of a write that takes so long.
-    assert pause_ms < LONG_PAUSE_MS or list((data_dir / "log").glob("*.torn-*"))
+    assert pause_ms < LONG_PAUSE_MS or _torn(data_dir)
+
+
+def _torn(data_dir: Path) -> list[Path]:
+    """What kills in the middle of a write have left, as far as a server has started since."""
+    return list((data_dir / "log").glob("*.torn-*"))
 
 
 def _check(ledger: Ledger, data_dir: Path, server: ServerProcess) -> None:

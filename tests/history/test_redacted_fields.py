@@ -32,6 +32,8 @@ PUBLIC: Final[dict[str, set[str]]] = {
         *("installed", "role"),
     },
     "administrator_revoked": {"reason"},
+    "replica_invited": {"expires_at_ms"},
+    "invitation_ended": {"reason"},
     "litekube_imported": {"nodes", "tokens"},
     "digest_recorded": {"seq"},
     "log_repaired": {"lost_through_seq"},

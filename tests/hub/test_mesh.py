@@ -240,12 +240,19 @@ async def test_reports_have_what_was_exchanged_with_each_peer() -> None:
         assert at in render(tables(REPORT | {"peers": [peer]}))
 
 
-async def test_nodes_are_told_where_the_other_hubs_are() -> None:
-    """And a hub that is no peer any more loses its connections."""
+async def test_a_peer_is_one_until_its_session_ends() -> None:
+    """Also while the leader does not name it; nodes are told where it is for as long."""
     async with mesh_hubs(2) as here:
         one, two = here.hubs
-        assert (two.port) in {port for _, port in one.hub.reachable.told()}
+        assert two.port in {port for _, port in one.hub.reachable.told()}
+        opened = one.mesh.opened
         one.peers.set({})
+        client, source = await here.link(one, await here.register("a"))
+        other, destination = await here.link(two, await here.register("b"))
+        client.send(packet(source, destination))
+        assert await other.packet() == packet(source, destination)
+        assert one.mesh.opened == opened
+        await two.submit(StopReplica("r1", two.session))
         await until(lambda: one.hub.reachable.told() == one.hub.reachable.own)
         await until(lambda: not one.mesh.open)
-        assert one.port_to(two).is_away
+        assert one.mesh.nodes.ports == {}

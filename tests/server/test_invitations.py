@@ -11,9 +11,12 @@ import pytest
 import structlog
 
 from nc.cli.newcomer import NoReplicaReached, NotInvited, ReplicaInvitation, become_replica
+from nc.client.channel import BOOTSTRAP_PORT, Channel
+from nc.client.errors import FailedPrecondition
 from nc.data_folder import DataFolder, DataFolderError
 from nc.errors import UNREACHABLE, USAGE, ConfigError, OperatorError
 from nc.pb.admin.v1 import replicas_pb2 as pb
+from nc.pb.replica.v1.joining_pb2 import RedeemInvitationRequest
 from nc.replica.errors import Removed
 from nc.replica_secrets import NATS_FILES
 from nc.secrets import SystemSecrets
@@ -22,6 +25,7 @@ from nc.server.newcomer import require_finished
 from nc.server.settings import ServerSettings
 from nc.server.shared_secrets import stream_address
 from tests.support.link_cluster import logged_events
+from tests.support.nats_identities import write_credentials
 from tests.support.nats_servers import NatsServer, address_of
 from tests.support.operators import Operator, Refused, operator
 from tests.support.whole_server import (
@@ -29,6 +33,7 @@ from tests.support.whole_server import (
     Lines,
     MovableClock,
     WholeServer,
+    admin,
     running,
     settings,
     until,
@@ -47,8 +52,8 @@ HOUR_MS = 3_600_000
 class Cluster:
     """A server on a stream, its administrator, and whoever is invited to it."""
 
-    def __init__(self, server: WholeServer, admin: Operator) -> None:
-        self.server, self.admin = server, admin
+    def __init__(self, server: WholeServer, caller: Operator) -> None:
+        self.server, self.admin = server, caller
         self.clock, self.lines = MovableClock(), Lines()
 
     async def invite(self, **more: Any) -> ReplicaInvitation:
@@ -58,7 +63,8 @@ class Cluster:
 
     async def join(self, folder: Path, invitation: ReplicaInvitation) -> ServerSettings:
         """Fill a folder, as `serve` does before it starts."""
-        theirs = settings(folder, cluster=self.server.settings.cluster, cluster_replicas=1)
+        cluster = str(self.server.settings.cluster).partition("&")[0]  # it need name no files
+        theirs = settings(folder, cluster=cluster, cluster_replicas=1)
         log = structlog.wrap_logger(structlog.ReturnLogger(), processors=[self.lines])
         await become_replica(theirs, invitation, SystemSecrets(), log)
         return theirs
@@ -87,8 +93,8 @@ def address(nats: NatsServer, request: pytest.FixtureRequest) -> str:
 async def on_stream(data_dir: Path, address: str) -> AsyncIterator[Cluster]:
     clock, lines = MovableClock(), Lines()
     more: dict[str, Any] = {"cluster": address, "cluster_replicas": 1}
-    async with running(data_dir, clock, lines, **more) as server, operator(server) as admin:
-        made = Cluster(server, admin)
+    async with running(data_dir, clock, lines, **more) as server, operator(server) as caller:
+        made = Cluster(server, caller)
         made.clock, made.lines = clock, lines
         yield made
 
@@ -101,13 +107,15 @@ async def test_a_newcomer_is_given_what_replicas_share_and_follows(
     data_dir: Path, address: str, tmp_path: Path
 ) -> None:
     """For its owner's eyes alone, and nothing else; neither log nor lines have any of it."""
-    folder = tmp_path / "b"
-    async with on_stream(data_dir, address) as a:
+    folder, creds = tmp_path / "b", tmp_path / "user.creds"
+    write_credentials(tmp_path)
+    async with on_stream(data_dir, f"{address}&creds={creds}") as a:
         invitation = await a.invite()
         theirs = await a.join(folder, invitation)
         assert contents(folder) == contents(data_dir)
+        assert (folder / "nats" / "nats.creds").read_bytes() == creds.read_bytes()
         made = {str(p.relative_to(folder)): p for p in folder.rglob("*") if p.is_file()}
-        assert made.keys() == {*SHARED, "replica"}
+        assert made.keys() == {*SHARED, "nats/nats.creds", "replica"}
         for path in folder.rglob("*"):
             mode, is_public = stat.S_IMODE(path.stat().st_mode), path.name in ("ca.pem", "replica")
             assert mode == (0o700 if path.is_dir() else 0o644 if is_public else 0o600)
@@ -131,12 +139,16 @@ async def test_a_newcomer_is_given_what_replicas_share_and_follows(
         (used, _) = (await a.admin.call("Replicas/List", all=True)).invitations[::-1]
         assert (used.replica_id, used.peer_address) == (name, LOOPBACK)
         secrets = [invitation.code.encode(), third.code.encode(), *contents(data_dir).values()]
+        secrets.append(creds.read_bytes())
         folders = (data_dir / "log", folder / "log")
         logs = [p.read_bytes() for log in folders for p in log.rglob("*") if p.is_file()]
         told = b"".join([*logs, json.dumps([*a.lines, *lines], default=str).encode()])
     assert contents(tmp_path / "c") == contents(data_dir)
+    assert (tmp_path / "c" / "nats" / "nats.creds").read_bytes() == creds.read_bytes()
     for secret in secrets:
-        parts = secret.splitlines()[1:-1] if secret.startswith(b"-----") else [secret]
+        of_pem = [line for line in secret.splitlines() if len(line) > 40 and b"-" not in line]
+        parts = of_pem if b"-----" in secret else [secret]
+        assert parts
         assert not [part for part in parts if part in told or part.hex().encode() in told]
 
 
@@ -227,16 +239,29 @@ async def test_a_removed_server_ends_and_starts_no_more(
 
 async def test_a_server_that_has_nothing_to_share_invites_nobody(data_dir: Path) -> None:
     """The sentence says what to do; its list is of itself."""
-    async with running(data_dir) as server, operator(server) as admin:
+    async with running(data_dir) as server, operator(server) as caller:
         with pytest.raises(Refused, match=r"own data folder.*log move.*--cluster") as refused:
-            await admin.call("Replicas/Invite")
+            await caller.call("Replicas/Invite")
         assert refused.value.code.name == "FAILED_PRECONDITION"
-        (own,) = (await admin.call("Replicas/List")).replicas
+        (own,) = (await caller.call("Replicas/List")).replicas
         assert (own.self, own.state, own.HasField("role")) == (
             True,
             pb.REPLICA_STATE_RUNNING,
             False,
         )
+
+
+async def test_a_server_without_tls_gives_nothing_away(data_dir: Path, address: str) -> None:
+    """Neither an invitation nor, to whoever asks the bootstrap port, what one is worth."""
+    more: dict[str, Any] = {"cluster": address, "cluster_replicas": 1, "plaintext": True}
+    async with running(data_dir, **more) as server, admin(server) as client:
+        with pytest.raises(FailedPrecondition, match=r"without TLS.*--plaintext"):
+            await client.call("Replicas.Invite", pb.InviteReplicaRequest())
+        request = RedeemInvitationRequest(code="0" * 24, attempt="0" * 32, replica_id="b")
+        there = Channel(LOOPBACK, server.endpoints.bootstrap_port, None, BOOTSTRAP_PORT)
+        async with there as stranger:
+            with pytest.raises(FailedPrecondition, match=r"without TLS.*--plaintext"):
+                await stranger.call("Redeem", request)
 
 
 def test_the_files_of_an_invitation_are_used_where_an_address_names_none(tmp_path: Path) -> None:

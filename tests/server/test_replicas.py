@@ -4,6 +4,7 @@ import asyncio
 import shutil
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack
+from http import HTTPStatus
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,8 @@ from nc.client.tls import ClientTls
 from nc.domain.links import link_of
 from nc.pb import network_controller_pb2 as pb
 from nc.replica.peers import Peer
-from tests.support.link_cluster import CONNECTED, cluster
+from tests.support.link_client import NoUpgrade
+from tests.support.link_cluster import CONNECTED, Cluster, Machine, cluster
 from tests.support.nats_servers import NatsServer, address_of
 from tests.support.server_process import LOOPBACK, ServerProcess
 from tests.support.whole_server import PATIENCE_S, WholeServer, running, until
@@ -166,6 +168,20 @@ def peers_of(server: WholeServer) -> Mapping[str, Peer]:
     return server.server.membership.peers.peers()
 
 
+async def connect(here: Cluster, machine: Machine) -> None:
+    """Link a node, as soon as the server is in touch with the leader."""
+    async with asyncio.timeout(PATIENCE_S):
+        while True:
+            try:
+                await here.connect(machine)
+            except NoUpgrade as refused:
+                if refused.status != HTTPStatus.SERVICE_UNAVAILABLE:
+                    raise
+                await asyncio.sleep(0.05)
+            else:
+                return
+
+
 async def test_a_link_at_a_follower_is_every_servers_knowledge(
     data_dir: Path, tmp_path: Path, on_stream: dict[str, Any]
 ) -> None:
@@ -174,7 +190,7 @@ async def test_a_link_at_a_follower_is_every_servers_knowledge(
         share_secrets(data_dir, tmp_path / "second")
         async with cluster(tmp_path / "second", **on_stream) as here:
             machine = await here.enrol()
-            await here.connect(machine)
+            await connect(here, machine)
             node_id = machine.node_id
             assert leader.replica.state.leader.session == leader.replica.session
             link = link_of(leader.replica.state.links, node_id)

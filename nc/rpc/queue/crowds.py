@@ -14,6 +14,7 @@ from collections import Counter, defaultdict
 from collections.abc import Callable, Collection, Mapping
 from typing import Final
 
+from nc.clock import Clock
 from nc.net.party import party_at
 from nc.rpc.queue.connections import Connection, Connections
 from nc.rpc.queue.floods import Floods
@@ -30,6 +31,7 @@ class Crowds:
     """A thread that looks, from `start` to `stop`.
 
     Args:
+        clock: by which a flood's pace is told.
         ports: those whose connections count, all together; for each see `Floods.most_brought`.
         most: so many connections may be open; and no more than three quarters of the descriptors
             that the process may have are left to them.
@@ -37,8 +39,13 @@ class Crowds:
     """
 
     def __init__(
-        self, ports: Mapping[int, int], most: int, report: Callable[[str, int], None]
+        self,
+        clock: Clock,
+        ports: Mapping[int, int],
+        most: int,
+        report: Callable[[str, int], None],
     ) -> None:
+        self._clock = clock
         self._ports = ports
         files, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
         self._most, self._files = most, files * 3 // 4
@@ -63,7 +70,7 @@ class Crowds:
             began_s = time.thread_time()
             if _open_files_at_least() > min(self._most, self._files):
                 self._thin_out()
-            flooding = self._floods.look(time.monotonic())
+            flooding = self._floods.look(self._clock.monotonic_ns() / 1e9)
             for party, ended in Counter(_party(each) for each in flooding).items():
                 self._report(party, ended)
             pause_s = max(_PAUSE_S, _PAUSE_PER_LOOK * (time.thread_time() - began_s))

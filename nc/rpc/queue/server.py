@@ -72,7 +72,7 @@ class QueueServer:
         self._is_scheduled = self._is_stopping = False
         self._ports: list[Port] = []
         self._numbers: dict[int, int] = {}  # of the ports; see `Limits.brought`
-        self._crowds = Crowds(self._numbers, connections, report_crowd)
+        self._crowds = Crowds(clock, self._numbers, connections, report_crowd)
         self._thread: threading.Thread | None = None
         self._died: asyncio.Future[None] = self._loop.create_future()
 

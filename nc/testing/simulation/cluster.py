@@ -22,7 +22,7 @@ from nc.testing.contract.operations import DENIED, MISTAKE, OK, Call, Unregister
 from nc.testing.contract.values import ADMIN
 from nc.testing.seeded_random import SeededRandom
 from nc.testing.simulation.actions import Plan
-from nc.testing.simulation.calls import Calls
+from nc.testing.simulation.calls import CallRecord, Calls
 from nc.testing.simulation.certificates import Certificates
 from nc.testing.simulation.chronicle import Chronicle
 from nc.testing.simulation.clocks import ClusterTime, MachineClock
@@ -158,12 +158,24 @@ class Cluster:
                 return None
             if not self._calls.must_wait:
                 break
-        was_in_trouble = site.in_trouble
         call = self._calls.begin(operation, self._now_ms, self.now_s, known_seq)
         if isinstance(operation, Unregister):
             self.asked_to_leave.add(operation.node)
         elif isinstance(operation, UnregisterNodesOf):
             self.asked_to_leave.add(operation.token.removeprefix(JOINS_BY))
+        answer = None
+        try:
+            answer = await self._answer(site, server, operation, call)
+        finally:  # else a call that fails keeps all others waiting
+            self._calls.end(call, answer, self._now_ms)
+        self.chronicle.seqs[call.number] = self.state.seq
+        self.note(f"{call}  →  {answer_text(answer)}")
+        return answer
+
+    async def _answer(
+        self, site: Site, server: SimulatedServer, operation: Call, call: CallRecord
+    ) -> Answer | None:
+        was_in_trouble = site.in_trouble
         # the call is begun a turn later, and must not know what is given out meanwhile
         answer = await server.answer(operation, self._names.copy(), call.request_id)
         call.answered_seq = server.replica.state.seq
@@ -177,9 +189,6 @@ class Cluster:
             await self._until_read(each)
         if answer is not None:
             self._names.remember(operation, answer)
-        self._calls.end(call, answer, self._now_ms)
-        self.chronicle.seqs[call.number] = self.state.seq
-        self.note(f"{call}  →  {answer_text(answer)}")
         return answer
 
     @property

@@ -2,6 +2,7 @@
 
 import asyncio
 from typing import Any, Final, cast
+from unittest import mock
 
 import structlog
 
@@ -19,8 +20,9 @@ from nc.domain.updates import ReportFacts
 from nc.hub.admission import admit
 from nc.hub.refusals import LinkRefused
 from nc.replica.replica import Origin
-from nc.replica.waiting import WaitingNodes
-from nc.secrets import RequestIds, TokenIds
+from nc.secrets import TokenIds
+from nc.server import server
+from nc.server.own_session import OwnSession
 from nc.server.parts import Parts
 from nc.server.server import Server, serve
 from nc.testing.contract import operations as ops
@@ -158,20 +160,21 @@ class LinklessServer(LocalServer):
         return Answer(Answered(OK))
 
 
-class _Unrecorded(Server):
+class _Unrecorded(OwnSession):
     """Records neither its start nor its stop."""
 
-    async def _record_start(self) -> None:
+    async def begin(self) -> None:
         pass
 
-    async def _record_stop(self) -> None:
+    async def end(self, writer: "asyncio.Task[None]") -> None:
         pass
 
 
 def _serve_unrecorded(parts: Parts) -> Server:
-    made = serve(parts)
+    with mock.patch.object(server, "OwnSession", _Unrecorded):
+        made = serve(parts)
     made.replica.session = ""  # the log has no start of it
-    return _Unrecorded(parts, made.replica, made.hub, RequestIds(parts.secrets), WaitingNodes())
+    return made
 
 
 class _NoLinks:

@@ -3,12 +3,12 @@
 import contextlib
 import sqlite3
 from collections.abc import Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, timedelta
 from pathlib import Path
 
 from cryptography.hazmat.primitives.asymmetric import ec
 
-from nc.clock import SystemClock
+from nc.clock import SystemClock, now_utc
 from nc.data_folder import DataFolder
 from nc.domain.network import Network
 from nc.pki import FolderPaths
@@ -40,7 +40,7 @@ _ROW = "INSERT INTO network_mgr (token, state, bind_ip) VALUES (?, 3, ?)"
 def import_nodes(folder: DataFolder, network: str, nodes: Sequence[tuple[str, str]]) -> None:
     """Import nodes, each a token and an address or "", with CAs that are made for it."""
     folder.path.mkdir(parents=True, mode=0o700)
-    founded = datetime.now(UTC) - timedelta(hours=1)
+    founded = now_utc(SystemClock()) - timedelta(hours=1)
     for kind, where in (
         (AuthorityKind.GRPC, folder.grpc_pki),
         (AuthorityKind.NETWORK, folder.network_pki),
@@ -68,7 +68,7 @@ def import_nodes(folder: DataFolder, network: str, nodes: Sequence[tuple[str, st
 def upstream_of(folder: DataFolder) -> tuple[CertificateSet, CertificateSet]:
     """What all nodes of an upstream server with these CAs would show."""
     grpc, network = map(_authority, (folder.grpc_pki, folder.network_pki))
-    return upstream_certificates(Authorities(grpc, network), datetime.now(UTC))
+    return upstream_certificates(Authorities(grpc, network), now_utc(SystemClock()))
 
 
 def _authority(folder: Path) -> CertificateAuthority:

@@ -29,8 +29,8 @@ from nc.text import printable
 class ReplicasCommands(LazyGroup):
     table: ClassVar = {
         "list": ("List the servers that share the log.", f"{__name__}:list_replicas"),
-        "invite": ("Let another machine become one of them.", f"{__name__}:invite"),
-        "remove": ("Refuse a server, or withdraw an invitation.", f"{__name__}:remove"),
+        "invite": ("Let one other machine become a server of this cluster.", f"{__name__}:invite"),
+        "remove": ("Refuse a server from now on, or withdraw an invitation.", f"{__name__}:remove"),
     }
 
 
@@ -70,7 +70,7 @@ INVITATION_COLUMNS: Final[tuple[Column[ReplicaInvitation], ...]] = (
 
 @app.callback()
 def replicas(output: AnyOutputOption = AnyOutput.TEXT) -> None:
-    """List the servers that share one log, invite further ones, and remove some.
+    """List, invite and remove servers that share the log.
 
     Example: ncadm replicas invite
     """
