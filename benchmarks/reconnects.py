@@ -1,15 +1,16 @@
 """What does it cost when every node comes back at once, and what does a node leave in the log?
 
 Question: of so many registered nodes, how much CPU time of the server does a link take that is
-opened, and one that is closed, how long until all are back that come at once, and how many events
-and bytes of log is each step? The baseline of opening a link is `links.py`'s bare TLS server, in
-the same run. With `--agents` some real agents join as well, one after the other, renew their
-certificates (a life of a minute, so at least 20 s), and are restarted: what an event takes of the
-log that comes alone.
+opened, kept (`--hold`) and closed, how long until all are back that come at once, and how many
+events and bytes of log is each step? The baseline of opening a link is `links.py`'s bare TLS
+server, in the same run. With `--agents` some real agents join as well, one after the other, renew
+their certificates (a life of a minute, so at least 20 s), and are restarted: what an event takes
+of the log that comes alone.
 
 Nodes are our agent's end of a link, in four processes on this machine, which take CPU time, too.
 
-    python benchmarks/reconnects.py [--links 2000] [--rounds 2] [--agents 0] [--json FILE]
+    python benchmarks/reconnects.py [--links 2000] [--rounds 2] [--hold 0] [--agents 0]
+                                    [--json FILE]
 """
 
 import argparse
@@ -40,6 +41,7 @@ PROGRAM, NCADM = (
     str(Path(sys.executable).with_name(name)) for name in ("network-controller", "ncadm")
 )
 PATIENCE_S = 120.0
+LOOK_S = 0.5  # at the log, which takes CPU time, too
 
 
 class Cost(NamedTuple):
@@ -83,6 +85,7 @@ def main() -> None:
     )
     parser.add_argument("--links", type=int, default=2000)
     parser.add_argument("--rounds", type=int, default=2)
+    parser.add_argument("--hold", type=float, default=0, help="seconds that all links are kept")
     parser.add_argument("--agents", type=int, default=0)
     parser.add_argument("--json", type=Path)
     arguments = parser.parse_args()
@@ -114,6 +117,9 @@ def storm(home: Path, arguments: argparse.Namespace, found: dict[str, list[Cost]
             with all_linked("ours", ours, home, links) as seconds:
                 meter.until("CONNECTED", links)
                 meter.note("link opened" if number else "first link opened", links, seconds)
+                if arguments.hold:
+                    time.sleep(arguments.hold)
+                    meter.note("links kept", links)
             began = time.perf_counter()
             meter.until("IDLE", links)
             meter.note("link closed", links, time.perf_counter() - began)
@@ -170,7 +176,7 @@ def wait_until(is_so: Callable[[], bool], what: str) -> None:
     while not is_so():
         if time.monotonic() > end:
             raise TimeoutError(what)
-        time.sleep(0.1)
+        time.sleep(LOOK_S)
 
 
 def alone(home: Path, agents: int, found: dict[str, list[Cost]]) -> None:

@@ -174,12 +174,14 @@ def failovers(replicas: Servers, node: str, count: int) -> dict[str, list[dict[s
             survivors = [server for server in replicas.all if server is not killed]
             rows.append(uvloop.run(after_kill(killed, survivors, node)))
             rows[-1]["back"] = killed.start()
+    if not count:
+        return found
     print(f"{count} kills of each, s: median (longest)")
     for victim, rows in found.items():
         figures = (
             f"{what} {statistics.median(row[what] for row in rows):.2f} "
             f"({max(row[what] for row in rows):.2f})"
-            for what in (rows[0] if rows else ())
+            for what in rows[0]
         )
         print(f"  {victim:<12}{', '.join(figures)}")
     return found
