@@ -235,7 +235,8 @@ class LeaderLeases:
         Only under a lease: whoever is elected acknowledges nothing before that has ended.
         """
         for session in self.members.keys() - set(sessions):
-            self.forget(session)
+            if not self.members[session].is_in:  # else it may not know yet that it is lost
+                self.forget(session)
         reached = self._reached(now_ns)
         for member in self._in():
             if member.applied_seq >= reached:

@@ -80,9 +80,14 @@ class Following:
             except LineBroken:
                 await asyncio.sleep(_AGAIN_S)
             finally:
-                self._line = None
-                self._line_is_there.clear()
+                self._leave(line)
                 await line.close()
+
+    def _leave(self, line: Line) -> None:
+        """Pass nothing more on by this line, unless something is heard on it again."""
+        if self._line is line:
+            self._line = None
+            self._line_is_there.clear()
 
     async def stop(self) -> None:
         """Tell the leader that this replica answers nothing any more."""
@@ -111,6 +116,7 @@ class Following:
             try:
                 response = await line.forward(request, max(0.1, until - loop.time()))
             except LineBroken as error:
+                self._leave(line)
                 raise LeaderLost from error
             if response.refusal.kind not in _NOT_TRIED:
                 return response

@@ -82,6 +82,7 @@ class Faults:
         process = site.process
         if process is not None and process.is_up and not process.life.is_over:
             self._note(f"{site.name} is stopped")
+            self._be_apart(site, _STOP_S + _AFTER_S)
             site.starts_at_s = self._now_s() + self._chance.pick(_DOWN_S)
             await first_of(process.life.run(process.stop()), asyncio.sleep(_STOP_S))
             process.life.end()
