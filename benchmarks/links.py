@@ -258,11 +258,11 @@ def bare_running(pki: Path) -> Iterator[Running]:
 
 
 @contextlib.contextmanager
-def ours_running(home: Path) -> Iterator[Running]:
+def ours_running(home: Path, *options: str) -> Iterator[Running]:
     """Our server as an operator runs it, its log lines in a file."""
     command = [str(Path(sys.executable).parent / "network-controller"), "serve", "--tun", "off"]
     command += ["--data-dir", str(home / "data"), "--advertise", "127.0.0.1"]
-    command += ["--network-addr", NETWORK]
+    command += ["--network-addr", NETWORK, *options]
     command += ["--grpc-port", "0", "--bootstrap-port", "0", "--link-port", "0"]
     with (home / "server.log").open("w") as stderr:
         process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=stderr, text=True)

@@ -16,6 +16,7 @@ from nc.metrics.loop_lag import LoopLag
 from nc.metrics.shapes import counter, gauge, histogram, labelled, labelled_counter
 from nc.metrics.sources import Sources
 from nc.metrics.tally import Tally
+from nc.replica.role import Role
 from nc.rpc.admin.server import ServerFacts
 
 _MS_PER_S: Final = 1000
@@ -47,7 +48,8 @@ class Families:
         yield from calls(sources.calls)
         yield from self._nodes()
         yield from links(sources.hub, self._tally)
-        yield from peers(self._sources.hub)
+        yield from peers(sources.hub)
+        yield from replica_role(sources.role)
         yield from self._events()
         yield from self._refusals()
         yield from self._server()
@@ -211,6 +213,25 @@ def peers(hub: Hub) -> Iterator[Metric]:
         "nc_peer_connections_failed",
         "Connections to other servers that were not made, or not for the right one.",
         0 if mesh is None else mesh.failed,
+    )
+
+
+def replica_role(role: Role | None) -> Iterator[Metric]:
+    """A server that has no others leads."""
+    yield gauge(
+        "nc_replica_leads",
+        "1: this server decides all changes; 0: another one does, or nobody.",
+        role is None or role.replica.leads,
+    )
+    yield gauge(
+        "nc_replica_answers",
+        "1: this server may answer queries; 0: it does not know whether its state is the newest.",
+        role is None or role.may_answer(),
+    )
+    yield gauge(
+        "nc_replica_lag_events",
+        "Events that this server lacks of those that it knows were acknowledged.",
+        0 if role is None else role.lag_events,
     )
 
 

@@ -10,6 +10,7 @@ from nc.clock_watch import ClockWatch
 from nc.hub.hub import Hub
 from nc.replica.appends import RunBlocking
 from nc.replica.replica import Replica
+from nc.replica.role import Role
 from nc.replica.waiting import WaitingNodes
 from nc.rpc.abuse import Abuse
 from nc.rpc.admin.server import Facts
@@ -22,12 +23,14 @@ class Sources:
 
     Attributes:
         replica: has started.
+        role: of the replica; None: there are no others.
         watches: how many watches of events are open.
         facts: what the server's files say.
     """
 
     version: str
     replica: Replica
+    role: Role | None
     hub: Hub
     calls: CallCounts
     abuse: Abuse

@@ -106,6 +106,11 @@ class Role:
         until_ns, needed_seq = self._valid
         return self._now_ns() < until_ns and self.replica.state.seq >= needed_seq
 
+    @property
+    def lag_events(self) -> int:
+        """How many events this replica lacks of those that it knows were acknowledged."""
+        return max(0, self._valid[1] - self.replica.state.seq)
+
     async def current(self, timeout_s: float = CURRENT_WAIT_S) -> None:
         """Wait until it may answer.
 

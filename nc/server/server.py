@@ -225,6 +225,7 @@ class Server:
         return Sources(
             version=VERSION,
             replica=self.replica,
+            role=None if self.membership is None else self.membership.role,
             hub=self.hub,
             calls=self._calls,
             abuse=self.abuse,

@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.nats_servers import PROGRAM as NATS
+
 BENCHMARKS = Path(__file__).parents[2] / "benchmarks"
 
 SMALL = {
@@ -23,6 +25,11 @@ SMALL = {
     "opening": ("--rounds=1", "--nodes=100", "--folder=."),
     "page": ("--nodes=5", "--events=100", "--steps=5"),
     "replay": ("--rounds=1", "--events=300", "--nodes=10", "--folder=."),
+    "reconnects": ("--rounds=1", "--links=2"),
+    "replicas": (
+        *("--rounds=1", "--seconds=0.1", "--failovers=0", "--events=100"),
+        *("--client=python", "--folder=."),
+    ),
     "rpc": ("--rounds=1", "--seconds=0.1", "--client=python"),
     "snapshot_pause": ("--rounds=1", "--seconds=0.1", "--nodes=100"),
     "traffic": ("--rounds=1", "--seconds=0.1", "--only=ours"),
@@ -31,7 +38,9 @@ SMALL = {
 PARTS = {
     "attacks",
     "calls",
+    "cluster",
     "eventsourced",
+    "failover",
     "histories",
     "lab",
     "packets",
@@ -51,6 +60,8 @@ def test_a_benchmark_prints_its_figures(name: str, tmp_path: Path) -> None:
         pytest.skip("no chromium")
     if name == "traffic" and not ("NC_TESTS_REQUIRE_NAMESPACES" in os.environ and _has_iperf()):
         pytest.skip("network namespaces and iperf3 are not required here")
+    if name == "replicas" and not NATS.exists():
+        pytest.skip("no nats-server")
     ended = subprocess.run(
         [sys.executable, BENCHMARKS / f"{name}.py", *SMALL[name]],
         check=False,

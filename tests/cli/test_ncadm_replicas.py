@@ -68,6 +68,9 @@ def test_a_server_is_invited_listed_and_removed(
         table = ncadm("replicas", "list").stdout
         assert f"{own} *" in table
         assert "leader" in table
+        status = ncadm("status").stdout
+        assert f"{own} (this one): running, leader" in status
+        assert f"{name}: running, follower" in status
         unasked = ncadm("replicas", "remove", name)
         assert (unasked.returncode, "give --yes" in unasked.stderr) == (USAGE, True)
         done = ncadm("replicas", "remove", name, "--yes")

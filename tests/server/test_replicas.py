@@ -15,6 +15,7 @@ from nc.client.channel import Channel
 from nc.client.errors import CallFailed
 from nc.client.tls import ClientTls
 from nc.domain.links import link_of
+from nc.metrics.families import replica_role
 from nc.pb import network_controller_pb2 as pb
 from nc.replica.peers import Peer
 from tests.support.link_client import NoUpgrade
@@ -163,6 +164,11 @@ async def test_each_of_three_may_be_killed(processes: Processes) -> None:
         processes.start(name)
 
 
+def role_metrics(server: WholeServer) -> dict[str, float]:
+    families = replica_role(server.server.metrics_sources().role)
+    return {family.name: family.samples[0].value for family in families}
+
+
 def peers_of(server: WholeServer) -> Mapping[str, Peer]:
     assert server.server.membership is not None
     return server.server.membership.peers.peers()
@@ -185,7 +191,10 @@ async def connect(here: Cluster, machine: Machine) -> None:
 async def test_a_link_at_a_follower_is_every_servers_knowledge(
     data_dir: Path, tmp_path: Path, on_stream: dict[str, Any]
 ) -> None:
-    """The leader records it, with the follower's session; it is dropped when the follower stops."""
+    """The leader records it, with the follower's session; it is dropped when the follower stops.
+
+    Metrics of both say which one leads.
+    """
     async with running(data_dir, **on_stream) as leader:
         share_secrets(data_dir, tmp_path / "second")
         async with cluster(tmp_path / "second", **on_stream) as here:
@@ -195,6 +204,9 @@ async def test_a_link_at_a_follower_is_every_servers_knowledge(
             assert leader.replica.state.leader.session == leader.replica.session
             link = link_of(leader.replica.state.links, node_id)
             assert (link.state, link.session) == (CONNECTED, here.replica.session)
+            answers = {"nc_replica_answers": 1, "nc_replica_lag_events": 0}
+            await until(lambda: role_metrics(leader) == {"nc_replica_leads": 1, **answers})
+            await until(lambda: role_metrics(here.server) == {"nc_replica_leads": 0, **answers})
             await until(lambda: list(peers_of(leader)) == [here.replica.session])
             await until(lambda: list(peers_of(here.server)) == [leader.replica.session])
             (peer,) = peers_of(leader).values()

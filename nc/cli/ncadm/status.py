@@ -1,6 +1,7 @@
 """`ncadm status` and `ncadm links`: how the server is, and what goes over its links."""
 
-from typing import Annotated, Final
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
@@ -9,7 +10,10 @@ from nc.cli.ncadm.render import Column, second, second_utc, size_text
 from nc.cli.ncadm.session import client_of, shown
 from nc.cli.options import Document, DocumentOption
 from nc.client.reports import CertificateStatus, ServerStatus
-from nc.client.types import Link, NodeLink, PeerServer
+from nc.client.types import Link, NodeLink, PeerServer, Replica
+
+if TYPE_CHECKING:
+    from nc.client.blocking import Client
 
 WatchOption = Annotated[
     bool, typer.Option("--watch", "-w", help="Again every two seconds, until Ctrl-C.")
@@ -24,12 +28,17 @@ def status(
     Example: ncadm status
     """
     with client_of(context) as client:
-        shown(lambda: _status_text(client.server.status(), output), watch=watch)
+        shown(lambda: _status_text(client, output), watch=watch)
 
 
-def _status_text(status: ServerStatus, output: Document) -> str:
+def _status_text(client: "Client", output: Document) -> str:
+    status = client.server.status()
     if output is not Document.TABLE:
         return render.as_data(render.plain(status), output)
+    return _status_table(status, client.replicas.list() if status.log.stream else ())
+
+
+def _status_table(status: ServerStatus, replicas: Iterable[Replica]) -> str:
     log = status.log
     state = "" if log.writable else ", cannot be written"
     place = f"{log.stream}, with a copy in {log.folder}" if log.stream else log.folder
@@ -47,6 +56,7 @@ def _status_text(status: ServerStatus, output: Document) -> str:
         ("bootstrap tokens", str(status.tokens)),
         ("log", f"events {log.first_seq} to {log.last_seq}{state}, in {place}"),
         ("room", f"{size_text(log.size_bytes)} used, {size_text(log.free_bytes)} free"),
+        *(("server", _replica(each)) for each in replicas),
         *(("certificate", _certificate(each)) for each in status.certificates),
     ]
     if status.unrenewable_nodes:
@@ -55,6 +65,12 @@ def _status_text(status: ServerStatus, output: Document) -> str:
         rows.append(("nodes' certificates", text))
     rows += [("degraded", sentence) for sentence in status.degraded] or [("degraded", "nothing is")]
     return render.fields(rows)
+
+
+def _replica(each: Replica) -> str:
+    role = "" if each.role is None else f", {each.role}"
+    lag = f", lag {each.lag_events} events" if each.lag_events else ""
+    return f"{each.id}{' (this one)' if each.self else ''}: {each.state}{role}{lag}"
 
 
 def _certificate(each: CertificateStatus) -> str:
