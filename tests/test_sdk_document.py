@@ -44,8 +44,9 @@ def test_the_example_runs_as_printed(tmp_path: Path) -> None:
             text=True,
             timeout=60,
         )
-    port = server.bootstrap_port
-    lines = rf"join with [0-9a-f]{{32}} at {LOOPBACK} {port}\n\d+ \S+ \S+ token_issued by cert.*\n"
+    place = f"{LOOPBACK}:{server.bootstrap_port}"
+    join = rf"network-controller join [0-9a-f]{{16}}@{place} --ca-cert-hash sha256:[0-9a-f]{{64}}"
+    lines = rf"{join}\n\d+ \S+ \S+ token_issued by cert.*\n"
     assert re.fullmatch(lines, done.stdout)
 
 

@@ -85,6 +85,13 @@ def uint64(name: str, value: int) -> int:
     return _within(name, value, LARGEST_UINT64)
 
 
+def whole_seconds(name: str, duration: timedelta) -> int:
+    """A duration for a field in seconds, at least 1; raises ValueError if it is no time at all."""
+    if duration <= timedelta():
+        raise ValueError(f"{name} is {duration}: expected more than no time")
+    return max(1, round(duration.total_seconds()))
+
+
 def _within(name: str, value: int, largest: int) -> int:
     if not 0 <= value <= largest:
         raise ValueError(f"{name} is {value}: expected 0 to {largest}")

@@ -203,9 +203,7 @@ class BootstrapTokenRevoked(WithoutFacts):
 class BootstrapTokenUsedUp(DomainError):
     def __init__(self, max_uses: int) -> None:
         self.max_uses = max_uses
-        super().__init__(
-            f"the bootstrap token was used {max_uses} times, as often as it may be; {_REMEDY}"
-        )
+        super().__init__(f"the bootstrap token has no uses left, of {max_uses}; {_REMEDY}")
 
 
 class TokenNodesReached(DomainError):
@@ -214,7 +212,7 @@ class TokenNodesReached(DomainError):
     def __init__(self, max_nodes: int) -> None:
         self.max_nodes = max_nodes
         super().__init__(
-            f"{max_nodes} nodes of this bootstrap token are registered, as many as may be; "
+            f"as many nodes of this bootstrap token are registered as may be ({max_nodes}); "
             "unregister some of them (ncadm nodes unregister), or ask the operator for another one"
         )
 
@@ -225,7 +223,7 @@ class NodesReached(DomainError):
     def __init__(self, max_nodes: int) -> None:
         self.max_nodes = max_nodes
         super().__init__(
-            f"{max_nodes} nodes are registered, as many as this server allows (serve --max-nodes); "
+            f"as many nodes are registered as this server allows (serve --max-nodes {max_nodes}); "
             "unregister some of them (ncadm nodes unregister), or allow more"
         )
 

@@ -35,6 +35,7 @@ class LinkLines:
         self._sampler = Sampler(limits.lines_at_once, limits.line_interval_s, time)
 
     def opened(self, link: Session, address: str) -> None:
+        link.node_name = self._name_of(link.node_id)
         self._write(log_events.LINK_OPENED, link, address=address, offloads=link.offloads)
 
     def closed(self, link: Session, message: str, reason: Reason) -> None:
@@ -45,4 +46,6 @@ class LinkLines:
         left_out = self._sampler.fields(f"{event} {link.node_id}")
         if left_out is not None:
             ids = {"node_id": link.node_id, "link_id": link.link_id, "peer": link.peer}
-            self._log.info(event, node=self._name_of(link.node_id), **ids, **more, **left_out)
+            # A node that was unregistered has no name any more when its link is closed for it.
+            name = self._name_of(link.node_id) or link.node_name
+            self._log.info(event, node=name, **ids, **more, **left_out)

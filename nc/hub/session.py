@@ -64,6 +64,7 @@ class Session(WSListener):
         is_over: it has ended, or is about to.
         still_carries: packets come and go although it is over (`nc.hub.superseded`).
         is_accepted: the log may have its AcceptLink.
+        node_name: what the node was called when the link was opened.
         heard: whether a frame came since the last check (`nc.hub.heartbeat`).
         idle_ticks: how many checks in a row found none.
     """
@@ -104,6 +105,7 @@ class Session(WSListener):
         self.idle_ticks = 0
         self.is_over = self.still_carries = False
         self.is_accepted = False
+        self.node_name = ""
 
     def on_ws_connected(self, transport: WSTransport) -> None:
         self._transport = transport

@@ -153,7 +153,9 @@ class Life:
         metadata = (("node-token", token), ("authorization", f"Bearer {token}"))
         self._raw(self._control, CONTROL + "HelloWorld", as_text, metadata)
         self._raw(self._bootstrap, BOOTSTRAP + "GetToken", b"", metadata)
-        # Without the right to, which is refused before the token is looked at.
+        self._wait_for_answers()
+        # Without the right to, which is refused before the token is looked at; in plain text it is
+        # granted, and a token of nobody may be recorded.
         self._raw(self._bootstrap, CONTROL + "UnRegister", as_text)
 
     def _expire(self, token: str, at_s: int) -> None:

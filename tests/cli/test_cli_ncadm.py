@@ -134,7 +134,7 @@ def test_the_token_says_where_to_redeem_it(
     [
         ("certs", "certs", "a folder of its own"),
         ("certs", "server", "is a server's"),
-        ("certs", "node", "node has a node's certificates already"),
+        ("certs", "node", "node has certificates already"),
         ("node", "certs", "choose another folder, or move them away"),
     ],
 )

@@ -128,6 +128,8 @@ def test_nodes_are_listed_as_they_are_asked_for(ncadm: Run, told: Json, machine:
     [
         (("nodes", "show", "nobody"), "not found", 1),
         (("nodes", "rename", "{node}", "Not A Label!"), "usage", 2),
+        (("nodes", "label", "{node}", "a=1", "a-"), "usage", 2),
+        (("nodes", "label", "{node}", "a=1", "a=2"), "usage", 2),
         (("nodes", "assign", "{node}", "192.0.2.1"), "usage", 2),
         (("nodes", "list", "--state", "asleep"), "usage", 2),
         (("nodes", "list", "--selector", "=,="), "usage", 2),
@@ -137,9 +139,11 @@ def test_nodes_are_listed_as_they_are_asked_for(ncadm: Run, told: Json, machine:
         (("tokens", "revoke", "0000"), "usage", 2),
         (("tokens", "revoke", "00000000", "--yes"), "not found", 1),
         (("tokens", "issue", "--lifetime", "soon"), "usage", 2),
+        (("tokens", "issue", "--node-label", "a=1", "--node-label", "a=2"), "usage", 2),
         (("admins", "revoke", "nobody", "--yes"), "not found", 1),
         (("at", "999999"), "refused", 1),
         (("why", "nobody"), "not found", 1),
+        (("why", "{node}", "--at", "1"), "not found", 1),
         (("events", "--type", "Nothing"), "usage", 2),
         (("--port", "1", "status"), "unreachable", 4),
     ],
@@ -180,12 +184,15 @@ def test_all_nodes_of_a_leaked_token_go_with_one_command(
     """And the token registers nobody any more."""
     issued = told("tokens", "issue", "--label", "leaked", "--node-label", "site=oslo")
     token_id = issued["issued"]["id"]
+    all_of_it = ("nodes", "unregister", "--token-id", token_id[:8], "--revoke-token")
     made = [Machine(ncadm, told, tmp_path / str(n), issued["join_token"]) for n in range(3)]
     kept = Machine(ncadm, told, tmp_path / "kept")
     nodes = told("nodes", "list", "--token-id", token_id[:8])
     assert {node["id"] for node in nodes} == {each.id for each in made}
     assert {node["labels"]["site"] for node in nodes} == {"oslo"}
-    gone = told("nodes", "unregister", "--token-id", token_id[:8], "--revoke-token", "--yes")
+    asked = ncadm(*all_of_it).stderr
+    assert f"Unregister all 3 nodes of the bootstrap token {token_id[:8]}, and revoke it" in asked
+    gone = told(*all_of_it, "--yes")
     assert set(gone["node_ids"]) == {each.id for each in made}
     assert told("nodes", "list", "--token-id", token_id) == []
     assert told("nodes", "show", kept.id)["id"] == kept.id
@@ -266,6 +273,8 @@ def test_the_events_are_those_of_the_log(ncadm: Run, server: ServerProcess) -> N
     assert [{key: event[key] for key in expected[n]} for n, event in enumerate(got)] == expected
     last = ncadm("-o", "json", "events", "--last", "2").stdout.splitlines()
     assert [json.loads(line)["seq"] for line in last] == [expected[-2]["seq"], expected[-1]["seq"]]
+    newest = ncadm("-o", "json", "events", "--from", "2", "--last", "1").stdout.splitlines()
+    assert [json.loads(line)["seq"] for line in newest] == [expected[-1]["seq"]]
     of_kind = ncadm("events", "--type", "tokenissued", "--from", "1").stdout.splitlines()
     assert of_kind
     assert all("TokenIssued" in line for line in of_kind)
@@ -286,6 +295,7 @@ def test_the_past_is_explained(ncadm: Run, told: Json, machine: Machine) -> None
     assert said == f"unregistered: renamed {machine.id}\n"
     assert "the node is not registered" in ncadm("why", "renamed").stdout.splitlines()[-1]
     gone = told("why", "renamed")  # it is meant by the name that it had
+    assert gone["name"] == "renamed"
     last = ncadm("events", "--node", "renamed").stdout.splitlines()[-1]
     assert f" node_id={machine.id} " in last
     assert [event["type"] for event in gone["events"]][-2:] == ["NodeUpdated", "Unregistered"]

@@ -102,8 +102,15 @@ def test_a_new_context_has_nothing_of_the_current_one(server: ServerProcess) -> 
 
 def test_a_context_that_cannot_be_used_is_told_when_it_is_added(config: Path) -> None:
     """Nothing is kept then."""
-    done = run_here("ncadm", "contexts", "add", "x", "--ip", "192.0.2.7", "--certs", "/nonexistent")
-    assert (done.returncode, done.stderr.count("\n")) == (1, 1)
+    server = ("contexts", "add", "x", "--ip", "192.0.2.7")
+    for before, after, remedy in (
+        ((), ("--certs", "/nonexistent"), "issue wrote with --certs DIR"),
+        (("--data-dir", "/nonexistent"), (), "issue wrote with --certs DIR"),
+        (("--cacert", "/nonexistent"), (), "right file with --cacert"),
+    ):
+        done = run_here("ncadm", *before, *server, *after)
+        assert (done.returncode, done.stderr.count("\n")) == (1, 1)
+        assert remedy in done.stderr
     assert not config.exists()
 
 

@@ -3,6 +3,7 @@
 import inspect
 from dataclasses import fields
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import Any, get_args, get_type_hints
 
 import grpc
@@ -13,7 +14,7 @@ from hypothesis import strategies as st
 
 import nc.client
 from nc.client import blocking, errors, reports, types
-from nc.client.areas import administrators, events, history, nodes, server, tokens
+from nc.client.areas import administrators, events, history, nodes, replicas, server, tokens
 from nc.client.blocking import Area
 from nc.client.convert import convert, ms_of, time_of
 from nc.pb.admin.v1 import (
@@ -184,3 +185,16 @@ async def test_a_number_that_fits_no_field_is_named(
 
     with pytest.raises(ValueError, match=f"is {number}: expected 0 to [0-9]+$"):
         await call()
+
+
+@given(lifetime=st.timedeltas(max_value=timedelta()))
+async def test_a_lifetime_that_is_over_is_refused(lifetime: timedelta) -> None:
+    """And nothing is called: it would be another one, such as a second, or no end at all."""
+    unused: Any = None
+    for call in (
+        tokens.Tokens(unused).issue,
+        partial(administrators.Administrators(unused).issue, "eve", types.Role.VIEWER),
+        replicas.Replicas(unused).invite,
+    ):
+        with pytest.raises(ValueError, match=r"^lifetime is .*: expected more than no time$"):
+            await call(lifetime=lifetime)

@@ -15,12 +15,21 @@ STANDARD = [
 ]
 ADMIN = [
     f"nc.admin.v1.{name}"
-    for name in ("Administrators", "BootstrapTokens", "Events", "History", "Nodes", "Server")
+    for name in (
+        "Administrators",
+        "BootstrapTokens",
+        "Events",
+        "History",
+        "Nodes",
+        "Replicas",
+        "Server",
+    )
 ]
 ENROLMENT = "nc.node.v1.Enrolment"
+JOINING = "nc.replica.v1.Joining"
 SERVICES = {
     "admin": sorted([*STANDARD, *ADMIN, INTERNAL, BOOTSTRAP, CONTROL, ENROLMENT]),
-    "newcomer": sorted([*STANDARD, BOOTSTRAP, CONTROL, ENROLMENT]),
+    "newcomer": sorted([*STANDARD, BOOTSTRAP, CONTROL, ENROLMENT, JOINING]),
 }
 # What grpcurl shows of each answer: JSON names, in the order of the field numbers.
 JSON_NAMES = {

@@ -197,6 +197,8 @@ async def test_unregistering_closes_the_link(data_dir: Path) -> None:
         _, same_address = await here.connect(await here.enrol())
         assert same_address != address  # those that nobody had come first
         assert here.moves(machine)[-1] == ("IDLE", "unregistered")
+        opened, ended = (here.lines.named(f"link.{what}")[0] for what in ("opened", "closed"))
+        assert ended["node"] == opened["node"] != ""
 
 
 async def test_a_node_that_is_gone_with_the_record_that_connects_it(

@@ -149,7 +149,7 @@ async def test_a_repeated_attempt_is_the_same_node(tmp_path: Path) -> None:
         revoked = await machine.enrol(token)
         kept = machine.key, machine.attempt
     assert used_up.code is STATUS.UNAUTHENTICATED
-    assert "used 1 times" in used_up.details
+    assert "no uses left, of 1" in used_up.details
     async with here(tmp_path / "data") as at:
         machine = at.machine()
         machine.key, machine.attempt = kept

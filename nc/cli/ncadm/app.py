@@ -34,7 +34,7 @@ class Commands(LazyGroup):
             "nc.cli.ncadm.groups.admins:app",
         ),
         "replicas": (
-            "List the servers that share one log, invite further ones, and remove some.",
+            "List, invite and remove servers that share the log.",
             "nc.cli.ncadm.groups.replicas:app",
         ),
         "status": (

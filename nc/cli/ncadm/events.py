@@ -3,6 +3,7 @@
 import contextlib
 import json
 import sys
+from collections import deque
 from collections.abc import Callable, Iterable
 from datetime import UTC, datetime
 from itertools import islice
@@ -38,14 +39,14 @@ def events(
         bool, typer.Option("--follow", "-f", help="New events too, until Ctrl-C.")
     ] = False,
     last: Annotated[
-        int,
+        int | None,
         typer.Option(
             min=0,
             max=LARGEST_UINT32,
             metavar="N",
-            help="The newest N; with --from: all from there on.",
+            help="Only the newest N. Default: 50; with --from: all from there on.",
         ),
-    ] = _LAST,
+    ] = None,
     start: Annotated[
         str | None,
         typer.Option(
@@ -103,11 +104,13 @@ def events(
         given["nodes"] = [_id_of(client, each) for each in given["nodes"]]
         reached = client.events.last_seq()
         if start is None:
-            _print(_newest(client, reached, last, given), line_of)
+            count = _LAST if last is None else last
+            _print(_newest(client, reached, count, given), line_of)
         elif since != Point():
             # What is recorded meanwhile is left to the watch, so that nothing is printed twice.
             found = client.events.read(from_seq=since.seq or 0, **given)
-            _print((event for event in found if event.seq <= reached), line_of)
+            there = (event for event in found if event.seq <= reached)
+            _print(there if last is None else deque(there, maxlen=last), line_of)
         if follow:
             begin = max(reached + 1, since.seq or 0)
             _print(client.events.watch(begin, **given), line_of, flush=True)

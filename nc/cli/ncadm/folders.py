@@ -1,6 +1,6 @@
-"""The folders that `ncadm get-token` writes a node's certificates to.
+"""The folders that `ncadm get-token` and `ncadm admins issue` write certificates to.
 
-They are checked before the node is registered: the server hands out the keys only once.
+They are checked before the server is called: it hands out what is written there only once.
 """
 
 import base64
@@ -31,7 +31,7 @@ def prepared(*folders: Path) -> Iterator[None]:
 
 
 def _prepare_folder(folder: Path) -> None:
-    """Make a folder for a node's certificates, and check that it can be written.
+    """Make a folder for certificates, and check that it can be written.
 
     Raises:
         OperationFailed: it cannot, or other certificates would be overwritten.
@@ -46,7 +46,7 @@ def _prepare_folder(folder: Path) -> None:
                 )
         if paths.client_key.exists():
             raise OperationFailed(
-                f"{folder} has a node's certificates already, with the only copy of their key: "
+                f"{folder} has certificates already, with the only copy of their key: "
                 "choose another folder, or move them away"
             )
         for path in (paths.ca, paths.client):

@@ -21,7 +21,7 @@ from nc.clock import SystemClock
 from nc.text import expiry_text, printable, time_text
 
 if TYPE_CHECKING:
-    from nc.client.reports import Difference, Explanation
+    from nc.client.reports import Difference, Explanation, PastState
 
 MomentArgument = Annotated[
     str, typer.Argument(metavar="SEQ|TIME", help=MOMENT_HELP, callback=unless_help)
@@ -53,8 +53,7 @@ def at(
     if output is not Document.TABLE:
         typer.echo(render.as_data(render.plain(past), output))
         return
-    recorded = render.second_utc(past.recorded_at, "an unknown time")
-    typer.echo(f"after event {past.seq}, recorded {recorded}, in {printable(past.network)}")
+    typer.echo(f"{_place(past)}, in {printable(past.network)}")
     typer.echo(f"nodes: {len(past.nodes)}")
     if past.nodes:
         typer.echo(render.table(NODE_COLUMNS, past.nodes))
@@ -63,11 +62,21 @@ def at(
         typer.echo(render.table(TOKEN_COLUMNS, past.tokens))
 
 
+def _place(past: "PastState") -> str:
+    if not past.seq:
+        return "before the first event"
+    recorded = render.second_utc(past.recorded_at, "an unknown time")
+    return f"after event {past.seq}, recorded {recorded}"
+
+
 def diff(
     context: typer.Context,
     first: Annotated[str, typer.Argument(metavar="A", help=MOMENT_HELP, callback=unless_help)],
     second: Annotated[
-        str, typer.Argument(metavar="B", help="As A, and not before it.", callback=unless_help)
+        str,
+        typer.Argument(
+            metavar="B", help="As A. Before it: what changed, backwards.", callback=unless_help
+        ),
     ] = "now",
     output: DocumentOption = Document.TABLE,
 ) -> None:

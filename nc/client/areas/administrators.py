@@ -4,7 +4,7 @@ from datetime import timedelta
 from typing import Final
 
 from nc.client.calls import Calls
-from nc.client.convert import convert, number_of
+from nc.client.convert import convert, number_of, whole_seconds
 from nc.client.types import Administrator, IssuedAdministrator, Role
 from nc.pb.admin.v1 import administrators_pb2
 
@@ -30,7 +30,7 @@ class Administrators:
         request = administrators_pb2.IssueAdministratorRequest(
             name=name,
             role=number_of(role, _ROLES),  # type: ignore[arg-type]  # a number
-            lifetime_s=0 if lifetime is None else max(1, round(lifetime.total_seconds())),
+            lifetime_s=0 if lifetime is None else whole_seconds("lifetime", lifetime),
             csr_pem=csr_pem,
         )
         answer = await self._calls.write("Administrators.Issue", request)

@@ -3,7 +3,7 @@
 from datetime import timedelta
 
 from nc.client.calls import Calls
-from nc.client.convert import convert
+from nc.client.convert import convert, whole_seconds
 from nc.client.types import IssuedInvitation, Replica, ReplicaInvitation
 from nc.pb.admin.v1 import replicas_pb2
 
@@ -34,7 +34,7 @@ class Replicas:
         Raises:
             FailedPrecondition: the server's log is in its own folder, or it runs without TLS.
         """
-        seconds = max(1, round(lifetime.total_seconds()))
+        seconds = whole_seconds("lifetime", lifetime)
         request = replicas_pb2.InviteReplicaRequest(lifetime_s=seconds)
         return convert(IssuedInvitation, await self._calls.write("Replicas.Invite", request))
 

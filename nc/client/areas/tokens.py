@@ -5,7 +5,7 @@ from datetime import timedelta
 from typing import Final
 
 from nc.client.calls import Calls, Items
-from nc.client.convert import convert, uint32
+from nc.client.convert import convert, uint32, whole_seconds
 from nc.client.types import BootstrapToken, IssuedToken
 from nc.pb.admin.v1 import tokens_pb2
 
@@ -37,7 +37,7 @@ class Tokens:
             node_name_prefix: what their names begin with.
         """
         request = tokens_pb2.IssueTokenRequest(
-            lifetime_s=-1 if lifetime is None else max(1, round(lifetime.total_seconds())),
+            lifetime_s=-1 if lifetime is None else whole_seconds("lifetime", lifetime),
             max_uses=uint32("max_uses", max_uses),
             max_nodes=uint32("max_nodes", max_nodes),
             label=label,

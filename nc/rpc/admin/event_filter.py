@@ -9,6 +9,7 @@ from nc.pb.admin.v1 import events_pb2 as pb
 from nc.rpc.admin.errors import InvalidField
 from nc.rpc.admin.logged import KINDS
 from nc.secrets import is_id
+from nc.text import quoted
 
 _NS_PER_MS: Final = 1_000_000
 _MOST_NODES: Final = 1000
@@ -46,7 +47,8 @@ def event_selection(wanted: pb.EventFilter, state: State, id_of: IdOf) -> EventS
     """
     if unknown := set(wanted.kinds) - set(KINDS):
         raise InvalidField(
-            "filter.kinds", f"there is no kind {min(unknown)!r}; there are {', '.join(KINDS)}"
+            "filter.kinds",
+            f"there is no kind {quoted(min(unknown))}; there are {', '.join(KINDS)}",
         )
     if len(wanted.nodes) > _MOST_NODES:
         raise InvalidField("filter.nodes", f"at most {_MOST_NODES} nodes")

@@ -17,7 +17,7 @@ from nc.history.events import Point, Recorded, history
 from nc.history.explain import Target, explain
 from nc.pb.admin.v1 import history_pb2 as pb
 from nc.pb.admin.v1 import nodes_pb2
-from nc.rpc.admin.errors import Ambiguous, InvalidField
+from nc.rpc.admin.errors import Ambiguous, InvalidField, NotFound
 from nc.rpc.admin.live_links import NoLinks
 from nc.rpc.admin.logged import NodeNames, kind_of, logged, node_id_of
 from nc.rpc.admin.paging import list_id, page_of, page_size, place_of
@@ -186,10 +186,9 @@ async def why(reader: LogReader, request: pb.WhyRequest, id_of_token: str) -> pb
     # the first ones say where it came from, the last ones why it is as it is
     shown = lines if len(lines) <= _MOST else [*lines[:10], *lines[10 - _MOST :]]
     node = state.nodes.get(node_id)
-    last_name = [logged(each.recorded, names).node_name for each in lines[-1:]]
     return pb.WhyResponse(
         node_id=node_id,
-        name=_node_name(state, node_id) or "".join(last_name),
+        name=_node_name(state, node_id) or _last_name(each.recorded for each in lines),
         state=nodes_pb2.NODE_STATE_UNSPECIFIED
         if node is None
         else STATES[link_of(state.links, node_id).state],
@@ -211,6 +210,11 @@ def _node_meant(reader: LogReader, state: State, reference: str, id_of_token: st
         return node_meant(state, reference, lambda _: id_of_token)
     except NodeReferenceUnknown:
         gone = sorted(_nodes_seen(_until(reader, state.seq), reference.lower(), id_of_token))
+        if not gone and state.seq < reader.last_seq:
+            raise NotFound(
+                f"up to event {state.seq} no node was meant by this; leave the moment out to see "
+                "since when there is one"
+            ) from None
         if not gone:
             raise
         if len(gone) > 1:
@@ -234,6 +238,15 @@ def _nodes_seen(events: Iterable[Recorded], reference: str, id_of_token: str) ->
         if node_id == id_of_token or is_prefix or name == reference:
             found.add(node_id)
     return found
+
+
+def _last_name(events: Iterable[Recorded]) -> str:
+    """The name that the last of a node's events that name it gave it; empty: none did."""
+    name = ""
+    for recorded in events:
+        event = getattr(recorded.event, kind_of(recorded.event))
+        name = getattr(event, "name", "") or name
+    return name
 
 
 def _node_name(state: State, node_id: str) -> str:

@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping
 from typing import Final
 
 from nc.rpc.admin.errors import InvalidField
+from nc.text import quoted
 
 Fits = Callable[[Mapping[str, str]], bool]
 
@@ -37,6 +38,6 @@ def _requirement(part: str, field: str) -> Fits:
         return lambda labels: (key not in labels) if absent else (key in labels)
     raise InvalidField(
         field,
-        f"{part!r} is not `key=value`, `key!=value`, `key` or `!key`; several have commas between "
-        "them",
+        f"{quoted(part)} is not `key=value`, `key!=value`, `key` or `!key`; several have commas "
+        "between them",
     )

@@ -394,7 +394,7 @@ def test_mistakes_are_one_line(run: Run, data_dir: Path, copy: Path) -> None:
     """What is not in the log, or is no moment or kind, is said in one line, without the token."""
     token = "c" * 16
     for arguments, code, words in (
-        (["why", token, "--data-dir", str(data_dir)], 1, "no node or bootstrap token"),
+        (["why", token, "--data-dir", str(data_dir)], 1, "no node, bootstrap token or invitation"),
         (["why", ALPHA_TOKEN, "--log", str(copy)], 1, "secret.key is missing"),
         (["why", "10.1.1.999", "--log", str(copy)], 2, "no IPv4 address"),
         (["show", "--log", str(copy / "lost.zip")], 1, "lost.zip is not there"),

@@ -30,6 +30,20 @@ async def read_all(caller: Operator, **fields: Any) -> list[pb.LoggedEvent]:
             return found
 
 
+async def test_a_refusal_repeats_only_the_beginning_of_a_long_text(data_dir: Path) -> None:
+    """The whole would not fit into a status, and the client would see a broken stream."""
+    text = "x==" * 10_000
+    async with running(data_dir) as server, operator(server) as admin:
+        for method, filter_ in (
+            ("Nodes/List", {"selector": text}),
+            ("Events/Read", {"kinds": [text]}),
+        ):
+            with pytest.raises(Refused) as refused:
+                await admin.call(method, filter=filter_)
+            assert refused.value.code is Code.INVALID_ARGUMENT
+            assert text[:30] in refused.value.details
+
+
 async def watched(stream: AsyncIterator[Any], until_seq: int) -> list[int]:
     """The sequence numbers that a watch sends, until it has passed one."""
     seqs: list[int] = []

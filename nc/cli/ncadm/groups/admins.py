@@ -119,6 +119,9 @@ def issue(
         print_result(render.as_data({**render.plain(admin), "folder": str(out)}, output))
         return
     files = "ca.pem client.pem client-key.pem" if key_pem else "ca.pem client.pem"
+    key = (
+        "" if key_pem else f"with the key of the request as {FolderPaths.within(out).client_key}: "
+    )
     print_result(
         render.fields(
             [
@@ -126,7 +129,7 @@ def issue(
                 ("serial", admin.serial),
                 ("ends", second_utc(admin.certificate_ends)),
                 ("written", f"{out}: {files}"),
-                ("use", f"ncadm contexts add NAME {_outside(place)} --certs {out}"),
+                ("use", f"{key}ncadm contexts add NAME {_outside(place)} --certs {out}"),
             ]
         )
     )

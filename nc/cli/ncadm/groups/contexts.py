@@ -103,6 +103,9 @@ def use(name: ContextArgument) -> None:
     typer.echo(f"current: {name}")
 
 
+_REMEDY: Final = "name the folder that ncadm admins issue wrote with --certs DIR"
+
+
 def add(
     context: typer.Context,
     name: Annotated[str, typer.Argument(metavar="NAME", help="What you call it.")],
@@ -143,7 +146,12 @@ def add(
     # Not over the current context: nothing of another server belongs into a new one.
     found = Context.of_data_dir(options.data_dir or default_data_dir())
     place = options.over(found if certs is None else Context.of_certificates(certs))
-    tls = admin_tls(place)
+    try:
+        tls = admin_tls(place)
+    except OperationFailed as error:
+        if options.cacert or options.cert or options.key:
+            raise
+        raise OperationFailed(error.problem, remedy=_REMEDY) from error
     kept.with_entry(name, {})  # before anything is copied
     entry = _entry(place)
     if copy and tls is not None:

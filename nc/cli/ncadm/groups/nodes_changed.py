@@ -8,6 +8,7 @@ import typer
 from nc.cli.ncadm import render
 from nc.cli.ncadm.connection import print_result
 from nc.cli.ncadm.groups.nodes_shown import name_of, node_text
+from nc.cli.ncadm.label_args import label_pairs
 from nc.cli.ncadm.references import (
     NodeArgument,
     NodesArgument,
@@ -59,13 +60,10 @@ def label(
 
     Example: ncadm nodes label pi-3 site=berlin rack-
     """
-    is_removed = [text.endswith("-") and "=" not in text for text in labels]
-    removed = [text[:-1] for text, gone in zip(labels, is_removed, strict=True) if gone]
-    set_: dict[str, str] = {}
-    for text, gone in zip(labels, is_removed, strict=True):
-        if not gone:
-            key, _, value = text.partition("=")
-            set_[key] = value
+    removed = [text[:-1] for text in labels if text.endswith("-") and "=" not in text]
+    set_ = label_pairs(text for text in labels if "=" in text or not text.endswith("-"))
+    if both := sorted(set_.keys() & set(removed)):
+        raise typer.BadParameter(f"{both[0]!r} is set and removed: drop one of the two")
     named = reference(node)
     with client_of(context) as client:
         changed = client.nodes.update(named, set_labels=set_, remove_labels=removed)
@@ -169,7 +167,7 @@ def unregister(
     named = [] if token_id else references(nodes or [], token_file)
     with client_of(context) as client:
         if not yes:
-            confirm(_question(client, named, token_id), yes=False)
+            confirm(_question(client, named, token_id, revoke_token=revoke_token), yes=False)
         names = _names(client, named, token_id)
         if token_id:
             gone = client.nodes.unregister_all_of(token_id, revoke_token=revoke_token)
@@ -190,9 +188,13 @@ def _names(client: "Client", named: list[str], token_id: str) -> dict[str, str]:
     return {each.id: f"{each.name} " for each in found if not each.id.startswith(each.name)}
 
 
-def _question(client: "Client", named: list[str], token_id: str) -> str:
+def _question(client: "Client", named: list[str], token_id: str, *, revoke_token: bool) -> str:
     if token_id:
         count = client.nodes.count(token_id=token_id)
-        return f"Unregister {count} nodes of the bootstrap token {token_id} for good?"
+        nodes = "the one node" if count == 1 else f"all {count} nodes"
+        revoked = ", and revoke it" if revoke_token else ""
+        return printable(
+            f"Unregister {nodes} of the bootstrap token {token_id}{revoked}, for good?"
+        )
     names = ", ".join(name_of(client.nodes.get(each)) for each in named)
     return printable(f"Unregister {names} for good?")

@@ -1,5 +1,6 @@
 """`ncadm tokens …`: bootstrap tokens."""
 
+from collections.abc import Iterable
 from datetime import timedelta
 from typing import TYPE_CHECKING, Annotated, ClassVar, Final
 
@@ -9,6 +10,7 @@ from nc.cli.entrypoint import OperationFailed
 from nc.cli.lazy import LazyGroup
 from nc.cli.ncadm import render
 from nc.cli.ncadm.connection import print_result
+from nc.cli.ncadm.label_args import label_pairs
 from nc.cli.ncadm.references import TokenArgument, reference
 from nc.cli.ncadm.render import Column, labels_text, second, second_utc
 from nc.cli.ncadm.session import client_of, confirm, shown
@@ -111,7 +113,7 @@ def issue(
     Example: ncadm tokens issue --lifetime 1h --uses 20 --name-prefix shop-12-
     """
     duration = _lifetime(lifetime)
-    labels = dict(_pair(text) for text in node_label or ())
+    labels = _node_labels(node_label or ())
     require_stdout()
     with client_of(context) as client:
         issued = client.tokens.issue(
@@ -146,11 +148,11 @@ def _lifetime(text: str) -> timedelta | None:
     return duration
 
 
-def _pair(text: str) -> tuple[str, str]:
-    key, _, value = text.partition("=")
-    if not key:
-        raise typer.BadParameter(f"{text!r}: expected KEY=VALUE", param_hint="--node-label")
-    return key, value
+def _node_labels(texts: Iterable[str]) -> dict[str, str]:
+    pairs = label_pairs(texts)
+    if "" in pairs:
+        raise typer.BadParameter("expected KEY=VALUE", param_hint="--node-label")
+    return pairs
 
 
 def list_tokens(
@@ -215,4 +217,5 @@ def _question(client: "Client", named: str) -> str:
         return "Revoke this bootstrap token?"
     (token,) = found
     label = f" ({token.label})" if token.label else ""
-    return printable(f"Revoke the bootstrap token {token.id}{label}? Its {token.nodes} nodes stay.")
+    stay = "Its node stays." if token.nodes == 1 else f"Its {token.nodes} nodes stay."
+    return printable(f"Revoke the bootstrap token {token.id}{label}? {stay}")
