@@ -14,8 +14,8 @@ CheckConnState, called from 64 connections (a second) and from one (latency). Th
 After a kill each of the others is asked again and again. "Silence" is the longest time between two
 answers of one of them; "command" is from the kill until the first answer that says 200.
 
-    python benchmarks/replicas.py [--rounds 3] [--seconds 2] [--failovers 3] [--events 20000]
-                                  [--client c] [--folder .] [--json FILE]
+    python benchmarks/replicas.py [--rounds 3] [--seconds 2] [--replicas 3] [--failovers 3]
+                                  [--events 20000] [--client c] [--folder .] [--json FILE]
 """
 
 import argparse
@@ -54,8 +54,11 @@ def main() -> None:
     )
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--seconds", type=float, default=2.0)
+    parser.add_argument("--replicas", type=int, choices=COUNTS, default=3, help="at the most")
     parser.add_argument("--failovers", type=int, default=3, help="of the leader, and of another")
-    parser.add_argument("--events", type=int, default=20_000, help="in the log of a cold start")
+    parser.add_argument(
+        "--events", type=int, default=20_000, help="in the log of a cold start; 0: none is measured"
+    )
     parser.add_argument("--client", choices=("c", "python"), default="c")
     parser.add_argument("--folder", type=Path, default=Path(), help="on the disk to measure")
     parser.add_argument("--json", type=Path)
@@ -63,10 +66,9 @@ def main() -> None:
     with tempfile.TemporaryDirectory(dir=arguments.folder, prefix="bench-") as folder:
         home = Path(folder).absolute()
         with three_of_nats(home) as stream:
-            found = {
-                **calls_and_failovers(home, stream, arguments),
-                "starts": starts(home, stream, arguments),
-            }
+            found = calls_and_failovers(home, stream, arguments)
+            if arguments.events:
+                found["starts"] = starts(home, stream, arguments)
     if arguments.json:
         arguments.json.write_text(json.dumps(found, indent=1))
 
@@ -83,7 +85,7 @@ def calls_and_failovers(
             alone.start()
             baseline = Caller([alone], prepare(alone.running, alone.pki)["node"], program)
             node = ""
-            for count, name in COUNTS.items():
+            for count, name in list(COUNTS.items())[: arguments.replicas]:
                 replicas.add().start()
                 leader = replicas.leader()
                 node = node or prepare(leader.running, leader.pki)["node"]
@@ -93,7 +95,8 @@ def calls_and_failovers(
                 print_calls(name, found["calls"][name], is_first=count == 1)
         finally:
             alone.stop()
-        found["failovers"] = failovers(replicas, node, arguments.failovers)
+        if arguments.failovers and len(replicas.all) > 1:
+            found["failovers"] = failovers(replicas, node, arguments.failovers)
     return found
 
 
@@ -174,8 +177,6 @@ def failovers(replicas: Servers, node: str, count: int) -> dict[str, list[dict[s
             survivors = [server for server in replicas.all if server is not killed]
             rows.append(uvloop.run(after_kill(killed, survivors, node)))
             rows[-1]["back"] = killed.start()
-    if not count:
-        return found
     print(f"{count} kills of each, s: median (longest)")
     for victim, rows in found.items():
         figures = (

@@ -4,6 +4,7 @@ import os
 import shutil
 import subprocess
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
@@ -27,7 +28,7 @@ SMALL = {
     "replay": ("--rounds=1", "--events=300", "--nodes=10", "--folder=."),
     "reconnects": ("--rounds=1", "--links=2"),
     "replicas": (
-        *("--rounds=1", "--seconds=0.1", "--failovers=0", "--events=100"),
+        *("--rounds=1", "--seconds=0.1", "--replicas=1", "--events=0"),
         *("--client=python", "--folder=."),
     ),
     "rpc": ("--rounds=1", "--seconds=0.1", "--client=python"),
@@ -62,16 +63,32 @@ def test_a_benchmark_prints_its_figures(name: str, tmp_path: Path) -> None:
         pytest.skip("network namespaces and iperf3 are not required here")
     if name == "replicas" and not NATS.exists():
         pytest.skip("no nats-server")
+    table = _printed(name, SMALL[name], tmp_path)
+    assert sum(any(letter.isdigit() for letter in line) for line in table.splitlines()) > 1
+
+
+def _printed(name: str, arguments: Sequence[str], folder: Path) -> str:
+    """What a benchmark prints that ends well."""
     ended = subprocess.run(
-        [sys.executable, BENCHMARKS / f"{name}.py", *SMALL[name]],
+        [sys.executable, BENCHMARKS / f"{name}.py", *arguments],
         check=False,
-        cwd=tmp_path,
+        cwd=folder,
         capture_output=True,
         text=True,
         timeout=240,
     )
     assert ended.returncode == 0, ended.stderr
-    assert sum(any(letter.isdigit() for letter in line) for line in ended.stdout.splitlines()) > 1
+    return ended.stdout
+
+
+@pytest.mark.long
+@pytest.mark.skipif(not NATS.exists(), reason="no nats-server")
+def test_replicas_are_killed_and_start_cold(tmp_path: Path) -> None:
+    """What the short run of `replicas.py` leaves out: two more servers, kills, and starts."""
+    few = ("--rounds=1", "--seconds=0.1", "--failovers=1", "--events=100")
+    table = _printed("replicas", (*few, "--client=python", "--folder=."), tmp_path)
+    for row in ("commands at another", "  the leader ", "another replica, cold"):
+        assert row in table
 
 
 def _has_iperf() -> bool:
