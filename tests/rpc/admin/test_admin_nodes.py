@@ -266,7 +266,7 @@ async def test_a_token_ends_when_its_operator_says(data_dir: Path) -> None:
         await enrolled(admin, issued.token)
         await enrolled(admin, issued.token)
         answer = await admin.call("LiteKubeNCService/GetToken", bootStrapToken=issued.token)
-        assert "2 times" in answer.message
+        assert "no uses left, of 2" in answer.message
         listed = await admin.call("BootstrapTokens/List")
         assert [(each.id, each.uses, each.nodes) for each in listed.tokens] == [
             (never.issued.id, 0, 0),
