@@ -56,12 +56,14 @@ async def test_a_crowd_loses_its_silent_connections() -> None:
             peer = Peer(stack.enter_context(connected(running)))
             assert await asyncio.to_thread(called, peer, 1)
             silent += [stack.enter_context(connected(running)) for _ in range(SILENT // 2)]
-            left = LEFT - 2  # beside that of the address which is in use, and that of the other one
-            await running.until(lambda: sum(map(has_ended, silent)) == SILENT - left)
+            # A look before the last ones came leaves room, so that those may stay.
+            await running.until(lambda: SILENT - sum(map(has_ended, silent)) <= MOST)
             assert await asyncio.to_thread(called, peer, 3)
             assert await unary(channel) == b"x"
             assert len(running.gate.admitted) == 4
-            await running.until(lambda: ended == {CROWD: SILENT - left})
+            await running.until(lambda: ended == {CROWD: sum(map(has_ended, silent))})
+            # beside that of the address which is in use, and that of the other one
+            assert SILENT - ended[CROWD] >= LEFT - 2
         async with running.channel() as later:
             assert await unary(later) == b"x"
 
