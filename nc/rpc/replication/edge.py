@@ -6,7 +6,7 @@ health    always answered
 """
 
 import asyncio
-from collections.abc import Callable, Coroutine
+from collections.abc import Coroutine
 from functools import partial
 from typing import Any
 
@@ -129,10 +129,3 @@ def _is_of_the_state(method: Method | StreamMethod | None) -> bool:
     if method is None or method.is_standard or method.permission is Permission.REPLICA:
         return False
     return isinstance(method, StreamMethod) or not method.is_health
-
-
-def shared_edge(make: Callable[..., SharedEdge], role: Role, following: Following) -> SharedEdge:
-    """Make the edge of a port."""
-    edge = make()
-    edge.role, edge.following = role, following
-    return edge
