@@ -82,7 +82,7 @@ def replica_invitation(
         ) from None
     if pin is None:
         raise ConfigError(
-            "--invite: by what its CA is known is missing: give --ca-cert-hash sha256:…, as ncadm "
+            "--invite: the hash of its CA is missing: give --ca-cert-hash sha256:…, as ncadm "
             "replicas invite prints it, so that no other server gets the code"
         )
     if cluster is None:

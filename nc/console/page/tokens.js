@@ -54,12 +54,12 @@ const table = new Table(
       key: ({ issued_at: at }) => -(at ?? 0),
     },
     {
-      title: "Names begin with",
+      title: "Name prefix",
       width: "minmax(80px, 0.6fr)",
       text: ({ node_name_prefix: prefix }) => prefix,
     },
     {
-      title: "Labels of nodes",
+      title: "Node labels",
       width: "minmax(80px, 1fr)",
       text: ({ node_labels: labels }) => pairsText(labels),
     },
@@ -104,7 +104,7 @@ function issue() {
     hint: "How many machines it registers; 0: any number.",
   });
   const label = field("Label", { maxLength: 63, hint: "What you call it." });
-  const prefix = field("Names begin with", { maxLength: 40 });
+  const prefix = field("Name prefix", { maxLength: 40 });
   const labels = field("Labels of its nodes", { rows: 2, hint: "One on each line, as key=value." });
   confirm({
     title: "Issue a bootstrap token",
