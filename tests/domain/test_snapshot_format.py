@@ -63,10 +63,18 @@ def test_what_is_unusual_is_in_both() -> None:
         assert digest(replace(state, addresses=changed)) != digest(state)
 
 
+def without_ends(state: State) -> State:
+    nodes = {key: node._replace(certificates_end_ms=0) for key, node in state.nodes.items()}
+    return replace(state, nodes=HashTrieMap(nodes))
+
+
 @given(histories, histories)
 def test_digests_differ_where_states_do(one: list[Event], two: list[Event]) -> None:
-    """Equal states have one digest, and different ones have two."""
-    states = evolve(State(), one), evolve(State(), two)
+    """Equal states have one digest, and different ones have two.
+
+    But for when certificates end, which the digests that released versions recorded leave out.
+    """
+    states = without_ends(evolve(State(), one)), without_ends(evolve(State(), two))
     assert (digest(states[0]) == digest(states[1])) == (states[0] == states[1])
 
 

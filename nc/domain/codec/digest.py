@@ -1,5 +1,7 @@
 """A state's digest: 32 bytes that are equal when the states are.
 
+It leaves out when nodes' certificates end: recorded digests of older versions must stay true.
+
 Each entry of the state is hashed by itself, and the hashes are added up: maps have no order, so the
 order must not matter. The sum can also be computed in parts, between other work. A sum of SHA-256
 hashes modulo 2^256 finds mistakes; it does not stop an attacker who chooses entries to fit.
