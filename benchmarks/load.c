@@ -247,6 +247,8 @@ int main(int count, char **words) {
     snprintf(authority, sizeof authority, "127.0.0.1:%d", port);
     poller = epoll_create1(0);
     for (int i = 0; i < connections; i++) open_connection(all + i, port, tls);
+    puts("connected");
+    fflush(stdout);
     warm_at_s = now_s() + WARM_UP_S;
     end_s = warm_at_s + seconds;
     for (int i = 0; i < connections; i++) {

@@ -32,7 +32,7 @@ class Facts(NamedTuple):
 
     def cleaned(self) -> "Facts":
         """The facts without what could steer a terminal, and none longer than LONGEST_FACT."""
-        return Facts(*(printable(text[:LONGEST_FACT]) for text in self))
+        return Facts(*(printable(text[:LONGEST_FACT]) for text in self)) if any(self) else NO_FACTS
 
     def message(self) -> NodeFacts:
         return NodeFacts(**self._asdict())
