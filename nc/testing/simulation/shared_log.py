@@ -8,6 +8,7 @@ known, or open. What a server reads may be out of date for as long as it is cut 
 """
 
 import asyncio
+from collections import Counter
 from collections.abc import AsyncIterator, Iterator
 from typing import Final, NamedTuple
 
@@ -16,13 +17,13 @@ from eventlog.api import Limits, LogPosition, NextRecords, Record, SnapshotStore
 from eventlog.errors import LogBusy, LogRewound, LogUnavailable, SequenceConflict
 from nc.testing.seeded_random import SeededRandom
 
-__all__ = ["LogView", "Message", "SharedLog"]
+__all__ = ["LATENCY_S", "LogView", "Message", "SharedLog"]
 
 _NAME: Final = "nats://simulated"
 
 BUSY_AFTER_S: Final = 6.0
 _TRY_S: Final = 1.5
-_LATENCY_S: Final = 0.004
+LATENCY_S: Final = 0.004
 _LOOK_S: Final = 0.05
 
 
@@ -45,8 +46,8 @@ class SharedLog:
 
     Attributes:
         messages: those that are there.
-        has_majority: whether anything can be appended.
-        cut_off: the servers of ours that do not reach it.
+        busy: for how many reasons nothing can be appended.
+        cut_off: for how many reasons each server of ours does not reach it.
         loses_answers: the share of appends that are done, or not, and not answered.
         lags_s: how long a message takes to a reader at most.
         changed: set, and replaced, with each append.
@@ -54,15 +55,15 @@ class SharedLog:
 
     def __init__(self, chance: SeededRandom) -> None:
         self.messages: list[Message] = []
-        self.has_majority = True
-        self.cut_off: set[str] = set()
+        self.busy = 0
+        self.cut_off: Counter[str] = Counter()
         self.loses_answers = 0.0
-        self.lags_s = _LATENCY_S
+        self.lags_s = LATENCY_S
         self.chance = chance
         self.changed = asyncio.Event()
 
     def reaches(self, name: str) -> bool:
-        return name not in self.cut_off
+        return self.cut_off[name] <= 0
 
     def take(self, message: Message, after: int) -> int | None:
         """Append behind so many messages; the new number of them, None if that is wrong."""
@@ -222,8 +223,8 @@ class LogView:
     async def _ask(self, message: Message, after: int) -> bool | None:
         """Send an append once; whether it is there, None: not known."""
         shared, chance = self._shared, self._shared.chance
-        await asyncio.sleep(_LATENCY_S * chance.random())
-        if not shared.reaches(self._name) or not shared.has_majority:
+        await asyncio.sleep(LATENCY_S * chance.random())
+        if not shared.reaches(self._name) or shared.busy:
             await asyncio.sleep(_TRY_S)
             return None
         is_lost = chance.random() < shared.loses_answers
@@ -234,7 +235,7 @@ class LogView:
         if is_lost or not shared.reaches(self._name):
             await asyncio.sleep(_TRY_S)
             return None
-        await asyncio.sleep(_LATENCY_S * chance.random())
+        await asyncio.sleep(LATENCY_S * chance.random())
         if not shared.reaches(self._name):
             return None
         if len(shared.messages) <= after:
