@@ -226,7 +226,7 @@ class SendPackets(MachineAction):
         receiver = on.cluster.machines.get(self.to)
         if receiver is not None and receiver.address:
             for _ in range(self.count):
-                on.cluster.send_packet(machine, receiver.address, self.size_bytes)
+                on.cluster.traffic.send(machine, receiver.address, self.size_bytes)
 
 
 @dataclass(frozen=True, slots=True)
@@ -239,7 +239,7 @@ class Forge(MachineAction):
     replica: int
 
     def happen(self, on: "Executor", machine: Machine) -> None:
-        on.cluster.forge_packet(on.cluster.site_of(self.replica), machine)
+        on.cluster.traffic.forge(on.cluster.site_of(self.replica), machine)
 
 
 class Plan(NamedTuple):

@@ -180,26 +180,26 @@ class Audit:
 
     async def try_packets(self) -> None:
         """Each machine sends one packet to each other, and one to an address without a node."""
-        cluster = self._cluster
-        cluster.packets.clear()
+        cluster, traffic = self._cluster, self._cluster.traffic
+        traffic.under_way.clear()
         machines = [m for m in self._may_connect() if self._is_connected(m)][:_MOST_MACHINES]
         if not machines:
             return
-        arrived, dropped = cluster.arrived, self._dropped()
+        arrived, dropped = traffic.arrived, self._dropped()
         numbers = {}
         for sender, receiver in permutations(machines, 2):
-            number = cluster.send_packet(sender, receiver.address, _PACKET_BYTES)
+            number = traffic.send(sender, receiver.address, _PACKET_BYTES)
             numbers[number] = (sender, receiver)
         nowhere = cluster.plan.network.partition("/")[0]
         for sender in machines:
-            cluster.send_packet(sender, nowhere, _PACKET_BYTES)
-        sent = len(cluster.packets)
+            traffic.send(sender, nowhere, _PACKET_BYTES)
+        sent = len(traffic.under_way)
         await asyncio.sleep(_PACKET_S)
         for number, (sender, receiver) in numbers.items():
-            is_there = number != 0 and number not in cluster.packets
+            is_there = number != 0 and number not in traffic.under_way
             what = f"a packet from {sender.name} to {receiver.name} was lost"
             cluster.saw(PACKETS_COUNT, what, holds=is_there)
-        arrived = cluster.arrived - arrived
+        arrived = traffic.arrived - arrived
         dropped = self._dropped() - dropped
         what = f"of {sent} packets {arrived} arrived, and {dropped} were counted as dropped"
         cluster.saw(PACKETS_COUNT, what, holds=sent == arrived + dropped)

@@ -1,16 +1,12 @@
 """A simulated cluster: its servers, machines and network, its calls, and its history."""
 
 import asyncio
-import itertools
 import math
-from collections import Counter
 from collections.abc import Callable, Coroutine
 from typing import Any, Final
 
 from eventlog import LogDamaged
 from nc.domain.state import State
-from nc.net.ipv4 import MIN_HEADER_BYTES
-from nc.net.wire import PLAIN_VNET_HEADER, Frame, packets
 from nc.secrets import SECRET_KEY_BYTES, TokenIds
 from nc.testing.contract.administration import STATUSES, UnregisterNodesOf
 from nc.testing.contract.enrolment import NODE_STATUSES
@@ -20,8 +16,6 @@ from nc.testing.contract.laws.cluster import (
     GOES_ON,
     NOT_LOST,
     NOTHING_CRASHES,
-    ONE_HOP,
-    RIGHT_ONE,
     STARTS,
 )
 from nc.testing.contract.operations import DENIED, MISTAKE, OK, Call, Unregister
@@ -42,11 +36,12 @@ from nc.testing.simulation.log_review import (
     read_log,
 )
 from nc.testing.simulation.loop import SimulatedLoop
-from nc.testing.simulation.machines import JOINS_BY, Machine, number_of, packet
+from nc.testing.simulation.machines import JOINS_BY, Machine
 from nc.testing.simulation.network import Network
 from nc.testing.simulation.servers import SimulatedServer
 from nc.testing.simulation.several import SERVERS, Several
 from nc.testing.simulation.site import Site
+from nc.testing.simulation.traffic import Traffic
 from nc.testing.targets.calls import Names
 from nc.testing.targets.server import imported_certificates
 
@@ -64,7 +59,7 @@ class Cluster:
         enrolments: what each was answered.
         asked_to_leave: nodes that a call meant to unregister.
         given: the addresses that agents were given.
-        packets: those that are under way, by number: from whose address to which.
+        traffic: the packets.
         refused: request ids of calls that "changed nothing".
         acknowledged: those of changes that the crowd made.
         time: what clocks that are right show.
@@ -85,12 +80,10 @@ class Cluster:
         self.enrolments: dict[str, Answer] = {}
         self.asked_to_leave: set[str] = set()
         self.duplicates: list[Machine] = []
-        self.packets: dict[int, tuple[str, str]] = {}
-        self.arrived = 0
+        self.traffic = Traffic(self)
         self.refused: set[str] = set()
         self.acknowledged: set[str] = set()
         self._crowd = Crowd(self)
-        self._hops: Counter[int] = Counter()
         self.chance = SeededRandom(("cluster", plan.seed))
         self.token_ids = TokenIds(self.chance.random_bytes(SECRET_KEY_BYTES))
         self._loop = loop
@@ -98,7 +91,6 @@ class Cluster:
         self.sites = [Site(number, self) for number in range(servers)]
         self._calls = Calls()
         self.given: list[GivenAddress] = []
-        self._packet_numbers = itertools.count(1)
         self._tasks: dict[asyncio.Task[Any], None] = {}
 
     @property
@@ -231,43 +223,6 @@ class Cluster:
 
     def node_id(self, machine: Machine) -> str:
         return self.token_ids.id_of(machine.token)
-
-    def send_packet(self, sender: Machine, destination: str, size_bytes: int) -> int:
-        """Send one packet; returns its number, 0 if it was not sent."""
-        number = next(self._packet_numbers)
-        self.packets[number] = (sender.address, destination)
-        if sender.send(number, destination, size_bytes):
-            return number
-        del self.packets[number]
-        return 0
-
-    def forge_packet(self, site: Site, victim: Machine) -> None:
-        """A server sends all others a packet from a node to itself, which no node has sent."""
-        server, node_id = site.server, self.node_id(victim)
-        mesh = None if server is None else server.hub.mesh
-        is_there = server is None or any(
-            link.node_id == node_id for link in server.hub.sessions.values()
-        )
-        if mesh is None or is_there or not victim.address:
-            return
-        for link in mesh.open.values():
-            number = next(self._packet_numbers)
-            forged = packet(number, victim.address, victim.address, MIN_HEADER_BYTES)
-            link.send(PLAIN_VNET_HEADER + forged)
-
-    def packets_hop(self, frame: Frame) -> None:
-        """Packets have come from one server to another."""
-        for number in map(number_of, packets(frame)):
-            self._hops[number] += 1
-            what = f"packet {number} has come from another server {self._hops[number]} times"
-            self.saw(ONE_HOP, what, holds=self._hops[number] == 1)
-
-    def packet_arrived(self, machine: Machine, number: int, destination: str) -> None:
-        sent = self.packets.pop(number, None)
-        is_right = sent is not None and destination == machine.address == sent[1]
-        self.arrived += 1
-        what = f"{machine.name} at {machine.address} got packet {number} for {destination}"
-        self.saw(RIGHT_ONE, what, holds=is_right)
 
     def lost(self, session: str) -> None:
         """The servers take one of them for lost."""

@@ -186,7 +186,7 @@ class Machine:
 
     async def _open_card(self, network: DeviceNetwork, offload: bool) -> _Card:
         self.address = str(network.wanted.interface.ip)  # packets come before the agent says more
-        arrived = partial(self._cluster.packet_arrived, self)
+        arrived = partial(self._cluster.traffic.arrive, self)
         self._card = _Card(f"card of {self.name}", offload, arrived)
         return self._card
 

@@ -122,7 +122,7 @@ class SimulatedServer(LocalServer):
 
         def watched(sender: SwitchPort, frame: Frame) -> None:
             if isinstance(sender, PeerPort):
-                self._cluster.packets_hop(frame)
+                self._cluster.traffic.hop(frame)
             receive(sender, frame)
 
         switch.receive = watched
