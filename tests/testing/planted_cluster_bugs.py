@@ -280,6 +280,7 @@ def a_conflict_is_not_decided_again(patch: pytest.MonkeyPatch) -> None:
     "a recorded digest is that of its event",
     "no two nodes hold one address",
     "replay equals live",
+    "servers on one log agree",
     is_shared=True,
 )
 def an_entry_of_another_is_folded_twice(patch: pytest.MonkeyPatch) -> None:
@@ -520,7 +521,12 @@ def links_of_other_servers_are_dropped(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(leadership_rules, "unowned", others)
 
 
-@_bug("servers on one log agree", "codes are the contract's", is_shared=True)
+@_bug(
+    "servers on one log agree",
+    "codes are the contract's",
+    "an acknowledged enrolment is never forgotten",
+    is_shared=True,
+)
 def a_lost_session_goes_on(patch: pytest.MonkeyPatch) -> None:
     """A server that reads of its own loss begins no other session."""
 
