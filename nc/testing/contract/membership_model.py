@@ -42,15 +42,14 @@ class MembershipModel(TokenModel):
 
     # Operators
 
-    @property
-    def other_operators(self) -> list[str]:
-        """The roles of the operators besides the administrator, "" of those revoked.
-
-        Those whose certificates have ended are left out.
-        """
-        ends = self.operators_end
-        good = [name for name, end in ends.items() if end is None or self.now_ms < end.earliest_ms]
-        return [self.operators[name] for name in good if name != ADMIN]
+    def has_other_admins(self, now_ms: int) -> bool:
+        """Whether the administrator is not the last one."""
+        return any(
+            role == ADMIN and (end is None or now_ms < end.earliest_ms)
+            for name, role in self.operators.items()
+            for end in (self.operators_end[name],)
+            if name != ADMIN
+        )
 
     def appoint(self, operator: str, role: str, lifetime_s: int, now: Moment) -> None:
         """Administrators.Issue: certificates end at a whole second; 0: not within a trial."""

@@ -56,7 +56,7 @@ class MembershipWorkload(EnrolmentWorkload):
         self.perform(ops.IssueToken(self.fresh("token"), 1, issue.operator))
         self.wait(1)
         self.perform(adm.RevokeOperator(issue.operator))
-        if ADMIN not in self.trial.states.any.other_operators:
+        if not self.trial.states.any.has_other_admins(self._now_ms):
             self.perform(adm.RevokeOperator(ADMIN))
 
     def a_server_joins(self) -> None:
