@@ -46,6 +46,7 @@ PARTS = {
     "lab",
     "packets",
     "timing",
+    "watchers",
 }  # of other benchmarks
 
 

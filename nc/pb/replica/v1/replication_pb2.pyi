@@ -194,18 +194,30 @@ class AddAdministrator(_message.Message):
     def __init__(self, name: _Optional[str] = ..., role: _Optional[_Union[_events_pb2.AdministratorRole, str]] = ..., certificate: _Optional[_Union[_events_pb2.Certificate, _Mapping]] = ...) -> None: ...
 
 class ForwardResponse(_message.Message):
-    __slots__ = ("seq", "answer", "status", "refusal", "is_wrong_token")
+    __slots__ = ("seq", "answer", "status", "refusal", "is_wrong_token", "target")
     SEQ_FIELD_NUMBER: _ClassVar[int]
     ANSWER_FIELD_NUMBER: _ClassVar[int]
     STATUS_FIELD_NUMBER: _ClassVar[int]
     REFUSAL_FIELD_NUMBER: _ClassVar[int]
     IS_WRONG_TOKEN_FIELD_NUMBER: _ClassVar[int]
+    TARGET_FIELD_NUMBER: _ClassVar[int]
     seq: int
     answer: Answer
     status: Status
     refusal: Refusal
     is_wrong_token: bool
-    def __init__(self, seq: _Optional[int] = ..., answer: _Optional[_Union[Answer, _Mapping]] = ..., status: _Optional[_Union[Status, _Mapping]] = ..., refusal: _Optional[_Union[Refusal, _Mapping]] = ..., is_wrong_token: _Optional[bool] = ...) -> None: ...
+    target: Target
+    def __init__(self, seq: _Optional[int] = ..., answer: _Optional[_Union[Answer, _Mapping]] = ..., status: _Optional[_Union[Status, _Mapping]] = ..., refusal: _Optional[_Union[Refusal, _Mapping]] = ..., is_wrong_token: _Optional[bool] = ..., target: _Optional[_Union[Target, _Mapping]] = ...) -> None: ...
+
+class Target(_message.Message):
+    __slots__ = ("node_id", "name", "count")
+    NODE_ID_FIELD_NUMBER: _ClassVar[int]
+    NAME_FIELD_NUMBER: _ClassVar[int]
+    COUNT_FIELD_NUMBER: _ClassVar[int]
+    node_id: str
+    name: str
+    count: int
+    def __init__(self, node_id: _Optional[str] = ..., name: _Optional[str] = ..., count: _Optional[int] = ...) -> None: ...
 
 class Answer(_message.Message):
     __slots__ = ("response", "code", "message")
