@@ -87,6 +87,11 @@ bench:
         {{python}} benchmarks/$name.py | tee benchmarks/results/$name.txt || exit 1; \
     done
 
+# Let the power of three NATS servers fail, round after round; then a control that has to lose. Needs root.
+drill-power *args:
+    {{python}} benchmarks/power_failure.py {{args}}
+    {{python}} benchmarks/power_failure.py --rounds 1 --sync default
+
 # Write the golden log of this version to tests/golden/.
 golden:
     {{python}} tests/golden/write.py
