@@ -87,6 +87,10 @@ bench:
         {{python}} benchmarks/$name.py | tee benchmarks/results/$name.txt || exit 1; \
     done
 
+# Kill, pause and cut off servers of a cluster, and judge what clients were answered; needs root.
+drill *args:
+    {{python}} -m benchmarks.drill {{ if args == "" { "--each" } else { args } }}
+
 # Write the golden log of this version to tests/golden/.
 golden:
     {{python}} tests/golden/write.py
