@@ -7,8 +7,7 @@ from typing import Any, Final
 
 from nc.testing.contract import operations as ops
 from nc.testing.contract import values
-from nc.testing.contract.administration import STATUSES, AdminCall
-from nc.testing.contract.enrolment import NODE_STATUSES, EnrolmentCall
+from nc.testing.contract.administration import AdminCall
 from nc.testing.contract.history import Step
 from nc.testing.contract.knowledge import Observed, Phase
 from nc.testing.contract.laws.law import Evidence, law
@@ -117,9 +116,5 @@ def codes_are_the_contract_s(observed: Observed) -> Iterator[Evidence]:
     500 and everything else is the server's own fault.
     """
     for step in observed.history.of(ops.Operation):
-        refusals = {MISTAKE}
-        if isinstance(step.operation, AdminCall):
-            refusals = {*STATUSES.values()}
-        elif isinstance(step.operation, EnrolmentCall):
-            refusals = {*NODE_STATUSES.values()}
+        refusals = {*step.operation.statuses.values()} or {MISTAKE}
         yield Evidence(step.code in {OK, DENIED, *refusals}, step)
