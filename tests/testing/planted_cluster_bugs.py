@@ -46,6 +46,7 @@ from nc.replica.timeline import Timeline
 from nc.rpc.abuse import Abuse, WrongToken
 from nc.rpc.callers import Caller, CallerKind
 from nc.rpc.controller import Controller
+from nc.rpc.replication.following import Following
 from nc.secrets import TokenIds
 from nc.server import tasks
 from nc.server.membership import Membership
@@ -539,6 +540,18 @@ def a_lost_session_goes_on(patch: pytest.MonkeyPatch) -> None:
 def a_server_that_is_slow_is_taken_for_lost(patch: pytest.MonkeyPatch) -> None:
     """Once it was silent for a second."""
     patch.setattr(leadership, "LOST_AFTER_LOOKS", 2)
+
+
+@_bug("the hub's links are the log's", "no link outlives its server", is_shared=True)
+def a_refused_end_of_a_link_is_not_asked_for_again(patch: pytest.MonkeyPatch) -> None:
+    """A follower takes the leader's lack for one of its own, which never ends."""
+    change = Following.change
+
+    async def once(self: Following, command: Any, origin: Any, *, insist: bool) -> list[Event]:
+        del insist
+        return await change(self, command, origin, insist=False)
+
+    patch.setattr(Following, "change", once)
 
 
 # Of packets between servers.

@@ -23,7 +23,7 @@ from nc.domain.codec.records import entries_in
 from nc.domain.events import Batch, Entry, Event, ReplicaStopped
 from nc.domain.evolve import evolve
 from nc.domain.state import State
-from nc.testing import CLUSTER_LAWS, LAWS, Judgement, Observed, judge
+from nc.testing import CLUSTER_LAWS, LAWS, CheckState, Judgement, Observed, judge
 from nc.testing.contract.laws import NOT_IN_A_CLUSTER
 from nc.testing.contract.laws.cluster import (
     NOTHING_CRASHES,
@@ -34,11 +34,18 @@ from nc.testing.contract.laws.cluster import (
 from nc.testing.contract.laws.log import replay_equals_live
 from nc.testing.search import Report, search
 from nc.testing.simulation import Chronicle, Plan, Simulation, draw, keep_log, play
-from nc.testing.simulation.actions import DuplicateNode, Expire, Join, SendPackets
+from nc.testing.simulation.actions import (
+    Call,
+    DuplicateNode,
+    Expire,
+    Join,
+    SendPackets,
+    SwitchOff,
+)
 from nc.testing.simulation.log_review import read_log
 from nc.testing.simulation.loop import Life, SimulatedLoop
 from nc.testing.simulation.network import Network
-from nc.testing.simulation.quarrels import RewindLog
+from nc.testing.simulation.quarrels import BusyLog, RewindLog
 from nc.testing.simulation.several import SERVERS
 from nc.testing.simulation.workload import DEFAULT_ACTIONS
 from tests.testing.planted_cluster_bugs import CLUSTER_BUGS, ClusterBug
@@ -135,6 +142,21 @@ FOUND_IN_CLUSTERS = {
                 Join(1000, "node 1"),
                 DuplicateNode(5000, "node 1", for_s=6),
                 SendPackets(15_000, "node 1", to="node 1", count=1, size_bytes=100),
+            ),
+        ),
+    ),
+    "a link ends at a follower while the log is busy": (
+        "a refused end of a link is not asked for again",
+        SAME_LINKS,
+        Plan(
+            1,
+            "10.1.1.1/24",
+            is_shared=True,
+            actions=(
+                *(Join(1000, f"node {number}") for number in (1, 2, 3, 4)),
+                BusyLog(20_000, 40),
+                *(SwitchOff(25_000, f"node {number}", False) for number in (1, 2, 3, 4)),
+                Call(65_000, CheckState("node 1")),
             ),
         ),
     ),
