@@ -45,8 +45,9 @@ from nc.testing.simulation.actions import (
 from nc.testing.simulation.log_review import read_log
 from nc.testing.simulation.loop import Life, SimulatedLoop
 from nc.testing.simulation.network import Network
-from nc.testing.simulation.quarrels import BusyLog, RewindLog
+from nc.testing.simulation.quarrels import RewindLog, TroubleAll
 from nc.testing.simulation.several import SERVERS
+from nc.testing.simulation.shared_log import Trouble
 from nc.testing.simulation.workload import DEFAULT_ACTIONS
 from tests.testing.planted_cluster_bugs import CLUSTER_BUGS, ClusterBug
 
@@ -154,7 +155,7 @@ FOUND_IN_CLUSTERS = {
             is_shared=True,
             actions=(
                 *(Join(1000, f"node {number}") for number in (1, 2, 3, 4)),
-                BusyLog(20_000, 40),
+                TroubleAll(20_000, 40, Trouble.BUSY),
                 *(SwitchOff(25_000, f"node {number}", False) for number in (1, 2, 3, 4)),
                 Call(65_000, CheckState("node 1")),
             ),

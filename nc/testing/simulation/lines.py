@@ -13,13 +13,15 @@ from nc.services import REPLICA_SERVICE, path_of
 from nc.testing.seeded_random import SeededRandom
 from nc.testing.simulation.loop import Life
 
-__all__ = ["LATENCY_S", "Lines", "SimulatedLine", "way"]
+__all__ = ["LATENCY_S", "THE_LOG", "Lines", "SimulatedLine", "way"]
 
 LATENCY_S: Final = 0.004
+THE_LOG: Final = "the log"  # in place of an address
 
 _FOLLOW, _FORWARD = map(path_of, REPLICA_SERVICE.methods)
 _CALL: Final = Call(Caller(CallerKind.REPLICA, "replica"), "replica", "replica", 0)
 _LOOK_S: Final = 0.02
+_LATE_S: Final = 0.5
 
 
 class Callee(Protocol):
@@ -41,21 +43,27 @@ class Lines:
 
     Args:
         is_cut_off: whether nothing comes through on a way.
+        are_late: whether everything takes long.
 
     Attributes:
         callees: those that run, by their addresses.
-        latency_s: how long a message takes at most.
     """
 
-    def __init__(self, chance: SeededRandom, is_cut_off: Callable[[str], bool]) -> None:
+    def __init__(
+        self,
+        chance: SeededRandom,
+        is_cut_off: Callable[[str], bool],
+        are_late: Callable[[], bool],
+    ) -> None:
         self.callees: dict[str, Callee] = {}
-        self.latency_s = LATENCY_S
+        self._are_late = are_late
         self._is_cut_off = is_cut_off
         self._chance = chance
 
     async def carry(self, source: str, destination: str) -> None:
         """Be on the way; what is cut off waits, as TCP sends it again."""
-        await asyncio.sleep(self.latency_s * self._chance.random())
+        latency_s = _LATE_S if self._are_late() else LATENCY_S
+        await asyncio.sleep(latency_s * self._chance.random())
         while self._is_cut_off(way(source, destination)):  # noqa: ASYNC110 - mended as it may be
             await asyncio.sleep(_LOOK_S)
 

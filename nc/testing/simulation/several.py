@@ -12,7 +12,7 @@ from nc.server.parts import Cluster as ClusterParts
 from nc.testing.seeded_random import SeededRandom
 from nc.testing.simulation.lines import Lines, SimulatedLine
 from nc.testing.simulation.network import Network
-from nc.testing.simulation.shared_log import LogView, Message, SharedLog
+from nc.testing.simulation.shared_log import LogView, Message, SharedLog, Trouble
 from nc.testing.targets.server import authorities
 
 if TYPE_CHECKING:
@@ -39,8 +39,10 @@ class Several:
 
     def __init__(self, cluster: "Cluster", network: Network) -> None:
         chance = SeededRandom(("several", cluster.plan.seed))
-        self.log = SharedLog(chance)
-        self.lines = Lines(chance, network.is_cut_off)
+        self.log = SharedLog(chance, network.is_cut_off)
+        self.lines = Lines(
+            chance, network.is_cut_off, lambda: self.log.troubles[Trouble.LATE_LINES] > 0
+        )
         self.last_epoch = 0
         self.is_rewound = False
         self._now_s = asyncio.get_running_loop().time

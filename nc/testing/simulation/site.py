@@ -122,7 +122,7 @@ class Site:
     def _open_log(self) -> EventLog | LogView:
         self.data.disk.is_full = self._full_disks > 0
         if self._several is not None:
-            return LogView(self._several.log, self.name, self._copy, self._known)
+            return LogView(self._several.log, self.ip, self._copy, self._known)
         cluster, lost = self._cluster, self.data.lost
         log = self.data.open(cluster.clock, cluster.chance.random_bytes)
         without = ", ".join(part.value for part in lost)

@@ -20,16 +20,9 @@ from nc.testing.simulation.outages import (
     KillServer,
     RestartServer,
 )
-from nc.testing.simulation.quarrels import (
-    Ask,
-    BusyLog,
-    CutLog,
-    CutWay,
-    KillLeader,
-    Lag,
-    LoseAnswers,
-)
+from nc.testing.simulation.quarrels import LOG, Ask, Cut, KillLeader, TroubleAll
 from nc.testing.simulation.several import SERVERS
+from nc.testing.simulation.shared_log import Trouble
 from nc.testing.targets.in_process import START_MS
 
 DEFAULT_ACTIONS: Final = 40
@@ -207,29 +200,23 @@ class ClusterWorkload(Choices):
         self._now_ms += self.pick(_PAUSES_MS[:7])
         match self.pick(range(8)):
             case 0:
-                self._add(CutLog, seconds, replica)
+                self._add(Cut, seconds, replica, LOG)
             case 1 | 2:
                 both = self.pick((True, False))
-                self._add(CutWay, seconds, replica, replica + self.pick((1, 2)), both)
+                self._add(Cut, seconds, replica, replica + self.pick((1, 2)), both)
             case 3 | 4:
-                self._isolate(seconds, replica)
-            case 5:
-                self._add(self.pick((BusyLog, LoseAnswers)), seconds)
-            case 6:
-                self._add(Lag, seconds, self.pick((True, False)))
+                for other in (LOG, *range(replica + 1, replica + SERVERS)):
+                    self._add(Cut, seconds, replica, other)
+            case 5 | 6:
+                self._add(TroubleAll, seconds, self.pick(tuple(Trouble)))
             case _:
                 self._add(KillLeader, self.pick(_DOWN_S))
-
-    def _isolate(self, seconds: int, replica: int) -> None:
-        self._add(CutLog, seconds, replica)
-        for other in range(1, SERVERS):
-            self._add(CutWay, seconds, replica, replica + other, True)
 
     def chase(self) -> None:
         """A node comes to another server while others send to it; news may come late."""
         node, others = self._machine(), [self._machine(), self._machine()]
         if self.pick((True, False)):
-            self._add(Lag, self.pick(_SECONDS), True)
+            self._add(TroubleAll, self.pick(_SECONDS), Trouble.LATE_LOG)
         self._add(act.BreakLink, node, act.Break.AT_NODE)
         for _ in range(_CHASES):
             for other in others:
