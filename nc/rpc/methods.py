@@ -55,7 +55,7 @@ class Method:
     is_query: bool = False
     is_health: bool = False
     is_standard: bool = False
-    check_token: Callable[[Any], object] | None = None
+    check_token: Callable[[Any, Call], object] | None = None
     wrong_token: type[DomainError] | None = None
 
     @property
