@@ -161,6 +161,10 @@ class Edge:
         except Exception as error:
             raise RefusedWith(self._status_of(record, error)) from error
 
+    def is_to_hang_up(self, wire: WireCall) -> bool:
+        """Whether the connection of an admitted call whose message did not come is to end."""
+        return self._abuse.is_to_hang_up(wire.context.caller, wire.party)
+
     def ended(self, wire: WireCall, *, is_cancelled: bool) -> None:
         """Give back the call's place, and log it."""
         record: Record | None = wire.context

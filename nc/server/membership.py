@@ -13,7 +13,7 @@ from typing import Final
 from nc import log_events
 from nc.domain.administrators import AddAdministrator
 from nc.domain.decide import Command
-from nc.domain.errors import DomainError
+from nc.domain.errors import DomainError, IdTaken
 from nc.domain.events import Event, pb
 from nc.domain.invitations import require_not_removed
 from nc.domain.leadership import DropUnowned, LoseReplica
@@ -203,7 +203,8 @@ class Membership:
         if installed.certificate.serial not in known:
             role = pb.ADMINISTRATOR_ROLE_ADMIN
             command = AddAdministrator(installed.name, role, installed.certificate)
-            await self._wiring.own_changes.submit(command, method)
+            with contextlib.suppress(IdTaken):  # an open try of before has recorded it, or another
+                await self._wiring.own_changes.submit(command, method)
 
     def _own(self) -> Peer:
         endpoints = self._wiring.endpoints()

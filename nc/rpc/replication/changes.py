@@ -93,6 +93,7 @@ def _start_message(command: replicas.StartReplica) -> pb.StartReplica:
         grpc_authority=command.authorities.grpc,
         network_authority=command.authorities.network,
         session=command.session,
+        level=command.level,
     )
 
 
@@ -126,6 +127,7 @@ _COMMANDS: Final[dict[str, Callable[[Any], Command]]] = {
         *(m.replica_id, m.version, m.network_address, m.key_check),
         replicas.AuthorityKeys(m.grpc_authority, m.network_authority),
         m.session,
+        level=m.level,
     ),
     "stop_replica": lambda m: replicas.StopReplica(m.replica_id, m.session),
     "add_administrator": lambda m: administrators.AddAdministrator(m.name, m.role, m.certificate),

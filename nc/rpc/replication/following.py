@@ -8,10 +8,17 @@ from typing import Final
 from nc.clock import Clock
 from nc.domain.decide import Command
 from nc.domain.events import Event
-from nc.domain.leadership import LEVEL
 from nc.pb.replica.v1 import replication_pb2 as pb
 from nc.replica.batch import Origin
-from nc.replica.errors import LeaderLost, NoLeader, NotCurrent, NotLeading, OutcomeOpen, Stopping
+from nc.replica.errors import (
+    LeaderLost,
+    NoLeader,
+    NotCurrent,
+    NotLeading,
+    OutcomeOpen,
+    Stopping,
+    WriteRefused,
+)
 from nc.replica.leases import Granted
 from nc.replica.peers import Peer, Peers
 from nc.replica.role import Role
@@ -148,17 +155,17 @@ class Following:
         while True:
             try:
                 response = await self.forward(request, FORWARD_S)
-            except (NoLeader, OutcomeOpen):
+                if response.refusal.kind:
+                    raise error_of(response.refusal)
+            except (WriteRefused, OutcomeOpen):
                 if self._is_over and insist:
                     raise Stopping from None
                 if not insist:
                     raise
                 await asyncio.sleep(_INSIST_S)
-                continue
-            if response.refusal.kind:
-                raise error_of(response.refusal)
-            await self._applied(response.seq)
-            return []
+            else:
+                await self._applied(response.seq)
+                return []
 
     async def _applied(self, seq: int) -> None:
         """Wait until the state has an event.
@@ -257,6 +264,5 @@ class Following:
         )
         if is_first:
             own = self._own()
-            message.level = LEVEL
             message.peer.CopyFrom(pb.Peer(host=own.host, link_port=own.port))
         return message

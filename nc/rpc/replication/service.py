@@ -87,7 +87,7 @@ class ReplicationService:
         self._waiting = waiting
         self._known: dict[str, Peer] = {}  # all that have followed since this one leads
         self._begun: set[str] = set()  # those of them whose session has
-        self._wakes: set[asyncio.Event] = set()
+        self._wakes: dict[asyncio.Event, None] = {}
 
     async def follow(self, messages: Messages, call: Call) -> None:
         """Have a follower, until it goes away or another replica leads.
@@ -104,7 +104,7 @@ class ReplicationService:
         session = first.session
         self._known[session] = Peer(first.peer.host, first.peer.link_port)
         wake = asyncio.Event()
-        self._wakes.add(wake)
+        self._wakes[wake] = None
         self._hear(session, first)
         beating = asyncio.create_task(self._beat(messages, session, wake), name="beats")
         try:
@@ -118,7 +118,7 @@ class ReplicationService:
                 if beating.done():
                     break
         finally:
-            self._wakes.discard(wake)
+            del self._wakes[wake]
             beating.cancel()
             await asyncio.wait([beating])
         if not beating.cancelled():

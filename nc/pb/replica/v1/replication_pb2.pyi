@@ -8,14 +8,13 @@ from typing import ClassVar as _ClassVar, Optional as _Optional, Union as _Union
 DESCRIPTOR: _descriptor.FileDescriptor
 
 class FromFollower(_message.Message):
-    __slots__ = ("session", "sent_ns", "applied_seq", "asked_ns", "leaves", "peer", "level", "waiting")
+    __slots__ = ("session", "sent_ns", "applied_seq", "asked_ns", "leaves", "peer", "waiting")
     SESSION_FIELD_NUMBER: _ClassVar[int]
     SENT_NS_FIELD_NUMBER: _ClassVar[int]
     APPLIED_SEQ_FIELD_NUMBER: _ClassVar[int]
     ASKED_NS_FIELD_NUMBER: _ClassVar[int]
     LEAVES_FIELD_NUMBER: _ClassVar[int]
     PEER_FIELD_NUMBER: _ClassVar[int]
-    LEVEL_FIELD_NUMBER: _ClassVar[int]
     WAITING_FIELD_NUMBER: _ClassVar[int]
     session: str
     sent_ns: int
@@ -23,9 +22,8 @@ class FromFollower(_message.Message):
     asked_ns: int
     leaves: bool
     peer: Peer
-    level: int
     waiting: _containers.RepeatedCompositeFieldContainer[WaitingNode]
-    def __init__(self, session: _Optional[str] = ..., sent_ns: _Optional[int] = ..., applied_seq: _Optional[int] = ..., asked_ns: _Optional[int] = ..., leaves: _Optional[bool] = ..., peer: _Optional[_Union[Peer, _Mapping]] = ..., level: _Optional[int] = ..., waiting: _Optional[_Iterable[_Union[WaitingNode, _Mapping]]] = ...) -> None: ...
+    def __init__(self, session: _Optional[str] = ..., sent_ns: _Optional[int] = ..., applied_seq: _Optional[int] = ..., asked_ns: _Optional[int] = ..., leaves: _Optional[bool] = ..., peer: _Optional[_Union[Peer, _Mapping]] = ..., waiting: _Optional[_Iterable[_Union[WaitingNode, _Mapping]]] = ...) -> None: ...
 
 class WaitingNode(_message.Message):
     __slots__ = ("node_id", "certificate", "address", "key_sha256")
@@ -172,7 +170,7 @@ class ReportFacts(_message.Message):
     def __init__(self, node_id: _Optional[str] = ..., facts: _Optional[_Union[_events_pb2.NodeFacts, _Mapping]] = ..., link_id: _Optional[str] = ...) -> None: ...
 
 class StartReplica(_message.Message):
-    __slots__ = ("replica_id", "version", "network_address", "key_check", "grpc_authority", "network_authority", "session")
+    __slots__ = ("replica_id", "version", "network_address", "key_check", "grpc_authority", "network_authority", "session", "level")
     REPLICA_ID_FIELD_NUMBER: _ClassVar[int]
     VERSION_FIELD_NUMBER: _ClassVar[int]
     NETWORK_ADDRESS_FIELD_NUMBER: _ClassVar[int]
@@ -180,6 +178,7 @@ class StartReplica(_message.Message):
     GRPC_AUTHORITY_FIELD_NUMBER: _ClassVar[int]
     NETWORK_AUTHORITY_FIELD_NUMBER: _ClassVar[int]
     SESSION_FIELD_NUMBER: _ClassVar[int]
+    LEVEL_FIELD_NUMBER: _ClassVar[int]
     replica_id: str
     version: str
     network_address: str
@@ -187,7 +186,8 @@ class StartReplica(_message.Message):
     grpc_authority: str
     network_authority: str
     session: str
-    def __init__(self, replica_id: _Optional[str] = ..., version: _Optional[str] = ..., network_address: _Optional[str] = ..., key_check: _Optional[str] = ..., grpc_authority: _Optional[str] = ..., network_authority: _Optional[str] = ..., session: _Optional[str] = ...) -> None: ...
+    level: int
+    def __init__(self, replica_id: _Optional[str] = ..., version: _Optional[str] = ..., network_address: _Optional[str] = ..., key_check: _Optional[str] = ..., grpc_authority: _Optional[str] = ..., network_authority: _Optional[str] = ..., session: _Optional[str] = ..., level: _Optional[int] = ...) -> None: ...
 
 class StopReplica(_message.Message):
     __slots__ = ("replica_id", "session")
