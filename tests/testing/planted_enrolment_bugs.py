@@ -124,8 +124,8 @@ def a_renewal_ends_the_older_certificate(patch: pytest.MonkeyPatch) -> None:
     newest: dict[str, set[str]] = {}
     renewed = updates.decide_renew
 
-    def noting(there: Any, gone: Any, command: Any) -> list[Event]:
-        events = renewed(there, gone, command)
+    def noting(there: Any, names: Any, gone: Any, command: Any) -> list[Event]:
+        events = renewed(there, names, gone, command)
         newest[command.node_id] = {each.serial for each in command.certificates}
         return events
 
@@ -171,8 +171,8 @@ def what_a_machine_leaves_out_is_forgotten(patch: pytest.MonkeyPatch) -> None:
 def a_renewal_tells_no_facts(patch: pytest.MonkeyPatch) -> None:
     original = updates.decide_renew
 
-    def silent(there: Any, gone: Any, command: Any) -> list[Event]:
-        return original(there, gone, command)[:1]
+    def silent(there: Any, names: Any, gone: Any, command: Any) -> list[Event]:
+        return original(there, names, gone, command)[:1]
 
     patch.setattr(updates, "decide_renew", silent)
 
