@@ -47,6 +47,7 @@ PARTS = {
     "lab",
     "packets",
     "timing",
+    "watchers",
 }  # of other benchmarks
 DRILLS = {"power_failure"}  # take a minute: run with the longer searches
 
