@@ -15,6 +15,7 @@ from nc.domain import (
     departures,
     invitations,
     leadership,
+    levels,
     links,
     litekube_import,
     nodes,
@@ -155,4 +156,6 @@ def decide(state: State, command: Command) -> list[Event]:
     Raises:
         DomainError: the command is refused.
     """
-    return DECISIONS[type(command)](state, command)
+    events = DECISIONS[type(command)](state, command)
+    levels.require_known(events, state.sessions, state.membership)
+    return events

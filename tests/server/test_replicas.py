@@ -174,6 +174,10 @@ def peers_of(server: WholeServer) -> Mapping[str, Peer]:
     return server.server.membership.peers.peers()
 
 
+def targets(here: Cluster) -> list[tuple[object, object]]:
+    return [(line["method"], line.get("target_id")) for line in here.lines.named("rpc")]
+
+
 async def connect(here: Cluster, machine: Machine) -> None:
     """Link a node, as soon as the server is in touch with the leader."""
     async with asyncio.timeout(PATIENCE_S):
@@ -211,4 +215,8 @@ async def test_a_link_at_a_follower_is_every_servers_knowledge(
             await until(lambda: list(peers_of(here.server)) == [leader.replica.session])
             (peer,) = peers_of(leader).values()
             assert peer == (LOOPBACK, here.server.endpoints.link_port)
+            gone = await here.enrol()
+            await here.unregister(gone)  # the leader does it, and says which node is meant
+            meant = ("UnRegister", gone.node_id)
+            await until(lambda: meant in targets(here))
         await until(lambda: node_id not in leader.replica.state.links)

@@ -27,7 +27,7 @@ from nc.testing import (
 )
 from nc.testing.contract.administration import Describe, RevokeOperator
 from nc.testing.contract.enrolment import CheckAsUpstream, Enrol, Renew
-from nc.testing.contract.history import step_id
+from nc.testing.contract.history import Step, step_id
 from nc.testing.contract.values import ADMIN, Told
 from nc.testing.search import Trial
 from nc.testing.targets.in_process import START_MS
@@ -308,6 +308,16 @@ def test_a_forgery_breaks_its_law(law: str) -> None:
     assert [each.name for each, count in judgement.exercised.items() if count and each.name == law]
     lie, others = FORGERIES[law]
     assert {breach.law.name for breach in judge(lie(history)).breaches} == {law, *others}
+
+
+@pytest.mark.parametrize("script", [a_life, a_workshop, an_office])
+def test_a_good_history_without_reasons_breaks_no_law(script: Callable[[Trial], None]) -> None:
+    """As a cluster's is, which no model runs beside: the laws need all that decides an answer."""
+    history = recorded(script)
+    alike = replace(history, items=[], steps=[])
+    for item in history.items:
+        alike.add(replace(item, reason="") if isinstance(item, Step) else item)
+    assert judge(alike).breaches == []
 
 
 def test_every_law_can_be_broken() -> None:

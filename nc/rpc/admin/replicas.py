@@ -21,12 +21,10 @@ class Standing(NamedTuple):
 
     Attributes:
         host: where it is reached; "": not known.
-        level: which kinds of events it knows; None: not known.
         lag_events: that it has not applied; None: not known.
     """
 
     host: str = ""
-    level: int | None = None
     lag_events: int | None = None
 
 
@@ -137,6 +135,7 @@ class ReplicasService:
             state=place,
             sessions=sorted(of_it),
             version="" if known is None else known.version,
+            level=(known and known.level) or None,
             since_ms=since_ms if removed_ms is None else removed_ms,
             self=replica_id == self._own_id,
         )
@@ -158,7 +157,6 @@ def _standing_view(standing: Standing, role: pb.ReplicaRole | None) -> pb.Replic
     return pb.Replica(
         role=role,
         address=standing.host or None,
-        level=standing.level,
         lag_events=standing.lag_events,
     )
 

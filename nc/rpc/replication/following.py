@@ -8,7 +8,6 @@ from typing import Final
 from nc.clock import Clock
 from nc.domain.decide import Command
 from nc.domain.events import Event
-from nc.domain.leadership import LEVEL
 from nc.pb.replica.v1 import replication_pb2 as pb
 from nc.replica.batch import Origin
 from nc.replica.errors import LeaderLost, NoLeader, NotCurrent, NotLeading, OutcomeOpen, Stopping
@@ -245,6 +244,5 @@ class Following:
         )
         if is_first:
             own = self._own()
-            message.level = LEVEL
             message.peer.CopyFrom(pb.Peer(host=own.host, link_port=own.port))
         return message

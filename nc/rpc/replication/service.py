@@ -37,7 +37,7 @@ from nc.rpc.api import Call
 from nc.rpc.callers import Caller, CallerKind, Callers
 from nc.rpc.methods import Messages, Method, Methods
 from nc.rpc.permissions import require
-from nc.rpc.replication.changes import command_of, refusal_of
+from nc.rpc.replication.changes import command_of, refusal_of, target_message
 
 __all__ = ["BEAT_S", "ReplicationService", "Submit"]
 
@@ -213,6 +213,8 @@ class ReplicationService:
         else:
             response.answer.response = answer.SerializeToString()
             response.answer.code = OK
+        if its.target is not None:
+            response.target.CopyFrom(target_message(its.target))
 
     def _refuse(
         self, method: Method, error: Exception, call: Call, response: pb.ForwardResponse
