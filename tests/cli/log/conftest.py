@@ -7,6 +7,8 @@ from typing import Any
 
 import pytest
 
+from eventlog import LogReader
+from nc.history.events import Recorded, history
 from tests.support.programs import run_here
 from tests.support.written_log import Log, write_story
 
@@ -46,3 +48,9 @@ def events(data_dir: Path) -> list[dict[str, Any]]:
         "network-controller", "log", "show", "--data-dir", str(data_dir), "--output=json"
     )
     return [json.loads(line) for line in done.stdout.splitlines()]
+
+
+@pytest.fixture(scope="module")
+def recorded(data_dir: Path) -> list[Recorded]:
+    """The story's events, of which each command took a minute."""
+    return list(history(LogReader(data_dir / "log")))
