@@ -96,9 +96,12 @@ class Faults:
         self._cut(site, self._chance.pick(self._sites), both=self._chance.pick((True, False)))
 
     async def _isolate(self, site: Site) -> None:
+        """It reaches nobody: a cut or a pause. The others are in touch, and go on without it."""
         await self._cut_log(site)
         for each in self._sites:
-            self._cut(site, each, both=True)
+            if each is not site:
+                self._note(f"{site.name} and {each.name} do not reach each other")
+                self._lines.cut |= {(site.name, each.name), (each.name, site.name)}
 
     def _cut(self, source: Site, destination: Site, *, both: bool) -> None:
         if source is destination:

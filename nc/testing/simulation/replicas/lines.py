@@ -91,6 +91,9 @@ class SimulatedLine:
     async def send(self, message: pb.FromFollower) -> None:
         callee = self._lines.callee(self._destination)
         if self._work is None:
+            await self._lines.carry(self._source, self._destination)  # the handshake of TLS
+            await self._lines.carry(self._destination, self._source)
+            callee = self._lines.callee(self._destination)
             method: Any = callee.methods[_FOLLOW]
             self._work = callee.life.run(self._serve(method))
             self._carrier = asyncio.create_task(self._carry())
