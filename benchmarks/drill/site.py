@@ -5,8 +5,8 @@
     n1, n2, …    192.168.77.101, …     an agent each
 
 Everything is a real process; TLS is everywhere. A cut is an entry in a machine's neighbour table
-that sends what is for another machine to nobody: packets vanish, and no program is told. A machine that
-is cut from everything has its cable pulled out.
+that sends what is for another machine to nobody: packets vanish, and no program is told. A machine
+that is cut from everything has its cable pulled out.
 """
 
 import asyncio
