@@ -11,8 +11,6 @@ from nc.replica.errors import NoMajority
 from nc.replica.leases import LeaderLeases
 from nc.replica.queue import CommandQueue
 from nc.replica.role import Role
-from nc.rpc.replication import following
-from nc.rpc.replication.following import Following
 from nc.server.membership import Membership
 from nc.testing.simulation.replicas.trial import Trial, run_trial
 
@@ -118,12 +116,6 @@ def dismissed_by_lag(patch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.long
-def waits_for_a_silent_leader(patch: pytest.MonkeyPatch) -> None:
-    """A follower that calls a leader which has just been cut off waits until it can be reached."""
-    patch.setattr(Following, "ahead", lambda _: None)
-    patch.setattr(following, "_CONNECT_S", 1e9)
-
-
 @pytest.mark.parametrize(
     ("plant", "word"),
     [
@@ -136,7 +128,6 @@ def waits_for_a_silent_leader(patch: pytest.MonkeyPatch) -> None:
         (links_of_others_are_dropped, "while its session goes on"),
         (lost_session_goes_on, "answers nothing"),
         (dismissed_by_lag, "though it was in touch"),
-        (waits_for_a_silent_leader, "though it was in touch"),
     ],
 )
 def test_a_planted_bug_is_found(plant: Any, word: str, monkeypatch: pytest.MonkeyPatch) -> None:
