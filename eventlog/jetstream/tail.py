@@ -18,7 +18,7 @@ from eventlog.errors import LogError, LogLacking, LogRewound, LogUnavailable
 from eventlog.format import NO_CHAIN, chain_in
 from eventlog.jetstream.address import StreamAddress
 from eventlog.jetstream.connection import FAILURES
-from eventlog.jetstream.messages import Codec, End, fetch, tail_subject_of
+from eventlog.jetstream.messages import Codec, End, LeftOut, fetch, tail_subject_of
 
 __all__ = ["Tail"]
 
@@ -71,12 +71,26 @@ class Tail:
         self._task = asyncio.create_task(self._run(fail), name="eventlog-tail")
 
     async def catch_up(self) -> None:
-        """Read on until a server has nothing more."""
-        try:
-            while await self._fetch():
-                pass
-        except FAILURES as error:
-            raise LogUnavailable(self._name, f"no server answers: {error!r}") from error
+        """Read on until a server has nothing more.
+
+        Raises:
+            LogDamaged: no server gives the next message, although there are later ones.
+            LogUnavailable: no server answers.
+        """
+        loop = asyncio.get_running_loop()
+        begun_s, is_more = loop.time(), True
+        while is_more:
+            try:
+                is_more = await self._fetch()
+            except FAILURES as error:
+                if loop.time() - begun_s <= _START_S:  # another may answer, or have it
+                    await asyncio.sleep(_AGAIN_S)
+                elif isinstance(error, LeftOut):
+                    raise self._codec.damaged(self.end, "none at any server") from error
+                else:
+                    raise LogUnavailable(self._name, f"no server answers: {error!r}") from error
+            else:
+                begun_s = loop.time()
 
     async def stop(self) -> None:
         self._is_stopping = True  # the client's own waits may lose a cancellation

@@ -121,7 +121,9 @@ class Server:
             **admin_methods(self.admin),
         }
         if parts.cluster is not None and isinstance(replica, SharedReplica):
-            wiring = Wiring(replica, request_ids, own, lambda: self.methods, lambda: self.endpoints)
+            wiring = Wiring(
+                *(replica, request_ids, own, lambda: self.methods, lambda: self.endpoints, waiting)
+            )
             self.membership = Membership(parts, parts.cluster, wiring)
             self.methods = {**self.methods, **self.membership.methods}
             hub.is_current = self.membership.role.is_in_touch

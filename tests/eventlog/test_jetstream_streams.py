@@ -10,10 +10,10 @@ import nats as nats_client
 import pytest
 from nats.js.api import DiscardPolicy, StreamConfig
 
-from eventlog import LogError, LogRewound, LogUnavailable, jetstream
-from eventlog.jetstream import StreamAddress, stream, tail
+from eventlog import LogDamaged, LogError, LogRewound, LogUnavailable, jetstream
+from eventlog.jetstream import StreamAddress, messages, stream, tail
 from eventlog.jetstream.address import AddressWrong
-from tests.support.nats_servers import NatsServer, address_of, free_port, nats_server
+from tests.support.nats_servers import NatsServer, address_of, flip_bit, free_port, nats_server
 
 pytestmark = [  # as that fixture says
     pytest.mark.usefixtures("forgotten_sockets"),
@@ -101,6 +101,37 @@ async def test_nobody_there(tmp_path: Path) -> None:
     with pytest.raises(LogUnavailable, match="no server of NATS lets this program in"):
         async with asyncio.timeout(TIMEOUT_S):
             await jetstream.open(f"nats://127.0.1.1:{port}/L", tmp_path / "copy", only_reads=True)
+
+
+async def test_a_stream_that_nobody_gives_has_not_ended(nats: NatsServer) -> None:
+    """As while its servers have no majority: to take that for its end would look like a loss."""
+    client = await nats_client.connect(f"nats://{nats.host}:{nats.port}")
+    with pytest.raises(nats_client.errors.Error, match="status 503"):
+        await messages.fetch(client, "nobody", 1)
+    await client.close()
+
+
+async def test_a_message_that_rotted_is_missed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A server leaves out what does not match its checksum: that is not the end of the log."""
+    monkeypatch.setattr(tail, "_START_S", 0)
+    with nats_server(tmp_path / "nats") as server:
+        address = address_of(server, stream="L")
+        await jetstream.make(address, replicas=1)
+        log = await jetstream.open(address, tmp_path / "copy")
+        for seq in range(9):
+            await log.append(b"<record %d>" % seq, 1, seq)
+        await log.close()
+        server.stop()
+        flip_bit(server.store, b"<record 4>")
+        server.start(server.monitor)
+        server.wait()
+        with pytest.raises(LogDamaged, match=r"message 5.*none at any server"):
+            await jetstream.open(address, tmp_path / "other")
+        log = await jetstream.open(address, tmp_path / "copy")
+        assert await log.append(b"more", 1, 9) == 10
+        await log.close()
 
 
 @pytest.mark.parametrize("what", ["shorter", "forked"])

@@ -161,17 +161,21 @@ class EnrolmentService:
         """Sign certificates anew for a node's key, also when the old ones have ended.
 
         Raises:
-            RequestUnusable: the request is not in order.
+            NodeNameInvalid, RequestUnusable: the request is not in order.
             CredentialRefused: the node was unregistered.
             NodeTokenEmpty, NodeUnknown, NodeExpired: the node token is refused now.
             NodeKeyUnknown, NotTheNodesKey: there are none for this key.
         """
+        if request.name:
+            require_name(request.name)
         node_id, node = self._node(request.node_token, call)
         key = requested_key(request.csr_pem)
         require_key(node, key_sha256(key))  # before anything is signed
         signed = self._sign(node_id, key)
         command = RenewCertificates(
-            node_id, signed.recorded, key_sha256(key), now_ms(self._clock), _facts(request.facts)
+            *(node_id, signed.recorded, key_sha256(key), now_ms(self._clock)),
+            facts=_facts(request.facts),
+            name=request.name,
         )
         try:
             await self._replica.submit(command, _origin(call, f"node:{node_id}"))

@@ -12,6 +12,7 @@ from nc.domain.profile import Facts
 from nc.pb.replica.v1 import replication_pb2 as pb
 from nc.replica import errors as replica
 from nc.replica.batch import Origin
+from nc.replica.waiting import WaitingNode
 from nc.rpc.api import Target
 
 __all__ = [
@@ -22,6 +23,8 @@ __all__ = [
     "refusal_of",
     "target_message",
     "target_of",
+    "waiting_message",
+    "waiting_of",
 ]
 
 # What a follower asks its leader for.
@@ -140,6 +143,19 @@ def target_message(target: Target) -> pb.Target:
 
 def target_of(message: pb.Target) -> Target:
     return (message.node_id, message.name) if message.node_id else message.count
+
+
+def waiting_message(node_id: str, node: WaitingNode) -> pb.WaitingNode:
+    return pb.WaitingNode(
+        node_id=node_id,
+        certificate=node.certificate,
+        address=node.address,
+        key_sha256=node.key_sha256,
+    )
+
+
+def waiting_of(message: pb.WaitingNode) -> WaitingNode:
+    return WaitingNode(message.certificate, message.address, message.key_sha256)
 
 
 def refusal_of(error: Exception) -> pb.Refusal:

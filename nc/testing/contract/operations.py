@@ -238,8 +238,7 @@ class SetExpiries(Call):
 
     def fields(self, token: TokenOf) -> dict[str, Any]:
         listed = [
-            {"deviceToken": token(node).encode(), "expireTime": seconds}
-            for node, seconds in self.expiries
+            {"deviceToken": token(node).encode(), "expireTime": s} for node, s in self.expiries
         ]
         return {"sensorExpire": listed}
 

@@ -38,7 +38,7 @@ _ADDRESSES = ("10.1.1.5", "10.1.1.3", "", "10.1.1.13", "10.1.1.1", "10.1.1.6", "
 _WANTED = ("", "", "", "db", "web-1")
 _HOSTNAMES = ("db", "Web_1.example", "1", "")
 _VERSIONS = ("1.0", "", "1.1")
-_THIEF = "another machine"
+THIEF = "another machine"
 
 _MOST_LISTED = 4
 _FAR_S = 30 * 24 * 3600
@@ -195,7 +195,7 @@ class Choices:
 
     def _key(self) -> str:
         """The machine whose key is used: the node's own mostly."""
-        return self._mostly(("",), (_THIEF, enr.NO_REQUEST))
+        return self._mostly(("",), (THIEF, enr.NO_REQUEST))
 
     def enrol(self, _now_ms: int = 0) -> enr.Enrol:
         """A machine's first attempt, or one that was made before; now and then by another one."""

@@ -38,9 +38,11 @@ class MembershipWorkload(EnrolmentWorkload):
                 self.perform(AskWrongly(mistake, node))
 
     def references_are_short(self) -> None:
-        """One that begins many ids, and one of nothing that there ever was."""
+        """What begins many ids; a token that may be forgotten; nothing that there ever was."""
         for what in ("node", "token", "invitation"):
             self.perform(MeanByPrefix(what))
+        for token in self.tokens[:1]:
+            self.perform(adm.RevokeToken(token))
         self.perform(adm.RevokeOperator(self.fresh("operator")))
 
     def operators_have_one_name(self) -> None:
@@ -63,14 +65,15 @@ class MembershipWorkload(EnrolmentWorkload):
         """With an invitation, which is used up, ends or is withdrawn; then it is removed."""
         invite = mem.Invite(self.fresh("invitation"), self.pick((0, _LIFETIME_S)))
         self.perform(invite)
+        self.perform(mem.Invite(self.fresh("invitation")))
         self.perform(MeanByPrefix("invitation"))
         join = mem.Join(invite.invitation, _OTHER, "machine")
         for replica, machine in ((_OTHER, ""), ("no name", "machine"), (SERVER, "machine")):
             self.perform(mem.Join(invite.invitation, replica, machine))
         if self.pick((False, False, True)):
             self.perform(mem.RemoveReplica(invite.invitation))
-        for each in (join, join, mem.Join(invite.invitation, _OTHER, "another machine")):
-            self.perform(each)
+        for attempt in (join, join, mem.Join(invite.invitation, _OTHER, "another machine")):
+            self.perform(attempt)
         if self.pick((False, True)):
             self._invitation_ends(join)
         self._server_is_removed(join)
@@ -102,6 +105,7 @@ class MembershipWorkload(EnrolmentWorkload):
                 self.trial.restart()
             self.perform(take_back)
         self.perform(ops.CheckState(LOST))
+        self.perform(enr.OpenLinkWith(LOST, self.fresh("link"), ENDED))
         self.perform(self.pick((enr.Renew(LOST), ops.Unregister(LOST))))
         self.perform(mem.TakeBack(self.pick((LOST, *self.nodes[:2], "", ops.SERVER_NODE))))
 

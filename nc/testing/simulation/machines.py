@@ -39,6 +39,12 @@ def packet(number: int, source: str, destination: str, size_bytes: int) -> bytes
     return build_packet(source, destination, number.to_bytes(_NUMBER_BYTES) + padding)
 
 
+def number_of(frame: Frame) -> int:
+    """The number of a packet behind an offload header."""
+    _, number = _ARRIVED.unpack_from(frame, VNET_HEADER_BYTES)
+    return int(number)
+
+
 JOINS_BY: Final = "token of "  # and a machine's name: the token that it joins with
 
 
@@ -180,7 +186,7 @@ class Machine:
 
     async def _open_card(self, network: DeviceNetwork, offload: bool) -> _Card:
         self.address = str(network.wanted.interface.ip)  # packets come before the agent says more
-        arrived = partial(self._cluster.packet_arrived, self)
+        arrived = partial(self._cluster.traffic.arrive, self)
         self._card = _Card(f"card of {self.name}", offload, arrived)
         return self._card
 

@@ -8,22 +8,35 @@ known, or open. What a server reads may be out of date for as long as it is cut 
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator
+from collections import Counter
+from collections.abc import AsyncIterator, Callable, Iterator
+from enum import Enum
 from typing import Final, NamedTuple
 
 from eventlog import MemoryLog
 from eventlog.api import Limits, LogPosition, NextRecords, Record, SnapshotStore, check_appendable
 from eventlog.errors import LogBusy, LogRewound, LogUnavailable, SequenceConflict
 from nc.testing.seeded_random import SeededRandom
+from nc.testing.simulation.lines import LATENCY_S, THE_LOG, way
 
-__all__ = ["LogView", "Message", "SharedLog"]
+__all__ = ["LogView", "Message", "SharedLog", "Trouble"]
 
 _NAME: Final = "nats://simulated"
 
 BUSY_AFTER_S: Final = 6.0
 _TRY_S: Final = 1.5
-_LATENCY_S: Final = 0.004
+_LAGS_S: Final = 1.0
+_LOST: Final = 0.4  # of the answers
 _LOOK_S: Final = 0.05
+
+
+class Trouble(Enum):
+    """What is not as it should be."""
+
+    BUSY = "the log is busy"  # nothing can be appended
+    LOSES_ANSWERS = "the log loses answers"  # appends are done, or not
+    LATE_LOG = "what the log has comes late"
+    LATE_LINES = "what servers say comes late"
 
 
 class Message(NamedTuple):
@@ -45,24 +58,25 @@ class SharedLog:
 
     Attributes:
         messages: those that are there.
-        has_majority: whether anything can be appended.
-        cut_off: the servers of ours that do not reach it.
-        loses_answers: the share of appends that are done, or not, and not answered.
-        lags_s: how long a message takes to a reader at most.
+        troubles: what is not as it should be, each as often as it was begun.
         changed: set, and replaced, with each append.
     """
 
-    def __init__(self, chance: SeededRandom) -> None:
+    def __init__(self, chance: SeededRandom, is_cut_off: Callable[[str], bool]) -> None:
         self.messages: list[Message] = []
-        self.has_majority = True
-        self.cut_off: set[str] = set()
-        self.loses_answers = 0.0
-        self.lags_s = _LATENCY_S
+        self.troubles: Counter[Trouble] = Counter()
+        self._is_cut_off = is_cut_off
         self.chance = chance
         self.changed = asyncio.Event()
 
     def reaches(self, name: str) -> bool:
-        return name not in self.cut_off
+        """Whether the server with this address does."""
+        return not self._is_cut_off(way(name, THE_LOG))
+
+    @property
+    def lags_s(self) -> float:
+        """How long a message takes to a reader at most."""
+        return _LAGS_S if self.troubles[Trouble.LATE_LOG] else LATENCY_S
 
     def take(self, message: Message, after: int) -> int | None:
         """Append behind so many messages; the new number of them, None if that is wrong."""
@@ -88,7 +102,7 @@ class LogView:
 
     Args:
         shared: the log.
-        name: of the server.
+        name: the server's address.
         copy: with what was read by earlier processes.
         known: how many messages that is, with a mark for each of them.
     """
@@ -222,11 +236,12 @@ class LogView:
     async def _ask(self, message: Message, after: int) -> bool | None:
         """Send an append once; whether it is there, None: not known."""
         shared, chance = self._shared, self._shared.chance
-        await asyncio.sleep(_LATENCY_S * chance.random())
-        if not shared.reaches(self._name) or not shared.has_majority:
+        await asyncio.sleep(LATENCY_S * chance.random())
+        if not shared.reaches(self._name) or shared.troubles[Trouble.BUSY]:
             await asyncio.sleep(_TRY_S)
             return None
-        is_lost = chance.random() < shared.loses_answers
+        loses = _LOST if shared.troubles[Trouble.LOSES_ANSWERS] else 0.0
+        is_lost = chance.random() < loses
         if is_lost and chance.pick((True, False)):  # before it came
             await asyncio.sleep(_TRY_S)
             return None
@@ -234,7 +249,7 @@ class LogView:
         if is_lost or not shared.reaches(self._name):
             await asyncio.sleep(_TRY_S)
             return None
-        await asyncio.sleep(_LATENCY_S * chance.random())
+        await asyncio.sleep(LATENCY_S * chance.random())
         if not shared.reaches(self._name):
             return None
         if len(shared.messages) <= after:
