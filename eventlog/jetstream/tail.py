@@ -25,6 +25,7 @@ __all__ = ["Tail"]
 _LOOK_S: Final = 1.0  # after so long without a message, ask for one
 _AGAIN_S: Final = 0.05
 _REMEMBERED: Final = 1024  # chain hashes of the last messages; and messages that came too early
+_LEADER_S: Final = 5.0
 _START_S: Final = 15.0  # a server that was cut off is out of date for less than that
 
 
@@ -216,10 +217,18 @@ class Tail:
                 self._chains = {found: self.end.chain}
                 return
             if loop.time() - begun_s > _START_S:  # a read may be out of date for so long
-                if problem.startswith("no server"):
-                    raise LogUnavailable(self._name, problem)
+                if problem.startswith("no server") or not await self._has_leader():
+                    raise LogUnavailable(self._name, f"its servers have no majority: {problem}")
                 raise self._rewound(problem)
             await asyncio.sleep(_AGAIN_S)
+
+    async def _has_leader(self) -> bool:
+        """Whether its servers have a majority; without one, each may lack what was acknowledged."""
+        try:
+            info = await self._client.jetstream(timeout=_LEADER_S).stream_info(self._stream)
+        except FAILURES:
+            return False
+        return info.cluster is None or bool(info.cluster.leader)
 
     async def _search(self) -> int | None:
         """The place of the message with the copy's last chain hash; None: it was not found."""

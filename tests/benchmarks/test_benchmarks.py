@@ -45,6 +45,7 @@ PARTS = {
     "histories",
     "lab",
     "packets",
+    "servers",
     "timing",
     "watchers",
 }  # of other benchmarks

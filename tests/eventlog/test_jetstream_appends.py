@@ -321,7 +321,7 @@ async def test_messages_are_not_believed(tmp_path: Path, nats: NatsServer) -> No
     ours, theirs = await home.open(), await home.open()
     await ours.append(b"good", 1, 0)
     subject = subject_of(ours.address.stream)
-    await ours.client.request(subject, b"no record", timeout=5)
+    await ours.client.request(subject, b"no record", timeout=TIMEOUT_S)
     await asyncio.wait_for(theirs.failed.wait(), TIMEOUT_S)
     with pytest.raises(LogUnavailable):
         await theirs.append(b"more", 1, 1)

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from eventlog import LogBusy, LogRewound, jetstream
+from eventlog import LogBusy, LogRewound, LogUnavailable, jetstream
 from eventlog.jetstream import JetStreamLog, StreamAddress
 from eventlog.jetstream.connection import connect, disconnect
 from eventlog.jetstream.messages import fetch
@@ -166,6 +166,13 @@ async def test_old_copies_at_two_servers(tmp_path: Path) -> None:
         stop(servers[:2])
         servers[0].forget()
         servers[1].forget()
+        for server in (servers[0], servers[2]):
+            server.start(server.monitor)
+        for _ in range(3):  # no majority, and the last record is not given without one
+            with pytest.raises(LogUnavailable) as caught:
+                await jetstream.open(address, tmp_path / "w0")
+            assert not isinstance(caught.value, LogRewound)
+        stop(servers)
         start(servers)
         log = await opened(address, tmp_path / "w0")
         assert await log.append(b"again", 1, log.last_seq) == len(acknowledged) + 1

@@ -26,8 +26,8 @@ TIMEOUT_S = 60
 async def changed(server: NatsServer, name: str, **fields: Any) -> None:
     """Change a stream's configuration, as somebody else might."""
     client = await nats_client.connect(f"nats://{server.host}:{server.port}")
-    config = (await client.jetstream().stream_info(name)).config
-    await client.jetstream().update_stream(replace(config, **fields))
+    config = (await client.jetstream(timeout=TIMEOUT_S).stream_info(name)).config
+    await client.jetstream(timeout=TIMEOUT_S).update_stream(replace(config, **fields))
     await client.close()
 
 
@@ -60,7 +60,9 @@ async def test_a_stream_that_could_lose_events_is_refused(
 async def test_another_stream_and_none_are_told_apart(tmp_path: Path, nats: NatsServer) -> None:
     """A stream that was made for something else, one that allows to delete, and no stream."""
     client = await nats_client.connect(f"nats://{nats.host}:{nats.port}")
-    await client.jetstream().add_stream(StreamConfig(name="other", subjects=["other"]))
+    await client.jetstream(timeout=TIMEOUT_S).add_stream(
+        StreamConfig(name="other", subjects=["other"])
+    )
     await client.close()
     with pytest.raises(LogUnavailable, match="not made for a log"):
         await jetstream.open(address_of(nats, stream="other"), tmp_path / "copy")

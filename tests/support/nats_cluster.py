@@ -67,7 +67,7 @@ async def made(servers: list[NatsServer]) -> str:
 
 async def leader_of(servers: list[NatsServer]) -> NatsServer:
     client = await nats_client.connect([f"nats://{s.host}:{s.port}" for s in servers])
-    info = await client.jetstream().stream_info("L")
+    info = await client.jetstream(timeout=TIMEOUT_S).stream_info("L")
     await client.close()
     assert info.cluster is not None
     assert info.cluster.leader is not None

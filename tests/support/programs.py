@@ -101,3 +101,7 @@ def run_here(program: str, *arguments: str) -> "subprocess.CompletedProcess[str]
             (ncadm if program == "ncadm" else network_controller).main()
     code = int(str(ended.value.code))
     return subprocess.CompletedProcess(arguments, code, stdout.getvalue(), stderr.getvalue())
+
+
+def one_line(text: str) -> bool:
+    return text.count("\n") == 1 and text.endswith("\n")

@@ -219,7 +219,7 @@ def test_a_history_can_be_played_again() -> None:
     target.close()
 
 
-@settings(max_examples=10)
+@settings(max_examples=25)
 @given(network=st.sampled_from(NETWORKS), rounds=histories(START_MS))
 def test_any_history_can_be_played(network: str, rounds: list[list[Operation]]) -> None:
     """Whole histories, drawn without knowing their answers, break no law of this server."""
