@@ -6,13 +6,15 @@ from typing import Any
 import pytest
 
 from nc.domain import leadership as domain
-from nc.replica import leadership
+from nc.domain import levels
+from nc.replica import leadership, leases, shared
 from nc.replica.errors import NoMajority
 from nc.replica.leases import LeaderLeases
 from nc.replica.queue import CommandQueue
 from nc.replica.role import Role
 from nc.server.membership import Membership
-from nc.testing.simulation.replicas.trial import Trial, run_trial
+from nc.testing.simulation.replicas.shared_log import LogView
+from nc.testing.simulation.replicas.trial import Ending, Trial, run_trial
 
 SEEDS = range(40)  # until a bug is found
 
@@ -34,10 +36,17 @@ def test_no_law_breaks_in_any_trial(seed: int) -> None:
 
 def test_a_log_that_lost_events_ends_the_servers() -> None:
     """Each that has read them ends, whether others have appended since or not; none answers."""
-    for appended in (False, True):
-        trial = run_trial(f"rewound {appended}", 5.0, rewind=4, appended=appended)
+    for ending in (Ending.REWOUND, Ending.REPLACED):
+        trial = run_trial("rewound", 5.0, ending=ending)
         assert trial.breaches == [], "\n".join(trial.story)
-        assert trial.up == []
+        assert trial.left == []
+
+
+def test_a_server_that_is_given_other_bytes_ends_alone() -> None:
+    """The chain shows them; the others go on, and answer."""
+    trial = run_trial("forked", 5.0, ending=Ending.FORKED)
+    assert trial.breaches == [], "\n".join(trial.story)
+    assert trial.left == ["s2", "s3"]
 
 
 def found(word: str) -> Trial:
@@ -115,6 +124,31 @@ def dismissed_by_lag(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(leadership, "LOST_AFTER_LOOKS", 2)
 
 
+def counted_out_before_its_lease_ended(patch: pytest.MonkeyPatch) -> None:
+    """A follower whose connection has broken is taken for dead at once."""
+    patch.setattr(leases, "BROKEN_OUT_AFTER_S", 0.0)
+
+
+def election_left_open_is_an_answer(patch: pytest.MonkeyPatch) -> None:
+    """A leader that reads of its election later takes the next command for it."""
+    patch.setattr(shared, "_has_election", lambda _: True)
+
+
+def rewind_unnoticed(patch: pytest.MonkeyPatch) -> None:
+    """A server does not compare what it has read with what the log has."""
+    patch.setattr(LogView, "_check_own_past", lambda _: None)
+
+
+def fork_unnoticed(patch: pytest.MonkeyPatch) -> None:
+    """Nor what it reads with the chain."""
+    patch.setattr(LogView, "_check_next", lambda *_: None)
+
+
+def level_ignored(patch: pytest.MonkeyPatch) -> None:
+    """Events are written that an older server does not know."""
+    patch.setattr(levels, "require_known", lambda *_: None)
+
+
 @pytest.mark.long
 @pytest.mark.parametrize(
     ("plant", "word"),
@@ -128,6 +162,11 @@ def dismissed_by_lag(patch: pytest.MonkeyPatch) -> None:
         (links_of_others_are_dropped, "while its session goes on"),
         (lost_session_goes_on, "answers nothing"),
         (dismissed_by_lag, "though it was in touch"),
+        (counted_out_before_its_lease_ended, "a node is"),
+        (election_left_open_is_an_answer, "a node is"),
+        (rewind_unnoticed, "another log"),
+        (fork_unnoticed, "another log"),
+        (level_ignored, "does not know"),
     ],
 )
 def test_a_planted_bug_is_found(plant: Any, word: str, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -112,6 +112,8 @@ class ReplicationService:
                 if beating.done():
                     break
         finally:
+            if self._role.leases is not None:
+                self._role.leases.broke(session)
             self._wakes.discard(wake)
             beating.cancel()
             await asyncio.wait([beating])

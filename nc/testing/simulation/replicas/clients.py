@@ -9,6 +9,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
+from nc.domain.invitations import InviteReplica
 from nc.domain.links import AcceptLink
 from nc.pb import network_controller_pb2 as pb
 from nc.replica.batch import Origin
@@ -108,7 +109,7 @@ class Clients:
         """One client, for ever."""
         doings = (
             *(self._register, self._register, self._unregister, self._link),
-            *(self._look, self._look, self._look, self._look),
+            *(self._look, self._look, self._look, self._look, self._invite),
         )
         while True:
             await asyncio.sleep(_PAUSE_S * self._chance.random())
@@ -147,6 +148,17 @@ class Clients:
             self._breach(
                 f"a node is unknown: registered {node.registered_s:.3f}, {response.message}"
             )
+
+    async def _invite(self) -> None:
+        """A change that an older server does not know how to read."""
+        for process in self._up():
+            if process.leads:
+                self._requests += 1
+                invite = InviteReplica(f"invitation {self._requests}", START_MS)
+                origin = Origin("certificate:admin", "invite", f"invite {self._requests}")
+                task = process.life.run(process.replica.submit(invite, origin))
+                await first_of(task, process.life.over.wait())
+                return
 
     async def _link(self) -> None:
         """A server accepts a link."""

@@ -45,6 +45,7 @@ class Faults:
         self._kinds = (
             *(self._kill, self._kill_leader, self._stop, self._cut_log, self._cut_line),
             *(self._isolate, self._be_busy, self._lose_answers, self._lag, self._mend, self._mend),
+            *(self._reset, self._reset, self._isolate_all),
         )
 
     async def run(self, until_s: float) -> None:
@@ -100,6 +101,12 @@ class Faults:
         for each in self._sites:
             self._cut(site, each, both=True)
 
+    async def _isolate_all(self, site: Site) -> None:
+        for each in self._sites:
+            await self._isolate(each)
+        await asyncio.sleep(self._chance.pick(_DOWN_S))
+        await self._mend(site)
+
     def _cut(self, source: Site, destination: Site, *, both: bool) -> None:
         if source is destination:
             return
@@ -109,6 +116,14 @@ class Faults:
             self._lines.cut.add((destination.name, source.name))
         for site in (source, destination):
             self._be_apart(site, _FOR_LONG_S)
+
+    async def _reset(self, site: Site) -> None:
+        both = self._chance.pick((True, False))
+        self._note(f"connections of {site.name} are reset, and it knows: {both}")
+        self._be_apart(site, _AFTER_S)
+        self._lines.reset(site.name, both=both)
+        if not both:
+            await self._cut_log(site)
 
     async def _be_busy(self, _site: Site) -> None:
         duration_s = self._chance.pick(_DOWN_S)

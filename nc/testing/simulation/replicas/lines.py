@@ -40,6 +40,7 @@ class Lines:
     def __init__(self, chance: SeededRandom) -> None:
         self.callees: dict[str, Callee] = {}
         self.cut: set[tuple[str, str]] = set()
+        self.open: dict[SimulatedLine, None] = {}  # in the order in which they were opened
         self.latency_s = 0.002
         self._chance = chance
 
@@ -48,6 +49,12 @@ class Lines:
         await asyncio.sleep(self.latency_s * self._chance.random())
         while (source, destination) in self.cut:  # noqa: ASYNC110 - whoever mends it just does
             await asyncio.sleep(_LOOK_S)
+
+    def reset(self, source: str, *, both: bool) -> None:
+        """End the lines of a caller at their other ends; whether the caller knows at once, too."""
+        for line in self.open:
+            if line.source == source:
+                line.reset(both=both)
 
     def callee(self, address: str) -> Callee:
         """Raises LineBroken if there is none."""
@@ -82,7 +89,8 @@ class SimulatedLine:
 
     def __init__(self, lines: Lines, source: str, destination: str) -> None:
         self._lines = lines
-        self._source, self._destination = source, destination
+        self.source, self._destination = source, destination
+        self._is_deaf = False
         self._messages = _Messages()
         self._work: asyncio.Task[None] | None = None
         self._sent: asyncio.Queue[bytes] = asyncio.Queue()
@@ -92,15 +100,17 @@ class SimulatedLine:
         callee = self._lines.callee(self._destination)
         if self._work is None:
             method: Any = callee.methods[_FOLLOW]
+            self._lines.open[self] = None
             self._work = callee.life.run(self._serve(method))
             self._carrier = asyncio.create_task(self._carry())
-        if self._work.done():
+        if self._work.done() and not self._is_deaf:
             raise LineBroken("the end")
         self._sent.put_nowait(message.SerializeToString())
 
     async def receive(self) -> pb.FromLeader:
         while True:
-            if self._work is None or (self._work.done() and self._messages.to_caller.empty()):
+            is_over = self._work is None or self._work.done()
+            if is_over and self._messages.to_caller.empty() and not self._is_deaf:
                 raise LineBroken("the end")
             try:
                 async with asyncio.timeout(_LOOK_S):
@@ -108,7 +118,7 @@ class SimulatedLine:
             except TimeoutError:
                 self._lines.callee(self._destination)
                 continue
-            await self._lines.carry(self._destination, self._source)
+            await self._lines.carry(self._destination, self.source)
             return pb.FromLeader.FromString(data)
 
     async def forward(self, request: pb.ForwardRequest, timeout_s: float) -> pb.ForwardResponse:
@@ -116,11 +126,11 @@ class SimulatedLine:
         method: Any = callee.methods[_FORWARD]
         try:
             async with asyncio.timeout(timeout_s):
-                await self._lines.carry(self._source, self._destination)
+                await self._lines.carry(self.source, self._destination)
                 copy = pb.ForwardRequest.FromString(request.SerializeToString())
                 work: asyncio.Task[Any] = callee.life.run(method.operation(copy, _CALL))
                 await asyncio.wait([work])
-                await self._lines.carry(self._destination, self._source)
+                await self._lines.carry(self._destination, self.source)
         except TimeoutError:
             raise LineBroken("no answer") from None
         if work.cancelled() or work.exception() is not None:
@@ -128,7 +138,13 @@ class SimulatedLine:
         response: pb.ForwardResponse = work.result()
         return response
 
+    def reset(self, *, both: bool) -> None:
+        """End it for the callee; the caller waits for ever unless it knows, too."""
+        self._is_deaf = not both
+        self._messages.to_callee.put_nowait(None)
+
     async def close(self) -> None:
+        self._lines.open.pop(self, None)
         if self._carrier is not None:
             self._carrier.cancel()
         self._messages.to_callee.put_nowait(None)
@@ -136,7 +152,7 @@ class SimulatedLine:
     async def _carry(self) -> None:
         while True:
             message = await self._sent.get()
-            await self._lines.carry(self._source, self._destination)
+            await self._lines.carry(self.source, self._destination)
             self._messages.to_callee.put_nowait(message)
 
     async def _serve(self, method: StreamMethod) -> None:

@@ -1,7 +1,7 @@
 """A machine of a trial, and the process of the server on it."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
@@ -9,6 +9,8 @@ import structlog
 
 from eventlog import MemoryLog
 from nc.clock import Clock
+from nc.domain.events import Event
+from nc.domain.levels import LEVEL, level_of
 from nc.domain.network import Network
 from nc.replica.role import Role
 from nc.rpc.methods import Methods
@@ -18,7 +20,8 @@ from nc.testing.seeded_random import SeededRandom
 from nc.testing.simulation.loop import Life
 from nc.testing.simulation.network import Listener
 from nc.testing.simulation.replicas.lines import Lines, SimulatedLine
-from nc.testing.simulation.replicas.shared_log import LogView, Message, SharedLog
+from nc.testing.simulation.replicas.messages import Message
+from nc.testing.simulation.replicas.shared_log import LogView, SharedLog
 from nc.testing.targets.in_process import START_MS
 from nc.testing.targets.server import LocalServer
 
@@ -52,10 +55,11 @@ class DriftingClock:
 
 @dataclass
 class Site:
-    """A machine, with what outlives a process on it."""
+    """A machine, with what outlives a process on it; `level` is of the version that it has."""
 
     name: str
     clock: Clock
+    level: int = LEVEL
     copy: MemoryLog = field(default_factory=MemoryLog)
     known: list[Message] = field(default_factory=list)
     process: "Process | None" = None
@@ -84,6 +88,7 @@ class Process(LocalServer):
             name=site.name,
             log=self.view,
             cluster=cluster,
+            level=site.level,
             shares_log=True,
             follows_log=True,
             network=Network.parse("10.1.1.1/24"),
@@ -96,6 +101,13 @@ class Process(LocalServer):
             append_on_loop=False,
             advertised=(site.name,),
         )
+        self._level = site.level
+        self.replica.observe(self._read)
+
+    def _read(self, events: Sequence[Event]) -> None:
+        """End at an event that this version does not know."""
+        if any(level_of(event) > self._level for event in events):
+            self.life.end()
 
     @property
     def methods(self) -> Methods:

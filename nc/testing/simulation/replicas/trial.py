@@ -7,11 +7,13 @@ Laws:
     a link belongs to a session that goes on, and ends only with its session, or a newer link
     no replica is lost that was in touch
     once all faults are over, all servers answer, and have the same state
-    no server goes on with a log that lost events
+    no event is written that a server which goes on does not know
+    no server goes on with a log that lost events, or that it is given other bytes of
 """
 
 import asyncio
 from collections.abc import Callable
+from enum import Enum
 from typing import Any, Final
 
 from eventlog import LogRewound
@@ -19,16 +21,19 @@ from nc.domain.codec.digest import digest
 from nc.domain.codec.records import entries_in
 from nc.domain.events import Entry
 from nc.domain.events import pb as events_pb
+from nc.domain.levels import FIRST_LEVEL, LEVEL
 from nc.secrets import SECRET_KEY_BYTES, TokenIds
 from nc.testing.seeded_random import SeededRandom
 from nc.testing.simulation.loop import SimulatedLoop, first_of
 from nc.testing.simulation.replicas.clients import ISSUE, Clients
 from nc.testing.simulation.replicas.faults import Faults
 from nc.testing.simulation.replicas.lines import Lines
-from nc.testing.simulation.replicas.shared_log import Message, SharedLog
+from nc.testing.simulation.replicas.log_laws import misread, unknown_kinds
+from nc.testing.simulation.replicas.messages import Message
+from nc.testing.simulation.replicas.shared_log import SharedLog
 from nc.testing.simulation.replicas.sites import DriftingClock, Process, Site, World
 
-__all__ = ["Trial", "run_trial"]
+__all__ = ["Ending", "Trial", "run_trial"]
 
 _SERVERS: Final = 3
 _CLIENTS: Final = 3
@@ -39,12 +44,29 @@ _SETTLE_S: Final = 8.0
 _RATES: Final = (0.97, 0.06)  # the slowest clock, and how much faster the fastest is
 
 
+_LOST_MESSAGES: Final = 4
+
+
+class Ending(Enum):
+    """What comes after the faults."""
+
+    CALM = "calm"
+    REWOUND = "the log loses events"
+    REPLACED = "the log loses events, and others are appended"
+    FORKED = "a server is given other bytes than were appended"
+
+
+# What is rare in life has weight here.
+_ENDINGS: Final = (Ending.CALM,) * 5 + (Ending.REWOUND, Ending.REPLACED, Ending.FORKED)
+
+
 class Trial:
     """See the module.
 
     Attributes:
         breaches: of laws, each as a sentence.
         story: what happened, a line each.
+        left: the servers that were up at the end.
     """
 
     def __init__(self, loop: SimulatedLoop, seed: object) -> None:
@@ -56,10 +78,13 @@ class Trial:
         self.sites = [self._site(loop, f"s{number}") for number in range(1, _SERVERS + 1)]
         self.breaches: list[str] = []
         self.story: list[str] = []
+        self.left: list[str] = []
         self._now_s = loop.time
         self.clients = Clients(lambda: self.up, self.breach, loop.time, token_ids, chance)
         self.faults = Faults(self.sites, self.shared, lines, chance, self.note, loop.time)
         self._last_epoch = 0
+        if chance.pick((True, False)):  # until it starts again
+            chance.pick(self.sites).level = FIRST_LEVEL
 
     def _site(self, loop: asyncio.AbstractEventLoop, name: str) -> Site:
         slowest, spread = _RATES
@@ -110,6 +135,7 @@ class Trial:
             await first_of(task, process.life.over.wait())
             self.note(f"{site.name} has ended")
             process.life.end()
+            site.level = LEVEL
             self.faults.ended(site)
             site.starts_at_s = max(site.starts_at_s, self._now_s() + _RESTART_S)
 
@@ -146,11 +172,18 @@ class Trial:
         if code != "200":
             self.breach(f"a command is answered {code!r}")
         await asyncio.sleep(1.0)
+        self.check_copies()
         entries = list(entries_in(self.sites[0].copy.read()))
         self._check_log(entries)
         self._check_links(entries)
 
+    def check_copies(self) -> None:
+        for broken in misread(self.shared, self.sites):
+            self.breach(broken)
+
     def _check_log(self, entries: list[Entry]) -> None:
+        for broken in unknown_kinds(entries):
+            self.breach(broken)
         ids = {entry.request_id for entry in entries}
         for lost in self.clients.acknowledged - ids:
             self.breach(f"acknowledged, and not in the log: {lost}")
@@ -175,31 +208,34 @@ class Trial:
                     self.breach(f"{link_id} was dropped while its session goes on")
 
 
-async def _lose_events(trial: Trial, count: int, *, appended: bool) -> None:
-    """Put the log back to an older copy of it; all servers have read it to its end before."""
+async def _end_badly(trial: Trial, ending: Ending) -> None:
+    """Damage the log; all servers have read it to its end before."""
     await asyncio.sleep(_SETTLE_S)
-    trial.note(f"the log loses its last {count} messages")
-    trial.shared.rewind(count)
-    if appended:
-        for number in range(count + 1):
-            trial.shared.messages.append(Message("somebody", number, b"", 0))
+    trial.note(ending.value)
+    shared = trial.shared
+    if ending is Ending.FORKED:
+        shared.forked_after[trial.sites[0].name] = len(shared.messages)
+    else:
+        shared.rewind(_LOST_MESSAGES)
+    if ending is Ending.REPLACED:
+        for number in range(_LOST_MESSAGES + 1):
+            shared.messages.append(Message("somebody", number, b"", 0, b""))
     await asyncio.sleep(_QUIET_S)
+    trial.check_copies()
 
 
-async def _play(
-    loop: SimulatedLoop, seed: object, faults_s: float, rewind: int, *, appended: bool
-) -> Trial:
+async def _play(loop: SimulatedLoop, seed: object, faults_s: float, ending: Ending) -> Trial:
     trial = Trial(loop, seed)
     keeping = [asyncio.create_task(trial.keep(site)) for site in trial.sites]
     asking = [asyncio.create_task(trial.clients.run()) for _ in range(_CLIENTS)]
     await trial.faults.run(faults_s)
-    if rewind:
-        await _lose_events(trial, rewind, appended=appended)
-    else:
+    if ending is Ending.CALM:
         await asyncio.sleep(_CALM_S)
+    else:
+        await _end_badly(trial, ending)
     for task in asking:
         task.cancel()
-    if not rewind:
+    if ending is Ending.CALM:
         await asyncio.sleep(_QUIET_S)
         await trial.check()
     for task in (*keeping, *asking):
@@ -208,24 +244,23 @@ async def _play(
         if isinstance(result, Exception):
             raise result  # of the harness itself
     for process in trial.up:
+        trial.left.append(process.view.name)
         process.life.end()
     return trial
 
 
-def run_trial(
-    seed: object, faults_s: float = 60.0, *, rewind: int = 0, appended: bool = False
-) -> Trial:
-    """Play a trial: so many seconds with faults, then a calm.
+def run_trial(seed: object, faults_s: float = 60.0, *, ending: Ending | None = None) -> Trial:
+    """Play a trial: so many seconds with faults, then its ending.
 
     Args:
         seed: what is drawn follows from it.
         faults_s: how long.
-        rewind: the log loses so many of its last messages then, and the trial is over.
-        appended: others have appended since.
+        ending: None: drawn, too.
     """
+    ending = ending or SeededRandom(("ending", seed)).pick(_ENDINGS)
     loop = SimulatedLoop()
     try:
-        return loop.run_until_complete(_play(loop, seed, faults_s, rewind, appended=appended))
+        return loop.run_until_complete(_play(loop, seed, faults_s, ending))
     finally:
         left = asyncio.all_tasks(loop)
         for task in left:
