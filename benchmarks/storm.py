@@ -5,8 +5,8 @@ What do 10,000 and 100,000 agents, with their real order of addresses and their 
 tries, make of servers that open links at the measured rate? Simulated: time is virtual, and a
 server is its one core, which opens one link after the other, with the hub's places for newcomers;
 of several servers one decides, and carries out two commands for each link. The rates are those that
-`reconnects.py` and `replicas.py` measured. The baseline is the work alone: the same links one after the
-other, without waits and tries that fail.
+`reconnects.py` and `replicas.py` measured. The baseline is the work alone: the same links one after
+the other, without waits and tries that fail.
 
 What it leaves out: packets that are lost, agents that share an address, the cost of a link that was
 opened too late, and everything else that servers have to do.

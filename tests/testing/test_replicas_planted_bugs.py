@@ -7,7 +7,7 @@ import pytest
 
 from nc.domain import leadership as domain
 from nc.domain import levels
-from nc.replica import leadership, leases, shared
+from nc.replica import leadership, leases
 from nc.replica.errors import NoMajority
 from nc.replica.leases import LeaderLeases
 from nc.replica.queue import CommandQueue
@@ -129,11 +129,6 @@ def counted_out_before_its_lease_ended(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(leases, "BROKEN_OUT_AFTER_S", 0.0)
 
 
-def election_left_open_is_an_answer(patch: pytest.MonkeyPatch) -> None:
-    """A leader that reads of its election later takes the next command for it."""
-    patch.setattr(shared, "_has_election", lambda _: True)
-
-
 def rewind_unnoticed(patch: pytest.MonkeyPatch) -> None:
     """A server does not compare what it has read with what the log has."""
     patch.setattr(LogView, "_check_own_past", lambda _: None)
@@ -163,7 +158,6 @@ def level_ignored(patch: pytest.MonkeyPatch) -> None:
         (lost_session_goes_on, "answers nothing"),
         (dismissed_by_lag, "though it was in touch"),
         (counted_out_before_its_lease_ended, "a node is"),
-        (election_left_open_is_an_answer, "a node is"),
         (rewind_unnoticed, "another log"),
         (fork_unnoticed, "another log"),
         (level_ignored, "does not know"),

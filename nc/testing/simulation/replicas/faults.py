@@ -14,6 +14,7 @@ __all__ = ["Faults"]
 
 _CALM_S: Final = 0.004
 _DOWN_S: Final = (0.4, 2.0, 5.0, 12.0)
+_APART_S: Final = (2.0, 12.0)  # in the longer one an election is tried, and stays open
 _STOP_S: Final = 15.0
 _FOR_LONG_S: Final = 1e9
 _AFTER_S: Final = 20.0  # so long after it a server may still be taken for lost
@@ -104,7 +105,7 @@ class Faults:
     async def _isolate_all(self, site: Site) -> None:
         for each in self._sites:
             await self._isolate(each)
-        await asyncio.sleep(self._chance.pick(_DOWN_S))
+        await asyncio.sleep(self._chance.pick(_APART_S))
         await self._mend(site)
 
     def _cut(self, source: Site, destination: Site, *, both: bool) -> None:

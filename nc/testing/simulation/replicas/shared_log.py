@@ -262,7 +262,7 @@ class LogView:
         """Fail if the log does not have what this server has read."""
         last = len(self._known)
         there = self._shared.messages
-        if last and (len(there) < last or there[last - 1] != self._known[-1]):
+        if last and (len(there) < last or there[last - 1].chain != self._known[-1].chain):
             self._fail(LogRewound(_NAME, f"it does not have message {last} as its copy has it"))
 
     def _check_next(self, message: Message) -> None:
