@@ -46,12 +46,14 @@ class Attack(NamedTuple):
         port: `bootstrap`, without a certificate, or `control`, with an unregistered node's.
         calls: what is sent of a call on a stream.
         again: whether a call that has ended is followed by another.
+        anew: whether a connection that has begun its calls is left for another.
     """
 
     connections: int
     port: str
     calls: Callable[[int], bytes]
     again: bool = False
+    anew: bool = False
 
 
 def _reset(stream: int) -> bytes:
@@ -71,6 +73,7 @@ ATTACKS = {
     "headers, unregistered": Attack(90, "control", lambda stream: headers(stream, CHECK)),
     "headers again, stranger": Attack(90, "bootstrap", lambda s: headers(s, GUESS), again=True),
     "headers again, unregistered": Attack(90, "control", lambda s: headers(s, CHECK), again=True),
+    "headers anew, unregistered": Attack(90, "control", lambda s: headers(s, CHECK), anew=True),
     "health watches": Attack(12, "bootstrap", _watch),
     "guesses": Attack(8, "bootstrap", _guess, again=True),
     "rapid reset": Attack(1, "bootstrap", _reset, again=True),
@@ -179,6 +182,8 @@ class Connection:
 def flood(what: Attack, port: int, folder: Path, seconds: float) -> int:
     """Begin calls on all connections, and connect again when the server hangs up."""
     connections = [Connection(what, port, folder) for _ in range(what.connections)]
+    if what.anew:
+        return leave(connections, what, port, folder, seconds)
     waiting = selectors.DefaultSelector()
     for one in connections:
         waiting.register(one.socket, selectors.EVENT_READ, one)
@@ -201,6 +206,22 @@ def flood(what: Attack, port: int, folder: Path, seconds: float) -> int:
                     another.begin()
                     waiting.register(another.socket, selectors.EVENT_READ, another)
     return sum(one.begun for one in connections)
+
+
+def leave(
+    connections: list[Connection], what: Attack, port: int, folder: Path, seconds: float
+) -> int:
+    """Begin calls on a connection after the other, and leave it for a new one."""
+    started()
+    end, begun = time.monotonic() + seconds, 0
+    while time.monotonic() < end:
+        one = connections.pop(0)
+        with contextlib.suppress(OSError):
+            one.begin()
+        begun += one.begun
+        one.socket.close()
+        connections.append(Connection(what, port, folder))
+    return begun
 
 
 if __name__ == "__main__":

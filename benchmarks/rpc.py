@@ -305,11 +305,11 @@ def bare_running(pki: Path) -> Iterator[Running]:
 
 
 @contextlib.contextmanager
-def ours_running(data: Path, log: Path) -> Iterator[Running]:
-    """Our server as an operator runs it, its log lines in a file."""
+def ours_running(data: Path, log: Path, port: int = 0) -> Iterator[Running]:
+    """Our server as an operator runs it, its log lines in a file; port 0 is any that is free."""
     command = [str(Path(sys.executable).parent / "network-controller"), "serve"]
     command += ["--data-dir", str(data), "--advertise", "127.0.0.1"]
-    command += ["--grpc-port", "0", "--bootstrap-port", "0", "--link-port", "0"]
+    command += ["--grpc-port", str(port), "--bootstrap-port", "0", "--link-port", "0"]
     with log.open("w") as stderr:
         process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=stderr, text=True)
     assert process.stdout
@@ -331,6 +331,8 @@ def stopping(process: "subprocess.Popen[str]") -> Iterator[None]:
     finally:
         process.send_signal(signal.SIGTERM)
         process.wait(timeout=10)
+        if process.stdout:
+            process.stdout.close()
 
 
 def prepare(ours: Running, pki: Path) -> dict[str, str]:

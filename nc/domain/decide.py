@@ -110,7 +110,9 @@ DECISIONS: dict[type, Callable[[State, Any], list[Event]]] = {
     ),
     updates.UpdateNode: lambda s, c: updates.decide_update(s.nodes, s.names, s.unregistered, c),
     updates.ReportFacts: lambda s, c: updates.decide_report(s.nodes, s.unregistered, s.links, c),
-    updates.RenewCertificates: lambda s, c: updates.decide_renew(s.nodes, s.unregistered, c),
+    updates.RenewCertificates: lambda s, c: updates.decide_renew(
+        s.nodes, s.names, s.unregistered, c
+    ),
     assignments.AssignAddress: lambda s, c: assignments.decide_assign(
         s.nodes, s.unregistered, s.links, s.addresses, c
     ),

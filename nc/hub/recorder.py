@@ -71,7 +71,6 @@ class LinkRecorder:
             reclaim_after_ms=self._reclaim_after_ms,
         )
         await self._submit(link, command)
-        waiting.discard(link.node_id)
 
     async def report(self, link: Session) -> None:
         """Record the facts that came with the request; not essential, the next link has them too.

@@ -245,7 +245,7 @@ class Role:
             return []
         lost = self.silences.look(self.replica.state.sessions, self.replica.session, heard)
         waited_for = self.leases.named()
-        return [session for session in lost if session not in waited_for]
+        return sorted(session for session in lost if session not in waited_for)
 
     def _acknowledge(self, seq: int, answer: Callable[[bool], None]) -> None:
         leases = self.leases

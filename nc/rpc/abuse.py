@@ -7,8 +7,8 @@ tokens (administrators, and everybody in plain text) has no need to guess, and i
 Bootstrap tokens are for GetToken; node tokens are for the internal port, where knowing one is the
 right to change when its node expires.
 
-Refusing a call costs as much as answering it. Who goes on all the same has its connections ended,
-so that each handful of calls costs it a TLS handshake.
+Refusing a call costs as much as answering it. Who goes on all the same gets no answer any more: its
+connections are silent, and then end (`nc.rpc.queue.hang_up`).
 """
 
 import math

@@ -133,7 +133,7 @@ class Edge:
             self._require_still(record)
             request = method.parse(data)
             if method.check_token is not None:
-                caller, check = record.caller, partial(method.check_token, request)
+                caller, check = record.caller, partial(method.check_token, request, record)
                 self._abuse.judge(caller, wire.party, check)
             if not method.is_query:
                 return self._carry_out(wire, record, request)
@@ -160,6 +160,10 @@ class Edge:
             await method.behaviour(admitted, record)
         except Exception as error:
             raise RefusedWith(self._status_of(record, error)) from error
+
+    def is_to_hang_up(self, wire: WireCall) -> bool:
+        """Whether the connection of an admitted call whose message did not come is to end."""
+        return self._abuse.is_to_hang_up(wire.context.caller, wire.party)
 
     def ended(self, wire: WireCall, *, is_cancelled: bool) -> None:
         """Give back the call's place, and log it."""

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from tests.support.nats_servers import PROGRAM as NATS
+from tests.support.power import WHY_NOT as NO_POWER_CUTS
 
 BENCHMARKS = Path(__file__).parents[2] / "benchmarks"
 
@@ -47,12 +48,14 @@ PARTS = {
     "lab",
     "packets",
     "timing",
+    "watchers",
 }  # of other benchmarks
+DRILLS = {"power_failure"}  # take a minute: run with the longer searches
 
 
 def test_every_benchmark_is_run() -> None:
     """None is left out below."""
-    assert {path.stem for path in BENCHMARKS.glob("*.py")} == SMALL.keys() | PARTS
+    assert {path.stem for path in BENCHMARKS.glob("*.py")} == SMALL.keys() | PARTS | DRILLS
 
 
 @pytest.mark.parametrize("name", SMALL)
@@ -90,6 +93,18 @@ def test_replicas_are_killed_and_start_cold(tmp_path: Path) -> None:
     table = _printed("replicas", (*few, "--client=python", "--folder=."), tmp_path)
     for row in ("commands at another", "  the leader ", "another replica, cold"):
         assert row in table
+
+
+@pytest.mark.long
+@pytest.mark.skipif(not NATS.exists(), reason="no nats-server")
+@pytest.mark.skipif(bool(NO_POWER_CUTS), reason=NO_POWER_CUTS)
+@pytest.mark.parametrize("sync", ["always", "default"])
+def test_a_power_failure_of_all_three_servers_loses_nothing_if_they_sync(
+    sync: str, tmp_path: Path
+) -> None:
+    """And everything if they do not, which the log that appends notices by itself."""
+    printed = _printed("power_failure", ("--rounds=2", f"--sync={sync}", "--seed=1"), tmp_path)
+    assert ("put back from an older copy" in printed) == (sync == "default")
 
 
 def _has_iperf() -> bool:

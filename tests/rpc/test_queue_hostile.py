@@ -15,7 +15,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nc.rpc.queue import connections
+from nc.rpc.queue import connections, hang_up
 from nc.rpc.queue.bodies import Bodies
 from nc.rpc.queue.call import (
     DEADLINE_EXCEEDED,
@@ -216,10 +216,21 @@ def refuse_strangers(call: ServerCall) -> Refusal | None:
     return Refusal(PERMISSION_DENIED, "go away", hangs_up=True) if is_stranger else None
 
 
+def has_silenced(running: Serving, count: int) -> bool:
+    return running.server.hang_ups.silenced == count
+
+
 def has_hung_up(running: Serving, count: int) -> bool:
     return running.server.hang_ups.ended == count
 
 
+@pytest.fixture
+def ends_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No connection is silent before it ends."""
+    monkeypatch.setattr(hang_up, "SILENT_S", 0.0)
+
+
+@pytest.mark.usefixtures("ends_at_once")
 @pytest.mark.parametrize("address", ["127.0.0.1", "[::1]", "[::]"])
 async def test_a_gate_can_have_a_connection_end(address: str) -> None:
     """That one, with all its calls, and no other; what is done by a new one is refused again."""
@@ -243,6 +254,7 @@ async def test_a_gate_can_have_a_connection_end(address: str) -> None:
         assert running.errors == []
 
 
+@pytest.mark.usefixtures("ends_at_once")
 async def test_the_gate_is_asked_no_more_about_a_connection_that_is_to_end(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
@@ -268,6 +280,44 @@ async def test_the_gate_is_asked_no_more_about_a_connection_that_is_to_end(
             await asyncio.to_thread(list, peer.frames())  # until it ends
         assert await unary(channel) == b"x"
         assert len(running.gate.admitted) == 3
+
+
+@pytest.mark.parametrize("most", [1, 2])
+async def test_a_connection_is_silent_before_it_ends(
+    most: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Calls on it are not even seen; if too many are silent, the oldest ends."""
+    monkeypatch.setattr(hang_up, "_MOST_SILENT", most)
+    async with serving(decide=refuse_strangers) as running, running.channel() as channel:
+        port = running.port
+        first, second = connected(running), connected(running)
+        with first.socket, second.socket:
+            for count, peer in enumerate((first, second), 1):
+                stranger = headers(1, UNARY.encode(), fields=[(b"party", b"stranger")])
+                peer.socket.sendall(stranger)
+                await running.until(partial(has_silenced, running, count))
+                before = port.arrived
+                peer.socket.sendall(headers(3, UNARY.encode()))
+                assert await unary(channel) == b"x"
+                assert port.arrived == before + 1
+            if most == 1:
+                await asyncio.to_thread(list, first.frames())  # until it ends
+            await running.until(partial(has_hung_up, running, 2 - most))
+
+
+@pytest.mark.usefixtures("ends_at_once")
+@pytest.mark.parametrize("limits", [Limits(awaited=0), Limits(body_s=0.1)])
+async def test_a_gate_can_end_connections_whose_messages_do_not_come(limits: Limits) -> None:
+    """Whether the calls are too many, or late; those of others go on."""
+    async with serving(limits=limits) as running:
+        stranger, other = connected(running), connected(running)
+        with stranger.socket, other.socket:
+            party = [(b"party", b"stranger")]
+            stranger.socket.sendall(headers(1, UNARY.encode(), fields=party))
+            await asyncio.to_thread(list, stranger.frames())  # until it ends
+            other.socket.sendall(headers(1, UNARY.encode()))
+            assert await asyncio.to_thread(other.end_of, 1)
+            await running.until(partial(has_hung_up, running, 1))
 
 
 @dataclass

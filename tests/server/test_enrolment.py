@@ -109,9 +109,10 @@ def certificate(pem: str) -> x509.Certificate:
 async def test_a_machine_enrols_with_its_own_key(tmp_path: Path) -> None:
     """Both certificates are for its key and node, last 30 days, and are in the log with its facts.
 
-    No private key is answered: there is no field for one.
+    No private key is answered: there is no field for one. The line of the call has the node's name.
     """
-    async with here(tmp_path / "data") as at:
+    lines = Lines()
+    async with here(tmp_path / "data", lines=lines) as at:
         machine = at.machine()
         facts = node_pb2.Facts(hostname="Web_1.example", os="Debian 13", architecture="aarch64")
         answer = await machine.enrol(await at.token(), facts=facts)
@@ -136,6 +137,8 @@ async def test_a_machine_enrols_with_its_own_key(tmp_path: Path) -> None:
         serials = {c.serial for c in registered.certificates}
         assert f"{certificate(given.grpc_certificate_pem).serial_number:x}" in serials
         assert machine.attempt not in str(registered)
+    (line,) = [line for line in lines.named("rpc") if line["method"].endswith("/Enrol")]
+    assert (line["target"], line["target_id"]) == ("web-1", answer.node_id)
 
 
 async def test_a_repeated_attempt_is_the_same_node(tmp_path: Path) -> None:

@@ -32,6 +32,7 @@ class NatsServer:
         number: in the cluster, from 1.
         routes: host and port of the cluster's servers, this one included.
         jetstream: more settings of JetStream.
+        store: where it keeps streams; by default in its folder.
     """
 
     def __init__(
@@ -43,8 +44,10 @@ class NatsServer:
         number: int = 1,
         routes: Mapping[int, tuple[str, int]] | None = None,
         jetstream: str = "",
+        store: Path | None = None,
     ) -> None:
         self.folder = folder
+        self.store = folder / "store" if store is None else store
         self.number = number
         self.sync = sync
         self.extra = extra
@@ -54,10 +57,6 @@ class NatsServer:
         self.port = free_port(self.host)
         self.monitor = 0
         self._process: subprocess.Popen[bytes] | None = None
-
-    @property
-    def store(self) -> Path:
-        return self.folder / "store"
 
     def start(self, monitor: int) -> None:
         """Start it; `monitor` is the port of its monitoring page."""

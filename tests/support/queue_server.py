@@ -32,6 +32,9 @@ class Gate:
         self.admitted.append(call)
         return self.decide(call)
 
+    def is_to_hang_up(self, call: ServerCall) -> bool:
+        return dict(call.metadata).get("party") == "stranger"
+
     def ended(self, call: ServerCall, *, is_cancelled: bool) -> None:
         self.ended_calls.append((call, is_cancelled))
 

@@ -6,6 +6,7 @@ kept for it, and so there is one also when none is left.
 """
 
 import contextlib
+import ctypes
 import os
 import resource
 import socket
@@ -16,6 +17,13 @@ from typing import Final, NamedTuple
 # `tcpi_bytes_received` of Linux' `struct tcp_info`, include/uapi/linux/tcp.h.
 _TCP_INFO_BYTES: Final = 136
 _BYTES_RECEIVED_AT: Final = 128
+
+# Linux' `SO_ATTACH_FILTER`, `SO_DETACH_FILTER`, and a filter that drops everything: a `struct
+# sock_filter` with `BPF_RET | BPF_K` of no bytes, in a `struct sock_fprog`; linux/filter.h.
+_ATTACH_FILTER: Final = 26
+_DETACH_FILTER: Final = 27
+_DROP_ALL: Final = ctypes.create_string_buffer(struct.pack("=HBBI", 0x06, 0, 0, 0))
+_FILTER: Final = struct.pack("@HP", 1, ctypes.addressof(_DROP_ALL))
 
 
 class Connection(NamedTuple):
@@ -69,12 +77,26 @@ class Connections:
             self._look_away()
         return int(struct.unpack_from("=Q", info, _BYTES_RECEIVED_AT)[0])
 
+    def silence(self, connection: Connection) -> bool:
+        """Have the kernel drop whatever comes on it until it is ended; False if that cannot be."""
+        try:
+            if self._look_at(connection.descriptor) == connection:
+                self._looked_at.setsockopt(socket.SOL_SOCKET, _ATTACH_FILTER, _FILTER)
+                return True
+        except OSError:
+            pass
+        finally:
+            self._look_away()
+        return False
+
     def end(self, connections: Iterable[Connection]) -> int:
         """Shut them down, unless they have ended; gRPC then closes them. How many there were."""
         ended = 0
         for connection in connections:
             with contextlib.suppress(OSError):
                 if self._look_at(connection.descriptor) == connection:
+                    with contextlib.suppress(OSError):  # most have no filter
+                        self._looked_at.setsockopt(socket.SOL_SOCKET, _DETACH_FILTER, 0)
                     self._looked_at.shutdown(socket.SHUT_RDWR)
                     ended += 1
         self._look_away()

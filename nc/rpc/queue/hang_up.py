@@ -1,34 +1,48 @@
-"""Ends connections of callers that a port's gate does not want any more."""
+"""Ends connections of callers that a port's gate does not want any more.
+
+A caller that loops would be back at once, and a TLS handshake and the calls that it sends with it
+cost a millisecond each time. So its connection is first silent for a while: the kernel drops what
+comes on it, and nothing tells the caller to connect again.
+"""
 
 import threading
 import time
 from typing import Final
 
-from nc.rpc.queue.connections import Connections
+from nc.rpc.queue.connections import Connection, Connections
 
 # How long peers are gathered before the next search, which takes 10 ms with a thousand connections:
-# a quarter of a core at most.
+# a tenth of a core at most.
 _PAUSE_S: Final = 0.03
+_PAUSE_PER_SEARCH: Final = 9
+
+# How long a connection is silent; and how many are at once, of some 40 KB each: beyond that, those
+# that have been for longest end early.
+SILENT_S: Final = 10.0
+_MOST_SILENT: Final = 1024
+
+_Ends = tuple[int, str]  # the server's port, and the caller's end as gRPC writes it
 
 
 class HangUps:
     """Peers whose connections are to end; a thread ends them.
 
     Attributes:
-        ended: how many connections were ended.
+        silenced, ended: how many connections were.
     """
 
     def __init__(self) -> None:
-        self._wanted: set[tuple[int, str]] = set()
-        self._searched: set[tuple[int, str]] = set()  # that are being ended now
+        self._wanted: set[_Ends] = set()
+        self._searched: set[_Ends] = set()  # that are being silenced now
+        self._silent: dict[_Ends, tuple[Connection, float]] = {}  # until when; by age
         self._is_wanted = threading.Event()
         self._is_over = False
         self._thread: threading.Thread | None = None
         self._connections = Connections()
-        self.ended = 0
+        self.silenced = self.ended = 0
 
     def want(self, local_port: int, peer: str) -> None:
-        """Have a connection end soon; in one thread.
+        """Have a connection fall silent now, and end later; in one thread.
 
         Args:
             local_port: the server's end.
@@ -43,12 +57,12 @@ class HangUps:
     @property
     def are_wanted(self) -> bool:
         """Whether any connection is to end."""
-        return bool(self._wanted or self._searched)
+        return bool(self._wanted or self._searched or self._silent)
 
     def is_wanted(self, local_port: int, peer: str) -> bool:
         """Whether this connection is to end, and has not yet; the arguments as of `want`."""
-        connection = (local_port, peer)
-        return connection in self._wanted or connection in self._searched
+        ends = (local_port, peer)
+        return ends in self._wanted or ends in self._searched or ends in self._silent
 
     def stop(self) -> None:
         """End the thread, if there is one."""
@@ -59,11 +73,32 @@ class HangUps:
         self._connections.close()
 
     def _run(self) -> None:
-        while self._is_wanted.wait() and not self._is_over:
+        while not self._is_over:
+            began_s = time.thread_time()
             self._is_wanted.clear()
-            self._searched = wanted = self._wanted
-            self._wanted = set()
-            found = [each for each in self._connections if (each.local_port, each.peer) in wanted]
-            self.ended += self._connections.end(found)
-            self._searched = set()
-            time.sleep(_PAUSE_S)
+            if self._wanted:
+                self._silence()
+            self._end_silent()
+            time.sleep(max(_PAUSE_S, _PAUSE_PER_SEARCH * (time.thread_time() - began_s)))
+            oldest = next(iter(self._silent.values()), None)
+            self._is_wanted.wait(None if oldest is None else max(0, oldest[1] - time.monotonic()))
+
+    def _silence(self) -> None:
+        self._searched = wanted = self._wanted
+        self._wanted = set()
+        now_s = time.monotonic()
+        for each in self._connections:
+            ends = (each.local_port, each.peer)
+            if ends in wanted and ends not in self._silent:
+                is_silent = self._connections.silence(each)
+                self._silent[ends] = each, now_s + (SILENT_S if is_silent else 0)
+                self.silenced += 1
+        self._searched = set()
+
+    def _end_silent(self) -> None:
+        now_s = time.monotonic()
+        for ends, (connection, until_s) in tuple(self._silent.items()):
+            if until_s > now_s and len(self._silent) <= _MOST_SILENT:
+                break
+            self.ended += self._connections.end([connection])
+            del self._silent[ends]

@@ -14,6 +14,9 @@ class Gate(Protocol):
     def admit(self, call: ServerCall) -> Refusal | None:
         """Decide by the call's headers; may set `pool`, `party`, `trailing`, `context`."""
 
+    def is_to_hang_up(self, call: ServerCall) -> bool:
+        """Whether the connection of an admitted call whose message did not come is to end."""
+
     def ended(self, call: ServerCall, *, is_cancelled: bool) -> None:
         """Take note that a call it was asked about has ended."""
 

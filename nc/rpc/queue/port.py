@@ -32,11 +32,12 @@ from nc.rpc.queue.stream import Behaviour, Stream
 # Requests for calls that gRPC always has; calls beyond it wait in gRPC until the thread comes by.
 _REQUESTS: Final = 64
 
-# Unanswered calls that are kept until their connection ends, so that no others take their place:
-# gRPC ends a call that nobody refers to, and the caller begins another.
+# Unanswered calls that are kept until their connection is silent, so that no others take their
+# place: gRPC ends a call that nobody refers to, and the caller begins another.
 _UNANSWERED: Final = 2048
 
 _STALLED: Final = "too many of your calls wait for their message; send it with the call"
+_LATE: Final = "no message within {:g} s; send it with the call"
 
 # Calls that are ended at once for being late; others wait meanwhile.
 _SWEEP_CALLS: Final = 64
@@ -156,21 +157,20 @@ class Port:
 
     def sweep(self) -> bool:
         """End some calls that have waited too long; whether there may be more of them."""
-        self._unanswered.clear()  # their connections have ended
+        self._unanswered.clear()  # their connections are silent
         now_ns = self.runner.clock.monotonic_ns()
         if self._stalls.is_due(len(self._awaited_bodies), now_ns):
             unary = (c for c in self._awaited_bodies if isinstance(self._routes[c.path], Unary))
             self._stalled = self._stalls.beyond(unary, now_ns)
         stalled = list(islice(self._stalled, _SWEEP_CALLS))
         for call in stalled:
-            call.refuse(RESOURCE_EXHAUSTED, _STALLED)
+            self._give_up(call, RESOURCE_EXHAUSTED, _STALLED)
         late = list(islice(self._awaited_bodies.overdue(), _SWEEP_CALLS))
         for call in late:
             if isinstance(self._routes.get(call.path), Streaming):
                 call.got(None)  # it may have had all that it wants
             else:
-                details = f"no message within {self._limits.body_s:g} s; send it with the call"
-                call.refuse(DEADLINE_EXCEEDED, details)
+                self._give_up(call, DEADLINE_EXCEEDED, _LATE.format(self._limits.body_s))
         deaf = list(islice(self._awaited_readers.overdue(), _SWEEP_CALLS))
         for call in deaf:
             call.cancel()
@@ -237,8 +237,7 @@ class Port:
             return
         self.request()
         self.arrived += 1
-        call = ServerCall(self, event)
-        hang_ups = self.runner.hang_ups
+        call, hang_ups = ServerCall(self, event), self.runner.hang_ups
         if hang_ups.are_wanted and hang_ups.is_wanted(self.number, call.peer()):
             self._unanswered.append(call)  # to decide about it would cost several times as much
             return
@@ -273,6 +272,12 @@ class Port:
         self._calls.discard(call)
         self._unanswered.append(call)
         self.runner.hang_ups.want(self.number, call.peer())
+
+    def _give_up(self, call: ServerCall, code: int, details: str) -> None:
+        """End a call whose message did not come."""
+        call.refuse(code, details)
+        if self._gate.is_to_hang_up(call):
+            self.runner.hang_ups.want(self.number, call.peer())
 
     def _begin(self, call: ServerCall, work: Coroutine[Any, Any, None]) -> None:
         """Do what is left of a call; on the event loop."""

@@ -77,6 +77,10 @@ class _Gate:
         call.party = call.peer(), call.certificate()
         return None
 
+    def is_to_hang_up(self, call: ServerCall) -> bool:
+        del call
+        return False
+
     def ended(self, call: ServerCall, *, is_cancelled: bool) -> None:
         del call
         self.ends.append(is_cancelled)

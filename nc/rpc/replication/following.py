@@ -10,11 +10,20 @@ from nc.domain.decide import Command
 from nc.domain.events import Event
 from nc.pb.replica.v1 import replication_pb2 as pb
 from nc.replica.batch import Origin
-from nc.replica.errors import LeaderLost, NoLeader, NotCurrent, NotLeading, OutcomeOpen, Stopping
+from nc.replica.errors import (
+    LeaderLost,
+    NoLeader,
+    NotCurrent,
+    NotLeading,
+    OutcomeOpen,
+    Stopping,
+    WriteRefused,
+)
 from nc.replica.leases import Granted
 from nc.replica.peers import Peer, Peers
 from nc.replica.role import Role
-from nc.rpc.replication.changes import change_of, error_of
+from nc.replica.waiting import WaitingNodes
+from nc.rpc.replication.changes import change_of, error_of, waiting_message
 from nc.rpc.replication.line import Line, LineBroken, OpenLine
 
 __all__ = ["FORWARD_S", "Following"]
@@ -31,6 +40,9 @@ _AGAIN_S: Final = 0.2
 # A change that has to be made is asked for again after so long.
 _INSIST_S: Final = 0.5
 
+# Nodes that wait, in one message: some 100 KB.
+_MOST_WAITING: Final = 500
+
 _NOT_TRIED: Final = (NotLeading.__name__, NotCurrent.__name__)
 
 
@@ -43,6 +55,7 @@ class Following:
         own: where its own link port is.
         open_line: calls a leader.
         clock: for leases.
+        waiting: of whom the leader is told.
     """
 
     def __init__(
@@ -52,12 +65,14 @@ class Following:
         own: Callable[[], Peer],
         open_line: OpenLine,
         clock: Clock,
+        waiting: WaitingNodes,
     ) -> None:
         self._role = role
         self._peers = peers
         self._own = own
         self._open_line = open_line
         self._now_ns = clock.monotonic_ns
+        self._waiting = waiting
         self._line: Line | None = None
         self._line_is_there = asyncio.Event()
         self._wake = asyncio.Event()
@@ -140,17 +155,17 @@ class Following:
         while True:
             try:
                 response = await self.forward(request, FORWARD_S)
-            except (NoLeader, OutcomeOpen):
+                if response.refusal.kind:
+                    raise error_of(response.refusal)
+            except (WriteRefused, OutcomeOpen):
                 if self._is_over and insist:
                     raise Stopping from None
                 if not insist:
                     raise
                 await asyncio.sleep(_INSIST_S)
-                continue
-            if response.refusal.kind:
-                raise error_of(response.refusal)
-            await self._applied(response.seq)
-            return []
+            else:
+                await self._applied(response.seq)
+                return []
 
     async def _applied(self, seq: int) -> None:
         """Wait until the state has an event.
@@ -184,6 +199,7 @@ class Following:
             LineBroken: it is gone.
         """
         self._asked_ns = 0
+        self._waiting.begin_news()
         await line.send(self._message(is_first=True))
         sending = asyncio.create_task(self._send(line, epoch, session), name="follower_messages")
         try:
@@ -221,11 +237,14 @@ class Following:
             await self._wake.wait()
             self._wake.clear()
             is_news = self._asked_ns != 0 or applied_seq != role.replica.state.seq
+            is_news |= self._waiting.has_news
             if is_news and self._is_following(epoch, session):
                 applied_seq = role.replica.state.seq
                 message = self._message()
                 self._asked_ns = 0
                 await line.send(message)
+                if self._waiting.has_news:
+                    self._wake.set()
 
     def _is_following(self, epoch: int, session: str) -> bool:
         """Not if another one leads, this replica stands or stops, or has another session."""
@@ -241,6 +260,7 @@ class Following:
             applied_seq=replica.state.seq,
             asked_ns=self._asked_ns,
             leaves=leaves,
+            waiting=[waiting_message(*each) for each in self._waiting.news(_MOST_WAITING)],
         )
         if is_first:
             own = self._own()

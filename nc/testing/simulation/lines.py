@@ -1,6 +1,7 @@
 """What servers say to each other, without sockets: late, not at all, or one way only."""
 
 import asyncio
+from collections.abc import Callable
 from typing import Any, Final, Protocol
 
 from nc.pb.replica.v1 import replication_pb2 as pb
@@ -12,11 +13,15 @@ from nc.services import REPLICA_SERVICE, path_of
 from nc.testing.seeded_random import SeededRandom
 from nc.testing.simulation.loop import Life
 
-__all__ = ["Lines", "SimulatedLine"]
+__all__ = ["LATENCY_S", "THE_LOG", "Lines", "SimulatedLine", "way"]
+
+LATENCY_S: Final = 0.004
+THE_LOG: Final = "the log"  # in place of an address
 
 _FOLLOW, _FORWARD = map(path_of, REPLICA_SERVICE.methods)
 _CALL: Final = Call(Caller(CallerKind.REPLICA, "replica"), "replica", "replica", 0)
 _LOOK_S: Final = 0.02
+_LATE_S: Final = 0.5
 
 
 class Callee(Protocol):
@@ -28,33 +33,47 @@ class Callee(Protocol):
     def methods(self) -> Methods: ...
 
 
+def way(source: str, destination: str) -> str:
+    """The name of the way from one server's address to another's, as of an uplink."""
+    return f"{source}>{destination}"
+
+
 class Lines:
     """All of them.
 
+    Args:
+        is_cut_off: whether nothing comes through on a way.
+        are_late: whether everything takes long.
+
     Attributes:
-        callees: those that run, by the address of their control port.
-        cut: who does not reach whom: from, to.
-        latency_s: how long a message takes at most.
+        callees: those that run, by their addresses.
+        open: between servers, in the order in which they were opened.
     """
 
-    def __init__(self, chance: SeededRandom) -> None:
+    def __init__(
+        self,
+        chance: SeededRandom,
+        is_cut_off: Callable[[str], bool],
+        are_late: Callable[[], bool],
+    ) -> None:
         self.callees: dict[str, Callee] = {}
-        self.cut: set[tuple[str, str]] = set()
-        self.open: dict[SimulatedLine, None] = {}  # in the order in which they were opened
-        self.latency_s = 0.002
+        self.open: dict[SimulatedLine, None] = {}
+        self._are_late = are_late
+        self._is_cut_off = is_cut_off
         self._chance = chance
 
     async def carry(self, source: str, destination: str) -> None:
         """Be on the way; what is cut off waits, as TCP sends it again."""
-        await asyncio.sleep(self.latency_s * self._chance.random())
-        while (source, destination) in self.cut:  # noqa: ASYNC110 - whoever mends it just does
+        latency_s = _LATE_S if self._are_late() else LATENCY_S
+        await asyncio.sleep(latency_s * self._chance.random())
+        while self._is_cut_off(way(source, destination)):  # noqa: ASYNC110 - mended as it may be
             await asyncio.sleep(_LOOK_S)
 
-    def reset(self, source: str, *, both: bool) -> None:
-        """End the lines of a caller at their other ends; whether the caller knows at once, too."""
+    def reset(self, source: str) -> None:
+        """The lines of a caller end at their other ends; it is not told, and waits."""
         for line in self.open:
             if line.source == source:
-                line.reset(both=both)
+                line.reset()
 
     def callee(self, address: str) -> Callee:
         """Raises LineBroken if there is none."""
@@ -69,7 +88,7 @@ class _Messages:
 
     def __init__(self) -> None:
         self.to_callee: asyncio.Queue[bytes | None] = asyncio.Queue()
-        self.to_caller: asyncio.Queue[bytes] = asyncio.Queue()
+        self.to_caller: asyncio.Queue[bytes | None] = asyncio.Queue()  # None: the end
 
     async def read(self) -> bytes | None:
         return await self.to_callee.get()
@@ -102,24 +121,18 @@ class SimulatedLine:
             method: Any = callee.methods[_FOLLOW]
             self._lines.open[self] = None
             self._work = callee.life.run(self._serve(method))
+            self._work.add_done_callback(self._ended)
             self._carrier = asyncio.create_task(self._carry())
         if self._work.done() and not self._is_deaf:
             raise LineBroken("the end")
         self._sent.put_nowait(message.SerializeToString())
 
     async def receive(self) -> pb.FromLeader:
-        while True:
-            is_over = self._work is None or self._work.done()
-            if is_over and self._messages.to_caller.empty() and not self._is_deaf:
-                raise LineBroken("the end")
-            try:
-                async with asyncio.timeout(_LOOK_S):
-                    data = await self._messages.to_caller.get()
-            except TimeoutError:
-                self._lines.callee(self._destination)
-                continue
-            await self._lines.carry(self._destination, self.source)
-            return pb.FromLeader.FromString(data)
+        data = await self._messages.to_caller.get()
+        if data is None:
+            raise LineBroken("the end")
+        await self._lines.carry(self._destination, self.source)
+        return pb.FromLeader.FromString(data)
 
     async def forward(self, request: pb.ForwardRequest, timeout_s: float) -> pb.ForwardResponse:
         callee = self._lines.callee(self._destination)
@@ -138,9 +151,13 @@ class SimulatedLine:
         response: pb.ForwardResponse = work.result()
         return response
 
-    def reset(self, *, both: bool) -> None:
-        """End it for the callee; the caller waits for ever unless it knows, too."""
-        self._is_deaf = not both
+    def _ended(self, _work: object) -> None:
+        if not self._is_deaf:
+            self._messages.to_caller.put_nowait(None)
+
+    def reset(self) -> None:
+        """See `Lines.reset`."""
+        self._is_deaf = True
         self._messages.to_callee.put_nowait(None)
 
     async def close(self) -> None:

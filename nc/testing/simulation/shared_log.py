@@ -4,28 +4,40 @@
     LogView     what one server knows of it: an `AsyncLog`
 
 An append may be lost on its way, or done and its answer lost; it is repeated until its outcome is
-known, or open. What a server reads may be out of date for as long as it is cut off, and the store
-that it reads from may answer other bytes than were appended.
+known, or open. What a server reads may be out of date for as long as it is cut off.
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator
+from collections import Counter
+from collections.abc import AsyncIterator, Callable, Iterator
+from enum import Enum
 from typing import Final, NamedTuple
 
 from eventlog import MemoryLog
 from eventlog.api import Limits, LogPosition, NextRecords, Record, SnapshotStore, check_appendable
 from eventlog.errors import LogBusy, LogRewound, LogUnavailable, SequenceConflict
 from nc.testing.seeded_random import SeededRandom
-from nc.testing.simulation.replicas.messages import Message, chain_of
+from nc.testing.simulation.lines import LATENCY_S, THE_LOG, way
+from nc.testing.simulation.messages import Message, chain_of
 
-__all__ = ["LogView", "SharedLog"]
+__all__ = ["LogView", "SharedLog", "Trouble"]
 
 _NAME: Final = "nats://simulated"
 
 BUSY_AFTER_S: Final = 6.0
 _TRY_S: Final = 1.5
-_LATENCY_S: Final = 0.004
+_LAGS_S: Final = 1.0
+_LOST: Final = 0.4  # of the answers
 _LOOK_S: Final = 0.05
+
+
+class Trouble(Enum):
+    """What is not as it should be."""
+
+    BUSY = "the log is busy"  # nothing can be appended
+    LOSES_ANSWERS = "the log loses answers"  # appends are done, or not
+    LATE_LOG = "what the log has comes late"
+    LATE_LINES = "what servers say comes late"
 
 
 class SharedLog:
@@ -33,26 +45,27 @@ class SharedLog:
 
     Attributes:
         messages: those that are there.
-        has_majority: whether anything can be appended.
-        cut_off: the servers of ours that do not reach it.
-        loses_answers: the share of appends that are done, or not, and not answered.
-        lags_s: how long a message takes to a reader at most.
+        troubles: what is not as it should be, each as often as it was begun.
         forked_after: by server, how many messages its store has as they are; not the later ones.
         changed: set, and replaced, with each append.
     """
 
-    def __init__(self, chance: SeededRandom) -> None:
+    def __init__(self, chance: SeededRandom, is_cut_off: Callable[[str], bool]) -> None:
         self.messages: list[Message] = []
-        self.has_majority = True
-        self.cut_off: set[str] = set()
-        self.loses_answers = 0.0
-        self.lags_s = _LATENCY_S
+        self.troubles: Counter[Trouble] = Counter()
+        self._is_cut_off = is_cut_off
         self.forked_after: dict[str, int] = {}
         self.chance = chance
         self.changed = asyncio.Event()
 
     def reaches(self, name: str) -> bool:
-        return name not in self.cut_off
+        """Whether the server with this address does."""
+        return not self._is_cut_off(way(name, THE_LOG))
+
+    @property
+    def lags_s(self) -> float:
+        """How long a message takes to a reader at most."""
+        return _LAGS_S if self.troubles[Trouble.LATE_LOG] else LATENCY_S
 
     def take(self, message: Message, after: int) -> int | None:
         """Append behind so many messages; the new number of them, None if that is wrong."""
@@ -93,7 +106,7 @@ class LogView:
 
     Args:
         shared: the log.
-        name: of the server.
+        name: the server's address.
         copy: with what was read by earlier processes.
         known: how many messages that is, with a mark for each of them.
     """
@@ -228,11 +241,12 @@ class LogView:
     async def _ask(self, message: Message, after: int) -> bool | None:
         """Send an append once; whether it is there, None: not known."""
         shared, chance = self._shared, self._shared.chance
-        await asyncio.sleep(_LATENCY_S * chance.random())
-        if not shared.reaches(self._name) or not shared.has_majority:
+        await asyncio.sleep(LATENCY_S * chance.random())
+        if not shared.reaches(self._name) or shared.troubles[Trouble.BUSY]:
             await asyncio.sleep(_TRY_S)
             return None
-        is_lost = chance.random() < shared.loses_answers
+        loses = _LOST if shared.troubles[Trouble.LOSES_ANSWERS] else 0.0
+        is_lost = chance.random() < loses
         if is_lost and chance.pick((True, False)):  # before it came
             await asyncio.sleep(_TRY_S)
             return None
@@ -240,7 +254,7 @@ class LogView:
         if is_lost or not shared.reaches(self._name):
             await asyncio.sleep(_TRY_S)
             return None
-        await asyncio.sleep(_LATENCY_S * chance.random())
+        await asyncio.sleep(LATENCY_S * chance.random())
         if not shared.reaches(self._name):
             return None
         self._read(after + 1 - len(self._known))
