@@ -28,7 +28,7 @@ import grpc
 import uvloop
 
 sys.path.insert(0, str(Path(__file__).parent.parent))
-from benchmarks.rpc import SERVICE, Running, ours_running
+from benchmarks.servers import SERVICE, Running, ours_running
 from benchmarks.watchers import Scene
 from nc.pb import network_controller_pb2 as pb
 from nc.pb.admin.v1 import events_pb2, history_pb2, nodes_pb2, tokens_pb2

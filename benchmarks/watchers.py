@@ -15,7 +15,7 @@ from typing import Any, Final
 
 import grpc
 
-from benchmarks.rpc import ours_running
+from benchmarks.servers import ours_running
 from nc.pb.admin.v1 import events_pb2, tokens_pb2
 from nc.rpc.admin.watching import PATIENCE_S
 

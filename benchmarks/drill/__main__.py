@@ -51,7 +51,7 @@ def main() -> int:
             is_well = asyncio.run(drilled(drill, arguments))
         finally:
             drill.close()
-    if is_well:
+    if is_well and not arguments.keep:
         shutil.rmtree(home)
     else:
         print(f"seed {seed}; the files are in {home}")
@@ -74,6 +74,7 @@ def parsed() -> argparse.Namespace:
     parser.add_argument("--pause", type=float, default=0.05, help="of a client, seconds")
     parser.add_argument("--rate", type=float, default=5, help="packets a second of each node")
     parser.add_argument("--folder", type=Path, help="where its files are; by default in /tmp")
+    parser.add_argument("--keep", action="store_true", help="keep its files, whatever was found")
     return parser.parse_args()
 
 

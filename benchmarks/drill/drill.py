@@ -84,8 +84,9 @@ class Drill:
 
     async def settled(self) -> None:
         """Wait until everything is well, and remember if that takes too long."""
-        end_s, well_since_s = time.monotonic() + SETTLES_S, time.monotonic()
+        end_s = time.monotonic() + SETTLES_S
         await self.site.until_nats()
+        well_since_s = time.monotonic()
         while time.monotonic() - well_since_s < _WELL_S:
             if (what := self._unwell()) is not None:
                 well_since_s = time.monotonic()

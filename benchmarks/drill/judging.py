@@ -1,17 +1,21 @@
 """Judges a drill by the laws: what clients were answered, agents were given, and the log has.
 
 The log has the order of all changes. So there must be a place in it for each question, at which the
-answer was true, and which is not before anything that was acknowledged or answered before the
+answer was true, and which is not before anything that was acknowledged or seen before the
 question was asked. The first such place is taken: any later one forbids more of what follows.
+
+What was only seen counts after two seconds: a follower may show a change that is not acknowledged
+yet, and another one may lack it for as long as its lease goes on.
 """
 
 import heapq
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Callable, Iterator
 from typing import Any, Final, NamedTuple
 
 from benchmarks.drill.past import Facts, NodeFacts, Past, TokenFacts
 from benchmarks.drill.record import Question, Record
+from nc.replica.leases import FOLLOWER_LEASE_S
 from nc.testing.contract.administration import Describe, NodeCall, RevokeToken, UpdateNode
 from nc.testing.contract.history import History, LogView, Sighting, Step
 from nc.testing.contract.judgement import Judgement, judge
@@ -29,6 +33,7 @@ from nc.testing.contract.values import Moment
 
 _MS: Final = 1_000_000
 _REFUSALS: Final = {"400", "NOT_FOUND", "FAILED_PRECONDITION"}
+_SEEN_NS: Final = int((FOLLOWER_LEASE_S + 0.5) * 1e9)
 _BUSY: Final = {"RESOURCE_EXHAUSTED"}
 
 
@@ -81,6 +86,7 @@ class Judge:
         self._ids = dict(agents)
         self._floor = 0
         self._raised_by: Question | None = None
+        self._seen: deque[tuple[int, int, Question]] = deque()  # from when on it counts
         self._floors: dict[int, tuple[int, Question | None]] = {}
         self.contradictions: list[Contradiction] = []
         self.held: Counter[Law] = Counter()
@@ -104,6 +110,8 @@ class Judge:
         for _, is_end, number in heapq.merge(sorted(begun), ended):
             question = questions[number - 1]
             if not is_end:
+                while self._seen and self._seen[0][0] <= question.begun_ns:
+                    self._raise_floor(*self._seen.popleft()[1:])
                 self._floors[number] = self._floor, self._raised_by
             elif question.is_settled and question.code not in _BUSY:
                 self._judge(question, *self._floors.pop(number))
@@ -132,7 +140,7 @@ class Judge:
         what = f"no place from event {floor} to {last} explains it"
         self._saw(law, question, place is not None, what, floor, because)
         if place is not None:
-            self._raise_floor(place, question)
+            self._seen.append((question.ended_ns + _SEEN_NS, place, question))
 
     def _raise_floor(self, seq: int, question: Question) -> None:
         if seq > self._floor:

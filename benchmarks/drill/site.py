@@ -5,7 +5,8 @@
     n1, n2, …    192.168.77.101, …     an agent each
 
 Everything is a real process; TLS is everywhere. A cut is an entry in a machine's neighbour table
-that sends what is for another machine to nobody: packets vanish, and no program is told.
+that sends what is for another machine to nobody: packets vanish, and no program is told. A machine
+that is cut from everything has its cable pulled out.
 """
 
 import asyncio
@@ -152,15 +153,14 @@ class Site:
             self._neighbour(source, "del", target)
         self._cut.clear()
         for name in MACHINES:
-            self._port(name, "forwarding")
+            self._plug(name, "up")
 
     def isolate(self, name: str) -> None:
         """Let nothing in or out of a machine; nodes and clients do not reach it, either."""
-        self._port(name, "disabled")
+        self._plug(name, "down")
 
-    def _port(self, name: str, state: str) -> None:
-        number = {"disabled": "0", "forwarding": "3"}[state]
-        words = ["link", "set", f"to-{name}", "type", "bridge_slave", "state", number]
+    def _plug(self, name: str, state: str) -> None:
+        words = ["link", "set", f"to-{name}", state]
         subprocess.run(["ip", "-n", self.lab.namespace("bridge"), *words], check=True)
 
     def _neighbour(self, source: str, verb: str, target: str, *words: str) -> None:

@@ -172,6 +172,7 @@ async def to_folder(address: StreamAddress, folder: Path, name: str) -> bytes:
     """
     log = await open_stream(address, folder, only_reads=True, moved_to=name)
     try:
+        await log.barrier()  # what a server gives is all that there is only if this comes behind it
         head = log.head
         await mark_moved(log.client, address, name)
         await log.catch_up()

@@ -80,7 +80,7 @@ class LinkRecorder:
         node = self._replica.state.nodes.get(link.node_id)
         if node is None or told(node.profile.facts, link.facts) == node.profile.facts:
             return
-        with suppress(DomainError, Overloaded, WriteRefused, Stopping, Unwritable):
+        with suppress(DomainError, Overloaded, WriteRefused, OutcomeOpen, Stopping, Unwritable):
             await self._submit(link, ReportFacts(link.node_id, link.link_id, link.facts))
 
     async def end(self, link: Session, reason: Reason) -> None:

@@ -149,6 +149,8 @@ class LeaderLeases:
     Attributes:
         members: those that have sent anything, by session.
         acknowledged_seq: the last event that was acknowledged, or might have been.
+        shown_seq: the last one that a follower may have shown to somebody; the leader itself may
+            not have it yet, if it is of an append of its own whose outcome is open.
     """
 
     def __init__(
@@ -156,7 +158,7 @@ class LeaderLeases:
     ) -> None:
         self.session = session
         self.members: dict[str, Member] = {}
-        self.acknowledged_seq = elected_seq
+        self.acknowledged_seq = self.shown_seq = elected_seq
         self.appended_ns = appended_ns
         self._quiet_until_ns = quiet_until_ns
         self._applied_seq = elected_seq
@@ -187,6 +189,7 @@ class LeaderLeases:
         member = self.members.setdefault(session, Member())
         member.is_broken = False
         member.applied_seq = max(member.applied_seq, applied_seq)
+        self.shown_seq = max(self.shown_seq, applied_seq)
         member.asked_ns = max(member.asked_ns, asked_ns)
         if sent_ns >= member.sent_ns:
             member.sent_ns, member.heard_ns = sent_ns, now_ns
@@ -261,6 +264,7 @@ class LeaderLeases:
                 member.is_in = False
         reached = min([reached, *(member.applied_seq for member in self._in())])
         self.acknowledged_seq = max(self.acknowledged_seq, reached)
+        self.shown_seq = max(self.shown_seq, self.acknowledged_seq)
         ready = [each for each in self._waiting if each.seq <= self.acknowledged_seq]
         if ready and self._quiet_until_ns <= now_ns < self.until_ns(sessions):
             self._waiting = [each for each in self._waiting if each.seq > self.acknowledged_seq]

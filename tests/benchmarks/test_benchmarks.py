@@ -2,8 +2,6 @@
 
 import os
 import shutil
-import subprocess
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -11,6 +9,7 @@ import pytest
 
 from tests.support.nats_servers import PROGRAM as NATS
 from tests.support.power import WHY_NOT as NO_POWER_CUTS
+from tests.support.programs import run_script
 
 BENCHMARKS = Path(__file__).parents[2] / "benchmarks"
 
@@ -47,6 +46,7 @@ PARTS = {
     "histories",
     "lab",
     "packets",
+    "servers",
     "timing",
     "watchers",
 }  # of other benchmarks
@@ -73,14 +73,7 @@ def test_a_benchmark_prints_its_figures(name: str, tmp_path: Path) -> None:
 
 def _printed(name: str, arguments: Sequence[str], folder: Path) -> str:
     """What a benchmark prints that ends well."""
-    ended = subprocess.run(
-        [sys.executable, BENCHMARKS / f"{name}.py", *arguments],
-        check=False,
-        cwd=folder,
-        capture_output=True,
-        text=True,
-        timeout=240,
-    )
+    ended = run_script(BENCHMARKS / f"{name}.py", *arguments, folder=folder)
     assert ended.returncode == 0, ended.stderr
     return ended.stdout
 

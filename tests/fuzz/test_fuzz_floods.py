@@ -159,6 +159,44 @@ def test_headers_that_go_on_and_on_end(server: ServerProcess) -> None:
     assert server.logged("rpc.crowded")
 
 
+TRICKLES, TRICKLE_BYTES = 100, 700_000
+
+
+@pytest.mark.long
+def test_headers_that_come_slowly_on_many_connections_end(server: ServerProcess) -> None:
+    """None brings much, all together do: they end, and not whoever calls now and then."""
+    fragment = frame(CONTINUATION, _FRAGMENT, 0, 1)
+
+    def begun() -> socket.socket:
+        channel = connect(server, server.bootstrap_port, plaintext=False, certificate=False)
+        channel.sendall(PREFACE + frame(SETTINGS) + headers(1, HEALTH_CHECK, 0))
+        channel.sendall(fragment * (TRICKLE_BYTES // len(fragment)))
+        return channel
+
+    def goes_on(channel: socket.socket) -> bool:
+        try:
+            drain(channel)
+            channel.sendall(fragment)
+        except OSError:
+            return False
+        return True
+
+    watched, crowded = Watched(server, plaintext=False), len(server.logged("rpc.crowded"))
+    with (
+        contextlib.ExitStack() as stack,
+        bounded(server, 4 * MEMORY_MIB),
+        watched.channel(server.control_target, admin=True) as channel,
+    ):
+        trickling = [stack.enter_context(begun()) for _ in range(TRICKLES)]
+        while trickling:
+            trickling = [each for each in trickling if goes_on(each)]
+            outcome = checked_call(channel, CONTROL + "GetBootStrapToken", b"")
+            assert outcome.status is grpc.StatusCode.OK
+            time.sleep(0.5)
+    # gRPC itself ends connections of this port, too, but later, and says nothing
+    assert len(server.logged("rpc.crowded")) > crowded
+
+
 def test_a_compressed_message_is_bounded_by_what_it_becomes(server: ServerProcess) -> None:
     """A hundred messages of 50 kB that become 50 MB each take no more than honest ones."""
     bomb = gzip.compress(bytes(50_000_000), 9)

@@ -3,12 +3,15 @@
 import asyncio
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from eventlog import LogFull
+from nc.domain.updates import ReportFacts
 from nc.hub.limits import Limits
 from nc.hub.ports import MAX_QUEUED_BYTES
+from nc.replica.errors import OutcomeOpen
 from tests.support.link_client import (
     HELLO,
     PING,
@@ -146,3 +149,26 @@ async def test_a_link_that_is_gone_before_its_address_is_written(data_dir: Path)
         await here.quiet()
         assert not here.server.hub.switch.ports
         assert not here.server.hub.handshakes
+
+
+async def test_facts_of_which_the_record_is_open_are_no_error(
+    data_dir: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As while too few servers keep the log: the link goes on, and the next one has them too."""
+    async with cluster(data_dir, limits=HASTY) as here:
+        submit, asked = here.replica.submit, []
+
+        async def busy(command: Any, *arguments: Any, **options: Any) -> Any:
+            if isinstance(command, ReportFacts):
+                asked.append(command)
+                raise OutcomeOpen
+            return await submit(command, *arguments, **options)
+
+        monkeypatch.setattr(here.replica, "submit", busy)
+        machine = await here.enrol()
+        client, _ = await here.connect(machine)
+        (link,) = here.server.hub.sessions.values()
+        await here.server.hub._recorder.report(link)
+        assert asked
+        assert here.state(machine) is CONNECTED
+        await client.vanish()

@@ -25,6 +25,7 @@ from nc.replica.peers import Peer
 from tests.support.link_client import Identity, NoUpgrade
 from tests.support.link_cluster import CONNECTED, Cluster, Machine, cluster
 from tests.support.nats_servers import NatsServer, address_of
+from tests.support.operators import operator
 from tests.support.server_process import LOOPBACK, ServerProcess
 from tests.support.whole_server import PATIENCE_S, WholeServer, admin, running, until
 
@@ -256,4 +257,7 @@ async def test_a_link_at_a_follower_is_every_servers_knowledge(
             meant = ("UnRegister", gone.node_id)
             await until(lambda: meant in targets(here))
             await comes_back(here, leader)
+            async with operator(leader) as at_leader:
+                listed = (await at_leader.call("Replicas/List")).replicas
+            assert {each.self: each.links for each in listed} == {True: 0, False: 2}
         await until(lambda: node_id not in leader.replica.state.links)

@@ -16,7 +16,7 @@ from typing import Any, Self
 
 import grpc
 
-from tests.support.forked_program import ForkedProgram
+from tests.support.forked_program import ForkedProgram, is_forked
 
 LOOPBACK = "127.0.0.1"
 PROGRAM = str(Path(sys.executable).with_name("network-controller"))
@@ -63,7 +63,7 @@ class ServerProcess:
             *("--tun", "off", *metrics, *arguments),
         ]
         self._process: subprocess.Popen[bytes] | ForkedProgram
-        if command == SERVE:
+        if is_forked(command):
             self._process = ForkedProgram(whole, stdout=self._stdout, namespace=namespace)
         else:
             self._process = subprocess.Popen(

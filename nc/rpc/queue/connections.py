@@ -14,9 +14,10 @@ import struct
 from collections.abc import Iterable, Iterator
 from typing import Final, NamedTuple
 
-# `tcpi_bytes_received` of Linux' `struct tcp_info`, include/uapi/linux/tcp.h.
+# `tcpi_bytes_acked` and `tcpi_bytes_received` of Linux' `struct tcp_info`,
+# include/uapi/linux/tcp.h.
 _TCP_INFO_BYTES: Final = 136
-_BYTES_RECEIVED_AT: Final = 128
+_BYTES_ACKED_AT: Final = 120
 
 # Linux' `SO_ATTACH_FILTER`, `SO_DETACH_FILTER`, and a filter that drops everything: a `struct
 # sock_filter` with `BPF_RET | BPF_K` of no bytes, in a `struct sock_fprog`; linux/filter.h.
@@ -43,6 +44,13 @@ class Connection(NamedTuple):
         return f"ipv4:{host.removeprefix('::ffff:')}:{self.port}"
 
 
+class Traffic(NamedTuple):
+    """What has come on a connection, and what its caller has got; bytes."""
+
+    received: int
+    sent: int
+
+
 class Connections:
     """Used in one thread."""
 
@@ -64,18 +72,19 @@ class Connections:
                     yield connection
         self._look_away()
 
-    def received_bytes(self, connection: Connection) -> int:
-        """How much has come on it; 0 if it has ended."""
+    def traffic(self, connection: Connection) -> Traffic:
+        """How much there was on it until now; none if it has ended."""
         try:
             if self._look_at(connection.descriptor) != connection:
-                return 0
+                return Traffic(0, 0)
             level, option = socket.IPPROTO_TCP, socket.TCP_INFO
             info = self._looked_at.getsockopt(level, option, _TCP_INFO_BYTES)
         except OSError:
-            return 0
+            return Traffic(0, 0)
         finally:
             self._look_away()
-        return int(struct.unpack_from("=Q", info, _BYTES_RECEIVED_AT)[0])
+        sent, received = struct.unpack_from("=QQ", info, _BYTES_ACKED_AT)
+        return Traffic(received, sent)
 
     def silence(self, connection: Connection) -> bool:
         """Have the kernel drop whatever comes on it until it is ended; False if that cannot be."""

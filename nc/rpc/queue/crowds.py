@@ -87,7 +87,7 @@ class Crowds:
         share = equal_share([len(each) for each in parties.values()], room)
         for party, connections in parties.items():
             if len(connections) > share:
-                connections.sort(key=self._connections.received_bytes)
+                connections.sort(key=self._connections.traffic)
                 ended = self._connections.end(connections[: len(connections) - share])
                 self._report(party, ended)
 

@@ -1,9 +1,10 @@
-"""Ends connections that bring much while the process takes more and more memory.
+"""Ends connections that bring much and say nothing, or while more and more memory is taken.
 
 gRPC holds each frame of a call's headers to `grpc.max_metadata_size`, but not all of them together.
 Of headers that go on and on in CONTINUATION frames it keeps whatever comes, and it hands over no
 call that could be refused. What tells of it is that memory grows, and how much each connection has
-brought since the last look.
+brought since the last look. Those that bring little each, but are many, are told by what the server
+says: an honest caller is soon answered, but nothing else may come between CONTINUATION frames.
 """
 
 import os
@@ -11,13 +12,23 @@ import resource
 from collections.abc import Callable, Mapping
 from typing import Final
 
-from nc.rpc.queue.connections import Connection, Connections
+from nc.rpc.queue.connections import Connection, Connections, Traffic
 
 # Growth that is looked into. Bodies that are being received take less.
 _GROWTH_BYTES: Final = 32 * 1024 * 1024
 
 # How long to the next look in any case, so that the one that follows growth is about a short time.
 _LOOK_S: Final = 60.0
+
+# A caller that brings more than `_MUTE_BYTES` gets more than `_SILENCE_BYTES` within `_MUTE_S`: its
+# calls are refused after ten seconds without a message, and of a message that is longer gRPC says
+# that the rest may come. A ping on TLS takes some 40 bytes, and comes once a minute.
+_MUTE_S: Final = 15.0
+_MUTE_BYTES: Final = 16 * 1024
+_SILENCE_BYTES: Final = 128
+
+
+_NONE: Final = Traffic(0, 0)
 
 
 def resident_bytes() -> int | None:
@@ -51,9 +62,12 @@ class Floods:
         self._most_brought = most_brought
         self._connections = connections
         self._memory_bytes = memory_bytes
-        self._brought: dict[Connection, int] = {}  # at the last look
+        self._before: dict[Connection, Traffic] = {}  # at the last look
+        self._long_before: dict[Connection, Traffic] = {}  # at `_long_before_s`
+        self._long_before_s = 0.0
         self._least_bytes = memory_bytes() or 0  # taken since the last look
         self._due_s = 0.0
+        self._close_until_s = 0.0  # so long looks come every `_MUTE_S`: newcomers take two
 
     def look(self, now_s: float) -> list[Connection]:
         """End the connections that have brought too much, if it is time to look; which they were.
@@ -69,19 +83,38 @@ class Floods:
         if not has_grown and now_s < self._due_s:
             self._least_bytes = min(self._least_bytes, memory_bytes)
             return []
-        ports, before = self._most_brought, self._brought
-        self._brought = {
-            each: self._connections.received_bytes(each)
+        before = self._before
+        self._before = {
+            each: self._connections.traffic(each)
             for each in self._connections
-            if each.local_port in ports
+            if each.local_port in self._most_brought
         }
-        self._least_bytes, self._due_s = memory_bytes, now_s + _LOOK_S
-        if not has_grown:
-            return []
-        heavy = [
+        ended = self._mute(now_s)
+        if has_grown:
+            ended |= self._heavy(before)
+        if has_grown or ended:
+            self._close_until_s = now_s + 2 * _MUTE_S
+        self._least_bytes = memory_bytes
+        self._due_s = now_s + (_MUTE_S if now_s < self._close_until_s else _LOOK_S)
+        self._connections.end(ended)
+        return list(ended)
+
+    def _heavy(self, before: Mapping[Connection, Traffic]) -> set[Connection]:
+        """Those that have brought too much since the last look."""
+        return {
             each
-            for each, bytes_ in self._brought.items()
-            if bytes_ - before.get(each, 0) > ports[each.local_port]
-        ]
-        self._connections.end(heavy)
-        return heavy
+            for each, now in self._before.items()
+            if now.received - before.get(each, _NONE).received > self._most_brought[each.local_port]
+        }
+
+    def _mute(self, now_s: float) -> set[Connection]:
+        """Those that have brought something for long, and got no answer; if it is time for that."""
+        if now_s - self._long_before_s < _MUTE_S:
+            return set()
+        before, self._long_before, self._long_before_s = self._long_before, self._before, now_s
+        return {
+            each
+            for each, now in self._before.items()
+            if now.received - before.get(each, _NONE).received > _MUTE_BYTES
+            and now.sent - before.get(each, _NONE).sent <= _SILENCE_BYTES
+        }

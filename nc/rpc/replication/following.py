@@ -34,6 +34,9 @@ FORWARD_S: Final = 12.0
 # A leader that says nothing for so long is called anew.
 _SILENT_S: Final = 2.5
 
+# One that takes no connection for so long is called anew; it takes a busy machine a while.
+_CONNECT_S: Final = 5.0
+
 # What a leader that cannot be reached is called again after.
 _AGAIN_S: Final = 0.2
 
@@ -76,6 +79,7 @@ class Following:
         self._line: Line | None = None
         self._line_is_there = asyncio.Event()
         self._wake = asyncio.Event()
+        self._replaced = asyncio.Event()
         self._is_over = False
         self._asked_ns = 0  # of the last beat, until it is answered
         role.replica.observe(lambda _: self._wake.set())
@@ -112,8 +116,11 @@ class Following:
                 await self._line.send(self._message(leaves=True))
 
     def ahead(self) -> None:
-        """The leader has been replaced, or this replica stands: leave the present one."""
-        self._wake.set()
+        """The leader has been replaced, or this replica stands: leave the present one at once.
+
+        It may be one that says nothing any more, or that has not even taken the connection.
+        """
+        self._replaced.set()
 
     async def forward(self, request: pb.ForwardRequest, timeout_s: float) -> pb.ForwardResponse:
         """Have something carried out by the leader, once there is one.
@@ -198,9 +205,27 @@ class Following:
         Raises:
             LineBroken: it is gone.
         """
+        self._replaced.clear()
+        talking = asyncio.create_task(self._talk(line, epoch, session), name="follower_line")
+        replaced = asyncio.create_task(self._replaced.wait(), name="follower_replaced")
+        try:
+            await asyncio.wait([talking, replaced], return_when=asyncio.FIRST_COMPLETED)
+            if talking.done():
+                talking.result()
+        finally:
+            talking.cancel()
+            replaced.cancel()
+            await asyncio.wait([talking, replaced])
+
+    async def _talk(self, line: Line, epoch: int, session: str) -> None:
+        """Say what this replica has, and hear what the leader grants; as `_follow`."""
         self._asked_ns = 0
         self._waiting.begin_news()
-        await line.send(self._message(is_first=True))
+        try:
+            async with asyncio.timeout(_CONNECT_S):
+                await line.send(self._message(is_first=True))
+        except TimeoutError:
+            raise LineBroken("it takes no connection") from None
         sending = asyncio.create_task(self._send(line, epoch, session), name="follower_messages")
         try:
             while not sending.done():

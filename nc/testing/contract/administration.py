@@ -29,6 +29,7 @@ STATUSES: Final = {
     "AdministratorAmbiguous": "FAILED_PRECONDITION",
     "NodeNotWaiting": "FAILED_PRECONDITION",
     "ReplicaInCharge": "FAILED_PRECONDITION",
+    "ReplicaTooOld": "FAILED_PRECONDITION",
     "LastAdministrator": "FAILED_PRECONDITION",
     "OutOfLog": "OUT_OF_RANGE",
 }

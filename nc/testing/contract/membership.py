@@ -14,6 +14,7 @@ _JOINING_STATUSES: Final = {
     "AttemptMalformed": "INVALID_ARGUMENT",
     "ReplicaIdWrong": "INVALID_ARGUMENT",
     "ReplicaIdTaken": "ALREADY_EXISTS",
+    "ReplicaTooOld": "FAILED_PRECONDITION",
     "InvitationUnknown": "UNAUTHENTICATED",
     "InvitationUsed": "UNAUTHENTICATED",
     "InvitationExpired": "UNAUTHENTICATED",
@@ -105,7 +106,8 @@ class ListReplicas(AdminCall):
 
     def expect(self, model: Model, now: Moment) -> Facts:
         del now
-        states = dict.fromkeys(model.replicas, "STOPPED") | {SERVER: "RUNNING"}
+        states = dict.fromkeys(model.replicas, "STOPPED")
+        states |= dict.fromkeys((SERVER, *model.old), "RUNNING")
         states |= dict.fromkeys(model.removed, "REMOVED")
         said = [f"{replica} {state}" for replica, state in sorted(states.items())]
         return Facts(OK, said=(f"{len(model.invitations)} invitations", *said))
@@ -113,13 +115,14 @@ class ListReplicas(AdminCall):
 
 @dataclass(frozen=True, slots=True)
 class StartOther(Operation):
-    """Another server starts on the same log, and stops again."""
+    """Another server starts on the same log, and stops again; one of an older version goes on."""
 
     replica: str
+    is_old: bool = False
 
     def expect(self, model: Model, now: Moment) -> Facts:
         del now
-        model.start_other(self.replica)
+        model.start_other(self.replica, is_old=self.is_old)
         return Facts(OK)
 
 

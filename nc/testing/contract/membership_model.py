@@ -38,6 +38,7 @@ class MembershipModel(TokenModel):
         self.joined: dict[str, Joined] = {}  # by invitation
         self.replicas: set[str] = {SERVER}
         self.removed: set[str] = set()  # replicas
+        self.old: set[str] = set()  # replicas that run, and know no events of what is below
         self.waiting: set[str] = set()  # nodes that have shown a certificate
 
     # Operators
@@ -87,7 +88,13 @@ class MembershipModel(TokenModel):
 
     # Servers
 
+    def _require_known(self) -> None:
+        """Refuse what a server that runs could not read."""
+        if self.old:
+            raise Refused("ReplicaTooOld")
+
     def invite(self, invitation: str, lifetime_s: int, now: Moment) -> None:
+        self._require_known()
         self.invitations[invitation] = now.plus((lifetime_s or _HOUR_S) * 1000)
 
     def join(self, invitation: str, joining: Joined, now: Moment) -> None:
@@ -103,21 +110,24 @@ class MembershipModel(TokenModel):
             raise Refused("ReplicaIdWrong")
         if known is not None:
             return
-        if joining.replica == SERVER:
+        if joining.replica in {SERVER, *self.old}:
             raise Refused("ReplicaIdTaken")
+        self._require_known()
         self.joined[invitation] = joining
         self.removed.discard(joining.replica)
 
     def withdraw(self, *invitations: str) -> None:
+        self._require_known()
         for invitation in invitations:
             self.invitations.pop(invitation)
             self.joined.pop(invitation, None)
 
-    def start_other(self, replica: str) -> None:
-        """Another server starts, and stops again."""
+    def start_other(self, replica: str, *, is_old: bool) -> None:
+        """Another server starts; one of an older version goes on until it starts anew."""
         if replica in self.removed:
             raise Refused("ReplicaIsRemoved")
         self.replicas.add(replica)
+        (self.old.add if is_old else self.old.discard)(replica)
 
     def remove(self, replica: str) -> None:
         """Replicas.Remove: again, it changes nothing."""
@@ -125,6 +135,7 @@ class MembershipModel(TokenModel):
             return
         if replica == SERVER:
             raise Refused("ReplicaInCharge")
+        self._require_known()
         self.replicas.remove(replica)
         self.removed.add(replica)
         self.withdraw(*[name for name, by in self.joined.items() if by.replica == replica])
@@ -133,7 +144,7 @@ class MembershipModel(TokenModel):
         """Forget what ended a day ago."""
         super().forget(now)
         for invitation, expiry in list(self.invitations.items()):
-            if expiry is not None and now.earliest_ms - expiry.latest_ms >= DAY_MS:
+            if not self.old and expiry is not None and now.earliest_ms - expiry.latest_ms >= DAY_MS:
                 self.withdraw(invitation)
 
     # Nodes that come without a token

@@ -77,7 +77,7 @@ class Model(MembershipModel):
             for node, (tick, at_ms) in sorted(self.idle_since.items())
         )
         known = [frozenset(entries.items()) for entries in (*maps, *others, *more)]
-        servers = (self.replicas, self.removed, self.twins, self.databases)
+        servers = (self.replicas, self.removed, self.old, self.twins, self.databases)
         of_nodes = (self.assigned, self.linked, self.gone, self.waiting)
         sets = [frozenset(each) for each in (*of_nodes, *servers)]
         return (self.network, self.come_up, tuple(self.rested), idle, *known, *sets)
@@ -227,6 +227,7 @@ class Model(MembershipModel):
         self.now_ms = now_ms
         self.change_network(network)
         self.waiting.clear()
+        self.old.clear()
         self.stop()
 
     def stop(self) -> None:

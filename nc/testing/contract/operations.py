@@ -56,13 +56,12 @@ class Operation:
         refused: what a refusal contains.
         statuses: of refusals, by the reasons of `Refused`; {}: they are no gRPC statuses.
         event: the kind of the event that it leaves in the log, just once.
-        reads: whether it only asks.
     """
 
     refused: ClassVar[Facts] = Facts(MISTAKE)
     statuses: ClassVar[Mapping[str, str]] = {}
     event: ClassVar[str] = ""
-    reads: ClassVar[bool] = False
+    reads: ClassVar[bool] = False  # it only asks
 
     @property
     def is_checked_at_once(self) -> bool:

@@ -61,6 +61,16 @@ class MembershipWorkload(EnrolmentWorkload):
         if not self.trial.states.any.has_other_admins(self._now_ms):
             self.perform(adm.RevokeOperator(ADMIN))
 
+    def a_server_is_not_upgraded(self) -> None:
+        """Nobody is invited or removed until it is."""
+        invite = mem.Invite(self.fresh("invitation"))
+        listed, removed = mem.ListReplicas(), mem.RemoveReplica(invite.invitation)
+        for each in (invite, mem.StartOther(_OTHER, is_old=True), removed, listed):
+            self.perform(each)
+        self.perform(mem.Invite(self.fresh("invitation")))
+        self.perform(mem.Join(invite.invitation, self.pick((_OTHER, "replica-3")), "machine"))
+        self.perform(mem.StartOther(_OTHER))
+
     def a_server_joins(self) -> None:
         """With an invitation, which is used up, ends or is withdrawn; then it is removed."""
         invite = mem.Invite(self.fresh("invitation"), self.pick((0, _LIFETIME_S)))
@@ -126,6 +136,7 @@ MembershipWorkload.rules = (
     (MembershipWorkload.operators_have_one_name, Ability.ADMINISTRATION),
     (MembershipWorkload.an_operator_s_certificate_ends, Ability.CLOCK),
     (MembershipWorkload.a_server_joins, Ability.MEMBERSHIP),
+    (MembershipWorkload.a_server_is_not_upgraded, Ability.MEMBERSHIP),
     (MembershipWorkload.a_node_is_taken_back, Ability.MEMBERSHIP),
     (MembershipWorkload.a_database_is_imported_again, Ability.MEMBERSHIP),
 )

@@ -66,6 +66,14 @@ class Lines:
         """Be on the way; what is cut off waits, as TCP sends it again."""
         latency_s = _LATE_S if self._are_late() else LATENCY_S
         await asyncio.sleep(latency_s * self._chance.random())
+        await self._pass(source, destination)
+
+    async def connect(self, source: str, destination: str) -> None:
+        """Shake hands as TLS does: whoever is cut off says nothing to that, either."""
+        await self._pass(source, destination)
+        await self._pass(destination, source)
+
+    async def _pass(self, source: str, destination: str) -> None:
         while self._is_cut_off(way(source, destination)):  # noqa: ASYNC110 - mended as it may be
             await asyncio.sleep(_LOOK_S)
 
@@ -118,6 +126,8 @@ class SimulatedLine:
     async def send(self, message: pb.FromFollower) -> None:
         callee = self._lines.callee(self._destination)
         if self._work is None:
+            await self._lines.connect(self.source, self._destination)
+            callee = self._lines.callee(self._destination)
             method: Any = callee.methods[_FOLLOW]
             self._lines.open[self] = None
             self._work = callee.life.run(self._serve(method))

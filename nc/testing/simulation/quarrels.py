@@ -16,6 +16,7 @@ from nc.testing.simulation.shared_log import Trouble
 
 if TYPE_CHECKING:
     from nc.testing.simulation.executor import Executor
+    from nc.testing.simulation.site import Site
 
 LOG: Final = -1  # in place of another server
 
@@ -97,8 +98,7 @@ class KillLeader(Action):
 
     def begin(self, on: "Executor") -> None:
         for replica, site in enumerate(on.cluster.sites):
-            membership = None if site.server is None else site.server.server.membership
-            if membership is not None and membership.leads:
+            if _leads(site):
                 KillServer(self.at_ms, self.down_s, replica).begin(on)
                 return
 
@@ -133,11 +133,44 @@ class Invite(Action):
     async def _invite(self, on: "Executor") -> None:
         for site in on.cluster.sites:
             server = site.server
-            membership = None if server is None else server.server.membership
-            if server is not None and membership is not None and membership.leads:
+            if server is not None and _leads(site):
                 command = InviteReplica(f"invitation {self.at_ms}", self.at_ms)
                 with contextlib.suppress(ReplicaTooOld, WriteRefused, OutcomeOpen):
                     await server.server.submit(command, "invite")
+
+
+@dataclass(frozen=True, slots=True)
+class SilenceLeader(Action):
+    """Nothing comes from the server that leads, or to it, for a while: it is paused, or cut off.
+
+    No connection is refused. The others are in touch, and go on without it.
+    """
+
+    for_s: int
+
+    def begin(self, on: "Executor") -> None:
+        cluster, several = on.cluster, on.cluster.several
+        leader = next((site for site in cluster.sites if _leads(site)), None)
+        if several is None or leader is None:
+            return
+        cluster.note(f"for {self.for_s} s nothing comes from {leader.name}, which leads, or to it")
+        others = [THE_LOG, *(site.ip for site in cluster.sites if site is not leader)]
+        ways = [each for ip in others for each in (way(leader.ip, ip), way(ip, leader.ip))]
+        several.is_wrong(1, leader.name)
+        for each in ways:
+            cluster.network.cut_off(each)
+
+        def mend() -> None:
+            for each in ways:
+                cluster.network.mend(each)
+            several.is_wrong(-1, leader.name)
+
+        on.until(self.for_s, mend)
+
+
+def _leads(site: "Site") -> bool:
+    membership = None if site.server is None else site.server.server.membership
+    return membership is not None and membership.leads
 
 
 @dataclass(frozen=True, slots=True)

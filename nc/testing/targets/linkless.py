@@ -1,6 +1,7 @@
 """A server in this process whose links are operations on its replica, without connections."""
 
 import asyncio
+from contextlib import suppress
 from hashlib import sha256
 from typing import Any, Final, cast
 from unittest import mock
@@ -14,10 +15,12 @@ from nc.domain.errors import DomainError
 from nc.domain.events import Event, pb
 from nc.domain.fsm import ConnectionState
 from nc.domain.invitations import ForgetInvitations
+from nc.domain.levels import FIRST_LEVEL, LEVEL
 from nc.domain.links import AcceptLink, DropLink, HandOverAddress, link_of
 from nc.domain.litekube_import import ImportedNode, ImportLitekube
 from nc.domain.nodes import ExpireNodes, ForgetUnregistered
 from nc.domain.profile import Facts
+from nc.domain.replica_errors import ReplicaTooOld
 from nc.domain.replicas import StartReplica, StopReplica
 from nc.domain.tokens import ForgetExpiredTokens
 from nc.domain.updates import ReportFacts
@@ -97,8 +100,8 @@ class LinklessServer(LocalServer):
             case Import(database, node, address):
                 imported = ImportedNode(self._token_ids.id_of(names.token(node)), address)
                 await self.bring(database, (imported,), request_id)
-            case StartOther(replica):
-                await self._start_other(replica, request_id)
+            case StartOther():
+                await self._start_other(operation, request_id)
             case _:
                 await self._sweep(request_id)
         return Answer(Answered(OK))
@@ -178,13 +181,16 @@ class LinklessServer(LocalServer):
         command = ImportLitekube(sha256(database.encode()).hexdigest(), (), nodes)
         await self.replica.submit(command, Origin("import:litekube", "import", request_id))
 
-    async def _start_other(self, replica: str, request_id: str) -> None:
+    async def _start_other(self, other: StartOther, request_id: str) -> None:
         """What another server would write to the log as it starts and stops."""
-        network, session = str(self.replica.state.addresses.network), f"of {replica}"
-        start = StartReplica(replica, VERSION, network, session=session)
+        network = str(self.replica.state.addresses.network)
+        level = FIRST_LEVEL if other.is_old else LEVEL
+        replica, session = other.replica, f"of {other.replica}, level {level}"
+        start = StartReplica(replica, VERSION, network, session=session, level=level)
         origin = Origin("system", "start", request_id)
         await self.replica.submit(start, origin)
-        await self.replica.submit(StopReplica(replica, session), origin)
+        if not other.is_old:
+            await self.replica.submit(StopReplica(replica, session), origin)
 
     def _is_init(self, node_id: str, link_id: str) -> bool:
         link = link_of(self.replica.state.links, node_id)
@@ -197,7 +203,8 @@ class LinklessServer(LocalServer):
         await self.replica.submit(ForgetExpiredTokens(tokens, now), origin)
         gone = tuple(self.replica.state.unregistered)
         await self.replica.submit(ForgetUnregistered(gone, now), origin)
-        await self.replica.submit(ForgetInvitations(now), origin)
+        with suppress(ReplicaTooOld):  # as the sweep does
+            await self.replica.submit(ForgetInvitations(now), origin)
 
 
 async def _secrets() -> ReplicaSecrets:

@@ -7,8 +7,12 @@ from typing import Any
 
 import pytest
 
+from eventlog import LogReader
+from nc.history.events import Recorded, history
 from tests.support.programs import run_here
 from tests.support.written_log import Log, write_story
+
+DAMAGED_AT = 916  # in event 5, the first segment's fifth
 
 
 @pytest.fixture(scope="module")
@@ -46,3 +50,28 @@ def events(data_dir: Path) -> list[dict[str, Any]]:
         "network-controller", "log", "show", "--data-dir", str(data_dir), "--output=json"
     )
     return [json.loads(line) for line in done.stdout.splitlines()]
+
+
+@pytest.fixture(scope="module")
+def recorded(data_dir: Path) -> list[Recorded]:
+    """The story's events, of which each command took a minute."""
+    return list(history(LogReader(data_dir / "log")))
+
+
+@pytest.fixture
+def served(data_dir: Path, tmp_path: Path) -> Path:
+    """A copy, damaged before the snapshot's segment; its log's folder."""
+    folder = Path(shutil.copytree(data_dir, tmp_path / "data")) / "log"
+    segment = min(folder.glob("*.seg"))
+    data = bytearray(segment.read_bytes())
+    data[DAMAGED_AT] ^= 1
+    segment.write_bytes(data)
+    return folder
+
+
+@pytest.fixture
+def damaged(served: Path) -> Path:
+    """As above, and without the snapshot."""
+    for snapshot in served.glob("*.snapshot"):
+        snapshot.unlink()
+    return served

@@ -103,10 +103,14 @@ def every_mistake_has_its_own_message(observed: Observed) -> Iterator[Evidence]:
 def no_message_holds_a_token(observed: Observed) -> Iterator[Evidence]:
     """A message for people never contains a token or a key."""
     secrets = observed.history.secrets()
+    clean: dict[str, bool] = {}  # most steps have one of few messages
     for step in observed.history.steps:
         if message := step.message:
-            is_clean = "PRIVATE KEY" not in message and not any(s in message for s in secrets)
-            yield Evidence(is_clean, step)
+            if message not in clean:
+                clean[message] = "PRIVATE KEY" not in message and not any(
+                    secret in message for secret in secrets
+                )
+            yield Evidence(clean[message], step)
 
 
 @law()
