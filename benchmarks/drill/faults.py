@@ -132,8 +132,9 @@ FAULTS: Final = (
     Fault("both on {} paused", LEADER, _pause_both, 10),
 )
 
-# For the short form: the deaths, a cut and a pause.
-SHORT: Final = (FAULTS[0], FAULTS[5], FAULTS[9], FAULTS[18])
+# For the short form: the deaths, a cut and a pause, each for as long as it takes to go on without.
+_SHORT_S: Final = 8.0
+SHORT: Final = tuple(FAULTS[at]._replace(lasts_s=_SHORT_S) for at in (0, 5, 9, 18))
 
 
 def machine_for(who: str, site: Site, chance: random.Random) -> str:

@@ -55,19 +55,17 @@ def _started() -> socket.socket:
     return ours
 
 
-def is_forked(command: Sequence[str]) -> bool:
-    """Whether it is a program of ours, or a script: `python FILE …`."""
+def is_script(command: Sequence[str]) -> bool:
+    """Whether a command line is `python FILE …`, without options of Python's."""
     first, *rest = command
-    if first == sys.executable:
-        return bool(rest) and rest[0].endswith(".py")
-    return Path(first).name in {"network-controller", "ncadm"}
+    return first == sys.executable and bool(rest) and rest[0].endswith(".py")
 
 
 class ForkedProgram:
     """What `subprocess.Popen` is for a program of ours.
 
     Args:
-        command: its command line, one that `is_forked`.
+        command: its command line: a program of ours by its path, or a script (`is_script`).
         stdout: where its output goes, also stderr's; by default each is a pipe.
         environment: by default this process's own.
         folder: where it runs; by default where this process does.

@@ -267,7 +267,7 @@ def imported_nodes_are_refused(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(admission, "UPSTREAM_NETWORK_COMMON_NAME", "network-controller")
 
 
-@bug("some order of the commands explains every answer")
+@bug("some order of the commands explains every answer", ONE_NODE)
 def the_sweep_forgets_who_has_just_left(patch: pytest.MonkeyPatch) -> None:
     """Its attempt to enrol may make another node then, and a renewal says that it is unknown."""
     original = nodes.decide_forget
