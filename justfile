@@ -83,7 +83,7 @@ generate folder:
 bench:
     mkdir -p benchmarks/results
     for name in rpc admin hostile appends opening replay verify snapshot_pause page links floods \
-            reconnects replicas $(test "$(id -u)" = 0 && echo traffic); do \
+            reconnects replicas storm $(test "$(id -u)" = 0 && echo traffic); do \
         {{python}} benchmarks/$name.py | tee benchmarks/results/$name.txt || exit 1; \
     done
 

@@ -214,10 +214,11 @@ class Role:
 
     def heard(self, session: str, sent_ns: int, applied_seq: int, asked_ns: int) -> None:
         """A follower has sent something."""
-        if self.leases is None or session not in self.replica.state.sessions:
-            return
+        leases, sessions = self.leases, self.replica.state.sessions
+        if leases is None or session not in {*sessions, *leases.named()}:
+            return  # one whose session has ended is waited for until it knows that
         self._heard.add(session)
-        self.leases.heard(session, sent_ns, applied_seq, asked_ns, self._now_ns())
+        leases.heard(session, sent_ns, applied_seq, asked_ns, self._now_ns())
         self.look()
 
     def left(self, session: str) -> None:

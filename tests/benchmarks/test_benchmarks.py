@@ -33,6 +33,7 @@ SMALL = {
     ),
     "rpc": ("--rounds=1", "--seconds=0.1", "--client=python"),
     "snapshot_pause": ("--rounds=1", "--seconds=0.1", "--nodes=100"),
+    "storm": ("--agents=20", "--servers", "1", "2", "--outage=1"),
     "traffic": ("--rounds=1", "--seconds=0.1", "--only=ours"),
     "verify": ("--rounds=1", "--events=300", "--nodes=10", "--folder=."),
 }

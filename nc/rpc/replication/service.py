@@ -118,6 +118,8 @@ class ReplicationService:
                 if beating.done():
                     break
         finally:
+            if self._role.leases is not None:
+                self._role.leases.broke(session)
             del self._wakes[wake]
             beating.cancel()
             await asyncio.wait([beating])

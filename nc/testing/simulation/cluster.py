@@ -32,6 +32,7 @@ from nc.testing.simulation.log_review import (
     compare_addresses,
     look_for_lies,
     look_for_stale_answers,
+    look_for_unknown_kinds,
     look_for_usurpers,
     read_log,
 )
@@ -250,6 +251,7 @@ class Cluster:
                 look_for_lies(chronicle, self.refused, self.acknowledged)
         if self.several is not None:
             look_for_usurpers(chronicle, self.several.log.messages)
+            look_for_unknown_kinds(chronicle, self.several.log.messages)
         else:
             files = {str(path): bytes(data) for path, data in self.sites[0].data.disk.files()}
             chronicle.log_bytes = files

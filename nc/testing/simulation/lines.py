@@ -47,6 +47,7 @@ class Lines:
 
     Attributes:
         callees: those that run, by their addresses.
+        open: between servers, in the order in which they were opened.
     """
 
     def __init__(
@@ -56,6 +57,7 @@ class Lines:
         are_late: Callable[[], bool],
     ) -> None:
         self.callees: dict[str, Callee] = {}
+        self.open: dict[SimulatedLine, None] = {}
         self._are_late = are_late
         self._is_cut_off = is_cut_off
         self._chance = chance
@@ -74,6 +76,12 @@ class Lines:
     async def _pass(self, source: str, destination: str) -> None:
         while self._is_cut_off(way(source, destination)):  # noqa: ASYNC110 - mended as it may be
             await asyncio.sleep(_LOOK_S)
+
+    def reset(self, source: str) -> None:
+        """The lines of a caller end at their other ends; it is not told, and waits."""
+        for line in self.open:
+            if line.source == source:
+                line.reset()
 
     def callee(self, address: str) -> Callee:
         """Raises LineBroken if there is none."""
@@ -108,7 +116,8 @@ class SimulatedLine:
 
     def __init__(self, lines: Lines, source: str, destination: str) -> None:
         self._lines = lines
-        self._source, self._destination = source, destination
+        self.source, self._destination = source, destination
+        self._is_deaf = False
         self._messages = _Messages()
         self._work: asyncio.Task[None] | None = None
         self._sent: asyncio.Queue[bytes] = asyncio.Queue()
@@ -117,13 +126,14 @@ class SimulatedLine:
     async def send(self, message: pb.FromFollower) -> None:
         callee = self._lines.callee(self._destination)
         if self._work is None:
-            await self._lines.connect(self._source, self._destination)
+            await self._lines.connect(self.source, self._destination)
             callee = self._lines.callee(self._destination)
             method: Any = callee.methods[_FOLLOW]
+            self._lines.open[self] = None
             self._work = callee.life.run(self._serve(method))
-            self._work.add_done_callback(lambda _: self._messages.to_caller.put_nowait(None))
+            self._work.add_done_callback(self._ended)
             self._carrier = asyncio.create_task(self._carry())
-        if self._work.done():
+        if self._work.done() and not self._is_deaf:
             raise LineBroken("the end")
         self._sent.put_nowait(message.SerializeToString())
 
@@ -131,7 +141,7 @@ class SimulatedLine:
         data = await self._messages.to_caller.get()
         if data is None:
             raise LineBroken("the end")
-        await self._lines.carry(self._destination, self._source)
+        await self._lines.carry(self._destination, self.source)
         return pb.FromLeader.FromString(data)
 
     async def forward(self, request: pb.ForwardRequest, timeout_s: float) -> pb.ForwardResponse:
@@ -139,11 +149,11 @@ class SimulatedLine:
         method: Any = callee.methods[_FORWARD]
         try:
             async with asyncio.timeout(timeout_s):
-                await self._lines.carry(self._source, self._destination)
+                await self._lines.carry(self.source, self._destination)
                 copy = pb.ForwardRequest.FromString(request.SerializeToString())
                 work: asyncio.Task[Any] = callee.life.run(method.operation(copy, _CALL))
                 await asyncio.wait([work])
-                await self._lines.carry(self._destination, self._source)
+                await self._lines.carry(self._destination, self.source)
         except TimeoutError:
             raise LineBroken("no answer") from None
         if work.cancelled() or work.exception() is not None:
@@ -151,7 +161,17 @@ class SimulatedLine:
         response: pb.ForwardResponse = work.result()
         return response
 
+    def _ended(self, _work: object) -> None:
+        if not self._is_deaf:
+            self._messages.to_caller.put_nowait(None)
+
+    def reset(self) -> None:
+        """See `Lines.reset`."""
+        self._is_deaf = True
+        self._messages.to_callee.put_nowait(None)
+
     async def close(self) -> None:
+        self._lines.open.pop(self, None)
         if self._carrier is not None:
             self._carrier.cancel()
         self._messages.to_callee.put_nowait(None)
@@ -159,7 +179,7 @@ class SimulatedLine:
     async def _carry(self) -> None:
         while True:
             message = await self._sent.get()
-            await self._lines.carry(self._source, self._destination)
+            await self._lines.carry(self.source, self._destination)
             self._messages.to_callee.put_nowait(message)
 
     async def _serve(self, method: StreamMethod) -> None:

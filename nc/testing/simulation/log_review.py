@@ -11,6 +11,7 @@ from nc.domain.codec.digest import digest
 from nc.domain.events import Batch, Event
 from nc.domain.evolve import evolve_entries
 from nc.domain.fsm import ConnectionState
+from nc.domain.levels import level_of
 from nc.domain.links import link_of
 from nc.domain.state import State
 from nc.pb import events_pb2 as pb
@@ -19,6 +20,7 @@ from nc.testing.contract.laws.cluster import (
     DIGESTS,
     DURABLE_ADDRESS,
     KEEPS_ADDRESS,
+    KNOWN_KINDS,
     LEADER_APPENDS,
     OWN_LINKS,
     TRUE_ANSWER,
@@ -28,7 +30,7 @@ from nc.testing.contract.operations import SERVER_NODE, CheckState, GetAddress
 from nc.testing.contract.values import CONNECTED, IDLE, INIT
 from nc.testing.simulation.calls import CallRecord
 from nc.testing.simulation.chronicle import Chronicle
-from nc.testing.simulation.shared_log import Message
+from nc.testing.simulation.messages import Message
 
 _STATES: Final = {
     ConnectionState.IDLE: IDLE,
@@ -100,6 +102,26 @@ def look_for_usurpers(chronicle: Chronicle, messages: Sequence[Message]) -> None
                 leader = message.writer
             sighting = Sighting(f"{message.writer} appends, and {leader} leads", 0, seq)
             chronicle.saw(LEADER_APPENDS.name, sighting, holds=message.writer == leader)
+
+
+def look_for_unknown_kinds(chronicle: Chronicle, messages: Sequence[Message]) -> None:
+    """Check that every server that goes on knows each kind, by the level that it has said."""
+    levels: dict[str, tuple[str, int]] = {}  # by server: its session, and the session's level
+    seq = 0
+    for message in messages:
+        batch = Batch.FromString(message.payload).entries
+        for event in (event for entry in batch for event in entry.events):
+            seq += 1
+            kind = event.WhichOneof("kind")
+            if kind == "replica_started":
+                started = event.replica_started
+                levels[started.replica_id] = started.session, started.level
+            elif kind in ("replica_stopped", "replica_lost"):
+                ended = getattr(event, kind).session
+                levels = {name: each for name, each in levels.items() if each[0] != ended}
+            lowest = min((level for _, level in levels.values()), default=level_of(event))
+            sighting = Sighting(f"{kind} is written for a server of level {lowest}", 0, seq)
+            chronicle.saw(KNOWN_KINDS.name, sighting, holds=lowest >= level_of(event))
 
 
 def look_for_stale_answers(

@@ -98,7 +98,7 @@ async def _live(cluster: Cluster, review: FieldReview) -> None:
     await executor.repair()
     if cluster.several is not None:
         await asyncio.sleep(AFTER_S + 1)
-        if cluster.several.is_rewound:
+        if not all(cluster.several.may_go_on(site.ip) for site in cluster.sites):
             audit.look_for_survivors()
             return
     if not await _all_serve(cluster):

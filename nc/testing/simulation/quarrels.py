@@ -1,11 +1,17 @@
 """What goes wrong between several servers, and between them and the log that they share."""
 
+import contextlib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
+from nc.domain.invitations import InviteReplica
+from nc.domain.levels import FIRST_LEVEL, LEVEL
+from nc.domain.replica_errors import ReplicaTooOld
+from nc.replica.errors import OutcomeOpen, WriteRefused
 from nc.testing.simulation.actions import Action
 from nc.testing.simulation.lines import THE_LOG, way
 from nc.testing.simulation.outages import KillServer
+from nc.testing.simulation.several import SERVERS
 from nc.testing.simulation.shared_log import Trouble
 
 if TYPE_CHECKING:
@@ -71,6 +77,20 @@ class Cut(Action):
 
 
 @dataclass(frozen=True, slots=True)
+class ResetLines(Action):
+    """What a server said to the others is cut short, which only they learn of."""
+
+    replica: int
+
+    def begin(self, on: "Executor") -> None:
+        several, site = on.cluster.several, on.cluster.site_of(self.replica)
+        if several is not None:
+            on.cluster.note(f"connections of {site.name} are reset, and it does not know")
+            several.was_wrong(site.name)
+            several.lines.reset(site.ip)
+
+
+@dataclass(frozen=True, slots=True)
 class KillLeader(Action):
     """The process of the server that leads ends at once."""
 
@@ -81,6 +101,42 @@ class KillLeader(Action):
             if _leads(site):
                 KillServer(self.at_ms, self.down_s, replica).begin(on)
                 return
+
+
+@dataclass(frozen=True, slots=True)
+class Downgrade(Action):
+    """A server is of an older version for a while, which says that it knows fewer kinds."""
+
+    for_s: int
+    replica: int
+
+    def begin(self, on: "Executor") -> None:
+        several, number = on.cluster.several, self.replica % SERVERS
+        if several is None:
+            return
+
+        def restart(level: int) -> None:
+            several.levels[number] = level
+            KillServer(self.at_ms, 1, number).begin(on)
+
+        restart(FIRST_LEVEL)
+        on.until(self.for_s, lambda: restart(LEVEL))
+
+
+@dataclass(frozen=True, slots=True)
+class Invite(Action):
+    """The server that leads is to record an event of a kind that older servers do not know."""
+
+    def begin(self, on: "Executor") -> None:
+        on.do(self._invite(on))
+
+    async def _invite(self, on: "Executor") -> None:
+        for site in on.cluster.sites:
+            server = site.server
+            if server is not None and _leads(site):
+                command = InviteReplica(f"invitation {self.at_ms}", self.at_ms)
+                with contextlib.suppress(ReplicaTooOld, WriteRefused, OutcomeOpen):
+                    await server.server.submit(command, "invite")
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,3 +198,20 @@ class RewindLog(Action):
         if on.cluster.several is not None:
             on.cluster.note(f"the log loses its last {self.count} messages")
             on.cluster.several.rewind(self.count, appended=self.appended)
+
+
+@dataclass(frozen=True, slots=True)
+class ForkLog(Action):
+    """What a server reads of the log from now on are other bytes than were appended.
+
+    As after a flipped bit in the store of one NATS server. It is the end of that server's life.
+    """
+
+    replica: int
+
+    def begin(self, on: "Executor") -> None:
+        several, site = on.cluster.several, on.cluster.site_of(self.replica)
+        if several is not None:
+            on.cluster.note(f"{site.name} is given other bytes of the log")
+            several.is_wrong(1, site.name)
+            several.log.forked_after[site.ip] = len(several.log.messages)

@@ -9,6 +9,7 @@ from eventlog import EventLog
 from eventlog.testing import PowerLoss
 from nc import log_events
 from nc.clock import Clock
+from nc.domain.levels import LEVEL
 from nc.domain.network import Network
 from nc.hub.ports import PeerPort, SwitchPort
 from nc.net.wire import Frame
@@ -71,6 +72,7 @@ class SimulatedServer(LocalServer):
             several = {"cluster": parts, "advertised": (ip,)}
         super().__init__(
             **several,
+            level=LEVEL if cluster.several is None else cluster.several.levels[number],
             name=name,
             log=log,
             shares_log=bool(several),

@@ -6,13 +6,15 @@ from collections import Counter
 from typing import TYPE_CHECKING, Final
 
 from nc.clock import Clock, now_utc
+from nc.domain.levels import LEVEL
 from nc.pki.certificates import REPLICA_ORGANIZATION
 from nc.secrets import new_serial
 from nc.server.parts import Cluster as ClusterParts
 from nc.testing.seeded_random import SeededRandom
 from nc.testing.simulation.lines import Lines, SimulatedLine
+from nc.testing.simulation.messages import Message
 from nc.testing.simulation.network import Network
-from nc.testing.simulation.shared_log import LogView, Message, SharedLog, Trouble
+from nc.testing.simulation.shared_log import LogView, SharedLog, Trouble
 from nc.testing.targets.server import authorities
 
 if TYPE_CHECKING:
@@ -33,6 +35,7 @@ class Several:
     Attributes:
         log: what is true; each server has a view of it.
         lines: what the servers say to each other.
+        levels: of the servers' versions, from their next starts on.
         last_epoch: of the leaders that have acknowledged anything.
         is_rewound: the log has lost events.
     """
@@ -43,6 +46,7 @@ class Several:
         self.lines = Lines(
             chance, network.is_cut_off, lambda: self.log.troubles[Trouble.LATE_LINES] > 0
         )
+        self.levels = [LEVEL] * SERVERS
         self.last_epoch = 0
         self.is_rewound = False
         self._now_s = asyncio.get_running_loop().time
@@ -77,12 +81,16 @@ class Several:
         """Whether a server has been in touch for a while."""
         return not self._apart[name] and self._apart_until_s.get(name, 0.0) < self._now_s()
 
+    def may_go_on(self, ip: str) -> bool:
+        """Whether the server at an address has read what the log has."""
+        return not self.is_rewound and ip not in self.log.forked_after
+
     def rewind(self, count: int, *, appended: bool) -> None:
         """Lose the last messages; `appended`: others have appended since."""
         self.is_rewound = True
         self.log.rewind(count)
         for number in range(count + 1 if appended else 0):
-            self.log.messages.append(Message("somebody", number, b"", 0))
+            self.log.messages.append(Message("somebody", number, b"", 0, b""))
 
     def parts(self, view: LogView, ip: str, clock: Clock) -> ClusterParts:
         """By which a server is one of them, with the mesh of their hubs."""

@@ -18,8 +18,9 @@ from eventlog.api import Limits, LogPosition, NextRecords, Record, SnapshotStore
 from eventlog.errors import LogBusy, LogRewound, LogUnavailable, SequenceConflict
 from nc.testing.seeded_random import SeededRandom
 from nc.testing.simulation.lines import LATENCY_S, THE_LOG, way
+from nc.testing.simulation.messages import Message, chain_of
 
-__all__ = ["LogView", "Message", "SharedLog", "Trouble"]
+__all__ = ["LogView", "SharedLog", "Trouble"]
 
 _NAME: Final = "nats://simulated"
 
@@ -39,26 +40,13 @@ class Trouble(Enum):
     LATE_LINES = "what servers say comes late"
 
 
-class Message(NamedTuple):
-    """One record or marker.
-
-    Attributes:
-        writer: whose append it was; with `number` it is told from all others.
-        count: of events; 0: a marker.
-    """
-
-    writer: str
-    number: int
-    payload: bytes
-    count: int  # type: ignore[assignment]  # as of `eventlog.api.Record`
-
-
 class SharedLog:
     """The servers that keep the log.
 
     Attributes:
         messages: those that are there.
         troubles: what is not as it should be, each as often as it was begun.
+        forked_after: by server, how many messages its store has as they are; not the later ones.
         changed: set, and replaced, with each append.
     """
 
@@ -66,6 +54,7 @@ class SharedLog:
         self.messages: list[Message] = []
         self.troubles: Counter[Trouble] = Counter()
         self._is_cut_off = is_cut_off
+        self.forked_after: dict[str, int] = {}
         self.chance = chance
         self.changed = asyncio.Event()
 
@@ -86,6 +75,21 @@ class SharedLog:
         self.changed.set()
         self.changed = asyncio.Event()
         return len(self.messages)
+
+    def read(self, name: str, after: int, through: int) -> list[Message]:
+        """These messages, as the store has them that a server reads from."""
+        found = self.messages[after:through]
+        forked_after = self.forked_after.get(name, through)
+        for index in range(max(after, forked_after), after + len(found)):
+            found[index - after] = self._other(index)
+        return found
+
+    def _other(self, index: int) -> Message:
+        """A message with the bytes of an older one."""
+        message = self.messages[index]
+        others = (m.payload for m in reversed(self.messages[:index]) if m.count == message.count)
+        payload = next((other for other in others if other != message.payload), message.payload)
+        return message._replace(payload=payload)
 
     def rewind(self, count: int) -> None:
         """Lose the last messages, as when old copies are put back."""
@@ -208,7 +212,8 @@ class LogView:
     async def _publish(self, payload: bytes, count: int) -> bool:
         """Append behind what is known; whether it is there."""
         self._number += 1
-        message = Message(self._writer, self._number, payload, count)
+        chain = chain_of(self._last, payload, count)
+        message = Message(self._writer, self._number, payload, count, chain)
         self._pending = _Pending(message, len(self._known))
         return await self._settle()
 
@@ -252,10 +257,8 @@ class LogView:
         await asyncio.sleep(LATENCY_S * chance.random())
         if not shared.reaches(self._name):
             return None
-        if len(shared.messages) <= after:
-            self._fail(LogRewound(_NAME, f"it ends at message {len(shared.messages)}"))
         self._read(after + 1 - len(self._known))
-        return self._known[after] == message
+        return self._known[after : after + 1] == [message]
 
     def _read(self, most: int) -> None:
         """Read on; raises and fails if the log is not what it was."""
@@ -263,7 +266,8 @@ class LogView:
         if self._is_closed:
             return
         self._check_own_past()
-        for message in shared.messages[len(known) : len(known) + max(most, 0)]:
+        for message in shared.read(self._name, len(known), len(known) + max(most, 0)):
+            self._check_next(message)
             if message.count:
                 self._copy.append(message.payload, message.count, self._copy.last_seq)
             known.append(message)
@@ -272,8 +276,18 @@ class LogView:
         """Fail if the log does not have what this server has read."""
         last = len(self._known)
         there = self._shared.messages
-        if last and (len(there) < last or there[last - 1] != self._known[-1]):
+        if last and (len(there) < last or there[last - 1].chain != self._known[-1].chain):
             self._fail(LogRewound(_NAME, f"it does not have message {last} as its copy has it"))
+
+    def _check_next(self, message: Message) -> None:
+        """Fail if this is not what was appended behind the last message that was read."""
+        if not message.continues(self._last):
+            found = f"message {len(self._known) + 1} does not continue the chain"
+            self._fail(LogRewound(_NAME, found))
+
+    @property
+    def _last(self) -> Message | None:
+        return self._known[-1] if self._known else None
 
     def _fail(self, error: LogUnavailable) -> None:
         self.failure = self.failure or error

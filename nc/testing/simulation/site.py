@@ -20,9 +20,10 @@ from nc.testing.contract.laws.cluster import NOTHING_CRASHES, ONE_CLUSTER, START
 from nc.testing.seeded_random import SeededRandom
 from nc.testing.simulation.data import Data, Part
 from nc.testing.simulation.loop import first_of
+from nc.testing.simulation.messages import Message
 from nc.testing.simulation.servers import SimulatedServer
 from nc.testing.simulation.several import DriftingClock
-from nc.testing.simulation.shared_log import LogView, Message
+from nc.testing.simulation.shared_log import LogView
 
 if TYPE_CHECKING:
     from nc.testing.simulation.cluster import Cluster

@@ -97,6 +97,10 @@ LEADER_APPENDS = _law(
     "only the leader appends",
     "From one election to the next the log has what the server decided that was elected.",
 )
+KNOWN_KINDS = _law(
+    "no event is written that a server does not know",
+    "While a server of an older version goes on, there are only events of kinds that it knows.",
+)
 NOT_LOST = _law(
     "who is in touch is not lost",
     "A server is taken for lost only if it was out of touch, however slow the others are.",
@@ -119,5 +123,5 @@ SAME_STATE = _law(
 )
 REWOUND = _law(
     "no server goes on with a log that lost events",
-    "A server that has read more than the log has now ends, and does not start again.",
+    "A server that has read more than the log has now, or other bytes, ends, and starts no more.",
 )
