@@ -40,7 +40,7 @@ _REASONS: Final[dict[str, str]] = {
     "tests/testing/planted_cluster_bugs.py": "digest_recorded",
     # several servers
     "of servers that elect a leader: tests/domain/test_leadership.py, and "
-    "tests/testing/test_replicas_planted_bugs.py": (
+    "tests/testing/planted_cluster_bugs.py": (
         "leader_elected replica_lost ElectionLost LeaderKept SessionEnded NotLeading NotCurrent "
         "OutcomeOpen NOT_CURRENT"
     ),
